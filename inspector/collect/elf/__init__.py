@@ -1,0 +1,1 @@
+"""What a library file says: image, symbols, versions, search path, predicted load, link map. Reads files, runs none."""

@@ -1,0 +1,1 @@
+"""What Linux says: /proc, memory, page tables, BPF, perf records, permissions. Knows nothing of APIs or events."""

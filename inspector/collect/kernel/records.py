@@ -1,0 +1,141 @@
+"""Plain records as the kernel reports them, before they become events; times are CLOCK_MONOTONIC ns.
+
+`pid` is always the process (tgid), `tid` the thread, both as the collector's pid namespace numbers them.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """A new process (not a thread) was born in the tree."""
+
+    at: int
+    ppid: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A process of the tree executed a program; argv and environment as they were at that moment."""
+
+    at: int
+    pid: int
+    filename: bytes
+    argv: bytes
+    """NUL-separated; empty when it could not be read in the kernel."""
+    environment: bytes
+    """NUL-separated; empty when it could not be read in the kernel."""
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The last thread of a process is gone; `status` as wait(2) encodes it, None when unknown."""
+
+    at: int
+    pid: int
+    status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A file was mapped executable (perf MMAP2 record)."""
+
+    at: int
+    pid: int
+    tid: int
+    start: int
+    length: int
+    offset: int
+    major: int
+    minor: int
+    inode: int
+    path: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Signalled:
+    """A signal was delivered; `ip` is where the thread was in user space, 0 when unknown."""
+
+    at: int
+    pid: int
+    tid: int
+    signal: int
+    code: int
+    handled: bool
+    ip: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An openat/open/openat2 of the tree; `errno` 0 for success."""
+
+    at: int
+    pid: int
+    tid: int
+    path: bytes
+    errno: int
+    flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A dlopen/dlmopen/dlsym/dlvsym/cuGetProcAddress/cuGetExportTable that returned."""
+
+    entered: int
+    at: int
+    pid: int
+    tid: int
+    cookie: int
+    """Which probed function took the question."""
+    name: bytes
+    version: bytes
+    handle: int
+    flags: int
+    caller: int
+    """Return address: who asked."""
+    status: int
+    """Return value (pointer, or status of cu* functions)."""
+    answer: int
+    """Pointer that the caller got (the return value, or the out-parameter of cu* functions)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The dynamic loader raised an error (_dl_signal_exception / _dl_signal_error of ld.so)."""
+
+    at: int
+    pid: int
+    tid: int
+    object: bytes
+    text: bytes
+    occasion: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """One call of a watched function in full."""
+
+    entered: int
+    at: int
+    pid: int
+    tid: int
+    cookie: int
+    caller: int
+    result: int
+    arguments: tuple[int, ...]
+    """First six integer arguments."""
+    memory: bytes
+    """Bytes read behind pointer arguments at entry and at return, concatenated as the probe was told to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Records dropped by a full buffer."""
+
+    source: str
+    count: int
+
+
+Record = Forked | Executed | Exited | Mapped | Signalled | Opened | Looked | Refused | Returned | Lost

@@ -1,0 +1,116 @@
+"""What every source may rely on: the loop that drives it, the outlet for its events, the tree that it watches."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from inspector.stream.base import Event
+from inspector.stream.libraries import ImageRead
+from inspector.stream.processes import ProcessExec
+from inspector.stream.requests import Configure, Plan
+
+T = TypeVar("T")
+
+
+class Outlet(Protocol):
+    """Where events go; thread-safe, never blocks the caller for long."""
+
+    def send(self, event: Event) -> None: ...
+
+
+class Loop(Protocol):
+    """The collector's single loop; all callbacks run in its thread. An exception in one becomes a LimitNoted."""
+
+    def now(self) -> int:
+        """CLOCK_MONOTONIC ns."""
+        ...
+
+    def on_readable(self, fd: int, callback: Callable[[], None]) -> None: ...
+
+    def forget(self, fd: int) -> None: ...
+
+    def every(self, seconds: float, callback: Callable[[], None]) -> None: ...
+
+    def soon(self, callback: Callable[[], None]) -> None:
+        """Run in the loop's thread; may be called from any thread."""
+        ...
+
+    def in_background(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
+        """Run `work` in the one worker thread (files, hashing), then `done` with its result in the loop."""
+        ...
+
+
+@dataclass(slots=True)
+class Mapping:
+    """One file mapped executable in one tracked process."""
+
+    pid: int
+    path: str
+    """As the process sees it, harmless text."""
+    open_path: bytes
+    """By which the collector can open exactly that file: /proc/PID/map_files/..., /proc/PID/root/... or the path."""
+    file: str
+    """`MAJOR:MINOR:INODE`."""
+    start: int
+    end: int
+    offset: int
+    base: int
+    """Load bias."""
+
+
+@dataclass(slots=True)
+class Tracked:
+    """One process under observation, as the sources share it."""
+
+    pid: int
+    ppid: int
+    started: int
+    alive: bool = True
+    program: ProcessExec | None = None
+    raw_environment: dict[bytes, bytes] = field(default_factory=dict)
+    """Whole environment at exec; never leaves the collector."""
+    mappings: dict[int, Mapping] = field(default_factory=dict)
+    """Executable file mappings by start address."""
+
+
+class TreeObserver:
+    """What a source overrides to hear about the tree; called in the loop's thread, after the event was sent."""
+
+    def born(self, process: Tracked) -> None: ...
+
+    def executed(self, process: Tracked) -> None: ...
+
+    def ended(self, process: Tracked) -> None: ...
+
+    def mapped(self, process: Tracked, mapping: Mapping) -> None: ...
+
+    def unmapped(self, process: Tracked, mapping: Mapping) -> None: ...
+
+    def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
+        """The ELF facts of a mapped file are known (once per process and file)."""
+
+
+class Tree(Protocol):
+    """The processes under observation."""
+
+    def watch(self, observer: TreeObserver) -> None: ...
+
+    def processes(self) -> list[Tracked]:
+        """The living ones."""
+        ...
+
+    def find(self, pid: int) -> Tracked | None: ...
+
+
+@dataclass(slots=True)
+class Session:
+    """What one observation shares among its sources."""
+
+    loop: Loop
+    outlet: Outlet
+    tree: Tree
+    configure: Configure
+
+    @property
+    def plan(self) -> Plan:
+        return self.configure.plan

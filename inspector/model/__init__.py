@@ -1,0 +1,1 @@
+"""What is known and what it means: pure functions of the events, no process, no file, no clock."""

@@ -1,0 +1,154 @@
+"""What is known so far: events folded into processes, libraries, calls, look-ups, logs and one timeline."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from inspector.stream.calls import (
+    CallCount,
+    CallOutcome,
+    CallReturned,
+    FileOpened,
+    LoaderRefused,
+    LookedUp,
+    OpenCall,
+    WatchedFunction,
+)
+from inspector.stream.libraries import (
+    CandidateFound,
+    CodePatched,
+    ImageRead,
+    LibraryMapped,
+    LoadPredicted,
+    NeverExecuted,
+    PointersHeld,
+    PreloadChecked,
+    ScopeRead,
+    SlotsRead,
+)
+from inspector.stream.logs import LogChanged, LogFound, LogLine, WritesSeen
+from inspector.stream.machine import GpuRead, PreloadFileRead, UnitRead
+from inspector.stream.processes import (
+    Descriptor,
+    ProcessEnded,
+    ProcessExec,
+    SameNameProcess,
+    SignalDelivered,
+    SocketsRead,
+    ThreadWaits,
+    Vitals,
+)
+from inspector.stream.session import LimitNoted, SessionEnded, SessionStarted, TargetMissing, WorkProgressed
+
+MomentKind = Literal["process", "load", "lookup", "call", "open", "log", "signal", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One row of the timeline."""
+
+    at: int
+    pid: int
+    kind: MomentKind
+    text: str
+    """Plain words, already `visible`."""
+    bad: bool = False
+    """A failure: a NULL answer, a non-zero result, a refused load, a deadly signal."""
+    key: str = ""
+    """`source:number` for log lines, `pid:base` for loads, function id for calls."""
+
+
+@dataclass(slots=True)
+class Process:
+    """One process of the tree, alive or dead; identified by (pid, started)."""
+
+    pid: int
+    ppid: int
+    started: int
+    origin: str
+    comm: str = ""
+    ended: int = 0
+    """Moment of its end; 0 while it lives."""
+    end: ProcessEnded | None = None
+    execs: list[ProcessExec] = field(default_factory=list)
+    """All execs in order; empty for a fork that has not executed (it inherits its parent's)."""
+    libraries: dict[int, LibraryMapped] = field(default_factory=dict)
+    """By base, in order of appearance; those unmapped again stay with state `unmapped`."""
+    scopes: dict[int, ScopeRead] = field(default_factory=dict)
+    preloads: list[PreloadChecked] = field(default_factory=list)
+    predictions: dict[str, LoadPredicted] = field(default_factory=dict)
+    candidates: dict[str, CandidateFound] = field(default_factory=dict)
+    never_executed: dict[str, NeverExecuted] = field(default_factory=dict)
+    slots: dict[str, SlotsRead] = field(default_factory=dict)
+    pointers: dict[str, PointersHeld] = field(default_factory=dict)
+    patched: dict[str, CodePatched] = field(default_factory=dict)
+    descriptors: dict[int, Descriptor] = field(default_factory=dict)
+    sockets: SocketsRead | None = None
+    vitals: Vitals | None = None
+    counts: dict[int, CallCount] = field(default_factory=dict)
+    """By function id."""
+    outcomes: dict[tuple[int, str, int], CallOutcome] = field(default_factory=dict)
+    """By function id, caller, result."""
+    calls: list[CallReturned] = field(default_factory=list)
+    open_calls: list[OpenCall] = field(default_factory=list)
+    waits: dict[int, ThreadWaits] = field(default_factory=dict)
+    lookups: list[LookedUp] = field(default_factory=list)
+    refusals: list[LoaderRefused] = field(default_factory=list)
+    opens: list[FileOpened] = field(default_factory=list)
+    opens_skipped: int = 0
+    signals: list[SignalDelivered] = field(default_factory=list)
+    writes: dict[int, WritesSeen] = field(default_factory=dict)
+
+    @property
+    def program(self) -> ProcessExec | None:
+        """The program that it runs, None when that is not known."""
+        return self.execs[-1] if self.execs else None
+
+
+@dataclass(slots=True)
+class LogSource:
+    """One log and the lines of it that we hold."""
+
+    found: LogFound
+    lines: list[LogLine] = field(default_factory=list)
+    """In order of their numbers; a window and the marked lines, not the whole file."""
+    lines_total: int = 0
+    bytes_total: int = 0
+    backlog: int = 0
+    """Number of the first line that was written after we came; lines before it were there already."""
+    changes: list[LogChanged] = field(default_factory=list)
+    seen_at: dict[int, int] = field(default_factory=dict)
+    """Line number -> CLOCK_MONOTONIC ns of the event that brought it (absent for backlog)."""
+
+
+@dataclass(slots=True)
+class State:
+    """Everything that the stream has told. `apply` (model/fold.py) changes it; all else only reads it."""
+
+    session: SessionStarted | None = None
+    ended: SessionEnded | None = None
+    missing: TargetMissing | None = None
+    now: int = 0
+    """`at` of the newest event."""
+    processes: list[Process] = field(default_factory=list)
+    """In order of birth, the dead included."""
+    current: dict[int, Process] = field(default_factory=dict)
+    """Newest process of each pid."""
+    images: dict[str, ImageRead] = field(default_factory=dict)
+    """By file identity."""
+    functions: dict[int, WatchedFunction] = field(default_factory=dict)
+    watched_since: dict[int, int] = field(default_factory=dict)
+    stopped: dict[int, str] = field(default_factory=dict)
+    """Function id -> why its counting stopped (its counts are lower bounds)."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """`library:name` -> why it cannot be counted."""
+    logs: dict[int, LogSource] = field(default_factory=dict)
+    units: dict[str, UnitRead] = field(default_factory=dict)
+    preload_files: dict[str, PreloadFileRead] = field(default_factory=dict)
+    gpu: GpuRead | None = None
+    others: list[SameNameProcess] = field(default_factory=list)
+    limits: list[LimitNoted] = field(default_factory=list)
+    lost: dict[str, int] = field(default_factory=dict)
+    work: dict[str, WorkProgressed] = field(default_factory=dict)
+    timeline: list[Moment] = field(default_factory=list)
+    revisions: dict[str, int] = field(default_factory=dict)
+    """Per pane (`processes`, `libraries`, ...) a number that grows with each change: screens repaint only then."""

@@ -1,0 +1,87 @@
+"""The shapes of an answer: evidence, rungs, ladders, GPU mode, findings. Screens and reports show exactly these."""
+
+from typing import Literal
+
+import msgspec
+
+RungName = Literal["environment", "mapped", "exported", "reachable", "resolved", "called", "returned", "logged", "used"]
+RUNGS: tuple[RungName, ...] = (
+    "environment", "mapped", "exported", "reachable", "resolved", "called", "returned", "logged", "used",
+)  # fmt: skip
+Truth = Literal["yes", "no", "unknown"]
+Confidence = Literal["proven", "likely", "guess"]
+Severity = Literal["error", "warning", "info"]
+ModeName = Literal["cuda", "rocm", "vulkan", "cpu", "undecided"]
+PaneName = Literal["processes", "libraries", "symbols", "timeline", "logs", "gpu"]
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One row that proves something; a screen can jump to it."""
+
+    text: str
+    at: int = 0
+    """CLOCK_MONOTONIC ns, 0 when it is no moment."""
+    pid: int | None = None
+    pane: PaneName | None = None
+    key: str = ""
+    """Row in that pane: pid for processes, `pid:base` for libraries, `file:name` for symbols, `source:number` for
+    logs, index of the moment for the timeline."""
+    by_hand: str = ""
+    """The command that shows the same fact: `readelf -d ...`."""
+
+
+class Rung(msgspec.Struct, frozen=True, kw_only=True):
+    """One rung of a ladder: yes, no with proof, or unknown with what is missing."""
+
+    rung: RungName
+    state: Truth
+    detail: str
+    """One short phrase; for `unknown` it says what is missing to know."""
+    evidence: list[Evidence] = []
+
+
+class Ladder(msgspec.Struct, frozen=True, kw_only=True):
+    """All rungs of one API in one process."""
+
+    api: str
+    pid: int
+    started: int = 0
+    """Birth of the process; with pid it names one process even when pids are reused."""
+    provider: str | None
+    rungs: list[Rung]
+    first_broken: RungName | None
+
+
+class Mode(msgspec.Struct, frozen=True, kw_only=True):
+    """What the program computes on, of this start."""
+
+    verdict: ModeName
+    confidence: Confidence
+    evidence: list[Evidence] = []
+    contradictions: list[Evidence] = []
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """A named cause with its proof and the next step."""
+
+    rule: str
+    severity: Severity
+    confidence: Confidence
+    title: str
+    """One sentence with the names and numbers of this case."""
+    cause: str
+    next_step: str
+    evidence: list[Evidence] = []
+    pid: int | None = None
+    doubt: str = ""
+    """What would change this finding."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that follows from the state; the first finding is the answer."""
+
+    mode: Mode
+    ladders: list[Ladder]
+    findings: list[Finding]
+    coverage: str
+    """Which processes were watched, since when, and what was not looked at."""

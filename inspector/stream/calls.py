@@ -1,0 +1,187 @@
+"""Events about function calls, look-ups, loads and file opens, as the kernel counted them."""
+
+from typing import Literal
+
+from .base import Event, Fact
+
+
+class WatchedFunction(Fact, frozen=True, kw_only=True):
+    """One function under counting; `id` is used by all call events of this stream."""
+
+    id: int
+    api: str
+    name: str
+    library: str
+    """Path of the file."""
+    file: str
+    """Identity of the file."""
+    aliases: list[str] = []
+    """Other names of the same address."""
+    offset: int = 0
+    """File offset of the probe."""
+    cost: int = 0
+    """Estimated ns a call while watched."""
+    returns: bool = False
+    """A return probe is set too: results and callers are known."""
+
+
+class FunctionsWatched(Event, frozen=True, kw_only=True):
+    """Counting of these functions begins at `at`, in every process of the tree, now and later."""
+
+    functions: list[WatchedFunction]
+    means: Literal["bpf", "perf-uprobe", "breakpoint"] = "bpf"
+
+
+class FunctionsRefused(Event, frozen=True, kw_only=True):
+    """Functions that cannot be counted, and why."""
+
+    library: str
+    names: list[str]
+    why: str
+
+
+class CountingStopped(Event, frozen=True, kw_only=True):
+    """Functions let go because they cost too much or on request; their counts are lower bounds from now on."""
+
+    functions: list[int]
+    why: str
+    per_second: float = 0.0
+
+
+class CallCount(Fact, frozen=True, kw_only=True):
+    """Entries of one function in one process so far (a total, not a difference)."""
+
+    pid: int
+    function: int
+    count: int
+    first: int
+    last: int
+
+
+class CallsCounted(Event, frozen=True, kw_only=True):
+    """Counters that changed since the last event of this kind."""
+
+    counts: list[CallCount]
+
+
+class CallOutcome(Fact, frozen=True, kw_only=True):
+    """Returns of one function in one process with one caller and one result so far (a total)."""
+
+    pid: int
+    function: int
+    caller: str
+    """Path of the calling library; `[anon]`, `[jit]` or `?` where it is none."""
+    own: bool = False
+    """The caller is the library itself (its constructor, an internal call)."""
+    result: int
+    count: int
+    first: int = 0
+    last: int = 0
+
+
+class OutcomesCounted(Event, frozen=True, kw_only=True):
+    """Outcomes that changed since the last event of this kind."""
+
+    outcomes: list[CallOutcome]
+
+
+class CallReturned(Event, frozen=True, kw_only=True):
+    """One call in full: the first calls of each function in each process; `at` is the moment of return."""
+
+    pid: int
+    tid: int
+    function: int
+    entered: int
+    caller: str
+    own: bool = False
+    constructor: bool = False
+    """It happened while the loader ran the library's constructors, if known."""
+    result: int
+    arguments: dict[str, int | str] = {}
+    """Arguments that the profile names: `attrib`, `size`, `table`."""
+    values: dict[str, int | str | float] = {}
+    """Out-values that the profile names, read at return: `count`, `version`, `total`, `major`."""
+
+
+class OpenCall(Fact, frozen=True, kw_only=True):
+    """A call that has entered and not returned."""
+
+    pid: int
+    tid: int
+    function: int
+    entered: int
+    caller: str = ""
+
+
+class CallsInside(Event, frozen=True, kw_only=True):
+    """All calls that are open at `at`; replaces the last event of this kind."""
+
+    open: list[OpenCall]
+
+
+Via = Literal["dlopen", "dlmopen", "dlsym", "dlvsym", "cuGetProcAddress", "cuGetProcAddress_v2", "cuGetExportTable"]
+
+
+class LookedUp(Event, frozen=True, kw_only=True):
+    """One look-up of a library or a symbol by name, answered or refused."""
+
+    pid: int
+    tid: int
+    via: Via
+    name: str
+    """File name, symbol name, or export table id."""
+    version: str = ""
+    requester: str
+    """Path of the library that asked."""
+    found: bool | None
+    """None: the answer was not seen."""
+    answer: str | None = None
+    """Path of the library that the answer points into, or that the handle stands for."""
+    symbol: str = ""
+    """Symbol at the answer's address where known."""
+    answered_by: str = ""
+    """Library whose dlopen/dlsym/... took the question: libc or an override."""
+    result: int = 0
+    """Status for cu* look-ups; the raw value otherwise (0 is NULL)."""
+    flags: int = 0
+    error: str = ""
+    """The loader's own words."""
+    tried: list["TriedFile"] = []
+    """Files that this thread opened between question and answer, dlopen only."""
+    count: int = 1
+    """Equal look-ups folded into this one."""
+
+
+class TriedFile(Fact, frozen=True, kw_only=True):
+    """A path opened during a dlopen with its errno (0 for success)."""
+
+    path: str
+    errno: int
+
+
+class LoaderRefused(Event, frozen=True, kw_only=True):
+    """The dynamic loader raised an error, in its own words, whether or not the program prints it."""
+
+    pid: int
+    tid: int
+    object: str
+    text: str
+    occasion: str = ""
+
+
+class FileOpened(Event, frozen=True, kw_only=True):
+    """One open(2) family call of a process of the tree that is of interest: libraries, devices, logs, failures."""
+
+    pid: int
+    tid: int
+    path: str
+    errno: int = 0
+    writable: bool = False
+    count: int = 1
+
+
+class OpensSkipped(Event, frozen=True, kw_only=True):
+    """How many opens of a process so far were of no interest and are not listed."""
+
+    pid: int
+    count: int

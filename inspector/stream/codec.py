@@ -1,0 +1,72 @@
+"""Events as JSON lines and back, readable up to a torn last line."""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from .base import SCHEMA, Event
+from .events import AnyEvent
+from .session import SessionStarted
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(AnyEvent)
+
+
+class StreamError(Exception):
+    """A line that is no event of this schema; the message says which line and why, in words for the user."""
+
+
+class _Tag(msgspec.Struct):
+    event: str = ""
+    at: int = 0
+    schema: int = 0
+
+
+_TAG_DECODER = msgspec.json.Decoder(_Tag)
+
+
+def encode(event: Event) -> bytes:
+    """One event as one JSON line."""
+    return _ENCODER.encode(event) + b"\n"
+
+
+def decode(line: bytes) -> AnyEvent | None:
+    """One line as an event; None for an event kind that this version does not know; StreamError when it is no event."""
+    try:
+        event: AnyEvent = _DECODER.decode(line)
+    except msgspec.MsgspecError as error:
+        _refuse_unless_unknown_kind(line, error)
+        return None
+    return event
+
+
+def _refuse_unless_unknown_kind(line: bytes, error: msgspec.MsgspecError) -> None:
+    try:
+        tag = _TAG_DECODER.decode(line)
+    except msgspec.MsgspecError:
+        raise StreamError(f"not a line of an inspector stream ({error})") from None
+    known = any(struct.__struct_config__.tag == tag.event for struct in AnyEvent.__args__)
+    if known or not tag.event:
+        raise StreamError(f"damaged event ({error})") from None
+
+
+def decode_all(lines: Iterable[bytes]) -> Iterator[AnyEvent]:
+    """Events of a whole stream; a torn last line ends it quietly, a damaged one in the middle raises StreamError."""
+    pending: StreamError | None = None
+    for number, line in enumerate(lines, 1):
+        if pending is not None:
+            raise pending
+        if not line.strip():
+            continue
+        try:
+            event = decode(line)
+        except StreamError as error:
+            pending = StreamError(f"line {number}: {error}")
+            continue
+        if event is None:
+            continue
+        if isinstance(event, SessionStarted) and event.schema > SCHEMA:
+            raise StreamError(
+                f"the stream has schema {event.schema}, this inspector reads up to {SCHEMA}: update shim-inspector"
+            )
+        yield event

@@ -1,0 +1,102 @@
+"""All events of the stream in one union, in the order in which a newcomer wants to read about them."""
+
+from .calls import (
+    CallReturned,
+    CallsCounted,
+    CallsInside,
+    CountingStopped,
+    FileOpened,
+    FunctionsRefused,
+    FunctionsWatched,
+    LoaderRefused,
+    LookedUp,
+    OpensSkipped,
+    OutcomesCounted,
+)
+from .libraries import (
+    CandidateFound,
+    CodePatched,
+    ImageRead,
+    LibraryMapped,
+    LibraryUnmapped,
+    LoadPredicted,
+    NeverExecuted,
+    PointersHeld,
+    PreloadChecked,
+    ScopeRead,
+    SlotsRead,
+)
+from .logs import LogChanged, LogFound, LogRead, WritesSeen
+from .machine import FileChanged, GpuRead, PreloadFileRead, UnitRead
+from .processes import (
+    DescriptorsRead,
+    ProcessEnded,
+    ProcessExec,
+    ProcessStarted,
+    SameNameProcess,
+    SignalDelivered,
+    SocketsRead,
+    ThreadWaits,
+    Vitals,
+)
+from .requests import LogPage, SymbolPage
+from .session import (
+    EventsLost,
+    LimitNoted,
+    RequestFailed,
+    SessionEnded,
+    SessionStarted,
+    TargetMissing,
+    WorkProgressed,
+)
+
+AnyEvent = (
+    SessionStarted
+    | SessionEnded
+    | TargetMissing
+    | LimitNoted
+    | WorkProgressed
+    | EventsLost
+    | RequestFailed
+    | ProcessStarted
+    | ProcessExec
+    | ProcessEnded
+    | SignalDelivered
+    | DescriptorsRead
+    | Vitals
+    | SocketsRead
+    | SameNameProcess
+    | ThreadWaits
+    | LibraryMapped
+    | LibraryUnmapped
+    | ImageRead
+    | ScopeRead
+    | PreloadChecked
+    | LoadPredicted
+    | CandidateFound
+    | NeverExecuted
+    | SlotsRead
+    | PointersHeld
+    | CodePatched
+    | FunctionsWatched
+    | FunctionsRefused
+    | CountingStopped
+    | CallsCounted
+    | OutcomesCounted
+    | CallReturned
+    | CallsInside
+    | LookedUp
+    | LoaderRefused
+    | FileOpened
+    | OpensSkipped
+    | LogFound
+    | LogRead
+    | LogChanged
+    | WritesSeen
+    | UnitRead
+    | PreloadFileRead
+    | GpuRead
+    | FileChanged
+    | SymbolPage
+    | LogPage
+)

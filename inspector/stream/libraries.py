@@ -1,0 +1,250 @@
+"""Events about files that are or could be loaded: mappings, ELF facts, scope, predictions, passive evidence."""
+
+from typing import Literal
+
+from .base import Event, Fact
+
+Route = Literal["executable", "interpreter", "preload", "audit", "needed", "dlopen", "vdso", "unknown"]
+FileState = Literal["current", "replaced", "deleted", "modified", "unmapped", "unknown"]
+
+
+class LibraryMapped(Event, frozen=True, kw_only=True):
+    """A file is mapped executable in a process; the same pid and base again replaces what was known."""
+
+    pid: int
+    path: str
+    """Path as the process sees it, without ` (deleted)`."""
+    base: int
+    """Load bias (link_map.l_addr) where known, else the start of the first mapping."""
+    file: str
+    """Identity `MAJOR:MINOR:INODE` in hexadecimal, hexadecimal, decimal."""
+    size: int = 0
+    """Bytes of the file."""
+    route: Route = "unknown"
+    route_by: str = ""
+    """What brought it in: the LD_PRELOAD entry, the object whose DT_NEEDED names it, the caller of dlopen."""
+    asked: str = ""
+    """The name it was asked by: `libcuda.so.1`."""
+    links: list[str] = []
+    """The chain of symbolic links from the asked path to the real file, each path once."""
+    namespace: int = 0
+    """Link-map namespace (dlmopen); 0 is the main one."""
+    order: int = -1
+    """Position in link-map order; -1 unknown."""
+    state: FileState = "current"
+    state_detail: str = ""
+    """`mapped inode 77, on disk inode 91, 6 min younger`."""
+    mtime: int = 0
+    """mtime of the file on disk now, ns since the epoch."""
+
+
+class LibraryUnmapped(Event, frozen=True, kw_only=True):
+    """A mapping went away (dlclose), while its process lives."""
+
+    pid: int
+    base: int
+    path: str
+
+
+class Export(Fact, frozen=True, kw_only=True):
+    """A defined dynamic symbol."""
+
+    name: str
+    version: str = ""
+    default: bool = True
+    """True for name@@version."""
+    kind: Literal["func", "object", "ifunc", "tls", "notype", "other"] = "func"
+    visible: bool = True
+    """False when STV_HIDDEN or STB_LOCAL."""
+    address: int = 0
+    """st_value."""
+    size: int = 0
+    weak: bool = False
+
+
+class Need(Fact, frozen=True, kw_only=True):
+    """An undefined dynamic symbol with the version node and the file that it is expected from."""
+
+    name: str
+    version: str = ""
+    file: str = ""
+    weak: bool = False
+    function: bool = True
+
+
+class ImageRead(Event, frozen=True, kw_only=True):
+    """What a library or executable file says about itself; one per file identity."""
+
+    file: str
+    path: str
+    """Path that was read."""
+    error: str | None = None
+    """Why it could not be read as ELF, in words; all other fields may then be empty."""
+    elf_class: int = 64
+    elf_machine: str = "x86_64"
+    kind: Literal["executable", "pie", "shared", "other"] = "shared"
+    interpreter: str | None = None
+    soname: str | None = None
+    needed: list[str] = []
+    rpath: str | None = None
+    runpath: str | None = None
+    build_id: str = ""
+    sha256: str = ""
+    """Only of small files that provide an API (identity beyond the build-id)."""
+    version_nodes: list[str] = []
+    """Nodes that it defines (.gnu.version_d), the base node left out."""
+    has_version_table: bool = False
+    """True when it has any of .gnu.version_d."""
+    version_needs: dict[str, list[str]] = {}
+    """SONAME -> nodes that it needs (.gnu.version_r)."""
+    exports: list[Export] = []
+    """Names of the watch plan and libc names; all names of files that provide an API."""
+    hidden: list[Export] = []
+    """Names of the watch plan that exist in .symtab or .dynsym but cannot be bound (local or hidden)."""
+    exports_total: int = 0
+    overrides: list[str] = []
+    """libc and loader names that this file defines although it is not libc: open, read, dlopen, dlsym, malloc, ..."""
+    undefined: list[Need] = []
+    """Undefined names: all of files that are not system libraries; of system ones only names of the watch plan."""
+    dlopen_names: list[str] = []
+    """`lib*.so*` strings in read-only data: names that it may pass to dlopen."""
+    api_names: list[str] = []
+    """API function names of the watch plan in read-only data: names that it may look up with dlsym."""
+    imports_lookup: bool = False
+    """It imports dlopen, dlsym or dlvsym."""
+    gpu_architectures: list[str] = []
+    """`sm_90` and the like found in embedded GPU code, if any."""
+
+
+class ScopeRead(Event, frozen=True, kw_only=True):
+    """Link-map order of one namespace: the look-up order of the global scope, first wins."""
+
+    pid: int
+    namespace: int = 0
+    order: list[str]
+    """Paths; the executable first."""
+    global_scope: list[str] = []
+    """Only those in the main search scope (start-up objects and RTLD_GLOBAL), when known."""
+
+
+class PreloadChecked(Event, frozen=True, kw_only=True):
+    """One entry of LD_PRELOAD, LD_AUDIT or /etc/ld.so.preload, checked as the process sees the file system."""
+
+    pid: int
+    source: Literal["LD_PRELOAD", "LD_AUDIT", "/etc/ld.so.preload"]
+    entry: str
+    path: str | None = None
+    """Where it was found."""
+    usable: bool | None
+    problem: str = ""
+    words: str = ""
+    """What ld.so prints about it."""
+
+
+class SearchStep(Fact, frozen=True, kw_only=True):
+    """One place that the loader looks at for a name."""
+
+    path: str
+    rule: str
+    """`LD_LIBRARY_PATH`, `DT_RPATH of X`, `DT_RUNPATH of X`, `ld.so.cache`, `default`, `loaded`, `given path`."""
+    result: str
+    """`found`, `no such file`, `wrong class`, `cannot read`, ..."""
+
+
+class Dependency(Fact, frozen=True, kw_only=True):
+    """One object of a predicted dependency tree."""
+
+    name: str
+    path: str | None
+    by: str
+    """The object that needs it."""
+    rule: str = ""
+    steps: list[SearchStep] = []
+    """All places looked at; filled for a missing one and for the root."""
+
+
+class LoadPredicted(Event, frozen=True, kw_only=True):
+    """What ld.so would do with a file or name in the context of one process, computed from files alone."""
+
+    pid: int
+    name: str
+    """What is loaded: a path or a SONAME."""
+    requester: str = ""
+    ok: bool | None
+    """None: cannot be said; `unknown_because` tells why."""
+    words: str = ""
+    """The loader's own words for the failure: `libcublasLt.so.12: cannot open shared object file: ...`."""
+    unknown_because: str = ""
+    tree: list[Dependency] = []
+    missing: list[Dependency] = []
+    undefined: list[Need] = []
+    """Needed names that nothing offers, or not at that version node."""
+    offered_instead: dict[str, str] = {}
+    """For a name in `undefined`: what is offered, `libcublas.so.12 offers it @CUBLAS_12.0`."""
+
+
+class CandidateFound(Event, frozen=True, kw_only=True):
+    """A consumer file (a backend) that a profile expects near this process, whether or not it was ever opened."""
+
+    pid: int
+    profile: str
+    path: str
+    file: str
+    directory: str
+    kind: str = "backend"
+
+
+class NeverExecuted(Event, frozen=True, kw_only=True):
+    """Functions proven not executed since `since`: their code page was never read in (passive, before any probe)."""
+
+    pid: int
+    path: str
+    file: str
+    base: int
+    since: int
+    """CLOCK_MONOTONIC ns of the exec."""
+    functions: list[str]
+    """Names of the watch plan that are proven not executed."""
+    proven: int
+    """How many of all exported functions are proven not executed."""
+    total: int
+    caveat: str = ""
+    """Memory pressure that weakens the proof; empty when there was none."""
+
+
+class Slot(Fact, frozen=True, kw_only=True):
+    """One GOT slot of a consumer for an API function."""
+
+    name: str
+    bound_to: str | None
+    """Path of the library that its content points into; None when not bound yet."""
+    lazy: bool = True
+    """False: bound at load time (BIND_NOW, RELRO or GLOB_DAT), which says nothing about calls."""
+
+
+class SlotsRead(Event, frozen=True, kw_only=True):
+    """Content of the GOT slots of one consumer for API functions (passive)."""
+
+    pid: int
+    path: str
+    """The consumer."""
+    slots: list[Slot]
+
+
+class PointersHeld(Event, frozen=True, kw_only=True):
+    """Addresses of exported API functions found in writable memory: they were looked up (or are data of a library)."""
+
+    pid: int
+    path: str
+    """The library that the addresses point into."""
+    holders: dict[str, list[str]]
+    """Owner of the memory -> function names."""
+    complete: bool = True
+
+
+class CodePatched(Event, frozen=True, kw_only=True):
+    """Private anonymous pages inside a file's executable mapping: somebody patched or probed this code before us."""
+
+    pid: int
+    path: str
+    pages: int

@@ -1,0 +1,217 @@
+"""What the viewer asks of the collector, and the watch plan that tells it what to look for."""
+
+from typing import Literal
+
+import msgspec
+
+from .base import Event, Fact, Request
+from .libraries import Export
+from .logs import LogLine
+
+ValueKind = Literal["i32", "u32", "i64", "u64", "f32", "f64", "pointer", "string", "hex", "uuid", "bytes"]
+
+
+class OutValue(Fact, frozen=True, kw_only=True):
+    """A value that a function writes through a pointer argument, read at return."""
+
+    name: str
+    argument: int
+    """Index of the pointer argument, from 0."""
+    kind: ValueKind = "i32"
+    offset: int = 0
+    """Bytes from the pointer."""
+    size: int = 0
+    """Bytes for string, hex and bytes."""
+
+
+class Argument(Fact, frozen=True, kw_only=True):
+    """An argument shown with a call."""
+
+    name: str
+    index: int
+    kind: ValueKind = "u64"
+    size: int = 0
+    """For string/uuid/bytes behind a pointer argument: bytes to read at entry."""
+
+
+class FunctionPlan(Fact, frozen=True, kw_only=True):
+    """A function to count."""
+
+    name: str
+    returns: bool = True
+    """It is a C function that is safe for a return probe and returns a status."""
+    hot: bool = False
+    """Known to be called at every launch: counted in a link of its own, let go first."""
+    arguments: list[Argument] = []
+    values: list[OutValue] = []
+
+
+class ApiPlan(Fact, frozen=True, kw_only=True):
+    """An API to watch: which files provide it and which functions matter."""
+
+    api: str
+    sonames: list[str]
+    """Names by which consumers ask for it: `libcuda.so.1`."""
+    prefixes: list[str]
+    """Prefixes of its function names, followed by an upper-case letter: `cu`, `nvml`, `cuda`."""
+    functions: list[FunctionPlan]
+    private: list[str] = []
+    """Names that mark an implementation when the SONAME does not: any file that exports two or more is a provider."""
+
+
+class BackendPlan(Fact, frozen=True, kw_only=True):
+    """Where a program keeps plug-ins that would use an API."""
+
+    profile: str
+    beside: list[str]
+    """Globs relative to the program's real directory: `../lib/ollama/*/libggml-*.so`."""
+    environment: list[str] = []
+    """Environment keys that hold directories to look in."""
+    globs: list[str] = []
+    """Globs applied in those directories."""
+
+
+class Plan(Fact, frozen=True, kw_only=True):
+    """Everything that profiles ask the collector to look for, merged."""
+
+    apis: list[ApiPlan] = []
+    environment: list[str] = []
+    """Environment keys to collect; a trailing `*` is a prefix."""
+    log_files: list[str] = []
+    """Globs of log and marker files, as the process sees them; `{pid}` stands for a pid of the tree."""
+    log_marks: list[str] = []
+    """Regular expressions of log lines that are always sent."""
+    backends: list[BackendPlan] = []
+    devices: list[str] = []
+    """Globs of device files and proc files whose opens matter."""
+    ports: list[int] = []
+    program_names: list[str] = []
+    """Program names that profiles know (picker and same-name search)."""
+
+
+class Configure(Request, frozen=True, kw_only=True):
+    """First request of every session: what to look for and how."""
+
+    plan: Plan
+    logs: list[str] = []
+    """Paths given with --log."""
+    count: bool = True
+    """False: passive evidence only."""
+    budget: float = 1.0
+    """Percent of one CPU that counting may cost in the whole tree."""
+    redact: bool = False
+
+
+class CountFunctions(Request, frozen=True, kw_only=True):
+    """Begin to count these functions of a file."""
+
+    file: str
+    path: str
+    names: list[str] = []
+    """Empty: all exported functions."""
+
+
+class StopCounting(Request, frozen=True, kw_only=True):
+    """Let these functions go."""
+
+    functions: list[int]
+
+
+class ReadSymbols(Request, frozen=True, kw_only=True):
+    """A page of dynamic symbols: of one file or of all files mapped in a process."""
+
+    pid: int
+    file: str = ""
+    """Empty: all files of the process."""
+    filter: str = ""
+    """Case-insensitive substring; `|` separates alternatives; a leading `^` anchors."""
+    kind: Literal["all", "defined", "undefined"] = "all"
+    offset: int = 0
+    limit: int = 200
+
+
+class ReadLog(Request, frozen=True, kw_only=True):
+    """A page of lines of one source, optionally only lines that hold a text."""
+
+    source: int
+    first: int = 0
+    limit: int = 200
+    filter: str = ""
+    backwards: bool = False
+
+
+class AddLog(Request, frozen=True, kw_only=True):
+    """Follow another log file."""
+
+    path: str
+
+
+class ScanPointers(Request, frozen=True, kw_only=True):
+    """Search the writable memory of a process for addresses of API functions."""
+
+    pid: int
+
+
+class PredictLoad(Request, frozen=True, kw_only=True):
+    """Say what ld.so would do with a file or name in a process."""
+
+    pid: int
+    name: str
+    requester: str = ""
+
+
+class Quit(Request, frozen=True, kw_only=True):
+    """End the observation in order."""
+
+
+AnyRequest = (
+    Configure | CountFunctions | StopCounting | ReadSymbols | ReadLog | AddLog | ScanPointers | PredictLoad | Quit
+)
+
+
+class SymbolRow(Fact, frozen=True, kw_only=True):
+    """One dynamic symbol of one file."""
+
+    file: str
+    path: str
+    symbol: Export
+    defined: bool = True
+    demangled: str = ""
+
+
+class SymbolPage(Event, frozen=True, kw_only=True):
+    """Answer to ReadSymbols."""
+
+    id: int
+    total: int
+    """How many match."""
+    offset: int
+    rows: list[SymbolRow]
+    files: int = 1
+    all_total: int = 0
+    """How many there are without the filter."""
+
+
+class LogPage(Event, frozen=True, kw_only=True):
+    """Answer to ReadLog."""
+
+    id: int
+    source: int
+    total: int
+    """How many lines match (without a filter: how many there are)."""
+    lines: list[LogLine]
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(AnyRequest)
+
+
+def encode_request(request: Request) -> bytes:
+    """A request as one JSON line."""
+    return _ENCODER.encode(request) + b"\n"
+
+
+def decode_request(line: bytes) -> AnyRequest:
+    """One JSON line as a request; raises msgspec.MsgspecError on anything else."""
+    request: AnyRequest = _DECODER.decode(line)
+    return request

@@ -1,0 +1,86 @@
+"""Events about the observation itself: who looks, with which rights, what is lost."""
+
+from typing import Literal
+
+from .base import SCHEMA, Event, Fact
+
+
+class Capability(Fact, frozen=True, kw_only=True):
+    """One thing that this machine and user allow or refuse (a row of `inspector doctor`)."""
+
+    name: str
+    """Stable kebab-case id: `count-calls`, `process-births`, `environment`, `open-files`, ..."""
+    state: Literal["yes", "partly", "no"]
+    how: str
+    """By which means it is done: `uprobe_multi links (bpf)`, `perf records`, `polling every 50 ms`."""
+    why: str = ""
+    """Why it is refused, in words."""
+    lost: str = ""
+    """What cannot be known without it."""
+    grant: str = ""
+    """The exact command that grants it."""
+
+
+class SessionStarted(Event, frozen=True, kw_only=True):
+    """First line of every stream: schema, clock anchor, machine, rights and target."""
+
+    schema: int = SCHEMA
+    version: str
+    wall: int
+    """CLOCK_REALTIME in nanoseconds at the moment `at`."""
+    host: str
+    kernel: str
+    machine: str = "x86_64"
+    uid: int
+    target: str
+    """The target as the user named it."""
+    collector: int
+    """pid of the collector."""
+    capabilities: list[Capability] = []
+
+
+class SessionEnded(Event, frozen=True, kw_only=True):
+    """Last line of a stream that was closed in order; its absence means a torn stream or a dead collector."""
+
+    reason: str
+    ok: bool = True
+
+
+class LimitNoted(Event, frozen=True, kw_only=True):
+    """Something that cannot be known here, why, and the command that grants it; key `limits` of the report."""
+
+    what: str
+    why: str
+    grant: str = ""
+    pid: int | None = None
+
+
+class WorkProgressed(Event, frozen=True, kw_only=True):
+    """Progress of long work, for a progress line; `done == total` ends it."""
+
+    task: str
+    done: int
+    total: int
+
+
+class EventsLost(Event, frozen=True, kw_only=True):
+    """Records that the kernel or a queue dropped; counts stay exact, the timeline has a hole here."""
+
+    source: str
+    count: int
+
+
+class RequestFailed(Event, frozen=True, kw_only=True):
+    """A request that could not be carried out, in words for the user."""
+
+    id: int
+    why: str
+
+
+class TargetMissing(Event, frozen=True, kw_only=True):
+    """The target does not exist (any more) or may not be observed; the report exits with 3 or 4."""
+
+    why: str
+    kind: Literal["no-such-target", "not-permitted", "ended"]
+    help: str = ""
+    """The command that helps."""
