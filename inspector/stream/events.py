@@ -32,6 +32,7 @@ from .processes import (
     DescriptorsRead,
     ProcessEnded,
     ProcessExec,
+    ProcessListed,
     ProcessStarted,
     SameNameProcess,
     SignalDelivered,
@@ -66,6 +67,7 @@ AnyEvent = (
     | Vitals
     | SocketsRead
     | SameNameProcess
+    | ProcessListed
     | ThreadWaits
     | LibraryMapped
     | LibraryUnmapped

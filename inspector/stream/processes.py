@@ -151,3 +151,29 @@ class ThreadWaits(Event, frozen=True, kw_only=True):
     tid: int
     syscall: str = ""
     wchan: str = ""
+
+
+class ProcessListed(Event, frozen=True, kw_only=True):
+    """One row of the picker and of `inspector list` (`inspector collect --list` prints one a process)."""
+
+    pid: int
+    ppid: int
+    argv: list[str]
+    exe: str = ""
+    user: str = ""
+    unit: str | None = None
+    container: str | None = None
+    apis: list[str] = []
+    """APIs whose providers or consumers it maps: `cuda-driver`, `nvml`."""
+    libraries: list[str] = []
+    """Paths of those libraries."""
+    preloads: list[str] = []
+    """Entries of its LD_PRELOAD."""
+    known_program: bool = False
+    """A profile names this program."""
+    observable: Literal["yes", "partly", "no"] = "yes"
+    why: str = ""
+    """Why it can only partly or not be observed, and what would help."""
+    rss: int = 0
+    age: float = 0.0
+    """Seconds since its birth."""
