@@ -1,0 +1,60 @@
+# inspector: `make demo` shows the main job, `make test` proves it; each sets up everything that it needs.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: help demo test check lint types layers format bench screenshots recordings schema tools bench-tools clean
+
+help:            ## show the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: $(STAMP)   ## the question as a real process, under inspection
+	@scripts/tools cc
+	$(BIN)/inspector demo
+
+tools:
+	@scripts/tools cc c++ tmux sshd chromium
+
+test: $(STAMP) tools   ## all tests, the live ones included
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+lint: $(STAMP)   ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)  ## mypy strict over package and tests
+	$(BIN)/mypy
+
+layers: $(STAMP) ## imports go one way
+	$(BIN)/lint-imports
+
+check: lint types layers test   ## everything that CI runs
+
+format: $(STAMP) ## let ruff format and mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench-tools:
+	@scripts/tools cc c++ tmux bpftrace gdb htop btop lnav readelf
+
+bench: $(STAMP) bench-tools   ## our figures beside the named peers, in one run
+	$(BIN)/python -m bench --json bench.json $(ARGS)
+
+screenshots: $(STAMP) ## pictures for the README, made from the demo
+	@scripts/tools cc
+	$(BIN)/python -m screenshots.make
+
+recordings: $(STAMP)  ## record every demo case anew for machines without a compiler
+	@scripts/tools cc
+	$(BIN)/python -m inspector.demo.record
+
+clean:           ## remove what make made
+	rm -rf $(VENV) build dist bench.json
