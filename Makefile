@@ -17,11 +17,11 @@ $(STAMP): pyproject.toml requirements.lock
 	@touch $@
 
 demo: $(STAMP)   ## the question as a real process, under inspection
-	@scripts/tools cc
+	@.ci/tools cc
 	$(BIN)/inspector demo
 
 tools:
-	@scripts/tools cc c++ tmux sshd chromium
+	@.ci/tools cc c++ tmux sshd chromium
 
 test: $(STAMP) tools   ## all tests, the live ones included
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
@@ -43,17 +43,17 @@ format: $(STAMP) ## let ruff format and mend
 	$(BIN)/ruff check --fix .
 
 bench-tools:
-	@scripts/tools cc c++ tmux bpftrace gdb htop btop lnav readelf
+	@.ci/tools cc c++ tmux bpftrace gdb htop btop lnav readelf
 
 bench: $(STAMP) bench-tools   ## our figures beside the named peers, in one run
-	$(BIN)/python -m bench --json bench.json $(ARGS)
+	$(BIN)/python -m tests.bench --json bench.json $(ARGS)
 
 screenshots: $(STAMP) ## pictures for the README, made from the demo
-	@scripts/tools cc
-	$(BIN)/python -m screenshots.make
+	@.ci/tools cc
+	$(BIN)/python screenshots/make.py
 
 recordings: $(STAMP)  ## record every demo case anew for machines without a compiler
-	@scripts/tools cc
+	@.ci/tools cc
 	$(BIN)/python -m inspector.demo.record
 
 clean:           ## remove what make made
