@@ -1,0 +1,121 @@
+"""What a live stream has told so far, kept small, so that a recording begun late is complete."""
+
+import zlib
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+
+from .base import Event
+from .calls import CallReturned, CallsCounted, CallsInside, FileOpened, LookedUp, OpensSkipped, OutcomesCounted
+from .codec import decode, encode
+from .events import AnyEvent
+from .logs import LogRead, WritesSeen
+from .machine import FileChanged
+from .processes import ProcessEnded, ProcessStarted, SocketsRead, ThreadWaits, Vitals
+from .requests import LogPage, SymbolPage
+from .session import EventsLost, WorkProgressed
+
+_CHUNK = 1 << 20
+_BUDGET = 64 << 20
+
+
+@dataclass(slots=True)
+class History:
+    """Lines of a stream in order; of events that replace each other only the newest is kept.
+
+    Replaceable events of a process are put in their place when it ends, so that a later process with the same pid does
+    not inherit them. Old log lines go first when `budget` (bytes, compressed) is used up, and the gap is said.
+    """
+
+    budget: int = _BUDGET
+    _chunks: list[bytes] = field(default_factory=list)
+    _open: list[bytes] = field(default_factory=list)
+    _open_bytes: int = 0
+    _newest: "OrderedDict[tuple[int, str, Hashable], Event]" = field(default_factory=OrderedDict)
+    _thinned: int = 0
+    """Chunks before this one are thinned already, in the present pass over `_EXPENDABLE`."""
+    _pass: int = 0
+
+    def keep(self, line: bytes, event: AnyEvent) -> None:
+        """Add one event, as the line that it came in."""
+        match event:
+            case CallsCounted():
+                for count in event.counts:
+                    self._replace(count.pid, count.function, CallsCounted(at=event.at, counts=[count]))
+            case OutcomesCounted():
+                for outcome in event.outcomes:
+                    key = (outcome.function, outcome.caller, outcome.result)
+                    self._replace(outcome.pid, key, OutcomesCounted(at=event.at, outcomes=[outcome]))
+            case Vitals() | OpensSkipped() | SocketsRead():
+                self._replace(event.pid, "", event)
+            case ThreadWaits():
+                self._replace(event.pid, event.tid, event)
+            case WritesSeen():
+                self._replace(event.pid, event.fd, event)
+            case CallsInside():
+                self._replace(0, "", event)
+            case WorkProgressed():
+                self._replace(0, event.task, event)
+            case ProcessStarted() | ProcessEnded():
+                self._settle(event.pid)
+                self._append(line)
+            case _:
+                self._append(line)
+
+    def lines(self) -> Iterator[bytes]:
+        """Everything that is kept, as lines of a stream."""
+        for chunk in self._chunks:
+            yield from zlib.decompress(chunk).splitlines(keepends=True)
+        yield from list(self._open)
+        for event in list(self._newest.values()):
+            yield encode(event)
+
+    def _replace(self, pid: int, key: Hashable, event: Event) -> None:
+        place = (pid, type(event).__name__, key)
+        self._newest[place] = event
+        self._newest.move_to_end(place)
+
+    def _settle(self, pid: int) -> None:
+        for place in [place for place in self._newest if place[0] == pid]:
+            self._append(encode(self._newest.pop(place)))
+
+    def _append(self, line: bytes) -> None:
+        self._open.append(line)
+        self._open_bytes += len(line)
+        if self._open_bytes >= _CHUNK:
+            self._chunks.append(zlib.compress(b"".join(self._open), 1))
+            self._open, self._open_bytes = [], 0
+            self._make_room()
+
+    def _make_room(self) -> None:
+        for tags in _EXPENDABLE[self._pass :]:
+            while self._thinned < len(self._chunks) and self._packed > self.budget:
+                self._thin(self._thinned, tags)
+                self._thinned += 1
+            if self._packed <= self.budget:
+                return
+            self._pass, self._thinned = self._pass + 1, 0
+
+    @property
+    def _packed(self) -> int:
+        return sum(len(chunk) for chunk in self._chunks)
+
+    def _thin(self, index: int, tags: tuple[bytes, ...]) -> None:
+        lines = zlib.decompress(self._chunks[index]).splitlines(keepends=True)
+        kept = [line for line in lines if not line.startswith(tags)]
+        if len(kept) < len(lines):
+            last = decode(lines[-1])
+            gap = EventsLost(at=last.at if last else 0, source="recording began late", count=len(lines) - len(kept))
+            kept.append(encode(gap))
+        self._chunks[index] = zlib.compress(b"".join(kept), 1)
+
+
+def _beginnings(*kinds: type[Event]) -> tuple[bytes, ...]:
+    return tuple(b'{"event":"' + str(kind.__struct_config__.tag).encode() + b'"' for kind in kinds)
+
+
+_EXPENDABLE = (
+    _beginnings(LogRead, LogPage),
+    _beginnings(FileOpened, SymbolPage, LookedUp, CallReturned, FileChanged),
+)
+"""What goes first, and then, when the budget is used up; the tag is the first key of each line."""

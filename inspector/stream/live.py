@@ -1,0 +1,310 @@
+"""The viewer's end of a living collector: a subprocess whose stdout is the stream and whose stdin takes requests."""
+
+import math
+import os
+import selectors
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .base import SCHEMA, Request
+from .codec import StreamError, decode
+from .events import AnyEvent
+from .history import History
+from .recording import RecordingWriter
+from .requests import Configure, Quit, encode_request
+from .session import SessionEnded, SessionStarted
+from .text import decode_line
+
+_BLOCK = 1 << 20
+_LONGEST_LINE = 256 << 20
+_TALK_LINES = 40
+_PATIENCE = 3.0
+_TICK = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a stream ended, in words for the user."""
+
+    ok: bool
+    """The collector said goodbye in order."""
+    words: str
+    status: int | None = None
+    """Exit status of the command, negative for a signal, None while unknown."""
+    help: str = ""
+    """What to do about it; may be empty."""
+
+
+class LiveStream:
+    """One collector and the two pipes to it.
+
+    One thread reads (by `read`, or by iterating over batches); any thread may send, record and close meanwhile.
+    Without a thread, a loop watches `fileno()` and calls `read()` when it is readable.
+    """
+
+    recorded = False
+
+    def __init__(self, command: Sequence[str], configure: Configure) -> None:
+        """Start the command and tell it what to look for; raises FileNotFoundError or PermissionError as Popen does."""
+        self.command = list(command)
+        self.configure = configure
+        self.ending: Ending | None = None
+        """None while it lives."""
+        self.talk: deque[str] = deque(maxlen=_TALK_LINES)
+        """The newest words that the collector (or ssh, sudo, docker) wrote to stderr, as harmless text."""
+        self.damaged = 0
+        """Lines that were no events."""
+        self._history = History()
+        self._writer: RecordingWriter | None = None
+        self._pending = b""
+        self._stderr_pending = b""
+        self._outgoing = bytearray()
+        self._goodbye: SessionEnded | None = None
+        self._begun = False
+        self._over = False
+        self._lock = threading.RLock()
+        """Guards what several threads touch: outgoing bytes, history, recording."""
+        self._reading = threading.Lock()
+        """Held while a thread waits in `read`."""
+        self._process = subprocess.Popen(
+            self.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            process_group=0,  # Ctrl-C on the terminal is for us; we end the collector in order
+        )
+        self._selector = selectors.DefaultSelector()
+        self._open_pipes()
+        self.send(configure)
+
+    def _open_pipes(self) -> None:
+        process = self._process
+        assert process.stdin and process.stdout and process.stderr
+        self._stdin, self._stdout, self._stderr = (
+            process.stdin.fileno(),
+            process.stdout.fileno(),
+            process.stderr.fileno(),
+        )
+        for descriptor in (self._stdin, self._stdout, self._stderr):
+            os.set_blocking(descriptor, False)
+        self._selector.register(self._stdout, selectors.EVENT_READ)
+        self._selector.register(self._stderr, selectors.EVENT_READ)
+
+    @property
+    def begun(self) -> bool:
+        """True after the first event."""
+        return self._begun
+
+    def fileno(self) -> int:
+        """A descriptor that is readable whenever `read()` has something to do (epoll or kqueue)."""
+        return self._selector.fileno()
+
+    @property
+    def alive(self) -> bool:
+        """False once no more events can come."""
+        return self.ending is None
+
+    @property
+    def error(self) -> str:
+        """Why it ended, in words for the user; empty while it lives or when it ended in order."""
+        ending = self.ending
+        if ending is None or ending.ok:
+            return ""
+        return f"{ending.words}. {ending.help}" if ending.help else ending.words
+
+    def __iter__(self) -> Iterator[Sequence[AnyEvent]]:
+        """Batches of events as they come, until the end."""
+        while self.ending is None:
+            if batch := self.read(None):
+                yield batch
+
+    def read(self, timeout: float | None = 0) -> list[AnyEvent]:
+        """Events that have come, waiting up to `timeout` seconds for some (None: for ever); [] after the end."""
+        with self._reading:
+            return self._wait_and_read(timeout) if self.ending is None else []
+
+    def _wait_and_read(self, timeout: float | None) -> list[AnyEvent]:
+        events: list[AnyEvent] = []
+        for key, _ in self._selector.select(timeout):
+            if key.fd == self._stdin:
+                with self._lock:
+                    self._flush()
+            elif key.fd == self._stderr:
+                self._read_talk()
+            else:
+                with self._lock:
+                    events = self._read_events()
+        if self._over:
+            self._end()
+        return events
+
+    def send(self, request: Request) -> None:
+        """Ask the collector for something; silently nothing after the end."""
+        with self._lock:
+            if self.ending is None:
+                self._outgoing += encode_request(request)
+                self._flush()
+
+    def record(self, path: str | Path) -> None:
+        """Write everything seen so far and everything to come to a file; raises RecordingError."""
+        with self._lock:
+            self.stop_recording()
+            writer = RecordingWriter(str(path))
+            for line in self._history.lines():
+                writer.write(line)
+            self._writer = writer
+
+    @property
+    def recording(self) -> str | None:
+        """Where it is recorded to now."""
+        return self._writer.path if self._writer else None
+
+    def stop_recording(self) -> None:
+        """Finish the file of `record`, if any."""
+        with self._lock:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    def close(self) -> None:
+        """End the collector: it is asked first, and killed when it does not listen."""
+        self.finish()
+
+    def finish(self) -> list[AnyEvent]:
+        """Like `close`; returns the last events, unless another thread reads them."""
+        self.send(Quit())
+        events = self._read_until(time.monotonic() + _PATIENCE)
+        if self.ending is None:
+            self._process.kill()
+            events += self._read_until(math.inf)
+        self.stop_recording()
+        return events
+
+    def _read_until(self, deadline: float) -> list[AnyEvent]:
+        events: list[AnyEvent] = []
+        while self.ending is None and time.monotonic() < deadline:
+            if self._reading.acquire(timeout=_TICK):  # else another thread reads, and will come upon the end
+                self._reading.release()
+                events += self.read(_TICK)
+        return events
+
+    def _flush(self) -> None:
+        try:
+            while self._outgoing:
+                del self._outgoing[: os.write(self._stdin, self._outgoing)]
+        except BlockingIOError:
+            if self._stdin not in self._selector.get_map():
+                self._selector.register(self._stdin, selectors.EVENT_WRITE)
+            return
+        except OSError:
+            self._outgoing.clear()  # it is dying; stdout will tell
+        if self._stdin in self._selector.get_map():
+            self._selector.unregister(self._stdin)
+
+    def _read_talk(self) -> None:
+        block = _read(self._stderr)
+        if block is None:
+            return
+        *lines, self._stderr_pending = (self._stderr_pending + block).split(b"\n")
+        if not block:
+            self._selector.unregister(self._stderr)
+            lines, self._stderr_pending = [self._stderr_pending], b""
+        self._stderr_pending = self._stderr_pending[-4096:]
+        self.talk.extend(text for line in lines if (text := decode_line(line[:4096]).strip()))
+
+    def _read_events(self) -> list[AnyEvent]:
+        block = _read(self._stdout)
+        if block is None:
+            return []
+        if not block:
+            self._over = True
+            return []
+        *lines, self._pending = (self._pending + block).split(b"\n")
+        events = [event for line in lines if (event := self._take(line + b"\n"))]
+        if len(self._pending) > _LONGEST_LINE:
+            self._process.kill()
+        return events
+
+    def _take(self, line: bytes) -> AnyEvent | None:
+        try:
+            event = decode(line)
+        except StreamError:
+            self.damaged += 1
+            if not self._begun:
+                self.talk.append(decode_line(line[:4096]))  # a login banner, or a shell that says what is wrong
+            return None
+        if event is None:
+            return None
+        self._begun = True
+        if isinstance(event, SessionEnded):
+            self._goodbye = event
+        if isinstance(event, SessionStarted) and event.schema > SCHEMA:
+            self._goodbye = SessionEnded(at=event.at, ok=False, reason=_newer(event))
+            self._process.terminate()
+        self._history.keep(line, event)
+        if self._writer is not None:
+            self._writer.write(line)
+        return event
+
+    def _end(self) -> None:
+        try:
+            status = self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            status = self._process.wait()
+        while self._stderr in self._selector.get_map() and self._selector.select(0.2):
+            self._read_talk()
+        self.ending = self._words(status)
+        self._selector.close()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def _words(self, status: int) -> Ending:
+        if self._goodbye is not None:
+            return Ending(self._goodbye.ok, self._goodbye.reason, status)
+        name = Path(self.command[0]).name
+        last = self.talk[-1] if self.talk else ""
+        said = f"; it said: {last}" if last else ""
+        if status == 127 or "No module named inspector" in last:
+            return Ending(False, f"inspector is not installed there{said}", status, _INSTALL)
+        if name == "ssh" and status == 255:
+            occasion = "the link was lost" if self._begun else "no connection"
+            return Ending(False, f"{occasion} (ssh ended with status 255{said})", status, _LOGIN)
+        if status < 0:
+            return Ending(False, f"the collector was killed by {_signal_name(-status)}{said}", status)
+        return Ending(False, f"the collector ended with status {status} without a word of farewell{said}", status)
+
+
+_INSTALL = "pip install shim-inspector on that machine, or name it with --remote-command"
+_LOGIN = "check it by hand with: ssh -o BatchMode=yes HOST true"
+
+
+def _newer(event: SessionStarted) -> str:
+    return (
+        f"the collector (version {event.version}) speaks stream schema {event.schema}, this viewer reads up to "
+        f"{SCHEMA}: update shim-inspector here"
+    )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"{signal.Signals(number).name} ({number})"
+    except ValueError:
+        return f"signal {number}"
+
+
+def _read(descriptor: int) -> bytes | None:
+    try:
+        return os.read(descriptor, _BLOCK)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""

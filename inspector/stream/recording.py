@@ -1,0 +1,220 @@
+"""Recordings: a stream as a file, plain or compressed, read as far as it goes, written so that a crash loses little."""
+
+import gzip
+import sys
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO, Protocol
+
+import zstandard
+
+from .base import SCHEMA
+from .codec import StreamError, decode
+from .events import AnyEvent
+from .files import FileRefusedError, create
+from .session import SessionEnded, SessionStarted
+
+_BLOCK = 1 << 18
+_LONGEST_LINE = 256 << 20
+_FLUSH_SECONDS = 1.0
+
+
+class RecordingError(OSError):
+    """A recording that cannot be read or written at all; the message is a sentence for the user."""
+
+
+class _Unpacker(Protocol):
+    """What zlib and zstandard decompression objects have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+@dataclass(slots=True)
+class Recording:
+    """A recorded stream; iterate once for its events, then `troubles` says what is wrong with the file."""
+
+    path: str
+    """`-` is stdin."""
+    troubles: list[str] = field(default_factory=list)
+    """Sentences: torn, truncated, damaged, newer than this version, without an end."""
+    _damaged: int = 0
+    _unknown: int = 0
+    _first_damage: str = ""
+
+    def __iter__(self) -> Iterator[AnyEvent]:
+        """Events as far as the file goes; raises RecordingError when it cannot be opened or is no recording."""
+        with _open(self.path) as file:
+            last: AnyEvent | None = None
+            for event in self._events(_lines(_unpacked(file, self.troubles))):
+                last = event
+                yield event
+        self._sum_up(last)
+
+    def _events(self, lines: Iterator[bytes]) -> Iterator[AnyEvent]:
+        begun = False
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                event = decode(line)
+            except StreamError as error:
+                if not begun:
+                    raise RecordingError(f"{self.path} is no inspector recording: {error}") from None
+                self._note_damage(number, line, error)
+                continue
+            begun = True
+            if event is None:
+                self._unknown += 1
+                continue
+            yield event
+            if isinstance(event, SessionStarted) and event.schema > SCHEMA:
+                self.troubles.append(
+                    f"it was recorded with stream schema {event.schema} by version {event.version}, this one reads up "
+                    f"to schema {SCHEMA} and stops here: update shim-inspector"
+                )
+                return
+        if not begun:
+            why = "; ".join(self.troubles) or "it is empty"
+            raise RecordingError(f"{self.path} is no inspector recording that can be read: {why}")
+
+    def _note_damage(self, number: int, line: bytes, error: StreamError) -> None:
+        if not line.endswith(b"\n"):
+            self.troubles.append(f"line {number}, the last one, is torn: the recorder was stopped while it wrote")
+            return
+        self._damaged += 1
+        self._first_damage = self._first_damage or f"line {number}: {error}"
+
+    def _sum_up(self, last: AnyEvent | None) -> None:
+        if self._damaged:
+            self.troubles.append(f"{self._damaged} damaged line(s) left out; the first: {self._first_damage}")
+        if self._unknown:
+            self.troubles.append(f"{self._unknown} event(s) of kinds that this version does not know left out")
+        if not isinstance(last, SessionEnded) and not self.troubles:
+            self.troubles.append("it has no end: the recorder or the collector was stopped hard")
+
+
+def _open(path: str) -> BinaryIO:
+    if path == "-":
+        return sys.stdin.buffer
+    try:
+        return open(path, "rb", buffering=0)
+    except OSError as error:
+        raise RecordingError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
+
+
+def _unpacked(file: BinaryIO, troubles: list[str]) -> Iterator[bytes]:
+    """Blocks of the stream; which compression it has is told by its first bytes, not by its name."""
+    first = _read(file)
+    while 0 < len(first) < 4 and (more := _read(file)):
+        first += more
+    blocks = _chain(first, file)
+    if first.startswith(b"\x1f\x8b"):
+        return _decompressed(blocks, troubles, gz=True)
+    if first.startswith(b"\x28\xb5\x2f\xfd"):
+        return _decompressed(blocks, troubles, gz=False)
+    return blocks
+
+
+def _read(file: BinaryIO) -> bytes:
+    reader = getattr(file, "read1", file.read)  # a pipe gives what is there, without waiting for a full block
+    data: bytes = reader(_BLOCK)
+    return data
+
+
+def _chain(first: bytes, file: BinaryIO) -> Iterator[bytes]:
+    block = first
+    while block:
+        yield block
+        block = _read(file)
+
+
+def _new_unpacker(gz: bool) -> _Unpacker:
+    return zlib.decompressobj(wbits=31) if gz else zstandard.ZstdDecompressor().decompressobj()
+
+
+def _decompressed(blocks: Iterator[bytes], troubles: list[str], *, gz: bool) -> Iterator[bytes]:
+    unpacker = _new_unpacker(gz)
+    try:
+        for block in blocks:
+            while block:
+                if unpacker.eof:
+                    unpacker = _new_unpacker(gz)
+                yield unpacker.decompress(block)
+                block = unpacker.unused_data if unpacker.eof else b""
+    except (zlib.error, zstandard.ZstdError) as error:
+        troubles.append(f"the compressed data are damaged ({error}): read up to there")
+        return
+    if not unpacker.eof:
+        troubles.append("the compressed data end too early: the recorder was stopped or the file was cut")
+
+
+def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Lines with their ends; a torn last one comes without."""
+    pending: list[bytes] = []
+    size = 0
+    for block in blocks:
+        start = 0
+        while (end := block.find(b"\n", start)) >= 0:
+            pending.append(block[start : end + 1])
+            yield b"".join(pending)
+            pending, size, start = [], 0, end + 1
+        pending.append(block[start:])
+        size += len(block) - start
+        if size > _LONGEST_LINE:
+            raise RecordingError(f"a line of more than {_LONGEST_LINE >> 20} MiB: no inspector recording")
+    if rest := b"".join(pending):
+        yield rest
+
+
+class RecordingWriter:
+    """Writes lines of a stream to a file as they come; `.gz` and `.zst` compress by name, `-` is stdout."""
+
+    def __init__(self, path: str) -> None:
+        """Create the file with mode 0600; raises RecordingError when it cannot or must not be written."""
+        self.path = path
+        self.size = 0
+        """Bytes before compression."""
+        try:
+            self._file = sys.stdout.buffer if path == "-" else create(path)
+        except FileRefusedError as error:
+            raise RecordingError(str(error)) from None
+        self._packer = _packer(self._file, path)
+        self._flushed = time.monotonic()
+
+    def write(self, line: bytes) -> None:
+        """Add one line; what is written reaches the disk within a second or with the next line after it."""
+        self._packer.write(line)
+        self.size += len(line)
+        now = time.monotonic()
+        if self._file is sys.stdout.buffer or now - self._flushed >= _FLUSH_SECONDS:
+            self._flush(now)
+
+    def _flush(self, now: float) -> None:
+        self._packer.flush()
+        self._file.flush()
+        self._flushed = now
+
+    def close(self) -> None:
+        """Finish the file; safe to call twice."""
+        if self._packer is not self._file:
+            self._packer.close()
+        if self._file is sys.stdout.buffer:
+            self._file.flush()
+        else:
+            self._file.close()
+
+
+def _packer(file: BinaryIO, path: str) -> BinaryIO:
+    if path.endswith(".gz"):
+        return gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6, mtime=0)  # type: ignore[return-value]
+    if path.endswith(".zst"):
+        return zstandard.ZstdCompressor(level=6).stream_writer(file, closefd=False)
+    return file

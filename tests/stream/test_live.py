@@ -1,0 +1,130 @@
+"""The viewer's end of a collector: pipes, requests, recording, and every way in which it can end."""
+
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from inspector.stream.codec import encode
+from inspector.stream.events import AnyEvent
+from inspector.stream.live import LiveStream
+from inspector.stream.recording import Recording
+from inspector.stream.requests import AddLog, Configure, Plan
+
+from .samples import lines, started, story
+
+CONFIGURE = Configure(plan=Plan())
+
+
+def collector(tmp_path: Path, body: str, stream: bytes = b"") -> list[str]:
+    """A python program in place of the collector; `STREAM` holds the bytes that it may print."""
+    (tmp_path / "stream").write_bytes(stream)
+    program = tmp_path / "collector.py"
+    program.write_text(
+        f"import os, sys, time, signal\nSTREAM = open({str(tmp_path / 'stream')!r}, 'rb').read()\n"
+        f"out = sys.stdout.buffer\n{body}\n"
+    )
+    return [sys.executable, str(program)]
+
+
+def drain(stream: LiveStream) -> list[AnyEvent]:
+    events: list[AnyEvent] = []
+    while stream.ending is None:
+        events += stream.read(None)
+    return events
+
+
+def test_events_come_through_and_the_collectors_farewell_is_the_ending(tmp_path: Path) -> None:
+    stream = LiveStream(collector(tmp_path, "out.write(STREAM)", b"".join(lines(story()))), CONFIGURE)
+    assert drain(stream) == story()
+    assert stream.ending is not None and stream.ending.ok and stream.ending.words == "the target ended"
+
+
+def test_requests_reach_the_collector_in_order(tmp_path: Path) -> None:
+    body = "for _ in range(2): sys.stderr.write(sys.stdin.readline())"
+    stream = LiveStream(collector(tmp_path, body), CONFIGURE)
+    stream.send(AddLog(id=5, path="/tmp/x"))
+    drain(stream)
+    assert [line[:22] for line in stream.talk] == ['{"request":"configure"', '{"request":"add-log","']
+
+
+def test_a_plan_larger_than_the_pipe_does_not_block_the_viewer(tmp_path: Path) -> None:
+    plan = Plan(log_marks=["x" * 1000] * 500)
+    body = "out.write(STREAM)\nout.flush()\nsys.stderr.write(str(len(sys.stdin.readline())))"
+    stream = LiveStream(collector(tmp_path, body, b"".join(lines(story())) * 2000), Configure(plan=plan))
+    assert len(drain(stream)) == 9 * 2000
+    assert int(stream.talk[-1]) > 500_000
+
+
+def test_a_killed_collector_is_said_with_the_signal_and_its_last_words(tmp_path: Path) -> None:
+    body = "out.write(STREAM); out.flush(); os.write(2, b'out of luck\\n'); os.kill(os.getpid(), 9)"
+    stream = LiveStream(collector(tmp_path, body, encode(started())), CONFIGURE)
+    assert drain(stream) == [started()]
+    assert stream.ending is not None and not stream.ending.ok
+    assert stream.ending.words == "the collector was killed by SIGKILL (9); it said: out of luck"
+
+
+def test_a_collector_that_ends_without_a_farewell_is_said(tmp_path: Path) -> None:
+    stream = LiveStream(collector(tmp_path, "sys.exit(5)"), CONFIGURE)
+    drain(stream)
+    assert stream.ending is not None and "status 5" in stream.ending.words
+
+
+def test_a_far_side_without_inspector_is_said_with_the_remedy() -> None:
+    stream = LiveStream(["sh", "-c", "inspector-is-not-here collect"], CONFIGURE)
+    drain(stream)
+    assert stream.ending is not None and "not installed" in stream.ending.words
+    assert "pip install shim-inspector" in stream.ending.help
+
+
+def test_a_login_banner_before_the_stream_is_talk_and_not_damage_to_the_events(tmp_path: Path) -> None:
+    stream = LiveStream(
+        collector(tmp_path, "out.write(b'Welcome \\x1b[31mto vm\\n' + STREAM)", encode(started())), CONFIGURE
+    )
+    assert drain(stream) == [started()]
+    assert stream.talk[0] == "Welcome to vm"
+
+
+def test_a_newer_collector_is_ended_with_advice(tmp_path: Path) -> None:
+    body = "out.write(STREAM); out.flush(); time.sleep(600)"
+    stream = LiveStream(collector(tmp_path, body, encode(started(schema=99))), CONFIGURE)
+    drain(stream)
+    assert stream.ending is not None and "update shim-inspector" in stream.ending.words
+
+
+def test_closing_asks_first_and_then_ends_a_collector_that_does_not_listen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inspector.stream.live._PATIENCE", 0.3)
+    body = "signal.signal(signal.SIGTERM, signal.SIG_IGN); out.write(STREAM); out.flush(); time.sleep(600)"
+    stream = LiveStream(collector(tmp_path, body, encode(started())), CONFIGURE)
+    while not stream.begun:
+        stream.read(None)
+    stream.close()
+    assert stream.ending is not None and "SIGKILL" in stream.ending.words
+
+
+def test_a_recording_begun_late_holds_what_came_before(tmp_path: Path) -> None:
+    body = "out.write(STREAM); out.flush(); sys.stdin.readline(); sys.stdin.readline(); out.write(STREAM)"
+    stream = LiveStream(collector(tmp_path, body, b"".join(lines(story()[:3]))), CONFIGURE)
+    while not stream.begun:
+        stream.read(None)
+    stream.record(str(tmp_path / "late.zst"))
+    assert stream.recording is not None
+    stream.send(AddLog(path="go on"))
+    drain(stream)
+    stream.close()
+    assert list(Recording(str(tmp_path / "late.zst"))) == story()[:3] * 2
+
+
+def test_another_thread_may_close_a_stream_that_is_being_read(tmp_path: Path) -> None:
+    body = "out.write(STREAM); out.flush(); sys.stdin.readline(); sys.stdin.readline()"
+    stream = LiveStream(collector(tmp_path, body, encode(started())), CONFIGURE)
+    batches: list[AnyEvent] = []
+    reader = threading.Thread(target=lambda: batches.extend(event for batch in stream for event in batch))
+    reader.start()
+    stream.close()
+    reader.join(30)
+    assert not reader.is_alive() and not stream.alive
+    assert "status 0 without a word" in stream.error
