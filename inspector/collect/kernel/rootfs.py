@@ -1,0 +1,113 @@
+"""The file tree as a process sees it: its root directory and mount namespace, through /proc/PID/root.
+
+A path that is opened below /proc/PID/root follows absolute symbolic links out of that root into ours. So links are
+walked here, one component at a time, as path_resolution(7) says.
+"""
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from functools import cache
+
+from . import procfs
+
+_MOST_LINKS = 40
+"""The kernel's own limit, MAXSYMLINKS of linux/namei.h."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Where a path leads."""
+
+    real: bytes
+    """The path without any symbolic link, as the process sees it."""
+    links: list[bytes]
+    """The asked path, each link's target, the real path, each once; empty when no link is on the way."""
+    status: os.stat_result
+
+
+class Root:
+    """One process's view of the file tree."""
+
+    def __init__(self, pid: int) -> None:
+        """Raises ProcessLookupError or PermissionError."""
+        self.pid = pid
+        try:
+            self.directory = procfs.link(pid, "root")
+            self.mount_namespace = procfs.namespace(pid, "mnt")
+        except FileNotFoundError:
+            raise ProcessLookupError(pid) from None
+        self.foreign = (self.directory, self.mount_namespace) != _ours()
+        """True when it is another tree than the collector's."""
+        self._prefix = os.fsencode(procfs.path_of(pid, "root")) if self.foreign else b""
+
+    @property
+    def key(self) -> tuple[int, bytes]:
+        """Equal for processes that see the same tree."""
+        return (self.mount_namespace, self.directory)
+
+    def outside(self, real: bytes) -> bytes:
+        """The path by which the collector opens a real path (one without links) of this tree."""
+        return self._prefix + real
+
+    def inside(self, path: bytes) -> bytes:
+        """A path of /proc/PID/maps as the process spells it: below its chroot the kernel shows us our own spelling."""
+        if self.directory != b"/" and path.startswith(self.directory.rstrip(b"/") + b"/"):
+            return path[len(self.directory.rstrip(b"/")) :]
+        return path
+
+    def resolve(self, path: bytes) -> Resolved:
+        """Follow all links inside this tree; OSError (no such file, not permitted, a loop) as open(2) would give."""
+        walk = _Walk(self._prefix)
+        real, status = walk.to_end(path)
+        links = [*walk.spelled, real] if walk.spelled or real != os.path.normpath(path) else []
+        return Resolved(real, list(dict.fromkeys([path, *links] if links else [])), status)
+
+    def stat(self, path: bytes) -> os.stat_result:
+        """stat(2) inside this tree."""
+        return os.stat(path) if not self.foreign else self.resolve(path).status
+
+
+class _Walk:
+    """One resolution under way."""
+
+    def __init__(self, prefix: bytes) -> None:
+        self._prefix = prefix
+        self._followed = 0
+        self.spelled: list[bytes] = []
+        """Where links that stood last in the path pointed to, in order."""
+
+    def to_end(self, path: bytes) -> tuple[bytes, os.stat_result]:
+        """The real path and what it is."""
+        parts = path.split(b"/")[::-1]
+        here: list[bytes] = []
+        while parts:
+            part = parts.pop()
+            if part in (b"", b"."):
+                continue
+            if part == b"..":
+                here = here[:-1]
+                continue
+            step = b"/" + b"/".join([*here, part])
+            if not stat.S_ISLNK(os.lstat(self._prefix + step).st_mode):
+                here.append(part)
+                continue
+            target = self._follow(step)
+            if not any(parts):
+                self.spelled.append(os.path.normpath(os.path.join(b"/" + b"/".join(here), target)))
+            here = [] if target.startswith(b"/") else here
+            parts += target.split(b"/")[::-1]
+        real = b"/" + b"/".join(here)
+        return real, os.lstat(self._prefix + real)
+
+    def _follow(self, link: bytes) -> bytes:
+        self._followed += 1
+        if self._followed > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), link)
+        return os.readlink(self._prefix + link)
+
+
+@cache
+def _ours() -> tuple[bytes, int]:
+    return procfs.link(os.getpid(), "root"), procfs.namespace(os.getpid(), "mnt")

@@ -1,0 +1,134 @@
+"""The collector's single loop: readable descriptors, timers, one worker thread for files."""
+
+import heapq
+import itertools
+import os
+import queue
+import selectors
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+_NS = 1_000_000_000
+
+Failed = Callable[[str, Exception], None]
+"""Told which callback raised what; it must not raise itself."""
+
+
+class CollectorLoop:
+    """Runs every callback in one thread, so that sources need no locks; one failing callback stops no other."""
+
+    def __init__(self, failed: Failed) -> None:
+        self._failed = failed
+        self._selector = selectors.DefaultSelector()
+        self._timers: list[tuple[int, int, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._handed: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._running = True
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._selector.register(self._wake_read, selectors.EVENT_READ, self._take_handed)
+        self._worker = threading.Thread(target=self._labour, name="collector-files", daemon=True)
+        self._worker.start()
+
+    def now(self) -> int:
+        """CLOCK_MONOTONIC ns."""
+        return time.monotonic_ns()
+
+    def on_readable(self, fd: int, callback: Callable[[], None]) -> None:
+        """Call back whenever the descriptor can be read; PermissionError for one that cannot be waited for."""
+        self._selector.register(fd, selectors.EVENT_READ, callback)
+
+    def forget(self, fd: int) -> None:
+        """No more callbacks for this descriptor; harmless when there were none."""
+        try:
+            self._selector.unregister(fd)
+        except (KeyError, ValueError):
+            pass
+
+    def every(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Call back again and again; a late call is not made up for."""
+        self._set_timer(int(seconds * _NS), callback)
+
+    def soon(self, callback: Callable[[], None]) -> None:
+        """Run in the loop's thread, in order of asking; may be called from any thread and from signal handlers."""
+        self._handed.put(callback)
+        try:
+            os.write(self._wake_write, b"\0")
+        except OSError:
+            pass  # the pipe is full: it will wake up anyway, or the loop is closed
+
+    def in_background(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
+        """Run `work` in the one worker thread, then `done` with its result in the loop."""
+
+        def carry() -> None:
+            try:
+                result = work()
+            except Exception as error:
+                self.soon(lambda error=error: self._failed(_name(work), error))  # type: ignore[misc]
+            else:
+                self.soon(lambda: done(result))
+
+        self._work.put(carry)
+
+    def run(self) -> None:
+        """Drive everything until `stop`."""
+        while self._running:
+            for key, _ in self._selector.select(self._until_next_timer()):
+                self._call(key.data)
+            self._fire_timers()
+        self._close()
+
+    def stop(self) -> None:
+        """End `run` after the callback that is running now; may be called from any thread."""
+        self.soon(self._end)
+
+    def _end(self) -> None:
+        self._running = False
+
+    def _call(self, callback: Callable[[], None]) -> None:
+        if not self._running:
+            return
+        try:
+            callback()
+        except Exception as error:
+            self._failed(_name(callback), error)
+
+    def _take_handed(self) -> None:
+        try:
+            os.read(self._wake_read, 4096)
+        except BlockingIOError:
+            pass
+        for _ in range(self._handed.qsize()):
+            self._call(self._handed.get_nowait())
+
+    def _set_timer(self, period: int, callback: Callable[[], None]) -> None:
+        heapq.heappush(self._timers, (self.now() + period, next(self._order), period, callback))
+
+    def _until_next_timer(self) -> float | None:
+        if not self._timers:
+            return None
+        return max(0.0, (self._timers[0][0] - self.now()) / _NS)
+
+    def _fire_timers(self) -> None:
+        now = self.now()
+        while self._timers and self._timers[0][0] <= now:
+            _, _, period, callback = heapq.heappop(self._timers)
+            self._call(callback)
+            self._set_timer(period, callback)
+
+    def _labour(self) -> None:
+        while (carry := self._work.get()) is not None:
+            carry()
+
+    def _close(self) -> None:
+        self._work.put(None)
+        self._selector.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+
+def _name(callback: Callable[..., object]) -> str:
+    return getattr(callback, "__qualname__", type(callback).__name__)

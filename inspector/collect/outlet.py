@@ -1,0 +1,151 @@
+"""Where events leave the collector: a bounded queue and the thread that writes it, so that a slow reader blocks nobody.
+
+Structural events (processes, libraries, look-up tables, ends) are never dropped. Refreshes (vitals, counters) are
+folded into their newest values while the reader is behind: nothing is lost but the steps between. Details (single
+calls, opens, look-ups, log lines) are dropped beyond the bound and counted as `EventsLost`.
+"""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from inspector.stream.base import Event
+from inspector.stream.calls import (
+    CallCount,
+    CallOutcome,
+    CallReturned,
+    CallsCounted,
+    CallsInside,
+    FileOpened,
+    LookedUp,
+    OpensSkipped,
+    OutcomesCounted,
+)
+from inspector.stream.codec import encode
+from inspector.stream.logs import LogRead, WritesSeen
+from inspector.stream.processes import ThreadWaits, Vitals
+from inspector.stream.session import EventsLost, WorkProgressed
+
+REFRESH_BOUND = 2_000
+"""Events waiting before refreshes are folded."""
+DETAIL_BOUND = 50_000
+"""Events waiting before details are dropped."""
+BATCH_SECONDS = 0.005
+"""How long the writer lets events gather before it writes them at once."""
+
+_DETAILS = (CallReturned, LookedUp, FileOpened, LogRead)
+_NEWEST = (Vitals, CallsInside, OpensSkipped, ThreadWaits, WritesSeen, WorkProgressed)
+
+
+class Refreshes:
+    """Totals and states of which only the newest value counts, kept while the reader is behind."""
+
+    def __init__(self) -> None:
+        self._newest: dict[tuple[object, ...], Event] = {}
+        self._counts: dict[tuple[int, int], CallCount] = {}
+        self._outcomes: dict[tuple[int, int, str, int], CallOutcome] = {}
+        self._at = 0
+
+    def fold(self, event: Event) -> bool:
+        """Take the event in when it is a refresh; False when it is not."""
+        match event:
+            case CallsCounted():
+                self._counts |= {(row.pid, row.function): row for row in event.counts}
+            case OutcomesCounted():
+                self._outcomes |= {(row.pid, row.function, row.caller, row.result): row for row in event.outcomes}
+            case _ if isinstance(event, _NEWEST):
+                self._newest[_key(event)] = event
+            case _:
+                return False
+        self._at = max(self._at, event.at)
+        return True
+
+    def take(self) -> list[Event]:
+        """Everything folded so far as few events, and forget it."""
+        events = list(self._newest.values())
+        if self._counts:
+            events.append(CallsCounted(at=self._at, counts=list(self._counts.values())))
+        if self._outcomes:
+            events.append(OutcomesCounted(at=self._at, outcomes=list(self._outcomes.values())))
+        self._newest, self._counts, self._outcomes = {}, {}, {}
+        return events
+
+
+def _key(event: Event) -> tuple[object, ...]:
+    match event:
+        case ThreadWaits():
+            return (ThreadWaits, event.pid, event.tid)
+        case WorkProgressed():
+            return (WorkProgressed, event.task)
+        case _:
+            return (type(event), getattr(event, "pid", 0), getattr(event, "fd", 0))
+
+
+class StreamOutlet:
+    """Writes events as JSON lines to a descriptor; `send` never waits for the reader."""
+
+    def __init__(self, fd: int, broken: Callable[[], None]) -> None:
+        """`broken` is called once, from the writing thread, when the reader is gone."""
+        self._fd = fd
+        self._broken = broken
+        self._waiting: deque[Event] = deque()
+        self._refreshes = Refreshes()
+        self._lost = 0
+        self._open = True
+        self._changed = threading.Condition()
+        self._writer = threading.Thread(target=self._write_all, name="collector-stream", daemon=True)
+        self._writer.start()
+
+    def send(self, event: Event) -> None:
+        """Queue an event; thread-safe."""
+        with self._changed:
+            if self._accept(event):
+                self._changed.notify()
+
+    def close(self, seconds: float = 2.0) -> None:
+        """Write what is waiting and end; a reader that does not read in time gets a torn stream."""
+        with self._changed:
+            self._open = False
+            self._changed.notify()
+        self._writer.join(seconds)
+
+    def _accept(self, event: Event) -> bool:
+        behind = len(self._waiting)
+        if behind >= REFRESH_BOUND and self._refreshes.fold(event):
+            return False
+        if behind >= DETAIL_BOUND and isinstance(event, _DETAILS):
+            self._lost += 1
+            return False
+        self._waiting.append(event)
+        return True
+
+    def _write_all(self) -> None:
+        while (batch := self._gather()) is not None:
+            try:
+                _write(self._fd, b"".join(map(encode, batch)))
+            except OSError:
+                self._broken()
+                return
+
+    def _gather(self) -> list[Event] | None:
+        """What waits, after letting it gather for a moment; None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or not self._open)
+        if self._open:
+            time.sleep(BATCH_SECONDS)
+        with self._changed:
+            batch = list(self._waiting)
+            self._waiting.clear()
+            batch += self._refreshes.take()
+            if self._lost:
+                batch.append(EventsLost(at=time.monotonic_ns(), source="reader of the stream", count=self._lost))
+                self._lost = 0
+        return batch or None
+
+
+def _write(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
