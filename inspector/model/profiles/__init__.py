@@ -1,0 +1,31 @@
+"""What to look for, as data: APIs, programs, variables, log formats. Users add files without code."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from .catalog import Profiles
+from .loading import USER_DIRECTORY, ProfileError, builtin, from_user
+from .schema import Api, EnvironmentKey, LogRule, Profile, Program, Role
+
+__all__ = [
+    "Api", "EnvironmentKey", "LogRule", "Profile", "ProfileError", "Profiles", "Program", "Role",
+    "load", "user_directory",
+]  # fmt: skip
+
+
+def user_directory() -> Path:
+    """Where a person keeps own profiles; it need not exist."""
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(base) / USER_DIRECTORY
+
+
+def load(user_places: Iterable[Path] | None = None) -> Profiles:
+    """The built-in profiles and those of the user (files or directories; None: the user's directory if it is there).
+
+    Raises ProfileError with a sentence for the user when a file cannot be used.
+    """
+    if user_places is None:
+        own = user_directory()
+        user_places = [own] if own.is_dir() else []
+    return Profiles([*builtin(), *from_user(user_places)])

@@ -1,0 +1,88 @@
+"""Profile files read and checked; a bad file gives one clear sentence."""
+
+import re
+import string
+import tomllib
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from .schema import LogRule, Profile
+
+USER_DIRECTORY = "shim-inspector/profiles"
+"""Below $XDG_CONFIG_HOME or ~/.config."""
+
+
+class ProfileError(Exception):
+    """A profile that cannot be used; the message names the file, the place and the way out."""
+
+
+def parse(text: str, where: str) -> Profile:
+    """One profile from TOML; `where` names it in the error message."""
+    try:
+        profile = msgspec.toml.decode(text, type=Profile)
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"profile {where} is no TOML: {error}") from None
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise ProfileError(f"profile {where} does not fit the format: {error}") from None
+    _check(profile, where)
+    return profile
+
+
+def read(path: Path) -> Profile:
+    """One profile file; ProfileError says why it cannot be used."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ProfileError(f"profile {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ProfileError(f"profile {path} is no text in UTF-8") from None
+    return parse(text, str(path))
+
+
+def builtin() -> list[Profile]:
+    """The profiles that come with the program, in order of their names."""
+    files = (entry for entry in resources.files(__package__).iterdir() if entry.name.endswith(".toml"))
+    return [parse(file.read_text(encoding="utf-8"), file.name) for file in sorted(files, key=lambda f: f.name)]
+
+
+def from_user(places: Iterable[Path]) -> list[Profile]:
+    """Profiles of a person: each place is a file, or a directory whose *.toml are read; a missing one is an error."""
+    found = []
+    for place in places:
+        if place.is_dir():
+            found += [read(path) for path in sorted(place.glob("*.toml"))]
+        else:
+            found.append(read(place))
+    return found
+
+
+def _check(profile: Profile, where: str) -> None:
+    if not profile.name:
+        raise ProfileError(f"profile {where} has an empty name")
+    for rule in profile.logs:
+        _check_log_rule(rule, where)
+    if profile.api is not None:
+        for group in profile.api.functions:
+            if not all(name.strip() for name in group.names):
+                raise ProfileError(f"profile {where}: a function group of {profile.api.name} holds an empty name")
+
+
+def _check_log_rule(rule: LogRule, where: str) -> None:
+    if not rule.contains:
+        raise ProfileError(f"profile {where}: log rule {rule.id} needs `contains`, a text that every such line holds")
+    try:
+        groups = set(re.compile(rule.pattern).groupindex)
+    except re.error as error:
+        raise ProfileError(
+            f"profile {where}: pattern of log rule {rule.id} is no regular expression: {error}"
+        ) from None
+    try:
+        fields = {field for _, field, _, _ in string.Formatter().parse(rule.says) if field is not None}
+    except ValueError as error:
+        raise ProfileError(f"profile {where}: `says` of log rule {rule.id}: {error}") from None
+    if fields - groups:
+        missing = ", ".join(sorted(fields - groups))
+        raise ProfileError(f"profile {where}: `says` of log rule {rule.id} names {missing}, not a group of its pattern")

@@ -1,0 +1,164 @@
+"""The shape of a profile file: what an API, a program or a shim looks like, as data.
+
+Every struct refuses unknown keys, so that a typing error in a user's file is named and not ignored.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from inspector.stream.requests import Argument, OutValue
+
+Role = Literal[
+    "init", "count", "version", "device", "attribute", "name", "memory", "properties", "context", "module",
+    "alloc", "copy", "launch", "sync", "free", "lookup", "table", "error", "other",
+]  # fmt: skip
+"""What a function is for; `alloc`, `copy`, `launch` and `module` are past discovery: work."""
+
+WORK: frozenset[Role] = frozenset(("alloc", "copy", "launch", "module"))
+"""Roles that only a program that really computes on the device reaches."""
+
+KeyKind = Literal["loader", "visible-devices", "filter", "search", "setting", "debug", "ignored", "shim"]
+
+Meaning = Literal[
+    "start", "mode", "device", "no-device", "device-dropped", "discovery", "discovery-took", "devices-counted",
+    "timeout", "child-started", "child-ended", "crash", "backend-loaded", "backend-failed", "backend-skipped", "system",
+    "init-failed", "driver-too-old", "visible-devices", "preload-refused", "memory", "offload", "buffer", "call",
+    "stub", "gate", "environment", "error", "note",
+]  # fmt: skip
+"""What a log line means to the model; `mode` is the program's own word about what it computes on."""
+
+ModeWord = Literal["cuda", "rocm", "vulkan", "cpu"]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all parts of a profile have in common."""
+
+
+class FunctionGroup(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Functions that are watched in the same way."""
+
+    names: list[str]
+    role: Role = "other"
+    returns: bool = True
+    """They return a status and are safe for a return probe (plain C)."""
+    hot: bool = False
+    """Called at every launch: counted apart, let go first."""
+    arguments: list[Argument] = []
+    values: list[OutValue] = []
+
+
+class NormalResult(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A result other than 0 that a healthy program sees."""
+
+    codes: list[int]
+    why: str
+    functions: list[str] = []
+    """Empty: every function of the API."""
+    at_exit: bool = False
+    """Normal only when the process ends within a moment."""
+
+
+class Requirement(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Names that a certain consumer asks for at run time, which no import table shows."""
+
+    by: str
+    sonames: list[str]
+    """Globs of the consumer's SONAME."""
+    names: list[str]
+
+
+class Api(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An interface between consumers and providers: its functions, its files, its results."""
+
+    name: str
+    title: str
+    sonames: list[str]
+    prefixes: list[str]
+    """Prefixes of its function names, followed by an upper-case letter."""
+    private: list[str] = []
+    """Names that mark an implementation when the SONAME does not; two of them are enough."""
+    borrows: list[str] = []
+    """APIs that providers of this one load and ask for their own ends; that is no use of those APIs."""
+    drives: list[str] = []
+    """APIs that providers of this one use for their caller: a runtime drives the driver."""
+    mode: ModeWord | None = None
+    """The GPU mode that work through this API proves."""
+    functions: list[FunctionGroup] = []
+    required: list[Requirement] = []
+    results: dict[int, str] = {}
+    advice: dict[int, str] = {}
+    """What a result usually means and what helped others."""
+    normal: list[NormalResult] = []
+    attributes: dict[int, str] = {}
+    tables: dict[str, str] = {}
+    """Ids of private export tables and the names that people gave them."""
+    needed_tables: list[str] = []
+    """Tables without which the consumer gives up."""
+
+
+class EnvironmentKey(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A variable that matters, and what it really does."""
+
+    key: str
+    """A trailing `*` is a prefix."""
+    effect: str
+    kind: KeyKind = "setting"
+    truth: str = ""
+    """The widespread belief that this corrects."""
+
+
+class LogRule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One kind of log line."""
+
+    id: str
+    contains: str
+    """A text that every such line holds; it is looked for first, because it is fast."""
+    pattern: str = ""
+    """Regular expression with named groups; without it `contains` is enough."""
+    means: Meaning
+    says: str = ""
+    """Plain words; `{group}` stands for a named group."""
+    mode: ModeWord | None = None
+    modes: dict[str, ModeWord] = {}
+    """For means `mode`: value of the group `library` in lower case -> mode."""
+    bad: bool = False
+    generation: str = ""
+    """Generation of the program that prints it."""
+
+
+class Backends(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a program keeps plug-ins that would use an API."""
+
+    beside: list[str] = []
+    environment: list[str] = []
+    globs: list[str] = []
+
+
+class Program(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A program that the profile knows by name."""
+
+    name: str
+    discovery: list[str] = []
+    """Words in the arguments of the children that look for devices."""
+    discovery_limit: float = 0.0
+    """Seconds after which it gives up waiting for such a child; 0 unknown."""
+    clients: list[str] = []
+    """First arguments that make it a client which computes nothing itself."""
+    discards_child_output: str = ""
+    """The setting that shows the children's output, if it is thrown away by default."""
+
+
+class Profile(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One profile file."""
+
+    name: str
+    title: str = ""
+    api: Api | None = None
+    programs: list[Program] = []
+    environment: list[EnvironmentKey] = []
+    backends: Backends | None = None
+    devices: list[str] = []
+    ports: list[int] = []
+    log_files: list[str] = []
+    logs: list[LogRule] = []
