@@ -1,0 +1,198 @@
+"""What a library or executable file says about itself: one `ImageRead` a file, an error in words for a damaged one."""
+
+import hashlib
+import re
+from collections import OrderedDict
+from collections.abc import Iterable
+from threading import Lock
+from typing import Final, Literal
+
+import msgspec
+
+from inspector.stream.libraries import Export, ImageRead, Need
+from inspector.stream.requests import Plan
+from inspector.stream.text import decode
+
+from .fatbin import gpu_architectures
+from .file import DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, ET_DYN, ET_EXEC, ElfError, ElfFile, cstring
+from .libc_names import LIBC_NAMES, LIBC_SONAMES
+from .sections import SHT_SYMTAB, Section, find_section, read_build_id, read_sections, section_bytes
+from .strings import read_only_data, take_names
+from .symbols import SHN_ABS, STT_FUNC, STT_IFUNC, Symbol, SymbolTable
+from .wanted import Wanted, wanted_of
+
+_SYSTEM_FOLDER: Final = re.compile(r"(?:/usr)?/lib(?:64|32)?(?:/[a-z0-9_]+-linux-gnu[a-z0-9]*)?/[^/]+")
+_LOOK_UPS: Final = {b"dlopen", b"dlmopen", b"dlsym", b"dlvsym"}
+_MOST_HASHED: Final = 8 << 20
+_MOST_TOOL_SYMBOLS: Final = 128 << 20
+_MOST_STRINGS: Final = 256 << 20
+_KEPT: Final = 1024
+
+_Key = tuple[str, int, int]
+_kept: OrderedDict[_Key, tuple[Plan, ImageRead]] = OrderedDict()
+_lock = Lock()
+
+
+def read_image(open_path: bytes, path: str, file: str, at: int, plan: Plan) -> ImageRead:
+    """The facts of one file; `open_path` is how to open it, `path` and `file` how it is called. Never raises."""
+    try:
+        with ElfFile(open_path) as elf:
+            key = (file, elf.mtime, elf.size)
+            image = _recall(key, plan)
+            if image is None:
+                image = _read(elf, path, file, at, wanted_of(plan))
+                _keep(key, plan, image)
+            return msgspec.structs.replace(image, at=at, path=path)
+    except ElfError as error:
+        return ImageRead(at=at, file=file, path=path, error=str(error))
+
+
+def is_system_library(path: str) -> bool:
+    """Directly in /lib, /usr/lib or their multiarch folder, not in a folder of a program below."""
+    return _SYSTEM_FOLDER.fullmatch(path) is not None
+
+
+def _recall(key: _Key, plan: Plan) -> ImageRead | None:
+    with _lock:
+        kept_for, image = _kept.get(key, (None, None))
+        return image if kept_for is plan else None
+
+
+def _keep(key: _Key, plan: Plan, image: ImageRead) -> None:
+    with _lock:
+        _kept[key] = plan, image
+        while len(_kept) > _KEPT:
+            _kept.popitem(last=False)
+
+
+def _read(elf: ElfFile, path: str, file: str, at: int, wanted: Wanted) -> ImageRead:
+    reader = _Reader(elf, path, wanted)
+    libraries, functions = reader.strings()
+    return ImageRead(
+        at=at,
+        file=file,
+        path=path,
+        elf_class=elf.layout.word_bits,
+        elf_machine=elf.machine,
+        kind=_kind(elf),
+        interpreter=_text(elf.interpreter),
+        soname=_text(reader.soname),
+        needed=[decode(name) for name in elf.tag_strings(DT_NEEDED)],
+        rpath=_text(next(iter(elf.tag_strings(DT_RPATH)), None)),
+        runpath=_text(next(iter(elf.tag_strings(DT_RUNPATH)), None)),
+        build_id=read_build_id(elf),
+        sha256=_sha256(elf) if reader.is_provider else "",
+        version_nodes=[decode(node) for node in reader.table.versions.defined.values()],
+        has_version_table=reader.table.versions.has_definitions,
+        version_needs=_version_needs(reader.table),
+        exports=reader.exports(),
+        hidden=reader.hidden(),
+        exports_total=len(reader.exported),
+        overrides=reader.overrides(),
+        undefined=reader.undefined(),
+        dlopen_names=[decode(name) for name in libraries],
+        api_names=[decode(name) for name in functions],
+        imports_lookup=reader.imports_lookup,
+        gpu_architectures=gpu_architectures(elf, find_section(reader.sections, ".nv_fatbin")),
+    )
+
+
+class _Reader:
+    """The symbols of one open file, judged against the watch plan."""
+
+    def __init__(self, elf: ElfFile, path: str, wanted: Wanted) -> None:
+        self.elf, self.path, self.wanted = elf, path, wanted
+        self.table = SymbolTable(elf)
+        self.sections = read_sections(elf)
+        self.names = self.table.names()
+        self.soname = next(iter(elf.tag_strings(DT_SONAME)), None)
+        self.exported: list[int] = []
+        self.local: list[int] = []
+        self.missing: list[int] = []
+        for index, symbol in enumerate(self.table.symbols()):
+            if symbol.section == 0:
+                self.missing.append(index)
+            elif symbol.defined and not _is_node(symbol):
+                (self.exported if symbol.visible else self.local).append(index)
+        self.is_provider = wanted.is_provider(self.soname, [self.names[i] for i in self.exported])
+        self.imports_lookup = any(self.names[i] in _LOOK_UPS for i in self.missing)
+
+    def exports(self) -> list[Export]:
+        wanted, names = self.wanted.names, self.names
+        return [self.table.export(i) for i in self.exported if self.is_provider or names[i] in wanted]
+
+    def hidden(self) -> list[Export]:
+        """Functions of the plan that are compiled in but cannot be bound, each once."""
+        exported = {self.names[i] for i in self.exported}
+        found = {self.names[i]: self.table.export(i) for i in self.local if self.names[i] in self.wanted.marks}
+        for name, symbol in _tool_symbols(self.elf, self.sections, self.wanted.marks - exported):
+            found.setdefault(name, _hidden(name, symbol))
+        return [export for name, export in found.items() if name not in exported]
+
+    def overrides(self) -> list[str]:
+        if _is_libc(self.soname, self.path):
+            return []
+        names = {self.names[i].decode("latin-1") for i in self.exported}
+        return sorted(names & LIBC_NAMES)
+
+    def undefined(self) -> list[Need]:
+        everything = self.is_provider or not is_system_library(self.path)
+        wanted = self.wanted.functions
+        return [self.table.need(i) for i in self.missing if self.names[i] and (everything or self.names[i] in wanted)]
+
+    def strings(self) -> tuple[list[bytes], list[bytes]]:
+        return take_names(read_only_data(self.elf, self.sections), self.wanted, self.imports_lookup)
+
+
+def _is_node(symbol: Symbol) -> bool:
+    """The linker adds an absolute symbol without value for each version node; it is no name to bind to."""
+    return symbol.section == SHN_ABS and symbol.value == 0
+
+
+def _tool_symbols(elf: ElfFile, sections: list[Section], names: set[bytes]) -> Iterable[tuple[bytes, Symbol]]:
+    """Defined local or hidden functions of .symtab with these names; none when the file is stripped."""
+    table = next((section for section in sections if section.kind == SHT_SYMTAB), None)
+    if table is None or table.link >= len(sections) or not names:
+        return
+    strings = section_bytes(elf, sections[table.link], _MOST_STRINGS)
+    raw = section_bytes(elf, table, _MOST_TOOL_SYMBOLS)
+    size = elf.layout.symbol.size
+    for symbol in SymbolTable.parse(elf, raw[: len(raw) // size * size]):
+        if symbol.section and not symbol.visible and symbol.type in (STT_FUNC, STT_IFUNC):
+            name = cstring(strings, symbol.name_at)
+            if name in names:
+                yield name, symbol
+
+
+def _hidden(name: bytes, symbol: Symbol) -> Export:
+    return Export(name=decode(name), visible=False, address=symbol.value, size=symbol.size)
+
+
+def _is_libc(soname: bytes | None, path: str) -> bool:
+    name = decode(soname) if soname else path.rpartition("/")[2]
+    return name.startswith(LIBC_SONAMES)
+
+
+def _kind(elf: ElfFile) -> Literal["executable", "pie", "shared", "other"]:
+    if elf.kind == ET_EXEC:
+        return "executable"
+    if elf.kind != ET_DYN:
+        return "other"
+    return "pie" if elf.is_pie else "shared"
+
+
+def _version_needs(table: SymbolTable) -> dict[str, list[str]]:
+    needs: dict[str, list[str]] = {}
+    for need in table.versions.needed:
+        needs.setdefault(decode(need.file), []).append(decode(need.node))
+    return needs
+
+
+def _sha256(elf: ElfFile) -> str:
+    if elf.size > _MOST_HASHED:
+        return ""
+    return hashlib.sha256(elf.read(0, elf.size)).hexdigest()
+
+
+def _text(raw: bytes | None) -> str | None:
+    return None if raw is None else decode(raw)

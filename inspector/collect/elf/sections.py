@@ -1,0 +1,94 @@
+"""What only tools see in an ELF file, the loader never: sections and notes; absent or damaged ones are no error."""
+
+import os
+import struct
+from dataclasses import dataclass
+from typing import IO, Final, cast
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.notes import iter_notes
+
+from .file import CLASS_64, PT_NOTE, ElfError, ElfFile, cstring
+
+SHT_SYMTAB, SHT_NOBITS, SHT_DYNSYM = 2, 8, 11
+_SHF_COMPRESSED: Final = 0x800
+_MOST_NOTES: Final = 64 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Where a section lies in the file."""
+
+    name: str
+    kind: int
+    address: int
+    offset: int
+    size: int
+    link: int
+    """Index of the section that it refers to (the string table of a symbol table)."""
+
+
+def read_sections(elf: ElfFile) -> list[Section]:
+    """All sections whose bytes lie in the file as they are, at their index; the others have size 0."""
+    layout = struct.Struct("<IIQQQQIIQQ" if elf.layout is CLASS_64 else "<10I")
+    if elf.section_size != layout.size:
+        return []
+    raw = elf.read_some(elf.sections_at, elf.section_count * layout.size)
+    headers = list(layout.iter_unpack(raw[: len(raw) // layout.size * layout.size]))
+    names = b""
+    if elf.section_names_at < len(headers):
+        _, _, _, _, offset, size, *_ = headers[elf.section_names_at]
+        names = elf.read_some(offset, min(size, 1 << 20))
+    return [_section(names, header) for header in headers]
+
+
+def _section(names: bytes, header: tuple[int, ...]) -> Section:
+    name, kind, flags, address, offset, size, link = header[:7]
+    readable = kind != SHT_NOBITS and not flags & _SHF_COMPRESSED
+    return Section(cstring(names, name).decode("latin-1"), kind, address, offset, size if readable else 0, link)
+
+
+class _Stream:
+    """An ElfFile as the stream that pyelftools reads; never reads more than there is, whatever a note claims."""
+
+    def __init__(self, elf: ElfFile) -> None:
+        self._elf, self._at = elf, 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + (0, self._at, self._elf.size)[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int) -> bytes:
+        raw = self._elf.read_some(self._at, size)
+        self._at += len(raw)
+        return raw
+
+
+def read_build_id(elf: ElfFile) -> str:
+    """NT_GNU_BUILD_ID of the note segments, which survive strip; empty when there is none."""
+    try:
+        parsed = ELFFile(cast("IO[bytes]", _Stream(elf)))
+        for segment in elf.segments:
+            if segment.kind == PT_NOTE:
+                for note in iter_notes(parsed, segment.offset, min(segment.file_size, _MOST_NOTES)):
+                    if note["n_type"] == "NT_GNU_BUILD_ID":
+                        return str(note["n_desc"])
+    except Exception:  # damaged headers make pyelftools raise errors of a dozen kinds: then there is no build-id
+        pass
+    return ""
+
+
+def find_section(sections: list[Section], name: str) -> Section | None:
+    """The first section of that name."""
+    return next((section for section in sections if section.name == name and section.size), None)
+
+
+def section_bytes(elf: ElfFile, section: Section | None, most: int) -> bytes:
+    """The bytes of a section, at most `most` of them; empty when they cannot be read."""
+    try:
+        return elf.read_some(section.offset, min(section.size, most)) if section else b""
+    except ElfError:
+        return b""

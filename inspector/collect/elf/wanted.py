@@ -1,0 +1,45 @@
+"""The watch plan as sets, so that each symbol of each file is judged by one look-up."""
+
+import re
+from functools import cached_property
+
+from inspector.stream.requests import Plan
+
+from .libc_names import LIBC_NAMES
+
+
+class Wanted:
+    """Which names and files a plan asks for."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.sonames = {soname.encode() for api in plan.apis for soname in api.sonames}
+        self.functions = {function.name.encode() for api in plan.apis for function in api.functions}
+        self.marks = self.functions | {name.encode() for api in plan.apis for name in api.private}
+        self.names = self.marks | {name.encode() for name in LIBC_NAMES}
+        self.prefixes = sorted({prefix for api in plan.apis for prefix in api.prefixes})
+
+    @cached_property
+    def has_prefix(self) -> "re.Pattern[bytes]":
+        """Matches names that begin with an API's prefix and an upper-case letter: cuInit, but not cublasCreate."""
+        if not self.prefixes:
+            return re.compile(rb"(?!)")
+        return re.compile(rb"(?:" + b"|".join(re.escape(prefix.encode()) for prefix in self.prefixes) + rb")[A-Z]")
+
+    def is_provider(self, soname: bytes | None, defined: list[bytes]) -> bool:
+        """Whether a file implements an API: by its SONAME, or by two or more of an API's names."""
+        if soname in self.sonames:
+            return True
+        matches = self.has_prefix.match
+        return sum(name in self.marks or matches(name) is not None for name in defined) >= 2
+
+
+_last: Wanted | None = None
+
+
+def wanted_of(plan: Plan) -> Wanted:
+    """The sets of a plan; a session has one plan, so the last one is kept."""
+    global _last
+    if _last is None or _last.plan is not plan:
+        _last = Wanted(plan)
+    return _last
