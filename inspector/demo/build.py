@@ -1,0 +1,104 @@
+"""Compile the demo's C sources on first use into a cache folder."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+SOURCES = Path(__file__).parent / "sources"
+_FLAGS = ("-O1", "-g0", "-Wl,--build-id=sha1", "-Wl,-z,noseparate-code", "-Wl,--no-as-needed")
+
+
+class NoCompiler(Exception):
+    """There is no C compiler, or it refused; the message is for the user."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one file of a case is made."""
+
+    sources: tuple[str, ...]
+    shared: bool = True
+    soname: str = ""
+    node: str = ""
+    """Version node of all exported names: `libcudart.so.12`; empty for a library without a version table."""
+    hide: tuple[str, ...] = ()
+    """Names that are made local."""
+    strip: bool = False
+    """Also drop the table of local symbols: a hidden name is then not in the file at all."""
+    defines: tuple[str, ...] = ()
+    needs: tuple["Recipe", ...] = ()
+    """Libraries that it is linked against: they become DT_NEEDED by their SONAMEs."""
+    flags: tuple[str, ...] = ()
+
+
+def build(recipe: Recipe) -> Path:
+    """The compiled file, from the cache if it was built before; raises NoCompiler."""
+    target = _cache() / _key(recipe)
+    if target.exists():
+        return target
+    needed = [build(one) for one in recipe.needs]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as room:
+        made = Path(room) / "made"
+        _compile(recipe, needed, made)
+        made.replace(target)
+    return target
+
+
+def has_compiler() -> bool:
+    """Whether a C compiler is there at all."""
+    return bool(_compiler())
+
+
+def _compiler() -> str | None:
+    return shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
+
+
+def _compile(recipe: Recipe, needed: list[Path], made: Path) -> None:
+    compiler = _compiler()
+    if compiler is None:
+        raise NoCompiler(
+            "no C compiler found (cc, gcc or clang): install one, for example: apt-get install gcc libc6-dev"
+        )
+    command = [compiler, *_FLAGS, *(f"-D{one}" for one in recipe.defines), "-o", str(made)]
+    command += [str(SOURCES / name) for name in recipe.sources]
+    if recipe.shared:
+        command += ["-fPIC", "-shared", *_naming(recipe, made.with_name("version.map"))]
+    command += [*map(str, needed), *recipe.flags, "-ldl"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        raise NoCompiler(f"the C compiler refused {' '.join(recipe.sources)}:\n{result.stderr.strip()}")
+
+
+def _naming(recipe: Recipe, script: Path) -> list[str]:
+    flags = [f"-Wl,-soname,{recipe.soname}"] if recipe.soname else []
+    if recipe.node or recipe.hide:
+        hidden = "".join(f"{name};" for name in recipe.hide)
+        script.write_text(f"{recipe.node} {{ global: *; {'local: ' + hidden if hidden else ''} }};\n")
+        flags.append(f"-Wl,--version-script={script}")
+    if recipe.strip:
+        flags.append("-s")
+    return flags
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "shim-inspector" / "demo" / _sources_hash()
+
+
+@cache
+def _sources_hash() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(SOURCES.iterdir()):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _key(recipe: Recipe) -> str:
+    name = recipe.sources[0].removesuffix(".c")
+    return f"{name}-{hashlib.sha256(repr((recipe, _FLAGS)).encode()).hexdigest()[:16]}"

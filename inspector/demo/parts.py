@@ -1,0 +1,77 @@
+"""The standard parts that cases are made of: recipes of libraries and programs, and the server's usual layout."""
+
+from dataclasses import dataclass, replace
+
+from .build import Recipe
+from .stage import Stage
+
+DRIVER = Recipe(("driver.c",), soname="libcuda.so.1")
+NVML = Recipe(("nvml.c",), soname="libnvidia-ml.so.1")
+RUNTIME = Recipe(("runtime.c",), soname="libcudart.so.12", node="libcudart.so.12")
+BLAS_LT = Recipe(("blas_lt.c",), soname="libcublasLt.so.12")
+BLAS = Recipe(("blas.c",), soname="libcublas.so.12", node="libcublas.so.12", needs=(BLAS_LT,))
+BACKEND = Recipe(("backend.c",), needs=(RUNTIME, BLAS, DRIVER))
+SERVER = Recipe(("server.c", "runner.c", "http.c"), shared=False)
+GATE = Recipe(("gate.c",), shared=False)
+
+DRIVER_NAMES = (
+    "cuDeviceGet", "cuDeviceGetAttribute", "cuGetErrorString", "cuMemAddressFree", "cuMemAddressReserve", "cuMemCreate",
+    "cuMemGetAllocationGranularity", "cuMemMap", "cuMemRelease", "cuMemSetAccess", "cuMemUnmap",
+)  # fmt: skip
+"""The names of the driver that a ggml backend is bound to at load."""
+
+
+def without(recipe: Recipe, *names: str) -> Recipe:
+    """The same library without these functions."""
+    return replace(recipe, hide=names, strip=True)
+
+
+@dataclass
+class ServerTree:
+    """A model server with its libraries where Ollama has them, and a folder for shims."""
+
+    stage: Stage
+    program: str
+    backends: str
+    """Folder of the GPU backend, relative to the stage: `.../lib/ollama/cuda_v12`."""
+    shims: str
+    """Folder of the shims, relative to the stage."""
+    environment: dict[str, str]
+
+    def preload(self, *paths: str) -> None:
+        """Preload these files of the stage into the server."""
+        self.environment["LD_PRELOAD"] = ":".join(self.stage.path(one) for one in paths)
+
+    def search_shims(self) -> None:
+        """Let the loader look in the folder of the shims."""
+        self.environment["LD_LIBRARY_PATH"] = self.stage.path(self.shims)
+
+
+def server_tree(stage: Stage, *, leave_out: tuple[str, ...] = (), **others: Recipe) -> ServerTree:
+    """Server, backend, runtime and cuBLAS in place; `others` replaces a file by another recipe, `leave_out` omits one.
+
+    Keys of `others`: `backend`, `runtime`, `blas`, `blas_lt`, `server`.
+    """
+    home = f"opt/{stage.word()}"
+    folder = f"{home}/lib/ollama/cuda_v{stage.random.choice((12, 13))}"
+    program = stage.put(others.get("server", SERVER), f"{home}/bin/{stage.word()}-server")
+    files = {
+        "backend": ("libggml-cuda.so", BACKEND),
+        "runtime": ("libcudart.so.12", RUNTIME),
+        "blas": ("libcublas.so.12", BLAS),
+        "blas_lt": ("libcublasLt.so.12", BLAS_LT),
+    }
+    for key, (name, recipe) in files.items():
+        if key not in leave_out:
+            stage.put(others.get(key, recipe), f"{folder}/{name}")
+    shims = f"{stage.random.choice(('opt/vgpu/lib', 'usr/lib64', 'srv/shim'))}"
+    return ServerTree(stage, str(program), folder, shims, {})
+
+
+def put_shims(tree: ServerTree, driver: Recipe = DRIVER, nvml: Recipe = NVML) -> tuple[str, str]:
+    """The two shims under file names of their own in the folder of the shims; their paths relative to the stage."""
+    word = tree.stage.note("shim", f"lib{tree.stage.word()}")
+    paths = (f"{tree.shims}/{word}-cuda.so", f"{tree.shims}/{word}-nvml.so")
+    tree.stage.put(driver, paths[0])
+    tree.stage.put(nvml, paths[1])
+    return paths

@@ -1,0 +1,60 @@
+"""The directory of one started case: files placed, links made, names varied by a seed."""
+
+import os
+import random
+from pathlib import Path
+
+from .build import Recipe, build
+
+_SYLLABLES = ("ba", "ko", "ri", "tu", "ne", "zo", "mi", "la", "ve", "shu", "po", "gra")
+
+
+class Stage:
+    """Lays out the files of one case in its own directory.
+
+    Names, sizes and folders that do not matter differ from seed to seed, so that no rule can lean on a file name.
+    """
+
+    def __init__(self, directory: Path, seed: int) -> None:
+        self.directory = directory
+        self.random = random.Random(seed)
+        self.names: dict[str, str] = {}
+
+    def word(self) -> str:
+        """A made-up word."""
+        return "".join(self.random.sample(_SYLLABLES, 2))
+
+    def note(self, key: str, value: str) -> str:
+        """Remember a varied name for the sentence that the case must produce."""
+        self.names[key] = value
+        return value
+
+    def put(self, recipe: Recipe, at: str) -> Path:
+        """A fresh copy (an inode of its own) of what the recipe makes, padded to a size of its own."""
+        path = self._place(at)
+        padding = bytes(self.random.randrange(0, 4096, 16))
+        path.write_bytes(build(recipe).read_bytes() + padding)
+        path.chmod(0o755)
+        return path
+
+    def write(self, at: str, content: str | bytes, mode: int = 0o644) -> Path:
+        """A file with that content."""
+        path = self._place(at)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        path.chmod(mode)
+        return path
+
+    def link(self, at: str, target: str) -> Path:
+        """A symbolic link."""
+        path = self._place(at)
+        os.symlink(target, path)
+        return path
+
+    def path(self, at: str) -> str:
+        """Where something is or would be."""
+        return str(self.directory / at)
+
+    def _place(self, at: str) -> Path:
+        path = self.directory / at
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path

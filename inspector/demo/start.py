@@ -1,0 +1,141 @@
+"""Start the process tree of a case, hold it until somebody looks, and end it again."""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .build import build
+from .case import Case, Launch
+from .parts import GATE
+from .stage import Stage
+
+_PATIENCE = 20.0
+"""Seconds to wait for a sign in a log before the case counts as broken."""
+
+
+class CaseBroken(Exception):
+    """A case did not come to the point that it is meant to show; the message says what is missing."""
+
+
+@dataclass
+class _Tree:
+    """One process group that we started."""
+
+    process: subprocess.Popen[bytes]
+    gate: int
+    log: Path
+
+
+@dataclass
+class StartedCase:
+    """A case whose processes exist; `release` lets them begin, `stop` ends them and removes the directory."""
+
+    case: Case
+    seed: int
+    directory: Path
+    launch: Launch
+    sentence: str
+    """What the first finding must say, with the names of this seed."""
+    _trees: list[_Tree] = field(default_factory=list)
+
+    @property
+    def pid(self) -> int:
+        """The process to look at."""
+        return self._trees[-1].process.pid
+
+    @property
+    def log(self) -> str:
+        """What the tree has written so far."""
+        return self._trees[-1].log.read_text(errors="replace")
+
+    def release(self) -> None:
+        """Let the program begin, now that it is under observation, and do what the case does to it later."""
+        os.write(self._trees[-1].gate, b"g")
+        if self.launch.ready:
+            self._await(self._trees[-1], self.launch.ready)
+        if self.launch.then is not None:
+            self.launch.then()
+
+    def stop(self) -> None:
+        """End every process that we started and remove the directory; may be called twice."""
+        while self._trees:
+            tree = self._trees.pop()
+            _end(tree)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def begin(self, launch: Launch) -> None:
+        """Create the processes, each waiting at its gate; those beside the target begin at once."""
+        if launch.beside is not None:
+            self.begin(launch.beside)
+            os.write(self._trees[-1].gate, b"g")
+            if launch.beside.ready:
+                self._await(self._trees[-1], launch.beside.ready)
+        self._trees.append(_spawn(launch, self.directory))
+
+    def _await(self, tree: _Tree, text: str) -> None:
+        end = time.monotonic() + _PATIENCE
+        while text not in tree.log.read_text(errors="replace"):
+            if time.monotonic() > end or tree.process.poll() is not None:
+                raise CaseBroken(f"{self.case.name}: {text!r} did not appear in {tree.log}:\n{tree.log.read_text()}")
+            time.sleep(0.01)
+
+
+def start(case: Case, seed: int) -> StartedCase:
+    """Lay out a case in a directory of its own and start its processes, the target still waiting at its gate.
+
+    A late case has begun when this returns. Raises NoCompiler, or CaseBroken when it does not come to its point.
+    """
+    directory = Path(tempfile.mkdtemp(prefix=f"inspector-{case.name}-"))
+    stage = Stage(directory, seed)
+    try:
+        launch = case.stage(stage)
+        started = StartedCase(case, seed, directory, launch, case.sentence.format_map(stage.names))
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    try:
+        started.begin(launch)
+        if launch.late:
+            started.release()
+    except BaseException:
+        started.stop()
+        raise
+    return started
+
+
+def _spawn(launch: Launch, directory: Path) -> _Tree:
+    environment = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(directory),
+        "LANG": "C.UTF-8",
+    } | launch.environment
+    log = directory / launch.log
+    reader, writer = os.pipe()
+    command = [
+        str(build(GATE)),
+        str(reader),
+        *(f"{key}={value}" for key, value in environment.items()),
+        "--",
+        *launch.argv,
+    ]
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command, cwd=directory, stdin=subprocess.DEVNULL, stdout=output, stderr=output, pass_fds=(reader,),
+            start_new_session=True, env={},
+        )  # fmt: skip
+    os.close(reader)
+    return _Tree(process, writer, log)
+
+
+def _end(tree: _Tree) -> None:
+    try:
+        os.killpg(tree.process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    tree.process.wait()
+    os.close(tree.gate)
