@@ -39,6 +39,8 @@ class Stat:
     """Birth in clock ticks since boot: with the pid it names one process for ever."""
     rss: int
     """Bytes resident."""
+    stack: int
+    """Where its stack begins: random since the last exec, so another number is another program; 0 when refused."""
 
     @property
     def alive(self) -> bool:
@@ -140,6 +142,7 @@ def parse_stat(raw: bytes) -> Stat:
         threads=int(fields[17]),
         start_ticks=int(fields[19]),
         rss=int(fields[21]) * PAGE,
+        stack=int(fields[25]),
     )
 
 
