@@ -1,0 +1,189 @@
+"""The report from what is known and what it means: one pure function of state, answer and profiles."""
+
+import signal as signals
+
+from inspector.model.profiles.catalog import Profiles
+from inspector.model.state import Process, State
+from inspector.model.verdict import Answer, Evidence, Finding, Ladder, Mode
+from inspector.stream.processes import ProcessExec
+from inspector.stream.redact import rewritten
+from inspector.stream.text import visible
+
+from . import seen
+from .clock import Clock
+from .shapes import (
+    SCHEMA_NAME,
+    ApiReport,
+    EvidenceRow,
+    ExitStatus,
+    FindingReport,
+    ModeReport,
+    Observation,
+    Report,
+    RungReport,
+    Target,
+    TreeProcess,
+)
+
+TIMELINE_ROWS = 5000
+
+
+def report(
+    state: State, answer: Answer, profiles: Profiles, troubles: list[str] | None = None, rows: int = TIMELINE_ROWS
+) -> Report:
+    """Everything that is known, as data; the same stream gives the same report on every machine.
+
+    `troubles` are defects of the stream itself; `rows` bounds the timeline, whose middle is left out first.
+    """
+    clock = Clock.of(state.session)
+    timeline, left_out = seen.timeline(state, clock, rows)
+    facts = Report(
+        schema=SCHEMA_NAME,
+        target=_target(state, clock),
+        mode=_mode(answer.mode, clock),
+        apis=[_api(ladder, clock) for ladder in answer.ladders],
+        findings=[_finding(finding, clock) for finding in answer.findings],
+        calls=seen.calls(state, profiles, clock),
+        lookups=seen.lookups(state, clock),
+        libraries=seen.libraries(state),
+        logs=seen.logs(state, answer, profiles, clock),
+        opens=seen.opens(state, clock),
+        limits=seen.limits(state),
+        observation=_observation(state, answer, clock, troubles or [], left_out),
+        images=seen.images(state, profiles),
+        timeline=timeline,
+    )
+    return rewritten(facts, visible)
+
+
+def _observation(state: State, answer: Answer, clock: Clock, troubles: list[str], left_out: int) -> Observation:
+    session = state.session
+    return Observation(
+        version=session.version if session else "",
+        host=session.host if session else "",
+        kernel=session.kernel if session else "",
+        began=clock.iso(clock.began),
+        seconds=max(0.0, clock.seconds(state.now)) if session else 0.0,
+        ended=state.ended.reason if state.ended else "",
+        coverage=answer.coverage,
+        troubles=troubles,
+        timeline_left_out=left_out,
+        opens_left_out=sum(process.opens_skipped for process in state.processes),
+        logs_left_out=seen.logs_left_out(state),
+    )
+
+
+def _target(state: State, clock: Clock) -> Target:
+    root = state.processes[0] if state.processes else None
+    program = root.program if root else None
+    return Target(
+        pid=root.pid if root else None,
+        argv=program.argv if program else [],
+        exe=program.exe if program else "",
+        tree=[_tree_process(process, state, clock) for process in state.processes],
+        asked=state.session.target if state.session else "",
+    )
+
+
+def _tree_process(process: Process, state: State, clock: Clock) -> TreeProcess:
+    program = process.program or _inherited(process, state)
+    descriptors = {str(fd): process.descriptors[fd].target for fd in (1, 2) if fd in process.descriptors}
+    return TreeProcess(
+        pid=process.pid,
+        ppid=process.ppid,
+        argv=program.argv if program else [],
+        started=clock.iso(process.started),
+        ended=clock.iso(process.ended),
+        exit=_exit(process),
+        environment=dict(sorted(program.environment.items())) if program else {},
+        environment_known=program.environment_known if program else False,
+        environment_changes=_environment_changes(process, state),
+        origin=process.origin,
+        exe=program.exe if program else "",
+        comm=process.comm or (program.comm if program else ""),
+        unit=program.unit if program else None,
+        container=program.container if program else None,
+        uid=program.uid if program else -1,
+        secure=program.secure if program else None,
+        static=program.static if program else None,
+        output=descriptors,
+    )
+
+
+def _exit(process: Process) -> ExitStatus | None:
+    if process.end is None:
+        return None
+    number = process.end.signal
+    return ExitStatus(code=process.end.code, signal=_signal_name(number) if number is not None else None)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signals.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _parent(process: Process, state: State) -> Process | None:
+    born_before = (other for other in reversed(state.processes) if other.started <= process.started)
+    return next((other for other in born_before if other.pid == process.ppid and other is not process), None)
+
+
+def _inherited(process: Process, state: State) -> ProcessExec | None:
+    ancestor: Process | None = process
+    for _ in state.processes:
+        ancestor = _parent(ancestor, state) if ancestor else None
+        if ancestor is None or ancestor.program is not None:
+            break
+    return ancestor.program if ancestor else None
+
+
+def _environment_changes(process: Process, state: State) -> dict[str, str | None]:
+    parent, mine = _parent(process, state), process.program
+    theirs = (parent.program or _inherited(parent, state)) if parent else None
+    if mine is None or theirs is None or not (mine.environment_known and theirs.environment_known):
+        return {}
+    keys = sorted(mine.environment.keys() | theirs.environment.keys())
+    return {key: mine.environment.get(key) for key in keys if mine.environment.get(key) != theirs.environment.get(key)}
+
+
+def _evidence(rows: list[Evidence], clock: Clock) -> list[EvidenceRow]:
+    return [
+        EvidenceRow(
+            text=row.text, at=clock.iso(row.at), pid=row.pid, pane=row.pane, key=row.key, by_hand=row.by_hand
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _mode(mode: Mode, clock: Clock) -> ModeReport:
+    return ModeReport(
+        verdict=mode.verdict,
+        confidence=mode.confidence,
+        evidence=_evidence(mode.evidence, clock),
+        contradictions=_evidence(mode.contradictions, clock),
+    )
+
+
+def _api(ladder: Ladder, clock: Clock) -> ApiReport:
+    rungs = [
+        RungReport(rung=rung.rung, state=rung.state, detail=rung.detail, evidence=_evidence(rung.evidence, clock))
+        for rung in ladder.rungs
+    ]
+    return ApiReport(
+        api=ladder.api, pid=ladder.pid, provider=ladder.provider, rungs=rungs, first_broken=ladder.first_broken
+    )
+
+
+def _finding(finding: Finding, clock: Clock) -> FindingReport:
+    return FindingReport(
+        rule=finding.rule,
+        severity=finding.severity,
+        confidence=finding.confidence,
+        title=finding.title,
+        cause=finding.cause,
+        next_step=finding.next_step,
+        evidence=_evidence(finding.evidence, clock),
+        pid=finding.pid,
+        doubt=finding.doubt,
+    )
