@@ -16,7 +16,7 @@ class _Demangler:
 
     def __init__(self) -> None:
         library = ctypes.CDLL("libstdc++.so.6")
-        self._demangle = library.__cxa_demangle
+        self._demangle = library["__cxa_demangle"]
         self._demangle.restype = ctypes.c_void_p
         self._demangle.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int)]
         self._free = ctypes.CDLL(None).free

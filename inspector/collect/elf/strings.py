@@ -17,7 +17,10 @@ _LIBRARY: Final = re.compile(rb"(?:[\w.+@/-]*/)?lib[\w.+-]*\.so(?:\.[0-9][\w.]*)
 
 
 def read_only_data(elf: ElfFile, sections: list[Section]) -> Iterator[bytes]:
-    """.rodata in overlapping chunks, the first 64 MiB of it; without sections all read-only segments."""
+    """.rodata in overlapping chunks, the first 64 MiB of it; without sections all read-only segments.
+
+    A NUL stands before the first string, so that every whole string has one on both sides.
+    """
     section = find_section(sections, ".rodata")
     spans = [(section.offset, section.size)] if section else _read_only_segments(elf)
     budget = _MOST_BYTES
@@ -26,9 +29,10 @@ def read_only_data(elf: ElfFile, sections: list[Section]) -> Iterator[bytes]:
         budget -= end - offset
         for start in range(offset, end, _CHUNK):
             try:
-                yield elf.read_some(start, min(_CHUNK + _OVERLAP, end - start))
+                data = elf.read_some(start, min(_CHUNK + _OVERLAP, end - start))
             except ElfError:
                 return
+            yield b"\0" + data if start == offset else data
 
 
 def _read_only_segments(elf: ElfFile) -> list[tuple[int, int]]:
@@ -45,10 +49,8 @@ def library_names(data: bytes) -> Iterator[bytes]:
         end = data.find(b"\0", at, at + _LONGEST)
         if end < 0:
             end = at + 3
-        elif start or at < _LONGEST:
-            text = data[start:end]
-            if _LIBRARY.fullmatch(text):
-                yield text
+        elif start and _LIBRARY.fullmatch(data, start, end):
+            yield data[start:end]
         at = data.find(b".so", end)
 
 

@@ -214,12 +214,12 @@ class _GnuHash:
 
     def candidates(self, name: bytes) -> list[int]:
         """Indices of symbols with the same hash value."""
-        if not self.buckets:
-            return []
         wanted = gnu_hash(name)
-        index = self.buckets[wanted % len(self.buckets)]
+        index = self.buckets[wanted % len(self.buckets)] if self.buckets else 0
+        if index < self.first:
+            return []
         found: list[int] = []
-        for at in range(index - self.first, len(self._chains) if index >= self.first else 0):
+        for at in range(index - self.first, len(self._chains)):
             value = self._chains[at]
             if value | 1 == wanted | 1:
                 found.append(at + self.first)
