@@ -24,11 +24,11 @@ def best_of(argv: list[str], runs: int = 7) -> float:
     return min(times)
 
 
-def first_paint(argv: list[str], text: bytes, runs: int = 3, **terminal: int) -> float:
+def first_paint(argv: list[str], text: bytes, runs: int = 3) -> float:
     """Shortest time in ms from the start of a program until `text` is on the screen."""
     times = []
     for _ in range(runs):
-        with Terminal(argv, **terminal) as screen:
+        with Terminal(argv) as screen:
             times.append(screen.wait_for(text) * 1000)
     return min(times)
 
