@@ -131,6 +131,20 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """What a process wrote to its descriptor 1 or 2 so far (totals)."""
+
+    pid: int
+    fd: int
+    calls: int
+    size: int
+    """Bytes."""
+    failed: int
+    sample: bytes
+    """The first bytes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """Records dropped by a full buffer."""
 
@@ -138,4 +152,4 @@ class Lost:
     count: int
 
 
-Record = Forked | Executed | Exited | Mapped | Signalled | Opened | Looked | Refused | Returned | Lost
+Record = Forked | Executed | Exited | Mapped | Signalled | Opened | Looked | Refused | Returned | Written | Lost

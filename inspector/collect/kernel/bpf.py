@@ -1,0 +1,212 @@
+"""The bpf(2) system call: maps, programs and links as descriptors that vanish with this process.
+
+Layouts: union bpf_attr of linux/bpf.h. Nothing is ever pinned.
+"""
+
+import ctypes
+import errno
+import mmap
+import os
+import struct
+from enum import IntEnum
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_SYS_BPF = 321
+_ATTR_SIZE = 128
+_LOG_SIZE = 1 << 20
+
+
+class Command(IntEnum):
+    """enum bpf_cmd."""
+
+    MAP_CREATE = 0
+    MAP_LOOKUP = 1
+    MAP_UPDATE = 2
+    MAP_DELETE = 3
+    PROG_LOAD = 5
+    RAW_TRACEPOINT_OPEN = 17
+    MAP_POP = 21
+    MAP_LOOKUP_BATCH = 24
+    LINK_CREATE = 28
+
+
+class MapKind(IntEnum):
+    """enum bpf_map_type."""
+
+    HASH = 1
+    ARRAY = 2
+    QUEUE = 22
+    RINGBUF = 27
+
+
+class ProgramKind(IntEnum):
+    """enum bpf_prog_type."""
+
+    UPROBE = 2
+    TRACEPOINT = 5
+    RAW_TRACEPOINT = 17
+
+
+NO_PREALLOC = 1 << 0
+MMAPABLE = 1 << 10
+SLEEPABLE = 1 << 4
+UPROBE_MULTI = 48
+_RETURN = 1 << 0
+
+
+class BpfError(OSError):
+    """The kernel refused a bpf(2) command; `log` is the verifier's own text for a refused program."""
+
+    def __init__(self, number: int, what: str, log: str = "") -> None:
+        super().__init__(number, f"{what}: {os.strerror(number)}")
+        self.log = log
+
+    def __str__(self) -> str:
+        tail = "\n".join(self.log.splitlines()[-12:])
+        return f"{super().__str__()}\n{tail}" if tail else super().__str__()
+
+
+def call(command: Command, attributes: bytes, what: str) -> int:
+    """One bpf(2) call; BpfError says what was refused."""
+    buffer = ctypes.create_string_buffer(attributes.ljust(_ATTR_SIZE, b"\0"), _ATTR_SIZE)
+    result: int = _LIBC.syscall(_SYS_BPF, int(command), buffer, _ATTR_SIZE)
+    if result < 0:
+        raise BpfError(ctypes.get_errno(), what)
+    return result
+
+
+class Map:
+    """A BPF map: keys and values are bytes of fixed size."""
+
+    def __init__(self, kind: MapKind, key: int, value: int, entries: int, flags: int = 0) -> None:
+        self.key_size, self.value_size, self.entries = key, value, entries
+        attributes = struct.pack("<IIIII", kind, key, value, entries, flags)
+        self.fd = call(Command.MAP_CREATE, attributes, f"a {kind.name.lower()} map of {entries} entries")
+
+    def get(self, key: bytes) -> bytes | None:
+        """Value of a key, None when it is absent."""
+        value = ctypes.create_string_buffer(self.value_size)
+        return value.raw if self._try(Command.MAP_LOOKUP, key, value) else None
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Set the value of a key; BpfError (E2BIG) when the map is full. A queue has the empty key."""
+        self._element(Command.MAP_UPDATE, key, ctypes.create_string_buffer(value, self.value_size))
+
+    def delete(self, key: bytes) -> bool:
+        """Remove a key; False when it is absent."""
+        return self._try(Command.MAP_DELETE, key, None)
+
+    def pop(self) -> bytes | None:
+        """Take the oldest value of a queue; None when it is empty."""
+        value = ctypes.create_string_buffer(self.value_size)
+        return value.raw if self._try(Command.MAP_POP, b"", value) else None
+
+    def items(self) -> list[tuple[bytes, bytes]]:
+        """All keys and values of a hash, in one or few system calls; changes meanwhile may or may not show."""
+        found: list[tuple[bytes, bytes]] = []
+        token = ctypes.create_string_buffer(max(8, self.key_size))
+        following: bytes | None = None
+        more = True
+        while more:
+            rows, more = self._batch(following, token)
+            found += rows
+            following = token.raw
+        return found
+
+    def _batch(self, after: bytes | None, token: ctypes.Array[ctypes.c_char]) -> tuple[list[tuple[bytes, bytes]], bool]:
+        count = min(self.entries, 4096)
+        keys = ctypes.create_string_buffer(count * self.key_size)
+        values = ctypes.create_string_buffer(count * self.value_size)
+        start = ctypes.create_string_buffer(after, len(after)) if after is not None else None
+        places = (_address(start), _address(token), _address(keys), _address(values))
+        packed = struct.pack("<QQQQIIQQ", *places, count, self.fd, 0, 0)
+        attributes = ctypes.create_string_buffer(packed.ljust(_ATTR_SIZE, b"\0"), _ATTR_SIZE)
+        result = _LIBC.syscall(_SYS_BPF, int(Command.MAP_LOOKUP_BATCH), attributes, _ATTR_SIZE)
+        number = ctypes.get_errno() if result < 0 else 0
+        if number not in (0, errno.ENOENT):
+            raise BpfError(number, "reading a hash map")
+        (got,) = struct.unpack_from("<I", attributes.raw, 32)
+        rows = [
+            (keys.raw[i * self.key_size : (i + 1) * self.key_size],
+             values.raw[i * self.value_size : (i + 1) * self.value_size])
+            for i in range(got)
+        ]  # fmt: skip
+        return rows, number == 0
+
+    def memory(self) -> mmap.mmap:
+        """The values of an MMAPABLE array, shared with the kernel; each value starts at a multiple of 8 bytes."""
+        size = self.entries * ((self.value_size + 7) & ~7)
+        return mmap.mmap(self.fd, (size + mmap.PAGESIZE - 1) & -mmap.PAGESIZE, mmap.MAP_SHARED)
+
+    def close(self) -> None:
+        """Let the map go; programs that use it keep it alive."""
+        os.close(self.fd)
+
+    def _try(self, command: Command, key: bytes, value: ctypes.Array[ctypes.c_char] | None) -> bool:
+        try:
+            self._element(command, key, value)
+        except BpfError as error:
+            if error.errno == errno.ENOENT:
+                return False
+            raise
+        return True
+
+    def _element(self, command: Command, key: bytes, value: ctypes.Array[ctypes.c_char] | None) -> None:
+        keyed = ctypes.create_string_buffer(key, self.key_size) if self.key_size else None
+        attributes = struct.pack("<IIQQQ", self.fd, 0, _address(keyed), _address(value), 0)
+        call(command, attributes, f"{command.name.lower()} on a map")
+
+
+def load_program(kind: ProgramKind, code: bytes, name: str, *, attach: int = 0, sleepable: bool = False) -> int:
+    """A verified program as a descriptor; BpfError carries the verifier's log."""
+    try:
+        return _load(kind, code, name, attach, sleepable, None)
+    except BpfError as refused:
+        log = ctypes.create_string_buffer(_LOG_SIZE)
+        try:
+            return _load(kind, code, name, attach, sleepable, log)
+        except BpfError:
+            text = log.value.decode("ascii", "replace")
+            raise BpfError(refused.errno or errno.EINVAL, f"loading {name}", text) from None
+
+
+def _load(
+    kind: ProgramKind, code: bytes, name: str, attach: int, sleepable: bool, log: ctypes.Array[ctypes.c_char] | None
+) -> int:
+    instructions = ctypes.create_string_buffer(code, len(code))
+    licence = ctypes.create_string_buffer(b"GPL")
+    attributes = struct.pack(
+        "<IIQQIIQII16sII", kind, len(code) // 8, _address(instructions), _address(licence),
+        1 if log else 0, len(log) if log else 0, _address(log), 0,
+        SLEEPABLE if sleepable else 0, name.encode()[:15], 0, attach,
+    )  # fmt: skip
+    return call(Command.PROG_LOAD, attributes, f"loading {name}")
+
+
+def attach_raw_tracepoint(program: int, name: str) -> int:
+    """A descriptor that keeps the program on a kernel tracepoint until it is closed."""
+    text = ctypes.create_string_buffer(name.encode())
+    return call(Command.RAW_TRACEPOINT_OPEN, struct.pack("<QI", _address(text), program), f"tracepoint {name}")
+
+
+def attach_uprobes(
+    program: int, path: bytes, offsets: list[int], cookies: list[int], *, returns: bool = False, pid: int = 0
+) -> int:
+    """One uprobe_multi link over many places of one file; all or nothing.
+
+    `offsets` are file offsets of instruction starts; `pid` 0 means every process that maps the file, now and later.
+    BpfError with errno 524 (ENOTSUPP) means that an instruction cannot be probed.
+    """
+    count = len(offsets)
+    where = ctypes.create_string_buffer(path)
+    places = (ctypes.c_uint64 * count)(*offsets)
+    tags = (ctypes.c_uint64 * count)(*cookies)
+    attributes = struct.pack(
+        "<IIIIQQQQIII", program, 0, UPROBE_MULTI, 0, _address(where), ctypes.addressof(places), 0,
+        ctypes.addressof(tags), count, _RETURN if returns else 0, pid,
+    )  # fmt: skip
+    return call(Command.LINK_CREATE, attributes, f"{count} probes on {os.fsdecode(path)}")
+
+
+def _address(buffer: ctypes.Array[ctypes.c_char] | None) -> int:
+    return ctypes.addressof(buffer) if buffer is not None else 0

@@ -1,0 +1,85 @@
+"""Bytes of the members' ring buffer as records; a record that is cut short or unknown is left out."""
+
+import struct
+from dataclasses import dataclass
+
+from .membership import HEADER
+from .records import Executed, Exited, Forked, Opened, Signalled
+from .syscall_programs import OPENED_BODY
+from .tree_programs import (
+    EXECUTED,
+    EXECUTED_BODY,
+    EXIT_BODY,
+    EXITED,
+    FORK_BODY,
+    FORKED,
+    OPENED,
+    SIGNAL_BODY,
+    SIGNALLED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """A member was born, with the slot that the kernel gave it."""
+
+    record: Forked
+    slot: int
+
+    @property
+    def at(self) -> int:
+        return self.record.at
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """A member is gone, and the slot that it had."""
+
+    record: Exited
+    slot: int
+
+    @property
+    def at(self) -> int:
+        return self.record.at
+
+
+Decoded = Birth | Death | Executed | Signalled | Opened
+
+
+def decode(raw: bytes) -> Decoded | None:
+    """One record of the ring; None when it is none."""
+    try:
+        kind, pid, tid, own, at = HEADER.unpack_from(raw)
+        if kind == OPENED:
+            return _opened(raw, pid, tid, own, at)
+        if kind == FORKED:
+            return Birth(Forked(at=at, ppid=own, pid=pid), FORK_BODY.unpack_from(raw, HEADER.size)[0])
+        if kind == EXECUTED:
+            return _executed(raw, pid, own, at)
+        if kind == EXITED:
+            return Death(Exited(at=at, pid=pid, status=own), EXIT_BODY.unpack_from(raw, HEADER.size)[0])
+        if kind == SIGNALLED:
+            code, handled, ip = SIGNAL_BODY.unpack_from(raw, HEADER.size)
+            return Signalled(at, pid, tid, own, code, bool(handled), ip)
+    except struct.error:
+        return None
+    return None
+
+
+def _opened(raw: bytes, pid: int, tid: int, result: int, at: int) -> Opened:
+    flags, path = OPENED_BODY.unpack_from(raw, HEADER.size)
+    return Opened(at, pid, tid, path.split(b"\0", 1)[0], max(0, -result), flags & 0xFFFFFFFF)
+
+
+def _executed(raw: bytes, pid: int, read: int, at: int) -> Executed:
+    arguments, total, filename = EXECUTED_BODY.unpack_from(raw, HEADER.size)
+    start = HEADER.size + EXECUTED_BODY.size
+    memory = raw[start : start + max(0, read)]
+    return Executed(
+        at=at,
+        pid=pid,
+        filename=filename.split(b"\0", 1)[0],
+        argv=memory[:arguments],
+        environment=memory[arguments:],
+        truncated=len(memory) < total,
+    )

@@ -1,0 +1,290 @@
+"""The kernel's own report on a tree of processes: births, execs, ends, signals, mappings, opens, writes.
+
+Everything hangs on descriptors of this process: when it dies, by whatever signal, the kernel takes all of it away.
+"""
+
+import contextlib
+import heapq
+import os
+import select
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from . import bpf, perf
+from .bpf import BpfError, ProgramKind
+from .btf import BtfError
+from .decode import Birth, Death, Decoded, decode
+from .membership import CONTROL_CROWDED, CONTROL_LOST, Membership
+from .records import Executed, Lost, Mapped, Opened, Record, Signalled, Written
+from .syscall_programs import CALLS, WRITTEN, WRITTEN_KEY, any_call_program, call_program, written_map
+from .tracepoints import tracepoint_ids
+from .tree_programs import tree_programs
+
+Matches = Callable[[Executed], bool]
+
+
+class EngineError(Exception):
+    """This machine or user does not allow kernel programs; the message says which step was refused and why."""
+
+
+class SlotUser(Protocol):
+    """Somebody who keeps counters under the slots of processes."""
+
+    def settle(self, pid: int, slot: int) -> None:
+        """The process is gone: take its last counts and clear the slot, which another process gets next."""
+        ...
+
+
+class Source(Protocol):
+    """A further ring of records that is drained together with the tree's."""
+
+    @property
+    def fd(self) -> int: ...
+
+    def drain(self) -> list[Record]: ...
+
+
+class Engine:
+    """Kernel programs on a tree of processes. `fd` is readable when `drain` has something to tell.
+
+    EngineError when the kernel or the user's rights do not allow it.
+    """
+
+    def __init__(self) -> None:
+        self._stack = contextlib.ExitStack()
+        self._poll = select.epoll()
+        self._stack.callback(self._poll.close)
+        self._slots: dict[int, int] = {}
+        self._departing: list[tuple[int, int]] = []
+        self._users: list[SlotUser] = []
+        self._sources: list[Source] = []
+        self._executing: dict[int, list[Record]] = {}
+        self._told = {CONTROL_LOST: 0, CONTROL_CROWDED: 0}
+        self._matches: Matches | None = None
+        self._rings: list[perf.PerfRing] = []
+        self.opens_seen = False
+        self.mappings_seen = False
+        try:
+            self._start()
+        except (BpfError, BtfError) as error:
+            self.close()
+            raise EngineError(str(error)) from None
+
+    @property
+    def fd(self) -> int:
+        """Readable when `drain` has something to tell."""
+        return self._poll.fileno()
+
+    def follow(self, pid: int) -> bool:
+        """Observe a living process and all that it starts from now on; False when there is no such process."""
+        self._slots[pid] = self.members.add(pid)
+        if Path(f"/proc/{pid}").exists():
+            return True
+        self.forget(pid)
+        return False
+
+    def forget(self, pid: int) -> None:
+        """Observe a process no more; its children stay observed."""
+        slot = self.members.remove(pid)
+        self._slots.pop(pid, None)
+        if slot is not None:
+            self._settle(pid, slot)
+
+    @contextlib.contextmanager
+    def adopting(self) -> Iterator[None]:
+        """Observe, from its very birth, every process that the caller starts meanwhile."""
+        with self.members.only_children_of(os.getpid()):
+            yield
+
+    def wait_for(self, matches: Matches | None) -> None:
+        """Report every exec on the machine that matches and observe that process from its first instruction.
+
+        None ends the waiting. Meanwhile each process that executes a program is a member until `matches` denies it.
+        """
+        self._matches = matches
+        self.members.wait_for_any(matches is not None)
+
+    def slot(self, pid: int) -> int | None:
+        """Under which slot counters of a process are kept; None when it is not observed."""
+        return self._slots.get(pid)
+
+    def processes(self) -> list[int]:
+        """Observed processes, as far as drained."""
+        return list(self._slots)
+
+    def add_slot_user(self, user: SlotUser) -> None:
+        """Have somebody settle the counters of each process that ends."""
+        self._users.append(user)
+
+    def add_source(self, source: Source) -> None:
+        """Drain another ring together with the tree's."""
+        self._sources.append(source)
+        self._poll.register(source.fd, select.EPOLLIN)
+
+    def drain(self) -> list[Record]:
+        """All that happened since the last call, in order of time."""
+        departing, self._departing = self._departing, []
+        merged: list[Decoded | perf.PerfRecord] = [record for ring in self._rings for record in ring.drain()]
+        merged += [record for raw in self.members.ring.drain() if (record := decode(raw)) is not None]
+        merged.sort(key=_time)
+        records: list[Record] = [*self._lost(), *(record for each in merged for record in self._take(each))]
+        for pid, slot in departing:
+            self._depart(pid, slot)
+        further = [record for source in self._sources for record in source.drain()]
+        further.sort(key=_time)
+        return list(heapq.merge(records, further, key=_time)) if further else records
+
+    def writes(self) -> list[Written]:
+        """What each living process wrote to its descriptors 1 and 2 so far; `drain` tells it of those that end."""
+        return [_written(key, value) for key, value in self._written.items()]
+
+    def close(self) -> None:
+        """Take everything out of the kernel."""
+        self._stack.close()
+
+    def _start(self) -> None:
+        self.members = Membership()
+        self._stack.callback(self.members.close)
+        self._poll.register(self.members.ring.fd, select.EPOLLIN)
+        self._written = written_map()
+        self._stack.callback(self._written.close)
+        for name, code in tree_programs(self.members).items():
+            self._hold(self._raw(name, code))
+        self._watch_calls()
+        self._watch_mappings()
+
+    def _raw(self, tracepoint: str, code: bytes) -> int:
+        program = bpf.load_program(ProgramKind.RAW_TRACEPOINT, code, tracepoint)
+        try:
+            return bpf.attach_raw_tracepoint(program, tracepoint)
+        finally:
+            os.close(program)
+
+    def _watch_calls(self) -> None:
+        """Best: a program a system call; without tracefs one on all; else opens and writes stay unknown."""
+        try:
+            numbers = tracepoint_ids(call.tracepoint for call in CALLS)
+            for call in CALLS:
+                if call.tracepoint in numbers:
+                    code = call_program(self.members, self._written, call)
+                    program = bpf.load_program(ProgramKind.TRACEPOINT, code, call.name)
+                    self._hold(program)
+                    self._hold(perf.attach_tracepoint(program, numbers[call.tracepoint]))
+        except OSError:
+            numbers = {}
+        if not numbers:
+            with contextlib.suppress(BpfError):
+                self._hold(self._raw("sys_exit", any_call_program(self.members, self._written)))
+                numbers = {"sys_exit": 0}
+        self.opens_seen = bool(numbers)
+
+    def _watch_mappings(self) -> None:
+        """Side-band records of every CPU; they cannot be filtered in the kernel, so strangers' are dropped here."""
+        try:
+            for cpu in perf.online_cpus():
+                event = perf.side_band(perf.MMAP | perf.MMAP2 | perf.COMM | perf.COMM_EXEC)
+                ring = perf.PerfRing(perf.open_event(event, -1, cpu))
+                self._rings.append(ring)
+                self._stack.callback(ring.close)
+                self._poll.register(ring.fd, select.EPOLLIN)
+        except OSError:
+            return
+        self.mappings_seen = True
+
+    def _hold(self, fd: int) -> None:
+        self._stack.callback(os.close, fd)
+
+    def _take(self, each: Decoded | perf.PerfRecord) -> list[Record]:
+        """Follow the tree's growth and pass on what concerns it."""
+        if isinstance(each, Birth):
+            return self._born(each)
+        if isinstance(each, Death):
+            return self._died(each)
+        if isinstance(each, Executed):
+            return self._executed(each)
+        if isinstance(each, perf.Named):
+            return self._begins_program(each)
+        if isinstance(each, Mapped):
+            return self._mapped(each)
+        if isinstance(each, Lost):
+            return [each]
+        return [each] if isinstance(each, Signalled | Opened) and each.pid in self._slots else []
+
+    def _begins_program(self, record: perf.Named) -> list[Record]:
+        """The kernel maps a new program before it reports the exec: those mappings are held back until then."""
+        if record.executed and (record.pid in self._slots or self._matches is not None):
+            self._executing[record.pid] = []
+        return []
+
+    def _mapped(self, record: Mapped) -> list[Record]:
+        held = self._executing.get(record.pid)
+        if held is not None:
+            held.append(record)
+            return []
+        return [record] if record.pid in self._slots else []
+
+    def _born(self, birth: Birth) -> list[Record]:
+        """A child of a candidate that `wait_for` denied is denied too."""
+        pid, parent = birth.record.pid, birth.record.ppid
+        if parent in self._slots or parent == os.getpid():
+            self._slots[pid] = birth.slot
+            return [birth.record]
+        self.forget(pid)
+        return []
+
+    def _executed(self, record: Executed) -> list[Record]:
+        """A process that we do not know is a candidate of `wait_for`."""
+        mapped = self._executing.pop(record.pid, [])
+        if record.pid in self._slots:
+            return [record, *mapped]
+        if self._matches is None or not self._matches(record):
+            self.forget(record.pid)
+            return []
+        self._slots[record.pid] = self.members.add(record.pid)
+        return [record, *mapped]
+
+    def _died(self, death: Death) -> list[Record]:
+        pid = death.record.pid
+        self._executing.pop(pid, None)
+        if self._slots.get(pid) != death.slot:
+            self.members.release(death.slot)
+            return []
+        self._departing.append((pid, death.slot))
+        return [*self._last_writes(pid), death.record]
+
+    def _last_writes(self, pid: int) -> Iterator[Written]:
+        for fd in (1, 2):
+            key = WRITTEN_KEY.pack(fd, pid)
+            value = self._written.get(key)
+            if value is not None:
+                yield _written(key, value)
+                self._written.delete(key)
+
+    def _depart(self, pid: int, slot: int) -> None:
+        """One drain after its end, when records that were late are in."""
+        if self._slots.get(pid) == slot:
+            del self._slots[pid]
+        self._settle(pid, slot)
+
+    def _settle(self, pid: int, slot: int) -> None:
+        for user in self._users:
+            user.settle(pid, slot)
+        self.members.release(slot)
+
+    def _lost(self) -> Iterator[Lost]:
+        for word, source in ((CONTROL_LOST, "kernel records"), (CONTROL_CROWDED, "processes without counters")):
+            total = self.members.control_word(word)
+            if total > self._told[word]:
+                yield Lost(source=source, count=total - self._told[word])
+                self._told[word] = total
+
+
+def _time(record: Decoded | perf.PerfRecord | Record) -> int:
+    return 0 if isinstance(record, Lost | Written) else record.at
+
+
+def _written(key: bytes, value: bytes) -> Written:
+    fd, pid = WRITTEN_KEY.unpack(key)
+    calls, size, failed, used, sample = WRITTEN.unpack(value)
+    return Written(pid, fd, calls, size, failed, sample[: min(used, len(sample))])

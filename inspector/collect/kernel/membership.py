@@ -1,0 +1,192 @@
+"""Which processes are observed, in maps that kernel programs read and extend by themselves at each fork.
+
+`tree`: tgid -> (slot, flags). A slot is a small number under which counters of that process are kept; free slots wait
+in a queue from which the kernel takes one at each birth. Slot 0 is for processes that came when the queue was empty.
+"""
+
+import contextlib
+import struct
+from collections.abc import Iterator
+
+from .assembler import Assembler, Helper, Reg
+from .bpf import MMAPABLE, Map, MapKind
+from .ring import RingBuffer
+
+SLOTS = 256
+SHARED_SLOT = 0
+ONLY_CHILDREN = 1
+"""Flag of a process that is not observed itself: its children are, from their birth."""
+_PROCESSES = 16384
+_MEMBER = struct.Struct("<II")
+_PID = struct.Struct("<I")
+RING_BYTES = 4 << 20
+
+BLANK_SIZE = 2048
+"""Zeros that programs insert as new values which are larger than their stack."""
+
+# Words of the control map.
+CONTROL_WAIT = 0
+"""Not 0: every process that executes a program anywhere becomes a member at once."""
+CONTROL_LOST = 8
+"""Records that found the ring full."""
+CONTROL_CROWDED = 16
+"""Processes that found no slot."""
+_CONTROL_SIZE = 24
+
+HEADER = struct.Struct("<IIIiQ")
+"""Head of every record: kind, pid, tid, a number of its own, time."""
+
+
+class Membership:
+    """The maps, from user space."""
+
+    def __init__(self) -> None:
+        self.tree = Map(MapKind.HASH, 4, 8, _PROCESSES)
+        self.slots = Map(MapKind.QUEUE, 0, 4, SLOTS)
+        self.control = Map(MapKind.ARRAY, 4, _CONTROL_SIZE, 1, MMAPABLE)
+        self.blank = Map(MapKind.ARRAY, 4, BLANK_SIZE, 1)
+        self.ring = RingBuffer(RING_BYTES)
+        self._words = self.control.memory()
+        for slot in range(SHARED_SLOT + 1, SLOTS):
+            self.release(slot)
+
+    def add(self, pid: int, flags: int = 0) -> int:
+        """Put a living process in and tell its slot; it keeps the one it has."""
+        known = self.tree.get(_PID.pack(pid))
+        if known is not None:
+            slot, _ = _MEMBER.unpack(known)
+        else:
+            taken = None if flags & ONLY_CHILDREN else self.slots.pop()
+            slot = _PID.unpack(taken)[0] if taken is not None else SHARED_SLOT
+        self.tree.put(_PID.pack(pid), _MEMBER.pack(slot, flags))
+        return int(slot)
+
+    def remove(self, pid: int) -> int | None:
+        """Take a process out and tell the slot that it had; None when it was not in."""
+        known = self.tree.get(_PID.pack(pid))
+        if known is None or not self.tree.delete(_PID.pack(pid)):
+            return None
+        return int(_MEMBER.unpack(known)[0])
+
+    def release(self, slot: int) -> None:
+        """Give a slot back for the next birth; its counters must be clean."""
+        if slot != SHARED_SLOT:
+            self.slots.put(b"", _PID.pack(slot))
+
+    @contextlib.contextmanager
+    def only_children_of(self, pid: int) -> Iterator[None]:
+        """Observe what this process starts meanwhile, but not itself."""
+        self.add(pid, ONLY_CHILDREN)
+        try:
+            yield
+        finally:
+            self.remove(pid)
+
+    def wait_for_any(self, wanted: bool) -> None:
+        """Whether every process that executes a program becomes a member."""
+        struct.pack_into("<Q", self._words, CONTROL_WAIT, int(wanted))
+
+    def control_word(self, offset: int) -> int:
+        """A counter of the control map."""
+        return int(struct.unpack_from("<Q", self._words, offset)[0])
+
+    def close(self) -> None:
+        """Let the maps go."""
+        self._words.close()
+        for each in (self.tree, self.slots, self.control, self.blank, self.ring):
+            each.close()
+
+
+class MemberAssembler(Assembler):
+    """An assembler that knows the membership maps. Convention: R6 context, R8 member, R9 record."""
+
+    def __init__(self, members: Membership) -> None:
+        super().__init__()
+        self.members = members
+
+    def find_member(self, absent: str, key: int = -4) -> None:
+        """R8 = member of the current process, whose tgid goes to the stack at `key`; to `absent` if it is none."""
+        self.call(Helper.PID_TGID)
+        self.compute("rsh", Reg.R0, 32)
+        self.store(Reg.R10, key, Reg.R0, 4)
+        self.look_up(self.members.tree, key)
+        self.jump_if(Reg.R0, "==", 0, absent)
+        self.move(Reg.R8, Reg.R0)
+
+    def look_up(self, table: Map, key: int) -> None:
+        """R0 = address of the value whose key lies on the stack, or 0."""
+        self.map(Reg.R1, table.fd)
+        self.stack_address(Reg.R2, key)
+        self.call(Helper.MAP_LOOKUP)
+
+    def update(self, table: Map, key: int, value: int, flags: int = 0) -> None:
+        """Set a value from the stack; R0 = 0 or an error."""
+        self.map(Reg.R1, table.fd)
+        self.stack_address(Reg.R2, key)
+        self.stack_address(Reg.R3, value)
+        self.move(Reg.R4, flags)
+        self.call(Helper.MAP_UPDATE)
+
+    def take_slot(self, member: int) -> None:
+        """Write a new member (slot, no flags) to the stack at `member`."""
+        found = self.fresh("slot")
+        self.store(Reg.R10, member, SHARED_SLOT)
+        self.map(Reg.R1, self.members.slots.fd)
+        self.stack_address(Reg.R2, member)
+        self.call(Helper.MAP_POP)
+        self.jump_if(Reg.R0, "==", 0, found)
+        self.store(Reg.R10, member, SHARED_SLOT)
+        self.count(CONTROL_CROWDED)
+        self.label(found)
+        self.store(Reg.R10, member + 4, 0, 4)
+
+    def read_kernel(self, stack: int, size: int, base: Reg, offset: int) -> None:
+        """Copy kernel memory at base + offset to the stack."""
+        self.move(Reg.R3, base)
+        self.add(Reg.R3, offset)
+        self.stack_address(Reg.R1, stack)
+        self.move(Reg.R2, size)
+        self.call(Helper.PROBE_READ_KERNEL)
+
+    def count(self, word: int) -> None:
+        """Add one to a word of the control map."""
+        self.map_value(Reg.R1, self.members.control.fd, word)
+        self.move(Reg.R2, 1)
+        self.atomic_add(Reg.R1, 0, Reg.R2)
+
+    def user_registers(self, dst: Reg) -> None:
+        """dst = the current thread's user registers (struct pt_regs)."""
+        self.call(Helper.CURRENT_TASK_BTF)
+        self.move(Reg.R1, Reg.R0)
+        self.call(Helper.TASK_PT_REGS)
+        self.move(dst, Reg.R0)
+
+    def reserve(self, ring: RingBuffer, size: int, full: str) -> None:
+        """R9 = room for a record; when there is none it is counted and the program goes to `full`."""
+        room = self.fresh("room")
+        self.map(Reg.R1, ring.fd)
+        self.move(Reg.R2, size)
+        self.move(Reg.R3, 0)
+        self.call(Helper.RINGBUF_RESERVE)
+        self.jump_if(Reg.R0, "!=", 0, room)
+        self.count(CONTROL_LOST)
+        self.jump(full)
+        self.label(room)
+        self.move(Reg.R9, Reg.R0)
+
+    def head(self, kind: int) -> None:
+        """Fill kind, pid, tid and time of the record in R9 from the current thread; its own number becomes 0."""
+        self.store(Reg.R9, 0, kind, 4)
+        self.call(Helper.PID_TGID)
+        self.store(Reg.R9, 8, Reg.R0, 4)
+        self.compute("rsh", Reg.R0, 32)
+        self.store(Reg.R9, 4, Reg.R0, 4)
+        self.store(Reg.R9, 12, 0, 4)
+        self.call(Helper.KTIME_NS)
+        self.store(Reg.R9, 16, Reg.R0)
+
+    def submit(self) -> None:
+        """Hand the record in R9 over."""
+        self.move(Reg.R1, Reg.R9)
+        self.move(Reg.R2, 0)
+        self.call(Helper.RINGBUF_SUBMIT)

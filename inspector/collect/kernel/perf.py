@@ -1,0 +1,195 @@
+"""perf_event_open(2): events, their rings, and the records of processes and mappings.
+
+Layouts: linux/perf_event.h (struct perf_event_attr, PERF_RECORD_*).
+"""
+
+import ctypes
+import fcntl
+import mmap
+import os
+import struct
+from dataclasses import dataclass
+
+from .records import Forked, Lost, Mapped
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_SYS_PERF_EVENT_OPEN = 298
+_ATTR = struct.Struct("<IIQQQQQIIQQQQIiQIHHIIQQ")
+_CLOEXEC = 8
+_ENABLE, _SET_BPF = 0x2400, 0x40042408
+SOFTWARE, TRACEPOINT, BREAKPOINT = 1, 2, 5
+DUMMY = 9
+TID, TIME, STREAM_ID, CPU = 1 << 1, 1 << 2, 1 << 9, 1 << 7
+INHERIT, EXCLUDE_KERNEL, EXCLUDE_HYPERVISOR = 1 << 1, 1 << 5, 1 << 6
+MMAP, COMM, TASK, WATERMARK, SAMPLE_ID_ALL = 1 << 8, 1 << 9, 1 << 13, 1 << 14, 1 << 18
+MMAP2, COMM_EXEC, USE_CLOCKID = 1 << 23, 1 << 24, 1 << 25
+CLOCK_MONOTONIC = 1
+_HEAD, _TAIL = 1024, 1032
+_RECORD = struct.Struct("<IHH")
+_LOST, _COMM, _EXIT, _FORK, _MMAP2 = 2, 3, 4, 7, 10
+_MISC_EXEC = 1 << 13
+_TASK_BODY = struct.Struct("<IIIIQ")
+_MMAP2_BODY = struct.Struct("<IIQQQIIQQII")
+_SAMPLE_ID = struct.Struct("<IIQ")
+"""What follows each record under SAMPLE_ID_ALL with TID and TIME: pid, tid, time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What to open; see struct perf_event_attr for each field."""
+
+    kind: int
+    config: int
+    flags: int = 0
+    sample: int = 0
+    wakeup: int = 0
+    breakpoint: int = 0
+    config1: int = 0
+    config2: int = 0
+
+    def pack(self) -> bytes:
+        """The attribute structure."""
+        return _ATTR.pack(
+            self.kind, _ATTR.size, self.config, 0, self.sample, 0, self.flags | USE_CLOCKID, self.wakeup,
+            self.breakpoint, self.config1, self.config2, 0, 0, 0, CLOCK_MONOTONIC, 0, 0, 0, 0, 0, 0, 0, 0,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A thread took a name; `executed` when it did so by execve."""
+
+    at: int
+    pid: int
+    tid: int
+    name: bytes
+    executed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadEnded:
+    """A thread is gone; the process with its last one."""
+
+    at: int
+    pid: int
+    tid: int
+
+
+PerfRecord = Mapped | Forked | Named | ThreadEnded | Lost
+
+
+def open_event(event: Event, pid: int, cpu: int) -> int:
+    """A descriptor of the event; OSError as the kernel refuses it."""
+    raw = event.pack()
+    buffer = ctypes.create_string_buffer(raw, len(raw))
+    fd: int = _LIBC.syscall(_SYS_PERF_EVENT_OPEN, buffer, pid, cpu, -1, _CLOEXEC)
+    if fd < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"perf event: {os.strerror(code)}")
+    return fd
+
+
+def attach_tracepoint(program: int, number: int) -> int:
+    """A descriptor that keeps a BPF program on a tracepoint, on all CPUs, until it is closed."""
+    fd = open_event(Event(kind=TRACEPOINT, config=number), -1, 0)
+    try:
+        fcntl.ioctl(fd, _SET_BPF, program)
+        fcntl.ioctl(fd, _ENABLE, 0)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def side_band(flags: int) -> Event:
+    """An event that counts nothing and only carries records of processes and mappings, woken at each of them."""
+    flags |= WATERMARK | SAMPLE_ID_ALL
+    return Event(kind=SOFTWARE, config=DUMMY, flags=flags, sample=TID | TIME, wakeup=1)
+
+
+def online_cpus() -> list[int]:
+    """Numbers of the CPUs that run."""
+    cpus: list[int] = []
+    with open("/sys/devices/system/cpu/online") as file:
+        for part in file.read().strip().split(","):
+            first, _, last = part.partition("-")
+            cpus += range(int(first), int(last or first) + 1)
+    return cpus
+
+
+class PerfRing:
+    """The ring of one event of kind `side_band`."""
+
+    def __init__(self, fd: int, pages: int = 32) -> None:
+        self.fd = fd
+        self._size = pages * mmap.PAGESIZE
+        self._memory = mmap.mmap(fd, self._size + mmap.PAGESIZE, mmap.MAP_SHARED)
+
+    def drain(self) -> list[PerfRecord]:
+        """Every record that waits, removed from the ring."""
+        (head,) = struct.unpack_from("<Q", self._memory, _HEAD)
+        (tail,) = struct.unpack_from("<Q", self._memory, _TAIL)
+        if head == tail:
+            return []
+        raw = self._bytes(tail, head)
+        struct.pack_into("<Q", self._memory, _TAIL, head)
+        return parse(raw)
+
+    def _bytes(self, start: int, end: int) -> bytes:
+        at, length = start % self._size, end - start
+        base = mmap.PAGESIZE
+        first = self._memory[base + at : base + min(at + length, self._size)]
+        return first + self._memory[base : base + length - len(first)]
+
+    def close(self) -> None:
+        """Let the event go; the mapping would keep it alive."""
+        self._memory.close()
+        os.close(self.fd)
+
+
+def parse(raw: bytes) -> list[PerfRecord]:
+    """Records of a ring as they lie there; unknown kinds are passed over."""
+    records: list[PerfRecord] = []
+    at = 0
+    while at + _RECORD.size <= len(raw):
+        kind, misc, size = _RECORD.unpack_from(raw, at)
+        if size < _RECORD.size:
+            break
+        record = _parse_one(kind, misc, raw[at + _RECORD.size : at + size])
+        if record is not None:
+            records.append(record)
+        at += size
+    return records
+
+
+def _parse_one(kind: int, misc: int, body: bytes) -> PerfRecord | None:
+    if len(body) < _SAMPLE_ID.size:
+        return None
+    _, _, at = _SAMPLE_ID.unpack_from(body, len(body) - _SAMPLE_ID.size)
+    try:
+        if kind == _MMAP2:
+            return _parse_mapping(at, body)
+        if kind == _FORK:
+            pid, ppid, tid, _, _ = _TASK_BODY.unpack_from(body)
+            return Forked(at=at, ppid=ppid, pid=pid) if pid == tid else None
+        if kind == _EXIT:
+            pid, _, tid, _, _ = _TASK_BODY.unpack_from(body)
+            return ThreadEnded(at=at, pid=pid, tid=tid)
+        if kind == _COMM:
+            pid, tid = struct.unpack_from("<II", body)
+            return Named(at=at, pid=pid, tid=tid, name=_string(body, 8), executed=bool(misc & _MISC_EXEC))
+        if kind == _LOST:
+            return Lost(source="perf", count=struct.unpack_from("<Q", body, 8)[0])
+    except struct.error:
+        return None
+    return None
+
+
+def _parse_mapping(at: int, body: bytes) -> Mapped:
+    pid, tid, start, length, offset, major, minor, inode, _, _, _ = _MMAP2_BODY.unpack_from(body)
+    path = _string(body, _MMAP2_BODY.size)
+    return Mapped(at, pid, tid, start, length, offset, major, minor, inode, path)
+
+
+def _string(body: bytes, start: int) -> bytes:
+    return body[start : len(body) - _SAMPLE_ID.size].split(b"\0", 1)[0]

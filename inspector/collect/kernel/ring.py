@@ -1,0 +1,46 @@
+"""The reading end of a BPF ring buffer (kernel/bpf/ringbuf.c): records in the order in which they were reserved."""
+
+import mmap
+import struct
+
+from .bpf import Map, MapKind
+
+_BUSY, _DISCARDED = 1 << 31, 1 << 30
+_HEADER = 8
+_LENGTH = struct.Struct("<I").unpack_from
+_POSITION = struct.Struct("<Q")
+
+
+class RingBuffer:
+    """A BPF ring buffer of `size` bytes (a power of two) with its consumer."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._map = Map(MapKind.RINGBUF, 0, 0, size)
+        self.fd = self._map.fd
+        page = mmap.PAGESIZE
+        self._consumed = mmap.mmap(self.fd, page, mmap.MAP_SHARED)
+        self._produced = mmap.mmap(self.fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
+
+    def drain(self) -> list[bytes]:
+        """Every complete record that waits, removed from the buffer."""
+        (end,) = _POSITION.unpack_from(self._produced, 0)
+        (at,) = _POSITION.unpack_from(self._consumed, 0)
+        records: list[bytes] = []
+        while at < end:
+            place = mmap.PAGESIZE + (at & (self._size - 1))
+            (length,) = _LENGTH(self._produced, place)
+            if length & _BUSY:
+                break
+            size = length & ~(_BUSY | _DISCARDED)
+            if not length & _DISCARDED:
+                records.append(self._produced[place + _HEADER : place + _HEADER + size])
+            at += (size + _HEADER + 7) & ~7
+            _POSITION.pack_into(self._consumed, 0, at)
+        return records
+
+    def close(self) -> None:
+        """Let the buffer go."""
+        self._consumed.close()
+        self._produced.close()
+        self._map.close()
