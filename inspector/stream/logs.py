@@ -26,7 +26,8 @@ class LogLine(Fact, frozen=True, kw_only=True):
     """One line."""
 
     number: int
-    """From 0 within its source, counting through rotations."""
+    """From 0 within its source, counting through rotations; the same number again replaces the line: it was still
+    being written."""
     text: str
     wall: int = 0
     """Wall time in ns since the epoch if the carrier gives it (journal), else 0."""

@@ -131,13 +131,16 @@ class ReadSymbols(Request, frozen=True, kw_only=True):
 
 
 class ReadLog(Request, frozen=True, kw_only=True):
-    """A page of lines of one source, optionally only lines that hold a text."""
+    """A page of lines of one source, optionally only lines that hold a text; lines are answered in ascending order."""
 
     source: int
     first: int = 0
+    """Position among the lines that match (without a filter: the line's number), from 0."""
     limit: int = 200
     filter: str = ""
+    """Case-insensitive substring."""
     backwards: bool = False
+    """Count `first` from the end: 0 is the newest page, 200 the one before it."""
 
 
 class AddLog(Request, frozen=True, kw_only=True):
