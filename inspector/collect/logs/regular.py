@@ -1,0 +1,91 @@
+"""Opening a file of a target without leaving a trace: never a FIFO, a device or a socket, never a changed atime."""
+
+import ctypes
+import errno
+import os
+import pwd
+import stat
+import struct
+
+Identity = tuple[int, int]
+"""Device and inode: what stays the same when a log is renamed."""
+
+SAMPLE = 4096
+"""Bytes at the head of a file that decide whether it is text."""
+
+_TEXT = bytes({*range(0x20, 0x7F), *range(0x80, 0x100), *b"\0\a\b\t\n\f\r\x1b"})
+_STATX_BTIME = 0x800
+_AT_EMPTY_PATH = 0x1000
+_BTIME_OFFSET = 80
+"""statx(2): struct statx is 256 bytes, stx_mask at 0, stx_btime (seconds, nanoseconds) at 80."""
+
+
+class NotRegularError(OSError):
+    """What has that name is no regular file; opening it could wake up or block its other end."""
+
+
+def open_regular(path: bytes) -> int:
+    """A descriptor for reading exactly this regular file; OSError says why not.
+
+    O_PATH first, because open(2) of a FIFO or a device acts on it; O_NOATIME where we may.
+    """
+    place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(place).st_mode):
+            raise NotRegularError(errno.EINVAL, "not a regular file", os.fsdecode(path))
+        through = f"/proc/self/fd/{place}"
+        try:
+            return os.open(through, os.O_RDONLY | os.O_CLOEXEC | os.O_NOATIME)
+        except PermissionError:
+            return os.open(through, os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(place)
+
+
+def identity(status: os.stat_result) -> Identity:
+    """What names the file itself, whatever its path is now."""
+    return status.st_dev, status.st_ino
+
+
+def refusal(path: bytes, error: OSError) -> str:
+    """Why a file cannot be read, in words with owner and mode where they are the reason."""
+    if not isinstance(error, PermissionError):
+        return (error.strerror or str(error)).lower()
+    try:
+        status = os.stat(path)
+    except OSError:
+        return f"permission denied for uid {os.geteuid()}: a directory above it is closed"
+    mode = stat.filemode(status.st_mode)
+    return f"permission denied for uid {os.geteuid()}: {mode}, owner {_owner(status.st_uid)}"
+
+
+def _owner(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def looks_binary(sample: bytes) -> bool:
+    """True when more than a tenth of it are bytes that no text log has; NUL bytes count as damage, not as binary.
+
+    A sample of mostly NUL bytes is binary nevertheless.
+    """
+    if not sample:
+        return False
+    odd = len(sample.translate(None, _TEXT))
+    return odd * 10 > len(sample) or sample.count(0) * 2 > len(sample)
+
+
+def born(fd: int) -> int | None:
+    """Wall time of the file's birth in ns, None where the file system does not keep it (statx(2))."""
+    try:
+        statx = ctypes.CDLL(None, use_errno=True).statx
+    except AttributeError:
+        return None
+    record = ctypes.create_string_buffer(256)
+    if statx(fd, b"", _AT_EMPTY_PATH, _STATX_BTIME, record) != 0:
+        return None
+    (mask,) = struct.unpack_from("<I", record.raw)
+    seconds, nanoseconds = struct.unpack_from("<qI", record.raw, _BTIME_OFFSET)
+    return int(seconds) * 1_000_000_000 + int(nanoseconds) if mask & _STATX_BTIME else None

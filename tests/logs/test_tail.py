@@ -1,0 +1,216 @@
+"""A followed file: each line once, in order, whatever happens to the file."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from inspector.collect.logs.generation import LINE_LIMIT
+
+from .lines import Drain, follow
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "server.log"
+    path.touch()
+    return path
+
+
+def _append(path: Path, text: bytes) -> None:
+    with path.open("ab", buffering=0) as file:
+        file.write(text)
+
+
+def test_lines_come_once_with_their_numbers(log: Path) -> None:
+    seen = Drain(follow(log)).now()
+    _append(log, b"one\ntwo\n")
+    seen.now()
+    _append(log, b"three\n")
+    seen.now()
+    assert seen.lines == [b"one", b"two", b"three"]
+    assert seen.numbers == [0, 1, 2]
+    assert seen.tail.bytes_total == 14
+
+
+def test_an_unterminated_line_waits_for_its_newline(log: Path) -> None:
+    seen = Drain(follow(log))
+    _append(log, b"half ")
+    seen.now()
+    assert (seen.lines, seen.tail.held) == ([], b"half ")
+    _append(log, b"line\nnext")
+    seen.now()
+    assert seen.lines == [b"half line"]
+    assert seen.tail.held == b"next"
+
+
+def test_a_renamed_log_is_read_to_its_end_before_the_new_one(log: Path) -> None:
+    seen = Drain(follow(log))
+    _append(log, b"old 0\n")
+    seen.now()
+    old = log.rename(log.with_name("server.log.1"))
+    log.touch()
+    _append(old, b"old 1\n")
+    seen.now()
+    _append(old, b"old 2\n")
+    _append(log, b"new 3\n")
+    seen.now()
+    assert seen.lines == [b"old 0", b"old 1", b"old 2", b"new 3"]
+    assert seen.numbers == [0, 1, 2, 3]
+    assert seen.what == ["rotated"]
+
+
+def test_a_writer_that_has_not_noticed_the_rotation_loses_nothing(log: Path) -> None:
+    seen = Drain(follow(log))
+    with log.open("ab", buffering=0) as late:
+        late.write(b"old\n")
+        seen.now()
+        log.rename(log.with_name("server.log.1"))
+        _append(log, b"new 1\n")
+        seen.now()
+        late.write(b"late\n")
+        seen.now()
+        _append(log, b"new 2\n")
+        seen.now()
+    assert seen.lines == [b"old", b"new 1", b"late", b"new 2"]
+    assert seen.tail.page(0, 10) == list(enumerate(seen.lines))
+
+
+def test_files_that_came_and_went_between_two_looks_are_read_too(log: Path) -> None:
+    seen = Drain(follow(log))
+    _append(log, b"first\n")
+    seen.now()
+    for number in range(4):
+        for older in range(number, 0, -1):
+            log.with_name(f"server.log.{older}").rename(log.with_name(f"server.log.{older + 1}"))
+        log.rename(log.with_name("server.log.1"))
+        _append(log, b"line %d\n" % number)
+    seen.now()
+    assert seen.lines == [b"first", b"line 0", b"line 1", b"line 2", b"line 3"]
+
+
+def test_a_copy_beside_the_log_is_not_taken_for_a_part_of_it(log: Path) -> None:
+    seen = Drain(follow(log))
+    _append(log, b"one\n")
+    seen.now()
+    log.with_name("server.log.1").write_bytes(b"one\n")
+    seen.now()
+    log.rename(log.with_name("server.log.2"))
+    _append(log, b"two\n")
+    seen.now()
+    assert seen.lines == [b"one", b"two"]
+
+
+def test_an_unterminated_line_at_a_rotation_is_a_line(log: Path) -> None:
+    seen = Drain(follow(log))
+    _append(log, b"cut")
+    seen.now()
+    log.rename(log.with_name("server.log.1"))
+    _append(log, b"whole\n")
+    seen.now()
+    assert seen.lines == [b"cut", b"whole"]
+    assert seen.tail.page(0, 10) == [(0, b"cut"), (1, b"whole")]
+
+
+def test_a_truncated_log_is_told_and_read_from_its_beginning(log: Path) -> None:
+    seen = Drain(follow(log))
+    _append(log, b"before\n" * 10)
+    seen.now()
+    os.truncate(log, 0)
+    _append(log, b"after\n")
+    seen.now()
+    assert seen.lines[10:] == [b"after"]
+    assert seen.numbers[-1] == 10
+    assert seen.what == ["truncated"]
+
+
+def test_a_log_truncated_and_grown_beyond_our_place_between_two_looks_is_noticed(log: Path) -> None:
+    seen = Drain(follow(log))
+    _append(log, b"before\n" * 10)
+    seen.now()
+    log.write_bytes(b"another text\n" * 20)
+    seen.now()
+    assert seen.lines[10:] == [b"another text"] * 20
+    assert seen.what == ["truncated"]
+
+
+def test_a_deleted_log_is_told_once_and_read_on_while_it_is_open(log: Path) -> None:
+    with log.open("ab", buffering=0) as writer:
+        seen = Drain(follow(log))
+        writer.write(b"one\n")
+        seen.now()
+        log.unlink()
+        seen.now().now()
+        writer.write(b"two\n")
+        seen.now()
+    assert seen.lines == [b"one", b"two"]
+    assert seen.what == ["deleted"]
+
+
+def test_a_log_that_comes_back_is_followed_again(log: Path) -> None:
+    seen = Drain(follow(log))
+    _append(log, b"one\n")
+    seen.now()
+    log.unlink()
+    seen.now()
+    _append(log, b"two\n")
+    seen.now()
+    assert seen.lines == [b"one", b"two"]
+    assert seen.what == ["deleted", "back"]
+
+
+def test_nul_bytes_are_counted_because_grep_would_print_nothing(log: Path) -> None:
+    _append(log, b"a\0\0\nb\n")
+    seen = Drain(follow(log)).now()
+    assert seen.changes[0].what == "nul-bytes"
+    assert "2 NUL bytes" in seen.changes[0].detail
+
+
+def test_ten_megabytes_without_a_newline_are_one_line(log: Path) -> None:
+    _append(log, b"x" * 10_000_000)
+    seen = Drain(follow(log)).now()
+    assert (seen.lines, len(seen.tail.held), seen.tail.held_length) == ([], LINE_LIMIT, 10_000_000)
+    assert seen.what == ["long-line"]
+    _append(log, b"\nshort\n")
+    seen.now()
+    assert [len(line) for line in seen.lines] == [LINE_LIMIT, 5]
+    assert seen.tail.page(1, 1) == [(1, b"short")]
+    assert [len(raw) for _, raw in seen.tail.page(0, 1)] == [LINE_LIMIT]
+
+
+def test_a_name_taken_by_a_fifo_is_told_and_the_fifo_is_not_opened(log: Path) -> None:
+    seen = Drain(follow(log)).now()
+    log.unlink()
+    os.mkfifo(log)
+    seen.now()
+    assert seen.what == ["unreadable"]
+    with pytest.raises(OSError, match="No such device or address"):
+        os.open(log, os.O_WRONLY | os.O_NONBLOCK)
+
+
+def test_no_line_is_lost_or_doubled_while_a_writer_rotates(log: Path) -> None:
+    total, rotations = 300_000, 5
+
+    def write() -> None:
+        file = log.open("ab", buffering=1 << 14)
+        for number in range(total):
+            if number and number % (total // (rotations + 1)) == 0:
+                file.close()
+                for older in range(rotations, 0, -1):
+                    if (path := log.with_name(f"server.log.{older}")).exists():
+                        path.rename(log.with_name(f"server.log.{older + 1}"))
+                log.rename(log.with_name("server.log.1"))
+                file = log.open("ab", buffering=1 << 14)
+            file.write(b"line %d\n" % number)
+        file.close()
+
+    seen = Drain(follow(log))
+    writer = threading.Thread(target=write)
+    writer.start()
+    while writer.is_alive():
+        seen.now()
+    seen.now()
+    assert seen.lines == [b"line %d" % number for number in range(total)]
+    assert seen.numbers == list(range(total))
+    assert seen.tail.page(299_998, 10) == [(299_998, b"line 299998"), (299_999, b"line 299999")]
