@@ -114,7 +114,8 @@ def _exit(process: Process) -> ExitStatus | None:
     if process.end is None:
         return None
     number = process.end.signal
-    return ExitStatus(code=process.end.code, signal=_signal_name(number) if number is not None else None)
+    name = _signal_name(number) if number is not None else ""
+    return ExitStatus(code=process.end.code, signal=number, signal_name=name)
 
 
 def _signal_name(number: int) -> str:

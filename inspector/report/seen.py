@@ -68,7 +68,7 @@ def _call(
         count=max(count.count if count else 0, sum(outcome.count for outcome in outcomes), len(entered)),
         first=clock.iso(_first(process, function.id) or min(entered, default=0)),
         last=clock.iso(last),
-        inside=round((state.now - min(entered)) / _NS, 6) if entered else None,
+        inside=round(((process.ended or state.now) - min(entered)) / _NS, 6) if entered else None,
         callers=_tally(outcomes, lambda outcome: outcome.caller),
         results=_tally(outcomes, lambda outcome: profiles.result_name(function.api, outcome.result)),
         values=dict(values[-1]) if values else {},

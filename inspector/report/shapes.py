@@ -35,10 +35,11 @@ class EvidenceRow(Shape, frozen=True, kw_only=True):
 
 
 class ExitStatus(Shape, frozen=True, kw_only=True):
-    """How a process ended: one of the two is set; both null when it is not known."""
+    """How a process ended: code or signal is set; both are null when it is not known."""
 
     code: int | None = None
-    signal: Annotated[str | None, Meta(description="Name of the deadly signal: `SIGSEGV`.")] = None
+    signal: int | None = None
+    signal_name: Annotated[str, Meta(description="`SIGSEGV`.")] = ""
 
 
 class TreeProcess(Shape, frozen=True, kw_only=True):

@@ -1,0 +1,187 @@
+"""How parts of the report are said in one line; text, Markdown and HTML say them with the same words."""
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import TypeVar
+
+from .clock import duration
+from .shapes import ApiReport, CallReport, LibraryReport, LookupReport, Report, RungReport, TreeProcess
+
+R = TypeVar("R")
+MODE = {"cuda": "GPU in use: CUDA", "rocm": "GPU in use: ROCm", "vulkan": "GPU in use: Vulkan", "cpu": "CPU",
+        "undecided": "Undecided"}  # fmt: skip
+RUNG_WORD = {"yes": "yes", "no": "NO", "unknown": "?"}
+
+
+def file_name(path: str) -> str:
+    """The last part of a path; the whole text when it is none."""
+    return PurePosixPath(path).name or path
+
+
+def time_of_day(moment: str | None) -> str:
+    """`03:04:05.212` of an ISO moment; empty when unknown."""
+    return moment[11:23] if moment else ""
+
+
+def span(begin: str | None, end: str | None) -> str:
+    """The time between two moments in words; empty when one of them is unknown."""
+    if not begin or not end:
+        return ""
+    return duration((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds())
+
+
+def headline(report: Report) -> str:
+    """`CPU (proven)`."""
+    return f"{MODE[report.mode.verdict]} ({report.mode.confidence})"
+
+
+def answer(report: Report) -> str:
+    """The answer in one sentence: the title of the first finding, or that there is none."""
+    if report.findings:
+        return report.findings[0].title
+    if report.mode.verdict in ("cuda", "rocm", "vulkan"):
+        return "The program works on the GPU; nothing stands out."
+    if not report.target.tree:
+        return "No process was seen."
+    return "No cause was found in what could be observed; see what was not looked at, below."
+
+
+def subject(report: Report) -> str:
+    """Who was watched, where and how long, in one line."""
+    seen, target = report.observation, report.target
+    count = len(target.tree)
+    what = target.asked or command(target.argv) or "nothing"
+    parts = [
+        f"{what} (pid {target.pid})" if target.pid and str(target.pid) != what else f"{what}",
+        seen.host,
+        f"{count} process{'es' if count != 1 else ''} in {duration(seen.seconds)}",
+        f"{seen.began[:10]} {seen.began[11:19]} UTC" if seen.began else "",
+    ]
+    return " - ".join(part for part in parts if part)
+
+
+def command(argv: Iterable[str]) -> str:
+    """An argument list as one line; arguments with spaces are quoted."""
+    return " ".join(f'"{word}"' if not word or " " in word else word for word in argv)
+
+
+def fate(process: TreeProcess) -> str:
+    """`alive`, `exit 0 after 310 ms`, `SIGSEGV after 40 ms`."""
+    if process.ended is None:
+        return "alive"
+    status = process.exit
+    if status is None or (status.code is None and status.signal is None):
+        how = "ended"
+    elif status.signal is not None:
+        how = status.signal_name or f"signal {status.signal}"
+    else:
+        how = f"exit {status.code}"
+    lasted = span(process.started, process.ended)
+    return f"{how} after {lasted}" if lasted else how
+
+
+def environment(process: TreeProcess, *, is_root: bool) -> list[str]:
+    """The environment of a root, and what differs from the parent's for all others."""
+    if not process.environment_known:
+        return ["environment not known"] if is_root else []
+    if is_root:
+        return [f"{key}={value}" for key, value in process.environment.items()]
+    return [
+        f"without {key}" if value is None else f"{key}={value}" for key, value in process.environment_changes.items()
+    ]
+
+
+def tally(counts: Mapping[str, int], *, paths: bool = False, own: str = "") -> str:
+    """`CUDA_SUCCESS 2, CUDA_ERROR_NO_DEVICE 1`."""
+    named = {"itself" if key == own else file_name(key) if paths else key: count for key, count in counts.items()}
+    return ", ".join(f"{name} {count}" for name, count in named.items())
+
+
+def call(row: CallReport) -> str:
+    """Results, callers, values and how long a call has been open."""
+    parts = [
+        tally(row.results),
+        f"by {tally(row.callers, paths=True, own=row.library)}" if row.callers else "",
+        ", ".join(f"{name}={value}" for name, value in row.values.items()),
+        f"INSIDE for {duration(row.inside)}" if row.inside is not None else "",
+        f"at least: {row.lower_bound}" if row.lower_bound else "",
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def lookup(row: LookupReport) -> str:
+    """What came of a look-up, in the loader's own words where there are any."""
+    if row.error:
+        return row.error
+    if row.outcome == "found":
+        return f"found in {row.found}" if row.found else "found"
+    return "not found (NULL)" if row.outcome == "refused" else "the answer was not seen"
+
+
+def route(row: LibraryReport) -> str:
+    """`dlopen of libcuda.so.1 by libcudart.so.12`."""
+    asked = f" of {row.asked}" if row.asked and row.asked != row.path else ""
+    by = f" by {file_name(row.route_by)}" if row.route_by and row.route_by != row.path else ""
+    return f"{row.route}{asked}{by}"
+
+
+def library_state(row: LibraryReport) -> str:
+    """`replaced: mapped inode 77, on disk inode 91`."""
+    return f"{row.state}: {row.state_detail}" if row.state_detail else row.state
+
+
+def pids(rows: Sequence[int]) -> str:
+    """`845 +3`: the first of some processes and how many more there are."""
+    others = len(set(rows)) - 1
+    return f"{rows[0]} +{others}" if others else str(rows[0])
+
+
+def folded(rows: Iterable[R], key: Callable[[R], Hashable]) -> list[tuple[R, list[R]]]:
+    """Rows that say the same, each with all its likes, in order of appearance."""
+    groups: dict[Hashable, list[R]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return [(group[0], group) for group in groups.values()]
+
+
+def striking_libraries(report: Report) -> list[LibraryReport]:
+    """Libraries that have to do with the question: providers, consumers, preloads, and files that changed."""
+    files = {image.file for image in report.images}
+    return [
+        row
+        for row in report.libraries
+        if row.file in files or row.route in ("preload", "audit") or row.state not in ("current", "unknown")
+    ]
+
+
+def failed_lookups(report: Report) -> list[LookupReport]:
+    """Look-ups that were refused or never answered."""
+    return [row for row in report.lookups if row.outcome != "found"]
+
+
+def chosen_ladders(report: Report) -> list[ApiReport]:
+    """The ladders that the answer speaks of: those of its process with a broken rung, else the first broken one."""
+    pid = report.findings[0].pid if report.findings else None
+    broken = [ladder for ladder in report.apis if ladder.first_broken]
+    return [ladder for ladder in broken if ladder.pid == pid][:2] or broken[:1] or report.apis[:1]
+
+
+def rail(rungs: Iterable[RungReport]) -> list[str]:
+    """One word for each rung."""
+    return [RUNG_WORD[rung.state] for rung in rungs]
+
+
+def same_rails(report: Report) -> list[tuple[ApiReport, list[int]]]:
+    """Ladders with the same API, provider and rail folded into the first of them, with all their pids."""
+    groups = folded(report.apis, lambda ladder: (ladder.api, ladder.provider, *rail(ladder.rungs)))
+    return [(first, [ladder.pid for ladder in group]) for first, group in groups]
+
+
+def depth(process: TreeProcess, tree: Iterable[TreeProcess]) -> int:
+    """How deep a process stands below the first one of the tree."""
+    parents = {other.pid: other.ppid for other in tree}
+    steps, pid = 0, process.ppid
+    while pid in parents and steps < 40:
+        steps, pid = steps + 1, parents[pid]
+    return steps

@@ -1,0 +1,232 @@
+"""The report for a person at a terminal: the answer first, then what proves it, then everything that was seen."""
+
+from collections.abc import Iterable
+
+from inspector.model.verdict import RUNGS
+
+from . import phrases
+from .layout import Ink, Table, box, padded, wrapped
+from .shapes import ApiReport, EvidenceRow, FindingReport, LogReport, Report, TreeProcess
+
+_MOST_PROCESSES = 60
+_MOST_ROWS = 60
+_MOST_LOG_LINES = 14
+_LONGEST_COMMAND = 3
+_RAIL_WIDTH = sum(len(name) + 2 for name in RUNGS)
+_MODE_COLOUR = {"cuda": "green", "rocm": "green", "vulkan": "green", "cpu": "red", "undecided": "yellow"}
+_SEVERITY_COLOUR = {"error": "red", "warning": "yellow", "info": "cyan"}
+_RUNG_COLOUR = {"yes": "green", "no": "red", "unknown": "yellow"}
+
+
+def render(report: Report, *, width: int = 100, colour: bool = False) -> str:
+    """The whole report as text; `width` columns, ANSI colour only when asked for."""
+    page = _Page(report, max(60, min(width, 140)), Ink(colour))
+    return "\n".join(line.rstrip() for line in page.lines()) + "\n"
+
+
+class _Page:
+    def __init__(self, report: Report, width: int, ink: Ink) -> None:
+        self.report, self.width, self.ink = report, width, ink
+
+    def lines(self) -> Iterable[str]:
+        yield self.ink(f"inspector - {phrases.subject(self.report)}", "dim")
+        yield ""
+        yield from self._answer()
+        sections = (
+            ("What proves it", self._proof()),
+            ("What speaks against it", self._evidence(self.report.mode.contradictions)),
+            ("Also found", self._other_findings()),
+            ("Ladder", self._ladders()),
+            (self._process_title(), self._processes()),
+            ("Calls", self._calls()),
+            ("Look-ups that failed", self._lookups()),
+            (self._library_title(), self._libraries()),
+            ("Opens that failed", self._opens()),
+            ("Logs", self._logs()),
+            ("Not known here", self._limits()),
+            ("Coverage", self._coverage()),
+        )
+        for title, lines in sections:
+            made = list(lines)
+            if made:
+                yield ""
+                yield self.ink(title, "bold")
+                yield from made
+
+    def _answer(self) -> Iterable[str]:
+        report, inner = self.report, self.width - 4
+        colour = _MODE_COLOUR[report.mode.verdict]
+        lines = [phrases.headline(report), "", *wrapped(phrases.answer(report), inner, hard=True)]
+        if report.findings:
+            first = report.findings[0]
+            lines += ["", *wrapped(first.cause, inner, "Why   ", hard=True)] if first.cause else []
+            lines += wrapped(first.next_step, inner, "Next  ", hard=True) if first.next_step else []
+            sure = first.confidence + (f"; it would change with: {first.doubt}" if first.doubt else "")
+            lines += wrapped(sure, inner, "Sure  ", hard=True)
+            lines += wrapped(first.rule, inner, "Rule  ")
+        for number, line in enumerate(box(lines, self.width)):
+            yield self.ink(line, colour, "bold") if number == 1 else line
+
+    def _proof(self) -> Iterable[str]:
+        if self.report.findings:
+            yield from self._evidence(self.report.findings[0].evidence)
+        yield from self._evidence(self.report.mode.evidence, f"mode {self.report.mode.verdict}: ")
+
+    def _evidence(self, rows: Iterable[EvidenceRow], before: str = "") -> Iterable[str]:
+        for row in rows:
+            place = ", ".join(
+                part for part in (f"pid {row.pid}" if row.pid else "", phrases.time_of_day(row.at)) if part
+            )
+            yield from wrapped(f"{before}{row.text}" + (f"  [{place}]" if place else ""), self.width, "  - ")
+            if row.by_hand:
+                yield self.ink(f"      by hand: {row.by_hand}", "dim")
+
+    def _other_findings(self) -> Iterable[str]:
+        for finding in self.report.findings[1:]:
+            yield from self._finding(finding)
+
+    def _finding(self, finding: FindingReport) -> Iterable[str]:
+        word = padded(finding.severity, 8)
+        first, *rest = wrapped(f"{finding.title}  ({finding.rule}, {finding.confidence})", self.width - 10)
+        yield f"  {self.ink(word, _SEVERITY_COLOUR[finding.severity])}{first}"
+        yield from (" " * 10 + line for line in rest)
+        yield from wrapped(finding.cause, self.width, " " * 10) if finding.cause else []
+        yield from wrapped(finding.next_step, self.width, " " * 10 + "next: ") if finding.next_step else []
+
+    def _ladders(self) -> Iterable[str]:
+        for ladder in phrases.chosen_ladders(self.report):
+            yield from self._ladder(ladder)
+        if len(self.report.apis) > 1:
+            yield ""
+            yield from self._rails()
+
+    def _ladder(self, ladder: ApiReport) -> Iterable[str]:
+        provider = ladder.provider or "nothing that provides it is mapped"
+        yield from wrapped(f"{ladder.api} in pid {ladder.pid}: {provider}", self.width, "  ", "    ")
+        for rung in ladder.rungs:
+            word = self.ink(padded(phrases.RUNG_WORD[rung.state], 4), _RUNG_COLOUR[rung.state])
+            mark = "  <-- first broken rung" if rung.rung == ladder.first_broken else ""
+            first, *rest = wrapped(rung.detail + mark, self.width - 22)
+            yield f"    {word} {padded(rung.rung, 12)} {first}"
+            yield from (" " * 22 + line for line in rest)
+
+    def _rails(self) -> Iterable[str]:
+        rows = phrases.same_rails(self.report)
+        apis = max(len(ladder.api) for ladder, _ in rows)
+        room = self.width - apis - 14
+        names = [name if room >= _RAIL_WIDTH else name[:3] for name in RUNGS]
+        yield self.ink("  " + padded("api", apis) + "  " + padded("pid", 8) + "  " + "  ".join(names), "dim")
+        for ladder, pids in rows[:_MOST_ROWS]:
+            words = [
+                self.ink(padded(phrases.RUNG_WORD[rung.state], len(name)), _RUNG_COLOUR[rung.state])
+                for rung, name in zip(ladder.rungs, names, strict=True)
+            ]
+            yield f"  {padded(ladder.api, apis)}  {padded(phrases.pids(pids), 8)}  {'  '.join(words)}"
+
+    def _process_title(self) -> str:
+        tree = self.report.target.tree
+        alive = sum(process.ended is None for process in tree)
+        return f"Processes ({alive} alive, {len(tree) - alive} ended)"
+
+    def _processes(self) -> Iterable[str]:
+        tree = self.report.target.tree
+        pids = {process.pid for process in tree}
+        for process in tree[:_MOST_PROCESSES]:
+            indent = "  " + "  " * phrases.depth(process, tree)
+            yield from self._process(process, indent)
+            for line in phrases.environment(process, is_root=process.ppid not in pids):
+                yield from wrapped(line, self.width, indent + "      ", indent + "          ")
+            for descriptor, where in process.output.items():
+                yield f"{indent}      fd {descriptor} -> {where}"
+        yield from _more(len(tree), _MOST_PROCESSES, "processes")
+
+    def _process(self, process: TreeProcess, indent: str) -> Iterable[str]:
+        name = phrases.command(process.argv) or process.comm or "?"
+        place = process.unit or process.container
+        bad = process.exit is not None and bool(process.exit.code or process.exit.signal)
+        colours = ("red",) if bad else ("dim",) if process.ended else ()
+        text = f"{process.pid}  {phrases.fate(process)}  {name}" + (f"  [{place}]" if place else "")
+        for line in wrapped(text, self.width, indent, indent + "    ")[:_LONGEST_COMMAND]:
+            yield self.ink(line, *colours)
+
+    def _calls(self) -> Iterable[str]:
+        table = Table(("pid", "function", "calls", "first", "results, callers, values"), numbers=(0, 2))
+        for row in self.report.calls[:_MOST_ROWS]:
+            table.add(
+                str(row.pid), row.function, str(row.count), phrases.time_of_day(row.first), phrases.call(row)
+            )  # fmt: skip
+        yield from table.lines(self.width, self.ink)
+        yield from _more(len(self.report.calls), _MOST_ROWS, "functions")
+
+    def _lookups(self) -> Iterable[str]:
+        rows = phrases.folded(
+            phrases.failed_lookups(self.report), lambda row: (row.via, row.name, row.requester, phrases.lookup(row))
+        )
+        table = Table(("pid", "via", "name", "asked by", "times", "answer"), numbers=(4,))
+        for row, likes in rows[:_MOST_ROWS]:
+            who, times = phrases.pids([like.pid for like in likes]), sum(like.count for like in likes)
+            name, requester = phrases.file_name(row.name), phrases.file_name(row.requester)
+            table.add(who, row.via, name, requester, str(times), phrases.lookup(row))
+        yield from table.lines(self.width, self.ink)
+        yield from _more(len(rows), _MOST_ROWS, "look-ups")
+
+    def _library_title(self) -> str:
+        return f"Libraries that matter ({len(self.report.libraries)} are mapped in all)"
+
+    def _libraries(self) -> Iterable[str]:
+        rows = phrases.folded(
+            phrases.striking_libraries(self.report),
+            lambda row: (row.path, row.state, row.state_detail, phrases.route(row)),
+        )
+        table = Table(("pid", "state", "file"))
+        for row, likes in rows[:_MOST_ROWS]:
+            table.add(phrases.pids([like.pid for like in likes]), row.state, row.path)
+            table.add("", "", "; ".join(part for part in (phrases.route(row), row.state_detail) if part))
+        yield from table.lines(self.width, self.ink)
+        yield from _more(len(rows), _MOST_ROWS, "libraries")
+
+    def _opens(self) -> Iterable[str]:
+        failed = [row for row in self.report.opens if row.result != "ok"]
+        rows = phrases.folded(failed, lambda row: (row.result, row.path))
+        table = Table(("pid", "result", "times", "path"), numbers=(2,))
+        for row, likes in rows[:_MOST_ROWS]:
+            times = sum(like.count for like in likes)
+            table.add(phrases.pids([like.pid for like in likes]), row.result, str(times), row.path)
+        yield from table.lines(self.width, self.ink)
+        yield from _more(len(rows), _MOST_ROWS, "refused opens")
+
+    def _logs(self) -> Iterable[str]:
+        for log in self.report.logs:
+            trouble = (
+                f"; NOT READABLE: {log.problem}" if not log.readable else f"; {log.problem}" if log.problem else ""
+            )
+            yield from wrapped(f"{log.name}  ({log.why}; {log.lines_total} lines{trouble})", self.width, "  ", "    ")
+            yield from self._log_lines(log)
+
+    def _log_lines(self, log: LogReport) -> Iterable[str]:
+        matter = [line for line in log.lines if line.matters][-_MOST_LOG_LINES:]
+        for line in matter or log.lines[-3:]:
+            when = padded(phrases.time_of_day(line.at), 12)
+            yield from wrapped(line.text, self.width, f"    {when}  ", " " * 18)
+
+    def _limits(self) -> Iterable[str]:
+        for limit in self.report.limits:
+            yield from wrapped(f"{limit.what}: {limit.why}" if limit.why else limit.what, self.width, "  - ")
+            if limit.grant:
+                yield self.ink(f"      to grant it: {limit.grant}", "dim")
+
+    def _coverage(self) -> Iterable[str]:
+        seen = self.report.observation
+        notes = [
+            seen.coverage,
+            *(f"The stream: {trouble}." for trouble in seen.troubles),
+            f"{seen.opens_left_out} opens of no interest are not listed." if seen.opens_left_out else "",
+            f"The observation ended: {seen.ended}." if seen.ended else "",
+        ]
+        for note in notes:
+            yield from wrapped(note, self.width, "  ") if note else []
+
+
+def _more(count: int, most: int, what: str) -> Iterable[str]:
+    if count > most:
+        yield f"  and {count - most} more {what}: --format json has all of them"
