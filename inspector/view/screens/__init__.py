@@ -1,0 +1,1 @@
+"""The screens: the main one, the picker, and the lists that open over it."""

@@ -1,0 +1,192 @@
+"""The pane GPU: what the program computes on, what proves it and what contradicts it, the machine, and every call."""
+
+from collections.abc import Iterable, Iterator
+
+from inspector.model.state import Process
+from inspector.model.verdict import Evidence
+from inspector.model.wording import duration, name_of
+from inspector.stream.calls import CallOutcome, CallReturned
+from inspector.view.clock import since_start, wall_of
+from inspector.view.sight import Sight, title_of
+
+from .row import EMPTY, Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
+
+COLUMNS = (
+    Column("WHAT", 32),
+    Column("PID", 8, right=True),
+    Column("CALLS", 9, right=True),
+    Column("RESULTS", 30),
+    Column("DETAIL"),
+)
+
+
+def gpu(sight: Sight) -> ListTable:
+    """Mode with its evidence, contradictions, facts of the machine, then calls by process and function."""
+    items = [*_mode(sight), *_machine(sight), *_calls(sight)]
+    heading = title_of(sight.process) if sight.process is not None else "all processes"
+    return ListTable(COLUMNS, items, heading)
+
+
+def mode_words(sight: Sight) -> tuple[str, str, Tone]:
+    """Glyph, words and tone of the GPU mode: never colour alone."""
+    mode = sight.answer.mode if sight.answer is not None else None
+    if mode is None or mode.verdict == "undecided":
+        return "?", "GPU mode undecided", "unknown"
+    if mode.verdict == "cpu":
+        return "✗", f"CPU ({mode.confidence})", "no"
+    return "✓", f"{mode.verdict.upper()} ({mode.confidence})", "yes"
+
+
+def _mode(sight: Sight) -> Iterator[Item]:
+    glyph, words, tone = mode_words(sight)
+    coverage = sight.answer.coverage if sight.answer is not None else "nothing is known yet"
+    yield _line(
+        "mode", ((f"{glyph} ", tone), (words, tone)), coverage, [Note("mode", words), Note("coverage", coverage)]
+    )
+    mode = sight.answer.mode if sight.answer is not None else None
+    if mode is not None:
+        yield from _evidence("for it", "evidence", mode.evidence, "yes")
+        yield from _evidence("against it", "contradiction", mode.contradictions, "no")
+
+
+def _evidence(words: str, key: str, rows: Iterable[Evidence], tone: Tone) -> Iterator[Item]:
+    for number, one in enumerate(rows):
+        label: Cell = (("  ", "plain"), (words if number == 0 else "", tone))
+        notes = [Note("what", one.text), Note("process", str(one.pid or ""))]
+        item = _line(f"{key}:{number}", label, one.text, notes, [one.by_hand] if one.by_hand else ())
+        yield item._replace(at=one.at)
+
+
+def _line(key: str, label: Cell, text: str, notes: list[Note], by_hand: Iterable[str] = ()) -> Item:
+    title = "".join(part for part, _ in label).strip() or text
+    return Item(Row(key, (label, EMPTY, EMPTY, EMPTY, cell(text))), Details(title, notes, list(by_hand)))
+
+
+def _machine(sight: Sight) -> Iterator[Item]:
+    facts = sight.state.gpu
+    if facts is None:
+        return
+    driver = facts.driver or "no /proc/driver/nvidia/version"
+    yield _line(
+        "driver", cell("machine", "head"), driver, [Note("driver", driver)], ["cat /proc/driver/nvidia/version"]
+    )
+    for number, pci in enumerate(facts.pci):
+        yield _line(
+            f"pci:{number}", cell("  PCI device"), pci, [Note("PCI", pci)], [f"lspci -nns {pci.split(' ', 1)[0]}"]
+        )
+    present = [device for device in facts.devices if device.present]
+    absent = [device for device in facts.devices if not device.present]
+    for device in present:
+        words = f"{device.path} {device.mode} {device.owner}".rstrip()
+        yield _line(
+            f"device:{device.path}", cell("  device file"), words, [Note("device", words)], [f"ls -l {device.path}"]
+        )
+    if absent:
+        words = " ".join(device.path for device in absent)
+        yield _line("absent", cell("  not there", "quiet"), words, [Note("not there", words)], ["ls -l /dev/nvidia*"])
+    modules = " ".join(facts.modules) or "none of a GPU is loaded"
+    yield _line("modules", cell("  kernel modules"), modules, [Note("modules", modules)], ["lsmod"])
+
+
+def _calls(sight: Sight) -> Iterator[Item]:
+    functions = sight.state.functions
+    silent = 0
+    for process in sight.processes:
+        called = sorted(process.counts.values(), key=lambda count: count.first)
+        if not called:
+            silent += 1
+            continue
+        yield _line(f"calls:{process.pid}:{process.started}", cell(f"calls in {title_of(process)}", "head"), "", [])
+        for count in called:
+            yield _call(sight, process, count.function)
+    if functions and silent:
+        since = min(sight.state.watched_since.values(), default=0)
+        text = f"{silent} of {len(sight.processes)} processes called none of {len(functions)} watched functions"
+        when = f" since {wall_of(sight.state, since)}" if since else ""
+        yield _line("silent", (("✗ ", "no"), ("not called", "plain")), text + when, [Note("coverage", text + when)])
+    elif not functions:
+        why = (
+            "no function is watched yet: no library that provides a GPU API was found, or counting is not permitted (d)"
+        )
+        yield _line("unwatched", (("? ", "unknown"), ("calls unknown", "plain")), why, [Note("coverage", why)])
+
+
+def _call(sight: Sight, process: Process, function: int) -> Item:
+    watched = sight.state.functions.get(function)
+    count = process.counts[function]
+    outcomes = [one for one in process.outcomes.values() if one.function == function]
+    calls = [one for one in process.calls if one.function == function]
+    api = watched.api if watched is not None else ""
+    inside = next((one for one in process.open_calls if one.function == function), None)
+    results = _results(sight, api, outcomes)
+    if inside is not None and not process.ended:
+        results = (("▸ ", "unknown"), (f"inside for {duration(sight.now - inside.entered)}", "unknown"))
+    name = watched.name if watched is not None else f"function {function}"
+    row = Row(
+        f"{process.pid}:{function}",
+        (
+            (("  ", "plain"), (name, "name")),
+            cell(str(process.pid), "quiet"),
+            cell(f"{count.count:,}{'+' if function in sight.state.stopped else ''}", "strong"),
+            results,
+            cell(_callers(outcomes, calls), "plain"),
+        ),
+    )
+    return Item(row, Details(name, list(_call_notes(sight, process, function, api))), count.last)
+
+
+def _results(sight: Sight, api: str, outcomes: list[CallOutcome]) -> Cell:
+    out: list[tuple[str, Tone]] = []
+    totals: dict[int, int] = {}
+    for one in outcomes:
+        totals[one.result] = totals.get(one.result, 0) + one.count
+    for result, total in sorted(totals.items(), key=lambda pair: (pair[0] == 0, -pair[1])):
+        tone: Tone = "quiet" if result == 0 else "no"
+        glyph = "✓ " if result == 0 else "✗ "
+        out += [(glyph if not out else ", ", tone), (sight.result_name(api, result), tone), (f" x{total:,}", "quiet")]
+    return tuple(out)
+
+
+def _callers(outcomes: list[CallOutcome], calls: list[CallReturned]) -> str:
+    callers = dict.fromkeys(f"{name_of(one.caller)}{' (itself)' if one.own else ''}" for one in outcomes)
+    values = " ".join(f"{name}={value}" for name, value in _last_values(calls).items())
+    by = "by " + ", ".join(callers) if callers else ""
+    return f"{values}  {by}".strip()
+
+
+def _last_values(calls: list[CallReturned]) -> dict[str, int | str | float]:
+    return next((one.values for one in reversed(calls) if one.values), {})
+
+
+def _call_notes(sight: Sight, process: Process, function: int, api: str) -> Iterator[Note]:
+    state = sight.state
+    watched, count = state.functions.get(function), process.counts[function]
+    yield Note("process", title_of(process))
+    if watched is not None:
+        yield Note("library", watched.library)
+    if why := state.stopped.get(function):
+        yield Note("stopped", f"{why}: the count is a lower bound", "unknown")
+    yield Note("first", f"{wall_of(state, count.first)} ({since_start(state, count.first)} s)")
+    yield Note("last", f"{wall_of(state, count.last)} ({since_start(state, count.last)} s)")
+    yield Note("calls", f"{count.count:,}")
+    for one in process.outcomes.values():
+        if one.function == function:
+            own = " (the library itself)" if one.own else ""
+            tone: Tone = "no" if one.result else "plain"
+            yield Note(
+                "returned", f"{sight.result_name(api, one.result)} {one.count:,} times to {one.caller}{own}", tone
+            )
+    for call in [one for one in process.calls if one.function == function][:20]:
+        yield from _one_call(sight, call, api)
+
+
+def _one_call(sight: Sight, call: CallReturned, api: str) -> Iterator[Note]:
+    when = since_start(sight.state, call.entered)
+    place = " in a constructor" if call.constructor else ""
+    yield Note(when, f"thread {call.tid}, {duration(call.at - call.entered)}{place}", "quiet")
+    yield Note("", f"from {call.caller}{' (itself)' if call.own else ''}")
+    for name, value in call.arguments.items():
+        yield Note("", f"  {name} = {value}", "quiet")
+    for name, out in call.values.items():
+        yield Note("", f"  -> {name} = {out}")
+    yield Note("", f"  returned {sight.result_name(api, call.result)}", "no" if call.result else "plain")

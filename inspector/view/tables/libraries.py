@@ -1,0 +1,240 @@
+"""The pane Libraries: every mapped file, its route, whether it is still the one on disk; and what did not load."""
+
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from inspector.model.state import Process, State
+from inspector.model.tree import libraries as libraries_of
+from inspector.model.wording import name_of, size
+from inspector.stream.libraries import ImageRead, LibraryMapped, LoadPredicted
+from inspector.view.clock import wall_text
+from inspector.view.sight import Sight, title_of
+
+from .row import EMPTY, Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
+
+COLUMNS = (
+    Column("LIBRARY", 30),
+    Column("STATE", 11),
+    Column("ROUTE", 26),
+    Column("GPU API", 22),
+    Column("SONAME", 20, least=100),
+    Column("BUILD-ID", 8, least=120),
+    Column("IN", 4, right=True),
+    Column("PATH", keep_end=True, least=90),
+)
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """One file, with every mapping of it that we look at."""
+
+    path: str
+    file: str
+    first: LibraryMapped
+    holders: list[tuple[Process, LibraryMapped]] = field(default_factory=list)
+
+
+def libraries(sight: Sight) -> ListTable:
+    """What failed to load, then what is mapped: preloads and API libraries first, the rest in order of appearance."""
+    state = sight.state
+    failures = list(_failures(sight))
+    mapped = [_item(sight, shelf) for shelf in sorted(_shelves(sight), key=lambda shelf: _rank(state, shelf))]
+    whose = title_of(sight.process) if sight.process is not None else f"all {len(state.processes)} processes"
+    heading = f"{len(mapped)} files in {whose}" + (f", {len(failures)} not loaded" if failures else "")
+    return ListTable(COLUMNS, [*failures, *mapped], heading)
+
+
+def _shelves(sight: Sight) -> Iterable[_Shelf]:
+    shelves: dict[tuple[str, str], _Shelf] = {}
+    for process in sight.processes:
+        for library in libraries_of(process).values():
+            key = (library.file, library.path)
+            shelf = shelves.setdefault(key, _Shelf(library.path, library.file, library))
+            shelf.holders.append((process, library))
+    return shelves.values()
+
+
+def _rank(state: State, shelf: _Shelf) -> int:
+    apis = state.apis.get(shelf.file)
+    if shelf.first.route in ("preload", "audit"):
+        return 0
+    if apis is not None and apis.provides:
+        return 1
+    return 2 if apis is not None and apis.consumes else 3
+
+
+def _item(sight: Sight, shelf: _Shelf) -> Item:
+    image, apis = sight.state.images.get(shelf.file), sight.state.apis.get(shelf.file)
+    library = _worst(shelf)
+    concerned = library.route in ("preload", "audit") or (apis is not None and bool(apis.words()))
+    row = Row(
+        f"{shelf.file}:{shelf.path}",
+        (
+            cell(name_of(shelf.path), "name" if concerned else "plain"),
+            _state(library),
+            cell(_route(library), "plain" if library.route in ("preload", "dlopen", "audit") else "quiet"),
+            cell(", ".join(apis.words()) if apis is not None else ""),
+            cell(image.soname or "none" if image and not image.error else "?", "quiet"),
+            cell(image.build_id[:8] if image else "", "quiet"),
+            cell(str(len({process.pid for process, _ in shelf.holders})), "quiet"),
+            cell(shelf.path, "quiet"),
+        ),
+    )
+    also = [f"{process.pid}:{one.base}" for process, one in shelf.holders]
+    return Item(row, _details(sight, shelf, image), 0, [*also, shelf.path])
+
+
+def _worst(shelf: _Shelf) -> LibraryMapped:
+    """The mapping that a person should hear of first."""
+    order = ("deleted", "replaced", "modified", "current", "unknown", "unmapped")
+    return min((library for _, library in shelf.holders), key=lambda library: order.index(library.state))
+
+
+def _state(library: LibraryMapped) -> Cell:
+    glyphs: dict[str, tuple[str, Tone]] = {
+        "current": ("✓ ", "yes"),
+        "unmapped": ("○ ", "quiet"),
+        "unknown": ("? ", "unknown"),
+    }
+    glyph, tone = glyphs.get(library.state, ("✗ ", "no"))
+    return ((glyph, tone), (library.state, "quiet" if library.state in glyphs else tone))
+
+
+def _route(library: LibraryMapped) -> str:
+    by = f" by {name_of(library.route_by)}" if library.route_by and library.route in ("needed", "dlopen") else ""
+    return "route unknown" if library.route == "unknown" else library.route + by
+
+
+def _failures(sight: Sight) -> Iterator[Item]:
+    for process in sight.processes:
+        for entry in process.preloads:
+            if entry.usable is False:
+                words = entry.words or entry.problem
+                yield _failed(process, f"preload:{entry.entry}", entry.entry, entry.source, words)
+        for prediction in process.predictions.values():
+            if prediction.ok is False:
+                yield _would_fail(process, prediction)
+        for refusal in process.refusals:
+            yield _failed(process, f"refused:{refusal.object}", refusal.object, "loader error", refusal.text)
+
+
+def _failed(process: Process, key: str, name: str, route: str, words: str) -> Item:
+    cells: tuple[Cell, ...] = (
+        cell(name_of(name), "no"),
+        (("✗ ", "no"), ("not loaded", "no")),
+        cell(route),
+        EMPTY,
+        EMPTY,
+        cell("0"),
+        cell(words),
+    )
+    notes = [
+        Note("process", title_of(process)),
+        Note("wanted", name),
+        Note("route", route),
+        Note("loader", words, "no"),
+    ]
+    return Item(Row(f"{process.pid}:{key}", cells), Details(f"{name_of(name)}: not loaded", notes))
+
+
+def _would_fail(process: Process, prediction: LoadPredicted) -> Item:
+    item = _failed(process, f"load:{prediction.name}", prediction.name, "predicted", prediction.words)
+    notes = list(item.details.notes)
+    for missing in prediction.missing:
+        notes.append(Note("missing", f"{missing.name}, needed by {missing.by}", "no"))
+        notes += [Note("", f"  {step.path}: {step.result} ({step.rule})", "quiet") for step in missing.steps]
+    for need in prediction.undefined:
+        version = f"@{need.version}" if need.version else ""
+        offer = prediction.offered_instead.get(need.name, "nothing offers it")
+        notes.append(Note("undefined", f"{need.name}{version}: {offer}", "no"))
+    by_hand = [f"readelf -d {shlex.quote(prediction.name)}"] if "/" in prediction.name else []
+    return Item(item.row, Details(f"{name_of(prediction.name)}: would not load", notes, by_hand))
+
+
+def _details(sight: Sight, shelf: _Shelf, image: ImageRead | None) -> Details:
+    notes = [Note("path", shelf.path), *_identity(shelf)]
+    apis = sight.state.apis.get(shelf.file)
+    if apis is not None:
+        notes += [Note("provides", api, "name") for api in sorted(apis.provides)]
+        notes += [Note("uses", f"{api}: {how.words}", "name") for api, how in sorted(apis.consumes.items())]
+    notes += _image(image) if image is not None else [Note("file", "not read yet", "unknown")]
+    for process, library in shelf.holders:
+        notes += _mapping(process, library)
+    return Details(name_of(shelf.path), notes, _by_hand(shelf))
+
+
+def _identity(shelf: _Shelf) -> Iterator[Note]:
+    library = _worst(shelf)
+    yield Note("state", library.state, "plain" if library.state == "current" else "no")
+    if library.state_detail:
+        yield Note("", library.state_detail)
+    for link in library.links[:-1] if len(library.links) > 1 else ():
+        yield Note("link", link)
+    if library.asked and library.asked != shelf.path:
+        yield Note("asked as", library.asked)
+    yield Note("identity", f"{library.file} (device, inode), {size(library.size)}")
+    if library.mtime:
+        yield Note("changed", f"{wall_text(library.mtime, date=True)} on disk")
+
+
+def _image(image: ImageRead) -> Iterator[Note]:
+    if image.error:
+        yield Note("ELF", image.error, "no")
+        return
+    yield Note("SONAME", image.soname or "none")
+    yield Note("build-id", image.build_id or "none")
+    if image.sha256:
+        yield Note("sha256", image.sha256)
+    yield Note("exports", f"{image.exports_total} names")
+    if image.version_nodes:
+        yield Note("versions", " ".join(image.version_nodes))
+    elif not image.has_version_table:
+        yield Note("versions", "no version table", "quiet")
+    if image.overrides:
+        yield Note("overrides", " ".join(image.overrides), "unknown")
+    for label, value in (("RPATH", image.rpath), ("RUNPATH", image.runpath)):
+        if value:
+            yield Note(label, value)
+    yield Note("needs", " ".join(image.needed) or "nothing")
+    if image.dlopen_names:
+        yield Note("may dlopen", " ".join(image.dlopen_names))
+    if image.api_names:
+        yield Note("may look up", " ".join(image.api_names))
+    if image.gpu_architectures:
+        yield Note("GPU code", " ".join(image.gpu_architectures))
+
+
+def _mapping(process: Process, library: LibraryMapped) -> Iterator[Note]:
+    yield Note("mapped in", title_of(process), "head")
+    by = f" by {library.route_by}" if library.route_by else ""
+    yield Note("", f"{library.route}{by} at {library.base:#x}")
+    if library.namespace:
+        yield Note("", f"link-map namespace {library.namespace}", "unknown")
+    if library.order >= 0:
+        yield Note("", f"place {library.order} in the look-up order")
+    never = process.never_executed.get(library.path)
+    if never is not None:
+        tone: Tone = "unknown" if never.functions else "plain"
+        yield Note("", f"{never.proven} of {never.total} functions proven never executed", tone)
+        if never.caveat:
+            yield Note("", never.caveat, "quiet")
+    slots = process.slots.get(library.path)
+    for slot in slots.slots if slots is not None else ():
+        yield Note("slot", f"{slot.name} -> {slot.bound_to or 'not bound yet'}")
+    held = process.pointers.get(library.path)
+    for holder, names in held.holders.items() if held is not None else ():
+        yield Note("held by", f"{holder}: {' '.join(names)}")
+    patched = process.patched.get(library.path)
+    if patched is not None:
+        yield Note("patched", f"{patched.pages} code pages were changed by somebody", "unknown")
+
+
+def _by_hand(shelf: _Shelf) -> list[str]:
+    process = next((one for one, _ in shelf.holders if not one.ended), shelf.holders[0][0])
+    inside = process.program is not None and process.program.own_root and not process.ended
+    path = shlex.quote(f"/proc/{process.pid}/root{shelf.path}" if inside else shelf.path)
+    commands = [f"readelf -dV {path}", f"readelf -n {path}"]
+    if not process.ended:
+        commands.append(f"grep {shlex.quote(name_of(shelf.path))} /proc/{process.pid}/maps")
+    return commands

@@ -1,0 +1,169 @@
+"""A table with a cursor, a filter and a search, whatever its length: what a list on the screen is without its paint."""
+
+import re
+from array import array
+from bisect import bisect_left, bisect_right
+from time import perf_counter
+
+from .row import Row, Table
+
+STRIDE = 2_000
+"""Rows that a scan looks at between two glances at the clock."""
+
+
+def matcher(pattern: str) -> re.Pattern[str] | None:
+    """Case-insensitive substring; `|` separates alternatives, a leading `^` anchors; None for an empty pattern."""
+    parts = [part for part in pattern.split("|") if part not in ("", "^")]
+    if not parts:
+        return None
+    escaped = ("^" + re.escape(part[1:]) if part.startswith("^") else re.escape(part) for part in parts)
+    return re.compile("|".join(escaped), re.IGNORECASE)
+
+
+class Listing:
+    """Position 0.. counts the rows shown, index 0.. the rows of the table; they differ while a filter narrows."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self.cursor = 0
+        self.top = 0
+        """Position of the first visible row."""
+        self.shift = 0
+        """Characters by which the last column is slid to the left."""
+        self.mark: int | None = None
+        """Index of the row that holds the moment chosen elsewhere."""
+        self.follow = False
+        """The cursor stays on the last row while rows are added."""
+        self.pattern = ""
+        self.narrowed = False
+        self._matches = array("Q")
+        self._scanned = 0
+        self._length = len(table)
+
+    def __len__(self) -> int:
+        return len(self._matches) if self.narrowed else self._length
+
+    @property
+    def scanning(self) -> bool:
+        """The filter has not seen all rows yet."""
+        return bool(self.pattern) and self._scanned < self._length
+
+    @property
+    def total(self) -> int:
+        return self._length
+
+    @property
+    def matching(self) -> int:
+        """How many of the rows seen so far match."""
+        return len(self._matches)
+
+    def index(self, position: int) -> int:
+        """Row of the table at a position."""
+        return self._matches[position] if self.narrowed else position
+
+    def position(self, index: int) -> int | None:
+        """Position of a row of the table, None while the filter hides it."""
+        if not self.narrowed:
+            return index if 0 <= index < self._length else None
+        place = bisect_left(self._matches, index)
+        return place if place < len(self._matches) and self._matches[place] == index else None
+
+    def row(self, position: int) -> Row:
+        return self.table.row(self.index(position))
+
+    @property
+    def chosen(self) -> int | None:
+        """Index of the row under the cursor, None in an empty list."""
+        return self.index(self.cursor) if 0 <= self.cursor < len(self) else None
+
+    def move(self, position: int) -> None:
+        """Put the cursor on a position, as far as there are rows."""
+        self.cursor = max(0, min(position, len(self) - 1))
+
+    def show(self, table: Table) -> None:
+        """Take a newer table; the cursor stays on its row."""
+        same = table.epoch == self.table.epoch and len(table) >= self._length
+        key = None if same else self._key()
+        self.table, self._length = table, len(table)
+        if not same:
+            self._matches, self._scanned = array("Q"), 0
+            self.scan(0.01)
+            self._return_to(key)
+        elif self.narrowed:
+            self.scan(0.004)
+        if self.follow:
+            self.move(len(self) - 1)
+
+    def narrow(self, pattern: str, budget: float = 0.02) -> None:
+        """Show only rows that match; an empty pattern shows all. Scans for `budget` seconds, `scan` does the rest."""
+        chosen = self.chosen
+        refines = self.pattern and pattern.startswith(self.pattern) and "|" not in pattern and not self.scanning
+        self.narrowed = matcher(pattern) is not None
+        self.pattern = pattern if self.narrowed else ""
+        if refines and self.narrowed:
+            self._refine()
+        else:
+            self._matches, self._scanned = array("Q"), 0
+            self.scan(budget)
+        self._near(chosen)
+
+    def widen(self) -> None:
+        """Show all rows again and keep the pattern: it is what `n` looks for."""
+        chosen = self.chosen
+        self.narrowed = False
+        self._near(chosen)
+
+    def scan(self, budget: float) -> bool:
+        """Go on looking for matches for `budget` seconds; True while there is more to look at."""
+        found = matcher(self.pattern)
+        if found is None:
+            return False
+        end, text, search = perf_counter() + budget, self.table.text, found.search
+        while self._scanned < self._length:
+            stop = min(self._scanned + STRIDE, self._length)
+            self._matches.extend(index for index in range(self._scanned, stop) if search(text(index)))
+            self._scanned = stop
+            if perf_counter() >= end:
+                break
+        return self.scanning
+
+    def next(self, step: int) -> bool:
+        """Put the cursor on the next (1) or previous (-1) match, around the ends; False when nothing matches."""
+        if self.narrowed:
+            count = len(self)
+            self.move((self.cursor + step) % count if count else 0)
+            return bool(count)
+        if not self._matches:
+            return False
+        place = bisect_right(self._matches, self.cursor) if step > 0 else bisect_left(self._matches, self.cursor) - 1
+        self.move(self._matches[place % len(self._matches)])
+        return True
+
+    def reveal(self, index: int) -> None:
+        """Put the cursor on a row of the table; a filter that hides it lets go."""
+        if self.position(index) is None:
+            self.widen()
+        self.move(self.position(index) or 0)
+
+    def _refine(self) -> None:
+        found = matcher(self.pattern)
+        assert found is not None
+        text, search = self.table.text, found.search
+        self._matches = array("Q", [index for index in self._matches if search(text(index))])
+
+    def _key(self) -> str | None:
+        chosen = self.chosen
+        return self.table.row(chosen).key if chosen is not None and chosen < len(self.table) else None
+
+    def _return_to(self, key: str | None) -> None:
+        index = self.table.find(key) if key is not None else None
+        place = self.position(index) if index is not None else None
+        self.move(self.cursor if place is None else place)
+
+    def _near(self, index: int | None) -> None:
+        if index is None:
+            self.move(0)
+        elif self.narrowed:
+            self.move(bisect_left(self._matches, index))
+        else:
+            self.move(index)

@@ -1,0 +1,338 @@
+"""The pane Logs: lines of all sources merged by time, or every line of one source, fetched when it is looked at."""
+
+import re
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from time import perf_counter
+
+from inspector.model.state import LogSource, State
+from inspector.model.wording import name_of
+from inspector.stream.logs import LogLine
+from inspector.view.clock import moment_of, since_start, wall_ns, wall_of, wall_text
+from inspector.view.sight import Sight
+
+from .pages import Pages
+from .row import EMPTY, Column, Details, Note, Row, cell
+
+COLUMNS = (
+    Column("SINCE START", 11, right=True),
+    Column("TIME", 12, least=100),
+    Column("SOURCE", 18),
+    Column("LINE"),
+)
+MERGED_AT_MOST = 400_000
+"""Lines that a merge holds before it begins anew from what the state still holds."""
+
+_STAMP = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T -]+(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?")
+_BAD = re.compile(r"\b(error|fail(ed|ure)?|fatal|panic|cannot|refused|not found|SIG[A-Z]{3,5})\b", re.IGNORECASE)
+
+
+def stamp(text: str) -> int:
+    """Wall time in ns of the first time stamp near the beginning of a line; 0 without one.
+
+    A stamp without a zone counts as the viewer's local time: programs that leave it out mean their machine's own.
+    """
+    found = _STAMP.search(text, 0, 80)
+    if found is None:
+        return 0
+    zone = found[8]
+    try:
+        year, month, day, hour, minute, second = (int(found[group]) for group in range(1, 7))
+        when = datetime(year, month, day, hour, minute, second, tzinfo=UTC if zone else None)
+        seconds = int(when.timestamp())
+    except (ValueError, OverflowError, OSError):
+        return 0
+    if zone and zone != "Z":
+        digits = zone[1:].replace(":", "")
+        offset = int(digits[:2]) * 3600 + int(digits[2:]) * 60
+        seconds += offset if zone[0] == "-" else -offset
+    return seconds * 1_000_000_000 + int((found[7] or "").ljust(9, "0"))
+
+
+def moment_of_line(state: State, source: LogSource, line: LogLine) -> int:
+    """The moment of a line: when it came, what its carrier or its own stamp says; 0 when nothing tells."""
+    seen = source.seen_at.get(line.number)
+    return seen or moment_of(state, line.wall or stamp(line.text))
+
+
+class MergedLog:
+    """Held lines of several sources in one order of time; grows at the end, begins anew when older lines turn up."""
+
+    columns = COLUMNS
+
+    def __init__(self, state: State, sources: Sequence[int], since: int = 0) -> None:
+        self._state = state
+        self._sources = sources
+        self._since = since
+        self._lines: list[LogLine] = []
+        self._at = array("q")
+        self._from = array("H")
+        self._next = dict.fromkeys(sources, 0)
+        """First line number of each source that is not merged yet."""
+        self._last = dict.fromkeys(sources, 0)
+        """Moment of the newest merged line of each source: a line without a time has that of the line before it."""
+        self.epoch: object = object()
+        self.heading = ""
+
+    def grow(self, budget: float) -> bool:
+        """Merge new lines for `budget` seconds; True while there are more."""
+        if len(self._lines) > MERGED_AT_MOST:
+            self._restart()
+        end = perf_counter() + budget
+        heads = self._heads()
+        while heads:
+            for _ in range(500):
+                if not self._merge_one(heads):
+                    break
+            if perf_counter() >= end:
+                return bool(heads)
+        return False
+
+    def _heads(self) -> dict[int, tuple[int, Iterator[LogLine], LogLine]]:
+        """Source -> moment of its next line, the lines after it, the line itself."""
+        heads = {}
+        for number in self._sources:
+            lines = self._state.logs[number].lines
+            start = bisect_left(lines, self._next[number], key=lambda line: line.number)
+            rest = iter(lines[start : start + 20_000])
+            first = next(rest, None)
+            if first is not None:
+                heads[number] = (self._moment(number, first), rest, first)
+        return heads
+
+    def _merge_one(self, heads: dict[int, tuple[int, Iterator[LogLine], LogLine]]) -> bool:
+        if not heads:
+            return False
+        number = min(heads, key=lambda source: heads[source][0])
+        at, rest, line = heads.pop(number)
+        if self._at and at < self._at[-1] and line.number < self._state.logs[number].backlog:
+            self._restart()
+            heads.clear()
+            heads.update(self._heads())
+            return bool(heads)
+        if at >= self._since:
+            self._lines.append(line)
+            self._at.append(max(at, self._at[-1] if self._at else 0))
+            self._from.append(number)
+        self._next[number], self._last[number] = line.number + 1, at
+        following = next(rest, None)
+        if following is not None:
+            heads[number] = (self._moment(number, following), rest, following)
+        return bool(heads)
+
+    def _moment(self, number: int, line: LogLine) -> int:
+        return moment_of_line(self._state, self._state.logs[number], line) or self._last[number]
+
+    def _restart(self) -> None:
+        self._lines, self._at, self._from = [], array("q"), array("H")
+        self._next = dict.fromkeys(self._sources, 0)
+        self._last = dict.fromkeys(self._sources, 0)
+        self.epoch = object()
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def row(self, index: int) -> Row:
+        return _row(self._state, self._from[index], self._lines[index], self._at[index])
+
+    def text(self, index: int) -> str:
+        return self._lines[index].text
+
+    def find(self, key: str) -> int | None:
+        source, _, number = key.partition(":")
+        if not (source.isdecimal() and number.isdecimal()):
+            return None
+        wanted = (int(source), int(number))
+        pairs = enumerate(zip(self._from, self._lines, strict=True))
+        return next((place for place, (came, line) in pairs if (came, line.number) == wanted), None)
+
+    def near(self, at: int) -> int | None:
+        place = bisect_right(self._at, at)
+        return place - 1 if place else None
+
+    def moment(self, index: int) -> int:
+        return self._at[index]
+
+    def details(self, index: int) -> Details:
+        return _details(self._state, self._from[index], self._lines[index], self._at[index])
+
+
+class WholeLog:
+    """Every line of one source: those that the state holds, the others fetched in pages."""
+
+    columns = COLUMNS
+
+    def __init__(self, state: State, source: int, pages: Pages[LogLine] | None) -> None:
+        self._state = state
+        self._number = source
+        self._pages = pages
+        self.epoch: object = (id(state), source)
+        self.heading = ""
+
+    @property
+    def _source(self) -> LogSource:
+        return self._state.logs[self._number]
+
+    def __len__(self) -> int:
+        if self._pages is not None:
+            return self._source.lines_total
+        return len(self._source.lines)
+
+    def line(self, index: int) -> LogLine | None:
+        """A line, None while it is on its way."""
+        lines = self._source.lines
+        if self._pages is None:
+            return lines[index]
+        place = index if index < len(lines) and lines[index].number == index else _place(lines, index)
+        return lines[place] if place is not None else self._pages.get(index)
+
+    def row(self, index: int) -> Row:
+        line = self.line(index)
+        if line is None:
+            return Row("", (EMPTY, EMPTY, cell(name_of(self._source.found.name), "quiet"), cell("…", "quiet")))
+        return _row(self._state, self._number, line, moment_of_line(self._state, self._source, line))
+
+    def text(self, index: int) -> str:
+        lines = self._source.lines
+        if self._pages is None or (index < len(lines) and lines[index].number == index):
+            return lines[index].text
+        place = _place(lines, index)
+        if place is not None:
+            return lines[place].text
+        held = self._pages.held(index)
+        return held.text if held is not None else ""
+
+    def find(self, key: str) -> int | None:
+        source, _, number = key.partition(":")
+        if source != str(self._number) or not number.isdecimal():
+            return None
+        if self._pages is not None:
+            return int(number) if int(number) < len(self) else None
+        return _place(self._source.lines, int(number))
+
+    def near(self, at: int) -> int | None:
+        lines = self._source.lines
+        known = [place for place in range(max(0, len(lines) - 2_000), len(lines)) if 0 < self._at(lines[place]) <= at]
+        if not known:
+            return None
+        return lines[known[-1]].number if self._pages is not None else known[-1]
+
+    def _at(self, line: LogLine) -> int:
+        return moment_of_line(self._state, self._source, line)
+
+    def moment(self, index: int) -> int:
+        line = self.line(index)
+        return self._at(line) if line is not None else 0
+
+    def details(self, index: int) -> Details:
+        line = self.line(index)
+        if line is None:
+            return Details("on its way", ())
+        return _details(self._state, self._number, line, self._at(line))
+
+
+class FoundLines:
+    """Lines of one source that hold a text, found by the collector in the whole file and fetched in pages."""
+
+    columns = COLUMNS
+
+    def __init__(self, state: State, source: int, pages: Pages[LogLine]) -> None:
+        self._state = state
+        self._number = source
+        self._pages = pages
+        self.epoch: object = pages
+        self.heading = ""
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    def row(self, index: int) -> Row:
+        line = self._pages.get(index)
+        if line is None:
+            return Row("", (EMPTY, EMPTY, EMPTY, cell("…", "quiet")))
+        return _row(self._state, self._number, line, self._at(line))
+
+    def _at(self, line: LogLine) -> int:
+        return moment_of_line(self._state, self._state.logs[self._number], line)
+
+    def text(self, index: int) -> str:
+        line = self._pages.held(index)
+        return line.text if line is not None else ""
+
+    def find(self, key: str) -> int | None:
+        return None
+
+    def near(self, at: int) -> int | None:
+        return None
+
+    def moment(self, index: int) -> int:
+        line = self._pages.held(index)
+        return self._at(line) if line is not None else 0
+
+    def details(self, index: int) -> Details:
+        line = self._pages.held(index)
+        if line is None:
+            return Details("on its way", ())
+        return _details(self._state, self._number, line, self._at(line))
+
+
+def _place(lines: Sequence[LogLine], number: int) -> int | None:
+    place = bisect_left(lines, number, key=lambda line: line.number)
+    return place if place < len(lines) and lines[place].number == number else None
+
+
+def _row(state: State, source: int, line: LogLine, at: int) -> Row:
+    bad = _BAD.search(line.text, 0, 400) is not None
+    return Row(
+        f"{source}:{line.number}",
+        (
+            cell(since_start(state, at), "quiet"),
+            cell(wall_of(state, at), "quiet"),
+            cell(name_of(state.logs[source].found.name), "quiet"),
+            (("✗ ", "no"), (line.text, "plain")) if bad else cell(line.text),
+        ),
+    )
+
+
+def _details(state: State, source: int, line: LogLine, at: int) -> Details:
+    log = state.logs[source]
+    seen = line.number in log.seen_at
+    when = wall_text(wall_ns(state, at), date=True) if at else "unknown: the line has no time stamp"
+    notes = [
+        Note("line", line.text),
+        Note("time", when if seen or not at else f"{when} (its own stamp)"),
+        Note("source", f"{log.found.name}, line {line.number + 1:,} of {log.lines_total:,}"),
+        Note("found", log.found.why),
+        Note("written by", str(line.pid) if line.pid else ", ".join(map(str, log.found.pids)) or "unknown"),
+    ]
+    if line.number < log.backlog:
+        notes.append(Note("", "was there before the observation began", "quiet"))
+    if log.found.problem:
+        notes.append(Note("problem", log.found.problem, "no"))
+    notes += [Note(change.what, change.detail, "unknown") for change in log.changes]
+    return Details(f"line {line.number + 1:,} of {name_of(log.found.name)}", notes, _by_hand(log))
+
+
+def _by_hand(log: LogSource) -> list[str]:
+    if log.found.kind == "file":
+        return [f"tail -F {log.found.name}"]
+    if log.found.kind == "journal":
+        return [f"journalctl -f -u {log.found.name.removeprefix('journal of ')}"]
+    return []
+
+
+def heading_of(sight: Sight, chosen: int | None, merging: bool, this_start: bool) -> str:
+    """Which sources are shown, how much of them, and what is wrong with them."""
+    logs = sight.state.logs
+    if not logs:
+        return "no log source was found yet"
+    only = "this start only, " if this_start else ""
+    if chosen is not None and chosen in logs:
+        log = logs[chosen]
+        problem = f": {log.found.problem}" if log.found.problem else ""
+        return f"{only}{log.found.name} ({log.lines_total:,} lines){problem}"
+    held, total = sum(len(log.lines) for log in logs.values()), sum(log.lines_total for log in logs.values())
+    part = f"{held:,} of {total:,} lines held, o shows all of one" if held < total else f"{total:,} lines"
+    return f"{only}{len(logs)} sources, {part}" + (", merging…" if merging else "")

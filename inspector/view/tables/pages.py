@@ -1,0 +1,68 @@
+"""A long list that lives elsewhere and comes in pages: what is looked at is asked for, the rest is not."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+PAGE = 200
+"""Rows a page."""
+HELD = 100
+"""Pages held at most; the longest unused goes first."""
+
+
+class Pages(Generic[T]):
+    """Rows by index; `ask(first, count)` sends a request and returns its id."""
+
+    def __init__(self, ask: Callable[[int, int], int], total: int = 0) -> None:
+        self._ask = ask
+        self._pages: OrderedDict[int, Sequence[T]] = OrderedDict()
+        self._asked: dict[int, int] = {}
+        """Request id -> page."""
+        self.total = total
+        self.begun = False
+        """Some answer has come: `total` is known."""
+
+    def __len__(self) -> int:
+        return self.total
+
+    def get(self, index: int) -> T | None:
+        """A row, or None while it is on its way."""
+        number, place = divmod(index, PAGE)
+        page = self._pages.get(number)
+        if page is None:
+            self.want(number)
+            return None
+        self._pages.move_to_end(number)
+        return page[place] if place < len(page) else None
+
+    def held(self, index: int) -> T | None:
+        """A row if it is here; nothing is asked for."""
+        page = self._pages.get(index // PAGE, ())
+        place = index % PAGE
+        return page[place] if place < len(page) else None
+
+    def want(self, number: int) -> None:
+        """Ask for a page once."""
+        if number not in self._asked.values():
+            self._asked[self._ask(number * PAGE, PAGE)] = number
+
+    def put(self, request: int, total: int, rows: Sequence[T]) -> bool:
+        """Take an answer; False when it belongs to somebody else."""
+        number = self._asked.pop(request, None)
+        if number is None:
+            return False
+        self.total, self.begun = total, True
+        self._pages[number] = rows
+        while len(self._pages) > HELD:
+            self._pages.popitem(last=False)
+        return True
+
+    def refused(self, request: int) -> bool:
+        """A request failed: its page may be asked for again later; False when it belongs to somebody else."""
+        return self._asked.pop(request, None) is not None
+
+    def renew(self) -> None:
+        """Forget the page that may have grown: the last one."""
+        self._pages.pop(max(0, self.total - 1) // PAGE, None)

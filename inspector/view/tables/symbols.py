@@ -1,0 +1,235 @@
+"""The pane Symbols: names of one library or of all, and for each whether it is watched, called, needed or untouched."""
+
+import shlex
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from inspector.model.state import State
+from inspector.model.wording import duration, name_of
+from inspector.stream.calls import WatchedFunction
+from inspector.stream.libraries import Export, Need
+from inspector.stream.requests import SymbolRow
+from inspector.view.sight import Sight, title_of
+
+from .pages import Pages
+from .row import EMPTY, Cell, Column, Details, Note, Row, Tone, cell
+
+COLUMNS = (
+    Column("NAME"),
+    Column("VERSION", 14),
+    Column("LIBRARY", 22),
+    Column("CALLS", 8, right=True),
+    Column("WHAT IS KNOWN", 26),
+)
+
+
+@dataclass(slots=True)
+class Knowledge:
+    """What is known about names, looked up once for many rows."""
+
+    functions: dict[tuple[str, str], list[WatchedFunction]] = field(default_factory=dict)
+    """By file identity and name; a name has several functions when it is watched more than once."""
+    counts: dict[int, int] = field(default_factory=dict)
+    callers: dict[int, dict[str, int]] = field(default_factory=dict)
+    never: set[tuple[str, str]] = field(default_factory=set)
+    """File identity and name of functions proven never executed in the chosen processes."""
+    held: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    """Path and name -> who holds its address."""
+    needed: dict[str, list[str]] = field(default_factory=dict)
+    """Name -> libraries that import it."""
+    offered: dict[str, list[str]] = field(default_factory=dict)
+    """Name -> libraries that define it, of those whose names we hold."""
+
+
+def knowledge(sight: Sight) -> Knowledge:
+    """Gather it for the chosen processes."""
+    state, known = sight.state, Knowledge()
+    for function in state.functions.values():
+        for name in (function.name, *function.aliases):
+            known.functions.setdefault((function.file, name), []).append(function)
+    counts: dict[int, int] = defaultdict(int)
+    files: set[str] = set()
+    never: list[set[tuple[str, str]]] = []
+    for process in sight.processes:
+        for one in process.counts.values():
+            counts[one.function] += one.count
+        for outcome in process.outcomes.values():
+            callers = known.callers.setdefault(outcome.function, {})
+            callers[outcome.caller] = callers.get(outcome.caller, 0) + outcome.count
+        never += [{(one.file, name) for name in one.functions} for one in process.never_executed.values()]
+        for pointers in process.pointers.values():
+            for holder, names in pointers.holders.items():
+                for name in names:
+                    known.held.setdefault((pointers.path, name), []).append(holder)
+        files.update(library.file for library in process.libraries.values())
+        files.update(program.file for program in process.execs)
+    known.counts = dict(counts)
+    known.never = set().union(*never)
+    _gather_names(state, files, known)
+    return known
+
+
+def _gather_names(state: State, files: set[str], known: Knowledge) -> None:
+    for file in files:
+        image = state.images.get(file)
+        if image is None:
+            continue
+        for need in image.undefined:
+            known.needed.setdefault(need.name, []).append(name_of(image.path))
+        for export in image.exports:
+            known.offered.setdefault(export.name, []).append(name_of(image.path))
+
+
+class SymbolTable:
+    """Rows of symbols, from the collector in pages or from what a recording holds."""
+
+    columns = COLUMNS
+
+    def __init__(self, source: "Pages[SymbolRow] | Sequence[SymbolRow]", known: Knowledge, heading: str) -> None:
+        self._source = source
+        self.known = known
+        self.heading = heading
+        self.epoch: object = source
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def symbol(self, index: int) -> SymbolRow | None:
+        """The symbol of a row, None while it is on its way."""
+        return self._source.get(index) if isinstance(self._source, Pages) else self._source[index]
+
+    def row(self, index: int) -> Row:
+        symbol = self.symbol(index)
+        return _WAITING if symbol is None else _row(symbol, self.known)
+
+    def text(self, index: int) -> str:
+        source = self._source
+        symbol = source.held(index) if isinstance(source, Pages) else source[index]
+        return f"{symbol.symbol.name} {symbol.demangled}" if symbol is not None else ""
+
+    def find(self, key: str) -> int | None:
+        """Only among the rows that are here; a jump to any other sets the filter instead."""
+        if isinstance(self._source, Pages):
+            return None
+        return next((place for place, one in enumerate(self._source) if _key(one) == key), None)
+
+    def near(self, at: int) -> int | None:
+        return None
+
+    def moment(self, index: int) -> int:
+        return 0
+
+    def details(self, index: int) -> Details:
+        symbol = self.symbol(index)
+        return Details("on its way", ()) if symbol is None else _details(symbol, self.known)
+
+
+_WAITING = Row("", (cell("…", "quiet"), EMPTY, EMPTY, EMPTY, EMPTY))
+
+
+def recorded_symbols(sight: Sight) -> list[SymbolRow]:
+    """All names that the stream itself holds, of the chosen library or process: exports, hidden and needed ones."""
+    files = {library.file: library.path for process in sight.processes for library in process.libraries.values()}
+    if sight.scope.file:
+        files = {sight.scope.file: files.get(sight.scope.file, "")}
+    rows: list[SymbolRow] = []
+    for file in files:
+        image = sight.state.images.get(file)
+        if image is not None:
+            rows += [SymbolRow(file=file, path=image.path, symbol=one) for one in (*image.exports, *image.hidden)]
+            rows += [
+                SymbolRow(file=file, path=image.path, symbol=_needed(one), defined=False) for one in image.undefined
+            ]
+    return rows
+
+
+def _needed(need: Need) -> Export:
+    return Export(name=need.name, version=need.version, kind="func" if need.function else "object", weak=need.weak)
+
+
+def heading_of(sight: Sight) -> str:
+    """Whose symbols are listed."""
+    whose = title_of(sight.process) if sight.process is not None else "all processes"
+    image = sight.state.images.get(sight.scope.file)
+    if sight.scope.file:
+        return f"{name_of(image.path) if image is not None else sight.scope.file}  ({whose})"
+    return f"all libraries of {whose}"
+
+
+def _key(symbol: SymbolRow) -> str:
+    return f"{symbol.file}:{symbol.symbol.name}"
+
+
+def _row(symbol: SymbolRow, known: Knowledge) -> Row:
+    export = symbol.symbol
+    functions = known.functions.get((symbol.file, export.name), ())
+    name: Cell = cell(export.name, "name" if functions else "plain" if symbol.defined else "quiet")
+    if symbol.demangled and symbol.demangled != export.name:
+        name = ((symbol.demangled, "plain"), (f"  {export.name}", "quiet"))
+    version = f"{'@@' if export.default else '@'}{export.version}" if export.version else ""
+    count = sum(known.counts.get(function.id, 0) for function in functions)
+    calls = cell(f"{count:,}", "strong" if count else "no") if functions else EMPTY
+    return Row(
+        _key(symbol),
+        (name, cell(version, "quiet"), cell(name_of(symbol.path), "quiet"), calls, _state(symbol, known, count)),
+    )
+
+
+def _state(symbol: SymbolRow, known: Knowledge, count: int) -> Cell:
+    export = symbol.symbol
+    if not symbol.defined:
+        offers = known.offered.get(export.name)
+        return (
+            (("✓ ", "yes"), (f"offered by {offers[0]}", "quiet"))
+            if offers
+            else (("→ ", "quiet"), ("needed here", "plain"))
+        )
+    if not export.visible:
+        return (("✗ ", "no"), ("hidden: cannot be bound", "no"))
+    if count:
+        return (("✓ ", "yes"), ("called", "plain"))
+    if (symbol.file, export.name) in known.never:
+        return (("✗ ", "no"), ("never executed", "plain"))
+    if known.functions.get((symbol.file, export.name)):
+        return (("✗ ", "no"), ("watched, not called", "plain"))
+    if holders := known.held.get((symbol.path, export.name)):
+        return (("· ", "quiet"), (f"address held by {name_of(holders[0])}", "plain"))
+    if needers := known.needed.get(export.name):
+        return (("· ", "quiet"), (f"needed by {needers[0]}", "quiet"))
+    return cell(export.kind if export.kind != "func" else "", "quiet")
+
+
+def _details(symbol: SymbolRow, known: Knowledge) -> Details:
+    export = symbol.symbol
+    notes = [Note("name", export.name)]
+    if symbol.demangled and symbol.demangled != export.name:
+        notes.append(Note("demangled", symbol.demangled))
+    notes.append(Note("library", symbol.path))
+    binding = f"{'weak ' if export.weak else ''}{export.kind}, {'visible' if export.visible else 'hidden'}"
+    notes.append(Note("symbol", binding if symbol.defined else f"undefined: needed here ({export.kind})"))
+    if export.version:
+        notes.append(Note("version", f"{export.version}{' (default)' if export.default else ''}"))
+    if symbol.defined:
+        notes.append(Note("address", f"{export.address:#x}, {export.size} bytes"))
+    for function in known.functions.get((symbol.file, export.name), ()):
+        notes += _watched(function, known)
+    if (symbol.file, export.name) in known.never:
+        notes.append(Note("executed", "never: its code page was not read in since the program started", "no"))
+    for label, names in (
+        ("held by", known.held.get((symbol.path, export.name))),
+        ("needed by", known.needed.get(export.name)),
+        ("defined in", known.offered.get(export.name)),
+    ):
+        notes += [Note(label if not place else "", name) for place, name in enumerate(names or ())]
+    by_hand = [f"readelf -Ws --dyn-syms {shlex.quote(symbol.path)} | grep -w {shlex.quote(export.name)}"]
+    return Details(export.name, notes, by_hand)
+
+
+def _watched(function: WatchedFunction, known: Knowledge) -> list[Note]:
+    count = known.counts.get(function.id, 0)
+    tone: Tone = "yes" if count else "no"
+    cost = f", about {duration(function.cost)} a call" if function.cost >= 1000 else ""
+    notes = [Note("watched", f"{count:,} calls as {function.api}{cost}", tone)]
+    callers = sorted(known.callers.get(function.id, {}).items(), key=lambda pair: -pair[1])
+    return notes + [Note("called by", f"{caller}: {number:,}") for caller, number in callers]

@@ -1,0 +1,133 @@
+"""The pane Timeline: all moments on one clock, and above them the calls that are open right now."""
+
+from array import array
+from bisect import bisect_right
+
+from inspector.model.state import Moment, MomentKind, Process, State
+from inspector.model.wording import duration
+from inspector.view.clock import since_start, wall_of
+from inspector.view.sight import Sight, title_of
+
+from .row import Cell, Column, Details, Note, Row, Tone, cell
+
+COLUMNS = (
+    Column("SINCE START", 12, right=True),
+    Column("TIME", 12, least=100),
+    Column("PID", 7, right=True),
+    Column("KIND", 7),
+    Column("WHAT HAPPENED"),
+)
+_TONES: dict[MomentKind, Tone] = {"call": "name", "signal": "no", "process": "strong"}
+
+
+class Moments:
+    """Rows of the timeline, of all processes or of one; grows with the state and makes rows when they are seen."""
+
+    columns = COLUMNS
+
+    def __init__(self, sight: Sight) -> None:
+        self._state = sight.state
+        self._whose = sight.process
+        self._picked = array("Q")
+        """Indices into the timeline, used when one process is chosen."""
+        self._seen = 0
+        self._newest: Moment | None = None
+        self.epoch: object = (id(sight.state), sight.scope.process)
+        self.heading = ""
+        self.grow(sight)
+
+    def grow(self, sight: Sight) -> bool:
+        """Take what is new; False when a new table is due: another state or process, or moments came in between."""
+        timeline, whose = sight.state.timeline, self._whose
+        if self.epoch != (id(sight.state), sight.scope.process) or len(timeline) < self._seen:
+            return False
+        if self._seen and timeline[self._seen - 1] is not self._newest:
+            return False
+        if whose is not None:
+            self._picked.extend(index for index in range(self._seen, len(timeline)) if _belongs(timeline[index], whose))
+        self._seen, self._newest = len(timeline), timeline[-1] if timeline else None
+        self.heading = inside_now(sight) or (title_of(whose) if whose is not None else "all processes, one clock")
+        return True
+
+    def __len__(self) -> int:
+        return self._seen if self._whose is None else len(self._picked)
+
+    def _moment(self, index: int) -> Moment:
+        return self._state.timeline[index if self._whose is None else self._picked[index]]
+
+    def row(self, index: int) -> Row:
+        moment = self._moment(index)
+        text: Cell = (("✗ ", "no"), (moment.text, "plain")) if moment.bad else cell(moment.text)
+        return Row(
+            str(index if self._whose is None else self._picked[index]),
+            (
+                cell(since_start(self._state, moment.at), "quiet"),
+                cell(wall_of(self._state, moment.at), "quiet"),
+                cell(str(moment.pid) if moment.pid else "", "quiet"),
+                cell(moment.kind, "no" if moment.bad else _TONES.get(moment.kind, "quiet")),
+                text,
+            ),
+        )
+
+    def text(self, index: int) -> str:
+        moment = self._moment(index)
+        return f"{moment.pid} {moment.kind} {moment.text}"
+
+    def find(self, key: str) -> int | None:
+        if not key.isdecimal():
+            return None
+        number = int(key)
+        if self._whose is None:
+            return number if number < self._seen else None
+        place = bisect_right(self._picked, number) - 1
+        return place if place >= 0 and self._picked[place] == number else None
+
+    def near(self, at: int) -> int | None:
+        place = bisect_right(range(len(self)), at, key=lambda index: self._moment(index).at)
+        return place - 1 if place else None
+
+    def moment(self, index: int) -> int:
+        return self._moment(index).at
+
+    def details(self, index: int) -> Details:
+        moment = self._moment(index)
+        process = process_at(self._state, moment)
+        notes = [
+            Note("time", f"{wall_of(self._state, moment.at)}  ({since_start(self._state, moment.at)} s since start)"),
+            Note(
+                "process", f"{moment.pid} {short_name(process)}" if process is not None else str(moment.pid or "none")
+            ),
+            Note("kind", moment.kind),
+            Note("what", moment.text, "no" if moment.bad else "plain"),
+        ]
+        if index:
+            notes.append(Note("before it", f"{duration(moment.at - self._moment(index - 1).at)} of silence", "quiet"))
+        return Details(moment.text, notes)
+
+
+def process_at(state: State, moment: Moment) -> Process | None:
+    """The process that had the pid at that moment."""
+    return next((one for one in reversed(state.processes) if _belongs(moment, one)), None)
+
+
+def _belongs(moment: Moment, process: Process) -> bool:
+    if moment.pid != process.pid:
+        return False
+    newest = not process.ended or moment.at <= process.ended
+    return newest and moment.at >= process.started
+
+
+def inside_now(sight: Sight) -> str:
+    """`4712 has been inside cuInit for 12 s`; empty when no call is open."""
+    state = sight.state
+    parts = []
+    for process in sight.processes:
+        for call in process.open_calls if not process.ended else ():
+            function = state.functions.get(call.function)
+            name = function.name if function is not None else f"function {call.function}"
+            wait = process.waits.get(call.tid)
+            where = (
+                f" waiting in {wait.syscall or wait.wchan}" if wait is not None and (wait.syscall or wait.wchan) else ""
+            )
+            parts.append(f"{process.pid} inside {name} for {duration(sight.now - call.entered)}{where}")
+    return "  ".join(parts[:3])

@@ -1,0 +1,128 @@
+"""The one place where text becomes what a terminal draws: made visible, fitted to its columns, given its tone.
+
+Every text on the screen passes `inked`; so no control byte of a target reaches the terminal, whatever a pane forgets.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import get_args
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from inspector.stream.text import visible
+from inspector.view.tables.row import Cell, Column, Span, Tone
+
+TONES: tuple[Tone, ...] = get_args(Tone)
+
+Inks = Mapping[str, Style]
+
+LONGEST = 4_000
+"""Terminal cells of one text that are ever drawn; the details show the whole of it."""
+
+_IN_ASCII = str.maketrans(
+    {
+        "✓": "+", "✗": "x", "·": "-", "─": "-", "│": "|", "├": "|", "└": "`", "▸": ">", "◂": "<", "●": "*", "○": "o",
+        "…": "~", "—": "-", "▐": "#", "◆": "*", "↑": "^", "↓": "v", "→": ">", "←": "<", "▶": ">", "≠": "!", "×": "x",
+        "“": '"', "”": '"', "‘": "'", "’": "'", "┈": "-", "━": "=",
+    }
+)  # fmt: skip
+
+
+class Speech:
+    """Whether the terminal shows more than ASCII; decided once at the start."""
+
+    unicode = True
+
+
+def shown(text: str) -> str:
+    """A text as it may reach the terminal: harmless, cut to a length that can be drawn, in its character set."""
+    text = visible(text[:LONGEST])
+    if Speech.unicode or text.isascii():
+        return text
+    return text.translate(_IN_ASCII).encode("ascii", "replace").decode("ascii")
+
+
+def width_of(text: str) -> int:
+    """Terminal cells of a text."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def cropped(text: str, width: int, keep_end: bool = False) -> str:
+    """A text in at most `width` cells; what is left out is marked."""
+    if width_of(text) <= width:
+        return text
+    if width <= 1:
+        return "…"[:width]
+    if keep_end:
+        tail = text[-(width - 1) :]
+        while width_of(tail) > width - 1:
+            tail = tail[1:]
+        return "…" + tail
+    return set_cell_size(text, width - 1).rstrip() + "…"
+
+
+def fitted(spans: Cell, width: int, right: bool = False, keep_end: bool = False) -> list[Span]:
+    """The spans of one cell in exactly `width` terminal cells."""
+    out: list[Span] = []
+    left = width
+    for text, tone in spans:
+        part = cropped(shown(text), left, keep_end)
+        if part:
+            out.append((part, tone))
+            left -= width_of(part)
+        if left <= 0:
+            break
+    if left > 0:
+        pad: Span = (" " * left, "plain")
+        out.insert(0, pad) if right else out.append(pad)
+    return out
+
+
+def slid(spans: Cell, shift: int) -> Cell:
+    """The spans without their first `shift` characters."""
+    if not shift:
+        return spans
+    out: list[Span] = []
+    for text, tone in spans:
+        out.append((text[shift:], tone))
+        shift = max(0, shift - len(text))
+    return tuple(out)
+
+
+def laid_out(cells: Sequence[Cell], columns: Sequence[Column], room: int, shift: int = 0) -> list[Span]:
+    """A row's cells side by side in exactly `room` cells; `shift` slides the last column to the left.
+
+    Columns that ask for a wider list are left out; one without a width takes what the others leave.
+    """
+    shown_columns = [(one, column) for one, column in zip(cells, columns, strict=True) if column.least <= room]
+    rest = room - sum(column.width for _, column in shown_columns) - len(shown_columns) + 1
+    out: list[Span] = []
+    last = len(shown_columns) - 1
+    for place, (one, column) in enumerate(shown_columns):
+        width = column.width or max(0, rest)
+        out += fitted(slid(one, shift) if place == last else one, width, column.right, column.keep_end)
+        if place != last:
+            out.append((" ", "plain"))
+    return out
+
+
+def inked(spans: Iterable[Span], inks: Inks, base: Style, width: int) -> Strip:
+    """Spans as one strip of exactly `width` cells."""
+    segments = [Segment(shown(text), base + inks[tone] if tone != "plain" else base) for text, tone in spans]
+    return Strip(segments).adjust_cell_length(width, base)
+
+
+def lit(strip: Strip, found: re.Pattern[str], style: Style) -> Strip:
+    """The strip with every match of a pattern in another style."""
+    segments: list[Segment] = []
+    for text, old, _ in strip:
+        end = 0
+        for match in found.finditer(text):
+            segments.append(Segment(text[end : match.start()], old))
+            segments.append(Segment(match[0], (old or style) + style))
+            end = match.end()
+        segments.append(Segment(text[end:], old))
+    return Strip([segment for segment in segments if segment.text], strip.cell_length)

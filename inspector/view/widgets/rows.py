@@ -1,0 +1,315 @@
+"""The list of the screen: any number of rows, of which only the visible ones are ever made or drawn."""
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+from rich.style import Style
+from textual import events
+from textual.binding import Binding
+from textual.cache import LRUCache
+from textual.message import Message
+from textual.selection import Selection
+from textual.strip import Strip
+
+from inspector.view.tables.listing import Listing, matcher
+from inspector.view.tables.row import Column, ListTable, Row, Table, cell
+
+from .ink import inked, laid_out, lit
+from .paper import Paper
+
+WHEEL = 3
+"""Rows a turn of the wheel."""
+SLIDE = 16
+"""Characters that the last column slides with one key."""
+SCAN = 0.008
+"""Seconds of a filter's scan between two keys."""
+
+
+class _Line(NamedTuple):
+    """All that a drawn row depends on."""
+
+    row: Row
+    cursor: int
+    """0 elsewhere, 1 here without the focus, 2 here with it."""
+    marked: bool
+    pattern: str
+    shift: int
+    columns: Sequence[Column]
+    thumb: bool
+
+
+class Rows(Paper, can_focus=True):
+    """A table under a line of titles, with a cursor. It scrolls by itself: no layout, no child, no scrollbar widget."""
+
+    ALLOW_SELECT = True
+
+    BINDINGS = [
+        Binding("up,k", "move(-1)", "Up", show=False, id="row-up"),
+        Binding("down,j", "move(1)", "Down", show=False, id="row-down"),
+        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False, id="page-up"),
+        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False, id="page-down"),
+        Binding("home,g", "move_to(0)", "First", show=False, id="first-row"),
+        Binding("end,G", "move_to(-1)", "Last", show=False, id="last-row"),
+        Binding("left", "slide(-1)", "Slide left", show=False, id="slide-left"),
+        Binding("right", "slide(1)", "Slide right", show=False, id="slide-right"),
+        Binding("enter", "choose", "Open", show=False, id="open-row"),
+    ]
+
+    class Moved(Message):
+        """The cursor stands on another row, or on the same row with news."""
+
+        def __init__(self, rows: "Rows") -> None:
+            super().__init__()
+            self.rows = rows
+
+        @property
+        def control(self) -> "Rows":
+            return self.rows
+
+    class Chosen(Moved):
+        """A row was opened with Enter or a second click."""
+
+    class Counted(Moved):
+        """What the filter found so far changed."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None, titles: bool = True) -> None:
+        super().__init__(id=id, classes=classes)
+        self.listing = Listing(ListTable((), ()))
+        self.titles = titles
+        self._strips: LRUCache[tuple[Hashable, int, Style], Strip] = LRUCache(2_000)
+
+    # What is listed
+
+    def load(self, listing: Listing) -> None:
+        """List something else: its cursor, filter and place come with it."""
+        self.listing = listing
+        if listing.scanning:
+            self._scan_soon()
+        self._settle()
+
+    def show(self, table: Table) -> None:
+        """List a newer table; repaints what differs."""
+        self.listing.show(table)
+        if self.listing.scanning:
+            self._scan_soon()
+        self._settle()
+
+    def narrow(self, pattern: str) -> None:
+        """Show only rows that match."""
+        self.listing.narrow(pattern, SCAN)
+        if self.listing.scanning:
+            self._scan_soon()
+        self._settle()
+
+    def widen(self) -> None:
+        """Show all rows again."""
+        self.listing.widen()
+        self._settle()
+
+    def next_match(self, step: int) -> bool:
+        """Go to the next or previous match; False when there is none."""
+        found = self.listing.next(step)
+        self._settle()
+        return found
+
+    def reveal(self, index: int) -> None:
+        """Put the cursor on a row and show it in the middle."""
+        self.listing.reveal(index)
+        self.listing.top = self.listing.cursor - self._room // 2
+        self._settle()
+
+    def mark_moment(self, at: int) -> None:
+        """Mark the row of a moment that was chosen elsewhere; 0 takes the mark away."""
+        self.listing.mark = self.listing.table.near(at) if at else None
+        place = self.listing.position(self.listing.mark) if self.listing.mark is not None else None
+        if place is not None:
+            self.listing.move(place)
+        self._settle()
+
+    def set_follow(self, follow: bool) -> None:
+        """Stay on the newest row, or stop to."""
+        self.listing.follow = follow
+        if follow:
+            self.listing.move(len(self.listing) - 1)
+        self._settle()
+
+    # Keys and mouse
+
+    def action_move(self, step: int) -> None:
+        self._go(self.listing.cursor + step)
+
+    def action_page(self, step: int) -> None:
+        self.listing.top += step * max(1, self._room - 1)
+        self._go(self.listing.cursor + step * max(1, self._room - 1))
+
+    def action_move_to(self, position: int) -> None:
+        self._go(position if position >= 0 else len(self.listing) - 1)
+
+    def action_slide(self, step: int) -> None:
+        self.listing.shift = max(0, self.listing.shift + step * SLIDE)
+        self.repaint()
+
+    def action_choose(self) -> None:
+        if self.listing.chosen is not None:
+            self.post_message(self.Chosen(self))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self._scroll(WHEEL)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self._scroll(-WHEEL)
+
+    def on_click(self, event: events.Click) -> None:
+        if self.text_selection is not None:
+            return
+        line = event.y - self._head
+        if line < 0 or line >= self._room:
+            return
+        if self._has_thumb and event.x >= self.size.width - 1:
+            self._go(line * len(self.listing) // max(1, self._room - 1))
+        elif self.listing.top + line < len(self.listing):
+            again = self.listing.top + line == self.listing.cursor and event.chain > 1
+            self._go(self.listing.top + line)
+            if again:
+                self.action_choose()
+
+    def on_resize(self) -> None:
+        self._settle()
+
+    def on_focus(self) -> None:
+        self.repaint()
+
+    def on_blur(self) -> None:
+        self.repaint()
+
+    # Drawing
+
+    def content(self, y: int) -> Hashable:
+        if y < self._head:
+            return tuple(self.listing.table.columns)
+        position = self.listing.top + y - self._head
+        thumb = self._has_thumb and self._thumb_at(y - self._head)
+        if position >= len(self.listing):
+            return thumb
+        return _Line(
+            self.listing.row(position),
+            (1 + self.has_focus) if position == self.listing.cursor else 0,
+            self.listing.mark is not None and self.listing.index(position) == self.listing.mark,
+            self.listing.pattern,
+            self.listing.shift,
+            self.listing.table.columns,
+            thumb,
+        )
+
+    def drawn(self, content: Hashable, width: int) -> Strip:
+        key = (content, width, self.rich_style)
+        strip = self._strips.get(key)
+        if strip is None:
+            strip = self._strips[key] = self._draw(content, width)
+        return strip
+
+    def render_line(self, y: int) -> Strip:
+        strip = super().render_line(y)
+        place = self.listing.top + y - self._head
+        if self.text_selection is not None:
+            strip = self._with_selection(strip, place)
+        return strip.apply_offsets(0, place) if y >= self._head else strip
+
+    def _draw(self, content: Hashable, width: int) -> Strip:
+        base, columns, room = self.rich_style, self.listing.table.columns, max(1, width - 2)
+        if isinstance(content, _Line):
+            return self._draw_row(content, width, room)
+        if isinstance(content, tuple):
+            titles = [cell(column.title, "head") for column in columns]
+            return inked([(" ", "plain"), *laid_out(titles, columns, room)], self.inks, base + self.inks["title"], width)
+        return inked([(" " * (width - 1), "plain"), ("▐" if content else " ", "quiet")], self.inks, base, width)
+
+    def _draw_row(self, line: _Line, width: int, room: int) -> Strip:
+        base = self.rich_style
+        if line.cursor:
+            base += self.inks["cursor" if line.cursor == 2 else "cursor-away"]
+        gutter = "◆" if line.marked else "▸" if line.cursor else " "
+        spans = [(gutter, "strong"), *laid_out(line.row.cells, line.columns, room, line.shift)]
+        strip = inked(spans, self.inks, base, width - 1)
+        found = matcher(line.pattern)
+        if found is not None:
+            strip = lit(strip, found, self.inks["match"])
+        edge = inked([("▐" if line.thumb else " ", "quiet")], self.inks, self.rich_style, 1)
+        return Strip.join([strip, edge])
+
+    def _with_selection(self, strip: Strip, place: int) -> Strip:
+        selection = self.text_selection
+        span = selection.get_span(place) if selection is not None else None
+        if span is None:
+            return strip
+        start, end = span[0], strip.cell_length if span[1] == -1 else span[1]
+        style = self.screen.get_component_rich_style("screen--selection")
+        parts = strip.divide([start, end, strip.cell_length])
+        return Strip.join([part.apply_style(style) if number == 1 else part for number, part in enumerate(parts)])
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        first = selection.start.y if selection.start is not None else self.listing.top
+        last = selection.end.y if selection.end is not None else self.listing.top + self._room - 1
+        lines = []
+        for place in range(max(0, first), min(last, len(self.listing) - 1) + 1):
+            start, end = selection.get_span(place) or (0, 0)
+            text = self.drawn(self.content(place - self.listing.top + self._head), self.size.width).text[:-1]
+            lines.append(text[start : None if end == -1 else end].rstrip())
+        return "\n".join(lines), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        self.refresh()
+
+    # Positions
+
+    @property
+    def _head(self) -> int:
+        return int(self.titles)
+
+    @property
+    def _room(self) -> int:
+        """How many rows are visible at once."""
+        return max(1, self.size.height - self._head)
+
+    @property
+    def _has_thumb(self) -> bool:
+        return len(self.listing) > self._room
+
+    def _thumb_at(self, line: int) -> bool:
+        size = max(1, self._room * self._room // len(self.listing))
+        start = round((self._room - size) * self.listing.top / max(1, len(self.listing) - self._room))
+        return start <= line < start + size
+
+    def _go(self, position: int) -> None:
+        self.listing.move(position)
+        if self.listing.follow and self.listing.cursor < len(self.listing) - 1:
+            self.listing.follow = False
+        self._settle()
+
+    def _scroll(self, step: int) -> None:
+        self.listing.top += step
+        self._clamp()
+        self.listing.move(min(max(self.listing.cursor, self.listing.top), self.listing.top + self._room - 1))
+        self._settle()
+
+    def _clamp(self) -> None:
+        self.listing.top = max(0, min(self.listing.top, len(self.listing) - self._room))
+
+    def _settle(self) -> None:
+        """Keep the cursor in sight, paint what changed, tell who listens."""
+        cursor = self.listing.cursor
+        self.listing.top = max(cursor - self._room + 1, min(self.listing.top, cursor))
+        self._clamp()
+        self.repaint()
+        self.post_message(self.Moved(self))
+
+    def _scan_soon(self) -> None:
+        self.set_timer(0.01, self._scan_on)
+
+    def _scan_on(self) -> None:
+        if self.listing.scan(SCAN):
+            self._scan_soon()
+        self.repaint()
+        self.post_message(self.Counted(self))
