@@ -1,0 +1,177 @@
+"""Where to put uprobes: for each function the entry, and the cheapest place that every call passes.
+
+The first instruction decides what a probe costs, by a factor of 35: a `push`, a jump or a nop is emulated in the
+kernel, anything else is single-stepped. So a probe goes behind `endbr64`, or to the first emulated instruction that
+follows in a straight line and is no branch target.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from inspector.stream.text import decode
+
+from .file import PF_X, PT_LOAD, ElfError, ElfFile, Segment
+from .prologue import ENDBR64, Class, class_of, straight_length
+from .symbols import STT_FUNC, STT_IFUNC, Symbol, SymbolTable
+
+
+def _kernel_is_at_least(major: int, minor: int) -> bool:
+    numbers = re.findall(r"\d+", os.uname().release)[:2]
+    return [int(number) for number in numbers] >= [major, minor]
+
+
+NOP5_IS_CHEAP: Final = _kernel_is_at_least(6, 18)
+"""From there on a uprobe on the five-byte nop becomes a call (arch/x86/kernel/uprobes.c, can_optimize)."""
+
+COST: Final[dict[Class, int]] = {
+    "push": 500, "nop": 500, "branch": 500, "stepped": 16_300, "nop5": 240 if NOP5_IS_CHEAP else 16_300,
+}  # fmt: skip
+"""Nanoseconds that counting adds to a call, as measured in a KVM guest with kernel 6.18; `stepped` is less on metal."""
+
+_PROLOGUE: Final = 64
+_DEEPEST: Final = 6
+_LARGEST_BODY: Final = 1 << 16
+_BACKWARD_NEAR: Final = re.compile(rb"(?=(?:[\xe8\xe9]|\x0f[\x80-\x8f])(..\xff\xff))", re.DOTALL)
+_BACKWARD_SHORT: Final = re.compile(rb"(?=[\x70-\x7f\xeb\xe0-\xe3]([\x80-\xff]))", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where one function of a file can be probed; offsets are file offsets, as uprobes want them."""
+
+    name: str
+    aliases: tuple[str, ...]
+    """Other names of the same address."""
+    address: int
+    """Link-time address (st_value)."""
+    entry: int
+    """For return probes, arguments and callers: the first instruction, or the one behind `endbr64`."""
+    entry_cost: int
+    """ns a call."""
+    offset: int
+    """For counting only: `entry`, or a cheaper place behind it, where registers and stack may have changed."""
+    cost: int
+    kind: Class
+    """What the instruction at `offset` is."""
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Names that cannot be probed, and why in words."""
+
+    names: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sites:
+    """The answer for one file."""
+
+    found: list[Site]
+    refused: list[Refusal]
+
+
+def find_sites(open_path: bytes, names: Iterable[str] = ()) -> Sites:
+    """The sites of these functions, or of all exported ones; raises ElfError when the file cannot be read."""
+    with ElfFile(open_path) as elf:
+        if elf.machine != "x86_64":
+            raise ElfError(f"a library for {elf.machine}: probes are known for x86_64 only")
+        table = SymbolTable(elf)
+        wanted = [name.encode() for name in dict.fromkeys(names)]
+        groups, refused = _group(table, wanted)
+        text = [s for s in elf.segments if s.kind == PT_LOAD and s.flags & PF_X]
+        sites = Sites([], refused)
+        for address, (aliases, size) in groups.items():
+            _place(elf, text, address, size, tuple(aliases), sites)
+        return sites
+
+
+def _group(table: SymbolTable, wanted: Sequence[bytes]) -> tuple[dict[int, tuple[list[str], int]], list[Refusal]]:
+    """Exported functions by address, wanted names first; and those that are no functions."""
+    names = table.names()
+    by_address: dict[int, tuple[list[str], int]] = {}
+    refused: list[Refusal] = []
+    order = {name: place for place, name in enumerate(wanted)}
+    exported = [(i, s) for i, s in enumerate(table.symbols()) if s.defined and s.visible and names[i]]
+    exported.sort(key=lambda entry: order.get(names[entry[0]], len(order)))
+    asked = {symbol.value for index, symbol in exported if names[index] in order} if wanted else None
+    for index, symbol in exported:
+        if asked is not None and symbol.value not in asked:
+            continue
+        if why := _no_function(symbol):
+            if wanted and names[index] in order:
+                refused.append(Refusal((decode(names[index]),), why))
+            continue
+        aliases, size = by_address.get(symbol.value, ([], 0))
+        name = decode(names[index])
+        by_address[symbol.value] = (aliases if name in aliases else [*aliases, name]), max(size, symbol.size)
+    known = {names[index] for index, _ in exported}
+    refused += [Refusal((decode(name),), "the file does not export it") for name in wanted if name not in known]
+    return by_address, refused
+
+
+def _no_function(symbol: Symbol) -> str:
+    if symbol.type == STT_IFUNC:
+        return f"an indirect function: {symbol.value:#x} is only its resolver, which chooses the code once, at load"
+    if symbol.type != STT_FUNC:
+        return "not a function"
+    return ""
+
+
+def _place(elf: ElfFile, text: list[Segment], address: int, size: int, names: tuple[str, ...], sites: Sites) -> None:
+    segment = next((s for s in text if s.address <= address < s.address + s.file_size), None)
+    if segment is None:
+        sites.refused.append(Refusal(names, "its address is in no executable segment"))
+        return
+    start = address - segment.address + segment.offset
+    left = segment.address + segment.file_size - address
+    code = elf.read_some(start, min(_PROLOGUE, left))
+    entry = len(ENDBR64) if code.startswith(ENDBR64) and _can_skip(code) else 0
+    kind = class_of(code[entry:])
+    if kind == "refused":
+        sites.refused.append(Refusal(names, f"its first instruction ({code[:5].hex(' ')}) cannot be probed"))
+        return
+    body = elf.read_some(start, min(size, left)) if 0 < size <= _LARGEST_BODY else b""
+    deeper, deeper_kind = _cheapest(code, body, entry, kind)
+    site = Site(
+        names[0], names[1:], address, start + entry, COST[kind], start + deeper, COST[deeper_kind], deeper_kind, size
+    )
+    sites.found.append(site)
+
+
+def _can_skip(code: bytes) -> bool:
+    """Skip endbr64 unless what follows is worse; both are steps of the same straight line."""
+    return class_of(code[len(ENDBR64) :]) != "refused"
+
+
+def _cheapest(code: bytes, body: bytes, entry: int, kind: Class) -> tuple[int, Class]:
+    """The first emulated instruction in a straight line from the entry, when it is proven to be no branch target.
+
+    A five-byte nop only at the entry: there the call that replaces it cannot overwrite a leaf function's red zone.
+    """
+    at, here = entry, kind
+    for _ in range(_DEEPEST):
+        if here in ("push", "branch", "nop") or (here == "nop5" and at == entry and NOP5_IS_CHEAP):
+            proven = at == entry or (at < len(body) and not _is_target(body, at))
+            return (at, here) if proven else (entry, kind)
+        length = straight_length(code[at:])
+        if length is None:
+            break
+        at += length
+        here = class_of(code[at:])
+    return entry, kind
+
+
+def _is_target(body: bytes, at: int) -> bool:
+    """Whether any byte sequence of the function could be a direct branch back to `at`, at whatever alignment."""
+    for match in _BACKWARD_NEAR.finditer(body, at):
+        end = match.end(1)
+        if end + int.from_bytes(match[1], "little", signed=True) == at:
+            return True
+    return any(
+        match.end(1) + match[1][0] - 256 == at for match in _BACKWARD_SHORT.finditer(body, at, min(len(body), at + 130))
+    )
