@@ -26,7 +26,7 @@ from inspector.stream.libraries import (
     SlotsRead,
 )
 from inspector.stream.logs import LogChanged, LogFound, LogLine, WritesSeen
-from inspector.stream.machine import GpuRead, PreloadFileRead, UnitRead
+from inspector.stream.machine import FileChanged, GpuRead, PreloadFileRead, UnitRead
 from inspector.stream.processes import (
     Descriptor,
     ProcessEnded,
@@ -38,6 +38,9 @@ from inspector.stream.processes import (
     Vitals,
 )
 from inspector.stream.session import LimitNoted, SessionEnded, SessionStarted, TargetMissing, WorkProgressed
+
+from .apis import ImageApis
+from .profiles import LogRule, Profiles, builtin_profiles
 
 MomentKind = Literal["process", "load", "lookup", "call", "open", "log", "signal", "note"]
 
@@ -57,7 +60,25 @@ class Moment:
     """`source:number` for log lines, `pid:base` for loads, function id for calls."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One log line that a profile understands."""
+
+    source: int
+    number: int
+    profile: str
+    rule: LogRule
+    groups: dict[str, str]
+    text: str
+    at: int = 0
+    """CLOCK_MONOTONIC ns: of the line's own time stamp where it has one, else of its arrival; 0 unknown (backlog)."""
+    pid: int = 0
+    """The writing pid if the carrier or the line itself tells it, else 0."""
+    backlog: bool = False
+    """It was there before we came."""
+
+
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Process:
     """One process of the tree, alive or dead; identified by (pid, started)."""
 
@@ -97,6 +118,16 @@ class Process:
     opens_skipped: int = 0
     signals: list[SignalDelivered] = field(default_factory=list)
     writes: dict[int, WritesSeen] = field(default_factory=dict)
+    parent: "Process | None" = field(default=None, repr=False)
+    """The process that gave birth to it, if that is of the tree."""
+    previous: "Process | None" = field(default=None, repr=False)
+    """The dead process that had this pid before."""
+    mapped_at: dict[int, int] = field(default_factory=dict)
+    """By base: when the mapping was first heard of."""
+    told: set[tuple[int, int]] = field(default_factory=set)
+    """Function and result pairs that the timeline shows already."""
+    revision: int = 0
+    """Grows with each event about this process."""
 
     @property
     def program(self) -> ProcessExec | None:
@@ -118,12 +149,16 @@ class LogSource:
     changes: list[LogChanged] = field(default_factory=list)
     seen_at: dict[int, int] = field(default_factory=dict)
     """Line number -> CLOCK_MONOTONIC ns of the event that brought it (absent for backlog)."""
+    readings: dict[str, list[Reading]] = field(default_factory=dict)
+    """By `profile:rule`: the first and the newest lines that a profile understands; bounded, so the middle may lack."""
 
 
 @dataclass(slots=True)
 class State:
     """Everything that the stream has told. `apply` (model/fold.py) changes it; all else only reads it."""
 
+    profiles: Profiles = field(default_factory=builtin_profiles, repr=False)
+    """What log lines and results mean."""
     session: SessionStarted | None = None
     ended: SessionEnded | None = None
     missing: TargetMissing | None = None
@@ -135,12 +170,16 @@ class State:
     """Newest process of each pid."""
     images: dict[str, ImageRead] = field(default_factory=dict)
     """By file identity."""
+    apis: dict[str, ImageApis] = field(default_factory=dict)
+    """By file identity: which APIs the file provides and could call."""
     functions: dict[int, WatchedFunction] = field(default_factory=dict)
     watched_since: dict[int, int] = field(default_factory=dict)
     stopped: dict[int, str] = field(default_factory=dict)
     """Function id -> why its counting stopped (its counts are lower bounds)."""
     refused: dict[str, str] = field(default_factory=dict)
     """`library:name` -> why it cannot be counted."""
+    unexplained: dict[str, list[tuple[Process, LibraryMapped]]] = field(default_factory=dict, repr=False)
+    """Mappings, by file identity, whose image is not known yet: the timeline tells of them when it is."""
     logs: dict[int, LogSource] = field(default_factory=dict)
     units: dict[str, UnitRead] = field(default_factory=dict)
     preload_files: dict[str, PreloadFileRead] = field(default_factory=dict)
@@ -149,6 +188,10 @@ class State:
     limits: list[LimitNoted] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
     work: dict[str, WorkProgressed] = field(default_factory=dict)
+    changes: list[FileChanged] = field(default_factory=list)
     timeline: list[Moment] = field(default_factory=list)
+    """In order of time."""
+    timeline_dropped: int = 0
+    """How many of the oldest moments were let go to bound the memory."""
     revisions: dict[str, int] = field(default_factory=dict)
     """Per pane (`processes`, `libraries`, ...) a number that grows with each change: screens repaint only then."""

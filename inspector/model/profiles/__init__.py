@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from .catalog import Profiles
@@ -10,7 +11,7 @@ from .schema import Api, EnvironmentKey, LogRule, Profile, Program, Role
 
 __all__ = [
     "Api", "EnvironmentKey", "LogRule", "Profile", "ProfileError", "Profiles", "Program", "Role",
-    "load", "user_directory",
+    "builtin_profiles", "load", "user_directory",
 ]  # fmt: skip
 
 
@@ -29,3 +30,9 @@ def load(user_places: Iterable[Path] | None = None) -> Profiles:
         own = user_directory()
         user_places = [own] if own.is_dir() else []
     return Profiles([*builtin(), *from_user(user_places)])
+
+
+@cache
+def builtin_profiles() -> Profiles:
+    """The profiles that come with the program, read once."""
+    return load([])

@@ -1,0 +1,162 @@
+"""Counted calls, their results, look-ups, loader errors and file opens."""
+
+from errno import ENOENT
+
+from inspector.model.state import Process, State
+from inspector.model.wording import errno_name, name_of, plural
+from inspector.stream.calls import (
+    CallReturned,
+    CallsCounted,
+    CallsInside,
+    CountingStopped,
+    FileOpened,
+    FunctionsRefused,
+    FunctionsWatched,
+    LoaderRefused,
+    LookedUp,
+    OpensSkipped,
+    OutcomesCounted,
+)
+
+from .moments import keep, process_at, tell, touch
+
+_MOST_CALLS = 10_000
+_MOST_LOOKUPS = 20_000
+_MOST_OPENS = 20_000
+_MOST_REFUSALS = 2_000
+_COUNTED_ONLY = -1
+"""In `Process.told`: the first call of a function whose results are not watched."""
+
+
+def watched(state: State, event: FunctionsWatched) -> None:
+    for function in event.functions:
+        state.functions[function.id] = function
+        state.watched_since.setdefault(function.id, event.at)
+        state.stopped.pop(function.id, None)
+    touch(state, "symbols")
+    libraries = sorted({name_of(function.library) for function in event.functions})
+    if libraries:
+        text = (
+            f"counting of {plural(len(event.functions), 'function')} of {', '.join(libraries)} begins ({event.means})"
+        )
+        tell(state, event.at, 0, "note", text)
+
+
+def refused(state: State, event: FunctionsRefused) -> None:
+    for name in event.names:
+        state.refused[f"{event.library}:{name}"] = event.why
+    touch(state, "symbols")
+
+
+def stopped(state: State, event: CountingStopped) -> None:
+    names = []
+    for number in event.functions:
+        state.stopped[number] = event.why
+        function = state.functions.get(number)
+        names.append(function.name if function else str(number))
+    touch(state, "symbols")
+    tell(state, event.at, 0, "note", f"counting of {', '.join(names)} stopped: {event.why}")
+
+
+def counted(state: State, event: CallsCounted) -> None:
+    for count in event.counts:
+        process = process_at(state, count.pid, max(count.first, 0) or event.at)
+        process.counts[count.function] = count
+        function = state.functions.get(count.function)
+        if function is not None and not function.returns and _first_time(process, count.function, _COUNTED_ONLY):
+            tell(state, count.first, count.pid, "call", f"{function.name} is called", key=str(count.function))
+    touch(state, "symbols")
+
+
+def outcomes(state: State, event: OutcomesCounted) -> None:
+    for outcome in event.outcomes:
+        process = process_at(state, outcome.pid, outcome.first or event.at)
+        process.outcomes[outcome.function, outcome.caller, outcome.result] = outcome
+        if outcome.result != 0 and _first_time(process, outcome.function, outcome.result):
+            moment = outcome.first or event.at
+            _tell_call(state, process, moment, outcome.function, outcome.result, outcome.caller, "")
+    touch(state, "symbols")
+
+
+def returned(state: State, event: CallReturned) -> None:
+    process = process_at(state, event.pid, event.entered)
+    keep(process.calls, event, _MOST_CALLS)
+    touch(state, "symbols")
+    if _first_time(process, event.function, event.result):
+        values = ", ".join(f"{name}={value}" for name, value in (event.arguments | event.values).items())
+        _tell_call(state, process, event.at, event.function, event.result, event.caller, values)
+
+
+def _tell_call(state: State, process: Process, at: int, number: int, result: int, caller: str, values: str) -> None:
+    function = state.functions.get(number)
+    name, api = (function.name, function.api) if function else (f"function {number}", "")
+    profiles = state.profiles
+    bad = result != 0 and profiles.role(api, name) != "error" and profiles.normal(api, name, result) is None
+    text = f"{name} -> {profiles.result(api, result)}{f' ({values})' if values else ''}, called by {name_of(caller)}"
+    tell(state, at, process.pid, "call", text, bad=bad, key=str(number))
+
+
+def _first_time(process: Process, function: int, result: int) -> bool:
+    pair = (function, result)
+    if pair in process.told or len(process.told) > _MOST_CALLS:
+        return False
+    process.told.add(pair)
+    return True
+
+
+def inside(state: State, event: CallsInside) -> None:
+    """Replace what is known of the living; a dead process keeps the calls that it died in."""
+    fresh: dict[int, list[int]] = {}
+    for index, call in enumerate(event.open):
+        fresh.setdefault(call.pid, []).append(index)
+    for process in [p for p in state.current.values() if p.open_calls and not p.ended and p.pid not in fresh]:
+        process.open_calls = []
+        process.revision += 1
+    for pid, indexes in fresh.items():
+        process = process_at(state, pid, event.at)
+        if not process.ended:
+            process.open_calls = [event.open[index] for index in indexes]
+    touch(state, "symbols")
+
+
+def looked_up(state: State, event: LookedUp) -> None:
+    process = process_at(state, event.pid, event.at)
+    keep(process.lookups, event, _MOST_LOOKUPS)
+    touch(state, "symbols")
+    about_api = (state.profiles.api_of_function(event.name) or state.profiles.api_of_soname(event.name)) is not None
+    loads = event.via in ("dlopen", "dlmopen", "cuGetExportTable")
+    if loads or (event.found is False and about_api) or (about_api and event.via in ("dlsym", "dlvsym")):
+        tell(state, event.at, event.pid, "lookup", _lookup_words(event), bad=event.found is False)
+
+
+def _lookup_words(event: LookedUp) -> str:
+    asked = f"{event.via}({event.name or 'NULL'}{'@' + event.version if event.version else ''})"
+    by = f" by {name_of(event.requester)}" if event.requester else ""
+    if event.found is False:
+        return f"{asked}{by}: refused{': ' + event.error if event.error else ''}"
+    if event.found is None:
+        return f"{asked}{by}"
+    return f"{asked}{by}: {name_of(event.answer) if event.answer else 'found'}"
+
+
+def loader_refused(state: State, event: LoaderRefused) -> None:
+    process = process_at(state, event.pid, event.at)
+    keep(process.refusals, event, _MOST_REFUSALS)
+    touch(state, "symbols")
+    subject = f"{event.object}: " if event.object else ""
+    tell(state, event.at, event.pid, "lookup", f"loader: {subject}{event.text}", bad=True)
+
+
+def opened(state: State, event: FileOpened) -> None:
+    process = process_at(state, event.pid, event.at)
+    keep(process.opens, event, _MOST_OPENS)
+    touch(state, "gpu", "logs")
+    searched = event.errno == ENOENT and ".so" in event.path
+    if not searched:
+        text = f"opens {event.path}{' for writing' if event.writable else ''}"
+        text += f": {errno_name(event.errno)}" if event.errno else ""
+        tell(state, event.at, event.pid, "open", text, bad=event.errno not in (0, ENOENT))
+
+
+def opens_skipped(state: State, event: OpensSkipped) -> None:
+    process_at(state, event.pid, event.at).opens_skipped = event.count

@@ -1,0 +1,128 @@
+"""Mappings, ELF facts, predictions and passive evidence."""
+
+import msgspec
+
+from inspector.model.apis import describe
+from inspector.model.state import State
+from inspector.model.wording import name_of
+from inspector.stream.libraries import (
+    CandidateFound,
+    CodePatched,
+    ImageRead,
+    LibraryMapped,
+    LibraryUnmapped,
+    LoadPredicted,
+    NeverExecuted,
+    PointersHeld,
+    PreloadChecked,
+    ScopeRead,
+    SlotsRead,
+)
+
+from .moments import process_at, tell, touch
+
+_STALE = ("replaced", "deleted", "modified")
+_TELLING_ROUTES = ("preload", "audit", "dlopen")
+
+
+def mapped(state: State, event: LibraryMapped) -> None:
+    process = process_at(state, event.pid, event.at)
+    before = process.libraries.get(event.base)
+    process.libraries[event.base] = event
+    process.mapped_at.setdefault(event.base, event.at)
+    touch(state, "libraries", "symbols")
+    if before is not None and before.path == event.path:
+        _tell_change(state, before, event)
+    elif event.route in _TELLING_ROUTES or event.file in state.images:
+        _tell_load(state, event)
+    else:
+        state.unexplained.setdefault(event.file, []).append((process, event))
+
+
+def _tell_change(state: State, before: LibraryMapped, event: LibraryMapped) -> None:
+    if event.state in _STALE and before.state != event.state:
+        text = f"{name_of(event.path)} on disk is {event.state}: {event.state_detail}"
+        tell(state, event.at, event.pid, "load", text, bad=True, key=f"{event.pid}:{event.base}")
+
+
+def _tell_load(state: State, event: LibraryMapped) -> None:
+    concerned = _concerned(state, event.file)
+    if not concerned and event.route not in _TELLING_ROUTES:
+        return
+    by = f" by {name_of(event.route_by)}" if event.route_by else ""
+    route = "" if event.route == "unknown" else f" ({event.route}{by})"
+    about = f" [{', '.join(concerned)}]" if concerned else ""
+    text = f"{name_of(event.path)} mapped{route}{about}"
+    tell(state, event.at, event.pid, "load", text, bad=event.state in _STALE, key=f"{event.pid}:{event.base}")
+
+
+def _concerned(state: State, file: str) -> list[str]:
+    apis = state.apis.get(file)
+    return apis.words() if apis else []
+
+
+def unmapped(state: State, event: LibraryUnmapped) -> None:
+    process = process_at(state, event.pid, event.at)
+    known = process.libraries.get(event.base)
+    if known is None:
+        return
+    process.libraries[event.base] = msgspec.structs.replace(known, state="unmapped")
+    touch(state, "libraries", "symbols")
+    if _concerned(state, known.file):
+        text = f"{name_of(event.path)} unmapped (dlclose)"
+        tell(state, event.at, event.pid, "load", text, key=f"{event.pid}:{event.base}")
+
+
+def image_read(state: State, event: ImageRead) -> None:
+    state.images[event.file] = event
+    state.apis[event.file] = describe(event, state.profiles)
+    touch(state, "libraries", "symbols")
+    for process, mapping in state.unexplained.pop(event.file, ()):
+        process.revision += 1
+        if mapping.base in process.libraries:
+            _tell_load(state, mapping)
+
+
+def scope_read(state: State, event: ScopeRead) -> None:
+    process_at(state, event.pid, event.at).scopes[event.namespace] = event
+    touch(state, "libraries", "symbols")
+
+
+def preload_checked(state: State, event: PreloadChecked) -> None:
+    process = process_at(state, event.pid, event.at)
+    known = [entry for entry in process.preloads if (entry.source, entry.entry) != (event.source, event.entry)]
+    process.preloads = [*known, event]
+    touch(state, "libraries", "processes")
+    if event.usable is False:
+        text = f"{event.source} entry {event.entry} is ignored: {event.problem or event.words}"
+        tell(state, event.at, event.pid, "load", text, bad=True)
+
+
+def load_predicted(state: State, event: LoadPredicted) -> None:
+    process_at(state, event.pid, event.at).predictions[event.name] = event
+    touch(state, "libraries")
+
+
+def candidate_found(state: State, event: CandidateFound) -> None:
+    process_at(state, event.pid, event.at).candidates[event.path] = event
+    touch(state, "libraries")
+
+
+def never_executed(state: State, event: NeverExecuted) -> None:
+    process_at(state, event.pid, event.at).never_executed[event.path] = event
+    touch(state, "symbols")
+
+
+def slots_read(state: State, event: SlotsRead) -> None:
+    process_at(state, event.pid, event.at).slots[event.path] = event
+    touch(state, "symbols")
+
+
+def pointers_held(state: State, event: PointersHeld) -> None:
+    process_at(state, event.pid, event.at).pointers[event.path] = event
+    touch(state, "symbols")
+
+
+def code_patched(state: State, event: CodePatched) -> None:
+    process_at(state, event.pid, event.at).patched[event.path] = event
+    touch(state, "libraries")

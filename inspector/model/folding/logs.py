@@ -1,0 +1,118 @@
+"""Log sources, their lines, and what the lines mean by the profiles."""
+
+from collections.abc import Iterator, Sequence
+
+from inspector.model.readings import line_time, read_lines
+from inspector.model.state import LogSource, Reading, State
+from inspector.model.wording import name_of
+from inspector.stream.logs import LogChanged, LogFound, LogLine, LogRead, WritesSeen
+
+from .moments import keep, process_at, tell, touch
+
+LINES_KEPT = 50_000
+"""Lines held a source; the collector answers for older ones."""
+READINGS_KEPT = 500
+"""Understood lines held a source and rule: the first hundred and the newest."""
+_FIRST_READINGS = 100
+_MOMENTS_A_RULE = 200
+_MOST_CHANGES = 1_000
+
+
+def found(state: State, event: LogFound) -> None:
+    source = state.logs.get(event.source)
+    if source is None:
+        state.logs[event.source] = LogSource(found=event)
+    else:
+        source.found = event
+    touch(state, "logs")
+
+
+def read(state: State, event: LogRead) -> None:
+    source = state.logs.get(event.source)
+    if source is None:
+        unknown = LogFound(
+            at=event.at, source=event.source, name=f"log {event.source}", kind="file", why="not announced"
+        )
+        source = state.logs[event.source] = LogSource(found=unknown)
+    lines = _new_lines(source, event.lines)
+    source.lines_total = max(source.lines_total, event.lines_total)
+    source.bytes_total = max(source.bytes_total, event.bytes_total)
+    if event.backlog:
+        source.backlog = max(source.backlog, event.lines_total, lines[-1].number + 1 if lines else 0)
+    else:
+        source.seen_at.update((line.number, event.at) for line in lines)
+    for reading in _readings(state, event, lines):
+        _keep(source, reading)
+        _tell(state, source, reading)
+    _bound(source)
+    touch(state, "logs")
+
+
+def _new_lines(source: LogSource, lines: list[LogLine]) -> Sequence[LogLine]:
+    """Put lines into their places by number and give back those that were not known."""
+    last = source.lines[-1].number if source.lines else -1
+    fresh = [line for line in lines if line.number > last]
+    if len(fresh) == len(lines):
+        source.lines += fresh
+        return fresh
+    known = {line.number for line in source.lines}
+    fresh = [line for line in lines if line.number not in known]
+    source.lines = sorted([*source.lines, *fresh], key=lambda line: line.number)
+    return fresh
+
+
+def _readings(state: State, event: LogRead, lines: Sequence[LogLine]) -> Iterator[Reading]:
+    for index, profile, rule, groups in read_lines(state.profiles, [line.text for line in lines]):
+        line = lines[index]
+        written = line_time(state.session, line)
+        yield Reading(
+            source=event.source, number=line.number, profile=profile, rule=rule, groups=groups, text=line.text,
+            at=written or (0 if event.backlog else event.at), pid=_pid(line, groups), backlog=event.backlog,
+        )  # fmt: skip
+
+
+def _pid(line: LogLine, groups: dict[str, str]) -> int:
+    named = groups.get("pid", "")
+    return int(named) if named.isdigit() and len(named) < 10 else line.pid
+
+
+def _keep(source: LogSource, reading: Reading) -> None:
+    readings = source.readings.setdefault(f"{reading.profile}:{reading.rule.id}", [])
+    readings.append(reading)
+    if len(readings) > READINGS_KEPT:
+        del readings[_FIRST_READINGS : 2 * _FIRST_READINGS]
+
+
+def _tell(state: State, source: LogSource, reading: Reading) -> None:
+    if reading.at <= 0 or len(source.readings[f"{reading.profile}:{reading.rule.id}"]) > _MOMENTS_A_RULE:
+        return
+    key = f"{reading.source}:{reading.number}"
+    tell(state, reading.at, reading.pid, "log", reading.text, bad=reading.rule.bad, key=key)
+
+
+def _bound(source: LogSource) -> None:
+    surplus = len(source.lines) - LINES_KEPT
+    if surplus <= LINES_KEPT // 10:
+        return
+    marked = {reading.number for readings in source.readings.values() for reading in readings}
+    oldest, source.lines = source.lines[:surplus], source.lines[surplus:]
+    kept = [line for line in oldest if line.number in marked]
+    for line in oldest:
+        if line.number not in marked:
+            source.seen_at.pop(line.number, None)
+    source.lines[:0] = kept
+
+
+def changed(state: State, event: LogChanged) -> None:
+    source = state.logs.get(event.source)
+    name = f"log {event.source}"
+    if source is not None:
+        keep(source.changes, event, _MOST_CHANGES)
+        name = name_of(source.found.name)
+    touch(state, "logs")
+    tell(state, event.at, 0, "log", f"{name}: {event.what} {event.detail}".rstrip(), bad=event.what != "back")
+
+
+def writes_seen(state: State, event: WritesSeen) -> None:
+    process_at(state, event.pid, event.at).writes[event.fd] = event
+    touch(state, "logs")

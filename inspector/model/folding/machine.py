@@ -1,0 +1,83 @@
+"""The session itself and what surrounds the processes."""
+
+from inspector.model.state import State
+from inspector.model.wording import plural
+from inspector.stream.machine import FileChanged, GpuRead, PreloadFileRead, UnitRead
+from inspector.stream.session import (
+    EventsLost,
+    LimitNoted,
+    RequestFailed,
+    SessionEnded,
+    SessionStarted,
+    TargetMissing,
+    WorkProgressed,
+)
+
+from .moments import keep, tell, touch
+
+_MOST_LIMITS = 1_000
+_MOST_CHANGES = 10_000
+
+
+def session_started(state: State, event: SessionStarted) -> None:
+    state.session, state.ended = event, None
+    touch(state, "session")
+
+
+def session_ended(state: State, event: SessionEnded) -> None:
+    state.ended = event
+    touch(state, "session")
+    tell(state, event.at, 0, "note", f"the observation ends: {event.reason}", bad=not event.ok)
+
+
+def target_missing(state: State, event: TargetMissing) -> None:
+    state.missing = event
+    touch(state, "session", "processes")
+    tell(state, event.at, 0, "note", event.why, bad=event.kind != "ended")
+
+
+def limit_noted(state: State, event: LimitNoted) -> None:
+    known = any((limit.what, limit.why, limit.pid) == (event.what, event.why, event.pid) for limit in state.limits)
+    if not known and len(state.limits) < _MOST_LIMITS:
+        state.limits.append(event)
+        touch(state, "session")
+
+
+def work_progressed(state: State, event: WorkProgressed) -> None:
+    if event.done >= event.total:
+        state.work.pop(event.task, None)
+    else:
+        state.work[event.task] = event
+    touch(state, "session")
+
+
+def events_lost(state: State, event: EventsLost) -> None:
+    state.lost[event.source] = state.lost.get(event.source, 0) + event.count
+    touch(state, "session")
+    text = f"{plural(event.count, 'record')} of {event.source} lost: the timeline has a hole here, counts stay exact"
+    tell(state, event.at, 0, "note", text, bad=True)
+
+
+def request_failed(state: State, event: RequestFailed) -> None:
+    tell(state, event.at, 0, "note", f"not done: {event.why}", bad=True)
+
+
+def unit_read(state: State, event: UnitRead) -> None:
+    state.units[event.unit] = event
+    touch(state, "processes")
+
+
+def preload_file_read(state: State, event: PreloadFileRead) -> None:
+    state.preload_files[event.path] = event
+    touch(state, "processes", "libraries")
+
+
+def gpu_read(state: State, event: GpuRead) -> None:
+    state.gpu = event
+    touch(state, "gpu")
+
+
+def file_changed(state: State, event: FileChanged) -> None:
+    keep(state.changes, event, _MOST_CHANGES)
+    touch(state, "libraries", "processes")
+    tell(state, event.at, 0, "note", f"{event.path} was {event.what}")

@@ -1,0 +1,147 @@
+"""Births, execs, ends, signals and what is known about living processes."""
+
+from typing import TypeVar
+
+from inspector.model.state import Process, State
+from inspector.model.wording import command, duration, name_of, signal_name
+from inspector.stream.base import Event
+from inspector.stream.processes import (
+    DescriptorsRead,
+    ProcessEnded,
+    ProcessExec,
+    ProcessStarted,
+    SameNameProcess,
+    SignalDelivered,
+    SocketsRead,
+    ThreadWaits,
+    Vitals,
+)
+
+from .moments import keep, process_at, tell, touch
+
+F = TypeVar("F", bound=Event)
+_MOST_EXECS = 1_000
+_MOST_SIGNALS = 1_000
+_MOST_OTHERS = 1_000
+_FAULTS = frozenset((4, 5, 6, 7, 8, 11, 31))
+"""Signals that a program brings on itself: ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS."""
+
+
+def started(state: State, event: ProcessStarted) -> None:
+    process = state.current.get(event.pid)
+    if process is not None and process.origin == "unseen" and not process.ended:
+        process.ppid, process.started, process.origin = event.ppid, event.started, event.origin
+    elif process is None or process.started != event.started or process.ended:
+        process = Process(pid=event.pid, ppid=event.ppid, started=event.started, origin=event.origin, previous=process)
+        state.processes.append(process)
+        state.current[event.pid] = process
+    process.comm = event.comm or process.comm
+    if event.ppid != event.pid:
+        process.parent = state.current.get(event.ppid)
+    process.revision += 1
+    touch(state, "processes")
+    if event.origin in ("fork", "run"):
+        by = f" of {event.ppid}" if event.origin == "fork" else ""
+        tell(state, event.started, event.pid, "process", f"born ({event.origin}{by})", key=str(event.pid))
+
+
+def executed(state: State, event: ProcessExec) -> None:
+    process = process_at(state, event.pid, event.at)
+    if process.execs or process.origin in ("fork", "run"):
+        _forget_old_program(process, event.at)
+    process.execs.append(event)
+    del process.execs[1 : max(1, len(process.execs) - _MOST_EXECS)]
+    process.comm = event.comm or process.comm
+    touch(state, "processes", "libraries", "symbols")
+    if process.origin != "attach" or len(process.execs) > 1:
+        raw = "" if event.via_libc is not False else " (a raw system call, no libc hook can see it)"
+        tell(state, event.at, event.pid, "process", f"executes {command(event.argv)}{raw}", key=str(event.pid))
+
+
+def _forget_old_program(process: Process, at: int) -> None:
+    """An exec replaces the whole address space: what was mapped before it belongs to another program."""
+    stale = [base for base, since in process.mapped_at.items() if since < at]
+    for base in stale:
+        process.libraries.pop(base, None)
+        del process.mapped_at[base]
+    process.preloads = [entry for entry in process.preloads if entry.at >= at]
+    for base in [number for number, scope in process.scopes.items() if scope.at < at]:
+        del process.scopes[base]
+    _drop_older(process.predictions, at)
+    _drop_older(process.candidates, at)
+    _drop_older(process.never_executed, at)
+    _drop_older(process.slots, at)
+    _drop_older(process.pointers, at)
+    _drop_older(process.patched, at)
+
+
+def _drop_older(facts: dict[str, F], at: int) -> None:
+    for key in [key for key, fact in facts.items() if fact.at < at]:
+        del facts[key]
+
+
+def ended(state: State, event: ProcessEnded) -> None:
+    process = process_at(state, event.pid, event.at)
+    process.ended, process.end = event.at, event
+    touch(state, "processes")
+    lived = duration(event.at - process.started)
+    tell(
+        state, event.at, event.pid, "process", f"{end_words(event)} after {lived}",
+        bad=bool(event.code or event.signal), key=str(event.pid),
+    )  # fmt: skip
+
+
+def end_words(end: ProcessEnded) -> str:
+    """`killed by SIGSEGV (core dumped)`, `ended with code 2`, `ended, how is not known`."""
+    if end.signal:
+        return f"killed by {signal_name(end.signal)}{' (core dumped)' if end.core else ''}"
+    if end.code is None:
+        return "ended, how is not known,"
+    return f"ended with code {end.code}"
+
+
+def signalled(state: State, event: SignalDelivered) -> None:
+    process = process_at(state, event.pid, event.at)
+    keep(process.signals, event, _MOST_SIGNALS)
+    touch(state, "processes")
+    where = f" at {place(event)}" if event.library or event.ip else ""
+    text = f"{signal_name(event.signal)}{where}{'' if event.fatal else ' (handled)'}"
+    tell(state, event.at, event.pid, "signal", text, bad=event.fatal or event.signal in _FAULTS)
+
+
+def place(event: SignalDelivered) -> str:
+    """`nvmlInit_v2+0x1c4 (libvgpu-nvml.so)`, `libfoo.so+0x10`, `0x0`."""
+    if event.library is None:
+        return f"{event.ip:#x}"
+    if event.symbol is None:
+        return f"{name_of(event.library)}+{event.offset:#x}"
+    return f"{event.symbol}+{event.offset:#x} ({name_of(event.library)})"
+
+
+def descriptors_read(state: State, event: DescriptorsRead) -> None:
+    process = process_at(state, event.pid, event.at)
+    process.descriptors = {descriptor.fd: descriptor for descriptor in event.descriptors}
+    touch(state, "processes", "logs", "gpu")
+
+
+def vitals(state: State, event: Vitals) -> None:
+    process = process_at(state, event.pid, event.at)
+    process.revision -= 1  # nothing that a verdict could lean on
+    process.vitals = event
+    touch(state, "vitals")
+
+
+def sockets_read(state: State, event: SocketsRead) -> None:
+    process_at(state, event.pid, event.at).sockets = event
+    touch(state, "processes")
+
+
+def same_name(state: State, event: SameNameProcess) -> None:
+    state.others = [other for other in state.others if other.pid != event.pid]
+    keep(state.others, event, _MOST_OTHERS)
+    touch(state, "processes")
+
+
+def thread_waits(state: State, event: ThreadWaits) -> None:
+    process_at(state, event.pid, event.at).waits[event.tid] = event
+    touch(state, "timeline")

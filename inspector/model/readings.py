@@ -1,0 +1,63 @@
+"""Log lines read by the profiles: which lines mean something, and when they were written."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import lru_cache
+
+from inspector.stream.logs import LogLine
+from inspector.stream.session import SessionStarted
+
+from .profiles import LogRule, Profiles
+
+_STAMP = re.compile(r"time=\"?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))")
+_MOST_TEXT = 4_096
+"""Characters of a line that patterns look at: hostile lines may be long."""
+
+
+@lru_cache(maxsize=8)
+def _rules(profiles: Profiles) -> list[tuple[str, LogRule, re.Pattern[str]]]:
+    return [
+        (profile.name, rule, re.compile(rule.pattern or re.escape(rule.contains)))
+        for profile in profiles.profiles
+        for rule in profile.logs
+    ]
+
+
+def read_lines(profiles: Profiles, lines: Sequence[str]) -> Iterator[tuple[int, str, LogRule, dict[str, str]]]:
+    """Lines that a profile understands, in order: index, profile, rule, named groups."""
+    whole = "\n".join(lines)
+    present = [entry for entry in _rules(profiles) if entry[1].contains in whole]
+    if not present:
+        return
+    for index, line in enumerate(lines):
+        for profile, rule, pattern in present:
+            if rule.contains not in line:
+                continue
+            match = pattern.search(line[:_MOST_TEXT])
+            if match is not None:
+                yield index, profile, rule, {name: value or "" for name, value in match.groupdict().items()}
+
+
+def line_time(session: SessionStarted | None, line: LogLine) -> int:
+    """When the line was written, on the clock of the events; 0 when neither the carrier nor the line tells it."""
+    wall = line.wall or stamp(line.text)
+    if session is None or not wall:
+        return 0
+    return max(0, session.at + wall - session.wall)
+
+
+def stamp(text: str) -> int:
+    """Wall time in ns of a `time=` stamp anywhere in a line (raw output may be glued before it); 0 without one."""
+    match = _STAMP.search(text[:_MOST_TEXT])
+    if match is None:
+        return 0
+    try:
+        return int(datetime.fromisoformat(match[1]).timestamp() * 1e9)
+    except ValueError:
+        return 0
+
+
+def says(rule: LogRule, groups: dict[str, str]) -> str:
+    """The plain words of a rule with the groups of one line; the pieces that the line lacks show as `?`."""
+    return rule.says.format_map({name: value or "?" for name, value in groups.items()}) if rule.says else ""

@@ -1,0 +1,102 @@
+"""The process tree: what a process runs, whom it descends from, and how its environment differs from its parent's."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from inspector.stream.libraries import LibraryMapped
+from inspector.stream.processes import ProcessExec
+from inspector.stream.text import visible
+
+from .state import Process, State
+from .wording import command, name_of
+
+_DEEPEST = 1_000
+"""Generations followed before a damaged stream is taken for a circle."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChange:
+    """One environment variable that a process has otherwise than its parent."""
+
+    key: str
+    change: Literal["added", "removed", "changed"]
+    before: str | None
+    after: str | None
+
+
+def ancestors(process: Process) -> Iterator[Process]:
+    """Parent, grandparent and so on, as far as the tree goes."""
+    for _ in range(_DEEPEST):
+        if process.parent is None:
+            return
+        process = process.parent
+        yield process
+
+
+def program(process: Process) -> ProcessExec | None:
+    """What it runs: its last exec, or what it inherited by fork."""
+    if process.execs:
+        return process.execs[-1]
+    return next((parent.execs[-1] for parent in ancestors(process) if parent.execs), None)
+
+
+def inherits(process: Process) -> bool:
+    """It was born by fork and has not executed anything: it is its parent's program."""
+    return not process.execs and process.parent is not None
+
+
+def libraries(process: Process) -> dict[int, LibraryMapped]:
+    """What it maps or mapped; a fork without exec has its parent's."""
+    if process.execs or process.parent is None:
+        return process.libraries
+    merged: dict[int, LibraryMapped] = {}
+    for parent in reversed([process, *ancestors(process)]):
+        merged = parent.libraries if parent.execs else merged | parent.libraries
+    return merged
+
+
+def environment_change(process: Process) -> list[KeyChange] | None:
+    """Collected keys that differ from the parent's; None when either environment is unknown."""
+    own = program(process)
+    above = program(process.parent) if process.parent is not None else None
+    if own is None or above is None or not own.environment_known or not above.environment_known:
+        return None
+    return compare_environments(above.environment, own.environment)
+
+
+def compare_environments(before: dict[str, str], after: dict[str, str]) -> list[KeyChange]:
+    """All keys that one has and the other has not, or has otherwise, by name."""
+    changes = []
+    for key in sorted(before.keys() | after.keys()):
+        old, new = before.get(key), after.get(key)
+        if old is None:
+            changes.append(KeyChange(key, "added", old, new))
+        elif new is None:
+            changes.append(KeyChange(key, "removed", old, new))
+        elif old != new:
+            changes.append(KeyChange(key, "changed", old, new))
+    return changes
+
+
+def roots(state: State) -> list[Process]:
+    """Processes whose parent is not of the tree."""
+    return [process for process in state.processes if process.parent is None]
+
+
+def children(state: State) -> dict[int, list[Process]]:
+    """By identity of the parent object (`id`), in order of birth."""
+    found: dict[int, list[Process]] = {}
+    for process in state.processes:
+        if process.parent is not None:
+            found.setdefault(id(process.parent), []).append(process)
+    return found
+
+
+def title(process: Process) -> str:
+    """`850 (ollama runner --port 41227)`."""
+    runs = program(process)
+    what = (
+        command(runs.argv, 40) if runs and runs.argv else visible(process.comm) or (name_of(runs.exe) if runs else "")
+    )
+    return f"{process.pid} ({what})" if what else str(process.pid)

@@ -1,0 +1,190 @@
+"""Events fold into a state that never loses its order, never raises and stays bounded."""
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspector.model.fold import apply, apply_all
+from inspector.model.folding import logs, moments
+from inspector.model.state import State
+from inspector.model.tree import environment_change, libraries, program
+from inspector.stream.base import Event
+from inspector.stream.calls import CallCount, CallsCounted
+from inspector.stream.events import AnyEvent
+from inspector.stream.logs import LogFound, LogLine, LogRead
+from inspector.stream.processes import ProcessEnded, ProcessStarted
+
+from . import strategies
+from .build import DRIVER, MS, SECOND, WALL, Story
+
+
+def test_a_child_that_forked_and_died_keeps_its_parents_program_and_libraries() -> None:
+    story = Story()
+    story.process(812, ("/opt/app/server", "serve"), environment={"LD_PRELOAD": "/opt/shim.so"})
+    story.driver(812, route="preload")
+    story.tell(ProcessStarted(at=story.later(), pid=850, ppid=812, started=story.now, origin="fork"))
+    story.end(850, code=2)
+    child = story.state.current[850]
+    ran = program(child)
+    assert ran is not None and ran.argv == ["/opt/app/server", "serve"]
+    assert [library.path for library in libraries(child).values()] == ["/opt/shim/libcuda.so.1"]
+    assert child.end is not None and child.end.code == 2
+
+
+def test_an_exec_forgets_what_the_old_program_mapped() -> None:
+    story = Story()
+    story.process(812, ("/bin/sh",))
+    story.map(812, "/opt/shim.so", "preload")
+    story.execute(812, ("/opt/app/server",))
+    story.map(812, "/lib/libc.so.6")
+    assert [library.path for library in story.state.current[812].libraries.values()] == ["/lib/libc.so.6"]
+
+
+def test_the_difference_to_the_parents_environment_names_each_key() -> None:
+    story = Story()
+    story.process(1, environment={"LD_PRELOAD": "/a.so", "PATH": "/bin", "HOME": "/"})
+    story.process(2, parent=1, environment={"PATH": "/usr/bin", "HOME": "/", "TMPDIR": "/t"})
+    changes = environment_change(story.state.current[2])
+    assert changes is not None
+    assert [(change.key, change.change) for change in changes] == [
+        ("LD_PRELOAD", "removed"), ("PATH", "changed"), ("TMPDIR", "added"),
+    ]  # fmt: skip
+
+
+def test_a_pid_that_is_used_again_is_another_process_and_late_counts_go_to_the_first() -> None:
+    story = Story()
+    story.process(812, ("/bin/first",))
+    first_life = story.later()
+    story.end(812)
+    story.later(SECOND)
+    story.process(812, ("/bin/second",))
+    count = CallCount(pid=812, function=3, count=9, first=first_life, last=first_life)
+    story.tell(CallsCounted(at=story.later(), counts=[count]))
+    first, second = story.state.processes
+    assert (first.counts[3].count, 3 in second.counts) == (9, False)
+    assert second.previous is first and not second.ended
+
+
+def test_events_of_unknown_processes_are_kept_under_a_made_up_one() -> None:
+    state = State()
+    apply(state, ProcessEnded(at=5, pid=99, signal=11))
+    assert [(process.pid, process.origin, process.ended) for process in state.processes] == [(99, "unseen", 5)]
+
+
+def test_the_timeline_is_in_order_of_time_whatever_order_events_come_in() -> None:
+    state = State()
+    for at in (50, 10, 40, 20, 30):
+        apply(state, ProcessEnded(at=at, pid=at, code=1))
+    assert [moment.at for moment in state.timeline] == [10, 20, 30, 40, 50]
+    assert all(moment.bad for moment in state.timeline)
+
+
+def test_the_timeline_tells_loads_lookups_calls_and_ends_in_plain_words() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.look_up(812, "dlsym", "cuInit", True, answer="/opt/shim/libcuda.so.1")
+    story.look_up(812, "dlsym", "cuCtxGetFlags", False)
+    story.call(812, "cuInit", 100, values={})
+    story.end(812, signal=11)
+    texts = [moment.text for moment in story.state.timeline]
+    assert "libcuda.so.1 mapped (dlopen) [provides cuda-driver]" in texts
+    assert "dlsym(cuCtxGetFlags) by libbackend.so: refused" in texts
+    assert "cuInit -> 100 (CUDA_ERROR_NO_DEVICE), called by libbackend.so" in texts
+    assert any(text.startswith("killed by SIGSEGV after") for text in texts)
+    assert sum("cuInit -> 100" in text for text in texts) == 1
+
+
+def test_a_result_that_is_normal_is_not_shown_as_bad() -> None:
+    story = Story()
+    story.process(812)
+    story.watch("/opt/shim/libcuda.so.1", ["cuCtxGetDevice_v2"])
+    story.call(812, "cuCtxGetDevice_v2", 201)
+    assert [moment.bad for moment in story.state.timeline if moment.kind == "call"] == [False]
+
+
+def test_hostile_text_reaches_the_timeline_harmless() -> None:
+    story = Story()
+    story.process(812, ("/bin/\x1b[31mred\x07",))
+    story.end(812)
+    assert not any("\x1b" in moment.text or "\x07" in moment.text for moment in story.state.timeline)
+
+
+def test_a_flood_of_log_lines_keeps_the_newest_and_those_that_mean_something() -> None:
+    state = State()
+    apply(state, LogFound(at=1, source=1, name="x", kind="file", why="fd 2"))
+    total = 0
+    for block in range(60):
+        lines = [LogLine(number=total + i, text=f"noise {i}") for i in range(1000)]
+        if block == 0:
+            lines[7] = LogLine(number=7, text="ggml_cuda_init: failed to initialize CUDA: no driver")
+        total += 1000
+        apply(state, LogRead(at=2 + block, source=1, lines=lines, lines_total=total))
+    source = state.logs[1]
+    assert source.lines[-1].number == 59_999
+    assert source.lines[0].number == 7
+    assert len(source.lines) <= logs.LINES_KEPT * 1.1 + 1
+    assert len(source.seen_at) == len(source.lines)
+
+
+def test_a_flood_of_understood_lines_keeps_the_first_and_the_newest() -> None:
+    state = State()
+    for number in range(3_000):
+        line = LogLine(number=number, text=f"[libx] cuInit() CALLED (pid={number})")
+        apply(state, LogRead(at=number, source=1, lines=[line], lines_total=number + 1))
+    (readings,) = state.logs[1].readings.values()
+    assert (readings[0].pid, readings[-1].pid) == (0, 2_999)
+    assert len(readings) <= logs.READINGS_KEPT
+
+
+def test_the_timeline_is_bounded_and_says_how_much_it_let_go() -> None:
+    state = State()
+    for at in range(moments.LIMIT + 5):
+        moments.tell(state, at, 1, "note", "x")
+    assert len(state.timeline) + state.timeline_dropped == moments.LIMIT + 5
+    assert len(state.timeline) <= moments.LIMIT
+
+
+def test_a_line_with_its_own_time_stamp_stands_at_that_time() -> None:
+    story = Story()
+    stamp = WALL - 10 * SECOND
+    seconds = stamp // SECOND
+    assert seconds == 1_759_999_990
+    story.log('garbagetime=2025-10-09T08:53:10.000Z level=INFO msg="no compatible GPUs were discovered"', backlog=True)
+    (reading,) = story.state.logs[1].readings["ollama:no-gpus-a"]
+    assert reading.backlog
+    assert reading.at == 100 * SECOND - 10 * SECOND
+
+
+def test_counts_outside_any_known_function_do_not_disturb() -> None:
+    story = Story()
+    story.process(812)
+    story.tell(CallsCounted(at=story.later(), counts=[CallCount(pid=812, function=77, count=3, first=1, last=2)]))
+    assert story.state.current[812].counts[77].count == 3
+
+
+def test_a_dead_process_keeps_the_call_that_it_died_in() -> None:
+    story = Story()
+    story.process(812)
+    story.watch("/opt/shim/libcuda.so.1", DRIVER)
+    story.inside(812, "cuInit", since=50 * MS)
+    story.end(812, signal=9)
+    story.process(900)
+    story.inside(900, "cuInit", since=MS)
+    assert [call.function for call in story.state.current[812].open_calls] == [1]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(strategies.events(), max_size=25))
+def test_no_stream_of_events_makes_the_fold_raise(events: list[Event]) -> None:
+    state = apply_all(events)
+    assert state.now == max([0, *(event.at for event in events)])
+    assert [m.at for m in state.timeline] == sorted(m.at for m in state.timeline)
+
+
+def test_every_event_kind_is_folded_or_is_the_answer_to_a_request() -> None:
+    from inspector.model.fold import _HANDLERS
+
+    answers = {"SymbolPage", "LogPage", "ProcessListed"}
+    assert {kind.__name__ for kind in AnyEvent.__args__} - {kind.__name__ for kind in _HANDLERS} == answers
+    assert all(issubclass(kind, msgspec.Struct) for kind in _HANDLERS)
