@@ -1,0 +1,52 @@
+"""How fast a log is taken in, for the benchmark: bytes to exact line numbers, marked lines found, pages by filter."""
+
+import time
+from pathlib import Path
+
+from inspector.collect.logs.marks import Marks
+from inspector.collect.logs.reader import Ration, Reader
+from inspector.collect.logs.search import Pager
+from inspector.stream.requests import ReadLog
+
+from .lines import follow
+
+_SHAPES = (
+    b'time=2026-01-02T03:04:05.678Z level=DEBUG source=runner.go:437 msg="nothing that a profile marks" n=%d',
+    b'[GIN] 2026/01/02 - 03:04:05 | 200 | 1.2ms | 127.0.0.1 | GET "/api/tags" %d',
+    b"plain short line number %d of the flood",
+)
+
+
+def write_log(path: Path, lines: int) -> None:
+    """A log of usual line lengths without a marked line."""
+    path.write_bytes(b"".join(_SHAPES[number % 3] % number + b"\n" for number in range(lines)))
+
+
+def lines_indexed_per_second(path: Path, marks: list[str], backlog: bool = False) -> float:
+    """Lines a second from a file on disk to exact numbers, newest and marked lines chosen; `path` holds the log.
+
+    `backlog`: as at attach, where only the last lines are searched for marks; else all of them are, as under a flood.
+    """
+    tail = follow(path)
+    reader = Reader(tail, Marks(marks), Ration(), path.stat().st_size if backlog else 0)
+    begin = time.perf_counter()
+    reader.read()
+    while reader.more:
+        reader.read()
+    seconds = time.perf_counter() - begin
+    total = tail.lines_total
+    tail.close()
+    return total / seconds
+
+
+def filter_seconds(path: Path, text: str) -> float:
+    """Seconds for the first page of the lines that hold a text, in a log that is indexed already."""
+    tail = follow(path)
+    tail.step()
+    while tail.more:
+        tail.step()
+    begin = time.perf_counter()
+    Pager(tail).page(ReadLog(source=1, filter=text))
+    seconds = time.perf_counter() - begin
+    tail.close()
+    return seconds
