@@ -13,7 +13,7 @@ SOURCES = Path(__file__).parent / "sources"
 _FLAGS = ("-O1", "-g0", "-Wl,--build-id=sha1", "-Wl,-z,noseparate-code", "-Wl,--no-as-needed")
 
 
-class NoCompiler(Exception):
+class CompilerError(Exception):
     """There is no C compiler, or it refused; the message is for the user."""
 
 
@@ -37,7 +37,7 @@ class Recipe:
 
 
 def build(recipe: Recipe) -> Path:
-    """The compiled file, from the cache if it was built before; raises NoCompiler."""
+    """The compiled file, from the cache if it was built before; raises CompilerError."""
     target = _cache() / _key(recipe)
     if target.exists():
         return target
@@ -62,7 +62,7 @@ def _compiler() -> str | None:
 def _compile(recipe: Recipe, needed: list[Path], made: Path) -> None:
     compiler = _compiler()
     if compiler is None:
-        raise NoCompiler(
+        raise CompilerError(
             "no C compiler found (cc, gcc or clang): install one, for example: apt-get install gcc libc6-dev"
         )
     command = [compiler, *_FLAGS, *(f"-D{one}" for one in recipe.defines), "-o", str(made)]
@@ -72,7 +72,7 @@ def _compile(recipe: Recipe, needed: list[Path], made: Path) -> None:
     command += [*map(str, needed), *recipe.flags, "-ldl"]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
-        raise NoCompiler(f"the C compiler refused {' '.join(recipe.sources)}:\n{result.stderr.strip()}")
+        raise CompilerError(f"the C compiler refused {' '.join(recipe.sources)}:\n{result.stderr.strip()}")
 
 
 def _naming(recipe: Recipe, script: Path) -> list[str]:

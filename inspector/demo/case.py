@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from inspector.model.verdict import ModeName
@@ -22,7 +21,7 @@ class Launch:
     argv: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     ready: str = ""
-    """Text in the log of the tree after which `then` is done and, for a late case, the observer comes."""
+    """Text in the log when the story is told; then `then` is done and, for a late case, the observer comes."""
     then: Callable[[], None] | None = None
     late: bool = False
     """The observer comes after `ready`; otherwise it is there before the first instruction."""
@@ -45,7 +44,9 @@ class Case:
     mode: ModeName
     sentence: str
     """Part of the first finding's title or cause; `{key}` stands for a name that the stage noted."""
-    seconds: float = 1.5
-    """How long it takes to tell its story."""
+    seconds: float = 0.3
+    """How long to look on after the story is told."""
+    also: tuple[str, ...] = ()
+    """Rules that must be among the other findings."""
     needs: Callable[[], str] | None = None
     """Why it cannot run here, in words; empty when it can."""

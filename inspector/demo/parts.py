@@ -1,8 +1,10 @@
 """The standard parts that cases are made of: recipes of libraries and programs, and the server's usual layout."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from .build import Recipe
+from .case import Launch
 from .stage import Stage
 
 DRIVER = Recipe(("driver.c",), soname="libcuda.so.1")
@@ -12,7 +14,26 @@ BLAS_LT = Recipe(("blas_lt.c",), soname="libcublasLt.so.12")
 BLAS = Recipe(("blas.c",), soname="libcublas.so.12", node="libcublas.so.12", needs=(BLAS_LT,))
 BACKEND = Recipe(("backend.c",), needs=(RUNTIME, BLAS, DRIVER))
 SERVER = Recipe(("server.c", "runner.c", "http.c"), shared=False)
+INFER = Recipe(("infer.c",), shared=False)
+DIRECT = Recipe(("direct.c",), shared=False)
+LINKED = Recipe(("direct.c",), shared=False, defines=("LINKED",), needs=(DRIVER,))
+MONITOR = Recipe(("monitor.c",), shared=False)
+CLIENT = Recipe(("client.c", "http.c"), shared=False)
+MODEL = Recipe(("model.c",), shared=False)
+VIEW = Recipe(("view.c",), shared=False)
 GATE = Recipe(("gate.c",), shared=False)
+
+_BESIDE = ("-Wl,-rpath,$ORIGIN",)
+BACKEND_BESIDE = replace(BACKEND, flags=_BESIDE)
+BLAS_BESIDE = replace(BLAS, flags=_BESIDE)
+"""The same, looking for what they need in their own folder."""
+
+DISCOVERED = 'msg="vram-based default context"'
+"""In the last line of the server's discovery."""
+LOADED = "llama runner started"
+"""In the server's line about the model that it loaded."""
+OFFLOADED = "layers to GPU"
+"""In the line with which every program of the demo ends its start."""
 
 DRIVER_NAMES = (
     "cuDeviceGet", "cuDeviceGetAttribute", "cuGetErrorString", "cuMemAddressFree", "cuMemAddressReserve", "cuMemCreate",
@@ -75,3 +96,33 @@ def put_shims(tree: ServerTree, driver: Recipe = DRIVER, nvml: Recipe = NVML) ->
     tree.stage.put(driver, paths[0])
     tree.stage.put(nvml, paths[1])
     return paths
+
+
+def server_launch(tree: ServerTree, ready: str = DISCOVERED, **environment: str) -> Launch:
+    """Start the server of a tree with these settings more; its story is told once `ready` is in its log."""
+    return Launch([tree.program], tree.environment | environment, ready=ready)
+
+
+def put_program(stage: Stage, recipe: Recipe, name: str = "") -> str:
+    """A program in a folder of its own under a made-up name; its path."""
+    return str(stage.put(recipe, f"opt/{stage.word()}/bin/{name or stage.word()}"))
+
+
+def shim_folder(stage: Stage, driver: Recipe = DRIVER, nvml: Recipe | None = None) -> str:
+    """A folder with the shims under the names that programs ask for, for LD_LIBRARY_PATH; its path."""
+    folder = f"srv/{stage.word()}/lib"
+    stage.put(driver, f"{folder}/libcuda.so.1")
+    if nvml is not None:
+        stage.put(nvml, f"{folder}/libnvidia-ml.so.1")
+    return stage.path(folder)
+
+
+def put_inference(stage: Stage, **others: Recipe) -> str:
+    """A single program that computes, with backend, runtime and cuBLAS beside it; its path. Keys as `server_tree`."""
+    program = put_program(stage, INFER)
+    folder = str(Path(program).parent.relative_to(stage.directory))
+    stage.put(others.get("backend", BACKEND_BESIDE), f"{folder}/libggml-cuda.so")
+    stage.put(others.get("runtime", RUNTIME), f"{folder}/libcudart.so.12")
+    stage.put(others.get("blas", BLAS_BESIDE), f"{folder}/libcublas.so.12")
+    stage.put(others.get("blas_lt", BLAS_LT), f"{folder}/libcublasLt.so.12")
+    return program

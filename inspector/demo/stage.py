@@ -1,6 +1,5 @@
 """The directory of one started case: files placed, links made, names varied by a seed."""
 
-import os
 import random
 from pathlib import Path
 
@@ -47,7 +46,7 @@ class Stage:
     def link(self, at: str, target: str) -> Path:
         """A symbolic link."""
         path = self._place(at)
-        os.symlink(target, path)
+        path.symlink_to(target)
         return path
 
     def path(self, at: str) -> str:

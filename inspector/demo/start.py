@@ -18,7 +18,7 @@ _PATIENCE = 20.0
 """Seconds to wait for a sign in a log before the case counts as broken."""
 
 
-class CaseBroken(Exception):
+class CaseError(Exception):
     """A case did not come to the point that it is meant to show; the message says what is missing."""
 
 
@@ -54,8 +54,11 @@ class StartedCase:
         return self._trees[-1].log.read_text(errors="replace")
 
     def release(self) -> None:
-        """Let the program begin, now that it is under observation, and do what the case does to it later."""
+        """Let the program begin, now that it is under observation."""
         os.write(self._trees[-1].gate, b"g")
+
+    def finish(self) -> None:
+        """Wait until the story is told, then do what the case does to the running program; raises CaseError."""
         if self.launch.ready:
             self._await(self._trees[-1], self.launch.ready)
         if self.launch.then is not None:
@@ -72,7 +75,7 @@ class StartedCase:
         """Create the processes, each waiting at its gate; those beside the target begin at once."""
         if launch.beside is not None:
             self.begin(launch.beside)
-            os.write(self._trees[-1].gate, b"g")
+            self.release()
             if launch.beside.ready:
                 self._await(self._trees[-1], launch.beside.ready)
         self._trees.append(_spawn(launch, self.directory))
@@ -80,15 +83,15 @@ class StartedCase:
     def _await(self, tree: _Tree, text: str) -> None:
         end = time.monotonic() + _PATIENCE
         while text not in tree.log.read_text(errors="replace"):
-            if time.monotonic() > end or tree.process.poll() is not None:
-                raise CaseBroken(f"{self.case.name}: {text!r} did not appear in {tree.log}:\n{tree.log.read_text()}")
+            if time.monotonic() > end:
+                raise CaseError(f"{self.case.name}: {text!r} did not appear in {tree.log}:\n{tree.log.read_text()}")
             time.sleep(0.01)
 
 
 def start(case: Case, seed: int) -> StartedCase:
     """Lay out a case in a directory of its own and start its processes, the target still waiting at its gate.
 
-    A late case has begun when this returns. Raises NoCompiler, or CaseBroken when it does not come to its point.
+    A late case has begun when this returns. Raises CompilerError, or CaseError when it does not come to its point.
     """
     directory = Path(tempfile.mkdtemp(prefix=f"inspector-{case.name}-"))
     stage = Stage(directory, seed)
@@ -102,6 +105,7 @@ def start(case: Case, seed: int) -> StartedCase:
         started.begin(launch)
         if launch.late:
             started.release()
+            started.finish()
     except BaseException:
         started.stop()
         raise

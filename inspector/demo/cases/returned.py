@@ -1,14 +1,56 @@
 """Cases in which the function is called and what it answers is the fault."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from ..case import Case, Launch
-from ..parts import put_shims, server_tree
+from ..parts import (
+    DIRECT,
+    OFFLOADED,
+    RUNTIME,
+    put_inference,
+    put_program,
+    put_shims,
+    server_launch,
+    server_tree,
+    shim_folder,
+)
 from ..stage import Stage
 
 
-def _no_device(stage: Stage) -> Launch:
-    tree = server_tree(stage)
+def _in_server(**settings: str) -> Callable[[Stage], Launch]:
+    """The whole server over a shim with these settings."""
+
+    def stage_it(stage: Stage) -> Launch:
+        tree = server_tree(stage)
+        tree.preload(*put_shims(tree))
+        return server_launch(tree, **settings)
+
+    return stage_it
+
+
+def _in_program(ready: str = OFFLOADED, **settings: str) -> Callable[[Stage], Launch]:
+    """A single program with backend and runtime over a shim with these settings."""
+
+    def stage_it(stage: Stage) -> Launch:
+        return Launch([put_inference(stage)], {"LD_LIBRARY_PATH": shim_folder(stage)} | settings, ready=ready)
+
+    return stage_it
+
+
+def _direct(**settings: str) -> Callable[[Stage], Launch]:
+    """A program that goes to the driver itself, over a shim with these settings."""
+
+    def stage_it(stage: Stage) -> Launch:
+        return Launch([put_program(stage, DIRECT)], {"LD_LIBRARY_PATH": shim_folder(stage)} | settings, ready=OFFLOADED)
+
+    return stage_it
+
+
+def _old_layout(stage: Stage) -> Launch:
+    tree = server_tree(stage, runtime=replace(RUNTIME, defines=("OLD_LAYOUT",)))
     tree.preload(*put_shims(tree))
-    return Launch([tree.program], tree.environment | {"SHIM_FAIL": "cuInit=100"})
+    return server_launch(tree)
 
 
 CASES = (
@@ -16,9 +58,99 @@ CASES = (
         name="no-device",
         story="cuInit answers 100, no device",
         family="returned",
-        stage=_no_device,
+        stage=_in_server(SHIM_FAIL="cuInit=100"),
         rule="api-error",
         mode="cpu",
         sentence="CUDA_ERROR_NO_DEVICE",
+    ),
+    Case(
+        name="wrong-process-name",
+        story="the shim works only in a process of a certain name and answers 3 in all others",
+        family="returned",
+        stage=_in_server(SHIM_ONLY="ollama.bin.real"),
+        rule="api-error",
+        mode="cpu",
+        sentence="CUDA_ERROR_NOT_INITIALIZED",
+    ),
+    Case(
+        name="driver-too-old",
+        story="the shim says it is driver 11.4, the runtime wants 12",
+        family="returned",
+        stage=_in_program(SHIM_VERSION="11040"),
+        rule="driver-too-old",
+        mode="cpu",
+        sentence="11.4",
+    ),
+    Case(
+        name="export-table-refused",
+        story="cuInit succeeds; the runtime's private table is refused and nothing is called after it",
+        family="returned",
+        stage=_in_server(SHIM_TABLES="none"),
+        rule="export-table-refused",
+        mode="cpu",
+        sentence="6BD5FB6C",
+    ),
+    Case(
+        name="no-device-counted",
+        story="everything succeeds and the count is 0",
+        family="returned",
+        stage=_in_program(SHIM_COUNT="0"),
+        rule="no-device-counted",
+        mode="cpu",
+        sentence="cuDeviceGetCount",
+    ),
+    Case(
+        name="zero-memory",
+        story="the device has no memory, so the server drops it",
+        family="returned",
+        stage=_in_server(SHIM_MEMORY="0"),
+        rule="zero-memory",
+        mode="cpu",
+        sentence="cuDeviceTotalMem_v2",
+    ),
+    Case(
+        name="memory-refused",
+        story="cuMemGetInfo_v2 answers 3 before there is a context",
+        family="returned",
+        stage=_direct(SHIM_FAIL="cuMemGetInfo_v2=3"),
+        rule="api-error",
+        mode="cpu",
+        sentence="cuMemGetInfo_v2",
+    ),
+    Case(
+        name="implausible-compute",
+        story="the shim reports compute capability 0.0",
+        family="returned",
+        stage=_in_server(SHIM_COMPUTE="0.0"),
+        rule="implausible-device",
+        mode="cpu",
+        sentence="0.0",
+    ),
+    Case(
+        name="struct-layout",
+        story="the runtime shim fills cudaDeviceProp as an older release laid it out: compute reads 0.0",
+        family="returned",
+        stage=_old_layout,
+        rule="implausible-device",
+        mode="cpu",
+        sentence="cudaGetDeviceProperties",
+    ),
+    Case(
+        name="invalid-image",
+        story="the device was found; loading its code answers 200, invalid image",
+        family="returned",
+        stage=_in_program(SHIM_FAIL="cuLibraryLoadData=200"),
+        rule="api-error",
+        mode="cpu",
+        sentence="cuLibraryLoadData",
+    ),
+    Case(
+        name="sticky-error",
+        story="the sixth launch answers 700, and everything after it too",
+        family="returned",
+        stage=_in_program("CUDA error", SHIM_FAIL="cuLaunchKernel=700@6,cuCtxSynchronize=700@2"),
+        rule="api-error",
+        mode="cuda",
+        sentence="cuLaunchKernel",
     ),
 )

@@ -33,7 +33,9 @@ extern int cuMemSetAccess(handle, size_t, const void *, size_t), cuMemUnmap(hand
 static const char fat_binary[] = "P\xed\x55\xba demo code for sm_" TEXT(ARCHITECTURE);
 static struct backend self;
 
-__attribute__((constructor)) static void enter_code(void) { __cudaRegisterFatBinaryEnd(__cudaRegisterFatBinary(fat_binary)); }
+__attribute__((constructor)) static void enter_code(void) {
+    __cudaRegisterFatBinaryEnd(__cudaRegisterFatBinary(fat_binary));
+}
 
 /* The memory pool that ggml maps by the driver's own functions; its size tells whether the device can do it. */
 static int pool(size_t *granularity) {
@@ -68,7 +70,8 @@ static int compute(int rounds) {
     const unsigned grid[3] = {132, 1, 1}, block[3] = {256, 1, 1};
     int result;
     if (!weights) {
-        if ((result = cudaMalloc(&weights, sizeof layer)) || (result = cudaMemcpy((void *)weights, layer, sizeof layer, 1)))
+        if ((result = cudaMalloc(&weights, sizeof layer)) ||
+            (result = cudaMemcpy((void *)weights, layer, sizeof layer, 1)))
             return failed(result, "ggml_backend_cuda_buffer_type_alloc_buffer");
         if ((result = cublasCreate_v2(&blas)))
             return fprintf(stderr, "CUDA error: %s\n", cublasGetStatusString(result)), result;
@@ -82,7 +85,8 @@ static int compute(int rounds) {
 static void check_architecture(void) {
     if (!getenv("GGML_CUDA_INIT") || self.major * 100 + self.minor * 10 == ARCHITECTURE)
         return;
-    fprintf(stderr, "GGML_ASSERT(ggml_cuda_has_arch(info.devices[id].cc)) failed: %d.%d, ARCHS = " TEXT(ARCHITECTURE) "\n",
+    fprintf(stderr,
+            "GGML_ASSERT(ggml_cuda_has_arch(info.devices[id].cc)) failed: %d.%d, ARCHS = " TEXT(ARCHITECTURE) "\n",
             self.major, self.minor);
     abort();
 }

@@ -5,4 +5,6 @@ extern int cublasLtCreate(void **);
 API int cublasCreate_v2(void **handle) { return cublasLtCreate(handle); }
 API int cublasDestroy_v2(void *handle) { return handle ? 0 : 1; }
 API int cublasGemmEx(void *handle) { return handle ? 0 : 1; }
-API const char *cublasGetStatusString(int status) { return status ? "CUBLAS_STATUS_NOT_INITIALIZED" : "CUBLAS_STATUS_SUCCESS"; }
+API const char *cublasGetStatusString(int status) {
+    return status ? "CUBLAS_STATUS_NOT_INITIALIZED" : "CUBLAS_STATUS_SUCCESS";
+}

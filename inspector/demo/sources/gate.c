@@ -1,6 +1,6 @@
 /* Waits until somebody looks: reads one byte from a descriptor, then becomes the program with exactly the environment
- * that is named: `gate DESCRIPTOR KEY=VALUE... -- PROGRAM ARGUMENT...`. An end of file instead of a byte ends it, and so
- * does the end of whoever started it. */
+ * that is named: `gate DESCRIPTOR KEY=VALUE... -- PROGRAM ARGUMENT...`. An end of file instead of a byte ends it, and
+ * so does the end of whoever started it. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>

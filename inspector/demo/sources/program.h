@@ -1,4 +1,5 @@
-/* What the programs of the demo share: one log line in the format of Go's slog, settings, the directory of the program. */
+/* What the programs of the demo share: one log line in the format of Go's slog, settings, the directory of the program.
+ */
 #ifndef PROGRAM_H
 #define PROGRAM_H
 #define _GNU_SOURCE

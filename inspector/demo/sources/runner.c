@@ -20,7 +20,8 @@ static struct backend *load_from(const char *directory) {
         return NULL;
     for (size_t i = 0; i < files.gl_pathc; i++) {
         void *library = dlopen(files.gl_pathv[i], RTLD_NOW | RTLD_LOCAL);
-        struct backend *(*begin)(void) = library ? (struct backend * (*)(void)) dlsym(library, "ggml_backend_init") : NULL;
+        struct backend *(*begin)(void) =
+            library ? (struct backend * (*)(void)) dlsym(library, "ggml_backend_init") : NULL;
         struct backend *one = begin ? begin() : NULL;
         if (one)
             fprintf(stderr, "load_backend: loaded CUDA backend from %s\n", files.gl_pathv[i]);
@@ -48,16 +49,21 @@ static void answer(int question, const struct backend *backend) {
         dprintf(question, "devices=0\n");
         return;
     }
-    dprintf(question, "devices=%d id=GPU-51515151-5151-5151-5151-515151515151 compute=%d.%d driver=%d.%d pci=0000:00:05.0 total=%zu available=%zu name=%s\n",
-            backend->devices, backend->major, backend->minor, backend->driver / 1000, backend->driver % 1000 / 10, backend->total,
-            backend->available, backend->name);
+    dprintf(question,
+            "devices=%d id=GPU-51515151-5151-5151-5151-515151515151 compute=%d.%d driver=%d.%d pci=0000:00:05.0 "
+            "total=%zu available=%zu name=%s\n",
+            backend->devices, backend->major, backend->minor, backend->driver / 1000, backend->driver % 1000 / 10,
+            backend->total, backend->available, backend->name);
 }
 
 static int compute_for_ever(struct backend *backend) {
     const char *layers = setting("DEMO_LAYERS", "29/29");
     int result = backend && backend->devices && *layers != '0' ? backend->compute(1) : -1;
     if (!result)
-        fprintf(stderr, "load_tensors: offloaded %s layers to GPU\nload_tensors:        CUDA0 model buffer size =  1918.35 MiB\n", layers);
+        fprintf(
+            stderr,
+            "load_tensors: offloaded %s layers to GPU\nload_tensors:        CUDA0 model buffer size =  1918.35 MiB\n",
+            layers);
     else if (result > 0)
         return fprintf(stderr, "error loading model: unable to allocate CUDA0 buffer\n"), 1;
     else if (*layers == '0')

@@ -14,23 +14,41 @@ static struct {
     int (*table)(const void **, const unsigned char *);
     int (*version)(int *), (*init)(unsigned), (*count)(int *), (*device)(int *, int), (*name)(char *, int, int);
     int (*total)(size_t *, int), (*attribute)(int *, int, int), (*retain)(handle *, int), (*set_current)(handle);
-    int (*get_info)(size_t *, size_t *), (*alloc)(handle *, size_t), (*free)(handle), (*to_device)(handle, const void *, size_t);
-    int (*to_host)(void *, handle, size_t), (*load)(handle *, const void *, void *, void *, unsigned, void *, void *, unsigned);
+    int (*get_info)(size_t *, size_t *), (*alloc)(handle *, size_t), (*free)(handle),
+        (*to_device)(handle, const void *, size_t);
+    int (*to_host)(void *, handle, size_t),
+        (*load)(handle *, const void *, void *, void *, unsigned, void *, void *, unsigned);
     int (*kernel)(handle *, handle, const char *), (*synchronize)(void);
-    int (*launch)(handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, handle, void **, void **);
+    int (*launch)(handle, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, handle, void **,
+                  void **);
 } driver;
 static int failure = -1;
 static handle kernel;
 
 static void look_up(void) {
-    struct { const char *name; void *place; } wanted[] = {
-        {"cuGetExportTable", &driver.table}, {"cuDriverGetVersion", &driver.version}, {"cuInit", &driver.init},
-        {"cuDeviceGetCount", &driver.count}, {"cuDeviceGet", &driver.device}, {"cuDeviceGetName", &driver.name},
-        {"cuDeviceTotalMem", &driver.total}, {"cuDeviceGetAttribute", &driver.attribute},
-        {"cuDevicePrimaryCtxRetain", &driver.retain}, {"cuCtxSetCurrent", &driver.set_current},
-        {"cuMemGetInfo", &driver.get_info}, {"cuMemAlloc", &driver.alloc}, {"cuMemFree", &driver.free},
-        {"cuMemcpyHtoD", &driver.to_device}, {"cuMemcpyDtoH", &driver.to_host}, {"cuLibraryLoadData", &driver.load},
-        {"cuLibraryGetKernel", &driver.kernel}, {"cuCtxSynchronize", &driver.synchronize}, {"cuLaunchKernel", &driver.launch},
+    struct {
+        const char *name;
+        void *place;
+    } wanted[] = {
+        {"cuGetExportTable", &driver.table},
+        {"cuDriverGetVersion", &driver.version},
+        {"cuInit", &driver.init},
+        {"cuDeviceGetCount", &driver.count},
+        {"cuDeviceGet", &driver.device},
+        {"cuDeviceGetName", &driver.name},
+        {"cuDeviceTotalMem", &driver.total},
+        {"cuDeviceGetAttribute", &driver.attribute},
+        {"cuDevicePrimaryCtxRetain", &driver.retain},
+        {"cuCtxSetCurrent", &driver.set_current},
+        {"cuMemGetInfo", &driver.get_info},
+        {"cuMemAlloc", &driver.alloc},
+        {"cuMemFree", &driver.free},
+        {"cuMemcpyHtoD", &driver.to_device},
+        {"cuMemcpyDtoH", &driver.to_host},
+        {"cuLibraryLoadData", &driver.load},
+        {"cuLibraryGetKernel", &driver.kernel},
+        {"cuCtxSynchronize", &driver.synchronize},
+        {"cuLaunchKernel", &driver.launch},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (driver.get_address(wanted[i].name, wanted[i].place, RUNTIME, 0, NULL))
@@ -72,7 +90,11 @@ static int with_context(void) {
 }
 
 /* `action` once the driver is ready, or once a context is there; else the first error. */
-#define WHEN(prepared, action) ({ int result = (prepared); result ? result : (action); })
+#define WHEN(prepared, action)                                                                                         \
+    ({                                                                                                                 \
+        int result = (prepared);                                                                                       \
+        result ? result : (action);                                                                                    \
+    })
 
 API int cudaRuntimeGetVersion(int *version) { return *version = RUNTIME, 0; }
 API int cudaDriverGetVersion(int *version) { return *version = 0, WHEN(ready(), driver.version(version)); }
@@ -95,7 +117,9 @@ API int cudaGetDeviceProperties_v2(void *properties, int device) {
     return driver.attribute((int *)(at + MAJOR), 75, device) | driver.attribute((int *)(at + MINOR), 76, device);
 }
 
-API int cudaMemGetInfo(size_t *available, size_t *total) { return WHEN(with_context(), driver.get_info(available, total)); }
+API int cudaMemGetInfo(size_t *available, size_t *total) {
+    return WHEN(with_context(), driver.get_info(available, total));
+}
 API int cudaMalloc(handle *pointer, size_t bytes) { return WHEN(with_context(), driver.alloc(pointer, bytes)); }
 API int cudaFree(handle pointer) { return WHEN(with_context(), driver.free(pointer)); }
 API int cudaMemcpy(void *to, const void *from, size_t bytes, int way) {
@@ -111,8 +135,9 @@ API int cudaLaunchKernel(const void *function, const unsigned grid[3], const uns
     int result = with_context();
     if (!result && !kernel && !(result = driver.load(&library, fat_binary, NULL, NULL, 0, NULL, NULL, 0)))
         result = driver.kernel(&kernel, library, function);
-    return result ? result
-                  : driver.launch(kernel, grid[0], grid[1], grid[2], block[0], block[1], block[2], 0, 0, arguments, NULL);
+    return result
+               ? result
+               : driver.launch(kernel, grid[0], grid[1], grid[2], block[0], block[1], block[2], 0, 0, arguments, NULL);
 }
 API void **__cudaRegisterFatBinary(const void *binary) { return fat_binary = binary, (void **)&fat_binary; }
 API void __cudaRegisterFatBinaryEnd(void **registered) { (void)registered; }

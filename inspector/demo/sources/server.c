@@ -1,5 +1,7 @@
-/* A model server that finds its GPUs as Ollama 0.13 does: it opens no GPU library itself, but starts a short-lived child
- * (`PROGRAM runner --ollama-engine --port N`) for each directory of backends, asks it over HTTP, and throws its output away.
+/* A model server that finds its GPUs as Ollama 0.13 does: it opens no GPU library itself, but starts a short-lived
+ * child
+ * (`PROGRAM runner --ollama-engine --port N`) for each directory of backends, asks it over HTTP, and throws its output
+ * away.
  *
  * OLLAMA_DEBUG=1|2   more lines; 2 shows the output of the children
  * OLLAMA_LLM_LIBRARY=cuda_v12   only that directory
@@ -8,8 +10,8 @@
  * DEMO_STRIP=KEY     environment key that children do not get
  * DEMO_LAYERS=29/29  after discovery, load a model in a runner of its own and offload so many layers if there is a GPU
  */
-#include "program.h"
 #include "server.h"
+#include "program.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +21,10 @@
 
 extern char **environ;
 enum { MOST_DEVICES = 8 };
-struct device { char id[64], directory[64], compute[16], driver[16], name[128], pci[32]; unsigned long long total, available; };
+struct device {
+    char id[64], directory[64], compute[16], driver[16], name[128], pci[32];
+    unsigned long long total, available;
+};
 static struct device devices[MOST_DEVICES];
 static int found;
 static char library_root[PATH_MAX], program[PATH_MAX];
@@ -27,7 +32,8 @@ static char library_root[PATH_MAX], program[PATH_MAX];
 /* The environment of a child: ours without what the child gets anew. */
 static char **child_environment(const char *directory, const char *device) {
     static char *result[512], library_path[PATH_MAX * 2], own_path[PATH_MAX * 2], visible[96];
-    const char *drop[] = {"LD_LIBRARY_PATH", "OLLAMA_LIBRARY_PATH", device ? "CUDA_VISIBLE_DEVICES" : NULL, getenv("DEMO_STRIP")};
+    const char *drop[] = {"LD_LIBRARY_PATH", "OLLAMA_LIBRARY_PATH", device ? "CUDA_VISIBLE_DEVICES" : NULL,
+                          getenv("DEMO_STRIP")};
     const char *users = getenv("LD_LIBRARY_PATH");
     int n = 0;
     for (char **entry = environ; *entry && n < 500; entry++) {
@@ -55,7 +61,8 @@ static char **child_environment(const char *directory, const char *device) {
 static pid_t start_runner(int port, char **environment, int silent, const char *model) {
     char number[16];
     snprintf(number, sizeof number, "%d", port);
-    char *arguments[] = {program, "runner", "--ollama-engine", "--port", number, model ? "--model" : NULL, (char *)model, NULL};
+    char *arguments[] = {program,       "runner", "--ollama-engine", "--port", number, model ? "--model" : NULL,
+                         (char *)model, NULL};
     say("INFO", "server.go:392", "msg=\"starting runner\" cmd=\"%s runner --ollama-engine%s%s --port %d\"", program,
         model ? " --model " : "", model ? model : "", port);
     pid_t pid = fork();
@@ -71,7 +78,8 @@ static pid_t start_runner(int port, char **environment, int silent, const char *
 }
 
 static void failure(const char *directory, const char *device, const char *error) {
-    say("INFO", "runner.go:464", "msg=\"failure during GPU discovery\" OLLAMA_LIBRARY_PATH=\"[%s %s/%s]\" extra_envs=map[%s%s] error=\"%s\"",
+    say("INFO", "runner.go:464",
+        "msg=\"failure during GPU discovery\" OLLAMA_LIBRARY_PATH=\"[%s %s/%s]\" extra_envs=map[%s%s] error=\"%s\"",
         library_root, library_root, directory, device ? "CUDA_VISIBLE_DEVICES:" : "", device ? device : "", error);
 }
 
@@ -96,10 +104,16 @@ static int ask(const char *directory, const char *device, char *answer, size_t s
 
 static void remember(const char *directory, const char *answer) {
     struct device *device = &devices[found];
+    if (strstr(answer, " total=0 ")) {
+        if (debugging())
+            say("DEBUG", "runner.go:131", "msg=\"skipping pseudo-device with zero memory\" libdir=%s", directory);
+        return;
+    }
     snprintf(device->directory, sizeof device->directory, "%s", directory);
     if (found < MOST_DEVICES &&
-        sscanf(answer, "devices=%*d id=%63s compute=%15s driver=%15s pci=%31s total=%llu available=%llu name=%127[^\n]", device->id,
-               device->compute, device->driver, device->pci, &device->total, &device->available, device->name) == 7)
+        sscanf(answer, "devices=%*d id=%63s compute=%15s driver=%15s pci=%31s total=%llu available=%llu name=%127[^\n]",
+               device->id, device->compute, device->driver, device->pci, &device->total, &device->available,
+               device->name) == 7)
         found++;
 }
 
@@ -126,7 +140,8 @@ static void first_pass(void) {
             continue;
         if (only && *only && strcmp(only, name)) {
             if (debugging())
-                say("DEBUG", "runner.go:90", "msg=\"skipping available library at user's request\" requested=%s libDir=%s/%s", only,
+                say("DEBUG", "runner.go:90",
+                    "msg=\"skipping available library at user's request\" requested=%s libDir=%s/%s", only,
                     library_root, name);
             continue;
         }
@@ -134,7 +149,8 @@ static void first_pass(void) {
             remember(name, answer);
     }
     if (debugging())
-        say("DEBUG", "runner.go:124", "msg=\"evaluating which, if any, devices to filter out\" initial_count=%d", found);
+        say("DEBUG", "runner.go:124", "msg=\"evaluating which, if any, devices to filter out\" initial_count=%d",
+            found);
 }
 
 static void second_pass(void) {
@@ -143,12 +159,14 @@ static void second_pass(void) {
     for (int i = 0; i < found; i++) {
         struct device *device = &devices[i];
         if (debugging())
-            say("DEBUG", "runner.go:146", "msg=\"verifying if device is supported\" library=%s/%s description=\"%s\" compute=%s id=%s pci_id=%s",
+            say("DEBUG", "runner.go:146",
+                "msg=\"verifying if device is supported\" library=%s/%s description=\"%s\" compute=%s id=%s pci_id=%s",
                 library_root, device->directory, device->name, device->compute, device->id, device->pci);
         if (ask(device->directory, device->id, answer, sizeof answer) > 0)
             devices[kept++] = *device;
         else if (debugging())
-            say("DEBUG", "runner.go:153", "msg=\"filtering device which didn't fully initialize\" id=%s libdir=%s/%s pci_id=%s library=CUDA",
+            say("DEBUG", "runner.go:153",
+                "msg=\"filtering device which didn't fully initialize\" id=%s libdir=%s/%s pci_id=%s library=CUDA",
                 device->id, library_root, device->directory, device->pci);
     }
     found = kept;
@@ -162,14 +180,16 @@ static void tell(void) {
         say("INFO", "types.go:42",
             "msg=\"inference compute\" id=%s filter_id=\"\" library=CUDA compute=%s name=CUDA%d description=\"%s\" "
             "libdirs=ollama,%s driver=%s pci_id=%s type=discrete total=\"%.1f GiB\" available=\"%.1f GiB\"",
-            d->id, d->compute, i, d->name, d->directory, d->driver, d->pci, (double)d->total / gib, (double)d->available / gib);
+            d->id, d->compute, i, d->name, d->directory, d->driver, d->pci, (double)d->total / gib,
+            (double)d->available / gib);
     }
     if (!found)
         say("INFO", "types.go:60",
-            "msg=\"inference compute\" id=cpu library=cpu compute=\"\" name=cpu description=cpu libdirs=ollama driver=\"\" "
+            "msg=\"inference compute\" id=cpu library=cpu compute=\"\" name=cpu description=cpu libdirs=ollama "
+            "driver=\"\" "
             "pci_id=\"\" type=\"\" total=\"15.6 GiB\" available=\"12.1 GiB\"");
-    say("INFO", "routes.go:1710", "msg=\"vram-based default context\" total_vram=\"%.*f%s\" default_num_ctx=%d", found ? 1 : 0,
-        total / gib, found ? " GiB" : " B", found ? 262144 : 4096);
+    say("INFO", "routes.go:1710", "msg=\"vram-based default context\" total_vram=\"%.*f%s\" default_num_ctx=%d",
+        found ? 1 : 0, total / gib, found ? " GiB" : " B", found ? 262144 : 4096);
 }
 
 static void discover(void) {
@@ -189,7 +209,8 @@ static pid_t load_model(const char *layers) {
     rest(0.2);
     say("INFO", "server.go:1338", "msg=\"llama runner started in 0.20 seconds\"");
     if (!found)
-        say("INFO", "ggml.go:494", "msg=\"offloaded 0/%s layers to GPU\"", strchr(layers, '/') ? strchr(layers, '/') + 1 : layers);
+        say("INFO", "ggml.go:494", "msg=\"offloaded 0/%s layers to GPU\"",
+            strchr(layers, '/') ? strchr(layers, '/') + 1 : layers);
     return pid;
 }
 
@@ -204,7 +225,8 @@ int serve(void) {
     const char *layers = getenv("DEMO_LAYERS");
     double again = seconds("DEMO_REPEAT", 0);
     find_own_files();
-    say("INFO", "routes.go:1554", "msg=\"server config\" env=\"map[CUDA_VISIBLE_DEVICES:%s OLLAMA_DEBUG:INFO OLLAMA_LLM_LIBRARY:%s]\"",
+    say("INFO", "routes.go:1554",
+        "msg=\"server config\" env=\"map[CUDA_VISIBLE_DEVICES:%s OLLAMA_DEBUG:INFO OLLAMA_LLM_LIBRARY:%s]\"",
         setting("CUDA_VISIBLE_DEVICES", ""), setting("OLLAMA_LLM_LIBRARY", ""));
     int listening = serve_port(atoi(setting("DEMO_PORT", "0")));
     say("INFO", "routes.go:1607", "msg=\"Listening on 127.0.0.1:%d (version 0.13.5)\"", listening);

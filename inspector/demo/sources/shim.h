@@ -4,6 +4,7 @@
  * SHIM_BLOCK=cuMemAlloc_v2=9                  seconds that a function waits before it answers
  * SHIM_CRASH=nvmlInit_v2                      function that follows a NULL pointer
  * SHIM_LOG=none | /path/of/log-%d             where lines go instead of stderr; %d is the pid
+ * SHIM_LOG_NULS=1                             lines are counted three bytes too long
  * SHIM_ONLY=NAME                              answers "not initialised" unless /proc/self/comm is NAME
  */
 #ifndef SHIM_H
@@ -24,7 +25,11 @@
 #define LABEL "libvgpu-cuda"
 #endif
 #define API __attribute__((visibility("default")))
-#define COUNTED(calls) ({ static int calls; __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED); })
+#define COUNTED(calls)                                                                                                 \
+    ({                                                                                                                 \
+        static int calls;                                                                                              \
+        __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);                                                               \
+    })
 
 static __thread char shim_detail[160];
 
@@ -53,14 +58,16 @@ static inline void shim_log(const char *format, ...) {
     }
     if (out < 0)
         return;
-    char line[512];
+    char line[520];
     va_list values;
     va_start(values, format);
-    int length = vsnprintf(line, sizeof line - 1, format, values);
+    int length = vsnprintf(line, sizeof line - 8, format, values);
     va_end(values);
-    if (length > (int)sizeof line - 2)
-        length = sizeof line - 2;
+    if (length > (int)sizeof line - 9)
+        length = sizeof line - 9;
     line[length++] = '\n';
+    memset(line + length, 0, 3);
+    length += getenv("SHIM_LOG_NULS") ? 3 : 0;
     extern long syscall(long, ...);
     syscall(1 /* SYS_write */, out, line, (size_t)length);
 }
@@ -105,23 +112,23 @@ static inline int shim_leave(const char *function, int result) {
 }
 
 /* A function that logs, may be told to fail, refuses with `refusal` if that is not 0, else does `action`. */
-#define ANSWERS(name, parameters, refusal, ...)               \
-    API int name parameters {                                 \
-        int result = shim_enter(#name, COUNTED(calls));       \
-        if (!result && !(result = (refusal))) {               \
-            __VA_ARGS__;                                      \
-        }                                                     \
-        return shim_leave(#name, result);                     \
+#define ANSWERS(name, parameters, refusal, ...)                                                                        \
+    API int name parameters {                                                                                          \
+        int result = shim_enter(#name, COUNTED(calls));                                                                \
+        if (!result && !(result = (refusal))) {                                                                        \
+            __VA_ARGS__;                                                                                               \
+        }                                                                                                              \
+        return shim_leave(#name, result);                                                                              \
     }
 
 /* The same for a function that is called at every launch: only its first success is worth a line. */
-#define ANSWERS_OFTEN(name, parameters, refusal, ...)         \
-    API int name parameters {                                 \
-        int nth = COUNTED(calls);                             \
-        int result = shim_enter(#name, nth);                  \
-        if (!result && !(result = (refusal))) {               \
-            __VA_ARGS__;                                      \
-        }                                                     \
-        return result || nth == 1 ? shim_leave(#name, result) : result; \
+#define ANSWERS_OFTEN(name, parameters, refusal, ...)                                                                  \
+    API int name parameters {                                                                                          \
+        int nth = COUNTED(calls);                                                                                      \
+        int result = shim_enter(#name, nth);                                                                           \
+        if (!result && !(result = (refusal))) {                                                                        \
+            __VA_ARGS__;                                                                                               \
+        }                                                                                                              \
+        return result || nth == 1 ? shim_leave(#name, result) : result;                                                \
     }
 #endif
