@@ -12,15 +12,12 @@ R = TypeVar("R", bound=Record)
 class RecordSource(Protocol):
     """What tells of births, execs, ends and loads: the BPF engine, perf records, or polling."""
 
-    exact: bool
-    """False when it looks now and then, so that what is short is missed."""
-
     @property
     def fd(self) -> int:
         """Readable when records wait; -1 when it must be asked now and then."""
         ...
 
-    def follow(self, pid: int) -> None:
+    def follow(self, pid: int) -> object:
         """Tell of this process and of all that it will give birth to."""
         ...
 
@@ -34,15 +31,12 @@ class Feed:
 
     POLL_SECONDS = 0.05
 
-    def __init__(self, source: RecordSource) -> None:
+    def __init__(self, source: RecordSource, tells_ends: bool) -> None:
+        """`tells_ends`: it gives an `Exited` record at the moment of each end."""
         self._source = source
+        self.tells_ends = tells_ends
         self._batch_listeners: list[Callable[[list[Record]], None]] = []
         self._listeners: dict[type, list[Callable[[Record], None]]] = {}
-
-    @property
-    def exact(self) -> bool:
-        """False when short-lived processes can be missed."""
-        return self._source.exact
 
     def follow(self, pid: int) -> None:
         """Records of this process and its descendants from now on."""
@@ -52,9 +46,10 @@ class Feed:
         """Hear a whole batch before its records are handed out one by one."""
         self._batch_listeners.append(listener)
 
-    def listen(self, kind: type[R], listener: Callable[[R], None]) -> None:
-        """Hear all records of one kind."""
-        self._listeners.setdefault(kind, []).append(listener)  # type: ignore[arg-type]
+    def listen(self, kind: type[R], listener: Callable[[R], None], first: bool = False) -> None:
+        """Hear all records of one kind; `first`: before those who listen already."""
+        listeners = self._listeners.setdefault(kind, [])
+        listeners.insert(0 if first else len(listeners), listener)  # type: ignore[arg-type]
 
     def begin(self, loop: Loop) -> None:
         """Drain whenever records wait, or every 50 ms."""
@@ -74,5 +69,9 @@ class Feed:
         for batch_listener in self._batch_listeners:
             batch_listener(batch)
         for record in batch:
-            for listener in self._listeners.get(type(record), ()):
-                listener(record)
+            self.tell(record)
+
+    def tell(self, record: Record) -> None:
+        """Give one record to its listeners, as if the kernel had told it."""
+        for listener in self._listeners.get(type(record), ()):
+            listener(record)

@@ -22,7 +22,6 @@ class _Life:
 class PollingRecords:
     """A record source for everybody; processes that live less than a look are missed, exit statuses mostly too."""
 
-    exact = False
     fd = -1
 
     def __init__(self, now: Callable[[], int]) -> None:

@@ -33,7 +33,7 @@ class ProcessTree:
         self._emptied = emptied
         self._processes: dict[int, Tracked] = {}
         self._watches: dict[int, ExitWatch] = {}
-        self._observers: list[TreeObserver] = []
+        self.observers: list[TreeObserver] = []
         self._last_word: dict[int, Record] = {}
         """Within the batch being handed out: the last exec or end of each process."""
         feed.before_batch(self._look_ahead)
@@ -44,7 +44,7 @@ class ProcessTree:
 
     def watch(self, observer: TreeObserver) -> None:
         """Tell this observer of everything from now on."""
-        self._observers.append(observer)
+        self.observers.append(observer)
 
     def processes(self) -> list[Tracked]:
         """The living ones, in order of admission."""
@@ -72,7 +72,7 @@ class ProcessTree:
         if stat is not None and stat.alive and abs(stat.started - process.started) < _SAME_BIRTH:
             return stat
         if process.alive:
-            self._exited(Exited(at=self._loop.now(), pid=process.pid, status=None))
+            self._feed.tell(Exited(at=self._loop.now(), pid=process.pid, status=None))
         return None
 
     def _lives(self, pid: int) -> bool:
@@ -104,7 +104,7 @@ class ProcessTree:
                 comm=comm,
             )
         )
-        for observer in self._observers:
+        for observer in self.observers:
             observer.born(process)
         return process
 
@@ -114,15 +114,15 @@ class ProcessTree:
         if watch is None:
             return
         self._watches[pid] = watch
-        if not self._feed.exact:
-            self._loop.on_readable(watch.fd, lambda: self._exited(Exited(at=self._loop.now(), pid=pid, status=None)))
+        if not self._feed.tells_ends:
+            self._loop.on_readable(watch.fd, lambda: self._feed.tell(Exited(at=self._loop.now(), pid=pid, status=None)))
 
     def _describe(self, process: Tracked, at: int, record: Executed | None = None) -> None:
         superseded = record is not None and self._last_word.get(process.pid, record) is not record
         program = read_program(process, at, self._keys, record, superseded)
         process.program, process.raw_environment = program.event, program.environment
         self._outlet.send(program.event)
-        for observer in self._observers:
+        for observer in self.observers:
             observer.executed(process)
 
     def _look_ahead(self, batch: list[Record]) -> None:
@@ -133,7 +133,7 @@ class ProcessTree:
             known = self._processes[record.pid]
             if abs(known.started - record.at) < _SAME_BIRTH:
                 return  # found by looking, before its record was read
-            self._exited(Exited(at=record.at, pid=record.pid, status=None))
+            self._feed.tell(Exited(at=record.at, pid=record.pid, status=None))
         parent = self._processes.get(record.ppid)
         if parent is None:
             return
@@ -152,7 +152,7 @@ class ProcessTree:
         if process is None or not process.alive:
             self._adopt(record)
             process = self._processes.get(record.pid)
-        if process is not None and process.alive:
+        if process is not None and process.alive and not _is_known(process, record):
             self._describe(process, record.at, record)
 
     def _adopt(self, record: Executed) -> None:
@@ -168,7 +168,7 @@ class ProcessTree:
         process.alive = False
         self._outlet.send(_ended(record, record.status if record.status is not None else self._let_go(record.pid)))
         self._let_go(record.pid)
-        for observer in self._observers:
+        for observer in self.observers:
             observer.ended(process)
         self._forget_long_dead()
         if not self.processes():
@@ -199,6 +199,12 @@ class ProcessTree:
 
 _SAME_BIRTH = 3 * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 """/proc tells births in clock ticks: what is closer than three of them is the same birth."""
+
+
+def _is_known(process: Tracked, record: Executed) -> bool:
+    """True when /proc, read after this exec, has told of its program already."""
+    program = process.program
+    return program is not None and program.pid == process.pid and record.at <= program.at
 
 
 def _ended(record: Exited, status: int | None) -> ProcessEnded:

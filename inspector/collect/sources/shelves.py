@@ -1,0 +1,118 @@
+"""What is known of each process's libraries between two looks, and when to look again."""
+
+import os
+from dataclasses import dataclass, field
+
+import msgspec
+
+from inspector.stream.libraries import LibraryMapped
+from inspector.stream.processes import ProcessExec
+
+from ..kernel import procfs
+from ..kernel.records import Mapped
+from .contract import Tracked
+from .program import attempt
+from .snapshot import Past
+
+_NS = 1_000_000_000
+_YOUNG = 3 * _NS
+"""So long after its program began, a process is looked at on every tick: it is loading."""
+_GATHER = _NS // 50
+"""Records within 20 ms of a look are gathered for the next one: a start-up maps dozens of files in a burst."""
+_FORK_PATIENCE = _NS // 5
+"""A fork that has not executed anything for 200 ms is a worker: its libraries, its parent's so far, are sent."""
+
+Signature = tuple[int, ...]
+"""Device, inode, mtime and ctime of what lies at a path; empty when nothing does."""
+
+
+@dataclass(slots=True)
+class Shelf:
+    """One process's libraries."""
+
+    process: Tracked
+    begun: int
+    """When its program began: a change of a file after that is a change under its feet."""
+    by_looking: bool
+    """It was found by looking: its first program began with the process, not when we saw it."""
+    sent: dict[int, LibraryMapped] = field(default_factory=dict)
+    """By base."""
+    scopes: dict[int, list[str]] = field(default_factory=dict)
+    places: dict[int, bytes] = field(default_factory=dict)
+    signatures: dict[int, Signature] = field(default_factory=dict)
+    records: list[Mapped] = field(default_factory=list)
+    """Mappings that the kernel told of since the program began."""
+    inherited: list[LibraryMapped] = field(default_factory=list)
+    """The parent's libraries at the fork, not sent yet."""
+    due: int = 0
+    """When to look next; 0: no reason to."""
+    looked: int = 0
+    code_pages: bytes = b""
+    """As /proc/PID/status counted them at the last look: the number changes with every dlopen and dlclose."""
+    imaged: set[str] = field(default_factory=set)
+    """Files whose ELF facts the observers were told."""
+
+    def past(self) -> Past:
+        """What the next look builds on."""
+        mapped_at: dict[str, int] = {}
+        for record in self.records:
+            mapped_at.setdefault(procfs.file_key(record.major, record.minor, record.inode), record.at)
+        return Past(self.sent, mapped_at, self.begun)
+
+    def note(self, record: Mapped, now: int) -> None:
+        """The kernel told of a mapping: look soon, but not at every one of a burst."""
+        self.records.append(record)
+        self.due = max(now, self.looked + _GATHER)
+
+    def code_pages_now(self) -> bytes:
+        """Size of all code mappings, from a file that costs little to read; empty when the process is gone."""
+        status = attempt(lambda: procfs.status(self.process.pid), dict[bytes, bytes]())
+        return status.get(b"VmExe", b"") + status.get(b"VmLib", b"")
+
+    def is_young(self, now: int) -> bool:
+        """True while its program is likely to be loading."""
+        return now - self.begun < _YOUNG
+
+    def disk_changes(self) -> list[int]:
+        """Bases of files whose place on disk holds something else than at the last check."""
+        changed = []
+        for base, place in self.places.items():
+            signature = _signature(place)
+            if self.signatures.setdefault(base, signature) != signature:
+                self.signatures[base] = signature
+                changed.append(base)
+        return changed
+
+
+def shelf_of_found(process: Tracked) -> Shelf:
+    """For a process that was there before us: look at once."""
+    return Shelf(process, begun=process.started, by_looking=True)
+
+
+def shelf_of_fork(process: Tracked, parent: Shelf | None, now: int) -> Shelf:
+    """For a process born under observation: it has its parent's libraries until it executes a program."""
+    shelf = Shelf(process, begun=parent.begun if parent else process.started, by_looking=False)
+    events = [*parent.sent.values(), *parent.inherited] if parent else []
+    shelf.inherited = [msgspec.structs.replace(event, at=process.started, pid=process.pid) for event in events]
+    shelf.due = now + _FORK_PATIENCE
+    return shelf
+
+
+def records_of_new_program(records: list[Mapped], program: ProcessExec) -> list[Mapped]:
+    """The kernel maps a program and its loader before it reports the exec: these are not of the old program."""
+    loader = os.path.basename(program.interpreter or "")
+    exe = os.path.basename(program.exe)
+    wanted = {os.fsencode(name) for name in (loader, exe) if name}
+    return [record for record in records if os.path.basename(record.path) in wanted or _is_loader(record)][-2:]
+
+
+def _is_loader(record: Mapped) -> bool:
+    return os.path.basename(record.path).startswith((b"ld-", b"ld.so"))
+
+
+def _signature(place: bytes) -> Signature:
+    try:
+        status = os.stat(place)
+    except OSError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns

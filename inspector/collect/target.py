@@ -1,0 +1,250 @@
+"""What the user named: a pid, a name, a unit, a container or a library, and the processes that this means now."""
+
+import os
+import pwd
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from inspector.stream.text import decode
+
+from .kernel import cgroup, procfs
+from .kernel.procfs import Stat
+from .sources.program import attempt
+from .sources.secrets import shown_arguments
+
+Kind = Literal["no-such-target", "not-permitted", "ended"]
+_MOST_CANDIDATES = 10
+
+
+class TargetError(Exception):
+    """The target cannot be observed; the words are for the user."""
+
+    def __init__(self, kind: Kind, why: str, help: str = "") -> None:
+        super().__init__(why)
+        self.kind: Kind = kind
+        self.why = why
+        self.help = help
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What matches look at."""
+
+    pid: int
+    argv: list[bytes]
+    exe: bytes
+    comm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target as the user wrote it."""
+
+    text: str
+    kind: Literal["pid", "name", "unit", "container", "library"]
+    value: str
+
+    @property
+    def stays(self) -> bool:
+        """True when new processes may join for as long as we look, so that an empty tree is not the end."""
+        return self.kind == "library"
+
+    def find(self) -> list[int]:
+        """The topmost living processes that it means; TargetError when there is none, or no single tree."""
+        match self.kind:
+            case "pid":
+                return [find_pid(int(self.value))]
+            case "name":
+                return [self._only(topmost(self._named()))]
+            case "library":
+                return topmost(processes_mapping(self.value))
+            case _:
+                found = topmost(self._in_group())
+                if not found:
+                    raise self._missing()
+                return found
+
+    def matches(self, program: Program) -> bool:
+        """True when a program that begins now is the target (`--wait`)."""
+        match self.kind:
+            case "pid":
+                return program.pid == int(self.value)
+            case "name":
+                return has_name(program, self.value) or in_command_line(program, self.value)
+            case "library":
+                return False
+            case _:
+                path = attempt(lambda: procfs.cgroup(program.pid), "")
+                return self._is_group(path)
+
+    def _named(self) -> list[int]:
+        """Exact names before parts of command lines; the latter not of those who started us with that very word."""
+        programs = [program for program in all_programs() if program.pid != os.getpid()]
+        exact = [program.pid for program in programs if has_name(program, self.value)]
+        starters = _ourselves()
+        partial = (each for each in programs if each.pid not in starters and in_command_line(each, self.value))
+        return exact or [program.pid for program in partial]
+
+    def _only(self, pids: list[int]) -> int:
+        if not pids:
+            raise self._missing()
+        if len(pids) > 1:
+            rows = [f"  {pid:>7}  {_one_line(pid)}" for pid in pids[:_MOST_CANDIDATES]]
+            more = f"\n  ... and {len(pids) - _MOST_CANDIDATES} more" if len(pids) > _MOST_CANDIDATES else ""
+            words = "\n".join(rows) + more
+            why = f"`{self.text}` means {len(pids)} separate process trees:\n{words}"
+            raise TargetError("no-such-target", why, f"name one by its pid: inspector {pids[0]}")
+        return pids[0]
+
+    def _in_group(self) -> list[int]:
+        groups = ((pid, attempt(lambda pid=pid: procfs.cgroup(pid), "")) for pid in procfs.pids())  # type: ignore[misc]
+        return [pid for pid, path in groups if self._is_group(path)]
+
+    def _is_group(self, path: str) -> bool:
+        if self.kind == "unit":
+            name = self.value if "." in self.value else f"{self.value}.service"
+            return name in path.split("/")
+        container = cgroup.container_of(path)
+        return container is not None and (
+            container == self.value or (len(self.value) >= 4 and container.startswith(self.value))
+        )
+
+    def _missing(self) -> TargetError:
+        wait = f"to wait for it: inspector --wait {self.text}"
+        match self.kind:
+            case "unit":
+                return TargetError("no-such-target", f"no process runs in the unit {self.value}", wait)
+            case "container":
+                why = f"no process runs in a container whose id begins with {self.value}"
+                return TargetError("no-such-target", why, wait)
+            case _:
+                why = f"no process has `{self.text}` as its name or in its command line"
+                return TargetError("no-such-target", why, f"inspector list; {wait}")
+
+
+def parse_target(text: str) -> Target:
+    """A target from the command line; TargetError when it cannot mean anything."""
+    prefix, colon, rest = text.partition(":")
+    kinds: dict[str, Literal["unit", "container", "library"]] = {
+        "unit": "unit", "container": "container", "lib": "library"
+    }  # fmt: skip
+    if colon and prefix in kinds:
+        if not rest:
+            raise TargetError("no-such-target", f"`{text}` names nothing", f"{prefix}:NAME")
+        return Target(text, kinds[prefix], os.path.abspath(rest) if prefix == "lib" else rest)
+    if text.isascii() and text.isdigit():
+        return Target(text, "pid", text)
+    if not text.strip():
+        raise TargetError("no-such-target", "the target is empty", "inspector list")
+    return Target(text, "name", text)
+
+
+def find_pid(pid: int) -> int:
+    """The process with this pid (a thread's number means its process); TargetError when there is none to observe."""
+    try:
+        stat = procfs.stat(pid)
+        leader = int(procfs.status(pid).get(b"Tgid", b"0"))
+    except OSError:
+        raise TargetError("no-such-target", f"there is no process {pid}", "inspector list") from None
+    name = decode(stat.comm)
+    if stat.kernel_thread:
+        why = f"process {pid} ({name}) is a kernel thread: it has no program, no libraries, no environment"
+        raise TargetError("no-such-target", why, "inspector list")
+    if not stat.alive:
+        parent = decode(attempt(lambda: procfs.stat(stat.ppid).comm, b"?"))
+        why = f"process {pid} ({name}) has ended; it is a zombie until its parent {stat.ppid} ({parent}) collects it"
+        raise TargetError("ended", why, f"inspector {stat.ppid}")
+    return leader or pid
+
+
+def check_permitted(pid: int) -> None:
+    """TargetError when neither memory map nor environment of a process may be read."""
+    try:
+        procfs.read(pid, "maps")
+        procfs.read(pid, "auxv")
+    except ProcessLookupError:
+        raise TargetError("ended", f"process {pid} ended just now", "inspector list") from None
+    except OSError:
+        owner, us = _user(attempt(lambda: os.stat(procfs.path_of(pid)).st_uid, -1)), _user(os.geteuid())
+        why = (
+            f"process {pid} ({_one_line(pid)}) belongs to {owner}, and you are {us}: its arguments, vitals and "
+            "children can be seen, its libraries, environment, open files and calls cannot"
+        )
+        raise TargetError("not-permitted", why, f"sudo inspector {pid}") from None
+
+
+def processes_mapping(path: str) -> list[int]:
+    """All processes that map this file now, by identity or, when it was replaced since, by path."""
+    wanted = os.fsencode(path)
+    status = attempt(lambda: os.stat(wanted), None)
+    key = procfs.stat_key(status) if status else ""
+    return [pid for pid in procfs.pids() if maps_file(pid, wanted, key)]
+
+
+def maps_file(pid: int, path: bytes, key: str) -> bool:
+    """Cheap when it does not: the raw text is searched for the path or the inode before it is parsed."""
+    raw = attempt(lambda: procfs.read(pid, "maps"), b"")
+    inode = key.rpartition(":")[2].encode()
+    if path not in raw and (not inode or b" " + inode + b" " not in raw):
+        return False
+    lines = filter(None, map(procfs.parse_map_line, raw.splitlines()))
+    return any(line.path == path or (key and line.file == key) for line in lines)
+
+
+def topmost(pids: Iterable[int]) -> list[int]:
+    """Those of the processes that have none of the others above them, in order of pid."""
+    wanted = set(pids)
+    parents = {stat.pid: stat.ppid for stat in procfs.all_stats()}
+    return sorted(pid for pid in wanted if not any(above in wanted for above in _above(pid, parents)))
+
+
+def all_programs() -> Iterable[Program]:
+    """Every process that runs a program: no kernel threads, no zombies."""
+    for stat in procfs.all_stats():
+        if stat.alive and not stat.kernel_thread:
+            yield program_of(stat)
+
+
+def program_of(stat: Stat) -> Program:
+    """What a process runs, as far as it may be read."""
+    argv = attempt(lambda: procfs.argv(stat.pid), list[bytes]())
+    return Program(stat.pid, argv, attempt(lambda: procfs.link(stat.pid, "exe"), b""), stat.comm)
+
+
+def has_name(program: Program, name: str) -> bool:
+    """True when its name, its executable's name or the name in its first argument is exactly this."""
+    wanted = os.fsencode(name)
+    first = program.argv[0] if program.argv else b""
+    exe = program.exe.removesuffix(b" (deleted)")
+    return wanted in (program.comm, exe, os.path.basename(exe), first, os.path.basename(first))
+
+
+def in_command_line(program: Program, part: str) -> bool:
+    """True when the words of its command line hold this text."""
+    return os.fsencode(part) in b" ".join(program.argv)
+
+
+def _above(pid: int, parents: dict[int, int]) -> Iterable[int]:
+    seen = {pid}
+    while (pid := parents.get(pid, 0)) and pid not in seen:
+        seen.add(pid)
+        yield pid
+
+
+def _ourselves() -> set[int]:
+    parents = {stat.pid: stat.ppid for stat in procfs.all_stats()}
+    return {os.getpid(), *_above(os.getpid(), parents)}
+
+
+def _one_line(pid: int) -> str:
+    words = shown_arguments(attempt(lambda: procfs.argv(pid), list[bytes]()))
+    text = " ".join(words) or decode(attempt(lambda: procfs.stat(pid).comm, b"?"))
+    return text if len(text) <= 100 else f"{text[:99]}…"
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except (KeyError, OverflowError):
+        return f"uid {uid}"
