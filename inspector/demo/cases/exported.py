@@ -48,7 +48,7 @@ def _other_node(stage: Stage) -> Launch:
 
 
 def _no_table(stage: Stage) -> Launch:
-    tree = server_tree(stage, runtime=replace(RUNTIME, node=""))
+    tree = server_tree(stage, runtime=replace(RUNTIME, node="", flags=("-nostdlib",)))
     tree.preload(*put_shims(tree))
     return server_launch(tree)
 
