@@ -184,7 +184,12 @@ class LoadPredicted(Event, frozen=True, kw_only=True):
 
 
 class CandidateFound(Event, frozen=True, kw_only=True):
-    """A consumer file (a backend) that a profile expects near this process, whether or not it was ever opened."""
+    """A file near this process that could matter, whether or not it was ever opened.
+
+    Kind `backend`: a plug-in that a profile expects there. Kind `provider`: a file in a directory of the process's own
+    search path (LD_LIBRARY_PATH, directories of its preloads) that provides an API, be it under another name; `profile`
+    is then the API. Its `ImageRead` is sent as well.
+    """
 
     pid: int
     profile: str

@@ -69,6 +69,10 @@ class BackendPlan(Fact, frozen=True, kw_only=True):
     """Environment keys that hold directories to look in."""
     globs: list[str] = []
     """Globs applied in those directories."""
+    library_path: list[str] = []
+    """Directories that the program puts before LD_LIBRARY_PATH of the child that loads the plug-in, in order:
+    `{root}` is the directory that holds the plug-in's directory, `{directory}` the plug-in's own. To be assumed when the
+    load is predicted for a process that is not that child."""
 
 
 class Plan(Fact, frozen=True, kw_only=True):
