@@ -71,8 +71,8 @@ class BackendPlan(Fact, frozen=True, kw_only=True):
     """Globs applied in those directories."""
     library_path: list[str] = []
     """Directories that the program puts before LD_LIBRARY_PATH of the child that loads the plug-in, in order:
-    `{root}` is the directory that holds the plug-in's directory, `{directory}` the plug-in's own. To be assumed when the
-    load is predicted for a process that is not that child."""
+    `{root}` is the directory that holds the plug-in's directory, `{directory}` the plug-in's own. To be assumed when
+    the load is predicted for a process that is not that child."""
 
 
 class Plan(Fact, frozen=True, kw_only=True):
