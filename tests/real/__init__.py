@@ -1,0 +1,1 @@
+"""Programs and libraries that nobody here wrote, over the project's shims."""

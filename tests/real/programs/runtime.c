@@ -1,0 +1,19 @@
+/* Asks NVIDIA's runtime (linked as libcudart.so.12) for devices, properties and memory; prints what it answers. */
+#include <stddef.h>
+#include <stdio.h>
+
+extern int cudaGetDeviceCount(int *), cudaGetDeviceProperties_v2(void *, int), cudaMalloc(void **, size_t);
+extern int cudaRuntimeGetVersion(int *);
+
+int main(void) {
+    static char properties[4096];
+    int devices = -1, version = 0;
+    void *memory = NULL;
+    printf("cudaRuntimeGetVersion %d", cudaRuntimeGetVersion(&version));
+    printf(" version=%d\n", version);
+    printf("cudaGetDeviceCount %d", cudaGetDeviceCount(&devices));
+    printf(" count=%d\n", devices);
+    printf("cudaGetDeviceProperties_v2 %d\n", cudaGetDeviceProperties_v2(properties, 0));
+    printf("cudaMalloc %d\n", cudaMalloc(&memory, 4096));
+    return 0;
+}
