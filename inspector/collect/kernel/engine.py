@@ -15,13 +15,21 @@ from . import bpf, perf
 from .bpf import BpfError, ProgramKind
 from .btf import BtfError
 from .decode import Birth, Death, Decoded, decode
-from .membership import CONTROL_CROWDED, CONTROL_LOST, Membership
+from .frames import frames_map
+from .membership import CONTROL_CROWDED, CONTROL_LOST, CONTROL_LOST_OUTCOMES, Membership
 from .records import Executed, Lost, Mapped, Opened, Record, Signalled, Written
 from .syscall_programs import CALLS, WRITTEN, WRITTEN_KEY, any_call_program, call_program, written_map
 from .tracepoints import tracepoint_ids
 from .tree_programs import tree_programs
 
 Matches = Callable[[Executed], bool]
+
+
+_LOSSES = {
+    CONTROL_LOST: "kernel records",
+    CONTROL_CROWDED: "processes without counters",
+    CONTROL_LOST_OUTCOMES: "results of calls",
+}
 
 
 class EngineError(Exception):
@@ -60,7 +68,7 @@ class Engine:
         self._users: list[SlotUser] = []
         self._sources: list[Source] = []
         self._executing: dict[int, list[Record]] = {}
-        self._told = {CONTROL_LOST: 0, CONTROL_CROWDED: 0}
+        self._told = dict.fromkeys(_LOSSES, 0)
         self._matches: Matches | None = None
         self._rings: list[perf.PerfRing] = []
         self.opens_seen = False
@@ -109,6 +117,10 @@ class Engine:
         """Under which slot counters of a process are kept; None when it is not observed."""
         return self._slots.get(pid)
 
+    def slots(self) -> list[tuple[int, int]]:
+        """pid and slot of each observed process."""
+        return list(self._slots.items())
+
     def processes(self) -> list[int]:
         """Observed processes, as far as drained."""
         return list(self._slots)
@@ -149,7 +161,10 @@ class Engine:
         self._poll.register(self.members.ring.fd, select.EPOLLIN)
         self._written = written_map()
         self._stack.callback(self._written.close)
-        for name, code in tree_programs(self.members).items():
+        self.open_calls, self.open_lookups = frames_map(), frames_map()
+        self._stack.callback(self.open_calls.close)
+        self._stack.callback(self.open_lookups.close)
+        for name, code in tree_programs(self.members, (self.open_calls, self.open_lookups)).items():
             self._hold(self._raw(name, code))
         self._watch_calls()
         self._watch_mappings()
@@ -273,7 +288,7 @@ class Engine:
         self.members.release(slot)
 
     def _lost(self) -> Iterator[Lost]:
-        for word, source in ((CONTROL_LOST, "kernel records"), (CONTROL_CROWDED, "processes without counters")):
+        for word, source in _LOSSES.items():
             total = self.members.control_word(word)
             if total > self._told[word]:
                 yield Lost(source=source, count=total - self._told[word])

@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from .assembler import Assembler, Helper, Reg
 from .bpf import MMAPABLE, Map, MapKind
 from .ring import RingBuffer
+from .shared_words import SharedWords
 
 SLOTS = 256
 SHARED_SLOT = 0
+STRANGERS_SLOT = 1
+"""Where calls of processes that are no members are counted."""
 ONLY_CHILDREN = 1
 """Flag of a process that is not observed itself: its children are, from their birth."""
 _PROCESSES = 16384
@@ -31,7 +34,9 @@ CONTROL_LOST = 8
 """Records that found the ring full."""
 CONTROL_CROWDED = 16
 """Processes that found no slot."""
-_CONTROL_SIZE = 24
+CONTROL_LOST_OUTCOMES = 24
+"""Returns that were not summed up because there were too many different results."""
+_CONTROL_SIZE = 32
 
 HEADER = struct.Struct("<IIIiQ")
 """Head of every record: kind, pid, tid, a number of its own, time."""
@@ -46,8 +51,8 @@ class Membership:
         self.control = Map(MapKind.ARRAY, 4, _CONTROL_SIZE, 1, MMAPABLE)
         self.blank = Map(MapKind.ARRAY, 4, BLANK_SIZE, 1)
         self.ring = RingBuffer(RING_BYTES)
-        self._words = self.control.memory()
-        for slot in range(SHARED_SLOT + 1, SLOTS):
+        self._words = SharedWords(self.control.memory())
+        for slot in range(STRANGERS_SLOT + 1, SLOTS):
             self.release(slot)
 
     def add(self, pid: int, flags: int = 0) -> int:
@@ -84,11 +89,11 @@ class Membership:
 
     def wait_for_any(self, wanted: bool) -> None:
         """Whether every process that executes a program becomes a member."""
-        struct.pack_into("<Q", self._words, CONTROL_WAIT, int(wanted))
+        self._words[CONTROL_WAIT // 8] = int(wanted)
 
     def control_word(self, offset: int) -> int:
         """A counter of the control map."""
-        return int(struct.unpack_from("<Q", self._words, offset)[0])
+        return self._words[offset // 8]
 
     def close(self) -> None:
         """Let the maps go."""

@@ -11,6 +11,7 @@ import struct
 from dataclasses import dataclass
 
 from .records import Forked, Lost, Mapped
+from .shared_words import SharedWords
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _SYS_PERF_EVENT_OPEN = 298
@@ -24,7 +25,7 @@ INHERIT, EXCLUDE_KERNEL, EXCLUDE_HYPERVISOR = 1 << 1, 1 << 5, 1 << 6
 MMAP, COMM, TASK, WATERMARK, SAMPLE_ID_ALL = 1 << 8, 1 << 9, 1 << 13, 1 << 14, 1 << 18
 MMAP2, COMM_EXEC, USE_CLOCKID = 1 << 23, 1 << 24, 1 << 25
 CLOCK_MONOTONIC = 1
-_HEAD, _TAIL = 1024, 1032
+_HEAD, _TAIL = 1024 // 8, 1032 // 8
 _RECORD = struct.Struct("<IHH")
 _LOST, _COMM, _EXIT, _FORK, _MMAP2 = 2, 3, 4, 7, 10
 _MISC_EXEC = 1 << 13
@@ -124,15 +125,15 @@ class PerfRing:
         self.fd = fd
         self._size = pages * mmap.PAGESIZE
         self._memory = mmap.mmap(fd, self._size + mmap.PAGESIZE, mmap.MAP_SHARED)
+        self._words = SharedWords(self._memory)
 
     def drain(self) -> list[PerfRecord]:
         """Every record that waits, removed from the ring."""
-        (head,) = struct.unpack_from("<Q", self._memory, _HEAD)
-        (tail,) = struct.unpack_from("<Q", self._memory, _TAIL)
+        head, tail = self._words[_HEAD], self._words[_TAIL]
         if head == tail:
             return []
         raw = self._bytes(tail, head)
-        struct.pack_into("<Q", self._memory, _TAIL, head)
+        self._words[_TAIL] = head
         return parse(raw)
 
     def _bytes(self, start: int, end: int) -> bytes:
@@ -143,7 +144,7 @@ class PerfRing:
 
     def close(self) -> None:
         """Let the event go; the mapping would keep it alive."""
-        self._memory.close()
+        self._words.close()
         os.close(self.fd)
 
 

@@ -126,8 +126,8 @@ class Returned:
     result: int
     arguments: tuple[int, ...]
     """First six integer arguments."""
-    memory: bytes
-    """Bytes read behind pointer arguments at entry and at return, concatenated as the probe was told to."""
+    memory: tuple[bytes, ...]
+    """What was read behind pointer arguments at return, one for each read; empty where it was not readable."""
 
 
 @dataclass(frozen=True, slots=True)

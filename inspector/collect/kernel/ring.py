@@ -4,11 +4,11 @@ import mmap
 import struct
 
 from .bpf import Map, MapKind
+from .shared_words import SharedWords
 
 _BUSY, _DISCARDED = 1 << 31, 1 << 30
 _HEADER = 8
 _LENGTH = struct.Struct("<I").unpack_from
-_POSITION = struct.Struct("<Q")
 
 
 class RingBuffer:
@@ -19,28 +19,29 @@ class RingBuffer:
         self._map = Map(MapKind.RINGBUF, 0, 0, size)
         self.fd = self._map.fd
         page = mmap.PAGESIZE
-        self._consumed = mmap.mmap(self.fd, page, mmap.MAP_SHARED)
-        self._produced = mmap.mmap(self.fd, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
+        self._consumed = SharedWords(mmap.mmap(self.fd, page, mmap.MAP_SHARED))
+        self._produced = SharedWords(mmap.mmap(self.fd, page, mmap.MAP_SHARED, mmap.PROT_READ, offset=page))
+        self._data = mmap.mmap(self.fd, 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=2 * page)
 
     def drain(self) -> list[bytes]:
         """Every complete record that waits, removed from the buffer."""
-        (end,) = _POSITION.unpack_from(self._produced, 0)
-        (at,) = _POSITION.unpack_from(self._consumed, 0)
+        end, at = self._produced[0], self._consumed[0]
         records: list[bytes] = []
         while at < end:
-            place = mmap.PAGESIZE + (at & (self._size - 1))
-            (length,) = _LENGTH(self._produced, place)
+            place = at & (self._size - 1)
+            (length,) = _LENGTH(self._data, place)
             if length & _BUSY:
                 break
             size = length & ~(_BUSY | _DISCARDED)
             if not length & _DISCARDED:
-                records.append(self._produced[place + _HEADER : place + _HEADER + size])
+                records.append(self._data[place + _HEADER : place + _HEADER + size])
             at += (size + _HEADER + 7) & ~7
-            _POSITION.pack_into(self._consumed, 0, at)
+            self._consumed[0] = at
         return records
 
     def close(self) -> None:
         """Let the buffer go."""
         self._consumed.close()
         self._produced.close()
+        self._data.close()
         self._map.close()

@@ -5,8 +5,10 @@ Arguments of the tracepoints: include/trace/events/sched.h and signal.h. Record 
 """
 
 import struct
+from collections.abc import Iterable
 
 from .assembler import Helper, Reg
+from .bpf import Map
 from .btf import kernel_offsets
 from .membership import CONTROL_WAIT, HEADER, MemberAssembler, Membership
 
@@ -35,13 +37,13 @@ _HARMLESS = (17, 18, 19, 20, 21, 22, 23, 28)  # CHLD CONT STOP TSTP TTIN TTOU UR
 _IP = 128  # struct pt_regs
 
 
-def tree_programs(members: Membership) -> dict[str, bytes]:
-    """Code by name of the raw tracepoint that it belongs on."""
+def tree_programs(members: Membership, thread_maps: Iterable[Map]) -> dict[str, bytes]:
+    """Code by name of the raw tracepoint that it belongs on; a thread that ends leaves the maps that are keyed by it."""
     fields = kernel_offsets(_FIELDS)
     return {
         "sched_process_fork": _on_fork(members, fields),
         "sched_process_exec": _on_exec(members, fields),
-        "sched_process_exit": _on_exit(members, fields),
+        "sched_process_exit": _on_exit(members, fields, thread_maps),
         "signal_deliver": _on_signal(members, fields),
     }
 
@@ -151,12 +153,18 @@ def _copy_memory(a: MemberAssembler, memory: int, size: int) -> None:
     a.label(failed)
 
 
-def _on_exit(members: Membership, fields: dict[str, int]) -> bytes:
+def _on_exit(members: Membership, fields: dict[str, int], thread_maps: Iterable[Map]) -> bytes:
     """(task, ...): the last thread of a member leaves; what wait(2) would say is in its signal structure."""
     a = MemberAssembler(members)
     a.move(Reg.R6, Reg.R1)
     a.find_member("out")
     a.load(Reg.R8, Reg.R8, 0, 4)
+    a.call(Helper.PID_TGID)
+    a.store(Reg.R10, -8, Reg.R0, 4)
+    for each in thread_maps:
+        a.map(Reg.R1, each.fd)
+        a.stack_address(Reg.R2, -8)
+        a.call(Helper.MAP_DELETE)
     a.load(Reg.R7, Reg.R6, 0)
     a.read_kernel(-16, 8, Reg.R7, fields["task_struct.signal"])
     a.load(Reg.R9, Reg.R10, -16)

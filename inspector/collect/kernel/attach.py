@@ -1,0 +1,79 @@
+"""Probes on many places of one file, also when the kernel refuses some of them."""
+
+import contextlib
+import errno
+import mmap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from . import bpf
+from .bpf import BpfError
+
+_ENOTSUPP = 524
+"""Not in errno(3): the kernel's own number for an instruction that cannot be probed."""
+_ABOUT_A_PLACE = (_ENOTSUPP, errno.EINVAL, errno.EOPNOTSUPP, errno.EIO, errno.EFAULT)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to probe, and what the program is told there."""
+
+    offset: int
+    cookie: int
+
+
+@dataclass(slots=True)
+class Attached:
+    """Links that are on now, and the numbers of the places that the kernel refused, with its word."""
+
+    links: list[int] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+
+
+def attach_all(program: int, path: bytes, places: Sequence[Place], *, returns: bool = False) -> Attached:
+    """Probe all places that can be probed, in as few links as possible; other refusals are raised as BpfError.
+
+    A link is all or nothing, so a refused one is halved; what is on stays on, because taking it off costs most.
+    """
+    attached = Attached()
+    _attach(program, path, list(enumerate(places)), returns, attached)
+    return attached
+
+
+def _attach(program: int, path: bytes, numbered: list[tuple[int, Place]], returns: bool, attached: Attached) -> None:
+    if not numbered:
+        return
+    offsets = [place.offset for _, place in numbered]
+    cookies = [place.cookie for _, place in numbered]
+    try:
+        attached.links.append(bpf.attach_uprobes(program, path, offsets, cookies, returns=returns))
+    except BpfError as error:
+        if error.errno not in _ABOUT_A_PLACE:
+            raise
+        if len(numbered) == 1:
+            attached.refused[numbered[0][0]] = _words(error)
+            return
+        half = len(numbered) // 2
+        _attach(program, path, numbered[:half], returns, attached)
+        _attach(program, path, numbered[half:], returns, attached)
+
+
+@contextlib.contextmanager
+def checked_by_kernel(fd: int) -> Iterator[None]:
+    """Have the kernel look at each instruction now, not when some process maps the file and nobody hears the refusal.
+
+    It looks when it writes the breakpoint into a mapping, so this process maps the file meanwhile; nothing runs there.
+    """
+    try:
+        mapped = mmap.mmap(fd, 0, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_EXEC)
+    except (OSError, ValueError):
+        yield
+        return
+    with mapped:
+        yield
+
+
+def _words(error: BpfError) -> str:
+    if error.errno == _ENOTSUPP:
+        return "the kernel cannot run this instruction out of line"
+    return f"the kernel refuses a probe there ({errno.errorcode.get(error.errno or 0, error.errno)})"

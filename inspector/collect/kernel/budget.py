@@ -1,0 +1,44 @@
+"""Which functions cost too much to be counted: a pure decision on what was counted in the last moments."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+BURST_SECONDS = 1.0
+"""So many seconds' worth of the budget may be spent at once: a start-up burst is not a hot loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What one function cost since the last look."""
+
+    calls: int
+    cost: int
+    """ns a call."""
+
+    @property
+    def spent(self) -> int:
+        return self.calls * self.cost
+
+
+class Budget:
+    """A purse that fills at the allowed rate; when it is empty the costliest functions must go."""
+
+    def __init__(self, percent: float) -> None:
+        self._rate = percent / 100
+        self._purse = self._full = self._rate * BURST_SECONDS * 1e9
+
+    def judge(self, loads: Mapping[int, Load], elapsed: int) -> list[int]:
+        """Functions to let go, costliest first, so that the rest costs less than the budget; `elapsed` in ns."""
+        allowed = self._rate * elapsed
+        spent = sum(load.spent for load in loads.values())
+        self._purse = min(self._full, self._purse + allowed - spent)
+        if self._purse >= 0:
+            return []
+        going: list[int] = []
+        for function in sorted(loads, key=lambda number: loads[number].spent, reverse=True):
+            if spent <= allowed:
+                break
+            spent -= loads[function].spent
+            going.append(function)
+        self._purse = 0.0
+        return going

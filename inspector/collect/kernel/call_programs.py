@@ -1,0 +1,330 @@
+"""Kernel programs on watched functions: one that counts entries, one that sums up returns by caller and result.
+
+The attach cookie of a probe says which function it is and how the program has to treat it, so one program serves all
+functions of a file. Counters are an array in memory shared with the collector: no call leaves the kernel to be counted.
+"""
+
+import errno
+import struct
+from dataclasses import dataclass
+
+from .assembler import Helper, Reg
+from .bpf import MMAPABLE, NO_PREALLOC, Map, MapKind
+from .frames import FRAME_ARGUMENTS, FRAME_CALLER, FRAME_ENTERED, FRAME_SLOT, find_frame, push_frame
+from .membership import CONTROL_LOST_OUTCOMES, HEADER, SLOTS, STRANGERS_SLOT, MemberAssembler, Membership
+from .ring import RingBuffer
+from .shared_words import SharedWords
+
+COUNTER = struct.Struct("<QQQQ")
+"""Entries, first, last, returns told in full."""
+_COUNT, _FIRST, _LAST, _TOLD = 0, 8, 16, 24
+OUTCOME_KEY = struct.Struct("<IIQQ")
+"""Slot, function, return address, result."""
+OUTCOME = struct.Struct("<QQQ")
+"""Returns, first, last."""
+RETURNED = 16
+RETURNED_BODY = struct.Struct("<QQQ6QQ")
+"""Time of entry, return address, result, arguments, a bit for each read that succeeded; then the reads."""
+MOST_READS = 8
+READ_ROOM = 256
+READS = struct.Struct("<" + "BBHI" * MOST_READS)
+"""For each read: argument, whether it is a string, bytes (0: no read), offset."""
+TOLD_CALLS = 64
+"""So many returns of each function in each process are told in full; all of them are counted."""
+_OUTCOMES = 16384
+_RING_BYTES = 4 << 20
+
+# An attach cookie: function, generation, group, flag.
+_GENERATION, _GROUP, _RETURNS = 32, 48, 63
+GROUPS = 4096
+OVERLAP = 1 << 63
+"""In a generation word: two links of the group are on, of this generation and the next one; see `_in_overlap`."""
+_IP, _AX = 128, 80
+
+
+def cookie(function: int, generation: int, group: int, returns: bool) -> int:
+    """The attach cookie of one probe."""
+    return function | (generation & 0xFFFF) << _GENERATION | group << _GROUP | int(returns) << _RETURNS
+
+
+class CallMaps:
+    """Maps that all watched files share."""
+
+    def __init__(self, frames: Map) -> None:
+        self.frames = frames
+        self.outcomes = Map(MapKind.HASH, OUTCOME_KEY.size, OUTCOME.size, _OUTCOMES)
+        self.generations = Map(MapKind.ARRAY, 4, 8 * GROUPS, 1, MMAPABLE)
+        self.marks = Map(MapKind.HASH, 8, 4, 4096, NO_PREALLOC)
+        self.ring = RingBuffer(_RING_BYTES)
+        self.words = SharedWords(self.generations.memory())
+        """Generation word of each group."""
+        self._groups = 0
+
+    def next_group(self) -> int:
+        """A group number that is free; OSError when there are no more."""
+        if self._groups == GROUPS:
+            raise OSError(errno.ENOSPC, "too many groups of functions")
+        self._groups += 1
+        return self._groups - 1
+
+    def clear_marks(self) -> None:
+        """Forget the marks of a change that is over."""
+        for key, _ in self.marks.items():
+            self.marks.delete(key)
+
+    def close(self) -> None:
+        """Let the maps go."""
+        self.words.close()
+        for each in (self.outcomes, self.generations, self.marks, self.ring):
+            each.close()
+
+
+@dataclass(frozen=True, slots=True)
+class FileMaps:
+    """Maps of one watched file, whose functions have the numbers from `first` on."""
+
+    first: int
+    count: int
+    counters: Map
+    reads: Map
+
+    @classmethod
+    def create(cls, first: int, count: int) -> "FileMaps":
+        counters = Map(MapKind.ARRAY, 4, COUNTER.size, SLOTS * count, MMAPABLE)
+        return cls(first, count, counters, Map(MapKind.ARRAY, 4, READS.size, count))
+
+    def close(self) -> None:
+        """Let the maps go."""
+        self.counters.close()
+        self.reads.close()
+
+
+def entry_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes:
+    """Count an entry; where the return is probed too, note the open call.
+
+    Stack: -8 pid and tid, -12 pid, -16 slot, -20 function, -24 index of the counter, -40 time.
+    """
+    a = MemberAssembler(members)
+    a.move(Reg.R6, Reg.R1)
+    a.call(Helper.ATTACH_COOKIE)
+    a.move(Reg.R7, Reg.R0)
+    a.store(Reg.R10, -20, Reg.R7, 4)
+    _find_slot(a)
+    _check_generation(a, maps)
+    a.label("count")
+    _find_counter(a, file)
+    a.move(Reg.R1, 1)
+    a.atomic_add(Reg.R9, _COUNT, Reg.R1)
+    a.call(Helper.KTIME_NS)
+    a.store(Reg.R10, -40, Reg.R0)
+    a.store(Reg.R9, _LAST, Reg.R0)
+    a.load(Reg.R1, Reg.R9, _FIRST)
+    a.jump_if(Reg.R1, "!=", 0, "not the first")
+    a.store(Reg.R9, _FIRST, Reg.R0)
+    a.label("not the first")
+    a.jump_if(Reg.R7, "s>=", 0, "out")
+    a.load(Reg.R1, Reg.R10, -16, 4)
+    a.jump_if(Reg.R1, "==", STRANGERS_SLOT, "out")
+    push_frame(a, maps.frames, slot=-16, function=-20, time=-40, full="out")
+    a.label("out")
+    a.leave()
+    _in_overlap(a, maps)
+    return a.build()
+
+
+def _find_slot(a: MemberAssembler) -> None:
+    """Processes that are no members share a slot: their calls cost as much, so the budget must see them."""
+    a.call(Helper.PID_TGID)
+    a.store(Reg.R10, -8, Reg.R0)
+    a.compute("rsh", Reg.R0, 32)
+    a.store(Reg.R10, -12, Reg.R0, 4)
+    a.look_up(a.members.tree, -12)
+    a.move(Reg.R1, STRANGERS_SLOT)
+    a.jump_if(Reg.R0, "==", 0, "stranger")
+    a.load(Reg.R1, Reg.R0, 0, 4)
+    a.label("stranger")
+    a.store(Reg.R10, -16, Reg.R1, 4)
+
+
+def _check_generation(a: MemberAssembler, maps: CallMaps) -> None:
+    """R4 = generation of this link, R3 = word of its group; equal in all but the moments of a change."""
+    a.move(Reg.R1, Reg.R7)
+    a.compute("rsh", Reg.R1, _GROUP)
+    a.compute("and", Reg.R1, GROUPS - 1)
+    a.compute("lsh", Reg.R1, 3)
+    a.map_value(Reg.R2, maps.generations.fd)
+    a.add(Reg.R2, Reg.R1)
+    a.load(Reg.R3, Reg.R2, 0)
+    a.move(Reg.R4, Reg.R7)
+    a.compute("rsh", Reg.R4, _GENERATION)
+    a.compute("and", Reg.R4, 0xFFFF)
+    a.jump_if(Reg.R3, "!=", Reg.R4, "another generation")
+
+
+def _find_counter(a: MemberAssembler, file: FileMaps) -> None:
+    """R9 = counter of this function in this process."""
+    a.load(Reg.R1, Reg.R10, -16, 4)
+    a.compute("mul", Reg.R1, file.count)
+    a.load(Reg.R2, Reg.R10, -20, 4)
+    a.add(Reg.R1, Reg.R2)
+    a.add(Reg.R1, -file.first)
+    a.store(Reg.R10, -24, Reg.R1, 4)
+    a.look_up(file.counters, -24)
+    a.jump_if(Reg.R0, "==", 0, "out")
+    a.move(Reg.R9, Reg.R0)
+
+
+def _in_overlap(a: MemberAssembler, maps: CallMaps) -> None:
+    """Exact counts while a link is replaced: both links are on, and each call passes both programs, the newer first.
+
+    While the word says OVERLAP the newer one counts and leaves a mark under the thread's number; the older one counts
+    only when there is no mark: then the newer one ran before the word changed. Outside of it one of them counts.
+    (Consumers of a uprobe are called newest first: consumer_add in kernel/events/uprobes.c.)
+    """
+    a.label("another generation")
+    a.jump_if(Reg.R3, "s>=", 0, "out")
+    a.compute("and", Reg.R3, 0xFFFF)
+    a.jump_if(Reg.R3, "==", Reg.R4, "older")
+    a.add(Reg.R3, 1)
+    a.compute("and", Reg.R3, 0xFFFF)
+    a.jump_if(Reg.R3, "!=", Reg.R4, "out")
+    a.store(Reg.R10, -32, 1)
+    a.update(maps.marks, -8, -32)
+    a.jump("count")
+    a.label("older")
+    a.map(Reg.R1, maps.marks.fd)
+    a.stack_address(Reg.R2, -8)
+    a.call(Helper.MAP_DELETE)
+    a.jump_if(Reg.R0, "!=", 0, "count")
+    a.jump("out")
+
+
+def return_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes:
+    """Sum up a return by caller and result; tell the first ones in full.
+
+    Stack: -8 pid and tid, -16 slot, -20 function, -24 index of the counter, -48 outcome key, -72 outcome.
+    """
+    a = MemberAssembler(members)
+    a.move(Reg.R6, Reg.R1)
+    a.call(Helper.ATTACH_COOKIE)
+    a.store(Reg.R10, -20, Reg.R0, 4)
+    a.call(Helper.PID_TGID)
+    a.store(Reg.R10, -8, Reg.R0)
+    find_frame(a, maps.frames, function=-20, absent="out")
+    a.move(Reg.R8, Reg.R9)
+    a.load(Reg.R1, Reg.R8, FRAME_SLOT, 4)
+    a.store(Reg.R10, -16, Reg.R1, 4)
+    _count_outcome(a, maps)
+    a.label("counted")
+    _find_counter(a, file)
+    a.load(Reg.R1, Reg.R9, _TOLD)
+    a.jump_if(Reg.R1, ">=", TOLD_CALLS, "out")
+    a.add(Reg.R1, 1)
+    a.store(Reg.R9, _TOLD, Reg.R1)
+    _tell(a, maps, file)
+    a.label("out")
+    a.leave()
+    return a.build()
+
+
+def _count_outcome(a: MemberAssembler, maps: CallMaps) -> None:
+    """The instruction pointer at a return probe is the return address; results are C `int`, so 32 bits count."""
+    a.load(Reg.R1, Reg.R10, -16, 4)
+    a.store(Reg.R10, -48, Reg.R1, 4)
+    a.load(Reg.R1, Reg.R10, -20, 4)
+    a.store(Reg.R10, -44, Reg.R1, 4)
+    a.load(Reg.R1, Reg.R6, _IP)
+    a.store(Reg.R10, -40, Reg.R1)
+    a.load(Reg.R1, Reg.R6, _AX, 4)
+    a.store(Reg.R10, -32, Reg.R1)
+    a.call(Helper.KTIME_NS)
+    a.move(Reg.R7, Reg.R0)
+    a.look_up(maps.outcomes, -48)
+    a.jump_if(Reg.R0, "==", 0, "new outcome")
+    a.move(Reg.R1, 1)
+    a.atomic_add(Reg.R0, 0, Reg.R1)
+    a.store(Reg.R0, 16, Reg.R7)
+    a.jump("counted")
+    a.label("new outcome")
+    a.store(Reg.R10, -72, 1)
+    a.store(Reg.R10, -64, Reg.R7)
+    a.store(Reg.R10, -56, Reg.R7)
+    a.update(maps.outcomes, -48, -72)
+    a.jump_if(Reg.R0, "==", 0, "counted")
+    a.count(CONTROL_LOST_OUTCOMES)
+
+
+def _tell(a: MemberAssembler, maps: CallMaps, file: FileMaps) -> None:
+    """Send the call in R8, with what its function's reads ask for."""
+    small = HEADER.size + RETURNED_BODY.size
+    a.load(Reg.R1, Reg.R10, -20, 4)
+    a.add(Reg.R1, -file.first)
+    a.store(Reg.R10, -24, Reg.R1, 4)
+    a.look_up(file.reads, -24)
+    a.jump_if(Reg.R0, "==", 0, "out")
+    a.move(Reg.R6, Reg.R0)
+    a.load(Reg.R1, Reg.R6, 2, 2)
+    a.jump_if(Reg.R1, "!=", 0, "with memory")
+    a.reserve(maps.ring, small, "out")
+    _fill(a)
+    a.submit()
+    a.leave()
+    a.label("with memory")
+    a.reserve(maps.ring, small + MOST_READS * READ_ROOM, "out")
+    _fill(a)
+    for number in range(MOST_READS):
+        _read(a, number, small + number * READ_ROOM)
+    a.label("submit")
+    a.submit()
+
+
+def _fill(a: MemberAssembler) -> None:
+    a.head(RETURNED)
+    a.store(Reg.R9, 16, Reg.R7)
+    a.load(Reg.R1, Reg.R10, -20, 4)
+    a.store(Reg.R9, 12, Reg.R1, 4)
+    a.load(Reg.R1, Reg.R8, FRAME_ENTERED)
+    a.store(Reg.R9, HEADER.size, Reg.R1)
+    a.load(Reg.R1, Reg.R10, -40)
+    a.store(Reg.R9, HEADER.size + 8, Reg.R1)
+    a.load(Reg.R1, Reg.R10, -32)
+    a.store(Reg.R9, HEADER.size + 16, Reg.R1)
+    for number in range(6):
+        a.load(Reg.R1, Reg.R8, FRAME_ARGUMENTS + 8 * number)
+        a.store(Reg.R9, HEADER.size + 24 + 8 * number, Reg.R1)
+    a.store(Reg.R9, HEADER.size + 72, 0)
+
+
+def _read(a: MemberAssembler, number: int, place: int) -> None:
+    """One read as R6 asks for it: what the function has just used or written lies in memory, so no fault is needed."""
+    text, done, whole, end = (a.fresh(name) for name in ("text", "done", "whole", "end"))
+    spec = 8 * number
+    a.load(Reg.R2, Reg.R6, spec + 2, 2)
+    a.jump_if(Reg.R2, "==", 0, "submit")
+    a.jump_if(Reg.R2, "<=", READ_ROOM, whole)
+    a.move(Reg.R2, READ_ROOM)
+    a.label(whole)
+    a.load(Reg.R1, Reg.R6, spec, 1)
+    a.compute("and", Reg.R1, 7)
+    a.jump_if(Reg.R1, ">", 5, "submit")
+    a.compute("lsh", Reg.R1, 3)
+    a.move(Reg.R3, Reg.R8)
+    a.add(Reg.R3, Reg.R1)
+    a.load(Reg.R3, Reg.R3, FRAME_ARGUMENTS)
+    a.load(Reg.R1, Reg.R6, spec + 4, 4)
+    a.add(Reg.R3, Reg.R1)
+    a.load(Reg.R4, Reg.R6, spec + 1, 1)
+    a.move(Reg.R1, Reg.R9)
+    a.add(Reg.R1, place)
+    a.jump_if(Reg.R4, "!=", 0, text)
+    a.call(Helper.PROBE_READ_USER)
+    a.jump_if(Reg.R0, "==", 0, done)
+    a.jump(end)
+    a.label(text)
+    a.call(Helper.PROBE_READ_USER_STR)
+    a.jump_if(Reg.R0, "s<", 0, end)
+    a.label(done)
+    a.load(Reg.R1, Reg.R9, HEADER.size + 72)
+    a.compute("or", Reg.R1, 1 << number)
+    a.store(Reg.R9, HEADER.size + 72, Reg.R1)
+    a.label(end)

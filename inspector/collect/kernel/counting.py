@@ -1,0 +1,203 @@
+"""All functions under counting: who called what how often, with what result, what is still inside, and at what price."""
+
+import struct
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from .budget import Budget, Load
+from .call_programs import COUNTER, OUTCOME, OUTCOME_KEY, READ_ROOM, RETURNED, RETURNED_BODY, CallMaps
+from .engine import Engine
+from .file_watch import FileWatch, Function
+from .frames import Frame, read_frames
+from .membership import HEADER, SHARED_SLOT, STRANGERS_SLOT
+from .records import Record, Returned
+
+RETURN_COST = 450
+"""ns that the return probe adds to the entry probe, as measured in a KVM guest with kernel 6.18."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Entries of one function in one process so far."""
+
+    pid: int
+    function: int
+    count: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Returns of one function in one process to one place with one result so far."""
+
+    pid: int
+    function: int
+    caller: int
+    """Return address."""
+    result: int
+    count: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A function that cost too much and was let go."""
+
+    function: int
+    per_second: float
+
+
+class Counting:
+    """Functions of any number of files, counted in the members of an engine. A source of `Returned` records."""
+
+    def __init__(self, engine: Engine, percent: float = 1.0) -> None:
+        """`percent` of one CPU is what counting may cost in all processes together."""
+        self._engine = engine
+        self._maps = CallMaps(engine.open_calls)
+        self._budget = Budget(percent)
+        self._files: list[FileWatch] = []
+        self._next = 0
+        self._rows: dict[tuple[int, int], bytes] = {}
+        self._finals: list[Count] = []
+        self._final_outcomes: list[Outcome] = []
+        self._outcomes: dict[bytes, int] = {}
+        self._loads: dict[int, int] = {}
+        self._leaving: list[threading.Thread] = []
+        self._judged = 0
+        engine.add_slot_user(self)
+        engine.add_source(self)
+
+    @property
+    def fd(self) -> int:
+        """Readable when `drain` has something to tell."""
+        return self._maps.ring.fd
+
+    def watch(self, path: bytes, functions: Sequence[Function]) -> FileWatch:
+        """Begin to count functions of a file; they get consecutive numbers. OSError when the kernel refuses it all."""
+        watch = FileWatch(self._engine.members, self._maps, path, self._next, functions)
+        self._next += len(functions)
+        self._files.append(watch)
+        return watch
+
+    def let_go(self, functions: Iterable[int]) -> None:
+        """Stop counting these, in the background: the kernel takes its time."""
+        going = list(functions)
+        for watch in self._files:
+            if watch.counting.intersection(going):
+                thread = threading.Thread(target=watch.let_go, args=(going,), name="let-go", daemon=True)
+                thread.start()
+                self._leaving.append(thread)
+        self._leaving = [thread for thread in self._leaving if thread.is_alive()]
+
+    def counts(self) -> list[Count]:
+        """What changed since the last call."""
+        changed, self._finals = self._finals, []
+        slots = {slot: pid for pid, slot in self._engine.slots()}
+        for watch in self._files:
+            for slot in (STRANGERS_SLOT, *slots):
+                rows = self._changes(watch, slot)
+                if slot in slots and slot != SHARED_SLOT:
+                    changed += [Count(slots[slot], *row) for row in rows]
+        return changed
+
+    def judge(self, now: int) -> list[Stopped]:
+        """Let go what cost too much since the last call (of `counts` and of this)."""
+        loads = {number: Load(calls, self._cost(number)) for number, calls in self._loads.items()}
+        elapsed, self._judged, self._loads = now - self._judged, now, {}
+        if not loads or elapsed <= 0:
+            return []
+        going = self._budget.judge(loads, elapsed)
+        if going:
+            self.let_go(going)
+        return [Stopped(number, loads[number].calls * 1e9 / elapsed) for number in going]
+
+    def outcomes(self) -> list[Outcome]:
+        """Returns that changed since the last call."""
+        pids = {slot: pid for pid, slot in self._engine.slots()}
+        changed, self._final_outcomes = self._final_outcomes, []
+        for key, value in self._maps.outcomes.items():
+            slot, function, caller, result = OUTCOME_KEY.unpack(key)
+            count, first, last = OUTCOME.unpack(value)
+            if self._outcomes.get(key) != count and slot in pids and slot != SHARED_SLOT:
+                self._outcomes[key] = count
+                changed.append(Outcome(pids[slot], function, caller, result, count, first, last))
+        return changed
+
+    def inside(self) -> list[Frame]:
+        """Calls that have entered and not returned."""
+        return read_frames(self._maps.frames)
+
+    def drain(self) -> list[Record]:
+        """Calls in full."""
+        return [record for raw in self._maps.ring.drain() if (record := _returned(raw)) is not None]
+
+    def settle(self, pid: int, slot: int) -> None:
+        """The process is gone: keep its last counts until the next `counts`, and clear its slot."""
+        called = False
+        for watch in self._files:
+            if any(watch.row(slot)):
+                called = True
+                if slot != SHARED_SLOT:
+                    self._finals += [Count(pid, *row) for row in self._changes(watch, slot)]
+                    watch.clear(slot)
+            self._rows.pop((watch.first, slot), None)
+        if called and slot != SHARED_SLOT:
+            self._settle_outcomes(pid, slot)
+
+    def close(self) -> None:
+        """Take all probes away."""
+        for thread in self._leaving:
+            thread.join()
+        for watch in self._files:
+            watch.close()
+        self._maps.close()
+
+    def _settle_outcomes(self, pid: int, slot: int) -> None:
+        for key, value in self._maps.outcomes.items():
+            owner, function, caller, result = OUTCOME_KEY.unpack(key)
+            if owner != slot:
+                continue
+            count, first, last = OUTCOME.unpack(value)
+            if self._outcomes.pop(key, None) != count:
+                self._final_outcomes.append(Outcome(pid, function, caller, result, count, first, last))
+            self._maps.outcomes.delete(key)
+
+    def _changes(self, watch: FileWatch, slot: int) -> Iterator[tuple[int, int, int, int]]:
+        """Function, count, first and last of the counters of a slot that changed; notes what they cost."""
+        place = (watch.first, slot)
+        row, before = watch.row(slot), self._rows.get(place)
+        if row == before:
+            return
+        self._rows[place] = row
+        old = COUNTER.iter_unpack(before or bytes(len(row)))
+        for number, (now, then) in enumerate(zip(COUNTER.iter_unpack(row), old, strict=True), watch.first):
+            if now[0] != then[0]:
+                self._loads[number] = self._loads.get(number, 0) + now[0] - then[0]
+                yield number, now[0], now[1], now[2]
+
+    def _cost(self, number: int) -> int:
+        for watch in self._files:
+            if watch.first <= number < watch.first + len(watch.functions):
+                function = watch.functions[number - watch.first]
+                return function.cost + RETURN_COST * function.returns if number in watch.counting else 0
+        return 0
+
+
+def _returned(raw: bytes) -> Returned | None:
+    try:
+        kind, pid, tid, function, at = HEADER.unpack_from(raw)
+        entered, caller, result, *rest = RETURNED_BODY.unpack_from(raw, HEADER.size)
+    except struct.error:
+        return None
+    if kind != RETURNED:
+        return None
+    *arguments, readable = rest
+    memory = raw[HEADER.size + RETURNED_BODY.size :]
+    reads = tuple(
+        memory[place * READ_ROOM : (place + 1) * READ_ROOM] if readable >> place & 1 else b""
+        for place in range(len(memory) // READ_ROOM)
+    )
+    return Returned(entered, at, pid, tid, function, caller, result, tuple(arguments), reads)

@@ -1,0 +1,211 @@
+"""One file under counting: its programs, its counters, and its links in groups that can be let go.
+
+A hot function has a group of its own, whose links are simply closed. The others share a group; to let one of them go,
+the rest moves to new links while the old ones are still on, and the program sees to it that each call counts once.
+"""
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from . import bpf
+from .attach import Place, attach_all, checked_by_kernel
+from .bpf import ProgramKind
+from .call_programs import (
+    COUNTER,
+    MOST_READS,
+    OVERLAP,
+    READ_ROOM,
+    READS,
+    CallMaps,
+    FileMaps,
+    cookie,
+    entry_program,
+    return_program,
+)
+from .membership import Membership
+
+_OVERLAP_SECONDS = 0.02
+"""No probe handler takes that long: after it every call that began before a change of the word has been handled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Memory behind a pointer argument, to be read when the call returns."""
+
+    argument: int
+    """From 0 to 5."""
+    size: int
+    """Bytes, at most 256."""
+    offset: int = 0
+    string: bool = False
+    """Ends at a zero byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What to count."""
+
+    offset: int
+    """File offset of an instruction start."""
+    cost: int = 500
+    """ns that a probe there adds to a call."""
+    hot: bool = False
+    """Likely to be let go soon."""
+    returns: bool = False
+    """A C function that returns an int: probe its return too. Then `offset` must be its entry."""
+    reads: tuple[Read, ...] = ()
+
+
+@dataclass(slots=True)
+class _Group:
+    number: int
+    functions: list[int]
+    generation: int = 0
+    links: list[int] = field(default_factory=list)
+
+
+class FileWatch:
+    """Counting of functions of one file, in all processes that map it, now and later; only members are told apart."""
+
+    def __init__(
+        self, members: Membership, maps: CallMaps, path: bytes, first: int, functions: Sequence[Function]
+    ) -> None:
+        """Functions get the numbers `first`, `first` + 1, ...; OSError when the file or the probes are refused."""
+        self.first = first
+        self.functions = list(functions)
+        self.refused: dict[int, str] = {}
+        """Functions that cannot be probed, and why."""
+        self._stack = contextlib.ExitStack()
+        self._maps = maps
+        self._lock = threading.Lock()
+        self._groups: list[_Group] = []
+        self._counting: set[int] = set()
+        try:
+            self._start(members, path)
+        except OSError:
+            self.close()
+            raise
+
+    @property
+    def counting(self) -> frozenset[int]:
+        """Functions that are counted now."""
+        return frozenset(self._counting)
+
+    def row(self, slot: int) -> bytes:
+        """All counters of one process."""
+        size = COUNTER.size * len(self.functions)
+        return self._memory[slot * size : (slot + 1) * size]
+
+    def clear(self, slot: int) -> None:
+        """Make the counters of a slot zero."""
+        size = COUNTER.size * len(self.functions)
+        self._memory[slot * size : (slot + 1) * size] = bytes(size)
+
+    def let_go(self, functions: Iterable[int]) -> None:
+        """Count these no more. Takes some 50 ms of waiting for the kernel: call it outside of any loop."""
+        with self._lock:
+            going = self._counting.intersection(functions)
+            self._counting -= going
+            for group in list(self._groups):
+                if going.intersection(group.functions):
+                    self._shrink(group, going)
+
+    def close(self) -> None:
+        """Take all probes away."""
+        with self._lock:
+            for group in self._groups:
+                _close(group.links)
+            self._groups.clear()
+            self._counting.clear()
+            self._stack.close()
+
+    def _start(self, members: Membership, path: bytes) -> None:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._stack.callback(os.close, fd)
+        self._path = b"/proc/self/fd/%d" % fd
+        file = FileMaps.create(self.first, len(self.functions))
+        self._stack.callback(file.close)
+        self._memory = file.counters.memory()
+        self._stack.callback(self._memory.close)
+        self._entry = self._load(entry_program(members, self._maps, file), "count_entry")
+        self._return = self._load(return_program(members, self._maps, file), "count_return")
+        for index, function in enumerate(self.functions):
+            if function.returns:
+                file.reads.put(index.to_bytes(4, "little"), _pack_reads(function.reads))
+        with checked_by_kernel(fd):
+            self._attach_groups()
+
+    def _load(self, code: bytes, name: str) -> int:
+        program = bpf.load_program(ProgramKind.UPROBE, code, name, attach=bpf.UPROBE_MULTI)
+        self._stack.callback(os.close, program)
+        return program
+
+    def _attach_groups(self) -> None:
+        numbered = list(enumerate(self.functions, self.first))
+        calm = [number for number, function in numbered if not function.hot]
+        parts = [calm] if calm else []
+        parts += [[number] for number, function in numbered if function.hot]
+        for part in parts:
+            group = _Group(self._maps.next_group(), part)
+            self._groups.append(group)
+            self._maps.words[group.number] = group.generation
+            group.links = self._attach(group)
+
+    def _attach(self, group: _Group) -> list[int]:
+        """Returns first: then no call is noted as open whose return nobody would see."""
+        links: list[int] = []
+        try:
+            returning = [number for number in group.functions if self._function(number).returns]
+            links += self._attach_some(self._return, group, returning, returns=True)
+            links += self._attach_some(self._entry, group, group.functions, returns=False)
+        except OSError:
+            _close(links)
+            raise
+        group.functions = [number for number in group.functions if number not in self.refused]
+        self._counting.update(group.functions)
+        return links
+
+    def _attach_some(self, program: int, group: _Group, functions: list[int], returns: bool) -> list[int]:
+        wanted = [number for number in functions if number not in self.refused]
+        places = [self._place(number, group) for number in wanted]
+        attached = attach_all(program, self._path, places, returns=returns)
+        self.refused |= {wanted[place]: why for place, why in attached.refused.items()}
+        return attached.links
+
+    def _place(self, number: int, group: _Group) -> Place:
+        function = self._function(number)
+        return Place(function.offset, cookie(number, group.generation, group.number, function.returns))
+
+    def _function(self, number: int) -> Function:
+        return self.functions[number - self.first]
+
+    def _shrink(self, group: _Group, going: Iterable[int]) -> None:
+        """Take functions out of a group. While old and new links are on, each call passes both programs."""
+        old_links, old = group.links, group.generation
+        group.functions = [number for number in group.functions if number not in going]
+        if group.functions:
+            group.generation = (old + 1) & 0xFFFF
+            group.links = self._attach(group)
+            self._maps.words[group.number] = OVERLAP | old
+            time.sleep(_OVERLAP_SECONDS)
+            self._maps.words[group.number] = group.generation
+            self._maps.clear_marks()
+        else:
+            self._groups.remove(group)
+        _close(old_links)
+
+
+def _pack_reads(reads: Sequence[Read]) -> bytes:
+    fields: list[int] = []
+    for read in reads[:MOST_READS]:
+        fields += (read.argument, int(read.string), min(read.size, READ_ROOM), read.offset)
+    return READS.pack(*fields, *[0] * (4 * MOST_READS - len(fields)))
+
+
+def _close(links: Iterable[int]) -> None:
+    for link in links:
+        os.close(link)
