@@ -3,12 +3,14 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from inspector.stream.base import Request
 from inspector.stream.events import AnyEvent
 
+_BATCH = 500
 ROOM = 50_000
 """Events that may wait for the screen; beyond, the reader waits and the collector feels it."""
 
@@ -34,11 +36,65 @@ class Feed(Protocol):
     def send(self, request: Request) -> None:
         """Pass a request down; silently without effect where nobody can answer."""
 
+    @property
+    def recording(self) -> str | None:
+        """Where the stream is written to now."""
+
     def record(self, path: Path) -> None:
         """Write the stream to `path`, from its first event on; OSError when that fails."""
 
+    def stop_recording(self) -> None:
+        """Finish the file of `record`, if any."""
+
     def close(self) -> None:
         """End it promptly; the iterator ends as well."""
+
+
+class Recorded(Protocol):
+    """Events of a file, and after the last one what was wrong with it."""
+
+    @property
+    def troubles(self) -> list[str]: ...
+
+    def __iter__(self) -> Iterator[AnyEvent]: ...
+
+
+class Replay:
+    """A recording as a feed: it comes as fast as it can be read; the screen then moves in its time."""
+
+    recorded = True
+    recording = None
+
+    def __init__(self, source: Recorded) -> None:
+        self._source = source
+        self._closed = False
+        self.alive = True
+
+    @property
+    def error(self) -> str:
+        """What is wrong with the file, known at its end."""
+        return "; ".join(self._source.troubles)
+
+    def __iter__(self) -> Iterator[Sequence[AnyEvent]]:
+        """The events in batches."""
+        events = iter(self._source)
+        while not self._closed and (batch := list(islice(events, _BATCH))):
+            yield batch
+        self.alive = False
+
+    def send(self, request: Request) -> None:
+        """Nobody can answer."""
+
+    def record(self, path: Path) -> None:
+        """Refused: it is a file already."""
+        raise OSError("this is a recording already: copy its file")
+
+    def stop_recording(self) -> None:
+        """Nothing is recorded."""
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._closed = True
 
 
 class Inbox:

@@ -28,6 +28,10 @@ class Sight:
     state: State = field(default_factory=State)
     answer: Answer | None = None
     scope: Scope = Scope()
+    era: int = 0
+    """Grows when the state is built anew (a recording was wound back): nothing that was seen before counts."""
+    verdicts: int = 0
+    """Grows with each new answer."""
     now: int = 0
     """The present on the target's clock; runs on while no event comes from a living collector."""
     live: bool = False

@@ -41,7 +41,7 @@ def _evidence(sight: Sight, number: int, one: Evidence) -> Item:
     notes = [Note("what", one.text), Note("pane", one.pane or "none: no row shows it")]
     if one.at:
         notes.append(Note("time", wall_of(sight.state, one.at)))
-    return Item(row, Details("evidence", notes, [one.by_hand] if one.by_hand else ()), one.at)
+    return Item(row, Details("evidence", notes, [one.by_hand] if one.by_hand else ()), one.at, pid=one.pid or 0)
 
 
 def ladders(sight: Sight) -> tuple[ListTable, list[Evidence | None]]:

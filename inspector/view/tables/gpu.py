@@ -54,7 +54,7 @@ def _evidence(words: str, key: str, rows: Iterable[Evidence], tone: Tone) -> Ite
         label: Cell = (("  ", "plain"), (words if number == 0 else "", tone))
         notes = [Note("what", one.text), Note("process", str(one.pid or ""))]
         item = _line(f"{key}:{number}", label, one.text, notes, [one.by_hand] if one.by_hand else ())
-        yield item._replace(at=one.at)
+        yield item._replace(at=one.at, pid=one.pid or 0)
 
 
 def _line(key: str, label: Cell, text: str, notes: list[Note], by_hand: Iterable[str] = ()) -> Item:
@@ -132,7 +132,7 @@ def _call(sight: Sight, process: Process, function: int) -> Item:
             cell(_callers(outcomes, calls), "plain"),
         ),
     )
-    return Item(row, Details(name, list(_call_notes(sight, process, function, api))), count.last)
+    return Item(row, Details(name, list(_call_notes(sight, process, function, api))), count.last, pid=process.pid)
 
 
 def _results(sight: Sight, api: str, outcomes: list[CallOutcome]) -> Cell:

@@ -155,6 +155,9 @@ class MergedLog:
     def moment(self, index: int) -> int:
         return self._at[index]
 
+    def pid(self, index: int) -> int:
+        return self._lines[index].pid
+
     def details(self, index: int) -> Details:
         return _details(self._state, self._from[index], self._lines[index], self._at[index])
 
@@ -168,7 +171,8 @@ class WholeLog:
         self._state = state
         self._number = source
         self._pages = pages
-        self.epoch: object = (id(state), source)
+        lines = state.logs[source].lines
+        self.epoch: object = (id(state), source, lines[0].number if lines and pages is None else 0)
         self.heading = ""
 
     @property
@@ -226,6 +230,10 @@ class WholeLog:
         line = self.line(index)
         return self._at(line) if line is not None else 0
 
+    def pid(self, index: int) -> int:
+        line = self.line(index)
+        return line.pid if line is not None else 0
+
     def details(self, index: int) -> Details:
         line = self.line(index)
         if line is None:
@@ -270,6 +278,10 @@ class FoundLines:
     def moment(self, index: int) -> int:
         line = self._pages.held(index)
         return self._at(line) if line is not None else 0
+
+    def pid(self, index: int) -> int:
+        line = self._pages.held(index)
+        return line.pid if line is not None else 0
 
     def details(self, index: int) -> Details:
         line = self._pages.held(index)

@@ -81,6 +81,9 @@ class Table(Protocol):
     def moment(self, index: int) -> int:
         """CLOCK_MONOTONIC ns of a row; 0 when it is no moment."""
 
+    def pid(self, index: int) -> int:
+        """The process that a row is about; 0 when it is about none."""
+
     def details(self, index: int) -> Details: ...
 
 
@@ -100,6 +103,7 @@ class Item(NamedTuple):
     at: int = 0
     also: Sequence[str] = ()
     """Other keys that lead to this row."""
+    pid: int = 0
 
 
 class ListTable:
@@ -129,6 +133,9 @@ class ListTable:
 
     def moment(self, index: int) -> int:
         return self._items[index].at
+
+    def pid(self, index: int) -> int:
+        return self._items[index].pid
 
     def details(self, index: int) -> Details:
         return self._items[index].details

@@ -120,6 +120,9 @@ class SymbolTable:
     def moment(self, index: int) -> int:
         return 0
 
+    def pid(self, index: int) -> int:
+        return 0
+
     def details(self, index: int) -> Details:
         symbol = self.symbol(index)
         return Details("on its way", ()) if symbol is None else _details(symbol, self.known)

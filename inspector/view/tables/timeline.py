@@ -89,14 +89,15 @@ class Moments:
     def moment(self, index: int) -> int:
         return self._moment(index).at
 
+    def pid(self, index: int) -> int:
+        return self._moment(index).pid
+
     def details(self, index: int) -> Details:
         moment = self._moment(index)
         process = process_at(self._state, moment)
         notes = [
             Note("time", f"{wall_of(self._state, moment.at)}  ({since_start(self._state, moment.at)} s since start)"),
-            Note(
-                "process", f"{moment.pid} {short_name(process)}" if process is not None else str(moment.pid or "none")
-            ),
+            Note("process", title_of(process) if process is not None else str(moment.pid or "none")),
             Note("kind", moment.kind),
             Note("what", moment.text, "no" if moment.bad else "plain"),
         ]

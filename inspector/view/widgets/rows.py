@@ -42,6 +42,8 @@ class Rows(Paper, can_focus=True):
     """A table under a line of titles, with a cursor. It scrolls by itself: no layout, no child, no scrollbar widget."""
 
     ALLOW_SELECT = True
+    cursor_away = True
+    """The cursor's row stays marked while another widget has the focus."""
 
     BINDINGS = [
         Binding("up,k", "move(-1)", "Up", show=False, id="row-up"),
@@ -76,6 +78,7 @@ class Rows(Paper, can_focus=True):
         super().__init__(id=id, classes=classes)
         self.listing = Listing(ListTable((), ()))
         self.titles = titles
+        self._scanning = False
         self._strips: LRUCache[tuple[Hashable, int, Style], Strip] = LRUCache(2_000)
 
     # What is listed
@@ -83,27 +86,17 @@ class Rows(Paper, can_focus=True):
     def load(self, listing: Listing) -> None:
         """List something else: its cursor, filter and place come with it."""
         self.listing = listing
-        if listing.scanning:
-            self._scan_soon()
-        self._settle()
+        self.refreshed()
 
     def show(self, table: Table) -> None:
         """List a newer table; repaints what differs."""
         self.listing.show(table)
+        self.refreshed()
+
+    def refreshed(self) -> None:
+        """The listing was given a newer table."""
         if self.listing.scanning:
             self._scan_soon()
-        self._settle()
-
-    def narrow(self, pattern: str) -> None:
-        """Show only rows that match."""
-        self.listing.narrow(pattern, SCAN)
-        if self.listing.scanning:
-            self._scan_soon()
-        self._settle()
-
-    def widen(self) -> None:
-        """Show all rows again."""
-        self.listing.widen()
         self._settle()
 
     def next_match(self, step: int) -> bool:
@@ -112,25 +105,9 @@ class Rows(Paper, can_focus=True):
         self._settle()
         return found
 
-    def reveal(self, index: int) -> None:
-        """Put the cursor on a row and show it in the middle."""
-        self.listing.reveal(index)
+    def show_cursor(self) -> None:
+        """Bring the cursor's row into the middle."""
         self.listing.top = self.listing.cursor - self._room // 2
-        self._settle()
-
-    def mark_moment(self, at: int) -> None:
-        """Mark the row of a moment that was chosen elsewhere; 0 takes the mark away."""
-        self.listing.mark = self.listing.table.near(at) if at else None
-        place = self.listing.position(self.listing.mark) if self.listing.mark is not None else None
-        if place is not None:
-            self.listing.move(place)
-        self._settle()
-
-    def set_follow(self, follow: bool) -> None:
-        """Stay on the newest row, or stop to."""
-        self.listing.follow = follow
-        if follow:
-            self.listing.move(len(self.listing) - 1)
         self._settle()
 
     # Keys and mouse
@@ -195,13 +172,18 @@ class Rows(Paper, can_focus=True):
             return thumb
         return _Line(
             self.listing.row(position),
-            (1 + self.has_focus) if position == self.listing.cursor else 0,
+            self._cursor_at(position),
             self.listing.mark is not None and self.listing.index(position) == self.listing.mark,
             self.listing.pattern,
             self.listing.shift,
             self.listing.table.columns,
             thumb,
         )
+
+    def _cursor_at(self, position: int) -> int:
+        if position != self.listing.cursor:
+            return 0
+        return 2 if self.has_focus else int(self.cursor_away)
 
     def drawn(self, content: Hashable, width: int) -> Strip:
         key = (content, width, self.rich_style)
@@ -223,7 +205,8 @@ class Rows(Paper, can_focus=True):
             return self._draw_row(content, width, room)
         if isinstance(content, tuple):
             titles = [cell(column.title, "head") for column in columns]
-            return inked([(" ", "plain"), *laid_out(titles, columns, room)], self.inks, base + self.inks["title"], width)
+            spans = [cell(" ")[0], *laid_out(titles, columns, room)]
+            return inked(spans, self.inks, base + self.inks["title"], width)
         return inked([(" " * (width - 1), "plain"), ("▐" if content else " ", "quiet")], self.inks, base, width)
 
     def _draw_row(self, line: _Line, width: int, room: int) -> Strip:
@@ -306,9 +289,12 @@ class Rows(Paper, can_focus=True):
         self.post_message(self.Moved(self))
 
     def _scan_soon(self) -> None:
-        self.set_timer(0.01, self._scan_on)
+        if not self._scanning:
+            self._scanning = True
+            self.set_timer(0.01, self._scan_on)
 
     def _scan_on(self) -> None:
+        self._scanning = False
         if self.listing.scan(SCAN):
             self._scan_soon()
         self.repaint()

@@ -1,0 +1,220 @@
+"""The application: it composes the screens, lets events in, and routes what a person asks for."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from textual.app import App, SystemCommand
+from textual.message import Message
+from textual.screen import Screen
+
+from inspector.report.formats import FORMATS, export
+from inspector.stream.recording import Recording
+
+from . import saving
+from .feed import Feed, Replay
+from .keys import MAIN
+from .output import plain_text
+from .pump import Pump
+from .screens.main import MainScreen
+from .screens.over import OverScreen
+from .screens.picker import Listed, PickerScreen
+from .session import Session
+from .stylesheet import stylesheet
+from .tables.row import Column, Details, Item, ListTable, Note, Row, cell, plain
+from .terminal import speaks_unicode, wants_no_colour
+from .themes import THEMES, first_theme
+from .widgets.ink import Speech, shown
+from .widgets.rows import Rows
+
+ENDINGS = {"text": ".txt", "json": ".json", "markdown": ".md", "html": ".html", "perfetto": ".perfetto.json"}
+
+
+class Connect(Protocol):
+    """Opens the feed of a target; raises OSError with a sentence for the user."""
+
+    def __call__(self, target: str) -> Feed: ...
+
+
+class InspectorApp(App[int]):
+    """The screen of one observation, or the picker that leads to one."""
+
+    TITLE = "inspector"
+    BINDINGS = []
+
+    class Woken(Message):
+        """There is something to do."""
+
+    def __init__(
+        self, feed: Feed | None = None, *, listed: Listed | None = None, connect: Connect | None = None
+    ) -> None:
+        super().__init__(css_path=stylesheet(), ansi_color=True if wants_no_colour() else None)
+        Speech.unicode = speaks_unicode()
+        self.session: Session | None = None
+        self.pump: Pump | None = None
+        self._feed, self._listed, self._connect = feed, listed, connect
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = first_theme()
+
+    # Screens
+
+    def on_mount(self) -> None:
+        self.set_interval(1.0, self._second)
+        if self._feed is not None:
+            self._observe(self._feed)
+        elif self._listed is not None:
+            self._pick()
+
+    def _pick(self) -> None:
+        assert self._listed is not None
+        self.push_screen(PickerScreen(self._listed), self._picked)
+
+    def _picked(self, target: str | None) -> None:
+        if target is None or self._connect is None:
+            self.exit(0)
+            return
+        try:
+            self._observe(self._connect(target))
+        except OSError as error:
+            self._pick()
+            self.notify(shown(str(error)), severity="error", markup=False)
+
+    def _observe(self, feed: Feed) -> None:
+        self.session = session = Session(feed, lambda: self.post_message(self.Woken()))
+        main = MainScreen(session)
+        self.pump = Pump(session, self.set_timer, main.news, lambda: self.app_focus)
+        self.push_screen(main)
+        session.inbox.start()
+
+    @property
+    def main(self) -> MainScreen | None:
+        """The main screen, once there is an observation."""
+        return next((one for one in self.screen_stack if isinstance(one, MainScreen)), None)
+
+    def on_inspector_app_woken(self) -> None:
+        if self.pump is not None:
+            self.pump.woken()
+
+    def _second(self) -> None:
+        """Open calls grow older: what shows them is painted again; with none open nothing happens."""
+        if self.main is not None and self.session is not None and self.session.live and not self.session.paused:
+            self.main.news()
+
+    # What a person asks for
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every key by name, and the themes."""
+        for binding in MAIN:
+            if binding.action.startswith(("app.focus", "back")):
+                continue
+            action = binding.action
+            yield SystemCommand(binding.description, f"key {binding.key}", lambda action=action: self._act(action))
+        for theme in THEMES:
+            name = theme.name
+            yield SystemCommand(f"Theme: {name}", "change the colours", lambda name=name: self._dress(name))
+
+    def _act(self, action: str) -> None:
+        self.call_later(self.run_action, action, self.screen)
+
+    def _dress(self, name: str) -> None:
+        self.theme = name
+
+    def say(self, words: str) -> None:
+        """A message for the person, in the last line."""
+        if self.main is not None:
+            self.main.say(words)
+
+    def action_copy_row(self) -> None:
+        rows = self.screen.query(Rows).first()
+        selected = self.screen.get_selected_text()
+        if selected is None and rows.listing.chosen is not None:
+            selected = plain(rows.listing.table.row(rows.listing.chosen)).strip()
+        self._copy(selected or "", "row")
+
+    def action_copy_command(self) -> None:
+        main = self.main
+        self._copy(main.desk.by_hand() if main is not None else "", "command")
+
+    def _copy(self, text: str, what: str) -> None:
+        if not text:
+            self.say(f"there is no {what} to copy here")
+            return
+        self.copy_to_clipboard(shown(text))
+        self.say(f"copied: {text}")
+
+    def action_picture(self) -> None:
+        """Save the screen as SVG and as text."""
+        try:
+            picture = saving.fresh("screen", ".svg")
+            saving.write(picture, self.export_screenshot(title="inspector", simplify=True))
+            saving.write(picture.with_suffix(".txt"), plain_text(self))
+        except OSError as error:
+            self.say(str(error))
+            return
+        self.say(f"saved {picture} and .txt")
+
+    def action_export(self) -> None:
+        """Ask for a format and write a report."""
+        rows = [Row(name, (cell(name, "name"), cell(ENDINGS[name], "quiet"))) for name in FORMATS]
+        items = [Item(row, Details(row.key, [Note("format", row.key)])) for row in rows]
+        table = ListTable((Column("FORMAT", 12), Column("FILE", 20)), items, f"into {saving.folder()}")
+        self.push_screen(OverScreen("Export", table, enter="write the report", details=False), self._export)
+
+    def _export(self, index: int | None) -> None:
+        session = self.session
+        if index is None or session is None:
+            return
+        if session.answer is None:
+            self.say("nothing is known yet: there is nothing to export")
+            return
+        name = FORMATS[index]
+        try:
+            path = saving.fresh("report", ENDINGS[name])
+            size = export(session.state, session.answer, str(path), name)
+        except OSError as error:
+            self.say(str(error))
+            return
+        self.say(f"wrote {path} ({size:,} bytes)")
+
+    def action_record(self) -> None:
+        """Begin to record, from the first event on, or stop."""
+        session = self.session
+        if session is None:
+            return
+        feed = session.feed
+        if feed.recording is not None:
+            path = feed.recording
+            feed.stop_recording()
+            self.say(f"recorded to {path}")
+            return
+        try:
+            fresh = saving.fresh("recording", ".jsonl.zst")
+            feed.record(fresh)
+        except OSError as error:
+            self.say(str(error))
+            return
+        self.say(f"recording to {fresh}, r stops")
+
+    def action_redraw(self) -> None:
+        self.screen.refresh(layout=True)
+
+
+def run(
+    source: Feed | Recording | None = None,
+    *,
+    listed: Listed | None = None,
+    connect: Connect | None = None,
+    mouse: bool = True,
+) -> int:
+    """Show a feed or a recording until the person quits; without one, the picker first (`listed` and `connect`).
+
+    Closes the feed after the terminal is given back, so that quitting is prompt. Returns the exit status.
+    """
+    feed = Replay(source) if isinstance(source, Recording) else source
+    app = InspectorApp(feed, listed=listed, connect=connect)
+    try:
+        app.run(mouse=mouse)
+    finally:
+        if app.session is not None:
+            app.session.close()
+    return app.return_code or 0

@@ -1,0 +1,224 @@
+"""What a person does with the panes, without a screen: choose, narrow, jump, mark, count. Returns words to say."""
+
+from dataclasses import replace
+
+from inspector.model.verdict import Evidence, Finding
+from inspector.stream.requests import CountFunctions, StopCounting
+
+from .clock import since_start
+from .panes.all import all_panes
+from .panes.logs import LogsPane
+from .panes.pane import Pane
+from .panes.symbols import SymbolsPane
+from .session import Session
+from .sight import Sight, title_of
+from .tables.row import Details, plain
+from .tables.symbols import SymbolTable
+
+
+class Desk:
+    """The six panes over one session, and which of them is looked at."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.panes: list[Pane] = all_panes(session)
+        self.number = 0
+        self.finding = 0
+        """Which finding the answer shows; 0 is the answer itself."""
+
+    @property
+    def pane(self) -> Pane:
+        return self.panes[self.number]
+
+    def sight(self) -> Sight:
+        return self.session.sight()
+
+    def look(self) -> bool:
+        """Give answers to the panes that asked, and bring the visible one up to date; False when nothing changed."""
+        while self.session.answers:
+            event = self.session.answers.popleft()
+            for pane in self.panes:
+                if pane.answered(event):
+                    break
+        return self.pane.look(self.sight())
+
+    def show(self, number: int) -> None:
+        """Turn to a pane."""
+        self.number = number % len(self.panes)
+        self.look()
+
+    def named(self, name: str) -> int:
+        """Number of the pane with a name."""
+        return next(number for number, pane in enumerate(self.panes) if pane.name == name)
+
+    # Findings
+
+    def findings(self) -> list[Finding]:
+        answer = self.session.answer
+        return answer.findings if answer is not None else []
+
+    def current_finding(self) -> Finding | None:
+        found = self.findings()
+        return found[self.finding % len(found)] if found else None
+
+    def turn_finding(self, step: int) -> str:
+        """Show another finding in the answer."""
+        found = self.findings()
+        if len(found) < 2:
+            return "there is no other finding"
+        self.finding = (self.finding + step) % len(found)
+        return ""
+
+    def jump(self, evidence: Evidence) -> str:
+        """Turn to the row that a piece of evidence names."""
+        if evidence.pane is None:
+            return "no row of a pane shows this: " + (evidence.by_hand or "it follows from several")
+        if evidence.at:
+            self._choose(at=evidence.at)
+        self.show(self.named(evidence.pane))
+        if self.pane.seek(self.sight(), evidence.key):
+            return ""
+        self._choose(process=None, file="")
+        self.pane.look(self.sight())
+        found = self.pane.seek(self.sight(), evidence.key)
+        return "" if found else "that row is not held any more"
+
+    # Choices
+
+    def only(self) -> str:
+        """Narrow to what the cursor stands on: this process, this library, this source."""
+        pane, index = self.pane, self.pane.listing.chosen
+        if isinstance(pane, LogsPane):
+            pane.next_source(self.sight())
+            return "" if pane.source is None else "o: next source, O: all"
+        if index is None:
+            return "there is no row to choose"
+        if pane.name == "processes":
+            return self._only_process(pane.listing.table.row(index).key)
+        if pane.name == "libraries":
+            return self._only_library(pane.listing.table.row(index).key)
+        if isinstance(pane.listing.table, SymbolTable):
+            symbol = pane.listing.table.symbol(index)
+            self._choose(file=symbol.file if symbol is not None else "")
+            return "O: all libraries"
+        return self._only_owner(pane.listing.table.pid(index), pane.listing.table.moment(index))
+
+    def everything(self) -> str:
+        """Undo what `only` narrowed."""
+        if isinstance(self.pane, LogsPane):
+            self.pane.choose(self.sight(), None)
+        elif isinstance(self.pane, SymbolsPane) and self.session.scope.file:
+            self._choose(file="")
+        else:
+            self._choose(process=None, file="")
+        return ""
+
+    def _only_process(self, key: str) -> str:
+        pid, _, started = key.partition(":")
+        if not pid.isdecimal():
+            return "this process is not of the tree"
+        chosen = (int(pid), int(started))
+        self._choose(process=None if self.session.scope.process == chosen else chosen, file="")
+        return f"all panes show {pid} only, O: all" if self.session.scope.process else "all panes show all processes"
+
+    def _only_library(self, key: str) -> str:
+        image = self.session.state.images.get(file := ":".join(key.split(":")[:3]))
+        if image is None:
+            return "the symbols of this file are not read"
+        self._choose(file=file)
+        self.show(self.named("symbols"))
+        return "O: all libraries"
+
+    def _only_owner(self, pid: int, at: int) -> str:
+        named = [one for one in self.session.state.processes if one.pid == pid and (not at or one.started <= at)]
+        if not named:
+            return "this row belongs to no process of the tree"
+        self._choose(process=(named[-1].pid, named[-1].started))
+        return f"all panes show {title_of(named[-1])} only, O: all"
+
+    def mark(self) -> str:
+        """Mark the moment of the row under the cursor in all panes, or take the mark away."""
+        pane = self.pane
+        index = pane.listing.chosen
+        at = pane.listing.table.moment(index) if index is not None else 0
+        if not at or at == self.session.scope.at:
+            had = self.session.scope.at
+            self._choose(at=0)
+            return "no moment is marked" if had else "this row has no moment"
+        self._choose(at=at)
+        return f"{since_start(self.session.state, at)} s is marked in all panes, t on the same row: unmark"
+
+    def to_mark(self) -> None:
+        """Put the cursor of a pane that was turned to on the marked moment."""
+        listing = self.pane.listing
+        if listing.mark is not None:
+            listing.reveal(listing.mark)
+            listing.follow = False
+
+    def follow(self) -> str:
+        """Stay on the newest row, or stop to."""
+        listing = self.pane.listing
+        listing.follow = not listing.follow
+        if listing.follow:
+            listing.move(len(listing) - 1)
+        return "following the newest" if listing.follow else "not following"
+
+    def this_start(self) -> str:
+        """Hide or show log lines of earlier starts."""
+        pane = next(one for one in self.panes if isinstance(one, LogsPane))
+        pane.toggle_start()
+        return "lines since the program started" if pane.this_start else "lines of all starts"
+
+    def _choose(self, **choices: object) -> None:
+        self.session.scope = replace(self.session.scope, **choices)  # type: ignore[arg-type]
+
+    # Filter
+
+    def narrow(self, pattern: str) -> None:
+        self.pane.narrow(self.sight(), pattern)
+        self.pane.look(self.sight())
+
+    def widen(self) -> None:
+        self.pane.widen(self.sight())
+        self.pane.look(self.sight())
+
+    # Requests
+
+    def watch(self) -> str:
+        """Ask to count calls of the function under the cursor, or to stop."""
+        table, index = self.pane.listing.table, self.pane.listing.chosen
+        symbol = table.symbol(index) if isinstance(table, SymbolTable) and index is not None else None
+        if symbol is None:
+            return "w counts a function: choose one in the pane Symbols (3)"
+        name = symbol.symbol.name
+        if not symbol.defined or symbol.symbol.kind not in ("func", "ifunc"):
+            return f"{name} is no function that this library defines"
+        if not self.session.live:
+            return "a recording cannot count anything new"
+        assert isinstance(table, SymbolTable)
+        counted = [one.id for one in table.known.functions.get((symbol.file, name), ()) if self._counts(one.id)]
+        if counted:
+            self.session.ask(lambda number: StopCounting(id=number, functions=counted))
+            return f"stop counting {name}"
+        self.session.ask(lambda number: CountFunctions(id=number, file=symbol.file, path=symbol.path, names=[name]))
+        return f"counting {name} from now on"
+
+    def _counts(self, function: int) -> bool:
+        return function not in self.session.state.stopped
+
+    # The row under the cursor
+
+    def details(self) -> Details | None:
+        """Everything known of it."""
+        index = self.pane.listing.chosen
+        return self.pane.listing.table.details(index) if index is not None else None
+
+    def row_text(self) -> str:
+        """Its text as a line."""
+        index = self.pane.listing.chosen
+        return plain(self.pane.listing.table.row(index)).strip() if index is not None else ""
+
+    def by_hand(self) -> str:
+        """The command that shows the same by hand."""
+        details = self.details()
+        return details.by_hand[0] if details is not None and details.by_hand else ""

@@ -1,0 +1,260 @@
+"""The lines above the panes: who is watched, the answer, the ladders, the tabs. Pure: state in, spans out."""
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from inspector.model.state import State
+from inspector.model.verdict import RUNGS, Answer, Finding, Ladder, RungName
+from inspector.model.wording import duration, size
+
+from .panes.pane import Pane
+from .sight import Sight, short_name
+from .tables.answers import GLYPHS, SEVERITIES
+from .tables.gpu import mode_words
+from .tables.row import Cell, Span, Tone
+
+SHORT: dict[RungName, str] = {
+    "environment": "env",
+    "mapped": "map",
+    "exported": "exp",
+    "reachable": "reach",
+    "resolved": "res",
+    "called": "call",
+    "returned": "ret",
+    "logged": "log",
+    "used": "use",
+}
+LONG: dict[RungName, str] = {name: name for name in RUNGS}
+DOT: Span = (" · ", "quiet")
+
+
+class Line(NamedTuple):
+    """One line: what stands left and may be cropped, what stands right and stays."""
+
+    left: Cell = ()
+    right: Cell = ()
+
+
+class Status(NamedTuple):
+    """How the observation itself is doing."""
+
+    words: str
+    tone: Tone = "quiet"
+
+
+# Top
+
+
+def top(sight: Sight, status: Status, recording: bool, mark: str) -> Line:
+    """Target, tree, vitals and state of the observation; mode and limits on the right."""
+    state = sight.state
+    left: list[Span] = [(" ", "plain"), (target(state), "strong")]
+    for words in (tree(state), vitals(state)):
+        if words:
+            left += [DOT, (words, "plain")]
+    left += [DOT, (status.words, status.tone)]
+    if recording:
+        left += [DOT, ("● recording", "no")]
+    if mark:
+        left += [DOT, (f"◆ {mark}", "name")]
+    glyph, words, tone = mode_words(sight)
+    right: list[Span] = [(" ", "plain"), (f"{glyph} {words}", tone)]
+    hidden = len(state.limits)
+    if hidden:
+        right += [DOT, (f"{hidden} not permitted: l", "unknown")]
+    return Line(tuple(left), (*right, (" ", "plain")))
+
+
+def target(state: State) -> str:
+    """What is watched: program and pid of the oldest process, else the target as it was named."""
+    if state.processes:
+        first = state.processes[0]
+        return f"{short_name(first)} {first.pid}"
+    return state.session.target if state.session is not None else "inspector"
+
+
+def tree(state: State) -> str:
+    """`3 processes, 2 ended`."""
+    if not state.processes:
+        return ""
+    ended = sum(1 for one in state.processes if one.ended)
+    words = "1 process" if len(state.processes) == 1 else f"{len(state.processes)} processes"
+    return f"{words}, {ended} ended" if ended else words
+
+
+def vitals(state: State) -> str:
+    """CPU and memory of all living processes together."""
+    known = [one.vitals for one in state.current.values() if one.vitals is not None and not one.ended]
+    if not known:
+        return ""
+    return f"{sum(one.cpu for one in known):.0f}% {size(sum(one.rss for one in known))}"
+
+
+# Answer
+
+
+def answer(sight: Sight, number: int, width: int, most: int) -> list[Line]:
+    """One finding in at most `most` lines: its sentence, its cause, its next step."""
+    found = sight.answer.findings if sight.answer is not None else []
+    if not found:
+        return _no_answer(sight, width, most)
+    finding = found[number % len(found)]
+    return _told(finding, number % len(found), len(found), width, most)
+
+
+def _told(finding: Finding, number: int, total: int, width: int, most: int) -> list[Line]:
+    glyph, tone = SEVERITIES[finding.severity]
+    right = f"{number + 1}/{total} [ ] "
+    title = textwrap.wrap(finding.title, max(20, width - 4 - len(right))) or [""]
+    spare = max(1, most - 2)
+    lines = [Line(((f" {glyph} ", tone), (part, "strong"))) for part in _clipped(title, min(spare, 2))]
+    lines[0] = lines[0]._replace(right=((right, "quiet"),))
+    rest = most - len(lines)
+    cause, step = (_wrapped(text, width - 9) for text in (finding.cause, finding.next_step))
+    share = max(1, rest - min(len(step), max(1, rest // 2)))
+    lines += _labelled("why", cause[:], share, "plain")
+    lines += _labelled("next", step, max(1, most - len(lines)), "name")
+    return lines[:most]
+
+
+def finding_in_full(finding: Finding, width: int, most: int) -> list[Line]:
+    """A finding for the head of its evidence: all that it says, as far as it fits."""
+    glyph, tone = SEVERITIES[finding.severity]
+    title = _wrapped(finding.title, width - 4)
+    lines = [Line(((f" {glyph if not place else ' '} ", tone), (part, "strong"))) for place, part in enumerate(title)]
+    for label, text in (("why", finding.cause), ("next", finding.next_step), ("doubt", finding.doubt)):
+        if text:
+            lines += _labelled(label, _wrapped(text, width - 9), 4, "name" if label == "next" else "plain")
+    return [*lines[:most], Line()]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(20, width))
+
+
+def _clipped(parts: Sequence[str], most: int) -> list[str]:
+    if len(parts) <= most:
+        return list(parts)
+    return [*parts[: most - 1], " ".join(parts[most - 1 :])]
+
+
+def _labelled(label: str, parts: Sequence[str], most: int, tone: Tone) -> list[Line]:
+    shown = _clipped(parts, most)
+    return [Line(((f"   {label if not place else '':<5}", "quiet"), (part, tone))) for place, part in enumerate(shown)]
+
+
+def _no_answer(sight: Sight, width: int, most: int) -> list[Line]:
+    state = sight.state
+    if state.missing is not None:
+        lines = [Line(((" ✗ ", "no"), (state.missing.why, "strong")))]
+        return lines + (
+            _labelled("next", _wrapped(state.missing.help, width - 9), 2, "name") if state.missing.help else []
+        )
+    working = [f"{one.task} {one.done:,} of {one.total:,}" for one in state.work.values()]
+    words = ", ".join(working) if working else "looking" if sight.live else "no finding"
+    coverage = sight.answer.coverage if sight.answer is not None else ""
+    return [Line(((" ? ", "unknown"), (words, "strong"))), *_labelled("", _wrapped(coverage, width - 9), 1, "quiet")][
+        :most
+    ]
+
+
+# Ladders
+
+
+def rails(sight: Sight, width: int, most: int, current: int | None) -> list[Line]:
+    """The ladders that matter first, one line each; a last line says how many are left out."""
+    ladders = ordered(sight.answer, current)
+    shown = ladders[:most]
+    named = [(one, _rail_name(sight, one)) for one in shown]
+    widest = max((len(name) for _, name in named), default=0)
+    lines = [rail(one, name.ljust(widest), width) for one, name in named]
+    if len(ladders) > most and lines:
+        lines[-1] = lines[-1]._replace(right=((f" +{len(ladders) - most} L ", "quiet"),))
+    return lines
+
+
+def ordered(found: Answer | None, pid: int | None) -> list[Ladder]:
+    """Ladders of the process that the finding is about first, otherwise as the answer has them."""
+    return sorted(found.ladders if found is not None else (), key=lambda one: one.pid != pid)
+
+
+def _rail_name(sight: Sight, ladder: Ladder) -> str:
+    owner = next((one for one in sight.state.processes if (one.pid, one.started) == (ladder.pid, ladder.started)), None)
+    owner = owner or sight.state.current.get(ladder.pid)
+    return f"{ladder.api} {ladder.pid}" + ("" if owner is None or not owner.ended else " ○")
+
+
+def rail(ladder: Ladder, name: str, width: int) -> Line:
+    """Nine rungs with glyph and word; the longest form that fits."""
+    for words, gap in ((LONG, " ─ "), (SHORT, " ─ "), (SHORT, " ")):
+        spans = _rungs(ladder, words, gap)
+        if len(name) + 2 + sum(len(text) for text, _ in spans) < width:
+            break
+    broken = next((one for one in ladder.rungs if one.rung == ladder.first_broken), None)
+    room = width - len(name) - 2 - sum(len(text) for text, _ in spans)
+    tail: list[Span] = [(f"   {broken.detail}", "quiet")] if broken is not None and room > 24 else []
+    return Line(((f" {name} ", "name"), *spans, *tail))
+
+
+def _rungs(ladder: Ladder, words: dict[RungName, str], gap: str) -> list[Span]:
+    out: list[Span] = []
+    for number, one in enumerate(ladder.rungs):
+        glyph, tone = GLYPHS[one.state]
+        after = ladder.first_broken in words and number > RUNGS.index(ladder.first_broken or "used")
+        word_tone: Tone = "strong" if one.rung == ladder.first_broken else "quiet" if after else "plain"
+        if number:
+            out.append((gap, "quiet"))
+        joint = "" if gap == " " else " "
+        out += [(glyph + joint, tone), (words.get(one.rung, one.rung), word_tone)]
+    return out
+
+
+# Tabs and the line over a pane
+
+
+def tabs(panes: Sequence[Pane], current: int, sight: Sight, width: int) -> list[Cell]:
+    """One cell a tab; counts only when all fit."""
+    full = [_tab(number, pane, current, pane.count(sight)) for number, pane in enumerate(panes)]
+    if sum(len(text) for one in full for text, _ in one) + 1 <= width:
+        return full
+    return [_tab(number, pane, current, 0) for number, pane in enumerate(panes)]
+
+
+def _tab(number: int, pane: Pane, current: int, count: int) -> Cell:
+    tone: Tone = "here" if number == current else "plain"
+    counted: Iterable[Span] = ((f"{_few(count)} ", tone if tone == "here" else "quiet"),) if count else ()
+    return ((f" {number + 1} ", tone if tone == "here" else "quiet"), (f"{pane.title} ", tone), *counted)
+
+
+def _few(count: int) -> str:
+    if count < 10_000:
+        return str(count)
+    return f"{count // 1000}k" if count < 1_000_000 else f"{count / 1e6:.1f}M"
+
+
+def over_pane(pane: Pane) -> Line:
+    """What the pane lists; how much of it, by which filter."""
+    listing = pane.listing
+    shown, total = len(listing), pane.total()
+    parts = [f"{shown:,} of {total:,}" if shown != total else f"{total:,}"]
+    if pane.pattern:
+        parts.append(f"/{pane.pattern}" + (" …" if listing.scanning else ""))
+    elif listing.pattern:
+        parts.append(f"{listing.matching:,} match {listing.pattern}: n N")
+    if listing.follow:
+        parts.append("following")
+    inside = pane.ticks and listing.table.heading
+    tone: Tone = "unknown" if inside and " inside " in str(inside) else "quiet"
+    return Line(((" ", "plain"), (listing.table.heading, tone)), ((" " + " · ".join(parts) + " ", "quiet"),))
+
+
+def control(now: int, begin: int, end: int, playing: bool, speed: float, width: int) -> Line:
+    """Where a recording stands: a rail to click on, times, speed."""
+    glyph = "▶" if playing else "║"
+    words = f" {duration(now - begin)} of {duration(end - begin)}  x{speed:g} "
+    keys = " space , . < > T " if width >= 70 else ""
+    room = max(4, width - len(words) - len(keys) - 4)
+    done = round(room * (now - begin) / max(1, end - begin))
+    left: Cell = ((f" {glyph} ", "strong"), ("━" * done, "name"), ("─" * (room - done), "quiet"), (words, "plain"))
+    return Line(left, ((keys, "quiet"),))

@@ -1,0 +1,28 @@
+"""The panes in the order of their keys 1 to 6."""
+
+from inspector.view.tables.gpu import gpu
+from inspector.view.tables.libraries import libraries
+from inspector.view.tables.processes import processes
+
+from .logs import LogsPane
+from .pane import Asker, ListPane, Pane
+from .symbols import SymbolsPane
+from .timeline import TimelinePane
+
+
+def all_panes(asker: Asker) -> list[Pane]:
+    """Fresh panes that send their requests through `asker`."""
+    return [
+        ListPane(
+            "processes", "Processes", ("processes", "vitals"), processes,
+            hints=(("o", "only this process"), ("O", "all processes")),
+        ),
+        ListPane(
+            "libraries", "Libraries", ("libraries", "processes"), libraries,
+            hints=(("o", "symbols of this library"), ("O", "all processes")),
+        ),
+        SymbolsPane(asker),
+        TimelinePane(),
+        LogsPane(asker),
+        ListPane("gpu", "GPU", ("gpu", "calls", "symbols", "processes", "answer"), gpu, ticks=True),
+    ]  # fmt: skip

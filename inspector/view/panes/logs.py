@@ -1,0 +1,170 @@
+"""The pane Logs: all sources merged by time, or the whole of one, in which the collector searches."""
+
+from collections.abc import Hashable
+
+from inspector.model.state import State
+from inspector.stream.base import Event
+from inspector.stream.logs import LogLine
+from inspector.stream.requests import LogPage, ReadLog
+from inspector.stream.session import RequestFailed
+from inspector.view.sight import Sight
+from inspector.view.tables.logs import FoundLines, MergedLog, WholeLog, heading_of
+from inspector.view.tables.pages import Pages
+from inspector.view.tables.row import Table
+
+from .pane import Asker, Pane
+
+MERGE = 0.008
+"""Seconds of merging between two keys."""
+
+
+class LogsPane(Pane):
+    """Log lines; follows the newest until the cursor leaves it."""
+
+    name = "logs"
+    title = "Logs"
+    depends = ("logs",)
+    hints = (("f", "follow"), ("o", "one source"), ("O", "all sources"), ("i", "this start only"), ("t", "mark"))
+
+    def __init__(self, asker: Asker) -> None:
+        super().__init__()
+        self._asker = asker
+        self.source: int | None = None
+        """The chosen source, None for all merged."""
+        self.this_start = False
+        self.merging = False
+        """There are lines that are not merged yet: look again soon."""
+        self._merged: MergedLog | None = None
+        self._merged_for: Hashable = None
+        self._whole: Pages[LogLine] | None = None
+        self._whole_for: Hashable = None
+        self._found: Pages[LogLine] | None = None
+        self._coming: Pages[LogLine] | None = None
+        self.listing.follow = True
+
+    def look(self, sight: Sight) -> bool:
+        if self.merging:
+            self._seen = None
+        return super().look(sight)
+
+    def table(self, sight: Sight) -> Table:
+        number = self._number(sight.state)
+        table = self._merge(sight) if number is None else self._one(sight, number)
+        table.heading = heading_of(sight, number, self.merging, self.this_start)
+        return table
+
+    def next_source(self, sight: Sight) -> None:
+        """Show the next source alone; after the last one all of them merged."""
+        numbers = sorted(sight.state.logs)
+        after = [number for number in numbers if self.source is None or number > self.source]
+        self.choose(sight, after[0] if after else None)
+
+    def choose(self, sight: Sight, source: int | None) -> None:
+        """Show one source alone, or all merged with None."""
+        self.source = source
+        self._drop_search()
+        self.listing.narrow("")
+        self.listing.follow = True
+        self._seen = None
+
+    def toggle_start(self) -> None:
+        """Show or hide lines from before this start of the program."""
+        self.this_start = not self.this_start
+        self._seen = None
+
+    def narrow(self, sight: Sight, pattern: str) -> None:
+        number = self._number(sight.state)
+        if number is None or not sight.live or self._holds_all(sight.state, number):
+            self._drop_search()
+            super().narrow(sight, pattern)
+            return
+        self._remote_pattern, self._seen = pattern, None
+        if not pattern:
+            self._drop_search()
+            return
+        self._coming = self._pages(number, pattern)
+        self._coming.want(0)
+
+    def widen(self, sight: Sight) -> None:
+        if self._remote_pattern:
+            self._drop_search()
+        else:
+            super().widen(sight)
+
+    def seek(self, sight: Sight, key: str) -> bool:
+        self._drop_search()
+        if super().seek(sight, key):
+            return True
+        source = key.partition(":")[0]
+        if not source.isdecimal() or int(source) not in sight.state.logs:
+            return False
+        self.choose(sight, int(source))
+        self.look(sight)
+        return super().seek(sight, key)
+
+    def answered(self, event: Event) -> bool:
+        pools = [pages for pages in (self._coming, self._found, self._whole) if pages is not None]
+        if isinstance(event, RequestFailed):
+            return any(pages.refused(event.id) for pages in pools)
+        if not isinstance(event, LogPage):
+            return False
+        for pages in pools:
+            if pages.put(event.id, event.total, event.lines):
+                if pages is self._coming:
+                    self._found, self._coming = pages, None
+                self._seen = None
+                return True
+        return False
+
+    def count(self, sight: Sight) -> int:
+        return sum(log.lines_total for log in sight.state.logs.values())
+
+    def total(self) -> int:
+        return self._whole.total if self._remote_pattern and self._whole is not None else super().total()
+
+    def _number(self, state: State) -> int | None:
+        """The source that is shown alone: the chosen one, or the only one there is."""
+        if self.source in state.logs:
+            return self.source
+        if len(state.logs) == 1 and not self.this_start:
+            return next(iter(state.logs))
+        return None
+
+    def _merge(self, sight: Sight) -> MergedLog:
+        since = _birth(sight) if self.this_start else 0
+        wanted = (sight.era, tuple(sight.state.logs), since)
+        if self._merged is None or self._merged_for != wanted:
+            self._merged, self._merged_for = MergedLog(sight.state, tuple(sight.state.logs), since), wanted
+        self.merging = self._merged.grow(MERGE)
+        return self._merged
+
+    def _one(self, sight: Sight, number: int) -> "WholeLog | FoundLines":
+        self.merging = False
+        if self._found is not None and self._remote_pattern:
+            return FoundLines(sight.state, number, self._found)
+        if not sight.live:
+            return WholeLog(sight.state, number, None)
+        if self._whole is None or self._whole_for != (sight.era, number):
+            self._whole, self._whole_for = self._pages(number, ""), (sight.era, number)
+        return WholeLog(sight.state, number, self._whole)
+
+    def _pages(self, number: int, pattern: str) -> Pages[LogLine]:
+        def ask(first: int, count: int) -> int:
+            return self._asker.ask(
+                lambda request: ReadLog(id=request, source=number, first=first, limit=count, filter=pattern)
+            )
+
+        return Pages(ask)
+
+    def _drop_search(self) -> None:
+        self._remote_pattern, self._found, self._coming, self._seen = "", None, None, None
+
+    def _holds_all(self, state: State, number: int) -> bool:
+        return len(state.logs[number].lines) >= state.logs[number].lines_total
+
+
+def _birth(sight: Sight) -> int:
+    """When this start of the program began: the birth of the chosen process, or of the oldest one."""
+    if sight.process is not None:
+        return sight.process.started
+    return min((one.started for one in sight.state.processes), default=0)

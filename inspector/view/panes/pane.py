@@ -1,0 +1,121 @@
+"""What a pane is: a listing with a name, made anew only when something that it shows has changed."""
+
+from collections.abc import Callable, Hashable
+from typing import Protocol
+
+from inspector.model.verdict import PaneName
+from inspector.stream.base import Event, Request
+from inspector.view.clock import SECOND
+from inspector.view.sight import Sight
+from inspector.view.tables.listing import Listing
+from inspector.view.tables.row import ListTable, Table
+
+
+class Asker(Protocol):
+    """Whoever passes requests down."""
+
+    def ask(self, make: Callable[[int], Request]) -> int:
+        """Send the request that `make` builds for a fresh id; returns the id."""
+
+
+class Pane:
+    """A listing of one kind of thing."""
+
+    name: PaneName
+    title: str
+    depends: tuple[str, ...]
+    """Revisions of the state that it shows."""
+    ticks = False
+    """It shows how long calls have been open."""
+    hints: tuple[tuple[str, str], ...] = ()
+    """Keys that mean something here, for the line at the bottom."""
+
+    def __init__(self) -> None:
+        self.listing = Listing(ListTable((), ()))
+        self._seen: Hashable = None
+        self._remote_pattern = ""
+        """The filter, while the collector does the filtering."""
+
+    def look(self, sight: Sight) -> bool:
+        """Bring the listing up to date; False when nothing that it shows has changed."""
+        seen = (self._stamp(sight), self._second(sight))
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        self.listing.show(self.table(sight))
+        self.listing.mark = self.listing.table.near(sight.scope.at) if sight.scope.at else None
+        return True
+
+    def table(self, sight: Sight) -> Table:
+        """The rows for what is known now."""
+        raise NotImplementedError
+
+    def count(self, sight: Sight) -> int:
+        """How many things it has, for its tab; must be cheap."""
+        return len(self.listing.table)
+
+    @property
+    def pattern(self) -> str:
+        """The filter in force."""
+        return self._remote_pattern or (self.listing.pattern if self.listing.narrowed else "")
+
+    def narrow(self, sight: Sight, pattern: str) -> None:
+        """Show only rows that match."""
+        self.listing.narrow(pattern)
+
+    def widen(self, sight: Sight) -> None:
+        """Show all rows again; the pattern stays for `n` and `N`."""
+        self.listing.widen()
+
+    def seek(self, sight: Sight, key: str) -> bool:
+        """Put the cursor on the row of a piece of evidence; False when it is not here."""
+        index = self.listing.table.find(key)
+        if index is not None:
+            self.listing.reveal(index)
+        return index is not None
+
+    def answered(self, event: Event) -> bool:
+        """Take the answer to a request; False when it is not ours."""
+        return False
+
+    def total(self) -> int:
+        """Rows without the filter."""
+        return self.listing.total
+
+    def _stamp(self, sight: Sight) -> Hashable:
+        revisions = sight.state.revisions
+        answer = sight.answer if "answer" in self.depends else None
+        return (
+            id(sight.state),
+            id(answer),
+            sight.scope,
+            sight.live,
+            *(revisions.get(name, 0) for name in self.depends),
+        )
+
+    def _second(self, sight: Sight) -> int:
+        """Changes each second while a call is open, otherwise never."""
+        if not self.ticks or not any(one.open_calls for one in sight.state.current.values()):
+            return 0
+        return sight.now // SECOND
+
+
+class ListPane(Pane):
+    """A pane whose rows are few and made by one function."""
+
+    def __init__(
+        self,
+        name: PaneName,
+        title: str,
+        depends: tuple[str, ...],
+        build: Callable[[Sight], ListTable],
+        *,
+        ticks: bool = False,
+        hints: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__()
+        self.name, self.title, self.depends, self.ticks, self.hints = name, title, depends, ticks, hints
+        self._build = build
+
+    def table(self, sight: Sight) -> ListTable:
+        return self._build(sight)

@@ -1,0 +1,114 @@
+"""The pane Symbols: names come from the collector in pages, filtered there; from a recording where there is none."""
+
+from collections.abc import Hashable
+
+from inspector.model.state import Process
+from inspector.stream.base import Event
+from inspector.stream.requests import ReadSymbols, SymbolPage, SymbolRow
+from inspector.stream.session import RequestFailed
+from inspector.view.sight import Sight
+from inspector.view.tables.pages import Pages
+from inspector.view.tables.row import Table
+from inspector.view.tables.symbols import SymbolTable, heading_of, knowledge, recorded_symbols
+
+from .pane import Asker, Pane
+
+
+class SymbolsPane(Pane):
+    """Symbols of one library or of all that a process maps."""
+
+    name = "symbols"
+    title = "Symbols"
+    depends = ("symbols",)
+    hints = (("w", "count calls of this"), ("o", "only this library"), ("O", "all libraries"))
+
+    def __init__(self, asker: Asker) -> None:
+        super().__init__()
+        self._asker = asker
+        self._pages: Pages[SymbolRow] | None = None
+        """What is shown."""
+        self._coming: Pages[SymbolRow] | None = None
+        """What will be shown as soon as its first page is here."""
+        self._query: Hashable = None
+        self._all = 0
+        self._refusal = ""
+
+    def table(self, sight: Sight) -> Table:
+        if not sight.live:
+            self._pages = self._coming = self._query = None
+            self._remote_pattern = ""
+            return SymbolTable(recorded_symbols(sight), knowledge(sight), heading_of(sight))
+        self._ask(sight, self._remote_pattern)
+        heading = f"{heading_of(sight)}: {self._refusal}" if self._refusal else heading_of(sight)
+        return SymbolTable(self._pages or (), knowledge(sight), heading)
+
+    def narrow(self, sight: Sight, pattern: str) -> None:
+        if sight.live:
+            self._ask(sight, pattern)
+        else:
+            super().narrow(sight, pattern)
+
+    def widen(self, sight: Sight) -> None:
+        self.narrow(sight, "") if sight.live else super().widen(sight)
+
+    def seek(self, sight: Sight, key: str) -> bool:
+        """Evidence names `file:name`: the filter finds the name."""
+        self.narrow(sight, "^" + key.rsplit(":", 1)[-1])
+        return True
+
+    def answered(self, event: Event) -> bool:
+        if isinstance(event, RequestFailed):
+            return self._refused(event)
+        if not isinstance(event, SymbolPage):
+            return False
+        for pages in (self._coming, self._pages):
+            if pages is not None and pages.put(event.id, event.total, event.rows):
+                self._take(pages, event)
+                return True
+        return False
+
+    def total(self) -> int:
+        return self._all if self._pages is not None else super().total()
+
+    def count(self, sight: Sight) -> int:
+        return self._all if sight.live else super().count(sight)
+
+    def _take(self, pages: Pages[SymbolRow], page: SymbolPage) -> None:
+        if pages is self._coming:
+            self._pages, self._coming = pages, None
+            self.listing.top = 0
+            self.listing.move(0)
+        self._all, self._refusal = page.all_total or page.total, ""
+        self._seen = None
+
+    def _refused(self, event: RequestFailed) -> bool:
+        ours = any(pages is not None and pages.refused(event.id) for pages in (self._coming, self._pages))
+        if ours:
+            self._refusal, self._seen = event.why, None
+        return ours
+
+    def _ask(self, sight: Sight, pattern: str) -> None:
+        process = sight.process or _main(sight)
+        if process is None:
+            return
+        query = (process.pid, process.started, sight.scope.file, pattern, frozenset(process.libraries))
+        if query == self._query:
+            return
+        self._query, self._remote_pattern = query, pattern
+        pid, file = process.pid, sight.scope.file
+
+        def ask(first: int, count: int) -> int:
+            return self._asker.ask(
+                lambda number: ReadSymbols(id=number, pid=pid, file=file, filter=pattern, offset=first, limit=count)
+            )
+
+        self._coming = Pages(ask)
+        self._coming.want(0)
+
+
+def _main(sight: Sight) -> Process | None:
+    """The process whose symbols are shown while none is chosen: that of the answer, else the oldest."""
+    findings = sight.answer.findings if sight.answer is not None else []
+    pid = findings[0].pid if findings else None
+    named = sight.state.current.get(pid) if pid is not None else None
+    return named or (sight.state.processes[0] if sight.state.processes else None)

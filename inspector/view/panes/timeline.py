@@ -1,0 +1,29 @@
+"""The pane Timeline."""
+
+from inspector.view.sight import Sight
+from inspector.view.tables.timeline import Moments
+
+from .pane import Pane
+
+
+class TimelinePane(Pane):
+    """All moments in order; follows the newest until the cursor leaves it."""
+
+    name = "timeline"
+    title = "Timeline"
+    depends = ("timeline", "processes")
+    ticks = True
+    hints = (("f", "follow"), ("t", "mark this moment"), ("o", "only this process"))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listing.follow = True
+        self._moments: Moments | None = None
+
+    def table(self, sight: Sight) -> Moments:
+        if self._moments is None or not self._moments.grow(sight):
+            self._moments = Moments(sight)
+        return self._moments
+
+    def count(self, sight: Sight) -> int:
+        return len(sight.state.timeline)

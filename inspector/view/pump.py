@@ -1,0 +1,83 @@
+"""How fast news reach the screen: folded in small bites between keys, painted at most ten times a second."""
+
+from collections.abc import Callable
+from time import perf_counter
+
+from .session import Session
+
+FOLD = 0.010
+"""Seconds of folding between two keys."""
+BREATH = 0.015
+"""Seconds left to keys between two bites."""
+PAINT = 0.1
+PAINT_UNSEEN = 0.5
+"""Seconds between two paints, with and without the focus of the terminal."""
+DIAGNOSE = 0.5
+"""Seconds between two answers at least; `SHARE` times as long as one takes, if that is more."""
+SHARE = 20
+
+
+class Pump:
+    """Runs only while there is something to do: no event, no timer."""
+
+    def __init__(
+        self,
+        session: Session,
+        later: Callable[[float, Callable[[], None]], object],
+        paint: Callable[[], None],
+        seen: Callable[[], bool],
+    ) -> None:
+        """`later` calls back after some seconds, `paint` shows what is known, `seen` says whether somebody looks."""
+        self._session, self._later, self._paint, self._seen = session, later, paint, seen
+        self._waiting = False
+        self._dirty = False
+        self._stale = False
+        """Something was folded since the last diagnosis."""
+        self._painted = 0.0
+        self._diagnosed = 0.0
+        self._cost = 0.0
+
+    def woken(self) -> None:
+        """Events are waiting, or time was moved."""
+        if not self._waiting:
+            self._tick()
+
+    def _tick(self) -> None:
+        self._waiting = False
+        session = self._session
+        playing = session.play()
+        more = session.advance(FOLD)
+        self._dirty = self._stale = True
+        now = perf_counter()
+        if now - self._painted >= self._pace or session.answers:
+            self._show(now)
+        if more:
+            self._again(BREATH)
+        elif self._dirty or self._stale or playing:
+            self._again(max(BREATH, self._due() - now))
+        elif not session.inbox.rest():
+            self._again(BREATH)
+
+    def _show(self, now: float) -> None:
+        if now - self._diagnosed >= max(DIAGNOSE, SHARE * self._cost):
+            self._session.diagnose()
+            self._diagnosed = perf_counter()
+            self._cost = self._diagnosed - now
+            self._stale = False
+        self._paint()
+        self._painted = perf_counter()
+        self._dirty = False
+
+    @property
+    def _pace(self) -> float:
+        return PAINT if self._seen() else PAINT_UNSEEN
+
+    def _due(self) -> float:
+        """When there is something to do again, on the clock of perf_counter."""
+        if self._dirty or self._session.playing:
+            return self._painted + self._pace
+        return self._diagnosed + max(DIAGNOSE, SHARE * self._cost)
+
+    def _again(self, seconds: float) -> None:
+        self._waiting = True
+        self._later(seconds, self._tick)

@@ -1,0 +1,382 @@
+"""The main screen: headlines, one pane, its details. It wires keys to the desk and paints what changed."""
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.geometry import Size
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Input
+
+from inspector.model.verdict import Evidence
+from inspector.view import headlines
+from inspector.view.clock import since_start
+from inspector.view.desk import Desk
+from inspector.view.headlines import Line, Status
+from inspector.view.keys import MAIN, help_table
+from inspector.view.session import Session
+from inspector.view.tables.answers import evidence_of, ladders, limits, rights
+from inspector.view.tables.row import Cell
+from inspector.view.widgets.detail import NOTHING, DetailPanel
+from inspector.view.widgets.ink import width_of
+from inspector.view.widgets.lines import FocusLines, Lines, cell_at
+from inspector.view.widgets.rows import Rows
+
+from .over import OverScreen
+
+SAID = 6.0
+"""Seconds that a message stands in the last line."""
+HINTS = (("/", "filter"), ("a", "proof"), ("y", "copy"), ("?", "keys"), ("q", "quit"))
+
+
+class MainScreen(Screen[None]):
+    """Everything about one observation."""
+
+    BINDINGS = [*MAIN]
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny-w"), (40, "-narrow"), (120, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-tiny-h"), (10, "-short"), (30, "-tall"), (50, "-lofty")]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.desk = Desk(session)
+        self._said = ""
+        self._silence: Timer | None = None
+
+    # What is on it
+
+    def compose(self) -> ComposeResult:
+        yield Lines(id="top")
+        yield FocusLines(id="answer", height=3)
+        yield FocusLines(id="ladder", height=1)
+        yield Lines(id="gap")
+        yield Lines(id="tabs")
+        yield Lines(id="over")
+        with Horizontal(id="body"):
+            yield Rows(id="rows")
+            yield DetailPanel(id="detail")
+        with Horizontal(id="filter"):
+            yield Lines(id="filter-mark")
+            text = Input(id="filter-text", compact=True, select_on_focus=False)
+            text.cursor_blink = False
+            yield text
+        yield Lines(id="control")
+        yield Lines(id="status")
+        yield Lines(id="small")
+
+    def on_mount(self) -> None:
+        self.set_class(self.session.feed.recorded, "-recorded")
+        self.query_one("#filter-mark", Lines).tell([Line(((" / ", "name"),))])
+        self.query_one("#answer").focus()
+        self._load_pane()
+
+    @property
+    def rows(self) -> Rows:
+        return self.query_one("#rows", Rows)
+
+    @property
+    def wide(self) -> bool:
+        """The details stand beside the list."""
+        return self.size.width >= 120
+
+    # News
+
+    def news(self) -> None:
+        """Paint whatever changed since the last time."""
+        if not self.is_mounted:
+            return
+        if self.desk.look():
+            self._repaint_rows()
+        self.headlines()
+
+    def on_resize(self, event: events.Resize) -> None:
+        words = f"terminal too small: {event.size.width}x{event.size.height}"
+        self.query_one("#small", Lines).tell([Line(((words, "strong"),))])
+        self.call_after_refresh(self.headlines)
+
+    def headlines(self) -> None:
+        """The lines around the pane."""
+        size, sight = self.size, self.desk.sight()
+        if size.width < 10 or not self.is_mounted:
+            return
+        mark = f"{since_start(sight.state, sight.scope.at)} s" if sight.scope.at else ""
+        recording = self.session.feed.recording is not None
+        self.query_one("#top", Lines).tell([headlines.top(sight, self.status(), recording, mark)])
+        finding = self.desk.current_finding()
+        told = headlines.answer(sight, self.desk.finding, size.width, answer_lines(size))
+        self.query_one("#answer", Lines).tell(told, grow=True)
+        pid = finding.pid if finding is not None else None
+        self.query_one("#ladder", Lines).tell(headlines.rails(sight, size.width, rail_lines(size), pid), grow=True)
+        self.query_one("#tabs", Lines).tell([Line(tuple(span for tab in self._tabs() for span in tab))])
+        self.query_one("#over", Lines).tell([headlines.over_pane(self.desk.pane)])
+        self.query_one("#status", Lines).tell([self._status_line()])
+        self._paint_control()
+
+    def status(self) -> Status:
+        """How the observation is doing, in a word."""
+        session, state = self.session, self.session.state
+        feed = session.feed
+        if session.playback is not None:
+            return Status("recorded")
+        if feed.recorded:
+            return Status("reading the recording")
+        if session.paused:
+            return Status(f"paused, {session.waiting} waiting", "unknown")
+        if feed.alive:
+            return Status("live", "yes") if state.session is not None else Status("connecting", "unknown")
+        if feed.error:
+            return Status("✗ collector died", "no")
+        return Status(f"ended: {state.ended.reason}" if state.ended is not None and state.ended.reason else "ended")
+
+    def _tabs(self) -> list[Cell]:
+        return headlines.tabs(self.desk.panes, self.desk.number, self.desk.sight(), self.size.width)
+
+    def _status_line(self) -> Line:
+        if self._said:
+            return Line(((f" {self._said}", "strong"),))
+        error = self.session.feed.error or self.session.inbox.failure
+        if error:
+            return Line(((" ✗ ", "no"), (error, "plain")))
+        keys = [span for key, what in (*self.desk.pane.hints, *HINTS) for span in _hint(key, what)]
+        while keys and sum(width_of(text) for text, _ in keys) > self.size.width - 1:
+            del keys[:2]
+        return Line(((" ", "plain"), *keys))
+
+    def _paint_control(self) -> None:
+        playback = self.session.playback
+        if playback is not None:
+            playing = not playback.paused
+            line = headlines.control(
+                playback.now, playback.begin, playback.end, playing, playback.speed, self.size.width
+            )
+            self.query_one("#control", Lines).tell([line])
+
+    def say(self, words: str) -> None:
+        """Show a message in the last line for a while."""
+        self._said = words
+        if self._silence is not None:
+            self._silence.stop()
+        self._silence = self.set_timer(SAID, self._fall_silent) if words else None
+        self.headlines()
+
+    def _fall_silent(self) -> None:
+        self._said = ""
+        self.headlines()
+
+    # Panes
+
+    def _load_pane(self) -> None:
+        self.desk.look()
+        self.rows.load(self.desk.pane.listing)
+        self._show_details()
+        self.headlines()
+
+    def _repaint_rows(self) -> None:
+        if self.rows.listing is not self.desk.pane.listing:
+            self.rows.load(self.desk.pane.listing)
+        else:
+            self.rows.refreshed()
+
+    def _show_details(self) -> None:
+        if self.wide or self.has_class("-detail"):
+            self.query_one("#detail", DetailPanel).tell(self.desk.details() or NOTHING)
+
+    @on(Rows.Moved, "#rows")
+    def _row_moved(self) -> None:
+        self._show_details()
+
+    @on(Rows.Counted, "#rows")
+    def _rows_counted(self) -> None:
+        self.headlines()
+
+    @on(Rows.Chosen, "#rows")
+    def _row_chosen(self) -> None:
+        self.add_class("-detail")
+        self._show_details()
+        self.query_one("#detail").focus()
+
+    @on(Lines.Clicked, "#tabs")
+    def _tab_clicked(self, message: Lines.Clicked) -> None:
+        number = cell_at(self._tabs(), message.x)
+        if number is not None:
+            self.action_pane(number)
+
+    @on(Lines.Clicked, "#answer")
+    def _answer_clicked(self) -> None:
+        self.action_evidence()
+
+    @on(Lines.Clicked, "#control")
+    def _control_clicked(self, message: Lines.Clicked) -> None:
+        playback = self.session.playback
+        if playback is not None:
+            part = max(0, message.x - 3) / max(1, self.size.width - 30)
+            self.session.seek(playback.begin + int(min(1.0, part) * (playback.end - playback.begin)))
+
+    def on_key(self, event: events.Key) -> None:
+        """From the headlines: Enter opens them, arrows lead into the pane."""
+        focused = self.focused
+        if not isinstance(focused, FocusLines):
+            return
+        if event.key == "enter":
+            event.stop()
+            self.action_evidence() if focused.id == "answer" else self.action_ladders()
+        elif event.key in ("down", "j", "up", "k", "pagedown", "pageup", "home", "end", "g", "G"):
+            self.rows.focus()
+            if event.key in ("pagedown", "pageup", "end", "G", "home", "g"):
+                return
+            event.stop()
+
+    def action_pane(self, number: int) -> None:
+        marked = bool(self.session.scope.at)
+        self.desk.show(number)
+        if marked:
+            self.desk.to_mark()
+        self.remove_class("-detail")
+        self._close_filter()
+        self._load_pane()
+        self.rows.focus()
+
+    def action_zoom(self) -> None:
+        self.toggle_class("-zoom")
+
+    def action_only(self) -> None:
+        self._do(self.desk.only())
+
+    def action_everything(self) -> None:
+        self._do(self.desk.everything())
+
+    def action_mark(self) -> None:
+        self._do(self.desk.mark())
+
+    def action_follow(self) -> None:
+        self._do(self.desk.follow())
+
+    def action_this_start(self) -> None:
+        self._do(self.desk.this_start())
+
+    def action_watch(self) -> None:
+        self._do(self.desk.watch())
+
+    def _do(self, words: str) -> None:
+        self._load_pane()
+        self.say(words)
+
+    # Filter
+
+    def action_filter(self) -> None:
+        self.add_class("-filtering")
+        text = self.query_one("#filter-text", Input)
+        text.value = self.desk.pane.pattern
+        text.cursor_position = len(text.value)
+        text.focus()
+
+    @on(Input.Changed, "#filter-text")
+    def _filter_typed(self, message: Input.Changed) -> None:
+        if self.has_class("-filtering") and message.value != self.desk.pane.pattern:
+            self.desk.narrow(message.value)
+            self._load_pane()
+
+    @on(Input.Submitted, "#filter-text")
+    def _filter_entered(self) -> None:
+        self._close_filter()
+        self.rows.focus()
+
+    def _close_filter(self) -> None:
+        self.remove_class("-filtering")
+
+    def action_next_match(self, step: int) -> None:
+        if not self.rows.next_match(step):
+            self.say("nothing matches: / sets what to look for")
+
+    def action_back(self) -> None:
+        """Close what is open, one thing at a time: the filter's line, the filter, the details, the zoom."""
+        if self.has_class("-filtering") or self.desk.pane.pattern:
+            self._close_filter()
+            self.desk.widen()
+            self._load_pane()
+            self.rows.focus()
+        elif self.has_class("-detail"):
+            self.remove_class("-detail")
+            self.rows.focus()
+        elif self.has_class("-zoom"):
+            self.remove_class("-zoom")
+
+    # Answers
+
+    def action_finding(self, step: int) -> None:
+        self.say(self.desk.turn_finding(step))
+
+    def action_evidence(self) -> None:
+        finding = self.desk.current_finding()
+        if finding is None:
+            self.say("there is no finding yet")
+            return
+        table, leads = evidence_of(self.desk.sight(), finding)
+        intro = headlines.finding_in_full(finding, self.size.width, max(4, self.size.height // 3))
+        screen = OverScreen("Evidence", table, intro=intro, enter="jump to the row")
+        self.app.push_screen(screen, lambda index: self._jump(leads[index] if index is not None else None))
+
+    def action_ladders(self) -> None:
+        table, leads = ladders(self.desk.sight())
+        screen = OverScreen("Ladders", table, enter="jump to the row")
+        self.app.push_screen(screen, lambda index: self._jump(leads[index] if index is not None else None))
+
+    def _jump(self, lead: Evidence | None) -> None:
+        if lead is None:
+            return
+        words = self.desk.jump(lead)
+        self.remove_class("-detail")
+        self._load_pane()
+        self.rows.show_cursor()
+        self.rows.focus()
+        self.say(words)
+
+    def action_doctor(self) -> None:
+        session = self.session.state.session
+        self.app.push_screen(OverScreen("Doctor", rights(session.capabilities if session is not None else [])))
+
+    def action_limits(self) -> None:
+        state = self.session.state
+        self.app.push_screen(OverScreen("Limits", limits(state.limits, state.lost)))
+
+    def action_keys(self) -> None:
+        self.app.push_screen(OverScreen("Help", help_table(), details=False))
+
+    # Time
+
+    def action_pause(self) -> None:
+        self.session.toggle_pause()
+        self.headlines()
+
+    def action_step(self, direction: int) -> None:
+        self.session.step(direction)
+
+    def action_speed(self, factor: float) -> None:
+        playback = self.session.playback
+        if playback is not None:
+            playback.speed = min(64.0, max(1 / 16, playback.speed * factor))
+            self.headlines()
+
+    def action_seek(self) -> None:
+        if self.session.playback is None:
+            self.say("only a recording can be wound to a moment")
+            return
+        listing = self.desk.pane.listing
+        at = listing.table.moment(listing.chosen) if listing.chosen is not None else 0
+        if at:
+            self.session.seek(at)
+        self.say("" if at else "this row has no moment")
+
+
+def _hint(key: str, what: str) -> Cell:
+    return ((key, "name"), (f" {what}   ", "quiet"))
+
+
+def answer_lines(size: Size) -> int:
+    """Lines that the answer may take."""
+    return 3 if size.height < 20 else 4 if size.height < 30 else 6 if size.height < 50 else 8
+
+
+def rail_lines(size: Size) -> int:
+    """Ladders that are shown."""
+    return 1 if size.height < 20 else 2 if size.height < 30 else 4 if size.height < 50 else 8

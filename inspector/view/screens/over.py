@@ -1,0 +1,74 @@
+"""A list that opens over the main screen: evidence, ladders, rights, limits, keys, formats of a report."""
+
+from collections.abc import Sequence
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+
+from inspector.view.headlines import Line
+from inspector.view.tables.listing import Listing
+from inspector.view.tables.row import Cell, Table, plain
+from inspector.view.widgets.detail import DetailPanel
+from inspector.view.widgets.lines import Lines
+from inspector.view.widgets.rows import Rows
+
+
+class OverScreen(ModalScreen[int | None]):
+    """Shows a table under a title; gives back the index of the row that was opened, or None."""
+
+    BINDINGS = [
+        Binding("escape,q", "dismiss", "Back", id="back"),
+        Binding("tab", "app.focus_next", "Next", show=False, id="over-next"),
+        Binding("y", "copy_row", "Copy row", show=False, id="over-copy-row"),
+        Binding("Y", "copy_command", "Copy command", show=False, id="over-copy-command"),
+        Binding("question_mark,d,l,a,L", "dismiss", "Back", show=False, id="over-back"),
+    ]
+
+    def __init__(self, title: str, table: Table, *, intro: Sequence[Line] = (), enter: str = "", details: bool = True):
+        super().__init__()
+        self._title, self._table, self._intro, self._enter = title, table, intro, enter
+        self._with_details = details
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="over-box"):
+            yield Lines(id="over-top")
+            yield Lines(id="over-intro", height=len(self._intro))
+            yield Rows(id="over-rows", titles=any(column.title for column in self._table.columns))
+            if self._with_details:
+                yield DetailPanel(id="over-detail")
+            yield Lines(id="over-status")
+
+    def on_mount(self) -> None:
+        heading: Cell = ((f" {self._title} ", "here"), (f"  {self._table.heading}", "quiet"))
+        self.query_one("#over-top", Lines).tell([Line(heading)])
+        self.query_one("#over-intro", Lines).tell(self._intro)
+        keys = f" Enter {self._enter}   " if self._enter else " "
+        self.query_one("#over-status", Lines).tell([Line(((f"{keys}y copy   Esc back", "quiet"),))])
+        rows = self.query_one("#over-rows", Rows)
+        rows.load(Listing(self._table))
+        rows.focus()
+
+    @on(Rows.Moved, "#over-rows")
+    def show_details(self, message: Rows.Moved) -> None:
+        index = message.rows.listing.chosen
+        if self._with_details and index is not None:
+            self.query_one("#over-detail", DetailPanel).tell(message.rows.listing.table.details(index))
+
+    @on(Rows.Chosen, "#over-rows")
+    def open_row(self, message: Rows.Chosen) -> None:
+        if self._enter:
+            self.dismiss(message.rows.listing.chosen)
+
+    def action_copy_row(self) -> None:
+        rows = self.query_one("#over-rows", Rows)
+        if rows.listing.chosen is not None:
+            self.app.copy_to_clipboard(plain(rows.listing.table.row(rows.listing.chosen)).strip())
+
+    def action_copy_command(self) -> None:
+        rows = self.query_one("#over-rows", Rows)
+        if rows.listing.chosen is not None:
+            by_hand = rows.listing.table.details(rows.listing.chosen).by_hand
+            self.app.copy_to_clipboard("\n".join(by_hand))

@@ -1,0 +1,127 @@
+"""The picker: which process? Those that have to do with a GPU first; looks again every two seconds."""
+
+from collections.abc import Callable, Sequence
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal
+from textual.screen import Screen
+from textual.widgets import Input
+from textual.worker import get_current_worker
+
+from inspector.stream.processes import ProcessListed
+from inspector.view.headlines import Line
+from inspector.view.tables.candidates import candidates
+from inspector.view.tables.row import Cell
+from inspector.view.widgets.detail import NOTHING, DetailPanel
+from inspector.view.widgets.lines import Lines
+from inspector.view.widgets.rows import Rows
+
+AGAIN = 2.0
+"""Seconds between two looks."""
+
+Listed = Callable[[], Sequence[ProcessListed]]
+"""Looks at the machine; may take its time, raises OSError with a sentence for the user."""
+
+
+class PickerScreen(Screen[str | None]):
+    """Gives back the pid that was chosen, or None."""
+
+    BINDINGS = [
+        Binding("slash", "filter", "Filter", id="picker-filter"),
+        Binding("n", "next_match(1)", "Next match", show=False, id="picker-next"),
+        Binding("N", "next_match(-1)", "Previous match", show=False, id="picker-previous"),
+        Binding("escape", "back", "Back", show=False, id="picker-back"),
+        Binding("y", "app.copy_row", "Copy the row", show=False, id="picker-copy"),
+        Binding("q", "app.quit", "Quit", id="picker-quit"),
+        Binding("ctrl+l", "app.redraw", "Draw again", show=False, id="picker-redraw"),
+    ]
+
+    def __init__(self, listed: Listed) -> None:
+        super().__init__()
+        self._listed = listed
+        self._words = "looking at the processes"
+
+    def compose(self) -> ComposeResult:
+        yield Lines(id="picker-top")
+        yield Rows(id="picker-rows")
+        yield DetailPanel(id="picker-detail")
+        with Horizontal(id="filter"):
+            yield Lines(id="filter-mark")
+            text = Input(id="filter-text", compact=True, select_on_focus=False)
+            text.cursor_blink = False
+            yield text
+        yield Lines(id="picker-status")
+
+    def on_mount(self) -> None:
+        self.query_one("#filter-mark", Lines).tell([Line(((" / ", "name"),))])
+        keys = "Enter inspect   / filter   q quit"
+        self.query_one("#picker-status", Lines).tell([Line(((f" {keys}", "quiet"),))])
+        self.query_one("#picker-rows").focus()
+        self._headline()
+        self.look()
+        self.set_interval(AGAIN, self.look)
+
+    @work(thread=True, exclusive=True, exit_on_error=False)
+    def look(self) -> None:
+        """List the processes again, beside the keys."""
+        worker = get_current_worker()
+        try:
+            found: Sequence[ProcessListed] | str = self._listed()
+        except OSError as error:
+            found = str(error)
+        if not worker.is_cancelled:
+            self.app.call_from_thread(self._found, found)
+
+    def _found(self, found: Sequence[ProcessListed] | str) -> None:
+        if isinstance(found, str):
+            self._words = f"the processes cannot be listed: {found}"
+        else:
+            table = candidates(found)
+            self._words = table.heading
+            self.query_one("#picker-rows", Rows).show(table)
+        self._headline()
+
+    def _headline(self) -> None:
+        rows = self.query_one("#picker-rows", Rows)
+        pattern = rows.listing.pattern
+        right = f"{len(rows.listing):,} match {pattern} " if pattern and rows.listing.narrowed else ""
+        left: Cell = ((" inspector ", "here"), ("  Which process? ", "strong"), (f" {self._words}", "quiet"))
+        self.query_one("#picker-top", Lines).tell([Line(left, ((right, "quiet"),))])
+
+    @on(Rows.Moved, "#picker-rows")
+    def _moved(self, message: Rows.Moved) -> None:
+        index = message.rows.listing.chosen
+        details = message.rows.listing.table.details(index) if index is not None else NOTHING
+        self.query_one("#picker-detail", DetailPanel).tell(details)
+
+    @on(Rows.Chosen, "#picker-rows")
+    def _chosen(self, message: Rows.Chosen) -> None:
+        index = message.rows.listing.chosen
+        if index is not None:
+            self.dismiss(message.rows.listing.table.row(index).key)
+
+    def action_filter(self) -> None:
+        self.add_class("-filtering")
+        self.query_one("#filter-text").focus()
+
+    @on(Input.Changed, "#filter-text")
+    def _typed(self, message: Input.Changed) -> None:
+        rows = self.query_one("#picker-rows", Rows)
+        rows.listing.narrow(message.value)
+        rows.refreshed()
+        self._headline()
+
+    @on(Input.Submitted, "#filter-text")
+    def _entered(self) -> None:
+        self.remove_class("-filtering")
+        self.query_one("#picker-rows").focus()
+
+    def action_next_match(self, step: int) -> None:
+        self.query_one("#picker-rows", Rows).next_match(step)
+
+    def action_back(self) -> None:
+        self.remove_class("-filtering")
+        self.query_one("#filter-text", Input).value = ""
+        self.query_one("#picker-rows").focus()

@@ -1,0 +1,196 @@
+"""One observation as the screen lives it: events folded in small bites, the answer drawn now and then, time moved."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import count
+from time import monotonic_ns, perf_counter
+
+from inspector.model.diagnosis import diagnose
+from inspector.model.fold import apply
+from inspector.model.state import State
+from inspector.model.verdict import Answer
+from inspector.stream.base import Event, Request
+from inspector.stream.events import AnyEvent
+from inspector.stream.playback import Playback
+from inspector.stream.requests import LogPage, SymbolPage
+from inspector.stream.session import RequestFailed
+
+from .feed import Feed, Inbox
+from .sight import Scope, Sight
+
+BITE = 256
+"""Events between two glances at the clock."""
+PATIENCE = 200_000
+"""Events that wait while the screen is paused; beyond, the pause ends by itself."""
+ANSWERS = (SymbolPage, LogPage, RequestFailed)
+
+
+class Session:
+    """State, answer, pause and place in time of one feed."""
+
+    def __init__(self, feed: Feed, wake: Callable[[], object]) -> None:
+        self.feed = feed
+        self.wake = wake
+        """Says that there is something to do."""
+        self.inbox = Inbox(feed, wake)
+        self.state = State()
+        self.answer: Answer | None = None
+        self.scope = Scope()
+        self.paused = False
+        self.playback: Playback | None = None
+        """Set once a recording is read to its end: from then on time can be moved."""
+        self.answers: deque[Event] = deque()
+        """Answers to requests that no pane has taken yet."""
+        self._todo: deque[AnyEvent] = deque()
+        self._recording: list[AnyEvent] = []
+        self._numbers = count(1)
+        self._era = 0
+        self._verdicts = 0
+        self._diagnosed: object = None
+        self._heard = monotonic_ns()
+        self._played_at = 0
+
+    # What is known
+
+    @property
+    def live(self) -> bool:
+        """A collector answers requests."""
+        return not self.feed.recorded and self.feed.alive
+
+    @property
+    def now(self) -> int:
+        """The present on the target's clock: the newest event, and the time that has passed since it came."""
+        if self.playback is not None:
+            return self.playback.now
+        if not self.live or self.paused:
+            return self.state.now
+        return self.state.now + monotonic_ns() - self._heard
+
+    @property
+    def waiting(self) -> int:
+        """Events that have come and are not shown."""
+        return len(self._todo)
+
+    def sight(self) -> Sight:
+        """What panes are given to look at."""
+        return Sight(self.state, self.answer, self.scope, self._era, self._verdicts, self.now, self.live)
+
+    def ask(self, make: Callable[[int], Request]) -> int:
+        """Send the request that `make` builds for a fresh id; returns the id."""
+        number = next(self._numbers)
+        self.feed.send(make(number))
+        return number
+
+    # Events
+
+    def advance(self, budget: float) -> bool:
+        """Fold events for `budget` seconds; True while more are waiting to be folded."""
+        end = perf_counter() + budget
+        self._collect()
+        if self.paused and len(self._todo) > PATIENCE:
+            self.paused = False
+        while self._todo and not self.paused:
+            for _ in range(min(BITE, len(self._todo))):
+                self._fold(self._todo.popleft())
+            if perf_counter() >= end:
+                break
+            self._collect()
+        if self.feed.recorded and self.inbox.ended and not self._todo and self.playback is None:
+            self._finish_reading()
+        return bool(self._todo) and not self.paused
+
+    def _collect(self) -> None:
+        batch = self.inbox.take(20_000)
+        if batch:
+            self._heard = monotonic_ns()
+            self._todo.extend(batch)
+
+    def _fold(self, event: AnyEvent) -> None:
+        apply(self.state, event)
+        if isinstance(event, ANSWERS):
+            self.answers.append(event)
+        if self.feed.recorded and self.playback is None:
+            self._recording.append(event)
+
+    def diagnose(self) -> bool:
+        """Draw the answer anew if anything has changed since; True when it is another one."""
+        seen = (self._era, sum(self.state.revisions.values()), len(self.state.limits))
+        if seen == self._diagnosed or not self.state.revisions:
+            return False
+        self._diagnosed = seen
+        answer = diagnose(self.state, self.state.profiles)
+        if answer == self.answer:
+            return False
+        self.answer = answer
+        self._verdicts += 1
+        return True
+
+    # Time
+
+    def _finish_reading(self) -> None:
+        events, self._recording = self._recording, []
+        self.playback = Playback(events, paused=True)
+        self.playback.seek(self.playback.end)
+
+    @property
+    def playing(self) -> bool:
+        """A recording is running in its own time."""
+        return self.playback is not None and not self.playback.paused
+
+    def play(self) -> bool:
+        """Let the recording go on by the time that has passed; True when something happened in it."""
+        now = monotonic_ns()
+        elapsed, self._played_at = now - self._played_at, now
+        if self.playback is None or not self.playing:
+            return False
+        due = self.playback.advance(elapsed)
+        self._todo.extend(due)
+        if self.playback.finished:
+            self.playback.paused = True
+        return True
+
+    def toggle_pause(self) -> None:
+        """Hold the screen still; what comes meanwhile waits. A recording stops or runs, from the start at its end."""
+        self.wake()
+        if self.playback is None:
+            self.paused = not self.paused
+            return
+        if self.playback.paused and self.playback.finished:
+            self.seek(self.playback.begin)
+        self._played_at = monotonic_ns()
+        self.playback.paused = not self.playback.paused
+
+    def step(self, direction: int) -> None:
+        """One moment of the recording forwards or backwards."""
+        playback = self.playback
+        if playback is None:
+            return
+        self.wake()
+        if direction > 0:
+            self._todo.extend(playback.step())
+            return
+        playback.paused = True
+        place = playback.played - 1
+        while place > 0 and playback.events[place].at >= playback.now:
+            place -= 1
+        self.seek(playback.events[max(0, place)].at if playback.events else 0)
+
+    def seek(self, at: int) -> None:
+        """Show the recording as it was at a moment."""
+        if self.playback is None:
+            return
+        self.wake()
+        anew, events = self.playback.seek(at)
+        if anew:
+            self._begin_anew(events)
+        else:
+            self._todo.extend(events)
+
+    def _begin_anew(self, events: Sequence[AnyEvent]) -> None:
+        self.state, self.answer = State(), None
+        self._todo = deque(events)
+        self._era += 1
+
+    def close(self) -> None:
+        """Let the reader go; the feed itself is closed by whoever opened it."""
+        self.inbox.close()
