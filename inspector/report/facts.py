@@ -2,10 +2,9 @@
 
 import signal as signals
 
-from inspector.model.profiles.catalog import Profiles
+from inspector.model import tree
 from inspector.model.state import Process, State
 from inspector.model.verdict import Answer, Evidence, Finding, Ladder, Mode
-from inspector.stream.processes import ProcessExec
 from inspector.stream.redact import rewritten
 from inspector.stream.text import visible
 
@@ -28,9 +27,7 @@ from .shapes import (
 TIMELINE_ROWS = 5000
 
 
-def report(
-    state: State, answer: Answer, profiles: Profiles, troubles: list[str] | None = None, rows: int = TIMELINE_ROWS
-) -> Report:
+def report(state: State, answer: Answer, troubles: list[str] | None = None, rows: int = TIMELINE_ROWS) -> Report:
     """Everything that is known, as data; the same stream gives the same report on every machine.
 
     `troubles` are defects of the stream itself; `rows` bounds the timeline, whose middle is left out first.
@@ -43,14 +40,14 @@ def report(
         mode=_mode(answer.mode, clock),
         apis=[_api(ladder, clock) for ladder in answer.ladders],
         findings=[_finding(finding, clock) for finding in answer.findings],
-        calls=seen.calls(state, profiles, clock),
+        calls=seen.calls(state, clock),
         lookups=seen.lookups(state, clock),
         libraries=seen.libraries(state),
-        logs=seen.logs(state, answer, profiles, clock),
+        logs=seen.logs(state, answer, clock),
         opens=seen.opens(state, clock),
         limits=seen.limits(state),
         observation=_observation(state, answer, clock, troubles or [], left_out),
-        images=seen.images(state, profiles),
+        images=seen.images(state),
         timeline=timeline,
     )
     return rewritten(facts, visible)
@@ -80,13 +77,13 @@ def _target(state: State, clock: Clock) -> Target:
         pid=root.pid if root else None,
         argv=program.argv if program else [],
         exe=program.exe if program else "",
-        tree=[_tree_process(process, state, clock) for process in state.processes],
+        tree=[_tree_process(process, clock) for process in state.processes],
         asked=state.session.target if state.session else "",
     )
 
 
-def _tree_process(process: Process, state: State, clock: Clock) -> TreeProcess:
-    program = process.program or _inherited(process, state)
+def _tree_process(process: Process, clock: Clock) -> TreeProcess:
+    program = tree.program(process)
     descriptors = {str(fd): process.descriptors[fd].target for fd in (1, 2) if fd in process.descriptors}
     return TreeProcess(
         pid=process.pid,
@@ -97,7 +94,7 @@ def _tree_process(process: Process, state: State, clock: Clock) -> TreeProcess:
         exit=_exit(process),
         environment=dict(sorted(program.environment.items())) if program else {},
         environment_known=program.environment_known if program else False,
-        environment_changes=_environment_changes(process, state),
+        environment_changes={change.key: change.after for change in tree.environment_change(process) or []},
         origin=process.origin,
         exe=program.exe if program else "",
         comm=process.comm or (program.comm if program else ""),
@@ -123,29 +120,6 @@ def _signal_name(number: int) -> str:
         return signals.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def _parent(process: Process, state: State) -> Process | None:
-    born_before = (other for other in reversed(state.processes) if other.started <= process.started)
-    return next((other for other in born_before if other.pid == process.ppid and other is not process), None)
-
-
-def _inherited(process: Process, state: State) -> ProcessExec | None:
-    ancestor: Process | None = process
-    for _ in state.processes:
-        ancestor = _parent(ancestor, state) if ancestor else None
-        if ancestor is None or ancestor.program is not None:
-            break
-    return ancestor.program if ancestor else None
-
-
-def _environment_changes(process: Process, state: State) -> dict[str, str | None]:
-    parent, mine = _parent(process, state), process.program
-    theirs = (parent.program or _inherited(parent, state)) if parent else None
-    if mine is None or theirs is None or not (mine.environment_known and theirs.environment_known):
-        return {}
-    keys = sorted(mine.environment.keys() | theirs.environment.keys())
-    return {key: mine.environment.get(key) for key in keys if mine.environment.get(key) != theirs.environment.get(key)}
 
 
 def _evidence(rows: list[Evidence], clock: Clock) -> list[EvidenceRow]:

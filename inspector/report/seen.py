@@ -1,11 +1,11 @@
 """Rows of the report that stand as they were seen: calls, look-ups, libraries, files, logs, opens, limits, moments."""
 
 import errno as errors
-import re
 from collections import Counter
 from collections.abc import Callable
 
-from inspector.model.profiles.catalog import Profiles
+from inspector.model import tree
+from inspector.model.profiles import Profiles
 from inspector.model.state import LogSource, Process, State
 from inspector.model.verdict import Answer
 from inspector.stream.calls import CallOutcome, LookedUp, WatchedFunction
@@ -23,16 +23,17 @@ from .shapes import (
     OpenReport,
     TimelineRow,
 )
+from .trace import row
 
 _NS = 1_000_000_000
 _LINES_THAT_MATTER = 200
 _NEWEST_LINES = 40
 
 
-def calls(state: State, profiles: Profiles, clock: Clock) -> list[CallReport]:
+def calls(state: State, clock: Clock) -> list[CallReport]:
     """Every function that was called in every process, in order of first call."""
     rows = [
-        (_first(process, function), _call(process, state.functions[function], state, profiles, clock))
+        (_first(process, function), _call(process, state.functions[function], state, clock))
         for process in state.processes
         for function in _called(process)
         if function in state.functions
@@ -52,9 +53,7 @@ def _first(process: Process, function: int) -> int:
     return count.first if count else min(outcomes, default=0)
 
 
-def _call(
-    process: Process, function: WatchedFunction, state: State, profiles: Profiles, clock: Clock
-) -> CallReport:  # fmt: skip
+def _call(process: Process, function: WatchedFunction, state: State, clock: Clock) -> CallReport:
     count = process.counts.get(function.id)
     outcomes = [outcome for key, outcome in process.outcomes.items() if key[0] == function.id]
     entered = [call.entered for call in process.open_calls if call.function == function.id]
@@ -70,7 +69,7 @@ def _call(
         last=clock.iso(last),
         inside=round(((process.ended or state.now) - min(entered)) / _NS, 6) if entered else None,
         callers=_tally(outcomes, lambda outcome: outcome.caller),
-        results=_tally(outcomes, lambda outcome: profiles.result_name(function.api, outcome.result)),
+        results=_tally(outcomes, lambda outcome: state.profiles.result_name(function.api, outcome.result)),
         values=dict(values[-1]) if values else {},
         lower_bound=state.stopped.get(function.id, ""),
     )
@@ -154,15 +153,15 @@ def libraries(state: State) -> list[LibraryReport]:
             file=library.file,
         )
         for process in state.processes
-        for library in process.libraries.values()
+        for library in tree.libraries(process).values()
         for image in [state.images.get(library.file)]
     ]
 
 
-def images(state: State, profiles: Profiles) -> list[ImageReport]:
+def images(state: State) -> list[ImageReport]:
     """Files that offer or need API names, override libc names, are preloaded or could not be read; by path."""
     preloaded = {entry.path for process in state.processes for entry in process.preloads}
-    rows = [(image, _image(image, profiles)) for image in state.images.values()]
+    rows = [(image, _image(image, state.profiles)) for image in state.images.values()]
     matter = [
         row
         for image, row in rows
@@ -199,7 +198,7 @@ def _need(need: Need) -> str:
     return f"{need.name}@{need.version}" if need.version else need.name
 
 
-def logs(state: State, answer: Answer, profiles: Profiles, clock: Clock) -> list[LogReport]:
+def logs(state: State, answer: Answer, clock: Clock) -> list[LogReport]:
     """Every log source with the lines that matter and the newest ones."""
     evidence = {
         row.key
@@ -207,17 +206,15 @@ def logs(state: State, answer: Answer, profiles: Profiles, clock: Clock) -> list
         for row in rows
         if row.pane == "logs"
     }
-    marks = re.compile("|".join(f"(?:{mark})" for mark in profiles.plan().log_marks) or "(?!)")
-    return [_log(source, evidence, marks, clock) for source in state.logs.values()]
+    return [_log(source, evidence, clock) for source in state.logs.values()]
 
 
-def _log(source: LogSource, evidence: set[str], marks: re.Pattern[str], clock: Clock) -> LogReport:
+def _log(source: LogSource, evidence: set[str], clock: Clock) -> LogReport:
     found = source.found
+    understood = {reading.number for readings in source.readings.values() for reading in readings}
     matters = {
-        line.number
-        for line in source.lines
-        if f"{found.source}:{line.number}" in evidence or marks.search(line.text)
-    }  # fmt: skip
+        line.number for line in source.lines if line.number in understood or f"{found.source}:{line.number}" in evidence
+    }
     newest = {line.number for line in source.lines[-_NEWEST_LINES:]}
     wanted = set(sorted(matters)[-_LINES_THAT_MATTER:]) | newest
     return LogReport(
@@ -293,15 +290,7 @@ def timeline(state: State, clock: Clock, rows: int) -> tuple[list[TimelineRow], 
     if left_out:
         moments = moments[: rows // 2] + moments[len(moments) - (rows - rows // 2) :]
     made = [
-        TimelineRow(
-            at=clock.iso(moment.at) or "",
-            seconds=clock.seconds(moment.at),
-            pid=moment.pid,
-            kind=moment.kind,
-            text=moment.text,
-            bad=moment.bad,
-            lasts=lasting.get((moment.pid, moment.key, moment.at)) if moment.kind == "call" else None,
-        )
+        row(moment, clock, lasting.get((moment.pid, moment.key, moment.at)) if moment.kind == "call" else None)
         for moment in moments
     ]
     return made, left_out

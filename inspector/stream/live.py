@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .base import SCHEMA, Request
-from .codec import StreamError, decode
+from .codec import StreamError, decode, encode
 from .events import AnyEvent
 from .history import History
 from .recording import RecordingWriter
+from .redact import Redactor
 from .requests import Configure, Quit, encode_request
 from .session import SessionEnded, SessionStarted
 from .text import decode_line
@@ -62,6 +63,7 @@ class LiveStream:
         """Lines that were no events."""
         self._history = History()
         self._writer: RecordingWriter | None = None
+        self._redactor: Redactor | None = None
         self._pending = b""
         self._stderr_pending = b""
         self._outgoing = bytearray()
@@ -152,14 +154,16 @@ class LiveStream:
                 self._outgoing += encode_request(request)
                 self._flush()
 
-    def record(self, path: str | Path) -> None:
-        """Write everything seen so far and everything to come to a file; raises RecordingError."""
+    def record(self, path: str | Path, redactor: Redactor | None = None) -> None:
+        """Write everything seen so far and everything to come to a file, with names hidden by a redactor.
+
+        Raises RecordingError when the file cannot or must not be written.
+        """
         with self._lock:
             self.stop_recording()
-            writer = RecordingWriter(str(path))
+            self._writer, self._redactor = RecordingWriter(str(path)), redactor
             for line in self._history.lines():
-                writer.write(line)
-            self._writer = writer
+                self._write(line)
 
     @property
     def recording(self) -> str | None:
@@ -176,6 +180,12 @@ class LiveStream:
     def close(self) -> None:
         """End the collector: it is asked first, and killed when it does not listen."""
         self.finish()
+
+    def kill(self) -> None:
+        """End the collector at once; the target goes on as it was."""
+        self._process.kill()
+        self._read_until(math.inf)
+        self.stop_recording()
 
     def finish(self) -> list[AnyEvent]:
         """Like `close`; returns the last events, unless another thread reads them."""
@@ -249,9 +259,15 @@ class LiveStream:
             self._goodbye = SessionEnded(at=event.at, ok=False, reason=_newer(event))
             self._process.terminate()
         self._history.keep(line, event)
-        if self._writer is not None:
-            self._writer.write(line)
+        self._write(line)
         return event
+
+    def _write(self, line: bytes) -> None:
+        if self._writer is None:
+            return
+        if self._redactor is not None and (event := decode(line)) is not None:
+            line = encode(self._redactor.event(event))
+        self._writer.write(line)
 
     def _end(self) -> None:
         try:

@@ -1,7 +1,5 @@
 """A state and an answer that hold one of everything: a server whose discovery children do not reach the GPU."""
 
-from inspector.model.profiles.catalog import Profiles
-from inspector.model.profiles.loading import builtin
 from inspector.model.state import LogSource, Moment, Process, State
 from inspector.model.verdict import RUNGS, Answer, Evidence, Finding, Ladder, Mode, Rung, RungName, Truth
 from inspector.report.facts import report
@@ -34,12 +32,8 @@ def at(milliseconds: float) -> int:
     return BEGAN + round(milliseconds * MS)
 
 
-def profiles() -> Profiles:
-    return Profiles(builtin())
-
-
 def sample_report(extra: State | None = None) -> Report:
-    return report(extra or state(), answer(), profiles(), troubles=[])
+    return report(extra or state(), answer(), troubles=[])
 
 
 def state() -> State:

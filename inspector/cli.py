@@ -1,0 +1,54 @@
+"""The command line: each word leads to one function; nothing heavy is imported before a command needs it.
+
+--help, --version and list know neither textual nor rich.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from inspector import __version__
+from inspector.commands import headless, screen
+from inspector.commands.arguments import Options, parse
+from inspector.commands.trouble import Trouble, say
+
+_COMMANDS: dict[str, Callable[[Options], int]] = {
+    "": screen.look,
+    "run": screen.run,
+    "replay": screen.replay,
+    "demo": screen.demo,
+    "report": headless.report,
+    "trace": headless.trace,
+    "record": headless.record,
+    "diff": headless.diff,
+    "list": headless.listing,
+    "doctor": headless.doctor,
+}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. Never a traceback for what a user or a target can cause."""
+    given = list(sys.argv[1:] if words is None else words)
+    try:
+        if given[:1] == ["collect"]:
+            return _collect(given[1:])
+        options = parse(given, __version__)
+        return _COMMANDS[options.command](options)
+    except Trouble as trouble:
+        say(str(trouble))
+        if trouble.command:
+            say(f"next: {trouble.command}")
+        return trouble.code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader has gone: what is left in the buffer must not be complained about at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+
+
+def _collect(words: list[str]) -> int:
+    """The collector, a process of its own: events on stdout, requests on stdin."""
+    from inspector.collect.main import run
+
+    return run(words)

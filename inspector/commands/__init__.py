@@ -1,0 +1,1 @@
+"""What each command does, room by room; `cli.py` chooses among them."""

@@ -1,0 +1,261 @@
+"""The words of the command line: which command, which options, and help that says what to type next."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+COMMANDS = {
+    "run": "start a program under observation, with the screen",
+    "report": "watch for a while (or read a recording) and print the answer",
+    "trace": "the timeline as lines, as things happen",
+    "record": "write everything that is seen to a file",
+    "replay": "the screen on a recording",
+    "diff": "what differs between a good and a bad recording or report",
+    "demo": "the question as a real process, under inspection",
+    "doctor": "what this machine and user allow, and what grants the rest",
+    "list": "processes with GPU libraries, preloads or shims",
+    "collect": "",
+}
+"""Command -> what it does; one without words is not shown."""
+
+_TARGETS = """\
+TARGET is a pid, a process name or a part of its command line, unit:ollama.service,
+container:ID, or lib:PATH (whoever maps that file, now or later).
+A target with the name of a command goes behind --:  inspector -- report
+"""
+
+_EXITS = """\
+exit codes of report:
+   0  GPU in use            2  usage              10  CPU, the cause is named
+  12  undecided             3  no such target     11  CPU, cause unknown
+                            4  not permitted
+"""
+
+_EXAMPLES = {
+    "": """\
+examples:
+  inspector                          choose a process
+  inspector ollama                   why is ollama on the CPU?
+  inspector --wait ollama            the same, from its first instruction on
+  inspector run -- ./server --port 1 start a program under observation
+  inspector report ollama --for 10s  without a screen: print the answer
+  inspector --host me@vm ollama      the process is on another machine
+  inspector demo                     see it at work on a real, broken example
+""",
+    "report": """\
+examples:
+  inspector report ollama --for 10s
+  inspector report --format json -o now.json 812
+  inspector report -- python3 -c 'import torch; print(torch.cuda.is_available())'
+  inspector report bad.zst --format html -o bad.html
+""",
+    "trace": "examples:\n  inspector trace ollama\n  inspector trace --format json -- ./server | jq .text\n",
+    "record": "examples:\n  inspector record ollama -o bad.zst\n  inspector record ollama -o - | ssh desk inspector "
+    "report -\n",
+    "diff": "examples:\n  inspector diff good.zst bad.zst\n  inspector diff good.json bad.json --format json\n",
+    "demo": "examples:\n  inspector demo --list\n  inspector demo healthy\n",
+}
+
+
+@dataclass(slots=True)
+class Options(argparse.Namespace):
+    """Every option of every command, with its default."""
+
+    command: str = ""
+    """Empty: the screen on TARGET, or the picker."""
+    target: str | None = None
+    other: str | None = None
+    """The second file of `diff`."""
+    program: list[str] = field(default_factory=list)
+    """What stands behind `--`."""
+    wait: bool = False
+    seconds: float | None = None
+    format: str = "text"
+    output: str | None = None
+    schema: bool = False
+    everything: bool = False
+    names: bool = False
+    host: str = ""
+    ssh_option: list[str] = field(default_factory=list)
+    via: str = ""
+    sudo: bool = False
+    remote_command: str = "inspector"
+    log: list[str] = field(default_factory=list)
+    profile: list[str] = field(default_factory=list)
+    no_count: bool = False
+    budget: float = 1.0
+    no_mouse: bool = False
+    redact: bool = False
+
+
+def parse(words: Sequence[str], version: str) -> Options:
+    """The options that the words stand for; SystemExit 0 after --help and --version, 2 for words it cannot read."""
+    before, behind = _split(list(words))
+    command, rest = _take_command(before)
+    options = Options()
+    _parser(command, version).parse_args(rest, namespace=options)
+    options.command = command
+    if behind and command == "":
+        if options.target is not None or len(behind) > 1:
+            _parser(command, version).error("one TARGET only; to start a program: inspector run -- CMD...")
+        options.target = behind[0]
+    else:
+        options.program = behind
+    return options
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    if "--" not in words:
+        return words, []
+    at = words.index("--")
+    return words[:at], words[at + 1 :]
+
+
+def _take_command(words: list[str]) -> tuple[str, list[str]]:
+    """The first word that is no option and no option's value, when it is a command; and the other words."""
+    index = 0
+    while index < len(words):
+        word = words[index]
+        if word in _WITH_VALUE:
+            index += 2
+        elif word.startswith("-") and word != "-":
+            index += 1
+        else:
+            return (word, words[:index] + words[index + 1 :]) if word in COMMANDS else ("", words)
+    return "", words
+
+
+_WITH_VALUE = frozenset(
+    ("--host", "--ssh-option", "--via", "--remote-command", "--log", "--profile", "--budget", "--for", "--format", "-o",
+     "--output")
+)  # fmt: skip
+
+
+def _parser(command: str, version: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"inspector {command}".strip(),
+        usage=_USAGE[command],
+        description=_description(command),
+        epilog=_epilog(command),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    if command == "":
+        parser.add_argument("--version", action="version", version=f"inspector {version}")
+    _add_own(parser, command)
+    if command not in ("diff", "replay"):
+        _add_place(parser)
+    if command not in ("diff", "doctor"):
+        _add_looking(parser)
+    return parser
+
+
+_USAGE = {
+    "": "inspector [OPTIONS] [TARGET] [--wait]\n       inspector COMMAND ...",
+    "run": "inspector run [OPTIONS] -- CMD...",
+    "report": "inspector report [OPTIONS] TARGET|FILE\n       inspector report [OPTIONS] -- CMD...",
+    "trace": "inspector trace [OPTIONS] TARGET|FILE\n       inspector trace [OPTIONS] -- CMD...",
+    "record": "inspector record [OPTIONS] -o FILE TARGET\n       inspector record [OPTIONS] -o FILE -- CMD...",
+    "replay": "inspector replay [OPTIONS] FILE",
+    "diff": "inspector diff [OPTIONS] GOOD BAD",
+    "demo": "inspector demo [OPTIONS] [CASE] | --list",
+    "doctor": "inspector doctor [OPTIONS]",
+    "list": "inspector list [OPTIONS]",
+    "collect": "inspector collect ...",
+}
+
+
+def _description(command: str) -> str:
+    if command:
+        return COMMANDS[command].capitalize() + "."
+    rows = "\n".join(f"  {name:<9}{words}" for name, words in COMMANDS.items() if words)
+    return (
+        "My GPU shim is loaded: why is the process still on the CPU?\n"
+        "Answers live, without stopping, restarting or changing the process.\n\n"
+        f"commands (inspector COMMAND --help):\n{rows}"
+    )
+
+
+def _epilog(command: str) -> str:
+    parts = [_EXAMPLES.get(command, "")]
+    if command in ("", "report", "trace", "record"):
+        parts.append(_TARGETS)
+    if command in ("", "report"):
+        parts.append(_EXITS)
+    return "\n".join(part for part in parts if part)
+
+
+def _add_own(parser: argparse.ArgumentParser, command: str) -> None:
+    """Positional words and options that belong to one command."""
+    if command in ("", "report", "trace", "record", "replay"):
+        parser.add_argument("target", nargs="?", metavar="TARGET", help=argparse.SUPPRESS)
+    if command in ("", "report", "trace", "record"):
+        parser.add_argument("--wait", action="store_true", help="wait for a target that is not yet born")
+    if command == "diff":
+        parser.add_argument("target", metavar="GOOD", help=argparse.SUPPRESS)
+        parser.add_argument("other", metavar="BAD", help=argparse.SUPPRESS)
+    if command == "demo":
+        parser.add_argument("target", nargs="?", metavar="CASE", help=argparse.SUPPRESS)
+        parser.add_argument("--list", dest="names", action="store_true", help="name the cases")
+    if command == "list":
+        parser.add_argument(
+            "--all", dest="everything", action="store_true", help="every process, not only the interesting ones"
+        )
+    _add_output(parser, command)
+
+
+_FORMATS = {
+    "report": ("text", "json", "markdown", "html", "perfetto"),
+    "trace": ("text", "json"),
+    "diff": ("text", "json"),
+    "list": ("text", "json"),
+    "doctor": ("text", "json"),
+}
+
+
+def _add_output(parser: argparse.ArgumentParser, command: str) -> None:
+    if command in ("report", "trace", "record"):
+        parser.add_argument(
+            "--for", dest="seconds", type=duration, metavar="TIME", help="how long to watch: 5s, 500ms, 2m"
+        )  # fmt: skip
+    if command in _FORMATS:
+        parser.add_argument("--format", choices=_FORMATS[command], default="text", help="default: text")
+    if command in ("report", "record", "diff"):
+        parser.add_argument("-o", "--output", metavar="FILE", help="where to write; - is stdout")
+    if command == "report":
+        parser.add_argument("--schema", action="store_true", help="print the JSON Schema of --format json")
+    if command in ("report", "record", "trace", "diff"):
+        parser.add_argument("--redact", action="store_true", help="hide users, home folders, hosts and addresses")
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("where")
+    group.add_argument("--host", default="", metavar="USER@VM", help="look on another machine, over your own ssh")
+    group.add_argument(
+        "--via", default="", metavar="WORDS", help='look inside a container: --via "docker exec -i X"'
+    )  # fmt: skip
+    group.add_argument("--sudo", action="store_true", help="look with root's rights (sudo -n)")
+    group.add_argument(
+        "--ssh-option", action="append", default=[], metavar="OPT", help="a word for ssh: --ssh-option=-p2222"
+    )
+    group.add_argument("--remote-command", default="inspector", metavar="CMD", help="what starts inspector over there")
+
+
+def _add_looking(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what")
+    group.add_argument("--log", action="append", default=[], metavar="PATH", help="follow this log as well")
+    group.add_argument(
+        "--profile", action="append", default=[], metavar="PATH", help="a profile file, or a folder of them"
+    )
+    group.add_argument("--no-count", action="store_true", help="passive evidence only: no probes")
+    group.add_argument("--budget", type=float, default=1.0, metavar="PERCENT", help="what counting may cost of a CPU")
+    group.add_argument("--no-mouse", action="store_true", help="the terminal keeps the mouse")
+
+
+def duration(text: str) -> float:
+    """`5s`, `500ms`, `2m`, `1h` or plain seconds, in seconds; argparse.ArgumentTypeError for anything else."""
+    for unit, seconds in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)):
+        number = text.removesuffix(unit) if unit else text
+        if (not unit or number != text) and number.replace(".", "", 1).isdecimal() and number.isascii():
+            return float(number) * seconds
+    raise argparse.ArgumentTypeError(f"{text!r} is no time; write 5s, 500ms or 2m")

@@ -1,0 +1,298 @@
+"""The commands that need no screen: report, trace, record, diff, list, doctor."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inspector.commands import inputs
+from inspector.commands.arguments import Options
+from inspector.commands.trouble import NO_TARGET, NOT_PERMITTED, Trouble, say
+
+if TYPE_CHECKING:
+    from inspector.model.profiles import Profiles
+    from inspector.model.state import State
+    from inspector.report.observe import Observed, Watch
+    from inspector.report.shapes import Report
+    from inspector.stream.events import AnyEvent
+    from inspector.stream.redact import Redactor
+
+_DEFAULT_SECONDS = 5.0
+
+
+def report(options: Options) -> int:
+    """Watch or read, then print the answer; the exit code is the answer as a number."""
+    from inspector.report.verdict import exit_code
+
+    if options.schema:
+        return _print_schema()
+    profiles = inputs.profiles(options)
+    observed = observe(options, profiles)
+    refuse_missing(observed.state)
+    facts = facts_of(observed, profiles, every_moment=options.format == "perfetto")
+    write(options, render(redacted(facts, options), options))
+    return exit_code(observed.state, facts)
+
+
+def trace(options: Options) -> int:
+    """The timeline as lines, as things happen."""
+    from inspector.report.trace import Tracer
+
+    tracer = Tracer(as_json=options.format == "json")
+    change = _line_redactor(options)
+    profiles = inputs.profiles(options)
+    state = None
+    for state in _growing(options, profiles):
+        for line in tracer.lines(state):
+            sys.stdout.write(change(line) + "\n")
+        sys.stdout.flush()
+    if state is not None:
+        refuse_missing(state)
+    return 0
+
+
+def record(options: Options) -> int:
+    """Write everything that is seen to a file, until the target ends, the time is over, or Ctrl-C."""
+    from inspector.report.observe import Watch
+    from inspector.stream.recording import RecordingError
+
+    if not options.output:
+        raise Trouble("record needs a file", f"inspector record {options.target or 'TARGET'} -o seen.zst")
+    words = inputs.words(options)
+    profiles = inputs.profiles(options)
+    stream = inputs.collector(options, words, profiles)
+    try:
+        stream.record(options.output, _redactor(options))
+    except RecordingError as error:
+        stream.kill()
+        raise Trouble(str(error)) from None
+    watch = Watch(stream, profiles, options.seconds, from_birth=options.wait)
+    say(f"recording to {options.output}; Ctrl-C ends it")
+    observed = watch.run(progress(options))
+    refuse_missing(observed.state)
+    for trouble in observed.troubles:
+        say(trouble)
+    if options.output != "-":
+        say(f"{Path(options.output).stat().st_size:,} bytes; next: inspector report {options.output}")
+    return 0
+
+
+def diff(options: Options) -> int:
+    """What differs between the good and the bad."""
+    from inspector.report import diff as differences
+
+    assert options.target and options.other
+    good, bad = (_read_report(path, options) for path in (options.target, options.other))
+    found = differences.compare(redacted(good, options), redacted(bad, options))
+    if options.format == "json":
+        write(options, differences.as_json(found))
+    else:
+        text = differences.as_text(found, options.target, options.other, width=_width(options), colour=_colour(options))
+        write(options, text.encode())
+    return 1 if found.rows else 0
+
+
+def listing(options: Options) -> int:
+    """Processes with GPU libraries, preloads or shims."""
+    from inspector.report import listing as lists
+    from inspector.stream.processes import ProcessListed
+
+    rows = [event for event in _short_session(options, ["--list"]) if isinstance(event, ProcessListed)]
+    chosen = rows if options.everything else lists.interesting(rows)
+    if options.format == "json":
+        write(options, lists.as_json(chosen))
+    else:
+        write(options, lists.as_text(chosen, width=_width(options), colour=_colour(options)).encode())
+    return 0
+
+
+def doctor(options: Options) -> int:
+    """What this machine and user allow."""
+    from inspector.report import doctor as doctors
+    from inspector.stream.session import SessionStarted
+
+    events = _short_session(options, ["--capabilities"])
+    session = next((event for event in events if isinstance(event, SessionStarted)), None)
+    if session is None:
+        raise Trouble("the collector said nothing about this machine")
+    if options.format == "json":
+        write(options, doctors.as_json(session))
+    else:
+        write(options, doctors.as_text(session, width=_width(options), colour=_colour(options)).encode())
+    return 0
+
+
+# -- from streams to facts -------------------------------------------------------------------------------------------
+
+
+def observe(options: Options, profiles: "Profiles") -> "Observed":
+    """The state after reading a recording, or after watching a collector for a while."""
+    from inspector.report.observe import Watch, from_recording
+    from inspector.stream.recording import RecordingError
+
+    if inputs.is_recorded(options):
+        assert options.target
+        try:
+            return from_recording(options.target, profiles)
+        except RecordingError as error:
+            raise Trouble(str(error), "inspector record TARGET -o FILE makes one") from None
+    stream = inputs.collector(options, inputs.words(options), profiles)
+    seconds = options.seconds if options.seconds or options.program else _DEFAULT_SECONDS
+    return Watch(stream, profiles, seconds, from_birth=options.wait).run(progress(options))
+
+
+def facts_of(observed: "Observed", profiles: "Profiles", *, every_moment: bool = False) -> "Report":
+    """The report as data."""
+    from inspector.model.diagnosis import diagnose
+    from inspector.report.facts import TIMELINE_ROWS
+    from inspector.report.facts import report as facts
+
+    rows = sys.maxsize if every_moment else TIMELINE_ROWS
+    return facts(observed.state, diagnose(observed.state, profiles), observed.troubles, rows)
+
+
+def render(facts: "Report", options: Options) -> bytes:
+    """The report in the format that was asked for."""
+    from inspector.report.formats import render as rendered
+
+    return rendered(facts, options.format, width=_width(options), colour=_colour(options))
+
+
+def refuse_missing(state: "State") -> None:
+    """Raise Trouble when the target does not exist or may not be observed and nothing at all was seen."""
+    missing = state.missing
+    if missing is not None and not state.processes:
+        code = NOT_PERMITTED if missing.kind == "not-permitted" else NO_TARGET
+        raise Trouble(missing.why, missing.help or "inspector list --all", code)
+
+
+def _growing(options: Options, profiles: "Profiles") -> "Iterator[State]":
+    from inspector.report.observe import Watch
+
+    if inputs.is_recorded(options):
+        yield observe(options, profiles).state
+        return
+    stream = inputs.collector(options, inputs.words(options), profiles)
+    watch = Watch(stream, profiles, options.seconds, from_birth=options.wait)
+    for _ in watch.batches():
+        yield watch.observed.state
+    for trouble in watch.observed.troubles:
+        say(trouble)
+
+
+def _short_session(options: Options, words: list[str]) -> "list[AnyEvent]":
+    """All events of a collector that answers one question and ends."""
+    stream = inputs.collector(options, words, inputs.profiles(options))
+    events = [event for batch in stream for event in batch]
+    if stream.ending is not None and not stream.ending.ok:
+        raise Trouble(stream.ending.words, stream.ending.help)
+    return events
+
+
+def _read_report(path: str, options: Options) -> "Report":
+    import msgspec
+
+    from inspector.report.shapes import SCHEMA_NAME, from_json
+    from inspector.stream.recording import RecordingError
+
+    try:
+        with open(path, "rb") as file:
+            beginning = file.read(200)
+            if SCHEMA_NAME.encode() in beginning:
+                return from_json(beginning + file.read())
+        from inspector.report.observe import from_recording
+
+        profiles = inputs.profiles(options)
+        return facts_of(from_recording(path, profiles), profiles)
+    except RecordingError as error:
+        raise Trouble(str(error)) from None
+    except msgspec.MsgspecError as error:
+        raise Trouble(f"{path} is a damaged report: {error}") from None
+    except OSError as error:
+        raise Trouble(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
+
+
+# -- words out -------------------------------------------------------------------------------------------------------
+
+
+def write(options: Options, content: bytes) -> None:
+    """To stdout, or to the file of -o, which only its owner may read."""
+    from inspector.stream.files import FileRefusedError, create
+
+    if not options.output or options.output == "-":
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        with create(options.output) as file:
+            file.write(content)
+    except FileRefusedError as error:
+        raise Trouble(str(error)) from None
+    say(f"written to {options.output} ({len(content):,} bytes)")
+
+
+def progress(options: Options) -> "Callable[[Watch], None]":
+    """A line on stderr while it watches, when somebody sits there."""
+    if not sys.stderr.isatty():
+        return lambda watch: None
+    begun = time.monotonic()
+
+    def tell(watch: "Watch") -> None:
+        state, passed = watch.observed.state, time.monotonic() - (watch.since or begun)
+        limit = f" of {options.seconds:g}" if options.seconds else ""
+        what = f"{len(state.processes)} processes, {len(state.timeline)} moments" if watch.since else "beginning"
+        over = watch.stream.ending is not None
+        sys.stderr.write("\r\x1b[K" + ("" if over else f"watching: {passed:.0f}{limit} s, {what}; Ctrl-C ends it"))
+        sys.stderr.flush()
+
+    return tell
+
+
+def redacted(facts: "Report", options: Options) -> "Report":
+    """The report with names hidden when --redact asks for it; the preview goes to stderr."""
+    redactor = _redactor(options)
+    if redactor is None:
+        return facts
+    from inspector.stream.redact import rewritten
+
+    redactor.learn(facts.observation.host, "HOST")
+    made = rewritten(facts, redactor.text)
+    made = rewritten(made, redactor.text)  # a name that was met late also stood in what came before it
+    say("hidden: " + ("; ".join(redactor.preview()) or "nothing was found that names a person or a machine"))
+    return made
+
+
+def _redactor(options: Options) -> "Redactor | None":
+    if not options.redact:
+        return None
+    from inspector.stream.redact import Redactor
+
+    return Redactor()
+
+
+def _line_redactor(options: Options) -> "Callable[[str], str]":
+    redactor = _redactor(options)
+    return redactor.text if redactor else lambda line: line
+
+
+def _print_schema() -> int:
+    from importlib import resources
+
+    schema = resources.files("inspector.report").joinpath("schema.json").read_bytes()
+    sys.stdout.buffer.write(schema)
+    return 0
+
+
+def _to_terminal(options: Options) -> bool:
+    return sys.stdout.isatty() and options.output in (None, "-")
+
+
+def _width(options: Options) -> int:
+    return shutil.get_terminal_size((100, 24)).columns if _to_terminal(options) else 100
+
+
+def _colour(options: Options) -> bool:
+    return _to_terminal(options) and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"

@@ -1,0 +1,98 @@
+"""From the words of the command line to streams: profiles, places, living collectors, files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inspector.commands.arguments import Options
+from inspector.commands.trouble import Trouble
+
+if TYPE_CHECKING:
+    from inspector.model.profiles import Profiles
+    from inspector.stream.live import LiveStream
+    from inspector.stream.place import Place
+
+_MAGIC = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b'{"event"', b"{")
+
+
+def profiles(options: Options) -> "Profiles":
+    """The profiles that come along, the user's own, and those named with --profile."""
+    from inspector.model.profiles import ProfileError, load, user_directory
+
+    own = user_directory()
+    places = [own] if own.is_dir() else []
+    try:
+        return load([*places, *map(Path, options.profile)])
+    except ProfileError as error:
+        raise Trouble(str(error), "inspector --help  (--profile PATH)") from None
+
+
+def place(options: Options) -> "Place":
+    """Where the collector is to run."""
+    from inspector.stream.place import Place
+
+    return Place(
+        host=options.host,
+        ssh_options=tuple(options.ssh_option),
+        via=options.via,
+        sudo=options.sudo,
+        remote_command=options.remote_command,
+    )
+
+
+def words(options: Options) -> list[str]:
+    """The collector's words for what is to be watched; Trouble when nothing was named."""
+    from inspector.stream.place import program_words, target_words
+
+    if options.program:
+        return program_words(options.program)
+    if not options.target:
+        raise Trouble("name a TARGET, a recording, or a program behind --", f"inspector {options.command} --help")
+    return target_words(options.target, wait=options.wait)
+
+
+def collector(options: Options, collector_words: Sequence[str], known: "Profiles") -> "LiveStream":
+    """A living collector at the place that the options name; Trouble when it cannot be started."""
+    from inspector.stream.live import LiveStream
+    from inspector.stream.place import collector_command
+    from inspector.stream.requests import Configure
+
+    configure = Configure(
+        plan=known.plan(),
+        logs=options.log,
+        count=not options.no_count,
+        budget=options.budget,
+        redact=options.redact,
+    )
+    try:
+        command = collector_command(collector_words, place(options))
+        return LiveStream(command, configure)
+    except ValueError as error:
+        raise Trouble(str(error), "inspector --help") from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise Trouble(f"{command[0]} cannot be started: {reason}", f"which {command[0]}") from None
+
+
+def is_recorded(options: Options) -> bool:
+    """Whether TARGET names a file that was recorded or reported, and not a process."""
+    target = options.target
+    if not target or options.program:
+        return False
+    return target == "-" or (not target.isdecimal() and (looks_recorded(target) or _is_missing_file(target)))
+
+
+def looks_recorded(path: str) -> bool:
+    """Whether a file begins like a recording or a JSON report."""
+    try:
+        with open(path, "rb") as file:
+            return Path(path).is_file() and file.read(8).startswith(_MAGIC)
+    except OSError:
+        return False
+
+
+def _is_missing_file(target: str) -> bool:
+    """A name that can only be meant as a recording; the error then speaks of a file and not of a process."""
+    return target.endswith((".zst", ".gz", ".jsonl", ".json")) and not target.startswith(
+        ("unit:", "lib:", "container:")
+    )

@@ -1,0 +1,18 @@
+"""What the user can do something about, and the exit codes of the command line."""
+
+import sys
+
+USAGE, NO_TARGET, NOT_PERMITTED = 2, 3, 4
+
+
+class Trouble(Exception):  # noqa: N818  (it is a message for a person, not a defect of the program)
+    """One sentence, the command that helps, an exit code."""
+
+    def __init__(self, sentence: str, command: str = "", code: int = USAGE) -> None:
+        super().__init__(sentence)
+        self.command, self.code = command, code
+
+
+def say(sentence: str) -> None:
+    """Words for the person go to stderr; stdout is data."""
+    print(f"inspector: {sentence}", file=sys.stderr, flush=True)

@@ -1,0 +1,240 @@
+"""Two reports compared, the good with the bad: the difference that matters first."""
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import msgspec
+
+from . import phrases
+from .layout import Ink, wrapped
+from .shapes import ImageReport, Report, TreeProcess
+
+Area = Literal[
+    "mode", "finding", "ladder", "environment", "library", "links", "symbols", "look-ups", "calls", "results",
+    "processes", "files", "machine",
+]  # fmt: skip
+_ORDER: tuple[Area, ...] = (
+    "mode", "finding", "environment", "library", "links", "symbols", "look-ups", "results", "calls", "processes",
+    "files", "ladder", "machine",
+)  # fmt: skip
+"""Causes before their consequences, under the verdict."""
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is otherwise in the bad than in the good."""
+
+    area: Area
+    what: str
+    """Whose or which: a program, a library, a function."""
+    good: str | None
+    """None: not there."""
+    bad: str | None
+
+
+class Differences(msgspec.Struct, frozen=True, kw_only=True):
+    """All differences, those that matter first."""
+
+    schema: Literal["shim-inspector/diff/1"] = "shim-inspector/diff/1"
+    rows: list[Difference]
+
+
+def compare(good: Report, bad: Report) -> Differences:
+    """What differs; pids, addresses, moments and counts above zero are no differences."""
+    found = [
+        *_mode(good, bad),
+        *_pairs("finding", _findings(good), _findings(bad)),
+        *_processes(good, bad),
+        *_libraries(good, bad),
+        *_images(good, bad),
+        *_pairs("look-ups", _lookups(good), _lookups(bad)),
+        *_pairs("results", _results(good), _results(bad)),
+        *_pairs("calls", _called(good), _called(bad)),
+        *_pairs("files", _opens(good), _opens(bad)),
+        *_pairs("ladder", _rungs(good), _rungs(bad)),
+        *_pairs("machine", _machine(good), _machine(bad)),
+    ]
+    return Differences(rows=sorted(found, key=lambda row: _ORDER.index(row.area)))
+
+
+def as_json(found: Differences) -> bytes:
+    """The differences as one JSON object."""
+    return msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n"
+
+
+def as_text(found: Differences, good: str, bad: str, *, width: int = 100, colour: bool = False) -> str:
+    """The differences as lines: `-` is the good one's, `+` the bad one's."""
+    ink = Ink(colour)
+    lines = [ink(f"- {good}", "red"), ink(f"+ {bad}", "green")]
+    if not found.rows:
+        return "\n".join([*lines, "", "They say the same."]) + "\n"
+    area = ""
+    for row in found.rows:
+        if row.area != area:
+            area = row.area
+            lines += ["", ink(area.capitalize(), "bold")]
+        lines += [f"  {line}" for line in wrapped(row.what, width - 2)]
+        for sign, text, name in (("-", row.good, "red"), ("+", row.bad, "green")):
+            said = "(not there)" if text is None else text or "(empty)"
+            lines += [ink(line, name) for line in wrapped(said, width, f"    {sign} ", "      ")]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _pairs(area: Area, good: dict[str, str], bad: dict[str, str]) -> Iterator[Difference]:
+    for what in dict.fromkeys([*good, *bad]):
+        if good.get(what) != bad.get(what):
+            yield Difference(area=area, what=what, good=good.get(what), bad=bad.get(what))
+
+
+def _mode(good: Report, bad: Report) -> Iterator[Difference]:
+    if good.mode.verdict != bad.mode.verdict:
+        headlines = phrases.headline(good), phrases.headline(bad)
+        yield Difference(area="mode", what="GPU mode", good=headlines[0], bad=headlines[1])
+
+
+def _findings(report: Report) -> dict[str, str]:
+    return {finding.rule: finding.title for finding in reversed(report.findings) if finding.severity != "info"}
+
+
+# -- processes, matched by what they run -----------------------------------------------------------------------------
+
+
+def _programs(report: Report) -> dict[str, TreeProcess]:
+    """The first process of each program and way of calling it; numbers in arguments are no difference."""
+    found: dict[str, TreeProcess] = {}
+    for process in report.target.tree:
+        found.setdefault(_program(process), process)
+    return found
+
+
+def _program(process: TreeProcess) -> str:
+    words = [phrases.file_name(word) if number == 0 else word for number, word in enumerate(process.argv)]
+    return phrases.command("N" if word.isdecimal() else word for word in words) or process.comm or "?"
+
+
+def _processes(good: Report, bad: Report) -> Iterator[Difference]:
+    ours, theirs = _programs(good), _programs(bad)
+    for name in dict.fromkeys([*ours, *theirs]):
+        one, other = ours.get(name), theirs.get(name)
+        if one is None or other is None:
+            ends = (_end(one) if one else None, _end(other) if other else None)
+            yield Difference(area="processes", what=name, good=ends[0], bad=ends[1])
+            continue
+        yield from _pairs("processes", {f"{name}: end": _end(one)}, {f"{name}: end": _end(other)})
+        yield from _pairs("processes", {f"{name}: facts": _facts(one)}, {f"{name}: facts": _facts(other)})
+        if one.environment_known and other.environment_known:
+            yield from _pairs("environment", _environment(name, one), _environment(name, other))
+
+
+def _end(process: TreeProcess) -> str:
+    return phrases.fate(process).split(" after ")[0]
+
+
+def _facts(process: TreeProcess) -> str:
+    parts = [
+        process.exe,
+        f"uid {process.uid}",
+        "AT_SECURE" if process.secure else "",
+        "static" if process.static else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _environment(name: str, process: TreeProcess) -> dict[str, str]:
+    return {f"{key} of {name}": value for key, value in process.environment.items()}
+
+
+# -- libraries, matched by SONAME or file name ------------------------------------------------------------------------
+
+
+def _libraries(good: Report, bad: Report) -> Iterator[Difference]:
+    yield from _pairs("library", _mapped(good), _mapped(bad))
+    yield from _pairs("links", _links(good), _links(bad))
+
+
+def _mapped(report: Report) -> dict[str, str]:
+    found: dict[str, list[str]] = {}
+    for row in report.libraries:
+        build = f", build-id {row.build_id[:12]}" if row.build_id else ""
+        state = f", {row.state}" if row.state not in ("current", "unknown") else ""
+        found.setdefault(row.soname or phrases.file_name(row.path), []).append(f"{row.path}{build}{state}")
+    return {name: "; ".join(sorted(set(paths))) for name, paths in found.items()}
+
+
+def _links(report: Report) -> dict[str, str]:
+    return {row.links[0]: " -> ".join(row.links) for row in report.libraries if len(row.links) > 1}
+
+
+def _images(good: Report, bad: Report) -> Iterator[Difference]:
+    ours, theirs = _by_name(good), _by_name(bad)
+    for name in ours.keys() & theirs.keys():
+        one, other = ours[name], theirs[name]
+        for label, before, after in _aspects(one, other):
+            gone, new = sorted(set(before) - set(after)), sorted(set(after) - set(before))
+            if gone or new:
+                yield Difference(area="symbols", what=f"{name}: {label}", good=_some(gone), bad=_some(new))
+
+
+def _by_name(report: Report) -> dict[str, ImageReport]:
+    return {image.soname or phrases.file_name(image.path): image for image in report.images}
+
+
+def _aspects(one: ImageReport, other: ImageReport) -> Iterator[tuple[str, list[str], list[str]]]:
+    yield "offers", one.offers, other.offers
+    yield "needs", one.needs, other.needs
+    yield "defines version nodes", one.version_nodes, other.version_nodes
+    yield "overrides for everybody", one.overrides, other.overrides
+    yield "needs libraries", one.needed, other.needed
+
+
+def _some(names: list[str]) -> str | None:
+    if not names:
+        return None
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+# -- what happened ----------------------------------------------------------------------------------------------------
+
+
+def _lookups(report: Report) -> dict[str, str]:
+    return {
+        f"{row.via} {row.name} by {phrases.file_name(row.requester) or 'the loader'}": phrases.lookup(row)
+        for row in reversed(report.lookups)
+    }
+
+
+def _called(report: Report) -> dict[str, str]:
+    found: dict[str, set[str]] = {}
+    for row in report.calls:
+        callers = {"itself" if caller == row.library else phrases.file_name(caller) for caller in row.callers}
+        found.setdefault(row.function, set()).update(callers)
+    return {name: _by(callers) for name, callers in found.items()}
+
+
+def _by(callers: Iterable[str]) -> str:
+    names = ", ".join(sorted(callers))
+    return f"called by {names}" if names else "called"
+
+
+def _results(report: Report) -> dict[str, str]:
+    found: dict[str, set[str]] = {}
+    for row in report.calls:
+        values = {f"{name}={value}" for name, value in row.values.items() if isinstance(value, int)}
+        found.setdefault(row.function, set()).update({*row.results, *values})
+    return {name: ", ".join(sorted(results)) for name, results in found.items() if results}
+
+
+def _opens(report: Report) -> dict[str, str]:
+    return {row.path: row.result for row in reversed(report.opens)}
+
+
+def _rungs(report: Report) -> dict[str, str]:
+    names = {process.pid: _program(process) for process in reversed(report.target.tree)}
+    return {
+        f"{ladder.api} in {names.get(ladder.pid, ladder.pid)}": ladder.first_broken or "whole"
+        for ladder in reversed(report.apis)
+    }
+
+
+def _machine(report: Report) -> dict[str, str]:
+    seen = report.observation
+    return {"kernel": seen.kernel, "inspector": seen.version, "host": seen.host}

@@ -1,0 +1,46 @@
+"""What this machine and user allow, what is lost without it, and the exact command that grants it."""
+
+import msgspec
+
+from inspector.stream.session import Capability, SessionStarted
+from inspector.stream.text import visible
+
+from .layout import Ink, padded, wrapped
+
+_COLOUR = {"yes": "green", "partly": "yellow", "no": "red"}
+
+
+def as_text(session: SessionStarted, *, width: int, colour: bool) -> str:
+    """One paragraph a capability, and a summary."""
+    ink = Ink(colour)
+    user = "root" if session.uid == 0 else f"user id {session.uid}"
+    lines = [f"{session.host}: Linux {session.kernel} {session.machine}, {user}, inspector {session.version}", ""]
+    names = max((len(row.name) for row in session.capabilities), default=0)
+    for row in session.capabilities:
+        lines += _paragraph(row, names, width, ink)
+    return "\n".join([*map(str.rstrip, lines), "", *wrapped(_summary(session.capabilities), width)]) + "\n"
+
+
+def as_json(session: SessionStarted) -> bytes:
+    """The session's facts and capabilities as one JSON object."""
+    return msgspec.json.format(msgspec.json.encode(msgspec.structs.asdict(session)), indent=2) + b"\n"
+
+
+def _paragraph(row: Capability, names: int, width: int, ink: Ink) -> list[str]:
+    margin = names + 12
+    head = ink(padded(row.state, 6), _COLOUR[row.state])
+    first, *rest = wrapped(visible(row.how), width - margin)
+    lines = [f"  {head}  {padded(visible(row.name), names)}  {first}", *(" " * margin + line for line in rest)]
+    for label, text in (("why", row.why), ("lost", row.lost), ("grant", row.grant)):
+        if text and row.state != "yes":
+            lines += wrapped(visible(text), width, " " * margin + f"{label}: ", " " * (margin + len(label) + 2))
+    return lines
+
+
+def _summary(capabilities: list[Capability]) -> str:
+    missing = [row.name for row in capabilities if row.state != "yes"]
+    if not capabilities:
+        return "The collector named no capabilities."
+    if not missing:
+        return "Everything is allowed here."
+    return f"{len(capabilities) - len(missing)} of {len(capabilities)} are fully allowed; not: {', '.join(missing)}."

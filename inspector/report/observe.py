@@ -1,0 +1,80 @@
+"""A state filled from a living collector or from a recording, for everything that has no screen."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from time import monotonic
+
+from inspector.model.fold import apply
+from inspector.model.profiles import Profiles
+from inspector.model.state import State
+from inspector.stream.events import AnyEvent
+from inspector.stream.live import LiveStream
+from inspector.stream.processes import ProcessStarted
+from inspector.stream.recording import Recording
+from inspector.stream.session import SessionStarted
+
+_TICK = 0.2
+
+
+@dataclass(slots=True)
+class Observed:
+    """What was seen, and what is wrong with the way in which it was seen."""
+
+    state: State
+    troubles: list[str] = field(default_factory=list)
+
+
+def from_recording(path: str, profiles: Profiles) -> Observed:
+    """Everything that a recording tells; raises RecordingError when it tells nothing."""
+    recording = Recording(path)
+    observed = Observed(State(profiles=profiles), recording.troubles)
+    for event in recording:
+        apply(observed.state, event)
+    return observed
+
+
+class Watch:
+    """Watches a living collector for a while; Ctrl-C ends it early and what is known by then stays."""
+
+    def __init__(
+        self, stream: LiveStream, profiles: Profiles, seconds: float | None, *, from_birth: bool = False
+    ) -> None:
+        """`seconds` count from the session's begin, or from the first process when `from_birth`; None: to its end."""
+        self.stream = stream
+        self.observed = Observed(State(profiles=profiles))
+        self.interrupted = False
+        self.since: float | None = None
+        """monotonic() when the time began to count."""
+        self._seconds = seconds
+        self._sign = ProcessStarted if from_birth else SessionStarted
+
+    def batches(self) -> Iterator[list[AnyEvent]]:
+        """Events as they come, already applied; an empty batch when nothing came for a moment."""
+        try:
+            while self.stream.ending is None and not self._over():
+                yield self._apply(self.stream.read(_TICK))
+        except KeyboardInterrupt:
+            self.interrupted = True
+        try:
+            yield self._apply(self.stream.finish())
+        except KeyboardInterrupt:
+            self.stream.kill()
+        ending = self.stream.ending
+        if ending is not None and not ending.ok:
+            self.observed.troubles.append(f"{ending.words}. {ending.help}".rstrip(". "))
+
+    def run(self, tell: Callable[["Watch"], None]) -> Observed:
+        """Watch to the end; `tell` is called a few times a second, for a progress line."""
+        for _ in self.batches():
+            tell(self)
+        return self.observed
+
+    def _over(self) -> bool:
+        return self._seconds is not None and self.since is not None and monotonic() - self.since >= self._seconds
+
+    def _apply(self, events: list[AnyEvent]) -> list[AnyEvent]:
+        for event in events:
+            apply(self.observed.state, event)
+            if self.since is None and isinstance(event, self._sign):
+                self.since = monotonic()
+        return events

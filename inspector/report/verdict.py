@@ -1,0 +1,19 @@
+"""The exit code of `inspector report`: the answer as a number."""
+
+from inspector.model.state import State
+
+from .shapes import Report
+
+GPU, CPU_NAMED, CPU_UNKNOWN, UNDECIDED, USAGE, NO_TARGET, NOT_PERMITTED = 0, 10, 11, 12, 2, 3, 4
+
+
+def exit_code(state: State, report: Report) -> int:
+    """0 GPU in use; 10 CPU, cause named; 11 CPU, cause unknown; 12 undecided; 3 no such target; 4 not permitted."""
+    if state.missing is not None and not state.processes:
+        return NOT_PERMITTED if state.missing.kind == "not-permitted" else NO_TARGET
+    if report.mode.verdict == "undecided":
+        return UNDECIDED
+    if report.mode.verdict != "cpu":
+        return GPU
+    named = any(finding.severity != "info" for finding in report.findings[:1])
+    return CPU_NAMED if named else CPU_UNKNOWN
