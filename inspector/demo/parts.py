@@ -8,6 +8,8 @@ from .case import Launch
 from .stage import Stage
 
 DRIVER = Recipe(("driver.c",), soname="libcuda.so.1")
+VENDOR = Recipe(("driver.c",), soname="libcuda.so.1", defines=("VENDOR",))
+"""A vendor's driver on a machine without its hardware."""
 NVML = Recipe(("nvml.c",), soname="libnvidia-ml.so.1")
 RUNTIME = Recipe(("runtime.c",), soname="libcudart.so.12", node="libcudart.so.12")
 BLAS_LT = Recipe(("blas_lt.c",), soname="libcublasLt.so.12")
@@ -17,6 +19,8 @@ SERVER = Recipe(("server.c", "runner.c", "http.c"), shared=False)
 INFER = Recipe(("infer.c",), shared=False)
 DIRECT = Recipe(("direct.c",), shared=False)
 LINKED = Recipe(("direct.c",), shared=False, defines=("LINKED",), needs=(DRIVER,))
+LEGACY = Recipe(("legacy.c",), shared=False)
+MODERN = Recipe(("modern.c",), shared=False)
 MONITOR = Recipe(("monitor.c",), shared=False)
 CLIENT = Recipe(("client.c", "http.c"), shared=False)
 MODEL = Recipe(("model.c",), shared=False)
@@ -96,6 +100,13 @@ def put_shims(tree: ServerTree, driver: Recipe = DRIVER, nvml: Recipe = NVML) ->
     tree.stage.put(driver, paths[0])
     tree.stage.put(nvml, paths[1])
     return paths
+
+
+def put_modern_server(stage: Stage) -> str:
+    """A server of the newest kind, which asks `llama-server --list-devices`, with all its libraries; its path."""
+    tree = server_tree(stage, server=MODERN)
+    stage.put(INFER, f"{Path(tree.backends).parent}/llama-server")
+    return tree.program
 
 
 def server_launch(tree: ServerTree, ready: str = DISCOVERED, **environment: str) -> Launch:

@@ -53,6 +53,11 @@ class StartedCase:
         """What the tree has written so far."""
         return self._trees[-1].log.read_text(errors="replace")
 
+    @property
+    def told(self) -> bool:
+        """Whether the tree has come to its point."""
+        return self.launch.ready in self.log
+
     def release(self) -> None:
         """Let the program begin, now that it is under observation."""
         os.write(self._trees[-1].gate, b"g")

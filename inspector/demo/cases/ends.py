@@ -1,6 +1,5 @@
 """Cases in which a process dies or hangs, and nobody says where."""
 
-
 from ..build import Recipe
 from ..case import Case, Launch
 from ..parts import (

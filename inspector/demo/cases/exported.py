@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from ..build import Recipe
 from ..case import Case, Launch
 from ..parts import (
     BLAS,
     DRIVER,
     DRIVER_NAMES,
+    MODEL,
     MONITOR,
     NVML,
     RUNTIME,
@@ -19,6 +21,8 @@ from ..parts import (
     without,
 )  # fmt: skip
 from ..stage import Stage
+
+_READING = Recipe(("override.c",), defines=("READING",))
 
 
 def _missing(stage: Stage) -> Launch:
@@ -57,6 +61,13 @@ def _helper(stage: Stage) -> Launch:
     broken = replace(NVML, defines=("HELPER",), flags=("-Wl,--allow-shlib-undefined",))
     shims = shim_folder(stage, nvml=broken)
     return Launch([put_program(stage, MONITOR)], {"LD_LIBRARY_PATH": shims}, ready="undefined symbol")
+
+
+def _reading_overridden(stage: Stage) -> Launch:
+    hook = stage.put(_READING, f"opt/vgpu/lib/{stage.note('hook', f'lib{stage.word()}-mmap.so')}")
+    model = stage.write(f"var/{stage.word()}.gguf", b"GGUF" + bytes(stage.random.randrange(100, 9000)))
+    environment = {"LD_PRELOAD": str(hook), "LD_LIBRARY_PATH": shim_folder(stage)}
+    return Launch([put_program(stage, MODEL), str(model), put_inference(stage)], environment, ready="read magic")
 
 
 CASES = (
@@ -113,5 +124,14 @@ CASES = (
         rule="symbol-missing",
         mode="undecided",
         sentence="libvgpu_set_skip_interception",
+    ),
+    Case(
+        name="reading-overridden",
+        story="a preloaded library overrides fread and has no real one to call: the model seems to be damaged",
+        family="exported",
+        stage=_reading_overridden,
+        rule="overrides-libc",
+        mode="cpu",
+        sentence="fread",
     ),
 )

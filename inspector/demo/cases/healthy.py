@@ -5,12 +5,15 @@ from dataclasses import replace
 from ..case import Case, Launch
 from ..parts import (
     DRIVER,
+    LEGACY,
     LINKED,
     LOADED,
     MONITOR,
     NVML,
+    OFFLOADED,
     SERVER,
     put_inference,
+    put_modern_server,
     put_program,
     put_shims,
     server_launch,
@@ -44,6 +47,15 @@ def _late(stage: Stage) -> Launch:
 def _single(stage: Stage) -> Launch:
     environment = {"LD_LIBRARY_PATH": shim_folder(stage)} | _device(stage)
     return Launch([put_inference(stage)], environment, ready="offloaded 17/17")
+
+
+def _legacy(stage: Stage) -> Launch:
+    return Launch([put_program(stage, LEGACY)], {"LD_LIBRARY_PATH": shim_folder(stage)}, ready="library=cuda")
+
+
+def _modern(stage: Stage) -> Launch:
+    environment = {"LD_LIBRARY_PATH": shim_folder(stage)} | _device(stage)
+    return Launch([put_modern_server(stage)], environment, ready=OFFLOADED)
 
 
 def _in_order(stage: Stage) -> Launch:
@@ -105,6 +117,24 @@ CASES = (
         story="one program with its backend, on the GPU",
         family="healthy",
         stage=_single,
+        rule="gpu-in-use",
+        mode="cuda",
+        sentence="",
+    ),
+    Case(
+        name="healthy-legacy",
+        story="an older server finds the GPU in its own process and lets go of the driver again",
+        family="healthy",
+        stage=_legacy,
+        rule="gpu-in-use",
+        mode="cuda",
+        sentence="",
+    ),
+    Case(
+        name="healthy-modern",
+        story="a newer server asks llama-server for devices, then starts one that computes",
+        family="healthy",
+        stage=_modern,
         rule="gpu-in-use",
         mode="cuda",
         sentence="",

@@ -14,6 +14,7 @@ from ..parts import (
     NVML,
     OFFLOADED,
     RUNTIME,
+    VENDOR,
     VIEW,
     ServerTree,
     put_inference,
@@ -24,9 +25,6 @@ from ..parts import (
     shim_folder,
 )  # fmt: skip
 from ..stage import Stage
-
-_VENDOR = {"SHIM_FAIL": "cuInit=100"}
-"""Both files of these cases read it, so the vendor's driver answers as it does without hardware."""
 
 
 def _running(stage: Stage) -> tuple[ServerTree, Path]:
@@ -69,9 +67,9 @@ def _modified(stage: Stage) -> Launch:
 
 def _other_first(stage: Stage) -> Launch:
     program = put_program(stage, DIRECT)
-    vendor, shims = shim_folder(stage), shim_folder(stage)
+    vendor, shims = shim_folder(stage, driver=VENDOR), shim_folder(stage)
     stage.note("winner", vendor)
-    return Launch([program], {"LD_LIBRARY_PATH": f"{vendor}:{shims}"} | _VENDOR, ready=OFFLOADED)
+    return Launch([program], {"LD_LIBRARY_PATH": f"{vendor}:{shims}"}, ready=OFFLOADED)
 
 
 def _no_soname(stage: Stage) -> Launch:
@@ -83,8 +81,8 @@ def _no_soname(stage: Stage) -> Launch:
 def _no_soname_beside_vendor(stage: Stage) -> Launch:
     program = put_program(stage, DIRECT)
     shim = stage.put(replace(DRIVER, soname=""), f"opt/vgpu/lib/{stage.note('shim', f'lib{stage.word()}-cuda.so')}")
-    environment = {"LD_PRELOAD": str(shim), "LD_LIBRARY_PATH": shim_folder(stage)}
-    return Launch([program], environment | _VENDOR, ready=OFFLOADED)
+    environment = {"LD_PRELOAD": str(shim), "LD_LIBRARY_PATH": shim_folder(stage, driver=VENDOR)}
+    return Launch([program], environment, ready=OFFLOADED)
 
 
 def _two_copies(stage: Stage) -> Launch:
@@ -101,10 +99,10 @@ def _link_bypass(stage: Stage) -> Launch:
     real = f"libcudart.so.12.{stage.random.randrange(3, 9)}.{stage.random.randrange(20, 99)}"
     (folder / "libcudart.so.12").rename(folder / stage.note("real", real))
     (folder / "libcudart.so.12").symlink_to(real)
-    shims = shim_folder(stage)
-    stage.put(replace(RUNTIME, defines=("OLD_LAYOUT",)), f"{shims}/libvgpu-cudart.so")
+    shims = shim_folder(stage, driver=VENDOR)
+    stage.put(RUNTIME, f"{Path(shims).relative_to(stage.directory)}/libvgpu-cudart.so")
     (Path(shims) / "libcudart.so").symlink_to("libvgpu-cudart.so")
-    return Launch([program], {"LD_LIBRARY_PATH": shims} | _VENDOR, ready=OFFLOADED)
+    return Launch([program], {"LD_LIBRARY_PATH": shims}, ready=OFFLOADED)
 
 
 def _needs_root() -> str:

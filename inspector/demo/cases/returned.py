@@ -9,6 +9,7 @@ from ..parts import (
     OFFLOADED,
     RUNTIME,
     put_inference,
+    put_modern_server,
     put_program,
     put_shims,
     server_launch,
@@ -51,6 +52,11 @@ def _old_layout(stage: Stage) -> Launch:
     tree = server_tree(stage, runtime=replace(RUNTIME, defines=("OLD_LAYOUT",)))
     tree.preload(*put_shims(tree))
     return server_launch(tree)
+
+
+def _modern(stage: Stage) -> Launch:
+    environment = {"LD_LIBRARY_PATH": shim_folder(stage), "SHIM_MEMORY": "0", "OLLAMA_DEBUG": "1"}
+    return Launch([put_modern_server(stage)], environment, ready="library=cpu")
 
 
 CASES = (
@@ -104,6 +110,15 @@ CASES = (
         story="the device has no memory, so the server drops it",
         family="returned",
         stage=_in_server(SHIM_MEMORY="0"),
+        rule="zero-memory",
+        mode="cpu",
+        sentence="cuDeviceTotalMem_v2",
+    ),
+    Case(
+        name="zero-memory-modern",
+        story="a newer server reads the devices from llama-server's output and skips the one of 0 MiB",
+        family="returned",
+        stage=_modern,
         rule="zero-memory",
         mode="cpu",
         sentence="cuDeviceTotalMem_v2",

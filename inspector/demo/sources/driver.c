@@ -5,6 +5,7 @@
  * SHIM_TABLES=none     cuGetExportTable refuses every table
  * SHIM_DEVICE=FILE     the device behind it: opened by cuInit, written to by copies and launches
  * CUDA_VISIBLE_DEVICES is honoured as the real driver does: empty, -1 or the id of another GPU hides this one (100)
+ * -DVENDOR             a vendor's driver on a machine without its hardware: silent, no device
  * -DCONSTRUCTOR        a constructor calls the API itself, as many shims do
  */
 #include "shim.h"
@@ -47,6 +48,9 @@ static void send(const char *what, size_t bytes) {
 }
 
 static int hidden(void) {
+#ifdef VENDOR
+    return 1;
+#endif
     const char *visible = getenv("CUDA_VISIBLE_DEVICES");
     return visible && *visible != '0' && strncmp(visible, "GPU-5151", 8) != 0;
 }
@@ -124,6 +128,7 @@ ANSWERS(cuCtxCreate_v2, (handle *context, unsigned flags, int device), has(devic
         current = *context = handed_out += 16)
 ANSWERS(cuCtxCreate_v3, (handle *context, void *affinity, int n, unsigned flags, int device), has(device),
         current = *context = handed_out += 16)
+ANSWERS(cuCtxDestroy, (handle context), 0, current = current == context ? 0 : current)
 ANSWERS(cuCtxDestroy_v2, (handle context), 0, current = current == context ? 0 : current)
 ANSWERS(cuCtxSetCurrent, (handle context), 0, current = context)
 ANSWERS(cuCtxGetCurrent, (handle *context), 0, *context = current)

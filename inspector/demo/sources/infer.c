@@ -1,6 +1,7 @@
 /* A single program that computes, as llama.cpp's: loads the backend beside it (or GGML_BACKEND_PATH) and says what
  * became of it. Same driver, runtime and backend as the server's children, in one process that lives on.
  *
+ * --list-devices    only name the devices, then end
  * INFER_SIGNALS=1   a fault ends it with the plain status 2, as Go programs do
  */
 #include "backend.h"
@@ -14,6 +15,8 @@ static void exit_plainly(int signal) {
 }
 
 static struct backend *load(const char *path) {
+    if (!*path)
+        return NULL;
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!library) {
         fprintf(stderr, "load_backend: failed to load %s: %s\n", path, dlerror());
@@ -29,12 +32,21 @@ static struct backend *load(const char *path) {
     return backend;
 }
 
-int main(void) {
+static int list_devices(const struct backend *backend) {
+    printf("Available devices:\n");
+    if (backend && backend->devices)
+        printf("  CUDA0: %s (%zu MiB, %zu MiB free)\n", backend->name, backend->total >> 20, backend->available >> 20);
+    return 0;
+}
+
+int main(int count, char **arguments) {
     char path[PATH_MAX], beside[PATH_MAX + 32];
     if (seconds("INFER_SIGNALS", 0) > 0)
         signal(SIGSEGV, exit_plainly);
     snprintf(beside, sizeof beside, "%s/libggml-cuda.so", own_directory(path));
     struct backend *backend = load(setting("GGML_BACKEND_PATH", beside));
+    if (count > 1 && !strcmp(arguments[1], "--list-devices"))
+        return list_devices(backend);
     int usable = backend && backend->devices;
     if (usable)
         fprintf(stderr, "llama_model_load_from_file_impl: using device CUDA0 (%s) (0000:00:05.0) - %zu MiB free\n",

@@ -104,14 +104,15 @@ static int ask(const char *directory, const char *device, char *answer, size_t s
 
 static void remember(const char *directory, const char *answer) {
     struct device *device = &devices[found];
+    if (found == MOST_DEVICES)
+        return;
     if (strstr(answer, " total=0 ")) {
         if (debugging())
             say("DEBUG", "runner.go:131", "msg=\"skipping pseudo-device with zero memory\" libdir=%s", directory);
         return;
     }
     snprintf(device->directory, sizeof device->directory, "%s", directory);
-    if (found < MOST_DEVICES &&
-        sscanf(answer, "devices=%*d id=%63s compute=%15s driver=%15s pci=%31s total=%llu available=%llu name=%127[^\n]",
+    if (sscanf(answer, "devices=%*d id=%63s compute=%15s driver=%15s pci=%31s total=%llu available=%llu name=%127[^\n]",
                device->id, device->compute, device->driver, device->pci, &device->total, &device->available,
                device->name) == 7)
         found++;

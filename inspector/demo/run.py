@@ -1,0 +1,92 @@
+"""`inspector demo`: start a case and look at it, on the screen or as a text report; replay it where no compiler is."""
+
+import random
+from collections.abc import Callable
+
+from inspector.model.diagnosis import diagnose
+from inspector.model.profiles import Profiles
+from inspector.model.state import State
+from inspector.report.facts import report
+from inspector.report.formats import render
+from inspector.report.observe import from_recording
+from inspector.stream.live import LiveStream
+from inspector.stream.recording import Recording
+
+from .build import CompilerError
+from .case import Case
+from .cases import CASES, find
+from .observe import CaseStream, observe
+from .record import recording_of
+from .start import CaseError, start
+
+Say = Callable[[str], None]
+Show = Callable[[LiveStream | Recording], int]
+"""The screen on a living stream or on a recording, until the person quits; returns an exit code."""
+
+
+class DemoError(Exception):
+    """The demo cannot be shown; the message is a sentence for the user."""
+
+
+def table() -> str:
+    """The cases as lines: name and story, by family."""
+    width = max(len(case.name) for case in CASES)
+    lines = [f"{len(CASES)} cases; inspector demo CASE starts one as a real process tree, under inspection", ""]
+    family = ""
+    for case in sorted(CASES, key=lambda case: FAMILIES.index(case.family)):
+        if case.family != family:
+            family = case.family
+            lines += ["", family] if lines[-1] else [family]
+        lines.append(f"  {case.name:<{width}}  {case.story}")
+    return "\n".join(lines)
+
+
+FAMILIES = tuple(dict.fromkeys(case.family for case in CASES))
+
+
+def run_demo(name: str | None, profiles: Profiles, say: Say, show: Show | None, seed: int | None = None) -> bytes | int:
+    """Start a case (the question by default) and look at it with `show`; without a screen, the text report of it.
+
+    Raises DemoError when there is no such case or nothing can be shown.
+    """
+    case = find(name or CASES[0].name)
+    if case is None:
+        raise DemoError(f"there is no case {name!r}; inspector demo --list names them")
+    why = case.needs() if case.needs is not None else ""
+    if not why:
+        seed = random.randrange(1 << 16) if seed is None else seed
+        say(f"{case.name}: {case.story} (seed {seed})")
+        try:
+            return _show_living(case, seed, profiles, show) if show else _report_living(case, seed, profiles)
+        except CompilerError as error:
+            why = str(error)
+        except CaseError as error:
+            raise DemoError(str(error)) from None
+    say(f"{why}. This is a recording of the same")
+    return _replay(case, profiles, show)
+
+
+def _show_living(case: Case, seed: int, profiles: Profiles, show: Show) -> int:
+    started = start(case, seed)
+    try:
+        return show(CaseStream(started, profiles.plan()))
+    finally:
+        started.stop()
+
+
+def _report_living(case: Case, seed: int, profiles: Profiles) -> bytes:
+    state, _ = observe(case, seed, profiles.plan())
+    return _text(state, profiles)
+
+
+def _replay(case: Case, profiles: Profiles, show: Show | None) -> bytes | int:
+    path = recording_of(case)
+    if not path.exists():
+        raise DemoError(f"there is no recording of {case.name}; inspector demo --list names the cases")
+    if show is not None:
+        return show(Recording(str(path)))
+    return _text(from_recording(str(path)).state, profiles)
+
+
+def _text(state: State, profiles: Profiles) -> bytes:
+    return render(report(state, diagnose(state, profiles), profiles), "text")

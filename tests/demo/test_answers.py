@@ -1,0 +1,27 @@
+"""All cases live, each under a collector of its own: the first finding, the mode and the sentence are right."""
+
+import os
+import random
+
+import pytest
+
+from inspector.demo.case import Case
+from inspector.demo.cases import CASES
+from inspector.demo.observe import observe
+from inspector.model.diagnosis import diagnose
+from inspector.model.profiles import builtin_profiles
+
+from .answers import faults
+
+SEED = int(os.environ.get("DEMO_SEED") or random.randrange(1 << 16))
+"""Names, sizes and folders differ from run to run; DEMO_SEED=N repeats one."""
+
+
+@pytest.mark.live
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_the_first_finding_of_a_living_case_is_its_fault(case: Case) -> None:
+    if case.needs is not None and (why := case.needs()):
+        pytest.skip(why)
+    profiles = builtin_profiles()
+    state, sentence = observe(case, SEED, profiles.plan())
+    assert faults(case, sentence, diagnose(state, profiles)) == [], f"seed {SEED}"
