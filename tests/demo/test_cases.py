@@ -170,7 +170,7 @@ def test_the_shims_of_the_question_are_mapped_into_the_server() -> None:
         ("runtime-missing", "libcudart.so.12: cannot open shared object file"),
         ("no-version-table", "runner crashed"),
         ("lookup-failed", "CUDA driver version is insufficient for CUDA runtime version"),
-        ("bound-elsewhere", "[libtrace] cuInit() ERROR: return_code=100"),
+        ("bound-elsewhere", "cuInit failed with CUDA error 100"),
         ("driver-too-old", "CUDA driver version is insufficient for CUDA runtime version"),
         ("memory-refused", "cuMemGetInfo_v2 failed with CUDA error 3"),
         ("invalid-image", "device kernel image is invalid"),
