@@ -3,8 +3,9 @@
 import time
 from pathlib import Path
 
+from inspector.collect.logs.choice import Chooser, Ration
 from inspector.collect.logs.marks import Marks
-from inspector.collect.logs.reader import Ration, Reader
+from inspector.collect.logs.reader import Reader
 from inspector.collect.logs.search import Pager
 from inspector.stream.requests import ReadLog
 
@@ -28,7 +29,7 @@ def lines_indexed_per_second(path: Path, marks: list[str], backlog: bool = False
     `backlog`: as at attach, where only the last lines are searched for marks; else all of them are, as under a flood.
     """
     tail = follow(path)
-    reader = Reader(tail, Marks(marks), Ration(), path.stat().st_size if backlog else 0)
+    reader = Reader(tail, Chooser(Marks(marks), Ration()), path.stat().st_size if backlog else 0)
     begin = time.perf_counter()
     reader.read()
     while reader.more:

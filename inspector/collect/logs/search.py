@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from inspector.stream.logs import LogLine
 from inspector.stream.requests import ReadLog
 
+from .choice import as_line
 from .generation import LINE_LIMIT
-from .reader import as_line
 from .tail import FileTail
 
 _FILTERS = 8

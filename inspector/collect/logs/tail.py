@@ -78,12 +78,22 @@ class FileTail:
         """Bytes of the unterminated last line."""
         return self._held_length
 
+    def has(self, who: Identity) -> bool:
+        """Is this file a part of the log, now or before a rotation?"""
+        return any(generation.identity == who for generation in (*self.generations, *self._upcoming))
+
+    def move(self, path: bytes | None) -> None:
+        """The same place is reached by another path now, or by none any more."""
+        self.path = path
+        self._siblings = Siblings(path)
+
     def step(self, limit: int = SLICE) -> list[Lines | Change]:
         """Read on; without new bytes, see what became of the path."""
         found: list[Lines | Change] = []
-        if self.current.pending() < 0:
+        pending = self.current.pending()
+        if pending < 0:
             found += self._start_over()
-        data = self.current.advance(limit)
+        data = self.current.advance(limit) if pending else b""
         self.more = len(data) == limit
         if data:
             self.bytes_total += len(data)

@@ -1,0 +1,118 @@
+"""The journal of a unit, as journalctl follows it in a process of ours (journalctl(1), systemd.journal-fields(7))."""
+
+import os
+import shutil
+import subprocess
+from collections import deque
+from itertools import islice
+
+import msgspec
+
+from inspector.stream.logs import LogLine
+from inspector.stream.requests import ReadLog
+from inspector.stream.text import decode, decode_line
+
+from .generation import LINE_LIMIT
+from .reader import BACKLOG_LINES
+from .search import Page, window
+
+_KEPT = 20_000
+"""Lines that can be paged; older ones journald keeps."""
+_READ = 1 << 18
+_FORMAT = ("-o", "json", "--output-fields=MESSAGE,_PID", "--all", "--no-pager")
+_FOLDERS = ("/run/log/journal", "/var/log/journal")
+
+
+class _Entry(msgspec.Struct):
+    """One journal entry; MESSAGE is a list of bytes when it is no UTF-8."""
+
+    message: str | list[int | str] | None = msgspec.field(name="MESSAGE", default=None)
+    pid: str | list[str] | None = msgspec.field(name="_PID", default=None)
+    wall: str = msgspec.field(name="__REALTIME_TIMESTAMP", default="0")
+
+
+_DECODER = msgspec.json.Decoder(_Entry)
+
+
+class JournalRefusedError(Exception):
+    """There is no journal to follow; the message says why."""
+
+
+class Journal:
+    """Follows the journal of one unit; lines are numbered from the first one that we got."""
+
+    def __init__(self, unit: str, command: str = "journalctl", folders: tuple[str, ...] = _FOLDERS) -> None:
+        """Starts journalctl; JournalRefusedError when there is none or journald keeps no journal here."""
+        program = shutil.which(command)
+        if program is None:
+            raise JournalRefusedError("journalctl is not installed")
+        if not any(os.path.isdir(folder) for folder in folders):
+            raise JournalRefusedError("journald keeps no journal on this machine")
+        self.unit = unit
+        self.total = 0
+        self._rest = b""
+        self._kept: deque[LogLine] = deque(maxlen=_KEPT)
+        self._process = subprocess.Popen(
+            [program, "-u", unit, "-f", "-n", str(BACKLOG_LINES), *_FORMAT],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"},
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        self.fd = self._process.stdout.fileno()
+        """Readable when lines wait."""
+        os.set_blocking(self.fd, False)
+
+    def read(self) -> list[LogLine] | None:
+        """The lines that wait; None when journalctl has ended."""
+        try:
+            raw = os.read(self.fd, _READ)
+        except BlockingIOError:
+            return []
+        if not raw:
+            return None
+        *whole, self._rest = (self._rest + raw).split(b"\n")
+        lines = [line for entry in whole if entry for line in self._lines(entry)]
+        self._kept.extend(lines)
+        return lines
+
+    def page(self, request: ReadLog) -> Page:
+        """A page of the lines that are kept; `total` counts only these when a filter is set."""
+        wanted = request.filter.lower()
+        found = [line for line in self._kept if wanted in line.text.lower()] if wanted else self._kept
+        total = len(found) if wanted else self.total
+        begin, end = window(request, total)
+        hidden = total - len(found)
+        return Page(total, list(islice(found, max(0, begin - hidden), max(0, end - hidden))))
+
+    def end(self) -> str:
+        """End journalctl; answers what it had to say."""
+        if self._process.poll() is None:
+            self._process.terminate()
+        _, words = self._process.communicate(timeout=2)
+        return decode(words).strip() or f"journalctl ended with {self._process.returncode}"
+
+    def _lines(self, raw: bytes) -> list[LogLine]:
+        wall, pid, texts = parse_entry(raw)
+        first = self.total
+        self.total += len(texts)
+        return [LogLine(number=first + step, text=text, wall=wall, pid=pid) for step, text in enumerate(texts)]
+
+
+def parse_entry(raw: bytes) -> tuple[int, int, list[str]]:
+    """Wall time in ns, pid and lines of one entry; what is no entry becomes a line as it is."""
+    try:
+        entry = _DECODER.decode(raw)
+    except msgspec.MsgspecError:
+        return 0, 0, [decode_line(raw[:LINE_LIMIT])]
+    message = entry.message
+    if isinstance(message, list):
+        content = bytes(byte & 0xFF for byte in message if isinstance(byte, int))
+    else:
+        content = (message or "").encode("utf-8", "surrogateescape")
+    pid = entry.pid if isinstance(entry.pid, str) else ""
+    wall = int(entry.wall) * 1000 if entry.wall.isdecimal() and entry.wall.isascii() else 0
+    texts = [decode_line(line[:LINE_LIMIT]) for line in content.removesuffix(b"\n").split(b"\n")]
+    return wall, int(pid) if pid.isdecimal() and pid.isascii() else 0, texts

@@ -1,0 +1,243 @@
+"""Being told when a path changes: inotify through watchdog where it can be had, a look four times a second elsewhere.
+
+Only single directories are watched, never trees, and a bounded number of them. A directory in which so much happens
+that following it would cost a noticeable part of a CPU is looked at instead, until it is calm again.
+"""
+
+import errno
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from watchdog.events import (
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
+from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver, ObservedWatch
+
+from inspector.stream.session import LimitNoted
+
+from .contract import Loop, Outlet
+
+MOST_FOLDERS = 48
+"""Directories under inotify at once; each costs a thread of ours and a watch of the user's."""
+POLL_SECONDS = 0.25
+_LEAST_GAP = 50_000_000
+"""ns between two calls for events; what comes in between is told at the next look."""
+_NOISY = 400
+"""Events in one look's time after which a directory is no longer followed."""
+_CALM_LOOKS = 20
+"""Looks without a change after which it is followed again."""
+_EVENTS: list[type[FileSystemEvent]] = [
+    DirCreatedEvent,
+    DirDeletedEvent,
+    DirMovedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileModifiedEvent,
+    FileMovedEvent,
+]
+
+logging.getLogger("watchdog").addHandler(logging.NullHandler())  # stderr is for words to people
+
+_State = tuple[int, int, int, int] | None
+
+
+@dataclass(slots=True)
+class _Folder:
+    """One directory and the paths in it that somebody wants to hear of."""
+
+    place: str
+    """The directory as inotify is told it: without links, but for those of /proc/PID/root."""
+    interests: dict[str, list[Callable[[], None]]] = field(default_factory=dict)
+    states: dict[str, _State] = field(default_factory=dict)
+    watch: ObservedWatch | None = None
+    events: int = 0
+    """Since the last look; written by watchdog's thread."""
+    calm: int = 0
+    """Looks without a change while it is not followed."""
+    identity: tuple[int, int] | None = None
+    """Of the directory when it was followed: one that was made anew tells nothing of itself."""
+
+
+class PathWatch:
+    """Calls back in the loop's thread when a path appears, changes, is replaced or goes away."""
+
+    def __init__(self, loop: Loop, outlet: Outlet) -> None:
+        self._loop = loop
+        self._outlet = outlet
+        self._folders: dict[str, _Folder] = {}
+        self._observer: BaseObserver | None = None
+        self._refused = False
+        self._noted = False
+        self._lock = threading.Lock()
+        self._dirty: set[str] = set()
+        self._handed = False
+        self._told = 0
+        loop.every(POLL_SECONDS, self._look)
+
+    def on_change(self, path: str, callback: Callable[[], None]) -> None:
+        """Call back after each change of this path, at most 20 times a second; the directory need not exist yet."""
+        folder = self._folder(os.path.dirname(path) or "/")
+        name = os.path.basename(path)
+        folder.interests.setdefault(name, []).append(callback)
+        folder.states[name] = _state(f"{folder.place}/{name}")
+
+    def forget(self, path: str) -> None:
+        """No more calls for this path."""
+        folder = self._folders.get(os.path.dirname(path) or "/")
+        if folder is not None:
+            folder.interests.pop(os.path.basename(path), None)
+            folder.states.pop(os.path.basename(path), None)
+            if not folder.interests:
+                self._unfollow(folder)
+                del self._folders[os.path.dirname(path) or "/"]
+
+    def stop(self) -> None:
+        """End watchdog's threads."""
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer = None
+
+    def _folder(self, directory: str) -> _Folder:
+        if directory not in self._folders:
+            place = directory if directory.startswith("/proc/") else os.path.realpath(directory)
+            self._folders[directory] = _Folder(place)
+            self._follow(self._folders[directory])
+        return self._folders[directory]
+
+    def _follow(self, folder: _Folder) -> None:
+        followed = sum(one.watch is not None for one in self._folders.values())
+        if self._refused or not os.path.isdir(folder.place):
+            return
+        if followed >= MOST_FOLDERS:
+            self._note(f"{MOST_FOLDERS} directories are followed already", "")
+            return
+        folder.identity = _identity(folder.place)
+        try:
+            folder.watch = self._started().schedule(
+                _Handler(self, folder), folder.place, recursive=False, event_filter=_EVENTS
+            )
+        except OSError as error:
+            self._refuse(error)
+
+    def _started(self) -> BaseObserver:
+        if self._observer is None:
+            self._observer = Observer()
+            self._observer.start()
+        return self._observer
+
+    def _unfollow(self, folder: _Folder) -> None:
+        if folder.watch is not None and self._observer is not None:
+            self._observer.unschedule(folder.watch)
+        folder.watch = None
+
+    def _refuse(self, error: OSError) -> None:
+        """inotify(7): ENOSPC is the user's limit of watches, EMFILE that of instances."""
+        if error.errno == errno.ENOSPC:
+            self._refused = True
+            self._note("the limit of inotify watches is reached", "sudo sysctl fs.inotify.max_user_watches=524288")
+        elif error.errno == errno.EMFILE:
+            self._refused = True
+            self._note("the limit of inotify instances is reached", "sudo sysctl fs.inotify.max_user_instances=512")
+
+    def _note(self, why: str, grant: str) -> None:
+        if not self._noted:
+            self._noted = True
+            what = f"some file changes are noticed within {POLL_SECONDS} s, not at once"
+            self._outlet.send(LimitNoted(at=self._loop.now(), what=what, why=why, grant=grant))
+
+    def heard(self, folder: _Folder, path: str) -> None:
+        """An event came for this path (watchdog's thread)."""
+        folder.events += 1
+        if os.path.basename(path) not in folder.interests:
+            return
+        with self._lock:
+            self._dirty.add(f"{folder.place}\0{os.path.basename(path)}")
+            handed, self._handed = self._handed, True
+        if not handed:
+            self._loop.soon(self._deliver)
+
+    def _deliver(self) -> None:
+        if self._loop.now() - self._told < _LEAST_GAP:
+            return  # the next look tells it
+        self._tell_dirty()
+
+    def _tell_dirty(self) -> None:
+        with self._lock:
+            dirty, self._dirty, self._handed = self._dirty, set(), False
+        self._told = self._loop.now()
+        for folder in list(self._folders.values()):
+            for name in [name for name in folder.interests if f"{folder.place}\0{name}" in dirty]:
+                self._tell(folder, name)
+
+    def _look(self) -> None:
+        """Deliver what waits, look at everything that inotify does not tell of, rest from noisy directories."""
+        if self._dirty:
+            self._tell_dirty()
+        for directory, folder in list(self._folders.items()):
+            if folder.watch is None:
+                changed = self._compare(folder)
+                self._reconsider(directory, folder, changed)
+            elif folder.events > _NOISY or folder.identity != _identity(folder.place):
+                self._unfollow(folder)
+                folder.calm = 0
+                self._compare(folder)
+            folder.events = 0
+
+    def _compare(self, folder: _Folder) -> bool:
+        changed = [name for name in folder.interests if _state(f"{folder.place}/{name}") != folder.states.get(name)]
+        for name in changed:
+            self._tell(folder, name)
+        return bool(changed)
+
+    def _reconsider(self, directory: str, folder: _Folder, changed: bool) -> None:
+        folder.calm = 0 if changed else folder.calm + 1
+        if folder.calm >= _CALM_LOOKS and directory in self._folders:
+            folder.calm = 0
+            self._follow(folder)
+
+    def _tell(self, folder: _Folder, name: str) -> None:
+        folder.states[name] = _state(f"{folder.place}/{name}")
+        for callback in folder.interests.get(name, [])[:]:
+            callback()
+
+
+class _Handler(FileSystemEventHandler):
+    """Hands watchdog's events on; runs in its thread."""
+
+    def __init__(self, watch: PathWatch, folder: _Folder) -> None:
+        self._watch = watch
+        self._folder = folder
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        """Both names of a rename count."""
+        for path in (event.src_path, event.dest_path):
+            if path:
+                self._watch.heard(self._folder, os.fsdecode(path))
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _state(path: str) -> _State:
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
