@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from inspector.report.observe import Observed, Watch
     from inspector.report.shapes import Report
     from inspector.stream.events import AnyEvent
+    from inspector.stream.processes import ProcessListed
     from inspector.stream.redact import Redactor
 
 _DEFAULT_SECONDS = 5.0
@@ -61,17 +62,16 @@ def record(options: Options) -> int:
 
     if not options.output:
         raise Trouble("record needs a file", f"inspector record {options.target or 'TARGET'} -o seen.zst")
-    words = inputs.words(options)
     profiles = inputs.profiles(options)
-    stream = inputs.collector(options, words, profiles)
-    try:
-        stream.record(options.output, _redactor(options))
-    except RecordingError as error:
-        stream.kill()
-        raise Trouble(str(error)) from None
-    watch = Watch(stream, profiles, options.seconds, from_birth=options.wait)
-    say(f"recording to {options.output}; Ctrl-C ends it")
-    observed = watch.run(progress(options))
+    with inputs.watched(options) as words:
+        stream = inputs.collector(options, words, profiles)
+        try:
+            stream.record(options.output, _redactor(options))
+        except RecordingError as error:
+            stream.kill()
+            raise Trouble(str(error)) from None
+        say(f"recording to {options.output}; Ctrl-C ends it")
+        observed = Watch(stream, profiles, options.seconds, from_birth=options.wait).run(progress(options))
     refuse_missing(observed.state)
     for trouble in observed.troubles:
         say(trouble)
@@ -98,9 +98,8 @@ def diff(options: Options) -> int:
 def listing(options: Options) -> int:
     """Processes with GPU libraries, preloads or shims."""
     from inspector.report import listing as lists
-    from inspector.stream.processes import ProcessListed
 
-    rows = [event for event in _short_session(options, ["--list"]) if isinstance(event, ProcessListed)]
+    rows = listed(options, inputs.profiles(options))
     chosen = rows if options.everything else lists.interesting(rows)
     if options.format == "json":
         write(options, lists.as_json(chosen))
@@ -114,7 +113,7 @@ def doctor(options: Options) -> int:
     from inspector.report import doctor as doctors
     from inspector.stream.session import SessionStarted
 
-    events = _short_session(options, ["--capabilities"])
+    events = _short_session(options, ["--capabilities"], inputs.profiles(options))
     session = next((event for event in events if isinstance(event, SessionStarted)), None)
     if session is None:
         raise Trouble("the collector said nothing about this machine")
@@ -139,9 +138,10 @@ def observe(options: Options, profiles: "Profiles") -> "Observed":
             return from_recording(options.target, profiles)
         except RecordingError as error:
             raise Trouble(str(error), "inspector record TARGET -o FILE makes one") from None
-    stream = inputs.collector(options, inputs.words(options), profiles)
     seconds = options.seconds if options.seconds or options.program else _DEFAULT_SECONDS
-    return Watch(stream, profiles, seconds, from_birth=options.wait).run(progress(options))
+    with inputs.watched(options) as words:
+        stream = inputs.collector(options, words, profiles)
+        return Watch(stream, profiles, seconds, from_birth=options.wait).run(progress(options))
 
 
 def facts_of(observed: "Observed", profiles: "Profiles", *, every_moment: bool = False) -> "Report":
@@ -175,17 +175,24 @@ def _growing(options: Options, profiles: "Profiles") -> "Iterator[State]":
     if inputs.is_recorded(options):
         yield observe(options, profiles).state
         return
-    stream = inputs.collector(options, inputs.words(options), profiles)
-    watch = Watch(stream, profiles, options.seconds, from_birth=options.wait)
-    for _ in watch.batches():
-        yield watch.observed.state
+    with inputs.watched(options) as words:
+        watch = Watch(inputs.collector(options, words, profiles), profiles, options.seconds, from_birth=options.wait)
+        for _ in watch.batches():
+            yield watch.observed.state
     for trouble in watch.observed.troubles:
         say(trouble)
 
 
-def _short_session(options: Options, words: list[str]) -> "list[AnyEvent]":
+def listed(options: Options, profiles: "Profiles") -> "list[ProcessListed]":
+    """Every process of the place that the options name."""
+    from inspector.stream.processes import ProcessListed
+
+    return [event for event in _short_session(options, ["--list"], profiles) if isinstance(event, ProcessListed)]
+
+
+def _short_session(options: Options, words: list[str], profiles: "Profiles") -> "list[AnyEvent]":
     """All events of a collector that answers one question and ends."""
-    stream = inputs.collector(options, words, inputs.profiles(options))
+    stream = inputs.collector(options, words, profiles)
     events = [event for batch in stream for event in batch]
     if stream.ending is not None and not stream.ending.ok:
         raise Trouble(stream.ending.words, stream.ending.help)

@@ -1,6 +1,10 @@
 """From the words of the command line to streams: profiles, places, living collectors, files."""
 
-from collections.abc import Sequence
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,15 +44,27 @@ def place(options: Options) -> "Place":
     )
 
 
-def words(options: Options) -> list[str]:
-    """The collector's words for what is to be watched; Trouble when nothing was named."""
+@contextmanager
+def watched(options: Options) -> Iterator[list[str]]:
+    """The collector's words for what is to be watched; Trouble when nothing was named.
+
+    A program that we start writes to a file, because then the collector can read what it says; the file goes at the
+    end, unless it lies on another machine.
+    """
     from inspector.stream.place import program_words, target_words
 
-    if options.program:
-        return program_words(options.program)
-    if not options.target:
-        raise Trouble("name a TARGET, a recording, or a program behind --", f"inspector {options.command} --help")
-    return target_words(options.target, wait=options.wait)
+    if not options.program:
+        if not options.target:
+            raise Trouble("name a TARGET, a recording, or a program behind --", f"inspector {options.command} --help")
+        yield target_words(options.target, wait=options.wait)
+        return
+    folder = tempfile.mkdtemp(prefix="inspector-run-") if place(options).here else "/tmp"
+    output = f"{folder}/{secrets.token_hex(4)}.log"
+    try:
+        yield [f"--run-output={output}", *program_words(options.program)]
+    finally:
+        if place(options).here:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def collector(options: Options, collector_words: Sequence[str], known: "Profiles") -> "LiveStream":

@@ -1,18 +1,29 @@
 """The commands with a screen: look, run, replay, demo; each falls back to text where no screen can be drawn."""
 
-from inspector.commands import headless
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from inspector.commands import headless, inputs
 from inspector.commands.arguments import Options
 from inspector.commands.trouble import Trouble, say
+
+if TYPE_CHECKING:
+    from inspector.stream.live import LiveStream
+    from inspector.stream.processes import ProcessListed
+    from inspector.stream.recording import Recording
 
 
 def look(options: Options) -> int:
     """The screen on a target, or the picker."""
     why = _no_screen()
-    if why is None:
-        return _show(options)
     if options.target is None:
+        if why is None:
+            return _pick(options)
         say(f"no screen here: {why}. This is the list; an answer in text: inspector report PID")
         return headless.listing(options)
+    if why is None:
+        return _show(options)
     say(f"no screen here: {why}. This is the text report: inspector report {options.target}")
     return headless.report(options)
 
@@ -33,10 +44,62 @@ def replay(options: Options) -> int:
     if not options.target:
         raise Trouble("replay needs a recording", "inspector replay FILE")
     why = _no_screen()
-    if why is None:
-        return _show(options)
-    say(f"no screen here: {why}. This is the text report: inspector report {options.target}")
-    return headless.report(options)
+    if why is not None:
+        say(f"no screen here: {why}. This is the text report: inspector report {options.target}")
+        return headless.report(options)
+    if not inputs.looks_recorded(options.target):
+        raise Trouble(f"{options.target} is no recording that can be read", "inspector record TARGET -o FILE makes one")
+    from inspector.stream.recording import Recording
+
+    return _screen(Recording(options.target), options)
+
+
+def demo(options: Options) -> int:
+    """The question as a real process; where no screen can be drawn, the text report of it, and exit code 0."""
+    from inspector.demo.run import DemoError, run_demo, table
+
+    if options.names:
+        print(table())
+        return 0
+    why = _no_screen() if sys.stdout.isatty() else "standard output is not a terminal"
+    try:
+        shown = run_demo(
+            options.target, inputs.profiles(options), say, None if why else lambda source: _screen(source, options)
+        )
+    except DemoError as error:
+        raise Trouble(str(error), "inspector demo --list") from None
+    if isinstance(shown, int):
+        return shown
+    sys.stdout.buffer.write(shown)
+    return 0
+
+
+def _show(options: Options) -> int:
+    with inputs.watched(options) as words:
+        return _screen(inputs.collector(options, words, inputs.profiles(options)), options)
+
+
+def _pick(options: Options) -> int:
+    """The picker, and then the screen on what was picked."""
+    from inspector.view.app import run as show
+
+    profiles = inputs.profiles(options)
+
+    def listed() -> "Sequence[ProcessListed]":
+        return headless.listed(options, profiles)
+
+    def connect(target: str) -> "LiveStream":
+        from inspector.stream.place import target_words
+
+        return inputs.collector(options, target_words(target), profiles)
+
+    return show(listed=listed, connect=connect, mouse=not options.no_mouse)
+
+
+def _screen(source: "LiveStream | Recording", options: Options) -> int:
+    from inspector.view.app import run as show
+
+    return show(source, mouse=not options.no_mouse)
 
 
 def _no_screen() -> str | None:

@@ -5,8 +5,8 @@ import sys
 USAGE, NO_TARGET, NOT_PERMITTED = 2, 3, 4
 
 
-class Trouble(Exception):  # noqa: N818  (it is a message for a person, not a defect of the program)
-    """One sentence, the command that helps, an exit code."""
+class Trouble(OSError):  # noqa: N818  (it is a message for a person, not a defect of the program)
+    """One sentence, the command that helps, an exit code; an OSError, because screens show those as words."""
 
     def __init__(self, sentence: str, command: str = "", code: int = USAGE) -> None:
         super().__init__(sentence)

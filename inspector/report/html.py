@@ -178,7 +178,8 @@ def _timeline(report: Report) -> str:
     )
     table = _table(("time", "pid", "kind", "what"), body, len(report.timeline))
     return (
-        f"{picture}<p class=hint>Wheel or pinch: zoom. Drag: move. Double click: everything. Hover, tap: what it is.</p>"
+        f"{picture}<p class=hint>Wheel or pinch: zoom. Drag: move. Double click: all of it. Hover or tap: what it is."
+        "</p>"
         f"<p id=what aria-live=polite></p><details><summary>All {len(report.timeline)} moments as a table</summary>"
         f"{table}</details>"
     )
@@ -269,7 +270,7 @@ def _log(log: LogReport) -> str:
     )
     return (
         f"<details open><summary><code>{escape(log.name)}</code> <small>{escape(log.why)}, {log.lines_total} lines"
-        f"</small> {trouble}</summary><div class=log>{lines}</div></details>"
+        f"</small> {trouble}</summary><div class=lines>{lines}</div></details>"
     )
 
 

@@ -15,7 +15,7 @@ _SHAPES = {
     "load": "M0,-7L6,5H-6z",
     "lookup": "M0,-7L6,0L0,7L-6,0z",
     "open": "M-5,-5h10v10h-10z",
-    "log": "M-1.5,-8h3v16h-3z",
+    "log": "M-2,-8h4v16h-4z",
     "process": "M-2,-9h4v18h-4z",
     "signal": "M0,-9L3,-3L9,0L3,3L0,9L-3,3L-9,0L-3,-3z",
     "note": "M-2,-4h4v8h-4z",
@@ -53,8 +53,8 @@ def _range(report: Report, lanes: dict[int, int]) -> tuple[float, float]:
     moments = [row.seconds for row in report.timeline if row.pid in lanes]
     lives = [_seconds(moment, report) for process in report.target.tree for moment in (process.started, process.ended)]
     known = [moment for moment in (*moments, *lives) if moment is not None and moment >= 0]
-    begin, end = min(known, default=0.0), max([*known, report.observation.seconds], default=0.0)
-    margin = (end - begin) * 0.01
+    begin, end = min(known, default=0.0), max(known, default=report.observation.seconds)
+    margin = (end - begin) * 0.03
     return begin - margin, end + margin
 
 

@@ -22,7 +22,7 @@
   const drawing = document.getElementById("picture");
   if (!drawing) return;
 
-  const WIDTH = 1000;
+  const WIDTH = 1000, height = drawing.viewBox.baseVal.height;
   const begin = Number(drawing.dataset.begin), end = Number(drawing.dataset.end);
   const marks = [...drawing.querySelectorAll("[data-x]")];
   const bars = [...drawing.querySelectorAll("rect")].map((bar) => ({
@@ -48,22 +48,21 @@
     if (words) made.textContent = words;
     ticks.append(made);
   };
-  // The viewBox keeps 1000 units; what is drawn small on a narrow screen is drawn larger here.
-  const grow = () => Math.max(1, 760 / Math.max(1, drawing.clientWidth));
-
+  // One unit is one pixel from here on, so that a phone shows lanes and letters as large as a desk does.
   const draw = () => {
+    const pixels = Math.max(1, drawing.clientWidth);
+    drawing.setAttribute("viewBox", `0 0 ${pixels} ${height}`);
     left = Math.min(Math.max(left, 0), WIDTH - WIDTH / zoom);
-    const place = (x) => (x - left) * zoom, big = grow();
-    drawing.style.setProperty("--grow", big.toFixed(2));
+    const unit = (zoom * pixels) / WIDTH, place = (x) => (x - left) * unit;
     for (const { bar, x, width } of bars) {
       bar.setAttribute("x", place(x));
-      bar.setAttribute("width", Math.max(1, width * zoom));
+      bar.setAttribute("width", Math.max(1, width * unit));
     }
     for (const mark of marks) {
       const x = place(Number(mark.dataset.x));
       if (mark.tagName === "text") {
         const room = mark.getComputedTextLength();
-        mark.setAttribute("x", Math.max(2, Math.min(x, WIDTH - room - 4)));
+        mark.setAttribute("x", Math.max(2, Math.min(x, pixels - room - 4)));
       } else {
         const y = /[ ,]([\d.]+)\)/.exec(mark.getAttribute("transform"))[1];
         mark.setAttribute("transform", `translate(${x} ${y})`);
@@ -71,9 +70,9 @@
     }
     ticks.replaceChildren();
     const span = (end - begin) / zoom, from = begin + ((end - begin) * left) / WIDTH;
-    const step = round((span / 8) * big);
+    const step = round((span * 95) / pixels);
     for (let at = Math.ceil(from / step) * step; at < from + span; at += step) {
-      const x = ((at - from) / span) * WIDTH;
+      const x = ((at - from) / span) * pixels;
       label("line", { x1: x, x2: x, y1: 20, y2: 10000, class: "grid" });
       label("text", { x: x + 3, y: 14, class: "tick" }, say(at, step));
     }

@@ -38,6 +38,8 @@ def sample_report(extra: State | None = None) -> Report:
 
 def state() -> State:
     processes = [_server(), _child(), _crashed()]
+    for child in processes[1:]:
+        child.parent = processes[0]
     return State(
         session=SessionStarted(
             at=BEGAN,
