@@ -27,6 +27,9 @@ class NeededNode:
     node: bytes
     weak: bool
     index: int
+    """Version index by which symbols refer to it."""
+    hidden: bool = False
+    """Bit 15 of vna_other: no default of another node will do."""
 
 
 class Versions:
@@ -47,6 +50,11 @@ class Versions:
     def defined(self) -> dict[int, bytes]:
         """Index -> node of all nodes that the file defines, the base node left out."""
         return {index: node for index, node, base in self._definitions() if not base}
+
+    @cached_property
+    def all_names(self) -> frozenset[bytes]:
+        """All nodes that the file defines, the base node (by custom its SONAME) included."""
+        return frozenset(node for _, node, _ in self._definitions())
 
     @property
     def has_definitions(self) -> bool:
@@ -101,7 +109,9 @@ class Versions:
             if at + _NEEDED_NODE.size > len(raw):
                 return
             _, flags, index, name, step = _NEEDED_NODE.unpack_from(raw, at)
-            yield NeededNode(file, self._elf.string(name), bool(flags & WEAK_FLAG), index & ~HIDDEN)
+            yield NeededNode(
+                file, self._elf.string(name), bool(flags & WEAK_FLAG), index & ~HIDDEN, bool(index & HIDDEN)
+            )
             if not step:
                 return
             at += step

@@ -1,0 +1,211 @@
+"""Where ld.so looks for a library, in its order, with the rule that led to each place (ld.so(8); elf/dl-load.c).
+
+DT_RPATH of the needing object and of those that brought it in, LD_LIBRARY_PATH, DT_RUNPATH of the needing object,
+/etc/ld.so.cache, the default folders. A name with a slash is a path.
+"""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from inspector.stream.libraries import SearchStep
+from inspector.stream.text import decode
+
+from .cache import LoaderCache
+from .file import ElfError
+from .library import WRONG_CLASS, Library, RefusedError, Shelf
+from .loader import LoaderFacts
+
+_TOKEN: Final = re.compile(rb"\$(?:\{(ORIGIN|PLATFORM|LIB)\}|(ORIGIN|PLATFORM|LIB))")
+_NOT_OPENED: Final = "cannot open shared object file"
+_MISSING: Final = os.strerror(errno.ENOENT)
+_WRONG_CLASS_RESULT: Final = "wrong class"
+_RESULTS: Final = {errno.ENOENT: "no such file", errno.ENOTDIR: "no such file", errno.EACCES: "permission denied"}
+
+
+class FileTree(Protocol):
+    """The files as one process sees them and may read them."""
+
+    def locate(self, path: bytes) -> bytes:
+        """The path by which we open what the process opens by an absolute path; OSError as its open(2) would give."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What decides a search besides the libraries: one process's files, environment and loader."""
+
+    files: FileTree
+    loader: LoaderFacts = field(default_factory=LoaderFacts)
+    cache: LoaderCache = field(default_factory=LoaderCache)
+    library_path: bytes = b""
+    """Value of LD_LIBRARY_PATH."""
+    secure: bool = False
+    """AT_SECURE: LD_LIBRARY_PATH does not count, $ORIGIN only into default folders."""
+    directory: bytes = b"/"
+    """Working directory, for relative paths."""
+
+
+@dataclass(eq=False, slots=True)
+class Loaded:
+    """An object in the (predicted) link map."""
+
+    path: bytes
+    """link_map.l_name: as it was found, links unresolved."""
+    library: Library
+    brought_by: "Loaded | None" = None
+    """l_loader: who needed it first."""
+    names: set[bytes] = field(default_factory=set)
+    """Names by which it was asked for."""
+    rule: str = ""
+    needs: list["Loaded"] = field(default_factory=list)
+    """Its DT_NEEDED, found."""
+
+    def answers_to(self, name: bytes) -> bool:
+        """Whether the loader takes it for `name` without looking at any file (_dl_name_match_p, DT_SONAME)."""
+        return name in (self.path, self.library.soname) or name in self.names
+
+
+@dataclass(slots=True)
+class Answer:
+    """The outcome of one search."""
+
+    library: Library | None = None
+    path: bytes = b""
+    rule: str = ""
+    steps: list[SearchStep] = field(default_factory=list)
+    words: str = ""
+    """The loader's words when nothing was found or the search was given up."""
+    unknown: str = ""
+    """Why it cannot be said, in words."""
+
+
+class Search:
+    """Searches in the surroundings of one process."""
+
+    def __init__(self, around: Surroundings, shelf: Shelf) -> None:
+        self._around, self._shelf = around, shelf
+        self._missing_folders: set[bytes] = set()
+
+    def find(self, name: bytes, by: Loaded | None, program: Loaded | None) -> Answer:
+        """Look for a name or path that the object `by` asks for."""
+        answer = Answer()
+        if b"/" in name:
+            self._try(answer, self.expand(name, by), "given path")
+            return answer
+        for path, rule in self._places(name, by, program):
+            if self._try(answer, path, rule):
+                return answer
+        wrong_class = any(step.result == _WRONG_CLASS_RESULT for step in answer.steps)
+        why = WRONG_CLASS if wrong_class else f"{_NOT_OPENED}: {_MISSING}"
+        answer.words = f"{decode(name)}: {why}"
+        return answer
+
+    def expand(self, text: bytes, by: Loaded | None) -> bytes:
+        """Replace $ORIGIN, $LIB and $PLATFORM as `by` sees them; empty when that is not allowed."""
+        loader = self._around.loader
+        origin = os.path.dirname(by.path) if by else b""
+        values = {b"ORIGIN": origin, b"LIB": loader.lib, b"PLATFORM": loader.platform}
+        tokens = {match[1] or match[2] for match in _TOKEN.finditer(text)}
+        expanded = _TOKEN.sub(lambda match: values[match[1] or match[2]], text)
+        if self._around.secure and b"ORIGIN" in tokens and not self._trusted(expanded):
+            return b""
+        return expanded
+
+    def _trusted(self, path: bytes) -> bool:
+        plain = os.path.normpath(path)
+        return any(plain == folder or plain.startswith(folder + b"/") for folder in self._around.loader.system_folders)
+
+    def _places(self, name: bytes, by: Loaded | None, program: Loaded | None) -> Iterator[tuple[bytes, str]]:
+        """All paths that the loader tries for a name without a slash, each with its rule."""
+        for folder, rule in self._named_folders(by, program):
+            yield from ((path, rule) for path in self._in_folder(folder, name))
+        no_defaults = by.library.no_default_folders if by else False
+        if not self._around.secure:
+            cached = self._around.cache.find(name, self._around.loader.hwcaps)
+            if cached is not None and not (no_defaults and self._trusted(os.path.dirname(cached))):
+                yield cached, "ld.so.cache"
+        if not no_defaults:
+            for folder in self._around.loader.system_folders:
+                yield from ((path, "default") for path in self._in_folder(folder, name))
+
+    def _named_folders(self, by: Loaded | None, program: Loaded | None) -> Iterator[tuple[bytes, str]]:
+        if by is None or by.library.runpath is None:
+            for place in self._rpath_owners(by, program):
+                yield from ((folder, f"DT_RPATH of {decode(place.path)}") for folder in self._rpath(place))
+        if not self._around.secure and self._around.library_path:
+            for folder in re.split(rb"[:;]", self._around.library_path):
+                yield from ((path, "LD_LIBRARY_PATH") for path in self._folder(folder, program))
+        if by is not None and by.library.runpath:
+            for folder in by.library.runpath.split(b":"):
+                yield from ((path, f"DT_RUNPATH of {decode(by.path)}") for path in self._folder(folder, by))
+
+    def _rpath_owners(self, by: Loaded | None, program: Loaded | None) -> Iterator[Loaded]:
+        """The needing object, who brought it in, and so on up, and the program at last."""
+        seen: set[int] = set()
+        here = by
+        while here is not None and id(here) not in seen:
+            seen.add(id(here))
+            yield here
+            here = here.brought_by
+        if program is not None and id(program) not in seen:
+            yield program
+
+    def _rpath(self, place: Loaded) -> Iterator[bytes]:
+        for folder in (place.library.rpath or b"").split(b":") if place.library.rpath else ():
+            yield from self._folder(folder, place)
+
+    def _folder(self, folder: bytes, by: Loaded | None) -> Iterator[bytes]:
+        """One entry of a path list: tokens replaced, an empty one is the working directory."""
+        if not folder:
+            yield self._around.directory
+            return
+        expanded = self.expand(folder, by)
+        if expanded:
+            yield os.path.join(self._around.directory, expanded).rstrip(b"/") or b"/"
+
+    def _in_folder(self, folder: bytes, name: bytes) -> Iterator[bytes]:
+        """The paths tried in one folder: its glibc-hwcaps and older subfolders that exist, then itself."""
+        if not self._exists(folder):
+            yield os.path.join(folder, name)
+            return
+        for subfolder in self._around.loader.subfolders:
+            path = os.path.join(folder, subfolder)
+            if self._exists(os.path.join(folder, subfolder.partition(b"/")[0])) and self._exists(path):
+                yield os.path.join(path, name)
+        yield os.path.join(folder, name)
+
+    def _exists(self, folder: bytes) -> bool:
+        if folder in self._missing_folders:
+            return False
+        try:
+            self._around.files.locate(folder)
+        except OSError:
+            self._missing_folders.add(folder)
+            return False
+        return True
+
+    def _try(self, answer: Answer, path: bytes, rule: str) -> bool:
+        """Try one path; True when the search ends with it: found, or a file that makes the loader give up."""
+        ends = True
+        try:
+            answer.library = self._shelf.read(self._around.files.locate(os.path.join(self._around.directory, path)))
+            answer.path, answer.rule, answer.words = path, rule, ""
+            result = "found"
+        except OSError as error:
+            number = error.errno or errno.EIO
+            result = _RESULTS.get(number, os.strerror(number))
+            answer.words, ends = f"{decode(path)}: {_NOT_OPENED}: {os.strerror(number)}", False
+        except RefusedError as error:
+            result = _WRONG_CLASS_RESULT if str(error) == WRONG_CLASS else str(error)
+            ends = not error.skipped
+            words = str(error) if ends or result == _WRONG_CLASS_RESULT else f"{_NOT_OPENED}: {_MISSING}"
+            answer.words = f"{decode(path)}: {words}"
+        except ElfError as error:
+            result = str(error)
+            answer.unknown = f"{decode(path)} cannot be judged: {error}"
+        answer.steps.append(SearchStep(path=decode(path), rule=rule, result=result))
+        return ends
