@@ -8,6 +8,7 @@ import selectors
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,13 +18,22 @@ Failed = Callable[[str, Exception], None]
 """Told which callback raised what; it must not raise itself."""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Timer:
+    due: int
+    order: int
+    period: int = field(compare=False)
+    """ns until the next call; 0: there is none."""
+    callback: Callable[[], None] = field(compare=False)
+
+
 class CollectorLoop:
     """Runs every callback in one thread, so that sources need no locks; one failing callback stops no other."""
 
     def __init__(self, failed: Failed) -> None:
         self._failed = failed
         self._selector = selectors.DefaultSelector()
-        self._timers: list[tuple[int, int, int, Callable[[], None]]] = []
+        self._timers: list[_Timer] = []
         self._order = itertools.count()
         self._handed: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -50,7 +60,11 @@ class CollectorLoop:
 
     def every(self, seconds: float, callback: Callable[[], None]) -> None:
         """Call back again and again; a late call is not made up for."""
-        self._set_timer(int(seconds * _NS), callback)
+        self._set_timer(int(seconds * _NS), callback, again=True)
+
+    def after(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Call back once."""
+        self._set_timer(int(seconds * _NS), callback, again=False)
 
     def soon(self, callback: Callable[[], None]) -> None:
         """Run in the loop's thread, in order of asking; may be called from any thread and from signal handlers."""
@@ -104,20 +118,21 @@ class CollectorLoop:
         for _ in range(self._handed.qsize()):
             self._call(self._handed.get_nowait())
 
-    def _set_timer(self, period: int, callback: Callable[[], None]) -> None:
-        heapq.heappush(self._timers, (self.now() + period, next(self._order), period, callback))
+    def _set_timer(self, period: int, callback: Callable[[], None], again: bool) -> None:
+        heapq.heappush(self._timers, _Timer(self.now() + period, next(self._order), period if again else 0, callback))
 
     def _until_next_timer(self) -> float | None:
         if not self._timers:
             return None
-        return max(0.0, (self._timers[0][0] - self.now()) / _NS)
+        return max(0.0, (self._timers[0].due - self.now()) / _NS)
 
     def _fire_timers(self) -> None:
         now = self.now()
-        while self._timers and self._timers[0][0] <= now:
-            _, _, period, callback = heapq.heappop(self._timers)
-            self._call(callback)
-            self._set_timer(period, callback)
+        while self._timers and self._timers[0].due <= now:
+            timer = heapq.heappop(self._timers)
+            self._call(timer.callback)
+            if timer.period:
+                self._set_timer(timer.period, timer.callback, again=True)
 
     def _labour(self) -> None:
         while (carry := self._work.get()) is not None:

@@ -9,7 +9,8 @@ from typing import Literal
 from inspector.stream.text import decode
 
 from .kernel import cgroup, procfs
-from .kernel.procfs import Stat
+from .kernel.records import Mapped
+from .sources.arrivals import Program, program_of
 from .sources.program import attempt
 from .sources.secrets import shown_arguments
 
@@ -28,16 +29,6 @@ class TargetError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
-    """What matches look at."""
-
-    pid: int
-    argv: list[bytes]
-    exe: bytes
-    comm: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Target:
     """A target as the user wrote it."""
 
@@ -46,9 +37,9 @@ class Target:
     value: str
 
     @property
-    def stays(self) -> bool:
-        """True when new processes may join for as long as we look, so that an empty tree is not the end."""
-        return self.kind == "library"
+    def is_group(self) -> bool:
+        """True when new processes may belong to it that no process of the tree gave birth to."""
+        return self.kind in ("unit", "container")
 
     def find(self) -> list[int]:
         """The topmost living processes that it means; TargetError when there is none, or no single tree."""
@@ -71,7 +62,9 @@ class Target:
             case "pid":
                 return program.pid == int(self.value)
             case "name":
-                return has_name(program, self.value) or in_command_line(program, self.value)
+                # A plain word is also an argument of `systemctl start WORD`: there only the name itself counts.
+                part = not self.value.isidentifier() and in_command_line(program, self.value)
+                return program.pid not in _ourselves() and (part or has_name(program, self.value))
             case "library":
                 return False
             case _:
@@ -90,10 +83,9 @@ class Target:
         if not pids:
             raise self._missing()
         if len(pids) > 1:
-            rows = [f"  {pid:>7}  {_one_line(pid)}" for pid in pids[:_MOST_CANDIDATES]]
-            more = f"\n  ... and {len(pids) - _MOST_CANDIDATES} more" if len(pids) > _MOST_CANDIDATES else ""
-            words = "\n".join(rows) + more
-            why = f"`{self.text}` means {len(pids)} separate process trees:\n{words}"
+            shown = ", ".join(f"{pid} ({_one_line(pid)})" for pid in pids[:_MOST_CANDIDATES])
+            more = f" and {len(pids) - _MOST_CANDIDATES} more" if len(pids) > _MOST_CANDIDATES else ""
+            why = f"`{self.text}` means {len(pids)} separate process trees: {shown}{more}"
             raise TargetError("no-such-target", why, f"name one by its pid: inspector {pids[0]}")
         return pids[0]
 
@@ -182,6 +174,13 @@ def processes_mapping(path: str) -> list[int]:
     return [pid for pid in procfs.pids() if maps_file(pid, wanted, key)]
 
 
+def is_mapping_of(path: str, record: Mapped) -> bool:
+    """True when a mapping that just came shows this file, by what lies at the path now or by its name."""
+    status = attempt(lambda: os.stat(path), None)
+    key = procfs.file_key(record.major, record.minor, record.inode)
+    return record.path == os.fsencode(path) or (status is not None and procfs.stat_key(status) == key)
+
+
 def maps_file(pid: int, path: bytes, key: str) -> bool:
     """Cheap when it does not: the raw text is searched for the path or the inode before it is parsed."""
     raw = attempt(lambda: procfs.read(pid, "maps"), b"")
@@ -204,12 +203,6 @@ def all_programs() -> Iterable[Program]:
     for stat in procfs.all_stats():
         if stat.alive and not stat.kernel_thread:
             yield program_of(stat)
-
-
-def program_of(stat: Stat) -> Program:
-    """What a process runs, as far as it may be read."""
-    argv = attempt(lambda: procfs.argv(stat.pid), list[bytes]())
-    return Program(stat.pid, argv, attempt(lambda: procfs.link(stat.pid, "exe"), b""), stat.comm)
 
 
 def has_name(program: Program, name: str) -> bool:
@@ -240,7 +233,7 @@ def _ourselves() -> set[int]:
 def _one_line(pid: int) -> str:
     words = shown_arguments(attempt(lambda: procfs.argv(pid), list[bytes]()))
     text = " ".join(words) or decode(attempt(lambda: procfs.stat(pid).comm, b"?"))
-    return text if len(text) <= 100 else f"{text[:99]}…"
+    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def _user(uid: int) -> str:

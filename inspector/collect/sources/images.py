@@ -34,6 +34,11 @@ class Images:
         """What is known of a file so far."""
         return self._known.get(file)
 
+    @property
+    def busy(self) -> bool:
+        """True while files wait or one is being read."""
+        return self._busy
+
     def want(self, mapping: Mapping, route: str, open_paths: Sequence[bytes]) -> None:
         """Read this file when its turn comes, by the first of the paths that still leads to it."""
         if mapping.file in self._known:

@@ -9,7 +9,7 @@ from .feed import Feed
 from .images import Images
 from .outlines import Outlines
 from .processes import ProcessTree
-from .shelves import Shelf, records_of_new_program, shelf_of_fork, shelf_of_found
+from .shelves import Shelf, shelf_of_fork, shelf_of_found
 from .snapshot import Snapshot, look
 from .views import view_gone, view_living
 
@@ -36,6 +36,11 @@ class Libraries(TreeObserver):
         session.loop.every(TICK_SECONDS, self._tick)
         session.loop.every(CHECK_SECONDS, self._check)
 
+    @property
+    def busy(self) -> bool:
+        """True while ELF facts of mapped files are still to come."""
+        return self._images.busy
+
     def born(self, process: Tracked) -> None:
         """A found process waits for `executed`; a fork has its parent's libraries for now."""
         if process.program is None:
@@ -53,7 +58,6 @@ class Libraries(TreeObserver):
         process.mappings.clear()
         begun = process.started if before.by_looking else program.at
         shelf = Shelf(process, begun=begun, by_looking=False, due=self._loop.now())
-        shelf.records = records_of_new_program(before.records, program)
         self._shelves[process.pid] = shelf
         if before.by_looking:
             self._look(shelf)

@@ -20,6 +20,9 @@ Origin = Literal["attach", "fork", "run", "map"]
 _DEAD_KEPT = 2_000
 """Dead processes that late records can still be resolved against."""
 
+SAME_BIRTH = 3 * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+"""/proc tells births in clock ticks: what is closer than three of them is the same birth."""
+
 
 class ProcessTree:
     """The processes under observation; a `contract.Tree`."""
@@ -66,10 +69,17 @@ class ProcessTree:
             for pid in pending:
                 self._feed.follow(pid)
 
+    def expect(self, pid: int, origin: Origin) -> None:
+        """Take in one process that is about to execute its program: the exec record will tell which."""
+        stat = attempt(lambda: procfs.stat(pid), None)
+        if stat is not None and stat.alive and not self._lives(pid):
+            self._feed.follow(pid)
+            self._admit(Tracked(pid=pid, ppid=stat.ppid, started=stat.started), origin, "")
+
     def recheck(self, process: Tracked) -> procfs.Stat | None:
         """Its stat line if it still lives; otherwise notes the end that no record told of."""
         stat = attempt(lambda: procfs.stat(process.pid), None)
-        if stat is not None and stat.alive and abs(stat.started - process.started) < _SAME_BIRTH:
+        if stat is not None and stat.alive and abs(stat.started - process.started) < SAME_BIRTH:
             return stat
         if process.alive:
             self._feed.tell(Exited(at=self._loop.now(), pid=process.pid, status=None))
@@ -131,7 +141,7 @@ class ProcessTree:
     def _forked(self, record: Forked) -> None:
         if self._lives(record.pid):
             known = self._processes[record.pid]
-            if abs(known.started - record.at) < _SAME_BIRTH:
+            if abs(known.started - record.at) < SAME_BIRTH:
                 return  # found by looking, before its record was read
             self._feed.tell(Exited(at=record.at, pid=record.pid, status=None))
         parent = self._processes.get(record.ppid)
@@ -195,10 +205,6 @@ class ProcessTree:
         for process in self.processes():
             self.recheck(process)
         self.attach(self._unknown_descendants(), "fork")
-
-
-_SAME_BIRTH = 3 * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-"""/proc tells births in clock ticks: what is closer than three of them is the same birth."""
 
 
 def _is_known(process: Tracked, record: Executed) -> bool:

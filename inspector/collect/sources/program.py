@@ -157,7 +157,7 @@ def _executable(pid: int, root: Root | None, record: Executed | None, before: Pr
     found = attempt(lambda: procfs.link(pid, "exe"), b"").removesuffix(b" (deleted)")
     if found:
         return root.inside(found) if root else found
-    if record is None:
+    if record is None or not record.filename:
         return b""
     return os.path.normpath(os.path.join(os.fsencode(before.cwd or "/"), record.filename))
 

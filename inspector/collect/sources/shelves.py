@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 import msgspec
 
 from inspector.stream.libraries import LibraryMapped
-from inspector.stream.processes import ProcessExec
 
 from ..kernel import procfs
 from ..kernel.records import Mapped
@@ -96,18 +95,6 @@ def shelf_of_fork(process: Tracked, parent: Shelf | None, now: int) -> Shelf:
     shelf.inherited = [msgspec.structs.replace(event, at=process.started, pid=process.pid) for event in events]
     shelf.due = now + _FORK_PATIENCE
     return shelf
-
-
-def records_of_new_program(records: list[Mapped], program: ProcessExec) -> list[Mapped]:
-    """The kernel maps a program and its loader before it reports the exec: these are not of the old program."""
-    loader = os.path.basename(program.interpreter or "")
-    exe = os.path.basename(program.exe)
-    wanted = {os.fsencode(name) for name in (loader, exe) if name}
-    return [record for record in records if os.path.basename(record.path) in wanted or _is_loader(record)][-2:]
-
-
-def _is_loader(record: Mapped) -> bool:
-    return os.path.basename(record.path).startswith((b"ld-", b"ld.so"))
 
 
 def _signature(place: bytes) -> Signature:

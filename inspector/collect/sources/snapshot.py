@@ -23,7 +23,7 @@ class Snapshot:
     libraries: dict[int, LibraryMapped] = field(default_factory=dict)
     """By base, in link-map order as far as known."""
     mappings: dict[int, Mapping] = field(default_factory=dict)
-    """By start address."""
+    """By start address; in link-map order as far as known."""
     open_paths: dict[str, list[bytes]] = field(default_factory=dict)
     """File identity -> paths that may lead to it, best first."""
     places: dict[int, bytes] = field(default_factory=dict)
@@ -85,7 +85,10 @@ def _objects(view: View, outlines: Outlines, found: Snapshot) -> list[_Object]:
         found.settled = found.settled and (link is not None or not loaded)
         place = Placed(path, outline, base, link.name if link else b"", link.namespace if link else 0, order)
         objects.setdefault(base, _Object(place, line))
-    return sorted(objects.values(), key=lambda each: (each.place.order < 0, each.place.namespace, each.place.order))
+    ordered = sorted(objects.values(), key=lambda each: (each.place.order < 0, each.place.namespace, each.place.order))
+    rank = {each.place.base: number for number, each in enumerate(ordered)}
+    found.mappings = dict(sorted(found.mappings.items(), key=lambda item: rank[item[1].base]))
+    return ordered
 
 
 def _by_base(link_map: LinkMap | None) -> dict[int, tuple[int, LoadedObject]]:

@@ -1,0 +1,268 @@
+"""One target under inspection: finds it, starts the sources, answers requests, ends in order."""
+
+import os
+import signal
+import sys
+import traceback
+from typing import Protocol, runtime_checkable
+
+import msgspec
+
+from inspector.stream.base import Request
+from inspector.stream.requests import Configure, Quit
+from inspector.stream.session import LimitNoted, RequestFailed
+
+from .composition import source_makers
+from .greeting import capabilities, ended, missing, started
+from .inbox import Inbox
+from .kernel import procfs
+from .launch import Launch
+from .loop import CollectorLoop
+from .options import Options
+from .outlet import StreamOutlet
+from .sources.arrivals import ExecArrivals, MappingArrivals, PolledArrivals, program_of_exec
+from .sources.contract import Session, Tracked, TreeObserver
+from .sources.libraries import Libraries
+from .sources.processes import SAME_BIRTH, ProcessTree
+from .sources.program import Keys, attempt
+from .sources.record_source import open_records
+from .sources.signals import SignalsSource
+from .sources.symbols import SymbolsSource
+from .sources.vitals import VitalsSource, WaitsSource
+from .target import Target, TargetError, check_permitted, is_mapping_of, parse_target, processes_mapping
+
+PATIENCE_SECONDS = 1.5
+"""Between SIGTERM and SIGKILL for the command that we started."""
+LAST_WORDS_SECONDS = 0.25
+"""After the last process has ended: for its last records, counters and log lines."""
+READING_SECONDS = 3.0
+"""At most so long, then, for files that are still to be read."""
+GROUP_SECONDS = 1.0
+WAIT_SECONDS = 0.05
+
+
+@runtime_checkable
+class Startable(Protocol):
+    """A source that reads what is there and then follows."""
+
+    def start(self) -> None: ...
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A source that carries out requests."""
+
+    def handle(self, request: Request) -> bool:
+        """True when the request was its own."""
+        ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A source with something to give back or a last word to say."""
+
+    def close(self) -> None: ...
+
+
+class Agent(TreeObserver):
+    """Composes everything that looks at one target."""
+
+    def __init__(self, options: Options, configure: Configure, inbox: Inbox, launch: Launch | None) -> None:
+        self._options = options
+        self._configure = msgspec.structs.replace(configure, logs=[*configure.logs, *options.logs])
+        self._inbox = inbox
+        self._launch = launch
+        self._loop = CollectorLoop(self._failed)
+        self._outlet = StreamOutlet(1, self._reader_gone)
+        self._sources: list[object] = []
+        self._said: set[tuple[str, type]] = set()
+        self._reason, self._in_order = "", True
+
+    def run(self) -> int:
+        """Observe until there is a reason to end."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda number, _: self._leave(f"ended by {signal.Signals(number).name}"))
+        self._inbox.open(self._loop, self._handle, self._refuse, lambda: self._leave("nobody sends requests any more"))
+        try:
+            self._begin()
+        except TargetError as error:
+            self._outlet.send(missing(error))
+            self._stop(error.why, in_order=False)
+        self._loop.run()
+        self._close()
+        return 0
+
+    def ended(self, process: Tracked) -> None:
+        """Collect the command that we started; when we are leaving, it was all that we waited for."""
+        if self._launch is not None and process.pid == self._launch.pid:
+            self._launch.reap()
+            if self._reason:
+                self._loop.stop()
+
+    def _begin(self) -> None:
+        words = self._options.target or " ".join(self._options.command)
+        self._outlet.send(started(words, capabilities()))
+        target = parse_target(self._options.target) if self._launch is None else None
+        pids = self._find(target)
+        births = {pid: _birth(pid) for pid in pids}
+        self._records = open_records(self._loop)
+        for limit in self._records.limits:
+            self._outlet.send(limit)
+        self._waits = WaitsSource(self._outlet)
+        self._tree = ProcessTree(
+            self._loop, self._waits, Keys(self._configure.plan.environment), self._records.feed, self._emptied
+        )
+        self._session = Session(self._loop, self._waits, self._tree, self._configure)
+        self._watch_tree()
+        if self._launch is not None:
+            self._tree.expect(self._launch.pid, "run")
+        self._tree.attach(pids, "map" if target and target.kind == "library" else "attach")
+        _check_births(self._tree, births)
+        self._start_sources()
+        self._records.feed.begin(self._loop)
+        if target is not None:
+            self._await(target)
+        if self._launch is not None:
+            self._launch.go()
+
+    def _find(self, target: Target | None) -> list[int]:
+        """The processes to begin with; TargetError when there are none and none is waited for."""
+        if target is None:
+            return []
+        try:
+            pids = target.find()
+        except TargetError as error:
+            if self._options.wait and error.kind == "no-such-target":
+                _say(f"waiting for {target.text}")
+                return []
+            raise
+        if len(pids) == 1:
+            check_permitted(pids[0])
+        if not pids:
+            _say(f"nobody maps {target.value} now; waiting for the first one")
+        return pids
+
+    def _watch_tree(self) -> None:
+        """What hears of the tree from its first process on, in the order in which it hears."""
+        feed = self._records.feed
+        self._libraries = Libraries(self._session, self._tree, feed)
+        vitals = VitalsSource(self._session, self._tree)
+        signals = SignalsSource(self._session, self._tree, feed)
+        self._tree.watch(self)
+        self._loop.every(1.0, lambda: self._waits.look(self._loop.now()))
+        self._sources += [self._libraries, vitals, signals, SymbolsSource(self._session)]
+
+    def _start_sources(self) -> None:
+        """Everything else; one that fails is said and the rest goes on."""
+        for name, make in source_makers(self._session, self._records):
+            try:
+                source = make()
+                if isinstance(source, Startable):
+                    source.start()
+                self._sources.append(source)
+            except Exception as error:
+                self._failed(name, error)
+
+    def _await(self, target: Target) -> None:
+        """Let later processes join that belong to the target without being born in its tree."""
+        if target.kind == "library":
+            MappingArrivals(
+                self._loop,
+                self._tree,
+                lambda record: is_mapping_of(target.value, record),
+                lambda: processes_mapping(target.value),
+            )
+        elif self._options.wait and self._records.engine is not None:
+            ExecArrivals(self._tree, self._records.feed, target.matches)
+            self._records.engine.wait_for(lambda record: target.matches(program_of_exec(record)))
+        elif self._options.wait or target.is_group:
+            seconds = WAIT_SECONDS if self._options.wait else GROUP_SECONDS
+            PolledArrivals(self._loop, self._tree, target.matches, seconds)
+
+    def _handle(self, request: Request) -> None:
+        if isinstance(request, Quit):
+            self._leave("asked to quit")
+            return
+        for source in self._sources:
+            if isinstance(source, Answering) and source.handle(request):
+                return
+        why = f"{type(request).__name__} cannot be carried out here"
+        self._outlet.send(RequestFailed(at=self._loop.now(), id=request.id, why=why))
+
+    def _refuse(self, why: str) -> None:
+        self._outlet.send(RequestFailed(at=self._loop.now(), id=0, why=why))
+
+    def _emptied(self) -> None:
+        """The last process has ended: read what is left of it, then go, unless others may still join."""
+        stays = self._options.wait or self._options.target.startswith("lib:")
+        if not stays and not self._reason:
+            self._loop.after(LAST_WORDS_SECONDS, lambda: self._stop_when_read(self._loop.now()))
+
+    def _stop_when_read(self, since: int) -> None:
+        if self._tree.processes():
+            return  # somebody joined meanwhile
+        if self._libraries.busy and self._loop.now() - since < READING_SECONDS * 1e9:
+            self._loop.after(LAST_WORDS_SECONDS, lambda: self._stop_when_read(since))
+        else:
+            self._stop("the command and all that it started have ended" if self._launch else "the whole tree has ended")
+
+    def _leave(self, reason: str) -> None:
+        """End what we started, if anything, and then ourselves."""
+        if self._launch is None or not self._launch.lives or self._options.keep:
+            self._stop(reason)
+        elif not self._reason:
+            self._reason = reason
+            self._launch.ask_to_end()
+            self._loop.soon(lambda: self._loop.after(PATIENCE_SECONDS, self._launch_must_end))
+
+    def _launch_must_end(self) -> None:
+        if self._launch is not None:
+            self._launch.make_it_end()
+        self._loop.after(LAST_WORDS_SECONDS, self._loop.stop)
+
+    def _stop(self, reason: str, in_order: bool = True) -> None:
+        if not self._reason:
+            self._reason, self._in_order = reason, in_order
+        self._loop.stop()
+
+    def _reader_gone(self) -> None:
+        """Called from the writing thread: nobody will read why we end."""
+        self._loop.soon(lambda: self._leave("nobody reads any more"))
+
+    def _close(self) -> None:
+        for source in reversed(self._sources):
+            if isinstance(source, Closing):
+                try:
+                    source.close()
+                except Exception as error:
+                    self._failed(type(source).__name__, error)
+        self._outlet.send(ended(self._reason, self._in_order))
+        self._outlet.close()
+
+    def _failed(self, what: str, error: Exception) -> None:
+        """A fault of ours: said once per kind, never the end of the rest."""
+        if os.environ.get("INSPECTOR_DEBUG"):
+            traceback.print_exception(error, file=sys.stderr)
+        if (what, type(error)) not in self._said:
+            self._said.add((what, type(error)))
+            why = f"{type(error).__name__}: {error}"
+            self._outlet.send(LimitNoted(at=self._loop.now(), what=f"what {what} would have told", why=why))
+
+
+def _birth(pid: int) -> int:
+    return attempt(lambda: procfs.stat(pid).started, 0)
+
+
+def _check_births(tree: ProcessTree, births: dict[int, int]) -> None:
+    """TargetError when a process ended while we came, or its number went to another one."""
+    for pid, birth in births.items():
+        process = tree.find(pid)
+        if process is None:
+            raise TargetError("ended", f"process {pid} ended while we came", "inspector list")
+        if abs(process.started - birth) > SAME_BIRTH:
+            why = f"process {pid} ended while we came, and its number belongs to another process now"
+            raise TargetError("ended", why, "inspector list")
+
+
+def _say(words: str) -> None:
+    print(f"inspector: {words}", file=sys.stderr)

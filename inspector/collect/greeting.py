@@ -1,0 +1,42 @@
+"""The first and the last lines of every stream."""
+
+import os
+import time
+from collections.abc import Sequence
+
+from inspector import __version__
+from inspector.stream.session import Capability, SessionEnded, SessionStarted, TargetMissing
+from inspector.stream.text import decode
+
+from .target import TargetError
+
+
+def capabilities() -> list[Capability]:
+    return []
+
+
+def started(target: str, capabilities: Sequence[Capability]) -> SessionStarted:
+    """Who looks at what, where, with which rights; anchors our clock to wall time."""
+    system = os.uname()
+    return SessionStarted(
+        at=time.monotonic_ns(),
+        wall=time.time_ns(),
+        version=__version__,
+        host=decode(os.fsencode(system.nodename)),
+        kernel=system.release,
+        machine=system.machine,
+        uid=os.geteuid(),
+        target=decode(os.fsencode(target)),
+        collector=os.getpid(),
+        capabilities=list(capabilities),
+    )
+
+
+def missing(error: TargetError) -> TargetMissing:
+    """Why there is nothing to observe."""
+    return TargetMissing(at=time.monotonic_ns(), why=error.why, kind=error.kind, help=error.help)
+
+
+def ended(reason: str, ok: bool = True) -> SessionEnded:
+    """Why the stream ends here."""
+    return SessionEnded(at=time.monotonic_ns(), reason=reason, ok=ok)

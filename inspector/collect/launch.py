@@ -1,0 +1,90 @@
+"""A command started under observation: it waits, already followed, until everybody is ready, and then executes."""
+
+import os
+import signal
+from collections.abc import Sequence
+
+from .target import TargetError
+
+_EXEC_FAILED = 127
+"""What shells exit with when a command cannot be executed."""
+
+
+class Launch:
+    """One child of ours. Create it before any thread is started: it is a plain fork(2)."""
+
+    def __init__(self, command: Sequence[str], output: str = "stderr") -> None:
+        """`output`: where its stdout and stderr go: `stderr` (ours), `null`, or the path of a file.
+
+        Its stdin is /dev/null: ours carries requests. TargetError when the output file cannot be opened.
+        """
+        self.command = list(command)
+        target = _open_output(output)
+        go_read, self._go = os.pipe()
+        self._failure, failure_write = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self._go)  # or the end of the collector would leave it waiting for ever
+            _become(self.command, go_read, failure_write, target)
+        os.close(go_read)
+        os.close(failure_write)
+        if target > 2:
+            os.close(target)
+        self.lives = True
+
+    def go(self) -> None:
+        """Let it execute; TargetError when it cannot."""
+        os.write(self._go, b"\0")
+        os.close(self._go)
+        code = os.read(self._failure, 16)
+        os.close(self._failure)
+        if code:
+            self.reap()
+            raise TargetError("no-such-target", f"cannot start `{self.command[0]}`: {os.strerror(int(code))}")
+
+    def reap(self) -> None:
+        """Collect it once it has ended, so that no zombie stays."""
+        if self.lives:
+            os.waitpid(self.pid, 0)
+            self.lives = False
+
+    def ask_to_end(self) -> None:
+        """SIGTERM, to this very child of ours, never to its descendants."""
+        self._signal(signal.SIGTERM)
+
+    def make_it_end(self) -> None:
+        """SIGKILL, if it did not listen."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """While it is not reaped its pid is its own."""
+        if self.lives:
+            os.kill(self.pid, number)
+
+
+def _open_output(output: str) -> int:
+    if output == "stderr":
+        return 2
+    path = os.devnull if output == "null" else output
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        why = f"cannot write the command's output to {path}: {os.strerror(error.errno or 0)}"
+        raise TargetError("not-permitted", why) from None
+
+
+def _become(command: list[str], go: int, failure: int, output: int) -> None:
+    """In the child: wait for the word, then be the command; never returns."""
+    try:
+        os.setpgid(0, 0)  # Ctrl-C at the terminal is for the collector
+        if not os.read(go, 1):
+            os._exit(_EXEC_FAILED)  # the collector is gone
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        os.execvp(command[0], command)
+    except OSError as error:
+        os.write(failure, str(error.errno or 0).encode())
+    os._exit(_EXEC_FAILED)

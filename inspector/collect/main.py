@@ -1,0 +1,123 @@
+"""`inspector collect`: events as JSON lines on stdout, requests on stdin, words for people on stderr."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from inspector.stream.base import Event
+from inspector.stream.codec import encode
+from inspector.stream.requests import Configure
+
+from .inbox import Inbox
+from .options import Options
+
+CONFIGURE_SECONDS = 2.0
+USAGE = 2
+
+
+def run(argv: Sequence[str]) -> int:
+    """Observe until asked to quit, until nobody reads or the whole tree has ended; the exit code of the command."""
+    options = parse(argv)
+    if options is None:
+        return USAGE
+    _end_quietly_without_reader()
+    inbox = Inbox(0)
+    configure = inbox.configuration(CONFIGURE_SECONDS)
+    try:
+        if options.list:
+            return _list(configure)
+        if options.capabilities:
+            return _tell_capabilities(options.target)
+        return _observe(options, configure, inbox)
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def parse(argv: Sequence[str]) -> Options | None:
+    """The options; None, with words on stderr, when they make no sense."""
+    words = list(argv)
+    command: list[str] = []
+    if "--" in words:
+        split = words.index("--")
+        words, command = words[:split], words[split + 1 :]
+    given = _parser().parse_args(words)
+    target = given.given_target or given.target or ""
+    trouble = ""
+    if given.run and not command:
+        trouble = "--run needs a command behind `--`"
+    elif command and target:
+        trouble = "name either a target or a command, not both"
+    elif not (command or target or given.list or given.capabilities):
+        trouble = "name a target: a pid, a program name, unit:NAME, container:ID, lib:PATH, or `-- COMMAND`"
+    if trouble:
+        print(f"inspector collect: {trouble}", file=sys.stderr)
+        return None
+    return Options(
+        target=target,
+        wait=given.wait,
+        command=tuple(command),
+        run_output=given.run_output,
+        keep=given.keep,
+        list=given.list,
+        capabilities=given.capabilities,
+        logs=tuple(given.log),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="inspector collect", description=__doc__, allow_abbrev=False)
+    parser.add_argument("target", nargs="?", help="pid, name or part of the command line, unit:, container:, lib:")
+    parser.add_argument("--target", dest="given_target", metavar="TARGET", help="the same, for a name with a dash")
+    parser.add_argument("--wait", action="store_true", help="wait for the target, and for each later start of it")
+    parser.add_argument("--run", action="store_true", help="start the command behind `--` under observation")
+    parser.add_argument("--run-output", default="stderr", metavar="PATH|null|stderr", help="where its output goes")
+    parser.add_argument("--keep", action="store_true", help="leave the command running at the end")
+    parser.add_argument("--list", action="store_true", help="list processes and end")
+    parser.add_argument("--capabilities", action="store_true", help="tell what this machine and user allow, and end")
+    parser.add_argument("--log", action="append", default=[], metavar="PATH", help="follow this log file too")
+    return parser
+
+
+def _end_quietly_without_reader() -> None:
+    """A reader that goes shows as an error of write(2), not as a signal that would leave the run child behind."""
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+def _write(events: Sequence[Event]) -> None:
+    data = b"".join(map(encode, events))
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def _list(configure: Configure) -> int:
+    from .greeting import ended, started
+    from .listing import processes
+
+    _write([started("", []), *processes(configure.plan), ended("all processes are listed")])
+    return 0
+
+
+def _tell_capabilities(target: str) -> int:
+    from .greeting import capabilities, ended, started
+
+    _write([started(target, capabilities()), ended("all capabilities are told")])
+    return 0
+
+
+def _observe(options: Options, configure: Configure, inbox: Inbox) -> int:
+    """Fork before threads exist, then let the agent do the rest."""
+    from .agent import Agent
+    from .greeting import ended, missing, started
+    from .launch import Launch
+    from .target import TargetError
+
+    try:
+        launch = Launch(options.command, options.run_output) if options.command else None
+    except TargetError as error:
+        _write([started(" ".join(options.command), []), missing(error), ended(error.why, ok=False)])
+        return 0
+    return Agent(options, configure, inbox, launch).run()

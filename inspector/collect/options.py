@@ -1,0 +1,21 @@
+"""What the collector was asked to do by its command line."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The words of the command line."""
+
+    target: str = ""
+    wait: bool = False
+    """The target may not be born yet, and each later start of it counts too."""
+    command: tuple[str, ...] = ()
+    """To be started under observation, instead of a target."""
+    run_output: str = "stderr"
+    """Where that command's output goes: `stderr`, `null` or a path."""
+    keep: bool = False
+    """Leave that command running at the end."""
+    list: bool = False
+    capabilities: bool = False
+    logs: tuple[str, ...] = ()
