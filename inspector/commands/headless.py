@@ -1,7 +1,6 @@
 """The commands that need no screen: report, trace, record, diff, list, doctor."""
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -187,6 +186,11 @@ def listed(options: Options, profiles: "Profiles") -> "list[ProcessListed]":
     """Every process of the place that the options name."""
     from inspector.stream.processes import ProcessListed
 
+    if not (options.host or options.via or options.sudo):
+        # Here and with our own rights: no second process, because a list must come at once.
+        from inspector.collect.listing import processes
+
+        return list(processes(profiles.plan()))
     return [event for event in _short_session(options, ["--list"], profiles) if isinstance(event, ProcessListed)]
 
 
@@ -298,7 +302,7 @@ def _to_terminal(options: Options) -> bool:
 
 
 def _width(options: Options) -> int:
-    return shutil.get_terminal_size((100, 24)).columns if _to_terminal(options) else 100
+    return os.get_terminal_size(1).columns if _to_terminal(options) else 100
 
 
 def _colour(options: Options) -> bool:

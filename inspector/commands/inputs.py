@@ -1,8 +1,6 @@
 """From the words of the command line to streams: profiles, places, living collectors, files."""
 
-import secrets
-import shutil
-import tempfile
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,6 +49,9 @@ def watched(options: Options) -> Iterator[list[str]]:
     A program that we start writes to a file, because then the collector can read what it says; the file goes at the
     end, unless it lies on another machine.
     """
+    import shutil
+    import tempfile
+
     from inspector.stream.place import program_words, target_words
 
     if not options.program:
@@ -59,7 +60,7 @@ def watched(options: Options) -> Iterator[list[str]]:
         yield target_words(options.target, wait=options.wait)
         return
     folder = tempfile.mkdtemp(prefix="inspector-run-") if place(options).here else "/tmp"
-    output = f"{folder}/{secrets.token_hex(4)}.log"
+    output = f"{folder}/{os.urandom(4).hex()}.log"
     try:
         yield [f"--run-output={output}", *program_words(options.program)]
     finally:

@@ -8,6 +8,7 @@ import msgspec
 from . import phrases
 from .layout import Ink, wrapped
 from .shapes import ImageReport, Report, TreeProcess
+from .words import command, file_name
 
 Area = Literal[
     "mode", "finding", "ladder", "environment", "library", "links", "symbols", "look-ups", "calls", "results",
@@ -107,8 +108,8 @@ def _programs(report: Report) -> dict[str, TreeProcess]:
 
 
 def _program(process: TreeProcess) -> str:
-    words = [phrases.file_name(word) if number == 0 else word for number, word in enumerate(process.argv)]
-    return phrases.command("N" if word.isdecimal() else word for word in words) or process.comm or "?"
+    words = [file_name(word) if number == 0 else word for number, word in enumerate(process.argv)]
+    return command("N" if word.isdecimal() else word for word in words) or process.comm or "?"
 
 
 def _processes(good: Report, bad: Report) -> Iterator[Difference]:
@@ -156,7 +157,7 @@ def _mapped(report: Report) -> dict[str, str]:
     for row in report.libraries:
         build = f", build-id {row.build_id[:12]}" if row.build_id else ""
         state = f", {row.state}" if row.state not in ("current", "unknown") else ""
-        found.setdefault(row.soname or phrases.file_name(row.path), []).append(f"{row.path}{build}{state}")
+        found.setdefault(row.soname or file_name(row.path), []).append(f"{row.path}{build}{state}")
     return {name: "; ".join(sorted(set(paths))) for name, paths in found.items()}
 
 
@@ -175,7 +176,7 @@ def _images(good: Report, bad: Report) -> Iterator[Difference]:
 
 
 def _by_name(report: Report) -> dict[str, ImageReport]:
-    return {image.soname or phrases.file_name(image.path): image for image in report.images}
+    return {image.soname or file_name(image.path): image for image in report.images}
 
 
 def _aspects(one: ImageReport, other: ImageReport) -> Iterator[tuple[str, list[str], list[str]]]:
@@ -197,7 +198,7 @@ def _some(names: list[str]) -> str | None:
 
 def _lookups(report: Report) -> dict[str, str]:
     return {
-        f"{row.via} {row.name} by {phrases.file_name(row.requester) or 'the loader'}": phrases.lookup(row)
+        f"{row.via} {row.name} by {file_name(row.requester) or 'the loader'}": phrases.lookup(row)
         for row in reversed(report.lookups)
     }
 
@@ -205,7 +206,7 @@ def _lookups(report: Report) -> dict[str, str]:
 def _called(report: Report) -> dict[str, str]:
     found: dict[str, set[str]] = {}
     for row in report.calls:
-        callers = {"itself" if caller == row.library else phrases.file_name(caller) for caller in row.callers}
+        callers = {"itself" if caller == row.library else file_name(caller) for caller in row.callers}
         found.setdefault(row.function, set()).update(callers)
     return {name: _by(callers) for name, callers in found.items()}
 

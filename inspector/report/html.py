@@ -13,6 +13,7 @@ from inspector.model.verdict import RUNGS
 from . import phrases
 from .picture import timeline
 from .shapes import ApiReport, EvidenceRow, FindingReport, LogReport, Report, to_json
+from .words import command, file_name
 
 _MOST_ROWS = 400
 _GOOD = ("cuda", "rocm", "vulkan")
@@ -215,7 +216,7 @@ def _processes(report: Report) -> str:
         items.append(
             f'<li class="{kind}" style="--depth:{phrases.depth(process, tree)}"><b>{process.pid}</b> '
             f"<span class=fate>{escape(phrases.fate(process))}</span> "
-            f"<code>{escape(phrases.command(process.argv) or process.comm or '?')}</code>"
+            f"<code>{escape(command(process.argv) or process.comm or '?')}</code>"
             f"{f' <small>{escape(place)}</small>' if place else ''}"
             f"{''.join(f'<code class=line>{escape(line)}</code>' for line in lines)}</li>"
         )
@@ -236,7 +237,7 @@ def _calls(report: Report) -> str:
 def _lookups(report: Report) -> str:
     failed = phrases.failed_lookups(report)
     rows = [
-        (str(row.pid), row.via, f"<code>{escape(row.name)}</code>", escape(phrases.file_name(row.requester)),
+        (str(row.pid), row.via, f"<code>{escape(row.name)}</code>", escape(file_name(row.requester)),
          escape(phrases.lookup(row)))
         for row in failed[:_MOST_ROWS]
     ]  # fmt: skip

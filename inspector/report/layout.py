@@ -1,6 +1,5 @@
 """Lines for a terminal or a file: colour, wrapping, boxes and tables out of plain characters."""
 
-import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -51,6 +50,8 @@ def shortened(text: str, width: int) -> str:
 
 def wrapped(text: str, width: int, first: str = "", rest: str | None = None, *, hard: bool = False) -> list[str]:
     """Lines of at most `width` columns behind a prefix; a word longer than that stays whole unless `hard`."""
+    import textwrap
+
     lines = textwrap.wrap(
         text,
         max(20, width),

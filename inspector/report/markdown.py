@@ -7,6 +7,7 @@ from inspector.model.verdict import RUNGS
 
 from . import phrases
 from .shapes import EvidenceRow, Report
+from .words import command, file_name
 
 _MOST_ROWS = 40
 _ACTIVE = re.compile(r"([\\`*_{}\[\]<>#|!~])")
@@ -118,7 +119,7 @@ def _processes(report: Report) -> Iterable[str]:
     pids = {process.pid for process in tree}
     for process in tree[:_MOST_ROWS]:
         indent = "  " * phrases.depth(process, tree)
-        words = phrases.command(process.argv) or process.comm or "?"
+        words = command(process.argv) or process.comm or "?"
         yield f"{indent}- {process.pid} {phrases.fate(process)}: {code(words)}"
         for line in phrases.environment(process, is_root=process.ppid not in pids):
             yield f"{indent}  - {code(line)}"
@@ -135,7 +136,7 @@ def _lookups(report: Report) -> list[str]:
     return _table(
         ("pid", "via", "name", "asked by", "answer"),
         [
-            (str(row.pid), row.via, code(row.name), code(phrases.file_name(row.requester)), code(phrases.lookup(row)))
+            (str(row.pid), row.via, code(row.name), code(file_name(row.requester)), code(phrases.lookup(row)))
             for row in phrases.failed_lookups(report)
         ],
     )

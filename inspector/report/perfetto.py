@@ -7,8 +7,9 @@ from datetime import datetime
 
 import msgspec
 
-from .phrases import command, fate
+from .phrases import fate
 from .shapes import Report, TimelineRow, TreeProcess
+from .words import command
 
 _LIFE, _FIRST_LANE = 0, 10
 _LANES = {"process": 1, "load": 2, "lookup": 3, "open": 4, "log": 5, "signal": 6, "note": 7, "call": 8}

@@ -2,21 +2,16 @@
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import TypeVar
 
 from .clock import duration
 from .shapes import ApiReport, CallReport, LibraryReport, LookupReport, Report, RungReport, TreeProcess
+from .words import command, file_name
 
 R = TypeVar("R")
 MODE = {"cuda": "GPU in use: CUDA", "rocm": "GPU in use: ROCm", "vulkan": "GPU in use: Vulkan", "cpu": "CPU",
         "undecided": "Undecided"}  # fmt: skip
 RUNG_WORD = {"yes": "yes", "no": "NO", "unknown": "?"}
-
-
-def file_name(path: str) -> str:
-    """The last part of a path; the whole text when it is none."""
-    return PurePosixPath(path).name or path
 
 
 def time_of_day(moment: str | None) -> str:
@@ -59,11 +54,6 @@ def subject(report: Report) -> str:
         f"{seen.began[:10]} {seen.began[11:19]} UTC" if seen.began else "",
     ]
     return " - ".join(part for part in parts if part)
-
-
-def command(argv: Iterable[str]) -> str:
-    """An argument list as one line; arguments with spaces are quoted."""
-    return " ".join(f'"{word}"' if not word or " " in word else word for word in argv)
 
 
 def fate(process: TreeProcess) -> str:

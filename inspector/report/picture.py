@@ -6,6 +6,7 @@ from datetime import datetime
 from . import phrases
 from .clock import duration
 from .shapes import Report, TimelineRow, TreeProcess
+from .words import command
 
 _WIDTH, _LANE, _HEAD, _LABEL = 1000, 34, 26, 0
 _MOST_MARKS = 3000
@@ -91,7 +92,7 @@ def _life(
     x2 = (min(end, died if died is not None else end) - begin) * scale
     y = _HEAD + lane * _LANE
     bad = process.exit is not None and bool(process.exit.code or process.exit.signal)
-    name = f"{process.pid} {phrases.command(process.argv) or process.comm}"
+    name = f"{process.pid} {command(process.argv) or process.comm}"
     say = f"{name}: {phrases.fate(process)}"
     return (
         f'<rect class="life{" bad" if bad else ""}" x="{x1:.3f}" y="{y + 14}" '

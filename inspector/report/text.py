@@ -7,6 +7,7 @@ from inspector.model.verdict import RUNGS
 from . import phrases
 from .layout import Ink, Table, box, padded, wrapped
 from .shapes import ApiReport, EvidenceRow, FindingReport, LogReport, Report, TreeProcess
+from .words import command, file_name
 
 _MOST_PROCESSES = 60
 _MOST_ROWS = 60
@@ -141,7 +142,7 @@ class _Page:
         yield from _more(len(tree), _MOST_PROCESSES, "processes")
 
     def _process(self, process: TreeProcess, indent: str) -> Iterable[str]:
-        name = phrases.command(process.argv) or process.comm or "?"
+        name = command(process.argv) or process.comm or "?"
         place = process.unit or process.container
         bad = process.exit is not None and bool(process.exit.code or process.exit.signal)
         colours = ("red",) if bad else ("dim",) if process.ended else ()
@@ -165,7 +166,7 @@ class _Page:
         table = Table(("pid", "via", "name", "asked by", "times", "answer"), numbers=(4,))
         for row, likes in rows[:_MOST_ROWS]:
             who, times = phrases.pids([like.pid for like in likes]), sum(like.count for like in likes)
-            name, requester = phrases.file_name(row.name), phrases.file_name(row.requester)
+            name, requester = file_name(row.name), file_name(row.requester)
             table.add(who, row.via, name, requester, str(times), phrases.lookup(row))
         yield from table.lines(self.width, self.ink)
         yield from _more(len(rows), _MOST_ROWS, "look-ups")
