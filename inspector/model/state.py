@@ -78,7 +78,7 @@ class Reading:
     """It was there before we came."""
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
+@dataclass(slots=True, eq=False)
 class Process:
     """One process of the tree, alive or dead; identified by (pid, started)."""
 
@@ -128,6 +128,8 @@ class Process:
     """Function and result pairs that the timeline shows already."""
     revision: int = 0
     """Grows with each event about this process."""
+    memo: dict[str, tuple[object, object]] = field(default_factory=dict, repr=False)
+    """Only model/memo.py looks at it."""
 
     @property
     def program(self) -> ProcessExec | None:

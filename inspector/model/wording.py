@@ -36,7 +36,10 @@ def size(count: float) -> str:
 def plural(count: int, word: str) -> str:
     """`1 call`, `12 calls`, `1,912 opens`."""
     if count != 1:
-        word = word[:-1] + "ies" if word.endswith("y") and word[-2] not in "aeiou" else word + "s"
+        if word.endswith("y") and word[-2] not in "aeiou":
+            word = word[:-1] + "ies"
+        else:
+            word += "es" if word.endswith(("s", "x", "ch", "sh")) else "s"
     return f"{count:,} {word}"
 
 

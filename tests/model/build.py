@@ -107,7 +107,9 @@ class Story:
             "secure": False,
             "elf_class": 64,
         }
-        event = {"at": self.later(), "pid": pid, "argv": list(argv), "environment": environment or {}} | known | facts
+        event: dict[str, Any] = (
+            {"at": self.later(), "pid": pid, "argv": list(argv), "environment": environment or {}} | known | facts
+        )
         self.tell(ProcessExec(**event))
 
     def end(self, pid: int = 812, code: int | None = 0, signal: int | None = None) -> None:
@@ -131,7 +133,7 @@ class Story:
         **facts: Any,
     ) -> str:
         """What a file says about itself; gives back its identity."""
-        event = {
+        event: dict[str, Any] = {
             "at": self.later(), "file": self.file(path), "path": path, "soname": soname,
             "exports": [Export(name=name, version=version) for name in exports], "exports_total": len(exports),
             "undefined": [Need(name=name) for name in imports], "version_needs": {"libc.so.6": ["GLIBC_2.2.5"]},
@@ -143,7 +145,7 @@ class Story:
     def map(self, pid: int, path: str, route: Route = "needed", **facts: Any) -> int:
         """A process maps a file; gives back the base."""
         self._base += 0x100_0000
-        event = {
+        event: dict[str, Any] = {
             "at": self.later(),
             "pid": pid,
             "path": path,
@@ -246,7 +248,7 @@ class Story:
         answer: str | None = None, error: str = "", tried: Sequence[tuple[str, int]] = (), **facts: Any,
     ) -> None:  # fmt: skip
         """A look-up by name."""
-        event = {
+        event: dict[str, Any] = {
             "at": self.later(), "pid": pid, "tid": pid, "via": via, "name": name, "requester": by, "found": found,
             "answer": answer, "error": error, "tried": [TriedFile(path=path, errno=number) for path, number in tried],
         } | facts  # fmt: skip

@@ -33,7 +33,7 @@ def watched(state: State, event: FunctionsWatched) -> None:
         state.functions[function.id] = function
         state.watched_since.setdefault(function.id, event.at)
         state.stopped.pop(function.id, None)
-    touch(state, "symbols")
+    touch(state, "symbols", "functions")
     libraries = sorted({name_of(function.library) for function in event.functions})
     if libraries:
         text = (
@@ -45,7 +45,7 @@ def watched(state: State, event: FunctionsWatched) -> None:
 def refused(state: State, event: FunctionsRefused) -> None:
     for name in event.names:
         state.refused[f"{event.library}:{name}"] = event.why
-    touch(state, "symbols")
+    touch(state, "symbols", "functions")
 
 
 def stopped(state: State, event: CountingStopped) -> None:
@@ -54,7 +54,7 @@ def stopped(state: State, event: CountingStopped) -> None:
         state.stopped[number] = event.why
         function = state.functions.get(number)
         names.append(function.name if function else str(number))
-    touch(state, "symbols")
+    touch(state, "symbols", "functions")
     tell(state, event.at, 0, "note", f"counting of {', '.join(names)} stopped: {event.why}")
 
 

@@ -76,7 +76,7 @@ def unmapped(state: State, event: LibraryUnmapped) -> None:
 def image_read(state: State, event: ImageRead) -> None:
     state.images[event.file] = event
     state.apis[event.file] = describe(event, state.profiles)
-    touch(state, "libraries", "symbols")
+    touch(state, "libraries", "symbols", "images")
     for process, mapping in state.unexplained.pop(event.file, ()):
         process.revision += 1
         if mapping.base in process.libraries:

@@ -1,6 +1,7 @@
 """Log sources, their lines, and what the lines mean by the profiles."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from inspector.model.readings import line_time, read_lines
 from inspector.model.state import LogSource, Reading, State
@@ -49,16 +50,17 @@ def read(state: State, event: LogRead) -> None:
 
 
 def _new_lines(source: LogSource, lines: list[LogLine]) -> Sequence[LogLine]:
-    """Put lines into their places by number and give back those that were not known."""
+    """Put lines into their places by number; a number that is known already replaces its line."""
     last = source.lines[-1].number if source.lines else -1
-    fresh = [line for line in lines if line.number > last]
-    if len(fresh) == len(lines):
-        source.lines += fresh
-        return fresh
-    known = {line.number for line in source.lines}
-    fresh = [line for line in lines if line.number not in known]
-    source.lines = sorted([*source.lines, *fresh], key=lambda line: line.number)
-    return fresh
+    if lines and lines[0].number > last and all(a.number < b.number for a, b in pairwise(lines)):
+        source.lines += lines
+        return lines
+    numbers = {line.number for line in lines}
+    for key, readings in source.readings.items():
+        source.readings[key] = [reading for reading in readings if reading.number not in numbers]
+    merged = {line.number: line for line in [*source.lines, *lines]}
+    source.lines = sorted(merged.values(), key=lambda line: line.number)
+    return [merged[number] for number in sorted(numbers)]
 
 
 def _readings(state: State, event: LogRead, lines: Sequence[LogLine]) -> Iterator[Reading]:

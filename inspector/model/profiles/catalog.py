@@ -179,5 +179,9 @@ def _backend_plan(profile: Profile) -> BackendPlan:
     backends = profile.backends
     assert backends is not None
     return BackendPlan(
-        profile=profile.name, beside=backends.beside, environment=backends.environment, globs=backends.globs
+        profile=profile.name,
+        beside=backends.beside,
+        environment=backends.environment,
+        globs=backends.globs,
+        library_path=backends.library_path,
     )

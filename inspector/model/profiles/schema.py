@@ -133,6 +133,8 @@ class Backends(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     beside: list[str] = []
     environment: list[str] = []
     globs: list[str] = []
+    library_path: list[str] = []
+    """What the program puts before LD_LIBRARY_PATH of the child that loads the plug-in; see `BackendPlan`."""
 
 
 class Program(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,132 @@
+"""How much of a process was seen: whether "0 calls" is a proof, and in which words to say what is missing."""
+
+from dataclasses import dataclass
+
+from inspector.stream.libraries import LibraryMapped
+from inspector.stream.session import Capability
+
+from .state import Process, State
+from .usage import Use
+from .wording import duration, name_of
+
+_PASSIVE_GAP = 5_000_000_000
+"""ns that may lie between the passive picture and the first probe (setting probes takes milliseconds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What counting covers of one API in one process."""
+
+    complete: bool
+    """All its functions were counted from the first moment on, or proven not executed before."""
+    words: str
+    """`counted since its birth`, or what is missing: `counting began 3 h after its birth`."""
+    watched: int = 0
+    """How many functions of the provider are counted."""
+
+
+def capability(state: State, name: str) -> Capability | None:
+    """The row of `inspector doctor` for this ability."""
+    if state.session is None:
+        return None
+    return next((one for one in state.session.capabilities if one.name == name), None)
+
+
+def lacking(state: State, name: str, otherwise: str) -> str:
+    """Why an ability is missing, with what grants it; `otherwise` when the machine allows it or does not say."""
+    found = capability(state, name)
+    if found is None or found.state == "yes":
+        return otherwise
+    why = found.why or found.lost or f"{name} is not permitted"
+    return f"{why} (grant: {found.grant})" if found.grant else why
+
+
+def born_here(process: Process) -> bool:
+    """Its birth was seen, so nothing of its life is missing."""
+    return process.origin in ("fork", "run")
+
+
+def began(process: Process) -> int:
+    """When its program began: the last exec seen, or its birth."""
+    execs = process.execs
+    return execs[-1].at if execs and (born_here(process) or len(execs) > 1) else process.started
+
+
+def of_use(state: State, use: Use) -> Coverage:
+    """Whether zero calls of this API in this process would be a proof."""
+    mapped = [provider.library for provider in use.providers]
+    if not mapped:
+        return _without_provider(state, use)
+    results = [_of_library(state, use, library) for library in mapped]
+    worst = next((one for one in results if not one.complete), results[0])
+    return Coverage(worst.complete, worst.words, sum(one.watched for one in results))
+
+
+def _without_provider(state: State, use: Use) -> Coverage:
+    words = "no library that provides it is mapped"
+    complete = born_here(use.process) and all(lib.file in state.images for lib in use.process.libraries.values())
+    return Coverage(complete, words if complete else f"{words} now; what was before is not known")
+
+
+def _of_library(state: State, use: Use, library: LibraryMapped) -> Coverage:
+    watched = [f for f in state.functions.values() if f.file == library.file and f.api == use.api]
+    if not watched:
+        return Coverage(False, _not_counted(state, library))
+    process = use.process
+    since = max(state.watched_since.get(function.id, 0) for function in watched)
+    stopped = [f for f in watched if f.id in state.stopped and f.id not in use.calls]
+    if stopped:
+        words = f"counting of {stopped[0].name} stopped: {state.stopped[stopped[0].id]}"
+        return Coverage(False, words, len(watched))
+    start = max(began(process), process.mapped_at.get(library.base, 0)) if born_here(process) else process.started
+    if since <= start:
+        return Coverage(True, "counted since its birth", len(watched))
+    if _proven_before(state, process, library, [function.name for function in watched], since):
+        return Coverage(True, "counted now; before that its pages were never executed", len(watched))
+    late = duration(since - start)
+    after = "the library was mapped" if born_here(process) and since > began(process) else "its birth"
+    return Coverage(False, f"counting of {name_of(library.path)} began {late} after {after}", len(watched))
+
+
+def _not_counted(state: State, library: LibraryMapped) -> str:
+    why = next((why for key, why in state.refused.items() if key.startswith(f"{library.path}:")), "")
+    if why:
+        return f"functions of {name_of(library.path)} cannot be counted: {why}"
+    return lacking(state, "count-calls", f"functions of {name_of(library.path)} are not counted")
+
+
+def _proven_before(state: State, process: Process, library: LibraryMapped, names: list[str], since: int) -> bool:
+    picture = process.never_executed.get(library.path)
+    if picture is None or picture.file != library.file or picture.caveat:
+        return False
+    return since - picture.at < _PASSIVE_GAP and set(names) <= set(picture.functions)
+
+
+def of_lookups(state: State, process: Process) -> Coverage:
+    """Whether a look-up that was not seen did not happen."""
+    missing = lacking(state, "lookups", "")
+    if missing:
+        return Coverage(False, missing)
+    if not born_here(process):
+        age = duration((state.session.at if state.session else process.started) - process.started)
+        return Coverage(False, f"the process began {age} before the observation")
+    return Coverage(True, "look-ups seen since its birth")
+
+
+def summary(state: State) -> str:
+    """Which processes were watched, since when, and what was not looked at: one sentence for the foot of the answer."""
+    processes = state.processes
+    alive = sum(1 for process in processes if not process.ended)
+    born = sum(1 for process in processes if born_here(process))
+    since = state.session.at if state.session else (processes[0].started if processes else 0)
+    text = f"{len(processes)} processes ({alive} alive), {born} of them from their first instruction"
+    text += f"; observed for {duration(state.now - since)}"
+    if state.functions:
+        text += f"; {len(state.functions)} functions counted"
+        if state.stopped:
+            text += f", {len(state.stopped)} of them let go"
+    else:
+        text += "; no function is counted: " + lacking(state, "count-calls", "no library with a known API was met")
+    if state.lost:
+        text += f"; {sum(state.lost.values())} records lost"
+    return text

@@ -1,0 +1,133 @@
+"""Rungs reachable and resolved: who here could call, and does it hold this library's address?"""
+
+from inspector.model import evidence, recipes
+from inspector.model.coverage import of_lookups
+from inspector.model.loads import FailedLoad, failures
+from inspector.model.state import Process, State
+from inspector.model.tree import libraries
+from inspector.model.usage import Consumer
+from inspector.model.verdict import Evidence, Rung
+from inspector.model.wording import listed, name_of, plural
+
+from .view import View
+
+
+def reachable(view: View) -> Rung:
+    """Who in this process could call the API; which consumer failed to load?"""
+    failed = [failure for failure in failures(view.state, view.process, view.profiles) if _concerns(view, failure)]
+    if view.use.consumers:
+        rows = [_consumer_row(view, consumer) for consumer in view.use.consumers[:10]]
+        names = listed((name_of(consumer.path) for consumer in view.use.consumers), 3)
+        return Rung(rung="reachable", state="yes", detail=f"by {names}", evidence=rows)
+    if failed:
+        failure = failed[0]
+        seen = "failed to load" if failure.seen else "would fail to load"
+        detail = f"{name_of(failure.name)} {seen}: {failure.words or 'refused without a word'}"
+        return Rung(rung="reachable", state="no", detail=detail, evidence=[failure_row(view.state, failure)])
+    return _without_consumer(view)
+
+
+def _concerns(view: View, failure: FailedLoad) -> bool:
+    """Whether the file would have used this API, as far as its own facts tell."""
+    if failure.missing:
+        return view.profiles.api_of_soname(failure.missing) in (view.use.api, None)
+    return True
+
+
+def failure_row(state: State, failure: FailedLoad) -> Evidence:
+    """The row that shows a failed or predicted load."""
+    text = f"{name_of(failure.name)}: {failure.words or 'NULL, and no error text'}"
+    if failure.lookup is not None:
+        return evidence.of_lookup(state, failure.process, failure.lookup, text)
+    if failure.refusal is not None:
+        return evidence.of_moment(state, failure.process, failure.refusal.at, text, by_hand=recipes.loads())
+    by_hand = recipes.needed(failure.process, failure.name)
+    return evidence.of_file(failure.process, failure.name, f"predicted from files: {text}", by_hand=by_hand)
+
+
+def _consumer_row(view: View, consumer: Consumer) -> Evidence:
+    how = consumer.how.words if consumer.how is not None else ""
+    how = f"{how}, seen to ask or call" if consumer.observed and how else how or "seen to ask or call"
+    return evidence.of_file(
+        view.process, consumer.path, f"{name_of(consumer.path)} {how}",
+        by_hand=recipes.undefined(view.process, consumer.path),
+    )  # fmt: skip
+
+
+def _without_consumer(view: View) -> Rung:
+    mapped = libraries(view.process)
+    unread = [lib for lib in mapped.values() if lib.file not in view.state.images and lib.route != "vdso"]
+    if not mapped:
+        return Rung(rung="reachable", state="unknown", detail="its mappings were not seen")
+    if unread:
+        detail = f"{plural(len(unread), 'mapped file')} not read: one of them may use it"
+        return Rung(rung="reachable", state="unknown", detail=detail)
+    if looks_up_freely(view.state, view.process):
+        detail = "nobody by name; but a foreign function interface is mapped, through which anything can be called"
+        return Rung(rung="reachable", state="unknown", detail=detail)
+    row = evidence.of_process(
+        view.process, f"none of {len(mapped)} mapped files imports, needs or names {view.use.api}"
+    )
+    return Rung(rung="reachable", state="no", detail="no mapped file here uses it", evidence=[row])
+
+
+def looks_up_freely(state: State, process: Process) -> bool:
+    """An interpreter or libffi: names that are looked up stand in scripts, not in files that are read here."""
+    for library in libraries(process).values():
+        image = state.images.get(library.file)
+        if image is not None and any(export.name == "ffi_call" for export in image.exports):
+            return True
+        if image is not None and (image.soname or "").startswith("libffi.so"):
+            return True
+    return False
+
+
+def resolved(view: View) -> Rung:
+    """Which library wins the look-up, and does the consumer hold that address?"""
+    use = view.use
+    if use.consumer_calls:
+        called = next(calls for calls in use.calls.values() if calls.by_consumer)
+        row = evidence.of_calls(view.process, called, f"{called.name} of {called.function.library} is called")
+        return Rung(rung="resolved", state="yes", detail="consumers call it", evidence=[row])
+    answered = [lookup for lookup in use.lookups if lookup.found and lookup.answer]
+    refused = [lookup for lookup in use.lookups if lookup.found is False and lookup.via not in ("cuGetExportTable",)]
+    bound = _bound(view)
+    if bound:
+        return bound
+    if answered:
+        last = answered[-1]
+        row = evidence.of_lookup(view.state, view.process, last, f"{last.via}({last.name}): {last.answer}")
+        return Rung(rung="resolved", state="yes", detail=f"{plural(len(answered), 'look-up')} answered", evidence=[row])
+    if refused:
+        first = refused[0]
+        words = first.error or "NULL"
+        row = evidence.of_lookup(view.state, view.process, first, f"{first.via}({first.name}): {words}")
+        return Rung(rung="resolved", state="no", detail=f"{first.via}({first.name}) refused: {words}", evidence=[row])
+    return _unresolved(view)
+
+
+def _bound(view: View) -> Rung | None:
+    """What the slots of consumers hold."""
+    paths = {provider.path for provider in view.use.providers}
+    rows: list[Evidence] = []
+    for slots in view.process.slots.values():
+        for slot in slots.slots:
+            if view.profiles.api_of_function(slot.name) != view.use.api or slot.bound_to is None:
+                continue
+            text = f"{slot.name} of {name_of(slots.path)} is bound to {slot.bound_to}"
+            rows.append(evidence.of_file(view.process, slots.path, text))
+            if slot.bound_to not in paths:
+                return Rung(rung="resolved", state="no", detail=text, evidence=[rows[-1]])
+    if rows:
+        return Rung(rung="resolved", state="yes", detail=f"{plural(len(rows), 'slot')} bound to it", evidence=rows[:10])
+    return None
+
+
+def _unresolved(view: View) -> Rung:
+    if not view.use.providers or not view.use.consumers:
+        missing = "provider" if not view.use.providers else "consumer"
+        return Rung(rung="resolved", state="unknown", detail=f"there is no {missing} here")
+    coverage = of_lookups(view.state, view.process)
+    if coverage.complete:
+        return Rung(rung="resolved", state="unknown", detail="no look-up was seen, its slots were not read")
+    return Rung(rung="resolved", state="unknown", detail=f"look-ups not seen: {coverage.words}")

@@ -1,0 +1,99 @@
+"""Rungs called and returned: how often and by whom, with which results and values?"""
+
+from inspector.model import evidence
+from inspector.model.coverage import of_use
+from inspector.model.usage import FunctionCalls, faults
+from inspector.model.verdict import Evidence, Rung, Truth
+from inspector.model.wording import duration, listed, name_of, plural
+
+from .view import View
+
+
+def called(view: View) -> Rung:
+    """How often, by a consumer or by the shim itself; is a call open now?"""
+    use = view.use
+    if use.consumer_calls:
+        busiest = sorted((c for c in use.calls.values() if c.by_consumer), key=lambda c: c.first)
+        rows = [evidence.of_calls(view.process, calls, _count_words(calls)) for calls in busiest[:30]]
+        least = any(calls.stopped for calls in busiest)
+        detail = f"{'at least ' if least else ''}{plural(use.consumer_calls, 'call')} by {_callers(busiest)}"
+        inside = [call for calls in use.calls.values() for call in calls.inside]
+        if inside:
+            oldest = min(inside, key=lambda call: call.entered)
+            name = view.state.functions[oldest.function].name
+            detail += f"; inside {name} for {duration(view.state.now - oldest.entered)}"
+        return Rung(rung="called", state="yes", detail=detail, evidence=rows)
+    rows = [evidence.of_calls(view.process, calls, _count_words(calls)) for calls in use.calls.values()][:30]
+    coverage = of_use(view.state, use)
+    if use.own_calls and not any(calls.by_unknown for calls in use.calls.values()):
+        detail = f"{plural(use.own_calls, 'call')}, all from inside the library itself"
+        truth: Truth = "no" if coverage.complete else "unknown"
+        return Rung(rung="called", state=truth, detail=_with(detail, coverage.complete, coverage.words), evidence=rows)
+    if use.total_calls:
+        detail = f"{plural(use.total_calls, 'call')}, by whom is not known"
+        return Rung(rung="called", state="unknown", detail=detail, evidence=rows)
+    return _never(view, coverage.complete, coverage.words)
+
+
+def _with(detail: str, complete: bool, words: str) -> str:
+    return detail if complete else f"{detail}; {words}"
+
+
+def _never(view: View, complete: bool, words: str) -> Rung:
+    if not complete:
+        return Rung(rung="called", state="unknown", detail=words)
+    row = evidence.of_process(view.process, f"0 calls: {words}")
+    return Rung(rung="called", state="no", detail=f"0 calls, {words}", evidence=[row])
+
+
+def _callers(functions: list[FunctionCalls]) -> str:
+    return listed((name_of(path) for calls in functions for path in calls.callers), 3)
+
+
+def _count_words(calls: FunctionCalls) -> str:
+    who = []
+    if calls.by_consumer:
+        who.append(f"{calls.by_consumer:,} by consumers")
+    if calls.by_itself:
+        who.append(f"{calls.by_itself:,} by the library itself")
+    if calls.borrowed:
+        who.append(f"{calls.borrowed:,} by another library for its own ends")
+    if calls.by_unknown:
+        who.append(f"{calls.by_unknown:,} by callers not known")
+    return f"{calls.name}: {', '.join(who)}{f' ({calls.stopped})' if calls.stopped else ''}"
+
+
+def returned(view: View) -> Rung:
+    """Which results did consumers get, by name?"""
+    use = view.use
+    if not use.consumer_calls:
+        detail = "no consumer called it" if of_use(view.state, use).complete else "no call of a consumer was seen"
+        return Rung(rung="returned", state="unknown", detail=detail)
+    bad = sorted(faults(use, view.profiles), key=lambda fault: fault[0].first)
+    if bad:
+        calls, result, _ = bad[0]
+        rows = [
+            evidence.of_calls(view.process, c, f"{c.name}: {view.profiles.result(use.api, code)}, {count:,} times")
+            for c, code, count in bad[:20]
+        ]
+        detail = f"{calls.name} answered {view.profiles.result(use.api, result)}"
+        return Rung(rung="returned", state="no", detail=detail, evidence=rows)
+    values = _values(view)
+    good = sum(calls.results.get(0, 0) for calls in use.calls.values())
+    if not good:
+        return Rung(rung="returned", state="unknown", detail="results are not watched for the functions called")
+    detail = f"{plural(good, 'call')} answered 0"
+    if values:
+        detail += f"; {listed((row.text for row in values), 3)}"
+    return Rung(rung="returned", state="yes", detail=detail, evidence=values)
+
+
+def _values(view: View) -> list[Evidence]:
+    """What discovery was told: count, version, name, memory."""
+    rows = []
+    for calls in view.use.with_role("count", "version", "name", "memory", "properties"):
+        for sample in calls.samples[:1]:
+            told = ", ".join(f"{name}={value}" for name, value in sample.values.items())
+            if told:
+                rows.append(evidence.of_sample(view.state, view.process, calls, sample, f"{calls.name}: {told}"))
+    return rows

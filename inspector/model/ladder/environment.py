@@ -1,0 +1,66 @@
+"""Rung environment: did the loader's variables reach this process, and does its loader honour them?"""
+
+from inspector.model import evidence, recipes
+from inspector.model.tree import environment_change, inherits, program
+from inspector.model.verdict import Evidence, Rung
+from inspector.model.wording import listed
+from inspector.stream.processes import ProcessExec
+
+from .view import View
+
+LOADER_KEYS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
+
+
+def environment(view: View) -> Rung:
+    """Yes, no or unknown, with the variables that matter."""
+    runs = program(view.process)
+    if runs is None or not runs.environment_known:
+        return Rung(rung="environment", state="unknown", detail="the environment of this process could not be read")
+    carried = [key for key in LOADER_KEYS if runs.environment.get(key)]
+    rows = [evidence.of_environment(view.process, key, f"{key}={runs.environment[key]}") for key in carried]
+    refusal = _refusal(view, runs, carried)
+    if refusal is not None:
+        return Rung(rung="environment", state="no", detail=refusal.text, evidence=[refusal, *rows])
+    if not carried:
+        return _without_loader_keys(view)
+    return Rung(rung="environment", state="yes", detail=_carried_words(view, carried), evidence=rows)
+
+
+def _refusal(view: View, runs: ProcessExec, carried: list[str]) -> Evidence | None:
+    """Why what it carries has no effect; None when it has."""
+    process = view.process
+    if carried and runs.static:
+        text = f"{listed(carried)} has no effect: the program is static"
+        return evidence.of_process(process, text, by_hand=recipes.header(process, runs.exe))
+    if carried and runs.secure:
+        text = f"{listed(carried)} is ignored: AT_SECURE is set"
+        return evidence.of_process(process, text, by_hand=recipes.secure(process.pid))
+    unusable = [entry for entry in process.preloads if entry.usable is False and entry.source != "LD_AUDIT"]
+    if unusable and not view.use.providers:
+        text = f"{unusable[0].source} entry {unusable[0].entry} is ignored: {unusable[0].problem or unusable[0].words}"
+        return evidence.of_environment(process, "LD_PRELOAD", text)
+    return None
+
+
+def _without_loader_keys(view: View) -> Rung:
+    lost = [c for c in environment_change(view.process) or [] if c.key in LOADER_KEYS and c.change == "removed"]
+    if lost and not view.use.providers:
+        change = lost[0]
+        row = evidence.of_environment(view.process, change.key, f"{change.key}={change.before} is not in this process")
+        return Rung(
+            rung="environment", state="no", detail=f"{change.key} of the parent did not reach it", evidence=[row]
+        )
+    return Rung(rung="environment", state="yes", detail="no loader variable is set, none is needed to be found by name")
+
+
+def _carried_words(view: View, carried: list[str]) -> str:
+    if inherits(view.process):
+        return f"{listed(carried)}: its parent's (it has not executed anything)"
+    changes = environment_change(view.process)
+    if changes is None:
+        return listed(carried)
+    changed = [change.key for change in changes if change.key in carried]
+    same = [key for key in carried if key not in changed]
+    words = [f"{listed(same)} same as parent"] if same else []
+    words += [f"{listed(changed)} other than parent's"] if changed else []
+    return "; ".join(words)

@@ -1,0 +1,101 @@
+"""Rungs mapped and exported: which file provides the API, and does it offer what is needed?"""
+
+from inspector.model import evidence, recipes
+from inspector.model.coverage import born_here
+from inspector.model.tree import libraries
+from inspector.model.usage import Provider
+from inspector.model.verdict import Evidence, Rung
+from inspector.model.wants import Want, missing_names, wanted
+from inspector.model.wording import listed, name_of, plural
+
+from .view import View
+
+
+def mapped(view: View) -> Rung:
+    """Which file provides the API, by which route; is it still the file on disk; are there two?"""
+    providers = view.use.providers
+    if not providers:
+        return _not_mapped(view)
+    rows = [_provider_row(view, provider) for provider in providers]
+    main = view.provider
+    assert main is not None
+    library = main.library
+    detail = f"{library.path}{_route_words(main)}"
+    if len(providers) > 1:
+        detail += f"; {len(providers)} files provide it"
+    if main.gone:
+        detail += "; let go again (dlclose)"
+    if library.state in ("replaced", "deleted", "modified"):
+        row = evidence.of_library(
+            view.process, library, f"{library.path} is {library.state}: {library.state_detail}",
+            by_hand=recipes.identity(view.process, library.path),
+        )  # fmt: skip
+        return Rung(rung="mapped", state="no", detail=f"not the file on disk: {library.state}", evidence=[row, *rows])
+    return Rung(rung="mapped", state="yes", detail=detail, evidence=rows)
+
+
+def _not_mapped(view: View) -> Rung:
+    mapped_now = libraries(view.process)
+    unread = [lib for lib in mapped_now.values() if lib.file not in view.state.images and lib.route != "vdso"]
+    if not mapped_now:
+        return Rung(rung="mapped", state="unknown", detail="its mappings were not seen")
+    if unread:
+        detail = f"not among the files that were read; {plural(len(unread), 'file')} of it could not be read"
+        return Rung(rung="mapped", state="unknown", detail=detail)
+    row = evidence.of_process(
+        view.process, f"none of its {len(mapped_now)} mapped files provides {view.use.api}",
+        by_hand=f"cat /proc/{view.process.pid}/maps",
+    )  # fmt: skip
+    since = "" if born_here(view.process) else " now"
+    return Rung(rung="mapped", state="no", detail=f"no mapped file provides it{since}", evidence=[row])
+
+
+def _route_words(provider: Provider) -> str:
+    library = provider.library
+    if library.route == "unknown":
+        return ""
+    by = f" by {name_of(library.route_by)}" if library.route_by else ""
+    asked = f" as {library.asked}" if library.asked and library.asked != library.path else ""
+    return f" ({library.route}{asked}{by})"
+
+
+def _provider_row(view: View, provider: Provider) -> Evidence:
+    library = provider.library
+    image = provider.image
+    identity = f", SONAME {image.soname or 'none'}" if image is not None else ", not read"
+    text = f"{library.path}{_route_words(provider)}, file {library.file}{identity}"
+    return evidence.of_library(view.process, library, text)
+
+
+def exported(view: View) -> Rung:
+    """Are the needed names there: defined, visible, at the right version?"""
+    provider = view.provider
+    if provider is None:
+        return Rung(rung="exported", state="unknown", detail="nothing is mapped that could export it")
+    if provider.image is None or provider.image.error:
+        why = provider.image.error if provider.image is not None else "not read yet"
+        return Rung(rung="exported", state="unknown", detail=f"{name_of(provider.path)}: {why}")
+    image = provider.image
+    wants = wanted(view.state, view.process, view.use, view.profiles)
+    missing = missing_names(view.state, view.process, wants)
+    if missing:
+        rows = [_missing_row(view, want) for want in missing[:20]]
+        names = listed((want.full_name for want in missing), 3)
+        return Rung(
+            rung="exported", state="no", detail=f"{plural(len(missing), 'name')} missing: {names}", evidence=rows
+        )
+    total = image.exports_total or len(image.exports)
+    by_hand = recipes.exported(view.process, provider.path, "NAME")
+    row = evidence.of_library(view.process, provider.library, f"{plural(total, 'name')} exported", by_hand=by_hand)
+    if wants:
+        needed = len({want.name for want in wants})
+        detail = f"{plural(total, 'name')}; all {needed} that consumers here import are among them"
+    else:
+        detail = f"{plural(total, 'name')}; no consumer here imports any by name"
+    return Rung(rung="exported", state="yes", detail=detail, evidence=[row])
+
+
+def _missing_row(view: View, want: Want) -> Evidence:
+    text = f"{name_of(want.consumer)} needs {want.full_name}: {want.why}"
+    by_hand = recipes.undefined(view.process, want.consumer, want.name)
+    return evidence.of_symbol(view.process, want.file, want.name, text, by_hand=by_hand)

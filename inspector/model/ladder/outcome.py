@@ -1,0 +1,59 @@
+"""Rungs logged and used: does a word of it reach anybody, and what is computed on in the end?"""
+
+from inspector.model import evidence, recipes
+from inspector.model.evidence import short
+from inspector.model.verdict import Rung
+from inspector.model.wording import listed, plural
+from inspector.model.work import words
+from inspector.stream.processes import Descriptor
+
+from .view import View
+
+
+def logged(view: View) -> Rung:
+    """Where does this process's word go, and can it be read?"""
+    process = view.process
+    sources = [source for source in view.state.logs.values() if process.pid in source.found.pids]
+    readable = [source for source in sources if source.found.readable]
+    if readable:
+        lines = plural(sum(source.lines_total for source in readable), "line")
+        names = listed((source.found.name for source in readable), 2)
+        return Rung(rung="logged", state="yes", detail=f"{names}, {lines}")
+    error = process.descriptors.get(2)
+    if error is not None and error.kind in ("null", "closed"):
+        return _discarded(process, error)
+    if sources:
+        return Rung(rung="logged", state="no", detail=f"{sources[0].found.name}: {sources[0].found.problem}")
+    if error is not None:
+        return Rung(rung="logged", state="unknown", detail=f"stderr goes to {error.target} and is not followed")
+    return Rung(rung="logged", state="unknown", detail="its descriptors were not seen")
+
+
+def _discarded(process: Process, error: Descriptor) -> Rung:
+    written = process.writes.get(2)
+    lost = f"; {plural(written.writes, 'write')} went there" if written is not None and written.writes else ""
+    target = "closed" if error.kind == "closed" else error.target
+    text = f"fd 2 of {short(process)} is {target}{lost}"
+    row = evidence.of_process(process, text, by_hand=recipes.descriptors(process.pid))
+    return Rung(rung="logged", state="no", detail=f"stderr is {target}{lost}", evidence=[row])
+
+
+def used(view: View) -> Rung:
+    """What was computed on, of this start."""
+    own = [work for work in of_process(view.state, view.process, view.profiles) if work.api == view.use.api]
+    launched = [work for work in own if work.launches]
+    mode = view.mode
+    if launched:
+        row = evidence.of_calls(view.process, launched[0].launched[0], words(launched[0]))
+        detail = f"{plural(launched[0].launches, 'launch')} answered 0"
+        return Rung(rung="used", state="yes", detail=detail, evidence=[row])
+    if mode.verdict == "cpu":
+        detail = f"the program computes on the CPU ({mode.confidence})"
+        return Rung(rung="used", state="no", detail=detail, evidence=mode.evidence)
+    if mode.verdict == "undecided":
+        detail = "no work past discovery was seen, and no log tells"
+        return Rung(rung="used", state="unknown", detail=detail, evidence=mode.evidence)
+    if own:
+        detail = f"{mode.verdict} ({mode.confidence})"
+        return Rung(rung="used", state="yes", detail=detail, evidence=mode.evidence)
+    return Rung(rung="used", state="unknown", detail=f"the tree uses {mode.verdict}, this process was not seen to")

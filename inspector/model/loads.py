@@ -1,0 +1,210 @@
+"""Loads that failed or would fail, with the cause taken from the loader's own words."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from inspector.stream.calls import LoaderRefused, LookedUp
+from inspector.stream.libraries import LoadPredicted, Need
+
+from . import evidence
+from .memo import once
+from .profiles import Profiles
+from .state import Process, State
+from .tree import libraries
+from .verdict import Evidence
+from .wording import name_of
+
+Cause = Literal["absent", "dependency", "symbol", "version", "unsuitable", "overridden", "other"]
+
+_CANNOT_OPEN = re.compile(r"(?:^|: )(?P<file>[^\s:]+): cannot open shared object file")
+_UNDEFINED = re.compile(r"undefined symbol: (?P<name>[^\s,]+)(?:, version (?P<version>\S+))?")
+_NO_NODE = re.compile(r"version [`'](?P<version>[^']+)' not found")
+_UNSUITABLE = re.compile(
+    r"invalid ELF header|wrong ELF class|file too short|ELF file|cannot read file data|cannot change memory|"
+    r"cannot open shared object file: (?!No such file)|failed to map|cannot map|not ELF|file data"
+)
+_SOON = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class FailedLoad:
+    """One load that failed (seen) or would fail (predicted from files)."""
+
+    process: Process
+    name: str
+    """As it was asked for."""
+    cause: Cause
+    words: str
+    """The loader's own words, as far as known."""
+    missing: str = ""
+    """The dependency that is not found, by name."""
+    needed_by: str = ""
+    """The object that needs it."""
+    symbol: str = ""
+    version: str = ""
+    offered: str = ""
+    """What is offered in place of the version."""
+    requester: str = ""
+    answered_by: str = ""
+    lookup: LookedUp | None = None
+    prediction: LoadPredicted | None = None
+    refusal: LoaderRefused | None = None
+
+    @property
+    def seen(self) -> bool:
+        """It really happened, it is not only predicted."""
+        return self.lookup is not None or self.refusal is not None
+
+    @property
+    def at(self) -> int:
+        event = self.lookup or self.refusal or self.prediction
+        return event.at if event is not None else 0
+
+
+def failures(state: State, process: Process, profiles: Profiles) -> list[FailedLoad]:
+    """Loads of this process that failed and matter, in order of time; those that succeeded later are left out."""
+    return once("failures", state, process, profiles, lambda: _Finder(state, process, profiles).find())
+
+
+def failed_loads(state: State, process: Process, profiles: Profiles) -> list[Evidence]:
+    """Rows of loads that were tried and failed, of files that would have called an API."""
+    rows = []
+    for failure in failures(state, process, profiles):
+        if failure.lookup is None or profiles.api_of_soname(failure.name) is not None:
+            continue
+        text = f"{name_of(failure.name)} could not be loaded: {failure.words or 'refused without a word'}"
+        rows.append(evidence.of_lookup(state, process, failure.lookup, text))
+    return rows
+
+
+class _Finder:
+    """Sorts the look-ups, refusals and predictions of one process into failures."""
+
+    def __init__(self, state: State, process: Process, profiles: Profiles) -> None:
+        self.state, self.process, self.profiles = state, process, profiles
+        self.loaded = {name_of(library.path) for library in libraries(process).values()}
+        self.loaded |= {name_of(library.asked) for library in libraries(process).values() if library.asked}
+        self.candidates = {name_of(path) for path, found in process.candidates.items() if found.kind == "backend"}
+
+    def find(self) -> list[FailedLoad]:
+        dlopens = [lookup for lookup in self.process.lookups if lookup.via in ("dlopen", "dlmopen")]
+        succeeded = {name_of(lookup.name): lookup.at for lookup in dlopens if lookup.found}
+        found: dict[str, FailedLoad] = {}
+        for lookup in dlopens:
+            name = name_of(lookup.name)
+            if lookup.found is False and name not in found and succeeded.get(name, 0) < lookup.at:
+                failure = self._of_lookup(lookup)
+                if self._matters(failure):
+                    found[name] = failure
+        for refusal in self.process.refusals:
+            self._add_refusal(found, refusal)
+        for prediction in self.process.predictions.values():
+            name = name_of(prediction.name)
+            if prediction.ok is False and name not in found and name not in self.loaded and name not in succeeded:
+                found[name] = self._of_prediction(prediction)
+        return sorted(found.values(), key=lambda failure: failure.at)
+
+    def _matters(self, failure: FailedLoad) -> bool:
+        """An optional file that is not there is normal; one that is there and fails is not."""
+        known = self.profiles.api_of_soname(failure.name) is not None or name_of(failure.name) in self.candidates
+        if failure.cause == "absent":
+            return known and name_of(failure.name) not in self.loaded
+        return True
+
+    def _of_lookup(self, lookup: LookedUp) -> FailedLoad:
+        prediction = self.process.predictions.get(lookup.name) or next(
+            (p for p in self.process.predictions.values() if name_of(p.name) == name_of(lookup.name)), None
+        )
+        words = lookup.error
+        if not words and self._overridden(lookup):
+            return FailedLoad(
+                self.process, lookup.name, "overridden", "", requester=lookup.requester,
+                answered_by=lookup.answered_by, lookup=lookup, prediction=prediction,
+            )  # fmt: skip
+        if not words and prediction is not None and prediction.ok is False:
+            words = prediction.words
+        return self._classified(lookup.name, words, lookup=lookup, prediction=prediction)
+
+    def _overridden(self, lookup: LookedUp) -> bool:
+        """Somebody else than libc took the question and no file was touched."""
+        answerer = self.state.images.get(self._file_of(lookup.answered_by))
+        overrides = answerer is not None and bool({"dlopen", "dlmopen", "dlsym"} & set(answerer.overrides))
+        return overrides and not lookup.tried
+
+    def _file_of(self, path: str) -> str:
+        return next((lib.file for lib in libraries(self.process).values() if lib.path == path), "")
+
+    def _classified(
+        self, name: str, words: str, *, lookup: LookedUp | None = None, prediction: LoadPredicted | None = None,
+        refusal: LoaderRefused | None = None,
+    ) -> FailedLoad:  # fmt: skip
+        cause, missing, symbol, version = classify(words, name)
+        offered, needed_by = "", ""
+        if prediction is not None:
+            offered = prediction.offered_instead.get(symbol, "")
+            needed_by = next((dep.by for dep in prediction.missing if dep.name == missing), "")
+        return FailedLoad(
+            self.process, name, cause, words, missing=missing, needed_by=needed_by, symbol=symbol, version=version,
+            offered=offered, requester=lookup.requester if lookup else "", lookup=lookup, prediction=prediction,
+            answered_by=lookup.answered_by if lookup else "", refusal=refusal,
+        )  # fmt: skip
+
+    def _add_refusal(self, found: dict[str, FailedLoad], refusal: LoaderRefused) -> None:
+        """The loader's own error where no dlopen row tells it: at the start of a program, or without look-up rights."""
+        words = f"{refusal.object}: {refusal.text}" if refusal.object else refusal.text
+        cause, missing, _, _ = classify(words, "")
+        fatal = self.process.ended and 0 <= self.process.ended - refusal.at < _SOON and _status(self.process) == 127
+        if not fatal and cause in ("symbol", "version", "other"):
+            return
+        told = any(missing and missing in failure.words for failure in found.values())
+        if told or (not fatal and not self._known(missing)) or name_of(missing) in self.loaded:
+            return
+        name = refusal.object or (self.process.program.exe if self.process.program else "")
+        found.setdefault(name_of(name) or words, self._classified(name, words, refusal=refusal))
+
+    def _known(self, name: str) -> bool:
+        return self.profiles.api_of_soname(name) is not None or name_of(name) in self.candidates
+
+    def _of_prediction(self, prediction: LoadPredicted) -> FailedLoad:
+        failure = self._classified(prediction.name, prediction.words, prediction=prediction)
+        if prediction.missing and failure.cause != "dependency":
+            first = prediction.missing[0]
+            return FailedLoad(
+                self.process, prediction.name, "dependency", prediction.words, missing=first.name, needed_by=first.by,
+                prediction=prediction,
+            )  # fmt: skip
+        if prediction.undefined and failure.cause not in ("symbol", "version", "dependency"):
+            need = prediction.undefined[0]
+            return _of_need(self.process, prediction, need)
+        return failure
+
+
+def _of_need(process: Process, prediction: LoadPredicted, need: Need) -> FailedLoad:
+    offered = prediction.offered_instead.get(need.name, "")
+    return FailedLoad(
+        process, prediction.name, "version" if need.version else "symbol", prediction.words, symbol=need.name,
+        version=need.version, offered=offered, prediction=prediction,
+    )  # fmt: skip
+
+
+def _status(process: Process) -> int | None:
+    return process.end.code if process.end is not None else None
+
+
+def classify(words: str, name: str) -> tuple[Cause, str, str, str]:
+    """Cause, missing file, symbol and version in the loader's words about loading `name`."""
+    match = _UNDEFINED.search(words)
+    if match is not None:
+        version = match["version"] or ""
+        return ("version" if version else "symbol"), "", match["name"], version
+    match = _NO_NODE.search(words)
+    if match is not None:
+        return "version", "", "", match["version"]
+    if _UNSUITABLE.search(words):
+        return "unsuitable", "", "", ""
+    match = _CANNOT_OPEN.search(words)
+    if match is not None:
+        itself = name and name_of(match["file"]) == name_of(name)
+        return ("absent" if itself else "dependency"), match["file"], "", ""
+    return "other", "", "", ""

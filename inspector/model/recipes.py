@@ -1,0 +1,117 @@
+"""Commands that show the same fact by hand: they teach, and they let a person check what the inspector says."""
+
+from shlex import quote
+
+from .state import Process
+
+
+def _outside(process: Process, path: str) -> str:
+    """A path as it is reached from outside the process's own file tree."""
+    program = process.program
+    return f"/proc/{process.pid}/root{path}" if program is not None and program.own_root else path
+
+
+def environment(pid: int, key: str = "") -> str:
+    """The environment of a process as it began."""
+    command = f"tr '\\0' '\\n' < /proc/{pid}/environ"
+    return f"{command} | grep {quote('^' + key + '=')}" if key else command
+
+
+def difference(pid: int, parent: int) -> str:
+    """Two environments side by side."""
+    return f"diff <(tr '\\0' '\\n' < /proc/{parent}/environ | sort) <(tr '\\0' '\\n' < /proc/{pid}/environ | sort)"
+
+
+def maps(pid: int, path: str) -> str:
+    """Where a file is mapped in a process."""
+    return f"grep {quote(path)} /proc/{pid}/maps"
+
+
+def identity(process: Process, path: str) -> str:
+    """Inode, size and times of a file, links followed and not."""
+    return f"stat -L {quote(_outside(process, path))}; ls -l {quote(_outside(process, path))}"
+
+
+def dynamic(process: Process, path: str) -> str:
+    """SONAME, needed libraries and search paths of a file."""
+    return f"readelf -d {quote(_outside(process, path))}"
+
+
+def header(process: Process, path: str) -> str:
+    """Class, machine and interpreter of a file."""
+    return f"readelf -hl {quote(_outside(process, path))}"
+
+
+def exported(process: Process, path: str, name: str) -> str:
+    """Whether a file offers a name."""
+    return f"nm -D --defined-only {quote(_outside(process, path))} | grep -w {quote(name)}"
+
+
+def undefined(process: Process, path: str, name: str = "") -> str:
+    """Which names a file wants from others."""
+    command = f"nm -D --undefined-only {quote(_outside(process, path))}"
+    return f"{command} | grep -w {quote(name)}" if name else command
+
+
+def versions(process: Process, path: str) -> str:
+    """Version nodes that a file offers and needs."""
+    return f"readelf -V {quote(_outside(process, path))}"
+
+
+def needed(process: Process, path: str) -> str:
+    """Which libraries a file needs, read and not loaded (`ldd` may run code of the file)."""
+    return f"readelf -d {quote(_outside(process, path))} | grep -E 'NEEDED|RPATH|RUNPATH'"
+
+
+def secure(pid: int) -> str:
+    """AT_SECURE (23) of a process: 1 makes its loader ignore LD_PRELOAD."""
+    return f"od -An -t d8 -w16 /proc/{pid}/auxv | awk '$1 == 23'"
+
+
+def count(path: str, function: str) -> str:
+    """Count a function by process and caller."""
+    return f"bpftrace -e {quote(f'uprobe:{path}:{function} {{ @[pid, comm, ustack(2)] = count(); }}')}"
+
+
+def results(path: str, function: str) -> str:
+    """Results of a function by process."""
+    return f"bpftrace -e {quote(f'uretprobe:{path}:{function} {{ @[pid, retval] = count(); }}')}"
+
+
+def loads(command: str = "PROGRAM") -> str:
+    """The loader's own words about files and symbols, for a program started by hand."""
+    return f"LD_DEBUG=libs,symbols {command}"
+
+
+def descriptors(pid: int) -> str:
+    """Where a process writes."""
+    return f"ls -l /proc/{pid}/fd"
+
+
+def waits(pid: int) -> str:
+    """In which system call each thread waits."""
+    return f"grep . /proc/{pid}/task/*/syscall /proc/{pid}/task/*/wchan"
+
+
+def log(name: str, number: int, text: str) -> str:
+    """A line of a log."""
+    if name.startswith("/"):
+        return f"sed -n {number + 1}p {quote(name)}"
+    if name.startswith("journal of "):
+        return f"journalctl -u {quote(name.removeprefix('journal of '))} | grep -F {quote(text[:60])}"
+    return ""
+
+
+def unit(name: str) -> str:
+    """A unit as it is in force."""
+    return f"systemctl show {quote(name)} -p Environment,DropInPaths,MainPID,NeedDaemonReload"
+
+
+def tree(pid: int) -> str:
+    """The process with its children."""
+    return f"ps --forest -o pid,ppid,stat,lstart,args -g {pid}"
+
+
+def sockets(pid: int) -> str:
+    """Ports of a process."""
+    return f"ss -tlnp | grep pid={pid},"

@@ -1,0 +1,276 @@
+"""How one process stands to one API: who provides it, who could call it, who did, and with what result."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from inspector.stream.calls import CallOutcome, CallReturned, LookedUp, OpenCall, WatchedFunction
+from inspector.stream.libraries import ImageRead, LibraryMapped
+
+from .apis import Consumption, ImageApis
+from .memo import once
+from .profiles import Profiles, Role
+from .state import Process, State
+from .tree import libraries
+from .wording import name_of
+
+_EXIT_WINDOW = 1_000_000_000
+"""ns before the end of a process in which results of a tear-down are normal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A file in the process that offers an API."""
+
+    library: LibraryMapped
+    image: ImageRead | None
+    apis: ImageApis | None
+
+    @property
+    def path(self) -> str:
+        return self.library.path
+
+    @property
+    def gone(self) -> bool:
+        """It was mapped and was let go again (dlclose)."""
+        return self.library.state == "unmapped"
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A file in the process that calls an API, or could."""
+
+    path: str
+    library: LibraryMapped | None
+    how: Consumption | None
+    """What its file says; None when it was only seen to ask or call."""
+    observed: bool = False
+    """It was seen to ask for the API or to call it."""
+
+
+@dataclass(slots=True)
+class FunctionCalls:
+    """All that is known of one function in one process."""
+
+    function: WatchedFunction
+    role: Role
+    total: int = 0
+    first: int = 0
+    last: int = 0
+    by_consumer: int = 0
+    by_itself: int = 0
+    """Calls from inside the library, or from another provider's constructor."""
+    borrowed: int = 0
+    """Calls by the provider of another API for its own ends (NVML asks the driver)."""
+    by_unknown: int = 0
+    results: dict[int, int] = field(default_factory=dict)
+    """Results given to consumers."""
+    callers: dict[str, int] = field(default_factory=dict)
+    samples: list[CallReturned] = field(default_factory=list)
+    """Calls in full by consumers, in order."""
+    inside: list[OpenCall] = field(default_factory=list)
+    stopped: str = ""
+    """Why counting stopped: the figures are lower bounds."""
+
+    @property
+    def name(self) -> str:
+        return self.function.name
+
+    @property
+    def unreturned(self) -> int:
+        """Entries whose return was never seen, where returns are watched."""
+        return max(0, self.total - sum(self.callers.values())) if self.function.returns and self.callers else 0
+
+
+@dataclass(slots=True)
+class Use:
+    """One process and one API."""
+
+    api: str
+    process: Process
+    providers: list[Provider] = field(default_factory=list)
+    consumers: list[Consumer] = field(default_factory=list)
+    calls: dict[int, FunctionCalls] = field(default_factory=dict)
+    """By function id; only functions that were called."""
+    lookups: list[LookedUp] = field(default_factory=list)
+    """Look-ups of its library names, function names and tables."""
+
+    @property
+    def consumer_calls(self) -> int:
+        return sum(calls.by_consumer for calls in self.calls.values())
+
+    @property
+    def own_calls(self) -> int:
+        return sum(calls.by_itself for calls in self.calls.values())
+
+    @property
+    def total_calls(self) -> int:
+        return sum(calls.total for calls in self.calls.values())
+
+    def with_role(self, *roles: Role) -> Iterator[FunctionCalls]:
+        """Called functions of these roles."""
+        return (calls for calls in self.calls.values() if calls.role in roles)
+
+    def samples(self) -> list[CallReturned]:
+        """Calls in full by consumers, in order of their returns."""
+        return sorted((sample for calls in self.calls.values() for sample in calls.samples), key=lambda s: s.at)
+
+
+def uses(state: State, process: Process, profiles: Profiles) -> dict[str, Use]:
+    """All APIs that a process has anything to do with, by name."""
+    return once("uses", state, process, profiles, lambda: _Reader(state, process, profiles).read())
+
+
+class _Reader:
+    """Reads one process once, for all APIs."""
+
+    def __init__(self, state: State, process: Process, profiles: Profiles) -> None:
+        self.state, self.process, self.profiles = state, process, profiles
+        self.found: dict[str, Use] = {}
+        self.mapped = libraries(process)
+        self.by_path = {library.path: library for library in self.mapped.values()}
+
+    def read(self) -> dict[str, Use]:
+        for library in self.mapped.values():
+            self._library(library)
+        for outcome in self.process.outcomes.values():
+            self._outcome(outcome)
+        self._counts()
+        self._samples()
+        for call in self.process.open_calls:
+            function = self.state.functions.get(call.function)
+            if function is not None and function.api in self.profiles.apis:
+                self._calls(function).inside.append(call)
+        for lookup in self.process.lookups:
+            self._lookup(lookup)
+        return self.found
+
+    def _use(self, api: str) -> Use:
+        return self.found.setdefault(api, Use(api, self.process))
+
+    def _library(self, library: LibraryMapped) -> None:
+        apis = self.state.apis.get(library.file)
+        if apis is None:
+            named = self.profiles.api_of_soname(library.asked or library.path)
+            if named is not None:
+                self._use(named).providers.append(Provider(library, None, None))
+            return
+        for api in apis.provides:
+            self._use(api).providers.append(Provider(library, self.state.images.get(library.file), apis))
+        for api, how in apis.consumes.items():
+            self._use(api).consumers.append(Consumer(library.path, library, how))
+
+    def _calls(self, function: WatchedFunction) -> FunctionCalls:
+        calls = self._use(function.api).calls
+        if function.id not in calls:
+            role = self.profiles.role(function.api, function.name)
+            calls[function.id] = FunctionCalls(function, role, stopped=self.state.stopped.get(function.id, ""))
+        return calls[function.id]
+
+    def _outcome(self, outcome: CallOutcome) -> None:
+        function = self.state.functions.get(outcome.function)
+        if function is None or function.api not in self.profiles.apis:
+            return
+        calls = self._calls(function)
+        calls.total += outcome.count
+        calls.first = min(calls.first or outcome.first, outcome.first)
+        calls.last = max(calls.last, outcome.last)
+        calls.callers[outcome.caller] = calls.callers.get(outcome.caller, 0) + outcome.count
+        kind = self._caller(function, outcome)
+        if kind == "own":
+            calls.by_itself += outcome.count
+        elif kind == "borrowed":
+            calls.borrowed += outcome.count
+        elif kind == "unknown":
+            calls.by_unknown += outcome.count
+        else:
+            calls.by_consumer += outcome.count
+            calls.results[outcome.result] = calls.results.get(outcome.result, 0) + outcome.count
+            self._observe(function.api, outcome.caller)
+
+    def _caller(self, function: WatchedFunction, outcome: CallOutcome) -> str:
+        if outcome.own or outcome.caller == function.library:
+            return "own"
+        if outcome.caller in ("?", ""):
+            return "unknown"
+        library = self.by_path.get(outcome.caller)
+        apis = self.state.apis.get(library.file) if library is not None else None
+        provides = apis.provides if apis is not None else frozenset()
+        if function.api in provides:
+            return "own" if library is not None and library.file == function.file else "consumer"
+        if any(function.api in self.profiles.apis[api].borrows for api in provides if api in self.profiles.apis):
+            return "borrowed"
+        return "own" if provides and self._only_in_constructor(outcome) else "consumer"
+
+    def _only_in_constructor(self, outcome: CallOutcome) -> bool:
+        seen = [
+            call.constructor
+            for call in self.process.calls
+            if (call.function, call.caller, call.result) == (outcome.function, outcome.caller, outcome.result)
+        ]
+        return bool(seen) and all(seen) and outcome.count <= len(seen)
+
+    def _counts(self) -> None:
+        for number, count in self.process.counts.items():
+            function = self.state.functions.get(number)
+            if function is None or not count.count or function.api not in self.profiles.apis:
+                continue
+            calls = self._calls(function)
+            if not function.returns or not calls.callers:
+                calls.by_unknown += max(0, count.count - calls.total)
+            calls.total = max(calls.total, count.count)
+            calls.first = min(calls.first or count.first, count.first or calls.first)
+            calls.last = max(calls.last, count.last)
+
+    def _samples(self) -> None:
+        for call in self.process.calls:
+            function = self.state.functions.get(call.function)
+            if function is None or function.api not in self.profiles.apis:
+                continue
+            outcome = CallOutcome(
+                pid=call.pid, function=call.function, caller=call.caller, own=call.own, result=call.result, count=1
+            )
+            if self._caller(function, outcome) == "consumer":
+                self._calls(function).samples.append(call)
+
+    def _lookup(self, lookup: LookedUp) -> None:
+        api = self.profiles.api_of_soname(lookup.name) or self.profiles.api_of_function(lookup.name)
+        api = api or self.profiles.api_of_function(lookup.via)
+        if api is None or api not in self.profiles.apis:
+            return
+        self._use(api).lookups.append(lookup)
+        if lookup.requester and self._may_ask(api, lookup.requester):
+            self._observe(api, lookup.requester)
+
+    def _may_ask(self, api: str, requester: str) -> bool:
+        library = self.by_path.get(requester)
+        apis = self.state.apis.get(library.file) if library is not None else None
+        if apis is None or not apis.provides:
+            return True
+        return any(api in self.profiles.apis[own].drives for own in apis.provides if own in self.profiles.apis)
+
+    def _observe(self, api: str, path: str) -> None:
+        consumers = self._use(api).consumers
+        for index, consumer in enumerate(consumers):
+            if consumer.path == path:
+                consumers[index] = Consumer(path, consumer.library, consumer.how, observed=True)
+                return
+        consumers.append(Consumer(path, self.by_path.get(path), None, observed=True))
+
+
+def faults(use: Use, profiles: Profiles) -> list[tuple[FunctionCalls, int, int]]:
+    """Bad results given to consumers: function, result, how often; those that healthy programs see are left out."""
+    end = use.process.ended
+    found = []
+    for calls in use.calls.values():
+        at_exit = bool(end) and end - calls.last < _EXIT_WINDOW
+        for result, count in calls.results.items():
+            if result == 0 or calls.role in ("error", "lookup", "table") or not calls.function.returns:
+                continue
+            if profiles.normal(use.api, calls.name, result, at_exit=at_exit) is None:
+                found.append((calls, result, count))
+    return found
+
+
+def caller_names(calls: FunctionCalls) -> str:
+    """`libcudart.so.12`, the libraries that called, by name."""
+    return ", ".join(dict.fromkeys(name_of(path) for path in calls.callers))
