@@ -7,6 +7,7 @@ from textual.app import App, SystemCommand
 from textual.message import Message
 from textual.screen import Screen
 
+from inspector.model.profiles import Profiles
 from inspector.report.formats import FORMATS, export
 from inspector.stream.recording import Recording
 
@@ -45,13 +46,18 @@ class InspectorApp(App[int]):
         """There is something to do."""
 
     def __init__(
-        self, feed: Feed | None = None, *, listed: Listed | None = None, connect: Connect | None = None
+        self,
+        feed: Feed | None = None,
+        *,
+        listed: Listed | None = None,
+        connect: Connect | None = None,
+        profiles: Profiles | None = None,
     ) -> None:
         super().__init__(css_path=stylesheet(), ansi_color=True if wants_no_colour() else None)
         Speech.unicode = speaks_unicode()
         self.session: Session | None = None
         self.pump: Pump | None = None
-        self._feed, self._listed, self._connect = feed, listed, connect
+        self._feed, self._listed, self._connect, self._profiles = feed, listed, connect, profiles
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = first_theme()
@@ -80,7 +86,7 @@ class InspectorApp(App[int]):
             self.notify(shown(str(error)), severity="error", markup=False)
 
     def _observe(self, feed: Feed) -> None:
-        self.session = session = Session(feed, lambda: self.post_message(self.Woken()))
+        self.session = session = Session(feed, lambda: self.post_message(self.Woken()), self._profiles)
         main = MainScreen(session)
         self.pump = Pump(session, self.set_timer, main.news, lambda: self.app_focus)
         self.push_screen(main)
@@ -204,14 +210,15 @@ def run(
     *,
     listed: Listed | None = None,
     connect: Connect | None = None,
+    profiles: Profiles | None = None,
     mouse: bool = True,
 ) -> int:
     """Show a feed or a recording until the person quits; without one, the picker first (`listed` and `connect`).
 
-    Closes the feed after the terminal is given back, so that quitting is prompt. Returns the exit status.
+    `profiles` say what results and log lines mean; without them those of the package. Closes the feed after the terminal is given back, so that quitting is prompt. Returns the exit status.
     """
     feed = Replay(source) if isinstance(source, Recording) else source
-    app = InspectorApp(feed, listed=listed, connect=connect)
+    app = InspectorApp(feed, listed=listed, connect=connect, profiles=profiles)
     try:
         app.run(mouse=mouse)
     finally:

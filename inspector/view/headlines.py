@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from inspector.model.state import State
 from inspector.model.verdict import RUNGS, Answer, Finding, Ladder, RungName
-from inspector.model.wording import duration, size
+from inspector.model.wording import duration, plural, size
 
 from .panes.pane import Pane
 from .sight import Sight, short_name
@@ -50,19 +50,19 @@ def top(sight: Sight, status: Status, recording: bool, mark: str) -> Line:
     """Target, tree, vitals and state of the observation; mode and limits on the right."""
     state = sight.state
     left: list[Span] = [(" ", "plain"), (target(state), "strong")]
-    for words in (tree(state), vitals(state)):
-        if words:
-            left += [DOT, (words, "plain")]
     left += [DOT, (status.words, status.tone)]
     if recording:
         left += [DOT, ("● recording", "no")]
     if mark:
         left += [DOT, (f"◆ {mark}", "name")]
+    for words in (tree(state), vitals(state)):
+        if words:
+            left += [DOT, (words, "plain")]
     glyph, words, tone = mode_words(sight)
     right: list[Span] = [(" ", "plain"), (f"{glyph} {words}", tone)]
     hidden = len(state.limits)
     if hidden:
-        right += [DOT, (f"{hidden} not permitted: l", "unknown")]
+        right += [DOT, (f"{plural(hidden, 'limit')}: l", "unknown")]
     return Line(tuple(left), (*right, (" ", "plain")))
 
 
@@ -108,10 +108,11 @@ def _told(finding: Finding, number: int, total: int, width: int, most: int) -> l
     right = f"{number + 1}/{total} [ ] "
     title = textwrap.wrap(finding.title, max(20, width - 4 - len(right))) or [""]
     spare = max(1, most - 2)
-    lines = [Line(((f" {glyph} ", tone), (part, "strong"))) for part in _clipped(title, min(spare, 2))]
+    heads = enumerate(_clipped(title, min(spare, 2)))
+    lines = [Line(((f" {' ' if place else glyph} ", tone), (part, "strong"))) for place, part in heads]
     lines[0] = lines[0]._replace(right=((right, "quiet"),))
     rest = most - len(lines)
-    cause, step = (_wrapped(text, width - 9) for text in (finding.cause, finding.next_step))
+    cause, step = (_wrapped(text, width - 10) for text in (finding.cause, finding.next_step))
     share = max(1, rest - min(len(step), max(1, rest // 2)))
     lines += _labelled("why", cause[:], share, "plain")
     lines += _labelled("next", step, max(1, most - len(lines)), "name")
@@ -125,7 +126,7 @@ def finding_in_full(finding: Finding, width: int, most: int) -> list[Line]:
     lines = [Line(((f" {glyph if not place else ' '} ", tone), (part, "strong"))) for place, part in enumerate(title)]
     for label, text in (("why", finding.cause), ("next", finding.next_step), ("doubt", finding.doubt)):
         if text:
-            lines += _labelled(label, _wrapped(text, width - 9), 4, "name" if label == "next" else "plain")
+            lines += _labelled(label, _wrapped(text, width - 10), 4, "name" if label == "next" else "plain")
     return [*lines[:most], Line()]
 
 
@@ -141,7 +142,7 @@ def _clipped(parts: Sequence[str], most: int) -> list[str]:
 
 def _labelled(label: str, parts: Sequence[str], most: int, tone: Tone) -> list[Line]:
     shown = _clipped(parts, most)
-    return [Line(((f"   {label if not place else '':<5}", "quiet"), (part, tone))) for place, part in enumerate(shown)]
+    return [Line(((f"   {label if not place else '':<6}", "quiet"), (part, tone))) for place, part in enumerate(shown)]
 
 
 def _no_answer(sight: Sight, width: int, most: int) -> list[Line]:
@@ -149,12 +150,12 @@ def _no_answer(sight: Sight, width: int, most: int) -> list[Line]:
     if state.missing is not None:
         lines = [Line(((" ✗ ", "no"), (state.missing.why, "strong")))]
         return lines + (
-            _labelled("next", _wrapped(state.missing.help, width - 9), 2, "name") if state.missing.help else []
+            _labelled("next", _wrapped(state.missing.help, width - 10), 2, "name") if state.missing.help else []
         )
     working = [f"{one.task} {one.done:,} of {one.total:,}" for one in state.work.values()]
     words = ", ".join(working) if working else "looking" if sight.live else "no finding"
     coverage = sight.answer.coverage if sight.answer is not None else ""
-    return [Line(((" ? ", "unknown"), (words, "strong"))), *_labelled("", _wrapped(coverage, width - 9), 1, "quiet")][
+    return [Line(((" ? ", "unknown"), (words, "strong"))), *_labelled("", _wrapped(coverage, width - 10), 1, "quiet")][
         :most
     ]
 

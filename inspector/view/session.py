@@ -7,6 +7,7 @@ from time import monotonic_ns, perf_counter
 
 from inspector.model.diagnosis import diagnose
 from inspector.model.fold import apply
+from inspector.model.profiles import Profiles, builtin_profiles
 from inspector.model.state import State
 from inspector.model.verdict import Answer
 from inspector.stream.base import Event, Request
@@ -28,12 +29,13 @@ ANSWERS = (SymbolPage, LogPage, RequestFailed)
 class Session:
     """State, answer, pause and place in time of one feed."""
 
-    def __init__(self, feed: Feed, wake: Callable[[], object]) -> None:
+    def __init__(self, feed: Feed, wake: Callable[[], object], profiles: Profiles | None = None) -> None:
         self.feed = feed
         self.wake = wake
         """Says that there is something to do."""
         self.inbox = Inbox(feed, wake)
-        self.state = State()
+        self._profiles = profiles or builtin_profiles()
+        self.state = State(profiles=self._profiles)
         self.answer: Answer | None = None
         self.scope = Scope()
         self.paused = False
@@ -187,7 +189,7 @@ class Session:
             self._todo.extend(events)
 
     def _begin_anew(self, events: Sequence[AnyEvent]) -> None:
-        self.state, self.answer = State(), None
+        self.state, self.answer = State(profiles=self._profiles), None
         self._todo = deque(events)
         self._era += 1
 

@@ -78,7 +78,7 @@ class LogsPane(Pane):
             self._drop_search()
             super().narrow(sight, pattern)
             return
-        self._remote_pattern, self._seen = pattern, None
+        self._remote_pattern, self.listing.lit, self._seen = pattern, pattern, None
         if not pattern:
             self._drop_search()
             return
@@ -158,6 +158,7 @@ class LogsPane(Pane):
 
     def _drop_search(self) -> None:
         self._remote_pattern, self._found, self._coming, self._seen = "", None, None, None
+        self.listing.lit = self.listing.pattern
 
     def _holds_all(self, state: State, number: int) -> bool:
         return len(state.logs[number].lines) >= state.logs[number].lines_total

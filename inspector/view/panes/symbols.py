@@ -94,7 +94,7 @@ class SymbolsPane(Pane):
         query = (process.pid, process.started, sight.scope.file, pattern, frozenset(process.libraries))
         if query == self._query:
             return
-        self._query, self._remote_pattern = query, pattern
+        self._query, self._remote_pattern, self.listing.lit = query, pattern, pattern.removeprefix("^")
         pid, file = process.pid, sight.scope.file
 
         def ask(first: int, count: int) -> int:

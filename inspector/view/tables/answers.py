@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from inspector.model.verdict import Evidence, Finding, Ladder, Rung, Severity, Truth
+from inspector.model.wording import plural
 from inspector.stream.session import Capability, LimitNoted
 from inspector.view.clock import since_start, wall_of
 from inspector.view.sight import Sight
@@ -123,7 +124,7 @@ def limits(listed: list[LimitNoted], lost: Mapping[str, int]) -> ListTable:
     """What cannot be known here, why, and what would grant it; records that were dropped as well."""
     items = [_limit(number, one) for number, one in enumerate(listed)]
     items += list(_dropped(lost))
-    return ListTable(_LIMITS, items, f"{len(items)} limits" if items else "nothing is hidden from us")
+    return ListTable(_LIMITS, items, plural(len(items), "limit") if items else "nothing is hidden from us")
 
 
 def _limit(number: int, one: LimitNoted) -> Item:

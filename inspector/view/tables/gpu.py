@@ -9,14 +9,13 @@ from inspector.stream.calls import CallOutcome, CallReturned
 from inspector.view.clock import since_start, wall_of
 from inspector.view.sight import Sight, title_of
 
-from .row import EMPTY, Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
+from .row import Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
 
 COLUMNS = (
-    Column("WHAT", 32),
-    Column("PID", 8, right=True),
+    Column("WHAT", 30),
     Column("CALLS", 9, right=True),
-    Column("RESULTS", 30),
-    Column("DETAIL"),
+    Column("RESULTS", 34),
+    Column("VALUES, CALLERS"),
 )
 
 
@@ -59,7 +58,7 @@ def _evidence(words: str, key: str, rows: Iterable[Evidence], tone: Tone) -> Ite
 
 def _line(key: str, label: Cell, text: str, notes: list[Note], by_hand: Iterable[str] = ()) -> Item:
     title = "".join(part for part, _ in label).strip() or text
-    return Item(Row(key, (label, EMPTY, EMPTY, EMPTY, cell(text))), Details(title, notes, list(by_hand)))
+    return Item(Row(key, (label, cell(text))), Details(title, notes, list(by_hand)))
 
 
 def _machine(sight: Sight) -> Iterator[Item]:
@@ -126,7 +125,6 @@ def _call(sight: Sight, process: Process, function: int) -> Item:
         f"{process.pid}:{function}",
         (
             (("  ", "plain"), (name, "name")),
-            cell(str(process.pid), "quiet"),
             cell(f"{count.count:,}{'+' if function in sight.state.stopped else ''}", "strong"),
             results,
             cell(_callers(outcomes, calls), "plain"),

@@ -11,11 +11,11 @@ from inspector.stream.libraries import ImageRead, LibraryMapped, LoadPredicted
 from inspector.view.clock import wall_text
 from inspector.view.sight import Sight, title_of
 
-from .row import EMPTY, Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
+from .row import Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
 
 COLUMNS = (
     Column("LIBRARY", 30),
-    Column("STATE", 11),
+    Column("STATE", 12),
     Column("ROUTE", 26),
     Column("GPU API", 22),
     Column("SONAME", 20, least=100),
@@ -23,6 +23,7 @@ COLUMNS = (
     Column("IN", 4, right=True),
     Column("PATH", keep_end=True, least=90),
 )
+_NOT_LOADED: Cell = (("✗ ", "no"), ("not loaded", "no"))
 
 
 @dataclass(slots=True)
@@ -120,15 +121,7 @@ def _failures(sight: Sight) -> Iterator[Item]:
 
 
 def _failed(process: Process, key: str, name: str, route: str, words: str) -> Item:
-    cells: tuple[Cell, ...] = (
-        cell(name_of(name), "no"),
-        (("✗ ", "no"), ("not loaded", "no")),
-        cell(route),
-        EMPTY,
-        EMPTY,
-        cell("0"),
-        cell(words),
-    )
+    cells = (cell(name_of(name), "no"), _NOT_LOADED, cell(route), cell(words))
     notes = [
         Note("process", title_of(process)),
         Note("wanted", name),

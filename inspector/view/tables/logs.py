@@ -1,60 +1,48 @@
 """The pane Logs: lines of all sources merged by time, or every line of one source, fetched when it is looked at."""
 
-import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from time import perf_counter
+from typing import NamedTuple
 
+from inspector.model.readings import line_time
 from inspector.model.state import LogSource, State
 from inspector.model.wording import name_of
 from inspector.stream.logs import LogLine
 from inspector.view.clock import moment_of, since_start, wall_ns, wall_of, wall_text
 from inspector.view.sight import Sight
 
+from .logline import read_line, stamp
 from .pages import Pages
 from .row import EMPTY, Column, Details, Note, Row, cell
 
 COLUMNS = (
-    Column("SINCE START", 11, right=True),
+    Column("SECONDS", 10, right=True),
     Column("TIME", 12, least=100),
-    Column("SOURCE", 18),
+    Column("SOURCE", 17),
+    Column("LEVEL", 5),
     Column("LINE"),
 )
 MERGED_AT_MOST = 400_000
 """Lines that a merge holds before it begins anew from what the state still holds."""
 
-_STAMP = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T -]+(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?")
-_BAD = re.compile(r"\b(error|fail(ed|ure)?|fatal|panic|cannot|refused|not found|SIG[A-Z]{3,5})\b", re.IGNORECASE)
-
-
-def stamp(text: str) -> int:
-    """Wall time in ns of the first time stamp near the beginning of a line; 0 without one.
-
-    A stamp without a zone counts as the viewer's local time: programs that leave it out mean their machine's own.
-    """
-    found = _STAMP.search(text, 0, 80)
-    if found is None:
-        return 0
-    zone = found[8]
-    try:
-        year, month, day, hour, minute, second = (int(found[group]) for group in range(1, 7))
-        when = datetime(year, month, day, hour, minute, second, tzinfo=UTC if zone else None)
-        seconds = int(when.timestamp())
-    except (ValueError, OverflowError, OSError):
-        return 0
-    if zone and zone != "Z":
-        digits = zone[1:].replace(":", "")
-        offset = int(digits[:2]) * 3600 + int(digits[2:]) * 60
-        seconds += offset if zone[0] == "-" else -offset
-    return seconds * 1_000_000_000 + int((found[7] or "").ljust(9, "0"))
-
 
 def moment_of_line(state: State, source: LogSource, line: LogLine) -> int:
-    """The moment of a line: when it came, what its carrier or its own stamp says; 0 when nothing tells."""
-    seen = source.seen_at.get(line.number)
-    return seen or moment_of(state, line.wall or stamp(line.text))
+    """When a line was written: what its carrier or its own stamp says, else when it came; 0 when nothing tells."""
+    told = line_time(state.session, line)
+    return told or source.seen_at.get(line.number, 0) or moment_of(state, stamp(line.text))
+
+
+class _Head(NamedTuple):
+    """The next line of a source: its moment and its place among the lines that are held."""
+
+    at: int
+    place: int
+
+
+def _number(line: LogLine) -> int:
+    return line.number
 
 
 class MergedLog:
@@ -84,46 +72,47 @@ class MergedLog:
         heads = self._heads()
         while heads:
             for _ in range(500):
-                if not self._merge_one(heads):
-                    break
+                if heads:
+                    self._merge_one(heads)
             if perf_counter() >= end:
-                return bool(heads)
-        return False
+                break
+        return bool(heads)
 
-    def _heads(self) -> dict[int, tuple[int, Iterator[LogLine], LogLine]]:
-        """Source -> moment of its next line, the lines after it, the line itself."""
+    def _heads(self) -> dict[int, "_Head"]:
+        """The next line of each source that has one."""
         heads = {}
         for number in self._sources:
             lines = self._state.logs[number].lines
-            start = bisect_left(lines, self._next[number], key=lambda line: line.number)
-            rest = iter(lines[start : start + 20_000])
-            first = next(rest, None)
-            if first is not None:
-                heads[number] = (self._moment(number, first), rest, first)
+            place = bisect_left(lines, self._next[number], key=_number)
+            if place < len(lines):
+                heads[number] = _Head(self._moment(number, lines[place]), place)
         return heads
 
-    def _merge_one(self, heads: dict[int, tuple[int, Iterator[LogLine], LogLine]]) -> bool:
-        if not heads:
-            return False
-        number = min(heads, key=lambda source: heads[source][0])
-        at, rest, line = heads.pop(number)
-        if self._at and at < self._at[-1] and line.number < self._state.logs[number].backlog:
-            self._restart()
+    def _merge_one(self, heads: dict[int, "_Head"]) -> None:
+        number = min(heads, key=lambda source: heads[source].at)
+        at, place = heads.pop(number)
+        source = self._state.logs[number]
+        line = source.lines[place]
+        if self._at and at < self._at[-1] and line.number < source.backlog:
+            self._restart()  # an old log was found late: its lines belong before those that we have
             heads.clear()
             heads.update(self._heads())
-            return bool(heads)
+            return
         if at >= self._since:
             self._lines.append(line)
-            self._at.append(max(at, self._at[-1] if self._at else 0))
+            self._at.append(at)
             self._from.append(number)
         self._next[number], self._last[number] = line.number + 1, at
-        following = next(rest, None)
-        if following is not None:
-            heads[number] = (self._moment(number, following), rest, following)
-        return bool(heads)
+        if place + 1 < len(source.lines):
+            heads[number] = _Head(self._moment(number, source.lines[place + 1]), place + 1)
 
     def _moment(self, number: int, line: LogLine) -> int:
-        return moment_of_line(self._state, self._state.logs[number], line) or self._last[number]
+        """Its moment; a line without a stamp that came together with the line before it has that line's moment."""
+        source, last = self._state.logs[number], self._last[number]
+        seen = source.seen_at.get(line.number, 0)
+        together = last and seen == source.seen_at.get(line.number - 1, 0)
+        told = line_time(self._state.session, line)
+        return max(last, told or (last if together else moment_of_line(self._state, source, line)))
 
     def _restart(self) -> None:
         self._lines, self._at, self._from = [], array("q"), array("H")
@@ -195,7 +184,7 @@ class WholeLog:
     def row(self, index: int) -> Row:
         line = self.line(index)
         if line is None:
-            return Row("", (EMPTY, EMPTY, cell(name_of(self._source.found.name), "quiet"), cell("…", "quiet")))
+            return Row("", (EMPTY, EMPTY, cell(name_of(self._source.found.name), "quiet"), EMPTY, cell("…", "quiet")))
         return _row(self._state, self._number, line, moment_of_line(self._state, self._source, line))
 
     def text(self, index: int) -> str:
@@ -259,7 +248,7 @@ class FoundLines:
     def row(self, index: int) -> Row:
         line = self._pages.get(index)
         if line is None:
-            return Row("", (EMPTY, EMPTY, EMPTY, cell("…", "quiet")))
+            return Row("", (EMPTY, EMPTY, EMPTY, EMPTY, cell("…", "quiet")))
         return _row(self._state, self._number, line, self._at(line))
 
     def _at(self, line: LogLine) -> int:
@@ -291,19 +280,20 @@ class FoundLines:
 
 
 def _place(lines: Sequence[LogLine], number: int) -> int | None:
-    place = bisect_left(lines, number, key=lambda line: line.number)
+    place = bisect_left(lines, number, key=_number)
     return place if place < len(lines) and lines[place].number == number else None
 
 
 def _row(state: State, source: int, line: LogLine, at: int) -> Row:
-    bad = _BAD.search(line.text, 0, 400) is not None
+    read = read_line(line.text)
     return Row(
         f"{source}:{line.number}",
         (
             cell(since_start(state, at), "quiet"),
             cell(wall_of(state, at), "quiet"),
             cell(name_of(state.logs[source].found.name), "quiet"),
-            (("✗ ", "no"), (line.text, "plain")) if bad else cell(line.text),
+            cell(read.level, "no" if read.bad else "quiet"),
+            (("✗ ", "no"), (read.words, "plain")) if read.bad else cell(read.words),
         ),
     )
 

@@ -17,7 +17,7 @@ class Row(NamedTuple):
     key: str
     """Stable name of the row: the cursor and jumps from evidence find it again by it."""
     cells: tuple[Cell, ...]
-    """One cell a column."""
+    """One cell a column; in a row with fewer, the last one takes all the room that is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,8 @@ def fitted(columns: Sequence[Column], items: Sequence[Item]) -> Sequence[Column]
     """The columns, each fixed one no wider than its widest cell."""
     widest = [len(column.title) for column in columns]
     for item in items:
-        for place, one in enumerate(item.row.cells):
+        cells = item.row.cells
+        for place, one in enumerate(cells if len(cells) == len(columns) else cells[:-1]):
             widest[place] = max(widest[place], sum(len(text) for text, _ in one))
     return tuple(replace(column, width=min(column.width, most)) for column, most in zip(columns, widest, strict=True))
 

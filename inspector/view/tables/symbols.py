@@ -17,10 +17,9 @@ from .row import EMPTY, Cell, Column, Details, Note, Row, Tone, cell
 
 COLUMNS = (
     Column("NAME"),
-    Column("VERSION", 14),
-    Column("LIBRARY", 22),
-    Column("CALLS", 8, right=True),
-    Column("WHAT IS KNOWN", 26),
+    Column("LIBRARY", 20),
+    Column("CALLS", 7, right=True),
+    Column("WHAT IS KNOWN", 23),
 )
 
 
@@ -128,7 +127,7 @@ class SymbolTable:
         return Details("on its way", ()) if symbol is None else _details(symbol, self.known)
 
 
-_WAITING = Row("", (cell("…", "quiet"), EMPTY, EMPTY, EMPTY, EMPTY))
+_WAITING = Row("", (cell("…", "quiet"), EMPTY, EMPTY, EMPTY))
 
 
 def recorded_symbols(sight: Sight) -> list[SymbolRow]:
@@ -167,16 +166,13 @@ def _key(symbol: SymbolRow) -> str:
 def _row(symbol: SymbolRow, known: Knowledge) -> Row:
     export = symbol.symbol
     functions = known.functions.get((symbol.file, export.name), ())
-    name: Cell = cell(export.name, "name" if functions else "plain" if symbol.defined else "quiet")
-    if symbol.demangled and symbol.demangled != export.name:
-        name = ((symbol.demangled, "plain"), (f"  {export.name}", "quiet"))
     version = f"{'@@' if export.default else '@'}{export.version}" if export.version else ""
+    name: Cell = ((export.name, "name" if functions else "plain" if symbol.defined else "quiet"), (version, "quiet"))
+    if symbol.demangled and symbol.demangled != export.name:
+        name = ((symbol.demangled, "plain"), (f"  {export.name}{version}", "quiet"))
     count = sum(known.counts.get(function.id, 0) for function in functions)
     calls = cell(f"{count:,}", "strong" if count else "no") if functions else EMPTY
-    return Row(
-        _key(symbol),
-        (name, cell(version, "quiet"), cell(name_of(symbol.path), "quiet"), calls, _state(symbol, known, count)),
-    )
+    return Row(_key(symbol), (name, cell(name_of(symbol.path), "quiet"), calls, _state(symbol, known, count)))
 
 
 def _state(symbol: SymbolRow, known: Knowledge, count: int) -> Cell:

@@ -8,10 +8,11 @@ from inspector.model.wording import duration
 from inspector.view.clock import since_start, wall_of
 from inspector.view.sight import Sight, title_of
 
+from .logline import read_line
 from .row import Cell, Column, Details, Note, Row, Tone, cell
 
 COLUMNS = (
-    Column("SINCE START", 12, right=True),
+    Column("SECONDS", 10, right=True),
     Column("TIME", 12, least=100),
     Column("PID", 7, right=True),
     Column("KIND", 7),
@@ -57,7 +58,8 @@ class Moments:
 
     def row(self, index: int) -> Row:
         moment = self._moment(index)
-        text: Cell = (("✗ ", "no"), (moment.text, "plain")) if moment.bad else cell(moment.text)
+        words = read_line(moment.text).words if moment.kind == "log" else moment.text
+        text: Cell = (("✗ ", "no"), (words, "plain")) if moment.bad else cell(words)
         return Row(
             str(index if self._whose is None else self._picked[index]),
             (

@@ -69,11 +69,11 @@ def fitted(spans: Cell, width: int, right: bool = False, keep_end: bool = False)
     out: list[Span] = []
     left = width
     for text, tone in spans:
-        part = cropped(shown(text), left, keep_end)
-        if part:
-            out.append((part, tone))
-            left -= width_of(part)
-        if left <= 0:
+        whole = shown(text)
+        part = cropped(whole, left, keep_end)
+        out.append((part, tone))
+        left -= width_of(part)
+        if part != whole:
             break
     if left > 0:
         pad: Span = (" " * left, "plain")
@@ -93,19 +93,27 @@ def slid(spans: Cell, shift: int) -> Cell:
 
 
 def laid_out(cells: Sequence[Cell], columns: Sequence[Column], room: int, shift: int = 0) -> list[Span]:
-    """A row's cells side by side in exactly `room` cells; `shift` slides the last column to the left.
+    """A row's cells side by side in exactly `room` cells; `shift` slides the last one to the left.
 
-    Columns that ask for a wider list are left out; one without a width takes what the others leave.
+    Columns that ask for a wider list are left out; one without a width takes what the others leave. A row with fewer
+    cells than there are columns gives all the rest to its last cell.
     """
-    shown_columns = [(one, column) for one, column in zip(cells, columns, strict=True) if column.least <= room]
-    rest = room - sum(column.width for _, column in shown_columns) - len(shown_columns) + 1
+    pairs = [(one, column) for one, column in zip(cells, columns, strict=False) if column.least <= room]
+    short = len(cells) < len(columns)
+    fixed = sum(column.width for column in columns if column.least <= room)
+    flexible = max(0, room - fixed - sum(1 for column in columns if column.least <= room) + 1)
     out: list[Span] = []
-    last = len(shown_columns) - 1
-    for place, (one, column) in enumerate(shown_columns):
-        width = column.width or max(0, rest)
-        out += fitted(slid(one, shift) if place == last else one, width, column.right, column.keep_end)
-        if place != last:
+    left = room
+    for place, (one, column) in enumerate(pairs):
+        last = place == len(pairs) - 1
+        whole = last and short
+        width = left if whole else min(left, column.width or flexible)
+        words = slid(one, shift) if last else one
+        out += fitted(words, width, column.right and not whole, column.keep_end and not whole)
+        left -= width
+        if not last and left > 0:
             out.append((" ", "plain"))
+            left -= 1
     return out
 
 

@@ -174,7 +174,7 @@ class Rows(Paper, can_focus=True):
             self.listing.row(position),
             self._cursor_at(position),
             self.listing.mark is not None and self.listing.index(position) == self.listing.mark,
-            self.listing.pattern,
+            self.listing.lit,
             self.listing.shift,
             self.listing.table.columns,
             thumb,
