@@ -10,7 +10,7 @@ from .shapes import EvidenceRow, Report
 from .words import command, file_name
 
 _MOST_ROWS = 40
-_ACTIVE = re.compile(r"([\\`*_{}\[\]<>#|!~])")
+_ACTIVE = re.compile(r"[\\`*\[\]<>|~]|(?<!\w)[_#]|_(?!\w)")
 _TICKS = re.compile(r"`+")
 
 
@@ -35,7 +35,7 @@ def render(report: Report) -> str:
 
 def plain(text: str) -> str:
     """Text of which Markdown makes nothing: no emphasis, link, tag or mention."""
-    return _ACTIVE.sub(r"\\\1", text).replace("\n", " ").replace("@", "@\u200b")
+    return _ACTIVE.sub(r"\\\g<0>", text).replace("\n", " ").replace("@", "@\u200b")
 
 
 def code(text: str) -> str:

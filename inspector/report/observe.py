@@ -60,7 +60,7 @@ class Watch:
         except KeyboardInterrupt:
             self.stream.kill()
         ending = self.stream.ending
-        if ending is not None and not ending.ok:
+        if ending is not None and not ending.ok and self.observed.state.missing is None:
             self.observed.troubles.append(f"{ending.words}. {ending.help}".rstrip(". "))
 
     def run(self, tell: Callable[["Watch"], None]) -> Observed:

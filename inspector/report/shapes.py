@@ -294,7 +294,7 @@ def from_json(content: bytes) -> Report:
 
 
 def schema() -> bytes:
-    """The JSON Schema (2020-12) of the report, as published in schema.json."""
+    """The JSON Schema (2020-12) of the report; `python -m inspector.report.shapes > .../schema.json` publishes it."""
     generated = msgspec.json.schema(Report)
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -302,3 +302,9 @@ def schema() -> bytes:
         "title": "Report of inspector",
     }
     return msgspec.json.format(msgspec.json.encode(head | generated), indent=2) + b"\n"
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.buffer.write(schema())

@@ -9,6 +9,7 @@ from .layout import Ink, Table, box, padded, wrapped
 from .shapes import ApiReport, EvidenceRow, FindingReport, LogReport, Report, TreeProcess
 from .words import command, file_name
 
+_NARROWEST, _WIDEST = 70, 140
 _MOST_PROCESSES = 60
 _MOST_ROWS = 60
 _MOST_LOG_LINES = 14
@@ -21,7 +22,7 @@ _RUNG_COLOUR = {"yes": "green", "no": "red", "unknown": "yellow"}
 
 def render(report: Report, *, width: int = 100, colour: bool = False) -> str:
     """The whole report as text; `width` columns, ANSI colour only when asked for."""
-    page = _Page(report, max(60, min(width, 140)), Ink(colour))
+    page = _Page(report, max(_NARROWEST, min(width, _WIDEST)), Ink(colour))
     return "\n".join(line.rstrip() for line in page.lines()) + "\n"
 
 
@@ -30,7 +31,8 @@ class _Page:
         self.report, self.width, self.ink = report, width, ink
 
     def lines(self) -> Iterable[str]:
-        yield self.ink(f"inspector - {phrases.subject(self.report)}", "dim")
+        for line in wrapped(f"inspector - {phrases.subject(self.report)}", self.width):
+            yield self.ink(line, "dim")
         yield ""
         yield from self._answer()
         sections = (
