@@ -23,6 +23,7 @@ class Workshop:
     ) -> Path:
         """A shared library `file` with a SONAME, DT_NEEDED entries (`links`) and a version script."""
         output = self.folder / file
+        output.parent.mkdir(parents=True, exist_ok=True)
         arguments = ["-shared", "-fPIC", *flags]
         if soname:
             arguments.append(f"-Wl,-soname,{soname}")

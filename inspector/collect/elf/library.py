@@ -196,6 +196,7 @@ def verify(open_path: bytes) -> None:
         raise ElfError("not a regular file")
     with open(open_path, "rb") as file:
         head = file.read(64)
+        size = os.fstat(file.fileno()).st_size
     if len(head) < 64:
         raise RefusedError("file too short")
     if head[:4] != b"\x7fELF":
@@ -212,6 +213,8 @@ def verify(open_path: bytes) -> None:
         raise RefusedError("only ET_DYN and ET_EXEC can be loaded")
     if int.from_bytes(head[54:56], "little") != 56:
         raise RefusedError("ELF file's phentsize not the expected size")
+    if int.from_bytes(head[32:40], "little") + 56 * int.from_bytes(head[56:58], "little") > size:
+        raise RefusedError("cannot read file data")
 
 
 def _wrong_ident(head: bytes) -> str:

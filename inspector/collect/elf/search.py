@@ -107,7 +107,7 @@ class Search:
     def expand(self, text: bytes, by: Loaded | None) -> bytes:
         """Replace $ORIGIN, $LIB and $PLATFORM as `by` sees them; empty when that is not allowed."""
         loader = self._around.loader
-        origin = os.path.dirname(by.path) if by else b""
+        origin = os.path.dirname(self._absolute(by.path)) if by else b""
         values = {b"ORIGIN": origin, b"LIB": loader.lib, b"PLATFORM": loader.platform}
         tokens = {match[1] or match[2] for match in _TOKEN.finditer(text)}
         expanded = _TOKEN.sub(lambda match: values[match[1] or match[2]], text)
@@ -160,12 +160,9 @@ class Search:
 
     def _folder(self, folder: bytes, by: Loaded | None) -> Iterator[bytes]:
         """One entry of a path list: tokens replaced, an empty one is the working directory."""
-        if not folder:
-            yield self._around.directory
-            return
-        expanded = self.expand(folder, by)
+        expanded = self.expand(folder, by) if folder else b"."
         if expanded:
-            yield os.path.join(self._around.directory, expanded).rstrip(b"/") or b"/"
+            yield expanded.rstrip(b"/") or b"/"
 
     def _in_folder(self, folder: bytes, name: bytes) -> Iterator[bytes]:
         """The paths tried in one folder: its glibc-hwcaps and older subfolders that exist, then itself."""
@@ -178,11 +175,14 @@ class Search:
                 yield os.path.join(path, name)
         yield os.path.join(folder, name)
 
+    def _absolute(self, path: bytes) -> bytes:
+        return os.path.join(self._around.directory, path)
+
     def _exists(self, folder: bytes) -> bool:
         if folder in self._missing_folders:
             return False
         try:
-            self._around.files.locate(folder)
+            self._around.files.locate(self._absolute(folder))
         except OSError:
             self._missing_folders.add(folder)
             return False
@@ -192,7 +192,7 @@ class Search:
         """Try one path; True when the search ends with it: found, or a file that makes the loader give up."""
         ends = True
         try:
-            answer.library = self._shelf.read(self._around.files.locate(os.path.join(self._around.directory, path)))
+            answer.library = self._shelf.read(self._around.files.locate(self._absolute(path)))
             answer.path, answer.rule, answer.words = path, rule, ""
             result = "found"
         except OSError as error:
