@@ -90,7 +90,8 @@ class Table:
         widths = self._widths()
         margin = len(indent) + sum(widths) + 2 * len(widths)
         below = width - margin < _NARROW
-        made = [ink((indent + self._joined(self.heads, widths)).rstrip(), "dim")]
+        heads = (*self.heads[:-1], "" if below else self.heads[-1])
+        made = [ink((indent + self._joined(heads, widths)).rstrip(), "dim")]
         for row in self.rows:
             start = indent + self._joined((*row[:-1], ""), widths)
             if below:

@@ -1,0 +1,135 @@
+"""The collector on another machine and in a container: a real sshd on loopback, and words that carry a command."""
+
+import getpass
+import json
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .run import COMMAND, inspector, said
+
+SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin")
+REMOTE = f"--remote-command={shlex.join(COMMAND)}"
+needs_sshd = pytest.mark.skipif(
+    SSHD is None or os.geteuid() != 0, reason="no sshd here (apt-get install openssh-server), or not root"
+)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+    """Options that lead to a real sshd of our own: its port, keys and configuration in a folder of the test."""
+    assert SSHD
+    folder, port = tmp_path_factory.mktemp("ssh"), free_port()
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+    (folder / "sshd_config").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/user.pub\n"
+        f"PidFile {folder}/pid\nStrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\nUsePAM no\n"
+    )
+    (folder / "config").write_text(
+        f"Host far\n  HostName 127.0.0.1\n  Port {port}\n  User {getpass.getuser()}\n  IdentityFile {folder}/user\n"
+        f"  StrictHostKeyChecking no\n  UserKnownHostsFile {folder}/known\n  LogLevel ERROR\n"
+    )
+    Path("/run/sshd").mkdir(exist_ok=True)  # sshd's own chroot folder; Debian makes it when the service starts
+    server = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "sshd_config"], stderr=subprocess.PIPE)
+    try:
+        wait_for(port)
+        yield ["--host", "far", "--ssh-option=-F", f"--ssh-option={folder / 'config'}", REMOTE]
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def wait_for(port: int) -> None:
+    for _ in range(200):
+        with socket.socket() as one:
+            if one.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError("sshd does not listen")
+
+
+@needs_sshd
+def test_a_program_over_there_is_traced_from_here(far: list[str]) -> None:
+    done = inspector("trace", "--format", "json", *far, "--", "sh", "-c", "sleep 0.2; exit 3")
+    texts = [json.loads(line)["text"] for line in done.stdout.splitlines()]
+    assert any("sleep 0.2" in text for text in texts), said(done)
+    assert any("ended with code 3" in text for text in texts)
+
+
+@needs_sshd
+def test_a_recording_made_over_there_is_read_here(far: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "far.zst"
+    done = inspector("record", *far, "-o", str(path), "--", "sleep", "0.2")
+    assert done.returncode == 0, said(done)
+    assert b"sleep 0.2" in inspector("trace", str(path)).stdout
+
+
+@needs_sshd
+def test_the_machine_over_there_is_listed_and_examined(far: list[str]) -> None:
+    rows = json.loads(inspector("list", "--all", "--format", "json", *far).stdout)
+    assert any("sshd" in row["argv"][0] for row in rows)
+    assert json.loads(inspector("doctor", "--format", "json", *far).stdout)["kernel"] == os.uname().release
+
+
+@needs_sshd
+def test_a_far_side_without_inspector_is_said_with_the_remedy(far: list[str]) -> None:
+    done = inspector("doctor", *far[:-1], "--remote-command=no-inspector-here")
+    assert done.returncode == 2 and "not installed there" in said(done) and "pip install shim-inspector" in said(done)
+
+
+@needs_sshd
+def test_a_lost_link_ends_the_trace_with_words(far: list[str]) -> None:
+    tracing = subprocess.Popen(
+        [*COMMAND, "trace", *far, "--", "sleep", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert tracing.stdout is not None
+    line = b""
+    while b"executes" not in line:
+        line = tracing.stdout.readline()
+    ssh = next(pid for pid in children_of(tracing.pid) if command_of(pid).startswith(b"ssh"))
+    os.kill(ssh, 9)
+    _, words = tracing.communicate(timeout=60)
+    assert b"the collector was killed by SIGKILL" in words or b"link was lost" in words
+    assert b"Traceback" not in words
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def command_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def test_a_host_that_does_not_answer_is_said_with_what_to_check() -> None:
+    if shutil.which("ssh") is None:
+        pytest.skip("no ssh here: apt-get install openssh-client")
+    done = inspector("doctor", "--host", "127.0.0.1", "--ssh-option=-p", f"--ssh-option={free_port()}")
+    assert done.returncode == 2
+    assert "no connection" in said(done) and "Connection refused" in said(done) and "BatchMode" in said(done)
+
+
+def test_words_that_carry_a_command_lead_into_a_container() -> None:
+    """`env -i` stands in for `docker exec -i X`: it runs the words behind it and keeps the pipes."""
+    done = inspector("trace", "--via", f"env -i PATH={os.environ['PATH']}", REMOTE, "--", "true")
+    assert "executes true" in done.stdout.decode(), said(done)
+
+
+def test_a_carrier_that_is_not_there_is_said() -> None:
+    done = inspector("list", "--via", "no-such-docker exec -i x")
+    assert done.returncode == 2 and "no-such-docker cannot be started" in said(done)
