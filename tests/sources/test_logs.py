@@ -89,7 +89,7 @@ def test_a_file_that_a_process_holds_open_for_writing_is_found_and_followed(writ
     bench.until(lambda: "after" in _texts(bench))
     backlog = {line.text: event.backlog for event in bench.outlet.of(LogRead) for line in event.lines}
     assert backlog == {"before": True, "after": False}
-    source.stop()
+    source.close()
 
 
 def test_output_into_a_pipe_is_listed_with_the_reason_why_it_cannot_be_read(writer: Writer) -> None:
@@ -101,7 +101,7 @@ def test_output_into_a_pipe_is_listed_with_the_reason_why_it_cannot_be_read(writ
     assert "only by its reader" in pipe.problem
     assert source.handle(ReadLog(id=7, source=pipe.source))
     assert bench.outlet.of(RequestFailed)[0].id == 7
-    source.stop()
+    source.close()
 
 
 def test_a_file_that_a_profile_names_is_found_when_it_appears(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_file_that_a_profile_names_is_found_when_it_appears(tmp_path: Path) ->
     assert sorted(_texts(bench)) == ["mine", "pid=1"]
     assert {event.backlog for event in bench.outlet.of(LogRead)} == {False}
     assert all("named by a profile" in found.why for found in bench.outlet.of(LogFound) if found.kind == "file")
-    source.stop()
+    source.close()
 
 
 def test_a_given_log_may_appear_later(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_given_log_may_appear_later(tmp_path: Path) -> None:
     bench.until(lambda: _texts(bench) == ["here"])
     assert [found.source for found in bench.outlet.of(LogFound)] == [1, 1]
     assert bench.outlet.of(LogFound)[-1].readable
-    source.stop()
+    source.close()
 
 
 def test_a_directory_given_as_a_log_is_refused_without_a_traceback(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_directory_given_as_a_log_is_refused_without_a_traceback(tmp_path: Pat
     assert source.handle(AddLog(path=str(tmp_path)))
     bench.loop.turn()
     assert bench.outlet.of(LogFound) == []
-    source.stop()
+    source.close()
 
 
 def test_the_last_lines_and_earlier_marked_ones_are_sent_at_attach(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_the_last_lines_and_earlier_marked_ones_are_sent_at_attach(tmp_path: Pat
     numbers = [line.number for line in _lines(bench)]
     assert numbers == [*range(0, 8000, 1000), *range(8000, 10_000)]
     assert all(event.backlog and event.lines_total == 10_000 for event in bench.outlet.of(LogRead))
-    source.stop()
+    source.close()
 
 
 def test_under_a_flood_marked_lines_and_the_newest_are_sent_and_all_are_counted(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_under_a_flood_marked_lines_and_the_newest_are_sent_and_all_are_counted(
     assert len(texts) < 5_000
     numbers = [line.number for line in _lines(bench)]
     assert numbers == sorted(set(numbers))
-    source.stop()
+    source.close()
 
 
 def test_a_flood_of_nothing_but_marked_lines_says_what_was_left_out(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_flood_of_nothing_but_marked_lines_says_what_was_left_out(tmp_path: Pa
     path.write_bytes(b"CUDA error\n" * 50_000)
     bench.until(lambda: any(event.lines_total == 50_000 for event in bench.outlet.of(LogRead)))
     assert "marked lines of" in bench.outlet.of(EventsLost)[0].source
-    source.stop()
+    source.close()
 
 
 def test_any_part_of_a_log_can_be_paged_and_filtered(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_any_part_of_a_log_can_be_paged_and_filtered(tmp_path: Path) -> None:
     assert [line.number for line in pages[2].lines] == [19_998, 19_999]
     assert (pages[3].total, [line.number for line in pages[3].lines]) == (11, [1999, 19_990, 19_991])
     assert bench.outlet.of(RequestFailed)[0].why == "there is no log 9"
-    source.stop()
+    source.close()
 
 
 def test_an_unterminated_line_is_sent_after_a_while_and_replaced_by_the_whole_one(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_an_unterminated_line_is_sent_after_a_while_and_replaced_by_the_whole_on
         bench.until(lambda: len(_texts(bench)) == 2)
     assert [(line.number, line.text) for line in _lines(bench)] == [(0, "waiting for "), (0, "waiting for cuInit")]
     assert bench.outlet.of(LogRead)[-1].lines_total == 1
-    source.stop()
+    source.close()
 
 
 def test_hostile_bytes_become_harmless_text(tmp_path: Path) -> None:
@@ -219,7 +219,7 @@ def test_hostile_bytes_become_harmless_text(tmp_path: Path) -> None:
     source = _started(bench)
     assert _texts(bench) == ["␛]0;owned␇ [libvgpu] \\xff�"]
     assert [change.what for change in bench.outlet.of(LogChanged)] == ["nul-bytes"]
-    source.stop()
+    source.close()
 
 
 def test_a_binary_file_that_a_process_writes_is_listed_and_not_followed(writer: Writer) -> None:
@@ -234,7 +234,7 @@ def test_a_binary_file_that_a_process_writes_is_listed_and_not_followed(writer: 
     source.handle(AddLog(path=found.name))
     bench.loop.settle()
     assert bench.outlet.of(LogFound)[-1].readable
-    source.stop()
+    source.close()
 
 
 def test_the_same_file_by_two_ways_is_one_source(writer: Writer, tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_the_same_file_by_two_ways_is_one_source(writer: Writer, tmp_path: Path)
     bench.tree.add(writer.pid)
     source = _started(bench)
     assert {found.source for found in bench.outlet.of(LogFound) if found.kind == "file"} == {1}
-    source.stop()
+    source.close()
 
 
 def test_a_deleted_file_is_followed_through_the_descriptor_that_holds_it(writer: Writer, tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_a_deleted_file_is_followed_through_the_descriptor_that_holds_it(writer:
     source = _started(bench)
     writer.write(b"into the void\n")
     bench.until(lambda: "into the void" in _texts(bench))
-    source.stop()
+    source.close()
 
 
 def test_our_own_output_is_never_followed(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_our_own_output_is_never_followed(tmp_path: Path) -> None:
         source.handle(AddLog(path=str(tmp_path / "recording.jsonl")))
         bench.loop.turn()
         assert not any("recording" in found.name for found in bench.outlet.of(LogFound))
-    source.stop()
+    source.close()
 
 
 def test_a_mark_that_is_no_regular_expression_is_said_and_the_others_work(tmp_path: Path) -> None:
@@ -275,4 +275,4 @@ def test_a_mark_that_is_no_regular_expression_is_said_and_the_others_work(tmp_pa
     source = _started(bench)
     assert "no regular expression" in bench.outlet.of(LimitNoted)[0].why
     assert _texts(bench) == ["hello world"]
-    source.stop()
+    source.close()

@@ -5,11 +5,11 @@ import re
 from fnmatch import translate
 from typing import Literal
 
-from inspector.stream.calls import FileOpened
 from inspector.stream.processes import Descriptor, DescriptorsRead
 from inspector.stream.session import LimitNoted
 from inspector.stream.text import decode
 
+from ..kernel.records import Opened
 from . import open_files
 from .contract import Session, Tracked, TreeObserver
 from .open_files import OpenFile
@@ -18,12 +18,14 @@ from .peers import Peers
 CHECK_SECONDS = 1.0
 _REREAD_CHECKS = 5
 """Checks after which a process is read again although the number of its descriptors is the same."""
+_LEAST_GAP = 100_000_000
+"""ns between two readings because of opens."""
 _STANDARD = (0, 1, 2)
 _MOST_LOGS = 64
 _MOST_SOCKETS = 32
 Kind = Literal["null", "file", "pipe", "socket", "tty", "device", "journal", "other", "closed"]
 
-_SPECIAL = (b"/dev/", b"/proc/", b"/sys/")
+SPECIAL = (b"/dev/", b"/proc/", b"/sys/")
 """Where device files are, and files that stand for them."""
 
 
@@ -36,6 +38,7 @@ class DescriptorSource(TreeObserver):
         self._devices = re.compile("|".join(map(translate, session.plan.devices)) or "(?!)")
         self._sent: dict[int, list[Descriptor]] = {}
         self._counts: dict[int, int] = {}
+        self._read_at: dict[int, int] = {}
         self._checks = 0
         self._too_short = False
         self._refused = False
@@ -61,15 +64,16 @@ class DescriptorSource(TreeObserver):
         """What was sent of it stays true of its life."""
         self._sent.pop(process.pid, None)
         self._counts.pop(process.pid, None)
+        self._read_at.pop(process.pid, None)
 
-    def opened(self, event: FileOpened) -> None:
-        """A process opened a file for writing or a device: look at once."""
-        process = self._session.tree.find(event.pid)
-        if process is not None and process.alive and not event.errno and (event.writable or self._is_device(event)):
+    def opened(self, record: Opened) -> None:
+        """A process opened a device: look at once, but not more often than a device is opened in earnest."""
+        if record.errno or not self._planned(record.path):
+            return
+        process = self._session.tree.find(record.pid)
+        last = self._read_at.get(record.pid, 0)
+        if process is not None and process.alive and record.at - last > _LEAST_GAP:
             self._read(process)
-
-    def _is_device(self, event: FileOpened) -> bool:
-        return self._planned(event.path.encode())
 
     def _check(self) -> None:
         """Once a second: only the number of descriptors, now and then all."""
@@ -86,6 +90,7 @@ class DescriptorSource(TreeObserver):
         """Read all and send what differs; False when it cannot be read (any more)."""
         pid = process.pid
         try:
+            self._read_at[pid] = self._session.loop.now()
             self._counts[pid] = open_files.count(pid)
             files = open_files.open_files(pid)
         except OSError as error:
@@ -113,7 +118,7 @@ class DescriptorSource(TreeObserver):
         return found
 
     def _planned(self, path: bytes) -> bool:
-        return path.startswith(_SPECIAL) and self._devices.match(os.fsdecode(path)) is not None
+        return path.startswith(SPECIAL) and self._devices.match(os.fsdecode(path)) is not None
 
     def _describe(self, process: Tracked, file: OpenFile) -> Descriptor:
         peer = self._peers.of(process.pid, file, self._session.loop.now())
@@ -134,7 +139,7 @@ class DescriptorSource(TreeObserver):
 
 def is_log(file: OpenFile) -> bool:
     """A regular file that the process may write to."""
-    return file.regular and file.writable and not file.target.startswith((*_SPECIAL, b"/memfd:"))
+    return file.regular and file.writable and not file.target.startswith((*SPECIAL, b"/memfd:"))
 
 
 def is_journal(process: Tracked, file: OpenFile) -> bool:

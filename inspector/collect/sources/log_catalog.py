@@ -27,7 +27,7 @@ from .path_watch import PathWatch
 from .program import attempt
 
 MOST_FILES = 64
-"""Files followed at once."""
+"""Files followed at once; half of them is kept free for those that a person, a profile or an output names."""
 _MOST_UNREAD = 200
 """Pipes and terminals that are listed."""
 _MOST_PIDS = 32
@@ -55,7 +55,8 @@ class LogCatalog:
         self._watch = watch
         self._chooser = chooser
         self._journalctl = journalctl
-        self._begun = time.time_ns() - _SLACK
+        self._begun: int | None = None
+        """Wall time from which on files are new; None while we look for those that are there already."""
         self._logs: dict[int, _Log] = {}
         self._by_file: dict[Identity, int] = {}
         self._by_name: dict[bytes, int] = {}
@@ -132,6 +133,10 @@ class LogCatalog:
         self._logs[number] = _Log(found, feed=feed)
         self._tell(self._logs[number])
 
+    def begin(self) -> None:
+        """All that was there at attach is taken in."""
+        self._begun = time.time_ns() - _SLACK
+
     # -- while it runs ---------------------------------------------------------------------------------------------
 
     def feed(self, source: int) -> Feed | str:
@@ -165,11 +170,11 @@ class LogCatalog:
             log.tail.move(path)
             self._listen(log)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Send the last lines, end what we started."""
         for log in self._logs.values():
             if log.feed is not None:
-                log.feed.stop()
+                log.feed.close()
 
     def note(self, what: str, why: str, grant: str = "") -> None:
         """Say a limit, each once."""
@@ -193,8 +198,9 @@ class LogCatalog:
         return self._logs[number]
 
     def _enlist(self, place: Place, status: os.stat_result, pid: int) -> _Log | None:
-        if sum(log.place is not None for log in self._logs.values()) >= MOST_FILES:
-            self.note("further log files", f"{MOST_FILES} are followed already; name those that matter with --log")
+        most = MOST_FILES if place.named else MOST_FILES // 2
+        if sum(log.place is not None for log in self._logs.values()) >= most:
+            self.note("further log files", f"{most} are followed already; name those that matter with --log")
             return None
         number = len(self._logs) + 1
         self._by_file[identity(status)] = number
@@ -234,8 +240,8 @@ class LogCatalog:
             os.close(fd)
             self._tell(log, readable=False, problem=_BINARY)
             return
-        birth = born(fd)
-        backlog = 0 if birth is not None and birth >= self._begun else status.st_size
+        birth = born(fd) if self._begun is not None else None
+        backlog = 0 if birth is not None and birth >= (self._begun or 0) else status.st_size
         self._by_file[identity(status)] = log.found.source
         log.place, log.tail = place, FileTail(fd, place.path)
         reader = Reader(log.tail, self._chooser, backlog)

@@ -1,5 +1,6 @@
 """One followed log as events: reading small pieces in the loop, large ones in the worker thread, pages on request."""
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -19,6 +20,8 @@ T = TypeVar("T")
 
 _INLINE = 1 << 18
 """Bytes that are read in the loop's thread at once (half a millisecond); more goes to the worker."""
+_PATIENCE = 1.0
+"""Seconds for the last lines when everything ends."""
 _LINES_AN_EVENT = 500
 _TELL_PROGRESS = 64 << 20
 """Bytes of backlog from which on progress is told."""
@@ -35,7 +38,7 @@ class Feed(Protocol):
         """There may be something new."""
         ...
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Send what is left and give everything back."""
         ...
 
@@ -49,10 +52,12 @@ class FileFeed:
         self.reader = reader
         self._session = session
         self._pager = Pager(reader.tail)
-        self._busy = False
         self._asked: list[ReadLog] = []
         self._backlog = reader.behind
         self._failed = ""
+        self._busy = False
+        self._worked = threading.Event()
+        self._deliver: Callable[[], None] = _nothing
 
     def wake(self) -> None:
         """Read on unless the worker does so already (it looks again when it is done)."""
@@ -72,12 +77,17 @@ class FileFeed:
         else:
             self._answer(request)
 
-    def stop(self) -> None:
-        """Send the last lines and close all files, unless the worker is in the middle of them."""
-        if not self._busy:
+    def close(self) -> None:
+        """Send what is left, as far as it can be read in a moment, and close all files."""
+        if self._busy and not self._worked.wait(_PATIENCE):
+            return  # the worker holds the files: they are closed with the process
+        self._deliver()
+        self._busy = True
+        end = time.monotonic() + _PATIENCE
+        self._tell(self._read())
+        while (self.reader.more or self.reader.behind) and not self._failed and time.monotonic() < end:
             self._tell(self._read())
-            self._busy = True
-            self.reader.tail.close()
+        self.reader.tail.close()
 
     def _answer(self, request: ReadLog) -> None:
         def done(page: Page) -> None:
@@ -86,15 +96,23 @@ class FileFeed:
         self._in_worker(lambda: self._read_page(request), done)
 
     def _in_worker(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
+        """The result waits in `_deliver`, so that it is not lost when the loop ends before it comes back."""
         self._busy = True
+        self._worked.clear()
 
-        def finish(result: T) -> None:
-            self._busy = False
-            done(result)
-            if self._asked:
-                self.wake()
+        def labour() -> None:
+            result = work()
+            self._deliver = lambda: done(result)
+            self._worked.set()
 
-        self._session.loop.in_background(work, finish)
+        self._session.loop.in_background(labour, lambda _: self._delivered())
+
+    def _delivered(self) -> None:
+        deliver, self._deliver = self._deliver, _nothing
+        self._busy = False
+        deliver()
+        if self._asked:
+            self.wake()
 
     def _read(self) -> Reading:
         try:
@@ -124,8 +142,12 @@ class FileFeed:
         if reading.backlog and self._backlog >= _TELL_PROGRESS:
             done = min(self.reader.tail.bytes_total, self._backlog)
             send(WorkProgressed(at=now, task=f"indexing {self.name}", done=done, total=self._backlog))
-        if self.reader.more and not self._failed:
+        if self.reader.more and not self._failed and not self._busy:
             self._session.loop.soon(self.wake)
+
+
+def _nothing() -> None:
+    """There is no result to deliver."""
 
 
 class _Totals(Protocol):
@@ -178,7 +200,7 @@ class JournalFeed:
         """Read what journalctl wrote."""
         lines = [] if self._stopped else self._journal.read()
         if lines is None:
-            self._close()
+            self._let_go()
             self._ended(self._journal.end())
         elif lines:
             old = [line for line in lines if line.wall < self._since]
@@ -193,13 +215,13 @@ class JournalFeed:
         page = self._journal.page(request)
         send_page(self._session, self._source, request, page)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """End journalctl, which is ours."""
         if not self._stopped:
-            self._close()
+            self._let_go()
             self._journal.end()
 
-    def _close(self) -> None:
+    def _let_go(self) -> None:
         self._stopped = True
         self._session.loop.forget(self._journal.fd)
 

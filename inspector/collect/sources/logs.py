@@ -1,24 +1,28 @@
 """When and where to look for logs: at each exec, open of a file and change of a folder, and once a second."""
 
 import os
+import re
 
 from inspector.stream.base import Request
-from inspector.stream.calls import FileOpened
 from inspector.stream.requests import AddLog, ReadLog
 from inspector.stream.session import RequestFailed
 
+from ..kernel.records import Opened
 from ..kernel.rootfs import Root
 from ..logs.choice import Chooser, Ration
 from ..logs.marks import Marks
 from . import open_files
 from .contract import Session, Tracked, TreeObserver
-from .descriptors import is_journal, is_log
+from .descriptors import SPECIAL, is_journal, is_log
 from .log_catalog import LogCatalog
 from .log_places import OUTPUT_NAMES, Place, PlannedFiles, given, written
 from .path_watch import POLL_SECONDS, PathWatch
 from .peers import journal_at_other_end
 from .program import attempt
 
+_LOG_NAME = re.compile(rb"log|trace|debug|diag|\.(?:txt|out|err)$", re.IGNORECASE)
+"""Names of files that are worth following when they were open for a moment only."""
+_MOST_OPENS = 10_000
 _LOOKS_A_SECOND = round(1 / POLL_SECONDS)
 
 
@@ -35,6 +39,7 @@ class LogSource(TreeObserver):
         self._pids: set[int] = set()
         """All pids of the tree so far, as we number them and as they do."""
         self._counts: dict[int, int] = {}
+        self._seen_opens: set[bytes] = set()
         self._looks = 0
         self._due = True
         for pattern in marks.refused:
@@ -50,12 +55,13 @@ class LogSource(TreeObserver):
         for process in self._session.tree.processes():
             self.executed(process)
         self._look_for_planned()
+        self._catalog.begin()
         self._session.loop.every(POLL_SECONDS, self._look)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Send the last lines, end what we started."""
-        self._catalog.stop()
-        self._watch.stop()
+        self._catalog.close()
+        self._watch.close()
 
     def handle(self, request: Request) -> bool:
         """Pages of lines and further logs."""
@@ -104,11 +110,21 @@ class LogSource(TreeObserver):
                 if root is not None:
                     self._planned[key] = PlannedFiles(self._session.plan.log_files, root)
 
-    def opened(self, event: FileOpened) -> None:
-        """A process opened a file for writing: follow it from its first line."""
-        process = self._session.tree.find(event.pid)
-        if process is not None and process.alive and event.writable and not event.errno:
-            self._read(process)
+    def opened(self, record: Opened) -> None:
+        """A process opened a file for writing: if it is named like a log, follow it however short the process lives."""
+        if record.errno or record.flags & os.O_ACCMODE == os.O_RDONLY or record.path in self._seen_opens:
+            return
+        if not _LOG_NAME.search(os.path.basename(record.path)) or not record.path.startswith(b"/"):
+            return
+        if len(self._seen_opens) < _MOST_OPENS:
+            self._seen_opens.add(record.path)
+        root = attempt(lambda: Root(record.pid), None)
+        real = attempt(lambda: root.resolve(record.path).real, None) if root is not None else None
+        if root is not None and real is not None and not real.startswith(SPECIAL):
+            path = root.outside(real)
+            pid = root.pid if root.foreign else 0
+            why = f"opened for writing by pid {record.pid}"
+            self._catalog.file(Place(record.path, path, path, why, pid, named=False), record.pid)
 
     # -- looking ---------------------------------------------------------------------------------------------------
 

@@ -103,8 +103,11 @@ class PathWatch:
                 self._unfollow(folder)
                 del self._folders[os.path.dirname(path) or "/"]
 
-    def stop(self) -> None:
-        """End watchdog's threads."""
+    def close(self) -> None:
+        """End watchdog's threads; from now on there are only looks."""
+        self._refused = True
+        for folder in self._folders.values():
+            folder.watch = None
         if self._observer is not None:
             self._observer.stop()
             self._observer = None
