@@ -4,13 +4,14 @@ from pathlib import Path
 from time import monotonic
 
 from inspector.model.fold import apply
+from inspector.model.profiles import Profiles
 from inspector.model.state import State
 from inspector.stream.events import AnyEvent
 from inspector.stream.live import LiveStream
 from inspector.stream.place import collector_command, target_words
 from inspector.stream.processes import ProcessExec
 from inspector.stream.redact import Redactor
-from inspector.stream.requests import Configure, Plan
+from inspector.stream.requests import Configure
 
 from .case import Case
 from .start import CaseError, StartedCase, start
@@ -22,8 +23,8 @@ _TICK = 0.05
 class CaseStream(LiveStream):
     """A living collector on the tree of a case; the case is released as soon as it is under observation."""
 
-    def __init__(self, started: StartedCase, plan: Plan) -> None:
-        super().__init__(collector_command(target_words(str(started.pid))), Configure(plan=plan))
+    def __init__(self, started: StartedCase, profiles: Profiles) -> None:
+        super().__init__(collector_command(target_words(str(started.pid))), Configure(plan=profiles.plan()))
         self._started = started
         self._waiting = not started.launch.late
 
@@ -37,7 +38,7 @@ class CaseStream(LiveStream):
 
 
 def observe(
-    case: Case, seed: int, plan: Plan, recording: Path | None = None, redactor: Redactor | None = None
+    case: Case, seed: int, profiles: Profiles, recording: Path | None = None, redactor: Redactor | None = None
 ) -> tuple[State, str]:
     """Watch a case until its story is told; the state, and the sentence that the first finding must hold.
 
@@ -45,16 +46,16 @@ def observe(
     """
     started = start(case, seed)
     try:
-        stream = CaseStream(started, plan)
+        stream = CaseStream(started, profiles)
         if recording is not None:
             stream.record(recording, redactor)
-        return _watch(started, stream), started.sentence
+        return _watch(started, stream, State(profiles=profiles)), started.sentence
     finally:
         started.stop()
 
 
-def _watch(started: StartedCase, stream: LiveStream) -> State:
-    state, end, patience = State(), 0.0, monotonic() + _PATIENCE
+def _watch(started: StartedCase, stream: LiveStream, state: State) -> State:
+    end, patience = 0.0, monotonic() + _PATIENCE
     try:
         while stream.alive and not (end and monotonic() >= end):
             for event in stream.read(_TICK):

@@ -34,7 +34,7 @@ def record(case: Case) -> str:
         return f"not recorded, {why}"
     path = recording_of(case)
     path.unlink(missing_ok=True)
-    _, sentence = observe(case, _SEED, builtin_profiles().plan(), path, Redactor())
+    _, sentence = observe(case, _SEED, builtin_profiles(), path, Redactor())
     known = sentences() | {case.name: sentence}
     kept = {one.name: known[one.name] for one in CASES if one.name in known}
     _SENTENCES.write_bytes(msgspec.json.format(msgspec.json.encode(kept), indent=1) + b"\n")

@@ -5,10 +5,9 @@ from collections.abc import Callable
 
 from inspector.model.diagnosis import diagnose
 from inspector.model.profiles import Profiles
-from inspector.model.state import State
 from inspector.report.facts import report
 from inspector.report.formats import render
-from inspector.report.observe import from_recording
+from inspector.report.observe import Observed, from_recording
 from inspector.stream.live import LiveStream
 from inspector.stream.recording import Recording
 
@@ -69,14 +68,14 @@ def run_demo(name: str | None, profiles: Profiles, say: Say, show: Show | None, 
 def _show_living(case: Case, seed: int, profiles: Profiles, show: Show) -> int:
     started = start(case, seed)
     try:
-        return show(CaseStream(started, profiles.plan()))
+        return show(CaseStream(started, profiles))
     finally:
         started.stop()
 
 
 def _report_living(case: Case, seed: int, profiles: Profiles) -> bytes:
-    state, _ = observe(case, seed, profiles.plan())
-    return _text(state, profiles)
+    state, _ = observe(case, seed, profiles)
+    return _text(Observed(state))
 
 
 def _replay(case: Case, profiles: Profiles, show: Show | None) -> bytes | int:
@@ -85,8 +84,8 @@ def _replay(case: Case, profiles: Profiles, show: Show | None) -> bytes | int:
         raise DemoError(f"there is no recording of {case.name}; inspector demo --list names the cases")
     if show is not None:
         return show(Recording(str(path)))
-    return _text(from_recording(str(path)).state, profiles)
+    return _text(from_recording(str(path), profiles))
 
 
-def _text(state: State, profiles: Profiles) -> bytes:
-    return render(report(state, diagnose(state, profiles), profiles), "text")
+def _text(observed: Observed) -> bytes:
+    return render(report(observed.state, diagnose(observed.state), observed.troubles), "text")

@@ -9,11 +9,11 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .build import build
 from .case import Case, Launch
 from .parts import GATE
 from .stage import Stage
 
+_GATE = "gate"
 _PATIENCE = 20.0
 """Seconds to wait for a sign in a log before the case counts as broken."""
 
@@ -102,6 +102,7 @@ def start(case: Case, seed: int) -> StartedCase:
     stage = Stage(directory, seed)
     try:
         launch = case.stage(stage)
+        stage.put(GATE, _GATE)
         started = StartedCase(case, seed, directory, launch, case.sentence.format_map(stage.names))
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
@@ -126,7 +127,7 @@ def _spawn(launch: Launch, directory: Path) -> _Tree:
     log = directory / launch.log
     reader, writer = os.pipe()
     command = [
-        str(build(GATE)),
+        str(directory / _GATE),
         str(reader),
         *(f"{key}={value}" for key, value in environment.items()),
         "--",

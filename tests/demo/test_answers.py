@@ -22,6 +22,5 @@ SEED = int(os.environ.get("DEMO_SEED") or random.randrange(1 << 16))
 def test_the_first_finding_of_a_living_case_is_its_fault(case: Case) -> None:
     if case.needs is not None and (why := case.needs()):
         pytest.skip(why)
-    profiles = builtin_profiles()
-    state, sentence = observe(case, SEED, profiles.plan())
-    assert faults(case, sentence, diagnose(state, profiles)) == [], f"seed {SEED}"
+    state, sentence = observe(case, SEED, builtin_profiles())
+    assert faults(case, sentence, diagnose(state)) == [], f"seed {SEED}"

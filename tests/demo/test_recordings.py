@@ -4,7 +4,7 @@ import pytest
 
 from inspector.demo.case import Case
 from inspector.demo.cases import CASES
-from inspector.demo.record import RECORDINGS, sentences
+from inspector.demo.record import RECORDINGS, recording_of, sentences
 from inspector.model.diagnosis import diagnose
 from inspector.model.fold import apply
 from inspector.model.profiles import builtin_profiles
@@ -19,12 +19,12 @@ SMALL = 64 << 10
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_the_recording_of_a_case_leads_to_the_same_answer(case: Case) -> None:
-    recording = Recording(str(RECORDINGS / f"{case.name}.jsonl.zst"))
-    state = State()
+    recording = Recording(str(recording_of(case)))
+    state = State(profiles=builtin_profiles())
     for event in recording:
         apply(state, event)
     assert recording.troubles == []
-    assert faults(case, sentences()[case.name], diagnose(state, builtin_profiles())) == []
+    assert faults(case, sentences()[case.name], diagnose(state)) == []
 
 
 def test_recordings_are_small_and_there_is_none_without_a_case() -> None:
