@@ -2,9 +2,10 @@
 
 from inspector.model import evidence, recipes
 from inspector.model.evidence import short
+from inspector.model.state import Process
 from inspector.model.verdict import Rung
 from inspector.model.wording import listed, plural
-from inspector.model.work import words
+from inspector.model.work import of_process, words
 from inspector.stream.processes import Descriptor
 
 from .view import View
