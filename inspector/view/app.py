@@ -215,7 +215,8 @@ def run(
 ) -> int:
     """Show a feed or a recording until the person quits; without one, the picker first (`listed` and `connect`).
 
-    `profiles` say what results and log lines mean; without them those of the package. Closes the feed after the terminal is given back, so that quitting is prompt. Returns the exit status.
+    `profiles` say what results and log lines mean; without them those of the package. The feed is closed after the
+    terminal is given back, so that quitting is prompt. Returns the exit status.
     """
     feed = Replay(source) if isinstance(source, Recording) else source
     app = InspectorApp(feed, listed=listed, connect=connect, profiles=profiles)

@@ -1,10 +1,5 @@
-"""The main question as events: a server whose two discovery children map the shim, say so in a log, and call nothing."""
+"""The main question as events: a server whose two discovery children map the shim and call nothing."""
 
-import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-
-from inspector.stream.base import Request
 from inspector.stream.calls import (
     CallCount,
     CallOutcome,
@@ -26,7 +21,6 @@ from inspector.stream.processes import (
     ProcessStarted,
     Vitals,
 )
-from inspector.stream.requests import LogPage, ReadLog, ReadSymbols, SymbolPage, SymbolRow
 from inspector.stream.session import Capability, LimitNoted, SessionStarted
 
 SECOND = 1_000_000_000
@@ -203,97 +197,3 @@ def main_question() -> list[AnyEvent]:
         *child(SECOND_CHILD, 2.5, 0.24, 2), *logs(),
     ]  # fmt: skip
     return sorted(events, key=lambda event: event.at)
-
-
-class FakeFeed:
-    """A feed that plays a list of events and remembers what it was asked."""
-
-    def __init__(
-        self, events: Sequence[AnyEvent] = (), *, recorded: bool = False, error: str = "", ends: bool = False
-    ) -> None:
-        self.recorded = recorded
-        self.error = ""
-        self.alive = True
-        self.recording: str | None = None
-        self.asked: list[Request] = []
-        self._coming: list[Sequence[AnyEvent]] = [events]
-        self._error, self._ends, self._closed = error, ends or recorded, False
-
-    def __iter__(self) -> Iterator[Sequence[AnyEvent]]:
-        while not self._closed:
-            if self._coming:
-                yield self._coming.pop(0)
-            elif self._ends:
-                break
-            else:
-                _pause()
-        self.alive, self.error = False, self._error
-
-    def come(self, *events: AnyEvent) -> None:
-        """More events, now."""
-        self._coming.append(events)
-
-    def die(self, error: str) -> None:
-        """The collector goes away with these words."""
-        self._error, self._ends = error, True
-
-    def send(self, request: Request) -> None:
-        self.asked.append(request)
-
-    def record(self, path: Path) -> None:
-        self.recording = str(path)
-
-    def stop_recording(self) -> None:
-        self.recording = None
-
-    def close(self) -> None:
-        self._closed = True
-
-
-def _pause() -> None:
-    time.sleep(0.005)
-
-
-class BigCollector(FakeFeed):
-    """A collector of a process with very many symbols and of a log with very many lines; answers requests."""
-
-    def __init__(self, symbols: int = 480_000, lines: int = 1_000_000) -> None:
-        found = LogFound(at=at(5), source=7, name="/var/log/flood.log", kind="file", why="fd 2", pids=[SERVER])
-        newest = [LogLine(number=lines - 3 + place, text=log_text(lines - 3 + place)) for place in range(3)]
-        super().__init__([*main_question(), found, LogRead(at=at(5), source=7, lines=newest, lines_total=lines)])
-        self.symbols, self.lines = symbols, lines
-
-    def send(self, request: Request) -> None:
-        super().send(request)
-        if isinstance(request, ReadSymbols):
-            self.come(self._symbols(request))
-        elif isinstance(request, ReadLog):
-            self.come(self._log(request))
-
-    def _symbols(self, request: ReadSymbols) -> SymbolPage:
-        if request.filter:
-            wanted = request.filter.removeprefix("^").lower()
-            numbers = [number for number in range(self.symbols) if wanted in symbol_name(number).lower()]
-        else:
-            numbers = list(range(self.symbols))
-        page = numbers[request.offset : request.offset + request.limit]
-        rows = [SymbolRow(file=SHIM, path=SHIM_PATH, symbol=Export(name=symbol_name(number))) for number in page]
-        return SymbolPage(
-            at=at(6), id=request.id, total=len(numbers), offset=request.offset, rows=rows, all_total=self.symbols
-        )
-
-    def _log(self, request: ReadLog) -> LogPage:
-        numbers = [number for number in range(self.lines) if request.filter in log_text(number)]
-        page = numbers[request.first : request.first + request.limit]
-        lines = [LogLine(number=number, text=log_text(number)) for number in page]
-        return LogPage(at=at(6), id=request.id, source=request.source, total=len(numbers), lines=lines)
-
-
-def symbol_name(number: int) -> str:
-    """Name of one of very many symbols."""
-    return f"_ZN4ggml{number:06d}Ev"
-
-
-def log_text(number: int) -> str:
-    """Text of one of very many lines."""
-    return f"line {number} of a flood"

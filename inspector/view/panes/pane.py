@@ -71,6 +71,7 @@ class Pane:
         """Put the cursor on the row of a piece of evidence; False when it is not here."""
         index = self.listing.table.find(key)
         if index is not None:
+            self.listing.follow = False
             self.listing.reveal(index)
         return index is not None
 

@@ -42,37 +42,29 @@ class MainScreen(Screen[None]):
         self.desk = Desk(session)
         self._said = ""
         self._silence: Timer | None = None
+        self.top, self.gap, self.tabs = Lines(id="top"), Lines(id="gap"), Lines(id="tabs")
+        self.answer, self.ladder = FocusLines(id="answer", height=3), FocusLines(id="ladder")
+        self.over, self.rows, self.detail = Lines(id="over"), Rows(id="rows"), DetailPanel(id="detail")
+        self.pattern = Input(id="filter-text", compact=True, select_on_focus=False)
+        self.control, self.hints, self.small = Lines(id="control"), Lines(id="status"), Lines(id="small")
 
     # What is on it
 
     def compose(self) -> ComposeResult:
-        yield Lines(id="top")
-        yield FocusLines(id="answer", height=3)
-        yield FocusLines(id="ladder", height=1)
-        yield Lines(id="gap")
-        yield Lines(id="tabs")
-        yield Lines(id="over")
+        yield from (self.top, self.answer, self.ladder, self.gap, self.tabs, self.over)
         with Horizontal(id="body"):
-            yield Rows(id="rows")
-            yield DetailPanel(id="detail")
+            yield from (self.rows, self.detail)
         with Horizontal(id="filter"):
             yield Lines(id="filter-mark")
-            text = Input(id="filter-text", compact=True, select_on_focus=False)
-            text.cursor_blink = False
-            yield text
-        yield Lines(id="control")
-        yield Lines(id="status")
-        yield Lines(id="small")
+            yield self.pattern
+        yield from (self.control, self.hints, self.small)
 
     def on_mount(self) -> None:
         self.set_class(self.session.feed.recorded, "-recorded")
         self.query_one("#filter-mark", Lines).tell([Line(((" / ", "name"),))])
-        self.query_one("#answer").focus()
+        self.pattern.cursor_blink = False
+        self.answer.focus()
         self._load_pane()
-
-    @property
-    def rows(self) -> Rows:
-        return self.query_one("#rows", Rows)
 
     @property
     def wide(self) -> bool:
@@ -91,7 +83,7 @@ class MainScreen(Screen[None]):
 
     def on_resize(self, event: events.Resize) -> None:
         words = f"terminal too small: {event.size.width}x{event.size.height}"
-        self.query_one("#small", Lines).tell([Line(((words, "strong"),))])
+        self.small.tell([Line(((words, "strong"),))])
         self.call_after_refresh(self.headlines)
 
     def headlines(self) -> None:
@@ -101,15 +93,15 @@ class MainScreen(Screen[None]):
             return
         mark = f"{since_start(sight.state, sight.scope.at)} s" if sight.scope.at else ""
         recording = self.session.feed.recording is not None
-        self.query_one("#top", Lines).tell([headlines.top(sight, self.status(), recording, mark)])
+        self.top.tell([headlines.top(sight, self.status(), recording, mark)])
         finding = self.desk.current_finding()
         told = headlines.answer(sight, self.desk.finding, size.width, answer_lines(size))
-        self.query_one("#answer", Lines).tell(told, grow=True)
+        self.answer.tell(told, grow=True)
         pid = finding.pid if finding is not None else None
-        self.query_one("#ladder", Lines).tell(headlines.rails(sight, size.width, rail_lines(size), pid), grow=True)
-        self.query_one("#tabs", Lines).tell([Line(tuple(span for tab in self._tabs() for span in tab))])
-        self.query_one("#over", Lines).tell([headlines.over_pane(self.desk.pane)])
-        self.query_one("#status", Lines).tell([self._status_line()])
+        self.ladder.tell(headlines.rails(sight, size.width, rail_lines(size), pid), grow=True)
+        self.tabs.tell([Line(tuple(span for tab in self._tabs() for span in tab))])
+        self.over.tell([headlines.over_pane(self.desk.pane)])
+        self.hints.tell([self._status_line()])
         self._paint_control()
 
     def status(self) -> Status:
@@ -137,9 +129,10 @@ class MainScreen(Screen[None]):
         error = self.session.feed.error or self.session.inbox.failure
         if error:
             return Line(((" ✗ ", "no"), (error, "plain")))
-        keys = [span for key, what in (*self.desk.pane.hints, *HINTS) for span in _hint(key, what)]
-        while keys and sum(width_of(text) for text, _ in keys) > self.size.width - 1:
-            del keys[:2]
+        hints = [_hint(key, what) for key, what in (*self.desk.pane.hints, *HINTS)]
+        while len(hints) > 2 and sum(width_of(text) for hint in hints for text, _ in hint) > self.size.width - 1:
+            del hints[-3]
+        keys = [span for hint in hints for span in hint]
         return Line(((" ", "plain"), *keys))
 
     def _paint_control(self) -> None:
@@ -149,7 +142,7 @@ class MainScreen(Screen[None]):
             line = headlines.control(
                 playback.now, playback.begin, playback.end, playing, playback.speed, self.size.width
             )
-            self.query_one("#control", Lines).tell([line])
+            self.control.tell([line])
 
     def say(self, words: str) -> None:
         """Show a message in the last line for a while."""
@@ -179,7 +172,7 @@ class MainScreen(Screen[None]):
 
     def _show_details(self) -> None:
         if self.wide or self.has_class("-detail"):
-            self.query_one("#detail", DetailPanel).tell(self.desk.details() or NOTHING)
+            self.detail.tell(self.desk.details() or NOTHING)
 
     @on(Rows.Moved, "#rows")
     def _row_moved(self) -> None:
@@ -193,7 +186,7 @@ class MainScreen(Screen[None]):
     def _row_chosen(self) -> None:
         self.add_class("-detail")
         self._show_details()
-        self.query_one("#detail").focus()
+        self.detail.focus()
 
     @on(Lines.Clicked, "#tabs")
     def _tab_clicked(self, message: Lines.Clicked) -> None:
@@ -265,10 +258,9 @@ class MainScreen(Screen[None]):
 
     def action_filter(self) -> None:
         self.add_class("-filtering")
-        text = self.query_one("#filter-text", Input)
-        text.value = self.desk.pane.pattern
-        text.cursor_position = len(text.value)
-        text.focus()
+        self.pattern.value = self.desk.pane.pattern
+        self.pattern.cursor_position = len(self.pattern.value)
+        self.pattern.focus()
 
     @on(Input.Changed, "#filter-text")
     def _filter_typed(self, message: Input.Changed) -> None:

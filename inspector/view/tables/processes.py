@@ -151,7 +151,13 @@ def _other(one: SameNameProcess) -> Item:
 
 
 def _details(sight: Sight, process: Process) -> Details:
-    notes = [*_life(sight, process), *_programs(process), *_environment_notes(sight, process), *_surroundings(process)]
+    notes = [
+        *_life(sight, process),
+        *_commands(process),
+        *_environment_notes(sight, process),
+        *_programs(process),
+        *_surroundings(process),
+    ]
     return Details(f"{process.pid} {short_name(process)}", notes, _by_hand(process))
 
 
@@ -188,12 +194,15 @@ def _signal_words(one: SignalDelivered) -> str:
     return f"{signal_name(one.signal)}{where}{inside}{'' if one.fatal else ' (handled)'}"
 
 
-def _programs(process: Process) -> Iterator[Note]:
+def _commands(process: Process) -> Iterator[Note]:
     for number, run in enumerate(process.execs):
         label = "command" if number == len(process.execs) - 1 else "before"
         yield Note(label, shlex.join(run.argv) or run.comm)
         if run.via_libc is False:
             yield Note("", "executed by a raw system call: no libc hook sees it", "unknown")
+
+
+def _programs(process: Process) -> Iterator[Note]:
     runs = program(process)
     if runs is not None:
         yield from _program(runs)
@@ -225,7 +234,7 @@ def _environment_notes(sight: Sight, process: Process) -> Iterator[Note]:
     changes = {one.key: one for one in environment_change(process) or ()}
     against = "against the parent's" if process.parent is not None else "loader, GPU and profile keys"
     yield Note("environment", f"{against} ({runs.other_keys} other keys are not collected)", "head")
-    for key in sorted({*runs.environment, *changes}, key=lambda key: (key not in LOADER_KEYS, key)):
+    for key in sorted({*runs.environment, *changes}, key=lambda key: (key not in changes, _rank(key))):
         yield from _key_notes(key, runs.environment.get(key, ""), changes.get(key))
         known = sight.profiles.environment_key(key)
         if known is not None and known.effect:
@@ -233,6 +242,11 @@ def _environment_notes(sight: Sight, process: Process) -> Iterator[Note]:
     for entry in process.preloads:
         if entry.usable is False:
             yield Note("preload", f"{entry.entry}: {entry.words or entry.problem}", "no")
+
+
+def _rank(key: str) -> tuple[int, str]:
+    """Loader keys first, in the order in which they matter."""
+    return (LOADER_KEYS.index(key) if key in LOADER_KEYS else len(LOADER_KEYS), key)
 
 
 def _key_notes(key: str, value: str, change: KeyChange | None) -> Iterator[Note]:

@@ -1,6 +1,5 @@
 """The panel beside a list: everything known of the chosen row, wrapped, and the commands that show it by hand."""
 
-import textwrap
 from collections.abc import Iterator
 
 from inspector.view.tables.listing import Listing
@@ -61,7 +60,15 @@ def wrapped(details: Details, width: int) -> ListTable:
 
 
 def _parts(label: str, text: str, tone: Tone, room: int) -> Iterator[tuple[str, str, Tone]]:
-    indent = " " * (len(text) - len(text.lstrip()))
-    parts = textwrap.wrap(text[:LONGEST], room, subsequent_indent=indent, drop_whitespace=False) or [""]
-    for number, part in enumerate(parts):
+    for number, part in enumerate(_broken(text[:LONGEST], room)):
         yield ("" if number else label, part, tone)
+
+
+def _broken(text: str, room: int) -> Iterator[str]:
+    """Lines of at most `room` characters: broken at a space near their end, in long paths and names anywhere."""
+    while len(text) > room:
+        place = text.rfind(" ", room * 2 // 3, room + 1)
+        end = place if place > 0 else room
+        yield text[:end]
+        text = text[end:].lstrip()
+    yield text
