@@ -70,6 +70,7 @@ def watched(options: Options) -> Iterator[list[str]]:
 
 def collector(options: Options, collector_words: Sequence[str], known: "Profiles") -> "LiveStream":
     """A living collector at the place that the options name; Trouble when it cannot be started."""
+    from inspector.stream.lasting import LastingStream
     from inspector.stream.live import LiveStream
     from inspector.stream.place import collector_command
     from inspector.stream.requests import Configure
@@ -83,7 +84,8 @@ def collector(options: Options, collector_words: Sequence[str], known: "Profiles
     )
     try:
         command = collector_command(collector_words, place(options))
-        return LiveStream(command, configure)
+        lasting = options.host and not options.program and options.command not in ("list", "doctor")
+        return LastingStream(command, configure) if lasting else LiveStream(command, configure)
     except ValueError as error:
         raise Trouble(str(error), "inspector --help") from None
     except OSError as error:

@@ -64,16 +64,19 @@ class LiveStream:
         self._history = History()
         self._writer: RecordingWriter | None = None
         self._redactor: Redactor | None = None
-        self._pending = b""
-        self._stderr_pending = b""
-        self._outgoing = bytearray()
-        self._goodbye: SessionEnded | None = None
         self._begun = False
-        self._over = False
         self._lock = threading.RLock()
         """Guards what several threads touch: outgoing bytes, history, recording."""
         self._reading = threading.Lock()
         """Held while a thread waits in `read`."""
+        self._start()
+
+    def _start(self) -> None:
+        self._pending = b""
+        self._stderr_pending = b""
+        self._outgoing = bytearray()
+        self._goodbye: SessionEnded | None = None
+        self._over = False
         self._process = subprocess.Popen(
             self.command,
             stdin=subprocess.PIPE,
@@ -84,7 +87,7 @@ class LiveStream:
         )
         self._selector = selectors.DefaultSelector()
         self._open_pipes()
-        self.send(configure)
+        self.send(self.configure)
 
     def _open_pipes(self) -> None:
         process = self._process
@@ -252,6 +255,9 @@ class LiveStream:
             return None
         if event is None:
             return None
+        adjusted = self._adjusted(event)
+        if adjusted is not event:
+            event, line = adjusted, encode(adjusted)
         self._begun = True
         if isinstance(event, SessionEnded):
             self._goodbye = event
@@ -260,6 +266,10 @@ class LiveStream:
             self._process.terminate()
         self._history.keep(line, event)
         self._write(line)
+        return event
+
+    def _adjusted(self, event: AnyEvent) -> AnyEvent:
+        """The event as the viewer is to see it; a stream of several parts keeps their numbers apart here."""
         return event
 
     def _write(self, line: bytes) -> None:
@@ -277,11 +287,16 @@ class LiveStream:
             status = self._process.wait()
         while self._stderr in self._selector.get_map() and self._selector.select(0.2):
             self._read_talk()
-        self.ending = self._words(status)
-        self._selector.close()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe is not None:
-                pipe.close()
+        with self._lock:  # a thread that sends must not meet a pipe that is half closed
+            self._selector.close()
+            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+                if pipe is not None:
+                    pipe.close()
+            self.ending = self._ended(self._words(status))
+
+    def _ended(self, ending: Ending) -> Ending | None:
+        """What the end of this process means for the stream; None: it goes on."""
+        return ending
 
     def _words(self, status: int) -> Ending:
         if self._goodbye is not None:

@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -133,3 +134,31 @@ def test_words_that_carry_a_command_lead_into_a_container() -> None:
 def test_a_carrier_that_is_not_there_is_said() -> None:
     done = inspector("list", "--via", "no-such-docker exec -i x")
     assert done.returncode == 2 and "no-such-docker cannot be started" in said(done)
+
+
+@needs_sshd
+def test_a_broken_link_is_mended_and_the_gap_is_said(far: list[str]) -> None:
+    target = subprocess.Popen(["sleep", "600"])
+    tracing = subprocess.Popen(
+        [*COMMAND, "record", *far, "-o", "-", str(target.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        assert tracing.stdout is not None
+        read_until(tracing.stdout, b'"process-exec"')
+        for child in children_of(tracing.pid):
+            os.kill(child, 9)
+        assert b"tried again" in read_until(tracing.stdout, b'"limit-noted"')
+        assert b"is back" in read_until(tracing.stdout, b"is back")
+        read_until(tracing.stdout, b'"process-exec"')
+    finally:
+        target.kill()
+        target.wait()
+    rest, _ = tracing.communicate(timeout=60)
+    assert b'"process-ended"' in rest and b'"session-ended"' in rest
+
+
+def read_until(stream: IO[bytes], text: bytes) -> bytes:
+    for line in stream:
+        if text in line:
+            return line
+    raise AssertionError(f"{text!r} never came")

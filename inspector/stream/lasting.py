@@ -1,0 +1,158 @@
+"""A stream over a link that may break: the collector is started anew over there, and the viewer goes on."""
+
+from collections.abc import Sequence
+from time import monotonic, sleep
+
+from msgspec.structs import replace
+
+from .base import Request
+from .calls import (
+    CallReturned,
+    CallsCounted,
+    CallsInside,
+    CountingStopped,
+    FunctionsWatched,
+    OutcomesCounted,
+)
+from .codec import encode
+from .events import AnyEvent
+from .live import Ending, LiveStream
+from .logs import LogChanged, LogFound, LogRead
+from .requests import Configure, LogPage, ReadLog, StopCounting
+from .session import LimitNoted, SessionStarted
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_BROKEN = (255, -1, -9, -15)
+"""How ssh ends without a link (ssh(1)), or with a signal from somebody else."""
+
+
+class LastingStream(LiveStream):
+    """A remote collector that is started again when its link breaks, until `close`.
+
+    What the far side still has, the tree, libraries, logs, comes again and replaces what was known; call counts of the
+    time before stay. What happened in between is noted as a limit. Numbers of functions and logs are kept apart.
+    """
+
+    def __init__(self, command: Sequence[str], configure: Configure) -> None:
+        """As LiveStream; the first link must come about, only a broken one is mended."""
+        self._numbers = _Numbers()
+        self._lost_at: float | None = None
+        self._next_try = 0.0
+        self._pause = _FIRST_PAUSE
+        self._closing = False
+        self._broken: Ending | None = None
+        """How the last link ended, while there is no other."""
+        self._latest = 0
+        self._news: list[AnyEvent] = []
+        super().__init__(command, configure)
+
+    def send(self, request: Request) -> None:
+        """As for any collector; numbers are translated for the one that runs now."""
+        with self._lock:
+            if self._broken is None:
+                super().send(self._numbers.down(request))
+
+    def finish(self) -> list[AnyEvent]:
+        """End it; a broken link is not mended any more."""
+        self._closing = True
+        return super().finish()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._closing = True
+        super().kill()
+
+    def _wait_and_read(self, timeout: float | None) -> list[AnyEvent]:
+        if self._broken is not None:
+            self._mend(timeout)
+        events = super()._wait_and_read(timeout) if self._broken is None else []
+        news, self._news = self._news, []
+        return news + events
+
+    def _mend(self, timeout: float | None) -> None:
+        pause = self._next_try - monotonic()
+        if self._closing:
+            self.ending = self._broken
+        elif pause > 0:
+            sleep(min(pause, 0.2 if timeout is None else timeout))
+        else:
+            self._numbers.part()
+            with self._lock:
+                self._broken = None
+                self._start()
+
+    def _ended(self, ending: Ending) -> Ending | None:
+        broken = self._goodbye is None and self._begun and ending.status in _BROKEN
+        if not broken or self._closing:
+            return ending
+        self._broken = ending
+        if self._lost_at is None:
+            self._lost_at = monotonic()
+            self._note("the link to the collector was lost; it is tried again until it comes back")
+        self._next_try = monotonic() + self._pause
+        self._pause = min(_LONGEST_PAUSE, self._pause * 2)
+        return None
+
+    def _adjusted(self, event: AnyEvent) -> AnyEvent:
+        self._latest = max(self._latest, event.at)
+        if isinstance(event, SessionStarted) and self._lost_at is not None:
+            gap = monotonic() - self._lost_at
+            self._note(f"the link was lost for {gap:.0f} s and is back; nothing was seen meanwhile")
+            self._lost_at, self._pause = None, _FIRST_PAUSE
+        return self._numbers.up(event)
+
+    def _note(self, why: str) -> None:
+        note = LimitNoted(at=self._latest, what="what happened while the link was lost", why=why)
+        line = encode(note)
+        self._history.keep(line, note)
+        self._write(line)
+        self._news.append(note)
+
+
+class _Numbers:
+    """Each collector numbers its functions and logs from the beginning; in the whole stream they stay apart."""
+
+    def __init__(self) -> None:
+        self._function, self._source = 0, 0
+        self._next_function, self._next_source = 0, 0
+
+    def part(self) -> None:
+        """Another collector begins to number."""
+        self._function, self._source = self._next_function, self._next_source
+
+    def up(self, event: AnyEvent) -> AnyEvent:
+        """An event with the numbers of the whole stream."""
+        if isinstance(event, FunctionsWatched):
+            self._next_function = max([self._next_function, *(self._function + one.id + 1 for one in event.functions)])
+        elif isinstance(event, LogFound):
+            self._next_source = max(self._next_source, self._source + event.source + 1)
+        return self._shifted(event) if self._function or self._source else event
+
+    def _shifted(self, event: AnyEvent) -> AnyEvent:
+        functions = self._function
+        match event:
+            case FunctionsWatched():
+                return replace(event, functions=[replace(one, id=one.id + functions) for one in event.functions])
+            case CallsCounted():
+                return replace(event, counts=[replace(one, function=one.function + functions) for one in event.counts])
+            case OutcomesCounted():
+                moved = [replace(one, function=one.function + functions) for one in event.outcomes]
+                return replace(event, outcomes=moved)
+            case CallsInside():
+                return replace(event, open=[replace(one, function=one.function + functions) for one in event.open])
+            case CallReturned():
+                return replace(event, function=event.function + functions)
+            case CountingStopped():
+                return replace(event, functions=[one + functions for one in event.functions])
+            case LogFound() | LogRead() | LogChanged() | LogPage():
+                return replace(event, source=event.source + self._source)
+        return event
+
+    def down(self, request: Request) -> Request:
+        """A request with the numbers of the collector that runs now."""
+        match request:
+            case StopCounting():
+                return replace(request, functions=[one - self._function for one in request.functions])
+            case ReadLog():
+                return replace(request, source=request.source - self._source)
+        return request
