@@ -10,18 +10,18 @@ from dataclasses import dataclass
 
 from .assembler import Helper, Reg
 from .bpf import MMAPABLE, NO_PREALLOC, Map, MapKind
-from .frames import FRAME_ARGUMENTS, FRAME_CALLER, FRAME_ENTERED, FRAME_SLOT, find_frame, push_frame
+from .frames import FRAME_ARGUMENTS, FRAME_ENTERED, FRAME_SLOT, Places, find_frame, push_frame
 from .membership import CONTROL_LOST_OUTCOMES, HEADER, SLOTS, STRANGERS_SLOT, MemberAssembler, Membership
 from .ring import RingBuffer
 from .shared_words import SharedWords
 
 COUNTER = struct.Struct("<QQQQ")
-"""Entries, first, last, returns told in full."""
+"""Entries, first, last of the first TIMED_CALLS, returns told in full."""
 _COUNT, _FIRST, _LAST, _TOLD = 0, 8, 16, 24
 OUTCOME_KEY = struct.Struct("<IIQQ")
 """Slot, function, return address, result."""
 OUTCOME = struct.Struct("<QQQ")
-"""Returns, first, last."""
+"""Returns, first, last of the first TIMED_CALLS."""
 RETURNED = 16
 RETURNED_BODY = struct.Struct("<QQQ6QQ")
 """Time of entry, return address, result, arguments, a bit for each read that succeeded; then the reads."""
@@ -29,8 +29,11 @@ MOST_READS = 8
 READ_ROOM = 256
 READS = struct.Struct("<" + "BBHI" * MOST_READS)
 """For each read: argument, whether it is a string, bytes (0: no read), offset."""
-TOLD_CALLS = 64
+_TOLD_BITS = 6
+TOLD_CALLS = 1 << _TOLD_BITS
 """So many returns of each function in each process are told in full; all of them are counted."""
+TIMED_CALLS = 64
+"""So many calls of each function in each process tell their time: reading the clock costs 35 ns."""
 _OUTCOMES = 16384
 _RING_BYTES = 4 << 20
 
@@ -102,7 +105,7 @@ class FileMaps:
 def entry_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes:
     """Count an entry; where the return is probed too, note the open call.
 
-    Stack: -8 pid and tid, -12 pid, -16 slot, -20 function, -24 index of the counter, -40 time.
+    Stack: -8 pid and tid, -12 pid, -16 slot, -20 function, -24 index of the counter, -40 not 0: a brief frame will do.
     """
     a = MemberAssembler(members)
     a.move(Reg.R6, Reg.R1)
@@ -115,17 +118,21 @@ def entry_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes:
     _find_counter(a, file)
     a.move(Reg.R1, 1)
     a.atomic_add(Reg.R9, _COUNT, Reg.R1)
+    a.load(Reg.R1, Reg.R9, _COUNT)
+    a.jump_if(Reg.R1, ">", TIMED_CALLS, "timed")
     a.call(Helper.KTIME_NS)
-    a.store(Reg.R10, -40, Reg.R0)
     a.store(Reg.R9, _LAST, Reg.R0)
     a.load(Reg.R1, Reg.R9, _FIRST)
-    a.jump_if(Reg.R1, "!=", 0, "not the first")
+    a.jump_if(Reg.R1, "!=", 0, "timed")
     a.store(Reg.R9, _FIRST, Reg.R0)
-    a.label("not the first")
+    a.label("timed")
     a.jump_if(Reg.R7, "s>=", 0, "out")
     a.load(Reg.R1, Reg.R10, -16, 4)
     a.jump_if(Reg.R1, "==", STRANGERS_SLOT, "out")
-    push_frame(a, maps.frames, slot=-16, function=-20, time=-40, full="out")
+    a.load(Reg.R1, Reg.R9, _TOLD)
+    a.compute("rsh", Reg.R1, _TOLD_BITS)
+    a.store(Reg.R10, -40, Reg.R1)
+    push_frame(a, maps.frames, Places(slot=-16, function=-20, brief=-40), full="out")
     a.label("out")
     a.leave()
     _in_overlap(a, maps)
@@ -237,18 +244,21 @@ def _count_outcome(a: MemberAssembler, maps: CallMaps) -> None:
     a.store(Reg.R10, -40, Reg.R1)
     a.load(Reg.R1, Reg.R6, _AX, 4)
     a.store(Reg.R10, -32, Reg.R1)
-    a.call(Helper.KTIME_NS)
-    a.move(Reg.R7, Reg.R0)
     a.look_up(maps.outcomes, -48)
     a.jump_if(Reg.R0, "==", 0, "new outcome")
+    a.move(Reg.R7, Reg.R0)
     a.move(Reg.R1, 1)
-    a.atomic_add(Reg.R0, 0, Reg.R1)
-    a.store(Reg.R0, 16, Reg.R7)
+    a.atomic_add(Reg.R7, 0, Reg.R1)
+    a.load(Reg.R1, Reg.R7, 0)
+    a.jump_if(Reg.R1, ">", TIMED_CALLS, "counted")
+    a.call(Helper.KTIME_NS)
+    a.store(Reg.R7, 16, Reg.R0)
     a.jump("counted")
     a.label("new outcome")
+    a.call(Helper.KTIME_NS)
     a.store(Reg.R10, -72, 1)
-    a.store(Reg.R10, -64, Reg.R7)
-    a.store(Reg.R10, -56, Reg.R7)
+    a.store(Reg.R10, -64, Reg.R0)
+    a.store(Reg.R10, -56, Reg.R0)
     a.update(maps.outcomes, -48, -72)
     a.jump_if(Reg.R0, "==", 0, "counted")
     a.count(CONTROL_LOST_OUTCOMES)
@@ -280,7 +290,6 @@ def _tell(a: MemberAssembler, maps: CallMaps, file: FileMaps) -> None:
 
 def _fill(a: MemberAssembler) -> None:
     a.head(RETURNED)
-    a.store(Reg.R9, 16, Reg.R7)
     a.load(Reg.R1, Reg.R10, -20, 4)
     a.store(Reg.R9, 12, Reg.R1, 4)
     a.load(Reg.R1, Reg.R8, FRAME_ENTERED)

@@ -1,12 +1,13 @@
-"""All functions under counting: who called what how often, with what result, what is still inside, and at what price."""
+"""All functions under counting: who called what, how often, with what result, what is inside, and at what price."""
 
 import struct
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .budget import Budget, Load
-from .call_programs import COUNTER, OUTCOME, OUTCOME_KEY, READ_ROOM, RETURNED, RETURNED_BODY, CallMaps
+from .call_programs import COUNTER, OUTCOME, OUTCOME_KEY, READ_ROOM, RETURNED, RETURNED_BODY, TIMED_CALLS, CallMaps
 from .engine import Engine
 from .file_watch import FileWatch, Function
 from .frames import Frame, read_frames
@@ -26,6 +27,7 @@ class Count:
     count: int
     first: int
     last: int
+    """Exact for the first 64 calls; later the moment when we saw that there were more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Counting:
         changed, self._final_outcomes = self._final_outcomes, []
         for key, value in self._maps.outcomes.items():
             slot, function, caller, result = OUTCOME_KEY.unpack(key)
-            count, first, last = OUTCOME.unpack(value)
+            count, first, last = _outcome(value)
             if self._outcomes.get(key) != count and slot in pids and slot != SHARED_SLOT:
                 self._outcomes[key] = count
                 changed.append(Outcome(pids[slot], function, caller, result, count, first, last))
@@ -160,7 +162,7 @@ class Counting:
             owner, function, caller, result = OUTCOME_KEY.unpack(key)
             if owner != slot:
                 continue
-            count, first, last = OUTCOME.unpack(value)
+            count, first, last = _outcome(value)
             if self._outcomes.pop(key, None) != count:
                 self._final_outcomes.append(Outcome(pid, function, caller, result, count, first, last))
             self._maps.outcomes.delete(key)
@@ -168,6 +170,7 @@ class Counting:
     def _changes(self, watch: FileWatch, slot: int) -> Iterator[tuple[int, int, int, int]]:
         """Function, count, first and last of the counters of a slot that changed; notes what they cost."""
         place = (watch.first, slot)
+        seen = time.monotonic_ns()
         row, before = watch.row(slot), self._rows.get(place)
         if row == before:
             return
@@ -176,7 +179,7 @@ class Counting:
         for number, (now, then) in enumerate(zip(COUNTER.iter_unpack(row), old, strict=True), watch.first):
             if now[0] != then[0]:
                 self._loads[number] = self._loads.get(number, 0) + now[0] - then[0]
-                yield number, now[0], now[1], now[2]
+                yield number, now[0], now[1], now[2] if now[0] <= TIMED_CALLS else seen
 
     def _cost(self, number: int) -> int:
         for watch in self._files:
@@ -184,6 +187,11 @@ class Counting:
                 function = watch.functions[number - watch.first]
                 return function.cost + RETURN_COST * function.returns if number in watch.counting else 0
         return 0
+
+
+def _outcome(value: bytes) -> tuple[int, int, int]:
+    count, first, last = OUTCOME.unpack(value)
+    return count, first, last if count <= TIMED_CALLS else time.monotonic_ns()
 
 
 def _returned(raw: bytes) -> Returned | None:

@@ -33,6 +33,7 @@ class Frame:
     function: int
     entered: int
     caller: int
+    """Return address; 0 when it was not kept."""
     arguments: tuple[int, ...]
 
 
@@ -53,11 +54,18 @@ def read_frames(frames: Map) -> list[Frame]:
     return found
 
 
-def push_frame(a: MemberAssembler, frames: Map, slot: int, function: int, time: int, full: str) -> None:
-    """Note the call that begins. Stack: -8 pid and tid as the helper gives them, `slot`, `function`, `time`.
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Stack offsets of what a frame is made of; pid and tid lie at -8 as the helper gives them."""
 
-    R6 is the context; R7 to R9 are used. Goes to `full` when there is no room.
-    """
+    slot: int
+    function: int
+    brief: int | None = None
+    """A 64-bit word that is not 0 when caller and arguments need not be kept."""
+
+
+def push_frame(a: MemberAssembler, frames: Map, places: Places, full: str) -> None:
+    """Note the call that begins, or go to `full` when there is no room. R6 is the context; R7 to R9 are used."""
     known = a.fresh("known")
     a.look_up(frames, -8)
     a.jump_if(Reg.R0, "!=", 0, known)
@@ -72,13 +80,13 @@ def push_frame(a: MemberAssembler, frames: Map, slot: int, function: int, time: 
     a.store(Reg.R0, 4, Reg.R1, 4)
     a.label(known)
     a.move(Reg.R8, Reg.R0)
-    _drop_stale(a, function)
+    _drop_stale(a, places.function)
     a.load(Reg.R1, Reg.R8, 0, 4)
     a.jump_if(Reg.R1, ">=", DEPTH, full)
     _point_at(a, Reg.R9, Reg.R1)
     a.add(Reg.R1, 1)
     a.store(Reg.R8, 0, Reg.R1, 4)
-    _fill(a, slot, function, time)
+    _fill(a, places)
 
 
 def find_frame(a: MemberAssembler, frames: Map, function: int, absent: str) -> None:
@@ -144,14 +152,19 @@ def _point_at(a: MemberAssembler, dst: Reg, place: Reg) -> None:
     a.add(dst, _HEAD.size)
 
 
-def _fill(a: MemberAssembler, slot: int, function: int, time: int) -> None:
+def _fill(a: MemberAssembler, places: Places) -> None:
+    end = a.fresh("filled")
     a.store(Reg.R9, FRAME_SP, Reg.R7)
-    a.load(Reg.R1, Reg.R10, time)
-    a.store(Reg.R9, FRAME_ENTERED, Reg.R1)
-    a.load(Reg.R1, Reg.R10, function, 4)
+    a.call(Helper.KTIME_NS)
+    a.store(Reg.R9, FRAME_ENTERED, Reg.R0)
+    a.store(Reg.R9, FRAME_CALLER, 0)
+    a.load(Reg.R1, Reg.R10, places.function, 4)
     a.store(Reg.R9, FRAME_FUNCTION, Reg.R1, 4)
-    a.load(Reg.R1, Reg.R10, slot, 4)
+    a.load(Reg.R1, Reg.R10, places.slot, 4)
     a.store(Reg.R9, FRAME_SLOT, Reg.R1, 4)
+    if places.brief is not None:
+        a.load(Reg.R1, Reg.R10, places.brief)
+        a.jump_if(Reg.R1, "!=", 0, end)
     for number, register in enumerate(ARGUMENT_REGISTERS):
         a.load(Reg.R1, Reg.R6, register)
         a.store(Reg.R9, FRAME_ARGUMENTS + 8 * number, Reg.R1)
@@ -160,3 +173,4 @@ def _fill(a: MemberAssembler, slot: int, function: int, time: int) -> None:
     a.move(Reg.R2, 8)
     a.move(Reg.R3, Reg.R7)
     a.call(Helper.PROBE_READ_USER)
+    a.label(end)
