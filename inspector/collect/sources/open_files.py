@@ -120,6 +120,20 @@ def open_files(pid: int) -> list[OpenFile]:
     return found
 
 
+def socket_inodes(pid: int) -> set[int]:
+    """Inodes of all sockets of a process; only links are read."""
+    place = procfs.path_of(pid, "fd")
+    found = set()
+    for name in os.listdir(place)[:MOST_READ]:
+        try:
+            numbered = _NUMBERED.fullmatch(os.readlink(os.fsencode(f"{place}/{name}")))
+        except OSError:
+            continue
+        if numbered is not None and numbered[1] == b"socket":
+            found.add(int(numbered[2]))
+    return found
+
+
 def count(pid: int) -> int:
     """How many descriptors are open; since Linux 6.2 the size of the directory tells it without listing it."""
     place = procfs.path_of(pid, "fd")
