@@ -117,12 +117,15 @@ def _ladder(report: Report) -> list[str]:
 def _processes(report: Report) -> Iterable[str]:
     tree = report.target.tree
     pids = {process.pid for process in tree}
-    for process in tree[:_MOST_ROWS]:
+    shown, rest = phrases.telling_processes(report)
+    for process in shown[:_MOST_ROWS]:
         indent = "  " * phrases.depth(process, tree)
         words = command(process.argv) or process.comm or "?"
         yield f"{indent}- {process.pid} {phrases.fate(process)}: {code(words)}"
         for line in phrases.environment(process, is_root=process.ppid not in pids):
             yield f"{indent}  - {code(line)}"
+    if rest:
+        yield f"- and {sum(rest.values())} that ended and have nothing to do with a GPU: {plain(phrases.tally(rest))}"
 
 
 def _calls(report: Report) -> list[str]:

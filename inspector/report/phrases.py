@@ -1,5 +1,6 @@
 """How parts of the report are said in one line; text, Markdown and HTML say them with the same words."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -9,8 +10,11 @@ from .shapes import ApiReport, CallReport, LibraryReport, LookupReport, Report, 
 from .words import command, file_name
 
 R = TypeVar("R")
+_SMALL_TREE = 12
 MODE = {"cuda": "GPU in use: CUDA", "rocm": "GPU in use: ROCm", "vulkan": "GPU in use: Vulkan", "cpu": "CPU",
         "undecided": "Undecided"}  # fmt: skip
+_DULL = frozenset(("PATH", "HOME", "USER", "LOGNAME", "LANG", "PWD", "SHELL"))
+"""Variables that explain little in most reports; the JSON has them."""
 RUNG_WORD = {"yes": "yes", "no": "NO", "unknown": "?"}
 
 
@@ -75,11 +79,8 @@ def environment(process: TreeProcess, *, is_root: bool) -> list[str]:
     """The environment of a root, and what differs from the parent's for all others."""
     if not process.environment_known:
         return ["environment not known"] if is_root else []
-    if is_root:
-        return [f"{key}={value}" for key, value in process.environment.items()]
-    return [
-        f"without {key}" if value is None else f"{key}={value}" for key, value in process.environment_changes.items()
-    ]
+    shown: Mapping[str, str | None] = process.environment if is_root else process.environment_changes
+    return [f"without {key}" if value is None else f"{key}={value}" for key, value in shown.items() if key not in _DULL]
 
 
 def tally(counts: Mapping[str, int], *, paths: bool = False, own: str = "") -> str:
@@ -137,12 +138,44 @@ def folded(rows: Iterable[R], key: Callable[[R], Hashable]) -> list[tuple[R, lis
 
 def striking_libraries(report: Report) -> list[LibraryReport]:
     """Libraries that have to do with the question: providers, consumers, preloads, and files that changed."""
-    files = {image.file for image in report.images}
+    speaking = {image.file for image in report.images if image.offers or image.needs or image.error}
+    overriding = {image.file for image in report.images if image.overrides}
     return [
         row
         for row in report.libraries
-        if row.file in files or row.route in ("preload", "audit") or row.state not in ("current", "unknown")
+        if row.file in speaking
+        or (row.file in overriding and row.route != "executable")
+        or row.route in ("preload", "audit")
+        or row.state not in ("current", "unknown")
     ]
+
+
+def telling_processes(report: Report) -> tuple[list[TreeProcess], dict[str, int]]:
+    """Processes that have to do with the question, with their ancestors, by birth; of the rest, how many ran what.
+
+    A small tree is shown whole.
+    """
+    tree = report.target.tree
+    if len(tree) <= _SMALL_TREE:
+        return tree, {}
+    telling = {tree[0].pid, *_pids_spoken_of(report)}
+    telling |= {process.pid for process in tree if process.ended is None or (process.exit and process.exit.signal)}
+    parents = {process.pid: process.ppid for process in tree}
+    for pid in list(telling):
+        while (pid := parents.get(pid, 0)) and pid not in telling:
+            telling.add(pid)
+    rest = Counter(
+        file_name(process.argv[0]) if process.argv else "?" for process in tree if process.pid not in telling
+    )
+    return [process for process in tree if process.pid in telling], dict(rest.most_common())
+
+
+def _pids_spoken_of(report: Report) -> set[int]:
+    evidence = [*report.mode.evidence, *(row for finding in report.findings for row in finding.evidence)]
+    pids = {row.pid for row in (*report.findings, *evidence) if row.pid is not None}
+    pids |= {row.pid for row in report.apis} | {row.pid for row in report.calls}
+    pids |= {row.pid for row in failed_lookups(report)}
+    return pids | {row.pid for row in striking_libraries(report)}
 
 
 def failed_lookups(report: Report) -> list[LookupReport]:

@@ -134,14 +134,18 @@ class _Page:
     def _processes(self) -> Iterable[str]:
         tree = self.report.target.tree
         pids = {process.pid for process in tree}
-        for process in tree[:_MOST_PROCESSES]:
+        shown, rest = phrases.telling_processes(self.report)
+        for process in shown[:_MOST_PROCESSES]:
             indent = "  " + "  " * phrases.depth(process, tree)
             yield from self._process(process, indent)
             for line in phrases.environment(process, is_root=process.ppid not in pids):
                 yield from wrapped(line, self.width, indent + "      ", indent + "          ")
             for descriptor, where in process.output.items():
                 yield f"{indent}      fd {descriptor} -> {where}"
-        yield from _more(len(tree), _MOST_PROCESSES, "processes")
+        yield from _more(len(shown), _MOST_PROCESSES, "processes")
+        if rest:
+            words = f"and {sum(rest.values())} that ended and have nothing to do with a GPU: {phrases.tally(rest)}"
+            yield from wrapped(words, self.width, "  ")
 
     def _process(self, process: TreeProcess, indent: str) -> Iterable[str]:
         name = command(process.argv) or process.comm or "?"
