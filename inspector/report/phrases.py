@@ -172,7 +172,8 @@ def telling_processes(report: Report) -> tuple[list[TreeProcess], dict[str, int]
 
 def _pids_spoken_of(report: Report) -> set[int]:
     evidence = [*report.mode.evidence, *(row for finding in report.findings for row in finding.evidence)]
-    pids = {row.pid for row in (*report.findings, *evidence) if row.pid is not None}
+    pids = {row.pid for row in report.findings if row.pid is not None}
+    pids |= {row.pid for row in evidence if row.pid is not None}
     pids |= {row.pid for row in report.apis} | {row.pid for row in report.calls}
     pids |= {row.pid for row in failed_lookups(report)}
     return pids | {row.pid for row in striking_libraries(report)}
