@@ -1,0 +1,78 @@
+"""Targets under counting until they end, and what was counted."""
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from inspector.collect.elf.sites import find_sites
+from inspector.collect.kernel.counting import Count, Counting, Outcome
+from inspector.collect.kernel.engine import Engine
+from inspector.collect.kernel.file_watch import FileWatch, Function, Read
+from inspector.collect.kernel.records import Exited, Record
+from tests.kernel.observed import drain_until
+
+
+@dataclass
+class Seen:
+    """Everything that was told of one run."""
+
+    pid: int
+    output: str
+    code: int
+    records: list[Record]
+    counts: dict[tuple[int, str], Count] = field(default_factory=dict)
+    outcomes: dict[tuple[int, str, int, int], Outcome] = field(default_factory=dict)
+
+    def total(self, name: str) -> int:
+        """Entries of a function in all processes."""
+        return sum(count.count for (_, function), count in self.counts.items() if function == name)
+
+    def results(self, name: str) -> dict[int, int]:
+        """How often a function gave each result."""
+        found: dict[int, int] = {}
+        for (_, function, _, result), outcome in self.outcomes.items():
+            if function == name:
+                found[result] = found.get(result, 0) + outcome.count
+        return found
+
+
+@dataclass
+class Watcher:
+    """Functions of the watched library by name."""
+
+    engine: Engine
+    counting: Counting
+    names: dict[int, str] = field(default_factory=dict)
+
+    def watch(
+        self, library: Path, *names: str, returns: bool = False, hot: bool = False, reads: tuple[Read, ...] = ()
+    ) -> FileWatch:
+        """Count these functions from now on."""
+        sites = {site.name: site for site in find_sites(bytes(library), names).found}
+        functions = [
+            Function(sites[name].entry if returns else sites[name].offset, sites[name].cost, hot, returns, reads)
+            for name in names
+        ]
+        watch = self.counting.watch(bytes(library), functions)
+        self.names |= dict(enumerate(names, watch.first))
+        return watch
+
+    def run(self, *command: str | Path, meanwhile: Callable[[subprocess.Popen[str]], None] | None = None) -> Seen:
+        """Run a command as a member until it ends."""
+        with self.engine.adopting():
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if meanwhile is not None:
+            meanwhile(process)
+        output, _ = process.communicate("go\n" * 9)
+        records = drain_until(self.engine, lambda record: isinstance(record, Exited) and record.pid == process.pid)
+        seen = Seen(process.pid, output, process.returncode, records + self.engine.drain() + self.engine.drain())
+        self.collect(seen)
+        return seen
+
+    def collect(self, seen: Seen) -> None:
+        """Add what was counted since the last look."""
+        for count in self.counting.counts():
+            seen.counts[count.pid, self.names[count.function]] = count
+        for outcome in self.counting.outcomes():
+            seen.outcomes[outcome.pid, self.names[outcome.function], outcome.caller, outcome.result] = outcome

@@ -1,0 +1,24 @@
+/* A library under counting: what a driver's API looks like to a probe. */
+#include <string.h>
+#include <unistd.h>
+
+#define API __attribute__((visibility("default"), noinline))
+
+/* Begins with a push, the kind of instruction that the kernel emulates. */
+#define PUSH __asm__ volatile("push %%rbx; pop %%rbx" ::: "memory")
+
+API int step(int x) { PUSH; return x + 1; }
+API int hot(int x) { PUSH; return x; }
+API int calm(int x) { PUSH; return x; }
+
+/* int status, out-value behind the first argument, name behind the second. */
+API int fill(int *value, const char *name) { PUSH; *value = (int)strlen(name); return 7; }
+API int refuse(int *value) { PUSH; *value = 0; return 100; }
+API int slow(int microseconds) { PUSH; usleep(microseconds); return 0; }
+API int outer(int *value, const char *name) { PUSH; return fill(value, name) + 1; }
+API int nested(int depth) { PUSH; return depth ? nested(depth - 1) : 0; }
+
+/* Locked instruction first: no kernel can probe it. */
+API __attribute__((naked)) int locked(int *value) { __asm__("lock incl (%rdi); mov $5, %eax; ret"); }
+
+__attribute__((constructor)) static void greet(void) { int value; fill(&value, "constructor"); }
