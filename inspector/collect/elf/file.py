@@ -81,11 +81,12 @@ class ElfFile:
             self._read_header()
             self.segments = self._read_segments()
             self.dynamic = self._read_dynamic()
+            loads = [s for s in self.segments if s.kind == PT_LOAD and s.file_size]
+            self._loads = sorted(loads, key=lambda segment: segment.address)
+            self._load_starts = [segment.address for segment in self._loads]
         except BaseException:
             self.close()
             raise
-        self._loads = sorted((s.address, s) for s in self.segments if s.kind == PT_LOAD and s.file_size)
-        self._load_starts = [address for address, _ in self._loads]
 
     def __enter__(self) -> Self:
         return self
@@ -119,9 +120,9 @@ class ElfFile:
         """File offset of a link-time address; ElfError when no loadable segment holds it."""
         place = bisect_right(self._load_starts, address) - 1
         if place >= 0:
-            start, segment = self._loads[place]
-            if address - start < segment.file_size:
-                return address - start + segment.offset
+            segment = self._loads[place]
+            if address - segment.address < segment.file_size:
+                return address - segment.address + segment.offset
         raise ElfError(f"damaged: no loadable segment holds address {address:#x}")
 
     def read_at(self, address: int, size: int) -> bytes:

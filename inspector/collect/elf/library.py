@@ -2,7 +2,6 @@
 
 import errno
 import os
-from array import array
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,18 +24,16 @@ from .file import (
     ElfError,
     ElfFile,
 )
+from .relocations import relocation_words
 from .symbols import STB_GLOBAL, STB_LOCAL, STB_UNIQUE, STB_WEAK, STT_FUNC, STT_IFUNC, STT_NOTYPE, SymbolTable
 from .versions import HIDDEN, NeededNode
 
 EM_X86_64: Final = 62
 _DF_1_PIE: Final = 0x08000000
-_DT_RELA, _DT_RELASZ, _DT_JMPREL, _DT_PLTRELSZ = 7, 8, 23, 2
-_RELOCATION: Final = 24
 _BINDABLE: Final = frozenset([STB_GLOBAL, STB_WEAK, STB_UNIQUE])
 _TYPES: Final = frozenset([0, 1, 2, 5, 6, 10])
 """ALLOWED_STT of dl-lookup.c: NOTYPE, OBJECT, FUNC, COMMON, TLS, GNU_IFUNC."""
 _MOST_KEPT: Final = 256
-_MOST_RELOCATIONS: Final = 1 << 28
 
 
 class RefusedError(Exception):
@@ -103,7 +100,7 @@ class Symbols:
     def _references(self, elf: ElfFile) -> Iterator[Reference]:
         """Undefined symbols as relocating meets them; one that no relocation names is never looked up."""
         symbols = self._table.symbols()
-        for place in dict.fromkeys(_relocated(elf)):
+        for place in dict.fromkeys(info >> 32 for info in relocation_words(elf)[1::3] if info >> 32):
             if place >= len(symbols):
                 raise ElfError("damaged: a relocation refers to a symbol that is not there")
             symbol = symbols[place]
@@ -111,18 +108,6 @@ class Symbols:
                 function = symbol.type in (STT_FUNC, STT_NOTYPE, STT_IFUNC)
                 weak = symbol.binding == STB_WEAK
                 yield Reference(self._names[place], weak, function, self._table.needed_version(place))
-
-
-def _relocated(elf: ElfFile) -> Iterator[int]:
-    """Symbol indices of all relocations: first DT_RELA, then DT_JMPREL."""
-    for tag, size_tag in ((_DT_RELA, _DT_RELASZ), (_DT_JMPREL, _DT_PLTRELSZ)):
-        address, size = elf.tag(tag), elf.tag(size_tag) or 0
-        if address is None or not size:
-            continue
-        if size > _MOST_RELOCATIONS:
-            raise ElfError(f"damaged: relocations of {size:,} bytes")
-        words = array("Q", elf.read_at(address, size // _RELOCATION * _RELOCATION))
-        yield from (info >> 32 for info in words[1::3] if info >> 32)
 
 
 class Library:

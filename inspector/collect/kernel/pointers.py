@@ -1,0 +1,81 @@
+"""Where in a process's memory given addresses lie: a scan of what is resident and writable, by reading only."""
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from .memory import Memory
+from .pages import PageTable
+from .procfs import MapLine
+
+_CHUNK: Final = 8 << 20
+_HIGH_BYTES: Final = 5
+"""Bytes 3 to 7 of an address: the same for 16 MiB of code, and rare in memory."""
+_WORD: Final = struct.Struct("<Q")
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Resident writable memory."""
+
+    line: MapLine
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        return self.end - self.start
+
+
+def writable_areas(pages: PageTable, lines: Sequence[MapLine]) -> list[Area]:
+    """The pages of writable private mappings that are in memory; what is swapped out is left where it is."""
+    areas: list[Area] = []
+    for line in lines:
+        if line.permissions.startswith("rw") and not line.path.startswith(_SPECIAL):
+            spans = pages.spans(line.start, line.end)
+            areas += [Area(line, span.start, span.end) for span in spans if not span.swapped]
+    return areas
+
+
+_SPECIAL: Final = (b"[v", b"/dev/")
+"""vvar, vsyscall, and devices, whose memory may not be read like memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A word that holds one of the addresses."""
+
+    at: int
+    value: int
+    line: MapLine
+
+
+def find_addresses(memory: Memory, areas: Sequence[Area], wanted: Mapping[int, object]) -> Iterator[Hit | int]:
+    """Every aligned word that holds a wanted address; between them, after each chunk, the bytes read so far."""
+    patterns = {_WORD.pack(address)[-_HIGH_BYTES:] for address in wanted}
+    done = 0
+    for area in areas:
+        for start in range(area.start, area.end, _CHUNK):
+            size = min(_CHUNK, area.end - start)
+            try:
+                data = memory.read(start, size)
+            except OSError:
+                data = b""  # unmapped meanwhile
+            for at in _places(data, patterns):
+                (value,) = _WORD.unpack_from(data, at)
+                if value in wanted:
+                    yield Hit(start + at, value, area.line)
+            done += size
+            yield done
+
+
+def _places(data: bytes, patterns: set[bytes]) -> Iterator[int]:
+    """Offsets of aligned words whose high bytes are one of the patterns."""
+    skip = 8 - _HIGH_BYTES
+    for pattern in patterns:
+        at = data.find(pattern, skip)
+        while at >= 0:
+            if at % 8 == skip:
+                yield at - skip
+            at = data.find(pattern, at + 1)
