@@ -110,11 +110,11 @@ class Inbox:
         self._closed = False
         self.ended = False
         self.failure = ""
-        self._thread = threading.Thread(target=self._read, name="feed", daemon=True)
+        self.thread = threading.Thread(target=self._read, name="feed", daemon=True)
 
     def start(self) -> None:
         """Begin to read in a thread of its own."""
-        self._thread.start()
+        self.thread.start()
 
     def take(self, most: int) -> list[AnyEvent]:
         """Up to `most` pending events in order; the reader goes on as soon as there is room again."""

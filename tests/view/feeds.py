@@ -82,11 +82,10 @@ class BigCollector(FakeFeed):
         return self.names[number] if self.names else symbol_name(number)
 
     def _symbols(self, request: ReadSymbols) -> SymbolPage:
+        numbers: Sequence[int] = range(self.symbols)
         if request.filter:
             wanted = request.filter.removeprefix("^").lower()
-            numbers = [number for number in range(self.symbols) if wanted in self._name(number).lower()]
-        else:
-            numbers = list(range(self.symbols))
+            numbers = [number for number in numbers if wanted in self._name(number).lower()]
         page = numbers[request.offset : request.offset + request.limit]
         rows = [SymbolRow(file=SHIM, path=SHIM_PATH, symbol=Export(name=self._name(number))) for number in page]
         return SymbolPage(
@@ -94,7 +93,9 @@ class BigCollector(FakeFeed):
         )
 
     def _log(self, request: ReadLog) -> LogPage:
-        numbers = [number for number in range(self.lines) if request.filter in log_text(number)]
+        numbers: Sequence[int] = range(self.lines)
+        if request.filter:
+            numbers = [number for number in numbers if request.filter in log_text(number)]
         page = numbers[request.first : request.first + request.limit]
         lines = [LogLine(number=number, text=log_text(number)) for number in page]
         return LogPage(at=at(6), id=request.id, source=request.source, total=len(numbers), lines=lines)

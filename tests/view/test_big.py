@@ -1,0 +1,79 @@
+"""Very much of everything: only what is looked at is made, asked for or drawn."""
+
+import pytest
+
+from inspector.model.fold import apply_all
+from inspector.model.state import LogSource, State
+from inspector.stream.logs import LogFound, LogLine
+from inspector.stream.requests import ReadLog, ReadSymbols
+from inspector.view.panes.logs import LogsPane
+from inspector.view.session import Session
+from inspector.view.sight import Sight
+
+from .feeds import BigCollector, log_text
+from .sample import at, main_question
+from .stage import on_stage
+
+MILLION = 1_000_000
+
+
+async def test_480_thousand_symbols_scroll_and_filter_by_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = BigCollector()
+    async with on_stage(feed, monkeypatch) as stage:
+        await stage.press("3")
+        await stage.until_shown("_ZN4ggml000000Ev")
+        assert "480,000" in stage.text
+        await stage.press("G")
+        await stage.until_shown("_ZN4ggml479999Ev")
+        await stage.press("slash", *"4242")
+        await stage.until_shown("_ZN4ggml004242Ev")
+        assert "of 480,000 · /4242" in stage.text
+        await stage.press("escape")
+        await stage.until_shown("_ZN4ggml000000Ev")
+    asked = [one for one in feed.asked if isinstance(one, ReadSymbols)]
+    assert len(asked) <= 8 and all(one.limit == 200 for one in asked)
+
+
+async def test_a_log_of_a_million_lines_scrolls_and_filters_by_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = BigCollector(symbols=1)
+    async with on_stage(feed, monkeypatch) as stage:
+        await stage.press("5", "o", "o")
+        await stage.until_shown("line 999999 of a flood")
+        await stage.press("pageup", "pageup")
+        await stage.until_shown("line 999975 of a flood")
+        await stage.press("g")
+        await stage.until_shown("line 0 of a flood")
+        await stage.press("slash", *"31337")
+        await stage.until_shown("line 31337 of a flood")
+        assert "of 1,000,000 · /31337" in stage.text
+    assert len([one for one in feed.asked if isinstance(one, ReadLog)]) <= 12
+
+
+class NoFeed(BigCollector):
+    """A collector that never answers."""
+
+
+def test_a_million_held_lines_are_filtered_in_small_pieces() -> None:
+    state = apply_all(main_question())
+    lines = [LogLine(number=number, text=log_text(number)) for number in range(MILLION)]
+    found = LogFound(at=at(0), source=1, name="flood.log", kind="file", why="fd 2")
+    state.logs[1] = LogSource(found=found, lines=lines, lines_total=MILLION)
+    pane = LogsPane(Session(NoFeed(symbols=1, lines=1), lambda: None))
+    sight = Sight(state=state)
+    assert pane.look(sight) and len(pane.listing) == MILLION
+    pane.narrow(sight, "99999")
+    pieces = 1
+    while pane.listing.scan(0.008):
+        pieces += 1
+    assert pieces > 3
+    assert pane.listing.matching == 19
+    assert pane.listing.row(0).key == "1:99999"
+
+
+def test_a_pane_is_not_made_again_while_nothing_it_shows_changes() -> None:
+    pane = LogsPane(Session(NoFeed(symbols=1, lines=1), lambda: None))
+    sight = Sight(state=apply_all(main_question(), State()))
+    assert pane.look(sight)
+    assert not pane.look(sight)
+    sight.state.revisions["logs"] += 1
+    assert pane.look(sight)

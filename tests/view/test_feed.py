@@ -1,0 +1,199 @@
+"""Between a feed and the screen: one wake-up for many events, patience for a slow screen, every ending said."""
+
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from inspector.model.state import State
+from inspector.stream.events import AnyEvent
+from inspector.stream.libraries import LibraryMapped
+from inspector.stream.processes import Vitals
+from inspector.stream.session import SessionEnded, TargetMissing
+from inspector.view.feed import Inbox, Replay
+from inspector.view.session import Session
+
+from .feeds import FakeFeed
+from .sample import SERVER, at, main_question
+from .stage import on_stage
+
+
+class Broken(FakeFeed):
+    """A feed whose reading raises."""
+
+    def __iter__(self) -> Iterator[Sequence[AnyEvent]]:
+        yield main_question()
+        raise ValueError("line 9: damaged event")
+
+
+async def test_a_collector_that_dies_is_said_with_its_reason_and_the_screen_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    feed = FakeFeed(main_question())
+    async with on_stage(feed, monkeypatch) as stage:
+        feed.die("the collector was killed by SIGKILL (9)")
+        await stage.until_shown("✗ collector died")
+        assert "killed by SIGKILL" in stage.lines[-1]
+        await stage.press("2", "j")
+        assert "libggml-cuda.so" in stage.cursor
+
+
+async def test_a_reader_that_fails_is_said_and_the_screen_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_stage(Broken(), monkeypatch) as stage:
+        await stage.until_shown("line 9: damaged event")
+        await stage.press("4")
+        assert "discovering" in stage.text
+
+
+async def test_an_end_in_order_is_said_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = FakeFeed([*main_question(), SessionEnded(at=at(9), reason="the target ended")], recorded=False)
+    async with on_stage(feed, monkeypatch) as stage:
+        feed.die("")
+        await stage.until_shown("ended: the target ended")
+
+
+async def test_a_missing_target_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = TargetMissing(at=at(0), kind="no-such-target", why="no process 99999", help="inspector list")
+    async with on_stage(FakeFeed([missing], recorded=True), monkeypatch) as stage:
+        await stage.until_shown("✗ no process 99999")
+        assert "next  inspector list" in stage.text
+
+
+async def test_pause_holds_the_screen_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = FakeFeed(main_question())
+    async with on_stage(feed, monkeypatch) as stage:
+        await stage.press("2", "space")
+        feed.come(LibraryMapped(at=at(8), pid=SERVER, path="/opt/late.so", base=5, file="fe:1:8"))
+        await stage.until_shown("paused, 1 waiting")
+        assert "late.so" not in stage.text
+        await stage.press("space")
+        await stage.until_shown("late.so")
+        assert "live" in stage.lines[0]
+
+
+def test_many_events_wake_the_screen_once() -> None:
+    woken = threading.Semaphore(0)
+    feed = FakeFeed(main_question())
+    feed.come(*main_question())
+    inbox = Inbox(feed, woken.release)
+    inbox.start()
+    assert woken.acquire(timeout=5)
+    taken: list[AnyEvent] = []
+    while len(taken) < 2 * len(main_question()):
+        taken += inbox.take(7)
+    assert not woken.acquire(blocking=False)
+    assert inbox.rest()
+    feed.come(*main_question())
+    assert woken.acquire(timeout=5)
+    inbox.close()
+
+
+def test_a_slow_screen_makes_the_reader_wait() -> None:
+    batches: list[list[AnyEvent]] = [
+        [Vitals(at=at(number), pid=1, cpu=0, rss=0, threads=1)] * 10 for number in range(5)
+    ]
+    feed = FakeFeed(batches[0])
+    for batch in batches[1:]:
+        feed.come(*batch)
+    woken = threading.Semaphore(0)
+    inbox = Inbox(feed, woken.release, room=15)
+    inbox.start()
+    assert woken.acquire(timeout=5)
+    seen = 0
+    while seen < 50:
+        batch = inbox.take(100)
+        assert len(batch) <= 25
+        seen += len(batch)
+    inbox.close()
+
+
+def test_closing_lets_a_waiting_reader_go() -> None:
+    feed = FakeFeed([Vitals(at=at(0), pid=1, cpu=0, rss=0, threads=1)] * 10)
+    feed.come(*[Vitals(at=at(0), pid=1, cpu=0, rss=0, threads=1)] * 10)
+    inbox = Inbox(feed, lambda: None, room=5)
+    inbox.start()
+    inbox.close()
+    inbox.thread.join(5)
+    assert not inbox.thread.is_alive()
+
+
+class Reading:
+    """A recording of the main question with a torn last line."""
+
+    def __init__(self) -> None:
+        self.troubles: list[str] = []
+
+    def __iter__(self) -> Iterator[AnyEvent]:
+        yield from main_question()
+        self.troubles.append("line 31, the last one, is torn")
+
+
+def played(events: Sequence[AnyEvent]) -> Session:
+    """A session whose recording is read to its end."""
+    session = Session(FakeFeed(events, recorded=True), lambda: None)
+    session.inbox.start()
+    session.inbox.thread.join(5)
+    while session.playback is None:
+        session.advance(1)
+    return session
+
+
+def test_a_recording_ends_where_it_ended_and_can_be_wound_back_and_forth() -> None:
+    session = played(main_question())
+    whole = session.state
+    assert session.playback is not None and session.playback.finished
+    session.seek(at(0.5))
+    session.advance(1)
+    assert session.state is not whole and len(session.state.processes) == 1
+    session.seek(at(2.2))
+    session.advance(1)
+    assert len(session.state.processes) == 2 and not session.state.processes[1].ended
+    session.seek(at(99))
+    session.advance(1)
+    assert _known(session.state) == _known(whole)
+
+
+def test_steps_go_from_moment_to_moment_in_both_directions() -> None:
+    session = played(main_question())
+    session.seek(at(2.31))
+    session.advance(1)
+    assert session.state.processes[1].ended
+    session.step(-1)
+    session.advance(1)
+    assert not session.state.processes[1].ended
+    session.step(1)
+    session.advance(1)
+    assert session.state.processes[1].ended
+
+
+def test_a_replay_tells_what_is_wrong_with_its_file() -> None:
+    replay = Replay(Reading())
+    assert sum(len(batch) for batch in replay) == len(main_question())
+    assert replay.error == "line 31, the last one, is torn" and not replay.alive
+
+
+async def test_a_recording_has_a_control_bar_and_keys_for_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_stage(FakeFeed(main_question(), recorded=True), monkeypatch) as stage:
+        await stage.until_shown("recorded")
+        assert "3.0 s of 3.0 s  x1" in stage.line_with("━")
+        await stage.press("4", "slash", *"cuInit")
+        await stage.press("enter", "T")
+        await stage.until_shown("2.0 s of 3.0 s")
+        assert "2 processes" in stage.lines[0]
+        await stage.press("greater_than_sign")
+        assert "x2" in stage.line_with("━")
+        await stage.press("space")
+        await stage.until_shown("3.0 s of 3.0 s")
+
+
+async def test_a_recording_shows_the_symbols_that_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_stage(FakeFeed(main_question(), recorded=True), monkeypatch) as stage:
+        await stage.until_shown("recorded")
+        await stage.press("3", "slash", *"mem")
+        await stage.press("enter")
+        assert "✗ never executed" in stage.line_with("cuMemAlloc_v2")
+        assert "1 of 7 · /mem" in stage.text
+
+
+def _known(state: State) -> tuple[int, int, list[str]]:
+    return len(state.processes), len(state.timeline), [moment.text for moment in state.timeline]

@@ -1,0 +1,97 @@
+"""What a target says is hostile: markup, escape sequences, line breaks, bidirectional overrides, endless lines."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.style import Style
+
+from inspector.stream.calls import FileOpened, LoaderRefused, LookedUp
+from inspector.stream.events import AnyEvent
+from inspector.stream.libraries import ImageRead, LibraryMapped
+from inspector.stream.logs import LogFound, LogLine, LogRead
+from inspector.stream.machine import FileChanged
+from inspector.stream.processes import ProcessExec, ProcessStarted, SameNameProcess
+from inspector.stream.session import LimitNoted, SessionStarted
+from inspector.view.tables.row import Column, cell
+from inspector.view.widgets.ink import TONES, inked, laid_out
+
+from .feeds import FakeFeed
+from .sample import START, WALL, at
+from .stage import on_stage
+
+EVIL = (
+    "[/usr/lib/x.so] [bold red]a[/] [@click=app.quit]x[/]\x1b]0;PWN\x07\x1b[2J\x9b31m\n\r\t\u202egnp.exe\ud800 log [/"
+)
+FORBIDDEN = {chr(code) for code in (*range(0x20), 0x7F, *range(0x80, 0xA0), 0x202E)} - {"\n"}
+
+
+def evil_stream() -> list[AnyEvent]:
+    """Every text of a target that reaches the screen, all of it evil."""
+    return [
+        SessionStarted(
+            at=START, version=EVIL, wall=WALL, host=EVIL, kernel=EVIL, uid=0, target=EVIL, collector=1
+        ),
+        LimitNoted(at=at(0), what=EVIL, why=EVIL, grant=EVIL),
+        ProcessStarted(at=at(0), pid=7, ppid=1, started=START, origin="run", comm=EVIL),
+        ProcessExec(
+            at=at(0), pid=7, argv=[EVIL, EVIL], exe=EVIL, file="0:0:1", cwd=EVIL, unit=EVIL, container=EVIL,
+            environment={EVIL: EVIL, "LD_PRELOAD": EVIL},
+        ),
+        LibraryMapped(at=at(1), pid=7, path=EVIL, base=1, file="0:0:2", route="dlopen", route_by=EVIL, asked=EVIL),
+        ImageRead(at=at(1), file="0:0:2", path=EVIL, soname=EVIL, needed=[EVIL], overrides=[EVIL], build_id=EVIL),
+        LookedUp(
+            at=at(1), pid=7, tid=7, via="dlsym", name=EVIL, requester=EVIL, found=False, error=EVIL, answered_by=EVIL
+        ),
+        LoaderRefused(at=at(1), pid=7, tid=7, object=EVIL, text=EVIL),
+        FileOpened(at=at(1), pid=7, tid=7, path=EVIL, errno=2),
+        FileChanged(at=at(1), path=EVIL, what=EVIL),
+        SameNameProcess(at=at(1), pid=9, argv=[EVIL], exe=EVIL),
+        LogFound(at=at(1), source=1, name=EVIL, kind="file", why=EVIL),
+        LogRead(
+            at=at(2), source=1, lines_total=3,
+            lines=[LogLine(number=0, text=EVIL), LogLine(number=1, text=EVIL * 20_000), LogLine(number=2, text="")],
+        ),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+async def test_evil_texts_show_as_harmless_pictures_in_every_pane(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with on_stage(FakeFeed(evil_stream()), monkeypatch, size) as stage:
+        for number in "123456":
+            await stage.press(number, "j", "enter")
+            assert not FORBIDDEN & set(stage.text), repr(stage.text)
+            assert stage.app.is_running
+            await stage.press("escape", "y", "Y")
+            assert not FORBIDDEN & set(stage.app.clipboard)
+        await stage.press("2", "enter")
+        assert "[/usr/lib/x.so] [bold red]" in stage.text
+
+
+async def test_evil_texts_in_lists_over_the_screen_and_in_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_stage(FakeFeed(evil_stream()), monkeypatch) as stage:
+        for key in ("a", "L", "d", "l"):
+            await stage.press(key)
+            assert not FORBIDDEN & set(stage.text)
+            await stage.press("escape")
+        assert stage.app.screen is stage.app.main
+
+
+async def test_an_evil_filter_finds_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_stage(FakeFeed(evil_stream()), monkeypatch) as stage:
+        await stage.press("2", "slash", *"[/usr(")
+        assert stage.app.is_running
+        assert " of 2 · /[/usr(" in stage.text
+        await stage.press("backspace")
+        assert "\n▸" in stage.text
+
+
+@settings(max_examples=200)
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=4), st.integers(1, 120), st.integers(0, 50))
+def test_any_text_fills_exactly_its_line(texts: list[str], width: int, shift: int) -> None:
+    columns = [Column("A", 7, keep_end=True), Column("B", 5, right=True), Column("C"), Column("D", 9)][: len(texts)]
+    spans = laid_out([cell(text) for text in texts], columns, width, shift)
+    strip = inked(spans, dict.fromkeys(TONES, Style()), Style(), width)
+    assert strip.cell_length == width
+    assert not FORBIDDEN & set(strip.text) and "\n" not in strip.text

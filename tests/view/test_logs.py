@@ -1,0 +1,137 @@
+"""Logs of many sources on one clock, and one source of any length."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspector.model.fold import apply_all
+from inspector.model.state import State
+from inspector.stream.events import AnyEvent
+from inspector.stream.logs import LogFound, LogLine, LogRead
+from inspector.stream.session import SessionStarted
+from inspector.view.tables.logline import read_line, stamp
+from inspector.view.tables.logs import MergedLog, WholeLog
+
+from .sample import SECOND, START, WALL, at
+
+
+def source(number: int, name: str, *, moment: float, backlog: bool, texts: list[str], first: int = 0) -> list[AnyEvent]:
+    """A log and some lines of it that came at one moment."""
+    lines = [LogLine(number=first + place, text=text) for place, text in enumerate(texts)]
+    return [
+        LogFound(at=at(0), source=number, name=name, kind="file", why="fd 2"),
+        LogRead(at=at(moment), source=number, lines=lines, lines_total=first + len(lines), backlog=backlog),
+    ]
+
+
+def stamped(seconds: int, words: str) -> str:
+    """A line with its own time stamp."""
+    return f'time=2026-01-02T03:04:{5 + seconds:02d}Z level=INFO msg="{words}"'
+
+
+def state_of(*events: AnyEvent) -> State:
+    """A state with a clock and these events."""
+    start = SessionStarted(at=START, version="1", wall=WALL, host="h", kernel="6", uid=0, target="t", collector=1)
+    return apply_all([start, *events])
+
+
+def words(log: MergedLog | WholeLog) -> list[str]:
+    """The message of each row."""
+    return ["".join(text for text, _ in log.row(index).cells[-1]) for index in range(len(log))]
+
+
+def merged(state: State, since: int = 0) -> MergedLog:
+    """All sources, merged to the end."""
+    log = MergedLog(state, tuple(state.logs), since)
+    while log.grow(0):
+        pass
+    return log
+
+
+def test_lines_of_many_sources_stand_in_order_of_time() -> None:
+    first = source(1, "a.log", moment=9, backlog=True, texts=[stamped(1, "one"), stamped(3, "three"), "no stamp"])
+    second = source(2, "b.log", moment=9, backlog=True, texts=[stamped(2, "two"), stamped(4, "four")])
+    assert words(merged(state_of(*first, *second))) == ["one", "two", "three", "no stamp", "four"]
+
+
+def test_new_lines_come_at_the_end_and_keep_the_epoch() -> None:
+    state = state_of(
+        *source(1, "a", moment=1, backlog=False, texts=["x"]), *source(2, "b", moment=2, backlog=False, texts=["y"])
+    )
+    log = merged(state)
+    epoch = log.epoch
+    apply_all(source(1, "a", moment=3, backlog=False, texts=["z"], first=1), state)
+    log.grow(1)
+    assert words(log) == ["x", "y", "z"] and log.epoch is epoch
+
+
+def test_an_old_log_that_is_found_late_is_sorted_in() -> None:
+    state = state_of(
+        *source(1, "a", moment=5, backlog=False, texts=["new"]), *source(2, "b", moment=1, backlog=True, texts=[])
+    )
+    log = merged(state)
+    epoch = log.epoch
+    apply_all(source(2, "b", moment=6, backlog=True, texts=[stamped(1, "old")]), state)
+    log.grow(1)
+    assert words(log) == ["old", "new"] and log.epoch is not epoch
+
+
+def test_lines_of_earlier_starts_can_be_left_out() -> None:
+    texts = [stamped(1, "of an earlier start"), stamped(4, "of this start")]
+    state = state_of(*source(1, "a", moment=9, backlog=True, texts=texts))
+    assert words(merged(state, since=at(3))) == ["of this start"]
+
+
+def test_a_moment_finds_the_line_before_it() -> None:
+    texts = [stamped(1, "one"), stamped(3, "three")]
+    log = merged(state_of(*source(1, "a", moment=9, backlog=True, texts=texts)))
+    assert log.near(at(2)) == 0 and log.near(at(3)) == 1 and log.near(at(0)) is None
+
+
+def test_evidence_finds_its_line_by_source_and_number() -> None:
+    state = state_of(
+        *source(1, "a", moment=1, backlog=False, texts=["x"]),
+        *source(2, "b", moment=2, backlog=False, texts=["y", "z"]),
+    )
+    assert merged(state).find("2:1") == 2
+    assert WholeLog(state, 2, None).find("2:1") == 1
+    assert WholeLog(state, 2, None).find("1:0") is None
+
+
+@given(st.lists(st.lists(st.integers(0, 50), max_size=20), min_size=1, max_size=4))
+def test_merging_loses_no_line_and_keeps_the_order_of_each_source(moments: list[list[int]]) -> None:
+    events: list[AnyEvent] = []
+    for number, times in enumerate(moments):
+        texts = [stamped(second, f"{number}:{place}") for place, second in enumerate(times)]
+        events += source(number, f"{number}.log", moment=60, backlog=True, texts=texts)
+    seen = words(merged(state_of(*events)))
+    for number, times in enumerate(moments):
+        assert [one for one in seen if one.startswith(f"{number}:")] == [
+            f"{number}:{place}" for place in range(len(times))
+        ]
+    assert len(seen) == sum(map(len, moments))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("time=2026-01-02T03:04:05.5Z level=INFO", 0.5),
+        ("2026/01/02 03:04:06 started", 1),
+        ("[GIN] 2026/01/02 - 03:04:07 | 200 |", 2),
+        ("2026-01-02T05:04:05+02:00 x", 0),
+        ("2026-01-02 03:04:05,250 x", 0.25),
+        ("2026-99-99 03:04:05 x", None),
+        ("no time at all", None),
+    ],
+)
+def test_time_stamps_of_many_programs_are_read(text: str, seconds: float | None) -> None:
+    assert stamp(text) == (0 if seconds is None else WALL + int(seconds * SECOND))
+
+
+def test_a_structured_line_shows_its_level_and_its_message_first() -> None:
+    read = read_line(
+        'time=2026-01-02T03:04:05Z level=WARN source=a.go:1 msg="he said \\"no\\"" id=cpu error="x failed"'
+    )
+    assert read == ("WARN", 'he said "no" id=cpu error="x failed"', True)
+    assert read_line("plain") == ("", "plain", False)
+    assert read_line("ggml ERROR: bad").level == "ERROR"
