@@ -34,7 +34,7 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> Targets:
     built = Targets(folder)
     compiler = ["gcc", "-O1", "-g0", "-fcf-protection=none"]
     subprocess.run([*compiler, "-shared", "-fPIC", "-o", built.library, _SOURCES / "watched.c"], check=True)
-    linked = ["-L", folder, "-lwatched", f"-Wl,-rpath,{folder}", "-pthread"]
+    linked = ["-L", str(folder), "-lwatched", f"-Wl,-rpath,{folder}", "-pthread"]
     subprocess.run([*compiler, "-o", built.program, _SOURCES / "program.c", *linked], check=True)
     return built
 

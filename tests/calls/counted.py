@@ -1,6 +1,8 @@
 """Targets under counting until they end, and what was counted."""
 
+import select
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +12,6 @@ from inspector.collect.kernel.counting import Count, Counting, Outcome
 from inspector.collect.kernel.engine import Engine
 from inspector.collect.kernel.file_watch import FileWatch, Function, Read
 from inspector.collect.kernel.records import Exited, Record
-from tests.kernel.observed import drain_until
 
 
 @dataclass
@@ -21,8 +22,8 @@ class Seen:
     output: str
     code: int
     records: list[Record]
-    counts: dict[tuple[int, str], Count] = field(default_factory=dict)
-    outcomes: dict[tuple[int, str, int, int], Outcome] = field(default_factory=dict)
+    counts: dict[tuple[int, str], Count]
+    outcomes: dict[tuple[int, str, int, int], Outcome]
 
     def total(self, name: str) -> int:
         """Entries of a function in all processes."""
@@ -44,6 +45,9 @@ class Watcher:
     engine: Engine
     counting: Counting
     names: dict[int, str] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)
+    counts: dict[tuple[int, str], Count] = field(default_factory=dict)
+    outcomes: dict[tuple[int, str, int, int], Outcome] = field(default_factory=dict)
 
     def watch(
         self, library: Path, *names: str, returns: bool = False, hot: bool = False, reads: tuple[Read, ...] = ()
@@ -60,19 +64,30 @@ class Watcher:
 
     def run(self, *command: str | Path, meanwhile: Callable[[subprocess.Popen[str]], None] | None = None) -> Seen:
         """Run a command as a member until it ends."""
+        self.records, self.counts, self.outcomes = [], {}, {}
         with self.engine.adopting():
             process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if meanwhile is not None:
             meanwhile(process)
         output, _ = process.communicate("go\n" * 9)
-        records = drain_until(self.engine, lambda record: isinstance(record, Exited) and record.pid == process.pid)
-        seen = Seen(process.pid, output, process.returncode, records + self.engine.drain() + self.engine.drain())
-        self.collect(seen)
-        return seen
+        self._until_ended(process.pid)
+        return Seen(process.pid, output, process.returncode, self.records, self.counts, self.outcomes)
 
-    def collect(self, seen: Seen) -> None:
-        """Add what was counted since the last look."""
+    def look(self) -> None:
+        """Take in what was told and counted since the last look."""
+        self.records += self.engine.drain()
         for count in self.counting.counts():
-            seen.counts[count.pid, self.names[count.function]] = count
+            self.counts[count.pid, self.names[count.function]] = count
         for outcome in self.counting.outcomes():
-            seen.outcomes[outcome.pid, self.names[outcome.function], outcome.caller, outcome.result] = outcome
+            key = (outcome.pid, self.names[outcome.function], outcome.caller, outcome.result)
+            self.outcomes[key] = outcome
+
+    def _until_ended(self, pid: int) -> None:
+        """Last counts come one drain after the end."""
+        end = time.monotonic() + 20
+        while not any(isinstance(record, Exited) and record.pid == pid for record in self.records):
+            assert time.monotonic() < end, "its end was not told"
+            select.select([self.engine.fd], [], [], 0.1)
+            self.look()
+        self.look()
+        self.look()

@@ -2,7 +2,6 @@
 
 import struct
 import subprocess
-import threading
 import time
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from inspector.collect.kernel.counting import Counting
 from inspector.collect.kernel.engine import Engine
 from inspector.collect.kernel.file_watch import Function, Read
+from inspector.collect.kernel.frames import Frame
 from inspector.collect.kernel.records import Forked, Returned
 from tests.kernel.observed import of
 
@@ -100,7 +100,7 @@ def test_nested_calls_return_each_to_their_own_caller(watcher: Watcher, targets:
 
 def test_a_call_that_has_not_returned_is_inside_with_its_arguments(watcher: Watcher, targets: Targets) -> None:
     watcher.watch(targets.library, "slow", returns=True)
-    inside = []
+    inside: list[Frame] = []
 
     def look(process: subprocess.Popen[str]) -> None:
         end = time.monotonic() + 10
@@ -159,24 +159,19 @@ def test_a_hot_function_is_let_go_alone_and_the_target_regains_its_speed(engine:
     watcher = Watcher(engine, counting)
     watch = watcher.watch(targets.library, "hot", "calm", "step")
     stopped: list[int] = []
-    running = True
 
-    def judge() -> None:
-        while running:
+    def judge(process: subprocess.Popen[str]) -> None:
+        while process.poll() is None:
             time.sleep(0.05)
-            counting.counts()
+            watcher.look()
             stopped.extend(each.function for each in counting.judge(time.monotonic_ns()))
 
-    thread = threading.Thread(target=judge)
-    thread.start()
-    seen = watcher.run(targets.program, "hot:1.5", "wait", "calls:1:100")
-    running = False
-    thread.join()
-    watcher.collect(seen)
+    seen = watcher.run(targets.program, "hot:1.5", "calls:1:100", meanwhile=judge)
     lines = dict(line.split() for line in seen.output.splitlines())
     assert stopped == [watch.first]
     assert watch.counting == {watch.first + 1, watch.first + 2}
     assert seen.total("calm") == int(lines["calm"])
+    assert seen.total("step") == 100
     assert int(lines["hot"]) > 20_000_000  # 75 ns a call on average: most of them ran without a probe
     counting.close()
 

@@ -99,7 +99,7 @@ class Counting:
         changed, self._finals = self._finals, []
         slots = {slot: pid for pid, slot in self._engine.slots()}
         for watch in self._files:
-            for slot in (STRANGERS_SLOT, *slots):
+            for slot in {STRANGERS_SLOT, SHARED_SLOT, *slots}:
                 rows = self._changes(watch, slot)
                 if slot in slots and slot != SHARED_SLOT:
                     changed += [Count(slots[slot], *row) for row in rows]
