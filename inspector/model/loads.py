@@ -7,7 +7,7 @@ from typing import Literal
 from inspector.stream.calls import LoaderRefused, LookedUp
 from inspector.stream.libraries import LoadPredicted, Need
 
-from . import evidence
+from . import evidence, recipes
 from .memo import once
 from .profiles import Profiles
 from .state import Process, State
@@ -76,6 +76,17 @@ def failed_loads(state: State, process: Process, profiles: Profiles) -> list[Evi
         text = f"{name_of(failure.name)} could not be loaded: {failure.words or 'refused without a word'}"
         rows.append(evidence.of_lookup(state, process, failure.lookup, text))
     return rows
+
+
+def failure_row(state: State, failure: FailedLoad) -> Evidence:
+    """The row that shows a failed or predicted load."""
+    text = f"{name_of(failure.name)}: {failure.words or 'NULL, and no error text'}"
+    if failure.lookup is not None:
+        return evidence.of_lookup(state, failure.process, failure.lookup, text)
+    if failure.refusal is not None:
+        return evidence.of_moment(state, failure.process, failure.refusal.at, text, by_hand=recipes.loads())
+    by_hand = recipes.needed(failure.process, failure.name)
+    return evidence.of_file(failure.process, failure.name, f"predicted from files: {text}", by_hand=by_hand)
 
 
 class _Finder:

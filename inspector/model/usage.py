@@ -64,6 +64,8 @@ class FunctionCalls:
     by_unknown: int = 0
     results: dict[int, int] = field(default_factory=dict)
     """Results given to consumers."""
+    last_of: dict[int, int] = field(default_factory=dict)
+    """By result: the moment a consumer got it last."""
     callers: dict[str, int] = field(default_factory=dict)
     samples: list[CallReturned] = field(default_factory=list)
     """Calls in full by consumers, in order."""
@@ -185,6 +187,7 @@ class _Reader:
         else:
             calls.by_consumer += outcome.count
             calls.results[outcome.result] = calls.results.get(outcome.result, 0) + outcome.count
+            calls.last_of[outcome.result] = max(calls.last_of.get(outcome.result, 0), outcome.last)
             self._observe(function.api, outcome.caller)
 
     def _caller(self, function: WatchedFunction, outcome: CallOutcome) -> str:
@@ -269,6 +272,15 @@ def faults(use: Use, profiles: Profiles) -> list[tuple[FunctionCalls, int, int]]
             if profiles.normal(use.api, calls.name, result, at_exit=at_exit) is None:
                 found.append((calls, result, count))
     return found
+
+
+def looks_up_freely(state: State, process: Process) -> bool:
+    """libffi is mapped: names that are looked up stand in scripts, not in files that are read here."""
+    for library in libraries(process).values():
+        image = state.images.get(library.file)
+        if image is not None and (image.soname or "").startswith("libffi.so"):
+            return True
+    return False
 
 
 def caller_names(calls: FunctionCalls) -> str:

@@ -2,10 +2,9 @@
 
 from inspector.model import evidence, recipes
 from inspector.model.coverage import of_lookups
-from inspector.model.loads import FailedLoad, failures
-from inspector.model.state import Process, State
+from inspector.model.loads import FailedLoad, failure_row, failures
 from inspector.model.tree import libraries
-from inspector.model.usage import Consumer
+from inspector.model.usage import Consumer, looks_up_freely
 from inspector.model.verdict import Evidence, Rung
 from inspector.model.wording import listed, name_of, plural
 
@@ -34,17 +33,6 @@ def _concerns(view: View, failure: FailedLoad) -> bool:
     return True
 
 
-def failure_row(state: State, failure: FailedLoad) -> Evidence:
-    """The row that shows a failed or predicted load."""
-    text = f"{name_of(failure.name)}: {failure.words or 'NULL, and no error text'}"
-    if failure.lookup is not None:
-        return evidence.of_lookup(state, failure.process, failure.lookup, text)
-    if failure.refusal is not None:
-        return evidence.of_moment(state, failure.process, failure.refusal.at, text, by_hand=recipes.loads())
-    by_hand = recipes.needed(failure.process, failure.name)
-    return evidence.of_file(failure.process, failure.name, f"predicted from files: {text}", by_hand=by_hand)
-
-
 def _consumer_row(view: View, consumer: Consumer) -> Evidence:
     how = consumer.how.words if consumer.how is not None else ""
     how = f"{how}, seen to ask or call" if consumer.observed and how else how or "seen to ask or call"
@@ -69,17 +57,6 @@ def _without_consumer(view: View) -> Rung:
         view.process, f"none of {len(mapped)} mapped files imports, needs or names {view.use.api}"
     )
     return Rung(rung="reachable", state="no", detail="no mapped file here uses it", evidence=[row])
-
-
-def looks_up_freely(state: State, process: Process) -> bool:
-    """An interpreter or libffi: names that are looked up stand in scripts, not in files that are read here."""
-    for library in libraries(process).values():
-        image = state.images.get(library.file)
-        if image is not None and any(export.name == "ffi_call" for export in image.exports):
-            return True
-        if image is not None and (image.soname or "").startswith("libffi.so"):
-            return True
-    return False
 
 
 def resolved(view: View) -> Rung:

@@ -71,6 +71,10 @@ class Profiles:
         name = self.result_name(api, code)
         return name if name == str(code) else f"{code} ({name})"
 
+    def is_called(self, api: str, code: int, *endings: str) -> bool:
+        """Whether the name of a result ends in one of these words, `NODEVICE` say, however the API writes it."""
+        return self.result_name(api, code).upper().replace("_", "").endswith(endings)
+
     def advice(self, api: str, code: int) -> str:
         """What this result usually means; empty when nothing is known."""
         known = self.apis.get(api)

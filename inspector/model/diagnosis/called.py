@@ -1,0 +1,98 @@
+"""Was it called, and by whom?"""
+
+from collections.abc import Iterable
+
+from inspector.model import evidence
+from inspector.model.coverage import of_use
+from inspector.model.crashes import crashed, killed
+from inspector.model.evidence import short
+from inspector.model.state import Process
+from inspector.model.usage import Use, caller_names
+from inspector.model.wording import listed, name_of, plural
+
+from .reachable import lifetime, settled
+from .rule import Hit, Rule, Scene
+
+
+class CalledOnlyByItself(Rule):
+    id = "called-only-by-itself"
+    place = "called"
+    meaning = (
+        "All calls come from inside the library itself, its constructor say: its own log looks alive, nobody uses it."
+    )
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process, use in scene.all_uses():
+            own = [calls for calls in use.calls.values() if calls.by_itself]
+            if not own or use.consumer_calls or any(calls.by_unknown for calls in use.calls.values()):
+                continue
+            coverage = of_use(scene.state, use)
+            names = listed((calls.name for calls in own), 3)
+            library = name_of(own[0].function.library)
+            yield Hit(
+                title=f"{plural(use.own_calls, 'call')} ({names}) in {short(process)}, all from inside {library}; "
+                "0 from a consumer",
+                cause="The library calls its own functions when it is loaded. Lines of its log prove that it was "
+                "loaded, not "
+                "that anybody uses it.",
+                next_step="look for the process that loads a consumer; let the shim initialise at the first call "
+                "instead",
+                process=process,
+                severity="error" if scene.matters(process) else "info",
+                confidence="proven" if coverage.complete and process.ended else "likely",
+                evidence=[
+                    evidence.of_calls(
+                        process, calls, f"{calls.name}: {calls.by_itself}, called by {caller_names(calls)}"
+                    )
+                    for calls in own[:10]
+                ],
+                doubt="" if coverage.complete else coverage.words,
+                at=own[0].first,
+                subject=f"{own[0].function.library}:{use.api}",
+            )
+
+
+class NotCalled(Rule):
+    id = "not-called"
+    place = "called"
+    meaning = "A consumer is there, everything is found, and no function was called, counted from the first moment on."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process in scene.state.processes:
+            if not scene.matters(process) or crashed(process) or killed(process) or scene.failures(process):
+                continue
+            uses = [use for use in scene.computing(process) if use.providers and use.consumers]
+            quiet = [use for use in uses if not use.total_calls and of_use(scene.state, use).complete]
+            if quiet and len(quiet) == len(uses) and settled(scene, process) and not self._refused(uses):
+                yield self._hit(scene, process, quiet[0])
+
+    def _refused(self, uses: list[Use]) -> bool:
+        return any(lookup.found is False for use in uses for lookup in use.lookups)
+
+    def _hit(self, scene: Scene, process: Process, use: Use) -> Hit:
+        coverage = of_use(scene.state, use)
+        consumers = listed((name_of(consumer.path) for consumer in use.consumers), 3)
+        return Hit(
+            title=f"{short(process)} could call {use.api} (through {consumers}) and did not: 0 calls in "
+            f"{self._life(scene, process)}",
+            cause="Library, names and look-ups are in order. The program decided against the GPU, or has not come "
+            "to it yet.",
+            next_step="look at the program's own settings and log before the point where it would ask for devices",
+            process=process,
+            confidence="proven" if process.ended else "likely",
+            evidence=[
+                evidence.of_process(process, f"0 calls of {coverage.watched} counted functions: {coverage.words}"),
+                *[
+                    evidence.of_file(process, c.path, f"{name_of(c.path)} {c.how.words if c.how else ''}")
+                    for c in use.consumers[:5]
+                ],
+            ],
+            doubt="" if process.ended else "It may still call; a server often waits for its first request.",
+            subject=f"{use.api}:{consumers}",
+        )
+
+    def _life(self, scene: Scene, process: Process) -> str:
+        return lifetime(scene, process)
+
+
+RULES: tuple[Rule, ...] = (NotCalled(), CalledOnlyByItself())

@@ -1,0 +1,175 @@
+"""Does a word of it reach anybody: where output goes, which logs cannot be written or read, which lines are old."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+
+from inspector.model import evidence, recipes
+from inspector.model.evidence import short
+from inspector.model.state import Process
+from inspector.model.wording import errno_name, listed, name_of, plural
+from inspector.stream.calls import FileOpened
+
+from .rule import Hit, Rule, Scene
+
+_LOG_ENDINGS = (".log", ".txt", ".out", ".err")
+_TELLING = (
+    "mode",
+    "device",
+    "device-dropped",
+    "no-device",
+    "offload",
+    "devices-counted",
+    "init-failed",
+    "call",
+    "error",
+)
+
+
+class OutputDiscarded(Rule):
+    id = "output-discarded"
+    place = "logged"
+    notice = True
+    meaning = "Standard error of the process goes nowhere: that a shim is silent there says nothing."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process in scene.state.processes:
+            error = process.descriptors.get(2)
+            if error is None or error.kind not in ("null", "closed") or scene.rank(process) > 2:
+                continue
+            written = process.writes.get(2)
+            lost = f"; {plural(written.writes, 'write')} went there" if written is not None and written.writes else ""
+            target = error.target if error.kind == "null" else "closed"
+            known = self._setting(scene, process)
+            yield Hit(
+                title=f"standard error of {short(process)} is {target}{lost}",
+                cause="What a shim prints there is lost: no line in a log is no proof that nothing was called.",
+                next_step=f"set {known}, or let the shim log to a file named by pid"
+                if known
+                else "let the shim log to a file named by pid",
+                process=process,
+                severity="warning",
+                confidence="proven",
+                evidence=[
+                    evidence.of_process(process, f"fd 2 is {target}{lost}", by_hand=recipes.descriptors(process.pid)),
+                    *[
+                        evidence.of_process(process, f"lost: {line}")
+                        for line in (written.sample[:5] if written else [])
+                    ],
+                ],
+                subject=f"{target}",
+            )
+
+    def _setting(self, scene: Scene, process: Process) -> str:
+        names = {p.discards_child_output for profile in scene.profiles.profiles for p in profile.programs}
+        keys = set(scene.environment(process) or {})
+        return next(
+            (one for one in sorted(names) if one and any(k.split("_")[0] == one.split("_")[0] for k in keys)), ""
+        )
+
+
+class LogNotWritable(Rule):
+    id = "log-not-writable"
+    place = "logged"
+    notice = True
+    meaning = "The process could not open its log file for writing."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        globs = [glob.replace("{pid}", "*") for profile in scene.profiles.profiles for glob in profile.log_files]
+        for process in scene.state.processes:
+            for opened in process.opens:
+                if opened.errno and opened.writable and _is_log(opened.path, globs):
+                    yield self._hit(scene, process, opened)
+
+    def _hit(self, scene: Scene, process: Process, opened: FileOpened) -> Hit:
+        runs = scene.program(process)
+        who = f" as uid {runs.uid}" if runs is not None and runs.uid >= 0 else ""
+        tree = (
+            f" In its own file tree: /proc/{process.pid}/root{opened.path}."
+            if runs is not None and runs.own_root
+            else ""
+        )
+        folder = opened.path.rsplit("/", 1)[0]
+        return Hit(
+            title=f"{short(process)} could not write {opened.path}: {errno_name(opened.errno)}{who}",
+            cause=f"Its log stays empty or old; that says nothing about what was called.{tree}",
+            next_step=f"ls -ld {folder}; ls -l {opened.path}",
+            process=process,
+            severity="warning",
+            confidence="proven",
+            evidence=[
+                evidence.of_open(scene.state, process, opened, f"open({opened.path}) = {errno_name(opened.errno)}")
+            ],
+            at=opened.at,
+            subject=opened.path.replace(str(process.pid), "PID"),
+        )
+
+
+def _is_log(path: str, globs: list[str]) -> bool:
+    if path.startswith(("/dev/", "/proc/", "/sys/")):
+        return False
+    return path.endswith(_LOG_ENDINGS) or "/log/" in path or any(fnmatchcase(path, glob) for glob in globs)
+
+
+class LogUnreadable(Rule):
+    id = "log-unreadable"
+    place = "logged"
+    notice = True
+    meaning = "A log cannot be read, or holds bytes that make plain tools print nothing."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for number, source in scene.state.logs.items():
+            name = source.found.name
+            if not source.found.readable:
+                yield Hit(
+                    title=f"{name} cannot be read: {source.found.problem or 'no permission'}",
+                    cause="What the program says there is not known here.",
+                    next_step=f"ls -l {name}",
+                    severity="warning",
+                    confidence="proven",
+                    evidence=[evidence.of_file_on_disk(name, f"{name}: {source.found.problem}")],
+                    subject=name,
+                )
+            for change in source.changes:
+                if change.what in ("nul-bytes", "binary", "unreadable"):
+                    kind = {"nul-bytes": "NUL bytes", "binary": "binary data"}.get(change.what, "unreadable parts")
+                    yield Hit(
+                        title=f"{name_of(name)} holds {kind}: grep says `binary file matches` and prints nothing",
+                        cause=f"{change.detail or 'Lines were written with wrong lengths'}; a line that grep does "
+                              "not show may be there.",
+                        next_step=f"grep -a PATTERN {name}",
+                        severity="warning",
+                        confidence="proven",
+                        evidence=[evidence.of_file_on_disk(name, f"log {number}: {change.what} {change.detail}",
+                                                           by_hand=f"grep -c -a -P '\\x00' {name}")],
+                        at=change.at,
+                        subject=f"{name}:{change.what}",
+                    )  # fmt: skip
+
+
+class LogOfEarlierRun(Rule):
+    id = "log-of-earlier-run"
+    place = "logged"
+    notice = True
+    meaning = "Lines of earlier runs stand in the log; they are kept out of the verdict about this start."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        old = [reading for reading in scene.start.earlier if reading.rule.means in _TELLING]
+        if not old:
+            return
+        names = {scene.state.logs[reading.source].found.name for reading in old}
+        last = old[-1]
+        yield Hit(
+            title=f"{plural(len(old), 'telling line')} of earlier runs in "
+            f"{listed(name_of(name) for name in sorted(names))}: not of "
+            "this start",
+            cause=f"The newest of them: {last.text.strip()[:160]}",
+            next_step="read the log from the last start on; in the Logs pane only this start is shown",
+            severity="info",
+            confidence="proven" if not scene.start.doubtful else "likely",
+            evidence=[evidence.of_reading(scene.state, reading) for reading in old[-5:]],
+            at=last.at,
+            subject="earlier",
+        )
+
+
+RULES: tuple[Rule, ...] = (OutputDiscarded(), LogNotWritable(), LogUnreadable(), LogOfEarlierRun())

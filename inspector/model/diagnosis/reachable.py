@@ -1,0 +1,239 @@
+"""Who could call: did the consumer load, was it looked for at all, is there one?"""
+
+from collections.abc import Iterable, Iterator
+
+from inspector.model import evidence, recipes
+from inspector.model.coverage import born_here
+from inspector.model.evidence import short
+from inspector.model.loads import FailedLoad, failure_row
+from inspector.model.state import Process
+from inspector.model.tree import libraries
+from inspector.model.usage import Use, looks_up_freely
+from inspector.model.verdict import Evidence
+from inspector.model.wording import duration, listed, name_of
+from inspector.stream.libraries import CandidateFound
+
+from .rule import Hit, Rule, Scene
+
+_PATIENCE = 1_000_000_000
+"""ns that a living process is given to load its consumer before its absence is worth telling."""
+
+
+class BackendDisabled(Rule):
+    id = "backend-disabled"
+    place = "reachable"
+    meaning = "A variable restricts which backend folders are looked at, and the one that is there is not among them."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process in scene.state.processes:
+            for key, value in (scene.environment(process) or {}).items():
+                known = scene.profiles.environment_key(key)
+                if known is None or known.kind != "filter" or not value or not process.execs:
+                    continue
+                folders = {_folder(candidate) for candidate in self._consumers(scene, process)}
+                if folders and value not in folders and not self._used_anyway(scene):
+                    yield self._hit(scene, process, key, value, sorted(folders), known.effect)
+
+    def _consumers(self, scene: Scene, process: Process) -> list[CandidateFound]:
+        return [
+            candidate
+            for candidate in process.candidates.values()
+            if candidate.kind == "backend"
+            and (apis := scene.state.apis.get(candidate.file)) is not None
+            and apis.consumes
+        ]
+
+    def _used_anyway(self, scene: Scene) -> bool:
+        return any(failure.seen for failure in scene.all_failures()) or any(
+            consumer.observed
+            for process in scene.state.processes
+            for use in scene.computing(process)
+            for consumer in use.consumers
+        )
+
+    def _hit(self, scene: Scene, process: Process, key: str, value: str, folders: list[str], effect: str) -> Hit:
+        lines = list(scene.start.of("backend-skipped"))
+        return Hit(
+            title=f"{key}={value} names no backend folder; there is {listed(folders)}",
+            cause=f"{effect}.",
+            next_step=f"unset {key}, or set it to {folders[0]}, and restart",
+            process=process,
+            confidence="proven" if lines else "likely",
+            evidence=[
+                evidence.of_environment(process, key, f"{short(process)}: {key}={value}"),
+                *[
+                    evidence.of_file(process, c.path, f"not looked at: {c.path}")
+                    for c in self._consumers(scene, process)
+                ],
+                *[evidence.of_reading(scene.state, reading) for reading in lines[:5]],
+            ],
+            subject=f"{key}={value}",
+        )
+
+
+def _folder(candidate: CandidateFound) -> str:
+    return candidate.directory.rstrip("/").rsplit("/", 1)[-1]
+
+
+class DependencyMissing(Rule):
+    id = "dependency-missing"
+    place = "reachable"
+    meaning = "A consumer cannot be loaded because a library that it needs is not found on this process's search path."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for failure in scene.all_failures():
+            if failure.cause == "dependency" and failure.missing:
+                yield self._hit(scene, failure)
+
+    def _hit(self, scene: Scene, failure: FailedLoad) -> Hit:
+        process, missing = failure.process, name_of(failure.missing)
+        by = (
+            f" (needed by {name_of(failure.needed_by)})"
+            if failure.needed_by and failure.needed_by != failure.name
+            else ""
+        )
+        verb = "could not be loaded" if failure.seen else "would not load"
+        rows = [failure_row(scene.state, failure)]
+        path = (scene.environment(process) or {}).get("LD_LIBRARY_PATH")
+        if path:
+            rows.append(evidence.of_environment(process, "LD_LIBRARY_PATH", f"LD_LIBRARY_PATH={path}"))
+        rows += _searched(process, failure)
+        return Hit(
+            title=f"{name_of(failure.name)} {verb} in {short(process)}: {missing}{by} is not found",
+            cause=f"In the loader's words: {failure.words or missing + ': cannot open shared object file'}. "
+            "A backend that is not loaded leaves no line in most logs, and nobody is there to call the shim.",
+            next_step=f"place {missing} in a folder of this process's search path; "
+            f"{recipes.needed(process, failure.name)}",
+            process=process,
+            confidence="proven" if failure.seen else "likely",
+            evidence=rows,
+            doubt=""
+            if failure.seen
+            else "Predicted from files: the program may set another path before it loads the file.",
+            at=failure.at,
+            subject=f"{name_of(failure.name)}:{missing}",
+        )
+
+
+def _searched(process: Process, failure: FailedLoad) -> list[Evidence]:
+    prediction = failure.prediction
+    steps = next((d.steps for d in prediction.missing if d.name == failure.missing), []) if prediction else []
+    return [
+        evidence.of_file(
+            process, step.path, f"looked at {step.path} ({step.rule}): {step.result}", by_hand=f"ls -l {step.path}"
+        )
+        for step in steps[:12]
+    ]
+
+
+class BackendLoadFailed(Rule):
+    id = "backend-load-failed"
+    place = "reachable"
+    meaning = "A consumer file is there and could not be loaded."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for failure in scene.all_failures():
+            known_provider = scene.profiles.api_of_soname(failure.name) is not None
+            if failure.cause in ("unsuitable", "other") or (failure.cause == "absent" and not known_provider):
+                yield self._hit(scene, failure)
+        yield from self._from_logs(scene)
+
+    def _hit(self, scene: Scene, failure: FailedLoad) -> Hit:
+        process = failure.process
+        verb = "could not be loaded" if failure.seen else "would not load"
+        return Hit(
+            title=f"{name_of(failure.name)} {verb} in {short(process)}: {failure.words or 'refused without a word'}",
+            cause="Most loaders of backends are built to be silent: the program goes on without it.",
+            next_step=f"file {failure.name}; readelf -h {failure.name}   # whole, readable, made for this machine?",
+            process=process,
+            confidence="proven" if failure.lookup is not None and failure.words else "likely",
+            evidence=[failure_row(scene.state, failure)],
+            at=failure.at,
+            subject=name_of(failure.name),
+        )
+
+    def _from_logs(self, scene: Scene) -> Iterator[Hit]:
+        told = {name_of(failure.name) for failure in scene.all_failures()}
+        for reading in scene.start.of("backend-failed"):
+            path = reading.groups.get("path", "") or "a backend"
+            if name_of(path) in told:
+                continue
+            yield Hit(
+                title=f"{name_of(path)} was refused: {reading.groups.get('why') or 'see the line'}",
+                cause="The program's own log says so.",
+                next_step=f"file {path}; {recipes.log('', 0, '') or 'read the lines around it'}",
+                confidence="likely",
+                evidence=[evidence.of_reading(scene.state, reading)],
+                at=reading.at,
+                subject=name_of(path),
+            )
+
+
+class NoConsumer(Rule):
+    id = "no-consumer"
+    place = "reachable"
+    meaning = (
+        "The library is mapped, but no file in the process imports, needs or names its API: nobody there could call it."
+    )
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process in scene.state.processes:
+            if (
+                not process.execs
+                or not scene.matters(process)
+                or scene.failures(process)
+                or not settled(scene, process)
+            ):
+                continue
+            lonely = [
+                use for use in scene.computing(process) if use.providers and not use.consumers and not use.total_calls
+            ]
+            shims = [use for use in lonely if any(p.library.route in ("preload", "audit") for p in use.providers)]
+            if shims and not any(use.consumers for use in scene.computing(process)) and self._readable(scene, process):
+                yield self._hit(scene, process, shims[0])
+
+    def _readable(self, scene: Scene, process: Process) -> bool:
+        mapped = libraries(process).values()
+        known = all(library.file in scene.state.images or library.route == "vdso" for library in mapped)
+        return known and not looks_up_freely(scene.state, process)
+
+    def _hit(self, scene: Scene, process: Process, use: Use) -> Hit:
+        shim = next(p for p in use.providers if p.library.route in ("preload", "audit"))
+        backends = [c for c in process.candidates.values() if c.kind == "backend"]
+        unopened = (
+            f"; {name_of(backends[0].path)} lies in {backends[0].directory} and was not loaded" if backends else ""
+        )
+        count = len(libraries(process))
+        return Hit(
+            title=f"{name_of(shim.path)} is mapped in {short(process)}, but none of its {count} files could call "
+                  f"{use.api}"
+            f"{unopened}",
+            cause="A preloaded library is in every child, also in those that have nothing to do with a GPU. The "
+                  "call can only "
+            "come from a library or program that imports, needs or looks up its names.",
+            next_step="find the process that loads the GPU backend; with `inspector --wait` from its first instruction",
+            process=process,
+            confidence="likely",
+            evidence=[
+                evidence.of_library(process, shim.library, f"mapped: {shim.path} ({shim.library.route})"),
+                evidence.of_process(
+                    process, f"{count} files mapped, none of them imports, needs or names a function of {use.api}",
+                    by_hand=f"cat /proc/{process.pid}/maps",
+                ),
+            ],
+            doubt="A consumer may still be loaded later." if not process.ended else "",
+            subject=f"{shim.path}:{use.api}",
+        )  # fmt: skip
+
+
+def settled(scene: Scene, process: Process) -> bool:
+    """It ended, or had time enough, so that what it has not loaded so far says something."""
+    return bool(process.ended) or scene.state.now - process.started > _PATIENCE or not born_here(process)
+
+
+def lifetime(scene: Scene, process: Process) -> str:
+    """How long the process has lived."""
+    return duration((process.ended or scene.state.now) - process.started)
+
+
+RULES: tuple[Rule, ...] = (BackendDisabled(), DependencyMissing(), BackendLoadFailed(), NoConsumer())

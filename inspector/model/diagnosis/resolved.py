@@ -1,0 +1,177 @@
+"""Which library wins the look-up, and does the consumer get an answer at all?"""
+
+from collections.abc import Iterable, Iterator
+
+from inspector.model import evidence, recipes
+from inspector.model.evidence import short
+from inspector.model.loads import FailedLoad, failure_row
+from inspector.model.state import Process
+from inspector.model.usage import Provider, Use, faults
+from inspector.model.wording import listed, name_of
+from inspector.stream.calls import LookedUp
+
+from .rule import Hit, Rule, Scene
+
+_DECISIVE_ROLES = frozenset(("init", "count", "lookup", "version", "device", "name", "memory", "properties"))
+
+
+class DlopenOverridden(Rule):
+    id = "dlopen-overridden"
+    place = "resolved"
+    meaning = (
+        "A library of the process answers dlopen itself, with NULL and without touching the file or setting an error."
+    )
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for failure in scene.all_failures():
+            if failure.cause == "overridden" and failure.lookup is not None:
+                yield self._hit(scene, failure, failure.lookup)
+
+    def _hit(self, scene: Scene, failure: FailedLoad, lookup: LookedUp) -> Hit:
+        process, hook = failure.process, failure.answered_by
+        rows = [failure_row(scene.state, failure)]
+        rows.append(
+            evidence.of_file(
+                process, hook, f"{hook} defines {lookup.via}", by_hand=recipes.exported(process, hook, lookup.via)
+            )
+        )
+        return Hit(
+            title=f"{lookup.via}({name_of(failure.name)}) in {short(process)} was answered by {name_of(hook)} "
+            "with NULL without "
+            "touching the file",
+            cause="Its own dlopen cannot find the real one (its own dlsym answers NULL), so every load fails, and "
+            "dlerror stays "
+            "empty: no log shows it.",
+            next_step=f"take {name_of(hook)} out of LD_PRELOAD and find it by LD_LIBRARY_PATH, or do not export "
+            "dlopen and dlsym",
+            process=process,
+            confidence="proven",
+            evidence=rows,
+            at=failure.at,
+            subject=f"{hook}:{name_of(failure.name)}",
+        )
+
+
+class LookupFailed(Rule):
+    id = "lookup-failed"
+    place = "resolved"
+    meaning = "A consumer asked for the API's library or for one of its functions and was refused."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process in scene.state.processes:
+            for failure in scene.failures(process):
+                if failure.cause == "absent" and scene.profiles.api_of_soname(failure.name) is not None:
+                    yield self._of_library(scene, failure)
+            for use in scene.uses(process).values():
+                yield from self._of_names(scene, process, use)
+
+    def _of_library(self, scene: Scene, failure: FailedLoad) -> Hit:
+        process = failure.process
+        path = (scene.environment(process) or {}).get("LD_LIBRARY_PATH", "")
+        return Hit(
+            title=f"{name_of(failure.requester) or 'a consumer'} asked for {name_of(failure.name)} in "
+            f"{short(process)}: not found",
+            cause=f"{failure.words}. No folder of this process's search path holds it"
+            f"{f' (LD_LIBRARY_PATH={path})' if path else ' (no LD_LIBRARY_PATH is set)'}. A CUDA runtime answers 35, "
+            '"driver version is insufficient", for this as well.',
+            next_step=f"ldconfig -p | grep {name_of(failure.name)}   # place the library, or set LD_LIBRARY_PATH "
+            "for this process",
+            process=process,
+            severity="error" if scene.rank(process) == 0 else "warning",
+            confidence="proven" if failure.seen else "likely",
+            evidence=[failure_row(scene.state, failure)],
+            at=failure.at,
+            subject=name_of(failure.name),
+        )
+
+    def _of_names(self, scene: Scene, process: Process, use: Use) -> Iterator[Hit]:
+        found = {lookup.name for lookup in use.lookups if lookup.found}
+        works = sum(calls.results.get(0, 0) for calls in use.calls.values() if calls.role in ("init", "count"))
+        if works:
+            return
+        for lookup in use.lookups:
+            if (
+                lookup.found is not False
+                or lookup.via in ("dlopen", "dlmopen", "cuGetExportTable")
+                or lookup.name in found
+            ):
+                continue
+            if scene.profiles.role(use.api, lookup.name) not in _DECISIVE_ROLES:
+                continue
+            where = listed((provider.path for provider in use.providers), 2) or "the library"
+            yield Hit(
+                title=f"{name_of(lookup.requester) or 'a consumer'} asked for {lookup.name} in {short(process)}; "
+                f"{where} does not "
+                "have it",
+                cause=f"{lookup.via} answered {lookup.error or 'NULL'}; no call of {use.api} succeeded after it.",
+                next_step=recipes.exported(process, where if where != "the library" else "FILE", lookup.name),
+                process=process,
+                confidence="proven" if not use.consumer_calls else "likely",
+                evidence=[
+                    evidence.of_lookup(
+                        scene.state, process, lookup, f"{lookup.via}({lookup.name}): {lookup.error or 'NULL'}"
+                    )
+                ],
+                doubt="The consumer may have another way to go on without the name.",
+                at=lookup.at,
+                subject=f"{where}:{lookup.name}",
+            )
+            return
+
+
+class BoundElsewhere(Rule):
+    id = "bound-elsewhere"
+    place = "resolved"
+    meaning = "Two libraries offer the API in one process; the consumer's calls go to the one that was not meant."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process, use in scene.all_uses():
+            if len(use.providers) < 2 or not (faults(use, scene.profiles) or not use.consumer_calls):
+                continue
+            winners = {calls.function.file for calls in use.calls.values() if calls.by_consumer} or self._bound(
+                process, use
+            )
+            called = {calls.function.file for calls in use.calls.values()}
+            winner = next((p for p in use.providers if p.library.file in winners), None)
+            for loser in use.providers:
+                forgotten = loser.library.file not in winners | called and not loser.gone
+                if winner is not None and loser is not winner and forgotten and loser.apis is not None:
+                    if _named(scene, loser, use.api):
+                        yield self._hit(process, use, winner, loser)
+                    break
+
+    def _bound(self, process: Process, use: Use) -> set[str]:
+        """Files that the slots of consumers point into."""
+        paths = {slot.bound_to for slots in process.slots.values() for slot in slots.slots if slot.bound_to}
+        return {provider.library.file for provider in use.providers if provider.path in paths}
+
+    def _hit(self, process: Process, use: Use, winner: Provider, loser: Provider) -> Hit:
+        calls = next((c for c in use.calls.values() if c.function.file == winner.library.file and c.by_consumer), None)
+        rows = [evidence.of_library(process, p.library, f"{p.path} ({p.library.route})") for p in (winner, loser)]
+        what = f"{calls.name} and the like" if calls is not None else use.api
+        if calls is not None:
+            rows.append(
+                evidence.of_calls(process, calls, f"{calls.name} of {winner.path} was called, none of {loser.path}")
+            )
+        return Hit(
+            title=f"in {short(process)} {what} are bound to {winner.path}, not to {loser.path}",
+            cause="The first library in the look-up order that defines a name wins it, whatever the library is "
+            "meant for; a "
+            "preload stands before all others.",
+            next_step=f"take {name_of(winner.path)} out of the process, or let it pass the calls on",
+            process=process,
+            confidence="likely",
+            evidence=rows,
+            doubt="If the first one is the shim that was meant, look at what it answers.",
+            at=calls.first if calls is not None else 0,
+            subject=f"{winner.path}:{loser.path}",
+        )
+
+
+def _named(scene: Scene, provider: Provider, api: str) -> bool:
+    """It has the SONAME that consumers ask for (one without is the case of name-mismatch)."""
+    soname = provider.image.soname if provider.image is not None else None
+    return soname is not None and scene.profiles.api_of_soname(soname) == api
+
+
+RULES: tuple[Rule, ...] = (DlopenOverridden(), BoundElsewhere(), LookupFailed())

@@ -1,0 +1,346 @@
+"""What did the calls answer: results by name, and values that make sense?"""
+
+from collections.abc import Iterable, Iterator
+
+from inspector.model import evidence
+from inspector.model.evidence import short
+from inspector.model.state import Process, Reading
+from inspector.model.usage import FunctionCalls, Use, faults
+from inspector.model.verdict import Evidence
+from inspector.model.wording import name_of, plural, size
+from inspector.stream.calls import CallReturned, FileOpened
+
+from .rule import Hit, Rule, Scene
+
+_LEAST_MEMORY = 16 << 20
+_MOST_MEMORY = 1 << 50
+_MOST_DEVICES = 1024
+_MAJORS = range(1, 30)
+_MAJOR_ATTRIBUTE = 75
+"""CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR (cuda.h), the same number in the runtime."""
+_IDENTITY_FILES = ("/comm", "/cmdline")
+_GATE_WINDOW = 1_000_000_000
+"""ns before an answer in which a look at its own name may have decided it."""
+
+
+def dotted(version: int) -> str:
+    """`12.9` for 12090, as CUDA numbers its versions."""
+    return f"{version // 1000}.{version % 1000 // 10}"
+
+
+class DriverTooOld(Rule):
+    id = "driver-too-old"
+    place = "returned"
+    meaning = "The driver library reports a version below what the runtime or the program wants."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process in scene.state.processes:
+            for use in scene.computing(process):
+                for calls in use.with_role("version"):
+                    for sample in calls.samples:
+                        version = sample.values.get("version")
+                        if sample.result == 0 and isinstance(version, int):
+                            yield from self._of_version(scene, process, calls, sample, version)
+        for reading in scene.start.of("driver-too-old"):
+            yield self._of_line(reading, evidence.of_reading(scene.state, reading))
+
+    def _of_version(
+        self, scene: Scene, process: Process, calls: FunctionCalls, sample: CallReturned, version: int
+    ) -> Iterator[Hit]:
+        wanted, by = _runtime(scene, process)
+        if not wanted or version >= wanted:
+            return
+        text = f"{calls.name} answered {version} ({dotted(version)})"
+        yield Hit(
+            title=f"the driver library says {dotted(version)}, {by} wants {dotted(wanted)} or newer",
+            cause=f"{by} refuses an older driver with 35, before it asks for any device.",
+            next_step=f"let {name_of(calls.function.library)} report at least {wanted}, or use an older runtime",
+            process=process,
+            confidence="proven",
+            evidence=[evidence.of_sample(scene.state, process, calls, sample, text)],
+            at=sample.at,
+            subject=f"{version}:{wanted}",
+        )
+
+    def _of_line(self, reading: Reading, row: Evidence) -> Hit:
+        driver, required = reading.groups.get("driver", "?"), reading.groups.get("required", "?")
+        return Hit(
+            title=f"driver {driver} is too old, required: {required}",
+            cause="The program itself says so.",
+            next_step="nvidia-smi   # install a newer driver, or use the variant for older ones",
+            confidence="proven",
+            evidence=[row],
+            at=reading.at,
+            subject=f"{driver}:{required}",
+        )
+
+
+def _runtime(scene: Scene, process: Process) -> tuple[int, str]:
+    """The least driver version that the runtime in this process accepts: its own release's first."""
+    for use in scene.computing(process):
+        for calls in use.with_role("version"):
+            for sample in calls.samples:
+                value = sample.values.get("runtime")
+                if isinstance(value, int) and value:
+                    return value // 1000 * 1000, name_of(calls.function.library)
+    for use in scene.computing(process):
+        for provider in use.providers:
+            soname = (provider.image.soname if provider.image else None) or ""
+            release = soname.rpartition(".so.")[2].split(".")[0]
+            if soname.startswith("libcudart.so.") and release.isdigit():
+                return int(release) * 1000, soname
+    return 0, ""
+
+
+class ExportTableRefused(Rule):
+    id = "export-table-refused"
+    place = "returned"
+    meaning = "The runtime asks the driver for a private table by its id; without it it gives up, whatever else works."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process in scene.state.processes:
+            for use in scene.computing(process):
+                yield from self._of_calls(scene, process, use)
+                yield from self._of_lookups(scene, process, use)
+
+    def _of_calls(self, scene: Scene, process: Process, use: Use) -> Iterator[Hit]:
+        for calls in use.with_role("table"):
+            for sample in calls.samples:
+                table = str(sample.arguments.get("table", ""))
+                empty = sample.values.get("pointer") in (0, "0x0", "0")
+                if sample.result == 0 and not empty:
+                    continue
+                if scene.profiles.table_needed(use.api, table):
+                    answer = scene.profiles.result(use.api, sample.result) if sample.result else "0 with a NULL table"
+                    row = evidence.of_sample(scene.state, process, calls, sample, f"{calls.name}({table}) = {answer}")
+                    yield self._hit(scene, process, use, table, answer, row, sample.at)
+
+    def _of_lookups(self, scene: Scene, process: Process, use: Use) -> Iterator[Hit]:
+        for lookup in use.lookups:
+            needed = scene.profiles.table_needed(use.api, lookup.name)
+            if lookup.via == "cuGetExportTable" and lookup.found is False and needed:
+                answer = scene.profiles.result(use.api, lookup.result)
+                row = evidence.of_lookup(scene.state, process, lookup, f"{lookup.via}({lookup.name}) = {answer}")
+                yield self._hit(scene, process, use, lookup.name, answer, row, lookup.at)
+
+    def _hit(self, scene: Scene, process: Process, use: Use, table: str, answer: str, row: Evidence, at: int) -> Hit:
+        name = scene.profiles.table_name(use.api, table)
+        called = f" ({name})" if name else ""
+        counted = any(calls.by_consumer for calls in use.with_role("count"))
+        after = "" if counted else "; no device was counted after it"
+        return Hit(
+            title=f"the export table {table.upper()}{called} was refused with {answer} in {short(process)}{after}",
+            cause="The runtime talks to the driver through this private table. It hands the same error on and "
+            "asks for nothing "
+            "else; this is no fault of loading or of a public function.",
+            next_step="pass cuGetExportTable through to a real driver, implement the table, or replace the "
+            "runtime instead",
+            process=process,
+            confidence="proven",
+            evidence=[row],
+            at=at,
+            subject=table,
+        )
+
+
+class NoDeviceCounted(Rule):
+    id = "no-device-counted"
+    place = "returned"
+    meaning = "Everything succeeds, and the number of devices is 0."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process in scene.state.processes:
+            for use in scene.computing(process):
+                for calls in use.with_role("count"):
+                    sample = next((s for s in calls.samples if s.result == 0 and s.values.get("count") == 0), None)
+                    last = calls.samples[-1] if calls.samples else None
+                    if sample is None or last is None or last.values.get("count"):
+                        continue
+                    yield Hit(
+                        title=f"{calls.name} answered success and 0 devices in {short(process)}",
+                        cause=f"{name_of(calls.function.library)} works and says that there is nothing.",
+                        next_step=f"find out what {name_of(calls.function.library)} counts: device files, its own "
+                        "settings",
+                        process=process,
+                        confidence="proven",
+                        evidence=[
+                            evidence.of_sample(scene.state, process, calls, sample, f"{calls.name} = 0, count=0")
+                        ],
+                        at=sample.at,
+                        subject=f"{calls.function.library}:{calls.name}",
+                    )
+
+
+class ZeroMemory(Rule):
+    id = "zero-memory"
+    place = "returned"
+    meaning = "A device is there, but reports no memory; programs drop such a device."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process in scene.state.processes:
+            for use in scene.computing(process):
+                for calls in use.with_role("memory"):
+                    sample = next((s for s in calls.samples if s.result == 0 and s.values.get("total") == 0), None)
+                    if sample is not None:
+                        yield Hit(
+                            title=f"{calls.name} answered success and 0 bytes in {short(process)}",
+                            cause="Programs drop a device without memory, most of them without a line in the log.",
+                            next_step=f"let {name_of(calls.function.library)} report the memory of its device",
+                            process=process,
+                            confidence="proven",
+                            evidence=[
+                                evidence.of_sample(scene.state, process, calls, sample, f"{calls.name} = 0, total=0")
+                            ],
+                            at=sample.at,
+                            subject=f"{calls.function.library}:{calls.name}",
+                        )
+
+
+class ImplausibleDevice(Rule):
+    id = "implausible-device"
+    place = "returned"
+    meaning = (
+        "A call succeeds with values that no device has: compute capability 0.0, mad memory, a mad version. Often a "
+        "structure laid out as another release lays it out."
+    )
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process in scene.state.processes:
+            for use in scene.computing(process):
+                for calls in use.with_role("properties", "attribute", "memory", "count", "version"):
+                    for sample in calls.samples:
+                        what = _implausible(calls, sample)
+                        if what:
+                            yield self._hit(scene, process, calls, sample, what)
+                            break
+
+    def _hit(self, scene: Scene, process: Process, calls: FunctionCalls, sample: CallReturned, what: str) -> Hit:
+        layout = (
+            " Name and offsets belong to one release of the structure: a library that fills the layout of another one "
+            "gives such values."
+            if calls.role == "properties"
+            else ""
+        )
+        return Hit(
+            title=f"{calls.name} answered success in {short(process)}, but {what}",
+            cause=f"No device has such a value; programs drop it or choose code that does not run.{layout}",
+            next_step=f"compare what {name_of(calls.function.library)} writes with the header of the release that "
+            "the consumer uses",
+            process=process,
+            confidence="likely",
+            evidence=[evidence.of_sample(scene.state, process, calls, sample, f"{calls.name} = 0, {_shown(sample)}")],
+            doubt="A consumer of another release reads other offsets than these.",
+            at=sample.at,
+            subject=f"{calls.function.library}:{calls.name}:{what}",
+        )
+
+
+def _shown(sample: CallReturned) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sample.values.items())
+
+
+def _implausible(calls: FunctionCalls, sample: CallReturned) -> str:
+    """What no device has, in words; empty when all is plausible."""
+    if sample.result != 0:
+        return ""
+    values = sample.values
+    major, minor = values.get("major"), values.get("minor")
+    if calls.role == "attribute" and sample.arguments.get("attrib") == _MAJOR_ATTRIBUTE:
+        major = values.get("value")
+    if isinstance(major, int) and major not in _MAJORS:
+        return f"the compute capability reads {major}.{minor if isinstance(minor, int) else 0}"
+    total = values.get("total")
+    if isinstance(total, int) and total and not _LEAST_MEMORY <= total <= _MOST_MEMORY:
+        return f"the memory reads {size(total)}"
+    count = values.get("count")
+    if isinstance(count, int) and not 0 <= count <= _MOST_DEVICES:
+        return f"the number of devices reads {count}"
+    return ""
+
+
+class ApiError(Rule):
+    id = "api-error"
+    place = "returned"
+    notice = True
+    meaning = "A call of a consumer answered an error; the first one counts, what follows are consequences."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process in scene.state.processes:
+            uses = scene.computing(process) or list(scene.uses(process).values())
+            bad = [(use, *fault) for use in uses for fault in faults(use, scene.profiles)]
+            bad = [one for one in bad if not _recovered(one[1], one[2])]
+            if bad:
+                use, calls, result, _ = min(bad, key=lambda one: _moment(one[1], one[2]))
+                yield self._hit(scene, process, use, calls, result, bad)
+
+    def _hit(
+        self, scene: Scene, process: Process, use: Use, calls: FunctionCalls, result: int,
+        bad: list[tuple[Use, FunctionCalls, int, int]],
+    ) -> Hit:  # fmt: skip
+        answer = scene.profiles.result(use.api, result)
+        advice = scene.profiles.advice(use.api, result)
+        others = sum(count for _, other, code, count in bad if (other, code) != (calls, result))
+        follow = (
+            f" {plural(others, 'error')} after it {'is a consequence' if others == 1 else 'are consequences'}."
+            if others
+            else ""
+        )
+        gate = _gate(process, calls, result)
+        rows = [evidence.of_calls(process, calls, f"{calls.name} = {answer}", at=_moment(calls, result))]
+        rows += [
+            evidence.of_open(scene.state, process, opened, f"before it the process read {opened.path}")
+            for opened in gate
+        ]
+        rows += [evidence.of_calls(process, other, f"{other.name} = {scene.profiles.result(one.api, code)}, "
+                                                   f"{count:,} times")
+                 for one, other, code, count in bad[:8] if other is not calls]  # fmt: skip
+        return Hit(
+            title=f"{calls.name} = {answer} in {short(process)}",
+            cause=f"{advice.capitalize() if advice else 'The library refused the call'}.{_gate_words(gate)}{follow}",
+            next_step=_step(scene, process, calls, gate),
+            process=process,
+            severity="error" if scene.profiles.apis[use.api].mode is not None else "warning",
+            confidence="proven",
+            evidence=rows,
+            at=_moment(calls, result),
+            subject=f"{calls.name}:{result}",
+            despite_use=calls.role == "launch",
+        )
+
+
+def _recovered(calls: FunctionCalls, result: int) -> bool:
+    """The same function succeeded later: the error was not the last word."""
+    return calls.last_of.get(0, 0) > calls.last_of.get(result, 0)
+
+
+def _moment(calls: FunctionCalls, result: int) -> int:
+    return next((sample.at for sample in calls.samples if sample.result == result), calls.first)
+
+
+def _gate(process: Process, calls: FunctionCalls, result: int) -> list[FileOpened]:
+    """Opens by which a library finds out in which process it is, just before it answered."""
+    end = _moment(calls, result)
+    return [o for o in process.opens if o.at <= end and o.path.endswith(_IDENTITY_FILES) and end - o.at < _GATE_WINDOW][
+        -2:
+    ]
+
+
+def _gate_words(gate: list[FileOpened]) -> str:
+    if not gate:
+        return ""
+    return f" Just before, the process read {gate[-1].path}: a gate by process name may have said no."
+
+
+def _step(scene: Scene, process: Process, calls: FunctionCalls, gate: list[FileOpened]) -> str:
+    if gate:
+        return (
+            f"look for the gate by process name in {name_of(calls.function.library)}: the name here is {process.comm}"
+        )
+    if calls.role in ("init", "count") and scene.state.gpu is not None and not scene.state.gpu.devices:
+        return "ls -l /dev/nvidia* /proc/driver/nvidia/version; lspci -nn | grep -i -E '3d|vga|display'"
+    return f"inspector trace {process.pid}   # what {name_of(calls.function.library)} opened and answered before it"
+
+
+RULES: tuple[Rule, ...] = (
+    DriverTooOld(), ExportTableRefused(), NoDeviceCounted(), ZeroMemory(), ImplausibleDevice(), ApiError(),
+)  # fmt: skip

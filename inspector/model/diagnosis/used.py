@@ -1,0 +1,203 @@
+"""What became of the device in the end: dropped, found and not used, used for show, in use."""
+
+from collections.abc import Iterable
+
+from inspector.model import evidence
+from inspector.model.crashes import crashed
+from inspector.model.evidence import short
+from inspector.model.folding.processes import end_words
+from inspector.model.readings import says
+from inspector.model.state import Process, Reading
+from inspector.model.verdict import Evidence
+from inspector.model.wording import duration, listed, plural
+from inspector.model.work import Work, of_tree, stub_signs, words
+
+from .rule import Hit, Rule, Scene
+
+
+def _found_before(scene: Scene) -> list[tuple[Process, Evidence]]:
+    """Processes whose consumers counted a device."""
+    rows = []
+    for process in scene.state.processes:
+        for use in scene.computing(process):
+            for calls in use.with_role("count"):
+                if any(isinstance(c, int) and c > 0 for c in (s.values.get("count") for s in calls.samples)):
+                    rows.append(
+                        (
+                            process,
+                            evidence.of_calls(process, calls, f"{calls.name} counted a device in {short(process)}"),
+                        )
+                    )
+    return rows
+
+
+class DeviceDropped(Rule):
+    id = "device-dropped"
+    place = "used"
+    meaning = "The device was found by one look and dropped by a later one."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        lines = list(scene.start.of("device-dropped"))
+        found = _found_before(scene)
+        dead = self._second_pass(scene, [process for process, _ in found])
+        if scene.mode.verdict != "cpu" or (not lines and not (found and dead)):
+            return
+        first = found[0][0] if found else None
+        yield Hit(
+            title=self._title(first, dead, lines),
+            cause=self._cause(scene, dead, lines),
+            next_step="start the second look by hand with the same variables, and read what it prints",
+            process=dead or first,
+            confidence="proven" if lines else "likely",
+            evidence=[
+                *[row for _, row in found[:3]],
+                *(
+                    [evidence.of_process(dead, end_words(dead.end), at=dead.ended)]
+                    if dead is not None and dead.end
+                    else []
+                ),
+                *[evidence.of_reading(scene.state, reading) for reading in lines[:3]],
+            ],
+            at=lines[0].at if lines else (dead.ended if dead else 0),
+            subject="dropped",
+        )
+
+    def _second_pass(self, scene: Scene, finders: list[Process]) -> Process | None:
+        """A crashed process that began after another one had found the device."""
+        for process in scene.state.processes:
+            later = any(finder is not process and finder.started <= process.started for finder in finders)
+            if later and crashed(process) and process.parent is not None:
+                return process
+        return None
+
+    def _title(self, first: Process | None, dead: Process | None, lines: list[Reading]) -> str:
+        finder = f"the device was found by {short(first)}" if first is not None else "a device was found"
+        if dead is not None and dead.end is not None:
+            again = f"{short(dead)} looked again, {end_words(dead.end)} after {duration(dead.ended - dead.started)}"
+            return f"{finder}; {again}: dropped"
+        return f"{finder} and dropped: {says(lines[0].rule, lines[0].groups)}" if lines else finder
+
+    def _cause(self, scene: Scene, dead: Process | None, lines: list[Reading]) -> str:
+        abort = scene.start.last("crash")
+        told = says(lines[0].rule, lines[0].groups) if lines else ""
+        cause = f"The program's log: {told}. " if told else ""
+        cause += "A second child checks each device with the code that is compiled in; it has to live through that."
+        return f"{cause} It said: {abort.text.strip()[:160]}" if abort is not None and dead is not None else cause
+
+
+class NotOffloaded(Rule):
+    id = "not-offloaded"
+    place = "used"
+    meaning = "The device was found and kept, and the work was placed on the CPU all the same."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        line = scene.start.last("offload")
+        if line is None or line.groups.get("layers") != "0" or scene.in_use:
+            return
+        kept = [
+            reading
+            for reading in scene.start.of("mode")
+            if reading.rule.modes.get(reading.groups.get("library", "").lower()) not in (None, "cpu")
+        ]
+        found = _found_before(scene)
+        if not kept and not found:
+            return
+        loader = next((process for process, _ in reversed(found)), None)
+        yield Hit(
+            title=f"0/{line.groups.get('total', '?')} layers were placed on the GPU, though a device was found",
+            cause="The device list was in order; the decision fell later: an option such as num_gpu=0, too little "
+            "memory, or an "
+            "empty list handed to the scheduler.",
+            next_step="look at the options of the request (num_gpu) and at the free memory of the device",
+            process=loader,
+            confidence="proven",
+            evidence=[
+                evidence.of_reading(scene.state, line),
+                *[evidence.of_reading(scene.state, reading) for reading in kept[:2]],
+                *[row for _, row in found[:2]],
+            ],
+            at=line.at,
+            subject="offload",
+        )
+
+
+class SuccessWithoutWork(Rule):
+    id = "success-without-work"
+    place = "used"
+    notice = True
+    meaning = "Allocations and launches answer success, and there are signs that nothing is done behind them."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for work in of_tree(scene.state, scene.profiles):
+            signs = stub_signs(scene.state, work, scene.profiles) if work.launches else None
+            if signs is not None:
+                yield self._hit(work, signs.rows, signs.certain)
+        stubs = list(scene.start.of("stub"))
+        if stubs:
+            yield self._of_lines(scene, stubs)
+
+    def _hit(self, work: Work, rows: list[Evidence], certain: bool) -> Hit:
+        return Hit(
+            title=f"{words(work)}, and nothing shows that anything was done",
+            cause="The library answers success by itself: no device is opened, addresses and times are not those "
+            "of one. Results "
+            "of such a program are wrong, whatever its log says.",
+            next_step="check a result: copy a known array to the device and back, or compare an answer with a run "
+            "on the CPU",
+            process=work.process,
+            severity="error" if certain else "warning",
+            confidence="likely" if certain else "guess",
+            evidence=rows,
+            doubt="A shim that forwards over memory mapped before the observation would look like this.",
+            at=work.launched[0].first if work.launched else 0,
+            subject=work.api,
+            despite_use=certain,
+        )
+
+    def _of_lines(self, scene: Scene, stubs: list[Reading]) -> Hit:
+        names = listed((reading.groups.get("function") or reading.groups.get("state", "?") for reading in stubs), 4)
+        return Hit(
+            title=f"the shim's own log names {plural(len(stubs), 'call')} of stubs: {names}",
+            cause="A stub answers success and does nothing; what is computed from it is wrong.",
+            next_step="implement these functions, or let them refuse cleanly",
+            severity="warning",
+            confidence="likely",
+            evidence=[evidence.of_reading(scene.state, reading) for reading in stubs[:5]],
+            at=stubs[0].at,
+            subject="stub-lines",
+        )
+
+
+class GpuInUse(Rule):
+    id = "gpu-in-use"
+    place = "used"
+    notice = True
+    meaning = "The program computes on the GPU."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        if not scene.in_use:
+            return
+        mode = scene.mode
+        working = [work for work in of_tree(scene.state, scene.profiles) if work.proven]
+        process = max(working, key=lambda work: work.launches).process if working else None
+        title = f"the program computes on the GPU ({mode.verdict})"
+        if working:
+            title += f": {words(max(working, key=lambda work: work.launches))}"
+        elif mode.evidence:
+            title += f": {mode.evidence[0].text.strip()[:120]}"
+        yield Hit(
+            title=title,
+            cause="Nothing is broken on the way to the GPU."
+            if not mode.contradictions
+            else "But see what contradicts it.",
+            next_step="",
+            process=process,
+            severity="info",
+            confidence=mode.confidence,
+            evidence=[*mode.evidence, *mode.contradictions],
+            doubt="" if mode.confidence == "proven" else "Its log says so; no work on the device was counted.",
+            subject="use",
+        )
+
+
+RULES: tuple[Rule, ...] = (DeviceDropped(), NotOffloaded(), SuccessWithoutWork(), GpuInUse())
