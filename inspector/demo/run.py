@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from typing import get_args
 
 from inspector.model.diagnosis import diagnose
 from inspector.model.profiles import Profiles
@@ -12,7 +13,7 @@ from inspector.stream.live import LiveStream
 from inspector.stream.recording import Recording
 
 from .build import CompilerError
-from .case import Case
+from .case import Case, Family
 from .cases import CASES, find
 from .observe import CaseStream, observe
 from .record import recording_of
@@ -28,19 +29,14 @@ class DemoError(Exception):
 
 
 def table() -> str:
-    """The cases as lines: name and story, by family."""
+    """The cases as lines: name and story, family by family."""
     width = max(len(case.name) for case in CASES)
-    lines = [f"{len(CASES)} cases; inspector demo CASE starts one as a real process tree, under inspection", ""]
-    family = ""
-    for case in sorted(CASES, key=lambda case: FAMILIES.index(case.family)):
-        if case.family != family:
-            family = case.family
-            lines += ["", family] if lines[-1] else [family]
-        lines.append(f"  {case.name:<{width}}  {case.story}")
+    lines = [f"{len(CASES)} cases; inspector demo CASE starts one as a real process tree, under inspection;"]
+    lines.append(f"without a name it is {CASES[0].name}")
+    for family in get_args(Family):
+        lines += ["", family]
+        lines += [f"  {case.name:<{width}}  {case.story}" for case in CASES if case.family == family]
     return "\n".join(lines)
-
-
-FAMILIES = tuple(dict.fromkeys(case.family for case in CASES))
 
 
 def run_demo(name: str | None, profiles: Profiles, say: Say, show: Show | None, seed: int | None = None) -> bytes | int:

@@ -98,7 +98,7 @@ def start(case: Case, seed: int) -> StartedCase:
 
     A late case has begun when this returns. Raises CompilerError, or CaseError when it does not come to its point.
     """
-    directory = Path(tempfile.mkdtemp(prefix=f"inspector-{case.name}-"))
+    directory = Path(tempfile.mkdtemp(prefix="demo-"))
     stage = Stage(directory, seed)
     try:
         launch = case.stage(stage)

@@ -90,7 +90,7 @@ static inline int shim_gate_refuses(void) {
 }
 
 /* What happens before a function answers; the result that it was told to give, 0 otherwise. */
-static inline int shim_enter(const char *function, int nth) {
+__attribute__((always_inline)) static inline int shim_enter(const char *function, int nth) {
     const char *told;
     shim_detail[0] = '\0';
     if ((told = shim_told(getenv("SHIM_BLOCK"), function))) {
