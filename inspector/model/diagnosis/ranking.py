@@ -32,8 +32,9 @@ def rank(scene: Scene, found: Iterable[tuple[int, Rule, Hit]]) -> list[Finding]:
 
 
 def _rank(scene: Scene, number: int, rule: Rule, hit: Hit) -> Ranked:
-    place = _PLACES.index(rule.place)
-    within = 0 if rule.place in _SAME_RANK else number
+    told_at = rule.ranked_as or rule.place
+    place = _PLACES.index(told_at)
+    within = 0 if told_at in _SAME_RANK else number
     process = scene.rank(hit.process) if rule.place != "which process" else 0
     return Ranked(rule, hit, (_tier(scene, rule, hit), process, place, within, hit.at))
 

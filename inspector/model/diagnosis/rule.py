@@ -124,6 +124,8 @@ class Rule(ABC):
     id: ClassVar[str]
     place: ClassVar[Place]
     meaning: ClassVar[str]
+    ranked_as: ClassVar[Place | None] = None
+    """Told at another place of the ladder than its own, because it explains what stands there."""
     notice: ClassVar[bool] = False
     """It stays worth telling when the GPU is in use; other rules are silent then."""
 

@@ -34,6 +34,7 @@ def _found_before(scene: Scene) -> list[tuple[Process, Evidence]]:
 class DeviceDropped(Rule):
     id = "device-dropped"
     place = "used"
+    ranked_as = "returned"
     meaning = "The device was found by one look and dropped by a later one."
 
     def find(self, scene: Scene) -> Iterable[Hit]:

@@ -1,0 +1,232 @@
+"""Rules about variables: did they reach the process, does its loader honour them?"""
+
+from inspector.model.diagnosis import diagnose
+from inspector.stream.libraries import PreloadChecked
+from inspector.stream.machine import PreloadFileRead
+
+from ..asking import BACKEND, CPU, SHIM, answer, found, healthy, rules, rung, working
+from ..build import Story
+
+
+def test_a_static_program_gets_nothing_preloaded() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM}, static=True, interpreter=None)
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("static-binary", "proven")
+    assert "LD_PRELOAD" in finding.title
+    assert rung(story, "environment").state == "no"
+
+
+def test_a_static_program_without_loader_variables_is_no_fault() -> None:
+    story = Story()
+    story.process(812, static=True, interpreter=None)
+    assert rules(story) == []
+
+
+def test_a_static_launcher_of_a_working_program_is_not_blamed() -> None:
+    story = Story()
+    story.process(800, ("/opt/start",), environment={"LD_PRELOAD": SHIM}, static=True)
+    story.process(812, parent=800, environment={"LD_PRELOAD": SHIM})
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.log(CPU)
+    assert "static-binary" not in rules(story)
+
+
+def test_a_secure_program_ignores_the_search_path() -> None:
+    story = Story()
+    environment = {"LD_LIBRARY_PATH": "/opt/shim"}
+    story.process(812, environment=environment, secure=True, capabilities_added="cap_net_bind_service")
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("loader-ignores-environment", "proven")
+    assert "LD_LIBRARY_PATH" in finding.title and "cap_net_bind_service" in finding.title
+
+
+def test_an_ordinary_program_honours_the_search_path() -> None:
+    story = Story()
+    story.process(812, environment={"LD_LIBRARY_PATH": "/opt/shim"}, secure=False)
+    assert rules(story) == []
+
+
+def _child_with(environment: dict[str, str], *, source: str = "exec") -> Story:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload", soname=None)
+    story.process(850, ("/opt/app/server", "runner"), parent=812, environment=environment, environment_source=source)
+    story.image(BACKEND, imports=["cuInit"], needed=["libcuda.so.1"])
+    words = "libcuda.so.1: cannot open shared object file: No such file or directory"
+    story.look_up(850, "dlopen", BACKEND, False, by="/opt/app/server", error=words, tried=[(BACKEND, 0)])
+    story.end(850)
+    story.log(CPU)
+    return story
+
+
+def test_a_preload_that_the_child_lost_is_the_cause_of_what_it_does_not_find() -> None:
+    finding = answer(_child_with({}))
+    assert (finding.rule, finding.confidence, finding.pid) == ("environment-lost", "proven", 850)
+    assert "LD_PRELOAD of PID 812" in finding.title
+    assert "libcuda.so.1 is not found" in finding.cause
+
+
+def test_an_environment_read_late_makes_it_likely_only() -> None:
+    assert answer(_child_with({}, source="proc")).confidence == "likely"
+
+
+def test_a_preload_that_reached_the_child_is_not_called_lost() -> None:
+    assert "environment-lost" not in rules(_child_with({"LD_PRELOAD": SHIM}))
+
+
+def test_an_allocator_that_a_child_does_not_inherit_is_nothing_to_tell() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": "/usr/lib/libjemalloc.so.2"})
+    story.image(
+        "/usr/lib/libjemalloc.so.2", soname="libjemalloc.so.2", exports=["malloc"], overrides=["malloc", "free"]
+    )
+    story.map(812, "/usr/lib/libjemalloc.so.2", "preload")
+    story.process(850, ("/bin/date",), parent=812, environment={})
+    story.end(850)
+    assert rules(story) == []
+
+
+def test_a_program_that_replaced_itself_without_the_variable_lost_it() -> None:
+    story = Story()
+    story.process(812, ("/bin/sh", "start"), environment={"LD_LIBRARY_PATH": "/srv/shim"})
+    story.execute(812, ("/opt/app/direct",), environment={}, environment_source="exec")
+    words = "libcuda.so.1: cannot open shared object file: No such file or directory"
+    story.look_up(812, "dlopen", "libcuda.so.1", False, by="/opt/app/direct", error=words)
+    assert answer(story).rule == "environment-lost"
+
+
+def _preload(usable: bool, *, words: str = "", problem: str = "no such file") -> Story:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": f"/x/first.so:{SHIM}"})
+    story.tell(
+        PreloadChecked(
+            at=story.later(),
+            pid=812,
+            source="LD_PRELOAD",
+            entry=SHIM,
+            path=None,
+            usable=usable,
+            problem=problem,
+            words=words,
+        )
+    )
+    return story
+
+
+def test_an_entry_that_is_not_there_is_named_with_its_place_in_the_list() -> None:
+    finding = answer(_preload(False, words="object cannot be preloaded: ignored."))
+    assert (finding.rule, finding.severity, finding.confidence) == ("preload-entry-unusable", "error", "proven")
+    assert f"entry 2 of LD_PRELOAD, {SHIM}" in finding.title
+    assert finding.cause == "object cannot be preloaded: ignored."
+
+
+def test_a_usable_entry_is_nothing_to_tell() -> None:
+    assert rules(_preload(True)) == []
+
+
+def test_a_missing_entry_beside_a_shim_that_works_is_a_warning_behind_the_answer() -> None:
+    story = _preload(False)
+    story.driver(812, "/x/first.so", "preload")
+    story.consumer(812, BACKEND)
+    working(story, library="/x/first.so")
+    assert rules(story) == ["gpu-in-use", "preload-entry-unusable"]
+    assert found(story, "preload-entry-unusable").severity == "warning"
+
+
+def test_the_loaders_own_line_in_a_log_is_told() -> None:
+    story = Story()
+    story.process(812)
+    line = "ERROR: ld.so: object '/a/b.so' from LD_PRELOAD cannot be preloaded (wrong ELF class: ELFCLASS32): ignored."
+    story.log(line)
+    finding = found(story, "preload-entry-unusable")
+    assert "/a/b.so of LD_PRELOAD was ignored" in finding.title and "ELFCLASS32" in finding.title
+
+
+def test_a_file_for_every_process_is_a_warning_that_hides_no_answer() -> None:
+    story = _preload(False)
+    story.tell(
+        PreloadFileRead(
+            at=story.later(), path="/etc/ld.so.preload", entries=[SHIM], carriers=41, carrier_names=["sshd"]
+        )
+    )
+    assert rules(story) == ["preload-entry-unusable", "global-preload"]
+    finding = found(story, "global-preload")
+    assert finding.severity == "warning" and "41 processes" in finding.title
+
+
+def test_an_empty_preload_file_is_no_fault() -> None:
+    story = healthy()
+    story.tell(PreloadFileRead(at=story.later(), path="/etc/ld.so.preload", entries=[]))
+    assert rules(story) == ["gpu-in-use"]
+
+
+def test_a_file_for_every_process_outranks_good_news_except_in_a_container() -> None:
+    story = healthy()
+    story.tell(PreloadFileRead(at=story.later(), path="/etc/ld.so.preload", entries=[SHIM]))
+    assert rules(story) == ["global-preload", "gpu-in-use"]
+    boxed = Story()
+    boxed.process(812, container="abc")
+    boxed.driver(812)
+    boxed.consumer(812, BACKEND)
+    working(boxed)
+    boxed.tell(PreloadFileRead(at=boxed.later(), path="/etc/ld.so.preload", entries=[SHIM]))
+    assert rules(boxed) == ["gpu-in-use", "global-preload"]
+
+
+def _visible(value: str | None, result: int) -> Story:
+    story = Story()
+    story.process(812, environment={} if value is None else {"CUDA_VISIBLE_DEVICES": value})
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", result, by=BACKEND)
+    story.log(CPU)
+    return story
+
+
+def test_an_empty_value_hides_all_devices_and_outranks_the_error_that_it_causes() -> None:
+    story = _visible("", 100)
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("visible-devices-hidden", "proven")
+    assert "(empty)" in finding.title and "CUDA_ERROR_NO_DEVICE" in finding.title
+    assert rules(story)[1] == "api-error"
+
+
+def test_a_foreign_id_with_no_device_is_likely_the_cause() -> None:
+    finding = answer(_visible("GPU-0000", 100))
+    assert (finding.rule, finding.confidence) == ("visible-devices-hidden", "likely")
+    assert finding.doubt
+
+
+def test_a_filter_is_not_blamed_for_another_error_nor_without_a_filter() -> None:
+    assert rules(_visible("0", 999))[0] == "api-error"
+    assert rules(_visible(None, 100))[0] == "api-error"
+
+
+def test_an_empty_value_in_a_process_that_never_asked_is_only_a_guess() -> None:
+    story = Story()
+    story.process(812, environment={"CUDA_VISIBLE_DEVICES": ""})
+    story.consumer(812, BACKEND)
+    assert found(story, "visible-devices-hidden").confidence == "guess"
+
+
+def test_a_variable_that_nobody_reads_is_named_as_such() -> None:
+    story = healthy()
+    story.process(900, parent=812, environment={"OLLAMA_NUM_GPU": "999"})
+    finding = found(story, "setting-without-effect")
+    assert finding.severity == "info" and "num_gpu" in finding.cause
+    assert "setting-without-effect" not in rules(healthy())
+
+
+def test_the_shims_calls_are_told_apart_when_the_server_is_healthy() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload")
+    story.call(812, "cuInit", by=SHIM, library=SHIM)
+    story.process(850, ("/opt/app/server", "runner"), parent=812, environment={"LD_PRELOAD": SHIM})
+    story.driver(850, SHIM, "preload")
+    story.consumer(850, BACKEND)
+    working(story, 850, library=SHIM)
+    assert rules(story)[0] == "gpu-in-use"
+    assert all(finding.severity == "info" for finding in diagnose(story.state).findings)
