@@ -89,10 +89,9 @@ class PageTable:
             for place in range(0, 3 * count, 3):
                 kind = regions[place + 2]
                 yield Span(regions[place], regions[place + 1], bool(kind & _FILE), bool(kind & _SWAPPED))
-            reached = _SCAN_ARGUMENT.unpack(argument)[4]
-            if reached <= start:
+            if count < _REGIONS:
                 return
-            start = reached
+            start = regions[3 * count - 2]  # not walk_end: the kernel leaves a stale one when its buffer filled before
 
     def _read(self, start: int, end: int) -> Iterator[Span]:
         """Page by page, for kernels without the ioctl."""
