@@ -88,8 +88,11 @@ class Looked:
     pid: int
     tid: int
     cookie: int
-    """Which probed function took the question."""
+    """Number of the watched file that took the question."""
+    via: str
+    """Which function of it: `dlopen`, `cuGetProcAddress_v2`, ..."""
     name: bytes
+    """The string asked for; of cuGetExportTable the id of 16 bytes."""
     version: bytes
     handle: int
     flags: int
@@ -99,6 +102,26 @@ class Looked:
     """Return value (pointer, or status of cu* functions)."""
     answer: int
     """Pointer that the caller got (the return value, or the out-parameter of cu* functions)."""
+    second_status: int = 0
+    """CUdriverProcAddressQueryResult of cuGetProcAddress_v2: 1 not found, 2 newer than the version asked for."""
+    base: int = 0
+    """Load bias of the library that dlopen or dlmopen opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A dlopen or dlmopen that began; its `Looked` follows, unless the process ends or stays inside."""
+
+    at: int
+    pid: int
+    tid: int
+    cookie: int
+    via: str
+    name: bytes
+    """Empty also when it lies on a page that is not in memory yet."""
+    flags: int
+    caller: int
+    """Return address: who asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +134,7 @@ class Refused:
     object: bytes
     text: bytes
     occasion: bytes
+    errno: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,4 +176,4 @@ class Lost:
     count: int
 
 
-Record = Forked | Executed | Exited | Mapped | Signalled | Opened | Looked | Refused | Returned | Written | Lost
+Record = Forked | Executed | Exited | Mapped | Signalled | Opened | Asked | Looked | Refused | Returned | Written | Lost

@@ -1,0 +1,168 @@
+"""Look-ups of libraries and symbols as they happen, in any number of files that answer them."""
+
+import contextlib
+import os
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import bpf, lookup_programs
+from .attach import Place, attach_all, checked_by_kernel
+from .bpf import ProgramKind
+from .engine import Engine
+from .frames import Frame, read_frames
+from .lookup_programs import (
+    ASKED,
+    ASKED_BODY,
+    KINDS,
+    LOOKED,
+    LOOKED_BODY,
+    REFUSED,
+    REFUSED_BODY,
+    LookupMaps,
+    cookie,
+    entry_program,
+    number_of,
+    refusal_program,
+    return_program,
+)
+from .membership import HEADER
+from .records import Asked, Looked, Record, Refused
+
+SIGNALS = ("_dl_signal_exception", "_dl_signal_error")
+"""Exports of glibc (version GLIBC_PRIVATE) through which every error of the loader goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookupFunction:
+    """One function that answers look-ups, at a file offset; `kind` is a key of KINDS or one of SIGNALS."""
+
+    kind: str
+    offset: int
+
+
+class Looking:
+    """Probes on look-up functions. A source of `Asked`, `Looked` and `Refused` records."""
+
+    def __init__(self, engine: Engine) -> None:
+        """OSError when the kernel refuses the programs."""
+        self._stack = contextlib.ExitStack()
+        self._maps = LookupMaps(engine.open_lookups)
+        self._stack.callback(self._maps.close)
+        self._links: dict[int, list[int]] = {}
+        self._next = 0
+        members = engine.members
+        self._entry = self._load(entry_program(members, self._maps), "lookup_entry")
+        self._return = self._load(return_program(members, self._maps), "lookup_return")
+        self._signals = {
+            name: self._load(refusal_program(members, self._maps, exception=name == SIGNALS[0]), "loader_error")
+            for name in SIGNALS
+        }
+        engine.add_source(self)
+
+    @property
+    def fd(self) -> int:
+        """Readable when `drain` has something to tell."""
+        return self._maps.ring.fd
+
+    def watch(self, path: bytes, functions: Sequence[LookupFunction]) -> int:
+        """Tell of look-ups that this file answers; records carry the number returned. OSError when refused."""
+        number = self._next
+        self._next += 1
+        answering = [function for function in functions if function.kind in KINDS]
+        places = [Place(function.offset, cookie(function.kind, number)) for function in answering]
+        links = self._links.setdefault(number, [])
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with contextlib.closing(os.fdopen(fd, "rb")), checked_by_kernel(fd):
+            own = b"/proc/self/fd/%d" % fd
+            links += attach_all(self._return, own, places, returns=True).links
+            links += attach_all(self._entry, own, places).links
+            for function in functions:
+                if function.kind in SIGNALS:
+                    links += attach_all(self._signals[function.kind], own, [Place(function.offset, 0)]).links
+        return number
+
+    def let_go(self, number: int) -> None:
+        """Tell of this file's look-ups no more."""
+        for link in self._links.pop(number, []):
+            os.close(link)
+
+    def inside(self) -> list[Frame]:
+        """Look-ups that have not returned."""
+        return read_frames(self._maps.frames)
+
+    def drain(self) -> list[Record]:
+        """Look-ups since the last call."""
+        return [record for raw in self._maps.ring.drain() if (record := parse(raw)) is not None]
+
+    def close(self) -> None:
+        """Take all probes away."""
+        for number in list(self._links):
+            self.let_go(number)
+        self._stack.close()
+
+    def _load(self, code: bytes, name: str) -> int:
+        program = bpf.load_program(ProgramKind.UPROBE, code, name, attach=bpf.UPROBE_MULTI)
+        self._stack.callback(os.close, program)
+        return program
+
+
+def parse(raw: bytes) -> Record | None:
+    """One record of the ring; None when it is none of ours."""
+    try:
+        kind, pid, tid, own, at = HEADER.unpack_from(raw)
+        if kind == REFUSED:
+            number, where, text, occasion = REFUSED_BODY.unpack_from(raw, HEADER.size)
+            return Refused(at, pid, tid, _string(where), _string(text), _string(occasion), number)
+        if kind == ASKED:
+            return _asked(raw, pid, tid, own, at)
+        if kind == LOOKED:
+            return _looked(raw, pid, tid, own, at)
+    except struct.error:
+        return None
+    return None
+
+
+def _asked(raw: bytes, pid: int, tid: int, tag: int, at: int) -> Asked | None:
+    name, shape = _kind(tag)
+    if shape is None:
+        return None
+    caller, *rest = ASKED_BODY.unpack_from(raw, HEADER.size)
+    arguments = rest[:6]
+    flags = arguments[shape.flags] if shape.flags < 6 else 0
+    return Asked(at, pid, tid, number_of(tag), name, _string(rest[6]), flags, caller)
+
+
+def _looked(raw: bytes, pid: int, tid: int, tag: int, at: int) -> Looked | None:
+    via, shape = _kind(tag)
+    if shape is None:
+        return None
+    entered, caller, result, answer, second, base, *rest = LOOKED_BODY.unpack_from(raw, HEADER.size)
+    arguments, name, version = rest[:6], rest[6], rest[7]
+    return Looked(
+        entered=entered,
+        at=at,
+        pid=pid,
+        tid=tid,
+        cookie=number_of(tag),
+        via=via,
+        name=name[:16] if shape.identity else _string(name),
+        version=_string(version),
+        handle=arguments[shape.handle] if shape.handle < 6 else 0,
+        flags=arguments[shape.flags] if shape.flags < 6 else 0,
+        caller=caller,
+        status=result & 0xFFFFFFFF if shape.out < 6 else result,
+        answer=answer,
+        second_status=second & 0xFFFFFFFF,
+        base=base,
+    )
+
+
+def _kind(tag: int) -> tuple[str, lookup_programs.Kind | None]:
+    names = list(KINDS)
+    place = tag & 0xFF
+    return (names[place], KINDS[names[place]]) if place < len(names) else ("", None)
+
+
+def _string(raw: bytes) -> bytes:
+    return raw.split(b"\0", 1)[0]
