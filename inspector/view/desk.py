@@ -99,7 +99,7 @@ class Desk:
             return self._only_library(pane.listing.table.row(index).key)
         if isinstance(pane.listing.table, SymbolTable):
             symbol = pane.listing.table.symbol(index)
-            self._choose(file=symbol.file if symbol is not None else "")
+            self._only_file(symbol.file if symbol is not None else "")
             return "O: all libraries"
         return self._only_owner(pane.listing.table.pid(index), pane.listing.table.moment(index))
 
@@ -107,7 +107,8 @@ class Desk:
         """Undo what `only` narrowed."""
         if isinstance(self.pane, LogsPane):
             self.pane.choose(self.sight(), None)
-        elif isinstance(self.pane, SymbolsPane) and self.session.scope.file:
+        elif isinstance(self.pane, SymbolsPane) and not self.pane.everything:
+            self.pane.show_everything(True)
             self._choose(file="")
         else:
             self._choose(process=None, file="")
@@ -125,9 +126,15 @@ class Desk:
         image = self.session.state.images.get(file := ":".join(key.split(":")[:3]))
         if image is None:
             return "the symbols of this file are not read"
-        self._choose(file=file)
+        self._only_file(file)
         self.show(self.named("symbols"))
         return "O: all libraries"
+
+    def _only_file(self, file: str) -> None:
+        self._choose(file=file)
+        for pane in self.panes:
+            if isinstance(pane, SymbolsPane):
+                pane.show_everything(False)
 
     def _only_owner(self, pid: int, at: int) -> str:
         named = [one for one in self.session.state.processes if one.pid == pid and (not at or one.started <= at)]

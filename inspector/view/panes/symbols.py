@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 
 from inspector.model.state import Process
+from inspector.model.tree import libraries
 from inspector.stream.base import Event
 from inspector.stream.requests import ReadSymbols, SymbolPage, SymbolRow
 from inspector.stream.session import RequestFailed
@@ -32,8 +33,11 @@ class SymbolsPane(Pane):
         self._query: Hashable = None
         self._all = 0
         self._refusal = ""
+        self.everything = False
+        """All libraries were asked for; otherwise the one that provides a GPU API is shown while none is chosen."""
 
     def table(self, sight: Sight) -> Table:
+        sight = self._focused(sight)
         if not sight.live:
             self._pages = self._coming = self._query = None
             self._remote_pattern = ""
@@ -44,15 +48,20 @@ class SymbolsPane(Pane):
 
     def narrow(self, sight: Sight, pattern: str) -> None:
         if sight.live:
-            self._ask(sight, pattern)
+            self._ask(self._focused(sight), pattern)
         else:
             super().narrow(sight, pattern)
+
+    def show_everything(self, everything: bool) -> None:
+        """Show all libraries of the process, or only the one that matters."""
+        self.everything, self._seen = everything, None
 
     def widen(self, sight: Sight) -> None:
         self.narrow(sight, "") if sight.live else super().widen(sight)
 
     def seek(self, sight: Sight, key: str) -> bool:
-        """Evidence names `file:name`: the filter finds the name."""
+        """Evidence names `file:name`: the filter finds the name in all libraries."""
+        self.show_everything(True)
         self.narrow(sight, "^" + key.rsplit(":", 1)[-1])
         return True
 
@@ -86,6 +95,16 @@ class SymbolsPane(Pane):
         if ours:
             self._refusal, self._seen = event.why, None
         return ours
+
+    def _focused(self, sight: Sight) -> Sight:
+        """The sight with a library chosen: the person's choice, else the first that provides a GPU API."""
+        if sight.scope.file or self.everything:
+            return sight
+        process = sight.process or _main(sight)
+        apis = sight.state.apis
+        mapped = libraries(process).values() if process is not None else ()
+        provider = next((one.file for one in mapped if one.file in apis and apis[one.file].provides), "")
+        return sight.narrowed(file=provider)
 
     def _ask(self, sight: Sight, pattern: str) -> None:
         process = sight.process or _main(sight)

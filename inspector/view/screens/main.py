@@ -33,7 +33,7 @@ class MainScreen(Screen[None]):
     """Everything about one observation."""
 
     BINDINGS = [*MAIN]
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny-w"), (40, "-narrow"), (120, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny-w"), (40, "-narrow"), (120, "-wide"), (160, "-vast")]
     VERTICAL_BREAKPOINTS = [(0, "-tiny-h"), (10, "-short"), (30, "-tall"), (50, "-lofty")]
 
     def __init__(self, session: Session) -> None:

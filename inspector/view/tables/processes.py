@@ -1,6 +1,7 @@
 """The pane Processes: the tree with its dead, how each one ended, and what environment it got."""
 
 import shlex
+import signal
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -16,14 +17,16 @@ from .row import EMPTY, Cell, Column, Details, Item, ListTable, Note, Row, Tone,
 COLUMNS = (
     Column("PID", 8, right=True),
     Column("PROCESS"),
-    Column("LIVED", 12, right=True),
-    Column("END", 22),
-    Column("ENVIRONMENT", 22),
+    Column("LIVED", 11, right=True),
+    Column("END", 24),
+    Column("ENVIRONMENT", 20),
     Column("CPU", 5, right=True, least=110),
     Column("MEMORY", 8, right=True, least=110),
 )
 
 
+FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS)
+"""Signals that a program brings on itself: the place where it was tells something."""
 LOADER_KEYS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
 
 
@@ -107,7 +110,8 @@ def end_of(process: Process) -> Cell:
     end = process.end
     if end is not None and end.signal is not None:
         deadly = next((one for one in reversed(process.signals) if one.fatal and one.signal == end.signal), None)
-        place = f" in {deadly.library.rsplit('/', 1)[-1]}" if deadly is not None and deadly.library else ""
+        library = deadly.library if deadly is not None and end.signal in FAULTS else None
+        place = f" in {name_of(library)}" if library else ""
         return (("✗ ", "no"), (signal_name(end.signal) + place, "no"))
     if end is None or end.code is None:
         return (("? ", "unknown"), ("ended, how is unknown", "quiet"))
@@ -128,7 +132,8 @@ def _environment(process: Process) -> Cell:
     first = min(changes, key=lambda one: (one.key not in LOADER_KEYS, one.change != "removed"))
     if first.key in LOADER_KEYS and first.change == "removed":
         return (("✗ ", "no"), (f"{first.key} lost", "no"))
-    return (("≠ ", "unknown"), (f"{first.key} {first.change}", "plain"))
+    sign = {"added": "+ ", "removed": "- ", "changed": "≠ "}[first.change]
+    return ((sign, "unknown"), (first.key, "plain"), (f" and {len(changes) - 1} more" if changes[1:] else "", "quiet"))
 
 
 def _other(one: SameNameProcess) -> Item:
@@ -172,12 +177,13 @@ def _life(sight: Sight, process: Process) -> Iterator[Note]:
     yield Note("came", words.get(process.origin, process.origin))
     if process.parent is not None:
         yield Note("parent", f"{process.parent.pid} {short_name(process.parent)}")
-    if process.started:
-        yield Note("born", wall_of(state, process.started))
+    born = wall_of(state, process.started) if process.started else ""
     if process.ended:
-        yield Note("ended", wall_of(state, process.ended))
-        yield Note("lived", duration(process.ended - process.started))
+        lived = duration(process.ended - process.started)
+        yield Note("lived", f"{born} to {wall_of(state, process.ended)}, {lived}" if born else lived)
         yield Note("end", "".join(text for text, _ in end_of(process)), end_of(process)[0][1])
+    elif born:
+        yield Note("born", born)
     for one in process.signals:
         yield Note("signal", _signal_words(one), "no" if one.fatal else "plain")
     vitals = process.vitals
