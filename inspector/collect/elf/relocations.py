@@ -16,6 +16,7 @@ _DT_BIND_NOW: Final = 24
 _DF_BIND_NOW, _DF_1_NOW = 0x8, 0x1
 _ENTRY: Final = 24
 _MOST_BYTES: Final = 1 << 28
+_ENOUGH_OTHERS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class FunctionSlots:
     wanted: list[FunctionSlot]
     """Those of the names asked for."""
     others: list[int]
-    """Link-time addresses of all other PLT slots: whether they are bound tells how the file was loaded."""
+    """Link-time addresses of some other PLT slots: one that is unbound shows that the file was loaded lazily."""
 
 
 def function_slots(open_path: bytes, names: Collection[bytes]) -> FunctionSlots:
@@ -53,7 +54,7 @@ def function_slots(open_path: bytes, names: Collection[bytes]) -> FunctionSlots:
                 continue
             if found[symbol] in names and not table.symbol(symbol).section:
                 slots.wanted.append(FunctionSlot(found[symbol], offset, kind == R_JUMP_SLOT and not at_once))
-            elif kind == R_JUMP_SLOT:
+            elif kind == R_JUMP_SLOT and len(slots.others) < _ENOUGH_OTHERS:
                 slots.others.append(offset)
         return slots
 
