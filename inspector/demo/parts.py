@@ -128,6 +128,11 @@ def shim_folder(stage: Stage, driver: Recipe = DRIVER, nvml: Recipe | None = Non
     return stage.path(folder)
 
 
+def device(stage: Stage) -> dict[str, str]:
+    """Settings by which the shim has a file that stands for the device, so that work can be seen to arrive there."""
+    return {"SHIM_DEVICE": str(stage.write("dev/resource0", bytes(4096)))}
+
+
 def put_inference(stage: Stage, **others: Recipe) -> str:
     """A single program that computes, with backend, runtime and cuBLAS beside it; its path. Keys as `server_tree`."""
     program = put_program(stage, INFER)

@@ -8,10 +8,12 @@ from pathlib import Path
 from ..case import Case, Launch
 from ..parts import (
     DIRECT,
+    LOADED,
     OFFLOADED,
     SERVER,
     VIEW,
     ServerTree,
+    device,
     put_program,
     put_shims,
     server_launch,
@@ -56,7 +58,7 @@ def _one_of_two_missing(stage: Stage) -> Launch:
     tree = server_tree(stage)
     cuda, nvml = put_shims(tree)
     tree.preload(cuda, nvml, f"{tree.shims}/{stage.note('entry', f'lib{stage.word()}-exec.so')}")
-    return server_launch(tree, "llama runner started", DEMO_LAYERS="29/29")
+    return server_launch(tree, LOADED, DEMO_LAYERS="29/29", **device(stage))
 
 
 def _lost_in_children(stage: Stage) -> Launch:
@@ -96,7 +98,7 @@ def _global_preload(stage: Stage) -> Launch:
             stage.write(f"etc/{name}", Path("/etc", name).read_bytes())
     stage.write("etc/ld.so.preload", stage.path(cuda) + "\n")
     view = put_program(stage, VIEW)
-    launch = server_launch(tree, "llama runner started", DEMO_LAYERS="29/29")
+    launch = server_launch(tree, LOADED, DEMO_LAYERS="29/29", **device(stage))
     return replace(launch, argv=[view, "etc", stage.path("etc"), *launch.argv])
 
 

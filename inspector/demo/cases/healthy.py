@@ -12,6 +12,7 @@ from ..parts import (
     NVML,
     OFFLOADED,
     SERVER,
+    device,
     put_inference,
     put_modern_server,
     put_program,
@@ -23,21 +24,16 @@ from ..parts import (
 from ..stage import Stage
 
 
-def _device(stage: Stage) -> dict[str, str]:
-    """A file that stands for the device, so that work can be seen to arrive."""
-    return {"SHIM_DEVICE": str(stage.write("dev/resource0", bytes(4096)))}
-
-
 def _server(stage: Stage) -> Launch:
     tree = server_tree(stage)
     tree.preload(*put_shims(tree))
-    return server_launch(tree, LOADED, DEMO_LAYERS="29/29", **_device(stage))
+    return server_launch(tree, LOADED, DEMO_LAYERS="29/29", **device(stage))
 
 
 def _by_search_path(stage: Stage) -> Launch:
     tree = server_tree(stage)
     tree.environment["LD_LIBRARY_PATH"] = shim_folder(stage, nvml=NVML)
-    return server_launch(tree, LOADED, DEMO_LAYERS="29/29", **_device(stage))
+    return server_launch(tree, LOADED, DEMO_LAYERS="29/29", **device(stage))
 
 
 def _late(stage: Stage) -> Launch:
@@ -45,7 +41,7 @@ def _late(stage: Stage) -> Launch:
 
 
 def _single(stage: Stage) -> Launch:
-    environment = {"LD_LIBRARY_PATH": shim_folder(stage)} | _device(stage)
+    environment = {"LD_LIBRARY_PATH": shim_folder(stage)} | device(stage)
     return Launch([put_inference(stage)], environment, ready="offloaded 17/17")
 
 
@@ -54,12 +50,12 @@ def _legacy(stage: Stage) -> Launch:
 
 
 def _modern(stage: Stage) -> Launch:
-    environment = {"LD_LIBRARY_PATH": shim_folder(stage)} | _device(stage)
+    environment = {"LD_LIBRARY_PATH": shim_folder(stage)} | device(stage)
     return Launch([put_modern_server(stage)], environment, ready=OFFLOADED)
 
 
 def _in_order(stage: Stage) -> Launch:
-    environment = {"LD_LIBRARY_PATH": shim_folder(stage)} | _device(stage)
+    environment = {"LD_LIBRARY_PATH": shim_folder(stage)} | device(stage)
     environment["SHIM_FAIL"] = "cuLibraryUnload=4,cuDevicePrimaryCtxRelease_v2=4"
     return Launch([put_program(stage, LINKED), "--once"], environment, ready="cuDevicePrimaryCtxRelease_v2()")
 
@@ -67,7 +63,7 @@ def _in_order(stage: Stage) -> Launch:
 def _eager(stage: Stage) -> Launch:
     tree = server_tree(stage)
     tree.preload(*put_shims(tree, driver=replace(DRIVER, defines=("CONSTRUCTOR",))))
-    return server_launch(tree, LOADED, DEMO_LAYERS="29/29", **_device(stage))
+    return server_launch(tree, LOADED, DEMO_LAYERS="29/29", **device(stage))
 
 
 def _monitor(stage: Stage) -> Launch:

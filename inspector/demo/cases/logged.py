@@ -3,6 +3,7 @@
 from ..case import Case, Launch
 from ..parts import (
     OFFLOADED,
+    device,
     put_inference,
     put_shims,
     server_launch,
@@ -21,14 +22,16 @@ name=CUDA0 description="Demo H100 80GB" driver=12.9 pci_id=0000:00:05.0 type=dis
 
 def _discarded(stage: Stage) -> Launch:
     program = put_inference(stage)
-    environment = {"LD_LIBRARY_PATH": shim_folder(stage)}
+    environment = {"LD_LIBRARY_PATH": shim_folder(stage)} | device(stage)
     return Launch(["/bin/sh", "-c", f"{program} >/dev/null 2>&1 & echo started; wait"], environment, ready="started")
 
 
 def _not_writable(stage: Stage) -> Launch:
     program = put_inference(stage)
     place = stage.path(f"var/log/{stage.note('log', stage.word())}/vgpu-%d.log")
-    return Launch([program], {"LD_LIBRARY_PATH": shim_folder(stage), "SHIM_LOG": place}, ready=OFFLOADED)
+    return Launch(
+        [program], {"LD_LIBRARY_PATH": shim_folder(stage), "SHIM_LOG": place} | device(stage), ready=OFFLOADED
+    )
 
 
 def _nul_bytes(stage: Stage) -> Launch:

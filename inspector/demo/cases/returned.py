@@ -8,6 +8,7 @@ from ..parts import (
     DIRECT,
     OFFLOADED,
     RUNTIME,
+    device,
     put_inference,
     put_modern_server,
     put_program,
@@ -34,7 +35,8 @@ def _in_program(ready: str = OFFLOADED, **settings: str) -> Callable[[Stage], La
     """A single program with backend and runtime over a shim with these settings."""
 
     def stage_it(stage: Stage) -> Launch:
-        return Launch([put_inference(stage)], {"LD_LIBRARY_PATH": shim_folder(stage)} | settings, ready=ready)
+        environment = {"LD_LIBRARY_PATH": shim_folder(stage)} | device(stage) | settings
+        return Launch([put_inference(stage)], environment, ready=ready)
 
     return stage_it
 

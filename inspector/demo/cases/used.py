@@ -22,7 +22,7 @@ def _dropped(stage: Stage) -> Launch:
 
 def _stub(stage: Stage) -> Launch:
     """As the healthy program, but no byte ever goes to a device."""
-    environment = {"LD_LIBRARY_PATH": shim_folder(stage), "SHIM_LOG": "none"}
+    environment = {"LD_LIBRARY_PATH": shim_folder(stage), "SHIM_LOG": "none", "SHIM_TOY": "1"}
     return Launch([put_inference(stage)], environment, ready="offloaded 17/17")
 
 

@@ -1,10 +1,15 @@
 """Cases in which one looks at the wrong process, or too late."""
 
 import socket
+from dataclasses import replace
+from pathlib import Path
 
 from ..case import Case, Launch
 from ..parts import CLIENT, DISCOVERED, put_program, put_shims, server_launch, server_tree
 from ..stage import Stage
+
+_PORT = 11434
+"""Where clients of Ollama look for their server."""
 
 
 def _free_port() -> int:
@@ -23,6 +28,25 @@ def _client_only(stage: Stage) -> Launch:
     return Launch([client, port], ready="answer of", beside=server, log="client.log")
 
 
+def _other_service(stage: Stage) -> Launch:
+    first, second = server_tree(stage), server_tree(stage, leave_out=("blas_lt",))
+    name = Path(first.program).name
+    for tree in (first, second):
+        tree.program = str(Path(tree.program).rename(Path(tree.program).with_name(name)))
+        tree.preload(*put_shims(tree))
+    return replace(server_launch(second), beside=server_launch(first, DEMO_PORT=str(_PORT)), log="second.log")
+
+
+def _port_is_free() -> str:
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("127.0.0.1", _PORT))
+        except OSError:
+            return f"needs port {_PORT} of 127.0.0.1, which is taken"
+    return ""
+
+
 def _too_late(stage: Stage) -> Launch:
     tree = server_tree(stage, leave_out=("blas_lt",))
     tree.preload(*put_shims(tree))
@@ -38,6 +62,16 @@ CASES = (
         rule="client-only",
         mode="undecided",
         sentence="{port}",
+    ),
+    Case(
+        name="other-service-answers",
+        story="two installations of the server: clients reach the other one",
+        family="which process",
+        stage=_other_service,
+        rule="other-service-answers",
+        mode="cpu",
+        sentence="11434",
+        needs=_port_is_free,
     ),
     Case(
         name="too-late",

@@ -1,6 +1,7 @@
 /* A CUDA driver shim: libcuda.so.1 as shim projects write it. It answers by itself and touches no device.
  *
  * SHIM_COUNT=1 SHIM_MEMORY=85520809984 SHIM_COMPUTE=9.0 SHIM_VERSION=12090 SHIM_NAME="Demo H100"
+ * SHIM_TOY=1           addresses and handles of a stub that only counts up
  * SHIM_NULL=cuCtxSynchronize   cuGetProcAddress succeeds for it with a NULL pointer
  * SHIM_TABLES=none     cuGetExportTable refuses every table
  * SHIM_DEVICE=FILE     the device behind it: opened by cuInit, written to by copies and launches
@@ -21,7 +22,14 @@ enum {
 };
 
 static int ready;
-static handle handed_out = 0x5100;
+
+/* A fresh handle or address: as a driver's, or (SHIM_TOY) a small counter as a stub's. */
+static handle fresh(size_t step) {
+    static handle last;
+    if (!last)
+        last = getenv("SHIM_TOY") ? 0x5100 : 0x7f5a10000000;
+    return last += step;
+}
 
 static int count(void) { return atoi(shim_setting("SHIM_COUNT", "1")); }
 static size_t memory(void) { return strtoull(shim_setting("SHIM_MEMORY", "85520809984"), NULL, 10); }
@@ -124,10 +132,9 @@ ANSWERS(cuDevicePrimaryCtxRelease_v2, (int device), 0, )
 ANSWERS(cuDevicePrimaryCtxGetState, (int device, unsigned *flags, int *active), has(device), *flags = 0;
         *active = current != 0)
 ANSWERS(cuDevicePrimaryCtxSetFlags_v2, (int device, unsigned flags), 0, )
-ANSWERS(cuCtxCreate_v2, (handle *context, unsigned flags, int device), has(device),
-        current = *context = handed_out += 16)
+ANSWERS(cuCtxCreate_v2, (handle *context, unsigned flags, int device), has(device), current = *context = fresh(16))
 ANSWERS(cuCtxCreate_v3, (handle *context, void *affinity, int n, unsigned flags, int device), has(device),
-        current = *context = handed_out += 16)
+        current = *context = fresh(16))
 ANSWERS(cuCtxDestroy, (handle context), 0, current = current == context ? 0 : current)
 ANSWERS(cuCtxDestroy_v2, (handle context), 0, current = current == context ? 0 : current)
 ANSWERS(cuCtxSetCurrent, (handle context), 0, current = context)
@@ -142,7 +149,7 @@ ANSWERS_OFTEN(cuCtxSynchronize, (void), 0, )
 ANSWERS(cuMemGetInfo_v2, (size_t *available, size_t *total), started(), *total = memory(),
         *available = memory() / 100 * 99;
         shim_says("total=%zu", *total))
-ANSWERS(cuMemAlloc_v2, (handle *pointer, size_t bytes), started(), *pointer = handed_out += 4096;
+ANSWERS(cuMemAlloc_v2, (handle *pointer, size_t bytes), started(), *pointer = fresh(4096);
         shim_says("bytes=%zu", bytes))
 ANSWERS(cuMemFree_v2, (handle pointer), 0, )
 ANSWERS(cuMemcpyHtoD_v2, (handle to, const void *from, size_t bytes), 0, send("copy", bytes);
@@ -150,10 +157,10 @@ ANSWERS(cuMemcpyHtoD_v2, (handle to, const void *from, size_t bytes), 0, send("c
 ANSWERS(cuMemcpyDtoH_v2, (void *to, handle from, size_t bytes), 0, memset(to, 0, bytes); shim_says("bytes=%zu", bytes))
 ANSWERS(cuMemsetD8_v2, (handle to, unsigned char value, size_t bytes), 0, )
 ANSWERS(cuMemCreate, (handle *memory_handle, size_t bytes, const void *p, uint64_t flags), 0,
-        *memory_handle = handed_out += 16)
+        *memory_handle = fresh(16))
 ANSWERS(cuMemRelease, (handle memory_handle), 0, )
 ANSWERS(cuMemAddressReserve, (handle *at, size_t bytes, size_t align, handle hint, uint64_t flags), 0,
-        *at = handed_out += 4096)
+        *at = fresh(4096))
 ANSWERS(cuMemAddressFree, (handle at, size_t bytes), 0, )
 ANSWERS(cuMemMap, (handle at, size_t bytes, size_t offset, handle memory_handle, uint64_t flags), 0, )
 ANSWERS(cuMemUnmap, (handle at, size_t bytes), 0, )
@@ -161,22 +168,22 @@ ANSWERS(cuMemSetAccess, (handle at, size_t bytes, const void *access, size_t n),
 ANSWERS(cuMemGetAllocationGranularity, (size_t *bytes, const void *p, int option), 0, *bytes = 2 << 20)
 
 /* Code and launches */
-ANSWERS(cuModuleLoadData, (handle *module, const void *image), 0, *module = handed_out += 16)
-ANSWERS(cuModuleGetFunction, (handle *function, handle module, const char *name), 0, *function = handed_out += 16;
+ANSWERS(cuModuleLoadData, (handle *module, const void *image), 0, *module = fresh(16))
+ANSWERS(cuModuleGetFunction, (handle *function, handle module, const char *name), 0, *function = fresh(16);
         shim_says("name=%.60s", name))
 ANSWERS(cuModuleUnload, (handle module), 0, )
 ANSWERS(cuLibraryLoadData,
         (handle *library, const void *code, void *jo, void *jv, unsigned jn, void *lo, void *lv, unsigned ln), 0,
-        *library = handed_out += 16)
-ANSWERS(cuLibraryGetModule, (handle *module, handle library), 0, *module = handed_out += 16)
-ANSWERS(cuLibraryGetKernel, (handle *kernel, handle library, const char *name), 0, *kernel = handed_out += 16;
+        *library = fresh(16))
+ANSWERS(cuLibraryGetModule, (handle *module, handle library), 0, *module = fresh(16))
+ANSWERS(cuLibraryGetKernel, (handle *kernel, handle library, const char *name), 0, *kernel = fresh(16);
         shim_says("name=%.60s", name))
 ANSWERS(cuLibraryUnload, (handle library), 0, )
 ANSWERS(cuFuncGetParamInfo, (handle function, size_t index, size_t *offset, size_t *size), NOT_SUPPORTED, )
-ANSWERS(cuStreamCreate, (handle *stream, unsigned flags), 0, *stream = handed_out += 16)
+ANSWERS(cuStreamCreate, (handle *stream, unsigned flags), 0, *stream = fresh(16))
 ANSWERS_OFTEN(cuStreamSynchronize, (handle stream), 0, )
 ANSWERS(cuStreamDestroy_v2, (handle stream), 0, )
-ANSWERS(cuEventCreate, (handle *event, unsigned flags), 0, *event = handed_out += 16)
+ANSWERS(cuEventCreate, (handle *event, unsigned flags), 0, *event = fresh(16))
 ANSWERS(cuEventRecord, (handle event, handle stream), 0, )
 ANSWERS(cuEventDestroy_v2, (handle event), 0, )
 ANSWERS_OFTEN(cuLaunchKernel,
