@@ -45,7 +45,7 @@ async def test_the_tree_shows_its_dead_with_exit_lifetime_and_environment(monkey
 async def test_wide_terminals_show_the_details_beside_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
     async with on_stage(FakeFeed(main_question()), monkeypatch, (120, 36)) as stage:
         await stage.press("1", "j")
-        assert "- LD_PRELOAD=/opt/vgpu/lib" in stage.text
+        assert "- LD_PRELOAD=/opt/vgpu" in stage.text
         assert "executed by a raw system call" in stage.text
 
 

@@ -235,11 +235,11 @@ def _program(run: ProcessExec) -> Iterator[Note]:
 def _environment_notes(sight: Sight, process: Process) -> Iterator[Note]:
     runs = program(process)
     if runs is None or not runs.environment_known:
-        yield Note("environment", "not readable", "unknown")
+        yield Note("environ", "not readable", "unknown")
         return
     changes = {one.key: one for one in environment_change(process) or ()}
     against = "against the parent's" if process.parent is not None else "loader, GPU and profile keys"
-    yield Note("environment", f"{against} ({runs.other_keys} other keys are not collected)", "head")
+    yield Note("environ", f"{against} ({runs.other_keys} other keys not collected)", "head")
     for key in sorted({*runs.environment, *changes}, key=lambda key: (key not in changes, _rank(key))):
         yield from _key_notes(key, runs.environment.get(key, ""), changes.get(key))
         known = sight.profiles.environment_key(key)

@@ -8,6 +8,7 @@ from inspector.view.tables.row import Column, Details, Item, ListTable, Row, Ton
 from .rows import Rows
 
 LABEL = 11
+BY_HAND = "by hand"
 LONGEST = 20_000
 """Characters of one value that are wrapped and shown."""
 NOTHING = Details("", ())
@@ -43,7 +44,9 @@ class DetailPanel(Rows):
 
 def wrapped(details: Details, width: int) -> ListTable:
     """The details as rows of a label and one line of text each."""
-    room = max(16, width - LABEL - 3)
+    label = max((len(note.label) for note in details.notes), default=0)
+    label = min(LABEL, max(label, len(BY_HAND) if details.by_hand else 0))
+    room = max(16, width - label - 3)
     lines: list[tuple[str, str, Tone]] = []
     if details.title:
         lines += [*_parts("", details.title, "strong", room), ("", "", "plain")]
@@ -52,11 +55,11 @@ def wrapped(details: Details, width: int) -> ListTable:
     if details.by_hand:
         lines.append(("", "", "plain"))
     for number, command in enumerate(details.by_hand):
-        lines += _parts("by hand" if number == 0 else "", command, "name", room)
+        lines += _parts(BY_HAND if number == 0 else "", command, "name", room)
     rows = (
-        Row(str(number), (cell(label, "quiet"), cell(text, tone))) for number, (label, text, tone) in enumerate(lines)
+        Row(str(number), (cell(name, "quiet"), cell(text, tone))) for number, (name, text, tone) in enumerate(lines)
     )
-    return ListTable((Column("", LABEL), Column("")), [Item(row, details) for row in rows])
+    return ListTable((Column("", label), Column("")), [Item(row, details) for row in rows])
 
 
 def _parts(label: str, text: str, tone: Tone, room: int) -> Iterator[tuple[str, str, Tone]]:
