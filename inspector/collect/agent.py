@@ -115,7 +115,8 @@ class Agent(TreeObserver):
         self._session = Session(self._loop, self._waits, self._tree, self._configure)
         self._watch_tree()
         if self._launch is not None:
-            self._tree.expect(self._launch.pid, "run")
+            self._records.feed.follow(self._launch.pid)
+            self._tree.expect(self._launch.pid, "run", self._loop.now())
         self._tree.attach(pids, "map" if target and target.kind == "library" else "attach")
         _check_births(self._tree, births)
         self._start_sources()
@@ -133,13 +134,10 @@ class Agent(TreeObserver):
             pids = target.find()
         except TargetError as error:
             if self._options.wait and error.kind == "no-such-target":
-                _say(f"waiting for {target.text}")
                 return []
             raise
         if len(pids) == 1:
             check_permitted(pids[0])
-        if not pids:
-            _say(f"nobody maps {target.value} now; waiting for the first one")
         return pids
 
     def _watch_tree(self) -> None:
@@ -178,6 +176,8 @@ class Agent(TreeObserver):
         elif self._options.wait or target.is_group:
             seconds = WAIT_SECONDS if self._options.wait else GROUP_SECONDS
             PolledArrivals(self._loop, self._tree, target.matches, seconds)
+        if not self._tree.processes():
+            print(f"inspector: waiting for {target.text}", file=sys.stderr)
 
     def _handle(self, request: Request) -> None:
         if isinstance(request, Quit):
@@ -262,7 +262,3 @@ def _check_births(tree: ProcessTree, births: dict[int, int]) -> None:
         if abs(process.started - birth) > SAME_BIRTH:
             why = f"process {pid} ended while we came, and its number belongs to another process now"
             raise TargetError("ended", why, "inspector list")
-
-
-def _say(words: str) -> None:
-    print(f"inspector: {words}", file=sys.stderr)

@@ -213,7 +213,7 @@ def executable_maps(pid: int) -> list[MapLine]:
 
 
 def parse_map_line(raw: bytes) -> MapLine | None:
-    """One line of maps; None when it is not one."""
+    """One line of maps; None when it is not one. The kernel writes a newline in a path as `\\012`, and only that."""
     fields = raw.split(None, 5)
     try:
         start, _, end = fields[0].partition(b"-")
@@ -228,7 +228,7 @@ def parse_map_line(raw: bytes) -> MapLine | None:
             major=int(major, 16),
             minor=int(minor, 16),
             inode=int(fields[4]),
-            path=path.removesuffix(b" (deleted)"),
+            path=path.removesuffix(b" (deleted)").replace(b"\\012", b"\n"),
             deleted=deleted,
         )
     except (IndexError, ValueError):

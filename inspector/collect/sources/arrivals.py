@@ -53,7 +53,7 @@ class ExecArrivals:
     def _executed(self, record: Executed) -> None:
         known = self._tree.find(record.pid)
         if (known is None or not known.alive) and self._matches(program_of_exec(record)):
-            self._tree.expect(record.pid, "attach")
+            self._tree.expect(record.pid, "attach", record.at)
 
 
 class PolledArrivals:

@@ -17,8 +17,8 @@ class RecordSource(Protocol):
         """Readable when records wait; -1 when it must be asked now and then."""
         ...
 
-    def follow(self, pid: int) -> object:
-        """Tell of this process and of all that it will give birth to."""
+    def follow(self, pid: int) -> bool:
+        """Tell of this process and of all that it will give birth to; False when it cannot."""
         ...
 
     def drain(self) -> list[Record]:
@@ -27,20 +27,22 @@ class RecordSource(Protocol):
 
 
 class Feed:
-    """Drains one record source and hands its records out."""
+    """Drains the record source and hands its records out."""
 
     POLL_SECONDS = 0.05
 
-    def __init__(self, source: RecordSource, tells_ends: bool) -> None:
-        """`tells_ends`: it gives an `Exited` record at the moment of each end."""
+    def __init__(self, source: RecordSource, tells_ends: bool, second: RecordSource | None = None) -> None:
+        """`tells_ends`: it gives an `Exited` record at the moment of each end; `second` takes whom it refuses."""
         self._source = source
+        self._second = second
         self.tells_ends = tells_ends
         self._batch_listeners: list[Callable[[list[Record]], None]] = []
         self._listeners: dict[type, list[Callable[[Record], None]]] = {}
 
     def follow(self, pid: int) -> None:
         """Records of this process and its descendants from now on."""
-        self._source.follow(pid)
+        if not self._source.follow(pid) and self._second is not None:
+            self._second.follow(pid)
 
     def before_batch(self, listener: Callable[[list[Record]], None]) -> None:
         """Hear a whole batch before its records are handed out one by one."""
@@ -53,14 +55,17 @@ class Feed:
 
     def begin(self, loop: Loop) -> None:
         """Drain whenever records wait, or every 50 ms."""
-        if self._source.fd >= 0:
-            loop.on_readable(self._source.fd, self.drain)
-        else:
-            loop.every(self.POLL_SECONDS, self.drain)
+        for source in filter(None, (self._source, self._second)):
+            self._begin(loop, source)
 
-    def drain(self) -> None:
-        """Hand out what waits."""
-        self.hand_out(self._source.drain())
+    def _begin(self, loop: Loop, source: RecordSource) -> None:
+        def drain() -> None:
+            self.hand_out(source.drain())
+
+        if source.fd >= 0:
+            loop.on_readable(source.fd, drain)
+        else:
+            loop.every(self.POLL_SECONDS, drain)
 
     def hand_out(self, batch: list[Record]) -> None:
         """Give each record to its listeners."""

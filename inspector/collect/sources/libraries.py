@@ -105,7 +105,7 @@ class Libraries(TreeObserver):
             if not shelf.process.alive or shelf.due:
                 continue
             for base in shelf.disk_changes():
-                shelf.sent.pop(base)
+                shelf.sent.pop(base, None)
                 shelf.due = self._loop.now()
             self._ask_if_changed(shelf)
 
@@ -128,7 +128,7 @@ class Libraries(TreeObserver):
         snapshot = look(view, now, shelf.past(), self._outlines)
         if not snapshot.settled and shelf.is_young(now):
             shelf.due = now + int(TICK_SECONDS * 1e9)
-        shelf.inherited.clear()
+        shelf.parent = None
         self._send_missing(shelf, snapshot)
         self._send_changes(shelf, snapshot)
         self._read_images(shelf, snapshot)
@@ -138,13 +138,13 @@ class Libraries(TreeObserver):
         shelf = self._shelves.get(record.pid)
         if shelf is None or not shelf.process.alive:
             return
-        if any(each.at >= shelf.looked for each in shelf.records):
-            self._tell_from_records(shelf, record.at)
-        for event in shelf.inherited:
+        for event in shelf.inherited().values():
             self._send_library(shelf, event)
+        if any(each.at >= shelf.looked for each in shelf.all_records()):
+            self._tell_from_records(shelf, record.at)
 
     def _tell_from_records(self, shelf: Shelf, at: int) -> None:
-        snapshot = look(view_gone(shelf.process, shelf.records), at, shelf.past(), self._outlines)
+        snapshot = look(view_gone(shelf.process, shelf.all_records()), at, shelf.past(), self._outlines)
         snapshot.libraries = {base: new for base, new in snapshot.libraries.items() if base not in shelf.sent}
         self._send_changes(shelf, snapshot)
         self._read_images(shelf, snapshot)
@@ -153,7 +153,6 @@ class Libraries(TreeObserver):
         process = shelf.process
         for base in [base for base in shelf.sent if base not in snapshot.libraries]:
             gone = shelf.sent.pop(base)
-            shelf.signatures.pop(base, None)
             self._outlet.send(LibraryUnmapped(at=shelf.looked, pid=process.pid, base=base, path=gone.path))
         for start in [start for start in process.mappings if start not in snapshot.mappings]:
             mapping = process.mappings.pop(start)
@@ -169,7 +168,7 @@ class Libraries(TreeObserver):
             if shelf.scopes.get(namespace) != order:
                 shelf.scopes[namespace] = order
                 self._outlet.send(ScopeRead(at=shelf.looked, pid=process.pid, namespace=namespace, order=order))
-        shelf.places = snapshot.places
+        shelf.keep_places(snapshot.places)
         fresh = {start: new for start, new in snapshot.mappings.items() if process.mappings.get(start) != new}
         process.mappings.update(fresh)
         for mapping in fresh.values():
@@ -192,7 +191,7 @@ class Libraries(TreeObserver):
         self._outlet.send(image)
         for shelf in list(self._shelves.values()):
             for mapping in list(shelf.process.mappings.values()):
-                if mapping.file == image.file and not shelf.inherited:
+                if mapping.file == image.file and shelf.parent is None:
                     self._tell_image(shelf, mapping, image)
 
     def _tell_image(self, shelf: Shelf, mapping: Mapping, image: ImageRead) -> None:

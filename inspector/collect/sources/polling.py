@@ -30,17 +30,20 @@ class PollingRecords:
         self._strangers: set[int] = set()
         self._looks = 0
 
-    def follow(self, pid: int) -> None:
-        """Watch this process and its descendants; unknown pids are left out."""
+    def follow(self, pid: int) -> bool:
+        """Watch this process and its descendants; False when there is none."""
         try:
             stat = procfs.stat(pid)
         except OSError:
-            return
+            return False
         self._known[pid] = _Life(stat.start_ticks, _program(stat))
         self._strangers.discard(pid)
+        return True
 
     def drain(self) -> list[Record]:
-        """What changed since the last look."""
+        """What changed since the last look; looks at nothing while nobody is watched."""
+        if not self._known:
+            return []
         self._looks += 1
         if self._looks % _STRANGERS_KEPT == 0:
             self._strangers.clear()

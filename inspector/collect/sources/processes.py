@@ -69,12 +69,12 @@ class ProcessTree:
             for pid in pending:
                 self._feed.follow(pid)
 
-    def expect(self, pid: int, origin: Origin) -> None:
-        """Take in one process that is about to execute its program: the exec record will tell which."""
+    def expect(self, pid: int, origin: Origin, at: int) -> None:
+        """Take in a followed process whose program an exec record is about to tell; it may have ended already."""
+        if self._lives(pid):
+            return
         stat = attempt(lambda: procfs.stat(pid), None)
-        if stat is not None and stat.alive and not self._lives(pid):
-            self._feed.follow(pid)
-            self._admit(Tracked(pid=pid, ppid=stat.ppid, started=stat.started), origin, "")
+        self._admit(Tracked(pid, stat.ppid if stat else 0, stat.started if stat else at), origin, "")
 
     def recheck(self, process: Tracked) -> procfs.Stat | None:
         """Its stat line if it still lives; otherwise notes the end that no record told of."""

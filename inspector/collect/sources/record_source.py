@@ -29,12 +29,12 @@ def open_records(loop: Loop) -> Records:
         engine = Engine()
         return Records(Feed(engine, tells_ends=True), engine, [])
     except EngineError as error:
-        refusal = str(error)
+        refusal = f"the kernel does not let this user run programs in it ({error})"
     try:
-        feed = Feed(PerfRecords(), tells_ends=False)
+        feed = Feed(PerfRecords(), tells_ends=False, second=PollingRecords(loop.now))
         lost = "arguments and environment of processes that end at once; signals; opened files"
     except OSError as error:
-        refusal = f"{refusal}; {error}"
+        refusal = f"{refusal}, nor watch processes by perf events ({error})"
         feed = Feed(PollingRecords(loop.now), tells_ends=False)
         gone = f"processes that live less than {Feed.POLL_SECONDS * 1000:.0f} ms"
         lost = f"{gone}; how processes ended; signals; opened files"

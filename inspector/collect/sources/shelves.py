@@ -40,9 +40,9 @@ class Shelf:
     places: dict[int, bytes] = field(default_factory=dict)
     signatures: dict[int, Signature] = field(default_factory=dict)
     records: list[Mapped] = field(default_factory=list)
-    """Mappings that the kernel told of since the program began."""
-    inherited: list[LibraryMapped] = field(default_factory=list)
-    """The parent's libraries at the fork, not sent yet."""
+    """Mappings that the kernel told of since the program, or the fork, began."""
+    parent: "Shelf | None" = None
+    """Of a fork that has neither executed a program nor been looked at: its parent's libraries are its own."""
     due: int = 0
     """When to look next; 0: no reason to."""
     looked: int = 0
@@ -51,10 +51,24 @@ class Shelf:
     imaged: set[str] = field(default_factory=set)
     """Files whose ELF facts the observers were told."""
 
+    def inherited(self) -> dict[int, LibraryMapped]:
+        """The parent's libraries, as far as they were sent, as this process's own."""
+        if self.parent is None:
+            return {}
+        events = {**self.parent.inherited(), **self.parent.sent}
+        at, pid = self.process.started, self.process.pid
+        return {base: msgspec.structs.replace(event, at=at, pid=pid) for base, event in events.items()}
+
+    def all_records(self) -> list[Mapped]:
+        """Also those of the parent up to the fork."""
+        if self.parent is None:
+            return self.records
+        return [each for each in self.parent.all_records() if each.at <= self.process.started] + self.records
+
     def past(self) -> Past:
         """What the next look builds on."""
         mapped_at: dict[str, int] = {}
-        for record in self.records:
+        for record in self.all_records():
             mapped_at.setdefault(procfs.file_key(record.major, record.minor, record.inode), record.at)
         return Past(self.sent, mapped_at, self.begun)
 
@@ -72,14 +86,16 @@ class Shelf:
         """True while its program is likely to be loading."""
         return now - self.begun < _YOUNG
 
+    def keep_places(self, places: dict[int, bytes]) -> None:
+        """Remember where the files lie and what lies there now."""
+        self.places = places
+        self.signatures = {base: self.signatures.get(base) or _signature(place) for base, place in places.items()}
+
     def disk_changes(self) -> list[int]:
-        """Bases of files whose place on disk holds something else than at the last check."""
-        changed = []
-        for base, place in self.places.items():
-            signature = _signature(place)
-            if self.signatures.setdefault(base, signature) != signature:
-                self.signatures[base] = signature
-                changed.append(base)
+        """Bases of files whose place on disk holds something else than before."""
+        now = {base: _signature(place) for base, place in self.places.items()}
+        changed = [base for base, signature in now.items() if self.signatures.get(base) != signature]
+        self.signatures = now
         return changed
 
 
@@ -90,11 +106,8 @@ def shelf_of_found(process: Tracked) -> Shelf:
 
 def shelf_of_fork(process: Tracked, parent: Shelf | None, now: int) -> Shelf:
     """For a process born under observation: it has its parent's libraries until it executes a program."""
-    shelf = Shelf(process, begun=parent.begun if parent else process.started, by_looking=False)
-    events = [*parent.sent.values(), *parent.inherited] if parent else []
-    shelf.inherited = [msgspec.structs.replace(event, at=process.started, pid=process.pid) for event in events]
-    shelf.due = now + _FORK_PATIENCE
-    return shelf
+    begun = parent.begun if parent else process.started
+    return Shelf(process, begun=begun, by_looking=False, parent=parent, due=now + _FORK_PATIENCE)
 
 
 def _signature(place: bytes) -> Signature:

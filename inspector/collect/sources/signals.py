@@ -6,21 +6,38 @@ from inspector.stream.text import decode
 from ..elf.file import ElfError, ElfFile
 from ..elf.symbols import STT_FUNC, SymbolTable
 from ..kernel.records import Signalled
-from .contract import Mapping, Session
+from .contract import Mapping, Session, Tracked, TreeObserver
 from .feed import Feed
 from .outlines import same_file
 from .processes import ProcessTree
 
 
-class SignalsSource:
+class SignalsSource(TreeObserver):
     """Turns signal records into events; symbols are looked up in the background."""
 
     def __init__(self, session: Session, tree: ProcessTree, feed: Feed) -> None:
         self._session = session
         self._tree = tree
+        self._held: dict[int, list[Signalled]] = {}
+        """Deadly ones that came before the libraries of their process were known: told at its end."""
         feed.listen(Signalled, self._signalled)
+        tree.watch(self)
+
+    def ended(self, process: Tracked) -> None:
+        """By now all its libraries are known that will ever be."""
+        for record in self._held.pop(process.pid, []):
+            self._tell(record)
 
     def _signalled(self, record: Signalled) -> None:
+        process = self._tree.find(record.pid)
+        if record.handled or not record.ip or process is None or not process.alive:
+            self._session.loop.soon(lambda: self._tell(record))
+        elif self._mapping_at(record.pid, record.ip) is None:
+            self._held.setdefault(record.pid, []).append(record)
+        else:
+            self._tell(record)
+
+    def _tell(self, record: Signalled) -> None:
         mapping = self._mapping_at(record.pid, record.ip)
         if mapping is None:
             self._session.outlet.send(_event(record, None, "", 0))

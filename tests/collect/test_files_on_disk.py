@@ -1,0 +1,96 @@
+"""Is the mapped file still the file on disk: current, replaced, deleted, rewritten, while we look and before."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from inspector.collect.sources.identity import duration
+from inspector.stream.libraries import ImageRead, LibraryMapped
+
+from .collector import Collector
+from .targets import Life, Workshop
+
+
+@pytest.fixture
+def library(workshop: Workshop, tmp_path: Path) -> Path:
+    path = tmp_path / "libcopy.so"
+    workshop.shim_at(path)
+    return path
+
+
+def _replace(path: Path) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(path.read_bytes())
+    fresh.rename(path)
+
+
+def test_a_file_that_was_replaced_before_we_came_is_told_with_both_inodes(workshop: Workshop, library: Path) -> None:
+    with Life(workshop.program, f"load:{library}", "line", "line") as life:
+        life.step()
+        mapped_inode = library.stat().st_ino
+        _replace(library)
+        with Collector(str(life.pid)) as collector:
+            mapped = collector.library(life.pid, "libcopy.so")
+            assert mapped.state == "replaced"
+            assert f"mapped inode {mapped_inode}, on disk inode {library.stat().st_ino}" in mapped.state_detail
+            assert mapped.file.endswith(f":{mapped_inode}")
+            assert collector.wait(ImageRead, lambda e: e.file == mapped.file).error is None
+            collector.quit()
+
+
+def test_changes_on_disk_are_told_while_we_look(workshop: Workshop, library: Path) -> None:
+    with Life(workshop.program, f"load:{library}", "line") as life, Collector(str(life.pid)) as collector:
+        assert collector.library(life.pid, "libcopy.so").state == "current"
+        _replace(library)
+        replaced = collector.library(life.pid, "libcopy.so", lambda e: e.state == "replaced")
+        library.unlink()
+        deleted = collector.library(life.pid, "libcopy.so", lambda e: e.state == "deleted")
+        assert replaced.base == deleted.base
+        collector.quit()
+
+
+def test_a_file_rewritten_in_place_is_modified(workshop: Workshop, library: Path) -> None:
+    with Life(workshop.program, f"load:{library}", "line", "line") as life:
+        life.step()
+        with Collector(str(life.pid)) as collector:
+            collector.library(life.pid, "libcopy.so", lambda e: e.state == "current")
+            os.utime(library, (2_000_000_000, 2_000_000_000))
+            modified = collector.library(life.pid, "libcopy.so", lambda e: e.state == "modified")
+            assert "after the process mapped it or began" in modified.state_detail
+            collector.quit()
+
+
+def test_a_file_written_before_it_was_mapped_is_current_even_in_an_older_process(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    library = tmp_path / "libfresh.so"
+    with Life(workshop.program, "line", f"load:{library}", "line") as life, Collector(str(life.pid)) as collector:
+        collector.library(life.pid, "libc.so.6")
+        workshop.shim_at(library)
+        life.step()
+        assert collector.library(life.pid, "libfresh.so").state == "current"
+        collector.quit()
+
+
+def test_an_unchanged_library_is_told_once(workshop: Workshop, library: Path) -> None:
+    with Life(workshop.program, f"load:{library}", "line") as life, Collector(str(life.pid)) as collector:
+        collector.library(life.pid, "libcopy.so")
+        _replace(Path(library))
+        collector.library(life.pid, "libcopy.so", lambda e: e.state == "replaced")
+        collector.quit()
+        assert len(collector.all(LibraryMapped, lambda e: e.path.endswith("libc.so.6"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("ns", "words"),
+    [
+        (5_000_000, "5 ms"),
+        (40 * 10**9, "40 s"),
+        (-360 * 10**9, "6 min"),
+        (3 * 3600 * 10**9, "3 h"),
+        (10**15, "12 days"),
+    ],
+)
+def test_spans_of_time_have_one_unit(ns: int, words: str) -> None:
+    assert duration(ns) == words

@@ -1,0 +1,82 @@
+"""Processes that are born or join after the collector: waiting, libraries that somebody maps, containers."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted
+
+from .collector import Collector
+from .targets import Life, Workshop
+
+
+def _named(workshop: Workshop, path: Path) -> Path:
+    shutil.copy(workshop.program, path)
+    return path
+
+
+def test_a_program_that_is_waited_for_is_observed_from_its_first_instruction(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    program = _named(workshop, tmp_path / "awaited")
+    with Collector("--wait", "--target=awaited") as collector:
+        collector.hears("waiting for awaited")
+        subprocess.run([program, f"load:{workshop.shim}", "sleep:50", "exit:3"], check=False)
+        seen = collector.wait(ProcessExec)
+        assert (seen.exe, seen.environment_source) == (str(program), "exec")
+        assert collector.end(seen.pid).code == 3
+        assert collector.library(seen.pid, "libshim.so.1").route == "dlopen"
+        collector.quit()
+
+
+def test_waiting_goes_on_for_each_later_start(workshop: Workshop, tmp_path: Path) -> None:
+    program = _named(workshop, tmp_path / "again")
+    with Collector("--wait", "--target=again") as collector:
+        collector.hears("waiting for again")
+        for number in (1, 2):
+            subprocess.run([program, "sleep:50", f"exit:{number}"], check=False)
+            assert collector.wait(ProcessEnded, lambda e: e.code == number).pid  # noqa: B023
+        collector.quit()
+        assert len(collector.all(ProcessStarted)) == 2
+
+
+def test_waiting_for_what_is_there_already_attaches_to_it(workshop: Workshop, tmp_path: Path) -> None:
+    program = _named(workshop, tmp_path / "already")
+    with Life(program, "line") as life, Collector("--wait", "--target=already") as collector:
+        assert collector.program(life.pid).exe == str(program)
+        collector.quit()
+
+
+def test_a_word_in_somebody_elses_arguments_is_not_the_awaited_program(workshop: Workshop, tmp_path: Path) -> None:
+    program = _named(workshop, tmp_path / "awaited")
+    with Collector("--wait", "--target=awaited") as collector:
+        collector.hears("waiting for awaited")
+        subprocess.run([workshop.program, "awaited", "exit:1"], check=False)
+        subprocess.run([program, "sleep:50", "exit:2"], check=False)
+        collector.wait(ProcessEnded, lambda e: e.code == 2)
+        collector.quit()
+        assert [each.exe for each in collector.all(ProcessExec)] == [str(program)]
+
+
+def test_whoever_maps_a_library_now_or_later_is_observed(workshop: Workshop, tmp_path: Path) -> None:
+    library = tmp_path / "libwatched.so"
+    workshop.shim_at(library)
+    with Life(workshop.program, f"load:{library}", "line") as now, Collector(f"lib:{library}") as collector:
+        assert collector.library(now.pid, "libwatched.so").route == "dlopen"
+        with Life(workshop.program, "line", f"load:{library}", "line", "line") as later:
+            later.step()
+            later.step()
+            started = collector.wait(ProcessStarted, lambda e: e.pid == later.pid)
+            assert started.origin == "map"
+            assert collector.library(later.pid, "libwatched.so").route == "dlopen"
+        collector.quit()
+
+
+def test_a_library_that_nobody_maps_yet_is_waited_for(workshop: Workshop, tmp_path: Path) -> None:
+    library = tmp_path / "libnever.so"
+    with Collector(f"lib:{library}") as collector:
+        collector.hears("waiting for lib:")
+        workshop.shim_at(library)
+        with Life(workshop.program, f"load:{library}", "line") as life:
+            assert collector.library(life.pid, "libnever.so").state == "current"
+        collector.quit()
