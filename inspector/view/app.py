@@ -103,7 +103,10 @@ class InspectorApp(App[int]):
 
     def _second(self) -> None:
         """Open calls grow older: what shows them is painted again; with none open nothing happens."""
-        if self.main is not None and self.session is not None and self.session.live and not self.session.paused:
+        session = self.session
+        if self.main is None or session is None or not session.live or session.paused:
+            return
+        if any(process.open_calls for process in session.state.current.values()):
             self.main.news()
 
     # What a person asks for

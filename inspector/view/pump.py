@@ -30,15 +30,18 @@ class Pump:
         """`later` calls back after some seconds, `paint` shows what is known, `seen` says whether somebody looks."""
         self._session, self._later, self._paint, self._seen = session, later, paint, seen
         self._waiting = False
-        self._dirty = False
+        self._dirty = True
+        """What is painted is older than what is known."""
         self._stale = False
-        """Something was folded since the last diagnosis."""
+        """The answer is older than what is known."""
+        self._folded = 0
         self._painted = 0.0
         self._diagnosed = 0.0
         self._cost = 0.0
 
     def woken(self) -> None:
-        """Events are waiting, or time was moved."""
+        """Events are waiting, the feed has ended, or time was moved."""
+        self._dirty = True
         if not self._waiting:
             self._tick()
 
@@ -47,13 +50,14 @@ class Pump:
         session = self._session
         playing = session.play()
         more = session.advance(FOLD)
-        self._dirty = self._stale = True
+        if session.folded != self._folded:
+            self._folded, self._dirty, self._stale = session.folded, True, True
         now = perf_counter()
-        if now - self._painted >= self._pace or session.answers:
+        if session.answers or (now >= self._due() and (self._dirty or self._stale or playing)):
             self._show(now)
         if more:
             self._again(BREATH)
-        elif self._dirty or self._stale or playing:
+        elif self._dirty or self._stale or session.playing:
             self._again(max(BREATH, self._due() - now))
         elif not session.inbox.rest():
             self._again(BREATH)

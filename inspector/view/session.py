@@ -39,6 +39,8 @@ class Session:
         self.answer: Answer | None = None
         self.scope = Scope()
         self.paused = False
+        self.folded = 0
+        """Events that the state knows of, counted on when time is moved."""
         self.playback: Playback | None = None
         """Set once a recording is read to its end: from then on time can be moved."""
         self.answers: deque[Event] = deque()
@@ -108,6 +110,7 @@ class Session:
             self._todo.extend(batch)
 
     def _fold(self, event: AnyEvent) -> None:
+        self.folded += 1
         apply(self.state, event)
         if isinstance(event, ANSWERS):
             self.answers.append(event)
