@@ -2,6 +2,9 @@
 
 import os
 import re
+import signal
+import struct
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from inspector.collect.elf.file import DT_STRSZ, ElfFile
 from inspector.collect.elf.library import Shelf
 from inspector.collect.elf.predict import Predictor, Present, Situation, predict_load
 from inspector.collect.elf.search import Surroundings
@@ -144,12 +148,27 @@ def test_a_name_offered_only_by_a_library_opened_for_itself_leaves_the_answer_op
     assert event.words == ""
 
 
-def test_a_damaged_library_leaves_the_answer_open_and_says_why(pool: Workshop) -> None:
-    path = pool.folder / "damaged.so"
+def test_a_library_that_was_cut_off_kills_who_loads_it(pool: Workshop) -> None:
+    path = pool.folder / "cut.so"
     path.write_bytes((pool.folder / "pool/good/libprovider.so.1").read_bytes()[:0x1100])
     event = open_in_shell(pool, str(path))
+    assert event.ok is False
+    assert event.words.startswith(f"{path}: truncated")
+    assert event.words.endswith("dies of SIGBUS")
+    died = subprocess.run([str(pool.folder / "opener"), str(path)], capture_output=True, check=False)
+    assert died.returncode == -signal.SIGBUS
+
+
+def test_a_damaged_library_leaves_the_answer_open_and_says_why(pool: Workshop) -> None:
+    path = pool.folder / "damaged.so"
+    raw = bytearray((pool.folder / "pool/good/libprovider.so.1").read_bytes())
+    with ElfFile(os.fsencode(pool.folder / "pool/good/libprovider.so.1")) as elf:
+        at = raw.index(struct.pack("<QQ", DT_STRSZ, elf.tag(DT_STRSZ) or 0))
+    raw[at + 8 : at + 16] = b"\xff" * 8
+    path.write_bytes(raw)
+    event = open_in_shell(pool, str(path))
     assert event.ok is None
-    assert "truncated" in event.unknown_because
+    assert "damaged" in event.unknown_because
 
 
 def test_the_folders_of_the_requester_are_searched(pool: Workshop) -> None:

@@ -35,6 +35,14 @@ class ElfError(Exception):
     """A file that cannot be read as ELF; the message is a clause for the user that says why."""
 
 
+class TruncatedError(ElfError):
+    """Something lies behind the end of the file: it was cut off."""
+
+    def __init__(self, offset: int, wanted: int, size: int) -> None:
+        super().__init__(f"truncated: {wanted:,} bytes expected at offset {offset:,}, the file has {size:,}")
+        self.offset, self.size = offset, size
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """One program header."""
@@ -104,7 +112,7 @@ class ElfFile:
         """Exactly `size` bytes at a file offset; ElfError when they are not there."""
         raw = self.read_some(offset, size)
         if len(raw) != size:
-            raise ElfError(f"truncated: {size:,} bytes expected at offset {offset:,}, the file has {self.size:,}")
+            raise TruncatedError(offset, size, self.size)
         return raw
 
     def read_some(self, offset: int, size: int) -> bytes:

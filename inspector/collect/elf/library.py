@@ -23,6 +23,7 @@ from .file import (
     PT_LOAD,
     ElfError,
     ElfFile,
+    TruncatedError,
 )
 from .relocations import relocation_words
 from .symbols import STB_GLOBAL, STB_LOCAL, STB_UNIQUE, STB_WEAK, STT_FUNC, STT_IFUNC, STT_NOTYPE, SymbolTable
@@ -34,13 +35,16 @@ _BINDABLE: Final = frozenset([STB_GLOBAL, STB_WEAK, STB_UNIQUE])
 _TYPES: Final = frozenset([0, 1, 2, 5, 6, 10])
 """ALLOWED_STT of dl-lookup.c: NOTYPE, OBJECT, FUNC, COMMON, TLS, GNU_IFUNC."""
 _MOST_KEPT: Final = 256
+_PAGE: Final = 4096
 
 
 class RefusedError(Exception):
     """A file that the loader refuses; the message is its own words."""
 
-    def __init__(self, words: str, *, skipped: bool = False) -> None:
+    def __init__(self, words: str, *, number: int = 0, skipped: bool = False) -> None:
         super().__init__(words)
+        self.number = number
+        """errno, where the loader adds it."""
         self.skipped = skipped
         """In a search it goes on to the next folder instead of giving up: another class or processor."""
 
@@ -164,8 +168,7 @@ class Shelf:
                 self._kept.move_to_end(key)
                 return known
         verify(open_path)
-        with ElfFile(open_path) as elf:
-            library = Library(open_path, elf)
+        library = _read(open_path)
         with self._lock:
             self._kept[key] = library
             while len(self._kept) > _MOST_KEPT:
@@ -173,10 +176,25 @@ class Shelf:
         return library
 
 
+def _read(open_path: bytes) -> Library:
+    try:
+        with ElfFile(open_path) as elf:
+            return Library(open_path, elf)
+    except TruncatedError as error:
+        if _maps_beyond_end(error):
+            raise RefusedError(f"{error}: the process that loads it dies of SIGBUS") from None
+        raise
+
+
+def _maps_beyond_end(error: TruncatedError) -> bool:
+    """Whether what is missing begins on a page behind the file's last one; the rest of that page reads as zeros."""
+    return error.offset >= -(-error.size // _PAGE) * _PAGE
+
+
 def verify(open_path: bytes) -> None:
     """The loader's checks of a file's first bytes, in its order and words."""
     if os.path.isdir(open_path):
-        raise RefusedError(f"cannot read file data: {os.strerror(errno.EISDIR)}")
+        raise RefusedError("cannot read file data", number=errno.EISDIR)
     if not os.path.isfile(open_path):
         raise ElfError("not a regular file")
     with open(open_path, "rb") as file:

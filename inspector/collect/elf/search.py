@@ -20,8 +20,7 @@ from .library import WRONG_CLASS, Library, RefusedError, Shelf
 from .loader import LoaderFacts
 
 _TOKEN: Final = re.compile(rb"\$(?:\{(ORIGIN|PLATFORM|LIB)\}|(ORIGIN|PLATFORM|LIB))")
-_NOT_OPENED: Final = "cannot open shared object file"
-_MISSING: Final = os.strerror(errno.ENOENT)
+NOT_OPENED: Final = "cannot open shared object file"
 _WRONG_CLASS_RESULT: Final = "wrong class"
 _RESULTS: Final = {errno.ENOENT: "no such file", errno.ENOTDIR: "no such file", errno.EACCES: "permission denied"}
 
@@ -77,10 +76,24 @@ class Answer:
     path: bytes = b""
     rule: str = ""
     steps: list[SearchStep] = field(default_factory=list)
-    words: str = ""
-    """The loader's words when nothing was found or the search was given up."""
+    blamed: bytes = b""
+    """The name or path that the loader names when nothing was found or the search was given up."""
+    error: str = ""
+    """The loader's words about it; empty when something was found."""
+    number: int = 0
+    """errno, where the loader adds it."""
     unknown: str = ""
     """Why it cannot be said, in words."""
+
+    @property
+    def words(self) -> str:
+        """What dlerror(3) says; empty when something was found."""
+        reason = f": {os.strerror(self.number)}" if self.number else ""
+        return f"{decode(self.blamed)}: {self.error}{reason}" if self.error else ""
+
+    def fail(self, blamed: bytes, error: str, number: int = 0) -> None:
+        """Note what the loader would say if the search ended here."""
+        self.blamed, self.error, self.number = blamed, error, number
 
 
 class Search:
@@ -99,9 +112,10 @@ class Search:
         for path, rule in self._places(name, by, program):
             if self._try(answer, path, rule):
                 return answer
-        wrong_class = any(step.result == _WRONG_CLASS_RESULT for step in answer.steps)
-        why = WRONG_CLASS if wrong_class else f"{_NOT_OPENED}: {_MISSING}"
-        answer.words = f"{decode(name)}: {why}"
+        if any(step.result == _WRONG_CLASS_RESULT for step in answer.steps):
+            answer.fail(name, WRONG_CLASS)
+        else:
+            answer.fail(name, NOT_OPENED, errno.ENOENT)
         return answer
 
     def expand(self, text: bytes, by: Loaded | None) -> bytes:
@@ -193,17 +207,20 @@ class Search:
         ends = True
         try:
             answer.library = self._shelf.read(self._around.files.locate(self._absolute(path)))
-            answer.path, answer.rule, answer.words = path, rule, ""
+            answer.path, answer.rule, answer.error = path, rule, ""
             result = "found"
         except OSError as error:
             number = error.errno or errno.EIO
             result = _RESULTS.get(number, os.strerror(number))
-            answer.words, ends = f"{decode(path)}: {_NOT_OPENED}: {os.strerror(number)}", False
+            answer.fail(path, NOT_OPENED, number)
+            ends = False
         except RefusedError as error:
             result = _WRONG_CLASS_RESULT if str(error) == WRONG_CLASS else str(error)
             ends = not error.skipped
-            words = str(error) if ends or result == _WRONG_CLASS_RESULT else f"{_NOT_OPENED}: {_MISSING}"
-            answer.words = f"{decode(path)}: {words}"
+            if ends or result == _WRONG_CLASS_RESULT:
+                answer.fail(path, str(error), error.number)
+            else:
+                answer.fail(path, NOT_OPENED, errno.ENOENT)
         except ElfError as error:
             result = str(error)
             answer.unknown = f"{decode(path)} cannot be judged: {error}"

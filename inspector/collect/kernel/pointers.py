@@ -10,7 +10,7 @@ from .memory import Memory
 from .pages import PageTable
 from .procfs import MapLine
 
-_CHUNK: Final = 8 << 20
+_CHUNK: Final = 1 << 20
 _HIGH_BYTES: Final = slice(3, 6)
 """Bytes 3 to 5 of an address: the same for 16 MiB of code, rare in memory, and quick to find: `re` looks for three
 literal bytes at 1 to 2 GiB/s, twice to ten times as fast as bytes.find on memory that is full of zeros."""
