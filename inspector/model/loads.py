@@ -171,7 +171,8 @@ class _Finder:
         told = any(missing and missing in failure.words for failure in found.values())
         if told or (not fatal and not self._known(missing)) or name_of(missing) in self.loaded:
             return
-        name = refusal.object or (self.process.program.exe if self.process.program else "")
+        started = self.process.program.exe if fatal and self.process.program else ""
+        name = started or refusal.object
         found.setdefault(name_of(name) or words, self._classified(name, words, refusal=refusal))
 
     def _known(self, name: str) -> bool:

@@ -162,13 +162,14 @@ class Story:
 
     def driver(
         self, pid: int = 812, path: str = "/opt/shim/libcuda.so.1", route: Route = "dlopen", *,
-        soname: str | None = "libcuda.so.1", exports: Sequence[str] = DRIVER, watch: bool = True, **facts: Any,
+        soname: str | None = "libcuda.so.1", exports: Sequence[str] = DRIVER, watch: bool = True, asked: str = "",
+        **facts: Any,
     ) -> str:  # fmt: skip
         """A process maps a CUDA driver library whose functions are watched from before."""
         if watch:
             self.watch(path, exports)
         self.image(path, soname=soname, exports=exports, **facts)
-        self.map(pid, path, route)
+        self.map(pid, path, route, asked=asked)
         return path
 
     def consumer(

@@ -2,7 +2,6 @@
 
 import re
 import string
-import tomllib
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -23,10 +22,10 @@ def parse(text: str, where: str) -> Profile:
     """One profile from TOML; `where` names it in the error message."""
     try:
         profile = msgspec.toml.decode(text, type=Profile)
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(f"profile {where} is no TOML: {error}") from None
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except msgspec.ValidationError as error:
         raise ProfileError(f"profile {where} does not fit the format: {error}") from None
+    except msgspec.DecodeError as error:
+        raise ProfileError(f"profile {where} is no TOML: {error}") from None
     _check(profile, where)
     return profile
 

@@ -1,9 +1,10 @@
 """Rules about what became of the device in the end."""
 
 from inspector.model.diagnosis import diagnose
+from inspector.stream.calls import FileOpened
 
 from ..asking import BACKEND, CPU, CUDA, answer, found, healthy, rules, working
-from ..build import MS, Story
+from ..build import MS, NVML, Story
 
 
 def test_a_working_program_is_in_use_and_nothing_is_blamed() -> None:
@@ -85,8 +86,6 @@ def test_layers_on_the_device_are_use() -> None:
 
 
 def _launching(pointer: int, took: int, *, opens: str = "") -> Story:
-    from inspector.stream.calls import FileOpened
-
     story = Story()
     story.process(812)
     story.driver(812)
@@ -140,8 +139,6 @@ def test_a_crash_right_after_the_first_launch_is_no_use() -> None:
 
 
 def test_nvml_alone_is_no_use_of_the_gpu_and_no_fault() -> None:
-    from ..build import NVML
-
     story = Story()
     story.process(812)
     story.watch("/opt/shim/libnvidia-ml.so.1", NVML)

@@ -1,0 +1,122 @@
+"""Rules about calls: none, or only by the library itself."""
+
+from inspector.stream.libraries import NeverExecuted
+from inspector.stream.processes import ProcessStarted
+
+from ..asking import BACKEND, CPU, SHIM, answer, found, healthy, rules, rung
+from ..build import DRIVER, SECOND, Story
+
+
+def _idle(*, age: int = 0) -> Story:
+    story = Story()
+    story.watch("/opt/shim/libcuda.so.1", DRIVER)
+    story.process(812, age=age)
+    story.driver(812, watch=False)
+    story.consumer(812, BACKEND, imports=["cuInit"])
+    story.later(2 * SECOND)
+    story.log(CPU)
+    return story
+
+
+def test_a_consumer_that_never_called_is_told_with_its_coverage() -> None:
+    finding = answer(_idle())
+    assert (finding.rule, finding.confidence) == ("not-called", "likely")
+    assert "0 calls" in finding.title and finding.doubt
+    assert "counted since its birth" in finding.evidence[0].text
+    assert rung(_idle(), "called").state == "no"
+
+
+def test_a_consumer_that_ended_without_a_call_is_proven() -> None:
+    story = _idle()
+    story.end(812)
+    assert answer(story).confidence == "proven"
+
+
+def test_zero_calls_of_a_process_met_late_are_unknown_and_nobody_is_blamed() -> None:
+    story = _idle(age=3600 * SECOND)
+    assert "not-called" not in rules(story)
+    called = rung(story, "called")
+    assert called.state == "unknown" and "60 min after its birth" in called.detail
+
+
+def test_pages_never_executed_prove_the_time_before() -> None:
+    story = _idle(age=3600 * SECOND)
+    path = "/opt/shim/libcuda.so.1"
+    watched = min(story.state.watched_since.values())
+    story.tell(
+        NeverExecuted(
+            at=watched,
+            pid=812,
+            path=path,
+            file=story.file(path),
+            base=0,
+            since=0,
+            functions=DRIVER,
+            proven=14,
+            total=14,
+        )
+    )
+    assert answer(story).rule == "not-called"
+    assert rung(story, "called").state == "no"
+
+
+def test_a_library_that_is_not_counted_is_unknown_with_the_reason() -> None:
+    story = Story(can=())
+    story.process(812)
+    story.driver(812, watch=False)
+    story.consumer(812, BACKEND)
+    assert rung(story, "called").state == "unknown"
+    assert "not counted" in rung(story, "called").detail
+
+
+def test_calls_of_a_consumer_are_not_called_none() -> None:
+    assert rules(healthy()) == ["gpu-in-use"]
+    assert rung(healthy(), "called").state == "yes"
+
+
+def test_the_constructors_own_calls_are_told_apart() -> None:
+    story = Story()
+    story.watch(SHIM, DRIVER)
+    story.process(812, ("/bin/sleep", "60"), environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload", watch=False)
+    story.call(812, "cuInit", by=SHIM, library=SHIM, constructor=True)
+    story.call(812, "cuDeviceGetCount", by=SHIM, library=SHIM, constructor=True, count=3)
+    finding = answer(story)
+    assert finding.rule == "called-only-by-itself"
+    assert (
+        "4 calls (cuInit, cuDeviceGetCount) in PID 812 (sleep), all from inside libshim-a.so; 0 from a" in finding.title
+    )
+    assert "no-consumer" not in rules(story)
+    assert rung(story, "called").detail.startswith("4 calls, all from inside")
+
+
+def test_a_runtime_shims_constructor_is_no_consumer_either() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload")
+    runtime = "/opt/vgpu/lib/libruntime-shim.so"
+    story.image(runtime, soname="libcudart.so.12", exports=["cudaMalloc", "cudaGetDeviceCount"], imports=["cuInit"])
+    story.map(812, runtime, "preload")
+    story.call(812, "cuInit", by=runtime, library=SHIM, constructor=True)
+    assert found(story, "called-only-by-itself").pid == 812
+
+
+def test_a_consumers_call_beside_the_constructors_is_what_counts() -> None:
+    story = healthy()
+    story.call(812, "cuInit", by="/opt/shim/libcuda.so.1", constructor=True)
+    assert rules(story) == ["gpu-in-use"]
+
+
+def test_the_server_whose_children_do_the_work_is_information_only() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload")
+    story.call(812, "cuInit", by=SHIM, library=SHIM)
+    story.tell(ProcessStarted(at=story.later(), pid=850, ppid=812, started=story.now, origin="fork"))
+    story.execute(850, ("/opt/app/server", "runner"), environment={"LD_PRELOAD": SHIM})
+    story.look_up(
+        850, "dlopen", BACKEND, False, error="libx.so: cannot open shared object file: No such file or directory"
+    )
+    story.end(850)
+    assert rules(story)[0] == "dependency-missing"
+    assert found(story, "called-only-by-itself").severity == "info"

@@ -1,0 +1,153 @@
+"""Rules about how processes end, or do not."""
+
+from inspector.stream.calls import CallsInside, OpenCall
+from inspector.stream.processes import SignalDelivered, ThreadWaits
+
+from ..asking import BACKEND, CPU, answer, found, healthy, rules
+from ..build import DRIVER, SECOND, Story
+
+LIBRARY = "/opt/shim/libcuda.so.1"
+
+
+def _running() -> Story:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", by=BACKEND)
+    return story
+
+
+def _fault(
+    story: Story, *, fatal: bool, library: str | None = LIBRARY, symbol: str | None = "cuDeviceGetCount"
+) -> None:
+    event = SignalDelivered(
+        at=story.later(), pid=812, tid=812, signal=11, fatal=fatal, library=library, symbol=symbol, offset=0x1C4
+    )
+    story.tell(event)
+
+
+def test_a_fault_is_told_with_its_place_and_the_last_call() -> None:
+    story = _running()
+    _fault(story, fatal=True)
+    story.end(812, signal=11)
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("child-crashed", "proven")
+    assert "died by SIGSEGV in cuDeviceGetCount+0x1c4 (libcuda.so.1)" in finding.title
+    assert "Last call: cuInit" in finding.cause
+
+
+def test_a_fault_behind_a_plain_exit_status_is_found() -> None:
+    story = _running()
+    _fault(story, fatal=False)
+    story.end(812, code=2)
+    finding = answer(story)
+    assert finding.rule == "child-crashed" and "SIGSEGV" in finding.title
+    assert "its status says only: ended with code 2" in finding.cause
+
+
+def test_a_fault_that_was_handled_long_before_an_orderly_end_is_no_crash() -> None:
+    story = healthy()
+    _fault(story, fatal=False)
+    story.later(10 * SECOND)
+    story.end(812, code=0)
+    assert rules(story) == ["gpu-in-use"]
+
+
+def test_a_null_answer_explains_a_jump_to_address_zero() -> None:
+    story = _running()
+    story.look_up(812, "cuGetProcAddress_v2", "cuCtxSynchronize", False, result=0)
+    _fault(story, fatal=True, library=None, symbol=None)
+    story.end(812, signal=11)
+    finding = answer(story)
+    assert finding.rule == "child-crashed" and "cuCtxSynchronize was answered with NULL" in finding.title
+
+
+def test_an_end_from_outside_or_in_order_is_no_crash() -> None:
+    for end in ({"signal": 15}, {"signal": 9}, {"code": 0}, {"code": 1}):
+        story = healthy()
+        story.end(812, **end)
+        assert rules(story) == ["gpu-in-use"]
+
+
+def test_a_status_of_127_names_what_could_have_ended_it() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": "/opt/libhook.so"})
+    story.image("/opt/libhook.so", overrides=["open", "read"])
+    story.map(812, "/opt/libhook.so", "preload")
+    story.end(812, code=127)
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("child-crashed", "likely")
+    assert "libhook.so answers libc names" in finding.cause
+
+
+def test_a_shell_that_did_not_find_a_command_is_not_blamed() -> None:
+    story = Story()
+    story.process(812, ("/bin/sh",))
+    story.end(812, code=127)
+    assert rules(story) == []
+
+
+def test_a_call_that_does_not_come_back_is_told_with_its_age_and_where_it_waits() -> None:
+    story = _running()
+    story.inside(812, "cuMemAlloc_v2", since=214 * SECOND)
+    story.tell(ThreadWaits(at=story.later(), pid=812, tid=812, syscall="clock_nanosleep", wchan="hrtimer_nanosleep"))
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("call-blocked", "proven")
+    assert "cuMemAlloc_v2 in PID 812 (server) was entered 4 min ago" in finding.title
+    assert "clock_nanosleep" in finding.title
+
+
+def test_a_call_of_a_moment_is_not_blocked_and_a_young_one_only_likely() -> None:
+    story = _running()
+    story.inside(812, "cuMemAlloc_v2", since=SECOND // 5)
+    assert "call-blocked" not in rules(story)
+    story.inside(812, "cuMemAlloc_v2", since=3 * SECOND)
+    assert found(story, "call-blocked").confidence == "likely"
+
+
+def test_a_synchronisation_may_take_long() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812, exports=[*DRIVER, "cuCtxSynchronize"])
+    story.consumer(812, BACKEND)
+    story.inside(812, "cuCtxSynchronize", since=60 * SECOND)
+    assert "call-blocked" not in rules(story)
+
+
+def _given_up(*, log: bool) -> Story:
+    story = Story()
+    story.process(812)
+    story.process(850, ("/opt/app/server", "runner"), parent=812)
+    story.driver(850)
+    story.consumer(850, BACKEND)
+    story.inside(850, "cuInit", since=30 * SECOND)
+    story.end(850, signal=9)
+    story.tell(CallsInside(at=story.later(), open=[OpenCall(pid=812, tid=1, function=999, entered=1)]))
+    if log:
+        story.log('msg="failure during GPU discovery" error="failed to finish discovery before timeout"', CPU)
+    return story
+
+
+def test_a_child_ended_inside_a_call_is_a_timeout_and_names_the_call() -> None:
+    finding = answer(_given_up(log=True))
+    assert (finding.rule, finding.confidence) == ("discovery-timeout", "proven")
+    assert "PID 850 (server) was ended from outside after 30.0 s, inside cuInit" in finding.title
+    assert answer(_given_up(log=False)).confidence == "likely"
+
+
+def test_a_timeout_in_the_log_names_a_child_that_was_dead_long_before() -> None:
+    story = Story()
+    story.process(812)
+    story.process(850, ("/opt/app/server", "runner"), parent=812)
+    story.end(850, code=127)
+    story.log('msg="failure during GPU discovery" error="failed to finish discovery before timeout"', CPU)
+    finding = found(story, "discovery-timeout")
+    assert "PID 850 (server) was dead long before: ended with code 127" in finding.cause
+
+
+def test_a_child_that_is_ended_after_its_answer_is_no_timeout() -> None:
+    story = _running()
+    story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 1})
+    story.end(812, signal=9)
+    assert "discovery-timeout" not in rules(story)

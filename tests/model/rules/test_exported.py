@@ -1,0 +1,134 @@
+"""Rules about names: missing, hidden, at another version, too many."""
+
+from inspector.stream.libraries import Export, LoadPredicted, Need
+
+from ..asking import BACKEND, CPU, SHIM, answer, found, healthy, rules, rung
+from ..build import DRIVER, Story
+
+
+def _failed(words: str, *, exports: list[str] | None = None, hidden: str = "") -> Story:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM})
+    concealed = [Export(name=hidden, visible=False)] if hidden else []
+    story.driver(812, SHIM, "preload", exports=exports or DRIVER, hidden=concealed)
+    story.look_up(
+        812, "dlopen", BACKEND, False, by="/opt/app/server", error=f"{BACKEND}: {words}", tried=[(BACKEND, 0)]
+    )
+    story.end(812)
+    story.log(CPU)
+    return story
+
+
+def test_a_name_that_the_shim_lacks_stops_the_load_of_the_backend() -> None:
+    finding = answer(_failed("undefined symbol: cuCtxGetFlags"))
+    assert (finding.rule, finding.confidence) == ("symbol-missing", "proven")
+    assert f"it needs cuCtxGetFlags, which {SHIM} does not offer" in finding.title
+
+
+def test_a_name_that_the_shim_hides_is_told_as_hidden() -> None:
+    story = _failed("undefined symbol: cuCtxGetFlags", hidden="cuCtxGetFlags")
+    assert answer(story).rule == "symbol-hidden"
+    assert "symbol-missing" not in rules(story)
+
+
+def test_a_name_at_another_version_is_told_with_both_nodes() -> None:
+    story = _failed("undefined symbol: cublasCreate_v2, version libcublas.so.12")
+    story.image(
+        "/opt/shim/libcublas.so.12", soname="libcublas.so.12", exports=["cublasCreate_v2"], version="CUBLAS_12.0"
+    )
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("version-node-missing", "proven")
+    assert "needs cublasCreate_v2@libcublas.so.12; libcublas.so.12 offers it at CUBLAS_12.0" in finding.title
+
+
+def test_a_predicted_failure_is_likely_and_says_that_it_is_predicted() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload")
+    need = Need(name="cuCtxGetFlags")
+    words = f"{BACKEND}: undefined symbol: cuCtxGetFlags"
+    story.tell(LoadPredicted(at=story.later(), pid=812, name=BACKEND, ok=False, words=words, undefined=[need]))
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("symbol-missing", "likely")
+    assert "would not load" in finding.title and finding.evidence[0].text.startswith("predicted")
+
+
+def test_a_lazily_bound_import_that_nobody_offers_is_likely_a_fault() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.consumer(812, BACKEND, imports=["cuInit", "cuCtxGetFlags"])
+    finding = found(story, "symbol-missing")
+    assert "needs cuCtxGetFlags" in finding.title
+    assert rung(story, "exported").state == "no"
+
+
+def test_imports_that_are_all_offered_or_weak_are_no_fault() -> None:
+    story = healthy()
+    story.consumer(812, "/opt/app/other.so", imports=["cuInit"])
+    story.image("/opt/app/third.so", undefined=[Need(name="cuCtxGetFlags", weak=True)])
+    story.map(812, "/opt/app/third.so")
+    assert rules(story) == ["gpu-in-use"]
+    assert rung(story, "exported").state == "yes"
+
+
+def test_nothing_is_called_missing_while_a_mapped_file_is_unread() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.consumer(812, BACKEND, imports=["cuInit", "cuCtxGetFlags"])
+    story.map(812, "/opt/app/not-read-yet.so")
+    assert "symbol-missing" not in rules(story)
+
+
+def test_a_runtime_that_will_ask_for_a_name_that_is_not_there_is_told_before_it_asks() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812, exports=["cuInit", "cuGetProcAddress", "cuDeviceGetCount", "cuGetExportTable"])
+    story.image(
+        "/opt/libcudart.so.12", soname="libcudart.so.12", exports=["cudaMalloc", "cudaGetDeviceCount"],
+        dlopen_names=["libcuda.so.1"], imports_lookup=True,
+    )  # fmt: skip
+    story.map(812, "/opt/libcudart.so.12")
+    assert "cuGetProcAddress_v2" in found(story, "symbol-missing").title
+
+
+def _unversioned(*, code: int, needs: bool) -> Story:
+    story = Story()
+    story.process(812)
+    soname = "libcudart.so.12"
+    own = {"libc.so.6": ["GLIBC_2.2.5"]} if needs else {}
+    story.image("/shim/libcudart.so.12", soname=soname, exports=["cudaMalloc", "cudaGetDeviceCount"], version_needs=own)
+    story.map(812, "/shim/libcudart.so.12")
+    story.consumer(812, BACKEND, imports=["cudaMalloc"], version_needs={soname: [soname]})
+    story.end(812, code=code)
+    return story
+
+
+def test_a_library_without_any_version_table_ends_the_program_with_127() -> None:
+    finding = answer(_unversioned(code=127, needs=False))
+    assert (finding.rule, finding.confidence) == ("no-version-table", "proven")
+    assert "libcudart.so.12" in finding.title and "127" in finding.title
+
+
+def test_a_version_table_made_by_its_own_needs_is_enough_for_the_loader() -> None:
+    assert "no-version-table" not in rules(_unversioned(code=0, needs=True))
+    assert "no-version-table" in rules(_unversioned(code=0, needs=False))
+    assert found(_unversioned(code=0, needs=False), "no-version-table").severity == "warning"
+
+
+def test_libc_names_in_a_shim_are_a_warning_that_hides_no_answer() -> None:
+    story = _failed("undefined symbol: cuCtxGetFlags")
+    image = story.state.images[story.file(SHIM)]
+    assert image.overrides == []
+    story.driver(812, "/opt/vgpu/lib/libhook.so", "preload", overrides=["open", "read", "dlopen"], watch=False)
+    assert rules(story)[0] == "symbol-missing"
+    finding = found(story, "overrides-libc")
+    assert finding.severity == "warning" and "open, read, dlopen" in finding.title
+
+
+def test_an_allocator_and_a_shim_without_libc_names_are_no_matter() -> None:
+    story = healthy()
+    story.image("/usr/lib/libjemalloc.so.2", exports=["malloc"], overrides=["malloc", "free", "calloc"])
+    story.map(812, "/usr/lib/libjemalloc.so.2", "preload")
+    assert rules(story) == ["gpu-in-use"]

@@ -1,0 +1,156 @@
+"""Rules about who could call."""
+
+from inspector.stream.calls import LoaderRefused
+from inspector.stream.libraries import CandidateFound, Dependency, LoadPredicted, SearchStep
+
+from ..asking import BACKEND, CPU, SHIM, answer, found, healthy, rules, rung, working
+from ..build import SECOND, Story
+
+MISSING = "libcublasLt.so.12: cannot open shared object file: No such file or directory"
+
+
+def _server() -> Story:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload")
+    return story
+
+
+def _candidate(story: Story, folder: str = "cuda_v12", path: str = BACKEND) -> None:
+    story.image(path, imports=["cuInit"], needed=["libcublasLt.so.12"])
+    directory = f"/opt/app/lib/ollama/{folder}"
+    file = story.file(path)
+    story.tell(CandidateFound(at=story.later(), pid=812, profile="ollama", path=path, file=file, directory=directory))
+
+
+def test_a_missing_dependency_is_the_answer_in_the_loaders_own_words() -> None:
+    story = _server()
+    story.process(850, ("/opt/app/server", "runner"), parent=812, environment={"LD_PRELOAD": SHIM})
+    story.driver(850, SHIM, "preload", watch=False)
+    story.look_up(850, "dlopen", BACKEND, False, by="/opt/app/server", error=MISSING, tried=[(BACKEND, 0)])
+    story.end(850)
+    story.log(CPU)
+    finding = answer(story)
+    assert (finding.rule, finding.confidence, finding.pid) == ("dependency-missing", "proven", 850)
+    assert "libbackend.so could not be loaded in PID 850 (server): libcublasLt.so.12 is not found" in finding.title
+    assert MISSING in finding.cause
+    assert "not-called" not in rules(story)
+    assert rung(story, "reachable", 850).state == "no"
+
+
+def test_a_predicted_missing_dependency_is_likely_and_shows_where_it_was_looked_for() -> None:
+    story = _server()
+    _candidate(story)
+    steps = [SearchStep(path="/lib/libcublasLt.so.12", rule="default", result="no such file")]
+    missing = [Dependency(name="libcublasLt.so.12", path=None, by="/x/libcublas.so.12", steps=steps)]
+    story.tell(LoadPredicted(at=story.later(), pid=812, name=BACKEND, ok=False, words=MISSING, missing=missing))
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("dependency-missing", "likely")
+    assert "(needed by libcublas.so.12)" in finding.title and finding.doubt
+    assert any("/lib/libcublasLt.so.12 (default): no such file" in row.text for row in finding.evidence)
+
+
+def test_a_prediction_about_a_file_that_is_mapped_is_void() -> None:
+    story = healthy()
+    story.tell(LoadPredicted(at=story.later(), pid=812, name=BACKEND, ok=False, words=MISSING))
+    assert rules(story) == ["gpu-in-use"]
+
+
+def test_a_load_that_succeeds_at_the_second_try_is_no_fault() -> None:
+    story = _server()
+    story.look_up(812, "dlopen", "/usr/lib/wsl/lib/libnvidia-ml.so.1", False, error=f"x: {MISSING}")
+    story.look_up(812, "dlopen", "libnvidia-ml.so.1", True, answer="/lib/libnvidia-ml.so.1")
+    story.later(2 * SECOND)
+    story.consumer(812, BACKEND)
+    working(story, library=SHIM)
+    assert rules(story) == ["gpu-in-use"]
+
+
+def test_an_optional_library_that_is_not_there_is_nothing_to_tell() -> None:
+    story = Story()
+    story.process(812, ("/usr/bin/python3",))
+    words = "libgomp.so.1: cannot open shared object file: No such file or directory"
+    story.look_up(812, "dlopen", "libgomp.so.1", False, error=words)
+    story.end(812)
+    assert rules(story) == []
+
+
+def test_a_program_that_the_loader_refused_at_its_start_is_told_in_the_loaders_words() -> None:
+    story = Story()
+    story.process(812)
+    text = "cannot open shared object file: No such file or directory"
+    story.tell(LoaderRefused(at=story.later(), pid=812, tid=812, object="libcudart.so.12", text=text))
+    story.end(812, code=127)
+    finding = answer(story)
+    assert finding.rule == "dependency-missing" and "libcudart.so.12" in finding.title
+
+
+def test_a_damaged_backend_is_told_with_the_loaders_words() -> None:
+    story = _server()
+    _candidate(story)
+    words = f"{BACKEND}: file too short"
+    story.look_up(812, "dlopen", BACKEND, False, by="/opt/app/server", error=words, tried=[(BACKEND, 0)])
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("backend-load-failed", "proven")
+    assert "file too short" in finding.title
+
+
+def test_a_backend_that_the_programs_log_calls_refused_is_told() -> None:
+    story = _server()
+    story.log("load_backend: failed to find ggml_backend_init in /opt/x/libggml-cuda.so")
+    assert "libggml-cuda.so was refused" in found(story, "backend-load-failed").title
+
+
+def _disabled(value: str) -> Story:
+    story = Story()
+    environment = {"LD_PRELOAD": SHIM, "OLLAMA_LLM_LIBRARY": value}
+    story.process(812, environment=environment)
+    story.driver(812, SHIM, "preload")
+    _candidate(story)
+    story.later(2 * SECOND)
+    story.log(CPU)
+    return story
+
+
+def test_a_filter_that_names_no_folder_outranks_the_missing_consumer() -> None:
+    finding = answer(_disabled("cuda_v9"))
+    assert finding.rule == "backend-disabled"
+    assert "OLLAMA_LLM_LIBRARY=cuda_v9 names no backend folder; there is cuda_v12" in finding.title
+    assert rules(_disabled("cuda_v9"))[1] == "no-consumer"
+
+
+def test_a_filter_that_names_the_folder_is_no_fault() -> None:
+    assert rules(_disabled("cuda_v12"))[0] == "no-consumer"
+
+
+def test_a_shim_in_a_process_without_any_consumer_is_told_after_a_moment() -> None:
+    story = Story()
+    story.process(812, ("/bin/sh",), environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload")
+    assert rules(story) == []
+    story.later(2 * SECOND)
+    story.tell(LoaderRefused(at=story.later(), pid=1, tid=1, object="x", text="y"))
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("no-consumer", "likely")
+    assert "none of its 1 files could call cuda-driver" in finding.title
+
+
+def test_a_foreign_function_interface_makes_it_unknown_who_could_call() -> None:
+    story = Story()
+    story.process(812, ("/usr/bin/python3",), environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload")
+    story.image("/lib/libffi.so.8", soname="libffi.so.8")
+    story.map(812, "/lib/libffi.so.8")
+    story.end(812)
+    assert rules(story) == []
+    assert rung(story, "reachable").state == "unknown"
+
+
+def test_the_parent_of_a_consumer_is_not_told_to_lack_one() -> None:
+    story = _server()
+    story.process(850, ("/opt/app/server", "runner"), parent=812)
+    story.driver(850, SHIM, "preload", watch=False)
+    story.consumer(850, BACKEND)
+    story.call(850, "cuInit", 100, by=BACKEND, library=SHIM)
+    story.end(850)
+    assert "no-consumer" not in rules(story)

@@ -1,0 +1,103 @@
+"""Rules about look-ups: answered by whom, refused, bound elsewhere."""
+
+from inspector.stream.libraries import Slot, SlotsRead
+
+from ..asking import BACKEND, CPU, SHIM, answer, found, healthy, rules, rung, working
+from ..build import DRIVER, Story
+
+HOOK = "/opt/vgpu/lib/libhook.so"
+ABSENT = "libcuda.so.1: cannot open shared object file: No such file or directory"
+
+
+def _hooked(found_: bool, *, tried: bool) -> Story:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": f"{HOOK}:{SHIM}"})
+    story.driver(812, SHIM, "preload")
+    story.image(HOOK, exports=["dlopen", "dlsym"], overrides=["dlopen", "dlsym"])
+    story.map(812, HOOK, "preload")
+    files = [(BACKEND, 0)] if tried else []
+    story.look_up(812, "dlopen", BACKEND, found_, by="/opt/app/server", answered_by=HOOK, tried=files)
+    story.end(812)
+    story.log(CPU)
+    return story
+
+
+def test_a_dlopen_that_a_hook_answers_with_null_is_the_answer() -> None:
+    finding = answer(_hooked(False, tried=False))
+    assert (finding.rule, finding.confidence) == ("dlopen-overridden", "proven")
+    assert "dlopen(libbackend.so) in PID 812 (server) was answered by libhook.so with NULL" in finding.title
+
+
+def test_a_hook_that_passes_the_question_on_is_not_the_answer() -> None:
+    assert "dlopen-overridden" not in rules(_hooked(True, tried=True))
+    assert "dlopen-overridden" not in rules(_hooked(False, tried=True))
+
+
+def _asking(name: str, *, found_: bool, calls: bool = False) -> Story:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.image("/app/libcudart.so.12", soname="libcudart.so.12", exports=["cudaMalloc", "cudaGetDeviceCount"])
+    story.map(812, "/app/libcudart.so.12")
+    story.look_up(812, "dlsym", name, found_, by="/app/libcudart.so.12", error="" if found_ else "undefined symbol")
+    if calls:
+        working(story, by="/app/libcudart.so.12")
+    story.log(CPU)
+    return story
+
+
+def test_a_name_that_the_runtime_asks_for_and_does_not_get_is_the_answer() -> None:
+    finding = answer(_asking("cuGetProcAddress_v2", found_=False))
+    assert (finding.rule, finding.confidence) == ("lookup-failed", "proven")
+    assert "libcudart.so.12 asked for cuGetProcAddress_v2" in finding.title
+
+
+def test_an_optional_name_that_is_refused_is_no_fault() -> None:
+    assert "lookup-failed" not in rules(_asking("cuSomethingQuiteNew", found_=False))
+    assert "lookup-failed" not in rules(_asking("cuDeviceGetCount", found_=False, calls=True))
+
+
+def test_a_library_that_is_asked_for_and_not_found_is_told_with_the_search_path() -> None:
+    story = Story()
+    story.process(812)
+    story.look_up(812, "dlopen", "libcuda.so.1", False, by="/app/libcudart.so.12", error=ABSENT)
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("lookup-failed", "proven")
+    assert "libcudart.so.12 asked for libcuda.so.1 in PID 812" in finding.title
+    assert "no LD_LIBRARY_PATH is set" in finding.cause
+    assert rung(story, "resolved").state == "no"
+
+
+def _two(result: int, *, call_other: bool = False) -> Story:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": "/opt/libtrace.so"})
+    story.driver(812, "/opt/libtrace.so", "preload", soname=None)
+    story.driver(812, SHIM, "needed")
+    story.consumer(812, BACKEND, imports=DRIVER[:3])
+    story.call(812, "cuInit", result, by=BACKEND, library="/opt/libtrace.so")
+    if call_other:
+        story.call(812, "cuInit", result, by="/opt/libtrace.so", library=SHIM)
+    story.log(CPU)
+    return story
+
+
+def test_calls_that_go_to_another_library_of_the_same_names_are_bound_elsewhere() -> None:
+    finding = answer(_two(100))
+    assert finding.rule == "bound-elsewhere"
+    assert f"bound to /opt/libtrace.so, not to {SHIM}" in finding.title
+
+
+def test_a_library_that_passes_calls_on_is_not_in_the_way() -> None:
+    assert "bound-elsewhere" not in rules(_two(100, call_other=True))
+    assert "bound-elsewhere" not in rules(healthy())
+
+
+def test_slots_show_the_binding_before_any_call() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812, "/opt/libother.so", "needed", soname="libother.so")
+    story.driver(812, SHIM, "needed")
+    story.consumer(812, BACKEND, imports=["cuInit"])
+    slot = Slot(name="cuInit", bound_to="/opt/libother.so", lazy=False)
+    story.tell(SlotsRead(at=story.later(), pid=812, path=BACKEND, slots=[slot]))
+    assert "bound to /opt/libother.so" in found(story, "bound-elsewhere").title

@@ -1,0 +1,196 @@
+"""Rules about results and values."""
+
+from inspector.stream.calls import FileOpened
+
+from ..asking import BACKEND, CPU, answer, found, healthy, rules, rung, working
+from ..build import MS, NVML, Story
+
+RUNTIME = "/opt/app/lib/libcudart.so.12"
+RUNTIME_NAMES = ["cudaGetDeviceCount", "cudaMalloc", "cudaGetDeviceProperties_v2", "cudaRuntimeGetVersion"]
+
+
+def _story(*, runtime: bool = False) -> Story:
+    story = Story()
+    story.process(812, comm="server")
+    story.driver(812)
+    if runtime:
+        story.watch(RUNTIME, RUNTIME_NAMES)
+        story.image(RUNTIME, soname="libcudart.so.12", exports=RUNTIME_NAMES, imports=[], imports_lookup=True)
+        story.map(812, RUNTIME)
+    story.consumer(812, BACKEND, imports=["cudaGetDeviceCount"] if runtime else ["cuInit"])
+    return story
+
+
+def test_the_first_bad_result_is_named_and_the_rest_are_consequences() -> None:
+    story = _story()
+    story.call(812, "cuInit", by=BACKEND)
+    story.call(812, "cuMemAlloc_v2", 2, by=BACKEND)
+    story.call(812, "cuLaunchKernel", 700, by=BACKEND, count=212)
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("api-error", "proven")
+    assert "cuMemAlloc_v2 = 2 (CUDA_ERROR_OUT_OF_MEMORY) in PID 812" in finding.title
+    assert "212 errors after it are consequences" in finding.cause
+    assert rung(story, "returned").state == "no"
+
+
+def test_a_result_that_says_no_device_is_an_error_with_advice() -> None:
+    story = _story()
+    story.call(812, "cuInit", 100, by=BACKEND)
+    assert "cuInit = 100 (CUDA_ERROR_NO_DEVICE)" in answer(story).title
+    assert "No device" in answer(story).cause
+
+
+def test_a_look_at_its_own_name_before_the_refusal_points_to_a_gate() -> None:
+    story = _story()
+    story.tell(FileOpened(at=story.later(), pid=812, tid=812, path="/proc/self/comm"))
+    story.call(812, "cuInit", 3, by=BACKEND)
+    finding = answer(story)
+    assert "CUDA_ERROR_NOT_INITIALIZED" in finding.title and "/proc/self/comm" in finding.cause
+    assert "gate" in finding.next_step
+
+
+def test_normal_results_are_no_fault() -> None:
+    story = Story()
+    story.process(812)
+    names = ["cuInit", "cuDeviceGetCount", "cuMemAlloc_v2", "cuLaunchKernel", "cuCtxGetDevice_v2", "cuLibraryUnload"]
+    story.driver(812, exports=names)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuCtxGetDevice_v2", 201, by=BACKEND)
+    working(story)
+    story.call(812, "cuLibraryUnload", 4, by=BACKEND)
+    story.end(812)
+    assert rules(story) == ["gpu-in-use"]
+
+
+def test_a_deinitialized_driver_in_the_middle_of_life_is_a_fault() -> None:
+    story = _story()
+    story.call(812, "cuMemAlloc_v2", 4, by=BACKEND)
+    story.later(5_000 * MS)
+    story.end(812)
+    assert answer(story).rule == "api-error"
+
+
+def test_an_error_that_was_followed_by_success_is_not_the_last_word() -> None:
+    story = _story()
+    story.call(812, "cuMemAlloc_v2", 2, by=BACKEND)
+    working(story)
+    assert rules(story) == ["gpu-in-use"]
+
+
+def test_launches_that_begin_to_fail_outrank_the_news_of_use() -> None:
+    story = healthy()
+    story.call(812, "cuLaunchKernel", 700, by=BACKEND, count=9)
+    assert rules(story) == ["api-error", "gpu-in-use"]
+
+
+def test_a_driver_older_than_the_runtime_wants_is_named_with_both_versions() -> None:
+    story = _story(runtime=True)
+    story.call(812, "cuDriverGetVersion", by=RUNTIME, values={"version": 11040})
+    story.call(812, "cudaGetDeviceCount", 35, by=BACKEND, library=RUNTIME)
+    finding = answer(story)
+    assert finding.rule == "driver-too-old"
+    assert "the driver library says 11.4, libcudart.so.12 wants 12.0 or newer" in finding.title
+    assert rules(story)[1] == "api-error"
+
+
+def test_a_driver_of_the_same_release_is_not_too_old() -> None:
+    story = _story(runtime=True)
+    story.call(812, "cuDriverGetVersion", by=RUNTIME, values={"version": 12020})
+    assert "driver-too-old" not in rules(story)
+
+
+def test_the_programs_own_word_about_an_old_driver_is_told() -> None:
+    story = _story()
+    story.log('level=WARN msg="NVIDIA driver too old" device=GPU-1 driver=535.1 required_driver="550 or newer"')
+    assert "driver 535.1 is too old, required: 550 or newer" in found(story, "driver-too-old").title
+
+
+TABLE = "6bd5fb6c-5bf4-e74a-8987-d93912fd9df9"
+
+
+def _table(result: int, pointer: int, table: str = TABLE) -> Story:
+    story = _story(runtime=True)
+    story.call(812, "cuInit", by=RUNTIME)
+    values: dict[str, int | str | float] = {"pointer": pointer}
+    story.call(812, "cuGetExportTable", result, by=RUNTIME, arguments={"table": table}, values=values)
+    if result:
+        story.call(812, "cudaGetDeviceCount", result, by=BACKEND, library=RUNTIME)
+    story.log(CPU)
+    return story
+
+
+def test_a_private_table_that_is_refused_outranks_the_error_that_the_runtime_hands_on() -> None:
+    finding = answer(_table(500, 0))
+    assert (finding.rule, finding.confidence) == ("export-table-refused", "proven")
+    assert "6BD5FB6C" in finding.title and "no device was counted" in finding.title
+    assert "api-error" in rules(_table(500, 0))
+
+
+def test_a_null_table_is_refused_as_well() -> None:
+    assert "0 with a NULL table" in found(_table(0, 0), "export-table-refused").title
+
+
+def test_a_table_that_is_given_or_that_nobody_needs_is_no_fault() -> None:
+    assert "export-table-refused" not in rules(_table(0, 4096))
+    assert "export-table-refused" not in rules(_table(500, 0, table="f8cff951-2146"))
+
+
+def test_no_device_by_count_outranks_the_error_of_the_runtime() -> None:
+    story = _story(runtime=True)
+    story.call(812, "cuInit", by=RUNTIME)
+    story.call(812, "cuDeviceGetCount", by=RUNTIME, values={"count": 0})
+    story.call(812, "cudaGetDeviceCount", 100, by=BACKEND, library=RUNTIME)
+    assert rules(story)[:2] == ["no-device-counted", "api-error"]
+    assert "cuDeviceGetCount answered success and 0 devices" in answer(story).title
+
+
+def test_a_count_of_one_is_no_fault() -> None:
+    story = _story()
+    story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 1})
+    assert "no-device-counted" not in rules(story)
+
+
+def test_a_device_without_memory_is_told() -> None:
+    story = _story()
+    story.call(812, "cuDeviceTotalMem_v2", by=BACKEND, values={"total": 0})
+    assert answer(story).rule == "zero-memory" and "cuDeviceTotalMem_v2" in answer(story).title
+    full = _story()
+    full.call(812, "cuDeviceTotalMem_v2", by=BACKEND, values={"total": 85_520_809_984})
+    assert "zero-memory" not in rules(full)
+
+
+def test_a_structure_of_another_release_gives_a_mad_compute_capability() -> None:
+    story = _story(runtime=True)
+    values: dict[str, int | str | float] = {"name": "X", "total": 85_520_809_984, "major": 0, "minor": 0}
+    story.call(812, "cudaGetDeviceProperties_v2", by=BACKEND, library=RUNTIME, values=values)
+    finding = answer(story)
+    assert finding.rule == "implausible-device"
+    assert "cudaGetDeviceProperties_v2" in finding.title and "0.0" in finding.title and "layout" in finding.cause
+
+
+def test_mad_attributes_and_sizes_are_implausible_and_sane_ones_are_not() -> None:
+    story = _story()
+    story.call(812, "cuDeviceGetAttribute", by=BACKEND, arguments={"attrib": 75}, values={"value": 0})
+    story.call(812, "cuDeviceTotalMem_v2", by=BACKEND, values={"total": 4096})
+    assert rules(story)[:2] == ["implausible-device", "implausible-device"]
+    sane = _story()
+    sane.call(812, "cuDeviceGetAttribute", by=BACKEND, arguments={"attrib": 75}, values={"value": 9})
+    sane.call(812, "cuDeviceGetAttribute", by=BACKEND, arguments={"attrib": 33}, values={"value": 0})
+    assert "implausible-device" not in rules(sane)
+
+
+def test_an_error_of_nvml_beside_working_cuda_is_no_fault_and_alone_a_warning() -> None:
+    story = Story()
+    story.process(812)
+    path = "/opt/shim/libnvidia-ml.so.1"
+    story.watch(path, NVML)
+    story.image(path, soname="libnvidia-ml.so.1", exports=NVML)
+    story.map(812, path, "dlopen")
+    story.call(812, "nvmlInit_v2", 9, by="/opt/app/monitor", library=path)
+    finding = answer(story)
+    assert (finding.rule, finding.severity) == ("api-error", "warning")
+    assert "NVML_ERROR_DRIVER_NOT_LOADED" in finding.title
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    working(story)
+    assert rules(story) == ["gpu-in-use"]
