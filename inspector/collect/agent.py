@@ -23,11 +23,10 @@ from .outlet import StreamOutlet
 from .sources.arrivals import ExecArrivals, MappingArrivals, PolledArrivals, program_of_exec
 from .sources.contract import Session, Tracked, TreeObserver
 from .sources.libraries import Libraries
-from .sources.processes import SAME_BIRTH, ProcessTree
+from .sources.processes import SAME_BIRTH, Origin, ProcessTree
 from .sources.program import Keys, attempt
 from .sources.record_source import open_records
 from .sources.signals import SignalsSource
-from .sources.symbols import SymbolsSource
 from .sources.vitals import VitalsSource, WaitsSource
 from .target import Target, TargetError, check_permitted, is_mapping_of, parse_target, processes_mapping
 
@@ -113,11 +112,11 @@ class Agent(TreeObserver):
             self._loop, self._waits, Keys(self._configure.plan.environment), self._records.feed, self._emptied
         )
         self._session = Session(self._loop, self._waits, self._tree, self._configure)
-        self._watch_tree()
+        self._make_sources()
         if self._launch is not None:
             self._records.feed.follow(self._launch.pid)
             self._tree.expect(self._launch.pid, "run", self._loop.now())
-        self._tree.attach(pids, "map" if target and target.kind == "library" else "attach")
+        self._tree.attach(pids, _origin(target))
         _check_births(self._tree, births)
         self._start_sources()
         self._records.feed.begin(self._loop)
@@ -140,26 +139,31 @@ class Agent(TreeObserver):
             check_permitted(pids[0])
         return pids
 
-    def _watch_tree(self) -> None:
+    def _make_sources(self) -> None:
         """What hears of the tree from its first process on, in the order in which it hears."""
-        feed = self._records.feed
-        self._libraries = Libraries(self._session, self._tree, feed)
-        vitals = VitalsSource(self._session, self._tree)
-        signals = SignalsSource(self._session, self._tree, feed)
-        self._tree.watch(self)
-        self._loop.every(1.0, lambda: self._waits.look(self._loop.now()))
-        self._sources += [self._libraries, vitals, signals, SymbolsSource(self._session)]
-
-    def _start_sources(self) -> None:
-        """Everything else; one that fails is said and the rest goes on."""
-        for name, make in source_makers(self._session, self._records):
+        session, feed = self._session, self._records.feed
+        self._libraries = Libraries(session, self._tree, feed)
+        self._sources += [
+            self._libraries,
+            VitalsSource(session, self._tree),
+            SignalsSource(session, self._tree, feed),
+        ]
+        for name, make in source_makers(session, self._records, self._options.target):
             try:
-                source = make()
-                if isinstance(source, Startable):
-                    source.start()
-                self._sources.append(source)
+                self._sources.append(make())
             except Exception as error:
                 self._failed(name, error)
+        self._tree.watch(self)
+        self._loop.every(1.0, lambda: self._waits.look(self._loop.now()))
+
+    def _start_sources(self) -> None:
+        """Those that first read what is there; one that fails is said and the rest goes on."""
+        for source in self._sources:
+            if isinstance(source, Startable):
+                try:
+                    source.start()
+                except Exception as error:
+                    self._failed(type(source).__name__, error)
 
     def _await(self, target: Target) -> None:
         """Let later processes join that belong to the target without being born in its tree."""
@@ -176,6 +180,9 @@ class Agent(TreeObserver):
         elif self._options.wait or target.is_group:
             seconds = WAIT_SECONDS if self._options.wait else GROUP_SECONDS
             PolledArrivals(self._loop, self._tree, target.matches, seconds)
+        else:
+            return
+        self._tree.attach(_found_now(target), _origin(target))  # whoever came since the first look
         if not self._tree.processes():
             print(f"inspector: waiting for {target.text}", file=sys.stderr)
 
@@ -251,6 +258,17 @@ class Agent(TreeObserver):
 
 def _birth(pid: int) -> int:
     return attempt(lambda: procfs.stat(pid).started, 0)
+
+
+def _origin(target: Target | None) -> Origin:
+    return "map" if target is not None and target.kind == "library" else "attach"
+
+
+def _found_now(target: Target) -> list[int]:
+    try:
+        return target.find()
+    except TargetError:
+        return []
 
 
 def _check_births(tree: ProcessTree, births: dict[int, int]) -> None:

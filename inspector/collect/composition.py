@@ -1,14 +1,46 @@
-"""Which sources look at a target beside the tree and its libraries, in the order in which they start."""
+"""Which sources look at a target beside the tree and its libraries, in the order in which they hear and start."""
 
 from collections.abc import Callable
 
+from .kernel.records import Opened
 from .sources.contract import Session
+from .sources.descriptors import DescriptorSource
+from .sources.files import FileSource
+from .sources.logs import LogSource
+from .sources.machine import MachineSource
+from .sources.passive import PassiveSource
+from .sources.pointers import PointersSource
 from .sources.record_source import Records
+from .sources.sockets import SocketSource
+from .sources.symbols import SymbolsSource
+from .sources.units import UnitSource
 
 Maker = tuple[str, Callable[[], object]]
 """What it tells, in words for a `LimitNoted`, and how it is made."""
 
 
-def source_makers(session: Session, records: Records) -> list[Maker]:
-    """The passive picture comes before the first probe: a probe changes the pages that it looks at."""
-    return []
+def source_makers(session: Session, records: Records, target: str) -> list[Maker]:
+    """The passive picture comes before what probes: a probe changes the pages that it looks at."""
+    return [
+        ("passive evidence", lambda: PassiveSource(session)),
+        ("addresses held in memory", lambda: PointersSource(session)),
+        ("symbols", lambda: SymbolsSource(session)),
+        ("descriptors", lambda: _descriptors(session, records)),
+        ("logs", lambda: _logs(session, records)),
+        ("units", lambda: UnitSource(session, target)),
+        ("the machine", lambda: MachineSource(session)),
+        ("sockets", lambda: SocketSource(session)),
+        ("changes of files", lambda: FileSource(session)),
+    ]
+
+
+def _descriptors(session: Session, records: Records) -> DescriptorSource:
+    source = DescriptorSource(session)
+    records.feed.listen(Opened, source.opened)
+    return source
+
+
+def _logs(session: Session, records: Records) -> LogSource:
+    source = LogSource(session)
+    records.feed.listen(Opened, source.opened)
+    return source
