@@ -129,10 +129,11 @@ class Generation:
             begin += len(data)
 
     def _whole_lines(self, offset: int, end: int) -> bytes:
-        data = self._read(offset, min(_STEP, end - offset))
+        data = more = self._read(offset, min(_STEP, end - offset))
         cut = data.rfind(b"\n") + 1
-        while not cut and len(data) < _PAGE_LIMIT and offset + len(data) < end:
-            data += self._read(offset + len(data), min(len(data), end - offset - len(data)))
+        while more and not cut and len(data) < _PAGE_LIMIT and offset + len(data) < end:
+            more = self._read(offset + len(data), min(len(data), end - offset - len(data)))
+            data += more
             cut = data.rfind(b"\n") + 1
         return data[:cut] if cut else data
 

@@ -91,8 +91,12 @@ class Journal:
         """End journalctl; answers what it had to say."""
         if self._process.poll() is None:
             self._process.terminate()
-        _, words = self._process.communicate(timeout=2)
-        return decode(words).strip() or f"journalctl ended with {self._process.returncode}"
+        try:
+            _, words = self._process.communicate(timeout=1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            _, words = self._process.communicate()
+        return decode(words.strip()) or f"journalctl ended with {self._process.returncode}"
 
     def _lines(self, raw: bytes) -> list[LogLine]:
         wall, pid, texts = parse_entry(raw)
