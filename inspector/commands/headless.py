@@ -150,7 +150,7 @@ def facts_of(observed: "Observed", profiles: "Profiles", *, every_moment: bool =
     from inspector.report.facts import report as facts
 
     rows = sys.maxsize if every_moment else TIMELINE_ROWS
-    return facts(observed.state, diagnose(observed.state, profiles), observed.troubles, rows)
+    return facts(observed.state, diagnose(observed.state), observed.troubles, rows)
 
 
 def render(facts: "Report", options: Options) -> bytes:

@@ -22,7 +22,7 @@ def profiles(options: Options) -> "Profiles":
     from inspector.model.profiles import ProfileError, load, user_directory
 
     own = user_directory()
-    places = [own] if own.is_dir() else []
+    places = [own] if os.access(own, os.R_OK | os.X_OK) else []
     try:
         return load([*places, *map(Path, options.profile)])
     except ProfileError as error:

@@ -1,8 +1,10 @@
 """A state filled from a living collector or from a recording, for everything that has no screen."""
 
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from time import monotonic
+from types import FrameType
 
 from inspector.model.fold import apply
 from inspector.model.profiles import Profiles
@@ -50,15 +52,14 @@ class Watch:
 
     def batches(self) -> Iterator[list[AnyEvent]]:
         """Events as they come, already applied; an empty batch when nothing came for a moment."""
+        before = signal.signal(signal.SIGINT, self._interrupt)
         try:
             while self.stream.ending is None and not self._over():
                 yield self._apply(self.stream.read(_TICK))
-        except KeyboardInterrupt:
-            self.interrupted = True
-        try:
             yield self._apply(self.stream.finish())
-        except KeyboardInterrupt:
-            self.stream.kill()
+        finally:
+            signal.signal(signal.SIGINT, before)
+            self.stream.close()
         ending = self.stream.ending
         if ending is not None and not ending.ok and self.observed.state.missing is None:
             self.observed.troubles.append(f"{ending.words}. {ending.help}".rstrip(". "))
@@ -69,7 +70,15 @@ class Watch:
             tell(self)
         return self.observed
 
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        """The first Ctrl-C ends the watching in order; the second does not wait for that."""
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
+
     def _over(self) -> bool:
+        if self.interrupted:
+            return True
         return self._seconds is not None and self.since is not None and monotonic() - self.since >= self._seconds
 
     def _apply(self, events: list[AnyEvent]) -> list[AnyEvent]:

@@ -20,6 +20,7 @@ _LOGIN = re.compile(r"(?<![\w.@/-])(?P<name>[a-z_][\w.-]{0,31})@(?P<host>[a-z0-9
 _USER_WORD = re.compile(r"(?P<before>\b(?:USER|LOGNAME|SUDO_USER|user(?:name)?|owner)[=:]\s?\"?)(?P<name>[\w.-]+)")
 _ADDRESS = re.compile(r"(?<![\w.:-])(?:\d{1,3}(?:\.\d{1,3}){3}(?![\w.])|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*:[0-9A-Fa-f:]+)")
 """Looks like IPv4 or IPv6; a version number at the end of a file name does not."""
+_STAND_IN = re.compile(r"(?:USER|HOST|ADDRESS)\d+")
 _HARMLESS_NAMES = frozenset(("localhost", "root", "nobody", "daemon", "systemd-journal", "ollama"))
 
 
@@ -35,7 +36,7 @@ class Redactor:
 
     def learn(self, name: str, kind: str) -> None:
         """Hide this name from now on, as a whole word, wherever it stands."""
-        if len(name) > 1 and name not in self.hidden and name not in _HARMLESS_NAMES:
+        if len(name) > 1 and name not in self.hidden and name not in _HARMLESS_NAMES and not _STAND_IN.fullmatch(name):
             number = 1 + sum(stand_in.startswith(kind) for stand_in in self.hidden.values())
             self.hidden[name] = f"{kind}{number}"
             words = "|".join(re.escape(word) for word in sorted(self.hidden, key=len, reverse=True))

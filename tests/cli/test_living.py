@@ -1,0 +1,155 @@
+"""Commands on living processes: what they print, when they end, which exit code they give."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from .run import COMMAND, inspector, said
+
+
+@pytest.fixture
+def sleeper() -> Iterator[str]:
+    process = subprocess.Popen(["sleep", "600"])
+    yield str(process.pid)
+    process.kill()
+    process.wait()
+
+
+def test_a_program_is_run_to_its_end_and_reported_as_the_schema_says() -> None:
+    done = inspector("report", "--format", "json", "--", "sh", "-c", "true; exit 7")
+    made = json.loads(done.stdout)
+    assert done.returncode in (0, 10, 11, 12)
+    assert made["target"]["tree"][0]["exit"]["code"] == 7
+    schema = json.loads(inspector("report", "--schema").stdout)
+    jsonschema.validate(made, schema, jsonschema.Draft202012Validator)
+
+
+def test_a_program_that_goes_on_is_ended_when_the_time_is_over() -> None:
+    made = json.loads(inspector("report", "--for", "500ms", "--format", "json", "--", "sleep", "600").stdout)
+    assert made["observation"]["seconds"] < 30
+    assert not Path(f"/proc/{made['target']['pid']}").exists()
+
+
+def test_a_target_is_left_as_it_was(sleeper: str) -> None:
+    made = json.loads(inspector("report", "--for", "300ms", "--format", "json", sleeper).stdout)
+    assert made["target"]["pid"] == int(sleeper) and made["target"]["tree"][0]["ended"] is None
+    assert Path(f"/proc/{sleeper}/stat").read_text().split()[2] in "SR"
+
+
+@pytest.mark.parametrize("command", ["report", "trace"])
+def test_a_target_that_is_not_there_is_exit_code_3_with_the_next_step(command: str) -> None:
+    done = inspector(command, "999999999")
+    assert (done.returncode == 3 and done.stdout == b"") or command == "trace"
+    assert "there is no process 999999999" in said(done) and "inspector list" in said(done)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not")
+def test_a_target_of_another_user_is_exit_code_4_with_the_command_that_helps(sleeper: str) -> None:
+    python, environment = python_for_everybody()
+    done = subprocess.run(
+        [*NOBODY, python, "-P", "-m", "inspector", "report", "--for", "300ms", sleeper],
+        capture_output=True, cwd="/", env=environment,
+    )  # fmt: skip
+    assert done.returncode == 4, said(done)
+    assert "sudo" in said(done)
+
+
+NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+
+
+def python_for_everybody() -> tuple[str, dict[str, str]]:
+    """A Python of this version that another user may start twice in a row, and its environment."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    twice = "import subprocess, sys, inspector; sys.exit(subprocess.call([sys.executable, '-c', 'import msgspec']))"
+    for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
+        tried = subprocess.run([*NOBODY, python, "-P", "-c", twice], capture_output=True, cwd="/", env=environment)
+        if tried.returncode == 0:
+            return python, environment
+    pytest.skip("this Python lies in a folder that no other user may enter")
+
+
+def on_a_terminal(
+    *words: str, interrupt_after: bytes = b"", environment: dict[str, str] | None = None
+) -> tuple[int, str]:
+    """Run with a terminal on stdin and stderr, stdout apart; press Ctrl-C when a text appears on it."""
+    master, slave = pty.openpty()
+    with tempfile.TemporaryFile() as out:
+        process = subprocess.Popen(
+            [*COMMAND, *words], stdin=slave, stderr=slave, stdout=out, process_group=0,
+            env={**os.environ, "TERM": "xterm", **(environment or {})},
+        )  # fmt: skip
+        os.close(slave)
+        shown, pressed = b"", not interrupt_after
+        while True:
+            try:
+                block = os.read(master, 4096)
+            except OSError:
+                break
+            if not block:
+                break
+            shown += block
+            if not pressed and interrupt_after in shown:
+                os.kill(process.pid, signal.SIGINT)
+                pressed = True
+        code = process.wait(60)
+        os.close(master)
+        out.seek(0)
+        return code, out.read().decode() + "\n==stderr==\n" + shown.decode()
+
+
+def test_ctrl_c_ends_the_watching_and_prints_what_is_known(sleeper: str) -> None:
+    code, text = on_a_terminal("report", "--for", "1h", sleeper, interrupt_after=b"1 processes")
+    assert code in (10, 11, 12), text
+    assert "inspector - " in text and "Traceback" not in text and sleeper in text
+
+
+def test_a_terminal_shows_progress_and_a_pipe_does_not(sleeper: str) -> None:
+    _, text = on_a_terminal("report", "--for", "1s", sleeper)
+    assert "watching: " in text.split("==stderr==")[1]
+    assert said(inspector("report", "--for", "300ms", sleeper)) == ""
+
+
+def test_a_dumb_terminal_gets_the_text_report_and_is_told_why() -> None:
+    code, text = on_a_terminal("run", "--", "true", environment={"TERM": "dumb"})
+    assert code in (10, 11, 12)
+    assert "no screen here: this terminal has no cursor control" in text and "inspector - true" in text
+
+
+def test_a_recording_of_a_living_target_gives_its_report_elsewhere(sleeper: str, tmp_path: Path) -> None:
+    path = str(tmp_path / "seen.zst")
+    assert inspector("record", "--for", "500ms", "-o", path, sleeper).returncode == 0
+    one = inspector("report", "--format", "json", path)
+    other = inspector("report", "--format", "json", path, environment={"TZ": "America/Lima", "HOME": str(tmp_path)})
+    assert one.stdout == other.stdout and json.loads(one.stdout)["target"]["pid"] == int(sleeper)
+
+
+def test_a_recording_is_never_written_through_a_link(sleeper: str, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "victim")
+    done = inspector("record", "--for", "300ms", "-o", str(tmp_path / "link"), sleeper)
+    assert done.returncode == 2 and "symbolic link" in said(done) and not (tmp_path / "victim").exists()
+
+
+def test_waiting_for_a_target_catches_it_from_its_birth(tmp_path: Path) -> None:
+    name = tmp_path / "born-later"
+    name.symlink_to("/bin/sleep")
+    recording = subprocess.Popen([*COMMAND, "record", "--wait", "born-later", "-o", "-"], stdout=subprocess.PIPE)
+    assert recording.stdout is not None
+    assert b'"session-started"' in recording.stdout.readline()
+    target = subprocess.Popen([str(name), "600"])
+    try:
+        execs = (line for line in recording.stdout if b'"process-exec"' in line)
+        assert f'["{name}","600"]'.encode() in next(execs)
+    finally:
+        target.kill()
+        target.wait()
+        recording.send_signal(signal.SIGINT)
+        recording.communicate(timeout=60)
