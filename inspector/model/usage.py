@@ -158,7 +158,7 @@ class _Reader:
             return
         for api in apis.provides:
             self._use(api).providers.append(Provider(library, self.state.images.get(library.file), apis))
-        for api, how in apis.consumes.items():
+        for api, how in apis.consumes.items() if library.state != "unmapped" else ():
             self._use(api).consumers.append(Consumer(library.path, library, how))
 
     def _calls(self, function: WatchedFunction) -> FunctionCalls:
@@ -257,7 +257,9 @@ class _Reader:
             if consumer.path == path:
                 consumers[index] = Consumer(path, consumer.library, consumer.how, observed=True)
                 return
-        consumers.append(Consumer(path, self.by_path.get(path), None, observed=True))
+        library = self.by_path.get(path)
+        apis = self.state.apis.get(library.file) if library is not None else None
+        consumers.append(Consumer(path, library, apis.consumes.get(api) if apis else None, observed=True))
 
 
 def faults(use: Use, profiles: Profiles) -> list[tuple[FunctionCalls, int, int]]:

@@ -18,6 +18,7 @@ from inspector.stream.calls import (
     OutcomesCounted,
 )
 
+from .libraries import let_go
 from .moments import keep, process_at, tell, touch
 
 _MOST_CALLS = 10_000
@@ -122,6 +123,8 @@ def inside(state: State, event: CallsInside) -> None:
 def looked_up(state: State, event: LookedUp) -> None:
     process = process_at(state, event.pid, event.at)
     keep(process.lookups, event, _MOST_LOOKUPS)
+    if event.found is False:
+        let_go(process, event)
     touch(state, "symbols")
     about_api = (state.profiles.api_of_function(event.name) or state.profiles.api_of_soname(event.name)) is not None
     loads = event.via in ("dlopen", "dlmopen", "cuGetExportTable")

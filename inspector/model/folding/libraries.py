@@ -3,8 +3,9 @@
 import msgspec
 
 from inspector.model.apis import describe
-from inspector.model.state import State
+from inspector.model.state import Process, State
 from inspector.model.wording import name_of
+from inspector.stream.calls import LookedUp
 from inspector.stream.libraries import (
     CandidateFound,
     CodePatched,
@@ -21,6 +22,7 @@ from inspector.stream.libraries import (
 
 from .moments import process_at, tell, touch
 
+_RECENT_LOOKUPS = 100
 _STALE = ("replaced", "deleted", "modified")
 _TELLING_ROUTES = ("preload", "audit", "dlopen")
 
@@ -30,6 +32,8 @@ def mapped(state: State, event: LibraryMapped) -> None:
     before = process.libraries.get(event.base)
     process.libraries[event.base] = event
     process.mapped_at.setdefault(event.base, event.at)
+    if any(mapped_in_vain(process, lookup, event) for lookup in process.lookups[-_RECENT_LOOKUPS:]):
+        process.libraries[event.base] = msgspec.structs.replace(event, state="unmapped")
     touch(state, "libraries", "symbols")
     if before is not None and before.path == event.path:
         _tell_change(state, before, event)
@@ -37,6 +41,23 @@ def mapped(state: State, event: LibraryMapped) -> None:
         _tell_load(state, event)
     else:
         state.unexplained.setdefault(event.file, []).append((process, event))
+
+
+def mapped_in_vain(process: Process, lookup: LookedUp, library: LibraryMapped) -> bool:
+    """A dlopen that is refused lets go of all that it mapped since it was asked."""
+    if lookup.found is not False or lookup.via not in ("dlopen", "dlmopen"):
+        return False
+    mapped_at = process.mapped_at.get(library.base, library.at)
+    if lookup.entered:
+        return lookup.entered <= mapped_at <= lookup.at
+    return mapped_at <= lookup.at and any(tried.errno == 0 and tried.path == library.path for tried in lookup.tried)
+
+
+def let_go(process: Process, lookup: LookedUp) -> None:
+    """Mark what a refused dlopen had mapped as gone again."""
+    for base, library in process.libraries.items():
+        if library.state != "unmapped" and mapped_in_vain(process, lookup, library):
+            process.libraries[base] = msgspec.structs.replace(library, state="unmapped")
 
 
 def _tell_change(state: State, before: LibraryMapped, event: LibraryMapped) -> None:

@@ -38,6 +38,16 @@ def test_a_missing_dependency_is_the_answer_in_the_loaders_own_words() -> None:
     assert rung(story, "reachable", 850).state == "no"
 
 
+def test_what_a_refused_load_had_mapped_is_no_consumer() -> None:
+    story = _server()
+    asked = story.later()
+    story.consumer(812, BACKEND)
+    story.look_up(812, "dlopen", BACKEND, False, by="/opt/app/server", error=MISSING, entered=asked)
+    story.consumer(812, "/opt/app/lib/told-late.so")
+    assert rung(story, "reachable").detail.startswith("by told-late.so")
+    assert rules(story)[0] == "dependency-missing"
+
+
 def test_a_predicted_missing_dependency_is_likely_and_shows_where_it_was_looked_for() -> None:
     story = _server()
     _candidate(story)
