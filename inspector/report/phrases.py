@@ -111,9 +111,9 @@ def lookup(row: LookupReport) -> str:
 
 
 def route(row: LibraryReport) -> str:
-    """`dlopen of libcuda.so.1 by libcudart.so.12`."""
-    asked = f" of {row.asked}" if row.asked and row.asked != row.path else ""
-    by = f" by {file_name(row.route_by)}" if row.route_by and row.route_by != row.path else ""
+    """`dlopen as libcuda.so.1 by libcudart.so.12`."""
+    asked = f" as {row.asked}" if file_name(row.asked) not in ("", file_name(row.path)) else ""
+    by = f" by {file_name(row.route_by)}" if file_name(row.route_by) not in ("", file_name(row.path)) else ""
     return f"{row.route}{asked}{by}"
 
 
