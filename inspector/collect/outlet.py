@@ -6,6 +6,7 @@ calls, opens, look-ups, log lines) are dropped beyond the bound and counted as `
 """
 
 import os
+import select
 import threading
 import time
 from collections import deque
@@ -146,6 +147,10 @@ class StreamOutlet:
 
 
 def _write(fd: int, data: bytes) -> None:
+    """All of it, also to a pipe that whoever started us made non-blocking."""
     view = memoryview(data)
     while view:
-        view = view[os.write(fd, view) :]
+        try:
+            view = view[os.write(fd, view) :]
+        except BlockingIOError:
+            select.select([], [fd], [])
