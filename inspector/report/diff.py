@@ -1,9 +1,12 @@
 """Two reports compared, the good with the bad: the difference that matters first."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import msgspec
+
+from inspector.stream.redact import rewritten
 
 from . import phrases
 from .layout import Ink, wrapped
@@ -19,6 +22,9 @@ _ORDER: tuple[Area, ...] = (
     "files", "ladder", "machine",
 )  # fmt: skip
 """Causes before their consequences, under the verdict."""
+
+
+_PID = re.compile(r"\b(?:pid|PID) \d+")
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +46,11 @@ class Differences(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare(good: Report, bad: Report) -> Differences:
-    """What differs; pids, addresses, moments and counts above zero are no differences."""
+    """What differs; pids, addresses, moments, counts above zero and a move of the whole program are no differences."""
+    folders = _moved(good.target.exe, bad.target.exe)
+    good, bad = (rewritten(report, lambda text: _PID.sub("pid N", text)) for report in (good, bad))
+    if folders is not None:
+        good = rewritten(good, lambda text: text.replace(folders[0], folders[1]))
     found = [
         *_mode(good, bad),
         *_pairs("finding", _findings(good), _findings(bad)),
@@ -51,10 +61,24 @@ def compare(good: Report, bad: Report) -> Differences:
         *_pairs("results", _results(good), _results(bad)),
         *_pairs("calls", _called(good), _called(bad)),
         *_pairs("files", _opens(good), _opens(bad)),
-        *_pairs("ladder", _rungs(good), _rungs(bad)),
+        *_pairs("ladder", *_common(_rungs(good), _rungs(bad))),
         *_pairs("machine", _machine(good), _machine(bad)),
     ]
+    if folders is not None:
+        found.append(Difference(area="machine", what="folder of the program", good=folders[0], bad=folders[1]))
     return Differences(rows=sorted(found, key=lambda row: _ORDER.index(row.area)))
+
+
+def _moved(good: str, bad: str) -> tuple[str, str] | None:
+    """The folders above which two paths differ, when they are the same below: at least a folder and a name."""
+    ours, theirs = good.split("/"), bad.split("/")
+    same = 0
+    while same < min(len(ours), len(theirs)) and ours[-1 - same] == theirs[-1 - same]:
+        same += 1
+    if good == bad or same < 2:
+        return None
+    above = "/".join(ours[: len(ours) - same]), "/".join(theirs[: len(theirs) - same])
+    return above if all(above) else None
 
 
 def as_json(found: Differences) -> bytes:
@@ -234,6 +258,11 @@ def _rungs(report: Report) -> dict[str, str]:
         f"{ladder.api} in {names.get(ladder.pid, ladder.pid)}": ladder.first_broken or "whole"
         for ladder in reversed(report.apis)
     }
+
+
+def _common(good: dict[str, str], bad: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """Only what both have: a process that is not there was said already."""
+    return {key: good[key] for key in good if key in bad}, {key: bad[key] for key in bad if key in good}
 
 
 def _machine(report: Report) -> dict[str, str]:

@@ -111,7 +111,7 @@ def _header(report: Report) -> str:
 
 def _proof(report: Report) -> str:
     rows = [_evidence(row, "") for row in (report.findings[0].evidence if report.findings else [])]
-    rows += [_evidence(row, f"mode {report.mode.verdict}") for row in report.mode.evidence]
+    rows += [_evidence(row, f"mode {report.mode.verdict}") for row in phrases.mode_evidence(report)]
     rows += [_evidence(row, "against it") for row in report.mode.contradictions]
     return f'<ul class="evidence">{"".join(rows)}</ul>' if rows else ""
 

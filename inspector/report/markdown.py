@@ -79,7 +79,7 @@ def _answer(report: Report) -> list[str]:
 
 def _evidence(report: Report) -> Iterable[str]:
     proof = [(row, "") for row in (report.findings[0].evidence if report.findings else [])]
-    proof += [(row, f"mode {report.mode.verdict}: ") for row in report.mode.evidence]
+    proof += [(row, f"mode {report.mode.verdict}: ") for row in phrases.mode_evidence(report)]
     proof += [(row, "**against it:** ") for row in report.mode.contradictions]
     for row, before in proof:
         yield f"- {before}{code(row.text)}{_place(row)}"

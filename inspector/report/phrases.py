@@ -5,8 +5,10 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from inspector.model.verdict import RUNGS
+
 from .clock import duration
-from .shapes import ApiReport, CallReport, LibraryReport, LookupReport, Report, RungReport, TreeProcess
+from .shapes import ApiReport, CallReport, EvidenceRow, LibraryReport, LookupReport, Report, RungReport, TreeProcess
 from .words import command, file_name
 
 R = TypeVar("R")
@@ -185,10 +187,28 @@ def failed_lookups(report: Report) -> list[LookupReport]:
 
 
 def chosen_ladders(report: Report) -> list[ApiReport]:
-    """The ladders that the answer speaks of: those of its process with a broken rung, else the first broken one."""
+    """The ladders that the answer speaks of: broken ones of its process, whole ones, or the one that got furthest."""
     pid = report.findings[0].pid if report.findings else None
     broken = [ladder for ladder in report.apis if ladder.first_broken]
-    return [ladder for ladder in broken if ladder.pid == pid][:2] or broken[:1] or report.apis[:1]
+    whole = [ladder for ladder in report.apis if not ladder.first_broken]
+    if report.mode.verdict in ("cuda", "rocm", "vulkan") and whole:
+        return sorted(whole, key=_holding, reverse=True)[:2]
+    of_answer = [ladder for ladder in broken if ladder.pid == pid]
+    return of_answer[:2] or sorted(broken, key=_height, reverse=True)[:1] or whole[:1]
+
+
+def _holding(ladder: ApiReport) -> int:
+    return sum(rung.state == "yes" for rung in ladder.rungs)
+
+
+def _height(ladder: ApiReport) -> int:
+    return RUNGS.index(ladder.first_broken) if ladder.first_broken else len(RUNGS)
+
+
+def mode_evidence(report: Report) -> list[EvidenceRow]:
+    """What shows the mode, without what the first finding says already."""
+    said = {(row.text, row.at) for row in report.findings[0].evidence} if report.findings else set()
+    return [row for row in report.mode.evidence if (row.text, row.at) not in said]
 
 
 def rail(rungs: Iterable[RungReport]) -> list[str]:

@@ -73,7 +73,7 @@ class _Page:
     def _proof(self) -> Iterable[str]:
         if self.report.findings:
             yield from self._evidence(self.report.findings[0].evidence)
-        yield from self._evidence(self.report.mode.evidence, f"mode {self.report.mode.verdict}: ")
+        yield from self._evidence(phrases.mode_evidence(self.report), f"mode {self.report.mode.verdict}: ")
 
     def _evidence(self, rows: Iterable[EvidenceRow], before: str = "") -> Iterable[str]:
         for row in rows:

@@ -119,6 +119,16 @@ def test_the_difference_that_matters_comes_first() -> None:
     assert msgspec.json.decode(diff.as_json(found), type=dict[str, object])["schema"] == "shim-inspector/diff/1"
 
 
+def test_a_program_in_another_folder_with_other_pids_is_the_same_program() -> None:
+    moved = rewritten(
+        sample_report(), lambda text: text.replace("/usr/local/", "/opt/ours/").replace("pid 845", "pid 7")
+    )
+    rows = diff.compare(sample_report(), moved).rows
+    assert [(row.area, row.what, row.good, row.bad) for row in rows] == [
+        ("machine", "folder of the program", "/usr/local", "/opt/ours")
+    ]
+
+
 def test_a_changed_variable_and_a_changed_result_are_differences() -> None:
     bad = rewritten(sample_report(), lambda text: text.replace("cuda_v12", "cuda_v13").replace("NO_DEVICE", "OTHER"))
     rows = diff.compare(sample_report(), bad).rows
