@@ -42,14 +42,13 @@ def lacking(state: State, name: str, otherwise: str) -> str:
 
 
 def born_here(process: Process) -> bool:
-    """Its birth was seen, so nothing of its life is missing."""
-    return process.origin in ("fork", "run")
+    """Its program was seen from the first instruction on: its birth, or the exec that replaced all that was before."""
+    return process.origin in ("fork", "run") or len(process.execs) > 1
 
 
 def began(process: Process) -> int:
     """When its program began: the last exec seen, or its birth."""
-    execs = process.execs
-    return execs[-1].at if execs and (born_here(process) or len(execs) > 1) else process.started
+    return process.execs[-1].at if process.execs and born_here(process) else process.started
 
 
 def of_use(state: State, use: Use) -> Coverage:
@@ -64,7 +63,10 @@ def of_use(state: State, use: Use) -> Coverage:
 
 def _without_provider(state: State, use: Use) -> Coverage:
     words = "no library that provides it is mapped"
-    complete = born_here(use.process) and all(lib.file in state.images for lib in use.process.libraries.values())
+    libraries = use.process.libraries
+    complete = (
+        born_here(use.process) and bool(libraries) and all(lib.file in state.images for lib in libraries.values())
+    )
     return Coverage(complete, words if complete else f"{words} now; what was before is not known")
 
 

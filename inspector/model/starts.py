@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from .coverage import born_here
 from .profiles.schema import Meaning
 from .state import LogSource, Process, Reading, State
 from .tree import roots
@@ -62,4 +63,4 @@ def _before(reading: Reading, first: Process | None) -> bool:
         return False
     if reading.at:
         return reading.at < first.started - _SLACK
-    return first.origin in ("run", "fork")
+    return born_here(first)

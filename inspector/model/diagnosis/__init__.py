@@ -11,6 +11,7 @@ from inspector.model.verdict import Answer
 from .ranking import rank
 from .registry import RULES, explain, ids
 from .rule import Scene
+from .unexplained import unexplained
 
 __all__ = ["diagnose", "explain", "ids"]
 
@@ -27,9 +28,8 @@ def diagnose(state: State, profiles: Profiles | None = None) -> Answer:
         if rule.notice or not scene.in_use
         for hit in rule.find(scene)
     ]
+    rails = ladders(state, profiles, mode)
+    findings = rank(scene, found)
     return Answer(
-        mode=mode,
-        ladders=ladders(state, profiles, mode),
-        findings=rank(scene, found),
-        coverage=summary(state),
+        mode=mode, ladders=rails, findings=[*unexplained(scene, rails, findings), *findings], coverage=summary(state)
     )

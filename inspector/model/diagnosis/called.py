@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from inspector.model import evidence
 from inspector.model.coverage import of_use
-from inspector.model.crashes import crashed, killed
+from inspector.model.crashes import crashed
 from inspector.model.evidence import short
 from inspector.model.state import Process
 from inspector.model.usage import Use, caller_names
@@ -59,7 +59,7 @@ class NotCalled(Rule):
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
-            if not scene.matters(process) or crashed(process) or killed(process) or scene.failures(process):
+            if not scene.matters(process) or crashed(process) or scene.failures(process):
                 continue
             uses = [use for use in scene.computing(process) if use.providers and use.consumers]
             quiet = [use for use in uses if not use.total_calls and of_use(scene.state, use).complete]

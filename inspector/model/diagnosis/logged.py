@@ -119,7 +119,7 @@ class LogUnreadable(Rule):
     def find(self, scene: Scene) -> Iterable[Hit]:
         for number, source in scene.state.logs.items():
             name = source.found.name
-            if not source.found.readable:
+            if not source.found.readable and "binary" not in source.found.problem:
                 yield Hit(
                     title=f"{name} cannot be read: {source.found.problem or 'no permission'}",
                     cause="What the program says there is not known here.",

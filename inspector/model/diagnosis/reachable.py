@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 
 from inspector.model import evidence, recipes
 from inspector.model.coverage import born_here
-from inspector.model.crashes import killed
 from inspector.model.evidence import short
 from inspector.model.loads import FailedLoad, failure_row
 from inspector.model.state import Process
@@ -229,9 +228,7 @@ class NoConsumer(Rule):
 
 def settled(scene: Scene, process: Process) -> bool:
     """It ended, or had time enough, so that what it has not loaded so far says something."""
-    if process.ended:
-        return not killed(process)
-    return scene.state.now - process.started > _PATIENCE or not born_here(process)
+    return bool(process.ended) or scene.state.now - process.started > _PATIENCE or not born_here(process)
 
 
 def lifetime(scene: Scene, process: Process) -> str:

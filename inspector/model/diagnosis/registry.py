@@ -1,6 +1,19 @@
 """All rules in the order of the ladder, from cause to consequence."""
 
-from . import called, ends, environment, exported, logged, mapped, reachable, resolved, returned, used, which_process
+from . import (
+    called,
+    ends,
+    environment,
+    exported,
+    logged,
+    mapped,
+    reachable,
+    resolved,
+    returned,
+    unexplained,
+    used,
+    which_process,
+)
 from .rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -25,10 +38,12 @@ def find(rule_id: str) -> Rule | None:
 
 def explain(rule_id: str) -> str | None:
     """What a rule means, in one or two sentences; None for an unknown id."""
+    if rule_id == unexplained.RULE:
+        return unexplained.MEANING
     rule = find(rule_id)
     return rule.meaning if rule is not None else None
 
 
 def ids() -> list[str]:
     """All rule ids in the order of the ladder."""
-    return [rule.id for rule in RULES]
+    return [*[rule.id for rule in RULES], unexplained.RULE]

@@ -1,0 +1,140 @@
+"""Ladders: nine rungs, three-valued, each unknown with what is missing."""
+
+from inspector.model.diagnosis import diagnose
+from inspector.model.verdict import RUNGS, Ladder
+from inspector.stream.libraries import Slot, SlotsRead
+from inspector.stream.processes import ProcessStarted
+from inspector.stream.session import Capability, SessionStarted
+
+from .asking import BACKEND, CPU, SHIM, healthy, rung
+from .build import DRIVER, SECOND, WALL, Story
+
+
+def _ladders(story: Story) -> list[Ladder]:
+    return diagnose(story.state).ladders
+
+
+def test_a_healthy_program_has_a_ladder_without_a_broken_rung() -> None:
+    (ladder,) = _ladders(healthy())
+    assert tuple(one.rung for one in ladder.rungs) == RUNGS
+    assert [one.state for one in ladder.rungs] == ["yes"] * 7 + ["unknown", "yes"]
+    assert (ladder.first_broken, ladder.provider, ladder.api) == (None, "/opt/shim/libcuda.so.1", "cuda-driver")
+
+
+def test_every_rung_that_says_no_shows_a_row_that_proves_it() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM}, secure=True)
+    story.image("/opt/app/server", soname=None)
+    story.map(812, "/opt/app/server", "executable")
+    story.consumer(812, BACKEND)
+    story.end(812)
+    story.log(CPU)
+    (ladder,) = _ladders(story)
+    broken = [one for one in ladder.rungs if one.state == "no"]
+    assert [one.rung for one in broken] == ["environment", "mapped", "called", "used"]
+    assert all(one.evidence and one.evidence[0].text for one in broken)
+    assert ladder.first_broken == "environment"
+
+
+def test_a_program_without_any_gpu_library_still_has_one_ladder_for_its_first_process() -> None:
+    story = Story()
+    story.process(812, ("/bin/sleep", "5"))
+    story.process(813, ("/bin/true",), parent=812)
+    (ladder,) = _ladders(story)
+    assert (ladder.pid, ladder.api, ladder.first_broken) == (812, "cuda-driver", None)
+
+
+def test_what_the_machine_does_not_permit_is_said_with_what_grants_it() -> None:
+    story = Story()
+    row = Capability(name="count-calls", state="no", how="", why="needs CAP_BPF", grant="sudo inspector")
+    story.tell(
+        SessionStarted(
+            at=story.now,
+            version="1",
+            wall=WALL,
+            host="h",
+            kernel="6",
+            uid=1,
+            target="x",
+            collector=1,
+            capabilities=[row],
+        )
+    )
+    story.process(812)
+    story.driver(812, watch=False)
+    story.consumer(812, BACKEND)
+    assert rung(story, "called").detail == "needs CAP_BPF (grant: sudo inspector)"
+    assert rung(story, "called").state == "unknown"
+
+
+def test_a_process_met_late_says_since_when_it_was_watched() -> None:
+    story = Story()
+    story.process(812, age=3 * 3600 * SECOND)
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    assert rung(story, "called").detail == "counting of libcuda.so.1 began 3 h after its birth"
+    assert rung(story, "resolved").detail == "look-ups not seen: the process began 3 h before the observation"
+
+
+def test_an_exec_under_observation_makes_a_process_found_late_known_from_its_first_instruction() -> None:
+    story = Story()
+    story.watch("/opt/shim/libcuda.so.1", DRIVER)
+    story.process(812, ("/opt/gate",), age=60 * SECOND)
+    story.execute(812, ("/opt/app/server",))
+    story.driver(812, watch=False)
+    story.consumer(812, BACKEND)
+    assert rung(story, "called").state == "no"
+
+
+def test_functions_that_were_let_go_make_their_count_a_lower_bound() -> None:
+    from inspector.stream.calls import CountingStopped
+
+    story = healthy()
+    launch = next(number for number, f in story.state.functions.items() if f.name == "cuLaunchKernel")
+    story.tell(CountingStopped(at=story.later(), functions=[launch], why="costs too much"))
+    assert rung(story, "called").detail.startswith("at least ")
+
+
+def test_a_slot_that_points_elsewhere_breaks_the_rung_resolved() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.consumer(812, BACKEND, imports=["cuInit"])
+    slot = Slot(name="cuInit", bound_to="/usr/lib/libother.so")
+    story.tell(SlotsRead(at=story.later(), pid=812, path=BACKEND, slots=[slot]))
+    assert rung(story, "resolved").state == "no"
+    good = Slot(name="cuInit", bound_to="/opt/shim/libcuda.so.1")
+    story.tell(SlotsRead(at=story.later(), pid=812, path=BACKEND, slots=[good]))
+    assert rung(story, "resolved").state == "yes"
+
+
+def test_a_fork_that_executed_nothing_says_that_it_has_its_parents_environment() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload")
+    story.tell(ProcessStarted(at=story.later(), pid=850, ppid=812, started=story.now, origin="fork"))
+    assert "its parent's" in rung(story, "environment", 850).detail
+
+
+def test_an_unknown_environment_is_unknown() -> None:
+    story = Story()
+    story.process(812, environment_known=False)
+    story.driver(812)
+    assert rung(story, "environment").state == "unknown"
+
+
+def test_a_cpu_without_a_cause_is_told_as_such_with_the_rung_that_was_not_seen() -> None:
+    story = Story(can=())
+    story.process(812, age=60 * SECOND)
+    story.driver(812, watch=False)
+    story.consumer(812, BACKEND)
+    story.log(CPU)
+    first = diagnose(story.state).findings[0]
+    assert (first.rule, first.severity, first.confidence) == ("cause-not-seen", "info", "guess")
+    assert "resolved" in first.title
+
+
+def test_the_coverage_says_how_many_processes_were_seen_from_when_on() -> None:
+    words = diagnose(healthy().state).coverage
+    assert "1 processes (1 alive), 1 of them from their first instruction" in words
+    assert "14 functions counted" in words
