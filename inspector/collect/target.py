@@ -64,7 +64,7 @@ class Target:
             case "name":
                 # A plain word is also an argument of `systemctl start WORD`: there only the name itself counts.
                 part = not self.value.isidentifier() and in_command_line(program, self.value)
-                return program.pid not in _ourselves() and (part or has_name(program, self.value))
+                return (part or has_name(program, self.value)) and program.pid not in _ourselves()
             case "library":
                 return False
             case _:

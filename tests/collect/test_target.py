@@ -1,0 +1,105 @@
+"""What the user names and which processes that means."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from inspector.collect.kernel.records import Mapped
+from inspector.collect.sources.arrivals import Program
+from inspector.collect.target import (
+    TargetError,
+    has_name,
+    in_command_line,
+    is_mapping_of,
+    maps_file,
+    parse_target,
+    processes_mapping,
+    topmost,
+)
+
+from .targets import Life, Workshop
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("4242", "pid", "4242"),
+        ("ollama", "name", "ollama"),
+        ("ollama serve", "name", "ollama serve"),
+        ("unit:ollama.service", "unit", "ollama.service"),
+        ("container:0123", "container", "0123"),
+        ("lib:/usr/lib/libcuda.so.1", "library", "/usr/lib/libcuda.so.1"),
+        ("weird:thing", "name", "weird:thing"),
+        ("²", "name", "²"),
+    ],
+)
+def test_a_target_is_what_its_form_says(text: str, kind: str, value: str) -> None:
+    target = parse_target(text)
+    assert (target.kind, target.value) == (kind, value)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "unit:", "container:", "lib:"])
+def test_a_target_that_names_nothing_is_refused(text: str) -> None:
+    with pytest.raises(TargetError):
+        parse_target(text)
+
+
+PROGRAM = Program(4242, [b"/opt/ollama", b"serve", b"--port", b"1"], b"/opt/ollama.real (deleted)", b"ollama")
+
+
+@pytest.mark.parametrize("name", ["ollama", "/opt/ollama", "ollama.real", "/opt/ollama.real"])
+def test_a_program_has_the_names_of_its_file_its_first_word_and_its_own(name: str) -> None:
+    assert has_name(PROGRAM, name)
+
+
+def test_a_part_of_a_name_is_no_name_but_part_of_the_command_line() -> None:
+    assert not has_name(PROGRAM, "olla")
+    assert in_command_line(PROGRAM, "serve --port")
+    assert not in_command_line(PROGRAM, "port  1")
+
+
+def test_waiting_for_a_plain_word_takes_names_only_and_longer_texts_command_lines() -> None:
+    starter = Program(4242, [b"systemctl", b"start", b"ollama"], b"/bin/systemctl", b"systemctl")
+    assert not parse_target("ollama").matches(starter)
+    assert parse_target("ollama").matches(PROGRAM)
+    assert parse_target("ollama serve").matches(Program(4242, [b"sh", b"ollama", b"serve"], b"/bin/sh", b"sh"))
+    assert parse_target("4242").matches(PROGRAM)
+    assert not parse_target("lib:/x").matches(PROGRAM)
+
+
+def test_only_those_above_count_when_one_tree_is_meant(workshop: Workshop) -> None:
+    with Life("sh", "-c", f"{workshop.program} line; true") as life, Life(workshop.program, "line") as other:
+        children = list(map(int, _children(life.pid)))
+        assert topmost([*children, life.pid, other.pid]) == sorted([life.pid, other.pid])
+        assert topmost([*children, os.getpid()]) == [os.getpid()]
+
+
+def test_whoever_maps_a_file_is_found_by_identity_and_by_path(workshop: Workshop, tmp_path: Path) -> None:
+    library = tmp_path / "libmine.so"
+    workshop.shim_at(library)
+    link = tmp_path / "link.so"
+    os.link(library, link)
+    with Life(workshop.program, f"load:{library}", "line", "line") as life:
+        life.step()
+        assert processes_mapping(str(library)) == [life.pid]
+        assert processes_mapping(str(link)) == [life.pid]
+        library.unlink()
+        link.unlink()
+        assert processes_mapping(str(library)) == [life.pid]
+        assert not maps_file(life.pid, b"/no/such/file", "")
+
+
+def test_a_mapping_record_is_recognised_by_path_or_identity(workshop: Workshop) -> None:
+    status = workshop.shim.stat()
+    major, minor = os.major(status.st_dev), os.minor(status.st_dev)
+    record = Mapped(1, 1, 1, 0x1000, 0x1000, 0, major, minor, status.st_ino, b"/elsewhere")
+    assert is_mapping_of(str(workshop.shim), record)
+    assert not is_mapping_of("/nowhere", record)
+    assert is_mapping_of("/elsewhere", record)
+
+
+def _children(pid: int) -> list[str]:
+    while not (found := Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+        pass
+    return found
