@@ -8,7 +8,7 @@ from .file import PF_W, PF_X, PT_LOAD, ElfError, ElfFile
 from .sections import Section, find_section
 from .wanted import Wanted
 
-_CHUNK: Final = 4 << 20
+_CHUNK: Final = 1 << 20
 _OVERLAP: Final = 512
 _MOST_BYTES: Final = 64 << 20
 _MOST_NAMES: Final = 256
