@@ -80,6 +80,7 @@ class Options(argparse.Namespace):
     via: str = ""
     sudo: bool = False
     remote_command: str = "inspector"
+    bootstrap: bool = False
     log: list[str] = field(default_factory=list)
     profile: list[str] = field(default_factory=list)
     no_count: bool = False
@@ -239,6 +240,7 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
         "--ssh-option", action="append", default=[], metavar="OPT", help="a word for ssh: --ssh-option=-p2222"
     )
     group.add_argument("--remote-command", default="inspector", metavar="CMD", help="what starts inspector over there")
+    group.add_argument("--bootstrap", action="store_true", help="carry the collector there: it needs Python only")
 
 
 def _add_looking(parser: argparse.ArgumentParser) -> None:

@@ -82,12 +82,19 @@ def collector(options: Options, collector_words: Sequence[str], known: "Profiles
         budget=options.budget,
         redact=options.redact,
     )
+    where = place(options)
     try:
-        command = collector_command(collector_words, place(options))
+        if options.bootstrap and not where.here:
+            from inspector.commands.bootstrap import bootstrap
+
+            where = bootstrap(where)
+        command = collector_command(collector_words, where)
         lasting = options.host and not options.program and options.command not in ("list", "doctor")
         return LastingStream(command, configure) if lasting else LiveStream(command, configure)
     except ValueError as error:
         raise Trouble(str(error), "inspector --help") from None
+    except Trouble:
+        raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise Trouble(f"{command[0]} cannot be started: {reason}", f"which {command[0]}") from None

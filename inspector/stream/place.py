@@ -57,10 +57,14 @@ def program_words(command: Sequence[str]) -> list[str]:
 def collector_command(words: Sequence[str], place: Place | None = None) -> list[str]:
     """The command that runs `inspector collect WORDS` at a place; raises ValueError when the place makes no sense."""
     place = place or Place()
+    return far_command([*_elevated(_program(place), place), "collect", *words], place)
+
+
+def far_command(words: Sequence[str], place: Place) -> list[str]:
+    """The command that runs words at a place; raises ValueError when the place makes no sense."""
     if place.host.startswith("-"):
         raise ValueError(f"--host {place.host}: a host name does not begin with a dash")
-    start = _elevated(_program(place), place)
-    inside = [*shlex.split(place.via), *start, "collect", *words]
+    inside = [*shlex.split(place.via), *words]
     if not place.host:
         return inside
     return [*_SSH, *place.ssh_options, "--", place.host, shlex.join(inside)]

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,6 +40,7 @@ def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
     (folder / "sshd_config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nAuthorizedKeysFile {folder}/user.pub\n"
+        f"SetEnv XDG_CACHE_HOME={folder}/cache\n"
         f"PidFile {folder}/pid\nStrictModes no\nPermitRootLogin yes\nPasswordAuthentication no\nUsePAM no\n"
     )
     (folder / "config").write_text(
@@ -91,6 +93,16 @@ def test_the_machine_over_there_is_listed_and_examined(far: list[str]) -> None:
 def test_a_far_side_without_inspector_is_said_with_the_remedy(far: list[str]) -> None:
     done = inspector("doctor", *far[:-1], "--remote-command=no-inspector-here")
     assert done.returncode == 2 and "not installed there" in said(done) and "pip install shim-inspector" in said(done)
+
+
+@needs_sshd
+def test_the_collector_is_carried_to_a_machine_that_has_only_python(far: list[str]) -> None:
+    words = [*far[:-1], "--bootstrap", "--", "sleep", "0.1"]
+    first, again = (inspector("trace", *words) for _ in range(2))
+    if "has no Python" in said(first):
+        pytest.skip(f"sshd's PATH has no Python {sys.version_info.major}.{sys.version_info.minor}")
+    assert "executes sleep 0.1" in first.stdout.decode(), said(first)
+    assert "executes sleep 0.1" in again.stdout.decode(), said(again)
 
 
 @needs_sshd
