@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from inspector.stream.libraries import Export, ImageRead, Need
 
+from .memo import once
 from .profiles import Profiles
 from .state import Process, State
 from .tree import libraries
@@ -49,6 +50,14 @@ def wanted(state: State, process: Process, use: Use, profiles: Profiles) -> list
             if not need.weak and profiles.api_of_function(need.name) == use.api:
                 found.append(Want(need.name, need.version, library.path, library.file))
     return found
+
+
+def import_faults(state: State, process: Process, use: Use, profiles: Profiles) -> list[Want]:
+    """Imports of an API by mapped consumers that no mapped file offers so."""
+    return once(
+        f"import faults of {use.api}", state, process, profiles,
+        lambda: missing_names(state, process, wanted(state, process, use, profiles)),
+    )  # fmt: skip
 
 
 def required(state: State, use: Use, profiles: Profiles) -> list[Want]:

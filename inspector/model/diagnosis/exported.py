@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator
 from inspector.model import evidence, recipes
 from inspector.model.evidence import short
 from inspector.model.loads import FailedLoad, failure_row
+from inspector.model.memo import once
 from inspector.model.state import Process
 from inspector.model.tree import libraries
 from inspector.model.usage import Use
 from inspector.model.verdict import Confidence, Evidence
-from inspector.model.wants import Want, missing_names, required, wanted
+from inspector.model.wants import Want, import_faults, missing_names, required
 from inspector.model.wording import listed, name_of
-from inspector.stream.libraries import ImageRead
+from inspector.stream.libraries import ImageRead, LibraryMapped
 
 from .rule import Hit, Rule, Scene
 
@@ -26,7 +27,7 @@ def _import_faults(scene: Scene, process: Process, use: Use) -> list[Want]:
     """Imports of mapped consumers that no mapped file offers; nothing where no provider is mapped at all."""
     if not any(not provider.gone for provider in use.providers):
         return []
-    return missing_names(scene.state, process, wanted(scene.state, process, use, scene.profiles))
+    return import_faults(scene.state, process, use, scene.profiles)
 
 
 def _hidden_in(scene: Scene, process: Process, name: str) -> ImageRead | None:
@@ -283,30 +284,40 @@ class OverridesLibc(Rule):
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
-            for library in libraries(process).values():
-                image = scene.state.images.get(library.file)
-                apis = scene.state.apis.get(library.file)
-                names = [name for name in image.overrides if name not in _MEMORY_NAMES] if image is not None else []
-                if not names or not (library.route == "preload" or (apis is not None and apis.provides)):
-                    continue
-                yield Hit(
-                    title=f"{name_of(library.path)} answers {listed(names, 6)} for the whole process",
-                    cause="Whoever calls these names gets the library's own functions; a fault in them looks like "
-                          "a fault of "
-                    "something else: files that end early, loads that fail without a word, logs that stay empty.",
-                    next_step=f"keep them out of a GPU library: {recipes.exported(process, library.path, names[0])}",
-                    process=process,
-                    severity="info" if scene.in_use else "warning",
-                    confidence="proven",
-                    evidence=[
-                        evidence.of_symbol(
-                            process, library.file, name, f"{name_of(library.path)} defines {name}",
-                            by_hand=recipes.exported(process, library.path, name),
-                        )
-                        for name in names[:10]
-                    ],
-                    subject=library.path,
-                )  # fmt: skip
+            found = once("overrides", scene.state, process, scene.profiles, lambda: _overriding(scene, process))  # noqa: B023
+            for library, names in found:
+                yield self._hit(scene, process, library, names)
+
+    def _hit(self, scene: Scene, process: Process, library: LibraryMapped, names: list[str]) -> Hit:
+        return Hit(
+            title=f"{name_of(library.path)} answers {listed(names, 6)} for the whole process",
+            cause="Whoever calls these names gets the library's own functions; a fault in them looks like a fault of "
+            "something else: files that end early, loads that fail without a word, logs that stay empty.",
+            next_step=f"keep them out of a GPU library: {recipes.exported(process, library.path, names[0])}",
+            process=process,
+            severity="info" if scene.in_use else "warning",
+            confidence="proven",
+            evidence=[
+                evidence.of_symbol(
+                    process, library.file, name, f"{name_of(library.path)} defines {name}",
+                    by_hand=recipes.exported(process, library.path, name),
+                )
+                for name in names[:10]
+            ],
+            subject=library.path,
+        )  # fmt: skip
+
+
+def _overriding(scene: Scene, process: Process) -> list[tuple[LibraryMapped, list[str]]]:
+    """Shims and preloads with the libc names that they answer; allocators are left alone."""
+    found = []
+    for library in libraries(process).values():
+        image = scene.state.images.get(library.file)
+        apis = scene.state.apis.get(library.file)
+        names = [name for name in image.overrides if name not in _MEMORY_NAMES] if image is not None else []
+        if names and (library.route == "preload" or (apis is not None and apis.provides)):
+            found.append((library, names))
+    return found
 
 
 RULES: tuple[Rule, ...] = (

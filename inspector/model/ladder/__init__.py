@@ -1,5 +1,6 @@
 """The nine rungs of one API in one process: yes, no with proof, or unknown with what is missing to know."""
 
+from inspector.model.memo import once
 from inspector.model.mode import mode as mode_of
 from inspector.model.profiles import Profiles
 from inspector.model.state import Process, State
@@ -20,7 +21,7 @@ def ladders(state: State, profiles: Profiles, mode: Mode | None = None) -> list[
     found = []
     for process in state.processes:
         for use in concerned(state, process, profiles):
-            found.append(_ladder(View(state, profiles, process, use, mode)))
+            found.append(_kept(View(state, profiles, process, use, mode)))
     if not found and state.processes and profiles.apis:
         first = state.processes[0]
         api = next(iter(profiles.apis))
@@ -41,6 +42,16 @@ def _only_borrowed(use: Use, profiles: Profiles, state: State, process: Process)
     others = uses(state, process, profiles).values()
     borrowers = [other for other in others if other.providers and use.api in profiles.apis[other.api].borrows]
     return bool(borrowers)
+
+
+def _kept(view: View) -> Ladder:
+    """The ladder; that of a dead process changes only with the mode and the logs."""
+    if not view.process.ended:
+        return _ladder(view)
+    state = view.state
+    also = (view.mode.verdict, view.mode.confidence, state.revisions.get("logs"), state.timeline_dropped)
+    name = f"ladder of {view.use.api}"
+    return once(name, state, view.process, view.profiles, lambda: _ladder(view), also)
 
 
 def _ladder(view: View) -> Ladder:

@@ -5,7 +5,7 @@ from inspector.model.coverage import born_here
 from inspector.model.tree import libraries
 from inspector.model.usage import Provider
 from inspector.model.verdict import Evidence, Rung
-from inspector.model.wants import Want, missing_names, wanted
+from inspector.model.wants import Want, import_faults, wanted
 from inspector.model.wording import listed, name_of, plural
 
 from .view import View
@@ -76,8 +76,7 @@ def exported(view: View) -> Rung:
         why = provider.image.error if provider.image is not None else "not read yet"
         return Rung(rung="exported", state="unknown", detail=f"{name_of(provider.path)}: {why}")
     image = provider.image
-    wants = wanted(view.state, view.process, view.use, view.profiles)
-    missing = missing_names(view.state, view.process, wants)
+    missing = import_faults(view.state, view.process, view.use, view.profiles)
     if missing:
         rows = [_missing_row(view, want) for want in missing[:20]]
         names = listed((want.full_name for want in missing), 3)
@@ -87,8 +86,8 @@ def exported(view: View) -> Rung:
     total = image.exports_total or len(image.exports)
     by_hand = recipes.exported(view.process, provider.path, "NAME")
     row = evidence.of_library(view.process, provider.library, f"{plural(total, 'name')} exported", by_hand=by_hand)
-    if wants:
-        needed = len({want.name for want in wants})
+    needed = len({want.name for want in wanted(view.state, view.process, view.use, view.profiles)})
+    if needed:
         detail = f"{plural(total, 'name')}; all {needed} that consumers here import are among them"
     else:
         detail = f"{plural(total, 'name')}; no consumer here imports any by name"
