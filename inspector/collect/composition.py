@@ -10,6 +10,8 @@ from .sources.logs import LogSource
 from .sources.machine import MachineSource
 from .sources.passive import PassiveSource
 from .sources.pointers import PointersSource
+from .sources.predictions import PredictionsSource
+from .sources.probing import probe_makers
 from .sources.record_source import Records
 from .sources.sockets import SocketSource
 from .sources.symbols import SymbolsSource
@@ -25,12 +27,14 @@ def source_makers(session: Session, records: Records, target: str) -> list[Maker
         ("passive evidence", lambda: PassiveSource(session)),
         ("addresses held in memory", lambda: PointersSource(session)),
         ("symbols", lambda: SymbolsSource(session)),
+        ("predicted loads", lambda: PredictionsSource(session)),
         ("descriptors", lambda: _descriptors(session, records)),
         ("logs", lambda: _logs(session, records)),
         ("units", lambda: UnitSource(session, target)),
         ("the machine", lambda: MachineSource(session)),
         ("sockets", lambda: SocketSource(session)),
         ("changes of files", lambda: FileSource(session)),
+        *probe_makers(session, records),
     ]
 
 

@@ -3,7 +3,9 @@
 import contextlib
 import errno
 import mmap
-from collections.abc import Iterator, Sequence
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from . import bpf
@@ -56,6 +58,15 @@ def _attach(program: int, path: bytes, numbered: list[tuple[int, Place]], return
         half = len(numbered) // 2
         _attach(program, path, numbered[:half], returns, attached)
         _attach(program, path, numbered[half:], returns, attached)
+
+
+def close_all(fds: Iterable[int]) -> None:
+    """Take links away, all at once: each waits for the kernel's readers to be done, and they wait together."""
+    threads = [threading.Thread(target=os.close, args=(fd,), name="close") for fd in fds]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ functions of a file. Counters are an array in memory shared with the collector: 
 
 import errno
 import struct
+import threading
 from dataclasses import dataclass
 
 from .assembler import Helper, Reg
@@ -62,13 +63,15 @@ class CallMaps:
         self.words = SharedWords(self.generations.memory())
         """Generation word of each group."""
         self._groups = 0
+        self._lock = threading.Lock()
 
     def next_group(self) -> int:
         """A group number that is free; OSError when there are no more."""
-        if self._groups == GROUPS:
-            raise OSError(errno.ENOSPC, "too many groups of functions")
-        self._groups += 1
-        return self._groups - 1
+        with self._lock:
+            if self._groups == GROUPS:
+                raise OSError(errno.ENOSPC, "too many groups of functions")
+            self._groups += 1
+            return self._groups - 1
 
     def clear_marks(self) -> None:
         """Forget the marks of a change that is over."""

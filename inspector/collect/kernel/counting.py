@@ -62,6 +62,7 @@ class Counting:
         self._budget = Budget(percent)
         self._files: list[FileWatch] = []
         self._next = 0
+        self._lock = threading.Lock()
         self._rows: dict[tuple[int, int], bytes] = {}
         self._finals: list[Count] = []
         self._final_outcomes: list[Outcome] = []
@@ -77,11 +78,27 @@ class Counting:
         """Readable when `drain` has something to tell."""
         return self._maps.ring.fd
 
-    def watch(self, path: bytes, functions: Sequence[Function]) -> FileWatch:
-        """Begin to count functions of a file; they get consecutive numbers. OSError when the kernel refuses it all."""
-        watch = FileWatch(self._engine.members, self._maps, path, self._next, functions)
-        self._next += len(functions)
+    def reserve(self, count: int) -> int:
+        """The first of so many consecutive function numbers."""
+        with self._lock:
+            first, self._next = self._next, self._next + count
+        return first
+
+    def attach(self, path: bytes, functions: Sequence[Function], first: int) -> FileWatch:
+        """Set the probes of a file under reserved numbers; waits for the kernel, so any thread may call it.
+
+        They count at once; `add` has them told. OSError when the kernel refuses it all.
+        """
+        return FileWatch(self._engine.members, self._maps, path, first, functions)
+
+    def add(self, watch: FileWatch) -> None:
+        """Tell of the functions of a file from now on."""
         self._files.append(watch)
+
+    def watch(self, path: bytes, functions: Sequence[Function]) -> FileWatch:
+        """Begin to count functions of a file, and to tell of them. OSError when the kernel refuses it all."""
+        watch = self.attach(path, functions, self.reserve(len(functions)))
+        self.add(watch)
         return watch
 
     def let_go(self, functions: Iterable[int]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from . import bpf, perf
+from .attach import close_all
 from .bpf import BpfError, ProgramKind
 from .btf import BtfError
 from .decode import Birth, Death, Decoded, decode
@@ -63,6 +64,7 @@ class Engine:
         self._stack = contextlib.ExitStack()
         self._poll = select.epoll()
         self._stack.callback(self._poll.close)
+        self._held: list[int] = []
         self._slots: dict[int, int] = {}
         self._departing: list[tuple[int, int]] = []
         self._users: list[SlotUser] = []
@@ -153,6 +155,8 @@ class Engine:
 
     def close(self) -> None:
         """Take everything out of the kernel."""
+        close_all(self._held)
+        self._held.clear()
         self._stack.close()
 
     def _start(self) -> None:
@@ -208,7 +212,7 @@ class Engine:
         self.mappings_seen = True
 
     def _hold(self, fd: int) -> None:
-        self._stack.callback(os.close, fd)
+        self._held.append(fd)
 
     def _take(self, each: Decoded | perf.PerfRecord) -> list[Record]:
         """Follow the tree's growth and pass on what concerns it."""

@@ -1,7 +1,7 @@
 """One file under counting: its programs, its counters, and its links in groups that can be let go.
 
-A hot function has a group of its own, whose links are simply closed. The others share a group; to let one of them go,
-the rest moves to new links while the old ones are still on, and the program sees to it that each call counts once.
+Likely hot functions make one group, the others another. To let a function go, the rest of its group moves to new links
+while the old ones are still on, and the program sees to it that each call counts once.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from . import bpf
-from .attach import Place, attach_all, checked_by_kernel
+from .attach import Place, attach_all, checked_by_kernel, close_all
 from .bpf import ProgramKind
 from .call_programs import (
     COUNTER,
@@ -118,7 +118,7 @@ class FileWatch:
         """Take all probes away."""
         with self._lock:
             for group in self._groups:
-                _close(group.links)
+                close_all(group.links)
             self._groups.clear()
             self._counting.clear()
             self._stack.close()
@@ -132,7 +132,8 @@ class FileWatch:
         self._memory = file.counters.memory()
         self._stack.callback(self._memory.close)
         self._entry = self._load(entry_program(members, self._maps, file), "count_entry")
-        self._return = self._load(return_program(members, self._maps, file), "count_return")
+        if any(function.returns for function in self.functions):
+            self._return = self._load(return_program(members, self._maps, file), "count_return")
         for index, function in enumerate(self.functions):
             if function.returns:
                 file.reads.put(index.to_bytes(4, "little"), _pack_reads(function.reads))
@@ -146,10 +147,10 @@ class FileWatch:
 
     def _attach_groups(self) -> None:
         numbered = list(enumerate(self.functions, self.first))
-        calm = [number for number, function in numbered if not function.hot]
-        parts = [calm] if calm else []
-        parts += [[number] for number, function in numbered if function.hot]
-        for part in parts:
+        for hot in (False, True):
+            part = [number for number, function in numbered if function.hot == hot]
+            if not part:
+                continue
             group = _Group(self._maps.next_group(), part)
             self._groups.append(group)
             self._maps.words[group.number] = group.generation
@@ -160,10 +161,11 @@ class FileWatch:
         links: list[int] = []
         try:
             returning = [number for number in group.functions if self._function(number).returns]
-            links += self._attach_some(self._return, group, returning, returns=True)
+            if returning:
+                links += self._attach_some(self._return, group, returning, returns=True)
             links += self._attach_some(self._entry, group, group.functions, returns=False)
         except OSError:
-            _close(links)
+            close_all(links)
             raise
         group.functions = [number for number in group.functions if number not in self.refused]
         self._counting.update(group.functions)
@@ -196,7 +198,7 @@ class FileWatch:
             self._maps.clear_marks()
         else:
             self._groups.remove(group)
-        _close(old_links)
+        close_all(old_links)
 
 
 def _pack_reads(reads: Sequence[Read]) -> bytes:
@@ -204,8 +206,3 @@ def _pack_reads(reads: Sequence[Read]) -> bytes:
     for read in reads[:MOST_READS]:
         fields += (read.argument, int(read.string), min(read.size, READ_ROOM), read.offset)
     return READS.pack(*fields, *[0] * (4 * MOST_READS - len(fields)))
-
-
-def _close(links: Iterable[int]) -> None:
-    for link in links:
-        os.close(link)

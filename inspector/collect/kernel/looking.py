@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import bpf, lookup_programs
-from .attach import Place, attach_all, checked_by_kernel
+from .attach import Place, attach_all, checked_by_kernel, close_all
 from .bpf import ProgramKind
 from .engine import Engine
 from .frames import Frame, read_frames
@@ -65,10 +65,16 @@ class Looking:
         """Readable when `drain` has something to tell."""
         return self._maps.ring.fd
 
-    def watch(self, path: bytes, functions: Sequence[LookupFunction]) -> int:
-        """Tell of look-ups that this file answers; records carry the number returned. OSError when refused."""
-        number = self._next
-        self._next += 1
+    def reserve(self) -> int:
+        """A number for a file."""
+        number, self._next = self._next, self._next + 1
+        return number
+
+    def watch(self, number: int, path: bytes, functions: Sequence[LookupFunction]) -> None:
+        """Tell of look-ups that this file answers, under a reserved number. OSError when refused.
+
+        Waits for the kernel, so any thread may call it.
+        """
         answering = [function for function in functions if function.kind in KINDS]
         places = [Place(function.offset, cookie(function.kind, number)) for function in answering]
         links = self._links.setdefault(number, [])
@@ -80,12 +86,10 @@ class Looking:
             for function in functions:
                 if function.kind in SIGNALS:
                     links += attach_all(self._signals[function.kind], own, [Place(function.offset, 0)]).links
-        return number
 
     def let_go(self, number: int) -> None:
         """Tell of this file's look-ups no more."""
-        for link in self._links.pop(number, []):
-            os.close(link)
+        close_all(self._links.pop(number, []))
 
     def inside(self) -> list[Frame]:
         """Look-ups that have not returned."""
@@ -97,8 +101,8 @@ class Looking:
 
     def close(self) -> None:
         """Take all probes away."""
-        for number in list(self._links):
-            self.let_go(number)
+        close_all(link for links in self._links.values() for link in links)
+        self._links.clear()
         self._stack.close()
 
     def _load(self, code: bytes, name: str) -> int:

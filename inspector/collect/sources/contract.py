@@ -110,6 +110,8 @@ class Session:
     outlet: Outlet
     tree: Tree
     configure: Configure
+    probed: set[str] = field(default_factory=set)
+    """Files (by identity) that carry or carried probes of ours: their code pages are no evidence of a patch."""
 
     @property
     def plan(self) -> Plan:

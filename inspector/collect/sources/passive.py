@@ -65,7 +65,7 @@ class PassiveSource(TreeObserver):
             if first:
                 self._providers[image.file] = image, read_facts(mapping.open_path)
             for other in self._session.tree.processes() if first else [process]:
-                self._take(other, image.file, unprobed=first)
+                self._take(other, image.file, unprobed=first and image.file not in self._session.probed)
         if any(need.name in self._wanted for need in image.undefined):
             self._meet_consumer(process, mapping)
 

@@ -1,0 +1,25 @@
+"""The sources that need kernel programs: look-ups, calls and opens."""
+
+from collections.abc import Callable
+
+from .addresses import Addresses
+from .calls import CallsSource
+from .contract import Session
+from .lookups import LookupsSource
+from .opens import OpensSource
+from .record_source import Records
+
+Maker = tuple[str, Callable[[], object]]
+
+
+def probe_makers(session: Session, records: Records) -> list[Maker]:
+    """To be started after the passive evidence: probes change the pages that it looks at."""
+    engine = records.engine
+    if engine is None:
+        return []
+    addresses = Addresses(session.tree, records.feed)
+    return [
+        ("look-ups", lambda: LookupsSource(session, engine, records.feed, addresses)),
+        ("calls", lambda: CallsSource(session, engine, records.feed, addresses)),
+        ("opened files", lambda: OpensSource(session, records.feed)),
+    ]
