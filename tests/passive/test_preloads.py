@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,10 +119,25 @@ def test_a_program_with_privileges_skips_entries_with_a_slash_without_a_word(ent
     checked = check(entries["good"], surroundings=secure)
     assert (checked.usable, checked.words) == (False, "")
     assert "AT_SECURE" in checked.problem
-    by_name = check("libz.so.1", surroundings=secure)
-    assert (by_name.usable, by_name.words) == (False, "")
-    assert "set-user-ID" in by_name.problem
     assert check(entries["good"], "/etc/ld.so.preload", secure).usable
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make a set-user-ID program of another user")
+def test_a_name_preloaded_into_a_program_with_privileges_is_answered_as_the_loader_does(idle: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        if os.statvfs(folder).f_flag & os.ST_NOSUID:
+            pytest.skip("/var/tmp is mounted nosuid")
+        Path(folder).chmod(0o755)
+        program = Path(shutil.copy(idle, folder))
+        program.chmod(0o4755)
+        done = subprocess.run(
+            [program], env={"LD_PRELOAD": "libz.so.1"}, user=65534, group=65534, extra_groups=[], capture_output=True
+        )
+    secure = Surroundings(around().files, around().loader, around().cache, secure=True)
+    checked = check("libz.so.1", surroundings=secure)
+    assert checked.words == done.stderr.decode().strip() != ""
+    assert checked.usable is False
+    assert "set-user-ID" in checked.problem
 
 
 def test_entries_are_split_as_the_loader_splits_them() -> None:

@@ -7,6 +7,7 @@ DT_RPATH of the needing object and of those that brought it in, LD_LIBRARY_PATH,
 import errno
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -21,6 +22,8 @@ from .loader import LoaderFacts
 
 _TOKEN: Final = re.compile(rb"\$(?:\{(ORIGIN|PLATFORM|LIB)\}|(ORIGIN|PLATFORM|LIB))")
 NOT_OPENED: Final = "cannot open shared object file"
+NOT_SETUID: Final = "not set-user-ID"
+FROM_CACHE: Final = "ld.so.cache"
 _WRONG_CLASS_RESULT: Final = "wrong class"
 _RESULTS: Final = {errno.ENOENT: "no such file", errno.ENOTDIR: "no such file", errno.EACCES: "permission denied"}
 
@@ -103,15 +106,21 @@ class Search:
         self._around, self._shelf = around, shelf
         self._missing_folders: set[bytes] = set()
 
-    def find(self, name: bytes, by: Loaded | None, program: Loaded | None) -> Answer:
-        """Look for a name or path that the object `by` asks for."""
+    def find(self, name: bytes, by: Loaded | None, program: Loaded | None, *, preload: bool = False) -> Answer:
+        """Look for a name or path that the object `by` asks for.
+
+        `preload`: it comes from the environment, so a program with AT_SECURE takes only set-user-ID files, and none
+        that only the cache names.
+        """
         answer = Answer()
+        careful = preload and self._around.secure
         if b"/" in name:
-            self._try(answer, self.expand(name, by), "given path")
+            self._try(answer, self.expand(name, by), "given path", careful)
             return answer
         for path, rule in self._places(name, by, program):
-            if self._try(answer, path, rule):
-                return answer
+            if (rule == FROM_CACHE and careful) or not self._try(answer, path, rule, careful):
+                continue
+            return answer
         if any(step.result == _WRONG_CLASS_RESULT for step in answer.steps):
             answer.fail(name, WRONG_CLASS)
         else:
@@ -138,10 +147,9 @@ class Search:
         for folder, rule in self._named_folders(by, program):
             yield from ((path, rule) for path in self._in_folder(folder, name))
         no_defaults = by.library.no_default_folders if by else False
-        if not self._around.secure:
-            cached = self._around.cache.find(name, self._around.loader.hwcaps)
-            if cached is not None and not (no_defaults and self._trusted(os.path.dirname(cached))):
-                yield cached, "ld.so.cache"
+        cached = self._around.cache.find(name, self._around.loader.hwcaps)
+        if cached is not None and not (no_defaults and self._trusted(os.path.dirname(cached))):
+            yield cached, FROM_CACHE
         if not no_defaults:
             for folder in self._around.loader.system_folders:
                 yield from ((path, "default") for path in self._in_folder(folder, name))
@@ -202,11 +210,14 @@ class Search:
             return False
         return True
 
-    def _try(self, answer: Answer, path: bytes, rule: str) -> bool:
+    def _try(self, answer: Answer, path: bytes, rule: str, careful: bool) -> bool:
         """Try one path; True when the search ends with it: found, or a file that makes the loader give up."""
         ends = True
         try:
-            answer.library = self._shelf.read(self._around.files.locate(self._absolute(path)))
+            open_path = self._around.files.locate(self._absolute(path))
+            if careful and not os.stat(open_path).st_mode & stat.S_ISUID:
+                raise RefusedError(NOT_SETUID, skipped=True)
+            answer.library = self._shelf.read(open_path)
             answer.path, answer.rule, answer.error = path, rule, ""
             result = "found"
         except OSError as error:

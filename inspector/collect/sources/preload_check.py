@@ -1,7 +1,5 @@
 """Entries of LD_PRELOAD, LD_AUDIT and /etc/ld.so.preload as the loader of one process would find them."""
 
-import os
-import stat
 from typing import Literal
 
 from inspector.stream.libraries import PreloadChecked
@@ -9,7 +7,7 @@ from inspector.stream.text import decode
 
 from ..elf.file import ElfError
 from ..elf.library import Shelf
-from ..elf.search import NOT_OPENED, Answer, Loaded, Search, Surroundings
+from ..elf.search import NOT_OPENED, NOT_SETUID, Answer, Loaded, Search, Surroundings
 from .routes import file_entries, list_entries
 
 Source = Literal["LD_PRELOAD", "LD_AUDIT", "/etc/ld.so.preload"]
@@ -40,10 +38,10 @@ def check_preload(
             "ignored without a word: the program gains privileges (AT_SECURE), so an entry with a slash is skipped"
         )
         return PreloadChecked(at=at, pid=pid, source=source, entry=decode(entry), usable=False, problem=problem)
-    answer = Search(around, shelf).find(entry, program, program)
+    answer = Search(around, shelf).find(entry, program, program, preload=from_environment)
     if source == "LD_AUDIT":
         _check_audit(answer)
-    problem = _problem(answer, around, from_environment)
+    problem = _problem(answer)
     return PreloadChecked(
         at=at,
         pid=pid,
@@ -65,30 +63,22 @@ def _check_audit(answer: Answer) -> None:
         answer.unknown = str(error)
 
 
-def _problem(answer: Answer, around: Surroundings, from_environment: bool) -> str:
+def _problem(answer: Answer) -> str:
     """Why the entry cannot be used, in plain words; empty when it can."""
     if answer.error:
         return _not_opened(answer) if answer.error == NOT_OPENED else answer.error
-    if answer.library is None:
-        return ""
-    if answer.library.refusal:
-        return answer.library.refusal
-    if around.secure and from_environment and not _is_setuid(around, answer.path):
-        return "ignored: the program gains privileges (AT_SECURE) and the file is not set-user-ID"
-    return ""
+    return answer.library.refusal if answer.library else ""
 
 
 def _not_opened(answer: Answer) -> str:
+    if any(step.result == NOT_SETUID for step in answer.steps):
+        return "the program gains privileges (AT_SECURE): only a set-user-ID file in a default folder would be taken"
     refused = [step for step in answer.steps if step.result == "permission denied"]
     if refused:
         return f"its user may not read {refused[0].path}"
     if len(answer.steps) == 1:
         return answer.steps[0].result
     return f"no file of that name in any of {len(answer.steps)} places that are searched"
-
-
-def _is_setuid(around: Surroundings, path: bytes) -> bool:
-    return bool(os.stat(around.files.locate(path)).st_mode & stat.S_ISUID)
 
 
 def _words(source: Source, entry: bytes, answer: Answer) -> str:
