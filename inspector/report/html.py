@@ -78,6 +78,7 @@ def _body(report: Report) -> Iterable[str]:
     yield _section("processes", "Processes", _processes(report))
     yield _section("calls", "Calls", _calls(report))
     yield _section("lookups", "Look-ups that failed", _lookups(report))
+    yield _section("opens", "Opens that failed", _opens(report))
     yield _section("libraries", "Libraries", _libraries(report))
     yield _section("logs", "Logs", "".join(_log(log) for log in report.logs))
     yield _section("limits", "Not known here", _limits(report))
@@ -229,8 +230,9 @@ def _calls(report: Report) -> str:
          escape(phrases.call(row)))
         for row in report.calls[:_MOST_ROWS]
     ]  # fmt: skip
+    kinds = ["bad" if phrases.failed_call(row) else "" for row in report.calls[:_MOST_ROWS]]
     return _table(
-        ("pid", "function", "calls", "first", "results, callers, values"), _rows(rows), len(report.calls)
+        ("pid", "function", "calls", "first", "results, callers, values"), _rows(rows, kinds), len(report.calls)
     )  # fmt: skip
 
 
@@ -242,6 +244,12 @@ def _lookups(report: Report) -> str:
         for row in failed[:_MOST_ROWS]
     ]  # fmt: skip
     return _table(("pid", "via", "name", "asked by", "answer"), _rows(rows), len(failed))
+
+
+def _opens(report: Report) -> str:
+    failed = phrases.failed_opens(report)
+    rows = [(who, result, f"<code>{escape(path)}</code>") for who, result, path in failed[:_MOST_ROWS]]
+    return _table(("pid", "result", "path"), _rows(rows), len(failed))
 
 
 def _libraries(report: Report) -> str:

@@ -25,6 +25,7 @@ def render(report: Report) -> str:
         _section("Processes", _processes(report)),
         _section("Calls", _calls(report)),
         _section("Look-ups that failed", _lookups(report)),
+        _section("Opens that failed", _opens(report)),
         _section("Libraries that matter", _libraries(report)),
         _section("Logs", _logs(report)),
         _section("Not known here", _limits(report)),
@@ -129,10 +130,15 @@ def _processes(report: Report) -> Iterable[str]:
 
 
 def _calls(report: Report) -> list[str]:
-    return _table(
+    rows, left_out = phrases.calls_by_likes(report, _MOST_ROWS)
+    made = _table(
         ("pid", "function", "calls", "results, callers, values"),
-        [(str(row.pid), code(row.function), str(row.count), code(phrases.call(row))) for row in report.calls],
+        [
+            (phrases.pids([like.pid for like in likes]), code(row.function), str(row.count), code(phrases.call(row)))
+            for row, likes in rows
+        ],
     )
+    return [*made, "", f"and {left_out} more"] if left_out else made
 
 
 def _lookups(report: Report) -> list[str]:
@@ -143,6 +149,12 @@ def _lookups(report: Report) -> list[str]:
             for row in phrases.failed_lookups(report)
         ],
     )
+
+
+def _opens(report: Report) -> list[str]:
+    return _table(
+        ("pid", "result", "path"), [(who, result, code(path)) for who, result, path in phrases.failed_opens(report)]
+    )  # fmt: skip
 
 
 def _libraries(report: Report) -> list[str]:

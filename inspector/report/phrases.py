@@ -8,7 +8,17 @@ from typing import TypeVar
 from inspector.model.verdict import RUNGS
 
 from .clock import duration
-from .shapes import ApiReport, CallReport, EvidenceRow, LibraryReport, LookupReport, Report, RungReport, TreeProcess
+from .shapes import (
+    ApiReport,
+    CallReport,
+    EvidenceRow,
+    LibraryReport,
+    LookupReport,
+    OpenReport,
+    Report,
+    RungReport,
+    TreeProcess,
+)
 from .words import command, file_name
 
 R = TypeVar("R")
@@ -17,6 +27,7 @@ MODE = {"cuda": "GPU in use: CUDA", "rocm": "GPU in use: ROCm", "vulkan": "GPU i
         "undecided": "Undecided"}  # fmt: skip
 _DULL = frozenset(("PATH", "HOME", "USER", "LOGNAME", "LANG", "PWD", "SHELL"))
 """Variables that explain little in most reports; the JSON has them."""
+_BYTES = frozenset(("total", "free", "used"))
 RUNG_WORD = {"yes": "yes", "no": "NO", "unknown": "?"}
 
 
@@ -96,11 +107,34 @@ def call(row: CallReport) -> str:
     parts = [
         tally(row.results),
         f"by {tally(row.callers, paths=True, own=row.library)}" if row.callers else "",
-        ", ".join(f"{name}={value}" for name, value in row.values.items()),
+        ", ".join(_value(name, value) for name, value in row.values.items() if name != "pointer"),
         f"INSIDE for {duration(row.inside)}" if row.inside is not None else "",
         f"at least: {row.lower_bound}" if row.lower_bound else "",
     ]
     return "; ".join(part for part in parts if part)
+
+
+def _value(name: str, value: int | str | float) -> str:
+    if name in _BYTES and isinstance(value, int) and value >= 1 << 30:
+        return f"{name}={value / (1 << 30):.1f} GiB"
+    return f"{name}={value}"
+
+
+def failed_call(row: CallReport) -> bool:
+    """It is open, or it gave a result other than success."""
+    names = (name.lower() for name in row.results)
+    return row.inside is not None or any(not name.endswith("success") and name != "0" for name in names)
+
+
+def calls_by_likes(report: Report, most: int) -> tuple[list[tuple[CallReport, list[CallReport]]], int]:
+    """Calls in order, those that say the same folded, and how many do not fit; what failed always fits first."""
+    rows = folded(report.calls, lambda row: (row.function, row.library, row.count, call(row)))
+    if len(rows) <= most:
+        return rows, 0
+    failed = [pair for pair in rows if failed_call(pair[0])][:most]
+    others = [pair for pair in rows if not failed_call(pair[0])][: most - len(failed)]
+    kept = {id(pair[0]) for pair in (*failed, *others)}
+    return [pair for pair in rows if id(pair[0]) in kept], len(rows) - most
 
 
 def lookup(row: LookupReport) -> str:
@@ -184,6 +218,26 @@ def _pids_spoken_of(report: Report) -> set[int]:
 def failed_lookups(report: Report) -> list[LookupReport]:
     """Look-ups that were refused or never answered."""
     return [row for row in report.lookups if row.outcome != "found"]
+
+
+def failed_opens(report: Report) -> list[tuple[str, str, str]]:
+    """Process, error, path of failed opens; a search through many folders is one row, and none when it succeeded."""
+    opened = {(row.pid, file_name(row.path)) for row in report.opens if row.result == "ok"}
+    failed = [
+        row
+        for row in report.opens
+        if row.result != "ok" and not (row.result == "ENOENT" and (row.pid, file_name(row.path)) in opened)
+    ]
+    groups = folded(failed, lambda row: (row.result, file_name(row.path) if row.result == "ENOENT" else row.path))
+    return [(pids([row.pid for row in group]), first.result, _places(group)) for first, group in groups]
+
+
+def _places(group: list[OpenReport]) -> str:
+    paths = list(dict.fromkeys(row.path for row in group))
+    if len(paths) == 1:
+        return paths[0]
+    shortest = min(paths, key=lambda path: (path.count("/"), len(path)))
+    return f"{file_name(paths[0])}, in {len(paths)} places: {shortest}, ..."
 
 
 def chosen_ladders(report: Report) -> list[ApiReport]:

@@ -157,13 +157,13 @@ class _Page:
             yield self.ink(line, *colours)
 
     def _calls(self) -> Iterable[str]:
-        table = Table(("pid", "function", "calls", "first", "results, callers, values"), numbers=(0, 2))
-        for row in self.report.calls[:_MOST_ROWS]:
-            table.add(
-                str(row.pid), row.function, str(row.count), phrases.time_of_day(row.first), phrases.call(row)
-            )  # fmt: skip
+        table = Table(("pid", "function", "calls", "first", "results, callers, values"), numbers=(2,))
+        rows, left_out = phrases.calls_by_likes(self.report, _MOST_ROWS)
+        for row, likes in rows:
+            who, first = phrases.pids([like.pid for like in likes]), phrases.time_of_day(row.first)
+            table.add(who, row.function, str(row.count), first, phrases.call(row))
         yield from table.lines(self.width, self.ink)
-        yield from _more(len(self.report.calls), _MOST_ROWS, "functions")
+        yield from _more(_MOST_ROWS + left_out, _MOST_ROWS, "functions")
 
     def _lookups(self) -> Iterable[str]:
         rows = phrases.folded(
@@ -193,12 +193,10 @@ class _Page:
         yield from _more(len(rows), _MOST_ROWS, "libraries")
 
     def _opens(self) -> Iterable[str]:
-        failed = [row for row in self.report.opens if row.result != "ok"]
-        rows = phrases.folded(failed, lambda row: (row.result, row.path))
-        table = Table(("pid", "result", "times", "path"), numbers=(2,))
-        for row, likes in rows[:_MOST_ROWS]:
-            times = sum(like.count for like in likes)
-            table.add(phrases.pids([like.pid for like in likes]), row.result, str(times), row.path)
+        rows = phrases.failed_opens(self.report)
+        table = Table(("pid", "result", "path"))
+        for row in rows[:_MOST_ROWS]:
+            table.add(*row)
         yield from table.lines(self.width, self.ink)
         yield from _more(len(rows), _MOST_ROWS, "refused opens")
 
