@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from textual.app import App, SystemCommand
+from textual import events
+from textual.app import SystemCommand
 from textual.message import Message
 from textual.screen import Screen
+from textual.widgets import Input
 
 from inspector.model.profiles import Profiles
 from inspector.report.formats import FORMATS, export
@@ -14,7 +16,7 @@ from inspector.stream.recording import Recording
 from . import saving
 from .feed import Feed, Replay
 from .keys import MAIN
-from .output import plain_text
+from .output import ThriftyApp, plain_text
 from .pump import Pump
 from .screens.main import MainScreen
 from .screens.over import OverScreen
@@ -36,7 +38,7 @@ class Connect(Protocol):
     def __call__(self, target: str) -> Feed: ...
 
 
-class InspectorApp(App[int]):
+class InspectorApp(ThriftyApp[int]):
     """The screen of one observation, or the picker that leads to one."""
 
     TITLE = "inspector"
@@ -96,6 +98,12 @@ class InspectorApp(App[int]):
     def main(self) -> MainScreen | None:
         """The main screen, once there is an observation."""
         return next((one for one in self.screen_stack if isinstance(one, MainScreen)), None)
+
+    def on_key(self, event: events.Key) -> None:
+        """A letter typed right behind `/` went to the list that had the focus before: it is meant for the filter."""
+        if isinstance(self.focused, Input) and event.is_printable and event.character:
+            event.prevent_default()
+            self.focused.insert_text_at_cursor(event.character)
 
     def on_inspector_app_woken(self) -> None:
         if self.pump is not None:
@@ -205,7 +213,7 @@ class InspectorApp(App[int]):
         self.say(f"recording to {fresh}, r stops")
 
     def action_redraw(self) -> None:
-        self.screen.refresh(layout=True)
+        self.redraw()
 
 
 def run(

@@ -1,8 +1,149 @@
-"""The only file that touches Textual's private parts: the screen as plain text."""
+"""The only file that touches Textual's private parts: frames as differences, dropped while the terminal is slow.
 
-from typing import Any
+Textual repaints whole regions and queues every frame. Here only cells that differ travel, and while the terminal has
+not taken the last frame no other one is sent: what it misses is in the next. `INSPECTOR_PLAIN_OUTPUT=1` switches all of
+this off; a test holds that both ways show the same screen.
+"""
 
+import os
+from collections.abc import Iterable
+from typing import IO, Any, Generic, TypeVar
+
+from rich.color import ColorSystem
+from rich.console import RenderableType
+from rich.segment import Segment
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.screen import Screen
+from textual.strip import Strip
+
+from .painter import Painter, Run
+
+AGAIN = 0.02
+"""Seconds until a slow terminal is looked at again."""
+R = TypeVar("R")
+
+
+class Drain:
+    """A terminal's file that knows how much was given to it and not taken yet."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self.given = self.taken = 0
+        self._unflushed = 0
+
+    def write(self, text: str) -> int:
+        """Runs in the writer's thread."""
+        self._unflushed += len(text)
+        return self._file.write(text)
+
+    def flush(self) -> None:
+        """Runs in the writer's thread; returns when the terminal has taken it all."""
+        self._file.flush()
+        self.taken += self._unflushed
+        self._unflushed = 0
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def isatty(self) -> bool:
+        return self._file.isatty()
+
+    @property
+    def busy(self) -> bool:
+        """The terminal has not taken everything yet."""
+        return self.taken < self.given
+
+
+class DrainingDriver(LinuxDriver):
+    """Textual's driver, with a file that can be asked whether the terminal keeps up."""
+
+    def __init__(self, app: App[Any], **options: Any) -> None:
+        super().__init__(app, **options)
+        assert self._file is not None, "a caller asks can_run_screen first"
+        self.drain = Drain(self._file)
+        self._file = self.drain  # type: ignore[assignment]
+
+    def write(self, data: str) -> None:
+        self.drain.given += len(data)
+        super().write(data)
+
+
+class ThriftyApp(App[R], Generic[R]):
+    """An application that sends only what changed, and nothing while the terminal is behind."""
+
+    def __init__(self, **options: Any) -> None:
+        self.thrifty = not os.environ.get("INSPECTOR_PLAIN_OUTPUT")
+        super().__init__(**options)
+        self._painter = Painter()
+        self._held = False
+
+    def get_driver_class(self) -> type[Driver]:
+        found = super().get_driver_class()
+        return DrainingDriver if self.thrifty and found is LinuxDriver else found
+
+    def redraw(self) -> None:
+        """Draw every cell again, whatever the terminal is believed to show."""
+        self._painter.forget()
+        self.screen.refresh(layout=True)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        driver = self._driver
+        mine = isinstance(renderable, (LayoutUpdate, ChopsUpdate)) and isinstance(driver, DrainingDriver)
+        if not mine or self._batch_count or not self._running or self._closed:
+            if renderable is not None:
+                self._painter.forget()
+            super()._display(screen, renderable)
+            return
+        self._painter.resize(*self.size)
+        for x, y, strip in _pieces(renderable):  # type: ignore[arg-type]
+            self._painter.put(x, y, _runs(strip, self.console._color_system or ColorSystem.TRUECOLOR))
+        self._send()
+        self.post_display_hook()
+
+    def _send(self) -> None:
+        """Send the difference, or come back when the terminal has taken what it was given."""
+        driver = self._driver
+        if self._held or not isinstance(driver, DrainingDriver) or not self._running or self._closed:
+            return
+        if driver.drain.busy:
+            self._held = True
+            self.set_timer(AGAIN, self._let_go)
+            return
+        difference = self._painter.flush()
+        if difference:
+            x, y = self.screen.outer_size.clamp_offset(self.cursor_position)
+            self._begin_update()
+            driver.write(f"{difference}\x1b[{y + 1};{x + 1}H")
+            self._end_update()
+            driver.flush()
+
+    def _let_go(self) -> None:
+        self._held = False
+        if self._painter.pending:
+            self._send()
+
+
+def _pieces(update: LayoutUpdate | ChopsUpdate) -> Iterable[tuple[int, int, Strip]]:
+    """Strips of an update with the cells where they begin."""
+    if isinstance(update, LayoutUpdate):
+        for y, strips in enumerate(update.strips, update.region.y):
+            x = update.region.x
+            for strip in strips:
+                yield x, y, strip
+                x += strip.cell_length
+        return
+    for y, left, right in update.spans:
+        for end, (x, chop) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
+            if chop is not None and x <= right and end > left:
+                yield x, y, chop if end <= right else chop.crop(0, right - x)
+
+
+def _runs(strip: Iterable[Segment], colours: ColorSystem) -> Iterable[Run]:
+    for text, style, _ in strip:
+        yield text, Strip.render_ansi(style, colours) if style is not None else ""
 
 
 def plain_text(app: App[Any]) -> str:

@@ -45,6 +45,7 @@ class MainScreen(Screen[None]):
         self.top, self.gap, self.tabs = Lines(id="top"), Lines(id="gap"), Lines(id="tabs")
         self.answer, self.ladder = FocusLines(id="answer", height=3), FocusLines(id="ladder")
         self.over, self.rows, self.detail = Lines(id="over"), Rows(id="rows"), DetailPanel(id="detail")
+        self.filter_bar = Horizontal(id="filter")
         self.pattern = Input(id="filter-text", compact=True, select_on_focus=False)
         self.control, self.hints, self.small = Lines(id="control"), Lines(id="status"), Lines(id="small")
 
@@ -54,7 +55,7 @@ class MainScreen(Screen[None]):
         yield from (self.top, self.answer, self.ladder, self.gap, self.tabs, self.over)
         with Horizontal(id="body"):
             yield from (self.rows, self.detail)
-        with Horizontal(id="filter"):
+        with self.filter_bar:
             yield Lines(id="filter-mark")
             yield self.pattern
         yield from (self.control, self.hints, self.small)
@@ -186,7 +187,7 @@ class MainScreen(Screen[None]):
     def _row_chosen(self) -> None:
         self.add_class("-detail")
         self._show_details()
-        self.detail.focus()
+        self.set_focus(self.detail)
 
     @on(Lines.Clicked, "#tabs")
     def _tab_clicked(self, message: Lines.Clicked) -> None:
@@ -208,13 +209,13 @@ class MainScreen(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         """From the headlines: Enter opens them, arrows lead into the pane."""
         focused = self.focused
-        if not isinstance(focused, FocusLines):
+        if not isinstance(focused, FocusLines) or not self.is_current:
             return
         if event.key == "enter":
             event.stop()
             self.action_evidence() if focused.id == "answer" else self.action_ladders()
         elif event.key in ("down", "j", "up", "k", "pagedown", "pageup", "home", "end", "g", "G"):
-            self.rows.focus()
+            self.set_focus(self.rows)
             if event.key in ("pagedown", "pageup", "end", "G", "home", "g"):
                 return
             event.stop()
@@ -227,7 +228,7 @@ class MainScreen(Screen[None]):
         self.remove_class("-detail")
         self._close_filter()
         self._load_pane()
-        self.rows.focus()
+        self.set_focus(self.rows)
 
     def action_zoom(self) -> None:
         self.toggle_class("-zoom")
@@ -257,24 +258,24 @@ class MainScreen(Screen[None]):
     # Filter
 
     def action_filter(self) -> None:
-        self.add_class("-filtering")
         self.pattern.value = self.desk.pane.pattern
         self.pattern.cursor_position = len(self.pattern.value)
-        self.pattern.focus()
+        self.filter_bar.display = True
+        self.set_focus(self.pattern)  # at once: the next key is meant for it
 
     @on(Input.Changed, "#filter-text")
     def _filter_typed(self, message: Input.Changed) -> None:
-        if self.has_class("-filtering") and message.value != self.desk.pane.pattern:
+        if self.filter_bar.display and message.value != self.desk.pane.pattern:
             self.desk.narrow(message.value)
             self._load_pane()
 
     @on(Input.Submitted, "#filter-text")
     def _filter_entered(self) -> None:
         self._close_filter()
-        self.rows.focus()
+        self.set_focus(self.rows)
 
     def _close_filter(self) -> None:
-        self.remove_class("-filtering")
+        self.filter_bar.display = False
 
     def action_next_match(self, step: int) -> None:
         if not self.rows.next_match(step):
@@ -282,14 +283,14 @@ class MainScreen(Screen[None]):
 
     def action_back(self) -> None:
         """Close what is open, one thing at a time: the filter's line, the filter, the details, the zoom."""
-        if self.has_class("-filtering") or self.desk.pane.pattern:
+        if self.filter_bar.display or self.desk.pane.pattern:
             self._close_filter()
             self.desk.widen()
             self._load_pane()
-            self.rows.focus()
+            self.set_focus(self.rows)
         elif self.has_class("-detail"):
             self.remove_class("-detail")
-            self.rows.focus()
+            self.set_focus(self.rows)
         elif self.has_class("-zoom"):
             self.remove_class("-zoom")
 
@@ -320,7 +321,7 @@ class MainScreen(Screen[None]):
         self.remove_class("-detail")
         self._load_pane()
         self.rows.show_cursor()
-        self.rows.focus()
+        self.set_focus(self.rows)
         self.say(words)
 
     def action_doctor(self) -> None:

@@ -42,23 +42,25 @@ class PickerScreen(Screen[str | None]):
         super().__init__()
         self._listed = listed
         self._words = "looking at the processes"
+        self.filter_bar = Horizontal(id="filter")
+        self.pattern = Input(id="filter-text", compact=True, select_on_focus=False)
+        self.rows = Rows(id="picker-rows")
 
     def compose(self) -> ComposeResult:
         yield Lines(id="picker-top")
-        yield Rows(id="picker-rows")
+        yield self.rows
         yield DetailPanel(id="picker-detail")
-        with Horizontal(id="filter"):
+        with self.filter_bar:
             yield Lines(id="filter-mark")
-            text = Input(id="filter-text", compact=True, select_on_focus=False)
-            text.cursor_blink = False
-            yield text
+            yield self.pattern
         yield Lines(id="picker-status")
 
     def on_mount(self) -> None:
+        self.pattern.cursor_blink = False
         self.query_one("#filter-mark", Lines).tell([Line(((" / ", "name"),))])
         keys = "Enter inspect   / filter   q quit"
         self.query_one("#picker-status", Lines).tell([Line(((f" {keys}", "quiet"),))])
-        self.query_one("#picker-rows").focus()
+        self.set_focus(self.rows)
         self._headline()
         self.look()
         self.set_interval(AGAIN, self.look)
@@ -80,11 +82,11 @@ class PickerScreen(Screen[str | None]):
         else:
             table = candidates(found)
             self._words = table.heading
-            self.query_one("#picker-rows", Rows).show(table)
+            self.rows.show(table)
         self._headline()
 
     def _headline(self) -> None:
-        rows = self.query_one("#picker-rows", Rows)
+        rows = self.rows
         pattern = rows.listing.pattern
         right = f"{len(rows.listing):,} match {pattern} " if pattern and rows.listing.narrowed else ""
         left: Cell = ((" inspector ", "here"), ("  Which process? ", "strong"), (f" {self._words}", "quiet"))
@@ -103,25 +105,25 @@ class PickerScreen(Screen[str | None]):
             self.dismiss(message.rows.listing.table.row(index).key)
 
     def action_filter(self) -> None:
-        self.add_class("-filtering")
-        self.query_one("#filter-text").focus()
+        self.filter_bar.display = True
+        self.set_focus(self.pattern)  # at once: the next key is meant for it
 
     @on(Input.Changed, "#filter-text")
     def _typed(self, message: Input.Changed) -> None:
-        rows = self.query_one("#picker-rows", Rows)
+        rows = self.rows
         rows.listing.narrow(message.value)
         rows.refreshed()
         self._headline()
 
     @on(Input.Submitted, "#filter-text")
     def _entered(self) -> None:
-        self.remove_class("-filtering")
-        self.query_one("#picker-rows").focus()
+        self.filter_bar.display = False
+        self.set_focus(self.rows)
 
     def action_next_match(self, step: int) -> None:
-        self.query_one("#picker-rows", Rows).next_match(step)
+        self.rows.next_match(step)
 
     def action_back(self) -> None:
-        self.remove_class("-filtering")
-        self.query_one("#filter-text", Input).value = ""
-        self.query_one("#picker-rows").focus()
+        self.filter_bar.display = False
+        self.pattern.value = ""
+        self.set_focus(self.rows)

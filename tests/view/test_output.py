@@ -1,0 +1,171 @@
+"""Only differences travel, and the terminal shows the same as if everything did."""
+
+import io
+import threading
+
+import pyte
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspector.view.output import Drain
+from inspector.view.painter import Painter
+
+from .terminal import Terminal, cells
+
+WIDTH, HEIGHT = 20, 4
+CODES = ["", "1", "31", "38;5;200", "38;2;1;2;3;48;2;4;5;6", "7;39;49", "4;97;100", "39;49", "2;48;5;7"]
+frames = st.lists(
+    st.lists(
+        st.tuples(
+            st.integers(0, WIDTH - 1),
+            st.integers(0, HEIGHT - 1),
+            st.lists(st.tuples(st.text("ab ✓─…x", max_size=8), st.sampled_from(CODES)), max_size=3),
+        ),
+        max_size=5,
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+def naive(x: int, y: int, runs: list[tuple[str, str]]) -> str:
+    """All of it, as it is put, cut at the edge."""
+    out, room = [f"\x1b[{y + 1};{x + 1}H"], WIDTH - x
+    for text, code in runs:
+        out.append(f"\x1b[0;{code}m{text[:room]}" if code else f"\x1b[0m{text[:room]}")
+        room -= len(text[:room])
+    return "".join(out)
+
+
+@settings(max_examples=80, deadline=None)
+@given(frames, st.data())
+def test_differences_show_what_full_frames_show(
+    drawn: list[list[tuple[int, int, list[tuple[str, str]]]]], data: st.DataObject
+) -> None:
+    full, thrifty = pyte.Screen(WIDTH, HEIGHT), pyte.Screen(WIDTH, HEIGHT)
+    whole, differing = pyte.Stream(full), pyte.Stream(thrifty)
+    painter = Painter()
+    painter.resize(WIDTH, HEIGHT)
+    for frame in drawn:
+        for x, y, runs in frame:
+            whole.feed(naive(x, y, runs))
+            painter.put(x, y, runs)
+        if data.draw(st.booleans()):
+            differing.feed(painter.flush())
+    differing.feed(painter.flush())
+    assert cells(thrifty) == cells(full)
+
+
+def test_an_unchanged_screen_costs_no_byte() -> None:
+    painter = Painter()
+    painter.resize(10, 2)
+    painter.put(0, 0, [("hello", "31")])
+    assert painter.flush()
+    painter.put(0, 0, [("hello", "31")])
+    assert painter.flush() == ""
+
+
+def test_one_changed_cell_costs_some_bytes() -> None:
+    painter = Painter()
+    painter.resize(80, 24)
+    painter.put(0, 5, [("a" * 80, "31")])
+    painter.flush()
+    painter.put(40, 5, [("b", "31")])
+    assert painter.flush() == "\x1b[6;41H\x1b[31mb\x1b[0m"
+
+
+def test_only_what_differs_of_a_colour_is_sent() -> None:
+    painter = Painter()
+    painter.resize(10, 1)
+    painter.put(0, 0, [("ab", "31;40"), ("cd", "32;40"), ("ef", "32;41"), ("gh", "1;32;41"), ("ij", "")])
+    assert painter.flush() == "\x1b[1;1H\x1b[31;40mab\x1b[32mcd\x1b[41mef\x1b[0;1;32;41mgh\x1b[0mij"
+
+
+def test_a_line_with_wide_characters_is_drawn_whole() -> None:
+    painter = Painter()
+    painter.resize(8, 1)
+    painter.put(0, 0, [("日本ab", "")])
+    painter.flush()
+    painter.put(5, 0, [("c", "")])
+    assert painter.flush() == "\x1b[1;1H日本ac  "
+
+
+def test_what_was_forgotten_is_drawn_again() -> None:
+    painter = Painter()
+    painter.resize(3, 1)
+    painter.put(0, 0, [("abc", "")])
+    painter.flush()
+    painter.forget()
+    assert painter.flush() == "\x1b[1;1Habc"
+
+
+class SlowFile(io.StringIO):
+    """A terminal that takes what it gets only when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = threading.Event()
+
+    def flush(self) -> None:
+        self.go_on.wait(5)
+
+
+def test_a_drain_knows_whether_the_terminal_keeps_up() -> None:
+    slow = SlowFile()
+    drain = Drain(slow)
+    drain.given += 5
+    drain.write("hello")
+    flushing = threading.Thread(target=drain.flush)
+    flushing.start()
+    assert drain.busy
+    slow.go_on.set()
+    flushing.join(5)
+    assert not drain.busy
+
+
+@pytest.mark.terminal
+@pytest.mark.parametrize("colours", ["truecolor", ""])
+def test_a_terminal_shows_the_same_with_and_without_differences(colours: str) -> None:
+    screens = []
+    for plain in ("", "1"):
+        terminal = Terminal((100, 30), {"COLORTERM": colours, "INSPECTOR_PLAIN_OUTPUT": plain}, "recorded")
+        seen = []
+        terminal.read_until("recorded")
+        for keys, words in (
+            ("2", "LIBRARY"), ("jj", "libvgpu"), ("4", "WHAT HAPPENED"), ("/call", "/call"), ("\r", "of 14"),
+            ("z", "cuInit"), ("z", "why"), ("a", "Evidence"), ("q", "4 Timeline"), ("?", "Help"), ("q", "4 Timeline"),
+        ):  # fmt: skip
+            terminal.press(keys)
+            terminal.read_until(words)
+            seen.append(cells(terminal.screen))
+        terminal.press("q")
+        terminal.read_to_end()
+        screens.append(seen)
+    for number, (differing, plain_cells) in enumerate(zip(*screens, strict=True)):
+        assert differing == plain_cells, f"step {number}"
+
+
+@pytest.mark.terminal
+def test_no_colour_means_no_colour() -> None:
+    terminal = Terminal((80, 24), {"COLORTERM": "truecolor", "NO_COLOR": "1"})
+    terminal.read_until("live")
+    terminal.press("2j")
+    terminal.read_until("LIBRARY")
+    terminal.press("q")
+    terminal.read_to_end()
+    for code in (b"38;", b"48;", b"\x1b[31m", b"\x1b[32m", b"\x1b[36m"):
+        assert code not in terminal.received
+
+
+@pytest.mark.terminal
+def test_a_quiet_screen_sends_nothing() -> None:
+    terminal = Terminal((80, 24), {"COLORTERM": "truecolor"})
+    terminal.read_until("live")
+    before = len(terminal.received)
+    for _ in range(8):
+        terminal._read(0.25)
+    assert len(terminal.received) == before
+    terminal.press("q")
+    terminal.read_to_end()
+    assert b"\x1b[?1049l" in terminal.received
