@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .coverage import born_here
+from .coverage import began, born_here
 from .profiles.schema import Meaning
 from .state import LogSource, Process, Reading, State
 from .tree import roots
@@ -48,19 +48,21 @@ def _sort_out(start: Start, source: LogSource, first: Process | None) -> None:
     readings = sorted((r for group in source.readings.values() for r in group), key=lambda reading: reading.number)
     marks = [reading.number for reading in readings if reading.rule.means == "start"]
     cut = marks[-1] if marks else -1
+    old = [reading for reading in readings if reading.number < cut or _before(reading, source, first)]
+    start.earlier += old
+    numbers = {(reading.number, reading.rule.id) for reading in old}
     for reading in readings:
-        if reading.number < cut or _before(reading, first):
-            start.earlier.append(reading)
+        if (reading.number, reading.rule.id) in numbers:
             continue
         start.this.append(reading)
-        if reading.backlog and not reading.at and cut < 0:
+        if reading.backlog and not reading.at and cut < 0 and (bool(old) or first is None or not born_here(first)):
             start.doubtful.add((reading.source, reading.number))
 
 
-def _before(reading: Reading, first: Process | None) -> bool:
-    """Whether a line was written before the first process of the tree was born."""
+def _before(reading: Reading, source: LogSource, first: Process | None) -> bool:
+    """Whether a line was written before the first process of the tree began."""
     if first is None or not reading.backlog:
         return False
     if reading.at:
         return reading.at < first.started - _SLACK
-    return born_here(first)
+    return born_here(first) and source.found_at < began(first)

@@ -149,6 +149,8 @@ class LogSource:
     backlog: int = 0
     """Number of the first line that was written after we came; lines before it were there already."""
     changes: list[LogChanged] = field(default_factory=list)
+    found_at: int = 0
+    """When it was found first."""
     seen_at: dict[int, int] = field(default_factory=dict)
     """Line number -> CLOCK_MONOTONIC ns of the event that brought it (absent for backlog)."""
     readings: dict[str, list[Reading]] = field(default_factory=dict)

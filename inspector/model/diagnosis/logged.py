@@ -8,6 +8,7 @@ from inspector.model.evidence import short
 from inspector.model.state import Process
 from inspector.model.wording import errno_name, listed, name_of, plural
 from inspector.stream.calls import FileOpened
+from inspector.stream.processes import Descriptor
 
 from .rule import Hit, Rule, Scene
 
@@ -34,7 +35,7 @@ class OutputDiscarded(Rule):
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
             error = process.descriptors.get(2)
-            if error is None or error.kind not in ("null", "closed") or scene.rank(process) > 2:
+            if error is None or not _goes_nowhere(process, error) or scene.rank(process) > 2:
                 continue
             written = process.writes.get(2)
             lost = f"; {plural(written.writes, 'write')} went there" if written is not None and written.writes else ""
@@ -65,6 +66,11 @@ class OutputDiscarded(Rule):
         return next(
             (one for one in sorted(names) if one and any(k.split("_")[0] == one.split("_")[0] for k in keys)), ""
         )
+
+
+def _goes_nowhere(process: Process, error: Descriptor) -> bool:
+    """The null device, or closed while it lives (at its end every descriptor closes)."""
+    return error.kind == "null" or (error.kind == "closed" and not process.ended)
 
 
 class LogNotWritable(Rule):

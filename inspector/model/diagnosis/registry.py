@@ -10,7 +10,6 @@ from . import (
     reachable,
     resolved,
     returned,
-    unexplained,
     used,
     which_process,
 )
@@ -30,6 +29,12 @@ RULES: tuple[Rule, ...] = (
     *used.RULES,
 )
 
+UNEXPLAINED = "cause-not-seen"
+UNEXPLAINED_MEANING = (
+    "The program is on the CPU and no cause was seen. What was seen is in order; the first rung that could not be "
+    "judged is named, with what is missing to judge it."
+)
+
 
 def find(rule_id: str) -> Rule | None:
     """The rule of that id."""
@@ -38,12 +43,12 @@ def find(rule_id: str) -> Rule | None:
 
 def explain(rule_id: str) -> str | None:
     """What a rule means, in one or two sentences; None for an unknown id."""
-    if rule_id == unexplained.RULE:
-        return unexplained.MEANING
+    if rule_id == UNEXPLAINED:
+        return UNEXPLAINED_MEANING
     rule = find(rule_id)
     return rule.meaning if rule is not None else None
 
 
 def ids() -> list[str]:
     """All rule ids in the order of the ladder."""
-    return [*[rule.id for rule in RULES], unexplained.RULE]
+    return [*[rule.id for rule in RULES], UNEXPLAINED]

@@ -4,24 +4,19 @@ from collections.abc import Iterator
 
 from inspector.model.verdict import Finding, Ladder, Rung
 
+from .registry import UNEXPLAINED, find
 from .rule import Scene
-
-RULE = "cause-not-seen"
-MEANING = (
-    "The program is on the CPU and no cause was seen. What was seen is in order; the first rung that could not be "
-    "judged is named, with what is missing to judge it."
-)
 
 
 def unexplained(scene: Scene, ladders: list[Ladder], findings: list[Finding]) -> Iterator[Finding]:
     """The finding that no cause was seen; nothing where there is one, or where the mode is no CPU."""
-    if scene.mode.verdict != "cpu" or any(finding.severity == "error" for finding in findings):
+    if scene.mode.verdict != "cpu" or any(_explains(finding) for finding in findings):
         return
     ladder, rung = _first_unknown(scene, ladders)
     where = f" of {ladder.api} in PID {ladder.pid}" if ladder is not None else ""
     missing = f"; not seen{where}: {rung.rung} ({rung.detail})" if rung is not None else ""
     yield Finding(
-        rule=RULE,
+        rule=UNEXPLAINED,
         severity="info",
         confidence="guess",
         title=f"on the CPU, and no cause was seen{missing}",
@@ -32,6 +27,14 @@ def unexplained(scene: Scene, ladders: list[Ladder], findings: list[Finding]) ->
         evidence=[*scene.mode.evidence, *(rung.evidence if rung is not None else [])],
         pid=ladder.pid if ladder is not None else None,
         doubt="More rights or an earlier look may show it.",
+    )
+
+
+def _explains(finding: Finding) -> bool:
+    """An error, or a warning about anything but logs, may be the cause."""
+    rule = find(finding.rule)
+    return finding.severity == "error" or (
+        finding.severity == "warning" and rule is not None and rule.place != "logged"
     )
 
 

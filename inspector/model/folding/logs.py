@@ -22,7 +22,7 @@ _MOST_CHANGES = 1_000
 def found(state: State, event: LogFound) -> None:
     source = state.logs.get(event.source)
     if source is None:
-        state.logs[event.source] = LogSource(found=event)
+        state.logs[event.source] = LogSource(found=event, found_at=event.at)
     else:
         source.found = event
     touch(state, "logs")
@@ -34,7 +34,7 @@ def read(state: State, event: LogRead) -> None:
         unknown = LogFound(
             at=event.at, source=event.source, name=f"log {event.source}", kind="file", why="not announced"
         )
-        source = state.logs[event.source] = LogSource(found=unknown)
+        source = state.logs[event.source] = LogSource(found=unknown, found_at=event.at)
     lines = _new_lines(source, event.lines)
     source.lines_total = max(source.lines_total, event.lines_total)
     source.bytes_total = max(source.bytes_total, event.bytes_total)
