@@ -12,7 +12,7 @@ from inspector.collect.kernel.rootfs import Root
 from inspector.collect.sources import preload_file
 from inspector.collect.sources.gpu_facts import read_gpu
 from inspector.collect.sources.machine import MachineSource
-from inspector.collect.sources.namesakes import Family, namesakes, telling
+from inspector.collect.sources.namesakes import Family, Namesakes, telling
 from inspector.collect.sources.preload_file import find_carriers, read_preload_file
 from inspector.stream.machine import GpuRead, PreloadFileRead
 from inspector.stream.processes import SameNameProcess
@@ -125,8 +125,8 @@ def test_a_process_of_the_same_program_and_the_holder_of_a_port_are_namesakes() 
     port = int(other.stdout.readline())
     name = Path(f"/proc/{other.pid}/exe").readlink().name.encode()
     ours = frozenset([os.getpid()])
-    by_name = namesakes(1, Family(frozenset([name]), frozenset(), ours))
-    by_port = namesakes(1, Family(frozenset(), frozenset([port]), ours))
+    by_name = Namesakes().look(1, Family(frozenset([name]), frozenset(), ours))
+    by_port = Namesakes().look(1, Family(frozenset(), frozenset([port]), ours))
     other.communicate()
     assert other.pid in {one.pid for one in by_name}
     assert [(one.pid, one.listening) for one in by_port] == [(other.pid, [f"127.0.0.1:{port}"])]

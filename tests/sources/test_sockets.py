@@ -42,9 +42,11 @@ def test_a_served_port_and_the_client_that_talks_to_it(server: tuple[int, int]) 
     source = SocketSource(bench.session)
     source.start()
     bench.tree.add(pid)
+    bench.loop.settle()
     assert [event.listening for event in bench.outlet.of(SocketsRead)] == [[f"127.0.0.1:{port}"]]
     with socket.create_connection(("127.0.0.1", port)):
         bench.tree.add(os.getpid())
+        bench.loop.settle()
         mine = [event for event in bench.outlet.of(SocketsRead) if event.pid == os.getpid()]
         peer = mine[-1].connected[0]
         assert (peer.address, peer.pid) == (f"127.0.0.1:{port}", pid)

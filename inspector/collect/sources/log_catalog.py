@@ -3,7 +3,7 @@
 import os
 import stat
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from msgspec import structs
@@ -45,6 +45,8 @@ class _Log:
     place: Place | None = None
     feed: Feed | None = None
     tail: FileTail | None = None
+    joined: list[int] = field(default_factory=list)
+    """Processes that are not told yet."""
 
 
 class LogCatalog:
@@ -152,9 +154,12 @@ class LogCatalog:
             if isinstance(log.feed, FileFeed):
                 log.feed.wake()
 
-    def retry(self) -> None:
-        """Try again what could not be opened: it may have appeared, or been given to us."""
+    def refresh(self) -> None:
+        """Tell who joined; try again what could not be opened: it may have appeared, or been given to us."""
         for log in list(self._logs.values()):
+            if log.joined:
+                joined, log.joined = log.joined, []
+                self._tell(log, pids=[*log.found.pids, *joined])
             if log.feed is None and log.place is not None and log.found.problem != _BINARY:
                 self._begin(log, log.place)
 
@@ -172,6 +177,7 @@ class LogCatalog:
 
     def close(self) -> None:
         """Send the last lines, end what we started."""
+        self.refresh()
         for log in self._logs.values():
             if log.feed is not None:
                 log.feed.close()
@@ -255,10 +261,10 @@ class LogCatalog:
             self._watch.on_change(os.fsdecode(log.tail.path), log.feed.wake)
 
     def _join(self, log: _Log, pid: int) -> None:
-        """One more process writes to it."""
-        pids = log.found.pids
-        if pid and pid not in pids and len(pids) < _MOST_PIDS:
-            self._tell(log, pids=[*pids, pid])
+        """One more process writes to it; told with others once a second."""
+        known = [*log.found.pids, *log.joined]
+        if pid and pid not in known and len(known) < _MOST_PIDS:
+            log.joined.append(pid)
 
     def _tell(self, log: _Log, **changes: object) -> None:
         """Send a source if it is new or differs from what was sent."""

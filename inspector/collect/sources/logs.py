@@ -135,7 +135,7 @@ class LogSource(TreeObserver):
         if self._due or any(planned.changed() for planned in self._planned.values()):
             self._look_for_planned()
         if self._looks % _LOOKS_A_SECOND == 0:
-            self._catalog.retry()
+            self._catalog.refresh()
             for process in self._session.tree.processes():
                 count = attempt(lambda process=process: open_files.count(process.pid), 0)  # type: ignore[misc]
                 if count != self._counts.get(process.pid):

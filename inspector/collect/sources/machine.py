@@ -11,11 +11,11 @@ from inspector.stream.processes import SameNameProcess
 from ..kernel.rootfs import Root
 from .contract import Session, Tracked, TreeObserver
 from .gpu_facts import read_gpu
-from .namesakes import Family, namesakes, telling
+from .namesakes import Family, Namesakes, telling
 from .preload_file import read_preload_file, spelled
 from .program import attempt
 
-CHECK_SECONDS = 10.0
+CHECK_SECONDS = 15.0
 _COUNT_CARRIERS = 6
 """Looks after which the carriers of preload entries are counted anew."""
 
@@ -30,13 +30,14 @@ class _Picture:
 
 
 class MachineSource(TreeObserver):
-    """Looks in the worker thread at attach, when a new file tree is met, and every ten seconds; sends what differs."""
+    """Looks in the worker thread at attach, when a new file tree is met, and every 15 seconds; sends what differs."""
 
     def __init__(self, session: Session, root: str = "/") -> None:
         """`root` is where devices, modules and PCI functions are looked for."""
         self._session = session
         self._root = root
         self._roots: dict[tuple[int, bytes], Root] = {}
+        self._namesakes = Namesakes()
         self._gpu: GpuRead | None = None
         self._preloads: dict[str, PreloadFileRead] = {}
         self._others: dict[int, SameNameProcess] = {}
@@ -80,7 +81,7 @@ class MachineSource(TreeObserver):
 
         def work() -> _Picture:
             preloads = [read_preload_file(at, root, believed.get(spelled(root))) for root in roots]
-            return _Picture(read_gpu(at, patterns, self._root), preloads, namesakes(at, family))
+            return _Picture(read_gpu(at, patterns, self._root), preloads, self._namesakes.look(at, family))
 
         self._session.loop.in_background(work, self._compare)
 

@@ -3,6 +3,7 @@
 import ipaddress
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ..kernel import procfs
 
@@ -67,6 +68,7 @@ def _parse_row(line: bytes) -> TcpSocket | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def _endpoint(raw: bytes) -> Endpoint:
     """`0100007F:2CAA`: words of the address in the byte order of the machine, the port as a number."""
     address, _, port = raw.partition(b":")

@@ -32,8 +32,8 @@ from .contract import Loop, Outlet
 MOST_FOLDERS = 48
 """Directories under inotify at once; each costs a thread of ours and a watch of the user's."""
 POLL_SECONDS = 0.25
-_LEAST_GAP = 50_000_000
-"""ns between two calls for events; what comes in between is told at the next look."""
+_LEAST_GAP = 20_000_000
+"""ns between two calls for events; what comes in between is told with the next event or look."""
 _NOISY = 400
 """Events in one look's time after which a directory is no longer followed."""
 _CALM_LOOKS = 20
@@ -87,7 +87,7 @@ class PathWatch:
         loop.every(POLL_SECONDS, self._look)
 
     def on_change(self, path: str, callback: Callable[[], None]) -> None:
-        """Call back after each change of this path, at most 20 times a second; the directory need not exist yet."""
+        """Call back after each change of this path, at most 50 times a second; the directory need not exist yet."""
         folder = self._folder(os.path.dirname(path) or "/")
         name = os.path.basename(path)
         folder.interests.setdefault(name, []).append(callback)
@@ -172,9 +172,10 @@ class PathWatch:
             self._loop.soon(self._deliver)
 
     def _deliver(self) -> None:
-        if self._loop.now() - self._told < _LEAST_GAP:
-            return  # the next look tells it
-        self._tell_dirty()
+        if self._loop.now() - self._told >= _LEAST_GAP:
+            self._tell_dirty()
+        else:
+            self._handed = False
 
     def _tell_dirty(self) -> None:
         with self._lock:

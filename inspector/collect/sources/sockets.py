@@ -17,14 +17,21 @@ _Table = list[TcpSocket]
 
 
 class SocketSource(TreeObserver):
-    """Reads sockets at attach, at each exec and every two seconds; sends them only when they differ."""
+    """Reads sockets at attach, at each exec and when a process got or lost some; sends them only when they differ.
+
+    The kernel's table is read in the worker thread: walking it takes milliseconds, however few sockets there are.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._owners = SocketOwners()
         self._sent: dict[int, SocketsRead] = {}
-        self._read_of: dict[int, tuple[int, _Table]] = {}
-        """What the last answer was made from: number of descriptors, table of the namespace."""
+        self._counts: dict[int, int] = {}
+        self._inodes: dict[int, set[int]] = {}
+        self._due: set[int] = set()
+        self._again: set[int] = set()
+        """Read lately: once more, for a new socket listens or is connected a moment after it was made."""
+        self._busy = False
 
     def start(self) -> None:
         """Read what is there and begin to follow."""
@@ -33,41 +40,65 @@ class SocketSource(TreeObserver):
         self._session.loop.every(CHECK_SECONDS, self._check)
 
     def executed(self, process: Tracked) -> None:
-        """A program may inherit listening sockets."""
-        self._read(process, self._table(process))
+        """A program may inherit sockets; most have none."""
+        self._notice(process.pid)
+        self._read_due()
 
     def ended(self, process: Tracked) -> None:
         """What was sent stays true of its life."""
-        self._sent.pop(process.pid, None)
-        self._read_of.pop(process.pid, None)
+        for kept in (self._sent, self._counts, self._inodes):
+            kept.pop(process.pid, None)
 
     def _check(self) -> None:
-        tables: dict[int, _Table] = {}
+        self._due |= self._again
+        self._again = set()
         for process in self._session.tree.processes():
-            namespace = attempt(lambda process=process: procfs.namespace(process.pid, "net"), 0)  # type: ignore[misc]
-            if namespace not in tables:
-                tables[namespace] = self._table(process)
-            basis = (attempt(lambda process=process: open_files.count(process.pid), 0), tables[namespace])  # type: ignore[misc]
-            if basis != self._read_of.get(process.pid):
-                self._read_of[process.pid] = basis
-                self._read(process, tables[namespace])
+            count = attempt(lambda process=process: open_files.count(process.pid), 0)  # type: ignore[misc]
+            if count != self._counts.get(process.pid):
+                self._counts[process.pid] = count
+                self._notice(process.pid)
+        self._read_due()
 
-    def _table(self, process: Tracked) -> _Table:
-        return attempt(lambda: local_sockets(process.pid), [])
+    def _notice(self, pid: int) -> None:
+        inodes = self._owners.learn(pid)
+        if inodes != self._inodes.get(pid, set()):
+            self._inodes[pid] = inodes
+            self._due.add(pid)
+            self._again.add(pid)
 
-    def _read(self, process: Tracked, table: _Table) -> None:
-        inodes = self._owners.learn(process.pid)
+    def _read_due(self) -> None:
+        if self._busy or not self._due:
+            return
+        self._busy = True
+        due, self._due = self._due, set()
+
+        def work() -> dict[int, _Table]:
+            return _tables(due)
+
+        def done(tables: dict[int, _Table]) -> None:
+            self._busy = False
+            for pid, table in tables.items():
+                self._compare(pid, table)
+            self._read_due()
+
+        self._session.loop.in_background(work, done)
+
+    def _compare(self, pid: int, table: _Table) -> None:
+        process = self._session.tree.find(pid)
+        if process is None or not process.alive:
+            return
+        inodes = self._inodes.get(pid, set())
         listening = {str(row.local) for row in table if row.state == LISTEN and row.inode in inodes}
         event = SocketsRead(
             at=self._session.loop.now(),
-            pid=process.pid,
+            pid=pid,
             listening=sorted(listening),
             connected=self._services(table, inodes),
         )
-        before = self._sent.get(process.pid)
+        before = self._sent.get(pid)
         known = (before.listening, before.connected) if before is not None else ([], [])
         if (event.listening, event.connected) != known:
-            self._sent[process.pid] = event
+            self._sent[pid] = event
             self._session.outlet.send(event)
 
     def _services(self, table: _Table, inodes: set[int]) -> list[Peer]:
@@ -84,6 +115,18 @@ class SocketSource(TreeObserver):
             pid = self._owners.of(service.inode, now) or (self._owners.of(accepted.inode, now) if accepted else None)
             found[str(row.remote)] = Peer(address=str(row.remote), pid=pid, argv=command_line(pid))
         return [found[address] for address in sorted(found)]
+
+
+def _tables(pids: set[int]) -> dict[int, _Table]:
+    """The table that each process sees, each network namespace read once."""
+    by_namespace: dict[int, _Table] = {}
+    found: dict[int, _Table] = {}
+    for pid in pids:
+        namespace = attempt(lambda pid=pid: procfs.namespace(pid, "net"), 0)  # type: ignore[misc]
+        if namespace not in by_namespace:
+            by_namespace[namespace] = attempt(lambda pid=pid: local_sockets(pid), [])  # type: ignore[misc]
+        found[pid] = by_namespace[namespace]
+    return found
 
 
 def command_line(pid: int | None) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from inspector.stream.machine import FileChanged, UnitFile, UnitRead, UnitSetting
 from inspector.stream.text import visible
 
+from ..systemd.places import find_unit
 from ..systemd.show import InForce, show_unit
 from ..systemd.unit import Unit, read_unit
 from .contract import Session, Tracked, TreeObserver
@@ -39,6 +40,8 @@ class UnitSource(TreeObserver):
         self._named = [target.removeprefix(_NAMED)] if target.startswith(_NAMED) else []
         self._units: dict[str, _Seen | None] = {}
         """None while a unit is being read for the first time."""
+        self._absent: set[str] = set()
+        """Names of programs after which no unit is named."""
 
     def start(self) -> None:
         """Read what is named and what the tree belongs to."""
@@ -66,8 +69,11 @@ class UnitSource(TreeObserver):
             self._read(name)
 
     def _add_if_there(self, name: str) -> None:
-        if name not in self._units and "/" not in name and read_unit(name, self._root).files:
-            self.add(name)
+        if name not in self._units and name not in self._absent:
+            if find_unit(name, self._root).files:
+                self.add(name)
+            else:
+                self._absent.add(name)
 
     def _read(self, name: str) -> None:
         def work() -> tuple[Unit, InForce | None]:
