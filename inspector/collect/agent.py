@@ -13,9 +13,10 @@ from inspector.stream.requests import Configure, Quit
 from inspector.stream.session import LimitNoted, RequestFailed
 
 from .composition import source_makers
-from .greeting import capabilities, ended, missing, started
+from .greeting import ended, missing, started
 from .inbox import Inbox
 from .kernel import procfs
+from .kernel.permissions import capabilities
 from .launch import Launch
 from .loop import CollectorLoop
 from .options import Options

@@ -11,10 +11,6 @@ from inspector.stream.text import decode
 from .target import TargetError
 
 
-def capabilities() -> list[Capability]:
-    return []
-
-
 def started(target: str, capabilities: Sequence[Capability]) -> SessionStarted:
     """Who looks at what, where, with which rights; anchors our clock to wall time."""
     system = os.uname()

@@ -102,7 +102,8 @@ def _list(configure: Configure) -> int:
 
 
 def _tell_capabilities(target: str) -> int:
-    from .greeting import capabilities, ended, started
+    from .greeting import ended, started
+    from .kernel.permissions import capabilities
 
     _write([started(target, capabilities()), ended("all capabilities are told")])
     return 0

@@ -17,6 +17,7 @@ from .bpf import BpfError, ProgramKind
 from .btf import BtfError
 from .decode import Birth, Death, Decoded, decode
 from .frames import frames_map
+from .identities import foreign_pid_namespace
 from .membership import CONTROL_CROWDED, CONTROL_LOST, CONTROL_LOST_OUTCOMES, Membership
 from .records import Executed, Lost, Mapped, Opened, Record, Signalled, Written
 from .syscall_programs import CALLS, WRITTEN, WRITTEN_KEY, any_call_program, call_program, written_map
@@ -75,6 +76,8 @@ class Engine:
         self._rings: list[perf.PerfRing] = []
         self.opens_seen = False
         self.mappings_seen = False
+        if foreign := foreign_pid_namespace():
+            raise EngineError(foreign)
         try:
             self._start()
         except (BpfError, BtfError) as error:
