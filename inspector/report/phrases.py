@@ -96,17 +96,19 @@ def environment(process: TreeProcess, *, is_root: bool) -> list[str]:
     return [f"without {key}" if value is None else f"{key}={value}" for key, value in shown.items() if key not in _DULL]
 
 
-def tally(counts: Mapping[str, int], *, paths: bool = False, own: str = "") -> str:
-    """`CUDA_SUCCESS 2, CUDA_ERROR_NO_DEVICE 1`."""
+def tally(counts: Mapping[str, int], *, whole: int = 0, paths: bool = False, own: str = "") -> str:
+    """`CUDA_SUCCESS 2, CUDA_ERROR_NO_DEVICE 1`; a single name that stands for the `whole` needs no number."""
     named = {"itself" if key == own else file_name(key) if paths else key: count for key, count in counts.items()}
+    if whole and list(named.values()) == [whole]:
+        return next(iter(named))
     return ", ".join(f"{name} {count}" for name, count in named.items())
 
 
 def call(row: CallReport) -> str:
     """Results, callers, values and how long a call has been open."""
     parts = [
-        tally(row.results),
-        f"by {tally(row.callers, paths=True, own=row.library)}" if row.callers else "",
+        tally(row.results, whole=row.count),
+        f"by {tally(row.callers, whole=row.count, paths=True, own=row.library)}" if row.callers else "",
         ", ".join(_value(name, value) for name, value in row.values.items() if name != "pointer"),
         f"INSIDE for {duration(row.inside)}" if row.inside is not None else "",
         f"at least: {row.lower_bound}" if row.lower_bound else "",
