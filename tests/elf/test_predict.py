@@ -68,6 +68,8 @@ def test_a_predicted_load_is_what_the_real_loader_does(pool: Workshop, layout: L
     prediction = predictor.load(path)
     assert prediction.words == without_line(truth.words)
     assert prediction.unknown == ""
+    unseen = Situation(1, situation.around, (), preloads, os.fsencode(pool.folder / "opener"))
+    assert Predictor(unseen, Shelf()).load(path).words == prediction.words
     if not truth.words:
         present = {place.path for place in truth.before}
         assert {place.path for place in prediction.objects} - present == set(map(os.fsencode, truth.after))
@@ -157,6 +159,20 @@ def test_a_library_that_was_cut_off_kills_who_loads_it(pool: Workshop) -> None:
     assert event.words.endswith("dies of SIGBUS")
     died = subprocess.run([str(pool.folder / "opener"), str(path)], capture_output=True, check=False)
     assert died.returncode == -signal.SIGBUS
+
+
+def test_what_the_start_of_a_program_brings_in_is_taken_as_loaded_though_nobody_saw_it(pool: Workshop) -> None:
+    Layout("none", {"a": "needs-helper"}, "c", "").spread(pool)
+    consumer = os.fsencode(pool.folder / "d/libconsumer.so")
+    provider = os.fsencode(pool.folder / "a/libprovider.so.1")
+    around = surroundings(pool, "@/c")
+    blind = predict_load(Situation(1, around), Shelf(), consumer, b"", at=0)
+    assert blind.words == "libprovider.so.1: cannot open shared object file: No such file or directory"
+    started = Situation(1, around, preloads=[provider, b"/none.so"], program=b"/bin/true")
+    event = predict_load(started, Shelf(), consumer, b"", at=0)
+    assert (event.ok, event.words, event.unknown_because) == (True, "", "")
+    rules = {dependency.name: dependency.rule for dependency in event.tree}
+    assert rules["libprovider.so.1"] == rules["libc.so.6"] == "loaded"
 
 
 def test_a_damaged_library_leaves_the_answer_open_and_says_why(pool: Workshop) -> None:

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from inspector.collect.kernel import procfs
@@ -124,11 +125,20 @@ def test_backends_beside_the_program_are_found_and_their_facts_sent(house: House
     assert "cuInit" in {need.name for need in image.undefined}
 
 
-def test_a_program_that_no_profile_knows_has_no_backends(house: House) -> None:
+def test_a_program_under_another_name_still_has_the_backends_that_lie_beside_it(house: House) -> None:
     bench = Bench(PLAN)
     house.run(bench, {}, name="other")
     begin(bench)
-    assert bench.outlet.of(CandidateFound) == []
+    assert house.backend in {candidate.path for candidate in bench.outlet.of(CandidateFound)}
+
+
+def test_a_shell_of_the_system_has_no_backends_even_where_its_environment_names_a_folder(house: House) -> None:
+    bench = Bench(PLAN)
+    process = house.run(bench, {"OLLAMA_LIBRARY_PATH": str(Path(house.backend).parent)})
+    assert process.program is not None
+    process.program = msgspec.structs.replace(process.program, exe="/usr/bin/dash")
+    begin(bench)
+    assert [candidate for candidate in bench.outlet.of(CandidateFound) if candidate.kind == "backend"] == []
 
 
 def test_a_backend_that_was_not_loaded_in_time_is_predicted_with_the_folders_that_its_child_would_get(

@@ -33,9 +33,12 @@ class Situation:
     pid: int
     around: Surroundings
     present: Sequence[Present] = ()
-    """In link-map order, the executable first; empty to predict the start of a program."""
+    """In link-map order, the executable first, as far as known."""
     preloads: Sequence[bytes] = ()
     """Entries of LD_PRELOAD and /etc/ld.so.preload that are in force."""
+    program: bytes = b""
+    """The executable: what its start brings in and `present` does not show is assumed to be loaded as well (a short
+    life leaves gaps). Empty: `present` is all there is."""
 
 
 @dataclass(slots=True)
@@ -69,6 +72,8 @@ class Predictor:
         self._present = self._read_present()
         self._program = self._present[0] if self._present else None
         self._new: list[Loaded] = []
+        if situation.program:
+            self._assume_start()
 
     def load(self, name: bytes, requester: bytes = b"") -> Prediction:
         """A dlopen of `name`, asked for by the file `requester` (the executable when it is not loaded)."""
@@ -116,6 +121,29 @@ class Predictor:
                 if _is_called(place, name):
                     place.names.add(name)
         return places
+
+    def _assume_start(self) -> None:
+        """Add what the start of the program must have loaded and nobody saw."""
+        ignored = Prediction()
+        if self._program is None or self._program.path != self._situation.program:
+            answer = self._search.find(self._situation.program, None, None)
+            if answer.library is None:
+                return
+            self._program = Loaded(self._situation.program, answer.library)
+            self._present.insert(0, self._program)
+        starting = [self._program]
+        for name in () if self._situation.around.secure else self._situation.preloads:
+            preloaded = self._obtain(ignored, name, self._program)
+            starting += [preloaded] if preloaded else []
+        for place in starting:  # grows while it is walked
+            for name in place.library.needed:
+                needed = self._obtain(ignored, name, place)
+                if needed is not None and needed not in place.needs:
+                    place.needs.append(needed)
+                if needed is not None and needed not in starting:
+                    starting.append(needed)
+        self._present += self._new
+        self._new = []
 
     def _global_scope(self) -> list[Loaded]:
         """The start-up objects in load order: the program, preloads, and all that they need."""

@@ -18,6 +18,9 @@ from .contract import Tracked
 _MOST_IN_FOLDER = 20_000
 _MOST_FILES = 256
 _SHORTEST_STEM = 4
+_SYSTEM_FOLDERS = frozenset(
+    [b"/bin", b"/sbin", b"/usr/bin", b"/usr/sbin", b"/usr/local/bin", b"/usr/local/sbin", b"/busybox"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +83,15 @@ class Folders:
 
 
 def find_backends(process: Tracked, plan: Plan, folders: Folders) -> list[Candidate]:
-    """The plug-ins that profiles expect beside the process's program and in folders that its environment names."""
+    """The plug-ins that profiles expect beside the process's program and in folders that its environment names.
+
+    A program of another name may be one of these under a new name, but a shell in /usr/bin is none.
+    """
     program = process.program
     exe = program.exe.removesuffix(" (deleted)") if program else ""
-    if os.path.basename(exe) not in plan.program_names:
-        return []
     home = os.path.dirname(os.fsencode(exe))
+    if not home or (home in _SYSTEM_FOLDERS and os.path.basename(exe) not in plan.program_names):
+        return []
     found: dict[bytes, Candidate] = {}
     for backend in plan.backends:
         named = _named_folders(process, backend)

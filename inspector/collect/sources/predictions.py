@@ -215,8 +215,9 @@ class PredictionsSource(TreeObserver):
             )
         around = surroundings_of(process, look.root, self._loaders, assumed)
         preloads = [entry for source, entry in preload_entries(process.raw_environment, around) if source != "LD_AUDIT"]
-        present = _present(process, look.root, mappings)
-        return predict_load(Situation(process.pid, around, present, preloads), self._shelf, name, requester, at)
+        exe = os.fsencode(process.program.exe) if process.program else b""
+        situation = Situation(process.pid, around, _present(process, look.root, mappings), preloads, exe)
+        return predict_load(situation, self._shelf, name, requester, at)
 
 
 def _present(process: Tracked, root: Root, mappings: Sequence[Mapping]) -> list[Present]:
