@@ -72,7 +72,7 @@ class FileSource(TreeObserver):
         root = attempt(lambda: Root(process.pid), None) if entries else None
         for entry in entries:
             if root is not None and entry.startswith(b"/"):
-                for path in (entry, *attempt(lambda: root.resolve(entry).links, [])):  # noqa: B023 - called at once
+                for path in (entry, *attempt(lambda: root.resolve(entry).links, list[bytes]())):  # noqa: B023 - called at once
                     self._add(root, path)
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:

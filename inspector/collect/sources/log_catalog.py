@@ -84,6 +84,10 @@ class LogCatalog:
         if log is None:
             return
         self._join(log, pid)
+        if place.named and log.place is not None and not log.place.named:
+            log.place = place  # found by its descriptor first, and now by a better reason
+            log.found = structs.replace(log.found, why=f"{log.found.why}; {place.why}")
+            self._send(log)
         if log.feed is None and (place.named or log.found.problem != _BINARY):
             self._begin(log, place)
 
@@ -271,7 +275,11 @@ class LogCatalog:
         found = structs.replace(log.found, **changes)
         if log.found.at and found == log.found:
             return
-        log.found = structs.replace(found, at=self._session.loop.now())
+        log.found = found
+        self._send(log)
+
+    def _send(self, log: _Log) -> None:
+        log.found = structs.replace(log.found, at=self._session.loop.now())
         self._session.outlet.send(log.found)
 
     def _journal_ended(self, unit: str, words: str) -> None:
