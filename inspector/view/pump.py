@@ -58,7 +58,7 @@ class Pump:
         if more:
             self._again(BREATH)
         elif self._dirty or self._stale or session.playing:
-            self._again(max(BREATH, self._due() - now))
+            self._again(max(BREATH, min(self._pace, self._due() - now)))
         elif not session.inbox.rest():
             self._again(BREATH)
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from inspector.stream.requests import CountFunctions, ReadLog, ReadSymbols, StopCounting
 from inspector.view.keys import MAIN
@@ -206,6 +207,29 @@ async def test_the_mouse_chooses_rows_tabs_and_the_answer(monkeypatch: pytest.Mo
         await stage.until_shown("WHAT HAPPENED")
         await stage.pilot.click("#answer", offset=(4, 1))
         await stage.until_shown("Evidence")
+
+
+async def test_dragging_the_mouse_selects_text_and_moves_no_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_stage(FakeFeed(main_question()), monkeypatch) as stage:
+        await stage.press("1")
+        await stage.pilot.mouse_down("#rows", offset=(6, 2))
+        await stage.pilot.hover("#rows", offset=(20, 2))
+        await stage.pilot.mouse_up("#rows", offset=(20, 2))
+        assert stage.app.screen.get_selected_text() == "├─ ollama runne"
+        assert "ollama serve" in stage.cursor
+        await stage.press("y")
+        assert copied(stage) == "├─ ollama runne"
+
+
+async def test_the_wheel_scrolls(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_stage(FakeFeed(main_question()), monkeypatch) as stage:
+        await stage.press("4", "g")
+        assert "born" in stage.text
+        rows = stage.app.screen.query_one("#rows")
+        for _ in range(3):
+            rows.post_message(events.MouseScrollDown(rows, 1, 1, 0, 1, 0, False, False, False))
+        await stage.pilot.pause()
+        assert "inference compute" in stage.text
 
 
 async def test_q_quits(monkeypatch: pytest.MonkeyPatch) -> None:

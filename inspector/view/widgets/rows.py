@@ -210,12 +210,14 @@ class Rows(Paper, can_focus=True):
         return inked([(" " * (width - 1), "plain"), ("▐" if content else " ", "quiet")], self.inks, base, width)
 
     def _draw_row(self, line: _Line, width: int, room: int) -> Strip:
-        base = self.rich_style
+        base, inks = self.rich_style, self.inks
         if line.cursor:
-            base += self.inks["cursor" if line.cursor == 2 else "cursor-away"]
+            base += inks["cursor" if line.cursor == 2 else "cursor-away"]
+        if base.reverse:  # sixteen colours: each tone would become a patch of its own
+            inks = dict.fromkeys(inks, Style())
         gutter = "◆" if line.marked else "▸" if line.cursor else " "
         spans = [(gutter, "strong"), *laid_out(line.row.cells, line.columns, room, line.shift)]
-        strip = inked(spans, self.inks, base, width - 1)
+        strip = inked(spans, inks, base, width - 1)
         found = matcher(line.pattern)
         if found is not None:
             strip = lit(strip, found, self.inks["match"])
