@@ -1,6 +1,7 @@
 """Loads that failed or would fail, with the cause taken from the loader's own words."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,9 +9,10 @@ from inspector.stream.calls import LoaderRefused, LookedUp
 from inspector.stream.libraries import LoadPredicted, Need
 
 from . import evidence, recipes
+from .crashes import crashed
 from .memo import once
 from .profiles import Profiles
-from .state import Process, State
+from .state import Process, Reading, State
 from .tree import libraries
 from .verdict import Evidence
 from .wording import name_of
@@ -21,7 +23,7 @@ _CANNOT_OPEN = re.compile(r"(?:^|: )(?P<file>[^\s:]+): cannot open shared object
 _UNDEFINED = re.compile(r"undefined symbol: (?P<name>[^\s,]+)(?:, version (?P<version>\S+))?")
 _NO_NODE = re.compile(r"version [`'](?P<version>[^']+)' not found")
 _UNSUITABLE = re.compile(
-    r"invalid ELF header|wrong ELF class|file too short|ELF file|cannot read file data|cannot change memory|"
+    r"truncated|invalid ELF header|wrong ELF class|file too short|ELF file|cannot read file data|cannot change memory|"
     r"cannot open shared object file: (?!No such file)|failed to map|cannot map|not ELF|file data"
 )
 _SOON = 1_000_000_000
@@ -50,15 +52,17 @@ class FailedLoad:
     lookup: LookedUp | None = None
     prediction: LoadPredicted | None = None
     refusal: LoaderRefused | None = None
+    reading: Reading | None = None
+    """The line of a log that tells it."""
 
     @property
     def seen(self) -> bool:
         """It really happened, it is not only predicted."""
-        return self.lookup is not None or self.refusal is not None
+        return self.lookup is not None or self.refusal is not None or self.reading is not None
 
     @property
     def at(self) -> int:
-        event = self.lookup or self.refusal or self.prediction
+        event = self.lookup or self.refusal or self.reading or self.prediction
         return event.at if event is not None else 0
 
 
@@ -83,10 +87,35 @@ def failure_row(state: State, failure: FailedLoad) -> Evidence:
     text = f"{name_of(failure.name)}: {failure.words or 'NULL, and no error text'}"
     if failure.lookup is not None:
         return evidence.of_lookup(state, failure.process, failure.lookup, text)
+    if failure.reading is not None:
+        return evidence.of_reading(state, failure.reading)
     if failure.refusal is not None:
         return evidence.of_moment(state, failure.process, failure.refusal.at, text, by_hand=recipes.loads())
     by_hand = recipes.needed(failure.process, failure.name)
     return evidence.of_file(failure.process, failure.name, f"predicted from files: {text}", by_hand=by_hand)
+
+
+def told_by_logs(state: State, readings: Iterable[Reading], known: set[str]) -> list[FailedLoad]:
+    """Loads that a program's own log calls refused, in the loader's words; `known` are names told otherwise."""
+    found: dict[str, FailedLoad] = {}
+    for reading in readings:
+        path, words = reading.groups.get("path", ""), reading.groups.get("why", "") or reading.text.strip()
+        process = _writer(state, reading)
+        if not path or process is None or name_of(path) in known:
+            continue
+        cause, missing, symbol, version = classify(words, path)
+        failure = FailedLoad(
+            process, path, cause, words, missing=missing, symbol=symbol, version=version, reading=reading
+        )
+        found.setdefault(name_of(path), failure)
+    return list(found.values())
+
+
+def _writer(state: State, reading: Reading) -> Process | None:
+    """The process that wrote a line, as far as the line or its log tell; else the first of the tree."""
+    source = state.logs.get(reading.source)
+    pids = [reading.pid, *(source.found.pids if source is not None else [])]
+    return next((state.current[pid] for pid in pids if pid in state.current), next(iter(state.processes), None))
 
 
 class _Finder:
@@ -104,7 +133,8 @@ class _Finder:
         found: dict[str, FailedLoad] = {}
         for lookup in dlopens:
             name = name_of(lookup.name)
-            if lookup.found is False and name not in found and succeeded.get(name, 0) < lookup.at:
+            refused = lookup.found is False or (lookup.found is None and self._died_inside(lookup))
+            if refused and name not in found and succeeded.get(name, 0) < lookup.at:
                 failure = self._of_lookup(lookup)
                 if self._matters(failure):
                     found[name] = failure
@@ -115,6 +145,11 @@ class _Finder:
             if prediction.ok is False and name not in found and name not in self.loaded and name not in succeeded:
                 found[name] = self._of_prediction(prediction)
         return sorted(found.values(), key=lambda failure: failure.at)
+
+    def _died_inside(self, lookup: LookedUp) -> bool:
+        """The question was never answered because the load itself ended the process, as files alone foretell."""
+        prediction = self.process.predictions.get(lookup.name)
+        return crashed(self.process) and prediction is not None and prediction.ok is False
 
     def _matters(self, failure: FailedLoad) -> bool:
         """An optional file that is not there is normal; one that is there and fails is not."""
@@ -180,8 +215,9 @@ class _Finder:
 
     def _of_prediction(self, prediction: LoadPredicted) -> FailedLoad:
         failure = self._classified(prediction.name, prediction.words, prediction=prediction)
-        if prediction.missing and failure.cause != "dependency":
-            first = prediction.missing[0]
+        others = [one for one in prediction.missing if name_of(one.name) != name_of(prediction.name)]
+        if others and failure.cause not in ("dependency", "unsuitable"):
+            first = others[0]
             return FailedLoad(
                 self.process, prediction.name, "dependency", prediction.words, missing=first.name, needed_by=first.by,
                 prediction=prediction,

@@ -6,7 +6,7 @@ from inspector.model import evidence
 from inspector.model.coverage import of_use
 from inspector.model.crashes import crashed
 from inspector.model.evidence import short
-from inspector.model.state import Process
+from inspector.model.state import Process, Reading
 from inspector.model.usage import Use, caller_names
 from inspector.model.wording import listed, name_of, plural
 
@@ -23,6 +23,9 @@ class CalledOnlyByItself(Rule):
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process, use in scene.all_uses():
+            told = self._told_by_log(scene, process, use)
+            if told is not None:
+                yield told
             own = [calls for calls in use.calls.values() if calls.by_itself]
             if not own or use.consumer_calls or any(calls.by_unknown for calls in use.calls.values()):
                 continue
@@ -50,6 +53,41 @@ class CalledOnlyByItself(Rule):
                 at=own[0].first,
                 subject=f"{own[0].function.library}:{use.api}",
             )
+
+    def _told_by_log(self, scene: Scene, process: Process, use: Use) -> Hit | None:
+        """Calls that only the shim's own log tells, in a process where nobody but itself could have made them."""
+        lines = lines_of_shim(scene, process, use)
+        if not lines:
+            return None
+        functions = [reading.groups.get("function", "") for reading in lines]
+        library = name_of(use.providers[0].path)
+        return Hit(
+            title=f"the log of {library} tells of {plural(len(lines), 'call')} ({listed(functions, 3)}) in "
+            f"{short(process)}, "
+            "where nobody but itself could make them",
+            cause="No file of that process imports, needs or names the functions: the library's constructor calls "
+            "them. Such "
+            "lines prove that it was loaded, not that anybody uses it.",
+            next_step="look for the process that loads a consumer; let the shim initialise at the first call instead",
+            process=process,
+            severity="error" if scene.matters(process) else "info",
+            confidence="likely",
+            evidence=[evidence.of_reading(scene.state, reading) for reading in lines[:8]],
+            doubt="The calls themselves were not counted.",
+            at=lines[0].at,
+            subject=f"{library}:log",
+        )
+
+
+def lines_of_shim(scene: Scene, process: Process, use: Use) -> list[Reading]:
+    """Lines in which a shim tells of calls that were not counted, in a process without any consumer."""
+    if not use.providers or use.consumers or use.total_calls:
+        return []
+    return [
+        reading
+        for reading in scene.start.of("call")
+        if reading.pid == process.pid and scene.profiles.api_of_function(reading.groups.get("function", "")) == use.api
+    ]
 
 
 class NotCalled(Rule):

@@ -41,7 +41,8 @@ class ChildCrashed(Rule):
 
     def _of_fault(self, scene: Scene, process: Process, signal: SignalDelivered | None) -> Hit:
         number = signal.signal if signal is not None else (process.end.signal or 0 if process.end else 0)
-        where = f" in {place(signal)}" if signal is not None and (signal.library or signal.ip) else ""
+        where = f" in {place(signal)}" if signal is not None and signal.library else ""
+        where = f" at address {place(signal)}" if signal is not None and not signal.library else where
         lived = duration(process.ended - process.started)
         null = _null_answer(process, signal)
         last = _last_call(scene, process)
@@ -227,18 +228,10 @@ class DiscoveryTimeout(Rule):
         for process in scene.state.processes:
             if not killed(process):
                 continue
-            for use in scene.uses(process).values():
-                stuck = next(
-                    (
-                        c
-                        for c in use.calls.values()
-                        if c.role != "sync" and (c.inside or c.unreturned or _only_entered(c))
-                    ),
-                    None,
-                )
-                if stuck is not None:
-                    yield process, stuck
-                    break
+            calls = [calls for use in scene.uses(process).values() for calls in use.calls.values()]
+            stuck = [c for c in calls if c.role != "sync" and (c.inside or c.unreturned or _only_entered(c))]
+            if stuck:
+                yield process, max(stuck, key=lambda c: c.last)  # the innermost was entered last
 
     def _of_lines(self, scene: Scene) -> Hit:
         reading = next(iter(scene.start.of("timeout")))

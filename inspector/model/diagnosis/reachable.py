@@ -1,6 +1,6 @@
 """Who could call: did the consumer load, was it looked for at all, is there one?"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from inspector.model import evidence, recipes
 from inspector.model.coverage import born_here
@@ -136,7 +136,6 @@ class BackendLoadFailed(Rule):
             known_provider = scene.profiles.api_of_soname(failure.name) is not None
             if failure.cause in ("unsuitable", "other") or (failure.cause == "absent" and not known_provider):
                 yield self._hit(scene, failure)
-        yield from self._from_logs(scene)
 
     def _hit(self, scene: Scene, failure: FailedLoad) -> Hit:
         process = failure.process
@@ -151,22 +150,6 @@ class BackendLoadFailed(Rule):
             at=failure.at,
             subject=name_of(failure.name),
         )
-
-    def _from_logs(self, scene: Scene) -> Iterator[Hit]:
-        told = {name_of(failure.name) for failure in scene.all_failures()}
-        for reading in scene.start.of("backend-failed"):
-            path = reading.groups.get("path", "") or "a backend"
-            if name_of(path) in told:
-                continue
-            yield Hit(
-                title=f"{name_of(path)} was refused: {reading.groups.get('why') or 'see the line'}",
-                cause="The program's own log says so.",
-                next_step=f"file {path}; {recipes.log('', 0, '') or 'read the lines around it'}",
-                confidence="likely",
-                evidence=[evidence.of_reading(scene.state, reading)],
-                at=reading.at,
-                subject=name_of(path),
-            )
 
 
 class NoConsumer(Rule):
@@ -189,7 +172,12 @@ class NoConsumer(Rule):
                 use for use in scene.computing(process) if use.providers and not use.consumers and not use.total_calls
             ]
             shims = [use for use in lonely if any(p.library.route in ("preload", "audit") for p in use.providers)]
-            if shims and not any(use.consumers for use in scene.computing(process)) and self._readable(scene, process):
+            if (
+                shims
+                and not _speaks(scene, process)
+                and not any(use.consumers for use in scene.computing(process))
+                and self._readable(scene, process)
+            ):
                 yield self._hit(scene, process, shims[0])
 
     def _readable(self, scene: Scene, process: Process) -> bool:
@@ -224,6 +212,11 @@ class NoConsumer(Rule):
             doubt="A consumer may still be loaded later." if not process.ended else "",
             subject=f"{shim.path}:{use.api}",
         )  # fmt: skip
+
+
+def _speaks(scene: Scene, process: Process) -> bool:
+    """A shim tells in its log of calls in this process: the story of called-only-by-itself."""
+    return any(reading.pid == process.pid and reading.groups.get("function") for reading in scene.start.of("call"))
 
 
 def settled(scene: Scene, process: Process) -> bool:

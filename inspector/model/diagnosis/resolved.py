@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from inspector.model import evidence, recipes
 from inspector.model.evidence import short
 from inspector.model.loads import FailedLoad, failure_row
-from inspector.model.state import Process
+from inspector.model.state import Process, Reading
 from inspector.model.usage import Provider, Use, faults
 from inspector.model.wording import listed, name_of
 from inspector.stream.calls import LookedUp
@@ -64,6 +64,22 @@ class LookupFailed(Rule):
                     yield self._of_library(scene, failure)
             for use in scene.uses(process).values():
                 yield from self._of_names(scene, process, use)
+        seen = {lookup.name for _, use in scene.all_uses() for lookup in use.lookups}
+        for reading in scene.start.of("lookup-failed"):
+            if reading.groups.get("function") not in seen:
+                yield self._of_line(scene, reading)
+
+    def _of_line(self, scene: Scene, reading: Reading) -> Hit:
+        name, path = reading.groups.get("function", "?"), reading.groups.get("path") or "the library"
+        return Hit(
+            title=f"{name} was looked up in {path} and is not there",
+            cause="The program's own log says so; it takes a library only if all the names that it needs are there.",
+            next_step=f"nm -D --defined-only {path} | grep -w {name}   # export it",
+            confidence="likely",
+            evidence=[evidence.of_reading(scene.state, reading)],
+            at=reading.at,
+            subject=f"{path}:{name}",
+        )
 
     def _of_library(self, scene: Scene, failure: FailedLoad) -> Hit:
         process = failure.process

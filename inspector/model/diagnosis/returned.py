@@ -272,6 +272,32 @@ class ApiError(Rule):
             if bad:
                 use, calls, result, _ = min(bad, key=lambda one: _moment(one[1], one[2]))
                 yield self._hit(scene, process, use, calls, result, bad)
+        yield from self._from_logs(scene)
+
+    def _from_logs(self, scene: Scene) -> Iterator[Hit]:
+        """Errors that a shim's own log tells, where the function was not counted."""
+        counted = {calls.name for _, use in scene.all_uses() for calls in use.calls.values()}
+        for reading in scene.start.of("error"):
+            function, code = reading.groups.get("function", ""), reading.groups.get("code", "")
+            api = scene.profiles.api_of_function(function)
+            if api is None or function in counted or not code.lstrip("-").isdigit():
+                continue
+            number = int(code)
+            if not number or scene.profiles.normal(api, function, number, at_exit=True) is not None:
+                continue
+            answer = scene.profiles.result(api, number)
+            yield Hit(
+                title=f"{function} = {answer}, says the log of {reading.groups.get('library') or 'the shim'}",
+                cause=f"{scene.profiles.advice(api, number).capitalize() or 'The library refused the call'}.",
+                next_step="count the calls themselves: inspector doctor says what that needs",
+                process=scene.state.current.get(reading.pid),
+                severity="error" if scene.profiles.apis[api].mode is not None else "warning",
+                confidence="likely",
+                evidence=[evidence.of_reading(scene.state, reading)],
+                doubt="The call itself was not counted; who made it is not known.",
+                at=reading.at,
+                subject=f"{function}:{number}",
+            )
 
     def _hit(
         self, scene: Scene, process: Process, use: Use, calls: FunctionCalls, result: int,

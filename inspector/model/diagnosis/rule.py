@@ -5,13 +5,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from inspector.model.loads import FailedLoad, failures
+from inspector.model.loads import FailedLoad, failures, told_by_logs
 from inspector.model.profiles import Profiles
 from inspector.model.starts import Start
 from inspector.model.state import Process, State
 from inspector.model.tree import program
 from inspector.model.usage import Use, uses
 from inspector.model.verdict import Confidence, Evidence, Mode, Severity
+from inspector.model.wording import name_of
 from inspector.stream.processes import ProcessExec
 
 Place = Literal[
@@ -48,6 +49,8 @@ class Scene:
 
     def __init__(self, state: State, profiles: Profiles, mode: Mode, start: Start) -> None:
         self.state, self.profiles, self.mode, self.start = state, profiles, mode, start
+        known = {name_of(f.name) for process in state.processes for f in failures(state, process, profiles)}
+        self._told = told_by_logs(state, start.of("backend-failed"), known)
         self._ranks = {id(process): self._rank(process) for process in state.processes}
         self._best = min(self._ranks.values(), default=9)
 
@@ -72,7 +75,8 @@ class Scene:
 
     def failures(self, process: Process) -> list[FailedLoad]:
         """Loads of the process that failed or would fail."""
-        return failures(self.state, process, self.profiles)
+        told = [failure for failure in self._told if failure.process is process]
+        return [*failures(self.state, process, self.profiles), *told]
 
     def all_failures(self) -> Iterator[FailedLoad]:
         """Those of all processes."""

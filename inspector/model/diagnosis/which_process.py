@@ -9,7 +9,7 @@ from inspector.model.state import Process
 from inspector.model.tree import roots, title
 from inspector.model.wording import duration, listed, name_of
 from inspector.stream.machine import UnitRead
-from inspector.stream.processes import Peer
+from inspector.stream.processes import Peer, SameNameProcess
 
 from .rule import Hit, Rule, Scene
 
@@ -120,7 +120,7 @@ class OtherServiceAnswers(Rule):
         served = {_port(address) for process in scene.state.processes for address in _listening(process)}
         first = scene.state.processes[0] if scene.state.processes else None
         for other in scene.state.others:
-            if other.in_tree or first is None:
+            if other.in_tree or first is None or not _same_program(scene, first, other):
                 continue
             for port in sorted({_port(address) for address in other.listening} & ports - served):
                 who = f"PID {other.pid} ({other.unit or name_of(other.exe)})"
@@ -129,13 +129,18 @@ class OtherServiceAnswers(Rule):
                     cause="Two installations, one port: what clients get comes from the other one.",
                     next_step=f"inspector {other.pid}, or stop one of the two",
                     process=first,
-                    severity="warning" if served else "error",
-                    confidence="proven" if first.sockets is not None else "likely",
+                    confidence="proven" if first.sockets is not None and not served else "likely",
                     evidence=[
                         evidence.of_process(first, f"{short(first)} does not listen on {port}"),
                         evidence.of_process(first, f"{who} listens on {port}", by_hand=recipes.sockets(other.pid)),
                     ],
+                    doubt="Clients may be told to use another port (OLLAMA_HOST)." if served else "",
                 )
+
+
+def _same_program(scene: Scene, process: Process, other: SameNameProcess) -> bool:
+    runs = scene.program(process)
+    return runs is not None and name_of(runs.exe) == name_of(other.exe)
 
 
 def _listening(process: Process) -> list[str]:

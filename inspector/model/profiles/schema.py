@@ -22,9 +22,9 @@ KeyKind = Literal["loader", "visible-devices", "filter", "search", "setting", "d
 
 Meaning = Literal[
     "start", "mode", "device", "no-device", "device-dropped", "discovery", "discovery-took", "devices-counted",
-    "timeout", "child-started", "child-ended", "crash", "backend-loaded", "backend-failed", "backend-skipped", "system",
-    "init-failed", "driver-too-old", "visible-devices", "preload-refused", "memory", "offload", "buffer", "call",
-    "stub", "gate", "environment", "error", "note",
+    "timeout", "child-started", "child-ended", "crash", "lookup-failed", "backend-loaded", "backend-failed",
+    "backend-skipped", "system", "init-failed", "driver-too-old", "visible-devices", "preload-refused", "memory",
+    "offload", "buffer", "call", "stub", "gate", "environment", "error", "note",
 ]  # fmt: skip
 """What a log line means to the model; `mode` is the program's own word about what it computes on."""
 

@@ -120,3 +120,21 @@ def test_the_server_whose_children_do_the_work_is_information_only() -> None:
     story.end(850)
     assert rules(story)[0] == "dependency-missing"
     assert found(story, "called-only-by-itself").severity == "info"
+
+
+def test_lines_of_a_shim_that_was_not_counted_in_time_still_tell_who_called() -> None:
+    story = Story()
+    story.process(812, ("/bin/sleep", "60"), environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload")
+    story.later(2 * SECOND)
+    story.log("[libvgpu-cuda] cuInit() CALLED (pid=812, flags=0)", "[libvgpu-cuda] cuInit() SUCCESS: rc=0 (pid=812)")
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("called-only-by-itself", "likely")
+    assert "the log of libshim-a.so tells of 2 calls (cuInit)" in finding.title
+    assert "no-consumer" not in rules(story)
+
+
+def test_lines_of_a_shim_beside_a_consumer_prove_nothing_about_who_called() -> None:
+    story = healthy()
+    story.log("[libvgpu-cuda] cuInit() CALLED (pid=812, flags=0)")
+    assert rules(story) == ["gpu-in-use"]

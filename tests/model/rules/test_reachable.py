@@ -2,6 +2,7 @@
 
 from inspector.stream.calls import LoaderRefused
 from inspector.stream.libraries import CandidateFound, Dependency, LoadPredicted, SearchStep
+from inspector.stream.processes import SignalDelivered
 
 from ..asking import BACKEND, CPU, SHIM, answer, found, healthy, rules, rung, working
 from ..build import SECOND, Story
@@ -108,7 +109,26 @@ def test_a_damaged_backend_is_told_with_the_loaders_words() -> None:
 def test_a_backend_that_the_programs_log_calls_refused_is_told() -> None:
     story = _server()
     story.log("load_backend: failed to find ggml_backend_init in /opt/x/libggml-cuda.so")
-    assert "libggml-cuda.so was refused" in found(story, "backend-load-failed").title
+    finding = found(story, "backend-load-failed")
+    assert "libggml-cuda.so could not be loaded" in finding.title and finding.evidence[0].pane == "logs"
+
+
+def test_the_loaders_words_in_a_log_name_the_missing_dependency() -> None:
+    story = _server()
+    story.log(f"load_backend: failed to load /opt/x/libggml-cuda.so: {MISSING}")
+    finding = answer(story)
+    assert finding.rule == "dependency-missing" and "libcublasLt.so.12" in finding.title
+
+
+def test_a_file_that_is_cut_short_kills_whoever_loads_it() -> None:
+    story = _server()
+    words = f"{BACKEND}: truncated: 496 bytes expected at offset 7,632, the file has 1,252"
+    story.look_up(812, "dlopen", BACKEND, None, by="/opt/app/server", tried=[(BACKEND, 0)])
+    story.tell(LoadPredicted(at=story.later(), pid=812, name=BACKEND, ok=False, words=words))
+    story.tell(SignalDelivered(at=story.later(), pid=812, tid=812, signal=7, fatal=True, library="/lib/ld.so"))
+    story.end(812, signal=7)
+    assert rules(story)[:2] == ["backend-load-failed", "child-crashed"]
+    assert "truncated" in answer(story).title
 
 
 def _disabled(value: str) -> Story:

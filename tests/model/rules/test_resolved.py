@@ -101,3 +101,14 @@ def test_slots_show_the_binding_before_any_call() -> None:
     slot = Slot(name="cuInit", bound_to="/opt/libother.so", lazy=False)
     story.tell(SlotsRead(at=story.later(), pid=812, path=BACKEND, slots=[slot]))
     assert "bound to /opt/libother.so" in found(story, "bound-elsewhere").title
+
+
+def test_a_name_that_only_the_programs_log_calls_missing_is_likely() -> None:
+    story = Story()
+    story.process(812)
+    story.log(
+        'level=INFO msg="Unable to load cudart library /srv/libcuda.so.1: symbol lookup for cuCtxDestroy failed: x"',
+        CPU,
+    )
+    finding = found(story, "lookup-failed")
+    assert finding.confidence == "likely" and "cuCtxDestroy" in finding.title

@@ -194,3 +194,20 @@ def test_an_error_of_nvml_beside_working_cuda_is_no_fault_and_alone_a_warning() 
     story.consumer(812, BACKEND)
     working(story)
     assert rules(story) == ["gpu-in-use"]
+
+
+def test_an_error_that_only_the_shims_log_tells_is_likely() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812, watch=False)
+    story.consumer(812, BACKEND)
+    story.log("[libvgpu-cuda] cuInit() ERROR: return_code=100 (pid=812)", CPU)
+    finding = answer(story)
+    assert (finding.rule, finding.confidence, finding.pid) == ("api-error", "likely", 812)
+    assert "cuInit = 100 (CUDA_ERROR_NO_DEVICE), says the log of libvgpu-cuda" in finding.title
+
+
+def test_a_line_about_a_function_that_is_counted_adds_nothing() -> None:
+    story = healthy()
+    story.log("[libvgpu-cuda] cuInit() ERROR: return_code=100 (pid=812)")
+    assert rules(story) == ["gpu-in-use"]
