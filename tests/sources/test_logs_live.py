@@ -158,3 +158,36 @@ def test_a_log_in_the_private_tmp_of_a_process_is_followed_and_its_links_stay_in
     texts = [line.text for event in live.outlet.of(LogRead) for line in event.lines]
     assert sorted(texts) == ["hidden from the outside", "inside", "more"]
     assert not Path(name).exists()
+
+
+HEIR = """
+mount -t tmpfs private /tmp
+echo first > /tmp/vgpu_a.log
+exec 3<&0
+(read go; mv /tmp/vgpu_a.log /tmp/vgpu_a.log.1; echo second > /tmp/vgpu_a.log; echo done; read go) <&3 &
+echo $!
+exec sleep 600
+"""
+
+
+@pytest.mark.live
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="needs root for a mount namespace")
+def test_a_rotation_is_seen_through_another_process_when_the_first_one_has_ended(lives: list[Live]) -> None:
+    process = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", HEIR], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    heir = int(process.stdout.readline())
+    live = Live(Plan(log_files=["/tmp/vgpu_a.log"]), [], [process.pid, heir])
+    lives.append(live)
+    live.until(lambda: live.total == 1)
+    process.kill()
+    process.wait()
+    live.loop.soon(lambda: live.tree.end(process.pid))
+    process.stdin.write(b"\n")
+    assert process.stdout.readline() == b"done\n"
+    live.until(lambda: live.total == 2)
+    process.stdin.close()
+    process.stdout.close()
+    assert [line.text for event in live.outlet.of(LogRead) for line in event.lines] == ["first", "second"]
