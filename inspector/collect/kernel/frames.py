@@ -89,16 +89,18 @@ def push_frame(a: MemberAssembler, frames: Map, places: Places, full: str) -> No
     _fill(a, places)
 
 
-def find_frame(a: MemberAssembler, frames: Map, function: int, absent: str) -> None:
+def find_frame(a: MemberAssembler, frames: Map, function: int, absent: str, *, at_ret: bool = False) -> None:
     """R9 = frame of the call that returns, taken off the stack with all above it; `absent` when there is none.
 
-    Stack: -8 pid and tid, `function` 32 bits. R6 is the context; R7 and R8 are used.
+    Stack: -8 pid and tid, `function` 32 bits. R6 is the context; R7 and R8 are used. `at_ret`: the probe is on the
+    `ret` instruction itself, where the return address still lies on the stack.
     """
     a.look_up(frames, -8)
     a.jump_if(Reg.R0, "==", 0, absent)
     a.move(Reg.R8, Reg.R0)
     a.load(Reg.R7, Reg.R6, SP)
-    a.add(Reg.R7, -8)
+    if not at_ret:
+        a.add(Reg.R7, -8)
     a.load(Reg.R4, Reg.R10, function, 4)
     a.load(Reg.R1, Reg.R8, 0, 4)
     found = a.fresh("found")

@@ -39,6 +39,8 @@ class LookupFunction:
 
     kind: str
     offset: int
+    exits: tuple[int, ...] = ()
+    """File offsets of its `ret` instructions; needed for kinds that look at their return address."""
 
 
 class Looking:
@@ -53,7 +55,8 @@ class Looking:
         self._next = 0
         members = engine.members
         self._entry = self._load(entry_program(members, self._maps), "lookup_entry")
-        self._return = self._load(return_program(members, self._maps), "lookup_return")
+        self._return = self._load(return_program(members, self._maps, at_ret=False), "lookup_return")
+        self._exit = self._load(return_program(members, self._maps, at_ret=True), "lookup_exit")
         self._signals = {
             name: self._load(refusal_program(members, self._maps, exception=name == SIGNALS[0]), "loader_error")
             for name in SIGNALS
@@ -75,14 +78,14 @@ class Looking:
 
         Waits for the kernel, so any thread may call it.
         """
-        answering = [function for function in functions if function.kind in KINDS]
-        places = [Place(function.offset, cookie(function.kind, number)) for function in answering]
+        entries, returns, exits = _places(number, functions)
         links = self._links.setdefault(number, [])
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         with contextlib.closing(os.fdopen(fd, "rb")), checked_by_kernel(fd):
             own = b"/proc/self/fd/%d" % fd
-            links += attach_all(self._return, own, places, returns=True).links
-            links += attach_all(self._entry, own, places).links
+            links += attach_all(self._return, own, returns, returns=True).links
+            links += attach_all(self._exit, own, exits).links
+            links += attach_all(self._entry, own, entries).links
             for function in functions:
                 if function.kind in SIGNALS:
                     links += attach_all(self._signals[function.kind], own, [Place(function.offset, 0)]).links
@@ -109,6 +112,25 @@ class Looking:
         program = bpf.load_program(ProgramKind.UPROBE, code, name, attach=bpf.UPROBE_MULTI)
         self._stack.callback(os.close, program)
         return program
+
+
+def _places(number: int, functions: Sequence[LookupFunction]) -> tuple[list[Place], list[Place], list[Place]]:
+    """Where to probe entries, returns, and `ret` instructions of what looks at its own return address."""
+    entries: list[Place] = []
+    returns: list[Place] = []
+    exits: list[Place] = []
+    for function in functions:
+        if function.kind not in KINDS:
+            continue
+        entry = Place(function.offset, cookie(function.kind, number))
+        if not KINDS[function.kind].asks_caller:
+            returns.append(entry)
+        elif function.exits:
+            exits += [Place(offset, entry.cookie) for offset in function.exits]
+        else:
+            continue
+        entries.append(entry)
+    return entries, returns, exits
 
 
 def parse(raw: bytes) -> Record | None:

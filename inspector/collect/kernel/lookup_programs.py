@@ -40,6 +40,8 @@ class Kind:
     """Pointer to the answer; without it the result is the answer."""
     status: int = _NONE
     """Pointer to a second status (CUdriverProcAddressQueryResult)."""
+    asks_caller: bool = False
+    """It looks at its return address to learn who asks: only its `ret` may be probed, never its return."""
     opens: bool = False
     """It opens a library: tell its entry as well, and where the library lies."""
     handle: int = _NONE
@@ -47,10 +49,10 @@ class Kind:
 
 
 KINDS = {
-    "dlopen": Kind(name=0, opens=True, flags=1),
-    "dlmopen": Kind(name=1, opens=True, handle=0, flags=2),
-    "dlsym": Kind(name=1, handle=0),
-    "dlvsym": Kind(name=1, handle=0, version=2),
+    "dlopen": Kind(name=0, asks_caller=True, opens=True, flags=1),
+    "dlmopen": Kind(name=1, asks_caller=True, opens=True, handle=0, flags=2),
+    "dlsym": Kind(name=1, asks_caller=True, handle=0),
+    "dlvsym": Kind(name=1, asks_caller=True, handle=0, version=2),
     "cuGetProcAddress": Kind(name=0, out=1, flags=3),
     "cuGetProcAddress_v2": Kind(name=0, out=1, flags=3, status=4),
     "cuGetExportTable": Kind(name=1, identity=True, out=0),
@@ -118,8 +120,11 @@ def entry_program(members: Membership, maps: LookupMaps) -> bytes:
     return a.build()
 
 
-def return_program(members: Membership, maps: LookupMaps) -> bytes:
-    """Tell the look-up with its answer. Stack: -8 pid and tid, -20 cookie, -24 kind, -32 result, -40 return address."""
+def return_program(members: Membership, maps: LookupMaps, *, at_ret: bool) -> bytes:
+    """Tell the look-up with its answer, after the return or `at_ret`, on the `ret` instruction itself.
+
+    Stack: -8 pid and tid, -20 cookie, -24 kind, -32 result, -40 return address; a return probe hides it from the entry.
+    """
     a = MemberAssembler(members)
     a.move(Reg.R6, Reg.R1)
     a.call(Helper.PID_TGID)
@@ -131,7 +136,7 @@ def return_program(members: Membership, maps: LookupMaps) -> bytes:
     a.store(Reg.R10, -32, Reg.R1)
     a.load(Reg.R1, Reg.R6, _IP)
     a.store(Reg.R10, -40, Reg.R1)
-    find_frame(a, maps.frames, function=-20, absent="out")
+    find_frame(a, maps.frames, function=-20, absent="out", at_ret=at_ret)
     a.move(Reg.R8, Reg.R9)
     _find_kind(a, maps)
     a.reserve(maps.ring, HEADER.size + LOOKED_BODY.size, "out")
@@ -140,7 +145,7 @@ def return_program(members: Membership, maps: LookupMaps) -> bytes:
     a.store(Reg.R9, 12, Reg.R1, 4)
     a.load(Reg.R1, Reg.R8, FRAME_ENTERED)
     a.store(Reg.R9, HEADER.size, Reg.R1)
-    a.load(Reg.R1, Reg.R10, -40)
+    a.load(Reg.R1, Reg.R8, FRAME_CALLER) if at_ret else a.load(Reg.R1, Reg.R10, -40)
     a.store(Reg.R9, HEADER.size + 8, Reg.R1)
     a.load(Reg.R1, Reg.R10, -32)
     a.store(Reg.R9, HEADER.size + 16, Reg.R1)

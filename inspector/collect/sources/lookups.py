@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from inspector.stream.calls import LoaderRefused
@@ -10,8 +10,9 @@ from inspector.stream.libraries import ImageRead
 from inspector.stream.session import LimitNoted
 from inspector.stream.text import decode
 
+from ..elf.exits import find_exits
 from ..elf.file import ElfError
-from ..elf.sites import find_sites
+from ..elf.sites import Site, find_sites
 from ..kernel import procfs
 from ..kernel.engine import Engine
 from ..kernel.looking import SIGNALS, Looking, LookupFunction
@@ -31,11 +32,24 @@ FOLD_SECONDS = 1.0
 SLOW_NS = 2_000_000_000
 """A dlopen that takes longer is told before it returns."""
 FLUSH_SECONDS = 0.1
-MOST_PER_SECOND = 20_000
+MOST_PER_SECOND = 3_000
 _LOADER = re.compile(
     r"/(libc\.so\.6|libdl\.so\.2|ld-linux[^/]*\.so\.\d|(libc|libdl|ld)-2\.\d+\.so"  # glibc, before 2.34 with numbers
     r"|(ld-musl|libc\.musl)-[^/]*\.so\.1)$"
 )
+
+
+def lookup_functions(open_path: bytes, sites: Sequence[Site]) -> list[LookupFunction]:
+    """What to probe of each function; of one that looks at its return address its `ret` instructions, or nothing.
+
+    Raises ElfError when the file cannot be read.
+    """
+    asking = [site for site in sites if site.name in KINDS and KINDS[site.name].asks_caller]
+    exits = find_exits(open_path, [(site.entry, site.size) for site in asking]) if asking else {}
+    return [
+        LookupFunction(site.name, site.entry, exits[site.entry].offsets if site.entry in exits else ())
+        for site in sites
+    ]
 
 
 @dataclass(slots=True)
@@ -141,7 +155,7 @@ class LookupsSource(TreeObserver):
             sites = find_sites(candidate.open_path, names).found
         except ElfError:
             return
-        functions = [LookupFunction(site.name, site.entry) for site in sites if site.name in names]
+        functions = lookup_functions(candidate.open_path, [site for site in sites if site.name in names])
         if not functions:
             return
         path, number = decode(candidate.path), self._looking.reserve()
