@@ -73,9 +73,9 @@ class InspectorApp(ThriftyApp[int]):
         elif self._listed is not None:
             self._pick()
 
-    def _pick(self) -> None:
+    def _pick(self, problem: str = "") -> None:
         assert self._listed is not None
-        self.push_screen(PickerScreen(self._listed), self._picked)
+        self.push_screen(PickerScreen(self._listed, problem), self._picked)
 
     def _picked(self, target: str | None) -> None:
         if target is None or self._connect is None:
@@ -84,8 +84,7 @@ class InspectorApp(ThriftyApp[int]):
         try:
             self._observe(self._connect(target))
         except OSError as error:
-            self._pick()
-            self.notify(shown(str(error)), severity="error", markup=False)
+            self._pick(str(error))
 
     def _observe(self, feed: Feed) -> None:
         self.session = session = Session(feed, lambda: self.post_message(self.Woken()), self._profiles)

@@ -51,8 +51,14 @@ class Terminal:
         end = monotonic() + seconds
         while words not in self.text:
             assert monotonic() < end and self._read(0.5) is not None, f"waited for {words!r}:\n{self.text}"
-        while self._read(0.25):
+        while self._read(0.15):
             pass
+
+    def wait(self, seconds: float) -> None:
+        """Read whatever comes for a while."""
+        end = monotonic() + seconds
+        while (left := end - monotonic()) > 0:
+            self._read(left)
 
     def read_to_end(self) -> None:
         """Read until the program is gone."""

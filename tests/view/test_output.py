@@ -124,26 +124,31 @@ def test_a_drain_knows_whether_the_terminal_keeps_up() -> None:
     assert not drain.busy
 
 
+STEPS = [
+    ("2", "LIBRARY"), ("jj", "libvgpu"), ("4", "WHAT HAPPENED"), ("/call", "/call"), ("\r", "of 14"), ("z", "cuInit"),
+    ("z", "why"), ("a", "Evidence"), ("q", "4 Timeline"), ("?", "Help"), ("q", "4 Timeline"),
+]  # fmt: skip
+
+
 @pytest.mark.terminal
 @pytest.mark.parametrize("colours", ["truecolor", ""])
 def test_a_terminal_shows_the_same_with_and_without_differences(colours: str) -> None:
-    screens = []
-    for plain in ("", "1"):
-        terminal = Terminal((100, 30), {"COLORTERM": colours, "INSPECTOR_PLAIN_OUTPUT": plain}, "recorded")
-        seen = []
+    thrifty, plain = (
+        Terminal((100, 30), {"COLORTERM": colours, "INSPECTOR_PLAIN_OUTPUT": switch}, "recorded")
+        for switch in ("", "1")
+    )
+    for terminal in (thrifty, plain):
         terminal.read_until("recorded")
-        for keys, words in (
-            ("2", "LIBRARY"), ("jj", "libvgpu"), ("4", "WHAT HAPPENED"), ("/call", "/call"), ("\r", "of 14"),
-            ("z", "cuInit"), ("z", "why"), ("a", "Evidence"), ("q", "4 Timeline"), ("?", "Help"), ("q", "4 Timeline"),
-        ):  # fmt: skip
+    for keys, words in STEPS:
+        for terminal in (thrifty, plain):
             terminal.press(keys)
+        for terminal in (thrifty, plain):
             terminal.read_until(words)
-            seen.append(cells(terminal.screen))
+        assert cells(thrifty.screen) == cells(plain.screen), keys
+    for terminal in (thrifty, plain):
         terminal.press("q")
         terminal.read_to_end()
-        screens.append(seen)
-    for number, (differing, plain_cells) in enumerate(zip(*screens, strict=True)):
-        assert differing == plain_cells, f"step {number}"
+    assert len(thrifty.received) < len(plain.received) / 2
 
 
 @pytest.mark.terminal
@@ -163,8 +168,7 @@ def test_a_quiet_screen_sends_nothing() -> None:
     terminal = Terminal((80, 24), {"COLORTERM": "truecolor"})
     terminal.read_until("live")
     before = len(terminal.received)
-    for _ in range(8):
-        terminal._read(0.25)
+    terminal.wait(1.5)
     assert len(terminal.received) == before
     terminal.press("q")
     terminal.read_to_end()

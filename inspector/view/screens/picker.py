@@ -38,9 +38,11 @@ class PickerScreen(Screen[str | None]):
         Binding("ctrl+l", "app.redraw", "Draw again", show=False, id="picker-redraw"),
     ]
 
-    def __init__(self, listed: Listed) -> None:
+    def __init__(self, listed: Listed, problem: str = "") -> None:
+        """`problem` says why the last choice led nowhere."""
         super().__init__()
         self._listed = listed
+        self._problem = problem
         self._words = "looking at the processes"
         self.filter_bar = Horizontal(id="filter")
         self.pattern = Input(id="filter-text", compact=True, select_on_focus=False)
@@ -58,8 +60,9 @@ class PickerScreen(Screen[str | None]):
     def on_mount(self) -> None:
         self.pattern.cursor_blink = False
         self.query_one("#filter-mark", Lines).tell([Line(((" / ", "name"),))])
-        keys = "Enter inspect   / filter   q quit"
-        self.query_one("#picker-status", Lines).tell([Line(((f" {keys}", "quiet"),))])
+        keys: Cell = ((" Enter inspect   / filter   q quit", "quiet"),)
+        problem: Cell = ((" ✗ ", "no"), (self._problem, "plain"))
+        self.query_one("#picker-status", Lines).tell([Line(problem if self._problem else keys)])
         self.set_focus(self.rows)
         self._headline()
         self.look()

@@ -11,7 +11,7 @@ from .row import Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
 COLUMNS = (
     Column("PID", 8, right=True),
     Column("OBSERVABLE", 10),
-    Column("GPU", 28),
+    Column("GPU", 34),
     Column("USER", 10, least=90),
     Column("AGE", 10, right=True, least=100),
     Column("MEMORY", 8, right=True, least=100),

@@ -10,6 +10,8 @@ _SLOG = re.compile(
 _STAMP = re.compile(r"(\d{4})[-/](\d\d)[-/](\d\d)[T -]+(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(Z|[+-]\d\d:?\d\d)?")
 _LEVEL = re.compile(r"\b(FATAL|PANIC|ERROR|WARN(?:ING)?)\b")
 _BAD = re.compile(r"\b(?:error|fail(?:ed|ure)?|fatal|panic|cannot|refused|not found|SIG[A-Z]{3,5})\b", re.IGNORECASE)
+LONGEST = 4_000
+"""Characters of a line that a row holds; its details show more."""
 _LOOKED_AT = 400
 """Characters in which signs of trouble are looked for."""
 
@@ -24,6 +26,7 @@ class Read(NamedTuple):
 
 def read_line(text: str) -> Read:
     """The line without its stamp; the message of a structured line before its other keys."""
+    text = text[:LONGEST]
     bad = _BAD.search(text, 0, _LOOKED_AT) is not None
     slog = _SLOG.match(text)
     if slog is not None:

@@ -8,7 +8,7 @@ from inspector.model.wording import duration
 from inspector.view.clock import since_start, wall_of
 from inspector.view.sight import Sight, title_of
 
-from .logline import read_line
+from .logline import LONGEST, read_line
 from .row import Cell, Column, Details, Note, Row, Tone, cell
 
 COLUMNS = (
@@ -58,7 +58,7 @@ class Moments:
 
     def row(self, index: int) -> Row:
         moment = self._moment(index)
-        words = read_line(moment.text).words if moment.kind == "log" else moment.text
+        words = read_line(moment.text).words if moment.kind == "log" else moment.text[:LONGEST]
         text: Cell = (("✗ ", "no"), (words, "plain")) if moment.bad else cell(words)
         return Row(
             str(index if self._whose is None else self._picked[index]),

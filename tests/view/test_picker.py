@@ -1,0 +1,109 @@
+"""The picker: those that have to do with a GPU first, why one cannot be observed, and the way to the screen."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from inspector.stream.processes import ProcessListed
+from inspector.view import session
+from inspector.view.app import InspectorApp
+from inspector.view.feed import Feed
+
+from .feeds import FakeFeed
+from .sample import main_question
+from .stage import Stage, fixed_answer
+
+LISTED = [
+    ProcessListed(at=1, pid=1, ppid=0, argv=["/sbin/init"], observable="no", why="needs root: sudo inspector 1"),
+    ProcessListed(at=1, pid=300, ppid=1, argv=["sshd: [bold]me[/]"], user="root", age=90.0, rss=9_000_000),
+    ProcessListed(
+        at=1, pid=4711, ppid=1, argv=["/usr/local/bin/ollama", "serve"], user="ollama", unit="ollama.service",
+        apis=["cuda-driver"], libraries=["/opt/vgpu/lib/libvgpu-cuda.so.1"], preloads=["/opt/vgpu/lib/libcuda.so.1"],
+        known_program=True, rss=47_000_000, age=7200.0,
+    ),
+    ProcessListed(at=1, pid=555, ppid=1, argv=["python3", "train.py"], user="me", apis=["nvml"], observable="partly"),
+]  # fmt: skip
+
+
+@asynccontextmanager
+async def picking(
+    monkeypatch: pytest.MonkeyPatch, feed: Feed | None = None, listed: Sequence[ProcessListed] | OSError = LISTED
+) -> AsyncIterator[tuple[Stage, list[str]]]:
+    """The picker on a stage, and the targets that were connected to."""
+    monkeypatch.setattr(session, "diagnose", fixed_answer)
+    connected: list[str] = []
+
+    def look() -> Sequence[ProcessListed]:
+        if isinstance(listed, OSError):
+            raise listed
+        return listed
+
+    def connect(target: str) -> Feed:
+        connected.append(target)
+        if feed is None:
+            raise OSError("the collector cannot be started: [no] such file")
+        return feed
+
+    app = InspectorApp(listed=look, connect=connect)
+    async with app.run_test(size=(100, 30)) as pilot:
+        yield Stage(app, pilot), connected
+    if app.session is not None:
+        app.session.close()
+
+
+async def test_what_has_to_do_with_a_gpu_stands_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with picking(monkeypatch) as (stage, _):
+        await stage.until_shown("4 processes, 2 have to do with a GPU")
+        rows = [line.lstrip("▸ ").split()[0] for line in stage.lines[2:6]]
+        assert rows == ["4711", "555", "1", "300"]
+        assert "cuda-driver, preload libcuda.so.1" in stage.line_with("ollama serve")
+        assert "[bold]me[/]" in stage.text
+
+
+async def test_a_process_that_cannot_be_observed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with picking(monkeypatch) as (stage, _):
+        await stage.until_shown("/sbin/init")
+        assert "✗ no" in stage.line_with("/sbin/init") and "? partly" in stage.line_with("train.py")
+        await stage.press("j", "j")
+        assert "needs root: sudo inspector 1" in stage.text
+
+
+async def test_enter_leads_to_the_screen_of_the_chosen_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with picking(monkeypatch, FakeFeed(main_question())) as (stage, connected):
+        await stage.until_shown("ollama serve")
+        await stage.press("slash", *"train")
+        assert "1 match train" in stage.text and "sbin" not in stage.text
+        await stage.press("enter", "enter")
+        await stage.until_shown("✗ CPU (likely)")
+        assert connected == ["555"]
+
+
+async def test_a_target_that_cannot_be_connected_leads_back_to_the_picker(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with picking(monkeypatch) as (stage, connected):
+        await stage.until_shown("ollama serve")
+        await stage.press("enter")
+        await stage.until_shown("cannot be started: [no] such file")
+        await stage.until_shown("Which process?")
+        assert connected == ["4711"]
+
+
+async def test_a_list_that_cannot_be_made_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with picking(monkeypatch, listed=OSError("no /proc here")) as (stage, _):
+        await stage.until_shown("the processes cannot be listed: no /proc here")
+
+
+async def test_looking_again_keeps_the_cursor_on_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = list(LISTED)
+    async with picking(monkeypatch, listed=listed) as (stage, _):
+        await stage.until_shown("ollama serve")
+        await stage.press("j", "j")
+        listed.insert(0, ProcessListed(at=1, pid=400, ppid=1, argv=["new"], apis=["nvml"]))
+        await stage.until_shown("400 ")
+        assert "/sbin/init" in stage.cursor
+
+
+async def test_q_leaves_the_picker(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with picking(monkeypatch) as (stage, _):
+        await stage.press("q")
+        await stage.until(lambda: not stage.app.is_running)
