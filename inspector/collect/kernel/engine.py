@@ -67,6 +67,8 @@ class Engine:
         self._stack.callback(self._poll.close)
         self._held: list[int] = []
         self._slots: dict[int, int] = {}
+        self._executed_at: dict[int, int] = {}
+        """When each process last executed a program, as told so far."""
         self._departing: list[tuple[int, int]] = []
         self._users: list[SlotUser] = []
         self._sources: list[Source] = []
@@ -101,6 +103,7 @@ class Engine:
         """Observe a process no more; its children stay observed."""
         slot = self.members.remove(pid)
         self._slots.pop(pid, None)
+        self._executed_at.pop(pid, None)
         if slot is not None:
             self._settle(pid, slot)
 
@@ -234,7 +237,12 @@ class Engine:
         return [each] if isinstance(each, Signalled | Opened) and each.pid in self._slots else []
 
     def _begins_program(self, record: perf.Named) -> list[Record]:
-        """The kernel maps a new program before it reports the exec: those mappings are held back until then."""
+        """The kernel maps a new program before it reports the exec: those mappings are held back until then.
+
+        Not when the exec was told already: these records come from another buffer and may be late.
+        """
+        if self._executed_at.get(record.pid, 0) > record.at:
+            return []
         if record.executed and (record.pid in self._slots or self._matches is not None):
             self._executing[record.pid] = []
         return []
@@ -258,6 +266,7 @@ class Engine:
     def _executed(self, record: Executed) -> list[Record]:
         """A process that we do not know is a candidate of `wait_for`."""
         mapped = self._executing.pop(record.pid, [])
+        self._executed_at[record.pid] = record.at
         if record.pid in self._slots:
             return [record, *mapped]
         if self._matches is None or not self._matches(record):
@@ -269,9 +278,15 @@ class Engine:
     def _died(self, death: Death) -> list[Record]:
         pid = death.record.pid
         self._executing.pop(pid, None)
-        if self._slots.get(pid) != death.slot:
+        slot = self._slots.get(pid)
+        if slot is None:
+            self._executed_at.pop(pid, None)
             self.members.release(death.slot)
             return []
+        if slot != death.slot:  # it ended before `wait_for` could add it: the kernel's own slot is the true one
+            self.members.remove(pid)
+            self.members.release(slot)
+            self._slots[pid] = death.slot
         self._departing.append((pid, death.slot))
         return [*self._last_writes(pid), death.record]
 
@@ -287,6 +302,7 @@ class Engine:
         """One drain after its end, when records that were late are in."""
         if self._slots.get(pid) == slot:
             del self._slots[pid]
+            self._executed_at.pop(pid, None)
         self._settle(pid, slot)
 
     def _settle(self, pid: int, slot: int) -> None:
