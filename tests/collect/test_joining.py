@@ -21,7 +21,7 @@ def test_a_program_that_is_waited_for_is_observed_from_its_first_instruction(
     program = _named(workshop, tmp_path / "awaited")
     with Collector("--wait", "--target=awaited") as collector:
         collector.hears("waiting for awaited")
-        subprocess.run([program, f"load:{workshop.shim}", "sleep:50", "exit:3"], check=False)
+        subprocess.run([program, f"load:{workshop.shim}", "exit:3"], check=False)
         seen = collector.wait(ProcessExec)
         assert (seen.exe, seen.environment_source) == (str(program), "exec")
         assert collector.end(seen.pid).code == 3
@@ -34,7 +34,7 @@ def test_waiting_goes_on_for_each_later_start(workshop: Workshop, tmp_path: Path
     with Collector("--wait", "--target=again") as collector:
         collector.hears("waiting for again")
         for number in (1, 2):
-            subprocess.run([program, "sleep:50", f"exit:{number}"], check=False)
+            subprocess.run([program, f"exit:{number}"], check=False)
             assert collector.wait(ProcessEnded, lambda e: e.code == number).pid  # noqa: B023
         collector.quit()
         assert len(collector.all(ProcessStarted)) == 2
@@ -52,7 +52,7 @@ def test_a_word_in_somebody_elses_arguments_is_not_the_awaited_program(workshop:
     with Collector("--wait", "--target=awaited") as collector:
         collector.hears("waiting for awaited")
         subprocess.run([workshop.program, "awaited", "exit:1"], check=False)
-        subprocess.run([program, "sleep:50", "exit:2"], check=False)
+        subprocess.run([program, "exit:2"], check=False)
         collector.wait(ProcessEnded, lambda e: e.code == 2)
         collector.quit()
         assert [each.exe for each in collector.all(ProcessExec)] == [str(program)]

@@ -118,6 +118,11 @@ def test_many_threads_may_hand_over_at_once(loop: CollectorLoop) -> None:
     threads = [threading.Thread(target=hand_over) for _ in range(4)]
     for thread in threads:
         thread.start()
-    loop.in_background(lambda: [thread.join() for thread in threads], lambda _: loop.soon(loop.stop))
+
+    def join() -> None:
+        for thread in threads:
+            thread.join()
+
+    loop.in_background(join, lambda _: loop.soon(loop.stop))
     loop.run()
     assert len(seen) == 8000

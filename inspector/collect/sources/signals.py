@@ -15,27 +15,46 @@ from .processes import ProcessTree
 class SignalsSource(TreeObserver):
     """Turns signal records into events; symbols are looked up in the background."""
 
+    SWEEP_SECONDS = 0.5
+
     def __init__(self, session: Session, tree: ProcessTree, feed: Feed) -> None:
         self._session = session
         self._tree = tree
         self._held: dict[int, list[Signalled]] = {}
-        """Deadly ones that came before the libraries of their process were known: told at its end."""
+        """By pid: those whose library is not known yet; records of mappings may come later than those of signals."""
         feed.listen(Signalled, self._signalled)
         tree.watch(self)
+        session.loop.every(self.SWEEP_SECONDS, self._sweep)
 
-    def ended(self, process: Tracked) -> None:
-        """By now all its libraries are known that will ever be."""
-        for record in self._held.pop(process.pid, []):
+    def mapped(self, process: Tracked, mapping: Mapping) -> None:
+        """Perhaps what a signal waits for."""
+        for record in self._held.get(process.pid, []):
+            if mapping.start <= record.ip < mapping.end:
+                self._held[process.pid].remove(record)
+                self._tell(record)
+                return
+
+    def close(self) -> None:
+        """Tell what is held as it is."""
+        held, self._held = self._held, {}
+        for record in (record for records in held.values() for record in records):
             self._tell(record)
 
     def _signalled(self, record: Signalled) -> None:
-        process = self._tree.find(record.pid)
-        if record.handled or not record.ip or process is None or not process.alive:
-            self._session.loop.soon(lambda: self._tell(record))
-        elif self._mapping_at(record.pid, record.ip) is None:
+        if record.ip and self._mapping_at(record.pid, record.ip) is None:
             self._held.setdefault(record.pid, []).append(record)
         else:
             self._tell(record)
+
+    def _sweep(self) -> None:
+        """Nothing came within half a second or more: the place is in no file."""
+        now = self._session.loop.now()
+        for pid, records in list(self._held.items()):
+            for record in [record for record in records if now - record.at > self.SWEEP_SECONDS * 1e9]:
+                records.remove(record)
+                self._tell(record)
+            if not records:
+                del self._held[pid]
 
     def _tell(self, record: Signalled) -> None:
         mapping = self._mapping_at(record.pid, record.ip)
