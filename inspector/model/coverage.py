@@ -80,14 +80,27 @@ def _of_library(state: State, use: Use, library: LibraryMapped) -> Coverage:
     if stopped:
         words = f"counting of {stopped[0].name} stopped: {state.stopped[stopped[0].id]}"
         return Coverage(False, words, len(watched))
-    start = max(began(process), process.mapped_at.get(library.base, 0)) if born_here(process) else process.started
+    start = _callable_since(process, library) if born_here(process) else process.started
     if since <= start:
         return Coverage(True, "counted since its birth", len(watched))
     if _proven_before(state, process, library, [function.name for function in watched], since):
         return Coverage(True, "counted now; before that its pages were never executed", len(watched))
     late = duration(since - start)
-    after = "the library was mapped" if born_here(process) and since > began(process) else "its birth"
+    after = "the library was loaded" if born_here(process) and start > began(process) else "its birth"
     return Coverage(False, f"counting of {name_of(library.path)} began {late} after {after}", len(watched))
+
+
+def _callable_since(process: Process, library: LibraryMapped) -> int:
+    """The first moment at which a consumer could have called: the exec, or the dlopen that brought the library.
+
+    The moment at which a mapping was heard of is no such proof: it may be told late.
+    """
+    loads = [
+        lookup.entered or lookup.at
+        for lookup in process.lookups
+        if lookup.found and lookup.via in ("dlopen", "dlmopen") and lookup.answer == library.path
+    ]
+    return max(began(process), min(loads, default=0))
 
 
 def _not_counted(state: State, library: LibraryMapped) -> str:

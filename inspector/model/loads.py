@@ -14,7 +14,7 @@ from .memo import once
 from .profiles import Profiles
 from .state import Process, Reading, State
 from .tree import libraries
-from .verdict import Evidence
+from .verdict import Confidence, Evidence
 from .wording import name_of
 
 Cause = Literal["absent", "dependency", "symbol", "version", "unsuitable", "overridden", "other"]
@@ -59,6 +59,11 @@ class FailedLoad:
     def seen(self) -> bool:
         """It really happened, it is not only predicted."""
         return self.lookup is not None or self.refusal is not None or self.reading is not None
+
+    @property
+    def sure(self) -> Confidence:
+        """Proven where the loader itself was seen to refuse; likely where files or a log tell it."""
+        return "proven" if self.lookup is not None or self.refusal is not None else "likely"
 
     @property
     def at(self) -> int:
@@ -148,8 +153,16 @@ class _Finder:
 
     def _died_inside(self, lookup: LookedUp) -> bool:
         """The question was never answered because the load itself ended the process, as files alone foretell."""
+        if not crashed(self.process):
+            return False
         prediction = self.process.predictions.get(lookup.name)
-        return crashed(self.process) and prediction is not None and prediction.ok is False
+        return (prediction is not None and prediction.ok is False) or bool(self._damage(lookup.name))
+
+    def _damage(self, path: str) -> str:
+        """Why the file itself cannot be read as a library, in words; empty when it can or is unknown."""
+        candidate = self.process.candidates.get(path)
+        image = self.state.images.get(candidate.file) if candidate is not None else None
+        return f"{path}: {image.error}" if image is not None and image.error else ""
 
     def _matters(self, failure: FailedLoad) -> bool:
         """An optional file that is not there is normal; one that is there and fails is not."""
@@ -162,7 +175,7 @@ class _Finder:
         prediction = self.process.predictions.get(lookup.name) or next(
             (p for p in self.process.predictions.values() if name_of(p.name) == name_of(lookup.name)), None
         )
-        words = lookup.error
+        words = lookup.error or self._damage(lookup.name)
         if not words and self._overridden(lookup):
             return FailedLoad(
                 self.process, lookup.name, "overridden", "", requester=lookup.requester,

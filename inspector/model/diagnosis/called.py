@@ -83,10 +83,15 @@ def lines_of_shim(scene: Scene, process: Process, use: Use) -> list[Reading]:
     """Lines in which a shim tells of calls that were not counted, in a process without any consumer."""
     if not use.providers or use.consumers or use.total_calls:
         return []
+    return [reading for reading in tells_of(scene, process, use.api) if reading.rule.means == "call"]
+
+
+def tells_of(scene: Scene, process: Process, api: str) -> list[Reading]:
+    """Lines that tell of calls of an API in this process."""
     return [
         reading
-        for reading in scene.start.of("call")
-        if reading.pid == process.pid and scene.profiles.api_of_function(reading.groups.get("function", "")) == use.api
+        for reading in scene.start.of("call", "error")
+        if reading.pid == process.pid and scene.profiles.api_of_function(reading.groups.get("function", "")) == api
     ]
 
 
@@ -101,7 +106,8 @@ class NotCalled(Rule):
                 continue
             uses = [use for use in scene.computing(process) if use.providers and use.consumers]
             quiet = [use for use in uses if not use.total_calls and of_use(scene.state, use).complete]
-            if quiet and len(quiet) == len(uses) and settled(scene, process) and not self._refused(uses):
+            spoken = any(tells_of(scene, process, use.api) for use in uses)
+            if quiet and len(quiet) == len(uses) and settled(scene, process) and not self._refused(uses) and not spoken:
                 yield self._hit(scene, process, quiet[0])
 
     def _refused(self, uses: list[Use]) -> bool:

@@ -84,7 +84,7 @@ class SymbolMissing(Rule):
             next_step=f"{recipes.exported(process, provider if '/' in provider else failure.name, name)}   "
             "# export it, or refuse it cleanly inside",
             process=process,
-            confidence="proven" if failure.seen else "likely",
+            confidence=failure.sure,
             evidence=[failure_row(scene.state, failure)],
             at=failure.at,
             subject=f"{name_of(failure.name)}:{name}",
@@ -150,7 +150,7 @@ class SymbolHidden(Rule):
             image = _hidden_in(scene, failure.process, failure.symbol) if failure.cause == "symbol" else None
             if image is not None:
                 consumer = name_of(failure.name)
-                sure: Confidence = "proven" if failure.seen else "likely"
+                sure = failure.sure
                 row = failure_row(scene.state, failure)
                 yield self._hit(failure.process, failure.symbol, image.path, consumer, sure, [row])
         for process, use in scene.all_uses():
@@ -197,7 +197,7 @@ class VersionNodeMissing(Rule):
     def _of_failure(self, scene: Scene, failure: FailedLoad) -> Hit:
         wanted_name = f"{failure.symbol}@{failure.version}" if failure.symbol else f"version {failure.version}"
         offered = failure.offered or _offered(scene, failure)
-        sure: Confidence = "proven" if failure.seen else "likely"
+        sure = failure.sure
         row = failure_row(scene.state, failure)
         return self._hit(failure.process, name_of(failure.name), wanted_name, offered or failure.words, sure, [row])
 

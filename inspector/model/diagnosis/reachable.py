@@ -105,7 +105,7 @@ class DependencyMissing(Rule):
             next_step=f"place {missing} in a folder of this process's search path; "
             f"{recipes.needed(process, failure.name)}",
             process=process,
-            confidence="proven" if failure.seen else "likely",
+            confidence=failure.sure,
             evidence=rows,
             doubt=""
             if failure.seen

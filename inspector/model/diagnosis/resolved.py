@@ -94,7 +94,7 @@ class LookupFailed(Rule):
             "for this process",
             process=process,
             severity="error" if scene.rank(process) == 0 else "warning",
-            confidence="proven" if failure.seen else "likely",
+            confidence=failure.sure,
             evidence=[failure_row(scene.state, failure)],
             at=failure.at,
             subject=name_of(failure.name),

@@ -282,6 +282,10 @@ class ApiError(Rule):
             api = scene.profiles.api_of_function(function)
             if api is None or function in counted or not code.lstrip("-").isdigit():
                 continue
+            if scene.profiles.role(api, function) in ("error", "lookup", "table") or not _has_consumer(
+                scene, reading, api
+            ):
+                continue
             number = int(code)
             if not number or scene.profiles.normal(api, function, number, at_exit=True) is not None:
                 continue
@@ -332,6 +336,15 @@ class ApiError(Rule):
             subject=f"{calls.name}:{result}",
             despite_use=calls.role == "launch",
         )
+
+
+def _has_consumer(scene: Scene, reading: Reading, api: str) -> bool:
+    """Somebody in the writing process could have called; NVML and the like ask the driver for their own ends."""
+    process = scene.state.current.get(reading.pid)
+    if process is None:
+        return any(use.api == api and use.consumers for _, use in scene.all_uses())
+    use = scene.uses(process).get(api)
+    return use is not None and bool(use.consumers)
 
 
 def _recovered(calls: FunctionCalls, result: int) -> bool:

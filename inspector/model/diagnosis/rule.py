@@ -50,7 +50,9 @@ class Scene:
     def __init__(self, state: State, profiles: Profiles, mode: Mode, start: Start) -> None:
         self.state, self.profiles, self.mode, self.start = state, profiles, mode, start
         known = {name_of(f.name) for process in state.processes for f in failures(state, process, profiles)}
-        self._told = told_by_logs(state, start.of("backend-failed"), known)
+        lookups = {(reading.source, reading.number) for reading in start.of("lookup-failed")}
+        refused = [one for one in start.of("backend-failed") if (one.source, one.number) not in lookups]
+        self._told = told_by_logs(state, refused, known)
         self._ranks = {id(process): self._rank(process) for process in state.processes}
         self._best = min(self._ranks.values(), default=9)
 
