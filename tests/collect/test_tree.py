@@ -32,7 +32,8 @@ def _exec(pid: int, at: int, *argv: bytes, environment: bytes = b"A=1\0") -> Exe
 
 
 def test_following_comes_before_looking(grove: Grove, workshop: Workshop) -> None:
-    with Life(workshop.program, "line") as life:
+    with Life(workshop.program, "line", "line") as life:
+        life.step()
         grove.tree.attach([life.pid])
         assert grove.source.followed == [life.pid]
         assert grove.witness.heard == [("born", life.pid), ("executed", life.pid)]
