@@ -27,6 +27,22 @@ class Targets:
     def program(self) -> Path:
         return self.folder / "program"
 
+    @property
+    def loads(self) -> Path:
+        return self.folder / "loads"
+
+    @property
+    def fragile(self) -> Path:
+        return self.folder / "fragile"
+
+    @property
+    def driver(self) -> Path:
+        return self.folder / "libdriver.so"
+
+    @property
+    def driver_program(self) -> Path:
+        return self.folder / "asks"
+
 
 @pytest.fixture(scope="session")
 def targets(tmp_path_factory: pytest.TempPathFactory) -> Targets:
@@ -36,7 +52,22 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> Targets:
     subprocess.run([*compiler, "-shared", "-fPIC", "-o", built.library, _SOURCES / "watched.c"], check=True)
     linked = ["-L", str(folder), "-lwatched", f"-Wl,-rpath,{folder}", "-pthread"]
     subprocess.run([*compiler, "-o", built.program, _SOURCES / "program.c", *linked], check=True)
+    subprocess.run([*compiler, "-o", built.loads, _SOURCES / "loads.c", "-ldl"], check=True)
+    subprocess.run([*compiler, "-shared", "-fPIC", "-o", built.driver, _SOURCES / "driver.c"], check=True)
+    asks = [str(_SOURCES / "asks.c"), "-L", str(folder), "-ldriver", f"-Wl,-rpath,{folder}"]
+    subprocess.run([*compiler, "-o", built.driver_program, *asks], check=True)
+    fragile = ["g++", "-O1", "-o", str(built.fragile), str(_SOURCES / "fragile.cc"), *linked]
+    subprocess.run(fragile, check=True)
     return built
+
+
+@pytest.fixture
+def live() -> None:
+    """Skips where the kernel does not run our programs."""
+    try:
+        Engine().close()
+    except EngineError as error:
+        pytest.skip(f"no kernel programs here: {error}")
 
 
 @pytest.fixture
