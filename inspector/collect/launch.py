@@ -28,6 +28,7 @@ class Launch:
             _become(self.command, go_read, failure_write, target)
         os.close(go_read)
         os.close(failure_write)
+        os.read(self._failure, 1)  # its descriptors are the command's from here on, for those who look at them
         if target > 2:
             os.close(target)
         self.lives = True
@@ -77,11 +78,12 @@ def _become(command: list[str], go: int, failure: int, output: int) -> None:
     """In the child: wait for the word, then be the command; never returns."""
     try:
         os.setpgid(0, 0)  # Ctrl-C at the terminal is for the collector
-        if not os.read(go, 1):
-            os._exit(_EXEC_FAILED)  # the collector is gone
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
         os.dup2(output, 2)
+        os.write(failure, b"\0")
+        if not os.read(go, 1):
+            os._exit(_EXEC_FAILED)  # the collector is gone
         for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         os.execvp(command[0], command)
