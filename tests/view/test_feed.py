@@ -35,7 +35,7 @@ async def test_a_collector_that_dies_is_said_with_its_reason_and_the_screen_live
         await stage.until_shown("✗ collector died")
         assert "killed by SIGKILL" in stage.lines[-1]
         await stage.press("2", "j")
-        assert "libggml-cuda.so" in stage.cursor
+        assert "libvgpu-cuda.so.1" in stage.cursor
 
 
 async def test_a_reader_that_fails_is_said_and_the_screen_lives(monkeypatch: pytest.MonkeyPatch) -> None:

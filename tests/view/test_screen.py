@@ -53,7 +53,7 @@ async def test_narrow_terminals_show_the_details_on_enter_and_the_list_on_escape
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with on_stage(FakeFeed(main_question()), monkeypatch) as stage:
-        await stage.press("2", "j", "j", "enter")
+        await stage.press("2", "j", "enter")
         assert "overrides" in stage.text and "SONAME" in stage.text
         await stage.press("escape")
         assert "LIBRARY" in stage.text and "overrides" not in stage.text
@@ -62,10 +62,17 @@ async def test_narrow_terminals_show_the_details_on_enter_and_the_list_on_escape
 async def test_libraries_show_what_did_not_load_before_what_is_mapped(monkeypatch: pytest.MonkeyPatch) -> None:
     async with on_stage(FakeFeed(main_question()), monkeypatch) as stage:
         await stage.press("2")
-        rows = [line for line in stage.lines if ".so" in line and ("✗" in line or "✓" in line)][-4:]
-        assert "not loaded" in rows[0] and "libcublas.so.12: cannot open" in rows[0]
-        assert "libvgpu-cuda.so.1" in rows[2] and "preload" in rows[2] and "provides cuda-driver" in rows[2]
-        assert "libc.so.6" in rows[3]
+        rows = [line for line in stage.lines if ".so" in line and ("✗" in line or "✓" in line)][-3:]
+        assert "not loaded" in rows[0] and "predicted: libcublas.so.12: cannot open" in rows[0]
+        assert "libvgpu-cuda.so.1" in rows[1] and "preload" in rows[1] and "provides cuda-driver" in rows[1]
+        assert "libc.so.6" in rows[2]
+
+
+async def test_one_failure_of_many_processes_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with on_stage(FakeFeed(main_question()), monkeypatch, (120, 36)) as stage:
+        await stage.press("2")
+        assert stage.text.count("✗ not loaded") == 1
+        assert "4720 ollama runner" in stage.text and "4731 ollama runner" in stage.text
 
 
 async def test_the_timeline_has_all_kinds_of_moments_on_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The panes in the order of their keys 1 to 6."""
 
+from inspector.model.state import State
 from inspector.view.tables.gpu import gpu
 from inspector.view.tables.libraries import libraries
 from inspector.view.tables.processes import processes
@@ -10,15 +11,22 @@ from .symbols import SymbolsPane
 from .timeline import TimelinePane
 
 
+def _files(state: State) -> int:
+    """How many different files are mapped."""
+    return len({library.file for process in state.processes for library in process.libraries.values()})
+
+
 def all_panes(asker: Asker) -> list[Pane]:
     """Fresh panes that send their requests through `asker`."""
     return [
         ListPane(
             "processes", "Processes", ("processes", "vitals"), processes,
+            count=lambda state: len(state.processes),
             hints=(("o", "only this process"), ("O", "all processes")),
         ),
         ListPane(
             "libraries", "Libraries", ("libraries", "processes"), libraries,
+            count=_files,
             hints=(("o", "symbols of this library"), ("O", "all processes")),
         ),
         SymbolsPane(asker),

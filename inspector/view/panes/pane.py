@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable
 from typing import Protocol
 
+from inspector.model.state import State
 from inspector.model.verdict import PaneName
 from inspector.stream.base import Event, Request
 from inspector.view.clock import SECOND
@@ -111,12 +112,16 @@ class ListPane(Pane):
         depends: tuple[str, ...],
         build: Callable[[Sight], ListTable],
         *,
+        count: Callable[[State], int] = lambda state: 0,
         ticks: bool = False,
         hints: tuple[tuple[str, str], ...] = (),
     ) -> None:
         super().__init__()
         self.name, self.title, self.depends, self.ticks, self.hints = name, title, depends, ticks, hints
-        self._build = build
+        self._build, self._count = build, count
 
     def table(self, sight: Sight) -> ListTable:
         return self._build(sight)
+
+    def count(self, sight: Sight) -> int:
+        return self._count(sight.state)

@@ -8,6 +8,7 @@ from inspector.stream.session import Capability, LimitNoted
 from inspector.view.clock import since_start, wall_of
 from inspector.view.sight import Sight
 
+from .logline import read_line
 from .row import EMPTY, Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
 
 GLYPHS: Mapping[Truth, tuple[str, Tone]] = {"yes": ("✓", "yes"), "no": ("✗", "no"), "unknown": ("?", "unknown")}
@@ -36,7 +37,7 @@ def _evidence(sight: Sight, number: int, one: Evidence) -> Item:
             cell(since_start(sight.state, one.at) if one.at else "", "quiet"),
             cell(one.pane or "", "name" if one.pane else "quiet"),
             cell(str(one.pid) if one.pid is not None else "", "quiet"),
-            cell(one.text),
+            cell(read_line(one.text).words),
         ),
     )
     notes = [Note("what", one.text), Note("pane", one.pane or "none: no row shows it")]
@@ -80,7 +81,9 @@ def _rung(number: int, ladder: Ladder, rung: Rung) -> Item:
 
 
 def _proof(number: int, rung: Rung, place: int, one: Evidence) -> Item:
-    row = Row(f"{number}:{rung.rung}:{place}", (EMPTY, EMPTY, EMPTY, (("  ", "plain"), (one.text, "quiet"))))
+    row = Row(
+        f"{number}:{rung.rung}:{place}", (EMPTY, EMPTY, EMPTY, (("  ", "plain"), (read_line(one.text).words, "quiet")))
+    )
     return Item(row, Details(rung.rung, [Note("what", one.text)], [one.by_hand] if one.by_hand else ()), one.at)
 
 

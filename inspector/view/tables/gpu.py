@@ -9,6 +9,7 @@ from inspector.stream.calls import CallOutcome, CallReturned
 from inspector.view.clock import since_start, wall_of
 from inspector.view.sight import Sight, title_of
 
+from .logline import read_line
 from .row import Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
 
 COLUMNS = (
@@ -52,7 +53,7 @@ def _evidence(words: str, key: str, rows: Iterable[Evidence], tone: Tone) -> Ite
     for number, one in enumerate(rows):
         label: Cell = (("  ", "plain"), (words if number == 0 else "", tone))
         notes = [Note("what", one.text), Note("process", str(one.pid or ""))]
-        item = _line(f"{key}:{number}", label, one.text, notes, [one.by_hand] if one.by_hand else ())
+        item = _line(f"{key}:{number}", label, read_line(one.text).words, notes, [one.by_hand] if one.by_hand else ())
         yield item._replace(at=one.at, pid=one.pid or 0)
 
 

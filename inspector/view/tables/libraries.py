@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from inspector.model.state import Process, State
 from inspector.model.tree import libraries as libraries_of
@@ -107,42 +108,58 @@ def _route(library: LibraryMapped) -> str:
     return "route unknown" if library.route == "unknown" else library.route + by
 
 
+class _Failure(NamedTuple):
+    """One thing that did not load, whoever wanted it."""
+
+    name: str
+    route: str
+    words: str
+
+
 def _failures(sight: Sight) -> Iterator[Item]:
+    wanted: dict[_Failure, list[tuple[Process, str]]] = {}
+    predicted: dict[_Failure, LoadPredicted] = {}
     for process in sight.processes:
-        for entry in process.preloads:
-            if entry.usable is False:
-                words = entry.words or entry.problem
-                yield _failed(process, f"preload:{entry.entry}", entry.entry, entry.source, words)
-        for prediction in process.predictions.values():
-            if prediction.ok is False:
-                yield _would_fail(process, prediction)
-        for refusal in process.refusals:
-            yield _failed(process, f"refused:{refusal.object}", refusal.object, "loader error", refusal.text)
+        for failure, key, prediction in _failed(process):
+            wanted.setdefault(failure, []).append((process, f"{process.pid}:{key}"))
+            if prediction is not None:
+                predicted[failure] = prediction
+    for failure, holders in wanted.items():
+        yield _not_loaded(failure, holders, predicted.get(failure))
 
 
-def _failed(process: Process, key: str, name: str, route: str, words: str) -> Item:
-    cells = (cell(name_of(name), "no"), _NOT_LOADED, cell(route), cell(words))
-    notes = [
-        Note("process", title_of(process)),
-        Note("wanted", name),
-        Note("route", route),
-        Note("loader", words, "no"),
-    ]
-    return Item(Row(f"{process.pid}:{key}", cells), Details(f"{name_of(name)}: not loaded", notes))
+def _failed(process: Process) -> Iterator[tuple[_Failure, str, LoadPredicted | None]]:
+    for entry in process.preloads:
+        if entry.usable is False:
+            failure = _Failure(entry.entry, entry.source, entry.words or entry.problem)
+            yield failure, f"preload:{entry.entry}", None
+    for prediction in process.predictions.values():
+        if prediction.ok is False:
+            yield _Failure(prediction.name, "predicted", prediction.words), f"load:{prediction.name}", prediction
+    for refusal in process.refusals:
+        yield _Failure(refusal.object, "the loader said", refusal.text), f"refused:{refusal.object}", None
 
 
-def _would_fail(process: Process, prediction: LoadPredicted) -> Item:
-    item = _failed(process, f"load:{prediction.name}", prediction.name, "predicted", prediction.words)
-    notes = list(item.details.notes)
+def _not_loaded(failure: _Failure, holders: list[tuple[Process, str]], prediction: LoadPredicted | None) -> Item:
+    words: Cell = ((f"{failure.route}: ", "quiet"), (failure.words, "plain"))
+    row = Row(holders[0][1], (cell(name_of(failure.name), "no"), _NOT_LOADED, words))
+    notes = [Note("wanted", failure.name), Note(failure.route[:11], failure.words, "no")]
+    notes += [Note("in" if not place else "", title_of(process)) for place, (process, _) in enumerate(holders)]
+    notes += _missing(prediction) if prediction is not None else []
+    by_hand = [f"readelf -d {shlex.quote(failure.name)}"] if "/" in failure.name else []
+    also = [key for _, key in holders]
+    return Item(row, Details(f"{name_of(failure.name)}: not loaded", notes, by_hand), 0, also, holders[0][0].pid)
+
+
+def _missing(prediction: LoadPredicted) -> Iterator[Note]:
     for missing in prediction.missing:
-        notes.append(Note("missing", f"{missing.name}, needed by {missing.by}", "no"))
-        notes += [Note("", f"  {step.path}: {step.result} ({step.rule})", "quiet") for step in missing.steps]
+        yield Note("missing", f"{missing.name}, needed by {missing.by}", "no")
+        for step in missing.steps:
+            yield Note("", f"  {step.path}: {step.result} ({step.rule})", "quiet")
     for need in prediction.undefined:
         version = f"@{need.version}" if need.version else ""
         offer = prediction.offered_instead.get(need.name, "nothing offers it")
-        notes.append(Note("undefined", f"{need.name}{version}: {offer}", "no"))
-    by_hand = [f"readelf -d {shlex.quote(prediction.name)}"] if "/" in prediction.name else []
-    return Item(item.row, Details(f"{name_of(prediction.name)}: would not load", notes, by_hand))
+        yield Note("undefined", f"{need.name}{version}: {offer}", "no")
 
 
 def _details(sight: Sight, shelf: _Shelf, image: ImageRead | None) -> Details:

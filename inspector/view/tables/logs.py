@@ -24,6 +24,7 @@ COLUMNS = (
     Column("LEVEL", 5),
     Column("LINE"),
 )
+ONE_SOURCE = tuple(column for column in COLUMNS if column.title != "SOURCE")
 MERGED_AT_MOST = 400_000
 """Lines that a merge holds before it begins anew from what the state still holds."""
 
@@ -154,7 +155,7 @@ class MergedLog:
 class WholeLog:
     """Every line of one source: those that the state holds, the others fetched in pages."""
 
-    columns = COLUMNS
+    columns = ONE_SOURCE
 
     def __init__(self, state: State, source: int, pages: Pages[LogLine] | None) -> None:
         self._state = state
@@ -184,8 +185,8 @@ class WholeLog:
     def row(self, index: int) -> Row:
         line = self.line(index)
         if line is None:
-            return Row("", (EMPTY, EMPTY, cell(name_of(self._source.found.name), "quiet"), EMPTY, cell("…", "quiet")))
-        return _row(self._state, self._number, line, moment_of_line(self._state, self._source, line))
+            return _WAITING
+        return _without_source(_row(self._state, self._number, line, self._at(line)))
 
     def text(self, index: int) -> str:
         lines = self._source.lines
@@ -233,7 +234,7 @@ class WholeLog:
 class FoundLines:
     """Lines of one source that hold a text, found by the collector in the whole file and fetched in pages."""
 
-    columns = COLUMNS
+    columns = ONE_SOURCE
 
     def __init__(self, state: State, source: int, pages: Pages[LogLine]) -> None:
         self._state = state
@@ -248,8 +249,8 @@ class FoundLines:
     def row(self, index: int) -> Row:
         line = self._pages.get(index)
         if line is None:
-            return Row("", (EMPTY, EMPTY, EMPTY, EMPTY, cell("…", "quiet")))
-        return _row(self._state, self._number, line, self._at(line))
+            return _WAITING
+        return _without_source(_row(self._state, self._number, line, self._at(line)))
 
     def _at(self, line: LogLine) -> int:
         return moment_of_line(self._state, self._state.logs[self._number], line)
@@ -282,6 +283,14 @@ class FoundLines:
 def _place(lines: Sequence[LogLine], number: int) -> int | None:
     place = bisect_left(lines, number, key=_number)
     return place if place < len(lines) and lines[place].number == number else None
+
+
+_WAITING = Row("", (EMPTY, EMPTY, EMPTY, cell("…", "quiet")))
+
+
+def _without_source(row: Row) -> Row:
+    seconds, time, _, level, words = row.cells
+    return Row(row.key, (seconds, time, level, words))
 
 
 def _row(state: State, source: int, line: LogLine, at: int) -> Row:

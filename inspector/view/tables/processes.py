@@ -19,9 +19,9 @@ COLUMNS = (
     Column("PROCESS"),
     Column("LIVED", 11, right=True),
     Column("END", 24),
-    Column("ENVIRONMENT", 20),
+    Column("ENVIRONMENT", 23),
     Column("CPU", 5, right=True, least=110),
-    Column("MEMORY", 8, right=True, least=110),
+    Column("MEMORY", 9, right=True, least=110),
 )
 
 
@@ -133,7 +133,7 @@ def _environment(process: Process) -> Cell:
     if first.key in LOADER_KEYS and first.change == "removed":
         return (("✗ ", "no"), (f"{first.key} lost", "no"))
     sign = {"added": "+ ", "removed": "- ", "changed": "≠ "}[first.change]
-    return ((sign, "unknown"), (first.key, "plain"), (f" and {len(changes) - 1} more" if changes[1:] else "", "quiet"))
+    return ((sign, "unknown"), (first.key, "plain"), (f" (+{len(changes) - 1})" if changes[1:] else "", "quiet"))
 
 
 def _other(one: SameNameProcess) -> Item:

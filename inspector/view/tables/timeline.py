@@ -58,7 +58,7 @@ class Moments:
 
     def row(self, index: int) -> Row:
         moment = self._moment(index)
-        words = read_line(moment.text).words if moment.kind == "log" else moment.text[:LONGEST]
+        words = _words(moment)
         text: Cell = (("✗ ", "no"), (words, "plain")) if moment.bad else cell(words)
         return Row(
             str(index if self._whose is None else self._picked[index]),
@@ -105,7 +105,11 @@ class Moments:
         ]
         if index:
             notes.append(Note("before it", f"{duration(moment.at - self._moment(index - 1).at)} of silence", "quiet"))
-        return Details(moment.text, notes)
+        return Details(_words(moment), notes)
+
+
+def _words(moment: Moment) -> str:
+    return read_line(moment.text).words if moment.kind == "log" else moment.text[:LONGEST]
 
 
 def process_at(state: State, moment: Moment) -> Process | None:
