@@ -44,7 +44,7 @@ class Case:
     mode: ModeName
     sentence: str
     """Part of the first finding's title or cause; `{key}` stands for a name that the stage noted."""
-    seconds: float = 0.3
+    seconds: float = 0.5
     """How long to look on after the story is told."""
     also: tuple[str, ...] = ()
     """Rules that must be among the other findings."""

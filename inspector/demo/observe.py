@@ -60,7 +60,7 @@ def _watch(started: StartedCase, stream: LiveStream, state: State) -> State:
         while stream.alive and not (end and monotonic() >= end):
             for event in stream.read(_TICK):
                 apply(state, event)
-            if not end and started.told:
+            if not end and state.processes and started.told:
                 end = monotonic() + started.case.seconds
             if not end and monotonic() > patience:
                 raise CaseError(f"{started.case.name}: its story was not told in {_PATIENCE:g} s:\n{started.log}")

@@ -14,7 +14,7 @@ class Stage:
     Names, sizes and folders that do not matter differ from seed to seed, so that no rule can lean on a file name.
     """
 
-    def __init__(self, directory: Path, seed: int) -> None:
+    def __init__(self, directory: Path, seed: str) -> None:
         self.directory = directory
         self.random = random.Random(seed)
         self.names: dict[str, str] = {}

@@ -99,7 +99,7 @@ def start(case: Case, seed: int) -> StartedCase:
     A late case has begun when this returns. Raises CompilerError, or CaseError when it does not come to its point.
     """
     directory = Path(tempfile.mkdtemp(prefix="demo-"))
-    stage = Stage(directory, seed)
+    stage = Stage(directory, f"{case.name}:{seed}")
     try:
         launch = case.stage(stage)
         stage.put(GATE, _GATE)

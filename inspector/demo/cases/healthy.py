@@ -40,6 +40,12 @@ def _late(stage: Stage) -> Launch:
     return replace(_by_search_path(stage), late=True)
 
 
+def _late_without_model(stage: Stage) -> Launch:
+    tree = server_tree(stage)
+    tree.preload(*put_shims(tree))
+    return replace(server_launch(tree, **device(stage)), late=True)
+
+
 def _single(stage: Stage) -> Launch:
     environment = {"LD_LIBRARY_PATH": shim_folder(stage)} | device(stage)
     return Launch([put_inference(stage)], environment, ready="offloaded 17/17")
@@ -107,6 +113,17 @@ CASES = (
         rule="gpu-in-use",
         mode="cuda",
         sentence="",
+        seconds=1.0,
+    ),
+    Case(
+        name="healthy-late-idle",
+        story="a server that found the GPU before the observer came, and that has no model loaded",
+        family="healthy",
+        stage=_late_without_model,
+        rule="gpu-in-use",
+        mode="cuda",
+        sentence="",
+        seconds=1.0,
     ),
     Case(
         name="healthy-single",

@@ -43,7 +43,7 @@ def _no_backend(stage: Stage) -> Launch:
 def _backend_damaged(stage: Stage) -> Launch:
     tree = server_tree(stage)
     backend = stage.directory / tree.backends / "libggml-cuda.so"
-    backend.write_bytes(backend.read_bytes()[: stage.random.randrange(900, 4000)])
+    backend.write_bytes(backend.read_bytes()[: stage.random.randrange(100, 800)])
     tree.preload(*put_shims(tree))
     return server_launch(tree)
 
@@ -81,6 +81,7 @@ CASES = (
         rule="no-consumer",
         mode="undecided",
         sentence="",
+        seconds=1.0,
     ),
     Case(
         name="no-backend",

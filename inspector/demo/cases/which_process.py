@@ -34,7 +34,9 @@ def _other_service(stage: Stage) -> Launch:
     for tree in (first, second):
         tree.program = str(Path(tree.program).rename(Path(tree.program).with_name(name)))
         tree.preload(*put_shims(tree))
-    return replace(server_launch(second), beside=server_launch(first, DEMO_PORT=str(_PORT)), log="second.log")
+    return replace(
+        server_launch(second), beside=server_launch(first, DEMO_PORT=str(_PORT)), log="second.log", late=True
+    )
 
 
 def _port_is_free() -> str:
@@ -62,6 +64,7 @@ CASES = (
         rule="client-only",
         mode="undecided",
         sentence="{port}",
+        seconds=1.5,
     ),
     Case(
         name="other-service-answers",
@@ -71,15 +74,17 @@ CASES = (
         rule="other-service-answers",
         mode="cpu",
         sentence="11434",
+        seconds=1.5,
         needs=_port_is_free,
     ),
     Case(
         name="too-late",
-        story="the same fault as in the-question, but the observer comes when discovery is over",
+        story="the same fault as in the-question, but the observer comes when discovery is over: its child is gone",
         family="which process",
         stage=_too_late,
-        rule="dependency-missing",
+        rule="no-consumer",
         mode="cpu",
-        sentence="libcublasLt.so.12",
+        sentence="libggml-cuda.so",
+        seconds=1.0,
     ),
 )

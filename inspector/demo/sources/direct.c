@@ -49,8 +49,10 @@ static int look(int *version, int *devices) {
     int result = CALL(cuInit, 0);
     if (!result)
         result = CALL(cuDriverGetVersion, version);
-    if (!result && second && !open_driver(second))
-        result = 500;
+    if (!result && second) {
+        result = open_driver(second) ? 0 : 500;
+        start_up();
+    }
     return result ? result : CALL(cuDeviceGetCount, devices);
 }
 
@@ -111,7 +113,10 @@ int main(int count, char **arguments) {
         else if (!strcmp(arguments[i], "--then") && i + 1 < count)
             second = arguments[++i];
     }
-    int result = !open_driver(file) ? -1 : hold ? -2 : work(&kernel);
+    start_up();
+    int result = open_driver(file) ? 0 : -1;
+    start_up();
+    result = result ? result : hold ? -2 : work(&kernel);
     if (result > 0)
         fprintf(stderr, "%s failed with CUDA error %d\n", last, result);
     fprintf(stderr, "load_tensors: offloaded %d/17 layers to GPU\n", result ? 0 : 17);

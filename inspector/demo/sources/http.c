@@ -1,4 +1,5 @@
 /* As much HTTP over the loopback as a server and its children need. */
+#define _GNU_SOURCE
 #include "server.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -42,11 +43,20 @@ int serve_port(int port) {
 }
 
 void answer_clients(void) {
-    static const char nothing[] = "HTTP/1.0 200 OK\r\n\r\n{\"models\":[]}\n";
+    static const char nothing[] = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{\"models\":[]}\n";
+    static int clients[16], held;
     char question[512];
-    for (int one; (one = accept(serving, NULL, NULL)) >= 0; close(one))
-        if (read(one, question, sizeof question) > 0)
-            (void)!write(one, nothing, sizeof nothing - 1);
+    for (int one; held < 16 && (one = accept4(serving, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0;)
+        clients[held++] = one;
+    for (int i = held - 1; i >= 0; i--) {
+        ssize_t length = read(clients[i], question, sizeof question);
+        if (length > 0)
+            (void)!write(clients[i], nothing, sizeof nothing - 1);
+        if (length == 0) {
+            close(clients[i]);
+            clients[i] = clients[--held];
+        }
+    }
 }
 
 int accept_question(int port) {
@@ -59,16 +69,23 @@ int accept_question(int port) {
     return one >= 0 && read(one, question, sizeof question) > 0 ? one : -1;
 }
 
-int http_get(int port, char *answer, size_t size, double limit) {
-    static const char question[] = "GET /info HTTP/1.0\r\n\r\n";
+int http_connect(int port, double limit) {
     struct sockaddr_in address = loopback(port);
     struct timeval patience = {(long)limit, (long)((limit - (long)limit) * 1e6)};
     int one = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    ssize_t length = -1;
     setsockopt(one, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (!connect(one, (struct sockaddr *)&address, sizeof address) && write(one, question, sizeof question - 1) > 0)
-        length = read(one, answer, size - 1);
-    close(one);
+    return connect(one, (struct sockaddr *)&address, sizeof address) ? close(one), -1 : one;
+}
+
+int http_ask(int one, char *answer, size_t size) {
+    static const char question[] = "GET /info HTTP/1.1\r\n\r\n";
+    ssize_t length = write(one, question, sizeof question - 1) > 0 ? read(one, answer, size - 1) : -1;
     answer[length > 0 ? length : 0] = '\0';
     return length > 0 ? (int)length : -1;
+}
+
+int http_get(int port, char *answer, size_t size, double limit) {
+    int one = http_connect(port, limit), length = one < 0 ? -1 : http_ask(one, answer, size);
+    close(one);
+    return length;
 }

@@ -43,6 +43,7 @@ int main(int count, char **arguments) {
     char path[PATH_MAX], beside[PATH_MAX + 32];
     if (seconds("INFER_SIGNALS", 0) > 0)
         signal(SIGSEGV, exit_plainly);
+    start_up();
     snprintf(beside, sizeof beside, "%s/libggml-cuda.so", own_directory(path));
     struct backend *backend = load(setting("GGML_BACKEND_PATH", beside));
     if (count > 1 && !strcmp(arguments[1], "--list-devices"))

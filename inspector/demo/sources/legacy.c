@@ -97,6 +97,7 @@ int main(void) {
     char list[PATH_MAX * 2], *rest_of_list = NULL;
     int told = 0;
     say("INFO", "routes.go:1332", "msg=\"Listening on 127.0.0.1:11435 (version 0.12.3)\"");
+    start_up();
     say("INFO", "gpu.go:217", "msg=\"looking for compatible GPUs\"");
     snprintf(list, sizeof list, "%s", setting("LD_LIBRARY_PATH", ""));
     for (char *part = strtok_r(list, ":", &rest_of_list); part && !told; part = strtok_r(NULL, ":", &rest_of_list))

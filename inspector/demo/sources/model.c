@@ -3,6 +3,7 @@
 
 int main(int count, char **arguments) {
     char magic[4] = "";
+    start_up();
     FILE *file = count > 2 ? fopen(arguments[1], "rb") : NULL;
     if (!file || fread(magic, 1, sizeof magic, file) != sizeof magic || memcmp(magic, "GGUF", 4)) {
         fprintf(stderr, "gguf_init_from_file: failed to read magic\nllama_model_load: error loading model: "

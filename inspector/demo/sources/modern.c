@@ -85,6 +85,7 @@ int main(void) {
     snprintf(llama_server, sizeof llama_server, "%s/llama-server", root);
     say("INFO", "routes.go:1900", "msg=\"Listening on 127.0.0.1:11436 (version 0.30.2)\"");
     say("INFO", "runner.go:67", "msg=\"discovering available GPUs...\"");
+    start_up();
     int found = 0, count = scandir(root, &entries, NULL, alphasort);
     for (int i = 0; i < count && !found; i++)
         if (!strncmp(entries[i]->d_name, "cuda_", 5) && (found = ask(entries[i]->d_name)))

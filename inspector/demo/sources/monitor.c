@@ -6,6 +6,7 @@ typedef int (*function)();
 #define CALL(name, ...) (((function)dlsym(library, #name))(__VA_ARGS__))
 
 int main(void) {
+    start_up();
     void *library = dlopen("libnvidia-ml.so.1", RTLD_NOW), *device;
     unsigned devices = 0, degrees = 0;
     unsigned long long memory[3] = {0};

@@ -81,10 +81,12 @@ int run_runner(int count, char **arguments) {
         model |= !strcmp(arguments[i], "--model");
         port = !strcmp(arguments[i], "--port") && i + 1 < count ? atoi(arguments[i + 1]) : port;
     }
-    if (model)
+    if (model) {
+        start_up();
         return compute_for_ever(load_backends());
+    }
     int question = accept_question(port);
-    rest(0.1); /* a model of no size is made and read first */
+    start_up();
     answer(question, load_backends());
     close(question);
     rest(0.05);

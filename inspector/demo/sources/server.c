@@ -207,8 +207,9 @@ static void discover(void) {
 static pid_t load_model(const char *layers) {
     const char *model = "/var/lib/models/blobs/sha256-5151";
     pid_t pid = start_runner(free_port(), child_environment(found ? devices[0].directory : "", NULL), 0, model);
-    rest(0.2);
-    say("INFO", "server.go:1338", "msg=\"llama runner started in 0.20 seconds\"");
+    start_up();
+    rest(0.1);
+    say("INFO", "server.go:1338", "msg=\"llama runner started in 0.30 seconds\"");
     if (!found)
         say("INFO", "ggml.go:494", "msg=\"offloaded 0/%s layers to GPU\"",
             strchr(layers, '/') ? strchr(layers, '/') + 1 : layers);
@@ -231,6 +232,7 @@ int serve(void) {
         setting("CUDA_VISIBLE_DEVICES", ""), setting("OLLAMA_LLM_LIBRARY", ""));
     int listening = serve_port(atoi(setting("DEMO_PORT", "0")));
     say("INFO", "routes.go:1607", "msg=\"Listening on 127.0.0.1:%d (version 0.13.5)\"", listening);
+    start_up();
     discover();
     if (layers)
         load_model(layers);
