@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from inspector.model.state import Process
 from inspector.model.verdict import Evidence
-from inspector.model.wording import duration, name_of
+from inspector.model.wording import duration, name_of, size
 from inspector.stream.calls import CallOutcome, CallReturned
 from inspector.view.clock import since_start, wall_of
 from inspector.view.sight import Sight, title_of
@@ -148,9 +148,18 @@ def _results(sight: Sight, api: str, outcomes: list[CallOutcome]) -> Cell:
 
 def _callers(outcomes: list[CallOutcome], calls: list[CallReturned]) -> str:
     callers = dict.fromkeys(f"{name_of(one.caller)}{' (itself)' if one.own else ''}" for one in outcomes)
-    values = " ".join(f"{name}={value}" for name, value in _last_values(calls).items())
+    values = " ".join(f"{name}={value_words(name, value)}" for name, value in _last_values(calls).items())
     by = "by " + ", ".join(callers) if callers else ""
     return f"{values}  {by}".strip()
+
+
+def value_words(name: str, value: int | str | float) -> str:
+    """A value as people read it: addresses in hexadecimal, amounts of memory in GiB."""
+    if isinstance(value, int) and name in ("pointer", "address", "table"):
+        return f"{value:#x}"
+    if isinstance(value, int) and name in ("total", "free", "size", "bytes") and value >= 1 << 20:
+        return size(value)
+    return str(value)
 
 
 def _last_values(calls: list[CallReturned]) -> dict[str, int | str | float]:
@@ -185,7 +194,7 @@ def _one_call(sight: Sight, call: CallReturned, api: str) -> Iterator[Note]:
     yield Note(when, f"thread {call.tid}, {duration(call.at - call.entered)}{place}", "quiet")
     yield Note("", f"from {call.caller}{' (itself)' if call.own else ''}")
     for name, value in call.arguments.items():
-        yield Note("", f"  {name} = {value}", "quiet")
+        yield Note("", f"  {name} = {value_words(name, value)}", "quiet")
     for name, out in call.values.items():
-        yield Note("", f"  -> {name} = {out}")
+        yield Note("", f"  -> {name} = {value_words(name, out)}")
     yield Note("", f"  returned {sight.result_name(api, call.result)}", "no" if call.result else "plain")

@@ -24,6 +24,7 @@ COLUMNS = (
     Column("IN", 4, right=True),
     Column("PATH", keep_end=True, least=90),
 )
+_NOT_SEEN: Cell = (("○ ", "quiet"), ("not loaded", "quiet"))
 _NOT_LOADED: Cell = (("✗ ", "no"), ("not loaded", "no"))
 
 
@@ -41,10 +42,11 @@ def libraries(sight: Sight) -> ListTable:
     """What failed to load, then what is mapped: preloads and API libraries first, the rest in order of appearance."""
     state = sight.state
     failures = list(_failures(sight))
+    unused = list(_candidates(sight))
     mapped = [_item(sight, shelf) for shelf in sorted(_shelves(sight), key=lambda shelf: _rank(state, shelf))]
     whose = title_of(sight.process) if sight.process is not None else f"all {len(state.processes)} processes"
     heading = f"{len(mapped)} files in {whose}" + (f", {len(failures)} not loaded" if failures else "")
-    return ListTable(COLUMNS, [*failures, *mapped], heading)
+    return ListTable(COLUMNS, [*failures, *mapped, *unused], heading)
 
 
 def _shelves(sight: Sight) -> Iterable[_Shelf]:
@@ -160,6 +162,25 @@ def _missing(prediction: LoadPredicted) -> Iterator[Note]:
         version = f"@{need.version}" if need.version else ""
         offer = prediction.offered_instead.get(need.name, "nothing offers it")
         yield Note("undefined", f"{need.name}{version}: {offer}", "no")
+
+
+def _candidates(sight: Sight) -> Iterator[Item]:
+    """Backends that a program could load, and of which no load was seen."""
+    seen = {library.path for process in sight.processes for library in libraries_of(process).values()}
+    waiting: dict[str, list[Process]] = {}
+    for process in sight.processes:
+        failed = {name for name, one in process.predictions.items() if one.ok is False}
+        for path in process.candidates.keys() - seen - failed:
+            waiting.setdefault(path, []).append(process)
+    for path, holders in sorted(waiting.items()):
+        prediction = holders[0].predictions.get(path)
+        would = ", it would load" if prediction is not None and prediction.ok else ""
+        words = f"no load was seen{would}"
+        row = Row(f"candidate:{path}", (cell(name_of(path), "quiet"), _NOT_SEEN, cell(f"backend: {words}", "quiet")))
+        notes = [Note("path", path), Note("profile", holders[0].candidates[path].profile), Note("load", words)]
+        notes += [Note("near" if not place else "", title_of(process)) for place, process in enumerate(holders)]
+        by_hand = [f"readelf -d {shlex.quote(path)}"]
+        yield Item(row, Details(f"{name_of(path)}: a backend nearby", notes, by_hand), also=[path])
 
 
 def _details(sight: Sight, shelf: _Shelf, image: ImageRead | None) -> Details:
