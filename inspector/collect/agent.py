@@ -33,7 +33,7 @@ from .target import Target, TargetError, check_permitted, is_mapping_of, parse_t
 
 PATIENCE_SECONDS = 1.5
 """Between SIGTERM and SIGKILL for the command that we started."""
-LAST_WORDS_SECONDS = 0.25
+LAST_WORDS_SECONDS = 0.15
 """After the last process has ended: for its last records, counters and log lines."""
 READING_SECONDS = 3.0
 """At most so long, then, for files that are still to be read."""
@@ -210,7 +210,7 @@ class Agent(TreeObserver):
         if self._tree.processes():
             return  # somebody joined meanwhile
         if self._libraries.busy and self._loop.now() - since < READING_SECONDS * 1e9:
-            self._loop.after(LAST_WORDS_SECONDS, lambda: self._stop_when_read(since))
+            self._loop.after(LAST_WORDS_SECONDS / 3, lambda: self._stop_when_read(since))
         else:
             self._stop("the command and all that it started have ended" if self._launch else "the whole tree has ended")
 
@@ -246,6 +246,7 @@ class Agent(TreeObserver):
                     self._failed(type(source).__name__, error)
         self._outlet.send(ended(self._reason, self._in_order))
         self._outlet.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader need not wait until the kernel has let all probes go
 
     def _failed(self, what: str, error: Exception) -> None:
         """A fault of ours: said once per kind, never the end of the rest."""
