@@ -14,6 +14,7 @@ from .frames import Frame, read_frames
 from .membership import HEADER, SHARED_SLOT, STRANGERS_SLOT
 from .records import Record, Returned
 
+_SHORTEST = 1_000_000
 RETURN_COST = 450
 """ns that the return probe adds to the entry probe, as measured in a KVM guest with kernel 6.18."""
 
@@ -52,6 +53,15 @@ class Stopped:
     per_second: float
 
 
+@dataclass(slots=True)
+class _Spell:
+    """Calls since the last judgement."""
+
+    since: int
+    """First call ever, where that is later."""
+    calls: int = 0
+
+
 class Counting:
     """Functions of any number of files, counted in the members of an engine. A source of `Returned` records."""
 
@@ -67,7 +77,7 @@ class Counting:
         self._finals: list[Count] = []
         self._final_outcomes: list[Outcome] = []
         self._outcomes: dict[bytes, int] = {}
-        self._loads: dict[int, int] = {}
+        self._loads: dict[int, _Spell] = {}
         self._leaving: list[threading.Thread] = []
         self._judged = 0
         engine.add_slot_user(self)
@@ -124,14 +134,15 @@ class Counting:
 
     def judge(self, now: int) -> list[Stopped]:
         """Let go what cost too much since the last call (of `counts` and of this)."""
-        loads = {number: Load(calls, self._cost(number)) for number, calls in self._loads.items()}
+        loads = {number: Load(spell.calls, self._cost(number)) for number, spell in self._loads.items()}
+        begun = {number: max(spell.since, self._judged) for number, spell in self._loads.items()}
         elapsed, self._judged, self._loads = now - self._judged, now, {}
         if not loads or elapsed <= 0:
             return []
         going = self._budget.judge(loads, elapsed)
         if going:
             self.let_go(going)
-        return [Stopped(number, loads[number].calls * 1e9 / elapsed) for number in going]
+        return [Stopped(number, loads[number].calls * 1e9 / max(now - begun[number], _SHORTEST)) for number in going]
 
     def outcomes(self) -> list[Outcome]:
         """Returns that changed since the last call."""
@@ -195,7 +206,7 @@ class Counting:
         old = COUNTER.iter_unpack(before or bytes(len(row)))
         for number, (now, then) in enumerate(zip(COUNTER.iter_unpack(row), old, strict=True), watch.first):
             if now[0] != then[0]:
-                self._loads[number] = self._loads.get(number, 0) + now[0] - then[0]
+                self._loads.setdefault(number, _Spell(now[1])).calls += now[0] - then[0]
                 yield number, now[0], now[1], now[2] if now[0] <= TIMED_CALLS else seen
 
     def _cost(self, number: int) -> int:

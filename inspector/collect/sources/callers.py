@@ -10,6 +10,8 @@ from .addresses import Addresses
 from .call_plans import signed
 
 UNKNOWN = "?"
+_MOST_RESULTS = 200
+"""Different results of one function in one process: what has more returns no status."""
 _PATIENCE = 10
 """So many looks a return address may wait for the mapping record of its library."""
 
@@ -50,6 +52,7 @@ class Callers:
         self._addresses = addresses
         self._known: dict[tuple[int, int, str], Caller] = {}
         self._sums: dict[tuple[int, int, int, Caller], _Sum] = {}
+        self._results: dict[tuple[int, int], int] = {}
         self._waiting: list[tuple[Outcome, str, int]] = []
 
     def name(self, pid: int, address: int, file: str, now: int) -> Caller | None:
@@ -78,9 +81,17 @@ class Callers:
                 self._waiting.append((outcome, file, looks + 1))
                 continue
             key = (outcome.pid, outcome.function, signed(outcome.result), caller or Caller(UNKNOWN, own=False))
+            if key not in self._sums and not self._admit(key[:2]):
+                continue
             total = changed[key] = self._sums.setdefault(key, _Sum(key[3]))
             total.parts[outcome.caller, outcome.result] = outcome
         return [total.event(*key[:3]) for key, total in changed.items()]
+
+    def _admit(self, function: tuple[int, int]) -> bool:
+        """Whether one more result of a process's function is told."""
+        known = self._results.get(function, 0) + 1
+        self._results[function] = known
+        return known <= _MOST_RESULTS
 
     @property
     def waiting(self) -> bool:

@@ -27,14 +27,14 @@ from ..elf.sites import Refusal, Site, find_sites
 from ..kernel.counting import Count, Counting
 from ..kernel.engine import Engine
 from ..kernel.file_watch import FileWatch, Function
-from ..kernel.records import Returned
+from ..kernel.records import Mapped, Returned
 from .addresses import Addresses
 from .attaching import Attaching
 from .call_plans import PlannedFunction, arguments_of, function_at, planned_functions, signed, values_of
 from .callers import UNKNOWN, Callers
 from .contract import Mapping, Session, Tracked, TreeObserver
 from .feed import Feed
-from .providers import Candidate, Providers
+from .providers import Candidate, Providers, candidate_of
 
 TICK_SECONDS = 0.05
 SLOW_SECONDS = 0.2
@@ -85,8 +85,10 @@ class CallsSource(TreeObserver):
         self._inside: list[OpenCall] = []
         self._soon = False
         self._changed = False
+        self._stems = tuple(soname.partition(".so")[0] for api in session.plan.apis for soname in api.sonames)
         session.tree.watch(self)
         feed.listen(Returned, self._returned)
+        feed.listen(Mapped, self._mapped)
 
     def start(self) -> None:
         """Begin with the processes that are there; when this returns, calls of what is known by now are counted."""
@@ -105,6 +107,12 @@ class CallsSource(TreeObserver):
         for candidate in self._providers.of(process):
             if candidate.file not in mapped:
                 self._watch_planned(candidate)
+
+    def _mapped(self, record: Mapped) -> None:
+        """A file with a well-known name: do not wait until all of its facts are read, its first call is near."""
+        name = os.path.basename(record.path)
+        if record.inode and self._session.configure.count and os.fsdecode(name).startswith(self._stems):
+            self._watch_planned(candidate_of(record))
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
         """A mapped file that exports functions of the plan is counted at once."""

@@ -22,11 +22,10 @@ from .addresses import Addresses
 from .attaching import Attaching
 from .contract import Mapping, Session, Tracked, TreeObserver
 from .feed import Feed
-from .identity import map_file
 from .lookup_events import Folding, LookupEvents
 from .pending import Pending, PendingLoads, loader_text, loader_words
 from .program import attempt
-from .providers import Candidate, Providers
+from .providers import Candidate, Providers, candidate_of
 
 FOLD_SECONDS = 1.0
 SLOW_NS = 2_000_000_000
@@ -129,13 +128,7 @@ class LookupsSource(TreeObserver):
     def _mapped(self, record: Mapped) -> None:
         """At the very moment: the first look-up of a new process may come a millisecond later."""
         if record.inode and _LOADER.search(decode(record.path)):
-            file = procfs.file_key(record.major, record.minor, record.inode)
-            mapped = map_file(record.pid, record.start, record.start + record.length)
-            for open_path in (mapped, record.path):
-                status = attempt(lambda path=open_path: os.stat(path), None)  # type: ignore[misc]
-                if status is not None and status.st_ino == record.inode:
-                    self._watch_loader(Candidate(record.path, open_path, file))
-                    return
+            self._watch_loader(candidate_of(record))
 
     def _watch_loader(self, candidate: Candidate) -> None:
         if _LOADER.search(decode(candidate.path)):

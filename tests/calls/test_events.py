@@ -1,0 +1,177 @@
+"""Calls, look-ups and opens as the events of a real collector."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from inspector.stream.calls import (
+    CallReturned,
+    CallsCounted,
+    CallsInside,
+    CountingStopped,
+    FileOpened,
+    FunctionsRefused,
+    FunctionsWatched,
+    LoaderRefused,
+    LookedUp,
+    OutcomesCounted,
+    WatchedFunction,
+)
+from inspector.stream.libraries import CodePatched, LibraryMapped
+from inspector.stream.processes import ProcessEnded
+from inspector.stream.requests import (
+    ApiPlan,
+    Argument,
+    CountFunctions,
+    FunctionPlan,
+    OutValue,
+    Plan,
+    StopCounting,
+)
+from inspector.stream.session import RequestFailed
+from tests.collect.collector import Collector
+
+from .conftest import Targets
+
+pytestmark = pytest.mark.live
+
+
+def plan(*functions: FunctionPlan, devices: tuple[str, ...] = ()) -> Plan:
+    """A plan for the watched library."""
+    api = ApiPlan(api="watched", sonames=["libwatched.so"], prefixes=["x"], functions=list(functions))
+    return Plan(apis=[api], devices=list(devices))
+
+
+FILL = FunctionPlan(
+    name="fill",
+    arguments=[Argument(name="name", index=1, kind="string", size=32)],
+    values=[OutValue(name="length", argument=0, kind="i32")],
+)
+STEP = FunctionPlan(name="step", returns=False)
+SLOW = FunctionPlan(name="slow")
+
+
+def function(collector: Collector, name: str) -> WatchedFunction:
+    """The watched function of that name."""
+    watched = collector.wait(FunctionsWatched, lambda event: any(each.name == name for each in event.functions))
+    return next(each for each in watched.functions if each.name == name)
+
+
+def test_each_call_of_a_child_of_a_moment_is_told_with_caller_result_and_values(targets: Targets, live: None) -> None:
+    shell = f"LD_LIBRARY_PATH={targets.folder} {targets.program} fill:3 calls:2:50"
+    with Collector("--", "sh", "-c", shell, plan=plan(FILL, STEP)) as collector:
+        collector.wait(ProcessEnded)
+        fill = function(collector, "fill")
+        step = function(collector, "step")
+        collector.wait(CallsCounted, lambda e: any(c.function == step.id and c.count == 100 for c in e.counts))
+        collector.wait(OutcomesCounted, lambda e: any(o.count == 3 and not o.own for o in e.outcomes))
+        told = collector.all(CallReturned)
+    assert fill.library == str(targets.library)
+    assert [(call.arguments, call.values, call.result) for call in told] == [
+        ({"name": "constructor"}, {"length": 11}, 7),
+        *[({"name": "four"}, {"length": 4}, 7)] * 3,
+    ]
+    assert [(call.caller, call.own) for call in told] == [
+        (str(targets.library), True),
+        *[(str(targets.program), False)] * 3,
+    ]
+
+
+def test_our_own_probes_are_not_taken_for_a_patch(targets: Targets, live: None) -> None:
+    with Collector("--", str(targets.program), "fill:1", plan=plan(FILL, STEP)) as collector:
+        collector.wait(CallReturned)
+        collector.wait(ProcessEnded)
+        assert collector.all(CodePatched) == []
+
+
+def test_a_call_that_blocks_is_inside_until_it_returns(targets: Targets, live: None) -> None:
+    with Collector("--", str(targets.program), "slow:700000", plan=plan(SLOW)) as collector:
+        inside = collector.wait(CallsInside, lambda event: bool(event.open))
+        after = collector.wait(CallsInside, lambda event: not event.open)
+    (call,) = inside.open
+    assert call.caller == str(targets.program)
+    assert call.entered < inside.at < after.at
+
+
+def test_a_failed_load_is_told_with_files_tried_and_the_words_of_the_loader(targets: Targets, live: None) -> None:
+    with Collector("--", str(targets.loads), "missing:libnowhere.so.7", plan=plan(STEP)) as collector:
+        looked = collector.wait(LookedUp, lambda event: event.name == "libnowhere.so.7")
+        refused = collector.wait(LoaderRefused)
+        collector.wait(ProcessEnded)
+        assert len(collector.all(LoaderRefused)) == 1
+    assert (looked.via, looked.found, looked.answer) == ("dlopen", False, None)
+    assert looked.requester == str(targets.loads)
+    assert looked.answered_by.endswith("libc.so.6")
+    assert looked.error == "libnowhere.so.7: cannot open shared object file: No such file or directory"
+    tried = [tried for tried in looked.tried if "ld.so.cache" not in tried.path]
+    assert tried
+    assert {(Path(each.path).name, each.errno) for each in tried} == {("libnowhere.so.7", 2)}
+    assert (refused.object, refused.text) == (
+        "libnowhere.so.7", "cannot open shared object file: No such file or directory",
+    )  # fmt: skip
+
+
+def test_look_ups_name_who_asked_and_what_was_found(targets: Targets, live: None) -> None:
+    words = [
+        "--",
+        str(targets.loads),
+        f"open:{targets.library}",
+        "sym:step",
+        "sym:nothing",
+        "repeat:500",
+        "sleep:1500000",
+    ]
+    with Collector(*words, plan=plan(STEP)) as collector:
+        loaded = collector.wait(LookedUp, lambda event: event.via == "dlopen")
+        found = collector.wait(LookedUp, lambda event: event.name == "step")
+        absent = collector.wait(LookedUp, lambda event: event.name == "nothing")
+        folded = collector.wait(LookedUp, lambda event: event.count > 1)
+        assert collector.all(LoaderRefused) == []
+    assert (loaded.found, loaded.answer) == (True, str(targets.library))
+    assert (found.found, found.answer, found.symbol) == (True, str(targets.library), "step")
+    assert (absent.found, absent.error) == (False, f"{targets.library}: undefined symbol: nothing")
+    assert (folded.name, folded.count) == ("step", 500)
+
+
+def test_a_program_that_cannot_start_says_what_is_missing(targets: Targets, live: None) -> None:
+    lonely = targets.folder / "unlinked"
+    subprocess.run(["cp", targets.program, lonely], check=True)
+    subprocess.run(["sed", "-i", "s/libwatched.so/libwatchex.so/", lonely], check=True)
+    with Collector("--", str(lonely), plan=plan(STEP)) as collector:
+        refused = collector.wait(LoaderRefused)
+        assert collector.wait(ProcessEnded).code == 127
+    assert refused.object == "libwatchex.so"
+
+
+def test_opens_of_devices_are_told_and_others_counted(targets: Targets, live: None) -> None:
+    shell = "cat /dev/zero-nothing /etc/hostname /nowhere/libx.so.1 >/dev/null; sleep 1.2"
+    with Collector("--", "sh", "-c", shell, plan=plan(STEP, devices=("/dev/zero*",))) as collector:
+        device = collector.wait(FileOpened, lambda event: event.path == "/dev/zero-nothing")
+        library = collector.wait(FileOpened, lambda event: event.path == "/nowhere/libx.so.1")
+        collector.wait(ProcessEnded)
+        paths = {event.path for event in collector.all(FileOpened)}
+    assert device.errno == library.errno == 2
+    assert "/etc/hostname" not in paths
+
+
+def test_functions_are_counted_and_let_go_on_request(targets: Targets, live: None) -> None:
+    with Collector("--", str(targets.program), "slow:3000000", plan=plan(STEP)) as collector:
+        mapped = collector.wait(LibraryMapped, lambda event: event.path == str(targets.library))
+        collector.send(CountFunctions(id=7, file=mapped.file, path=mapped.path, names=["refuse", "locked"]))
+        refuse = function(collector, "refuse")
+        assert (refuse.api, refuse.returns) == ("", False)
+        assert collector.wait(FunctionsRefused, lambda event: "locked" in event.names).why
+        collector.send(StopCounting(id=8, functions=[refuse.id]))
+        assert collector.wait(CountingStopped).functions == [refuse.id]
+        collector.send(CountFunctions(id=9, file="0:0:1", path="/nowhere"))
+        assert collector.wait(RequestFailed).id == 9
+
+
+def test_a_function_that_costs_too_much_is_let_go_and_said(targets: Targets, live: None) -> None:
+    with Collector("--", str(targets.program), "hot:2", plan=plan(FunctionPlan(name="hot"), STEP)) as collector:
+        hot = function(collector, "hot")
+        stopped = collector.wait(CountingStopped)
+        assert stopped.functions == [hot.id]
+        assert stopped.per_second > 1_000
+        assert "1 % of a CPU" in stopped.why
