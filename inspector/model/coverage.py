@@ -85,6 +85,8 @@ def _of_library(state: State, use: Use, library: LibraryMapped) -> Coverage:
         return Coverage(True, "counted since its birth", len(watched))
     if _proven_before(state, process, library, [function.name for function in watched], since):
         return Coverage(True, "counted now; before that its pages were never executed", len(watched))
+    if _slots_unbound(process, use):
+        return Coverage(True, "counted now; before that no slot of a consumer was bound", len(watched))
     late = duration(since - start)
     after = "the library was loaded" if born_here(process) and start > began(process) else "its birth"
     return Coverage(False, f"counting of {name_of(library.path)} began {late} after {after}", len(watched))
@@ -108,6 +110,19 @@ def _not_counted(state: State, library: LibraryMapped) -> str:
     if why:
         return f"functions of {name_of(library.path)} cannot be counted: {why}"
     return lacking(state, "count-calls", f"functions of {name_of(library.path)} are not counted")
+
+
+def _slots_unbound(process: Process, use: Use) -> bool:
+    """Every consumer imports the functions through lazy slots that were never bound: none was called through them."""
+    imports = {consumer.path: consumer.how.imports for consumer in use.consumers if consumer.how is not None}
+    if not imports or len(imports) < len(use.consumers):
+        return False
+    for path, names in imports.items():
+        read = process.slots.get(path)
+        lazy = {slot.name for slot in read.slots if slot.lazy and slot.bound_to is None} if read is not None else set()
+        if not names or not set(names) <= lazy:
+            return False
+    return True
 
 
 def _proven_before(state: State, process: Process, library: LibraryMapped, names: list[str], since: int) -> bool:

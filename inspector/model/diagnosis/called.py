@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 
 from inspector.model import evidence
-from inspector.model.coverage import of_use
+from inspector.model.coverage import born_here, of_use
 from inspector.model.crashes import crashed
 from inspector.model.evidence import short
 from inspector.model.state import Process, Reading
 from inspector.model.usage import Use, caller_names
+from inspector.model.verdict import Confidence
 from inspector.model.wording import listed, name_of, plural
 
 from .reachable import lifetime, settled
@@ -30,6 +31,8 @@ class CalledOnlyByItself(Rule):
             if not own or use.consumer_calls or any(calls.by_unknown for calls in use.calls.values()):
                 continue
             coverage = of_use(scene.state, use)
+            if use.consumers and not coverage.complete:
+                continue
             names = listed((calls.name for calls in own), 3)
             library = name_of(own[0].function.library)
             yield Hit(
@@ -105,25 +108,37 @@ class NotCalled(Rule):
             if not scene.matters(process) or crashed(process) or scene.failures(process):
                 continue
             uses = [use for use in scene.computing(process) if use.providers and use.consumers]
-            quiet = [use for use in uses if not use.total_calls and of_use(scene.state, use).complete]
+            quiet = [use for use in uses if not use.total_calls and self._watched(scene, use)]
             spoken = any(tells_of(scene, process, use.api) for use in uses)
             if quiet and len(quiet) == len(uses) and settled(scene, process) and not self._refused(uses) and not spoken:
                 yield self._hit(scene, process, quiet[0])
+
+    def _watched(self, scene: Scene, use: Use) -> bool:
+        """Counted from the first moment on, or at least for the greater part of its life."""
+        coverage = of_use(scene.state, use)
+        late = coverage.watched > 0 and born_here(use.process) and not use.process.ended and scene.mode.verdict == "cpu"
+        return coverage.complete or late
 
     def _refused(self, uses: list[Use]) -> bool:
         return any(lookup.found is False for use in uses for lookup in use.lookups)
 
     def _hit(self, scene: Scene, process: Process, use: Use) -> Hit:
         coverage = of_use(scene.state, use)
+        sure: Confidence = "guess" if not coverage.complete else ("proven" if process.ended else "likely")
+        later = "It may still call; a server often waits for its first request."
         consumers = listed((name_of(consumer.path) for consumer in use.consumers), 3)
+        could = f"{short(process)} could call {use.api} (through {consumers}) and did not: 0 calls in"
+        title = f"{could} {lifetime(scene, process)}"
+        if sure == "guess":
+            title = f"no call of {use.api} was seen in {short(process)}, which could call it (through {consumers})"
         return Hit(
-            title=f"{short(process)} could call {use.api} (through {consumers}) and did not: 0 calls in "
-            f"{self._life(scene, process)}",
+            title=title,
             cause="Library, names and look-ups are in order. The program decided against the GPU, or has not come "
             "to it yet.",
             next_step="look at the program's own settings and log before the point where it would ask for devices",
             process=process,
-            confidence="proven" if process.ended else "likely",
+            severity="error" if coverage.complete else "warning",
+            confidence=sure,
             evidence=[
                 evidence.of_process(process, f"0 calls of {coverage.watched} counted functions: {coverage.words}"),
                 *[
@@ -131,12 +146,11 @@ class NotCalled(Rule):
                     for c in use.consumers[:5]
                 ],
             ],
-            doubt="" if process.ended else "It may still call; a server often waits for its first request.",
+            doubt=f"It may have called before: {coverage.words}."
+            if sure == "guess"
+            else ("" if process.ended else later),
             subject=f"{use.api}:{consumers}",
         )
-
-    def _life(self, scene: Scene, process: Process) -> str:
-        return lifetime(scene, process)
 
 
 RULES: tuple[Rule, ...] = (NotCalled(), CalledOnlyByItself())

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from inspector.model import evidence, recipes
 from inspector.model.coverage import born_here
+from inspector.model.crashes import crashed
 from inspector.model.evidence import short
 from inspector.model.loads import FailedLoad, failure_row
 from inspector.model.state import Process
@@ -161,12 +162,9 @@ class NoConsumer(Rule):
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
-            if (
-                not process.execs
-                or not scene.matters(process)
-                or scene.failures(process)
-                or not settled(scene, process)
-            ):
+            if not process.execs or not scene.matters(process) or _has_children(scene, process):
+                continue
+            if scene.failures(process) or crashed(process) or not settled(scene, process):
                 continue
             lonely = [
                 use for use in scene.computing(process) if use.providers and not use.consumers and not use.total_calls
@@ -217,6 +215,11 @@ class NoConsumer(Rule):
 def _speaks(scene: Scene, process: Process) -> bool:
     """A shim tells in its log of calls in this process: the story of called-only-by-itself."""
     return any(reading.pid == process.pid and reading.groups.get("function") for reading in scene.start.of("call"))
+
+
+def _has_children(scene: Scene, process: Process) -> bool:
+    """Children carry what their parent carries: it is for them to have a consumer."""
+    return any(one.parent is process and scene.matters(one) for one in scene.state.processes)
 
 
 def settled(scene: Scene, process: Process) -> bool:

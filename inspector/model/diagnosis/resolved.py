@@ -112,7 +112,9 @@ class LookupFailed(Rule):
                 or lookup.name in found
             ):
                 continue
-            if scene.profiles.role(use.api, lookup.name) not in _DECISIVE_ROLES:
+            gave_up = lookup is use.lookups[-1] and scene.profiles.api_of_function(lookup.name) == use.api
+            decisive = scene.profiles.role(use.api, lookup.name) in _DECISIVE_ROLES
+            if not gave_up and not decisive:
                 continue
             where = listed((provider.path for provider in use.providers), 2) or "the library"
             yield Hit(
@@ -122,7 +124,7 @@ class LookupFailed(Rule):
                 cause=f"{lookup.via} answered {lookup.error or 'NULL'}; no call of {use.api} succeeded after it.",
                 next_step=recipes.exported(process, where if where != "the library" else "FILE", lookup.name),
                 process=process,
-                confidence="proven" if not use.consumer_calls else "likely",
+                confidence="proven" if decisive and not use.consumer_calls else "likely",
                 evidence=[
                     evidence.of_lookup(
                         scene.state, process, lookup, f"{lookup.via}({lookup.name}): {lookup.error or 'NULL'}"

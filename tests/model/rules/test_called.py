@@ -1,6 +1,6 @@
 """Rules about calls: none, or only by the library itself."""
 
-from inspector.stream.libraries import NeverExecuted
+from inspector.stream.libraries import NeverExecuted, Slot, SlotsRead
 from inspector.stream.processes import ProcessStarted
 
 from ..asking import BACKEND, CPU, SHIM, answer, found, healthy, rules, rung
@@ -37,6 +37,35 @@ def test_zero_calls_of_a_process_met_late_are_unknown_and_nobody_is_blamed() -> 
     assert "not-called" not in rules(story)
     called = rung(story, "called")
     assert called.state == "unknown" and "60 min after its birth" in called.detail
+
+
+def test_a_count_that_began_late_is_a_guess_with_what_is_missing() -> None:
+    story = Story()
+    story.process(812)
+    story.later(SECOND // 5)
+    story.driver(812)
+    story.consumer(812, BACKEND, imports=["cuInit"])
+    story.later(2 * SECOND)
+    story.log(CPU)
+    finding = answer(story)
+    assert (finding.rule, finding.severity, finding.confidence) == ("not-called", "warning", "guess")
+    assert finding.title.startswith("no call of cuda-driver was seen in PID 812")
+    assert "counting of libcuda.so.1 began" in finding.doubt
+
+
+def test_lazy_slots_that_were_never_bound_prove_the_time_before() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.consumer(812, BACKEND, imports=["cuInit"])
+    story.tell(SlotsRead(at=story.later(), pid=812, path=BACKEND, slots=[Slot(name="cuInit", bound_to=None)]))
+    story.later(2 * SECOND)
+    story.log(CPU)
+    assert (answer(story).rule, answer(story).severity) == ("not-called", "error")
+    story.tell(
+        SlotsRead(at=story.later(), pid=812, path=BACKEND, slots=[Slot(name="cuInit", bound_to="/x", lazy=False)])
+    )
+    assert answer(story).confidence != "proven"
 
 
 def test_pages_never_executed_prove_the_time_before() -> None:
@@ -92,8 +121,9 @@ def test_the_constructors_own_calls_are_told_apart() -> None:
 
 def test_a_runtime_shims_constructor_is_no_consumer_either() -> None:
     story = Story()
+    story.watch(SHIM, DRIVER)
     story.process(812, environment={"LD_PRELOAD": SHIM})
-    story.driver(812, SHIM, "preload")
+    story.driver(812, SHIM, "preload", watch=False)
     runtime = "/opt/vgpu/lib/libruntime-shim.so"
     story.image(runtime, soname="libcudart.so.12", exports=["cudaMalloc", "cudaGetDeviceCount"], imports=["cuInit"])
     story.map(812, runtime, "preload")

@@ -53,7 +53,10 @@ def test_a_name_that_the_runtime_asks_for_and_does_not_get_is_the_answer() -> No
 
 
 def test_an_optional_name_that_is_refused_is_no_fault() -> None:
-    assert "lookup-failed" not in rules(_asking("cuSomethingQuiteNew", found_=False))
+    story = _asking("cuSomethingQuiteNew", found_=False)
+    assert found(story, "lookup-failed").confidence == "likely"
+    story.look_up(812, "dlsym", "cuInit", True, by="/app/libcudart.so.12", answer="/opt/shim/libcuda.so.1")
+    assert "lookup-failed" not in rules(story)
     assert "lookup-failed" not in rules(_asking("cuDeviceGetCount", found_=False, calls=True))
 
 
