@@ -10,7 +10,6 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from inspector.model.profiles import Profiles
-from inspector.report.formats import FORMATS, export
 from inspector.stream.recording import Recording
 
 from . import saving
@@ -30,6 +29,7 @@ from .widgets.ink import Speech, shown
 from .widgets.rows import Rows
 
 ENDINGS = {"text": ".txt", "json": ".json", "markdown": ".md", "html": ".html", "perfetto": ".perfetto.json"}
+"""Formats of a report and how their files end."""
 
 
 class Connect(Protocol):
@@ -171,7 +171,7 @@ class InspectorApp(ThriftyApp[int]):
 
     def action_export(self) -> None:
         """Ask for a format and write a report."""
-        rows = [Row(name, (cell(name, "name"), cell(ENDINGS[name], "quiet"))) for name in FORMATS]
+        rows = [Row(name, (cell(name, "name"), cell(ending, "quiet"))) for name, ending in ENDINGS.items()]
         items = [Item(row, Details(row.key, [Note("format", row.key)])) for row in rows]
         table = ListTable((Column("FORMAT", 12), Column("FILE", 20)), items, f"into {saving.folder()}")
         self.push_screen(OverScreen("Export", table, enter="write the report", details=False), self._export)
@@ -183,7 +183,9 @@ class InspectorApp(ThriftyApp[int]):
         if session.answer is None:
             self.say("nothing is known yet: there is nothing to export")
             return
-        name = FORMATS[index]
+        from inspector.report.formats import export
+
+        name = list(ENDINGS)[index]
         try:
             path = saving.fresh("report", ENDINGS[name])
             size = export(session.state, session.answer, str(path), name)

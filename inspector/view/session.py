@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from time import monotonic_ns, perf_counter
 
-from inspector.model.diagnosis import diagnose
 from inspector.model.fold import apply
 from inspector.model.profiles import Profiles, builtin_profiles
 from inspector.model.state import State
@@ -24,6 +23,13 @@ BITE = 256
 PATIENCE = 200_000
 """Events that wait while the screen is paused; beyond, the pause ends by itself."""
 ANSWERS = (SymbolPage, LogPage, RequestFailed)
+
+
+def diagnose(state: State, profiles: Profiles) -> Answer:
+    """The model's answer; its rules are imported when they are first asked, after the first paint."""
+    from inspector.model.diagnosis import diagnose as draw
+
+    return draw(state, profiles)
 
 
 class Session:

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from textual import events
 
+from inspector.report.formats import FORMATS
 from inspector.stream.requests import CountFunctions, ReadLog, ReadSymbols, StopCounting
+from inspector.view.app import ENDINGS
 from inspector.view.keys import MAIN
 
 from .feeds import BigCollector, FakeFeed
@@ -145,6 +147,10 @@ async def test_pictures_are_saved_as_svg_and_as_text_for_us_alone(monkeypatch: p
         assert "ollama serve 4711" in text.read_text() and picture.read_text().startswith("<svg")
         assert text.stat().st_mode & 0o777 == 0o600
         assert str(picture) in stage.lines[-1] or "saved" in stage.lines[-1]
+
+
+def test_every_format_of_a_report_has_an_ending() -> None:
+    assert tuple(ENDINGS) == FORMATS
 
 
 async def test_a_report_is_written_in_the_chosen_format(monkeypatch: pytest.MonkeyPatch) -> None:
