@@ -175,7 +175,8 @@ def test_whom_the_first_source_refuses_the_second_takes() -> None:
 def test_polling_sees_births_execs_and_ends(workshop: Workshop) -> None:
     loop = FakeLoop()
     polling = PollingRecords(loop.now)
-    with Life("sh", "-c", f"read x; echo ok; {workshop.program} line; read x; exec {workshop.program} line") as life:
+    with Life("sh", "-c", f"read x; echo ok; read x; echo ok; {workshop.program} line; read x") as life:
+        life.step()
         assert polling.follow(life.pid)
         assert polling.drain() == []
         life.step()

@@ -124,6 +124,8 @@ class Libraries(TreeObserver):
             return
         except OSError:
             return  # it is ending: its end will be told
+        if not view.lines:
+            return  # its memory is gone already
         shelf.looked, shelf.code_pages = now, shelf.code_pages_now()
         snapshot = look(view, now, shelf.past(), self._outlines)
         if not snapshot.settled and shelf.is_young(now):
