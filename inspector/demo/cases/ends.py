@@ -96,7 +96,7 @@ CASES = (
         stage=_null_pointer,
         rule="child-crashed",
         mode="undecided",
-        sentence="cuCtxSynchronize",
+        sentence="0x0",
     ),
     Case(
         name="wrapper-dies",
@@ -114,7 +114,7 @@ CASES = (
         stage=_blocked,
         rule="call-blocked",
         mode="undecided",
-        sentence="cuMemAlloc_v2",
+        sentence="has not come back",
         seconds=1.5,
     ),
     Case(
@@ -124,6 +124,6 @@ CASES = (
         stage=_timeout,
         rule="discovery-timeout",
         mode="cpu",
-        sentence="cuInit",
+        sentence="inside cu",
     ),
 )

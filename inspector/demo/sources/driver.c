@@ -69,6 +69,7 @@ API int cuInit(unsigned flags) {
     shim_log("[" LABEL "] cuInit() CALLED (pid=%d, flags=%u)", getpid(), flags);
     if (!result && shim_gate_refuses())
         result = NOT_INITIALIZED;
+    nanosleep(&(struct timespec){0, 50000000}, NULL); /* a real driver takes 0.2 s here */
     if (!result && hidden())
         result = NO_DEVICE;
     ready |= !result;

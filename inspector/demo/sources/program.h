@@ -37,8 +37,8 @@ static inline double now(void) {
     return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
 }
 static inline void rest(double for_seconds) { usleep((useconds_t)(for_seconds * 1e6)); }
-/* Programs take a moment before they come to the GPU: configuration, a model's head. DEMO_START=0.2 */
-static inline void start_up(void) { rest(seconds("DEMO_START", 0.2)); }
+/* Programs take a moment before they come to the GPU: configuration, a model's head. DEMO_START=0.3 */
+static inline void start_up(void) { rest(seconds("DEMO_START", 0.3)); }
 static inline int debugging(void) { return atoi(setting("OLLAMA_DEBUG", "0")); }
 
 /* Directory of the program's real file, and that file. */

@@ -209,7 +209,7 @@ static pid_t load_model(const char *layers) {
     pid_t pid = start_runner(free_port(), child_environment(found ? devices[0].directory : "", NULL), 0, model);
     start_up();
     rest(0.1);
-    say("INFO", "server.go:1338", "msg=\"llama runner started in 0.30 seconds\"");
+    say("INFO", "server.go:1338", "msg=\"llama runner started in 0.40 seconds\"");
     if (!found)
         say("INFO", "ggml.go:494", "msg=\"offloaded 0/%s layers to GPU\"",
             strchr(layers, '/') ? strchr(layers, '/') + 1 : layers);
