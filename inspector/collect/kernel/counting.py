@@ -94,22 +94,27 @@ class Counting:
             first, self._next = self._next, self._next + count
         return first
 
-    def attach(self, path: bytes, functions: Sequence[Function], first: int) -> FileWatch:
+    def attach(self, path: bytes, functions: Sequence[Function], first: int, mapped: bool = False) -> FileWatch:
         """Set the probes of a file under reserved numbers; waits for the kernel, so any thread may call it.
 
-        They count at once; `add` has them told. OSError when the kernel refuses it all.
+        They count at once; `add` has them told. `mapped`: some process maps the file. OSError when all is refused.
         """
-        return FileWatch(self._engine.members, self._maps, path, first, functions)
+        return FileWatch(self._engine.members, self._maps, path, first, functions, mapped)
 
     def add(self, watch: FileWatch) -> None:
         """Tell of the functions of a file from now on."""
         self._files.append(watch)
 
-    def watch(self, path: bytes, functions: Sequence[Function]) -> FileWatch:
+    def watch(self, path: bytes, functions: Sequence[Function], mapped: bool = False) -> FileWatch:
         """Begin to count functions of a file, and to tell of them. OSError when the kernel refuses it all."""
-        watch = self.attach(path, functions, self.reserve(len(functions)))
+        watch = self.attach(path, functions, self.reserve(len(functions)), mapped)
         self.add(watch)
         return watch
+
+    def remove(self, watch: FileWatch) -> None:
+        """Take all probes of a file away and forget its counts."""
+        self._files.remove(watch)
+        watch.close()
 
     def let_go(self, functions: Iterable[int]) -> None:
         """Stop counting these, in the background: the kernel takes its time."""

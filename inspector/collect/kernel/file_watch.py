@@ -72,9 +72,12 @@ class FileWatch:
     """Counting of functions of one file, in all processes that map it, now and later; only members are told apart."""
 
     def __init__(
-        self, members: Membership, maps: CallMaps, path: bytes, first: int, functions: Sequence[Function]
+        self, members: Membership, maps: CallMaps, path: bytes, first: int, functions: Sequence[Function], mapped: bool
     ) -> None:
-        """Functions get the numbers `first`, `first` + 1, ...; OSError when the file or the probes are refused."""
+        """Functions get the numbers `first`, `first` + 1, ...; OSError when the file or the probes are refused.
+
+        `mapped`: some process maps the file, so that the kernel looks at each instruction at once.
+        """
         self.first = first
         self.functions = list(functions)
         self.refused: dict[int, str] = {}
@@ -85,7 +88,7 @@ class FileWatch:
         self._groups: list[_Group] = []
         self._counting: set[int] = set()
         try:
-            self._start(members, path)
+            self._start(members, path, mapped)
         except OSError:
             self.close()
             raise
@@ -123,7 +126,7 @@ class FileWatch:
             self._counting.clear()
             self._stack.close()
 
-    def _start(self, members: Membership, path: bytes) -> None:
+    def _start(self, members: Membership, path: bytes, mapped: bool) -> None:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._stack.callback(os.close, fd)
         self._path = b"/proc/self/fd/%d" % fd
@@ -137,7 +140,7 @@ class FileWatch:
         for index, function in enumerate(self.functions):
             if function.returns:
                 file.reads.put(index.to_bytes(4, "little"), _pack_reads(function.reads))
-        with checked_by_kernel(fd):
+        with contextlib.nullcontext() if mapped else checked_by_kernel(fd):
             self._attach_groups()
 
     def _load(self, code: bytes, name: str) -> int:

@@ -153,6 +153,7 @@ class LookupsSource(TreeObserver):
             return
         path, number = decode(candidate.path), self._looking.reserve()
         self._files[key] = _File(path, number)
+        self._session.probed.add(candidate.file)
 
         def attach() -> Callable[[], None]:
             try:
