@@ -149,7 +149,7 @@ class LookedUp(Event, frozen=True, kw_only=True):
     tried: list["TriedFile"] = []
     """Files that this thread opened between question and answer, dlopen only."""
     entered: int = 0
-    """Moment of the question (`at` is that of the answer), 0 unknown; what a refused dlopen mapped in between is gone."""
+    """Moment of the question (`at` is the answer's), 0 unknown; what a refused dlopen mapped in between is gone."""
     count: int = 1
     """Equal look-ups folded into this one."""
 
