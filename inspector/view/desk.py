@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from inspector.model.verdict import Evidence, Finding
-from inspector.stream.requests import CountFunctions, StopCounting
+from inspector.stream.requests import CountFunctions, ScanPointers, StopCounting
 
 from .clock import since_start
 from .panes.all import all_panes
@@ -209,6 +209,15 @@ class Desk:
             return f"stop counting {name}"
         self.session.ask(lambda number: CountFunctions(id=number, file=symbol.file, path=symbol.path, names=[name]))
         return f"counting {name} from now on"
+
+    def scan(self) -> str:
+        """Ask who holds addresses of GPU functions in the memory of the chosen process, or of the newest living one."""
+        living = [one for one in self.sight().processes if not one.ended]
+        if not self.session.live or not living:
+            return "only the memory of a living process can be looked at"
+        pid = living[-1].pid
+        self.session.ask(lambda number: ScanPointers(id=number, pid=pid))
+        return f"looking in the memory of {title_of(living[-1])}: see Libraries and Symbols"
 
     def _counts(self, function: int) -> bool:
         return function not in self.session.state.stopped

@@ -24,6 +24,7 @@ MAIN = [
     Binding("right_square_bracket", "finding(1)", "Next finding", show=False, id="next-finding"),
     Binding("L", "ladders", "All rungs of all ladders", show=False, id="ladders"),
     Binding("w", "watch", "Count calls of this function, or stop", show=False, id="watch"),
+    Binding("x", "scan", "Look in memory for addresses of GPU functions", show=False, id="scan"),
     Binding("z", "zoom", "Give the pane the whole screen", show=False, id="zoom"),
     Binding("space", "pause", "Hold the screen still; collecting goes on", id="pause"),
     Binding("y", "app.copy_row", "Copy the row", show=False, id="copy-row"),

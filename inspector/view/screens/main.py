@@ -251,6 +251,9 @@ class MainScreen(Screen[None]):
     def action_watch(self) -> None:
         self._do(self.desk.watch())
 
+    def action_scan(self) -> None:
+        self._do(self.desk.scan())
+
     def _do(self, words: str) -> None:
         self._load_pane()
         self.say(words)

@@ -190,9 +190,16 @@ def _details(sight: Sight, shelf: _Shelf, image: ImageRead | None) -> Details:
         notes += [Note("provides", api, "name") for api in sorted(apis.provides)]
         notes += [Note("uses", f"{api}: {how.words}", "name") for api, how in sorted(apis.consumes.items())]
     notes += _image(image) if image is not None else [Note("file", "not read yet", "unknown")]
+    notes += [Note("found by", rule) for rule in sorted(_rules(shelf))]
     for process, library in shelf.holders:
         notes += _mapping(process, library)
     return Details(name_of(shelf.path), notes, _by_hand(shelf))
+
+
+def _rules(shelf: _Shelf) -> set[str]:
+    """By which rules of the loader the file is found, as predictions say."""
+    predictions = [one for process, _ in shelf.holders for one in process.predictions.values()]
+    return {found.rule for one in predictions for found in one.tree if found.path == shelf.path and found.rule}
 
 
 def _identity(shelf: _Shelf) -> Iterator[Note]:
