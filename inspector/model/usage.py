@@ -144,7 +144,28 @@ class _Reader:
                 self._calls(function).inside.append(call)
         for lookup in self.process.lookups:
             self._lookup(lookup)
+        for use in self.found.values():
+            self._add_unseen_providers(use)
         return self.found
+
+    def _add_unseen_providers(self, use: Use) -> None:
+        """A library whose functions were called was there, even if it came and went too quickly to be told."""
+        known = {provider.library.file for provider in use.providers}
+        for calls in use.calls.values():
+            function = calls.function
+            if function.file in known:
+                continue
+            known.add(function.file)
+            gone = LibraryMapped(
+                at=calls.first,
+                pid=self.process.pid,
+                path=function.library,
+                base=0,
+                file=function.file,
+                state="unmapped",
+            )
+            image, apis = self.state.images.get(function.file), self.state.apis.get(function.file)
+            use.providers.append(Provider(gone, image, apis))
 
     def _use(self, api: str) -> Use:
         return self.found.setdefault(api, Use(api, self.process))

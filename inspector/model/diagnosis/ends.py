@@ -8,7 +8,7 @@ from inspector.model.evidence import short
 from inspector.model.folding.processes import end_words, place
 from inspector.model.state import Process
 from inspector.model.tree import title
-from inspector.model.usage import FunctionCalls, Use
+from inspector.model.usage import FunctionCalls
 from inspector.model.verdict import Evidence
 from inspector.model.wording import command, duration, listed, name_of, signal_name
 from inspector.stream.calls import LookedUp, OpenCall
@@ -147,10 +147,9 @@ class CallBlocked(Rule):
         for process in scene.state.processes:
             if process.ended:
                 continue
-            for use in scene.uses(process).values():
-                oldest = _oldest(use)
-                if oldest is not None and scene.state.now - oldest[1].entered > _BLOCKED:
-                    yield self._hit(scene, process, *oldest)
+            blocked = _innermost(scene, process)
+            if blocked is not None and scene.state.now - blocked[1].entered > _BLOCKED:
+                yield self._hit(scene, process, *blocked)
 
     def _hit(self, scene: Scene, process: Process, calls: FunctionCalls, call: OpenCall) -> Hit:
         age = scene.state.now - call.entered
@@ -182,10 +181,16 @@ class CallBlocked(Rule):
         )
 
 
-def _oldest(use: Use) -> tuple[FunctionCalls, OpenCall] | None:
-    """The open call that has waited longest; a synchronisation may rightly take long."""
-    open_calls = [(calls, call) for calls in use.calls.values() for call in calls.inside if calls.role != "sync"]
-    return min(open_calls, key=lambda one: one[1].entered, default=None)
+def _innermost(scene: Scene, process: Process) -> tuple[FunctionCalls, OpenCall] | None:
+    """Of the thread that has waited longest the call entered last; a synchronisation may rightly take long."""
+    threads: dict[int, tuple[FunctionCalls, OpenCall]] = {}
+    for use in scene.uses(process).values():
+        for calls in use.calls.values():
+            for call in calls.inside:
+                if call.tid not in threads or threads[call.tid][1].entered <= call.entered:
+                    threads[call.tid] = (calls, call)
+    waiting = [one for one in threads.values() if one[0].role != "sync"]
+    return min(waiting, key=lambda one: one[1].entered, default=None)
 
 
 def _limit(scene: Scene, process: Process) -> float:

@@ -149,6 +149,7 @@ class NoDeviceCounted(Rule):
     meaning = "Everything succeeds, and the number of devices is 0."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
+        yield from self._from_logs(scene)
         for process in scene.state.processes:
             for use in scene.computing(process):
                 for calls in use.with_role("count"):
@@ -169,6 +170,28 @@ class NoDeviceCounted(Rule):
                         at=sample.at,
                         subject=f"{calls.function.library}:{calls.name}",
                     )
+
+    def _from_logs(self, scene: Scene) -> Iterator[Hit]:
+        """A count of 0 that only the shim's own log tells."""
+        counted = {calls.name for _, use in scene.all_uses() for calls in use.calls.values()}
+        for reading in scene.start.of("call"):
+            function = reading.groups.get("function", "")
+            api = scene.profiles.api_of_function(function)
+            if api is None or function in counted or reading.groups.get("count") != "0":
+                continue
+            process = scene.state.current.get(reading.pid)
+            yield Hit(
+                title=f"{function} answered success and 0 devices, says the log of "
+                f"{reading.groups.get('library') or 'the shim'}",
+                cause="The shim works and says that there is nothing.",
+                next_step="find out what the shim counts: device files, its own settings",
+                process=process,
+                confidence="likely",
+                evidence=[evidence.of_reading(scene.state, reading)],
+                doubt="The call itself was not counted.",
+                at=process.started if process is not None else reading.at,
+                subject=function,
+            )
 
 
 class ZeroMemory(Rule):
@@ -277,6 +300,7 @@ class ApiError(Rule):
     def _from_logs(self, scene: Scene) -> Iterator[Hit]:
         """Errors that a shim's own log tells, where the function was not counted."""
         counted = {calls.name for _, use in scene.all_uses() for calls in use.calls.values()}
+        handed_on = self._moments(scene)
         for reading in scene.start.of("error"):
             function, code = reading.groups.get("function", ""), reading.groups.get("code", "")
             api = scene.profiles.api_of_function(function)
@@ -299,9 +323,17 @@ class ApiError(Rule):
                 confidence="likely",
                 evidence=[evidence.of_reading(scene.state, reading)],
                 doubt="The call itself was not counted; who made it is not known.",
-                at=reading.at,
+                at=handed_on.get((reading.pid, number), reading.at + 1) - 1,
                 subject=f"{function}:{number}",
             )
+
+    def _moments(self, scene: Scene) -> dict[tuple[int, int], int]:
+        """By pid and result: when a counted function answered it; a layer below told it just before."""
+        return {
+            (process.pid, result): _moment(calls, result)
+            for process, use in scene.all_uses()
+            for calls, result, _ in faults(use, scene.profiles)
+        }
 
     def _hit(
         self, scene: Scene, process: Process, use: Use, calls: FunctionCalls, result: int,

@@ -59,7 +59,7 @@ class DeviceDropped(Rule):
                 ),
                 *[evidence.of_reading(scene.state, reading) for reading in lines[:3]],
             ],
-            at=lines[0].at if lines else (dead.ended if dead else 0),
+            at=scene.state.now,  # after all that was answered: it is what became of it
             subject="dropped",
         )
 
