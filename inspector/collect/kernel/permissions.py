@@ -23,7 +23,8 @@ _NOWHERE = "inspector-asks-whether-it-may"
 _ROOT = "sudo inspector ..."
 _CONTAINER = "run the container with --privileged --pid=host"
 _MULTI_SINCE = (6, 6)
-_CAP_SYS_PTRACE = 19  # linux/capability.h
+_CAP_SYS_PTRACE, _CAP_SYS_ADMIN = 19, 21  # linux/capability.h
+_UPROBE_TYPE = Path("/sys/bus/event_source/devices/uprobe/type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,13 @@ def capabilities() -> list[Capability]:
         _results(told),
         _open_files(told),
     ]
+
+
+def may_use_uprobe_events() -> bool:
+    """Whether the uprobe PMU may be used (CAP_SYS_ADMIN), which counts also in other users' processes."""
+    event = perf.Event(kind=perf.SOFTWARE, config=perf.DUMMY)
+    has_admin = bool(_effective_capabilities() >> _CAP_SYS_ADMIN & 1)
+    return has_admin and _UPROBE_TYPE.exists() and not _refusal(lambda: os.close(perf.open_event(event, -1, 0)))
 
 
 def grant() -> str:
@@ -255,9 +263,13 @@ def _try_perf(pid: int) -> None:
 
 def _try_others() -> None:
     """The one question that is not tried but read off: there may be no process of another user to try it on."""
-    effective = next((line for line in _read("/proc/self/status").splitlines() if line.startswith("CapEff:")), "0")
-    if not int(effective.split()[-1], 16) >> _CAP_SYS_PTRACE & 1:
+    if not _effective_capabilities() >> _CAP_SYS_PTRACE & 1:
         raise PermissionError(errno.EPERM, "CAP_SYS_PTRACE is lacking")
+
+
+def _effective_capabilities() -> int:
+    lines = _read("/proc/self/status").splitlines()
+    return int(next((line for line in lines if line.startswith("CapEff:")), "0").split()[-1], 16)
 
 
 def _try_map_files() -> None:

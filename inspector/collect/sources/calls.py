@@ -52,6 +52,7 @@ class _File:
     path: str
     file: str
     open_path: bytes
+    mapped: bool = False
     watched: bool = False
     watches: list[FileWatch] = field(default_factory=list)
 
@@ -118,7 +119,7 @@ class CallsSource(TreeObserver):
         """A mapped file that exports functions of the plan is counted at once."""
         exported = any(export.kind == "func" and export.name in self._planned for export in image.exports)
         if exported and self._session.configure.count:
-            self._watch_planned(Candidate(os.fsencode(mapping.path), mapping.open_path, mapping.file))
+            self._watch_planned(_candidate(mapping))
 
     def handle(self, request: Request) -> bool:
         """True when the request was ours."""
@@ -160,6 +161,7 @@ class CallsSource(TreeObserver):
         known = self._files.get(key)
         if known is None:
             known = self._files[key] = _File(decode(candidate.path), candidate.file, candidate.open_path)
+        known.mapped |= candidate.mapped
         return known
 
     def _watch(self, file: _File, sites: Sequence[Site]) -> None:
@@ -176,7 +178,7 @@ class CallsSource(TreeObserver):
 
         def attach() -> Callable[[], None]:
             try:
-                watch = self._counting.attach(file.open_path, functions, first)
+                watch = self._counting.attach(file.open_path, functions, first, file.mapped)
             except OSError as error:
                 why = f"the kernel refuses to count calls of {file.path} ({error})"
                 limit = LimitNoted(at=self._session.loop.now(), what="calls", why=why)
@@ -211,8 +213,7 @@ class CallsSource(TreeObserver):
 
     def _count_on_request(self, request: CountFunctions) -> None:
         mapping = self._mapping_of(request.file)
-        candidate = Candidate(os.fsencode(request.path), mapping.open_path if mapping else b"", request.file)
-        file = self._file(candidate) if mapping else None
+        file = self._file(_candidate(mapping)) if mapping else None
         if file is None:
             self._fail(request, f"no process of the tree maps {request.path}")
             return
@@ -323,6 +324,10 @@ class CallsSource(TreeObserver):
         if not self._soon:
             self._soon = True
             self._session.loop.soon(self._tick)
+
+
+def _candidate(mapping: Mapping) -> Candidate:
+    return Candidate(os.fsencode(mapping.path), mapping.open_path, mapping.file, mapped=True)
 
 
 def _count_event(count: Count) -> CallCount:

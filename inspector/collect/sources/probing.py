@@ -1,10 +1,11 @@
-"""The sources that need kernel programs: look-ups, calls and opens."""
+"""The sources that need kernel programs: look-ups, calls and opens; without them, what is left of it."""
 
 from collections.abc import Callable
 
 from .addresses import Addresses
 from .calls import CallsSource
 from .contract import Session
+from .few_calls import FewCallsSource
 from .lookups import LookupsSource
 from .opens import OpensSource
 from .record_source import Records
@@ -16,7 +17,8 @@ def probe_makers(session: Session, records: Records) -> list[Maker]:
     """To be started after the passive evidence: probes change the pages that it looks at."""
     engine = records.engine
     if engine is None:
-        return []
+        why = " ".join(limit.why for limit in records.limits)
+        return [("calls", lambda: FewCallsSource(session, why))]
     addresses = Addresses(session.tree, records.feed)
     return [
         ("look-ups", lambda: LookupsSource(session, engine, records.feed, addresses)),

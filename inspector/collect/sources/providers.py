@@ -42,6 +42,8 @@ class Candidate:
     """As the process sees it, links resolved."""
     open_path: bytes
     file: str
+    mapped: bool = False
+    """A process maps it."""
 
 
 class Providers:
@@ -103,7 +105,7 @@ def candidate_of(record: Mapped) -> Candidate:
     file = procfs.file_key(record.major, record.minor, record.inode)
     mapped = map_file(record.pid, record.start, record.start + record.length)
     status = attempt(lambda: os.stat(mapped), None)
-    return Candidate(record.path, mapped if status is not None else record.path, file)
+    return Candidate(record.path, mapped if status is not None else record.path, file, mapped=True)
 
 
 def _settings(process: Tracked, words: list[bytes]) -> list[tuple[bytes, bytes]]:
