@@ -167,7 +167,7 @@ class Counting:
 
     def drain(self) -> list[Record]:
         """Calls in full."""
-        return [record for raw in self._maps.ring.drain() if (record := _returned(raw)) is not None]
+        return [record for raw in self._maps.ring.drain() if (record := parse_returned(raw)) is not None]
 
     def settle(self, pid: int, slot: int) -> None:
         """The process is gone: keep its last counts until the next `counts`, and clear its slot."""
@@ -227,7 +227,8 @@ def _outcome(value: bytes) -> tuple[int, int, int]:
     return count, first, last if count <= TIMED_CALLS else time.monotonic_ns()
 
 
-def _returned(raw: bytes) -> Returned | None:
+def parse_returned(raw: bytes) -> Returned | None:
+    """One record of the ring of calls; None when it is none."""
     try:
         kind, pid, tid, function, at = HEADER.unpack_from(raw)
         entered, caller, result, *rest = RETURNED_BODY.unpack_from(raw, HEADER.size)

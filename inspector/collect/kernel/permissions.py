@@ -196,7 +196,7 @@ def _refusal(attempt: Callable[[], None]) -> str:
 
 
 def _words(error: OSError) -> str:
-    if isinstance(error, PermissionError):
+    if error.errno in (errno.EPERM, errno.EACCES):
         return " and ".join(_hindrances()) or "the kernel does not permit it"
     if error.errno in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP) and _kernel_version() < _MULTI_SINCE:
         return f"kernel {os.uname().release} is too old: {'.'.join(map(str, _MULTI_SINCE))} is needed"

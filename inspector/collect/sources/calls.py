@@ -111,9 +111,13 @@ class CallsSource(TreeObserver):
 
     def _mapped(self, record: Mapped) -> None:
         """A file with a well-known name: do not wait until all of its facts are read, its first call is near."""
-        name = os.path.basename(record.path)
-        if record.inode and self._session.configure.count and os.fsdecode(name).startswith(self._stems):
-            self._watch_planned(candidate_of(record))
+        name = os.fsdecode(os.path.basename(record.path))
+        if not (record.inode and self._session.configure.count and name.startswith(self._stems)):
+            return
+        candidate = candidate_of(record)
+        others = (process for process in self._session.tree.processes() if process.pid != record.pid)
+        if not any(mapping.file == candidate.file for process in others for mapping in process.mappings.values()):
+            self._watch_planned(candidate)  # else its picture is taken first, see `image`
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
         """A mapped file that exports functions of the plan is counted at once."""
