@@ -48,7 +48,7 @@ def _sort_out(start: Start, source: LogSource, first: Process | None) -> None:
     readings = sorted((r for group in source.readings.values() for r in group), key=lambda reading: reading.number)
     marks = [reading.number for reading in readings if reading.rule.means == "start"]
     cut = marks[-1] if marks else -1
-    old = [reading for reading in readings if reading.number < cut or _before(reading, source, first)]
+    old = [reading for reading in readings if reading.number < cut or _before(reading, first)]
     start.earlier += old
     numbers = {(reading.number, reading.rule.id) for reading in old}
     for reading in readings:
@@ -59,10 +59,10 @@ def _sort_out(start: Start, source: LogSource, first: Process | None) -> None:
             start.doubtful.add((reading.source, reading.number))
 
 
-def _before(reading: Reading, source: LogSource, first: Process | None) -> bool:
-    """Whether a line was written before the first process of the tree began."""
+def _before(reading: Reading, first: Process | None) -> bool:
+    """Whether a line was surely written before the first process of the tree began."""
     if first is None or not reading.backlog:
         return False
     if reading.at:
         return reading.at < first.started - _SLACK
-    return born_here(first) and source.found_at < began(first)
+    return born_here(first) and reading.read_at < began(first)

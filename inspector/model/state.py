@@ -75,7 +75,9 @@ class Reading:
     pid: int = 0
     """The writing pid if the carrier or the line itself tells it, else 0."""
     backlog: bool = False
-    """It was there before we came."""
+    """It was there when we first read the log."""
+    read_at: int = 0
+    """When it was read."""
 
 
 @dataclass(slots=True, eq=False)
@@ -149,8 +151,6 @@ class LogSource:
     backlog: int = 0
     """Number of the first line that was written after we came; lines before it were there already."""
     changes: list[LogChanged] = field(default_factory=list)
-    found_at: int = 0
-    """When it was found first."""
     seen_at: dict[int, int] = field(default_factory=dict)
     """Line number -> CLOCK_MONOTONIC ns of the event that brought it (absent for backlog)."""
     readings: dict[str, list[Reading]] = field(default_factory=dict)

@@ -22,7 +22,7 @@ _MOST_CHANGES = 1_000
 def found(state: State, event: LogFound) -> None:
     source = state.logs.get(event.source)
     if source is None:
-        state.logs[event.source] = LogSource(found=event, found_at=event.at)
+        state.logs[event.source] = LogSource(found=event)
     else:
         source.found = event
     touch(state, "logs")
@@ -34,7 +34,7 @@ def read(state: State, event: LogRead) -> None:
         unknown = LogFound(
             at=event.at, source=event.source, name=f"log {event.source}", kind="file", why="not announced"
         )
-        source = state.logs[event.source] = LogSource(found=unknown, found_at=event.at)
+        source = state.logs[event.source] = LogSource(found=unknown)
     lines = _new_lines(source, event.lines)
     source.lines_total = max(source.lines_total, event.lines_total)
     source.bytes_total = max(source.bytes_total, event.bytes_total)
@@ -70,6 +70,7 @@ def _readings(state: State, event: LogRead, lines: Sequence[LogLine]) -> Iterato
         yield Reading(
             source=event.source, number=line.number, profile=profile, rule=rule, groups=groups, text=line.text,
             at=written or (0 if event.backlog else event.at), pid=_pid(line, groups), backlog=event.backlog,
+            read_at=event.at,
         )  # fmt: skip
 
 
