@@ -14,6 +14,7 @@ from .parts import GATE
 from .stage import Stage
 
 _GATE = "gate"
+_HOLD = "go"
 _PATIENCE = 20.0
 """Seconds to wait for a sign in a log before the case counts as broken."""
 
@@ -59,8 +60,12 @@ class StartedCase:
         return self.launch.ready in self.log
 
     def release(self) -> None:
-        """Let the program begin, now that it is under observation."""
+        """Let the program begin, now that it is under observation; it stops before it comes to the GPU."""
         os.write(self._trees[-1].gate, b"g")
+
+    def go(self) -> None:
+        """Let it come to the GPU."""
+        (self.directory / _HOLD).touch()
 
     def finish(self) -> None:
         """Wait until the story is told, then do what the case does to the running program; raises CaseError."""
@@ -81,6 +86,7 @@ class StartedCase:
         if launch.beside is not None:
             self.begin(launch.beside)
             self.release()
+            self.go()
             if launch.beside.ready:
                 self._await(self._trees[-1], launch.beside.ready)
         self._trees.append(_spawn(launch, self.directory))
@@ -111,6 +117,7 @@ def start(case: Case, seed: int) -> StartedCase:
         started.begin(launch)
         if launch.late:
             started.release()
+            started.go()
             started.finish()
     except BaseException:
         started.stop()
@@ -123,6 +130,7 @@ def _spawn(launch: Launch, directory: Path) -> _Tree:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(directory),
         "LANG": "C.UTF-8",
+        "DEMO_HOLD": str(directory / _HOLD),
     } | launch.environment
     log = directory / launch.log
     reader, writer = os.pipe()

@@ -29,6 +29,7 @@ def told(name: str, seed: int = SEED) -> Iterator[StartedCase]:
     try:
         if not started.launch.late:
             started.release()
+            started.go()
             started.finish()
         yield started
     finally:

@@ -37,8 +37,15 @@ static inline double now(void) {
     return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
 }
 static inline void rest(double for_seconds) { usleep((useconds_t)(for_seconds * 1e6)); }
-/* Programs take a moment before they come to the GPU: configuration, a model's head. DEMO_START=0.3 */
-static inline void start_up(void) { rest(seconds("DEMO_START", 0.3)); }
+/* Programs take a moment before they come to the GPU: configuration, a model's head. DEMO_START=0.3
+ * DEMO_HOLD=FILE: they also wait until that file is there, which says that the observer has read what they are made of. */
+static inline void start_up(void) {
+    const char *sign = getenv("DEMO_HOLD");
+    double end = now() + 20;
+    rest(seconds("DEMO_START", 0.3));
+    while (sign && access(sign, F_OK) && now() < end)
+        rest(0.02);
+}
 static inline int debugging(void) { return atoi(setting("OLLAMA_DEBUG", "0")); }
 
 /* Directory of the program's real file, and that file. */
