@@ -213,6 +213,10 @@ class InspectorApp(ThriftyApp[int]):
             return
         self.say(f"recording to {fresh}, r stops")
 
+    def action_help_quit(self) -> None:
+        """Ctrl-C copies what is selected; without a selection it says how to quit."""
+        self.say("q quits")
+
     def action_redraw(self) -> None:
         self.redraw()
 

@@ -80,6 +80,10 @@ class ThriftyApp(App[R], Generic[R]):
         self._painter = Painter()
         self._held = False
 
+    def on_mount(self) -> None:
+        """After a stop (Ctrl-Z, an editor) the terminal shows something else: draw it all again."""
+        self.app_resume_signal.subscribe(self, lambda _: self._painter.forget())
+
     def get_driver_class(self) -> type[Driver]:
         found = super().get_driver_class()
         return DrainingDriver if self.thrifty and found is LinuxDriver else found

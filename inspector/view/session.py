@@ -51,6 +51,8 @@ class Session:
         """Set once a recording is read to its end: from then on time can be moved."""
         self.answers: deque[Event] = deque()
         """Answers to requests that no pane has taken yet."""
+        self.trouble = ""
+        """Why there is no newer answer, in words for the user."""
         self._todo: deque[AnyEvent] = deque()
         self._recording: list[AnyEvent] = []
         self._numbers = count(1)
@@ -129,7 +131,12 @@ class Session:
         if seen == self._diagnosed or not self.state.revisions:
             return False
         self._diagnosed = seen
-        answer = diagnose(self.state, self.state.profiles)
+        try:
+            answer = diagnose(self.state, self.state.profiles)
+        except Exception as error:  # a faulty rule must not take the screen away from the person
+            self.trouble = f"the diagnosis failed: {type(error).__name__}: {error}"
+            return True
+        self.trouble = ""
         if answer == self.answer:
             return False
         self.answer = answer

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from inspector.model.state import State
+from inspector.model.verdict import Answer
 from inspector.stream.events import AnyEvent
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.processes import Vitals
 from inspector.stream.session import SessionEnded, TargetMissing
+from inspector.view import session as session_module
 from inspector.view.feed import Inbox, Replay
 from inspector.view.session import Session
 
@@ -43,6 +45,19 @@ async def test_a_reader_that_fails_is_said_and_the_screen_lives(monkeypatch: pyt
         await stage.until_shown("line 9: damaged event")
         await stage.press("4")
         assert "discovering" in stage.text
+
+
+async def test_a_faulty_rule_is_said_and_the_screen_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = FakeFeed(main_question())
+    async with on_stage(feed, monkeypatch) as stage:
+
+        def fault(*_: object) -> Answer:
+            raise KeyError("rule")
+
+        monkeypatch.setattr(session_module, "diagnose", fault)
+        feed.come(Vitals(at=at(4), pid=SERVER, cpu=1, rss=1, threads=1))
+        await stage.until_shown("the diagnosis failed: KeyError")
+        assert "✗ CPU (likely)" in stage.lines[0]
 
 
 async def test_an_end_in_order_is_said_as_one(monkeypatch: pytest.MonkeyPatch) -> None:

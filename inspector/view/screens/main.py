@@ -127,7 +127,7 @@ class MainScreen(Screen[None]):
     def _status_line(self) -> Line:
         if self._said:
             return Line(((f" {self._said}", "strong"),))
-        error = self.session.feed.error or self.session.inbox.failure
+        error = self.session.feed.error or self.session.inbox.failure or self.session.trouble
         if error:
             return Line(((" ✗ ", "no"), (error, "plain")))
         hints = [_hint(key, what) for key, what in (*self.desk.pane.hints, *HINTS)]

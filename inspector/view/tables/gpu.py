@@ -1,6 +1,7 @@
 """The pane GPU: what the program computes on, what proves it and what contradicts it, the machine, and every call."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from inspector.model.state import Process
 from inspector.model.verdict import Evidence
@@ -131,7 +132,7 @@ def _call(sight: Sight, process: Process, function: int) -> Item:
             cell(_callers(outcomes, calls), "plain"),
         ),
     )
-    return Item(row, Details(name, list(_call_notes(sight, process, function, api))), count.last, pid=process.pid)
+    return Item(row, partial(_call_details, sight, process, function, api), count.last, pid=process.pid)
 
 
 def _results(sight: Sight, api: str, outcomes: list[CallOutcome]) -> Cell:
@@ -164,6 +165,12 @@ def value_words(name: str, value: int | str | float) -> str:
 
 def _last_values(calls: list[CallReturned]) -> dict[str, int | str | float]:
     return next((one.values for one in reversed(calls) if one.values), {})
+
+
+def _call_details(sight: Sight, process: Process, function: int, api: str) -> Details:
+    watched = sight.state.functions.get(function)
+    notes = list(_call_notes(sight, process, function, api))
+    return Details(watched.name if watched is not None else f"function {function}", notes)
 
 
 def _call_notes(sight: Sight, process: Process, function: int, api: str) -> Iterator[Note]:

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from inspector.model.state import Process, State
@@ -86,7 +87,7 @@ def _item(sight: Sight, shelf: _Shelf) -> Item:
         ),
     )
     also = [f"{process.pid}:{one.base}" for process, one in shelf.holders]
-    return Item(row, _details(sight, shelf, image), 0, [*also, shelf.path])
+    return Item(row, partial(_details, sight, shelf, image), 0, [*also, shelf.path])
 
 
 def _worst(shelf: _Shelf) -> LibraryMapped:

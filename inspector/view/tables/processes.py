@@ -1,6 +1,7 @@
 """The pane Processes: the tree with its dead, how each one ended, and what environment it got."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from inspector.model.state import Process, State
@@ -76,7 +77,7 @@ def _item(sight: Sight, kin: Kin) -> Item:
         ),
     )
     newest = sight.state.current.get(process.pid) is process
-    return Item(row, details_of(sight, process), process.started, (str(process.pid),) if newest else ())
+    return Item(row, partial(details_of, sight, process), process.started, (str(process.pid),) if newest else ())
 
 
 def _lived(sight: Sight, process: Process) -> Cell:

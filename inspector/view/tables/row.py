@@ -1,6 +1,6 @@
 """Rows, cells and tables: the plain data that every list on the screen is made of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol
 
@@ -99,7 +99,8 @@ class Item(NamedTuple):
     """A row of a short table, made at once, with its details."""
 
     row: Row
-    details: Details
+    details: Details | Callable[[], Details]
+    """A function where they cost more than the row: they are made when somebody looks."""
     at: int = 0
     also: Sequence[str] = ()
     """Other keys that lead to this row."""
@@ -138,7 +139,8 @@ class ListTable:
         return self._items[index].pid
 
     def details(self, index: int) -> Details:
-        return self._items[index].details
+        details = self._items[index].details
+        return details() if callable(details) else details
 
 
 def fitted(columns: Sequence[Column], items: Sequence[Item]) -> Sequence[Column]:
