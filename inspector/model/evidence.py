@@ -1,6 +1,7 @@
 """Rows that prove something: each names its pane and its place there, and the command that shows it by hand."""
 
 from bisect import bisect_left
+from shlex import quote
 
 from inspector.stream.calls import CallReturned, FileOpened, LookedUp
 from inspector.stream.libraries import LibraryMapped
@@ -53,11 +54,12 @@ def of_symbol(process: Process, file: str, name: str, text: str, *, by_hand: str
 
 
 def of_calls(process: Process, calls: FunctionCalls, text: str, *, at: int = 0) -> Evidence:
-    """A fact about a counted function."""
+    """A fact about a counted function: with its results where they are known."""
     function = calls.function
+    by_hand = (recipes.results if calls.callers else recipes.count)(function.library, function.name)
     return Evidence(
         text=visible(text), at=at or calls.first, pid=process.pid, pane="symbols",
-        key=f"{function.file}:{function.name}", by_hand=recipes.count(function.library, function.name),
+        key=f"{function.file}:{function.name}", by_hand=by_hand,
     )  # fmt: skip
 
 
@@ -98,7 +100,7 @@ def of_reading(state: State, reading: Reading, text: str = "") -> Evidence:
 
 def of_file_on_disk(path: str, text: str, *, by_hand: str = "") -> Evidence:
     """A fact about a file of the machine that no process maps: a unit, a preload file."""
-    return Evidence(text=visible(text), by_hand=by_hand or f"ls -l {path}")
+    return Evidence(text=visible(text), by_hand=by_hand or f"ls -l {quote(path)}")
 
 
 def moment_key(state: State, at: int, pid: int) -> str:

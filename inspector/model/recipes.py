@@ -68,14 +68,17 @@ def secure(pid: int) -> str:
     return f"od -An -t d8 -w16 /proc/{pid}/auxv | awk '$1 == 23'"
 
 
+_FROM_NOW_ON = "   # tells of calls from now on"
+
+
 def count(path: str, function: str) -> str:
     """Count a function by process and caller."""
-    return f"bpftrace -e {quote(f'uprobe:{path}:{function} {{ @[pid, comm, ustack(2)] = count(); }}')}"
+    return f"bpftrace -e {quote(f'uprobe:{path}:{function} {{ @[pid, comm, ustack(2)] = count(); }}')}{_FROM_NOW_ON}"
 
 
 def results(path: str, function: str) -> str:
     """Results of a function by process."""
-    return f"bpftrace -e {quote(f'uretprobe:{path}:{function} {{ @[pid, retval] = count(); }}')}"
+    return f"bpftrace -e {quote(f'uretprobe:{path}:{function} {{ @[pid, (int32)retval] = count(); }}')}{_FROM_NOW_ON}"
 
 
 def loads(command: str = "PROGRAM") -> str:

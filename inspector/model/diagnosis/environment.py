@@ -1,6 +1,7 @@
 """Did the variables reach this process, and does its loader honour them?"""
 
 from collections.abc import Iterable, Iterator
+from shlex import quote
 
 from inspector.model import evidence, recipes
 from inspector.model.evidence import short
@@ -68,7 +69,8 @@ class LoaderIgnoresEnvironment(Rule):
             yield Hit(
                 title=f"the loader of {short(process)} ignores {listed(carried)}: {why}",
                 cause="In a program that runs with more rights than its caller the loader drops these variables.",
-                next_step=f"getcap {runs.exe}; ls -l {runs.exe}   # without the extra rights the variables work again",
+                next_step=f"getcap {quote(runs.exe)}; ls -l {quote(runs.exe)}   # "
+                "without the extra rights the variables work again",
                 process=process,
                 severity="error" if scene.rank(process) <= 3 else "warning",
                 confidence="proven",
@@ -181,7 +183,8 @@ class PreloadEntryUnusable(Rule):
         return Hit(
             title=f"{place}, {entry.entry}, is ignored by the loader: {entry.problem or 'it cannot be loaded'}",
             cause=entry.words or f"{entry.entry}: {entry.problem}",
-            next_step=f"file -L {entry.entry}; ls -lL {entry.entry}   # put the file there, or take the entry out",
+            next_step=f"file -L {quote(entry.entry)}; ls -lL {quote(entry.entry)}   # "
+            "put the file there, or take the entry out",
             process=process,
             severity="warning" if works else "error",
             confidence="proven",
@@ -198,7 +201,7 @@ class PreloadEntryUnusable(Rule):
             yield Hit(
                 title=f"{object_} of {reading.groups.get('source', '?')} was ignored by a loader: {why}",
                 cause="The loader said so itself.",
-                next_step=f"file -L {object_}; ls -lL {object_}",
+                next_step=f"file -L {quote(object_)}; ls -lL {quote(object_)}",
                 severity="warning",
                 confidence="proven",
                 evidence=[evidence.of_reading(scene.state, reading)],
@@ -236,7 +239,7 @@ class GlobalPreload(Rule):
                 confidence="proven",
                 evidence=[
                     evidence.of_file_on_disk(
-                        file.path, f"{file.path}: {listed(file.entries)}", by_hand=f"cat {file.path}"
+                        file.path, f"{file.path}: {listed(file.entries)}", by_hand=f"cat {quote(file.path)}"
                     )
                 ],
                 subject=file.path,
@@ -281,6 +284,7 @@ class VisibleDevicesHidden(Rule):
             doubt="A shim need not honour the variable; the result alone could have another cause."
             if not hides_all
             else "",
+            explains=("NODEVICE", "INVALIDDEVICE"),
             subject=f"{key}={value}",
         )
 

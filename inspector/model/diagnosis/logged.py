@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from shlex import quote
 
 from inspector.model import evidence, recipes
 from inspector.model.evidence import short
@@ -48,7 +49,7 @@ class OutputDiscarded(Rule):
                 if known
                 else "let the shim log to a file named by pid",
                 process=process,
-                severity="warning",
+                severity="info" if scene.in_use else "warning",
                 confidence="proven",
                 evidence=[
                     evidence.of_process(process, f"fd 2 is {target}{lost}", by_hand=recipes.descriptors(process.pid)),
@@ -98,7 +99,7 @@ class LogNotWritable(Rule):
         return Hit(
             title=f"{short(process)} could not write {opened.path}: {errno_name(opened.errno)}{who}",
             cause=f"Its log stays empty or old; that says nothing about what was called.{tree}",
-            next_step=f"ls -ld {folder}; ls -l {opened.path}",
+            next_step=f"ls -ld {quote(folder)}; ls -l {quote(opened.path)}",
             process=process,
             severity="warning",
             confidence="proven",
@@ -125,11 +126,11 @@ class LogUnreadable(Rule):
     def find(self, scene: Scene) -> Iterable[Hit]:
         for number, source in scene.state.logs.items():
             name = source.found.name
-            if not source.found.readable and "binary" not in source.found.problem:
+            if not source.found.readable and source.found.kind == "file" and "binary" not in source.found.problem:
                 yield Hit(
                     title=f"{name} cannot be read: {source.found.problem or 'no permission'}",
                     cause="What the program says there is not known here.",
-                    next_step=f"ls -l {name}",
+                    next_step=f"ls -l {quote(name)}",
                     severity="warning",
                     confidence="proven",
                     evidence=[evidence.of_file_on_disk(name, f"{name}: {source.found.problem}")],
@@ -142,11 +143,11 @@ class LogUnreadable(Rule):
                         title=f"{name_of(name)} holds {kind}: grep says `binary file matches` and prints nothing",
                         cause=f"{change.detail or 'Lines were written with wrong lengths'}; a line that grep does "
                               "not show may be there.",
-                        next_step=f"grep -a PATTERN {name}",
+                        next_step=f"grep -a PATTERN {quote(name)}",
                         severity="warning",
                         confidence="proven",
                         evidence=[evidence.of_file_on_disk(name, f"log {number}: {change.what} {change.detail}",
-                                                           by_hand=f"grep -c -a -P '\\x00' {name}")],
+                                                           by_hand=f"grep -c -a -P '\\x00' {quote(name)}")],
                         at=change.at,
                         subject=f"{name}:{change.what}",
                     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Which file provides the API, is it the one that was meant, and is it still the one on disk?"""
 
 from collections.abc import Iterable, Iterator
+from shlex import quote
 
 from inspector.model import evidence, recipes
 from inspector.model.evidence import short
@@ -36,7 +37,7 @@ class HiddenByNamespace(Rule):
                     cause=f"The process has a mount namespace of its own ({runs.container or runs.root}); a path "
                           "means there "
                     "what it means there, not what it means in your shell.",
-                    next_step=f"ls -l /proc/{process.pid}/root{entry.entry}   # bring the file into that tree",
+                    next_step=f"ls -l /proc/{process.pid}/root{quote(entry.entry)}   # bring the file into that tree",
                     process=process,
                     confidence="proven",
                     evidence=[
@@ -174,7 +175,7 @@ class LinkChainBypass(Rule):
             title=f"{asked} is a link to {name_of(provider.path)}, not to {name_of(other.path)}",
             cause=f"{short(process)} asks for {asked}; the chain {chain} ends in the vendor's file, and {other.path} "
             "is never asked for by its name.",
-            next_step=f"ls -l {provider.path.rsplit('/', 1)[0]}/   # replace the end of the chain, not a link "
+            next_step=f"ls -l {quote(provider.path.rsplit('/', 1)[0])}/   # replace the end of the chain, not a link "
             "beside it",
             process=process,
             evidence=[
@@ -278,7 +279,8 @@ class TwoCopies(Rule):
                 cause="Two copies are two instances with a state of their own, equal bytes or not; the second was "
                 "never "
                 "initialised.",
-                next_step=f"make one a link to the other: stat {first.function.library} {calls.function.library}",
+                next_step=f"make one a link to the other: stat {quote(first.function.library)} "
+                f"{quote(calls.function.library)}",
                 process=process,
                 confidence="proven",
                 evidence=[

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from inspector.model.profiles.catalog import ends_in
 from inspector.model.verdict import Evidence, Finding
 
 from .rule import Hit, Rule, Scene
@@ -24,11 +25,35 @@ class Ranked:
 
 def rank(scene: Scene, found: Iterable[tuple[int, Rule, Hit]]) -> list[Finding]:
     """Findings in order; the same subject in several processes becomes one finding."""
-    ranked = sorted((_rank(scene, number, rule, hit) for number, rule, hit in found), key=lambda one: one.order)
+    told = _without_consequences(list(found))
+    ranked = sorted((_rank(scene, number, rule, hit) for number, rule, hit in told), key=lambda one: one.order)
     merged: dict[tuple[str, str], list[Ranked]] = {}
     for one in ranked:
         merged.setdefault((one.rule.id, one.hit.subject or one.hit.title), []).append(one)
     return [_finding(scene, group) for group in merged.values()]
+
+
+def _without_consequences(found: list[tuple[int, Rule, Hit]]) -> list[tuple[int, Rule, Hit]]:
+    """Results that another hit of the same process explains are told with their cause, not beside it."""
+    told = []
+    for number, rule, hit in found:
+        cause = next((other for _, _, other in found if _follows(hit, other)), None)
+        if cause is None:
+            told.append((number, rule, hit))
+            continue
+        if hit.title.rpartition(" in PID ")[0] not in cause.title:
+            cause.cause += f" Its consequence: {hit.title}."
+        cause.evidence += [row for row in hit.evidence if row not in cause.evidence]
+    return told
+
+
+def _follows(hit: Hit, cause: Hit) -> bool:
+    return (
+        hit.process is cause.process
+        and cause.confidence != "guess"
+        and bool(cause.explains)
+        and ends_in(hit.answer, *cause.explains)
+    )
 
 
 def _rank(scene: Scene, number: int, rule: Rule, hit: Hit) -> Ranked:

@@ -1,6 +1,7 @@
 """Who could call: did the consumer load, was it looked for at all, is there one?"""
 
 from collections.abc import Iterable
+from shlex import quote
 
 from inspector.model import evidence, recipes
 from inspector.model.coverage import born_here
@@ -121,7 +122,10 @@ def _searched(process: Process, failure: FailedLoad) -> list[Evidence]:
     steps = next((d.steps for d in prediction.missing if d.name == failure.missing), []) if prediction else []
     return [
         evidence.of_file(
-            process, step.path, f"looked at {step.path} ({step.rule}): {step.result}", by_hand=f"ls -l {step.path}"
+            process,
+            step.path,
+            f"looked at {step.path} ({step.rule}): {step.result}",
+            by_hand=f"ls -l {quote(step.path)}",
         )
         for step in steps[:12]
     ]
@@ -144,7 +148,8 @@ class BackendLoadFailed(Rule):
         return Hit(
             title=f"{name_of(failure.name)} {verb} in {short(process)}: {failure.words or 'refused without a word'}",
             cause="Most loaders of backends are built to be silent: the program goes on without it.",
-            next_step=f"file {failure.name}; readelf -h {failure.name}   # whole, readable, made for this machine?",
+            next_step=f"file {quote(failure.name)}; readelf -h {quote(failure.name)}   # "
+            "whole, readable, made for this machine?",
             process=process,
             confidence="proven" if failure.lookup is not None and failure.words else "likely",
             evidence=[failure_row(scene.state, failure)],

@@ -1,6 +1,7 @@
 """Which library wins the look-up, and does the consumer get an answer at all?"""
 
 from collections.abc import Iterable, Iterator
+from shlex import quote
 
 from inspector.model import evidence, recipes
 from inspector.model.evidence import short
@@ -74,7 +75,7 @@ class LookupFailed(Rule):
         return Hit(
             title=f"{name} was looked up in {path} and is not there",
             cause="The program's own log says so; it takes a library only if all the names that it needs are there.",
-            next_step=f"nm -D --defined-only {path} | grep -w {name}   # export it",
+            next_step=f"nm -D --defined-only {quote(path)} | grep -w {quote(name)}   # export it",
             confidence="likely",
             evidence=[evidence.of_reading(scene.state, reading)],
             at=reading.at,
@@ -90,8 +91,8 @@ class LookupFailed(Rule):
             cause=f"{failure.words}. No folder of this process's search path holds it"
             f"{f' (LD_LIBRARY_PATH={path})' if path else ' (no LD_LIBRARY_PATH is set)'}. A CUDA runtime answers 35, "
             '"driver version is insufficient", for this as well.',
-            next_step=f"ldconfig -p | grep {name_of(failure.name)}   # place the library, or set LD_LIBRARY_PATH "
-            "for this process",
+            next_step=f"ldconfig -p | grep {quote(name_of(failure.name))}   # place the library, or set "
+            "LD_LIBRARY_PATH for this process",
             process=process,
             severity="error" if scene.rank(process) == 0 else "warning",
             confidence=failure.sure,

@@ -1,5 +1,6 @@
 """What did the calls answer: results by name, and values that make sense?"""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from inspector.model import evidence
@@ -18,9 +19,10 @@ _MOST_DEVICES = 1024
 _MAJORS = range(1, 30)
 _MAJOR_ATTRIBUTE = 75
 """CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR (cuda.h), the same number in the runtime."""
-_IDENTITY_FILES = ("/comm", "/cmdline")
-_GATE_WINDOW = 1_000_000_000
-"""ns before an answer in which a look at its own name may have decided it."""
+_GATE_WINDOW = 50_000_000
+"""ns before a call in which a look at its own name, by the same thread, may have decided what it answers."""
+_VENDOR_FILE = re.compile(r"\.so\.\d{3}\.\d")
+"""Files of NVIDIA's driver carry its release: `libcuda.so.580.95.05`; they look at names for their own ends."""
 
 
 def dotted(version: int) -> str:
@@ -60,6 +62,7 @@ class DriverTooOld(Rule):
             evidence=[evidence.of_sample(scene.state, process, calls, sample, text)],
             at=sample.at,
             subject=f"{version}:{wanted}",
+            explains=("INSUFFICIENTDRIVER", "SYSTEMDRIVERMISMATCH"),
         )
 
     def _of_line(self, reading: Reading, row: Evidence) -> Hit:
@@ -169,6 +172,7 @@ class NoDeviceCounted(Rule):
                         ],
                         at=sample.at,
                         subject=f"{calls.function.library}:{calls.name}",
+                        answer="NODEVICE",
                     )
 
     def _from_logs(self, scene: Scene) -> Iterator[Hit]:
@@ -358,8 +362,9 @@ class ApiError(Rule):
                  for one, other, code, count in bad[:8] if other is not calls]  # fmt: skip
         return Hit(
             title=f"{calls.name} = {answer} in {short(process)}",
-            cause=f"{advice.capitalize() if advice else 'The library refused the call'}.{_gate_words(gate)}{follow}",
-            next_step=_step(scene, process, calls, gate),
+            cause=f"{advice.capitalize() if advice else 'The library refused the call'}."
+            f"{_gate_words(process, gate)}{follow}",
+            next_step=_step(scene, process, calls),
             process=process,
             severity="error" if scene.profiles.apis[use.api].mode is not None else "warning",
             confidence="proven",
@@ -367,6 +372,7 @@ class ApiError(Rule):
             at=_moment(calls, result),
             subject=f"{calls.name}:{result}",
             despite_use=calls.role == "launch",
+            answer=scene.profiles.result_name(use.api, result),
         )
 
 
@@ -389,24 +395,26 @@ def _moment(calls: FunctionCalls, result: int) -> int:
 
 
 def _gate(process: Process, calls: FunctionCalls, result: int) -> list[FileOpened]:
-    """Opens by which a library finds out in which process it is, just before it answered."""
-    end = _moment(calls, result)
-    return [o for o in process.opens if o.at <= end and o.path.endswith(_IDENTITY_FILES) and end - o.at < _GATE_WINDOW][
-        -2:
-    ]
+    """Opens by which the library may have found out in which program it is, just before it answered."""
+    sample = next((sample for sample in calls.samples if sample.result == result), None)
+    if sample is None or _VENDOR_FILE.search(calls.function.library):
+        return []
+    names = {f"/proc/{who}/{file}" for who in ("self", "thread-self", process.pid) for file in ("comm", "cmdline")}
+    begin = sample.entered - _GATE_WINDOW
+    looks = [o for o in process.opens if o.path in names and o.tid == sample.tid and not o.writable]
+    return [o for o in looks if begin <= o.at <= sample.at][-2:]
 
 
-def _gate_words(gate: list[FileOpened]) -> str:
+def _gate_words(process: Process, gate: list[FileOpened]) -> str:
     if not gate:
         return ""
-    return f" Just before, the process read {gate[-1].path}: a gate by process name may have said no."
+    return (
+        f" Just before, the same thread read {gate[-1].path}: perhaps the library admits only programs of certain "
+        f"names, and this one is called {process.comm}."
+    )
 
 
-def _step(scene: Scene, process: Process, calls: FunctionCalls, gate: list[FileOpened]) -> str:
-    if gate:
-        return (
-            f"look for the gate by process name in {name_of(calls.function.library)}: the name here is {process.comm}"
-        )
+def _step(scene: Scene, process: Process, calls: FunctionCalls) -> str:
     if calls.role in ("init", "count") and scene.state.gpu is not None and not scene.state.gpu.devices:
         return "ls -l /dev/nvidia* /proc/driver/nvidia/version; lspci -nn | grep -i -E '3d|vga|display'"
     return f"inspector trace {process.pid}   # what {name_of(calls.function.library)} opened and answered before it"

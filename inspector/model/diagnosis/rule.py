@@ -42,6 +42,10 @@ class Hit:
     """What it is about without the process: the same subject in several processes is told once."""
     despite_use: bool = False
     """It matters more than the news that the GPU is in use."""
+    answer: str = ""
+    """The result that it reports, by name; it may be the consequence of another hit."""
+    explains: tuple[str, ...] = ()
+    """Ends of names of results that follow from this, as `Profiles.is_called` reads them: `NODEVICE`."""
 
 
 class Scene:

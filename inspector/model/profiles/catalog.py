@@ -73,7 +73,7 @@ class Profiles:
 
     def is_called(self, api: str, code: int, *endings: str) -> bool:
         """Whether the name of a result ends in one of these words, `NODEVICE` say, however the API writes it."""
-        return self.result_name(api, code).upper().replace("_", "").endswith(endings)
+        return ends_in(self.result_name(api, code), *endings)
 
     def advice(self, api: str, code: int) -> str:
         """What this result usually means; empty when nothing is known."""
@@ -164,6 +164,11 @@ def _api_of_function(profiles: Profiles, name: str) -> str | None:
     if match is None or match.lastgroup is None:
         return None
     return list(profiles.apis)[int(match.lastgroup[3:])]
+
+
+def ends_in(name: str, *endings: str) -> bool:
+    """Whether a result's name ends in one of these: `CUDA_ERROR_NO_DEVICE`, `cudaErrorNoDevice` in `NODEVICE`."""
+    return name.upper().replace("_", "").endswith(endings)
 
 
 def _merged(lists: Iterable[list[str]]) -> list[str]:

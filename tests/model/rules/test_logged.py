@@ -1,5 +1,9 @@
 """Rules about where the words of a process go."""
 
+from typing import Literal
+
+import pytest
+
 from inspector.model.diagnosis import diagnose
 from inspector.stream.calls import FileOpened
 from inspector.stream.logs import LogChanged, LogFound, WritesSeen
@@ -61,6 +65,18 @@ def test_nul_bytes_and_unreadable_logs_are_told() -> None:
     )
     assert any("/var/log/x cannot be read: EACCES" in one.title for one in findings(story))
     assert "log-unreadable" not in rules(healthy())
+
+
+@pytest.mark.parametrize("kind", ["pipe", "tty", "journal"])
+def test_output_that_somebody_else_reads_is_no_finding(kind: Literal["pipe", "tty", "journal"]) -> None:
+    story = healthy()
+    story.tell(
+        LogFound(
+            at=story.later(), source=5, name="stdout of pid 812: pipe:[7]", kind=kind, why="fd 1", readable=False,
+            problem="can be read only by its reader",
+        )
+    )  # fmt: skip
+    assert "log-unreadable" not in rules(story)
 
 
 def test_lines_of_an_earlier_run_do_not_decide_and_are_told() -> None:

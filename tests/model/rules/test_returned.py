@@ -1,5 +1,8 @@
 """Rules about results and values."""
 
+import pytest
+from msgspec import structs
+
 from inspector.stream.calls import FileOpened
 
 from ..asking import BACKEND, CPU, answer, found, healthy, rules, rung, working
@@ -40,13 +43,41 @@ def test_a_result_that_says_no_device_is_an_error_with_advice() -> None:
     assert "No device" in answer(story).cause
 
 
-def test_a_look_at_its_own_name_before_the_refusal_points_to_a_gate() -> None:
+def test_a_look_at_its_own_name_before_the_refusal_is_told_as_a_perhaps() -> None:
     story = _story()
     story.tell(FileOpened(at=story.later(), pid=812, tid=812, path="/proc/self/comm"))
     story.call(812, "cuInit", 3, by=BACKEND)
     finding = answer(story)
     assert "CUDA_ERROR_NOT_INITIALIZED" in finding.title and "/proc/self/comm" in finding.cause
-    assert "gate" in finding.next_step
+    assert "perhaps" in finding.cause
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [
+        FileOpened(at=0, pid=812, tid=812, path="/proc/self/task/815/comm", writable=True),
+        FileOpened(at=0, pid=812, tid=812, path="/proc/self/comm", writable=True),
+        FileOpened(at=0, pid=812, tid=815, path="/proc/self/comm"),
+        FileOpened(at=0, pid=812, tid=812, path="/proc/4/cmdline"),
+    ],
+    ids=["the name of a thread is set", "its own name is set", "another thread looks", "another process is looked at"],
+)
+def test_other_looks_at_names_say_nothing_about_a_refusal(opened: FileOpened) -> None:
+    story = _story()
+    story.tell(structs.replace(opened, at=story.later()))
+    story.call(812, "cuInit", 100, by=BACKEND)
+    assert "/proc/" not in answer(story).cause
+
+
+def test_the_driver_of_the_vendor_looks_at_names_for_its_own_ends() -> None:
+    vendor = "/usr/lib64/libcuda.so.580.95.05"
+    story = Story()
+    story.process(812, comm="server")
+    story.driver(812, path=vendor)
+    story.consumer(812, BACKEND, imports=["cuInit"])
+    story.tell(FileOpened(at=story.later(), pid=812, tid=812, path="/proc/self/comm"))
+    story.call(812, "cuInit", 100, by=BACKEND, library=vendor)
+    assert "/proc/" not in answer(story).cause
 
 
 def test_normal_results_are_no_fault() -> None:
@@ -90,7 +121,7 @@ def test_a_driver_older_than_the_runtime_wants_is_named_with_both_versions() -> 
     finding = answer(story)
     assert finding.rule == "driver-too-old"
     assert "the driver library says 11.4, libcudart.so.12 wants 12.0 or newer" in finding.title
-    assert rules(story)[1] == "api-error"
+    assert rules(story) == ["driver-too-old"] and "Its consequence: cudaGetDeviceCount = 35" in finding.cause
 
 
 def test_a_driver_of_the_same_release_is_not_too_old() -> None:
