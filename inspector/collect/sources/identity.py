@@ -52,6 +52,19 @@ def identify(root: Root, pid: int, line: MapLine, asked: bytes, since: int) -> I
     return Identity(state, detail, links=links, **common)
 
 
+Signature = tuple[int, ...]
+"""Device, inode, mtime and ctime of what lies at a path; empty when nothing does."""
+
+
+def signature(place: bytes) -> Signature:
+    """Equal as long as nothing happened to what lies there."""
+    try:
+        status = os.stat(place)
+    except OSError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+
+
 def mapped_status(pid: int, line: MapLine) -> os.stat_result | None:
     """stat(2) of the mapped file itself, wherever its path leads now; needs root (proc_pid_map_files(5))."""
     try:

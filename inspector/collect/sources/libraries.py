@@ -170,7 +170,7 @@ class Libraries(TreeObserver):
             if shelf.scopes.get(namespace) != order:
                 shelf.scopes[namespace] = order
                 self._outlet.send(ScopeRead(at=shelf.looked, pid=process.pid, namespace=namespace, order=order))
-        shelf.keep_places(snapshot.places)
+        shelf.keep_places(snapshot)
         fresh = {start: new for start, new in snapshot.mappings.items() if process.mappings.get(start) != new}
         process.mappings.update(fresh)
         for mapping in fresh.values():

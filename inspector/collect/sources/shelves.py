@@ -1,6 +1,5 @@
 """What is known of each process's libraries between two looks, and when to look again."""
 
-import os
 from dataclasses import dataclass, field
 
 import msgspec
@@ -10,8 +9,9 @@ from inspector.stream.libraries import LibraryMapped
 from ..kernel import procfs
 from ..kernel.records import Mapped
 from .contract import Tracked
+from .identity import Signature, signature
 from .program import attempt
-from .snapshot import Past
+from .snapshot import Past, Snapshot
 
 _NS = 1_000_000_000
 _YOUNG = 3 * _NS
@@ -20,9 +20,6 @@ _GATHER = _NS // 50
 """Records within 20 ms of a look are gathered for the next one: a start-up maps dozens of files in a burst."""
 _FORK_PATIENCE = _NS // 5
 """A fork that has not executed anything for 200 ms is a worker: its libraries, its parent's so far, are sent."""
-
-Signature = tuple[int, ...]
-"""Device, inode, mtime and ctime of what lies at a path; empty when nothing does."""
 
 
 @dataclass(slots=True)
@@ -86,15 +83,16 @@ class Shelf:
         """True while its program is likely to be loading."""
         return now - self.begun < _YOUNG
 
-    def keep_places(self, places: dict[int, bytes]) -> None:
-        """Remember where the files lie and what lies there now."""
-        self.places = places
-        self.signatures = {base: self.signatures.get(base) or _signature(place) for base, place in places.items()}
+    def keep_places(self, snapshot: Snapshot) -> None:
+        """Remember where the files lie and what lay there when they were looked at."""
+        self.places = snapshot.places
+        signatures = {**self.signatures, **snapshot.signatures}
+        self.signatures = {base: signatures.get(base, ()) for base in self.places}
 
     def disk_changes(self) -> list[int]:
         """Bases of files whose place on disk holds something else than before."""
-        now = {base: _signature(place) for base, place in self.places.items()}
-        changed = [base for base, signature in now.items() if self.signatures.get(base) != signature]
+        now = {base: signature(place) for base, place in self.places.items()}
+        changed = [base for base, there in now.items() if self.signatures.get(base) != there]
         self.signatures = now
         return changed
 
@@ -108,11 +106,3 @@ def shelf_of_fork(process: Tracked, parent: Shelf | None, now: int) -> Shelf:
     """For a process born under observation: it has its parent's libraries until it executes a program."""
     begun = parent.begun if parent else process.started
     return Shelf(process, begun=begun, by_looking=False, parent=parent, due=now + _FORK_PATIENCE)
-
-
-def _signature(place: bytes) -> Signature:
-    try:
-        status = os.stat(place)
-    except OSError:
-        return ()
-    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns

@@ -10,7 +10,7 @@ from inspector.stream.text import decode
 from ..elf.linkmap import LinkMap, LoadedObject
 from ..kernel.procfs import MapLine
 from .contract import Mapping
-from .identity import Identity, identify
+from .identity import Identity, Signature, identify, signature
 from .outlines import Outlines
 from .routes import Placed, Way, find_ways
 from .views import View
@@ -28,6 +28,8 @@ class Snapshot:
     """File identity -> paths that may lead to it, best first."""
     places: dict[int, bytes] = field(default_factory=dict)
     """Base -> the path by which we look at that place of the disk."""
+    signatures: dict[int, Signature] = field(default_factory=dict)
+    """Base -> what lay there, signed before it was looked at; only of files that are new at their place."""
     scopes: dict[int, list[str]] = field(default_factory=dict)
     """Namespace -> paths in link-map order."""
     settled: bool = True
@@ -58,12 +60,14 @@ def look(view: View, at: int, past: Past, outlines: Outlines) -> Snapshot:
     objects = _objects(view, outlines, found)
     ways = find_ways([each.place for each in objects], view.start(), view.real)
     for each, way in zip(objects, ways, strict=True):
-        before = past.libraries.get(each.place.base)
-        if before is None or before.file != each.line.file:
-            before = _fresh(view, at, each, past)
-        found.libraries[each.place.base] = _placed(before, at, each.place, way)
+        base = each.place.base
         if view.root is not None:
-            found.places[each.place.base] = view.root.outside(each.place.path)
+            found.places[base] = view.root.outside(each.place.path)
+        before = past.libraries.get(base)
+        if before is None or before.file != each.line.file:
+            found.signatures[base] = signature(found.places.get(base, b""))
+            before = _fresh(view, at, each, past)
+        found.libraries[base] = _placed(before, at, each.place, way)
     found.scopes = _scopes(objects)
     return found
 
