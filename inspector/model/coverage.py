@@ -9,6 +9,8 @@ from .state import Process, State
 from .usage import Use
 from .wording import duration, name_of
 
+_AT_ONCE = 2_000_000
+"""ns after a birth within which the kernel itself tells it."""
 _PASSIVE_GAP = 5_000_000_000
 """ns that may lie between the passive picture and the first probe (setting probes takes milliseconds)."""
 
@@ -42,8 +44,13 @@ def lacking(state: State, name: str, otherwise: str) -> str:
 
 
 def born_here(process: Process) -> bool:
-    """Its program was seen from the first instruction on: its birth, or the exec that replaced all that was before."""
-    return process.origin in ("fork", "run") or len(process.execs) > 1
+    """Its program was seen from the first instruction on: its birth, or the exec that replaced all that was before.
+
+    A birth or exec that was only noticed by looking now and then is none: what happened before the look is not known.
+    """
+    if process.origin in ("fork", "run"):
+        return process.told_at - process.started < _AT_ONCE
+    return len(process.execs) > 1 and process.execs[-1].environment_source == "exec"
 
 
 def began(process: Process) -> int:
@@ -81,6 +88,8 @@ def _of_library(state: State, use: Use, library: LibraryMapped) -> Coverage:
         words = f"counting of {stopped[0].name} stopped: {state.stopped[stopped[0].id]}"
         return Coverage(False, words, len(watched))
     start = _callable_since(process, library) if born_here(process) else process.started
+    if not born_here(process):
+        since = max(since, process.told_at)  # before it was noticed, its calls were not told apart
     if since <= start:
         return Coverage(True, "counted since its birth", len(watched))
     if _proven_before(state, process, library, [function.name for function in watched], since):

@@ -89,6 +89,8 @@ class Process:
     started: int
     origin: str
     comm: str = ""
+    told_at: int = 0
+    """When its birth was told: the birth itself where the kernel tells it, later where it was found by looking."""
     ended: int = 0
     """Moment of its end; 0 while it lives."""
     end: ProcessEnded | None = None

@@ -80,10 +80,21 @@ def test_an_exec_under_observation_makes_a_process_found_late_known_from_its_fir
     story = Story()
     story.watch("/opt/shim/libcuda.so.1", DRIVER)
     story.process(812, ("/opt/gate",), age=60 * SECOND)
-    story.execute(812, ("/opt/app/server",))
+    story.execute(812, ("/opt/app/server",), environment_source="exec")
     story.driver(812, watch=False)
     story.consumer(812, BACKEND)
     assert rung(story, "called").state == "no"
+
+
+def test_a_child_that_was_only_noticed_by_polling_is_not_known_from_its_birth() -> None:
+    story = Story()
+    story.watch("/opt/shim/libcuda.so.1", DRIVER)
+    born = story.later()
+    story.tell(ProcessStarted(at=story.later(SECOND // 20), pid=812, ppid=1, started=born, origin="fork"))
+    story.execute(812, ("/opt/app/server",))
+    story.driver(812, watch=False)
+    story.consumer(812, BACKEND)
+    assert rung(story, "called").state == "unknown"
 
 
 def test_functions_that_were_let_go_make_their_count_a_lower_bound() -> None:

@@ -36,6 +36,7 @@ def started(state: State, event: ProcessStarted) -> None:
         state.processes.append(process)
         state.current[event.pid] = process
     process.comm = event.comm or process.comm
+    process.told_at = event.at
     if event.ppid != event.pid:
         process.parent = state.current.get(event.ppid)
     process.revision += 1
