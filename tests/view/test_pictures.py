@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from inspector.stream.codec import encode
+from inspector.stream.recording import Recording
+from inspector.view.pictures import photograph
+
 from .feeds import FakeFeed
 from .sample import main_question
 from .stage import on_stage
@@ -36,3 +40,11 @@ async def test_the_screen_looks_as_it_did(
         failed = Path.cwd() / f"{name}.svg"
         failed.write_text(picture)
         pytest.fail(f"the screen looks otherwise than {known}: compare it with {failed}")
+
+
+def test_a_recording_can_be_photographed_without_a_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "main.jsonl"
+    path.write_bytes(b"".join(encode(event) for event in main_question()))
+    picture = photograph(Recording(str(path)), size=(100, 30), keys=("4", "k"))
+    assert picture.svg.startswith("<svg")
+    assert "recorded" in picture.text and "▸" in picture.text and "WHAT HAPPENED" in picture.text

@@ -1,0 +1,60 @@
+"""Pictures of the screen without a terminal: for a README, from recordings, the same each time."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from inspector.model.profiles import Profiles
+from inspector.stream.recording import Recording
+
+from .app import InspectorApp
+from .feed import Replay
+from .output import plain_text
+
+PATIENCE = 60.0
+"""Seconds that a recording may take to be read."""
+
+
+class Picture(NamedTuple):
+    """One screen as SVG and as plain text."""
+
+    svg: str
+    text: str
+
+
+def photograph(
+    recording: Recording,
+    *,
+    size: tuple[int, int] = (120, 36),
+    keys: Sequence[str] = (),
+    theme: str = "inspector-dark",
+    title: str = "inspector",
+    profiles: Profiles | None = None,
+) -> Picture:
+    """The screen at the end of a recording after some keys (`"4"`, `"j"`, `"slash"`, as Textual names them).
+
+    Raises TimeoutError when the recording cannot be read to its end.
+    """
+    return asyncio.run(_photograph(recording, size, keys, theme, title, profiles))
+
+
+async def _photograph(
+    recording: Recording,
+    size: tuple[int, int],
+    keys: Sequence[str],
+    theme: str,
+    title: str,
+    profiles: Profiles | None,
+) -> Picture:
+    app = InspectorApp(Replay(recording), profiles=profiles)
+    app.theme = theme
+    async with app.run_test(size=size) as pilot:
+        async with asyncio.timeout(PATIENCE):
+            while app.session is None or app.session.playback is None or app.session.answer is None:
+                await pilot.pause(0.05)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        app.say("")
+        await pilot.pause(0.2)
+        return Picture(app.export_screenshot(title=title, simplify=True), plain_text(app))
