@@ -134,6 +134,7 @@ class Libraries(TreeObserver):
         self._send_missing(shelf, snapshot)
         self._send_changes(shelf, snapshot)
         self._read_images(shelf, snapshot)
+        shelf.cost = self._loop.now() - now
 
     def _leaving(self, record: Exited) -> None:
         """Before its end is told: send what only records or the parent tell of its libraries."""

@@ -18,6 +18,8 @@ _YOUNG = 3 * _NS
 """So long after its program began, a process is looked at on every tick: it is loading."""
 _GATHER = _NS // 50
 """Records within 20 ms of a look are gathered for the next one: a start-up maps dozens of files in a burst."""
+_REST = 10
+"""Looks at one process take at most a tenth of the time, however many libraries it maps and however fast."""
 _FORK_PATIENCE = _NS // 5
 """A fork that has not executed anything for 200 ms is a worker: its libraries, its parent's so far, are sent."""
 
@@ -43,6 +45,8 @@ class Shelf:
     due: int = 0
     """When to look next; 0: no reason to."""
     looked: int = 0
+    cost: int = 0
+    """What the last look cost, ns."""
     code_pages: bytes = b""
     """As /proc/PID/status counted them at the last look: the number changes with every dlopen and dlclose."""
     imaged: set[str] = field(default_factory=set)
@@ -72,7 +76,7 @@ class Shelf:
     def note(self, record: Mapped, now: int) -> None:
         """The kernel told of a mapping: look soon, but not at every one of a burst."""
         self.records.append(record)
-        self.due = max(now, self.looked + _GATHER)
+        self.due = max(now, self.looked + max(_GATHER, _REST * self.cost))
 
     def code_pages_now(self) -> bytes:
         """Size of all code mappings, from a file that costs little to read; empty when the process is gone."""
