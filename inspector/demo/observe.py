@@ -21,7 +21,7 @@ from .start import CaseError, StartedCase, start
 
 _PATIENCE = 30.0
 _TICK = 0.05
-_QUIET = 0.4
+_QUIET = 0.5
 """Seconds without news after which everything about the files of a process is taken for read."""
 _NEWS = (ProcessExec, LibraryMapped, ImageRead, CandidateFound, LoadPredicted, FunctionsWatched, SlotsRead, LookedUp)
 
@@ -52,9 +52,13 @@ class CaseStream(LiveStream):
         return 0 < self._news <= monotonic() - _QUIET
 
     def _heard(self) -> None:
-        first, self._news = not self._news, monotonic()
-        if first and not self._started.launch.late:
+        if not self._news and not self._started.launch.late:
             self._started.release()
+        self._news = monotonic()
+        if self._timer is None or self._timer.is_alive():
+            self._wait_for_quiet()
+
+    def _wait_for_quiet(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = Timer(_QUIET, self._started.go)
