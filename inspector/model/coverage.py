@@ -7,7 +7,7 @@ from inspector.stream.session import Capability
 
 from .state import Process, State
 from .usage import Use
-from .wording import duration, name_of
+from .wording import duration, name_of, plural
 
 _AT_ONCE = 2_000_000
 """ns after a birth within which the kernel itself tells it."""
@@ -158,7 +158,7 @@ def summary(state: State) -> str:
     alive = sum(1 for process in processes if not process.ended)
     born = sum(1 for process in processes if born_here(process))
     since = state.session.at if state.session else (processes[0].started if processes else 0)
-    text = f"{len(processes)} processes ({alive} alive), {born} of them from their first instruction"
+    text = f"{plural(len(processes), 'process')} ({alive} alive), {born} of them from their first instruction"
     text += f"; observed for {duration(state.now - since)}"
     if state.functions:
         text += f"; {len(state.functions)} functions counted"

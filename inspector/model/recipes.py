@@ -68,7 +68,7 @@ def secure(pid: int) -> str:
     return f"od -An -t d8 -w16 /proc/{pid}/auxv | awk '$1 == 23'"
 
 
-_FROM_NOW_ON = "   # tells of calls from now on"
+_FROM_NOW_ON = "   # calls to come"
 
 
 def count(path: str, function: str) -> str:

@@ -297,6 +297,23 @@ def faults(use: Use, profiles: Profiles) -> list[tuple[FunctionCalls, int, int]]
     return found
 
 
+def no_device(use: Use, profiles: Profiles) -> tuple[FunctionCalls, str] | None:
+    """The call by which a consumer was told that there is no device, and the answer in words."""
+    for calls, result, _ in faults(use, profiles):
+        nothing = profiles.is_called(use.api, result, "NODEVICE", "INVALIDDEVICE")
+        if calls.role in ("init", "count") and nothing:
+            return calls, f"{calls.name} = {profiles.result(use.api, result)}"
+    for calls in use.with_role("count"):
+        if any(sample.result == 0 and sample.values.get("count") == 0 for sample in calls.samples):
+            return calls, f"{calls.name} counted 0"
+    return None
+
+
+def hides_devices(value: str) -> bool:
+    """Whether a variable such as CUDA_VISIBLE_DEVICES with this value hides every device."""
+    return value.strip() in ("", "-1") or value.lower() in ("none", "void", "nodevfiles")
+
+
 def looks_up_freely(state: State, process: Process) -> bool:
     """libffi is mapped: names that are looked up stand in scripts, not in files that are read here."""
     for library in libraries(process).values():

@@ -176,7 +176,7 @@ def _libraries(report: Report) -> list[str]:
 def _logs(report: Report) -> Iterable[str]:
     for log in report.logs:
         trouble = f"; **not readable:** {plain(log.problem)}" if not log.readable else ""
-        yield f"- {code(log.name)} ({plain(log.why)}; {log.lines_total} lines{trouble})"
+        yield f"- {code(log.name)} ({plain(log.why)}; {phrases.lines(log.lines_total)}{trouble})"
         for line in [line for line in log.lines if line.matters][-8:]:
             yield f"  - {code(line.text)}"
 

@@ -27,6 +27,8 @@ MODE = {"cuda": "GPU in use: CUDA", "rocm": "GPU in use: ROCm", "vulkan": "GPU i
         "undecided": "Undecided"}  # fmt: skip
 _DULL = frozenset(("PATH", "HOME", "USER", "LOGNAME", "LANG", "PWD", "SHELL"))
 """Variables that explain little in most reports; the JSON has them."""
+_LONGEST_VALUE = 400
+"""Characters of a variable that are shown; search paths and preloads are shorter, the JSON has all of it."""
 _BYTES = frozenset(("total", "free", "used"))
 RUNG_WORD = {"yes": "yes", "no": "NO", "unknown": "?"}
 
@@ -45,7 +47,8 @@ def span(begin: str | None, end: str | None) -> str:
 
 def headline(report: Report) -> str:
     """`CPU (proven)`."""
-    return f"{MODE[report.mode.verdict]} ({report.mode.confidence})"
+    word = MODE[report.mode.verdict]
+    return word if report.mode.verdict == "undecided" else f"{word} ({report.mode.confidence})"
 
 
 def answer(report: Report) -> str:
@@ -56,6 +59,8 @@ def answer(report: Report) -> str:
         return "The program works on the GPU; nothing stands out."
     if not report.target.tree:
         return "No process was seen."
+    if not any(ladder.provider for ladder in report.apis) and not report.calls and not report.lookups:
+        return "No process here has a GPU library, and none was seen to ask for one."
     return "No cause was found in what could be observed; see what was not looked at, below."
 
 
@@ -93,7 +98,15 @@ def environment(process: TreeProcess, *, is_root: bool) -> list[str]:
     if not process.environment_known:
         return ["environment not known"] if is_root else []
     shown: Mapping[str, str | None] = process.environment if is_root else process.environment_changes
-    return [f"without {key}" if value is None else f"{key}={value}" for key, value in shown.items() if key not in _DULL]
+    return [_variable(key, value) for key, value in shown.items() if key not in _DULL]
+
+
+def _variable(key: str, value: str | None) -> str:
+    if value is None:
+        return f"without {key}"
+    if len(value) <= _LONGEST_VALUE:
+        return f"{key}={value}"
+    return f"{key}={value[:_LONGEST_VALUE]}... ({len(value):,} characters)"
 
 
 def tally(counts: Mapping[str, int], *, whole: int = 0, paths: bool = False, own: str = "") -> str:
@@ -261,10 +274,20 @@ def _height(ladder: ApiReport) -> int:
     return RUNGS.index(ladder.first_broken) if ladder.first_broken else len(RUNGS)
 
 
+def lines(count: int) -> str:
+    """`1 line`, `12 lines`."""
+    return f"{count:,} line{'s' if count != 1 else ''}"
+
+
 def mode_evidence(report: Report) -> list[EvidenceRow]:
     """What shows the mode, without what the first finding says already."""
-    said = {(row.text, row.at) for row in report.findings[0].evidence} if report.findings else set()
-    return [row for row in report.mode.evidence if (row.text, row.at) not in said]
+    shown = report.findings[0].evidence if report.findings else []
+    said = {(row.text, row.at) for row in shown} | {(row.pane, row.key, row.pid) for row in shown if row.key}
+    return [
+        row
+        for row in report.mode.evidence
+        if (row.text, row.at) not in said and (row.pane, row.key, row.pid) not in said
+    ]
 
 
 def rail(rungs: Iterable[RungReport]) -> list[str]:

@@ -205,7 +205,9 @@ class _Page:
             trouble = (
                 f"; NOT READABLE: {log.problem}" if not log.readable else f"; {log.problem}" if log.problem else ""
             )
-            yield from wrapped(f"{log.name}  ({log.why}; {log.lines_total} lines{trouble})", self.width, "  ", "    ")
+            yield from wrapped(
+                f"{log.name}  ({log.why}; {phrases.lines(log.lines_total)}{trouble})", self.width, "  ", "    "
+            )
             yield from self._log_lines(log)
 
     def _log_lines(self, log: LogReport) -> Iterable[str]:

@@ -147,5 +147,5 @@ def test_a_cpu_without_a_cause_is_told_as_such_with_the_rung_that_was_not_seen()
 
 def test_the_coverage_says_how_many_processes_were_seen_from_when_on() -> None:
     words = diagnose(healthy().state).coverage
-    assert "1 processes (1 alive), 1 of them from their first instruction" in words
+    assert "1 process (1 alive), 1 of them from their first instruction" in words
     assert "14 functions counted" in words

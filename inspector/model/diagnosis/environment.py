@@ -7,7 +7,7 @@ from inspector.model import evidence, recipes
 from inspector.model.evidence import short
 from inspector.model.state import Process
 from inspector.model.tree import ancestors, program
-from inspector.model.usage import FunctionCalls, Use, faults
+from inspector.model.usage import hides_devices, no_device
 from inspector.model.verdict import Confidence
 from inspector.model.wording import listed, name_of, plural
 from inspector.stream.libraries import PreloadChecked
@@ -260,20 +260,21 @@ class VisibleDevicesHidden(Rule):
                     yield from self._of_value(scene, process, key, value, known.effect)
 
     def _of_value(self, scene: Scene, process: Process, key: str, value: str, effect: str) -> Iterator[Hit]:
-        refusal = _no_device(scene, process)
-        hides_all = value.strip() in ("", "-1") or value.lower() in ("none", "void", "nodevfiles")
-        if refusal is None and not (hides_all and scene.computing(process)):
-            return
-        if refusal is None and any(use.consumer_calls for use in scene.computing(process)):
+        uses = [use for use in scene.computing(process) if scene.profiles.restricts(key, use.api)]
+        refusal = next((found for use in uses if (found := no_device(use, scene.profiles))), None)
+        hides_all = hides_devices(value)
+        if value.split(",")[0].strip() == "0":
+            return  # the first device stays visible, if there is one
+        if refusal is None and (not (hides_all and uses) or any(use.consumer_calls for use in uses)):
             return
         shown = value or "(empty)"
         confidence: Confidence = "guess" if refusal is None else ("proven" if hides_all else "likely")
         rows = [evidence.of_environment(process, key, f"{short(process)}: {key}={value}")]
         told = ""
         if refusal is not None:
-            use, calls, text = refusal
+            calls, text = refusal
             told = f": {text}"
-            rows.append(evidence.of_calls(process, calls, f"{text} through {use.api}"))
+            rows.append(evidence.of_calls(process, calls, f"{text} through {calls.function.api}"))
         yield Hit(
             title=f"{key}={shown} hides the devices from {short(process)}{told}",
             cause=f"{effect}.",
@@ -287,19 +288,6 @@ class VisibleDevicesHidden(Rule):
             explains=("NODEVICE", "INVALIDDEVICE"),
             subject=f"{key}={value}",
         )
-
-
-def _no_device(scene: Scene, process: Process) -> tuple[Use, FunctionCalls, str] | None:
-    """The answer "no device" that a consumer of this process got."""
-    for use in scene.computing(process):
-        for calls, result, _ in faults(use, scene.profiles):
-            nothing = scene.profiles.is_called(use.api, result, "NODEVICE", "INVALIDDEVICE")
-            if calls.role in ("init", "count") and nothing:
-                return use, calls, f"{calls.name} = {scene.profiles.result(use.api, result)}"
-        for calls in use.with_role("count"):
-            if any(sample.result == 0 and sample.values.get("count") == 0 for sample in calls.samples):
-                return use, calls, f"{calls.name} counted 0"
-    return None
 
 
 class SettingWithoutEffect(Rule):

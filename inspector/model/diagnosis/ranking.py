@@ -43,7 +43,8 @@ def _without_consequences(found: list[tuple[int, Rule, Hit]]) -> list[tuple[int,
             continue
         if hit.title.rpartition(" in PID ")[0] not in cause.title:
             cause.cause += f" Its consequence: {hit.title}."
-        cause.evidence += [row for row in hit.evidence if row not in cause.evidence]
+        shown = {(row.pane, row.key, row.pid) for row in cause.evidence}
+        cause.evidence += [row for row in hit.evidence if (row.pane, row.key, row.pid) not in shown]
     return told
 
 

@@ -358,7 +358,7 @@ class ApiError(Rule):
             for opened in gate
         ]
         rows += [evidence.of_calls(process, other, f"{other.name} = {scene.profiles.result(one.api, code)}, "
-                                                   f"{count:,} times")
+                                                   f"{plural(count, 'time')}")
                  for one, other, code, count in bad[:8] if other is not calls]  # fmt: skip
         return Hit(
             title=f"{calls.name} = {answer} in {short(process)}",

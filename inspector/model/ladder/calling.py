@@ -73,7 +73,9 @@ def returned(view: View) -> Rung:
     if bad:
         calls, result, _ = bad[0]
         rows = [
-            evidence.of_calls(view.process, c, f"{c.name}: {view.profiles.result(use.api, code)}, {count:,} times")
+            evidence.of_calls(
+                view.process, c, f"{c.name}: {view.profiles.result(use.api, code)}, {plural(count, 'time')}"
+            )
             for c, code, count in bad[:20]
         ]
         detail = f"{calls.name} answered {view.profiles.result(use.api, result)}"

@@ -2,6 +2,7 @@
 
 from inspector.model import evidence, recipes
 from inspector.model.tree import environment_change, inherits, program
+from inspector.model.usage import hides_devices, no_device
 from inspector.model.verdict import Evidence, Rung
 from inspector.model.wording import listed
 from inspector.stream.processes import ProcessExec
@@ -21,6 +22,9 @@ def environment(view: View) -> Rung:
     refusal = _refusal(view, runs, carried)
     if refusal is not None:
         return Rung(rung="environment", state="no", detail=refusal.text, evidence=[refusal, *rows])
+    hidden = _hidden(view, runs)
+    if hidden is not None:
+        return Rung(rung="environment", state="no", detail=hidden.text, evidence=[hidden, *rows])
     if not carried:
         return _without_loader_keys(view)
     return Rung(rung="environment", state="yes", detail=_carried_words(view, carried), evidence=rows)
@@ -39,6 +43,15 @@ def _refusal(view: View, runs: ProcessExec, carried: list[str]) -> Evidence | No
     if unusable and not view.use.providers:
         text = f"{unusable[0].source} entry {unusable[0].entry} is ignored: {unusable[0].problem or unusable[0].words}"
         return evidence.of_environment(process, "LD_PRELOAD", text)
+    return None
+
+
+def _hidden(view: View, runs: ProcessExec) -> Evidence | None:
+    """The variable that hides every device, where a consumer was indeed told that there is none."""
+    for key, value in runs.environment.items():
+        restricts = view.profiles.restricts(key, view.use.api) and hides_devices(value)
+        if restricts and no_device(view.use, view.profiles) is not None:
+            return evidence.of_environment(view.process, key, f"{key}={value or '(empty)'} hides all devices")
     return None
 
 

@@ -75,6 +75,13 @@ class Profiles:
         """Whether the name of a result ends in one of these words, `NODEVICE` say, however the API writes it."""
         return ends_in(self.result_name(api, code), *endings)
 
+    def restricts(self, key: str, api: str) -> bool:
+        """Whether a variable decides which devices programs of this API see."""
+        known, used = self.environment_key(key), self.apis.get(api)
+        if known is None or used is None or known.kind != "visible-devices" or used.mode is None:
+            return False
+        return known.mode in (None, used.mode)
+
     def advice(self, api: str, code: int) -> str:
         """What this result usually means; empty when nothing is known."""
         known = self.apis.get(api)

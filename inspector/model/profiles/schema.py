@@ -104,6 +104,8 @@ class EnvironmentKey(Part, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A trailing `*` is a prefix."""
     effect: str
     kind: KeyKind = "setting"
+    mode: ModeWord | None = None
+    """For kind `visible-devices`: programs of which mode it restricts."""
     truth: str = ""
     """The widespread belief that this corrects."""
 

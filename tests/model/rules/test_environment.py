@@ -204,6 +204,25 @@ def test_a_filter_is_not_blamed_for_another_error_nor_without_a_filter() -> None
     assert rules(_visible(None, 100))[0] == "api-error"
 
 
+def test_a_filter_that_keeps_the_first_device_is_not_blamed() -> None:
+    assert rules(_visible("0,1", 100)) == ["api-error"]
+
+
+def test_a_filter_of_another_vendor_is_not_blamed() -> None:
+    story = Story()
+    story.process(812, environment={"HIP_VISIBLE_DEVICES": ""})
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", 100, by=BACKEND)
+    assert rules(story) == ["api-error"]
+    assert rung(story, "environment").state == "yes"
+
+
+def test_hidden_devices_break_the_rung_of_the_environment() -> None:
+    assert rung(_visible("-1", 100), "environment").state == "no"
+    assert rung(_visible("-1", 0), "environment").state == "yes"
+
+
 def test_an_empty_value_in_a_process_that_never_asked_is_only_a_guess() -> None:
     story = Story()
     story.process(812, environment={"CUDA_VISIBLE_DEVICES": ""})
