@@ -148,7 +148,7 @@ def latency(folder: Path) -> Figure:
 
 def slow_down(folder: Path) -> Figure:
     """A launch-bound loop (nine calls a launch) under a default profile, from the second second on."""
-    names = ("hot", "calm", "step")
+    names = ("hot", "calm", "stride")
     functions = [FunctionPlan(name=name, hot=True) for name in names]
     api = ApiPlan(api="bench", sonames=["libwatched.so"], prefixes=["x"], functions=functions)
     process = subprocess.Popen([str(folder / "launches"), "0.5"], stdout=subprocess.PIPE, text=True)

@@ -48,7 +48,7 @@ FILL = FunctionPlan(
     arguments=[Argument(name="name", index=1, kind="string", size=32)],
     values=[OutValue(name="length", argument=0, kind="i32")],
 )
-STEP = FunctionPlan(name="step", returns=False)
+STRIDE = FunctionPlan(name="stride", returns=False)
 SLOW = FunctionPlan(name="slow")
 
 
@@ -60,11 +60,11 @@ def function(collector: Collector, name: str) -> WatchedFunction:
 
 def test_each_call_of_a_child_of_a_moment_is_told_with_caller_result_and_values(targets: Targets, live: None) -> None:
     shell = f"LD_LIBRARY_PATH={targets.folder} {targets.program} fill:3 calls:2:50"
-    with Collector("--", "sh", "-c", shell, plan=plan(FILL, STEP)) as collector:
+    with Collector("--", "sh", "-c", shell, plan=plan(FILL, STRIDE)) as collector:
         collector.wait(ProcessEnded)
         fill = function(collector, "fill")
-        step = function(collector, "step")
-        collector.wait(CallsCounted, lambda e: any(c.function == step.id and c.count == 100 for c in e.counts))
+        stride = function(collector, "stride")
+        collector.wait(CallsCounted, lambda e: any(c.function == stride.id and c.count == 100 for c in e.counts))
         collector.wait(OutcomesCounted, lambda e: any(o.count == 3 and not o.own for o in e.outcomes))
         told = collector.all(CallReturned)
     assert fill.library == str(targets.library)
@@ -79,7 +79,7 @@ def test_each_call_of_a_child_of_a_moment_is_told_with_caller_result_and_values(
 
 
 def test_our_own_probes_are_not_taken_for_a_patch(targets: Targets, live: None) -> None:
-    with Collector("--", str(targets.program), "fill:1", plan=plan(FILL, STEP)) as collector:
+    with Collector("--", str(targets.program), "fill:1", plan=plan(FILL, STRIDE)) as collector:
         collector.wait(CallReturned)
         collector.wait(ProcessEnded)
         assert collector.all(CodePatched) == []
@@ -95,7 +95,7 @@ def test_a_call_that_blocks_is_inside_until_it_returns(targets: Targets, live: N
 
 
 def test_a_failed_load_is_told_with_files_tried_and_the_words_of_the_loader(targets: Targets, live: None) -> None:
-    with Collector("--", str(targets.loads), "missing:libnowhere.so.7", plan=plan(STEP)) as collector:
+    with Collector("--", str(targets.loads), "missing:libnowhere.so.7", plan=plan(STRIDE)) as collector:
         looked = collector.wait(LookedUp, lambda event: event.name == "libnowhere.so.7")
         refused = collector.wait(LoaderRefused)
         collector.wait(ProcessEnded)
@@ -117,28 +117,28 @@ def test_look_ups_name_who_asked_and_what_was_found(targets: Targets, live: None
         "--",
         str(targets.loads),
         f"open:{targets.library}",
-        "sym:step",
+        "sym:stride",
         "sym:nothing",
         "repeat:500",
         "sleep:1500000",
     ]
-    with Collector(*words, plan=plan(STEP)) as collector:
+    with Collector(*words, plan=plan(STRIDE)) as collector:
         loaded = collector.wait(LookedUp, lambda event: event.via == "dlopen")
-        found = collector.wait(LookedUp, lambda event: event.name == "step")
+        found = collector.wait(LookedUp, lambda event: event.name == "stride")
         absent = collector.wait(LookedUp, lambda event: event.name == "nothing")
         folded = collector.wait(LookedUp, lambda event: event.count > 1)
         assert collector.all(LoaderRefused) == []
     assert (loaded.found, loaded.answer) == (True, str(targets.library))
-    assert (found.found, found.answer, found.symbol) == (True, str(targets.library), "step")
+    assert (found.found, found.answer, found.symbol) == (True, str(targets.library), "stride")
     assert (absent.found, absent.error) == (False, f"{targets.library}: undefined symbol: nothing")
-    assert (folded.name, folded.count) == ("step", 500)
+    assert (folded.name, folded.count) == ("stride", 500)
 
 
 def test_a_program_that_cannot_start_says_what_is_missing(targets: Targets, live: None) -> None:
     lonely = targets.folder / "unlinked"
     subprocess.run(["cp", targets.program, lonely], check=True)
     subprocess.run(["sed", "-i", "s/libwatched.so/libwatchex.so/", lonely], check=True)
-    with Collector("--", str(lonely), plan=plan(STEP)) as collector:
+    with Collector("--", str(lonely), plan=plan(STRIDE)) as collector:
         refused = collector.wait(LoaderRefused)
         assert collector.wait(ProcessEnded).code == 127
     assert refused.object == "libwatchex.so"
@@ -146,7 +146,7 @@ def test_a_program_that_cannot_start_says_what_is_missing(targets: Targets, live
 
 def test_opens_of_devices_are_told_and_others_counted(targets: Targets, live: None) -> None:
     shell = "cat /dev/zero-nothing /etc/hostname /nowhere/libx.so.1 >/dev/null; sleep 1.2"
-    with Collector("--", "sh", "-c", shell, plan=plan(STEP, devices=("/dev/zero*",))) as collector:
+    with Collector("--", "sh", "-c", shell, plan=plan(STRIDE, devices=("/dev/zero*",))) as collector:
         device = collector.wait(FileOpened, lambda event: event.path == "/dev/zero-nothing")
         library = collector.wait(FileOpened, lambda event: event.path == "/nowhere/libx.so.1")
         collector.wait(ProcessEnded)
@@ -156,7 +156,7 @@ def test_opens_of_devices_are_told_and_others_counted(targets: Targets, live: No
 
 
 def test_functions_are_counted_and_let_go_on_request(targets: Targets, live: None) -> None:
-    with Collector("--", str(targets.program), "slow:3000000", plan=plan(STEP)) as collector:
+    with Collector("--", str(targets.program), "slow:3000000", plan=plan(STRIDE)) as collector:
         mapped = collector.wait(LibraryMapped, lambda event: event.path == str(targets.library))
         collector.send(CountFunctions(id=7, file=mapped.file, path=mapped.path, names=["refuse", "locked"]))
         refuse = function(collector, "refuse")
@@ -169,7 +169,7 @@ def test_functions_are_counted_and_let_go_on_request(targets: Targets, live: Non
 
 
 def test_a_function_that_costs_too_much_is_let_go_and_said(targets: Targets, live: None) -> None:
-    with Collector("--", str(targets.program), "hot:2", plan=plan(FunctionPlan(name="hot"), STEP)) as collector:
+    with Collector("--", str(targets.program), "hot:2", plan=plan(FunctionPlan(name="hot"), STRIDE)) as collector:
         hot = function(collector, "hot")
         stopped = collector.wait(CountingStopped)
         assert stopped.functions == [hot.id]

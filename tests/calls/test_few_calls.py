@@ -36,7 +36,7 @@ def public(targets: Targets) -> Iterator[Targets]:
 
 
 def test_without_root_four_functions_of_own_processes_are_counted_and_the_rest_is_said(public: Targets) -> None:
-    names = ("slow", "refuse", "calm", "step", "hot", "fill")
+    names = ("slow", "refuse", "calm", "stride", "hot", "fill")
     functions = [FunctionPlan(name=name) for name in names]
     plan = Plan(apis=[ApiPlan(api="watched", sonames=["libwatched.so"], prefixes=["x"], functions=functions)])
     shell = f"LD_LIBRARY_PATH={public.folder} exec {public.program} slow:900000 refuse:37 slow:1200000"
@@ -47,7 +47,7 @@ def test_without_root_four_functions_of_own_processes_are_counted_and_the_rest_i
         limit = collector.wait(LimitNoted, lambda event: event.what.startswith("calls of all but 4"))
         assert {event.pid for event in collector.all(ProcessStarted)}
     assert watched.means == "breakpoint"
-    assert set(numbers) == {"slow", "refuse", "calm", "step"}
+    assert set(numbers) == {"slow", "refuse", "calm", "stride"}
     assert limit.grant
 
 

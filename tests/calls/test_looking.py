@@ -74,9 +74,9 @@ def test_a_program_that_cannot_start_tells_what_is_missing(engine: Engine, looki
 
 @pytest.mark.parametrize("way", ["sym", "cold", "temporary"])
 def test_a_symbol_name_is_read_wherever_it_lies(engine: Engine, looking: Looking, targets: Targets, way: str) -> None:
-    _, records = run(engine, str(targets.loads), f"open:{targets.library}", f"{way}:step")
+    _, records = run(engine, str(targets.loads), f"open:{targets.library}", f"{way}:stride")
     symbols = [record for record in of(Looked, records) if record.via == "dlsym"]
-    assert [(record.name, record.answer != 0) for record in symbols] == [(b"step", True)]
+    assert [(record.name, record.answer != 0) for record in symbols] == [(b"stride", True)]
 
 
 def test_a_symbol_that_is_not_there_has_no_answer_and_a_reason(
@@ -105,7 +105,7 @@ def test_a_driver_that_answers_by_name_tells_both_of_its_answers(
 
 def test_thousands_of_look_ups_are_all_told(engine: Engine, looking: Looking, targets: Targets) -> None:
     _, records = run(engine, str(targets.loads), f"open:{targets.library}", "repeat:3000")
-    assert len([record for record in of(Looked, records) if record.name == b"step"]) == 3000
+    assert len([record for record in of(Looked, records) if record.name == b"stride"]) == 3000
 
 
 def test_a_record_that_is_cut_short_is_none() -> None:

@@ -4,7 +4,6 @@ Everything hangs on descriptors of this process: when it dies, by whatever signa
 """
 
 import contextlib
-import heapq
 import os
 import select
 from collections.abc import Callable, Iterator
@@ -19,11 +18,27 @@ from .decode import Birth, Death, Decoded, decode
 from .frames import frames_map
 from .identities import foreign_pid_namespace
 from .membership import CONTROL_CROWDED, CONTROL_LOST, CONTROL_LOST_OUTCOMES, Membership
-from .records import Executed, Lost, Mapped, Opened, Record, Signalled, Written
+from .records import (
+    Asked,
+    Executed,
+    Exited,
+    Forked,
+    Looked,
+    Lost,
+    Mapped,
+    Opened,
+    Record,
+    Refused,
+    Returned,
+    Signalled,
+    Written,
+)
 from .syscall_programs import CALLS, WRITTEN, WRITTEN_KEY, any_call_program, call_program, written_map
 from .tracepoints import tracepoint_ids
 from .tree_programs import tree_programs
 
+Told = Decoded | perf.PerfRecord | Record
+OfMember = Exited | Mapped | Signalled | Opened | Asked | Looked | Refused | Returned | Written
 Matches = Callable[[Executed], bool]
 
 
@@ -73,6 +88,8 @@ class Engine:
         self._users: list[SlotUser] = []
         self._sources: list[Source] = []
         self._executing: dict[int, list[Record]] = {}
+        self._early: list[OfMember] = []
+        """Records of processes that are none of ours, or whose birth was not told yet."""
         self._told = dict.fromkeys(_LOSSES, 0)
         self._matches: Matches | None = None
         self._rings: list[perf.PerfRing] = []
@@ -143,17 +160,23 @@ class Engine:
         self._poll.register(source.fd, select.EPOLLIN)
 
     def drain(self) -> list[Record]:
-        """All that happened since the last call, in order of time."""
+        """All that happened since the last call, in order of time.
+
+        Rings are read in the order lives, calls, mappings: so the end of a process comes with its last calls, and a
+        call with the mapping of its caller. What comes before the birth of its process waits for the next time.
+        """
         departing, self._departing = self._departing, []
-        merged: list[Decoded | perf.PerfRecord] = [record for ring in self._rings for record in ring.drain()]
-        merged += [record for raw in self.members.ring.drain() if (record := decode(raw)) is not None]
+        early, self._early = self._early, []
+        lives = [record for raw in self.members.ring.drain() if (record := decode(raw)) is not None]
+        calls = [record for source in self._sources for record in source.drain()]
+        mappings = [record for ring in self._rings for record in ring.drain()]
+        merged: list[Told] = [*early, *lives, *calls, *mappings]
         merged.sort(key=_time)
         records: list[Record] = [*self._lost(), *(record for each in merged for record in self._take(each))]
+        self._early = [record for record in self._early if record not in early]
         for pid, slot in departing:
             self._depart(pid, slot)
-        further = [record for source in self._sources for record in source.drain()]
-        further.sort(key=_time)
-        return list(heapq.merge(records, further, key=_time)) if further else records
+        return records
 
     def writes(self) -> list[Written]:
         """What each living process wrote to its descriptors 1 and 2 so far; `drain` tells it of those that end."""
@@ -220,21 +243,32 @@ class Engine:
     def _hold(self, fd: int) -> None:
         self._held.append(fd)
 
-    def _take(self, each: Decoded | perf.PerfRecord) -> list[Record]:
+    def _take(self, each: Told) -> list[Record]:
         """Follow the tree's growth and pass on what concerns it."""
-        if isinstance(each, Birth):
-            return self._born(each)
-        if isinstance(each, Death):
-            return self._died(each)
-        if isinstance(each, Executed):
-            return self._executed(each)
-        if isinstance(each, perf.Named):
-            return self._begins_program(each)
-        if isinstance(each, Mapped):
-            return self._mapped(each)
-        if isinstance(each, Lost):
-            return [each]
-        return [each] if isinstance(each, Signalled | Opened) and each.pid in self._slots else []
+        match each:
+            case Birth():
+                return self._born(each)
+            case Death():
+                return self._died(each)
+            case Executed():
+                return self._executed(each)
+            case perf.Named():
+                return self._begins_program(each)
+            case Mapped():
+                return self._mapped(each)
+            case Forked() | perf.ThreadEnded():
+                return []
+            case Lost():
+                return [each]
+            case _:
+                return self._of_member(each)
+
+    def _of_member(self, record: OfMember) -> list[Record]:
+        """What comes before the birth of its process is kept for the next time."""
+        if record.pid in self._slots:
+            return [record]
+        self._early.append(record)
+        return []
 
     def _begins_program(self, record: perf.Named) -> list[Record]:
         """The kernel maps a new program before it reports the exec: those mappings are held back until then.
@@ -252,7 +286,7 @@ class Engine:
         if held is not None:
             held.append(record)
             return []
-        return [record] if record.pid in self._slots else []
+        return self._of_member(record)
 
     def _born(self, birth: Birth) -> list[Record]:
         """A child of a candidate that `wait_for` denied is denied too."""
@@ -318,7 +352,7 @@ class Engine:
                 self._told[word] = total
 
 
-def _time(record: Decoded | perf.PerfRecord | Record) -> int:
+def _time(record: Told) -> int:
     return 0 if isinstance(record, Lost | Written) else record.at
 
 

@@ -16,7 +16,7 @@
 #include <vector>
 
 extern "C" {
-int step(int), fill(int *, const char *), outer(int *, const char *), hot(int);
+int stride(int), fill(int *, const char *), outer(int *, const char *), hot(int);
 }
 
 static std::atomic<long> wrong{0};
@@ -41,7 +41,7 @@ static void leaver(int) { siglongjmp(back, 1); }
 static void calls() {
     int value;
     for (int i = 0; !over; i++) {
-        check(step(i), i + 1);
+        check(stride(i), i + 1);
         check(fill(&value, "call"), 7);
         check(value, 4);
         if (i % 64 == 0) breathe();
@@ -64,7 +64,7 @@ static void signals() {
     while (!over) {
         raise(SIGUSR1);
         if (sigsetjmp(back, 1) == 0) raise(SIGUSR2);
-        check(step(1), 2);
+        check(stride(1), 2);
         breathe();
     }
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-int hot(int), calm(int), step(int);
+int hot(int), calm(int), stride(int);
 
 static double now(void) {
     struct timespec t;
@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
         volatile double x = 1;
         while (now() < until) {
             for (int i = 0; i < 6; i++) hot(i);
-            calm(1), calm(2), step(3);
+            calm(1), calm(2), stride(3);
             for (int i = 0; i < 4600; i++) x = x * 1.0000001;
             turns++;
         }

@@ -3,7 +3,7 @@
  * open:PATH       dlopen            missing:NAME   dlopen that fails
  * sym:NAME        dlsym in the last library   cold:NAME   the same with the name on a page that is not in memory
  * temporary:NAME  the same with the name in a buffer that is overwritten right after
- * repeat:N        N times dlsym of "step"     reload:PATH:N   N times dlopen, call step(), dlclose
+ * repeat:N        N times dlsym of "stride"     reload:PATH:N   N times dlopen, call stride(), dlclose
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -39,8 +39,8 @@ static int reload(const char *path, int times) {
     int sum = 0;
     for (int i = 0; i < times; i++) {
         void *handle = dlopen(path, RTLD_NOW);
-        int (*step)(int) = (int (*)(int))dlsym(handle, "step");
-        sum += step(i) - i;
+        int (*stride)(int) = (int (*)(int))dlsym(handle, "stride");
+        sum += stride(i) - i;
         dlclose(handle);
     }
     return sum;
@@ -54,7 +54,7 @@ int main(int argc, char **argv) {
         else if (!strcmp(what, "sym")) dlsym(library, a);
         else if (!strcmp(what, "cold")) cold(a);
         else if (!strcmp(what, "temporary")) temporary(a);
-        else if (!strcmp(what, "repeat")) for (int n = atoi(a); n--;) dlsym(library, "step");
+        else if (!strcmp(what, "repeat")) for (int n = atoi(a); n--;) dlsym(library, "stride");
         else if (!strcmp(what, "reload")) { if (reload(a, atoi(b)) != atoi(b)) exit(5); }
         else if (!strcmp(what, "sleep")) usleep(atoi(a));
     }

@@ -1,7 +1,7 @@
 /* A target that does what its arguments say, one after the other, and prints what came of it.
  *
- * calls:THREADS:COUNT  each thread calls step() COUNT times and checks each result
- * children:N:COUNT     N children, one after the other, each calls step() COUNT times
+ * calls:THREADS:COUNT  each thread calls stride() COUNT times and checks each result
+ * children:N:COUNT     N children, one after the other, each calls stride() COUNT times
  * hot:SECONDS          calls hot() in a loop, calm() once in a million
  * fill:COUNT refuse:COUNT outer:COUNT nested:DEPTH locked:COUNT slow:MICROSECONDS
  * stuck                a thread dies inside slow()
@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-int step(int), hot(int), calm(int), fill(int *, const char *), refuse(int *), slow(int), outer(int *, const char *);
+int stride(int), hot(int), calm(int), fill(int *, const char *), refuse(int *), slow(int), outer(int *, const char *);
 int nested(int), locked(int *);
 
 static long wrong;
@@ -34,7 +34,7 @@ static double now(void) {
 }
 
 static void *steps(void *count) {
-    for (long i = 0; i < (long)count; i++) check(step(i), i + 1);
+    for (long i = 0; i < (long)count; i++) check(stride(i), i + 1);
     return NULL;
 }
 

@@ -7,7 +7,7 @@
 /* Begins with a push, the kind of instruction that the kernel emulates. */
 #define PUSH __asm__ volatile("push %%rbx; pop %%rbx" ::: "memory")
 
-API int step(int x) { PUSH; return x + 1; }
+API int stride(int x) { PUSH; return x + 1; }
 API int hot(int x) { PUSH; return x; }
 API int calm(int x) { PUSH; return x; }
 
