@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import msgspec
@@ -77,6 +78,7 @@ class Agent(TreeObserver):
         self._sources: list[object] = []
         self._said: set[tuple[str, type]] = set()
         self._reason, self._in_order = "", True
+        self._living: Callable[[], list[Tracked]] = list
 
     def run(self) -> int:
         """Observe until there is a reason to end."""
@@ -93,11 +95,9 @@ class Agent(TreeObserver):
         return 0
 
     def ended(self, process: Tracked) -> None:
-        """Collect the command that we started; when we are leaving, it was all that we waited for."""
+        """Collect the command that we started."""
         if self._launch is not None and process.pid == self._launch.pid:
             self._launch.reap()
-            if self._reason:
-                self._loop.stop()
 
     def _begin(self) -> None:
         words = self._options.target or " ".join(self._options.command)
@@ -112,6 +112,7 @@ class Agent(TreeObserver):
         self._tree = ProcessTree(
             self._loop, self._waits, Keys(self._configure.plan.environment), self._records.feed, self._emptied
         )
+        self._living = self._tree.processes
         self._session = Session(self._loop, self._waits, self._tree, self._configure)
         self._make_sources()
         if self._launch is not None:
@@ -203,7 +204,9 @@ class Agent(TreeObserver):
     def _emptied(self) -> None:
         """The last process has ended: read what is left of it, then go, unless others may still join."""
         stays = self._options.wait or self._options.target.startswith("lib:")
-        if not stays and not self._reason:
+        if self._reason:
+            self._loop.stop()  # we were leaving, and this was all that we waited for
+        elif not stays:
             self._loop.after(LAST_WORDS_SECONDS, lambda: self._stop_when_read(self._loop.now()))
 
     def _stop_when_read(self, since: int) -> None:
@@ -216,16 +219,16 @@ class Agent(TreeObserver):
 
     def _leave(self, reason: str) -> None:
         """End what we started, if anything, and then ourselves."""
-        if self._launch is None or not self._launch.lives or self._options.keep:
+        if self._launch is None or self._options.keep or not (self._launch.lives or self._living()):
             self._stop(reason)
         elif not self._reason:
             self._reason = reason
-            self._launch.ask_to_end()
+            self._launch.ask_to_end(self._living())
             self._loop.soon(lambda: self._loop.after(PATIENCE_SECONDS, self._launch_must_end))
 
     def _launch_must_end(self) -> None:
         if self._launch is not None:
-            self._launch.make_it_end()
+            self._launch.make_it_end(self._living())
         self._loop.after(LAST_WORDS_SECONDS, self._loop.stop)
 
     def _stop(self, reason: str, in_order: bool = True) -> None:

@@ -2,8 +2,11 @@
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from .kernel import procfs
+from .sources.contract import Tracked
+from .sources.processes import SAME_BIRTH
 from .target import TargetError
 
 _EXEC_FAILED = 127
@@ -49,18 +52,36 @@ class Launch:
             os.waitpid(self.pid, 0)
             self.lives = False
 
-    def ask_to_end(self) -> None:
-        """SIGTERM, to this very child of ours, never to its descendants."""
-        self._signal(signal.SIGTERM)
+    def ask_to_end(self, tree: Iterable[Tracked]) -> None:
+        """SIGTERM to it and to all that it brought into the world: nobody else would end them."""
+        self._signal(signal.SIGTERM, tree)
 
-    def make_it_end(self) -> None:
-        """SIGKILL, if it did not listen."""
-        self._signal(signal.SIGKILL)
+    def make_it_end(self, tree: Iterable[Tracked]) -> None:
+        """SIGKILL to those that did not listen."""
+        self._signal(signal.SIGKILL, tree)
 
-    def _signal(self, number: signal.Signals) -> None:
-        """While it is not reaped its pid is its own."""
+    def _signal(self, number: signal.Signals, tree: Iterable[Tracked]) -> None:
+        """Parents come first in a tree: a shell must not go on with its next command."""
         if self.lives:
-            os.kill(self.pid, number)
+            os.kill(self.pid, number)  # while it is not reaped its pid is its own
+        for process in tree:
+            if process.pid != self.pid:
+                _send(process, number)
+
+
+def _send(process: Tracked, number: signal.Signals) -> None:
+    """By a descriptor and only with the birth that we know: a number may belong to a stranger by now."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:
+        return
+    try:
+        if abs(procfs.stat(process.pid).started - process.started) < SAME_BIRTH:
+            signal.pidfd_send_signal(descriptor, number)
+    except OSError:
+        return  # it has ended
+    finally:
+        os.close(descriptor)
 
 
 def _open_output(output: str) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.stream.processes import ProcessEnded, ProcessListed
+from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessListed
 from inspector.stream.session import SessionEnded, SessionStarted
 
 from .collector import Collector
@@ -21,7 +21,7 @@ def test_the_end_of_requests_ends_it_in_order(workshop: Workshop) -> None:
         assert life.lives()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_order(workshop: Workshop, number: signal.Signals) -> None:
     with Life(workshop.program, "line") as life, Collector(str(life.pid)) as collector:
         collector.library(life.pid, "libc.so.6")
@@ -55,8 +55,18 @@ def test_a_command_that_does_not_listen_is_made_to_end(workshop: Workshop) -> No
         collector.library(pid, "libc.so.6")
         assert isinstance(collector.quit(), SessionEnded)
         assert collector.end(pid).signal == signal.SIGKILL
-        for other in collector.descendants_of(pid):
-            os.kill(other, signal.SIGKILL)  # we ended only what we started ourselves: this one was left alone
+        assert {collector.end(other).signal for other in collector.descendants_of(pid)} == {signal.SIGKILL}
+
+
+@pytest.mark.parametrize(
+    "script", ["{0} sleep:60000; true", "{0} sleep:60000 & exit 0", "setsid {0} sleep:60000; true"]
+)
+def test_quitting_ends_all_that_the_command_brought_into_the_world(workshop: Workshop, script: str) -> None:
+    program = str(workshop.program)
+    with Collector("--run-output", "null", "--run", "--", "sh", "-c", script.format(program)) as collector:
+        child = collector.wait(ProcessExec, lambda event: event.argv[:1] == [program])
+        assert collector.quit().reason == "asked to quit"
+        assert collector.end(child.pid).signal == signal.SIGTERM
 
 
 def test_keep_leaves_the_command_running(workshop: Workshop) -> None:
