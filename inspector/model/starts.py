@@ -46,17 +46,30 @@ def this_start(state: State) -> Start:
 
 def _sort_out(start: Start, source: LogSource, first: Process | None) -> None:
     readings = sorted((r for group in source.readings.values() for r in group), key=lambda reading: reading.number)
-    marks = [reading.number for reading in readings if reading.rule.means == "start"]
-    cut = marks[-1] if marks else -1
-    old = [reading for reading in readings if reading.number < cut or _before(reading, first)]
-    start.earlier += old
-    numbers = {(reading.number, reading.rule.id) for reading in old}
+    fresh = [reading for reading in readings if not _before(reading, first)]
+    cut, begun = _last_start(fresh)
+    older = [reading for reading in readings if _before(reading, first) or reading.number < cut]
+    start.earlier += older
+    start.this += (newer := [reading for reading in fresh if reading.number >= cut])
+    if begun or (not older and first is not None and born_here(first)):
+        return
+    start.doubtful |= {(r.source, r.number) for r in newer if r.backlog and not r.at}
+
+
+def _last_start(readings: list[Reading]) -> tuple[int, bool]:
+    """Number of the first line of the last start, and whether a start is told at all.
+
+    Lines before the only start belong to it as well: a shim speaks before the program's first line. Marks with no
+    word about the mode between them belong to one start.
+    """
+    starts: list[int] = []
+    spoken = True
     for reading in readings:
-        if (reading.number, reading.rule.id) in numbers:
-            continue
-        start.this.append(reading)
-        if reading.backlog and not reading.at and cut < 0 and (bool(old) or first is None or not born_here(first)):
-            start.doubtful.add((reading.source, reading.number))
+        if reading.rule.means == "start" and spoken:
+            starts.append(reading.number)
+            spoken = False
+        spoken = spoken or reading.rule.means == "mode"
+    return (starts[-1] if len(starts) > 1 else -1), bool(starts)
 
 
 def _before(reading: Reading, first: Process | None) -> bool:
