@@ -82,8 +82,11 @@ class Collector:
             time.sleep(0.01)
 
     def send(self, request: Request) -> None:
+        self.send_raw(encode_request(request))
+
+    def send_raw(self, data: bytes) -> None:
         assert self._process.stdin
-        self._process.stdin.write(encode_request(request))
+        self._process.stdin.write(data)
         self._process.stdin.flush()
 
     def close_stdin(self) -> None:

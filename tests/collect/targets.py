@@ -64,14 +64,9 @@ class Workshop:
     def shim(self) -> Path:
         return self.folder / "libshim.so.1"
 
-    def shim_at(self, path: Path | bytes) -> Path | bytes:
+    def shim_at(self, path: Path) -> Path:
         """A copy of the shim elsewhere."""
-        content = self.shim.read_bytes()
-        if isinstance(path, bytes):
-            with open(path, "wb") as file:
-                file.write(content)
-        else:
-            path.write_bytes(content)
+        path.write_bytes(self.shim.read_bytes())
         return path
 
 

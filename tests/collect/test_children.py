@@ -88,7 +88,10 @@ def test_output_of_the_command_goes_where_it_is_told(tmp_path: Path) -> None:
     with Collector("--run-output", str(output), "--run", "--", "sh", "-c", "echo out; echo err >&2") as collector:
         collector.finish()
     assert output.read_text() == "out\nerr\n"
-    with Collector("--run", "--", "sh", "-c", "echo to the talk") as collector:
+
+
+def test_without_a_word_about_it_the_output_joins_what_is_said_to_people() -> None:
+    with Collector("--run", "--", "echo", "to the talk") as collector:
         collector.finish()
         assert "to the talk\n" in collector.talk
 

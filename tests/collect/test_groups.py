@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from inspector.collect.sources.vitals import WaitsSource
+from inspector.collect.target import parse_target
 from inspector.stream.calls import CallsInside, OpenCall
 from inspector.stream.processes import ProcessExec, ProcessStarted, ThreadWaits
 
@@ -70,10 +71,10 @@ def test_a_container_is_all_of_its_processes_also_those_that_join_later(group: P
 def test_a_unit_is_named_with_or_without_its_suffix(group: Path, workshop: Workshop) -> None:
     with Life(workshop.program, "line") as life:
         _enter(group, life.pid)
-        for target in ("unit:inspector-test", "unit:inspector-test.service"):
-            with Collector(target) as collector:
-                assert collector.program(life.pid).unit == "inspector-test.service"
-                collector.quit()
+        assert parse_target("unit:inspector-test.service").find() == [life.pid]
+        with Collector("unit:inspector-test") as collector:
+            assert collector.program(life.pid).unit == "inspector-test.service"
+            collector.quit()
 
 
 def test_a_library_named_in_the_preload_file_is_told_so(workshop: Workshop) -> None:

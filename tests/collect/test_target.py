@@ -1,6 +1,7 @@
 """What the user names and which processes that means."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from inspector.collect.kernel.records import Mapped
 from inspector.collect.sources.arrivals import Program
 from inspector.collect.target import (
     TargetError,
+    find_pid,
     has_name,
     in_command_line,
     is_mapping_of,
@@ -43,6 +45,60 @@ def test_a_target_is_what_its_form_says(text: str, kind: str, value: str) -> Non
 def test_a_target_that_names_nothing_is_refused(text: str) -> None:
     with pytest.raises(TargetError):
         parse_target(text)
+
+
+def test_a_kernel_thread_is_no_target() -> None:
+    with pytest.raises(TargetError, match="is a kernel thread") as caught:
+        find_pid(2)
+    assert caught.value.kind == "no-such-target"
+
+
+def test_a_zombie_is_told_with_the_parent_that_forgot_it() -> None:
+    zombie = os.fork()
+    if zombie == 0:
+        os._exit(0)
+    os.waitid(os.P_PID, zombie, os.WEXITED | os.WNOWAIT)
+    with pytest.raises(TargetError, match=f"zombie until its parent {os.getpid()} ") as caught:
+        find_pid(zombie)
+    os.waitpid(zombie, 0)
+    assert (caught.value.kind, caught.value.help) == ("ended", f"inspector {os.getpid()}")
+
+
+def test_the_number_of_a_thread_means_its_process() -> None:
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+    assert thread.native_id is not None
+    assert find_pid(thread.native_id) == os.getpid()
+    stop.set()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("text", "why", "help"),
+    [
+        ("4194303", "there is no process 4194303", "inspector list"),
+        ("no-such-program", "no process has `no-such-program`", "inspector --wait no-such-program"),
+        ("unit:nothing", "no process runs in the unit nothing", "inspector --wait unit:nothing"),
+        ("container:0123456789ab", "no process runs in a container", "inspector --wait container:0123456789ab"),
+    ],
+)
+def test_what_is_not_there_is_said_with_what_helps(text: str, why: str, help: str) -> None:
+    with pytest.raises(TargetError, match=why) as caught:
+        parse_target(text).find()
+    assert help in caught.value.help
+
+
+def test_a_name_of_several_trees_is_answered_with_the_candidates(workshop: Workshop) -> None:
+    with Life(workshop.program, "line") as one, Life(workshop.program, "line") as other:
+        with pytest.raises(TargetError, match="means 2 separate process trees") as caught:
+            parse_target(str(workshop.program)).find()
+        assert str(one.pid) in caught.value.why and str(other.pid) in caught.value.why
+        assert caught.value.help.endswith(f"inspector {min(one.pid, other.pid)}")
+
+
+def test_a_library_that_nobody_maps_is_no_error() -> None:
+    assert parse_target("lib:/no/such/library.so").find() == []
 
 
 PROGRAM = Program(4242, [b"/opt/ollama", b"serve", b"--port", b"1"], b"/opt/ollama.real (deleted)", b"ollama")

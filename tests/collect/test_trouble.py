@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from inspector.stream.libraries import ImageRead
@@ -19,49 +17,10 @@ def test_a_pid_that_does_not_exist_is_said() -> None:
     assert (answer.kind, answer.why, answer.help) == ("no-such-target", "there is no process 4194303", "inspector list")
 
 
-def test_a_kernel_thread_is_no_target() -> None:
-    answer = refusal("2")
-    assert answer.kind == "no-such-target"
-    assert "is a kernel thread" in answer.why
-
-
-def test_a_zombie_is_told_with_the_parent_that_forgot_it() -> None:
-    code = "import os, sys; p = os.fork() or os._exit(0); print(p, flush=True); sys.stdin.read()"
-    parent = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert parent.stdout and parent.stdin
-    zombie = int(parent.stdout.readline())
-    os.waitid(os.P_PID, parent.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    while b"\nState:\tZ" not in Path(f"/proc/{zombie}/status").read_bytes():
-        pass
-    answer = refusal(str(zombie))
-    parent.communicate(b"")
-    assert (answer.kind, answer.help) == ("ended", f"inspector {parent.pid}")
-    assert "zombie" in answer.why
-
-
-def test_a_name_that_nobody_has_is_said_with_what_helps() -> None:
-    answer = refusal("no-such-program-anywhere")
-    assert answer.kind == "no-such-target"
-    assert "inspector --wait no-such-program-anywhere" in answer.help
-
-
-def test_a_name_of_several_trees_is_answered_with_the_candidates(workshop: Workshop) -> None:
-    with Life(workshop.program, "line") as one, Life(workshop.program, "line") as other:
-        answer = refusal(str(workshop.program))
-        assert str(one.pid) in answer.why and str(other.pid) in answer.why
-        assert answer.help.endswith(str(min(one.pid, other.pid)))
-
-
 def test_a_part_of_the_command_line_names_the_topmost_of_one_tree(workshop: Workshop) -> None:
     with Life("sh", "-c", f"{workshop.program} line my-own-word; true") as life, Collector("my-own-word") as collector:
         assert collector.wait(ProcessExec).pid == life.pid
         collector.quit()
-
-
-def test_units_containers_and_empty_targets_that_are_not_there_are_said() -> None:
-    assert "no process runs in the unit nothing.service" in refusal("unit:nothing.service").why
-    assert "no process runs in a container" in refusal("container:0123456789ab").why
-    assert "names nothing" in refusal("unit:").why
 
 
 def test_another_users_process_without_root_is_refused_with_the_command_that_helps(workshop: Workshop) -> None:
@@ -72,18 +31,11 @@ def test_another_users_process_without_root_is_refused_with_the_command_that_hel
         assert answer.help == f"sudo inspector {life.pid}"
 
 
-def test_words_that_make_no_sense_are_a_usage_error() -> None:
-    for words in ([], ["1", "--", "true"], ["--run"]):
-        with Collector(*words) as collector:
-            assert collector.code() == 2
-            assert collector.events == []
-
-
 def test_hostile_names_and_arguments_arrive_harmless(workshop: Workshop, tmp_path: Path) -> None:
     folder = os.fsencode(tmp_path) + b"/\x1b]0;owned\x07[red]\xff\n"
     Path(os.fsdecode(folder)).mkdir()
     library = folder + b"/lib\xe2\x80\xaeshim.so"
-    workshop.shim_at(library)
+    workshop.shim_at(Path(os.fsdecode(library)))
     words = [b"load:" + library, b"\x1b[2J", b"[bold]x[/bold]", b"line"]
     with Life(workshop.program, *words) as life, Collector(str(life.pid)) as collector:
         program = collector.program(life.pid)
@@ -122,7 +74,7 @@ def test_a_target_that_ends_while_observed_ends_the_session_in_order(workshop: W
 
 
 def test_targets_that_end_during_the_attach_are_never_a_traceback(workshop: Workshop) -> None:
-    for delay in range(0, 200, 25):
+    for delay in (0, 100, 180):
         with Life("sh", "-c", f"{workshop.program} sleep:{delay}; true") as life, Collector(str(life.pid)) as collector:
             assert isinstance(collector.finish(), SessionEnded)
             assert not collector.all(LimitNoted, lambda e: e.what.endswith("would have told")), collector.talk

@@ -63,7 +63,8 @@ class PolledArrivals:
         self._loop = loop
         self._tree = tree
         self._matches = matches
-        self._judged = set(procfs.pids())
+        self._judged: set[int] = set()
+        """Those that were looked at and will not become the target any more."""
         loop.every(seconds, self._look)
 
     def _look(self) -> None:
