@@ -36,11 +36,10 @@ class CalledOnlyByItself(Rule):
             names = listed((calls.name for calls in own), 3)
             library = name_of(own[0].function.library)
             yield Hit(
-                title=f"{plural(use.own_calls, 'call')} ({names}) in {short(process)}, all from inside {library}; "
-                "0 from a consumer",
+                title=f"{plural(use.own_calls, 'call')} ({names}) in {short(process)}, all from inside {library}; 0 "
+                "from a consumer",
                 cause="The library calls its own functions when it is loaded. Lines of its log prove that it was "
-                "loaded, not "
-                "that anybody uses it.",
+                "loaded, not that anybody uses it.",
                 next_step="look for the process that loads a consumer; let the shim initialise at the first call "
                 "instead",
                 process=process,
@@ -66,11 +65,9 @@ class CalledOnlyByItself(Rule):
         library = name_of(use.providers[0].path)
         return Hit(
             title=f"the log of {library} tells of {plural(len(lines), 'call')} ({listed(functions, 3)}) in "
-            f"{short(process)}, "
-            "where nobody but itself could make them",
+            f"{short(process)}, where nobody but itself could make them",
             cause="No file of that process imports, needs or names the functions: the library's constructor calls "
-            "them. Such "
-            "lines prove that it was loaded, not that anybody uses it.",
+            "them. Such lines prove that it was loaded, not that anybody uses it.",
             next_step="look for the process that loads a consumer; let the shim initialise at the first call instead",
             process=process,
             severity="error" if scene.matters(process) else "info",
@@ -133,8 +130,8 @@ class NotCalled(Rule):
             title = f"no call of {use.api} was seen in {short(process)}, which could call it (through {consumers})"
         return Hit(
             title=title,
-            cause="Library, names and look-ups are in order. The program decided against the GPU, or has not come "
-            "to it yet.",
+            cause="Library, names and look-ups are in order. The program decided against the GPU, or has not come to "
+            "it yet.",
             next_step="look at the program's own settings and log before the point where it would ask for devices",
             process=process,
             severity="error" if coverage.complete else "warning",

@@ -89,8 +89,7 @@ class ChildCrashed(Rule):
         return Hit(
             title=f"{title(process)} ended with {code}, {duration(process.ended - process.started)} after its birth",
             cause="127: the loader refused the program, or the first call of a missing function ended it; 126: it "
-            "could not be "
-            f"executed.{why}",
+            f"could not be executed.{why}",
             next_step="run it by hand: "
             f"{command((scene.program(process) or process.execs[-1]).argv) if process.execs else 'PROGRAM'}",
             process=process,

@@ -53,8 +53,7 @@ class LoaderIgnoresEnvironment(Rule):
     place = "environment"
     meaning = (
         "The kernel marked the program as secure (set-user-id, file capabilities, a security module): its loader "
-        "ignores "
-        "LD_PRELOAD with slashes, LD_LIBRARY_PATH and LD_AUDIT."
+        "ignores LD_PRELOAD with slashes, LD_LIBRARY_PATH and LD_AUDIT."
     )
 
     def find(self, scene: Scene) -> Iterable[Hit]:
@@ -69,8 +68,8 @@ class LoaderIgnoresEnvironment(Rule):
             yield Hit(
                 title=f"the loader of {short(process)} ignores {listed(carried)}: {why}",
                 cause="In a program that runs with more rights than its caller the loader drops these variables.",
-                next_step=f"getcap {quote(runs.exe)}; ls -l {quote(runs.exe)}   # "
-                "without the extra rights the variables work again",
+                next_step=f"getcap {quote(runs.exe)}; ls -l {quote(runs.exe)}   # without the extra rights the "
+                "variables work again",
                 process=process,
                 severity="error" if scene.rank(process) <= 3 else "warning",
                 confidence="proven",
@@ -183,8 +182,8 @@ class PreloadEntryUnusable(Rule):
         return Hit(
             title=f"{place}, {entry.entry}, is ignored by the loader: {entry.problem or 'it cannot be loaded'}",
             cause=entry.words or f"{entry.entry}: {entry.problem}",
-            next_step=f"file -L {quote(entry.entry)}; ls -lL {quote(entry.entry)}   # "
-            "put the file there, or take the entry out",
+            next_step=f"file -L {quote(entry.entry)}; ls -lL {quote(entry.entry)}   # put the file there, or take "
+            "the entry out",
             process=process,
             severity="warning" if works else "error",
             confidence="proven",
@@ -232,8 +231,8 @@ class GlobalPreload(Rule):
                 title=f"{file.path} loads {listed(name_of(e) for e in file.entries)} into every new "
                 f"process{carriers}{names}",
                 cause="A fault in that file breaks every program of the machine, remote login included.",
-                next_step=f"take the lines out of {file.path} and set LD_PRELOAD or LD_LIBRARY_PATH for one "
-                "service only",
+                next_step=f"take the lines out of {file.path} and set LD_PRELOAD or LD_LIBRARY_PATH for one service "
+                "only",
                 process=scene.state.processes[0] if scene.state.processes else None,
                 severity="warning",
                 confidence="proven",

@@ -77,12 +77,11 @@ class SymbolMissing(Rule):
         provider = _provider_words(scene, process, name)
         verb = "could not be loaded" if failure.seen else "would not load"
         return Hit(
-            title=f"{name_of(failure.name)} {verb} in {short(process)}: it needs {listed([name, *more], 3)}, "
-            f"which {provider} "
-            f"{'does not offer' if provider != 'no mapped file' else 'offers'}",
+            title=f"{name_of(failure.name)} {verb} in {short(process)}: it needs {listed([name, *more], 3)}, which "
+            f"{provider} {'does not offer' if provider != 'no mapped file' else 'offers'}",
             cause=f"In the loader's words: {failure.words}",
-            next_step=f"{recipes.exported(process, provider if '/' in provider else failure.name, name)}   "
-            "# export it, or refuse it cleanly inside",
+            next_step=f"{recipes.exported(process, provider if '/' in provider else failure.name, name)}   # export "
+            "it, or refuse it cleanly inside",
             process=process,
             confidence=failure.sure,
             evidence=[failure_row(scene.state, failure)],
@@ -94,9 +93,8 @@ class SymbolMissing(Rule):
         first = missing[0]
         providers = listed((provider.path for provider in use.providers), 2)
         return Hit(
-            title=f"{name_of(first.consumer)} needs {listed((want.name for want in missing), 3)}; {providers} "
-            "does not offer "
-            f"{'it' if len(missing) == 1 else 'them'}",
+            title=f"{name_of(first.consumer)} needs {listed((want.name for want in missing), 3)}; {providers} does "
+            f"not offer {'it' if len(missing) == 1 else 'them'}",
             cause="Bound at load, the load fails; bound at the first call, that call ends the program with status 127.",
             next_step=recipes.exported(process, use.providers[0].path, first.name),
             process=process,
@@ -111,8 +109,8 @@ class SymbolMissing(Rule):
         if missing and missing[0].fault == "missing":
             want = missing[0]
             yield Hit(
-                title=f"{name_of(want.consumer)} will ask {use.providers[0].path} for {want.name}, which it does "
-                "not offer",
+                title=f"{name_of(want.consumer)} will ask {use.providers[0].path} for {want.name}, which it does not "
+                "offer",
                 cause=f"{want.why}; without it the runtime gives up as if there were no driver.",
                 next_step=recipes.exported(process, use.providers[0].path, want.name),
                 process=process,
@@ -167,8 +165,8 @@ class SymbolHidden(Rule):
         )
         return Hit(
             title=f"{consumer} needs {name}; {name_of(path)} has it, but hidden",
-            cause="The function is written and compiled; an export script or the visibility of the compiler keeps "
-            "it local.",
+            cause="The function is written and compiled; an export script or the visibility of the compiler keeps it "
+            "local.",
             next_step=f'export it: __attribute__((visibility("default"))), or "global: {name};" in the version script',
             process=process,
             confidence=sure,
@@ -227,8 +225,7 @@ class NoVersionTable(Rule):
     place = "exported"
     meaning = (
         "A library under a SONAME from which versions are needed has no version table of any kind: glibc ends the "
-        "program "
-        "with an internal assertion (status 127), before any constructor."
+        "program with an internal assertion (status 127), before any constructor."
     )
 
     def find(self, scene: Scene) -> Iterable[Hit]:
@@ -258,8 +255,8 @@ class NoVersionTable(Rule):
         return Hit(
             title=f"{provider.soname} ({provider.path}) has no version table, and {name_of(consumer.path)} needs "
             "versions of it" + (f": {short(process)} ended with 127" if died else ""),
-            cause="glibc aborts in such a look-up: `Inconsistency detected by ld.so`. Any version node in the "
-            "file cures it.",
+            cause="glibc aborts in such a look-up: `Inconsistency detected by ld.so`. Any version node in the file "
+            "cures it.",
             next_step=f"link it with a version script: {provider.soname} {{ global: *; }};",
             process=process,
             severity="error" if died or not process.ended else "warning",

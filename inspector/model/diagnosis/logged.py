@@ -167,8 +167,7 @@ class LogOfEarlierRun(Rule):
         last = old[-1]
         yield Hit(
             title=f"{plural(len(old), 'telling line')} of earlier runs in "
-            f"{listed(name_of(name) for name in sorted(names))}: not of "
-            "this start",
+            f"{listed(name_of(name) for name in sorted(names))}: not of this start",
             cause=f"The newest of them: {last.text.strip()[:160]}",
             next_step="read the log from the last start on; in the Logs pane only this start is shown",
             severity="info",

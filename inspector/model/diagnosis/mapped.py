@@ -35,8 +35,7 @@ class HiddenByNamespace(Rule):
                 yield Hit(
                     title=f"{entry.entry} does not exist in the file tree that {short(process)} sees",
                     cause=f"The process has a mount namespace of its own ({runs.container or runs.root}); a path "
-                          "means there "
-                    "what it means there, not what it means in your shell.",
+                          "means there what it means there, not what it means in your shell.",
                     next_step=f"ls -l /proc/{process.pid}/root{quote(entry.entry)}   # bring the file into that tree",
                     process=process,
                     confidence="proven",
@@ -195,8 +194,8 @@ class NameMismatch(Rule):
     id = "name-mismatch"
     place = "mapped"
     meaning = (
-        "A library that provides the API is mapped, but has no SONAME, or another than the consumer asks for: "
-        "it answers to no other name, and the loader looks for the asked one elsewhere."
+        "A library that provides the API is mapped, but has no SONAME, or another than the consumer asks for: it "
+        "answers to no other name, and the loader looks for the asked one elsewhere."
     )
 
     def find(self, scene: Scene) -> Iterable[Hit]:
@@ -231,8 +230,8 @@ class NameMismatch(Rule):
         names = listed(scene.profiles.apis[use.api].sonames[:1])
         return Hit(
             title=f"{name_of(shim.path)} is mapped with {soname}; who asks for {names} does not get it: {words}",
-            cause="The loader compares the asked name with the SONAME of what is mapped; the file name of a "
-            "preload does not count.",
+            cause="The loader compares the asked name with the SONAME of what is mapped; the file name of a preload "
+            "does not count.",
             next_step=f"link the shim with -Wl,-soname,{names}, or place it as {names} in a folder of LD_LIBRARY_PATH",
             process=process,
             confidence="proven",
@@ -277,8 +276,7 @@ class TwoCopies(Rule):
                 title=f"{first.name} ran in {first.function.library}, {calls.name} in {calls.function.library}: "
                 f"{answer}",
                 cause="Two copies are two instances with a state of their own, equal bytes or not; the second was "
-                "never "
-                "initialised.",
+                "never initialised.",
                 next_step=f"make one a link to the other: stat {quote(first.function.library)} "
                 f"{quote(calls.function.library)}",
                 process=process,

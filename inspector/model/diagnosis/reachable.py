@@ -102,8 +102,8 @@ class DependencyMissing(Rule):
         rows += _searched(process, failure)
         return Hit(
             title=f"{name_of(failure.name)} {verb} in {short(process)}: {missing}{by} is not found",
-            cause=f"In the loader's words: {failure.words or missing + ': cannot open shared object file'}. "
-            "A backend that is not loaded leaves no line in most logs, and nobody is there to call the shim.",
+            cause=f"In the loader's words: {failure.words or missing + ': cannot open shared object file'}. A "
+            "backend that is not loaded leaves no line in most logs, and nobody is there to call the shim.",
             next_step=f"place {missing} in a folder of this process's search path; "
             f"{recipes.needed(process, failure.name)}",
             process=process,
@@ -148,8 +148,8 @@ class BackendLoadFailed(Rule):
         return Hit(
             title=f"{name_of(failure.name)} {verb} in {short(process)}: {failure.words or 'refused without a word'}",
             cause="Most loaders of backends are built to be silent: the program goes on without it.",
-            next_step=f"file {quote(failure.name)}; readelf -h {quote(failure.name)}   # "
-            "whole, readable, made for this machine?",
+            next_step=f"file {quote(failure.name)}; readelf -h {quote(failure.name)}   # whole, readable, made for "
+            "this machine?",
             process=process,
             confidence="proven" if failure.lookup is not None and failure.words else "likely",
             evidence=[failure_row(scene.state, failure)],
@@ -197,11 +197,9 @@ class NoConsumer(Rule):
         count = len(libraries(process))
         return Hit(
             title=f"{name_of(shim.path)} is mapped in {short(process)}, but none of its {count} files could call "
-                  f"{use.api}"
-            f"{unopened}",
-            cause="A preloaded library is in every child, also in those that have nothing to do with a GPU. The "
-                  "call can only "
-            "come from a library or program that imports, needs or looks up its names.",
+                  f"{use.api}{unopened}",
+            cause="A preloaded library is in every child, also in those that have nothing to do with a GPU. The call "
+                  "can only come from a library or program that imports, needs or looks up its names.",
             next_step="find the process that loads the GPU backend; with `inspector --wait` from its first instruction",
             process=process,
             confidence="likely",

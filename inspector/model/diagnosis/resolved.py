@@ -37,12 +37,10 @@ class DlopenOverridden(Rule):
             )
         )
         return Hit(
-            title=f"{lookup.via}({name_of(failure.name)}) in {short(process)} was answered by {name_of(hook)} "
-            "with NULL without "
-            "touching the file",
+            title=f"{lookup.via}({name_of(failure.name)}) in {short(process)} was answered by {name_of(hook)} with "
+            "NULL without touching the file",
             cause="Its own dlopen cannot find the real one (its own dlsym answers NULL), so every load fails, and "
-            "dlerror stays "
-            "empty: no log shows it.",
+            "dlerror stays empty: no log shows it.",
             next_step=f"take {name_of(hook)} out of LD_PRELOAD and find it by LD_LIBRARY_PATH, or do not export "
             "dlopen and dlsym",
             process=process,
@@ -120,8 +118,7 @@ class LookupFailed(Rule):
             where = listed((provider.path for provider in use.providers), 2) or "the library"
             yield Hit(
                 title=f"{name_of(lookup.requester) or 'a consumer'} asked for {lookup.name} in {short(process)}; "
-                f"{where} does not "
-                "have it",
+                f"{where} does not have it",
                 cause=f"{lookup.via} answered {lookup.error or 'NULL'}; no call of {use.api} succeeded after it.",
                 next_step=recipes.exported(process, where if where != "the library" else "FILE", lookup.name),
                 process=process,
@@ -174,9 +171,8 @@ class BoundElsewhere(Rule):
             )
         return Hit(
             title=f"in {short(process)} {what} are bound to {winner.path}, not to {loser.path}",
-            cause="The first library in the look-up order that defines a name wins it, whatever the library is "
-            "meant for; a "
-            "preload stands before all others.",
+            cause="The first library in the look-up order that defines a name wins it, whatever the library is meant "
+            "for; a preload stands before all others.",
             next_step=f"take {name_of(winner.path)} out of the process, or let it pass the calls on",
             process=process,
             confidence="likely",

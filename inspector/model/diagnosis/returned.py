@@ -133,11 +133,10 @@ class ExportTableRefused(Rule):
         after = "" if counted else "; no device was counted after it"
         return Hit(
             title=f"the export table {table.upper()}{called} was refused with {answer} in {short(process)}{after}",
-            cause="The runtime talks to the driver through this private table. It hands the same error on and "
-            "asks for nothing "
-            "else; this is no fault of loading or of a public function.",
-            next_step="pass cuGetExportTable through to a real driver, implement the table, or replace the "
-            "runtime instead",
+            cause="The runtime talks to the driver through this private table. It hands the same error on and asks "
+            "for nothing else; this is no fault of loading or of a public function.",
+            next_step="pass cuGetExportTable through to a real driver, implement the table, or replace the runtime "
+            "instead",
             process=process,
             confidence="proven",
             evidence=[row],
@@ -243,8 +242,8 @@ class ImplausibleDevice(Rule):
 
     def _hit(self, scene: Scene, process: Process, calls: FunctionCalls, sample: CallReturned, what: str) -> Hit:
         layout = (
-            " Name and offsets belong to one release of the structure: a library that fills the layout of another one "
-            "gives such values."
+            " Name and offsets belong to one release of the structure: a library that fills the layout of another "
+            "one gives such values."
             if calls.role == "properties"
             else ""
         )

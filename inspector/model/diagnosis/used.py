@@ -107,8 +107,7 @@ class NotOffloaded(Rule):
         yield Hit(
             title=f"0/{line.groups.get('total', '?')} layers were placed on the GPU, though a device was found",
             cause="The device list was in order; the decision fell later: an option such as num_gpu=0, too little "
-            "memory, or an "
-            "empty list handed to the scheduler.",
+            "memory, or an empty list handed to the scheduler.",
             next_step="look at the options of the request (num_gpu) and at the free memory of the device",
             process=loader,
             confidence="proven",
@@ -140,11 +139,10 @@ class SuccessWithoutWork(Rule):
     def _hit(self, work: Work, rows: list[Evidence], certain: bool) -> Hit:
         return Hit(
             title=f"{words(work)}, and nothing shows that anything was done",
-            cause="The library answers success by itself: no device is opened, addresses and times are not those "
-            "of one. Results "
-            "of such a program are wrong, whatever its log says.",
-            next_step="check a result: copy a known array to the device and back, or compare an answer with a run "
-            "on the CPU",
+            cause="The library answers success by itself: no device is opened, addresses and times are not those of "
+            "one. Results of such a program are wrong, whatever its log says.",
+            next_step="check a result: copy a known array to the device and back, or compare an answer with a run on "
+            "the CPU",
             process=work.process,
             severity="error" if certain else "warning",
             confidence="likely" if certain else "guess",

@@ -197,8 +197,8 @@ class WorkDoneByChildren(Rule):
     place = "which process"
     notice = True
     meaning = (
-        "The process one looks at does not use the GPU itself; children that may live for a moment only do. "
-        "Its own mappings and calls prove nothing."
+        "The process one looks at does not use the GPU itself; children that may live for a moment only do. Its own "
+        "mappings and calls prove nothing."
     )
 
     def find(self, scene: Scene) -> Iterable[Hit]:
@@ -210,8 +210,8 @@ class WorkDoneByChildren(Rule):
             verb = "does" if len(children) == 1 else "do"
             yield Hit(
                 title=f"{short(process)} does not ask for the GPU itself; {names} {verb}",
-                cause="Discovery and work are done in children: libraries and calls of the parent say nothing "
-                "about them.",
+                cause="Discovery and work are done in children: libraries and calls of the parent say nothing about "
+                "them.",
                 next_step=f"look at {short(children[0])}; dead children stay on the screen",
                 process=process,
                 severity="info",
