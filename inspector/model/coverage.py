@@ -48,7 +48,9 @@ def born_here(process: Process) -> bool:
 
     A birth or exec that was only noticed by looking now and then is none: what happened before the look is not known.
     """
-    if process.origin in ("fork", "run"):
+    if process.origin == "run":
+        return True  # we started it, and let it execute when everything was in place
+    if process.origin == "fork":
         return process.told_at - process.started < _AT_ONCE
     return len(process.execs) > 1 and process.execs[-1].environment_source == "exec"
 

@@ -59,9 +59,15 @@ def answer(report: Report) -> str:
         return "The program works on the GPU; nothing stands out."
     if not report.target.tree:
         return "No process was seen."
-    if not any(ladder.provider for ladder in report.apis) and not report.calls and not report.lookups:
+    if not report.calls and not any(_concerns(ladder) for ladder in report.apis):
         return "No process here has a GPU library, and none was seen to ask for one."
     return "No cause was found in what could be observed; see what was not looked at, below."
+
+
+def _concerns(ladder: ApiReport) -> bool:
+    """Somebody in the process offers the API, or could use it by name."""
+    could = any(rung.rung == "reachable" and rung.state == "yes" for rung in ladder.rungs)
+    return ladder.provider is not None or could
 
 
 def subject(report: Report) -> str:
@@ -190,14 +196,10 @@ def folded(rows: Iterable[R], key: Callable[[R], Hashable]) -> list[tuple[R, lis
 def striking_libraries(report: Report) -> list[LibraryReport]:
     """Libraries that have to do with the question: providers, consumers, preloads, and files that changed."""
     speaking = {image.file for image in report.images if image.offers or image.needs or image.error}
-    overriding = {image.file for image in report.images if image.overrides}
     return [
         row
         for row in report.libraries
-        if row.file in speaking
-        or (row.file in overriding and row.route != "executable")
-        or row.route in ("preload", "audit")
-        or row.state not in ("current", "unknown")
+        if row.file in speaking or row.route in ("preload", "audit") or row.state not in ("current", "unknown")
     ]
 
 

@@ -97,6 +97,17 @@ def test_a_child_that_was_only_noticed_by_polling_is_not_known_from_its_birth() 
     assert rung(story, "called").state == "unknown"
 
 
+def test_a_command_that_we_started_is_known_from_its_first_instruction_however_long_it_waited_for_us() -> None:
+    story = Story()
+    story.watch("/opt/shim/libcuda.so.1", DRIVER)
+    born = story.later()
+    story.tell(ProcessStarted(at=story.later(5 * SECOND), pid=812, ppid=1, started=born, origin="run"))
+    story.execute(812, ("/opt/app/server",))
+    story.driver(812, watch=False)
+    story.consumer(812, BACKEND)
+    assert rung(story, "called").state == "no"
+
+
 def test_functions_that_were_let_go_make_their_count_a_lower_bound() -> None:
     from inspector.stream.calls import CountingStopped
 
