@@ -64,6 +64,11 @@ class Workshop:
     def shim(self) -> Path:
         return self.folder / "libshim.so.1"
 
+    @property
+    def top(self) -> Path:
+        """A library that needs the shim."""
+        return self.folder / "libtop.so"
+
     def shim_at(self, path: Path) -> Path:
         """A copy of the shim elsewhere."""
         path.write_bytes(self.shim.read_bytes())
@@ -76,6 +81,7 @@ def build(folder: Path) -> Workshop:
     (folder / "program.c").write_text(_PROGRAM)
     for command in (
         ["-shared", "-fPIC", "-Wl,-soname,libshim.so.1", "-o", "libshim.so.1", "shim.c"],
+        ["-shared", "-fPIC", "-o", "libtop.so", "shim.c", "-Wl,--no-as-needed", "libshim.so.1", "-Wl,-rpath,$ORIGIN"],
         ["-o", "program", "program.c", "-ldl"],
         ["-static", "-o", "static-program", "-Wno-error", "-w", "program.c"],
     ):

@@ -46,6 +46,15 @@ def test_children_that_end_at_once_come_with_their_libraries_too(workshop: Works
         assert {"program", "libc.so.6"} <= names
 
 
+def test_what_a_loaded_library_needs_is_told_so_even_in_a_process_that_is_gone(workshop: Workshop) -> None:
+    seen = observed("sh", "-c", f"for n in 1 2 3; do {workshop.program} load:{workshop.top} exit:0; done; true")
+    for child in seen.all(ProcessExec, lambda e: e.exe == str(workshop.program)):
+        libraries = {Path(e.path).name: e for e in seen.all(LibraryMapped) if e.pid == child.pid}
+        assert libraries["libtop.so"].route == "dlopen"
+        shim = libraries["libshim.so.1"]
+        assert (shim.route, shim.route_by, shim.asked) == ("needed", str(workshop.top), "libshim.so.1")
+
+
 def test_a_fork_without_exec_has_its_parents_libraries(workshop: Workshop) -> None:
     seen = observed(str(workshop.program), f"load:{workshop.shim}", "fork:20")
     parent, child = seen.all(ProcessStarted)

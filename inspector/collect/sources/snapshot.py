@@ -57,7 +57,7 @@ class _Object:
 def look(view: View, at: int, past: Past, outlines: Outlines) -> Snapshot:
     """Merge one view into events and mappings."""
     found = Snapshot(settled=view.link_map is None or view.link_map.consistent)
-    objects = _objects(view, outlines, found)
+    objects = _objects(view, past, outlines, found)
     ways = find_ways([each.place for each in objects], view.start(), view.real)
     for each, way in zip(objects, ways, strict=True):
         base = each.place.base
@@ -72,8 +72,14 @@ def look(view: View, at: int, past: Past, outlines: Outlines) -> Snapshot:
     return found
 
 
-def _objects(view: View, outlines: Outlines, found: Snapshot) -> list[_Object]:
+def _objects(view: View, past: Past, outlines: Outlines, found: Snapshot) -> list[_Object]:
     """Objects in link-map order, those that it does not know behind; their mappings go into the snapshot."""
+
+    def rank_of(each: _Object) -> tuple[bool, int, int, int, int]:
+        """Without a link map: by time, and where no record told it, downwards, as the kernel gives addresses out."""
+        place, line = each.place, each.line
+        return place.order < 0, place.namespace, place.order, past.mapped_at.get(line.file, 0), -line.start
+
     loaded = _by_base(view.link_map)
     objects: dict[int, _Object] = {}
     for line in view.lines:
@@ -89,7 +95,7 @@ def _objects(view: View, outlines: Outlines, found: Snapshot) -> list[_Object]:
         found.settled = found.settled and (link is not None or not loaded)
         place = Placed(path, outline, base, link.name if link else b"", link.namespace if link else 0, order)
         objects.setdefault(base, _Object(place, line))
-    ordered = sorted(objects.values(), key=lambda each: (each.place.order < 0, each.place.namespace, each.place.order))
+    ordered = sorted(objects.values(), key=rank_of)
     rank = {each.place.base: number for number, each in enumerate(ordered)}
     found.mappings = dict(sorted(found.mappings.items(), key=lambda item: rank[item[1].base]))
     return ordered
