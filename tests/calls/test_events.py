@@ -78,6 +78,12 @@ def test_each_call_of_a_child_of_a_moment_is_told_with_caller_result_and_values(
     ]
 
 
+def test_a_call_from_a_constructor_that_dlopen_runs_is_told_as_such(targets: Targets, live: None) -> None:
+    with Collector("--", str(targets.loads), f"open:{targets.library}", plan=plan(FILL)) as collector:
+        call = collector.wait(CallReturned)
+    assert (call.own, call.constructor, call.arguments) == (True, True, {"name": "constructor"})
+
+
 def test_our_own_probes_are_not_taken_for_a_patch(targets: Targets, live: None) -> None:
     with Collector("--", str(targets.program), "fill:1", plan=plan(FILL, STRIDE)) as collector:
         collector.wait(CallReturned)

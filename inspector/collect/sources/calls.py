@@ -34,6 +34,7 @@ from .call_plans import PlannedFunction, arguments_of, function_at, planned_func
 from .callers import UNKNOWN, Callers
 from .contract import Mapping, Session, Tracked, TreeObserver
 from .feed import Feed
+from .pending import PendingLoads
 from .providers import Candidate, Providers, candidate_of
 
 TICK_SECONDS = 0.05
@@ -69,7 +70,7 @@ class _Counted:
 class CallsSource(TreeObserver):
     """Sets probes on the files that provide a watched API and turns what they tell into events."""
 
-    def __init__(self, session: Session, engine: Engine, feed: Feed, addresses: Addresses) -> None:
+    def __init__(self, session: Session, engine: Engine, feed: Feed, addresses: Addresses, loads: PendingLoads) -> None:
         """Must hear the tree after the source of passive evidence: probes change the pages that it looks at."""
         self._session = session
         self._planned = planned_functions(session.plan)
@@ -77,6 +78,7 @@ class CallsSource(TreeObserver):
         self._counting = Counting(engine, session.configure.budget)
         self._attaching = Attaching(session.loop)
         self._callers = Callers(addresses)
+        self._loads = loads
         self._files: dict[tuple[int, int], _File] = {}
         self._functions: dict[int, _Counted] = {}
         self._announced: set[int] = set()
@@ -311,6 +313,7 @@ class CallsSource(TreeObserver):
             return
         plan = counted.planned.plan
         caller = self._callers.name(record.pid, record.caller, counted.file.file, self._session.loop.now())
+        own = caller.own if caller else False
         self._session.outlet.send(
             CallReturned(
                 at=record.at,
@@ -319,7 +322,8 @@ class CallsSource(TreeObserver):
                 function=record.cookie,
                 entered=record.entered,
                 caller=caller.path if caller else UNKNOWN,
-                own=caller.own if caller else False,
+                own=own,
+                constructor=own and self._loads.is_inside(record.tid),
                 result=signed(record.result),
                 arguments=arguments_of(plan, record.arguments, record.memory),
                 values=values_of(plan, record.memory),

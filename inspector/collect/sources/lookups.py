@@ -62,13 +62,15 @@ class _File:
 class LookupsSource(TreeObserver):
     """Sets probes on whatever answers look-ups: the C library, overrides in shims, drivers."""
 
-    def __init__(self, session: Session, engine: Engine, feed: Feed, addresses: Addresses) -> None:
+    def __init__(
+        self, session: Session, engine: Engine, feed: Feed, addresses: Addresses, pending: PendingLoads
+    ) -> None:
         self._session = session
         self._looking = Looking(engine)
         self._attaching = Attaching(session.loop)
         self._events = LookupEvents(addresses)
         self._folding = Folding()
-        self._pending = PendingLoads()
+        self._pending = pending
         self._providers = Providers(session.plan)
         self._files: dict[tuple[int, int], _File | None] = {}
         self._words: dict[int, Refused] = {}
@@ -113,10 +115,6 @@ class LookupsSource(TreeObserver):
             if not pending.told:
                 self._send_unanswered(pending)
         self._flush_words(process.pid)
-
-    def is_loading(self, tid: int) -> bool:
-        """Whether a thread is in a dlopen: then constructors may be running."""
-        return self._pending.is_inside(tid)
 
     def close(self) -> None:
         """Say what was not said yet and take all probes away."""

@@ -8,6 +8,7 @@ from .contract import Session
 from .few_calls import FewCallsSource
 from .lookups import LookupsSource
 from .opens import OpensSource
+from .pending import PendingLoads
 from .record_source import Records
 
 Maker = tuple[str, Callable[[], object]]
@@ -19,9 +20,9 @@ def probe_makers(session: Session, records: Records) -> list[Maker]:
     if engine is None:
         why = " ".join(limit.why for limit in records.limits)
         return [("calls", lambda: FewCallsSource(session, why))]
-    addresses = Addresses(session.tree, records.feed)
+    addresses, loads = Addresses(session.tree, records.feed), PendingLoads()
     return [
-        ("look-ups", lambda: LookupsSource(session, engine, records.feed, addresses)),
-        ("calls", lambda: CallsSource(session, engine, records.feed, addresses)),
+        ("look-ups", lambda: LookupsSource(session, engine, records.feed, addresses, loads)),
+        ("calls", lambda: CallsSource(session, engine, records.feed, addresses, loads)),
         ("opened files", lambda: OpensSource(session, records.feed)),
     ]

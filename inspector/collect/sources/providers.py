@@ -30,6 +30,7 @@ _DEFAULT_FOLDERS = (
 _CACHE = b"/etc/ld.so.cache"
 _PRELOAD_FILE = b"/etc/ld.so.preload"
 _ASSIGNMENT = re.compile(rb"\b(LD_PRELOAD|LD_LIBRARY_PATH|LD_AUDIT)=(?:'([^']*)'|\"([^\"]*)\"|(\S+))")
+_LIBRARY_WORD = re.compile(rb"/[^\s'\"(),:;=]+\.so[^\s'\"(),:;=]*")
 _MOST_FOLDERS = 64
 _MOST_WORDS = 64
 
@@ -109,9 +110,10 @@ def candidate_of(record: Mapped) -> Candidate:
 
 
 def _settings(process: Tracked, words: list[bytes]) -> list[tuple[bytes, bytes]]:
-    """Loader variables of a process, and those that its command line sets for what it starts."""
+    """Loader variables of a process, those that its command line sets for what it starts, and libraries named there."""
     names = (b"LD_PRELOAD", b"LD_LIBRARY_PATH", b"LD_AUDIT")
     found = [(name, process.raw_environment[name]) for name in names if process.raw_environment.get(name)]
+    found += [(b"named", path) for path in _LIBRARY_WORD.findall(b" ".join(words))[:_MOST_WORDS]]
     for match in _ASSIGNMENT.finditer(b" ".join(words)):
         found.append((match[1], next(value for value in match.groups()[1:] if value is not None)))
     return sorted(set(found))
