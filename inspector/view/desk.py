@@ -12,7 +12,7 @@ from .panes.pane import Pane
 from .panes.symbols import SymbolsPane
 from .session import Session
 from .sight import Sight, title_of
-from .tables.row import Details, plain
+from .tables.row import Details
 from .tables.symbols import SymbolTable
 
 
@@ -228,11 +228,6 @@ class Desk:
         """Everything known of it."""
         index = self.pane.listing.chosen
         return self.pane.listing.table.details(index) if index is not None else None
-
-    def row_text(self) -> str:
-        """Its text as a line."""
-        index = self.pane.listing.chosen
-        return plain(self.pane.listing.table.row(index)).strip() if index is not None else ""
 
     def by_hand(self) -> str:
         """The command that shows the same by hand."""

@@ -20,6 +20,7 @@ MAIN = [
     Binding("f", "follow", "Follow the newest row", show=False, id="follow"),
     Binding("i", "this_start", "Log lines of this start only", show=False, id="this-start"),
     Binding("a", "evidence", "What proves the answer", id="evidence"),
+    Binding("A", "findings", "All findings", show=False, id="findings"),
     Binding("left_square_bracket", "finding(-1)", "Previous finding", show=False, id="previous-finding"),
     Binding("right_square_bracket", "finding(1)", "Next finding", show=False, id="next-finding"),
     Binding("L", "ladders", "All rungs of all ladders", show=False, id="ladders"),

@@ -132,6 +132,12 @@ class Stage:
         await self.pilot.press(*keys)
         await self.pilot.pause()
 
+    def filter(self, pattern: str) -> None:
+        """Put a whole pattern into the open filter at once, as a paste does."""
+        main = self.app.main
+        assert main is not None and main.filter_bar.display
+        main.pattern.value = pattern
+
     async def until(self, fulfilled: Callable[[], bool], seconds: float = 10.0) -> None:
         """Wait for something to become true."""
         end = monotonic() + seconds

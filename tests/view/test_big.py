@@ -25,7 +25,8 @@ async def test_480_thousand_symbols_scroll_and_filter_by_pages(monkeypatch: pyte
         assert "480,000" in stage.text
         await stage.press("G")
         await stage.until_shown("_ZN4ggml479999Ev")
-        await stage.press("slash", *"4242")
+        await stage.press("slash")
+        stage.filter("4242")
         await stage.until_shown("_ZN4ggml004242Ev")
         assert "of 480,000 · /4242" in stage.text
         await stage.press("escape")
@@ -43,7 +44,8 @@ async def test_a_log_of_a_million_lines_scrolls_and_filters_by_pages(monkeypatch
         await stage.until_shown("line 999975 of a flood")
         await stage.press("g")
         await stage.until_shown("line 0 of a flood")
-        await stage.press("slash", *"31337")
+        await stage.press("slash")
+        stage.filter("31337")
         await stage.until_shown("line 31337 of a flood")
         assert "of 1,000,000 · /31337" in stage.text
     assert len([one for one in feed.asked if isinstance(one, ReadLog)]) <= 12

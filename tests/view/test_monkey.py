@@ -22,7 +22,7 @@ async def test_a_monkey_at_the_keys_does_not_break_the_screen(seed: int, monkeyp
     chance = random.Random(seed)
     feed = FakeFeed(main_question(), recorded=True) if seed % 2 else BigCollector(symbols=2_000, lines=2_000)
     async with on_stage(feed, monkeypatch, SIZES[seed % 3]) as stage:
-        for _ in range(4):
+        for _ in range(3):
             for _ in range(15):
                 await stage.pilot.press(chance.choice(KEYS))
                 assert stage.app.is_running

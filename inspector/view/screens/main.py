@@ -15,8 +15,9 @@ from inspector.view.desk import Desk
 from inspector.view.headlines import Line, Status
 from inspector.view.keys import MAIN, help_table
 from inspector.view.session import Session
-from inspector.view.tables.answers import evidence_of, ladders, limits, rights
+from inspector.view.tables.answers import evidence_of, findings, ladders, limits, rights
 from inspector.view.tables.row import Cell
+from inspector.view.terminal import SMALLEST
 from inspector.view.widgets.detail import NOTHING, DetailPanel
 from inspector.view.widgets.ink import width_of
 from inspector.view.widgets.lines import FocusLines, Lines, cell_at
@@ -33,8 +34,8 @@ class MainScreen(Screen[None]):
     """Everything about one observation."""
 
     BINDINGS = [*MAIN]
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny-w"), (40, "-narrow"), (120, "-wide"), (160, "-vast")]
-    VERTICAL_BREAKPOINTS = [(0, "-tiny-h"), (10, "-short"), (30, "-tall"), (50, "-lofty")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny-w"), (SMALLEST[0], "-narrow"), (120, "-wide"), (160, "-vast")]
+    VERTICAL_BREAKPOINTS = [(0, "-tiny-h"), (SMALLEST[1], "-short"), (30, "-tall"), (50, "-lofty")]
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -311,6 +312,15 @@ class MainScreen(Screen[None]):
         intro = headlines.finding_in_full(finding, self.size.width, max(4, self.size.height // 3))
         screen = OverScreen("Evidence", table, intro=intro, enter="jump to the row")
         self.app.push_screen(screen, lambda index: self._jump(leads[index] if index is not None else None))
+
+    def action_findings(self) -> None:
+        screen = OverScreen("Findings", findings(self.desk.sight()), enter="show it as the answer")
+        self.app.push_screen(screen, self._choose_finding)
+
+    def _choose_finding(self, index: int | None) -> None:
+        if index is not None:
+            self.desk.finding = index
+            self.headlines()
 
     def action_ladders(self) -> None:
         table, leads = ladders(self.desk.sight())

@@ -24,7 +24,7 @@ class OverScreen(ModalScreen[int | None]):
         Binding("tab", "app.focus_next", "Next", show=False, id="over-next"),
         Binding("y", "copy_row", "Copy row", show=False, id="over-copy-row"),
         Binding("Y", "copy_command", "Copy command", show=False, id="over-copy-command"),
-        Binding("question_mark,d,l,a,L", "dismiss", "Back", show=False, id="over-back"),
+        Binding("question_mark,d,l,a,A,L", "dismiss", "Back", show=False, id="over-back"),
     ]
 
     def __init__(self, title: str, table: Table, *, intro: Sequence[Line] = (), enter: str = "", details: bool = True):

@@ -62,7 +62,3 @@ class Pages(Generic[T]):
     def refused(self, request: int) -> bool:
         """A request failed: its page may be asked for again later; False when it belongs to somebody else."""
         return self._asked.pop(request, None) is not None
-
-    def renew(self) -> None:
-        """Forget the page that may have grown: the last one."""
-        self._pages.pop(max(0, self.total - 1) // PAGE, None)
