@@ -38,7 +38,7 @@ _IP = 128  # struct pt_regs
 
 
 def tree_programs(members: Membership, thread_maps: Iterable[Map]) -> dict[str, bytes]:
-    """Code by name of the raw tracepoint that it belongs on; a thread that ends leaves the maps that are keyed by it."""
+    """Code by name of its raw tracepoint; a thread that ends is taken out of `thread_maps`, which are keyed by tid."""
     fields = kernel_offsets(_FIELDS)
     return {
         "sched_process_fork": _on_fork(members, fields),

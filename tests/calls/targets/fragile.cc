@@ -75,6 +75,7 @@ static void loads(const char *library) {
         auto function = reinterpret_cast<int (*)(int)>(dlsym(handle, "calm"));
         check(function(3), 3);
         if (dlopen("libnowhere.so.9", RTLD_NOW)) wrong++;
+        if (dlsym(RTLD_NEXT, "getppid") != reinterpret_cast<void *>(getppid)) wrong++;  // it asks who calls
         dlclose(handle);
         breathe();
     }
