@@ -169,12 +169,16 @@ class Agent(TreeObserver):
 
     def _await(self, target: Target) -> None:
         """Let later processes join that belong to the target without being born in its tree."""
+        lost = ""
         if target.kind == "library":
-            MappingArrivals(
+            arrivals = MappingArrivals(
                 self._loop,
                 self._tree,
                 lambda record: is_mapping_of(target.value, record),
                 lambda: processes_mapping(target.value),
+            )
+            lost = (
+                "" if arrivals.told_by_kernel else f"who maps the library for less than {arrivals.LOOK_SECONDS:.0f} s"
             )
         elif self._options.wait and self._records.engine is not None:
             ExecArrivals(self._tree, self._records.feed, target.matches)
@@ -182,8 +186,12 @@ class Agent(TreeObserver):
         elif self._options.wait or target.is_group:
             seconds = WAIT_SECONDS if self._options.wait else GROUP_SECONDS
             PolledArrivals(self._loop, self._tree, target.matches, seconds)
+            lost = f"the first moments of what joins later, and all of it when it lives less than {seconds:g} s"
         else:
             return
+        if lost:
+            why = "without kernel records new processes are looked for now and then"
+            self._outlet.send(LimitNoted(at=self._loop.now(), what=lost, why=why, grant="sudo inspector ..."))
         self._tree.attach(_found_now(target), _origin(target))  # whoever came since the first look
         if not self._tree.processes():
             print(f"inspector: waiting for {target.text}", file=sys.stderr)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 PAGE = os.sysconf("SC_PAGESIZE")
+_BLOCK = 1 << 16
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _KERNEL_THREAD = 0x00200000
 """PF_KTHREAD of linux/sched.h, field `flags` of /proc/PID/stat."""
@@ -96,16 +97,23 @@ def suspended() -> int:
 
 def path_of(pid: int, *parts: str) -> str:
     """`/proc/PID/...` as text."""
-    return "/".join((f"{PROC}/{pid}", *parts))
+    return "/".join((f"/proc/{pid}", *parts))
 
 
 def read(pid: int, name: str) -> bytes:
     """One file of /proc/PID as it is; ProcessLookupError when the process does not exist (any more)."""
     try:
-        with open(path_of(pid, name), "rb", buffering=0) as file:
-            return file.readall() or b""
+        fd = os.open(path_of(pid, name), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         raise ProcessLookupError(pid) from None
+    try:
+        pieces = [os.read(fd, _BLOCK)]
+        # Only maps comes in pieces of a page; a short read is the whole of every other file.
+        while pieces[-1] and (name == "maps" or len(pieces[-1]) == _BLOCK):
+            pieces.append(os.read(fd, _BLOCK))
+        return b"".join(pieces)
+    finally:
+        os.close(fd)
 
 
 def link(pid: int, name: str) -> bytes:
