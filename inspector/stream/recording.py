@@ -183,7 +183,8 @@ class RecordingWriter:
         self.size = 0
         """Bytes before compression."""
         try:
-            self._file = sys.stdout.buffer if path == "-" else create(path)
+            self._to_stdout = path == "-"  # asked once: a full screen puts something else in the place of sys.stdout
+            self._file = sys.stdout.buffer if self._to_stdout else create(path)
         except FileRefusedError as error:
             raise RecordingError(str(error)) from None
         self._packer = _packer(self._file, path)
@@ -194,7 +195,7 @@ class RecordingWriter:
         self._packer.write(line)
         self.size += len(line)
         now = time.monotonic()
-        if self._file is sys.stdout.buffer or now - self._flushed >= _FLUSH_SECONDS:
+        if self._to_stdout or now - self._flushed >= _FLUSH_SECONDS:
             self._flush(now)
 
     def _flush(self, now: float) -> None:
@@ -206,7 +207,7 @@ class RecordingWriter:
         """Finish the file; safe to call twice."""
         if self._packer is not self._file:
             self._packer.close()
-        if self._file is sys.stdout.buffer:
+        if self._to_stdout:
             self._file.flush()
         else:
             self._file.close()
