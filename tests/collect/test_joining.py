@@ -5,8 +5,9 @@ import subprocess
 from pathlib import Path
 
 from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted
+from inspector.stream.session import LimitNoted
 
-from .collector import Collector
+from .collector import NOBODY, Collector
 from .targets import Life, Workshop
 
 
@@ -79,4 +80,16 @@ def test_a_library_that_nobody_maps_yet_is_waited_for(workshop: Workshop, tmp_pa
         workshop.shim_at(library)
         with Life(workshop.program, f"load:{library}", "line") as life:
             assert collector.library(life.pid, "libnever.so").state == "current"
+        collector.quit()
+
+
+def test_without_root_waiting_looks_now_and_then_and_says_what_that_misses(workshop: Workshop) -> None:
+    program = _named(workshop, workshop.folder / "awaited-by-nobody")
+    change = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    with Collector("--wait", "--target=awaited-by-nobody", uid=NOBODY) as collector:
+        collector.hears("waiting for awaited-by-nobody")
+        with Life(*change, str(program), "line") as life:
+            assert collector.wait(ProcessExec, lambda e: e.exe == str(program)).pid == life.pid
+            assert collector.library(life.pid, "libc.so.6").route == "needed"
+        assert collector.wait(LimitNoted, lambda e: e.what.startswith("the first moments")).grant
         collector.quit()
