@@ -52,7 +52,7 @@ def rights() -> Rights:
     place = foreign_pid_namespace()
     return Rights(
         programs=place or _refusal(_try_raw_tracepoint),
-        uprobes=place or _refusal(_try_uprobes),
+        uprobes=why_no_uprobes(),
         tracepoints=_refusal(_try_tracepoints),
         everyone=_refusal(lambda: _try_perf(-1)),
         own=_refusal(lambda: _try_perf(os.getpid())),
@@ -75,6 +75,11 @@ def capabilities() -> list[Capability]:
         _results(told),
         _open_files(told),
     ]
+
+
+def why_no_uprobes() -> str:
+    """Why uprobe_multi links are refused; empty when they are not."""
+    return foreign_pid_namespace() or _refusal(_try_uprobes)
 
 
 def may_use_uprobe_events() -> bool:

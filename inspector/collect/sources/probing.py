@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from ..kernel.permissions import why_no_uprobes
 from .addresses import Addresses
 from .calls import CallsSource
 from .contract import Session
@@ -16,13 +17,19 @@ Maker = tuple[str, Callable[[], object]]
 
 def probe_makers(session: Session, records: Records) -> list[Maker]:
     """To be started after the passive evidence: probes change the pages that it looks at."""
-    engine = records.engine
-    if engine is None:
-        why = " ".join(limit.why for limit in records.limits)
-        return [("calls", lambda: FewCallsSource(session, why))]
+    engine, why = records.engine, why_no_uprobes()
+    if engine is None or why:
+        few: Maker = ("calls", lambda: FewCallsSource(session, why or records.limits[0].why))
+        return [few, *_opens(session, records)]
     addresses, loads = Addresses(session.tree, records.feed), PendingLoads()
     return [
         ("look-ups", lambda: LookupsSource(session, engine, records.feed, addresses, loads)),
         ("calls", lambda: CallsSource(session, engine, records.feed, addresses, loads)),
-        ("opened files", lambda: OpensSource(session, records.feed)),
+        *_opens(session, records),
     ]
+
+
+def _opens(session: Session, records: Records) -> list[Maker]:
+    if records.engine is None or not records.engine.opens_seen:
+        return []
+    return [("opened files", lambda: OpensSource(session, records.feed))]
