@@ -6,6 +6,7 @@ import pytest
 from textual import events
 
 from inspector.report.formats import FORMATS
+from inspector.stream.recording import RecordingWriter
 from inspector.stream.requests import CountFunctions, ReadLog, ReadSymbols, StopCounting
 from inspector.view.app import ENDINGS
 from inspector.view.keys import MAIN
@@ -177,6 +178,16 @@ async def test_r_records_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "● recording" in stage.lines[0]
         await stage.press("r")
         assert feed.recording is None
+
+
+async def test_a_recording_can_be_written_while_the_screen_holds_standard_output(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with on_stage(FakeFeed(main_question()), monkeypatch):
+        writer = RecordingWriter(str(tmp_path / "a.jsonl"))
+        writer.write(b"{}\n")
+        writer.close()
+    assert (tmp_path / "a.jsonl").read_bytes() == b"{}\n"
 
 
 async def test_o_in_the_logs_shows_one_source_whole_and_asks_for_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
