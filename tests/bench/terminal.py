@@ -59,6 +59,10 @@ class Terminal:
             self.pid = 0
         return not done
 
+    def write(self, keys: bytes) -> None:
+        """Press keys."""
+        os.write(self.fd, keys)
+
     def read(self, timeout: float) -> bytes:
         """What arrives next within `timeout` seconds, b"" when nothing does or the program ended."""
         ready, _, _ = select.select([self.fd], [], [], max(0.0, timeout))
@@ -107,7 +111,7 @@ class Terminal:
     def key(self, keys: bytes, quiet: float = 0.15, limit: float = 3.0) -> tuple[float, float, int]:
         """Press keys; returns seconds to the first byte, seconds to the last byte before silence, and bytes."""
         before, sent = self.total, time.monotonic()
-        os.write(self.fd, keys)
+        self.write(keys)
         first = last = 0.0
         while time.monotonic() - sent < limit:
             if not self.read(quiet if first else limit):
@@ -115,9 +119,3 @@ class Terminal:
             last = time.monotonic() - sent
             first = first or last
         return first, last, self.total - before
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The value below which `share` of all values lie (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
