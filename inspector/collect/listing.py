@@ -88,6 +88,8 @@ class _LibrarySearch:
 def _observable(stat: Stat, readable: bool, counts: bool) -> tuple[Literal["yes", "partly", "no"], str]:
     if not stat.alive:
         return "no", f"it has ended; its parent {stat.ppid} has not collected it yet"
+    if not readable and os.geteuid() == 0:
+        return "no", "the kernel refuses it: it holds capabilities that you lack, or a security module guards it"
     if not readable:
         return "no", f"its libraries and environment are not yours to read: sudo inspector {stat.pid}"
     if not counts:

@@ -158,12 +158,21 @@ def check_permitted(pid: int) -> None:
     except ProcessLookupError:
         raise TargetError("ended", f"process {pid} ended just now", "inspector list") from None
     except OSError:
-        owner, us = _user(attempt(lambda: os.stat(procfs.path_of(pid)).st_uid, -1)), _user(os.geteuid())
+        owner = attempt(lambda: os.stat(procfs.path_of(pid)).st_uid, -1)
+        raise TargetError("not-permitted", *_refusal(pid, owner, os.geteuid())) from None
+
+
+def _refusal(pid: int, owner: int, ours: int) -> tuple[str, str]:
+    """Why a process may not be looked into (ptrace(2), PTRACE_MODE_READ), and the command that helps."""
+    seen = "its arguments, vitals and children can be seen, its libraries, environment, open files and calls cannot"
+    if ours == 0 or owner == ours:
         why = (
-            f"process {pid} ({_one_line(pid)}) belongs to {owner}, and you are {us}: its arguments, vitals and "
-            "children can be seen, its libraries, environment, open files and calls cannot"
+            f"the kernel refuses process {pid} ({_one_line(pid)}) to {_user(ours)}: it holds capabilities that you "
+            f"lack, is protected by a security module, or may not be dumped; {seen}"
         )
-        raise TargetError("not-permitted", why, f"sudo inspector {pid}") from None
+        return why, "inspector doctor" if ours == 0 else f"sudo inspector {pid}"
+    why = f"process {pid} ({_one_line(pid)}) belongs to {_user(owner)}, and you are {_user(ours)}: {seen}"
+    return why, f"sudo inspector {pid}"
 
 
 def processes_mapping(path: str) -> list[int]:

@@ -10,6 +10,7 @@ from inspector.collect.kernel.records import Mapped
 from inspector.collect.sources.arrivals import Program
 from inspector.collect.target import (
     TargetError,
+    _refusal,
     find_pid,
     has_name,
     in_command_line,
@@ -159,3 +160,18 @@ def _children(pid: int) -> list[str]:
     while not (found := Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
         pass
     return found
+
+
+@pytest.mark.parametrize(
+    ("owner", "ours", "words", "help"),
+    [
+        (0, 1000, "belongs to root, and you are", "sudo inspector 1"),
+        (1000, 1000, "may not be dumped", "sudo inspector 1"),
+        (0, 0, "capabilities that you lack", "inspector doctor"),
+        (54321, 0, "capabilities that you lack", "inspector doctor"),
+    ],
+)
+def test_a_refused_process_is_told_with_the_reason_that_fits(owner: int, ours: int, words: str, help: str) -> None:
+    why, command = _refusal(1, owner, ours)
+    assert words in why and "libraries" in why
+    assert command == help

@@ -90,7 +90,7 @@ class ProcessTree:
         return process is not None and process.alive
 
     def _unknown_descendants(self) -> list[int]:
-        """Never ourselves, who may descend from the target too: what we do to look would be seen, and told, for ever."""
+        """Never ourselves, who may descend from the target: what we do to look would be seen, and told, for ever."""
         parents = {stat.pid: stat.ppid for stat in procfs.all_stats() if stat.alive and stat.pid != os.getpid()}
         return [pid for pid, parent in parents.items() if self._lives(parent) and not self._lives(pid)]
 
