@@ -14,6 +14,9 @@ _STAMP = re.compile(r"time=\"?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|
 _MOST_TEXT = 4_096
 """Characters of a line that patterns look at: hostile lines may be long."""
 
+_QUOTED = re.compile(r"\| |  - | {10}| {4}\d\d:\d\d:\d\d\.\d{3}  |  (?:error  |warning|info   ) ")
+"""How lines of our own text report begin that quote logs: whoever keeps a report in a log does not log it again."""
+
 
 @lru_cache(maxsize=8)
 def _rules(profiles: Profiles) -> list[tuple[str, LogRule, re.Pattern[str]]]:
@@ -32,7 +35,7 @@ def read_lines(profiles: Profiles, lines: Sequence[str]) -> Iterator[tuple[int, 
         return
     for index, line in enumerate(lines):
         for profile, rule, pattern in present:
-            if rule.contains not in line:
+            if rule.contains not in line or _QUOTED.match(line):
                 continue
             match = pattern.search(line[:_MOST_TEXT])
             if match is not None:

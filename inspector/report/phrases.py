@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from inspector.model.diagnosis.registry import find
 from inspector.model.verdict import RUNGS
 
 from .clock import duration
@@ -61,6 +62,10 @@ def answer(report: Report) -> str:
         return "No process was seen."
     if not report.calls and not any(_concerns(ladder) for ladder in report.apis):
         return "No process here has a GPU library, and none was seen to ask for one."
+    if report.mode.evidence:
+        return "A device was found; that anything is computed on it was not seen."
+    if not any(ladder.provider and ladder.first_broken for ladder in report.apis) and report.calls:
+        return "Every call that was seen succeeded, and no work on a GPU was seen."
     return "No cause was found in what could be observed; see what was not looked at, below."
 
 
@@ -264,7 +269,9 @@ def chosen_ladders(report: Report) -> list[ApiReport]:
     whole = [ladder for ladder in report.apis if not ladder.first_broken]
     if report.mode.verdict in ("cuda", "rocm", "vulkan") and whole:
         return sorted(whole, key=_holding, reverse=True)[:2]
+    rule = find(report.findings[0].rule) if report.findings else None
     of_answer = [ladder for ladder in broken if ladder.pid == pid]
+    of_answer.sort(key=lambda ladder: rule is None or ladder.first_broken != rule.place)
     return of_answer[:2] or sorted(broken, key=_height, reverse=True)[:1] or whole[:1]
 
 

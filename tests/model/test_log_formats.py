@@ -117,3 +117,16 @@ def test_no_damaged_line_makes_the_reader_raise(lines: list[str], data: st.DataO
 def test_a_hostile_line_is_read_in_a_moment() -> None:
     nasty = 'msg="inference compute" ' + "library" * 200_000 + ' description="' + "a" * 500_000
     assert [rule.id for _, _, rule, _ in read_lines(builtin_profiles(), [nasty])] == []
+
+
+def test_a_report_of_ours_that_quotes_a_log_is_no_log() -> None:
+    told = T + 'msg="inference compute" id=cpu library=cpu compute="" total="15 GiB"'
+    quoted = [
+        f"    09:07:30.401  {told}",
+        f"  - {told}  [pid 812]",
+        f"| {told} |",
+        f"{' ' * 18}{told}",
+        f"  error   {told}",
+    ]
+    assert list(read_lines(builtin_profiles(), quoted)) == []
+    assert len(list(read_lines(builtin_profiles(), [told, f"raw output{told}"]))) == 2

@@ -167,6 +167,9 @@ class PreloadEntryUnusable(Rule):
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
+            runs = scene.program(process)
+            if runs is not None and runs.static:
+                continue  # there is no loader that could ignore it
             for entry in process.preloads:
                 if entry.usable is False and not hidden_by_namespace(scene, process, entry):
                     yield self._hit(scene, process, entry)

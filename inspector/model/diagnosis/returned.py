@@ -1,6 +1,7 @@
 """What did the calls answer: results by name, and values that make sense?"""
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator
 
 from inspector.model import evidence
@@ -319,7 +320,7 @@ class ApiError(Rule):
             answer = scene.profiles.result(api, number)
             yield Hit(
                 title=f"{function} = {answer}, says the log of {reading.groups.get('library') or 'the shim'}",
-                cause=f"{scene.profiles.advice(api, number).capitalize() or 'The library refused the call'}.",
+                cause=_meaning(scene.profiles.advice(api, number)),
                 next_step="count the calls themselves: inspector doctor says what that needs",
                 process=scene.state.current.get(reading.pid),
                 severity="error" if scene.profiles.apis[api].mode is not None else "warning",
@@ -361,8 +362,7 @@ class ApiError(Rule):
                  for one, other, code, count in bad[:8] if other is not calls]  # fmt: skip
         return Hit(
             title=f"{calls.name} = {answer} in {short(process)}",
-            cause=f"{advice.capitalize() if advice else 'The library refused the call'}."
-            f"{_gate_words(process, gate)}{follow}",
+            cause=f"{_meaning(advice)}{_gate_words(process, gate)}{follow}",
             next_step=_step(scene, process, calls),
             process=process,
             severity="error" if scene.profiles.apis[use.api].mode is not None else "warning",
@@ -393,6 +393,11 @@ def _moment(calls: FunctionCalls, result: int) -> int:
     return next((sample.at for sample in calls.samples if sample.result == result), calls.first)
 
 
+def _meaning(advice: str) -> str:
+    """What a result usually means: a shim may mean something else by it."""
+    return f"That usually means: {advice}." if advice else "The library refused the call."
+
+
 def _gate(process: Process, calls: FunctionCalls, result: int) -> list[FileOpened]:
     """Opens by which the library may have found out in which program it is, just before it answered."""
     sample = next((sample for sample in calls.samples if sample.result == result), None)
@@ -416,7 +421,9 @@ def _gate_words(process: Process, gate: list[FileOpened]) -> str:
 def _step(scene: Scene, process: Process, calls: FunctionCalls) -> str:
     if calls.role in ("init", "count") and scene.state.gpu is not None and not scene.state.gpu.devices:
         return "ls -l /dev/nvidia* /proc/driver/nvidia/version; lspci -nn | grep -i -E '3d|vga|display'"
-    return f"inspector trace {process.pid}   # what {name_of(calls.function.library)} opened and answered before it"
+    runs = scene.program(process)
+    again = f"-- {shlex.join(runs.argv)}" if process.ended and runs is not None else str(process.pid)
+    return f"inspector trace {again}   # what {name_of(calls.function.library)} opened and answered before it"
 
 
 RULES: tuple[Rule, ...] = (

@@ -15,6 +15,8 @@ def test_a_static_program_gets_nothing_preloaded() -> None:
     assert (finding.rule, finding.confidence) == ("static-binary", "proven")
     assert "LD_PRELOAD" in finding.title
     assert rung(story, "environment").state == "no"
+    story.tell(PreloadChecked(at=story.later(), pid=812, entry=SHIM, source="LD_PRELOAD", usable=False, problem="gone"))
+    assert rules(story) == ["static-binary"]
 
 
 def test_a_static_program_without_loader_variables_is_no_fault() -> None:

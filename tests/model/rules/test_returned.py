@@ -40,7 +40,7 @@ def test_a_result_that_says_no_device_is_an_error_with_advice() -> None:
     story = _story()
     story.call(812, "cuInit", 100, by=BACKEND)
     assert "cuInit = 100 (CUDA_ERROR_NO_DEVICE)" in answer(story).title
-    assert "No device" in answer(story).cause
+    assert "That usually means: no device" in answer(story).cause
 
 
 def test_a_look_at_its_own_name_before_the_refusal_is_told_as_a_perhaps() -> None:
