@@ -93,13 +93,13 @@ def _pick(options: Options) -> int:
 
         return inputs.collector(options, target_words(target), profiles)
 
-    return show(listed=listed, connect=connect, mouse=not options.no_mouse)
+    return show(listed=listed, connect=connect, profiles=inputs.profiles(options), mouse=not options.no_mouse)
 
 
 def _screen(source: "LiveStream | Recording", options: Options) -> int:
     from inspector.view.app import run as show
 
-    return show(source, mouse=not options.no_mouse)
+    return show(source, profiles=inputs.profiles(options), mouse=not options.no_mouse)
 
 
 def _no_screen() -> str | None:

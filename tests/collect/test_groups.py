@@ -54,7 +54,7 @@ def _enter(group: Path, pid: int) -> None:
     (group / "cgroup.procs").write_text(str(pid))
 
 
-@pytest.mark.parametrize("group", [f"docker-{ID}.scope"], indirect=True)
+@pytest.mark.parametrize("group", [f"docker-{ID}.scope"], indirect=True, ids=["docker"])
 def test_a_container_is_all_of_its_processes_also_those_that_join_later(group: Path, workshop: Workshop) -> None:
     with Life(workshop.program, "line") as first, Life(workshop.program, "line") as other:
         _enter(group, first.pid)
