@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.collect.elf.name_text import NameText, lowered
 from inspector.collect.elf.symbol_index import FileSymbols, SymbolIndex
 from inspector.stream.requests import ReadSymbols
 
@@ -29,14 +30,14 @@ def index(files: list[FileSymbols]) -> SymbolIndex:
 
 def plain_search(files: Sequence[FileSymbols], request: ReadSymbols) -> list[tuple[str, str]]:
     """The definition: every name of every file, one by one."""
-    needles = [part.strip().lower() for part in request.filter.split("|") if part.strip() not in ("", "^")]
+    needles = [part.strip().lower().encode() for part in request.filter.split("|") if part.strip() not in ("", "^")]
     rows = []
     for symbols in files:
-        for place, name in enumerate(symbols.lowered):
-            fits = any(name.startswith(n[1:]) if n[0] == "^" else n in name for n in needles) or not needles
+        for place, name in enumerate(symbols.text.names()):
+            fits = any(name.startswith(n[1:]) if n[:1] == b"^" else n in name for n in needles) or not needles
             kind = "defined" if symbols.defined[place] else "undefined"
             if fits and request.kind in ("all", kind) and request.file in ("", symbols.file):
-                rows.append((symbols.path, name))
+                rows.append((symbols.path, name.decode()))
     return rows
 
 
@@ -51,7 +52,7 @@ def plain_search(files: Sequence[FileSymbols], request: ReadSymbols) -> list[tup
 def test_a_page_is_the_same_piece_of_the_plain_search(
     files: list[FileSymbols], index: SymbolIndex, text: list[str], kind: Kind, file: str, offset: int, limit: int
 ) -> None:
-    for end in range(len(text) + 1):  # as it is typed, so that narrowing is used
+    for end in range(len(text) + 1):  # as it is typed, so that earlier searches are used
         request = ReadSymbols(
             id=7,
             pid=1,
@@ -75,13 +76,27 @@ def test_a_page_says_how_many_there_are_in_all_and_in_how_many_files(
     assert page.rows[0].symbol.version == "V_1"
 
 
-def test_narrowing_a_filter_letter_by_letter_changes_nothing(files: list[FileSymbols]) -> None:
+def test_a_filter_typed_letter_by_letter_finds_what_it_finds_at_once(files: list[FileSymbols]) -> None:
     for text in ("c", "cu", "cud", "cudevice", "^cudevice", "cudevice|log", "cudevice|log1p"):
         request = ReadSymbols(pid=1, filter=text)
         typed = SymbolIndex(files)
         for end in range(1, len(text)):
             typed.page(ReadSymbols(pid=1, filter=text[:end]), at=0)
         assert typed.page(request, at=0) == SymbolIndex(files).page(request, at=0)
+
+
+NAMES = st.lists(st.binary(max_size=6).map(lambda name: name.replace(b"\0", b"")), max_size=12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(names=NAMES, needle=st.text(alphabet="aAbB^\0\1\2\xe9", min_size=1, max_size=4))
+def test_any_bytes_in_names_and_needles_are_searched_as_they_stand(names: list[bytes], needle: str) -> None:
+    small = lowered(names)
+    wanted = lowered([needle.removeprefix("^").replace("\0", "\2").encode()])[0]
+    starts = needle.startswith("^")
+    expected = [name.startswith(wanted) if starts else wanted in name for name in small]
+    if wanted:
+        assert list(NameText(small).holding(needle)) == expected
 
 
 def test_an_index_of_no_files_has_no_rows() -> None:

@@ -4,10 +4,9 @@ A search gives a mask, one byte a name: two masks are joined as two big integers
 """
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from itertools import compress
 from typing import Final
 
 from inspector.stream.requests import ReadSymbols, SymbolPage, SymbolRow
@@ -15,11 +14,11 @@ from inspector.stream.text import decode
 
 from .demangle import demangle
 from .file import ElfFile
+from .name_text import NameText, lowered
 from .symbols import SymbolTable
 
 _KEPT_SEARCHES: Final = 8
 _CHUNK: Final = 4096
-_ABOVE_LATIN: Final = "\u0100"
 _ALL: Final = "all"
 
 
@@ -31,19 +30,15 @@ class FileSymbols:
         self.path, self.file = path, file
         with ElfFile(open_path) as elf:
             self.table = SymbolTable(elf)
-            lowered = [name.decode("latin-1").lower() for name in self.table.names()]
-            defined = [symbol.defined for symbol in self.table.symbols()]
+            names = lowered(self.table.names())
+            defined = self.table.defined()
             self.table.load()
-        self.order = array("I", sorted((i for i, name in enumerate(lowered) if name), key=lowered.__getitem__))
-        self.lowered = [lowered[i] for i in self.order]
+        self.order = array("I", sorted((i for i, name in enumerate(names) if name), key=names.__getitem__))
+        self.text = NameText([names[i] for i in self.order])
         self.defined = bytes([defined[i] for i in self.order])
 
     def __len__(self) -> int:
         return len(self.order)
-
-    def beginning(self, start: str) -> tuple[int, int]:
-        """The span of names that begin with a text."""
-        return bisect_left(self.lowered, start), bisect_left(self.lowered, start + _ABOVE_LATIN)
 
     def row(self, place: int) -> SymbolRow:
         """The row at one place of the name order."""
@@ -63,16 +58,16 @@ class SymbolIndex:
     def __init__(self, files: Sequence[FileSymbols]) -> None:
         self._files = [symbols for symbols in files if len(symbols)]
         self._count_of_files = len(files)
-        self._names: list[str] = []
         self._starts: list[int] = []
+        self._count = 0
         for symbols in self._files:
-            self._starts.append(len(self._names))
-            self._names += symbols.lowered
+            self._starts.append(self._count)
+            self._count += len(symbols)
         self._defined = b"".join(symbols.defined for symbols in self._files)
         self._searches: OrderedDict[str, bytes] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._names)
+        return self._count
 
     def page(self, request: ReadSymbols, at: int) -> SymbolPage:
         """The rows that a request asks for, and how many match."""
@@ -91,7 +86,7 @@ class SymbolIndex:
 
     def _span(self, file: str) -> tuple[int, int]:
         if not file:
-            return 0, len(self._names)
+            return 0, len(self)
         for start, symbols in zip(self._starts, self._files, strict=True):
             if symbols.file == file:
                 return start, start + len(symbols)
@@ -115,31 +110,10 @@ class SymbolIndex:
         if needle in self._searches:
             self._searches.move_to_end(needle)
             return self._searches[needle]
-        found = self._search_starts(needle[1:]) if needle.startswith("^") else self._search_inside(needle)
-        self._searches[needle] = found
+        found = self._searches[needle] = b"".join(symbols.text.holding(needle) for symbols in self._files)
         if len(self._searches) > _KEPT_SEARCHES:
             self._searches.popitem(last=False)
         return found
-
-    def _search_starts(self, start: str) -> bytes:
-        mask = bytearray(len(self))
-        for base, symbols in zip(self._starts, self._files, strict=True):
-            first, end = symbols.beginning(start)
-            mask[base + first : base + end] = b"\1" * (end - first)
-        return bytes(mask)
-
-    def _search_inside(self, needle: str) -> bytes:
-        """Each keystroke narrows what an earlier, shorter needle found; only a first one walks over all names."""
-        names = self._names
-        earlier = [mask for other, mask in self._searches.items() if other[0] != "^" and other in needle]
-        narrowest = min(earlier, key=lambda mask: mask.count(1), default=None)
-        if narrowest is None or narrowest.count(1) * 4 > len(names):
-            return bytes([needle in name for name in names])
-        mask = bytearray(len(names))
-        for place in compress(range(len(names)), narrowest):
-            if needle in names[place]:
-                mask[place] = 1
-        return bytes(mask)
 
 
 def _either(masks: Sequence[bytes]) -> bytes:

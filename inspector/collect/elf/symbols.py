@@ -95,6 +95,17 @@ class SymbolTable:
         """All entries in table order."""
         return self.parse(self._elf, self.raw)
 
+    def defined(self) -> bytes:
+        """`Symbol.defined` of all entries in table order, one byte each."""
+        if self._elf.layout is not CLASS_64:
+            return bytes([symbol.defined for symbol in self.symbols()])
+        return bytes(
+            [
+                section != SHN_UNDEF and (value != 0 or section == SHN_ABS or info & 15 == STT_TLS)
+                for _, info, _, section, value, _ in self._layout.iter_unpack(self.raw)
+            ]
+        )
+
     @staticmethod
     def parse(elf: ElfFile, raw: bytes) -> list[Symbol]:
         """The entries of any symbol table of a file."""
