@@ -42,6 +42,8 @@ OfMember = Exited | Mapped | Signalled | Opened | Asked | Looked | Refused | Ret
 Matches = Callable[[Executed], bool]
 
 
+_MAPPINGS_WAKE = 4096
+"""Bytes, some 30 records."""
 _LOSSES = {
     CONTROL_LOST: "kernel records",
     CONTROL_CROWDED: "processes without counters",
@@ -228,10 +230,13 @@ class Engine:
         self.opens_seen = bool(numbers)
 
     def _watch_mappings(self) -> None:
-        """Side-band records of every CPU; they cannot be filtered in the kernel, so strangers' are dropped here."""
+        """Side-band records of every CPU; they cannot be filtered in the kernel, so strangers' are dropped here.
+
+        A busy stranger must not keep us awake: they are read with whatever members do, and when there are many.
+        """
         try:
             for cpu in perf.online_cpus():
-                event = perf.side_band(perf.MMAP | perf.MMAP2 | perf.COMM | perf.COMM_EXEC)
+                event = perf.side_band(perf.MMAP | perf.MMAP2 | perf.COMM | perf.COMM_EXEC, _MAPPINGS_WAKE)
                 ring = perf.PerfRing(perf.open_event(event, -1, cpu))
                 self._rings.append(ring)
                 self._stack.callback(ring.close)

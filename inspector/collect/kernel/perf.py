@@ -102,10 +102,10 @@ def attach_tracepoint(program: int, number: int) -> int:
     return fd
 
 
-def side_band(flags: int) -> Event:
-    """An event that counts nothing and only carries records of processes and mappings, woken at each of them."""
+def side_band(flags: int, wakeup: int = 1) -> Event:
+    """An event that counts nothing and only carries records of processes and mappings; readable at `wakeup` bytes."""
     flags |= WATERMARK | SAMPLE_ID_ALL
-    return Event(kind=SOFTWARE, config=DUMMY, flags=flags, sample=TID | TIME, wakeup=1)
+    return Event(kind=SOFTWARE, config=DUMMY, flags=flags, sample=TID | TIME, wakeup=wakeup)
 
 
 def online_cpus() -> list[int]:

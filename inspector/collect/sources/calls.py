@@ -73,6 +73,7 @@ class CallsSource(TreeObserver):
     def __init__(self, session: Session, engine: Engine, feed: Feed, addresses: Addresses, loads: PendingLoads) -> None:
         """Must hear the tree after the source of passive evidence: probes change the pages that it looks at."""
         self._session = session
+        self._feed, self._engine = feed, engine
         self._planned = planned_functions(session.plan)
         self._providers = Providers(session.plan)
         self._counting = Counting(engine, session.configure.budget)
@@ -258,6 +259,7 @@ class CallsSource(TreeObserver):
     def _tick(self) -> None:
         """Counters that changed, and what they cost."""
         self._soon = False
+        self._feed.hand_out(self._engine.drain())  # mappings alone do not wake us; last counts come one drain later
         now = self._session.loop.now()
         counts = self._counting.counts()
         if counts:
