@@ -140,6 +140,20 @@ def return_program(members: Membership, maps: LookupMaps, *, at_ret: bool) -> by
     a.move(Reg.R8, Reg.R9)
     _find_kind(a, maps)
     a.reserve(maps.ring, HEADER.size + LOOKED_BODY.size, "out")
+    _fill_looked(a, at_ret=at_ret)
+    _copy_arguments(a, HEADER.size + 48)
+    _read_words(a)
+    _read_base(a)
+    _read_name(a)
+    _read_string(a, _SPEC_VERSION, _NAME_PLACE + NAME_SIZE, VERSION_SIZE)
+    a.submit()
+    a.label("out")
+    a.leave()
+    return a.build()
+
+
+def _fill_looked(a: MemberAssembler, *, at_ret: bool) -> None:
+    """Head of the record in R9 from the frame in R8 and the stack of `return_program`."""
     a.head(LOOKED)
     a.load(Reg.R1, Reg.R10, -20, 4)
     a.store(Reg.R9, 12, Reg.R1, 4)
@@ -152,15 +166,6 @@ def return_program(members: Membership, maps: LookupMaps, *, at_ret: bool) -> by
     a.store(Reg.R9, HEADER.size + 24, Reg.R1)
     a.store(Reg.R9, HEADER.size + 32, 0)
     a.store(Reg.R9, HEADER.size + 40, 0)
-    _copy_arguments(a, HEADER.size + 48)
-    _read_words(a)
-    _read_base(a)
-    _read_name(a)
-    _read_string(a, _SPEC_VERSION, _NAME_PLACE + NAME_SIZE, VERSION_SIZE)
-    a.submit()
-    a.label("out")
-    a.leave()
-    return a.build()
 
 
 def refusal_program(members: Membership, maps: LookupMaps, *, exception: bool) -> bytes:

@@ -159,12 +159,7 @@ def _on_exit(members: Membership, fields: dict[str, int], thread_maps: Iterable[
     a.move(Reg.R6, Reg.R1)
     a.find_member("out")
     a.load(Reg.R8, Reg.R8, 0, 4)
-    a.call(Helper.PID_TGID)
-    a.store(Reg.R10, -8, Reg.R0, 4)
-    for each in thread_maps:
-        a.map(Reg.R1, each.fd)
-        a.stack_address(Reg.R2, -8)
-        a.call(Helper.MAP_DELETE)
+    _leave_thread_maps(a, thread_maps)
     a.load(Reg.R7, Reg.R6, 0)
     a.read_kernel(-16, 8, Reg.R7, fields["task_struct.signal"])
     a.load(Reg.R9, Reg.R10, -16)
@@ -192,6 +187,16 @@ def _on_exit(members: Membership, fields: dict[str, int], thread_maps: Iterable[
     a.label("out")
     a.leave()
     return a.build()
+
+
+def _leave_thread_maps(a: MemberAssembler, thread_maps: Iterable[Map]) -> None:
+    """A thread that ends is inside of no call any more."""
+    a.call(Helper.PID_TGID)
+    a.store(Reg.R10, -8, Reg.R0, 4)
+    for each in thread_maps:
+        a.map(Reg.R1, each.fd)
+        a.stack_address(Reg.R2, -8)
+        a.call(Helper.MAP_DELETE)
 
 
 def _on_signal(members: Membership, fields: dict[str, int]) -> bytes:
