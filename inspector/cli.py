@@ -3,6 +3,7 @@
 --help, --version and list know neither textual nor rich.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -29,6 +30,7 @@ _COMMANDS: dict[str, Callable[[Options], int]] = {
 def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Never a traceback for what a user or a target can cause."""
     given = list(sys.argv[1:] if words is None else words)
+    _stand_in_for_closed_streams()
     try:
         if given[:1] == ["collect"]:
             return _collect(given[1:])
@@ -45,6 +47,19 @@ def main(words: Sequence[str] | None = None) -> int:
         # The reader has gone: what is left in the buffer must not be complained about at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        say(f"the output cannot be written: {(error.strerror or str(error)).lower()}")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Whoever closed stdout or stderr (`>&-`) wants no words: the interpreter leaves None in their place."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the process
 
 
 def _collect(words: list[str]) -> int:

@@ -8,6 +8,7 @@ from inspector.model.evidence import short
 from inspector.model.loads import FailedLoad, failure_row
 from inspector.model.state import Process, Reading
 from inspector.model.usage import Provider, Use, faults
+from inspector.model.verdict import Severity
 from inspector.model.wording import listed, name_of
 from inspector.stream.calls import LookedUp
 
@@ -59,8 +60,9 @@ class LookupFailed(Rule):
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
             for failure in scene.failures(process):
-                if failure.cause == "absent" and scene.profiles.api_of_soname(failure.name) is not None:
-                    yield self._of_library(scene, failure)
+                api = scene.profiles.api_of_soname(failure.name)
+                if failure.cause == "absent" and api is not None and not _found_otherwise(scene, failure, api):
+                    yield self._of_library(scene, failure, api)
             for use in scene.uses(process).values():
                 yield from self._of_names(scene, process, use)
         seen = {lookup.name for _, use in scene.all_uses() for lookup in use.lookups}
@@ -80,19 +82,23 @@ class LookupFailed(Rule):
             subject=f"{path}:{name}",
         )
 
-    def _of_library(self, scene: Scene, failure: FailedLoad) -> Hit:
+    def _of_library(self, scene: Scene, failure: FailedLoad, api: str) -> Hit:
         process = failure.process
+        by_runtime = (
+            ' A CUDA runtime answers 35, "driver version is insufficient", for this as well.'
+            if api == "cuda-driver"
+            else ""
+        )
         path = (scene.environment(process) or {}).get("LD_LIBRARY_PATH", "")
         return Hit(
             title=f"{name_of(failure.requester) or 'a consumer'} asked for {name_of(failure.name)} in "
             f"{short(process)}: not found",
             cause=f"{failure.words}. No folder of this process's search path holds it"
-            f"{f' (LD_LIBRARY_PATH={path})' if path else ' (no LD_LIBRARY_PATH is set)'}. A CUDA runtime answers 35, "
-            '"driver version is insufficient", for this as well.',
+            f"{f' (LD_LIBRARY_PATH={path})' if path else ' (no LD_LIBRARY_PATH is set)'}.{by_runtime}",
             next_step=f"ldconfig -p | grep {quote(name_of(failure.name))}   # place the library, or set "
             "LD_LIBRARY_PATH for this process",
             process=process,
-            severity="error" if scene.rank(process) == 0 else "warning",
+            severity=_severity(scene, process, api),
             confidence=failure.sure,
             evidence=[failure_row(scene.state, failure)],
             at=failure.at,
@@ -133,6 +139,25 @@ class LookupFailed(Rule):
                 subject=f"{where}:{lookup.name}",
             )
             return
+
+
+def _found_otherwise(scene: Scene, failure: FailedLoad, api: str) -> bool:
+    """Whoever was refused one name of the library got it under another: `libcuda.so`, then `libcuda.so.1`."""
+    use = scene.uses(failure.process).get(api)
+    return use is not None and any(_brought(lookup, failure.requester) for lookup in use.lookups)
+
+
+def _brought(lookup: LookedUp, requester: str) -> bool:
+    return bool(lookup.found) and lookup.via in ("dlopen", "dlmopen") and lookup.requester == requester
+
+
+def _severity(scene: Scene, process: Process, api: str) -> Severity:
+    """Programs ask for the libraries of several vendors; when one is there, the absence of the others is no error."""
+    mode = scene.profiles.apis[api].mode
+    others = [use for use in scene.computing(process) if scene.profiles.apis[use.api].mode != mode]
+    if mode is not None and any(_brought(lookup, lookup.requester) for use in others for lookup in use.lookups):
+        return "info"
+    return "error" if scene.rank(process) == 0 else "warning"
 
 
 class BoundElsewhere(Rule):

@@ -115,3 +115,25 @@ def test_a_name_that_only_the_programs_log_calls_missing_is_likely() -> None:
     )
     finding = found(story, "lookup-failed")
     assert finding.confidence == "likely" and "cuCtxDestroy" in finding.title
+
+
+def _asks_for(*names: tuple[str, bool]) -> Story:
+    story = Story()
+    story.process(812)
+    for name, there in names:
+        error = "" if there else f"{name}: cannot open shared object file: No such file or directory"
+        story.look_up(
+            812, "dlopen", name, there, by="/opt/app/server", answer="/x/" + name if there else None, error=error
+        )
+    return story
+
+
+def test_a_library_that_is_found_under_its_second_name_is_not_missing() -> None:
+    assert "lookup-failed" in rules(_asks_for(("libcuda.so", False)))
+    assert "lookup-failed" not in rules(_asks_for(("libcuda.so", False), ("libcuda.so.1", True)))
+
+
+def test_the_library_of_another_vendor_may_be_missing_where_one_is_there() -> None:
+    finding = found(_asks_for(("libcuda.so.1", True), ("libamdhip64.so", False)), "lookup-failed")
+    assert finding.severity == "info" and "CUDA runtime" not in finding.cause
+    assert found(_asks_for(("libamdhip64.so", False)), "lookup-failed").severity == "error"
