@@ -36,10 +36,10 @@ class NameText:
 
     def _mask(self, wanted: bytes, mark: bytes) -> bytes:
         """Mark each hit, drop all bytes but marks and ends, fold the marks of a name and its end into one byte."""
-        if wanted not in self._text:
-            return bytes(self._count)
         if len(wanted) == 1:
-            marked = self._text.replace(wanted, mark)
+            marked, hits = self._text.replace(wanted, mark), int(wanted in self._text)
         else:  # faster than bytes.replace, which looks for all hits twice
-            marked = re.sub(re.escape(wanted) + b"[^\\0]*", mark, self._text)
+            marked, hits = re.subn(re.escape(wanted) + b"[^\\0]*", mark, self._text)
+        if not hits:
+            return bytes(self._count)
         return marked.translate(None, _NO_MARKS).replace(_HIT + _END, _LAST_HIT).translate(_MASK, _HIT)[1:]
