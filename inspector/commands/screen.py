@@ -23,7 +23,7 @@ def look(options: Options) -> int:
         say(f"no screen here: {why}. This is the list; an answer in text: inspector report PID")
         return headless.listing(options)
     if why is None:
-        return _show(options)
+        return replay(options) if inputs.is_recorded(options) else _show(options)
     say(f"no screen here: {why}. This is the text report: inspector report {options.target}")
     return headless.report(options)
 

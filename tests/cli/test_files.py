@@ -1,6 +1,7 @@
 """Commands on recordings and reports: nothing runs, so everything is the same on every machine."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -147,3 +148,13 @@ def test_without_a_terminal_the_screen_says_why_and_gives_the_text_report(record
     done = inspector("replay", recording)
     assert "no screen here: standard input is not a terminal" in said(done)
     assert done.stdout.decode().startswith("inspector - srv")
+
+
+def test_a_closed_or_full_stdout_is_no_traceback(recording: str) -> None:
+    for redirection in (">&-", "> /dev/full"):
+        ended = subprocess.run(
+            ["sh", "-c", f'exec "$0" -m inspector report "$1" {redirection}', sys.executable, recording],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert "Traceback" not in ended.stderr
+    assert "the output cannot be written: no space left on device" in ended.stderr

@@ -103,3 +103,9 @@ def test_every_object_gets_a_way_whatever_the_needs(rows: list[tuple[str, list[s
     ways = _ways(objects, Start(b"/a", 0))
     assert len(ways) == len(objects)
     assert all(way.by for way in ways if way.route == "needed")
+
+
+def test_a_program_that_was_named_through_a_link_is_the_program_though_no_link_map_was_read() -> None:
+    start = Start(program=b"/bin/true", interpreter=LDSO)
+    place = Placed(b"/usr/bin/true", Outline(), 0x1000)
+    assert _ways([place], start, {b"/bin/true": b"/usr/bin/true"}) == [Way("executable")]

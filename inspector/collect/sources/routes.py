@@ -79,7 +79,7 @@ def find_ways(objects: Sequence[Placed], start: Start, real: Callable[[bytes], b
 
 
 def _way(place: Placed, start: Start, needs: dict[tuple[int, bytes], Placed], real: Callable[[bytes], bytes]) -> Way:
-    if place.order == 0 or (place.order < 0 and place.path == start.program):
+    if place.order == 0 or (place.order < 0 and place.path in (start.program, real(start.program))):
         return Way("executable")
     if start.interpreter and place.base == start.interpreter:
         return Way("interpreter")
