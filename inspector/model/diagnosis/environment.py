@@ -170,7 +170,7 @@ class PreloadEntryUnusable(Rule):
             runs = scene.program(process)
             if runs is not None and runs.static:
                 continue  # there is no loader that could ignore it
-            for entry in process.preloads:
+            for entry in scene.preloads(process):
                 if entry.usable is False and not hidden_by_namespace(scene, process, entry):
                     yield self._hit(scene, process, entry)
         yield from self._from_logs(scene)

@@ -29,7 +29,7 @@ class HiddenByNamespace(Rule):
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
             runs = scene.program(process)
-            for entry in process.preloads:
+            for entry in scene.preloads(process):
                 if entry.usable is not False or runs is None or not hidden_by_namespace(scene, process, entry):
                     continue
                 yield Hit(
@@ -219,7 +219,7 @@ class NameMismatch(Rule):
                     return f"{asked} is not found", evidence.of_lookup(scene.state, process, failure.lookup, text)
                 return f"{asked} is not found", evidence.of_file(process, failure.name, text)
         for other in use.providers:
-            if other is not shim and _answers_by_name(scene, other, use.api) and _called_by_consumers(use, other):
+            if other is not shim and _answers_by_name(scene, other, use.api) and _taken(scene, use, other):
                 text = f"{name_of(other.library.asked or other.path)} is {other.path}"
                 return text, evidence.of_library(process, other.library, text)
         return None
@@ -248,6 +248,12 @@ class NameMismatch(Rule):
 def _answers_by_name(scene: Scene, provider: Provider, api: str) -> bool:
     image = provider.image
     return image is not None and bool(image.soname) and scene.profiles.api_of_soname(image.soname or "") == api
+
+
+def _taken(scene: Scene, use: Use, provider: Provider) -> bool:
+    """Consumers call it, or got it when they asked for the API's library by name."""
+    asked = (lookup for lookup in use.lookups if scene.profiles.api_of_soname(lookup.name) == use.api)
+    return _called_by_consumers(use, provider) or any(lookup.answer == provider.path for lookup in asked)
 
 
 def _called_by_consumers(use: Use, provider: Provider) -> bool:

@@ -9,10 +9,11 @@ from inspector.model.loads import FailedLoad, failures, told_by_logs
 from inspector.model.profiles import Profiles
 from inspector.model.starts import Start
 from inspector.model.state import Process, State
-from inspector.model.tree import program
+from inspector.model.tree import ancestors, program
 from inspector.model.usage import Use, uses
 from inspector.model.verdict import Confidence, Evidence, Mode, Severity
 from inspector.model.wording import name_of
+from inspector.stream.libraries import PreloadChecked
 from inspector.stream.processes import ProcessExec
 
 Place = Literal[
@@ -93,6 +94,22 @@ class Scene:
         """The collected variables of a process; None when they are unknown."""
         runs = program(process)
         return runs.environment if runs is not None and runs.environment_known else None
+
+    def preloads(self, process: Process) -> list[PreloadChecked]:
+        """The preload entries as they were checked: of the process itself, or of the ancestor that it has them from."""
+        if process.preloads:
+            return process.preloads
+        own = program(process)
+        if own is None:
+            return []
+        for ancestor in ancestors(process):
+            above = program(ancestor)
+            if above is None or (above.mount_namespace, above.own_root) != (own.mount_namespace, own.own_root):
+                break
+            if ancestor.preloads:
+                same = above.environment.get("LD_PRELOAD") == own.environment.get("LD_PRELOAD")
+                return [entry for entry in ancestor.preloads if same or entry.source != "LD_PRELOAD"]
+        return []
 
     def program(self, process: Process) -> ProcessExec | None:
         """What the process runs."""

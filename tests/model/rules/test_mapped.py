@@ -20,6 +20,18 @@ def test_a_path_that_the_processs_own_tree_lacks_is_hidden_by_its_namespace() ->
     assert "preload-entry-unusable" not in rules(story)
 
 
+def test_a_child_has_the_entries_of_its_parent_and_their_fault() -> None:
+    story = Story()
+    entries = {"LD_PRELOAD": SHIM}
+    story.process(812, environment=entries, own_root=True, mount_namespace=4026532)
+    story.tell(PreloadChecked(at=story.later(), pid=812, source="LD_PRELOAD", entry=SHIM, usable=False, problem="gone"))
+    story.process(850, parent=812, environment=entries, own_root=True, mount_namespace=4026532)
+    words = "libcuda.so.1: cannot open shared object file: No such file or directory"
+    story.look_up(850, "dlopen", BACKEND, False, error=words, tried=[(BACKEND, 0)])
+    story.end(850)
+    assert [answer(story).rule, answer(story).pid] == ["hidden-by-namespace", 850]
+
+
 def _changed(state: str, *, ended: bool = False) -> Story:
     story = Story()
     story.process(812, environment={"LD_PRELOAD": SHIM})
