@@ -14,8 +14,6 @@ from functools import cached_property
 from types import TracebackType
 from typing import Final, Self
 
-from elftools.elf.enums import ENUM_E_MACHINE
-
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
 PF_X, PF_W, PF_R = 1, 2, 4
 ET_EXEC, ET_DYN = 2, 3
@@ -28,7 +26,6 @@ DF_1_NOW, DF_1_NODEFLIB, DF_1_PIE = 0x1, 0x800, 0x08000000
 _MOST_DYNAMIC: Final = 1 << 20
 _MOST_STRINGS: Final = 1 << 28
 _SHORT_NAMES: Final = {62: "x86_64", 3: "i386", 183: "aarch64", 40: "arm", 243: "riscv64", 21: "ppc64", 22: "s390x"}
-_LONG_NAMES: Final = {number: name for name, number in ENUM_E_MACHINE.items() if isinstance(number, int)}
 
 
 class ElfError(Exception):
@@ -169,8 +166,7 @@ class ElfFile:
     @property
     def machine(self) -> str:
         """Name of the processor: `x86_64`."""
-        name = _LONG_NAMES.get(self.machine_number, f"machine {self.machine_number}")
-        return _SHORT_NAMES.get(self.machine_number, name.removeprefix("EM_").lower())
+        return _SHORT_NAMES.get(self.machine_number) or _long_name(self.machine_number)
 
     @property
     def is_pie(self) -> bool:
@@ -266,3 +262,11 @@ def _not_elf(start: bytes, size: int) -> str:
     if start.lstrip()[:2] in (b"/*", b"GR", b"IN", b"OU"):
         return "not an ELF file: it is text, perhaps a linker script"
     return f"not an ELF file: it begins with {start[:4].hex(' ')}, not with 7f 45 4c 46"
+
+
+def _long_name(machine: int) -> str:
+    """What pyelftools calls it; imported for a strange file only, because it takes longer than `inspector list` has."""
+    from elftools.elf.enums import ENUM_E_MACHINE
+
+    names = (name for name, number in ENUM_E_MACHINE.items() if number == machine)
+    return next(names, f"machine {machine}").removeprefix("EM_").lower()

@@ -5,9 +5,6 @@ import struct
 from dataclasses import dataclass
 from typing import IO, Final, cast
 
-from elftools.elf.elffile import ELFFile
-from elftools.elf.notes import iter_notes
-
 from .file import CLASS_64, PT_NOTE, ElfError, ElfFile, cstring
 
 SHT_SYMTAB, SHT_NOBITS, SHT_DYNSYM = 2, 8, 11
@@ -69,6 +66,10 @@ class _Stream:
 
 def read_build_id(elf: ElfFile) -> str:
     """NT_GNU_BUILD_ID of the note segments, which survive strip; empty when there is none."""
+    # Imported with the first library that is read, so that the collector's first word does not wait for it.
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.notes import iter_notes
+
     try:
         parsed = ELFFile(cast("IO[bytes]", _Stream(elf)))
         for segment in elf.segments:
