@@ -11,6 +11,7 @@ from . import (
     resolved,
     returned,
     used,
+    values,
     which_process,
 )
 from .rule import Rule
@@ -24,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     *resolved.RULES,
     *called.RULES,
     *returned.RULES,
+    *values.RULES,
     *ends.RULES,
     *logged.RULES,
     *used.RULES,

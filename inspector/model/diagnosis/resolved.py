@@ -121,7 +121,7 @@ class LookupFailed(Rule):
             decisive = scene.profiles.role(use.api, lookup.name) in _DECISIVE_ROLES
             if not gave_up and not decisive:
                 continue
-            where = listed((provider.path for provider in use.providers), 2) or "the library"
+            where = listed((provider.path for provider in use.providers), 2) or _asked_file(lookup) or "the library"
             yield Hit(
                 title=f"{name_of(lookup.requester) or 'a consumer'} asked for {lookup.name} in {short(process)}; "
                 f"{where} does not have it",
@@ -139,6 +139,12 @@ class LookupFailed(Rule):
                 subject=f"{where}:{lookup.name}",
             )
             return
+
+
+def _asked_file(lookup: LookedUp) -> str:
+    """The loader names the file that lacks a symbol: `/opt/libcuda.so.1: undefined symbol: cuInit`."""
+    path, colon, _ = lookup.error.partition(": undefined symbol")
+    return path if colon and path.startswith("/") else ""
 
 
 def _found_otherwise(scene: Scene, failure: FailedLoad, api: str) -> bool:

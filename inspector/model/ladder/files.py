@@ -35,6 +35,11 @@ def mapped(view: View) -> Rung:
 
 
 def _not_mapped(view: View) -> Rung:
+    brief = next((one for one in view.use.lookups if one.found and one.via in ("dlopen", "dlmopen")), None)
+    if brief is not None:
+        text = f"dlopen({brief.name}) succeeded; it was let go before it was looked at"
+        row = evidence.of_lookup(view.state, view.process, brief, text)
+        return Rung(rung="mapped", state="yes", detail=text, evidence=[row])
     mapped_now = libraries(view.process)
     unread = [lib for lib in mapped_now.values() if lib.file not in view.state.images and lib.route != "vdso"]
     if not mapped_now:
