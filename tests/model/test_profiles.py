@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.model import profiles
 from inspector.model.profiles import ProfileError, Profiles, builtin_profiles, load
 from inspector.model.profiles.loading import builtin, parse
 from inspector.stream.requests import AnyRequest, Configure, decode_request, encode_request
@@ -27,6 +28,11 @@ def test_the_built_in_profiles_are_there_and_cover_the_four_apis() -> None:
         "vgpu",
     } <= {*names}
     assert {"cuda-driver", "cuda-runtime", "nvml", "hip"} <= PROFILES.apis.keys()
+
+
+def test_the_parts_of_each_built_in_profile_fit_as_those_of_a_users_own_must() -> None:
+    files = sorted(Path(profiles.__file__).parent.glob("*.toml"))
+    assert [parse(path.read_text(encoding="utf-8"), path.name) for path in files] == builtin()
 
 
 def test_the_watch_plan_survives_the_wire_and_its_marks_compile_together() -> None:
