@@ -3,6 +3,7 @@
 import sys
 import time
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 
 import psutil
@@ -70,10 +71,14 @@ def tables() -> list[Figure]:
 
 
 def index_of(count: int) -> SymbolIndex:
-    """About so many names of real libraries."""
+    """About so many names of real libraries, again and again until they are enough."""
     files = [FileSymbols(bytes(path), str(path), str(number)) for number, path in enumerate(largest(64))]
-    names = sum(len(one) for one in files)
-    return SymbolIndex(files * max(1, round(count / names)))
+    chosen: list[FileSymbols] = []
+    for one in cycle(files):
+        if sum(map(len, chosen)) >= count:
+            return SymbolIndex(chosen)
+        chosen.append(one)
+    raise LookupError("no library here")
 
 
 def typed(index: SymbolIndex) -> list[float]:

@@ -175,13 +175,14 @@ def memory() -> list[Figure]:
         with Terminal([ours(), "--log", str(log), str(process.pid)]) as terminal:
             picture = Picture(terminal)
             picture.wait_for("alive", 30)
-            picture.press("5", "line", 60)
-            terminal.pump(3.0)
-            picture.press("3", "work", 60)
+            picture.press("5", "following", 60)
+            terminal.pump(2.0)
+            picture.press("3", "703,", 60)
             terminal.write(b"/")
-            terminal.pump(0.3)
+            terminal.pump(0.5)
             terminal.write(b"work77")
-            terminal.pump(3.0)
+            picture.wait_for("work77", 60)
+            terminal.pump(1.0)
             parts = [resident_megabytes([one]) for one in family(terminal.pid)]
     note = "proportional set size; " + " and ".join(f"{part:.0f}" for part in parts if part > 1) + " MB each"
     return [
