@@ -272,6 +272,8 @@ def chosen_ladders(report: Report) -> list[ApiReport]:
     rule = find(report.findings[0].rule) if report.findings else None
     of_answer = [ladder for ladder in broken if ladder.pid == pid]
     of_answer.sort(key=lambda ladder: rule is None or ladder.first_broken != rule.place)
+    if not report.findings:
+        return sorted(report.apis, key=_holding, reverse=True)[:1]
     return of_answer[:2] or sorted(broken, key=_height, reverse=True)[:1] or whole[:1]
 
 

@@ -202,6 +202,8 @@ class _Page:
 
     def _logs(self) -> Iterable[str]:
         for log in self.report.logs:
+            if log.problem.startswith("binary data"):
+                continue  # a database or the like that happens to be open for writing
             trouble = (
                 f"; NOT READABLE: {log.problem}" if not log.readable else f"; {log.problem}" if log.problem else ""
             )

@@ -35,7 +35,9 @@ def mapped(view: View) -> Rung:
 
 
 def _not_mapped(view: View) -> Rung:
-    brief = next((one for one in view.use.lookups if one.found and one.via in ("dlopen", "dlmopen")), None)
+    present = {library.path for library in libraries(view.process).values()}
+    loads = [one for one in view.use.lookups if one.found and one.via in ("dlopen", "dlmopen")]
+    brief = next((one for one in loads if one.answer not in present), None)
     if brief is not None:
         text = f"dlopen({brief.name}) succeeded; it was let go before it was looked at"
         row = evidence.of_lookup(view.state, view.process, brief, text)

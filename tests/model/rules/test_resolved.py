@@ -137,3 +137,12 @@ def test_the_library_of_another_vendor_may_be_missing_where_one_is_there() -> No
     finding = found(_asks_for(("libcuda.so.1", True), ("libamdhip64.so", False)), "lookup-failed")
     assert finding.severity == "info" and "CUDA runtime" not in finding.cause
     assert found(_asks_for(("libamdhip64.so", False)), "lookup-failed").severity == "error"
+
+
+def test_a_library_that_came_and_went_is_named_by_the_loaders_words() -> None:
+    story = _asks_for(("libcuda.so.1", True))
+    error = "/x/libcuda.so.1: undefined symbol: cuCtxGetCacheConfig"
+    story.look_up(812, "dlsym", "cuCtxGetCacheConfig", False, by="/opt/app/server", error=error)
+    finding = found(story, "lookup-failed")
+    assert "/x/libcuda.so.1 does not have it" in finding.title and "/x/libcuda.so.1" in finding.next_step
+    assert rung(story, "mapped").state == "yes"
