@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -46,9 +47,15 @@ def test_a_served_port_and_the_client_that_talks_to_it(server: tuple[int, int]) 
     assert [event.listening for event in bench.outlet.of(SocketsRead)] == [[f"127.0.0.1:{port}"]]
     with socket.create_connection(("127.0.0.1", port)):
         bench.tree.add(os.getpid())
-        bench.loop.settle()
-        mine = [event for event in bench.outlet.of(SocketsRead) if event.pid == os.getpid()]
-        peer = mine[-1].connected[0]
+        peer = None
+        for _ in range(100):  # until the server has accepted: before, nobody owns its end
+            bench.loop.turn()
+            mine = [event for event in bench.outlet.of(SocketsRead) if event.pid == os.getpid() and event.connected]
+            peer = mine[-1].connected[0] if mine else None
+            if peer is not None and peer.pid is not None:
+                break
+            time.sleep(0.05)
+        assert peer is not None
         assert (peer.address, peer.pid) == (f"127.0.0.1:{port}", pid)
         assert peer.argv.startswith(sys.executable)
 
