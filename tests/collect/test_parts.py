@@ -152,6 +152,21 @@ def test_an_image_is_read_only_from_a_path_that_leads_to_the_mapped_file(worksho
     assert [image.error is None for image in read] == [True, False]
 
 
+def test_a_file_that_our_reader_fails_on_does_not_stop_those_behind_it(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> ImageRead:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr("inspector.collect.sources.images.read_image", fail)
+    read = list[ImageRead]()
+    images = Images(FakeLoop(), PLAN, read.append)
+    images.want(_mapping("/a", workshop.shim.stat().st_ino), "dlopen", [os.fsencode(workshop.shim)])
+    images.want(_mapping("/b", 2), "dlopen", [])
+    assert read[0].error == "our reader failed on it: RuntimeError: on purpose"
+    assert len(read) == 2 and not images.busy
+
+
 def test_an_outline_gives_names_needs_and_load_bias(workshop: Workshop) -> None:
     outlines = Outlines()
     status = workshop.shim.stat()

@@ -65,11 +65,14 @@ class Images:
         self._loop.in_background(lambda: self._read(mapping, open_paths), self._finished)
 
     def _read(self, mapping: Mapping, open_paths: Sequence[bytes]) -> ImageRead:
-        """In the worker thread; never raises."""
-        for path in open_paths:
-            if _leads_to(path, mapping.file):
-                return read_image(path, mapping.path, mapping.file, self._loop.now(), self._plan)
+        """In the worker thread; never raises, for the files behind it wait."""
         why = "the mapped file is no longer at its path, and only root may open it while its process lives"
+        try:
+            for path in open_paths:
+                if _leads_to(path, mapping.file):
+                    return read_image(path, mapping.path, mapping.file, self._loop.now(), self._plan)
+        except Exception as error:
+            why = f"our reader failed on it: {type(error).__name__}: {error}"
         return ImageRead(at=self._loop.now(), file=mapping.file, path=mapping.path, error=why)
 
     def _finished(self, image: ImageRead) -> None:
