@@ -1,8 +1,8 @@
 """Cases under observation: a collector on the tree, which begins only when the collector is there."""
 
 from pathlib import Path
-from threading import Timer
-from time import monotonic
+from threading import Thread
+from time import monotonic, sleep
 
 from inspector.model.fold import apply
 from inspector.model.profiles import Profiles
@@ -29,22 +29,39 @@ _NEWS = (ProcessExec, LibraryMapped, ImageRead, CandidateFound, LoadPredicted, F
 class CaseStream(LiveStream):
     """A living collector on the tree of a case.
 
-    The case begins when it is under observation, and comes to the GPU when its files have been read: what a case shows
-    does not depend on how busy the machine is.
+    The case begins when it is under observation, and comes to the GPU when its files have been read and are watched:
+    what a case shows does not depend on how busy the machine is.
     """
 
     def __init__(self, started: StartedCase, profiles: Profiles) -> None:
-        super().__init__(collector_command(target_words(str(started.pid))), Configure(plan=profiles.plan()))
+        plan = profiles.plan()
+        super().__init__(collector_command(target_words(str(started.pid))), Configure(plan=plan))
         self._started = started
-        self._timer: Timer | None = None
+        self._sonames = {soname for api in plan.apis for soname in api.sonames}
+        self._functions = {function.name for api in plan.apis for function in api.functions}
+        self._watched: set[str] = set()
+        self._unwatched: set[str] = set()
+        """Providers of an API that were read and are not counted yet."""
         self._news = 0.0
+        Thread(target=self._hold, daemon=True).start()
 
     def read(self, timeout: float | None = 0) -> list[AnyEvent]:
         """As for any collector."""
         events = super().read(timeout)
+        for event in events:
+            if isinstance(event, ImageRead) and event.file not in self._watched and self._is_provider(event):
+                self._unwatched.add(event.file)
+            elif isinstance(event, FunctionsWatched):
+                self._watched.update(function.file for function in event.functions)
+                self._unwatched -= self._watched
         if any(isinstance(event, _NEWS) for event in events):
             self._heard()
         return events
+
+    def _is_provider(self, image: ImageRead) -> bool:
+        exported = {export.name for export in image.exports if export.visible}
+        loadable = image.error is None and image.elf_class == 64
+        return loadable and image.soname in self._sonames and not exported.isdisjoint(self._functions)
 
     @property
     def quiet(self) -> bool:
@@ -55,15 +72,13 @@ class CaseStream(LiveStream):
         if not self._news and not self._started.launch.late:
             self._started.release()
         self._news = monotonic()
-        if self._timer is None or self._timer.is_alive():
-            self._wait_for_quiet()
 
-    def _wait_for_quiet(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = Timer(_QUIET, self._started.go)
-        self._timer.daemon = True
-        self._timer.start()
+    def _hold(self) -> None:
+        patience = monotonic() + _PATIENCE / 2
+        while self.alive and not (self.quiet and not self._unwatched) and monotonic() < patience:
+            sleep(_TICK)
+        if self.alive:
+            self._started.go()
 
 
 def observe(

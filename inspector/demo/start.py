@@ -57,15 +57,16 @@ class StartedCase:
     @property
     def told(self) -> bool:
         """Whether the tree has come to its point."""
-        return self.launch.ready in self.log
+        return (self.directory / _HOLD).exists() and self.launch.ready in self.log
 
     def release(self) -> None:
         """Let the program begin, now that it is under observation; it stops before it comes to the GPU."""
         os.write(self._trees[-1].gate, b"g")
 
     def go(self) -> None:
-        """Let it come to the GPU."""
-        (self.directory / _HOLD).touch()
+        """Let it come to the GPU; nothing once it was stopped."""
+        if self._trees:
+            (self.directory / _HOLD).touch()
 
     def finish(self) -> None:
         """Wait until the story is told, then do what the case does to the running program; raises CaseError."""

@@ -54,21 +54,20 @@ def package() -> Callable[[str], Path]:
     return installed
 
 
-@pytest.fixture
-def shims(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def shims(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the project's driver and NVML shims under the names that programs ask for."""
-    folder = tmp_path / "shims"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("shims")
     for name, recipe in (("libcuda.so.1", DRIVER), ("libnvidia-ml.so.1", NVML)):
         (folder / name).write_bytes(build(recipe).read_bytes())
     return folder
 
 
-@pytest.fixture
-def runtime_program(package: Callable[..., Path], tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def runtime_program(package: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A C program linked to NVIDIA's own libcudart 12.9."""
     library = package("nvidia-cuda-runtime-cu12==12.9.79", "--no-deps") / "nvidia/cuda_runtime/lib/libcudart.so.12"
-    program = tmp_path / "runtime-program"
+    program = tmp_path_factory.mktemp("program") / "runtime-program"
     source = PROGRAMS / "runtime.c"
     subprocess.run(
         ["cc", "-O1", str(source), str(library), f"-Wl,-rpath,{library.parent}", "-o", str(program)], check=True

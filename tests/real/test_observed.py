@@ -13,7 +13,7 @@ from inspector.model.state import Process, State
 from .conftest import LoggedCall, logged_calls
 from .watching import counted, results, watch
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.xdist_group("real")]
 LOOK_UPS = 419
 _NVML = """
 import os, time, pynvml
@@ -25,10 +25,12 @@ time.sleep(30)
 """
 
 
-@pytest.fixture
-def observed(runtime_program: Path, shims: Path, tmp_path: Path) -> tuple[State, Process, list[LoggedCall]]:
+@pytest.fixture(scope="module")
+def observed(
+    runtime_program: Path, shims: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[State, Process, list[LoggedCall]]:
     """The runtime's program from its birth to its end, and what the shim wrote down of it."""
-    log = tmp_path / "log"
+    log = tmp_path_factory.mktemp("observed") / "log"
     state = watch([str(runtime_program)], {"LD_LIBRARY_PATH": str(shims), "SHIM_LOG": str(log)}, "cudaMalloc 500")
     assert len(state.processes) == 1
     return state, state.processes[0], logged_calls(log)

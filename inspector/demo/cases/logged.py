@@ -57,7 +57,7 @@ CASES = (
         mode="cuda",
         sentence="",
         also=("output-discarded",),
-        seconds=0.6,
+        seconds=1.5,
     ),
     Case(
         name="log-not-writable",
