@@ -1,7 +1,9 @@
 """The commands with a screen: look, run, replay, demo; each falls back to text where no screen can be drawn."""
 
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from inspector.commands import headless, inputs
@@ -9,6 +11,7 @@ from inspector.commands.arguments import Options
 from inspector.commands.trouble import Trouble, say
 
 if TYPE_CHECKING:
+    from inspector.model.profiles import Profiles
     from inspector.stream.live import LiveStream
     from inspector.stream.processes import ProcessListed
     from inspector.stream.recording import Recording
@@ -51,7 +54,7 @@ def replay(options: Options) -> int:
         raise Trouble(f"{options.target} is no recording that can be read", "inspector record TARGET -o FILE makes one")
     from inspector.stream.recording import Recording
 
-    return _screen(Recording(options.target), options)
+    return _screen(Recording(options.target), inputs.profiles(options), options)
 
 
 def demo(options: Options) -> int:
@@ -62,9 +65,10 @@ def demo(options: Options) -> int:
         print(table())
         return 0
     why = _no_screen() if sys.stdout.isatty() else "standard output is not a terminal"
+    profiles = inputs.profiles(options)
     try:
         shown = run_demo(
-            options.target, inputs.profiles(options), say, None if why else lambda source: _screen(source, options)
+            options.target, profiles, say, None if why else lambda source: _screen(source, profiles, options)
         )
     except DemoError as error:
         raise Trouble(str(error), "inspector demo --list") from None
@@ -75,14 +79,13 @@ def demo(options: Options) -> int:
 
 
 def _show(options: Options) -> int:
+    profiles = inputs.profiles(options)
     with inputs.watched(options) as words:
-        return _screen(inputs.collector(options, words, inputs.profiles(options)), options)
+        return _screen(inputs.collector(options, words, profiles), profiles, options)
 
 
 def _pick(options: Options) -> int:
     """The picker, and then the screen on what was picked."""
-    from inspector.view.app import run as show
-
     profiles = inputs.profiles(options)
 
     def listed() -> "Sequence[ProcessListed]":
@@ -93,13 +96,26 @@ def _pick(options: Options) -> int:
 
         return inputs.collector(options, target_words(target), profiles)
 
-    return show(listed=listed, connect=connect, profiles=inputs.profiles(options), mouse=not options.no_mouse)
+    with _importing():
+        from inspector.view.app import run as show
+
+    return show(listed=listed, connect=connect, profiles=profiles, mouse=not options.no_mouse)
 
 
-def _screen(source: "LiveStream | Recording", options: Options) -> int:
-    from inspector.view.app import run as show
+def _screen(source: "LiveStream | Recording", profiles: "Profiles", options: Options) -> int:
+    with _importing():
+        from inspector.view.app import run as show
 
-    return show(source, profiles=inputs.profiles(options), mouse=not options.no_mouse)
+    return show(source, profiles=profiles, mouse=not options.no_mouse)
+
+
+@contextmanager
+def _importing() -> Iterator[None]:
+    """Imports make no garbage, but a tenth of their time would go into looking for some."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 def _no_screen() -> str | None:

@@ -11,7 +11,7 @@ BREATH = 0.015
 """Seconds left to keys between two bites."""
 PAINT = 0.1
 PAINT_UNSEEN = 0.5
-"""Seconds between two paints, with and without the focus of the terminal."""
+"""Seconds between two paints on the average, with and without the focus of the terminal."""
 DIAGNOSE = 0.5
 """Seconds between two answers at least; `SHARE` times as long as one takes, if that is more."""
 SHARE = 20
@@ -35,7 +35,8 @@ class Pump:
         self._stale = False
         """The answer is older than what is known."""
         self._folded = 0
-        self._painted = 0.0
+        self._free = 0.0
+        """From when on a paint is allowed: after a rest a second one may follow the first at once."""
         self._diagnosed = 0.0
         self._cost = 0.0
 
@@ -63,14 +64,28 @@ class Pump:
             self._again(BREATH)
 
     def _show(self, now: float) -> None:
-        if now - self._diagnosed >= max(DIAGNOSE, SHARE * self._cost):
-            self._session.diagnose()
-            self._diagnosed = perf_counter()
-            self._cost = self._diagnosed - now
-            self._stale = False
+        """Live, news come first and what they mean in the next paint, because an answer takes longer than a paint."""
+        live = self._session.live
+        if not live:
+            self._answer()
         self._paint()
-        self._painted = perf_counter()
-        self._dirty = False
+        self._free = max(self._free, now - self._pace) + self._pace
+        self._dirty = live and self._answer()
+
+    def _answer(self) -> bool:
+        """Draw the answer anew if that is due; True when it is another one."""
+        begin = perf_counter()
+        if begin < self._answer_due:
+            return False
+        changed = self._session.diagnose()
+        self._diagnosed = perf_counter()
+        self._cost = self._diagnosed - begin
+        self._stale = False
+        return changed
+
+    @property
+    def _answer_due(self) -> float:
+        return self._diagnosed + max(DIAGNOSE, SHARE * self._cost)
 
     @property
     def _pace(self) -> float:
@@ -79,8 +94,8 @@ class Pump:
     def _due(self) -> float:
         """When there is something to do again, on the clock of perf_counter."""
         if self._dirty or self._session.playing:
-            return self._painted + self._pace
-        return self._diagnosed + max(DIAGNOSE, SHARE * self._cost)
+            return self._free
+        return self._answer_due
 
     def _again(self, seconds: float) -> None:
         self._waiting = True
