@@ -278,8 +278,8 @@ def _log(log: LogReport) -> str:
         for line in log.lines
     )
     return (
-        f"<details open><summary><code>{escape(log.name)}</code> <small>{escape(log.why)}, {phrases.lines(log.lines_total)}"
-        f"</small> {trouble}</summary><div class=lines>{lines}</div></details>"
+        f"<details open><summary><code>{escape(log.name)}</code> <small>{escape(log.why)}, "
+        f"{phrases.lines(log.lines_total)}</small> {trouble}</summary><div class=lines>{lines}</div></details>"
     )
 
 
