@@ -60,6 +60,14 @@ def test_a_served_port_and_the_client_that_talks_to_it(server: tuple[int, int]) 
         assert peer.argv.startswith(sys.executable)
 
 
+def test_a_table_of_many_pages_is_read_whole() -> None:
+    servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(80)]  # a page holds 27 rows
+    ports = {server.getsockname()[1] for server in servers}
+    assert ports <= {row.local.port for row in local_sockets(os.getpid()) if row.state == LISTEN}
+    for server in servers:
+        server.close()
+
+
 def test_sockets_are_sent_again_only_when_they_differ(server: tuple[int, int]) -> None:
     bench = Bench()
     bench.tree.add(server[0])

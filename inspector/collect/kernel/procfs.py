@@ -14,6 +14,7 @@ from pathlib import Path
 PROC = Path("/proc")
 PAGE = os.sysconf("SC_PAGESIZE")
 _BLOCK = 1 << 16
+_OF_RECORDS = ("maps", "net/")
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _KERNEL_THREAD = 0x00200000
 """PF_KTHREAD of linux/sched.h, field `flags` of /proc/PID/stat."""
@@ -108,8 +109,8 @@ def read(pid: int, name: str) -> bytes:
         raise ProcessLookupError(pid) from None
     try:
         pieces = [os.read(fd, _BLOCK)]
-        # Only maps comes in pieces of a page; a short read is the whole of every other file.
-        while pieces[-1] and (name == "maps" or len(pieces[-1]) == _BLOCK):
+        # A file of many records comes in pieces of a page (fs/seq_file.c); a short read is the whole of every other.
+        while pieces[-1] and (name.startswith(_OF_RECORDS) or len(pieces[-1]) == _BLOCK):
             pieces.append(os.read(fd, _BLOCK))
         return b"".join(pieces)
     finally:
