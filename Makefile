@@ -23,8 +23,9 @@ demo: $(STAMP)   ## the question as a real process, under inspection
 tools:
 	@.ci/tools cc c++ tmux sshd chromium
 
+# Four workers even on two cores: most of the time is waiting for real processes.
 test: $(STAMP) tools   ## all tests, the live ones included
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadgroup $(ARGS)
 
 lint: $(STAMP)   ## style
 	$(BIN)/ruff check .
