@@ -3,19 +3,19 @@
 from collections.abc import Callable
 
 from .kernel.records import Opened
+from .sources.calls.passive import PassiveSource
+from .sources.calls.pointers import PointersSource
 from .sources.contract import Session
-from .sources.descriptors import DescriptorSource
-from .sources.files import FileSource
-from .sources.logs import LogSource
-from .sources.machine import MachineSource
-from .sources.passive import PassiveSource
-from .sources.pointers import PointersSource
-from .sources.predictions import PredictionsSource
+from .sources.libraries.files import FileSource
+from .sources.libraries.predictions import PredictionsSource
+from .sources.libraries.symbols import SymbolsSource
+from .sources.machine.machine import MachineSource
+from .sources.machine.sockets import SocketSource
+from .sources.output.descriptors import DescriptorSource
+from .sources.output.logs import LogSource
 from .sources.probing import probe_makers
-from .sources.record_source import Records
-from .sources.sockets import SocketSource
-from .sources.symbols import SymbolsSource
-from .sources.units import UnitSource
+from .sources.processes.record_source import Records
+from .sources.processes.units import UnitSource
 
 Maker = tuple[str, Callable[[], object]]
 """What it tells, in words for a `LimitNoted`, and how it is made."""

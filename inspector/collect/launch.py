@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from .kernel import procfs
 from .sources.contract import Tracked
-from .sources.processes import SAME_BIRTH
+from .sources.processes.processes import SAME_BIRTH
 from .target import TargetError
 
 _EXEC_FAILED = 127

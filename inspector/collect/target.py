@@ -10,9 +10,9 @@ from inspector.stream.text import decode
 
 from .kernel import cgroup, procfs
 from .kernel.records import Mapped
-from .sources.arrivals import Program, program_of
-from .sources.program import attempt
-from .sources.secrets import shown_arguments
+from .sources.processes.arrivals import Program, program_of
+from .sources.processes.program import attempt
+from .sources.processes.secrets import shown_arguments
 
 Kind = Literal["no-such-target", "not-permitted", "ended"]
 _MOST_CANDIDATES = 10

@@ -14,7 +14,7 @@ from inspector.collect.kernel.engine import Engine
 from inspector.collect.kernel.file_watch import Function, Read
 from inspector.collect.kernel.looking import SIGNALS, Looking
 from inspector.collect.kernel.lookup_programs import KINDS
-from inspector.collect.sources.lookups import lookup_functions
+from inspector.collect.sources.lookups.lookups import lookup_functions
 
 
 class Observer:

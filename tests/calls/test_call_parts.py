@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from inspector.collect.elf.sites import Site
 from inspector.collect.kernel.file_watch import Read
 from inspector.collect.kernel.records import Asked, Looked, Opened, Refused
-from inspector.collect.sources.call_plans import arguments_of, function_at, planned_functions, signed, values_of
-from inspector.collect.sources.lookup_events import Folding
-from inspector.collect.sources.pending import PendingLoads, loader_words
+from inspector.collect.sources.calls.call_plans import arguments_of, function_at, planned_functions, signed, values_of
+from inspector.collect.sources.calls.pending import PendingLoads, loader_words
+from inspector.collect.sources.lookups.lookup_events import Folding
 from inspector.stream.calls import LookedUp, TriedFile
 from inspector.stream.requests import ApiPlan, Argument, FunctionPlan, OutValue, Plan
 

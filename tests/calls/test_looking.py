@@ -12,7 +12,7 @@ from inspector.collect.kernel.engine import Engine
 from inspector.collect.kernel.looking import SIGNALS, Looking, parse
 from inspector.collect.kernel.lookup_programs import KINDS
 from inspector.collect.kernel.records import Asked, Looked, Refused
-from inspector.collect.sources.lookups import lookup_functions
+from inspector.collect.sources.lookups.lookups import lookup_functions
 from tests.kernel.observed import of, run
 
 from .conftest import Targets

@@ -5,9 +5,9 @@ from typing import TypeVar
 
 from inspector.collect.kernel.records import Record
 from inspector.collect.sources.contract import Tracked, TreeObserver
-from inspector.collect.sources.feed import Feed
-from inspector.collect.sources.processes import ProcessTree
-from inspector.collect.sources.program import Keys
+from inspector.collect.sources.processes.feed import Feed
+from inspector.collect.sources.processes.processes import ProcessTree
+from inspector.collect.sources.processes.program import Keys
 from inspector.stream.base import Event
 
 T = TypeVar("T")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.collect.sources.identity import duration
+from inspector.collect.sources.libraries.identity import duration
 from inspector.stream.libraries import ImageRead, LibraryMapped
 
 from .collector import Collector

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.collect.sources.vitals import WaitsSource
+from inspector.collect.sources.processes.vitals import WaitsSource
 from inspector.collect.target import parse_target
 from inspector.stream.calls import CallsInside, OpenCall
 from inspector.stream.processes import ProcessExec, ProcessStarted, ThreadWaits

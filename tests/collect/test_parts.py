@@ -11,8 +11,8 @@ from inspector.collect.listing import processes
 from inspector.collect.loop import CollectorLoop
 from inspector.collect.main import parse
 from inspector.collect.sources.contract import Mapping
-from inspector.collect.sources.images import Images
-from inspector.collect.sources.outlines import Outline, Outlines, same_file
+from inspector.collect.sources.libraries.images import Images
+from inspector.collect.sources.libraries.outlines import Outline, Outlines, same_file
 from inspector.stream.libraries import ImageRead
 from inspector.stream.requests import AnyRequest, Configure, Plan, Quit, ReadSymbols, encode_request
 
@@ -158,7 +158,7 @@ def test_a_file_that_our_reader_fails_on_does_not_stop_those_behind_it(
     def fail(*_: object) -> ImageRead:
         raise RuntimeError("on purpose")
 
-    monkeypatch.setattr("inspector.collect.sources.images.read_image", fail)
+    monkeypatch.setattr("inspector.collect.sources.libraries.images.read_image", fail)
     read = list[ImageRead]()
     images = Images(FakeLoop(), PLAN, read.append)
     images.want(_mapping("/a", workshop.shim.stat().st_ino), "dlopen", [os.fsencode(workshop.shim)])

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.collect.sources.outlines import Outline
-from inspector.collect.sources.routes import Placed, Start, Way, file_entries, find_ways, list_entries
+from inspector.collect.sources.libraries.outlines import Outline
+from inspector.collect.sources.libraries.routes import Placed, Start, Way, file_entries, find_ways, list_entries
 
 LDSO = 0x7F0000
 

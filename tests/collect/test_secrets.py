@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.collect.sources.secrets import HIDDEN, LONGEST, shown_arguments, shown_value
+from inspector.collect.sources.processes.secrets import HIDDEN, LONGEST, shown_arguments, shown_value
 
 
 @pytest.mark.parametrize(

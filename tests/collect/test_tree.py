@@ -9,8 +9,8 @@ import pytest
 from inspector.collect.agent import _check_births
 from inspector.collect.kernel import procfs
 from inspector.collect.kernel.records import Executed, Exited, Forked, Lost
-from inspector.collect.sources.feed import Feed
-from inspector.collect.sources.polling import PollingRecords
+from inspector.collect.sources.processes.feed import Feed
+from inspector.collect.sources.processes.polling import PollingRecords
 from inspector.collect.target import TargetError
 from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted
 from inspector.stream.session import EventsLost

@@ -6,9 +6,9 @@ import pytest
 
 from inspector.collect.elf.relocations import function_slots, relocated_words
 from inspector.collect.kernel.pages import Presence, Span
-from inspector.collect.sources.passive import PassiveSource
-from inspector.collect.sources.picture import Code, Pressure
-from inspector.collect.sources.pointers import PointersSource
+from inspector.collect.sources.calls.passive import PassiveSource
+from inspector.collect.sources.calls.picture import Code, Pressure
+from inspector.collect.sources.calls.pointers import PointersSource
 from inspector.stream.libraries import CodePatched, NeverExecuted, PointersHeld, SlotsRead
 from inspector.stream.requests import ApiPlan, FunctionPlan, Plan, ReadLog, ScanPointers
 from inspector.stream.session import RequestFailed

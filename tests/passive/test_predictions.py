@@ -10,7 +10,7 @@ import pytest
 
 from inspector.collect.kernel import procfs
 from inspector.collect.sources.contract import Tracked
-from inspector.collect.sources.predictions import PATIENCE_NS, PredictionsSource
+from inspector.collect.sources.libraries.predictions import PATIENCE_NS, PredictionsSource
 from inspector.stream.libraries import CandidateFound, ImageRead, LoadPredicted, PreloadChecked
 from inspector.stream.processes import ProcessExec
 from inspector.stream.requests import ApiPlan, BackendPlan, FunctionPlan, Plan, PredictLoad, ScanPointers

@@ -12,9 +12,9 @@ import pytest
 from inspector.collect.elf.library import Shelf
 from inspector.collect.elf.search import Surroundings
 from inspector.collect.kernel.rootfs import Root
-from inspector.collect.sources.file_view import ProcessFiles, Rights
-from inspector.collect.sources.predictions import check_preload
-from inspector.collect.sources.preload_check import Source, preload_entries
+from inspector.collect.sources.libraries.file_view import ProcessFiles, Rights
+from inspector.collect.sources.libraries.predictions import check_preload
+from inspector.collect.sources.libraries.preload_check import Source, preload_entries
 from inspector.stream.libraries import PreloadChecked
 from tests.elf.agreement import around
 from tests.elf.workshop import Workshop

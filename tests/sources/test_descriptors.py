@@ -13,9 +13,9 @@ from typing import IO
 import pytest
 
 from inspector.collect.kernel.records import Opened
-from inspector.collect.sources import unix_sockets
-from inspector.collect.sources.descriptors import DescriptorSource
-from inspector.collect.sources.open_files import count, open_file, open_files, parse_flags, socket_inodes
+from inspector.collect.sources.output import unix_sockets
+from inspector.collect.sources.output.descriptors import DescriptorSource
+from inspector.collect.sources.output.open_files import count, open_file, open_files, parse_flags, socket_inodes
 from inspector.stream.processes import Descriptor, DescriptorsRead
 from inspector.stream.requests import Plan
 from inspector.stream.session import LimitNoted

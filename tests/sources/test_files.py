@@ -10,7 +10,7 @@ from watchdog.observers.api import BaseObserver
 
 from inspector.collect.sources import path_watch
 from inspector.collect.sources.contract import Mapping
-from inspector.collect.sources.files import FileSource
+from inspector.collect.sources.libraries.files import FileSource
 from inspector.collect.sources.path_watch import PathWatch
 from inspector.stream.libraries import Export, ImageRead
 from inspector.stream.machine import FileChanged

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.collect.sources.logs import LogSource
+from inspector.collect.sources.output.logs import LogSource
 from inspector.stream.logs import LogChanged, LogFound, LogLine, LogRead
 from inspector.stream.requests import AddLog, LogPage, Plan, ReadLog
 from inspector.stream.session import EventsLost, LimitNoted, RequestFailed

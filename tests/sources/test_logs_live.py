@@ -13,7 +13,7 @@ import pytest
 
 from inspector.collect.loop import CollectorLoop
 from inspector.collect.sources.contract import Session
-from inspector.collect.sources.logs import LogSource
+from inspector.collect.sources.output.logs import LogSource
 from inspector.stream.logs import LogFound, LogRead
 from inspector.stream.requests import Configure, LogPage, Plan, ReadLog
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from inspector.collect.kernel.rootfs import Root
-from inspector.collect.sources import preload_file
-from inspector.collect.sources.gpu_facts import read_gpu
-from inspector.collect.sources.machine import MachineSource
-from inspector.collect.sources.namesakes import Family, Namesakes, telling
-from inspector.collect.sources.preload_file import find_carriers, read_preload_file
+from inspector.collect.sources.machine import preload_file
+from inspector.collect.sources.machine.gpu_facts import read_gpu
+from inspector.collect.sources.machine.machine import MachineSource
+from inspector.collect.sources.machine.namesakes import Family, Namesakes, telling
+from inspector.collect.sources.machine.preload_file import find_carriers, read_preload_file
 from inspector.stream.machine import GpuRead, PreloadFileRead
 from inspector.stream.processes import SameNameProcess
 from inspector.stream.requests import Plan

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.collect.sources.net_tables import ESTABLISHED, LISTEN, local_sockets, parse_table
-from inspector.collect.sources.sockets import SocketSource
+from inspector.collect.sources.machine.net_tables import ESTABLISHED, LISTEN, local_sockets, parse_table
+from inspector.collect.sources.machine.sockets import SocketSource
 from inspector.stream.processes import SocketsRead
 
 from .fakes import Bench

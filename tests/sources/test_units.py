@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.collect.sources.units import UnitSource
+from inspector.collect.sources.processes.units import UnitSource
 from inspector.stream.machine import FileChanged, UnitRead
 from inspector.stream.requests import Plan
 

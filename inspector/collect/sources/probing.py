@@ -3,14 +3,14 @@
 from collections.abc import Callable
 
 from ..kernel.permissions import why_no_uprobes
-from .addresses import Addresses
-from .calls import CallsSource
+from .calls.calls import CallsSource
+from .calls.few_calls import FewCallsSource
+from .calls.pending import PendingLoads
 from .contract import Session
-from .few_calls import FewCallsSource
-from .lookups import LookupsSource
-from .opens import OpensSource
-from .pending import PendingLoads
-from .record_source import Records
+from .libraries.addresses import Addresses
+from .lookups.lookups import LookupsSource
+from .lookups.opens import OpensSource
+from .processes.record_source import Records
 
 Maker = tuple[str, Callable[[], object]]
 

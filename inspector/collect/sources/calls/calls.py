@@ -1,0 +1,360 @@
+"""Calls of API functions in every process of the tree: how often, by whom, with what result, what is still inside."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from inspector.stream.base import Request
+from inspector.stream.calls import (
+    CallCount,
+    CallReturned,
+    CallsCounted,
+    CallsInside,
+    CountingStopped,
+    FunctionsRefused,
+    FunctionsWatched,
+    OpenCall,
+    OutcomesCounted,
+    WatchedFunction,
+)
+from inspector.stream.libraries import ImageRead
+from inspector.stream.requests import CountFunctions, StopCounting
+from inspector.stream.session import LimitNoted, RequestFailed
+from inspector.stream.text import decode
+
+from ...elf.file import ElfError
+from ...elf.sites import Refusal, Site, find_sites
+from ...kernel.counting import Count, Counting
+from ...kernel.engine import Engine
+from ...kernel.file_watch import FileWatch, Function
+from ...kernel.records import Mapped, Returned
+from ..contract import Mapping, Session, Tracked, TreeObserver
+from ..libraries.addresses import Addresses
+from ..libraries.providers import Candidate, Providers, candidate_of
+from ..processes.feed import Feed
+from .attaching import Attaching
+from .call_plans import PlannedFunction, arguments_of, function_at, planned_functions, signed, values_of
+from .callers import UNKNOWN, Callers
+from .pending import PendingLoads
+
+TICK_SECONDS = 0.05
+SLOW_SECONDS = 0.2
+INSIDE_NS = 150_000_000
+"""A call that is inside for less is not told: it is about to return."""
+_MOST_AT_ONCE = 4000
+_NOT_EXPORTED = "the file does not export it"
+"""The word of `find_sites` for names of the plan that this file simply does not have."""
+
+
+@dataclass(slots=True)
+class _File:
+    """A watched file."""
+
+    path: str
+    file: str
+    open_path: bytes
+    mapped: bool = False
+    watched: bool = False
+    watches: list[FileWatch] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A function by the number that the kernel counts it under."""
+
+    event: WatchedFunction
+    planned: PlannedFunction | None
+    file: _File
+
+
+class CallsSource(TreeObserver):
+    """Sets probes on the files that provide a watched API and turns what they tell into events."""
+
+    def __init__(self, session: Session, engine: Engine, feed: Feed, addresses: Addresses, loads: PendingLoads) -> None:
+        """Must hear the tree after the source of passive evidence: probes change the pages that it looks at."""
+        self._session = session
+        self._feed, self._engine = feed, engine
+        self._planned = planned_functions(session.plan)
+        self._providers = Providers(session.plan)
+        self._counting = Counting(engine, session.configure.budget)
+        self._attaching = Attaching(session.loop)
+        self._callers = Callers(addresses)
+        self._loads = loads
+        self._files: dict[tuple[int, int], _File] = {}
+        self._functions: dict[int, _Counted] = {}
+        self._announced: set[int] = set()
+        self._early: list[Returned] = []
+        """Calls of functions that are not announced yet."""
+        self._stopped: set[int] = set()
+        self._inside: list[OpenCall] = []
+        self._soon = False
+        self._changed = False
+        self._stems = tuple(soname.partition(".so")[0] for api in session.plan.apis for soname in api.sonames)
+        session.tree.watch(self)
+        feed.listen(Returned, self._returned)
+        feed.listen(Mapped, self._mapped)
+
+    def start(self) -> None:
+        """Begin with the processes that are there; when this returns, calls of what is known by now are counted."""
+        for process in self._session.tree.processes():
+            self.executed(process)
+        self._attaching.finish()
+        self._session.loop.every(TICK_SECONDS, self._tick)
+        self._session.loop.every(SLOW_SECONDS, self._slow_tick)
+
+    def executed(self, process: Tracked) -> None:
+        """Prepare the files that the new program or its children may map; mapped ones come by `image`."""
+        self._callers.forget(process.pid)
+        if not self._session.configure.count:
+            return
+        mapped = {mapping.file for each in self._session.tree.processes() for mapping in each.mappings.values()}
+        for candidate in self._providers.of(process):
+            if candidate.file not in mapped:
+                self._watch_planned(candidate)
+
+    def _mapped(self, record: Mapped) -> None:
+        """A file with a well-known name: do not wait until all of its facts are read, its first call is near."""
+        name = os.fsdecode(os.path.basename(record.path))
+        if not (record.inode and self._session.configure.count and name.startswith(self._stems)):
+            return
+        candidate = candidate_of(record)
+        others = (process for process in self._session.tree.processes() if process.pid != record.pid)
+        if not any(mapping.file == candidate.file for process in others for mapping in process.mappings.values()):
+            self._watch_planned(candidate)  # else its picture is taken first, see `image`
+
+    def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
+        """A mapped file that exports functions of the plan is counted at once."""
+        exported = any(export.kind == "func" and export.name in self._planned for export in image.exports)
+        if exported and self._session.configure.count:
+            self._watch_planned(_candidate(mapping))
+
+    def handle(self, request: Request) -> bool:
+        """True when the request was ours."""
+        if isinstance(request, CountFunctions):
+            self._count_on_request(request)
+        elif isinstance(request, StopCounting):
+            self._counting.let_go(request.functions)
+            self._say_stopped(request.functions, "asked to stop")
+        else:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Say the last counts and take all probes away."""
+        self._attaching.close()
+        self._tick()
+        self._counting.close()
+
+    def _watch_planned(self, candidate: Candidate) -> None:
+        file = self._file(candidate)
+        if file is None or file.watched:
+            return
+        try:
+            sites = find_sites(file.open_path, self._planned)
+        except ElfError:
+            return
+        if sites.found:
+            exported = [each for each in sites.refused if each.why != _NOT_EXPORTED]
+            self._refuse(file, exported)
+            self._watch(file, sites.found)
+
+    def _file(self, candidate: Candidate) -> _File | None:
+        """The file by what it is, whatever leads to it; its identity is spelled as the mappings spell it."""
+        try:
+            status = os.stat(candidate.open_path)
+        except OSError:
+            return None
+        key = (status.st_dev, status.st_ino)
+        known = self._files.get(key)
+        if known is None:
+            known = self._files[key] = _File(decode(candidate.path), candidate.file, candidate.open_path)
+        known.mapped |= candidate.mapped
+        return known
+
+    def _watch(self, file: _File, sites: Sequence[Site]) -> None:
+        """Count functions of a file; what the kernel refuses is said."""
+        planned = [self._planned.get(site.name) for site in sites]
+        functions = [
+            function_at(site, known.plan if known else None) for site, known in zip(sites, planned, strict=True)
+        ]
+        first = self._counting.reserve(len(functions))
+        for number, (site, function, known) in enumerate(zip(sites, functions, planned, strict=True), first):
+            self._functions[number] = _Counted(_describe(number, file, site, function, known), known, file)
+        file.watched = True
+        self._session.probed.add(file.file)
+
+        def attach() -> Callable[[], None]:
+            try:
+                watch = self._counting.attach(file.open_path, functions, first, file.mapped)
+            except OSError as error:
+                why = f"the kernel refuses to count calls of {file.path} ({error})"
+                limit = LimitNoted(at=self._session.loop.now(), what="calls", why=why)
+                return lambda: self._session.outlet.send(limit)
+            at = self._session.loop.now()
+            return lambda: self._attached(at, file, watch)
+
+        self._attaching.begin(attach)
+
+    def _attached(self, at: int, file: _File, watch: FileWatch) -> None:
+        """Say what is counted since `at`, then the calls that were told meanwhile."""
+        file.watches.append(watch)
+        self._counting.add(watch)
+        numbers = range(watch.first, watch.first + len(watch.functions))
+        counted = [self._functions[number].event for number in numbers if number not in watch.refused]
+        self._session.outlet.send(FunctionsWatched(at=at, functions=counted))
+        self._refuse(
+            file, [Refusal((self._functions[number].event.name,), why) for number, why in watch.refused.items()]
+        )
+        self._announced.update(numbers)
+        early, self._early = self._early, []
+        for record in early:
+            self._returned(record)
+
+    def _refuse(self, file: _File, refusals: Iterable[Refusal]) -> None:
+        by_reason: dict[str, list[str]] = {}
+        for refusal in refusals:
+            by_reason.setdefault(refusal.why, []).extend(refusal.names)
+        for why, names in by_reason.items():
+            at = self._session.loop.now()
+            self._session.outlet.send(FunctionsRefused(at=at, library=file.path, names=names, why=why))
+
+    def _count_on_request(self, request: CountFunctions) -> None:
+        mapping = self._mapping_of(request.file)
+        file = self._file(_candidate(mapping)) if mapping else None
+        if file is None:
+            self._fail(request, f"no process of the tree maps {request.path}")
+            return
+        try:
+            sites = find_sites(file.open_path, request.names)
+        except ElfError as error:
+            self._fail(request, f"{request.path}: {error}")
+            return
+        counted = {offset for watch in file.watches for offset in self._offsets(watch)}
+        fresh = [site for site in sites.found if not {site.entry, site.offset} & counted]
+        if len(fresh) > _MOST_AT_ONCE:
+            self._fail(request, f"{len(fresh):,} functions are too many at once: name at most {_MOST_AT_ONCE:,}")
+            return
+        self._refuse(file, sites.refused)
+        if fresh:
+            self._watch(file, fresh)
+
+    def _offsets(self, watch: FileWatch) -> set[int]:
+        return {watch.functions[number - watch.first].offset for number in watch.counting}
+
+    def _mapping_of(self, file: str) -> Mapping | None:
+        processes = self._session.tree.processes()
+        mappings = (mapping for process in processes for mapping in process.mappings.values())
+        return next((mapping for mapping in mappings if mapping.file == file), None)
+
+    def _fail(self, request: Request, why: str) -> None:
+        self._session.outlet.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=why))
+
+    def _say_stopped(self, functions: Iterable[int], why: str, per_second: float = 0.0) -> None:
+        going = [number for number in functions if number in self._functions and number not in self._stopped]
+        if going:
+            self._stopped.update(going)
+            at = self._session.loop.now()
+            self._session.outlet.send(CountingStopped(at=at, functions=going, why=why, per_second=per_second))
+
+    def _tick(self) -> None:
+        """Counters that changed, and what they cost."""
+        self._soon = False
+        self._feed.hand_out(self._engine.drain())  # mappings alone do not wake us; last counts come one drain later
+        now = self._session.loop.now()
+        counts = self._counting.counts()
+        if counts:
+            self._changed = True
+            self._session.outlet.send(CallsCounted(at=now, counts=[_count_event(count) for count in counts]))
+        for stopped in self._counting.judge(now):
+            budget = self._session.configure.budget
+            why = f"{stopped.per_second:,.0f} calls a second would cost more than {budget:g} % of a CPU"
+            self._say_stopped([stopped.function], why, stopped.per_second)
+        if counts or self._callers.waiting:
+            self._tell_outcomes(now)
+
+    def _tell_outcomes(self, now: int) -> None:
+        fresh = [(each, self._functions[each.function].file.file) for each in self._counting.outcomes()]
+        outcomes = self._callers.add(fresh, now)
+        if outcomes:
+            self._session.outlet.send(OutcomesCounted(at=now, outcomes=outcomes))
+
+    def _slow_tick(self) -> None:
+        """Calls that are open, and returns of calls that began long ago."""
+        now = self._session.loop.now()
+        frames = [frame for frame in self._counting.inside() if now - frame.entered > INSIDE_NS]
+        if self._changed or frames or self._inside:
+            self._changed = False
+            self._tell_outcomes(now)
+        open_calls = [
+            OpenCall(
+                pid=frame.pid,
+                tid=frame.tid,
+                function=frame.function,
+                entered=frame.entered,
+                caller=self._caller(frame.pid, frame.caller, frame.function),
+            )
+            for frame in frames
+        ]
+        if open_calls != self._inside:
+            self._inside = open_calls
+            self._session.outlet.send(CallsInside(at=now, open=open_calls))
+
+    def _caller(self, pid: int, address: int, function: int) -> str:
+        if not address:
+            return ""
+        caller = self._callers.name(pid, address, self._functions[function].file.file, self._session.loop.now())
+        return caller.path if caller else UNKNOWN
+
+    def _returned(self, record: Returned) -> None:
+        """One call in full. Its mapping record came before it, so its caller is known."""
+        counted = self._functions.get(record.cookie)
+        if counted is None or counted.planned is None:
+            return
+        if record.cookie not in self._announced:
+            self._early.append(record)
+            return
+        plan = counted.planned.plan
+        caller = self._callers.name(record.pid, record.caller, counted.file.file, self._session.loop.now())
+        own = caller.own if caller else False
+        self._session.outlet.send(
+            CallReturned(
+                at=record.at,
+                pid=record.pid,
+                tid=record.tid,
+                function=record.cookie,
+                entered=record.entered,
+                caller=caller.path if caller else UNKNOWN,
+                own=own,
+                constructor=own and self._loads.is_inside(record.tid),
+                result=signed(record.result),
+                arguments=arguments_of(plan, record.arguments, record.memory),
+                values=values_of(plan, record.memory),
+            )
+        )
+        if not self._soon:
+            self._soon = True
+            self._session.loop.soon(self._tick)
+
+
+def _candidate(mapping: Mapping) -> Candidate:
+    return Candidate(os.fsencode(mapping.path), mapping.open_path, mapping.file, mapped=True)
+
+
+def _count_event(count: Count) -> CallCount:
+    return CallCount(pid=count.pid, function=count.function, count=count.count, first=count.first, last=count.last)
+
+
+def _describe(
+    number: int, file: _File, site: Site, function: Function, planned: PlannedFunction | None
+) -> WatchedFunction:
+    return WatchedFunction(
+        id=number,
+        api=planned.api if planned else "",
+        name=site.name,
+        library=file.path,
+        file=file.file,
+        aliases=list(site.aliases),
+        offset=function.offset,
+        cost=function.cost,
+        returns=function.returns,
+    )

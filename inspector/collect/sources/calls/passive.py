@@ -1,0 +1,148 @@
+"""Evidence from before the first probe, without touching the process: code never executed, code patched, GOT slots.
+
+The picture of a file's code is taken when its ELF facts are known, before anything counts its calls: a probe brings its
+page in and turns it into a private copy. So this source must watch the tree before the one that counts.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from inspector.stream.libraries import ImageRead, SlotsRead
+
+from ...elf.file import ElfError
+from ...elf.relocations import FunctionSlots, function_slots
+from ...kernel.memory import Memory
+from ...kernel.pages import PageTable, pages_reclaimed, swapped_bytes
+from ..contract import Mapping, Session, Tracked, TreeObserver
+from .picture import Code, FileFacts, Pressure, code_patched, never_executed, read_facts, slots_read
+
+REFRESH_SECONDS = 3.0
+
+Counted = Callable[[int, str], bool]
+"""Whether calls of a file (by identity) are counted in a process (by pid)."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was looked at in one process."""
+
+    pictured: set[str] = field(default_factory=set)
+    """Files, by identity."""
+    slots: dict[str, SlotsRead] = field(default_factory=dict)
+    """By file identity, as sent."""
+
+
+class PassiveSource(TreeObserver):
+    """Takes pictures of the code of API providers and reads the slots of their consumers."""
+
+    def __init__(self, session: Session, counted: Counted | None = None) -> None:
+        """Where calls are not counted (`counted`; by default where the session asks for no counting) pictures are
+        taken again and again: they are all that can be known."""
+        self._session = session
+        self._counted = counted or (lambda pid, file: session.configure.count)
+        self._wanted = frozenset(function.name for api in session.plan.apis for function in api.functions)
+        self._names = frozenset(name.encode() for name in self._wanted)
+        self._providers: dict[str, tuple[ImageRead, FileFacts]] = {}
+        self._consumers: dict[str, FunctionSlots] = {}
+        self._seen: dict[int, _Seen] = {}
+        session.tree.watch(self)
+        session.loop.every(REFRESH_SECONDS, self._refresh)
+
+    def executed(self, process: Tracked) -> None:
+        """A new program has new memory."""
+        self._seen.pop(process.pid, None)
+
+    def ended(self, process: Tracked) -> None:
+        """Nothing more to look at."""
+        self._seen.pop(process.pid, None)
+
+    def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
+        """The first time that a provider is met, its picture is taken in every process, before it is probed in any."""
+        if any(export.kind == "func" and export.name in self._wanted for export in image.exports):
+            first = image.file not in self._providers
+            if first:
+                self._providers[image.file] = image, read_facts(mapping.open_path)
+            for other in self._session.tree.processes() if first else [process]:
+                self._take(other, image.file, unprobed=first and image.file not in self._session.probed)
+        if any(need.name in self._wanted for need in image.undefined):
+            self._meet_consumer(process, mapping)
+
+    def picture(self, process: Tracked) -> None:
+        """Take the pictures of all known providers in a process that were not taken yet."""
+        for file in {mapping.file for mapping in process.mappings.values()} & self._providers.keys():
+            self._take(process, file, unprobed=False)
+
+    def _take(self, process: Tracked, file: str, unprobed: bool, again: bool = False) -> None:
+        mappings = [mapping for mapping in process.mappings.values() if mapping.file == file]
+        seen = self._seen.setdefault(process.pid, _Seen())
+        if not mappings or (file in seen.pictured and not again):
+            return
+        seen.pictured.add(file)
+        image, facts = self._providers[file]
+        try:
+            with PageTable(process.pid) as pages:
+                at = self._session.loop.now()
+                code = Code.look(pages, mappings)
+        except OSError:
+            return  # gone, or not ours to look at
+        pressure = Pressure(pages_reclaimed(), swapped_bytes(process.pid))
+        caveat = pressure.caveat(code, facts.init)
+        since = _since(process)
+        self._session.outlet.send(never_executed(at, process.pid, since, code, image, self._wanted, caveat))
+        patched = code_patched(at, process.pid, code, facts) if unprobed else None
+        if patched is not None:
+            self._session.outlet.send(patched)
+
+    def _meet_consumer(self, process: Tracked, mapping: Mapping) -> None:
+        """Read where its slots are in the worker thread, then what they hold."""
+        if mapping.file in self._consumers:
+            self._read_slots(process, mapping.file)
+            return
+
+        def keep(slots: FunctionSlots) -> None:
+            self._consumers[mapping.file] = slots
+            for other in self._session.tree.processes():
+                self._read_slots(other, mapping.file)
+
+        self._session.loop.in_background(lambda: _slots_of(mapping.open_path, self._names), keep)
+
+    def _read_slots(self, process: Tracked, file: str) -> None:
+        consumer = [mapping for mapping in process.mappings.values() if mapping.file == file]
+        slots = self._consumers.get(file)
+        if not consumer or slots is None or not slots.wanted:
+            return
+        try:
+            with Memory(process.pid) as memory:
+                event = slots_read(self._session.loop.now(), memory, consumer, slots, list(process.mappings.values()))
+        except OSError:
+            return
+        sent = self._seen.setdefault(process.pid, _Seen()).slots
+        before = sent.get(file)
+        if before is None or msgspec.structs.replace(before, at=event.at) != event:
+            sent[file] = event
+            self._session.outlet.send(event)
+
+    def _refresh(self) -> None:
+        """Slots are bound one by one; pictures change where no probe is in the way."""
+        for process in self._session.tree.processes():
+            for file in {mapping.file for mapping in process.mappings.values()}:
+                if file in self._consumers:
+                    self._read_slots(process, file)
+                if file in self._providers and not self._counted(process.pid, file):
+                    self._take(process, file, unprobed=False, again=True)
+
+
+def _slots_of(open_path: bytes, names: frozenset[bytes]) -> FunctionSlots:
+    try:
+        return function_slots(open_path, names)
+    except ElfError:
+        return FunctionSlots([], [])
+
+
+def _since(process: Tracked) -> int:
+    """When its program began: the exec, where it was seen."""
+    program = process.program
+    seen = program is not None and program.environment_source == "exec"
+    return program.at if program is not None and seen else process.started

@@ -1,0 +1,1 @@
+"""What each process has mapped, what those files say, and what is near but not mapped."""

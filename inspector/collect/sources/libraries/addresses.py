@@ -1,0 +1,150 @@
+"""Which file lies at an address of a process: at once after it was mapped, and still after the process has ended."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from inspector.stream.text import decode
+
+from ...elf.file import ElfError, ElfFile
+from ...elf.symbols import STT_FUNC, STT_IFUNC, SymbolTable
+from ...kernel import procfs
+from ...kernel.records import Executed, Forked, Mapped
+from ..contract import Tree
+from ..processes.feed import Feed
+from ..processes.program import attempt
+from .outlines import same_file
+
+_PROCESSES_KEPT = 4000
+_FILES_KEPT = 256
+_MOST_SYMBOLS = 20_000
+_LOOKS_PER_SECOND = 5
+_DELETED = b" (deleted)"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stretch of a process's memory that holds code of a file."""
+
+    start: int
+    end: int
+    path: str
+    """As the process sees it; `[anon]`, `[vdso]` and the like where it is no file."""
+    file: str
+    """Identity `MAJOR:MINOR:INODE`; empty where it is no file."""
+    offset: int
+    open_path: bytes
+
+    def holds(self, address: int) -> bool:
+        """Whether the address lies in it."""
+        return self.start <= address < self.end
+
+
+class Addresses:
+    """Remembers the kernel's own mapping records; what was mapped before them is taken from the tree."""
+
+    def __init__(self, tree: Tree, feed: Feed) -> None:
+        """Create it before the sources that ask it: it must hear each record first."""
+        self._tree = tree
+        self._told: dict[int, list[Place]] = {}
+        self._before: dict[int, list[Place]] = {}
+        """Of the program before the last exec: counts of its calls may still be on their way."""
+        self._looked: dict[int, int] = {}
+        feed.listen(Forked, self._forked)
+        feed.listen(Executed, self._executed)
+        feed.listen(Mapped, self._mapped)
+
+    def find(self, pid: int, address: int) -> Place | None:
+        """What lies at an address; None when it is unknown (yet)."""
+        for place in self._places(pid):
+            if place.holds(address):
+                return place
+        return None
+
+    def library(self, pid: int, base: int) -> Place | None:
+        """The file that is loaded with this load bias: its code is the first that lies above."""
+        process = self._tree.find(pid)
+        for mapping in process.mappings.values() if process else ():
+            if mapping.base == base:
+                return Place(mapping.start, mapping.end, mapping.path, mapping.file, mapping.offset, mapping.open_path)
+        above = [place for place in self._places(pid) if place.start >= base and place.file]
+        nearest = min(above, key=lambda place: place.start, default=None)
+        return nearest if nearest is not None and nearest.start - base <= nearest.offset + procfs.PAGE else None
+
+    def owner(self, pid: int, address: int, now: int) -> Place | None:
+        """Like `find`, but looks at /proc for data and for code of no file; a few times a second at most."""
+        place = self.find(pid, address)
+        if place is not None or address == 0 or now - self._looked.get(pid, 0) < 1e9 / _LOOKS_PER_SECOND:
+            return place
+        self._looked[pid] = now
+        for line in attempt(lambda: procfs.maps(pid), list[procfs.MapLine]()):
+            if line.start <= address < line.end:
+                found = Place(
+                    line.start, line.end, decode(line.path) or "[anon]", line.file if line.inode else "",
+                    line.offset, line.path,
+                )  # fmt: skip
+                self._told.setdefault(pid, []).append(found)
+                return found
+        return None
+
+    def _places(self, pid: int) -> Iterator[Place]:
+        """Newest first: a later mapping replaces what was there."""
+        yield from reversed(self._told.get(pid, ()))
+        process = self._tree.find(pid)
+        for mapping in process.mappings.values() if process else ():
+            yield Place(mapping.start, mapping.end, mapping.path, mapping.file, mapping.offset, mapping.open_path)
+        yield from self._before.get(pid, ())
+
+    def _forked(self, record: Forked) -> None:
+        self._told[record.pid] = list(self._told.get(record.ppid, ()))
+        if len(self._told) > _PROCESSES_KEPT:
+            self._told.pop(next(iter(self._told)))
+
+    def _executed(self, record: Executed) -> None:
+        self._before[record.pid] = self._told.pop(record.pid, [])
+        self._told[record.pid] = []
+        if len(self._before) > _PROCESSES_KEPT:
+            self._before.pop(next(iter(self._before)))
+
+    def _mapped(self, record: Mapped) -> None:
+        path = record.path.removesuffix(_DELETED)
+        file = procfs.file_key(record.major, record.minor, record.inode) if record.inode else ""
+        end = record.start + record.length
+        place = Place(record.start, end, decode(path) or "[anon]", file, record.offset, path)
+        self._told.setdefault(record.pid, []).append(place)
+
+
+class SymbolNames:
+    """Names of exported functions by address, each file read once; large files are left out."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, dict[int, str]] = {}
+
+    def at(self, place: Place, address: int) -> str:
+        """The exported function that begins at an address of a process; empty when there is none or it is unknown."""
+        if not place.file:
+            return ""
+        names = self._files.get(place.file)
+        if names is None:
+            if len(self._files) >= _FILES_KEPT:
+                self._files.clear()
+            names = self._files[place.file] = _names_by_offset(place)
+        return names.get(address - place.start + place.offset, "")
+
+
+def _names_by_offset(place: Place) -> dict[int, str]:
+    """Function names by file offset; empty for a file that cannot be read any more."""
+    try:
+        with ElfFile(place.open_path) as elf:
+            if not same_file(elf.identity, place.file):
+                return {}
+            table = SymbolTable(elf)
+            if len(table) > _MOST_SYMBOLS:
+                return {}
+            functions = [
+                (symbol, name)
+                for symbol, name in zip(table.symbols(), table.names(), strict=False)
+                if symbol.defined and symbol.type in (STT_FUNC, STT_IFUNC)
+            ]
+            return {elf.offset_of(symbol.value): decode(name) for symbol, name in reversed(functions)}
+    except (ElfError, OSError):
+        return {}

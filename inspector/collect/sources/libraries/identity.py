@@ -1,0 +1,130 @@
+"""Is a mapped file still the file on disk: which links lead to it, was it replaced, deleted or rewritten?"""
+
+import os
+import time
+from dataclasses import dataclass, field
+
+from inspector.stream.libraries import FileState
+from inspector.stream.text import decode
+
+from ...kernel import procfs
+from ...kernel.procfs import MapLine
+from ...kernel.rootfs import Resolved, Root
+from .outlines import same_file
+
+_SLACK = 20_000_000
+"""ns by which file times and process times may differ: both are as coarse as a clock tick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a look at the disk tells about one mapped file."""
+
+    state: FileState
+    detail: str = ""
+    mtime: int = 0
+    size: int = 0
+    links: list[str] = field(default_factory=list)
+
+
+def identify(root: Root, pid: int, line: MapLine, asked: bytes, since: int) -> Identity:
+    """Compare the mapped file with what its path leads to now, as the process sees it.
+
+    `asked` is the path by which the loader asked for it; `since` the moment (CLOCK_MONOTONIC ns) after which a write
+    to the file is a change under the feet of the process.
+    """
+    path = root.inside(line.path)
+    if path.startswith(b"/memfd:"):
+        return Identity("unknown", "it lives in memory only (memfd)")
+    mapped = mapped_status(pid, line)
+    try:
+        found = root.resolve(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return Identity("deleted", f"mapped inode {line.inode}, nothing at that path any more")
+    except OSError as error:
+        return Identity("unknown", f"cannot look at it: {os.strerror(error.errno or 0)}")
+    links = _links(root, asked, path, found)
+    disk = found.status
+    common = {"mtime": disk.st_mtime_ns, "size": disk.st_size}
+    if not _same(line, mapped, disk):
+        return Identity("replaced", _replaced(line, mapped, disk, since), links=links, **common)
+    state, detail = _written(disk, since)
+    return Identity(state, detail, links=links, **common)
+
+
+Signature = tuple[int, ...]
+"""Device, inode, mtime and ctime of what lies at a path; empty when nothing does."""
+
+
+def signature(place: bytes) -> Signature:
+    """Equal as long as nothing happened to what lies there."""
+    try:
+        status = os.stat(place)
+    except OSError:
+        return ()
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+
+
+def mapped_status(pid: int, line: MapLine) -> os.stat_result | None:
+    """stat(2) of the mapped file itself, wherever its path leads now; needs root (proc_pid_map_files(5))."""
+    try:
+        return os.stat(map_file(pid, line.start, line.end))
+    except OSError:
+        return None
+
+
+def map_file(pid: int, start: int, end: int) -> bytes:
+    """The path by which root opens exactly the mapped file, also when it is deleted or in another file tree."""
+    return os.fsencode(procfs.path_of(pid, "map_files", f"{start:x}-{end:x}"))
+
+
+def duration(ns: int) -> str:
+    """A span of time in words, one unit: `40 s`, `6 min`, `3 h`, `12 days`."""
+    seconds = abs(ns) / 1e9
+    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def _same(line: MapLine, mapped: os.stat_result | None, disk: os.stat_result) -> bool:
+    if mapped is not None:
+        return os.path.samestat(mapped, disk)
+    return same_file(line.file, procfs.stat_key(disk))
+
+
+def _links(root: Root, asked: bytes, path: bytes, found: Resolved) -> list[str]:
+    if asked not in (b"", path):
+        try:
+            by_name = root.resolve(asked)
+            if os.path.samestat(by_name.status, found.status):
+                return [decode(link) for link in by_name.links]
+        except OSError:
+            pass
+    return [decode(link) for link in found.links]
+
+
+def _replaced(line: MapLine, mapped: os.stat_result | None, disk: os.stat_result, since: int) -> str:
+    words = f"mapped inode {line.inode}, on disk inode {disk.st_ino}"
+    if mapped is not None:
+        age = disk.st_mtime_ns - mapped.st_mtime_ns
+        return f"{words}, {duration(age)} {'younger' if age >= 0 else 'older'}"
+    return f"{words}, {_relative(disk.st_mtime_ns, since)}"
+
+
+def _written(disk: os.stat_result, since: int) -> tuple[FileState, str]:
+    begun = since + time.time_ns() - time.monotonic_ns()
+    if disk.st_mtime_ns > begun + _SLACK:
+        return "modified", _relative(disk.st_mtime_ns, since)
+    if disk.st_ctime_ns > begun + _SLACK:
+        return "modified", f"content or attributes changed {_after(disk.st_ctime_ns - begun)}; its mtime is older"
+    return "current", ""
+
+
+def _relative(wall: int, since: int) -> str:
+    after = wall - (since + time.time_ns() - time.monotonic_ns())
+    return f"written {_after(after)}"
+
+
+def _after(ns: int) -> str:
+    return f"{duration(ns)} {'after' if ns >= 0 else 'before'} the process mapped it or began"

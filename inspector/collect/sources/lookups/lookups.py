@@ -1,0 +1,235 @@
+"""Look-ups of libraries and symbols as they happen: who asked, what was tried, who answered, the loader's own words."""
+
+import os
+import re
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from inspector.stream.calls import LoaderRefused
+from inspector.stream.libraries import ImageRead
+from inspector.stream.session import LimitNoted
+from inspector.stream.text import decode
+
+from ...elf.exits import find_exits
+from ...elf.file import ElfError
+from ...elf.sites import Site, find_sites
+from ...kernel import procfs
+from ...kernel.engine import Engine
+from ...kernel.looking import SIGNALS, Looking, LookupFunction
+from ...kernel.lookup_programs import KINDS
+from ...kernel.records import Asked, Looked, Mapped, Opened, Refused
+from ..calls.attaching import Attaching
+from ..calls.pending import Pending, PendingLoads, loader_text, loader_words
+from ..contract import Mapping, Session, Tracked, TreeObserver
+from ..libraries.addresses import Addresses
+from ..libraries.providers import Candidate, Providers, candidate_of
+from ..processes.feed import Feed
+from ..processes.program import attempt
+from .lookup_events import Folding, LookupEvents
+
+FOLD_SECONDS = 1.0
+SLOW_NS = 2_000_000_000
+"""A dlopen that takes longer is told before it returns."""
+FLUSH_SECONDS = 0.1
+MOST_PER_SECOND = 3_000
+_LOADER = re.compile(
+    r"/(libc\.so\.6|libdl\.so\.2|ld-linux[^/]*\.so\.\d|(libc|libdl|ld)-2\.\d+\.so"  # glibc, before 2.34 with numbers
+    r"|(ld-musl|libc\.musl)-[^/]*\.so\.1)$"
+)
+
+
+def lookup_functions(open_path: bytes, sites: Sequence[Site]) -> list[LookupFunction]:
+    """What to probe of each function; of one that looks at its return address its `ret` instructions, or nothing.
+
+    Raises ElfError when the file cannot be read.
+    """
+    asking = [site for site in sites if site.name in KINDS and KINDS[site.name].asks_caller]
+    exits = find_exits(open_path, [(site.entry, site.size) for site in asking]) if asking else {}
+    return [
+        LookupFunction(site.name, site.entry, exits[site.entry].offsets if site.entry in exits else ())
+        for site in sites
+    ]
+
+
+@dataclass(slots=True)
+class _File:
+    path: str
+    number: int
+    answered: int = 0
+    """Since the last look."""
+
+
+class LookupsSource(TreeObserver):
+    """Sets probes on whatever answers look-ups: the C library, overrides in shims, drivers."""
+
+    def __init__(
+        self, session: Session, engine: Engine, feed: Feed, addresses: Addresses, pending: PendingLoads
+    ) -> None:
+        self._session = session
+        self._looking = Looking(engine)
+        self._attaching = Attaching(session.loop)
+        self._events = LookupEvents(addresses)
+        self._folding = Folding()
+        self._pending = pending
+        self._providers = Providers(session.plan)
+        self._files: dict[tuple[int, int], _File | None] = {}
+        self._words: dict[int, Refused] = {}
+        """The loader's last words to a thread that is in no dlopen: about a dlsym, or about the start of a program."""
+        session.tree.watch(self)
+        feed.listen(Asked, self._pending.begin)
+        feed.listen(Opened, self._pending.opened)
+        feed.listen(Refused, self._refused)
+        feed.listen(Looked, self._looked)
+        feed.listen(Mapped, self._mapped)
+
+    def start(self) -> None:
+        """Begin with our own C library, which is most likely the one of what starts next, and with what is there."""
+        for line in attempt(lambda: procfs.executable_maps(os.getpid()), list[procfs.MapLine]()):
+            self._watch_loader(Candidate(line.path, line.path, line.file))
+        for process in self._session.tree.processes():
+            self.executed(process)
+            for mapping in list(process.mappings.values()):
+                self.mapped(process, mapping)
+        self._attaching.finish()
+        self._session.loop.every(FOLD_SECONDS, self._fold)
+        self._session.loop.every(FLUSH_SECONDS, self._flush)
+
+    def executed(self, process: Tracked) -> None:
+        """Prepare drivers and shims that the program may map."""
+        for candidate in self._providers.of(process):
+            self._watch(candidate, KINDS)
+
+    def mapped(self, process: Tracked, mapping: Mapping) -> None:
+        """A C library or loader, perhaps of a container."""
+        self._watch_loader(Candidate(os.fsencode(mapping.path), mapping.open_path, mapping.file))
+
+    def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
+        """A file that overrides dlopen or dlsym, or a driver that answers by name."""
+        names = {export.name for export in image.exports if export.kind == "func"} | set(image.overrides)
+        if names & KINDS.keys():
+            self._watch(Candidate(os.fsencode(mapping.path), mapping.open_path, mapping.file), KINDS)
+
+    def ended(self, process: Tracked) -> None:
+        """What it was in the middle of, nobody will answer."""
+        for pending in self._pending.leave(process.pid):
+            if not pending.told:
+                self._send_unanswered(pending)
+        self._flush_words(process.pid)
+
+    def close(self) -> None:
+        """Say what was not said yet and take all probes away."""
+        self._attaching.close()
+        self._flush_words()
+        self._fold()
+        self._looking.close()
+
+    def _mapped(self, record: Mapped) -> None:
+        """At the very moment: the first look-up of a new process may come a millisecond later."""
+        if record.inode and _LOADER.search(decode(record.path)):
+            self._watch_loader(candidate_of(record))
+
+    def _watch_loader(self, candidate: Candidate) -> None:
+        if _LOADER.search(decode(candidate.path)):
+            self._watch(candidate, (*KINDS, *SIGNALS))
+
+    def _watch(self, candidate: Candidate, names: Collection[str]) -> None:
+        """Probe the look-up functions that a file exports; each file once."""
+        try:
+            status = os.stat(candidate.open_path)
+        except OSError:
+            return
+        key = (status.st_dev, status.st_ino)
+        if key in self._files:
+            return
+        self._files[key] = None
+        try:
+            sites = find_sites(candidate.open_path, names).found
+        except ElfError:
+            return
+        functions = lookup_functions(candidate.open_path, [site for site in sites if site.name in names])
+        if not functions:
+            return
+        path, number = decode(candidate.path), self._looking.reserve()
+        self._files[key] = _File(path, number)
+        self._session.probed.add(candidate.file)
+
+        def attach() -> Callable[[], None]:
+            try:
+                self._looking.watch(number, candidate.open_path, functions)
+            except OSError as error:
+                why = f"the kernel refuses to watch {path} ({error})"
+                limit = LimitNoted(at=self._session.loop.now(), what="look-ups", why=why)
+                return lambda: self._session.outlet.send(limit)
+            return lambda: None
+
+        self._attaching.begin(attach)
+
+    def _refused(self, record: Refused) -> None:
+        """An error passes several functions of the loader on its way: it is told once."""
+        words = loader_words(record)
+        before = self._words.get(record.tid)
+        self._words[record.tid] = record
+        if self._pending.refused(record.tid, words) and (before is None or loader_words(before) != words):
+            self._send_refused(record)
+
+    def _looked(self, record: Looked) -> None:
+        now = self._session.loop.now()
+        words = self._words.pop(record.tid, None)
+        file = self._file(record.cookie)
+        pending = self._pending.end(record) if record.via in ("dlopen", "dlmopen") else None
+        answered_by = file.path if file else ""
+        event = self._events.answered(record, answered_by, pending, loader_words(words) if words else "", now)
+        if self._folding.is_new(event):
+            self._session.outlet.send(event)
+        if file is not None:
+            file.answered += 1
+
+    def _send_refused(self, record: Refused) -> None:
+        self._session.outlet.send(
+            LoaderRefused(
+                at=record.at,
+                pid=record.pid,
+                tid=record.tid,
+                object=decode(record.object),
+                text=loader_text(record),
+                occasion=decode(record.occasion),
+            )
+        )
+
+    def _send_unanswered(self, pending: Pending) -> None:
+        pending.told = True
+        file = self._file(pending.asked.cookie)
+        answered_by = file.path if file else ""
+        self._session.outlet.send(self._events.unanswered(pending, answered_by, self._session.loop.now()))
+
+    def _file(self, number: int) -> _File | None:
+        return next((file for file in self._files.values() if file and file.number == number), None)
+
+    def _flush(self) -> None:
+        """Words that no look-up claimed, and look-ups that take long."""
+        now = self._session.loop.now()
+        self._flush_words(before=now - int(FLUSH_SECONDS * 1e9))
+        for pending in self._pending.older_than(now - SLOW_NS):
+            self._send_unanswered(pending)
+
+    def _flush_words(self, pid: int | None = None, before: int | None = None) -> None:
+        for tid, record in list(self._words.items()):
+            if (pid is None or record.pid == pid) and (before is None or record.at < before):
+                del self._words[tid]
+                if not self._pending.is_inside(tid):
+                    self._send_refused(record)
+
+    def _fold(self) -> None:
+        for event in self._folding.take():
+            self._session.outlet.send(event)
+        for file in self._files.values():
+            if file is not None:
+                if file.answered > MOST_PER_SECOND * FOLD_SECONDS:
+                    self._let_go(file)
+                file.answered = 0
+
+    def _let_go(self, file: _File) -> None:
+        """Telling so many look-ups would slow the target down."""
+        self._looking.let_go(file.number)
+        why = f"{file.path} answers more than {MOST_PER_SECOND:,} look-ups a second: they are not told any more"
+        self._session.outlet.send(LimitNoted(at=self._session.loop.now(), what="look-ups", why=why))

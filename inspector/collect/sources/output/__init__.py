@@ -1,0 +1,1 @@
+"""What the processes write, and where it goes."""

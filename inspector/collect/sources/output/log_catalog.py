@@ -1,0 +1,312 @@
+"""The numbered log sources of a session: each file, pipe and journal once, whatever number of ways lead to it."""
+
+import os
+import stat
+import time
+from dataclasses import dataclass, field
+from typing import Literal
+
+from msgspec import structs
+
+from inspector.stream.logs import LogFound
+from inspector.stream.session import LimitNoted
+from inspector.stream.text import decode
+
+from ...kernel import procfs
+from ...logs.choice import Chooser
+from ...logs.journal import Journal, JournalRefusedError
+from ...logs.reader import Reader
+from ...logs.regular import SAMPLE, Identity, born, identity, looks_binary, open_regular, refusal
+from ...logs.tail import FileTail
+from ..contract import Session, Tracked
+from ..path_watch import PathWatch
+from ..processes.program import attempt
+from . import open_files
+from .log_feeds import Feed, FileFeed, JournalFeed
+from .log_places import OUTPUT_NAMES, Place
+from .open_files import OpenFile
+
+MOST_FILES = 64
+"""Files followed at once; half of them is kept free for those that a person, a profile or an output names."""
+_MOST_UNREAD = 200
+"""Pipes and terminals that are listed."""
+_MOST_PIDS = 32
+_SLACK = 20_000_000
+"""ns by which file times lie behind the clock: they are as coarse as a timer tick."""
+_OutputKind = Literal["journal", "pipe", "tty"]
+_BINARY = "binary data, not followed (--log follows it nevertheless)"
+
+
+@dataclass(slots=True)
+class _Log:
+    """One source as it was last told."""
+
+    found: LogFound
+    place: Place | None = None
+    feed: Feed | None = None
+    tail: FileTail | None = None
+    joined: list[int] = field(default_factory=list)
+    """Processes that are not told yet."""
+
+
+class LogCatalog:
+    """Takes places in, opens what can be read, tells each source once and again when something about it changes."""
+
+    def __init__(self, session: Session, watch: PathWatch, chooser: Chooser, journalctl: str) -> None:
+        self._session = session
+        self._watch = watch
+        self._chooser = chooser
+        self._journalctl = journalctl
+        self._begun: int | None = None
+        """Wall time from which on files are new; None while we look for those that are there already."""
+        self._logs: dict[int, _Log] = {}
+        self._by_file: dict[Identity, int] = {}
+        self._by_name: dict[bytes, int] = {}
+        """Files that cannot be looked at (yet), by the path that was asked for."""
+        self._by_end: dict[tuple[str, int], int] = {}
+        """Pipes, terminals and journal sockets by kind and inode."""
+        self._units: set[str] = set()
+        self._noted: set[str] = set()
+
+    # -- taking in -------------------------------------------------------------------------------------------------
+
+    def file(self, place: Place, pid: int = 0) -> None:
+        """Take a file in; one that is known only gets the process added."""
+        try:
+            status = os.stat(place.opens)
+        except OSError as error:
+            if place.named:
+                self._missing(place, refusal(place.opens, error))
+            return
+        if not stat.S_ISREG(status.st_mode) or identity(status) in _own_files():
+            return
+        log = self._known(identity(status), place) or self._enlist(place, status, pid)
+        if log is None:
+            return
+        self._join(log, pid)
+        if place.named and log.place is not None and not log.place.named:
+            log.place = place  # found by its descriptor first, and now by a better reason
+            log.found = structs.replace(log.found, why=f"{log.found.why}; {place.why}")
+            self._send(log)
+        if log.feed is None and (place.named or log.found.problem != _BINARY):
+            self._begin(log, place)
+
+    def output(self, process: Tracked, file: OpenFile, journal: bool) -> None:
+        """Take stdout or stderr in that cannot be read by others: a pipe, a terminal, journald's socket."""
+        kind = _output_kind(file, journal)
+        if kind is None or len(self._by_end) >= _MOST_UNREAD:
+            return
+        number = self._by_end.get((kind, file.inode))
+        if number is not None:
+            self._join(self._logs[number], process.pid)
+            return
+        number = self._by_end[kind, file.inode] = len(self._logs) + 1
+        found = LogFound(
+            at=0,
+            source=number,
+            name=f"{OUTPUT_NAMES[file.fd]} of pid {process.pid}: {decode(file.target)}",
+            kind=kind,
+            why=f"fd {file.fd} of pid {process.pid}",
+            pids=[process.pid],
+            readable=False,
+            problem=_UNREAD[kind],
+        )
+        self._logs[number] = _Log(found)
+        self._tell(self._logs[number])
+
+    def journal(self, unit: str, pid: int) -> None:
+        """Take the journal of a unit in."""
+        if unit in self._units:
+            return
+        self._units.add(unit)
+        try:
+            journal = Journal(unit, self._journalctl)
+        except (JournalRefusedError, OSError) as error:
+            self.note(f"the journal of {unit}", str(error))
+            return
+        number = len(self._logs) + 1
+        found = LogFound(
+            at=0,
+            source=number,
+            name=f"journal of {unit}",
+            kind="journal",
+            why=f"pid {pid} belongs to {unit}",
+            pids=[pid],
+        )
+        feed = JournalFeed(
+            self._session, number, journal, self._chooser, lambda words: self._journal_ended(unit, words)
+        )
+        self._logs[number] = _Log(found, feed=feed)
+        self._tell(self._logs[number])
+
+    def begin(self) -> None:
+        """All that was there at attach is taken in."""
+        self._begun = time.time_ns() - _SLACK
+
+    # -- while it runs ---------------------------------------------------------------------------------------------
+
+    def feed(self, source: int) -> Feed | str:
+        """What answers requests for a source, or why nothing does."""
+        log = self._logs.get(source)
+        if log is None:
+            return f"there is no log {source}"
+        return log.feed or f"{log.found.name} cannot be read: {log.found.problem}"
+
+    def wake(self) -> None:
+        """See what is new in every file."""
+        for log in self._logs.values():
+            if isinstance(log.feed, FileFeed):
+                log.feed.wake()
+
+    def refresh(self) -> None:
+        """Tell who joined; try again what could not be opened: it may have appeared, or been given to us."""
+        for log in list(self._logs.values()):
+            if log.joined:
+                joined, log.joined = log.joined, []
+                self._tell(log, pids=[*log.found.pids, *joined])
+            if log.feed is None and log.place is not None and log.found.problem != _BINARY:
+                self._begin(log, log.place)
+
+    def move(self, ended: Tracked, heir: Tracked | None) -> None:
+        """A process ended through whose root files were found: go through another one of the same tree, if any."""
+        before = os.fsencode(procfs.path_of(ended.pid, "root"))
+        for log in self._logs.values():
+            if log.tail is None or log.tail.path is None or not log.tail.path.startswith(before + b"/"):
+                continue
+            self._watch.forget(os.fsdecode(log.tail.path))
+            after = os.fsencode(procfs.path_of(heir.pid, "root")) if heir is not None else None
+            path = after + log.tail.path[len(before) :] if after is not None else None
+            log.tail.move(path)
+            self._listen(log)
+
+    def close(self) -> None:
+        """Send the last lines, end what we started."""
+        self.refresh()
+        for log in self._logs.values():
+            if log.feed is not None:
+                log.feed.close()
+
+    def note(self, what: str, why: str, grant: str = "") -> None:
+        """Say a limit, each once."""
+        if what not in self._noted:
+            self._noted.add(what)
+            self._session.outlet.send(LimitNoted(at=self._session.loop.now(), what=what, why=why, grant=grant))
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _known(self, who: Identity, place: Place) -> _Log | None:
+        """The source that has this file, had it before a rotation, or will find it at its path."""
+        number = self._by_file.get(who)
+        if number is None:
+            number = self._by_name.get(place.name)
+            for candidate, log in self._logs.items():
+                if log.tail is not None and (log.tail.has(who) or (place.path and log.tail.path == place.path)):
+                    number = candidate
+        if number is None:
+            return None
+        self._by_file[who] = number
+        return self._logs[number]
+
+    def _enlist(self, place: Place, status: os.stat_result, pid: int) -> _Log | None:
+        most = MOST_FILES if place.named else MOST_FILES // 2
+        if sum(log.place is not None for log in self._logs.values()) >= most:
+            self.note("further log files", f"{most} are followed already; name those that matter with --log")
+            return None
+        number = len(self._logs) + 1
+        self._by_file[identity(status)] = number
+        found = LogFound(
+            at=0,
+            source=number,
+            name=decode(place.name),
+            kind="file",
+            why=place.why,
+            pids=[pid] if pid else [],
+            size=status.st_size,
+            file=procfs.stat_key(status),
+        )
+        self._logs[number] = _Log(found, place)
+        return self._logs[number]
+
+    def _missing(self, place: Place, why: str) -> None:
+        """A file that was asked for by name and is not there, or closed to us."""
+        if place.name in self._by_name:
+            return
+        number = self._by_name[place.name] = len(self._logs) + 1
+        found = LogFound(
+            at=0, source=number, name=decode(place.name), kind="file", why=place.why, readable=False, problem=why
+        )
+        self._logs[number] = _Log(found, place)
+        self._tell(self._logs[number])
+
+    def _begin(self, log: _Log, place: Place) -> None:
+        """Open the file and follow it; tell why when that cannot be."""
+        try:
+            fd = open_regular(place.opens)
+        except OSError as error:
+            self._tell(log, readable=False, problem=refusal(place.opens, error))
+            return
+        status = os.fstat(fd)
+        if not place.named and looks_binary(os.pread(fd, SAMPLE, 0)):
+            os.close(fd)
+            self._tell(log, readable=False, problem=_BINARY)
+            return
+        birth = born(fd) if self._begun is not None else None
+        backlog = 0 if birth is not None and birth >= (self._begun or 0) else status.st_size
+        self._by_file[identity(status)] = log.found.source
+        log.place, log.tail = place, FileTail(fd, place.path)
+        reader = Reader(log.tail, self._chooser, backlog)
+        log.feed = FileFeed(self._session, log.found.source, log.found.name, reader)
+        self._tell(log, readable=True, problem="", size=status.st_size, file=procfs.stat_key(status))
+        self._listen(log)
+        log.feed.wake()
+
+    def _listen(self, log: _Log) -> None:
+        if log.tail is not None and log.tail.path is not None and log.feed is not None:
+            self._watch.on_change(os.fsdecode(log.tail.path), log.feed.wake)
+
+    def _join(self, log: _Log, pid: int) -> None:
+        """One more process writes to it; told with others once a second."""
+        known = [*log.found.pids, *log.joined]
+        if pid and pid not in known and len(known) < _MOST_PIDS:
+            log.joined.append(pid)
+
+    def _tell(self, log: _Log, **changes: object) -> None:
+        """Send a source if it is new or differs from what was sent."""
+        found = structs.replace(log.found, **changes)
+        if log.found.at and found == log.found:
+            return
+        log.found = found
+        self._send(log)
+
+    def _send(self, log: _Log) -> None:
+        log.found = structs.replace(log.found, at=self._session.loop.now())
+        self._session.outlet.send(log.found)
+
+    def _journal_ended(self, unit: str, words: str) -> None:
+        self.note(
+            f"the journal of {unit}", words, "" if os.geteuid() == 0 else "sudo usermod -aG systemd-journal $USER"
+        )
+
+
+_UNREAD: dict[_OutputKind, str] = {
+    "pipe": "what goes through a pipe can be read only by its reader",
+    "tty": "what a terminal shows cannot be read again",
+    "journal": "its lines are in the journal of its unit",
+}
+
+
+def _output_kind(file: OpenFile, journal: bool) -> _OutputKind | None:
+    if journal:
+        return "journal"
+    if file.terminal:
+        return "tty"
+    return "pipe" if file.pipe else None
+
+
+def _own_files() -> set[Identity]:
+    """Regular files that we or the viewer above us write: never follow ourselves."""
+    found: set[Identity] = set()
+    for pid in (os.getpid(), os.getppid()):
+        files: list[OpenFile] = attempt(lambda pid=pid: open_files.open_files(pid), [])  # type: ignore[misc]
+        found |= {(file.device, file.inode) for file in files if file.regular and file.writable}
+    return found

@@ -1,0 +1,119 @@
+"""Where logs are: files that a process writes, files that the watch plan names, as the process sees them."""
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import translate
+
+from ...kernel import procfs
+from ...kernel.rootfs import Root
+from ..contract import Tracked
+from ..processes.program import attempt
+from .open_files import OpenFile
+
+OUTPUT_NAMES = {1: "stdout", 2: "stderr"}
+_PID = "{pid}"
+_TRANSLATED = re.compile(r"\(\?s:(.*)\)\\[Zz]", re.DOTALL)
+"""What fnmatch.translate puts around a pattern."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A file that may be a log."""
+
+    name: bytes
+    """Path as the process sees it."""
+    opens: bytes
+    """Path by which the collector opens exactly this file now."""
+    path: bytes | None
+    """Path at which the collector would find its successor; None when it has no name any more."""
+    why: str
+    pid: int = 0
+    """Whose file tree `path` goes through; 0 for ours."""
+    named: bool = True
+    """A person, a profile or an output names it: it is followed even when it does not look like text."""
+
+
+def written(process: Tracked, file: OpenFile, root: Root | None) -> Place:
+    """The place of a regular file that a process holds open for writing."""
+    pid = process.pid
+    name = root.inside(file.path) if root else file.path
+    path = root.outside(name) if root else None
+    same = path is not None and attempt(lambda: _is(path, file), False)
+    output = OUTPUT_NAMES.get(file.fd)
+    return Place(
+        name=name,
+        opens=os.fsencode(procfs.path_of(pid, "fd", str(file.fd))),
+        path=path if same else None,
+        why=f"{output} of pid {pid}" if output else f"open for writing by pid {pid}",
+        pid=pid if root is not None and root.foreign else 0,
+        named=output is not None,
+    )
+
+
+def _is(path: bytes, file: OpenFile) -> bool:
+    status = os.stat(path)
+    return (status.st_dev, status.st_ino) == (file.device, file.inode)
+
+
+def given(path: str, roots: Iterable[Root]) -> Place:
+    """A path that a person gave: as we see it, else as a process of the tree sees it."""
+    here = os.fsencode(os.path.abspath(path))
+    if not os.path.exists(here):
+        for root in roots:
+            if root.foreign and (real := attempt(lambda root=root: root.resolve(here).real, None)):  # type: ignore[misc]
+                outside = root.outside(real)
+                return Place(here, outside, outside, "given with --log", root.pid)
+    return Place(here, here, here, "given with --log")
+
+
+@dataclass(slots=True)
+class PlannedFiles:
+    """Files that the plan's globs name in one file tree; folders are listed again only when they changed."""
+
+    patterns: list[str]
+    root: Root
+    _folders: dict[bytes, int] = field(default_factory=dict)
+
+    def changed(self) -> bool:
+        """Has a folder of these patterns got or lost a name since the last `find`?"""
+        return any(_time(self.root.outside(folder)) != time for folder, time in self._folders.items())
+
+    def find(self, pids: set[int]) -> Iterator[Place]:
+        """All files there are now; `{pid}` stands for one of these pids."""
+        self._folders.clear()
+        for pattern in self.patterns:
+            for folder in self._folders_of(os.path.dirname(pattern)):
+                self._folders[folder] = _time(self.root.outside(folder))
+                yield from self._files(pattern, folder, pids)
+
+    def _folders_of(self, folder: str) -> list[bytes]:
+        if glob.has_magic(folder):
+            return [] if self.root.foreign else [os.fsencode(one) for one in glob.glob(folder)]
+        real = attempt(lambda: self.root.resolve(os.fsencode(folder or "/")).real, b"")
+        return [real] if real else []
+
+    def _files(self, pattern: str, folder: bytes, pids: set[int]) -> Iterator[Place]:
+        wanted = name_pattern(os.path.basename(pattern))
+        names: list[bytes] = attempt(lambda: os.listdir(self.root.outside(folder)), [])
+        for name in sorted(names):
+            match = wanted.fullmatch(os.fsdecode(name))
+            if match and all(int(pid) in pids for pid in match.groups()):
+                inside = os.path.join(folder, name)
+                real = attempt(lambda inside=inside: self.root.resolve(inside).real, None)  # type: ignore[misc]
+                if real is not None:
+                    path = self.root.outside(real if self.root.foreign else inside)
+                    pid = self.root.pid if self.root.foreign else 0
+                    yield Place(inside, path, path, f"named by a profile: {pattern}", pid)
+
+
+def name_pattern(glob_name: str) -> re.Pattern[str]:
+    """A glob for a file name as a pattern; each `{pid}` becomes a group of digits."""
+    parts = [_TRANSLATED.sub(r"\1", translate(part)) for part in glob_name.split(_PID)]
+    return re.compile(r"(\d{1,10})".join(parts), re.DOTALL)
+
+
+def _time(folder: bytes) -> int:
+    return attempt(lambda: os.stat(folder).st_mtime_ns, 0)

@@ -1,0 +1,172 @@
+"""When and where to look for logs: at each exec, open of a file and change of a folder, and once a second."""
+
+import os
+import re
+
+from inspector.stream.base import Request
+from inspector.stream.requests import AddLog, ReadLog
+from inspector.stream.session import RequestFailed
+
+from ...kernel.records import Opened
+from ...kernel.rootfs import Root
+from ...logs.choice import Chooser, Ration
+from ...logs.marks import Marks
+from ..contract import Session, Tracked, TreeObserver
+from ..path_watch import POLL_SECONDS, PathWatch
+from ..processes.program import attempt
+from . import open_files
+from .descriptors import SPECIAL, is_journal, is_log
+from .log_catalog import LogCatalog
+from .log_places import OUTPUT_NAMES, Place, PlannedFiles, given, written
+from .peers import journal_at_other_end
+
+_LOG_NAME = re.compile(rb"log|trace|debug|diag|\.(?:txt|out|err)$", re.IGNORECASE)
+"""Names of files that are worth following when they were open for a moment only."""
+_MOST_OPENS = 10_000
+_LOOKS_A_SECOND = round(1 / POLL_SECONDS)
+
+
+class LogSource(TreeObserver):
+    """Finds logs by themselves, follows them and answers requests for their lines."""
+
+    def __init__(self, session: Session, watch: PathWatch | None = None, journalctl: str = "journalctl") -> None:
+        """`watch` may be shared with other sources."""
+        self._session = session
+        self._watch = watch or PathWatch(session.loop, session.outlet)
+        marks = Marks(session.plan.log_marks)
+        self._catalog = LogCatalog(session, self._watch, Chooser(marks, Ration()), journalctl)
+        self._planned: dict[tuple[int, bytes], PlannedFiles] = {}
+        self._pids: set[int] = set()
+        """All pids of the tree so far, as we number them and as they do."""
+        self._counts: dict[int, int] = {}
+        self._seen_opens: set[bytes] = set()
+        self._looks = 0
+        self._due = True
+        for pattern in marks.refused:
+            self._catalog.note(
+                f"log lines that match {pattern.partition(': ')[0]}", f"no regular expression: {pattern}"
+            )
+
+    def start(self) -> None:
+        """Find what there is and begin to follow it."""
+        self._session.tree.watch(self)
+        for path in self._session.configure.logs:
+            self._add(path)
+        for process in self._session.tree.processes():
+            self.executed(process)
+        self._look_for_planned()
+        self._catalog.begin()
+        self._session.loop.every(POLL_SECONDS, self._look)
+
+    def close(self) -> None:
+        """Send the last lines, end what we started."""
+        self._catalog.close()
+        self._watch.close()
+
+    def handle(self, request: Request) -> bool:
+        """Pages of lines and further logs."""
+        if isinstance(request, AddLog):
+            self._add(request.path)
+            return True
+        if not isinstance(request, ReadLog):
+            return False
+        feed = self._catalog.feed(request.source)
+        if isinstance(feed, str):
+            self._session.outlet.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=feed))
+        else:
+            feed.page(request)
+        return True
+
+    # -- the tree --------------------------------------------------------------------------------------------------
+
+    def born(self, process: Tracked) -> None:
+        """Files may be named after its pid."""
+        self._pids.add(process.pid)
+        self._due = True
+
+    def executed(self, process: Tracked) -> None:
+        """A new program: where its output goes, which unit's journal has it, which file tree it sees."""
+        program = process.program
+        self._pids.add(process.pid)
+        if program is not None:
+            self._pids.add(program.pid_inside)
+            if program.unit is not None:
+                self._catalog.journal(program.unit, process.pid)
+        root = attempt(lambda: Root(process.pid), None)
+        if root is not None and root.key not in self._planned:
+            self._planned[root.key] = PlannedFiles(self._session.plan.log_files, root)
+        self._due = True
+        self._read(process)
+
+    def ended(self, process: Tracked) -> None:
+        """Files seen through its root need another process of the same file tree."""
+        self._counts.pop(process.pid, None)
+        heir = next((other for other in self._session.tree.processes() if _sees_the_same(other, process)), None)
+        self._catalog.move(process, heir)
+        for key, planned in list(self._planned.items()):
+            if planned.root.pid == process.pid:
+                del self._planned[key]
+                root = attempt(lambda: Root(heir.pid), None) if heir is not None else None
+                if root is not None:
+                    self._planned[key] = PlannedFiles(self._session.plan.log_files, root)
+
+    def opened(self, record: Opened) -> None:
+        """A process opened a file for writing: if it is named like a log, follow it however short the process lives."""
+        if record.errno or record.flags & os.O_ACCMODE == os.O_RDONLY or record.path in self._seen_opens:
+            return
+        if not _LOG_NAME.search(os.path.basename(record.path)) or not record.path.startswith(b"/"):
+            return
+        if len(self._seen_opens) < _MOST_OPENS:
+            self._seen_opens.add(record.path)
+        root = attempt(lambda: Root(record.pid), None)
+        real = attempt(lambda: root.resolve(record.path).real, None) if root is not None else None
+        if root is not None and real is not None and not real.startswith(SPECIAL):
+            path = root.outside(real)
+            pid = root.pid if root.foreign else 0
+            why = f"opened for writing by pid {record.pid}"
+            self._catalog.file(Place(record.path, path, path, why, pid, named=False), record.pid)
+
+    # -- looking ---------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """Four times a second: new bytes that nobody told of, changed folders; once a second also descriptors."""
+        self._looks += 1
+        self._catalog.wake()
+        if self._due or any(planned.changed() for planned in self._planned.values()):
+            self._look_for_planned()
+        if self._looks % _LOOKS_A_SECOND == 0:
+            self._catalog.refresh()
+            for process in self._session.tree.processes():
+                count = attempt(lambda process=process: open_files.count(process.pid), 0)  # type: ignore[misc]
+                if count != self._counts.get(process.pid):
+                    self._read(process)
+
+    def _look_for_planned(self) -> None:
+        self._due = False
+        for planned in self._planned.values():
+            for place in planned.find(self._pids):
+                self._catalog.file(place)
+
+    def _read(self, process: Tracked) -> None:
+        """Files that it writes, and its standard output and error."""
+        if process.pid == os.getpid():
+            return
+        pid = process.pid
+        self._counts[pid] = attempt(lambda: open_files.count(pid), 0)
+        root = attempt(lambda: Root(pid), None)
+        for file in attempt(lambda: open_files.open_files(pid), list[open_files.OpenFile]()):
+            if is_log(file):
+                self._catalog.file(written(process, file, root), pid)
+            elif file.fd in OUTPUT_NAMES:
+                journal = is_journal(process, file) or journal_at_other_end(file)
+                self._catalog.output(process, file, journal)
+
+    def _add(self, path: str) -> None:
+        place: Place = given(path, [planned.root for planned in self._planned.values()])
+        self._catalog.file(place)
+
+
+def _sees_the_same(one: Tracked, other: Tracked) -> bool:
+    if one.program is None or other.program is None or one.pid == other.pid:
+        return False
+    return (one.program.mount_namespace, one.program.root) == (other.program.mount_namespace, other.program.root)

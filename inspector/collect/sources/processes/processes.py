@@ -1,0 +1,223 @@
+"""The process tree: births, execs and ends of the target and of everything that it gives birth to."""
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Literal
+
+from inspector.stream.processes import ProcessEnded, ProcessStarted
+from inspector.stream.session import EventsLost
+from inspector.stream.text import decode
+
+from ...kernel import procfs
+from ...kernel.pidfd import ExitWatch
+from ...kernel.records import Executed, Exited, Forked, Lost, Record
+from ..contract import Loop, Outlet, Tracked, TreeObserver
+from .feed import Feed
+from .program import Keys, attempt, read_program
+
+Origin = Literal["attach", "fork", "run", "map"]
+_DEAD_KEPT = 2_000
+"""Dead processes that late records can still be resolved against."""
+
+SAME_BIRTH = 3 * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+"""/proc tells births in clock ticks: what is closer than three of them is the same birth."""
+
+
+class ProcessTree:
+    """The processes under observation; a `contract.Tree`."""
+
+    def __init__(self, loop: Loop, outlet: Outlet, keys: Keys, feed: Feed, emptied: Callable[[], None]) -> None:
+        """`emptied` is called when the last living process has ended."""
+        self._loop = loop
+        self._outlet = outlet
+        self._keys = keys
+        self._feed = feed
+        self._emptied = emptied
+        self._processes: dict[int, Tracked] = {}
+        self._watches: dict[int, ExitWatch] = {}
+        self.observers: list[TreeObserver] = []
+        self._last_word: dict[int, Record] = {}
+        """Within the batch being handed out: the last exec or end of each process."""
+        feed.before_batch(self._look_ahead)
+        feed.listen(Forked, self._forked)
+        feed.listen(Executed, self._executed)
+        feed.listen(Exited, self._exited)
+        feed.listen(Lost, self._lost)
+
+    def watch(self, observer: TreeObserver) -> None:
+        """Tell this observer of everything from now on."""
+        self.observers.append(observer)
+
+    def processes(self) -> list[Tracked]:
+        """The living ones, in order of admission."""
+        return [process for process in self._processes.values() if process.alive]
+
+    def find(self, pid: int) -> Tracked | None:
+        """The newest process with this pid, dead or alive."""
+        return self._processes.get(pid)
+
+    def attach(self, pids: Iterable[int], origin: Origin = "attach") -> None:
+        """Take these processes and their descendants in: follow first, look second, so that no birth falls between."""
+        pending = [pid for pid in pids if not self._lives(pid)]
+        for pid in pending:
+            self._feed.follow(pid)
+        while pending:
+            for pid in pending:
+                self._admit_found(pid, origin)
+            pending = self._unknown_descendants()
+            for pid in pending:
+                self._feed.follow(pid)
+
+    def expect(self, pid: int, origin: Origin, at: int) -> None:
+        """Take in a followed process whose program an exec record is about to tell; it may have ended already."""
+        if self._lives(pid):
+            return
+        stat = attempt(lambda: procfs.stat(pid), None)
+        self._admit(Tracked(pid, stat.ppid if stat else 0, stat.started if stat else at), origin, "")
+
+    def recheck(self, process: Tracked) -> procfs.Stat | None:
+        """Its stat line if it still lives; otherwise notes the end that no record told of."""
+        stat = attempt(lambda: procfs.stat(process.pid), None)
+        if stat is not None and stat.alive and abs(stat.started - process.started) < SAME_BIRTH:
+            return stat
+        if process.alive:
+            self._feed.tell(Exited(at=self._loop.now(), pid=process.pid, status=None))
+        return None
+
+    def _lives(self, pid: int) -> bool:
+        process = self._processes.get(pid)
+        return process is not None and process.alive
+
+    def _unknown_descendants(self) -> list[int]:
+        """Never ourselves, who may descend from the target: what we do to look would be seen, and told, for ever."""
+        parents = {stat.pid: stat.ppid for stat in procfs.all_stats() if stat.alive and stat.pid != os.getpid()}
+        return [pid for pid, parent in parents.items() if self._lives(parent) and not self._lives(pid)]
+
+    def _admit_found(self, pid: int, origin: Origin) -> None:
+        stat = attempt(lambda: procfs.stat(pid), None)
+        if stat is None or not stat.alive or self._lives(pid):
+            return
+        process = self._admit(Tracked(pid=pid, ppid=stat.ppid, started=stat.started), origin, decode(stat.comm))
+        self._describe(process, self._loop.now())
+
+    def _admit(self, process: Tracked, origin: Origin, comm: str) -> Tracked:
+        self._processes.pop(process.pid, None)
+        self._processes[process.pid] = process
+        self._hold(process.pid)
+        self._outlet.send(
+            ProcessStarted(
+                at=process.started if origin == "fork" else self._loop.now(),
+                pid=process.pid,
+                ppid=process.ppid,
+                started=process.started,
+                origin=origin,
+                comm=comm,
+            )
+        )
+        for observer in self.observers:
+            observer.born(process)
+        return process
+
+    def _hold(self, pid: int) -> None:
+        """Keep a descriptor of it for its exit status; where nothing else tells of ends, also for the moment."""
+        watch = attempt(lambda: ExitWatch(pid), None)
+        if watch is None:
+            return
+        self._watches[pid] = watch
+        if not self._feed.tells_ends:
+            self._loop.on_readable(watch.fd, lambda: self._feed.tell(Exited(at=self._loop.now(), pid=pid, status=None)))
+
+    def _describe(self, process: Tracked, at: int, record: Executed | None = None) -> None:
+        superseded = record is not None and self._last_word.get(process.pid, record) is not record
+        program = read_program(process, at, self._keys, record, superseded)
+        process.program, process.raw_environment = program.event, program.environment
+        self._outlet.send(program.event)
+        for observer in self.observers:
+            observer.executed(process)
+
+    def _look_ahead(self, batch: list[Record]) -> None:
+        self._last_word = {record.pid: record for record in batch if isinstance(record, Executed | Exited)}
+
+    def _forked(self, record: Forked) -> None:
+        if self._lives(record.pid):
+            known = self._processes[record.pid]
+            if abs(known.started - record.at) < SAME_BIRTH:
+                return  # found by looking, before its record was read
+            self._feed.tell(Exited(at=record.at, pid=record.pid, status=None))
+        parent = self._processes.get(record.ppid)
+        if parent is None:
+            return
+        child = Tracked(
+            pid=record.pid,
+            ppid=record.ppid,
+            started=record.at,
+            program=parent.program,
+            raw_environment=parent.raw_environment,
+            mappings={start: replace(mapping, pid=record.pid) for start, mapping in parent.mappings.items()},
+        )
+        self._admit(child, "fork", parent.program.comm if parent.program else "")
+
+    def _executed(self, record: Executed) -> None:
+        process = self._processes.get(record.pid)
+        if process is None or not process.alive:
+            self._adopt(record)
+            process = self._processes.get(record.pid)
+        if process is not None and process.alive and not _is_known(process, record):
+            self._describe(process, record.at, record)
+
+    def _adopt(self, record: Executed) -> None:
+        """A process whose birth was not told: ours when its parent is."""
+        stat = attempt(lambda: procfs.stat(record.pid), None)
+        if stat is not None and self._lives(stat.ppid):
+            self._forked(Forked(at=stat.started, ppid=stat.ppid, pid=record.pid))
+
+    def _exited(self, record: Exited) -> None:
+        process = self._processes.get(record.pid)
+        if process is None or not process.alive:
+            return
+        process.alive = False
+        self._outlet.send(_ended(record, record.status if record.status is not None else self._let_go(record.pid)))
+        self._let_go(record.pid)
+        for observer in self.observers:
+            observer.ended(process)
+        self._forget_long_dead()
+        if not self.processes():
+            self._emptied()
+
+    def _let_go(self, pid: int) -> int | None:
+        watch = self._watches.pop(pid, None)
+        if watch is None:
+            return None
+        status = watch.status()
+        self._loop.forget(watch.fd)
+        watch.close()
+        return status
+
+    def _forget_long_dead(self) -> None:
+        if len(self._processes) > 2 * _DEAD_KEPT:
+            dead = [pid for pid, process in self._processes.items() if not process.alive]
+            for pid in dead[:-_DEAD_KEPT]:
+                del self._processes[pid]
+
+    def _lost(self, record: Lost) -> None:
+        """After a hole in the records: say it, and look for births and ends that fell into it."""
+        self._outlet.send(EventsLost(at=self._loop.now(), source=record.source, count=record.count))
+        for process in self.processes():
+            self.recheck(process)
+        self.attach(self._unknown_descendants(), "fork")
+
+
+def _is_known(process: Tracked, record: Executed) -> bool:
+    """True when /proc, read after this exec, has told of its program already."""
+    program = process.program
+    return program is not None and program.pid == process.pid and record.at <= program.at
+
+
+def _ended(record: Exited, status: int | None) -> ProcessEnded:
+    """The event for a wait status (wait(2))."""
+    if status is None:
+        return ProcessEnded(at=record.at, pid=record.pid)
+    if os.WIFSIGNALED(status):
+        return ProcessEnded(at=record.at, pid=record.pid, signal=os.WTERMSIG(status), core=os.WCOREDUMP(status))
+    return ProcessEnded(at=record.at, pid=record.pid, code=os.WEXITSTATUS(status))

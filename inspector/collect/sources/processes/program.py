@@ -1,0 +1,195 @@
+"""What a process is: program, arguments, environment, loader facts, put together from the exec record and /proc.
+
+Whatever the kernel told at the exec itself comes first; /proc fills in what it did not tell, as long as the process
+lives. Each field stands for itself: what cannot be read stays unknown and hides nothing else.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from inspector.stream.processes import ProcessExec
+from inspector.stream.text import decode
+
+from ...elf.file import ElfError, ElfFile
+from ...kernel import cgroup, filecaps, procfs
+from ...kernel.records import Executed
+from ...kernel.rootfs import Root
+from ..contract import Tracked
+from .secrets import shown_arguments, shown_value
+
+T = TypeVar("T")
+_NOBODY = 0
+"""A pid that /proc never has: every read of it fails."""
+_LOADER_KEYS = ("LD_*", "GLIBC_TUNABLES", "GCONV_PATH", "PATH")
+"""Keys that decide what the loader does (ld.so(8)) and what an exec by name finds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The event and what must not leave the collector."""
+
+    event: ProcessExec
+    environment: dict[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Environment:
+    variables: dict[bytes, bytes]
+    known: bool
+    source: Literal["exec", "proc", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Loading:
+    """What the executable file's header says."""
+
+    interpreter: str | None = None
+    static: bool | None = None
+    elf_class: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a process runs: as whom, in which file tree, namespace, unit and container."""
+
+    tree: Root | None
+    root: str
+    mount_namespace: int
+    own_root: bool
+    uid: int
+    """The effective one."""
+    pid_inside: int
+    unit: str | None
+    container: str | None
+
+
+class Keys:
+    """Which environment keys are collected: those that the loader reads and those that the plan names."""
+
+    def __init__(self, planned: list[str]) -> None:
+        keys = [*_LOADER_KEYS, *planned]
+        self._exact = frozenset(key for key in keys if not key.endswith("*"))
+        self._prefixes = tuple(key[:-1] for key in keys if key.endswith("*"))
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._exact or key.startswith(self._prefixes)
+
+    def shown(self, variables: dict[bytes, bytes]) -> dict[str, str]:
+        """The collected ones as harmless text, values that look secret replaced."""
+        named = ((decode(key), value) for key, value in variables.items())
+        return {key: shown_value(key, decode(value)) for key, value in named if key in self}
+
+
+def read_program(
+    process: Tracked, at: int, keys: Keys, record: Executed | None = None, superseded: bool = False
+) -> Program:
+    """What runs in a process now, or since `record`; never fails, a process that is gone leaves fields unknown.
+
+    `superseded`: it has executed something else since, or ended, so that /proc would tell of another program.
+    """
+    pid = _NOBODY if superseded else process.pid
+    before = process.program or ProcessExec(at=at, pid=process.pid, argv=[], exe="")
+    status = attempt(lambda: procfs.status(pid), dict[bytes, bytes]())
+    place = _place(pid, status, before)
+    exe = _executable(pid, place.tree, record, before)
+    environment = _environment(pid, record)
+    auxiliary = attempt(lambda: procfs.auxiliary(pid), dict[int, int]())
+    loading = _loading(pid, exe, b"" if place.own_root else exe)
+    shown = keys.shown(environment.variables)
+    secure = bool(auxiliary[procfs.AT_SECURE]) if procfs.AT_SECURE in auxiliary else None
+    event = ProcessExec(
+        at=at,
+        pid=process.pid,
+        argv=shown_arguments(_arguments(pid, record)),
+        exe=decode(exe),
+        file=attempt(lambda: procfs.stat_key(os.stat(procfs.path_of(pid, "exe"))), ""),
+        comm=decode(status.get(b"Name", os.path.basename(exe)[:15])),
+        cwd=decode(attempt(lambda: procfs.link(pid, "cwd"), os.fsencode(before.cwd))),
+        uid=place.uid,
+        environment=shown,
+        environment_known=environment.known,
+        environment_source=environment.source,
+        other_keys=len(environment.variables) - len(shown),
+        interpreter=loading.interpreter,
+        static=loading.static,
+        elf_class=loading.elf_class,
+        secure=secure,
+        capabilities_added=filecaps.read(os.fsencode(procfs.path_of(pid, "exe"))) if secure else "",
+        root=place.root,
+        mount_namespace=place.mount_namespace,
+        own_root=place.own_root,
+        pid_inside=place.pid_inside,
+        unit=place.unit,
+        container=place.container,
+    )
+    return Program(event, environment.variables)
+
+
+def _place(pid: int, status: dict[bytes, bytes], before: ProcessExec) -> _Place:
+    """Where it runs; an exec changes none of it by itself, so what cannot be read is as it was."""
+    tree = attempt(lambda: Root(pid), None)
+    control = attempt(lambda: procfs.cgroup(pid), "")
+    uids, pids = status.get(b"Uid", b"").split(), status.get(b"NSpid", b"").split()
+    return _Place(
+        tree=tree,
+        root=decode(tree.directory) if tree else before.root,
+        mount_namespace=tree.mount_namespace if tree else before.mount_namespace,
+        own_root=tree.foreign if tree else before.own_root,
+        uid=int(uids[1]) if len(uids) > 1 else before.uid,
+        pid_inside=int(pids[-1]) if pids else 0,
+        unit=cgroup.unit_of(control) if control else before.unit,
+        container=cgroup.container_of(control) if control else before.container,
+    )
+
+
+def attempt(read: Callable[[], T], otherwise: T) -> T:
+    """What `read` gives, or `otherwise` when the process is gone or refuses."""
+    try:
+        return read()
+    except (OSError, ValueError, IndexError, ElfError):
+        return otherwise
+
+
+def _executable(pid: int, root: Root | None, record: Executed | None, before: ProcessExec) -> bytes:
+    """The path of the program as the process sees it; the exec record's file name when the process is gone."""
+    found = attempt(lambda: procfs.link(pid, "exe"), b"").removesuffix(b" (deleted)")
+    if found:
+        return root.inside(found) if root else found
+    if record is None or not record.filename:
+        return b""
+    return os.path.normpath(os.path.join(os.fsencode(before.cwd or "/"), record.filename))
+
+
+def _arguments(pid: int, record: Executed | None) -> list[bytes]:
+    if record and record.argv:
+        return record.argv.removesuffix(b"\0").split(b"\0")
+    return attempt(lambda: procfs.argv(pid), [])
+
+
+def _environment(pid: int, record: Executed | None) -> _Environment:
+    if record and record.environment and not record.truncated:
+        return _Environment(procfs.parse_environment(record.environment), True, "exec")
+    try:
+        return _Environment(procfs.environment(pid), True, "proc")
+    except OSError:
+        partial = procfs.parse_environment(record.environment) if record else {}
+        return _Environment(partial, False, "exec" if partial else "unknown")
+
+
+def _loading(pid: int, exe: bytes, path_here: bytes) -> _Loading:
+    """PT_INTERP, class and whether the program needs no loader; ld.so run as a command is itself the loader."""
+    for path in filter(None, [os.fsencode(procfs.path_of(pid, "exe")), path_here]):
+        try:
+            with ElfFile(path) as file:
+                loader = os.path.basename(exe).startswith((b"ld-linux", b"ld-musl", b"ld.so", b"ld-2."))
+                interpreter = file.interpreter
+                return _Loading(
+                    interpreter=decode(interpreter) if interpreter is not None else None,
+                    static=interpreter is None and not loader,
+                    elf_class=file.layout.word_bits,
+                )
+        except ElfError:
+            continue
+    return _Loading()

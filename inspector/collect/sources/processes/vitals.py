@@ -1,0 +1,82 @@
+"""How each process is doing, once a second: CPU, memory, threads, state; and what its stuck threads wait for."""
+
+import os
+
+from inspector.stream.base import Event
+from inspector.stream.calls import CallsInside, OpenCall
+from inspector.stream.processes import ThreadWaits, Vitals
+
+from ...kernel import procfs
+from ...kernel.syscalls import name_of
+from ..contract import Outlet, Session, Tracked, TreeObserver
+from .processes import ProcessTree
+from .program import attempt
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_MOST_WAITS = 64
+
+
+class VitalsSource(TreeObserver):
+    """Sends Vitals that changed; also the safety net for ends that no record told of."""
+
+    def __init__(self, session: Session, tree: ProcessTree) -> None:
+        self._session = session
+        self._tree = tree
+        self._before: dict[int, tuple[int, int]] = {}
+        """pid -> moment and CPU ticks of the last sample."""
+        self._sent: dict[int, tuple[float, int, int, str]] = {}
+        tree.watch(self)
+        session.loop.every(1.0, self._sample)
+
+    def ended(self, process: Tracked) -> None:
+        """Forget it."""
+        self._before.pop(process.pid, None)
+        self._sent.pop(process.pid, None)
+
+    def _sample(self) -> None:
+        for process in self._tree.processes():
+            stat = self._tree.recheck(process)
+            if stat is not None:
+                self._tell(stat, self._session.loop.now())
+
+    def _tell(self, stat: procfs.Stat, now: int) -> None:
+        then, ticks = self._before.get(stat.pid, (now, stat.cpu_ticks))
+        self._before[stat.pid] = now, stat.cpu_ticks
+        cpu = round(100e9 * (stat.cpu_ticks - ticks) / _TICKS / (now - then), 1) if now > then else 0.0
+        vitals = (cpu, stat.rss, stat.threads, stat.state)
+        if self._sent.get(stat.pid) != vitals:
+            self._sent[stat.pid] = vitals
+            self._session.outlet.send(
+                Vitals(at=now, pid=stat.pid, cpu=cpu, rss=stat.rss, threads=stat.threads, state=stat.state)
+            )
+
+
+class WaitsSource:
+    """An outlet that passes everything on and looks at threads that the passing events say are inside a call."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+        self._open: list[OpenCall] = []
+        self._sent: dict[tuple[int, int], tuple[str, str]] = {}
+
+    def send(self, event: Event) -> None:
+        """Pass it on."""
+        if isinstance(event, CallsInside):
+            self._open = event.open
+        self._outlet.send(event)
+
+    def look(self, now: int) -> None:
+        """Say where each thread inside a watched call waits in the kernel, when that changed."""
+        places = {(call.pid, call.tid): _waiting_at(call.pid, call.tid) for call in self._open[:_MOST_WAITS]}
+        for (pid, tid), place in places.items():
+            if self._sent.get((pid, tid), ("", "")) != place:
+                self._outlet.send(ThreadWaits(at=now, pid=pid, tid=tid, syscall=place[0], wchan=place[1]))
+        self._sent = places
+
+
+def _waiting_at(pid: int, tid: int) -> tuple[str, str]:
+    """System call and kernel function (proc_pid_syscall(5), proc_pid_wchan(5)); empty while it runs or ended."""
+    call = attempt(lambda: procfs.read(pid, f"task/{tid}/syscall"), b"").split()
+    place = attempt(lambda: procfs.read(pid, f"task/{tid}/wchan"), b"").decode("ascii", "replace")
+    number = attempt(lambda: int(call[0]), -1)
+    return name_of(number) if number >= 0 else "", "" if place == "0" else place
