@@ -45,7 +45,8 @@ class PassiveSource(TreeObserver):
         self._wanted = frozenset(function.name for api in session.plan.apis for function in api.functions)
         self._names = frozenset(name.encode() for name in self._wanted)
         self._providers: dict[str, tuple[ImageRead, FileFacts]] = {}
-        self._consumers: dict[str, FunctionSlots] = {}
+        self._consumers: dict[str, FunctionSlots | None] = {}
+        """None while it is read where the slots are."""
         self._seen: dict[int, _Seen] = {}
         session.tree.watch(self)
         session.loop.every(REFRESH_SECONDS, self._refresh)
@@ -100,6 +101,7 @@ class PassiveSource(TreeObserver):
         if mapping.file in self._consumers:
             self._read_slots(process, mapping.file)
             return
+        self._consumers[mapping.file] = None
 
         def keep(slots: FunctionSlots) -> None:
             self._consumers[mapping.file] = slots

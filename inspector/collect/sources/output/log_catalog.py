@@ -33,6 +33,8 @@ _MOST_UNREAD = 200
 _MOST_PIDS = 32
 _SLACK = 20_000_000
 """ns by which file times lie behind the clock: they are as coarse as a timer tick."""
+_OWN_FRESH = 1_000_000_000
+"""ns for which a file of our own is believed to be one."""
 _OutputKind = Literal["journal", "pipe", "tty"]
 _BINARY = "binary data, not followed (--log follows it nevertheless)"
 
@@ -65,6 +67,8 @@ class LogCatalog:
         """Files that cannot be looked at (yet), by the path that was asked for."""
         self._by_end: dict[tuple[str, int], int] = {}
         """Pipes, terminals and journal sockets by kind and inode."""
+        self._own: set[Identity] = set()
+        self._own_read = -_OWN_FRESH
         self._units: set[str] = set()
         self._noted: set[str] = set()
 
@@ -78,9 +82,11 @@ class LogCatalog:
             if place.named:
                 self._missing(place, refusal(place.opens, error))
             return
-        if not stat.S_ISREG(status.st_mode) or identity(status) in _own_files():
+        if not stat.S_ISREG(status.st_mode):
             return
-        log = self._known(identity(status), place) or self._enlist(place, status, pid)
+        log = self._known(identity(status), place)
+        if log is None and not self._is_own(identity(status)):
+            log = self._enlist(place, status, pid)
         if log is None:
             return
         self._join(log, pid)
@@ -206,6 +212,13 @@ class LogCatalog:
             return None
         self._by_file[who] = number
         return self._logs[number]
+
+    def _is_own(self, who: Identity) -> bool:
+        """Whether we write it: output that we share with many processes is not looked up for each of them."""
+        now = self._session.loop.now()
+        if now - self._own_read > _OWN_FRESH or who not in self._own:
+            self._own, self._own_read = _own_files(), now
+        return who in self._own
 
     def _enlist(self, place: Place, status: os.stat_result, pid: int) -> _Log | None:
         most = MOST_FILES if place.named else MOST_FILES // 2
