@@ -90,7 +90,7 @@ def _consumptions(image: ImageRead, profiles: Profiles) -> dict[str, Consumption
             tuple(opens.get(api, ())),
             tuple(names.get(api, ())),
         )
-        for api in {*imports, *needed, *opens, *names}
+        for api in dict.fromkeys((*imports, *needed, *opens, *names))
     }
 
 

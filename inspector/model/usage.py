@@ -177,7 +177,7 @@ class _Reader:
             if named is not None:
                 self._use(named).providers.append(Provider(library, None, None))
             return
-        for api in apis.provides:
+        for api in sorted(apis.provides):
             self._use(api).providers.append(Provider(library, self.state.images.get(library.file), apis))
         for api, how in apis.consumes.items() if library.state != "unmapped" else ():
             self._use(api).consumers.append(Consumer(library.path, library, how))

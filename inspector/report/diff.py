@@ -191,7 +191,7 @@ def _links(report: Report) -> dict[str, str]:
 
 def _images(good: Report, bad: Report) -> Iterator[Difference]:
     ours, theirs = _by_name(good), _by_name(bad)
-    for name in ours.keys() & theirs.keys():
+    for name in sorted(ours.keys() & theirs.keys()):
         one, other = ours[name], theirs[name]
         for label, before, after in _aspects(one, other):
             gone, new = sorted(set(before) - set(after)), sorted(set(after) - set(before))

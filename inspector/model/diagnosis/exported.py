@@ -230,12 +230,12 @@ class NoVersionTable(Rule):
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
-            files = {library.file for library in libraries(process).values()}
-            files |= {candidate.file for candidate in process.candidates.values()}
-            images = [image for file in files if (image := scene.state.images.get(file)) is not None]
+            files = [library.file for library in libraries(process).values()]
+            files += [candidate.file for candidate in process.candidates.values()]
+            images = [image for file in dict.fromkeys(files) if (image := scene.state.images.get(file)) is not None]
             bare = {image.soname: image for image in images if image.soname and _bare(image)}
             for consumer in images if bare else ():
-                for soname in bare.keys() & consumer.version_needs.keys():
+                for soname in sorted(bare.keys() & consumer.version_needs.keys()):
                     yield self._hit(process, consumer, bare[soname])
 
     def _hit(self, process: Process, consumer: ImageRead, provider: ImageRead) -> Hit:
