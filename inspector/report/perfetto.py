@@ -1,8 +1,10 @@
 """The timeline as Chrome trace events, for ui.perfetto.dev and chrome://tracing.
 
 Format: "Trace Event Format" (JSON object form): `X` complete slices, `i` instants, `M` metadata; `ts`, `dur` in us.
+Slices of one lane may only nest, as the format asks; calls of several threads that overlap get lanes of their own.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
@@ -11,15 +13,18 @@ from .phrases import fate
 from .shapes import Report, TimelineRow, TreeProcess
 from .words import command
 
-_LIFE, _FIRST_LANE = 0, 10
-_LANES = {"process": 1, "load": 2, "lookup": 3, "open": 4, "log": 5, "signal": 6, "note": 7, "call": 8}
+_LIFE = 1
+_LANES = {"process": 2, "load": 3, "lookup": 4, "open": 5, "log": 6, "signal": 7, "note": 8}
+_FIRST_CALLS = 10
+_NOBODY = 0
+"""Logs and notes belong to no process: they get a row of their own."""
 
 
 class _TraceEvent(msgspec.Struct, kw_only=True, omit_defaults=True):
     name: str
     ph: str
     pid: int
-    tid: int = 0
+    tid: int
     ts: float | None = None
     dur: float | None = None
     s: str = ""
@@ -37,49 +42,88 @@ class _Trace(msgspec.Struct, kw_only=True):
 
 def render(report: Report) -> bytes:
     """One JSON object: processes with a lane for each kind of moment, calls as slices, the rest as instants."""
+    moments = list(_moments(report, _before(report)))
     events: list[_TraceEvent] = []
-    for process in report.target.tree:
-        events += _process(process, report)
-    for number, row in enumerate(report.timeline):
-        events.append(_moment(row, number))
+    for order, process in enumerate(report.target.tree):
+        events += _process(process, order, report, _before(report))
+    if any(event.pid == _NOBODY for event in moments):
+        events += _titles("process", _NOBODY, 0, "logs and notes", len(report.target.tree))
+    for pid, lane, kind in dict.fromkeys((event.pid, event.tid, event.cat) for event in moments):
+        events += _titles("thread", pid, lane, kind, lane)
     seen = report.observation
     about = {"host": seen.host, "began": seen.began or "", "target": report.target.asked, "version": seen.version}
-    return msgspec.json.encode(_Trace(traceEvents=events, otherData=about)) + b"\n"
+    return msgspec.json.encode(_Trace(traceEvents=events + moments, otherData=about)) + b"\n"
 
 
-def _process(process: TreeProcess, report: Report) -> list[_TraceEvent]:
-    name = command(process.argv) or process.comm or str(process.pid)
-    named = [_TraceEvent(name="process_name", ph="M", pid=process.pid, args={"name": name})]
-    named += [
-        _TraceEvent(name="thread_name", ph="M", pid=process.pid, tid=lane, args={"name": kind})
-        for kind, lane in {"life": _LIFE, **_LANES}.items()
+def _before(report: Report) -> float:
+    """Microseconds by which the oldest moment, a log line perhaps, lies before the observation: no `ts` is negative."""
+    begins = (row.seconds - (row.lasts or 0) for row in report.timeline)
+    return round(-1e6 * min([0.0, *begins]), 3)
+
+
+def _titles(what: str, pid: int, lane: int, name: str, order: int) -> list[_TraceEvent]:
+    return [
+        _TraceEvent(name=f"{what}_name", ph="M", pid=pid, tid=lane, args={"name": name}),
+        _TraceEvent(name=f"{what}_sort_index", ph="M", pid=pid, tid=lane, args={"sort_index": order}),
     ]
+
+
+def _process(process: TreeProcess, order: int, report: Report, before: float) -> list[_TraceEvent]:
+    name = command(process.argv) or process.comm or str(process.pid)
+    titles = _titles("process", process.pid, 0, name, order) + _titles("thread", process.pid, _LIFE, "life", _LIFE)
     begin, end = _micros(process.started, report), _micros(process.ended, report)
     if begin is None:
-        return named
-    begin = max(begin, 0.0)
+        return titles
+    begin = max(begin, -before)
     last = end if end is not None else report.observation.seconds * 1e6
     life = _TraceEvent(
-        name=f"{name}: {fate(process)}", ph="X", pid=process.pid, tid=_LIFE, ts=begin, dur=max(0.0, last - begin),
-        cat="process",
+        name=f"{name}: {fate(process)}", ph="X", pid=process.pid, tid=_LIFE,
+        ts=round(begin + before, 3), dur=round(max(0.0, last - begin), 3), cat="process",
     )  # fmt: skip
-    return [*named, life]
+    return [*titles, life]
 
 
-def _moment(row: TimelineRow, number: int) -> _TraceEvent:
-    lane = _LANES.get(row.kind, _FIRST_LANE)
-    micros = row.seconds * 1e6
-    colour = "terrible" if row.bad else ""
-    about: dict[str, str | int | bool] = {"at": row.at, "row": number, "failed": row.bad}
+def _moments(report: Report, before: float) -> Iterator[_TraceEvent]:
+    calls: dict[int, list[_TraceEvent]] = {}
+    for number, row in enumerate(report.timeline):
+        made = _moment(row, number, before)
+        if made.ph == "X":
+            calls.setdefault(row.pid, []).append(made)
+        else:
+            yield made
+    for slices in calls.values():
+        yield from _in_lanes(slices)
+
+
+def _moment(row: TimelineRow, number: int, before: float) -> _TraceEvent:
+    micros = round(row.seconds * 1e6 + before, 3)
+    made = _TraceEvent(
+        name=row.text, ph="i", pid=row.pid, tid=_LANES.get(row.kind, _FIRST_CALLS), ts=micros, s="t", cat=row.kind,
+        cname="terrible" if row.bad else "", args={"at": row.at, "row": number, "failed": row.bad},
+    )  # fmt: skip
     if row.lasts is None:
-        return _TraceEvent(
-            name=row.text, ph="i", pid=row.pid, tid=lane, ts=micros, s="t", cat=row.kind, cname=colour, args=about
-        )  # fmt: skip
-    length = row.lasts * 1e6
-    return _TraceEvent(
-        name=row.text, ph="X", pid=row.pid, tid=lane, ts=micros - length, dur=length, cat=row.kind, cname=colour,
-        args=about,
-    )  # fmt: skip
+        return made
+    length = round(row.lasts * 1e6, 3)
+    return msgspec.structs.replace(made, ph="X", s="", ts=max(0.0, round(micros - length, 3)), dur=length)
+
+
+def _in_lanes(slices: list[_TraceEvent]) -> Iterator[_TraceEvent]:
+    """Slices in the order of their begin, each in the first lane where it stands apart or lies within another."""
+    lanes: list[list[float]] = []
+    for one in sorted(slices, key=lambda slice: (slice.ts or 0, -(slice.dur or 0))):
+        begin = one.ts or 0
+        end = begin + (one.dur or 0)
+        lane = next((number for number, open_ends in enumerate(lanes) if _fits(open_ends, begin, end)), len(lanes))
+        if lane == len(lanes):
+            lanes.append([])
+        lanes[lane].append(end)
+        yield msgspec.structs.replace(one, tid=_FIRST_CALLS + lane)
+
+
+def _fits(open_ends: list[float], begin: float, end: float) -> bool:
+    while open_ends and open_ends[-1] <= begin:
+        open_ends.pop()
+    return not open_ends or end <= open_ends[-1]
 
 
 def _micros(moment: str | None, report: Report) -> float | None:

@@ -1,14 +1,17 @@
 """Trace events, trace lines, doctor, list and differences say what the report says."""
 
+from itertools import combinations
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from inspector.model.state import Moment
 from inspector.report import diff, doctor, listing
 from inspector.report.formats import export, format_of, render
-from inspector.report.shapes import from_json
+from inspector.report.shapes import TimelineRow, from_json
 from inspector.report.trace import Tracer
 from inspector.stream.processes import ProcessListed
 from inspector.stream.redact import Redactor, rewritten
@@ -22,7 +25,7 @@ class TraceEvent(msgspec.Struct):
     name: str
     ph: str
     pid: int
-    tid: int = 0
+    tid: int
     ts: float = 0.0
     dur: float = 0.0
     s: str = ""
@@ -41,9 +44,28 @@ def test_trace_events_keep_the_published_format() -> None:
     assert all(event.s == "t" for event in trace.traceEvents if event.ph == "i")
     call = next(event for event in trace.traceEvents if event.name.startswith("cuDeviceGetCount"))
     assert call.ph == "X" and call.dur == pytest.approx(350) and call.ts == pytest.approx(170_000)
-    lives = [event for event in trace.traceEvents if event.ph == "X" and event.tid == 0]
+    lives = [event for event in trace.traceEvents if event.ph == "X" and event.tid == 1]
     assert [event.pid for event in lives] == [812, 845, 851]
     assert lives[1].dur == pytest.approx(310_000)
+
+
+@given(st.lists(st.tuples(st.integers(-5, 40), st.integers(1, 30)), max_size=12))
+def test_slices_of_a_lane_nest_and_every_lane_has_a_name(calls: list[tuple[int, int]]) -> None:
+    rows = [
+        TimelineRow(at="", seconds=end / 1000, pid=845, kind="call", text="cuInit", lasts=length / 1000)
+        for end, length in calls
+    ]
+    report = msgspec.structs.replace(sample_report(), timeline=[*sample_report().timeline, *rows])
+    events = msgspec.json.decode(render(report, "perfetto"), type=Trace).traceEvents
+    slices = [event for event in events if event.ph == "X"]
+    assert len([event for event in slices if event.name == "cuInit"]) >= len(rows)
+    for one, other in combinations(slices, 2):
+        if (one.pid, one.tid) == (other.pid, other.tid):
+            first, second = sorted((one, other), key=lambda event: (event.ts, -event.dur))
+            assert second.ts >= first.ts + first.dur or second.ts + second.dur <= first.ts + first.dur
+    named = {(event.pid, event.tid) for event in events if event.name == "thread_name"}
+    assert {(event.pid, event.tid) for event in events if event.ph != "M"} <= named
+    assert min(event.ts for event in events) >= 0
 
 
 def test_a_trace_line_is_one_line_with_a_mark_for_failures() -> None:
