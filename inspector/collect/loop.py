@@ -59,12 +59,12 @@ class CollectorLoop:
             pass
 
     def every(self, seconds: float, callback: Callable[[], None]) -> None:
-        """Call back again and again; a late call is not made up for."""
-        self._set_timer(int(seconds * _NS), callback, again=True)
+        """Call back again and again, timers of one period together; a late call is not made up for."""
+        self._repeat(int(seconds * _NS), callback)
 
     def after(self, seconds: float, callback: Callable[[], None]) -> None:
         """Call back once."""
-        self._set_timer(int(seconds * _NS), callback, again=False)
+        self._set_timer(self.now() + int(seconds * _NS), 0, callback)
 
     def soon(self, callback: Callable[[], None]) -> None:
         """Run in the loop's thread, in order of asking; may be called from any thread and from signal handlers."""
@@ -118,8 +118,12 @@ class CollectorLoop:
         for _ in range(self._handed.qsize()):
             self._call(self._handed.get_nowait())
 
-    def _set_timer(self, period: int, callback: Callable[[], None], again: bool) -> None:
-        heapq.heappush(self._timers, _Timer(self.now() + period, next(self._order), period if again else 0, callback))
+    def _repeat(self, period: int, callback: Callable[[], None]) -> None:
+        """At multiples of the period: waking up costs more than most of what is done then."""
+        self._set_timer((self.now() // period + 1) * period, period, callback)
+
+    def _set_timer(self, due: int, period: int, callback: Callable[[], None]) -> None:
+        heapq.heappush(self._timers, _Timer(due, next(self._order), period, callback))
 
     def _until_next_timer(self) -> float | None:
         if not self._timers:
@@ -132,7 +136,7 @@ class CollectorLoop:
             timer = heapq.heappop(self._timers)
             self._call(timer.callback)
             if timer.period:
-                self._set_timer(timer.period, timer.callback, again=True)
+                self._repeat(timer.period, timer.callback)
 
     def _labour(self) -> None:
         while (carry := self._work.get()) is not None:

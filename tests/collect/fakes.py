@@ -21,6 +21,7 @@ class FakeLoop:
         self.time = 10**12
         self.readable: dict[int, Callable[[], None]] = {}
         self.timers: list[tuple[float, Callable[[], None]]] = []
+        self.once: list[Callable[[], None]] = []
         self.handed: list[Callable[[], None]] = []
 
     def now(self) -> int:
@@ -36,6 +37,9 @@ class FakeLoop:
     def every(self, seconds: float, callback: Callable[[], None]) -> None:
         self.timers.append((seconds, callback))
 
+    def after(self, seconds: float, callback: Callable[[], None]) -> None:
+        self.once.append(callback)
+
     def soon(self, callback: Callable[[], None]) -> None:
         self.handed.append(callback)
 
@@ -49,7 +53,8 @@ class FakeLoop:
 
     def tick(self) -> None:
         """Let every timer fire once."""
-        for _, callback in self.timers:
+        once, self.once = self.once, []
+        for callback in [*(callback for _, callback in self.timers), *once]:
             callback()
 
 

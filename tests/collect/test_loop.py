@@ -72,8 +72,8 @@ def test_timers_fire_in_order_of_time_again_or_once(loop: CollectorLoop) -> None
         if fired.count("again") == 3:
             loop.stop()
 
-    loop.every(0.002, again)
     loop.after(0.0, lambda: fired.append("once"))
+    loop.every(0.002, again)
     loop.run()
     assert fired[0] == "once"
     assert fired.count("once") == 1

@@ -125,8 +125,20 @@ def test_ends_that_no_record_told_are_noticed_by_looking(grove: Grove, workshop:
         assert process is not None and grove.tree.recheck(process) is not None
         life.kill()
         assert grove.tree.recheck(process) is None
+        assert grove.tree.recheck(process) is None
         assert grove.outlet.all(ProcessEnded)[-1].signal == 9
         assert grove.emptied == 1
+
+
+def test_a_look_does_not_overtake_the_records_of_an_end(grove: Grove, workshop: Workshop) -> None:
+    with Life(workshop.program, "line") as life:
+        grove.tree.attach([life.pid])
+        process = grove.tree.find(life.pid)
+        life.kill()
+        assert process is not None and grove.tree.recheck(process) is None
+        grove.feed.hand_out([_exec(life.pid, grove.loop.now(), b"/bin/last"), Exited(grove.loop.now(), life.pid, 9)])
+        assert grove.outlet.all(ProcessExec)[-1].exe == "/bin/last"
+        assert len(grove.outlet.all(ProcessEnded)) == 1
 
 
 def test_after_lost_records_the_tree_is_compared_with_proc(grove: Grove, workshop: Workshop) -> None:

@@ -21,6 +21,7 @@ class ImmediateLoop:
 
     def __init__(self) -> None:
         self.timers: list[Callable[[], None]] = []
+        self.once: list[Callable[[], None]] = []
 
     def now(self) -> int:
         return time.monotonic_ns()
@@ -32,6 +33,9 @@ class ImmediateLoop:
     def every(self, seconds: float, callback: Callable[[], None]) -> None:
         self.timers.append(callback)
 
+    def after(self, seconds: float, callback: Callable[[], None]) -> None:
+        self.once.append(callback)
+
     def soon(self, callback: Callable[[], None]) -> None:
         callback()
 
@@ -40,7 +44,8 @@ class ImmediateLoop:
 
     def tick(self) -> None:
         """All timers fire once."""
-        for callback in self.timers:
+        once, self.once = self.once, []
+        for callback in [*self.timers, *once]:
             callback()
 
 

@@ -24,6 +24,7 @@ class FakeLoop:
 
     def __init__(self) -> None:
         self.timers: list[Callable[[], None]] = []
+        self.once: list[Callable[[], None]] = []
         self.handed: deque[Callable[[], None]] = deque()
         self.readable: dict[int, Callable[[], None]] = {}
 
@@ -38,6 +39,9 @@ class FakeLoop:
 
     def every(self, seconds: float, callback: Callable[[], None]) -> None:
         self.timers.append(callback)
+
+    def after(self, seconds: float, callback: Callable[[], None]) -> None:
+        self.once.append(callback)
 
     def soon(self, callback: Callable[[], None]) -> None:
         self.handed.append(callback)
@@ -58,7 +62,8 @@ class FakeLoop:
         for fd in ready:
             if fd in self.readable:
                 self.readable[fd]()
-        for timer in list(self.timers):
+        once, self.once = self.once, []
+        for timer in [*self.timers, *once]:
             timer()
         self.settle()
 

@@ -1,12 +1,16 @@
 """Mapped libraries of every process of the tree, as they come, move, change on disk and go."""
 
+from functools import cache
+
 from inspector.stream.libraries import ImageRead, LibraryMapped, LibraryUnmapped, ScopeRead
 from inspector.stream.session import LimitNoted
 
 from ...kernel.records import Exited, Mapped
 from ..contract import Mapping, Session, Tracked, TreeObserver
+from ..pace import Rounds, Ticker
 from ..processes.feed import Feed
 from ..processes.processes import ProcessTree
+from .identity import signature
 from .images import Images
 from .outlines import Outlines
 from .shelves import Shelf, shelf_of_fork, shelf_of_found
@@ -14,7 +18,9 @@ from .snapshot import Snapshot, look
 from .views import view_gone, view_living
 
 TICK_SECONDS = 0.05
+"""Between two looks at programs that are loading."""
 CHECK_SECONDS = 1.0
+_MOST_A_TICK = 12
 _DEAD_KEPT = 500
 
 
@@ -33,7 +39,9 @@ class Libraries(TreeObserver):
         tree.watch(self)
         feed.listen(Mapped, self._mapped)
         feed.listen(Exited, self._leaving, first=True)
-        session.loop.every(TICK_SECONDS, self._tick)
+        self._ticker = Ticker(session.loop, TICK_SECONDS, self._tick)
+        self._loading = Rounds(self._young, _MOST_A_TICK)
+        self._settled = Rounds(lambda: [shelf for shelf in self._living() if not shelf.due])
         session.loop.every(CHECK_SECONDS, self._check)
 
     @property
@@ -48,6 +56,7 @@ class Libraries(TreeObserver):
         else:
             parent = self._shelves.get(process.ppid)
             self._shelves[process.pid] = shelf_of_fork(process, parent, self._loop.now())
+            self._ticker.wake()
         self._forget_long_dead()
 
     def executed(self, process: Tracked) -> None:
@@ -59,6 +68,7 @@ class Libraries(TreeObserver):
         begun = process.started if before.by_looking else program.at
         shelf = Shelf(process, begun=begun, by_looking=False, due=self._loop.now())
         self._shelves[process.pid] = shelf
+        self._ticker.wake()
         if before.by_looking:
             self._look(shelf)
 
@@ -67,16 +77,16 @@ class Libraries(TreeObserver):
         if process.pid in self._shelves:
             self._shelves[process.pid].due = 0
 
-    def rescan(self, pid: int) -> None:
-        """Somebody knows of a change (a dlclose): look soon."""
-        if pid in self._shelves:
-            self._shelves[pid].due = self._loop.now()
+    def _look_soon(self, shelf: Shelf) -> None:
+        shelf.due = self._loop.now()
+        self._ticker.wake()
 
     def _mapped(self, record: Mapped) -> None:
         shelf = self._shelves.get(record.pid)
         if shelf is None or not record.inode:
             return
         shelf.note(record, self._loop.now())
+        self._ticker.wake()
         if not shelf.process.alive:
             self._tell_from_records(shelf, record.at)  # its end overtook it: they come from different buffers
         elif not self._look_asked:
@@ -87,32 +97,38 @@ class Libraries(TreeObserver):
         self._look_asked = False
         self._look_at_due()
 
+    def _living(self) -> list[Shelf]:
+        return [shelf for shelf in self._shelves.values() if shelf.process.alive]
+
+    def _young(self) -> list[Shelf]:
+        now = self._loop.now()
+        return [shelf for shelf in self._living() if shelf.is_young(now)]
+
     def _look_at_due(self) -> None:
         now = self._loop.now()
-        for shelf in list(self._shelves.values()):
-            if shelf.due and shelf.due <= now and shelf.process.alive:
+        for shelf in self._living():
+            if shelf.due and shelf.due <= now:
                 self._look(shelf)
 
-    def _tick(self) -> None:
-        now = self._loop.now()
-        for shelf in self._shelves.values():
-            if not shelf.due and shelf.process.alive and shelf.is_young(now):
-                self._ask_if_changed(shelf)
+    def _tick(self) -> bool:
+        """Programs that are loading change all the time; True while there are any, or looks that are due later."""
+        for shelf in self._loading.next():
+            self._ask_if_changed(shelf)
         self._look_at_due()
+        return bool(self._young()) or any(shelf.due for shelf in self._living())
 
     def _check(self) -> None:
-        for shelf in list(self._shelves.values()):
-            if not shelf.process.alive or shelf.due:
-                continue
-            for base in shelf.disk_changes():
+        """What nobody tells of: files that changed on disk, and code that was unmapped."""
+        read = cache(signature)
+        for shelf in self._settled.next():
+            for base in shelf.disk_changes(read):
                 shelf.sent.pop(base, None)
-                shelf.due = self._loop.now()
+                self._look_soon(shelf)
             self._ask_if_changed(shelf)
 
     def _ask_if_changed(self, shelf: Shelf) -> None:
-        pages = shelf.code_pages_now()
-        if pages != shelf.code_pages:
-            shelf.due = self._loop.now()
+        if not shelf.due and shelf.code_pages_now() != shelf.code_pages:
+            self._look_soon(shelf)
 
     def _look(self, shelf: Shelf) -> None:
         now = self._loop.now()
@@ -130,6 +146,7 @@ class Libraries(TreeObserver):
         snapshot = look(view, now, shelf.past(), self._outlines)
         if not snapshot.settled and shelf.is_young(now):
             shelf.due = now + int(TICK_SECONDS * 1e9)
+            self._ticker.wake()
         shelf.parent = None
         self._send_missing(shelf, snapshot)
         self._send_changes(shelf, snapshot)

@@ -24,6 +24,7 @@ from ...kernel import procfs
 from ...kernel.memory import Memory
 from ...kernel.rootfs import Root
 from ..contract import Mapping, Session, Tracked, TreeObserver
+from ..pace import Ticker
 from ..processes.program import attempt
 from .candidates import Candidate, Folders, find_backends, find_providers
 from .file_view import Loaders, surroundings_of, why_unpredictable
@@ -55,6 +56,7 @@ class PredictionsSource(TreeObserver):
         self._session = session
         self._shelf, self._loaders = Shelf(), Loaders()
         self._looks: dict[int, _Look] = {}
+        self._ticker = Ticker(session.loop, _TICK_SECONDS, self._tick)
         self._told: set[str] = set()
         """Files whose ELF facts were sent; used in the worker thread only."""
         self._functions = frozenset(function.name for api in session.plan.apis for function in api.functions)
@@ -65,7 +67,6 @@ class PredictionsSource(TreeObserver):
         self._session.tree.watch(self)
         for process in self._session.tree.processes():
             self.executed(process)
-        self._session.loop.every(_TICK_SECONDS, self._tick)
 
     def handle(self, request: Request) -> bool:
         """Carries out PredictLoad."""
@@ -89,6 +90,7 @@ class PredictionsSource(TreeObserver):
             return
         look.due = self._session.loop.now() + PATIENCE_NS
         self._looks[process.pid] = look
+        self._ticker.wake()
         self._in_background(lambda: list(self._around(look)))
 
     def ended(self, process: Tracked) -> None:
@@ -97,11 +99,12 @@ class PredictionsSource(TreeObserver):
         if look is not None and look.due:
             self._predict_unloaded(look)
 
-    def _tick(self) -> None:
+    def _tick(self) -> bool:
         now = self._session.loop.now()
         for look in list(self._looks.values()):
             if look.due and look.due <= now:
                 self._predict_unloaded(look)
+        return any(look.due for look in self._looks.values())
 
     def _look_at(self, process: Tracked) -> _Look | None:
         """None when the process is gone and saw another file tree than ours."""

@@ -1,5 +1,6 @@
 """What is known of each process's libraries between two looks, and when to look again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
@@ -10,7 +11,7 @@ from ...kernel import procfs
 from ...kernel.records import Mapped
 from ..contract import Tracked
 from ..processes.program import attempt
-from .identity import Signature, signature
+from .identity import Signature
 from .snapshot import Past, Snapshot
 
 _NS = 1_000_000_000
@@ -93,9 +94,9 @@ class Shelf:
         signatures = {**self.signatures, **snapshot.signatures}
         self.signatures = {base: signatures.get(base, ()) for base in self.places}
 
-    def disk_changes(self) -> list[int]:
-        """Bases of files whose place on disk holds something else than before."""
-        now = {base: signature(place) for base, place in self.places.items()}
+    def disk_changes(self, read: Callable[[bytes], Signature]) -> list[int]:
+        """Bases of files whose place on disk holds something else than before; `read` gives what lies at a place."""
+        now = {base: read(place) for base, place in self.places.items()}
         changed = [base for base, there in now.items() if self.signatures.get(base) != there]
         self.signatures = now
         return changed

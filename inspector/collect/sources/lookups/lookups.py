@@ -23,6 +23,7 @@ from ..calls.pending import Pending, PendingLoads, loader_text, loader_words
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..libraries.addresses import Addresses
 from ..libraries.providers import Candidate, Providers, candidate_of
+from ..pace import Ticker
 from ..processes.feed import Feed
 from ..processes.program import attempt
 from .lookup_events import Folding, LookupEvents
@@ -63,7 +64,13 @@ class LookupsSource(TreeObserver):
     """Sets probes on whatever answers look-ups: the C library, overrides in shims, drivers."""
 
     def __init__(
-        self, session: Session, engine: Engine, feed: Feed, addresses: Addresses, pending: PendingLoads
+        self,
+        session: Session,
+        engine: Engine,
+        feed: Feed,
+        addresses: Addresses,
+        pending: PendingLoads,
+        providers: Providers,
     ) -> None:
         self._session = session
         self._looking = Looking(engine)
@@ -71,12 +78,14 @@ class LookupsSource(TreeObserver):
         self._events = LookupEvents(addresses)
         self._folding = Folding()
         self._pending = pending
-        self._providers = Providers(session.plan)
+        providers.listen(self._offered)
         self._files: dict[tuple[int, int], _File | None] = {}
         self._words: dict[int, Refused] = {}
         """The loader's last words to a thread that is in no dlopen: about a dlsym, or about the start of a program."""
         session.tree.watch(self)
-        feed.listen(Asked, self._pending.begin)
+        self._fold_ticker = Ticker(session.loop, FOLD_SECONDS, self._fold)
+        self._flush_ticker = Ticker(session.loop, FLUSH_SECONDS, self._flush)
+        feed.listen(Asked, self._asked)
         feed.listen(Opened, self._pending.opened)
         feed.listen(Refused, self._refused)
         feed.listen(Looked, self._looked)
@@ -87,16 +96,13 @@ class LookupsSource(TreeObserver):
         for line in attempt(lambda: procfs.executable_maps(os.getpid()), list[procfs.MapLine]()):
             self._watch_loader(Candidate(line.path, line.path, line.file))
         for process in self._session.tree.processes():
-            self.executed(process)
             for mapping in list(process.mappings.values()):
                 self.mapped(process, mapping)
         self._attaching.finish()
-        self._session.loop.every(FOLD_SECONDS, self._fold)
-        self._session.loop.every(FLUSH_SECONDS, self._flush)
 
-    def executed(self, process: Tracked) -> None:
-        """Prepare drivers and shims that the program may map."""
-        for candidate in self._providers.of(process):
+    def _offered(self, candidate: Candidate) -> None:
+        """A driver or shim that some process may map."""
+        if not self._watch_loader(candidate):
             self._watch(candidate, KINDS)
 
     def mapped(self, process: Tracked, mapping: Mapping) -> None:
@@ -128,9 +134,12 @@ class LookupsSource(TreeObserver):
         if record.inode and _LOADER.search(decode(record.path)):
             self._watch_loader(candidate_of(record))
 
-    def _watch_loader(self, candidate: Candidate) -> None:
-        if _LOADER.search(decode(candidate.path)):
-            self._watch(candidate, (*KINDS, *SIGNALS))
+    def _watch_loader(self, candidate: Candidate) -> bool:
+        """False when the file is no part of a C library."""
+        if not _LOADER.search(decode(candidate.path)):
+            return False
+        self._watch(candidate, (*KINDS, *SIGNALS))
+        return True
 
     def _watch(self, candidate: Candidate, names: Collection[str]) -> None:
         """Probe the look-up functions that a file exports; each file once."""
@@ -164,15 +173,21 @@ class LookupsSource(TreeObserver):
 
         self._attaching.begin(attach)
 
+    def _asked(self, record: Asked) -> None:
+        self._pending.begin(record)
+        self._flush_ticker.wake()
+
     def _refused(self, record: Refused) -> None:
         """An error passes several functions of the loader on its way: it is told once."""
         words = loader_words(record)
         before = self._words.get(record.tid)
         self._words[record.tid] = record
+        self._flush_ticker.wake()
         if self._pending.refused(record.tid, words) and (before is None or loader_words(before) != words):
             self._send_refused(record)
 
     def _looked(self, record: Looked) -> None:
+        self._fold_ticker.wake()
         now = self._session.loop.now()
         words = self._words.pop(record.tid, None)
         file = self._file(record.cookie)
@@ -205,12 +220,13 @@ class LookupsSource(TreeObserver):
     def _file(self, number: int) -> _File | None:
         return next((file for file in self._files.values() if file and file.number == number), None)
 
-    def _flush(self) -> None:
-        """Words that no look-up claimed, and look-ups that take long."""
+    def _flush(self) -> bool:
+        """Words that no look-up claimed, and look-ups that take long; True while there may be more of either."""
         now = self._session.loop.now()
         self._flush_words(before=now - int(FLUSH_SECONDS * 1e9))
         for pending in self._pending.older_than(now - SLOW_NS):
             self._send_unanswered(pending)
+        return bool(self._words) or any(self._pending.older_than(now))
 
     def _flush_words(self, pid: int | None = None, before: int | None = None) -> None:
         for tid, record in list(self._words.items()):
@@ -219,7 +235,8 @@ class LookupsSource(TreeObserver):
                 if not self._pending.is_inside(tid):
                     self._send_refused(record)
 
-    def _fold(self) -> None:
+    def _fold(self) -> bool:
+        """There is nothing more to fold then until something is looked up."""
         for event in self._folding.take():
             self._session.outlet.send(event)
         for file in self._files.values():
@@ -227,6 +244,7 @@ class LookupsSource(TreeObserver):
                 if file.answered > MOST_PER_SECOND * FOLD_SECONDS:
                     self._let_go(file)
                 file.answered = 0
+        return False
 
     def _let_go(self, file: _File) -> None:
         """Telling so many look-ups would slow the target down."""

@@ -10,6 +10,7 @@ from inspector.stream.text import decode
 
 from ...kernel.records import Opened
 from ..contract import Session
+from ..pace import Ticker
 from ..processes.feed import Feed
 
 FOLD_SECONDS = 1.0
@@ -39,20 +40,18 @@ class OpensSource:
     def __init__(self, session: Session, feed: Feed) -> None:
         self._session = session
         self._processes: dict[int, _Process] = {}
+        self._ticker = Ticker(session.loop, FOLD_SECONDS, self._fold)
         globs = [*session.plan.devices, *session.plan.log_files, *session.configure.logs]
         patterns = [translate(glob.replace("{pid}", "*")) for glob in globs]
         self._wanted = re.compile("|".join(patterns) or "(?!)")
         feed.listen(Opened, self._opened)
-
-    def start(self) -> None:
-        """Begin to sum up."""
-        self._session.loop.every(FOLD_SECONDS, self._fold)
 
     def close(self) -> None:
         """Say what was not said yet."""
         self._fold()
 
     def _opened(self, record: Opened) -> None:
+        self._ticker.wake()
         process = self._processes.setdefault(record.pid, _Process())
         writable = record.flags & os.O_ACCMODE != os.O_RDONLY
         if not self._is_of_interest(record, writable):
@@ -80,7 +79,8 @@ class OpensSource:
         event = FileOpened(at=at, pid=pid, tid=tid, path=path, errno=errno, writable=writable, count=count)
         self._session.outlet.send(event)
 
-    def _fold(self) -> None:
+    def _fold(self) -> bool:
+        """There is nothing to sum up then until something more is opened."""
         now = self._session.loop.now()
         for pid, process in self._processes.items():
             for key, count in process.again.items():
@@ -89,3 +89,4 @@ class OpensSource:
             if process.skipped > process.told:
                 process.told = process.skipped
                 self._session.outlet.send(OpensSkipped(at=now, pid=pid, count=process.skipped))
+        return False

@@ -8,6 +8,7 @@ from ...elf.symbols import STT_FUNC, SymbolTable
 from ...kernel.records import Signalled
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..libraries.outlines import same_file
+from ..pace import Ticker
 from ..processes.feed import Feed
 from ..processes.processes import ProcessTree
 
@@ -24,7 +25,7 @@ class SignalsSource(TreeObserver):
         """By pid: those whose library is not known yet; records of mappings may come later than those of signals."""
         feed.listen(Signalled, self._signalled)
         tree.watch(self)
-        session.loop.every(self.SWEEP_SECONDS, self._sweep)
+        self._ticker = Ticker(session.loop, self.SWEEP_SECONDS, self._sweep)
 
     def mapped(self, process: Tracked, mapping: Mapping) -> None:
         """Perhaps what a signal waits for."""
@@ -43,11 +44,12 @@ class SignalsSource(TreeObserver):
     def _signalled(self, record: Signalled) -> None:
         if record.ip and self._mapping_at(record.pid, record.ip) is None:
             self._held.setdefault(record.pid, []).append(record)
+            self._ticker.wake()
         else:
             self._tell(record)
 
-    def _sweep(self) -> None:
-        """Nothing came within half a second or more: the place is in no file."""
+    def _sweep(self) -> bool:
+        """Nothing came within half a second or more: the place is in no file. True while others are held."""
         now = self._session.loop.now()
         for pid, records in list(self._held.items()):
             for record in [record for record in records if now - record.at > self.SWEEP_SECONDS * 1e9]:
@@ -55,6 +57,7 @@ class SignalsSource(TreeObserver):
                 self._tell(record)
             if not records:
                 del self._held[pid]
+        return bool(self._held)
 
     def _tell(self, record: Signalled) -> None:
         mapping = self._mapping_at(record.pid, record.ip)

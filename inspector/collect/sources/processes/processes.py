@@ -36,6 +36,8 @@ class ProcessTree:
         self._emptied = emptied
         self._processes: dict[int, Tracked] = {}
         self._watches: dict[int, ExitWatch] = {}
+        self._gone: set[int] = set()
+        """Those that a look did not find any more, whose end was not told yet."""
         self.observers: list[TreeObserver] = []
         self._last_word: dict[int, Record] = {}
         """Within the batch being handed out: the last exec or end of each process."""
@@ -77,12 +79,14 @@ class ProcessTree:
         self._admit(Tracked(pid, stat.ppid if stat else 0, stat.started if stat else at), origin, "")
 
     def recheck(self, process: Tracked) -> procfs.Stat | None:
-        """Its stat line if it still lives; otherwise notes the end that no record told of."""
+        """Its stat line if it still lives; notes an end at the second look: its records may wait to be read."""
         stat = attempt(lambda: procfs.stat(process.pid), None)
         if stat is not None and stat.alive and abs(stat.started - process.started) < SAME_BIRTH:
             return stat
-        if process.alive:
+        if process.alive and process.pid in self._gone:
             self._feed.tell(Exited(at=self._loop.now(), pid=process.pid, status=None))
+        elif process.alive:
+            self._gone.add(process.pid)
         return None
 
     def _lives(self, pid: int) -> bool:
@@ -177,6 +181,7 @@ class ProcessTree:
         if process is None or not process.alive:
             return
         process.alive = False
+        self._gone.discard(record.pid)
         self._outlet.send(_ended(record, record.status if record.status is not None else self._let_go(record.pid)))
         self._let_go(record.pid)
         for observer in self.observers:
