@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from inspector.stream.calls import LoaderRefused, LookedUp
@@ -27,6 +27,8 @@ _UNSUITABLE = re.compile(
     r"cannot open shared object file: (?!No such file)|failed to map|cannot map|not ELF|file data"
 )
 _SOON = 1_000_000_000
+_RTLD_NOLOAD = 4
+"""dlopen(3): a question whether the library is loaded; NULL is its plain answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class FailedLoad:
     refusal: LoaderRefused | None = None
     reading: Reading | None = None
     """The line of a log that tells it."""
+    concerns: bool = True
+    """The file uses or offers an API, or lacks something that does; False where its own facts show none."""
 
     @property
     def seen(self) -> bool:
@@ -71,6 +75,11 @@ class FailedLoad:
         return event.at if event is not None else 0
 
 
+def is_load(lookup: LookedUp) -> bool:
+    """It asks for a library to be loaded, not only whether it is there already."""
+    return lookup.via in ("dlopen", "dlmopen") and not lookup.flags & _RTLD_NOLOAD
+
+
 def failures(state: State, process: Process, profiles: Profiles) -> list[FailedLoad]:
     """Loads of this process that failed and matter, in order of time; those that succeeded later are left out."""
     return once("failures", state, process, profiles, lambda: _Finder(state, process, profiles).find())
@@ -80,7 +89,7 @@ def failed_loads(state: State, process: Process, profiles: Profiles) -> list[Evi
     """Rows of loads that were tried and failed, of files that would have called an API."""
     rows = []
     for failure in failures(state, process, profiles):
-        if failure.lookup is None or profiles.api_of_soname(failure.name) is not None:
+        if failure.lookup is None or not failure.concerns or profiles.api_of_soname(failure.name) is not None:
             continue
         text = f"{name_of(failure.name)} could not be loaded: {failure.words or 'refused without a word'}"
         rows.append(evidence.of_lookup(state, process, failure.lookup, text))
@@ -133,23 +142,23 @@ class _Finder:
         self.candidates = {name_of(path) for path, found in process.candidates.items() if found.kind == "backend"}
 
     def find(self) -> list[FailedLoad]:
-        dlopens = [lookup for lookup in self.process.lookups if lookup.via in ("dlopen", "dlmopen")]
+        dlopens = [lookup for lookup in self.process.lookups if is_load(lookup)]
         succeeded = {name_of(lookup.name): lookup.at for lookup in dlopens if lookup.found}
         found: dict[str, FailedLoad] = {}
         for lookup in dlopens:
-            name = name_of(lookup.name)
             refused = lookup.found is False or (lookup.found is None and self._died_inside(lookup))
-            if refused and name not in found and succeeded.get(name, 0) < lookup.at:
+            if refused and lookup.name not in found and succeeded.get(name_of(lookup.name), 0) < lookup.at:
                 failure = self._of_lookup(lookup)
                 if self._matters(failure):
-                    found[name] = failure
+                    found[lookup.name] = failure
         for refusal in self.process.refusals:
             self._add_refusal(found, refusal)
+        told = self.loaded | succeeded.keys() | {name_of(name) for name in found}
         for prediction in self.process.predictions.values():
-            name = name_of(prediction.name)
-            if prediction.ok is False and name not in found and name not in self.loaded and name not in succeeded:
-                found[name] = self._of_prediction(prediction)
-        return sorted(found.values(), key=lambda failure: failure.at)
+            if prediction.ok is False and name_of(prediction.name) not in told:
+                found[prediction.name] = self._of_prediction(prediction)
+        failures = sorted(found.values(), key=lambda failure: failure.at)
+        return [failure if self._concerns(failure) else replace(failure, concerns=False) for failure in failures]
 
     def _died_inside(self, lookup: LookedUp) -> bool:
         """The question was never answered because the load itself ended the process, as files alone foretell."""
@@ -170,6 +179,15 @@ class _Finder:
         if failure.cause == "absent":
             return known and name_of(failure.name) not in self.loaded
         return True
+
+    def _concerns(self, failure: FailedLoad) -> bool:
+        """Whether the load has to do with an API at all, as far as the file's own facts are known."""
+        known_names = any(map(self.profiles.api_of_soname, (failure.name, failure.missing)))
+        if failure.refusal is not None or known_names or name_of(failure.name) in self.candidates:
+            return True
+        files = [image.file for image in self.state.images.values() if image.path == failure.name and not image.error]
+        known = [self.state.apis[file] for file in files if file in self.state.apis]
+        return not known or any(apis.provides or apis.consumes for apis in known)
 
     def _of_lookup(self, lookup: LookedUp) -> FailedLoad:
         prediction = self.process.predictions.get(lookup.name) or next(

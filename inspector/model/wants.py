@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from inspector.stream.libraries import Export, ImageRead, Need
 
+from .loads import is_load
 from .memo import once
 from .profiles import Profiles
 from .state import Process, State
@@ -39,12 +40,16 @@ class Want:
 
 
 def wanted(state: State, process: Process, use: Use, profiles: Profiles) -> list[Want]:
-    """Names of an API that mapped consumers import, weak ones left out."""
+    """Names of an API that mapped consumers import, weak ones left out.
+
+    What a refused load mapped for a moment is told in the loader's words, not measured against what is there.
+    """
     found = []
+    refused = {lookup.name for lookup in process.lookups if lookup.found is False and is_load(lookup)}
     for consumer in use.consumers:
         library = consumer.library
         image = state.images.get(library.file) if library is not None else None
-        if image is None or library is None or library.state == "unmapped":
+        if image is None or library is None or library.state == "unmapped" or library.path in refused:
             continue
         for need in image.undefined:
             if not need.weak and profiles.api_of_function(need.name) == use.api:

@@ -83,6 +83,7 @@ class SymbolMissing(Rule):
             next_step=f"{recipes.exported(process, provider if '/' in provider else failure.name, name)}   # export "
             "it, or refuse it cleanly inside",
             process=process,
+            severity=scene.weight(failure),
             confidence=failure.sure,
             evidence=[failure_row(scene.state, failure)],
             at=failure.at,

@@ -107,6 +107,7 @@ class DependencyMissing(Rule):
             next_step=f"place {missing} in a folder of this process's search path; "
             f"{recipes.needed(process, failure.name)}",
             process=process,
+            severity=scene.weight(failure),
             confidence=failure.sure,
             evidence=rows,
             doubt=""
@@ -151,6 +152,7 @@ class BackendLoadFailed(Rule):
             next_step=f"file {quote(failure.name)}; readelf -h {quote(failure.name)}   # whole, readable, made for "
             "this machine?",
             process=process,
+            severity=scene.weight(failure),
             confidence="proven" if failure.lookup is not None and failure.words else "likely",
             evidence=[failure_row(scene.state, failure)],
             at=failure.at,

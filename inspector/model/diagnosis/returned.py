@@ -16,6 +16,10 @@ from .rule import Hit, Rule, Scene
 
 _GATE_WINDOW = 50_000_000
 """ns before a call in which a look at its own name, by the same thread, may have decided what it answers."""
+_SILENCE = 1_000_000_000
+"""ns without a call after which a refusal was the last word."""
+_LOOK = 500_000_000
+"""ns between two looks at the counters, at most."""
 _VENDOR_FILE = re.compile(r"\.so\.\d{3}\.\d")
 """Files of NVIDIA's driver carry its release: `libcuda.so.580.95.05`; they look at names for their own ends."""
 
@@ -98,8 +102,8 @@ class ExportTableRefused(Rule):
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
             for use in scene.computing(process):
-                yield from self._of_calls(scene, process, use)
-                yield from self._of_lookups(scene, process, use)
+                hits = [*self._of_calls(scene, process, use), *self._of_lookups(scene, process, use)]
+                yield from hits or self._of_last_word(scene, process, use)
 
     def _of_calls(self, scene: Scene, process: Process, use: Use) -> Iterator[Hit]:
         for calls in use.with_role("table"):
@@ -121,6 +125,24 @@ class ExportTableRefused(Rule):
                 row = evidence.of_lookup(scene.state, process, lookup, f"{lookup.via}({lookup.name}) = {answer}")
                 yield self._hit(scene, process, use, lookup.name, answer, row, lookup.at)
 
+    def _of_last_word(self, scene: Scene, process: Process, use: Use) -> Iterator[Hit]:
+        """A table of any id, after whose refusal the consumer asked for nothing more: that ended its start."""
+        lookup = max(use.lookups, key=lambda one: one.at, default=None)
+        if lookup is None or lookup.via != "cuGetExportTable" or lookup.found is not False:
+            return
+        silent = bool(process.ended) or scene.state.now - lookup.at > _SILENCE
+        if (
+            not silent
+            or _asked_on(use, lookup.at)
+            or not any(one.path == lookup.requester and one.observed for one in use.consumers)
+        ):
+            return
+        answer = scene.profiles.result(use.api, lookup.result)
+        row = evidence.of_lookup(scene.state, process, lookup, f"{lookup.via}({lookup.name}) = {answer}")
+        hit = self._hit(scene, process, use, lookup.name, answer, row, lookup.at)
+        hit.confidence, hit.doubt = "likely", "The refusal was its last question; that it is the cause is concluded."
+        yield hit
+
     def _hit(self, scene: Scene, process: Process, use: Use, table: str, answer: str, row: Evidence, at: int) -> Hit:
         name = scene.profiles.table_name(use.api, table)
         called = f" ({name})" if name else ""
@@ -138,6 +160,13 @@ class ExportTableRefused(Rule):
             at=at,
             subject=table,
         )
+
+
+def _asked_on(use: Use, moment: int) -> bool:
+    """Whether a function was called after this; the last call of a busy one is known only to the next look at it."""
+    others = [calls for calls in use.calls.values() if calls.role != "table"]
+    sampled = any(sample.entered > moment for calls in others for sample in calls.samples)
+    return sampled or any(calls.last > moment + _LOOK for calls in others)
 
 
 class ApiError(Rule):

@@ -81,14 +81,20 @@ class Scene:
         return [use for use in self.uses(process).values() if self.profiles.apis[use.api].mode is not None]
 
     def failures(self, process: Process) -> list[FailedLoad]:
-        """Loads of the process that failed or would fail."""
-        told = [failure for failure in self._told if failure.process is process]
-        return [*failures(self.state, process, self.profiles), *told]
+        """Loads of the process that failed or would fail, and that have to do with an API."""
+        own = failures(self.state, process, self.profiles)
+        return [failure for failure in (*own, *self._told) if failure.process is process and failure.concerns]
 
     def all_failures(self) -> Iterator[FailedLoad]:
         """Those of all processes."""
         for process in self.state.processes:
             yield from self.failures(process)
+
+    def weight(self, failure: FailedLoad) -> Severity:
+        """How bad a failed load is: no error where an API was reached without it."""
+        later = (calls.last for use in self.computing(failure.process) for calls in use.calls.values())
+        reached = any(use.consumer_calls for use in self.computing(failure.process))
+        return "warning" if reached and max(later, default=0) > failure.at else "error"
 
     def environment(self, process: Process) -> dict[str, str] | None:
         """The collected variables of a process; None when they are unknown."""

@@ -4,7 +4,7 @@ from inspector.stream.calls import LoaderRefused
 from inspector.stream.libraries import CandidateFound, Dependency, LoadPredicted, SearchStep
 from inspector.stream.processes import SignalDelivered
 
-from ..asking import BACKEND, CPU, SHIM, answer, found, healthy, rules, rung, working
+from ..asking import BACKEND, CPU, SHIM, answer, findings, found, healthy, rules, rung, working
 from ..build import SECOND, Story
 
 MISSING = "libcublasLt.so.12: cannot open shared object file: No such file or directory"
@@ -47,6 +47,43 @@ def test_what_a_refused_load_had_mapped_is_no_consumer() -> None:
     story.consumer(812, "/opt/app/lib/told-late.so")
     assert rung(story, "reachable").detail.startswith("by told-late.so")
     assert rules(story)[0] == "dependency-missing"
+
+
+def test_a_module_that_has_to_do_with_no_api_may_fail_to_load() -> None:
+    story = _server()
+    module = "/opt/app/lib/tbbpool.so"
+    story.image(module, imports=["printf"], needed=["libtbb.so.12"])
+    words = "libtbb.so.12: cannot open shared object file: No such file or directory"
+    story.look_up(812, "dlopen", module, False, by="/opt/app/server", error=words)
+    story.end(812)
+    assert "dependency-missing" not in rules(story)
+
+
+def test_a_question_whether_a_library_is_loaded_is_no_failed_load() -> None:
+    story = _server()
+    story.look_up(812, "dlopen", "libcudart.so.13", False, by="/opt/app/server", flags=6)
+    story.end(812)
+    assert "backend-load-failed" not in rules(story)
+
+
+def test_a_module_without_which_the_api_was_reached_is_not_the_answer() -> None:
+    story = _server()
+    story.look_up(812, "dlopen", "/opt/app/lib/tensor.so", False, by="/opt/app/server", error=MISSING)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", 100, by=BACKEND, library=SHIM)
+    story.end(812)
+    assert rules(story)[0] == "api-error"
+    assert found(story, "dependency-missing").severity == "warning"
+
+
+def test_two_backends_of_one_file_name_fail_each_for_its_own_reason() -> None:
+    story = _server()
+    for folder, missing in (("new", "libcublas.so.13"), ("old", "libcudart.so.12")):
+        words = f"{missing}: cannot open shared object file: No such file or directory"
+        story.look_up(812, "dlopen", f"/opt/{folder}/libbackend.so", False, by="/opt/app/server", error=words)
+    story.end(812)
+    titles = [finding.title for finding in findings(story) if finding.rule == "dependency-missing"]
+    assert len(titles) == 2 and "libcublas.so.13" in titles[0] and "libcudart.so.12" in titles[1]
 
 
 def test_a_predicted_missing_dependency_is_likely_and_shows_where_it_was_looked_for() -> None:

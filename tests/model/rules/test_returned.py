@@ -166,6 +166,27 @@ def test_a_table_that_is_given_or_that_nobody_needs_is_no_fault() -> None:
     assert "export-table-refused" not in rules(_table(500, 0, table="f8cff951-2146"))
 
 
+def _private_table(*, then: str = "") -> Story:
+    """A consumer with a runtime linked into it is refused a table that no profile knows."""
+    story = _story()
+    story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 1})
+    story.look_up(812, "cuGetExportTable", "d4082055-bde6", False, by=BACKEND, result=500)
+    if then:
+        story.call(812, then, by=BACKEND)
+    story.end(812)
+    return story
+
+
+def test_a_private_table_whose_refusal_was_the_last_word_is_told_as_likely() -> None:
+    finding = answer(_private_table())
+    assert (finding.rule, finding.confidence) == ("export-table-refused", "likely")
+    assert "D4082055" in finding.title and "500 (CUDA_ERROR_NOT_FOUND)" in finding.title and finding.doubt
+
+
+def test_a_private_table_after_whose_refusal_the_program_went_on_is_no_fault() -> None:
+    assert "export-table-refused" not in rules(_private_table(then="cuDeviceGetName"))
+
+
 def test_no_device_by_count_outranks_the_error_of_the_runtime() -> None:
     story = _story(runtime=True)
     story.call(812, "cuInit", by=RUNTIME)
