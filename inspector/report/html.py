@@ -17,6 +17,14 @@ from .words import command, file_name
 
 _MOST_ROWS = 400
 _GOOD = ("cuda", "rocm", "vulkan")
+_ZOOM = (
+    '<p class=hint><button type=button data-zoom=2 aria-label="zoom in">+</button> '
+    '<button type=button data-zoom=0.5 aria-label="zoom out">&minus;</button> '
+    '<button type=button data-move=-0.25 aria-label="earlier">&larr;</button> '
+    '<button type=button data-move=0.25 aria-label="later">&rarr;</button> '
+    "<button type=button data-zoom=0>all</button> "
+    "<span>or wheel, pinch and drag; hover or tap a mark: what it is</span></p>"
+)
 _GLYPH = {"yes": "\u2713", "no": "\u2717", "unknown": "?"}
 
 
@@ -180,8 +188,7 @@ def _timeline(report: Report) -> str:
     )
     table = _table(("time", "pid", "kind", "what"), body, len(report.timeline))
     return (
-        f"{picture}<p class=hint>Wheel or pinch: zoom. Drag: move. Double click: all of it. Hover or tap: what it is."
-        "</p>"
+        f"{picture}{_ZOOM}"
         f"<p id=what aria-live=polite></p><details><summary>All {len(report.timeline)} moments as a table</summary>"
         f"{table}</details>"
     )

@@ -79,7 +79,8 @@ def subject(report: Report) -> str:
     """Who was watched, where and how long, in one line."""
     seen, target = report.observation, report.target
     count = len(target.tree)
-    what = target.asked or command(target.argv) or "nothing"
+    name = command(target.argv)
+    what = name if name and target.asked.isdecimal() else target.asked or name or "nothing"
     parts = [
         f"{what} (pid {target.pid})" if target.pid and str(target.pid) != what else f"{what}",
         seen.host,

@@ -1,4 +1,7 @@
-"""The timeline as an SVG: a lane for each process, its life as a bar, calls as bars in it, all else as marks."""
+"""The timeline as an SVG: a lane for each process, its life as a bar, calls as bars in it, all else as marks.
+
+What belongs to no process, such as log lines, has the last lane.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,7 +11,7 @@ from .clock import duration
 from .shapes import Report, TimelineRow, TreeProcess
 from .words import command
 
-_WIDTH, _LANE, _HEAD, _LABEL = 1000, 34, 26, 0
+_WIDTH, _LANE, _HEAD = 1000, 34, 26
 _MOST_MARKS = 3000
 _MOST_LANES = 80
 _SHAPES = {
@@ -22,19 +25,25 @@ _SHAPES = {
     "note": "M-2,-4h4v8h-4z",
 }
 """One form for each kind, so that colour is never alone."""
+_NOBODY = 0
+"""The pid of moments that belong to no process."""
 
 
 def timeline(report: Report, escape: Callable[[str], str]) -> str:
     """The picture with its legend; empty when nothing happened. The x axis has 1000 units for the whole time."""
     lanes = {process.pid: number for number, process in enumerate(report.target.tree[:_MOST_LANES])}
+    if any(row.pid == _NOBODY for row in report.timeline):
+        lanes[_NOBODY] = len(lanes)
     begin, end = _range(report, lanes)
-    if not lanes or end <= begin:
+    if not report.target.tree or end <= begin:
         return ""
     scale = _WIDTH / (end - begin)
     height = _HEAD + _LANE * len(lanes) + 6
     parts = [_axis(begin, end, height)]
     parts += [_life(process, lanes[process.pid], report, begin, end, scale, escape)
               for process in report.target.tree[:_MOST_LANES]]  # fmt: skip
+    if _NOBODY in lanes:
+        parts.append(_name("logs and notes", lanes[_NOBODY], 2.0, escape))
     parts += [_mark(row, lanes[row.pid], begin, scale, escape) for row in _chosen(report, lanes)]
     kinds = dict.fromkeys(row.kind for row in report.timeline)
     legend = "".join(
@@ -45,13 +54,13 @@ def timeline(report: Report, escape: Callable[[str], str]) -> str:
     )
     return (
         f'<svg id="picture" viewBox="0 0 {_WIDTH} {height}" data-begin="{begin:.6f}" data-end="{end:.6f}" '
-        f'role="img" aria-label="Timeline of {len(lanes)} processes over {escape(duration(end - begin))}">'
+        f'role="img" aria-label="Timeline of {len(report.target.tree)} processes over {escape(duration(end - begin))}">'
         f"{''.join(parts)}</svg><p class=legend>{legend}<span class=badmark>failed ones are red and larger</span></p>"
     )
 
 
 def _range(report: Report, lanes: dict[int, int]) -> tuple[float, float]:
-    moments = [row.seconds for row in report.timeline if row.pid in lanes]
+    moments = [row.seconds for row in report.timeline if row.pid in lanes and row.kind != "note"]
     lives = [_seconds(moment, report) for process in report.target.tree for moment in (process.started, process.ended)]
     known = [moment for moment in (*moments, *lives) if moment is not None and moment >= 0]
     begin, end = min(known, default=0.0), max(known, default=report.observation.seconds)
@@ -97,8 +106,12 @@ def _life(
     return (
         f'<rect class="life{" bad" if bad else ""}" x="{x1:.3f}" y="{y + 14}" '
         f'width="{max(1.5, x2 - x1):.3f}" height="12" rx="2" data-say="{escape(say)}"/>'
-        f'<text class=name data-x="{x1:.3f}" x="{x1:.3f}" y="{y + 9}">{escape(name[:90])}</text>'
+        f"{_name(name[:90], lane, x1, escape)}"
     )
+
+
+def _name(name: str, lane: int, x: float, escape: Callable[[str], str]) -> str:
+    return f'<text class=name data-x="{x:.3f}" x="{x:.3f}" y="{_HEAD + lane * _LANE + 9}">{escape(name)}</text>'
 
 
 def _mark(row: TimelineRow, lane: int, begin: float, scale: float, escape: Callable[[str], str]) -> str:

@@ -89,10 +89,20 @@
     draw();
   };
   drawing.addEventListener("wheel", (event) => {
+    if (zoom === 1 && event.deltaY > 0) return; // all is shown: the page scrolls on
     event.preventDefault();
     scale(Math.exp(-event.deltaY * 0.0022), at(event));
   }, { passive: false });
-  drawing.addEventListener("dblclick", () => { zoom = 1; left = 0; draw(); });
+  const all = () => { zoom = 1; left = 0; draw(); };
+  drawing.addEventListener("dblclick", all);
+  for (const button of document.querySelectorAll("[data-zoom], [data-move]"))
+    button.onclick = () => {
+      const { zoom: factor, move } = button.dataset, shown = WIDTH / zoom;
+      if (factor === "0") return all();
+      if (factor) return scale(Number(factor), chosen ? middle(chosen) : left + shown / 2);
+      left += shown * Number(move);
+      draw();
+    };
 
   const fingers = new Map();
   const apart = () => {
@@ -122,6 +132,10 @@
     });
 
   let chosen = null;
+  const middle = (mark) => {
+    const box = mark.getBoundingClientRect();
+    return at({ clientX: box.left + Math.min(box.width, drawing.clientWidth) / 2 });
+  };
   const tell = (mark) => {
     if (!mark || !mark.dataset || !mark.dataset.say || mark === chosen) return;
     if (chosen) chosen.classList.remove("chosen");

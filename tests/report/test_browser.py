@@ -24,13 +24,19 @@ PROBE = """
     const at = { clientX: box.left + 10, clientY: box.top + 30, bubbles: true, cancelable: true };
     drawing.dispatchEvent(new WheelEvent("wheel", { ...at, deltaY: -400 }));
     const zoomed = mark();
+    const button = (chosen) => document.querySelector(chosen).click();
+    button("[data-zoom='0']");
+    const whole = mark();
+    button("[data-zoom='2']");
+    const larger = mark();
     drawing.dispatchEvent(new MouseEvent("dblclick", at));
     drawing.querySelector("path.signal").dispatchEvent(new PointerEvent("pointermove", { ...at, pointerId: 1 }));
     const edge = document.documentElement.clientWidth + 1;
     const wide = [...document.querySelectorAll("body *")].filter(
       (one) => !one.closest(".wide, svg") && one.getBoundingClientRect().right > edge);
     document.title = JSON.stringify({
-      zooms: before !== zoomed, returns: before === mark(), says: document.getElementById("what").textContent,
+      zooms: before !== zoomed && whole === before && larger !== before, returns: before === mark(),
+      says: document.getElementById("what").textContent,
       ticks: document.querySelectorAll("#ticks text").length, overflowing: wide.map((one) => one.className),
       letters: getComputedStyle(drawing.querySelector("text.name")).fontSize,
     });
