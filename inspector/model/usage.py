@@ -15,6 +15,8 @@ from .wording import name_of
 
 _EXIT_WINDOW = 1_000_000_000
 """ns before the end of a process in which results of a tear-down are normal."""
+_LOOK = 500_000_000
+"""ns between two looks at the counters, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,12 @@ class Use:
     def with_role(self, *roles: Role) -> Iterator[FunctionCalls]:
         """Called functions of these roles."""
         return (calls for calls in self.calls.values() if calls.role in roles)
+
+    def went_on_after(self, moment: int) -> bool:
+        """Whether a function (not for look-ups) was called later; of a busy one that is known only to the next look."""
+        others = [calls for calls in self.calls.values() if calls.role not in ("table", "lookup")]
+        sampled = any(sample.entered > moment for calls in others for sample in calls.samples)
+        return sampled or any(calls.last > moment + _LOOK for calls in others)
 
     def samples(self) -> list[CallReturned]:
         """Calls in full by consumers, in order of their returns."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from inspector.model import evidence, recipes
+from inspector.model.coverage import capability
 from inspector.model.crashes import FAULTS, fault, killed
 from inspector.model.evidence import short
 from inspector.model.folding.processes import end_words, place
@@ -81,7 +82,11 @@ class ChildCrashed(Rule):
         return rows
 
     def _concerned(self, scene: Scene, process: Process) -> bool:
-        return scene.rank(process) <= 3
+        """Shells end so as well when a command is not there: the loader must have had a word in it."""
+        if scene.rank(process) <= 2 or process.refusals or _overriding(scene, process):
+            return True
+        looks = capability(scene.state, "lookups")
+        return scene.rank(process) == 3 and (looks is None or looks.state != "yes")
 
     def _of_status(self, scene: Scene, process: Process, code: int) -> Hit:
         suspects = _overriding(scene, process)

@@ -59,10 +59,13 @@ class LookupFailed(Rule):
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
+            asked: dict[tuple[str, str], list[FailedLoad]] = {}
             for failure in scene.failures(process):
                 api = scene.profiles.api_of_soname(failure.name)
                 if failure.cause == "absent" and api is not None and not _found_otherwise(scene, failure, api):
-                    yield self._of_library(scene, failure, api)
+                    asked.setdefault((api, failure.requester), []).append(failure)
+            for (api, _), failures in asked.items():
+                yield self._of_library(scene, failures, api)
             for use in scene.uses(process).values():
                 yield from self._of_names(scene, process, use)
         seen = {lookup.name for _, use in scene.all_uses() for lookup in use.lookups}
@@ -82,8 +85,11 @@ class LookupFailed(Rule):
             subject=f"{path}:{name}",
         )
 
-    def _of_library(self, scene: Scene, failure: FailedLoad, api: str) -> Hit:
+    def _of_library(self, scene: Scene, failures: list[FailedLoad], api: str) -> Hit:
+        """One consumer asks for a library by several names in turn."""
+        failure = failures[-1]
         process = failure.process
+        names = listed((name_of(one.name) for one in failures), 3)
         by_runtime = (
             ' A CUDA runtime answers 35, "driver version is insufficient", for this as well.'
             if api == "cuda-driver"
@@ -91,8 +97,7 @@ class LookupFailed(Rule):
         )
         path = (scene.environment(process) or {}).get("LD_LIBRARY_PATH", "")
         return Hit(
-            title=f"{name_of(failure.requester) or 'a consumer'} asked for {name_of(failure.name)} in "
-            f"{short(process)}: not found",
+            title=f"{name_of(failure.requester) or 'a consumer'} asked for {names} in {short(process)}: not found",
             cause=f"{failure.words}. No folder of this process's search path holds it"
             f"{f' (LD_LIBRARY_PATH={path})' if path else ' (no LD_LIBRARY_PATH is set)'}.{by_runtime}",
             next_step=f"ldconfig -p | grep {quote(name_of(failure.name))}   # place the library, or set "
@@ -100,8 +105,8 @@ class LookupFailed(Rule):
             process=process,
             severity=_severity(scene, process, api),
             confidence=failure.sure,
-            evidence=[failure_row(scene.state, failure)],
-            at=failure.at,
+            evidence=[failure_row(scene.state, one) for one in failures],
+            at=failures[0].at,
             subject=name_of(failure.name),
         )
 
@@ -109,6 +114,7 @@ class LookupFailed(Rule):
         found = {lookup.name for lookup in use.lookups if lookup.found}
         works = sum(calls.results.get(0, 0) for calls in use.calls.values() if calls.role in ("init", "count"))
         if works:
+            yield from self._of_last_word(scene, process, use)
             return
         for lookup in use.lookups:
             if (
@@ -121,24 +127,37 @@ class LookupFailed(Rule):
             decisive = scene.profiles.role(use.api, lookup.name) in _DECISIVE_ROLES
             if not gave_up and not decisive:
                 continue
-            where = listed((provider.path for provider in use.providers), 2) or _asked_file(lookup) or "the library"
-            yield Hit(
-                title=f"{name_of(lookup.requester) or 'a consumer'} asked for {lookup.name} in {short(process)}; "
-                f"{where} does not have it",
-                cause=f"{lookup.via} answered {lookup.error or 'NULL'}; no call of {use.api} succeeded after it.",
-                next_step=recipes.exported(process, where if where != "the library" else "FILE", lookup.name),
-                process=process,
-                confidence="proven" if decisive and not use.consumer_calls else "likely",
-                evidence=[
-                    evidence.of_lookup(
-                        scene.state, process, lookup, f"{lookup.via}({lookup.name}): {lookup.error or 'NULL'}"
-                    )
-                ],
-                doubt="The consumer may have another way to go on without the name.",
-                at=lookup.at,
-                subject=f"{where}:{lookup.name}",
-            )
+            yield self._of_name(scene, process, use, lookup, sure=decisive and not use.consumer_calls)
             return
+
+    def _of_last_word(self, scene: Scene, process: Process, use: Use) -> Iterator[Hit]:
+        """The API works, but the program asked for a name more, got none, called nothing after it and failed."""
+        lookup = max(use.lookups, key=lambda one: one.at, default=None)
+        failed = process.end is not None and process.end.code not in (0, None)
+        if lookup is None or lookup.found is not False or not failed or use.went_on_after(lookup.at):
+            return
+        if lookup.via in ("dlsym", "dlvsym", "cuGetProcAddress", "cuGetProcAddress_v2"):
+            yield self._of_name(scene, process, use, lookup, sure=False)
+
+    def _of_name(self, scene: Scene, process: Process, use: Use, lookup: LookedUp, *, sure: bool) -> Hit:
+        where = listed((provider.path for provider in use.providers), 2) or _asked_file(lookup) or "the library"
+        return Hit(
+            title=f"{name_of(lookup.requester) or 'a consumer'} asked for {lookup.name} in {short(process)}; "
+            f"{where} does not have it",
+            cause=f"{lookup.via} answered {lookup.error or 'NULL'}; no call of {use.api} succeeded after it.",
+            next_step=recipes.exported(process, where if where != "the library" else "FILE", lookup.name),
+            process=process,
+            severity="error" if scene.profiles.apis[use.api].mode is not None else "warning",
+            confidence="proven" if sure else "likely",
+            evidence=[
+                evidence.of_lookup(
+                    scene.state, process, lookup, f"{lookup.via}({lookup.name}): {lookup.error or 'NULL'}"
+                )
+            ],
+            doubt="The consumer may have another way to go on without the name.",
+            at=lookup.at,
+            subject=f"{where}:{lookup.name}",
+        )
 
 
 def _asked_file(lookup: LookedUp) -> str:

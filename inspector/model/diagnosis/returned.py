@@ -18,8 +18,6 @@ _GATE_WINDOW = 50_000_000
 """ns before a call in which a look at its own name, by the same thread, may have decided what it answers."""
 _SILENCE = 1_000_000_000
 """ns without a call after which a refusal was the last word."""
-_LOOK = 500_000_000
-"""ns between two looks at the counters, at most."""
 _VENDOR_FILE = re.compile(r"\.so\.\d{3}\.\d")
 """Files of NVIDIA's driver carry its release: `libcuda.so.580.95.05`; they look at names for their own ends."""
 
@@ -133,7 +131,7 @@ class ExportTableRefused(Rule):
         silent = bool(process.ended) or scene.state.now - lookup.at > _SILENCE
         if (
             not silent
-            or _asked_on(use, lookup.at)
+            or use.went_on_after(lookup.at)
             or not any(one.path == lookup.requester and one.observed for one in use.consumers)
         ):
             return
@@ -160,13 +158,6 @@ class ExportTableRefused(Rule):
             at=at,
             subject=table,
         )
-
-
-def _asked_on(use: Use, moment: int) -> bool:
-    """Whether a function was called after this; the last call of a busy one is known only to the next look at it."""
-    others = [calls for calls in use.calls.values() if calls.role != "table"]
-    sampled = any(sample.entered > moment for calls in others for sample in calls.samples)
-    return sampled or any(calls.last > moment + _LOOK for calls in others)
 
 
 class ApiError(Rule):

@@ -133,6 +133,37 @@ def test_a_library_that_is_found_under_its_second_name_is_not_missing() -> None:
     assert "lookup-failed" not in rules(_asks_for(("libcuda.so", False), ("libcuda.so.1", True)))
 
 
+def test_two_names_that_one_consumer_asks_for_in_turn_are_one_finding() -> None:
+    story = _asks_for(("libcuda.so", False), ("libcuda.so.1", False))
+    assert rules(story).count("lookup-failed") == 1
+    assert "asked for libcuda.so, libcuda.so.1 in PID 812" in found(story, "lookup-failed").title
+
+
+def _gives_up(code: int, *, then: str = "") -> Story:
+    """The API works, and then a name is asked for that is not there."""
+    story = Story()
+    story.process(812)
+    story.driver(812, SHIM)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", by=BACKEND, library=SHIM)
+    story.look_up(812, "dlsym", "cuCtxGetCacheConfig", False, by=BACKEND, error="undefined symbol")
+    if then:
+        story.call(812, then, by=BACKEND, library=SHIM)
+    story.end(812, code=code)
+    return story
+
+
+def test_a_name_whose_lack_was_the_last_word_of_a_failed_program_is_told() -> None:
+    finding = answer(_gives_up(1))
+    assert (finding.rule, finding.confidence) == ("lookup-failed", "likely")
+    assert "cuCtxGetCacheConfig" in finding.title
+
+
+def test_a_name_that_is_not_there_is_no_fault_where_the_program_went_on_or_ended_well() -> None:
+    assert rules(_gives_up(0)) == []
+    assert rules(_gives_up(1, then="cuDeviceGetCount")) == []
+
+
 def test_the_library_of_another_vendor_may_be_missing_where_one_is_there() -> None:
     finding = found(_asks_for(("libcuda.so.1", True), ("libamdhip64.so", False)), "lookup-failed")
     assert finding.severity == "info" and "CUDA runtime" not in finding.cause
