@@ -5,6 +5,7 @@ from inspector.stream.processes import Peer, SocketsRead
 from ...kernel import procfs
 from ..contract import Session, Tracked, TreeObserver
 from ..output import open_files
+from ..pace import Rounds
 from ..processes.program import attempt
 from ..processes.secrets import shown_arguments
 from .net_tables import ESTABLISHED, LISTEN, TcpSocket, local_sockets
@@ -32,6 +33,7 @@ class SocketSource(TreeObserver):
         self._again: set[int] = set()
         """Read lately: once more, for a new socket listens or is connected a moment after it was made."""
         self._busy = False
+        self._rounds = Rounds(session.tree.processes)
 
     def start(self) -> None:
         """Read what is there and begin to follow."""
@@ -52,7 +54,7 @@ class SocketSource(TreeObserver):
     def _check(self) -> None:
         self._due |= self._again
         self._again = set()
-        for process in self._session.tree.processes():
+        for process in self._rounds.next():
             count = attempt(lambda process=process: open_files.count(process.pid), 0)  # type: ignore[misc]
             if count != self._counts.get(process.pid):
                 self._counts[process.pid] = count

@@ -11,13 +11,14 @@ from inspector.stream.text import decode
 
 from ...kernel.records import Opened
 from ..contract import Session, Tracked, TreeObserver
+from ..pace import Rounds
 from . import open_files
 from .open_files import OpenFile
 from .peers import Peers
 
 CHECK_SECONDS = 1.0
-_REREAD_CHECKS = 5
-"""Checks after which a process is read again although the number of its descriptors is the same."""
+_READ_AGAIN_SECONDS = 4.0
+"""After which a process is read again although the number of its descriptors is the same; later in large trees."""
 _LEAST_GAP = 100_000_000
 """ns between two readings because of opens."""
 _STANDARD = (0, 1, 2)
@@ -39,7 +40,8 @@ class DescriptorSource(TreeObserver):
         self._sent: dict[int, list[Descriptor]] = {}
         self._counts: dict[int, int] = {}
         self._read_at: dict[int, int] = {}
-        self._checks = 0
+        self._counted = Rounds(session.tree.processes)
+        self._read_again = Rounds(session.tree.processes)
         self._too_short = False
         self._refused = False
 
@@ -49,6 +51,7 @@ class DescriptorSource(TreeObserver):
         for process in self._session.tree.processes():
             self._read(process)
         self._session.loop.every(CHECK_SECONDS, self._check)
+        self._session.loop.every(_READ_AGAIN_SECONDS, self._read_some)
 
     def executed(self, process: Tracked) -> None:
         """A new program: its descriptors are what its parent prepared and did not mark close-on-exec.
@@ -76,15 +79,18 @@ class DescriptorSource(TreeObserver):
             self._read(process)
 
     def _check(self) -> None:
-        """Once a second: only the number of descriptors, now and then all."""
-        self._checks += 1
-        for process in self._session.tree.processes():
+        """Once a second: only the number of descriptors."""
+        for process in self._counted.next():
             try:
                 now = open_files.count(process.pid)
             except OSError:
                 continue
-            if now != self._counts.get(process.pid) or self._checks % _REREAD_CHECKS == 0:
+            if now != self._counts.get(process.pid):
                 self._read(process)
+
+    def _read_some(self) -> None:
+        for process in self._read_again.next():
+            self._read(process)
 
     def _read(self, process: Tracked) -> bool:
         """Read all and send what differs; False when it cannot be read (any more)."""

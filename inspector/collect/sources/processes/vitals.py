@@ -9,6 +9,7 @@ from inspector.stream.processes import ThreadWaits, Vitals
 from ...kernel import procfs
 from ...kernel.syscalls import name_of
 from ..contract import Outlet, Session, Tracked, TreeObserver
+from ..pace import Rounds
 from .processes import ProcessTree
 from .program import attempt
 
@@ -17,7 +18,10 @@ _MOST_WAITS = 64
 
 
 class VitalsSource(TreeObserver):
-    """Sends Vitals that changed; also the safety net for ends that no record told of."""
+    """Sends Vitals that changed; also the safety net for ends that no record told of.
+
+    Who used the CPU is looked at again a second later; of many that rest, some each second.
+    """
 
     def __init__(self, session: Session, tree: ProcessTree) -> None:
         self._session = session
@@ -25,16 +29,26 @@ class VitalsSource(TreeObserver):
         self._before: dict[int, tuple[int, int]] = {}
         """pid -> moment and CPU ticks of the last sample."""
         self._sent: dict[int, tuple[float, int, int, str]] = {}
+        self._rounds = Rounds(tree.processes)
+        self._busy: set[int] = set()
+        """pids that used the CPU, or are new."""
         tree.watch(self)
         session.loop.every(1.0, self._sample)
+
+    def born(self, process: Tracked) -> None:
+        """Look at it next time, whoever's turn it is."""
+        self._busy.add(process.pid)
 
     def ended(self, process: Tracked) -> None:
         """Forget it."""
         self._before.pop(process.pid, None)
         self._sent.pop(process.pid, None)
+        self._busy.discard(process.pid)
 
     def _sample(self) -> None:
-        for process in self._tree.processes():
+        turn = {process.pid: process for process in self._rounds.next()}
+        busy = {pid: process for pid in self._busy if (process := self._tree.find(pid)) is not None}
+        for process in (turn | busy).values():
             stat = self._tree.recheck(process)
             if stat is not None:
                 self._tell(stat, self._session.loop.now())
@@ -44,6 +58,10 @@ class VitalsSource(TreeObserver):
         self._before[stat.pid] = now, stat.cpu_ticks
         cpu = round(100e9 * (stat.cpu_ticks - ticks) / _TICKS / (now - then), 1) if now > then else 0.0
         vitals = (cpu, stat.rss, stat.threads, stat.state)
+        if cpu:
+            self._busy.add(stat.pid)
+        else:
+            self._busy.discard(stat.pid)
         if self._sent.get(stat.pid) != vitals:
             self._sent[stat.pid] = vitals
             self._session.outlet.send(
