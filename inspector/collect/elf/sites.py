@@ -31,6 +31,7 @@ COST: Final[dict[Class, int]] = {
 }  # fmt: skip
 """Nanoseconds that counting adds to a call, as measured in a KVM guest with kernel 6.18; `stepped` is less on metal."""
 
+NOT_EXPORTED: Final = "the file does not export it"
 _PROLOGUE: Final = 64
 _DEEPEST: Final = 6
 _LARGEST_BODY: Final = 1 << 16
@@ -82,6 +83,8 @@ def find_sites(open_path: bytes, names: Iterable[str] = ()) -> Sites:
             raise ElfError(f"a library for {elf.machine}: probes are known for x86_64 only")
         table = SymbolTable(elf)
         wanted = [name.encode() for name in dict.fromkeys(names)]
+        if wanted and not any(table.find(name) for name in wanted):
+            return Sites([], [Refusal((decode(name),), NOT_EXPORTED) for name in wanted])
         groups, refused = _group(table, wanted)
         text = [s for s in elf.segments if s.kind == PT_LOAD and s.flags & PF_X]
         sites = Sites([], refused)
@@ -110,7 +113,7 @@ def _group(table: SymbolTable, wanted: Sequence[bytes]) -> tuple[dict[int, tuple
         name = decode(names[index])
         by_address[symbol.value] = (aliases if name in aliases else [*aliases, name]), max(size, symbol.size)
     known = {names[index] for index, _ in exported}
-    refused += [Refusal((decode(name),), "the file does not export it") for name in wanted if name not in known]
+    refused += [Refusal((decode(name),), NOT_EXPORTED) for name in wanted if name not in known]
     return by_address, refused
 
 

@@ -6,7 +6,8 @@ Found through DT_GNU_HASH, DT_HASH or the section header, so that stripped secti
 
 import struct
 from array import array
-from functools import cached_property
+from collections.abc import Iterable
+from functools import cached_property, lru_cache
 from typing import Final, Literal, NamedTuple
 
 from inspector.stream.libraries import Export, Need
@@ -189,6 +190,13 @@ class SymbolTable:
         return self._hash.count() if self._hash else 0
 
 
+def exports_any(open_path: bytes, names: Iterable[bytes]) -> bool:
+    """Whether a file defines one of these names, by its hash table alone; raises ElfError when it cannot be read."""
+    with ElfFile(open_path) as elf:
+        table = SymbolTable(elf)
+        return any(table.find(name) for name in names)
+
+
 class _GnuHash:
     """The DT_GNU_HASH table: buckets and chains of hash values (glibc elf/dl-lookup.c, do_lookup_x)."""
 
@@ -239,6 +247,7 @@ class _GnuHash:
         return found
 
 
+@lru_cache(4096)
 def gnu_hash(name: bytes) -> int:
     """The hash function of DT_GNU_HASH."""
     value = 5381

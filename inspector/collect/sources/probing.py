@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 
+from ..kernel.lookup_programs import KINDS
 from ..kernel.permissions import why_no_uprobes
+from .calls.call_plans import planned_functions
 from .calls.calls import CallsSource
 from .calls.few_calls import FewCallsSource
 from .calls.pending import PendingLoads
 from .contract import Session
 from .libraries.addresses import Addresses
+from .libraries.providers import Providers
 from .lookups.lookups import LookupsSource
 from .lookups.opens import OpensSource
 from .processes.record_source import Records
@@ -22,9 +25,11 @@ def probe_makers(session: Session, records: Records) -> list[Maker]:
         few: Maker = ("calls", lambda: FewCallsSource(session, why or records.limits[0].why))
         return [few, *_opens(session, records)]
     addresses, loads = Addresses(session.tree, records.feed), PendingLoads()
+    providers = Providers(session, records.feed, [*planned_functions(session.plan), *KINDS])
     return [
-        ("look-ups", lambda: LookupsSource(session, engine, records.feed, addresses, loads)),
-        ("calls", lambda: CallsSource(session, engine, records.feed, addresses, loads)),
+        ("files that provide an API", lambda: providers),
+        ("look-ups", lambda: LookupsSource(session, engine, records.feed, addresses, loads, providers)),
+        ("calls", lambda: CallsSource(session, engine, records.feed, addresses, loads, providers)),
         *_opens(session, records),
     ]
 

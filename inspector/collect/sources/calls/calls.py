@@ -23,14 +23,14 @@ from inspector.stream.session import LimitNoted, RequestFailed
 from inspector.stream.text import decode
 
 from ...elf.file import ElfError
-from ...elf.sites import Refusal, Site, find_sites
+from ...elf.sites import NOT_EXPORTED, Refusal, Site, find_sites
 from ...kernel.counting import Count, Counting
 from ...kernel.engine import Engine
 from ...kernel.file_watch import FileWatch, Function
-from ...kernel.records import Mapped, Returned
+from ...kernel.records import Returned
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..libraries.addresses import Addresses
-from ..libraries.providers import Candidate, Providers, candidate_of
+from ..libraries.providers import Candidate, Providers
 from ..processes.feed import Feed
 from .attaching import Attaching
 from .call_plans import PlannedFunction, arguments_of, function_at, planned_functions, signed, values_of
@@ -42,8 +42,6 @@ SLOW_SECONDS = 0.2
 INSIDE_NS = 150_000_000
 """A call that is inside for less is not told: it is about to return."""
 _MOST_AT_ONCE = 4000
-_NOT_EXPORTED = "the file does not export it"
-"""The word of `find_sites` for names of the plan that this file simply does not have."""
 
 
 @dataclass(slots=True)
@@ -54,7 +52,8 @@ class _File:
     file: str
     open_path: bytes
     mapped: bool = False
-    watched: bool = False
+    planned: bool = False
+    """Functions of the plan were looked for."""
     watches: list[FileWatch] = field(default_factory=list)
 
 
@@ -70,12 +69,19 @@ class _Counted:
 class CallsSource(TreeObserver):
     """Sets probes on the files that provide a watched API and turns what they tell into events."""
 
-    def __init__(self, session: Session, engine: Engine, feed: Feed, addresses: Addresses, loads: PendingLoads) -> None:
+    def __init__(
+        self,
+        session: Session,
+        engine: Engine,
+        feed: Feed,
+        addresses: Addresses,
+        loads: PendingLoads,
+        providers: Providers,
+    ) -> None:
         """Must hear the tree after the source of passive evidence: probes change the pages that it looks at."""
         self._session = session
         self._feed, self._engine = feed, engine
         self._planned = planned_functions(session.plan)
-        self._providers = Providers(session.plan)
         self._counting = Counting(engine, session.configure.budget)
         self._attaching = Attaching(session.loop)
         self._callers = Callers(addresses)
@@ -89,38 +95,25 @@ class CallsSource(TreeObserver):
         self._inside: list[OpenCall] = []
         self._soon = False
         self._changed = False
-        self._stems = tuple(soname.partition(".so")[0] for api in session.plan.apis for soname in api.sonames)
         session.tree.watch(self)
         feed.listen(Returned, self._returned)
-        feed.listen(Mapped, self._mapped)
+        providers.listen(self._offered)
 
     def start(self) -> None:
-        """Begin with the processes that are there; when this returns, calls of what is known by now are counted."""
-        for process in self._session.tree.processes():
-            self.executed(process)
+        """When this returns, calls of what is known by now are counted."""
         self._attaching.finish()
         self._session.loop.every(TICK_SECONDS, self._tick)
         self._session.loop.every(SLOW_SECONDS, self._slow_tick)
 
     def executed(self, process: Tracked) -> None:
-        """Prepare the files that the new program or its children may map; mapped ones come by `image`."""
+        """Its callers are others now."""
         self._callers.forget(process.pid)
-        if not self._session.configure.count:
-            return
-        mapped = {mapping.file for each in self._session.tree.processes() for mapping in each.mappings.values()}
-        for candidate in self._providers.of(process):
-            if candidate.file not in mapped:
-                self._watch_planned(candidate)
 
-    def _mapped(self, record: Mapped) -> None:
-        """A file with a well-known name: do not wait until all of its facts are read, its first call is near."""
-        name = os.fsdecode(os.path.basename(record.path))
-        if not (record.inode and self._session.configure.count and name.startswith(self._stems)):
-            return
-        candidate = candidate_of(record)
-        others = (process for process in self._session.tree.processes() if process.pid != record.pid)
-        if not any(mapping.file == candidate.file for process in others for mapping in process.mappings.values()):
-            self._watch_planned(candidate)  # else its picture is taken first, see `image`
+    def _offered(self, candidate: Candidate) -> None:
+        """A file that some process may map soon; if others map it, their picture is taken first, see `image`."""
+        others = [process for process in self._session.tree.processes() if process.pid != candidate.pid]
+        if not any(mapping.file == candidate.file for each in others for mapping in each.mappings.values()):
+            self._watch_planned(candidate)
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
         """A mapped file that exports functions of the plan is counted at once."""
@@ -147,14 +140,15 @@ class CallsSource(TreeObserver):
 
     def _watch_planned(self, candidate: Candidate) -> None:
         file = self._file(candidate)
-        if file is None or file.watched:
+        if file is None or file.planned:
             return
+        file.planned = True
         try:
             sites = find_sites(file.open_path, self._planned)
         except ElfError:
             return
         if sites.found:
-            exported = [each for each in sites.refused if each.why != _NOT_EXPORTED]
+            exported = [each for each in sites.refused if each.why != NOT_EXPORTED]
             self._refuse(file, exported)
             self._watch(file, sites.found)
 
@@ -180,7 +174,6 @@ class CallsSource(TreeObserver):
         first = self._counting.reserve(len(functions))
         for number, (site, function, known) in enumerate(zip(sites, functions, planned, strict=True), first):
             self._functions[number] = _Counted(_describe(number, file, site, function, known), known, file)
-        file.watched = True
         self._session.probed.add(file.file)
 
         def attach() -> Callable[[], None]:

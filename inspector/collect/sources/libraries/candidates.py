@@ -18,7 +18,7 @@ from ..contract import Tracked
 _MOST_IN_FOLDER = 20_000
 _MOST_FILES = 256
 _SHORTEST_STEM = 4
-_SYSTEM_FOLDERS = frozenset(
+SYSTEM_FOLDERS = frozenset(
     [b"/bin", b"/sbin", b"/usr/bin", b"/usr/sbin", b"/usr/local/bin", b"/usr/local/sbin", b"/busybox"]
 )
 
@@ -90,7 +90,7 @@ def find_backends(process: Tracked, plan: Plan, folders: Folders) -> list[Candid
     program = process.program
     exe = program.exe.removesuffix(" (deleted)") if program else ""
     home = os.path.dirname(os.fsencode(exe))
-    if not home or (home in _SYSTEM_FOLDERS and os.path.basename(exe) not in plan.program_names):
+    if not home or (home in SYSTEM_FOLDERS and os.path.basename(exe) not in plan.program_names):
         return []
     found: dict[bytes, Candidate] = {}
     for backend in plan.backends:

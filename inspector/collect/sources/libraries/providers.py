@@ -1,26 +1,33 @@
-"""Files that provide a watched API and are not mapped yet, so that calls can be counted from the first one on.
+"""Files that may provide a watched API and are not mapped yet, so that calls can be counted from the first one on.
 
-A probe sits on the file: a child that lives 50 ms and maps it is counted from its first call. The files are those that
-the tree's environment and command lines name, and those that carry a SONAME of the plan in a folder that the loader may
-look at: of the search path, of a program's RUNPATH, of the places where a profile expects backends.
+A probe sits on the file: a child that lives 50 ms and maps it is counted from its first call. Looked into are, in this
+order: files that settings and command lines name; files that carry a SONAME of the plan wherever the loader may look;
+then, aside and for a limited time, every library beside the program, in the working directory and in the folders of
+LD_LIBRARY_PATH, and what the program and its libraries need or have among their strings. What nobody could foresee is
+met when it is opened or mapped.
 """
 
 import glob
-import itertools
 import os
-import re
-from collections.abc import Iterator
+import stat
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from inspector.stream.requests import Plan
 
 from ...elf.cache import LoaderCache, parse_cache
-from ...elf.file import DT_RPATH, DT_RUNPATH, ElfError, ElfFile
+from ...elf.file import ElfError
+from ...elf.image import is_system_library
+from ...elf.symbols import exports_any
 from ...kernel import procfs
-from ...kernel.records import Mapped
+from ...kernel.records import Mapped, Opened, Record
 from ...kernel.rootfs import Root
-from ..contract import Tracked
+from ..contract import Session, Tracked, TreeObserver
+from ..processes.feed import Feed
 from ..processes.program import attempt
+from . import hints
+from .candidates import SYSTEM_FOLDERS
 from .identity import map_file
 
 _DEFAULT_FOLDERS = (
@@ -29,10 +36,11 @@ _DEFAULT_FOLDERS = (
 )  # fmt: skip
 _CACHE = b"/etc/ld.so.cache"
 _PRELOAD_FILE = b"/etc/ld.so.preload"
-_ASSIGNMENT = re.compile(rb"\b(LD_PRELOAD|LD_LIBRARY_PATH|LD_AUDIT)=(?:'([^']*)'|\"([^\"]*)\"|(\S+))")
-_LIBRARY_WORD = re.compile(rb"/[^\s'\"(),:;=]+\.so[^\s'\"(),:;=]*")
 _MOST_FOLDERS = 64
-_MOST_WORDS = 64
+_MOST_IN_FOLDER = 256
+_BUDGET_SECONDS = 0.05
+"""For what is looked into on suspicion, each time that a new kind of program begins."""
+_MOST_VERDICTS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,55 +53,169 @@ class Candidate:
     file: str
     mapped: bool = False
     """A process maps it."""
+    pid: int = 0
+    """Who maps it now or in this moment, where that is what made it a candidate."""
 
 
-class Providers:
-    """Finds candidate files as the processes of the tree see the file system."""
+Found = Callable[[Candidate], None]
+
+
+class Providers(TreeObserver):
+    """Finds the files as the processes of the tree see the file system, and hands each to whoever listens."""
+
+    def __init__(self, session: Session, feed: Feed, names: Collection[str]) -> None:
+        """`names`: a file that defines one of these functions is wanted."""
+        self._session = session
+        self._names = frozenset(name.encode() for name in names)
+        self._search = _Search(session.plan)
+        self._seen: set[tuple[object, ...]] = set()
+        self._verdicts: dict[tuple[int, int, int], bool] = {}
+        self._listeners: list[Found] = []
+        session.tree.watch(self)
+        feed.before_batch(self._look_ahead)
+
+    def listen(self, found: Found) -> None:
+        """Hear of every candidate; the same one may come again."""
+        self._listeners.append(found)
+
+    def start(self) -> None:
+        """Look around the processes that are there, at once."""
+        for process in self._session.tree.processes():
+            around = self._new(process)
+            if around is not None:
+                self._tell(self._search.named(around))
+                self._tell(self._suspects(around))
+
+    def executed(self, process: Tracked) -> None:
+        """What settings name at once; the rest aside."""
+        around = self._new(process)
+        if around is not None:
+            self._tell(self._search.named(around))
+            self._session.loop.in_background(lambda: self._suspects(around), self._tell)
+
+    def _new(self, process: Tracked) -> hints.Circumstances | None:
+        """None also when an equal process was looked around before."""
+        around = hints.circumstances(process) if self._session.configure.count else None
+        if around is None:
+            return None
+        key = (around.root.key, around.directory, around.settings, around.programs, around.named, around.folders)
+        if key in self._seen:
+            return None
+        self._seen.add(key)
+        return around
+
+    def _suspects(self, around: hints.Circumstances) -> list[Candidate]:
+        """In the worker thread, or before anything runs."""
+        until = time.monotonic() + _BUDGET_SECONDS
+        found: dict[str, Candidate] = {}
+        for candidate in self._search.suspected(around):
+            if candidate.file not in found and self._is_wanted(candidate):
+                found[candidate.file] = candidate
+            if time.monotonic() > until:
+                break
+        return list(found.values())
+
+    def _look_ahead(self, batch: list[Record]) -> None:
+        """What nobody foresaw is about to be called: before all other work that the records bring."""
+        for record in batch:
+            if isinstance(record, Opened):
+                self._opened(record)
+            elif isinstance(record, Mapped):
+                self._mapped(record)
+
+    def _opened(self, record: Opened) -> None:
+        """A library that is about to be mapped."""
+        if record.errno or b".so" not in os.path.basename(record.path):
+            return
+        root = attempt(lambda: Root(record.pid), None)
+        directory = b"/" if record.path.startswith(b"/") else attempt(lambda: procfs.link(record.pid, "cwd"), b"/")
+        candidate = _resolve(root, os.path.join(directory, record.path), record.pid) if root else None
+        if candidate is not None and self._is_wanted(candidate):
+            self._tell([candidate])
+
+    def _mapped(self, record: Mapped) -> None:
+        """The same where openings are not told, or when it was opened before it was observed."""
+        if record.inode:
+            candidate = candidate_of(record)
+            if self._is_wanted(candidate):
+                self._tell([candidate])
+
+    def _tell(self, candidates: Iterable[Candidate]) -> None:
+        for candidate in candidates:
+            for listener in self._listeners:
+                listener(candidate)
+
+    def _is_wanted(self, candidate: Candidate) -> bool:
+        """Whether the file defines a function of interest: a few look-ups in its hash table, each file once."""
+        status = attempt(lambda: os.stat(candidate.open_path), None)
+        if status is None or not self._session.configure.count:
+            return False
+        key = (status.st_dev, status.st_ino, status.st_mtime_ns)
+        if key not in self._verdicts:
+            if len(self._verdicts) > _MOST_VERDICTS:
+                self._verdicts.clear()
+            self._verdicts[key] = _defines(candidate.open_path, self._names)
+        return self._verdicts[key]
+
+
+class _Search:
+    """Paths that the hints lead to."""
 
     def __init__(self, plan: Plan) -> None:
         self._sonames = tuple(os.fsencode(soname) for api in plan.apis for soname in api.sonames)
         self._beside = tuple(os.fsencode(pattern) for backend in plan.backends for pattern in backend.beside)
-        self._seen: set[tuple[bytes, ...]] = set()
         self._caches: dict[tuple[int, bytes], LoaderCache] = {}
 
-    def of(self, process: Tracked) -> list[Candidate]:
-        """Files that this process or its children may map; empty when an equal process was asked for before."""
-        root = attempt(lambda: Root(process.pid), None)
-        if root is None:
-            return []
-        words = attempt(lambda: procfs.argv(process.pid), list[bytes]())
-        settings, programs = _settings(process, words), _programs(process, words)
-        key = (repr(root.key).encode(), *(name + b"=" + value for name, value in settings), *programs)
-        if key in self._seen:
-            return []
-        self._seen.add(key)
-        found = {found.file: found for path in self._paths(root, settings, programs) if (found := _resolve(root, path))}
+    def named(self, around: hints.Circumstances) -> list[Candidate]:
+        """Everything that settings name, and every SONAME in every folder that the loader may look at."""
+        root, said = around.root, hints.of_settings(around)
+        preloaded = attempt(lambda: _read(root, _PRELOAD_FILE), b"").split()
+        said.add([entry for entry in preloaded if entry], b"/")
+        folders = [*said.folders, *self._backend_folders(around)]
+        paths = [*said.paths, *self._places(root, [*self._sonames, *said.names], folders)]
+        found = {found.file: found for path in paths if (found := _resolve(root, path))}
         return list(found.values())
 
-    def _paths(self, root: Root, settings: list[tuple[bytes, bytes]], programs: list[bytes]) -> Iterator[bytes]:
-        """Everything that LD_PRELOAD names, and every SONAME in every folder that the loader may look at."""
-        preload = [entry for name, value in settings if name != b"LD_LIBRARY_PATH" for entry in _split(value)]
-        preload += attempt(lambda: _read(root, _PRELOAD_FILE), b"").split()
-        yield from (entry for entry in preload if entry.startswith(b"/"))
-        names = (*self._sonames, *(entry for entry in preload if entry and b"/" not in entry))
-        for folder in dict.fromkeys((*self._folders(root, settings, programs), *_DEFAULT_FOLDERS)):
-            yield from (folder.rstrip(b"/") + b"/" + name for name in names)
-        cache = self._cache(root)
-        yield from (path for name in names if (path := cache.find(name, ())))
+    def suspected(self, around: hints.Circumstances) -> Iterator[Candidate]:
+        """Libraries near the program, and what it and they need or name; the same file may come again."""
+        root, said = around.root, hints.of_settings(around)
+        own = [program for program in around.programs if os.path.dirname(program) not in SYSTEM_FOLDERS]
+        near = [*(os.path.dirname(program) for program in own), *around.folders, around.directory, *said.folders]
+        folders = list(dict.fromkeys([*said.folders, *near]))
+        beside = [path for folder in dict.fromkeys(near) for path in _libraries_in(root, folder)]
+        scripts = hints.of_scripts(around)
+        waiting = [*scripts.paths, *self._places(root, scripts.names, folders), *beside]
+        for path in [*said.paths, *own]:
+            waiting += self._led_to(root, path, folders)
+        seen: set[str] = set()
+        for path in waiting:  # it grows
+            candidate = _resolve(root, path)
+            if candidate is None or candidate.file in seen:
+                continue
+            seen.add(candidate.file)
+            yield candidate
+            if not is_system_library(os.fsdecode(candidate.path)):
+                waiting += self._led_to(root, candidate.path, folders)
 
-    def _folders(self, root: Root, settings: list[tuple[bytes, bytes]], programs: list[bytes]) -> list[bytes]:
-        folders = [folder for name, value in settings if name == b"LD_LIBRARY_PATH" for folder in _split(value)]
-        for program in programs:
-            origin = os.path.dirname(program)
-            folders += [
-                folder.replace(b"${ORIGIN}", b"$ORIGIN").replace(b"$ORIGIN", origin)
-                for folder in _run_path(root, program)
-            ]
+    def _led_to(self, root: Root, path: bytes, folders: list[bytes]) -> list[bytes]:
+        inside = hints.of_file(root.outside(path), os.path.dirname(path))
+        return [*inside.paths, *self._places(root, inside.names, [*folders, *inside.folders])]
+
+    def _places(self, root: Root, names: Iterable[bytes], folders: Iterable[bytes]) -> list[bytes]:
+        """Where the loader may find names without a slash."""
+        wanted = list(dict.fromkeys(name for name in names if name))
+        places = list(dict.fromkeys((*folders, *_DEFAULT_FOLDERS)))[:_MOST_FOLDERS]
+        paths = [folder.rstrip(b"/") + b"/" + name for folder in places for name in wanted]
+        cache = self._cache(root) if wanted else LoaderCache()
+        return paths + [path for name in wanted if (path := cache.find(name, ()))]
+
+    def _backend_folders(self, around: hints.Circumstances) -> Iterator[bytes]:
+        """Where a profile expects backends of the program."""
+        outside = around.root.outside
+        for origin in dict.fromkeys(os.path.dirname(program) for program in around.programs):
             for pattern in self._beside:
-                found = glob.iglob(glob.escape(root.outside(origin)) + b"/" + pattern)
-                inside = (os.path.normpath(path)[len(root.outside(b"")) :] for path in found)
-                folders += [os.path.dirname(path) for path in inside]
-        return [folder for folder in folders if folder.startswith(b"/")][:_MOST_FOLDERS]
+                for path in glob.iglob(glob.escape(outside(origin)) + b"/" + pattern):
+                    yield os.path.dirname(os.path.normpath(path)[len(outside(b"")) :])
 
     def _cache(self, root: Root) -> LoaderCache:
         if root.key not in self._caches:
@@ -101,60 +223,41 @@ class Providers:
         return self._caches[root.key]
 
 
+def _libraries_in(root: Root, folder: bytes) -> list[bytes]:
+    """Paths of libraries in a folder; of one that is full of other things the first few."""
+    if folder in SYSTEM_FOLDERS or folder.rstrip(b"/") in (b"", *_DEFAULT_FOLDERS):
+        return []
+    try:
+        with os.scandir(root.outside(folder)) as entries:
+            names = [entry.name for _, entry in zip(range(_MOST_IN_FOLDER * 8), entries, strict=False)]
+    except OSError:
+        return []
+    return [folder + b"/" + name for name in names if b".so" in name][:_MOST_IN_FOLDER]
+
+
 def candidate_of(record: Mapped) -> Candidate:
     """The file of a mapping record; opened through the mapping while its process lives, else by its path."""
     file = procfs.file_key(record.major, record.minor, record.inode)
     mapped = map_file(record.pid, record.start, record.start + record.length)
     status = attempt(lambda: os.stat(mapped), None)
-    return Candidate(record.path, mapped if status is not None else record.path, file, mapped=True)
+    return Candidate(record.path, mapped if status is not None else record.path, file, True, record.pid)
 
 
-def _settings(process: Tracked, words: list[bytes]) -> list[tuple[bytes, bytes]]:
-    """Loader variables of a process, those that its command line sets for what it starts, and libraries named there."""
-    names = (b"LD_PRELOAD", b"LD_LIBRARY_PATH", b"LD_AUDIT")
-    found = [(name, process.raw_environment[name]) for name in names if process.raw_environment.get(name)]
-    found += [(b"named", path) for path in _LIBRARY_WORD.findall(b" ".join(words))[:_MOST_WORDS]]
-    for match in _ASSIGNMENT.finditer(b" ".join(words)):
-        found.append((match[1], next(value for value in match.groups()[1:] if value is not None)))
-    return sorted(set(found))
-
-
-def _programs(process: Tracked, words: list[bytes]) -> list[bytes]:
-    """The program, and what its command line names: what `sh -c` or a launcher is about to execute."""
-    named = [word for argument in words for word in argument.split()[:_MOST_WORDS]][:_MOST_WORDS]
-    search = process.raw_environment.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin").split(b":")
-    bare = [folder + b"/" + word for word in _commands(words) for folder in search]
-    own = [os.fsencode(process.program.exe)] if process.program else []
-    paths = [*own, *(word for word in named if word.startswith(b"/")), *bare]
-    return list(dict.fromkeys(os.path.realpath(path) for path in paths if os.path.isfile(path)))
-
-
-def _commands(words: list[bytes]) -> list[bytes]:
-    """Words that stand where a command stands: first, and behind `--`."""
-    behind = [following for word, following in itertools.pairwise(words) if word == b"--"]
-    return [word for word in (*words[:1], *behind) if word and b"/" not in word]
-
-
-def _run_path(root: Root, program: bytes) -> list[bytes]:
+def _defines(open_path: bytes, names: Collection[bytes]) -> bool:
     try:
-        with ElfFile(root.outside(program)) as elf:
-            return [
-                folder for tag in (DT_RUNPATH, DT_RPATH) for text in elf.tag_strings(tag) for folder in _split(text)
-            ]
-    except (ElfError, OSError):
-        return []
+        return exports_any(open_path, names)
+    except ElfError:
+        return False
 
 
-def _split(value: bytes) -> list[bytes]:
-    return re.split(b"[:; ]+", value)
-
-
-def _resolve(root: Root, path: bytes) -> Candidate | None:
+def _resolve(root: Root, path: bytes, pid: int = 0) -> Candidate | None:
     try:
         found = root.resolve(path)
-    except OSError:
+    except (OSError, ValueError):
         return None
-    return Candidate(found.real, root.outside(found.real), procfs.stat_key(found.status))
+    if not stat.S_ISREG(found.status.st_mode):
+        return None
+    return Candidate(found.real, root.outside(found.real), procfs.stat_key(found.status), pid=pid)
 
 
 def _read(root: Root, path: bytes) -> bytes:
