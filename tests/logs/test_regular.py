@@ -57,6 +57,10 @@ def test_a_new_file_tells_when_it_was_born(tmp_path: Path) -> None:
         (b"\0" * 100 + b"x", True),
         (b"\x7fELF\x02\x01\x01" + bytes(range(1, 32)), True),
         (b"SQLite format 3\0\x10\0\x01\x01\0@  \0\0\0\x02\0\0\0\x05" + b"\0" * 60, True),
+        (bytes(range(256)) * 16, True),
+        (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41", True),
+        (bytes(range(0x80, 0x100)) * 8 + b"x" * 512, True),
+        ("Ошибка устройства\n".encode() * 20 + b"\xd0", False),
     ],
 )
 def test_text_is_told_from_binary_data(sample: bytes, binary: bool) -> None:

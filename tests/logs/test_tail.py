@@ -34,6 +34,18 @@ def test_lines_come_once_with_their_numbers(log: Path) -> None:
     assert seen.tail.bytes_total == 14
 
 
+def test_a_file_that_turns_out_to_hold_binary_data_is_let_go(log: Path) -> None:
+    seen = Drain(follow(log))
+    _append(log, b"\0\0\0\x20ftypisom\0\0\2\0isomiso2avc1mp41")
+    seen.now()
+    _append(log, bytes(range(1, 256)) * 16 + b"\n")
+    seen.now()
+    _append(log, b"[libvgpu-cuda] cuInit() CALLED\n")
+    seen.now()
+    assert seen.lines == []
+    assert seen.tail.binary
+
+
 def test_an_unterminated_line_waits_for_its_newline(log: Path) -> None:
     seen = Drain(follow(log))
     _append(log, b"half ")

@@ -1,5 +1,6 @@
 """Opening a file of a target without leaving a trace: never a FIFO, a device or a socket, never a changed atime."""
 
+import codecs
 import ctypes
 import errno
 import os
@@ -13,6 +14,7 @@ Identity = tuple[int, int]
 SAMPLE = 4096
 """Bytes at the head of a file that decide whether it is text."""
 
+_ASCII = bytes(range(0x80))
 _TEXT = bytes({*range(0x20, 0x7F), *range(0x80, 0x100), *b"\0\a\b\t\n\f\r\x1b"})
 _STATX_BTIME = 0x800
 _AT_EMPTY_PATH = 0x1000
@@ -69,12 +71,24 @@ def _owner(uid: int) -> str:
 def looks_binary(sample: bytes) -> bool:
     """True when more than a tenth of it are bytes that no text log has; NUL bytes count as damage, not as binary.
 
-    A sample of mostly NUL bytes is binary nevertheless.
+    Mostly NUL bytes, NUL bytes without any end of line, and many high bytes that are no UTF-8 are binary nevertheless.
     """
     if not sample:
         return False
     odd = len(sample.translate(None, _TEXT))
-    return odd * 10 > len(sample) or sample.count(0) * 2 > len(sample)
+    nuls = sample.count(0)
+    if odd * 10 > len(sample) or nuls * 2 > len(sample) or (nuls and b"\n" not in sample):
+        return True
+    high = len(sample.translate(None, _ASCII))
+    return high * 4 > len(sample) and not _begins_as_utf8(sample)
+
+
+def _begins_as_utf8(sample: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def born(fd: int) -> int | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .generation import LINE_LIMIT, Generation
-from .regular import Identity, identity, open_regular, refusal
+from .regular import SAMPLE, Identity, identity, looks_binary, open_regular, refusal
 from .siblings import Listing, Siblings
 
 SLICE = 4 << 20
@@ -45,9 +45,15 @@ class Change:
 class FileTail:
     """The lines of one log; one thread at a time may use it."""
 
-    def __init__(self, fd: int, path: bytes | None) -> None:
-        """`path` is where a new file would appear, None when only this descriptor is to be followed; owns `fd`."""
+    def __init__(self, fd: int, path: bytes | None, *, named: bool = False) -> None:
+        """`path` is where a new file would appear, None when only this descriptor is to be followed; owns `fd`.
+
+        One that nobody `named` as a log is let go when it turns out to be something else.
+        """
         self.path = path
+        self._head: bytes | None = None if named else b""
+        """The first bytes, until they are enough to tell."""
+        self.binary = False
         self.generations = [Generation(fd, 0)]
         self.bytes_total = 0
         self.more = False
@@ -90,6 +96,8 @@ class FileTail:
     def step(self, limit: int = SLICE) -> list[Lines | Change]:
         """Read on; without new bytes, see what became of the path."""
         found: list[Lines | Change] = []
+        if self.binary:
+            return found
         pending = self.current.pending()
         if pending < 0:
             found += self._start_over()
@@ -97,6 +105,8 @@ class FileTail:
         self.more = len(data) == limit
         if data:
             self.bytes_total += len(data)
+            if self._turns_out_binary(data):
+                return [Change("binary", "binary data from its first bytes on: it is no log and is not followed")]
             found += self._defects(data)
             found += self._whole_lines(data)
         elif self._moving:
@@ -150,6 +160,18 @@ class FileTail:
     def _hold(self, data: bytes) -> None:
         self.held += data[: max(0, LINE_LIMIT - len(self.held))]
         self._held_length += len(data)
+
+    def _turns_out_binary(self, data: bytes) -> bool:
+        """A file that was too short when it was found: the output of a converter, a database."""
+        if self._head is None:
+            return False
+        self._head = (self._head + data)[:SAMPLE]
+        self.binary = looks_binary(self._head)
+        if len(self._head) == SAMPLE:
+            self._head = None
+        if self.binary:
+            self.held, self._held_length = b"", 0
+        return self.binary
 
     def _defects(self, data: bytes) -> Iterator[Change]:
         if b"\0" in data:

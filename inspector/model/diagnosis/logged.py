@@ -136,9 +136,10 @@ class LogUnreadable(Rule):
                     evidence=[evidence.of_file_on_disk(name, f"{name}: {source.found.problem}")],
                     subject=name,
                 )
+            has_lines = source.lines_total and not any(change.what == "binary" for change in source.changes)
             for change in source.changes:
-                if change.what in ("nul-bytes", "binary", "unreadable"):
-                    kind = {"nul-bytes": "NUL bytes", "binary": "binary data"}.get(change.what, "unreadable parts")
+                if change.what == "unreadable" or (change.what == "nul-bytes" and has_lines):
+                    kind = "NUL bytes" if change.what == "nul-bytes" else "unreadable parts"
                     yield Hit(
                         title=f"{name_of(name)} holds {kind}: grep says `binary file matches` and prints nothing",
                         cause=f"{change.detail or 'Lines were written with wrong lengths'}; a line that grep does "

@@ -55,7 +55,7 @@ def test_a_log_that_was_written_or_a_device_that_was_not_is_no_log_fault() -> No
 
 def test_nul_bytes_and_unreadable_logs_are_told() -> None:
     story = healthy()
-    story.tell(LogFound(at=story.later(), source=4, name="/tmp/vgpu.log", kind="file", why="open", readable=True))
+    story.log("[libvgpu-cuda] x", name="/tmp/vgpu.log", source=4)
     story.tell(LogChanged(at=story.later(), source=4, what="nul-bytes", detail="12 NUL bytes"))
     finding = found(story, "log-unreadable")
     assert "vgpu.log holds NUL bytes" in finding.title and "12 NUL bytes" in finding.cause
@@ -65,6 +65,16 @@ def test_nul_bytes_and_unreadable_logs_are_told() -> None:
     )
     assert any("/var/log/x cannot be read: EACCES" in one.title for one in findings(story))
     assert "log-unreadable" not in rules(healthy())
+
+
+def test_a_file_that_turns_out_to_be_no_text_is_no_broken_log() -> None:
+    story = healthy()
+    story.tell(LogFound(at=story.later(), source=4, name="/srv/film.mp4", kind="file", why="open", readable=True))
+    story.tell(LogChanged(at=story.later(), source=4, what="nul-bytes", detail="13 NUL bytes"))
+    assert "log-unreadable" not in rules(story)
+    story.log("ftyp", name="/srv/film.mp4", source=4)
+    story.tell(LogChanged(at=story.later(), source=4, what="binary"))
+    assert "log-unreadable" not in rules(story)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "tty", "journal"])

@@ -266,7 +266,7 @@ class LogCatalog:
         birth = born(fd) if self._begun is not None else None
         backlog = 0 if birth is not None and birth >= (self._begun or 0) else status.st_size
         self._by_file[identity(status)] = log.found.source
-        log.place, log.tail = place, FileTail(fd, place.path)
+        log.place, log.tail = place, FileTail(fd, place.path, named=place.named)
         reader = Reader(log.tail, self._chooser, backlog)
         log.feed = FileFeed(self._session, log.found.source, log.found.name, reader)
         self._tell(log, readable=True, problem="", size=status.st_size, file=procfs.stat_key(status))
