@@ -13,7 +13,7 @@ _COMMON = b'eta0o1in2srld3cu4h5m6p7f8g9.:=-/"_,wybvk'
 _ITEM = re.compile(
     r"\\(?:x..|u.{4}|U.{8}|N\{[^}]*\}|\d{1,3}|.)"  # an escape
     r"|\[\^?\]?(?:\\.|[^\]\\])*\]"  # a class
-    r"|\{[^}]*\}"  # a repetition count
+    r"|\{\d*(?:,\d*)?\}"  # a repetition count; other braces stand for themselves
     r"|.",
     re.DOTALL,
 )
