@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from inspector.commands import inputs
 from inspector.commands.arguments import Options
-from inspector.commands.trouble import NO_TARGET, NOT_PERMITTED, Trouble, say
+from inspector.commands.trouble import CUT_SHORT, NO_TARGET, NOT_PERMITTED, Trouble, say
 
 if TYPE_CHECKING:
     from inspector.model.profiles import Profiles
@@ -71,8 +71,11 @@ def record(options: Options) -> int:
             stream.kill()
             raise Trouble(str(error)) from None
         say(f"recording to {options.output}; Ctrl-C ends it")
-        observed = Watch(stream, profiles, options.seconds, from_birth=options.wait).run(progress(options))
+        watch = Watch(stream, profiles, options.seconds, from_birth=options.wait)
+        observed = watch.run(while_recording(options))
     refuse_missing(observed.state)
+    if stream.recording_trouble:
+        raise Trouble(stream.recording_trouble, f"inspector report {options.output}", CUT_SHORT)
     for trouble in observed.troubles:
         say(trouble)
     if options.output != "-":
@@ -262,6 +265,17 @@ def progress(options: Options) -> "Callable[[Watch], None]":
         sys.stderr.flush()
 
     return tell
+
+
+def while_recording(options: Options) -> "Callable[[Watch], None]":
+    """As `progress`; a recording that cannot go on ends the watching in order."""
+    tell = progress(options)
+
+    def look(watch: "Watch") -> None:
+        tell(watch)
+        watch.interrupted |= bool(watch.stream.recording_trouble)
+
+    return look
 
 
 def redacted(facts: "Report", options: Options) -> "Report":

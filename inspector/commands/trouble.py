@@ -2,7 +2,7 @@
 
 import sys
 
-USAGE, NO_TARGET, NOT_PERMITTED = 2, 3, 4
+CUT_SHORT, USAGE, NO_TARGET, NOT_PERMITTED = 1, 2, 3, 4
 
 
 class Trouble(OSError):  # noqa: N818  (it is a message for a person, not a defect of the program)

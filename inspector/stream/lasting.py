@@ -14,16 +14,16 @@ from .calls import (
     FunctionsWatched,
     OutcomesCounted,
 )
-from .codec import encode
 from .events import AnyEvent
 from .live import Ending, LiveStream
 from .logs import LogChanged, LogFound, LogRead
 from .requests import Configure, LogPage, ReadLog, StopCounting
-from .session import LimitNoted, SessionStarted
+from .session import SessionStarted
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _BROKEN = (255, -1, -9, -15)
 """How ssh ends without a link (ssh(1)), or with a signal from somebody else."""
+_UNSEEN = "what happened while the link was lost"
 
 
 class LastingStream(LiveStream):
@@ -42,8 +42,6 @@ class LastingStream(LiveStream):
         self._closing = False
         self._broken: Ending | None = None
         """How the last link ended, while there is no other."""
-        self._latest = 0
-        self._news: list[AnyEvent] = []
         super().__init__(command, configure)
 
     def send(self, request: Request) -> None:
@@ -65,9 +63,7 @@ class LastingStream(LiveStream):
     def _wait_and_read(self, timeout: float | None) -> list[AnyEvent]:
         if self._broken is not None:
             self._mend(timeout)
-        events = super()._wait_and_read(timeout) if self._broken is None else []
-        news, self._news = self._news, []
-        return news + events
+        return super()._wait_and_read(timeout) if self._broken is None else []
 
     def _mend(self, timeout: float | None) -> None:
         pause = self._next_try - monotonic()
@@ -88,25 +84,17 @@ class LastingStream(LiveStream):
         self._broken = ending
         if self._lost_at is None:
             self._lost_at = monotonic()
-            self._note("the link to the collector was lost; it is tried again until it comes back")
+            self._note(_UNSEEN, "the link to the collector was lost; it is tried again until it comes back")
         self._next_try = monotonic() + self._pause
         self._pause = min(_LONGEST_PAUSE, self._pause * 2)
         return None
 
     def _adjusted(self, event: AnyEvent) -> AnyEvent:
-        self._latest = max(self._latest, event.at)
         if isinstance(event, SessionStarted) and self._lost_at is not None:
             gap = monotonic() - self._lost_at
-            self._note(f"the link was lost for {gap:.0f} s and is back; nothing was seen meanwhile")
+            self._note(_UNSEEN, f"the link was lost for {gap:.0f} s and is back; nothing was seen meanwhile")
             self._lost_at, self._pause = None, _FIRST_PAUSE
         return self._numbers.up(event)
-
-    def _note(self, why: str) -> None:
-        note = LimitNoted(at=self._latest, what="what happened while the link was lost", why=why)
-        line = encode(note)
-        self._history.keep(line, note)
-        self._write(line)
-        self._news.append(note)
 
 
 class _Numbers:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from .history import History
 from .recording import RecordingWriter
 from .redact import Redactor
 from .requests import Configure, Quit, encode_request
-from .session import SessionEnded, SessionStarted
+from .session import LimitNoted, SessionEnded, SessionStarted
 from .text import decode_line
 
 _BLOCK = 1 << 20
@@ -61,6 +62,11 @@ class LiveStream:
         """The newest words that the collector (or ssh, sudo, docker) wrote to stderr, as harmless text."""
         self.damaged = 0
         """Lines that were no events."""
+        self.recording_trouble = ""
+        """Why the last recording ended before its time; the stream goes on without it."""
+        self._news: list[AnyEvent] = []
+        """Events of our own, to come with the next batch."""
+        self._latest = 0
         self._history = History()
         self._writer: RecordingWriter | None = None
         self._redactor: Redactor | None = None
@@ -133,7 +139,9 @@ class LiveStream:
     def read(self, timeout: float | None = 0) -> list[AnyEvent]:
         """Events that have come, waiting up to `timeout` seconds for some (None: for ever); [] after the end."""
         with self._reading:
-            return self._wait_and_read(timeout) if self.ending is None else []
+            events = self._wait_and_read(timeout) if self.ending is None else []
+            news, self._news = self._news, []
+            return news + events
 
     def _wait_and_read(self, timeout: float | None) -> list[AnyEvent]:
         events: list[AnyEvent] = []
@@ -165,6 +173,7 @@ class LiveStream:
         with self._lock:
             self.stop_recording()
             self._writer, self._redactor = RecordingWriter(str(path)), redactor
+            self.recording_trouble = ""
             for line in self._history.lines():
                 self._write(line)
 
@@ -176,9 +185,12 @@ class LiveStream:
     def stop_recording(self) -> None:
         """Finish the file of `record`, if any."""
         with self._lock:
-            if self._writer is not None:
-                self._writer.close()
-                self._writer = None
+            writer, self._writer = self._writer, None
+            if writer is not None:
+                try:
+                    writer.close()
+                except OSError as error:
+                    self._recording_failed(writer, error)
 
     def close(self) -> None:
         """End the collector: it is asked first, and killed when it does not listen."""
@@ -258,7 +270,7 @@ class LiveStream:
         adjusted = self._adjusted(event)
         if adjusted is not event:
             event, line = adjusted, encode(adjusted)
-        self._begun = True
+        self._begun, self._latest = True, max(self._latest, event.at)
         if isinstance(event, SessionEnded):
             self._goodbye = event
         if isinstance(event, SessionStarted) and event.schema > SCHEMA:
@@ -277,7 +289,29 @@ class LiveStream:
             return
         if self._redactor is not None and (event := decode(line)) is not None:
             line = encode(self._redactor.event(event))
-        self._writer.write(line)
+        try:
+            self._writer.write(line)
+        except OSError as error:
+            writer, self._writer = self._writer, None
+            with suppress(OSError):
+                writer.close()
+            self._recording_failed(writer, error)
+
+    def _recording_failed(self, writer: RecordingWriter, error: OSError) -> None:
+        """A full disk ends the recording, not the watching; a reader of stdout that went away ends both."""
+        if writer.path == "-":
+            raise error
+        why = (error.strerror or str(error)).lower()
+        self.recording_trouble = f"{writer.path} cannot be written further: {why}; what it holds can be read"
+        self._note("the rest of the recording", self.recording_trouble)
+
+    def _note(self, what: str, why: str) -> None:
+        """Tell the viewer, and whoever reads the recording, of something that is not known."""
+        note = LimitNoted(at=self._latest, what=what, why=why)
+        line = encode(note)
+        self._history.keep(line, note)
+        self._write(line)
+        self._news.append(note)
 
     def _end(self) -> None:
         try:

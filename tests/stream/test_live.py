@@ -11,6 +11,7 @@ from inspector.stream.events import AnyEvent
 from inspector.stream.live import LiveStream
 from inspector.stream.recording import Recording
 from inspector.stream.requests import AddLog, Configure, Plan
+from inspector.stream.session import LimitNoted
 
 from .samples import lines, started, story
 
@@ -128,3 +129,19 @@ def test_another_thread_may_close_a_stream_that_is_being_read(tmp_path: Path) ->
     reader.join(30)
     assert not reader.is_alive() and not stream.alive
     assert "status 0 without a word" in stream.error
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here that is always full")
+def test_a_full_disk_ends_the_recording_and_not_the_watching(tmp_path: Path) -> None:
+    begin, rest = encode(started()), b"".join(lines(story()[1:])) * 2000
+    body = f"out.write(STREAM[:{len(begin)}]); out.flush(); sys.stdin.readline(); sys.stdin.readline()"
+    stream = LiveStream(collector(tmp_path, f"{body}; out.write(STREAM[{len(begin)}:])", begin + rest), CONFIGURE)
+    while not stream.begun:
+        stream.read(None)
+    stream.record("/dev/full")
+    stream.send(AddLog(path="go on"))
+    events = drain(stream)
+    assert "/dev/full cannot be written further: no space left" in stream.recording_trouble
+    assert stream.recording is None and events[-1] == story()[-1]
+    notes = [event for event in events if isinstance(event, LimitNoted)]
+    assert [note.why for note in notes] == [stream.recording_trouble]
