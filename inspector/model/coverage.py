@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from inspector.stream.calls import WatchedFunction
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.session import Capability
 
@@ -25,6 +26,8 @@ class Coverage:
     """`counted since its birth`, or what is missing: `counting began 3 h after its birth`."""
     watched: int = 0
     """How many functions of the provider are counted."""
+    gapless: bool = True
+    """False: between the look that proves the time before, and the first probe, a call was not seen."""
 
 
 def capability(state: State, name: str) -> Capability | None:
@@ -67,7 +70,8 @@ def of_use(state: State, use: Use) -> Coverage:
         return _without_provider(state, use)
     results = [_of_library(state, use, library) for library in mapped]
     worst = next((one for one in results if not one.complete), results[0])
-    return Coverage(worst.complete, worst.words, sum(one.watched for one in results))
+    gapless = all(one.gapless for one in results)
+    return Coverage(worst.complete, worst.words, sum(one.watched for one in results), gapless)
 
 
 def _without_provider(state: State, use: Use) -> Coverage:
@@ -89,18 +93,52 @@ def _of_library(state: State, use: Use, library: LibraryMapped) -> Coverage:
     if stopped:
         words = f"counting of {stopped[0].name} stopped: {state.stopped[stopped[0].id]}"
         return Coverage(False, words, len(watched))
-    start = _callable_since(process, library) if born_here(process) else process.started
-    if not born_here(process):
-        since = max(since, process.told_at)  # before it was noticed, its calls were not told apart
-    if since <= start:
+    late = _late(process, library, since)
+    if not late:
         return Coverage(True, "counted since its birth", len(watched))
-    if _proven_before(state, process, library, [function.name for function in watched], since):
-        return Coverage(True, "counted now; before that its pages were never executed", len(watched))
-    if _slots_unbound(process, use):
-        return Coverage(True, "counted now; before that no slot of a consumer was bound", len(watched))
-    late = duration(since - start)
-    after = "the library was loaded" if born_here(process) and start > began(process) else "its birth"
-    return Coverage(False, f"counting of {name_of(library.path)} began {late} after {after}", len(watched))
+    return _proof_before(state, use, library, watched, since) or Coverage(False, late, len(watched))
+
+
+def lower_bound(state: State, process: Process, function: WatchedFunction) -> str:
+    """Why the count of a function in a process is a lower bound; empty when it is exact."""
+    if function.id in state.stopped:
+        return state.stopped[function.id]
+    library = next((each for each in process.libraries.values() if each.file == function.file), None)
+    since = state.watched_since.get(function.id)
+    return _late(process, library, since) if library is not None and since is not None else ""
+
+
+def _late(process: Process, library: LibraryMapped, since: int) -> str:
+    """How late counting began, in words; empty when it began before anybody could call."""
+    if not born_here(process):  # before it was noticed, its calls were not told apart
+        late = max(since, process.told_at) - process.started
+        return f"counting of {name_of(library.path)} began {duration(late)} after its birth" if late > 0 else ""
+    start = _callable_since(process, library)
+    if since <= start:
+        return ""
+    after = "the library was loaded" if start > began(process) else "its birth"
+    return f"counting of {name_of(library.path)} began {duration(since - start)} after {after}"
+
+
+def _proof_before(
+    state: State, use: Use, library: LibraryMapped, watched: list[WatchedFunction], since: int
+) -> Coverage | None:
+    """What proves that nothing was called before the first probe.
+
+    A look shortly before it does so for a process that was found; but what was born here is most likely to call just
+    when a library is new, between the look and the probe.
+    """
+    looks = {
+        "its pages were never executed": _pages_unread(use.process, library, [each.name for each in watched]),
+        "no slot of a consumer was bound": _slots_unbound(use),
+    }
+    for words, at in looks.items():
+        if at is not None and at >= since:
+            return Coverage(True, f"counted now; before that {words}", len(watched))
+        if at is not None and since - at < _PASSIVE_GAP and not born_here(use.process):
+            gap = duration(since - at)
+            return Coverage(True, f"counted now; until {gap} before that {words}", len(watched), gapless=False)
+    return None
 
 
 def _callable_since(process: Process, library: LibraryMapped) -> int:
@@ -123,24 +161,25 @@ def _not_counted(state: State, library: LibraryMapped) -> str:
     return lacking(state, "count-calls", f"functions of {name_of(library.path)} are not counted")
 
 
-def _slots_unbound(process: Process, use: Use) -> bool:
-    """Every consumer imports the functions through lazy slots that were never bound: none was called through them."""
+def _slots_unbound(use: Use) -> int | None:
+    """When every consumer was seen to have unbound lazy slots for all that it imports; None when that was not seen."""
     imports = {consumer.path: consumer.how.imports for consumer in use.consumers if consumer.how is not None}
     if not imports or len(imports) < len(use.consumers):
-        return False
+        return None
     for path, names in imports.items():
-        read = process.slots.get(path)
+        read = use.process.slots.get(path)
         lazy = {slot.name for slot in read.slots if slot.lazy and slot.bound_to is None} if read is not None else set()
         if not names or not set(names) <= lazy:
-            return False
-    return True
+            return None
+    return min(use.process.slots[path].at for path in imports)
 
 
-def _proven_before(state: State, process: Process, library: LibraryMapped, names: list[str], since: int) -> bool:
+def _pages_unread(process: Process, library: LibraryMapped, names: list[str]) -> int | None:
+    """When the pages of all these functions were seen never to have been read in; None when that was not seen."""
     picture = process.never_executed.get(library.path)
-    if picture is None or picture.file != library.file or picture.caveat:
-        return False
-    return since - picture.at < _PASSIVE_GAP and set(names) <= set(picture.functions)
+    if picture is None or picture.file != library.file or picture.caveat or not set(names) <= set(picture.functions):
+        return None
+    return picture.at
 
 
 def of_lookups(state: State, process: Process) -> Coverage:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from inspector.model import tree
+from inspector.model.coverage import lower_bound
 from inspector.model.profiles import Profiles
 from inspector.model.state import LogSource, Process, State
 from inspector.model.verdict import Answer
@@ -71,7 +72,7 @@ def _call(process: Process, function: WatchedFunction, state: State, clock: Cloc
         callers=_tally(outcomes, lambda outcome: outcome.caller),
         results=_tally(outcomes, lambda outcome: state.profiles.result_name(function.api, outcome.result)),
         values=dict(values[-1]) if values else {},
-        lower_bound=state.stopped.get(function.id, ""),
+        lower_bound=lower_bound(state, process, function),
     )
 
 

@@ -44,7 +44,7 @@ class CalledOnlyByItself(Rule):
                 "instead",
                 process=process,
                 severity="error" if scene.matters(process) else "info",
-                confidence="proven" if coverage.complete and process.ended else "likely",
+                confidence="proven" if coverage.complete and coverage.gapless and process.ended else "likely",
                 evidence=[
                     evidence.of_calls(
                         process, calls, f"{calls.name}: {calls.by_itself}, called by {caller_names(calls)}"
@@ -121,7 +121,8 @@ class NotCalled(Rule):
 
     def _hit(self, scene: Scene, process: Process, use: Use) -> Hit:
         coverage = of_use(scene.state, use)
-        sure: Confidence = "guess" if not coverage.complete else ("proven" if process.ended else "likely")
+        proven = coverage.gapless and process.ended
+        sure: Confidence = "guess" if not coverage.complete else ("proven" if proven else "likely")
         later = "It may still call; a server often waits for its first request."
         consumers = listed((name_of(consumer.path) for consumer in use.consumers), 3)
         could = f"{short(process)} could call {use.api} (through {consumers}) and did not: 0 calls in"

@@ -1,7 +1,7 @@
 """Rungs called and returned: how often and by whom, with which results and values?"""
 
 from inspector.model import evidence
-from inspector.model.coverage import of_use
+from inspector.model.coverage import lower_bound, of_use
 from inspector.model.usage import FunctionCalls, faults
 from inspector.model.verdict import Evidence, Rung, Truth
 from inspector.model.wording import duration, listed, name_of, plural
@@ -15,8 +15,9 @@ def called(view: View) -> Rung:
     if use.consumer_calls:
         busiest = sorted((c for c in use.calls.values() if c.by_consumer), key=lambda c: c.first)
         rows = [evidence.of_calls(view.process, calls, _count_words(calls)) for calls in busiest[:30]]
-        least = any(calls.stopped for calls in busiest)
-        detail = f"{'at least ' if least else ''}{plural(use.consumer_calls, 'call')} by {_callers(busiest)}"
+        bounds = [words for calls in busiest if (words := lower_bound(view.state, view.process, calls.function))]
+        detail = f"{'at least ' if bounds else ''}{plural(use.consumer_calls, 'call')} by {_callers(busiest)}"
+        detail += f"; {bounds[0]}" if bounds else ""
         inside = [call for calls in use.calls.values() for call in calls.inside]
         if inside:
             oldest = min(inside, key=lambda call: call.entered)

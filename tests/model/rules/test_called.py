@@ -4,7 +4,7 @@ from inspector.stream.libraries import NeverExecuted, Slot, SlotsRead
 from inspector.stream.processes import ProcessStarted
 
 from ..asking import BACKEND, CPU, SHIM, answer, found, healthy, rules, rung
-from ..build import DRIVER, SECOND, Story
+from ..build import DRIVER, MS, SECOND, Story
 
 
 def _idle(*, age: int = 0) -> Story:
@@ -68,25 +68,57 @@ def test_lazy_slots_that_were_never_bound_prove_the_time_before() -> None:
     assert answer(story).confidence != "proven"
 
 
-def test_pages_never_executed_prove_the_time_before() -> None:
-    story = _idle(age=3600 * SECOND)
+def _picture(story: Story, at: int) -> None:
+    """Nothing of the driver was executed until then."""
     path = "/opt/shim/libcuda.so.1"
-    watched = min(story.state.watched_since.values())
     story.tell(
         NeverExecuted(
-            at=watched,
-            pid=812,
-            path=path,
-            file=story.file(path),
-            base=0,
-            since=0,
-            functions=DRIVER,
-            proven=14,
-            total=14,
+            at=at, pid=812, path=path, file=story.file(path), base=0, since=0, functions=DRIVER, proven=14, total=14
         )
     )
+
+
+def test_pages_never_executed_prove_the_time_before() -> None:
+    story = _idle(age=3600 * SECOND)
+    _picture(story, at=min(story.state.watched_since.values()))
     assert answer(story).rule == "not-called"
     assert rung(story, "called").state == "no"
+    story.end(812)
+    assert answer(story).confidence == "proven"
+
+
+def test_a_gap_between_the_picture_and_the_first_probe_is_said_and_leaves_a_doubt() -> None:
+    story = _idle(age=3600 * SECOND)
+    _picture(story, at=min(story.state.watched_since.values()) - 40 * MS)
+    story.end(812)
+    assert (answer(story).rule, answer(story).confidence) == ("not-called", "likely")
+    assert "until 40 ms before that its pages were never executed" in answer(story).evidence[0].text
+
+
+def test_a_picture_does_not_cover_the_first_moments_of_a_library_that_came_before_its_probes() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812, watch=False)
+    _picture(story, at=story.later())
+    story.watch("/opt/shim/libcuda.so.1", DRIVER)
+    story.consumer(812, BACKEND, imports=["cuInit"])
+    story.later(2 * SECOND)
+    story.log(CPU)
+    story.end(812)
+    assert rung(story, "called").state == "unknown"
+    assert "not-called" not in rules(story)
+
+
+def test_calls_seen_by_late_probes_are_a_lower_bound() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812, watch=False)
+    story.consumer(812, BACKEND)
+    story.later(40 * MS)
+    story.watch("/opt/shim/libcuda.so.1", DRIVER)
+    story.call(812, "cuInit", by=BACKEND)
+    detail = rung(story, "called").detail
+    assert detail.startswith("at least 1 call") and "counting of libcuda.so.1 began" in detail
 
 
 def test_a_library_that_is_not_counted_is_unknown_with_the_reason() -> None:

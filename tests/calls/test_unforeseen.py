@@ -1,0 +1,144 @@
+"""Shims that no setting, command line or SONAME names: counted from the first call, or honestly late."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from inspector.model.coverage import lower_bound
+from inspector.model.fold import apply
+from inspector.model.state import State
+from inspector.stream.calls import CallReturned, CallsCounted, FunctionsWatched
+from inspector.stream.requests import ApiPlan, FunctionPlan, Plan
+from tests.collect.collector import Collector
+
+pytestmark = pytest.mark.live
+
+CALLS = 300
+SHIM = """
+int gpuInit(void) { return 7; }
+int gpuCount(void) { return 1; }
+__attribute__((constructor)) static void begin(void) { gpuCount(); }
+"""
+PROGRAM = f"""
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+/* The path is put together at run time: WHERE and argv[1] backwards, so that no word of it can be read beforehand. */
+int main(int argc, char **argv) {{
+    char path[4096];
+    int at = snprintf(path, sizeof path, "%s/", getenv("WHERE"));
+    for (int end = 0; argv[1][end]; end++) path[at + end] = argv[1][end] ^ 1;
+    path[at + 9] = 0;
+    void *handle = dlopen(path, RTLD_NOW);
+    if (!handle) {{ fprintf(stderr, "%s", dlerror()); return 9; }}
+    int (*init)(void) = (int (*)(void))dlsym(handle, "gpuInit");
+    for (int i = 0; i < {CALLS}; i++) {{ init(); usleep(1000); }}
+    return 0;
+}}
+"""
+NAME = "libodd.so"
+CODED = "".join(chr(ord(letter) ^ 1) for letter in NAME)
+PLAN = Plan(
+    apis=[
+        ApiPlan(
+            api="gpu",
+            sonames=["libgpu.so.1"],
+            prefixes=["gpu"],
+            functions=[FunctionPlan(name="gpuInit"), FunctionPlan(name="gpuCount")],
+        )
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A program in one folder, a shim in another."""
+
+    folder: Path
+
+    @property
+    def program(self) -> Path:
+        return self.folder / "bin" / "program"
+
+    @property
+    def elsewhere(self) -> Path:
+        return self.folder / "elsewhere"
+
+
+@pytest.fixture
+def place(tmp_path: Path, live: None) -> Iterator[Place]:
+    built = Place(tmp_path)
+    for folder in (built.program.parent, built.elsewhere):
+        folder.mkdir()
+    (tmp_path / "shim.c").write_text(SHIM)
+    (tmp_path / "program.c").write_text(PROGRAM)
+    shim = ["gcc", "-O1", "-shared", "-fPIC", "-o", str(built.elsewhere / NAME), str(tmp_path / "shim.c")]
+    program = ["gcc", "-O1", "-o", str(built.program), str(tmp_path / "program.c"), "-ldl"]
+    for command in (shim, program):
+        subprocess.run(command, check=True)
+    yield built
+
+
+def counts(collector: Collector) -> dict[str, int]:
+    """Calls by function, in the end."""
+    names = {each.id: each.name for event in collector.all(FunctionsWatched) for each in event.functions}
+    return {names[row.function]: row.count for event in collector.all(CallsCounted) for row in event.counts}
+
+
+def observe(*command: str) -> Collector:
+    with Collector("--run-output", "null", "--", *command, plan=PLAN) as collector:
+        collector.finish()
+    return collector
+
+
+def whole(collector: Collector) -> bool:
+    """Every call was counted, the constructor's included."""
+    constructor = collector.all(CallReturned, lambda event: event.constructor)
+    return counts(collector) == {"gpuInit": CALLS, "gpuCount": 1} and len(constructor) == 1
+
+
+def test_a_shim_beside_the_program_is_counted_from_its_constructor_on(place: Place) -> None:
+    (place.elsewhere / NAME).rename(place.program.parent / NAME)
+    assert whole(observe("env", f"WHERE={place.program.parent}", str(place.program), CODED))
+
+
+def test_a_shim_in_the_library_path_is_counted_from_its_constructor_on(place: Place) -> None:
+    setting = f"LD_LIBRARY_PATH={place.elsewhere}"
+    assert whole(observe("env", setting, f"WHERE={place.elsewhere}/.", str(place.program), CODED))
+
+
+def test_a_shim_that_a_script_names_is_counted_from_its_constructor_on(place: Place) -> None:
+    script = place.program.parent / "script.py"
+    path = place.elsewhere / NAME
+    script.write_text(f"import ctypes\ngpu = ctypes.CDLL({str(path)!r})\nfor _ in range({CALLS}): gpu.gpuInit()\n")
+    assert whole(observe(sys.executable, str(script)))
+
+
+def test_a_shim_that_a_library_of_the_program_names_is_counted_from_its_constructor_on(place: Place) -> None:
+    (place.folder / "between.c").write_text(f'const char *name(void) {{ return "{NAME}"; }}')
+    between = place.program.parent / "libbetween.so"
+    command = ["gcc", "-shared", "-fPIC", "-o", str(between), str(place.folder / "between.c")]
+    subprocess.run([*command, f"-Wl,-rpath,{place.elsewhere}"], check=True)
+    assert whole(observe("env", f"WHERE={place.elsewhere}/.", str(place.program), CODED))
+
+
+def test_a_shim_that_nobody_could_foresee_is_counted_late_and_said_to_be(place: Place) -> None:
+    hidden = place.elsewhere / "deep"
+    hidden.mkdir()
+    (place.elsewhere / NAME).rename(hidden / NAME)
+    collector = observe("sh", "-c", f"cd /; W={place.elsewhere}; WHERE=$W/deep {place.program} {CODED}")
+    seen = counts(collector)
+    assert 0 < seen["gpuInit"] <= CALLS
+    state = State()
+    for event in collector.events:
+        apply(state, event)
+    (function,) = [each for each in state.functions.values() if each.name == "gpuInit"]
+    (process,) = [each for each in state.processes if function.id in each.counts]
+    if seen["gpuInit"] < CALLS:
+        words = lower_bound(state, process, function)
+        assert words.startswith(f"counting of {NAME} began") and words.endswith("after the library was loaded")
