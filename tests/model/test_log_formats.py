@@ -39,6 +39,10 @@ LINES = {
         ("architecture", {"compute": "750"}),
     T + 'msg="NVIDIA driver too old" device=0 compute=6.1 driver=535.1 required_driver="550 or newer"':
         ("driver-too-old", {"driver": "535.1", "required": "550 or newer"}),
+    "   The minimum required CUDA driver version is 13.0, but the installed CUDA driver version is 12.9.":
+        ("driver-below-minimum", {"driver": "12.9", "required": "13.0"}),
+    "The NVIDIA driver on your system is too old (found version 11040). Please update":
+        ("driver-found-too-old", {"driver": "11040"}),
     T + 'msg="skipping available library at user\'s request" requested=cuda_v9 libDir=/lib/ollama/cuda_v12':
         ("library-skipped", {"requested": "cuda_v9", "path": "/lib/ollama/cuda_v12"}),
     T + 'msg="user overrode visible devices" CUDA_VISIBLE_DEVICES=-1':

@@ -63,9 +63,9 @@ class DriverTooOld(Rule):
         )
 
     def _of_line(self, reading: Reading, row: Evidence) -> Hit:
-        driver, required = reading.groups.get("driver", "?"), reading.groups.get("required", "?")
+        driver, required = reading.groups.get("driver", "?"), reading.groups.get("required", "")
         return Hit(
-            title=f"driver {driver} is too old, required: {required}",
+            title=f"driver {driver} is too old" + (f", required: {required}" if required else ""),
             cause="The program itself says so.",
             next_step="nvidia-smi   # install a newer driver, or use the variant for older ones",
             confidence="proven",
