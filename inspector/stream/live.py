@@ -185,6 +185,8 @@ class LiveStream:
     def stop_recording(self) -> None:
         """Finish the file of `record`, if any."""
         with self._lock:
+            if self.ending is None:
+                self._write(encode(SessionEnded(at=self._latest, reason="the recording was stopped")))
             writer, self._writer = self._writer, None
             if writer is not None:
                 try:

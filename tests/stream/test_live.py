@@ -131,6 +131,19 @@ def test_another_thread_may_close_a_stream_that_is_being_read(tmp_path: Path) ->
     assert "status 0 without a word" in stream.error
 
 
+def test_a_recording_that_a_person_stops_has_an_end_and_the_stream_goes_on(tmp_path: Path) -> None:
+    body = "out.write(STREAM); out.flush(); sys.stdin.readline(); sys.stdin.readline()"
+    stream = LiveStream(collector(tmp_path, body, b"".join(lines(story()[:3]))), CONFIGURE)
+    while not stream.begun:
+        stream.read(None)
+    stream.record(str(tmp_path / "part.zst"))
+    stream.stop_recording()
+    assert stream.alive and stream.recording is None
+    part = Recording(str(tmp_path / "part.zst"))
+    assert list(part)[:-1] == story()[:3] and part.troubles == []
+    stream.close()
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here that is always full")
 def test_a_full_disk_ends_the_recording_and_not_the_watching(tmp_path: Path) -> None:
     begin, rest = encode(started()), b"".join(lines(story()[1:])) * 2000
