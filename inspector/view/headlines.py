@@ -106,7 +106,7 @@ def answer(sight: Sight, number: int, width: int, most: int) -> list[Line]:
 def _told(finding: Finding, number: int, total: int, width: int, most: int) -> list[Line]:
     glyph, tone = SEVERITIES[finding.severity]
     right = f"{number + 1}/{total} [ ] "
-    title = textwrap.wrap(finding.title, max(20, width - 4 - len(right))) or [""]
+    title = _wrapped(finding.title, width - 4 - len(right)) or [""]
     spare = max(1, most - 2)
     heads = enumerate(_clipped(title, min(spare, 2)))
     lines = [Line(((f" {' ' if place else glyph} ", tone), (part, "strong"))) for place, part in heads]
@@ -130,8 +130,14 @@ def finding_in_full(finding: Finding, width: int, most: int) -> list[Line]:
     return [*lines[:most], Line()]
 
 
+def problem(words: str, width: int) -> list[Line]:
+    """What is wrong with the observation itself, in at most three lines."""
+    parts = _clipped(_wrapped(words, width - 4), 3)
+    return [Line(((f" {' ' if place else '✗'} ", "no"), (part, "plain"))) for place, part in enumerate(parts)]
+
+
 def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, max(20, width))
+    return textwrap.wrap(text, max(20, width), break_on_hyphens=False)
 
 
 def _clipped(parts: Sequence[str], most: int) -> list[str]:
@@ -148,10 +154,8 @@ def _labelled(label: str, parts: Sequence[str], most: int, tone: Tone) -> list[L
 def _no_answer(sight: Sight, width: int, most: int) -> list[Line]:
     state = sight.state
     if state.missing is not None:
-        lines = [Line(((" ✗ ", "no"), (state.missing.why, "strong")))]
-        return lines + (
-            _labelled("next", _wrapped(state.missing.help, width - 10), 2, "name") if state.missing.help else []
-        )
+        lines = problem(state.missing.why, width)
+        return lines + _labelled("next", _wrapped(state.missing.help, width - 10), 2, "name")
     working = [f"{one.task} {one.done:,} of {one.total:,}" for one in state.work.values()]
     words = ", ".join(working) if working else "looking" if sight.live else "no finding"
     coverage = sight.answer.coverage if sight.answer is not None else ""
@@ -164,15 +168,24 @@ def _no_answer(sight: Sight, width: int, most: int) -> list[Line]:
 
 
 def rails(sight: Sight, width: int, most: int, current: int | None) -> list[Line]:
-    """The ladders that matter first, one line each; a last line says how many are left out."""
-    ladders = ordered(sight.answer, current)
-    shown = ladders[:most]
-    named = [(one, _rail_name(sight, one)) for one in shown]
-    widest = max((len(name) for _, name in named), default=0)
-    lines = [rail(one, name.ljust(widest), width) for one, name in named]
-    if len(ladders) > most and lines:
-        lines[-1] = lines[-1]._replace(right=((f" +{len(ladders) - most} L ", "quiet"),))
-    return lines
+    """The ladders that matter first; processes that ended with the same ladder share a line."""
+    groups: dict[object, list[Ladder]] = {}
+    for one in ordered(sight.answer, current):
+        groups.setdefault(_alike(sight, one), []).append(one)
+    shown = list(groups.values())[:most]
+    names = [_rail_name(sight, group) for group in shown]
+    widest = max(map(len, names), default=0)
+    more = f" +{len(groups) - most} more: L " if len(groups) > most else ""
+    room = width - len(more)
+    lines = [rail(group[0], name.ljust(widest), room) for group, name in zip(shown, names, strict=True)]
+    return [*lines[:-1], lines[-1]._replace(right=((more, "quiet"),))] if lines else []
+
+
+def _alike(sight: Sight, ladder: Ladder) -> object:
+    """What ladders of processes that have ended have in common when one line stands for all of them."""
+    if not _has_ended(sight, ladder):
+        return ladder.pid, ladder.started, ladder.api
+    return ladder.api, ladder.first_broken, *(one.state for one in ladder.rungs)
 
 
 def ordered(found: Answer | None, pid: int | None) -> list[Ladder]:
@@ -180,15 +193,20 @@ def ordered(found: Answer | None, pid: int | None) -> list[Ladder]:
     return sorted(found.ladders if found is not None else (), key=lambda one: one.pid != pid)
 
 
-def _rail_name(sight: Sight, ladder: Ladder) -> str:
+def _has_ended(sight: Sight, ladder: Ladder) -> bool:
     owner = next((one for one in sight.state.processes if (one.pid, one.started) == (ladder.pid, ladder.started)), None)
     owner = owner or sight.state.current.get(ladder.pid)
-    return f"{ladder.api} {ladder.pid}" + ("" if owner is None or not owner.ended else " ○")
+    return owner is not None and bool(owner.ended)
+
+
+def _rail_name(sight: Sight, group: Sequence[Ladder]) -> str:
+    first, more = group[0], f" ×{len(group)}" if len(group) > 1 else ""
+    return f"{first.api} {first.pid}" + (" ○" if _has_ended(sight, first) else "") + more
 
 
 def rail(ladder: Ladder, name: str, width: int) -> Line:
     """Nine rungs with glyph and word; the longest form that fits."""
-    for words, gap in ((LONG, " ─ "), (SHORT, " ─ "), (SHORT, " ")):
+    for words, gap in ((LONG, " ─ "), (LONG, "  "), (SHORT, " ─ "), (SHORT, " ")):
         spans = _rungs(ladder, words, gap)
         if len(name) + 2 + sum(len(text) for text, _ in spans) < width:
             break
@@ -206,7 +224,7 @@ def _rungs(ladder: Ladder, words: dict[RungName, str], gap: str) -> list[Span]:
         word_tone: Tone = "strong" if one.rung == ladder.first_broken else "quiet" if after else "plain"
         if number:
             out.append((gap, "quiet"))
-        joint = "" if gap == " " else " "
+        joint = " " if "─" in gap else ""
         out += [(glyph + joint, tone), (words.get(one.rung, one.rung), word_tone)]
     return out
 

@@ -14,6 +14,7 @@ from inspector.view import session
 from inspector.view.app import InspectorApp
 from inspector.view.feed import Feed
 from inspector.view.output import plain_text
+from inspector.view.session import Drawing
 
 from .sample import FIRST, SERVER, SHIM, SHIM_PATH, at
 
@@ -41,6 +42,16 @@ def fixed_answer(state: State, profiles: Profiles) -> Answer:
         findings=[_main_finding(), _other_finding()],
         coverage="3 processes, each since its birth; 3 functions of 1 library counted",
     )
+
+
+def drawn(make: Callable[[State, Profiles], Answer]) -> Callable[[State, Profiles], Drawing]:
+    """An answer that is drawn in two steps."""
+
+    def draw(state: State, profiles: Profiles) -> Drawing:
+        yield
+        return make(state, profiles)
+
+    return draw
 
 
 def _main_finding() -> Finding:
@@ -87,7 +98,7 @@ async def on_stage(
     feed: Feed, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int] = (80, 24), theme: str = "inspector-dark"
 ) -> AsyncIterator["Stage"]:
     """Run the application on a feed until all of its events are shown."""
-    monkeypatch.setattr(session, "diagnose", fixed_answer)
+    monkeypatch.setattr(session, "draw", drawn(fixed_answer))
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     app = InspectorApp(feed)
     app.theme = theme

@@ -17,7 +17,7 @@ from inspector.view.session import Session
 
 from .feeds import FakeFeed
 from .sample import SERVER, at, main_question
-from .stage import on_stage
+from .stage import drawn, on_stage
 
 
 class Broken(FakeFeed):
@@ -54,7 +54,7 @@ async def test_a_faulty_rule_is_said_and_the_screen_lives(monkeypatch: pytest.Mo
         def fault(*_: object) -> Answer:
             raise KeyError("rule")
 
-        monkeypatch.setattr(session_module, "diagnose", fault)
+        monkeypatch.setattr(session_module, "draw", drawn(fault))
         feed.come(Vitals(at=at(4), pid=SERVER, cpu=1, rss=1, threads=1))
         await stage.until_shown("the diagnosis failed: KeyError")
         assert "✗ CPU (likely)" in stage.lines[0]

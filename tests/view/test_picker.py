@@ -12,7 +12,7 @@ from inspector.view.feed import Feed
 
 from .feeds import FakeFeed
 from .sample import main_question
-from .stage import Stage, fixed_answer
+from .stage import Stage, drawn, fixed_answer
 
 LISTED = [
     ProcessListed(at=1, pid=1, ppid=0, argv=["/sbin/init"], observable="no", why="needs root: sudo inspector 1"),
@@ -31,7 +31,7 @@ async def picking(
     monkeypatch: pytest.MonkeyPatch, feed: Feed | None = None, listed: Sequence[ProcessListed] | OSError = LISTED
 ) -> AsyncIterator[tuple[Stage, list[str]]]:
     """The picker on a stage, and the targets that were connected to."""
-    monkeypatch.setattr(session, "diagnose", fixed_answer)
+    monkeypatch.setattr(session, "draw", drawn(fixed_answer))
     connected: list[str] = []
 
     def look() -> Sequence[ProcessListed]:

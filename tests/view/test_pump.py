@@ -1,21 +1,30 @@
 """The pace of news: small bites, few paints, few answers, and rest when there is nothing to do."""
 
 from collections.abc import Callable
+from threading import Event
 
 import pytest
 
 from inspector.model.profiles import Profiles
 from inspector.model.state import State
 from inspector.model.verdict import Answer
+from inspector.stream.events import AnyEvent
 from inspector.stream.processes import Vitals
 from inspector.view import pump as pump_module
 from inspector.view import session as session_module
-from inspector.view.pump import Pump
-from inspector.view.session import Session
+from inspector.view.pump import AT_ONCE, BREATH, Pump
+from inspector.view.session import Drawing, Session
 
 from .feeds import FakeFeed
 from .sample import SERVER, at, main_question
-from .stage import fixed_answer
+from .stage import drawn, fixed_answer
+
+
+def _moment(timer: tuple[float, Callable[[], None]]) -> float:
+    return timer[0]
+
+
+VITALS = Vitals(at=at(3), pid=SERVER, cpu=1, rss=1, threads=1)
 
 
 class Bench:
@@ -27,10 +36,11 @@ class Bench:
         self.painted: list[float] = []
         self.answered: list[float] = []
         self.seen = True
-        self.session = Session(feed, lambda: None)
+        self._feed, self._woken = feed, Event()
+        self.session = Session(feed, self._woken.set)
         monkeypatch.setattr(pump_module, "perf_counter", lambda: self.now)
         monkeypatch.setattr(session_module, "perf_counter", self._spend(fold_cost))
-        monkeypatch.setattr(session_module, "diagnose", self._diagnose)
+        monkeypatch.setattr(session_module, "draw", drawn(self._diagnose))
         self.pump = Pump(self.session, self._later, lambda: self.painted.append(self.now), lambda: self.seen)
         self.session.inbox.start()
 
@@ -48,11 +58,23 @@ class Bench:
 
         return clock
 
+    def news(self, *events: AnyEvent) -> None:
+        """Let events come, and the pump know of it."""
+        self._feed.come(*events)
+        self.hear()
+
+    def hear(self) -> None:
+        """Wait until the reader has put something into the inbox."""
+        assert self._woken.wait(5)
+        self._woken.clear()
+        self.pump.woken()
+
     def run(self, seconds: float) -> None:
         """Let timers fire for a while."""
         end = self.now + seconds
-        while self.timers and self.timers[0][0] <= end:
-            moment, call = self.timers.pop(0)
+        while self.timers and min(self.timers, key=_moment)[0] <= end:
+            moment, call = min(self.timers, key=_moment)
+            self.timers.remove((moment, call))
             self.now = max(self.now, moment)
             call()
         self.now = max(self.now, end)
@@ -80,7 +102,7 @@ def test_under_a_flood_it_paints_ten_times_a_second_and_answers_twice(monkeypatc
     start = bench.now
     bench.run(3)
     spent = bench.now - start
-    assert 10 <= len(bench.painted) <= spent * 10 + 2
+    assert 10 <= len(bench.painted) <= spent * 10 + AT_ONCE
     assert len(bench.answered) <= spent * 2 + 2
 
 
@@ -90,7 +112,7 @@ def test_unseen_it_paints_twice_a_second(monkeypatch: pytest.MonkeyPatch) -> Non
     bench.seen = False
     bench.pump.woken()
     bench.run(3)
-    assert len(bench.painted) <= 8
+    assert len(bench.painted) <= 3 * 2 + AT_ONCE
 
 
 def test_a_bite_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,3 +121,41 @@ def test_a_bite_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> N
     bench.pump.woken()
     assert 0 < bench.session.folded < 2_000
     assert len(bench.timers) == 1
+
+
+def test_news_after_a_rest_are_painted_at_once_also_while_an_answer_is_still_due(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(FakeFeed(main_question()), monkeypatch)
+    bench.hear()
+    bench.run(3)
+    for _ in range(6):
+        bench.run(0.25)
+        painted = len(bench.painted)
+        bench.news(VITALS)
+        assert bench.painted[painted:] == [bench.now]
+
+
+def test_an_answer_that_takes_long_is_drawn_in_bites_and_nothing_is_folded_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(FakeFeed(main_question()), monkeypatch)
+
+    def draw(state: State, profiles: Profiles) -> Drawing:
+        folded = bench.session.folded
+        for _ in range(20):
+            bench.now += 0.010
+            yield
+            assert bench.session.folded == folded
+        bench.answered.append(bench.now)
+        return fixed_answer(state, profiles)
+
+    monkeypatch.setattr(session_module, "draw", draw)
+    bench.hear()
+    while not bench.session.drawing:
+        bench.run(BREATH)
+    bench.news(VITALS)
+    bench.run(0.3)
+    assert not bench.answered
+    bench.run(0.3)
+    assert bench.answered and bench.session.folded == len(main_question()) + 1

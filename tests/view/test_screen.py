@@ -103,7 +103,7 @@ async def test_a_terminal_that_is_too_small_says_so_and_lives(
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with on_stage(FakeFeed(main_question()), monkeypatch, size) as stage:
-        assert "terminal too small"[: size[0] - 1] in stage.text
+        assert "terminal too small"[: size[0] - 2] in stage.text
         await stage.press("2", "j", "slash", "x", "escape", "z")
         await stage.pilot.resize_terminal(80, 24)
         await stage.until_shown("2 Libraries")

@@ -103,7 +103,7 @@ class MainScreen(Screen[None]):
         self.ladder.tell(headlines.rails(sight, size.width, rail_lines(size), pid), grow=True)
         self.tabs.tell([Line(tuple(span for tab in self._tabs() for span in tab))])
         self.over.tell([headlines.over_pane(self.desk.pane)])
-        self.hints.tell([self._status_line()])
+        self.hints.tell(self._status_lines(), grow=True)
         self._paint_control()
 
     def status(self) -> Status:
@@ -118,6 +118,8 @@ class MainScreen(Screen[None]):
             return Status(f"paused, {session.waiting} waiting", "unknown")
         if feed.alive:
             return Status("live", "yes") if state.session is not None else Status("connecting", "unknown")
+        if state.missing is not None and not state.processes:
+            return Status("✗ not observed", "no")
         if feed.error:
             return Status("✗ collector died", "no")
         return Status(f"ended: {state.ended.reason}" if state.ended is not None and state.ended.reason else "ended")
@@ -125,17 +127,18 @@ class MainScreen(Screen[None]):
     def _tabs(self) -> list[Cell]:
         return headlines.tabs(self.desk.panes, self.desk.number, self.desk.sight(), self.size.width)
 
-    def _status_line(self) -> Line:
+    def _status_lines(self) -> list[Line]:
+        """What was just said, what is wrong, or the keys that mean something here."""
         if self._said:
-            return Line(((f" {self._said}", "strong"),))
+            return [Line(((f" {self._said}", "strong"),))]
         error = self.session.feed.error or self.session.inbox.failure or self.session.trouble
-        if error:
-            return Line(((" ✗ ", "no"), (error, "plain")))
+        if error and self.session.state.missing is None:  # else the answer says it
+            return headlines.problem(error, self.size.width)
         hints = [_hint(key, what) for key, what in (*self.desk.pane.hints, *HINTS)]
-        while len(hints) > 2 and sum(width_of(text) for hint in hints for text, _ in hint) > self.size.width - 1:
+        while len(hints) > 2 and sum(width_of(text) for hint in hints for text, _ in hint) > self.size.width - 2:
             del hints[-3]
         keys = [span for hint in hints for span in hint]
-        return Line(((" ", "plain"), *keys))
+        return [Line(((" ", "plain"), *keys))]
 
     def _paint_control(self) -> None:
         playback = self.session.playback
@@ -309,7 +312,7 @@ class MainScreen(Screen[None]):
             self.say("there is no finding yet")
             return
         table, leads = evidence_of(self.desk.sight(), finding)
-        intro = headlines.finding_in_full(finding, self.size.width, max(4, self.size.height // 3))
+        intro = headlines.finding_in_full(finding, self.size.width, max(4, self.size.height // 2))
         screen = OverScreen("Evidence", table, intro=intro, enter="jump to the row")
         self.app.push_screen(screen, lambda index: self._jump(leads[index] if index is not None else None))
 
@@ -380,7 +383,7 @@ def _hint(key: str, what: str) -> Cell:
 
 def answer_lines(size: Size) -> int:
     """Lines that the answer may take."""
-    return 3 if size.height < 20 else 4 if size.height < 30 else 6 if size.height < 50 else 8
+    return 3 if size.height < 20 else 6 if size.height < 30 else 7 if size.height < 50 else 9
 
 
 def rail_lines(size: Size) -> int:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from inspector.model.readings import line_time
 from inspector.model.state import LogSource, State
-from inspector.model.wording import name_of
+from inspector.model.wording import name_of, plural
 from inspector.stream.logs import LogLine
 from inspector.view.clock import moment_of, since_start, wall_ns, wall_of, wall_text
 from inspector.view.sight import Sight
@@ -346,4 +346,4 @@ def heading_of(sight: Sight, chosen: int | None, merging: bool, this_start: bool
         return f"{only}{log.found.name} ({log.lines_total:,} lines){problem}"
     held, total = sum(len(log.lines) for log in logs.values()), sum(log.lines_total for log in logs.values())
     part = f"{held:,} of {total:,} lines held, o shows all of one" if held < total else f"{total:,} lines"
-    return f"{only}{len(logs)} sources, {part}" + (", merging…" if merging else "")
+    return f"{only}{plural(len(logs), 'source')}, {part}" + (", merging…" if merging else "")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from inspector.model.state import Process, State
 from inspector.model.tree import KeyChange, environment_change, program
-from inspector.model.wording import duration, errno_name, name_of, signal_name, size
+from inspector.model.wording import duration, errno_name, name_of, plural, signal_name, size
 from inspector.stream.machine import UnitSetting
 from inspector.stream.processes import Descriptor, ProcessExec, SignalDelivered
 from inspector.view.clock import wall_of
@@ -14,6 +14,16 @@ from inspector.view.sight import Sight, short_name
 from .ending import LOADER_KEYS, end_of
 from .row import Details, Note, Tone
 
+_STATES = {
+    "R": "running",
+    "S": "sleeping",
+    "D": "in uninterruptible sleep (D)",
+    "T": "stopped (T)",
+    "t": "stopped by a tracer (t)",
+    "Z": "zombie (Z)",
+    "I": "idle",
+}
+"""The letter of /proc/PID/stat in words."""
 MOST_OPENS = 30
 """Opens of files that are listed; the timeline has all of them."""
 
@@ -54,9 +64,13 @@ def _life(sight: Sight, process: Process) -> Iterator[Note]:
         yield Note("signal", _signal_words(one), "no" if one.fatal else "plain")
     vitals = process.vitals
     if vitals is not None and not process.ended:
-        yield Note(
-            "now", f"{vitals.cpu:.1f} % CPU, {size(vitals.rss)}, {vitals.threads} threads {vitals.state}".rstrip()
+        parts = (
+            f"{vitals.cpu:.1f} % CPU",
+            size(vitals.rss),
+            plural(vitals.threads, "thread"),
+            _STATES.get(vitals.state),
         )
+        yield Note("now", ", ".join(part for part in parts if part))
 
 
 def _signal_words(one: SignalDelivered) -> str:
@@ -156,7 +170,12 @@ def _opens(process: Process) -> Iterator[Note]:
         times = f", {one.count} times" if one.count > 1 else ""
         yield Note("opens", f"{one.path}: {how}{times}", "no" if one.errno else "plain")
     if process.opens_skipped:
-        yield Note("opens", f"{len(process.opens) - len(telling)} others of interest, {process.opens_skipped} of none")
+        more = len(process.opens) - len(telling)
+        yield Note(
+            "opens",
+            f"{more} others that matter are in the timeline, {process.opens_skipped} that do not are not",
+            "quiet",
+        )
 
 
 def _unit(state: State, process: Process) -> Iterator[Note]:

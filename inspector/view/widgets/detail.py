@@ -68,10 +68,11 @@ def _parts(label: str, text: str, tone: Tone, room: int) -> Iterator[tuple[str, 
 
 
 def _broken(text: str, room: int) -> Iterator[str]:
-    """Lines of at most `room` characters: broken at a space near their end, in long paths and names anywhere."""
+    """Lines of at most `room` characters: broken at a space, else behind a sign of a path or list, else anywhere."""
     while len(text) > room:
-        place = text.rfind(" ", room * 2 // 3, room + 1)
-        end = place if place > 0 else room
+        space = text.rfind(" ", room // 2, room + 1)
+        sign = max(text.rfind(sign, room // 2, room) for sign in "/:,;=&|")
+        end = space if space > 0 else sign + 1 if sign > 0 else room
         yield text[:end]
         text = text[end:].lstrip()
     yield text

@@ -19,6 +19,9 @@ TONES: tuple[Tone, ...] = get_args(Tone)
 
 Inks = Mapping[str, Style]
 
+_TELLING = 24
+"""Terminal cells from which on a path with its middle left out still says something."""
+
 LONGEST = 4_000
 """Terminal cells of one text that are ever drawn; the details show the whole of it."""
 
@@ -50,6 +53,27 @@ def width_of(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
 
 
+_PATH = re.compile(r"/[^\s/:;,\"']+(?:/[^\s/:;,\"']+){2,}")
+"""A path of three names or more."""
+
+
+def squeezed(text: str, width: int) -> str:
+    """A text that is too long with names left out in the middle of its paths, the longest first: the last say most."""
+    for path in sorted(_PATH.findall(text), key=len, reverse=True):
+        excess = width_of(text) - width
+        if excess > 0:
+            text = text.replace(path, _shortened(path, len(path) - excess), 1)
+    return text
+
+
+def _shortened(path: str, room: int) -> str:
+    """Its first name, `…` and as many of its last names as there is room for, at least one."""
+    _, first, *names = path.split("/")
+    while len(names) > 1 and len(first) + 4 + sum(len(name) + 1 for name in names[1:]) > room + 1:
+        names = names[1:]
+    return "/".join(("", first, "…", *(names[1:] or names)))
+
+
 def cropped(text: str, width: int, keep_end: bool = False) -> str:
     """A text in at most `width` cells; what is left out is marked."""
     if width_of(text) <= width:
@@ -64,13 +88,13 @@ def cropped(text: str, width: int, keep_end: bool = False) -> str:
     return set_cell_size(text, width - 1).rstrip() + "…"
 
 
-def fitted(spans: Cell, width: int, right: bool = False, keep_end: bool = False) -> list[Span]:
-    """The spans of one cell in exactly `width` terminal cells."""
+def fitted(spans: Cell, width: int, right: bool = False, keep_end: bool = False, squeeze: bool = False) -> list[Span]:
+    """The spans of one cell in exactly `width` terminal cells; `squeeze` shortens paths before anything is cut off."""
     out: list[Span] = []
     left = width
     for text, tone in spans:
         whole = shown(text)
-        part = cropped(whole, left, keep_end)
+        part = cropped(squeezed(whole, left) if squeeze and left > _TELLING else whole, left, keep_end)
         out.append((part, tone))
         left -= width_of(part)
         if part != whole:
@@ -109,7 +133,8 @@ def laid_out(cells: Sequence[Cell], columns: Sequence[Column], room: int, shift:
         whole = last and short
         width = left if whole else min(left, column.width or flexible)
         words = slid(one, shift) if last else one
-        out += fitted(words, width, column.right and not whole, column.keep_end and not whole)
+        keep_end = column.keep_end and not whole
+        out += fitted(words, width, column.right and not whole, keep_end, squeeze=not (shift or keep_end))
         left -= width
         if not last and left > 0:
             out.append((" ", "plain"))

@@ -49,7 +49,7 @@ class Lines(Paper):
         right = sum(width_of(text) for text, _ in content.right)
         if right > width // 2:
             right = max(width // 2, width - sum(width_of(text) for text, _ in content.left))
-        spans = fitted(content.left, max(0, width - right))
+        spans = fitted(content.left, max(0, width - max(right, 1)))
         return inked([*spans, *fitted(content.right, right)], self.inks, self.rich_style, width)
 
     def on_click(self, event: events.Click) -> None:
@@ -57,7 +57,20 @@ class Lines(Paper):
 
 
 class FocusLines(Lines, can_focus=True):
-    """Lines that can be chosen with Tab, and opened with Enter by their screen."""
+    """Lines that can be chosen with Tab, and opened with Enter by their screen; a sign shows that they are chosen."""
+
+    def content(self, y: int) -> Hashable:
+        line = super().content(y)
+        if y or not self.has_focus or not isinstance(line, Line):
+            return line
+        (first, tone), *rest = line.left or ((" ", "plain"),)
+        return line._replace(left=(("▸", "strong"), (first[1:], tone), *rest))
+
+    def on_focus(self) -> None:
+        self.repaint()
+
+    def on_blur(self) -> None:
+        self.repaint()
 
 
 def cell_at(cells: Sequence[Cell], x: int) -> int | None:
