@@ -10,7 +10,7 @@ from inspector.collect.kernel.counting import Counting
 from inspector.collect.kernel.engine import Engine
 from inspector.collect.kernel.file_watch import Function, Read
 from inspector.collect.kernel.frames import Frame
-from inspector.collect.kernel.records import Forked, Returned
+from inspector.collect.kernel.records import CallsBegan, Forked, Returned
 from tests.kernel.observed import of
 
 from .conftest import Targets
@@ -62,6 +62,21 @@ def test_counts_stay_exact_while_links_are_replaced(watcher: Watcher, targets: T
     assert watch.counting == {watch.first}
     assert seen.counts[seen.pid, "stride"].count == 1_000_000
     assert seen.output == "wrong 0\n"
+
+
+def test_the_first_call_of_a_rest_wakes_and_the_others_do_not(
+    watcher: Watcher, counting: Counting, targets: Targets
+) -> None:
+    watcher.watch(targets.library, "stride")
+
+    def rest(_: object) -> None:
+        counting.rest()
+        assert counting.resting
+
+    seen = watcher.run(targets.program, "wait", "calls:4:1000", meanwhile=rest)
+    assert len(of(CallsBegan, seen.records)) == 1
+    assert seen.total("stride") == 4000
+    assert not counting.resting
 
 
 def test_results_and_callers_are_summed_up(watcher: Watcher, targets: Targets) -> None:

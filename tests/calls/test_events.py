@@ -100,6 +100,16 @@ def test_a_call_that_blocks_is_inside_until_it_returns(targets: Targets, live: N
     assert call.entered < inside.at < after.at
 
 
+def test_calls_after_a_silence_are_counted_to_the_last_one(targets: Targets, live: None) -> None:
+    shell = (
+        f"{targets.program} calls:1:5; sleep 0.7; {targets.program} calls:1:7; sleep 0.7; {targets.program} calls:1:9"
+    )
+    with Collector("--", "sh", "-c", shell, plan=plan(STRIDE)) as collector:
+        collector.finish()
+    last = {count.pid: count.count for event in collector.all(CallsCounted) for count in event.counts}
+    assert sorted(last.values()) == [5, 7, 9]
+
+
 def test_a_failed_load_is_told_with_files_tried_and_the_words_of_the_loader(targets: Targets, live: None) -> None:
     with Collector("--", str(targets.loads), "missing:libnowhere.so.7", plan=plan(STRIDE)) as collector:
         looked = collector.wait(LookedUp, lambda event: event.name == "libnowhere.so.7")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from inspector.collect.kernel import perf
 from inspector.collect.kernel.btf import BtfError, TypeData
-from inspector.collect.kernel.counting import parse_returned
+from inspector.collect.kernel.counting import parse_record
 from inspector.collect.kernel.decode import Birth, decode
 from inspector.collect.kernel.looking import parse as parse_lookup
 from inspector.collect.kernel.membership import HEADER
@@ -24,7 +24,7 @@ _BYTES = st.binary(max_size=700)
 @given(st.integers(0, 40), _BYTES)
 def test_any_bytes_are_a_record_or_none(kind: int, tail: bytes) -> None:
     raw = struct.pack("<I", kind) + tail
-    for parse in (decode, parse_lookup, parse_returned):
+    for parse in (decode, parse_lookup, parse_record):
         parse(raw)
 
 

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from .assembler import Helper, Reg
 from .bpf import MMAPABLE, NO_PREALLOC, Map, MapKind
 from .frames import FRAME_ARGUMENTS, FRAME_ENTERED, FRAME_SLOT, Places, find_frame, push_frame
-from .membership import CONTROL_LOST_OUTCOMES, HEADER, SLOTS, STRANGERS_SLOT, MemberAssembler, Membership
+from .membership import (
+    CONTROL_LOST_OUTCOMES,
+    CONTROL_RESTING,
+    HEADER,
+    SLOTS,
+    STRANGERS_SLOT,
+    MemberAssembler,
+    Membership,
+)
 from .ring import RingBuffer
 from .shared_words import SharedWords
 
@@ -24,6 +32,8 @@ OUTCOME_KEY = struct.Struct("<IIQQ")
 OUTCOME = struct.Struct("<QQQ")
 """Returns, first, last of the first TIMED_CALLS."""
 RETURNED = 16
+BEGAN = 17
+"""A record of its head alone: the first call since nobody looked at the counters any more."""
 RETURNED_BODY = struct.Struct("<QQQ6QQ")
 """Time of entry, return address, result, arguments, a bit for each read that succeeded; then the reads."""
 MOST_READS = 8
@@ -129,6 +139,7 @@ def entry_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes:
     a.jump_if(Reg.R1, "!=", 0, "timed")
     a.store(Reg.R9, _FIRST, Reg.R0)
     a.label("timed")
+    _report_first(a, maps)
     a.jump_if(Reg.R7, "s>=", 0, "out")
     a.load(Reg.R1, Reg.R10, -16, 4)
     a.jump_if(Reg.R1, "==", STRANGERS_SLOT, "out")
@@ -182,6 +193,21 @@ def _find_counter(a: MemberAssembler, file: FileMaps) -> None:
     a.look_up(file.counters, -24)
     a.jump_if(Reg.R0, "==", 0, "out")
     a.move(Reg.R9, Reg.R0)
+
+
+def _report_first(a: MemberAssembler, maps: CallMaps) -> None:
+    """Wake the collector if it rests. The counter in R9 was moved on before: it looks at all of them when it wakes."""
+    a.map_value(Reg.R1, a.members.control.fd, CONTROL_RESTING)
+    a.load(Reg.R2, Reg.R1, 0)
+    a.jump_if(Reg.R2, "==", 0, "awake")
+    a.store(Reg.R1, 0, 0)
+    a.move(Reg.R8, Reg.R9)
+    a.reserve(maps.ring, HEADER.size, "reported")
+    a.head(BEGAN)
+    a.submit()
+    a.label("reported")
+    a.move(Reg.R9, Reg.R8)
+    a.label("awake")
 
 
 def _in_overlap(a: MemberAssembler, maps: CallMaps) -> None:

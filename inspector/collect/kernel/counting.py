@@ -7,12 +7,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .budget import Budget, Load
-from .call_programs import COUNTER, OUTCOME, OUTCOME_KEY, READ_ROOM, RETURNED, RETURNED_BODY, TIMED_CALLS, CallMaps
+from .call_programs import (
+    BEGAN,
+    COUNTER,
+    OUTCOME,
+    OUTCOME_KEY,
+    READ_ROOM,
+    RETURNED,
+    RETURNED_BODY,
+    TIMED_CALLS,
+    CallMaps,
+)
 from .engine import Engine
 from .file_watch import FileWatch, Function
 from .frames import Frame, read_frames
-from .membership import HEADER, SHARED_SLOT, STRANGERS_SLOT
-from .records import Record, Returned
+from .membership import CONTROL_RESTING, HEADER, SHARED_SLOT, STRANGERS_SLOT
+from .records import CallsBegan, Record, Returned
 
 _SHORTEST = 1_000_000
 RETURN_COST = 450
@@ -166,8 +176,27 @@ class Counting:
         return read_frames(self._maps.frames)
 
     def drain(self) -> list[Record]:
-        """Calls in full."""
-        return [record for raw in self._maps.ring.drain() if (record := parse_returned(raw)) is not None]
+        """Calls in full, and the first one since `rest`."""
+        records: list[Record] = []
+        for raw in self._maps.ring.drain():
+            record = parse_record(raw)
+            if isinstance(record, CallsBegan):
+                self._judged = max(self._judged, record.at)
+            if record is not None:
+                records.append(record)
+        return records
+
+    def rest(self) -> None:
+        """Nobody will ask for what changed until a `CallsBegan` record tells that something does.
+
+        A call may be counted just before: ask once more, and rest when `resting` is still true then.
+        """
+        self._engine.members.report_next_call()
+
+    @property
+    def resting(self) -> bool:
+        """No call was counted since `rest`."""
+        return self._engine.members.control_word(CONTROL_RESTING) != 0
 
     def settle(self, pid: int, slot: int) -> None:
         """The process is gone: keep its last counts until the next `counts`, and clear its slot."""
@@ -227,10 +256,12 @@ def _outcome(value: bytes) -> tuple[int, int, int]:
     return count, first, last if count <= TIMED_CALLS else time.monotonic_ns()
 
 
-def parse_returned(raw: bytes) -> Returned | None:
+def parse_record(raw: bytes) -> Returned | CallsBegan | None:
     """One record of the ring of calls; None when it is none."""
     try:
         kind, pid, tid, function, at = HEADER.unpack_from(raw)
+        if kind == BEGAN:
+            return CallsBegan(at)
         entered, caller, result, *rest = RETURNED_BODY.unpack_from(raw, HEADER.size)
     except struct.error:
         return None

@@ -19,18 +19,13 @@ from .frames import frames_map
 from .identities import foreign_pid_namespace
 from .membership import CONTROL_CROWDED, CONTROL_LOST, CONTROL_LOST_OUTCOMES, Membership
 from .records import (
-    Asked,
+    CallsBegan,
     Executed,
-    Exited,
     Forked,
-    Looked,
     Lost,
     Mapped,
-    Opened,
+    OfMember,
     Record,
-    Refused,
-    Returned,
-    Signalled,
     Written,
 )
 from .syscall_programs import CALLS, WRITTEN, WRITTEN_KEY, any_call_program, call_program, written_map
@@ -38,7 +33,6 @@ from .tracepoints import tracepoint_ids
 from .tree_programs import tree_programs
 
 Told = Decoded | perf.PerfRecord | Record
-OfMember = Exited | Mapped | Signalled | Opened | Asked | Looked | Refused | Returned | Written
 Matches = Callable[[Executed], bool]
 
 
@@ -263,7 +257,7 @@ class Engine:
                 return self._mapped(each)
             case Forked() | perf.ThreadEnded():
                 return []
-            case Lost():
+            case Lost() | CallsBegan():
                 return [each]
             case _:
                 return self._of_member(each)

@@ -36,7 +36,9 @@ CONTROL_CROWDED = 16
 """Processes that found no slot."""
 CONTROL_LOST_OUTCOMES = 24
 """Returns that were not summed up because there were too many different results."""
-_CONTROL_SIZE = 32
+CONTROL_RESTING = 32
+"""Not 0: nobody looks at the counters of calls, so the next counted call is reported."""
+_CONTROL_SIZE = 40
 
 HEADER = struct.Struct("<IIIiQ")
 """Head of every record: kind, pid, tid, a number of its own, time."""
@@ -90,6 +92,10 @@ class Membership:
     def wait_for_any(self, wanted: bool) -> None:
         """Whether every process that executes a program becomes a member."""
         self._words[CONTROL_WAIT // 8] = int(wanted)
+
+    def report_next_call(self) -> None:
+        """Have the next counted call, in whatever process, reported by a record."""
+        self._words[CONTROL_RESTING // 8] = 1
 
     def control_word(self, offset: int) -> int:
         """A counter of the control map."""

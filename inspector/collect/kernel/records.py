@@ -81,7 +81,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A dlopen/dlmopen/dlsym/dlvsym/cuGetProcAddress/cuGetExportTable that returned."""
+    """A dlopen/dlmopen/dlclose/dlsym/dlvsym/cuGetProcAddress/cuGetExportTable that returned."""
 
     entered: int
     at: int
@@ -155,6 +155,13 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
+class CallsBegan:
+    """The first call of a counted function, in whatever process, since counting was told to rest."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What a process wrote to its descriptor 1 or 2 so far (totals)."""
 
@@ -176,4 +183,6 @@ class Lost:
     count: int
 
 
-Record = Forked | Executed | Exited | Mapped | Signalled | Opened | Asked | Looked | Refused | Returned | Written | Lost
+OfMember = Exited | Mapped | Signalled | Opened | Asked | Looked | Refused | Returned | Written
+"""What concerns one process that is observed."""
+Record = Forked | Executed | OfMember | CallsBegan | Lost

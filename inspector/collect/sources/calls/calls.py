@@ -27,10 +27,11 @@ from ...elf.sites import NOT_EXPORTED, Refusal, Site, find_sites
 from ...kernel.counting import Count, Counting
 from ...kernel.engine import Engine
 from ...kernel.file_watch import FileWatch, Function
-from ...kernel.records import Returned
+from ...kernel.records import CallsBegan, Returned
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..libraries.addresses import Addresses
 from ..libraries.providers import Candidate, Providers
+from ..pace import Ticker
 from ..processes.feed import Feed
 from .attaching import Attaching
 from .call_plans import PlannedFunction, arguments_of, function_at, planned_functions, signed, values_of
@@ -94,16 +95,21 @@ class CallsSource(TreeObserver):
         self._stopped: set[int] = set()
         self._inside: list[OpenCall] = []
         self._soon = False
-        self._changed = False
+        self._moved = False
+        """Something was told since the last tick."""
+        self._under_way = False
+        """There were open calls at the last slow tick."""
+        self._ticker = Ticker(session.loop, TICK_SECONDS, self._tick)
+        self._slow_ticker = Ticker(session.loop, SLOW_SECONDS, self._slow_tick)
         session.tree.watch(self)
+        feed.listen(CallsBegan, self._began)
         feed.listen(Returned, self._returned)
         providers.listen(self._offered)
 
     def start(self) -> None:
         """When this returns, calls of what is known by now are counted."""
         self._attaching.finish()
-        self._session.loop.every(TICK_SECONDS, self._tick)
-        self._session.loop.every(SLOW_SECONDS, self._slow_tick)
+        self._ticker.wake()
 
     def executed(self, process: Tracked) -> None:
         """Its callers are others now."""
@@ -135,7 +141,8 @@ class CallsSource(TreeObserver):
     def close(self) -> None:
         """Say the last counts and take all probes away."""
         self._attaching.close()
-        self._tick()
+        self._look()
+        self._slow_tick()
         self._counting.close()
 
     def _watch_planned(self, candidate: Candidate) -> None:
@@ -192,6 +199,7 @@ class CallsSource(TreeObserver):
         """Say what is counted since `at`, then the calls that were told meanwhile."""
         file.watches.append(watch)
         self._counting.add(watch)
+        self._ticker.wake()
         numbers = range(watch.first, watch.first + len(watch.functions))
         counted = [self._functions[number].event for number in numbers if number not in watch.refused]
         self._session.outlet.send(FunctionsWatched(at=at, functions=counted))
@@ -249,14 +257,37 @@ class CallsSource(TreeObserver):
             at = self._session.loop.now()
             self._session.outlet.send(CountingStopped(at=at, functions=going, why=why, per_second=per_second))
 
-    def _tick(self) -> None:
+    def _began(self, _: CallsBegan) -> None:
+        """The first call after a rest."""
+        self._look_soon()
+        self._ticker.wake()
+
+    def _look_soon(self) -> None:
+        if not self._soon:
+            self._soon = True
+            self._session.loop.soon(self._look)
+
+    def _tick(self) -> bool:
+        """Look until nothing moves; then the kernel tells of the next call."""
+        self._look()
+        moved, self._moved = self._moved, False
+        if moved:
+            self._slow_ticker.wake()
+        elif self._counting.resting:
+            return False
+        else:
+            self._counting.rest()
+        return True
+
+    def _look(self) -> None:
         """Counters that changed, and what they cost."""
         self._soon = False
-        self._feed.hand_out(self._engine.drain())  # mappings alone do not wake us; last counts come one drain later
+        batch = self._engine.drain()  # mappings alone do not wake us; last counts come one drain later
+        self._feed.hand_out(batch)
         now = self._session.loop.now()
         counts = self._counting.counts()
+        self._moved |= bool(batch or counts or self._callers.waiting)
         if counts:
-            self._changed = True
             self._session.outlet.send(CallsCounted(at=now, counts=[_count_event(count) for count in counts]))
         for stopped in self._counting.judge(now):
             budget = self._session.configure.budget
@@ -271,13 +302,14 @@ class CallsSource(TreeObserver):
         if outcomes:
             self._session.outlet.send(OutcomesCounted(at=now, outcomes=outcomes))
 
-    def _slow_tick(self) -> None:
-        """Calls that are open, and returns of calls that began long ago."""
+    def _slow_tick(self) -> bool:
+        """Calls that are open, and returns of calls that began long ago; False when no call is under way any more."""
         now = self._session.loop.now()
-        frames = [frame for frame in self._counting.inside() if now - frame.entered > INSIDE_NS]
-        if self._changed or frames or self._inside:
-            self._changed = False
+        inside = self._counting.inside()
+        if inside or self._under_way:
             self._tell_outcomes(now)
+        self._under_way = bool(inside)
+        frames = [frame for frame in inside if now - frame.entered > INSIDE_NS]
         open_calls = [
             OpenCall(
                 pid=frame.pid,
@@ -291,6 +323,7 @@ class CallsSource(TreeObserver):
         if open_calls != self._inside:
             self._inside = open_calls
             self._session.outlet.send(CallsInside(at=now, open=open_calls))
+        return self._under_way
 
     def _caller(self, pid: int, address: int, function: int) -> str:
         if not address:
@@ -324,9 +357,7 @@ class CallsSource(TreeObserver):
                 values=values_of(plan, record.memory),
             )
         )
-        if not self._soon:
-            self._soon = True
-            self._session.loop.soon(self._tick)
+        self._look_soon()
 
 
 def _candidate(mapping: Mapping) -> Candidate:

@@ -5,6 +5,7 @@ from typing import Protocol, TypeVar
 
 from ...kernel.records import Record
 from ..contract import Loop
+from ..pace import Ticker
 
 R = TypeVar("R", bound=Record)
 
@@ -30,6 +31,7 @@ class Feed:
     """Drains the record source and hands its records out."""
 
     POLL_SECONDS = 0.05
+    CHECK_SECONDS = 1.0
 
     def __init__(self, source: RecordSource, tells_ends: bool, second: RecordSource | None = None) -> None:
         """`tells_ends`: it gives an `Exited` record at the moment of each end; `second` takes whom it refuses."""
@@ -54,18 +56,26 @@ class Feed:
         listeners.insert(0 if first else len(listeners), listener)  # type: ignore[arg-type]
 
     def begin(self, loop: Loop) -> None:
-        """Drain whenever records wait, or every 50 ms."""
+        """Drain whenever records wait, and 50 ms later what came with them and wakes nobody; else every 50 ms."""
         for source in filter(None, (self._source, self._second)):
             self._begin(loop, source)
 
     def _begin(self, loop: Loop, source: RecordSource) -> None:
-        def drain() -> None:
-            self.hand_out(source.drain())
+        def drain() -> bool:
+            batch = source.drain()
+            self.hand_out(batch)
+            return bool(batch)
 
+        def awake() -> None:
+            drain()
+            ticker.wake()
+
+        ticker = Ticker(loop, self.POLL_SECONDS, drain)
         if source.fd >= 0:
-            loop.on_readable(source.fd, drain)
+            loop.on_readable(source.fd, awake)
+            loop.every(self.CHECK_SECONDS, ticker.wake)
         else:
-            loop.every(self.POLL_SECONDS, drain)
+            loop.every(self.POLL_SECONDS, lambda: self.hand_out(source.drain()))
 
     def hand_out(self, batch: list[Record]) -> None:
         """Give each record to its listeners."""
