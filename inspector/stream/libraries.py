@@ -39,7 +39,7 @@ class LibraryMapped(Event, frozen=True, kw_only=True):
 
 
 class LibraryUnmapped(Event, frozen=True, kw_only=True):
-    """A mapping went away (dlclose), while its process lives."""
+    """A mapping went away (dlclose) while its program goes on; an exec or an end takes all of them without a word."""
 
     pid: int
     base: int
@@ -170,6 +170,8 @@ class LoadPredicted(Event, frozen=True, kw_only=True):
     name: str
     """What is loaded: a path or a SONAME."""
     requester: str = ""
+    asked: bool = False
+    """A person asked what would happen; nothing says that the program would ever do it."""
     ok: bool | None
     """None: cannot be said; `unknown_because` tells why."""
     words: str = ""

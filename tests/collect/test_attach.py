@@ -140,6 +140,24 @@ def test_a_library_loaded_and_unloaded_later_comes_and_goes(workshop: Workshop) 
         collector.quit()
 
 
+def test_a_library_that_is_loaded_again_has_a_second_life(workshop: Workshop) -> None:
+    words = ["line", f"load:{workshop.shim}", "line", "unload", "line", f"load:{workshop.shim}", "line", "unload"]
+    with Life(workshop.program, *words, "line", "line") as life, Collector(str(life.pid)) as collector:
+        collector.library(life.pid, "libc.so.6")
+        gone = _comes_and_goes(collector, life, since=0)
+        _comes_and_goes(collector, life, since=gone)
+        collector.quit()
+
+
+def _comes_and_goes(collector: Collector, life: Life, since: int) -> int:
+    life.step()
+    came = collector.library(life.pid, "libshim.so.1", lambda e: e.at > since)
+    life.step()
+    gone = collector.wait(LibraryUnmapped, lambda e: e.path.endswith("libshim.so.1") and e.at > came.at)
+    assert gone.base == came.base
+    return gone.at
+
+
 def test_a_static_program_has_no_loader_and_no_libraries(workshop: Workshop) -> None:
     with Life(workshop.static, "line") as life, Collector(str(life.pid)) as collector:
         program = collector.program(life.pid)

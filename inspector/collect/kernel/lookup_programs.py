@@ -41,7 +41,9 @@ class Kind:
     status: int = _NONE
     """Pointer to a second status (CUdriverProcAddressQueryResult)."""
     asks_caller: bool = False
-    """It looks at its return address to learn who asks: only its `ret` may be probed, never its return."""
+    """It looks at its return address to learn who asks: only its `ret` may be probed, never its return.
+
+    So with dlclose, inside of which destructors of C++ run: an exception cannot pass a return probe."""
     opens: bool = False
     """It opens a library: tell its entry as well, and where the library lies."""
     handle: int = _NONE
@@ -56,6 +58,7 @@ KINDS = {
     "cuGetProcAddress": Kind(name=0, out=1, flags=3),
     "cuGetProcAddress_v2": Kind(name=0, out=1, flags=3, status=4),
     "cuGetExportTable": Kind(name=1, identity=True, out=0),
+    "dlclose": Kind(name=_NONE, asks_caller=True, handle=0),
 }
 _NUMBERS = {name: number for number, name in enumerate(KINDS)}
 _SPEC = struct.Struct("<BBBBBBBB")

@@ -31,7 +31,8 @@ def mapped(state: State, event: LibraryMapped) -> None:
     process = process_at(state, event.pid, event.at)
     before = process.libraries.get(event.base)
     process.libraries[event.base] = event
-    process.mapped_at.setdefault(event.base, event.at)
+    if before is None or before.state == "unmapped":
+        process.mapped_at[event.base] = event.at
     if any(mapped_in_vain(process, lookup, event) for lookup in process.lookups[-_RECENT_LOOKUPS:]):
         process.libraries[event.base] = msgspec.structs.replace(event, state="unmapped")
     touch(state, "libraries", "symbols")
@@ -120,7 +121,8 @@ def preload_checked(state: State, event: PreloadChecked) -> None:
 
 
 def load_predicted(state: State, event: LoadPredicted) -> None:
-    process_at(state, event.pid, event.at).predictions[event.name] = event
+    process = process_at(state, event.pid, event.at)
+    (process.asked_loads if event.asked else process.predictions)[event.name] = event
     touch(state, "libraries")
 
 

@@ -5,7 +5,7 @@ from functools import cache
 from inspector.stream.libraries import ImageRead, LibraryMapped, LibraryUnmapped, ScopeRead
 from inspector.stream.session import LimitNoted
 
-from ...kernel.records import Exited, Mapped
+from ...kernel.records import Exited, Looked, Mapped
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..pace import Rounds, Ticker
 from ..processes.feed import Feed
@@ -38,6 +38,7 @@ class Libraries(TreeObserver):
         self._look_asked = False
         tree.watch(self)
         feed.listen(Mapped, self._mapped)
+        feed.listen(Looked, self._closed)
         feed.listen(Exited, self._leaving, first=True)
         self._ticker = Ticker(session.loop, TICK_SECONDS, self._tick)
         self._loading = Rounds(self._young, _MOST_A_TICK)
@@ -91,6 +92,13 @@ class Libraries(TreeObserver):
             self._tell_from_records(shelf, record.at)  # its end overtook it: they come from different buffers
         elif not self._look_asked:
             self._look_asked = True
+            self._loop.soon(self._look_after_batch)
+
+    def _closed(self, record: Looked) -> None:
+        """A dlclose may have unmapped something, which the kernel tells nobody."""
+        shelf = self._shelves.get(record.pid)
+        if record.via == "dlclose" and shelf is not None and shelf.process.alive:
+            self._look_soon(shelf)
             self._loop.soon(self._look_after_batch)
 
     def _look_after_batch(self) -> None:

@@ -187,6 +187,9 @@ class LookupsSource(TreeObserver):
             self._send_refused(record)
 
     def _looked(self, record: Looked) -> None:
+        """A dlclose asks for nothing; what it took away, the mapped libraries tell."""
+        if record.via == "dlclose":
+            return
         self._fold_ticker.wake()
         now = self._session.loop.now()
         words = self._words.pop(record.tid, None)
