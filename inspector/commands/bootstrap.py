@@ -14,9 +14,9 @@ from pathlib import Path
 from inspector.commands.trouble import Trouble, say
 from inspector.stream.place import Place, far_command
 
-_PACKAGES = ("inspector", "msgspec", "elftools", "psutil", "watchdog")
+_PACKAGES = ("inspector", "msgspec", "elftools", "psutil", "watchdog", "capstone")
 """What the collector imports; the screen stays here."""
-_LEFT_OUT = ("view", "demo", "__pycache__", "tests")
+_LEFT_OUT = ("view", "report", "demo", "include", "__pycache__", "tests")
 _VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 _SCRIPT = """
@@ -38,12 +38,12 @@ echo "$python"; echo "$folder"
 
 def bootstrap(place: Place) -> Place:
     """The same place, where the collector now lies in the user's cache folder; Trouble when it cannot be carried."""
-    packed = _pack()
-    digest = hashlib.sha256(packed).hexdigest()[:16]
+    archive = packed()
+    digest = hashlib.sha256(archive).hexdigest()[:16]
     script = _SCRIPT.format(version=_VERSION, major=sys.version_info.major, minor=sys.version_info.minor, digest=digest)
-    say(f"carrying the collector to {place} ({len(packed) / 1e6:.1f} MB; {digest})")
+    say(f"carrying the collector to {place} ({len(archive) / 1e6:.1f} MB; {digest})")
     command = far_command(["sh", "-c", script], place)
-    done = subprocess.run(command, input=packed, capture_output=True)
+    done = subprocess.run(command, input=archive, capture_output=True)
     lines = done.stdout.decode(errors="replace").split("\n")
     if done.returncode or len(lines) < 3:
         if lines[:1] == ["no-python"]:
@@ -57,7 +57,7 @@ def bootstrap(place: Place) -> Place:
     return replace(place, remote_command=shlex.join([python, "-P", "-c", start]))
 
 
-def _pack() -> bytes:
+def packed() -> bytes:
     """The packages as one archive, the same bytes for the same files."""
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w") as archive:

@@ -14,7 +14,6 @@ from inspector.commands.trouble import CUT_SHORT, NO_TARGET, NOT_PERMITTED, Trou
 
 if TYPE_CHECKING:
     from inspector.model.profiles import Profiles
-    from inspector.model.state import State
     from inspector.report.observe import Observed, Watch
     from inspector.report.shapes import Report
     from inspector.stream.events import AnyEvent
@@ -32,7 +31,7 @@ def report(options: Options) -> int:
         return _print_schema()
     profiles = inputs.profiles(options)
     observed = observe(options, profiles)
-    refuse_missing(observed.state)
+    refuse_nothing(observed, options)
     facts = facts_of(observed, profiles, every_moment=options.format == "perfetto")
     write(options, render(redacted(facts, options), options))
     return exit_code(observed.state, facts)
@@ -45,13 +44,11 @@ def trace(options: Options) -> int:
     tracer = Tracer(as_json=options.format == "json")
     change = _line_redactor(options)
     profiles = inputs.profiles(options)
-    state = None
-    for state in _growing(options, profiles):
-        for line in tracer.lines(state):
+    for observed in _growing(options, profiles):
+        for line in tracer.lines(observed.state):
             sys.stdout.write(change(line) + "\n")
         sys.stdout.flush()
-    if state is not None:
-        refuse_missing(state)
+    refuse_nothing(observed, options)
     return 0
 
 
@@ -73,7 +70,7 @@ def record(options: Options) -> int:
         say(f"recording to {options.output}; Ctrl-C ends it")
         watch = Watch(stream, profiles, options.seconds, from_birth=options.wait)
         observed = watch.run(while_recording(options))
-    refuse_missing(observed.state)
+    refuse_nothing(observed, options)
     if stream.recording_trouble:
         raise Trouble(stream.recording_trouble, f"inspector report {options.output}", CUT_SHORT)
     for trouble in observed.troubles:
@@ -165,24 +162,29 @@ def render(facts: "Report", options: Options) -> bytes:
     return rendered(facts, options.format, width=_width(options), colour=_colour(options))
 
 
-def refuse_missing(state: "State") -> None:
-    """Raise Trouble when the target does not exist or may not be observed and nothing at all was seen."""
-    missing = state.missing
-    if missing is not None and not state.processes:
-        code = NOT_PERMITTED if missing.kind == "not-permitted" else NO_TARGET
-        raise Trouble(missing.why, missing.help or "inspector list --all", code)
+def refuse_nothing(observed: "Observed", options: Options) -> None:
+    """Raise Trouble when nothing at all was seen: no link, no collector, no such target, or it may not be observed."""
+    if observed.unreached is not None:
+        raise Trouble(observed.unreached.words, observed.unreached.help)
+    missing = observed.state.missing
+    if missing is not None and not observed.state.processes:
+        if missing.kind == "not-permitted":
+            far = not inputs.place(options).here
+            raise Trouble(missing.why, "the same with --sudo" if far else missing.help, NOT_PERMITTED)
+        raise Trouble(missing.why, missing.help or "inspector list --all", NO_TARGET)
 
 
-def _growing(options: Options, profiles: "Profiles") -> "Iterator[State]":
+def _growing(options: Options, profiles: "Profiles") -> "Iterator[Observed]":
+    """What is known, each time that it grew; at least once."""
     from inspector.report.observe import Watch
 
     if inputs.is_recorded(options):
-        yield observe(options, profiles).state
+        yield observe(options, profiles)
         return
     with inputs.watched(options) as words:
         watch = Watch(inputs.collector(options, words, profiles), profiles, options.seconds, from_birth=options.wait)
         for _ in watch.batches():
-            yield watch.observed.state
+            yield watch.observed
     for trouble in watch.observed.troubles:
         say(trouble)
 

@@ -10,7 +10,7 @@ from inspector.model.fold import apply
 from inspector.model.profiles import Profiles
 from inspector.model.state import State
 from inspector.stream.events import AnyEvent
-from inspector.stream.live import LiveStream
+from inspector.stream.live import Ending, LiveStream
 from inspector.stream.processes import ProcessStarted
 from inspector.stream.recording import Recording
 from inspector.stream.session import SessionStarted
@@ -24,6 +24,8 @@ class Observed:
 
     state: State
     troubles: list[str] = field(default_factory=list)
+    unreached: Ending | None = None
+    """How the collector ended that never said a word: no link, no inspector over there."""
 
 
 def from_recording(path: str, profiles: Profiles) -> Observed:
@@ -61,7 +63,11 @@ class Watch:
             signal.signal(signal.SIGINT, before)
             self.stream.close()
         ending = self.stream.ending
-        if ending is not None and not ending.ok and self.observed.state.missing is None:
+        if ending is None or ending.ok:
+            return
+        if not self.stream.begun:
+            self.observed.unreached = ending
+        elif self.observed.state.missing is None:
             self.observed.troubles.append(f"{ending.words}. {ending.help}".rstrip(". "))
 
     def run(self, tell: Callable[["Watch"], None]) -> Observed:

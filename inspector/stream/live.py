@@ -3,6 +3,7 @@
 import math
 import os
 import selectors
+import shlex
 import signal
 import subprocess
 import threading
@@ -340,18 +341,26 @@ class LiveStream:
         name = Path(self.command[0]).name
         last = self.talk[-1] if self.talk else ""
         said = f"; it said: {last}" if last else ""
+        if status == 127 and "sudo" in last:
+            return Ending(False, f"sudo is not installed there{said}", status, "log in there as root instead")
         if status == 127 or "No module named inspector" in last:
             return Ending(False, f"inspector is not installed there{said}", status, _INSTALL)
+        if last.startswith("sudo: "):
+            return Ending(False, f"sudo refuses there{said}", status, _SUDO)
         if name == "ssh" and status == 255:
             occasion = "the link was lost" if self._begun else "no connection"
-            return Ending(False, f"{occasion} (ssh ended with status 255{said})", status, _LOGIN)
+            return Ending(False, f"{occasion} (ssh ended with status 255{said})", status, self._by_hand())
         if status < 0:
             return Ending(False, f"the collector was killed by {_signal_name(-status)}{said}", status)
         return Ending(False, f"the collector ended with status {status} without a word of farewell{said}", status)
 
+    def _by_hand(self) -> str:
+        """The same link with nothing to do: what the user tries next."""
+        return shlex.join([*self.command[:-1], "true"])
 
-_INSTALL = "pip install shim-inspector on that machine, or name it with --remote-command"
-_LOGIN = "check it by hand with: ssh -o BatchMode=yes HOST true"
+
+_INSTALL = "pip install shim-inspector on that machine, or name it with --remote-command, or carry it with --bootstrap"
+_SUDO = "let sudo do it there without a password (it is asked with -n), or log in there as root"
 
 
 def _newer(event: SessionStarted) -> str:

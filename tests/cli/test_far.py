@@ -1,6 +1,7 @@
 """The collector on another machine and in a container: a real sshd on loopback, and words that carry a command."""
 
 import getpass
+import io
 import json
 import os
 import shlex
@@ -8,12 +9,15 @@ import shutil
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import pytest
+
+from inspector.commands.bootstrap import packed
 
 from .run import COMMAND, inspector, said
 
@@ -96,6 +100,16 @@ def test_a_far_side_without_inspector_is_said_with_the_remedy(far: list[str]) ->
 
 
 @needs_sshd
+@pytest.mark.parametrize("command", ["report", "trace", "list"])
+def test_a_command_that_reaches_nobody_fails_and_gives_the_link_to_try(far: list[str], command: str) -> None:
+    done = inspector(
+        command, *far[:2], "--ssh-option=-oUser=nobody-of-that-name", *far[2:], *["1"][command == "list" :]
+    )
+    assert done.returncode == 2 and done.stdout == b""
+    assert "no connection" in said(done) and "-- far true" in said(done)
+
+
+@needs_sshd
 def test_the_collector_is_carried_to_a_machine_that_has_only_python(far: list[str]) -> None:
     words = [*far[:-1], "--bootstrap", "--", "sleep", "0.1"]
     first, again = (inspector("trace", *words) for _ in range(2))
@@ -103,6 +117,18 @@ def test_the_collector_is_carried_to_a_machine_that_has_only_python(far: list[st
         pytest.skip(f"sshd's PATH has no Python {sys.version_info.major}.{sys.version_info.minor}")
     assert "executes sleep 0.1" in first.stdout.decode(), said(first)
     assert "executes sleep 0.1" in again.stdout.decode(), said(again)
+
+
+def test_what_is_carried_holds_all_that_a_collector_imports(tmp_path: Path) -> None:
+    with tarfile.open(fileobj=io.BytesIO(packed())) as archive:
+        archive.extractall(tmp_path, filter="data")
+    alone = [sys.executable, "-I", "-S", "-c"]
+    start = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import capstone; from inspector.cli import main; main()"
+    )
+    done = subprocess.run([*alone, start, "collect", "--run-output=/dev/null", "--", "true"], capture_output=True)
+    assert b'"session-ended"' in done.stdout and done.stderr == b"", done.stderr
+    assert b"No module named" not in done.stdout
 
 
 @needs_sshd
