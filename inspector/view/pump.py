@@ -1,17 +1,21 @@
-"""How fast news reach the screen: folded in small bites between keys, painted at most ten times a second."""
+"""How fast news reach the screen: at once after a rest, under a flood in small bites between keys."""
 
 from collections.abc import Callable
+from functools import partial
+from math import inf
 from time import perf_counter
 
 from .session import Session
 
-FOLD = 0.010
-"""Seconds of folding between two keys."""
+FOLD = 0.006
+"""Seconds of folding, or of drawing an answer, between two keys."""
 BREATH = 0.015
-"""Seconds left to keys between two bites."""
+"""Seconds left to keys between two bites, and between two paints at least."""
 PAINT = 0.1
 PAINT_UNSEEN = 0.5
 """Seconds between two paints on the average, with and without the focus of the terminal."""
+AT_ONCE = 3
+"""Paints that a rest saves up, so that what happens after it is seen at once."""
 DIAGNOSE = 0.5
 """Seconds between two answers at least; `SHARE` times as long as one takes, if that is more."""
 SHARE = 20
@@ -29,74 +33,100 @@ class Pump:
     ) -> None:
         """`later` calls back after some seconds, `paint` shows what is known, `seen` says whether somebody looks."""
         self._session, self._later, self._paint, self._seen = session, later, paint, seen
-        self._waiting = False
         self._dirty = True
         """What is painted is older than what is known."""
         self._stale = False
         """The answer is older than what is known."""
         self._folded = 0
+        self._next = inf
+        """When the next tick comes; infinite while there is nothing to do."""
+        self._rested = 0.0
+        """From when on the next bite is allowed."""
         self._free = 0.0
-        """From when on a paint is allowed: after a rest a second one may follow the first at once."""
+        """When the last paint that was made had been due, had all of them kept the average."""
         self._diagnosed = 0.0
         self._cost = 0.0
 
     def woken(self) -> None:
         """Events are waiting, the feed has ended, or time was moved."""
         self._dirty = True
-        if not self._waiting:
-            self._tick()
+        now = perf_counter()
+        if now >= self._rested:
+            self._tick(now)
+        else:
+            self._again(now, self._rested)
 
-    def _tick(self) -> None:
-        self._waiting = False
+    def aged(self) -> None:
+        """A second has passed in which something is still going on."""
+        self._session.pass_time()
+        self._stale = True
+        self.woken()
+
+    def _tick(self, now: float) -> None:
+        """Fold a bite; then either paint or draw the answer, because a key may be waiting behind each."""
+        self._next = inf
         session = self._session
         playing = session.play()
         more = session.advance(FOLD)
         if session.folded != self._folded:
             self._folded, self._dirty, self._stale = session.folded, True, True
         now = perf_counter()
-        if session.answers or (now >= self._due() and (self._dirty or self._stale or playing)):
+        if session.answers or (now >= self._paint_due and (self._dirty or playing)):
             self._show(now)
-        if more:
-            self._again(BREATH)
-        elif self._dirty or self._stale or session.playing:
-            self._again(max(BREATH, min(self._pace, self._due() - now)))
-        elif not session.inbox.rest():
-            self._again(BREATH)
+        elif self._stale and now >= self._answer_due:
+            self._answer(FOLD)
+        self._plan(more)
+
+    def _plan(self, more: bool) -> None:
+        """When to come back: soon while events wait, else when a paint or an answer is due."""
+        now = perf_counter()
+        self._rested = now + BREATH
+        waits = not self._session.inbox.rest()
+        due = now if more or waits else inf
+        if self._dirty or self._session.playing:
+            due = min(due, self._paint_due)
+        if self._stale:
+            due = min(due, self._answer_due)
+        if due < inf:
+            self._again(now, max(due, self._rested))
 
     def _show(self, now: float) -> None:
-        """Live, news come first and what they mean in the next paint, because an answer takes longer than a paint."""
-        live = self._session.live
-        if not live:
-            self._answer()
+        """Paint. What a recording means is drawn before, so that it is painted once."""
+        if not self._session.live and self._stale and now >= self._answer_due:
+            self._answer(inf)
         self._paint()
-        self._free = max(self._free, now - self._pace) + self._pace
-        self._dirty = live and self._answer()
+        self._free = max(self._free, now - (AT_ONCE - 1) * self._pace) + self._pace
+        self._dirty = False
 
-    def _answer(self) -> bool:
-        """Draw the answer anew if that is due; True when it is another one."""
+    def _answer(self, budget: float) -> None:
+        """Draw the answer anew, or a part of it; what takes longer than the budget goes on in the next bite."""
         begin = perf_counter()
-        if begin < self._answer_due:
-            return False
-        changed = self._session.diagnose()
+        session = self._session
+        if not session.drawing:
+            self._cost = 0.0
+        self._dirty = session.diagnose(budget) or self._dirty
         self._diagnosed = perf_counter()
-        self._cost = self._diagnosed - begin
-        self._stale = False
-        return changed
+        self._cost += self._diagnosed - begin
+        self._stale = session.drawing
 
     @property
     def _answer_due(self) -> float:
-        return self._diagnosed + max(DIAGNOSE, SHARE * self._cost)
+        return 0.0 if self._session.drawing else self._diagnosed + max(DIAGNOSE, SHARE * self._cost)
+
+    @property
+    def _paint_due(self) -> float:
+        return self._free
 
     @property
     def _pace(self) -> float:
         return PAINT if self._seen() else PAINT_UNSEEN
 
-    def _due(self) -> float:
-        """When there is something to do again, on the clock of perf_counter."""
-        if self._dirty or self._session.playing:
-            return self._free
-        return self._answer_due
+    def _again(self, now: float, due: float) -> None:
+        """Tick at `due`, unless an earlier tick is planned; a later one is given up."""
+        if due < self._next:
+            self._next = due
+            self._later(max(0.0, due - now), partial(self._fire, due))
 
-    def _again(self, seconds: float) -> None:
-        self._waiting = True
-        self._later(seconds, self._tick)
+    def _fire(self, due: float) -> None:
+        if due == self._next:
+            self._tick(perf_counter())

@@ -1,7 +1,7 @@
 """One observation as the screen lives it: events folded in small bites, the answer drawn now and then, time moved."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from itertools import count
 from time import monotonic_ns, perf_counter
 
@@ -18,18 +18,23 @@ from inspector.stream.session import RequestFailed
 from .feed import Feed, Inbox
 from .sight import Scope, Sight
 
-BITE = 256
+BITE = 64
 """Events between two glances at the clock."""
 PATIENCE = 200_000
 """Events that wait while the screen is paused; beyond, the pause ends by itself."""
 ANSWERS = (SymbolPage, LogPage, RequestFailed)
 
 
-def diagnose(state: State, profiles: Profiles) -> Answer:
-    """The model's answer; its rules are imported when they are first asked, after the first paint."""
-    from inspector.model.diagnosis import diagnose as draw
+Drawing = Generator[None, None, Answer]
+"""An answer in the making: a key may go before each step."""
 
-    return draw(state, profiles)
+
+def draw(state: State, profiles: Profiles) -> Drawing:
+    """The model's answer; its rules are imported when they are first asked, after the first paint."""
+    from inspector.model import diagnosis
+
+    yield
+    return (yield from diagnosis.draw(state, profiles))
 
 
 class Session:
@@ -59,6 +64,7 @@ class Session:
         self._era = 0
         self._verdicts = 0
         self._diagnosed: object = None
+        self._drawing: Drawing | None = None
         self._heard = monotonic_ns()
         self._played_at = 0
 
@@ -101,7 +107,7 @@ class Session:
         self._collect()
         if self.paused and len(self._todo) > PATIENCE:
             self.paused = False
-        while self._todo and not self.paused:
+        while self._todo and not self.paused and not self.drawing:
             for _ in range(min(BITE, len(self._todo))):
                 self._fold(self._todo.popleft())
             if perf_counter() >= end:
@@ -125,18 +131,45 @@ class Session:
         if self.feed.recorded and self.playback is None:
             self._recording.append(event)
 
-    def diagnose(self) -> bool:
-        """Draw the answer anew if anything has changed since; True when it is another one."""
+    def pass_time(self) -> None:
+        """Time itself is news while a call is open: how long it has lasted is part of the answer."""
+        if self.live and not self.paused and not self.drawing:
+            self.state.now, self._heard = self.now, monotonic_ns()
+            self._diagnosed = None
+
+    @property
+    def drawing(self) -> bool:
+        """An answer is half drawn: until it is done nothing is folded."""
+        return self._drawing is not None
+
+    def diagnose(self, budget: float) -> bool:
+        """Draw the answer anew if anything has changed since, or go on with it; True when it is done and another one.
+
+        What takes longer than `budget` seconds is left for the next time.
+        """
+        if self._drawing is None and not self._begin_drawing():
+            return False
+        end = perf_counter() + budget
+        try:
+            while self._drawing is not None and perf_counter() < end:
+                next(self._drawing)
+        except StopIteration as done:
+            self._drawing, self.trouble = None, ""
+            return self._answered(done.value)
+        except Exception as error:  # a faulty rule must not take the screen away from the person
+            self._drawing = None
+            self.trouble = f"the diagnosis failed: {type(error).__name__}: {error}"
+            return True
+        return False
+
+    def _begin_drawing(self) -> bool:
         seen = (self._era, sum(self.state.revisions.values()), len(self.state.limits))
         if seen == self._diagnosed or not self.state.revisions:
             return False
-        self._diagnosed = seen
-        try:
-            answer = diagnose(self.state, self.state.profiles)
-        except Exception as error:  # a faulty rule must not take the screen away from the person
-            self.trouble = f"the diagnosis failed: {type(error).__name__}: {error}"
-            return True
-        self.trouble = ""
+        self._diagnosed, self._drawing = seen, draw(self.state, self.state.profiles)
+        return True
+
+    def _answered(self, answer: Answer) -> bool:
         if answer == self.answer:
             return False
         self.answer = answer
@@ -205,7 +238,7 @@ class Session:
             self._todo.extend(events)
 
     def _begin_anew(self, events: Sequence[AnyEvent]) -> None:
-        self.state, self.answer = State(profiles=self._profiles), None
+        self.state, self.answer, self._drawing = State(profiles=self._profiles), None, None
         self._todo = deque(events)
         self._era += 1
 

@@ -100,6 +100,58 @@ def test_what_was_forgotten_is_drawn_again() -> None:
     assert painter.flush() == "\x1b[1;1Habc"
 
 
+TALL = 12
+windows = st.lists(st.tuples(st.integers(0, 40), st.integers(0, TALL), st.booleans()), min_size=2, max_size=6)
+
+
+@settings(max_examples=80, deadline=None)
+@given(windows, st.integers(0, 3), st.sampled_from(["ab", "a✓b", "日本"]))
+def test_a_list_that_scrolls_shows_what_full_frames_show(
+    seen: list[tuple[int, int, bool]], head: int, word: str
+) -> None:
+    """Windows into a long list below some lines of a head, with a cursor and with details beside it."""
+    full, thrifty = pyte.Screen(WIDTH, TALL), pyte.Screen(WIDTH, TALL)
+    whole, differing = pyte.Stream(full), pyte.Stream(thrifty)
+    painter = Painter()
+    painter.resize(WIDTH, TALL)
+    for top, cursor, details in seen:
+        for y in range(TALL):
+            number = "" if y < head else f"{top + y} {word}"
+            runs = [(f"{number:<12}", "7" if y == cursor else "31"), (f"{top if details else '':<6}", "32")]
+            whole.feed(naive(0, y, runs))
+            painter.put(0, y, runs)
+        differing.feed(painter.flush())
+        assert cells(thrifty) == cells(full)
+
+
+def listed(painter: Painter, first: int, details: str = "") -> str:
+    """What a list sends that shows 20 long rows from a number on."""
+    for y in range(20):
+        painter.put(
+            0, y + 2, [(f"{first + y:>6} ", "31"), (f"row of {(first + y) * 7919} and more", ""), (details, "1")]
+        )
+    return painter.flush()
+
+
+def test_a_list_that_moves_by_a_line_sends_a_line() -> None:
+    painter = Painter()
+    painter.resize(80, 24)
+    listed(painter, 1)
+    down, up = listed(painter, 2), listed(painter, 1)
+    assert down.startswith("\x1b[3;22r") and len(down) < 100
+    assert up.startswith("\x1b[3;22r") and len(up) < 100
+
+
+def test_many_short_changes_of_two_colours_are_sent_a_colour_after_the_other() -> None:
+    painter = Painter()
+    painter.resize(80, 24)
+    for frame in "xy":
+        for y in range(20):
+            painter.put(0, y, [(frame, "38;2;1;2;3"), (" " * 20, ""), (frame, "38;2;4;5;6")])
+        sent = painter.flush()
+    assert sent.count("38;2;") == 2
+
+
 class SlowFile(io.StringIO):
     """A terminal that takes what it gets only when it is told to."""
 

@@ -1,7 +1,8 @@
 """The nine rungs of one API in one process: yes, no with proof, or unknown with what is missing to know."""
 
+from collections.abc import Iterator
+
 from inspector.model.memo import once
-from inspector.model.mode import mode as mode_of
 from inspector.model.profiles import Profiles
 from inspector.model.state import Process, State
 from inspector.model.usage import Use, uses
@@ -15,19 +16,18 @@ from .outcome import logged, used
 from .view import View
 
 
-def ladders(state: State, profiles: Profiles, mode: Mode | None = None) -> list[Ladder]:
+def ladders(state: State, profiles: Profiles, mode: Mode) -> Iterator[Ladder]:
     """One ladder for each API that a process has to do with; where none has, one for the tree's first process."""
-    mode = mode or mode_of(state, profiles)
-    found = []
+    none = True
     for process in state.processes:
         for use in concerned(state, process, profiles):
-            found.append(_kept(View(state, profiles, process, use, mode)))
-    if not found and state.processes and profiles.apis:
+            none = False
+            yield _kept(View(state, profiles, process, use, mode))
+    if none and state.processes and profiles.apis:
         first = state.processes[0]
         api = next(iter(profiles.apis))
         api = "cuda-driver" if "cuda-driver" in profiles.apis else api
-        found.append(_ladder(View(state, profiles, first, Use(api, first), mode)))
-    return found
+        yield _ladder(View(state, profiles, first, Use(api, first), mode))
 
 
 def concerned(state: State, process: Process, profiles: Profiles) -> list[Use]:
