@@ -42,7 +42,7 @@ class CaseStream(LiveStream):
         self._watched: set[str] = set()
         self._unwatched: set[str] = set()
         """Providers of an API that were read and are not counted yet."""
-        self._news = 0.0
+        self._told_at = 0.0
         Thread(target=self._hold, daemon=True).start()
 
     def read(self, timeout: float | None = 0) -> list[AnyEvent]:
@@ -66,12 +66,12 @@ class CaseStream(LiveStream):
     @property
     def quiet(self) -> bool:
         """Nothing was heard of files and programs for a while, after something was."""
-        return 0 < self._news <= monotonic() - _QUIET
+        return 0 < self._told_at <= monotonic() - _QUIET
 
     def _heard(self) -> None:
-        if not self._news and not self._started.launch.late:
+        if not self._told_at and not self._started.launch.late:
             self._started.release()
-        self._news = monotonic()
+        self._told_at = monotonic()
 
     def _hold(self) -> None:
         patience = monotonic() + _PATIENCE / 2
