@@ -1,12 +1,14 @@
 """Is the mapped file still the file on disk: current, replaced, deleted, rewritten, while we look and before."""
 
 import os
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from inspector.collect.sources.libraries.identity import duration
-from inspector.stream.libraries import ImageRead, LibraryMapped
+from inspector.stream.libraries import ImageRead, LibraryMapped, LibraryUnmapped
 
 from .collector import Collector
 from .targets import Life, Workshop
@@ -71,6 +73,52 @@ def test_a_file_written_before_it_was_mapped_is_current_even_in_an_older_process
         life.step()
         assert collector.library(life.pid, "libfresh.so").state == "current"
         collector.quit()
+
+
+def test_a_file_written_after_the_start_but_perhaps_before_its_mapping_is_not_called_modified(
+    workshop: Workshop, library: Path
+) -> None:
+    with Life(workshop.program, "line", f"load:{library}", "line", "line") as life:
+        library.unlink()
+        time.sleep(0.1)
+        workshop.shim_at(library)
+        life.step()
+        life.step()
+        with Collector(str(life.pid)) as collector:
+            told = collector.library(life.pid, "libcopy.so")
+            assert (told.state, "when it was mapped is not known" in told.state_detail) == ("unknown", True)
+            collector.quit()
+
+
+def test_other_content_written_in_place_before_we_came_shows_in_memory(workshop: Workshop, library: Path) -> None:
+    with Life(workshop.program, f"load:{library}", "line", "line") as life:
+        life.step()
+        time.sleep(0.1)
+        library.write_bytes(_other_build(library.parent).read_bytes())
+        with Collector(str(life.pid)) as collector:
+            told = collector.library(life.pid, "libcopy.so")
+            assert (told.state, "other content" in told.state_detail) == ("modified", True)
+            collector.quit()
+
+
+def test_a_file_written_between_two_lives_of_a_library_is_current(workshop: Workshop, library: Path) -> None:
+    words = [f"load:{library}", "line", "unload", "line", f"load:{library}", "line", "line"]
+    with Life(workshop.program, *words) as life, Collector(str(life.pid)) as collector:
+        collector.library(life.pid, "libcopy.so")
+        life.step()
+        gone = collector.wait(LibraryUnmapped, lambda e: e.path.endswith("libcopy.so"))
+        workshop.shim_at(library)
+        life.step()
+        assert collector.library(life.pid, "libcopy.so", lambda e: e.at > gone.at).state == "current"
+        collector.quit()
+
+
+def _other_build(folder: Path) -> Path:
+    """A library whose constructors lie elsewhere."""
+    (folder / "other.c").write_text("int padding[999] = {1};\n__attribute__((constructor)) void other(void) {}\n")
+    command = ["gcc", "-shared", "-fPIC", "-o", "other.so", "other.c"]
+    subprocess.run(command, cwd=folder, check=True)
+    return folder / "other.so"
 
 
 def test_an_unchanged_library_is_told_once(workshop: Workshop, library: Path) -> None:

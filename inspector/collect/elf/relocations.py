@@ -1,5 +1,6 @@
 """Where the loader writes addresses into a file's memory: GOT slots of functions, and all other relocated words."""
 
+import itertools
 from array import array
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ R_64, R_GLOB_DAT, R_JUMP_SLOT, R_RELATIVE = 1, 6, 7, 8
 """R_X86_64_* of the x86-64 psABI."""
 _DT_RELA, _DT_RELASZ, _DT_JMPREL, _DT_PLTRELSZ = 7, 8, 23, 2
 _DT_RELR, _DT_RELRSZ = 36, 35
+_PT_GNU_RELRO: Final = 0x6474E552
 _DT_BIND_NOW: Final = 24
 _DF_BIND_NOW, _DF_1_NOW = 0x8, 0x1
 _ENTRY: Final = 24
@@ -83,6 +85,20 @@ def relocated_words(open_path: bytes) -> frozenset[int]:
     """Link-time addresses of all words that the loader fills in: tables of pointers, vtables, GOT; raises ElfError."""
     with ElfFile(open_path) as elf:
         return frozenset(relocation_words(elf)[::3]) | frozenset(_packed(elf))
+
+
+def sealed_words(open_path: bytes) -> list[tuple[int, int]]:
+    """Words that the loader sets to the load bias plus a number, and write-protects then (PT_GNU_RELRO): link-time
+    address and number, the first few; raises ElfError."""
+    with ElfFile(open_path) as elf:
+        if elf.machine != "x86_64":
+            return []
+        sealed = [(s.address, s.address + s.memory_size) for s in elf.segments if s.kind == _PT_GNU_RELRO]
+        words = relocation_words(elf)
+        entries = zip(words[::3], words[1::3], words[2::3], strict=True)
+        own = ((at, number) for at, info, number in entries if info == R_RELATIVE)
+        within = ((at, number) for at, number in own if any(low <= at and at + 8 <= high for low, high in sealed))
+        return list(itertools.islice(within, _ENOUGH_OTHERS))
 
 
 def _packed(elf: ElfFile) -> list[int]:

@@ -2,12 +2,16 @@
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from inspector.stream.libraries import FileState
 from inspector.stream.text import decode
 
+from ...elf.file import ElfError
+from ...elf.relocations import sealed_words
 from ...kernel import procfs
+from ...kernel.memory import Memory
 from ...kernel.procfs import MapLine
 from ...kernel.rootfs import Resolved, Root
 from .outlines import same_file
@@ -27,11 +31,20 @@ class Identity:
     links: list[str] = field(default_factory=list)
 
 
-def identify(root: Root, pid: int, line: MapLine, asked: bytes, since: int) -> Identity:
+@dataclass(frozen=True, slots=True)
+class When:
+    """Between which moments (CLOCK_MONOTONIC ns) a file was mapped; equal where the kernel told."""
+
+    earliest: int
+    """No later than this moment: a file written before is the one that was mapped."""
+    latest: int
+    """When it was seen to be mapped: a later write is a change under the feet of the process."""
+
+
+def identify(root: Root, pid: int, line: MapLine, asked: bytes, base: int, when: When) -> Identity:
     """Compare the mapped file with what its path leads to now, as the process sees it.
 
-    `asked` is the path by which the loader asked for it; `since` the moment (CLOCK_MONOTONIC ns) after which a write
-    to the file is a change under the feet of the process.
+    `asked` is the path by which the loader asked for it.
     """
     path = root.inside(line.path)
     if path.startswith(b"/memfd:"):
@@ -47,8 +60,8 @@ def identify(root: Root, pid: int, line: MapLine, asked: bytes, since: int) -> I
     disk = found.status
     common = {"mtime": disk.st_mtime_ns, "size": disk.st_size}
     if not _same(line, mapped, disk):
-        return Identity("replaced", _replaced(line, mapped, disk, since), links=links, **common)
-    state, detail = _written(disk, since)
+        return Identity("replaced", _replaced(line, mapped, disk, when.earliest), links=links, **common)
+    state, detail = _written(disk, when, lambda: _holds_other_content(pid, base, root.outside(found.real)))
     return Identity(state, detail, links=links, **common)
 
 
@@ -112,13 +125,33 @@ def _replaced(line: MapLine, mapped: os.stat_result | None, disk: os.stat_result
     return f"{words}, {_relative(disk.st_mtime_ns, since)}"
 
 
-def _written(disk: os.stat_result, since: int) -> tuple[FileState, str]:
-    begun = since + time.time_ns() - time.monotonic_ns()
-    if disk.st_mtime_ns > begun + _SLACK:
-        return "modified", _relative(disk.st_mtime_ns, since)
-    if disk.st_ctime_ns > begun + _SLACK:
-        return "modified", f"content or attributes changed {_after(disk.st_ctime_ns - begun)}; its mtime is older"
-    return "current", ""
+def _written(disk: os.stat_result, when: When, holds_other: Callable[[], bool]) -> tuple[FileState, str]:
+    """A write after the mapping is a change. One that may have come before it is one only if memory proves it."""
+    age = time.time_ns() - time.monotonic_ns()
+    written, touched = disk.st_mtime_ns - age, disk.st_ctime_ns - age
+    if written > when.latest + _SLACK:
+        return "modified", f"written {_after(written - when.latest)}"
+    if max(written, touched) <= when.earliest + _SLACK:
+        return "current", ""
+    what = "written" if written > when.earliest + _SLACK else "content or attributes changed"
+    words = f"{what} {_after(max(written, touched) - when.earliest)}"
+    if holds_other():
+        return "modified", f"{words}; its memory still holds addresses of other content"
+    if touched > when.latest + _SLACK:
+        return "unknown", f"{words}; its mtime is older, and what of it shows in memory is as on disk"
+    return "unknown", f"{words}; when it was mapped is not known"
+
+
+def _holds_other_content(pid: int, base: int, open_path: bytes) -> bool:
+    """Whether words that the loader set once, from what the file held then, differ from what it would set now.
+
+    Other pages prove nothing: as long as nobody writes to them they show whatever the file holds now.
+    """
+    try:
+        with Memory(pid) as memory:
+            return any(memory.word(base + at) != (base + number) % (1 << 64) for at, number in sealed_words(open_path))
+    except (OSError, ElfError):
+        return False
 
 
 def _relative(wall: int, since: int) -> str:

@@ -36,6 +36,8 @@ class Shelf:
     """It was found by looking: its first program began with the process, not when we saw it."""
     sent: dict[int, LibraryMapped] = field(default_factory=dict)
     """By base."""
+    seen_at: dict[tuple[str, int], int] = field(default_factory=dict)
+    """By file identity and base: when a look first found it there."""
     scopes: dict[int, list[str]] = field(default_factory=dict)
     places: dict[int, bytes] = field(default_factory=dict)
     signatures: dict[int, Signature] = field(default_factory=dict)
@@ -69,10 +71,11 @@ class Shelf:
 
     def past(self) -> Past:
         """What the next look builds on."""
-        mapped_at: dict[str, int] = {}
-        for record in self.all_records():
-            mapped_at.setdefault(procfs.file_key(record.major, record.minor, record.inode), record.at)
-        return Past(self.sent, mapped_at, self.begun)
+        mapped_at = {
+            (procfs.file_key(record.major, record.minor, record.inode), record.start): record.at
+            for record in self.all_records()
+        }
+        return Past(self.sent, mapped_at, self.seen_at, self.begun)
 
     def note(self, record: Mapped, now: int) -> None:
         """The kernel told of a mapping: look soon, but not at every one of a burst."""
@@ -89,7 +92,9 @@ class Shelf:
         return now - self.begun < _YOUNG
 
     def keep_places(self, snapshot: Snapshot) -> None:
-        """Remember where the files lie and what lay there when they were looked at."""
+        """Remember since when the files are there, where they lie and what lay there when they were looked at."""
+        there = {(event.file, base) for base, event in snapshot.libraries.items()}
+        self.seen_at = {place: self.seen_at.get(place, self.looked) for place in there}
         self.places = snapshot.places
         signatures = {**self.signatures, **snapshot.signatures}
         self.signatures = {base: signatures.get(base, ()) for base in self.places}

@@ -10,7 +10,7 @@ from inspector.stream.text import decode
 from ...elf.linkmap import LinkMap, LoadedObject
 from ...kernel.procfs import MapLine
 from ..contract import Mapping
-from .identity import Identity, Signature, identify, signature
+from .identity import Identity, Signature, When, identify, signature
 from .outlines import Outlines
 from .routes import Placed, Way, find_ways
 from .views import View
@@ -42,8 +42,10 @@ class Past:
 
     libraries: dict[int, LibraryMapped]
     """As sent; what only the disk tells is taken over for files that did not change."""
-    mapped_at: dict[str, int]
-    """File identity -> when it was mapped, where a record told."""
+    mapped_at: dict[tuple[str, int], int]
+    """File identity and start address -> when it was mapped there last, where a record told."""
+    seen_at: dict[tuple[str, int], int]
+    """File identity and base -> when a look first found it there."""
     begun: int
     """When its program began."""
 
@@ -78,7 +80,13 @@ def _objects(view: View, past: Past, outlines: Outlines, found: Snapshot) -> lis
     def rank_of(each: _Object) -> tuple[bool, int, int, int, int]:
         """Without a link map: by time, and where no record told it, downwards, as the kernel gives addresses out."""
         place, line = each.place, each.line
-        return place.order < 0, place.namespace, place.order, past.mapped_at.get(line.file, 0), -line.start
+        return (
+            place.order < 0,
+            place.namespace,
+            place.order,
+            past.mapped_at.get((line.file, line.start), 0),
+            -line.start,
+        )
 
     loaded = _by_base(view.link_map)
     objects: dict[int, _Object] = {}
@@ -114,11 +122,13 @@ def _by_base(link_map: LinkMap | None) -> dict[int, tuple[int, LoadedObject]]:
 
 def _fresh(view: View, at: int, each: _Object, past: Past) -> LibraryMapped:
     """The event for a file that was not seen at this place before."""
-    since = past.mapped_at.get(each.line.file, past.begun)
+    told = past.mapped_at.get((each.line.file, each.line.start))
+    seen = past.seen_at.get((each.line.file, each.place.base), at)
+    when = When(told, told) if told is not None else When(past.begun, seen)
     if view.root is None:
         identity = Identity("unknown", "its process ended before the file could be compared with the disk")
     else:
-        identity = identify(view.root, view.process.pid, each.line, each.place.name, since)
+        identity = identify(view.root, view.process.pid, each.line, each.place.name, each.place.base, when)
     return LibraryMapped(
         at=at,
         pid=view.process.pid,
