@@ -139,6 +139,8 @@ class LookedUp(Event, frozen=True, kw_only=True):
     """Path of the library that the answer points into, or that the handle stands for."""
     symbol: str = ""
     """Symbol at the answer's address where known."""
+    address: int = 0
+    """The answer's address, of a symbol; 0 for libraries and where nothing was found."""
     answered_by: str = ""
     """Library whose dlopen/dlsym/... took the question: libc or an override."""
     result: int = 0

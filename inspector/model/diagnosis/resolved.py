@@ -15,6 +15,8 @@ from inspector.stream.calls import LookedUp
 from .rule import Hit, Rule, Scene
 
 _DECISIVE_ROLES = frozenset(("init", "count", "lookup", "version", "device", "name", "memory", "properties"))
+_MORE_THAN_ALIASES = 8
+"""Names of one function: releases (`_v2`) and per-thread variants make a handful."""
 
 
 class DlopenOverridden(Rule):
@@ -185,6 +187,55 @@ def _severity(scene: Scene, process: Process, api: str) -> Severity:
     return "error" if scene.rank(process) == 0 else "warning"
 
 
+class PlaceholderAnswered(Rule):
+    id = "placeholder-answered"
+    place = "resolved"
+    ranked_as = "returned"
+    meaning = (
+        "Names that a library does not have were answered with one common function; a program that calls it fails."
+    )
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process, use in scene.all_uses():
+            names = _placeholder_names(use)
+            lines = [one for one in scene.start.of("error") if one.groups.get("answer") and one.pid == process.pid]
+            failed = process.end is not None and process.end.code not in (0, None)
+            if names and failed:
+                yield self._hit(scene, process, use, names, lines)
+
+    def _hit(self, scene: Scene, process: Process, use: Use, names: list[LookedUp], lines: list[Reading]) -> Hit:
+        where = name_of(names[0].answer or "")
+        rows = [evidence.of_reading(scene.state, line) for line in lines[:3]]
+        rows += [
+            evidence.of_lookup(scene.state, process, one, f"{one.via}({one.name}) = {one.address:#x} of {where}")
+            for one in names[:10]
+        ]
+        called = f"; it was called, and {short(process)} ended with {process.end.code}" if lines and process.end else ""
+        return Hit(
+            title=f"{where} answered {len(names)} names with one placeholder in {short(process)}{called}",
+            cause="A look-up that always succeeds hides what is missing: the refusal comes with the call, and which of "
+            f"the names it was is not known: {listed((one.name for one in names), 5)}.",
+            next_step="answer names that are not there with CUDA_ERROR_NOT_FOUND, or let the placeholder log its name",
+            process=process,
+            severity="error" if lines and not faults(use, scene.profiles) else "warning",
+            confidence="likely" if lines else "guess",
+            evidence=rows,
+            doubt="" if lines else "That one of them was called was not seen.",
+            at=process.ended,
+            subject=f"placeholder of {where}",
+        )
+
+
+def _placeholder_names(use: Use) -> list[LookedUp]:
+    """Names that share one address with more names than aliases explain."""
+    shared: dict[int, dict[str, LookedUp]] = {}
+    for lookup in use.lookups:
+        if lookup.found and lookup.address and not lookup.symbol:
+            shared.setdefault(lookup.address, {})[lookup.name] = lookup
+    most = max(shared.values(), key=len, default={})
+    return list(most.values()) if len(most) >= _MORE_THAN_ALIASES else []
+
+
 class BoundElsewhere(Rule):
     id = "bound-elsewhere"
     place = "resolved"
@@ -239,4 +290,4 @@ def _named(scene: Scene, provider: Provider, api: str) -> bool:
     return soname is not None and scene.profiles.api_of_soname(soname) == api
 
 
-RULES: tuple[Rule, ...] = (DlopenOverridden(), BoundElsewhere(), LookupFailed())
+RULES: tuple[Rule, ...] = (DlopenOverridden(), BoundElsewhere(), LookupFailed(), PlaceholderAnswered())

@@ -164,6 +164,41 @@ def test_a_name_that_is_not_there_is_no_fault_where_the_program_went_on_or_ended
     assert rules(_gives_up(1, then="cuDeviceGetCount")) == []
 
 
+def _placeholder(code: int, names: int = 12, line: str = "") -> Story:
+    """A driver that answers every name, most of them with one and the same function."""
+    story = Story()
+    story.process(812)
+    story.driver(812, SHIM)
+    story.consumer(812, BACKEND)
+    for number in range(names):
+        story.look_up(812, "cuGetProcAddress_v2", f"cuRare{number}", by=BACKEND, answer=SHIM, address=0x7F0000001000)
+    story.look_up(
+        812, "cuGetProcAddress_v2", "cuInit", by=BACKEND, answer=SHIM, symbol="cuInit", address=0x7F0000002000
+    )
+    story.call(812, "cuInit", by=BACKEND, library=SHIM)
+    if line:
+        story.log(line)
+    story.end(812, code=code)
+    return story
+
+
+def test_a_call_of_what_a_library_only_pretends_to_have_is_told() -> None:
+    line = "[libshim] unknown function CALLED -> CUDA_ERROR_NOT_SUPPORTED (pid=812)"
+    finding = answer(_placeholder(1, line=line))
+    assert (finding.rule, finding.severity, finding.confidence) == ("placeholder-answered", "error", "likely")
+    assert "answered 12 names with one placeholder" in finding.title and "it was called" in finding.title
+
+
+def test_a_placeholder_that_nobody_was_seen_to_call_is_a_guess() -> None:
+    finding = answer(_placeholder(1))
+    assert (finding.rule, finding.severity, finding.confidence) == ("placeholder-answered", "warning", "guess")
+
+
+def test_a_placeholder_under_a_program_that_ended_well_and_a_handful_of_aliases_are_no_fault() -> None:
+    assert rules(_placeholder(0)) == []
+    assert rules(_placeholder(1, names=4)) == []
+
+
 def test_the_library_of_another_vendor_may_be_missing_where_one_is_there() -> None:
     finding = found(_asks_for(("libcuda.so.1", True), ("libamdhip64.so", False)), "lookup-failed")
     assert finding.severity == "info" and "CUDA runtime" not in finding.cause

@@ -39,6 +39,7 @@ class LookupEvents:
             found=found,
             answer=place.path if place else None,
             symbol=self._symbols.at(place, record.answer) if place and record.via not in _LOADS else "",
+            address=record.answer if found and record.via not in _LOADS else 0,
             answered_by=answered_by,
             result=record.status if record.via.startswith("cu") else record.answer,
             flags=record.flags & 0xFFFFFFFF,
