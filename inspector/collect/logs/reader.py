@@ -62,6 +62,11 @@ class Reader:
         """Bytes that wait to be read now."""
         return max(0, self.tail.current.pending())
 
+    @property
+    def holding(self) -> bool:
+        """There is an unterminated line that was not sent as it is."""
+        return self.tail.held_length not in (0, self._shown)
+
     def read(self) -> Reading:
         """One step: read on, choose the lines."""
         if self._backlog:

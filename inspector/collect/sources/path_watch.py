@@ -28,14 +28,18 @@ from watchdog.observers.api import BaseObserver, ObservedWatch
 from inspector.stream.session import LimitNoted
 
 from .contract import Loop, Outlet
+from .pace import Ticker
 
 MOST_FOLDERS = 48
 """Directories under inotify at once; each costs a thread of ours and a watch of the user's."""
 POLL_SECONDS = 0.25
+"""Between two looks at what inotify does not tell of."""
+CHECK_SECONDS = 1.0
+"""Between two looks at whether inotify is still to be trusted with a directory."""
 _LEAST_GAP = 20_000_000
 """ns between two calls for events; what comes in between is told with the next event or look."""
-_NOISY = 400
-"""Events in one look's time after which a directory is no longer followed."""
+_NOISY = 1600
+"""Events within CHECK_SECONDS after which a directory is no longer followed."""
 _CALM_LOOKS = 20
 """Looks without a change after which it is followed again."""
 _EVENTS: list[type[FileSystemEvent]] = [
@@ -84,7 +88,8 @@ class PathWatch:
         self._dirty: set[str] = set()
         self._handed = False
         self._told = 0
-        loop.every(POLL_SECONDS, self._look)
+        self._ticker = Ticker(loop, POLL_SECONDS, self._look)
+        loop.every(CHECK_SECONDS, self._check)
 
     def on_change(self, path: str, callback: Callable[[], None]) -> None:
         """Call back after each change of this path, at most 50 times a second; the directory need not exist yet."""
@@ -92,6 +97,11 @@ class PathWatch:
         name = os.path.basename(path)
         folder.interests.setdefault(name, []).append(callback)
         folder.states[name] = _state(f"{folder.place}/{name}")
+
+    def follows(self, path: str) -> bool:
+        """Whether inotify tells of this path, so that there are no looks at it."""
+        folder = self._folders.get(os.path.dirname(path) or "/")
+        return folder is not None and folder.watch is not None
 
     def forget(self, path: str) -> None:
         """No more calls for this path."""
@@ -117,6 +127,7 @@ class PathWatch:
             place = directory if directory.startswith("/proc/") else os.path.realpath(directory)
             self._folders[directory] = _Folder(place)
             self._follow(self._folders[directory])
+            self._ticker.wake()
         return self._folders[directory]
 
     def _follow(self, folder: _Folder) -> None:
@@ -176,6 +187,7 @@ class PathWatch:
             self._tell_dirty()
         else:
             self._handed = False
+            self._ticker.wake()
 
     def _tell_dirty(self) -> None:
         with self._lock:
@@ -185,19 +197,25 @@ class PathWatch:
             for name in [name for name in folder.interests if f"{folder.place}\0{name}" in dirty]:
                 self._tell(folder, name)
 
-    def _look(self) -> None:
-        """Deliver what waits, look at everything that inotify does not tell of, rest from noisy directories."""
+    def _look(self) -> bool:
+        """Deliver what waits, look at everything that inotify does not tell of; False when it tells of all."""
         if self._dirty:
             self._tell_dirty()
         for directory, folder in list(self._folders.items()):
             if folder.watch is None:
                 changed = self._compare(folder)
                 self._reconsider(directory, folder, changed)
-            elif folder.events > _NOISY or folder.identity != _identity(folder.place):
+        return any(folder.watch is None for folder in self._folders.values())
+
+    def _check(self) -> None:
+        """Rest from directories that are noisy, or that others have taken the place of."""
+        for folder in self._folders.values():
+            if folder.watch is not None and (folder.events > _NOISY or folder.identity != _identity(folder.place)):
                 self._unfollow(folder)
                 folder.calm = 0
-                self._compare(folder)
             folder.events = 0
+        if self._look():
+            self._ticker.wake()
 
     def _compare(self, folder: _Folder) -> bool:
         changed = [name for name in folder.interests if _state(f"{folder.place}/{name}") != folder.states.get(name)]

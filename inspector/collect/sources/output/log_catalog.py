@@ -19,7 +19,8 @@ from ...logs.reader import Reader
 from ...logs.regular import SAMPLE, Identity, born, identity, looks_binary, open_regular, refusal
 from ...logs.tail import FileTail
 from ..contract import Session, Tracked
-from ..path_watch import PathWatch
+from ..pace import Ticker
+from ..path_watch import POLL_SECONDS, PathWatch
 from ..processes.program import attempt
 from . import open_files
 from .log_feeds import Feed, FileFeed, JournalFeed
@@ -67,6 +68,7 @@ class LogCatalog:
         """Files that cannot be looked at (yet), by the path that was asked for."""
         self._by_end: dict[tuple[str, int], int] = {}
         """Pipes, terminals and journal sockets by kind and inode."""
+        self._ticker = Ticker(session.loop, POLL_SECONDS, self._wake_restless)
         self._own: set[Identity] = set()
         self._own_read = -_OWN_FRESH
         self._units: set[str] = set()
@@ -83,6 +85,8 @@ class LogCatalog:
                 self._missing(place, refusal(place.opens, error))
             return
         if not stat.S_ISREG(status.st_mode):
+            if place.named:
+                self.note(f"the log {decode(place.name)}", "it is a directory or a device, and no file")
             return
         log = self._known(identity(status), place)
         if log is None and not self._is_own(identity(status)):
@@ -163,6 +167,25 @@ class LogCatalog:
         for log in self._logs.values():
             if isinstance(log.feed, FileFeed):
                 log.feed.wake()
+        if self._restless():
+            self._ticker.wake()
+
+    def _wake_restless(self) -> bool:
+        for feed in self._restless():
+            feed.wake()
+        return bool(self._restless())
+
+    def _restless(self) -> list[FileFeed]:
+        """Files that just moved, and those of whose changes nobody tells."""
+        return [
+            log.feed
+            for log in self._logs.values()
+            if isinstance(log.feed, FileFeed) and (log.feed.moving or not self._is_followed(log))
+        ]
+
+    def _is_followed(self, log: _Log) -> bool:
+        path = log.tail.path if log.tail is not None else None
+        return path is not None and self._watch.follows(os.fsdecode(path))
 
     def refresh(self) -> None:
         """Tell who joined; try again what could not be opened: it may have appeared, or been given to us."""
@@ -275,7 +298,12 @@ class LogCatalog:
 
     def _listen(self, log: _Log) -> None:
         if log.tail is not None and log.tail.path is not None and log.feed is not None:
-            self._watch.on_change(os.fsdecode(log.tail.path), log.feed.wake)
+            self._watch.on_change(os.fsdecode(log.tail.path), lambda: self._changed(log))
+
+    def _changed(self, log: _Log) -> None:
+        if log.feed is not None:
+            log.feed.wake()
+            self._ticker.wake()
 
     def _join(self, log: _Log, pid: int) -> None:
         """One more process writes to it; told with others once a second."""

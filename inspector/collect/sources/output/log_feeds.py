@@ -55,6 +55,8 @@ class FileFeed:
         self._asked: list[ReadLog] = []
         self._backlog = reader.behind
         self._failed = ""
+        self.moving = False
+        """It grew or changed at the last reading, or ends in a line that may be unfinished."""
         self._busy = False
         self._worked = threading.Event()
         self._deliver: Callable[[], None] = _nothing
@@ -133,6 +135,7 @@ class FileFeed:
     def _tell(self, reading: Reading) -> None:
         now = self._session.loop.now()
         send = self._session.outlet.send
+        self.moving = reading.moved or bool(reading.changes) or self.reader.holding
         for change in reading.changes:
             send(LogChanged(at=now, source=self.source, what=change.what, detail=change.detail))
         if reading.lines or (reading.moved and not self.reader.more):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import translate
+from functools import cache
 
 from ...kernel import procfs
 from ...kernel.rootfs import Root
@@ -70,24 +71,39 @@ def given(path: str, roots: Iterable[Root]) -> Place:
 
 
 @dataclass(slots=True)
+class _Folder:
+    """One folder in which names are looked for."""
+
+    patterns: list[str] = field(default_factory=list)
+    time: int = -1
+    """When a name came or went, as it was when it was listed."""
+
+
+@dataclass(slots=True)
 class PlannedFiles:
     """Files that the plan's globs name in one file tree; folders are listed again only when they changed."""
 
     patterns: list[str]
     root: Root
-    _folders: dict[bytes, int] = field(default_factory=dict)
-
-    def changed(self) -> bool:
-        """Has a folder of these patterns got or lost a name since the last `find`?"""
-        return any(_time(self.root.outside(folder)) != time for folder, time in self._folders.items())
+    _folders: dict[bytes, _Folder] = field(default_factory=dict)
 
     def find(self, pids: set[int]) -> Iterator[Place]:
         """All files there are now; `{pid}` stands for one of these pids."""
         self._folders.clear()
         for pattern in self.patterns:
             for folder in self._folders_of(os.path.dirname(pattern)):
-                self._folders[folder] = _time(self.root.outside(folder))
-                yield from self._files(pattern, folder, pids)
+                self._folders.setdefault(folder, _Folder()).patterns.append(pattern)
+        yield from self.find_changed(pids)
+
+    def find_changed(self, pids: set[int]) -> Iterator[Place]:
+        """Those in folders that got or lost a name since the last look."""
+        for place, folder in self._folders.items():
+            time = _time(self.root.outside(place))
+            if time != folder.time:
+                folder.time = time
+                names = sorted(attempt(lambda place=place: os.listdir(self.root.outside(place)), list[bytes]()))  # type: ignore[misc]
+                for pattern in folder.patterns:
+                    yield from self._files(pattern, place, names, pids)
 
     def _folders_of(self, folder: str) -> list[bytes]:
         if glob.has_magic(folder):
@@ -95,10 +111,9 @@ class PlannedFiles:
         real = attempt(lambda: self.root.resolve(os.fsencode(folder or "/")).real, b"")
         return [real] if real else []
 
-    def _files(self, pattern: str, folder: bytes, pids: set[int]) -> Iterator[Place]:
+    def _files(self, pattern: str, folder: bytes, names: list[bytes], pids: set[int]) -> Iterator[Place]:
         wanted = name_pattern(os.path.basename(pattern))
-        names: list[bytes] = attempt(lambda: os.listdir(self.root.outside(folder)), [])
-        for name in sorted(names):
+        for name in names:
             match = wanted.fullmatch(os.fsdecode(name))
             if match and all(int(pid) in pids for pid in match.groups()):
                 inside = os.path.join(folder, name)
@@ -109,6 +124,7 @@ class PlannedFiles:
                     yield Place(inside, path, path, f"named by a profile: {pattern}", pid)
 
 
+@cache
 def name_pattern(glob_name: str) -> re.Pattern[str]:
     """A glob for a file name as a pattern; each `{pid}` becomes a group of digits."""
     parts = [_TRANSLATED.sub(r"\1", translate(part)) for part in glob_name.split(_PID)]

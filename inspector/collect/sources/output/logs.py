@@ -12,7 +12,8 @@ from ...kernel.rootfs import Root
 from ...logs.choice import Chooser, Ration
 from ...logs.marks import Marks
 from ..contract import Session, Tracked, TreeObserver
-from ..path_watch import POLL_SECONDS, PathWatch
+from ..pace import Rounds
+from ..path_watch import PathWatch
 from ..processes.program import attempt
 from . import open_files
 from .descriptors import SPECIAL, is_journal, is_log
@@ -23,7 +24,7 @@ from .peers import journal_at_other_end
 _LOG_NAME = re.compile(rb"log|trace|debug|diag|\.(?:txt|out|err)$", re.IGNORECASE)
 """Names of files that are worth following when they were open for a moment only."""
 _MOST_OPENS = 10_000
-_LOOKS_A_SECOND = round(1 / POLL_SECONDS)
+CHECK_SECONDS = 1.0
 
 
 class LogSource(TreeObserver):
@@ -40,7 +41,7 @@ class LogSource(TreeObserver):
         """All pids of the tree so far, as we number them and as they do."""
         self._counts: dict[int, int] = {}
         self._seen_opens: set[bytes] = set()
-        self._looks = 0
+        self._rounds = Rounds(session.tree.processes)
         self._due = True
         for pattern in marks.refused:
             self._catalog.note(
@@ -56,7 +57,7 @@ class LogSource(TreeObserver):
             self.executed(process)
         self._look_for_planned()
         self._catalog.begin()
-        self._session.loop.every(POLL_SECONDS, self._look)
+        self._session.loop.every(CHECK_SECONDS, self._look)
 
     def close(self) -> None:
         """Send the last lines, end what we started."""
@@ -129,22 +130,19 @@ class LogSource(TreeObserver):
     # -- looking ---------------------------------------------------------------------------------------------------
 
     def _look(self) -> None:
-        """Four times a second: new bytes that nobody told of, changed folders; once a second also descriptors."""
-        self._looks += 1
+        """Once a second: new bytes that nobody told of, changed folders, descriptors."""
         self._catalog.wake()
-        if self._due or any(planned.changed() for planned in self._planned.values()):
-            self._look_for_planned()
-        if self._looks % _LOOKS_A_SECOND == 0:
-            self._catalog.refresh()
-            for process in self._session.tree.processes():
-                count = attempt(lambda process=process: open_files.count(process.pid), 0)  # type: ignore[misc]
-                if count != self._counts.get(process.pid):
-                    self._read(process)
+        self._look_for_planned()
+        self._catalog.refresh()
+        for process in self._rounds.next():
+            count = attempt(lambda process=process: open_files.count(process.pid), 0)  # type: ignore[misc]
+            if count != self._counts.get(process.pid):
+                self._read(process)
 
     def _look_for_planned(self) -> None:
-        self._due = False
+        due, self._due = self._due, False
         for planned in self._planned.values():
-            for place in planned.find(self._pids):
+            for place in planned.find(self._pids) if due else planned.find_changed(self._pids):
                 self._catalog.file(place)
 
     def _read(self, process: Tracked) -> None:

@@ -67,8 +67,8 @@ class Feed:
             return bool(batch)
 
         def awake() -> None:
-            drain()
-            ticker.wake()
+            if drain():
+                ticker.wake()
 
         ticker = Ticker(loop, self.POLL_SECONDS, drain)
         if source.fd >= 0:
