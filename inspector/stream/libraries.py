@@ -123,8 +123,6 @@ class ScopeRead(Event, frozen=True, kw_only=True):
     namespace: int = 0
     order: list[str]
     """Paths; the executable first."""
-    global_scope: list[str] = []
-    """Only those in the main search scope (start-up objects and RTLD_GLOBAL), when known."""
 
 
 class PreloadChecked(Event, frozen=True, kw_only=True):

@@ -56,8 +56,6 @@ class ProcessExec(Event, frozen=True, kw_only=True):
     """pid in its own pid namespace."""
     unit: str | None = None
     container: str | None = None
-    via_libc: bool | None = None
-    """False: the exec was a raw system call that no libc hook can see."""
 
 
 class ProcessEnded(Event, frozen=True, kw_only=True):

@@ -146,7 +146,7 @@ def child(pid: int, born: float, lived: float, code: int) -> list[AnyEvent]:
         ProcessStarted(at=at(born), pid=pid, ppid=SERVER, started=at(born), origin="fork", comm="ollama"),
         ProcessExec(
             at=at(born + 0.001), pid=pid, argv=argv, exe="/usr/local/bin/ollama", file=OLLAMA, cwd="/", uid=998,
-            environment=environment, environment_source="exec", other_keys=11, unit="ollama.service", via_libc=False,
+            environment=environment, environment_source="exec", other_keys=11, unit="ollama.service",
             elf_class=64,
         ),
         *mappings(pid, born + 0.004),

@@ -55,8 +55,7 @@ def executed(state: State, event: ProcessExec) -> None:
     process.comm = event.comm or process.comm
     touch(state, "processes", "libraries", "symbols")
     if process.origin != "attach" or len(process.execs) > 1:
-        raw = "" if event.via_libc is not False else " (a raw system call, no libc hook can see it)"
-        tell(state, event.at, event.pid, "process", f"executes {command(event.argv)}{raw}", key=str(event.pid))
+        tell(state, event.at, event.pid, "process", f"executes {command(event.argv)}", key=str(event.pid))
 
 
 def _forget_old_program(process: Process, at: int) -> None:

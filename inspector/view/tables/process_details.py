@@ -84,8 +84,6 @@ def _commands(process: Process) -> Iterator[Note]:
     for number, run in enumerate(process.execs):
         label = "command" if number == len(process.execs) - 1 else "before"
         yield Note(label, shlex.join(run.argv) or run.comm)
-        if run.via_libc is False:
-            yield Note("", "executed by a raw system call: no libc hook sees it", "unknown")
 
 
 def _programs(process: Process) -> Iterator[Note]:
