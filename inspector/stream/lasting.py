@@ -17,6 +17,7 @@ from .calls import (
 from .events import AnyEvent
 from .live import Ending, LiveStream
 from .logs import LogChanged, LogFound, LogRead
+from .processes import ProcessEnded, ProcessStarted
 from .requests import Configure, LogPage, ReadLog, StopCounting
 from .session import SessionStarted
 
@@ -24,6 +25,10 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _BROKEN = (255, -1, -9, -15)
 """How ssh ends without a link (ssh(1)), or with a signal from somebody else."""
 _UNSEEN = "what happened while the link was lost"
+_TICK = 10_000_000
+"""ns: how exactly the kernel tells the birth of a process that was not seen (proc_pid_stat(5), starttime)."""
+_ROLL_CALL = 2_000_000_000
+"""ns after the begin of a session within which all living processes of the tree are told."""
 
 
 class LastingStream(LiveStream):
@@ -36,6 +41,7 @@ class LastingStream(LiveStream):
     def __init__(self, command: Sequence[str], configure: Configure) -> None:
         """As LiveStream; the first link must come about, only a broken one is mended."""
         self._numbers = _Numbers()
+        self._living = _Living()
         self._lost_at: float | None = None
         self._next_try = 0.0
         self._pause = _FIRST_PAUSE
@@ -94,7 +100,51 @@ class LastingStream(LiveStream):
             gap = monotonic() - self._lost_at
             self._note(_UNSEEN, f"the link was lost for {gap:.0f} s and is back; nothing was seen meanwhile")
             self._lost_at, self._pause = None, _FIRST_PAUSE
-        return self._numbers.up(event)
+        for gone in self._living.gone(event.at):
+            self._insert(gone)
+        return self._living.same(self._numbers.up(event))
+
+
+class _Living:
+    """Who lives, over all links: who comes again is the same process, who does not has ended meanwhile."""
+
+    def __init__(self) -> None:
+        self._session: SessionStarted | None = None
+        self._births: dict[int, int] = {}
+        self._awaited: set[int] = set()
+        self._until = 0
+
+    def same(self, event: AnyEvent) -> AnyEvent:
+        """The event with the birth, and the begin of the session, that were told first."""
+        match event:
+            case SessionStarted():
+                self._awaited, self._until = set(self._births), event.at + _ROLL_CALL
+                first = self._session = self._session or event
+                return replace(event, at=first.at, wall=first.wall) if _same_clock(first, event) else event
+            case ProcessStarted():
+                self._awaited.discard(event.pid)
+                known = self._births.get(event.pid)
+                if known is not None and abs(known - event.started) <= _TICK:
+                    return replace(event, started=known)
+                self._births[event.pid] = event.started
+            case ProcessEnded():
+                self._awaited.discard(event.pid)
+                self._births.pop(event.pid, None)
+        return event
+
+    def gone(self, at: int) -> list[ProcessEnded]:
+        """Those that were not told again when the roll call is over."""
+        if not self._awaited or at < self._until:
+            return []
+        gone, self._awaited = sorted(self._awaited), set()
+        for pid in gone:
+            del self._births[pid]
+        return [ProcessEnded(at=at, pid=pid) for pid in gone]
+
+
+def _same_clock(one: SessionStarted, other: SessionStarted) -> bool:
+    """Whether the machine has not been started anew in between; its clock may have been set by a second."""
+    return abs((one.wall - one.at) - (other.wall - other.at)) < 1_000_000_000
 
 
 class _Numbers:

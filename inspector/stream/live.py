@@ -310,11 +310,14 @@ class LiveStream:
 
     def _note(self, what: str, why: str) -> None:
         """Tell the viewer, and whoever reads the recording, of something that is not known."""
-        note = LimitNoted(at=self._latest, what=what, why=why)
-        line = encode(note)
-        self._history.keep(line, note)
+        self._insert(LimitNoted(at=self._latest, what=what, why=why))
+
+    def _insert(self, event: AnyEvent) -> None:
+        """An event of our own, between those of the collector."""
+        line = encode(event)
+        self._history.keep(line, event)
         self._write(line)
-        self._news.append(note)
+        self._news.append(event)
 
     def _end(self) -> None:
         try:
