@@ -1,4 +1,4 @@
-"""The only file that touches Textual's private parts: frames as differences, dropped while the terminal is slow.
+"""Frames as differences, dropped while the terminal is slow: touches Textual's private parts, as driver.py does.
 
 Textual repaints whole regions and queues every frame. Here only cells that differ travel, and while the terminal has
 not taken the last frame no other one is sent: what it misses is in the next. `INSPECTOR_PLAIN_OUTPUT=1` switches all of
@@ -7,7 +7,7 @@ this off; a test holds that both ways show the same screen.
 
 import os
 from collections.abc import Iterable
-from typing import IO, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
@@ -19,56 +19,12 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.strip import Strip
 
+from .driver import DrainingDriver
 from .painter import Painter, Run
 
 AGAIN = 0.02
 """Seconds until a slow terminal is looked at again."""
 R = TypeVar("R")
-
-
-class Drain:
-    """A terminal's file that knows how much was given to it and not taken yet."""
-
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
-        self.given = self.taken = 0
-        self._unflushed = 0
-
-    def write(self, text: str) -> int:
-        """Runs in the writer's thread."""
-        self._unflushed += len(text)
-        return self._file.write(text)
-
-    def flush(self) -> None:
-        """Runs in the writer's thread; returns when the terminal has taken it all."""
-        self._file.flush()
-        self.taken += self._unflushed
-        self._unflushed = 0
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def isatty(self) -> bool:
-        return self._file.isatty()
-
-    @property
-    def busy(self) -> bool:
-        """The terminal has not taken everything yet."""
-        return self.taken < self.given
-
-
-class DrainingDriver(LinuxDriver):
-    """Textual's driver, with a file that can be asked whether the terminal keeps up."""
-
-    def __init__(self, app: App[Any], **options: Any) -> None:
-        super().__init__(app, **options)
-        assert self._file is not None, "a caller asks can_run_screen first"
-        self.drain = Drain(self._file)
-        self._file = self.drain  # type: ignore[assignment]
-
-    def write(self, data: str) -> None:
-        self.drain.given += len(data)
-        super().write(data)
 
 
 class ThriftyApp(App[R], Generic[R]):

@@ -1,6 +1,7 @@
 """Only differences travel, and the terminal shows the same as if everything did."""
 
 import io
+import select
 import threading
 
 import pyte
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.view.output import Drain
+from inspector.view.driver import Bell, Drain
 from inspector.view.painter import Painter
 
 from .terminal import Terminal, cells
@@ -174,6 +175,15 @@ def test_a_drain_knows_whether_the_terminal_keeps_up() -> None:
     slow.go_on.set()
     flushing.join(5)
     assert not drain.busy
+
+
+def test_a_bell_wakes_whoever_waits_for_descriptors_until_it_is_cleared() -> None:
+    bell = Bell()
+    assert not select.select([bell.fileno()], [], [], 0)[0]
+    bell.set()
+    assert bell.is_set() and select.select([bell.fileno()], [], [], 5)[0]
+    bell.clear()
+    assert not bell.is_set() and not select.select([bell.fileno()], [], [], 0)[0]
 
 
 STEPS = [

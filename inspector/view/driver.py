@@ -1,0 +1,99 @@
+"""Textual's driver for a terminal, made prompt and thrifty; with output.py all that touches Textual's private parts."""
+
+import os
+import select
+import sys
+from codecs import getincrementaldecoder
+from threading import Event
+from typing import IO, Any
+
+from textual._time import get_time
+from textual._xterm_parser import XTermParser
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+
+SWITCH = 0.001
+"""Seconds that a thread with a key or with bytes for the terminal waits for Python at most (5 ms otherwise)."""
+
+
+class Drain:
+    """A terminal's file that knows how much was given to it and not taken yet."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self.given = self.taken = 0
+        self._unflushed = 0
+
+    def write(self, text: str) -> int:
+        """Runs in the writer's thread."""
+        self._unflushed += len(text)
+        return self._file.write(text)
+
+    def flush(self) -> None:
+        """Runs in the writer's thread; returns when the terminal has taken it all."""
+        self._file.flush()
+        self.taken += self._unflushed
+        self._unflushed = 0
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def isatty(self) -> bool:
+        return self._file.isatty()
+
+    @property
+    def busy(self) -> bool:
+        """The terminal has not taken everything yet."""
+        return self.taken < self.given
+
+
+class Bell(Event):
+    """An event that a thread can wait for beside descriptors: it is readable while it is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ear, self._mouth = os.pipe()
+
+    def fileno(self) -> int:
+        return self._ear
+
+    def set(self) -> None:
+        super().set()
+        os.write(self._mouth, b"\n")
+
+    def clear(self) -> None:
+        super().clear()
+        while select.select([self._ear], [], [], 0)[0]:
+            os.read(self._ear, 64)
+
+
+class DrainingDriver(LinuxDriver):
+    """Knows whether the terminal keeps up, and sleeps until a key comes; Textual's own looks ten times a second."""
+
+    def __init__(self, app: App[Any], **options: Any) -> None:
+        super().__init__(app, **options)
+        assert self._file is not None, "a caller asks can_run_screen first"
+        self.drain = Drain(self._file)
+        self._file = self.drain  # type: ignore[assignment]
+        self.exit_event = self._bell = Bell()
+        sys.setswitchinterval(SWITCH)
+
+    def write(self, data: str) -> None:
+        self.drain.given += len(data)
+        super().write(data)
+
+    def run_input_thread(self) -> None:
+        """Read keys until the driver is stopped; a lone ESC is one when nothing follows it within ESCDELAY."""
+        parser, decode = XTermParser(self._debug), getincrementaldecoder("utf-8")("replace").decode
+        while not self.exit_event.is_set():
+            due = parser._timeout_time
+            wait = None if due is None else max(0.0, due - get_time())
+            if self.fileno in select.select([self.fileno, self._bell.fileno()], [], [], wait)[0]:
+                keys = os.read(self.fileno, 4096)
+                if not keys:
+                    return
+                text = decode(keys)
+                for event in parser.feed(text) if text else ():
+                    self.process_message(event)
+            for event in parser.tick():
+                self.process_message(event)
