@@ -101,6 +101,8 @@ class Process:
     scopes: dict[int, ScopeRead] = field(default_factory=dict)
     preloads: list[PreloadChecked] = field(default_factory=list)
     predictions: dict[str, LoadPredicted] = field(default_factory=dict)
+    asked_loads: dict[str, LoadPredicted] = field(default_factory=dict)
+    """Predictions that a person asked for: shown, but no evidence of what the program does."""
     candidates: dict[str, CandidateFound] = field(default_factory=dict)
     never_executed: dict[str, NeverExecuted] = field(default_factory=dict)
     slots: dict[str, SlotsRead] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """The application: it composes the screens, lets events in, and routes what a person asks for."""
 
+import sys
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -12,7 +13,7 @@ from textual.widgets import Input
 from inspector.model.profiles import Profiles
 from inspector.stream.recording import Recording
 
-from . import saving
+from . import clipboard, saving
 from .feed import Feed, Replay
 from .keys import MAIN
 from .output import ThriftyApp, plain_text
@@ -58,6 +59,8 @@ class InspectorApp(ThriftyApp[int]):
         super().__init__(css_path=stylesheet(), ansi_color=True if wants_no_colour() else None)
         Speech.unicode = speaks_unicode()
         self.session: Session | None = None
+        self.copied = ""
+        """The last copy, while nobody knows whether the terminal took it."""
         self.pump: Pump | None = None
         self._feed, self._listed, self._connect, self._profiles = feed, listed, connect, profiles
         for theme in THEMES:
@@ -109,12 +112,12 @@ class InspectorApp(ThriftyApp[int]):
             self.pump.woken()
 
     def _second(self) -> None:
-        """Open calls grow older: what shows them is painted again; with none open nothing happens."""
+        """Open calls grow older: the answer is drawn and painted again; with none open nothing happens."""
         session = self.session
-        if self.main is None or session is None or not session.live or session.paused:
+        if self.pump is None or session is None or not session.live or session.paused:
             return
-        if any(process.open_calls for process in session.state.current.values()):
-            self.main.news()
+        if any(process.open_calls and not process.ended for process in session.state.current.values()):
+            self.pump.aged()
 
     # What a person asks for
 
@@ -137,26 +140,41 @@ class InspectorApp(ThriftyApp[int]):
 
     def say(self, words: str) -> None:
         """A message for the person, in the last line."""
-        if self.main is not None:
-            self.main.say(words)
+        screen = self.screen if isinstance(self.screen, OverScreen) else self.main
+        if screen is not None:
+            screen.say(words)
 
     def action_copy_row(self) -> None:
-        rows = self.screen.query(Rows).first()
+        """Copy what is selected with the mouse, the answer when it has the focus, else the row under the cursor."""
+        rows, main = self.screen.query(Rows).first(), self.main
         selected = self.screen.get_selected_text()
+        if selected is None and main is not None and main.on_answer:
+            selected = main.answer_text()
         if selected is None and rows.listing.chosen is not None:
             selected = plain(rows.listing.table.row(rows.listing.chosen)).strip()
         self._copy(selected or "", "row")
 
     def action_copy_command(self) -> None:
-        main = self.main
-        self._copy(main.desk.by_hand() if main is not None else "", "command")
+        """Copy the next step of the answer when it has the focus, else the command that shows the row by hand."""
+        main, rows = self.main, self.screen.query(Rows).first()
+        if main is not None and main.on_answer:
+            finding = main.desk.current_finding()
+            self._copy(finding.next_step if finding is not None else "", "next step")
+            return
+        by_hand = rows.listing.table.details(rows.listing.chosen).by_hand if rows.listing.chosen is not None else ()
+        self._copy(by_hand[0] if by_hand else "", "command")
 
     def _copy(self, text: str, what: str) -> None:
         if not text:
             self.say(f"there is no {what} to copy here")
             return
-        self.copy_to_clipboard(shown(text))
-        self.say(f"copied: {text}")
+        self.copied = shown(text)
+        self.copy_to_clipboard(self.copied)
+        if clipboard.tmux_took(self.copied):
+            self.copied = ""
+            self.say(f"copied, in tmux paste with prefix ]: {text}")
+        else:
+            self.say(f"copied (and printed when you quit): {text}")
 
     def action_picture(self) -> None:
         """Save the screen as SVG and as text."""
@@ -241,4 +259,6 @@ def run(
     finally:
         if app.session is not None:
             app.session.close()
+    if app.copied:
+        print(f"inspector: copied last: {app.copied}", file=sys.stderr)
     return app.return_code or 0

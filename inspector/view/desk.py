@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from inspector.model.state import Process
 from inspector.model.verdict import Evidence, Finding
-from inspector.stream.requests import CountFunctions, ScanPointers, StopCounting
+from inspector.stream.requests import AddLog, CountFunctions, PredictLoad, ScanPointers, StopCounting
+from inspector.stream.session import RequestFailed
 
 from .clock import since_start
 from .panes.all import all_panes
@@ -25,6 +27,10 @@ class Desk:
         self.number = 0
         self.finding = 0
         """Which finding the answer shows; 0 is the answer itself."""
+        self._sought = ""
+        """Row of the pane Libraries that the cursor goes to as soon as it is there: the answer to `predict`."""
+        self.refusal = ""
+        """Why the last request failed that no pane shows."""
 
     @property
     def pane(self) -> Pane:
@@ -37,10 +43,13 @@ class Desk:
         """Give answers to the panes that asked, and bring the visible one up to date; False when nothing changed."""
         while self.session.answers:
             event = self.session.answers.popleft()
-            for pane in self.panes:
-                if pane.answered(event):
-                    break
-        return self.pane.look(self.sight())
+            taken = any(pane.answered(event) for pane in self.panes)
+            if isinstance(event, RequestFailed) and not taken:
+                self.refusal = event.why
+        changed = self.pane.look(self.sight())
+        if self._sought and self.pane.name == "libraries" and self.pane.seek(self.sight(), self._sought):
+            self._sought = ""
+        return changed
 
     def show(self, number: int) -> None:
         """Turn to a pane."""
@@ -206,18 +215,42 @@ class Desk:
         counted = [one.id for one in table.known.functions.get((symbol.file, name), ()) if self._counts(one.id)]
         if counted:
             self.session.ask(lambda number: StopCounting(id=number, functions=counted))
-            return f"stop counting {name}"
+            return f"{name} is not counted any more, w counts it again"
         self.session.ask(lambda number: CountFunctions(id=number, file=symbol.file, path=symbol.path, names=[name]))
         return f"counting {name} from now on"
 
     def scan(self) -> str:
         """Ask who holds addresses of GPU functions in the memory of the chosen process, or of the newest living one."""
-        living = [one for one in self.sight().processes if not one.ended]
-        if not self.session.live or not living:
+        process = self._living()
+        if process is None:
             return "only the memory of a living process can be looked at"
-        pid = living[-1].pid
-        self.session.ask(lambda number: ScanPointers(id=number, pid=pid))
-        return f"looking in the memory of {title_of(living[-1])}: see Libraries and Symbols"
+        self.session.ask(lambda number: ScanPointers(id=number, pid=process.pid))
+        return f"looking in the memory of {title_of(process)}: see Libraries and Symbols"
+
+    def predict(self, name: str) -> str:
+        """Ask what the loader would do with a file or a name in the chosen process, or in the newest living one."""
+        process = self._living()
+        if process is None:
+            return "loads are predicted for living processes only"
+        self.session.ask(lambda number: PredictLoad(id=number, pid=process.pid, name=name))
+        self._sought = f"asked:{process.pid}:{name}"
+        self.show(self.named("libraries"))
+        return f"asked what ld.so of {title_of(process)} would do with {name}"
+
+    def add_log(self, path: str) -> str:
+        """Follow one more log file, alone in the pane as soon as it is known."""
+        if not self.session.live:
+            return "a recording cannot follow a log: only a living process can be asked"
+        self.session.ask(lambda number: AddLog(id=number, path=path))
+        self.show(self.named("logs"))
+        pane = self.pane
+        assert isinstance(pane, LogsPane)
+        pane.wanted = path
+        return f"following {path}, O: all sources"
+
+    def _living(self) -> Process | None:
+        living = [one for one in self.sight().processes if not one.ended] if self.session.live else []
+        return living[-1] if living else None
 
     def _counts(self, function: int) -> bool:
         return function not in self.session.state.stopped

@@ -29,6 +29,10 @@ LONG: dict[RungName, str] = {name: name for name in RUNGS}
 DOT: Span = (" · ", "quiet")
 
 
+HINTS = (("/", "filter"), ("a", "proof"), ("y", "copy"), ("?", "keys"), ("q", "quit"))
+"""Keys that mean something in every pane."""
+
+
 class Line(NamedTuple):
     """One line: what stands left and may be cropped, what stands right and stays."""
 
@@ -268,6 +272,14 @@ def over_pane(pane: Pane) -> Line:
     return Line(((" ", "plain"), (listing.table.heading, tone)), ((" " + " · ".join(parts) + " ", "quiet"),))
 
 
+def hints(own: Iterable[tuple[str, str]], width: int) -> Line:
+    """The keys of a pane and those of all panes, as many as fit; help and quit always."""
+    cells: list[Cell] = [((key, "name"), (f" {what}   ", "quiet")) for key, what in (*own, *HINTS)]
+    while len(cells) > 2 and sum(len(text) for one in cells for text, _ in one) > width - 2:
+        del cells[-3]
+    return Line(((" ", "plain"), *(span for one in cells for span in one)))
+
+
 def control(now: int, begin: int, end: int, playing: bool, speed: float, width: int) -> Line:
     """Where a recording stands: a rail to click on, times, speed."""
     glyph = "▶" if playing else "║"
@@ -277,3 +289,16 @@ def control(now: int, begin: int, end: int, playing: bool, speed: float, width: 
     done = round(room * (now - begin) / max(1, end - begin))
     left: Cell = ((f" {glyph} ", "strong"), ("━" * done, "name"), ("─" * (room - done), "quiet"), (words, "plain"))
     return Line(left, ((keys, "quiet"),))
+
+
+# How much room they take
+
+
+def answer_lines(height: int) -> int:
+    """Lines that the answer may take on a screen of so many lines."""
+    return 3 if height < 20 else 6 if height < 30 else 7 if height < 50 else 9
+
+
+def rail_lines(height: int) -> int:
+    """Ladders that are shown."""
+    return 1 if height < 20 else 2 if height < 30 else 4 if height < 50 else 8

@@ -136,6 +136,7 @@ def test_a_directory_given_as_a_log_is_refused_without_a_traceback(tmp_path: Pat
     assert source.handle(AddLog(path=str(tmp_path)))
     bench.loop.turn()
     assert bench.outlet.of(LogFound) == []
+    assert "no file" in bench.outlet.of(LimitNoted)[0].why
     source.close()
 
 

@@ -27,7 +27,7 @@ def all_panes(asker: Asker) -> list[Pane]:
         ListPane(
             "libraries", "Libraries", ("libraries", "processes"), libraries,
             count=_files,
-            hints=(("o", "symbols of this library"), ("O", "all processes")),
+            hints=(("o", "its symbols"), ("p", "predict a load"), ("O", "all processes")),
         ),
         SymbolsPane(asker),
         TimelinePane(),

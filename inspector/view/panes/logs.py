@@ -24,13 +24,22 @@ class LogsPane(Pane):
     name = "logs"
     title = "Logs"
     depends = ("logs",)
-    hints = (("f", "follow"), ("o", "one source"), ("O", "all sources"), ("i", "this start only"), ("t", "mark"))
+    hints = (
+        ("f", "follow"),
+        ("o", "one source"),
+        ("O", "all sources"),
+        ("+", "add a log"),
+        ("i", "this start only"),
+        ("t", "mark"),
+    )
 
     def __init__(self, asker: Asker) -> None:
         super().__init__()
         self._asker = asker
         self.source: int | None = None
         """The chosen source, None for all merged."""
+        self.wanted = ""
+        """Path of a log that was asked for and is not known yet."""
         self.this_start = False
         self.merging = False
         """There are lines that are not merged yet: look again soon."""
@@ -45,6 +54,8 @@ class LogsPane(Pane):
     def look(self, sight: Sight) -> bool:
         if self.merging:
             self._seen = None
+        if self.wanted:
+            self._choose_wanted(sight)
         return super().look(sight)
 
     def table(self, sight: Sight) -> Table:
@@ -66,6 +77,13 @@ class LogsPane(Pane):
         self.listing.narrow("")
         self.listing.follow = True
         self._seen = None
+
+    def _choose_wanted(self, sight: Sight) -> None:
+        logs = sight.state.logs.items()
+        number = next((number for number, log in logs if log.found.name.endswith(self.wanted)), None)
+        if number is not None:
+            self.wanted = ""
+            self.choose(sight, number)
 
     def toggle_start(self) -> None:
         """Show or hide lines from before this start of the program."""

@@ -1,9 +1,10 @@
 """The main screen: headlines, one pane, its details. It wires keys to the desk and paints what changed."""
 
+from collections.abc import Callable
+
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.geometry import Size
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input
@@ -19,15 +20,14 @@ from inspector.view.tables.answers import evidence_of, findings, ladders, limits
 from inspector.view.tables.row import Cell
 from inspector.view.terminal import SMALLEST
 from inspector.view.widgets.detail import NOTHING, DetailPanel
-from inspector.view.widgets.ink import width_of
 from inspector.view.widgets.lines import FocusLines, Lines, cell_at
 from inspector.view.widgets.rows import Rows
 
 from .over import OverScreen
+from .question import Question
 
 SAID = 6.0
 """Seconds that a message stands in the last line."""
-HINTS = (("/", "filter"), ("a", "proof"), ("y", "copy"), ("?", "keys"), ("q", "quit"))
 
 
 class MainScreen(Screen[None]):
@@ -82,6 +82,9 @@ class MainScreen(Screen[None]):
         if self.desk.look():
             self._repaint_rows()
         self.headlines()
+        if self.desk.refusal:
+            words, self.desk.refusal = self.desk.refusal, ""
+            self.say(words)
 
     def on_resize(self, event: events.Resize) -> None:
         words = f"terminal too small: {event.size.width}x{event.size.height}"
@@ -97,10 +100,10 @@ class MainScreen(Screen[None]):
         recording = self.session.feed.recording is not None
         self.top.tell([headlines.top(sight, self.status(), recording, mark)])
         finding = self.desk.current_finding()
-        told = headlines.answer(sight, self.desk.finding, size.width, answer_lines(size))
+        told = headlines.answer(sight, self.desk.finding, size.width, headlines.answer_lines(size.height))
         self.answer.tell(told, grow=True)
         pid = finding.pid if finding is not None else None
-        self.ladder.tell(headlines.rails(sight, size.width, rail_lines(size), pid), grow=True)
+        self.ladder.tell(headlines.rails(sight, size.width, headlines.rail_lines(size.height), pid), grow=True)
         self.tabs.tell([Line(tuple(span for tab in self._tabs() for span in tab))])
         self.over.tell([headlines.over_pane(self.desk.pane)])
         self.hints.tell(self._status_lines(), grow=True)
@@ -134,11 +137,7 @@ class MainScreen(Screen[None]):
         error = self.session.feed.error or self.session.inbox.failure or self.session.trouble
         if error and self.session.state.missing is None:  # else the answer says it
             return headlines.problem(error, self.size.width)
-        hints = [_hint(key, what) for key, what in (*self.desk.pane.hints, *HINTS)]
-        while len(hints) > 2 and sum(width_of(text) for hint in hints for text, _ in hint) > self.size.width - 2:
-            del hints[-3]
-        keys = [span for hint in hints for span in hint]
-        return [Line(((" ", "plain"), *keys))]
+        return [headlines.hints(self.desk.pane.hints, self.size.width)]
 
     def _paint_control(self) -> None:
         playback = self.session.playback
@@ -258,6 +257,19 @@ class MainScreen(Screen[None]):
     def action_scan(self) -> None:
         self._do(self.desk.scan())
 
+    def action_predict(self) -> None:
+        self._ask("Which file or name is to be loaded, as dlopen takes it?", self.desk.predict)
+
+    def action_add_log(self) -> None:
+        self._ask("Which log file is to be followed?", self.desk.add_log)
+
+    def _ask(self, question: str, answer: Callable[[str], str]) -> None:
+        self.app.push_screen(Question(question), lambda text: self._asked(answer(text)) if text else None)
+
+    def _asked(self, words: str) -> None:
+        self._do(words)
+        self.set_focus(self.rows)
+
     def _do(self, words: str) -> None:
         self._load_pane()
         self.say(words)
@@ -302,6 +314,16 @@ class MainScreen(Screen[None]):
             self.remove_class("-zoom")
 
     # Answers
+
+    @property
+    def on_answer(self) -> bool:
+        """The answer has the focus: what is copied is meant to be its words."""
+        return self.is_current and self.focused is self.answer
+
+    def answer_text(self) -> str | None:
+        """The answer as a person would pass it on."""
+        finding = self.desk.current_finding()
+        return f"{finding.title}. {finding.cause}" if finding is not None else None
 
     def action_finding(self, step: int) -> None:
         self.say(self.desk.turn_finding(step))
@@ -375,17 +397,3 @@ class MainScreen(Screen[None]):
         if at:
             self.session.seek(at)
         self.say("" if at else "this row has no moment")
-
-
-def _hint(key: str, what: str) -> Cell:
-    return ((key, "name"), (f" {what}   ", "quiet"))
-
-
-def answer_lines(size: Size) -> int:
-    """Lines that the answer may take."""
-    return 3 if size.height < 20 else 6 if size.height < 30 else 7 if size.height < 50 else 9
-
-
-def rail_lines(size: Size) -> int:
-    """Ladders that are shown."""
-    return 1 if size.height < 20 else 2 if size.height < 30 else 4 if size.height < 50 else 8

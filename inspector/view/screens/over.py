@@ -10,7 +10,7 @@ from textual.screen import ModalScreen
 
 from inspector.view.headlines import Line
 from inspector.view.tables.listing import Listing
-from inspector.view.tables.row import Cell, Table, plain
+from inspector.view.tables.row import Cell, Table
 from inspector.view.widgets.detail import DetailPanel
 from inspector.view.widgets.lines import Lines
 from inspector.view.widgets.rows import Rows
@@ -22,8 +22,8 @@ class OverScreen(ModalScreen[int | None]):
     BINDINGS = [
         Binding("escape,q", "dismiss", "Back", id="back"),
         Binding("tab", "app.focus_next", "Next", show=False, id="over-next"),
-        Binding("y", "copy_row", "Copy row", show=False, id="over-copy-row"),
-        Binding("Y", "copy_command", "Copy command", show=False, id="over-copy-command"),
+        Binding("y", "app.copy_row", "Copy row", show=False, id="over-copy-row"),
+        Binding("Y", "app.copy_command", "Copy command", show=False, id="over-copy-command"),
         Binding("question_mark,d,l,a,A,L", "dismiss", "Back", show=False, id="over-back"),
     ]
 
@@ -46,7 +46,9 @@ class OverScreen(ModalScreen[int | None]):
         self.query_one("#over-top", Lines).tell([Line(heading)])
         self.query_one("#over-intro", Lines).tell(self._intro)
         keys = f" Enter {self._enter}   " if self._enter else " "
-        self.query_one("#over-status", Lines).tell([Line(((f"{keys}y copy   Esc back", "quiet"),))])
+        self.query_one("#over-status", Lines).tell(
+            [Line(((f"{keys}y copy   Y copy the command   Esc back", "quiet"),))]
+        )
         rows = self.query_one("#over-rows", Rows)
         rows.load(Listing(self._table))
         rows.focus()
@@ -62,13 +64,6 @@ class OverScreen(ModalScreen[int | None]):
         if self._enter:
             self.dismiss(message.rows.listing.chosen)
 
-    def action_copy_row(self) -> None:
-        rows = self.query_one("#over-rows", Rows)
-        if rows.listing.chosen is not None:
-            self.app.copy_to_clipboard(plain(rows.listing.table.row(rows.listing.chosen)).strip())
-
-    def action_copy_command(self) -> None:
-        rows = self.query_one("#over-rows", Rows)
-        if rows.listing.chosen is not None:
-            by_hand = rows.listing.table.details(rows.listing.chosen).by_hand
-            self.app.copy_to_clipboard("\n".join(by_hand))
+    def say(self, words: str) -> None:
+        """A message for the person, in the last line."""
+        self.query_one("#over-status", Lines).tell([Line(((f" {words}", "strong"),))])

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from inspector.model.state import Process, State
 from inspector.model.tree import libraries as libraries_of
-from inspector.model.wording import name_of, size
+from inspector.model.wording import name_of, plural, size
 from inspector.stream.libraries import ImageRead, LibraryMapped, LoadPredicted
 from inspector.view.clock import wall_text
 from inspector.view.sight import Sight, title_of
@@ -42,12 +42,13 @@ class _Shelf:
 def libraries(sight: Sight) -> ListTable:
     """What failed to load, then what is mapped: preloads and API libraries first, the rest in order of appearance."""
     state = sight.state
+    asked = [_asked(process, one) for process in sight.processes for one in process.asked_loads.values()]
     failures = list(_failures(sight))
     unused = list(_candidates(sight))
     mapped = [_item(sight, shelf) for shelf in sorted(_shelves(sight), key=lambda shelf: _rank(state, shelf))]
-    whose = title_of(sight.process) if sight.process is not None else f"all {len(state.processes)} processes"
-    heading = f"{len(mapped)} files in {whose}" + (f", {len(failures)} not loaded" if failures else "")
-    return ListTable(COLUMNS, [*failures, *mapped, *unused], heading)
+    whose = title_of(sight.process) if sight.process is not None else f"all {plural(len(state.processes), 'process')}"
+    heading = f"{plural(len(mapped), 'file')} in {whose}" + (f", {len(failures)} not loaded" if failures else "")
+    return ListTable(COLUMNS, [*asked, *failures, *mapped, *unused], heading)
 
 
 def _shelves(sight: Sight) -> Iterable[_Shelf]:
@@ -152,6 +153,29 @@ def _not_loaded(failure: _Failure, holders: list[tuple[Process, str]], predictio
     by_hand = [f"readelf -d {shlex.quote(failure.name)}"] if "/" in failure.name else []
     also = [key for _, key in holders]
     return Item(row, Details(f"{name_of(failure.name)}: not loaded", notes, by_hand), 0, also, holders[0][0].pid)
+
+
+def _asked(process: Process, prediction: LoadPredicted) -> Item:
+    """The answer to "what would happen if this were loaded here?"."""
+    verdict, words = _verdict(prediction)
+    why: Cell = (("asked: ", "quiet"), (words, "plain"))
+    row = Row(f"asked:{process.pid}:{prediction.name}", (cell(name_of(prediction.name), "name"), verdict, why))
+    notes = [
+        Note("asked", f"dlopen({prediction.name}) in {title_of(process)}"),
+        Note("predicted", words, verdict[0][1]),
+    ]
+    for found in prediction.tree:
+        notes.append(Note("finds", f"{found.name}: {found.path or 'nothing'} ({found.rule})"))
+    notes += _missing(prediction)
+    return Item(row, Details(f"{name_of(prediction.name)}: what a load would do", notes), pid=process.pid)
+
+
+def _verdict(prediction: LoadPredicted) -> tuple[Cell, str]:
+    if prediction.ok is None:
+        return (("? ", "unknown"), ("unknown", "unknown")), prediction.unknown_because
+    if prediction.ok:
+        return (("✓ ", "yes"), ("would load", "plain")), "ld.so would find all that it needs"
+    return (("✗ ", "no"), ("would fail", "no")), prediction.words
 
 
 def _missing(prediction: LoadPredicted) -> Iterator[Note]:

@@ -343,7 +343,7 @@ def heading_of(sight: Sight, chosen: int | None, merging: bool, this_start: bool
     if chosen is not None and chosen in logs:
         log = logs[chosen]
         problem = f": {log.found.problem}" if log.found.problem else ""
-        return f"{only}{log.found.name} ({log.lines_total:,} lines){problem}"
+        return f"{only}{log.found.name} ({plural(log.lines_total, 'line')}){problem}"
     held, total = sum(len(log.lines) for log in logs.values()), sum(log.lines_total for log in logs.values())
     part = f"{held:,} of {total:,} lines held, o shows all of one" if held < total else f"{total:,} lines"
     return f"{only}{plural(len(logs), 'source')}, {part}" + (", merging…" if merging else "")

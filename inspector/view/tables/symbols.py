@@ -2,11 +2,11 @@
 
 import shlex
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from inspector.model.state import State
-from inspector.model.wording import duration, name_of
+from inspector.model.wording import duration, name_of, plural
 from inspector.stream.calls import WatchedFunction
 from inspector.stream.libraries import Export, Need
 from inspector.stream.requests import SymbolRow
@@ -30,6 +30,8 @@ class Knowledge:
     functions: dict[tuple[str, str], list[WatchedFunction]] = field(default_factory=dict)
     """By file identity and name; a name has several functions when it is watched more than once."""
     counts: dict[int, int] = field(default_factory=dict)
+    stopped: Mapping[int, str] = field(default_factory=dict)
+    """Functions that are counted no more, and why."""
     callers: dict[int, dict[str, int]] = field(default_factory=dict)
     never: set[tuple[str, str]] = field(default_factory=set)
     """File identity and name of functions proven never executed in the chosen processes."""
@@ -63,7 +65,7 @@ def knowledge(sight: Sight) -> Knowledge:
                     known.held.setdefault((pointers.path, name), []).append(holder)
         files.update(library.file for library in process.libraries.values())
         files.update(program.file for program in process.execs)
-    known.counts = dict(counts)
+    known.counts, known.stopped = dict(counts), state.stopped
     known.never = set().union(*never)
     _gather_names(state, files, known)
     return known
@@ -190,7 +192,9 @@ def _state(symbol: SymbolRow, known: Knowledge, count: int) -> Cell:
         return (("✓ ", "yes"), ("called", "plain"))
     if (symbol.file, export.name) in known.never:
         return (("✗ ", "no"), ("never executed", "plain"))
-    if known.functions.get((symbol.file, export.name)):
+    if functions := known.functions.get((symbol.file, export.name)):
+        if all(one.id in known.stopped for one in functions):
+            return (("? ", "unknown"), ("not counted any more", "plain"))
         return (("✗ ", "no"), ("watched, not called", "plain"))
     if holders := known.held.get((symbol.path, export.name)):
         return (("· ", "quiet"), (f"address held by {name_of(holders[0])}", "plain"))
@@ -226,9 +230,10 @@ def _details(symbol: SymbolRow, known: Knowledge) -> Details:
 
 
 def _watched(function: WatchedFunction, known: Knowledge) -> list[Note]:
-    count = known.counts.get(function.id, 0)
-    tone: Tone = "yes" if count else "no"
+    count, why = known.counts.get(function.id, 0), known.stopped.get(function.id)
+    tone: Tone = "yes" if count else "unknown" if why is not None else "no"
     cost = f", about {duration(function.cost)} a call" if function.cost >= 1000 else ""
-    notes = [Note("watched", f"{count:,} calls as {function.api}{cost}", tone)]
+    until = f", until counting stopped: {why}" if why is not None else ""
+    notes = [Note("watched", f"{plural(count, 'call')} as {function.api}{cost}{until}", tone)]
     callers = sorted(known.callers.get(function.id, {}).items(), key=lambda pair: -pair[1])
     return notes + [Note("called by", f"{caller}: {number:,}") for caller, number in callers]

@@ -8,6 +8,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from inspector.stream.base import Event, Request
 from inspector.stream.libraries import CandidateFound, ImageRead, LoadPredicted, PreloadChecked
 from inspector.stream.requests import PredictLoad
@@ -80,7 +82,7 @@ class PredictionsSource(TreeObserver):
             return True
         name, requester = os.fsencode(request.name), os.fsencode(request.requester)
         mappings = list(look.process.mappings.values())
-        self._in_background(lambda: [self._predict(look, mappings, name, requester)])
+        self._in_background(lambda: [replace(self._predict(look, mappings, name, requester), asked=True)])
         return True
 
     def executed(self, process: Tracked) -> None:
