@@ -9,6 +9,7 @@ from inspector.stream.text import decode_line
 
 from .generation import LINE_LIMIT
 from .marks import Marks, Span
+from .secrets import without_secrets
 from .tail import Lines
 
 LINES_A_SECOND = 2_000
@@ -90,5 +91,5 @@ def numbered(data: bytes, first: int, spans: list[Span]) -> list[LogLine]:
 def as_line(number: int, raw: bytes, length: int = 0) -> LogLine:
     """A line as it is sent; of a very long one the beginning and how long it is."""
     length = max(length, len(raw))
-    text = decode_line(raw[:LINE_LIMIT])
+    text = without_secrets(decode_line(raw[:LINE_LIMIT]))
     return LogLine(number=number, text=f"{text} … ({length} bytes)" if length > LINE_LIMIT else text)

@@ -15,6 +15,7 @@ from inspector.stream.text import decode, decode_line
 from .generation import LINE_LIMIT
 from .reader import BACKLOG_LINES
 from .search import Page, window
+from .secrets import without_secrets
 
 _KEPT = 20_000
 """Lines that can be paged; older ones journald keeps."""
@@ -102,7 +103,8 @@ class Journal:
         wall, pid, texts = parse_entry(raw)
         first = self.total
         self.total += len(texts)
-        return [LogLine(number=first + step, text=text, wall=wall, pid=pid) for step, text in enumerate(texts)]
+        shown = map(without_secrets, texts)
+        return [LogLine(number=first + step, text=text, wall=wall, pid=pid) for step, text in enumerate(shown)]
 
 
 def parse_entry(raw: bytes) -> tuple[int, int, list[str]]:

@@ -1,0 +1,56 @@
+"""Secrets in log lines are hidden, and what a diagnosis needs stays as it was written."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspector.collect.logs.secrets import HIDDEN, without_secrets
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Authorization: Bearer LEAK-abcdef012345",
+        "authorization=Basic LEAKdXNlcjpwYXNz",
+        "curl -H 'X: bearer LEAK0123456789'",
+        "password=LEAK1 next",
+        '{"password": "LEAKpass", "n": 1}',
+        "PGPASSWORD=LEAK2",
+        "OPENAI_API_KEY=LEAKonlyletters",
+        'env="map[OLLAMA_API_KEY:LEAKollama OLLAMA_HOST:x]"',
+        "aws_secret_access_key = LEAKaws/3",
+        "fetch https://me:LEAKurl@registry.example.com/v2",
+        "key sk-LEAK0123456789abcdef in use",
+        "login with hf_LEAKabcdefghij",
+        "token: LEAK6token",
+        "cookie: LEAK=session",
+        "client_secret='LEAKclient'",
+    ],
+)
+def test_what_is_plainly_a_secret_is_hidden(line: str) -> None:
+    shown = without_secrets(line)
+    assert "LEAK" not in shown and HIDDEN in shown
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "print_info: EOG token        = 128001 '<|end_of_text|>'",
+        "print_info: BOS token        = 1 '<s>'",
+        "slot update_slots: id 0 | task 5 | n_tokens = 1440, memory_seq_rm [6499, end)",
+        'time=2026-01-02T03:04:05Z level=WARN msg="key not found" key=general.alignment default=32',
+        'level=INFO source=types.go:42 msg="inference compute" id=GPU-5151 library=CUDA pci_id=0000:00:05.0',
+        "env=map[OLLAMA_AUTH:false OLLAMA_DEBUG:INFO]",
+        "CUDA error: no kernel image is available, password: (hidden)",
+        "cuModuleLoadData failed with 218, basic block 3",
+        "author: somebody",
+    ],
+)
+def test_everyday_words_of_models_stay(line: str) -> None:
+    assert without_secrets(line) == line
+
+
+@given(st.text(alphabet="kKey=:tok npas word@/:'\"sk-12aA_", max_size=200))
+def test_hiding_twice_changes_nothing_more(line: str) -> None:
+    once = without_secrets(line)
+    assert without_secrets(once) == once
