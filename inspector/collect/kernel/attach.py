@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from . import bpf
 from .bpf import BpfError
@@ -16,8 +17,7 @@ _ENOTSUPP = 524
 _ABOUT_A_PLACE = (_ENOTSUPP, errno.EINVAL, errno.EOPNOTSUPP, errno.EIO, errno.EFAULT)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where to probe, and what the program is told there."""
 
     offset: int
@@ -45,8 +45,7 @@ def attach_all(program: int, path: bytes, places: Sequence[Place], *, returns: b
 def _attach(program: int, path: bytes, numbered: list[tuple[int, Place]], returns: bool, attached: Attached) -> None:
     if not numbered:
         return
-    offsets = [place.offset for _, place in numbered]
-    cookies = [place.cookie for _, place in numbered]
+    offsets, cookies = [[*column] for column in zip(*(place for _, place in numbered), strict=True)]
     try:
         attached.links.append(bpf.attach_uprobes(program, path, offsets, cookies, returns=returns))
     except BpfError as error:
