@@ -98,7 +98,7 @@ class CallsSource(TreeObserver):
         self._moved = False
         """Something was told since the last tick."""
         self._under_way = False
-        """There were open calls at the last slow tick."""
+        """Calls were counted since the last slow tick, or open at it: their returns are still to be told."""
         self._ticker = Ticker(session.loop, TICK_SECONDS, self._tick)
         self._slow_ticker = Ticker(session.loop, SLOW_SECONDS, self._slow_tick)
         session.tree.watch(self)
@@ -288,6 +288,7 @@ class CallsSource(TreeObserver):
         counts = self._counting.counts()
         self._moved |= bool(batch or counts or self._callers.waiting)
         if counts:
+            self._under_way = True
             self._session.outlet.send(CallsCounted(at=now, counts=[_count_event(count) for count in counts]))
         for stopped in self._counting.judge(now):
             budget = self._session.configure.budget
