@@ -1,13 +1,13 @@
 """Ladders: nine rungs, three-valued, each unknown with what is missing."""
 
 from inspector.model.diagnosis import diagnose
-from inspector.model.verdict import RUNGS, Ladder
+from inspector.model.verdict import RUNGS, Ladder, RungName
 from inspector.stream.libraries import Slot, SlotsRead
 from inspector.stream.processes import ProcessStarted
 from inspector.stream.session import Capability, SessionStarted
 
 from .asking import BACKEND, CPU, SHIM, healthy, rung
-from .build import DRIVER, SECOND, WALL, Story
+from .build import DRIVER, NVML, SECOND, WALL, Story
 
 
 def _ladders(story: Story) -> list[Ladder]:
@@ -160,3 +160,32 @@ def test_the_coverage_says_how_many_processes_were_seen_from_when_on() -> None:
     words = diagnose(healthy().state).coverage
     assert "1 process (1 alive), 1 of them from their first instruction" in words
     assert "14 functions counted" in words
+
+
+def _first_broken(story: Story, api: str) -> RungName | None:
+    return next(one.first_broken for one in diagnose(story.state).ladders if one.api == api)
+
+
+def test_a_rung_of_an_api_that_nobody_asked_for_is_no_fault() -> None:
+    story = healthy()
+    story.image("/opt/shim/libnvidia-ml.so.1", soname="libnvidia-ml.so.1", exports=NVML)
+    story.map(812, "/opt/shim/libnvidia-ml.so.1", "preload")
+    assert rung(story, "reachable", api="nvml").state == "no"
+    assert _first_broken(story, "nvml") is None
+
+
+def test_a_program_without_any_api_has_no_broken_rung() -> None:
+    story = Story()
+    story.process(812, ("/bin/sleep", "60"))
+    story.image("/lib/libc.so.6", soname="libc.so.6")
+    story.map(812, "/lib/libc.so.6")
+    assert rung(story, "mapped").state == "no"
+    assert _first_broken(story, "cuda-driver") is None
+
+
+def test_an_api_that_was_asked_for_in_vain_has_its_broken_rung() -> None:
+    story = Story()
+    story.process(812)
+    story.look_up(812, "dlopen", "libnvidia-ml.so.1", False, by="/opt/app/server", error="not found")
+    story.end(812)
+    assert _first_broken(story, "nvml") == "resolved"

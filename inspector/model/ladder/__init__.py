@@ -12,6 +12,7 @@ from .binding import reachable, resolved
 from .calling import called, returned
 from .environment import environment
 from .files import exported, mapped
+from .need import needed
 from .outcome import logged, used
 from .view import View
 
@@ -65,7 +66,7 @@ def _ladder(view: View) -> Ladder:
         started=view.process.started,
         provider=provider.path if provider is not None else None,
         rungs=rungs,
-        first_broken=_first_broken(rungs),
+        first_broken=_first_broken(rungs) if needed(view) else None,
     )
 
 
