@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from inspector.model.diagnosis.registry import find
+from inspector.model.silence import without_finding
 from inspector.model.verdict import RUNGS
 
 from .clock import duration
@@ -56,23 +57,13 @@ def answer(report: Report) -> str:
     """The answer in one sentence: the title of the first finding, or that there is none."""
     if report.findings:
         return report.findings[0].title
-    if report.mode.verdict in ("cuda", "rocm", "vulkan"):
-        return "The program works on the GPU; nothing stands out."
-    if not report.target.tree:
-        return "No process was seen."
-    if not report.calls and not any(_concerns(ladder) for ladder in report.apis):
-        return "No process here has a GPU library, and none was seen to ask for one."
-    if report.mode.evidence:
-        return "A device was found; that anything is computed on it was not seen."
-    if not any(ladder.provider and ladder.first_broken for ladder in report.apis) and report.calls:
-        return "Every call that was seen succeeded, and no work on a GPU was seen."
-    return "No cause was found in what could be observed; see what was not looked at, below."
-
-
-def _concerns(ladder: ApiReport) -> bool:
-    """Somebody in the process offers the API, or could use it by name."""
-    could = any(rung.rung == "reachable" and rung.state == "yes" for rung in ladder.rungs)
-    return ladder.provider is not None or could
+    return without_finding(
+        report.mode.verdict,
+        report.apis,
+        processes=bool(report.target.tree),
+        calls=bool(report.calls),
+        evidence=bool(report.mode.evidence),
+    )
 
 
 def subject(report: Report) -> str:

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from inspector.model.silence import without_finding
 from inspector.model.state import State
 from inspector.model.verdict import RUNGS, Answer, Finding, Ladder, RungName
 from inspector.model.wording import duration, plural, size
@@ -161,11 +162,20 @@ def _no_answer(sight: Sight, width: int, most: int) -> list[Line]:
         lines = problem(state.missing.why, width)
         return lines + _labelled("next", _wrapped(state.missing.help, width - 10), 2, "name")
     working = [f"{one.task} {one.done:,} of {one.total:,}" for one in state.work.values()]
-    words = ", ".join(working) if working else "looking" if sight.live else "no finding"
-    coverage = sight.answer.coverage if sight.answer is not None else ""
-    return [Line(((" ? ", "unknown"), (words, "strong"))), *_labelled("", _wrapped(coverage, width - 10), 1, "quiet")][
-        :most
-    ]
+    words = ", ".join(working) or _silence(sight)
+    coverage = sight.answer.coverage if sight.answer is not None and state.processes else ""
+    lines = [Line(((" ? ", "unknown"), (words, "strong")))]
+    return [*lines, *_labelled("seen", _wrapped(coverage, width - 10), most - 1, "quiet")][:most]
+
+
+def _silence(sight: Sight) -> str:
+    """What is to be said without a finding: that we are looking, and once there is an answer what it comes to."""
+    state, found = sight.state, sight.answer
+    if found is None or not state.processes:
+        return "looking" if sight.live else "nothing was observed"
+    calls = any(one.count for process in state.processes for one in process.counts.values())
+    evidence = bool(found.mode.evidence)
+    return without_finding(found.mode.verdict, found.ladders, processes=True, calls=calls, evidence=evidence)
 
 
 # Ladders

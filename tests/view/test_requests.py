@@ -6,13 +6,17 @@ import pytest
 
 from inspector.model.fold import apply
 from inspector.model.state import State
+from inspector.model.verdict import Answer, Mode
 from inspector.stream.calls import CallsInside, CountingStopped, OpenCall
 from inspector.stream.libraries import LoadPredicted
 from inspector.stream.logs import LogFound, LogLine, LogRead
+from inspector.stream.processes import ProcessStarted
 from inspector.stream.requests import AddLog, PredictLoad
 from inspector.stream.session import RequestFailed
 from inspector.view import clipboard
+from inspector.view.headlines import answer
 from inspector.view.session import Session
+from inspector.view.sight import Sight
 from inspector.view.tables.symbols import SymbolTable, knowledge, recorded_symbols
 
 from .feeds import FakeFeed
@@ -124,3 +128,11 @@ def test_without_tmux_nothing_is_started() -> None:
 
 def test_a_tmux_that_is_gone_took_nothing() -> None:
     assert not clipboard.tmux_took("text", {"TMUX": "/nonexistent,1,0", "PATH": ""})
+
+
+def test_without_a_finding_the_answer_still_says_what_was_seen() -> None:
+    state = State()
+    apply(state, ProcessStarted(at=at(1), pid=SERVER, ppid=1))
+    nothing = Answer(mode=Mode(verdict="undecided", confidence="guess"), ladders=[], findings=[], coverage="1 process")
+    words = "".join(text for line in answer(Sight(state=state, answer=nothing), 0, 80, 4) for text, _ in line.left)
+    assert "No process here has a GPU library" in words and "1 process" in words

@@ -46,7 +46,7 @@ async def test_wide_terminals_show_the_details_beside_the_list(monkeypatch: pyte
     async with on_stage(FakeFeed(main_question()), monkeypatch, (120, 36)) as stage:
         await stage.press("1", "j")
         assert "- LD_PRELOAD=/opt/vgpu" in stage.text
-        assert "executed by a raw system call" in stage.text
+        assert "the kernel told of it" in stage.text
 
 
 async def test_narrow_terminals_show_the_details_on_enter_and_the_list_on_escape(

@@ -84,6 +84,8 @@ def _commands(process: Process) -> Iterator[Note]:
     for number, run in enumerate(process.execs):
         label = "command" if number == len(process.execs) - 1 else "before"
         yield Note(label, shlex.join(run.argv) or run.comm)
+    if process.execs and process.parent is not None:
+        yield Note("", "the kernel told of it; whether it passed through a libc hook is not observed", "quiet")
 
 
 def _programs(process: Process) -> Iterator[Note]:
