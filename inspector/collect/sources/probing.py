@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from ..kernel.looking import SIGNALS
 from ..kernel.lookup_programs import KINDS
 from ..kernel.permissions import why_no_uprobes
 from .calls.call_plans import planned_functions
@@ -25,7 +26,7 @@ def probe_makers(session: Session, records: Records) -> list[Maker]:
         few: Maker = ("calls", lambda: FewCallsSource(session, why or records.limits[0].why))
         return [few, *_opens(session, records)]
     addresses, loads = Addresses(session.tree, records.feed), PendingLoads()
-    providers = Providers(session, records.feed, [*planned_functions(session.plan), *KINDS])
+    providers = Providers(session, records.feed, [*planned_functions(session.plan), *KINDS, *SIGNALS])
     return [
         ("files that provide an API", lambda: providers),
         ("look-ups", lambda: LookupsSource(session, engine, records.feed, addresses, loads, providers)),

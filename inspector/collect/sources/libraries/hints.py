@@ -76,15 +76,16 @@ def circumstances(process: Tracked) -> Circumstances | None:
         return None
     words = attempt(lambda: procfs.argv(process.pid), list[bytes]())
     directory = attempt(lambda: procfs.link(process.pid, "cwd"), b"/")
+    environment = process.raw_environment or attempt(lambda: procfs.environment(process.pid), dict[bytes, bytes]())
     spoken = b" ".join(words)
-    others = {key: value for key, value in process.raw_environment.items() if key not in _ORDINARY_KEYS}
+    others = {key: value for key, value in environment.items() if key not in _ORDINARY_KEYS}
     named = [*library_words(spoken), *library_words(b" ".join(others.values()))]
     return Circumstances(
         root=root,
         directory=directory,
         words=tuple(words),
-        settings=tuple(_settings(process, spoken)),
-        programs=tuple(_programs(process, root, directory, words)),
+        settings=tuple(_settings(environment, spoken)),
+        programs=tuple(_programs(process, environment, root, directory, words)),
         named=tuple(sorted(set(named))),
         folders=tuple(sorted({value for value in others.values() if _FOLDER.fullmatch(value)})[:_MOST_WORDS]),
     )
@@ -140,6 +141,15 @@ def of_file(open_path: bytes, origin: bytes) -> Hints:
     return hints
 
 
+def interpreter(open_path: bytes) -> bytes:
+    """The loader that a program asks for, which in musl is the C library too; empty for none."""
+    try:
+        with ElfFile(open_path) as elf:
+            return elf.interpreter or b""
+    except ElfError:
+        return b""
+
+
 def run_path(open_path: bytes, origin: bytes) -> list[bytes]:
     """The absolute folders of DT_RUNPATH and DT_RPATH."""
     try:
@@ -156,17 +166,19 @@ def split_list(value: bytes) -> list[bytes]:
     return re.split(b"[:; ]+", value)
 
 
-def _settings(process: Tracked, spoken: bytes) -> Iterator[tuple[bytes, bytes]]:
-    found = {(name, value) for name in _LOADER_KEYS if (value := process.raw_environment.get(name))}
+def _settings(environment: dict[bytes, bytes], spoken: bytes) -> Iterator[tuple[bytes, bytes]]:
+    found = {(name, value) for name in _LOADER_KEYS if (value := environment.get(name))}
     for match in _ASSIGNMENT.finditer(spoken):
         found.add((match[1], next(value for value in match.groups()[1:] if value is not None)))
     return iter(sorted(found))
 
 
-def _programs(process: Tracked, root: Root, directory: bytes, words: list[bytes]) -> Iterator[bytes]:
+def _programs(
+    process: Tracked, environment: dict[bytes, bytes], root: Root, directory: bytes, words: list[bytes]
+) -> Iterator[bytes]:
     """The program, and what its command line names: what `sh -c` or a launcher is about to execute."""
     named = [word for argument in words[:_MOST_WORDS] for word in argument.split()[:_MOST_WORDS]][:_MOST_WORDS]
-    search = process.raw_environment.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin").split(b":")
+    search = environment.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin").split(b":")
     paths = [os.fsencode(process.program.exe)] if process.program else []
     paths += [os.path.join(directory, word) for word in named if b"/" in word]
     paths += [os.path.join(folder, word) for word in _commands(words) for folder in search]

@@ -172,7 +172,8 @@ class _Search:
         preloaded = attempt(lambda: _read(root, _PRELOAD_FILE), b"").split()
         said.add([entry for entry in preloaded if entry], b"/")
         folders = [*said.folders, *self._backend_folders(around)]
-        paths = [*said.paths, *self._places(root, [*self._sonames, *said.names], folders)]
+        loaders = [hints.interpreter(root.outside(program)) for program in around.programs]
+        paths = [*loaders, *said.paths, *self._places(root, [*self._sonames, *said.names], folders)]
         found = {found.file: found for path in paths if (found := _resolve(root, path))}
         return list(found.values())
 
@@ -182,11 +183,10 @@ class _Search:
         own = [program for program in around.programs if os.path.dirname(program) not in SYSTEM_FOLDERS]
         near = [*(os.path.dirname(program) for program in own), *around.folders, around.directory, *said.folders]
         folders = list(dict.fromkeys([*said.folders, *near]))
-        beside = [path for folder in dict.fromkeys(near) for path in _libraries_in(root, folder)]
+        waiting = [each for path in [*own, *said.paths] for each in self._led_to(root, path, folders)]
         scripts = hints.of_scripts(around)
-        waiting = [*scripts.paths, *self._places(root, scripts.names, folders), *beside]
-        for path in [*said.paths, *own]:
-            waiting += self._led_to(root, path, folders)
+        waiting += [*scripts.paths, *self._places(root, scripts.names, folders)]
+        waiting += [path for folder in dict.fromkeys(near) for path in _libraries_in(root, folder)]
         seen: set[str] = set()
         for path in waiting:  # it grows
             candidate = _resolve(root, path)

@@ -33,10 +33,16 @@ SLOW_NS = 2_000_000_000
 """A dlopen that takes longer is told before it returns."""
 FLUSH_SECONDS = 0.1
 MOST_PER_SECOND = 3_000
+_MUSL = re.compile(r"/(libc\.so|(ld-musl|libc\.musl)-[^/]*\.so\.1)$")
 _LOADER = re.compile(
-    r"/(libc\.so\.6|libdl\.so\.2|ld-linux[^/]*\.so\.\d|(libc|libdl|ld)-2\.\d+\.so"  # glibc, before 2.34 with numbers
+    r"/(libc\.so(\.6)?|libdl\.so\.2|ld-linux[^/]*\.so\.\d|(libc|libdl|ld)-2\.\d+\.so"  # glibc, before 2.34 with numbers
     r"|(ld-musl|libc\.musl)-[^/]*\.so\.1)$"
 )
+
+
+def answers_lookups(path: str) -> bool:
+    """Whether a file is, by its name, the C library or loader that answers dlopen and dlsym."""
+    return _LOADER.search(path) is not None
 
 
 def lookup_functions(open_path: bytes, sites: Sequence[Site]) -> list[LookupFunction]:
@@ -131,12 +137,12 @@ class LookupsSource(TreeObserver):
 
     def _mapped(self, record: Mapped) -> None:
         """At the very moment: the first look-up of a new process may come a millisecond later."""
-        if record.inode and _LOADER.search(decode(record.path)):
+        if record.inode and answers_lookups(decode(record.path)):
             self._watch_loader(candidate_of(record))
 
     def _watch_loader(self, candidate: Candidate) -> bool:
         """False when the file is no part of a C library."""
-        if not _LOADER.search(decode(candidate.path)):
+        if not answers_lookups(decode(candidate.path)):
             return False
         self._watch(candidate, (*KINDS, *SIGNALS))
         return True
@@ -159,6 +165,7 @@ class LookupsSource(TreeObserver):
         if not functions:
             return
         path, number = decode(candidate.path), self._looking.reserve()
+        self._say_silent(path, functions)
         self._files[key] = _File(path, number)
         self._session.probed.add(candidate.file)
 
@@ -176,6 +183,14 @@ class LookupsSource(TreeObserver):
     def _asked(self, record: Asked) -> None:
         self._pending.begin(record)
         self._flush_ticker.wake()
+
+    def _say_silent(self, path: str, functions: Sequence[LookupFunction]) -> None:
+        """A C library that answers dlopen and is not glibc keeps the reason of a failure to itself."""
+        kinds = {function.kind for function in functions}
+        if _MUSL.search(path) and "dlopen" in kinds and not kinds & set(SIGNALS):
+            why = f"{path} is not glibc: its loader's errors pass no function that could be watched"
+            what = "why a library or symbol was not found, in the loader's own words, in programs of that C library"
+            self._session.outlet.send(LimitNoted(at=self._session.loop.now(), what=what, why=why))
 
     def _refused(self, record: Refused) -> None:
         """An error passes several functions of the loader on its way: it is told once."""
