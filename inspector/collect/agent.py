@@ -14,7 +14,7 @@ from inspector.stream.requests import Configure, Quit
 from inspector.stream.session import LimitNoted, RequestFailed
 
 from .composition import source_makers
-from .greeting import ended, missing, started
+from .greeting import asked, ended, missing, started
 from .inbox import Inbox
 from .kernel import procfs
 from .kernel.permissions import capabilities
@@ -99,9 +99,15 @@ class Agent(TreeObserver):
         if self._launch is not None and process.pid == self._launch.pid:
             self._launch.reap()
 
+    def _names(self) -> dict[str, str]:
+        if not self._configure.redact:
+            return {}
+        from .names import names  # 20 ms for psutil, which nothing else here needs
+
+        return names()
+
     def _begin(self) -> None:
-        words = self._options.target or " ".join(self._options.command)
-        self._outlet.send(started(words, capabilities()))
+        self._outlet.send(started(asked(self._options), capabilities(), self._names()))
         target = parse_target(self._options.target) if self._launch is None else None
         pids = self._find(target)
         births = {pid: _birth(pid) for pid in pids}

@@ -2,16 +2,23 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from inspector import __version__
 from inspector.stream.session import Capability, SessionEnded, SessionStarted, TargetMissing
 from inspector.stream.text import decode
 
+from .options import Options
+from .sources.processes.secrets import shown_arguments
 from .target import TargetError
 
 
-def started(target: str, capabilities: Sequence[Capability]) -> SessionStarted:
+def asked(options: Options) -> str:
+    """What the user asked for, in their words; secrets of a command line are hidden."""
+    return options.target or " ".join(shown_arguments([os.fsencode(word) for word in options.command]))
+
+
+def started(target: str, capabilities: Sequence[Capability], names: Mapping[str, str] | None = None) -> SessionStarted:
     """Who looks at what, where, with which rights; anchors our clock to wall time."""
     system = os.uname()
     return SessionStarted(
@@ -25,6 +32,7 @@ def started(target: str, capabilities: Sequence[Capability]) -> SessionStarted:
         target=decode(os.fsencode(target)),
         collector=os.getpid(),
         capabilities=list(capabilities),
+        names=dict(names or {}),
     )
 
 

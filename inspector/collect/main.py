@@ -112,13 +112,13 @@ def _tell_capabilities(target: str) -> int:
 def _observe(options: Options, configure: Configure, inbox: Inbox) -> int:
     """Fork before threads exist, then let the agent do the rest."""
     from .agent import Agent
-    from .greeting import ended, missing, started
+    from .greeting import asked, ended, missing, started
     from .launch import Launch
     from .target import TargetError
 
     try:
         launch = Launch(options.command, options.run_output) if options.command else None
     except TargetError as error:
-        _write([started(" ".join(options.command), []), missing(error), ended(error.why, ok=False)])
+        _write([started(asked(options), []), missing(error), ended(error.why, ok=False)])
         return 0
     return Agent(options, configure, inbox, launch).run()

@@ -14,6 +14,7 @@ from inspector.commands.trouble import CUT_SHORT, NO_TARGET, NOT_PERMITTED, Trou
 
 if TYPE_CHECKING:
     from inspector.model.profiles import Profiles
+    from inspector.model.state import State
     from inspector.report.observe import Observed, Watch
     from inspector.report.shapes import Report
     from inspector.stream.events import AnyEvent
@@ -33,7 +34,7 @@ def report(options: Options) -> int:
     observed = observe(options, profiles)
     refuse_nothing(observed, options)
     facts = facts_of(observed, profiles, every_moment=options.format == "perfetto")
-    write(options, render(redacted(facts, options), options))
+    write(options, render(redacted(facts, options, observed.state), options))
     return exit_code(observed.state, facts)
 
 
@@ -42,13 +43,17 @@ def trace(options: Options) -> int:
     from inspector.report.trace import Tracer
 
     tracer = Tracer(as_json=options.format == "json")
-    change = _line_redactor(options)
+    redactor = _redactor(options)
     profiles = inputs.profiles(options)
     for observed in _growing(options, profiles):
-        for line in tracer.lines(observed.state):
-            sys.stdout.write(change(line) + "\n")
+        lines = tracer.lines(observed.state)
+        if redactor is not None:
+            _greet(redactor, observed.state)
+            lines = redactor.texts(lines)
+        sys.stdout.writelines(f"{line}\n" for line in lines)
         sys.stdout.flush()
     refuse_nothing(observed, options)
+    _tell_hidden(redactor)
     return 0
 
 
@@ -59,11 +64,11 @@ def record(options: Options) -> int:
 
     if not options.output:
         raise Trouble("record needs a file", f"inspector record {options.target or 'TARGET'} -o seen.zst")
-    profiles = inputs.profiles(options)
+    profiles, redactor = inputs.profiles(options), _redactor(options)
     with inputs.watched(options) as words:
         stream = inputs.collector(options, words, profiles)
         try:
-            stream.record(options.output, _redactor(options))
+            stream.record(options.output, redactor)
         except RecordingError as error:
             stream.kill()
             raise Trouble(str(error)) from None
@@ -75,6 +80,7 @@ def record(options: Options) -> int:
         raise Trouble(stream.recording_trouble, f"inspector report {options.output}", CUT_SHORT)
     for trouble in observed.troubles:
         say(trouble)
+    _tell_hidden(redactor)
     if options.output != "-":
         say(f"{Path(options.output).stat().st_size:,} bytes; next: inspector report {options.output}")
     return 0
@@ -280,7 +286,7 @@ def while_recording(options: Options) -> "Callable[[Watch], None]":
     return look
 
 
-def redacted(facts: "Report", options: Options) -> "Report":
+def redacted(facts: "Report", options: Options, state: "State | None" = None) -> "Report":
     """The report with names hidden when --redact asks for it; the preview goes to stderr."""
     redactor = _redactor(options)
     if redactor is None:
@@ -288,9 +294,11 @@ def redacted(facts: "Report", options: Options) -> "Report":
     from inspector.stream.redact import rewritten
 
     redactor.learn(facts.observation.host, "HOST")
+    if state is not None:
+        _greet(redactor, state)
     made = rewritten(facts, redactor.text)
     made = rewritten(made, redactor.text)  # a name that was met late also stood in what came before it
-    say("hidden: " + ("; ".join(redactor.preview()) or "nothing was found that names a person or a machine"))
+    _tell_hidden(redactor)
     return made
 
 
@@ -302,9 +310,14 @@ def _redactor(options: Options) -> "Redactor | None":
     return Redactor()
 
 
-def _line_redactor(options: Options) -> "Callable[[str], str]":
-    redactor = _redactor(options)
-    return redactor.text if redactor else lambda line: line
+def _greet(redactor: "Redactor", state: "State") -> None:
+    if state.session is not None:
+        redactor.greet(state.session)
+
+
+def _tell_hidden(redactor: "Redactor | None") -> None:
+    if redactor is not None:
+        say("hidden: " + ("; ".join(redactor.preview()) or "nothing was found that names a person or a machine"))
 
 
 def _print_schema() -> int:

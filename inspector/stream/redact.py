@@ -42,6 +42,18 @@ class Redactor:
             words = "|".join(re.escape(word) for word in sorted(self.hidden, key=len, reverse=True))
             self._known = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
 
+    def greet(self, session: SessionStarted) -> None:
+        """Learn what the collector told of its machine: such names are hidden before they are met."""
+        self.learn(session.host, "HOST")
+        for name, kind in session.names.items():
+            self.learn(name, kind)
+
+    def texts(self, texts: list[str]) -> list[str]:
+        """All of them, with what is met in one hidden in each."""
+        for text in texts:
+            self._meet(text)
+        return [self.text(text) for text in texts]
+
     def text(self, text: str) -> str:
         """The text with everything hidden that names a person or a machine."""
         if text.isalnum() and self._known is None:
@@ -52,15 +64,18 @@ class Redactor:
     def event(self, event: AnyEvent) -> AnyEvent:
         """An event with all its texts redacted."""
         if isinstance(event, SessionStarted):
-            self.learn(event.host, "HOST")
+            self.greet(event)
+            event = msgspec.structs.replace(event, names={})
         if isinstance(event, ProcessListed):
             self.learn(event.user, "USER")
         return rewritten(event, self.text)
 
     def preview(self) -> list[str]:
-        """One line for each hidden name, for the eyes of the person who shares."""
+        """One line for each name that was hidden, for the eyes of the person who shares."""
         return [
-            f"{self.hidden[name]} for {name} ({self.counts.get(self.hidden[name], 0)} times)" for name in self.hidden
+            f"{stand_in} for {name} ({self.counts[stand_in]} times)"
+            for name, stand_in in self.hidden.items()
+            if stand_in in self.counts
         ]
 
     def _meet(self, text: str) -> None:

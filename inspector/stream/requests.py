@@ -104,6 +104,7 @@ class Configure(Request, frozen=True, kw_only=True):
     budget: float = 1.0
     """Percent of one CPU that counting may cost in the whole tree."""
     redact: bool = False
+    """Names will be hidden: tell those of the machine with the first event."""
 
 
 class CountFunctions(Request, frozen=True, kw_only=True):

@@ -37,6 +37,8 @@ class SessionStarted(Event, frozen=True, kw_only=True):
     collector: int
     """pid of the collector."""
     capabilities: list[Capability] = []
+    names: dict[str, str] = {}
+    """Name -> `USER`, `HOST` or `ADDRESS`: what a viewer hides that asked for it; never in a file."""
 
 
 class SessionEnded(Event, frozen=True, kw_only=True):

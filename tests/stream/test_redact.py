@@ -2,10 +2,11 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from inspector.stream.processes import ProcessExec
 from inspector.stream.redact import Redactor, rewritten
-from inspector.stream.session import LimitNoted, TargetMissing
+from inspector.stream.session import LimitNoted, SessionStarted, TargetMissing
 
 from .samples import started
 
@@ -54,6 +55,19 @@ def test_an_event_is_redacted_in_every_text_it_holds() -> None:
     assert redacted.argv == ["/home/USER1/x", "--to=HOST1"]
     assert redacted.environment == {"HOME": "/home/USER1"}
     assert redactor.event(LimitNoted(at=1, what="x", why="alice")) == LimitNoted(at=1, what="x", why="USER1")
+
+
+def test_names_that_the_collector_tells_are_hidden_before_they_are_met_and_not_written() -> None:
+    redactor = Redactor()
+    event = replace(started(), target="setpriv --reuid=alice x", names={"alice": "USER", "192.0.2.7": "ADDRESS"})
+    redacted = redactor.event(event)
+    assert isinstance(redacted, SessionStarted)
+    assert redacted.target == "setpriv --reuid=USER1 x" and redacted.names == {}
+    assert redactor.preview() == ["HOST1 for vm (1 times)", "USER1 for alice (1 times)"]
+
+
+def test_a_name_that_is_met_in_one_line_is_hidden_in_those_before_it_too() -> None:
+    assert Redactor().texts(["su alice", "cd /home/alice"]) == ["su USER1", "cd /home/USER1"]
 
 
 def test_words_of_the_contract_stay_even_when_a_user_has_such_a_name() -> None:
