@@ -33,8 +33,11 @@ def test_nothing_that_is_shared_holds_a_secret(tmp_path: Path, redact: bool) -> 
     assert done.returncode == 0, said(done)
     seen = from_recording(str(path), builtin_profiles())
     told = report(seen.state, diagnose(seen.state), seen.troubles)
-    shared = {format: render(told, format) for format in FORMATS} | {"recording": path.read_bytes()}
-    shared |= {"live": inspector("trace", *words, "--", *PROGRAM, environment=ENVIRONMENT).stdout}
+    shared: dict[str, bytes] = {format: render(told, format) for format in FORMATS}
+    shared |= {
+        "recording": path.read_bytes(),
+        "live": inspector("trace", *words, "--", *PROGRAM, environment=ENVIRONMENT).stdout,
+    }
     assert b"(hidden)" in shared["recording"] and all(shared.values())
     assert [name for name, content in shared.items() if b"LEAK" in content] == []
     if redact:
