@@ -9,6 +9,7 @@ from .sources.contract import Session
 from .sources.libraries.files import FileSource
 from .sources.libraries.predictions import PredictionsSource
 from .sources.libraries.symbols import SymbolsSource
+from .sources.lookups.refused_files import RefusedFiles
 from .sources.machine.machine import MachineSource
 from .sources.machine.sockets import SocketSource
 from .sources.output.descriptors import DescriptorSource
@@ -34,6 +35,7 @@ def source_makers(session: Session, records: Records, target: str) -> list[Maker
         ("the machine", lambda: MachineSource(session)),
         ("sockets", lambda: SocketSource(session)),
         ("changes of files", lambda: FileSource(session)),
+        ("files whose load was refused", lambda: RefusedFiles(session, records.feed)),
         *probe_makers(session, records),
     ]
 

@@ -18,7 +18,7 @@ from inspector.stream.calls import (
     OutcomesCounted,
     WatchedFunction,
 )
-from inspector.stream.libraries import CodePatched, LibraryMapped
+from inspector.stream.libraries import CodePatched, ImageRead, LibraryMapped
 from inspector.stream.processes import ProcessEnded
 from inspector.stream.requests import (
     ApiPlan,
@@ -126,6 +126,19 @@ def test_a_failed_load_is_told_with_files_tried_and_the_words_of_the_loader(targ
     assert (refused.object, refused.text) == (
         "libnowhere.so.7", "cannot open shared object file: No such file or directory",
     )  # fmt: skip
+
+
+def test_a_file_whose_load_was_refused_tells_its_own_facts(targets: Targets, tmp_path: Path, live: None) -> None:
+    module = tmp_path / "module.so"
+    compiler = ["gcc", "-shared", "-fPIC", "-nostdlib", "-o"]
+    subprocess.run([*compiler, tmp_path / "libgone.so", "-x", "c", "/dev/null", "-Wl,-soname,libgone.so"], check=True)
+    subprocess.run(
+        [*compiler, module, "-x", "c", "/dev/null", f"-L{tmp_path}", "-Wl,--no-as-needed", "-lgone"], check=True
+    )
+    (tmp_path / "libgone.so").unlink()
+    with Collector("--", str(targets.loads), f"missing:{module}", plan=plan(STRIDE)) as collector:
+        image = collector.wait(ImageRead, lambda event: event.path == str(module))
+    assert image.needed == ["libgone.so"]
 
 
 def test_look_ups_name_who_asked_and_what_was_found(targets: Targets, live: None) -> None:

@@ -200,7 +200,7 @@ class PlaceholderAnswered(Rule):
             names = _placeholder_names(use)
             lines = [one for one in scene.start.of("error") if one.groups.get("answer") and one.pid == process.pid]
             failed = process.end is not None and process.end.code not in (0, None)
-            if names and failed:
+            if names and failed and (lines or not faults(use, scene.profiles)):
                 yield self._hit(scene, process, use, names, lines)
 
     def _hit(self, scene: Scene, process: Process, use: Use, names: list[LookedUp], lines: list[Reading]) -> Hit:
@@ -230,7 +230,7 @@ def _placeholder_names(use: Use) -> list[LookedUp]:
     """Names that share one address with more names than aliases explain."""
     shared: dict[int, dict[str, LookedUp]] = {}
     for lookup in use.lookups:
-        if lookup.found and lookup.address and not lookup.symbol:
+        if lookup.found and lookup.name and lookup.address and not lookup.symbol:
             shared.setdefault(lookup.address, {})[lookup.name] = lookup
     most = max(shared.values(), key=len, default={})
     return list(most.values()) if len(most) >= _MORE_THAN_ALIASES else []
