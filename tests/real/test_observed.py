@@ -3,43 +3,142 @@
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from inspector.model.diagnosis import diagnose
 from inspector.model.state import Process, State
+from inspector.report.facts import report
 
 from .conftest import LoggedCall, logged_calls
-from .watching import counted, results, watch
+from .watching import counted, results, sampled, watch
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("real")]
-LOOK_UPS = 419
-_NVML = """
-import os, time, pynvml
+LOOK_UPS = {"runtime": 419, "bindings": 526}
+_HELD = """
+import os, time
 while not os.path.exists(os.environ["DEMO_HOLD"]):
     time.sleep(0.02)
-pynvml.nvmlInit()
-print(pynvml.nvmlDeviceGetCount(), "devices", flush=True)
-time.sleep(30)
 """
+_NVML = """
+import pynvml
+pynvml.nvmlInit()
+handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+pynvml.nvmlDeviceGetName(handle), pynvml.nvmlDeviceGetMemoryInfo(handle)
+print(pynvml.nvmlDeviceGetCount(), "devices", flush=True)
+"""
+_BINDINGS = """
+from cuda.bindings import driver
+driver.cuInit(0), driver.cuDeviceGetCount(), driver.cuDeviceGetName(64, 0), driver.cuDeviceGet(7)
+print("asked", flush=True)
+"""
+_STAY = "import time; time.sleep(30)"
+LIBRARY = {"runtime": "libcuda.so.1", "bindings": "libcuda.so.1", "nvml": "libnvidia-ml.so.1"}
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One program as the inspector saw it, beside what the shim under it wrote down."""
+
+    state: State
+    process: Process
+    logged: list[LoggedCall]
+
+
+Observe = Callable[[str], Observed]
 
 
 @pytest.fixture(scope="module")
-def observed(
-    runtime_program: Path, shims: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[State, Process, list[LoggedCall]]:
-    """The runtime's program from its birth to its end, and what the shim wrote down of it."""
-    log = tmp_path_factory.mktemp("observed") / "log"
-    state = watch([str(runtime_program)], {"LD_LIBRARY_PATH": str(shims), "SHIM_LOG": str(log)}, "cudaMalloc 500")
-    assert len(state.processes) == 1
-    return state, state.processes[0], logged_calls(log)
+def observe(
+    package: Callable[..., Path], shims: Path, runtime_program: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Observe:
+    """Each program from its birth on, once."""
+
+    @cache
+    def observed(name: str) -> Observed:
+        log = tmp_path_factory.mktemp("observed") / "log"
+        environment = {"LD_LIBRARY_PATH": str(shims), "SHIM_LOG": str(log)}
+        if name == "runtime":
+            state = watch([str(runtime_program)], environment, "cudaMalloc 500")
+        elif name == "nvml":
+            environment["PYTHONPATH"] = str(package("nvidia-ml-py==13.615.71", "--no-deps"))
+            state = watch([sys.executable, "-c", _HELD + _NVML + _STAY], environment, "1 devices")
+        else:
+            environment["PYTHONPATH"] = str(package("cuda-bindings==13.5.0"))
+            state = watch([sys.executable, "-c", _HELD + _BINDINGS + _STAY], environment, "asked")
+        return Observed(state, state.processes[0], logged_calls(log))
+
+    return observed
 
 
-def test_the_tree_is_one_program_that_ended_in_order(
-    observed: tuple[State, Process, list[LoggedCall]], runtime_program: Path
-) -> None:
-    _, process, _ = observed
+@pytest.fixture(scope="module")
+def runtime(observe: Observe) -> Observed:
+    """The program on NVIDIA's runtime, from its birth to its end."""
+    return observe("runtime")
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_every_call_is_counted_as_the_shim_wrote_it_down(observe: Observe, name: str) -> None:
+    seen = observe(name)
+    assert counted(seen.state, seen.process, LIBRARY[name]) == Counter(one.function for one in seen.logged)
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_every_result_is_the_one_that_the_shim_wrote_down(observe: Observe, name: str) -> None:
+    seen = observe(name)
+    assert seen.logged
+    for function in {one.function for one in seen.logged}:
+        logged = Counter(one.result for one in seen.logged if one.function == function)
+        assert results(seen.state, seen.process, function) == logged, function
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_the_calls_come_in_the_order_of_the_shims_log(observe: Observe, name: str) -> None:
+    """All calls that are told one by one: the first ones of each function."""
+    seen = observe(name)
+    told = sampled(seen.state, seen.process, LIBRARY[name])
+    kept, taken = Counter(function for function, _ in told), Counter[str]()
+    logged = []
+    for one in seen.logged:
+        taken[one.function] += 1
+        if taken[one.function] <= kept[one.function]:
+            logged.append((one.function, one.result))
+    assert told == logged
+    assert {function for function, _ in told} == {one.function for one in seen.logged}
+
+
+@pytest.mark.parametrize("name", LOOK_UPS)
+def test_every_question_to_the_driver_is_told_with_its_name_and_answer(observe: Observe, name: str) -> None:
+    seen = observe(name)
+    asked = Counter[tuple[str, bool]]()
+    for one in seen.process.lookups:
+        if one.via == "cuGetProcAddress_v2":
+            asked[one.name[:60], one.found is True] += one.count
+    logged = Counter(
+        (one.detail.removeprefix("name=").partition(",")[0], one.result == 0)
+        for one in seen.logged
+        if one.function == "cuGetProcAddress_v2"
+    )
+    assert asked == logged
+    assert asked.total() == LOOK_UPS[name]
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_the_report_shows_all_of_it(observe: Observe, name: str) -> None:
+    seen = observe(name)
+    told = report(seen.state, diagnose(seen.state), [])
+    pid, library = seen.process.pid, LIBRARY[name]
+    calls = {one.function: one.count for one in told.calls if one.pid == pid and one.library.endswith(library)}
+    assert calls == Counter(one.function for one in seen.logged)
+    asked = sum(one.count for one in told.lookups if one.pid == pid and one.via == "cuGetProcAddress_v2")
+    assert asked == LOOK_UPS.get(name, 0)
+
+
+def test_the_tree_is_one_program_that_ended_in_order(runtime: Observed, runtime_program: Path) -> None:
+    process = runtime.process
     assert process.program is not None
     assert process.program.argv == [str(runtime_program)]
     assert process.end is not None
@@ -47,78 +146,46 @@ def test_the_tree_is_one_program_that_ended_in_order(
 
 
 def test_the_runtime_is_needed_and_the_driver_is_opened_by_it(
-    observed: tuple[State, Process, list[LoggedCall]],
+    runtime: Observed,
 ) -> None:
-    routes = {Path(one.path).name: one.route for one in observed[1].libraries.values()}
+    routes = {Path(one.path).name: one.route for one in runtime.process.libraries.values()}
     assert routes["libcudart.so.12"] == "needed"
     assert routes["libcuda.so.1"] == "dlopen"
 
 
-def test_every_call_is_counted_as_the_shim_wrote_it_down(
-    observed: tuple[State, Process, list[LoggedCall]],
-) -> None:
-    state, process, calls = observed
-    assert counted(state, process, "libcuda.so.1") == Counter(one.function for one in calls)
-
-
-def test_every_result_is_the_one_that_the_shim_wrote_down(
-    observed: tuple[State, Process, list[LoggedCall]],
-) -> None:
-    state, process, calls = observed
-    for function in ("cuInit", "cuDriverGetVersion", "cuDeviceGetCount", "cuDeviceGetAttribute", "cuGetExportTable"):
-        logged = Counter(one.result for one in calls if one.function == function)
-        assert results(state, process, function) == logged, function
-
-
-def test_the_first_calls_come_in_the_order_of_the_shims_log(
-    observed: tuple[State, Process, list[LoggedCall]],
-) -> None:
-    state, process, calls = observed
-    seen = dict.fromkeys(
-        state.functions[one.function].name
-        for one in sorted(process.calls, key=lambda one: one.entered)
-        if Path(state.functions[one.function].library).name == "libcuda.so.1"
-    )
-    logged = [name for name in dict.fromkeys(one.function for one in calls) if name in seen]
-    assert list(seen) == logged
-
-
 def test_there_is_one_dlsym_and_419_questions_to_the_driver(
-    observed: tuple[State, Process, list[LoggedCall]],
+    runtime: Observed,
 ) -> None:
-    _, process, _ = observed
+    process = runtime.process
     asked = Counter[str]()
     for one in process.lookups:
         if Path(one.requester).name == "libcudart.so.12":
             asked[one.via.removesuffix("_v2")] += one.count
     assert asked["dlsym"] == 1
-    assert asked["cuGetProcAddress"] == LOOK_UPS
+    assert asked["cuGetProcAddress"] == LOOK_UPS["runtime"]
 
 
 def test_the_refused_private_tables_are_told_by_their_ids(
-    observed: tuple[State, Process, list[LoggedCall]],
+    runtime: Observed,
 ) -> None:
-    _, process, calls = observed
+    process, calls = runtime.process, runtime.logged
     refused = [one.name[:8].upper() for one in process.lookups if one.via == "cuGetExportTable" and one.found is False]
     logged = [one.detail.removeprefix("table=") for one in calls if one.function == "cuGetExportTable" and one.result]
     assert refused == logged == ["F8CFF951", "263E8860", "D4082055"]
 
 
-def test_the_answer_is_the_refusal_and_not_the_loading(observed: tuple[State, Process, list[LoggedCall]]) -> None:
-    answer = diagnose(observed[0])
+def test_the_answer_is_the_refusal_and_not_the_loading(runtime: Observed) -> None:
+    answer = diagnose(runtime.state)
     assert answer.findings[0].rule in ("export-table-refused", "api-error")
     assert " 500 (" in answer.findings[0].title
     assert answer.mode.verdict != "cuda"
 
 
-def test_a_program_that_only_asks_nvml_is_blamed_for_nothing(
-    package: Callable[..., Path], shims: Path, tmp_path: Path
-) -> None:
-    packages = package("nvidia-ml-py==13.615.71", "--no-deps")
-    log = tmp_path / "log"
-    environment = {"LD_LIBRARY_PATH": str(shims), "PYTHONPATH": str(packages), "SHIM_LOG": str(log)}
-    state = watch([sys.executable, "-c", _NVML], environment, "1 devices")
-    answer = diagnose(state)
-    assert counted(state, state.processes[0], "libnvidia-ml.so.1") == Counter(one.function for one in logged_calls(log))
+def test_a_program_that_only_asks_nvml_is_blamed_for_nothing(observe: Observe) -> None:
+    answer = diagnose(observe("nvml").state)
     assert [one.rule for one in answer.findings if one.severity == "error"] == []
     assert answer.mode.verdict == "undecided"
+
+
+def test_an_ordinal_that_does_not_exist_is_no_work_and_no_proof(observe: Observe) -> None:
+    assert diagnose(observe("bindings").state).mode.verdict != "cuda"

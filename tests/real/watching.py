@@ -34,3 +34,10 @@ def results(state: State, process: Process, function: str) -> Counter[int]:
         if state.functions[one.function].name == function:
             found[one.result] += one.count
     return found
+
+
+def sampled(state: State, process: Process, library: str) -> list[tuple[str, int]]:
+    """Function and result of all calls of one library that are told one by one, in the order of their returns."""
+    calls = sorted(process.calls, key=lambda one: one.at)
+    functions = ((state.functions[one.function], one.result) for one in calls)
+    return [(function.name, result) for function, result in functions if Path(function.library).name == library]
