@@ -1,8 +1,9 @@
 """From the words of the command line to streams: profiles, places, living collectors, files."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,27 +69,39 @@ def watched(options: Options) -> Iterator[list[str]]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def collector(options: Options, collector_words: Sequence[str], known: "Profiles") -> "LiveStream":
+def collector(options: Options, words: Sequence[str], known: "Profiles") -> "LiveStream":
     """A living collector at the place that the options name; Trouble when it cannot be started."""
+    return _collector(options, words, lambda: known)
+
+
+def collector_and_profiles(options: Options, words: Sequence[str]) -> "tuple[LiveStream, Profiles]":
+    """The same, and the profiles: they are read while it starts, for nobody can see anything before it has."""
+    known = cache(lambda: profiles(options))
+    return _collector(options, words, known), known()
+
+
+def _collector(options: Options, words: Sequence[str], known: "Callable[[], Profiles]") -> "LiveStream":
     from inspector.stream.lasting import LastingStream
     from inspector.stream.live import LiveStream
     from inspector.stream.place import collector_command
     from inspector.stream.requests import Configure
 
-    configure = Configure(
-        plan=known.plan(),
-        logs=options.log,
-        count=not options.no_count,
-        budget=options.budget,
-        redact=options.redact,
-    )
+    def configure() -> Configure:
+        return Configure(
+            plan=known().plan(),
+            logs=options.log,
+            count=not options.no_count,
+            budget=options.budget,
+            redact=options.redact,
+        )
+
     where = place(options)
     try:
         if options.bootstrap and not where.here:
             from inspector.commands.bootstrap import bootstrap
 
             where = bootstrap(where)
-        command = collector_command(collector_words, where)
+        command = collector_command(words, where)
         lasting = options.host and not options.program and options.command not in ("list", "doctor")
         return LastingStream(command, configure) if lasting else LiveStream(command, configure)
     except ValueError as error:

@@ -79,9 +79,8 @@ def demo(options: Options) -> int:
 
 
 def _show(options: Options) -> int:
-    profiles = inputs.profiles(options)
     with inputs.watched(options) as words:
-        return _screen(inputs.collector(options, words, profiles), profiles, options)
+        return _screen(*inputs.collector_and_profiles(options, words), options)
 
 
 def _pick(options: Options) -> int:

@@ -1,6 +1,6 @@
 """A stream over a link that may break: the collector is started anew over there, and the viewer goes on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic, sleep
 
 from msgspec.structs import replace
@@ -38,7 +38,7 @@ class LastingStream(LiveStream):
     time before stay. What happened in between is noted as a limit. Numbers of functions and logs are kept apart.
     """
 
-    def __init__(self, command: Sequence[str], configure: Configure) -> None:
+    def __init__(self, command: Sequence[str], configure: Callable[[], Configure]) -> None:
         """As LiveStream; the first link must come about, only a broken one is mended."""
         self._numbers = _Numbers()
         self._living = _Living()

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,10 +53,13 @@ class LiveStream:
 
     recorded = False
 
-    def __init__(self, command: Sequence[str], configure: Configure) -> None:
-        """Start the command and tell it what to look for; raises FileNotFoundError or PermissionError as Popen does."""
+    def __init__(self, command: Sequence[str], configure: Callable[[], Configure]) -> None:
+        """Start the command and tell it what to look for, made while it starts.
+
+        Raises FileNotFoundError or PermissionError as Popen does, and what `configure` raises.
+        """
         self.command = list(command)
-        self.configure = configure
+        self._configure = configure
         self.ending: Ending | None = None
         """None while it lives."""
         self.talk: deque[str] = deque(maxlen=_TALK_LINES)
@@ -94,7 +97,11 @@ class LiveStream:
         )
         self._selector = selectors.DefaultSelector()
         self._open_pipes()
-        self.send(self.configure)
+        try:
+            self.send(self._configure())
+        except BaseException:
+            self._process.kill()
+            raise
 
     def _open_pipes(self) -> None:
         process = self._process

@@ -1,5 +1,7 @@
 """The application: it composes the screens, lets events in, and routes what a person asks for."""
 
+import asyncio
+import signal
 import sys
 from collections.abc import Iterable
 from typing import Protocol
@@ -24,7 +26,7 @@ from .screens.picker import Listed, PickerScreen
 from .session import Session
 from .stylesheet import stylesheet
 from .tables.row import Column, Details, Item, ListTable, Note, Row, cell, plain
-from .terminal import speaks_unicode, wants_no_colour
+from .terminal import classes_at, speaks_unicode, wants_no_colour
 from .themes import THEMES, first_theme
 from .widgets.ink import Speech, shown
 from .widgets.rows import Rows
@@ -70,11 +72,17 @@ class InspectorApp(ThriftyApp[int]):
     # Screens
 
     def on_mount(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self._told_to_end, number)
         self.set_interval(1.0, self._second)
         if self._feed is not None:
             self._observe(self._feed)
         elif self._listed is not None:
             self._pick()
+
+    def _told_to_end(self, number: int) -> None:
+        """End in order: the terminal is given back, the collector and what a demo started are ended."""
+        self.exit(return_code=128 + number)
 
     def _pick(self, problem: str = "") -> None:
         assert self._listed is not None
@@ -91,7 +99,7 @@ class InspectorApp(ThriftyApp[int]):
 
     def _observe(self, feed: Feed) -> None:
         self.session = session = Session(feed, lambda: self.post_message(self.Woken()), self._profiles)
-        main = MainScreen(session)
+        main = MainScreen(session, classes_at(*self.size, recorded=feed.recorded))
         self.pump = Pump(session, self.set_timer, main.news, lambda: self.app_focus)
         self.push_screen(main)
         session.inbox.start()

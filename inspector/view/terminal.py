@@ -7,6 +7,16 @@ from collections.abc import Mapping
 
 SMALLEST = (40, 10)
 """Columns and rows below which only a sentence is shown."""
+WIDTHS = [(0, "-tiny-w"), (SMALLEST[0], "-narrow"), (120, "-wide"), (160, "-vast")]
+HEIGHTS = [(0, "-tiny-h"), (SMALLEST[1], "-short"), (30, "-tall"), (50, "-lofty")]
+"""From how many columns and lines on the main screen has a class in the stylesheet."""
+
+
+def classes_at(width: int, height: int, *, recorded: bool) -> str:
+    """The classes of the main screen at this size."""
+    extents = ((WIDTHS, width), (HEIGHTS, height))
+    names = [max(step for step in steps if step[0] <= extent)[1] for steps, extent in extents]
+    return " ".join([*names, "-recorded"] if recorded else names)
 
 
 def can_run_screen(environment: Mapping[str, str] = os.environ) -> str | None:

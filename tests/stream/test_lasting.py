@@ -37,7 +37,7 @@ def link(tmp_path: Path, after: str, part: Sequence[AnyEvent] = PART) -> Lasting
         "    open(f'{folder}/broken', 'w'); out.write(part); out.flush(); sys.exit(255)\n"
         f"{after}\n"
     )
-    return LastingStream([sys.executable, str(program)], Configure(plan=Plan()))
+    return LastingStream([sys.executable, str(program)], lambda: Configure(plan=Plan()))
 
 
 def test_after_a_broken_link_the_stream_goes_on_with_numbers_of_its_own(tmp_path: Path) -> None:

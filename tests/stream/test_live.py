@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ from inspector.stream.session import LimitNoted
 
 from .samples import lines, started, story
 
-CONFIGURE = Configure(plan=Plan())
+
+def configure() -> Configure:
+    return Configure(plan=Plan())
 
 
 def collector(tmp_path: Path, body: str, stream: bytes = b"") -> list[str]:
@@ -29,6 +32,14 @@ def collector(tmp_path: Path, body: str, stream: bytes = b"") -> list[str]:
     return [sys.executable, str(program)]
 
 
+def until_there(path: Path) -> bool:
+    """Whether a file appears within some seconds."""
+    end = time.monotonic() + 10
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.005)
+    return path.exists()
+
+
 def drain(stream: LiveStream) -> list[AnyEvent]:
     events: list[AnyEvent] = []
     while stream.ending is None:
@@ -37,14 +48,14 @@ def drain(stream: LiveStream) -> list[AnyEvent]:
 
 
 def test_events_come_through_and_the_collectors_farewell_is_the_ending(tmp_path: Path) -> None:
-    stream = LiveStream(collector(tmp_path, "out.write(STREAM)", b"".join(lines(story()))), CONFIGURE)
+    stream = LiveStream(collector(tmp_path, "out.write(STREAM)", b"".join(lines(story()))), configure)
     assert drain(stream) == story()
     assert stream.ending is not None and stream.ending.ok and stream.ending.words == "the target ended"
 
 
 def test_requests_reach_the_collector_in_order(tmp_path: Path) -> None:
     body = "for _ in range(2): sys.stderr.write(sys.stdin.readline())"
-    stream = LiveStream(collector(tmp_path, body), CONFIGURE)
+    stream = LiveStream(collector(tmp_path, body), configure)
     stream.send(AddLog(id=5, path="/tmp/x"))
     drain(stream)
     assert [line[:22] for line in stream.talk] == ['{"request":"configure"', '{"request":"add-log","']
@@ -53,27 +64,27 @@ def test_requests_reach_the_collector_in_order(tmp_path: Path) -> None:
 def test_a_plan_larger_than_the_pipe_does_not_block_the_viewer(tmp_path: Path) -> None:
     plan = Plan(log_marks=["x" * 1000] * 500)
     body = "out.write(STREAM)\nout.flush()\nsys.stderr.write(str(len(sys.stdin.readline())))"
-    stream = LiveStream(collector(tmp_path, body, b"".join(lines(story())) * 2000), Configure(plan=plan))
+    stream = LiveStream(collector(tmp_path, body, b"".join(lines(story())) * 2000), lambda: Configure(plan=plan))
     assert len(drain(stream)) == 9 * 2000
     assert int(stream.talk[-1]) > 500_000
 
 
 def test_a_killed_collector_is_said_with_the_signal_and_its_last_words(tmp_path: Path) -> None:
     body = "out.write(STREAM); out.flush(); os.write(2, b'out of luck\\n'); os.kill(os.getpid(), 9)"
-    stream = LiveStream(collector(tmp_path, body, encode(started())), CONFIGURE)
+    stream = LiveStream(collector(tmp_path, body, encode(started())), configure)
     assert drain(stream) == [started()]
     assert stream.ending is not None and not stream.ending.ok
     assert stream.ending.words == "the collector was killed by SIGKILL (9); it said: out of luck"
 
 
 def test_a_collector_that_ends_without_a_farewell_is_said(tmp_path: Path) -> None:
-    stream = LiveStream(collector(tmp_path, "sys.exit(5)"), CONFIGURE)
+    stream = LiveStream(collector(tmp_path, "sys.exit(5)"), configure)
     drain(stream)
     assert stream.ending is not None and "status 5" in stream.ending.words
 
 
 def test_a_far_side_without_inspector_is_said_with_the_remedy() -> None:
-    stream = LiveStream(["sh", "-c", "inspector-is-not-here collect"], CONFIGURE)
+    stream = LiveStream(["sh", "-c", "inspector-is-not-here collect"], configure)
     drain(stream)
     assert stream.ending is not None and "not installed" in stream.ending.words
     assert "pip install shim-inspector" in stream.ending.help
@@ -81,7 +92,7 @@ def test_a_far_side_without_inspector_is_said_with_the_remedy() -> None:
 
 def test_a_login_banner_before_the_stream_is_talk_and_not_damage_to_the_events(tmp_path: Path) -> None:
     stream = LiveStream(
-        collector(tmp_path, "out.write(b'Welcome \\x1b[31mto vm\\n' + STREAM)", encode(started())), CONFIGURE
+        collector(tmp_path, "out.write(b'Welcome \\x1b[31mto vm\\n' + STREAM)", encode(started())), configure
     )
     assert drain(stream) == [started()]
     assert stream.talk[0] == "Welcome to vm"
@@ -89,7 +100,7 @@ def test_a_login_banner_before_the_stream_is_talk_and_not_damage_to_the_events(t
 
 def test_a_newer_collector_is_ended_with_advice(tmp_path: Path) -> None:
     body = "out.write(STREAM); out.flush(); time.sleep(600)"
-    stream = LiveStream(collector(tmp_path, body, encode(started(schema=99))), CONFIGURE)
+    stream = LiveStream(collector(tmp_path, body, encode(started(schema=99))), configure)
     drain(stream)
     assert stream.ending is not None and "update shim-inspector" in stream.ending.words
 
@@ -99,7 +110,7 @@ def test_closing_asks_first_and_then_ends_a_collector_that_does_not_listen(
 ) -> None:
     monkeypatch.setattr("inspector.stream.live._PATIENCE", 0.3)
     body = "signal.signal(signal.SIGTERM, signal.SIG_IGN); out.write(STREAM); out.flush(); time.sleep(600)"
-    stream = LiveStream(collector(tmp_path, body, encode(started())), CONFIGURE)
+    stream = LiveStream(collector(tmp_path, body, encode(started())), configure)
     while not stream.begun:
         stream.read(None)
     stream.close()
@@ -108,7 +119,7 @@ def test_closing_asks_first_and_then_ends_a_collector_that_does_not_listen(
 
 def test_a_recording_begun_late_holds_what_came_before(tmp_path: Path) -> None:
     body = "out.write(STREAM); out.flush(); sys.stdin.readline(); sys.stdin.readline(); out.write(STREAM)"
-    stream = LiveStream(collector(tmp_path, body, b"".join(lines(story()[:3]))), CONFIGURE)
+    stream = LiveStream(collector(tmp_path, body, b"".join(lines(story()[:3]))), configure)
     while not stream.begun:
         stream.read(None)
     stream.record(str(tmp_path / "late.zst"))
@@ -119,9 +130,20 @@ def test_a_recording_begun_late_holds_what_came_before(tmp_path: Path) -> None:
     assert list(Recording(str(tmp_path / "late.zst"))) == story()[:3] * 2
 
 
+def test_a_collector_whose_configuration_cannot_be_made_does_not_stay(tmp_path: Path) -> None:
+    def bad() -> Configure:
+        assert until_there(tmp_path / "started")
+        raise ValueError("a profile that cannot be used")
+
+    body = f"open({str(tmp_path / 'started')!r}, 'w').close(); sys.stdin.read(); open({str(tmp_path / 'left')!r}, 'w')"
+    with pytest.raises(ValueError, match="a profile that cannot be used"):
+        LiveStream(collector(tmp_path, body), bad)
+    assert not (tmp_path / "left").exists()
+
+
 def test_another_thread_may_close_a_stream_that_is_being_read(tmp_path: Path) -> None:
     body = "out.write(STREAM); out.flush(); sys.stdin.readline(); sys.stdin.readline()"
-    stream = LiveStream(collector(tmp_path, body, encode(started())), CONFIGURE)
+    stream = LiveStream(collector(tmp_path, body, encode(started())), configure)
     batches: list[AnyEvent] = []
     reader = threading.Thread(target=lambda: batches.extend(event for batch in stream for event in batch))
     reader.start()
@@ -133,7 +155,7 @@ def test_another_thread_may_close_a_stream_that_is_being_read(tmp_path: Path) ->
 
 def test_a_recording_that_a_person_stops_has_an_end_and_the_stream_goes_on(tmp_path: Path) -> None:
     body = "out.write(STREAM); out.flush(); sys.stdin.readline(); sys.stdin.readline()"
-    stream = LiveStream(collector(tmp_path, body, b"".join(lines(story()[:3]))), CONFIGURE)
+    stream = LiveStream(collector(tmp_path, body, b"".join(lines(story()[:3]))), configure)
     while not stream.begun:
         stream.read(None)
     stream.record(str(tmp_path / "part.zst"))
@@ -148,7 +170,7 @@ def test_a_recording_that_a_person_stops_has_an_end_and_the_stream_goes_on(tmp_p
 def test_a_full_disk_ends_the_recording_and_not_the_watching(tmp_path: Path) -> None:
     begin, rest = encode(started()), b"".join(lines(story()[1:])) * 2000
     body = f"out.write(STREAM[:{len(begin)}]); out.flush(); sys.stdin.readline(); sys.stdin.readline()"
-    stream = LiveStream(collector(tmp_path, f"{body}; out.write(STREAM[{len(begin)}:])", begin + rest), CONFIGURE)
+    stream = LiveStream(collector(tmp_path, f"{body}; out.write(STREAM[{len(begin)}:])", begin + rest), configure)
     while not stream.begun:
         stream.read(None)
     stream.record("/dev/full")

@@ -3,7 +3,6 @@
 import re
 import string
 from collections.abc import Iterable
-from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -50,8 +49,8 @@ def builtin() -> list[Profile]:
 
     A test checks how their parts fit; here it would take longer than all the rest, before the first word is printed.
     """
-    files = (entry for entry in resources.files(__package__).iterdir() if entry.name.endswith(".toml"))
-    return [_decode(file.read_text(encoding="utf-8"), file.name) for file in sorted(files, key=lambda f: f.name)]
+    files = sorted(Path(__file__).parent.glob("*.toml"))
+    return [_decode(file.read_text(encoding="utf-8"), file.name) for file in files]
 
 
 def from_user(places: Iterable[Path]) -> list[Profile]:

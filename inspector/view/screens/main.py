@@ -18,7 +18,7 @@ from inspector.view.keys import MAIN, help_table
 from inspector.view.session import Session
 from inspector.view.tables.answers import evidence_of, findings, ladders, limits, rights
 from inspector.view.tables.row import Cell
-from inspector.view.terminal import SMALLEST
+from inspector.view.terminal import HEIGHTS, WIDTHS
 from inspector.view.widgets.detail import NOTHING, DetailPanel
 from inspector.view.widgets.lines import FocusLines, Lines, cell_at
 from inspector.view.widgets.rows import Rows
@@ -34,14 +34,14 @@ class MainScreen(Screen[None]):
     """Everything about one observation."""
 
     BINDINGS = [*MAIN]
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny-w"), (SMALLEST[0], "-narrow"), (120, "-wide"), (160, "-vast")]
-    VERTICAL_BREAKPOINTS = [(0, "-tiny-h"), (SMALLEST[1], "-short"), (30, "-tall"), (50, "-lofty")]
+    HORIZONTAL_BREAKPOINTS, VERTICAL_BREAKPOINTS = WIDTHS, HEIGHTS
 
-    def __init__(self, session: Session) -> None:
-        super().__init__()
+    def __init__(self, session: Session, classes: str) -> None:
+        """With the classes of its size, which Textual would find later, after styling everything twice."""
+        super().__init__(classes=classes)
         self.session = session
         self.desk = Desk(session)
-        self._said = ""
+        self._said, self._seen = "", False
         self._silence: Timer | None = None
         self.top, self.gap, self.tabs = Lines(id="top"), Lines(id="gap"), Lines(id="tabs")
         self.answer, self.ladder = FocusLines(id="answer", height=3), FocusLines(id="ladder")
@@ -62,11 +62,14 @@ class MainScreen(Screen[None]):
         yield from (self.control, self.hints, self.small)
 
     def on_mount(self) -> None:
-        self.set_class(self.session.feed.recorded, "-recorded")
         self.query_one("#filter-mark", Lines).tell([Line(((" / ", "name"),))])
         self.pattern.cursor_blink = False
         self.answer.focus()
         self._load_pane()
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """What was mounted a moment ago is styled already."""
+        event.refresh_styles, self._seen = self._seen, True
 
     @property
     def wide(self) -> bool:
@@ -142,11 +145,8 @@ class MainScreen(Screen[None]):
     def _paint_control(self) -> None:
         playback = self.session.playback
         if playback is not None:
-            playing = not playback.paused
-            line = headlines.control(
-                playback.now, playback.begin, playback.end, playing, playback.speed, self.size.width
-            )
-            self.control.tell([line])
+            rail = (playback.now, playback.begin, playback.end)
+            self.control.tell([headlines.control(*rail, not playback.paused, playback.speed, self.size.width)])
 
     def say(self, words: str) -> None:
         """Show a message in the last line for a while."""
