@@ -42,7 +42,9 @@ def without_finding(verdict: ModeName, rails: Sequence[Rail], *, processes: bool
     if evidence:
         return "A device was found; that anything is computed on it was not seen."
     if not any(rail.provider and rail.first_broken for rail in rails) and calls:
-        return "Every call that was seen succeeded, and no work on a GPU was seen."
+        if any(map(_answered_well, rails)):
+            return "Every call that was seen succeeded, and no work on a GPU was seen."
+        return "Calls were seen, but not what they returned; no work on a GPU was seen."
     return "No cause was found in what could be observed; see what was not looked at."
 
 
@@ -50,3 +52,8 @@ def _concerns(rail: Rail) -> bool:
     """Somebody in the process offers the API, or could use it by name."""
     could = any(step.rung == "reachable" and step.state == "yes" for step in rail.rungs)
     return rail.provider is not None or could
+
+
+def _answered_well(rail: Rail) -> bool:
+    """Results of consumers' calls were seen."""
+    return any(step.rung == "returned" and step.state == "yes" for step in rail.rungs)

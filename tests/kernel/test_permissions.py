@@ -1,7 +1,9 @@
 """What a user may do, as the kernel answers: root, nobody, and nobody with a few capabilities."""
 
+import ctypes
 import os
 import pickle
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -10,16 +12,23 @@ from inspector.collect.kernel.permissions import capabilities
 from inspector.stream.session import Capability
 
 _NOBODY = 65534
+_PR_SET_DUMPABLE, _PR_SET_KEEPCAPS, _VERSION_3 = 4, 8, 0x20080522  # linux/prctl.h, linux/capability.h
+_DAC_READ_SEARCH, _SYS_PTRACE, _PERFMON, _BPF = 2, 19, 38, 39
 
 
-def as_nobody(tell: Callable[[], list[Capability]]) -> list[Capability]:
-    """The answer of a child that gave up root."""
+def as_nobody(tell: Callable[[], list[Capability]], keep: tuple[int, ...] = ()) -> list[Capability]:
+    """The answer of a child that gave up root and kept some capabilities."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
+        libc = ctypes.CDLL(None)
+        libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
         os.setgroups([])
         os.setgid(_NOBODY)
         os.setuid(_NOBODY)
+        low, high = (sum(1 << each % 32 for each in keep if each // 32 == half) for half in (0, 1))
+        libc.capset(struct.pack("<II", _VERSION_3, 0), struct.pack("<6I", low, low, 0, high, high, 0))
+        libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
         os.write(writer, pickle.dumps([(row.name, row.state, row.how, row.why, row.lost, row.grant) for row in tell()]))
         os._exit(0)
     os.close(writer)
@@ -43,6 +52,24 @@ def test_nobody_may_count_a_little_and_is_told_how_to_get_more() -> None:
     assert rows["environment"].state == "partly"
     assert f"uid {_NOBODY}" in rows["results"].why
     assert rows["results"].grant == "sudo inspector ..."
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nobody")
+def test_what_is_lacking_is_named_and_nothing_that_is_there() -> None:
+    (why,) = {row.why for row in as_nobody(capabilities, keep=(_PERFMON,)) if row.name in ("lookups", "results")}
+    assert why.endswith("lacks CAP_BPF, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")
+
+
+@pytest.mark.live
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nobody")
+def test_two_capabilities_count_calls_and_two_more_open_other_users_processes() -> None:
+    rows = {row.name: row for row in as_nobody(capabilities, keep=(_PERFMON, _BPF, _SYS_PTRACE))}
+    if rows["count-calls"].state != "yes":
+        pytest.skip(f"not on this machine: {rows['count-calls'].why}")
+    assert rows["lookups"].state == rows["results"].state == "yes"
+    assert (rows["environment"].state, "CAP_DAC_READ_SEARCH" in rows["environment"].why) == ("partly", True)
+    told = as_nobody(capabilities, keep=(_PERFMON, _BPF, _SYS_PTRACE, _DAC_READ_SEARCH))
+    assert {row.name: row.state for row in told}["environment"] == "yes"
 
 
 @pytest.mark.live

@@ -6,7 +6,7 @@ kernel's answer tells "no such place" (allowed) from "not permitted". It takes s
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,10 @@ _NOWHERE = "inspector-asks-whether-it-may"
 _ROOT = "sudo inspector ..."
 _CONTAINER = "run the container with --privileged --pid=host"
 _MULTI_SINCE = (6, 6)
-_CAP_SYS_PTRACE, _CAP_SYS_ADMIN = 19, 21  # linux/capability.h
+_CAP_DAC_OVERRIDE, _CAP_SYS_ADMIN = 1, 21  # linux/capability.h
+_USEFUL = {"CAP_BPF": 39, "CAP_PERFMON": 38, "CAP_SYS_PTRACE": 19, "CAP_DAC_READ_SEARCH": 2}
+_FOR_OTHERS = ("CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")
+"""environ, auxv, mem and pagemap of /proc belong to the process's user: the right to trace does not open them alone."""
 _UPROBE_TYPE = Path("/sys/bus/event_source/devices/uprobe/type")
 
 
@@ -210,11 +213,10 @@ def _words(error: OSError) -> str:
 
 def _hindrances() -> list[str]:
     """What on this machine stands in the way of a user without rights."""
-    found = (
-        []
-        if os.geteuid() == 0
-        else [f"uid {os.geteuid()} is not root and lacks CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE"]
-    )
+    found = []
+    lacking = _lacking(_USEFUL)
+    if os.geteuid() != 0 and lacking:
+        found.append(f"uid {os.geteuid()} is not root and lacks {lacking}")
     if os.geteuid() == 0 and _in_container():
         found.append("this container was given too few capabilities")
     lockdown = _read("/sys/kernel/security/lockdown")
@@ -268,8 +270,16 @@ def _try_perf(pid: int) -> None:
 
 def _try_others() -> None:
     """The one question that is not tried but read off: there may be no process of another user to try it on."""
-    if not _effective_capabilities() >> _CAP_SYS_PTRACE & 1:
-        raise PermissionError(errno.EPERM, "CAP_SYS_PTRACE is lacking")
+    if _lacking(_FOR_OTHERS):
+        raise PermissionError(errno.EPERM, f"lacks {_lacking(_FOR_OTHERS)}")
+
+
+def _lacking(names: Iterable[str]) -> str:
+    """Those of these capabilities that this process does not have, in words; empty when it has all."""
+    held = _effective_capabilities()
+    held |= (held >> _CAP_DAC_OVERRIDE & 1) << _USEFUL["CAP_DAC_READ_SEARCH"]
+    missing = [name for name in names if not held >> _USEFUL[name] & 1]
+    return " and ".join([", ".join(missing[:-1]), missing[-1]] if len(missing) > 1 else missing)
 
 
 def _effective_capabilities() -> int:

@@ -15,9 +15,8 @@ def called(view: View) -> Rung:
     if use.consumer_calls:
         busiest = sorted((c for c in use.calls.values() if c.by_consumer), key=lambda c: c.first)
         rows = [evidence.of_calls(view.process, calls, _count_words(calls)) for calls in busiest[:30]]
-        bounds = [words for calls in busiest if (words := lower_bound(view.state, view.process, calls.function))]
-        detail = f"{'at least ' if bounds else ''}{plural(use.consumer_calls, 'call')} by {_callers(busiest)}"
-        detail += f"; {bounds[0]}" if bounds else ""
+        least, why = _bound(view, busiest)
+        detail = f"{least}{plural(use.consumer_calls, 'call')} by {_callers(busiest)}{why}"
         inside = [call for calls in use.calls.values() for call in calls.inside]
         if inside:
             oldest = min(inside, key=lambda call: call.entered)
@@ -31,9 +30,17 @@ def called(view: View) -> Rung:
         truth: Truth = "no" if coverage.complete else "unknown"
         return Rung(rung="called", state=truth, detail=_with(detail, coverage.complete, coverage.words), evidence=rows)
     if use.total_calls:
-        detail = f"{plural(use.total_calls, 'call')}, by whom is not known"
+        least, why = _bound(view, list(use.calls.values()))
+        detail = f"{least}{plural(use.total_calls, 'call')}, by whom is not known{why}"
         return Rung(rung="called", state="unknown", detail=detail, evidence=rows)
     return _never(view, coverage.complete, coverage.words)
+
+
+def _bound(view: View, functions: list[FunctionCalls]) -> tuple[str, str]:
+    """What stands before and behind a count that is a lower bound; nothing when it is exact."""
+    bounds = (lower_bound(view.state, view.process, calls.function) for calls in functions)
+    why = next((words for words in bounds if words), "")
+    return ("at least ", f"; {why}") if why else ("", "")
 
 
 def _with(detail: str, complete: bool, words: str) -> str:

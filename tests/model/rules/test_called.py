@@ -1,5 +1,8 @@
 """Rules about calls: none, or only by the library itself."""
 
+from inspector.model.diagnosis import diagnose
+from inspector.model.silence import without_finding
+from inspector.stream.calls import CallCount, CallsCounted
 from inspector.stream.libraries import NeverExecuted, Slot, SlotsRead
 from inspector.stream.processes import ProcessStarted
 
@@ -200,3 +203,16 @@ def test_lines_of_a_shim_beside_a_consumer_prove_nothing_about_who_called() -> N
     story = healthy()
     story.log("[libvgpu-cuda] cuInit() CALLED (pid=812, flags=0)")
     assert rules(story) == ["gpu-in-use"]
+
+
+def test_calls_whose_results_were_not_seen_are_not_said_to_have_succeeded() -> None:
+    story = Story(can=())
+    story.process(812)
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    number = next(iter(story.state.functions))
+    story.tell(CallsCounted(at=story.later(), counts=[CallCount(pid=812, function=number, count=3, first=1, last=2)]))
+    assert rung(story, "called").detail.startswith("at least 3 calls, by whom is not known; counting of libcuda.so.1")
+    ladders = diagnose(story.state).ladders
+    words = without_finding("undecided", ladders, processes=True, calls=True, evidence=False)
+    assert words.startswith("Calls were seen, but not what they returned")
