@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from math import inf
 from typing import NamedTuple
 
 from inspector.model.profiles import Profiles
@@ -52,6 +53,9 @@ async def _photograph(
         async with asyncio.timeout(PATIENCE):
             while app.session is None or app.session.playback is None or app.session.answer is None:
                 await pilot.pause(0.05)
+        app.session.diagnose(inf)  # the last answer, and not one of those on the way, however busy the machine is
+        app.on_inspector_app_woken()
+        await pilot.pause(0.3)
         for key in keys:
             await pilot.press(key)
             await pilot.pause()
