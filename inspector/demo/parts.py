@@ -26,6 +26,9 @@ CLIENT = Recipe(("client.c", "http.c"), shared=False)
 MODEL = Recipe(("model.c",), shared=False)
 VIEW = Recipe(("view.c",), shared=False)
 GATE = Recipe(("gate.c",), shared=False)
+FRAMEWORK = Recipe(("framework.c",), shared=False)
+MODULE = Recipe(("view.c",), needs=(Recipe(("gate.c",), soname="libtbb.so.12"),))
+"""A module that has to do with no API, and that needs a library of its own."""
 
 _BESIDE = ("-Wl,-rpath,$ORIGIN",)
 BACKEND_BESIDE = replace(BACKEND, flags=_BESIDE)

@@ -6,6 +6,8 @@ from dataclasses import replace
 from ..case import Case, Launch
 from ..parts import (
     DIRECT,
+    FRAMEWORK,
+    MODULE,
     OFFLOADED,
     RUNTIME,
     device,
@@ -59,6 +61,18 @@ def _old_layout(stage: Stage) -> Launch:
 def _modern(stage: Stage) -> Launch:
     environment = {"LD_LIBRARY_PATH": shim_folder(stage), "SHIM_MEMORY": "0", "OLLAMA_DEBUG": "1"}
     return Launch([put_modern_server(stage)], environment, ready="library=cpu")
+
+
+def _framework(*options: str, **settings: str) -> Callable[[Stage], Launch]:
+    """A framework with the runtime linked into it; a module of its own lacks what it needs."""
+
+    def stage_it(stage: Stage) -> Launch:
+        program = put_program(stage, FRAMEWORK)
+        module = stage.put(MODULE, f"opt/{stage.word()}/modules/{stage.note('module', f'{stage.word()}.so')}")
+        argv = [program, "--module", str(module), *options]
+        return Launch(argv, {"LD_LIBRARY_PATH": shim_folder(stage)} | settings, ready="framework: ended")
+
+    return stage_it
 
 
 CASES = (
@@ -169,5 +183,32 @@ CASES = (
         rule="api-error",
         mode="cuda",
         sentence="= 700 (",
+    ),
+    Case(
+        name="linked-runtime-refused",
+        story="a framework with the runtime linked into it finds the device and is refused a private table after it",
+        family="returned",
+        stage=_framework("--table"),
+        rule="export-table-refused",
+        mode="undecided",
+        sentence="D4082055",
+    ),
+    Case(
+        name="optional-module",
+        story="cuInit answers 100; before it, a module that has to do with no GPU could not be loaded",
+        family="returned",
+        stage=_framework(SHIM_FAIL="cuInit=100"),
+        rule="api-error",
+        mode="cpu",
+        sentence="cuInit = 100",
+    ),
+    Case(
+        name="placeholder-answered",
+        story="the shim answers every name; the function that it does not have is called and refuses",
+        family="returned",
+        stage=_framework("--stream"),
+        rule="placeholder-answered",
+        mode="undecided",
+        sentence="answered 11 names with one placeholder",
     ),
 )
