@@ -28,17 +28,17 @@ class Picture:
 
 
 PICTURES = (
-    Picture("the-question", "the-question"),
+    Picture("the-question", "the-question", keys=("j", "j")),
     Picture("the-proof", "the-question", keys=("a",)),
     Picture("libraries", "replaced-library", keys=("2",)),
-    Picture("symbols", "symbol-missing", keys=("3",)),
-    Picture("timeline", "child-crashed", keys=("4",)),
+    Picture("symbols", "healthy", keys=("3",)),
+    Picture("timeline", "child-crashed", keys=("4", *"kkkkk")),
     Picture("logs", "healthy", keys=("5",)),
     Picture("gpu", "no-device", keys=("6",)),
     Picture("gpu-in-use", "healthy", keys=("6",)),
-    Picture("dead-children", "discovery-timeout", keys=("1",)),
+    Picture("dead-children", "discovery-timeout", keys=("1", "j")),
     Picture("help", "the-question", keys=("question_mark",)),
-    Picture("light", "the-question", theme="inspector-light"),
+    Picture("light", "the-question", keys=("j", "j"), theme="inspector-light"),
     Picture("small-terminal", "the-question", size=(80, 24)),
 )
 

@@ -11,6 +11,7 @@ from inspector.stream.recording import Recording
 from .app import InspectorApp
 from .feed import Replay
 from .output import plain_text
+from .saving import without_fonts
 
 PATIENCE = 60.0
 """Seconds that a recording may take to be read."""
@@ -61,4 +62,4 @@ async def _photograph(
             await pilot.pause()
         app.say("")
         await pilot.pause(0.2)
-        return Picture(app.export_screenshot(title=title, simplify=True), plain_text(app))
+        return Picture(without_fonts(app.export_screenshot(title=title, simplify=True)), plain_text(app))

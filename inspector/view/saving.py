@@ -1,10 +1,13 @@
 """Files that a person asks for from the screen: pictures, reports, recordings. Named by time, never over a link."""
 
 import os
+import re
 from datetime import datetime
 from pathlib import Path
 
 from inspector.stream.files import create
+
+_FONT = re.compile(r"\s*@font-face \{[^}]*\}")
 
 
 def folder() -> Path:
@@ -21,6 +24,11 @@ def fresh(kind: str, ending: str) -> Path:
         if not path.exists() and not path.is_symlink():
             return path
     raise FileExistsError(f"{stem}{ending} and its successors exist: remove some")
+
+
+def without_fonts(svg: str) -> str:
+    """A picture in the fonts of whoever looks at it: none is fetched from a network when it is opened."""
+    return _FONT.sub("", svg)
 
 
 def write(path: Path, text: str) -> None:
