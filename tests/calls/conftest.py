@@ -1,5 +1,6 @@
 """Real targets, built once, and an engine with counting on the live kernel."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> Targets:
     subprocess.run([*compiler, "-shared", "-fPIC", "-o", built.driver, _SOURCES / "driver.c"], check=True)
     asks = [str(_SOURCES / "asks.c"), "-L", str(folder), "-ldriver", f"-Wl,-rpath,{folder}"]
     subprocess.run([*compiler, "-o", built.driver_program, *asks], check=True)
+    shutil.copy(built.library, f"{built.library}.copy")
     fragile = ["g++", "-O1", "-o", str(built.fragile), str(_SOURCES / "fragile.cc"), *linked]
     subprocess.run(fragile, check=True)
     return built

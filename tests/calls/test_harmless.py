@@ -10,6 +10,9 @@ import pytest
 
 from inspector.collect.elf.sites import find_sites
 from inspector.collect.kernel import procfs
+from inspector.stream.calls import FunctionsWatched
+from inspector.stream.requests import ApiPlan, FunctionPlan, Plan
+from tests.collect.collector import Collector
 
 from .conftest import Targets
 from .observer import Observer
@@ -59,6 +62,24 @@ def test_a_target_that_throws_forks_reloads_and_takes_signals_is_unharmed(
     output, _ = fragile.communicate(timeout=60)
     observer.kill()
     observer.wait()
+    assert (output, fragile.returncode) == ("right\n", 0)
+
+
+def test_a_whole_collector_killed_at_any_moment_leaves_the_target_right_and_unprobed(
+    fragile: subprocess.Popen[str], targets: Targets
+) -> None:
+    moments = random.Random(3)
+    names = [site.name for site in find_sites(bytes(targets.library)).found if site.name != "locked"]
+    functions = [FunctionPlan(name=name, returns=name in ("fill", "outer")) for name in names]
+    plan = Plan(apis=[ApiPlan(api="watched", sonames=["libwatched.so"], prefixes=["x"], functions=functions)])
+    for turn in range(6):
+        with Collector(str(fragile.pid), plan=plan) as collector:
+            if turn % 2:
+                collector.wait(FunctionsWatched)
+            time.sleep(moments.random() * 0.5)
+        assert fragile.poll() is None
+    assert breakpoints_in(fragile.pid, targets.library) == []
+    output, _ = fragile.communicate(timeout=60)
     assert (output, fragile.returncode) == ("right\n", 0)
 
 

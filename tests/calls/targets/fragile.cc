@@ -1,6 +1,7 @@
 // A target that probes could hurt: threads, exceptions, alternate stacks, forks, execs, libraries that come and go.
 //
-//   fragile LIBRARY           works until its standard input ends; prints "right" and ends with 0 if every result was
+//   fragile LIBRARY           works until its standard input ends; prints "right" and ends with 0 if every result was;
+//                             LIBRARY.copy, a copy of the library, is loaded and unloaded all the time
 //   fragile LIBRARY once      makes one call
 #include <atomic>
 #include <csetjmp>
@@ -10,13 +11,15 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <stdexcept>
+#include <string>
 #include <sys/wait.h>
 #include <thread>
+#include <ucontext.h>
 #include <unistd.h>
 #include <vector>
 
 extern "C" {
-int stride(int), fill(int *, const char *), outer(int *, const char *), hot(int);
+int stride(int), fill(int *, const char *), outer(int *, const char *), hot(int), relay(int (*)(int), int);
 }
 
 static std::atomic<long> wrong{0};
@@ -48,9 +51,12 @@ static void calls() {
     }
 }
 
+static int refuser(int) { throw std::runtime_error("through the library"); }
+
 static void exceptions() {
     while (!over) {
         try { thrower(5); wrong++; } catch (const std::runtime_error &) {}
+        try { relay(refuser, 1); wrong++; } catch (const std::runtime_error &) {}
         breathe();
     }
 }
@@ -69,9 +75,37 @@ static void signals() {
     }
 }
 
-static void loads(const char *library) {
+// A stack as small as a goroutine's: nothing that watches may need room on it.
+static constexpr size_t small = 2048, guard = 256;
+static ucontext_t outside, inside;
+
+static void on_small_stack() {
+    for (;;) {
+        int value;
+        check(stride(4), 5);
+        check(outer(&value, "small"), 8);
+        swapcontext(&inside, &outside);
+    }
+}
+
+static void small_stacks() {
+    alignas(16) static unsigned char stack[guard + 2 * small];
+    memset(stack, 0x5a, sizeof stack);
+    getcontext(&inside);
+    inside.uc_stack.ss_sp = stack + guard;
+    inside.uc_stack.ss_size = sizeof stack - guard;
+    makecontext(&inside, on_small_stack, 0);
     while (!over) {
-        void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+        swapcontext(&outside, &inside);
+        for (size_t i = 0; i < guard; i++) check(stack[i], 0x5a);
+        breathe();
+    }
+}
+
+static void loads(std::string library) {
+    library += ".copy";
+    while (!over) {
+        void *handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
         auto function = reinterpret_cast<int (*)(int)>(dlsym(handle, "calm"));
         check(function(3), 3);
         if (dlopen("libnowhere.so.9", RTLD_NOW)) wrong++;
@@ -108,7 +142,7 @@ int main(int count, char **argv) {
     check(fill(&value, "main"), 7);
     if (count == 2) {
         std::thread threads[] = {std::thread(calls), std::thread(exceptions), std::thread(signals),
-                                 std::thread(loads, argv[1]), std::thread(children, "/proc/self/exe", argv[1])};
+                                 std::thread(small_stacks), std::thread(loads, argv[1]), std::thread(children, "/proc/self/exe", argv[1])};
         while (getchar() != EOF) {}
         over = true;
         for (auto &thread : threads) thread.join();

@@ -18,6 +18,9 @@ API int slow(int microseconds) { PUSH; usleep(microseconds); return 0; }
 API int outer(int *value, const char *name) { PUSH; return fill(value, name) + 1; }
 API int nested(int depth) { PUSH; return depth ? nested(depth - 1) : 0; }
 
+/* What a callback throws passes through it. */
+API int relay(int (*callback)(int), int x) { PUSH; return callback(x) + 1; }
+
 /* Locked instruction first: no kernel can probe it. */
 API __attribute__((naked)) int locked(int *value) { __asm__("lock incl (%rdi); mov $5, %eax; ret"); }
 
