@@ -35,7 +35,7 @@ class CaseStream(LiveStream):
 
     def __init__(self, started: StartedCase, profiles: Profiles) -> None:
         plan = profiles.plan()
-        super().__init__(collector_command(target_words(str(started.pid))), Configure(plan=plan))
+        super().__init__(collector_command(target_words(str(started.pid))), lambda: Configure(plan=plan))
         self._started = started
         self._sonames = {soname for api in plan.apis for soname in api.sonames}
         self._functions = {function.name for api in plan.apis for function in api.functions}
