@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 
 from inspector.model import evidence
-from inspector.model.coverage import born_here, of_use
+from inspector.model.coverage import Coverage, born_here, of_use
 from inspector.model.crashes import crashed
 from inspector.model.evidence import short
 from inspector.model.state import Process, Reading
-from inspector.model.usage import Use, caller_names
+from inspector.model.usage import Use, caller_names, looks_up_freely
 from inspector.model.verdict import Confidence
 from inspector.model.wording import listed, name_of, plural
 
@@ -80,8 +80,10 @@ class CalledOnlyByItself(Rule):
 
 
 def lines_of_shim(scene: Scene, process: Process, use: Use) -> list[Reading]:
-    """Lines in which a shim tells of calls that were not counted, in a process without any consumer."""
-    if not use.providers or use.consumers or use.total_calls:
+    """Lines in which a shim tells of calls that were not counted, in a process that surely has no consumer."""
+    if not use.providers or use.consumers or use.total_calls or looks_up_freely(scene.state, process):
+        return []
+    if any(library.file not in scene.state.images for library in process.libraries.values() if library.route != "vdso"):
         return []
     return [reading for reading in tells_of(scene, process, use.api) if reading.rule.means == "call"]
 
@@ -123,7 +125,6 @@ class NotCalled(Rule):
         coverage = of_use(scene.state, use)
         proven = coverage.gapless and process.ended
         sure: Confidence = "guess" if not coverage.complete else ("proven" if proven else "likely")
-        later = "It may still call; a server often waits for its first request."
         consumers = listed((name_of(consumer.path) for consumer in use.consumers), 3)
         could = f"{short(process)} could call {use.api} (through {consumers}) and did not: 0 calls in"
         title = f"{could} {lifetime(scene, process)}"
@@ -144,11 +145,18 @@ class NotCalled(Rule):
                     for c in use.consumers[:5]
                 ],
             ],
-            doubt=f"It may have called before: {coverage.words}."
-            if sure == "guess"
-            else ("" if process.ended else later),
+            doubt=_doubt(coverage, process),
             subject=f"{use.api}:{consumers}",
         )
+
+
+def _doubt(coverage: Coverage, process: Process) -> str:
+    """What "0 calls" leaves open."""
+    if not coverage.complete:
+        return f"It may have called before: {coverage.words}."
+    before = "" if coverage.gapless else "A call between the look and the first probe was not seen."
+    later = "" if process.ended else "It may still call; a server often waits for its first request."
+    return " ".join(filter(None, (before, later)))
 
 
 RULES: tuple[Rule, ...] = (NotCalled(), CalledOnlyByItself())

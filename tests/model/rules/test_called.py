@@ -199,6 +199,16 @@ def test_lines_of_a_shim_that_was_not_counted_in_time_still_tell_who_called() ->
     assert "no-consumer" not in rules(story)
 
 
+def test_lines_of_a_shim_in_a_process_where_a_script_may_call_prove_nothing_about_who_called() -> None:
+    story = Story()
+    story.process(812, ("/usr/bin/python3",), age=5 * SECOND)
+    story.driver(812, SHIM)
+    story.image("/lib/libffi.so.8", soname="libffi.so.8")
+    story.map(812, "/lib/libffi.so.8")
+    story.log("[libvgpu-cuda] cuInit() SUCCESS: rc=0 (pid=812)")
+    assert rules(story) == []
+
+
 def test_lines_of_a_shim_beside_a_consumer_prove_nothing_about_who_called() -> None:
     story = healthy()
     story.log("[libvgpu-cuda] cuInit() CALLED (pid=812, flags=0)")
