@@ -95,10 +95,9 @@ def read_program(
     place = _place(pid, status, before)
     exe = _executable(pid, place.tree, record, before)
     environment = _environment(pid, record)
-    auxiliary = attempt(lambda: procfs.auxiliary(pid), dict[int, int]())
     loading = _loading(pid, exe, b"" if place.own_root else exe)
     shown = keys.shown(environment.variables)
-    secure = bool(auxiliary[procfs.AT_SECURE]) if procfs.AT_SECURE in auxiliary else None
+    secure = _secure(pid)
     event = ProcessExec(
         at=at,
         pid=process.pid,
@@ -176,6 +175,12 @@ def _environment(pid: int, record: Executed | None) -> _Environment:
     except OSError:
         partial = procfs.parse_environment(record.environment) if record else {}
         return _Environment(partial, False, "exec" if partial else "unknown")
+
+
+def _secure(pid: int) -> bool | None:
+    """AT_SECURE: the loader does not honour most of the environment; None when it cannot be read."""
+    value = attempt(lambda: procfs.auxiliary(pid), dict[int, int]()).get(procfs.AT_SECURE)
+    return None if value is None else bool(value)
 
 
 def _loading(pid: int, exe: bytes, path_here: bytes) -> _Loading:
