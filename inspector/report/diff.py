@@ -105,7 +105,8 @@ def as_text(found: Differences, good: str, bad: str, *, width: int = 100, colour
 
 
 def _pairs(area: Area, good: dict[str, str], bad: dict[str, str]) -> Iterator[Difference]:
-    for what in dict.fromkeys([*good, *bad]):
+    """What the bad one says otherwise, in its order; last what only the good one says."""
+    for what in dict.fromkeys([*bad, *good]):
         if good.get(what) != bad.get(what):
             yield Difference(area=area, what=what, good=good.get(what), bad=bad.get(what))
 
@@ -116,8 +117,16 @@ def _mode(good: Report, bad: Report) -> Iterator[Difference]:
         yield Difference(area="mode", what="GPU mode", good=headlines[0], bad=headlines[1])
 
 
+def _firsts(rows: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Of several rows about the same the first."""
+    found: dict[str, str] = {}
+    for what, text in rows:
+        found.setdefault(what, text)
+    return found
+
+
 def _findings(report: Report) -> dict[str, str]:
-    return {finding.rule: finding.title for finding in reversed(report.findings) if finding.severity != "info"}
+    return _firsts((finding.rule, finding.title) for finding in report.findings if finding.severity != "info")
 
 
 # -- processes, matched by what they run -----------------------------------------------------------------------------
@@ -173,7 +182,7 @@ def _environment(name: str, process: TreeProcess) -> dict[str, str]:
 
 def _libraries(good: Report, bad: Report) -> Iterator[Difference]:
     yield from _pairs("library", _mapped(good), _mapped(bad))
-    yield from _pairs("links", _links(good), _links(bad))
+    yield from _pairs("links", *_common(_links(good), _links(bad)))
 
 
 def _mapped(report: Report) -> dict[str, str]:
@@ -221,10 +230,10 @@ def _some(names: list[str]) -> str | None:
 
 
 def _lookups(report: Report) -> dict[str, str]:
-    return {
-        f"{row.via} {row.name} by {file_name(row.requester) or 'the loader'}": phrases.lookup(row)
-        for row in reversed(report.lookups)
-    }
+    return _firsts(
+        (f"{row.via} {row.name} by {file_name(row.requester) or 'the loader'}", phrases.lookup(row))
+        for row in sorted(report.lookups, key=lambda row: row.found is not None)
+    )
 
 
 def _called(report: Report) -> dict[str, str]:
@@ -249,15 +258,15 @@ def _results(report: Report) -> dict[str, str]:
 
 
 def _opens(report: Report) -> dict[str, str]:
-    return {row.path: row.result for row in reversed(report.opens)}
+    return _firsts((row.path, row.result) for row in report.opens)
 
 
 def _rungs(report: Report) -> dict[str, str]:
     names = {process.pid: _program(process) for process in reversed(report.target.tree)}
-    return {
-        f"{ladder.api} in {names.get(ladder.pid, ladder.pid)}": ladder.first_broken or "whole"
-        for ladder in reversed(report.apis)
-    }
+    return _firsts(
+        (f"{ladder.api} in {names.get(ladder.pid, ladder.pid)}", ladder.first_broken or "whole")
+        for ladder in report.apis
+    )
 
 
 def _common(good: dict[str, str], bad: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:

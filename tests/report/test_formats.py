@@ -141,6 +141,21 @@ def test_the_difference_that_matters_comes_first() -> None:
     assert msgspec.json.decode(diff.as_json(found), type=dict[str, object])["schema"] == "shim-inspector/diff/1"
 
 
+def test_the_answer_of_the_bad_one_is_the_first_of_the_findings() -> None:
+    bad = sample_report()
+    rules = [finding.rule for finding in bad.findings if finding.severity != "info"]
+    found = diff.compare(msgspec.structs.replace(bad, findings=[]), bad)
+    assert len(rules) > 1 and [row.what for row in found.rows if row.area == "finding"] == rules
+
+
+def test_look_ups_that_failed_come_before_those_that_only_have_other_answers() -> None:
+    bad = sample_report()
+    found = [msgspec.structs.replace(row, found="/lib/x.so", outcome="found", error=None) for row in bad.lookups]
+    rows = diff.compare(msgspec.structs.replace(bad, lookups=found), bad).rows
+    answers = [row.bad or "" for row in rows if row.area == "look-ups"]
+    assert answers and "found in" not in answers[0]
+
+
 def test_a_program_in_another_folder_with_other_pids_is_the_same_program() -> None:
     moved = rewritten(
         sample_report(), lambda text: text.replace("/usr/local/", "/opt/ours/").replace("pid 845", "pid 7")
