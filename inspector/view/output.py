@@ -52,7 +52,7 @@ class ThriftyApp(App[R], Generic[R]):
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         driver = self._driver
         mine = isinstance(renderable, (LayoutUpdate, ChopsUpdate)) and isinstance(driver, DrainingDriver)
-        if not mine or self._batch_count or not self._running or self._closed:
+        if not mine or not self._running or self._closed:
             if renderable is not None:
                 self._painter.forget()
             super()._display(screen, renderable)

@@ -1,11 +1,15 @@
 """The named peers: where they are, and None where this machine has none of them."""
 
+import compileall
 import shutil
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
+import inspector
+
+_PACKAGE = Path(inspector.__file__).parent
 _ROOM = Path(__file__).parents[2] / ".venv-peers"
 _PYTHON_PEERS = ("memray", "py-spy", "toolong")
 
@@ -33,6 +37,11 @@ def python_program(name: str) -> str | None:
     return str(path) if path.exists() else None
 
 
+@cache
 def ours() -> str:
-    """Path of our own command."""
+    """Path of our own command, with bytecode beside its modules as an installer leaves it there.
+
+    Where PYTHONDONTWRITEBYTECODE is set, a checkout would otherwise be compiled anew at each start.
+    """
+    compileall.compile_dir(_PACKAGE, quiet=2)
     return str(Path(sys.executable).with_name("inspector"))
