@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from inspector.model import evidence
+from inspector.model.coverage import capability
 from inspector.model.evidence import short
 from inspector.model.state import Process, Reading
 from inspector.model.usage import FunctionCalls, Use, faults
@@ -196,7 +197,7 @@ class ApiError(Rule):
             yield Hit(
                 title=f"{function} = {answer}, says the log of {reading.groups.get('library') or 'the shim'}",
                 cause=_meaning(scene.profiles.advice(api, number)),
-                next_step="count the calls themselves: inspector doctor says what that needs",
+                next_step=_count_step(scene),
                 process=scene.state.current.get(reading.pid),
                 severity="error" if scene.profiles.apis[api].mode is not None else "warning",
                 confidence="likely",
@@ -248,6 +249,14 @@ class ApiError(Rule):
             despite_use=calls.role == "launch",
             answer=scene.profiles.result_name(use.api, result),
         )
+
+
+def _count_step(scene: Scene) -> str:
+    """How to see the call itself: by an earlier look where counting is allowed, else by more rights."""
+    allowed = capability(scene.state, "count-calls")
+    if allowed is not None and allowed.state == "yes":
+        return "observe its next start from the first instruction: inspector report -- CMD, or --wait"
+    return "count the calls themselves: inspector doctor says what that needs"
 
 
 def _has_consumer(scene: Scene, reading: Reading, api: str) -> bool:
