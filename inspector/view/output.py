@@ -57,6 +57,7 @@ class ThriftyApp(App[R], Generic[R]):
                 self._painter.forget()
             super()._display(screen, renderable)
             return
+        # Textual drops the frames of a batch. As differences they are light, and the first frame of all is one of them.
         self._painter.resize(*self.size)
         for x, y, strip in _pieces(renderable):  # type: ignore[arg-type]
             self._painter.put(x, y, _runs(strip, self.console._color_system or ColorSystem.TRUECOLOR))
