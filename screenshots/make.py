@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,16 @@ from inspector.stream.recording import Recording
 from inspector.view.pictures import photograph
 
 HERE = Path(__file__).parent
+_NEEDLESS = re.compile(
+    r"terminal-\d+-|<clipPath id=\"[^\"]*line-\d+\">.*?</clipPath>\s*| clip-path=\"url\(#[^)]*line-\d+\)\"", re.S
+)
+"""A prefix for several pictures in one page, and a clip for each line that no line exceeds."""
+
+
+_GROUND = re.compile(
+    r'\s*<rect fill="([^"]+)" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"'
+    r' shape-rendering="crispEdges"/>'
+)
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,26 @@ def draw(picture: Picture) -> str:
         theme=picture.theme,
         title=f"inspector: {case.name}",
     )
-    return taken.svg
+    return _joined(_NEEDLESS.sub("", taken.svg)).replace("&#160;", "\N{NO-BREAK SPACE}")
+
+
+def _joined(svg: str) -> str:
+    """The picture with neighbouring grounds of one colour as one rectangle."""
+    rows: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+    for fill, left, y, width, height in _GROUND.findall(svg):
+        row, begin = rows.setdefault((y, height, fill), []), float(left)
+        if row and abs(row[-1][1] - begin) < 0.1:
+            begin = row.pop()[0]
+        row.append((begin, float(left) + float(width)))
+    made = "".join(
+        f'\n<rect fill="{fill}" x="{begin:g}" y="{y}" width="{end - begin:g}" height="{height}"/>'
+        for (y, height, fill), row in rows.items()
+        for begin, end in row
+    )
+    first = _GROUND.search(svg)
+    assert first is not None
+    grounds = f'<g shape-rendering="crispEdges">{made}</g>'
+    return _GROUND.sub("", svg[: first.start()] + grounds + svg[first.start() :])
 
 
 def main() -> None:
@@ -63,7 +93,7 @@ def main() -> None:
     time.tzset()
     for picture in PICTURES:
         path = HERE / f"{picture.name}.svg"
-        path.write_text(draw(picture) + "\n")
+        path.write_text(draw(picture) + "\n", encoding="utf-8")
         print(path.relative_to(HERE.parent))
 
 
