@@ -112,6 +112,9 @@ class Target:
                 return TargetError("no-such-target", why, wait)
             case _:
                 why = f"no process has `{self.text}` as its name or in its command line"
+                if os.path.isfile(self.text):
+                    why += "; it is a file, and no recording"
+                    wait = f"whoever maps it: inspector lib:{self.text}; {wait}"
                 return TargetError("no-such-target", why, f"inspector list; {wait}")
 
 

@@ -47,11 +47,12 @@ def replay(options: Options) -> int:
     if not options.target:
         raise Trouble("replay needs a recording", "inspector replay FILE")
     why = _no_screen()
+    piped = why is not None and options.target == "-"
+    if not piped and not inputs.looks_recorded(options.target):
+        raise Trouble(f"{options.target} is no recording that can be read", "inspector record TARGET -o FILE makes one")
     if why is not None:
         say(f"no screen here: {why}. This is the text report: inspector report {options.target}")
         return headless.report(options)
-    if not inputs.looks_recorded(options.target):
-        raise Trouble(f"{options.target} is no recording that can be read", "inspector record TARGET -o FILE makes one")
     from inspector.stream.recording import Recording
 
     return _screen(Recording(options.target), inputs.profiles(options), options)

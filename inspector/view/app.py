@@ -1,6 +1,7 @@
 """The application: it composes the screens, lets events in, and routes what a person asks for."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Iterable
@@ -8,6 +9,7 @@ from typing import Protocol
 
 from textual import events
 from textual.app import SystemCommand
+from textual.command import CommandPalette
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
@@ -129,6 +131,11 @@ class InspectorApp(ThriftyApp[int]):
 
     # What a person asks for
 
+    def action_command_palette(self) -> None:
+        """Every command by name."""
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder="Type a part of a command", id="--command-palette"))
+
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every key by name, and the themes."""
         for binding in MAIN:
@@ -188,7 +195,7 @@ class InspectorApp(ThriftyApp[int]):
         """Save the screen as SVG and as text."""
         try:
             picture = saving.fresh("screen", ".svg")
-            saving.write(picture, self.export_screenshot(title="inspector", simplify=True))
+            saving.write(picture, saving.without_fonts(self.export_screenshot(title="inspector", simplify=True)))
             saving.write(picture.with_suffix(".txt"), plain_text(self))
         except OSError as error:
             self.say(str(error))
@@ -260,6 +267,8 @@ def run(
     `profiles` say what results and log lines mean; without them those of the package. The feed is closed after the
     terminal is given back, so that quitting is prompt. Returns the exit status.
     """
+    for name in ("COLUMNS", "LINES"):  # exported by some shells: Textual would never see another size
+        os.environ.pop(name, None)
     feed = Replay(source) if isinstance(source, Recording) else source
     app = InspectorApp(feed, listed=listed, connect=connect, profiles=profiles)
     try:

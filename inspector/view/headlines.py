@@ -282,9 +282,9 @@ def over_pane(pane: Pane) -> Line:
     return Line(((" ", "plain"), (listing.table.heading, tone)), ((" " + " · ".join(parts) + " ", "quiet"),))
 
 
-def hints(own: Iterable[tuple[str, str]], width: int) -> Line:
+def hints(own: Iterable[tuple[str, str]], width: int, everywhere: Iterable[tuple[str, str]] = HINTS) -> Line:
     """The keys of a pane and those of all panes, as many as fit; help and quit always."""
-    cells: list[Cell] = [((key, "name"), (f" {what}   ", "quiet")) for key, what in (*own, *HINTS)]
+    cells: list[Cell] = [((key, "name"), (f" {what}   ", "quiet")) for key, what in (*own, *everywhere)]
     while len(cells) > 2 and sum(len(text) for one in cells for text, _ in one) > width - 2:
         del cells[-3]
     return Line(((" ", "plain"), *(span for one in cells for span in one)))

@@ -95,6 +95,12 @@ def test_a_file_that_is_no_recording_is_exit_code_2_or_3_with_a_sentence(tmp_pat
     assert "no inspector recording" in said(done) and "Traceback" not in said(done)
 
 
+@pytest.mark.parametrize("path", ["/dev/zero", "/tmp", "/bin/ls", "/nonexistent"])
+def test_replay_takes_recordings_only(path: str) -> None:
+    done = inspector("replay", path)
+    assert done.returncode == 2 and f"{path} is no recording that can be read" in said(done)
+
+
 @pytest.mark.parametrize(("kind", "code"), [("no-such-target", 3), ("not-permitted", 4)])
 def test_a_target_that_was_missing_has_its_exit_code(tmp_path: Path, kind: str, code: int) -> None:
     missing = TargetMissing(at=2 * SECOND, why="there is none", kind="no-such-target", help="inspector list")

@@ -80,6 +80,7 @@ def test_the_number_of_a_thread_means_its_process() -> None:
     [
         ("4194303", "there is no process 4194303", "inspector list"),
         ("no-such-program", "no process has `no-such-program`", "inspector --wait no-such-program"),
+        ("/etc/passwd", "it is a file, and no recording", "inspector lib:/etc/passwd"),
         ("unit:nothing", "no process runs in the unit nothing", "inspector --wait unit:nothing"),
         ("container:0123456789ab", "no process runs in a container", "inspector --wait container:0123456789ab"),
     ],

@@ -54,18 +54,27 @@ class Terminal:
         while self._read(0.15):
             pass
 
+    def resize(self, width: int, height: int) -> None:
+        """Give the terminal another size; the kernel tells the program."""
+        self.screen.resize(height, width)
+        fcntl.ioctl(self._descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
+
+    def close(self) -> int:
+        """Close the terminal as a window is closed; returns the exit status of the program."""
+        os.close(self._descriptor)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
     def wait(self, seconds: float) -> None:
         """Read whatever comes for a while."""
         end = monotonic() + seconds
         while (left := end - monotonic()) > 0:
             self._read(left)
 
-    def read_to_end(self) -> None:
-        """Read until the program is gone."""
+    def read_to_end(self) -> int:
+        """Read until the program is gone; returns its exit status."""
         while self._read(20) is not None:
             pass
-        os.waitpid(self.pid, 0)
-        os.close(self._descriptor)
+        return self.close()
 
     def _read(self, seconds: float) -> bool | None:
         """True when something came, False when nothing did, None when nothing can come any more."""

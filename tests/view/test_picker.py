@@ -56,7 +56,7 @@ async def test_what_has_to_do_with_a_gpu_stands_first(monkeypatch: pytest.Monkey
     async with picking(monkeypatch) as (stage, _):
         await stage.until_shown("4 processes, 2 have to do with a GPU")
         rows = [line.lstrip("▸ ").split()[0] for line in stage.lines[2:6]]
-        assert rows == ["4711", "555", "1", "300"]
+        assert rows == ["4711", "555", "300", "1"]
         assert "cuda-driver, preload libcuda.so.1" in stage.line_with("ollama serve")
         assert "[bold]me[/]" in stage.text
 
@@ -65,8 +65,17 @@ async def test_a_process_that_cannot_be_observed_says_why(monkeypatch: pytest.Mo
     async with picking(monkeypatch) as (stage, _):
         await stage.until_shown("/sbin/init")
         assert "✗ no" in stage.line_with("/sbin/init") and "? partly" in stage.line_with("train.py")
-        await stage.press("j", "j")
+        await stage.press("G")
         assert "needs root: sudo inspector 1" in stage.text
+
+
+async def test_enter_on_a_process_that_cannot_be_observed_stays_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with picking(monkeypatch) as (stage, connected):
+        await stage.until_shown("/sbin/init")
+        await stage.press("G", "enter")
+        assert "it cannot be observed: needs root: sudo inspector 1" in stage.text and not connected
+        await stage.press("k")
+        assert "it cannot be observed" not in stage.text and "Enter inspect" in stage.text
 
 
 async def test_enter_leads_to_the_screen_of_the_chosen_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,7 +106,7 @@ async def test_looking_again_keeps_the_cursor_on_its_process(monkeypatch: pytest
     listed = list(LISTED)
     async with picking(monkeypatch, listed=listed) as (stage, _):
         await stage.until_shown("ollama serve")
-        await stage.press("j", "j")
+        await stage.press("G")
         listed.insert(0, ProcessListed(at=1, pid=400, ppid=1, argv=["new"], apis=["nvml"]))
         await stage.until_shown("400 ")
         assert "/sbin/init" in stage.cursor

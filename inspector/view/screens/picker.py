@@ -11,7 +11,8 @@ from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from inspector.stream.processes import ProcessListed
-from inspector.view.headlines import Line
+from inspector.view.headlines import Line, hints
+from inspector.view.headlines import problem as problem_lines
 from inspector.view.tables.candidates import candidates
 from inspector.view.tables.row import Cell
 from inspector.view.widgets.detail import NOTHING, DetailPanel
@@ -43,6 +44,8 @@ class PickerScreen(Screen[str | None]):
         super().__init__()
         self._listed = listed
         self._problem = problem
+        self._stood = ""
+        """The row under the cursor: what was said of it goes with it."""
         self._words = "looking at the processes"
         self.filter_bar = Horizontal(id="filter")
         self.pattern = Input(id="filter-text", compact=True, select_on_focus=False)
@@ -60,13 +63,17 @@ class PickerScreen(Screen[str | None]):
     def on_mount(self) -> None:
         self.pattern.cursor_blink = False
         self.query_one("#filter-mark", Lines).tell([Line(((" / ", "name"),))])
-        keys: Cell = ((" Enter inspect   / filter   q quit", "quiet"),)
-        problem: Cell = ((" ✗ ", "no"), (self._problem, "plain"))
-        self.query_one("#picker-status", Lines).tell([Line(problem if self._problem else keys)])
+        self._say(self._problem)
         self.set_focus(self.rows)
         self._headline()
         self.look()
         self.set_interval(AGAIN, self.look)
+
+    def _say(self, problem: str) -> None:
+        """Why a choice leads nowhere, or the keys."""
+        keys = (("Enter", "inspect"), ("y", "copy"), ("/", "filter"), ("q", "quit"))
+        lines = problem_lines(problem, self.size.width) if problem else [hints(keys, self.size.width, ())]
+        self.query_one("#picker-status", Lines).tell(lines, grow=True)
 
     @work(thread=True, exclusive=True, exit_on_error=False)
     def look(self) -> None:
@@ -98,13 +105,22 @@ class PickerScreen(Screen[str | None]):
     @on(Rows.Moved, "#picker-rows")
     def _moved(self, message: Rows.Moved) -> None:
         index = message.rows.listing.chosen
+        stood, self._stood = self._stood, message.rows.listing.table.row(index).key if index is not None else ""
+        if stood and stood != self._stood:
+            self._say("")
         details = message.rows.listing.table.details(index) if index is not None else NOTHING
         self.query_one("#picker-detail", DetailPanel).tell(details)
 
     @on(Rows.Chosen, "#picker-rows")
     def _chosen(self, message: Rows.Chosen) -> None:
         index = message.rows.listing.chosen
-        if index is not None:
+        if index is None:
+            return
+        details = message.rows.listing.table.details(index)
+        refused = next((note.text for note in details.notes if note.label == "no"), "")
+        if refused:
+            self._say(f"it cannot be observed: {refused}")
+        else:
             self.dismiss(message.rows.listing.table.row(index).key)
 
     def action_filter(self) -> None:

@@ -21,7 +21,7 @@ COLUMNS = (
 
 def candidates(listed: Iterable[ProcessListed]) -> ListTable:
     """All of them, each with what makes it interesting and why it may not be observable."""
-    ordered = sorted(listed, key=lambda one: (_rank(one), one.pid))
+    ordered = sorted(listed, key=lambda one: (_rank(one), one.observable == "no", one.pid))
     relevant = sum(1 for one in ordered if _rank(one) < 3)
     heading = f"{len(ordered)} processes, {relevant} have to do with a GPU"
     return ListTable(COLUMNS, [_item(one) for one in ordered], heading)
@@ -72,9 +72,10 @@ def _gpu(one: ProcessListed) -> str:
 
 
 def _details(one: ProcessListed, command: str) -> Details:
-    notes = [Note("command", command), Note("program", one.exe), Note("user", one.user)]
+    notes = []
     if one.why:
         notes.append(Note(one.observable, one.why, "no" if one.observable == "no" else "unknown"))
+    notes += [Note("command", command), Note("program", one.exe or "not readable"), Note("user", one.user)]
     if one.unit:
         notes.append(Note("unit", one.unit))
     if one.container:

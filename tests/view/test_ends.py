@@ -1,0 +1,37 @@
+"""How the screen ends: by a signal, by a terminal that is closed, and how it lives through sizes that show nothing."""
+
+import os
+import signal
+
+import pytest
+
+from .terminal import Terminal
+
+LEFT = b"\x1b[?1049l"
+"""The sequence that gives the terminal back."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_in_order_and_gives_the_terminal_back(number: signal.Signals) -> None:
+    terminal = Terminal((80, 24), {})
+    terminal.read_until("q quit")
+    os.kill(terminal.pid, number)
+    assert terminal.read_to_end() == 128 + number
+    assert LEFT in terminal.received and b"Traceback" not in terminal.received
+
+
+def test_a_terminal_that_is_closed_ends_it() -> None:
+    terminal = Terminal((80, 24), {})
+    terminal.read_until("q quit")
+    assert terminal.close() in (128 + signal.SIGHUP, -signal.SIGHUP)
+
+
+def test_it_lives_through_a_size_of_one_cell_and_comes_back() -> None:
+    terminal = Terminal((80, 24), {})
+    terminal.read_until("q quit")
+    for size in ((1, 1), (2, 1), (20, 5), (80, 24)):
+        terminal.resize(*size)
+        terminal.wait(0.3)
+    terminal.read_until("Processes 3")
+    terminal.press("q")
+    assert terminal.read_to_end() == 0 and b"Traceback" not in terminal.received
