@@ -1,5 +1,6 @@
 """Did the variables reach this process, and does its loader honour them?"""
 
+import re
 from collections.abc import Iterable, Iterator
 from shlex import quote
 
@@ -13,6 +14,8 @@ from inspector.model.wording import listed, name_of, plural
 from inspector.stream.libraries import PreloadChecked
 
 from .rule import LOADER_KEYS, Hit, Rule, Scene
+
+_SEEN_BY = re.compile(r"^(.*) \(as pid (\d+) sees it\)$")
 
 
 class StaticBinary(Rule):
@@ -228,7 +231,8 @@ class GlobalPreload(Rule):
         for file in scene.state.preload_files.values():
             if not file.entries:
                 continue
-            carriers = f"; {plural(file.carriers, 'process')} carry it now" if file.carriers else ""
+            carries = "carries" if file.carriers == 1 else "carry"
+            carriers = f"; {plural(file.carriers, 'process')} {carries} it now" if file.carriers else ""
             names = f" ({listed(file.carrier_names)})" if file.carrier_names else ""
             yield Hit(
                 title=f"{file.path} loads {listed(name_of(e) for e in file.entries)} into every new "
@@ -241,12 +245,17 @@ class GlobalPreload(Rule):
                 confidence="proven",
                 evidence=[
                     evidence.of_file_on_disk(
-                        file.path, f"{file.path}: {listed(file.entries)}", by_hand=f"cat {quote(file.path)}"
+                        file.path, f"{file.path}: {listed(file.entries)}", by_hand=f"cat {quote(_from_here(file.path))}"
                     )
                 ],
                 subject=file.path,
                 despite_use=not contained,
             )
+
+
+def _from_here(path: str) -> str:
+    """Where a file lies for us that is told as `PATH (as pid N sees it)`."""
+    return _SEEN_BY.sub(r"/proc/\2/root\1", path)
 
 
 class VisibleDevicesHidden(Rule):
