@@ -107,11 +107,12 @@ class Agent(TreeObserver):
         return names()
 
     def _begin(self) -> None:
+        # Records first: asking for the rights opens and closes a tracepoint, and opening one then takes 20 ms.
+        self._records = open_records(self._loop)
         self._outlet.send(started(asked(self._options), capabilities(), self._names()))
         target = parse_target(self._options.target) if self._launch is None else None
         pids = self._find(target)
         births = {pid: _birth(pid) for pid in pids}
-        self._records = open_records(self._loop)
         for limit in self._records.limits:
             self._outlet.send(limit)
         self._waits = WaitsSource(self._outlet)

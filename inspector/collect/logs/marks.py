@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from .literals import any_of, rare_part, required_literals
 
@@ -15,31 +16,49 @@ class Span:
     end: int
 
 
+@dataclass(slots=True)
+class _Compiled:
+    """The patterns, ready to search."""
+
+    by_part: dict[bytes, list[re.Pattern[bytes]]] = field(default_factory=dict)
+    """By a text that every match holds."""
+    unaided: list[re.Pattern[bytes]] = field(default_factory=list)
+    """Those that have none."""
+    refused: list[str] = field(default_factory=list)
+
+
 class Marks:
     """The log marks of a watch plan: a quick search for parts of them, then the patterns on the lines found."""
 
     def __init__(self, patterns: list[str]) -> None:
-        self.refused: list[str] = []
-        """Patterns that are no regular expressions, each with the reason."""
-        self._unaided: list[re.Pattern[bytes]] = []
-        by_part: dict[bytes, list[re.Pattern[bytes]]] = {}
-        for pattern in dict.fromkeys(patterns):
-            compiled = self._compile(pattern)
-            if compiled is not None:
-                parts = [rare_part(literal) for literal in required_literals(pattern)]
-                for part in parts:
-                    by_part.setdefault(part, []).append(compiled)
-                if not parts:
-                    self._unaided.append(compiled)
-        self._by_part = _without_longer(by_part)
-        self._seeker = any_of(list(self._by_part)) if self._by_part else None
+        self._patterns = list(dict.fromkeys(patterns))
 
-    def _compile(self, pattern: str) -> re.Pattern[bytes] | None:
-        try:
-            return re.compile(pattern.encode(), re.MULTILINE)
-        except (re.error, OverflowError, RecursionError) as error:
-            self.refused.append(f"{pattern}: {error}")
-            return None
+    @property
+    def refused(self) -> list[str]:
+        """Patterns that are no regular expressions, each with the reason."""
+        return self._compiled.refused
+
+    @cached_property
+    def _compiled(self) -> _Compiled:
+        """Compiling takes 20 ms: not before something is to be searched."""
+        made = _Compiled()
+        for pattern in self._patterns:
+            try:
+                compiled = re.compile(pattern.encode(), re.MULTILINE)
+            except (re.error, OverflowError, RecursionError) as error:
+                made.refused.append(f"{pattern}: {error}")
+                continue
+            parts = [rare_part(literal) for literal in required_literals(pattern)]
+            for part in parts:
+                made.by_part.setdefault(part, []).append(compiled)
+            if not parts:
+                made.unaided.append(compiled)
+        made.by_part = _without_longer(made.by_part)
+        return made
+
+    @cached_property
+    def _seeker(self) -> re.Pattern[bytes] | None:
+        return any_of(list(self._compiled.by_part)) if self._compiled.by_part else None
 
     def holds(self, line: bytes) -> bool:
         """Is this line marked?"""
@@ -58,11 +77,11 @@ class Marks:
         at = 0
         while self._seeker is not None and (hit := self._seeker.search(data, at)) is not None:
             span = _line_around(data, hit.start())
-            marked = any(pattern.search(data, span.begin, span.end) for pattern in self._by_part[hit[0]])
+            marked = any(pattern.search(data, span.begin, span.end) for pattern in self._compiled.by_part[hit[0]])
             if marked:
                 yield span
             at = span.end if marked else hit.start() + 1
-        for pattern in self._unaided:
+        for pattern in self._compiled.unaided:
             at = 0
             while at <= len(data) and (hit := pattern.search(data, at)) is not None:
                 span = _line_around(data, hit.start())

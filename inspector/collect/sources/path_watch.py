@@ -5,30 +5,19 @@ that following it would cost a noticeable part of a CPU is looked at instead, un
 """
 
 import errno
-import logging
 import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-
-from watchdog.events import (
-    DirCreatedEvent,
-    DirDeletedEvent,
-    DirMovedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver, ObservedWatch
+from typing import TYPE_CHECKING
 
 from inspector.stream.session import LimitNoted
 
 from .contract import Loop, Outlet
 from .pace import Ticker
+
+if TYPE_CHECKING:
+    from .inotify import Following, Inotify
 
 MOST_FOLDERS = 48
 """Directories under inotify at once; each costs a thread of ours and a watch of the user's."""
@@ -42,18 +31,6 @@ _NOISY = 1600
 """Events within CHECK_SECONDS after which a directory is no longer followed."""
 _CALM_LOOKS = 20
 """Looks without a change after which it is followed again."""
-_EVENTS: list[type[FileSystemEvent]] = [
-    DirCreatedEvent,
-    DirDeletedEvent,
-    DirMovedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-]
-
-logging.getLogger("watchdog").addHandler(logging.NullHandler())  # stderr is for words to people
-
 _State = tuple[int, int, int, int] | None
 
 
@@ -65,7 +42,7 @@ class _Folder:
     """The directory as inotify is told it: without links, but for those of /proc/PID/root."""
     interests: dict[str, list[Callable[[], None]]] = field(default_factory=dict)
     states: dict[str, _State] = field(default_factory=dict)
-    watch: ObservedWatch | None = None
+    watch: "Following | None" = None
     events: int = 0
     """Since the last look; written by watchdog's thread."""
     calm: int = 0
@@ -81,7 +58,7 @@ class PathWatch:
         self._loop = loop
         self._outlet = outlet
         self._folders: dict[str, _Folder] = {}
-        self._observer: BaseObserver | None = None
+        self._inotify: Inotify | None = None
         self._refused = False
         self._noted = False
         self._lock = threading.Lock()
@@ -118,9 +95,9 @@ class PathWatch:
         self._refused = True
         for folder in self._folders.values():
             folder.watch = None
-        if self._observer is not None:
-            self._observer.stop()
-            self._observer = None
+        if self._inotify is not None:
+            self._inotify.close()
+            self._inotify = None
 
     def _folder(self, directory: str) -> _Folder:
         if directory not in self._folders:
@@ -139,21 +116,20 @@ class PathWatch:
             return
         folder.identity = _identity(folder.place)
         try:
-            folder.watch = self._started().schedule(
-                _Handler(self, folder), folder.place, recursive=False, event_filter=_EVENTS
-            )
+            folder.watch = self._started().follow(folder.place, lambda path: self._heard(folder, path))
         except OSError as error:
             self._refuse(error)
 
-    def _started(self) -> BaseObserver:
-        if self._observer is None:
-            self._observer = Observer()
-            self._observer.start()
-        return self._observer
+    def _started(self) -> "Inotify":
+        if self._inotify is None:
+            from .inotify import Inotify  # 20 ms, and many other things come first
+
+            self._inotify = Inotify()
+        return self._inotify
 
     def _unfollow(self, folder: _Folder) -> None:
-        if folder.watch is not None and self._observer is not None:
-            self._observer.unschedule(folder.watch)
+        if folder.watch is not None and self._inotify is not None:
+            self._inotify.let_go(folder.watch)
         folder.watch = None
 
     def _refuse(self, error: OSError) -> None:
@@ -171,7 +147,7 @@ class PathWatch:
             what = f"some file changes are noticed within {POLL_SECONDS} s, not at once"
             self._outlet.send(LimitNoted(at=self._loop.now(), what=what, why=why, grant=grant))
 
-    def heard(self, folder: _Folder, path: str) -> None:
+    def _heard(self, folder: _Folder, path: str) -> None:
         """An event came for this path (watchdog's thread)."""
         folder.events += 1
         if os.path.basename(path) not in folder.interests:
@@ -233,20 +209,6 @@ class PathWatch:
         folder.states[name] = _state(f"{folder.place}/{name}")
         for callback in folder.interests.get(name, [])[:]:
             callback()
-
-
-class _Handler(FileSystemEventHandler):
-    """Hands watchdog's events on; runs in its thread."""
-
-    def __init__(self, watch: PathWatch, folder: _Folder) -> None:
-        self._watch = watch
-        self._folder = folder
-
-    def on_any_event(self, event: FileSystemEvent) -> None:
-        """Both names of a rename count."""
-        for path in (event.src_path, event.dest_path):
-            if path:
-                self._watch.heard(self._folder, os.fsdecode(path))
 
 
 def _identity(path: str) -> tuple[int, int] | None:

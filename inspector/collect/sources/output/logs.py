@@ -34,8 +34,8 @@ class LogSource(TreeObserver):
         """`watch` may be shared with other sources."""
         self._session = session
         self._watch = watch or PathWatch(session.loop, session.outlet)
-        marks = Marks(session.plan.log_marks)
-        self._catalog = LogCatalog(session, self._watch, Chooser(marks, Ration()), journalctl)
+        self._marks = Marks(session.plan.log_marks)
+        self._catalog = LogCatalog(session, self._watch, Chooser(self._marks, Ration()), journalctl)
         self._planned: dict[tuple[int, bytes], PlannedFiles] = {}
         self._pids: set[int] = set()
         """All pids of the tree so far, as we number them and as they do."""
@@ -43,14 +43,14 @@ class LogSource(TreeObserver):
         self._seen_opens: set[bytes] = set()
         self._rounds = Rounds(session.tree.processes)
         self._due = True
-        for pattern in marks.refused:
-            self._catalog.note(
-                f"log lines that match {pattern.partition(': ')[0]}", f"no regular expression: {pattern}"
-            )
 
     def start(self) -> None:
         """Find what there is and begin to follow it."""
         self._session.tree.watch(self)
+        for pattern in self._marks.refused:
+            self._catalog.note(
+                f"log lines that match {pattern.partition(': ')[0]}", f"no regular expression: {pattern}"
+            )
         for path in self._session.configure.logs:
             self._add(path)
         for process in self._session.tree.processes():

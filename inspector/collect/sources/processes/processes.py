@@ -60,16 +60,21 @@ class ProcessTree:
         return self._processes.get(pid)
 
     def attach(self, pids: Iterable[int], origin: Origin = "attach") -> None:
-        """Take these processes and their descendants in: follow first, look second, so that no birth falls between."""
+        """Take these processes and their descendants in: follow first, look second, so that no birth falls between.
+
+        All are told before the first is looked at closely, which takes long.
+        """
+        found: list[Tracked] = []
         pending = [pid for pid in pids if not self._lives(pid)]
         for pid in pending:
             self._feed.follow(pid)
         while pending:
-            for pid in pending:
-                self._admit_found(pid, origin)
+            found += [process for pid in pending if (process := self._admit_found(pid, origin)) is not None]
             pending = self._unknown_descendants()
             for pid in pending:
                 self._feed.follow(pid)
+        for process in found:
+            self._describe(process, self._loop.now())
 
     def expect(self, pid: int, origin: Origin, at: int) -> None:
         """Take in a followed process whose program an exec record is about to tell; it may have ended already."""
@@ -98,12 +103,11 @@ class ProcessTree:
         parents = {stat.pid: stat.ppid for stat in procfs.all_stats() if stat.alive and stat.pid != os.getpid()}
         return [pid for pid, parent in parents.items() if self._lives(parent) and not self._lives(pid)]
 
-    def _admit_found(self, pid: int, origin: Origin) -> None:
+    def _admit_found(self, pid: int, origin: Origin) -> Tracked | None:
         stat = attempt(lambda: procfs.stat(pid), None)
         if stat is None or not stat.alive or self._lives(pid):
-            return
-        process = self._admit(Tracked(pid=pid, ppid=stat.ppid, started=stat.started), origin, decode(stat.comm))
-        self._describe(process, self._loop.now())
+            return None
+        return self._admit(Tracked(pid=pid, ppid=stat.ppid, started=stat.started), origin, decode(stat.comm))
 
     def _admit(self, process: Tracked, origin: Origin, comm: str) -> Tracked:
         self._processes.pop(process.pid, None)
