@@ -144,10 +144,10 @@ def _parser(command: str, version: str) -> argparse.ArgumentParser:
     if command == "":
         parser.add_argument("--version", action="version", version=f"inspector {version}")
     _add_own(parser, command)
-    if command not in ("diff", "replay"):
+    if command not in ("diff", "replay", "demo"):
         _add_place(parser)
-    if command not in ("diff", "doctor"):
-        _add_looking(parser)
+    if command != "doctor":
+        _add_looking(parser, command)
     return parser
 
 
@@ -243,15 +243,19 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--bootstrap", action="store_true", help="carry the collector there: it needs Python only")
 
 
-def _add_looking(parser: argparse.ArgumentParser) -> None:
+def _add_looking(parser: argparse.ArgumentParser, command: str) -> None:
     group = parser.add_argument_group("what")
-    group.add_argument("--log", action="append", default=[], metavar="PATH", help="follow this log as well")
     group.add_argument(
         "--profile", action="append", default=[], metavar="PATH", help="a profile file, or a folder of them"
     )
-    group.add_argument("--no-count", action="store_true", help="passive evidence only: no probes")
-    group.add_argument("--budget", type=float, default=1.0, metavar="PERCENT", help="what counting may cost of a CPU")
-    group.add_argument("--no-mouse", action="store_true", help="the terminal keeps the mouse")
+    if command in ("", "run", "report", "trace", "record"):
+        group.add_argument("--log", action="append", default=[], metavar="PATH", help="follow this log as well")
+        group.add_argument("--no-count", action="store_true", help="passive evidence only: no probes")
+        group.add_argument(
+            "--budget", type=float, default=1.0, metavar="PERCENT", help="what counting may cost of a CPU"
+        )
+    if command in ("", "run", "replay", "demo"):
+        group.add_argument("--no-mouse", action="store_true", help="the terminal keeps the mouse")
 
 
 def duration(text: str) -> float:
