@@ -130,6 +130,14 @@ def test_ends_that_no_record_told_are_noticed_by_looking(grove: Grove, workshop:
         assert grove.emptied == 1
 
 
+def test_all_processes_are_told_before_the_first_is_looked_at(grove: Grove, workshop: Workshop) -> None:
+    with Life("sh", "-c", f"{workshop.program} line line; true") as life:
+        life.step()
+        grove.tree.attach([life.pid])
+        told = [type(event) for event in grove.outlet.events if isinstance(event, ProcessStarted | ProcessExec)]
+        assert told == [ProcessStarted, ProcessStarted, ProcessExec, ProcessExec]
+
+
 def test_a_look_does_not_overtake_the_records_of_an_end(grove: Grove, workshop: Workshop) -> None:
     with Life(workshop.program, "line") as life:
         grove.tree.attach([life.pid])
