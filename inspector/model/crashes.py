@@ -6,19 +6,31 @@ from .state import Process
 
 FAULTS = frozenset((4, 5, 6, 7, 8, 11, 31))
 """Signals that a program brings on itself: ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS (signal(7))."""
+_SI_TKILL = -6
+"""si_code of raise(3) and abort(3), see sigaction(2)."""
+_SIGABRT = 6
 _BEHIND = 2_000_000_000
 """ns between a handled fault and the plain exit that it causes (Go prints its stacks in between)."""
 
 
 def fault(process: Process) -> SignalDelivered | None:
-    """The fault that ended the process, also where a handler turned it into a plain exit status."""
+    """The fault that ended the process, also where a handler turned it into a plain exit status.
+
+    A handler may raise the signal once more to die by it: then the fault itself, before, is the one.
+    """
     if not process.ended:
         return None
+    deadly = []
     for event in reversed(process.signals):
         near = abs(process.ended - event.at) <= _BEHIND
         if event.signal in FAULTS and (event.fatal or (near and process.end is not None and process.end.code != 0)):
-            return event
-    return None
+            deadly.append(event)
+    return next((event for event in deadly if not raised(event)), deadly[0] if deadly else None)
+
+
+def raised(event: SignalDelivered) -> bool:
+    """Sent by a thread of the program, not by the processor: where it arrived is no place of a fault."""
+    return event.si_code == _SI_TKILL and event.signal != _SIGABRT
 
 
 def crashed(process: Process) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from inspector.model import evidence, recipes
 from inspector.model.coverage import capability
-from inspector.model.crashes import FAULTS, fault, killed
+from inspector.model.crashes import FAULTS, fault, killed, raised
 from inspector.model.evidence import short
 from inspector.model.folding.processes import end_words, place
 from inspector.model.state import Process
@@ -42,8 +42,7 @@ class ChildCrashed(Rule):
 
     def _of_fault(self, scene: Scene, process: Process, signal: SignalDelivered | None) -> Hit:
         number = signal.signal if signal is not None else (process.end.signal or 0 if process.end else 0)
-        where = f" in {place(signal)}" if signal is not None and signal.library else ""
-        where = f" at address {place(signal)}" if signal is not None and not signal.library else where
+        where = _where(signal)
         lived = duration(process.ended - process.started)
         null = _null_answer(process, signal)
         last = _last_call(scene, process)
@@ -53,12 +52,15 @@ class ChildCrashed(Rule):
             cause += f" Before, {null.via} answered success with a NULL pointer for {null.name}: to call it is fatal."
         if last is not None:
             cause += f" Last call: {last}."
+        if signal is not None and raised(signal):
+            cause += " A handler of the program raised it: where the fault was is not known."
         cause += _abort_words(scene, process)
         return Hit(
             title=f"{title(process)} died by {signal_name(number)}{where}"
             + (f" after {null.name} was answered with NULL" if null is not None else ""),
             cause=cause,
-            next_step=f"coredumpctl gdb {process.pid}   # or run it again with a core limit; the place above is proven",
+            next_step=f"coredumpctl gdb {process.pid}   # or run it again with a core limit"
+            + ("; the place above is proven" if where else ""),
             process=process,
             severity="error" if scene.rank(process) <= 3 or not scene.in_use else "warning",
             confidence="proven",
@@ -104,6 +106,12 @@ class ChildCrashed(Rule):
             at=process.ended,
             subject=str(code),
         )
+
+
+def _where(signal: SignalDelivered | None) -> str:
+    if signal is None or raised(signal):
+        return ""
+    return f" in {place(signal)}" if signal.library else f" at address {place(signal)}"
 
 
 def _null_answer(process: Process, signal: SignalDelivered | None) -> LookedUp | None:

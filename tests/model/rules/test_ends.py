@@ -37,6 +37,30 @@ def test_a_fault_is_told_with_its_place_and_the_last_call() -> None:
     assert "Last call: cuInit" in finding.cause
 
 
+def _raised(story: Story) -> None:
+    event = SignalDelivered(
+        at=story.later(), pid=812, tid=812, signal=11, si_code=-6, fatal=True, library="/lib/libc.so.6", offset=0x85F16
+    )
+    story.tell(event)
+
+
+def test_a_signal_that_a_handler_raises_again_leaves_the_place_of_the_fault() -> None:
+    story = _running()
+    _fault(story, fatal=False)
+    _raised(story)
+    story.end(812, signal=11)
+    assert "died by SIGSEGV in cuDeviceGetCount+0x1c4 (libcuda.so.1)" in answer(story).title
+
+
+def test_a_signal_that_the_program_raised_has_no_place() -> None:
+    story = _running()
+    _raised(story)
+    story.end(812, signal=11)
+    finding = answer(story)
+    assert finding.title.endswith("died by SIGSEGV") and "not known" in finding.cause
+    assert "proven" not in finding.next_step
+
+
 def test_a_fault_behind_a_plain_exit_status_is_found() -> None:
     story = _running()
     _fault(story, fatal=False)
