@@ -54,6 +54,10 @@ examples:
     "report -\n",
     "diff": "examples:\n  inspector diff good.zst bad.zst\n  inspector diff good.json bad.json --format json\n",
     "demo": "examples:\n  inspector demo --list\n  inspector demo healthy\n",
+    "run": "examples:\n  inspector run -- ./server --port 1\n  inspector run --log server.log -- ./server\n",
+    "replay": "examples:\n  inspector replay bad.zst\n  inspector record ollama -o bad.zst   makes one\n",
+    "doctor": "examples:\n  inspector doctor\n  inspector doctor --host me@vm\n",
+    "list": "examples:\n  inspector list\n  inspector list --all --format json | jq .\n",
 }
 
 
@@ -214,10 +218,17 @@ _FORMATS = {
 }
 
 
+_HOW_LONG = {
+    "report": "how long to watch: 5s (default for a TARGET), 500ms, 2m",
+    "trace": "how long to watch: 5s, 500ms, 2m; default: until Ctrl-C",
+    "record": "how long to watch: 5s, 500ms, 2m; default: until Ctrl-C",
+}
+
+
 def _add_output(parser: argparse.ArgumentParser, command: str) -> None:
     if command in ("report", "trace", "record"):
         parser.add_argument(
-            "--for", dest="seconds", type=duration, metavar="TIME", help="how long to watch: 5s, 500ms, 2m"
+            "--for", dest="seconds", type=duration, metavar="TIME", help=_HOW_LONG[command]
         )  # fmt: skip
     if command in _FORMATS:
         parser.add_argument("--format", choices=_FORMATS[command], default="text", help="default: text")
@@ -239,7 +250,9 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--ssh-option", action="append", default=[], metavar="OPT", help="a word for ssh: --ssh-option=-p2222"
     )
-    group.add_argument("--remote-command", default="inspector", metavar="CMD", help="what starts inspector over there")
+    group.add_argument(
+        "--remote-command", default="inspector", metavar="CMD", help="what starts inspector there; default: inspector"
+    )
     group.add_argument("--bootstrap", action="store_true", help="carry the collector there: it needs Python only")
 
 
@@ -252,7 +265,7 @@ def _add_looking(parser: argparse.ArgumentParser, command: str) -> None:
         group.add_argument("--log", action="append", default=[], metavar="PATH", help="follow this log as well")
         group.add_argument("--no-count", action="store_true", help="passive evidence only: no probes")
         group.add_argument(
-            "--budget", type=float, default=1.0, metavar="PERCENT", help="what counting may cost of a CPU"
+            "--budget", type=float, default=1.0, metavar="PERCENT", help="what counting may cost of a CPU; default: 1"
         )
     if command in ("", "run", "replay", "demo"):
         group.add_argument("--no-mouse", action="store_true", help="the terminal keeps the mouse")
