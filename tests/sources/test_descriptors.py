@@ -103,6 +103,18 @@ def test_only_planned_devices_logs_and_sockets_are_of_interest(tmp_path: Path) -
     far.close()
 
 
+def test_a_process_of_which_each_descriptor_is_refused_does_not_look_like_one_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(path: bytes) -> bytes:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(os, "readlink", refuse)
+    with pytest.raises(PermissionError):
+        open_files(os.getpid())
+    assert socket_inodes(os.getpid()) == set()
+
+
 def test_descriptors_are_sent_again_only_when_they_differ(sleepers: list[subprocess.Popen[bytes]]) -> None:
     bench = Bench()
     pid = _sleeper(sleepers, stderr=subprocess.DEVNULL)

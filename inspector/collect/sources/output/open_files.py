@@ -115,6 +115,8 @@ def open_files(pid: int) -> list[OpenFile]:
     for fd in numbers[:MOST_READ]:
         try:
             found.append(open_file(pid, fd))
+        except PermissionError:
+            raise  # the kernel lets us list them, and refuses each
         except OSError:
             continue
     return found
@@ -127,6 +129,8 @@ def socket_inodes(pid: int) -> set[int]:
     for name in os.listdir(place)[:MOST_READ]:
         try:
             numbered = _NUMBERED.fullmatch(os.readlink(os.fsencode(f"{place}/{name}")))
+        except PermissionError:
+            break
         except OSError:
             continue
         if numbered is not None and numbered[1] == b"socket":
