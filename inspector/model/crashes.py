@@ -16,7 +16,8 @@ _BEHIND = 2_000_000_000
 def fault(process: Process) -> SignalDelivered | None:
     """The fault that ended the process, also where a handler turned it into a plain exit status.
 
-    A handler may raise the signal once more to die by it: then the fault itself, before, is the one.
+    A handler may raise the signal once more to die by it, and the other threads die of it too: then the fault itself,
+    before, is the one.
     """
     if not process.ended:
         return None
@@ -25,7 +26,7 @@ def fault(process: Process) -> SignalDelivered | None:
         near = abs(process.ended - event.at) <= _BEHIND
         if event.signal in FAULTS and (event.fatal or (near and process.end is not None and process.end.code != 0)):
             deadly.append(event)
-    return next((event for event in deadly if not raised(event)), deadly[0] if deadly else None)
+    return max(deadly, key=lambda event: (event.si_code > 0, not raised(event)), default=None)
 
 
 def raised(event: SignalDelivered) -> bool:

@@ -19,11 +19,13 @@ def _running() -> Story:
 
 
 def _fault(
-    story: Story, *, fatal: bool, library: str | None = LIBRARY, symbol: str | None = "cuDeviceGetCount"
-) -> None:
+    story: Story, *, fatal: bool, library: str | None = LIBRARY, symbol: str | None = "cuDeviceGetCount",
+    si_code: int = 0,
+) -> None:  # fmt: skip
     event = SignalDelivered(
-        at=story.later(), pid=812, tid=812, signal=11, fatal=fatal, library=library, symbol=symbol, offset=0x1C4
-    )
+        at=story.later(), pid=812, tid=812, signal=11, si_code=si_code, fatal=fatal, library=library, symbol=symbol,
+        offset=0x1C4,
+    )  # fmt: skip
     story.tell(event)
 
 
@@ -38,15 +40,16 @@ def test_a_fault_is_told_with_its_place_and_the_last_call() -> None:
 
 
 def _raised(story: Story) -> None:
-    event = SignalDelivered(
-        at=story.later(), pid=812, tid=812, signal=11, si_code=-6, fatal=True, library="/lib/libc.so.6", offset=0x85F16
-    )
-    story.tell(event)
+    for tid, code in ((812, -6), (815, 0)):
+        event = SignalDelivered(
+            at=story.later(), pid=812, tid=tid, signal=11, si_code=code, fatal=True, library="/lib/libc.so.6", offset=4
+        )
+        story.tell(event)
 
 
 def test_a_signal_that_a_handler_raises_again_leaves_the_place_of_the_fault() -> None:
     story = _running()
-    _fault(story, fatal=False)
+    _fault(story, fatal=False, si_code=1)
     _raised(story)
     story.end(812, signal=11)
     assert "died by SIGSEGV in cuDeviceGetCount+0x1c4 (libcuda.so.1)" in answer(story).title
@@ -54,7 +57,7 @@ def test_a_signal_that_a_handler_raises_again_leaves_the_place_of_the_fault() ->
 
 def test_a_signal_that_the_program_raised_has_no_place() -> None:
     story = _running()
-    _raised(story)
+    story.tell(SignalDelivered(at=story.later(), pid=812, tid=812, signal=11, si_code=-6, fatal=True, library="/lib/x"))
     story.end(812, signal=11)
     finding = answer(story)
     assert finding.title.endswith("died by SIGSEGV") and "not known" in finding.cause
