@@ -188,9 +188,8 @@ def _call_notes(sight: Sight, process: Process, function: int, api: str) -> Iter
         if one.function == function:
             own = " (the library itself)" if one.own else ""
             tone: Tone = "no" if one.result else "plain"
-            yield Note(
-                "returned", f"{sight.result_name(api, one.result)} {one.count:,} times to {one.caller}{own}", tone
-            )
+            times = f", {one.count:,} times" if one.count > 1 else ""
+            yield Note("returned", f"{sight.result_name(api, one.result)} to {one.caller}{own}{times}", tone)
     for call in [one for one in process.calls if one.function == function][:20]:
         yield from _one_call(sight, call, api)
 

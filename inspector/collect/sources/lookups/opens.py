@@ -16,6 +16,8 @@ from ..processes.feed import Feed
 FOLD_SECONDS = 1.0
 _MOST_PATHS = 3000
 _LIBRARY = re.compile(rb"(\.so(\.[0-9.]+)?|\.so-[^/]*)$")
+_FOLDER = re.compile(rb"/(lib|cuda|rocm|hip|vulkan|ollama|ggml|nvidia)[^/]*(/|$)")
+"""Where plug-ins are looked for: that such a folder was listed tells that somebody searched it."""
 _PREFIXES = (b"/proc/driver", b"/sys/bus/pci", b"/etc/ld.so.preload", b"/dev/nvidia", b"/dev/dri", b"/dev/kfd")
 _NOISE = (b"/dev/null", b"/dev/tty", b"/dev/pts/", b"/dev/shm/", b"/dev/urandom")
 
@@ -57,7 +59,8 @@ class OpensSource:
         if not self._is_of_interest(record, writable):
             process.skipped += 1
             return
-        key = (decode(record.path), record.errno, writable)
+        folder = "/" if _is_folder(record) and not record.path.endswith(b"/") else ""
+        key = (decode(record.path) + folder, record.errno, writable)
         if key in process.tids:
             process.again[key] = process.again.get(key, 0) + 1
         elif len(process.tids) >= _MOST_PATHS:
@@ -71,6 +74,8 @@ class OpensSource:
         if path.startswith(_NOISE) or not path:
             return False
         if writable or _LIBRARY.search(path) or path.startswith(_PREFIXES):
+            return True
+        if _is_folder(record) and _FOLDER.search(path):
             return True
         return self._wanted.match(os.fsdecode(path)) is not None
 
@@ -90,3 +95,7 @@ class OpensSource:
                 process.told = process.skipped
                 self._session.outlet.send(OpensSkipped(at=now, pid=pid, count=process.skipped))
         return False
+
+
+def _is_folder(record: Opened) -> bool:
+    return bool(record.flags & os.O_DIRECTORY)
