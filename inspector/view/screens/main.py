@@ -62,7 +62,7 @@ class MainScreen(Screen[None]):
         yield from (self.control, self.hints, self.small)
 
     def on_mount(self) -> None:
-        self.query_one("#filter-mark", Lines).tell([Line(((" / ", "name"),))])
+        self.query_one("#filter-mark", Lines).tell([Line(((" /", "name"),))])
         self.pattern.cursor_blink = False
         self.answer.focus()
         self._load_pane()

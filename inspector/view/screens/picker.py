@@ -62,7 +62,7 @@ class PickerScreen(Screen[str | None]):
 
     def on_mount(self) -> None:
         self.pattern.cursor_blink = False
-        self.query_one("#filter-mark", Lines).tell([Line(((" / ", "name"),))])
+        self.query_one("#filter-mark", Lines).tell([Line(((" /", "name"),))])
         self._say(self._problem)
         self.set_focus(self.rows)
         self._headline()
