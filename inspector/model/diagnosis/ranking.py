@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from inspector.model.profiles.catalog import ends_in
+from inspector.model.state import Process
 from inspector.model.verdict import Evidence, Finding
 
 from .rule import Hit, Rule, Scene
@@ -35,9 +36,13 @@ def rank(scene: Scene, found: Iterable[tuple[int, Rule, Hit]]) -> list[Finding]:
 
 def _without_consequences(found: list[tuple[int, Rule, Hit]]) -> list[tuple[int, Rule, Hit]]:
     """Results that another hit of the same process explains are told with their cause, not beside it."""
+    causes: dict[Process | None, list[Hit]] = {}
+    for _, _, hit in found:
+        if hit.explains and hit.confidence != "guess":
+            causes.setdefault(hit.process, []).append(hit)
     told = []
     for number, rule, hit in found:
-        cause = next((other for _, _, other in found if _follows(hit, other)), None)
+        cause = next((one for one in causes.get(hit.process, ()) if ends_in(hit.answer, *one.explains)), None)
         if cause is None:
             told.append((number, rule, hit))
             continue
@@ -46,15 +51,6 @@ def _without_consequences(found: list[tuple[int, Rule, Hit]]) -> list[tuple[int,
         shown = {(row.pane, row.key, row.pid) for row in cause.evidence}
         cause.evidence += [row for row in hit.evidence if (row.pane, row.key, row.pid) not in shown]
     return told
-
-
-def _follows(hit: Hit, cause: Hit) -> bool:
-    return (
-        hit.process is cause.process
-        and cause.confidence != "guess"
-        and bool(cause.explains)
-        and ends_in(hit.answer, *cause.explains)
-    )
 
 
 def _rank(scene: Scene, number: int, rule: Rule, hit: Hit) -> Ranked:
