@@ -185,9 +185,13 @@ def _programs(
     seen: set[bytes] = set()
     for path in paths:
         found = attempt(lambda path=path: root.resolve(path), None)  # type: ignore[misc]
-        if found is not None and stat.S_ISREG(found.status.st_mode) and found.real not in seen:
+        if found is not None and _is_program(found.status.st_mode) and found.real not in seen:
             seen.add(found.real)
             yield found.real
+
+
+def _is_program(mode: int) -> bool:
+    return stat.S_ISREG(mode) and bool(mode & 0o111)
 
 
 def _commands(words: list[bytes]) -> list[bytes]:

@@ -40,6 +40,8 @@ _MOST_FOLDERS = 64
 _MOST_IN_FOLDER = 256
 _BUDGET_SECONDS = 0.05
 """For what is looked into on suspicion, each time that a new kind of program begins."""
+_AT_FIRST_SECONDS, _SHARE = 0.3, 0.05
+"""All of that together takes at most so long, and then a twentieth of the time, however many programs begin."""
 _MOST_VERDICTS = 4096
 
 
@@ -70,6 +72,8 @@ class Providers(TreeObserver):
         self._search = _Search(session.plan)
         self._seen: set[tuple[object, ...]] = set()
         self._verdicts: dict[tuple[int, int, int], bool] = {}
+        self._begun, self._spent = time.monotonic(), 0.0
+        """Seconds spent on suspicion since then."""
         self._listeners: list[Found] = []
         session.tree.watch(self)
         feed.before_batch(self._look_ahead)
@@ -91,7 +95,8 @@ class Providers(TreeObserver):
         around = self._new(process)
         if around is not None:
             self._tell(self._search.named(around))
-            self._session.loop.in_background(lambda: self._suspects(around), self._tell)
+            if self._spent < _AT_FIRST_SECONDS + _SHARE * (time.monotonic() - self._begun):
+                self._session.loop.in_background(lambda: self._suspects(around), self._tell)
 
     def _new(self, process: Tracked) -> hints.Circumstances | None:
         """None also when an equal process was looked around before."""
@@ -106,13 +111,14 @@ class Providers(TreeObserver):
 
     def _suspects(self, around: hints.Circumstances) -> list[Candidate]:
         """In the worker thread, or before anything runs."""
-        until = time.monotonic() + _BUDGET_SECONDS
+        begun = time.monotonic()
         found: dict[str, Candidate] = {}
         for candidate in self._search.suspected(around):
             if candidate.file not in found and self._is_wanted(candidate):
                 found[candidate.file] = candidate
-            if time.monotonic() > until:
+            if time.monotonic() > begun + _BUDGET_SECONDS:
                 break
+        self._spent += time.monotonic() - begun
         return list(found.values())
 
     def _look_ahead(self, batch: list[Record]) -> None:
