@@ -4,6 +4,7 @@
 """
 
 import errno
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -13,6 +14,8 @@ from inspector.commands import headless, screen
 from inspector.commands.arguments import Options, parse
 from inspector.commands.trouble import Trouble, say
 
+OBJECTS = 20_000
+"""New objects between two looks for garbage: after 700, as Python has it, a tenth of each start is spent on looking."""
 _COMMANDS: dict[str, Callable[[Options], int]] = {
     "": screen.look,
     "run": screen.run,
@@ -34,6 +37,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         if given[:1] == ["collect"]:
             return _collect(given[1:])
+        gc.set_threshold(OBJECTS)
         options = parse(given, __version__)
         return _COMMANDS[options.command](options)
     except Trouble as trouble:
