@@ -192,6 +192,7 @@ CASES = (
         rule="export-table-refused",
         mode="undecided",
         sentence="D4082055",
+        seconds=1.5,
     ),
     Case(
         name="optional-module",
@@ -210,5 +211,6 @@ CASES = (
         rule="placeholder-answered",
         mode="undecided",
         sentence="answered 11 names with one placeholder",
+        seconds=1.5,
     ),
 )
