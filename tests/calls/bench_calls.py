@@ -97,8 +97,7 @@ def cost_of_a_call(folder: Path) -> list[Figure]:
 def attach_a_thousand(folder: Path) -> list[Figure]:
     """Setting and taking away counters on a thousand functions that a process maps, and on a single one.
 
-    The first probe of a moment waits until all CPUs have passed a point of rest (a grace period of RCU, in uprobes'
-    dup_mmap_sem), however many come with it; those right after it do not.
+    The first probe of a moment waits for the kernel's readers (RCU), however many come with it; those after it do not.
     """
     library = bytes(folder / "libmany.so")
     functions = [Function(site.offset, site.cost) for site in find_sites(library).found[:_PROBES]]

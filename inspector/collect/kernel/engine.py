@@ -36,8 +36,8 @@ Told = Decoded | perf.PerfRecord | Record
 Matches = Callable[[Executed], bool]
 
 
-_MAPPINGS_WAKE = 4096
-"""Bytes, some 30 records."""
+_MAPPINGS_WAKE = 16384
+"""Bytes, some 120 records, an eighth of a ring: most are of strangers."""
 _LOSSES = {
     CONTROL_LOST: "kernel records",
     CONTROL_CROWDED: "processes without counters",
