@@ -9,8 +9,9 @@ from inspector.model.folding import logs, moments
 from inspector.model.state import State
 from inspector.model.tree import environment_change, libraries, program
 from inspector.stream.base import Event
-from inspector.stream.calls import CallCount, CallsCounted
+from inspector.stream.calls import CallCount, CallsCounted, LookedUp, TriedFile
 from inspector.stream.events import AnyEvent
+from inspector.stream.libraries import LibraryMapped
 from inspector.stream.logs import LogFound, LogLine, LogRead
 from inspector.stream.processes import ProcessEnded, ProcessStarted
 
@@ -188,3 +189,17 @@ def test_every_event_kind_is_folded_or_is_the_answer_to_a_request() -> None:
     answers = {"SymbolPage", "LogPage", "ProcessListed"}
     assert {kind.__name__ for kind in AnyEvent.__args__} - {kind.__name__ for kind in _HANDLERS} == answers
     assert all(issubclass(kind, msgspec.Struct) for kind in _HANDLERS)
+
+
+def test_what_a_refused_load_had_mapped_is_gone_also_when_it_is_told_late() -> None:
+    state, path = State(), "/lib/libggml-cuda.so"
+    tried = [TriedFile(path=path, errno=0)]
+    refused = LookedUp(at=SECOND, pid=9, tid=9, via="dlopen", name=path, requester="", found=False, tried=tried)
+    late = LibraryMapped(at=SECOND + 2 * MS, pid=9, path=path, base=4096, file="1:2", route="dlopen")
+    apply_all([refused, late], state)
+    assert state.current[9].libraries[4096].state == "unmapped"
+    apply(
+        state,
+        LookedUp(at=SECOND + 4 * MS, pid=9, tid=9, via="dlopen", name=path, requester="", found=True, answer=path),
+    )
+    assert state.current[9].libraries[4096].state == "current"

@@ -18,7 +18,7 @@ from inspector.stream.calls import (
     OutcomesCounted,
 )
 
-from .libraries import let_go
+from .libraries import held_after_all, let_go
 from .moments import keep, process_at, tell, touch
 
 _MOST_CALLS = 10_000
@@ -125,6 +125,8 @@ def looked_up(state: State, event: LookedUp) -> None:
     keep(process.lookups, event, _MOST_LOOKUPS)
     if event.found is False:
         let_go(process, event)
+    elif event.found and event.via in ("dlopen", "dlmopen"):
+        held_after_all(process, event)
     touch(state, "symbols")
     about_api = (state.profiles.api_of_function(event.name) or state.profiles.api_of_soname(event.name)) is not None
     loads = event.via in ("dlopen", "dlmopen", "cuGetExportTable")

@@ -24,6 +24,8 @@ from .moments import process_at, tell, touch
 
 _RECENT_LOOKUPS = 100
 _STALE = ("replaced", "deleted", "modified")
+_TOLD_LATE = 20_000_000
+"""ns after which a mapping is told at the latest: what a refused dlopen had mapped may be heard of after the refusal."""
 _TELLING_ROUTES = ("preload", "audit", "dlopen")
 
 
@@ -49,9 +51,19 @@ def mapped_in_vain(process: Process, lookup: LookedUp, library: LibraryMapped) -
     if lookup.found is not False or lookup.via not in ("dlopen", "dlmopen"):
         return False
     mapped_at = process.mapped_at.get(library.base, library.at)
-    if lookup.entered:
-        return lookup.entered <= mapped_at <= lookup.at
-    return mapped_at <= lookup.at and any(tried.errno == 0 and tried.path == library.path for tried in lookup.tried)
+    if lookup.entered and lookup.entered <= mapped_at <= lookup.at:
+        return True
+    if mapped_at > lookup.at + _TOLD_LATE or mapped_at < lookup.entered:
+        return False
+    return any(tried.errno == 0 and tried.path == library.path for tried in lookup.tried)
+
+
+def held_after_all(process: Process, lookup: LookedUp) -> None:
+    """A dlopen that succeeds right after one that was refused holds what it answers."""
+    for base, library in process.libraries.items():
+        late = lookup.at - process.mapped_at.get(base, 0) <= _TOLD_LATE
+        if library.state == "unmapped" and library.path == lookup.answer and late:
+            process.libraries[base] = msgspec.structs.replace(library, state="current")
 
 
 def let_go(process: Process, lookup: LookedUp) -> None:
