@@ -39,7 +39,9 @@ _PRELOAD_FILE = b"/etc/ld.so.preload"
 _MOST_FOLDERS = 64
 _MOST_IN_FOLDER = 256
 _BUDGET_SECONDS = 0.05
-"""For what is looked into on suspicion, each time that a new kind of program begins."""
+"""Of a processor, for what is looked into on suspicion each time that a new kind of program begins."""
+_PATIENCE_SECONDS = 0.5
+"""For the same by the clock: a disk may be slow, and a machine busy."""
 _AT_FIRST_SECONDS, _SHARE = 0.3, 0.05
 """All of that together takes at most so long, and then a twentieth of the time, however many programs begin."""
 _MOST_VERDICTS = 4096
@@ -111,14 +113,14 @@ class Providers(TreeObserver):
 
     def _suspects(self, around: hints.Circumstances) -> list[Candidate]:
         """In the worker thread, or before anything runs."""
-        begun = time.monotonic()
+        begun, worked = time.monotonic(), time.thread_time()
         found: dict[str, Candidate] = {}
         for candidate in self._search.suspected(around):
             if candidate.file not in found and self._is_wanted(candidate):
                 found[candidate.file] = candidate
-            if time.monotonic() > begun + _BUDGET_SECONDS:
+            if time.thread_time() > worked + _BUDGET_SECONDS or time.monotonic() > begun + _PATIENCE_SECONDS:
                 break
-        self._spent += time.monotonic() - begun
+        self._spent += time.thread_time() - worked
         return list(found.values())
 
     def _look_ahead(self, batch: list[Record]) -> None:
