@@ -196,10 +196,9 @@ def test_what_a_refused_load_had_mapped_is_gone_also_when_it_is_told_late() -> N
     tried = [TriedFile(path=path, errno=0)]
     refused = LookedUp(at=SECOND, pid=9, tid=9, via="dlopen", name=path, requester="", found=False, tried=tried)
     late = LibraryMapped(at=SECOND + 2 * MS, pid=9, path=path, base=4096, file="1:2", route="dlopen")
-    apply_all([refused, late], state)
-    assert state.current[9].libraries[4096].state == "unmapped"
-    apply(
-        state,
-        LookedUp(at=SECOND + 4 * MS, pid=9, tid=9, via="dlopen", name=path, requester="", found=True, answer=path),
-    )
-    assert state.current[9].libraries[4096].state == "current"
+    again = LookedUp(at=SECOND + 4 * MS, pid=9, tid=9, via="dlopen", name=path, requester="", found=True, answer=path)
+    states = []
+    for event in (refused, late, again):
+        apply(state, event)
+        states.append([library.state for library in state.current[9].libraries.values()])
+    assert states == [[], ["unmapped"], ["current"]]

@@ -25,7 +25,7 @@ from .moments import process_at, tell, touch
 _RECENT_LOOKUPS = 100
 _STALE = ("replaced", "deleted", "modified")
 _TOLD_LATE = 20_000_000
-"""ns after which a mapping is told at the latest: what a refused dlopen had mapped may be heard of after the refusal."""
+"""ns after which a mapping is told at the latest: that of a refused dlopen may be heard of after the refusal."""
 _TELLING_ROUTES = ("preload", "audit", "dlopen")
 
 
