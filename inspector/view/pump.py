@@ -47,6 +47,11 @@ class Pump:
         self._diagnosed = 0.0
         self._cost = 0.0
 
+    @property
+    def shown(self) -> bool:
+        """What is known, and what it means as far as that is drawn, is painted."""
+        return not self._dirty
+
     def woken(self) -> None:
         """Events are waiting, the feed has ended, or time was moved."""
         self._dirty = True

@@ -93,6 +93,11 @@ def _ladder(pid: int, api: str) -> Ladder:
     return Ladder(api=api, pid=pid, started=started, provider=SHIM_PATH, rungs=rungs, first_broken="reachable")
 
 
+def _answered(app: InspectorApp) -> bool:
+    """There is an answer, and it is painted."""
+    return app.session is not None and app.session.answer is not None and app.pump is not None and app.pump.shown
+
+
 @asynccontextmanager
 async def on_stage(
     feed: Feed, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int] = (80, 24), theme: str = "inspector-dark"
@@ -104,7 +109,7 @@ async def on_stage(
     app.theme = theme
     async with app.run_test(size=size) as pilot:
         stage = Stage(app, pilot)
-        await stage.until(lambda: app.session is not None and app.session.answer is not None)
+        await stage.until(lambda: _answered(app))
         yield stage
     if app.session is not None:
         app.session.close()
