@@ -115,10 +115,11 @@ class Use:
         return (calls for calls in self.calls.values() if calls.role in roles)
 
     def went_on_after(self, moment: int) -> bool:
-        """Whether a function (not for look-ups) was called later; of a busy one that is known only to the next look."""
+        """Whether a function (not for look-ups) was called later; calls that are only counted are dated by a look."""
         others = [calls for calls in self.calls.values() if calls.role not in ("table", "lookup")]
         sampled = any(sample.entered > moment for calls in others for sample in calls.samples)
-        return sampled or any(calls.last > moment + _LOOK for calls in others)
+        counted = (calls.last for calls in others if calls.total > len(calls.samples))
+        return sampled or any(last > moment + _LOOK for last in counted)
 
     def samples(self) -> list[CallReturned]:
         """Calls in full by consumers, in order of their returns."""
