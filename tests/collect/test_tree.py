@@ -192,6 +192,20 @@ def test_whom_the_first_source_refuses_the_second_takes() -> None:
     assert [record.pid for record in heard] == [1, 2]
 
 
+def test_a_listener_that_fails_costs_the_others_no_record() -> None:
+    feed = Feed(Told(), tells_ends=True)
+    heard: list[Exited] = []
+
+    def fail(record: Exited) -> None:
+        raise ValueError(record.pid)
+
+    feed.listen(Exited, fail)
+    feed.listen(Exited, heard.append)
+    with pytest.raises(ValueError, match="1"):
+        feed.hand_out([Exited(1, 1, 0), Exited(2, 2, 0)])
+    assert [record.pid for record in heard] == [1, 2]
+
+
 def test_polling_sees_births_execs_and_ends(workshop: Workshop) -> None:
     loop = FakeLoop()
     polling = PollingRecords(loop.now)

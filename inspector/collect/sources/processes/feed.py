@@ -78,13 +78,20 @@ class Feed:
             loop.every(self.POLL_SECONDS, lambda: self.hand_out(source.drain()))
 
     def hand_out(self, batch: list[Record]) -> None:
-        """Give each record to its listeners."""
+        """Give each record to its listeners; one that fails costs the others nothing and is raised at the end."""
         if not batch:
             return
         for batch_listener in self._batch_listeners:
             batch_listener(batch)
+        failures: list[Exception] = []
         for record in batch:
-            self.tell(record)
+            for listener in self._listeners.get(type(record), ()):
+                try:
+                    listener(record)
+                except Exception as error:
+                    failures.append(error)
+        if failures:
+            raise failures[0]
 
     def tell(self, record: Record) -> None:
         """Give one record to its listeners, as if the kernel had told it."""
