@@ -9,7 +9,13 @@ from ..asking import BACKEND, CPU, answer, found, healthy, rules, rung, working
 from ..build import MS, NVML, Story
 
 RUNTIME = "/opt/app/lib/libcudart.so.12"
-RUNTIME_NAMES = ["cudaGetDeviceCount", "cudaMalloc", "cudaGetDeviceProperties_v2", "cudaRuntimeGetVersion"]
+RUNTIME_NAMES = [
+    "cudaGetDeviceCount",
+    "cudaMalloc",
+    "cudaGetDeviceProperties_v2",
+    "cudaRuntimeGetVersion",
+    "cudaDriverGetVersion",
+]
 
 
 def _story(*, runtime: bool = False) -> Story:
@@ -127,6 +133,12 @@ def test_a_driver_older_than_the_runtime_wants_is_named_with_both_versions() -> 
 def test_a_driver_of_the_same_release_is_not_too_old() -> None:
     story = _story(runtime=True)
     story.call(812, "cuDriverGetVersion", by=RUNTIME, values={"version": 12020})
+    assert "driver-too-old" not in rules(story)
+
+
+def test_a_runtime_that_found_no_driver_says_nothing_about_its_age() -> None:
+    story = _story(runtime=True)
+    story.call(812, "cudaDriverGetVersion", by=BACKEND, library=RUNTIME, values={"version": 0})
     assert "driver-too-old" not in rules(story)
 
 
