@@ -18,10 +18,15 @@ class Stage:
         self.directory = directory
         self.random = random.Random(seed)
         self.names: dict[str, str] = {}
+        self._said: set[str] = set()
 
     def word(self) -> str:
-        """A made-up word."""
-        return "".join(self.random.sample(_SYLLABLES, 2))
+        """A made-up word, each only once: two trees of one case must not share a folder."""
+        word = "".join(self.random.sample(_SYLLABLES, 2))
+        while word in self._said:
+            word = "".join(self.random.sample(_SYLLABLES, 2))
+        self._said.add(word)
+        return word
 
     def note(self, key: str, value: str) -> str:
         """Remember a varied name for the sentence that the case must produce."""

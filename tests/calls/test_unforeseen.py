@@ -28,7 +28,8 @@ PROGRAM = f"""
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-/* The path is put together at run time: WHERE and argv[1] backwards, so that no word of it can be read beforehand. */
+/* The path is put together at run time: WHERE and argv[1] coded, so that no word of it can be read beforehand.
+   With argv[2] it goes on until there is a file of that name, and calls once more: counting has begun by then. */
 int main(int argc, char **argv) {{
     char path[4096];
     int at = snprintf(path, sizeof path, "%s/", getenv("WHERE"));
@@ -38,6 +39,7 @@ int main(int argc, char **argv) {{
     if (!handle) {{ fprintf(stderr, "%s", dlerror()); return 9; }}
     int (*init)(void) = (int (*)(void))dlsym(handle, "gpuInit");
     for (int i = 0; i < {CALLS}; i++) {{ init(); usleep(1000); }}
+    if (argc > 2) {{ while (access(argv[2], F_OK)) usleep(1000); init(); }}
     return 0;
 }}
 """
@@ -131,14 +133,19 @@ def test_a_shim_that_nobody_could_foresee_is_counted_late_and_said_to_be(place: 
     hidden = place.elsewhere / "deep"
     hidden.mkdir()
     (place.elsewhere / NAME).rename(hidden / NAME)
-    collector = observe("sh", "-c", f"cd /; W={place.elsewhere}; WHERE=$W/deep {place.program} {CODED}")
+    go = place.folder / "go"
+    script = f"cd /; W={place.elsewhere}; WHERE=$W/deep {place.program} {CODED} {go}"
+    with Collector("--run-output", "null", "--", "sh", "-c", script, plan=PLAN) as collector:
+        collector.wait(FunctionsWatched, lambda event: "gpuInit" in {each.name for each in event.functions})
+        go.touch()
+        collector.finish()
     seen = counts(collector)
-    assert 0 < seen["gpuInit"] <= CALLS
+    assert 0 < seen["gpuInit"] <= CALLS + 1
     state = State()
     for event in collector.events:
         apply(state, event)
     (function,) = [each for each in state.functions.values() if each.name == "gpuInit"]
     (process,) = [each for each in state.processes if function.id in each.counts]
-    if seen["gpuInit"] < CALLS:
+    if seen["gpuInit"] < CALLS + 1:
         words = lower_bound(state, process, function)
         assert words.startswith(f"counting of {NAME} began") and words.endswith("after the library was loaded")

@@ -49,10 +49,10 @@ def test_waiting_for_what_is_there_already_attaches_to_it(workshop: Workshop, tm
 
 
 def test_a_word_in_somebody_elses_arguments_is_not_the_awaited_program(workshop: Workshop, tmp_path: Path) -> None:
-    program = _named(workshop, tmp_path / "awaited")
-    with Collector("--wait", "--target=awaited") as collector:
-        collector.hears("waiting for awaited")
-        subprocess.run([workshop.program, "awaited", "exit:1"], check=False)
+    program = _named(workshop, tmp_path / "expected")
+    with Collector("--wait", "--target=expected") as collector:
+        collector.hears("waiting for expected")
+        subprocess.run([workshop.program, "expected", "exit:1"], check=False)
         subprocess.run([program, "exit:2"], check=False)
         collector.wait(ProcessEnded, lambda e: e.code == 2)
         collector.quit()

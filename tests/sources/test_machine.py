@@ -138,6 +138,8 @@ def test_names_of_interpreters_tell_nothing() -> None:
     assert not telling(b"bash")
     assert not telling(b"")
     assert telling(b"ollama")
+    assert telling(b"shared-server"), "it only begins with the name of a shell"
+    assert not telling(b"node")
 
 
 def test_ports_count_only_for_programs_that_profiles_know() -> None:

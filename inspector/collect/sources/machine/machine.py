@@ -30,13 +30,15 @@ class _Picture:
 
 
 class MachineSource(TreeObserver):
-    """Looks in the worker thread at attach, when a new file tree is met, and every 15 seconds; sends what differs."""
+    """Looks in the worker thread when a new file tree or program is met, and every 15 seconds; sends what differs."""
 
     def __init__(self, session: Session, root: str = "/") -> None:
         """`root` is where devices, modules and PCI functions are looked for."""
         self._session = session
         self._root = root
         self._roots: dict[tuple[int, bytes], Root] = {}
+        self._names: set[bytes] = set()
+        """File names of the programs that the tree has run."""
         self._namesakes = Namesakes()
         self._gpu: GpuRead | None = None
         self._preloads: dict[str, PreloadFileRead] = {}
@@ -56,10 +58,13 @@ class MachineSource(TreeObserver):
         self._session.loop.every(CHECK_SECONDS, self.look)
 
     def executed(self, process: Tracked) -> None:
-        """A process may see another file tree, with a preload file of its own."""
+        """A process may see another file tree, with a preload file of its own; other processes may run its program."""
         root = attempt(lambda: Root(process.pid), None)
-        if root is not None and root.key not in self._roots:
-            self._roots[root.key] = root
+        new_root = root is not None and self._roots.setdefault(root.key, root) is root
+        name = _program_file(process)
+        new_name = bool(name) and name not in self._names
+        self._names.add(name)
+        if new_root or new_name:
             self.look()
 
     def ended(self, process: Tracked) -> None:
@@ -87,8 +92,7 @@ class MachineSource(TreeObserver):
 
     def _family(self) -> Family:
         processes = self._session.tree.processes()
-        exes = (process.program.exe for process in processes if process.program is not None)
-        names = {os.fsencode(os.path.basename(exe.removesuffix(" (deleted)"))) for exe in exes}
+        names = {_program_file(process) for process in processes}
         known = {os.fsencode(name) for name in self._session.plan.program_names}
         return Family(
             names=frozenset(filter(telling, names)),
@@ -113,3 +117,9 @@ class MachineSource(TreeObserver):
                 self._session.outlet.send(other)
         if self._due:
             self.look()
+
+
+def _program_file(process: Tracked) -> bytes:
+    """File name of its program; empty while that is not known."""
+    exe = process.program.exe if process.program is not None else ""
+    return os.fsencode(os.path.basename(exe.removesuffix(" (deleted)")))

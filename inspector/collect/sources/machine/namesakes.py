@@ -14,8 +14,8 @@ from ..processes.program import attempt
 from ..processes.secrets import shown_arguments
 from .net_tables import LISTEN, TcpSocket, local_sockets
 
-_TOO_COMMON = (b"bash", b"sh", b"dash", b"zsh", b"fish", b"python", b"node", b"perl", b"ruby", b"java", b"sudo", b"env")
-"""Interpreters and shells: the same name says nothing."""
+_TOO_COMMON = frozenset(b"bash sh dash zsh fish python node perl ruby java sudo env".split())
+"""Interpreters and shells, without their versions: the same name says nothing."""
 _BELIEVED = 6
 """Looks after which everything is read anew: a pid may have executed another program, or be another process."""
 
@@ -33,7 +33,7 @@ class Family:
 
 def telling(name: bytes) -> bool:
     """Does an equal program name mean anything?"""
-    return bool(name) and not name.startswith(_TOO_COMMON)
+    return bool(name) and name.rstrip(b"0123456789.") not in _TOO_COMMON
 
 
 class Namesakes:
