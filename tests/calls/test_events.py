@@ -199,7 +199,7 @@ def test_functions_are_counted_and_let_go_on_request(targets: Targets, live: Non
 
 
 def test_a_function_that_costs_too_much_is_let_go_and_said(targets: Targets, live: None) -> None:
-    with Collector("--", str(targets.program), "hot:2", plan=plan(FunctionPlan(name="hot"), STRIDE)) as collector:
+    with Collector("--", str(targets.program), "hot:5", plan=plan(FunctionPlan(name="hot"), STRIDE)) as collector:
         hot = function(collector, "hot")
         stopped = collector.wait(CountingStopped)
         assert stopped.functions == [hot.id]

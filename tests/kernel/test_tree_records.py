@@ -46,6 +46,20 @@ def test_mappings_of_a_new_program_come_after_its_exec(engine: Engine) -> None:
     assert any(path.startswith("libc.so") for path in paths)
 
 
+def test_mappings_that_are_read_before_the_birth_of_their_process_come_after_its_exec_too(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine.adopting():
+        process = subprocess.Popen(["true"])
+    process.wait()
+    with monkeypatch.context() as late:
+        late.setattr(engine.members.ring, "drain", list)
+        assert [record for record in engine.drain() if getattr(record, "pid", 0) == process.pid] == []
+    told = [record for record in engine.drain() if isinstance(record, Executed | Mapped) and record.pid == process.pid]
+    assert isinstance(told[0], Executed)
+    assert any(Path(os.fsdecode(record.path)).name.startswith("libc.so") for record in of(Mapped, list(told[1:])))
+
+
 def test_opens_tell_path_and_errno(engine: Engine) -> None:
     _, records = run(engine, "cat", "/nowhere/at-all")
     found = {record.path: record.errno for record in of(Opened, records)}

@@ -84,7 +84,7 @@ class Engine:
         self._users: list[SlotUser] = []
         self._sources: list[Source] = []
         self._executing: dict[int, list[Record]] = {}
-        self._early: list[OfMember] = []
+        self._early: list[OfMember | perf.Named] = []
         """Records of processes that are none of ours, or whose birth was not told yet."""
         self._told = dict.fromkeys(_LOSSES, 0)
         self._matches: Matches | None = None
@@ -163,13 +163,14 @@ class Engine:
         """
         departing, self._departing = self._departing, []
         early, self._early = self._early, []
+        waited = {id(record) for record in early}
         lives = [record for raw in self.members.ring.drain() if (record := decode(raw)) is not None]
         calls = [record for source in self._sources for record in source.drain()]
         mappings = [record for ring in self._rings for record in ring.drain()]
         merged: list[Told] = [*early, *lives, *calls, *mappings]
         merged.sort(key=_time)
         records: list[Record] = [*self._lost(), *(record for each in merged for record in self._take(each))]
-        self._early = [record for record in self._early if record not in early]
+        self._early = [record for record in self._early if id(record) not in waited]
         for pid, slot in departing:
             self._depart(pid, slot)
         return records
@@ -272,12 +273,15 @@ class Engine:
     def _begins_program(self, record: perf.Named) -> list[Record]:
         """The kernel maps a new program before it reports the exec: those mappings are held back until then.
 
-        Not when the exec was told already: these records come from another buffer and may be late.
+        Not when the exec was told already: these records come from another buffer and may be late. Or early: then it
+        waits for the birth of its process, as the mappings behind it do.
         """
-        if self._executed_at.get(record.pid, 0) > record.at:
+        if not record.executed or self._executed_at.get(record.pid, 0) > record.at:
             return []
-        if record.executed and (record.pid in self._slots or self._matches is not None):
+        if record.pid in self._slots or self._matches is not None:
             self._executing[record.pid] = []
+        else:
+            self._early.append(record)
         return []
 
     def _mapped(self, record: Mapped) -> list[Record]:

@@ -141,6 +141,7 @@ class Libraries(TreeObserver):
     def _look(self, shelf: Shelf) -> None:
         now = self._loop.now()
         shelf.due = 0
+        pages = shelf.code_pages_now()  # before the look: what is unmapped meanwhile differs from it at the next check
         try:
             view = view_living(shelf.process)
         except PermissionError:
@@ -150,7 +151,7 @@ class Libraries(TreeObserver):
             return  # it is ending: its end will be told
         if not view.lines:
             return  # its memory is gone already
-        shelf.looked, shelf.code_pages = now, shelf.code_pages_now()
+        shelf.looked, shelf.code_pages = now, pages
         snapshot = look(view, now, shelf.past(), self._outlines)
         if not snapshot.settled and shelf.is_young(now):
             shelf.due = now + int(TICK_SECONDS * 1e9)
