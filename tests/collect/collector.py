@@ -18,7 +18,7 @@ from inspector.stream.requests import ApiPlan, Configure, FunctionPlan, Plan, Qu
 from inspector.stream.session import LimitNoted, SessionEnded, TargetMissing
 
 E = TypeVar("E", bound=Event)
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which a test gives up: far more than anything here takes."""
 NOBODY = 65534
 PLAN = Plan(
