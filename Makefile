@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test check lint types layers format bench screenshots recordings schema tools bench-tools clean
+.PHONY: help demo test check lint types layers format bench screenshots recordings tools bench-tools clean
 
 help:            ## show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -54,6 +54,11 @@ def without(recipe: Recipe, *names: str) -> Recipe:
     return replace(recipe, hide=names, strip=True)
 
 
+def mangled(recipe: Recipe, *names: str) -> Recipe:
+    """The same library with these functions as a C++ compiler names them when extern "C" is forgotten."""
+    return replace(recipe, defines=(*recipe.defines, *(f"{name}=_Z{len(name)}{name}v" for name in names)))
+
+
 @dataclass
 class ServerTree:
     """A model server with its libraries where Ollama has them, and a folder for shims."""

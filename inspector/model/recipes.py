@@ -47,6 +47,11 @@ def exported(process: Process, path: str, name: str) -> str:
     return f"nm -D --defined-only {quote(_outside(process, path))} | grep -w {quote(name)}"
 
 
+def offered(process: Process, path: str, name: str) -> str:
+    """Whether a file has a name in any form: exported, local or as a C++ function."""
+    return f"nm -a {quote(_outside(process, path))} | grep {quote(name)}"
+
+
 def undefined(process: Process, path: str, name: str = "") -> str:
     """Which names a file wants from others."""
     command = f"nm -D --undefined-only {quote(_outside(process, path))}"

@@ -27,7 +27,7 @@ class Want:
     why: str = ""
     """For a missing one: what is wrong."""
     fault: str = ""
-    """For a missing one: `missing`, `hidden` or `version`."""
+    """For a missing one: `missing`, `hidden`, `mangled` or `version`."""
     provider: str = ""
     """For a missing one: the file that should have offered it."""
     at_run_time: bool = False
@@ -97,6 +97,7 @@ class _Offers:
     def __init__(self, images: list[ImageRead]) -> None:
         self.visible: dict[str, list[tuple[ImageRead, Export]]] = {}
         self.hidden: dict[str, ImageRead] = {}
+        self.mangled = {name: image for image in images for name in image.mangled}
         for image in images:
             for export in image.exports:
                 if export.visible:
@@ -114,6 +115,10 @@ class _Offers:
             if image is not None:
                 why = f"{name_of(image.path)} has it, but hidden"
                 return replace(want, fault="hidden", why=why, provider=image.path)
+            image = self.mangled.get(want.name)
+            if image is not None:
+                why = f"{name_of(image.path)} has it only as the C++ function {image.mangled[want.name]}"
+                return replace(want, fault="mangled", why=why, provider=image.path)
             return replace(want, fault="missing", why=want.why or "no mapped file offers it")
         if not want.version or any(version_fits(image, export, want.version) for image, export in offered):
             return None

@@ -101,6 +101,8 @@ class ImageRead(Event, frozen=True, kw_only=True):
     """Names of the watch plan and libc names; all names of files that provide an API."""
     hidden: list[Export] = []
     """Names of the watch plan that exist in .symtab or .dynsym but cannot be bound (local or hidden)."""
+    mangled: dict[str, str] = {}
+    """Functions of the watch plan -> the C++ name under which alone the file offers them: cuInit -> _Z6cuInitj."""
     exports_total: int = 0
     overrides: list[str] = []
     """libc and loader names that this file defines although it is not libc: open, read, dlopen, dlsym, malloc, ..."""

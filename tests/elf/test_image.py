@@ -67,6 +67,16 @@ def test_a_function_that_is_compiled_in_but_not_exported_is_hidden(shim: Path) -
     assert image.hidden[0].address
 
 
+def test_a_function_that_is_exported_only_as_cpp_is_told_with_its_mangled_name(workshop: Workshop) -> None:
+    code = """
+    int mangled(unsigned) __asm__("_Z6cuInitj"); int mangled(unsigned flags) {return flags;}
+    int both(int) __asm__("_Z11cuDeviceGetPii"); int both(int device) {return device;} int cuDeviceGet(void) {return 0;}
+    int longer(void) __asm__("_Z999999999cuCtxGetFlags"); int longer(void) {return 1;}
+    int cut(void) __asm__("_Z12"); int cut(void) {return 1;}
+    """
+    assert image_of(workshop.library("libmangled.so", code)).mangled == {"cuInit": "_Z6cuInitj"}
+
+
 def test_a_stripped_file_hides_nothing_that_could_be_shown(shim: Path) -> None:
     stripped = shim.with_name("stripped.so")
     subprocess.run(["strip", "-o", stripped, shim], check=True)

@@ -87,6 +87,7 @@ def _read(elf: ElfFile, path: str, file: str, at: int, wanted: Wanted) -> ImageR
         version_needs=_version_needs(reader.table),
         exports=reader.exports(),
         hidden=reader.hidden(),
+        mangled=reader.mangled(),
         exports_total=len(reader.exported),
         overrides=reader.overrides(),
         undefined=reader.undefined(),
@@ -129,6 +130,15 @@ class _Reader:
             found.setdefault(name, _hidden(name, symbol))
         return [export for name, export in found.items() if name not in exported]
 
+    def mangled(self) -> dict[str, str]:
+        """Functions of the plan that were compiled as C++, without extern "C" (Itanium C++ ABI, 5.1.3: _Z6cuInitj)."""
+        if is_system_library(self.path):
+            return {}
+        names = [self.names[i] for i in self.exported]
+        found = {_plain(name): name for name in names if name[:2] == b"_Z" and name[2:3].isdigit()}
+        absent = (self.wanted.functions & found.keys()) - set(names)
+        return {decode(name): decode(found[name]) for name in sorted(absent)}
+
     def overrides(self) -> list[str]:
         if _is_libc(self.soname, self.path):
             return []
@@ -166,6 +176,14 @@ def _tool_symbols(elf: ElfFile, sections: list[Section], names: set[bytes]) -> I
 
 def _hidden(name: bytes, symbol: Symbol) -> Export:
     return Export(name=decode(name), visible=False, address=symbol.value, size=symbol.size)
+
+
+def _plain(name: bytes) -> bytes:
+    """The function behind a mangled name of the global namespace: `_Z`, the length, the name, the arguments."""
+    rest = name[2:].lstrip(b"0123456789")
+    digits = name[2 : len(name) - len(rest)]
+    length = int(digits) if len(digits) < 4 else len(name)
+    return rest[:length] if length <= len(rest) else b""
 
 
 def _is_libc(soname: bytes | None, path: str) -> bool:

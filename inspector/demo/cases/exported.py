@@ -12,6 +12,7 @@ from ..parts import (
     MONITOR,
     NVML,
     RUNTIME,
+    mangled,
     put_inference,
     put_program,
     put_shims,
@@ -42,6 +43,12 @@ def _hidden(stage: Stage) -> Launch:
     name = stage.note("name", stage.random.choice(DRIVER_NAMES))
     tree = server_tree(stage)
     tree.preload(*put_shims(tree, driver=replace(DRIVER, hide=(name,))))
+    return server_launch(tree)
+
+
+def _mangled(stage: Stage) -> Launch:
+    tree = server_tree(stage)
+    tree.preload(*put_shims(tree, driver=mangled(DRIVER, *DRIVER_NAMES)))
     return server_launch(tree)
 
 
@@ -97,6 +104,15 @@ CASES = (
         rule="symbol-hidden",
         mode="cpu",
         sentence="{name}",
+    ),
+    Case(
+        name="symbol-mangled",
+        story='the driver shim was compiled as C++ without extern "C": its names hold their arguments',
+        family="exported",
+        stage=_mangled,
+        rule="symbol-mangled",
+        mode="cpu",
+        sentence="as the C++ function _Z",
     ),
     Case(
         name="version-node-missing",

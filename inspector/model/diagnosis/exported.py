@@ -1,8 +1,10 @@
 """Are the needed names there: defined, visible, at the right version? And which names should not be there?"""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from inspector.model import evidence, recipes
+from inspector.model.disguise import Disguise, disguise_row, disguised
 from inspector.model.evidence import short
 from inspector.model.loads import FailedLoad, failure_row
 from inspector.model.memo import once
@@ -30,21 +32,6 @@ def _import_faults(scene: Scene, process: Process, use: Use) -> list[Want]:
     return import_faults(scene.state, process, use, scene.profiles)
 
 
-def _hidden_in(scene: Scene, process: Process, name: str) -> ImageRead | None:
-    """A file near the process that has the name, but hidden."""
-    files = [library.file for library in libraries(process).values()]
-    files += [candidate.file for candidate in process.candidates.values()]
-    for file in files:
-        image = scene.state.images.get(file)
-        if image is None:
-            continue
-        if any(export.name == name for export in image.hidden):
-            return image
-        if any(export.name == name and not export.visible for export in image.exports):
-            return image
-    return None
-
-
 def _provider_words(scene: Scene, process: Process, name: str) -> str:
     """The file that should have offered a name."""
     api = scene.profiles.api_of_function(name)
@@ -62,7 +49,7 @@ class SymbolMissing(Rule):
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for failure in scene.all_failures():
-            if failure.cause == "symbol" and _hidden_in(scene, failure.process, failure.symbol) is None:
+            if failure.cause == "symbol" and disguised(scene.state, failure.process, failure.symbol) is None:
                 yield self._of_failure(scene, failure)
         for process, use in scene.all_uses():
             missing = [want for want in _import_faults(scene, process, use) if want.fault == "missing"]
@@ -137,43 +124,74 @@ def _rows(process: Process, missing: list[Want]) -> list[Evidence]:
     ]  # fmt: skip
 
 
-class SymbolHidden(Rule):
-    id = "symbol-hidden"
+class _Disguised(Rule):
+    """The needed name is in a file, but not as the consumer asks for it."""
+
     place = "exported"
+    kind: str
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for failure in scene.all_failures():
+            found = disguised(scene.state, failure.process, failure.symbol) if failure.cause == "symbol" else None
+            if found is not None and found.kind == self.kind:
+                row = failure_row(scene.state, failure)
+                yield self._hit(failure.process, found, name_of(failure.name), failure.sure, [row])
+        for process, use in scene.all_uses():
+            for want in _import_faults(scene, process, use):
+                found = disguised(scene.state, process, want.name) if want.fault == self.kind else None
+                if found is not None:
+                    yield self._hit(process, found, name_of(want.consumer), "likely", _rows(process, [want]))
+
+    def _hit(self, process: Process, found: Disguise, consumer: str, sure: Confidence, rows: list[Evidence]) -> Hit:
+        return Hit(
+            title=f"{consumer} needs {found.name}; {name_of(found.path)} {found.words}",
+            cause=found.cause,
+            next_step=found.cure,
+            process=process,
+            confidence=sure,
+            evidence=[*rows, disguise_row(process, found)],
+            subject=f"{found.path}:{found.name}",
+        )
+
+
+class SymbolHidden(_Disguised):
+    id = "symbol-hidden"
+    kind = "hidden"
     meaning = (
         "The name is in the library, but hidden (visibility, `local: *` in a version script): nobody can bind to it."
     )
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for failure in scene.all_failures():
-            image = _hidden_in(scene, failure.process, failure.symbol) if failure.cause == "symbol" else None
-            if image is not None:
-                consumer = name_of(failure.name)
-                sure = failure.sure
-                row = failure_row(scene.state, failure)
-                yield self._hit(failure.process, failure.symbol, image.path, consumer, sure, [row])
-        for process, use in scene.all_uses():
-            for want in _import_faults(scene, process, use):
-                if want.fault == "hidden":
-                    consumer = name_of(want.consumer)
-                    yield self._hit(process, want.name, want.provider, consumer, "likely", _rows(process, [want]))
 
-    def _hit(
-        self, process: Process, name: str, path: str, consumer: str, sure: Confidence, rows: list[Evidence]
-    ) -> Hit:
-        row = evidence.of_file(
-            process, path, f"{name} of {path} is hidden", by_hand=recipes.exported(process, path, name)
-        )
-        return Hit(
-            title=f"{consumer} needs {name}; {name_of(path)} has it, but hidden",
-            cause="The function is written and compiled; an export script or the visibility of the compiler keeps it "
-            "local.",
-            next_step=f'export it: __attribute__((visibility("default"))), or "global: {name};" in the version script',
-            process=process,
-            confidence=sure,
-            evidence=[*rows, row],
-            subject=f"{path}:{name}",
-        )
+class SymbolMangled(_Disguised):
+    id = "symbol-mangled"
+    kind = "mangled"
+    meaning = 'The name is in the library, but as a C++ function (no extern "C"): nobody can bind to it by its C name.'
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        hits = list(super().find(scene))
+        yield from hits
+        told = {hit.subject.rpartition(":")[0] for hit in hits}
+        for process in scene.state.processes:
+            for library in libraries(process).values():
+                image = scene.state.images.get(library.file)
+                if image is not None and image.mangled and image.path not in told and _meant(scene, library, image):
+                    yield from self._of_offer(scene, process, image)
+
+    def _of_offer(self, scene: Scene, process: Process, image: ImageRead) -> Iterator[Hit]:
+        """Nobody was refused a name yet: told as long as nobody calls the API by other ways."""
+        name, symbol = next(iter(image.mangled.items()))
+        api = scene.profiles.api_of_function(name)
+        use = scene.uses(process).get(api) if api is not None else None
+        if use is not None and (use.consumer_calls or any(one.found is False for one in use.lookups)):
+            return
+        found = Disguise(name, image.path, "mangled", symbol)
+        hit = self._hit(process, found, f"whoever uses {api}", "likely", [])
+        yield replace(hit, doubt="Another library may offer these names to whoever asks.")
+
+
+def _meant(scene: Scene, library: LibraryMapped, image: ImageRead) -> bool:
+    """It is there to provide an API: by its SONAME, or because somebody preloaded it."""
+    return library.route == "preload" or scene.profiles.api_of_soname(image.soname or "") is not None
 
 
 class VersionNodeMissing(Rule):
@@ -319,5 +337,5 @@ def _overriding(scene: Scene, process: Process) -> list[tuple[LibraryMapped, lis
 
 
 RULES: tuple[Rule, ...] = (
-    NoVersionTable(), VersionNodeMissing(), SymbolHidden(), SymbolMissing(), OverridesLibc(),
+    NoVersionTable(), VersionNodeMissing(), SymbolHidden(), SymbolMangled(), SymbolMissing(), OverridesLibc(),
 )  # fmt: skip

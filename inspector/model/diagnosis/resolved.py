@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from shlex import quote
 
 from inspector.model import evidence, recipes
+from inspector.model.disguise import disguise_row, disguised
 from inspector.model.evidence import short
 from inspector.model.loads import FailedLoad, failure_row
 from inspector.model.state import Process, Reading
@@ -143,18 +144,22 @@ class LookupFailed(Rule):
 
     def _of_name(self, scene: Scene, process: Process, use: Use, lookup: LookedUp, *, sure: bool) -> Hit:
         where = listed((provider.path for provider in use.providers), 2) or _asked_file(lookup) or "the library"
+        other = disguised(scene.state, process, lookup.name)
+        lacks = f"{other.path} {other.words}" if other is not None else f"{where} does not have it"
+        cause = f"{lookup.via} answered {lookup.error or 'NULL'}; no call of {use.api} succeeded after it."
+        check = recipes.exported(process, where if where != "the library" else "FILE", lookup.name)
         return Hit(
-            title=f"{name_of(lookup.requester) or 'a consumer'} asked for {lookup.name} in {short(process)}; "
-            f"{where} does not have it",
-            cause=f"{lookup.via} answered {lookup.error or 'NULL'}; no call of {use.api} succeeded after it.",
-            next_step=recipes.exported(process, where if where != "the library" else "FILE", lookup.name),
+            title=f"{name_of(lookup.requester) or 'a consumer'} asked for {lookup.name} in {short(process)}; {lacks}",
+            cause=f"{cause} {other.cause}" if other is not None else cause,
+            next_step=other.cure if other is not None else check,
             process=process,
             severity="error" if scene.profiles.apis[use.api].mode is not None else "warning",
             confidence="proven" if sure else "likely",
             evidence=[
                 evidence.of_lookup(
                     scene.state, process, lookup, f"{lookup.via}({lookup.name}): {lookup.error or 'NULL'}"
-                )
+                ),
+                *([disguise_row(process, other)] if other is not None else []),
             ],
             doubt="The consumer may have another way to go on without the name.",
             at=lookup.at,

@@ -10,6 +10,8 @@ from inspector.model.wording import listed, name_of, plural
 
 from .view import View
 
+_LOADS = ("dlopen", "dlmopen")
+
 
 def reachable(view: View) -> Rung:
     """Who in this process could call the API; which consumer failed to load?"""
@@ -68,6 +70,10 @@ def resolved(view: View) -> Rung:
         return Rung(rung="resolved", state="yes", detail="consumers call it", evidence=[row])
     answered = [lookup for lookup in use.lookups if lookup.found and lookup.answer]
     refused = [lookup for lookup in use.lookups if lookup.found is False and lookup.via not in ("cuGetExportTable",)]
+    if answered and all(lookup.via in _LOADS for lookup in answered):
+        # The library was given; that says nothing where its functions were then refused.
+        names = [lookup for lookup in refused if lookup.via not in _LOADS]
+        answered, refused = ([], names) if names else (answered, refused)
     bound = _bound(view)
     if bound:
         return bound

@@ -91,6 +91,8 @@ def exported(view: View) -> Rung:
             rung="exported", state="no", detail=f"{plural(len(missing), 'name')} missing: {names}", evidence=rows
         )
     total = image.exports_total or len(image.exports)
+    if not any(view.profiles.api_of_function(one.name) == view.use.api for one in image.exports if one.visible):
+        return _nothing_offered(view, provider, total)
     by_hand = recipes.exported(view.process, provider.path, "NAME")
     row = evidence.of_library(view.process, provider.library, f"{plural(total, 'name')} exported", by_hand=by_hand)
     needed = len({want.name for want in wanted(view.state, view.process, view.use, view.profiles)})
@@ -99,6 +101,22 @@ def exported(view: View) -> Rung:
     else:
         detail = f"{plural(total, 'name')}; no consumer here imports any by name"
     return Rung(rung="exported", state="yes", detail=detail, evidence=[row])
+
+
+def _nothing_offered(view: View, provider: Provider, total: int) -> Rung:
+    """The file has the API's name, and none of its functions under the names that consumers ask for."""
+    image = provider.image
+    assert image is not None
+    why = ""
+    if image.mangled:
+        name, symbol = next(iter(image.mangled.items()))
+        why = f": {name} is there as the C++ function {symbol}"
+    elif image.hidden:
+        why = f": {image.hidden[0].name} is there, but hidden"
+    detail = f"{plural(total, 'name')}, none of {view.use.api}{why}"
+    by_hand = recipes.exported(view.process, provider.path, "NAME")
+    row = evidence.of_library(view.process, provider.library, detail, by_hand=by_hand)
+    return Rung(rung="exported", state="no", detail=detail, evidence=[row])
 
 
 def _missing_row(view: View, want: Want) -> Evidence:

@@ -31,6 +31,52 @@ def test_a_name_that_the_shim_hides_is_told_as_hidden() -> None:
     assert "symbol-missing" not in rules(story)
 
 
+def _compiled_as_cpp(story: Story, pid: int = 812) -> None:
+    story.driver(pid, SHIM, "preload", exports=["_Z6cuInitj"], watch=False, mangled={"cuInit": "_Z6cuInitj"})
+
+
+def test_a_name_that_the_shim_has_only_as_a_cpp_function_is_told_as_mangled() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM})
+    _compiled_as_cpp(story)
+    words = f"{BACKEND}: undefined symbol: cuInit"
+    story.look_up(812, "dlopen", BACKEND, False, by="/opt/app/server", error=words, tried=[(BACKEND, 0)])
+    story.log(CPU)
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("symbol-mangled", "proven")
+    assert "has it only as the C++ function _Z6cuInitj" in finding.title and 'extern "C"' in finding.next_step
+    assert "symbol-missing" not in rules(story)
+
+
+def test_a_refused_look_up_says_that_the_name_is_a_cpp_function() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM})
+    _compiled_as_cpp(story)
+    story.look_up(812, "dlopen", "libcuda.so.1", True, answer=SHIM)
+    story.look_up(812, "dlsym", "cuInit", False, error=f"{SHIM}: undefined symbol: cuInit")
+    finding = answer(story)
+    assert finding.rule == "lookup-failed"
+    assert f"{SHIM} has it only as the C++ function _Z6cuInitj" in finding.title
+    assert finding.evidence[-1].by_hand == f"nm -a {SHIM} | grep cuInit"
+    assert (rung(story, "exported").state, rung(story, "resolved").state) == ("no", "no")
+    assert "cuInit is there as the C++ function _Z6cuInitj" in rung(story, "exported").detail
+
+
+def test_a_preloaded_shim_of_cpp_names_is_likely_a_fault_before_anybody_asks() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload", soname=None, exports=[], watch=False, mangled={"cuInit": "_Z6cuInitj"})
+    finding = found(story, "symbol-mangled")
+    assert finding.confidence == "likely" and "cuda-driver needs cuInit" in finding.title
+
+
+def test_cpp_names_beside_a_library_that_works_are_no_fault() -> None:
+    story = healthy()
+    story.image("/opt/app/libwrap.so", mangled={"cuInit": "_Z6cuInitj"})
+    story.map(812, "/opt/app/libwrap.so", "preload")
+    assert rules(story) == ["gpu-in-use"]
+
+
 def test_a_name_at_another_version_is_told_with_both_nodes() -> None:
     story = _failed("undefined symbol: cublasCreate_v2, version libcublas.so.12")
     story.image(
