@@ -39,6 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
             return _collect(given[1:])
         gc.set_threshold(OBJECTS)
         options = parse(given, __version__)
+        _end_in_order()
         return _COMMANDS[options.command](options)
     except Trouble as trouble:
         say(str(trouble))
@@ -57,6 +58,19 @@ def main(words: Sequence[str] | None = None) -> int:
         say(f"the output cannot be written: {(error.strerror or str(error)).lower()}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
+
+
+def _end_in_order() -> None:
+    """SIGTERM and SIGHUP leave nothing behind: no program of a demo, no file of a run. The screen has its own way."""
+    import signal
+
+    def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
 
 
 def _stand_in_for_closed_streams() -> None:
