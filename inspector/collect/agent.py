@@ -265,6 +265,8 @@ class Agent(TreeObserver):
         self._outlet.send(ended(self._reason, self._in_order))
         self._outlet.close()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader need not wait until the kernel has let all probes go
+        if self._records.engine is not None:
+            self._records.engine.close()  # at once: at our exit the kernel would take one after the other away
 
     def _failed(self, what: str, error: Exception) -> None:
         """A fault of ours: said once per kind, never the end of the rest."""

@@ -33,6 +33,8 @@ from .themes import THEMES, first_theme
 from .widgets.ink import Speech, shown
 from .widgets.rows import Rows
 
+ENDS = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that end us as `q` does."""
 ENDINGS = {"text": ".txt", "json": ".json", "markdown": ".md", "html": ".html", "perfetto": ".perfetto.json"}
 """Formats of a report and how their files end."""
 
@@ -74,7 +76,7 @@ class InspectorApp(ThriftyApp[int]):
     # Screens
 
     def on_mount(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in ENDS:
             asyncio.get_running_loop().add_signal_handler(number, self._told_to_end, number)
         self.set_interval(1.0, self._second)
         if self._feed is not None:
@@ -274,6 +276,8 @@ def run(
     try:
         app.run(mouse=mouse)
     finally:
+        for number in ENDS:  # we are ending already, in order
+            signal.signal(number, signal.SIG_IGN)
         if app.session is not None:
             app.session.close()
     if app.copied:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from .attach import close_all
 from .budget import Budget, Load
 from .call_programs import (
     BEGAN,
@@ -215,6 +216,7 @@ class Counting:
         """Take all probes away."""
         for thread in self._leaving:
             thread.join()
+        close_all([link for watch in self._files for link in watch.take_links()])
         for watch in self._files:
             watch.close()
         self._maps.close()

@@ -117,14 +117,18 @@ class FileWatch:
                 if going.intersection(group.functions):
                     self._shrink(group, going)
 
-    def close(self) -> None:
-        """Take all probes away."""
+    def take_links(self) -> list[int]:
+        """Its links, for the caller to close: nothing is counted here any more."""
         with self._lock:
-            for group in self._groups:
-                close_all(group.links)
+            links = [link for group in self._groups for link in group.links]
             self._groups.clear()
             self._counting.clear()
-            self._stack.close()
+        return links
+
+    def close(self) -> None:
+        """Take all probes away."""
+        close_all(self.take_links())
+        self._stack.close()
 
     def _start(self, members: Membership, path: bytes, mapped: bool) -> None:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
