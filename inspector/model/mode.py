@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 
 from . import evidence
 from .evidence import short
-from .loads import failed_loads
+from .loads import failed_loads, is_load
 from .profiles import Profiles
 from .profiles.schema import ModeWord
 from .starts import Start, this_start
 from .state import Process, Reading, State
 from .usage import FunctionCalls, faults, uses
 from .verdict import Confidence, Evidence, Mode, ModeName
-from .work import Work, of_tree, stub_signs, words
+from .work import Work, device_touched, of_tree, stub_signs, words
 
 
 @dataclass(slots=True)
@@ -31,6 +31,8 @@ class _Signs:
     all_over: bool = False
     """Every consumer process has ended."""
     failed_backends: list[Evidence] = field(default_factory=list)
+    asked_in_vain: list[Evidence] = field(default_factory=list)
+    """Look-ups of a compute API that were refused, where nobody got any answer."""
 
 
 def mode(state: State, profiles: Profiles, start: Start | None = None) -> Mode:
@@ -40,6 +42,7 @@ def mode(state: State, profiles: Profiles, start: Start | None = None) -> Mode:
     _read_log(state, start, signs)
     _read_discovery(state, profiles, signs)
     signs.failed_backends = [row for process in state.processes for row in failed_loads(state, process, profiles)]
+    signs.asked_in_vain = _asked_in_vain(state, profiles)
     proven = [work for work in signs.work if work.proven]
     if proven:
         return _by_work(state, profiles, proven, signs)
@@ -102,6 +105,32 @@ def _read_discovery(state: State, profiles: Profiles, signs: _Signs) -> None:
     signs.all_over = bool(consumers) and all(process.ended for process in consumers)
 
 
+def _asked_in_vain(state: State, profiles: Profiles) -> list[Evidence]:
+    """Refused look-ups of compute APIs; none once anybody got an answer, called, is bound or holds a device."""
+    rows: list[Evidence] = []
+    for process in state.processes:
+        for api, use in uses(state, process, profiles).items():
+            if profiles.apis[api].mode is None:
+                continue
+            bound = any(consumer.how is not None and consumer.how.imports for consumer in use.consumers)
+            names = [one for one in use.lookups if one.via not in ("dlopen", "dlmopen")]
+            if (
+                use.total_calls > use.own_calls
+                or bound
+                or any(one.found for one in names)
+                or device_touched(state, process)
+            ):
+                return []
+            loads = [one for one in use.lookups if is_load(one)]
+            refused = [one for one in names if profiles.role(api, one.name) in ("init", "count", "version")]
+            if not any(one.found for one in loads):
+                refused += [one for one in loads if one.found is False]
+            for one in refused[:3]:
+                text = f"{one.via}({one.name}) was refused in {short(process)}: {one.error or 'NULL'}"
+                rows.append(evidence.of_lookup(state, process, one, text))
+    return rows
+
+
 def _read_answer(
     process: Process, profiles: Profiles, api: str, calls: FunctionCalls, bad: bool, signs: _Signs
 ) -> None:
@@ -156,4 +185,6 @@ def _without_word(signs: _Signs) -> Mode:
         return Mode(verdict="cpu", confidence=sure, evidence=signs.refusals)
     if signs.failed_backends:
         return Mode(verdict="cpu", confidence="likely", evidence=signs.failed_backends)
+    if signs.asked_in_vain:
+        return Mode(verdict="cpu", confidence="likely", evidence=signs.asked_in_vain)
     return Mode(verdict="undecided", confidence="guess")

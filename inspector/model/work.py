@@ -104,7 +104,7 @@ class StubSigns:
 def stub_signs(state: State, work: Work, profiles: Profiles) -> StubSigns | None:
     """Signs against this work; None when there are too few to say anything."""
     use = uses(state, work.process, profiles).get(work.api)
-    if use is None or not work.launches or _device_touched(state, work.process):
+    if use is None or not work.launches or device_touched(state, work.process):
         return None
     rows = _invented_pointers(state, use)
     certain = bool(rows)
@@ -149,7 +149,7 @@ def _all_quick(calls: FunctionCalls) -> bool:
     return len(times) > 2 and sorted(times)[len(times) // 2] < _QUICK
 
 
-def _device_touched(state: State, process: Process) -> bool:
+def device_touched(state: State, process: Process) -> bool:
     """Whether the process holds or opened a device, or talks to another machine."""
     if any(descriptor.kind == "device" for descriptor in process.descriptors.values()):
         return True

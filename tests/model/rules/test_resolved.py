@@ -1,6 +1,8 @@
 """Rules about look-ups: answered by whom, refused, bound elsewhere."""
 
+from inspector.model.diagnosis import diagnose
 from inspector.stream.libraries import Slot, SlotsRead
+from inspector.stream.processes import Descriptor, DescriptorsRead
 
 from ..asking import BACKEND, CPU, SHIM, answer, found, healthy, rules, rung, working
 from ..build import DRIVER, Story
@@ -50,6 +52,44 @@ def test_a_name_that_the_runtime_asks_for_and_does_not_get_is_the_answer() -> No
     finding = answer(_asking("cuGetProcAddress_v2", found_=False))
     assert (finding.rule, finding.confidence) == ("lookup-failed", "proven")
     assert "libcudart.so.12 asked for cuGetProcAddress_v2" in finding.title
+
+
+def _refused() -> Story:
+    story = Story()
+    story.process(812)
+    story.look_up(812, "dlopen", "libcuda.so", False, by="/opt/app/server", error=ABSENT)
+    story.look_up(812, "dlopen", "libcuda.so.1", False, by="/opt/app/server", error=ABSENT)
+    return story
+
+
+def test_a_program_that_was_refused_the_driver_and_holds_no_device_is_likely_on_the_cpu() -> None:
+    mode = diagnose(_refused().state).mode
+    assert (mode.verdict, mode.confidence) == ("cpu", "likely")
+    assert "dlopen(libcuda.so) was refused in PID 812" in mode.evidence[0].text
+
+
+def test_a_refusal_says_nothing_once_another_name_of_the_library_was_answered() -> None:
+    story = _refused()
+    story.look_up(812, "dlopen", "libcuda.so.1", True, by="/opt/app/server", answer=SHIM)
+    assert diagnose(story.state).mode.verdict == "undecided"
+
+
+def test_a_refusal_says_nothing_where_another_vendor_answers_or_a_device_is_open() -> None:
+    story = _refused()
+    story.look_up(812, "dlsym", "hipInit", True, by="/opt/app/server", answer="/opt/rocm/libamdhip64.so.6")
+    assert diagnose(story.state).mode.verdict == "undecided"
+    story = _refused()
+    device = Descriptor(fd=9, target="/dev/dri/renderD128", kind="device", writable=True)
+    story.tell(DescriptorsRead(at=story.later(), pid=812, descriptors=[device]))
+    assert diagnose(story.state).mode.verdict == "undecided"
+
+
+def test_a_library_without_the_functions_that_decide_leaves_its_program_on_the_cpu() -> None:
+    story = Story()
+    story.process(812)
+    story.look_up(812, "dlopen", "libcuda.so.1", True, by="/opt/app/server", answer=SHIM)
+    story.look_up(812, "dlsym", "cuInit", False, by="/opt/app/server", error="undefined symbol: cuInit")
+    assert diagnose(story.state).mode.verdict == "cpu"
 
 
 def test_an_optional_name_that_is_refused_is_no_fault() -> None:
