@@ -47,6 +47,7 @@ bench-tools:
 	@.ci/tools cc c++ tmux bpftrace gdb htop btop lnav readelf
 
 bench: $(STAMP) bench-tools   ## our figures beside the named peers, in one run
+	$(BIN)/python -m compileall -q inspector
 	$(BIN)/python -m tests.bench --json bench.json $(ARGS)
 
 screenshots: $(STAMP) ## pictures for the README, made from the demo
