@@ -13,16 +13,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .base import SCHEMA, Request
 from .codec import StreamError, decode, encode
 from .events import AnyEvent
 from .history import History
 from .recording import RecordingWriter
-from .redact import Redactor
 from .requests import Configure, Quit, encode_request
 from .session import LimitNoted, SessionEnded, SessionStarted
 from .text import decode_line
+
+if TYPE_CHECKING:
+    from .redact import Redactor
 
 _BLOCK = 1 << 20
 _LONGEST_LINE = 256 << 20
@@ -73,7 +76,7 @@ class LiveStream:
         self._latest = 0
         self._history = History()
         self._writer: RecordingWriter | None = None
-        self._redactor: Redactor | None = None
+        self._redactor: "Redactor | None" = None
         self._begun = False
         self._lock = threading.RLock()
         """Guards what several threads touch: outgoing bytes, history, recording."""
@@ -173,7 +176,7 @@ class LiveStream:
                 self._outgoing += encode_request(request)
                 self._flush()
 
-    def record(self, path: str | Path, redactor: Redactor | None = None) -> None:
+    def record(self, path: str | Path, redactor: "Redactor | None" = None) -> None:
         """Write everything seen so far and everything to come to a file, with names hidden by a redactor.
 
         Raises RecordingError when the file cannot or must not be written.

@@ -1,14 +1,11 @@
 """Recordings: a stream as a file, plain or compressed, read as far as it goes, written so that a crash loses little."""
 
-import gzip
 import sys
 import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
-
-import zstandard
 
 from .base import SCHEMA
 from .codec import StreamError, decode
@@ -137,10 +134,14 @@ def _chain(first: bytes, file: BinaryIO) -> Iterator[bytes]:
 
 
 def _new_unpacker(gz: bool) -> _Unpacker:
+    import zstandard  # here and below: a start without a recording does not pay for it
+
     return zlib.decompressobj(wbits=31) if gz else zstandard.ZstdDecompressor().decompressobj()
 
 
 def _decompressed(blocks: Iterator[bytes], troubles: list[str], *, gz: bool) -> Iterator[bytes]:
+    import zstandard
+
     unpacker = _new_unpacker(gz)
     try:
         for block in blocks:
@@ -215,7 +216,11 @@ class RecordingWriter:
 
 def _packer(file: BinaryIO, path: str) -> BinaryIO:
     if path.endswith(".gz"):
+        import gzip
+
         return gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=6, mtime=0)  # type: ignore[return-value]
     if path.endswith(".zst"):
+        import zstandard
+
         return zstandard.ZstdCompressor(level=6).stream_writer(file, closefd=False)
     return file
