@@ -76,7 +76,7 @@ class LiveStream:
         self._latest = 0
         self._history = History()
         self._writer: RecordingWriter | None = None
-        self._redactor: "Redactor | None" = None
+        self._redactor: Redactor | None = None
         self._begun = False
         self._lock = threading.RLock()
         """Guards what several threads touch: outgoing bytes, history, recording."""
