@@ -8,7 +8,13 @@ _END, _HIT, _LAST_HIT = b"\0", b"\1", b"\2"
 _LOWER: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ" + _HIT, b"abcdefghijklmnopqrstuvwxyz" + _LAST_HIT)
 """Case does not matter; a name that holds our own mark holds another byte instead."""
 _FEW: Final = 16
-"""Names that are marked one by one."""
+"""Names that are always marked one by one."""
+_APART: Final = 600
+"""Bytes between two hits from which on it is faster to mark one by one, as measured."""
+_SAMPLED: Final = 64
+"""A sample is this part of all."""
+_PIECES: Final = 16
+_REST_OF_NAME: Final = b"[^\\0]*"
 _NO_MARKS: Final = bytes(range(2, 256))
 _MASK: Final = bytes.maketrans(_LAST_HIT, b"\1")
 
@@ -40,16 +46,25 @@ class NameText:
         return self._folded(self._marked(start + wanted, start + _HIT)) if found is None else found
 
     def _few(self, wanted: bytes, ahead: int) -> bytes | None:
-        """The mask when few names hold it; None when it is better to mark all at once."""
+        """The mask, hit by hit; None when there are so many that it is better to mark all at once."""
+        most = len(self._text) // _APART
+        if self._sampled(wanted) > most:
+            return None
         found, number, at = bytearray(self._count), 0, 0
-        for _ in range(_FEW):
-            hit = self._text.find(wanted, at)
-            if hit < 0:
-                return bytes(found)
-            number += self._text.count(_END, at, hit + ahead)
+        for hits, hit in enumerate(re.finditer(re.escape(wanted) + _REST_OF_NAME, self._text)):
+            if hits > most + _FEW:
+                return None
+            begin, end = hit.span()
+            number += self._text.count(_END, at, begin + ahead)
             found[number - 1] = 1
-            at = self._text.find(_END, hit + ahead)
-        return None
+            at = end
+        return bytes(found)
+
+    def _sampled(self, wanted: bytes) -> int:
+        """About how often it occurs, from some pieces: names that begin alike lie together."""
+        size = len(self._text) // _SAMPLED
+        pieces = range(0, len(self._text), max(1, len(self._text) // _PIECES))
+        return sum(self._text.count(wanted, at, at + size // _PIECES) for at in pieces) * _SAMPLED
 
     def _marked_byte(self, wanted: bytes) -> bytes:
         """A mark for each hit of one byte, and the ends."""
@@ -57,7 +72,7 @@ class NameText:
 
     def _marked(self, wanted: bytes, mark: bytes) -> bytes:
         """A mark for each name that holds it, and the ends; faster than bytes.replace, which looks for hits twice."""
-        return re.sub(re.escape(wanted) + b"[^\\0]*", mark, self._text).translate(None, _NO_MARKS)
+        return re.sub(re.escape(wanted) + _REST_OF_NAME, mark, self._text).translate(None, _NO_MARKS)
 
     def _folded(self, marks: bytes) -> bytes:
         """The marks of a name and its end as one byte."""
