@@ -114,6 +114,8 @@ class Session:
     configure: Configure
     probed: set[str] = field(default_factory=set)
     """Files (by identity) that carry or carried probes of ours: their code pages are no evidence of a patch."""
+    lookups_probed_at: int = 0
+    """When look-ups of one more file began to be told, ns: what was in the middle of one then is told by nobody."""
 
     @property
     def plan(self) -> Plan:

@@ -28,6 +28,7 @@ class Libraries(TreeObserver):
     """Watches what every process has mapped; sends libraries, scopes and ELF facts, and tells the tree's observers."""
 
     def __init__(self, session: Session, tree: ProcessTree, feed: Feed) -> None:
+        self._session = session
         self._loop = session.loop
         self._outlet = session.outlet
         self._tree = tree
@@ -131,6 +132,9 @@ class Libraries(TreeObserver):
         for shelf in self._settled.next():
             for base in shelf.disk_changes(read):
                 shelf.sent.pop(base, None)
+                self._look_soon(shelf)
+            if shelf.looked < self._session.lookups_probed_at:
+                # A dlclose meanwhile was told by nobody, and the kernel's own page for probes may hide it in the sizes.
                 self._look_soon(shelf)
             self._ask_if_changed(shelf)
 

@@ -176,9 +176,12 @@ class LookupsSource(TreeObserver):
                 why = f"the kernel refuses to watch {path} ({error})"
                 limit = LimitNoted(at=self._session.loop.now(), what="look-ups", why=why)
                 return lambda: self._session.outlet.send(limit)
-            return lambda: None
+            return self._probed
 
         self._attaching.begin(attach)
+
+    def _probed(self) -> None:
+        self._session.lookups_probed_at = self._session.loop.now()
 
     def _asked(self, record: Asked) -> None:
         self._pending.begin(record)
