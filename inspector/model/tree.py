@@ -56,6 +56,12 @@ def libraries(process: Process) -> dict[int, LibraryMapped]:
     return merged
 
 
+def unread(state: State, process: Process) -> list[LibraryMapped]:
+    """Mapped files whose own facts are not known (yet): one of them may hold what is not found in the others."""
+    mapped = libraries(process).values()
+    return [library for library in mapped if library.file not in state.images and library.route != "vdso"]
+
+
 def environment_change(process: Process) -> list[KeyChange] | None:
     """Collected keys that differ from the parent's; None when either environment is unknown."""
     own = program(process)

@@ -189,3 +189,18 @@ def test_an_api_that_was_asked_for_in_vain_has_its_broken_rung() -> None:
     story.look_up(812, "dlopen", "libnvidia-ml.so.1", False, by="/opt/app/server", error="not found")
     story.end(812)
     assert _first_broken(story, "nvml") == "resolved"
+
+
+def test_names_that_the_provider_lacks_are_not_said_to_be_among_its_own() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812, SHIM, exports=["cuInit"])
+    story.consumer(812, BACKEND, imports=["cuInit", "cuDeviceGet"])
+    assert rung(story, "exported").state == "no"
+    story.map(812, "/opt/app/libunread.so")
+    told = rung(story, "exported")
+    assert told.state == "unknown"
+    assert told.detail == "1 name; 1 of the 2 that consumers here import are among them; 1 mapped file not read"
+    story.image("/opt/app/libunread.so", exports=["cuDeviceGet"])
+    told = rung(story, "exported")
+    assert (told.state, told.detail.rpartition(", ")[2]) == ("yes", "other files offer the rest")

@@ -3,7 +3,7 @@
 from inspector.model import evidence, recipes
 from inspector.model.coverage import of_lookups
 from inspector.model.loads import FailedLoad, failure_row, failures
-from inspector.model.tree import libraries
+from inspector.model.tree import libraries, unread
 from inspector.model.usage import Consumer, looks_up_freely
 from inspector.model.verdict import Evidence, Rung
 from inspector.model.wording import listed, name_of, plural
@@ -46,11 +46,10 @@ def _consumer_row(view: View, consumer: Consumer) -> Evidence:
 
 def _without_consumer(view: View) -> Rung:
     mapped = libraries(view.process)
-    unread = [lib for lib in mapped.values() if lib.file not in view.state.images and lib.route != "vdso"]
     if not mapped:
         return Rung(rung="reachable", state="unknown", detail="its mappings were not seen")
-    if unread:
-        detail = f"{plural(len(unread), 'mapped file')} not read: one of them may use it"
+    if dark := unread(view.state, view.process):
+        detail = f"{plural(len(dark), 'mapped file')} not read: one of them may use it"
         return Rung(rung="reachable", state="unknown", detail=detail)
     if looks_up_freely(view.state, view.process):
         detail = "nobody by name; but a foreign function interface is mapped, through which anything can be called"

@@ -2,7 +2,7 @@
 
 from inspector.model import evidence, recipes
 from inspector.model.coverage import born_here
-from inspector.model.tree import libraries
+from inspector.model.tree import libraries, unread
 from inspector.model.usage import Provider
 from inspector.model.verdict import Evidence, Rung
 from inspector.model.wants import Want, import_faults, wanted
@@ -43,11 +43,10 @@ def _not_mapped(view: View) -> Rung:
         row = evidence.of_lookup(view.state, view.process, brief, text)
         return Rung(rung="mapped", state="yes", detail=text, evidence=[row])
     mapped_now = libraries(view.process)
-    unread = [lib for lib in mapped_now.values() if lib.file not in view.state.images and lib.route != "vdso"]
     if not mapped_now:
         return Rung(rung="mapped", state="unknown", detail="its mappings were not seen")
-    if unread:
-        detail = f"not among the files that were read; {plural(len(unread), 'file')} of it could not be read"
+    if dark := unread(view.state, view.process):
+        detail = f"not among the files that were read; {plural(len(dark), 'file')} of it could not be read"
         return Rung(rung="mapped", state="unknown", detail=detail)
     row = evidence.of_process(
         view.process, f"none of its {len(mapped_now)} mapped files provides {view.use.api}",
@@ -95,12 +94,18 @@ def exported(view: View) -> Rung:
         return _nothing_offered(view, provider, total)
     by_hand = recipes.exported(view.process, provider.path, "NAME")
     row = evidence.of_library(view.process, provider.library, f"{plural(total, 'name')} exported", by_hand=by_hand)
-    needed = len({want.name for want in wanted(view.state, view.process, view.use, view.profiles)})
-    if needed:
-        detail = f"{plural(total, 'name')}; all {needed} that consumers here import are among them"
-    else:
+    needed = {want.name for want in wanted(view.state, view.process, view.use, view.profiles)}
+    if not needed:
         detail = f"{plural(total, 'name')}; no consumer here imports any by name"
-    return Rung(rung="exported", state="yes", detail=detail, evidence=[row])
+        return Rung(rung="exported", state="yes", detail=detail, evidence=[row])
+    here = needed & {export.name for export in image.exports if export.visible}
+    if here == needed:
+        detail = f"{plural(total, 'name')}; all {len(needed)} that consumers here import are among them"
+        return Rung(rung="exported", state="yes", detail=detail, evidence=[row])
+    detail = f"{plural(total, 'name')}; {len(here)} of the {len(needed)} that consumers here import are among them"
+    dark = unread(view.state, view.process)
+    detail += f"; {plural(len(dark), 'mapped file')} not read" if dark else ", other files offer the rest"
+    return Rung(rung="exported", state="unknown" if dark else "yes", detail=detail, evidence=[row])
 
 
 def _nothing_offered(view: View, provider: Provider, total: int) -> Rung:
