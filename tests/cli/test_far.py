@@ -88,7 +88,9 @@ def test_a_recording_made_over_there_is_read_here(far: list[str], tmp_path: Path
 
 @needs_sshd
 def test_the_machine_over_there_is_listed_and_examined(far: list[str]) -> None:
-    rows = json.loads(inspector("list", "--all", "--format", "json", *far).stdout)
+    listed = inspector("list", "--all", "--format", "json", *far)
+    assert listed.returncode == 0, said(listed)
+    rows = json.loads(listed.stdout)
     assert any("sshd" in row["argv"][0] for row in rows)
     assert json.loads(inspector("doctor", "--format", "json", *far).stdout)["kernel"] == os.uname().release
 
