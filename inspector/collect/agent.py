@@ -22,12 +22,13 @@ from .launch import Launch
 from .loop import CollectorLoop
 from .options import Options
 from .outlet import StreamOutlet
+from .sources.attempt import attempt
 from .sources.contract import Session, Tracked, TreeObserver
 from .sources.libraries.libraries import Libraries
 from .sources.lookups.signals import SignalsSource
 from .sources.processes.arrivals import ExecArrivals, MappingArrivals, PolledArrivals, program_of_exec
 from .sources.processes.processes import SAME_BIRTH, Origin, ProcessTree
-from .sources.processes.program import Keys, attempt
+from .sources.processes.program import Keys
 from .sources.processes.record_source import open_records
 from .sources.processes.vitals import VitalsSource, WaitsSource
 from .target import Target, TargetError, check_permitted, is_mapping_of, parse_target, processes_mapping

@@ -14,8 +14,8 @@ from inspector.stream.text import decode
 
 from .kernel import cgroup, procfs
 from .kernel.procfs import Stat
-from .sources.libraries.routes import list_entries
-from .sources.processes.program import attempt
+from .sources.attempt import attempt
+from .sources.preload_entries import list_entries
 from .sources.processes.secrets import shown_arguments
 
 _COUNTING = 1 << 38 | 1 << 39

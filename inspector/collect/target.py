@@ -10,8 +10,8 @@ from inspector.stream.text import decode
 
 from .kernel import cgroup, procfs
 from .kernel.records import Mapped
+from .sources.attempt import attempt
 from .sources.processes.arrivals import Program, program_of
-from .sources.processes.program import attempt
 from .sources.processes.secrets import shown_arguments
 
 Kind = Literal["no-such-target", "not-permitted", "ended"]

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.collect.sources.libraries.outlines import Outline
-from inspector.collect.sources.libraries.routes import Placed, Start, Way, file_entries, find_ways, list_entries
+from inspector.collect.sources.libraries.routes import Placed, Start, Way, find_ways
+from inspector.collect.sources.preload_entries import file_entries, list_entries
 
 LDSO = 0x7F0000
 

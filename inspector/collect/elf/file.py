@@ -28,7 +28,7 @@ _MOST_STRINGS: Final = 1 << 28
 _SHORT_NAMES: Final = {62: "x86_64", 3: "i386", 183: "aarch64", 40: "arm", 243: "riscv64", 21: "ppc64", 22: "s390x"}
 
 
-class ElfError(Exception):
+class ElfError(ValueError):
     """A file that cannot be read as ELF; the message is a clause for the user that says why."""
 
 
@@ -242,6 +242,8 @@ def _open_regular(path: bytes) -> int:
         if not stat.S_ISREG(mode):
             raise ElfError("not a regular file")
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except ElfError:
+        raise
     except OSError as error:
         raise ElfError(_WHY_NOT_OPENED.get(error.errno or 0) or os.strerror(error.errno or errno.EIO)) from None
     except ValueError:

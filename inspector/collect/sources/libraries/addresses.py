@@ -9,9 +9,9 @@ from ...elf.file import ElfError, ElfFile
 from ...elf.symbols import STT_FUNC, STT_IFUNC, SymbolTable
 from ...kernel import procfs
 from ...kernel.records import Executed, Forked, Mapped
+from ..attempt import attempt
 from ..contract import Tree
 from ..processes.feed import Feed
-from ..processes.program import attempt
 from .outlines import same_file
 
 _PROCESSES_KEPT = 4000

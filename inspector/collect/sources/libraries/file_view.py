@@ -13,8 +13,8 @@ from ...elf.loader import LoaderFacts, read_loader
 from ...elf.search import Surroundings
 from ...kernel import procfs
 from ...kernel.rootfs import Root
+from ..attempt import attempt
 from ..contract import Tracked
-from ..processes.program import attempt
 
 _CACHE_FILE = b"/etc/ld.so.cache"
 _LARGEST_CACHE = 64 << 20

@@ -10,10 +10,10 @@ from inspector.stream.machine import FileChanged
 from inspector.stream.text import decode
 
 from ...kernel.rootfs import Root
+from ..attempt import attempt
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..path_watch import PathWatch
-from ..processes.program import attempt
-from .routes import list_entries
+from ..preload_entries import list_entries
 
 MOST_PATHS = 128
 _LOADER_FILES = (b"/etc/ld.so.cache", b"/etc/ld.so.preload")

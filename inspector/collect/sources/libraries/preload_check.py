@@ -8,7 +8,7 @@ from inspector.stream.text import decode
 from ...elf.file import ElfError
 from ...elf.library import Shelf
 from ...elf.search import NOT_OPENED, NOT_SETUID, Answer, Loaded, Search, Surroundings
-from .routes import file_entries, list_entries
+from ..preload_entries import file_entries, list_entries
 
 Source = Literal["LD_PRELOAD", "LD_AUDIT", "/etc/ld.so.preload"]
 _PRELOAD_FILE = b"/etc/ld.so.preload"

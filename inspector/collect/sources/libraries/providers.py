@@ -23,9 +23,9 @@ from ...elf.symbols import exports_any
 from ...kernel import procfs
 from ...kernel.records import Mapped, Opened, Record
 from ...kernel.rootfs import Root
+from ..attempt import attempt
 from ..contract import Session, Tracked, TreeObserver
 from ..processes.feed import Feed
-from ..processes.program import attempt
 from . import hints
 from .candidates import SYSTEM_FOLDERS
 from .identity import map_file

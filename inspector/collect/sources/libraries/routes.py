@@ -1,7 +1,6 @@
 """By which route each object came in: pure rules over link-map order, needs and preload entries (ld.so(8))."""
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,9 +8,6 @@ from inspector.stream.libraries import Route
 from inspector.stream.text import decode
 
 from .outlines import Outline
-
-_LIST_SEPARATORS = re.compile(rb"[ :]+")
-_FILE_SEPARATORS = re.compile(rb"[ :\t\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +50,6 @@ class Start:
     preloads: Sequence[tuple[bytes, str]] = ()
     """Entries in order, each with the place that names it: `LD_PRELOAD`, `/etc/ld.so.preload`."""
     audits: Sequence[bytes] = ()
-
-
-def list_entries(value: bytes) -> list[bytes]:
-    """Entries of LD_PRELOAD or LD_AUDIT: separated by spaces or colons, no quoting."""
-    return [entry for entry in _LIST_SEPARATORS.split(value) if entry]
-
-
-def file_entries(content: bytes) -> list[bytes]:
-    """Entries of /etc/ld.so.preload: separated by white space or colons, `#` begins a comment."""
-    lines = (line.partition(b"#")[0] for line in content.splitlines())
-    return [entry for line in lines for entry in _FILE_SEPARATORS.split(line) if entry]
 
 
 def find_ways(objects: Sequence[Placed], start: Start, real: Callable[[bytes], bytes]) -> list[Way]:

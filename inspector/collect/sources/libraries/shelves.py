@@ -9,8 +9,8 @@ from inspector.stream.libraries import LibraryMapped
 
 from ...kernel import procfs
 from ...kernel.records import Mapped
+from ..attempt import attempt
 from ..contract import Tracked
-from ..processes.program import attempt
 from .identity import Signature
 from .snapshot import Past, Snapshot
 

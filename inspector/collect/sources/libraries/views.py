@@ -10,10 +10,11 @@ from ...kernel.memory import Memory
 from ...kernel.procfs import MapLine
 from ...kernel.records import Mapped
 from ...kernel.rootfs import Root
+from ..attempt import attempt
 from ..contract import Tracked
-from ..processes.program import attempt
+from ..preload_entries import file_entries, list_entries
 from .identity import map_file
-from .routes import Start, file_entries, list_entries
+from .routes import Start
 
 _NO_LIBRARY = (b"/dev/zero", b"/SYSV", b"/dev/shm/", b"//anon", b"/anon_hugepage", b"[")
 """Executable mappings that are memory with a name, not files."""

@@ -18,6 +18,7 @@ from ...kernel.engine import Engine
 from ...kernel.looking import SIGNALS, Looking, LookupFunction
 from ...kernel.lookup_programs import KINDS
 from ...kernel.records import Asked, Looked, Mapped, Opened, Refused
+from ..attempt import attempt
 from ..calls.attaching import Attaching
 from ..calls.pending import Pending, PendingLoads, loader_text, loader_words
 from ..contract import Mapping, Session, Tracked, TreeObserver
@@ -25,7 +26,6 @@ from ..libraries.addresses import Addresses
 from ..libraries.providers import Candidate, Providers, candidate_of
 from ..pace import Ticker
 from ..processes.feed import Feed
-from ..processes.program import attempt
 from .lookup_events import Folding, LookupEvents
 
 FOLD_SECONDS = 1.0

@@ -9,8 +9,8 @@ from inspector.stream.text import decode
 
 from ...kernel import procfs
 from ...kernel.cgroup import unit_of
+from ..attempt import attempt
 from ..output.open_files import socket_inodes
-from ..processes.program import attempt
 from ..processes.secrets import shown_arguments
 from .net_tables import LISTEN, TcpSocket, local_sockets
 

@@ -9,8 +9,8 @@ from inspector.stream.text import decode
 
 from ...kernel import procfs
 from ...kernel.rootfs import Root
-from ..libraries.routes import file_entries
-from ..processes.program import attempt
+from ..attempt import attempt
+from ..preload_entries import file_entries
 
 PATH = b"/etc/ld.so.preload"
 _LARGEST = 1 << 16

@@ -18,10 +18,10 @@ from ...logs.journal import Journal, JournalRefusedError
 from ...logs.reader import Reader
 from ...logs.regular import SAMPLE, Identity, born, identity, looks_binary, open_regular, refusal
 from ...logs.tail import FileTail
+from ..attempt import attempt
 from ..contract import Session, Tracked
 from ..pace import Ticker
 from ..path_watch import POLL_SECONDS, PathWatch
-from ..processes.program import attempt
 from . import open_files
 from .log_feeds import Feed, FileFeed, JournalFeed
 from .log_places import OUTPUT_NAMES, Place

@@ -10,8 +10,8 @@ from functools import cache
 
 from ...kernel import procfs
 from ...kernel.rootfs import Root
+from ..attempt import attempt
 from ..contract import Tracked
-from ..processes.program import attempt
 from .open_files import OpenFile
 
 OUTPUT_NAMES = {1: "stdout", 2: "stderr"}

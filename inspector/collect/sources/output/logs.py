@@ -11,10 +11,10 @@ from ...kernel.records import Opened
 from ...kernel.rootfs import Root
 from ...logs.choice import Chooser, Ration
 from ...logs.marks import Marks
+from ..attempt import attempt
 from ..contract import Session, Tracked, TreeObserver
 from ..pace import Rounds
 from ..path_watch import PathWatch
-from ..processes.program import attempt
 from . import open_files
 from .descriptors import SPECIAL, is_journal, is_log
 from .log_catalog import LogCatalog

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ...kernel import perf, procfs
 from ...kernel.procfs import Stat
 from ...kernel.records import Executed, Mapped
+from ..attempt import attempt
 from ..contract import Loop
 from .feed import Feed
 from .processes import ProcessTree
-from .program import attempt
 
 _YOUNG = 1_000_000_000
 """For so long a new process may still be about to execute its program."""

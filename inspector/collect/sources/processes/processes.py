@@ -12,9 +12,10 @@ from inspector.stream.text import decode
 from ...kernel import procfs
 from ...kernel.pidfd import ExitWatch
 from ...kernel.records import Executed, Exited, Forked, Lost, Record
+from ..attempt import attempt
 from ..contract import Loop, Outlet, Tracked, TreeObserver
 from .feed import Feed
-from .program import Keys, attempt, read_program
+from .program import Keys, read_program
 
 Origin = Literal["attach", "fork", "run", "map"]
 _DEAD_KEPT = 2_000

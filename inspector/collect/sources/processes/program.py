@@ -5,9 +5,8 @@ lives. Each field stands for itself: what cannot be read stays unknown and hides
 """
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 from inspector.stream.processes import ProcessExec
 from inspector.stream.text import decode
@@ -16,10 +15,10 @@ from ...elf.file import ElfError, ElfFile
 from ...kernel import cgroup, filecaps, procfs
 from ...kernel.records import Executed
 from ...kernel.rootfs import Root
+from ..attempt import attempt
 from ..contract import Tracked
 from .secrets import shown_arguments, shown_value
 
-T = TypeVar("T")
 _NOBODY = 0
 """A pid that /proc never has: every read of it fails."""
 _LOADER_KEYS = ("LD_*", "GLIBC_TUNABLES", "GCONV_PATH", "PATH")
@@ -141,14 +140,6 @@ def _place(pid: int, status: dict[bytes, bytes], before: ProcessExec) -> _Place:
         unit=cgroup.unit_of(control) if control else before.unit,
         container=cgroup.container_of(control) if control else before.container,
     )
-
-
-def attempt(read: Callable[[], T], otherwise: T) -> T:
-    """What `read` gives, or `otherwise` when the process is gone or refuses."""
-    try:
-        return read()
-    except (OSError, ValueError, IndexError, ElfError):
-        return otherwise
 
 
 def _executable(pid: int, root: Root | None, record: Executed | None, before: ProcessExec) -> bytes:

@@ -8,10 +8,10 @@ from inspector.stream.processes import ThreadWaits, Vitals
 
 from ...kernel import procfs
 from ...kernel.syscalls import name_of
+from ..attempt import attempt
 from ..contract import Outlet, Session, Tracked, TreeObserver
 from ..pace import Rounds
 from .processes import ProcessTree
-from .program import attempt
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _MOST_WAITS = 64
