@@ -1,7 +1,10 @@
 """Names that a file has, but not as a consumer asks for them: hidden, or as C++ functions."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
+
+from inspector.stream.libraries import ImageRead
 
 from . import evidence, recipes
 from .state import Process, State
@@ -42,21 +45,20 @@ class Disguise:
         return 'declare the functions of the API extern "C" and build the library anew'
 
 
+def disguises(image: ImageRead) -> Iterator[Disguise]:
+    """Everything that one file has in disguise."""
+    for export in (*image.hidden, *(export for export in image.exports if not export.visible)):
+        yield Disguise(export.name, image.path, "hidden")
+    for name, symbol in image.mangled.items():
+        yield Disguise(name, image.path, "mangled", symbol)
+
+
 def disguised(state: State, process: Process, name: str) -> Disguise | None:
     """The file in or near the process that has the name in disguise; None when there is none."""
     files = [library.file for library in libraries(process).values()]
     files += [candidate.file for candidate in process.candidates.values()]
-    for file in files:
-        image = state.images.get(file)
-        if image is None:
-            continue
-        if any(export.name == name for export in image.hidden):
-            return Disguise(name, image.path, "hidden")
-        if any(export.name == name and not export.visible for export in image.exports):
-            return Disguise(name, image.path, "hidden")
-        if name in image.mangled:
-            return Disguise(name, image.path, "mangled", image.mangled[name])
-    return None
+    images = (state.images[file] for file in files if file in state.images)
+    return next((found for image in images for found in disguises(image) if found.name == name), None)
 
 
 def disguise_row(process: Process, found: Disguise) -> Evidence:

@@ -31,8 +31,6 @@ class _Signs:
     all_over: bool = False
     """Every consumer process has ended."""
     failed_backends: list[Evidence] = field(default_factory=list)
-    asked_in_vain: list[Evidence] = field(default_factory=list)
-    """Look-ups of a compute API that were refused, where nobody got any answer."""
 
 
 def mode(state: State, profiles: Profiles, start: Start | None = None) -> Mode:
@@ -42,13 +40,12 @@ def mode(state: State, profiles: Profiles, start: Start | None = None) -> Mode:
     _read_log(state, start, signs)
     _read_discovery(state, profiles, signs)
     signs.failed_backends = [row for process in state.processes for row in failed_loads(state, process, profiles)]
-    signs.asked_in_vain = _asked_in_vain(state, profiles)
     proven = [work for work in signs.work if work.proven]
     if proven:
         return _by_work(state, profiles, proven, signs)
     if signs.log is not None:
         return _by_log(signs)
-    return _without_word(signs)
+    return _without_word(state, profiles, signs)
 
 
 def _read_log(state: State, start: Start, signs: _Signs) -> None:
@@ -114,12 +111,7 @@ def _asked_in_vain(state: State, profiles: Profiles) -> list[Evidence]:
                 continue
             bound = any(consumer.how is not None and consumer.how.imports for consumer in use.consumers)
             names = [one for one in use.lookups if one.via not in ("dlopen", "dlmopen")]
-            if (
-                use.total_calls > use.own_calls
-                or bound
-                or any(one.found for one in names)
-                or device_touched(state, process)
-            ):
+            if bound or use.total_calls > use.own_calls or any(one.found for one in names):
                 return []
             loads = [one for one in use.lookups if is_load(one)]
             refused = [one for one in names if profiles.role(api, one.name) in ("init", "count", "version")]
@@ -128,6 +120,8 @@ def _asked_in_vain(state: State, profiles: Profiles) -> list[Evidence]:
             for one in refused[:3]:
                 text = f"{one.via}({one.name}) was refused in {short(process)}: {one.error or 'NULL'}"
                 rows.append(evidence.of_lookup(state, process, one, text))
+    if rows and any(device_touched(state, process) for process in state.processes):
+        return []
     return rows
 
 
@@ -176,7 +170,7 @@ def _by_log(signs: _Signs) -> Mode:
     return Mode(verdict=signs.log, confidence=sure, evidence=evidence_rows, contradictions=signs.refusals)
 
 
-def _without_word(signs: _Signs) -> Mode:
+def _without_word(state: State, profiles: Profiles, signs: _Signs) -> Mode:
     if signs.work or signs.counted:
         rows = [evidence.of_process(work.process, words(work)) for work in signs.work] + signs.counted
         return Mode(verdict="undecided", confidence="guess", evidence=rows, contradictions=signs.refusals)
@@ -185,6 +179,6 @@ def _without_word(signs: _Signs) -> Mode:
         return Mode(verdict="cpu", confidence=sure, evidence=signs.refusals)
     if signs.failed_backends:
         return Mode(verdict="cpu", confidence="likely", evidence=signs.failed_backends)
-    if signs.asked_in_vain:
-        return Mode(verdict="cpu", confidence="likely", evidence=signs.asked_in_vain)
+    if in_vain := _asked_in_vain(state, profiles):
+        return Mode(verdict="cpu", confidence="likely", evidence=in_vain)
     return Mode(verdict="undecided", confidence="guess")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from inspector.stream.libraries import Export, ImageRead, Need
 
+from .disguise import Disguise, disguises
 from .loads import is_load
 from .memo import once
 from .profiles import Profiles
@@ -96,29 +97,22 @@ class _Offers:
 
     def __init__(self, images: list[ImageRead]) -> None:
         self.visible: dict[str, list[tuple[ImageRead, Export]]] = {}
-        self.hidden: dict[str, ImageRead] = {}
-        self.mangled = {name: image for image in images for name in image.mangled}
+        self.disguised: dict[str, Disguise] = {}
         for image in images:
             for export in image.exports:
                 if export.visible:
                     self.visible.setdefault(export.name, []).append((image, export))
-                else:
-                    self.hidden.setdefault(export.name, image)
-            for export in image.hidden:
-                self.hidden.setdefault(export.name, image)
+            for found in disguises(image):
+                self.disguised.setdefault(found.name, found)
 
     def fault(self, want: Want) -> Want | None:
         """What is wrong with the offer for this name; None when it is offered as needed."""
         offered = self.visible.get(want.name, [])
         if not offered:
-            image = self.hidden.get(want.name)
-            if image is not None:
-                why = f"{name_of(image.path)} has it, but hidden"
-                return replace(want, fault="hidden", why=why, provider=image.path)
-            image = self.mangled.get(want.name)
-            if image is not None:
-                why = f"{name_of(image.path)} has it only as the C++ function {image.mangled[want.name]}"
-                return replace(want, fault="mangled", why=why, provider=image.path)
+            other = self.disguised.get(want.name)
+            if other is not None:
+                why = f"{name_of(other.path)} {other.words}"
+                return replace(want, fault=other.kind, why=why, provider=other.path)
             return replace(want, fault="missing", why=want.why or "no mapped file offers it")
         if not want.version or any(version_fits(image, export, want.version) for image, export in offered):
             return None

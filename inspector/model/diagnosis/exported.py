@@ -139,7 +139,7 @@ class _Disguised(Rule):
         for process, use in scene.all_uses():
             for want in _import_faults(scene, process, use):
                 found = disguised(scene.state, process, want.name) if want.fault == self.kind else None
-                if found is not None:
+                if found is not None and found.kind == self.kind:
                     yield self._hit(process, found, name_of(want.consumer), "likely", _rows(process, [want]))
 
     def _hit(self, process: Process, found: Disguise, consumer: str, sure: Confidence, rows: list[Evidence]) -> Hit:

@@ -145,6 +145,8 @@ class LookupFailed(Rule):
     def _of_name(self, scene: Scene, process: Process, use: Use, lookup: LookedUp, *, sure: bool) -> Hit:
         where = listed((provider.path for provider in use.providers), 2) or _asked_file(lookup) or "the library"
         other = disguised(scene.state, process, lookup.name)
+        if other is not None and other.path not in {_asked_file(lookup), *(one.path for one in use.providers)}:
+            other = None  # a file that nobody asked: a wrapper of that name in the consumer itself, perhaps
         lacks = f"{other.path} {other.words}" if other is not None else f"{where} does not have it"
         cause = f"{lookup.via} answered {lookup.error or 'NULL'}; no call of {use.api} succeeded after it."
         check = recipes.exported(process, where if where != "the library" else "FILE", lookup.name)

@@ -10,6 +10,9 @@ from inspector.model.wording import listed, name_of, plural
 
 from .view import View
 
+_ANSWERS = frozenset(("dlsym", "dlvsym"))
+"""Who overrides these can give functions away that it does not export."""
+
 
 def mapped(view: View) -> Rung:
     """Which file provides the API, by which route; is it still the file on disk; are there two?"""
@@ -90,7 +93,8 @@ def exported(view: View) -> Rung:
             rung="exported", state="no", detail=f"{plural(len(missing), 'name')} missing: {names}", evidence=rows
         )
     total = image.exports_total or len(image.exports)
-    if not any(view.profiles.api_of_function(one.name) == view.use.api for one in image.exports if one.visible):
+    offers = any(view.profiles.api_of_function(one.name) == view.use.api for one in image.exports if one.visible)
+    if not offers and not view.use.consumer_calls and not _ANSWERS.intersection(image.overrides):
         return _nothing_offered(view, provider, total)
     by_hand = recipes.exported(view.process, provider.path, "NAME")
     row = evidence.of_library(view.process, provider.library, f"{plural(total, 'name')} exported", by_hand=by_hand)

@@ -62,6 +62,16 @@ def test_a_refused_look_up_says_that_the_name_is_a_cpp_function() -> None:
     assert "cuInit is there as the C++ function _Z6cuInitj" in rung(story, "exported").detail
 
 
+def test_a_wrapper_of_that_name_in_the_consumer_is_not_what_was_asked() -> None:
+    story = Story()
+    story.process(812)
+    story.consumer(812, BACKEND, imports=(), hidden=[Export(name="cuInit", visible=False)])
+    story.driver(812, SHIM, exports=["cuDeviceGetCount"], watch=False)
+    story.look_up(812, "dlsym", "cuInit", False, by=BACKEND, error=f"{SHIM}: undefined symbol: cuInit")
+    finding = answer(story)
+    assert finding.rule == "lookup-failed" and finding.title.endswith(f"{SHIM} does not have it")
+
+
 def test_a_preloaded_shim_of_cpp_names_is_likely_a_fault_before_anybody_asks() -> None:
     story = Story()
     story.process(812, environment={"LD_PRELOAD": SHIM})
