@@ -79,7 +79,9 @@ def test_a_terminal_and_a_file_and_a_closed_descriptor(sleepers: list[subprocess
     assert (found[1].kind, found[2].kind) == ("tty", "file")
     assert found[2].target == str(tmp_path / "err.log")
     assert found[2].file.endswith(f":{(tmp_path / 'err.log').stat().st_ino}")
-    closed = subprocess.Popen(["/bin/sh", "-c", "exec 2>&-; echo up; exec sleep 60"], stdout=subprocess.PIPE)
+    # It goes on waiting itself: another program would open its libraries, for a moment, as descriptor 2.
+    waits = ["/bin/sh", "-c", "exec 2>&-; echo up; read line"]
+    closed = subprocess.Popen(waits, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     sleepers.append(closed)
     assert closed.stdout is not None
     closed.stdout.readline()
