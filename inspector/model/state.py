@@ -16,6 +16,7 @@ from inspector.stream.calls import (
 from inspector.stream.libraries import (
     CandidateFound,
     CodePatched,
+    CopiesFound,
     ImageRead,
     LibraryMapped,
     LoadPredicted,
@@ -104,6 +105,8 @@ class Process:
     asked_loads: dict[str, LoadPredicted] = field(default_factory=dict)
     """Predictions that a person asked for: shown, but no evidence of what the program does."""
     candidates: dict[str, CandidateFound] = field(default_factory=dict)
+    copies: dict[tuple[str, str], CopiesFound] = field(default_factory=dict)
+    """By kind and asked name: where else the name is that this process asked for in vain; read it with `where_is`."""
     never_executed: dict[str, NeverExecuted] = field(default_factory=dict)
     slots: dict[str, SlotsRead] = field(default_factory=dict)
     pointers: dict[str, PointersHeld] = field(default_factory=dict)
@@ -197,6 +200,8 @@ class State:
     lost: dict[str, int] = field(default_factory=dict)
     work: dict[str, WorkProgressed] = field(default_factory=dict)
     changes: list[FileChanged] = field(default_factory=list)
+    copies: dict[tuple[str, str], CopiesFound] = field(default_factory=dict)
+    """By kind and asked name: the newest search for it, whoever asked."""
     timeline: list[Moment] = field(default_factory=list)
     """In order of time."""
     timeline_dropped: int = 0

@@ -16,6 +16,7 @@ from .calls import (
 from .libraries import (
     CandidateFound,
     CodePatched,
+    CopiesFound,
     ImageRead,
     LibraryMapped,
     LibraryUnmapped,
@@ -76,6 +77,7 @@ AnyEvent = (
     | PreloadChecked
     | LoadPredicted
     | CandidateFound
+    | CopiesFound
     | NeverExecuted
     | SlotsRead
     | PointersHeld

@@ -255,3 +255,57 @@ class CodePatched(Event, frozen=True, kw_only=True):
     pid: int
     path: str
     pages: int
+
+
+class Copy(Fact, frozen=True, kw_only=True):
+    """One file or node that goes by an asked name, or nearly, and whether it would do."""
+
+    path: str
+    """As the process spells it; as the collector's machine does where `outside`."""
+    outside: bool = False
+    """It lies outside of the process's own file tree: on the host of a container, or hidden by a mount."""
+    place: str
+    """Why it was looked at: `asked folder`, `LD_LIBRARY_PATH`, `search path`, `ld.so.cache`, `mapped`, or the kind of a
+    folder that a profile names: `driver`, `toolkit`, `stubs`, `compat`, `wsl`, `wheel`, `conda`, `node-modules`."""
+    rule: str = ""
+    """Rule by which the loader of this process looks there for the asked name (see `SearchStep.rule`); empty: it does
+    not look there, or not under this name."""
+    order: int = 0
+    """Place in that search, from 1; 0 where `rule` is empty."""
+    mapped_by: list[int] = []
+    """Processes of the tree that have it mapped."""
+    soname: str | None = None
+    version_nodes: list[str] = []
+    """Nodes that it defines."""
+    usable: bool | None = None
+    """Whether this process's loader would take it and it has what is wanted; None where that cannot be said."""
+    problem: str = ""
+    """Why it would not do: `wrong ELF class: ELFCLASS32`, `permission denied`, `it does not define V2`."""
+    brought_by: str = ""
+    """The setting that would bring it in, as `KEY=VALUE`, or a link as `LINK -> TARGET`; empty where none is known."""
+
+
+class CopiesFound(Event, frozen=True, kw_only=True):
+    """Where else a refused or missing name is: what a bounded search of this machine's likely places gave.
+
+    Once for each name that a process of the tree asked for in vain (file, symbol, version node, device node), and for
+    the SONAME of each mapped file that provides an API. The same pid, kind and name again replace what was known.
+    """
+
+    pid: int
+    """The process that asked first; another one of the same file tree and search path is not told again."""
+    kind: Literal["library", "symbol", "version", "device", "provider"]
+    asked: str
+    """The file name or path; for `symbol` its name, for `version` the SONAME."""
+    wanted: str = ""
+    """For `version` the node; for `symbol` the node that was asked for, if any."""
+    library: str = ""
+    """For `symbol` and `version`: the file that lacks it; for `provider`: the mapped one."""
+    requester: str = ""
+    """Path of the library that asked, where it is known."""
+    copies: list[Copy] = []
+    """Those of the loader's own search first and in its order; empty: there is none in any of these places."""
+    places: list[str] = []
+    """Folders that were looked at and are there."""
+    complete: bool = True
+    """False: there were more places than the search may look at."""

@@ -9,6 +9,7 @@ from inspector.stream.calls import LookedUp
 from inspector.stream.libraries import (
     CandidateFound,
     CodePatched,
+    CopiesFound,
     ImageRead,
     LibraryMapped,
     LibraryUnmapped,
@@ -141,6 +142,13 @@ def load_predicted(state: State, event: LoadPredicted) -> None:
 def candidate_found(state: State, event: CandidateFound) -> None:
     process_at(state, event.pid, event.at).candidates[event.path] = event
     touch(state, "libraries")
+
+
+def copies_found(state: State, event: CopiesFound) -> None:
+    process = process_at(state, event.pid, event.at)
+    process.copies[event.kind, event.asked] = event
+    state.copies[event.kind, event.asked] = event
+    touch(state, "libraries", "symbols")
 
 
 def never_executed(state: State, event: NeverExecuted) -> None:

@@ -1,5 +1,6 @@
 """Births, execs, ends, signals and what is known about living processes."""
 
+from collections.abc import Hashable
 from typing import TypeVar
 
 from inspector.model.state import Process, State
@@ -20,6 +21,7 @@ from inspector.stream.processes import (
 from .moments import keep, process_at, tell, touch
 
 F = TypeVar("F", bound=Event)
+K = TypeVar("K", bound=Hashable)
 _MOST_EXECS = 1_000
 _MOST_SIGNALS = 1_000
 _MOST_OTHERS = 1_000
@@ -69,13 +71,14 @@ def _forget_old_program(process: Process, at: int) -> None:
         del process.scopes[base]
     _drop_older(process.predictions, at)
     _drop_older(process.candidates, at)
+    _drop_older(process.copies, at)
     _drop_older(process.never_executed, at)
     _drop_older(process.slots, at)
     _drop_older(process.pointers, at)
     _drop_older(process.patched, at)
 
 
-def _drop_older(facts: dict[str, F], at: int) -> None:
+def _drop_older(facts: dict[K, F], at: int) -> None:
     for key in [key for key, fact in facts.items() if fact.at < at]:
         del facts[key]
 

@@ -1,0 +1,43 @@
+"""Where a name is that was asked for in vain: which search answers for which process."""
+
+from inspector.model.copies import usable_copies, where_is
+from inspector.stream.libraries import CopiesFound, Copy
+
+from .build import Story
+
+
+def test_a_search_for_one_process_answers_for_another_one_that_asks_for_the_same_name() -> None:
+    story = Story()
+    story.process(812)
+    story.process(813, parent=812)
+    found = CopiesFound(at=story.later(), pid=812, kind="library", asked="libcuda.so.1")
+    story.tell(found)
+    first, second = story.state.processes
+    assert where_is(story.state, first, "libcuda.so.1") is found
+    assert where_is(story.state, second, "/opt/x/libcuda.so.1", "library") is found
+    assert where_is(story.state, second, "libcuda.so.1", "symbol") is None
+    assert where_is(story.state, second, "libcudart.so.12") is None
+
+
+def test_an_own_search_comes_before_that_of_another_process() -> None:
+    story = Story()
+    story.process(812)
+    story.process(813, parent=812)
+    own = CopiesFound(at=story.later(), pid=812, kind="library", asked="libcuda.so.1", places=["/own"])
+    story.tell(own)
+    story.tell(CopiesFound(at=story.later(), pid=813, kind="library", asked="libcuda.so.1"))
+    assert where_is(story.state, story.state.processes[0], "libcuda.so.1") is own
+
+
+def test_copies_that_would_do_come_by_the_loaders_order_and_never_from_the_stubs() -> None:
+    copies = [
+        Copy(path="/host/libcuda.so.1", place="driver", outside=True, usable=True),
+        Copy(path="/opt/cuda/compat/libcuda.so.1", place="compat", usable=True),
+        Copy(path="/usr/local/cuda/lib64/stubs/libcuda.so", place="stubs", usable=True),
+        Copy(path="/b/libcuda.so.1", place="LD_LIBRARY_PATH", rule="LD_LIBRARY_PATH", order=2, usable=True),
+        Copy(path="/a/libcuda.so.1", place="LD_LIBRARY_PATH", rule="LD_LIBRARY_PATH", order=1, usable=False),
+    ]
+    found = CopiesFound(at=1, pid=1, kind="library", asked="libcuda.so.1", copies=copies)
+    assert [copy.path for copy in usable_copies(found)] == [
+        "/b/libcuda.so.1", "/opt/cuda/compat/libcuda.so.1", "/host/libcuda.so.1",
+    ]  # fmt: skip
