@@ -28,6 +28,7 @@ from inspector.stream.codec import encode
 from inspector.stream.logs import LogRead, WritesSeen
 from inspector.stream.processes import ThreadWaits, Vitals
 from inspector.stream.session import EventsLost, WorkProgressed
+from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallsSummed
 
 REFRESH_BOUND = 2_000
 """Events waiting before refreshes are folded."""
@@ -36,8 +37,8 @@ DETAIL_BOUND = 50_000
 BATCH_SECONDS = 0.005
 """How long the writer lets events gather before it writes them at once."""
 
-_DETAILS = (CallReturned, LookedUp, FileOpened, LogRead)
-_NEWEST = (Vitals, CallsInside, OpensSkipped, ThreadWaits, WritesSeen, WorkProgressed)
+_DETAILS = (CallReturned, LookedUp, FileOpened, FolderListed, SystemCallRefused, LogRead)
+_NEWEST = (Vitals, CallsInside, OpensSkipped, SystemCallsSummed, ThreadWaits, WritesSeen, WorkProgressed)
 
 
 class Refreshes:

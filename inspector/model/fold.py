@@ -9,9 +9,10 @@ from inspector.stream import logs as g
 from inspector.stream import machine as m
 from inspector.stream import processes as p
 from inspector.stream import session as s
+from inspector.stream import syscalls as y
 from inspector.stream.base import Event
 
-from .folding import calls, libraries, logs, machine, processes
+from .folding import calls, libraries, logs, machine, processes, syscalls
 from .state import State
 
 E = TypeVar("E", bound=Event)
@@ -41,6 +42,8 @@ _on(p.ProcessStarted, processes.started)
 _on(p.ProcessExec, processes.executed)
 _on(p.ProcessEnded, processes.ended)
 _on(p.SignalDelivered, processes.signalled)
+_on(p.ConstraintsRead, processes.constraints_read)
+_on(p.EnvironmentRead, processes.environment_read)
 _on(p.DescriptorsRead, processes.descriptors_read)
 _on(p.Vitals, processes.vitals)
 _on(p.SocketsRead, processes.sockets_read)
@@ -69,6 +72,9 @@ _on(c.LookedUp, calls.looked_up)
 _on(c.LoaderRefused, calls.loader_refused)
 _on(c.FileOpened, calls.opened)
 _on(c.OpensSkipped, calls.opens_skipped)
+_on(y.FolderListed, syscalls.folder_listed)
+_on(y.SystemCallRefused, syscalls.refused)
+_on(y.SystemCallsSummed, syscalls.summed)
 _on(g.LogFound, logs.found)
 _on(g.LogRead, logs.read)
 _on(g.LogChanged, logs.changed)

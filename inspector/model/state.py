@@ -29,7 +29,9 @@ from inspector.stream.libraries import (
 from inspector.stream.logs import LogChanged, LogFound, LogLine, WritesSeen
 from inspector.stream.machine import FileChanged, GpuRead, PreloadFileRead, UnitRead
 from inspector.stream.processes import (
+    ConstraintsRead,
     Descriptor,
+    EnvironmentRead,
     ProcessEnded,
     ProcessExec,
     SameNameProcess,
@@ -39,11 +41,12 @@ from inspector.stream.processes import (
     Vitals,
 )
 from inspector.stream.session import LimitNoted, SessionEnded, SessionStarted, TargetMissing, WorkProgressed
+from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallSum
 
 from .apis import ImageApis
 from .profiles import LogRule, Profiles, builtin_profiles
 
-MomentKind = Literal["process", "load", "lookup", "call", "open", "log", "signal", "note"]
+MomentKind = Literal["process", "load", "lookup", "call", "open", "syscall", "log", "signal", "note"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,14 @@ class Process:
     refusals: list[LoaderRefused] = field(default_factory=list)
     opens: list[FileOpened] = field(default_factory=list)
     opens_skipped: int = 0
+    refused_calls: list[SystemCallRefused] = field(default_factory=list)
+    """System calls that failed, opens not among them, in order of telling."""
+    summed_calls: list[SystemCallSum] = field(default_factory=list)
+    folders: list[FolderListed] = field(default_factory=list)
+    constraints: ConstraintsRead | None = None
+    """As read last."""
+    environments: list[EnvironmentRead] = field(default_factory=list)
+    """As the C library held it, at each occasion, since the last exec."""
     signals: list[SignalDelivered] = field(default_factory=list)
     writes: dict[int, WritesSeen] = field(default_factory=dict)
     parent: "Process | None" = field(default=None, repr=False)

@@ -258,7 +258,7 @@ def _results(report: Report) -> dict[str, str]:
 
 
 def _opens(report: Report) -> dict[str, str]:
-    return _firsts((row.path, row.result) for row in report.opens)
+    return _firsts((row.path if row.call == "open" else f"{row.call} {row.path}", row.result) for row in report.opens)
 
 
 def _rungs(report: Report) -> dict[str, str]:

@@ -86,7 +86,7 @@ def _body(report: Report) -> Iterable[str]:
     yield _section("processes", "Processes", _processes(report))
     yield _section("calls", "Calls", _calls(report))
     yield _section("lookups", "Look-ups that failed", _lookups(report))
-    yield _section("opens", "Opens that failed", _opens(report))
+    yield _section("opens", "System calls that failed", _opens(report))
     yield _section("libraries", "Libraries", _libraries(report))
     yield _section("logs", "Logs", "".join(_log(log) for log in report.logs))
     yield _section("limits", "Not known here", _limits(report))

@@ -25,7 +25,7 @@ def render(report: Report) -> str:
         _section("Processes", _processes(report)),
         _section("Calls", _calls(report)),
         _section("Look-ups that failed", _lookups(report)),
-        _section("Opens that failed", _opens(report)),
+        _section("System calls that failed", _opens(report)),
         _section("Libraries that matter", _libraries(report)),
         _section("Logs", _logs(report)),
         _section("Not known here", _limits(report)),

@@ -14,7 +14,7 @@ from .shapes import Report, TimelineRow, TreeProcess
 from .words import command
 
 _LIFE = 1
-_LANES = {"process": 2, "load": 3, "lookup": 4, "open": 5, "log": 6, "signal": 7, "note": 8}
+_LANES = {"process": 2, "load": 3, "lookup": 4, "open": 5, "log": 6, "signal": 7, "note": 8, "syscall": 9}
 _FIRST_CALLS = 10
 _NOBODY = 0
 """Logs and notes belong to no process: they get a row of their own."""

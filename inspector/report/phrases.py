@@ -235,23 +235,27 @@ def failed_lookups(report: Report) -> list[LookupReport]:
 
 
 def failed_opens(report: Report) -> list[tuple[str, str, str]]:
-    """Process, error, path of failed opens; a search through many folders is one row, and none when it succeeded."""
+    """Process, error, path of failed opens and other calls; a search through many folders is one row, and none when
+    it succeeded."""
     opened = {(row.pid, file_name(row.path)) for row in report.opens if row.result == "ok"}
     failed = [
         row
         for row in report.opens
         if row.result != "ok" and not (row.result == "ENOENT" and (row.pid, file_name(row.path)) in opened)
     ]
-    groups = folded(failed, lambda row: (row.result, file_name(row.path) if row.result == "ENOENT" else row.path))
+    groups = folded(
+        failed, lambda row: (row.call, row.result, file_name(row.path) if row.result == "ENOENT" else row.path)
+    )
     return [(pids([row.pid for row in group]), first.result, _places(group)) for first, group in groups]
 
 
 def _places(group: list[OpenReport]) -> str:
     paths = list(dict.fromkeys(row.path for row in group))
+    call = f"{group[0].call} " if group[0].call != "open" else ""
     if len(paths) == 1:
-        return paths[0]
+        return (call + paths[0]).strip()
     shortest = min(paths, key=lambda path: (path.count("/"), len(path)))
-    return f"{file_name(paths[0])}, in {len(paths)} places: {shortest}, ..."
+    return f"{call}{file_name(paths[0])}, in {len(paths)} places: {shortest}, ..."
 
 
 def chosen_ladders(report: Report) -> list[ApiReport]:

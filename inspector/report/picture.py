@@ -19,6 +19,7 @@ _SHAPES = {
     "load": "M0,-7L6,5H-6z",
     "lookup": "M0,-7L6,0L0,7L-6,0z",
     "open": "M-5,-5h10v10h-10z",
+    "syscall": "M-5,5L0,-6L5,5h-3L0,0L-2,5z",
     "log": "M-2,-8h4v16h-4z",
     "process": "M-2,-9h4v18h-4z",
     "signal": "M0,-9L3,-3L9,0L3,3L0,9L-3,3L-9,0L-3,-3z",

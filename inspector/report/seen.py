@@ -9,8 +9,9 @@ from inspector.model.coverage import lower_bound
 from inspector.model.profiles import Profiles
 from inspector.model.state import LogSource, Process, State
 from inspector.model.verdict import Answer
-from inspector.stream.calls import CallOutcome, LookedUp, WatchedFunction
+from inspector.stream.calls import CallOutcome, FileOpened, LookedUp, WatchedFunction
 from inspector.stream.libraries import Export, ImageRead, Need
+from inspector.stream.syscalls import SystemCallRefused
 
 from .clock import Clock, wall_iso
 from .shapes import (
@@ -247,20 +248,35 @@ def logs_left_out(state: State) -> int:
 
 
 def opens(state: State, clock: Clock) -> list[OpenReport]:
-    """Opens of interest, equal ones together, in order of appearance."""
-    rows: dict[tuple[int, str, int], OpenReport] = {}
+    """Opens of interest and other system calls that were refused, equal ones together, in order of appearance."""
+    rows: dict[tuple[int, str, str, int], OpenReport] = {}
     for process in state.processes:
         for opened in process.opens:
-            key = (process.pid, opened.path, opened.errno)
-            before = rows[key].count if key in rows else 0
-            rows[key] = OpenReport(
-                pid=process.pid,
-                path=opened.path,
-                result=errors.errorcode.get(opened.errno, str(opened.errno)) if opened.errno else "ok",
-                count=before + opened.count,
-                at=rows[key].at if key in rows else clock.iso(opened.at),
-            )
+            _add(rows, process, "open", opened.path, opened, clock)
+        for refused in process.refused_calls:
+            _add(rows, process, refused.call, refused.subject, refused, clock)
     return list(rows.values())
+
+
+def _add(
+    rows: dict[tuple[int, str, str, int], OpenReport],
+    process: Process,
+    call: str,
+    path: str,
+    event: FileOpened | SystemCallRefused,
+    clock: Clock,
+) -> None:
+    key = (process.pid, call, path, event.errno)
+    before = rows.get(key)
+    rows[key] = OpenReport(
+        pid=process.pid,
+        path=path,
+        result=errors.errorcode.get(event.errno, str(event.errno)) if event.errno else "ok",
+        count=event.count + (before.count if before else 0),
+        at=before.at if before else clock.iso(event.since or event.at),
+        call=call,
+        arguments=event.arguments if isinstance(event, SystemCallRefused) else {},
+    )
 
 
 def limits(state: State) -> list[LimitReport]:

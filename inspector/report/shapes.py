@@ -216,13 +216,15 @@ class LogReport(Shape, frozen=True, kw_only=True):
 
 
 class OpenReport(Shape, frozen=True, kw_only=True):
-    """One path that a process opened or tried to."""
+    """One path that a process opened or tried to, or another system call that the kernel refused."""
 
     pid: Pid
-    path: str
+    path: Annotated[str, Meta(description="Of another call than open what it was about, empty where it has nothing.")]
     result: Annotated[str, Meta(description="`ok` or the name of the error: `ENOENT`.")]
     count: int = 1
     at: Moment | None = None
+    call: Annotated[str, Meta(description="`open` for all of its family, else as in syscalls(2): `ioctl`.")] = "open"
+    arguments: dict[str, int] = {}
 
 
 class LimitReport(Shape, frozen=True, kw_only=True):

@@ -44,7 +44,7 @@ class _Page:
             ("Calls", self._calls()),
             ("Look-ups that failed", self._lookups()),
             (self._library_title(), self._libraries()),
-            ("Opens that failed", self._opens()),
+            ("System calls that failed", self._opens()),
             ("Logs", self._logs()),
             ("Not known here", self._limits()),
             ("Coverage", self._coverage()),
@@ -198,7 +198,7 @@ class _Page:
         for row in rows[:_MOST_ROWS]:
             table.add(*row)
         yield from table.lines(self.width, self.ink)
-        yield from _more(len(rows), _MOST_ROWS, "refused opens")
+        yield from _more(len(rows), _MOST_ROWS, "refused system calls")
 
     def _logs(self) -> Iterable[str]:
         for log in self.report.logs:

@@ -151,7 +151,9 @@ class LookedUp(Event, frozen=True, kw_only=True):
     tried: list["TriedFile"] = []
     """Files that this thread opened between question and answer, dlopen only."""
     entered: int = 0
-    """Moment of the question (`at` is the answer's), 0 unknown; what a refused dlopen mapped in between is gone."""
+    """Moment of the question (`at` is the answer's, or, where none came, that of telling it), 0 unknown.
+
+    What its thread did in between it did inside of the look-up; what a refused dlopen mapped in between is gone."""
     count: int = 1
     """Equal look-ups folded into this one."""
 
@@ -182,6 +184,9 @@ class FileOpened(Event, frozen=True, kw_only=True):
     errno: int = 0
     writable: bool = False
     count: int = 1
+    """Equal opens in this event; only what repeats very often is folded."""
+    since: int = 0
+    """Moment of the first of them where `count` is above 1; `at` is then the moment of the last."""
 
 
 class OpensSkipped(Event, frozen=True, kw_only=True):

@@ -30,7 +30,9 @@ from .libraries import (
 from .logs import LogChanged, LogFound, LogRead, WritesSeen
 from .machine import FileChanged, GpuRead, PreloadFileRead, UnitRead
 from .processes import (
+    ConstraintsRead,
     DescriptorsRead,
+    EnvironmentRead,
     ProcessEnded,
     ProcessExec,
     ProcessListed,
@@ -51,6 +53,7 @@ from .session import (
     TargetMissing,
     WorkProgressed,
 )
+from .syscalls import FolderListed, SystemCallRefused, SystemCallsSummed
 
 AnyEvent = (
     SessionStarted
@@ -64,6 +67,8 @@ AnyEvent = (
     | ProcessExec
     | ProcessEnded
     | SignalDelivered
+    | ConstraintsRead
+    | EnvironmentRead
     | DescriptorsRead
     | Vitals
     | SocketsRead
@@ -93,6 +98,9 @@ AnyEvent = (
     | LoaderRefused
     | FileOpened
     | OpensSkipped
+    | FolderListed
+    | SystemCallRefused
+    | SystemCallsSummed
     | LogFound
     | LogRead
     | LogChanged

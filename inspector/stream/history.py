@@ -14,6 +14,7 @@ from .machine import FileChanged
 from .processes import ProcessEnded, ProcessStarted, SocketsRead, ThreadWaits, Vitals
 from .requests import LogPage, SymbolPage
 from .session import EventsLost, WorkProgressed
+from .syscalls import FolderListed, SystemCallRefused, SystemCallsSummed
 
 _CHUNK = 1 << 20
 _BUDGET = 64 << 20
@@ -46,7 +47,7 @@ class History:
                 for outcome in event.outcomes:
                     key = (outcome.function, outcome.caller, outcome.result)
                     self._replace(outcome.pid, key, OutcomesCounted(at=event.at, outcomes=[outcome]))
-            case Vitals() | OpensSkipped() | SocketsRead():
+            case Vitals() | OpensSkipped() | SystemCallsSummed() | SocketsRead():
                 self._replace(event.pid, "", event)
             case ThreadWaits():
                 self._replace(event.pid, event.tid, event)
@@ -116,6 +117,6 @@ def _beginnings(*kinds: type[Event]) -> tuple[bytes, ...]:
 
 _EXPENDABLE = (
     _beginnings(LogRead, LogPage),
-    _beginnings(FileOpened, SymbolPage, LookedUp, CallReturned, FileChanged),
+    _beginnings(FileOpened, SymbolPage, LookedUp, CallReturned, FileChanged, SystemCallRefused, FolderListed),
 )
 """What goes first, and then, when the budget is used up; the tag is the first key of each line."""

@@ -65,6 +65,8 @@ class ProcessEnded(Event, frozen=True, kw_only=True):
     code: int | None = None
     signal: int | None = None
     core: bool = False
+    cpu: int | None = None
+    """CPU time of all its threads, user and system, in ns; None when it was not told."""
 
 
 class SignalDelivered(Event, frozen=True, kw_only=True):
@@ -81,6 +83,64 @@ class SignalDelivered(Event, frozen=True, kw_only=True):
     symbol: str | None = None
     offset: int = 0
     """Offset from `symbol`, or from the library's load bias without one."""
+    sender: int = 0
+    """pid of the process that sent it (its own: abort(3), raise(3)); 0 when the kernel did (a fault, memory), or
+    nobody knows."""
+    sender_name: str = ""
+    """Name (comm) of the sender's thread where it is another process."""
+
+
+class ResourceLimit(Fact, frozen=True, kw_only=True):
+    """One row of /proc/PID/limits (getrlimit(2))."""
+
+    name: str
+    """`RLIMIT_NOFILE`, `RLIMIT_MEMLOCK`, `RLIMIT_AS`, `RLIMIT_NPROC`."""
+    soft: int | None
+    """In the unit of the limit (bytes, descriptors, processes); None is unlimited."""
+    hard: int | None = None
+
+
+class ConstraintsRead(Event, frozen=True, kw_only=True):
+    """What the kernel holds a process to: user, groups, limits, seccomp, capabilities, mounts without execution.
+
+    Read at attach, after an exec, and at the first refusal of a kind that one of them may have caused; replaces what
+    was known of the process. From /proc/PID/status, limits, mountinfo (proc(5)).
+    """
+
+    pid: int
+    why: str = ""
+    """Occasion, in words: `attach`, `exec`, `open: EMFILE`."""
+    uid: int = -1
+    """Effective; -1 unknown."""
+    gid: int = -1
+    groups: list[int] = []
+    """Supplementary groups."""
+    group_names: list[str] = []
+    """Names of `gid` and `groups` where this machine has one, in that order; else the number."""
+    limits: list[ResourceLimit] = []
+    descriptors: int = -1
+    """Open file descriptors at that moment; -1 unknown."""
+    seccomp: Literal["none", "strict", "filter", "unknown"] = "unknown"
+    no_new_privileges: bool = False
+    capabilities: str = ""
+    """Effective set, as hexadecimal digits (CapEff)."""
+    noexec: list[str] = []
+    """Mount points of its mount namespace from which nothing can be executed or mapped executable."""
+
+
+class EnvironmentRead(Event, frozen=True, kw_only=True):
+    """The environment as the C library holds it now (`environ`), read from the memory of the process.
+
+    Watched keys only, secrets replaced, as in `ProcessExec.environment`, with which it is to be compared: a program
+    that calls setenv(3) changes this one, and what it looks up later finds this one.
+    """
+
+    pid: int
+    why: str
+    """Occasion, in words: `attach`, `dlopen refused`, `cuInit refused`."""
+    environment: dict[str, str] = {}
+    changed: list[str] = []
+    """Watched keys whose value differs from that at exec: other, added or removed since."""
 
 
 class Descriptor(Fact, frozen=True, kw_only=True):

@@ -13,7 +13,8 @@ from inspector.stream.calls import CallCount, CallsCounted, LookedUp, TriedFile
 from inspector.stream.events import AnyEvent
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.logs import LogFound, LogLine, LogRead
-from inspector.stream.processes import ProcessEnded, ProcessStarted
+from inspector.stream.processes import EnvironmentRead, ProcessEnded, ProcessStarted, SignalDelivered
+from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallsSummed, SystemCallSum
 
 from . import strategies
 from .build import DRIVER, MS, SECOND, WALL, Story
@@ -202,3 +203,54 @@ def test_what_a_refused_load_had_mapped_is_gone_also_when_it_is_told_late() -> N
         apply(state, event)
         states.append([library.state for library in state.current[9].libraries.values()])
     assert states == [[], ["unmapped"], ["current"]]
+
+
+def test_refused_system_calls_and_folders_stand_in_the_timeline_with_what_they_were_about() -> None:
+    story = Story()
+    story.process(812)
+    story.tell(
+        SystemCallRefused(
+            at=story.later(), pid=812, tid=812, call="ioctl", errno=25, subject="/dev/nvidiactl",
+            arguments={"fd": 5, "request": 0xC0104652},
+        )
+    )  # fmt: skip
+    story.tell(SystemCallRefused(at=story.later(), pid=812, tid=812, call="socket", errno=97, arguments={"domain": 1}))
+    story.tell(FolderListed(at=story.later(), pid=812, tid=812, path="/usr/lib/wsl/lib", names=["libcuda.so.1"]))
+    story.tell(
+        SystemCallsSummed(
+            at=story.later(), pid=812, sums=[SystemCallSum(call="read", errno=11, count=9, first=1, last=2)]
+        )
+    )
+    process = story.state.current[812]
+    assert [moment.text for moment in story.state.timeline[-3:]] == [
+        "ioctl(/dev/nvidiactl, request=0xc0104652): ENOTTY",
+        "socket(domain=1): EAFNOSUPPORT",
+        "lists /usr/lib/wsl/lib: 1 library in it, libcuda.so.1",
+    ]
+    assert [call.errno for call in process.refused_calls] == [25, 97]
+    assert process.summed_calls[0].count == 9 and process.folders[0].names == ["libcuda.so.1"]
+
+
+def test_the_environment_in_memory_is_told_once_for_each_change_and_forgotten_at_an_exec() -> None:
+    story = Story()
+    story.process(812, environment={"CUDA_VISIBLE_DEVICES": "0"})
+    for _ in range(2):
+        story.tell(
+            EnvironmentRead(
+                at=story.later(), pid=812, why="cuInit refused", environment={"CUDA_VISIBLE_DEVICES": "-1"},
+                changed=["CUDA_VISIBLE_DEVICES"],
+            )
+        )  # fmt: skip
+    words = [moment.text for moment in story.state.timeline if "in its memory" in moment.text]
+    assert words == ["in its memory now CUDA_VISIBLE_DEVICES=-1 (not so at its start)"]
+    story.execute(812, ("/opt/app/other",))
+    assert story.state.current[812].environments == []
+
+
+def test_a_signal_from_another_process_names_its_sender() -> None:
+    story = Story()
+    story.process(812)
+    story.tell(
+        SignalDelivered(at=story.later(), pid=812, tid=812, signal=9, fatal=True, sender=77, sender_name="supervisor")
+    )
+    assert story.state.timeline[-1].text == "SIGKILL, sent by 77 supervisor"

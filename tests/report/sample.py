@@ -18,6 +18,7 @@ from inspector.stream.libraries import Export, ImageRead, LibraryMapped, Need, P
 from inspector.stream.logs import LogFound, LogLine
 from inspector.stream.processes import Descriptor, ProcessEnded, ProcessExec
 from inspector.stream.session import Capability, LimitNoted, SessionEnded, SessionStarted
+from inspector.stream.syscalls import SystemCallRefused
 
 MS = 1_000_000
 SECOND = 1000 * MS
@@ -280,6 +281,11 @@ def _child() -> Process:
         FileOpened(at=at(121), pid=845, tid=845, path="/dev/nvidia0", errno=13, count=2),
     ]
     child.opens_skipped = 61
+    child.refused_calls = [
+        SystemCallRefused(
+            at=at(122), pid=845, tid=845, call="ioctl", errno=25, subject="/dev/nvidiactl", arguments={"request": 0xD6}
+        )
+    ]
     return child
 
 

@@ -82,7 +82,7 @@ def test_facts_come_out_as_the_stream_told_them() -> None:
     init = next(row for row in report.calls if row.function == "cuInit")
     assert init.results == {"CUDA_ERROR_NO_DEVICE": 1, "CUDA_SUCCESS": 1}
     assert (init.first, init.count) == ("2026-01-02T03:04:05.160000Z", 2)
-    assert [row.result for row in report.opens] == ["ok", "EACCES"]
+    assert [(row.call, row.result) for row in report.opens] == [("open", "ok"), ("open", "EACCES"), ("ioctl", "ENOTTY")]
     inside = next(row for row in report.calls if row.inside is not None)
     assert inside.inside == 0.11, "until the process ended, not until now"
     assert next(row for row in report.timeline if row.kind == "call").lasts == pytest.approx(0.00035)

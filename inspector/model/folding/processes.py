@@ -7,7 +7,9 @@ from inspector.model.state import Process, State
 from inspector.model.wording import command, duration, name_of, signal_name
 from inspector.stream.base import Event
 from inspector.stream.processes import (
+    ConstraintsRead,
     DescriptorsRead,
+    EnvironmentRead,
     ProcessEnded,
     ProcessExec,
     ProcessStarted,
@@ -25,6 +27,7 @@ K = TypeVar("K", bound=Hashable)
 _MOST_EXECS = 1_000
 _MOST_SIGNALS = 1_000
 _MOST_OTHERS = 1_000
+_MOST_ENVIRONMENTS = 100
 _FAULTS = frozenset((4, 5, 6, 7, 8, 11, 31))
 """Signals that a program brings on itself: ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS."""
 
@@ -69,6 +72,7 @@ def _forget_old_program(process: Process, at: int) -> None:
     process.preloads = [entry for entry in process.preloads if entry.at >= at]
     for base in [number for number, scope in process.scopes.items() if scope.at < at]:
         del process.scopes[base]
+    process.environments.clear()
     _drop_older(process.predictions, at)
     _drop_older(process.candidates, at)
     _drop_older(process.copies, at)
@@ -108,7 +112,8 @@ def signalled(state: State, event: SignalDelivered) -> None:
     keep(process.signals, event, _MOST_SIGNALS)
     touch(state, "processes")
     where = f" at {place(event)}" if event.library or event.ip else ""
-    text = f"{signal_name(event.signal)}{where}{'' if event.fatal else ' (handled)'}"
+    sender = f", sent by {event.sender} {event.sender_name}".rstrip() if event.sender not in (0, event.pid) else ""
+    text = f"{signal_name(event.signal)}{where}{sender}{'' if event.fatal else ' (handled)'}"
     tell(state, event.at, event.pid, "signal", text, bad=event.fatal or event.signal in _FAULTS)
 
 
@@ -119,6 +124,22 @@ def place(event: SignalDelivered) -> str:
     if event.symbol is None:
         return f"{name_of(event.library)}+{event.offset:#x}"
     return f"{event.symbol}+{event.offset:#x} ({name_of(event.library)})"
+
+
+def constraints_read(state: State, event: ConstraintsRead) -> None:
+    process_at(state, event.pid, event.at).constraints = event
+    touch(state, "processes")
+
+
+def environment_read(state: State, event: EnvironmentRead) -> None:
+    """The timeline shows it when the program has changed it since the last look."""
+    process = process_at(state, event.pid, event.at)
+    before = process.environments[-1].changed if process.environments else []
+    keep(process.environments, event, _MOST_ENVIRONMENTS)
+    touch(state, "processes")
+    for key in [key for key in event.changed if key not in before]:
+        value = f"={event.environment[key]}" if key in event.environment else " is not set any more"
+        tell(state, event.at, event.pid, "process", f"in its memory now {key}{value} (not so at its start)")
 
 
 def descriptors_read(state: State, event: DescriptorsRead) -> None:

@@ -45,6 +45,7 @@ class LookupEvents:
             flags=record.flags & 0xFFFFFFFF,
             error="" if found else (pending.words if pending and pending.words else words),
             tried=pending.tried if pending else [],
+            entered=record.entered,
         )
 
     def unanswered(self, pending: Pending, answered_by: str, now: int) -> LookedUp:
@@ -62,6 +63,7 @@ class LookupEvents:
             flags=record.flags & 0xFFFFFFFF,
             error=pending.words,
             tried=pending.tried,
+            entered=record.at,
         )
 
     def library(self, pid: int, address: int, now: int) -> str:
