@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from inspector.collect.elf.sites import find_sites
+from inspector.collect.kernel.counter_block import Read
 from inspector.collect.kernel.counting import Count, Counting, Outcome
 from inspector.collect.kernel.engine import Engine
-from inspector.collect.kernel.file_watch import FileWatch, Function, Read
+from inspector.collect.kernel.file_watch import FileWatch, Function
 from inspector.collect.kernel.records import Exited, Record
 
 

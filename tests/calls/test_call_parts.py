@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.collect.elf.sites import Site
-from inspector.collect.kernel.file_watch import Read
+from inspector.collect.kernel.counter_block import Read
 from inspector.collect.kernel.records import Asked, Looked, Opened, Refused
 from inspector.collect.sources.calls.call_plans import arguments_of, function_at, planned_functions, signed, values_of
 from inspector.collect.sources.calls.pending import PendingLoads, loader_words

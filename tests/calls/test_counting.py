@@ -6,9 +6,10 @@ import time
 
 import pytest
 
+from inspector.collect.kernel.counter_block import Read
 from inspector.collect.kernel.counting import Counting
 from inspector.collect.kernel.engine import Engine
-from inspector.collect.kernel.file_watch import Function, Read
+from inspector.collect.kernel.file_watch import Function
 from inspector.collect.kernel.frames import Frame
 from inspector.collect.kernel.records import CallsBegan, Forked, Returned
 from tests.kernel.observed import of

@@ -19,6 +19,7 @@ from .call_programs import (
     TIMED_CALLS,
     CallMaps,
 )
+from .counter_block import BLOCK, CounterBlock
 from .engine import Engine
 from .file_watch import FileWatch, Function
 from .frames import Frame, read_frames
@@ -83,6 +84,7 @@ class Counting:
         self._budget = Budget(percent)
         self._files: list[FileWatch] = []
         self._next = 0
+        self._blocks: list[CounterBlock] = []
         self._lock = threading.Lock()
         self._rows: dict[tuple[int, int], bytes] = {}
         self._finals: list[Count] = []
@@ -102,6 +104,10 @@ class Counting:
     def reserve(self, count: int) -> int:
         """The first of so many consecutive function numbers."""
         with self._lock:
+            if not self._blocks or self._next + count > self._blocks[-1].first + self._blocks[-1].count:
+                self._next = self._blocks[-1].first + self._blocks[-1].count if self._blocks else 0
+                room = max(count, BLOCK)
+                self._blocks.append(CounterBlock(self._engine.members, self._maps, self._next, room))
             first, self._next = self._next, self._next + count
         return first
 
@@ -110,7 +116,8 @@ class Counting:
 
         They count at once; `add` has them told. `mapped`: some process maps the file. OSError when all is refused.
         """
-        return FileWatch(self._engine.members, self._maps, path, first, functions, mapped)
+        block = next(each for each in self._blocks if each.first <= first < each.first + each.count)
+        return FileWatch(block, self._maps, path, first, functions, mapped)
 
     def add(self, watch: FileWatch) -> None:
         """Tell of the functions of a file from now on."""
@@ -219,6 +226,8 @@ class Counting:
         close_all([link for watch in self._files for link in watch.take_links()])
         for watch in self._files:
             watch.close()
+        for block in self._blocks:
+            block.close()
         self._maps.close()
 
     def _settle_outcomes(self, pid: int, slot: int) -> None:

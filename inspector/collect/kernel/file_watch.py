@@ -1,4 +1,4 @@
-"""One file under counting: its programs, its counters, and its links in groups that can be let go.
+"""One file under counting: its functions, and its links in groups that can be let go.
 
 Likely hot functions make one group, the others another. To let a function go, the rest of its group moves to new links
 while the old ones are still on, and the program sees to it that each call counts once.
@@ -11,38 +11,12 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from . import bpf
 from .attach import Place, attach_all, checked_by_kernel, close_all
-from .bpf import ProgramKind
-from .call_programs import (
-    COUNTER,
-    MOST_READS,
-    OVERLAP,
-    READ_ROOM,
-    READS,
-    CallMaps,
-    FileMaps,
-    cookie,
-    entry_program,
-    return_program,
-)
-from .membership import Membership
+from .call_programs import OVERLAP, CallMaps, cookie
+from .counter_block import CounterBlock, Read
 
 _OVERLAP_SECONDS = 0.02
 """No probe handler takes that long: after it every call that began before a change of the word has been handled."""
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Memory behind a pointer argument, to be read when the call returns."""
-
-    argument: int
-    """From 0 to 5."""
-    size: int
-    """Bytes, at most 256."""
-    offset: int = 0
-    string: bool = False
-    """Ends at a zero byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +46,9 @@ class FileWatch:
     """Counting of functions of one file, in all processes that map it, now and later; only members are told apart."""
 
     def __init__(
-        self, members: Membership, maps: CallMaps, path: bytes, first: int, functions: Sequence[Function], mapped: bool
+        self, block: CounterBlock, maps: CallMaps, path: bytes, first: int, functions: Sequence[Function], mapped: bool
     ) -> None:
-        """Functions get the numbers `first`, `first` + 1, ...; OSError when the file or the probes are refused.
+        """Functions get the numbers `first`, `first` + 1, ... of a block; OSError when file or probes are refused.
 
         `mapped`: some process maps the file, so that the kernel looks at each instruction at once.
         """
@@ -83,12 +57,12 @@ class FileWatch:
         self.refused: dict[int, str] = {}
         """Functions that cannot be probed, and why."""
         self._stack = contextlib.ExitStack()
-        self._maps = maps
+        self._block, self._maps = block, maps
         self._lock = threading.Lock()
         self._groups: list[_Group] = []
         self._counting: set[int] = set()
         try:
-            self._start(members, path, mapped)
+            self._start(path, mapped)
         except OSError:
             self.close()
             raise
@@ -100,13 +74,11 @@ class FileWatch:
 
     def row(self, slot: int) -> bytes:
         """All counters of one process."""
-        size = COUNTER.size * len(self.functions)
-        return self._memory[slot * size : (slot + 1) * size]
+        return self._block.row(slot, self.first, len(self.functions))
 
     def clear(self, slot: int) -> None:
         """Make the counters of a slot zero."""
-        size = COUNTER.size * len(self.functions)
-        self._memory[slot * size : (slot + 1) * size] = bytes(size)
+        self._block.clear(slot, self.first, len(self.functions))
 
     def let_go(self, functions: Iterable[int]) -> None:
         """Count these no more. Takes some 50 ms of waiting for the kernel: call it outside of any loop."""
@@ -130,27 +102,15 @@ class FileWatch:
         close_all(self.take_links())
         self._stack.close()
 
-    def _start(self, members: Membership, path: bytes, mapped: bool) -> None:
+    def _start(self, path: bytes, mapped: bool) -> None:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._stack.callback(os.close, fd)
         self._path = b"/proc/self/fd/%d" % fd
-        file = FileMaps.create(self.first, len(self.functions))
-        self._stack.callback(file.close)
-        self._memory = file.counters.memory()
-        self._stack.callback(self._memory.close)
-        self._entry = self._load(entry_program(members, self._maps, file), "count_entry")
-        if any(function.returns for function in self.functions):
-            self._return = self._load(return_program(members, self._maps, file), "count_return")
-        for index, function in enumerate(self.functions):
+        for number, function in enumerate(self.functions, self.first):
             if function.returns:
-                file.reads.put(index.to_bytes(4, "little"), _pack_reads(function.reads))
+                self._block.put_reads(number, function.reads)
         with contextlib.nullcontext() if mapped else checked_by_kernel(fd):
             self._attach_groups()
-
-    def _load(self, code: bytes, name: str) -> int:
-        program = bpf.load_program(ProgramKind.UPROBE, code, name, attach=bpf.UPROBE_MULTI)
-        self._stack.callback(os.close, program)
-        return program
 
     def _attach_groups(self) -> None:
         numbered = list(enumerate(self.functions, self.first))
@@ -169,8 +129,8 @@ class FileWatch:
         try:
             returning = [number for number in group.functions if self._function(number).returns]
             if returning:
-                links += self._attach_some(self._return, group, returning, returns=True)
-            links += self._attach_some(self._entry, group, group.functions, returns=False)
+                links += self._attach_some(self._block.returns, group, returning, returns=True)
+            links += self._attach_some(self._block.entry, group, group.functions, returns=False)
         except OSError:
             close_all(links)
             raise
@@ -206,10 +166,3 @@ class FileWatch:
         else:
             self._groups.remove(group)
         close_all(old_links)
-
-
-def _pack_reads(reads: Sequence[Read]) -> bytes:
-    fields: list[int] = []
-    for read in reads[:MOST_READS]:
-        fields += (read.argument, int(read.string), min(read.size, READ_ROOM), read.offset)
-    return READS.pack(*fields, *[0] * (4 * MOST_READS - len(fields)))

@@ -10,7 +10,8 @@ from inspector.stream.text import decode
 
 from ...elf.sites import Site
 from ...kernel.call_programs import MOST_READS, READ_ROOM
-from ...kernel.file_watch import Function, Read
+from ...kernel.counter_block import Read
+from ...kernel.file_watch import Function
 from ...kernel.lookup_programs import KINDS
 
 _NUMBERS = {"i32": "<i", "u32": "<I", "i64": "<q", "u64": "<Q", "f32": "<f", "f64": "<d", "pointer": "<Q"}

@@ -1,0 +1,91 @@
+"""Counters and programs for a range of function numbers, made before it is known which functions get them.
+
+Creating maps and having programs verified takes some 2 ms: too long when the first call of a library that was opened
+just now comes within 0.1 ms. A block serves any number of files, one after the other.
+"""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import bpf
+from .bpf import ProgramKind
+from .call_programs import (
+    COUNTER,
+    MOST_READS,
+    READ_ROOM,
+    READS,
+    CallMaps,
+    FileMaps,
+    entry_program,
+    return_program,
+)
+from .membership import Membership
+
+BLOCK = 256
+"""Functions of a block, unless more are asked for at once: 2 MiB of counters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Memory behind a pointer argument, to be read when the call returns."""
+
+    argument: int
+    """From 0 to 5."""
+    size: int
+    """Bytes, at most 256."""
+    offset: int = 0
+    string: bool = False
+    """Ends at a zero byte."""
+
+
+class CounterBlock:
+    """Functions with the numbers `first`, `first` + 1, ...; OSError when the kernel refuses the programs."""
+
+    def __init__(self, members: Membership, maps: CallMaps, first: int, count: int) -> None:
+        self.first, self.count = first, count
+        self._stack = contextlib.ExitStack()
+        try:
+            self._maps = FileMaps.create(first, count)
+            self._stack.callback(self._maps.close)
+            self._memory = self._maps.counters.memory()
+            self._stack.callback(self._memory.close)
+            self.entry = self._load(entry_program(members, maps, self._maps), "count_entry")
+            self.returns = self._load(return_program(members, maps, self._maps), "count_return")
+        except OSError:
+            self.close()
+            raise
+
+    def row(self, slot: int, first: int, count: int) -> bytes:
+        """The counters of one process for so many functions."""
+        start, size = self._place(slot, first), COUNTER.size * count
+        return self._memory[start : start + size]
+
+    def clear(self, slot: int, first: int, count: int) -> None:
+        """Make the counters of one process zero."""
+        start, size = self._place(slot, first), COUNTER.size * count
+        self._memory[start : start + size] = bytes(size)
+
+    def put_reads(self, function: int, reads: Sequence[Read]) -> None:
+        """What is to be read when this function returns."""
+        self._maps.reads.put((function - self.first).to_bytes(4, "little"), _pack_reads(reads))
+
+    def close(self) -> None:
+        """Let maps and programs go; links that are on keep what they need alive."""
+        self._stack.close()
+
+    def _place(self, slot: int, first: int) -> int:
+        return COUNTER.size * (slot * self.count + first - self.first)
+
+    def _load(self, code: bytes, name: str) -> int:
+        program = bpf.load_program(ProgramKind.UPROBE, code, name, attach=bpf.UPROBE_MULTI)
+        self._stack.callback(os.close, program)
+        return program
+
+
+def _pack_reads(reads: Sequence[Read]) -> bytes:
+    fields: list[int] = []
+    for read in reads[:MOST_READS]:
+        fields += (read.argument, int(read.string), min(read.size, READ_ROOM), read.offset)
+    return READS.pack(*fields, *[0] * (4 * MOST_READS - len(fields)))
