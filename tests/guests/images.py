@@ -1,0 +1,167 @@
+"""Kernels and the root file system of the guests, built once from Debian's packages and kept in a cache folder."""
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import initramfs
+
+KERNELS = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie"}
+"""Kernel series -> the release of Debian whose stock kernel it is."""
+_ROOT_RELEASE, _ROOT_PYTHON = "bookworm", "3.11"
+_PACKAGES = (
+    "python3", "gcc", "g++", "libc6-dev", "binutils", "procps", "kmod", "iproute2", "util-linux", "busybox-static",
+)  # fmt: skip
+_UNUSED = ("mypy", "ruff", "import-linter", "grimp", "types-", "ast-serialize", "librt")
+"""Of our locked requirements: what no test in a guest imports."""
+_LOCK = Path(__file__).parents[2] / "requirements.lock"
+_IMAGE_SIZE = "3G"
+
+
+class ImageError(Exception):
+    """An image cannot be built here; the message says why and what helps."""
+
+
+def kernel(series: str) -> tuple[Path, Path]:
+    """The kernel of a series and an initramfs for it; raises ImageError."""
+    folder = _cache() / f"kernel-{series}-{initramfs.VERSION}"
+    with _building(folder) as needed:
+        if needed:
+            _download_kernel(series, folder)
+    return folder / "vmlinuz", folder / "initramfs"
+
+
+def root() -> Path:
+    """An ext4 image of a small Debian with Python, a compiler and our requirements; raises ImageError."""
+    requirements = _requirements()
+    key = hashlib.sha256(repr((_ROOT_RELEASE, _PACKAGES, requirements)).encode()).hexdigest()[:12]
+    folder = _cache() / f"root-{key}"
+    with _building(folder) as needed:
+        if needed:
+            _bootstrap(folder, requirements)
+    return folder / "root.ext4"
+
+
+def busybox() -> bytes:
+    """A statically linked busybox, as the root file system has it."""
+    return (root().parent / "busybox").read_bytes()
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "shim-inspector-tests"
+
+
+@contextmanager
+def _building(folder: Path) -> Iterator[bool]:
+    """Whether the folder must be filled now; one process fills it, others wait; a failed try leaves nothing."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.parent / f"{folder.name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (folder / "complete").exists():
+            yield False
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        _say(f"building {folder.name} in {folder.parent} (once)")
+        yield True
+        (folder / "complete").touch()
+
+
+def _download_kernel(series: str, folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        room = Path(name)
+        package = _fetch_kernel_package(KERNELS[series], room)
+        _run("dpkg-deb", "-x", str(package), str(room / "unpacked"))
+        (image,) = (room / "unpacked" / "boot").glob("vmlinuz-*")
+        shutil.copy(image, folder / "vmlinuz")
+        (modules,) = (path for path in room.glob("unpacked/**/kernel") if path.parent.parent.name == "modules")
+        (folder / "initramfs").write_bytes(initramfs.build(busybox(), modules))
+
+
+def _fetch_kernel_package(release: str, room: Path) -> Path:
+    """The newest stock kernel of a release, by this machine's own apt, with lists apart from the machine's."""
+    for part in ("lists/partial", "cache/archives/partial"):
+        (room / part).mkdir(parents=True)
+    sources = room / "sources.list"
+    keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    sources.write_text(f"deb [signed-by={keyring}] {_archive()} {release} main\n")
+    options = {
+        "Dir::Etc::sourcelist": sources,
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::State::lists": room / "lists",
+        "Dir::Cache": room / "cache",
+        "APT::Sandbox::User": "root",
+    }
+    apt = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+    _run("apt-get", *apt, "-q", "update")
+    described = _run("apt-cache", *apt, "show", "linux-image-amd64")
+    names = re.findall(r"^Depends: (linux-image-\S+)", described, re.M)
+    if not names:
+        raise ImageError(f"the archive has no stock kernel of {release}")
+    _run("apt-get", *apt, "-q", "download", names[0], cwd=room)
+    (package,) = room.glob("linux-image-*.deb")
+    return package
+
+
+def _bootstrap(folder: Path, requirements: tuple[str, ...]) -> None:
+    if os.geteuid() != 0:
+        raise ImageError("the guests' root file system is built by debootstrap, which needs root")
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        tree = Path(name) / "root"
+        include = ",".join(_PACKAGES)
+        _run("debootstrap", "--variant=minbase", f"--include={include}", _ROOT_RELEASE, str(tree), _archive())
+        packages = tree / "usr/local/lib" / f"python{_ROOT_PYTHON}" / "dist-packages"
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        platforms = [f"--platform={one}_x86_64" for one in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")]
+        _run(*pip, *platforms, f"--python-version={_ROOT_PYTHON}", "--only-binary=:all:", "--target", str(packages),
+             *requirements)  # fmt: skip
+        command = tree / "usr/local/bin/inspector"
+        command.write_text('#!/bin/sh\nexec python3 -m inspector "$@"\n')
+        command.chmod(0o755)
+        folders = ["/usr/lib/python3", f"/usr/lib/python{_ROOT_PYTHON}", "/" + str(packages.relative_to(tree))]
+        _run("chroot", str(tree), "python3", "-m", "compileall", "-q", *folders)
+        shutil.copy(tree / "bin/busybox", folder / "busybox")
+        shutil.rmtree(tree / "var/cache/apt/archives")
+        shutil.rmtree(tree / "var/lib/apt/lists")
+        image = folder / "root.ext4"
+        _run("mkfs.ext4", "-q", "-O", "^has_journal", "-d", str(tree), str(image), _IMAGE_SIZE)
+
+
+def _requirements() -> tuple[str, ...]:
+    lines = (line.split("#")[0].strip() for line in _LOCK.read_text().splitlines())
+    return tuple(line for line in lines if line and not line.startswith(_UNUSED))
+
+
+def _archive() -> str:
+    """Where this machine's apt has Debian from."""
+    listed = _run("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages")
+    for line in listed.splitlines():
+        uri, _, rest = line.partition(" ")
+        if rest.split() in ([release, "main"] for release in KERNELS.values()):
+            return uri
+    raise ImageError("apt here knows no archive of Debian (main): run this on Debian, after apt-get update")
+
+
+def _run(*command: str, cwd: Path | None = None) -> str:
+    """What a command prints; ImageError with its last words when it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, stdin=subprocess.DEVNULL)
+    except FileNotFoundError:
+        raise ImageError(f"{command[0]} is not here: .ci/tools {command[0]}") from None
+    if done.returncode:
+        words = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
+        raise ImageError(f"{' '.join(command[:3])} ... failed:\n{words}")
+    return done.stdout
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
