@@ -7,11 +7,13 @@ from inspector.stream.libraries import LibraryMapped
 from inspector.stream.session import Capability
 
 from .state import Process, State
+from .tree import program
 from .usage import Use
 from .wording import duration, name_of, plural
 
 _AT_ONCE = 2_000_000
 """ns after a birth within which the kernel itself tells it."""
+_BINDS_NOTHING = ("LD_BIND_NOT", "LD_AUDIT", "LD_PROFILE")
 _PASSIVE_GAP = 5_000_000_000
 """ns that may lie between the passive picture and the first probe (setting probes takes milliseconds)."""
 
@@ -28,6 +30,8 @@ class Coverage:
     """How many functions of the provider are counted."""
     gapless: bool = True
     """False: between the look that proves the time before, and the first probe, a call was not seen."""
+    passive: bool = False
+    """The time before the first probe is known from pages or slots alone: never the ground of an error."""
 
 
 def capability(state: State, name: str) -> Capability | None:
@@ -71,7 +75,8 @@ def of_use(state: State, use: Use) -> Coverage:
     results = [_of_library(state, use, library) for library in mapped]
     worst = next((one for one in results if not one.complete), results[0])
     gapless = all(one.gapless for one in results)
-    return Coverage(worst.complete, worst.words, sum(one.watched for one in results), gapless)
+    passive = any(one.passive for one in results)
+    return Coverage(worst.complete, worst.words, sum(one.watched for one in results), gapless, passive)
 
 
 def _without_provider(state: State, use: Use) -> Coverage:
@@ -134,10 +139,16 @@ def _proof_before(
     }
     for words, at in looks.items():
         if at is not None and at >= since:
-            return Coverage(True, f"counted now; before that {words}", len(watched))
+            return Coverage(True, f"counted now; before that {words}", len(watched), passive=True)
         if at is not None and since - at < _PASSIVE_GAP and not born_here(use.process):
             gap = duration(since - at)
-            return Coverage(True, f"counted now; until {gap} before that {words}", len(watched), gapless=False)
+            return Coverage(
+                True, f"counted now; until {gap} before that {words}", len(watched), gapless=False, passive=True
+            )
+    picture = use.process.never_executed.get(library.path)
+    if picture is not None and picture.caveat and not born_here(use.process):
+        late = _late(use.process, library, since)
+        return Coverage(False, f"{late}; its pages prove nothing: {picture.caveat}", len(watched))
     return None
 
 
@@ -162,7 +173,13 @@ def _not_counted(state: State, library: LibraryMapped) -> str:
 
 
 def _slots_unbound(use: Use) -> int | None:
-    """When every consumer was seen to have unbound lazy slots for all that it imports; None when that was not seen."""
+    """When every consumer was seen to have unbound lazy slots for all that it imports; None when that was not seen.
+
+    Under LD_BIND_NOT, and for some auditors, ld.so binds no slot however often it is used (ld.so(8)).
+    """
+    runs = program(use.process)
+    if runs is not None and any(runs.environment.get(key) for key in _BINDS_NOTHING):
+        return None
     imports = {consumer.path: consumer.how.imports for consumer in use.consumers if consumer.how is not None}
     if not imports or len(imports) < len(use.consumers):
         return None

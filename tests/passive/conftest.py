@@ -7,6 +7,7 @@ from typing import IO
 
 import pytest
 
+from inspector.collect.kernel.engine import Engine, EngineError
 from tests.elf.workshop import Workshop
 
 NAMES = ("cuInit", "cuDeviceGetCount", "cuDeviceGet", "cuMemAlloc", "cuLaunchKernel", "cuCtxCreate")
@@ -19,12 +20,20 @@ DRIVER = f'__asm__(".text\\n{PLACES.replace(chr(10), chr(92) + "n")}");'
 USER = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 int cuInit(unsigned); int cuDeviceGetCount(int *); int cuMemAlloc(void);
 static void *volatile kept;
+static void drop(int advice) {  /* all code of the driver, as a program that saves memory might */
+  char line[512]; unsigned long from, to; FILE *maps = fopen("/proc/self/maps", "r");
+  while (fgets(line, sizeof line, maps))
+    if (strstr(line, "libcuda.so.1") && strstr(line, "r-x") && sscanf(line, "%lx-%lx", &from, &to) == 2)
+      madvise((void *)from, to - from, advice);
+  fclose(maps);
+}
 void *exported_table[1] = {cuMemAlloc};
 int main(void) {
   char command; int n; void *on_heap[64];
@@ -36,6 +45,9 @@ int main(void) {
     if (command == 'c') cuDeviceGetCount(&n);
     if (command == 'k') kept = dlsym(RTLD_DEFAULT, "cuLaunchKernel");
     if (command == 'h') block[7] = dlsym(RTLD_DEFAULT, "cuCtxCreate");
+    if (command == 'D') drop(MADV_DONTNEED);
+    if (command == 'O') drop(21 /* MADV_PAGEOUT */);
+    if (command == 'C') drop(20 /* MADV_COLD */);
     if (command == 'p') {
       char *at = (char *)((unsigned long)dlsym(RTLD_DEFAULT, "cuDeviceGet") & ~4095UL);
       mprotect(at, 4096, 7);
@@ -90,6 +102,16 @@ def driver(workshop: Workshop) -> Path:
 def program(workshop: Workshop, driver: Path) -> Path:
     flags = ["-Wl,-z,lazy", f"-Wl,-rpath,{workshop.folder}"]
     return workshop.program("user", USER, links=[driver], flags=flags)
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    try:
+        opened = Engine()
+    except EngineError as error:
+        pytest.skip(f"no kernel programs here: {error}")
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -1,13 +1,20 @@
 """Passive evidence about a real process: what it never ran, what it bound, which addresses it holds."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from inspector.collect.elf.relocations import function_slots, relocated_words
+from inspector.collect.elf.sites import find_sites
+from inspector.collect.kernel import procfs
+from inspector.collect.kernel.counting import Counting
+from inspector.collect.kernel.engine import Engine
+from inspector.collect.kernel.file_watch import Function
 from inspector.collect.kernel.pages import Presence, Span
+from inspector.collect.kernel.private_copies import PrivateCopies
 from inspector.collect.sources.calls.passive import PassiveSource
-from inspector.collect.sources.calls.picture import Code, Pressure
+from inspector.collect.sources.calls.picture import Circumstances, Code
 from inspector.collect.sources.calls.pointers import PointersSource
 from inspector.stream.libraries import CodePatched, NeverExecuted, PointersHeld, SlotsRead
 from inspector.stream.requests import ApiPlan, FunctionPlan, Plan, ReadLog, ScanPointers
@@ -161,22 +168,69 @@ def test_a_process_that_ended_gives_no_picture_and_no_error(program: Path, user:
 
 
 @pytest.mark.parametrize(
-    ("pressure", "start_up_page", "words"),
+    ("circumstances", "start_up_page", "words"),
     [
-        (Pressure(0, 0), False, ""),
-        (Pressure(7, 0), True, ""),
-        (Pressure(7, 0), False, "reclaimed memory since its boot"),
-        (Pressure(-1, 0), False, "reclaimed memory since its boot"),
-        (Pressure(0, 5 << 20), True, "5 MiB of the process are swapped out"),
+        (Circumstances([0x1000], False, 0), True, ""),
+        (Circumstances([0x1000], False, 0), False, "gone from memory"),
+        (Circumstances([0x1000, 0x8000], False, 0), True, "gone from memory"),
+        (Circumstances([], False, 0), True, "no code that ran at its load stands apart"),
+        (Circumstances([0x1000], True, 0), True, "probes"),
+        (Circumstances([0x1000], None, 0), True, "only root"),
+        (Circumstances([0x1000], False, 5 << 20), True, "5 MiB of the process are swapped out"),
     ],
 )
-def test_memory_pressure_weakens_the_proof_unless_start_up_code_is_still_there(
-    pressure: Pressure, start_up_page: bool, words: str
+def test_absent_pages_prove_something_only_where_code_that_ran_is_still_there_and_nobody_changed_any(
+    circumstances: Circumstances, start_up_page: bool, words: str
 ) -> None:
     spans = [Span(0x1000, 0x2000, True)] if start_up_page else []
     code = Code("/lib/x.so", "0:0:1", 0, [(0x1000, 0x9000)], Presence(spans))
-    caveat = pressure.caveat(code, init=0x1000)
+    caveat = circumstances.caveat(code)
     assert caveat == "" if not words else words in caveat
+
+
+def test_a_page_that_is_absent_amid_neighbours_that_are_there_may_have_been_taken_away_alone() -> None:
+    code = Code("/lib/x.so", "0:0:1", 0, [(0x10000, 0x40000)], Presence([Span(0x21000, 0x22000, True)]))
+    assert [code.untouched(address) for address in (0x1F000, 0x20000, 0x2F000, 0x30000)] == [True, False, False, True]
+
+
+@pytest.mark.parametrize("how", ["D", "O", "C", "DO"])
+def test_pages_that_the_program_dropped_prove_nothing(user: User, how: str) -> None:
+    user.do("ic" + how)
+    (picture,) = look(user).outlet.of(NeverExecuted)
+    assert picture.caveat or not {"cuInit", "cuDeviceGetCount"} & set(picture.functions)
+
+
+def test_a_program_that_saves_memory_and_calls_on_is_not_said_to_have_called_less(user: User) -> None:
+    user.do("icDi")
+    (picture,) = look(user).outlet.of(NeverExecuted)
+    assert "gone from memory" in picture.caveat
+
+
+def test_pages_that_probes_sat_on_prove_nothing_afterwards(user: User, driver: Path, engine: Engine) -> None:
+    counting = Counting(engine)
+    sites = find_sites(os.fsencode(driver), NAMES).found
+    counting.watch(os.fsencode(driver), [Function(site.offset) for site in sites], mapped=True)
+    user.do("ic")
+    counting.close()
+    (picture,) = look(user).outlet.of(NeverExecuted)
+    assert "probes" in picture.caveat
+
+
+def test_the_kernel_remembers_which_code_had_private_copies(user: User, driver: Path) -> None:
+    def changed() -> bool:
+        code = [line for line in procfs.executable_maps(user.pid) if line.path == os.fsencode(driver)]
+        ever = PrivateCopies().ever(user.pid)
+        assert ever is not None
+        return any(line.start < end and line.end > start for line in code for start, end in ever)
+
+    assert not changed()
+    user.do("p")
+    assert changed()
+
+
+def test_nothing_is_known_of_a_process_that_is_gone(user: User) -> None:
+    user.end()
+    assert not PrivateCopies().ever(user.pid)
 
 
 def test_slots_and_relocated_words_come_from_the_file(program: Path) -> None:

@@ -28,6 +28,7 @@ class Command(IntEnum):
     MAP_POP = 21
     MAP_LOOKUP_BATCH = 24
     LINK_CREATE = 28
+    ITER_CREATE = 33
 
 
 class MapKind(IntEnum):
@@ -45,11 +46,13 @@ class ProgramKind(IntEnum):
     UPROBE = 2
     TRACEPOINT = 5
     RAW_TRACEPOINT = 17
+    TRACING = 26
 
 
 NO_PREALLOC = 1 << 0
 MMAPABLE = 1 << 10
 SLEEPABLE = 1 << 4
+TRACE_ITER = 28
 UPROBE_MULTI = 48
 _RETURN = 1 << 0
 
@@ -157,28 +160,39 @@ class Map:
         call(command, attributes, f"{command.name.lower()} on a map")
 
 
-def load_program(kind: ProgramKind, code: bytes, name: str, *, attach: int = 0, sleepable: bool = False) -> int:
-    """A verified program as a descriptor; BpfError carries the verifier's log."""
+def load_program(
+    kind: ProgramKind, code: bytes, name: str, *, attach: int = 0, function: int = 0, sleepable: bool = False
+) -> int:
+    """A verified program as a descriptor; BpfError carries the verifier's log.
+
+    `function` is the type number of the kernel function that a tracing program belongs to (`btf.TypeData.function`).
+    """
     try:
-        return _load(kind, code, name, attach, sleepable, None)
+        return _load(kind, code, name, attach, function, sleepable, None)
     except BpfError as refused:
         log = ctypes.create_string_buffer(_LOG_SIZE)
         try:
-            return _load(kind, code, name, attach, sleepable, log)
+            return _load(kind, code, name, attach, function, sleepable, log)
         except BpfError:
             text = log.value.decode("ascii", "replace")
             raise BpfError(refused.errno or errno.EINVAL, f"loading {name}", text) from None
 
 
 def _load(
-    kind: ProgramKind, code: bytes, name: str, attach: int, sleepable: bool, log: ctypes.Array[ctypes.c_char] | None
+    kind: ProgramKind,
+    code: bytes,
+    name: str,
+    attach: int,
+    function: int,
+    sleepable: bool,
+    log: ctypes.Array[ctypes.c_char] | None,
 ) -> int:
     instructions = ctypes.create_string_buffer(code, len(code))
     licence = ctypes.create_string_buffer(b"GPL")
     attributes = struct.pack(
-        "<IIQQIIQII16sII", kind, len(code) // 8, _address(instructions), _address(licence),
+        "<IIQQIIQII16sII36xI", kind, len(code) // 8, _address(instructions), _address(licence),
         1 if log else 0, len(log) if log else 0, _address(log), 0,
-        SLEEPABLE if sleepable else 0, name.encode()[:15], 0, attach,
+        SLEEPABLE if sleepable else 0, name.encode()[:15], 0, attach, function,
     )  # fmt: skip
     return call(Command.PROG_LOAD, attributes, f"loading {name}")
 
@@ -187,6 +201,17 @@ def attach_raw_tracepoint(program: int, name: str) -> int:
     """A descriptor that keeps the program on a kernel tracepoint until it is closed."""
     text = ctypes.create_string_buffer(name.encode())
     return call(Command.RAW_TRACEPOINT_OPEN, struct.pack("<QI", _address(text), program), f"tracepoint {name}")
+
+
+def task_iterator(program: int, pid: int) -> int:
+    """A descriptor that runs an iterator program on one process when it is read (union bpf_iter_link_info)."""
+    which = ctypes.create_string_buffer(struct.pack("<III", 0, pid, 0))
+    attributes = struct.pack("<IIIIQI", program, 0, TRACE_ITER, 0, _address(which), len(which))
+    link = call(Command.LINK_CREATE, attributes, f"an iterator over process {pid}")
+    try:
+        return call(Command.ITER_CREATE, struct.pack("<II", link, 0), f"reading an iterator over process {pid}")
+    finally:
+        os.close(link)
 
 
 def attach_uprobes(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 _VMLINUX = Path("/sys/kernel/btf/vmlinux")
 _HEADER = struct.Struct("<HBBIIIII")
-_STRUCT, _UNION = 4, 5
+_STRUCT, _UNION, _FUNCTION = 4, 5, 12
 _MEMBER = struct.Struct("<III")
 _WORDS = struct.Struct("<II").unpack_from
 # Bytes after the 12-byte head of each kind: a plain number, or a negative number of bytes per member (btf.h).
@@ -20,11 +20,15 @@ class BtfError(Exception):
 
 def kernel_offsets(fields: Iterable[str]) -> dict[str, int]:
     """Byte offsets of `struct.field` names in the running kernel; BtfError when it cannot tell them."""
+    return kernel_type_data().offsets(fields)
+
+
+def kernel_type_data() -> "TypeData":
+    """The type data of the running kernel; BtfError when it cannot be read."""
     try:
-        raw = _VMLINUX.read_bytes()
+        return TypeData(_VMLINUX.read_bytes())
     except OSError as error:
         raise BtfError(f"the kernel's type data cannot be read ({error.strerror}: {_VMLINUX})") from None
-    return TypeData(raw).offsets(fields)
 
 
 class TypeData:
@@ -49,6 +53,20 @@ class TypeData:
             return {field: self._offset(field) for field in fields}
         except (struct.error, RecursionError, IndexError):
             raise BtfError("the kernel's type data is damaged") from None
+
+    def function(self, name: str) -> int:
+        """The number of a function's type, by which a tracing program is loaded; walks all types, some 40 ms."""
+        wanted = self._name(name)
+        try:
+            while self._walk(len(self._places) + 4096):
+                pass
+            for number, place in enumerate(self._places):
+                found, info = _WORDS(self._raw, place)
+                if found == wanted and info >> 24 & 31 == _FUNCTION:
+                    return number
+        except (struct.error, IndexError):
+            raise BtfError("the kernel's type data is damaged") from None
+        raise BtfError(f"this kernel has no function {name}")
 
     def _offset(self, field: str) -> int:
         owner, _, member = field.partition(".")

@@ -1,8 +1,9 @@
 """Which pages of a process are in its page table, asked from the kernel without touching the process.
 
 One PAGEMAP_SCAN ioctl a range (Linux 6.7, Documentation/admin-guide/mm/pagemap.rst), /proc/PID/pagemap on older ones.
-A text page that is absent was not executed since the last exec, fork or reclaim; one that is present proves nothing,
-because the kernel maps neighbours along (fault-around).
+A text page that is absent was not executed since the last exec or fork, unless it was dropped meanwhile (madvise,
+reclaim, a probe that was taken away); one that is present proves nothing, because the kernel maps neighbours along
+(fault-around).
 """
 
 import ctypes
@@ -10,7 +11,7 @@ import fcntl
 import os
 import struct
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -124,22 +125,15 @@ class Presence:
         place = bisect_right(self._starts, address) - 1
         return place < 0 or address >= self._spans[place].end
 
+    def empty(self, start: int, end: int) -> bool:
+        """True when no page from `start` up to `end` is there."""
+        place = bisect_left(self._starts, end) - 1
+        return place < 0 or self._spans[place].end <= start
+
     @property
     def private_pages(self) -> int:
         """Pages that are copies: patched or probed code, in an executable mapping of a file."""
         return sum(span.pages for span in self._spans if not span.of_file)
-
-
-def pages_reclaimed() -> int:
-    """How many pages the kernel has reclaimed since boot (pgsteal_* of /proc/vmstat); -1 when it does not say."""
-    try:
-        with open(procfs.PROC / "vmstat", "rb") as file:
-            counts = [line.split() for line in file]
-    except OSError:
-        return -1
-    reasons = (b"pgsteal_kswapd", b"pgsteal_direct", b"pgsteal_khugepaged", b"pgsteal_proactive")
-    found = [int(count) for name, count in counts if name in reasons]
-    return sum(found) if found else -1
 
 
 def swapped_bytes(pid: int) -> int:

@@ -44,7 +44,7 @@ class CalledOnlyByItself(Rule):
                 "instead",
                 process=process,
                 severity="error" if scene.matters(process) else "info",
-                confidence="proven" if coverage.complete and coverage.gapless and process.ended else "likely",
+                confidence="proven" if _proven(coverage, process) else "likely",
                 evidence=[
                     evidence.of_calls(
                         process, calls, f"{calls.name}: {calls.by_itself}, called by {caller_names(calls)}"
@@ -123,8 +123,7 @@ class NotCalled(Rule):
 
     def _hit(self, scene: Scene, process: Process, use: Use) -> Hit:
         coverage = of_use(scene.state, use)
-        proven = coverage.gapless and process.ended
-        sure: Confidence = "guess" if not coverage.complete else ("proven" if proven else "likely")
+        sure: Confidence = "guess" if not coverage.complete else ("proven" if _proven(coverage, process) else "likely")
         consumers = listed((name_of(consumer.path) for consumer in use.consumers), 3)
         could = f"{short(process)} could call {use.api} (through {consumers}) and did not: 0 calls in"
         title = f"{could} {lifetime(scene, process)}"
@@ -136,7 +135,7 @@ class NotCalled(Rule):
             "it yet.",
             next_step="look at the program's own settings and log before the point where it would ask for devices",
             process=process,
-            severity="error" if coverage.complete else "warning",
+            severity="error" if coverage.complete and not coverage.passive else "warning",
             confidence=sure,
             evidence=[
                 evidence.of_process(process, f"0 calls of {coverage.watched} counted functions: {coverage.words}"),
@@ -148,6 +147,11 @@ class NotCalled(Rule):
             doubt=_doubt(coverage, process),
             subject=f"{use.api}:{consumers}",
         )
+
+
+def _proven(coverage: Coverage, process: Process) -> bool:
+    """Whether every call from its first instruction to its end would have been counted."""
+    return coverage.complete and coverage.gapless and not coverage.passive and bool(process.ended)
 
 
 def _doubt(coverage: Coverage, process: Process) -> str:

@@ -279,9 +279,11 @@ def _mapping(process: Process, library: LibraryMapped) -> Iterator[Note]:
     never = process.never_executed.get(library.path)
     if never is not None:
         tone: Tone = "unknown" if never.functions else "plain"
-        yield Note("", f"{never.proven} of {never.total} functions proven never executed", tone)
         if never.caveat:
+            yield Note("", "which functions never ran is not known", "quiet")
             yield Note("", never.caveat, "quiet")
+        else:
+            yield Note("", f"{never.proven} of {never.total} functions proven never executed", tone)
     slots = process.slots.get(library.path)
     for slot in slots.slots if slots is not None else ():
         yield Note("slot", f"{slot.name} -> {slot.bound_to or 'not bound yet'}")

@@ -58,7 +58,9 @@ def knowledge(sight: Sight) -> Knowledge:
         for outcome in process.outcomes.values():
             callers = known.callers.setdefault(outcome.function, {})
             callers[outcome.caller] = callers.get(outcome.caller, 0) + outcome.count
-        never += [{(one.file, name) for name in one.functions} for one in process.never_executed.values()]
+        never += [
+            {(one.file, name) for name in one.functions} for one in process.never_executed.values() if not one.caveat
+        ]
         for pointers in process.pointers.values():
             for holder, names in pointers.holders.items():
                 for name in names:

@@ -64,19 +64,39 @@ def test_lazy_slots_that_were_never_bound_prove_the_time_before() -> None:
     story.tell(SlotsRead(at=story.later(), pid=812, path=BACKEND, slots=[Slot(name="cuInit", bound_to=None)]))
     story.later(2 * SECOND)
     story.log(CPU)
-    assert (answer(story).rule, answer(story).severity) == ("not-called", "error")
+    assert (answer(story).rule, answer(story).severity) == ("not-called", "warning")
     story.tell(
         SlotsRead(at=story.later(), pid=812, path=BACKEND, slots=[Slot(name="cuInit", bound_to="/x", lazy=False)])
     )
     assert answer(story).confidence != "proven"
 
 
-def _picture(story: Story, at: int) -> None:
+def test_unbound_slots_prove_nothing_where_the_loader_binds_none() -> None:
+    story = Story()
+    story.process(812, environment={"LD_BIND_NOT": "1"})
+    story.driver(812)
+    story.consumer(812, BACKEND, imports=["cuInit"])
+    story.tell(SlotsRead(at=story.later(), pid=812, path=BACKEND, slots=[Slot(name="cuInit", bound_to=None)]))
+    story.later(2 * SECOND)
+    story.log(CPU)
+    assert rung(story, "called").state == "unknown"
+
+
+def _picture(story: Story, at: int, caveat: str = "") -> None:
     """Nothing of the driver was executed until then."""
     path = "/opt/shim/libcuda.so.1"
     story.tell(
         NeverExecuted(
-            at=at, pid=812, path=path, file=story.file(path), base=0, since=0, functions=DRIVER, proven=14, total=14
+            at=at,
+            pid=812,
+            path=path,
+            file=story.file(path),
+            base=0,
+            since=0,
+            functions=DRIVER,
+            proven=14,
+            total=14,
+            caveat=caveat,
         )
     )
 
@@ -86,8 +106,18 @@ def test_pages_never_executed_prove_the_time_before() -> None:
     _picture(story, at=min(story.state.watched_since.values()))
     assert answer(story).rule == "not-called"
     assert rung(story, "called").state == "no"
+    assert (answer(story).severity, answer(story).confidence) == ("warning", "likely")
     story.end(812)
-    assert answer(story).confidence == "proven"
+    assert (answer(story).severity, answer(story).confidence) == ("warning", "likely")
+
+
+def test_pages_that_may_have_been_dropped_leave_it_unknown_with_the_reason() -> None:
+    story = _idle(age=3600 * SECOND)
+    _picture(story, at=min(story.state.watched_since.values()), caveat="pages were dropped (madvise)")
+    assert "not-called" not in rules(story)
+    called = rung(story, "called")
+    assert called.state == "unknown"
+    assert "60 min after its birth" in called.detail and "pages were dropped (madvise)" in called.detail
 
 
 def test_a_gap_between_the_picture_and_the_first_probe_is_said_and_leaves_a_doubt() -> None:

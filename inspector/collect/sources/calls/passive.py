@@ -14,9 +14,20 @@ from inspector.stream.libraries import ImageRead, SlotsRead
 from ...elf.file import ElfError
 from ...elf.relocations import FunctionSlots, function_slots
 from ...kernel.memory import Memory
-from ...kernel.pages import PageTable, pages_reclaimed, swapped_bytes
+from ...kernel.pages import PageTable, swapped_bytes
+from ...kernel.private_copies import PrivateCopies
 from ..contract import Mapping, Session, Tracked, TreeObserver
-from .picture import Code, FileFacts, Pressure, code_patched, never_executed, read_facts, slots_read
+from .picture import (
+    Circumstances,
+    Code,
+    FileFacts,
+    code_patched,
+    copied,
+    never_executed,
+    read_facts,
+    slots_read,
+    start_up_code,
+)
 
 REFRESH_SECONDS = 3.0
 
@@ -48,6 +59,8 @@ class PassiveSource(TreeObserver):
         self._consumers: dict[str, FunctionSlots | None] = {}
         """None while it is read where the slots are."""
         self._seen: dict[int, _Seen] = {}
+        self._copies = PrivateCopies()
+        self._begun = session.loop.now()
         session.tree.watch(self)
         session.loop.every(REFRESH_SECONDS, self._refresh)
 
@@ -86,15 +99,26 @@ class PassiveSource(TreeObserver):
             with PageTable(process.pid) as pages:
                 at = self._session.loop.now()
                 code = Code.look(pages, mappings)
+            if self._was_found(process) or not self._counted(process.pid, file):
+                caveat = self._circumstances(process.pid, code, facts, image).caveat(code)
+                event = never_executed(at, process.pid, _since(process), code, image, self._wanted, caveat)
+                self._session.outlet.send(event)
         except OSError:
             return  # gone, or not ours to look at
-        pressure = Pressure(pages_reclaimed(), swapped_bytes(process.pid))
-        caveat = pressure.caveat(code, facts.init)
-        since = _since(process)
-        self._session.outlet.send(never_executed(at, process.pid, since, code, image, self._wanted, caveat))
         patched = code_patched(at, process.pid, code, facts) if unprobed else None
         if patched is not None:
             self._session.outlet.send(patched)
+
+    def _was_found(self, process: Tracked) -> bool:
+        """It ran before we came. What is born here is counted from the start, and needs no picture."""
+        program = process.program
+        return process.started < self._begun and (program is None or program.environment_source != "exec")
+
+    def _circumstances(self, pid: int, code: Code, facts: FileFacts, image: ImageRead) -> Circumstances:
+        """OSError when the process cannot be read."""
+        ever = copied(code, self._copies.ever(pid))
+        with Memory(pid) as memory:
+            return Circumstances(start_up_code(memory, code, facts, image), ever, swapped_bytes(pid))
 
     def _meet_consumer(self, process: Tracked, mapping: Mapping) -> None:
         """Read where its slots are in the worker thread, then what they hold."""

@@ -2,15 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from inspector.stream.libraries import CodePatched, ImageRead, NeverExecuted, Slot, SlotsRead
 from inspector.stream.text import decode
 
-from ...elf.file import DT_INIT, DT_TEXTREL, ElfError, ElfFile
+from ...elf.file import DT_INIT, DT_INIT_ARRAY, DT_INIT_ARRAYSZ, DT_TEXTREL, ElfError, ElfFile
 from ...elf.relocations import FunctionSlots
 from ...kernel.memory import Memory
 from ...kernel.pages import PageTable, Presence
 from ..contract import Mapping
+
+_WINDOW: Final = 1 << 16
+"""What the kernel maps around a page that is touched, where it has it in memory: fault_around_bytes of mm/memory.c."""
+_MOST_START_UP: Final = 64
+_NAMES_OF_START_UP: Final = ("_init", "_fini")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,32 +42,45 @@ class Code:
         return any(start <= address < end for start, end in self.spans)
 
     def untouched(self, address: int) -> bool:
-        """Whether the page of an address of this code was never brought in."""
-        return self.holds(address) and self.presence.absent(address)
+        """Whether nothing in the window of an address was ever brought in.
+
+        A page that is absent amid neighbours that are there was perhaps taken away alone, as a probe's page is.
+        """
+        if not self.holds(address):
+            return False
+        window = address & -_WINDOW
+        return self.presence.empty(window, window + _WINDOW)
 
 
 @dataclass(frozen=True, slots=True)
-class Pressure:
-    """Whether pages may have been taken away from a process, so that an absent one proves less."""
+class Circumstances:
+    """What else must be known of a file's code in a process before an absent page means that it never ran."""
 
-    reclaimed: int
-    """Pages that the kernel has reclaimed since boot; -1 unknown."""
+    start_up: Sequence[int]
+    """Addresses of code that ran when the library was loaded, where no function lies that others can call."""
+    copied: bool | None
+    """Whether there ever was a private copy of a page of this code: a probe needs one. None: not known."""
     swapped: int
     """Bytes of the process in swap."""
 
-    def caveat(self, code: Code, init: int | None) -> str:
-        """What weakens the proof, in words; empty for nothing.
+    def caveat(self, code: Code) -> str:
+        """Why absent pages prove nothing, in words; empty where they do.
 
-        When the machine has reclaimed pages at some time, the library's own start-up code is the witness: it ran once,
-        when the library was loaded, so it is the first that reclaim would have taken.
+        The kernel keeps no account of pages that were dropped (by madvise, by reclaim). But code that surely ran is a
+        witness: when it is absent, pages were dropped; when it is there and nothing that could be called from outside
+        is, nobody brought it back.
         """
+        if self.copied is None:
+            return "only root learns whether probes were on this code before (Linux 5.12): their removal drops pages"
+        if self.copied:
+            return "probes (of an earlier look, say) or a debugger were on this code before: their removal drops pages"
         if self.swapped:
             return f"{self.swapped >> 20} MiB of the process are swapped out: pages may have been dropped"
-        if not self.reclaimed:
-            return ""
-        if init is not None and code.holds(code.base + init) and not code.presence.absent(code.base + init):
-            return ""
-        return "the machine has reclaimed memory since its boot, and nothing shows that these pages were spared"
+        if not self.start_up:
+            return "no code that ran at its load stands apart, to show that pages were not dropped"
+        if any(code.presence.absent(address) for address in self.start_up):
+            return "code that ran at its load is gone from memory: pages were dropped (madvise, or lack of memory)"
+        return ""
 
 
 @dataclass(slots=True)
@@ -70,6 +89,9 @@ class FileFacts:
 
     init: int | None = None
     """DT_INIT: link-time address of code that runs once, at load."""
+    init_array: int = 0
+    """DT_INIT_ARRAY: link-time address of pointers to such code, 0 for none."""
+    init_count: int = 0
     text_relocations: bool = False
     """The loader itself writes into its code."""
 
@@ -78,9 +100,34 @@ def read_facts(open_path: bytes) -> FileFacts:
     """Never raises; an unreadable file has no facts."""
     try:
         with ElfFile(open_path) as elf:
-            return FileFacts(elf.tag(DT_INIT), DT_TEXTREL in elf.dynamic)
+            size = elf.tag(DT_INIT_ARRAYSZ) or 0
+            return FileFacts(elf.tag(DT_INIT), elf.tag(DT_INIT_ARRAY) or 0, size // 8, DT_TEXTREL in elf.dynamic)
     except ElfError:
         return FileFacts()
+
+
+def start_up_code(memory: Memory, code: Code, facts: FileFacts, image: ImageRead) -> list[int]:
+    """Addresses of code that ran at load, in windows without a function that others can call.
+
+    Raises OSError when the memory cannot be read.
+    """
+    count = min(facts.init_count, _MOST_START_UP) if facts.init_array else 0
+    found = [memory.word(code.base + facts.init_array + 8 * place) for place in range(count)]
+    if facts.init is not None:
+        found.append(code.base + facts.init)
+    callable_from_outside = {
+        (code.base + export.address) & -_WINDOW
+        for export in image.exports
+        if export.kind in ("func", "ifunc") and export.name not in _NAMES_OF_START_UP
+    }
+    return [each for each in found if code.holds(each) and each & -_WINDOW not in callable_from_outside]
+
+
+def copied(code: Code, ever: Sequence[tuple[int, int]] | None) -> bool | None:
+    """Whether any mapping of this code ever held private copies, by start and end of mappings that did."""
+    if ever is None:
+        return None
+    return any(start < to and end > at for start, end in code.spans for at, to in ever)
 
 
 def never_executed(
