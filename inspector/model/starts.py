@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from .coverage import began, born_here
 from .profiles.schema import Meaning
-from .state import LogSource, Process, Reading, State
+from .state import LogSource, Process, Reading, Said, State
 from .tree import roots
 
 _SLACK = 2_000_000_000
@@ -18,6 +18,8 @@ class Start:
 
     this: list[Reading] = field(default_factory=list)
     earlier: list[Reading] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+    """What the lines of this start say without a profile, in order of time; see `said.py`."""
     doubtful: set[tuple[int, int]] = field(default_factory=set)
     """Source and number of lines in `this` that may be of an earlier run: no time in them, no start before them."""
 
@@ -29,7 +31,7 @@ class Start:
         """The newest of them."""
         return max(self.of(*meanings), key=lambda reading: (reading.at, reading.number), default=None)
 
-    def doubts(self, reading: Reading) -> bool:
+    def doubts(self, reading: Reading | Said) -> bool:
         """Whether this line may be of an earlier run."""
         return (reading.source, reading.number) in self.doubtful
 
@@ -41,6 +43,7 @@ def this_start(state: State) -> Start:
     for source in state.logs.values():
         _sort_out(start, source, first)
     start.this.sort(key=lambda reading: (reading.at, reading.number))
+    start.said.sort(key=lambda said: (said.at, said.source, said.number))
     return start
 
 
@@ -51,9 +54,11 @@ def _sort_out(start: Start, source: LogSource, first: Process | None) -> None:
     older = [reading for reading in readings if _before(reading, first) or reading.number < cut]
     start.earlier += older
     start.this += (newer := [reading for reading in fresh if reading.number >= cut])
+    start.said += (said := [one for one in source.all_said() if one.number >= cut and not _before(one, first)])
     if begun or (not older and first is not None and born_here(first)):
         return
-    start.doubtful |= {(r.source, r.number) for r in newer if r.backlog and not r.at}
+    told: list[Reading | Said] = [*newer, *said]
+    start.doubtful |= {(one.source, one.number) for one in told if one.backlog and not one.at}
 
 
 def _last_start(readings: list[Reading]) -> tuple[int, bool]:
@@ -72,7 +77,7 @@ def _last_start(readings: list[Reading]) -> tuple[int, bool]:
     return (starts[-1] if len(starts) > 1 else -1), bool(starts)
 
 
-def _before(reading: Reading, first: Process | None) -> bool:
+def _before(reading: Reading | Said, first: Process | None) -> bool:
     """Whether a line was surely written before the first process of the tree began."""
     if first is None or not reading.backlog:
         return False

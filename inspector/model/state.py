@@ -45,6 +45,7 @@ from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCal
 
 from .apis import ImageApis
 from .profiles import LogRule, Profiles, builtin_profiles
+from .program_words import EndingReader, Kind, Words
 
 MomentKind = Literal["process", "load", "lookup", "call", "open", "syscall", "log", "signal", "note"]
 
@@ -82,6 +83,21 @@ class Reading:
     """It was there when we first read the log."""
     read_at: int = 0
     """When it was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One thing that a program said by itself in a log line, understood without a profile."""
+
+    source: int
+    number: int
+    words: Words
+    at: int = 0
+    """As in `Reading`."""
+    pid: int = 0
+    """The writing pid if the carrier gives it, else 0; `said.writers` knows more."""
+    backlog: bool = False
+    read_at: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -173,6 +189,14 @@ class LogSource:
     """Line number -> CLOCK_MONOTONIC ns of the event that brought it (absent for backlog)."""
     readings: dict[str, list[Reading]] = field(default_factory=dict)
     """By `profile:rule`: the first and the newest lines that a profile understands; bounded, so the middle may lack."""
+    said: dict[Kind, list[Said]] = field(default_factory=dict)
+    """What lines say by themselves, by kind, in order; bounded like `readings`."""
+    endings: EndingReader = field(default_factory=EndingReader, repr=False)
+    """In the middle of a traceback it remembers so; only folding uses it."""
+
+    def all_said(self) -> list[Said]:
+        """Everything said, in order of the lines."""
+        return sorted((one for said in self.said.values() for one in said), key=lambda one: one.number)
 
 
 @dataclass(slots=True)

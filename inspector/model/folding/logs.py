@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import TypeVar
 
+from inspector.model import program_words
 from inspector.model.readings import line_time, read_lines
-from inspector.model.state import LogSource, Reading, State
+from inspector.model.state import LogSource, Reading, Said, State
 from inspector.model.wording import name_of
 from inspector.stream.logs import LogChanged, LogFound, LogLine, LogRead, WritesSeen
 
@@ -17,6 +19,8 @@ READINGS_KEPT = 500
 _FIRST_READINGS = 100
 _MOMENTS_A_RULE = 200
 _MOST_CHANGES = 1_000
+_BAD_WORDS = frozenset(("dropped", "given-nothing", "no-device", "not-built", "error", "ended"))
+T = TypeVar("T")
 
 
 def found(state: State, event: LogFound) -> None:
@@ -42,9 +46,15 @@ def read(state: State, event: LogRead) -> None:
         source.backlog = max(source.backlog, event.lines_total, lines[-1].number + 1 if lines else 0)
     else:
         source.seen_at.update((line.number, event.at) for line in lines)
+    understood = set()
     for reading in _readings(state, event, lines):
-        _keep(source, reading)
+        _keep(source.readings.setdefault(f"{reading.profile}:{reading.rule.id}", []), reading)
         _tell(state, source, reading)
+        understood.add(reading.number)
+    for said in _said(state, source, event, lines):
+        _keep(source.said.setdefault(said.words.kind, []), said)
+        if said.number not in understood:
+            _tell_said(state, source, said)
     _bound(source)
     touch(state, "logs")
 
@@ -58,6 +68,8 @@ def _new_lines(source: LogSource, lines: list[LogLine]) -> Sequence[LogLine]:
     numbers = {line.number for line in lines}
     for key, readings in source.readings.items():
         source.readings[key] = [reading for reading in readings if reading.number not in numbers]
+    for kind, said in source.said.items():
+        source.said[kind] = [one for one in said if one.number not in numbers]
     merged = {line.number: line for line in [*source.lines, *lines]}
     source.lines = sorted(merged.values(), key=lambda line: line.number)
     return [merged[number] for number in sorted(numbers)]
@@ -79,11 +91,21 @@ def _pid(line: LogLine, groups: dict[str, str]) -> int:
     return int(named) if named.isdigit() and len(named) < 10 else line.pid
 
 
-def _keep(source: LogSource, reading: Reading) -> None:
-    readings = source.readings.setdefault(f"{reading.profile}:{reading.rule.id}", [])
-    readings.append(reading)
-    if len(readings) > READINGS_KEPT:
-        del readings[_FIRST_READINGS : 2 * _FIRST_READINGS]
+def _said(state: State, source: LogSource, event: LogRead, lines: Sequence[LogLine]) -> Iterator[Said]:
+    texts = [line.text for line in lines]
+    for index, words in (*program_words.read_lines(texts), *source.endings.read(texts)):
+        line = lines[index]
+        written = line_time(state.session, line)
+        yield Said(
+            source=event.source, number=line.number, words=words, at=written or (0 if event.backlog else event.at),
+            pid=line.pid, backlog=event.backlog, read_at=event.at,
+        )  # fmt: skip
+
+
+def _keep(kept: list[T], item: T) -> None:
+    kept.append(item)
+    if len(kept) > READINGS_KEPT:
+        del kept[_FIRST_READINGS : 2 * _FIRST_READINGS]
 
 
 def _tell(state: State, source: LogSource, reading: Reading) -> None:
@@ -93,11 +115,18 @@ def _tell(state: State, source: LogSource, reading: Reading) -> None:
     tell(state, reading.at, reading.pid, "log", reading.text, bad=reading.rule.bad, key=key)
 
 
+def _tell_said(state: State, source: LogSource, said: Said) -> None:
+    if said.at > 0 and len(source.said[said.words.kind]) <= _MOMENTS_A_RULE:
+        bad = said.words.refused or said.words.kind in _BAD_WORDS
+        tell(state, said.at, said.pid, "log", said.words.text, bad=bad, key=f"{said.source}:{said.number}")
+
+
 def _bound(source: LogSource) -> None:
     surplus = len(source.lines) - LINES_KEPT
     if surplus <= LINES_KEPT // 10:
         return
     marked = {reading.number for readings in source.readings.values() for reading in readings}
+    marked |= {one.number for said in source.said.values() for one in said}
     oldest, source.lines = source.lines[:surplus], source.lines[surplus:]
     kept = [line for line in oldest if line.number in marked]
     for line in oldest:

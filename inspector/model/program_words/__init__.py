@@ -1,0 +1,10 @@
+"""What programs say about the GPU in their own words, read without a profile that names the program.
+
+`vocabulary` holds the words as patterns, `sentences` reads one line, `endings` the lines by which a program says that
+it ends by its own error.
+"""
+
+from .endings import EndingReader
+from .sentences import CLAIMS, HINTS, Kind, Words, read_lines, words_of
+
+__all__ = ["CLAIMS", "HINTS", "EndingReader", "Kind", "Words", "read_lines", "words_of"]

@@ -1,0 +1,118 @@
+"""One line of any program's output: does it say what became of the GPU, of a call or of a load?"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from . import vocabulary as v
+
+Kind = Literal[
+    "on-cpu", "found", "dropped", "given", "given-nothing", "no-device", "not-built", "call", "load", "error", "ended"
+]
+"""`on-cpu`: it computes on the CPU, or falls back to it. `found`: a device was found. `dropped`: one was found and is
+not taken (too old, unsupported). `given`: work was placed on the GPU. `given-nothing`: work could have been placed
+there, and none was. `no-device`: it found none. `not-built`: this build of it has no code for the GPU. `call`: the
+result of a function. `load`: a library or symbol that was refused. `error`: another failure that concerns the GPU.
+`ended`: the error by which it says that it ends."""
+
+CLAIMS: Final[frozenset[Kind]] = frozenset(
+    ("on-cpu", "found", "dropped", "given", "given-nothing", "no-device", "not-built")
+)
+"""Kinds that say what became of the GPU as a whole: of those of one start the last word counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One thing that a line says."""
+
+    kind: Kind
+    text: str
+    """The line, without blanks around it."""
+    subject: str = ""
+    """The function, API, library or symbol that it is about, else the words that say it, as they are written there."""
+    answer: str = ""
+    """What that answered: `100`, `CUDA_ERROR_NO_DEVICE`, `cannot open shared object file`."""
+
+    @property
+    def refused(self) -> bool:
+        """A call or a load that was not answered with success."""
+        return self.kind == "load" or (self.kind == "call" and v.SUCCESS.match(self.answer) is None)
+
+
+MOST_TEXT: Final = 1_000
+"""Characters of a line that are looked at: hostile lines may be long."""
+
+HINTS: Final = (
+    "cpu", "gpu", "cuda", "nvidia", "nvml", "rocm", "hip", "hsa", "vulkan", "vk", "opencl", "cl_", "device", "driver",
+    "accelerat", "offload", "provider", "platform", ".so", ".node", "java.library.path", "undefined symbol",
+    "cuinit", "cuctx", "cumem", "cumod", "cuget", "culaunch", "culink", "clget", "clcreate", "clenqueue", "clbuild",
+)  # fmt: skip
+"""Without one of these, in lower case, a line says nothing about a GPU: looked for first, because it is fast."""
+
+_QUOTED: Final = re.compile(r"\| |  - | {10}| {4}\d\d:\d\d:\d\d\.\d{3}  |  (?:error  |warning|info   ) |inspector: ")
+"""How lines of our own begin, that quote logs: whoever keeps a report in a log does not say it again."""
+
+_CLAIMS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
+    ("given-nothing", v.GIVEN_NOTHING),
+    ("not-built", v.NOT_BUILT),
+    ("on-cpu", v.ON_CPU),
+    ("no-device", v.NO_DEVICE),
+    ("dropped", v.DROPPED),
+    ("given", v.GIVEN),
+    ("found", v.FOUND),
+)
+"""Denials first: they hold the words of what they deny."""
+
+
+def words_of(line: str) -> list[Words]:
+    """All that one line says; most say nothing. What a call or a load answered comes before what was made of it."""
+    if _QUOTED.match(line):
+        return []
+    text = line[:MOST_TEXT].strip()
+    found = [*_results(text), *_loads(text)]
+    claim = _claim(text)
+    if claim is not None:
+        found.append(claim)
+    elif not found and v.FAILURE.search(text) and not v.NO_FAILURE.search(text):
+        found.append(Words("error", text))
+    return found
+
+
+def read_lines(lines: Sequence[str]) -> Iterator[tuple[int, Words]]:
+    """What the lines of one batch say, each with the index of its line."""
+    whole = "\n".join(lines).lower()
+    present = [hint for hint in HINTS if hint in whole]
+    if not present:
+        return
+    for index, line in enumerate(lines):
+        lowered = line[:MOST_TEXT].lower()
+        if any(hint in lowered for hint in present):
+            for words in words_of(line):
+                yield index, words
+
+
+def _claim(text: str) -> Words | None:
+    """What it says of the GPU as a whole."""
+    for kind, pattern in _CLAIMS:
+        match = pattern.search(text)
+        if match is not None:
+            return Words(kind, text, subject=match[0].strip())
+    return None
+
+
+def _results(text: str) -> Iterator[Words]:
+    for pattern in v.TOLD_RESULT:
+        told = [Words("call", text, match["function"], match["answer"]) for match in pattern.finditer(text)]
+        named = [words for words in told if words.subject or words.refused]
+        if named:
+            yield from dict.fromkeys(named)
+            return
+
+
+def _loads(text: str) -> Iterator[Words]:
+    for pattern in v.TOLD_LOAD:
+        match = pattern.search(text)
+        if match is not None:
+            yield Words("load", text, match["subject"], (match["answer"] or "").strip().rstrip(".,") or "not loaded")
+            return

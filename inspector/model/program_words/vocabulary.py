@@ -1,0 +1,137 @@
+"""The words by which programs of all kinds tell what became of the GPU, as patterns; no program is named."""
+
+import re
+from typing import Final
+
+GPU: Final = r"(?:gpus?|cuda|nvidia|rocm|hip|vulkan|opencl|metal|accelerators?|graphics cards?)(?:\(s\))?"
+_DEVICES = rf"(?:{GPU}|devices?)"
+_NO_PLACE = (
+    r"(?![-\w]|\s*(?:#?\d|[%:=]\s*\d|instruction|feature|core|thread|affinit|usage|time|count|set\b|info|model\b|flag"
+    r"|temp|s\b|load\b|limit|quota|memory usage|extension|capabilit|support|vendor|architecture))"
+)
+"""Behind `cpu`: then it is a number of one, or a property of it, not the place where something runs."""
+_RUNS = (
+    r"\b(?:runs?|running|comput|execut|continu|work|infer|train|load|plac|mov|stay|remain|switch|revert|default|resort"
+    r"|forc)\w*\b[^.;]{0,30}?"
+)
+_KEY = r"\b(?:library|backend|compute|provider|device|accelerator|platform|runs?_on)\s*[=:]\s*[\"'\[(]*"
+_SOME = r"[1-9]\d*"
+
+
+def _any(*alternatives: str) -> re.Pattern[str]:
+    return re.compile("|".join(alternatives), re.IGNORECASE)
+
+
+ON_CPU: Final = _any(
+    rf"\b(?:using|uses?)\s+(?:the\s+|only\s+)?cpu\b{_NO_PLACE}",
+    rf"{_RUNS}\b(?:on|onto|to|with)\s+(?:the\s+|only\s+)?cpu\b{_NO_PLACE}",
+    r"\bcpu\s+(?:device\s+)?(?:will\s+be|is)\s+used\b",
+    r"\b(?:using|on|to)\s+(?:the\s+)?(?:llvmpipe|swrast|lavapipe|softpipe)\b",
+    r"\bfall(?:s|ing|en)?[ -]?back\b[^.]{0,40}\b(?:cpu|software|host|llvmpipe)\b",
+    r"\b(?:cpu|software)\s+(?:fall[ -]?back|mode|rendering)\b|\bcpu[- ](?:backend\s+)?only\b",
+    rf"\bwithout\s+(?:a\s+|any\s+)?{GPU}\b(?:\s+(?:support|acceleration))?",
+    rf"\b{GPU}(?:\s+(?:support|acceleration|backend))?\s+(?:will\s+not\s+be|won'?t\s+be|(?:is|are)\s+not)\s+(?:used|enabled)\b",
+    rf"\b{GPU}(?:\s+(?:support|acceleration|backend))?\s+(?:is|are)\s+disabled\b",
+    r"\b100\s*%\s*cpu\b",
+    rf"{_KEY}(?:cpu|CPUExecutionProvider)\b(?!\s*[,:]\s*\w*(?:cuda|gpu|rocm))",
+)
+FOUND: Final = _any(
+    rf"{_KEY}(?:cuda|rocm|hip|vulkan|opencl|gpu)\w*",
+    rf"\b(?:found|detected|discovered|counted|available|visible)\b\D{{0,12}}\b{_SOME}\s+(?:{GPU}|usable\s)",
+    rf"\b{_SOME}\s+(?:\w+\s+)?{GPU}(?:\s+devices?)?\s+(?:(?:were|was|is|are)\s+)?(?:found|detected|available|visible|discovered)",
+    r"\b(?:created|added|selected)\s+(?:device|gpu)\b.{0,60}\bgpu",
+    rf"\b{GPU}\s*(?:\d+\s*)?(?:is\s+)?available\s*[:=]\s*(?:true|yes|1)\b|\bis_available\(\)\W*true\b",
+)
+NO_DEVICE: Final = _any(
+    rf"\bno\b(?:\s+[\w./()-]+){{0,3}}?\s+{GPU}(?:[\s/]+(?:devices?|drivers?|platforms?|icds?|tpu))?\s*(?:were|was|is|are|could|found|detected|discovered|available|present|visible|installed|$|[.,;:)!])",
+    rf"\bno\b[^.;]{{0,30}}\b{GPU}[- \w]*(?:device|driver|platform|icd)",
+    rf"\b(?:{GPU}|vk[A-Z]\w+|cl[A-Z]\w+)\b.{{0,40}}\b(?:no|0)\s+(?:drivers?|platforms?|icds?|devices?)\b",
+    rf"\bcould\s+not\s+find\b[^.;]{{0,30}}\b(?:drivers?|{_DEVICES})\b",
+    rf"\b{GPU}(?:\s+(?:devices?|drivers?|runtime))?\s+(?:(?:is|are|was|were)\s+)?(?:not\s+(?:found|available|detected|usable|visible|installed)|unavailable)",
+    rf"\bfound\s+(?:0|no|zero)\s+(?:\w+\s+)?{_DEVICES}\b",
+    rf"\b(?:detected|counted|available|visible)\s*[:=]?\s*(?:0|no|zero)\s+(?:{GPU}|\w+\s+devices?)\b",
+    r"\bnumber\s+of\s+(?:platforms|devices|gpus)\s*[:=]?\s*0\b",
+    rf"\b{GPU}\s*(?:\d+\s*)?(?:is\s+)?available\s*[:=]\s*(?:false|no|0)\b|\bis_available\(\)\W*false\b",
+)
+DROPPED: Final = _any(
+    rf"\b(?:{GPU}|device|driver|card|capability)\b.{{0,60}}\b(?:too\s+(?:old|new|small)|unsupported|not\s+supported"
+    r"|no\s+longer\s+supported|below|insufficient|skipp(?:ed|ing)|dropp(?:ed|ing)|ignor(?:ed|ing)|(?:not\s+|in)compatible"
+    r"|filter(?:ed|ing)\s+(?:out|device))",
+    rf"\b(?:unsupported|skipp(?:ed|ing)|dropp(?:ed|ing)|ignor(?:ed|ing)|filter(?:ed|ing)(?:\s+out)?|not\s+using"
+    rf"|incompatible)\s+(?:\w+\s+)?(?:{GPU}|device|driver)\b",
+)
+GIVEN: Final = _any(
+    rf"\boffload(?:ed|ing)?\s*[=:]?\s*{_SOME}\b",
+    r"\b(?:running|computing|executing|placed|moved|loaded|training|inference)\s+(?:it\s+|model\s+)?(?:on|onto|to)\s+"
+    r"(?:the\s+|device\s+)?(?:gpu|cuda|rocm|vulkan)",
+    r"\bassigned\s+to\s+(?:device\s+)?(?:gpu|cuda|rocm|vulkan)",
+    r"\b(?:cuda|rocm|vulkan)\d+\s+model\s+buffer\s+size",
+    r"\b(?:[1-9]\d?|100)\s*%\s*gpu\b",
+)
+GIVEN_NOTHING: Final = _any(
+    r"\boffload(?:ed|ing)?\s*[=:]?\s*0\b", r"\b0\s*%\s*gpu\b", rf"\b0\s+(?:of\s+\d+\s+)?layers\b.{{0,30}}\b{GPU}"
+)
+NOT_BUILT: Final = _any(
+    rf"\bnot\s+(?:compiled|built|configured|linked)\s+(?:with|for|to\s+use)\b.{{0,40}}\b{GPU}\b",
+    rf"\b(?:compiled|built)\s+without\b.{{0,40}}\b{GPU}\b",
+    rf"\b{GPU}\b.{{0,20}}\bnot\s+(?:compiled|built)\s+(?:in|into|with)\b",
+    rf"\b{GPU}[- ](?:enabled|capable)\s+(?:\w+\s+)?(?:is|was)\s+not\s+installed",
+    r"\bnot\s+in\s+(?:the\s+)?(?:list\s+of\s+)?(?:available|known|registered)\b.{0,20}\b(?:providers?|backends?|devices?|platforms?)\b",
+    r"\b(?:unknown|unrecognized|unsupported)\s+(?:backend|platform|provider)\b",
+    rf"\bno\s+(?:usable\s+)?{GPU}\s+(?:backend|support)\b",
+)
+FAILURE: Final = _any(
+    r"(?:\b(?:fail(?:ed|ure|s)?|error|cannot|can'?t|could\s+not|couldn'?t|unable|refused|denied|aborted|crash(?:ed)?"
+    rf"|must\s+have)\b|level=(?:error|fatal)).{{0,160}}\b{GPU}",
+    rf"\b{GPU}\b.{{0,120}}\b(?:fail(?:ed|ure|s)?|errors?|cannot|could\s+not|unable|refused|denied)\b",
+)
+"""Something failed that concerns the GPU."""
+NO_FAILURE: Final = _any(
+    r"\b(?:no|0|without)\s+(?:\w+\s+)?errors?\b", r"\berrors?\s*[=:]\s*(?:0|none|false|<?nil>?|null)\b"
+)
+
+_FUNCTION = r"(?:cu[A-Z]\w+|cuda[A-Z]\w+|nvml[A-Z]\w+|hip[A-Z]\w+|hsa_\w+|vk[A-Z]\w+|cl[A-Z]\w+)"
+_STATUS = (
+    r"(?:CUDA_ERROR_\w+|CUDA_SUCCESS|cudaError[A-Z]\w+|cudaSuccess|NVML_ERROR_\w+|NVML_SUCCESS|hipError[A-Z]\w+"
+    r"|hipSuccess|HSA_STATUS_\w+|VK_ERROR_\w+|VK_SUCCESS|CL_[A-Z]{2,}_[A-Z_]{2,}|CUBLAS_STATUS_\w+|CUDNN_STATUS_\w+)"
+)
+_NUMBER = r"(?:0x[0-9a-fA-F]+\b|-?\d+\b(?![.%\w]))"
+
+TOLD_RESULT: Final = (
+    re.compile(
+        rf"\b(?P<function>{_FUNCTION})\b(?:\([^()]*\))?['\"`]?\s*(?:->|=>|==|[:=,]|\s)?\s*"
+        r"(?:(?:has\s+|have\s+)?(?:return(?:ed|s)|failed|fails|error|err|result|status|rc|gave|answered|with|code|[:=(\[])"
+        rf"[^\w-]*){{0,4}}(?P<answer>{_NUMBER}|{_STATUS})"
+    ),
+    re.compile(
+        rf"\bcall(?:ing|ed)?\s+(?:to\s+)?(?P<function>{_FUNCTION})\b.{{0,80}}?\((?P<answer>{_NUMBER}|{_STATUS})\)"
+    ),
+    re.compile(
+        r"\b(?P<function>(?i:cuda|nvml|hip|rocm|hsa|opencl|vulkan))\s+(?i:(?:driver|runtime|api)\s+)?"
+        rf"(?i:error|failure|status)\s*(?i:code)?\s*[:=#(]*\s*(?P<answer>{_NUMBER})"
+    ),
+    re.compile(rf"(?P<function>)\b(?P<answer>{_STATUS})\b"),
+)
+"""A function, or an API, and what it answered; the surest form first."""
+SUCCESS: Final = re.compile(r"^(?:-?0|0x0+|\w+_SUCCESS|\w+Success)$")
+
+_LIBRARY = r"[\w./+~@-]*\w\.(?:so(?:\.[\w.]*\w)?|node)"
+_REFUSAL = (
+    r"cannot open shared object file|cannot be preloaded|file too short|invalid ELF header|wrong ELF class: \w+"
+    r"|undefined symbol: \w+|version `[^']*' not found|failed to map segment from shared object"
+    r"|cannot (?:enable|allocate|dynamically load|make|map|read|apply|restore)[^:]{0,60}"
+)
+TOLD_LOAD: Final = (
+    re.compile(rf"(?P<subject>{_LIBRARY})['\"]?\s*(?:from\s+\S+\s+)?(?::\s+)?(?P<answer>{_REFUSAL})"),
+    re.compile(
+        r"\b(?i:could\s+not|couldn'?t|cannot|can'?t|unable\s+to|failed\s+to|error|failure|failed)\s+(?:\w+\s+)?"
+        r"(?i:load|open|loading|opening|dlopen|find|locate)\b[^.;]{0,40}?"
+        rf"['\"`:\s(=/](?P<subject>{_LIBRARY})\b(?:['\")\s]*[:;,]\s*(?P<answer>[^;]{{1,200}}))?"
+    ),
+    re.compile(
+        rf"(?P<subject>{_LIBRARY})['\"]?\s+(?:was\s+|is\s+|could\s+)?(?P<answer>not\s+(?:be\s+)?(?:found|loaded|opened|available))"
+    ),
+    re.compile(r"UnsatisfiedLinkError:?\s+(?P<answer>no\s+(?P<subject>\S+)\s+in\s+java\.library\.path)"),
+    re.compile(r"(?P<answer>undefined symbol: (?P<subject>\w+)(?:, version \w+)?)"),
+)
+"""A library or symbol and how it was refused; the loader's own words first."""
