@@ -3,13 +3,13 @@
 import os
 from pathlib import Path
 
-from inspector.collect.logs.regular import open_regular
+from inspector.collect.access.opening import OpenPath, open_regular
 from inspector.collect.logs.tail import Change, FileTail, Lines
 
 
 def follow(path: Path) -> FileTail:
     """Begin to follow a file from its first byte."""
-    return FileTail(open_regular(os.fsencode(path)), os.fsencode(path))
+    return FileTail(open_regular(os.fsencode(path)), OpenPath(os.fsencode(path)))
 
 
 class Drain:

@@ -1,40 +1,13 @@
-"""Opening a log leaves no trace and acts on nothing but regular files."""
+"""What is told of a log file: its birth, whether it is text, why it cannot be read."""
 
 import os
-import socket
 from pathlib import Path
 
 import pytest
 
-from inspector.collect.logs.regular import born, looks_binary, open_regular, refusal
+from inspector.collect.access.opening import open_regular
+from inspector.collect.logs.regular import born, looks_binary, refusal
 from inspector.collect.logs.siblings import rotated_names
-
-
-@pytest.mark.parametrize("kind", ["fifo", "device", "directory", "socket"])
-def test_what_is_no_regular_file_is_not_opened(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / "x"
-    holder = socket.socket(socket.AF_UNIX)
-    if kind == "fifo":
-        os.mkfifo(path)
-    elif kind == "device":
-        path.symlink_to("/dev/null")
-    elif kind == "directory":
-        path.mkdir()
-    else:
-        holder.bind(str(path))
-    with pytest.raises(OSError, match="not a regular file"):
-        open_regular(os.fsencode(path))
-    holder.close()
-
-
-def test_reading_a_file_does_not_change_its_access_time(tmp_path: Path) -> None:
-    path = tmp_path / "x"
-    path.write_text("line\n")
-    os.utime(path, ns=(10**18, 2 * 10**18))
-    fd = open_regular(os.fsencode(path))
-    assert os.read(fd, 100) == b"line\n"
-    os.close(fd)
-    assert path.stat().st_atime_ns == 10**18
 
 
 def test_a_new_file_tells_when_it_was_born(tmp_path: Path) -> None:

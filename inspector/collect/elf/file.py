@@ -5,7 +5,6 @@ Read with pread(2), not mmap: a library that is rebuilt in place while we look g
 
 import errno
 import os
-import stat
 import struct
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -13,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
 from typing import Final, Self
+
+from inspector.collect.access.opening import NotRegularError, open_regular
 
 PT_LOAD, PT_DYNAMIC, PT_INTERP, PT_NOTE = 1, 2, 3, 4
 PF_X, PF_W, PF_R = 1, 2, 4
@@ -235,18 +236,13 @@ def _segment(layout: Layout, fields: tuple[int, ...]) -> Segment:
 
 
 def _open_regular(path: bytes) -> int:
-    """Open for reading, but never a device or FIFO: opening those can have effects or block."""
+    """Open for reading as its process may; the reason in words when that cannot be."""
     try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise ElfError("a directory, not a file")
-        if not stat.S_ISREG(mode):
-            raise ElfError("not a regular file")
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
-    except ElfError:
-        raise
+        return open_regular(path)
+    except NotRegularError as error:
+        raise ElfError(error.strerror) from None
     except OSError as error:
-        raise ElfError(_WHY_NOT_OPENED.get(error.errno or 0) or os.strerror(error.errno or errno.EIO)) from None
+        raise ElfError(_WHY_NOT_OPENED.get(error.errno or 0) or error.strerror or str(error)) from None
     except ValueError:
         raise ElfError("its path holds a NUL byte") from None
 

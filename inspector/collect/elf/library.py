@@ -9,6 +9,8 @@ from functools import cached_property
 from threading import Lock
 from typing import Final
 
+from inspector.collect.access.opening import NotRegularError, open_regular
+
 from .file import (
     DF_1_NODEFLIB,
     DT_FLAGS_1,
@@ -193,13 +195,16 @@ def _maps_beyond_end(error: TruncatedError) -> bool:
 
 def verify(open_path: bytes) -> None:
     """The loader's checks of a file's first bytes, in its order and words."""
-    if os.path.isdir(open_path):
-        raise RefusedError("cannot read file data", number=errno.EISDIR)
-    if not os.path.isfile(open_path):
-        raise ElfError("not a regular file")
-    with open(open_path, "rb") as file:
-        head = file.read(64)
-        size = os.fstat(file.fileno()).st_size
+    try:
+        fd = open_regular(open_path)
+    except NotRegularError as error:
+        if error.errno == errno.EISDIR:
+            raise RefusedError("cannot read file data", number=errno.EISDIR) from None
+        raise ElfError(error.strerror) from None
+    try:
+        head, size = os.pread(fd, 64, 0), os.fstat(fd).st_size
+    finally:
+        os.close(fd)
     if len(head) < 64:
         raise RefusedError("file too short")
     if head[:4] != b"\x7fELF":

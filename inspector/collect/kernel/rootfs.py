@@ -10,6 +10,10 @@ import stat
 from dataclasses import dataclass
 from functools import cache
 
+from inspector.collect.access.mounts import Mounts, mounts_of
+from inspector.collect.access.opening import OpenPath
+from inspector.collect.access.reader import Reader, own, reader_of
+
 from . import procfs
 
 _MOST_LINKS = 40
@@ -30,9 +34,10 @@ class Resolved:
 class Root:
     """One process's view of the file tree."""
 
-    def __init__(self, pid: int) -> None:
-        """Raises ProcessLookupError or PermissionError."""
+    def __init__(self, pid: int, reader: Reader | None = None) -> None:
+        """`reader`: as whom files are opened, the process itself by default. ProcessLookupError, PermissionError."""
         self.pid = pid
+        self.reader = reader or _reader_unless_own(pid)
         try:
             self.directory = procfs.link(pid, "root")
             self.mount_namespace = procfs.namespace(pid, "mnt")
@@ -41,15 +46,20 @@ class Root:
         self.foreign = (self.directory, self.mount_namespace) != _ours()
         """True when it is another tree than the collector's."""
         self._prefix = os.fsencode(procfs.path_of(pid, "root")) if self.foreign else b""
+        self._mounts = mounts_of(self.mount_namespace, pid if self.foreign else None)
 
     @property
     def key(self) -> tuple[int, bytes]:
         """Equal for processes that see the same tree."""
         return (self.mount_namespace, self.directory)
 
-    def outside(self, real: bytes) -> bytes:
-        """The path by which the collector opens a real path (one without links) of this tree."""
-        return self._prefix + real
+    def outside(self, real: bytes) -> OpenPath:
+        """The path by which the collector opens a real path (one without links) of this tree, as its process may."""
+        return OpenPath(self._prefix + real, self.reader)
+
+    def answers(self, path: bytes) -> bool:
+        """False when the file system of a path does not answer: touching it could take for ever."""
+        return self._mounts.answers(path)
 
     def inside(self, path: bytes) -> bytes:
         """A path of /proc/PID/maps as the process spells it: below its chroot the kernel shows us our own spelling."""
@@ -59,7 +69,7 @@ class Root:
 
     def resolve(self, path: bytes) -> Resolved:
         """Follow all links inside this tree; OSError (no such file, not permitted, a loop) as open(2) would give."""
-        walk = _Walk(self._prefix)
+        walk = _Walk(self._prefix, self._mounts)
         real, status = walk.to_end(path)
         links = [*walk.spelled, real] if walk.spelled or real != os.path.normpath(path) else []
         return Resolved(real, list(dict.fromkeys([path, *links] if links else [])), status)
@@ -72,8 +82,8 @@ class Root:
 class _Walk:
     """One resolution under way."""
 
-    def __init__(self, prefix: bytes) -> None:
-        self._prefix = prefix
+    def __init__(self, prefix: bytes, mounts: Mounts) -> None:
+        self._prefix, self._mounts = prefix, mounts
         self._followed = 0
         self.spelled: list[bytes] = []
         """Where links that stood last in the path pointed to, in order."""
@@ -90,6 +100,7 @@ class _Walk:
                 here = here[:-1]
                 continue
             step = b"/" + b"/".join([*here, part])
+            self._mounts.check(step)
             if not stat.S_ISLNK(os.lstat(self._prefix + step).st_mode):
                 here.append(part)
                 continue
@@ -106,6 +117,12 @@ class _Walk:
         if self._followed > _MOST_LINKS:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), link)
         return os.readlink(self._prefix + link)
+
+
+def _reader_unless_own(pid: int) -> Reader | None:
+    """None for a process that may open what we may."""
+    reader, ours = reader_of(pid), own()
+    return None if reader == ours or (reader.overrides and ours.overrides) else reader
 
 
 @cache

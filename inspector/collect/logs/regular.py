@@ -1,12 +1,13 @@
-"""Opening a file of a target without leaving a trace: never a FIFO, a device or a socket, never a changed atime."""
+"""What names a log file, why it cannot be read, whether it is text, and when it was born."""
 
 import codecs
 import ctypes
-import errno
 import os
 import pwd
 import stat
 import struct
+
+from inspector.collect.access.opening import OpenPath
 
 Identity = tuple[int, int]
 """Device and inode: what stays the same when a log is renamed."""
@@ -22,28 +23,6 @@ _BTIME_OFFSET = 80
 """statx(2): struct statx is 256 bytes, stx_mask at 0, stx_btime (seconds, nanoseconds) at 80."""
 
 
-class NotRegularError(OSError):
-    """What has that name is no regular file; opening it could wake up or block its other end."""
-
-
-def open_regular(path: bytes) -> int:
-    """A descriptor for reading exactly this regular file; OSError says why not.
-
-    O_PATH first, because open(2) of a FIFO or a device acts on it; O_NOATIME where we may.
-    """
-    place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    try:
-        if not stat.S_ISREG(os.fstat(place).st_mode):
-            raise NotRegularError(errno.EINVAL, "not a regular file", os.fsdecode(path))
-        through = f"/proc/self/fd/{place}"
-        try:
-            return os.open(through, os.O_RDONLY | os.O_CLOEXEC | os.O_NOATIME)
-        except PermissionError:
-            return os.open(through, os.O_RDONLY | os.O_CLOEXEC)
-    finally:
-        os.close(place)
-
-
 def identity(status: os.stat_result) -> Identity:
     """What names the file itself, whatever its path is now."""
     return status.st_dev, status.st_ino
@@ -53,12 +32,14 @@ def refusal(path: bytes, error: OSError) -> str:
     """Why a file cannot be read, in words with owner and mode where they are the reason."""
     if not isinstance(error, PermissionError):
         return (error.strerror or str(error)).lower()
+    reader = path.reader if isinstance(path, OpenPath) else None
+    uid = reader.uid if reader is not None else os.geteuid()
     try:
         status = os.stat(path)
     except OSError:
-        return f"permission denied for uid {os.geteuid()}: a directory above it is closed"
+        return f"permission denied for uid {uid}: a directory above it is closed"
     mode = stat.filemode(status.st_mode)
-    return f"permission denied for uid {os.geteuid()}: {mode}, owner {_owner(status.st_uid)}"
+    return f"permission denied for uid {uid}: {mode}, owner {_owner(status.st_uid)}"
 
 
 def _owner(uid: int) -> str:

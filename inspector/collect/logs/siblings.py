@@ -4,7 +4,9 @@ import os
 import re
 from dataclasses import dataclass
 
-from .regular import Identity, identity, open_regular
+from inspector.collect.access.opening import OpenPath, open_regular
+
+from .regular import Identity, identity
 
 _TRIES = 5
 """Looks at a folder in which names move under our eyes."""
@@ -12,7 +14,7 @@ _TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class _Sibling:
-    path: bytes
+    path: OpenPath
     mtime: int
     size: int
 
@@ -29,8 +31,9 @@ Listing = dict[Identity, _Sibling]
 class Siblings:
     """Finds files that had the log's name and lost it again between two looks."""
 
-    def __init__(self, path: bytes | None) -> None:
+    def __init__(self, path: OpenPath | None) -> None:
         """`path` None: there is nothing beside it."""
+        self._reader = path.reader if path is not None else None
         self._folder, self._name = os.path.split(path) if path is not None else (b"", b"")
         self._pattern = rotated_names(self._name) if path is not None else None
         self._changed = self._folder_time()
@@ -82,13 +85,14 @@ class Siblings:
                 for entry in entries:
                     if entry.name != self._name and self._pattern.fullmatch(entry.name):
                         status = entry.stat(follow_symlinks=False)
-                        found[identity(status)] = _Sibling(entry.path, status.st_mtime_ns, status.st_size)
+                        place = OpenPath(entry.path, self._reader)
+                        found[identity(status)] = _Sibling(place, status.st_mtime_ns, status.st_size)
         except OSError:
             pass  # the folder or a file went away: what is there is found at the next look
         return found
 
 
-def _open_exactly(path: bytes, who: Identity) -> int | None:
+def _open_exactly(path: OpenPath, who: Identity) -> int | None:
     """The file if the name still means it, None when it was renamed or removed meanwhile."""
     try:
         fd = open_regular(path)

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from inspector.collect.access.opening import OpenPath, open_regular
+
 from .generation import LINE_LIMIT, Generation
-from .regular import SAMPLE, Identity, identity, looks_binary, open_regular, refusal
+from .regular import SAMPLE, Identity, identity, looks_binary, refusal
 from .siblings import Listing, Siblings
 
 SLICE = 4 << 20
@@ -45,7 +47,7 @@ class Change:
 class FileTail:
     """The lines of one log; one thread at a time may use it."""
 
-    def __init__(self, fd: int, path: bytes | None, *, named: bool = False) -> None:
+    def __init__(self, fd: int, path: OpenPath | None, *, named: bool = False) -> None:
         """`path` is where a new file would appear, None when only this descriptor is to be followed; owns `fd`.
 
         One that nobody `named` as a log is let go when it turns out to be something else.
@@ -88,7 +90,7 @@ class FileTail:
         """Is this file a part of the log, now or before a rotation?"""
         return any(generation.identity == who for generation in (*self.generations, *self._upcoming))
 
-    def move(self, path: bytes | None) -> None:
+    def move(self, path: OpenPath | None) -> None:
         """The same place is reached by another path now, or by none any more."""
         self.path = path
         self._siblings = Siblings(path)

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from inspector.collect.access.opening import read_regular
 from inspector.stream.processes import ProcessExec
 
 from ...elf.cache import LoaderCache, parse_cache
@@ -92,8 +93,7 @@ class Loaders:
         """A parsed ld.so.cache; OSError when it cannot be read."""
         key = _key(open_path)
         if key not in self._caches:
-            with open(open_path, "rb") as file:
-                self._caches[key] = parse_cache(file.read(_LARGEST_CACHE))
+            self._caches[key] = parse_cache(read_regular(open_path, _LARGEST_CACHE))
         return self._caches[key]
 
 

@@ -10,6 +10,8 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from inspector.collect.access.opening import read_regular
+
 from ...elf.file import DT_NEEDED, DT_RPATH, DT_RUNPATH, ElfError, ElfFile
 from ...elf.sections import read_sections
 from ...elf.strings import library_names, read_only_data
@@ -206,8 +208,7 @@ def _script(root: Root, path: bytes) -> bytes:
         found = root.resolve(path)
         if not stat.S_ISREG(found.status.st_mode) or found.status.st_size > _LARGEST_SCRIPT:
             return b""
-        with open(root.outside(found.real), "rb") as file:
-            text = file.read(_LARGEST_SCRIPT)
+        text = read_regular(root.outside(found.real), _LARGEST_SCRIPT)
     except (OSError, ValueError):
         return b""
     return b"" if b"\0" in text else text

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from inspector.collect.access.opening import read_regular
 from inspector.stream.libraries import PreloadChecked
 from inspector.stream.text import decode
 
@@ -21,8 +22,8 @@ def preload_entries(environment: dict[bytes, bytes], around: Surroundings) -> li
     entries += [("LD_AUDIT", entry) for entry in list_entries(environment.get(b"LD_AUDIT", b""))]
     entries += [("LD_PRELOAD", entry) for entry in list_entries(environment.get(b"LD_PRELOAD", b""))]
     try:
-        with open(around.files.locate(_PRELOAD_FILE), "rb") as file:
-            entries += [("/etc/ld.so.preload", entry) for entry in file_entries(file.read(_LARGEST))]
+        content = read_regular(around.files.locate(_PRELOAD_FILE), _LARGEST)
+        entries += [("/etc/ld.so.preload", entry) for entry in file_entries(content)]
     except OSError:
         pass
     return entries

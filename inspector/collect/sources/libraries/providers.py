@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from inspector.collect.access.opening import read_regular
 from inspector.stream.requests import Plan
 
 from ...elf.cache import LoaderCache, parse_cache
@@ -35,6 +36,7 @@ _DEFAULT_FOLDERS = (
     b"/usr/local/lib",
 )  # fmt: skip
 _CACHE = b"/etc/ld.so.cache"
+_LARGEST_CACHE = 64 << 20
 _PRELOAD_FILE = b"/etc/ld.so.preload"
 _MOST_FOLDERS = 64
 _MOST_IN_FOLDER = 256
@@ -269,5 +271,4 @@ def _resolve(root: Root, path: bytes, pid: int = 0) -> Candidate | None:
 
 
 def _read(root: Root, path: bytes) -> bytes:
-    with open(root.outside(root.resolve(path).real), "rb") as file:
-        return file.read()
+    return read_regular(root.outside(root.resolve(path).real), _LARGEST_CACHE)

@@ -4,6 +4,9 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inspector.collect.access.opening import read_regular
+from inspector.collect.access.reader import NO_GROUP, Reader
+
 from ...elf.linkmap import LinkMap, read_link_map
 from ...kernel import procfs
 from ...kernel.memory import Memory
@@ -48,6 +51,8 @@ class View:
         by_mapping = map_file(self.process.pid, line.start, line.end)
         if self.root is None:
             return [by_mapping]
+        if not self.root.answers(line.path):
+            return []
         plain = self.root.outside(self.root.inside(line.path))
         fits = attempt(lambda: os.stat(plain).st_ino, 0) == line.inode
         return [plain, by_mapping] if fits else [by_mapping, plain]
@@ -77,8 +82,7 @@ class View:
         if root is None:
             return b""
         try:
-            with open(root.outside(root.resolve(b"/etc/ld.so.preload").real), "rb") as file:
-                return file.read(1 << 16)
+            return read_regular(root.outside(root.resolve(b"/etc/ld.so.preload").real), 1 << 16)
         except OSError:
             return b""
 
@@ -101,10 +105,16 @@ def view_gone(process: Tracked, records: Sequence[Mapped]) -> View:
     return View(
         process=process,
         lines=_libraries(list({record.start: _line(record) for record in records if record.inode}.values())),
-        root=None if foreign else Root(os.getpid()),
+        root=None if foreign else Root(os.getpid(), _reader_of_gone(process)),
         link_map=None,
         interpreter=0,
     )
+
+
+def _reader_of_gone(process: Tracked) -> Reader | None:
+    """As whom a process that is gone opened files: its user, without the groups that nobody can tell any more."""
+    uid = process.program.uid if process.program is not None else 0
+    return Reader(uid, NO_GROUP) if uid != os.geteuid() else None
 
 
 def _libraries(lines: list[MapLine]) -> list[MapLine]:

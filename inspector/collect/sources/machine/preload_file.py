@@ -4,6 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 
+from inspector.collect.access.opening import read_regular
 from inspector.stream.machine import PreloadFileRead
 from inspector.stream.text import decode
 
@@ -36,8 +37,7 @@ def read_preload_file(at: int, root: Root, before: PreloadFileRead | None = None
     try:
         outside = root.outside(root.resolve(PATH).real)
         mtime = os.stat(outside).st_mtime_ns
-        with open(outside, "rb") as file:
-            content = file.read(_LARGEST)
+        content = read_regular(outside, _LARGEST)
     except (FileNotFoundError, NotADirectoryError):
         return PreloadFileRead(at=at, path=path, entries=[])
     except OSError as error:

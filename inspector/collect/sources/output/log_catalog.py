@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import structs
 
+from inspector.collect.access.opening import open_regular
 from inspector.stream.logs import LogFound
 from inspector.stream.session import LimitNoted
 from inspector.stream.text import decode
@@ -16,7 +17,7 @@ from ...kernel import procfs
 from ...logs.choice import Chooser
 from ...logs.journal import Journal, JournalRefusedError
 from ...logs.reader import Reader
-from ...logs.regular import SAMPLE, Identity, born, identity, looks_binary, open_regular, refusal
+from ...logs.regular import SAMPLE, Identity, born, identity, looks_binary, refusal
 from ...logs.tail import FileTail
 from ..attempt import attempt
 from ..contract import Session, Tracked
@@ -204,7 +205,8 @@ class LogCatalog:
                 continue
             self._watch.forget(os.fsdecode(log.tail.path))
             after = os.fsencode(procfs.path_of(heir.pid, "root")) if heir is not None else None
-            path = after + log.tail.path[len(before) :] if after is not None else None
+            rest = log.tail.path[len(before) :]
+            path = log.tail.path.beside(after + rest) if after is not None else None
             log.tail.move(path)
             self._listen(log)
 

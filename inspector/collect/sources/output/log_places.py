@@ -2,11 +2,15 @@
 
 import glob
 import os
+import pwd
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import cache
+
+from inspector.collect.access.opening import OpenPath
+from inspector.collect.access.reader import NO_GROUP, Reader
 
 from ...kernel import procfs
 from ...kernel.rootfs import Root
@@ -26,9 +30,9 @@ class Place:
 
     name: bytes
     """Path as the process sees it."""
-    opens: bytes
+    opens: OpenPath
     """Path by which the collector opens exactly this file now."""
-    path: bytes | None
+    path: OpenPath | None
     """Path at which the collector would find its successor; None when it has no name any more."""
     why: str
     pid: int = 0
@@ -46,7 +50,7 @@ def written(process: Tracked, file: OpenFile, root: Root | None) -> Place:
     output = OUTPUT_NAMES.get(file.fd)
     return Place(
         name=name,
-        opens=os.fsencode(procfs.path_of(pid, "fd", str(file.fd))),
+        opens=OpenPath(os.fsencode(procfs.path_of(pid, "fd", str(file.fd))), root.reader if root else None, held=True),
         path=path if same else None,
         why=f"{output} of pid {pid}" if output else f"open for writing by pid {pid}",
         pid=pid if root is not None and root.foreign else 0,
@@ -60,14 +64,30 @@ def _is(path: bytes, file: OpenFile) -> bool:
 
 
 def given(path: str, roots: Iterable[Root]) -> Place:
-    """A path that a person gave: as we see it, else as a process of the tree sees it."""
+    """A path that a person gave: as we see it, else as a process of the tree sees it.
+
+    It is opened as the owner of its folder may: whoever can put another file in its place shows us what is theirs only.
+    """
     here = os.fsencode(os.path.abspath(path))
     if not os.path.exists(here):
         for root in roots:
             if root.foreign and (real := attempt(lambda root=root: root.resolve(here).real, None)):  # type: ignore[misc]
                 outside = root.outside(real)
                 return Place(here, outside, outside, "given with --log", root.pid)
-    return Place(here, here, here, "given with --log")
+    opens = OpenPath(here, attempt(lambda: _owner_of(os.path.dirname(here)), None))
+    return Place(here, opens, opens, "given with --log")
+
+
+def _owner_of(folder: bytes) -> Reader | None:
+    """As whom the owner of a folder opens files; None when that is us, or root."""
+    uid = os.stat(folder).st_uid
+    if uid in (0, os.geteuid()):
+        return None
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return Reader(uid, NO_GROUP)
+    return Reader(uid, user.pw_gid, tuple(sorted(os.getgrouplist(user.pw_name, user.pw_gid))))
 
 
 @dataclass(slots=True)

@@ -1,0 +1,119 @@
+"""File systems that may never answer (a server that is gone, a FUSE program that hangs): asked before they are used.
+
+A system call on such a file cannot be ended, so a thread that may be lost asks first. A mount that does not answer in
+time is refused until that thread comes back: no second one is spent on it.
+"""
+
+import errno
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+ANSWER_SECONDS = 0.5
+"""How long a file system may take for its first answer."""
+_FRESH_SECONDS = 2.0
+"""For so long an answer and a table of mounts are believed."""
+_MOST_NAMESPACES = 64
+_STALLING = frozenset(
+    ("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "afs", "lustre", "beegfs", "gpfs", "orangefs", "coda")
+)
+
+
+class NotAnsweringError(OSError):
+    """The file system of a path does not answer."""
+
+    def __init__(self, mount: bytes, path: bytes) -> None:
+        super().__init__(errno.ETIMEDOUT, f"its file system, mounted at {os.fsdecode(mount)}, does not answer", path)
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One question to a mount."""
+
+    done: threading.Event = field(default_factory=threading.Event)
+    at: float = 0.0
+
+
+class Mounts:
+    """The mounts of one mount name space, as far as they may stall; safe for several threads."""
+
+    def __init__(self, pid: int | None = None) -> None:
+        """`pid`: a process that lives there, None for ours."""
+        self._table = f"/proc/{pid or 'thread-self'}/mountinfo"
+        self._prefix = b"" if pid is None else b"/proc/%d/root" % pid
+        self._read_at = -_FRESH_SECONDS
+        self._stalling: tuple[bytes, ...] = ()
+        self._asked: dict[bytes, _Asked] = {}
+        self._lock = threading.Lock()
+
+    def check(self, path: bytes) -> None:
+        """NotAnsweringError when the path lies on a mount that does not answer."""
+        mount = self._silent(path)
+        if mount is not None:
+            raise NotAnsweringError(mount, path)
+
+    def answers(self, path: bytes) -> bool:
+        """Whether the file system of the path answers."""
+        return self._silent(path) is None
+
+    def _silent(self, path: bytes) -> bytes | None:
+        for mount in self._suspects():
+            if (path == mount or path.startswith(mount.rstrip(b"/") + b"/")) and not self._answers(mount):
+                return mount
+        return None
+
+    def _suspects(self) -> tuple[bytes, ...]:
+        now = time.monotonic()
+        if now - self._read_at > _FRESH_SECONDS:
+            self._read_at = now
+            try:
+                with open(self._table, "rb") as file:
+                    self._stalling = stalling(file.read())
+            except OSError:
+                pass  # the process is gone: what was known stays
+        return self._stalling
+
+    def _answers(self, mount: bytes) -> bool:
+        now = time.monotonic()
+        with self._lock:
+            asked = self._asked.get(mount)
+            if asked is None or (asked.done.is_set() and now - asked.at > _FRESH_SECONDS):
+                asked = self._asked[mount] = _Asked(at=now)
+                place = self._prefix + mount
+                threading.Thread(target=_ask, args=(place, asked.done), name="asks-mount", daemon=True).start()
+        return asked.done.wait(max(0.0, asked.at + ANSWER_SECONDS - now))
+
+
+def _ask(place: bytes, done: threading.Event) -> None:
+    """statfs(2) goes to the server of every network file system, and to the program behind a FUSE mount."""
+    try:
+        os.statvfs(place)
+    except OSError:
+        pass  # an error is an answer
+    done.set()
+
+
+def stalling(raw: bytes) -> tuple[bytes, ...]:
+    """Mount points in a /proc/PID/mountinfo (proc_pid_mountinfo(5)) whose file systems may never answer."""
+    found = []
+    for line in raw.splitlines():
+        before, _, behind = line.partition(b" - ")
+        fields, kind = before.split(b" "), behind.split(b" ", 1)[0].decode("ascii", "replace")
+        if len(fields) > 4 and (kind in _STALLING or kind.startswith("fuse")):
+            found.append(_unescaped(fields[4]))
+    return tuple(found)
+
+
+def _unescaped(path: bytes) -> bytes:
+    """The table writes space, tab, newline and backslash in octal."""
+    for code in (b"\\040", b"\\011", b"\\012", b"\\134"):
+        path = path.replace(code, bytes([int(code[1:], 8)]))
+    return path
+
+
+@lru_cache(_MOST_NAMESPACES)
+def mounts_of(namespace: int, pid: int | None) -> Mounts:
+    """The mounts of a name space, which a process that lives there shows us; None for our own."""
+    return Mounts(pid)
