@@ -39,7 +39,8 @@ def secret(home: Path) -> Path:
 
 
 _BECOME = (
-    "import ctypes, os, sys; os.setgroups({groups}); os.setgid({uid}); os.setuid({uid}); ctypes.CDLL(None).prctl(4, 1);"
+    "import ctypes, os, sys, threading, time;"
+    "os.setgroups({groups}); os.setgid({uid}); os.setuid({uid}); ctypes.CDLL(None).prctl(4, 1);"
 )
 """The interpreter may lie where another user cannot read it: it changes its user itself.
 

@@ -113,7 +113,20 @@ def _unescaped(path: bytes) -> bytes:
     return path
 
 
+def mounts_of(pid: int) -> Mounts:
+    """The mounts that a process sees; ProcessLookupError when it is gone."""
+    try:
+        theirs = os.readlink(f"/proc/{pid}/ns/mnt")
+    except FileNotFoundError:
+        raise ProcessLookupError(pid) from None
+    return _mounts_in(theirs, None if theirs == os.readlink("/proc/self/ns/mnt") else pid)
+
+
 @lru_cache(_MOST_NAMESPACES)
-def mounts_of(namespace: int, pid: int | None) -> Mounts:
-    """The mounts of a name space, which a process that lives there shows us; None for our own."""
+def _mounts_in(namespace: str, pid: int | None) -> Mounts:
     return Mounts(pid)
+
+
+def check(path: str | bytes) -> None:
+    """NotAnsweringError when a path of our own tree lies on a mount that does not answer."""
+    mounts_of(os.getpid()).check(os.fsencode(path))

@@ -12,6 +12,7 @@ import re
 import stat
 import struct
 
+from . import mounts
 from .reader import Reader, reading_as
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -83,6 +84,7 @@ def read_regular(path: bytes, limit: int) -> bytes:
 def _find(path: bytes, reader: Reader | None) -> int:
     """An O_PATH descriptor of what the path leads to."""
     flags = os.O_PATH | os.O_CLOEXEC
+    mounts.check(path)
     if reader is None or (isinstance(path, OpenPath) and path.held):
         return os.open(path, flags)
     foreign = _FOREIGN.fullmatch(path)

@@ -46,7 +46,7 @@ class Root:
         self.foreign = (self.directory, self.mount_namespace) != _ours()
         """True when it is another tree than the collector's."""
         self._prefix = os.fsencode(procfs.path_of(pid, "root")) if self.foreign else b""
-        self._mounts = mounts_of(self.mount_namespace, pid if self.foreign else None)
+        self._mounts = mounts_of(pid)
 
     @property
     def key(self) -> tuple[int, bytes]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from inspector.collect.access import mounts
 from inspector.stream.session import LimitNoted
 
 from .contract import Loop, Outlet
@@ -101,7 +102,11 @@ class PathWatch:
 
     def _folder(self, directory: str) -> _Folder:
         if directory not in self._folders:
-            place = directory if directory.startswith("/proc/") else os.path.realpath(directory)
+            place = (
+                directory
+                if directory.startswith("/proc/") or _identity(directory) is None
+                else os.path.realpath(directory)
+            )
             self._folders[directory] = _Folder(place)
             self._follow(self._folders[directory])
             self._ticker.wake()
@@ -109,7 +114,7 @@ class PathWatch:
 
     def _follow(self, folder: _Folder) -> None:
         followed = sum(one.watch is not None for one in self._folders.values())
-        if self._refused or not os.path.isdir(folder.place):
+        if self._refused or _identity(folder.place) is None or not os.path.isdir(folder.place):
             return
         if followed >= MOST_FOLDERS:
             self._note(f"{MOST_FOLDERS} directories are followed already", "")
@@ -213,6 +218,7 @@ class PathWatch:
 
 def _identity(path: str) -> tuple[int, int] | None:
     try:
+        mounts.check(path)
         status = os.stat(path)
     except OSError:
         return None
@@ -221,6 +227,7 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 def _state(path: str) -> _State:
     try:
+        mounts.check(path)
         status = os.lstat(path)
     except OSError:
         return None

@@ -235,7 +235,7 @@ class _Search:
 
 def _libraries_in(root: Root, folder: bytes) -> list[bytes]:
     """Paths of libraries in a folder; of one that is full of other things the first few."""
-    if folder in SYSTEM_FOLDERS or folder.rstrip(b"/") in (b"", *_DEFAULT_FOLDERS):
+    if folder in SYSTEM_FOLDERS or folder.rstrip(b"/") in (b"", *_DEFAULT_FOLDERS) or not root.answers(folder):
         return []
     try:
         with os.scandir(root.outside(folder)) as entries:

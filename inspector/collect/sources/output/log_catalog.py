@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import structs
 
+from inspector.collect.access import mounts
 from inspector.collect.access.opening import open_regular
 from inspector.stream.logs import LogFound
 from inspector.stream.session import LimitNoted
@@ -80,6 +81,7 @@ class LogCatalog:
     def file(self, place: Place, pid: int = 0) -> None:
         """Take a file in; one that is known only gets the process added."""
         try:
+            mounts.check(place.opens)
             status = os.stat(place.opens)
         except OSError as error:
             if place.named:

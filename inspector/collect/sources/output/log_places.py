@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import cache
 
+from inspector.collect.access import mounts
+from inspector.collect.access.mounts import mounts_of
 from inspector.collect.access.opening import OpenPath
 from inspector.collect.access.reader import NO_GROUP, Reader
 
@@ -69,7 +71,7 @@ def given(path: str, roots: Iterable[Root]) -> Place:
     It is opened as the owner of its folder may: whoever can put another file in its place shows us what is theirs only.
     """
     here = os.fsencode(os.path.abspath(path))
-    if not os.path.exists(here):
+    if mounts_of(os.getpid()).answers(here) and not os.path.exists(here):
         for root in roots:
             if root.foreign and (real := attempt(lambda root=root: root.resolve(here).real, None)):  # type: ignore[misc]
                 outside = root.outside(real)
@@ -80,6 +82,7 @@ def given(path: str, roots: Iterable[Root]) -> Place:
 
 def _owner_of(folder: bytes) -> Reader | None:
     """As whom the owner of a folder opens files; None when that is us, or root."""
+    mounts.check(folder)
     uid = os.stat(folder).st_uid
     if uid in (0, os.geteuid()):
         return None

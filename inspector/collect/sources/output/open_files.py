@@ -5,6 +5,8 @@ import re
 import stat
 from dataclasses import dataclass
 
+from inspector.collect.access.mounts import Mounts, mounts_of
+
 from ...kernel import procfs
 
 MOST_READ = 4096
@@ -84,10 +86,11 @@ class OpenFile:
         return procfs.file_key(os.major(self.device), os.minor(self.device), self.inode) if self.regular else ""
 
 
-def open_file(pid: int, fd: int) -> OpenFile:
+def open_file(pid: int, fd: int, mounts: Mounts | None = None) -> OpenFile:
     """One descriptor; OSError when it is closed, the process is gone or not ours to read.
 
     Of sockets and of things without a file only the link is read: a server has thousands, and it tells the inode.
+    A file on a mount that does not answer (among `mounts`, those of the process) is not touched.
     """
     place = procfs.path_of(pid, "fd", str(fd))
     target = os.readlink(os.fsencode(place))
@@ -98,6 +101,8 @@ def open_file(pid: int, fd: int) -> OpenFile:
         return OpenFile(fd, target, mode, inode=int(numbered[2]), flags=_flags(pid, fd) if pipe else os.O_RDWR)
     if not target.startswith(b"/"):
         return OpenFile(fd, target)
+    if not (mounts or mounts_of(pid)).answers(target):
+        return OpenFile(fd, target, flags=_flags(pid, fd))
     try:
         status = os.stat(place)
     except OSError:
@@ -112,9 +117,10 @@ def open_files(pid: int) -> list[OpenFile]:
     except FileNotFoundError:
         raise ProcessLookupError(pid) from None
     found = []
+    mounts = mounts_of(pid)
     for fd in numbers[:MOST_READ]:
         try:
-            found.append(open_file(pid, fd))
+            found.append(open_file(pid, fd, mounts))
         except PermissionError:
             raise  # the kernel lets us list them, and refuses each
         except OSError:
