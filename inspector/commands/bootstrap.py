@@ -53,8 +53,7 @@ def bootstrap(place: Place) -> Place:
         words = done.stderr.decode(errors="backslashreplace").strip().split("\n")[-1]
         raise Trouble(f"the collector could not be carried to {place}: {words}")
     python, folder = lines[-3:-1]
-    start = f"import sys; sys.path.insert(0, {folder!r}); from inspector.cli import main; sys.exit(main())"
-    return replace(place, remote_command=shlex.join([python, "-P", "-c", start]))
+    return replace(place, remote_command=shlex.join([python, f"{folder}/inspector/__main__.py"]))
 
 
 def packed() -> bytes:

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from functools import lru_cache
 
+from inspector.stream.iso_time import moment
 from inspector.stream.logs import LogLine
 from inspector.stream.session import SessionStarted
 
@@ -56,7 +56,7 @@ def stamp(text: str) -> int:
     if match is None:
         return 0
     try:
-        return int(datetime.fromisoformat(match[1]).timestamp() * 1e9)
+        return int(moment(match[1]).timestamp() * 1e9)
     except ValueError:
         return 0
 

@@ -1,11 +1,12 @@
 """Moments of the stream's clock as wall time, written the same on every machine."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
+from inspector.stream.iso_time import moment
 from inspector.stream.session import SessionStarted
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _NS = 1_000_000_000
 
 
@@ -37,6 +38,11 @@ def wall_iso(wall: int) -> str | None:
         return (_EPOCH + timedelta(microseconds=wall // 1000)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     except OverflowError:
         return None
+
+
+def seconds_between(begin: str, end: str) -> float:
+    """From one moment in ISO 8601 to another; ValueError when one of them is none."""
+    return (moment(end) - moment(begin)).total_seconds()
 
 
 def duration(seconds: float) -> str:

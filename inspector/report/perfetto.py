@@ -5,10 +5,10 @@ Slices of one lane may only nest, as the format asks; calls of several threads t
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 
 import msgspec
 
+from .clock import seconds_between
 from .phrases import fate
 from .shapes import Report, TimelineRow, TreeProcess
 from .words import command
@@ -130,4 +130,4 @@ def _micros(moment: str | None, report: Report) -> float | None:
     began = report.observation.began
     if not moment or not began:
         return None
-    return round((datetime.fromisoformat(moment) - datetime.fromisoformat(began)).total_seconds() * 1e6, 3)
+    return round(seconds_between(began, moment) * 1e6, 3)

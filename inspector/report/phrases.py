@@ -2,14 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import TypeVar
 
 from inspector.model.diagnosis.registry import find
 from inspector.model.silence import without_finding
 from inspector.model.verdict import RUNGS
 
-from .clock import duration
+from .clock import duration, seconds_between
 from .shapes import (
     ApiReport,
     CallReport,
@@ -44,7 +43,7 @@ def span(begin: str | None, end: str | None) -> str:
     """The time between two moments in words; empty when one of them is unknown."""
     if not begin or not end:
         return ""
-    return duration((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds())
+    return duration(seconds_between(begin, end))
 
 
 def headline(report: Report) -> str:

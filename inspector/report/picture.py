@@ -4,10 +4,9 @@ What belongs to no process, such as log lines, has the last lane.
 """
 
 from collections.abc import Callable
-from datetime import datetime
 
 from . import phrases
-from .clock import duration
+from .clock import duration, seconds_between
 from .shapes import Report, TimelineRow, TreeProcess
 from .words import command
 
@@ -73,7 +72,7 @@ def _seconds(moment: str | None, report: Report) -> float | None:
     began = report.observation.began
     if not moment or not began:
         return None
-    return (datetime.fromisoformat(moment) - datetime.fromisoformat(began)).total_seconds()
+    return seconds_between(began, moment)
 
 
 def _chosen(report: Report, lanes: dict[int, int]) -> list[TimelineRow]:

@@ -148,7 +148,7 @@ class LookedUp(Event, frozen=True, kw_only=True):
     flags: int = 0
     error: str = ""
     """The loader's own words."""
-    tried: list["TriedFile"] = []
+    tried: "list[TriedFile]" = []
     """Files that this thread opened between question and answer, dlopen only."""
     entered: int = 0
     """Moment of the question (`at` is the answer's, or, where none came, that of telling it), 0 unknown.

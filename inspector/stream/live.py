@@ -6,6 +6,7 @@ import selectors
 import shlex
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -90,14 +91,7 @@ class LiveStream:
         self._outgoing = bytearray()
         self._goodbye: SessionEnded | None = None
         self._over = False
-        self._process = subprocess.Popen(
-            self.command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            process_group=0,  # Ctrl-C on the terminal is for us; we end the collector in order
-        )
+        self._process = _in_own_group(self.command)
         self._selector = selectors.DefaultSelector()
         self._open_pipes()
         try:
@@ -397,3 +391,11 @@ def _read(descriptor: int) -> bytes | None:
         return None
     except OSError:
         return b""
+
+
+def _in_own_group(command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """Ctrl-C on the terminal is for the viewer, which then ends the collector in order."""
+    pipe = subprocess.PIPE
+    if sys.version_info >= (3, 11):
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, process_group=0)
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, preexec_fn=os.setpgrp)

@@ -16,7 +16,7 @@ class UnitRead(Event, frozen=True, kw_only=True):
     """A systemd unit as its files say and as it is in force."""
 
     unit: str
-    files: list["UnitFile"]
+    files: "list[UnitFile]"
     settings: list[UnitSetting] = []
     """All Environment= assignments in reading order; the last one of a key wins."""
     in_force: dict[str, str] | None = None

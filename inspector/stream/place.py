@@ -4,7 +4,10 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+MAIN = Path(__file__).resolve().parent.parent / "__main__.py"
+"""What starts this package, wherever it lies."""
 _SSH = (
     "ssh",
     "-T",
@@ -72,8 +75,7 @@ def far_command(words: Sequence[str], place: Place) -> list[str]:
 
 def _program(place: Place) -> list[str]:
     if place.here:
-        # -P: a folder named inspector/ in the current directory must not become the collector, least of all under sudo.
-        return [sys.executable, "-P", "-m", "inspector"]
+        return [sys.executable, str(MAIN)]
     return shlex.split(place.remote_command)
 
 

@@ -180,7 +180,7 @@ class SocketsRead(Event, frozen=True, kw_only=True):
     pid: int
     listening: list[str] = []
     """`127.0.0.1:11434`."""
-    connected: list["Peer"] = []
+    connected: "list[Peer]" = []
 
 
 class Peer(Fact, frozen=True, kw_only=True):

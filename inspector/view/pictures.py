@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple
 
+from textual.pilot import Pilot
+
 from inspector.model.profiles import Profiles
 from inspector.stream.recording import Recording
 
@@ -12,6 +14,7 @@ from .app import InspectorApp
 from .feed import Replay
 from .output import plain_text
 from .saving import without_fonts
+from .session import Session
 
 PATIENCE = 60.0
 """Seconds that a recording may take to be read."""
@@ -51,10 +54,8 @@ async def _photograph(
     app = InspectorApp(Replay(recording), profiles=profiles)
     app.theme = theme
     async with app.run_test(size=size) as pilot:
-        async with asyncio.timeout(PATIENCE):
-            while app.session is None or app.session.playback is None or app.session.answer is None:
-                await pilot.pause(0.05)
-        app.session.diagnose(inf)  # the last answer, and not one of those on the way, however busy the machine is
+        session = await asyncio.wait_for(_answered(app, pilot), PATIENCE)
+        session.diagnose(inf)  # the last answer, and not one of those on the way, however busy the machine is
         app.on_inspector_app_woken()
         await pilot.pause(0.3)
         for key in keys:
@@ -63,3 +64,10 @@ async def _photograph(
         app.say("")
         await pilot.pause(0.2)
         return Picture(without_fonts(app.export_screenshot(title=title, simplify=True)), plain_text(app))
+
+
+async def _answered(app: InspectorApp, pilot: Pilot[int]) -> Session:
+    """The session once it has been read and has its first answer."""
+    while app.session is None or app.session.playback is None or app.session.answer is None:
+        await pilot.pause(0.05)
+    return app.session

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from inspector.stream.place import MAIN
 from tests.bench.picture import Picture
 from tests.bench.terminal import Terminal
 
@@ -41,7 +42,7 @@ def shown(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """The recording on the screen, painted and silent."""
     columns, rows = request.param
     path = recorded(tmp_path_factory.mktemp("recorded"))
-    words = [sys.executable, "-P", "-m", "inspector", "replay", path]
+    words = [sys.executable, str(MAIN), "replay", path]
     with Terminal(words, columns, rows) as terminal:
         Picture(terminal).wait_for("alive", 60)
         terminal.settle(1.0)

@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMMAND = [sys.executable, "-P", "-m", "inspector"]
+from inspector.stream.place import MAIN
+
+COMMAND = [sys.executable, str(MAIN)]
 
 
 def inspector(

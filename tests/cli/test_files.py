@@ -13,6 +13,7 @@ from inspector.stream.base import Event
 from inspector.stream.calls import CallCount, CallsCounted, FunctionsWatched, WatchedFunction
 from inspector.stream.codec import encode
 from inspector.stream.libraries import LibraryMapped
+from inspector.stream.place import MAIN
 from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted
 from inspector.stream.session import SessionEnded, SessionStarted, TargetMissing
 from tests.report.sample import sample_report
@@ -145,7 +146,7 @@ def test_two_recordings_are_compared_and_a_report_is_as_good(recording: str, tmp
 def test_a_reader_that_goes_is_no_error_of_ours(recording: str) -> None:
     import subprocess
 
-    line = f"{sys.executable} -P -m inspector report {recording} --format json | head -c 10; exit ${{PIPESTATUS[0]}}"
+    line = f"{sys.executable} {MAIN} report {recording} --format json | head -c 10; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", line], capture_output=True, timeout=60)
     assert b"Traceback" not in done.stderr and b"Exception ignored" not in done.stderr
 

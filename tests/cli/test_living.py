@@ -13,6 +13,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from inspector.stream.place import MAIN
+
 from .run import COMMAND, inspector, said
 
 
@@ -56,7 +58,7 @@ def test_a_target_that_is_not_there_is_exit_code_3_with_the_next_step(command: s
 def test_a_target_of_another_user_is_exit_code_4_with_the_command_that_helps(sleeper: str) -> None:
     python, environment = python_for_everybody()
     done = subprocess.run(
-        [*NOBODY, python, "-P", "-m", "inspector", "report", "--for", "300ms", sleeper],
+        [*NOBODY, python, str(MAIN), "report", "--for", "300ms", sleeper],
         capture_output=True, cwd="/", env=environment,
     )  # fmt: skip
     assert done.returncode == 4, said(done)
@@ -71,7 +73,7 @@ def python_for_everybody() -> tuple[str, dict[str, str]]:
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     twice = "import subprocess, sys, inspector; sys.exit(subprocess.call([sys.executable, '-c', 'import msgspec']))"
     for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
-        tried = subprocess.run([*NOBODY, python, "-P", "-c", twice], capture_output=True, cwd="/", env=environment)
+        tried = subprocess.run([*NOBODY, python, "-c", twice], capture_output=True, cwd="/", env=environment)
         if tried.returncode == 0:
             return python, environment
     pytest.skip("this Python lies in a folder that no other user may enter")
@@ -84,7 +86,7 @@ def on_a_terminal(
     master, slave = pty.openpty()
     with tempfile.TemporaryFile() as out:
         process = subprocess.Popen(
-            [*COMMAND, *words], stdin=slave, stderr=slave, stdout=out, process_group=0,
+            [*COMMAND, *words], stdin=slave, stderr=slave, stdout=out, preexec_fn=os.setpgrp,
             env={**os.environ, "TERM": "xterm", **(environment or {})},
         )  # fmt: skip
         os.close(slave)

@@ -88,7 +88,7 @@ def test_light_commands_import_nothing_heavy(words: list[str]) -> None:
         "heavy = [name for name in ('textual', 'rich', 'psutil', 'watchdog') if name in sys.modules]\n"
         "print('HEAVY', *heavy, file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.stderr.strip().splitlines()[-1] == "HEAVY", done.stderr
 
 
@@ -100,7 +100,7 @@ def test_help_and_version_import_no_library_at_all(words: list[str]) -> None:
         "print('HEAVY', *sorted({name.split('.')[0] for name in sys.modules} & {'msgspec', 'elftools', 'zstandard'}),"
         " file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.stderr.strip().splitlines()[-1] == "HEAVY", done.stderr
 
 

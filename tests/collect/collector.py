@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from inspector.stream.base import Event, Request
 from inspector.stream.codec import decode
@@ -59,7 +59,7 @@ class Collector:
         self._listener.start()
         self.send(Configure(plan=plan))
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Collector":
         return self
 
     def __exit__(self, *_: object) -> None:

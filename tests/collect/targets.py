@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 _SHIM = "int shim_one(void) { return 1; }\nint shim_two(void) { return 2; }\n"
 _PROGRAM = r"""
@@ -97,7 +96,7 @@ class Life:
             [*command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=None if env is None else dict(env)
         )
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Life":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from inspector.stream.place import Place, collector_command, program_words, target_words
+from inspector.stream.place import MAIN, Place, collector_command, program_words, target_words
 
 
 def test_here_the_same_python_runs_the_collector_and_ignores_the_current_folder() -> None:
     command = collector_command(target_words("ollama"))
-    assert command == [sys.executable, "-P", "-m", "inspector", "collect", "--target=ollama"]
+    assert command == [sys.executable, str(MAIN), "collect", "--target=ollama"]
 
 
 def test_a_name_that_begins_with_a_dash_is_still_a_target() -> None:

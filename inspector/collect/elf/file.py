@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from inspector.collect.access.opening import NotRegularError, open_regular
 
@@ -95,7 +95,7 @@ class ElfFile:
             self.close()
             raise
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "ElfFile":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

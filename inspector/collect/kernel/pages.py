@@ -15,7 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final, Self
+from typing import Final
 
 from . import procfs
 
@@ -53,7 +53,7 @@ class PageTable:
         self._fd = os.open(procfs.path_of(pid, "pagemap"), os.O_RDONLY | os.O_CLOEXEC)
         self._can_scan = True
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "PageTable":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,7 @@
 """One log line taken apart: level and message first, what other columns show already left out."""
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import NamedTuple
 
 _SLOG = re.compile(
@@ -47,7 +47,7 @@ def stamp(text: str) -> int:
     zone = found[8]
     try:
         year, month, day, hour, minute, second = (int(found[group]) for group in range(1, 7))
-        when = datetime(year, month, day, hour, minute, second, tzinfo=UTC if zone else None)
+        when = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc if zone else None)
         seconds = int(when.timestamp())
     except (ValueError, OverflowError, OSError):
         return 0
