@@ -3,25 +3,18 @@
 import contextlib
 import errno
 import mmap
-import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from . import bpf
-from .bpf import BpfError
+from . import uprobes
+from .uprobes import Place, UprobeProgram
+
+__all__ = ["Attached", "Place", "attach_all", "checked_by_kernel", "close_all"]
 
 _ENOTSUPP = 524
 """Not in errno(3): the kernel's own number for an instruction that cannot be probed."""
-_ABOUT_A_PLACE = (_ENOTSUPP, errno.EINVAL, errno.EOPNOTSUPP, errno.EIO, errno.EFAULT)
-
-
-class Place(NamedTuple):
-    """Where to probe, and what the program is told there."""
-
-    offset: int
-    cookie: int
+_ABOUT_A_PLACE = (_ENOTSUPP, errno.EINVAL, errno.EOPNOTSUPP, errno.EIO, errno.EFAULT, errno.ENOSPC)
 
 
 @dataclass(slots=True)
@@ -32,23 +25,25 @@ class Attached:
     refused: dict[int, str] = field(default_factory=dict)
 
 
-def attach_all(program: int, path: bytes, places: Sequence[Place], *, returns: bool = False) -> Attached:
-    """Probe all places that can be probed, in as few links as possible; other refusals are raised as BpfError.
+def attach_all(program: UprobeProgram, path: bytes, places: Sequence[Place], *, returns: bool = False) -> Attached:
+    """Probe all places that can be probed, in as few links as possible; other refusals are raised as OSError.
 
     A link is all or nothing, so a refused one is halved; what is on stays on, because taking it off costs most.
     """
     attached = Attached()
-    _attach(program, path, list(enumerate(places)), returns, attached)
+    for portion in program.means.portions(places):
+        _attach(program, path, [(number, places[number]) for number in portion], returns, attached)
     return attached
 
 
-def _attach(program: int, path: bytes, numbered: list[tuple[int, Place]], returns: bool, attached: Attached) -> None:
+def _attach(
+    program: UprobeProgram, path: bytes, numbered: list[tuple[int, Place]], returns: bool, attached: Attached
+) -> None:
     if not numbered:
         return
-    offsets, cookies = [[*column] for column in zip(*(place for _, place in numbered), strict=True)]
     try:
-        attached.links.append(bpf.attach_uprobes(program, path, offsets, cookies, returns=returns))
-    except BpfError as error:
+        attached.links.append(program.means.attach(program, path, [place for _, place in numbered], returns))
+    except OSError as error:
         if error.errno not in _ABOUT_A_PLACE:
             raise
         if len(numbered) == 1:
@@ -61,7 +56,7 @@ def _attach(program: int, path: bytes, numbered: list[tuple[int, Place]], return
 
 def close_all(fds: Iterable[int]) -> None:
     """Take links away, all at once: each waits for the kernel's readers to be done, and they wait together."""
-    threads = [threading.Thread(target=os.close, args=(fd,), name="close") for fd in fds]
+    threads = [threading.Thread(target=uprobes.close, args=(fd,), name="close") for fd in fds]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -83,7 +78,9 @@ def checked_by_kernel(fd: int) -> Iterator[None]:
         yield
 
 
-def _words(error: BpfError) -> str:
+def _words(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return str(error.strerror)
     if error.errno == _ENOTSUPP:
         return "the kernel cannot run this instruction out of line"
     return f"the kernel refuses a probe there ({errno.errorcode.get(error.errno or 0, error.errno)})"

@@ -10,6 +10,8 @@ import os
 import struct
 from enum import IntEnum
 
+from . import memlock
+
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _SYS_BPF = 321
 _ATTR_SIZE = 128
@@ -29,6 +31,10 @@ class Command(IntEnum):
     MAP_LOOKUP_BATCH = 24
     LINK_CREATE = 28
     ITER_CREATE = 33
+
+
+_CHARGED = (Command.MAP_CREATE, Command.PROG_LOAD)
+"""Commands that kernels before 5.11 charge to the limit on locked memory, and refuse with EPERM."""
 
 
 class MapKind(IntEnum):
@@ -54,6 +60,8 @@ MMAPABLE = 1 << 10
 SLEEPABLE = 1 << 4
 TRACE_ITER = 28
 UPROBE_MULTI = 48
+_PERF_EVENT = 41
+"""BPF_PERF_EVENT of enum bpf_attach_type."""
 _RETURN = 1 << 0
 
 
@@ -73,6 +81,8 @@ def call(command: Command, attributes: bytes, what: str) -> int:
     """One bpf(2) call; BpfError says what was refused."""
     buffer = ctypes.create_string_buffer(attributes.ljust(_ATTR_SIZE, b"\0"), _ATTR_SIZE)
     result: int = _LIBC.syscall(_SYS_BPF, int(command), buffer, _ATTR_SIZE)
+    if result < 0 and ctypes.get_errno() == errno.EPERM and command in _CHARGED and memlock.raise_limit():
+        result = _LIBC.syscall(_SYS_BPF, int(command), buffer, _ATTR_SIZE)
     if result < 0:
         raise BpfError(ctypes.get_errno(), what)
     return result
@@ -178,6 +188,17 @@ def load_program(
             raise BpfError(refused.errno or errno.EINVAL, f"loading {name}", text) from None
 
 
+def is_accepted(kind: ProgramKind, code: bytes) -> bool:
+    """Whether this kernel knows all that a program needs; BpfError when programs are not permitted at all."""
+    try:
+        os.close(load_program(kind, code, "inspector"))
+    except BpfError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return False
+    return True
+
+
 def _load(
     kind: ProgramKind,
     code: bytes,
@@ -231,6 +252,11 @@ def attach_uprobes(
         ctypes.addressof(tags), count, _RETURN if returns else 0, pid,
     )  # fmt: skip
     return call(Command.LINK_CREATE, attributes, f"{count} probes on {os.fsdecode(path)}")
+
+
+def attach_perf_event(program: int, event: int, cookie: int) -> int:
+    """A perf link (Linux 5.15): the program runs each time a perf event happens and is told the cookie."""
+    return call(Command.LINK_CREATE, struct.pack("<IIIIQ", program, event, _PERF_EVENT, 0, cookie), "a perf link")
 
 
 def _address(buffer: ctypes.Array[ctypes.c_char] | None) -> int:

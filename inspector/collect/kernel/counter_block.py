@@ -5,12 +5,9 @@ just now comes within 0.1 ms. A block serves any number of files, one after the 
 """
 
 import contextlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from . import bpf
-from .bpf import ProgramKind
 from .call_programs import (
     COUNTER,
     MOST_READS,
@@ -22,6 +19,7 @@ from .call_programs import (
     return_program,
 )
 from .membership import Membership
+from .uprobes import UprobeProgram
 
 BLOCK = 256
 """Functions of a block, unless more are asked for at once: 2 MiB of counters."""
@@ -78,9 +76,9 @@ class CounterBlock:
     def _place(self, slot: int, first: int) -> int:
         return COUNTER.size * (slot * self.count + first - self.first)
 
-    def _load(self, code: bytes, name: str) -> int:
-        program = bpf.load_program(ProgramKind.UPROBE, code, name, attach=bpf.UPROBE_MULTI)
-        self._stack.callback(os.close, program)
+    def _load(self, code: bytes, name: str) -> UprobeProgram:
+        program = UprobeProgram(code, name)
+        self._stack.callback(program.close)
         return program
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from .attach import Place, attach_all, checked_by_kernel, close_all
 from .call_programs import OVERLAP, CallMaps, cookie
 from .counter_block import CounterBlock, Read
+from .uprobes import UprobeProgram
 
 _OVERLAP_SECONDS = 0.02
 """No probe handler takes that long: after it every call that began before a change of the word has been handled."""
@@ -54,6 +55,7 @@ class FileWatch:
         """
         self.first = first
         self.functions = list(functions)
+        self._returns = block.entry.means.returns
         self.refused: dict[int, str] = {}
         """Functions that cannot be probed, and why."""
         self._stack = contextlib.ExitStack()
@@ -127,7 +129,7 @@ class FileWatch:
         """Returns first: then no call is noted as open whose return nobody would see."""
         links: list[int] = []
         try:
-            returning = [number for number in group.functions if self._function(number).returns]
+            returning = [number for number in group.functions if self._returns and self._function(number).returns]
             if returning:
                 links += self._attach_some(self._block.returns, group, returning, returns=True)
             links += self._attach_some(self._block.entry, group, group.functions, returns=False)
@@ -138,7 +140,7 @@ class FileWatch:
         self._counting.update(group.functions)
         return links
 
-    def _attach_some(self, program: int, group: _Group, functions: list[int], returns: bool) -> list[int]:
+    def _attach_some(self, program: UprobeProgram, group: _Group, functions: list[int], returns: bool) -> list[int]:
         wanted = [number for number in functions if number not in self.refused]
         places = [self._place(number, group) for number in wanted]
         attached = attach_all(program, self._path, places, returns=returns)
@@ -147,7 +149,8 @@ class FileWatch:
 
     def _place(self, number: int, group: _Group) -> Place:
         function = self._function(number)
-        return Place(function.offset, cookie(number, group.generation, group.number, function.returns))
+        returns = self._returns and function.returns
+        return Place(function.offset, cookie(number, group.generation, group.number, returns))
 
     def _function(self, number: int) -> Function:
         return self.functions[number - self.first]

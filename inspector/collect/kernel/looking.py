@@ -6,9 +6,8 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from . import bpf, lookup_programs
+from . import lookup_programs
 from .attach import Place, attach_all, checked_by_kernel, close_all
-from .bpf import ProgramKind
 from .engine import Engine
 from .frames import Frame, read_frames
 from .lookup_programs import (
@@ -28,6 +27,7 @@ from .lookup_programs import (
 )
 from .membership import HEADER
 from .records import Asked, Looked, Record, Refused
+from .uprobes import UprobeProgram, means
 
 SIGNALS = ("_dl_signal_exception", "_dl_signal_error")
 """Exports of glibc (version GLIBC_PRIVATE) through which every error of the loader goes."""
@@ -108,9 +108,9 @@ class Looking:
         self._links.clear()
         self._stack.close()
 
-    def _load(self, code: bytes, name: str) -> int:
-        program = bpf.load_program(ProgramKind.UPROBE, code, name, attach=bpf.UPROBE_MULTI)
-        self._stack.callback(os.close, program)
+    def _load(self, code: bytes, name: str) -> UprobeProgram:
+        program = UprobeProgram(code, name)
+        self._stack.callback(program.close)
         return program
 
 
@@ -124,6 +124,8 @@ def _places(number: int, functions: Sequence[LookupFunction]) -> tuple[list[Plac
             continue
         entry = Place(function.offset, cookie(function.kind, number))
         if not KINDS[function.kind].asks_caller:
+            if not means().returns:
+                continue
             returns.append(entry)
         elif function.exits:
             exits += [Place(offset, entry.cookie) for offset in function.exits]

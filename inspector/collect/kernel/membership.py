@@ -8,8 +8,10 @@ import contextlib
 import struct
 from collections.abc import Iterator
 
+from . import bpf
 from .assembler import Assembler, Helper, Reg
-from .bpf import MMAPABLE, Map, MapKind
+from .bpf import MMAPABLE, Map, MapKind, ProgramKind
+from .btf import kernel_offsets
 from .ring import RingBuffer
 from .shared_words import SharedWords
 
@@ -44,6 +46,23 @@ HEADER = struct.Struct("<IIIiQ")
 """Head of every record: kind, pid, tid, a number of its own, time."""
 
 
+_REGISTERS_SIZE, _KERNEL_STACK = 168, 16384
+"""struct pt_regs and THREAD_SIZE of x86-64."""
+_REGISTERS_COPY = -480
+"""Where on their stack programs keep a copy of the user registers; what else they keep ends above it."""
+
+
+def _stack_field() -> int | None:
+    asks = Assembler()
+    asks.call(Helper.CURRENT_TASK_BTF)
+    asks.move(Reg.R1, Reg.R0)
+    asks.call(Helper.TASK_PT_REGS)
+    asks.leave()
+    if bpf.is_accepted(ProgramKind.RAW_TRACEPOINT, asks.build()):
+        return None
+    return kernel_offsets(["task_struct.stack"])["task_struct.stack"]
+
+
 class Membership:
     """The maps, from user space."""
 
@@ -54,6 +73,8 @@ class Membership:
         self.blank = Map(MapKind.ARRAY, 4, BLANK_SIZE, 1)
         self.ring = RingBuffer(RING_BYTES)
         self._words = SharedWords(self.control.memory())
+        self.stack_field = _stack_field()
+        """Where a thread's kernel stack is found in its task_struct; None where a helper tells its registers."""
         for slot in range(STRANGERS_SLOT + 1, SLOTS):
             self.release(slot)
 
@@ -166,11 +187,22 @@ class MemberAssembler(Assembler):
         self.atomic_add(Reg.R1, 0, Reg.R2)
 
     def user_registers(self, dst: Reg) -> None:
-        """dst = the current thread's user registers (struct pt_regs)."""
+        """dst = the current thread's user registers (struct pt_regs), before Linux 5.15 a copy on the stack."""
+        if self.members.stack_field is not None:
+            self._copy_user_registers(dst, self.members.stack_field)
+            return
         self.call(Helper.CURRENT_TASK_BTF)
         self.move(Reg.R1, Reg.R0)
         self.call(Helper.TASK_PT_REGS)
         self.move(dst, Reg.R0)
+
+    def _copy_user_registers(self, dst: Reg, stack_field: int) -> None:
+        """They lie at the top of the kernel stack (task_pt_regs in arch/x86/include/asm/processor.h)."""
+        self.call(Helper.CURRENT_TASK)
+        self.read_kernel(_REGISTERS_COPY, 8, Reg.R0, stack_field)
+        self.load(Reg.R0, Reg.R10, _REGISTERS_COPY)
+        self.read_kernel(_REGISTERS_COPY, _REGISTERS_SIZE, Reg.R0, _KERNEL_STACK - _REGISTERS_SIZE)
+        self.stack_address(dst, _REGISTERS_COPY)
 
     def reserve(self, ring: RingBuffer, size: int, full: str) -> None:
         """R9 = room for a record; when there is none it is counted and the program goes to `full`."""

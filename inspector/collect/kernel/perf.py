@@ -94,12 +94,17 @@ def attach_tracepoint(program: int, number: int) -> int:
     """A descriptor that keeps a BPF program on a tracepoint, on all CPUs, until it is closed."""
     fd = open_event(Event(kind=TRACEPOINT, config=number), -1, 0)
     try:
-        fcntl.ioctl(fd, _SET_BPF, program)
-        fcntl.ioctl(fd, _ENABLE, 0)
+        run_program(fd, program)
     except OSError:
         os.close(fd)
         raise
     return fd
+
+
+def run_program(event: int, program: int) -> None:
+    """Run a BPF program, which the event holds from now on, each time the event happens."""
+    fcntl.ioctl(event, _SET_BPF, program)
+    fcntl.ioctl(event, _ENABLE, 0)
 
 
 def side_band(flags: int, wakeup: int = 1) -> Event:

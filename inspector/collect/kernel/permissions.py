@@ -12,7 +12,7 @@ from pathlib import Path
 
 from inspector.stream.session import Capability
 
-from . import bpf, perf
+from . import bpf, perf, uprobes
 from .assembler import Assembler
 from .bpf import BpfError, ProgramKind
 from .identities import foreign_pid_namespace
@@ -236,9 +236,7 @@ def _try_raw_tracepoint() -> None:
 
 
 def _try_uprobes() -> None:
-    nowhere = f"/{_NOWHERE}".encode()
-    attach = bpf.UPROBE_MULTI
-    _try_program(ProgramKind.UPROBE, attach, lambda program: bpf.attach_uprobes(program, nowhere, [0], [0]))
+    uprobes.find_means()
 
 
 def _try_program(kind: ProgramKind, attach: int, use: Callable[[int], int]) -> None:

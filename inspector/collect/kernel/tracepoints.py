@@ -18,7 +18,7 @@ class TracefsError(OSError):
 
 def tracepoint_ids(names: Iterable[str]) -> dict[str, int]:
     """Numbers of tracepoints such as `syscalls/sys_exit_openat`; those that this kernel lacks are left out."""
-    root = _open_root()
+    root = open_tracefs()
     try:
         return {name: number for name in names if (number := _number(root, name)) is not None}
     finally:
@@ -36,7 +36,8 @@ def _number(root: int, name: str) -> int | None:
         os.close(place)
 
 
-def _open_root() -> int:
+def open_tracefs() -> int:
+    """A descriptor of its root folder; TracefsError when it is out of reach."""
     try:
         mounted = os.open(_MOUNTED, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:

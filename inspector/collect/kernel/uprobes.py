@@ -1,0 +1,130 @@
+"""Uprobes in the best way that this kernel and this user have; which one that is, is found out by trying.
+
+First choice are `uprobe_multi` links (Linux 6.6) with any number of places; else perf and tracefs uprobe events.
+"""
+
+import errno
+import functools
+import os
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from . import bpf, uprobe_events
+from .assembler import Assembler
+from .bpf import BpfError, ProgramKind
+
+_NOWHERE = b"/inspector-asks-whether-it-may"
+
+
+class Place(NamedTuple):
+    """Where to probe, and what the program is told there."""
+
+    offset: int
+    """File offset of an instruction start."""
+    cookie: int
+
+
+class Means(Protocol):
+    """One way to set uprobes."""
+
+    @property
+    def name(self) -> str:
+        """What it is called, for people."""
+        ...
+
+    @property
+    def most(self) -> int | None:
+        """Places at the same time; None for any number."""
+        ...
+
+    def load(self, code: bytes, name: str) -> int:
+        """A descriptor of the program; BpfError when the kernel refuses it."""
+        ...
+
+    @property
+    def returns(self) -> bool:
+        """Whether return probes can be set."""
+        ...
+
+    def portions(self, places: Sequence[Place]) -> list[list[int]]:
+        """Numbers of the places that go into one link each."""
+        ...
+
+    def attach(self, program: "UprobeProgram", path: bytes, places: Sequence[Place], returns: bool) -> int:
+        """A descriptor that keeps the program on one portion of places, all or nothing; OSError when refused."""
+        ...
+
+    def close(self, link: int) -> None:
+        """Take the probes of one descriptor away. Waits some 50 ms for the kernel."""
+        ...
+
+
+class UprobeProgram:
+    """A program for uprobes, loaded as this kernel wants it; BpfError when it is refused."""
+
+    def __init__(self, code: bytes, name: str) -> None:
+        self.code, self.name = code, name
+        self.means = means()
+        self.fd = self.means.load(code, name)
+
+    def close(self) -> None:
+        """Let it go; what is attached stays on."""
+        os.close(self.fd)
+
+
+class MultiLinks:
+    """Links over any number of places of one file."""
+
+    name, most, returns = "uprobe_multi links", None, True
+
+    def load(self, code: bytes, name: str) -> int:
+        return bpf.load_program(ProgramKind.UPROBE, code, name, attach=bpf.UPROBE_MULTI)
+
+    def portions(self, places: Sequence[Place]) -> list[list[int]]:
+        return [list(range(len(places)))]
+
+    def attach(self, program: UprobeProgram, path: bytes, places: Sequence[Place], returns: bool) -> int:
+        offsets, cookies = [place.offset for place in places], [place.cookie for place in places]
+        return bpf.attach_uprobes(program.fd, path, offsets, cookies, returns=returns)
+
+    def close(self, link: int) -> None:
+        os.close(link)
+
+    def attempt(self) -> None:
+        """OSError when the kernel does not allow it: a place that does not exist is asked for."""
+        nothing = Assembler()
+        nothing.leave()
+        program = self.load(nothing.build(), "inspector")
+        try:
+            os.close(bpf.attach_uprobes(program, _NOWHERE, [0], [0]))
+        except BpfError as error:
+            if error.errno != errno.ENOENT:
+                raise
+        finally:
+            os.close(program)
+
+
+def find_means() -> Means:
+    """The best that this kernel and this user have; OSError when there is none, for the best that the kernel knows."""
+    multi = MultiLinks()
+    try:
+        multi.attempt()
+    except OSError as refused:
+        if refused.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
+            raise
+        return uprobe_events.attempt(_NOWHERE)
+    return multi
+
+
+@functools.cache
+def means() -> Means:
+    """What `find_means` found when it was first asked; all probes of this process are set that way."""
+    return find_means()
+
+
+def close(link: int) -> None:
+    """Take away what hangs on a descriptor, whatever it is."""
+    if means.cache_info().currsize:
+        means().close(link)
+    else:
+        os.close(link)
