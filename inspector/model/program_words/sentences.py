@@ -53,7 +53,7 @@ HINTS: Final = (
 _QUOTED: Final = re.compile(r"\| |  - | {10}| {4}\d\d:\d\d:\d\d\.\d{3}  |  (?:error  |warning|info   ) |inspector: ")
 """How lines of our own begin, that quote logs: whoever keeps a report in a log does not say it again."""
 
-_CLAIMS: Final[tuple[tuple[Kind, re.Pattern[str]], ...]] = (
+_CLAIMS: Final[tuple[tuple[Kind, v.Phrase], ...]] = (
     ("given-nothing", v.GIVEN_NOTHING),
     ("not-built", v.NOT_BUILT),
     ("on-cpu", v.ON_CPU),
@@ -70,11 +70,12 @@ def words_of(line: str) -> list[Words]:
     if _QUOTED.match(line):
         return []
     text = line[:MOST_TEXT].strip()
-    found = [*_results(text), *_loads(text)]
-    claim = _claim(text)
+    lowered = text.lower()
+    found = [*_results(text, lowered), *_loads(text, lowered)]
+    claim = _claim(text, lowered)
     if claim is not None:
         found.append(claim)
-    elif not found and v.FAILURE.search(text) and not v.NO_FAILURE.search(text):
+    elif not found and v.FAILURE.find(text, lowered) and not v.NO_FAILURE.find(text, lowered):
         found.append(Words("error", text))
     return found
 
@@ -92,27 +93,29 @@ def read_lines(lines: Sequence[str]) -> Iterator[tuple[int, Words]]:
                 yield index, words
 
 
-def _claim(text: str) -> Words | None:
+def _claim(text: str, lowered: str) -> Words | None:
     """What it says of the GPU as a whole."""
-    for kind, pattern in _CLAIMS:
-        match = pattern.search(text)
+    for kind, phrase in _CLAIMS:
+        match = phrase.find(text, lowered)
         if match is not None:
             return Words(kind, text, subject=match[0].strip())
     return None
 
 
-def _results(text: str) -> Iterator[Words]:
-    for pattern in v.TOLD_RESULT:
-        told = [Words("call", text, match["function"], match["answer"]) for match in pattern.finditer(text)]
+def _results(text: str, lowered: str) -> Iterator[Words]:
+    for phrase in v.TOLD_RESULT:
+        told = [Words("call", text, match["function"], match["answer"]) for match in phrase.find_all(text, lowered)]
         named = [words for words in told if words.subject or words.refused]
         if named:
             yield from dict.fromkeys(named)
             return
 
 
-def _loads(text: str) -> Iterator[Words]:
-    for pattern in v.TOLD_LOAD:
-        match = pattern.search(text)
+def _loads(text: str, lowered: str) -> Iterator[Words]:
+    if not any(name in lowered for name in (".so", ".node", "java.library.path", "undefined symbol")):
+        return
+    for phrase in v.TOLD_LOAD:
+        match = phrase.find(text, lowered)
         if match is not None:
             yield Words("load", text, match["subject"], (match["answer"] or "").strip().rstrip(".,") or "not loaded")
             return

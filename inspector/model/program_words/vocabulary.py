@@ -1,6 +1,8 @@
 """The words by which programs of all kinds tell what became of the GPU, as patterns; no program is named."""
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 GPU: Final = r"(?:gpus?|cuda|nvidia|rocm|hip|vulkan|opencl|metal|accelerators?|graphics cards?)(?:\(s\))?"
@@ -18,11 +20,29 @@ _KEY = r"\b(?:library|backend|compute|provider|device|accelerator|platform|runs?
 _SOME = r"[1-9]\d*"
 
 
-def _any(*alternatives: str) -> re.Pattern[str]:
-    return re.compile("|".join(alternatives), re.IGNORECASE)
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A pattern and texts, in lower case, of which every match holds one: looked for first, because that is fast."""
+
+    pattern: re.Pattern[str]
+    needs: tuple[str, ...]
+
+    def find(self, text: str, lowered: str) -> re.Match[str] | None:
+        """The first place where a text says it; `lowered` is the text in lower case."""
+        return self.pattern.search(text) if any(need in lowered for need in self.needs) else None
+
+    def find_all(self, text: str, lowered: str) -> Iterator[re.Match[str]]:
+        """All places."""
+        return self.pattern.finditer(text) if any(need in lowered for need in self.needs) else iter(())
+
+
+def _any(needs: str, *alternatives: str) -> Phrase:
+    """`needs` are separated by bars."""
+    return Phrase(re.compile("|".join(alternatives), re.IGNORECASE), tuple(needs.split("|")))
 
 
 ON_CPU: Final = _any(
+    "cpu|llvmpipe|swrast|lavapipe|softpipe|software|without|used|enabled|disabled| host",
     rf"\b(?:using|uses?)\s+(?:the\s+|only\s+)?cpu\b{_NO_PLACE}",
     rf"{_RUNS}\b(?:on|onto|to|with)\s+(?:the\s+|only\s+)?cpu\b{_NO_PLACE}",
     r"\bcpu\s+(?:device\s+)?(?:will\s+be|is)\s+used\b",
@@ -36,6 +56,8 @@ ON_CPU: Final = _any(
     rf"{_KEY}(?:cpu|CPUExecutionProvider)\b(?!\s*[,:]\s*\w*(?:cuda|gpu|rocm))",
 )
 FOUND: Final = _any(
+    "found|detected|discovered|counted|available|visible|created|added|selected|library="
+    "|library:|backend|provider|device=|device:|device =|device :|compute|accelerator|platform|runs_on|run_on",
     rf"{_KEY}(?:cuda|rocm|hip|vulkan|opencl|gpu)\w*",
     rf"\b(?:found|detected|discovered|counted|available|visible)\b\D{{0,12}}\b{_SOME}\s+(?:{GPU}|usable\s)",
     rf"\b{_SOME}\s+(?:\w+\s+)?{GPU}(?:\s+devices?)?\s+(?:(?:were|was|is|are)\s+)?(?:found|detected|available|visible|discovered)",
@@ -43,6 +65,7 @@ FOUND: Final = _any(
     rf"\b{GPU}\s*(?:\d+\s*)?(?:is\s+)?available\s*[:=]\s*(?:true|yes|1)\b|\bis_available\(\)\W*true\b",
 )
 NO_DEVICE: Final = _any(
+    "no |not |zero |found 0|: 0|= 0| 0 |:0|=0|   0|false|unavailable|no-|=no",
     rf"\bno\b(?:\s+[\w./()-]+){{0,3}}?\s+{GPU}(?:[\s/]+(?:devices?|drivers?|platforms?|icds?|tpu))?\s*(?:were|was|is|are|could|found|detected|discovered|available|present|visible|installed|$|[.,;:)!])",
     rf"\bno\b[^.;]{{0,30}}\b{GPU}[- \w]*(?:device|driver|platform|icd)",
     rf"\b(?:{GPU}|vk[A-Z]\w+|cl[A-Z]\w+)\b.{{0,40}}\b(?:no|0)\s+(?:drivers?|platforms?|icds?|devices?)\b",
@@ -54,6 +77,7 @@ NO_DEVICE: Final = _any(
     rf"\b{GPU}\s*(?:\d+\s*)?(?:is\s+)?available\s*[:=]\s*(?:false|no|0)\b|\bis_available\(\)\W*false\b",
 )
 DROPPED: Final = _any(
+    "too |unsupported|not supported|no longer|below|insufficient|skip|drop|ignor|compatible|filter|not using",
     rf"\b(?:{GPU}|device|driver|card|capability)\b.{{0,60}}\b(?:too\s+(?:old|new|small)|unsupported|not\s+supported"
     r"|no\s+longer\s+supported|below|insufficient|skipp(?:ed|ing)|dropp(?:ed|ing)|ignor(?:ed|ing)|(?:not\s+|in)compatible"
     r"|filter(?:ed|ing)\s+(?:out|device))",
@@ -61,6 +85,7 @@ DROPPED: Final = _any(
     rf"|incompatible)\s+(?:\w+\s+)?(?:{GPU}|device|driver)\b",
 )
 GIVEN: Final = _any(
+    "offload|running|computing|executing|placed|moved|loaded|training|inference|assigned|buffer size|%",
     rf"\boffload(?:ed|ing)?\s*[=:]?\s*{_SOME}\b",
     r"\b(?:running|computing|executing|placed|moved|loaded|training|inference)\s+(?:it\s+|model\s+)?(?:on|onto|to)\s+"
     r"(?:the\s+|device\s+)?(?:gpu|cuda|rocm|vulkan)",
@@ -69,9 +94,13 @@ GIVEN: Final = _any(
     r"\b(?:[1-9]\d?|100)\s*%\s*gpu\b",
 )
 GIVEN_NOTHING: Final = _any(
-    r"\boffload(?:ed|ing)?\s*[=:]?\s*0\b", r"\b0\s*%\s*gpu\b", rf"\b0\s+(?:of\s+\d+\s+)?layers\b.{{0,30}}\b{GPU}"
+    "offload|layers|%",
+    r"\boffload(?:ed|ing)?\s*[=:]?\s*0\b",
+    r"\b0\s*%\s*gpu\b",
+    rf"\b0\s+(?:of\s+\d+\s+)?layers\b.{{0,30}}\b{GPU}",
 )
 NOT_BUILT: Final = _any(
+    "compiled|built|configured|linked|not installed|not in |unknown|unrecognized|unsupported|backend|support",
     rf"\bnot\s+(?:compiled|built|configured|linked)\s+(?:with|for|to\s+use)\b.{{0,40}}\b{GPU}\b",
     rf"\b(?:compiled|built)\s+without\b.{{0,40}}\b{GPU}\b",
     rf"\b{GPU}\b.{{0,20}}\bnot\s+(?:compiled|built)\s+(?:in|into|with)\b",
@@ -81,13 +110,14 @@ NOT_BUILT: Final = _any(
     rf"\bno\s+(?:usable\s+)?{GPU}\s+(?:backend|support)\b",
 )
 FAILURE: Final = _any(
+    "fail|error|cannot|can't|cant|could|unable|refused|denied|abort|crash|must have",
     r"(?:\b(?:fail(?:ed|ure|s)?|error|cannot|can'?t|could\s+not|couldn'?t|unable|refused|denied|aborted|crash(?:ed)?"
     rf"|must\s+have)\b|level=(?:error|fatal)).{{0,160}}\b{GPU}",
     rf"\b{GPU}\b.{{0,120}}\b(?:fail(?:ed|ure|s)?|errors?|cannot|could\s+not|unable|refused|denied)\b",
 )
 """Something failed that concerns the GPU."""
 NO_FAILURE: Final = _any(
-    r"\b(?:no|0|without)\s+(?:\w+\s+)?errors?\b", r"\berrors?\s*[=:]\s*(?:0|none|false|<?nil>?|null)\b"
+    "error", r"\b(?:no|0|without)\s+(?:\w+\s+)?errors?\b", r"\berrors?\s*[=:]\s*(?:0|none|false|<?nil>?|null)\b"
 )
 
 _FUNCTION = r"(?:cu[A-Z]\w+|cuda[A-Z]\w+|nvml[A-Z]\w+|hip[A-Z]\w+|hsa_\w+|vk[A-Z]\w+|cl[A-Z]\w+)"
@@ -98,19 +128,31 @@ _STATUS = (
 _NUMBER = r"(?:0x[0-9a-fA-F]+\b|-?\d+\b(?![.%\w]))"
 
 TOLD_RESULT: Final = (
-    re.compile(
-        rf"\b(?P<function>{_FUNCTION})\b(?:\([^()]*\))?['\"`]?\s*(?:->|=>|==|[:=,]|\s)?\s*"
-        r"(?:(?:has\s+|have\s+)?(?:return(?:ed|s)|failed|fails|error|err|result|status|rc|gave|answered|with|code|[:=(\[])"
-        rf"[^\w-]*){{0,4}}(?P<answer>{_NUMBER}|{_STATUS})"
+    Phrase(
+        re.compile(
+            rf"\b(?P<function>{_FUNCTION})\b(?:\([^()]*\))?['\"`]?\s*(?:->|=>|==|[:=,]|\s)?\s*"
+            r"(?:(?:has\s+|have\s+)?(?:return(?:ed|s)|failed|fails|error|err|result|status|rc|gave|answered|with|code"
+            rf"|[:=(\[])[^\w-]*){{0,4}}(?P<answer>{_NUMBER}|{_STATUS})"
+        ),
+        ("cu", "nvml", "hip", "hsa_", "vk", "cl"),
     ),
-    re.compile(
-        rf"\bcall(?:ing|ed)?\s+(?:to\s+)?(?P<function>{_FUNCTION})\b.{{0,80}}?\((?P<answer>{_NUMBER}|{_STATUS})\)"
+    Phrase(
+        re.compile(
+            rf"\bcall(?:ing|ed)?\s+(?:to\s+)?(?P<function>{_FUNCTION})\b.{{0,80}}?\((?P<answer>{_NUMBER}|{_STATUS})\)"
+        ),
+        ("call",),
     ),
-    re.compile(
-        r"\b(?P<function>(?i:cuda|nvml|hip|rocm|hsa|opencl|vulkan))\s+(?i:(?:driver|runtime|api)\s+)?"
-        rf"(?i:error|failure|status)\s*(?i:code)?\s*[:=#(]*\s*(?P<answer>{_NUMBER})"
+    Phrase(
+        re.compile(
+            r"\b(?P<function>(?i:cuda|nvml|hip|rocm|hsa|opencl|vulkan))\s+(?i:(?:driver|runtime|api)\s+)?"
+            rf"(?i:error|failure|status)\s*(?i:code)?\s*[:=#(]*\s*(?P<answer>{_NUMBER})"
+        ),
+        ("error", "failure", "status"),
     ),
-    re.compile(rf"(?P<function>)\b(?P<answer>{_STATUS})\b"),
+    Phrase(
+        re.compile(rf"(?P<function>)\b(?P<answer>{_STATUS})\b"),
+        ("_error", "error_", "cudaerror", "hiperror", "_status", "cl_"),
+    ),
 )
 """A function, or an API, and what it answered; the surest form first."""
 SUCCESS: Final = re.compile(r"^(?:-?0|0x0+|\w+_SUCCESS|\w+Success)$")
@@ -122,16 +164,29 @@ _REFUSAL = (
     r"|cannot (?:enable|allocate|dynamically load|make|map|read|apply|restore)[^:]{0,60}"
 )
 TOLD_LOAD: Final = (
-    re.compile(rf"(?P<subject>{_LIBRARY})['\"]?\s*(?:from\s+\S+\s+)?(?::\s+)?(?P<answer>{_REFUSAL})"),
-    re.compile(
-        r"\b(?i:could\s+not|couldn'?t|cannot|can'?t|unable\s+to|failed\s+to|error|failure|failed)\s+(?:\w+\s+)?"
-        r"(?i:load|open|loading|opening|dlopen|find|locate)\b[^.;]{0,40}?"
-        rf"['\"`:\s(=/](?P<subject>{_LIBRARY})\b(?:['\")\s]*[:;,]\s*(?P<answer>[^;]{{1,200}}))?"
+    Phrase(
+        re.compile(rf"(?P<subject>{_LIBRARY})['\"]?\s*(?:from\s+\S+\s+)?(?::\s+)?(?P<answer>{_REFUSAL})"),
+        ("cannot ", "too short", "invalid elf", "wrong elf", "undefined symbol", "' not found", "failed to map"),
     ),
-    re.compile(
-        rf"(?P<subject>{_LIBRARY})['\"]?\s+(?:was\s+|is\s+|could\s+)?(?P<answer>not\s+(?:be\s+)?(?:found|loaded|opened|available))"
+    Phrase(
+        re.compile(
+            r"\b(?i:could\s+not|couldn'?t|cannot|can'?t|unable\s+to|failed\s+to|error|failure|failed)\s+(?:\w+\s+)?"
+            r"(?i:load|open|loading|opening|dlopen|find|locate)\b[^.;]{0,40}?"
+            rf"['\"`:\s(=/](?P<subject>{_LIBRARY})\b(?:['\")\s]*[:;,]\s*(?P<answer>[^;]{{1,200}}))?"
+        ),
+        ("load", "open", "find", "locate"),
     ),
-    re.compile(r"UnsatisfiedLinkError:?\s+(?P<answer>no\s+(?P<subject>\S+)\s+in\s+java\.library\.path)"),
-    re.compile(r"(?P<answer>undefined symbol: (?P<subject>\w+)(?:, version \w+)?)"),
+    Phrase(
+        re.compile(
+            rf"(?P<subject>{_LIBRARY})['\"]?\s+(?:was\s+|is\s+|could\s+)?"
+            r"(?P<answer>not\s+(?:be\s+)?(?:found|loaded|opened|available))"
+        ),
+        (" not ",),
+    ),
+    Phrase(
+        re.compile(r"UnsatisfiedLinkError:?\s+(?P<answer>no\s+(?P<subject>\S+)\s+in\s+java\.library\.path)"),
+        ("unsatisfiedlinkerror",),
+    ),
+    Phrase(re.compile(r"(?P<answer>undefined symbol: (?P<subject>\w+)(?:, version \w+)?)"), ("undefined symbol",)),
 )
 """A library or symbol and how it was refused; the loader's own words first."""
