@@ -24,6 +24,7 @@ from .options import Options
 from .outlet import StreamOutlet
 from .sources.attempt import attempt
 from .sources.contract import Session, Tracked, TreeObserver
+from .sources.copies.copies import HearingOutlet
 from .sources.libraries.libraries import Libraries
 from .sources.lookups.signals import SignalsSource
 from .sources.processes.arrivals import ExecArrivals, MappingArrivals, PolledArrivals, program_of_exec
@@ -121,7 +122,8 @@ class Agent(TreeObserver):
             self._loop, self._waits, Keys(self._configure.plan.environment), self._records.feed, self._emptied
         )
         self._living = self._tree.processes
-        self._session = Session(self._loop, self._waits, self._tree, self._configure)
+        self._heard = HearingOutlet(self._waits)
+        self._session = Session(self._loop, self._heard, self._tree, self._configure)
         self._make_sources()
         if self._launch is not None:
             self._records.feed.follow(self._launch.pid)
@@ -158,7 +160,7 @@ class Agent(TreeObserver):
             VitalsSource(session, self._tree),
             SignalsSource(session, self._tree, feed),
         ]
-        for name, make in source_makers(session, self._records, self._options.target):
+        for name, make in source_makers(session, self._records, self._options.target, self._heard):
             try:
                 self._sources.append(make())
             except Exception as error:

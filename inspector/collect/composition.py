@@ -6,6 +6,7 @@ from .kernel.records import Opened
 from .sources.calls.passive import PassiveSource
 from .sources.calls.pointers import PointersSource
 from .sources.contract import Session
+from .sources.copies.copies import CopiesSource, HearingOutlet
 from .sources.libraries.files import FileSource
 from .sources.libraries.predictions import PredictionsSource
 from .sources.libraries.symbols import SymbolsSource
@@ -22,7 +23,7 @@ Maker = tuple[str, Callable[[], object]]
 """What it tells, in words for a `LimitNoted`, and how it is made."""
 
 
-def source_makers(session: Session, records: Records, target: str) -> list[Maker]:
+def source_makers(session: Session, records: Records, target: str, heard: HearingOutlet) -> list[Maker]:
     """The passive picture comes before what probes: a probe changes the pages that it looks at."""
     return [
         ("passive evidence", lambda: PassiveSource(session)),
@@ -35,6 +36,7 @@ def source_makers(session: Session, records: Records, target: str) -> list[Maker
         ("the machine", lambda: MachineSource(session)),
         ("sockets", lambda: SocketSource(session)),
         ("changes of files", lambda: FileSource(session)),
+        ("where else refused names are", lambda: CopiesSource(session, heard)),
         ("files whose load was refused", lambda: RefusedFiles(session, records.feed)),
         *probe_makers(session, records),
     ]

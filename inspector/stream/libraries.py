@@ -265,8 +265,9 @@ class Copy(Fact, frozen=True, kw_only=True):
     outside: bool = False
     """It lies outside of the process's own file tree: on the host of a container, or hidden by a mount."""
     place: str
-    """Why it was looked at: `asked folder`, `LD_LIBRARY_PATH`, `search path`, `ld.so.cache`, `mapped`, or the kind of a
-    folder that a profile names: `driver`, `toolkit`, `stubs`, `compat`, `wsl`, `wheel`, `conda`, `node-modules`."""
+    """Why it was looked at: `asked folder`, `LD_LIBRARY_PATH`, `search path`, `ld.so.cache`, `default`, `beside` (who
+    asks, or the program), `mapped`, or the kind of a folder that a profile names: `driver`, `toolkit`, `stubs`,
+    `compat`, `wsl`, `wheel`, `conda`, `node-modules`, `local`."""
     rule: str = ""
     """Rule by which the loader of this process looks there for the asked name (see `SearchStep.rule`); empty: it does
     not look there, or not under this name."""
@@ -282,7 +283,8 @@ class Copy(Fact, frozen=True, kw_only=True):
     problem: str = ""
     """Why it would not do: `wrong ELF class: ELFCLASS32`, `permission denied`, `it does not define V2`."""
     brought_by: str = ""
-    """The setting that would bring it in, as `KEY=VALUE`, or a link as `LINK -> TARGET`; empty where none is known."""
+    """What would bring it in: a setting `KEY=VALUE`, an option `--library-path VALUE` of ld.so, a link
+    `LINK -> TARGET`; empty where none is known."""
 
 
 class CopiesFound(Event, frozen=True, kw_only=True):
@@ -307,5 +309,7 @@ class CopiesFound(Event, frozen=True, kw_only=True):
     """Those of the loader's own search first and in its order; empty: there is none in any of these places."""
     places: list[str] = []
     """Folders that were looked at and are there."""
+    brought_by: str = ""
+    """For `device`: the command that would make the node here, `modprobe nvidia-uvm`; empty where none is known."""
     complete: bool = True
     """False: there were more places than the search may look at."""

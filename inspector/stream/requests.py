@@ -75,6 +75,27 @@ class BackendPlan(Fact, frozen=True, kw_only=True):
     the load is predicted for a process that is not that child."""
 
 
+class PlacePlan(Fact, frozen=True, kw_only=True):
+    """Folders in which libraries lie that no loader looks for by itself."""
+
+    kind: str
+    """`driver`, `toolkit`, `stubs`, `compat`, `wsl`, `wheel`, `conda`, `node-modules`."""
+    folders: list[str]
+    """Globs of absolute paths, or such that begin with `{program}`, `{cwd}`, `{site}` or `{KEY}` of a variable."""
+
+
+class NodePlan(Fact, frozen=True, kw_only=True):
+    """A device node and what makes it."""
+
+    glob: str
+    module: str = ""
+    """Kernel module that brings the device."""
+    registered: str = ""
+    """Its name in /proc/devices."""
+    made_by: str = ""
+    """Command that makes the node when the module is there."""
+
+
 class Plan(Fact, frozen=True, kw_only=True):
     """Everything that profiles ask the collector to look for, merged."""
 
@@ -88,6 +109,8 @@ class Plan(Fact, frozen=True, kw_only=True):
     backends: list[BackendPlan] = []
     devices: list[str] = []
     """Globs of device files and proc files whose opens matter."""
+    places: list[PlacePlan] = []
+    nodes: list[NodePlan] = []
     ports: list[int] = []
     program_names: list[str] = []
     """Program names that profiles know (picker and same-name search)."""

@@ -44,7 +44,9 @@ class Surroundings:
     loader: LoaderFacts = field(default_factory=LoaderFacts)
     cache: LoaderCache = field(default_factory=LoaderCache)
     library_path: bytes = b""
-    """Value of LD_LIBRARY_PATH."""
+    """Value of LD_LIBRARY_PATH, or of --library-path, which takes its place."""
+    path_by_option: bool = False
+    """It was given by --library-path, where ld.so was started as a command (ld.so(8))."""
     secure: bool = False
     """AT_SECURE: LD_LIBRARY_PATH does not count, $ORIGIN only into default folders."""
     directory: bytes = b"/"
@@ -117,7 +119,7 @@ class Search:
         if b"/" in name:
             self._try(answer, self.expand(name, by), "given path", careful)
             return answer
-        for path, rule in self._places(name, by, program):
+        for path, rule in self.places(name, by, program):
             if (rule == FROM_CACHE and careful) or not self._try(answer, path, rule, careful):
                 continue
             return answer
@@ -142,7 +144,7 @@ class Search:
         plain = os.path.normpath(path)
         return any(plain == folder or plain.startswith(folder + b"/") for folder in self._around.loader.system_folders)
 
-    def _places(self, name: bytes, by: Loaded | None, program: Loaded | None) -> Iterator[tuple[bytes, str]]:
+    def places(self, name: bytes, by: Loaded | None, program: Loaded | None) -> Iterator[tuple[bytes, str]]:
         """All paths that the loader tries for a name without a slash, each with its rule."""
         for folder, rule in self._named_folders(by, program):
             yield from ((path, rule) for path in self._in_folder(folder, name))

@@ -153,6 +153,8 @@ class Profiles:
             log_marks=_merged([re.escape(rule.contains) for rule in profile.logs] for profile in profiles),
             backends=[_backend_plan(profile) for profile in profiles if profile.backends is not None],
             devices=_merged(profile.devices for profile in profiles),
+            places=[place for profile in profiles for place in profile.places],
+            nodes=[node for profile in profiles for node in profile.nodes],
             ports=sorted({port for profile in profiles for port in profile.ports}),
             program_names=_merged([program.name for program in profile.programs] for profile in profiles),
         )

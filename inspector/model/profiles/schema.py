@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from inspector.stream.requests import Argument, OutValue
+from inspector.stream.requests import Argument, NodePlan, OutValue, PlacePlan
 
 Role = Literal[
     "init", "count", "version", "device", "attribute", "name", "memory", "properties", "context", "module",
@@ -163,6 +163,8 @@ class Profile(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     environment: list[EnvironmentKey] = []
     backends: Backends | None = None
     devices: list[str] = []
+    places: list[PlacePlan] = []
+    nodes: list[NodePlan] = []
     ports: list[int] = []
     log_files: list[str] = []
     logs: list[LogRule] = []

@@ -119,13 +119,55 @@ def surroundings_of(process: Tracked, root: Root, loaders: Loaders, prefix: Sequ
     """What decides about loads in a process; `prefix` stands before its LD_LIBRARY_PATH."""
     program = process.program
     files = ProcessFiles(root, Rights.of(process.pid, program.uid if program else 0))
-    interpreter = os.fsencode(program.interpreter) if program and program.interpreter else b""
+    invoked = loader_invocation(program)
+    interpreter = os.fsencode(program.interpreter or (program.exe if invoked else "")) if program else b""
     library_path = process.raw_environment.get(b"LD_LIBRARY_PATH", b"")
+    if invoked is not None and invoked.library_path is not None:
+        library_path = invoked.library_path
     return Surroundings(
         files,
         attempt(lambda: loaders.loader(files.locate(interpreter)), LoaderFacts()),
         attempt(lambda: loaders.cache(files.locate(_CACHE_FILE)), LoaderCache()),
         library_path=b":".join([*prefix, library_path] if library_path else prefix),
+        path_by_option=invoked is not None and invoked.library_path is not None,
         secure=bool(program and program.secure),
         directory=os.fsencode(program.cwd) if program and program.cwd else b"/",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """ld.so started as a command (ld.so(8))."""
+
+    library_path: bytes | None
+    """Value of --library-path, which replaces LD_LIBRARY_PATH; None without that option."""
+
+
+def loader_invocation(program: ProcessExec | None) -> Invocation | None:
+    """How a program was started by ld.so as a command; None where it was started by itself."""
+    if program is None or not os.path.basename(program.exe).startswith(("ld-linux", "ld.so", "ld-2.")):
+        return None
+    words = iter(program.argv[1:])
+    library_path = None
+    for word in words:
+        if not word.startswith("--"):
+            break
+        option, given, value = word.partition("=")
+        if option in _OPTIONS_WITH_VALUE and not given:
+            value = next(words, "")
+        if option == "--library-path":
+            library_path = os.fsencode(value)
+    return Invocation(library_path)
+
+
+_OPTIONS_WITH_VALUE = frozenset(
+    (
+        "--library-path",
+        "--inhibit-rpath",
+        "--audit",
+        "--preload",
+        "--argv0",
+        "--glibc-hwcaps-prepend",
+        "--glibc-hwcaps-mask",
+    )
+)

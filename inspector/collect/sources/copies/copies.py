@@ -1,0 +1,206 @@
+"""Searches for what was refused when others tell of it: once for each name, step by step, behind all other work."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Final
+
+from inspector.stream.base import Event
+from inspector.stream.calls import LoaderRefused
+from inspector.stream.libraries import CopiesFound, ImageRead
+
+from ...elf.library import Shelf
+from ...kernel.rootfs import Root
+from ..attempt import attempt
+from ..contract import Mapping, Outlet, Session, Tracked, TreeObserver
+from ..libraries.file_view import Loaders, ProcessFiles, Rights, surroundings_of
+from .finding import LibrarySearch, Mapped, Scene
+from .judging import alike
+from .names import Asked, Names
+from .nodes import find_node
+
+_MOST_SEARCHES: Final = 256
+_MOST_SYMBOLS: Final = 64
+_SLICE: Final = 0.004
+"""Seconds of one turn in the worker thread, where predictions and hashing wait as well."""
+_REST: Final = 0.012
+"""Seconds between two turns: a search takes a quarter of the worker's time at most."""
+_MOST_ASKED: Final = 10_000
+_PATIENCE: Final = 0.1
+"""Seconds until words of the loader belong to no look-up: to the start of a program, say."""
+_LAST: Final = 0.5
+"""Seconds for what is not searched yet when the observation ends."""
+
+
+class HearingOutlet:
+    """An outlet that passes everything on and lets one source hear it."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+        self.hear: Callable[[Event], None] = lambda event: None
+
+    def send(self, event: Event) -> None:
+        """Pass it on, and let it be heard behind it."""
+        self._outlet.send(event)
+        self.hear(event)
+
+
+Job = Generator[None, None, CopiesFound]
+"""One search that is under way or waits; it returns what it found."""
+
+
+class CopiesSource(TreeObserver):
+    """Hears of refusals and of providers, and says where else each name is."""
+
+    def __init__(self, session: Session, heard: HearingOutlet) -> None:
+        self._session = session
+        self._names = Names(session.plan)
+        self._shelf, self._loaders = Shelf(), Loaders()
+        self._roots: dict[int, Root] = {}
+        self._known: set[tuple[object, ...]] = set()
+        self._asked: set[tuple[int, str]] = set()
+        self._refused: list[Asked] = []
+        """Names in the loader's words that no look-up was told of yet."""
+        self._symbols = 0
+        self._jobs: deque[Job] = deque()
+        self._going = False
+        self._exporters: dict[str, tuple[Mapping, frozenset[str]]] = {}
+        """By file identity: files that provide an API, with all that they export."""
+        self._sonames = {soname for api in session.plan.apis for soname in api.sonames}
+        heard.hear = self._heard
+
+    def start(self) -> None:
+        """Hear of programs, for their file trees, and of what they map."""
+        self._session.tree.watch(self)
+        for process in self._session.tree.processes():
+            self.executed(process)
+
+    def close(self) -> None:
+        """What was asked for in the last moment is looked for now, as far as a moment goes."""
+        self._ask_refused()
+        end = time.monotonic() + _LAST
+        while self._jobs and time.monotonic() < end:
+            if (event := self._turn()) is not None:
+                self._session.outlet.send(event)
+
+    def executed(self, process: Tracked) -> None:
+        """Take its file tree down while it lives."""
+        root = attempt(lambda: Root(process.pid), None)
+        if root is not None:
+            self._roots[process.pid] = root
+
+    def ended(self, process: Tracked) -> None:
+        """Its own file tree can no longer be reached, ours can."""
+        self._roots.pop(process.pid, None)
+
+    def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
+        """A file that provides an API: is there another one of its name?"""
+        if image.exports:
+            self._exporters[image.file] = mapping, frozenset(export.name for export in image.exports if export.visible)
+        name = image.soname or os.path.basename(mapping.path)
+        if name in self._sonames:
+            self._ask(Asked(process.pid, "provider", name, library=mapping.path))
+
+    def _heard(self, event: Event) -> None:
+        named = list(self._names.of(event))
+        if named and isinstance(event, LoaderRefused):  # the look-up that it belongs to, told next, knows who asked
+            self._refused += named
+            self._session.loop.after(_PATIENCE, self._ask_refused)
+            return
+        for asked in named:
+            self._ask(asked)
+
+    def _ask_refused(self) -> None:
+        refused, self._refused = self._refused, []
+        for asked in refused:
+            if (asked.pid, asked.name) not in self._asked:
+                self._ask(asked)
+
+    # -- asking ----------------------------------------------------------------------------------------------------
+
+    def _ask(self, asked: Asked) -> None:
+        """Begin a search unless it was done for a process that sees and searches the same."""
+        if len(self._asked) < _MOST_ASKED:
+            self._asked.add((asked.pid, asked.name))
+        process = self._session.tree.find(asked.pid)
+        root = self._root(process) if process is not None else None
+        if process is None or root is None:
+            return
+        key = (root.key, asked.kind, asked.name, asked.wanted, process.raw_environment.get(b"LD_LIBRARY_PATH"))
+        if key in self._known or len(self._known) >= _MOST_SEARCHES or not self._within(asked):
+            return
+        self._known.add(key)
+        if asked.kind == "device":
+            self._jobs.append(self._find_node(asked, process, root))
+        else:
+            self._jobs.append(self._find_copies(asked, process, root, self._mapped(asked)))
+        self._go()
+
+    def _within(self, asked: Asked) -> bool:
+        """A healthy program looks up hundreds of optional names: those of the first ones tell enough."""
+        if asked.kind == "symbol":
+            self._symbols += 1
+        return asked.kind != "symbol" or self._symbols <= _MOST_SYMBOLS
+
+    def _root(self, process: Tracked) -> Root | None:
+        """The file tree of a process; of one that is gone ours, if it saw the same."""
+        root = attempt(lambda: Root(process.pid), None) or self._roots.get(process.pid)
+        foreign = process.program is not None and process.program.own_root
+        return root if root is not None else None if foreign else attempt(lambda: Root(os.getpid()), None)
+
+    def _mapped(self, asked: Asked) -> list[Mapped]:
+        """Files of the tree that are called like the asked one, or like the file that lacks a symbol."""
+        name = asked.library if asked.kind == "symbol" else asked.name
+        like = alike(os.path.basename(os.fsencode(name)))
+        exporters = {file for file, (_, names) in self._exporters.items() if asked.name in names}
+        found: dict[str, tuple[Mapping, list[int]]] = {}
+        for process in self._session.tree.processes():
+            for mapping in process.mappings.values():
+                if mapping.file in exporters or like.fullmatch(os.path.basename(os.fsencode(mapping.path))):
+                    found.setdefault(mapping.file, (mapping, []))[1].append(process.pid)
+        return [
+            Mapped(os.fsencode(mapping.path), mapping.open_path, sorted(set(pids))) for mapping, pids in found.values()
+        ]
+
+    # -- searching: all that follows runs in the worker thread -----------------------------------------------------
+
+    def _find_copies(self, asked: Asked, process: Tracked, root: Root, mapped: list[Mapped]) -> Job:
+        outside = ProcessFiles(Root(os.getpid()), Rights.of(os.getpid(), os.geteuid())) if root.foreign else None
+        around = surroundings_of(process, root, self._loaders)
+        search = LibrarySearch(asked, Scene(process, around, self._shelf, self._session.plan.places, mapped, outside))
+        yield from search.steps()
+        return search.result(self._session.loop.now())
+
+    def _find_node(self, asked: Asked, process: Tracked, root: Root) -> Job:
+        outside = Root(os.getpid()) if root.foreign else None
+        rights = Rights.of(process.pid, process.program.uid if process.program else 0)
+        yield
+        return find_node(asked, root, outside, rights, self._session.plan.nodes, self._session.loop.now())
+
+    def _turn(self) -> CopiesFound | None:
+        """Some steps of the first search; its result when there are no more."""
+        job, end = self._jobs[0], time.monotonic() + _SLICE
+        try:
+            while time.monotonic() < end:
+                next(job)
+        except StopIteration as done:
+            self._jobs.popleft()
+            found: CopiesFound = done.value
+            return found
+        except BaseException:
+            self._jobs.popleft()
+            raise
+        return None
+
+    def _go(self) -> None:
+        if not self._going:
+            self._going = True
+            self._session.loop.in_background(self._turn, self._turned)
+
+    def _turned(self, event: CopiesFound | None) -> None:
+        if event is not None:
+            self._session.outlet.send(event)
+        self._going = False
+        if self._jobs:
+            self._session.loop.after(_REST, self._go)

@@ -1,0 +1,69 @@
+"""Folders in which drivers, toolkits and packages keep libraries that no loader looks for by itself."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from inspector.stream.requests import PlacePlan
+
+from ..contract import Tracked
+from ..libraries.candidates import Folders
+
+_PLACEHOLDER: Final = re.compile(r"^\{(\w+)\}")
+_SITE: Final = re.compile(rb"^(.*?/(?:site|dist)-packages)(?=/|$)")
+_LISTS: Final = (b"LD_LIBRARY_PATH", b"PYTHONPATH", b"PATH")
+"""Variables that hold folders separated by colons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One folder that is there."""
+
+    folder: bytes
+    kind: str
+    """See `Copy.place`."""
+
+
+def likely_places(process: Tracked, plans: Sequence[PlacePlan], folders: Folders) -> Iterator[Place]:
+    """The folders that the plan names, as the process spells them, in the plan's order, each once."""
+    values = _values(process)
+    seen: set[bytes] = set()
+    for plan in plans:
+        for pattern in plan.folders:
+            for folder in _expanded(pattern, values, folders):
+                if folder not in seen:
+                    seen.add(folder)
+                    yield Place(folder, plan.kind)
+
+
+def _expanded(pattern: str, values: Mapping[str, Sequence[bytes]], folders: Folders) -> Iterator[bytes]:
+    match = _PLACEHOLDER.match(pattern)
+    if match is None:
+        yield from folders.glob(b"/", pattern.lstrip("/"))
+        return
+    rest = pattern[match.end() :].lstrip("/")
+    for start in values.get(match[1], ()):
+        if rest:
+            yield from folders.glob(start, rest)
+        elif folders.names(start):
+            yield start
+
+
+def _values(process: Tracked) -> dict[str, list[bytes]]:
+    """`{program}`: folders of the program; `{cwd}`; `{site}`: Python's package folders; `{KEY}`: a variable."""
+    program, environment = process.program, process.raw_environment
+    exe = os.fsencode(program.exe.removesuffix(" (deleted)")) if program else b""
+    invoked = [os.fsencode(word) for word in (program.argv[:2] if program else [])]
+    homes = [os.path.dirname(path) for path in (exe, *invoked) if path.startswith(b"/")]
+    mapped = [os.fsencode(mapping.path) for mapping in process.mappings.values()]
+    lists = [folder for key in _LISTS for folder in environment.get(key, b"").split(b":")]
+    sites = [match[1] for path in (*mapped, *lists, *invoked) if (match := _SITE.match(path))]
+    variables = {os.fsdecode(key): [value] for key, value in environment.items() if value.startswith(b"/")}
+    cwd = [os.fsencode(program.cwd)] if program and program.cwd.startswith("/") else []
+    return {**variables, "program": _once(homes), "cwd": cwd, "site": _once(sites)}
+
+
+def _once(folders: Sequence[bytes]) -> list[bytes]:
+    return list(dict.fromkeys(folder for folder in folders if folder))
