@@ -22,6 +22,7 @@ from .launch import Launch
 from .loop import CollectorLoop
 from .options import Options
 from .outlet import StreamOutlet
+from .reactor.link import Reactor
 from .sources.attempt import attempt
 from .sources.contract import Session, Tracked, TreeObserver
 from .sources.copies.copies import HearingOutlet
@@ -70,11 +71,13 @@ class Closing(Protocol):
 class Agent(TreeObserver):
     """Composes everything that looks at one target."""
 
-    def __init__(self, options: Options, configure: Configure, inbox: Inbox, launch: Launch | None) -> None:
+    def __init__(
+        self, options: Options, configure: Configure, inbox: Inbox, launch: Launch | None, reactor: Reactor | None
+    ) -> None:
         self._options = options
         self._configure = msgspec.structs.replace(configure, logs=[*configure.logs, *options.logs])
         self._inbox = inbox
-        self._launch = launch
+        self._launch, self._reactor = launch, reactor
         self._loop = CollectorLoop(self._failed)
         self._outlet = StreamOutlet(1, self._reader_gone)
         self._sources: list[object] = []
@@ -110,7 +113,7 @@ class Agent(TreeObserver):
 
     def _begin(self) -> None:
         # Records first: asking for the rights opens and closes a tracepoint, and opening one then takes 20 ms.
-        self._records = open_records(self._loop)
+        self._records = open_records(self._loop, self._reactor)
         self._outlet.send(started(asked(self._options), capabilities(), self._names()))
         target = parse_target(self._options.target) if self._launch is None else None
         pids = self._find(target)
@@ -132,6 +135,11 @@ class Agent(TreeObserver):
         _check_births(self._tree, births)
         self._start_sources()
         self._records.feed.begin(self._loop)
+        if (
+            self._reactor is not None
+        ):  # not earlier: a probe changes pages that sources take a picture of when they start
+            self._reactor.observe(Reactor.YOUNG_SECONDS)
+            self._reactor.settle()
         if target is not None:
             self._await(target)
         if self._launch is not None:
@@ -193,6 +201,8 @@ class Agent(TreeObserver):
         elif self._options.wait and self._records.engine is not None:
             ExecArrivals(self._tree, self._records.feed, target.matches)
             self._records.engine.wait_for(lambda record: target.matches(program_of_exec(record)))
+            if self._reactor is not None:
+                self._reactor.wait_for(target.comm or "*")
         elif self._options.wait or target.is_group:
             seconds = WAIT_SECONDS if self._options.wait else GROUP_SECONDS
             PolledArrivals(self._loop, self._tree, target.matches, seconds)
@@ -268,6 +278,8 @@ class Agent(TreeObserver):
         self._outlet.send(ended(self._reason, self._in_order))
         self._outlet.close()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader need not wait until the kernel has let all probes go
+        if self._reactor is not None:
+            self._reactor.close()
         if self._records.engine is not None:
             self._records.engine.close()  # at once: at our exit the kernel would take one after the other away
 

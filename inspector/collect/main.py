@@ -114,6 +114,7 @@ def _observe(options: Options, configure: Configure, inbox: Inbox) -> int:
     from .agent import Agent
     from .greeting import asked, ended, missing, started
     from .launch import Launch
+    from .sources.calls.early_calls import start_reactor
     from .target import TargetError
 
     try:
@@ -121,4 +122,4 @@ def _observe(options: Options, configure: Configure, inbox: Inbox) -> int:
     except TargetError as error:
         _write([started(asked(options), []), missing(error), ended(error.why, ok=False)])
         return 0
-    return Agent(options, configure, inbox, launch).run()
+    return Agent(options, configure, inbox, launch, start_reactor(configure)).run()

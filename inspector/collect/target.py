@@ -41,6 +41,11 @@ class Target:
         """True when new processes may belong to it that no process of the tree gave birth to."""
         return self.kind in ("unit", "container")
 
+    @property
+    def comm(self) -> str:
+        """How the kernel names a process of this program; empty when other things than its name decide."""
+        return os.path.basename(self.value)[:15] if self.kind == "name" and self.value.isidentifier() else ""
+
     def find(self) -> list[int]:
         """The topmost living processes that it means; TargetError when there is none, or no single tree."""
         match self.kind:
@@ -238,8 +243,10 @@ def _above(pid: int, parents: dict[int, int]) -> Iterable[int]:
 
 
 def _ourselves() -> set[int]:
+    """This process, those that led to it, and its helpers: their words are ours."""
     parents = {stat.pid: stat.ppid for stat in procfs.all_stats()}
-    return {os.getpid(), *_above(os.getpid(), parents)}
+    helpers = (pid for pid in parents if os.getpid() in _above(pid, parents))
+    return {os.getpid(), *_above(os.getpid(), parents), *helpers}
 
 
 def _one_line(pid: int) -> str:

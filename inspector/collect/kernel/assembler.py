@@ -30,7 +30,9 @@ class Helper(IntEnum):
     MAP_UPDATE = 2
     MAP_DELETE = 3
     KTIME_NS = 5
+    PROCESSOR_ID = 8
     PID_TGID = 14
+    CURRENT_COMM = 16
     CURRENT_TASK = 35
     MAP_POP = 88
     PROBE_READ_USER = 112

@@ -42,6 +42,7 @@ class MapKind(IntEnum):
 
     HASH = 1
     ARRAY = 2
+    ARRAY_OF_MAPS = 12
     QUEUE = 22
     RINGBUF = 27
 
@@ -91,9 +92,10 @@ def call(command: Command, attributes: bytes, what: str) -> int:
 class Map:
     """A BPF map: keys and values are bytes of fixed size."""
 
-    def __init__(self, kind: MapKind, key: int, value: int, entries: int, flags: int = 0) -> None:
+    def __init__(self, kind: MapKind, key: int, value: int, entries: int, flags: int = 0, inner: int = 0) -> None:
+        """`inner`: for a map of maps, the descriptor of a map that is like those which it will hold."""
         self.key_size, self.value_size, self.entries = key, value, entries
-        attributes = struct.pack("<IIIII", kind, key, value, entries, flags)
+        attributes = struct.pack("<IIIIII", kind, key, value, entries, flags, inner)
         self.fd = call(Command.MAP_CREATE, attributes, f"a {kind.name.lower()} map of {entries} entries")
 
     def get(self, key: bytes) -> bytes | None:

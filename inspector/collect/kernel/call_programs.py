@@ -83,6 +83,11 @@ class CallMaps:
             self._groups += 1
             return self._groups - 1
 
+    def take_groups_from(self, first: int) -> None:
+        """Give out groups from this number on: another process gives out those below."""
+        with self._lock:
+            self._groups = max(self._groups, first)
+
     def clear_marks(self) -> None:
         """Forget the marks of a change that is over."""
         for key, _ in self.marks.items():

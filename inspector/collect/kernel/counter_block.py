@@ -5,6 +5,8 @@ just now comes within 0.1 ms. A block serves any number of files, one after the 
 """
 
 import contextlib
+import mmap
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +21,7 @@ from .call_programs import (
     return_program,
 )
 from .membership import Membership
+from .shared_words import SharedWords
 from .uprobes import UprobeProgram
 
 BLOCK = 256
@@ -44,6 +47,10 @@ class CounterBlock:
     def __init__(self, members: Membership, maps: CallMaps, first: int, count: int) -> None:
         self.first, self.count = first, count
         self._stack = contextlib.ExitStack()
+        self._used = SharedWords(mmap.mmap(-1, mmap.PAGESIZE))
+        """Also seen by a process that shares the block since a fork."""
+        self._stack.callback(self._used.close)
+        self._lock = threading.Lock()
         try:
             self._maps = FileMaps.create(first, count)
             self._stack.callback(self._maps.close)
@@ -55,14 +62,23 @@ class CounterBlock:
             self.close()
             raise
 
-    def row(self, slot: int, first: int, count: int) -> bytes:
-        """The counters of one process for so many functions."""
-        start, size = self._place(slot, first), COUNTER.size * count
-        return self._memory[start : start + size]
+    def take(self, count: int) -> int | None:
+        """The first of so many consecutive numbers, which nobody else gets; None when there are not so many left."""
+        with self._lock:
+            used = self._used[0]
+            if used + count > self.count:
+                return None
+            self._used[0] = used + count
+            return self.first + used
 
-    def clear(self, slot: int, first: int, count: int) -> None:
+    def row(self, slot: int) -> bytes:
+        """The counters of one process, of all numbers that were taken."""
+        start = COUNTER.size * slot * self.count
+        return self._memory[start : start + COUNTER.size * self._used[0]]
+
+    def clear(self, slot: int) -> None:
         """Make the counters of one process zero."""
-        start, size = self._place(slot, first), COUNTER.size * count
+        start, size = COUNTER.size * slot * self.count, COUNTER.size * self._used[0]
         self._memory[start : start + size] = bytes(size)
 
     def put_reads(self, function: int, reads: Sequence[Read]) -> None:
@@ -72,9 +88,6 @@ class CounterBlock:
     def close(self) -> None:
         """Let maps and programs go; links that are on keep what they need alive."""
         self._stack.close()
-
-    def _place(self, slot: int, first: int) -> int:
-        return COUNTER.size * (slot * self.count + first - self.first)
 
     def _load(self, code: bytes, name: str) -> UprobeProgram:
         program = UprobeProgram(code, name)

@@ -17,11 +17,10 @@ from .call_programs import (
     RETURNED,
     RETURNED_BODY,
     TIMED_CALLS,
-    CallMaps,
 )
 from .counter_block import BLOCK, CounterBlock
 from .engine import Engine
-from .file_watch import FileWatch, Function
+from .file_watch import FileWatch, Function, Group
 from .frames import Frame, read_frames
 from .membership import CONTROL_RESTING, HEADER, SHARED_SLOT, STRANGERS_SLOT
 from .records import CallsBegan, Record, Returned
@@ -77,14 +76,15 @@ class _Spell:
 class Counting:
     """Functions of any number of files, counted in the members of an engine. A source of `Returned` records."""
 
-    def __init__(self, engine: Engine, percent: float = 1.0) -> None:
-        """`percent` of one CPU is what counting may cost in all processes together."""
+    def __init__(self, engine: Engine, percent: float = 1.0, early: CounterBlock | None = None) -> None:
+        """`percent` of one CPU is what counting may cost in all processes together; `early`: numbers that another
+        process gives to functions, see `adopt`."""
         self._engine = engine
-        self._maps = CallMaps(engine.open_calls)
+        self._maps = engine.maps.calls
         self._budget = Budget(percent)
         self._files: list[FileWatch] = []
-        self._next = 0
-        self._blocks: list[CounterBlock] = []
+        self._early = early
+        self._blocks = [early] if early else []
         self._lock = threading.Lock()
         self._rows: dict[tuple[int, int], bytes] = {}
         self._finals: list[Count] = []
@@ -104,11 +104,14 @@ class Counting:
     def reserve(self, count: int) -> int:
         """The first of so many consecutive function numbers."""
         with self._lock:
-            if not self._blocks or self._next + count > self._blocks[-1].first + self._blocks[-1].count:
-                self._next = self._blocks[-1].first + self._blocks[-1].count if self._blocks else 0
-                room = max(count, BLOCK)
-                self._blocks.append(CounterBlock(self._engine.members, self._maps, self._next, room))
-            first, self._next = self._next, self._next + count
+            last = self._blocks[-1] if self._blocks else None
+            first = last.take(count) if last is not None and last is not self._early else None
+            if first is None:
+                following = last.first + last.count if last is not None else 0
+                block = CounterBlock(self._engine.members, self._maps, following, max(count, BLOCK))
+                self._blocks.append(block)
+                first = block.take(count)
+        assert first is not None
         return first
 
     def attach(self, path: bytes, functions: Sequence[Function], first: int, mapped: bool = False) -> FileWatch:
@@ -118,6 +121,11 @@ class Counting:
         """
         block = next(each for each in self._blocks if each.first <= first < each.first + each.count)
         return FileWatch(block, self._maps, path, first, functions, mapped)
+
+    def adopt(self, file: int, first: int, functions: Sequence[Function], groups: list[Group]) -> FileWatch:
+        """Probes that another process has set under numbers of the early block, with their descriptors."""
+        assert self._early is not None
+        return FileWatch.adopt(self._early, self._maps, file, first, functions, groups)
 
     def add(self, watch: FileWatch) -> None:
         """Tell of the functions of a file from now on."""
@@ -148,9 +156,9 @@ class Counting:
         """What changed since the last call."""
         changed, self._finals = self._finals, []
         slots = {slot: pid for pid, slot in self._engine.slots()}
-        for watch in self._files:
+        for block in self._blocks:
             for slot in {STRANGERS_SLOT, SHARED_SLOT, *slots}:
-                rows = self._changes(watch, slot)
+                rows = self._changes(block, slot)
                 if slot in slots and slot != SHARED_SLOT:
                     changed += [Count(slots[slot], *row) for row in rows]
         return changed
@@ -209,13 +217,14 @@ class Counting:
     def settle(self, pid: int, slot: int) -> None:
         """The process is gone: keep its last counts until the next `counts`, and clear its slot."""
         called = False
-        for watch in self._files:
-            if any(watch.row(slot)):
+        for block in self._blocks:
+            row = block.row(slot)
+            if row != bytes(len(row)):
                 called = True
                 if slot != SHARED_SLOT:
-                    self._finals += [Count(pid, *row) for row in self._changes(watch, slot)]
-                    watch.clear(slot)
-            self._rows.pop((watch.first, slot), None)
+                    self._finals += [Count(pid, *row) for row in self._changes(block, slot)]
+                    block.clear(slot)
+            self._rows.pop((block.first, slot), None)
         if called and slot != SHARED_SLOT:
             self._settle_outcomes(pid, slot)
 
@@ -227,8 +236,8 @@ class Counting:
         for watch in self._files:
             watch.close()
         for block in self._blocks:
-            block.close()
-        self._maps.close()
+            if block is not self._early:
+                block.close()
 
     def _settle_outcomes(self, pid: int, slot: int) -> None:
         for key, value in self._maps.outcomes.items():
@@ -240,16 +249,16 @@ class Counting:
                 self._final_outcomes.append(Outcome(pid, function, caller, result, count, first, last))
             self._maps.outcomes.delete(key)
 
-    def _changes(self, watch: FileWatch, slot: int) -> Iterator[tuple[int, int, int, int]]:
+    def _changes(self, block: CounterBlock, slot: int) -> Iterator[tuple[int, int, int, int]]:
         """Function, count, first and last of the counters of a slot that changed; notes what they cost."""
-        place = (watch.first, slot)
+        place = (block.first, slot)
         seen = time.monotonic_ns()
-        row, before = watch.row(slot), self._rows.get(place)
+        row, before = block.row(slot), self._rows.get(place, b"")
         if row == before:
             return
         self._rows[place] = row
-        old = COUNTER.iter_unpack(before or bytes(len(row)))
-        for number, (now, then) in enumerate(zip(COUNTER.iter_unpack(row), old, strict=True), watch.first):
+        old = COUNTER.iter_unpack(before.ljust(len(row), b"\0"))
+        for number, (now, then) in enumerate(zip(COUNTER.iter_unpack(row), old, strict=True), block.first):
             if now[0] != then[0]:
                 self._loads.setdefault(number, _Spell(now[1])).calls += now[0] - then[0]
                 yield number, now[0], now[1], now[2] if now[0] <= TIMED_CALLS else seen

@@ -15,9 +15,9 @@ from .attach import close_all
 from .bpf import BpfError, ProgramKind
 from .btf import BtfError
 from .decode import Birth, Death, Decoded, decode
-from .frames import frames_map
 from .identities import foreign_pid_namespace
-from .membership import CONTROL_CROWDED, CONTROL_LOST, CONTROL_LOST_OUTCOMES, Membership
+from .kernel_maps import KernelMaps
+from .membership import CONTROL_CROWDED, CONTROL_LOST, CONTROL_LOST_OUTCOMES
 from .records import (
     CallsBegan,
     Executed,
@@ -72,7 +72,8 @@ class Engine:
     EngineError when the kernel or the user's rights do not allow it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, maps: KernelMaps | None = None) -> None:
+        """`maps`: made before, by who closes them; else they are its own."""
         self._stack = contextlib.ExitStack()
         self._poll = select.epoll()
         self._stack.callback(self._poll.close)
@@ -94,7 +95,7 @@ class Engine:
         if foreign := foreign_pid_namespace():
             raise EngineError(foreign)
         try:
-            self._start()
+            self._start(maps)
         except (BpfError, BtfError) as error:
             self.close()
             raise EngineError(str(error)) from None
@@ -185,16 +186,15 @@ class Engine:
         self._held.clear()
         self._stack.close()
 
-    def _start(self) -> None:
-        self.members = Membership()
-        self._stack.callback(self.members.close)
+    def _start(self, maps: KernelMaps | None) -> None:
+        if maps is None:
+            maps = KernelMaps()
+            self._stack.callback(maps.close)
+        self.maps, self.members = maps, maps.members
         self._poll.register(self.members.ring.fd, select.EPOLLIN)
         self._written = written_map()
         self._stack.callback(self._written.close)
-        self.open_calls, self.open_lookups = frames_map(), frames_map()
-        self._stack.callback(self.open_calls.close)
-        self._stack.callback(self.open_lookups.close)
-        for name, code in tree_programs(self.members, (self.open_calls, self.open_lookups)).items():
+        for name, code in tree_programs(self.members, (maps.open_calls, maps.open_lookups)).items():
             self._hold(self._raw(name, code))
         self._watch_calls()
         self._watch_mappings()

@@ -36,7 +36,9 @@ class Function:
 
 
 @dataclass(slots=True)
-class _Group:
+class Group:
+    """Functions of a file that share links."""
+
     number: int
     functions: list[int]
     generation: int = 0
@@ -53,6 +55,14 @@ class FileWatch:
 
         `mapped`: some process maps the file, so that the kernel looks at each instruction at once.
         """
+        self._init(block, maps, first, functions)
+        try:
+            self._start(path, mapped)
+        except OSError:
+            self.close()
+            raise
+
+    def _init(self, block: CounterBlock, maps: CallMaps, first: int, functions: Sequence[Function]) -> None:
         self.first = first
         self.functions = list(functions)
         self._returns = block.entry.means.returns
@@ -61,26 +71,35 @@ class FileWatch:
         self._stack = contextlib.ExitStack()
         self._block, self._maps = block, maps
         self._lock = threading.Lock()
-        self._groups: list[_Group] = []
+        self._groups: list[Group] = []
         self._counting: set[int] = set()
-        try:
-            self._start(path, mapped)
-        except OSError:
-            self.close()
-            raise
+
+    @classmethod
+    def adopt(
+        cls,
+        block: CounterBlock,
+        maps: CallMaps,
+        file: int,
+        first: int,
+        functions: Sequence[Function],
+        groups: list[Group],
+    ) -> "FileWatch":
+        """What another process has set and `given`: its links are on since then. Takes the descriptors over."""
+        watch = cls.__new__(cls)
+        watch._init(block, maps, first, functions)
+        watch._keep_open(file)
+        watch._groups = groups
+        watch._counting = {number for group in groups for number in group.functions}
+        return watch
+
+    def given(self) -> tuple[int, list[Group]]:
+        """The file's descriptor and the groups with their links, to be adopted elsewhere; they stay ours as well."""
+        return self._fd, list(self._groups)
 
     @property
     def counting(self) -> frozenset[int]:
         """Functions that are counted now."""
         return frozenset(self._counting)
-
-    def row(self, slot: int) -> bytes:
-        """All counters of one process."""
-        return self._block.row(slot, self.first, len(self.functions))
-
-    def clear(self, slot: int) -> None:
-        """Make the counters of a slot zero."""
-        self._block.clear(slot, self.first, len(self.functions))
 
     def let_go(self, functions: Iterable[int]) -> None:
         """Count these no more. Takes some 50 ms of waiting for the kernel: call it outside of any loop."""
@@ -105,14 +124,16 @@ class FileWatch:
         self._stack.close()
 
     def _start(self, path: bytes, mapped: bool) -> None:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._stack.callback(os.close, fd)
-        self._path = b"/proc/self/fd/%d" % fd
+        self._keep_open(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
         for number, function in enumerate(self.functions, self.first):
             if function.returns:
                 self._block.put_reads(number, function.reads)
-        with contextlib.nullcontext() if mapped else checked_by_kernel(fd):
+        with contextlib.nullcontext() if mapped else checked_by_kernel(self._fd):
             self._attach_groups()
+
+    def _keep_open(self, fd: int) -> None:
+        self._fd, self._path = fd, b"/proc/self/fd/%d" % fd
+        self._stack.callback(os.close, fd)
 
     def _attach_groups(self) -> None:
         numbered = list(enumerate(self.functions, self.first))
@@ -120,12 +141,12 @@ class FileWatch:
             part = [number for number, function in numbered if function.hot == hot]
             if not part:
                 continue
-            group = _Group(self._maps.next_group(), part)
+            group = Group(self._maps.next_group(), part)
             self._groups.append(group)
             self._maps.words[group.number] = group.generation
             group.links = self._attach(group)
 
-    def _attach(self, group: _Group) -> list[int]:
+    def _attach(self, group: Group) -> list[int]:
         """Returns first: then no call is noted as open whose return nobody would see."""
         links: list[int] = []
         try:
@@ -140,14 +161,14 @@ class FileWatch:
         self._counting.update(group.functions)
         return links
 
-    def _attach_some(self, program: UprobeProgram, group: _Group, functions: list[int], returns: bool) -> list[int]:
+    def _attach_some(self, program: UprobeProgram, group: Group, functions: list[int], returns: bool) -> list[int]:
         wanted = [number for number in functions if number not in self.refused]
         places = [self._place(number, group) for number in wanted]
         attached = attach_all(program, self._path, places, returns=returns)
         self.refused |= {wanted[place]: why for place, why in attached.refused.items()}
         return attached.links
 
-    def _place(self, number: int, group: _Group) -> Place:
+    def _place(self, number: int, group: Group) -> Place:
         function = self._function(number)
         returns = self._returns and function.returns
         return Place(function.offset, cookie(number, group.generation, group.number, returns))
@@ -155,7 +176,7 @@ class FileWatch:
     def _function(self, number: int) -> Function:
         return self.functions[number - self.first]
 
-    def _shrink(self, group: _Group, going: Iterable[int]) -> None:
+    def _shrink(self, group: Group, going: Iterable[int]) -> None:
         """Take functions out of a group. While old and new links are on, each call passes both programs."""
         old_links, old = group.links, group.generation
         group.functions = [number for number in group.functions if number not in going]

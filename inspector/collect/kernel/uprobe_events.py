@@ -33,7 +33,7 @@ _PMU = Path("/sys/bus/event_source/devices/uprobe/type")
 class UprobeEvents:
     """Single events for few places, tracefs events for many."""
 
-    returns = False
+    returns, given_away = False, False
 
     def __init__(self, cookies: bool, tracefs: bool) -> None:
         """`cookies`: perf links carry one; `tracefs`: events may be defined there."""

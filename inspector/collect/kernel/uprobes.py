@@ -46,6 +46,11 @@ class Means(Protocol):
         """Whether return probes can be set."""
         ...
 
+    @property
+    def given_away(self) -> bool:
+        """Whether a descriptor means the same in another process that it is sent to."""
+        ...
+
     def portions(self, places: Sequence[Place]) -> list[list[int]]:
         """Numbers of the places that go into one link each."""
         ...
@@ -75,7 +80,7 @@ class UprobeProgram:
 class MultiLinks:
     """Links over any number of places of one file."""
 
-    name, most, returns = "uprobe_multi links", None, True
+    name, most, returns, given_away = "uprobe_multi links", None, True, True
 
     def load(self, code: bytes, name: str) -> int:
         return bpf.load_program(ProgramKind.UPROBE, code, name, attach=bpf.UPROBE_MULTI)

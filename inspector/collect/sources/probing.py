@@ -30,7 +30,7 @@ def probe_makers(session: Session, records: Records) -> list[Maker]:
     return [
         ("files that provide an API", lambda: providers),
         ("look-ups", lambda: LookupsSource(session, engine, records.feed, addresses, loads, providers)),
-        ("calls", lambda: CallsSource(session, engine, records.feed, addresses, loads, providers)),
+        ("calls", lambda: CallsSource(session, records, addresses, loads, providers)),
         *_opens(session, records),
     ]
 

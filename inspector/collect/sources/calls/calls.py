@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from inspector.stream.base import Request
 from inspector.stream.calls import (
@@ -24,15 +25,16 @@ from inspector.stream.text import decode
 
 from ...elf.file import ElfError
 from ...elf.sites import NOT_EXPORTED, Refusal, Site, find_sites
-from ...kernel.counting import Count, Counting
-from ...kernel.engine import Engine
-from ...kernel.file_watch import FileWatch, Function
+from ...kernel import procfs
+from ...kernel.counting import Count, Counting, Outcome
+from ...kernel.file_watch import FileWatch, Function, Group
 from ...kernel.records import CallsBegan, Returned
+from ...reactor.messages import Armed, Unable
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..libraries.addresses import Addresses
 from ..libraries.providers import Candidate, Providers
 from ..pace import Ticker
-from ..processes.feed import Feed
+from ..processes.record_source import Records
 from .attaching import Attaching
 from .call_plans import PlannedFunction, arguments_of, function_at, planned_functions, signed, values_of
 from .callers import UNKNOWN, Callers
@@ -73,17 +75,19 @@ class CallsSource(TreeObserver):
     def __init__(
         self,
         session: Session,
-        engine: Engine,
-        feed: Feed,
+        records: Records,
         addresses: Addresses,
         loads: PendingLoads,
         providers: Providers,
     ) -> None:
         """Must hear the tree after the source of passive evidence: probes change the pages that it looks at."""
         self._session = session
+        assert records.engine is not None
+        feed, engine, reactor = records.feed, records.engine, records.reactor
         self._feed, self._engine = feed, engine
         self._planned = planned_functions(session.plan)
-        self._counting = Counting(engine, session.configure.budget)
+        self._reactor = reactor
+        self._counting = Counting(engine, session.configure.budget, reactor.block if reactor else None)
         self._attaching = Attaching(session.loop)
         self._callers = Callers(addresses)
         self._loads = loads
@@ -92,6 +96,8 @@ class CallsSource(TreeObserver):
         self._announced: set[int] = set()
         self._early: list[Returned] = []
         """Calls of functions that are not announced yet."""
+        self._unannounced: list[Count] = []
+        self._untold: list[Outcome] = []
         self._stopped: set[int] = set()
         self._inside: list[OpenCall] = []
         self._soon = False
@@ -105,9 +111,14 @@ class CallsSource(TreeObserver):
         feed.listen(CallsBegan, self._began)
         feed.listen(Returned, self._returned)
         providers.listen(self._offered)
+        if reactor is not None:
+            reactor.listen(self._told_by_reactor)
+            session.loop.on_readable(reactor.fd, reactor.drain)
 
     def start(self) -> None:
         """When this returns, calls of what is known by now are counted."""
+        if self._reactor is not None:
+            self._reactor.settle()
         self._attaching.finish()
         self._ticker.wake()
 
@@ -146,18 +157,37 @@ class CallsSource(TreeObserver):
         self._counting.close()
 
     def _watch_planned(self, candidate: Candidate) -> None:
+        """By the reactor, which may know the file already, where there is one."""
         file = self._file(candidate)
         if file is None or file.planned:
             return
         file.planned = True
+        if self._reactor is not None:
+            self._reactor.arm(candidate.open_path, candidate.path)
+            return
         try:
             sites = find_sites(file.open_path, self._planned)
         except ElfError:
             return
         if sites.found:
-            exported = [each for each in sites.refused if each.why != NOT_EXPORTED]
-            self._refuse(file, exported)
+            self._refuse(file, [each for each in sites.refused if each.why != NOT_EXPORTED])
             self._watch(file, sites.found)
+
+    def _told_by_reactor(self, told: Armed | Unable, descriptors: list[int]) -> None:
+        """A file is counted: some process of the tree may be in the middle of its first call."""
+        if isinstance(told, Unable):
+            self._session.outlet.send(LimitNoted(at=self._session.loop.now(), what=told.what, why=told.why))
+            return
+        opened, *links = descriptors
+        identity = procfs.file_key(os.major(told.device), os.minor(told.device), told.inode)
+        file = self._file(Candidate(told.path, b"/proc/self/fd/%d" % opened, identity))
+        assert file is not None
+        functions = self._note(file, told.sites, told.first)
+        left = iter(links)
+        groups = [Group(each.number, each.functions, 0, list(islice(left, each.links))) for each in told.groups]
+        watch = self._counting.adopt(opened, told.first, functions, groups)
+        watch.refused |= told.refused
+        self._attached(told.at, file, watch)
 
     def _file(self, candidate: Candidate) -> _File | None:
         """The file by what it is, whatever leads to it; its identity is spelled as the mappings spell it."""
@@ -174,14 +204,8 @@ class CallsSource(TreeObserver):
 
     def _watch(self, file: _File, sites: Sequence[Site]) -> None:
         """Count functions of a file; what the kernel refuses is said."""
-        planned = [self._planned.get(site.name) for site in sites]
-        functions = [
-            function_at(site, known.plan if known else None) for site, known in zip(sites, planned, strict=True)
-        ]
-        first = self._counting.reserve(len(functions))
-        for number, (site, function, known) in enumerate(zip(sites, functions, planned, strict=True), first):
-            self._functions[number] = _Counted(_describe(number, file, site, function, known), known, file)
-        self._session.probed.add(file.file)
+        first = self._counting.reserve(len(sites))
+        functions = self._note(file, sites, first)
 
         def attach() -> Callable[[], None]:
             try:
@@ -195,6 +219,17 @@ class CallsSource(TreeObserver):
 
         self._attaching.begin(attach)
 
+    def _note(self, file: _File, sites: Sequence[Site], first: int) -> list[Function]:
+        """Know functions by their numbers from now on."""
+        planned = [self._planned.get(site.name) for site in sites]
+        functions = [
+            function_at(site, known.plan if known else None) for site, known in zip(sites, planned, strict=True)
+        ]
+        for number, (site, function, known) in enumerate(zip(sites, functions, planned, strict=True), first):
+            self._functions[number] = _Counted(_describe(number, file, site, function, known), known, file)
+        self._session.probed.add(file.file)
+        return functions
+
     def _attached(self, at: int, file: _File, watch: FileWatch) -> None:
         """Say what is counted since `at`, then the calls that were told meanwhile."""
         file.watches.append(watch)
@@ -207,6 +242,7 @@ class CallsSource(TreeObserver):
             file, [Refusal((self._functions[number].event.name,), why) for number, why in watch.refused.items()]
         )
         self._announced.update(numbers)
+        self._look_soon()
         early, self._early = self._early, []
         for record in early:
             self._returned(record)
@@ -285,7 +321,7 @@ class CallsSource(TreeObserver):
         batch = self._engine.drain()  # mappings alone do not wake us; last counts come one drain later
         self._feed.hand_out(batch)
         now = self._session.loop.now()
-        counts = self._counting.counts()
+        counts = self._announced_counts()
         self._moved |= bool(batch or counts or self._callers.waiting)
         if counts:
             self._under_way = True
@@ -297,8 +333,17 @@ class CallsSource(TreeObserver):
         if counts or self._callers.waiting:
             self._tell_outcomes(now)
 
+    def _announced_counts(self) -> list[Count]:
+        """What changed, of functions that were told; the rest when they are."""
+        counts = [*self._unannounced, *self._counting.counts()]
+        self._unannounced = [count for count in counts if count.function not in self._announced]
+        return [count for count in counts if count.function in self._announced]
+
     def _tell_outcomes(self, now: int) -> None:
-        fresh = [(each, self._functions[each.function].file.file) for each in self._counting.outcomes()]
+        changed = [*self._untold, *self._counting.outcomes()]
+        self._untold = [each for each in changed if each.function not in self._announced]
+        known = (each for each in changed if each.function in self._announced)
+        fresh = [(each, self._functions[each.function].file.file) for each in known]
         outcomes = self._callers.add(fresh, now)
         if outcomes:
             self._session.outlet.send(OutcomesCounted(at=now, outcomes=outcomes))
@@ -306,7 +351,7 @@ class CallsSource(TreeObserver):
     def _slow_tick(self) -> bool:
         """Calls that are open, and returns of calls that began long ago; False when no call is under way any more."""
         now = self._session.loop.now()
-        inside = self._counting.inside()
+        inside = [frame for frame in self._counting.inside() if frame.function in self._announced]
         if inside or self._under_way:
             self._tell_outcomes(now)
         self._under_way = bool(inside)
@@ -334,11 +379,11 @@ class CallsSource(TreeObserver):
 
     def _returned(self, record: Returned) -> None:
         """One call in full. Its mapping record came before it, so its caller is known."""
-        counted = self._functions.get(record.cookie)
-        if counted is None or counted.planned is None:
-            return
         if record.cookie not in self._announced:
             self._early.append(record)
+            return
+        counted = self._functions[record.cookie]
+        if counted.planned is None:
             return
         plan = counted.planned.plan
         caller = self._callers.name(record.pid, record.caller, counted.file.file, self._session.loop.now())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from inspector.stream.session import LimitNoted
 
 from ...kernel.engine import Engine, EngineError
+from ...reactor.link import Reactor
 from ..contract import Loop
 from .feed import Feed
 from .perf_records import PerfRecords
@@ -20,14 +21,16 @@ class Records:
     feed: Feed
     engine: Engine | None
     """Present when the kernel runs programs for us."""
+    reactor: Reactor | None
+    """Present when it also counts calls."""
     limits: list[LimitNoted]
 
 
-def open_records(loop: Loop) -> Records:
+def open_records(loop: Loop, reactor: Reactor | None) -> Records:
     """The best one that works here."""
     try:
-        engine = Engine()
-        return Records(Feed(engine, tells_ends=True), engine, [])
+        engine = Engine(reactor.maps if reactor else None)
+        return Records(Feed(engine, tells_ends=True), engine, reactor, [])
     except EngineError as error:
         refusal = f"the kernel does not let this user run programs in it ({error})"
     try:
@@ -38,4 +41,4 @@ def open_records(loop: Loop) -> Records:
         feed = Feed(PollingRecords(loop.now), tells_ends=False)
         gone = f"processes that live less than {Feed.POLL_SECONDS * 1000:.0f} ms"
         lost = f"{gone}; how processes ended; signals; opened files"
-    return Records(feed, None, [LimitNoted(at=loop.now(), what=lost, why=refusal, grant=GRANT)])
+    return Records(feed, None, None, [LimitNoted(at=loop.now(), what=lost, why=refusal, grant=GRANT)])

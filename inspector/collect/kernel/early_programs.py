@@ -1,0 +1,232 @@
+"""Kernel programs that wake the reacting thread of the processor on which something happens: a program begins, a file
+is read for the first time.
+
+The thread then runs on that very processor before the program's next instruction, so what it does comes in time.
+Arguments of the tracepoints: include/trace/events/sched.h and filemap.h (mm_filemap_get_pages came with kernel 6.10).
+"""
+
+import os
+import struct
+from dataclasses import dataclass
+
+from .assembler import Helper, Reg
+from .bpf import Map, MapKind
+from .btf import BtfError, kernel_offsets
+from .membership import HEADER, MemberAssembler, Membership
+from .ring import RingBuffer
+
+BEGAN, READ = 1, 2
+FILE_KEY = struct.Struct("<QII")
+"""What a file is known by in the kernel: inode number, device (major << 20 | minor), nanoseconds of its change time."""
+READ_BODY = struct.Struct("<16sQQ64s")
+"""File key, first argument and number of the system call, file name."""
+WAITED = struct.Struct("<16s")
+"""Name of the program that is waited for, as far as a process keeps it; zeros: none; ANY: every program."""
+ANY = b"\xff" * 16
+EXEC_TRACEPOINT, READ_TRACEPOINT = "sched_process_exec", "mm_filemap_get_pages"
+_KNOWN_FILES = 1 << 16
+_DI, _ORIG_AX = 112, 120  # struct pt_regs
+_READS = (0, 17)
+"""System calls whose first argument is the descriptor that is read: read, pread64."""
+_FIELDS = (
+    "address_space.host", "inode.i_ino", "inode.i_sb", "super_block.s_dev", "inode.i_dentry", "dentry.d_name",
+    "dentry.d_u",
+)  # fmt: skip
+_NSEC_MASK = 0x7FFFFFFF
+"""The highest bit of i_ctime_nsec is a flag of the kernel's own (I_CTIME_QUERIED)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A process executes a program."""
+
+    at: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRead:
+    """The first page of a library is read."""
+
+    at: int
+    pid: int
+    key: bytes
+    descriptor: int | None
+    """From which it is read, where the system call tells."""
+    name: bytes
+    """Its last component."""
+
+
+class EarlyMaps:
+    """A ring for each processor, the files that need no look any more, and whom we wait for."""
+
+    def __init__(self, processors: int, ring_bytes: int) -> None:
+        self.rings = [RingBuffer(ring_bytes) for _ in range(processors)]
+        self.by_processor = Map(MapKind.ARRAY_OF_MAPS, 4, 4, processors, inner=self.rings[0].fd)
+        for number, ring in enumerate(self.rings):
+            self.by_processor.put(struct.pack("<I", number), struct.pack("<I", ring.fd))
+        self.known = Map(MapKind.HASH, FILE_KEY.size, 4, _KNOWN_FILES)
+        self.waited = Map(MapKind.ARRAY, 4, WAITED.size, 1)
+
+    def wait_for(self, name: bytes) -> None:
+        """Tell of each program of this name (15 bytes), of every program (ANY), or of members only (empty)."""
+        self.waited.put(bytes(4), WAITED.pack(name))
+
+    def is_known(self, key: bytes) -> None:
+        """Tell of the first reads of this file no more."""
+        self.known.put(key, b"\1\0\0\0")
+
+    def close(self) -> None:
+        """Let the maps go."""
+        for table in (self.by_processor, self.known, self.waited):
+            table.close()
+        for ring in self.rings:
+            ring.close()
+
+
+def exec_program(members: Membership, maps: EarlyMaps) -> bytes:
+    """A member, or a program that is waited for, begins. To be attached before what makes it a member."""
+    a = MemberAssembler(members)
+    a.find_member("stranger")
+    a.jump("report")
+    a.label("stranger")
+    _leave_unless_waited_for(a, maps)
+    a.label("report")
+    _reserve(a, maps, HEADER.size)
+    a.head(BEGAN)
+    a.submit()
+    a.label("out")
+    a.leave()
+    return a.build()
+
+
+def _leave_unless_waited_for(a: MemberAssembler, maps: EarlyMaps) -> None:
+    """The name of a process is already that of its new program (begin_new_exec comes before the tracepoint)."""
+    a.map_value(Reg.R7, maps.waited.fd)
+    a.load(Reg.R6, Reg.R7, 0)
+    a.jump_if(Reg.R6, "==", 0, "out")
+    a.jump_if(Reg.R6, "==", -1, "report")
+    a.stack_address(Reg.R1, -32)
+    a.move(Reg.R2, 16)
+    a.call(Helper.CURRENT_COMM)
+    a.load(Reg.R1, Reg.R10, -32)
+    a.jump_if(Reg.R1, "!=", Reg.R6, "out")
+    a.load(Reg.R6, Reg.R7, 8)
+    a.load(Reg.R1, Reg.R10, -24)
+    a.jump_if(Reg.R1, "!=", Reg.R6, "out")
+
+
+def read_program(members: Membership, maps: EarlyMaps) -> bytes:
+    """The first page of a library is read by a member: the loader looks at its ELF header, just after the open.
+
+    Stack: -4 pid, -16 scratch, -40 file key. BtfError where this kernel has not the fields.
+    """
+    fields, nsec = kernel_offsets(_FIELDS), _change_time_field()
+    a = MemberAssembler(members)
+    a.load(Reg.R7, Reg.R1, 0)
+    a.load(Reg.R8, Reg.R1, 8)
+    a.jump_if(Reg.R8, "!=", 0, "out")
+    a.find_member("out")
+    a.read_kernel(-16, 8, Reg.R7, fields["address_space.host"])
+    a.load(Reg.R6, Reg.R10, -16)
+    _file_key(a, fields, nsec)
+    a.look_up(maps.known, -40)
+    a.jump_if(Reg.R0, "!=", 0, "out")
+    _find_name(a, fields)
+    a.user_registers(Reg.R6)
+    a.load(Reg.R7, Reg.R6, _DI)
+    a.load(Reg.R6, Reg.R6, _ORIG_AX)
+    a.store(Reg.R10, -48, Reg.R8)
+    _reserve(a, maps, HEADER.size + READ_BODY.size)
+    a.head(READ)
+    for place in (0, 8):
+        a.load(Reg.R1, Reg.R10, place - 40)
+        a.store(Reg.R9, HEADER.size + place, Reg.R1)
+    a.store(Reg.R9, HEADER.size + 16, Reg.R7)
+    a.store(Reg.R9, HEADER.size + 24, Reg.R6)
+    a.move(Reg.R1, Reg.R9)
+    a.add(Reg.R1, HEADER.size + 32)
+    a.move(Reg.R2, 64)
+    a.load(Reg.R3, Reg.R10, -48)
+    a.call(Helper.PROBE_READ_KERNEL_STR)
+    a.submit()
+    a.label("out")
+    a.leave()
+    return a.build()
+
+
+def _change_time_field() -> int:
+    """Offset of the nanoseconds of an inode's change time: i_ctime_nsec from 6.11 on, before a struct timespec64."""
+    try:
+        return kernel_offsets(["inode.i_ctime_nsec"])["inode.i_ctime_nsec"]
+    except BtfError:
+        return kernel_offsets(["inode.__i_ctime"])["inode.__i_ctime"] + 8
+
+
+def _file_key(a: MemberAssembler, fields: dict[str, int], nsec: int) -> None:
+    """The key of the inode in R6, on the stack at -40."""
+    a.read_kernel(-40, 8, Reg.R6, fields["inode.i_ino"])
+    a.read_kernel(-28, 4, Reg.R6, nsec)
+    a.load(Reg.R1, Reg.R10, -28, 4)
+    a.compute("and", Reg.R1, _NSEC_MASK)
+    a.store(Reg.R10, -28, Reg.R1, 4)
+    a.read_kernel(-16, 8, Reg.R6, fields["inode.i_sb"])
+    a.load(Reg.R7, Reg.R10, -16)
+    a.read_kernel(-32, 4, Reg.R7, fields["super_block.s_dev"])
+
+
+def _find_name(a: MemberAssembler, fields: dict[str, int]) -> None:
+    """R8 = address of the file's name; out unless it begins with `lib` or ends with `.so`."""
+    name = fields["dentry.d_name"]
+    a.read_kernel(-16, 8, Reg.R6, fields["inode.i_dentry"])
+    a.load(Reg.R7, Reg.R10, -16)
+    a.jump_if(Reg.R7, "==", 0, "out")
+    a.add(Reg.R7, name - fields["dentry.d_u"])
+    a.read_kernel(-16, 8, Reg.R7, 8)
+    a.load(Reg.R8, Reg.R10, -16)
+    a.read_kernel(-16, 4, Reg.R8, 0)
+    a.load(Reg.R1, Reg.R10, -16, 4)
+    a.compute("and", Reg.R1, 0xFFFFFF)
+    a.jump_if(Reg.R1, "==", int.from_bytes(b"lib", "little"), "library")
+    a.read_kernel(-16, 4, Reg.R7, 4)
+    a.load(Reg.R1, Reg.R10, -16, 4)
+    a.move(Reg.R7, Reg.R8)
+    a.add(Reg.R7, Reg.R1)
+    a.read_kernel(-16, 4, Reg.R7, -3)
+    a.load(Reg.R1, Reg.R10, -16, 4)
+    a.jump_if(Reg.R1, "!=", int.from_bytes(b".so\0", "little"), "out")
+    a.label("library")
+
+
+def _reserve(a: MemberAssembler, maps: EarlyMaps, size: int) -> None:
+    """R9 = room for a record in the ring of this processor; the key of the look-up lies at -8, behind the pid."""
+    a.call(Helper.PROCESSOR_ID)
+    a.store(Reg.R10, -8, Reg.R0, 4)
+    a.look_up(maps.by_processor, -8)
+    a.jump_if(Reg.R0, "==", 0, "out")
+    a.move(Reg.R1, Reg.R0)
+    a.move(Reg.R2, size)
+    a.move(Reg.R3, 0)
+    a.call(Helper.RINGBUF_RESERVE)
+    a.jump_if(Reg.R0, "==", 0, "out")
+    a.move(Reg.R9, Reg.R0)
+
+
+def file_key(inode: int, device: int, change_ns: int) -> bytes:
+    """The key of a file as the kernel has it; `device` and change time as stat(2) gives them."""
+    return FILE_KEY.pack(inode, os.major(device) << 20 | os.minor(device), change_ns % 1_000_000_000)
+
+
+def parse(raw: bytes) -> Began | FirstRead | None:
+    """One record of a ring; None when it is none."""
+    try:
+        kind, pid, _, _, at = HEADER.unpack_from(raw)
+        if kind == BEGAN:
+            return Began(at, pid)
+        if kind != READ:
+            return None
+        key, argument, call, name = READ_BODY.unpack_from(raw, HEADER.size)
+    except struct.error:
+        return None
+    descriptor = argument if call in _READS else None
+    return FirstRead(at, pid, key, descriptor, name.split(b"\0", 1)[0])

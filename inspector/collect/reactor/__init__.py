@@ -1,0 +1,1 @@
+"""A helper process that sets probes before the first call: it runs where a program begins or opens a library."""

@@ -1,0 +1,109 @@
+"""Files under counting, each once for the machine: what a file offers, and its probes, in some 0.1 ms."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..access.opening import open_regular
+from ..elf.file import ElfError
+from ..elf.sites import Site, find_sites
+from ..kernel.call_programs import CallMaps
+from ..kernel.counter_block import CounterBlock
+from ..kernel.early_programs import EarlyMaps, file_key
+from ..kernel.file_watch import FileWatch, Function
+from .messages import Armed, Group, Unable
+
+_PATIENCE_SECONDS = 0.005
+"""So long a thread waits for another one that sets the probes of the same file."""
+
+FunctionAt = Callable[[Site], Function]
+Tell = Callable[[Armed | Unable, list[int]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Interests:
+    """What is to be counted."""
+
+    names: list[str]
+    """Functions, the deciding ones first."""
+    stems: list[str]
+    """Parts of the names of files that are likely to have some."""
+    function_at: FunctionAt
+    """How to probe one."""
+
+
+@dataclass(slots=True)
+class _File:
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+class Arming:
+    """Sets probes on files that define a function of interest, and tells of each file that has got some."""
+
+    def __init__(self, block: CounterBlock, calls: CallMaps, maps: EarlyMaps, interests: Interests, tell: Tell) -> None:
+        """Functions get numbers of the block, one after the other."""
+        self._block, self._calls, self._maps = block, calls, maps
+        self._interests, self._tell = interests, tell
+        self._files: dict[bytes, _File] = {}
+
+    def is_known(self, key: bytes) -> bool:
+        """A file of this key needs no look any more."""
+        return key in self._files
+
+    def arm(self, path: bytes, seen_as: bytes = b"", told: bytes = b"") -> bool:
+        """Have a file's functions counted when this returns; False when it has none or cannot be read.
+
+        `seen_as`: its path as whoever opened it has it. `told`: the key by which the kernel told of it, where a file
+        system has two numbers for one file.
+        """
+        try:
+            fd = open_regular(path)
+        except (OSError, ValueError):
+            return False
+        return self.arm_opened(fd, seen_as or path, told)
+
+    def arm_opened(self, fd: int, seen_as: bytes, told: bytes = b"") -> bool:
+        """The same for a file that is open; closes the descriptor."""
+        try:
+            status = os.fstat(fd)
+            key = file_key(status.st_ino, status.st_dev, status.st_ctime_ns)
+            mine = _File()
+            file = self._files.setdefault(key, mine)
+            if file is not mine:
+                file.done.wait(_PATIENCE_SECONDS)
+                return False
+            try:
+                return self._arm(b"/proc/self/fd/%d" % fd, seen_as, status)
+            finally:
+                file.done.set()
+                self._maps.is_known(key)
+                if told and told != key:
+                    self._files[told] = file
+                    self._maps.is_known(told)
+        finally:
+            os.close(fd)
+
+    def _arm(self, path: bytes, seen_as: bytes, status: os.stat_result) -> bool:
+        try:
+            found = find_sites(path, self._interests.names).found
+        except (ElfError, OSError):
+            return False
+        first = self._block.take(len(found)) if found else None
+        if first is None:
+            if found:
+                self._tell(Unable(f"calls of {os.fsdecode(seen_as)}", "too many functions are counted already"), [])
+            return False
+        functions = [self._interests.function_at(site) for site in found]
+        try:
+            watch = FileWatch(self._block, self._calls, path, first, functions, mapped=True)
+        except OSError as error:
+            self._tell(Unable(f"calls of {os.fsdecode(seen_as)}", f"the kernel refuses to count them ({error})"), [])
+            return False
+        at = time.monotonic_ns()
+        file, groups = watch.given()
+        shared = [Group(group.number, group.functions, len(group.links)) for group in groups]
+        armed = Armed(at, bytes(seen_as), status.st_dev, status.st_ino, first, found, shared, watch.refused)
+        self._tell(armed, [file, *(link for group in groups for link in group.links)])
+        return True

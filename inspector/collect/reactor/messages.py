@@ -1,0 +1,110 @@
+"""What the collector and its reactor say to each other: one message a packet, descriptors beside it (unix(7))."""
+
+import socket
+from collections.abc import Sequence
+
+import msgspec
+
+from ..elf.sites import Site
+
+_LARGEST = 1 << 18
+_MOST_DESCRIPTORS = 253
+"""SCM_MAX_FD of the kernel."""
+
+
+class Wait(msgspec.Struct, frozen=True, tag="wait"):
+    """React to programs of this name wherever they begin; `*` is every program, an empty name ends the waiting."""
+
+    name: str
+
+
+class Observe(msgspec.Struct, frozen=True, tag="observe"):
+    """Processes of the tree are young, or look for a device: react to what they open for so long."""
+
+    seconds: float
+
+
+class Arm(msgspec.Struct, frozen=True, tag="arm"):
+    """Set probes on the file behind the descriptor beside this, if it provides something of interest."""
+
+    path: bytes
+    """As its processes see it."""
+
+
+class Sync(msgspec.Struct, frozen=True, tag="sync"):
+    """Answer when all that was asked before is done."""
+
+    number: int
+
+
+class Synced(msgspec.Struct, frozen=True, tag="synced"):
+    """All that was asked before this number is done."""
+
+    number: int
+
+
+class Group(msgspec.Struct, frozen=True, array_like=True):
+    """Functions of a file that share links; so many of the descriptors are its links."""
+
+    number: int
+    functions: list[int]
+    links: int
+
+
+class Armed(msgspec.Struct, frozen=True, tag="armed"):
+    """A file is counted from now on. Descriptors: the file, then the links of its groups."""
+
+    at: int
+    """ns of CLOCK_MONOTONIC, when all probes were on."""
+    path: bytes
+    """As whoever opened it, or the collector, sees it."""
+    device: int
+    inode: int
+    first: int
+    """Number of the first of its functions."""
+    sites: list[Site]
+    """The functions in order."""
+    groups: list[Group]
+    refused: dict[int, str]
+
+
+class Unable(msgspec.Struct, frozen=True, tag="unable"):
+    """What the reactor cannot do here, in words for a limit."""
+
+    what: str
+    why: str
+
+
+Order = Wait | Observe | Arm | Sync
+Answer = Armed | Synced | Unable
+
+_encoder = msgspec.msgpack.Encoder()
+_orders = msgspec.msgpack.Decoder(Order)
+_answers = msgspec.msgpack.Decoder(Answer)
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Two ends of a connection that keeps packets apart."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def send(end: socket.socket, message: Order | Answer, descriptors: Sequence[int] = ()) -> None:
+    """Send one message; OSError when the other side is gone."""
+    socket.send_fds(end, [_encoder.encode(message)], list(descriptors)[:_MOST_DESCRIPTORS])
+
+
+def receive_order(end: socket.socket) -> tuple[Order, list[int]] | None:
+    """The next order with its descriptors; None when the other side is gone."""
+    raw, descriptors = _receive(end)
+    return (_orders.decode(raw), descriptors) if raw else None
+
+
+def receive_answer(end: socket.socket) -> tuple[Answer, list[int]] | None:
+    """The next answer with its descriptors; None when the other side is gone, BlockingIOError when there is none."""
+    raw, descriptors = _receive(end)
+    return (_answers.decode(raw), descriptors) if raw else None
+
+
+def _receive(end: socket.socket) -> tuple[bytes, list[int]]:
+    raw, descriptors, _, _ = socket.recv_fds(end, _LARGEST, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+    return raw, descriptors

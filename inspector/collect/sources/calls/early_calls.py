@@ -1,0 +1,45 @@
+"""What the reactor is to count early: the functions of the plan, in files whose names are likely."""
+
+import os
+import sys
+from collections.abc import Iterator
+
+from inspector.stream.requests import Configure, Plan
+
+from ...kernel import uprobes
+from ...kernel.permissions import why_no_uprobes
+from ...reactor.arming import Interests
+from ...reactor.link import Reactor
+from .call_plans import function_at, planned_functions
+
+_SHORTEST_STEM = 4
+
+
+def start_reactor(configure: Configure) -> Reactor | None:
+    """The helper process that counts from the first call on; None where nothing may be counted.
+
+    To be called while this process has one thread.
+    """
+    if not configure.count or why_no_uprobes():
+        return None
+    if not uprobes.means().given_away:
+        return None
+    planned = planned_functions(configure.plan)
+    interests = Interests(
+        names=list(planned),
+        stems=sorted(set(_stems(configure.plan))),
+        function_at=lambda site: function_at(site, planned[site.name].plan),
+    )
+    try:
+        return Reactor(interests)
+    except OSError as error:
+        if os.environ.get("INSPECTOR_DEBUG"):
+            print(f"inspector: no reactor: {error}", file=sys.stderr)
+        return None
+
+
+def _stems(plan: Plan) -> Iterator[str]:
+    """What names of shims and vendors' libraries have in common: `cuda`, `nvidia-ml`, `nvml`, `cudart`."""
+    for api in plan.apis:
+        yield from (soname.removeprefix("lib").partition(".so")[0] for soname in api.sonames)
+        yield from (prefix for prefix in api.prefixes if len(prefix) >= _SHORTEST_STEM)
