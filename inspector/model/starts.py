@@ -41,13 +41,20 @@ def this_start(state: State) -> Start:
     start = Start()
     first = min(roots(state), key=lambda process: process.started, default=None)
     for source in state.logs.values():
-        _sort_out(start, source, first)
+        _sort_out(start, source, first, _is_of_this_start(state, source, first))
     start.this.sort(key=lambda reading: (reading.at, reading.number))
     start.said.sort(key=lambda said: (said.at, said.source, said.number))
     return start
 
 
-def _sort_out(start: Start, source: LogSource, first: Process | None) -> None:
+def _is_of_this_start(state: State, source: LogSource, first: Process | None) -> bool:
+    """Whether the file itself is no older than the first process, so that no earlier run can have written to it."""
+    if first is None or state.session is None or not source.found.born:
+        return False
+    return source.found.born - state.session.wall + state.session.at >= first.started - _SLACK
+
+
+def _sort_out(start: Start, source: LogSource, first: Process | None, young: bool) -> None:
     readings = sorted((r for group in source.readings.values() for r in group), key=lambda reading: reading.number)
     fresh = [reading for reading in readings if not _before(reading, first)]
     cut, begun = _last_start(fresh)
@@ -55,7 +62,7 @@ def _sort_out(start: Start, source: LogSource, first: Process | None) -> None:
     start.earlier += older
     start.this += (newer := [reading for reading in fresh if reading.number >= cut])
     start.said += (said := [one for one in source.all_said() if one.number >= cut and not _before(one, first)])
-    if begun or (not older and first is not None and born_here(first)):
+    if young or begun or (not older and first is not None and born_here(first)):
         return
     told: list[Reading | Said] = [*newer, *said]
     start.doubtful |= {(one.source, one.number) for one in told if one.backlog and not one.at}

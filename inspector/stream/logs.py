@@ -20,6 +20,8 @@ class LogFound(Event, frozen=True, kw_only=True):
     problem: str = ""
     size: int = 0
     file: str = ""
+    born: int = 0
+    """Wall ns of the file's birth, 0 unknown: all lines of one that is younger than the program are of this start."""
 
 
 class LogLine(Fact, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.collect.logs.journal import Journal, JournalRefusedError, parse_entry
+from inspector.collect.logs.journal import FIRST_LINES, Journal, JournalRefusedError, parse_entry
 from inspector.stream.logs import LogLine
 from inspector.stream.requests import ReadLog
 from inspector.stream.text import visible
@@ -92,3 +92,32 @@ def test_entries_of_odd_shape_are_read_as_far_as_they_go(message: object, pid: o
     wall, _, texts = parse_entry(_entry(message, pid).encode("utf-8", "surrogatepass"))
     assert wall == 1767323045678000000
     assert texts
+
+
+def test_the_first_entries_of_the_start_come_before_the_newest_and_none_comes_twice(tmp_path: Path) -> None:
+    entries = [
+        json.dumps({"MESSAGE": f"line {n}", "__CURSOR": f"c{n}", "__REALTIME_TIMESTAMP": str(n)}) for n in range(9)
+    ]
+    (tmp_path / "first").write_text("\n".join(entries[:5]) + "\n")
+    (tmp_path / "newest").write_text("\n".join(entries[3:]) + "\n")
+    body = 'echo "$@" >> asked; case "$*" in *--since*) cat first;; *) cat newest;; esac'
+    program = _journalctl(tmp_path, f"cd {tmp_path}; {body}")
+    journal = Journal("ollama.service", program, (str(tmp_path),), since=1_700_000_000_500_000_000)
+    assert [line.text for line in _read(journal)] == [f"line {n}" for n in range(9)]
+    assert [line.number for line in journal.page(ReadLog(source=1)).lines] == list(range(9))
+    first, newest = (tmp_path / "asked").read_text().splitlines()
+    assert "--since=@1700000000 -o json" in first and "-f -n 2000" in newest
+    journal.end()
+
+
+def test_a_journal_of_a_busy_service_is_left_after_its_first_entries(tmp_path: Path) -> None:
+    (tmp_path / "endless.awk").write_text(
+        'BEGIN { for (n = 0; n < 1e9; n++) printf "{\\"MESSAGE\\":\\"m\\",\\"__CURSOR\\":\\"c%d\\"}\\n", n }'
+    )
+    program = _journalctl(
+        tmp_path, f'case "$*" in *--since*) exec awk -f {tmp_path}/endless.awk;; *) echo no JSON;; esac'
+    )
+    journal = Journal("ollama.service", program, (str(tmp_path),), since=1)
+    lines = _read(journal)
+    assert lines[-1].text == "no JSON" and FIRST_LINES < len(lines) < 50_000
+    journal.end()

@@ -64,7 +64,7 @@ def test_a_pattern_tells_what_it_cannot_do_without(pattern: str, literals: set[b
 
 
 @given(text=st.text(alphabet="aB .*+?()[]{}|\\^$-_0é", min_size=1, max_size=30))
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_an_escaped_text_requires_itself(text: str) -> None:
     literals = required_literals(re.escape(text))
     assert literals == ({text.encode()} if len(text) >= 4 else set())
@@ -72,7 +72,7 @@ def test_an_escaped_text_requires_itself(text: str) -> None:
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 @given(data=st.data(), pattern=st.text(alphabet="abcd()[]|?*+.{}2\\-^", max_size=14))
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_every_match_of_any_pattern_holds_one_of_its_literals(data: st.DataObject, pattern: str) -> None:
     try:
         compiled = re.compile(pattern)
@@ -85,7 +85,7 @@ def test_every_match_of_any_pattern_holds_one_of_its_literals(data: st.DataObjec
 
 
 @given(texts=st.lists(st.binary(min_size=4, max_size=8), min_size=1, max_size=12), data=st.binary(max_size=60))
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_one_pattern_finds_any_of_many_texts(texts: list[bytes], data: bytes) -> None:
     cover = [one for one in set(texts) if not any(other != one and other in one for other in texts)]
     found = any_of(cover).search(data)
@@ -99,7 +99,7 @@ def test_the_rare_part_of_a_text_begins_at_its_rarest_byte() -> None:
 
 
 @given(words=st.lists(WORDS, max_size=40))
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 def test_marks_find_the_same_lines_as_trying_every_pattern(words: list[bytes]) -> None:
     data = b"".join(words)
     lines = data.split(b"\n")

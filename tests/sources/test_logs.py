@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.collect.logs.reader import FIRST_LINES
 from inspector.collect.sources.output.logs import LogSource
 from inspector.stream.logs import LogChanged, LogFound, LogLine, LogRead
 from inspector.stream.requests import AddLog, LogPage, Plan, ReadLog
@@ -148,6 +149,20 @@ def test_the_last_lines_and_earlier_marked_ones_are_sent_at_attach(tmp_path: Pat
     numbers = [line.number for line in _lines(bench)]
     assert numbers == [*range(0, 8000, 1000), *range(8000, 10_000)]
     assert all(event.backlog and event.lines_total == 10_000 for event in bench.outlet.of(LogRead))
+    source.close()
+
+
+def test_a_file_that_is_younger_than_the_program_is_read_from_its_beginning(tmp_path: Path, writer: Writer) -> None:
+    path = tmp_path / "held.log"
+    with path.open("ab") as file:
+        file.writelines(b"line %d\n" % n for n in range(10_000))
+    bench = Bench()
+    bench.tree.add(writer.pid)
+    source = _started(bench)
+    bench.until(lambda: bool(_lines(bench)))
+    found = bench.outlet.of(LogFound)[-1]
+    first = [*range(FIRST_LINES)] if found.born else []  # a file system may keep no times of birth
+    assert [line.number for line in _lines(bench)] == [*first, *range(8000, 10_000)]
     source.close()
 
 

@@ -17,6 +17,8 @@ from .reader import BACKLOG_LINES
 from .search import Page, window
 from .secrets import without_secrets
 
+FIRST_LINES = 2_000
+"""Entries that are read from the start of the program on, before the newest ones."""
 _KEPT = 20_000
 """Lines that can be paged; older ones journald keeps."""
 _READ = 1 << 18
@@ -30,6 +32,7 @@ class _Entry(msgspec.Struct):
     message: str | list[int | str] | None = msgspec.field(name="MESSAGE", default=None)
     pid: str | list[str] | None = msgspec.field(name="_PID", default=None)
     wall: str = msgspec.field(name="__REALTIME_TIMESTAMP", default="0")
+    cursor: str = msgspec.field(name="__CURSOR", default="")
 
 
 _DECODER = msgspec.json.Decoder(_Entry)
@@ -42,8 +45,13 @@ class JournalRefusedError(Exception):
 class Journal:
     """Follows the journal of one unit; lines are numbered from the first one that we got."""
 
-    def __init__(self, unit: str, command: str = "journalctl", folders: tuple[str, ...] = _FOLDERS) -> None:
-        """Starts journalctl; JournalRefusedError when there is none or journald keeps no journal here."""
+    def __init__(
+        self, unit: str, command: str = "journalctl", folders: tuple[str, ...] = _FOLDERS, *, since: int = 0
+    ) -> None:
+        """Starts journalctl; JournalRefusedError when there is none or journald keeps no journal here.
+
+        `since`: wall ns of the program's start; its first entries are read before the newest ones. 0: only those.
+        """
         program = shutil.which(command)
         if program is None:
             raise JournalRefusedError("journalctl is not installed")
@@ -51,20 +59,37 @@ class Journal:
             raise JournalRefusedError("journald keeps no journal on this machine")
         self.unit = unit
         self.total = 0
+        self.opened = 0
+        """How often journalctl was begun: `fd` is another one each time."""
         self._rest = b""
         self._kept: deque[LogLine] = deque(maxlen=_KEPT)
-        self._process = subprocess.Popen(
-            [program, "-u", unit, "-f", "-n", str(BACKLOG_LINES), *_FORMAT],
+        self._first: set[str] = set()
+        """Cursors of the entries since the start, which the newest ones may be among."""
+        newest = [program, "-u", unit, "-f", "-n", str(BACKLOG_LINES), *_FORMAT]
+        first = [program, "-u", unit, f"--since=@{since // 1_000_000_000}", *_FORMAT]
+        self._next = newest if since else []
+        """What is asked when the first entries are read."""
+        self._process = self._open(first if since else newest)
+
+    def _open(self, command: list[str]) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, "LC_ALL": "C", "SYSTEMD_COLORS": "0"},
             start_new_session=True,
         )
-        assert self._process.stdout is not None
-        self.fd = self._process.stdout.fileno()
+        assert process.stdout is not None
+        os.set_blocking(process.stdout.fileno(), False)
+        self.opened += 1
+        return process
+
+    @property
+    def fd(self) -> int:
         """Readable when lines wait."""
-        os.set_blocking(self.fd, False)
+        assert self._process.stdout is not None
+        return self._process.stdout.fileno()
 
     def read(self) -> list[LogLine] | None:
         """The lines that wait; None when journalctl has ended."""
@@ -72,12 +97,20 @@ class Journal:
             raw = os.read(self.fd, _READ)
         except BlockingIOError:
             return []
-        if not raw:
+        if not raw and not self._next:
             return None
         *whole, self._rest = (self._rest + raw).split(b"\n")
         lines = [line for entry in whole if entry for line in self._lines(entry)]
+        if self._next and (not raw or len(self._first) >= FIRST_LINES):
+            self._go_on()
         self._kept.extend(lines)
         return lines
+
+    def _go_on(self) -> None:
+        """The first entries are read: ask for the newest, and for what comes."""
+        self.end()
+        command, self._next, self._rest = self._next, [], b""
+        self._process = self._open(command)
 
     def page(self, request: ReadLog) -> Page:
         """A page of the lines that are kept; `total` counts only these when a filter is set."""
@@ -101,10 +134,22 @@ class Journal:
 
     def _lines(self, raw: bytes) -> list[LogLine]:
         wall, pid, texts = parse_entry(raw)
+        if self._next:
+            self._first.add(_cursor(raw))
+        elif self._first and _cursor(raw) in self._first:
+            return []
         first = self.total
         self.total += len(texts)
         shown = map(without_secrets, texts)
         return [LogLine(number=first + step, text=text, wall=wall, pid=pid) for step, text in enumerate(shown)]
+
+
+def _cursor(raw: bytes) -> str:
+    """What names an entry; what is no entry is named by itself."""
+    try:
+        return _DECODER.decode(raw).cursor
+    except msgspec.MsgspecError:
+        return decode_line(raw[:LINE_LIMIT])
 
 
 def parse_entry(raw: bytes) -> tuple[int, int, list[str]]:

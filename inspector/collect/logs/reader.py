@@ -10,7 +10,9 @@ from .choice import MARKED_LIMIT, Chooser, as_line, numbered
 from .tail import SLICE, Change, FileTail
 
 BACKLOG_LINES = 2_000
-"""Lines sent of what was there before us; before them only marked ones."""
+"""Lines sent of what was there before us; before them only the first ones of this start, and marked ones."""
+FIRST_LINES = 2_000
+"""Lines sent of the beginning of a file that is younger than the program: that is where it said what it found."""
 _BACKLOG_BYTES = 16 << 20
 """How far back marked lines are searched."""
 _HOLD = 0.5
@@ -33,11 +35,12 @@ class Reading:
 class Reader:
     """Turns the bytes of one followed file into the lines worth sending; one thread at a time may use it."""
 
-    def __init__(self, tail: FileTail, chooser: Chooser, backlog: int) -> None:
-        """`backlog` is how many bytes of the file were there before us."""
+    def __init__(self, tail: FileTail, chooser: Chooser, backlog: int, *, whole: bool = False) -> None:
+        """`backlog`: bytes of the file that were there before us; `whole`: they are all of this start."""
         self.tail = tail
         self._chooser = chooser
         self._backlog = backlog
+        self._whole = whole
         self._grown = 0.0
         self._shown = 0
         """Length of the unterminated line when it was last sent."""
@@ -107,7 +110,12 @@ class Reader:
         last = [as_line(number, raw) for number, raw in self.tail.page(first, total - first)]
         if self.tail.held_length:
             last.append(self._held())
-        return self._marked_before(first) + last
+        head = self._first_lines(first) if self._whole else []
+        return head + [line for line in self._marked_before(first) if line.number >= len(head)] + last
+
+    def _first_lines(self, end: int) -> list[LogLine]:
+        """Those before number `end` with which the file begins."""
+        return [as_line(number, raw) for number, raw in self.tail.page(0, min(FIRST_LINES, end))]
 
     def _marked_before(self, number: int) -> list[LogLine]:
         """The last marked lines before this one, searched a bounded way back."""

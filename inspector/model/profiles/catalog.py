@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 
+from inspector.model.program_words import MARKS
 from inspector.stream.requests import ApiPlan, BackendPlan, FunctionPlan, Plan
 
 from .loading import ProfileError
@@ -150,7 +151,7 @@ class Profiles:
             apis=[_api_plan(api) for api in self.apis.values()],
             environment=sorted(self._keys),
             log_files=_merged(profile.log_files for profile in profiles),
-            log_marks=_merged([re.escape(rule.contains) for rule in profile.logs] for profile in profiles),
+            log_marks=_merged([*_marks(profiles), map(re.escape, MARKS)]),
             backends=[_backend_plan(profile) for profile in profiles if profile.backends is not None],
             devices=_merged(profile.devices for profile in profiles),
             places=[place for profile in profiles for place in profile.places],
@@ -180,7 +181,11 @@ def ends_in(name: str, *endings: str) -> bool:
     return name.upper().replace("_", "").endswith(endings)
 
 
-def _merged(lists: Iterable[list[str]]) -> list[str]:
+def _marks(profiles: Iterable[Profile]) -> Iterator[list[str]]:
+    return ([re.escape(rule.contains) for rule in profile.logs] for profile in profiles)
+
+
+def _merged(lists: Iterable[Iterable[str]]) -> list[str]:
     return list(dict.fromkeys(item for items in lists for item in items))
 
 

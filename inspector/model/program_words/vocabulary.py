@@ -190,3 +190,13 @@ TOLD_LOAD: Final = (
     Phrase(re.compile(r"(?P<answer>undefined symbol: (?P<subject>\w+)(?:, version \w+)?)"), ("undefined symbol",)),
 )
 """A library or symbol and how it was refused; the loader's own words first."""
+
+MARKS: Final = (
+    "Traceback (most recent call last)", " panicked at ", "will not be used", "alling back to", "backend cpu",
+    "device: cpu", "no CUDA", "CUDA driver", "NVIDIA driver", "CUDA error", "CUDA_ERROR", "cudaError", "hipError",
+    "HSA_STATUS", "VK_ERROR_", "cuInit", "hsa_init", "CUDA initialization", "ot compiled with CUDA",
+    "in available provider", "cannot open shared object file", "cannot be preloaded", "undefined symbol: ",
+    "java.library.path", "layers to GPU", "llvmpipe",
+)  # fmt: skip
+"""Texts of decisive lines that the collector can look for in every line of a flood: each holds a byte that is rare in
+logs, with four bytes from there on (collect/logs/literals.py), so that the search stays fast. Case counts."""

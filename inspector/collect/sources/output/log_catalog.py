@@ -133,7 +133,7 @@ class LogCatalog:
             return
         self._units.add(unit)
         try:
-            journal = Journal(unit, self._journalctl)
+            journal = Journal(unit, self._journalctl, since=max(0, (self._first_start() or 0) - _SLACK))
         except (JournalRefusedError, OSError) as error:
             self.note(f"the journal of {unit}", str(error))
             return
@@ -290,15 +290,23 @@ class LogCatalog:
             os.close(fd)
             self._tell(log, readable=False, problem=_BINARY)
             return
-        birth = born(fd) if self._begun is not None else None
-        backlog = 0 if birth is not None and birth >= (self._begun or 0) else status.st_size
+        birth = born(fd)
+        is_new = self._begun is not None and birth is not None and birth >= self._begun
+        backlog = 0 if is_new else status.st_size
+        start = self._first_start()
+        whole = birth is not None and start is not None and birth >= start - _SLACK
         self._by_file[identity(status)] = log.found.source
         log.place, log.tail = place, FileTail(fd, place.path, named=place.named)
-        reader = Reader(log.tail, self._chooser, backlog)
+        reader = Reader(log.tail, self._chooser, backlog, whole=whole)
         log.feed = FileFeed(self._session, log.found.source, log.found.name, reader)
-        self._tell(log, readable=True, problem="", size=status.st_size, file=procfs.stat_key(status))
+        self._tell(log, readable=True, problem="", size=status.st_size, file=procfs.stat_key(status), born=birth or 0)
         self._listen(log)
         log.feed.wake()
+
+    def _first_start(self) -> int | None:
+        """Wall time at which the oldest process under observation began; None where there is none."""
+        started = min((process.started for process in self._session.tree.processes()), default=None)
+        return time.time_ns() - (self._session.loop.now() - started) if started is not None else None
 
     def _listen(self, log: _Log) -> None:
         if log.tail is not None and log.tail.path is not None and log.feed is not None:

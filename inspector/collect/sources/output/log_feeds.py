@@ -192,7 +192,7 @@ class JournalFeed:
         self._ended = ended
         self._since = time.time_ns()
         self._stopped = False
-        session.loop.on_readable(journal.fd, self.wake)
+        self._follow()
 
     @property
     def lines_total(self) -> int:
@@ -202,6 +202,9 @@ class JournalFeed:
     def wake(self) -> None:
         """Read what journalctl wrote."""
         lines = [] if self._stopped else self._journal.read()
+        if self._journal.opened != self._opened:
+            self._session.loop.forget(self._fd)
+            self._follow()
         if lines is None:
             self._let_go()
             self._ended(self._journal.end())
@@ -224,9 +227,13 @@ class JournalFeed:
             self._let_go()
             self._journal.end()
 
+    def _follow(self) -> None:
+        self._fd, self._opened = self._journal.fd, self._journal.opened
+        self._session.loop.on_readable(self._fd, self.wake)
+
     def _let_go(self) -> None:
         self._stopped = True
-        self._session.loop.forget(self._journal.fd)
+        self._session.loop.forget(self._fd)
 
 
 def send_page(session: Session, source: int, request: ReadLog, page: Page) -> None:
