@@ -3,6 +3,9 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import get_args
+
+from inspector.report.expectation import Expected
 
 COMMANDS = {
     "run": "start a program under observation, with the screen",
@@ -48,6 +51,7 @@ examples:
   inspector report --format json -o now.json 812
   inspector report -- python3 -c 'import torch; print(torch.cuda.is_available())'
   inspector report bad.zst --format html -o bad.html
+  inspector report --expect cuda --format junit -o gpu.xml -- ./test-gpu
 """,
     "trace": "examples:\n  inspector trace ollama\n  inspector trace --format json -- ./server | jq .text\n",
     "record": "examples:\n  inspector record ollama -o bad.zst\n  inspector record ollama -o - | ssh desk inspector "
@@ -77,6 +81,7 @@ class Options(argparse.Namespace):
     format: str = "text"
     output: str | None = None
     schema: bool = False
+    expect: Expected | None = None
     everything: bool = False
     names: bool = False
     host: str = ""
@@ -132,7 +137,7 @@ def _take_command(words: list[str]) -> tuple[str, list[str]]:
 
 _WITH_VALUE = frozenset(
     ("--host", "--ssh-option", "--via", "--remote-command", "--log", "--profile", "--budget", "--for", "--format", "-o",
-     "--output")
+     "--output", "--expect")
 )  # fmt: skip
 
 
@@ -210,7 +215,7 @@ def _add_own(parser: argparse.ArgumentParser, command: str) -> None:
 
 
 _FORMATS = {
-    "report": ("text", "json", "markdown", "html", "perfetto"),
+    "report": ("text", "json", "markdown", "html", "perfetto", "junit", "openmetrics"),
     "trace": ("text", "json"),
     "diff": ("text", "json"),
     "list": ("text", "json"),
@@ -235,6 +240,11 @@ def _add_output(parser: argparse.ArgumentParser, command: str) -> None:
     if command in ("report", "record", "diff"):
         parser.add_argument("-o", "--output", metavar="FILE", help="where to write; - is stdout")
     if command == "report":
+        parser.add_argument(
+            "--expect",
+            choices=get_args(Expected),
+            help="exit with 0 if this is the mode, else with 1 and one line why",
+        )
         parser.add_argument("--schema", action="store_true", help="print the JSON Schema of --format json")
     if command in ("report", "record", "trace", "diff"):
         parser.add_argument("--redact", action="store_true", help="hide users, home folders, hosts and addresses")

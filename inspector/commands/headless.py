@@ -26,6 +26,7 @@ _DEFAULT_SECONDS = 5.0
 
 def report(options: Options) -> int:
     """Watch or read, then print the answer; the exit code is the answer as a number."""
+    from inspector.report.expectation import UNEXPECTED, expectation
     from inspector.report.verdict import exit_code
 
     if options.schema:
@@ -35,7 +36,11 @@ def report(options: Options) -> int:
     refuse_nothing(observed, options)
     facts = facts_of(observed, profiles, every_moment=options.format == "perfetto")
     write(options, render(redacted(facts, options, observed.state), options))
-    return exit_code(observed.state, facts)
+    if options.expect is None:
+        return exit_code(observed.state, facts)
+    met, why = expectation(facts, options.expect)
+    say(why)
+    return 0 if met else UNEXPECTED
 
 
 def trace(options: Options) -> int:
@@ -165,7 +170,7 @@ def render(facts: "Report", options: Options) -> bytes:
     """The report in the format that was asked for."""
     from inspector.report.formats import render as rendered
 
-    return rendered(facts, options.format, width=_width(options), colour=_colour(options))
+    return rendered(facts, options.format, width=_width(options), colour=_colour(options), expected=options.expect)
 
 
 def refuse_nothing(observed: "Observed", options: Options) -> None:

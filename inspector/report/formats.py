@@ -7,17 +7,21 @@ from inspector.model.state import State
 from inspector.model.verdict import Answer
 from inspector.stream.files import create
 
+from .expectation import Expected
 from .shapes import Report, to_json
 
-Format = Literal["text", "json", "markdown", "html", "perfetto"]
+Format = Literal["text", "json", "markdown", "html", "perfetto", "junit", "openmetrics"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 _ENDINGS: dict[str, Format] = {
     ".txt": "text", ".json": "json", ".md": "markdown", ".html": "html", ".htm": "html", ".trace": "perfetto",
+    ".xml": "junit", ".prom": "openmetrics",
 }  # fmt: skip
 
 
-def render(report: Report, format: str, *, width: int = 100, colour: bool = False) -> bytes:
-    """The report as bytes; `width` and `colour` matter for text only."""
+def render(
+    report: Report, format: str, *, width: int = 100, colour: bool = False, expected: Expected | None = None
+) -> bytes:
+    """The report as bytes; `width` and `colour` matter for text only, `expected` for JUnit."""
     match format:
         case "json":
             return to_json(report)
@@ -33,6 +37,14 @@ def render(report: Report, format: str, *, width: int = 100, colour: bool = Fals
             from . import perfetto
 
             return perfetto.render(report)
+        case "junit":
+            from . import junit
+
+            return junit.render(report, expected)
+        case "openmetrics":
+            from . import openmetrics
+
+            return openmetrics.render(report)
     from . import text
 
     return text.render(report, width=width, colour=colour).encode()
