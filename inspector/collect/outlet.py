@@ -27,6 +27,7 @@ from inspector.stream.calls import (
 from inspector.stream.codec import encode
 from inspector.stream.logs import LogRead, WritesSeen
 from inspector.stream.processes import ThreadWaits, Vitals
+from inspector.stream.secrets.in_events import without_tokens
 from inspector.stream.session import EventsLost, WorkProgressed
 from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallsSummed
 
@@ -126,7 +127,7 @@ class StreamOutlet:
     def _write_all(self) -> None:
         while (batch := self._gather()) is not None:
             try:
-                _write(self._fd, b"".join(map(encode, batch)))
+                _write(self._fd, b"".join(encode(without_tokens(event)) for event in batch))
             except OSError:
                 self._broken()
                 return

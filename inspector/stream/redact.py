@@ -128,7 +128,8 @@ def _rewritten(value: object, change: Callable[[str], str]) -> object:
         case str():
             return change(value)
         case list():
-            return [_rewritten(item, change) for item in value]
+            after = [_rewritten(item, change) for item in value]
+            return value if all(one is other for one, other in zip(value, after, strict=True)) else after
         case dict():
             return {_rewritten(key, change): _rewritten(item, change) for key, item in value.items()}
         case msgspec.Struct():

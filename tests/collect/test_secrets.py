@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.collect.sources.processes.secrets import HIDDEN, LONGEST, shown_arguments, shown_value
+from inspector.collect.sources.processes.secrets import LONGEST, shown_arguments, shown_value
+from inspector.stream.secrets import HIDDEN
 
 
 @pytest.mark.parametrize(

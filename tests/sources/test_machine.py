@@ -116,7 +116,7 @@ def test_a_typed_secret_in_the_preload_file_is_not_shown(preload: Path) -> None:
 
 def test_a_preload_file_that_cannot_be_read_is_told(preload: Path) -> None:
     preload.mkdir()
-    assert _read().problem == "is a directory"
+    assert _read().problem == "a directory, not a file"
 
 
 def test_a_process_of_the_same_program_and_the_holder_of_a_port_are_namesakes() -> None:

@@ -1,15 +1,15 @@
 """Which new lines are sent: all as far as the ration goes, under a flood only marked ones and the newest."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from inspector.stream.logs import LogLine
+from inspector.stream.secrets import hide, hide_lines
 from inspector.stream.text import decode_line
 
 from .generation import LINE_LIMIT
 from .marks import Marks, Span
-from .secrets import without_secrets
 from .tail import Lines
 
 LINES_A_SECOND = 2_000
@@ -47,6 +47,8 @@ class Choice:
     lines: list[LogLine]
     unsearched: int = 0
     """Lines that were too many to be searched for marks."""
+    inside: bool = False
+    """They end within a private key."""
 
 
 class Chooser:
@@ -56,18 +58,19 @@ class Chooser:
         self.marks = marks
         self._ration = ration
 
-    def of_bytes(self, new: Lines) -> Choice:
-        """Of new whole lines of a file."""
+    def of_bytes(self, new: Lines, inside: bool = False) -> Choice:
+        """Of new whole lines of a file; `inside`: they begin within a private key."""
         if self._ration.grant(new.count):
             texts = new.data.removesuffix(b"\n").split(b"\n")
-            return Choice([as_line(new.first + step, raw) for step, raw in enumerate(texts)])
+            lines, inside = as_lines(enumerate(texts, new.first), inside)
+            return Choice(lines, inside=inside)
         spans, too_many = self.marks.find(new.data, MARKED_LIMIT)
         count = min(_NEWEST, new.count)
         newest = new.first + new.count - count
         marked = [line for line in numbered(new.data, new.first, spans) if line.number < newest]
         texts = new.data.removesuffix(b"\n").rsplit(b"\n", count)[-count:]
-        last = [as_line(newest + step, raw) for step, raw in enumerate(texts)]
-        return Choice(marked + last, new.count if too_many else 0)
+        last, inside = as_lines(enumerate(texts, newest))
+        return Choice(marked + last, new.count if too_many else 0, inside)
 
     def of_lines(self, new: list[LogLine]) -> list[LogLine]:
         """Of lines that a carrier gave one by one."""
@@ -90,6 +93,19 @@ def numbered(data: bytes, first: int, spans: list[Span]) -> list[LogLine]:
 
 def as_line(number: int, raw: bytes, length: int = 0) -> LogLine:
     """A line as it is sent; of a very long one the beginning and how long it is."""
-    length = max(length, len(raw))
-    text = without_secrets(decode_line(raw[:LINE_LIMIT]))
+    return _cut(number, hide(decode_line(raw[:LINE_LIMIT])), max(length, len(raw)))
+
+
+def as_lines(
+    rows: Iterable[tuple[int, bytes]],
+    inside: bool = False,
+    length: Callable[[int, bytes], int] = lambda _, raw: len(raw),
+) -> tuple[list[LogLine], bool]:
+    """Lines that follow each other, with their numbers; `inside` and the answer: whether within a private key."""
+    kept = list(rows)
+    texts, inside = hide_lines([decode_line(raw[:LINE_LIMIT]) for _, raw in kept], inside)
+    return [_cut(number, text, length(number, raw)) for (number, raw), text in zip(kept, texts, strict=True)], inside
+
+
+def _cut(number: int, text: str, length: int) -> LogLine:
     return LogLine(number=number, text=f"{text} … ({length} bytes)" if length > LINE_LIMIT else text)

@@ -10,12 +10,12 @@ import msgspec
 
 from inspector.stream.logs import LogLine
 from inspector.stream.requests import ReadLog
+from inspector.stream.secrets import hide_lines
 from inspector.stream.text import decode, decode_line
 
 from .generation import LINE_LIMIT
 from .reader import BACKLOG_LINES
 from .search import Page, window
-from .secrets import without_secrets
 
 FIRST_LINES = 2_000
 """Entries that are read from the start of the program on, before the newest ones."""
@@ -61,6 +61,7 @@ class Journal:
         self.total = 0
         self.opened = 0
         """How often journalctl was begun: `fd` is another one each time."""
+        self._in_key = False
         self._rest = b""
         self._kept: deque[LogLine] = deque(maxlen=_KEPT)
         self._first: set[str] = set()
@@ -140,7 +141,7 @@ class Journal:
             return []
         first = self.total
         self.total += len(texts)
-        shown = map(without_secrets, texts)
+        shown, self._in_key = hide_lines(texts, self._in_key)
         return [LogLine(number=first + step, text=text, wall=wall, pid=pid) for step, text in enumerate(shown)]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from inspector.stream.logs import LogLine
 
-from .choice import MARKED_LIMIT, Chooser, as_line, numbered
+from .choice import MARKED_LIMIT, Chooser, as_line, as_lines, numbered
 from .tail import SLICE, Change, FileTail
 
 BACKLOG_LINES = 2_000
@@ -42,6 +42,8 @@ class Reader:
         self._backlog = backlog
         self._whole = whole
         self._grown = 0.0
+        self._in_key = False
+        """The last line lies within a private key."""
         self._shown = 0
         """Length of the unterminated line when it was last sent."""
 
@@ -80,7 +82,8 @@ class Reader:
             if isinstance(item, Change):
                 reading.changes.append(item)
             else:
-                choice = self._chooser.of_bytes(item)
+                choice = self._chooser.of_bytes(item, self._in_key)
+                self._in_key = choice.inside
                 reading.lines += choice.lines
                 reading.unsearched += choice.unsearched
                 self._shown = 0
@@ -107,7 +110,7 @@ class Reader:
     def _last_lines(self) -> list[LogLine]:
         total = self.tail.lines_total
         first = max(0, total - BACKLOG_LINES)
-        last = [as_line(number, raw) for number, raw in self.tail.page(first, total - first)]
+        last, self._in_key = as_lines(self.tail.page(first, total - first))
         if self.tail.held_length:
             last.append(self._held())
         head = self._first_lines(first) if self._whole else []

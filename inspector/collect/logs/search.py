@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from inspector.stream.logs import LogLine
 from inspector.stream.requests import ReadLog
 
-from .choice import as_line
+from .choice import as_line, as_lines
 from .generation import LINE_LIMIT
 from .tail import FileTail
 
 _FILTERS = 8
 """Filters whose matches are kept."""
+_LINES_OF_KEY = 120
+"""So far back a private key may have begun whose lines a page holds: one of 4,096 bits has 51 lines."""
 _LIMIT = 5_000
 """Lines of one page at most."""
 
@@ -38,12 +40,13 @@ class Pager:
         if not needle:
             total = self._tail.lines_total
             begin, end = window(request, total)
-            rows = self._tail.page(begin, end - begin)
-        else:
-            numbers = self._matches(needle)
-            total = len(numbers)
-            begin, end = window(request, total)
-            rows = [row for number in numbers[begin:end] for row in self._tail.page(number, 1)]
+            before = max(0, begin - _LINES_OF_KEY)
+            lines, _ = as_lines(self._tail.page(before, end - before), length=self._length)
+            return Page(total, [line for line in lines if line.number >= begin])
+        numbers = self._matches(needle)
+        total = len(numbers)
+        begin, end = window(request, total)
+        rows = [row for number in numbers[begin:end] for row in self._tail.page(number, 1)]
         return Page(total, [as_line(number, raw, self._length(number, raw)) for number, raw in rows])
 
     def _length(self, number: int, raw: bytes) -> int:

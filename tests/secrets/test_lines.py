@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.collect.logs.secrets import HIDDEN, without_secrets
+from inspector.stream.secrets import HIDDEN, hide
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from inspector.collect.logs.secrets import HIDDEN, without_secrets
     ],
 )
 def test_what_is_plainly_a_secret_is_hidden(line: str) -> None:
-    shown = without_secrets(line)
+    shown = hide(line)
     assert "LEAK" not in shown and HIDDEN in shown
 
 
@@ -47,10 +47,10 @@ def test_what_is_plainly_a_secret_is_hidden(line: str) -> None:
     ],
 )
 def test_everyday_words_of_models_stay(line: str) -> None:
-    assert without_secrets(line) == line
+    assert hide(line) == line
 
 
 @given(st.text(alphabet="kKey=:tok npas word@/:'\"sk-12aA_", max_size=200))
 def test_hiding_twice_changes_nothing_more(line: str) -> None:
-    once = without_secrets(line)
-    assert without_secrets(once) == once
+    once = hide(line)
+    assert hide(once) == once

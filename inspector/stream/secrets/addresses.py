@@ -1,0 +1,72 @@
+"""Addresses that let somebody in: `user:password@host`, query parameters that grant or sign, hooks."""
+
+import re
+from collections.abc import Iterator
+
+from .opaque import is_opaque
+
+Span = tuple[int, int]
+
+_END = re.compile(r"[\s\"'<>`|\\^{}]|$")
+_AUTHORITY_END = re.compile(r"[/\s\"'<>`?#]|$")
+_GRANTS = re.compile(
+    r"[?&#;](?:amp;)?([\w.%-]{0,40}?(?:sig|signature|token|key|apikey|auth|authkey|password|passwd|pwd|pass|secret|code|"
+    r"credential|session|sessionid|sid|ticket|otp|hmac|jwt|assertion|ssid|verifier|nonce|invite|hash))=([^&\s\"'#;<>]+)",
+    re.IGNORECASE,
+)
+_LOGIN = re.compile(r"(?<![\w.+/:-])[\w.+-]{1,64}:([^\s:@/\"'<>]{1,512})@(?!sha\d)[\w.-]+")
+_ORACLE = re.compile(r"(?<![\w/])[\w$-]{1,64}/([^\s/@]{1,512})@")
+_NO_LOGIN = ("mailto:", "sip:", "sips:", "xmpp:", "acct:")
+_HOOK = re.compile(r"/with/key/|hooks?[./]|webhooks?[\w-]*/|/bot\d+:|/services/T", re.IGNORECASE)
+_NUMBER = re.compile(r"\d{1,7}|true|false|null|none|\(hidden\)", re.IGNORECASE)
+_LEAST_CODE = 8
+
+
+def spans(text: str) -> Iterator[Span]:
+    """Where secrets lie in the addresses of a text."""
+    at = text.find("://")
+    while at >= 0:
+        begin = at + 3
+        end = _search(_END, text, begin)
+        yield from _in_url(text, begin, end)
+        at = text.find("://", end)
+    if "@" in text and ":" in text:
+        for match in _LOGIN.finditer(text):
+            if not match[0].lower().startswith(_NO_LOGIN) and match[1] != "(hidden)":
+                yield match.span(1)
+    if ("ORA-" in text or "oracle" in text) and "@" in text:
+        yield from (match.span(1) for match in _ORACLE.finditer(text))
+    if "=" in text and ("?" in text or "&" in text or "#" in text):
+        for match in _GRANTS.finditer(text):
+            short_code = match[1].lower() in ("code", "hash", "key", "sid") and len(match[2]) < _LEAST_CODE
+            if not short_code and not _NUMBER.fullmatch(match[2]):
+                yield match.span(2)
+
+
+def _in_url(text: str, begin: int, end: int) -> Iterator[Span]:
+    authority = _search(_AUTHORITY_END, text, begin)
+    login = text.rfind("@", begin, max(authority, begin))
+    if login < 0 and authority < end and text[authority] in "/#?":
+        odd = text.find("@", authority, end)  # a password with a slash in it
+        login = odd if odd > 0 and ":" in text[begin:authority] and not _has_port(text[begin:authority]) else -1
+    if login > begin and text[begin:login] != "(hidden)":
+        yield begin, login
+        authority = max(authority, login)
+    path = text[authority:end]
+    if _HOOK.search(text, begin, end) and len(path) > 1:
+        yield authority + 1, end
+        return
+    place = authority
+    for part in path.partition("?")[0].split("/"):
+        if is_opaque(part):
+            yield place, place + len(part)
+        place += len(part) + 1
+
+
+def _has_port(authority: str) -> bool:
+    return authority.rpartition(":")[2].isdigit()
+
+
+def _search(pattern: re.Pattern[str], text: str, begin: int) -> int:
+    match = pattern.search(text, begin)
+    return match.start() if match is not None else len(text)

@@ -1,0 +1,187 @@
+"""Values that stand behind a word which names a secret: `password=X`, `"apiKey": "X"`, `the password is X`."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from .known import known
+
+Span = tuple[int, int]
+_Judge = Callable[[str], bool]
+
+_QUOTED = r"\"((?:[^\"\\]|\\.){1,1024})\"|'((?:[^'\\]|\\.){1,1024})'|`([^`]{1,1024})`"
+_PLAIN = r"([^\s\"'`,;&<>{}()\[\]|][^\s\"'`,;&<>|\]})]{0,1023})"
+_TO = (
+    r"[\w.-]{0,40}(?:\\?[\"'\]]){0,2}\s{0,9}(?:=>|:=|==?|:|：|\b(?:is|was|ist|est|es|are)\b\s{0,3}:?"
+    r"|\bto(?=\s[\"'])|[\"']?\svalue\s?=|>(?=[^\s<]))\s{0,9}\\?"
+)
+_ASSIGNED = re.compile(rf"s?{_TO}(?:{_QUOTED}|{_PLAIN})", re.IGNORECASE)
+_WITH_DIGIT = r"[^\s\"'`,;:<>(){}\[\]]*\d[^\s\"'`,;<>)}\]]*"
+_BEHIND = re.compile(rf"[\w-]{{0,20}}\s{{1,3}}(?:is\s|was\s|of\s)?(?:{_QUOTED}|({_WITH_DIGIT}))")
+"""A quoted text or a word with a digit directly behind: `passphrase 'X'`, `api key X1`."""
+_NAMED = re.compile(
+    r"(?:with|using|login \S{1,64}|user \S{1,64}|connect \S{1,64}|new|old|temporary|default) "
+    rf"(?:the )?(?:password|passphrase|secret|pin)\s{{1,3}}(?:{_QUOTED}|(\S{{3,512}}))",
+    re.IGNORECASE,
+)
+"""`login bob password X`, `with password X`."""
+_PROSE = re.compile(
+    r"(?:(?:key|token|password|secret)s? (?:provided|used|given|sent|received|supplied|for [\w.-]{1,64})"
+    r"|\b(?:pin|otp|totp|2fa|mfa|(?:verification|recovery|backup|one-time|login|security) code)(?: code)?"
+    r"(?=[\s:=]{1,3}\S{0,9}\d)"
+    r"|\b(?:seed|recovery|secret) phrase|\bmnemonic|\bprivate exponent|\bpassword [057]|\bpw(?= \S*\d))"
+    rf"\s?[:=]?\s{{0,3}}(?:{_QUOTED}|((?<=phrase: ).{{8,400}}|\S{{4,8192}}))",
+    re.IGNORECASE,
+)
+"""Keys, codes and phrases as messages tell them."""
+_HEADER = re.compile(
+    r"[\w-]{0,20}\\?[\"']?\s{0,3}[:=]\s{0,3}(\\?[\"'])?(?:([a-z][\w-]{1,40})(?=\s{1,4}\S)\s{1,4})?", re.IGNORECASE
+)
+_HEADER_WORD = re.compile(r"[^\s\"'\\,]+")
+_BEARER = re.compile(r"\s{1,4}[\"']?(?!realm=)([\w.~+/=:-]{8,8192})", re.IGNORECASE)
+_PAIR = re.compile(r"s?\s?[:=]\s?\S{1,64}\s?/\s?(\S{3,512})", re.IGNORECASE)
+_MIXED_OR_LONG = re.compile(r"(?=\S{0,8191}\d)(?=\S{0,8191}[A-Za-z])\S{8,}|[A-Za-z0-9+/_-]{16,}={0,2}\Z")
+_NO_SECRET = re.compile(
+    r"(?:\(hidden\)|true|false|yes|no|on|off|null|none|nil|undefined|empty|\*+|x+|<[^>]*>|\$\{?\w+\}?|%\w+%|"
+    r"[+-]?\d{1,6}(?:\.\d*)?%?)[.:!?]*",
+    re.IGNORECASE,
+)
+"""What stands there when there is no secret."""
+
+
+_LONGEST = 1024
+"""Characters of a value that are looked at to judge it; what goes on is hidden with it."""
+_REST = re.compile(r"[^\s\"'`,;&<>|]*")
+_PARTS_OF_PROSE = re.compile(
+    "provided|used|given|received|supplied|sent| for |pin|otp|2fa|mfa|code|phrase|mnemonic|exponent|password | pw "
+)
+"""One of these is in each."""
+
+
+def spans(text: str, small: str) -> Iterator[Span]:
+    """Where secrets lie in a text; `small` is the same in lower case."""
+    for part, words in known().strong.items():
+        if part in small:
+            for word in words:
+                yield from _each(text, small, word, _no_path if word == "pwd" else _any)
+                for end in _ends(small, word):
+                    yield from _directly_behind(text, end)
+    for word, judge in _WEAK.items():
+        yield from _each(text, small, word, judge, whole=True)
+    for word in ("authorization", "cookie"):
+        for end in _ends(small, word):
+            yield from _header(text, end)
+    for end in _ends(small, "bearer "):
+        yield from _group_of(_BEARER.match(text, end - 1))
+    for end in _ends(small, "credential"):
+        yield from _group_of(_PAIR.match(text, end))
+    if _PARTS_OF_PROSE.search(small):
+        for match in _PROSE.finditer(text):
+            if text[slice(*_group(match))].strip(".,:;!").lower() not in known().how_it_is:
+                yield _group(match)
+    if "pass" in small or "secret" in small or " pin " in small:
+        for match in _NAMED.finditer(text):
+            yield from _unless_told(text, _group(match))
+
+
+def _ends(small: str, word: str) -> Iterator[int]:
+    """Where a word ends, each time it stands there."""
+    at = small.find(word)
+    while at >= 0:
+        yield at + len(word)
+        at = small.find(word, at + 1)
+
+
+def _each(text: str, small: str, word: str, judge: _Judge, whole: bool = False) -> Iterator[Span]:
+    """What is assigned to each standing of a word, or (`whole`) where it is no mere end of another word."""
+    done = 0
+    for end in _ends(small, word):
+        begin = end - len(word)
+        if begin >= done and (not whole or begin == 0 or text[begin].isupper() or not text[begin - 1].islower()):
+            for first, last in _assigned(text, end, judge):
+                done = _REST.match(text, last).end() if last - first >= _LONGEST else last  # type: ignore[union-attr]
+                yield first, done
+
+
+def _assigned(text: str, end: int, judge: _Judge) -> Iterator[Span]:
+    """What is assigned to a word that ends there, if it can be a secret."""
+    match = _ASSIGNED.match(text, end)
+    if match is None:
+        return
+    found = _group(match)
+    if not judge(text[slice(*found)]):
+        return
+    if any(word in text[end : found[0]].lower() for word in (" is", " was", " es", " are")):
+        yield from _unless_told(text, found)
+    elif not _is_none(text, found):
+        yield found
+
+
+def _no_path(value: str) -> bool:
+    """`pwd=/home/me` is a folder."""
+    return not value.startswith(("/", "~"))
+
+
+def _any(value: str) -> bool:
+    return True
+
+
+def _mixed_or_long(value: str) -> bool:
+    return _MIXED_OR_LONG.match(value) is not None
+
+
+def _no_result(value: str) -> bool:
+    return len(value) > 3 and value.lower() not in known().results
+
+
+_WEAK: dict[str, _Judge] = {
+    "key": _mixed_or_long, "token": _mixed_or_long, "auth": _mixed_or_long, "sig": _mixed_or_long,
+    "signature": _mixed_or_long, "pass": _no_result,
+}  # fmt: skip
+"""Everyday words in the logs of language models (`EOG token = 128001`): only what could be a secret behind them is."""
+
+
+def _directly_behind(text: str, end: int) -> Iterator[Span]:
+    for found in _group_of(_BEHIND.match(text, end)):
+        if not _is_none(text, found):
+            yield found
+
+
+def _unless_told(text: str, found: Span) -> Iterator[Span]:
+    """A secret in prose, unless the word tells how it is: `the password is required`."""
+    if text[slice(*found)].strip(".,:;!").lower() not in known().how_it_is and not _is_none(text, found):
+        yield found
+
+
+def _header(text: str, end: int) -> Iterator[Span]:
+    """All of a header's value but its scheme, up to the quote that closes it or the end of the line."""
+    match = _HEADER.match(text, end)
+    if match is None:
+        return
+    begin = match.end()
+    quote = match[1] or _open_quote(text, end)
+    stop = text.find(quote, begin) if quote else -1
+    stop = stop if stop >= 0 else len(text)
+    if match[2] and match[2].lower() in known().schemes:
+        word = _HEADER_WORD.match(text, begin)
+        stop = min(stop, word.end()) if word else stop
+    if text[begin:stop].strip() and not _is_none(text, (begin, stop)):
+        yield begin, stop
+
+
+def _open_quote(text: str, end: int) -> str:
+    """The quote within which a place stands: one that was opened before it and not closed."""
+    return next((quote for quote in ("'", '"') if text.count(quote, 0, end) % 2), "")
+
+
+def _group_of(match: re.Match[str] | None) -> Iterator[Span]:
+    if match is not None:
+        yield _group(match)
+
+
+def _group(match: re.Match[str]) -> Span:
+    assert match.lastindex is not None
+    return match.span(match.lastindex)
+
+
+def _is_none(text: str, found: Span) -> bool:
+    return _NO_SECRET.fullmatch(text[slice(*found)]) is not None

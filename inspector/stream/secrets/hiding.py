@@ -1,0 +1,177 @@
+"""Texts, log lines, arguments and variables as they may be shown."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from . import addresses, assigned, options
+from .known import known
+from .opaque import is_opaque
+from .tokens import CRYPTED, END_OF_KEY, FORMS, PRIVATE_KEY, is_token
+
+HIDDEN = "(hidden)"
+_LONG_WORD = re.compile(r"[A-Za-z0-9_$?][A-Za-z0-9_.~=%$+:-]{9,}")
+_JOINT = re.compile(r"[-.=%+:_]+")
+_ENOUGH = 160
+"""Characters that tell a token."""
+_GOES_ON = re.compile(r"[A-Za-z0-9+/=_%.~-]*[A-Za-z0-9+=_-]")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/])")
+_LINE_OF_KEY = re.compile(r"(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2,3}={0,2})?|[A-Za-z0-9+/]{2,}={1,2}")
+_SMALL = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
+_SECRET_KEY = re.compile(
+    r"(?:^|_|(?<=[a-z]))(?:API)?(?:KEYS?|TOKENS?|PASS|PASSWORD|PASSWD|PASSPHRASE|PWD|PW|SECRETS?|AUTH\w*|COOKIES?|"
+    r"CREDENTIALS?|CREDS?|PAT|DSN|SAS|JWT|PSK)(?:_|$|(?=\d))|PASSWORD|SECRET|APIKEY|XAUTHORITY|TOKEN$",
+    re.IGNORECASE,
+)
+_NO_SECRET_KEYS = frozenset(("PWD", "OLDPWD"))
+
+
+def hide(text: str) -> str:
+    """A text with what is plainly secret in it replaced; any other text as it is."""
+    if len(text) < 6:
+        return text
+    small = text.lower() if text.isascii() else text.translate(_SMALL)
+    found = [*assigned.spans(text, small), *addresses.spans(text), *options.spans(text), *_by_form(text)]
+    return _without(text, found) if found else text
+
+
+def hide_names(text: str) -> str:
+    """A path or a name with the tokens in it replaced: nothing is assigned in it, and parts of it may look odd."""
+    if len(text) < 16:
+        return text
+    found = list(_tokens(text))
+    return _without(text, found) if found else text
+
+
+def hide_lines(lines: Sequence[str], inside: bool = False) -> tuple[list[str], bool]:
+    """Lines that follow each other: a private key is hidden over all its lines.
+
+    `inside` tells whether a key had begun before them; the second answer, whether one goes on behind them.
+    """
+    shown: list[str] = []
+    for line in lines:
+        begins = "-----" in line and PRIVATE_KEY.search(line)
+        ends = "-----" in line and END_OF_KEY.search(line)
+        if ends and not begins and not inside:
+            _hide_back(shown)
+        if inside and not begins:
+            word = line.strip().rpartition(" ")[2]
+            inside = not ends and (_LINE_OF_KEY.fullmatch(word) is not None or ":" in line or not line.strip())
+            shown.append(HIDDEN if inside else hide(line))
+        else:
+            shown.append(hide(line))
+            inside = bool(begins) and not ends
+    return shown, inside
+
+
+def _hide_back(shown: list[str]) -> None:
+    """A key ends whose beginning was not seen: its last lines stand directly before."""
+    for index in range(len(shown) - 1, -1, -1):
+        if not _LINE_OF_KEY.fullmatch(shown[index].strip().rpartition(" ")[2]) and shown[index] != HIDDEN:
+            return
+        shown[index] = HIDDEN
+
+
+def shown_value(key: str, value: str) -> str:
+    """The value of an environment variable as it may be shown."""
+    if key not in _NO_SECRET_KEYS and _SECRET_KEY.search(key) and not options.is_harmless(value):
+        return HIDDEN
+    return hide(value)
+
+
+def shown_arguments(words: Iterable[str]) -> list[str]:
+    """An argument list as it may be shown: values of secret options replaced, wherever they stand."""
+    given = list(words)
+    secret = {0: -1}
+    for start in range(min(len(given), 3)):  # `sudo -u x mysql -pX` and `env A=1 mysql -pX` begin later
+        program = given[start].rpartition("/")[2]
+        for index, begin in options.secret_parts(program, given[start + 1 :]):
+            if not options.is_harmless(given[start + 1 + index][begin:]):
+                secret[start + 1 + index] = begin
+    shown: list[str] = []
+    follows = False
+    for index, word in enumerate(given):
+        begin = secret.get(index, -1)
+        if follows and not word.startswith("--") and not options.is_harmless(word):
+            shown.append(HIDDEN)
+        elif begin >= 0:
+            shown.append(word[:begin] + HIDDEN)
+        else:
+            shown.append(_argument(word))
+        follows = options.OPTION.match(word) is not None
+    return shown
+
+
+def _argument(word: str) -> str:
+    match = options.ASSIGNED.fullmatch(word)
+    if match is not None and not options.is_harmless(match[2]) and "://" not in match[1]:
+        return match[1] + HIDDEN
+    return hide(word)
+
+
+def _by_form(text: str) -> Iterator[tuple[int, int]]:
+    """Words that are secret by their form, wherever they stand."""
+    yield from _tokens(text)
+    for match in _LONG_WORD.finditer(text):
+        if not _in_path(text, match.start()):
+            for begin, end in _pieces(match):
+                if is_opaque(text[begin:end]):
+                    yield begin, end
+    if "/" in text or "+" in text or "==" in text:
+        for match in _BASE64.finditer(text):
+            if is_opaque(match[0]):
+                yield match.span()
+    if "-----BEGIN" in text:
+        for match in PRIVATE_KEY.finditer(text):
+            end_of_key = END_OF_KEY.search(text, match.end())
+            yield match.end(), end_of_key.start() if end_of_key is not None else len(text)
+
+
+def _pieces(match: re.Match[str]) -> Iterator[tuple[int, int]]:
+    """A long word and, when something is assigned in it, its parts: `id=GPU-1` is no word."""
+    begin = match.start()
+    for piece in re.split(r"(?<=[:=])", match[0]):
+        yield begin, begin + len(piece.rstrip(":=."))
+        begin += len(piece)
+
+
+def _tokens(text: str) -> Iterator[tuple[int, int]]:
+    """Tokens of known providers, also as a part of a longer word: `upload-npm_X.log`."""
+    for match in _LONG_WORD.finditer(text):
+        for begin in (match.start(), *(joint.end() for joint in _JOINT.finditer(text, *match.span()))):
+            piece = text[begin : min(begin + _ENOUGH, match.end())]
+            if FORMS.match(piece) or is_token(piece) or _is_base64_token(text, begin, match.end()):
+                yield begin, _end_of_token(text, match.end())
+                break
+    if "$" in text:
+        for match in CRYPTED.finditer(text):
+            yield match.span()
+
+
+def _is_base64_token(text: str, begin: int, end: int) -> bool:
+    """The beginning of a token in base64 whose first piece is too short to tell."""
+    if text[end : end + 1] not in ("/", "+") or not text.startswith(known().prefixes, begin):
+        return False
+    whole = text[begin : min(begin + _ENOUGH, _end_of_token(text, end))]
+    return is_token(whole) and is_opaque(whole)
+
+
+def _end_of_token(text: str, end: int) -> int:
+    """A token in base64 may go on behind a slash or a plus."""
+    match = _GOES_ON.match(text, end)
+    return match.end() if match is not None else end
+
+
+def _in_path(text: str, at: int) -> bool:
+    """A folder or file of a path may look as odd as it likes: a cache, a digest."""
+    return at > 0 and text[at - 1] == "/" and (at < 2 or text[at - 2] not in ":/")
+
+
+def _without(text: str, spans: list[tuple[int, int]]) -> str:
+    shown, end = "", 0
+    for begin, stop in sorted(spans):
+        if begin >= stop:
+            continue
+        if begin >= end:
+            shown += text[end:begin] + HIDDEN
+        end = max(end, stop)
+    return shown + text[end:]

@@ -1,0 +1,116 @@
+"""Options by which well-known programs take a password, as their manual pages say; and how options look otherwise."""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from .known import known
+
+_LONG_OPTION = 4
+"""Characters from which on a value is not joined to an option without `=`."""
+
+_NAME = (
+    r"(?:[\w.-]*[-_.:])?"
+    r"(?:\w{0,20}(?:password|passwd|passphrase|secret|credentials?|api_?key|api-key|apikey|authkey|authtoken|apitoken|"
+    r"accesskey|secretkey|storepass|keypass|requirepass|masterauth)\w{0,8}|pass|pwd|pw|key|token|auth|authorization|"
+    r"cookie|\w{1,20}Token|\w{1,20}Key|pat|psk|pin|otp|bearer|jwt|creds|webdav-pass|(?<=sonar\.)login)"
+)
+OPTION = re.compile(rf"--?{_NAME}$", re.IGNORECASE)
+"""An option whose value is the next argument: `--token`, `--hf-token`, `-api_key`."""
+ASSIGNED = re.compile(rf"((?:--?|-D|\+|/)?{_NAME}[=:])(.+)", re.IGNORECASE | re.DOTALL)
+"""`password=X`, `--token=X`, `-Ddb.password=X`."""
+OPTION_ASSIGNED = re.compile(rf"(?:^|[\s'\"])--?{_NAME}=[\"']?([^\s\"'&;|<>]+)", re.IGNORECASE)
+"""`--api-key=X` inside a text."""
+SPACED = re.compile(
+    rf"(?:^|[\s'\"])--?{_NAME}\s{{1,9}}(?:\"([^\"]+)\"|'([^']+)'|([^\s\"'&;|<>-][^\s\"'&;|<>]*))", re.IGNORECASE
+)
+"""`--token X` inside one argument, as in `sh -c "..."`."""
+_HARMLESS = re.compile(
+    r"|[+-]?\d{1,6}(?:\.\d*)?|true|false|yes|no|on|off|none|null|auto|/[^\s:@]*|\(hidden\)", re.IGNORECASE
+)
+"""Values that are no secrets: switches, numbers, paths of files."""
+_NO_DASH = re.compile(r"authtoken |login |password |/p:|psk |key s:|sqlplus |impdp |expdp |wpa_passphrase |'-|\"-")
+"""In command lines that give a password away without an option."""
+_WORDS = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|[;|&\n()]+|[^\s'\";|&()]+")
+
+
+def is_harmless(value: str) -> bool:
+    """Whether the value of an option or variable with a secret-looking name is none."""
+    return _HARMLESS.fullmatch(value) is not None
+
+
+def secret_parts(program: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Index of each word of a program's arguments that is or holds a password, and where in it the secret begins."""
+    for known_as in known().programs.get(program, ()):
+        if not known_as.only_with or known_as.only_with.intersection(words):
+            yield from _behind_options(known_as.options, words)
+            last = range(max(0, len(words) - known_as.last_words), len(words))
+            yield from ((index, 0) for index in last)
+            if known_as.login_with_slash:
+                for index, word in enumerate(words):
+                    if "/" in word[1:] and word[0] not in "-/":
+                        yield index, word.index("/") + 1
+
+
+def _behind_options(options: tuple[str, ...], words: Sequence[str]) -> Iterator[tuple[int, int]]:
+    following = False
+    for index, word in enumerate(words):
+        if following:
+            yield index, _begin_of(word)
+        following = word in options
+        if not following:
+            for option in options:
+                if word.startswith(option) and len(option) < _LONG_OPTION and option[0] in "-/":
+                    yield index, len(option) + _begin_of(word[len(option) :])
+
+
+def _begin_of(word: str) -> int:
+    """Behind the user of `user:password`, `user%password`, `user,password`; `pass:X` and `env:X` are openssl's."""
+    for mark in (":", "%", ","):
+        if mark in word:
+            return word.index(mark) + 1
+    return 1 if word[:1] == "=" else 0
+
+
+_PIPED = re.compile(
+    r"(?:echo|printf)\s+(?:-n\s+)?(?:'([^']+)'|\"([^\"]+)\"|([^\s|;&\"']+))\s*\|\s*(?:sudo|su|passwd|chpasswd|docker|podman|"
+    r"openssl|gpg|gpg2|kinit|cryptsetup|smbpasswd|helm|gh|glab|vault|ssh-add|zip|mysql|runuser|htpasswd|skopeo|oras|npm)\b"
+    r"|\bsend(?:line)?\s*(?:\(\s*)?[\"']([^\"']+)(?:\\[rn]|[\"'])"
+)
+"""A password given to the input of a program, by a pipe or by expect(1)."""
+
+
+def spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where passwords lie in command lines within a text."""
+    if " -" not in text and text[:1] != "-" and _NO_DASH.search(text) is None:
+        return
+    yield from (match.span(match.lastindex or 0) for match in _PIPED.finditer(text))
+    for match in OPTION_ASSIGNED.finditer(text):
+        if not is_harmless(match[1]):
+            yield match.span(1)
+    for match in SPACED.finditer(text):
+        assert match.lastindex is not None
+        if not is_harmless(match[match.lastindex]):
+            yield match.span(match.lastindex)
+    for match in _programs().finditer(text):
+        places: list[re.Match[str]] = []
+        for word in _WORDS.finditer(text, match.end()):
+            if word[0][0] in ";|&\n()" or len(places) > 200:
+                break
+            places.append(word)
+        plain = [_unquoted(word[0]) for word in places]
+        for index, begin in secret_parts(match[1], plain):
+            start, stop = places[index].span()
+            quoted = places[index][0][0] in "'\""
+            if not is_harmless(plain[index][begin:]):
+                yield start + quoted + begin, stop - quoted
+
+
+@cache
+def _programs() -> re.Pattern[str]:
+    """A program that takes passwords, where a command may begin."""
+    return re.compile(rf"(?:^|[\s;|&('\"`/])({'|'.join(map(re.escape, known().programs))})\s")
+
+
+def _unquoted(word: str) -> str:
+    return word[1:-1] if word[0] in "'\"" and len(word) > 1 else word
