@@ -14,8 +14,8 @@ from pathlib import Path
 from inspector.commands.trouble import Trouble, say
 from inspector.stream.place import Place, far_command
 
-_PACKAGES = ("inspector", "msgspec", "elftools", "psutil", "watchdog", "capstone")
-"""What the collector imports; the screen stays here."""
+_PACKAGES = ("inspector", "msgspec", "elftools", "psutil", "watchdog", "capstone", "tomli")
+"""What the collector imports, as far as it is installed here; the screen stays here."""
 _LEFT_OUT = ("view", "report", "demo", "include", "__pycache__", "tests")
 _VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 

@@ -1,18 +1,18 @@
 """The words of `known.toml`, ready to look for."""
 
-import tomllib
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """How one program takes a password (its manual page)."""
 
-    options: tuple[str, ...] = ()
+class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How some programs take a password (their manual pages); words are separated by spaces."""
+
+    names: str
+    options: str = ""
     """Behind these it stands, joined or as the next word."""
-    only_with: frozenset[str] = frozenset()
+    only_with: str = ""
     """Only with one of these words among the arguments: `docker run -p 80:80` is a port. Empty: always."""
     last_words: int = 0
     """So many words at the end are secret."""
@@ -20,8 +20,17 @@ class Program:
     """Oracle's `user/password@db`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    prefixes: str
+    digests: str
+    how_it_is: str
+    results: str
+    schemes: str
+    strong: dict[str, list[str]]
+    programs: list[Program]
+
+
+class Known(msgspec.Struct, frozen=True):
     """All of it."""
 
     prefixes: tuple[str, ...]
@@ -29,30 +38,24 @@ class Known:
     how_it_is: frozenset[str]
     results: frozenset[str]
     schemes: frozenset[str]
-    strong: dict[str, tuple[str, ...]]
-    programs: dict[str, tuple[Program, ...]]
+    strong: dict[str, list[str]]
+    programs: dict[str, list[Program]]
 
 
 @cache
 def known() -> Known:
     """Read once, when the first text is looked at."""
-    data = tomllib.loads((Path(__file__).parent / "known.toml").read_text(encoding="utf-8"))
-    programs: dict[str, tuple[Program, ...]] = {}
-    for entry in data["programs"]:
-        program = Program(
-            tuple(entry.get("options", "").split()),
-            frozenset(entry.get("only_with", "").split()),
-            entry.get("last_words", 0),
-            entry.get("login_with_slash", False),
-        )
-        for name in entry["names"].split():
-            programs[name] = (*programs.get(name, ()), program)
+    file = msgspec.toml.decode((Path(__file__).parent / "known.toml").read_text(encoding="utf-8"), type=_File)
+    programs: dict[str, list[Program]] = {}
+    for program in file.programs:
+        for name in program.names.split():
+            programs.setdefault(name, []).append(program)
     return Known(
-        prefixes=tuple(data["prefixes"].split()),
-        digests=frozenset(data["digests"].split()),
-        how_it_is=frozenset(data["how_it_is"].split()),
-        results=frozenset(data["results"].split()),
-        schemes=frozenset(data["schemes"].split()),
-        strong={part: tuple(words) for part, words in data["strong"].items()},
+        prefixes=tuple(file.prefixes.split()),
+        digests=frozenset(file.digests.split()),
+        how_it_is=frozenset(file.how_it_is.split()),
+        results=frozenset(file.results.split()),
+        schemes=frozenset(file.schemes.split()),
+        strong=file.strong,
         programs=programs,
     )

@@ -42,8 +42,9 @@ def is_harmless(value: str) -> bool:
 def secret_parts(program: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Index of each word of a program's arguments that is or holds a password, and where in it the secret begins."""
     for known_as in known().programs.get(program, ()):
-        if not known_as.only_with or known_as.only_with.intersection(words):
-            yield from _behind_options(known_as.options, words)
+        needed = known_as.only_with.split()
+        if not needed or not set(needed).isdisjoint(words):
+            yield from _behind_options(known_as.options.split(), words)
             last = range(max(0, len(words) - known_as.last_words), len(words))
             yield from ((index, 0) for index in last)
             if known_as.login_with_slash:
@@ -52,7 +53,7 @@ def secret_parts(program: str, words: Sequence[str]) -> Iterator[tuple[int, int]
                         yield index, word.index("/") + 1
 
 
-def _behind_options(options: tuple[str, ...], words: Sequence[str]) -> Iterator[tuple[int, int]]:
+def _behind_options(options: Sequence[str], words: Sequence[str]) -> Iterator[tuple[int, int]]:
     following = False
     for index, word in enumerate(words):
         if following:
