@@ -41,7 +41,7 @@ from inspector.stream.processes import (
     Vitals,
 )
 from inspector.stream.session import LimitNoted, SessionEnded, SessionStarted, TargetMissing, WorkProgressed
-from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallSum
+from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallSum, SystemCallsWatched
 
 from .apis import ImageApis
 from .profiles import LogRule, Profiles, builtin_profiles
@@ -233,6 +233,8 @@ class State:
     others: list[SameNameProcess] = field(default_factory=list)
     limits: list[LimitNoted] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
+    syscalls_watched: list[SystemCallsWatched] = field(default_factory=list)
+    """When opens and refused system calls began to be told, and ceased to be; empty in recordings of before."""
     work: dict[str, WorkProgressed] = field(default_factory=dict)
     changes: list[FileChanged] = field(default_factory=list)
     copies: dict[tuple[str, str], CopiesFound] = field(default_factory=dict)

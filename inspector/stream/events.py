@@ -53,7 +53,7 @@ from .session import (
     TargetMissing,
     WorkProgressed,
 )
-from .syscalls import FolderListed, SystemCallRefused, SystemCallsSummed
+from .syscalls import FolderListed, SystemCallRefused, SystemCallsSummed, SystemCallsWatched
 
 AnyEvent = (
     SessionStarted
@@ -101,6 +101,7 @@ AnyEvent = (
     | FolderListed
     | SystemCallRefused
     | SystemCallsSummed
+    | SystemCallsWatched
     | LogFound
     | LogRead
     | LogChanged

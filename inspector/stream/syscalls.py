@@ -3,6 +3,8 @@
 Opens are `FileOpened`, refused ones too: one system call is told by one event.
 """
 
+from typing import Literal
+
 from .base import Event, Fact
 
 
@@ -58,6 +60,12 @@ class FolderListed(Event, frozen=True, kw_only=True):
     pid: int
     tid: int
     path: str
-    """Empty when the descriptor's path could not be told any more."""
-    names: list[str] = []
-    """Libraries that it found there, by their names, at most 64; from the folder itself, read afterwards."""
+    """As the program wrote it."""
+
+
+class SystemCallsWatched(Event, frozen=True, kw_only=True):
+    """From `at` on opens and refused system calls of the tree are told, or not any more; silence says nothing then."""
+
+    on: bool
+    means: Literal["fexit", "kretprobe", "tracepoint", "none"]
+    """By programs on the kernel's own functions (always on), or by a tracepoint that is on only while it can matter."""

@@ -51,7 +51,6 @@ class ProgramKind(IntEnum):
     """enum bpf_prog_type."""
 
     UPROBE = 2
-    TRACEPOINT = 5
     RAW_TRACEPOINT = 17
     TRACING = 26
 
@@ -63,6 +62,8 @@ TRACE_ITER = 28
 UPROBE_MULTI = 48
 _PERF_EVENT = 41
 """BPF_PERF_EVENT of enum bpf_attach_type."""
+TYPED_TRACEPOINT, FUNCTION_EXIT = 23, 25
+"""enum bpf_attach_type: BPF_TRACE_RAW_TP, BPF_TRACE_FEXIT."""
 _RETURN = 1 << 0
 
 
@@ -235,6 +236,11 @@ def task_iterator(program: int, pid: int) -> int:
         return call(Command.ITER_CREATE, struct.pack("<II", link, 0), f"reading an iterator over process {pid}")
     finally:
         os.close(link)
+
+
+def attach_typed(program: int, target: str) -> int:
+    """A descriptor that keeps a program of kind TRACING on the function or tracepoint that it was loaded for."""
+    return call(Command.RAW_TRACEPOINT_OPEN, struct.pack("<QI", 0, program), f"a program on {target}")
 
 
 def attach_uprobes(

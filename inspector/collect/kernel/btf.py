@@ -6,7 +6,7 @@ from pathlib import Path
 
 _VMLINUX = Path("/sys/kernel/btf/vmlinux")
 _HEADER = struct.Struct("<HBBIIIII")
-_STRUCT, _UNION, _FUNCTION = 4, 5, 12
+_STRUCT, _UNION, _TYPEDEF, _FUNCTION = 4, 5, 8, 12
 _MEMBER = struct.Struct("<III")
 _WORDS = struct.Struct("<II").unpack_from
 # Bytes after the 12-byte head of each kind: a plain number, or a negative number of bytes per member (btf.h).
@@ -21,6 +21,23 @@ class BtfError(Exception):
 def kernel_offsets(fields: Iterable[str]) -> dict[str, int]:
     """Byte offsets of `struct.field` names in the running kernel; BtfError when it cannot tell them."""
     return kernel_type_data().offsets(fields)
+
+
+def kernel_functions(names: Iterable[str]) -> dict[str, int]:
+    """Type ids of those of these functions that the running kernel has; BtfError when it cannot tell them.
+
+    Some 70 ms: ids are places in a list that must be walked.
+    """
+    return kernel_type_data().ids(_FUNCTION, names)
+
+
+def kernel_tracepoint(name: str) -> int:
+    """Type id of the arguments of a tracepoint; BtfError when the kernel has none."""
+    wanted = f"btf_trace_{name}"
+    found = kernel_type_data().ids(_TYPEDEF, [wanted])
+    if wanted not in found:
+        raise BtfError(f"this kernel has no tracepoint {name}")
+    return found[wanted]
 
 
 def kernel_type_data() -> "TypeData":
@@ -55,18 +72,27 @@ class TypeData:
             raise BtfError("the kernel's type data is damaged") from None
 
     def function(self, name: str) -> int:
-        """The number of a function's type, by which a tracing program is loaded; walks all types, some 40 ms."""
-        wanted = self._name(name)
+        """The number of a function's type, by which a tracing program is loaded; walks many types, some 40 ms."""
+        found = self.ids(_FUNCTION, [name])
+        if name not in found:
+            raise BtfError(f"this kernel has no function {name}")
+        return found[name]
+
+    def ids(self, kind: int, names: Iterable[str]) -> dict[str, int]:
+        """Ids of the types of one kind with these names; a name that there is no such type of is left out."""
+        wanted = {place + 1: name for name in names if (place := self._names.find(b"\0" + name.encode() + b"\0")) >= 0}
+        found: dict[str, int] = {}
+        seen = 1
         try:
-            while self._walk(len(self._places) + 4096):
-                pass
-            for number, place in enumerate(self._places):
-                found, info = _WORDS(self._raw, place)
-                if found == wanted and info >> 24 & 31 == _FUNCTION:
-                    return number
-        except (struct.error, IndexError):
+            while len(found) < len(wanted) and self._walk(len(self._places) + 4096):
+                for number in range(seen, len(self._places)):
+                    name, info = _WORDS(self._raw, self._places[number])
+                    if name in wanted and info >> 24 & 31 == kind:
+                        found[wanted[name]] = number
+                seen = len(self._places)
+        except struct.error:
             raise BtfError("the kernel's type data is damaged") from None
-        raise BtfError(f"this kernel has no function {name}")
+        return found
 
     def _offset(self, field: str) -> int:
         owner, _, member = field.partition(".")

@@ -4,8 +4,9 @@ import struct
 from dataclasses import dataclass
 
 from .membership import HEADER
-from .records import Executed, Exited, Forked, Opened, Signalled
-from .syscall_programs import OPENED_BODY
+from .records import Executed, Exited, Forked, Listed, Opened, RefusedCall, Signalled
+from .syscall_programs import INSIDE, OPENED_BODY, REFUSED_CALL_BODY
+from .system_calls import BY_NUMBER
 from .tree_programs import (
     EXECUTED,
     EXECUTED_BODY,
@@ -13,7 +14,9 @@ from .tree_programs import (
     EXITED,
     FORK_BODY,
     FORKED,
+    LISTED,
     OPENED,
+    REFUSED_CALL,
     SIGNAL_BODY,
     SIGNALLED,
 )
@@ -43,7 +46,7 @@ class Death:
         return self.record.at
 
 
-Decoded = Birth | Death | Executed | Signalled | Opened
+Decoded = Birth | Death | Executed | Signalled | Opened | RefusedCall | Listed
 
 
 def decode(raw: bytes) -> Decoded | None:
@@ -52,6 +55,10 @@ def decode(raw: bytes) -> Decoded | None:
         kind, pid, tid, own, at = HEADER.unpack_from(raw)
         if kind == OPENED:
             return _opened(raw, pid, tid, own, at)
+        if kind == REFUSED_CALL:
+            return _refused(raw, pid, tid, own, at)
+        if kind == LISTED:
+            return Listed(at, pid, tid, own)
         if kind == FORKED:
             return Birth(Forked(at=at, ppid=own, pid=pid), FORK_BODY.unpack_from(raw, HEADER.size)[0])
         if kind == EXECUTED:
@@ -68,7 +75,25 @@ def decode(raw: bytes) -> Decoded | None:
 
 def _opened(raw: bytes, pid: int, tid: int, result: int, at: int) -> Opened:
     flags, path = OPENED_BODY.unpack_from(raw, HEADER.size)
-    return Opened(at, pid, tid, path.split(b"\0", 1)[0], max(0, -result), flags & 0xFFFFFFFF)
+    return Opened(
+        at,
+        pid,
+        tid,
+        path.split(b"\0", 1)[0],
+        max(0, -result),
+        flags & 0xFFFFFFFF,
+        max(-1, result),
+        bool(flags & INSIDE),
+    )
+
+
+def _refused(raw: bytes, pid: int, tid: int, result: int, at: int) -> RefusedCall | None:
+    number, size, *arguments, data = REFUSED_CALL_BODY.unpack_from(raw, HEADER.size)
+    call = BY_NUMBER.get(number)
+    if call is None:
+        return None
+    told = data.split(b"\0", 1)[0] if call.path >= 0 else data[:size]
+    return RefusedCall(at, pid, tid, call.name, max(0, -result), tuple(arguments), told)
 
 
 def _executed(raw: bytes, pid: int, read: int, at: int) -> Executed:

@@ -20,6 +20,7 @@ from .kernel_maps import KernelMaps
 from .membership import CONTROL_CROWDED, CONTROL_LOST, CONTROL_LOST_OUTCOMES
 from .records import (
     CallsBegan,
+    CallSum,
     Executed,
     Forked,
     Lost,
@@ -28,8 +29,9 @@ from .records import (
     Record,
     Written,
 )
-from .syscall_programs import CALLS, WRITTEN, WRITTEN_KEY, any_call_program, call_program, written_map
-from .tracepoints import tracepoint_ids
+from .syscall_programs import SUM, SUM_KEY, WRITTEN, WRITTEN_KEY, SyscallMaps, sums_map, written_map
+from .syscall_watch import SyscallWatch
+from .system_calls import BY_NUMBER
 from .tree_programs import tree_programs
 
 Told = Decoded | perf.PerfRecord | Record
@@ -90,7 +92,6 @@ class Engine:
         self._told = dict.fromkeys(_LOSSES, 0)
         self._matches: Matches | None = None
         self._rings: list[perf.PerfRing] = []
-        self.opens_seen = False
         self.mappings_seen = False
         if foreign := foreign_pid_namespace():
             raise EngineError(foreign)
@@ -134,6 +135,11 @@ class Engine:
         """
         self._matches = matches
         self.members.wait_for_any(matches is not None)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether processes that match may still join."""
+        return self._matches is not None
 
     def slot(self, pid: int) -> int | None:
         """Under which slot counters of a process are kept; None when it is not observed."""
@@ -180,6 +186,21 @@ class Engine:
         """What each living process wrote to its descriptors 1 and 2 so far; `drain` tells it of those that end."""
         return [_written(key, value) for key, value in self._written.items()]
 
+    def call_sums(self) -> list[CallSum]:
+        """Failed system calls that are only counted, of every process, also of those that have ended since."""
+        rows = [(SUM_KEY.unpack(key), SUM.unpack(value)) for key, value in self._sums.items()]
+        return [
+            CallSum(pid, BY_NUMBER[number].name, code, count, first, last)
+            for (pid, number, code), (count, first, last) in rows
+            if number in BY_NUMBER
+        ]
+
+    def forget_call_sums(self, pid: int) -> None:
+        """Drop what was counted of a process that has ended."""
+        for key, _ in self._sums.items():
+            if SUM_KEY.unpack(key)[0] == pid:
+                self._sums.delete(key)
+
     def close(self) -> None:
         """Take everything out of the kernel."""
         close_all(self._held)
@@ -194,9 +215,13 @@ class Engine:
         self._poll.register(self.members.ring.fd, select.EPOLLIN)
         self._written = written_map()
         self._stack.callback(self._written.close)
+        self._sums = sums_map()
+        self._stack.callback(self._sums.close)
         for name, code in tree_programs(self.members, (maps.open_calls, maps.open_lookups)).items():
             self._hold(self._raw(name, code))
-        self._watch_calls()
+        told = SyscallMaps(self._written, self._sums, maps.open_calls, maps.open_lookups)
+        self.system_calls = SyscallWatch(self.members, told)
+        self._stack.callback(self.system_calls.close)
         self._watch_mappings()
 
     def _raw(self, tracepoint: str, code: bytes) -> int:
@@ -205,24 +230,6 @@ class Engine:
             return bpf.attach_raw_tracepoint(program, tracepoint)
         finally:
             os.close(program)
-
-    def _watch_calls(self) -> None:
-        """Best: a program a system call; without tracefs one on all; else opens and writes stay unknown."""
-        try:
-            numbers = tracepoint_ids(call.tracepoint for call in CALLS)
-            for call in CALLS:
-                if call.tracepoint in numbers:
-                    code = call_program(self.members, self._written, call)
-                    program = bpf.load_program(ProgramKind.TRACEPOINT, code, call.name)
-                    self._hold(program)
-                    self._hold(perf.attach_tracepoint(program, numbers[call.tracepoint]))
-        except OSError:
-            numbers = {}
-        if not numbers:
-            with contextlib.suppress(BpfError):
-                self._hold(self._raw("sys_exit", any_call_program(self.members, self._written)))
-                numbers = {"sys_exit": 0}
-        self.opens_seen = bool(numbers)
 
     def _watch_mappings(self) -> None:
         """Side-band records of every CPU; they cannot be filtered in the kernel, so strangers' are dropped here.

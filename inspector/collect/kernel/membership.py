@@ -40,7 +40,9 @@ CONTROL_LOST_OUTCOMES = 24
 """Returns that were not summed up because there were too many different results."""
 CONTROL_RESTING = 32
 """Not 0: nobody looks at the counters of calls, so the next counted call is reported."""
-_CONTROL_SIZE = 40
+CONTROL_FUNCTIONS_TELL = 40
+"""Not 0: programs on the kernel's own functions tell of system calls, and the one on all of them is silent."""
+_CONTROL_SIZE = 48
 
 HEADER = struct.Struct("<IIIiQ")
 """Head of every record: kind, pid, tid, a number of its own, time."""
@@ -117,6 +119,10 @@ class Membership:
     def report_next_call(self) -> None:
         """Have the next counted call, in whatever process, reported by a record."""
         self._words[CONTROL_RESTING // 8] = 1
+
+    def let_functions_tell(self) -> None:
+        """From now on programs on the kernel's functions tell of system calls, not the one on all system calls."""
+        self._words[CONTROL_FUNCTIONS_TELL // 8] = 1
 
     def control_word(self, offset: int) -> int:
         """A counter of the control map."""

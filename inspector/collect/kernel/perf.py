@@ -9,6 +9,7 @@ import mmap
 import os
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 
 from .records import Forked, Lost, Mapped
 from .shared_words import SharedWords
@@ -25,6 +26,9 @@ INHERIT, EXCLUDE_KERNEL, EXCLUDE_HYPERVISOR = 1 << 1, 1 << 5, 1 << 6
 MMAP, COMM, TASK, WATERMARK, SAMPLE_ID_ALL = 1 << 8, 1 << 9, 1 << 13, 1 << 14, 1 << 18
 MMAP2, COMM_EXEC, USE_CLOCKID = 1 << 23, 1 << 24, 1 << 25
 CLOCK_MONOTONIC = 1
+_KPROBES = Path("/sys/bus/event_source/devices/kprobe/type")
+_RETURN_PROBE = 1
+"""Bit 0 of the configuration (format/retprobe)."""
 _HEAD, _TAIL = 1024 // 8, 1032 // 8
 _RECORD = struct.Struct("<IHH")
 _LOST, _COMM, _EXIT, _FORK, _MMAP2 = 2, 3, 4, 7, 10
@@ -92,7 +96,20 @@ def open_event(event: Event, pid: int, cpu: int) -> int:
 
 def attach_tracepoint(program: int, number: int) -> int:
     """A descriptor that keeps a BPF program on a tracepoint, on all CPUs, until it is closed."""
-    fd = open_event(Event(kind=TRACEPOINT, config=number), -1, 0)
+    return _attach(open_event(Event(kind=TRACEPOINT, config=number), -1, 0), program)
+
+
+def attach_kernel_return(program: int, function: str) -> int:
+    """A descriptor that keeps a BPF program on the return of one of the kernel's functions, until it is closed.
+
+    OSError where the kernel has no kprobes or refuses them (Documentation/trace/kprobes.rst).
+    """
+    name = ctypes.create_string_buffer(function.encode())
+    kind = int(_KPROBES.read_text())
+    return _attach(open_event(Event(kind=kind, config=_RETURN_PROBE, config1=ctypes.addressof(name)), -1, 0), program)
+
+
+def _attach(fd: int, program: int) -> int:
     try:
         run_program(fd, program)
     except OSError:

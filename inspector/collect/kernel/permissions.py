@@ -16,7 +16,6 @@ from . import bpf, perf, uprobes
 from .assembler import Assembler
 from .bpf import BpfError, ProgramKind
 from .identities import foreign_pid_namespace
-from .tracepoints import tracepoint_ids
 
 _VMLINUX = Path("/sys/kernel/btf/vmlinux")
 _NOWHERE = "inspector-asks-whether-it-may"
@@ -38,8 +37,6 @@ class Rights:
     """Loading and attaching programs to tracepoints."""
     uprobes: str
     """uprobe_multi links."""
-    tracepoints: str
-    """Tracepoints of single system calls."""
     everyone: str
     """perf records of all processes."""
     own: str
@@ -56,7 +53,6 @@ def rights() -> Rights:
     return Rights(
         programs=place or _refusal(_try_raw_tracepoint),
         uprobes=why_no_uprobes(),
-        tracepoints=_refusal(_try_tracepoints),
         everyone=_refusal(lambda: _try_perf(-1)),
         own=_refusal(lambda: _try_perf(os.getpid())),
         others=_refusal(_try_others),
@@ -185,13 +181,10 @@ def _results(told: Rights) -> Capability:
 
 
 def _open_files(told: Rights) -> Capability:
-    name, lost = "open-files", "which files were opened, and which were missing"
+    name, lost = "open-files", "which files were opened, which were missing, and which system calls were refused"
     if told.programs:
         return Capability(name=name, state="no", how="not possible here", why=told.programs, lost=lost, grant=grant())
-    if not told.tracepoints:
-        return Capability(name=name, state="yes", how="kernel programs at the end of open and write (bpf, tracefs)")
-    how = "one kernel program on all system calls (bpf): it costs each 0.1 us, as tracefs is out of reach"
-    return Capability(name=name, state="yes", how=how)
+    return Capability(name=name, state="yes", how="kernel programs at the end of system calls (bpf)")
 
 
 def _refusal(attempt: Callable[[], None]) -> str:
@@ -251,14 +244,6 @@ def _try_program(kind: ProgramKind, attach: int, use: Callable[[int], int]) -> N
             raise
     finally:
         os.close(program)
-
-
-def _try_tracepoints() -> None:
-    numbers = tracepoint_ids(["syscalls/sys_exit_openat"])
-    if not numbers:
-        raise OSError(errno.ENOENT, "the kernel has no tracepoints of system calls (CONFIG_FTRACE_SYSCALLS)")
-    event = perf.Event(kind=perf.TRACEPOINT, config=numbers["syscalls/sys_exit_openat"])
-    os.close(perf.open_event(event, -1, 0))
 
 
 def _try_perf(pid: int) -> None:

@@ -77,6 +77,47 @@ class Opened:
     path: bytes
     errno: int
     flags: int
+    fd: int = -1
+    """The descriptor that it got, -1 when it failed."""
+    inside: bool = False
+    """It failed inside of a watched call or look-up."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedCall:
+    """A system call of the tree that failed (those of `system_calls.CALLS`, opens not among them)."""
+
+    at: int
+    pid: int
+    tid: int
+    call: str
+    errno: int
+    arguments: tuple[int, ...]
+    """The first six, as they lay in the registers."""
+    data: bytes = b""
+    """Path or name without its end, socket address, or two 64-bit words of a limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A folder was listed to its end (getdents64)."""
+
+    at: int
+    pid: int
+    tid: int
+    fd: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallSum:
+    """Failures of one kind that are only counted, so far."""
+
+    pid: int
+    call: str
+    errno: int
+    count: int
+    first: int
+    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +224,6 @@ class Lost:
     count: int
 
 
-OfMember = Exited | Mapped | Signalled | Opened | Asked | Looked | Refused | Returned | Written
+OfMember = Exited | Mapped | Signalled | Opened | RefusedCall | Listed | Asked | Looked | Refused | Returned | Written
 """What concerns one process that is observed."""
 Record = Forked | Executed | OfMember | CallsBegan | Lost

@@ -1,8 +1,7 @@
-"""Numbers of kernel tracepoints, read from tracefs without mounting it anywhere that others can see."""
+"""The root of tracefs, without mounting it anywhere that others can see."""
 
 import ctypes
 import os
-from collections.abc import Iterable
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 # System calls of the mount API, the same on all architectures since Linux 5.2 (unistd.h), and linux/mount.h.
@@ -14,26 +13,6 @@ _MOUNTED = "/sys/kernel/tracing"
 
 class TracefsError(OSError):
     """tracefs is out of reach: not mounted and not permitted to be opened."""
-
-
-def tracepoint_ids(names: Iterable[str]) -> dict[str, int]:
-    """Numbers of tracepoints such as `syscalls/sys_exit_openat`; those that this kernel lacks are left out."""
-    root = open_tracefs()
-    try:
-        return {name: number for name in names if (number := _number(root, name)) is not None}
-    finally:
-        os.close(root)
-
-
-def _number(root: int, name: str) -> int | None:
-    try:
-        place = os.open(f"events/{name}/id", os.O_RDONLY | os.O_CLOEXEC, dir_fd=root)
-    except OSError:
-        return None
-    try:
-        return int(os.read(place, 32))
-    finally:
-        os.close(place)
 
 
 def open_tracefs() -> int:

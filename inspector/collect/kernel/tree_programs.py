@@ -12,7 +12,7 @@ from .bpf import Map
 from .btf import kernel_offsets
 from .membership import CONTROL_WAIT, HEADER, MemberAssembler, Membership
 
-FORKED, EXECUTED, EXITED, SIGNALLED, OPENED = 1, 2, 3, 4, 5
+FORKED, EXECUTED, EXITED, SIGNALLED, OPENED, REFUSED_CALL, LISTED = 1, 2, 3, 4, 5, 6, 7
 
 EXECUTED_BODY = struct.Struct("<QQ256s")
 """Bytes of arguments, bytes of arguments and environment together, file name; the memory follows."""

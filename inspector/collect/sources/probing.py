@@ -15,6 +15,8 @@ from .libraries.providers import Providers
 from .lookups.lookups import LookupsSource
 from .lookups.opens import OpensSource
 from .processes.record_source import Records
+from .system_calls.refusals import RefusalsSource
+from .system_calls.watching import WatchingSource
 
 Maker = tuple[str, Callable[[], object]]
 
@@ -24,18 +26,23 @@ def probe_makers(session: Session, records: Records) -> list[Maker]:
     engine, why = records.engine, why_no_uprobes()
     if engine is None or why:
         few: Maker = ("calls", lambda: FewCallsSource(session, why or records.limits[0].why))
-        return [few, *_opens(session, records)]
+        return [few, *_system_calls(session, records)]
     addresses, loads = Addresses(session.tree, records.feed), PendingLoads()
     providers = Providers(session, records.feed, [*planned_functions(session.plan), *KINDS, *SIGNALS])
     return [
         ("files that provide an API", lambda: providers),
         ("look-ups", lambda: LookupsSource(session, engine, records.feed, addresses, loads, providers)),
         ("calls", lambda: CallsSource(session, records, addresses, loads, providers)),
-        *_opens(session, records),
+        *_system_calls(session, records),
     ]
 
 
-def _opens(session: Session, records: Records) -> list[Maker]:
-    if records.engine is None or not records.engine.opens_seen:
+def _system_calls(session: Session, records: Records) -> list[Maker]:
+    engine = records.engine
+    if engine is None or not engine.system_calls.on:
         return []
-    return [("opened files", lambda: OpensSource(session, records.feed))]
+    return [
+        ("opened files", lambda: OpensSource(session, records.feed)),
+        ("refused system calls", lambda: RefusalsSource(session, engine, records.feed)),
+        ("when system calls are watched", lambda: WatchingSource(session, engine, records.feed)),
+    ]

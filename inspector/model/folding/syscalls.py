@@ -1,20 +1,25 @@
 """System calls that the kernel refused, and folders that were listed."""
 
+from errno import ENOENT
+
 from inspector.model.state import State
-from inspector.model.wording import errno_name, listed, plural
-from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallsSummed
+from inspector.model.wording import errno_name
+from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallsSummed, SystemCallsWatched
 
 from .moments import keep, process_at, tell, touch
 
 _MOST_CALLS = 20_000
 _MOST_FOLDERS = 2_000
+_SEARCHING = ("access", "faccessat", "faccessat2", "stat", "lstat", "newfstatat", "statx")
+"""That they do not find a path is an answer, not a failure."""
 
 
 def refused(state: State, event: SystemCallRefused) -> None:
     process = process_at(state, event.pid, event.at)
     keep(process.refused_calls, event, _MOST_CALLS)
     touch(state, "gpu")
-    tell(state, event.at, event.pid, "syscall", f"{call_words(event)}: {errno_name(event.errno)}", bad=True)
+    text = f"{call_words(event)}: {errno_name(event.errno)}"
+    tell(state, event.at, event.pid, "syscall", text, bad=not (event.errno == ENOENT and event.call in _SEARCHING))
 
 
 def call_words(event: SystemCallRefused) -> str:
@@ -39,5 +44,10 @@ def summed(state: State, event: SystemCallsSummed) -> None:
 def folder_listed(state: State, event: FolderListed) -> None:
     process = process_at(state, event.pid, event.at)
     keep(process.folders, event, _MOST_FOLDERS)
-    found = f": {plural(len(event.names), 'library')} in it, {listed(event.names)}" if event.names else ""
-    tell(state, event.at, event.pid, "open", f"lists {event.path or 'a folder'}{found}")
+    tell(state, event.at, event.pid, "open", f"lists {event.path}")
+
+
+def watched(state: State, event: SystemCallsWatched) -> None:
+    state.syscalls_watched.append(event)
+    words = "are told from here on" if event.on else "are not told from here on, until something starts or loads"
+    tell(state, event.at, 0, "note", f"opens and refused system calls {words} ({event.means})")

@@ -1,9 +1,12 @@
 """Files that the tree opens, as far as they matter here: libraries, devices, logs, what is written, what is missing."""
 
+import errno
 import os
 import re
 from dataclasses import dataclass, field
 from fnmatch import translate
+
+from msgspec.structs import replace
 
 from inspector.stream.calls import FileOpened, OpensSkipped
 from inspector.stream.text import decode
@@ -12,14 +15,17 @@ from ...kernel.records import Opened
 from ..contract import Session
 from ..pace import Ticker
 from ..processes.feed import Feed
+from .folders import is_library_folder
 
 FOLD_SECONDS = 1.0
+SINGLY = 20
+"""So many equal opens are told one by one, each with its own moment and thread."""
 _MOST_PATHS = 3000
 _LIBRARY = re.compile(rb"(\.so(\.[0-9.]+)?|\.so-[^/]*)$")
-_FOLDER = re.compile(rb"/(lib|cuda|rocm|hip|vulkan|ollama|ggml|nvidia)[^/]*(/|$)")
-"""Where plug-ins are looked for: that such a folder was listed tells that somebody searched it."""
 _PREFIXES = (b"/proc/driver", b"/sys/bus/pci", b"/etc/ld.so.preload", b"/dev/nvidia", b"/dev/dri", b"/dev/kfd")
-_NOISE = (b"/dev/null", b"/dev/tty", b"/dev/pts/", b"/dev/shm/", b"/dev/urandom")
+_NOISE = (b"/dev/null", b"/dev/tty", b"/dev/pts/", b"/dev/urandom")
+_SHARED_MEMORY = b"/dev/shm/"
+_SPECIAL = (b"/dev/", b"/proc/", b"/sys/")
 
 Key = tuple[str, int, bool]
 
@@ -28,16 +34,16 @@ Key = tuple[str, int, bool]
 class _Process:
     """What one process opened."""
 
-    tids: dict[Key, int] = field(default_factory=dict)
-    """Thread of the first open of each path and result."""
-    again: dict[Key, int] = field(default_factory=dict)
-    """Opens since the last fold that were told before."""
+    told: dict[Key, int] = field(default_factory=dict)
+    """How many of each path and result were told one by one."""
+    again: dict[Key, FileOpened] = field(default_factory=dict)
+    """What was folded since the last look: the newest of each kind, with its count."""
     skipped: int = 0
-    told: int = 0
+    skipped_told: int = 0
 
 
 class OpensSource:
-    """Tells each path and result of a process once and at once; what repeats is summed up once a second."""
+    """Tells each open of interest at once; what repeats very often is summed up once a second."""
 
     def __init__(self, session: Session, feed: Feed) -> None:
         self._session = session
@@ -60,41 +66,57 @@ class OpensSource:
             process.skipped += 1
             return
         folder = "/" if _is_folder(record) and not record.path.endswith(b"/") else ""
-        key = (decode(record.path) + folder, record.errno, writable)
-        if key in process.tids:
-            process.again[key] = process.again.get(key, 0) + 1
-        elif len(process.tids) >= _MOST_PATHS:
-            process.skipped += 1
+        event = FileOpened(
+            at=record.at,
+            pid=record.pid,
+            tid=record.tid,
+            path=decode(record.path) + folder,
+            errno=record.errno,
+            writable=writable,
+        )
+        key = (event.path, event.errno, writable)
+        told = process.told.get(key, 0)
+        if told >= SINGLY:
+            before = process.again.get(key)
+            since = before.since if before else record.at
+            process.again[key] = replace(event, count=before.count + 1 if before else 1, since=since)
+        elif told or len(process.told) < _MOST_PATHS:
+            process.told[key] = told + 1
+            self._session.outlet.send(event)
         else:
-            process.tids[key] = record.tid
-            self._tell(record.at, record.pid, record.tid, key, 1)
+            process.skipped += 1
 
     def _is_of_interest(self, record: Opened, writable: bool) -> bool:
         path = record.path
         if path.startswith(_NOISE) or not path:
             return False
+        if record.errno and _tells_a_refusal(record):
+            return True
+        if path.startswith(_SHARED_MEMORY):
+            return False
         if writable or _LIBRARY.search(path) or path.startswith(_PREFIXES):
             return True
-        if _is_folder(record) and _FOLDER.search(path):
+        if _is_folder(record) and is_library_folder(path):
             return True
         return self._wanted.match(os.fsdecode(path)) is not None
-
-    def _tell(self, at: int, pid: int, tid: int, key: Key, count: int) -> None:
-        path, errno, writable = key
-        event = FileOpened(at=at, pid=pid, tid=tid, path=path, errno=errno, writable=writable, count=count)
-        self._session.outlet.send(event)
 
     def _fold(self) -> bool:
         """There is nothing to sum up then until something more is opened."""
         now = self._session.loop.now()
         for pid, process in self._processes.items():
-            for key, count in process.again.items():
-                self._tell(now, pid, process.tids[key], key, count)
+            for event in process.again.values():
+                self._session.outlet.send(event)
             process.again.clear()
-            if process.skipped > process.told:
-                process.told = process.skipped
+            if process.skipped > process.skipped_told:
+                process.skipped_told = process.skipped
                 self._session.outlet.send(OpensSkipped(at=now, pid=pid, count=process.skipped))
         return False
+
+
+def _tells_a_refusal(record: Opened) -> bool:
+    """Programs look for many files that are not there: of those, what was asked inside of a call, and special files."""
+    missing = record.errno in (errno.ENOENT, errno.ENOTDIR)
+    return not missing or record.inside or record.path.startswith(_SPECIAL)
 
 
 def _is_folder(record: Opened) -> bool:

@@ -1,0 +1,1 @@
+"""What the collector tells of system calls, and when it watches them."""
