@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from .kernel.records import Opened
+from .kernel.records import Opened, Written
 from .sources.calls.passive import PassiveSource
 from .sources.calls.pointers import PointersSource
 from .sources.contract import Session
@@ -49,6 +49,8 @@ def _descriptors(session: Session, records: Records) -> DescriptorSource:
 
 
 def _logs(session: Session, records: Records) -> LogSource:
-    source = LogSource(session)
+    engine = records.engine
+    source = LogSource(session, writes=engine.writes if engine is not None else list)
     records.feed.listen(Opened, source.opened)
+    records.feed.listen(Written, source.written)
     return source

@@ -40,11 +40,17 @@ def _stands_last(state: State, said: Said) -> bool:
 
 
 def writers(state: State, said: Said) -> list[int]:
-    """Pids that may have written it: the one that the carrier names, else all that hold the log; [] unknown."""
+    """Pids that may have written it: the one that the carrier names or that was seen to write this line, else all that
+    hold the log; [] unknown.
+    """
     if said.pid:
         return [said.pid]
     source = state.logs.get(said.source)
-    return source.found.pids if source is not None else []
+    if source is None or len(source.found.pids) < 2:
+        return source.found.pids if source is not None else []
+    text = said.words.text
+    seen = [p.pid for p in state.processes if any(text in line for w in p.writes.values() for line in w.sample)]
+    return sorted(set(seen)) or source.found.pids
 
 
 def may_have_written(state: State, process: Process, said: Said) -> bool:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from inspector.model import said
 from inspector.model.program_words import EndingReader, read_lines, words_of
 from inspector.model.starts import this_start
+from inspector.stream.logs import LogFound, WritesSeen
 
 from .build import Story
 
@@ -190,3 +191,15 @@ def test_of_what_is_said_about_the_gpu_the_last_word_counts() -> None:
     story.log('msg="inference compute" library=CUDA', "offloaded 0/33 layers to GPU", "listening on port 3")
     claim = said.last_claim(this_start(story.state))
     assert claim is not None and claim.words.kind == "given-nothing"
+
+
+def test_of_several_that_share_a_log_the_one_that_was_seen_to_write_a_line_is_its_writer() -> None:
+    story = Story()
+    story.process(812)
+    story.process(813, parent=812)
+    story.tell(LogFound(at=story.later(), source=1, name="/x.log", kind="file", why="fd 2", pids=[812, 813]))
+    story.log("falling back to CPU", "no GPU found")
+    story.tell(WritesSeen(at=story.later(), pid=813, fd=2, writes=1, bytes=20, sample=["falling back to CPU"]))
+    fallback, none = this_start(story.state).said
+    assert said.writers(story.state, fallback) == [813]
+    assert said.writers(story.state, none) == [812, 813]

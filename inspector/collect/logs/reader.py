@@ -118,7 +118,7 @@ class Reader:
 
     def _first_lines(self, end: int) -> list[LogLine]:
         """Those before number `end` with which the file begins."""
-        return [as_line(number, raw) for number, raw in self.tail.page(0, min(FIRST_LINES, end))]
+        return as_lines(self.tail.page(0, min(FIRST_LINES, end)))[0]
 
     def _marked_before(self, number: int) -> list[LogLine]:
         """The last marked lines before this one, searched a bounded way back."""

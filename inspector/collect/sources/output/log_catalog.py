@@ -28,6 +28,7 @@ from . import open_files
 from .log_feeds import Feed, FileFeed, JournalFeed
 from .log_places import OUTPUT_NAMES, Place
 from .open_files import OpenFile
+from .written import BeginningFeed
 
 MOST_FILES = 64
 """Files followed at once; half of them is kept free for those that a person, a profile or an output names."""
@@ -70,6 +71,8 @@ class LogCatalog:
         """Files that cannot be looked at (yet), by the path that was asked for."""
         self._by_end: dict[tuple[str, int], int] = {}
         """Pipes, terminals and journal sockets by kind and inode."""
+        self._by_descriptor: dict[tuple[int, int], int] = {}
+        """Outputs that cannot be read, by pid and descriptor."""
         self._ticker = Ticker(session.loop, POLL_SECONDS, self._wake_restless)
         self._own: set[Identity] = set()
         self._own_read = -_OWN_FRESH
@@ -105,15 +108,18 @@ class LogCatalog:
             self._begin(log, place)
 
     def output(self, process: Tracked, file: OpenFile, journal: bool) -> None:
-        """Take stdout or stderr in that cannot be read by others: a pipe, a terminal, journald's socket."""
+        """Take stdout or stderr in that cannot be read by others: a pipe, a terminal, journald's socket, nothing."""
         kind = _output_kind(file, journal)
-        if kind is None or len(self._by_end) >= _MOST_UNREAD:
+        if kind is None:
             return
         number = self._by_end.get((kind, file.inode))
         if number is not None:
+            self._by_descriptor[process.pid, file.fd] = number
             self._join(self._logs[number], process.pid)
             return
-        number = self._by_end[kind, file.inode] = len(self._logs) + 1
+        if len(self._by_end) >= _MOST_UNREAD:
+            return
+        number = self._by_end[kind, file.inode] = self._by_descriptor[process.pid, file.fd] = len(self._logs) + 1
         found = LogFound(
             at=0,
             source=number,
@@ -122,10 +128,45 @@ class LogCatalog:
             why=f"fd {file.fd} of pid {process.pid}",
             pids=[process.pid],
             readable=False,
-            problem=_UNREAD[kind],
+            problem=_NOWHERE if file.null else _UNREAD[kind],
         )
         self._logs[number] = _Log(found)
         self._tell(self._logs[number])
+
+    def wrote(self, pid: int, fd: int, sample: bytes, *, known: bool) -> bool:
+        """What a process wrote first to its stdout or stderr, as the kernel saw it; told where nobody else can.
+
+        `known`: it was seen where its output goes. False when its lines are told otherwise, by the file they are in.
+        """
+        number = self._by_descriptor.get((pid, fd))
+        if number is None and not known and sample:
+            number = self._unseen()
+        log = self._logs.get(number) if number is not None else None
+        if log is None or log.found.kind == "journal":
+            return False
+        if log.feed is None:
+            log.feed = BeginningFeed(self._session, log.found.source)
+        if isinstance(log.feed, BeginningFeed):
+            log.feed.add(pid, fd, sample)
+        return isinstance(log.feed, BeginningFeed)
+
+    def _unseen(self) -> int:
+        """One source for all processes that ended before their descriptors could be read."""
+        if (number := self._by_end.get(("pipe", -1))) is not None:
+            return number
+        number = self._by_end["pipe", -1] = len(self._logs) + 1
+        name = "output of processes that ended before their descriptors were read"
+        found = LogFound(
+            at=0, source=number, name=name, kind="pipe", why="seen in the kernel", readable=False, problem=_BEGINNING
+        )
+        self._logs[number] = _Log(found)
+        self._tell(self._logs[number])
+        return number
+
+    def gone(self, pid: int) -> None:
+        """Its number may belong to another process from now on."""
+        for fd in OUTPUT_NAMES:
+            self._by_descriptor.pop((pid, fd), None)
 
     def journal(self, unit: str, pid: int) -> None:
         """Take the journal of a unit in."""
@@ -341,9 +382,11 @@ class LogCatalog:
         )
 
 
+_BEGINNING = "only the first lines of each process are known, as the kernel saw them written"
+_NOWHERE = f"nobody reads it; {_BEGINNING}"
 _UNREAD: dict[_OutputKind, str] = {
-    "pipe": "what goes through a pipe can be read only by its reader",
-    "tty": "what a terminal shows cannot be read again",
+    "pipe": f"what goes through a pipe can be read only by its reader; {_BEGINNING}",
+    "tty": f"what a terminal shows cannot be read again; {_BEGINNING}",
     "journal": "its lines are in the journal of its unit",
 }
 
@@ -353,7 +396,7 @@ def _output_kind(file: OpenFile, journal: bool) -> _OutputKind | None:
         return "journal"
     if file.terminal:
         return "tty"
-    return "pipe" if file.pipe else None
+    return "pipe" if file.pipe or file.null else None
 
 
 def _own_files() -> set[Identity]:

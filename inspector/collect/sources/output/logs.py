@@ -2,36 +2,47 @@
 
 import os
 import re
+from collections.abc import Callable
 
 from inspector.stream.base import Request
+from inspector.stream.logs import WritesSeen
 from inspector.stream.requests import AddLog, ReadLog
 from inspector.stream.session import RequestFailed
 
-from ...kernel.records import Opened
+from ...kernel.records import Opened, Written
 from ...kernel.rootfs import Root
 from ...logs.choice import Chooser, Ration
 from ...logs.marks import Marks
 from ..attempt import attempt
 from ..contract import Session, Tracked, TreeObserver
-from ..pace import Rounds
+from ..pace import PROCESSES_AT_ONCE, Rounds
 from ..path_watch import PathWatch
 from . import open_files
 from .descriptors import SPECIAL, is_journal, is_log
 from .log_catalog import LogCatalog
 from .log_places import OUTPUT_NAMES, Place, PlannedFiles, given, written
 from .peers import journal_at_other_end
+from .written import first_lines
 
 _LOG_NAME = re.compile(rb"log|trace|debug|diag|\.(?:txt|out|err)$", re.IGNORECASE)
 """Names of files that are worth following when they were open for a moment only."""
 _MOST_OPENS = 10_000
 CHECK_SECONDS = 1.0
+_LATE_SECONDS = 0.5
+"""After the end of a process, for what it wrote last."""
 
 
 class LogSource(TreeObserver):
     """Finds logs by themselves, follows them and answers requests for their lines."""
 
-    def __init__(self, session: Session, watch: PathWatch | None = None, journalctl: str = "journalctl") -> None:
-        """`watch` may be shared with other sources."""
+    def __init__(
+        self,
+        session: Session,
+        watch: PathWatch | None = None,
+        journalctl: str = "journalctl",
+        writes: Callable[[], list[Written]] = list,
+    ) -> None:
+        """`watch` may be shared with other sources; `writes` gives what the living wrote to stdout and stderr."""
         self._session = session
         self._watch = watch or PathWatch(session.loop, session.outlet)
         self._marks = Marks(session.plan.log_marks)
@@ -43,6 +54,11 @@ class LogSource(TreeObserver):
         self._seen_opens: set[bytes] = set()
         self._rounds = Rounds(session.tree.processes)
         self._due = True
+        self._writes = writes
+        self._outputs_read: set[int] = set()
+        """Processes whose descriptors were read: it is known where their output goes."""
+        self._written: dict[tuple[int, int], int] = {}
+        """How often each process had written to each descriptor when it was told last."""
 
     def start(self) -> None:
         """Find what there is and begin to follow it."""
@@ -61,6 +77,7 @@ class LogSource(TreeObserver):
 
     def close(self) -> None:
         """Send the last lines, end what we started."""
+        self._look_for_writes()
         self._catalog.close()
         self._watch.close()
 
@@ -102,6 +119,7 @@ class LogSource(TreeObserver):
     def ended(self, process: Tracked) -> None:
         """Files seen through its root need another process of the same file tree."""
         self._counts.pop(process.pid, None)
+        self._session.loop.after(_LATE_SECONDS, lambda: self._forget(process.pid))
         heir = next((other for other in self._session.tree.processes() if _sees_the_same(other, process)), None)
         self._catalog.move(process, heir)
         for key, planned in list(self._planned.items()):
@@ -110,6 +128,13 @@ class LogSource(TreeObserver):
                 root = attempt(lambda: Root(heir.pid), None) if heir is not None else None
                 if root is not None:
                     self._planned[key] = PlannedFiles(self._session.plan.log_files, root)
+
+    def _forget(self, pid: int) -> None:
+        """Its number may belong to another process from now on."""
+        self._catalog.gone(pid)
+        self._outputs_read.discard(pid)
+        for fd in OUTPUT_NAMES:
+            self._written.pop((pid, fd), None)
 
     def opened(self, record: Opened) -> None:
         """A process opened a file for writing: if it is named like a log, follow it however short the process lives."""
@@ -127,17 +152,42 @@ class LogSource(TreeObserver):
             why = f"opened for writing by pid {record.pid}"
             self._catalog.file(Place(record.path, path, path, why, pid, named=False), record.pid)
 
+    def written(self, record: Written) -> None:
+        """What a process wrote to its stdout or stderr so far: how much, and its first bytes."""
+        if self._written.get((record.pid, record.fd)) == record.calls:
+            return
+        self._written[record.pid, record.fd] = record.calls
+        told = self._catalog.wrote(record.pid, record.fd, record.sample, known=record.pid in self._outputs_read)
+        self._session.outlet.send(
+            WritesSeen(
+                at=self._session.loop.now(),
+                pid=record.pid,
+                fd=record.fd,
+                writes=record.calls,
+                bytes=record.size,
+                failed=record.failed,
+                sample=[] if told else first_lines(record.sample),
+            )
+        )
+
     # -- looking ---------------------------------------------------------------------------------------------------
 
     def _look(self) -> None:
         """Once a second: new bytes that nobody told of, changed folders, descriptors."""
         self._catalog.wake()
+        self._look_for_writes()
         self._look_for_planned()
         self._catalog.refresh()
         for process in self._rounds.next():
             count = attempt(lambda process=process: open_files.count(process.pid), 0)  # type: ignore[misc]
             if count != self._counts.get(process.pid):
                 self._read(process)
+
+    def _look_for_writes(self) -> None:
+        """Of a large tree the ends of its processes are enough, which tell by themselves."""
+        if len(self._session.tree.processes()) <= PROCESSES_AT_ONCE:
+            for record in self._writes():
+                self.written(record)
 
     def _look_for_planned(self) -> None:
         due, self._due = self._due, False
@@ -155,7 +205,9 @@ class LogSource(TreeObserver):
         for file in attempt(lambda: open_files.open_files(pid), list[open_files.OpenFile]()):
             if is_log(file):
                 self._catalog.file(written(process, file, root), pid)
+                self._outputs_read.add(pid)
             elif file.fd in OUTPUT_NAMES:
+                self._outputs_read.add(pid)
                 journal = is_journal(process, file) or journal_at_other_end(file)
                 self._catalog.output(process, file, journal)
 
