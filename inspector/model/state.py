@@ -21,6 +21,7 @@ from inspector.stream.libraries import (
     LibraryMapped,
     LoadPredicted,
     NeverExecuted,
+    PackageRead,
     PointersHeld,
     PreloadChecked,
     ScopeRead,
@@ -126,6 +127,8 @@ class Process:
     candidates: dict[str, CandidateFound] = field(default_factory=dict)
     copies: dict[tuple[str, str], CopiesFound] = field(default_factory=dict)
     """By kind and asked name: where else the name is that this process asked for in vain; read it with `where_is`."""
+    packages: dict[str, PackageRead] = field(default_factory=dict)
+    """By name: packages in use of which there are builds without a part for the GPU."""
     never_executed: dict[str, NeverExecuted] = field(default_factory=dict)
     slots: dict[str, SlotsRead] = field(default_factory=dict)
     pointers: dict[str, PointersHeld] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from .libraries import (
     LibraryUnmapped,
     LoadPredicted,
     NeverExecuted,
+    PackageRead,
     PointersHeld,
     PreloadChecked,
     ScopeRead,
@@ -83,6 +84,7 @@ AnyEvent = (
     | LoadPredicted
     | CandidateFound
     | CopiesFound
+    | PackageRead
     | NeverExecuted
     | SlotsRead
     | PointersHeld

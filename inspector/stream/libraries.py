@@ -313,3 +313,21 @@ class CopiesFound(Event, frozen=True, kw_only=True):
     """For `device`: the command that would make the node here, `modprobe nvidia-uvm`; empty where none is known."""
     complete: bool = True
     """False: there were more places than the search may look at."""
+
+
+class PackageRead(Event, frozen=True, kw_only=True):
+    """A package of which there are builds without a part for the GPU is in use; what its files say of this build.
+
+    Once a process and package; from the files beside the one that is mapped.
+    """
+
+    pid: int
+    package: str
+    path: str
+    """The mapped file."""
+    gpu_part: bool | None
+    """False: this build has none. None: the files do not tell."""
+    found: list[str] = []
+    """Paths that say so: the part for the GPU, or what only a build without one has."""
+    looked: list[str] = []
+    """Where such a part would lie; filled when none is there."""

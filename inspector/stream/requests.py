@@ -96,6 +96,15 @@ class NodePlan(Fact, frozen=True, kw_only=True):
     """Command that makes the node when the module is there."""
 
 
+class PackagePlan(Fact, frozen=True, kw_only=True):
+    """How builds of a package with and without a part for the GPU are told apart by their files; see `Package`."""
+
+    name: str
+    marks: list[str]
+    gpu: list[str] = []
+    cpu: list[str] = []
+
+
 class Plan(Fact, frozen=True, kw_only=True):
     """Everything that profiles ask the collector to look for, merged."""
 
@@ -111,6 +120,7 @@ class Plan(Fact, frozen=True, kw_only=True):
     """Globs of device files and proc files whose opens matter."""
     places: list[PlacePlan] = []
     nodes: list[NodePlan] = []
+    packages: list[PackagePlan] = []
     ports: list[int] = []
     program_names: list[str] = []
     """Program names that profiles know (picker and same-name search)."""

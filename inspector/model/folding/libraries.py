@@ -15,6 +15,7 @@ from inspector.stream.libraries import (
     LibraryUnmapped,
     LoadPredicted,
     NeverExecuted,
+    PackageRead,
     PointersHeld,
     PreloadChecked,
     ScopeRead,
@@ -149,6 +150,15 @@ def copies_found(state: State, event: CopiesFound) -> None:
     process.copies[event.kind, event.asked] = event
     state.copies[event.kind, event.asked] = event
     touch(state, "libraries", "symbols")
+
+
+def package_read(state: State, event: PackageRead) -> None:
+    process = process_at(state, event.pid, event.at)
+    process.packages[event.package] = event
+    touch(state, "libraries")
+    if event.gpu_part is False:
+        text = f"{event.package} is a build without a part for the GPU ({name_of(event.path)})"
+        tell(state, event.at, event.pid, "note", text, bad=True)
 
 
 def never_executed(state: State, event: NeverExecuted) -> None:

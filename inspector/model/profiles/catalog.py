@@ -6,10 +6,10 @@ from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 
 from inspector.model.program_words import MARKS
-from inspector.stream.requests import ApiPlan, BackendPlan, FunctionPlan, Plan
+from inspector.stream.requests import ApiPlan, BackendPlan, FunctionPlan, PackagePlan, Plan
 
 from .loading import ProfileError
-from .schema import Api, EnvironmentKey, FunctionGroup, Profile, Program, Role
+from .schema import Api, EnvironmentKey, FunctionGroup, Package, Profile, Program, ProgramOption, Role
 
 _VARIANT = re.compile(r"(_v\d+)?(_ptsz|_ptds)?$")
 
@@ -142,6 +142,15 @@ class Profiles:
         found = [program for profile in self.profiles for program in profile.programs if program.name == name]
         return max(found, key=lambda program: len(program.discovery)) if found else None
 
+    def package(self, name: str) -> Package | None:
+        """What is known about the builds of a package."""
+        return next((one for profile in self.profiles for one in profile.packages if one.name == name), None)
+
+    @cached_property
+    def options(self) -> dict[str, ProgramOption]:
+        """By each of its names."""
+        return {name: option for profile in self.profiles for option in profile.options for name in option.names}
+
     # -- watch plan ------------------------------------------------------------------------------------------------
 
     def plan(self) -> Plan:
@@ -156,6 +165,11 @@ class Profiles:
             devices=_merged(profile.devices for profile in profiles),
             places=[place for profile in profiles for place in profile.places],
             nodes=[node for profile in profiles for node in profile.nodes],
+            packages=[
+                PackagePlan(name=package.name, marks=package.marks, gpu=package.gpu, cpu=package.cpu)
+                for profile in profiles
+                for package in profile.packages
+            ],
             ports=sorted({port for profile in profiles for port in profile.ports}),
             program_names=_merged([program.name for program in profile.programs] for profile in profiles),
         )

@@ -108,6 +108,33 @@ class EnvironmentKey(Part, frozen=True, kw_only=True, forbid_unknown_fields=True
     """For kind `visible-devices`: programs of which mode it restricts."""
     truth: str = ""
     """The widespread belief that this corrects."""
+    off: list[str] = []
+    """Values with which no GPU is used: globs, whatever their case."""
+
+
+class ProgramOption(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An option of a command line that decides whether the GPU is used, of programs of many kinds."""
+
+    names: list[str]
+    effect: str
+    off: list[str] = []
+    """Values with which no GPU is used, as in `EnvironmentKey.off`; empty: the option alone says so."""
+
+
+class Package(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A package of which there are builds with and without a part for the GPU, and how their files tell them apart.
+
+    All are globs; those of `gpu` and `cpu` are relative to the folder of the file that `marks` matched.
+    """
+
+    name: str
+    marks: list[str]
+    """Names of files that show, once mapped, that the package is in use."""
+    gpu: list[str] = []
+    """Files that only builds with a part for the GPU have."""
+    cpu: list[str] = []
+    """Files that only builds without one have."""
+    remedy: str
 
 
 class LogRule(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -161,6 +188,8 @@ class Profile(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     api: Api | None = None
     programs: list[Program] = []
     environment: list[EnvironmentKey] = []
+    options: list[ProgramOption] = []
+    packages: list[Package] = []
     backends: Backends | None = None
     devices: list[str] = []
     places: list[PlacePlan] = []
