@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test check lint types layers format bench screenshots recordings tools bench-tools clean
+.PHONY: help soak demo test check lint types layers format bench screenshots recordings tools bench-tools clean
 
 help:            ## show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench-tools:
 bench: $(STAMP) bench-tools   ## our figures beside the named peers, in one run
 	$(BIN)/python -m compileall -q inspector
 	$(BIN)/python -m tests.bench --json bench.json $(ARGS)
+
+soak: $(STAMP) bench-tools   ## ten minutes of a busy tree: memory stays level (an hour: ARGS="--for 3600 --json curve.json")
+	$(BIN)/python -m tests.soak $(ARGS)
 
 screenshots: $(STAMP) ## pictures for the README, made from the demo
 	@.ci/tools cc

@@ -217,6 +217,8 @@ def summary(state: State) -> str:
     born = sum(1 for process in processes if born_here(process))
     since = state.session.at if state.session else (processes[0].started if processes else 0)
     text = f"{plural(len(processes), 'process')} ({alive} alive), {born} of them from their first instruction"
+    if state.processes_dropped:
+        text += f"; {state.processes_dropped} more ended and are no longer kept"
     text += f"; observed for {duration(state.now - since)}"
     if state.functions:
         text += f"; {len(state.functions)} functions counted"

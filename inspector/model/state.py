@@ -244,6 +244,10 @@ class State:
     """By kind and asked name: the newest search for it, whoever asked."""
     timeline: list[Moment] = field(default_factory=list)
     """In order of time."""
+    dead: int = 0
+    """How many of `processes` have ended, as `folding.forgetting` counts."""
+    processes_dropped: int = 0
+    """How many that ended were let go to bound the memory."""
     timeline_dropped: int = 0
     """How many of the oldest moments were let go to bound the memory."""
     revisions: dict[str, int] = field(default_factory=dict)

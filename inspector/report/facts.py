@@ -66,6 +66,7 @@ def _observation(state: State, answer: Answer, clock: Clock, troubles: list[str]
         troubles=troubles,
         timeline_left_out=left_out,
         opens_left_out=sum(process.opens_skipped for process in state.processes),
+        processes_left_out=state.processes_dropped,
         logs_left_out=seen.logs_left_out(state),
     )
 

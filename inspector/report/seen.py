@@ -9,6 +9,7 @@ from inspector.model.coverage import lower_bound
 from inspector.model.profiles import Profiles
 from inspector.model.state import LogSource, Process, State
 from inspector.model.verdict import Answer
+from inspector.model.wording import plural
 from inspector.stream.calls import CallOutcome, FileOpened, LookedUp, WatchedFunction
 from inspector.stream.libraries import Export, ImageRead, Need
 from inspector.stream.syscalls import SystemCallRefused
@@ -288,6 +289,9 @@ def limits(state: State) -> list[LimitReport]:
     for function, why in state.stopped.items():
         if function in state.functions:
             rows.append(LimitReport(what=f"all calls of {state.functions[function].name}", why=why, grant=""))
+    if state.processes_dropped:
+        what = f"{plural(state.processes_dropped, 'process')} that ended, the plain and the oldest ones"
+        rows.append(LimitReport(what=what, why="let go to bound the memory; what was counted in them too", grant=""))
     for source, count in state.lost.items():
         rows.append(
             LimitReport(what=f"{count} records of {source}", why="they came faster than they were read", grant="")

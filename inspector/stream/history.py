@@ -2,7 +2,7 @@
 
 import zlib
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 
 from .base import Event
@@ -25,7 +25,8 @@ class History:
     """Lines of a stream in order; of events that replace each other only the newest is kept.
 
     Replaceable events of a process are put in their place when it ends, so that a later process with the same pid does
-    not inherit them. Old log lines go first when `budget` (bytes, compressed) is used up, and the gap is said.
+    not inherit them. Old log lines go first when `budget` (bytes, compressed) is used up, then old details, then
+    processes that lived but a moment; the gap is said.
     """
 
     budget: int = _BUDGET
@@ -34,7 +35,7 @@ class History:
     _open_bytes: int = 0
     _newest: "OrderedDict[tuple[int, str, Hashable], Event]" = field(default_factory=OrderedDict)
     _thinned: int = 0
-    """Chunks before this one are thinned already, in the present pass over `_EXPENDABLE`."""
+    """Chunks before this one are thinned already, in the present one of `_PASSES`."""
     _pass: int = 0
 
     def keep(self, line: bytes, event: AnyEvent) -> None:
@@ -89,21 +90,21 @@ class History:
             self._make_room()
 
     def _make_room(self) -> None:
-        for tags in _EXPENDABLE[self._pass :]:
+        for thin in _PASSES[self._pass :]:
             while self._thinned < len(self._chunks) and self._packed > self.budget:
-                self._thin(self._thinned, tags)
+                self._thin(self._thinned, thin)
                 self._thinned += 1
             if self._packed <= self.budget:
                 return
-            self._pass, self._thinned = self._pass + 1, 0
+            self._pass, self._thinned = min(self._pass + 1, len(_PASSES) - 1), 0
 
     @property
     def _packed(self) -> int:
         return sum(len(chunk) for chunk in self._chunks)
 
-    def _thin(self, index: int, tags: tuple[bytes, ...]) -> None:
+    def _thin(self, index: int, thin: "_Thinning") -> None:
         lines = zlib.decompress(self._chunks[index]).splitlines(keepends=True)
-        kept = [line for line in lines if not line.startswith(tags)]
+        kept = thin(lines)
         if len(kept) < len(lines):
             last = decode(lines[-1])
             gap = EventsLost(at=last.at if last else 0, source="recording began late", count=len(lines) - len(kept))
@@ -115,8 +116,27 @@ def _beginnings(*kinds: type[Event]) -> tuple[bytes, ...]:
     return tuple(b'{"event":"' + str(kind.__struct_config__.tag).encode() + b'"' for kind in kinds)
 
 
-_EXPENDABLE = (
-    _beginnings(LogRead, LogPage),
-    _beginnings(FileOpened, SymbolPage, LookedUp, CallReturned, FileChanged, SystemCallRefused, FolderListed),
-)
+_LINES = _beginnings(LogRead, LogPage)
+_DETAILS = _beginnings(FileOpened, SymbolPage, LookedUp, CallReturned, FileChanged, SystemCallRefused, FolderListed)
 """What goes first, and then, when the budget is used up; the tag is the first key of each line."""
+
+
+def _without_lines(lines: list[bytes]) -> list[bytes]:
+    return [line for line in lines if not line.startswith(_LINES)]
+
+
+def _without_details(lines: list[bytes]) -> list[bytes]:
+    return [line for line in lines if not line.startswith(_LINES + _DETAILS)]
+
+
+def _without_short_lives(lines: list[bytes]) -> list[bytes]:
+    """Without all that is told of processes which were born and ended within these lines."""
+    events = [decode(line) for line in lines]
+    born = {event.pid for event in events if isinstance(event, ProcessStarted)}
+    gone = {event.pid for event in events if isinstance(event, ProcessEnded) and event.pid in born}
+    pairs = zip(lines, events, strict=True)
+    return _without_details([line for line, event in pairs if getattr(event, "pid", None) not in gone])
+
+
+_Thinning = Callable[[list[bytes]], list[bytes]]
+_PASSES: tuple[_Thinning, ...] = (_without_lines, _without_details, _without_short_lives)

@@ -12,7 +12,7 @@ from inspector.stream.logs import LogChanged, LogFound, LogLine, LogRead, Writes
 
 from .moments import keep, process_at, tell, touch
 
-LINES_KEPT = 50_000
+LINES_KEPT = 20_000
 """Lines held a source; the collector answers for older ones."""
 READINGS_KEPT = 500
 """Understood lines held a source and rule: the first hundred and the newest."""

@@ -20,6 +20,7 @@ from inspector.stream.processes import (
     Vitals,
 )
 
+from .forgetting import forget_dead
 from .moments import keep, process_at, tell, touch
 
 F = TypeVar("F", bound=Event)
@@ -97,6 +98,7 @@ def ended(state: State, event: ProcessEnded) -> None:
         state, event.at, event.pid, "process", f"{end_words(event)} after {lived}",
         bad=bool(event.code or event.signal), key=str(event.pid),
     )  # fmt: skip
+    forget_dead(state)
 
 
 def end_words(end: ProcessEnded) -> str:

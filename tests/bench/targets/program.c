@@ -5,6 +5,7 @@
  * beats MILLISECONDS  cuDeviceGetCount with another result each time; prints the result and the moment of the call
  * calls PER_SECOND    cuCtxGetDevice_v2, in a hundred bursts a second; prints what the calls of each second took in ns
  * logs PER_SECOND     lines into the file that is named behind it, in a hundred bursts a second
+ * births PER_SECOND   children that execute this program and end at once, in a hundred bursts a second
  * children COUNT      that many children which wait for their parent's end
  */
 #define _GNU_SOURCE
@@ -58,6 +59,21 @@ static void beats(int milliseconds) {
     }
 }
 
+static void births(long per_second, const char *self) {
+    signal(SIGCHLD, SIG_IGN);
+    for (long owed = 0;;) {
+        double end = now() + 1;
+        for (int burst = 0; burst < 100; burst++) {
+            for (owed += per_second; owed >= 100; owed -= 100)
+                if (fork() == 0) {
+                    execl(self, self, "end", NULL);
+                    _exit(1);
+                }
+            rest(end, burst);
+        }
+    }
+}
+
 static void calls(long per_second) {
     int device;
     for (;;) {
@@ -103,6 +119,8 @@ int main(int argc, char **argv) {
     if (argc > 1 && !strcmp(argv[1], "beats")) beats(number);
     if (argc > 1 && !strcmp(argv[1], "calls")) calls(number);
     if (argc > 1 && !strcmp(argv[1], "children")) children(number);
+    if (argc > 1 && !strcmp(argv[1], "births")) births(number, argv[0]);
+    if (argc > 1 && !strcmp(argv[1], "end")) return 0;
     if (argc > 3 && !strcmp(argv[1], "logs")) logs(number, argv[3]);
     return 2;
 }
