@@ -66,6 +66,7 @@ def _end_in_order() -> None:
 
     def end(number: int, _: object) -> None:
         signal.signal(number, signal.SIG_IGN)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # whoever reads it may have stopped: we must not wait for that
         raise SystemExit(128 + number)
 
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -11,7 +11,7 @@ import msgspec
 
 from inspector.stream.base import Request
 from inspector.stream.requests import Configure, Quit
-from inspector.stream.session import LimitNoted, RequestFailed
+from inspector.stream.session import CollectorWaits, LimitNoted, RequestFailed
 
 from .composition import source_makers
 from .greeting import asked, ended, missing, started
@@ -34,6 +34,7 @@ from .sources.processes.program import Keys
 from .sources.processes.record_source import open_records
 from .sources.processes.vitals import VitalsSource, WaitsSource
 from .target import Target, TargetError, check_permitted, is_mapping_of, parse_target, processes_mapping
+from .watchdog import Watchdog
 
 PATIENCE_SECONDS = 1.5
 """Between SIGTERM and SIGKILL for the command that we started."""
@@ -80,6 +81,7 @@ class Agent(TreeObserver):
         self._launch, self._reactor = launch, reactor
         self._loop = CollectorLoop(self._failed)
         self._outlet = StreamOutlet(1, self._reader_gone)
+        self._watchdog = Watchdog(self._loop.works, self._waits_for)
         self._sources: list[object] = []
         self._said: set[tuple[str, type]] = set()
         self._reason, self._in_order = "", True
@@ -268,6 +270,10 @@ class Agent(TreeObserver):
         """Called from the writing thread: nobody will read why we end."""
         self._loop.soon(lambda: self._leave("nobody reads any more"))
 
+    def _waits_for(self, doing: str) -> None:
+        """Called from the thread of the watchdog."""
+        self._outlet.send(CollectorWaits(at=self._loop.now(), doing=doing))
+
     def _close(self) -> None:
         for source in reversed(self._sources):
             if isinstance(source, Closing):
@@ -275,6 +281,7 @@ class Agent(TreeObserver):
                     source.close()
                 except Exception as error:
                     self._failed(type(source).__name__, error)
+        self._watchdog.close()
         self._outlet.send(ended(self._reason, self._in_order))
         self._outlet.close()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader need not wait until the kernel has let all probes go

@@ -1,6 +1,8 @@
 """A command started under observation: it waits, already followed, until everybody is ready, and then executes."""
 
+import errno
 import os
+import shlex
 import signal
 from collections.abc import Iterable, Sequence
 
@@ -44,7 +46,8 @@ class Launch:
         os.close(self._failure)
         if code:
             self.reap()
-            raise TargetError("no-such-target", f"cannot start `{self.command[0]}`: {os.strerror(int(code))}")
+            why, help = _why_not(self.command[0], int(code))
+            raise TargetError("no-such-target", f"cannot start {self.command[0]}: {why}", help)
 
     def reap(self) -> None:
         """Collect it once it has ended, so that no zombie stays."""
@@ -67,6 +70,18 @@ class Launch:
         for process in tree:
             if process.pid != self.pid:
                 _send(process, number)
+
+
+def _why_not(program: str, number: int) -> tuple[str, str]:
+    """Why exec(2) refused a program, and the command that shows it."""
+    words = shlex.quote(program)
+    if number != errno.ENOENT:
+        return os.strerror(number).lower(), f"ls -l {words}"
+    if "/" not in program:
+        return "no such program in PATH", f"command -v {words}"
+    if os.path.exists(program):
+        return "its interpreter does not exist", f"head -c 80 {words}; readelf -l {words}"
+    return "no such file", f"ls -l {words}"
 
 
 def _send(process: Tracked, number: signal.Signals) -> None:

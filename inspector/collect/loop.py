@@ -27,6 +27,15 @@ class _Timer:
     callback: Callable[[], None] = field(compare=False)
 
 
+@dataclass(slots=True)
+class Work:
+    """What a thread is at, for whoever watches that it goes on."""
+
+    tid: int
+    since: int = 0
+    """When the piece of work began that is under way, ns; 0 while the thread rests."""
+
+
 class CollectorLoop:
     """Runs every callback in one thread, so that sources need no locks; one failing callback stops no other."""
 
@@ -38,6 +47,9 @@ class CollectorLoop:
         self._handed: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._running = True
+        self._own = Work(threading.get_native_id(), self.now())
+        self.works = [self._own]
+        """The loop's own thread, which is at work from its creation on, and the worker."""
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._take_handed)
         self._worker = threading.Thread(target=self._labour, name="collector-files", daemon=True)
@@ -89,10 +101,14 @@ class CollectorLoop:
 
     def run(self) -> None:
         """Drive everything until `stop`."""
+        self._own.tid = threading.get_native_id()
         while self._running:
-            for key, _ in self._selector.select(self._until_next_timer()):
+            self._own.since = 0
+            ready = self._selector.select(self._until_next_timer())
+            for key, _ in ready:
                 self._call(key.data)
             self._fire_timers()
+        self._own.since = self.now()
         self._close()
 
     def stop(self) -> None:
@@ -105,6 +121,7 @@ class CollectorLoop:
     def _call(self, callback: Callable[[], None]) -> None:
         if not self._running:
             return
+        self._own.since = self.now()
         try:
             callback()
         except Exception as error:
@@ -139,8 +156,12 @@ class CollectorLoop:
                 self._repeat(timer.period, timer.callback)
 
     def _labour(self) -> None:
+        work = Work(threading.get_native_id())
+        self.works.append(work)
         while (carry := self._work.get()) is not None:
+            work.since = self.now()
             carry()
+            work.since = 0
 
     def _close(self) -> None:
         self._work.put(None)

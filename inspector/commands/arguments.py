@@ -93,6 +93,7 @@ class Options(argparse.Namespace):
     log: list[str] = field(default_factory=list)
     profile: list[str] = field(default_factory=list)
     no_count: bool = False
+    quiet: bool = False
     budget: float = 1.0
     no_mouse: bool = False
     redact: bool = False
@@ -277,6 +278,8 @@ def _add_looking(parser: argparse.ArgumentParser, command: str) -> None:
         group.add_argument(
             "--budget", type=float, default=1.0, metavar="PERCENT", help="what counting may cost of a CPU; default: 1"
         )
+    if command in ("report", "trace", "record"):
+        group.add_argument("-q", "--quiet", action="store_true", help="keep back what a program behind -- says")
     if command in ("", "run", "replay", "demo"):
         group.add_argument("--no-mouse", action="store_true", help="the terminal keeps the mouse")
 

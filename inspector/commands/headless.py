@@ -13,6 +13,7 @@ from inspector.commands.arguments import Options
 from inspector.commands.trouble import CUT_SHORT, NO_TARGET, NOT_PERMITTED, Trouble, say
 
 if TYPE_CHECKING:
+    from inspector.commands.program_output import ProgramOutput
     from inspector.model.profiles import Profiles
     from inspector.model.state import State
     from inspector.report.observe import Observed, Watch
@@ -70,8 +71,8 @@ def record(options: Options) -> int:
     if not options.output:
         raise Trouble("record needs a file", f"inspector record {options.target or 'TARGET'} -o seen.zst")
     profiles, redactor = inputs.profiles(options), _redactor(options)
-    with inputs.watched(options) as words:
-        stream = inputs.collector(options, words, profiles)
+    with inputs.watched(options) as watched, _own_output(watched, options):
+        stream = inputs.collector(options, watched.words, profiles)
         try:
             stream.record(options.output, redactor)
         except RecordingError as error:
@@ -151,8 +152,8 @@ def observe(options: Options, profiles: "Profiles") -> "Observed":
         except RecordingError as error:
             raise Trouble(str(error), "inspector record TARGET -o FILE makes one") from None
     seconds = options.seconds if options.seconds or options.program else _DEFAULT_SECONDS
-    with inputs.watched(options) as words:
-        stream = inputs.collector(options, words, profiles)
+    with inputs.watched(options) as watched, _own_output(watched, options):
+        stream = inputs.collector(options, watched.words, profiles)
         return Watch(stream, profiles, seconds, from_birth=options.wait).run(progress(options))
 
 
@@ -178,7 +179,7 @@ def refuse_nothing(observed: "Observed", options: Options) -> None:
     if observed.unreached is not None:
         raise Trouble(observed.unreached.words, observed.unreached.help)
     missing = observed.state.missing
-    if missing is not None and not observed.state.processes:
+    if missing is not None and (missing.kind == "no-such-target" or not observed.state.processes):
         if missing.kind == "not-permitted":
             far = not inputs.place(options).here
             raise Trouble(missing.why, "the same with --sudo" if far else missing.help, NOT_PERMITTED)
@@ -192,9 +193,12 @@ def _growing(options: Options, profiles: "Profiles") -> "Iterator[Observed]":
     if inputs.is_recorded(options):
         yield observe(options, profiles)
         return
-    with inputs.watched(options) as words:
-        watch = Watch(inputs.collector(options, words, profiles), profiles, options.seconds, from_birth=options.wait)
+    with inputs.watched(options) as watched, _own_output(watched, options):
+        stream = inputs.collector(options, watched.words, profiles)
+        watch = Watch(stream, profiles, options.seconds, from_birth=options.wait)
+        tell = telling_of_waits()
         for _ in watch.batches():
+            tell(watch)
             yield watch.observed
     for trouble in watch.observed.troubles:
         say(trouble)
@@ -265,11 +269,13 @@ def write(options: Options, content: bytes) -> None:
 
 def progress(options: Options) -> "Callable[[Watch], None]":
     """A line on stderr while it watches, when somebody sits there."""
+    waits = telling_of_waits()
     if not sys.stderr.isatty():
-        return lambda watch: None
+        return waits
     begun = time.monotonic()
 
     def tell(watch: "Watch") -> None:
+        waits(watch)
         state, passed = watch.observed.state, time.monotonic() - (watch.since or begun)
         limit = f" of {options.seconds:g}" if options.seconds else ""
         what = f"{len(state.processes)} processes, {len(state.timeline)} moments" if watch.since else "beginning"
@@ -278,6 +284,27 @@ def progress(options: Options) -> "Callable[[Watch], None]":
         sys.stderr.flush()
 
     return tell
+
+
+def telling_of_waits() -> "Callable[[Watch], None]":
+    """Words on stderr when the collector does not go on, and when it goes on again."""
+    told = ""
+
+    def tell(watch: "Watch") -> None:
+        nonlocal told
+        doing = watch.observed.state.collector_waits
+        if doing != told:
+            say(f"the collector does not go on: it waits for {doing}" if doing else "the collector goes on again")
+            told = doing
+
+    return tell
+
+
+def _own_output(watched: inputs.Watched, options: Options) -> "ProgramOutput":
+    """The copy of what the program behind `--` says; of nothing with -q."""
+    from inspector.commands.program_output import ProgramOutput
+
+    return ProgramOutput(None if options.quiet else watched.output)
 
 
 def while_recording(options: Options) -> "Callable[[Watch], None]":

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,30 +44,36 @@ def place(options: Options) -> "Place":
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What is to be watched."""
+
+    words: Sequence[str]
+    """The collector's words for it."""
+    output: Path | None = None
+    """Where the program that we start writes to, on this machine."""
+
+
 @contextmanager
-def watched(options: Options) -> Iterator[list[str]]:
-    """The collector's words for what is to be watched; Trouble when nothing was named.
+def watched(options: Options) -> Iterator[Watched]:
+    """What the options name; Trouble when that is nothing.
 
     A program that we start writes to a file, because then the collector can read what it says; the file goes at the
     end, unless it lies on another machine.
     """
-    import shutil
-    import tempfile
-
+    from inspector.commands.run_folder import run_folder
     from inspector.stream.place import program_words, target_words
 
     if not options.program:
         if not options.target:
             raise Trouble("name a TARGET, a recording, or a program behind --", f"inspector {options.command} --help")
-        yield target_words(options.target, wait=options.wait)
+        yield Watched(target_words(options.target, wait=options.wait))
         return
-    folder = tempfile.mkdtemp(prefix="inspector-run-") if place(options).here else "/tmp"
-    output = f"{folder}/{os.urandom(4).hex()}.log"
-    try:
-        yield [f"--run-output={output}", *program_words(options.program)]
-    finally:
-        if place(options).here:
-            shutil.rmtree(folder, ignore_errors=True)
+    here = place(options).here
+    name = f"{os.urandom(4).hex()}.log"
+    with run_folder() if here else nullcontext(Path("/tmp")) as folder:
+        words = [f"--run-output={folder / name}", *program_words(options.program)]
+        yield Watched(words, folder / name if here else None)
 
 
 def collector(options: Options, words: Sequence[str], known: "Profiles") -> "LiveStream":

@@ -80,8 +80,8 @@ def demo(options: Options) -> int:
 
 
 def _show(options: Options) -> int:
-    with inputs.watched(options) as words:
-        return _screen(*inputs.collector_and_profiles(options, words), options)
+    with inputs.watched(options) as watched:
+        return _screen(*inputs.collector_and_profiles(options, watched.words), options)
 
 
 def _pick(options: Options) -> int:

@@ -234,6 +234,8 @@ class State:
     preload_files: dict[str, PreloadFileRead] = field(default_factory=dict)
     gpu: GpuRead | None = None
     others: list[SameNameProcess] = field(default_factory=list)
+    collector_waits: str = ""
+    """What the collector waits for while it does not go on."""
     limits: list[LimitNoted] = field(default_factory=list)
     lost: dict[str, int] = field(default_factory=dict)
     syscalls_watched: list[SystemCallsWatched] = field(default_factory=list)

@@ -9,8 +9,9 @@ from types import FrameType
 from inspector.model.fold import apply
 from inspector.model.profiles import Profiles
 from inspector.model.state import State
+from inspector.stream.ending import Ending
 from inspector.stream.events import AnyEvent
-from inspector.stream.live import Ending, LiveStream
+from inspector.stream.live import LiveStream
 from inspector.stream.processes import ProcessStarted
 from inspector.stream.recording import Recording
 from inspector.stream.session import SessionStarted
@@ -51,6 +52,7 @@ class Watch:
         """monotonic() when the time began to count."""
         self._seconds = seconds
         self._sign = ProcessStarted if from_birth else SessionStarted
+        self._begun = monotonic()
 
     def batches(self) -> Iterator[list[AnyEvent]]:
         """Events as they come, already applied; an empty batch when nothing came for a moment."""
@@ -83,8 +85,11 @@ class Watch:
         self.interrupted = True
 
     def _over(self) -> bool:
+        """A collector that is stuck may never begin: then the time counts from our own begin."""
         if self.interrupted:
             return True
+        if self.since is None and self.stream.waits_for:
+            self.since = self._begun
         return self._seconds is not None and self.since is not None and monotonic() - self.since >= self._seconds
 
     def _apply(self, events: list[AnyEvent]) -> list[AnyEvent]:

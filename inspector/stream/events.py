@@ -46,6 +46,7 @@ from .processes import (
 )
 from .requests import LogPage, SymbolPage
 from .session import (
+    CollectorWaits,
     EventsLost,
     LimitNoted,
     RequestFailed,
@@ -61,6 +62,7 @@ AnyEvent = (
     | SessionEnded
     | TargetMissing
     | LimitNoted
+    | CollectorWaits
     | WorkProgressed
     | EventsLost
     | RequestFailed

@@ -14,8 +14,9 @@ from .calls import (
     FunctionsWatched,
     OutcomesCounted,
 )
+from .ending import Ending
 from .events import AnyEvent
-from .live import Ending, LiveStream
+from .live import LiveStream
 from .logs import LogChanged, LogFound, LogRead
 from .processes import ProcessEnded, ProcessStarted
 from .requests import Configure, LogPage, ReadLog, StopCounting

@@ -1,10 +1,7 @@
 """The viewer's end of a living collector: a subprocess whose stdout is the stream and whose stdin takes requests."""
 
-import math
 import os
 import selectors
-import shlex
-import signal
 import subprocess
 import sys
 import threading
@@ -12,18 +9,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .base import SCHEMA, Request
 from .codec import StreamError, decode, encode
+from .ending import Ending, newer, without_farewell
 from .events import AnyEvent
 from .history import History
 from .recording import RecordingWriter
 from .requests import Configure, Quit, encode_request
-from .session import LimitNoted, SessionEnded, SessionStarted
+from .session import CollectorWaits, LimitNoted, SessionEnded, SessionStarted
 from .text import decode_line
+from .waiting import KERNEL_SECONDS, waits_for
 
 if TYPE_CHECKING:
     from .redact import Redactor
@@ -32,20 +30,14 @@ _BLOCK = 1 << 20
 _LONGEST_LINE = 256 << 20
 _TALK_LINES = 40
 _PATIENCE = 3.0
+"""Seconds for a collector that goes on to end in order: it may have to end what it started."""
+_STUCK = 0.5
+"""Seconds within which one that waits for something has not gone on."""
+_DEATH = 0.3
+"""Seconds for a killed one to go; one that waits in the kernel cannot."""
+_SILENCE = 2.0
+"""Seconds without a word before it is looked at."""
 _TICK = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a stream ended, in words for the user."""
-
-    ok: bool
-    """The collector said goodbye in order."""
-    words: str
-    status: int | None = None
-    """Exit status of the command, negative for a signal, None while unknown."""
-    help: str = ""
-    """What to do about it; may be empty."""
 
 
 class LiveStream:
@@ -70,6 +62,8 @@ class LiveStream:
         """The newest words that the collector (or ssh, sudo, docker) wrote to stderr, as harmless text."""
         self.damaged = 0
         """Lines that were no events."""
+        self.waits_for = ""
+        """What the collector waits for while it does not go on; empty while it does, as far as known."""
         self.recording_trouble = ""
         """Why the last recording ended before its time; the stream goes on without it."""
         self._news: list[AnyEvent] = []
@@ -91,6 +85,9 @@ class LiveStream:
         self._outgoing = bytearray()
         self._goodbye: SessionEnded | None = None
         self._over = False
+        self._last_word = time.monotonic()
+        self._silent = False
+        """It was found waiting after a silence."""
         self._process = _in_own_group(self.command)
         self._selector = selectors.DefaultSelector()
         self._open_pipes()
@@ -138,7 +135,7 @@ class LiveStream:
     def __iter__(self) -> Iterator[Sequence[AnyEvent]]:
         """Batches of events as they come, until the end."""
         while self.ending is None:
-            if batch := self.read(None):
+            if batch := self.read(_SILENCE):
                 yield batch
 
     def read(self, timeout: float | None = 0) -> list[AnyEvent]:
@@ -150,7 +147,12 @@ class LiveStream:
 
     def _wait_and_read(self, timeout: float | None) -> list[AnyEvent]:
         events: list[AnyEvent] = []
-        for key, _ in self._selector.select(timeout):
+        ready = self._selector.select(timeout)
+        if self.ending is not None:
+            return []  # another thread has given it up
+        if not ready:
+            self._look_after_it()
+        for key, _ in ready:
             if key.fd == self._stdin:
                 with self._lock:
                     self._flush()
@@ -205,27 +207,55 @@ class LiveStream:
 
     def kill(self) -> None:
         """End the collector at once; the target goes on as it was."""
-        self._process.kill()
-        self._read_until(math.inf)
+        self._end_hard()
         self.stop_recording()
 
     def finish(self) -> list[AnyEvent]:
-        """Like `close`; returns the last events, unless another thread reads them."""
+        """Like `close`, without waiting for one that is stuck; the last events, unless another thread reads them."""
         self.send(Quit())
         events = self._read_until(time.monotonic() + _PATIENCE)
         if self.ending is None:
-            self._process.kill()
-            events += self._read_until(math.inf)
+            events += self._end_hard()
         self.stop_recording()
         return events
 
-    def _read_until(self, deadline: float) -> list[AnyEvent]:
+    def _end_hard(self) -> list[AnyEvent]:
+        """Kill it; one that waits in the kernel is left to the kernel."""
+        doing = waits_for(self._process.pid) or self.waits_for
+        self._process.kill()
+        events = self._read_until(time.monotonic() + (_DEATH if doing else _PATIENCE), whatever=True)
+        if self.ending is None:
+            why = f"the collector (PID {self._process.pid}) cannot be ended: it waits for {doing or 'the kernel'}"
+            self.ending = Ending(False, why)
+        return events
+
+    def _read_until(self, deadline: float, *, whatever: bool = False) -> list[AnyEvent]:
+        """Read to the end, at most to a moment, and (but for `whatever`) as long as it goes on."""
         events: list[AnyEvent] = []
-        while self.ending is None and time.monotonic() < deadline:
+        going = time.monotonic()
+        while self.ending is None and (now := time.monotonic()) < deadline:
+            if not waits_for(self._process.pid, kernel=False):
+                going = now
+            elif now - going > _STUCK and not whatever:
+                break
             if self._reading.acquire(timeout=_TICK):  # else another thread reads, and will come upon the end
                 self._reading.release()
                 events += self.read(_TICK)
         return events
+
+    def _look_after_it(self) -> None:
+        """Say what keeps a collector that has been silent for a while, when it is not rest."""
+        now = time.monotonic()
+        if now - self._last_word < _SILENCE or self.waits_for:
+            return
+        if doing := waits_for(self._process.pid, kernel=now - self._last_word > KERNEL_SECONDS):
+            since = self._latest + int((now - self._last_word) * 1e9)
+            self._say_it_waits(since, doing)
+
+    def _say_it_waits(self, at: int, doing: str) -> None:
+        self._silent = bool(doing)
+        self.waits_for = doing
+        self._insert(CollectorWaits(at=at, doing=doing))
 
     def _flush(self) -> None:
         try:
@@ -258,6 +288,9 @@ class LiveStream:
         if not block:
             self._over = True
             return []
+        self._last_word = time.monotonic()
+        if self._silent:
+            self._say_it_waits(self._latest, "")
         *lines, self._pending = (self._pending + block).split(b"\n")
         events = [event for line in lines if (event := self._take(line + b"\n"))]
         if len(self._pending) > _LONGEST_LINE:
@@ -278,10 +311,11 @@ class LiveStream:
         if adjusted is not event:
             event, line = adjusted, encode(adjusted)
         self._begun, self._latest = True, max(self._latest, event.at)
+        self.waits_for = event.doing if isinstance(event, CollectorWaits) else self.waits_for
         if isinstance(event, SessionEnded):
             self._goodbye = event
         if isinstance(event, SessionStarted) and event.schema > SCHEMA:
-            self._goodbye = SessionEnded(at=event.at, ok=False, reason=_newer(event))
+            self._goodbye = SessionEnded(at=event.at, ok=False, reason=newer(event, SCHEMA))
             self._process.terminate()
         self._history.keep(line, event)
         self._write(line)
@@ -328,7 +362,9 @@ class LiveStream:
             status = self._process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            status = self._process.wait()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_DEATH)
+            status = self._process.returncode or 0
         while self._stderr in self._selector.get_map() and self._selector.select(0.2):
             self._read_talk()
         with self._lock:  # a thread that sends must not meet a pipe that is half closed
@@ -345,43 +381,7 @@ class LiveStream:
     def _words(self, status: int) -> Ending:
         if self._goodbye is not None:
             return Ending(self._goodbye.ok, self._goodbye.reason, status)
-        name = Path(self.command[0]).name
-        last = self.talk[-1] if self.talk else ""
-        said = f"; it said: {last}" if last else ""
-        if status == 127 and "sudo" in last:
-            return Ending(False, f"sudo is not installed there{said}", status, "log in there as root instead")
-        if status == 127 or "No module named inspector" in last:
-            return Ending(False, f"inspector is not installed there{said}", status, _INSTALL)
-        if last.startswith("sudo: "):
-            return Ending(False, f"sudo refuses there{said}", status, _SUDO)
-        if name == "ssh" and status == 255:
-            occasion = "the link was lost" if self._begun else "no connection"
-            return Ending(False, f"{occasion} (ssh ended with status 255{said})", status, self._by_hand())
-        if status < 0:
-            return Ending(False, f"the collector was killed by {_signal_name(-status)}{said}", status)
-        return Ending(False, f"the collector ended with status {status} without a word of farewell{said}", status)
-
-    def _by_hand(self) -> str:
-        """The same link with nothing to do: what the user tries next."""
-        return shlex.join([*self.command[:-1], "true"])
-
-
-_INSTALL = "pip install shim-inspector on that machine, or name it with --remote-command, or carry it with --bootstrap"
-_SUDO = "let sudo do it there without a password (it is asked with -n), or log in there as root"
-
-
-def _newer(event: SessionStarted) -> str:
-    return (
-        f"the collector (version {event.version}) speaks stream schema {event.schema}, this viewer reads up to "
-        f"{SCHEMA}: update shim-inspector here"
-    )
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return f"{signal.Signals(number).name} ({number})"
-    except ValueError:
-        return f"signal {number}"
+        return without_farewell(self.command, status, self.talk[-1] if self.talk else "", self._begun)
 
 
 def _read(descriptor: int) -> bytes | None:

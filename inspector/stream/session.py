@@ -57,6 +57,13 @@ class LimitNoted(Event, frozen=True, kw_only=True):
     pid: int | None = None
 
 
+class CollectorWaits(Event, frozen=True, kw_only=True):
+    """The collector has not gone on for some seconds, and what it waits for: a file of a dead mount, a full pipe."""
+
+    doing: str
+    """`opening /mnt/far/libcuda.so.1`; empty: it goes on again."""
+
+
 class WorkProgressed(Event, frozen=True, kw_only=True):
     """Progress of long work, for a progress line; `done == total` ends it."""
 

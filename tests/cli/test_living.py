@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,66 @@ def test_a_target_is_left_as_it_was(sleeper: str) -> None:
     made = json.loads(inspector("report", "--for", "300ms", "--format", "json", sleeper).stdout)
     assert made["target"]["pid"] == int(sleeper) and made["target"]["tree"][0]["ended"] is None
     assert Path(f"/proc/{sleeper}/stat").read_text().split()[2] in "SR"
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("/no/such/program", "cannot start /no/such/program: no such file"),
+        ("no-such-program", "cannot start no-such-program: no such program in PATH"),
+        ("/etc/passwd", "cannot start /etc/passwd: permission denied"),
+    ],
+)
+def test_a_program_that_cannot_be_started_is_exit_code_3_with_the_reason(program: str, words: str) -> None:
+    done = inspector("report", "--", program)
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert (words in said(done) and f"ls -l {program}" in said(done)) or f"command -v {program}" in said(done)
+
+
+def test_a_script_whose_interpreter_is_not_there_is_told_as_such(tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/no/such/interpreter\n")
+    script.chmod(0o755)
+    done = inspector("report", "--", str(script))
+    assert done.returncode == 3 and "its interpreter does not exist" in said(done)
+
+
+def test_what_a_program_says_reaches_stderr_as_it_runs_and_the_report_too() -> None:
+    script = "echo to stdout; echo CUDA error: no device >&2; read line < {}; echo last word"
+    fifo = Path(tempfile.mkdtemp()) / "fifo"
+    os.mkfifo(fifo)
+    words = [*COMMAND, "report", "--format", "json", "--", "sh", "-c", script.format(fifo)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    heard = [process.stderr.readline(), process.stderr.readline()]
+    assert heard == [b"to stdout\n", b"CUDA error: no device\n"]
+    fifo.write_text("go on\n")
+    out, rest = process.communicate(timeout=120)
+    assert b"last word\n" in rest
+    assert "CUDA error: no device" in json.dumps(json.loads(out)["logs"])
+
+
+def test_with_q_what_a_program_says_is_kept_back() -> None:
+    done = inspector("report", "-q", "--format", "json", "--", "sh", "-c", "echo hidden word")
+    assert "hidden word" not in said(done)
+    assert "hidden word" in done.stdout.decode()
+
+
+def test_folders_of_runs_that_were_killed_are_swept_at_the_next_start(tmp_path: Path) -> None:
+    environment = {"TMPDIR": str(tmp_path)}
+    words = [*COMMAND, "report", "-q", "--", "sleep", "600"]
+    killed = subprocess.Popen(words, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
+    living = subprocess.Popen(words, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
+    while len(list(tmp_path.glob("inspector-run-*/*.log"))) < 2:
+        assert killed.poll() is None and living.poll() is None
+        time.sleep(0.02)
+    killed.kill()
+    killed.wait()
+    inspector("report", "-q", "--", "true", environment=environment)
+    assert len(list(tmp_path.iterdir())) == 1
+    living.terminate()
+    living.wait(60)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("command", ["report", "trace"])

@@ -88,7 +88,7 @@ def test_a_command_that_ends_at_once_is_told_whole() -> None:
 def test_a_command_that_cannot_be_started_is_said_in_words() -> None:
     with Collector("--run", "--", "/nowhere/at-all") as collector:
         missing = collector.wait(TargetMissing)
-        assert missing.why == "cannot start `/nowhere/at-all`: No such file or directory"
+        assert missing.why == "cannot start /nowhere/at-all: no such file"
         assert not collector.finish().ok
 
 

@@ -14,6 +14,7 @@ from inspector.stream.events import AnyEvent
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.logs import LogFound, LogLine, LogRead
 from inspector.stream.processes import EnvironmentRead, ProcessEnded, ProcessStarted, SignalDelivered
+from inspector.stream.session import CollectorWaits
 from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallsSummed, SystemCallSum
 
 from . import strategies
@@ -31,6 +32,16 @@ def test_a_child_that_forked_and_died_keeps_its_parents_program_and_libraries() 
     assert ran is not None and ran.argv == ["/opt/app/server", "serve"]
     assert [library.path for library in libraries(child).values()] == ["/opt/shim/libcuda.so.1"]
     assert child.end is not None and child.end.code == 2
+
+
+def test_a_collector_that_does_not_go_on_is_a_limit_and_its_going_on_ends_the_word_of_it() -> None:
+    story = Story()
+    for _ in range(2):
+        story.tell(CollectorWaits(at=story.later(), doing="opening /mnt/far/x"))
+    assert story.state.collector_waits == "opening /mnt/far/x"
+    assert ["opening /mnt/far/x" in limit.why for limit in story.state.limits] == [True]
+    story.tell(CollectorWaits(at=story.later(), doing=""))
+    assert story.state.collector_waits == "" and len(story.state.limits) == 1
 
 
 def test_an_exec_forgets_what_the_old_program_mapped() -> None:

@@ -1,5 +1,6 @@
 """The viewer's end of a collector: pipes, requests, recording, and every way in which it can end."""
 
+import os
 import sys
 import threading
 import time
@@ -12,7 +13,7 @@ from inspector.stream.events import AnyEvent
 from inspector.stream.live import LiveStream
 from inspector.stream.recording import Recording
 from inspector.stream.requests import AddLog, Configure, Plan
-from inspector.stream.session import LimitNoted
+from inspector.stream.session import CollectorWaits, LimitNoted
 
 from .samples import lines, started, story
 
@@ -113,6 +114,18 @@ def test_closing_asks_first_and_then_ends_a_collector_that_does_not_listen(
     stream = LiveStream(collector(tmp_path, body, encode(started())), configure)
     while not stream.begun:
         stream.read(None)
+    stream.close()
+    assert stream.ending is not None and "SIGKILL" in stream.ending.words
+
+
+def test_a_collector_that_waits_for_a_file_is_said_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "dead")
+    body = f"out.write(STREAM); out.flush(); os.open({str(tmp_path / 'dead')!r}, os.O_RDONLY)"
+    stream = LiveStream(collector(tmp_path, body, encode(started())), configure)
+    events: list[AnyEvent] = []
+    while not any(isinstance(event, CollectorWaits) for event in events):
+        events += stream.read(0.2)
+    assert stream.waits_for == f"opening {tmp_path}/dead"
     stream.close()
     assert stream.ending is not None and "SIGKILL" in stream.ending.words
 

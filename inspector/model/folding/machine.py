@@ -4,6 +4,7 @@ from inspector.model.state import State
 from inspector.model.wording import plural
 from inspector.stream.machine import FileChanged, GpuRead, PreloadFileRead, UnitRead
 from inspector.stream.session import (
+    CollectorWaits,
     EventsLost,
     LimitNoted,
     RequestFailed,
@@ -41,6 +42,14 @@ def limit_noted(state: State, event: LimitNoted) -> None:
     if not known and len(state.limits) < _MOST_LIMITS:
         state.limits.append(event)
         touch(state, "session")
+
+
+def collector_waits(state: State, event: CollectorWaits) -> None:
+    state.collector_waits = event.doing
+    touch(state, "session")
+    if event.doing:
+        why = f"the collector does not go on: it waits for {event.doing}"
+        limit_noted(state, LimitNoted(at=event.at, what="what it would have told meanwhile", why=why))
 
 
 def work_progressed(state: State, event: WorkProgressed) -> None:

@@ -137,7 +137,9 @@ class MainScreen(Screen[None]):
         """What was just said, what is wrong, or the keys that mean something here."""
         if self._said:
             return [Line(((f" {self._said}", "strong"),))]
-        error = self.session.feed.error or self.session.inbox.failure or self.session.trouble
+        waits = self.session.state.collector_waits if self.session.live else ""
+        waits = f"the collector does not go on: it waits for {waits}" if waits else ""
+        error = self.session.feed.error or self.session.inbox.failure or self.session.trouble or waits
         if error and self.session.state.missing is None:  # else the answer says it
             return headlines.problem(error, self.size.width)
         return [headlines.hints(self.desk.pane.hints, self.size.width)]

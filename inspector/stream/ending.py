@@ -1,0 +1,59 @@
+"""How a stream ended, in words for the user."""
+
+import shlex
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .session import SessionStarted
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a stream ended."""
+
+    ok: bool
+    """The collector said goodbye in order."""
+    words: str
+    status: int | None = None
+    """Exit status of the command, negative for a signal, None while unknown."""
+    help: str = ""
+    """What to do about it; may be empty."""
+
+
+def without_farewell(command: Sequence[str], status: int, last: str, begun: bool) -> Ending:
+    """A collector, or what leads to it, that ended with `status` and no goodbye; `last` is its last line of talk."""
+    said = f"; it said: {last}" if last else ""
+    if status == 127 and "sudo" in last:
+        return Ending(False, f"sudo is not installed there{said}", status, "log in there as root instead")
+    if status == 127 or "No module named inspector" in last:
+        return Ending(False, f"inspector is not installed there{said}", status, _INSTALL)
+    if last.startswith("sudo: "):
+        return Ending(False, f"sudo refuses there{said}", status, _SUDO)
+    if Path(command[0]).name == "ssh" and status == 255:
+        occasion = "the link was lost" if begun else "no connection"
+        by_hand = shlex.join([*command[:-1], "true"])
+        return Ending(False, f"{occasion} (ssh ended with status 255{said})", status, by_hand)
+    if status < 0:
+        return Ending(False, f"the collector was killed by {_signal_name(-status)}{said}", status)
+    return Ending(False, f"the collector ended with status {status} without a word of farewell{said}", status)
+
+
+def newer(event: SessionStarted, schema: int) -> str:
+    """Why a stream of a newer schema cannot be read."""
+    return (
+        f"the collector (version {event.version}) speaks stream schema {event.schema}, this viewer reads up to "
+        f"{schema}: update shim-inspector here"
+    )
+
+
+_INSTALL = "pip install shim-inspector on that machine, or name it with --remote-command, or carry it with --bootstrap"
+_SUDO = "let sudo do it there without a password (it is asked with -n), or log in there as root"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"{signal.Signals(number).name} ({number})"
+    except ValueError:
+        return f"signal {number}"
