@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from . import evidence
 from .coverage import born_here, capability
 from .crashes import crashed
+from .drivers import drivers_behind
 from .evidence import short
 from .memo import once
 from .profiles import Profiles
@@ -55,7 +56,7 @@ def _compute(state: State, process: Process, profiles: Profiles) -> list[Work]:
     found = []
     for api, use in uses(state, process, profiles).items():
         mode = profiles.apis[api].mode
-        if mode is not None:
+        if mode is not None and not drivers_behind(process, api, profiles).only_software:
             work = _of_use(process, api, mode, use)
             if work.launches or work.allocations or work.others:
                 found.append(work)

@@ -1,5 +1,7 @@
 """What the viewer asks of the collector, and the watch plan that tells it what to look for."""
 
+import re
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -53,10 +55,18 @@ class ApiPlan(Fact, frozen=True, kw_only=True):
     sonames: list[str]
     """Names by which consumers ask for it: `libcuda.so.1`."""
     prefixes: list[str]
-    """Prefixes of its function names, followed by an upper-case letter: `cu`, `nvml`, `cuda`."""
+    """Prefixes of its function names, see `prefix_pattern`: `cu`, `nvml`, `cuda`, `hsa_`."""
     functions: list[FunctionPlan]
     private: list[str] = []
     """Names that mark an implementation when the SONAME does not: any file that exports two or more is a provider."""
+
+
+def prefix_pattern(prefixes: Iterable[str]) -> str:
+    """A regular expression of names with one of these prefixes: an upper-case letter follows, after `_` any letter."""
+    ordered = sorted(set(prefixes), key=len, reverse=True)
+    return (
+        "|".join(re.escape(prefix) + ("[a-zA-Z]" if prefix.endswith("_") else "[A-Z]") for prefix in ordered) or "(?!)"
+    )
 
 
 class BackendPlan(Fact, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 import re
 from functools import cached_property
 
-from inspector.stream.requests import Plan
+from inspector.stream.requests import Plan, prefix_pattern
 
 from .libc_names import LIBC_NAMES
 
@@ -21,10 +21,8 @@ class Wanted:
 
     @cached_property
     def has_prefix(self) -> "re.Pattern[bytes]":
-        """Matches names that begin with an API's prefix and an upper-case letter: cuInit, but not cublasCreate."""
-        if not self.prefixes:
-            return re.compile(rb"(?!)")
-        return re.compile(rb"(?:" + b"|".join(re.escape(prefix.encode()) for prefix in self.prefixes) + rb")[A-Z]")
+        """Matches names that begin with an API's prefix: cuInit and hsa_init, but not cublasCreate."""
+        return re.compile(prefix_pattern(self.prefixes).encode())
 
     def is_provider(self, soname: bytes | None, defined: list[bytes]) -> bool:
         """Whether a file implements an API: by its SONAME, or by two or more of an API's names."""

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 
 from inspector.model.program_words import MARKS
-from inspector.stream.requests import ApiPlan, BackendPlan, FunctionPlan, PackagePlan, Plan
+from inspector.stream.requests import ApiPlan, BackendPlan, FunctionPlan, PackagePlan, Plan, prefix_pattern
 
 from .loading import ProfileError
 from .schema import Api, EnvironmentKey, FunctionGroup, Package, Profile, Program, ProgramOption, Role
@@ -46,8 +46,7 @@ class Profiles:
     def _name_test(self) -> re.Pattern[str]:
         alternatives = []
         for number, api in enumerate(self.apis.values()):
-            prefixes = "|".join(re.escape(prefix) for prefix in sorted(api.prefixes, key=len, reverse=True))
-            alternatives.append(f"(?P<api{number}>(?:{prefixes})[A-Z])")
+            alternatives.append(f"(?P<api{number}>{prefix_pattern(api.prefixes)})")
         return re.compile("|".join(alternatives) or "(?!)")
 
     def role(self, api: str, function: str) -> Role:

@@ -75,7 +75,7 @@ class Api(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     title: str
     sonames: list[str]
     prefixes: list[str]
-    """Prefixes of its function names, followed by an upper-case letter."""
+    """Prefixes of its function names: an upper-case letter follows, after a `_` any letter."""
     private: list[str] = []
     """Names that mark an implementation when the SONAME does not; two of them are enough."""
     borrows: list[str] = []
@@ -84,6 +84,10 @@ class Api(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """APIs that providers of this one use for their caller: a runtime drives the driver."""
     mode: ModeWord | None = None
     """The GPU mode that work through this API proves."""
+    hardware: list[str] = []
+    """Globs of file names of the drivers that its loader brings in for devices; the loader itself computes nothing."""
+    software: list[str] = []
+    """The same of drivers that compute on the CPU: work that only these did is no work on a GPU."""
     functions: list[FunctionGroup] = []
     required: list[Requirement] = []
     results: dict[int, str] = {}

@@ -11,7 +11,7 @@ from typing import Final, Literal
 from inspector.stream.base import Event
 from inspector.stream.calls import FileOpened, LoaderRefused, LookedUp
 from inspector.stream.libraries import LoadPredicted, PreloadChecked
-from inspector.stream.requests import Plan
+from inspector.stream.requests import Plan, prefix_pattern
 
 Kind = Literal["library", "symbol", "version", "device", "provider"]
 
@@ -43,8 +43,7 @@ class Names:
     """Reads names out of events by what a plan is interested in."""
 
     def __init__(self, plan: Plan) -> None:
-        prefixes = sorted({prefix for api in plan.apis for prefix in api.prefixes}, key=len, reverse=True)
-        self._function = re.compile(f"(?:{'|'.join(map(re.escape, prefixes))})[A-Z_]" if prefixes else "(?!)")
+        self._function = re.compile(prefix_pattern(prefix for api in plan.apis for prefix in api.prefixes))
         nodes = [os.path.basename(node.glob) for node in plan.nodes]
         self._node = re.compile("|".join(map(translate, nodes)) or "(?!)")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from inspector.stream.libraries import ImageRead
 from inspector.stream.machine import FileChanged
+from inspector.stream.requests import prefix_pattern
 from inspector.stream.text import decode
 
 from ...kernel.rootfs import Root
@@ -43,8 +44,7 @@ class FileSource(TreeObserver):
         self._watch = watch or PathWatch(session.loop, session.outlet)
         self._watched: dict[bytes, _Watched] = {}
         self._sonames = {name.encode() for api in session.plan.apis for name in api.sonames}
-        prefixes = sorted({prefix for api in session.plan.apis for prefix in api.prefixes}, key=len, reverse=True)
-        self._api_name = re.compile(f"(?:{'|'.join(map(re.escape, prefixes))})[A-Z]" if prefixes else "(?!)")
+        self._api_name = re.compile(prefix_pattern(prefix for api in session.plan.apis for prefix in api.prefixes))
 
     def start(self) -> None:
         """Watch the loader's own files and what the tree's preload entries name."""

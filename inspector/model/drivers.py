@@ -1,0 +1,50 @@
+"""What stands behind the loader of an API (Vulkan, OpenCL): drivers of devices, or only some that use the CPU."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from .profiles import Profiles
+from .state import Process
+from .tree import libraries
+from .wording import name_of
+
+_NODES = ("/dev/dri/renderD", "/dev/dri/card", "/dev/nvidia", "/dev/kfd", "/dev/dxg", "/dev/mali", "/dev/kgsl")
+"""Device nodes without which no driver reaches a device (drm(7), Documentation/admin-guide/devices.txt)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drivers:
+    """Drivers that a loader brought into one process, by their paths."""
+
+    hardware: list[str] = field(default_factory=list)
+    software: list[str] = field(default_factory=list)
+    nodes: list[str] = field(default_factory=list)
+    """Device nodes that the process opened."""
+
+    @property
+    def only_software(self) -> bool:
+        """One that computes on the CPU is there, and no device was opened: a loader brings in what it finds installed,
+        with or without a device.
+        """
+        return bool(self.software) and not self.nodes
+
+
+def drivers_behind(process: Process, api: str, profiles: Profiles) -> Drivers:
+    """The drivers of an API's loader in a process, those that went away again left out."""
+    known = profiles.apis.get(api)
+    if known is None or not known.software:
+        return Drivers()
+    mapped = libraries(process).values()
+    paths = dict.fromkeys(library.path for library in mapped if library.state != "unmapped")
+    opened = [one.path for one in process.opens if not one.errno]
+    held = [one.target for one in process.descriptors.values() if one.kind == "device"]
+    return Drivers(
+        hardware=[path for path in paths if _matches(path, known.hardware)],
+        software=[path for path in paths if _matches(path, known.software)],
+        nodes=list(dict.fromkeys(path for path in (*opened, *held) if path.startswith(_NODES))),
+    )
+
+
+def _matches(path: str, globs: Iterable[str]) -> bool:
+    return any(fnmatchcase(name_of(path), glob) for glob in globs)
