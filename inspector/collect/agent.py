@@ -204,7 +204,7 @@ class Agent(TreeObserver):
             ExecArrivals(self._tree, self._records.feed, target.matches)
             self._records.engine.wait_for(lambda record: target.matches(program_of_exec(record)))
             if self._reactor is not None:
-                self._reactor.wait_for(target.comm or "*")
+                self._reactor.wait_for(target.process_names)
         elif self._options.wait or target.is_group:
             seconds = WAIT_SECONDS if self._options.wait else GROUP_SECONDS
             PolledArrivals(self._loop, self._tree, target.matches, seconds)
@@ -234,6 +234,8 @@ class Agent(TreeObserver):
     def _emptied(self) -> None:
         """The last process has ended: read what is left of it, then go, unless others may still join."""
         stays = self._options.wait or self._options.target.startswith("lib:")
+        if self._options.wait and not self._reason:
+            print(f"inspector: waiting for the next start of {self._options.target}", file=sys.stderr)
         if self._reason:
             self._loop.stop()  # we were leaving, and this was all that we waited for
         elif not stays:

@@ -115,11 +115,11 @@ def _observe(options: Options, configure: Configure, inbox: Inbox) -> int:
     from .greeting import asked, ended, missing, started
     from .launch import Launch
     from .sources.calls.early_calls import start_reactor
-    from .target import TargetError
+    from .target import TargetError, awaited
 
     try:
         launch = Launch(options.command, options.run_output) if options.command else None
     except TargetError as error:
         _write([started(asked(options), []), missing(error), ended(error.why, ok=False)])
         return 0
-    return Agent(options, configure, inbox, launch, start_reactor(configure)).run()
+    return Agent(options, configure, inbox, launch, start_reactor(configure, awaited(options.target))).run()

@@ -2,12 +2,13 @@
 
 import os
 import pwd
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from inspector.stream.text import decode
 
+from .invocation import INTERPRETERS, SHELLS, program_words
 from .kernel import cgroup, procfs
 from .kernel.records import Mapped
 from .sources.attempt import attempt
@@ -42,9 +43,12 @@ class Target:
         return self.kind in ("unit", "container")
 
     @property
-    def comm(self) -> str:
-        """How the kernel names a process of this program; empty when other things than its name decide."""
-        return os.path.basename(self.value)[:15] if self.kind == "name" and self.value.isidentifier() else ""
+    def process_names(self) -> list[str]:
+        """How the kernel may name a process of this program when it begins; empty when it may have any name."""
+        if self.kind != "name" or any(map(str.isspace, self.value)):
+            return []
+        scripts = SHELLS if self.value.endswith(("sh", ".bash")) else ()
+        return [os.path.basename(self.value), *INTERPRETERS, *scripts]
 
     def find(self) -> list[int]:
         """The topmost living processes that it means; TargetError when there is none, or no single tree."""
@@ -67,14 +71,18 @@ class Target:
             case "pid":
                 return program.pid == int(self.value)
             case "name":
-                # A plain word is also an argument of `systemctl start WORD`: there only the name itself counts.
-                part = not self.value.isidentifier() and in_command_line(program, self.value)
-                return (part or has_name(program, self.value)) and program.pid not in _ourselves()
+                return self._runs(program) and program.pid not in _ourselves()
             case "library":
                 return False
             case _:
                 path = attempt(lambda: procfs.cgroup(program.pid), "")
                 return self._is_group(path)
+
+    def _runs(self, program: Program) -> bool:
+        """A word names a program, never an argument (`systemctl start WORD`); several words are a command line."""
+        if any(map(str.isspace, self.value)):
+            return in_command_line(program, self.value)
+        return has_name(program, self.value) or os.fsencode(self.value) in program_words(program.argv)
 
     def _named(self) -> list[int]:
         """Exact names before parts of command lines; the latter not of those who started us with that very word."""
@@ -138,6 +146,18 @@ def parse_target(text: str) -> Target:
     if not text.strip():
         raise TargetError("no-such-target", "the target is empty", "inspector list")
     return Target(text, "name", text)
+
+
+def awaited(text: str) -> Callable[[int], bool]:
+    """Whether a process that has just begun its program is the target of that text."""
+
+    def matches(pid: int) -> bool:
+        try:
+            return parse_target(text).matches(program_of(procfs.stat(pid)))
+        except (OSError, TargetError):
+            return False
+
+    return matches
 
 
 def find_pid(pid: int) -> int:

@@ -59,7 +59,7 @@ def born_here(process: Process) -> bool:
         return True  # we started it, and let it execute when everything was in place
     if process.origin == "fork":
         return process.told_at - process.started < _AT_ONCE
-    return len(process.execs) > 1 and process.execs[-1].environment_source == "exec"
+    return bool(process.execs) and process.execs[-1].environment_source == "exec"
 
 
 def began(process: Process) -> int:

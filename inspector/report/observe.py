@@ -9,10 +9,11 @@ from types import FrameType
 from inspector.model.fold import apply
 from inspector.model.profiles import Profiles
 from inspector.model.state import State
+from inspector.model.usage import uses
 from inspector.stream.ending import Ending
 from inspector.stream.events import AnyEvent
 from inspector.stream.live import LiveStream
-from inspector.stream.processes import ProcessStarted
+from inspector.stream.processes import ProcessEnded, ProcessStarted
 from inspector.stream.recording import Recording
 from inspector.stream.session import SessionStarted
 
@@ -44,14 +45,15 @@ class Watch:
     def __init__(
         self, stream: LiveStream, profiles: Profiles, seconds: float | None, *, from_birth: bool = False
     ) -> None:
-        """`seconds` count from the session's begin, or from the first process when `from_birth`; None: to its end."""
+        """`seconds` count from the session's begin; when `from_birth`, from the first process, and anew when all have
+        ended and nothing came of them: clients of the same name come and go before a server. None: to its end."""
         self.stream = stream
         self.observed = Observed(State(profiles=profiles))
         self.interrupted = False
         self.since: float | None = None
         """monotonic() when the time began to count."""
         self._seconds = seconds
-        self._sign = ProcessStarted if from_birth else SessionStarted
+        self._from_birth, self._again = from_birth, False
         self._begun = monotonic()
 
     def batches(self) -> Iterator[list[AnyEvent]]:
@@ -94,7 +96,17 @@ class Watch:
 
     def _apply(self, events: list[AnyEvent]) -> list[AnyEvent]:
         for event in events:
+            begins = isinstance(event, ProcessStarted if self._from_birth else SessionStarted)
+            if begins and (self.since is None or self._again):
+                self.since, self._again = monotonic(), False
             apply(self.observed.state, event)
-            if self.since is None and isinstance(event, self._sign):
-                self.since = monotonic()
+        if self._from_birth and any(isinstance(event, ProcessEnded) for event in events) and self._nothing_came_of_it():
+            self.since, self._again = monotonic(), True
         return events
+
+    def _nothing_came_of_it(self) -> bool:
+        """All that began has ended, and none of it had anything to do with a GPU."""
+        state = self.observed.state
+        if any(not process.ended for process in state.processes):
+            return False
+        return not any(uses(state, process, state.profiles) for process in state.processes)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from inspector.stream.base import Event, Request
@@ -40,14 +40,16 @@ PR_SET_DUMPABLE (4) makes it an ordinary process of that user again."""
 class Collector:
     """Starts `inspector collect WORDS`, sends the plan, gathers the events."""
 
-    def __init__(self, *words: str, plan: Plan = PLAN, uid: int = 0) -> None:
+    def __init__(
+        self, *words: str, plan: Plan = PLAN, uid: int = 0, environment: Mapping[str, str] = os.environ
+    ) -> None:
         program = ["-c", _AS_NOBODY.format(uid=uid)] if uid else ["-m", "inspector.collect"]
         self._process = subprocess.Popen(
             [sys.executable, *program, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "INSPECTOR_DEBUG": "1"},
+            env={**environment, "INSPECTOR_DEBUG": "1"},
         )
         self.events: list[AnyEvent] = []
         self.raw: list[bytes] = []

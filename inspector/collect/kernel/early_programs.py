@@ -20,9 +20,10 @@ FILE_KEY = struct.Struct("<QII")
 """What a file is known by in the kernel: inode number, device (major << 20 | minor), nanoseconds of its change time."""
 READ_BODY = struct.Struct("<16sQQ64s")
 """File key, first argument and number of the system call, file name."""
-WAITED = struct.Struct("<16s")
-"""Name of the program that is waited for, as far as a process keeps it; zeros: none; ANY: every program."""
-ANY = b"\xff" * 16
+_NAME = struct.Struct("<16s")
+"""Name of a process (TASK_COMM_LEN)."""
+ANY = b"*"
+_MOST_NAMES = 64
 EXEC_TRACEPOINT, READ_TRACEPOINT = "sched_process_exec", "mm_filemap_get_pages"
 _KNOWN_FILES = 1 << 16
 _DI, _ORIG_AX = 112, 120  # struct pt_regs
@@ -42,6 +43,8 @@ class Began:
 
     at: int
     pid: int
+    member: bool
+    """False: it may be the one that is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +69,15 @@ class EarlyMaps:
         for number, ring in enumerate(self.rings):
             self.by_processor.put(struct.pack("<I", number), struct.pack("<I", ring.fd))
         self.known = Map(MapKind.HASH, FILE_KEY.size, 4, _KNOWN_FILES)
-        self.waited = Map(MapKind.ARRAY, 4, WAITED.size, 1)
+        self.waited = Map(MapKind.HASH, _NAME.size, 4, _MOST_NAMES)
+        self.waiting = Map(MapKind.ARRAY, 4, 8, 1)
+        """0: tell of members only; 1: also of processes with a name that is waited for; 2: of all."""
 
-    def wait_for(self, name: bytes) -> None:
-        """Tell of each program of this name (15 bytes), of every program (ANY), or of members only (empty)."""
-        self.waited.put(bytes(4), WAITED.pack(name))
+    def wait_for(self, names: list[bytes]) -> None:
+        """Tell also of programs with one of these names (15 bytes count), or of all programs (ANY)."""
+        for name in names[:_MOST_NAMES]:
+            self.waited.put(_NAME.pack(name[:15]), b"\1\0\0\0")
+        self.waiting.put(bytes(4), struct.pack("<Q", 2 if ANY in names else int(bool(names))))
 
     def is_known(self, key: bytes) -> None:
         """Tell of the first reads of this file no more."""
@@ -78,7 +85,7 @@ class EarlyMaps:
 
     def close(self) -> None:
         """Let the maps go."""
-        for table in (self.by_processor, self.known, self.waited):
+        for table in (self.by_processor, self.known, self.waited, self.waiting):
             table.close()
         for ring in self.rings:
             ring.close()
@@ -88,12 +95,16 @@ def exec_program(members: Membership, maps: EarlyMaps) -> bytes:
     """A member, or a program that is waited for, begins. To be attached before what makes it a member."""
     a = MemberAssembler(members)
     a.find_member("stranger")
+    a.move(Reg.R7, 0)
     a.jump("report")
     a.label("stranger")
     _leave_unless_waited_for(a, maps)
+    a.label("waited for")
+    a.move(Reg.R7, 1)
     a.label("report")
     _reserve(a, maps, HEADER.size)
     a.head(BEGAN)
+    a.store(Reg.R9, 12, Reg.R7, 4)
     a.submit()
     a.label("out")
     a.leave()
@@ -102,18 +113,15 @@ def exec_program(members: Membership, maps: EarlyMaps) -> bytes:
 
 def _leave_unless_waited_for(a: MemberAssembler, maps: EarlyMaps) -> None:
     """The name of a process is already that of its new program (begin_new_exec comes before the tracepoint)."""
-    a.map_value(Reg.R7, maps.waited.fd)
+    a.map_value(Reg.R7, maps.waiting.fd)
     a.load(Reg.R6, Reg.R7, 0)
     a.jump_if(Reg.R6, "==", 0, "out")
-    a.jump_if(Reg.R6, "==", -1, "report")
+    a.jump_if(Reg.R6, "==", 2, "waited for")
     a.stack_address(Reg.R1, -32)
-    a.move(Reg.R2, 16)
+    a.move(Reg.R2, _NAME.size)
     a.call(Helper.CURRENT_COMM)
-    a.load(Reg.R1, Reg.R10, -32)
-    a.jump_if(Reg.R1, "!=", Reg.R6, "out")
-    a.load(Reg.R6, Reg.R7, 8)
-    a.load(Reg.R1, Reg.R10, -24)
-    a.jump_if(Reg.R1, "!=", Reg.R6, "out")
+    a.look_up(maps.waited, -32)
+    a.jump_if(Reg.R0, "==", 0, "out")
 
 
 def read_program(members: Membership, maps: EarlyMaps) -> bytes:
@@ -220,9 +228,9 @@ def file_key(inode: int, device: int, change_ns: int) -> bytes:
 def parse(raw: bytes) -> Began | FirstRead | None:
     """One record of a ring; None when it is none."""
     try:
-        kind, pid, _, _, at = HEADER.unpack_from(raw)
+        kind, pid, _, stranger, at = HEADER.unpack_from(raw)
         if kind == BEGAN:
-            return Began(at, pid)
+            return Began(at, pid, member=not stranger)
         if kind != READ:
             return None
         key, argument, call, name = READ_BODY.unpack_from(raw, HEADER.size)

@@ -32,6 +32,8 @@ class Interests:
     """Parts of the names of files that are likely to have some."""
     function_at: FunctionAt
     """How to probe one."""
+    is_awaited: Callable[[int], bool]
+    """Whether a process that has just begun its program is the one that is waited for."""
 
 
 @dataclass(slots=True)

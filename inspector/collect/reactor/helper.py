@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from ..kernel.counter_block import CounterBlock
-from ..kernel.early_programs import ANY, EarlyMaps
+from ..kernel.early_programs import EarlyMaps
 from ..kernel.kernel_maps import KernelMaps
 from ..kernel.perf import online_cpus
 from .arming import Arming, Interests
@@ -63,7 +63,9 @@ class _Helper:
             self._answers.put((Unable("first calls of libraries that could not be foreseen", watch), []))
         self._reads = watch if isinstance(watch, ReadWatch) else None
         self._arming = arming
-        self._reacting = Reacting(early, arming, Foresight(interests.stems), self._reads, self._young)
+        self._reacting = Reacting(
+            early, arming, Foresight(interests.stems), self._reads, interests.is_awaited, self._young
+        )
 
     def serve(self) -> None:
         """Until the collector closes its end; OSError when it is gone before."""
@@ -88,10 +90,10 @@ class _Helper:
 
     def _obey(self, order: Order, descriptors: list[int]) -> None:
         match order:
-            case Wait(name):
-                self._waiting = bool(name)
+            case Wait(names):
+                self._waiting = True
                 self._reacting.active = True
-                self._early.wait_for(ANY if name == "*" else os.fsencode(name)[:15])
+                self._early.wait_for([os.fsencode(name) for name in names])
             case Observe(seconds):
                 self._reacting.active = True
                 if self._reads is not None:

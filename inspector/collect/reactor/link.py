@@ -77,9 +77,9 @@ class Reactor:
         finally:
             os.close(fd)
 
-    def wait_for(self, name: str) -> None:
-        """React to programs of this name wherever they begin; `*` is every program, nothing ends it."""
-        self._ask(Wait(name))
+    def wait_for(self, names: list[str]) -> None:
+        """React to processes of these names wherever they begin a program, if it is the one that is waited for."""
+        self._ask(Wait(names or ["*"]))
 
     def observe(self, seconds: float) -> None:
         """React for so long to what processes of the tree open."""

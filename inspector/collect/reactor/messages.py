@@ -13,9 +13,9 @@ _MOST_DESCRIPTORS = 253
 
 
 class Wait(msgspec.Struct, frozen=True, tag="wait"):
-    """React to programs of this name wherever they begin; `*` is every program, an empty name ends the waiting."""
+    """React to processes of these names wherever they begin a program; `*` is every program."""
 
-    name: str
+    names: list[str]
 
 
 class Observe(msgspec.Struct, frozen=True, tag="observe"):

@@ -60,11 +60,17 @@ class Reacting:
     """So long after a program began its libraries are expected."""
 
     def __init__(
-        self, maps: EarlyMaps, arming: Arming, foresight: Foresight, reads: ReadWatch | None, young: Callable[[], None]
+        self,
+        maps: EarlyMaps,
+        arming: Arming,
+        foresight: Foresight,
+        reads: ReadWatch | None,
+        is_awaited: Callable[[int], bool],
+        young: Callable[[], None],
     ) -> None:
         """`young`: called when a program begins."""
         self._maps, self._arming, self._foresight, self._reads = maps, arming, foresight, reads
-        self._young = young
+        self._is_awaited, self._young = is_awaited, young
         self.active = False
         """Whether programs that begin are reacted to; what is told of them before is left to the collector."""
         self._later: queue.SimpleQueue[Iterator[object]] = queue.SimpleQueue()
@@ -98,6 +104,8 @@ class Reacting:
 
     def _began(self, record: Began) -> None:
         until = time.monotonic_ns() + _BUDGET_NS
+        if not record.member and not self._is_awaited(record.pid):
+            return
         if self._reads is not None:
             self._reads.keep(self.YOUNG_SECONDS)
         steps = (self._arming.arm(path) for path in self._foresight.likely(record.pid))

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from inspector.stream.requests import Configure, Plan
 
@@ -15,7 +15,7 @@ from .call_plans import function_at, planned_functions
 _SHORTEST_STEM = 4
 
 
-def start_reactor(configure: Configure) -> Reactor | None:
+def start_reactor(configure: Configure, is_awaited: Callable[[int], bool]) -> Reactor | None:
     """The helper process that counts from the first call on; None where nothing may be counted.
 
     To be called while this process has one thread.
@@ -29,6 +29,7 @@ def start_reactor(configure: Configure) -> Reactor | None:
         names=list(planned),
         stems=sorted(set(_stems(configure.plan))),
         function_at=lambda site: function_at(site, planned[site.name].plan),
+        is_awaited=is_awaited,
     )
     try:
         return Reactor(interests)

@@ -1,0 +1,49 @@
+"""What a command line runs: an interpreter's program is its script, module or class, not the interpreter itself."""
+
+import os
+import re
+from collections.abc import Sequence
+
+INTERPRETERS = (
+    "python", "python2", "python3", *(f"python3.{minor}" for minor in range(6, 20)), "pypy3", "node", "nodejs", "deno",
+    "bun", "java", "ruby", "perl", "php", "julia", "lua", "mono", "dotnet", "Rscript",
+)  # fmt: skip
+"""Names of processes that run a program named in their arguments."""
+SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "busybox")
+_INTERPRETER = re.compile(
+    rb"(python[\d.]*|pypy[\d.]*|node|nodejs|deno|bun|java|ruby[\d.]*|perl[\d.]*|php[\d.]*|julia|lua[\d.]*|mono|dotnet"
+    rb"|Rscript|sh|bash|dash|zsh|ksh|busybox)"
+)
+_TAKES_VALUE = frozenset(
+    [b"-W", b"-X", b"-r", b"--require", b"--import", b"-cp", b"-classpath", b"--class-path", b"--module-path", b"-I"]
+)
+_NAMES_PROGRAM = frozenset([b"-m", b"-jar", b"--module"])
+_HOLDS_PROGRAM = frozenset([b"-c", b"-e", b"--eval", b"-p", b"--print"])
+
+
+def program_words(argv: Sequence[bytes]) -> list[bytes]:
+    """By which names one would call what an interpreter runs: `train.py`, `train`, `Main`; empty for other programs."""
+    if not argv or not _INTERPRETER.fullmatch(os.path.basename(argv[0])):
+        return []
+    word = _program_argument(argv[1:])
+    if not word:
+        return []
+    name = os.path.basename(word)
+    stem = name.rpartition(b".")
+    return list(dict.fromkeys([word, name, stem[0] or name, stem[2]]))
+
+
+def _program_argument(arguments: Sequence[bytes]) -> bytes:
+    words = iter(arguments)
+    for word in words:
+        if word in _NAMES_PROGRAM:
+            return next(words, b"")
+        if word in _HOLDS_PROGRAM:
+            return b""
+        if word in _TAKES_VALUE:
+            next(words, b"")
+        elif word == b"--":
+            return next(words, b"")
+        elif not word.startswith(b"-"):
+            return word
+    return b""

@@ -1,0 +1,168 @@
+"""One start of a real program under observation: the calls that its stand-ins noted, and those that were counted."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from inspector.model.profiles import load
+from inspector.stream.calls import CallsCounted, FunctionsWatched
+from inspector.stream.session import LimitNoted
+from tests.collect.collector import Collector
+
+from .ollama import Ollama
+
+PLAN = load([]).plan()
+_DISCOVERED = b"inference compute"
+"""What each generation logs at the end of its discovery."""
+_PATIENCE = 60.0
+_SETTLED = 0.4
+"""Seconds after discovery and after the end, for what comes late."""
+
+Calls = Counter[tuple[int, str]]
+"""By pid and function."""
+
+
+@dataclass
+class Start:
+    """What one start came to."""
+
+    made: Calls
+    counted: Calls
+    limits: list[str] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Every call was counted, and none that was not made."""
+        return self.made == self.counted
+
+    @property
+    def missed(self) -> Calls:
+        """Calls that were made and not counted."""
+        return self.made - self.counted
+
+
+def waited(ollama: Ollama, folder: Path) -> Start:
+    """`inspector --wait ollama`, then the server with the shim in LD_LIBRARY_PATH."""
+    return _waited(ollama, folder, [str(ollama.program), "serve"], LD_LIBRARY_PATH=str(ollama.shim))
+
+
+def wrapped(ollama: Ollama, folder: Path) -> Start:
+    """The same behind a script that sets the folder."""
+    return _waited(ollama, folder, [str(_script(ollama, folder))])
+
+
+def preloaded(ollama: Ollama, folder: Path) -> Start:
+    """The same with the shim in LD_PRELOAD."""
+    return _waited(ollama, folder, [str(ollama.program), "serve"], LD_PRELOAD=str(ollama.shim / "libcuda.so.1"))
+
+
+def reported(ollama: Ollama, folder: Path) -> Start:
+    """`inspector report -- SCRIPT`."""
+    notes = _notes(folder)
+    environment = {**os.environ, **_environment(folder, notes)}
+    with Collector("--run", "--", str(_script(ollama, folder)), plan=PLAN, environment=environment) as collector:
+        _wait_for(lambda: _DISCOVERED in collector.talk.encode())
+        time.sleep(_SETTLED)
+        collector.quit()
+        return _outcome(collector, notes)
+
+
+def late(ollama: Ollama, folder: Path) -> Start:
+    """The server first, the inspector when its discovery is over: calls of before are not counted."""
+    notes = _notes(folder)
+    command = [str(ollama.program), "serve"]
+    with (
+        _server(command, folder, notes, LD_LIBRARY_PATH=str(ollama.shim)) as server,
+        Collector(f"--target={server.pid}", plan=PLAN) as collector,
+    ):
+        time.sleep(2.0)
+        collector.quit()
+        return _outcome(collector, notes)
+
+
+WAYS = {"waited for": waited, "behind a script": wrapped, "preloaded": preloaded, "by report": reported, "late": late}
+
+
+def _waited(ollama: Ollama, folder: Path, command: list[str], **settings: str) -> Start:
+    notes = _notes(folder)
+    with Collector("--wait", f"--target={ollama.program.name}", plan=PLAN) as collector:
+        collector.hears(f"waiting for {ollama.program.name}")
+        with _server(command, folder, notes, **settings):
+            pass
+        time.sleep(_SETTLED)
+        collector.quit()
+        return _outcome(collector, notes)
+
+
+@contextmanager
+def _server(command: list[str], folder: Path, notes: Path, **settings: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Started, and seen to the end of its discovery; ended with the context."""
+    log = folder / "server.log"
+    environment = {**os.environ, **_environment(folder, notes), **settings}
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+    try:
+        _wait_for(lambda: _DISCOVERED in log.read_bytes() or process.poll() is not None)
+        time.sleep(_SETTLED)
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def _notes(folder: Path) -> Path:
+    notes = folder / "calls"
+    notes.unlink(missing_ok=True)
+    return notes
+
+
+def _environment(folder: Path, notes: Path) -> dict[str, str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    return {
+        "HOME": str(home), "OLLAMA_HOST": f"127.0.0.1:{port}", "OLLAMA_NO_CLOUD": "1", "FIELD_CALLS": str(notes),
+    }  # fmt: skip
+
+
+def _script(ollama: Ollama, folder: Path) -> Path:
+    script = folder / "serve.sh"
+    script.write_text(f"#!/bin/sh\nexport LD_LIBRARY_PATH={ollama.shim}\nexec {ollama.program} serve\n")
+    script.chmod(0o755)
+    return script
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + _PATIENCE
+    while not condition():
+        if time.monotonic() > until:
+            raise TimeoutError("the server did not come to the end of its discovery")
+        time.sleep(0.05)
+
+
+def _outcome(collector: Collector, notes: Path) -> Start:
+    collector.finish()
+    names = {
+        function.id: function.name
+        for watched in collector.all(FunctionsWatched)
+        for function in watched.functions
+        if function.api in ("cuda-driver", "cuda-runtime")
+    }
+    counted: Calls = Counter()
+    for event in collector.all(CallsCounted):
+        for count in event.counts:
+            if count.function in names:
+                counted[count.pid, names[count.function]] = count.count
+    known = {function.name for api in PLAN.apis for function in api.functions}
+    lines = notes.read_text().splitlines() if notes.exists() else []
+    made: Calls = Counter((int(pid), name) for pid, name in map(str.split, lines) if name in known)
+    return Start(made, counted, [f"{limit.what}: {limit.why}" for limit in collector.all(LimitNoted)])

@@ -1,0 +1,1 @@
+"""Probes that are set before the first call."""
