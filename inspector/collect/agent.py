@@ -17,7 +17,8 @@ from .composition import source_makers
 from .greeting import asked, ended, missing, started
 from .inbox import Inbox
 from .kernel import procfs
-from .kernel.permissions import capabilities
+from .kernel.permissions import capabilities, try_probes
+from .kernel.refusals import grant_of_rights
 from .launch import Launch
 from .loop import CollectorLoop
 from .options import Options
@@ -116,7 +117,8 @@ class Agent(TreeObserver):
     def _begin(self) -> None:
         # Records first: asking for the rights opens and closes a tracepoint, and opening one then takes 20 ms.
         self._records = open_records(self._loop, self._reactor)
-        self._outlet.send(started(asked(self._options), capabilities(), self._names()))
+        allowed = capabilities(self._records.refusal, try_probes())
+        self._outlet.send(started(asked(self._options), allowed, self._names()))
         target = parse_target(self._options.target) if self._launch is None else None
         pids = self._find(target)
         births = {pid: _birth(pid) for pid in pids}
@@ -213,7 +215,7 @@ class Agent(TreeObserver):
             return
         if lost:
             why = "without kernel records new processes are looked for now and then"
-            self._outlet.send(LimitNoted(at=self._loop.now(), what=lost, why=why, grant="sudo inspector ..."))
+            self._outlet.send(LimitNoted(at=self._loop.now(), what=lost, why=why, grant=grant_of_rights()))
         self._tree.attach(_found_now(target), _origin(target))  # whoever came since the first look
         if not self._tree.processes():
             print(f"inspector: waiting for {target.text}", file=sys.stderr)

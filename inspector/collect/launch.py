@@ -6,7 +6,7 @@ import shlex
 import signal
 from collections.abc import Iterable, Sequence
 
-from .kernel import memlock, procfs
+from .kernel import procfs
 from .sources.contract import Tracked
 from .sources.processes.processes import SAME_BIRTH
 from .target import TargetError
@@ -120,7 +120,6 @@ def _become(command: list[str], go: int, failure: int, output: int) -> None:
         os.write(failure, b"\0")
         if not os.read(go, 1):
             os._exit(_EXEC_FAILED)  # the collector is gone
-        memlock.restore_limit()
         for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         os.execvp(command[0], command)

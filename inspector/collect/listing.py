@@ -92,6 +92,8 @@ def _observable(stat: Stat, readable: bool, counts: bool) -> tuple[Literal["yes"
         return "no", "the kernel refuses it: it holds capabilities that you lack, or a security module guards it"
     if not readable:
         return "no", f"its libraries and environment are not yours to read: sudo inspector {stat.pid}"
+    if not counts and os.geteuid() == 0:
+        return "partly", "its calls cannot be counted here: inspector doctor"
     if not counts:
         return "partly", f"its calls can be counted only by root: sudo inspector {stat.pid}"
     return "yes", ""

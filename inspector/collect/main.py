@@ -103,9 +103,9 @@ def _list(configure: Configure) -> int:
 
 def _tell_capabilities(target: str) -> int:
     from .greeting import ended, started
-    from .kernel.permissions import capabilities
+    from .kernel.permissions import examine
 
-    _write([started(target, capabilities()), ended("all capabilities are told")])
+    _write([started(target, examine()), ended("all capabilities are told")])
     return 0
 
 

@@ -11,6 +11,7 @@ from inspector.stream.text import decode
 from .invocation import INTERPRETERS, SHELLS, program_words
 from .kernel import cgroup, procfs
 from .kernel.records import Mapped
+from .kernel.refusals import hidden_processes
 from .sources.attempt import attempt
 from .sources.processes.arrivals import Program, program_of
 from .sources.processes.secrets import shown_arguments
@@ -128,6 +129,8 @@ class Target:
                 if os.path.isfile(self.text):
                     why += "; it is a file, and no recording"
                     wait = f"whoever maps it: inspector lib:{self.text}; {wait}"
+                if hidden := hidden_processes():
+                    return TargetError("not-permitted", f"{why}; {hidden.why}", hidden.grant)
                 return TargetError("no-such-target", why, f"inspector list; {wait}")
 
 
@@ -166,6 +169,9 @@ def find_pid(pid: int) -> int:
         stat = procfs.stat(pid)
         leader = int(procfs.status(pid).get(b"Tgid", b"0"))
     except OSError:
+        if hidden := hidden_processes():
+            why = f"process {pid} does not show here: {hidden.why}"
+            raise TargetError("not-permitted", why, hidden.grant) from None
         raise TargetError("no-such-target", f"there is no process {pid}", "inspector list") from None
     name = decode(stat.comm)
     if stat.kernel_thread:

@@ -32,7 +32,7 @@ def _paragraph(row: Capability, names: int, width: int, ink: Ink) -> list[str]:
     first, *rest = wrapped(visible(row.how), width - margin)
     lines = [f"  {head}  {padded(visible(row.name), names)}  {first}", *(" " * margin + line for line in rest)]
     for label, text in (("why", row.why), ("lost", row.lost), ("grant", row.grant)):
-        if text and row.state != "yes":
+        if text:
             lines += wrapped(visible(text), width, " " * margin + f"{label}: ", " " * (margin + len(label) + 2))
     return lines
 

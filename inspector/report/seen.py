@@ -284,7 +284,7 @@ def limits(state: State) -> list[LimitReport]:
     """What cannot be known here: noted by the collector, refused by the machine, let go or lost on the way."""
     rows = [LimitReport(what=limit.what, why=limit.why, grant=limit.grant) for limit in state.limits]
     for capability in state.session.capabilities if state.session else []:
-        if capability.state != "yes" and capability.lost:
+        if capability.lost:
             rows.append(LimitReport(what=capability.lost, why=capability.why, grant=capability.grant))
     for function, why in state.stopped.items():
         if function in state.functions:

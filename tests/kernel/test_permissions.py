@@ -2,13 +2,13 @@
 
 import ctypes
 import os
-import pickle
 import struct
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
-from inspector.collect.kernel.permissions import capabilities
+from inspector.collect.kernel.permissions import examine
 from inspector.stream.session import Capability
 
 _NOBODY = 65534
@@ -21,32 +21,38 @@ def as_nobody(tell: Callable[[], list[Capability]], keep: tuple[int, ...] = ()) 
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        libc = ctypes.CDLL(None)
-        libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
-        os.setgroups([])
-        os.setgid(_NOBODY)
-        os.setuid(_NOBODY)
-        low, high = (sum(1 << each % 32 for each in keep if each // 32 == half) for half in (0, 1))
-        libc.capset(struct.pack("<II", _VERSION_3, 0), struct.pack("<6I", low, low, 0, high, high, 0))
-        libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
-        os.write(writer, pickle.dumps([(row.name, row.state, row.how, row.why, row.lost, row.grant) for row in tell()]))
-        os._exit(0)
+        try:
+            _become_nobody(keep)
+            os.write(writer, msgspec.json.encode(tell()))
+        finally:
+            os._exit(0)
     os.close(writer)
     with open(reader, "rb") as answer:
-        rows = pickle.loads(answer.read())
+        rows = answer.read()
     os.waitpid(child, 0)
-    return [Capability(name=n, state=s, how=h, why=w, lost=lost, grant=g) for n, s, h, w, lost, g in rows]
+    return msgspec.json.decode(rows, type=list[Capability])
+
+
+def _become_nobody(keep: tuple[int, ...]) -> None:
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    os.setgroups([])
+    os.setgid(_NOBODY)
+    os.setuid(_NOBODY)
+    low, high = (sum(1 << each % 32 for each in keep if each // 32 == half) for half in (0, 1))
+    libc.capset(struct.pack("<II", _VERSION_3, 0), struct.pack("<6I", low, low, 0, high, high, 0))
+    libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
 def test_each_thing_that_is_lacking_says_why_what_is_lost_and_what_grants_it() -> None:
-    for row in capabilities():
+    for row in examine():
         assert row.how
         assert row.state == "yes" or (row.why and row.lost and row.grant)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nobody")
 def test_nobody_may_count_a_little_and_is_told_how_to_get_more() -> None:
-    rows = {row.name: row for row in as_nobody(capabilities)}
+    rows = {row.name: row for row in as_nobody(examine)}
     assert rows["count-calls"].state == "partly"
     assert rows["results"].state == rows["lookups"].state == rows["open-files"].state == "no"
     assert rows["environment"].state == "partly"
@@ -56,25 +62,25 @@ def test_nobody_may_count_a_little_and_is_told_how_to_get_more() -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nobody")
 def test_what_is_lacking_is_named_and_nothing_that_is_there() -> None:
-    (why,) = {row.why for row in as_nobody(capabilities, keep=(_PERFMON,)) if row.name in ("lookups", "results")}
-    assert why.endswith("lacks CAP_BPF, CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")
+    (why,) = {row.why for row in as_nobody(examine, keep=(_PERFMON,)) if row.name in ("lookups", "results")}
+    assert why.endswith("lacks CAP_BPF")
 
 
 @pytest.mark.live
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nobody")
 def test_two_capabilities_count_calls_and_two_more_open_other_users_processes() -> None:
-    rows = {row.name: row for row in as_nobody(capabilities, keep=(_PERFMON, _BPF, _SYS_PTRACE))}
+    rows = {row.name: row for row in as_nobody(examine, keep=(_PERFMON, _BPF, _SYS_PTRACE))}
     if rows["count-calls"].state != "yes":
         pytest.skip(f"not on this machine: {rows['count-calls'].why}")
     assert rows["lookups"].state == rows["results"].state == "yes"
     assert (rows["environment"].state, "CAP_DAC_READ_SEARCH" in rows["environment"].why) == ("partly", True)
-    told = as_nobody(capabilities, keep=(_PERFMON, _BPF, _SYS_PTRACE, _DAC_READ_SEARCH))
+    told = as_nobody(examine, keep=(_PERFMON, _BPF, _SYS_PTRACE, _DAC_READ_SEARCH))
     assert {row.name: row.state for row in told}["environment"] == "yes"
 
 
 @pytest.mark.live
 def test_root_may_do_everything_where_the_kernel_can() -> None:
-    rows = {row.name: row for row in capabilities()}
+    rows = {row.name: row for row in examine()}
     if rows["count-calls"].state != "yes":
         pytest.skip(f"not on this machine: {rows['count-calls'].why}")
     assert {row.state for row in rows.values()} == {"yes"}

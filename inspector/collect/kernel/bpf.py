@@ -74,10 +74,6 @@ class BpfError(OSError):
         super().__init__(number, f"{what}: {os.strerror(number)}")
         self.log = log
 
-    def __str__(self) -> str:
-        tail = "\n".join(self.log.splitlines()[-12:])
-        return f"{super().__str__()}\n{tail}" if tail else super().__str__()
-
 
 def call(command: Command, attributes: bytes, what: str) -> int:
     """One bpf(2) call; BpfError says what was refused."""

@@ -15,7 +15,6 @@ from .attach import close_all
 from .bpf import BpfError, ProgramKind
 from .btf import BtfError
 from .decode import Birth, Death, Decoded, decode
-from .identities import foreign_pid_namespace
 from .kernel_maps import KernelMaps
 from .membership import CONTROL_CROWDED, CONTROL_LOST, CONTROL_LOST_OUTCOMES
 from .records import (
@@ -29,6 +28,7 @@ from .records import (
     Record,
     Written,
 )
+from .refusals import Need, Refusal, explain, foreign_namespace
 from .syscall_programs import SUM, SUM_KEY, WRITTEN, WRITTEN_KEY, SyscallMaps, sums_map, written_map
 from .syscall_watch import SyscallWatch
 from .system_calls import BY_NUMBER
@@ -48,7 +48,11 @@ _LOSSES = {
 
 
 class EngineError(Exception):
-    """This machine or user does not allow kernel programs; the message says which step was refused and why."""
+    """This machine or user does not allow kernel programs; the message says why."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.why)
+        self.refusal = refusal
 
 
 class SlotUser(Protocol):
@@ -93,13 +97,13 @@ class Engine:
         self._matches: Matches | None = None
         self._rings: list[perf.PerfRing] = []
         self.mappings_seen = False
-        if foreign := foreign_pid_namespace():
+        if foreign := foreign_namespace():
             raise EngineError(foreign)
         try:
             self._start(maps)
         except (BpfError, BtfError) as error:
             self.close()
-            raise EngineError(str(error)) from None
+            raise EngineError(explain(error, Need.PROGRAMS)) from None
 
     @property
     def fd(self) -> int:

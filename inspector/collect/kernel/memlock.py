@@ -2,26 +2,26 @@
 
 import resource
 
-_before: list[tuple[int, int]] = []
-"""The limits that this process was started with, once they were raised."""
+_ENOUGH = 256 << 20
+"""Bytes: more than all our maps take."""
 
 
 def raise_limit() -> bool:
-    """Lift the limit of this process as far as it may be; False when nothing changed."""
+    """Lift the limit of this process as far as it may be; False when nothing changed.
+
+    Nothing that is observed inherits it: the one program that we start was forked before.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)
-    for wanted in (resource.RLIM_INFINITY, hard):
-        if soft == wanted:
-            break
+    for wanted in ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), (hard, hard)):
         try:
-            resource.setrlimit(resource.RLIMIT_MEMLOCK, (wanted, wanted))
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, wanted)
         except (ValueError, OSError):
             continue
-        _before.append((soft, hard))
-        return True
+        return wanted != (soft, hard)
     return False
 
 
-def restore_limit() -> None:
-    """In a child before it executes a program: what is observed must not differ from what is not."""
-    if _before:
-        resource.setrlimit(resource.RLIMIT_MEMLOCK, _before[0])
+def is_tight() -> bool:
+    """Whether what this process may lock is less than what our maps can take."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    return soft != resource.RLIM_INFINITY and soft < _ENOUGH

@@ -50,6 +50,12 @@ class UprobeEvents:
         return "perf and tracefs uprobe events" if self._tracefs else "perf uprobe events"
 
     @property
+    def lost(self) -> str:
+        """What is lost against links over many places."""
+        slow = "first calls and look-ups of a library that nobody could foresee: setting a probe takes 1 to 3 ms"
+        return slow if self.most is None else f"{slow}; calls of more than {self.most} functions and exits"
+
+    @property
     def most(self) -> int | None:
         """Places at the same time; None for any number."""
         return None if self._tracefs else MOST_SINGLE

@@ -13,6 +13,8 @@ from . import bpf, uprobe_events
 from .assembler import Assembler
 from .bpf import BpfError, ProgramKind
 
+MULTI_SINCE = "6.6"
+"""The Linux that brought `uprobe_multi` links; distributions may have them earlier."""
 _NOWHERE = b"/inspector-asks-whether-it-may"
 
 
@@ -42,6 +44,11 @@ class Means(Protocol):
         ...
 
     @property
+    def lost(self) -> str:
+        """What is lost against the best means, in words; empty for the best."""
+        ...
+
+    @property
     def returns(self) -> bool:
         """Whether return probes can be set."""
         ...
@@ -64,6 +71,10 @@ class Means(Protocol):
         ...
 
 
+class UprobeEventsError(OSError):
+    """The kernel knows no links and does not permit events either."""
+
+
 class UprobeProgram:
     """A program for uprobes, loaded as this kernel wants it; BpfError when it is refused."""
 
@@ -80,7 +91,7 @@ class UprobeProgram:
 class MultiLinks:
     """Links over any number of places of one file."""
 
-    name, most, returns, given_away = "uprobe_multi links", None, True, True
+    name, most, lost, returns, given_away = "uprobe_multi links", None, "", True, True
 
     def load(self, code: bytes, name: str) -> int:
         return bpf.load_program(ProgramKind.UPROBE, code, name, attach=bpf.UPROBE_MULTI)
@@ -117,7 +128,10 @@ def find_means() -> Means:
     except OSError as refused:
         if refused.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
             raise
-        return uprobe_events.attempt(_NOWHERE)
+        try:
+            return uprobe_events.attempt(_NOWHERE)
+        except OSError as error:
+            raise UprobeEventsError(error.errno, error.strerror) from None
     return multi
 
 

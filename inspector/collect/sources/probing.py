@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from ..kernel.looking import SIGNALS
 from ..kernel.lookup_programs import KINDS
-from ..kernel.permissions import why_no_uprobes
+from ..kernel.permissions import try_probes
+from ..kernel.refusals import Refusal
 from .calls.call_plans import planned_functions
 from .calls.calls import CallsSource
 from .calls.few_calls import FewCallsSource
@@ -23,10 +24,11 @@ Maker = tuple[str, Callable[[], object]]
 
 def probe_makers(session: Session, records: Records) -> list[Maker]:
     """To be started after the passive evidence: probes change the pages that it looks at."""
-    engine, why = records.engine, why_no_uprobes()
-    if engine is None or why:
-        few: Maker = ("calls", lambda: FewCallsSource(session, why or records.limits[0].why))
+    engine, probes = records.engine, records.refusal or try_probes()
+    if isinstance(probes, Refusal):
+        few: Maker = ("calls", lambda: FewCallsSource(session, probes))
         return [few, *_system_calls(session, records)]
+    assert engine is not None, "without an engine there is a refusal"
     addresses, loads = Addresses(session.tree, records.feed), PendingLoads()
     providers = Providers(session, records.feed, [*planned_functions(session.plan), *KINDS, *SIGNALS])
     return [

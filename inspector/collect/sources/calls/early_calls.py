@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from inspector.stream.requests import Configure, Plan
 
 from ...kernel import uprobes
-from ...kernel.permissions import why_no_uprobes
+from ...kernel.btf import BtfError
+from ...kernel.permissions import try_probes
+from ...kernel.refusals import Refusal, foreign_namespace
 from ...reactor.arming import Interests
 from ...reactor.link import Reactor
 from .call_plans import function_at, planned_functions
@@ -20,7 +22,7 @@ def start_reactor(configure: Configure, is_awaited: Callable[[int], bool]) -> Re
 
     To be called while this process has one thread.
     """
-    if not configure.count or why_no_uprobes():
+    if not configure.count or foreign_namespace() or isinstance(try_probes(), Refusal):
         return None
     if not uprobes.means().given_away:
         return None
@@ -33,7 +35,7 @@ def start_reactor(configure: Configure, is_awaited: Callable[[int], bool]) -> Re
     )
     try:
         return Reactor(interests)
-    except OSError as error:
+    except (OSError, BtfError) as error:
         if os.environ.get("INSPECTOR_DEBUG"):
             print(f"inspector: no reactor: {error}", file=sys.stderr)
         return None

@@ -9,7 +9,8 @@ from inspector.stream.session import LimitNoted
 from ...elf.file import ElfError
 from ...elf.sites import Site, find_sites
 from ...kernel.event_counters import EventCounters, Point
-from ...kernel.permissions import grant, may_use_uprobe_events
+from ...kernel.permissions import may_use_uprobe_events
+from ...kernel.refusals import Refusal
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from .call_plans import planned_functions
 
@@ -25,10 +26,10 @@ class _Seen:
 class FewCallsSource(TreeObserver):
     """Chooses the functions that come first in the plan, and says that the others are not counted."""
 
-    def __init__(self, session: Session, why: str) -> None:
-        """`why`: the reason for which kernel programs are not allowed."""
+    def __init__(self, session: Session, refusal: Refusal) -> None:
+        """`refusal`: why kernel programs are not allowed."""
         self._session = session
-        self._why = why
+        self._refusal = refusal
         self._planned = planned_functions(session.plan)
         self._by_uprobes = may_use_uprobe_events()
         self._counters = EventCounters(self._by_uprobes)
@@ -106,7 +107,8 @@ class FewCallsSource(TreeObserver):
             return
         self._said = True
         what = f"calls of all but {self._counters.most} functions of a process, who calls, and with what result"
-        limit = LimitNoted(at=self._session.loop.now(), what=what, why=self._why, grant=grant())
+        why, grant = self._refusal.why, self._refusal.grant
+        limit = LimitNoted(at=self._session.loop.now(), what=what, why=why, grant=grant)
         self._session.outlet.send(limit)
 
     def _tick(self) -> None:

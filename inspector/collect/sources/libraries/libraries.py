@@ -6,6 +6,7 @@ from inspector.stream.libraries import ImageRead, LibraryMapped, LibraryUnmapped
 from inspector.stream.session import LimitNoted
 
 from ...kernel.records import Exited, Looked, Mapped
+from ...kernel.refusals import grant_of_rights
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..pace import Rounds, Ticker
 from ..processes.feed import Feed
@@ -239,8 +240,9 @@ class Libraries(TreeObserver):
             return
         self._refused.add(process.pid)
         why = "its memory map belongs to another user, or to a program that may not be inspected by its own user"
+        grant = grant_of_rights()
         self._outlet.send(
-            LimitNoted(at=self._loop.now(), what="mapped libraries", why=why, grant="sudo inspector", pid=process.pid)
+            LimitNoted(at=self._loop.now(), what="mapped libraries", why=why, grant=grant, pid=process.pid)
         )
 
     def _forget_long_dead(self) -> None:

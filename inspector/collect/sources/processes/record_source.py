@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from inspector.stream.session import LimitNoted
 
 from ...kernel.engine import Engine, EngineError
+from ...kernel.refusals import Need, Refusal, explain
 from ...reactor.link import Reactor
 from ..contract import Loop
 from .feed import Feed
 from .perf_records import PerfRecords
 from .polling import PollingRecords
-
-GRANT = "sudo inspector ..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +23,8 @@ class Records:
     reactor: Reactor | None
     """Present when it also counts calls."""
     limits: list[LimitNoted]
+    refusal: Refusal | None = None
+    """Why the kernel runs no programs for us."""
 
 
 def open_records(loop: Loop, reactor: Reactor | None) -> Records:
@@ -32,13 +33,15 @@ def open_records(loop: Loop, reactor: Reactor | None) -> Records:
         engine = Engine(reactor.maps if reactor else None)
         return Records(Feed(engine, tells_ends=True), engine, reactor, [])
     except EngineError as error:
-        refusal = f"the kernel does not let this user run programs in it ({error})"
+        refusal = error.refusal
+        why = f"the kernel does not let this user run programs in it ({refusal.why})"
     try:
         feed = Feed(PerfRecords(), tells_ends=False, second=PollingRecords(loop.now))
         lost = "arguments and environment of processes that end at once; signals; opened files"
     except OSError as error:
-        refusal = f"{refusal}, nor watch processes by perf events ({error})"
+        why = f"{why}, nor watch processes by perf events ({explain(error, Need.EVERYONES_RECORDS).why})"
         feed = Feed(PollingRecords(loop.now), tells_ends=False)
         gone = f"processes that live less than {Feed.POLL_SECONDS * 1000:.0f} ms"
         lost = f"{gone}; how processes ended; signals; opened files"
-    return Records(feed, None, None, [LimitNoted(at=loop.now(), what=lost, why=refusal, grant=GRANT)])
+    limit = LimitNoted(at=loop.now(), what=lost, why=why, grant=refusal.grant)
+    return Records(feed, None, None, [limit], refusal)
