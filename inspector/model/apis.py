@@ -39,6 +39,8 @@ class ImageApis:
 
     provides: frozenset[str]
     consumes: dict[str, Consumption]
+    passes_on: frozenset[str] = frozenset()
+    """APIs of which it has functions that only pass calls on: it loads their library by name itself (trampolines)."""
 
     def words(self) -> list[str]:
         """`provides cuda-driver`, `uses cuda-runtime`."""
@@ -47,13 +49,17 @@ class ImageApis:
 
 def describe(image: ImageRead, profiles: Profiles) -> ImageApis:
     """Which APIs a file provides and which it could call."""
-    provides = _provided(image, profiles)
+    named = profiles.api_of_soname(image.soname) if image.soname else None
+    opened = _sonames(image.dlopen_names, profiles) if image.imports_lookup else {}
+    offers = _provided(image, profiles)
+    passes_on = frozenset(api for api in offers if api in opened and api != named and image.soname)
+    provides = offers - passes_on
     consumes = {
         api: consumption
         for api, consumption in _consumptions(image, profiles).items()
         if api not in provides and _may_consume(api, provides, profiles)
     }
-    return ImageApis(provides, consumes)
+    return ImageApis(provides, consumes, passes_on)
 
 
 def _provided(image: ImageRead, profiles: Profiles) -> frozenset[str]:

@@ -9,6 +9,8 @@ FAULTS = frozenset((4, 5, 6, 7, 8, 11, 31))
 _SI_TKILL = -6
 """si_code of raise(3) and abort(3), see sigaction(2)."""
 _SIGABRT = 6
+_STILL = 1_000_000
+"""ns after a signal in which what was under way may still be told."""
 _BEHIND = 2_000_000_000
 """ns between a handled fault and the plain exit that it causes (Go prints its stacks in between)."""
 
@@ -24,9 +26,25 @@ def fault(process: Process) -> SignalDelivered | None:
     deadly = []
     for event in reversed(process.signals):
         near = abs(process.ended - event.at) <= _BEHIND
-        if event.signal in FAULTS and (event.fatal or (near and process.end is not None and process.end.code != 0)):
+        exited = near and process.end is not None and process.end.code != 0 and not _went_on(process, event)
+        if event.signal in FAULTS and (event.fatal or exited):
             deadly.append(event)
     return max(deadly, key=lambda event: (event.si_code > 0, not raised(event)), default=None)
+
+
+def _went_on(process: Process, event: SignalDelivered) -> bool:
+    """The program asked for something after a signal that it handles: it did not die of it.
+
+    A managed runtime provokes SIGSEGV on purpose and handles it. An exec, a look-up that was answered, a library or a
+    call after it is proof of life; opens are not: a handler that prints a stack opens files as well.
+    """
+    after = event.at + _STILL
+    return (
+        any(one.at > after and one.found for one in process.lookups)
+        or any(one.entered > after for one in process.calls)
+        or any(one.at > after for one in process.execs)
+        or any(at > after for at in process.mapped_at.values())
+    )
 
 
 def raised(event: SignalDelivered) -> bool:

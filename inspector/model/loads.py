@@ -1,7 +1,6 @@
 """Loads that failed or would fail, with the cause taken from the loader's own words."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -56,13 +55,15 @@ class FailedLoad:
     refusal: LoaderRefused | None = None
     reading: Reading | None = None
     """The line of a log that tells it."""
+    told: bool = False
+    """Only the program itself tells it."""
     concerns: bool = True
     """The file uses or offers an API, or lacks something that does; False where its own facts show none."""
 
     @property
     def seen(self) -> bool:
         """It really happened, it is not only predicted."""
-        return self.lookup is not None or self.refusal is not None or self.reading is not None
+        return self.lookup is not None or self.refusal is not None or self.reading is not None or self.told
 
     @property
     def sure(self) -> Confidence:
@@ -75,6 +76,16 @@ class FailedLoad:
         return event.at if event is not None else 0
 
 
+def failure_of(state: State, process: Process, profiles: Profiles, lookup: LookedUp) -> FailedLoad:
+    """What is behind one refused load, in the loader's words as far as they or the files tell."""
+    return _Finder(state, process, profiles).of_lookup(lookup)
+
+
+def foretold(state: State, process: Process, profiles: Profiles, prediction: LoadPredicted) -> FailedLoad:
+    """What files say would be behind a load that was not seen."""
+    return _Finder(state, process, profiles).of_prediction(prediction)
+
+
 def is_load(lookup: LookedUp) -> bool:
     """It asks for a library to be loaded, not only whether it is there already."""
     return lookup.via in ("dlopen", "dlmopen") and not lookup.flags & _RTLD_NOLOAD
@@ -83,17 +94,6 @@ def is_load(lookup: LookedUp) -> bool:
 def failures(state: State, process: Process, profiles: Profiles) -> list[FailedLoad]:
     """Loads of this process that failed and matter, in order of time; those that succeeded later are left out."""
     return once("failures", state, process, profiles, lambda: _Finder(state, process, profiles).find())
-
-
-def failed_loads(state: State, process: Process, profiles: Profiles) -> list[Evidence]:
-    """Rows of loads that were tried and failed, of files that would have called an API."""
-    rows = []
-    for failure in failures(state, process, profiles):
-        if failure.lookup is None or not failure.concerns or profiles.api_of_soname(failure.name) is not None:
-            continue
-        text = f"{name_of(failure.name)} could not be loaded: {failure.words or 'refused without a word'}"
-        rows.append(evidence.of_lookup(state, process, failure.lookup, text))
-    return rows
 
 
 def failure_row(state: State, failure: FailedLoad) -> Evidence:
@@ -107,29 +107,6 @@ def failure_row(state: State, failure: FailedLoad) -> Evidence:
         return evidence.of_moment(state, failure.process, failure.refusal.at, text, by_hand=recipes.loads())
     by_hand = recipes.needed(failure.process, failure.name)
     return evidence.of_file(failure.process, failure.name, f"predicted from files: {text}", by_hand=by_hand)
-
-
-def told_by_logs(state: State, readings: Iterable[Reading], known: set[str]) -> list[FailedLoad]:
-    """Loads that a program's own log calls refused, in the loader's words; `known` are names told otherwise."""
-    found: dict[str, FailedLoad] = {}
-    for reading in readings:
-        path, words = reading.groups.get("path", ""), reading.groups.get("why", "") or reading.text.strip()
-        process = _writer(state, reading)
-        if not path or process is None or name_of(path) in known:
-            continue
-        cause, missing, symbol, version = classify(words, path)
-        failure = FailedLoad(
-            process, path, cause, words, missing=missing, symbol=symbol, version=version, reading=reading
-        )
-        found.setdefault(name_of(path), failure)
-    return list(found.values())
-
-
-def _writer(state: State, reading: Reading) -> Process | None:
-    """The process that wrote a line, as far as the line or its log tell; else the first of the tree."""
-    source = state.logs.get(reading.source)
-    pids = [reading.pid, *(source.found.pids if source is not None else [])]
-    return next((state.current[pid] for pid in pids if pid in state.current), next(iter(state.processes), None))
 
 
 class _Finder:
@@ -148,7 +125,7 @@ class _Finder:
         for lookup in dlopens:
             refused = lookup.found is False or (lookup.found is None and self._died_inside(lookup))
             if refused and lookup.name not in found and succeeded.get(name_of(lookup.name), 0) < lookup.at:
-                failure = self._of_lookup(lookup)
+                failure = self.of_lookup(lookup)
                 if self._matters(failure):
                     found[lookup.name] = failure
         for refusal in self.process.refusals:
@@ -156,7 +133,7 @@ class _Finder:
         told = self.loaded | succeeded.keys() | {name_of(name) for name in found}
         for prediction in self.process.predictions.values():
             if prediction.ok is False and name_of(prediction.name) not in told:
-                found[prediction.name] = self._of_prediction(prediction)
+                found[prediction.name] = self.of_prediction(prediction)
         failures = sorted(found.values(), key=lambda failure: failure.at)
         return [failure if self._concerns(failure) else replace(failure, concerns=False) for failure in failures]
 
@@ -189,7 +166,7 @@ class _Finder:
         known = [self.state.apis[file] for file in files if file in self.state.apis]
         return not known or any(apis.provides or apis.consumes for apis in known)
 
-    def _of_lookup(self, lookup: LookedUp) -> FailedLoad:
+    def of_lookup(self, lookup: LookedUp) -> FailedLoad:
         prediction = self.process.predictions.get(lookup.name) or next(
             (p for p in self.process.predictions.values() if name_of(p.name) == name_of(lookup.name)), None
         )
@@ -244,7 +221,7 @@ class _Finder:
     def _known(self, name: str) -> bool:
         return self.profiles.api_of_soname(name) is not None or name_of(name) in self.candidates
 
-    def _of_prediction(self, prediction: LoadPredicted) -> FailedLoad:
+    def of_prediction(self, prediction: LoadPredicted) -> FailedLoad:
         failure = self._classified(prediction.name, prediction.words, prediction=prediction)
         others = [one for one in prediction.missing if name_of(one.name) != name_of(prediction.name)]
         if others and failure.cause not in ("dependency", "unsuitable"):

@@ -136,6 +136,8 @@ class Process:
     descriptors: dict[int, Descriptor] = field(default_factory=dict)
     sockets: SocketsRead | None = None
     vitals: Vitals | None = None
+    cpu: list[tuple[int, int]] = field(default_factory=list)
+    """Moment of a sample and ns of CPU time spent since the last one, in order; see `cpu_after`."""
     counts: dict[int, CallCount] = field(default_factory=dict)
     """By function id."""
     outcomes: dict[tuple[int, str, int], CallOutcome] = field(default_factory=dict)
@@ -169,6 +171,10 @@ class Process:
     """Grows with each event about this process."""
     memo: dict[str, tuple[object, object]] = field(default_factory=dict, repr=False)
     """Only model/memo.py looks at it."""
+
+    def cpu_after(self, moment: int) -> int:
+        """ns of CPU time that was seen to be spent after a moment; a lower bound."""
+        return sum(spent for at, spent in self.cpu if at > moment)
 
     @property
     def program(self) -> ProcessExec | None:

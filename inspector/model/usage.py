@@ -277,9 +277,7 @@ class _Reader:
     def _may_ask(self, api: str, requester: str) -> bool:
         library = self.by_path.get(requester)
         apis = self.state.apis.get(library.file) if library is not None else None
-        if apis is None or not apis.provides:
-            return True
-        return any(api in self.profiles.apis[own].drives for own in apis.provides if own in self.profiles.apis)
+        return drives(apis, self.profiles, api)
 
     def _observe(self, api: str, path: str) -> None:
         consumers = self._use(api).consumers
@@ -290,6 +288,19 @@ class _Reader:
         library = self.by_path.get(path)
         apis = self.state.apis.get(library.file) if library is not None else None
         consumers.append(Consumer(path, library, apis.consumes.get(api) if apis else None, observed=True))
+
+
+def drives(apis: ImageApis | None, profiles: Profiles, api: str) -> bool:
+    """Whether who asks is a consumer: a provider of another API asks for its caller only where it drives this one."""
+    if apis is None or not apis.provides:
+        return True
+    return any(api in profiles.apis[own].drives for own in apis.provides if own in profiles.apis)
+
+
+def asks_for_others(state: State, process: Process, profiles: Profiles, requester: str, api: str) -> bool:
+    """Whether a library that asked is a consumer; False for a provider that asks for its own ends."""
+    library = next((one for one in libraries(process).values() if one.path == requester), None)
+    return drives(state.apis.get(library.file) if library is not None else None, profiles, api)
 
 
 def faults(use: Use, profiles: Profiles) -> list[tuple[FunctionCalls, int, int]]:

@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from .stages import Stage
+
 RungName = Literal["environment", "mapped", "exported", "reachable", "resolved", "called", "returned", "logged", "used"]
 RUNGS: tuple[RungName, ...] = (
     "environment", "mapped", "exported", "reachable", "resolved", "called", "returned", "logged", "used",
@@ -38,6 +40,8 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     """One short phrase; for `unknown` it says what is missing to know."""
     evidence: list[Evidence] = []
+    reached: bool = True
+    """False behind the break: nothing came so far that could be judged."""
 
 
 class Ladder(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +65,23 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True):
     contradictions: list[Evidence] = []
 
 
+class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One link of a chain: what was asked, and what was answered."""
+
+    text: str
+    at: int = 0
+    """CLOCK_MONOTONIC ns, 0 when it is no moment."""
+    pid: int | None = None
+    kind: str = ""
+    """`words`, `call`, `load`, `lookup`, `system`, `signal`, `end`, `preload`, `setting`, `prediction`, or `root` for
+    what lies behind the last of them."""
+    subject: str = ""
+    """The function, file, path or setting that was asked for."""
+    answer: str = ""
+    by_hand: str = ""
+    """The command that shows the same fact."""
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """A named cause with its proof and the next step."""
 
@@ -75,6 +96,27 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     pid: int | None = None
     doubt: str = ""
     """What would change this finding."""
+    command: str = ""
+    """One command for the next step that runs as it is; empty where there is none."""
+    chain: list[Link] = []
+    """From the effect to the root; empty where no refusal stands behind the finding."""
+
+
+class Reached(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one consumer of an API got."""
+
+    pid: int
+    started: int = 0
+    """Birth of the process."""
+    api: str
+    stage: Stage
+    at: int = 0
+    """When it got there first, CLOCK_MONOTONIC ns."""
+    by: str = ""
+    """The call, look-up or load that shows it."""
+    stopped: bool = False
+    stopped_by: str = ""
+    """The refusal at which it ended, in words; empty where it goes on or ended in order."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,5 +125,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode
     ladders: list[Ladder]
     findings: list[Finding]
+    progress: list[Reached] = []
     coverage: str
     """Which processes were watched, since when, and what was not looked at."""

@@ -4,7 +4,7 @@ import signal as signals
 
 from inspector.model import tree
 from inspector.model.state import Process, State
-from inspector.model.verdict import Answer, Evidence, Finding, Ladder, Mode
+from inspector.model.verdict import Answer, Evidence, Finding, Ladder, Link, Mode, Reached
 from inspector.stream.redact import rewritten
 from inspector.stream.text import visible
 
@@ -16,8 +16,10 @@ from .shapes import (
     EvidenceRow,
     ExitStatus,
     FindingReport,
+    LinkReport,
     ModeReport,
     Observation,
+    ProgressReport,
     Report,
     RungReport,
     Target,
@@ -49,6 +51,7 @@ def report(state: State, answer: Answer, troubles: list[str] | None = None, rows
         observation=_observation(state, answer, clock, troubles or [], left_out),
         images=seen.images(state),
         timeline=timeline,
+        progress=[_progress(one, clock) for one in answer.progress],
     )
     return rewritten(facts, visible)
 
@@ -143,7 +146,13 @@ def _mode(mode: Mode, clock: Clock) -> ModeReport:
 
 def _api(ladder: Ladder, clock: Clock) -> ApiReport:
     rungs = [
-        RungReport(rung=rung.rung, state=rung.state, detail=rung.detail, evidence=_evidence(rung.evidence, clock))
+        RungReport(
+            rung=rung.rung,
+            state=rung.state,
+            detail=rung.detail,
+            evidence=_evidence(rung.evidence, clock),
+            reached=rung.reached,
+        )
         for rung in ladder.rungs
     ]
     return ApiReport(
@@ -162,4 +171,20 @@ def _finding(finding: Finding, clock: Clock) -> FindingReport:
         evidence=_evidence(finding.evidence, clock),
         pid=finding.pid,
         doubt=finding.doubt,
+        command=finding.command,
+        chain=[_link(link, clock) for link in finding.chain],
     )
+
+
+def _link(link: Link, clock: Clock) -> LinkReport:
+    return LinkReport(
+        text=link.text, at=clock.iso(link.at), pid=link.pid, kind=link.kind, subject=link.subject, answer=link.answer,
+        by_hand=link.by_hand,
+    )  # fmt: skip
+
+
+def _progress(one: Reached, clock: Clock) -> ProgressReport:
+    return ProgressReport(
+        pid=one.pid, api=one.api, stage=one.stage, at=clock.iso(one.at), by=one.by, stopped=one.stopped,
+        stopped_by=one.stopped_by,
+    )  # fmt: skip

@@ -79,6 +79,7 @@ def _embedded(report: Report) -> str:
 
 def _body(report: Report) -> Iterable[str]:
     yield _header(report)
+    yield _section("chain", "How it came to that", _chain(report))
     yield _section("proof", "What proves it", _proof(report))
     yield _section("others", "Also found", "".join(_finding(finding) for finding in report.findings[1:]))
     yield _section("ladder", "Ladder", _ladders(report))
@@ -106,6 +107,7 @@ def _header(report: Report) -> str:
         rows = [
             ("Why", escape(first.cause)),
             ("Next", escape(first.next_step)),
+            ("Run", f"<code>{escape(first.command)}</code>" if first.command else ""),
             ("Sure", escape(first.confidence + (f"; it would change with: {first.doubt}" if first.doubt else ""))),
             ("Rule", f"<code>{escape(first.rule)}</code>"),
         ]
@@ -116,6 +118,22 @@ def _header(report: Report) -> str:
         f"{f'<dl>{listed}</dl>' if listed else ''}"
         f'<p class="subject">{escape(phrases.subject(report))}</p></header>'
     )
+
+
+def _chain(report: Report) -> str:
+    """From the effect to the root, one link a line."""
+    links = report.findings[0].chain if report.findings else []
+    rows = []
+    for depth, link in enumerate(links):
+        place = ", ".join(
+            part for part in (f"pid {link.pid}" if link.pid else "", phrases.time_of_day(link.at)) if part
+        )
+        rows.append(
+            f'<li style="margin-left:{min(depth, 8)}em">{"&larr; " if depth else ""}{escape(link.text)}'
+            f"{f' <small>{escape(place)}</small>' if place else ''}"
+            f"{f'<code class=hand>{escape(link.by_hand)}</code>' if link.by_hand else ''}</li>"
+        )
+    return f'<ul class="evidence">{"".join(rows)}</ul>' if rows else ""
 
 
 def _proof(report: Report) -> str:
@@ -140,6 +158,7 @@ def _finding(finding: FindingReport) -> str:
         f'<details class="finding {finding.severity}"><summary><span class="tag">{finding.severity}</span> '
         f"{escape(finding.title)}</summary><p>{escape(finding.cause)}</p>"
         f"{f'<p><b>Next:</b> {escape(finding.next_step)}</p>' if finding.next_step else ''}"
+        f"{f'<p><b>Run:</b> <code>{escape(finding.command)}</code></p>' if finding.command else ''}"
         f"{f'<ul class=evidence>{evidence}</ul>' if evidence else ''}"
         f"<p><code>{escape(finding.rule)}</code> <small>{finding.confidence}</small></p></details>"
     )

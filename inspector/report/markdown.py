@@ -19,6 +19,7 @@ def render(report: Report) -> str:
     parts = [
         [f"## {plain(phrases.headline(report))}: {plain(phrases.answer(report))}", "", plain(phrases.subject(report))],
         _answer(report),
+        _section("How it came to that", _chain(report)),
         _section("What proves it", _evidence(report)),
         _section("Also found", _others(report)),
         _section("Ladder", _ladder(report)),
@@ -72,10 +73,18 @@ def _answer(report: Report) -> list[str]:
     rows = [
         f"**Why:** {plain(first.cause)}" if first.cause else "",
         f"**Next:** {plain(first.next_step)}" if first.next_step else "",
+        f"**Run:** {code(first.command)}" if first.command else "",
         f"**Sure:** {first.confidence}" + (f"; it would change with: {plain(first.doubt)}" if first.doubt else ""),
         f"**Rule:** {code(first.rule)}",
     ]
     return ["  \n".join(row for row in rows if row)]
+
+
+def _chain(report: Report) -> Iterable[str]:
+    """From the effect to the root, each link below what it explains."""
+    for depth, link in enumerate(report.findings[0].chain if report.findings else []):
+        arrow = "\u2190 " if depth else ""
+        yield f"{'  ' * min(depth, 8)}- {arrow}{plain(link.text)}"
 
 
 def _evidence(report: Report) -> Iterable[str]:
@@ -99,6 +108,8 @@ def _others(report: Report) -> Iterable[str]:
         yield f"- **{finding.severity}** {plain(finding.title)} ({code(finding.rule)}, {finding.confidence})"
         if finding.next_step:
             yield f"  - next: {plain(finding.next_step)}"
+        if finding.command:
+            yield f"  - run: {code(finding.command)}"
 
 
 def _ladder(report: Report) -> list[str]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from inspector.model.diagnosis.registry import find
+from inspector.model.causes.registry import find
 from inspector.model.silence import without_finding
 from inspector.model.verdict import RUNGS
 

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from inspector.model.stages import Stage
 from inspector.model.verdict import Confidence, ModeName, PaneName, RungName, Severity, Truth
 from inspector.stream.libraries import FileState, Route
 
@@ -93,6 +94,7 @@ class RungReport(Shape, frozen=True, kw_only=True):
     state: Truth
     detail: str
     evidence: list[EvidenceRow]
+    reached: Annotated[bool, Meta(description="false: behind the break, nothing came so far.")] = True
 
 
 class ApiReport(Shape, frozen=True, kw_only=True):
@@ -103,6 +105,24 @@ class ApiReport(Shape, frozen=True, kw_only=True):
     provider: str | None
     rungs: list[RungReport]
     first_broken: RungName | None
+
+
+class LinkReport(Shape, frozen=True, kw_only=True):
+    """One link of a chain: what was asked, and what was answered."""
+
+    text: str
+    at: Moment | None = None
+    pid: Pid | None = None
+    kind: Annotated[
+        str,
+        Meta(
+            description="mode, words, call, load, lookup, system, signal, end, preload, prediction; root: what lies "
+            "behind the last of them."
+        ),
+    ] = ""
+    subject: Annotated[str, Meta(description="The function, file, path or setting that was asked for.")] = ""
+    answer: str = ""
+    by_hand: Annotated[str, Meta(description="The command that shows the same fact.")] = ""
 
 
 class FindingReport(Shape, frozen=True, kw_only=True):
@@ -117,6 +137,22 @@ class FindingReport(Shape, frozen=True, kw_only=True):
     evidence: list[EvidenceRow]
     pid: Pid | None
     doubt: Annotated[str, Meta(description="What would change this finding.")] = ""
+    command: Annotated[str, Meta(description="One command for the next step that runs as it is.")] = ""
+    chain: Annotated[list[LinkReport], Meta(description="From the effect to the root.")] = []
+
+
+class ProgressReport(Shape, frozen=True, kw_only=True):
+    """How far one process got in one API."""
+
+    pid: Pid
+    api: str
+    stage: Annotated[
+        Stage, Meta(description="The furthest of asked, loaded, resolved, ... work that was reached with success.")
+    ]
+    at: Annotated[Moment | None, Meta(description="When it got there first.")] = None
+    by: Annotated[str, Meta(description="The call, look-up or load that shows it.")] = ""
+    stopped: bool = False
+    stopped_by: Annotated[str, Meta(description="The refusal at which it ended, in words.")] = ""
 
 
 class CallReport(Shape, frozen=True, kw_only=True):
@@ -281,6 +317,7 @@ class Report(Shape, frozen=True, kw_only=True):
     observation: Observation
     images: list[ImageReport] = []
     timeline: list[TimelineRow] = []
+    progress: list[ProgressReport] = []
 
 
 _DECODER = msgspec.json.Decoder(Report)

@@ -36,6 +36,7 @@ class _Page:
         yield ""
         yield from self._answer()
         sections = (
+            ("How it came to that", self._chain()),
             ("What proves it", self._proof()),
             ("What speaks against it", self._evidence(self.report.mode.contradictions)),
             ("Also found", self._other_findings()),
@@ -64,11 +65,26 @@ class _Page:
             first = report.findings[0]
             lines += ["", *wrapped(first.cause, inner, "Why   ", hard=True)] if first.cause else []
             lines += wrapped(first.next_step, inner, "Next  ", hard=True) if first.next_step else []
+            lines += wrapped(first.command, inner, "Run   ", hard=True) if first.command else []
             sure = first.confidence + (f"; it would change with: {first.doubt}" if first.doubt else "")
             lines += wrapped(sure, inner, "Sure  ", hard=True)
             lines += wrapped(first.rule, inner, "Rule  ")
         for number, line in enumerate(box(lines, self.width)):
             yield self.ink(line, colour, "bold") if number == 1 else line
+
+    def _chain(self) -> Iterable[str]:
+        """From the effect to the root, one link a line, each deeper than the one that it explains."""
+        links = self.report.findings[0].chain if self.report.findings else []
+        for depth, link in enumerate(links):
+            arrow = "<- " if depth else ""
+            place = ", ".join(
+                part for part in (f"pid {link.pid}" if link.pid else "", phrases.time_of_day(link.at)) if part
+            )
+            indent = "  " + "  " * min(depth, 8)
+            yield from wrapped(
+                f"{link.text}" + (f"  [{place}]" if place else ""), self.width, f"{indent}{arrow}",
+                indent + " " * len(arrow),
+            )  # fmt: skip
 
     def _proof(self) -> Iterable[str]:
         if self.report.findings:
@@ -95,6 +111,7 @@ class _Page:
         yield from (" " * 10 + line for line in rest)
         yield from wrapped(finding.cause, self.width, " " * 10) if finding.cause else []
         yield from wrapped(finding.next_step, self.width, " " * 10 + "next: ") if finding.next_step else []
+        yield from wrapped(finding.command, self.width, " " * 10 + "run: ") if finding.command else []
 
     def _ladders(self) -> Iterable[str]:
         for ladder in phrases.chosen_ladders(self.report):

@@ -1,5 +1,6 @@
 """The exit code of `inspector report`: the answer as a number."""
 
+from inspector.model.causes.registry import NOT_SEEN
 from inspector.model.state import State
 
 from .shapes import Report
@@ -15,5 +16,5 @@ def exit_code(state: State, report: Report) -> int:
         return UNDECIDED
     if report.mode.verdict != "cpu":
         return GPU
-    named = any(finding.severity != "info" for finding in report.findings[:1])
+    named = bool(report.findings) and report.findings[0].rule != NOT_SEEN
     return CPU_NAMED if named else CPU_UNKNOWN

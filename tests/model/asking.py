@@ -16,9 +16,13 @@ def findings(story: Story) -> list[Finding]:
     return diagnose(story.state).findings
 
 
+BLAMELESS = ("nobody-asked", "cause-not-seen", "gpu-ready", "management-only")
+"""Rules that say how it stands and blame nothing."""
+
+
 def rules(story: Story) -> list[str]:
-    """Their rules."""
-    return [finding.rule for finding in findings(story)]
+    """Their rules, without those that blame nothing."""
+    return [finding.rule for finding in findings(story) if finding.rule not in BLAMELESS]
 
 
 def answer(story: Story) -> Finding:

@@ -31,7 +31,8 @@ def test_every_rung_that_says_no_shows_a_row_that_proves_it() -> None:
     story.log(CPU)
     (ladder,) = _ladders(story)
     broken = [one for one in ladder.rungs if one.state == "no"]
-    assert [one.rung for one in broken] == ["environment", "mapped", "called", "used"]
+    assert [one.rung for one in broken] == ["environment"]
+    assert not any(one.reached for one in ladder.rungs[1:7])
     assert all(one.evidence and one.evidence[0].text for one in broken)
     assert ladder.first_broken == "environment"
 
@@ -153,7 +154,7 @@ def test_a_cpu_without_a_cause_is_told_as_such_with_the_rung_that_was_not_seen()
     story.log(CPU)
     first = diagnose(story.state).findings[0]
     assert (first.rule, first.severity, first.confidence) == ("cause-not-seen", "info", "guess")
-    assert "resolved" in first.title
+    assert "began before the observation" in first.cause and first.command.startswith("inspector --wait")
 
 
 def test_the_coverage_says_how_many_processes_were_seen_from_when_on() -> None:
@@ -170,7 +171,7 @@ def test_a_rung_of_an_api_that_nobody_asked_for_is_no_fault() -> None:
     story = healthy()
     story.image("/opt/shim/libnvidia-ml.so.1", soname="libnvidia-ml.so.1", exports=NVML)
     story.map(812, "/opt/shim/libnvidia-ml.so.1", "preload")
-    assert rung(story, "reachable", api="nvml").state == "no"
+    assert rung(story, "reachable", api="nvml").state == "unknown"
     assert _first_broken(story, "nvml") is None
 
 
@@ -186,7 +187,8 @@ def test_a_program_without_any_api_has_no_broken_rung() -> None:
 def test_an_api_that_was_asked_for_in_vain_has_its_broken_rung() -> None:
     story = Story()
     story.process(812)
-    story.look_up(812, "dlopen", "libnvidia-ml.so.1", False, by="/opt/app/server", error="not found")
+    words = "libnvidia-ml.so.1: cannot open shared object file: No such file or directory"
+    story.look_up(812, "dlopen", "libnvidia-ml.so.1", False, by="/opt/app/server", error=words)
     story.end(812)
     assert _first_broken(story, "nvml") == "resolved"
 

@@ -94,9 +94,9 @@ def test_a_long_timeline_loses_its_middle_and_says_how_much() -> None:
     assert report.observation.timeline_left_out == 6
 
 
-def _report(verdict: ModeName, finding: str = "") -> Report:
+def _report(verdict: ModeName, finding: str = "", rule: str = "x") -> Report:
     findings = [
-        Finding(rule="x", severity=severity, confidence="proven", title="t", cause="c", next_step="n")
+        Finding(rule=rule, severity=severity, confidence="proven", title="t", cause="c", next_step="n")
         for severity in ("error", "info")
         if severity == finding
     ]
@@ -109,7 +109,8 @@ def test_the_exit_code_is_the_answer() -> None:
     assert exit_code(state(), _report("rocm")) == 0
     assert exit_code(state(), _report("cpu", "error")) == 10
     assert exit_code(state(), _report("cpu")) == 11
-    assert exit_code(state(), _report("cpu", "info")) == 11
+    assert exit_code(state(), _report("cpu", "info", "nobody-asked")) == 10
+    assert exit_code(state(), _report("cpu", "info", "cause-not-seen")) == 11
     assert exit_code(state(), _report("undecided", "error")) == 12
 
 

@@ -32,7 +32,7 @@ CASES = (
         family="called",
         stage=_only_itself,
         rule="called-only-by-itself",
-        mode="undecided",
+        mode="cpu",
         sentence="{shim}",
     ),
     Case(

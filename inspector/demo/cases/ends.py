@@ -77,7 +77,7 @@ CASES = (
         family="end of a process",
         stage=_crash_blamed,
         rule="child-crashed",
-        mode="undecided",
+        mode="cpu",
         sentence="nvmlInit_v2",
     ),
     Case(
@@ -86,7 +86,7 @@ CASES = (
         family="end of a process",
         stage=_status_two,
         rule="child-crashed",
-        mode="undecided",
+        mode="cpu",
         sentence="cuLibraryLoadData",
     ),
     Case(
@@ -95,7 +95,7 @@ CASES = (
         family="end of a process",
         stage=_null_pointer,
         rule="child-crashed",
-        mode="undecided",
+        mode="cpu",
         sentence="0x0",
     ),
     Case(
@@ -104,7 +104,7 @@ CASES = (
         family="end of a process",
         stage=_wrapper_dies,
         rule="child-crashed",
-        mode="undecided",
+        mode="cpu",
         sentence="/sh",
     ),
     Case(

@@ -138,7 +138,7 @@ CASES = (
         family="exported",
         stage=_helper,
         rule="symbol-missing",
-        mode="undecided",
+        mode="cpu",
         sentence="libvgpu_set_skip_interception",
     ),
     Case(

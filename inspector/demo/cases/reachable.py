@@ -79,7 +79,7 @@ CASES = (
         family="reachable",
         stage=_no_consumer,
         rule="no-consumer",
-        mode="undecided",
+        mode="cpu",
         sentence="",
         seconds=1.0,
     ),

@@ -62,7 +62,7 @@ CASES = (
         family="which process",
         stage=_client_only,
         rule="client-only",
-        mode="undecided",
+        mode="cpu",
         sentence="{port}",
         seconds=1.5,
     ),

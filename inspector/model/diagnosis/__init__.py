@@ -1,19 +1,20 @@
-"""Why is it still on the CPU? Rules, one a class, a file a rung; `diagnose` ranks what they find."""
+"""Why is it still on the CPU? One analysis, from which the mode, the ladders and the findings come."""
 
 from collections.abc import Generator
 
+from inspector.model.analysis import analyse
+from inspector.model.causes.registry import explain, ids
+from inspector.model.causes.scene import Scene
 from inspector.model.coverage import summary
-from inspector.model.ladder import ladders
-from inspector.model.mode import mode as mode_of
+from inspector.model.decision import decide
+from inspector.model.ladder import Break, ladders
 from inspector.model.profiles import Profiles
 from inspector.model.starts import this_start
 from inspector.model.state import State
 from inspector.model.verdict import Answer, Ladder
 
-from .ranking import rank
-from .registry import RULES, explain, ids
-from .rule import Hit, Rule, Scene
-from .unexplained import unexplained
+from .findings import Told, breaks, findings, told
+from .reached import reached
 
 __all__ = ["diagnose", "draw", "explain", "ids"]
 
@@ -30,20 +31,26 @@ def diagnose(state: State, profiles: Profiles | None = None) -> Answer:
 
 def draw(state: State, profiles: Profiles) -> Generator[None, None, Answer]:
     """As `diagnose`, in steps, so that a screen can answer keys in between; the state must not change meanwhile."""
-    start = this_start(state)
-    mode = mode_of(state, profiles, start)
+    analysis = yield from analyse(state, profiles, this_start(state))
+    decision = decide(analysis)
     yield
-    scene = Scene(state, profiles, mode, start)
-    found: list[tuple[int, Rule, Hit]] = []
-    for number, rule in enumerate(RULES):
-        if rule.notice or not scene.in_use:
-            found += [(number, rule, hit) for hit in rule.find(scene)]
-            yield
+    scene = Scene(analysis, decision)
+    said: list[Told] = []
+    for one in told(scene):
+        said.append(one)
+        yield
+    broken = {
+        key: Break(one.rule.place, one.hit.title, tuple(one.hit.evidence[:8]))
+        for key, one in breaks(scene, said).items()
+    }
     rails: list[Ladder] = []
-    for rail in ladders(state, profiles, mode):
+    for rail in ladders(analysis, decision, broken):
         rails.append(rail)
         yield
-    findings = rank(scene, found)
     return Answer(
-        mode=mode, ladders=rails, findings=[*unexplained(scene, rails, findings), *findings], coverage=summary(state)
+        mode=decision.mode,
+        ladders=rails,
+        findings=findings(scene, said),
+        progress=reached(analysis),
+        coverage=summary(state),
     )

@@ -36,7 +36,7 @@ def test_a_fault_is_told_with_its_place_and_the_last_call() -> None:
     finding = answer(story)
     assert (finding.rule, finding.confidence) == ("child-crashed", "proven")
     assert "died by SIGSEGV in cuDeviceGetCount+0x1c4 (libcuda.so.1)" in finding.title
-    assert "Last call: cuInit" in finding.cause
+    assert "Last, it called cuInit of libcuda.so.1" in finding.cause
 
 
 def _raised(story: Story) -> None:

@@ -39,6 +39,8 @@ def test_a_secure_program_ignores_the_search_path() -> None:
     story = Story()
     environment = {"LD_LIBRARY_PATH": "/opt/shim"}
     story.process(812, environment=environment, secure=True, capabilities_added="cap_net_bind_service")
+    words = "libcuda.so.1: cannot open shared object file: No such file or directory"
+    story.look_up(812, "dlopen", "libcuda.so.1", False, by="/opt/app/server", error=words)
     finding = answer(story)
     assert (finding.rule, finding.confidence) == ("loader-ignores-environment", "proven")
     assert "LD_LIBRARY_PATH" in finding.title and "cap_net_bind_service" in finding.title
@@ -148,13 +150,15 @@ def test_the_loaders_own_line_in_a_log_is_told() -> None:
 
 def test_a_file_for_every_process_is_a_warning_that_hides_no_answer() -> None:
     story = _preload(False)
+    other = "/opt/libother.so"
     story.tell(
         PreloadFileRead(
-            at=story.later(), path="/etc/ld.so.preload", entries=[SHIM], carriers=41, carrier_names=["sshd"]
+            at=story.later(), path="/etc/ld.so.preload", entries=[SHIM, other], carriers=41, carrier_names=["sshd"]
         )
     )
     assert rules(story) == ["preload-entry-unusable", "global-preload"]
     finding = found(story, "global-preload")
+    assert "libother.so" in finding.title and "libshim-a.so" not in finding.title  # what ld.so ignores it loads nowhere
     assert finding.severity == "warning" and "41 processes" in finding.title
 
 
@@ -225,11 +229,14 @@ def test_hidden_devices_break_the_rung_of_the_environment() -> None:
     assert rung(_visible("-1", 0), "environment").state == "yes"
 
 
-def test_an_empty_value_in_a_process_that_never_asked_is_only_a_guess() -> None:
+def test_an_empty_value_in_a_process_that_never_asked_is_a_choice_and_no_refusal() -> None:
     story = Story()
     story.process(812, environment={"CUDA_VISIBLE_DEVICES": ""})
     story.consumer(812, BACKEND)
-    assert found(story, "visible-devices-hidden").confidence == "guess"
+    story.log(CPU)
+    assert "visible-devices-hidden" not in rules(story)
+    finding = found(story, "cpu-chosen")
+    assert finding.confidence == "likely" and "CUDA_VISIBLE_DEVICES=(empty)" in finding.title
 
 
 def test_a_variable_that_nobody_reads_is_named_as_such() -> None:

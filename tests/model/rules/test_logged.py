@@ -59,7 +59,7 @@ def test_nul_bytes_and_unreadable_logs_are_told() -> None:
     story.tell(LogChanged(at=story.later(), source=4, what="nul-bytes", detail="12 NUL bytes"))
     finding = found(story, "log-unreadable")
     assert "vgpu.log holds NUL bytes" in finding.title and "12 NUL bytes" in finding.cause
-    assert finding.next_step.startswith("grep -a")
+    assert finding.command.startswith("grep -a")
     story.tell(
         LogFound(at=story.later(), source=5, name="/var/log/x", kind="file", why="x", readable=False, problem="EACCES")
     )

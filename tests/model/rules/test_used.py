@@ -3,7 +3,7 @@
 from inspector.model.diagnosis import diagnose
 from inspector.stream.calls import FileOpened
 
-from ..asking import BACKEND, CPU, CUDA, answer, found, healthy, rules, working
+from ..asking import BACKEND, CPU, CUDA, answer, findings, found, healthy, rules, working
 from ..build import MS, NVML, Story
 
 
@@ -11,7 +11,7 @@ def test_a_working_program_is_in_use_and_nothing_is_blamed() -> None:
     story = healthy()
     result = diagnose(story.state)
     assert rules(story) == ["gpu-in-use"]
-    assert (result.mode.verdict, result.mode.confidence, result.mode.contradictions) == ("cuda", "proven", [])
+    assert (result.mode.verdict, result.mode.confidence, result.mode.contradictions) == ("cuda", "likely", [])
     assert "312 launches" in result.findings[0].title
 
 
@@ -20,16 +20,16 @@ def test_a_log_that_says_cuda_is_in_use_likely_and_no_more() -> None:
     story.process(812)
     story.log(CUDA)
     finding = answer(story)
-    assert (finding.rule, finding.confidence) == ("gpu-in-use", "likely")
+    assert (finding.rule, finding.confidence) == ("gpu-ready", "likely")
 
 
-def test_a_program_that_is_not_observed_to_do_anything_is_undecided_and_nothing_is_blamed() -> None:
+def test_a_program_that_asks_for_nothing_is_on_the_cpu_and_nothing_is_blamed() -> None:
     story = Story()
     story.process(812, ("/bin/sh", "-c", "sleep 60"))
     story.image("/bin/sh")
     story.map(812, "/bin/sh", "executable")
     result = diagnose(story.state)
-    assert (result.findings, result.mode.verdict) == ([], "undecided")
+    assert (rules(story), result.mode.verdict, result.findings[0].rule) == ([], "cpu", "nobody-asked")
 
 
 def _two_passes(signal: int | None) -> Story:
@@ -53,7 +53,7 @@ def test_a_device_found_by_one_child_and_lost_in_the_crash_of_the_next_is_droppe
 
 
 def test_a_device_that_two_children_found_is_not_dropped() -> None:
-    assert rules(_two_passes(None))[0] == "gpu-in-use"
+    assert findings(_two_passes(None))[0].rule == "gpu-ready"
 
 
 def test_the_programs_own_line_proves_that_a_device_was_dropped() -> None:
@@ -135,7 +135,7 @@ def test_a_crash_right_after_the_first_launch_is_no_use() -> None:
     working(story)
     story.end(812, signal=11)
     result = diagnose(story.state)
-    assert (result.mode.verdict, result.findings[0].rule) == ("undecided", "child-crashed")
+    assert (result.mode.verdict, result.findings[0].rule) == ("cpu", "child-crashed")
 
 
 def test_nvml_alone_is_no_use_of_the_gpu_and_no_fault() -> None:
@@ -148,5 +148,6 @@ def test_nvml_alone_is_no_use_of_the_gpu_and_no_fault() -> None:
     story.call(812, "cuGetExportTable", by="/opt/shim/libnvidia-ml.so.1")
     story.call(812, "nvmlInit_v2", library="/opt/shim/libnvidia-ml.so.1", by="/opt/app/monitor")
     result = diagnose(story.state)
-    assert (result.findings, result.mode.verdict) == ([], "undecided")
+    assert (rules(story), result.mode.verdict) == ([], "cpu")
+    assert result.findings[0].rule == "management-only"
     assert [ladder.api for ladder in result.ladders] == ["nvml"]

@@ -32,7 +32,7 @@ def test_a_drop_in_younger_than_its_process_is_not_in_force() -> None:
     assert (finding.rule, finding.confidence) == ("setting-not-in-force", "proven")
     assert "vgpu.conf is 6 min younger than PID 812 (ollama)" in finding.title
     assert "LD_PRELOAD is not in that process" in finding.title
-    assert finding.next_step.startswith("systemctl ")
+    assert finding.command.startswith("systemctl ")
 
 
 def test_a_drop_in_that_the_process_has_is_in_force() -> None:
@@ -50,7 +50,7 @@ def test_an_older_drop_in_that_a_wrapper_took_out_is_not_called_unloaded() -> No
 def test_a_needed_reload_is_said_in_the_next_step() -> None:
     story = _service({})
     _unit(story, mtime=WALL - 6000 * SECOND, reload=True)
-    assert answer(story).next_step.startswith("systemctl daemon-reload")
+    assert answer(story).command.startswith("systemctl daemon-reload")
 
 
 def test_a_preload_file_younger_than_the_process_is_a_warning() -> None:
@@ -91,7 +91,7 @@ def test_a_client_is_told_where_the_work_is_done() -> None:
     peer = Peer(address="127.0.0.1:8123", pid=812, argv="server")
     story.tell(SocketsRead(at=story.later(), pid=900, connected=[peer]))
     finding = answer(story)
-    assert (finding.rule, finding.next_step) == ("client-only", "inspector 812")
+    assert (finding.rule, finding.command) == ("client-only", "inspector 812")
     assert "127.0.0.1:8123" in finding.title
 
 

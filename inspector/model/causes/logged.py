@@ -11,7 +11,8 @@ from inspector.model.wording import errno_name, listed, name_of, plural
 from inspector.stream.calls import FileOpened
 from inspector.stream.processes import Descriptor
 
-from .rule import Hit, Rule, Scene
+from .rule import Hit, Pattern
+from .scene import Scene
 
 _LOG_ENDINGS = (".log", ".txt", ".out", ".err")
 _TELLING = (
@@ -27,11 +28,13 @@ _TELLING = (
 )
 
 
-class OutputDiscarded(Rule):
+class OutputDiscarded(Pattern):
     id = "output-discarded"
     place = "logged"
     notice = True
     meaning = "Standard error of the process goes nowhere: that a shim is silent there says nothing."
+    proof = "Descriptor 2 of the process is the null device or closed."
+    cure = "Let the shim log to a file named by pid."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
@@ -74,11 +77,13 @@ def _goes_nowhere(process: Process, error: Descriptor) -> bool:
     return error.kind == "null" or (error.kind == "closed" and not process.ended)
 
 
-class LogNotWritable(Rule):
+class LogNotWritable(Pattern):
     id = "log-not-writable"
     place = "logged"
     notice = True
     meaning = "The process could not open its log file for writing."
+    proof = "The open for writing failed, with its errno."
+    cure = "Give the process the right to write there."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         globs = [glob.replace("{pid}", "*") for profile in scene.profiles.profiles for glob in profile.log_files]
@@ -99,7 +104,8 @@ class LogNotWritable(Rule):
         return Hit(
             title=f"{short(process)} could not write {opened.path}: {errno_name(opened.errno)}{who}",
             cause=f"Its log stays empty or old; that says nothing about what was called.{tree}",
-            next_step=f"ls -ld {quote(folder)}; ls -l {quote(opened.path)}",
+            next_step="give the process the right to write there, or let it log elsewhere",
+            command=f"ls -ld {quote(folder)}; ls -l {quote(opened.path)}",
             process=process,
             severity="warning",
             confidence="proven",
@@ -117,11 +123,13 @@ def _is_log(path: str, globs: list[str]) -> bool:
     return path.endswith(_LOG_ENDINGS) or "/log/" in path or any(fnmatchcase(path, glob) for glob in globs)
 
 
-class LogUnreadable(Rule):
+class LogUnreadable(Pattern):
     id = "log-unreadable"
     place = "logged"
     notice = True
     meaning = "A log cannot be read, or holds bytes that make plain tools print nothing."
+    proof = "The log was read and holds such bytes, or could not be opened."
+    cure = "Use grep -a, or let the writers append."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for number, source in scene.state.logs.items():
@@ -130,7 +138,8 @@ class LogUnreadable(Rule):
                 yield Hit(
                     title=f"{name} cannot be read: {source.found.problem or 'no permission'}",
                     cause="What the program says there is not known here.",
-                    next_step=f"ls -l {quote(name)}",
+                    next_step="make it readable for who looks, or run as root",
+                    command=f"ls -l {quote(name)}",
                     severity="warning",
                     confidence="proven",
                     evidence=[evidence.of_file_on_disk(name, f"{name}: {source.found.problem}")],
@@ -144,7 +153,8 @@ class LogUnreadable(Rule):
                         title=f"{name_of(name)} holds {kind}: grep says `binary file matches` and prints nothing",
                         cause=f"{change.detail or 'Lines were written with wrong lengths'}; a line that grep does "
                               "not show may be there.",
-                        next_step=f"grep -a PATTERN {quote(name)}",
+                        next_step="search it as text",
+                        command=f"grep -a -i -E 'cuda|gpu' {quote(name)}",
                         severity="warning",
                         confidence="proven",
                         evidence=[evidence.of_file_on_disk(name, f"log {number}: {change.what} {change.detail}",
@@ -154,11 +164,13 @@ class LogUnreadable(Rule):
                     )  # fmt: skip
 
 
-class LogOfEarlierRun(Rule):
+class LogOfEarlierRun(Pattern):
     id = "log-of-earlier-run"
     place = "logged"
     notice = True
     meaning = "Lines of earlier runs stand in the log; they are kept out of the verdict about this start."
+    proof = "Times in the lines and starts of the program in the log."
+    cure = "Read the log from the last start on."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         old = [reading for reading in scene.start.earlier if reading.rule.means in _TELLING]
@@ -179,4 +191,4 @@ class LogOfEarlierRun(Rule):
         )
 
 
-RULES: tuple[Rule, ...] = (OutputDiscarded(), LogNotWritable(), LogUnreadable(), LogOfEarlierRun())
+PATTERNS: tuple[Pattern, ...] = (OutputDiscarded(), LogNotWritable(), LogUnreadable(), LogOfEarlierRun())

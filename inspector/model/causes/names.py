@@ -1,12 +1,13 @@
-"""Are the needed names there: defined, visible, at the right version? And which names should not be there?"""
+"""Names and versions: is what was asked for there, visible, at the right version? Which names should not be there?"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from inspector.model import evidence, recipes
+from inspector.model.copies import where_is
 from inspector.model.disguise import Disguise, disguise_row, disguised
 from inspector.model.evidence import short
-from inspector.model.loads import FailedLoad, failure_row
+from inspector.model.loads import FailedLoad
 from inspector.model.memo import once
 from inspector.model.state import Process
 from inspector.model.tree import libraries
@@ -16,7 +17,11 @@ from inspector.model.wants import Want, import_faults, missing_names, required
 from inspector.model.wording import listed, name_of
 from inspector.stream.libraries import ImageRead, LibraryMapped
 
-from .rule import Hit, Rule, Scene
+from .files import place_of
+from .loads import verb
+from .rule import Cause, Hit, Pattern
+from .scene import Case, Scene
+from .whereabouts import whereabouts
 
 _MEMORY_NAMES = frozenset((
     "malloc", "free", "calloc", "realloc", "posix_memalign", "memalign", "aligned_alloc", "valloc", "pvalloc",
@@ -40,17 +45,50 @@ def _provider_words(scene: Scene, process: Process, name: str) -> str:
     return listed(providers, 2) if providers else "no mapped file"
 
 
-class SymbolMissing(Rule):
+class SymbolMissing(Cause):
     id = "symbol-missing"
     place = "exported"
     meaning = (
         "A consumer needs a name that no mapped library offers: the load fails, or the first call ends the program."
     )
+    proof = "The loader refused the load and named the symbol; or no mapped file exports what a consumer imports."
+    cure = "Let the library export the name, or use one of the release that the consumer was built for."
+
+    def explain(self, case: Case) -> Hit | None:
+        failure = case.failure
+        if failure is None or failure.cause != "symbol":
+            return None
+        process, name = failure.process, failure.symbol
+        more = _others_missing(failure)
+        provider = _provider_words(case.scene, process, name)
+        place = whereabouts(case, name, "symbol")
+        known = where_is(case.state, process, name, "symbol") is not None
+        file = provider if "/" in provider else failure.name
+        return Hit(
+            title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: it needs {listed([name, *more], 3)}, "
+            f"which {provider} {'does not offer' if provider != 'no mapped file' else 'offers'}",
+            cause=f"In the loader's words: {failure.words}.{f' {place.words}.' if known and place.words else ''}",
+            next_step=place.step if known else f"let {name_of(file)} export it, or refuse it cleanly inside",
+            command=recipes.exported(process, file, name),
+            process=process,
+            confidence=case.sure,
+            evidence=case.rows(),
+            at=failure.at,
+            subject=f"{name_of(failure.name)}:{name}",
+            root=f"{provider} {'does not offer' if provider != 'no mapped file' else 'offers'} {name}",
+        )
+
+
+class NamesNotOffered(Pattern):
+    """Imports that nothing offers: a fault only where nothing else was refused, for nobody may ever call them."""
+
+    id = "symbol-missing"
+    place = "exported"
+    meaning = SymbolMissing.meaning
+    proof = SymbolMissing.proof
+    cure = SymbolMissing.cure
 
     def find(self, scene: Scene) -> Iterable[Hit]:
-        for failure in scene.all_failures():
-            if failure.cause == "symbol" and disguised(scene.state, failure.process, failure.symbol) is None:
-                yield self._of_failure(scene, failure)
         for process, use in scene.all_uses():
             missing = [want for want in _import_faults(scene, process, use) if want.fault == "missing"]
             if missing:
@@ -58,34 +96,18 @@ class SymbolMissing(Rule):
             if not use.lookups and not use.consumer_calls and use.providers:
                 yield from self._of_requirements(scene, process, use)
 
-    def _of_failure(self, scene: Scene, failure: FailedLoad) -> Hit:
-        process, name = failure.process, failure.symbol
-        more = _others_missing(failure)
-        provider = _provider_words(scene, process, name)
-        verb = "could not be loaded" if failure.seen else "would not load"
-        return Hit(
-            title=f"{name_of(failure.name)} {verb} in {short(process)}: it needs {listed([name, *more], 3)}, which "
-            f"{provider} {'does not offer' if provider != 'no mapped file' else 'offers'}",
-            cause=f"In the loader's words: {failure.words}",
-            next_step=f"{recipes.exported(process, provider if '/' in provider else failure.name, name)}   # export "
-            "it, or refuse it cleanly inside",
-            process=process,
-            severity=scene.weight(failure),
-            confidence=failure.sure,
-            evidence=[failure_row(scene.state, failure)],
-            at=failure.at,
-            subject=f"{name_of(failure.name)}:{name}",
-        )
-
     def _of_imports(self, process: Process, use: Use, missing: list[Want]) -> Hit:
         first = missing[0]
         providers = listed((provider.path for provider in use.providers), 2)
+        ran = "" if use.consumer_calls else "Bound at load, the load fails; "
         return Hit(
             title=f"{name_of(first.consumer)} needs {listed((want.name for want in missing), 3)}; {providers} does "
             f"not offer {'it' if len(missing) == 1 else 'them'}",
-            cause="Bound at load, the load fails; bound at the first call, that call ends the program with status 127.",
-            next_step=recipes.exported(process, use.providers[0].path, first.name),
+            cause=f"{ran}bound at the first call, that call ends the program with status 127.".capitalize(),
+            next_step=f"let {name_of(use.providers[0].path)} export it",
+            command=recipes.exported(process, use.providers[0].path, first.name),
             process=process,
+            severity="warning" if use.consumer_calls else "error",
             confidence="likely",
             evidence=_rows(process, missing),
             doubt="The name may belong to a path that this program never takes.",
@@ -100,7 +122,8 @@ class SymbolMissing(Rule):
                 title=f"{name_of(want.consumer)} will ask {use.providers[0].path} for {want.name}, which it does not "
                 "offer",
                 cause=f"{want.why}; without it the runtime gives up as if there were no driver.",
-                next_step=recipes.exported(process, use.providers[0].path, want.name),
+                next_step=f"let {name_of(use.providers[0].path)} export {want.name}",
+                command=recipes.exported(process, use.providers[0].path, want.name),
                 process=process,
                 confidence="likely",
                 evidence=_rows(process, missing),
@@ -124,34 +147,48 @@ def _rows(process: Process, missing: list[Want]) -> list[Evidence]:
     ]  # fmt: skip
 
 
-class _Disguised(Rule):
+class _Disguised(Cause):
     """The needed name is in a file, but not as the consumer asks for it."""
 
     place = "exported"
     kind: str
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for failure in scene.all_failures():
-            found = disguised(scene.state, failure.process, failure.symbol) if failure.cause == "symbol" else None
-            if found is not None and found.kind == self.kind:
-                row = failure_row(scene.state, failure)
-                yield self._hit(failure.process, found, name_of(failure.name), failure.sure, [row])
-        for process, use in scene.all_uses():
-            for want in _import_faults(scene, process, use):
-                found = disguised(scene.state, process, want.name) if want.fault == self.kind else None
-                if found is not None and found.kind == self.kind:
-                    yield self._hit(process, found, name_of(want.consumer), "likely", _rows(process, [want]))
+    def explain(self, case: Case) -> Hit | None:
+        name = _wanted_name(case)
+        found = disguised(case.state, case.process, name) if name else None
+        if found is None or found.kind != self.kind or not _asked_there(case, found):
+            return None
+        consumer = name_of((case.load or case.leaf).what) if case.failure else name_of(case.leaf.asker) or "a consumer"
+        return _of_disguise(case.process, found, consumer, case.sure, case.rows())
 
-    def _hit(self, process: Process, found: Disguise, consumer: str, sure: Confidence, rows: list[Evidence]) -> Hit:
-        return Hit(
-            title=f"{consumer} needs {found.name}; {name_of(found.path)} {found.words}",
-            cause=found.cause,
-            next_step=found.cure,
-            process=process,
-            confidence=sure,
-            evidence=[*rows, disguise_row(process, found)],
-            subject=f"{found.path}:{found.name}",
-        )
+
+def _wanted_name(case: Case) -> str:
+    if case.failure is not None:
+        return case.failure.symbol if case.failure.cause == "symbol" else ""
+    return case.leaf.what if case.leaf.kind == "lookup" else ""
+
+
+def _asked_there(case: Case, found: Disguise) -> bool:
+    """Not a file that nobody asked: a wrapper of that name in the consumer itself, perhaps."""
+    if case.failure is not None:
+        return True
+    path, colon, _ = case.leaf.answer.partition(": undefined symbol")
+    asked = {provider.path for use in case.family_uses for provider in use.providers}
+    return found.path in asked | ({path} if colon else set())
+
+
+def _of_disguise(process: Process, found: Disguise, consumer: str, sure: Confidence, rows: list[Evidence]) -> Hit:
+    return Hit(
+        title=f"{consumer} needs {found.name}; {name_of(found.path)} {found.words}",
+        cause=found.cause,
+        next_step=found.cure,
+        command=recipes.offered(process, found.path, found.name),
+        process=process,
+        confidence=sure,
+        evidence=[*rows, disguise_row(process, found)],
+        subject=f"{found.path}:{found.name}",
+        root=f"{name_of(found.path)} {found.words}",
+    )
 
 
 class SymbolHidden(_Disguised):
@@ -160,33 +197,60 @@ class SymbolHidden(_Disguised):
     meaning = (
         "The name is in the library, but hidden (visibility, `local: *` in a version script): nobody can bind to it."
     )
+    proof = "The symbol table holds the name with local or hidden binding, and who asked for it was refused."
+    cure = "Export it: default visibility, or `global:` in the version script."
 
 
 class SymbolMangled(_Disguised):
     id = "symbol-mangled"
     kind = "mangled"
     meaning = 'The name is in the library, but as a C++ function (no extern "C"): nobody can bind to it by its C name.'
+    proof = "The file exports the function under its C++ name alone, and who asked for the C name was refused."
+    cure = 'Declare the functions of the API extern "C" and build the library anew.'
+
+
+class NamesInDisguise(Pattern):
+    """Names that a library has in another form, where nobody was refused one yet."""
+
+    id = "symbol-mangled"
+    place = "exported"
+    meaning = SymbolMangled.meaning
+    proof = SymbolMangled.proof
+    cure = SymbolMangled.cure
 
     def find(self, scene: Scene) -> Iterable[Hit]:
-        hits = list(super().find(scene))
-        yield from hits
-        told = {hit.subject.rpartition(":")[0] for hit in hits}
         for process in scene.state.processes:
             for library in libraries(process).values():
                 image = scene.state.images.get(library.file)
-                if image is not None and image.mangled and image.path not in told and _meant(scene, library, image):
+                if image is not None and image.mangled and _meant(scene, library, image):
                     yield from self._of_offer(scene, process, image)
 
     def _of_offer(self, scene: Scene, process: Process, image: ImageRead) -> Iterator[Hit]:
-        """Nobody was refused a name yet: told as long as nobody calls the API by other ways."""
         name, symbol = next(iter(image.mangled.items()))
         api = scene.profiles.api_of_function(name)
         use = scene.uses(process).get(api) if api is not None else None
         if use is not None and (use.consumer_calls or any(one.found is False for one in use.lookups)):
             return
         found = Disguise(name, image.path, "mangled", symbol)
-        hit = self._hit(process, found, f"whoever uses {api}", "likely", [])
+        hit = _of_disguise(process, found, f"whoever uses {api}", "likely", [])
         yield replace(hit, doubt="Another library may offer these names to whoever asks.")
+
+
+class HiddenNames(Pattern):
+    """Imports that a library has, but hidden."""
+
+    id = "symbol-hidden"
+    place = "exported"
+    meaning = SymbolHidden.meaning
+    proof = SymbolHidden.proof
+    cure = SymbolHidden.cure
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process, use in scene.all_uses():
+            for want in _import_faults(scene, process, use):
+                found = disguised(scene.state, process, want.name) if want.fault in ("hidden", "mangled") else None
+                if found is not None and found.kind == "hidden":
+                    yield _of_disguise(process, found, name_of(want.consumer), "likely", _rows(process, [want]))
 
 
 def _meant(scene: Scene, library: LibraryMapped, image: ImageRead) -> bool:
@@ -194,40 +258,92 @@ def _meant(scene: Scene, library: LibraryMapped, image: ImageRead) -> bool:
     return library.route == "preload" or scene.profiles.api_of_soname(image.soname or "") is not None
 
 
-class VersionNodeMissing(Rule):
+class VersionNodeMissing(Cause):
     id = "version-node-missing"
     place = "exported"
     meaning = "The name is offered, but not at the version node that the consumer was linked against."
+    proof = "The loader refused the load and named the version; the tables of both files show it."
+    cure = "Let the copy come first that defines the node, or build the library with that node."
+
+    def explain(self, case: Case) -> Hit | None:
+        failure = case.failure
+        if failure is None or failure.cause != "version":
+            return None
+        node = f"{failure.symbol}@{failure.version}" if failure.symbol else failure.version
+        lacks, other = _lacking(failure), _other_copy(case, failure)
+        offered = failure.offered or _offered(case.scene, failure)
+        came = place_of(case, lacks)
+        why = offered or (f"{lacks}{came} came first and does not define it" if lacks else failure.words)
+        step = f"build {name_of(lacks) or 'the library'} with a version script whose node is named like the one needed"
+        command = recipes.versions(case.process, lacks or failure.name)
+        if other:
+            why += f"; {other} defines it"
+            folder = other.rsplit("/", 1)[0]
+            path = (case.scene.environment(case.process) or {}).get("LD_LIBRARY_PATH", "")
+            setting = f"LD_LIBRARY_PATH={folder}{':' + path if path else ''}"
+            step, command = f"put {folder} first in LD_LIBRARY_PATH of this program", case.rerun(setting) or command
+        needs = f"{node} of {name_of(lacks)}" if lacks and not failure.symbol else node
+        return Hit(
+            title=f"{name_of(failure.name)} needs {needs}; {why}",
+            cause=f"With version tables on both sides the loader takes a name only at the node that was asked for: "
+            f"{failure.words or node}.",
+            next_step=step,
+            command=command,
+            process=case.process,
+            confidence=case.sure,
+            evidence=case.rows(),
+            at=failure.at,
+            subject=f"{name_of(failure.name)}:{node}",
+            root=why,
+        )
+
+
+def _lacking(failure: FailedLoad) -> str:
+    """The file whose version is missing: the loader names it first, `/old/libx.so: version 'V2' not found`."""
+    path, colon, _ = failure.words.partition(": version")
+    return path if colon and path.startswith("/") else ""
+
+
+def _other_copy(case: Case, failure: FailedLoad) -> str:
+    """Another file of that name that defines the node."""
+    lacks = _lacking(failure)
+    if not lacks:
+        return ""
+    where = whereabouts(case, lacks, "version")
+    found = where_is(case.state, case.process, lacks, "version")
+    if found is not None:
+        return next((path for path in where.paths if path != lacks), "")
+    images = case.state.images.values()
+    return next(
+        (image.path for image in images if name_of(image.path) == name_of(lacks) and image.path != lacks
+         and failure.version in image.version_nodes), "",
+    )  # fmt: skip
+
+
+class VersionsNotOffered(Pattern):
+    """Versions that imports need and nothing offers, where no load was refused."""
+
+    id = "version-node-missing"
+    place = "exported"
+    meaning = VersionNodeMissing.meaning
+    proof = VersionNodeMissing.proof
+    cure = VersionNodeMissing.cure
 
     def find(self, scene: Scene) -> Iterable[Hit]:
-        for failure in scene.all_failures():
-            if failure.cause == "version":
-                yield self._of_failure(scene, failure)
         for process, use in scene.all_uses():
             faults = [want for want in _import_faults(scene, process, use) if want.fault == "version"]
             if faults:
                 want = faults[0]
-                yield self._hit(
-                    process, name_of(want.consumer), want.full_name, want.why, "likely", _rows(process, faults)
+                yield Hit(
+                    title=f"{name_of(want.consumer)} needs {want.full_name}; {want.why}",
+                    cause="With version tables on both sides the loader takes a name only at the node asked for.",
+                    next_step="build the library with a version script whose node is named like the one needed",
+                    command=recipes.versions(process, want.provider or want.consumer),
+                    process=process,
+                    confidence="likely",
+                    evidence=_rows(process, faults),
+                    subject=f"{name_of(want.consumer)}:{want.full_name}",
                 )
-
-    def _of_failure(self, scene: Scene, failure: FailedLoad) -> Hit:
-        wanted_name = f"{failure.symbol}@{failure.version}" if failure.symbol else f"version {failure.version}"
-        offered = failure.offered or _offered(scene, failure)
-        sure = failure.sure
-        row = failure_row(scene.state, failure)
-        return self._hit(failure.process, name_of(failure.name), wanted_name, offered or failure.words, sure, [row])
-
-    def _hit(self, process: Process, consumer: str, name: str, why: str, sure: Confidence, rows: list[Evidence]) -> Hit:
-        return Hit(
-            title=f"{consumer} needs {name}; {why}",
-            cause="With version tables on both sides the loader takes a name only at the node that was asked for.",
-            next_step="build the library with a version script whose node is named like the one that is needed",
-            process=process,
-            confidence=sure,
-            evidence=rows,
-            subject=f"{consumer}:{name}",
-        )
 
 
 def _offered(scene: Scene, failure: FailedLoad) -> str:
@@ -239,13 +355,15 @@ def _offered(scene: Scene, failure: FailedLoad) -> str:
     return ""
 
 
-class NoVersionTable(Rule):
+class NoVersionTable(Pattern):
     id = "no-version-table"
     place = "exported"
     meaning = (
         "A library under a SONAME from which versions are needed has no version table of any kind: glibc ends the "
         "program with an internal assertion (status 127), before any constructor."
     )
+    proof = "Neither file section of versions is in the provider, and the consumer needs versions of its SONAME."
+    cure = "Link the provider with a version script; any node cures it."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
@@ -277,6 +395,7 @@ class NoVersionTable(Rule):
             cause="glibc aborts in such a look-up: `Inconsistency detected by ld.so`. Any version node in the file "
             "cures it.",
             next_step=f"link it with a version script: {provider.soname} {{ global: *; }};",
+            command=recipes.versions(process, provider.path),
             process=process,
             severity="error" if died or not process.ended else "warning",
             confidence="proven" if died else "likely",
@@ -285,18 +404,35 @@ class NoVersionTable(Rule):
         )
 
 
+class UnversionedProvider(Cause):
+    id = "no-version-table"
+    place = "exported"
+    meaning = NoVersionTable.meaning
+    proof = NoVersionTable.proof
+    cure = NoVersionTable.cure
+
+    def explain(self, case: Case) -> Hit | None:
+        """The loader ended the program with its internal assertion."""
+        if case.leaf.kind != "end" or case.leaf.code != 127:
+            return None
+        hit = next((one for one in NoVersionTable().find(case.scene) if one.process is case.process), None)
+        return replace(hit, root=hit.title) if hit is not None else None
+
+
 def _bare(image: ImageRead) -> bool:
     """No version section at all: not even the one that needs of other libraries bring (dl-lookup.c, check_match)."""
     return not image.has_version_table and not image.version_needs and image.kind in ("shared", "pie")
 
 
-class OverridesLibc(Rule):
+class OverridesLibc(Pattern):
     id = "overrides-libc"
     place = "exported"
     notice = True
     meaning = (
         "A library of the GPU side defines names of libc or of the loader and so answers them for the whole process."
     )
+    proof = "The file's symbol table defines the names, and it stands before libc in the look-up order."
+    cure = "Keep such names out of a GPU library."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
@@ -309,7 +445,8 @@ class OverridesLibc(Rule):
             title=f"{name_of(library.path)} answers {listed(names, 6)} for the whole process",
             cause="Whoever calls these names gets the library's own functions; a fault in them looks like a fault of "
             "something else: files that end early, loads that fail without a word, logs that stay empty.",
-            next_step=f"keep them out of a GPU library: {recipes.exported(process, library.path, names[0])}",
+            next_step="keep them out of a GPU library",
+            command=recipes.exported(process, library.path, names[0]),
             process=process,
             severity="info" if scene.in_use else "warning",
             confidence="proven",
@@ -336,6 +473,13 @@ def _overriding(scene: Scene, process: Process) -> list[tuple[LibraryMapped, lis
     return found
 
 
-RULES: tuple[Rule, ...] = (
-    NoVersionTable(), VersionNodeMissing(), SymbolHidden(), SymbolMangled(), SymbolMissing(), OverridesLibc(),
+CAUSES: tuple[Cause, ...] = (
+    SymbolHidden(),
+    SymbolMangled(),
+    SymbolMissing(),
+    VersionNodeMissing(),
+    UnversionedProvider(),
+)
+PATTERNS: tuple[Pattern, ...] = (
+    NoVersionTable(), VersionsNotOffered(), HiddenNames(), NamesInDisguise(), NamesNotOffered(), OverridesLibc(),
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """What became of the device in the end: dropped, found and not used, used for show, in use."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from inspector.model import evidence
 from inspector.model.crashes import crashed
@@ -12,7 +13,8 @@ from inspector.model.verdict import Evidence
 from inspector.model.wording import duration, listed, plural
 from inspector.model.work import Work, of_tree, stub_signs, words
 
-from .rule import Hit, Rule, Scene
+from .rule import Cause, Hit, Pattern
+from .scene import Case, Scene
 
 
 def _found_before(scene: Scene) -> list[tuple[Process, Evidence]]:
@@ -31,17 +33,18 @@ def _found_before(scene: Scene) -> list[tuple[Process, Evidence]]:
     return rows
 
 
-class DeviceDropped(Rule):
+class DeviceDropped(Pattern):
     id = "device-dropped"
     place = "used"
-    ranked_as = "returned"
     meaning = "The device was found by one look and dropped by a later one."
+    proof = "A device was counted; a later child died over it, or the program says that it does not take it."
+    cure = "Start the second look by hand with the same variables, and read what it prints."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         lines = list(scene.start.of("device-dropped"))
         found = _found_before(scene)
         dead = self._second_pass(scene, [process for process, _ in found])
-        if scene.mode.verdict != "cpu" or (not lines and not (found and dead)):
+        if scene.decision.verdict != "cpu" or (not lines and not (found and dead)):
             return
         first = found[0][0] if found else None
         yield Hit(
@@ -86,10 +89,29 @@ class DeviceDropped(Rule):
         return f"{cause} It said: {abort.text.strip()[:160]}" if abort is not None and dead is not None else cause
 
 
-class NotOffloaded(Rule):
+class DroppedByDeath(Cause):
+    id = "device-dropped"
+    place = "used"
+    meaning = DeviceDropped.meaning
+    proof = DeviceDropped.proof
+    cure = DeviceDropped.cure
+
+    def explain(self, case: Case) -> Hit | None:
+        """The death of a second look, after another process had found the device."""
+        if case.leaf.kind != "signal":
+            return None
+        hit = next(iter(DeviceDropped().find(case.scene)), None)
+        if hit is None or hit.process is not case.process:
+            return None
+        return replace(hit, evidence=[*hit.evidence, *case.rows()], root=hit.title)
+
+
+class NotOffloaded(Pattern):
     id = "not-offloaded"
     place = "used"
     meaning = "The device was found and kept, and the work was placed on the CPU all the same."
+    proof = "The program's own line about its layers, and what discovery answered before."
+    cure = "Look at the options of the request (num_gpu, -ngl) and at the free memory of the device."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         line = scene.start.last("offload")
@@ -121,11 +143,13 @@ class NotOffloaded(Rule):
         )
 
 
-class SuccessWithoutWork(Rule):
+class SuccessWithoutWork(Pattern):
     id = "success-without-work"
     place = "used"
     notice = True
     meaning = "Allocations and launches answer success, and there are signs that nothing is done behind them."
+    proof = "No device was opened since the birth of the process; addresses or times are not those of a device."
+    cure = "Check a result: copy a known array to the device and back."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for work in of_tree(scene.state, scene.profiles):
@@ -167,36 +191,5 @@ class SuccessWithoutWork(Rule):
         )
 
 
-class GpuInUse(Rule):
-    id = "gpu-in-use"
-    place = "used"
-    notice = True
-    meaning = "The program computes on the GPU."
-
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        if not scene.in_use:
-            return
-        mode = scene.mode
-        working = [work for work in of_tree(scene.state, scene.profiles) if work.proven]
-        process = max(working, key=lambda work: work.launches).process if working else None
-        title = f"the program computes on the GPU ({mode.verdict})"
-        if working:
-            title += f": {words(max(working, key=lambda work: work.launches))}"
-        elif mode.evidence:
-            title += f": {mode.evidence[0].text.strip()[:120]}"
-        yield Hit(
-            title=title,
-            cause="Nothing is broken on the way to the GPU."
-            if not mode.contradictions
-            else "But see what contradicts it.",
-            next_step="",
-            process=process,
-            severity="info",
-            confidence=mode.confidence,
-            evidence=[*mode.evidence, *mode.contradictions],
-            doubt="" if mode.confidence == "proven" else "Its log says so; no work on the device was counted.",
-            subject="use",
-        )
-
-
-RULES: tuple[Rule, ...] = (DeviceDropped(), NotOffloaded(), SuccessWithoutWork(), GpuInUse())
+CAUSES: tuple[Cause, ...] = (DroppedByDeath(),)
+PATTERNS: tuple[Pattern, ...] = (DeviceDropped(), NotOffloaded(), SuccessWithoutWork())

@@ -11,13 +11,14 @@ from inspector.model.wording import duration, listed, name_of
 from inspector.stream.machine import UnitRead
 from inspector.stream.processes import Peer, SameNameProcess
 
-from .rule import Hit, Rule, Scene
+from .rule import Hit, Pattern
+from .scene import Scene
 
 _SPECIFIER = "%"
 """systemd expands it (systemd.unit(5)); such a value cannot be compared as it stands."""
 
 
-class SettingNotInForce(Rule):
+class SettingNotInForce(Pattern):
     id = "setting-not-in-force"
     place = "which process"
     notice = True
@@ -25,6 +26,8 @@ class SettingNotInForce(Rule):
         "A unit file or /etc/ld.so.preload is younger than the process and says something else than the process has: "
         "the edit was not loaded, or the service was not restarted after it."
     )
+    proof = "Times of the file and of the process, and what stands in the environment of the process."
+    cure = "Reload the unit and restart the service."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for unit in scene.state.units.values():
@@ -55,7 +58,8 @@ class SettingNotInForce(Rule):
         return Hit(
             title=f"{older}; its {key} is not in force: {state}",
             cause=f"The file says {key}={value}, but the process began before that and never got it.",
-            next_step=f"{step}systemctl restart {unit.unit}",
+            next_step="load the edit and restart the service",
+            command=f"{step}systemctl restart {unit.unit}",
             process=process,
             confidence="proven" if age > 0 or reload else "likely",
             evidence=[
@@ -107,13 +111,15 @@ def _wall_age(scene: Scene, mtime: int, process: Process) -> int:
     return mtime - (session.wall + process.started - session.at)
 
 
-class OtherServiceAnswers(Rule):
+class OtherServiceAnswers(Pattern):
     id = "other-service-answers"
     place = "which process"
     notice = True
     meaning = (
         "Another process of the same name serves the port that clients talk to; the one under observation does not."
     )
+    proof = "The sockets of both processes: the port is served by the other one."
+    cure = "Look at the other process, or stop one of the two."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         ports = {port for profile in scene.profiles.profiles for port in profile.ports}
@@ -127,7 +133,8 @@ class OtherServiceAnswers(Rule):
                 yield Hit(
                     title=f"port {port} is served by {who}, you look at {short(first)}",
                     cause="Two installations, one port: what clients get comes from the other one.",
-                    next_step=f"inspector {other.pid}, or stop one of the two",
+                    next_step="look at that process, or stop one of the two",
+                    command=f"inspector {other.pid}",
                     process=first,
                     confidence="proven" if first.sockets is not None and not served else "likely",
                     evidence=[
@@ -152,10 +159,12 @@ def _port(address: str) -> int:
     return int(last) if last.isdigit() and len(last) < 6 else 0
 
 
-class ClientOnly(Rule):
+class ClientOnly(Pattern):
     id = "client-only"
     place = "which process"
     meaning = "The process only talks to a local service over a socket; the GPU work, if any, is done by that service."
+    proof = "Its connection to a service of another process, and no question for an API of devices in its tree."
+    cure = "Look at the service."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in roots(scene.state):
@@ -167,7 +176,8 @@ class ClientOnly(Rule):
                 title=f"{title(process)} is a client: it talks to {peer.address}, where {who} does the work",
                 cause="Whatever is set, mapped or traced in this process has no influence on the GPU mode of the "
                 "service.",
-                next_step=f"inspector {peer.pid}" if peer.pid else f"ss -tlnp | grep {peer.address.rsplit(':', 1)[-1]}",
+                next_step="look at the service that does the work",
+                command=f"inspector {peer.pid}" if peer.pid else f"ss -tlnp | grep {peer.address.rsplit(':', 1)[-1]}",
                 process=process,
                 confidence="proven" if peer.pid and born_here(process) else "likely",
                 evidence=[
@@ -192,7 +202,7 @@ class ClientOnly(Rule):
         return any(scene.rank(process) <= 1 or _listening(process) for process in scene.state.processes)
 
 
-class WorkDoneByChildren(Rule):
+class WorkDoneByChildren(Pattern):
     id = "work-done-by-children"
     place = "which process"
     notice = True
@@ -200,6 +210,8 @@ class WorkDoneByChildren(Rule):
         "The process one looks at does not use the GPU itself; children that may live for a moment only do. Its own "
         "mappings and calls prove nothing."
     )
+    proof = "Only children asked for or called an API of devices."
+    cure = "Look at the children; dead ones stay on the screen."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in roots(scene.state):
@@ -227,4 +239,4 @@ def _life(scene: Scene, process: Process) -> str:
     return duration((process.ended or scene.state.now) - process.started)
 
 
-RULES: tuple[Rule, ...] = (SettingNotInForce(), OtherServiceAnswers(), ClientOnly(), WorkDoneByChildren())
+PATTERNS: tuple[Pattern, ...] = (SettingNotInForce(), OtherServiceAnswers(), ClientOnly(), WorkDoneByChildren())

@@ -11,16 +11,19 @@ from inspector.model.usage import Use, caller_names, looks_up_freely
 from inspector.model.verdict import Confidence
 from inspector.model.wording import listed, name_of, plural
 
-from .reachable import lifetime, settled
-from .rule import Hit, Rule, Scene
+from .consumers import lifetime, settled
+from .rule import Hit, Pattern
+from .scene import Scene
 
 
-class CalledOnlyByItself(Rule):
+class CalledOnlyByItself(Pattern):
     id = "called-only-by-itself"
     place = "called"
     meaning = (
         "All calls come from inside the library itself, its constructor say: its own log looks alive, nobody uses it."
     )
+    proof = "The callers of all counted calls are the library itself."
+    cure = "Look for the process that loads a consumer; let the shim initialise at the first call."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process, use in scene.all_uses():
@@ -97,14 +100,16 @@ def tells_of(scene: Scene, process: Process, api: str) -> list[Reading]:
     ]
 
 
-class NotCalled(Rule):
+class NotCalled(Pattern):
     id = "not-called"
     place = "called"
     meaning = "A consumer is there, everything is found, and no function was called, counted from the first moment on."
+    proof = "All its functions were counted from the first moment on, and none was entered."
+    cure = "Look at the program's own settings and log before the point where it would ask for devices."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
-            if not scene.matters(process) or crashed(process) or scene.failures(process):
+            if not scene.matters(process) or crashed(process) or scene.refused(process):
                 continue
             uses = [use for use in scene.computing(process) if use.providers and use.consumers]
             quiet = [use for use in uses if not use.total_calls and self._watched(scene, use)]
@@ -115,7 +120,12 @@ class NotCalled(Rule):
     def _watched(self, scene: Scene, use: Use) -> bool:
         """Counted from the first moment on, or at least for the greater part of its life."""
         coverage = of_use(scene.state, use)
-        late = coverage.watched > 0 and born_here(use.process) and not use.process.ended and scene.mode.verdict == "cpu"
+        late = (
+            coverage.watched > 0
+            and born_here(use.process)
+            and not use.process.ended
+            and scene.decision.verdict == "cpu"
+        )
         return coverage.complete or late
 
     def _refused(self, uses: list[Use]) -> bool:
@@ -163,4 +173,4 @@ def _doubt(coverage: Coverage, process: Process) -> str:
     return " ".join(filter(None, (before, later)))
 
 
-RULES: tuple[Rule, ...] = (NotCalled(), CalledOnlyByItself())
+PATTERNS: tuple[Pattern, ...] = (NotCalled(), CalledOnlyByItself())

@@ -3,28 +3,29 @@
 from collections.abc import Iterable
 from shlex import quote
 
-from inspector.model import evidence, recipes
+from inspector.model import evidence
 from inspector.model.coverage import born_here
 from inspector.model.crashes import crashed
 from inspector.model.evidence import short
-from inspector.model.loads import FailedLoad, failure_row
 from inspector.model.state import Process
 from inspector.model.tree import libraries
 from inspector.model.usage import Use, looks_up_freely
-from inspector.model.verdict import Evidence
 from inspector.model.wording import duration, listed, name_of
 from inspector.stream.libraries import CandidateFound
 
-from .rule import Hit, Rule, Scene
+from .rule import Hit, Pattern
+from .scene import Scene
 
 _PATIENCE = 1_000_000_000
 """ns that a living process is given to load its consumer before its absence is worth telling."""
 
 
-class BackendDisabled(Rule):
+class BackendDisabled(Pattern):
     id = "backend-disabled"
     place = "reachable"
     meaning = "A variable restricts which backend folders are looked at, and the one that is there is not among them."
+    proof = "The variable in the environment, the folders beside the program, and that none of them was looked at."
+    cure = "Take the variable out, or let it name a folder that is there."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
@@ -46,7 +47,7 @@ class BackendDisabled(Rule):
         ]
 
     def _used_anyway(self, scene: Scene) -> bool:
-        return any(failure.seen for failure in scene.all_failures()) or any(
+        return any(scene.refused(process) for process in scene.state.processes) or any(
             consumer.observed
             for process in scene.state.processes
             for use in scene.computing(process)
@@ -77,101 +78,20 @@ def _folder(candidate: CandidateFound) -> str:
     return candidate.directory.rstrip("/").rsplit("/", 1)[-1]
 
 
-class DependencyMissing(Rule):
-    id = "dependency-missing"
-    place = "reachable"
-    meaning = "A consumer cannot be loaded because a library that it needs is not found on this process's search path."
-
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for failure in scene.all_failures():
-            if failure.cause == "dependency" and failure.missing:
-                yield self._hit(scene, failure)
-
-    def _hit(self, scene: Scene, failure: FailedLoad) -> Hit:
-        process, missing = failure.process, name_of(failure.missing)
-        by = (
-            f" (needed by {name_of(failure.needed_by)})"
-            if failure.needed_by and failure.needed_by != failure.name
-            else ""
-        )
-        verb = "could not be loaded" if failure.seen else "would not load"
-        rows = [failure_row(scene.state, failure)]
-        path = (scene.environment(process) or {}).get("LD_LIBRARY_PATH")
-        if path:
-            rows.append(evidence.of_environment(process, "LD_LIBRARY_PATH", f"LD_LIBRARY_PATH={path}"))
-        rows += _searched(process, failure)
-        return Hit(
-            title=f"{name_of(failure.name)} {verb} in {short(process)}: {missing}{by} is not found",
-            cause=f"In the loader's words: {failure.words or missing + ': cannot open shared object file'}. A "
-            "backend that is not loaded leaves no line in most logs, and nobody is there to call the shim.",
-            next_step=f"place {missing} in a folder of this process's search path; "
-            f"{recipes.needed(process, failure.name)}",
-            process=process,
-            severity=scene.weight(failure),
-            confidence=failure.sure,
-            evidence=rows,
-            doubt=""
-            if failure.seen
-            else "Predicted from files: the program may set another path before it loads the file.",
-            at=failure.at,
-            subject=f"{name_of(failure.name)}:{missing}",
-        )
-
-
-def _searched(process: Process, failure: FailedLoad) -> list[Evidence]:
-    prediction = failure.prediction
-    steps = next((d.steps for d in prediction.missing if d.name == failure.missing), []) if prediction else []
-    return [
-        evidence.of_file(
-            process,
-            step.path,
-            f"looked at {step.path} ({step.rule}): {step.result}",
-            by_hand=f"ls -l {quote(step.path)}",
-        )
-        for step in steps[:12]
-    ]
-
-
-class BackendLoadFailed(Rule):
-    id = "backend-load-failed"
-    place = "reachable"
-    meaning = "A consumer file is there and could not be loaded."
-
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for failure in scene.all_failures():
-            known_provider = scene.profiles.api_of_soname(failure.name) is not None
-            if failure.cause in ("unsuitable", "other") or (failure.cause == "absent" and not known_provider):
-                yield self._hit(scene, failure)
-
-    def _hit(self, scene: Scene, failure: FailedLoad) -> Hit:
-        process = failure.process
-        verb = "could not be loaded" if failure.seen else "would not load"
-        return Hit(
-            title=f"{name_of(failure.name)} {verb} in {short(process)}: {failure.words or 'refused without a word'}",
-            cause="Most loaders of backends are built to be silent: the program goes on without it.",
-            next_step=f"file {quote(failure.name)}; readelf -h {quote(failure.name)}   # whole, readable, made for "
-            "this machine?",
-            process=process,
-            severity=scene.weight(failure),
-            confidence="proven" if failure.lookup is not None and failure.words else "likely",
-            evidence=[failure_row(scene.state, failure)],
-            at=failure.at,
-            subject=name_of(failure.name),
-        )
-
-
-class NoConsumer(Rule):
+class NoConsumer(Pattern):
     id = "no-consumer"
     place = "reachable"
     meaning = (
         "The library is mapped, but no file in the process imports, needs or names its API: nobody there could call it."
     )
+    proof = "Every mapped file was read, and none imports, needs or names a function of the API."
+    cure = "Find the process that loads the GPU backend, or install the backend."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
             if not process.execs or not scene.matters(process) or _has_children(scene, process):
                 continue
-            if scene.failures(process) or crashed(process) or not settled(scene, process):
+            if scene.refused(process) or crashed(process) or not settled(scene, process):
                 continue
             lonely = [
                 use for use in scene.computing(process) if use.providers and not use.consumers and not use.total_calls
@@ -202,7 +122,8 @@ class NoConsumer(Rule):
                   f"{use.api}{unopened}",
             cause="A preloaded library is in every child, also in those that have nothing to do with a GPU. The call "
                   "can only come from a library or program that imports, needs or looks up its names.",
-            next_step="find the process that loads the GPU backend; with `inspector --wait` from its first instruction",
+            next_step="find the process that loads the GPU backend: observe the next start from its first instruction",
+            command=_again(scene, process),
             process=process,
             confidence="likely",
             evidence=[
@@ -215,6 +136,11 @@ class NoConsumer(Rule):
             doubt="A consumer may still be loaded later." if not process.ended else "",
             subject=f"{shim.path}:{use.api}",
         )  # fmt: skip
+
+
+def _again(scene: Scene, process: Process) -> str:
+    runs = scene.program(process)
+    return f"inspector --wait {quote(name_of(runs.exe))}" if runs is not None and runs.exe else ""
 
 
 def _speaks(scene: Scene, process: Process) -> bool:
@@ -237,4 +163,4 @@ def lifetime(scene: Scene, process: Process) -> str:
     return duration((process.ended or scene.state.now) - process.started)
 
 
-RULES: tuple[Rule, ...] = (BackendDisabled(), DependencyMissing(), BackendLoadFailed(), NoConsumer())
+PATTERNS: tuple[Pattern, ...] = (BackendDisabled(), NoConsumer())

@@ -1,0 +1,126 @@
+"""The one analysis that answer, ladder and report come from: attempts, progress, what is excused, stops, the worker."""
+
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field
+
+from .attempts import Attempt, attempts_of
+from .attempts.words import told
+from .chain import Stop, chain_of, stop_of
+from .choices import Choice, choices
+from .families import MANAGEMENT
+from .loads import is_load
+from .memo import once
+from .profiles import Profiles
+from .progress import Progress, progress_of
+from .refusals import excused_by_siblings, excuses
+from .starts import Start
+from .state import Process, State
+from .wording import name_of
+from .words import Word, last_word, words_of
+from .worker import Worker, is_tool, worker_of
+
+
+@dataclass(slots=True)
+class Analysis:
+    """Everything that is concluded before a word is chosen for it."""
+
+    state: State
+    profiles: Profiles
+    start: Start
+    attempts: dict[Process, list[Attempt]] = field(default_factory=dict)
+    progress: dict[tuple[Process, str], Progress] = field(default_factory=dict)
+    excused: dict[Attempt, str] = field(default_factory=dict)
+    stops: dict[tuple[Process, str], Stop] = field(default_factory=dict)
+    words: list[Word] = field(default_factory=list)
+    choices: list[Choice] = field(default_factory=list)
+    worker: Worker | None = None
+
+    def all_attempts(self) -> Iterable[Attempt]:
+        """Of all processes that are no tools of a shell."""
+        for process, rows in self.attempts.items():
+            if not is_tool(process):
+                yield from rows
+
+    def of_process(self, process: Process) -> Iterable[Progress]:
+        """What a process reached, per family."""
+        return (one for (owner, _), one in self.progress.items() if owner is process)
+
+    def computing(self) -> Iterable[Progress]:
+        """Progress in families through which one computes."""
+        return (one for (_, family), one in self.progress.items() if family not in MANAGEMENT)
+
+    def chain(self, attempt: Attempt) -> list[Attempt]:
+        """From an attempt to the root of its refusal."""
+        return chain_of(attempt, self.excused)
+
+    def chain_of_stop(self, stop: Stop) -> list[Attempt]:
+        """From a stop to its root; a call that did not come back ends in the death of its process, if that died."""
+        chain = self.chain(stop.attempt)
+        if not stop.attempt.came_back and not any(one.kind in ("signal", "end") for one in chain):
+            deaths = self.unexcused("signal", "end")
+            chain += [one for one in deaths if one.process is stop.progress.process][:1]
+        return chain
+
+    @property
+    def last_word(self) -> Word | None:
+        """The newest line that says what is computed on."""
+        return last_word(self.words)
+
+    def unexcused(self, *kinds: str) -> list[Attempt]:
+        """Refusals of these kinds that were never made good, in order of time."""
+        found = [
+            one for one in self.all_attempts() if one.ok is False and one.kind in kinds and one not in self.excused
+        ]
+        return sorted(found, key=lambda one: one.at)
+
+
+def analyse(state: State, profiles: Profiles, start: Start) -> Generator[None, None, Analysis]:
+    """The analysis, in steps of one process, so that a screen can answer keys in between."""
+    analysis = Analysis(state, profiles, start)
+    analysis.words = words_of(start, profiles)
+    for process in state.processes:
+        analysis.attempts[process] = attempts_of(state, process, profiles)
+        yield
+    _hear(analysis)
+    for process in analysis.attempts:
+        _judge(analysis, process)
+        yield
+    analysis.excused |= excused_by_siblings(_open_refusals(analysis), analysis.progress)
+    for (process, family), progress in analysis.progress.items():
+        stop = stop_of(state, progress, analysis.attempts[process], analysis.excused)
+        if stop is not None and not is_tool(process):
+            analysis.stops[process, family] = stop
+    analysis.choices = [choice for process in state.processes if process.execs for choice in choices(process, profiles)]
+    analysis.worker = worker_of(state)
+    yield
+    return analysis
+
+
+def _hear(analysis: Analysis) -> None:
+    """Put what the programs say beside what was seen of them."""
+    asked_only = {
+        (process, name_of(one.name)) for process in analysis.attempts for one in process.lookups
+        if one.via in ("dlopen", "dlmopen") and not is_load(one)
+    }  # fmt: skip
+    seen = [row for rows in analysis.attempts.values() for row in rows]
+    for attempt in told(analysis.state, analysis.profiles, analysis.words, seen, asked_only):
+        rows = analysis.attempts.setdefault(attempt.process, [])
+        analysis.attempts[attempt.process] = sorted([*rows, attempt], key=lambda row: row.at)
+
+
+def _judge(analysis: Analysis, process: Process) -> None:
+    rows = analysis.attempts[process]
+    heard = tuple(id(row.word) for row in rows if row.word is not None)
+
+    def compute() -> tuple[dict[Attempt, str], dict[str, Progress]]:
+        return excuses(analysis.state, process, rows), progress_of(process, rows)
+
+    excused, progress = once("judgement", analysis.state, process, analysis.profiles, compute, (len(rows), heard))
+    analysis.excused |= excused
+    for family, one in progress.items():
+        if not is_tool(process):
+            analysis.progress[process, family] = one
+
+
+def _open_refusals(analysis: Analysis) -> list[Attempt]:
+    return [row for row in analysis.all_attempts() if row.ok is False and row not in analysis.excused]

@@ -1,0 +1,37 @@
+"""All evidence of one process as one kind of row: who asked whom for what, and what was answered."""
+
+from inspector.model.memo import once
+from inspector.model.profiles import Profiles
+from inspector.model.state import Process, State
+
+from .calls import calls
+from .ends import ends, ignored_preloads
+from .loads import LoadReader
+from .lookups import lookups
+from .nesting import nest
+from .row import Attempt
+from .system import refused_calls, refused_opens
+
+__all__ = ["Attempt", "attempts_of"]
+
+
+def attempts_of(state: State, process: Process, profiles: Profiles) -> list[Attempt]:
+    """What this process was seen to ask for, in order of the answers, each put into what it happened in."""
+    open_since = min((call.entered for call in process.open_calls), default=0)
+    age = (state.now - open_since) // 1_000_000_000 if open_since and not process.ended else 0
+    return once("attempts", state, process, profiles, lambda: _read(state, process, profiles), age)
+
+
+def _read(state: State, process: Process, profiles: Profiles) -> list[Attempt]:
+    rows = [
+        *LoadReader(state, process, profiles).read(),
+        *lookups(state, process, profiles),
+        *calls(state, process, profiles),
+        *refused_opens(process),
+        *refused_calls(process),
+        *ends(process),
+        *ignored_preloads(process),
+    ]
+    rows.sort(key=lambda row: (row.at, -row.begin))
+    nest(rows)
+    return rows

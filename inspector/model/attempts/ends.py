@@ -1,0 +1,40 @@
+"""Signals, exit codes and preload entries that were ignored."""
+
+from collections.abc import Iterator
+
+from inspector.model.crashes import FAULTS, fault
+from inspector.model.folding.processes import end_words, place
+from inspector.model.state import Process
+from inspector.model.wording import signal_name
+
+from .row import Attempt
+
+
+def ends(process: Process) -> Iterator[Attempt]:
+    """The fault that a process died of, and an end that is not in order."""
+    deadly = fault(process)
+    if deadly is not None:
+        yield Attempt(
+            process, "signal", signal_name(deadly.signal), False, deadly.at, tid=deadly.tid, answer=place(deadly),
+            code=deadly.signal, provider=deadly.library or "", signal=deadly,
+        )  # fmt: skip
+    end = process.end
+    if deadly is None and end is not None and end.signal in FAULTS:
+        yield Attempt(
+            process, "signal", signal_name(end.signal), False, process.ended, answer="a place that was not seen",
+            code=end.signal, end=end,
+        )  # fmt: skip
+    if end is not None and (end.code or end.signal):
+        yield Attempt(
+            process, "end", "its end", False, process.ended, answer=end_words(end), code=end.code or 0, end=end
+        )
+
+
+def ignored_preloads(process: Process) -> Iterator[Attempt]:
+    """Entries of LD_PRELOAD and its like that the loader cannot use."""
+    for entry in process.preloads:
+        if entry.usable is False:
+            yield Attempt(
+                process, "preload", entry.entry, False, entry.at, answer=entry.problem or entry.words, source="file",
+                preload=entry,
+            )  # fmt: skip

@@ -1,0 +1,196 @@
+"""Loads of libraries, granted and refused: by dlopen, at the start of a program, and what files foretell."""
+
+from collections.abc import Iterator
+
+from inspector.model.crashes import crashed
+from inspector.model.families import family_of_api, family_of_file, family_of_function
+from inspector.model.loads import FailedLoad, classify, failure_of, foretold, is_load
+from inspector.model.profiles import Profiles
+from inspector.model.state import Process, State
+from inspector.model.tree import libraries
+from inspector.model.usage import asks_for_others, uses
+from inspector.model.wording import name_of
+from inspector.stream.calls import LoaderRefused, LookedUp
+from inspector.stream.libraries import LibraryMapped
+
+from .row import Attempt
+
+_ASKED_ROUTES = ("needed", "dlopen", "unknown")
+"""Routes by which somebody asked; a preload is nobody's question."""
+ANY_FAMILY = "gpu"
+"""Family of a backend of which only the place is known: for which API it is, nobody has read."""
+_SOON = 1_000_000_000
+_LOADER_REFUSES = 127
+"""Status with which ld.so ends a program that it cannot start (ld.so(8), rtld.c)."""
+
+
+class LoadReader:
+    """Reads the loads of one process that have to do with a family of APIs."""
+
+    def __init__(self, state: State, process: Process, profiles: Profiles) -> None:
+        self.state, self.process, self.profiles = state, process, profiles
+        self.mapped = libraries(process)
+        self.in_vain: set[str] = set()
+        """What a refused load mapped for a moment; that is no progress."""
+        self.by_path = {image.path: image.file for image in state.images.values()}
+
+    def read(self) -> Iterator[Attempt]:
+        """All of them, not in order."""
+        answered: set[str] = set()
+        for lookup in self.process.lookups:
+            if is_load(lookup) and lookup.name:
+                attempt = self._of_lookup(lookup)
+                if attempt is not None:
+                    answered.add(attempt.provider)
+                    yield attempt
+        yield from self._of_refusals()
+        yield from self._of_mappings(answered)
+        yield from self._predicted()
+
+    def family(self, path: str) -> str:
+        """Family of a library: by its name, else by what its file provides or calls."""
+        named = family_of_file(self.profiles, path)
+        if named:
+            return named
+        apis = self.state.apis.get(self.by_path.get(path, ""))
+        if apis is None:
+            return ""
+        known = [*sorted(apis.provides), *apis.consumes]
+        families = [family_of_api(self.profiles, api) for api in known if api in self.profiles.apis]
+        return next((family for family in families if family != "nvml"), families[0] if families else "")
+
+    def _of_lookup(self, lookup: LookedUp) -> Attempt | None:
+        refused = lookup.found is False or (lookup.found is None and crashed(self.process))
+        failure = failure_of(self.state, self.process, self.profiles, lookup) if refused else None
+        family = self.family(lookup.name) or self.family(lookup.answer or "")
+        if not family and failure is not None:
+            family = family_of_file(self.profiles, failure.missing) or family_of_function(self.profiles, failure.symbol)
+        if not family and failure is not None and self._expected(lookup.name, failure):
+            family = ANY_FAMILY
+        if not family:
+            return None
+        attempt = Attempt(
+            self.process, "load", lookup.name, None if lookup.found is None and not refused else not refused, lookup.at,
+            begin=lookup.entered, tid=lookup.tid, family=family, stage="loaded", asker=lookup.requester,
+            provider=lookup.answer or "", answer=_words(failure, lookup), source="loader",
+            came_back=lookup.found is not None, failure=failure, lookup=lookup,
+            api=self.profiles.api_of_soname(lookup.name) or "", tried=frozenset(one.path for one in lookup.tried),
+            own_ends=not self._for_others(lookup.requester, lookup.name),
+        )  # fmt: skip
+        if failure is not None:
+            self.in_vain.add(lookup.name)
+            self._refused_inside(attempt, failure)
+        return attempt
+
+    def _expected(self, name: str, failure: FailedLoad) -> bool:
+        """A backend that a profile knows there, or a load that a library of the process answers itself."""
+        known = name in self.process.predictions or name in self.process.candidates
+        return known or failure.cause == "overridden"
+
+    def _for_others(self, requester: str, name: str) -> bool:
+        api = self.profiles.api_of_soname(name) or ""
+        return not api or asks_for_others(self.state, self.process, self.profiles, requester, api)
+
+    def _refused_inside(self, attempt: Attempt, failure: FailedLoad) -> None:
+        """What the loader names as the reason: another file, or a name."""
+        if failure.missing and name_of(failure.missing) != name_of(failure.name):
+            what, kind = failure.missing, "load"
+        elif failure.symbol or failure.version:
+            what, kind = failure.symbol or failure.version, "lookup"
+        else:
+            return
+        inner = Attempt(
+            self.process, "load" if kind == "load" else "lookup", what, False, attempt.at, tid=attempt.tid,
+            family=attempt.family, stage="loaded" if kind == "load" else "resolved",
+            asker=failure.needed_by or attempt.what, answer="not found" if kind == "load" else "not offered",
+            source=attempt.source, failure=failure, lookup=attempt.lookup, inside=attempt,
+            api=self.profiles.api_of_soname(what) or self.profiles.api_of_function(what) or "",
+        )  # fmt: skip
+        attempt.within.append(inner)
+
+    def _of_refusals(self) -> Iterator[Attempt]:
+        told = [(one.tid, one.error) for one in self.process.lookups if one.error]
+        program = self.process.program
+        entries = program.environment.get("LD_PRELOAD", "") if program is not None else ""
+        preloaded = {*entries.replace(" ", ":").split(":"), *(one.entry for one in self.process.preloads)}
+        for refusal in self.process.refusals:
+            if any(tid == refusal.tid and refusal.text in words for tid, words in told):
+                continue
+            if refusal.object and refusal.object in preloaded:
+                continue  # nobody asked for it: an entry that is ignored, see ends.ignored_preloads
+            attempt = self._of_refusal(refusal)
+            if attempt is not None:
+                yield attempt
+
+    def _of_refusal(self, refusal: LoaderRefused) -> Attempt | None:
+        words = f"{refusal.object}: {refusal.text}" if refusal.object else refusal.text
+        cause, missing, symbol, version = classify(words, "")
+        end = self.process.end
+        fatal = end is not None and end.code == _LOADER_REFUSES and 0 <= self.process.ended - refusal.at < _SOON
+        family = family_of_file(self.profiles, missing) or family_of_function(self.profiles, symbol)
+        family = family or self.family(refusal.object)
+        if not family and not fatal:
+            return None
+        program = self.process.program
+        name = program.exe if fatal and program is not None and missing else missing or refusal.object
+        failure = FailedLoad(
+            self.process, name, cause, words, missing=missing, symbol=symbol, version=version, refusal=refusal
+        )
+        attempt = Attempt(
+            self.process, "load", name or words, False, refusal.at, tid=refusal.tid, family=family, stage="loaded",
+            asker=program.exe if program is not None else "", answer=words, source="loader", failure=failure,
+            api=self.profiles.api_of_soname(name) or "",
+        )  # fmt: skip
+        self._refused_inside(attempt, failure)
+        return attempt
+
+    def _of_mappings(self, answered: set[str]) -> Iterator[Attempt]:
+        for library in self.process.libraries.values():  # what a fork has from its parent it did not ask for
+            if library.route not in _ASKED_ROUTES or library.path in answered or library.path in self.in_vain:
+                continue
+            if library.state == "unmapped" and self._came_in_vain(library):
+                continue
+            family = self.family(library.path)
+            if family and not self._borrowed(library):
+                yield Attempt(
+                    self.process, "load", library.asked or library.path, True,
+                    self.process.mapped_at.get(library.base, library.at), family=family, stage="loaded",
+                    asker=library.route_by, provider=library.path, answer="mapped", source="file", mapped=library,
+                    api=self.profiles.api_of_soname(library.asked or library.path) or "",
+                )  # fmt: skip
+
+    def _borrowed(self, library: LibraryMapped) -> bool:
+        """Libraries of another API brought it in for their own ends, and nobody else here wants it."""
+        every = uses(self.state, self.process, self.profiles)
+        mine = [use for use in every.values() if any(one.path == library.path for one in use.providers)]
+        if not mine or any(use.consumers or use.consumer_calls for use in mine):
+            return False
+        borrowing = [use for use in every.values() if use.providers for api in mine
+                     if api.api in self.profiles.apis[use.api].borrows]  # fmt: skip
+        return bool(borrowing)
+
+    def _came_in_vain(self, library: LibraryMapped) -> bool:
+        return any(one.found is False and one.at >= library.at for one in self.process.lookups if is_load(one))
+
+    def _predicted(self) -> Iterator[Attempt]:
+        told = {name_of(one.name) for one in self.process.lookups if is_load(one)}
+        told |= {name_of(library.path) for library in self.mapped.values()}
+        for prediction in self.process.predictions.values():
+            if prediction.ok is not False or name_of(prediction.name) in told:
+                continue
+            failure = foretold(self.state, self.process, self.profiles, prediction)
+            family = self.family(prediction.name) or family_of_file(self.profiles, failure.missing)
+            family = family or family_of_function(self.profiles, failure.symbol) or ANY_FAMILY
+            yield Attempt(
+                self.process, "prediction", prediction.name, False, prediction.at, family=family, stage="loaded",
+                asker=prediction.requester, answer=prediction.words, source="file", prediction=prediction,
+                failure=failure, api=self.profiles.api_of_soname(prediction.name) or "",
+            )  # fmt: skip
+
+
+def _words(failure: FailedLoad | None, lookup: LookedUp) -> str:
+    if failure is None:
+        return "found"
+    if lookup.found is None:
+        return "did not come back"
+    return failure.words or "refused without a word"

@@ -1,0 +1,85 @@
+"""One thing that was asked for, and its answer: the one kind of row that all evidence becomes."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from inspector.model.loads import FailedLoad
+from inspector.model.stages import Stage
+from inspector.model.state import Process, Reading
+from inspector.model.usage import FunctionCalls
+from inspector.model.wording import name_of
+from inspector.model.words import Word
+from inspector.stream.calls import CallReturned, FileOpened, LookedUp
+from inspector.stream.libraries import LibraryMapped, LoadPredicted, PreloadChecked
+from inspector.stream.processes import ProcessEnded, SignalDelivered
+from inspector.stream.syscalls import SystemCallRefused
+
+Kind = Literal["load", "lookup", "call", "system", "signal", "end", "preload", "setting", "words", "prediction"]
+Source = Literal["kernel", "loader", "file", "program", "setting"]
+"""Who says so: the kernel (counted, seen), the loader, a file that was read, the program itself, a setting."""
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """Who asked whom for what, when, on which thread, inside which other attempt, and what was answered."""
+
+    process: Process
+    kind: Kind
+    what: str
+    """The file, function, path or setting that was asked for."""
+    ok: bool | None
+    """None: the answer was not seen."""
+    at: int
+    """When it was answered; for one that did not come back the end of the process, or now."""
+    begin: int = 0
+    """When it was asked; 0 unknown."""
+    tid: int = 0
+    call: str = "open"
+    """For kind `system`: the system call."""
+    api: str = ""
+    family: str = ""
+    stage: Stage | None = None
+    """What its success would show."""
+    asker: str = ""
+    """Path of the library or program that asked; empty when not known."""
+    provider: str = ""
+    """Path of the library that answered."""
+    answer: str = ""
+    """The answer in words: `100 (CUDA_ERROR_NO_DEVICE)`, `not found`, `EMFILE`."""
+    code: int = 0
+    source: Source = "kernel"
+    came_back: bool = True
+    decisive: bool = False
+    """A look-up of a name without which nobody can begin."""
+    own_ends: bool = False
+    """A provider asked for its own ends (NVML asks the driver): no progress of anybody, but perhaps a reason."""
+    sampled: bool = True
+    """False: only counted, `at` is the last time of its kind."""
+    failure: FailedLoad | None = None
+    calls: FunctionCalls | None = None
+    sample: CallReturned | None = None
+    lookup: LookedUp | None = None
+    mapped: LibraryMapped | None = None
+    opened: FileOpened | None = None
+    refused_call: SystemCallRefused | None = None
+    signal: SignalDelivered | None = None
+    end: ProcessEnded | None = None
+    reading: Reading | None = None
+    word: Word | None = None
+    prediction: LoadPredicted | None = None
+    preload: PreloadChecked | None = None
+    tried: frozenset[str] = frozenset()
+    """Paths that a load opened on its way."""
+    inside: "Attempt | None" = field(default=None, repr=False)
+    within: list["Attempt"] = field(default_factory=list, repr=False)
+    """What was asked inside it, in order."""
+
+    @property
+    def refused(self) -> bool:
+        """It was answered no, or not at all."""
+        return self.ok is False
+
+    @property
+    def asker_name(self) -> str:
+        """`libcudart.so.12`, or the process where nobody is known."""
+        return name_of(self.asker) if self.asker else ""

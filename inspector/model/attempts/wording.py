@@ -1,0 +1,107 @@
+"""One attempt in words: as a sentence, as a row of evidence, and as a link of a chain."""
+
+from inspector.model import evidence, recipes
+from inspector.model.choices import Choice
+from inspector.model.evidence import short
+from inspector.model.state import State
+from inspector.model.verdict import Evidence, Link
+from inspector.model.wording import duration, name_of
+from inspector.model.words import Word
+from inspector.stream.text import visible
+
+from .row import Attempt
+
+_LONGEST = 240
+
+
+def sentence(attempt: Attempt) -> str:
+    """`libcudart.so.12 asked for libcuda.so.1: cannot open shared object file`, who and what and the answer."""
+    who = attempt.asker_name or short(attempt.process)
+    match attempt.kind:
+        case "load":
+            return f"{who} asked for {attempt.what}: {attempt.answer}"
+        case "lookup":
+            where = f" in {name_of(attempt.provider)}" if attempt.provider else ""
+            return f"{who} needs {attempt.what}{where}: {attempt.answer}"
+        case "call":
+            return f"{_call(attempt)} in {short(attempt.process)}{_by(attempt)}"
+        case "system":
+            return f"{attempt.call}({attempt.what}) = {attempt.answer} in {short(attempt.process)}"
+        case "signal":
+            return f"{attempt.what} in {attempt.answer}, {short(attempt.process)}"
+        case "end":
+            return f"{short(attempt.process)} {attempt.answer}"
+        case "preload":
+            return f"{attempt.what} is ignored by the loader: {attempt.answer}"
+        case "prediction":
+            return f"{name_of(attempt.what)} would not load: {attempt.answer}"
+    return f"the program says: {attempt.what[:_LONGEST]}"
+
+
+def _call(attempt: Attempt) -> str:
+    if attempt.came_back:
+        return f"{attempt.what} = {attempt.answer}"
+    for_long = duration(max(0, attempt.at - attempt.begin)) if attempt.begin else "some time"
+    return f"{attempt.what} did not come back for {for_long}"
+
+
+def _by(attempt: Attempt) -> str:
+    answered = f", answered by {attempt.provider}" if attempt.provider and attempt.came_back else ""
+    if not attempt.came_back and attempt.provider:
+        answered = f", inside {attempt.provider}"
+    said = ", in the program's own words" if attempt.source == "program" else ""
+    asked = f", asked by {attempt.asker_name}" if attempt.asker and attempt.asker != attempt.provider else ""
+    return f"{answered}{asked}{said}"
+
+
+def row_of(state: State, attempt: Attempt) -> Evidence:
+    """The attempt as evidence, with its place on the screen and the command that shows it."""
+    text, process = sentence(attempt), attempt.process
+    if attempt.word is not None:
+        return word_row(state, attempt.word)
+    if attempt.calls is not None:
+        return evidence.of_calls(process, attempt.calls, text, at=attempt.begin or attempt.at)
+    if attempt.mapped is not None:
+        return evidence.of_library(process, attempt.mapped, text)
+    if attempt.prediction is not None:
+        return evidence.of_file(process, attempt.what, text, by_hand=recipes.needed(process, attempt.what))
+    if attempt.preload is not None:
+        return evidence.of_environment(process, attempt.preload.source, text)
+    if attempt.kind == "end":
+        return evidence.of_process(process, text, at=attempt.at)
+    return evidence.of_moment(state, process, attempt.at, text, by_hand=_by_hand(attempt))
+
+
+def _by_hand(attempt: Attempt) -> str:
+    if attempt.kind in ("load", "lookup"):
+        return recipes.loads()
+    if attempt.kind == "signal":
+        return "coredumpctl info"
+    return recipes.descriptors(attempt.process.pid)
+
+
+def link_of(state: State, attempt: Attempt) -> Link:
+    """The attempt as one link of a chain."""
+    row = row_of(state, attempt)
+    return Link(
+        text=visible(sentence(attempt)), at=attempt.begin or attempt.at, pid=attempt.process.pid, kind=attempt.kind,
+        subject=visible(attempt.what), answer=visible(attempt.answer), by_hand=row.by_hand,
+    )  # fmt: skip
+
+
+def word_row(state: State, word: Word) -> Evidence:
+    """A line of a log in which a program speaks."""
+    source = state.logs.get(word.source)
+    by_hand = recipes.log(source.found.name if source is not None else "", word.number, word.text)
+    return Evidence(
+        text=visible(word.text.strip()[:1000]), at=word.at, pid=word.pid or None, pane="logs",
+        key=f"{word.source}:{word.number}", by_hand=by_hand,
+    )  # fmt: skip
+
+
+def choice_row(choice: Choice) -> Evidence:
+    """A setting that keeps a process off the device."""
+    text = f"{short(choice.process)}: {choice.words}"
+    if choice.where == "argument":
+        return evidence.of_process(choice.process, text, by_hand=f"tr '\\0' ' ' < /proc/{choice.process.pid}/cmdline")
+    return evidence.of_environment(choice.process, choice.key, text)

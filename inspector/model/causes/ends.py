@@ -1,0 +1,350 @@
+"""How processes end: by a fault inside a call, in one that never comes back, by a limit of who waits, by an error."""
+
+import shlex
+from collections.abc import Iterable
+
+from inspector.model import evidence, recipes
+from inspector.model.attempts.row import Attempt
+from inspector.model.attempts.wording import word_row
+from inspector.model.crashes import killed, raised
+from inspector.model.evidence import short
+from inspector.model.folding.processes import end_words, place
+from inspector.model.state import Process
+from inspector.model.tree import program, title
+from inspector.model.verdict import Evidence
+from inspector.model.wording import duration, listed, name_of
+from inspector.stream.calls import LookedUp
+from inspector.stream.processes import SignalDelivered
+
+from .rule import Cause, Hit, Pattern
+from .scene import Case, Scene
+
+_SURELY = 10_000_000_000
+_NULL_PAGE = 4096
+_START_FAILED = (126, 127)
+"""Status of a program whose start or whose first call of a missing function failed (ld.so, shells)."""
+_JUST_BEFORE = 2_000_000_000
+
+
+class DiscoveryTimeout(Cause):
+    id = "discovery-timeout"
+    place = "end"
+    meaning = "Who waited for the discovery child gave up and ended it."
+    proof = "The child was killed from outside while a call was open in it."
+    cure = "Give the library a limit of its own below that of the program."
+
+    def explain(self, case: Case) -> Hit | None:
+        call = case.call
+        if call is None or call.came_back or not killed(call.process):
+            return None
+        process = call.process
+        lived = duration(process.ended - process.started)
+        lines = list(case.scene.start.of("timeout"))
+        return Hit(
+            title=f"{short(process)} was ended from outside after {lived}, inside {call.what}",
+            cause=f"{call.what} of {name_of(call.provider)} did not come back, and who waited for the child gave up.",
+            next_step=f"give {name_of(call.provider)} a limit of its own below that of the program",
+            command=case.again(),
+            process=process,
+            confidence=case.sure if lines else "likely",
+            evidence=[*case.rows(), *[evidence.of_reading(case.state, reading) for reading in lines[:3]]],
+            at=process.ended,
+            subject=call.what,
+            root=f"{call.what} of {name_of(call.provider)} does not come back",
+        )
+
+
+class CallBlocked(Cause):
+    id = "call-blocked"
+    place = "end"
+    meaning = "A call was entered and does not come back."
+    proof = "The kernel counted its entry and no exit, and the thread still waits."
+    cure = "See where the thread waits: the far side, a device, a lock."
+
+    def explain(self, case: Case) -> Hit | None:
+        call = case.call
+        if call is None or call.came_back or call.process.ended:
+            return None
+        process = call.process
+        age = case.state.now - call.begin
+        waits = process.waits.get(call.tid)
+        where = (waits.syscall or waits.wchan) if waits is not None else ""
+        how = f", waiting in {where}" if where else ""
+        limit = _limit(case.scene, process)
+        ends = f" Whoever waits for this process gives up after {limit:.0f} s." if limit else ""
+        rows = case.rows()
+        if how:
+            rows.append(evidence.of_process(process, f"thread {call.tid}{how}", by_hand=recipes.waits(process.pid)))
+        asked = f", asked by {name_of(call.asker)}" if call.asker and call.asker != call.provider else ""
+        return Hit(
+            title=f"{call.what} in {short(process)} was entered {duration(age)} ago and has not come back{how}",
+            cause=f"{name_of(call.provider)} waits for something: the far side, a device, a lock{asked}.{ends}",
+            next_step="see where its threads wait; use a debugger only if you may stop the process",
+            command=recipes.waits(process.pid),
+            process=process,
+            confidence=case.sure if age > _SURELY else "likely",
+            evidence=rows,
+            doubt="" if age > _SURELY else "It may only be slow.",
+            at=call.begin,
+            subject=call.what,
+            root=f"inside {call.what} of {name_of(call.provider)}{how}",
+        )
+
+
+def _limit(scene: Scene, process: Process) -> float:
+    """Seconds that the parent waits for a discovery child, as its profile says."""
+    runs = scene.program(process)
+    known = scene.profiles.program(name_of(runs.argv[0])) if runs is not None and runs.argv else None
+    if known is None or runs is None or not any(word in runs.argv[1:] for word in known.discovery):
+        return 0.0
+    return known.discovery_limit
+
+
+class ChildCrashed(Cause):
+    id = "child-crashed"
+    place = "end"
+    meaning = "A process died by a fault of its own: a signal, also one that a handler turned into a plain exit status."
+    proof = "The signal was told by the kernel, with the call or load that was open on the thread."
+    cure = "Look at the function that is named; the core or a debugger shows the line."
+
+    def explain(self, case: Case) -> Hit | None:
+        leaf = case.leaf
+        if leaf.kind != "signal":
+            return None
+        return crashed_hit(case.scene, leaf, case.chain[-2] if len(case.chain) > 1 else None, case)
+
+
+def crashed_hit(scene: Scene, death: Attempt, around: Attempt | None, case: Case | None = None) -> Hit:
+    """What is to be said of a death: where it was, who asked for what it was in, and what came before."""
+    process, signal = death.process, death.signal
+    null = _null_answer(process, signal)
+    lived = duration(process.ended - process.started)
+    plain = f"; its status says only: {end_words(process.end)}" if process.end and not process.end.signal else ""
+    cause = f"{title(process)} lived {lived}{plain}."
+    if null is not None:
+        cause += f" Before, {null.via} answered success with a NULL pointer for {null.name}: to call it is fatal."
+    inside = _inside(around)
+    if not inside:
+        cause += _before(scene, death)
+    if signal is not None and raised(signal):
+        cause += " A handler of the program raised it: where the fault was is not known."
+    cause += _abort_words(scene, process)
+    where = _where(signal)
+    after = f" after {null.name} was answered with NULL" if null is not None else ""
+    name = death.what
+    sender = ""
+    if signal is not None and signal.sender not in (0, process.pid):
+        sender = f", sent by PID {signal.sender} {signal.sender_name}".rstrip()
+    spot = f" ({place(signal)})" if signal is not None and where else ""
+    telling = f"{title(process)} died by {name}{where}{after}"
+    if inside:
+        telling = f"{name}{inside} in {title(process)}{spot}"
+    return Hit(
+        title=f"{telling}{sender}",
+        cause=cause,
+        next_step="look at its core, or run it again with a core limit"
+        + ("; the place above is proven" if where else ""),
+        command=f"coredumpctl gdb {process.pid}",
+        process=process,
+        severity="error",
+        confidence=case.sure if case is not None else "likely",
+        evidence=_rows(scene, process, death, null) + (case.rows()[1:] if case is not None else []),
+        at=death.at,
+        subject=f"{death.code}:{inside or where}",
+        root=f"{name}{inside or where}",
+    )
+
+
+def _inside(around: Attempt | None) -> str:
+    """` inside cuInit of libcuda.so.1, asked by libggml-cuda.so`."""
+    if around is None:
+        return ""
+    if around.kind == "load":
+        return f" while {name_of(around.what)} was being loaded"
+    asked = f", asked by {name_of(around.asker)}" if around.asker and around.asker != around.provider else ""
+    return f" inside {around.what} of {name_of(around.provider)}{asked}" if around.kind == "call" else ""
+
+
+def _before(scene: Scene, death: Attempt) -> str:
+    """What its thread did last, where no open call tells where it was."""
+    before = [
+        one for one in scene.analysis.attempts[death.process]
+        if one.kind in ("lookup", "load", "call") and one.ok and one.tid in (0, death.tid)
+        and 0 <= death.at - one.at < _JUST_BEFORE
+    ]  # fmt: skip
+    if not before:
+        return ""
+    last = before[-1]
+    verb = {"lookup": "looked up", "load": "loaded"}.get(last.kind, "called")
+    where = f" of {name_of(last.provider)}" if last.provider and last.kind != "load" else ""
+    return f" Last, it {verb} {name_of(last.what)}{where}, {duration(death.at - last.at)} before."
+
+
+def _rows(scene: Scene, process: Process, death: Attempt, null: LookedUp | None) -> list[Evidence]:
+    text = f"{death.what} at {death.answer}"
+    rows = [evidence.of_moment(scene.state, process, death.at, text, by_hand="coredumpctl info")]
+    if null is not None:
+        rows.append(evidence.of_lookup(scene.state, process, null, f"{null.via}({null.name}) = 0, pointer NULL"))
+    if process.end is not None:
+        rows.append(evidence.of_process(process, end_words(process.end), at=process.ended))
+    return rows + [evidence.of_reading(scene.state, reading) for reading in scene.start.of("crash")][:3]
+
+
+def _where(signal: SignalDelivered | None) -> str:
+    if signal is None or raised(signal):
+        return ""
+    return f" in {place(signal)}" if signal.library else f" at address {place(signal)}"
+
+
+def _null_answer(process: Process, signal: SignalDelivered | None) -> LookedUp | None:
+    """The last look-up that succeeded with NULL, if the process then jumped near address 0."""
+    if signal is None or signal.library is not None or signal.ip > _NULL_PAGE:
+        return None
+    found = [lookup for lookup in process.lookups if lookup.found is False and lookup.via.startswith("cu")]
+    return next((lookup for lookup in reversed(found) if lookup.result == 0 and lookup.at <= signal.at), None)
+
+
+def _abort_words(scene: Scene, process: Process) -> str:
+    lines = [reading.text.strip() for reading in scene.start.of("crash") if reading.pid in (0, process.pid)]
+    return f" The log says: {lines[-1][:160]}" if lines else ""
+
+
+class StartFailed(Cause):
+    id = "child-crashed"
+    place = "end"
+    meaning = ChildCrashed.meaning
+    proof = ChildCrashed.proof
+    cure = ChildCrashed.cure
+
+    def explain(self, case: Case) -> Hit | None:
+        leaf = case.leaf
+        if leaf.kind != "end" or leaf.code not in _START_FAILED or not _concerned(case.scene, leaf.process):
+            return None
+        return start_failed(case.scene, leaf)
+
+
+def _concerned(scene: Scene, process: Process) -> bool:
+    """Shells end so as well when a command is not there: the loader must have had a word in it."""
+    return scene.rank(process) <= 2 or bool(process.refusals) or bool(_overriding(scene, process))
+
+
+def _overriding(scene: Scene, process: Process) -> list[str]:
+    images = [
+        scene.state.images.get(library.file) for library in process.libraries.values() if library.route == "preload"
+    ]
+    return [name_of(image.path) for image in images if image is not None and image.overrides]
+
+
+def start_failed(scene: Scene, end: Attempt) -> Hit:
+    """A program that ended with the status of a failed start."""
+    process = end.process
+    suspects = _overriding(scene, process)
+    why = f" Its preload {listed(suspects)} answers libc names." if suspects else ""
+    runs = program(process)
+    return Hit(
+        title=f"{title(process)} ended with {end.code}, {duration(process.ended - process.started)} after its birth",
+        cause="127: the loader refused the program, or the first call of a missing function ended it; 126: it could "
+        f"not be executed.{why}",
+        next_step="run it by hand and read what the loader prints",
+        command=shlex.join(runs.argv) if runs is not None else "",
+        process=process,
+        confidence="likely",
+        evidence=[evidence.of_process(process, end_words(process.end) if process.end else "", at=process.ended)],
+        doubt="A shell gives the same status for a command that it does not find.",
+        at=process.ended,
+        subject=str(end.code),
+    )
+
+
+class EndedByOwnError(Cause):
+    id = "ended-by-own-error"
+    place = "end"
+    meaning = "The program ended by an error of its own; nothing of a GPU was refused to it."
+    proof = "Its exit code, and the last line of the error that it printed."
+    cure = "Read the error: it is the program's own."
+
+    def explain(self, case: Case) -> Hit | None:
+        leaf = case.leaf
+        if leaf.kind != "end":
+            return None
+        said = next((one for one in reversed(case.scene.analysis.words) if one.refusal == "own-error"), None)
+        process = leaf.process
+        progress = next((one for one in case.scene.analysis.of_process(process) if one.got_to("initialised")), None)
+        reached = f" It had got as far as {progress.furthest.what}." if progress is not None else ""
+        words = said.text.strip()[:240] if said is not None else _last_line(case)
+        if not words:
+            return None
+        return Hit(
+            title=f"{short(process)} ended by its own error: {words}",
+            cause=f"It {leaf.answer.removeprefix('it ')}; nothing that it asked of a GPU was refused before.{reached}",
+            next_step="mend the program's own error first",
+            command=case.rerun(),
+            process=process,
+            confidence=case.sure if said is not None else "likely",
+            evidence=[*([word_row(case.state, said)] if said is not None else []), *case.rows()],
+            at=leaf.at,
+            subject=words,
+            root=words,
+        )
+
+
+def _last_line(case: Case) -> str:
+    lines = [line for source in case.state.logs.values() for line in source.lines[-1:] if line.text.strip()]
+    return lines[-1].text.strip()[:240] if lines else ""
+
+
+class Deaths(Pattern):
+    """Deaths that did not decide: told beside the answer."""
+
+    id = "child-crashed"
+    place = "end"
+    notice = True
+    meaning = ChildCrashed.meaning
+    proof = ChildCrashed.proof
+    cure = ChildCrashed.cure
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process, rows in scene.analysis.attempts.items():
+            for one in rows:
+                if one.kind == "signal" and one not in scene.analysis.excused:
+                    yield crashed_hit(scene, one, _around(rows))
+                elif one.kind == "end" and one.code in _START_FAILED and _concerned(scene, process):
+                    yield start_failed(scene, one)
+
+
+def _around(rows: list[Attempt]) -> Attempt | None:
+    """The innermost call that did not come back."""
+    stuck = [one for one in rows if not one.came_back and one.kind == "call"]
+    return max(stuck, key=lambda one: one.begin, default=None)
+
+
+class TimeoutsInLogs(Pattern):
+    """Discovery gave up, and no child was seen inside a call."""
+
+    id = "discovery-timeout"
+    place = "end"
+    meaning = DiscoveryTimeout.meaning
+    proof = DiscoveryTimeout.proof
+    cure = DiscoveryTimeout.cure
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        reading = next(iter(scene.start.of("timeout")), None)
+        if reading is None:
+            return
+        dead = [p for p in scene.state.processes if p.end is not None and p.end.code not in (0, None)]
+        early = f" {short(dead[0])} was dead long before: {end_words(dead[0].end)}." if dead and dead[0].end else ""
+        yield Hit(
+            title="discovery gave up after its time limit",
+            cause=f"The log says so; no child was seen inside a call.{early}",
+            next_step="observe the next start from its first instruction",
+            command="inspector --wait PROGRAM",
+            confidence="likely",
+            evidence=[evidence.of_reading(scene.state, reading)],
+            at=reading.at,
+            subject="log",
+        )
+
+
+CAUSES: tuple[Cause, ...] = (DiscoveryTimeout(), CallBlocked(), ChildCrashed(), StartFailed())
+OWN_ERROR: tuple[Cause, ...] = (EndedByOwnError(),)
+PATTERNS: tuple[Pattern, ...] = (Deaths(), TimeoutsInLogs())

@@ -1,0 +1,342 @@
+"""Which file provides the API, is it the one that was meant, and is it still the one on disk?"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from shlex import quote
+
+from inspector.model import evidence, recipes
+from inspector.model.evidence import short
+from inspector.model.state import Process
+from inspector.model.tree import libraries
+from inspector.model.usage import Provider, Use
+from inspector.model.wording import listed, name_of
+from inspector.stream.libraries import CandidateFound, LibraryMapped
+
+from .environment import missing_file
+from .rule import Cause, Hit, Pattern
+from .scene import Case, Scene
+from .whereabouts import whereabouts
+
+_NOT_INITIALIZED = ("NOTINITIALIZED", "UNINITIALIZED")
+"""Ends of result names, see `Profiles.is_called`."""
+
+
+class StaleArtefact(Pattern):
+    id = "stale-artefact"
+    place = "mapped"
+    notice = True
+    meaning = (
+        "The file that the process runs is not the file on disk any more: replaced, deleted or changed after the start."
+    )
+    proof = "Inode and times of the mapped file and of the file on disk differ."
+    cure = "Restart the process; replace libraries by renaming, never by copying over them."
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        for process in scene.state.processes:
+            if process.ended:
+                continue
+            for library in process.libraries.values():
+                if library.state in ("replaced", "deleted", "modified") and self._concerns(scene, library):
+                    yield stale(process, library)
+
+    def _concerns(self, scene: Scene, library: LibraryMapped) -> bool:
+        apis = scene.state.apis.get(library.file)
+        return library.route == "preload" or (apis is not None and bool(apis.provides or apis.consumes))
+
+
+def stale(process: Process, library: LibraryMapped) -> Hit:
+    """What is to be said of a mapped file that is not the one on disk."""
+    detail = f": {library.state_detail}" if library.state_detail else ""
+    return Hit(
+        title=f"{short(process)} still runs the old {name_of(library.path)}; on disk it is {library.state}{detail}",
+        cause="A fix in the new file has no effect in a process that mapped the old one before.",
+        next_step=f"restart {short(process)}; replace libraries by renaming, never by copying over them",
+        command=recipes.identity(process, library.path),
+        process=process,
+        confidence="proven",
+        evidence=[
+            evidence.of_library(
+                process, library, f"{library.path}: mapped file {library.file}, {library.state}{detail}",
+                by_hand=recipes.identity(process, library.path),
+            )
+        ],
+        subject=library.path,
+    )  # fmt: skip
+
+
+class StaleProvider(Cause):
+    id = "stale-artefact"
+    place = "mapped"
+    meaning = StaleArtefact.meaning
+    proof = StaleArtefact.proof
+    cure = StaleArtefact.cure
+
+    def explain(self, case: Case) -> Hit | None:
+        """The library that refused is not the one on disk any more."""
+        call = case.call
+        if call is None or case.process.ended:
+            return None
+        for library in case.process.libraries.values():
+            if library.path == call.provider and library.state in ("replaced", "deleted", "modified"):
+                hit = stale(case.process, library)
+                return replace(hit, evidence=[*hit.evidence, *case.rows()], root=hit.title)
+        return None
+
+
+def _candidates(scene: Scene, process: Process, api: str) -> Iterator[CandidateFound]:
+    """Files near the process that provide the API and are not mapped in it."""
+    mapped = {library.file for library in libraries(process).values()}
+    for candidate in process.candidates.values():
+        apis = scene.state.apis.get(candidate.file)
+        if candidate.kind == "provider" and candidate.file not in mapped and apis is not None and api in apis.provides:
+            yield candidate
+
+
+class StubLibrary(Cause):
+    id = "stub-library"
+    place = "mapped"
+    meaning = "The toolkit's stub of the driver, made for linking only, was loaded in place of the driver."
+    proof = "A call answered with the result that only the stub has, or the file lies in a folder of stubs."
+    cure = "Take the folder of stubs out of the search path; the driver's own library belongs there."
+
+    def explain(self, case: Case) -> Hit | None:
+        leaf = case.leaf
+        if leaf.kind != "call" or not case.scene.profiles.is_called(leaf.api, leaf.code, "STUBLIBRARY"):
+            return None
+        path = leaf.provider or next(
+            (one.provider for one in case.scene.analysis.attempts[leaf.process]
+             if one.kind == "load" and one.ok and one.family == leaf.family), "",
+        )  # fmt: skip
+        place, other = place_of(case, path), whereabouts(case, path, "provider", "library")
+        behind = [one for one in other.paths if one != path]
+        second = f"; another copy lies in {behind[0]}{place_of(case, behind[0])}" if behind else ""
+        return Hit(
+            title=f"{path or 'the library that answered'}{place} is the link-time stub of the toolkit: {leaf.what} = "
+            f"{leaf.answer}{second}",
+            cause="The stub has the driver's names for the linker and answers every call with this error.",
+            next_step=f"take {path.rpartition('/')[0] or 'the folder of the stub'} out of this program's search path"
+            + (f", or put {behind[0].rpartition('/')[0]} before it" if behind else ""),
+            command=case.rerun(f"LD_LIBRARY_PATH={behind[0].rpartition('/')[0]}") if behind else case.again(),
+            process=leaf.process,
+            confidence=case.sure,
+            evidence=case.rows(),
+            at=leaf.at,
+            subject=path,
+            root=f"{path} is a stub{second}",
+        )
+
+
+class OtherLibraryFirst(Cause):
+    id = "other-library-first"
+    place = "mapped"
+    meaning = "The search order of this process finds another library of that name before the one that was meant."
+    proof = "The mapped file refused, and another file of the same name lies in the search path behind it."
+    cure = "Put the folder of the file that was meant first, or take the other file away."
+
+    def explain(self, case: Case) -> Hit | None:
+        if case.leaf.kind != "call":
+            return None
+        for use in case.family_uses:
+            winner = next((p for p in use.providers if p.library.route != "preload"), None)
+            if winner is None:
+                continue
+            name = winner.library.asked or name_of(winner.path)
+            for other in _candidates(case.scene, case.process, use.api):
+                if name_of(other.path) == name_of(name) and not _same_content(case.scene, winner, other):
+                    hit = self._hit(case.scene, case.process, winner, other, name_of(name))
+                    return replace(hit, evidence=[*hit.evidence, *case.rows()], root=hit.title, at=case.leaf.at)
+        return None
+
+    def _hit(self, scene: Scene, process: Process, winner: Provider, other: CandidateFound, name: str) -> Hit:
+        folders = (scene.environment(process) or {}).get("LD_LIBRARY_PATH", "").split(":")
+        places = [_place(folders, path) for path in (winner.path, other.path)]
+        return Hit(
+            title=f"{name} came from {winner.path}{places[0]}; {other.path}{places[1]} stands behind it",
+            cause="The first file of that name in the search order is taken; the others are never looked at.",
+            next_step=f"put {other.directory} first in LD_LIBRARY_PATH of this process, or take the other file away",
+            command=recipes.identity(process, winner.path),
+            process=process,
+            evidence=[
+                evidence.of_library(process, winner.library, f"mapped: {winner.path}"),
+                evidence.of_file(process, other.path, f"not mapped: {other.path}"),
+                evidence.of_environment(process, "LD_LIBRARY_PATH", f"LD_LIBRARY_PATH={':'.join(folders)}"),
+            ],
+            doubt="If the first file is the one that was meant, look at what it answers.",
+            subject=winner.path,
+        )
+
+
+def place_of(case: Case, path: str) -> str:
+    """` (place 1 of LD_LIBRARY_PATH)`; empty where it came from elsewhere."""
+    return (
+        _place((case.scene.environment(case.process) or {}).get("LD_LIBRARY_PATH", "").split(":"), path) if path else ""
+    )
+
+
+def _place(folders: list[str], path: str) -> str:
+    folder = path.rsplit("/", 1)[0]
+    for index, one in enumerate(folders):
+        if one.rstrip("/") == folder:
+            return f" (place {index + 1} of LD_LIBRARY_PATH)"
+    return ""
+
+
+def _same_content(scene: Scene, winner: Provider, other: CandidateFound) -> bool:
+    image = scene.state.images.get(other.file)
+    mine = winner.image
+    return image is not None and mine is not None and bool(image.sha256) and image.sha256 == mine.sha256
+
+
+class LinkChainBypass(Cause):
+    id = "link-chain-bypass"
+    place = "mapped"
+    meaning = (
+        "The name that is asked for is a link to the vendor's versioned file; the shim was put under another name."
+    )
+    proof = "The chain of links from the asked name ends in another file than the shim that lies beside it."
+    cure = "Replace the end of the chain, not a link beside it."
+
+    def explain(self, case: Case) -> Hit | None:
+        if case.leaf.kind != "call":
+            return None
+        for use in case.family_uses:
+            for provider in use.providers:
+                asked = name_of(provider.library.asked or "")
+                if len(provider.library.links) < 1 or not asked or asked == name_of(provider.path):
+                    continue
+                other = next(
+                    (c for c in _candidates(case.scene, case.process, use.api) if name_of(c.path) != asked), None
+                )
+                if other is not None:
+                    hit = self._hit(case.process, provider, asked, other)
+                    return replace(hit, evidence=[*hit.evidence, *case.rows()], root=hit.title, at=case.leaf.at)
+        return None
+
+    def _hit(self, process: Process, provider: Provider, asked: str, other: CandidateFound) -> Hit:
+        chain = " -> ".join([*provider.library.links, provider.path]) if provider.library.links else provider.path
+        return Hit(
+            title=f"{asked} is a link to {name_of(provider.path)}, not to {name_of(other.path)}",
+            cause=f"{short(process)} asks for {asked}; the chain {chain} ends in the vendor's file, and {other.path} "
+            "is never asked for by its name.",
+            next_step="replace the end of the chain, not a link beside it",
+            command=f"ls -l {quote(provider.path.rsplit('/', 1)[0])}/",
+            process=process,
+            evidence=[
+                evidence.of_library(process, provider.library, chain, by_hand=recipes.identity(process, provider.path)),
+                evidence.of_file(process, other.path, f"never asked for: {other.path}"),
+            ],
+            doubt="If the vendor's file is the one that was meant, this is no fault.",
+            subject=provider.path,
+        )
+
+
+class NameMismatch(Cause):
+    id = "name-mismatch"
+    place = "mapped"
+    meaning = (
+        "A library that provides the API is mapped, but has no SONAME, or another than the consumer asks for: it "
+        "answers to no other name, and the loader looks for the asked one elsewhere."
+    )
+    proof = "The mapped file's dynamic section, and the name that was asked for in vain or found elsewhere."
+    cure = "Link the shim with the SONAME that is asked for, or place it under that name in the search path."
+
+    def explain(self, case: Case) -> Hit | None:
+        asked = name_of(missing_file(case))
+        for use in case.family_uses:
+            for shim in use.providers:
+                if shim.image is None or shim.gone or _answers_by_name(case.scene, shim, use.api):
+                    continue
+                if _called_by_consumers(use, shim):
+                    continue
+                words = ""
+                if asked and case.scene.profiles.api_of_soname(asked) == use.api:
+                    words = f"{asked} is not found"
+                elif not asked and case.leaf.kind == "call":
+                    words = next((f"{name_of(other.library.asked or other.path)} is {other.path}"
+                                  for other in use.providers if other is not shim
+                                  and _answers_by_name(case.scene, other, use.api)
+                                  and _taken(case.scene, use, other)), "")  # fmt: skip
+                if words:
+                    return self._hit(case, use, shim, words)
+        return None
+
+    def _hit(self, case: Case, use: Use, shim: Provider, words: str) -> Hit:
+        assert shim.image is not None
+        soname = f"SONAME {shim.image.soname}" if shim.image.soname else "no SONAME"
+        names = listed(case.scene.profiles.apis[use.api].sonames[:1])
+        title = f"{name_of(shim.path)} is mapped with {soname}; who asks for {names} does not get it"
+        return Hit(
+            title=f"{title}: {words}",
+            cause="The loader compares the asked name with the SONAME of what is mapped; the file name of a preload "
+            "does not count.",
+            next_step=f"link the shim with -Wl,-soname,{names}, or place it as {names} in a folder of LD_LIBRARY_PATH",
+            command=recipes.dynamic(case.process, shim.path),
+            process=case.process,
+            confidence=case.sure,
+            evidence=[
+                evidence.of_library(
+                    case.process, shim.library, f"{shim.path}: {soname}",
+                    by_hand=recipes.dynamic(case.process, shim.path),
+                ),
+                *case.rows(),
+            ],
+            at=case.leaf.at,
+            subject=shim.path,
+            root=title,
+        )  # fmt: skip
+
+
+def _answers_by_name(scene: Scene, provider: Provider, api: str) -> bool:
+    image = provider.image
+    return image is not None and bool(image.soname) and scene.profiles.api_of_soname(image.soname or "") == api
+
+
+def _taken(scene: Scene, use: Use, provider: Provider) -> bool:
+    """Consumers call it, or got it when they asked for the API's library by name."""
+    asked = (lookup for lookup in use.lookups if scene.profiles.api_of_soname(lookup.name) == use.api)
+    return _called_by_consumers(use, provider) or any(lookup.answer == provider.path for lookup in asked)
+
+
+def _called_by_consumers(use: Use, provider: Provider) -> bool:
+    return any(calls.by_consumer and calls.function.file == provider.library.file for calls in use.calls.values())
+
+
+class TwoCopies(Cause):
+    id = "two-copies"
+    place = "mapped"
+    meaning = "Two instances of a library live in one process; what one was told, the other does not know."
+    proof = "One file's initialisation succeeded, and another file of the same API answered that it is not initialised."
+    cure = "Make one a link to the other."
+
+    def explain(self, case: Case) -> Hit | None:
+        leaf = case.leaf
+        if leaf.kind != "call" or not case.scene.profiles.is_called(leaf.api, leaf.code, *_NOT_INITIALIZED):
+            return None
+        use = case.scene.uses(case.process).get(leaf.api)
+        started = [c for c in use.with_role("init") if c.results.get(0)] if use is not None else []
+        first = next((c for c in started if c.function.library != leaf.provider), None)
+        if first is None or any(c.function.library == leaf.provider for c in started):
+            return None
+        title = f"{first.name} ran in {first.function.library}, {leaf.what} in {leaf.provider}"
+        return Hit(
+            title=f"{title}: {leaf.answer}",
+            cause="Two copies are two instances with a state of their own, equal bytes or not; the second was "
+            "never initialised.",
+            next_step="make one a link to the other",
+            command=f"stat {quote(first.function.library)} {quote(leaf.provider)}",
+            process=case.process,
+            confidence=case.sure,
+            evidence=[
+                evidence.of_calls(case.process, first, f"{first.name} of {first.function.library} answered 0"),
+                *case.rows(),
+            ],
+            at=leaf.at,
+            subject=leaf.provider,
+            root=title,
+        )
+
+
+CAUSES: tuple[Cause, ...] = (
+    NameMismatch(), StubLibrary(), TwoCopies(), LinkChainBypass(), OtherLibraryFirst(), StaleProvider(),
+)  # fmt: skip
+PATTERNS: tuple[Pattern, ...] = (StaleArtefact(),)

@@ -1,0 +1,206 @@
+"""Why a library could not be loaded: what the loader says, and what the files say behind it."""
+
+from shlex import quote
+
+from inspector.model import evidence, recipes
+from inspector.model.evidence import short
+from inspector.model.loads import FailedLoad
+from inspector.model.state import Process
+from inspector.model.verdict import Evidence
+from inspector.model.wording import listed, name_of
+
+from .environment import missing_file
+from .rule import Cause, Hit
+from .scene import Case
+from .whereabouts import Whereabouts, whereabouts
+
+
+def asker(case: Case) -> str:
+    """Who asked, by name: the library, or the process."""
+    load = case.load or case.leaf
+    return name_of(load.asker) if load.asker else short(load.process)
+
+
+def verb(failure: FailedLoad) -> str:
+    """`could not be loaded` of what was seen, `would not load` of what files foretell."""
+    return "could not be loaded" if failure.seen else "would not load"
+
+
+def _there(where: Whereabouts) -> str:
+    """Where it is, as a sentence behind another one."""
+    return f" {where.words[0].upper()}{where.words[1:]}." if where.words else ""
+
+
+def _doubt(failure: FailedLoad) -> str:
+    if failure.seen:
+        return ""
+    return "Predicted from files: the program may set another path before it loads the file."
+
+
+class DlopenOverridden(Cause):
+    id = "dlopen-overridden"
+    place = "resolved"
+    meaning = (
+        "A library of the process answers dlopen itself, with NULL and without touching the file or setting an error."
+    )
+    proof = "The question went to that library's own dlopen, no file was opened for it, and dlerror has no text."
+    cure = "Take the library out of LD_PRELOAD and find it by LD_LIBRARY_PATH, or do not export dlopen and dlsym."
+
+    def explain(self, case: Case) -> Hit | None:
+        failure = case.failure
+        if failure is None or failure.cause != "overridden" or failure.lookup is None:
+            return None
+        process, hook, via = failure.process, failure.answered_by, failure.lookup.via
+        defines = evidence.of_file(process, hook, f"{hook} defines {via}", by_hand=recipes.exported(process, hook, via))
+        return Hit(
+            title=f"{via}({name_of(failure.name)}) in {short(process)} was answered by {name_of(hook)} with NULL "
+            "without touching the file",
+            cause="Its own dlopen cannot find the real one (its own dlsym answers NULL), so every load fails, and "
+            "dlerror stays empty: no log shows it.",
+            next_step=f"take {name_of(hook)} out of LD_PRELOAD and find it by LD_LIBRARY_PATH, or do not export "
+            "dlopen and dlsym",
+            command=recipes.exported(process, hook, via),
+            process=process,
+            confidence=case.sure,
+            evidence=[*case.rows(), defines],
+            at=failure.at,
+            subject=f"{hook}:{name_of(failure.name)}",
+            root=f"{name_of(hook)} answers {via} for the whole process",
+        )
+
+
+class DependencyMissing(Cause):
+    id = "dependency-missing"
+    place = "reachable"
+    meaning = "A consumer cannot be loaded because a library that it needs is not found on this process's search path."
+    proof = "The loader refused the load and named the missing file; or the files alone foretell it."
+    cure = "Bring the missing library into the search path of this process."
+
+    def explain(self, case: Case) -> Hit | None:
+        failure = case.failure
+        if failure is None or failure.cause != "dependency" or not failure.missing:
+            return None
+        process, missing = failure.process, name_of(failure.missing)
+        by = f" (needed by {name_of(failure.needed_by)})" if failure.needed_by not in ("", failure.name) else ""
+        where = whereabouts(case, failure.missing, "library")
+        path = (case.scene.environment(process) or {}).get("LD_LIBRARY_PATH")
+        rows = case.rows()
+        if path:
+            rows.append(evidence.of_environment(process, "LD_LIBRARY_PATH", f"LD_LIBRARY_PATH={path}"))
+        rows += _searched(process, failure)
+        words = failure.words or f"{missing}: cannot open shared object file"
+        return Hit(
+            title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: {missing}{by} is not found",
+            cause=f"In the loader's words: {words}.{_there(where)} "
+            "A backend that is not loaded leaves no line in most logs, and nobody is there to call the shim.",
+            next_step=where.step,
+            command=where.command or recipes.needed(process, failure.name),
+            process=process,
+            confidence=case.sure,
+            evidence=rows,
+            doubt=_doubt(failure),
+            at=failure.at,
+            subject=f"{name_of(failure.name)}:{missing}",
+            root=f"{missing} is not found{f': {where.words}' if where.words else ''}",
+        )
+
+
+def _searched(process: Process, failure: FailedLoad) -> list[Evidence]:
+    prediction = failure.prediction
+    steps = next((d.steps for d in prediction.missing if d.name == failure.missing), []) if prediction else []
+    return [
+        evidence.of_file(
+            process,
+            step.path,
+            f"looked at {step.path} ({step.rule}): {step.result}",
+            by_hand=f"ls -l {quote(step.path)}",
+        )
+        for step in steps[:12]
+    ]
+
+
+class LibraryNotFound(Cause):
+    id = "lookup-failed"
+    place = "resolved"
+    meaning = "A consumer asked for the API's library or for one of its functions and was refused."
+    proof = "The loader or the API itself answered so; no call of the API succeeded after it."
+    cure = "Bring the library or the function to where it was asked for, under the name that was asked for."
+
+    def explain(self, case: Case) -> Hit | None:
+        failure, name = case.failure, missing_file(case)
+        if failure is None or not name or failure.cause != "absent":
+            return None
+        process = case.process
+        names = listed(dict.fromkeys(map(name_of, case.alternatives or (name,))), 3)
+        if "/" in name and len(case.alternatives) < 2:
+            names = name
+        where = whereabouts(case, name, "library")
+        path = (case.scene.environment(process) or {}).get("LD_LIBRARY_PATH", "")
+        searched = f" (LD_LIBRARY_PATH={path})" if path else " (no LD_LIBRARY_PATH is set)"
+        words = where.words or "no folder of this process's search path holds it"
+        place = f"{words[0].upper()}{words[1:]}{searched}."
+        runtime = ' A CUDA runtime answers 35, "driver version is insufficient", for this as well.' \
+            if case.leaf.api == "cuda-driver" else ""  # fmt: skip
+        return Hit(
+            title=f"{asker(case)} asked for {names} in {short(process)}: not found",
+            cause=f"{failure.words or 'The file is not there'}. {place}{runtime}".strip(),
+            next_step=where.step,
+            command=where.command,
+            process=process,
+            confidence=case.sure,
+            evidence=case.rows(),
+            at=case.leaf.at,
+            subject=name_of(name),
+            root=where.words,
+        )
+
+
+class LoadRefused(Cause):
+    id = "backend-load-failed"
+    place = "reachable"
+    meaning = "A consumer file is there and could not be loaded."
+    proof = "The loader refused it in its own words, or the program says so."
+    cure = "Make the file whole, readable and of this machine's kind; then the load goes through."
+
+    def explain(self, case: Case) -> Hit | None:
+        failure = case.failure
+        if failure is None:
+            return self._of_words(case) if case.leaf.kind == "load" else None
+        if case.leaf.kind in ("signal", "end") and not failure.words:
+            return None  # the process died in it, and nothing says that the file is at fault
+        process = failure.process
+        return Hit(
+            title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: "
+            f"{failure.words or 'refused without a word'}",
+            cause=f"{asker(case)} asked for it. Most loaders of backends are built to be silent: the program goes on "
+            "without it.",
+            next_step="see whether the file is whole, readable and made for this machine",
+            command=f"file -L {quote(failure.name)}; readelf -h {quote(failure.name)}",
+            process=process,
+            confidence=case.sure if failure.words else "likely",
+            evidence=case.rows(),
+            doubt=_doubt(failure),
+            at=failure.at,
+            subject=name_of(failure.name),
+        )
+
+    def _of_words(self, case: Case) -> Hit:
+        """Only the program tells of it."""
+        leaf = case.leaf
+        where = whereabouts(case, leaf.what, "library")
+        return Hit(
+            title=f"{name_of(leaf.what)} could not be loaded in {short(leaf.process)}, says its own log: {leaf.answer}",
+            cause=f"The load itself was not seen.{_there(where)}",
+            next_step=where.step,
+            command=case.again(),
+            process=leaf.process,
+            confidence="likely",
+            evidence=case.rows(),
+            doubt="It may have been found under another name later.",
+            at=leaf.at,
+            subject=name_of(leaf.what),
+            root=where.words,
+        )
+
+
+CAUSES: tuple[Cause, ...] = (DlopenOverridden(), DependencyMissing(), LibraryNotFound(), LoadRefused())

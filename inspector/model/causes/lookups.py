@@ -1,0 +1,181 @@
+"""Why a look-up by name was refused: private tables, functions that are not there, placeholders."""
+
+from dataclasses import replace
+
+from inspector.model import evidence, recipes
+from inspector.model.attempts.row import Attempt
+from inspector.model.evidence import short
+from inspector.model.refusals import is_table
+from inspector.model.usage import Use
+from inspector.model.wording import listed, name_of
+from inspector.stream.calls import LookedUp
+
+from .loads import LibraryNotFound
+from .rule import Cause, Hit
+from .scene import Case
+from .whereabouts import whereabouts
+
+_MORE_THAN_ALIASES = 8
+"""Names of one address: one function may have two or three names, not this many."""
+
+
+class ExportTableRefused(Cause):
+    id = "export-table-refused"
+    place = "returned"
+    meaning = "The runtime asks the driver for a private table by its id; without it it gives up, whatever else works."
+    proof = "The driver answered cuGetExportTable with an error, and nothing was asked of it after that."
+    cure = "Pass cuGetExportTable through to a real driver, implement the table, or replace the runtime instead."
+
+    def explain(self, case: Case) -> Hit | None:
+        leaf = case.leaf
+        table = leaf if leaf.kind == "lookup" and is_table(leaf) else None
+        if table is None and leaf.kind == "call":
+            table = self._before(case, leaf)
+        if table is None:
+            return None
+        name = case.scene.profiles.table_name(table.api, table.what)
+        called = f" ({name})" if name else ""
+        answer = case.scene.profiles.result(table.api, table.code) if table.code else "0 with a NULL table"
+        counted = any(calls.by_consumer for use in case.family_uses for calls in use.with_role("count"))
+        after = "" if counted else "; no device was counted after it"
+        needed = case.scene.profiles.table_needed(table.api, table.what)
+        inner = case if table is leaf else replace(case, chain=[*case.chain, table])
+        return Hit(
+            title=f"the export table {table.what.upper()}{called} was refused with {answer} in "
+            f"{short(table.process)}{after}",
+            cause="The runtime talks to the driver through this private table. It hands the same error on and asks "
+            "for nothing else; this is no fault of loading or of a public function.",
+            next_step="pass cuGetExportTable through to a real driver, implement the table, or replace the runtime",
+            command=case.again(),
+            process=table.process,
+            confidence=case.sure if needed else "likely",
+            evidence=inner.rows(),
+            doubt="" if needed else "The refusal was its last question; that it is the cause is concluded.",
+            at=table.at,
+            subject=table.what,
+            root=f"the export table {table.what.upper()}{called} was refused with {answer}",
+        )
+
+    def _before(self, case: Case, call: Attempt) -> Attempt | None:
+        """A table that the runtime cannot do without, refused while the failing call ran."""
+        for one in case.scene.analysis.attempts[call.process]:
+            if one.kind != "lookup" or one.ok is not False or not is_table(one):
+                continue
+            within = call.begin <= one.at <= call.at or one.at <= call.at
+            if within and case.scene.profiles.table_needed(one.api, one.what):
+                return one
+        return None
+
+
+class NameNotFound(Cause):
+    id = "lookup-failed"
+    place = "resolved"
+    meaning = LibraryNotFound.meaning
+    proof = LibraryNotFound.proof
+    cure = LibraryNotFound.cure
+
+    def explain(self, case: Case) -> Hit | None:
+        leaf = case.leaf
+        if leaf.kind != "lookup" or leaf.failure is not None:
+            return None
+        said = ", says its own log" if leaf.source == "program" else ""
+        process = leaf.process
+        where = leaf.provider or _asked_file(leaf) or listed(
+            (provider.path for use in case.family_uses for provider in use.providers), 2) or "the library"  # fmt: skip
+        place = whereabouts(case, leaf.what, "symbol")
+        return Hit(
+            title=f"{name_of(leaf.asker) or 'a consumer'} asked for {leaf.what} in {short(process)}; {where} does not "
+            f"have it{said}",
+            cause=f"{leaf.answer}; no call of {leaf.api or leaf.family} succeeded after it."
+            f"{f' {place.words}.' if place.paths else ''}",
+            next_step=place.step
+            if place.paths
+            else f"let {name_of(where)} export {leaf.what}, or use a release that has it",
+            command=recipes.exported(process, where if where.startswith("/") else leaf.asker, leaf.what),
+            process=process,
+            severity="error" if _computes(case) else "warning",
+            confidence=case.sure if _decides(case) else "likely",
+            evidence=case.rows(),
+            doubt="The consumer may have another way to go on without the name.",
+            at=leaf.at,
+            subject=f"{where}:{leaf.what}",
+        )
+
+
+def _computes(case: Case) -> bool:
+    known = case.scene.profiles.apis.get(case.leaf.api)
+    return known is None or known.mode is not None
+
+
+def _decides(case: Case) -> bool:
+    """A name without which nobody can begin."""
+    role = case.scene.profiles.role(case.leaf.api, case.leaf.what)
+    return role in ("init", "count", "version", "lookup", "table")
+
+
+def _asked_file(leaf: Attempt) -> str:
+    """The loader names the file that lacks a symbol: `/opt/libcuda.so.1: undefined symbol: cuInit`."""
+    path, colon, _ = leaf.answer.partition(": undefined symbol")
+    return path if colon and path.startswith("/") else ""
+
+
+class PlaceholderAnswered(Cause):
+    id = "placeholder-answered"
+    place = "resolved"
+    meaning = (
+        "Names that a library does not have were answered with one common function; a program that calls it fails."
+    )
+    proof = "Many names were answered with one address that has no name of its own, and the program ended after it."
+    cure = "Answer names that are not there with an error, or let the placeholder log its name."
+
+    def explain(self, case: Case) -> Hit | None:
+        if case.leaf.kind not in ("end", "call", "signal"):
+            return None
+        process = case.process
+        for use in case.scene.uses(process).values():
+            names = _placeholder_names(use)
+            lines = [one for one in case.scene.start.of("error") if one.groups.get("answer") and one.pid == process.pid]
+            failed = process.end is not None and process.end.code not in (0, None)
+            if names and failed and (lines or case.leaf.kind == "end"):
+                return self._hit(case, use, names)
+        return None
+
+    def _hit(self, case: Case, use: Use, names: list[LookedUp]) -> Hit:
+        process = case.process
+        lines = [one for one in case.scene.start.of("error") if one.groups.get("answer") and one.pid == process.pid]
+        where = name_of(names[0].answer or "")
+        rows = [evidence.of_reading(case.state, line) for line in lines[:3]]
+        rows += [
+            evidence.of_lookup(case.state, process, one, f"{one.via}({one.name}) = {one.address:#x} of {where}")
+            for one in names[:10]
+        ]
+        called = f"; it was called, and {short(process)} ended with {process.end.code}" if lines and process.end else ""
+        title = f"{where} answered {len(names)} names with one placeholder in {short(process)}"
+        return Hit(
+            title=f"{title}{called}",
+            cause="A look-up that always succeeds hides what is missing: the refusal comes with the call, and which of "
+            f"the names it was is not known: {listed((one.name for one in names), 5)}.",
+            next_step="answer names that are not there with CUDA_ERROR_NOT_FOUND, or let the placeholder log its name",
+            command=case.again(),
+            process=process,
+            severity="error" if lines else "warning",
+            confidence="likely" if lines else "guess",
+            evidence=rows,
+            doubt="" if lines else "That one of them was called was not seen.",
+            at=process.ended,
+            subject=f"placeholder of {where}",
+            root=title,
+        )
+
+
+def _placeholder_names(use: Use) -> list[LookedUp]:
+    """Names that share one address with more names than aliases explain."""
+    shared: dict[int, dict[str, LookedUp]] = {}
+    for lookup in use.lookups:
+        if lookup.found and lookup.name and lookup.address and not lookup.symbol:
+            shared.setdefault(lookup.address, {})[lookup.name] = lookup
+    most = max(shared.values(), key=len, default={})
+    return list(most.values()) if len(most) >= _MORE_THAN_ALIASES else []
+
+
+CAUSES: tuple[Cause, ...] = (ExportTableRefused(), PlaceholderAnswered(), NameNotFound())

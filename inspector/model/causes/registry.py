@@ -1,0 +1,91 @@
+"""All rules: causes in the order in which they are asked about a chain, patterns in the order of the ladder."""
+
+from functools import cache
+
+from . import (
+    calls,
+    conclusions,
+    consumers,
+    ends,
+    environment,
+    files,
+    loads,
+    logged,
+    lookups,
+    names,
+    system,
+    unused,
+    used,
+    values,
+    which_process,
+)
+from .conclusions import Conclusion
+from .rule import Cause, Pattern, Rule
+
+CAUSES: tuple[Cause, ...] = (
+    *system.CAUSES,
+    *lookups.CAUSES[:1],  # a refused table stands behind the call that follows it
+    *environment.CAUSES,
+    *files.CAUSES,
+    environment.PreloadEntryUnusable(),
+    *names.CAUSES,
+    *loads.CAUSES,
+    *lookups.CAUSES[1:],
+    *values.CAUSES,
+    *used.CAUSES,
+    *ends.CAUSES,
+    *calls.CAUSES,
+    *ends.OWN_ERROR,
+)
+"""From the special to the general: the first that has something to say of a chain explains it."""
+
+PATTERNS: tuple[Pattern, ...] = (
+    *which_process.PATTERNS,
+    *environment.PATTERNS,
+    *files.PATTERNS,
+    *names.PATTERNS,
+    *consumers.PATTERNS,
+    *unused.PATTERNS,
+    *calls.PATTERNS,
+    *values.PATTERNS,
+    *ends.PATTERNS,
+    *logged.PATTERNS,
+    *used.PATTERNS,
+)
+CONCLUSIONS: tuple[Conclusion, ...] = conclusions.CONCLUSIONS
+NOT_SEEN = conclusions.NotSeen.id
+
+
+@cache
+def _by_id() -> dict[str, Rule]:
+    found: dict[str, Rule] = {}
+    for rule in (*PATTERNS, *CAUSES, *CONCLUSIONS):
+        found.setdefault(rule.id, rule)
+    return dict(sorted(found.items(), key=lambda one: _PLACES.index(one[1].place)))
+
+
+_PLACES = (
+    "which process", "environment", "mapped", "exported", "reachable", "resolved", "called", "returned", "end",
+    "used", "logged",
+)  # fmt: skip
+
+
+def rules() -> list[Rule]:
+    """One of each id, in the order of the ladder."""
+    return list(_by_id().values())
+
+
+def find(rule_id: str) -> Rule | None:
+    """The rule of that id."""
+    return _by_id().get(rule_id)
+
+
+def explain(rule_id: str) -> str | None:
+    """What a rule means, in one or two sentences; None for an unknown id."""
+    rule = find(rule_id)
+    return rule.meaning if rule is not None else None
+
+
+def ids() -> list[str]:
+    """All rule ids in the order of the ladder."""
+    return list(_by_id())

@@ -1,0 +1,179 @@
+"""Why a system call failed inside a load or a call of an API: limits, permissions, nodes and files not there."""
+
+from errno import EACCES, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM, ENXIO, EPERM
+from shlex import quote
+
+from inspector.model.attempts.system import is_device
+from inspector.model.attempts.wording import sentence
+from inspector.model.evidence import short
+from inspector.model.state import Process
+from inspector.model.tree import program
+from inspector.model.wording import listed, name_of
+
+from .rule import Cause, Hit
+from .scene import Case
+from .whereabouts import whereabouts
+
+_MODULES = {
+    "nvidia-uvm": "nvidia_uvm",
+    "nvidia-uvm-tools": "nvidia_uvm",
+    "nvidiactl": "nvidia",
+    "nvidia-modeset": "nvidia_modeset",
+    "kfd": "amdgpu",
+}
+
+
+def _consequence(case: Case) -> str:
+    """What came of it: the call or load around it."""
+    outer = [sentence(one) for one in case.chain[:-1]]
+    return f" {outer[0]}." if outer else ""
+
+
+class LimitReached(Cause):
+    id = "limit-reached"
+    place = "returned"
+    meaning = "The kernel refused a system call because a limit of the process or the machine is reached."
+    proof = "The system call's errno (EMFILE, ENFILE, ENOMEM), told at the moment it failed, and the limit as read."
+    cure = "Raise the limit where the program is started, or let it hold fewer descriptors or less memory."
+
+    def explain(self, case: Case) -> Hit | None:
+        leaf = case.leaf
+        if leaf.kind != "system" or leaf.code not in (EMFILE, ENFILE, ENOMEM):
+            return None
+        name = "RLIMIT_NOFILE" if leaf.code == EMFILE else "RLIMIT_MEMLOCK" if leaf.code == ENOMEM else ""
+        limit = _limit(leaf.process, name)
+        what = {EMFILE: "the limit of open files of this process", ENFILE: "the machine's limit of open files",
+                ENOMEM: "a limit of memory"}[leaf.code]  # fmt: skip
+        amount = f" is {limit}" if limit is not None else " is reached"
+        option = "-n" if leaf.code == EMFILE else "-l"
+        pid = leaf.process.pid
+        return Hit(
+            title=f"{leaf.call}({leaf.what}) = {leaf.answer} in {short(leaf.process)}: {what}{amount}",
+            cause=f"The kernel gives it no more.{_consequence(case)}",
+            next_step=f"raise the limit (ulimit {option}, LimitNOFILE= of its unit) or find what holds so many",
+            command=f"bash -c {quote(f'ulimit {option} 65536; exec {case.rerun()}')}"
+            if leaf.code == EMFILE and case.rerun()
+            else f"cat /proc/{pid}/limits",
+            process=leaf.process,
+            confidence=case.sure,
+            evidence=case.rows(),
+            at=leaf.at,
+            subject=f"{leaf.answer}:{name}",
+            root=f"{what}{amount}",
+        )
+
+
+def _limit(process: Process, name: str) -> int | None:
+    rows = process.constraints.limits if process.constraints is not None else []
+    return next((row.soft for row in rows if row.name == name), None)
+
+
+class NotPermitted(Cause):
+    id = "not-permitted"
+    place = "returned"
+    meaning = "The kernel refused a file, a device or a system call for want of permission."
+    proof = "The system call's errno (EACCES, EPERM), told at the moment it failed inside the call or load."
+    cure = "Give the user the group of the device, or let the cgroup, the container or the filter admit it."
+
+    def explain(self, case: Case) -> Hit | None:
+        leaf = case.leaf
+        if leaf.kind != "system" or leaf.code not in (EACCES, EPERM):
+            return None
+        constraints = leaf.process.constraints
+        who, groups = "", []
+        if constraints is not None:
+            groups = constraints.group_names
+            who = f" (uid {constraints.uid}, groups {listed(groups, 6)})" if constraints.uid >= 0 else ""
+        elif (runs := program(leaf.process)) is not None and runs.uid >= 0:
+            who = f" (uid {runs.uid})"
+        step = "give the user access to it: by its group, by the container's or unit's device rules"
+        command = (
+            f"ls -l {quote(leaf.what)}; id"
+            if leaf.what.startswith("/")
+            else f"grep -i seccomp /proc/{leaf.process.pid}/status"
+        )
+        if name_of(leaf.what) in ("kfd",) or "renderD" in leaf.what:
+            step = "put the user into the group of the device (render or video) and start it anew"
+        elif constraints is not None and constraints.seccomp == "filter" and not leaf.what.startswith("/"):
+            step = "let the seccomp filter of the container or unit admit the call"
+        return Hit(
+            title=f"{leaf.call}({leaf.what}) = {leaf.answer} in {short(leaf.process)}{who}",
+            cause=f"The process may not use it.{_consequence(case)}",
+            next_step=step,
+            command=command,
+            process=leaf.process,
+            confidence=case.sure,
+            evidence=case.rows(),
+            at=leaf.at,
+            subject=f"{leaf.answer}:{leaf.what}",
+            root=f"the process may not use {leaf.what}",
+        )
+
+
+class NodeMissing(Cause):
+    id = "device-node-missing"
+    place = "returned"
+    meaning = "The file of a device is not there, or no driver stands behind it."
+    proof = "The open of the node failed (ENOENT, ENXIO, ENODEV) at the moment of the call or load."
+    cure = "Load the kernel module, create the node, or give it to the container."
+
+    def explain(self, case: Case) -> Hit | None:
+        leaf = case.leaf
+        if leaf.kind != "system" or not is_device(leaf.what) or leaf.code not in (ENOENT, ENXIO, ENODEV):
+            return None
+        name = name_of(leaf.what)
+        module = _MODULES.get(name, "nvidia" if name.startswith("nvidia") else "amdgpu" if "renderD" in name else "")
+        place = whereabouts(case, leaf.what, "device")
+        there = f" {place.words[0].upper()}{place.words[1:]}." if place.paths else ""
+        return Hit(
+            title=f"{leaf.what} is not there for {short(leaf.process)}: {leaf.call} = {leaf.answer}",
+            cause=f"Without the node the library cannot reach the driver in the kernel.{_consequence(case)}{there}",
+            next_step=place.step
+            if place.paths
+            else f"load the kernel module {module}".rstrip() + " or create the node; a container must be given it",
+            command=place.command if place.paths else f"modprobe {module}" if module else f"ls -l {quote(leaf.what)}",
+            process=leaf.process,
+            confidence=case.sure,
+            evidence=case.rows(),
+            at=leaf.at,
+            subject=leaf.what,
+            root=f"{leaf.what} is not there",
+        )
+
+
+class KernelRefused(Cause):
+    id = "system-call-refused"
+    place = "returned"
+    meaning = "The kernel refused a system call inside a load or a call of the API that then failed."
+    proof = "The system call's errno, told at the moment it failed, on the same thread and inside that call."
+    cure = "Bring what it asked for: the file, the socket, the memory."
+
+    def explain(self, case: Case) -> Hit | None:
+        leaf = case.leaf
+        if leaf.kind != "system":
+            return None
+        missing = leaf.code == ENOENT
+        place = whereabouts(case, leaf.what) if missing and ".so" in leaf.what else None
+        return Hit(
+            title=f"{leaf.call}({leaf.what}) = {leaf.answer} in {short(leaf.process)}",
+            cause=f"{f'{leaf.what} is not there' if missing else 'The kernel refused it'}.{_consequence(case)}",
+            next_step=place.step
+            if place is not None
+            else f"create {leaf.what}, or tell the library where it is"
+            if missing
+            else "find out why the kernel refuses it",
+            command=place.command
+            if place is not None
+            else f"ls -ld {quote(leaf.what)}"
+            if leaf.what.startswith("/")
+            else case.again(),
+            process=leaf.process,
+            confidence=case.sure,
+            evidence=case.rows(),
+            at=leaf.at,
+            subject=f"{leaf.call}:{leaf.what}",
+            root=f"{leaf.what} is not there" if missing else "",
+        )
+
+
+CAUSES: tuple[Cause, ...] = (LimitReached(), NotPermitted(), NodeMissing(), KernelRefused())

@@ -1,0 +1,195 @@
+"""Calls that succeed with values that no program can use: no device, no memory, a device that cannot be."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from inspector.model import evidence, recipes
+from inspector.model.evidence import short
+from inspector.model.state import Process
+from inspector.model.usage import FunctionCalls
+from inspector.model.wording import name_of, size
+from inspector.stream.calls import CallReturned
+
+from .rule import Cause, Hit, Pattern
+from .scene import Case, Scene
+
+_LEAST_MEMORY = 16 << 20
+_MOST_MEMORY = 1 << 50
+_MOST_DEVICES = 1024
+_MAJORS = range(1, 30)
+_MAJOR_ATTRIBUTE = 75
+"""CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR (cuda.h), the same number in the runtime."""
+
+
+class NoDeviceCounted(Cause):
+    id = "no-device-counted"
+    place = "returned"
+    meaning = "Everything succeeds, and the number of devices is 0."
+    proof = "The counting function returned success and wrote 0."
+    cure = "Find out what the library counts: device files, its own settings, what a variable hides."
+
+    def explain(self, case: Case) -> Hit | None:
+        leaf = case.leaf
+        if leaf.kind != "call" or leaf.code or not leaf.came_back or "count=0" not in leaf.answer:
+            return None
+        library = name_of(leaf.provider)
+        return Hit(
+            title=f"{leaf.what} answered success and 0 devices in {short(leaf.process)}",
+            cause=f"{library} works and says that there is nothing.",
+            next_step=f"find out what {library} counts: device files, its own settings",
+            command="ls -l /dev/nvidia* /dev/kfd /dev/dri /dev/dxg",
+            process=leaf.process,
+            confidence=case.sure,
+            evidence=case.rows(),
+            at=leaf.at,
+            subject=f"{leaf.provider}:{leaf.what}",
+        )
+
+
+class NoDeviceToldByLog(Pattern):
+    """A count of 0 that only the shim's own log tells."""
+
+    id = "no-device-counted"
+    place = "returned"
+    meaning = NoDeviceCounted.meaning
+    proof = NoDeviceCounted.proof
+    cure = NoDeviceCounted.cure
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        counted = {calls.name for _, use in scene.all_uses() for calls in use.calls.values()}
+        for reading in scene.start.of("call"):
+            function = reading.groups.get("function", "")
+            api = scene.profiles.api_of_function(function)
+            if api is None or function in counted or reading.groups.get("count") != "0":
+                continue
+            process = scene.state.current.get(reading.pid)
+            yield Hit(
+                title=f"{function} answered success and 0 devices, says the log of "
+                f"{reading.groups.get('library') or 'the shim'}",
+                cause="The shim works and says that there is nothing.",
+                next_step="find out what the shim counts: device files, its own settings",
+                process=process,
+                confidence="likely",
+                evidence=[evidence.of_reading(scene.state, reading)],
+                doubt="The call itself was not counted.",
+                at=process.started if process is not None else reading.at,
+                subject=function,
+            )
+
+
+class ZeroMemory(Cause):
+    id = "zero-memory"
+    place = "returned"
+    meaning = "A device is there, but reports no memory; programs drop such a device."
+    proof = "The function that tells the memory returned success and wrote 0."
+    cure = "Let the library report the memory of its device."
+
+    def explain(self, case: Case) -> Hit | None:
+        leaf = case.leaf
+        if leaf.kind != "call" or leaf.code or not leaf.came_back or "total=0" not in leaf.answer:
+            return None
+        return Hit(
+            title=f"{leaf.what} answered success and 0 bytes in {short(leaf.process)}",
+            cause="Programs drop a device without memory, most of them without a line in the log.",
+            next_step=f"let {name_of(leaf.provider)} report the memory of its device",
+            command=recipes.results(leaf.provider, leaf.what),
+            process=leaf.process,
+            confidence=case.sure,
+            evidence=case.rows(),
+            at=leaf.at,
+            subject=f"{leaf.provider}:{leaf.what}",
+        )
+
+
+class ImplausibleDevice(Cause):
+    id = "implausible-device"
+    place = "returned"
+    meaning = (
+        "A call succeeds with values that no device has: compute capability 0.0, mad memory, a mad version. Often a "
+        "structure laid out as another release lays it out."
+    )
+    proof = "The out-values of the call, read when it returned."
+    cure = "Compare what the library writes with the header of the release that the consumer uses."
+
+    def explain(self, case: Case) -> Hit | None:
+        """What a program did with such a device: it died of it, or dropped it."""
+        if case.leaf.kind not in ("signal", "end", "words"):
+            return None
+        hit = next(implausible(case.scene), None)
+        return replace(hit, evidence=[*hit.evidence, *case.rows()], root=hit.title) if hit is not None else None
+
+
+class ImplausibleValues(Pattern):
+    """The same where nothing was refused after it, also of a device that is ready: nobody can use such a one."""
+
+    notice = True
+    id = "implausible-device"
+    place = "returned"
+    meaning = ImplausibleDevice.meaning
+    proof = ImplausibleDevice.proof
+    cure = ImplausibleDevice.cure
+
+    def find(self, scene: Scene) -> Iterable[Hit]:
+        ready = scene.decision.reason == "ready"
+        return (replace(hit, despite_use=ready) for hit in implausible(scene))
+
+
+def implausible(scene: Scene) -> Iterator[Hit]:
+    """Values of discovery that no device has."""
+    for process in scene.state.processes:
+        for use in scene.computing(process):
+            for calls in use.with_role("properties", "attribute", "memory", "count", "version"):
+                for sample in calls.samples:
+                    what = _implausible(calls, sample)
+                    if what:
+                        yield _hit(scene, process, calls, sample, what)
+                        break
+
+
+def _hit(scene: Scene, process: Process, calls: FunctionCalls, sample: CallReturned, what: str) -> Hit:
+    layout = (
+        " Name and offsets belong to one release of the structure: a library that fills the layout of another "
+        "one gives such values."
+        if calls.role == "properties"
+        else ""
+    )
+    return Hit(
+        title=f"{calls.name} answered success in {short(process)}, but {what}",
+        cause=f"No device has such a value; programs drop it or choose code that does not run.{layout}",
+        next_step=f"compare what {name_of(calls.function.library)} writes with the header of the release that "
+        "the consumer uses",
+        command=recipes.results(calls.function.library, calls.name),
+        process=process,
+        confidence="likely",
+        evidence=[evidence.of_sample(scene.state, process, calls, sample, f"{calls.name} = 0, {_shown(sample)}")],
+        doubt="A consumer of another release reads other offsets than these.",
+        at=sample.at,
+        subject=f"{calls.function.library}:{calls.name}:{what}",
+    )
+
+
+def _shown(sample: CallReturned) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sample.values.items())
+
+
+def _implausible(calls: FunctionCalls, sample: CallReturned) -> str:
+    """What no device has, in words; empty when all is plausible."""
+    if sample.result != 0:
+        return ""
+    values = sample.values
+    major, minor = values.get("major"), values.get("minor")
+    if calls.role == "attribute" and sample.arguments.get("attrib") == _MAJOR_ATTRIBUTE:
+        major = values.get("value")
+    if isinstance(major, int) and major not in _MAJORS:
+        return f"the compute capability reads {major}.{minor if isinstance(minor, int) else 0}"
+    total = values.get("total")
+    if isinstance(total, int) and total and not _LEAST_MEMORY <= total <= _MOST_MEMORY:
+        return f"the memory reads {size(total)}"
+    count = values.get("count")
+    if isinstance(count, int) and not 0 <= count <= _MOST_DEVICES:
+        return f"the number of devices reads {count}"
+    return ""
+
+
+CAUSES: tuple[Cause, ...] = (NoDeviceCounted(), ZeroMemory(), ImplausibleDevice())
+PATTERNS: tuple[Pattern, ...] = (ImplausibleValues(), NoDeviceToldByLog())

@@ -1,0 +1,112 @@
+"""From the stop down to its root: where a consumer's progress ended, what was refused inside it, and inside that."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from errno import ENOENT
+
+from .attempts.row import Attempt
+from .attempts.system import is_device
+from .families import MANAGEMENT
+from .progress import Progress
+from .refusals import counted_too_late
+from .stages import LEVEL
+from .state import State
+from .wording import name_of
+
+_ASKING = ("load", "lookup", "call")
+_LIBRARY_SEARCH = (".so", ".conf", ".json", ".cfg")
+
+
+@dataclass(slots=True, eq=False)
+class Stop:
+    """The refusal at which the progress of one process in one family ended."""
+
+    progress: Progress
+    attempt: Attempt
+    alternatives: list[str] = field(default_factory=list)
+    """Other names of the same step that were refused as well, in order: `libcuda.so.1`, `libcuda.so`."""
+    beside: list[Attempt] = field(default_factory=list)
+    """Other files of the same step that were refused for reasons of their own."""
+    after_work: bool = False
+    """The device was in use before."""
+
+    @property
+    def rank(self) -> tuple[object, ...]:
+        """Compute before management, the deepest stage, the earliest."""
+        stage = LEVEL[self.attempt.stage or "asked"]
+        return self.progress.family in MANAGEMENT, -stage, self.attempt.at
+
+
+def stop_of(state: State, progress: Progress, attempts: Iterable[Attempt], excused: dict[Attempt, str]) -> Stop | None:
+    """Where a consumer stopped; None when nothing that it asked for was refused for good."""
+    refused = [
+        one
+        for one in attempts
+        if one.ok is False
+        and one.family == progress.family
+        and one.kind in _ASKING
+        and one.stage is not None
+        and one not in excused
+        and not one.own_ends
+        and not _part_of_a_refusal(one)
+        and not (one.kind == "lookup" and one.source != "program" and counted_too_late(state, one))
+    ]
+    after = progress.last_at("initialised")
+    tail = [one for one in refused if not one.at or one.at >= after] or refused
+    if not tail:
+        return None
+    first = _first(tail)
+    same = [one for one in tail if (one.kind, one.stage) == (first.kind, first.stage) and one.kind == "load"]
+    names = list(dict.fromkeys(one.what for one in same if one.failure is None or one.failure.cause == "absent"))
+    beside = [
+        one for one in same if one.failure is not None and one.failure.cause != "absent" and one.what != first.what
+    ]
+    return Stop(progress, first, names, beside, progress.launched is not None and progress.launched.at < first.at)
+
+
+def _part_of_a_refusal(attempt: Attempt) -> bool:
+    around = attempt.inside
+    return around is not None and around.ok is False and around.kind in _ASKING
+
+
+def _first(tail: Sequence[Attempt]) -> Attempt:
+    """The first of the run that tells a step of the API itself, else the deepest of its loads and look-ups."""
+    if LEVEL[tail[0].stage or "asked"] >= LEVEL["initialised"]:
+        return tail[0]
+    deepest = max(LEVEL[one.stage or "asked"] for one in tail)
+    least = min(deepest, LEVEL["initialised"])
+    return next(one for one in tail if LEVEL[one.stage or "asked"] >= least)
+
+
+def chain_of(attempt: Attempt, excused: dict[Attempt, str]) -> list[Attempt]:
+    """From an attempt to the root of its refusal, the attempt itself first."""
+    chain = [attempt]
+    while True:
+        inner = [one for one in _inside(chain[-1]) if one not in excused and one not in chain]
+        if not inner:
+            return chain
+        chain.append(max(inner, key=_weight))
+
+
+def _inside(attempt: Attempt) -> Iterable[Attempt]:
+    """What was refused inside, without what is only the search for something that was found."""
+    for one in attempt.within:
+        if one.ok is not False or (one.kind == "lookup" and one.failure is None and not one.decisive):
+            continue
+        if one.kind == "system":
+            if attempt.kind == "load" and one.code == ENOENT:
+                continue
+            if attempt.kind == "call" and not is_device(one.what) and _is_search(one.what):
+                continue
+        yield one
+
+
+def _is_search(path: str) -> bool:
+    name = name_of(path)
+    return any(part in name for part in _LIBRARY_SEARCH) or "/locale/" in path
+
+
+def _weight(attempt: Attempt) -> tuple[bool, bool, bool, int]:
+    """A device node decides before a load, a load before a call, a look-up last; then the last word."""
+    node = attempt.kind == "system" and is_device(attempt.what)
+    return node, attempt.kind == "load", attempt.kind != "lookup", attempt.at

@@ -1,0 +1,217 @@
+"""From the decision to findings: the first is the answer, with its chain; everything else stands beside it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from inspector.model.attempts.row import Attempt
+from inspector.model.attempts.wording import link_of, word_row
+from inspector.model.causes.registry import CAUSES, CONCLUSIONS, PATTERNS
+from inspector.model.causes.rule import Hit, Pattern, Place, Rule
+from inspector.model.causes.scene import Case, Scene
+from inspector.model.decision import Decision
+from inspector.model.families import MANAGEMENT, family_of_api
+from inspector.model.state import Process
+from inspector.model.verdict import Evidence, Finding, Link, Severity
+
+_MOST_EVIDENCE = 40
+_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+_PLACES: tuple[Place, ...] = (
+    "which process", "environment", "mapped", "exported", "reachable", "resolved", "called", "returned", "end",
+    "used", "logged",
+)  # fmt: skip
+_UNEXPLAINED = ("told", "unknown", "nothing-called")
+"""Reasons behind which no refusal stands: a warning may be the cause there."""
+_ON_GPU = {"cuda": "on the GPU (CUDA)", "rocm": "on the GPU (ROCm)", "vulkan": "on the GPU (Vulkan)"}
+
+
+@dataclass(slots=True)
+class Told:
+    """One thing that is said, with its place in the order."""
+
+    rule: Rule
+    hit: Hit
+    order: tuple[int, ...]
+    chain: list[Attempt] = field(default_factory=list)
+    answer: bool = False
+    """It explains the decision itself."""
+    family: str = ""
+
+
+def explained(scene: Scene, chain: list[Attempt], alternatives: Iterable[str] = ()) -> tuple[Rule, Hit] | None:
+    """The first cause that has something to say of a chain."""
+    case = Case(scene, chain, tuple(alternatives))
+    for cause in CAUSES:
+        hit = cause.explain(case)
+        if hit is not None:
+            return cause, hit
+    return None
+
+
+def told(scene: Scene) -> Iterator[Told]:
+    """Everything that is said, the answer, other stops, patterns; in steps, not in order."""
+    decision = scene.decision
+    answer = _answer(scene, decision)
+    if answer is not None:
+        yield answer
+    yield from _other_stops(scene, decision)
+    for number, pattern in enumerate(PATTERNS):
+        if pattern.notice or not scene.in_use:
+            for hit in pattern.find(scene):
+                yield Told(pattern, hit, _order_of_pattern(scene, pattern, hit, number))
+
+
+def _answer(scene: Scene, decision: Decision) -> Told | None:
+    if decision.chain and decision.reason != "works":
+        names = decision.stop.alternatives if decision.stop is not None else ()
+        found = explained(scene, decision.chain, names)
+        if found is not None:
+            family = decision.progress.family if decision.progress is not None else ""
+            return Told(*found, (1,), decision.chain, answer=True, family=family)
+    for conclusion in CONCLUSIONS:
+        if decision.reason in conclusion.reasons:
+            hit = conclusion.conclude(scene, decision)
+            if hit is not None:
+                family = decision.progress.family if decision.progress is not None else ""
+                return Told(conclusion, hit, (1 if scene.in_use else 3,), answer=True, family=family)
+    return None
+
+
+def _other_stops(scene: Scene, decision: Decision) -> Iterator[Told]:
+    """Stops that did not decide; in use only what went wrong at the work itself, or does not come back."""
+    for (process, family), stop in scene.analysis.stops.items():
+        for other in stop.beside if not scene.in_use else ():
+            beside = explained(scene, scene.analysis.chain(other))
+            if beside is not None:
+                yield Told(*beside, (4, 1, scene.rank(process), other.at), scene.analysis.chain(other), family=family)
+        if stop is decision.stop and decision.reason != "works":
+            continue
+        if scene.in_use and not (stop.after_work or not stop.attempt.came_back):
+            continue
+        chain = scene.analysis.chain_of_stop(stop)
+        found = explained(scene, chain, stop.alternatives)
+        if found is not None:
+            rule, hit = found
+            if not scene.in_use and not decision.chain:
+                hit.severity = "info"  # the analysis has seen that it decides nothing
+            at_work = scene.in_use and stop.after_work and hit.despite_use
+            yield Told(rule, hit, (0,) if at_work else (4, _weight(hit), scene.rank(process), stop.attempt.at), chain,
+                       family=family)  # fmt: skip
+
+
+def _weight(hit: Hit) -> int:
+    return _SEVERITIES.index(hit.severity)
+
+
+def _order_of_pattern(scene: Scene, pattern: Pattern, hit: Hit, number: int) -> tuple[int, ...]:
+    """In front of a conclusion, since it explains it; behind a chain, which tells what was refused."""
+    process = scene.rank(hit.process) if pattern.place != "which process" else 0
+    within = (process, _PLACES.index(pattern.place), number, hit.at)
+    if scene.in_use:
+        return (0, *within) if hit.despite_use else (4, _weight(hit), *within)
+    if pattern.place == "which process" and hit.severity == "error":
+        return 0, *within
+    explains = hit.severity == "error" or (
+        hit.severity == "warning" and pattern.place != "logged" and scene.decision.reason in _UNEXPLAINED
+    )
+    if explains and not scene.decision.chain:
+        return 2, _weight(hit), *within
+    return 4, _weight(hit), *within
+
+
+def findings(scene: Scene, said: list[Told]) -> list[Finding]:
+    """In order; the same subject in several processes becomes one finding."""
+    ordered = sorted(said, key=lambda one: one.order)
+    merged: dict[tuple[str, str], list[Told]] = {}
+    for one in ordered:
+        merged.setdefault((one.rule.id, one.hit.subject or one.hit.title), []).append(one)
+    groups = list(merged.values())
+    if len(groups) > 1 and groups[0][0].rule.id != groups[1][0].rule.id:
+        groups = [group for group in groups if group is groups[0] or not _silent(group[0], groups[0][0])]
+    return [_finding(scene, group, first=number == 0) for number, group in enumerate(groups)]
+
+
+def _silent(one: Told, first: Told) -> bool:
+    """A conclusion adds nothing behind what explains it."""
+    return one.answer and not one.chain and first is not one and not first.answer and one.order[0] == 3
+
+
+def _finding(scene: Scene, group: list[Told], *, first: bool) -> Finding:
+    one = group[0]
+    hit = one.hit
+    return Finding(
+        rule=one.rule.id,
+        severity=_severity(scene, one, first=first),
+        confidence=hit.confidence,
+        title=hit.title,
+        cause=hit.cause + _also(group),
+        next_step=hit.next_step,
+        command=hit.command,
+        evidence=_evidence(group),
+        pid=hit.process.pid if hit.process is not None else None,
+        doubt=hit.doubt,
+        chain=_links(scene, one, first=first),
+    )
+
+
+def _severity(scene: Scene, one: Told, *, first: bool) -> Severity:
+    if scene.in_use and one.hit.severity == "error" and not one.hit.despite_use:
+        return "warning"
+    if not first and not one.answer and one.hit.severity == "error" and scene.decision.chain:
+        return "warning"  # beside a proven refusal it is one more thing to look at
+    return one.hit.severity
+
+
+def _links(scene: Scene, one: Told, *, first: bool) -> list[Link]:
+    """From the effect to the root."""
+    links = [link_of(scene.state, attempt) for attempt in one.chain]
+    if (first or one.answer) and (links or one.hit.severity == "error"):
+        links = [*_effect(scene), *links]
+        root = one.hit.root or (one.hit.title if not one.chain else "")
+        if root:
+            pid = one.hit.process.pid if one.hit.process is not None else None
+            links.append(Link(text=root, pid=pid, kind="root", subject=one.rule.id))
+    return links
+
+
+def _effect(scene: Scene) -> Iterator[Link]:
+    decision = scene.decision
+    words = {"cpu": "on the CPU", "undecided": "what it computes on is not decided"}.get(decision.verdict)
+    yield Link(text=words or _ON_GPU.get(decision.verdict, "on the GPU"), kind="mode", subject=decision.verdict)
+    if decision.word is not None and decision.word.saying in ("cpu", "dropped", "given-nothing"):
+        row = word_row(scene.state, decision.word)
+        yield Link(text=f"the program says: {row.text[:240]}", at=row.at, pid=row.pid, kind="words", subject=row.key,
+                   by_hand=row.by_hand)  # fmt: skip
+
+
+def _also(group: list[Told]) -> str:
+    own = group[0].hit.process
+    pids = list(dict.fromkeys(
+        str(one.hit.process.pid) for one in group[1:] if one.hit.process is not None and one.hit.process is not own
+    ))  # fmt: skip
+    if not pids:
+        return ""
+    more = f" and {len(pids) - 5} more" if len(pids) > 5 else ""
+    return f" The same in PID {', '.join(pids[:5])}{more}."
+
+
+def _evidence(group: list[Told]) -> list[Evidence]:
+    rows: dict[tuple[object, ...], Evidence] = {}
+    for one in group:
+        for row in one.hit.evidence:
+            if len(rows) < _MOST_EVIDENCE:
+                rows.setdefault((row.text, row.at, row.pid, row.key), row)
+    return list(rows.values())
+
+
+def breaks(scene: Scene, said: list[Told]) -> dict[tuple[Process, str], Told]:
+    """For each process and family what breaks its rail: what explains its stop, or the answer where it is a pattern."""
+    found: dict[tuple[Process, str], Told] = {}
+    for one in sorted(said, key=lambda each: (not each.answer, each.order)):
+        if one.family and one.chain:
+            found.setdefault((one.chain[0].process, one.family), one)
+    first = min(said, key=lambda each: each.order, default=None)
+    if first is not None and not first.chain and first.hit.severity == "error" and first.hit.process is not None:
+        families = {family_of_api(scene.profiles, api) for api in scene.profiles.apis}
+        for family in families - MANAGEMENT:
+            found.setdefault((first.hit.process, family), first)
+    return found

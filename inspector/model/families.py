@@ -1,0 +1,55 @@
+"""Which family of APIs a name belongs to: a runtime and its driver are one family, a management API is its own."""
+
+import re
+from functools import lru_cache
+
+from .profiles import Profiles
+
+_OF_FILE: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("nvml", re.compile(r"nvidia-ml|nvml", re.I)),
+    (
+        "cuda",
+        re.compile(r"cuda|cudart|cublas|cudnn|cufft|curand|cusparse|cusolver|nccl|nvrtc|nvjitlink|libnvidia-", re.I),
+    ),
+    ("rocm", re.compile(r"amdhip|hsa-runtime|rocblas|hipblas|miopen|rocm|rccl|libamd_|-hip\b", re.I)),
+    ("vulkan", re.compile(r"vulkan|GLX_nvidia|_icd\.", re.I)),
+    ("opencl", re.compile(r"opencl", re.I)),
+)
+_OF_FUNCTION: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("nvml", re.compile(r"nvml[A-Z]")),
+    ("cuda", re.compile(r"cu[A-Z]|(__)?cuda[A-Z]|cublas|cudnn|cufft|nccl[A-Z]|nvrtc[A-Z]|nvJitLink")),
+    ("rocm", re.compile(r"(__)?hip[A-Z]|hsa_|roc(blas|fft)")),
+    ("vulkan", re.compile(r"vk[A-Z]")),
+    ("opencl", re.compile(r"cl[A-Z][a-z]")),
+)
+MANAGEMENT = frozenset(("nvml",))
+"""Families that read figures of devices and compute nothing."""
+
+
+def family_of_api(profiles: Profiles, api: str) -> str:
+    """`cuda` for the driver, the runtime and cuBLAS; an API that proves no mode is a family of its own."""
+    known = profiles.apis.get(api)
+    return (known.mode or known.name) if known is not None else api
+
+
+@lru_cache(maxsize=16384)
+def family_of_file(profiles: Profiles, path: str) -> str:
+    """Family of a library by its file name; empty when the name tells none."""
+    name = path.rsplit("/", 1)[-1]
+    if not name:
+        return ""
+    api = profiles.api_of_soname(name)
+    if api is not None:
+        return family_of_api(profiles, api)
+    if ".so" not in name and not name.endswith((".node", ".dylib")):
+        return ""
+    return next((family for family, words in _OF_FILE if words.search(name)), "")
+
+
+@lru_cache(maxsize=16384)
+def family_of_function(profiles: Profiles, name: str) -> str:
+    """Family of a function by its name; empty when the name tells none."""
+    api = profiles.api_of_function(name)
+    if api is not None:
+        return family_of_api(profiles, api)
+    return next((family for family, words in _OF_FUNCTION if words.match(name)), "")

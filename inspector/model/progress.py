@@ -1,0 +1,78 @@
+"""How far each consumer got: per process and family of APIs the stages that were reached, when and by which attempt."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .attempts.row import Attempt
+from .stages import LEVEL, Stage
+from .state import Process
+
+_COPY = re.compile(r"Memcpy|Memset|CopyBuffer|(Read|Write)Buffer")
+
+
+def is_copy(function: str) -> bool:
+    """A function that moves or fills data."""
+    return _COPY.search(function) is not None
+
+
+@dataclass(slots=True, eq=False)
+class Progress:
+    """What one process reached in one family of APIs."""
+
+    process: Process
+    family: str
+    reached: dict[Stage, Attempt] = field(default_factory=dict)
+    """The first attempt that showed each stage."""
+    last: dict[Stage, Attempt] = field(default_factory=dict)
+    """The newest that showed it."""
+    askers: set[str] = field(default_factory=set)
+    launched: Attempt | None = None
+    """The newest launch that succeeded; copies alone place data, and compute nothing."""
+
+    @property
+    def stage(self) -> Stage:
+        """The furthest stage."""
+        return max(self.reached, key=lambda stage: LEVEL[stage])
+
+    @property
+    def furthest(self) -> Attempt:
+        """The attempt that first reached it."""
+        return self.reached[self.stage]
+
+    @property
+    def newest(self) -> int:
+        """When anything of this family last succeeded."""
+        return max((attempt.at for attempt in self.last.values()), default=0)
+
+    def got_to(self, least: Stage) -> bool:
+        """It reached this stage or a later one."""
+        return LEVEL[self.stage] >= LEVEL[least]
+
+    def last_at(self, least: Stage) -> int:
+        """When a stage from this one on was last shown; 0 never."""
+        return max((one.at for stage, one in self.last.items() if LEVEL[stage] >= LEVEL[least]), default=0)
+
+
+def progress_of(process: Process, attempts: Iterable[Attempt]) -> dict[str, Progress]:
+    """By family. Asking is a step too; what files foretell, and what a provider asked for its own ends, is none."""
+    found: dict[str, Progress] = {}
+    for attempt in attempts:
+        if (
+            not attempt.family
+            or attempt.own_ends
+            or attempt.stage is None
+            or attempt.kind not in ("load", "lookup", "call")
+        ):
+            continue
+        progress = found.setdefault(attempt.family, Progress(process, attempt.family))
+        progress.reached.setdefault("asked", attempt)
+        progress.last.setdefault("asked", attempt)
+        if attempt.asker:
+            progress.askers.add(attempt.asker)
+        if attempt.ok is not False:
+            progress.reached.setdefault(attempt.stage, attempt)
+            progress.last[attempt.stage] = attempt
+            if attempt.stage == "work" and not is_copy(attempt.what):
+                progress.launched = attempt
+    return found

@@ -1,0 +1,48 @@
+"""How far somebody who asks for an API can get, and which call shows which stage."""
+
+import re
+from typing import Literal, get_args
+
+from .profiles import Profiles
+from .profiles.schema import Role
+
+Stage = Literal[
+    "asked", "loaded", "resolved", "initialised", "counted", "described", "context", "memory", "work"
+]  # fmt: skip
+STAGES: tuple[Stage, ...] = get_args(Stage)
+LEVEL: dict[Stage, int] = {stage: level for level, stage in enumerate(STAGES)}
+
+_OF_ROLE: dict[Role, Stage] = {
+    "init": "initialised", "table": "initialised", "count": "counted", "device": "described",
+    "attribute": "described", "name": "described", "memory": "described", "properties": "described",
+    "context": "context", "module": "context", "alloc": "memory", "copy": "work", "launch": "work",
+}  # fmt: skip
+_OF_WORDS: tuple[tuple[Stage, re.Pattern[str]], ...] = (
+    ("work", re.compile(r"Launch|Memcpy|Memset|[Gg]emm|QueueSubmit|Enqueue[A-Z]")),
+    ("memory", re.compile(r"MemAlloc|Malloc|MemCreate|AllocateMemory|CreateBuffer|pool_allocate")),
+    ("context", re.compile(r"CtxCreate|PrimaryCtxRetain|StreamCreate|Create$|Create_v\d|vkCreateDevice|clCreateContext|"
+                           r"queue_create|Module(Load|Get)|LibraryLoad")),
+    ("counted", re.compile(r"GetCount|DeviceCount|EnumeratePhysical|GetDeviceIDs|iterate_agents")),
+    ("described", re.compile(r"Attribute|GetName|GetUuid|GetPC[Ii]|TotalMem|MemGetInfo|GetMemoryInfo|Properties|"
+                             r"ComputeCapability|DeviceGet$|HandleBy|get_info|SetDevice$|GetDevice$")),
+    ("initialised", re.compile(r"Init|CreateInstance|GetPlatformIDs|hsa_init|ExportTable")),
+)  # fmt: skip
+_TELLS_NOTHING = re.compile(r"Error|Version|Shutdown|Destroy|Free|Release|Unload|Unregister")
+
+
+def stage_of(profiles: Profiles, api: str, function: str) -> Stage | None:
+    """The stage that a success of this function shows; None when it shows none (versions, error texts, tear-down).
+
+    A profile's role decides; a function that no profile lists is read by the words of its name, which all APIs share.
+    """
+    if _TELLS_NOTHING.search(function):
+        return None
+    role = profiles.role(api, function)
+    if role != "other":
+        return _OF_ROLE.get(role)
+    return next((stage for stage, words in _OF_WORDS if words.search(function)), None)
+
+
+def reaches(stage: Stage | None, least: Stage) -> bool:
+    """Whether a stage is this one or a later one."""
+    return stage is not None and LEVEL[stage] >= LEVEL[least]

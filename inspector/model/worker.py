@@ -1,0 +1,62 @@
+"""Which process does the work: a server finds a device, a child of it computes."""
+
+import re
+from dataclasses import dataclass
+
+from .state import Process, State
+from .tree import program
+from .wording import duration, name_of
+
+_MODEL_OPTIONS = ("--model", "--model-path", "--gguf", "-hf")
+_MODEL_FILE = re.compile(r"\.(gguf|ggml|safetensors|onnx|pt|pth|engine|bin)$|/blobs/sha256", re.I)
+_BUSY = 1_500_000_000
+"""ns of CPU time from which on a process is taken for the one that computes."""
+_TOOLS = re.compile(
+    r"^(env|bash|sh|dash|zsh|ash|busybox|readlink|dirname|basename|cp|mv|rm|chown|chmod|mount|umount|unshare|sleep|cat|mkdir|"
+    r"sed|grep|awk|mawk|gawk|ln|ls|touch|sudo|su|nice|timeout|tee|head|tail|cut|tr|sort|uname|uname26|id|stat|find|xargs|"
+    r"cc|gcc|g\+\+|cc1|cc1plus|collect2|as|ld|ld\.bfd|ld\.gold|ldconfig(\.real)?|ar|make|cmake|ninja|git|objdump|readelf|nm|"
+    r"which|expr|test|true|false|date|hostname|lscpu|setsid|nohup|stdbuf|taskset|flock|docker-entrypoint)$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The process that computes, and what shows it."""
+
+    process: Process
+    by_role: bool
+    """It was started for a model; else it is only the busiest."""
+    why: str
+
+
+def is_tool(process: Process) -> bool:
+    """A tool of shells and builds: it uses no device, and what it opens proves nothing."""
+    runs = program(process)
+    if runs is None:
+        return False
+    return bool(_TOOLS.match(name_of(runs.exe))) or bool(runs.argv and _TOOLS.match(name_of(runs.argv[0])))
+
+
+def worker_of(state: State) -> Worker | None:
+    """The newest process that was started for a model, else the one that spent the most CPU time; None: none did."""
+    candidates = [process for process in state.processes if not is_tool(process)]
+    models = [process for process in candidates if process.execs and _for_a_model(process)]
+    if models:
+        newest = max(models, key=lambda process: process.started)
+        return Worker(newest, True, "it was started for a model")
+    busiest = max(candidates, key=lambda process: process.cpu_after(0), default=None)
+    spent = busiest.cpu_after(0) if busiest is not None else 0
+    if busiest is None or spent < _BUSY:
+        return None
+    return Worker(busiest, False, f"it spent {duration(spent)} of CPU time")
+
+
+def _for_a_model(process: Process) -> bool:
+    runs = program(process)
+    argv = runs.argv if runs is not None else []
+    for option, value in zip(argv, [*argv[1:], ""], strict=False):
+        if (option in _MODEL_OPTIONS and value) or option.startswith(tuple(f"{one}=" for one in _MODEL_OPTIONS)):
+            return not value.startswith("elf_")
+        if option == "-m" and ("/" in value or _MODEL_FILE.search(value)):
+            return True
+    return False

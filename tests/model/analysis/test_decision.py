@@ -1,0 +1,147 @@
+"""What the program computes on: work decides, not discovery, and coverage decides how sure it is."""
+
+from inspector.stream.processes import ProcessEnded, Vitals
+from inspector.stream.session import Capability
+
+from ..asking import BACKEND, CPU, CUDA, answer, findings
+from ..build import SECOND, Story
+from .asking import decision
+
+MODEL = ("/opt/ollama", "runner", "--model", "/blobs/sha256-1", "--port", "1")
+CHANNELS = (
+    "process-births", "environment", "library-loads", "lookups", "count-calls", "results", "open-files",
+)  # fmt: skip
+
+
+def _found() -> Story:
+    """A server that found a device."""
+    story = Story(can=CHANNELS)
+    story.process(812, ("/opt/ollama", "serve"))
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", by=BACKEND)
+    story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 1})
+    return story
+
+
+def test_a_device_that_was_found_is_ready_and_not_in_use() -> None:
+    made = decision(_found().state)
+    assert (made.verdict, made.confidence, made.reason) == ("cuda", "likely", "ready")
+    assert "nothing has computed on it yet" in answer(_found()).title
+
+
+def test_seconds_of_cpu_time_after_discovery_turn_ready_into_found_and_not_used() -> None:
+    story = _found()
+    for _ in range(4):
+        story.tell(Vitals(at=story.later(SECOND), pid=812, cpu=100.0, rss=1, threads=1))
+    made = decision(story.state)
+    assert (made.verdict, made.confidence, made.reason) == ("cpu", "likely", "found-not-used")
+    assert "of CPU time were spent and nothing was given to it" in answer(story).title
+
+
+def test_a_runner_that_loads_no_backend_is_on_the_cpu_whatever_discovery_found() -> None:
+    story = _found()
+    story.process(850, MODEL, parent=812)
+    story.log(CUDA, "NAME  PROCESSOR", "tiny  100% GPU")
+    made = decision(story.state)
+    assert (made.verdict, made.reason) == ("cpu", "given-nothing")
+    finding = answer(story)
+    assert finding.rule == "no-work-given" and "loaded no GPU library" in finding.title and finding.pid == 850
+
+
+def test_layers_that_were_not_given_decide_against_discovery_with_the_option_named() -> None:
+    story = _found()
+    story.process(850, (*MODEL, "-ngl", "0"), parent=812)
+    story.driver(850, watch=False)
+    story.consumer(850, BACKEND)
+    story.log(CUDA, "load_tensors: offloaded 0/29 layers to GPU")
+    made = decision(story.state)
+    assert (made.verdict, made.confidence) == ("cpu", "proven")
+    assert [choice.words for choice in made.choices] == ["-ngl 0"]
+
+
+def test_nobody_asked_is_proven_only_when_all_ended_and_all_channels_were_open() -> None:
+    def told(can: tuple[str, ...], *, ended: bool = True, static: bool = False) -> tuple[str, str]:
+        story = Story(can=can)
+        closed = [Capability(name=name, state="no", how="") for name in CHANNELS if name not in can]
+        session = story.state.session
+        assert session is not None
+        session.capabilities.extend(closed)
+        story.process(812, ("/usr/bin/python3", "-c", "print(1)"), static=static)
+        if ended:
+            story.end(812)
+        made = decision(story.state)
+        return made.verdict, made.confidence
+
+    assert told(CHANNELS) == ("cpu", "proven")
+    assert told(CHANNELS, ended=False) == ("cpu", "likely")
+    assert told(CHANNELS, static=True) == ("cpu", "likely")
+    for channel in CHANNELS:
+        assert told(tuple(one for one in CHANNELS if one != channel)) == ("undecided", "guess"), channel
+
+
+def test_attached_late_with_nothing_to_go_by_says_what_is_missing_and_how_to_see_the_next_start() -> None:
+    story = Story()
+    story.process(812, ("/opt/app/server",), age=60 * SECOND)
+    finding = findings(story)[0]
+    assert (finding.rule, finding.severity) == ("cause-not-seen", "info")
+    assert "began before the observation" in finding.cause and finding.command == "inspector --wait server"
+
+
+def test_attached_late_the_programs_own_words_give_the_cause_as_likely() -> None:
+    story = Story()
+    story.process(812, ("/opt/app/server",), age=60 * SECOND)
+    story.log("libcuda.so.1: cannot open shared object file: No such file or directory", "using CPU", backlog=True)
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("lookup-failed", "likely")
+    assert decision(story.state).verdict == "cpu"
+
+
+def test_a_stop_is_likely_while_the_process_lives_and_proven_when_it_ended() -> None:
+    story = Story(can=CHANNELS)
+    story.process(812)
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", 100, by=BACKEND)
+    assert (decision(story.state).verdict, decision(story.state).confidence) == ("cpu", "likely")
+    story.tell(ProcessEnded(at=story.later(), pid=812, code=1))
+    assert decision(story.state).confidence == "proven"
+
+
+def test_a_gpu_that_a_child_uses_is_the_mode_of_the_tree() -> None:
+    story = _found()
+    story.process(850, MODEL, parent=812)
+    story.driver(850, watch=False)
+    story.consumer(850, BACKEND)
+    story.call(850, "cuMemAlloc_v2", by=BACKEND, values={"pointer": 0x7F30_0000_0000})
+    story.call(850, "cuLaunchKernel", by=BACKEND, count=12)
+    made = decision(story.state)
+    assert (made.verdict, made.reason, made.process is not None and made.process.pid) == ("cuda", "works", 850)
+
+
+def test_success_without_a_device_behind_it_is_only_likely() -> None:
+    story = _found()
+    story.call(812, "cuLaunchKernel", by=BACKEND)
+    assert (decision(story.state).verdict, decision(story.state).confidence) == ("cuda", "likely")
+
+
+def test_a_program_that_ended_by_its_own_error_is_told_so() -> None:
+    story = Story(can=CHANNELS)
+    story.process(812, ("/usr/bin/python3", "x.py"))
+    story.log(
+        "Traceback (most recent call last):", '  File "x.py", line 2', "ModuleNotFoundError: No module named 'nope'"
+    )
+    story.end(812, code=1)
+    finding = answer(story)
+    assert finding.rule == "ended-by-own-error" and "No module named 'nope'" in finding.title
+
+
+def test_what_files_foretell_is_no_cause_where_the_program_was_seen_not_to_ask() -> None:
+    from inspector.stream.libraries import LoadPredicted
+
+    story = _found()
+    story.tell(
+        LoadPredicted(at=story.later(), pid=812, name="/x/libggml-cuda.so", ok=False, words="libcudart.so.12: x")
+    )
+    story.log(CPU)
+    assert decision(story.state).reason != "foretold"

@@ -1,0 +1,127 @@
+"""What is made good blames nothing: each kind of refusal by its own measure."""
+
+from inspector.stream.calls import FileOpened
+from inspector.stream.libraries import PreloadChecked
+from inspector.stream.processes import SignalDelivered
+
+from ..asking import BACKEND, SHIM, healthy, rules, working
+from ..build import Story
+from .asking import analysis, chain, decision, excused
+
+ABSENT = "libcuda.so: cannot open shared object file: No such file or directory"
+
+
+def _program() -> Story:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    return story
+
+
+def test_a_load_is_made_good_by_another_version_of_the_name() -> None:
+    story = _program()
+    story.look_up(812, "dlopen", "libcuda.so", False, by="/opt/app/server", error=ABSENT)
+    story.look_up(812, "dlopen", "libcuda.so.1", True, by="/opt/app/server", answer="/opt/shim/libcuda.so.1")
+    assert "libcuda.so" in excused(story.state)
+
+
+def test_a_probe_of_one_library_does_not_excuse_the_load_of_another_asker() -> None:
+    story = _program()
+    words = "libcublas.so.12: cannot open shared object file: No such file or directory"
+    story.look_up(812, "dlopen", "/x/libggml-cuda.so", False, by="/opt/app/loader.so", error=words)
+    story.call(812, "cuInit", by="/opt/app/probe.so")
+    assert "/x/libggml-cuda.so" not in excused(story.state)
+
+
+def test_a_look_up_is_made_good_by_a_later_call_or_another_version() -> None:
+    story = _program()
+    story.look_up(812, "dlsym", "cuCtxCreate_v4", False, by=BACKEND, error="x")
+    story.look_up(812, "dlsym", "cuCtxCreate_v2", True, by=BACKEND, answer="/opt/shim/libcuda.so.1")
+    story.look_up(812, "dlsym", "cuRare", False, by=BACKEND, error="x")
+    story.call(812, "cuInit", by=BACKEND)
+    assert {"cuCtxCreate_v4", "cuRare"} <= set(excused(story.state))
+
+
+def test_a_call_is_made_good_by_a_later_success_at_or_above_its_stage_and_by_no_load() -> None:
+    story = _program()
+    story.call(812, "cuInit", 100, by=BACKEND)
+    story.look_up(812, "dlopen", "libcuda.so.1", True, by=BACKEND, answer="/opt/shim/libcuda.so.1")
+    assert excused(story.state) == {}
+    story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 1})
+    assert "cuInit" in excused(story.state)
+
+
+def test_work_makes_everything_before_it_good() -> None:
+    story = _program()
+    story.look_up(812, "dlopen", "libcudnn.so.9", False, by="/opt/app/server", error="libcudnn.so.9: cannot open")
+    story.look_up(812, "dlsym", "cuInit_v9", False, by=BACKEND, error="x")
+    working(story)
+    state = story.state
+    assert [one for one in analysis(state).attempts[state.processes[0]] if one.ok is False] == list(
+        analysis(state).excused
+    )
+    assert rules(story) == ["gpu-in-use"]
+
+
+def test_what_happened_inside_a_call_that_went_well_is_excused() -> None:
+    story = _program()
+    begin = story.now
+    story.tell(FileOpened(at=story.later(), pid=812, tid=812, path="/dev/nvidia9", errno=2))
+    story.now = begin - 1_000_000
+    story.call(812, "cuInit", by=BACKEND, took=9_000_000)
+    assert "/dev/nvidia9" in excused(story.state)
+
+
+def test_a_handled_signal_is_no_death() -> None:
+    story = _program()
+    story.tell(SignalDelivered(at=story.later(), pid=812, tid=812, signal=11, fatal=False, library="/jvm.so"))
+    story.later(20_000_000)
+    story.call(812, "cuInit", 100, by=BACKEND)
+    story.end(812, code=1)
+    assert chain(story.state) == ["cuInit"]
+
+
+def test_a_kill_from_outside_is_no_fault_of_the_program() -> None:
+    story = healthy()
+    story.end(812, signal=9)
+    assert rules(story) == ["gpu-in-use"]
+
+
+def test_a_sibling_of_the_same_shape_that_counts_a_device_excuses_the_one_that_died() -> None:
+    story = Story()
+    story.process(812)
+    for pid, result in ((850, 100), (851, 0)):
+        story.process(pid, ("/opt/app/server", "runner", "--port", str(pid)), parent=812)
+        story.driver(pid, watch=pid == 850)
+        story.consumer(pid, BACKEND)
+        story.call(pid, "cuInit", result, by=BACKEND)
+        if not result:
+            story.call(pid, "cuDeviceGetCount", by=BACKEND, values={"count": 1})
+        story.end(pid)
+    assert decision(story.state).verdict == "cuda"
+
+
+def test_the_library_of_another_vendor_takes_nothing_back() -> None:
+    story = _program()
+    story.call(812, "cuInit", by=BACKEND)
+    story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 1})
+    words = "libamdhip64.so: cannot open shared object file: No such file or directory"
+    story.look_up(812, "dlopen", "libamdhip64.so", False, by="/opt/app/server", error=words)
+    assert (decision(story.state).verdict, decision(story.state).reason) == ("cuda", "ready")
+
+
+def test_a_question_whether_a_library_is_loaded_is_no_refusal_even_if_the_program_prints_it() -> None:
+    story = Story()
+    story.process(812)
+    story.look_up(812, "dlopen", "libcudart.so.12", False, by="/opt/app/server", flags=4, error=ABSENT)
+    story.log("libcudart.so.12: cannot open shared object file: No such file or directory")
+    assert decision(story.state).reason == "nobody-asked"
+
+
+def test_an_ignored_preload_is_no_fault_of_a_program_that_reached_the_device() -> None:
+    story = healthy()
+    entry = PreloadChecked(at=story.later(), pid=812, source="LD_PRELOAD", entry=SHIM, usable=False, problem="absent")
+    story.tell(entry)
+    working(story)
+    assert rules(story)[0] == "gpu-in-use"
