@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help soak demo test check lint types layers format bench screenshots recordings tools bench-tools clean
+.PHONY: help soak demo test check lint types layers format bench screenshots recordings tools bench-tools dist clean
 
 help:            ## show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ demo: $(STAMP)   ## the question as a real process, under inspection
 	$(BIN)/inspector demo
 
 tools:
-	@.ci/tools cc c++ tmux sshd chromium
+	@.ci/tools cc c++ tmux sshd chromium zsh fish
 
 # Four workers even on two cores: most of the time is waiting for real processes.
 test: $(STAMP) tools   ## all tests, the live ones included
@@ -60,6 +60,14 @@ screenshots: $(STAMP) ## pictures for the README, made from the demo
 recordings: $(STAMP)  ## record every demo case anew for machines without a compiler
 	@.ci/tools cc
 	$(BIN)/python -m inspector.demo.record
+
+dist: $(STAMP)    ## sdist, wheel, and inspector.pyz: one file for any Python from 3.10 on
+	@.ci/tools strip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build twine
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python packaging/one_file.py dist/inspector.pyz
 
 clean:           ## remove what make made
 	rm -rf $(VENV) build dist bench.json

@@ -16,6 +16,14 @@ from inspector.commands.trouble import Trouble, say
 
 OBJECTS = 20_000
 """New objects between two looks for garbage: after 700, as Python has it, a tenth of each start is spent on looking."""
+
+
+def _completion(options: Options) -> int:
+    from inspector.commands.completion import completion
+
+    return completion(options)
+
+
 _COMMANDS: dict[str, Callable[[Options], int]] = {
     "": screen.look,
     "run": screen.run,
@@ -27,6 +35,7 @@ _COMMANDS: dict[str, Callable[[Options], int]] = {
     "diff": headless.diff,
     "list": headless.listing,
     "doctor": headless.doctor,
+    "completion": _completion,
 }
 
 

@@ -3,9 +3,10 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import TYPE_CHECKING
 
-from inspector.report.expectation import Expected
+if TYPE_CHECKING:
+    from inspector.report.expectation import Expected
 
 COMMANDS = {
     "run": "start a program under observation, with the screen",
@@ -17,6 +18,7 @@ COMMANDS = {
     "demo": "the question as a real process, under inspection",
     "doctor": "what this machine and user allow, and what grants the rest",
     "list": "processes with GPU libraries, preloads or shims",
+    "completion": "completion for bash, zsh or fish",
     "collect": "",
 }
 """Command -> what it does; one without words is not shown."""
@@ -61,6 +63,8 @@ examples:
     "run": "examples:\n  inspector run -- ./server --port 1\n  inspector run --log server.log -- ./server\n",
     "replay": "examples:\n  inspector replay bad.zst\n  inspector record ollama -o bad.zst   makes one\n",
     "doctor": "examples:\n  inspector doctor\n  inspector doctor --host me@vm\n",
+    "completion": "examples:\n  source <(inspector completion bash)\n  inspector completion zsh > ~/.zfunc/_inspector\n"
+    "  inspector completion fish > ~/.config/fish/completions/inspector.fish\n",
     "list": "examples:\n  inspector list\n  inspector list --all --format json | jq .\n",
 }
 
@@ -81,7 +85,7 @@ class Options(argparse.Namespace):
     format: str = "text"
     output: str | None = None
     schema: bool = False
-    expect: Expected | None = None
+    expect: "Expected | None" = None
     everything: bool = False
     names: bool = False
     host: str = ""
@@ -97,6 +101,8 @@ class Options(argparse.Namespace):
     budget: float = 1.0
     no_mouse: bool = False
     redact: bool = False
+    words: str = ""
+    """Which words `completion` asks for while somebody types."""
 
 
 def parse(words: Sequence[str], version: str) -> Options:
@@ -154,10 +160,33 @@ def _parser(command: str, version: str) -> argparse.ArgumentParser:
     if command == "":
         parser.add_argument("--version", action="version", version=f"inspector {version}")
     _add_own(parser, command)
-    if command not in ("diff", "replay", "demo"):
+    if command not in ("diff", "replay", "demo", "completion"):
         _add_place(parser)
-    if command != "doctor":
+    if command not in ("doctor", "completion"):
         _add_looking(parser, command)
+    return parser
+
+
+def every_parser(version: str) -> argparse.ArgumentParser:
+    """All commands under one parser, as completion and the manual page need them."""
+    parser = argparse.ArgumentParser(
+        prog="inspector", usage=_USAGE[""], description=_description(""), epilog=_epilog(""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"inspector {version}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command, words in COMMANDS.items():
+        if words:
+            own = _parser(command, version)
+            for action in own._actions:
+                if action.help == argparse.SUPPRESS:
+                    action.help = str(action.metavar)
+            commands.add_parser(
+                command, help=words, parents=[own], add_help=False, usage=own.usage, description=own.description,
+                epilog=own.epilog, formatter_class=argparse.RawDescriptionHelpFormatter,
+            )  # fmt: skip
+    _add_place(parser)
+    _add_looking(parser, "")
     return parser
 
 
@@ -172,14 +201,15 @@ _USAGE = {
     "demo": "inspector demo [OPTIONS] [CASE] | --list",
     "doctor": "inspector doctor [OPTIONS]",
     "list": "inspector list [OPTIONS]",
+    "completion": "inspector completion bash|zsh|fish",
     "collect": "inspector collect ...",
 }
 
 
 def _description(command: str) -> str:
     if command:
-        return COMMANDS[command].capitalize() + "."
-    rows = "\n".join(f"  {name:<9}{words}" for name, words in COMMANDS.items() if words)
+        return COMMANDS[command][0].upper() + COMMANDS[command][1:] + "."
+    rows = "\n".join(f"  {name:<11}{words}" for name, words in COMMANDS.items() if words)
     return (
         "My GPU shim is loaded: why is the process still on the CPU?\n"
         "Answers live, without stopping, restarting or changing the process.\n\n"
@@ -212,6 +242,13 @@ def _add_own(parser: argparse.ArgumentParser, command: str) -> None:
         parser.add_argument(
             "--all", dest="everything", action="store_true", help="every process, not only the interesting ones"
         )
+    if command == "completion":
+        parser.add_argument(
+            "target", nargs="?", choices=("bash", "zsh", "fish"), metavar="SHELL", help=argparse.SUPPRESS
+        )
+        parser.add_argument(
+            "--words", choices=("targets", "cases"), default="", help="the words of one kind, a line each"
+        )
     _add_output(parser, command)
 
 
@@ -224,6 +261,8 @@ _FORMATS = {
 }
 
 
+_MODES = ("gpu", "cuda", "rocm", "vulkan", "cpu")
+"""inspector.report.expectation.Expected, which --help need not import."""
 _HOW_LONG = {
     "report": "how long to watch: 5s (default for a TARGET), 500ms, 2m",
     "trace": "how long to watch: 5s, 500ms, 2m; default: until Ctrl-C",
@@ -243,7 +282,7 @@ def _add_output(parser: argparse.ArgumentParser, command: str) -> None:
     if command == "report":
         parser.add_argument(
             "--expect",
-            choices=get_args(Expected),
+            choices=_MODES,
             help="exit with 0 if this is the mode, else with 1 and one line why",
         )
         parser.add_argument("--schema", action="store_true", help="print the JSON Schema of --format json")
