@@ -8,6 +8,7 @@ from .sources.calls.pointers import PointersSource
 from .sources.contract import Session
 from .sources.copies.copies import CopiesSource, HearingOutlet
 from .sources.libraries.files import FileSource
+from .sources.libraries.loader_words import LoaderWordsSource
 from .sources.libraries.packages import PackagesSource
 from .sources.libraries.predictions import PredictionsSource
 from .sources.libraries.symbols import SymbolsSource
@@ -37,6 +38,7 @@ def source_makers(session: Session, records: Records, target: str, heard: Hearin
         ("the machine", lambda: MachineSource(session)),
         ("sockets", lambda: SocketSource(session)),
         ("changes of files", lambda: FileSource(session)),
+        ("what the loader refused before", lambda: LoaderWordsSource(session)),
         ("builds of packages", lambda: PackagesSource(session)),
         ("where else refused names are", lambda: CopiesSource(session, heard)),
         ("files whose load was refused", lambda: RefusedFiles(session, records.feed)),

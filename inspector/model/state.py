@@ -19,6 +19,7 @@ from inspector.stream.libraries import (
     CopiesFound,
     ImageRead,
     LibraryMapped,
+    LoaderWordsFound,
     LoadPredicted,
     NeverExecuted,
     PackageRead,
@@ -129,6 +130,8 @@ class Process:
     """By kind and asked name: where else the name is that this process asked for in vain; read it with `where_is`."""
     packages: dict[str, PackageRead] = field(default_factory=dict)
     """By name: packages in use of which there are builds without a part for the GPU."""
+    loader_words: LoaderWordsFound | None = None
+    """What the loader refused before we came, by what is left in memory."""
     never_executed: dict[str, NeverExecuted] = field(default_factory=dict)
     slots: dict[str, SlotsRead] = field(default_factory=dict)
     pointers: dict[str, PointersHeld] = field(default_factory=dict)

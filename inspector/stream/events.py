@@ -20,6 +20,7 @@ from .libraries import (
     ImageRead,
     LibraryMapped,
     LibraryUnmapped,
+    LoaderWordsFound,
     LoadPredicted,
     NeverExecuted,
     PackageRead,
@@ -87,6 +88,7 @@ AnyEvent = (
     | CandidateFound
     | CopiesFound
     | PackageRead
+    | LoaderWordsFound
     | NeverExecuted
     | SlotsRead
     | PointersHeld

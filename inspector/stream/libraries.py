@@ -331,3 +331,14 @@ class PackageRead(Event, frozen=True, kw_only=True):
     """Paths that say so: the part for the GPU, or what only a build without one has."""
     looked: list[str] = []
     """Where such a part would lie; filled when none is there."""
+
+
+class LoaderWordsFound(Event, frozen=True, kw_only=True):
+    """Sentences of the loader in the writable memory of a process that lived before us: what it refused then.
+
+    They may be old, and what they tell of may have been found by another name since. Once a program.
+    """
+
+    pid: int
+    words: list[str]
+    """As dlerror(3) gives them: `libcuda.so.1: cannot open shared object file: No such file or directory`."""

@@ -295,3 +295,28 @@ def test_an_unreadable_backend_is_named_with_the_reason(house: House, monkeypatc
     (prediction,) = bench.outlet.of(LoadPredicted)
     assert prediction.words == f"{house.backend}: file too short"
     assert prediction.ok is False
+
+
+def test_a_library_that_a_program_names_and_does_not_have_is_predicted_when_it_lived_before_us(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(PLAN)
+    code = '#include <dlfcn.h>\nint main(void){ dlopen("libcuda.so.1", 2); write(1, "\\n", 1); pause(); return 0; }'
+    program = workshop.program("late/asker", code)
+    process = subprocess.Popen([program], env={}, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    try:
+        tracked = bench.track(process.pid)
+        tracked.program = ProcessExec(
+            at=0, pid=process.pid, argv=[], exe=str(program), uid=0, interpreter=INTERPRETER, elf_class=64, cwd="/"
+        )
+        begin(bench)
+        bench.tell_images(tracked)
+        wait(bench, monkeypatch)
+    finally:
+        process.kill()
+        process.communicate()
+    (predicted,) = [one for one in bench.outlet.of(LoadPredicted) if one.name == "libcuda.so.1"]
+    assert (predicted.ok, predicted.requester) == (False, str(program))
+    assert predicted.words == "libcuda.so.1: cannot open shared object file: No such file or directory"

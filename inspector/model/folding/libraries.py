@@ -13,6 +13,7 @@ from inspector.stream.libraries import (
     ImageRead,
     LibraryMapped,
     LibraryUnmapped,
+    LoaderWordsFound,
     LoadPredicted,
     NeverExecuted,
     PackageRead,
@@ -159,6 +160,16 @@ def package_read(state: State, event: PackageRead) -> None:
     if event.gpu_part is False:
         text = f"{event.package} is a build without a part for the GPU ({name_of(event.path)})"
         tell(state, event.at, event.pid, "note", text, bad=True)
+
+
+def loader_words_found(state: State, event: LoaderWordsFound) -> None:
+    process = process_at(state, event.pid, event.at)
+    process.loader_words = event
+    touch(state, "libraries")
+    for words in event.words:
+        tell(
+            state, event.at, event.pid, "load", f"refused before we came, by what is left in memory: {words}", bad=True
+        )
 
 
 def never_executed(state: State, event: NeverExecuted) -> None:

@@ -82,6 +82,7 @@ def _forget_old_program(process: Process, at: int) -> None:
     _drop_older(process.candidates, at)
     _drop_older(process.copies, at)
     _drop_older(process.packages, at)
+    process.loader_words = None
     _drop_older(process.never_executed, at)
     _drop_older(process.slots, at)
     _drop_older(process.pointers, at)

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from inspector.stream.base import Event
 from inspector.stream.calls import FileOpened, LoaderRefused, LookedUp
-from inspector.stream.libraries import LoadPredicted, PreloadChecked
+from inspector.stream.libraries import LoaderWordsFound, LoadPredicted, PreloadChecked
 from inspector.stream.requests import Plan, prefix_pattern
 
 Kind = Literal["library", "symbol", "version", "device", "provider"]
@@ -60,6 +60,9 @@ class Names:
                     yield Asked(event.pid, "library", missing.name, requester=missing.by)
             case PreloadChecked(usable=False):
                 yield Asked(event.pid, "library", event.entry)
+            case LoaderWordsFound():
+                for words in event.words:
+                    yield from self._of_words(event.pid, words, "")
             case FileOpened() if event.errno in _NO_NODE and self._node.fullmatch(os.path.basename(event.path)):
                 yield Asked(event.pid, "device", event.path)
 

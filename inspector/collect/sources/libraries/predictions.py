@@ -49,6 +49,8 @@ class _Look:
     """When to predict; 0: done."""
     backends: list[tuple[Candidate, ImageRead]] = field(default_factory=list)
     preloads: list[PreloadChecked] = field(default_factory=list)
+    named: list[tuple[str, str]] = field(default_factory=list)
+    """Of a program that was there before us: files that name a library of an API, and that name."""
 
 
 class PredictionsSource(TreeObserver):
@@ -63,6 +65,7 @@ class PredictionsSource(TreeObserver):
         """Files whose ELF facts were sent; used in the worker thread only."""
         self._functions = frozenset(function.name for api in session.plan.apis for function in api.functions)
         self._sonames = frozenset(soname for api in session.plan.apis for soname in api.sonames)
+        self._began = session.loop.now()
 
     def start(self) -> None:
         """Look around what is there."""
@@ -94,6 +97,13 @@ class PredictionsSource(TreeObserver):
         self._looks[process.pid] = look
         self._ticker.wake()
         self._in_background(lambda: list(self._around(look)))
+
+    def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
+        """A file of a program that lived before us may have asked for libraries that are not there."""
+        look = self._looks.get(process.pid)
+        if look is None or process.started >= self._began or not image.imports_lookup or self._provides(image):
+            return
+        look.named += [(mapping.path, name) for name in image.dlopen_names if name in self._sonames]
 
     def ended(self, process: Tracked) -> None:
         """It had its time, however short: predict now what it did not load."""
@@ -197,8 +207,15 @@ class PredictionsSource(TreeObserver):
         self._in_background(lambda: list(self._unloaded(look, mappings)))
 
     def _unloaded(self, look: _Look, mappings: Sequence[Mapping]) -> Iterator[Event]:
-        """In the worker thread: backends that use an API and were not loaded, preload entries that are not mapped."""
+        """In the worker thread: backends that use an API and were not loaded, preload entries that are not mapped, and
+        what files of a program name whose look-ups nobody saw.
+        """
         mapped = {mapping.file for mapping in mappings}
+        there = {os.path.basename(mapping.path) for mapping in mappings}
+        for requester, name in dict.fromkeys(look.named):
+            predicted = self._predict(look, mappings, os.fsencode(name), os.fsencode(requester))
+            if predicted.ok is False and not any(_same_library(name, other) for other in there):
+                yield predicted
         for candidate, image in look.backends:
             if image.file not in mapped and self._consumes(image):
                 yield self._predict(look, mappings, candidate.path, b"", candidate.assumed)
@@ -223,6 +240,11 @@ class PredictionsSource(TreeObserver):
         exe = os.fsencode(process.program.exe) if process.program else b""
         situation = Situation(process.pid, around, _present(process, look.root, mappings), preloads, exe)
         return predict_load(situation, self._shelf, name, requester, at)
+
+
+def _same_library(name: str, other: str) -> bool:
+    """Whether two file names are versions of one library: then the other one served."""
+    return name.partition(".so")[0] == other.partition(".so")[0]
 
 
 def _present(process: Tracked, root: Root, mappings: Sequence[Mapping]) -> list[Present]:
