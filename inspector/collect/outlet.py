@@ -15,6 +15,8 @@ from collections.abc import Callable
 from inspector.stream.base import Event
 from inspector.stream.calls import (
     CallCount,
+    CallerCount,
+    CallersCounted,
     CallOutcome,
     CallReturned,
     CallsCounted,
@@ -48,6 +50,7 @@ class Refreshes:
     def __init__(self) -> None:
         self._newest: dict[tuple[object, ...], Event] = {}
         self._counts: dict[tuple[int, int], CallCount] = {}
+        self._callers: dict[tuple[int, int, str], CallerCount] = {}
         self._outcomes: dict[tuple[int, int, str, int], CallOutcome] = {}
         self._at = 0
 
@@ -56,6 +59,8 @@ class Refreshes:
         match event:
             case CallsCounted():
                 self._counts |= {(row.pid, row.function): row for row in event.counts}
+            case CallersCounted():
+                self._callers |= {(row.pid, row.function, row.caller): row for row in event.counts}
             case OutcomesCounted():
                 self._outcomes |= {(row.pid, row.function, row.caller, row.result): row for row in event.outcomes}
             case _ if isinstance(event, _NEWEST):
@@ -70,9 +75,11 @@ class Refreshes:
         events = list(self._newest.values())
         if self._counts:
             events.append(CallsCounted(at=self._at, counts=list(self._counts.values())))
+        if self._callers:
+            events.append(CallersCounted(at=self._at, counts=list(self._callers.values())))
         if self._outcomes:
             events.append(OutcomesCounted(at=self._at, outcomes=list(self._outcomes.values())))
-        self._newest, self._counts, self._outcomes = {}, {}, {}
+        self._newest, self._counts, self._callers, self._outcomes = {}, {}, {}, {}
         return events
 
 

@@ -1,5 +1,6 @@
 """Commands that show the same fact by hand: they teach, and they let a person check what the inspector says."""
 
+from collections.abc import Sequence
 from shlex import quote
 
 from .state import Process
@@ -81,9 +82,13 @@ def count(path: str, function: str) -> str:
     return f"bpftrace -e {quote(f'uprobe:{path}:{function} {{ @[pid, comm, ustack(2)] = count(); }}')}{_FROM_NOW_ON}"
 
 
-def results(path: str, function: str) -> str:
-    """Results of a function by process."""
-    return f"bpftrace -e {quote(f'uretprobe:{path}:{function} {{ @[pid, (int32)retval] = count(); }}')}{_FROM_NOW_ON}"
+def results(path: str, function: str, exits: Sequence[int]) -> str:
+    """Results of a function by process, read at its exits: a return probe (uretprobe) ends programs that throw."""
+    if not exits:
+        return count(path, function)
+    places = ", ".join(f"uprobe:{path}:{address:#x}" for address in exits)
+    program = f'{places} {{ @[pid, (int32)reg("ax")] = count(); }}'
+    return f"bpftrace -e {quote(program)}{_FROM_NOW_ON}"
 
 
 def loads(command: str = "PROGRAM") -> str:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from inspector.stream.calls import (
     CallCount,
+    CallerCount,
     CallOutcome,
     CallReturned,
     FileOpened,
@@ -143,8 +144,10 @@ class Process:
     """Moment of a sample and ns of CPU time spent since the last one, in order; see `cpu_after`."""
     counts: dict[int, CallCount] = field(default_factory=dict)
     """By function id."""
+    callers: dict[int, dict[str, CallerCount]] = field(default_factory=dict)
+    """By function id, then caller: all entries. Empty in old recordings; `calls_by` knows both."""
     outcomes: dict[tuple[int, str, int], CallOutcome] = field(default_factory=dict)
-    """By function id, caller, result."""
+    """By function id, caller, result; of entries whose results were read."""
     calls: list[CallReturned] = field(default_factory=list)
     open_calls: list[OpenCall] = field(default_factory=list)
     waits: dict[int, ThreadWaits] = field(default_factory=dict)
@@ -183,6 +186,19 @@ class Process:
     def program(self) -> ProcessExec | None:
         """The program that it runs, None when that is not known."""
         return self.execs[-1] if self.execs else None
+
+    def calls_by(self, function: int) -> list[CallerCount]:
+        """Calls of a function by caller, as far as it is known who called."""
+        if self.callers:
+            return list(self.callers.get(function, {}).values())
+        return [
+            CallerCount(
+                pid=one.pid, function=function, caller=one.caller, own=one.own, count=one.count, first=one.first,
+                last=one.last,
+            )
+            for one in self.outcomes.values()
+            if one.function == function
+        ]  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -234,6 +250,8 @@ class State:
     watched_since: dict[int, int] = field(default_factory=dict)
     stopped: dict[int, str] = field(default_factory=dict)
     """Function id -> why its counting stopped (its counts are lower bounds)."""
+    results_stopped: dict[int, str] = field(default_factory=dict)
+    """Function id -> why its results are read no more (they are those of its first calls)."""
     refused: dict[str, str] = field(default_factory=dict)
     """`library:name` -> why it cannot be counted."""
     unexplained: dict[str, list[tuple[Process, LibraryMapped]]] = field(default_factory=dict, repr=False)

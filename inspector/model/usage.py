@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from inspector.stream.calls import CallOutcome, CallReturned, LookedUp, OpenCall, WatchedFunction
+from inspector.stream.calls import CallerCount, CallOutcome, CallReturned, LookedUp, OpenCall, WatchedFunction
 from inspector.stream.libraries import ImageRead, LibraryMapped
 
 from .apis import Consumption, ImageApis
@@ -65,7 +65,9 @@ class FunctionCalls:
     """Calls by the provider of another API for its own ends (NVML asks the driver)."""
     by_unknown: int = 0
     results: dict[int, int] = field(default_factory=dict)
-    """Results given to consumers."""
+    """Results given to consumers, as far as they were read."""
+    returned: int = 0
+    """Calls whose result was read, by whomever they were."""
     last_of: dict[int, int] = field(default_factory=dict)
     """By result: the moment a consumer got it last."""
     callers: dict[str, int] = field(default_factory=dict)
@@ -74,6 +76,8 @@ class FunctionCalls:
     inside: list[OpenCall] = field(default_factory=list)
     stopped: str = ""
     """Why counting stopped: the figures are lower bounds."""
+    results_stopped: str = ""
+    """Why results are read no more: they are those of its first calls."""
 
     @property
     def name(self) -> str:
@@ -81,8 +85,21 @@ class FunctionCalls:
 
     @property
     def unreturned(self) -> int:
-        """Entries whose return was never seen, where returns are watched."""
-        return max(0, self.total - sum(self.callers.values())) if self.function.returns and self.callers else 0
+        """Entries whose return was never seen, where each return would have been."""
+        return max(0, self.total - self.returned) if self.sees_returns and self.returned else 0
+
+    @property
+    def sees_returns(self) -> bool:
+        """The result of each call is seen: so in old recordings. Where callers are counted at the entry, the first
+        results may be missed and later ones are read no more, and calls that were open at the end are told."""
+        return self.function.returns and not self.function.callers
+
+    @property
+    def succeeded(self) -> int:
+        """Calls by consumers that gave 0: where only the first results were read, and all were 0, all calls count."""
+        if self.results_stopped and set(self.results) == {0}:
+            return max(self.results[0], self.by_consumer)
+        return self.results.get(0, 0)
 
 
 @dataclass(slots=True)
@@ -143,6 +160,9 @@ class _Reader:
     def read(self) -> dict[str, Use]:
         for library in self.mapped.values():
             self._library(library)
+        for number in dict.fromkeys([*self.process.callers, *(number for number, _, _ in self.process.outcomes)]):
+            for caller in self.process.calls_by(number):
+                self._by_caller(caller)
         for outcome in self.process.outcomes.values():
             self._outcome(outcome)
         self._counts()
@@ -195,32 +215,45 @@ class _Reader:
         calls = self._use(function.api).calls
         if function.id not in calls:
             role = self.profiles.role(function.api, function.name)
-            calls[function.id] = FunctionCalls(function, role, stopped=self.state.stopped.get(function.id, ""))
+            calls[function.id] = FunctionCalls(
+                function,
+                role,
+                stopped=self.state.stopped.get(function.id, ""),
+                results_stopped=self.state.results_stopped.get(function.id, ""),
+            )
         return calls[function.id]
+
+    def _by_caller(self, caller: CallerCount) -> None:
+        function = self.state.functions.get(caller.function)
+        if function is None or function.api not in self.profiles.apis:
+            return
+        calls = self._calls(function)
+        calls.total += caller.count
+        calls.first = min(calls.first or caller.first, caller.first)
+        calls.last = max(calls.last, caller.last)
+        calls.callers[caller.caller] = calls.callers.get(caller.caller, 0) + caller.count
+        kind = self._caller(function, caller)
+        if kind == "own":
+            calls.by_itself += caller.count
+        elif kind == "borrowed":
+            calls.borrowed += caller.count
+        elif kind == "unknown":
+            calls.by_unknown += caller.count
+        else:
+            calls.by_consumer += caller.count
+            self._observe(function.api, caller.caller)
 
     def _outcome(self, outcome: CallOutcome) -> None:
         function = self.state.functions.get(outcome.function)
         if function is None or function.api not in self.profiles.apis:
             return
         calls = self._calls(function)
-        calls.total += outcome.count
-        calls.first = min(calls.first or outcome.first, outcome.first)
-        calls.last = max(calls.last, outcome.last)
-        calls.callers[outcome.caller] = calls.callers.get(outcome.caller, 0) + outcome.count
-        kind = self._caller(function, outcome)
-        if kind == "own":
-            calls.by_itself += outcome.count
-        elif kind == "borrowed":
-            calls.borrowed += outcome.count
-        elif kind == "unknown":
-            calls.by_unknown += outcome.count
-        else:
-            calls.by_consumer += outcome.count
+        calls.returned += outcome.count
+        if self._caller(function, outcome) == "consumer":
             calls.results[outcome.result] = calls.results.get(outcome.result, 0) + outcome.count
             calls.last_of[outcome.result] = max(calls.last_of.get(outcome.result, 0), outcome.last)
-            self._observe(function.api, outcome.caller)
 
-    def _caller(self, function: WatchedFunction, outcome: CallOutcome) -> str:
+    def _caller(self, function: WatchedFunction, outcome: CallOutcome | CallerCount) -> str:
         if outcome.own or outcome.caller == function.library:
             return "own"
         if outcome.caller in ("?", ""):
@@ -234,11 +267,12 @@ class _Reader:
             return "borrowed"
         return "own" if provides and self._only_in_constructor(outcome) else "consumer"
 
-    def _only_in_constructor(self, outcome: CallOutcome) -> bool:
+    def _only_in_constructor(self, outcome: CallOutcome | CallerCount) -> bool:
         seen = [
             call.constructor
             for call in self.process.calls
-            if (call.function, call.caller, call.result) == (outcome.function, outcome.caller, outcome.result)
+            if (call.function, call.caller) == (outcome.function, outcome.caller)
+            and (isinstance(outcome, CallerCount) or call.result == outcome.result)
         ]
         return bool(seen) and all(seen) and outcome.count <= len(seen)
 
@@ -248,7 +282,7 @@ class _Reader:
             if function is None or not count.count or function.api not in self.profiles.apis:
                 continue
             calls = self._calls(function)
-            if not function.returns or not calls.callers:
+            if not calls.callers:
                 calls.by_unknown += max(0, count.count - calls.total)
             calls.total = max(calls.total, count.count)
             calls.first = min(calls.first or count.first, count.first or calls.first)

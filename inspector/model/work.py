@@ -66,7 +66,7 @@ def _compute(state: State, process: Process, profiles: Profiles) -> list[Work]:
 def _of_use(process: Process, api: str, mode: ModeWord, use: Use) -> Work:
     work = Work(process, api, mode)
     for calls in use.with_role(*WORK):
-        good = calls.results.get(0, 0)
+        good = calls.succeeded
         if not calls.function.returns:
             continue
         if calls.role == "launch" and good:

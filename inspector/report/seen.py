@@ -3,6 +3,7 @@
 import errno as errors
 from collections import Counter
 from collections.abc import Callable
+from typing import TypeVar
 
 from inspector.model import tree
 from inspector.model.coverage import lower_bound
@@ -10,7 +11,7 @@ from inspector.model.profiles import Profiles
 from inspector.model.state import LogSource, Process, State
 from inspector.model.verdict import Answer
 from inspector.model.wording import plural
-from inspector.stream.calls import CallOutcome, FileOpened, LookedUp, WatchedFunction
+from inspector.stream.calls import CallerCount, CallOutcome, FileOpened, LookedUp, WatchedFunction
 from inspector.stream.libraries import Export, ImageRead, Need
 from inspector.stream.syscalls import SystemCallRefused
 
@@ -58,6 +59,7 @@ def _first(process: Process, function: int) -> int:
 
 def _call(process: Process, function: WatchedFunction, state: State, clock: Clock) -> CallReport:
     count = process.counts.get(function.id)
+    callers = process.calls_by(function.id)
     outcomes = [outcome for key, outcome in process.outcomes.items() if key[0] == function.id]
     entered = [call.entered for call in process.open_calls if call.function == function.id]
     last = max((count.last if count else 0), *(outcome.last for outcome in outcomes), 0)
@@ -67,21 +69,30 @@ def _call(process: Process, function: WatchedFunction, state: State, clock: Cloc
         function=function.name,
         library=function.library,
         pid=process.pid,
-        count=max(count.count if count else 0, sum(outcome.count for outcome in outcomes), len(entered)),
+        count=max(count.count if count else 0, sum(caller.count for caller in callers), len(entered)),
         first=clock.iso(_first(process, function.id) or min(entered, default=0)),
         last=clock.iso(last),
         inside=round(((process.ended or state.now) - min(entered)) / _NS, 6) if entered else None,
-        callers=_tally(outcomes, lambda outcome: outcome.caller),
+        callers=_tally(callers, lambda caller: caller.caller),
         results=_tally(outcomes, lambda outcome: state.profiles.result_name(function.api, outcome.result)),
         values=dict(values[-1]) if values else {},
         lower_bound=lower_bound(state, process, function),
+        results_of=_results_of(state, function),
     )
 
 
-def _tally(outcomes: list[CallOutcome], name: Callable[[CallOutcome], str]) -> dict[str, int]:
+def _results_of(state: State, function: WatchedFunction) -> str:
+    """Why results are not those of all calls."""
+    return function.unproven or state.results_stopped.get(function.id, "")
+
+
+_Counted = TypeVar("_Counted", CallerCount, CallOutcome)
+
+
+def _tally(counts: list[_Counted], name: Callable[[_Counted], str]) -> dict[str, int]:
     counter: Counter[str] = Counter()
-    for outcome in outcomes:
-        counter[name(outcome)] += outcome.count
+    for counted in counts:
+        counter[name(counted)] += counted.count
     return dict(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 

@@ -166,10 +166,11 @@ class CallReport(Shape, frozen=True, kw_only=True):
     first: Moment | None
     last: Moment | None
     inside: Annotated[float | None, Meta(description="Seconds that an open call has lasted; null: none is open.")]
-    callers: Annotated[dict[str, int], Meta(description="Calling library -> returns; `(itself)` marks own calls.")]
-    results: Annotated[dict[str, int], Meta(description="Result by name -> returns.")]
+    callers: Annotated[dict[str, int], Meta(description="Calling library -> calls.")]
+    results: Annotated[dict[str, int], Meta(description="Result by name -> calls, of those whose result was read.")]
     values: Annotated[dict[str, int | str | float], Meta(description="Out-values of the newest call seen in full.")]
     lower_bound: Annotated[str, Meta(description="Why the count is a lower bound; empty: it is exact.")] = ""
+    results_of: Annotated[str, Meta(description="Why not every result was read; empty: each one was.")] = ""
 
 
 class LookupReport(Shape, frozen=True, kw_only=True):

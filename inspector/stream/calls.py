@@ -22,7 +22,13 @@ class WatchedFunction(Fact, frozen=True, kw_only=True):
     cost: int = 0
     """Estimated ns a call while watched."""
     returns: bool = False
-    """A return probe is set too: results and callers are known."""
+    """Its exits are watched too: results are read, until `ResultsStopped` says so."""
+    callers: bool = False
+    """Calls are told apart by caller at their entry (`CallersCounted`); else callers are those of its results."""
+    exits: list[int] = []
+    """Link-time addresses of its `ret` instructions, where results are read."""
+    unproven: str = ""
+    """Why its results are not read although it gives some: how its code is seen to leave is not known for sure."""
 
 
 class FunctionsWatched(Event, frozen=True, kw_only=True):
@@ -48,6 +54,14 @@ class CountingStopped(Event, frozen=True, kw_only=True):
     per_second: float = 0.0
 
 
+class ResultsStopped(Event, frozen=True, kw_only=True):
+    """Functions whose results are read no more, because enough are known or they cost too much; counting goes on."""
+
+    functions: list[int]
+    why: str
+    per_second: float = 0.0
+
+
 class CallCount(Fact, frozen=True, kw_only=True):
     """Entries of one function in one process so far (a total, not a difference)."""
 
@@ -62,6 +76,25 @@ class CallsCounted(Event, frozen=True, kw_only=True):
     """Counters that changed since the last event of this kind."""
 
     counts: list[CallCount]
+
+
+class CallerCount(Fact, frozen=True, kw_only=True):
+    """Entries of one function in one process from one caller so far (a total)."""
+
+    pid: int
+    function: int
+    caller: str
+    """As in `CallOutcome`."""
+    own: bool = False
+    count: int
+    first: int = 0
+    last: int = 0
+
+
+class CallersCounted(Event, frozen=True, kw_only=True):
+    """Counts by caller that changed since the last event of this kind."""
+
+    counts: list[CallerCount]
 
 
 class CallOutcome(Fact, frozen=True, kw_only=True):

@@ -1,6 +1,7 @@
 """All events of the stream in one union, in the order in which a newcomer wants to read about them."""
 
 from .calls import (
+    CallersCounted,
     CallReturned,
     CallsCounted,
     CallsInside,
@@ -12,6 +13,7 @@ from .calls import (
     LookedUp,
     OpensSkipped,
     OutcomesCounted,
+    ResultsStopped,
 )
 from .libraries import (
     CandidateFound,
@@ -96,6 +98,8 @@ AnyEvent = (
     | FunctionsWatched
     | FunctionsRefused
     | CountingStopped
+    | ResultsStopped
+    | CallersCounted
     | CallsCounted
     | OutcomesCounted
     | CallReturned

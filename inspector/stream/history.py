@@ -6,7 +6,16 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 
 from .base import Event
-from .calls import CallReturned, CallsCounted, CallsInside, FileOpened, LookedUp, OpensSkipped, OutcomesCounted
+from .calls import (
+    CallersCounted,
+    CallReturned,
+    CallsCounted,
+    CallsInside,
+    FileOpened,
+    LookedUp,
+    OpensSkipped,
+    OutcomesCounted,
+)
 from .codec import decode, encode
 from .events import AnyEvent
 from .logs import LogRead, WritesSeen
@@ -44,10 +53,14 @@ class History:
             case CallsCounted():
                 for count in event.counts:
                     self._replace(count.pid, count.function, CallsCounted(at=event.at, counts=[count]))
+            case CallersCounted():
+                for caller in event.counts:
+                    key = (caller.function, caller.caller)
+                    self._replace(caller.pid, key, CallersCounted(at=event.at, counts=[caller]))
             case OutcomesCounted():
                 for outcome in event.outcomes:
-                    key = (outcome.function, outcome.caller, outcome.result)
-                    self._replace(outcome.pid, key, OutcomesCounted(at=event.at, outcomes=[outcome]))
+                    place = (outcome.function, outcome.caller, outcome.result)
+                    self._replace(outcome.pid, place, OutcomesCounted(at=event.at, outcomes=[outcome]))
             case Vitals() | OpensSkipped() | SystemCallsSummed() | SocketsRead():
                 self._replace(event.pid, "", event)
             case ThreadWaits():

@@ -7,12 +7,14 @@ from msgspec.structs import replace
 
 from .base import Request
 from .calls import (
+    CallersCounted,
     CallReturned,
     CallsCounted,
     CallsInside,
     CountingStopped,
     FunctionsWatched,
     OutcomesCounted,
+    ResultsStopped,
 )
 from .ending import Ending
 from .events import AnyEvent
@@ -174,6 +176,8 @@ class _Numbers:
                 return replace(event, functions=[replace(one, id=one.id + functions) for one in event.functions])
             case CallsCounted():
                 return replace(event, counts=[replace(one, function=one.function + functions) for one in event.counts])
+            case CallersCounted():
+                return replace(event, counts=[replace(one, function=one.function + functions) for one in event.counts])
             case OutcomesCounted():
                 moved = [replace(one, function=one.function + functions) for one in event.outcomes]
                 return replace(event, outcomes=moved)
@@ -181,7 +185,7 @@ class _Numbers:
                 return replace(event, open=[replace(one, function=one.function + functions) for one in event.open])
             case CallReturned():
                 return replace(event, function=event.function + functions)
-            case CountingStopped():
+            case CountingStopped() | ResultsStopped():
                 return replace(event, functions=[one + functions for one in event.functions])
             case LogFound() | LogRead() | LogChanged() | LogPage():
                 return replace(event, source=event.source + self._source)

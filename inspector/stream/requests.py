@@ -41,7 +41,9 @@ class FunctionPlan(Fact, frozen=True, kw_only=True):
 
     name: str
     returns: bool = True
-    """It is a C function that is safe for a return probe and returns a status."""
+    """It is a C function that returns a status."""
+    decides: bool = False
+    """What it answers decides what a program does next: its results are read as long as that costs little."""
     hot: bool = False
     """Known to be called at every launch: counted in a link of its own, let go first."""
     arguments: list[Argument] = []

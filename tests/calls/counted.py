@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from inspector.collect.elf.exits import find_exits
 from inspector.collect.elf.sites import find_sites
+from inspector.collect.kernel.call_sums import Outcome
 from inspector.collect.kernel.counter_block import Read
-from inspector.collect.kernel.counting import Count, Counting, Outcome
+from inspector.collect.kernel.counting import Count, Counting
 from inspector.collect.kernel.engine import Engine
 from inspector.collect.kernel.file_watch import FileWatch, Function
 from inspector.collect.kernel.records import Exited, Record
@@ -56,10 +58,20 @@ class Watcher:
         """Count these functions from now on."""
         sites = {site.name: site for site in find_sites(bytes(library), names).found}
         functions = [
-            Function(sites[name].entry if returns else sites[name].offset, sites[name].cost, hot, returns, reads)
+            Function(
+                sites[name].entry if returns else sites[name].offset,
+                sites[name].cost,
+                hot,
+                at_entry=returns,
+                decides=returns and not hot,
+                reads=reads,
+            )
             for name in names
         ]
         watch = self.counting.watch(bytes(library), functions)
+        if returns:
+            exits = find_exits(bytes(library), sites.values())
+            watch.read_results({n: exits[sites[name].entry].offsets for n, name in enumerate(names, watch.first)})
         self.names |= dict(enumerate(names, watch.first))
         return watch
 

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from inspector.collect.elf.exits import find_exits
 from inspector.collect.elf.sites import find_sites
 from inspector.collect.kernel import procfs
 from inspector.collect.kernel.counter_block import Read
@@ -59,13 +60,11 @@ def watch(pid: int, library: bytes, ready: Callable[[], object]) -> None:
             looking.watch(looking.reserve(), line.path, lookup_functions(line.path, sites))
     sites = find_sites(library).found
     reads = (Read(argument=0, size=4), Read(argument=1, size=32, string=True))
-    returning = ("fill", "outer")
-    functions = [
-        Function(s.entry, s.entry_cost, returns=s.name in returning, reads=reads if s.name in returning else ())
-        for s in sites
-        if s.name != "locked"
-    ]
-    counting.watch(library, functions)
+    sites = [site for site in sites if site.name != "locked"]
+    functions = [Function(s.entry, s.entry_cost, at_entry=True, decides=True, reads=reads) for s in sites]
+    watch = counting.watch(library, functions)
+    exits = find_exits(library, sites)
+    watch.read_results({number: exits[s.entry].offsets for number, s in enumerate(sites, watch.first)})
     ready()
     while True:
         select.select([engine.fd], [], [], 0.02)

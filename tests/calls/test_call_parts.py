@@ -32,7 +32,7 @@ SITE = Site("getProperties", (), 0x1000, 0x1004, 500, 0x1008, 240, "nop5", 64)
 
 def test_reads_are_out_values_then_arguments_behind_pointers() -> None:
     function = function_at(SITE, PROPERTIES)
-    assert (function.offset, function.returns) == (0x1004, True)
+    assert (function.offset, function.at_entry) == (0x1004, True)
     assert function.reads == (
         Read(0, 16, 0, True), Read(0, 8, 256), Read(0, 4, 264), Read(1, 16), Read(3, 8, 0, True),
     )  # fmt: skip

@@ -25,24 +25,22 @@ class Attached:
     refused: dict[int, str] = field(default_factory=dict)
 
 
-def attach_all(program: UprobeProgram, path: bytes, places: Sequence[Place], *, returns: bool = False) -> Attached:
+def attach_all(program: UprobeProgram, path: bytes, places: Sequence[Place]) -> Attached:
     """Probe all places that can be probed, in as few links as possible; other refusals are raised as OSError.
 
     A link is all or nothing, so a refused one is halved; what is on stays on, because taking it off costs most.
     """
     attached = Attached()
     for portion in program.means.portions(places):
-        _attach(program, path, [(number, places[number]) for number in portion], returns, attached)
+        _attach(program, path, [(number, places[number]) for number in portion], attached)
     return attached
 
 
-def _attach(
-    program: UprobeProgram, path: bytes, numbered: list[tuple[int, Place]], returns: bool, attached: Attached
-) -> None:
+def _attach(program: UprobeProgram, path: bytes, numbered: list[tuple[int, Place]], attached: Attached) -> None:
     if not numbered:
         return
     try:
-        attached.links.append(program.means.attach(program, path, [place for _, place in numbered], returns))
+        attached.links.append(program.means.attach(program, path, [place for _, place in numbered]))
     except OSError as error:
         if error.errno not in _ABOUT_A_PLACE:
             raise
@@ -50,8 +48,8 @@ def _attach(
             attached.refused[numbered[0][0]] = _words(error)
             return
         half = len(numbered) // 2
-        _attach(program, path, numbered[:half], returns, attached)
-        _attach(program, path, numbered[half:], returns, attached)
+        _attach(program, path, numbered[:half], attached)
+        _attach(program, path, numbered[half:], attached)
 
 
 def close_all(fds: Iterable[int]) -> None:

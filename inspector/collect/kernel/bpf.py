@@ -64,7 +64,6 @@ _PERF_EVENT = 41
 """BPF_PERF_EVENT of enum bpf_attach_type."""
 TYPED_TRACEPOINT, FUNCTION_EXIT = 23, 25
 """enum bpf_attach_type: BPF_TRACE_RAW_TP, BPF_TRACE_FEXIT."""
-_RETURN = 1 << 0
 
 
 class BpfError(OSError):
@@ -239,9 +238,7 @@ def attach_typed(program: int, target: str) -> int:
     return call(Command.RAW_TRACEPOINT_OPEN, struct.pack("<QI", 0, program), f"a program on {target}")
 
 
-def attach_uprobes(
-    program: int, path: bytes, offsets: list[int], cookies: list[int], *, returns: bool = False, pid: int = 0
-) -> int:
+def attach_uprobes(program: int, path: bytes, offsets: list[int], cookies: list[int], *, pid: int = 0) -> int:
     """One uprobe_multi link over many places of one file; all or nothing.
 
     `offsets` are file offsets of instruction starts; `pid` 0 means every process that maps the file, now and later.
@@ -253,7 +250,7 @@ def attach_uprobes(
     tags = (ctypes.c_uint64 * count)(*cookies)
     attributes = struct.pack(
         "<IIIIQQQQIII", program, 0, UPROBE_MULTI, 0, _address(where), ctypes.addressof(places), 0,
-        ctypes.addressof(tags), count, _RETURN if returns else 0, pid,
+        ctypes.addressof(tags), count, 0, pid,
     )  # fmt: skip
     return call(Command.LINK_CREATE, attributes, f"{count} probes on {os.fsdecode(path)}")
 

@@ -14,6 +14,8 @@ class Load:
     calls: int
     cost: int
     """ns a call."""
+    last: bool = False
+    """To be let go only when all others are."""
 
     @property
     def spent(self) -> int:
@@ -23,9 +25,9 @@ class Load:
 class Budget:
     """A purse that fills at the allowed rate; when it is empty the costliest functions must go."""
 
-    def __init__(self, percent: float) -> None:
+    def __init__(self, percent: float, burst: float = BURST_SECONDS) -> None:
         self._rate = percent / 100
-        self._purse = self._full = self._rate * BURST_SECONDS * 1e9
+        self._purse = self._full = self._rate * burst * 1e9
 
     def judge(self, loads: Mapping[int, Load], elapsed: int) -> list[int]:
         """Functions to let go, costliest first, so that the rest costs less than the budget; `elapsed` in ns."""
@@ -35,7 +37,7 @@ class Budget:
         if self._purse >= 0:
             return []
         going: list[int] = []
-        for function in sorted(loads, key=lambda number: loads[number].spent, reverse=True):
+        for function in sorted(loads, key=lambda number: (loads[number].last, -loads[number].spent)):
             if spent <= allowed:
                 break
             spent -= loads[function].spent

@@ -1,4 +1,4 @@
-"""Kernel programs on watched functions: one that counts entries, one that sums up returns by caller and result.
+"""Kernel programs on watched functions: one that counts entries by caller, one that sums up results at the exits.
 
 The attach cookie of a probe says which function it is and how the program has to treat it, so one program serves all
 functions of a file. Counters are an array in memory shared with the collector: no call leaves the kernel to be counted.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .assembler import Helper, Reg
 from .bpf import MMAPABLE, NO_PREALLOC, Map, MapKind
-from .frames import FRAME_ARGUMENTS, FRAME_ENTERED, FRAME_SLOT, Places, find_frame, push_frame
+from .frames import FRAME_ARGUMENTS, FRAME_ENTERED, FRAME_SLOT, Places, find_frame, push_frame, read_caller
 from .membership import (
     CONTROL_LOST_OUTCOMES,
     CONTROL_RESTING,
@@ -28,12 +28,17 @@ COUNTER = struct.Struct("<QQQQ")
 """Entries, first, last of the first TIMED_CALLS, returns told in full."""
 _COUNT, _FIRST, _LAST, _TOLD = 0, 8, 16, 24
 OUTCOME_KEY = struct.Struct("<IIQQ")
-"""Slot, function, return address, result."""
+"""Slot, function, return address, result; entries are summed up with the result 0."""
 OUTCOME = struct.Struct("<QQQ")
-"""Returns, first, last of the first TIMED_CALLS."""
+"""Calls, first, last of the first TIMED_CALLS."""
+EXIT_STATE = struct.Struct("<QQQ")
+"""Of one function: whether its exits are watched, how often one was passed, by whomever, and how often is enough."""
+EXITS_ON, EXITS_PASSED, EXITS_ENOUGH = range(3)
 RETURNED = 16
 BEGAN = 17
 """A record of its head alone: the first call since nobody looked at the counters any more."""
+ENOUGH = 18
+"""A record of its head alone, whose own number is a function: so many results of it as are enough were read."""
 RETURNED_BODY = struct.Struct("<QQQ6QQ")
 """Time of entry, return address, result, arguments, a bit for each read that succeeded; then the reads."""
 MOST_READS = 8
@@ -49,16 +54,16 @@ _OUTCOMES = 16384
 _RING_BYTES = 4 << 20
 
 # An attach cookie: function, generation, group, flag.
-_GENERATION, _GROUP, _RETURNS = 32, 48, 63
+_GENERATION, _GROUP, _AT_ENTRY = 32, 48, 63
 GROUPS = 4096
 OVERLAP = 1 << 63
 """In a generation word: two links of the group are on, of this generation and the next one; see `_in_overlap`."""
-_IP, _AX = 128, 80
+_AX = 80
 
 
-def cookie(function: int, generation: int, group: int, returns: bool) -> int:
-    """The attach cookie of one probe."""
-    return function | (generation & 0xFFFF) << _GENERATION | group << _GROUP | int(returns) << _RETURNS
+def cookie(function: int, generation: int, group: int, at_entry: bool) -> int:
+    """The attach cookie of a probe that counts; `at_entry`: the stack pointer there points to the return address."""
+    return function | (generation & 0xFFFF) << _GENERATION | group << _GROUP | int(at_entry) << _AT_ENTRY
 
 
 class CallMaps:
@@ -67,6 +72,7 @@ class CallMaps:
     def __init__(self, frames: Map) -> None:
         self.frames = frames
         self.outcomes = Map(MapKind.HASH, OUTCOME_KEY.size, OUTCOME.size, _OUTCOMES)
+        self.callers = Map(MapKind.HASH, OUTCOME_KEY.size, OUTCOME.size, _OUTCOMES)
         self.generations = Map(MapKind.ARRAY, 4, 8 * GROUPS, 1, MMAPABLE)
         self.marks = Map(MapKind.HASH, 8, 4, 4096, NO_PREALLOC)
         self.ring = RingBuffer(_RING_BYTES)
@@ -96,7 +102,7 @@ class CallMaps:
     def close(self) -> None:
         """Let the maps go."""
         self.words.close()
-        for each in (self.outcomes, self.generations, self.marks, self.ring):
+        for each in (self.outcomes, self.callers, self.generations, self.marks, self.ring):
             each.close()
 
 
@@ -108,22 +114,25 @@ class FileMaps:
     count: int
     counters: Map
     reads: Map
+    exits: Map
 
     @classmethod
     def create(cls, first: int, count: int) -> "FileMaps":
         counters = Map(MapKind.ARRAY, 4, COUNTER.size, SLOTS * count, MMAPABLE)
-        return cls(first, count, counters, Map(MapKind.ARRAY, 4, READS.size, count))
+        exits = Map(MapKind.ARRAY, 4, EXIT_STATE.size, count, MMAPABLE)
+        return cls(first, count, counters, Map(MapKind.ARRAY, 4, READS.size, count), exits)
 
     def close(self) -> None:
         """Let the maps go."""
-        self.counters.close()
-        self.reads.close()
+        for each in (self.counters, self.reads, self.exits):
+            each.close()
 
 
 def entry_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes:
-    """Count an entry; where the return is probed too, note the open call.
+    """Count an entry, by caller too where it can be known; note the open call while its exits are watched.
 
-    Stack: -8 pid and tid, -12 pid, -16 slot, -20 function, -24 index of the counter, -40 not 0: a brief frame will do.
+    Stack: -8 pid and tid, -12 pid, -16 slot, -20 function, -24 index of the counter, -28 index of the function,
+    -40 not 0: a brief frame will do, -56 caller, -80 key and -104 value of the sum by caller.
     """
     a = MemberAssembler(members)
     a.move(Reg.R6, Reg.R1)
@@ -151,7 +160,13 @@ def entry_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes:
     a.load(Reg.R1, Reg.R9, _TOLD)
     a.compute("rsh", Reg.R1, _TOLD_BITS)
     a.store(Reg.R10, -40, Reg.R1)
-    push_frame(a, maps.frames, Places(slot=-16, function=-20, brief=-40), full="out")
+    read_caller(a, -56)
+    a.store(Reg.R10, -64, 0)
+    _sum_up(a, maps.callers, key=-80, value=-104)
+    _find_exit_state(a, file)
+    a.load(Reg.R1, Reg.R0, 8 * EXITS_ON)
+    a.jump_if(Reg.R1, "==", 0, "out")
+    push_frame(a, maps.frames, Places(slot=-16, function=-20, caller=-56, brief=-40), full="out")
     a.label("out")
     a.leave()
     _in_overlap(a, maps)
@@ -240,23 +255,37 @@ def _in_overlap(a: MemberAssembler, maps: CallMaps) -> None:
     a.jump("out")
 
 
-def return_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes:
-    """Sum up a return by caller and result; tell the first ones in full.
+def exit_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes:
+    """At a `ret`: sum up the result by caller; tell the first ones in full; say when enough are known.
 
-    Stack: -8 pid and tid, -16 slot, -20 function, -24 index of the counter, -48 outcome key, -72 outcome.
+    Stack: -8 pid and tid, -16 slot, -20 function, -24 index of the counter, -28 index of the function, -56 caller,
+    -64 result, -80 key and -104 value of the sum.
     """
     a = MemberAssembler(members)
     a.move(Reg.R6, Reg.R1)
     a.call(Helper.ATTACH_COOKIE)
     a.store(Reg.R10, -20, Reg.R0, 4)
+    _find_exit_state(a, file)
+    a.move(Reg.R1, 1)
+    a.atomic_add(Reg.R0, 8 * EXITS_PASSED, Reg.R1)
+    a.load(Reg.R1, Reg.R0, 8 * EXITS_PASSED)
+    a.load(Reg.R2, Reg.R0, 8 * EXITS_ENOUGH)
+    a.jump_if(Reg.R1, "!=", Reg.R2, "not yet")
+    a.reserve(maps.ring, HEADER.size, "not yet")
+    a.head(ENOUGH)
+    _own_number(a)
+    a.submit()
+    a.label("not yet")
     a.call(Helper.PID_TGID)
     a.store(Reg.R10, -8, Reg.R0)
-    find_frame(a, maps.frames, function=-20, absent="out")
+    read_caller(a, -56)
+    find_frame(a, maps.frames, Places(slot=-16, function=-20, caller=-56), absent="out")
     a.move(Reg.R8, Reg.R9)
     a.load(Reg.R1, Reg.R8, FRAME_SLOT, 4)
     a.store(Reg.R10, -16, Reg.R1, 4)
-    _count_outcome(a, maps)
-    a.label("counted")
+    a.load(Reg.R1, Reg.R6, _AX, 4)
+    a.store(Reg.R10, -64, Reg.R1)
+    _sum_up(a, maps.outcomes, key=-80, value=-104)
     _find_counter(a, file)
     a.load(Reg.R1, Reg.R9, _TOLD)
     a.jump_if(Reg.R1, ">=", TOLD_CALLS, "out")
@@ -268,43 +297,54 @@ def return_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes
     return a.build()
 
 
-def _count_outcome(a: MemberAssembler, maps: CallMaps) -> None:
-    """The instruction pointer at a return probe is the return address; results are C `int`, so 32 bits count."""
-    a.load(Reg.R1, Reg.R10, -16, 4)
-    a.store(Reg.R10, -48, Reg.R1, 4)
+def _find_exit_state(a: MemberAssembler, file: FileMaps) -> None:
+    """R0 = what is known of the exits of the function whose number lies at -20; its index goes to -28."""
     a.load(Reg.R1, Reg.R10, -20, 4)
-    a.store(Reg.R10, -44, Reg.R1, 4)
-    a.load(Reg.R1, Reg.R6, _IP)
-    a.store(Reg.R10, -40, Reg.R1)
-    a.load(Reg.R1, Reg.R6, _AX, 4)
-    a.store(Reg.R10, -32, Reg.R1)
-    a.look_up(maps.outcomes, -48)
-    a.jump_if(Reg.R0, "==", 0, "new outcome")
+    a.add(Reg.R1, -file.first)
+    a.store(Reg.R10, -28, Reg.R1, 4)
+    a.look_up(file.exits, -28)
+    a.jump_if(Reg.R0, "==", 0, "out")
+
+
+def _own_number(a: MemberAssembler) -> None:
+    a.load(Reg.R1, Reg.R10, -20, 4)
+    a.store(Reg.R9, 12, Reg.R1, 4)
+
+
+def _sum_up(a: MemberAssembler, sums: Map, key: int, value: int) -> None:
+    """One more of slot (at -16), function (-20), caller (-56) and result (-64): a C `int`, so 32 bits count.
+
+    R7 is used.
+    """
+    new, counted = a.fresh("new"), a.fresh("counted")
+    for number, (source, size) in enumerate(((-16, 4), (-20, 4), (-56, 8), (-64, 8))):
+        a.load(Reg.R1, Reg.R10, source, size)
+        a.store(Reg.R10, key + (0, 4, 8, 16)[number], Reg.R1, size)
+    a.look_up(sums, key)
+    a.jump_if(Reg.R0, "==", 0, new)
     a.move(Reg.R7, Reg.R0)
     a.move(Reg.R1, 1)
     a.atomic_add(Reg.R7, 0, Reg.R1)
     a.load(Reg.R1, Reg.R7, 0)
-    a.jump_if(Reg.R1, ">", TIMED_CALLS, "counted")
+    a.jump_if(Reg.R1, ">", TIMED_CALLS, counted)
     a.call(Helper.KTIME_NS)
     a.store(Reg.R7, 16, Reg.R0)
-    a.jump("counted")
-    a.label("new outcome")
+    a.jump(counted)
+    a.label(new)
     a.call(Helper.KTIME_NS)
-    a.store(Reg.R10, -72, 1)
-    a.store(Reg.R10, -64, Reg.R0)
-    a.store(Reg.R10, -56, Reg.R0)
-    a.update(maps.outcomes, -48, -72)
-    a.jump_if(Reg.R0, "==", 0, "counted")
+    a.store(Reg.R10, value, 1)
+    a.store(Reg.R10, value + 8, Reg.R0)
+    a.store(Reg.R10, value + 16, Reg.R0)
+    a.update(sums, key, value)
+    a.jump_if(Reg.R0, "==", 0, counted)
     a.count(CONTROL_LOST_OUTCOMES)
+    a.label(counted)
 
 
 def _tell(a: MemberAssembler, maps: CallMaps, file: FileMaps) -> None:
     """Send the call in R8, with what its function's reads ask for."""
     small = HEADER.size + RETURNED_BODY.size
-    a.load(Reg.R1, Reg.R10, -20, 4)
-    a.add(Reg.R1, -file.first)
-    a.store(Reg.R10, -24, Reg.R1, 4)
-    a.look_up(file.reads, -24)
+    a.look_up(file.reads, -28)
     a.jump_if(Reg.R0, "==", 0, "out")
     a.move(Reg.R6, Reg.R0)
     a.load(Reg.R1, Reg.R6, 2, 2)
@@ -324,13 +364,12 @@ def _tell(a: MemberAssembler, maps: CallMaps, file: FileMaps) -> None:
 
 def _fill(a: MemberAssembler) -> None:
     a.head(RETURNED)
-    a.load(Reg.R1, Reg.R10, -20, 4)
-    a.store(Reg.R9, 12, Reg.R1, 4)
+    _own_number(a)
     a.load(Reg.R1, Reg.R8, FRAME_ENTERED)
     a.store(Reg.R9, HEADER.size, Reg.R1)
-    a.load(Reg.R1, Reg.R10, -40)
+    a.load(Reg.R1, Reg.R10, -56)
     a.store(Reg.R9, HEADER.size + 8, Reg.R1)
-    a.load(Reg.R1, Reg.R10, -32)
+    a.load(Reg.R1, Reg.R10, -64)
     a.store(Reg.R9, HEADER.size + 16, Reg.R1)
     for number in range(6):
         a.load(Reg.R1, Reg.R8, FRAME_ARGUMENTS + 8 * number)

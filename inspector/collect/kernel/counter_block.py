@@ -12,13 +12,17 @@ from dataclasses import dataclass
 
 from .call_programs import (
     COUNTER,
+    EXIT_STATE,
+    EXITS_ENOUGH,
+    EXITS_ON,
+    EXITS_PASSED,
     MOST_READS,
     READ_ROOM,
     READS,
     CallMaps,
     FileMaps,
     entry_program,
-    return_program,
+    exit_program,
 )
 from .membership import Membership
 from .shared_words import SharedWords
@@ -30,7 +34,7 @@ BLOCK = 256
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Memory behind a pointer argument, to be read when the call returns."""
+    """Memory behind a pointer argument, to be read at an exit of the call."""
 
     argument: int
     """From 0 to 5."""
@@ -56,8 +60,10 @@ class CounterBlock:
             self._stack.callback(self._maps.close)
             self._memory = self._maps.counters.memory()
             self._stack.callback(self._memory.close)
+            self._exits = SharedWords(self._maps.exits.memory())
+            self._stack.callback(self._exits.close)
             self.entry = self._load(entry_program(members, maps, self._maps), "count_entry")
-            self.returns = self._load(return_program(members, maps, self._maps), "count_return")
+            self.exits = self._load(exit_program(members, maps, self._maps), "count_exit")
         except OSError:
             self.close()
             raise
@@ -82,12 +88,32 @@ class CounterBlock:
         self._memory[start : start + size] = bytes(size)
 
     def put_reads(self, function: int, reads: Sequence[Read]) -> None:
-        """What is to be read when this function returns."""
+        """What is to be read at the exits of this function."""
         self._maps.reads.put((function - self.first).to_bytes(4, "little"), _pack_reads(reads))
+
+    def note_open_calls(self, function: int) -> None:
+        """Note open calls of this function from now on: its exits are, or will soon be, probed."""
+        self._exits[self._exit_place(function) + EXITS_ON] = 1
+
+    def tell_enough(self, function: int, results: int) -> None:
+        """Tell when so many results more were read; 0: never."""
+        place = self._exit_place(function)
+        self._exits[place + EXITS_ENOUGH] = self._exits[place + EXITS_PASSED] + results if results else 0
+
+    def ignore_exits(self, function: int) -> None:
+        """Note no open calls of this function any more."""
+        self._exits[self._exit_place(function) + EXITS_ON] = 0
+
+    def exits_passed(self, function: int) -> int:
+        """How often any process passed an exit of this function while it was probed."""
+        return self._exits[self._exit_place(function) + EXITS_PASSED]
 
     def close(self) -> None:
         """Let maps and programs go; links that are on keep what they need alive."""
         self._stack.close()
+
+    def _exit_place(self, function: int) -> int:
+        return (function - self.first) * (EXIT_STATE.size // 8)
 
     def _load(self, code: bytes, name: str) -> UprobeProgram:
         program = UprobeProgram(code, name)

@@ -3,7 +3,7 @@
 import struct
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .attach import close_all
@@ -11,23 +11,25 @@ from .budget import Budget, Load
 from .call_programs import (
     BEGAN,
     COUNTER,
-    OUTCOME,
-    OUTCOME_KEY,
+    ENOUGH,
     READ_ROOM,
     RETURNED,
     RETURNED_BODY,
     TIMED_CALLS,
 )
+from .call_sums import CallSums, Outcome
 from .counter_block import BLOCK, CounterBlock
 from .engine import Engine
-from .file_watch import FileWatch, Function, Group
+from .file_watch import EXIT_COST, FileWatch, Function, Group
 from .frames import Frame, read_frames
 from .membership import CONTROL_RESTING, HEADER, SHARED_SLOT, STRANGERS_SLOT
-from .records import CallsBegan, Record, Returned
+from .records import CallsBegan, Record, ResultsKnown, Returned
 
 _SHORTEST = 1_000_000
-RETURN_COST = 450
-"""ns that the return probe adds to the entry probe, as measured in a KVM guest with kernel 6.18."""
+RESULTS_PERCENT = 0.3
+"""Of one CPU: what reading results may cost in all processes together, strangers' too."""
+_RESULTS_BURST = 10.0
+"""Seconds' worth of it that a discovery may spend at once: some 2,000 results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +42,6 @@ class Count:
     first: int
     last: int
     """Exact for the first 64 calls; later the moment when we saw that there were more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Returns of one function in one process to one place with one result so far."""
-
-    pid: int
-    function: int
-    caller: int
-    """Return address."""
-    result: int
-    count: int
-    first: int
-    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +70,18 @@ class Counting:
         self._engine = engine
         self._maps = engine.maps.calls
         self._budget = Budget(percent)
+        self._results_budget = Budget(RESULTS_PERCENT, _RESULTS_BURST)
+        self._results_judged = 0
+        self._passed: dict[int, int] = {}
+        """How often an exit of each function was passed, at the last judgement."""
         self._files: list[FileWatch] = []
         self._early = early
         self._blocks = [early] if early else []
         self._lock = threading.Lock()
         self._rows: dict[tuple[int, int], bytes] = {}
         self._finals: list[Count] = []
-        self._final_outcomes: list[Outcome] = []
-        self._outcomes: dict[bytes, int] = {}
+        self._outcomes = CallSums(self._maps.outcomes)
+        self._callers = CallSums(self._maps.callers)
         self._loads: dict[int, _Spell] = {}
         self._leaving: list[threading.Thread] = []
         self._judged = 0
@@ -143,14 +135,24 @@ class Counting:
         watch.close()
 
     def let_go(self, functions: Iterable[int]) -> None:
-        """Stop counting these, in the background: the kernel takes its time."""
+        """Stop counting these and reading their results, in the background: the kernel takes its time."""
         going = list(functions)
+        self.let_go_results(going)
         for watch in self._files:
             if watch.counting.intersection(going):
-                thread = threading.Thread(target=watch.let_go, args=(going,), name="let-go", daemon=True)
-                thread.start()
-                self._leaving.append(thread)
-        self._leaving = [thread for thread in self._leaving if thread.is_alive()]
+                self._aside(watch.let_go, going)
+
+    def let_go_results(self, functions: Iterable[int]) -> None:
+        """Read no more results of these and go on counting them, in the background."""
+        going = list(functions)
+        for watch in self._files:
+            if watch.exits.watched.intersection(going):
+                self._aside(watch.exits.let_go, going)
+
+    def _aside(self, work: Callable[[list[int]], None], functions: list[int]) -> None:
+        thread = threading.Thread(target=work, args=(functions,), name="let-go", daemon=True)
+        thread.start()
+        self._leaving = [*(thread for thread in self._leaving if thread.is_alive()), thread]
 
     def counts(self) -> list[Count]:
         """What changed since the last call."""
@@ -175,21 +177,37 @@ class Counting:
             self.let_go(going)
         return [Stopped(number, loads[number].calls * 1e9 / max(now - begun[number], _SHORTEST)) for number in going]
 
+    def judge_results(self, now: int) -> list[Stopped]:
+        """Read no more results of what cost too much by it since the last call: first of what does not decide."""
+        loads: dict[int, Load] = {}
+        for watch in self._files:
+            for number in watch.exits.watched:
+                passed = watch.exits_passed(number)
+                if calls := passed - self._passed.get(number, 0):
+                    self._passed[number] = passed
+                    loads[number] = Load(calls, EXIT_COST, watch.functions[number - watch.first].decides)
+        elapsed, self._results_judged = now - self._results_judged, now
+        if not loads or elapsed <= 0:
+            return []
+        going = self._results_budget.judge(loads, elapsed)
+        self.let_go_results(going)
+        return [Stopped(number, loads[number].calls * 1e9 / max(elapsed, _SHORTEST)) for number in going]
+
     def outcomes(self) -> list[Outcome]:
-        """Returns that changed since the last call."""
-        pids = {slot: pid for pid, slot in self._engine.slots()}
-        changed, self._final_outcomes = self._final_outcomes, []
-        for key, value in self._maps.outcomes.items():
-            slot, function, caller, result = OUTCOME_KEY.unpack(key)
-            count, first, last = _outcome(value)
-            if self._outcomes.get(key) != count and slot in pids and slot != SHARED_SLOT:
-                self._outcomes[key] = count
-                changed.append(Outcome(pids[slot], function, caller, result, count, first, last))
-        return changed
+        """Results by caller that changed since the last call."""
+        return self._outcomes.changed(self._pids())
+
+    def callers(self) -> list[Outcome]:
+        """Entries by caller that changed since the last call; their result means nothing."""
+        return self._callers.changed(self._pids())
 
     def inside(self) -> list[Frame]:
-        """Calls that have entered and not returned."""
-        return read_frames(self._maps.frames)
+        """Calls that have entered and not returned, as far as their exits are watched."""
+        reading = frozenset().union(*(watch.exits.watched for watch in self._files))
+        return [frame for frame in read_frames(self._maps.frames) if frame.function in reading]
+
+    def _pids(self) -> dict[int, int]:
+        return {slot: pid for pid, slot in self._engine.slots()}
 
     def drain(self) -> list[Record]:
         """Calls in full, and the first one since `rest`."""
@@ -226,7 +244,8 @@ class Counting:
                     block.clear(slot)
             self._rows.pop((block.first, slot), None)
         if called and slot != SHARED_SLOT:
-            self._settle_outcomes(pid, slot)
+            self._outcomes.settle(pid, slot)
+            self._callers.settle(pid, slot)
 
     def close(self) -> None:
         """Take all probes away."""
@@ -238,16 +257,6 @@ class Counting:
         for block in self._blocks:
             if block is not self._early:
                 block.close()
-
-    def _settle_outcomes(self, pid: int, slot: int) -> None:
-        for key, value in self._maps.outcomes.items():
-            owner, function, caller, result = OUTCOME_KEY.unpack(key)
-            if owner != slot:
-                continue
-            count, first, last = _outcome(value)
-            if self._outcomes.pop(key, None) != count:
-                self._final_outcomes.append(Outcome(pid, function, caller, result, count, first, last))
-            self._maps.outcomes.delete(key)
 
     def _changes(self, block: CounterBlock, slot: int) -> Iterator[tuple[int, int, int, int]]:
         """Function, count, first and last of the counters of a slot that changed; notes what they cost."""
@@ -266,22 +275,18 @@ class Counting:
     def _cost(self, number: int) -> int:
         for watch in self._files:
             if watch.first <= number < watch.first + len(watch.functions):
-                function = watch.functions[number - watch.first]
-                return function.cost + RETURN_COST * function.returns if number in watch.counting else 0
+                return watch.functions[number - watch.first].cost if number in watch.counting else 0
         return 0
 
 
-def _outcome(value: bytes) -> tuple[int, int, int]:
-    count, first, last = OUTCOME.unpack(value)
-    return count, first, last if count <= TIMED_CALLS else time.monotonic_ns()
-
-
-def parse_record(raw: bytes) -> Returned | CallsBegan | None:
+def parse_record(raw: bytes) -> Returned | CallsBegan | ResultsKnown | None:
     """One record of the ring of calls; None when it is none."""
     try:
         kind, pid, tid, function, at = HEADER.unpack_from(raw)
         if kind == BEGAN:
             return CallsBegan(at)
+        if kind == ENOUGH:
+            return ResultsKnown(at, function)
         entered, caller, result, *rest = RETURNED_BODY.unpack_from(raw, HEADER.size)
     except struct.error:
         return None

@@ -26,6 +26,7 @@ from .records import (
     Mapped,
     OfMember,
     Record,
+    ResultsKnown,
     Written,
 )
 from .refusals import Need, Refusal, explain, foreign_namespace
@@ -269,7 +270,7 @@ class Engine:
                 return self._mapped(each)
             case Forked() | perf.ThreadEnded():
                 return []
-            case Lost() | CallsBegan():
+            case Lost() | CallsBegan() | ResultsKnown():
                 return [each]
             case _:
                 return self._of_member(each)

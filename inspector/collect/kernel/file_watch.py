@@ -1,7 +1,7 @@
 """One file under counting: its functions, and its links in groups that can be let go.
 
 Likely hot functions make one group, the others another. To let a function go, the rest of its group moves to new links
-while the old ones are still on, and the program sees to it that each call counts once.
+while the old ones are still on, and the program sees to it that each call counts once. Exits have links of their own.
 """
 
 import contextlib
@@ -14,10 +14,15 @@ from dataclasses import dataclass, field
 from .attach import Place, attach_all, checked_by_kernel, close_all
 from .call_programs import OVERLAP, CallMaps, cookie
 from .counter_block import CounterBlock, Read
-from .uprobes import UprobeProgram
+from .exit_links import ExitLinks, Offsets
 
 _OVERLAP_SECONDS = 0.02
 """No probe handler takes that long: after it every call that began before a change of the word has been handled."""
+ENOUGH_RESULTS = 256
+"""Of a function that does not decide: what it answered in so many calls, by whomever, is known well enough."""
+ENOUGH_OF_HOT = 8
+EXIT_COST = 16_000
+"""ns that a probe on a `ret` adds, as measured in a KVM guest with kernel 6.18: it is single-stepped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,10 @@ class Function:
     """ns that a probe there adds to a call."""
     hot: bool = False
     """Likely to be let go soon."""
-    returns: bool = False
-    """A C function that returns an int: probe its return too. Then `offset` must be its entry."""
+    at_entry: bool = False
+    """`offset` is its entry, where the stack pointer leads to the return address: callers are told apart."""
+    decides: bool = False
+    """Its results decide what the program does: they are read as long as that costs little, from the first call on."""
     reads: tuple[Read, ...] = ()
 
 
@@ -55,21 +62,31 @@ class FileWatch:
 
         `mapped`: some process maps the file, so that the kernel looks at each instruction at once.
         """
-        self._init(block, maps, first, functions)
+        self._init(block, maps, os.open(path, os.O_RDONLY | os.O_CLOEXEC), first, functions, mapped)
+        for number, function in enumerate(self.functions, first):
+            if function.at_entry:
+                block.put_reads(number, function.reads)
+            if function.decides:
+                block.note_open_calls(number)
         try:
-            self._start(path, mapped)
+            with self._checked():
+                self._attach_groups()
         except OSError:
             self.close()
             raise
 
-    def _init(self, block: CounterBlock, maps: CallMaps, first: int, functions: Sequence[Function]) -> None:
+    def _init(
+        self, block: CounterBlock, maps: CallMaps, file: int, first: int, functions: Sequence[Function], mapped: bool
+    ) -> None:
         self.first = first
         self.functions = list(functions)
-        self._returns = block.entry.means.returns
         self.refused: dict[int, str] = {}
         """Functions that cannot be probed, and why."""
         self._stack = contextlib.ExitStack()
-        self._block, self._maps = block, maps
+        self._stack.callback(os.close, file)
+        self._fd, self._path = file, b"/proc/self/fd/%d" % file
+        self._block, self._maps, self._mapped = block, maps, mapped
+        self._exits = ExitLinks(block, self._path)
         self._lock = threading.Lock()
         self._groups: list[Group] = []
         self._counting: set[int] = set()
@@ -86,8 +103,7 @@ class FileWatch:
     ) -> "FileWatch":
         """What another process has set and `given`: its links are on since then. Takes the descriptors over."""
         watch = cls.__new__(cls)
-        watch._init(block, maps, first, functions)
-        watch._keep_open(file)
+        watch._init(block, maps, file, first, functions, mapped=True)
         watch._groups = groups
         watch._counting = {number for group in groups for number in group.functions}
         return watch
@@ -95,6 +111,29 @@ class FileWatch:
     def given(self) -> tuple[int, list[Group]]:
         """The file's descriptor and the groups with their links, to be adopted elsewhere; they stay ours as well."""
         return self._fd, list(self._groups)
+
+    @property
+    def exits(self) -> ExitLinks:
+        """Where results are read."""
+        return self._exits
+
+    def read_results(self, exits: Offsets) -> None:
+        """Read results of these functions from now on; OSError when the kernel refuses it all.
+
+        Their `offset` must be their entry. Waits for the kernel.
+        """
+        counted = [number for number in exits if number in self._counting]
+        deciding = [number for number in counted if self._function(number).decides]
+        hot = [number for number in counted if self._function(number).hot and number not in deciding]
+        others = [number for number in counted if number not in {*deciding, *hot}]
+        with self._checked():
+            for some, enough in ((deciding, 0), (others, ENOUGH_RESULTS), (hot, ENOUGH_OF_HOT)):
+                if some:
+                    self._exits.attach({number: exits[number] for number in some}, enough, hurried=some is hot)
+
+    def exits_passed(self, function: int) -> int:
+        """How often an exit of this function was passed while it was probed."""
+        return self._block.exits_passed(function)
 
     @property
     def counting(self) -> frozenset[int]:
@@ -116,24 +155,15 @@ class FileWatch:
             links = [link for group in self._groups for link in group.links]
             self._groups.clear()
             self._counting.clear()
-        return links
+        return links + self._exits.take_links()
 
     def close(self) -> None:
         """Take all probes away."""
         close_all(self.take_links())
         self._stack.close()
 
-    def _start(self, path: bytes, mapped: bool) -> None:
-        self._keep_open(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-        for number, function in enumerate(self.functions, self.first):
-            if function.returns:
-                self._block.put_reads(number, function.reads)
-        with contextlib.nullcontext() if mapped else checked_by_kernel(self._fd):
-            self._attach_groups()
-
-    def _keep_open(self, fd: int) -> None:
-        self._fd, self._path = fd, b"/proc/self/fd/%d" % fd
-        self._stack.callback(os.close, fd)
+    def _checked(self) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext() if self._mapped else checked_by_kernel(self._fd)
 
     def _attach_groups(self) -> None:
         numbered = list(enumerate(self.functions, self.first))
@@ -147,31 +177,16 @@ class FileWatch:
             group.links = self._attach(group)
 
     def _attach(self, group: Group) -> list[int]:
-        """Returns first: then no call is noted as open whose return nobody would see."""
-        links: list[int] = []
-        try:
-            returning = [number for number in group.functions if self._returns and self._function(number).returns]
-            if returning:
-                links += self._attach_some(self._block.returns, group, returning, returns=True)
-            links += self._attach_some(self._block.entry, group, group.functions, returns=False)
-        except OSError:
-            close_all(links)
-            raise
-        group.functions = [number for number in group.functions if number not in self.refused]
-        self._counting.update(group.functions)
-        return links
-
-    def _attach_some(self, program: UprobeProgram, group: Group, functions: list[int], returns: bool) -> list[int]:
-        wanted = [number for number in functions if number not in self.refused]
-        places = [self._place(number, group) for number in wanted]
-        attached = attach_all(program, self._path, places, returns=returns)
+        wanted = [number for number in group.functions if number not in self.refused]
+        attached = attach_all(self._block.entry, self._path, [self._place(number, group) for number in wanted])
         self.refused |= {wanted[place]: why for place, why in attached.refused.items()}
+        group.functions = [number for number in wanted if number not in self.refused]
+        self._counting.update(group.functions)
         return attached.links
 
     def _place(self, number: int, group: Group) -> Place:
         function = self._function(number)
-        returns = self._returns and function.returns
-        return Place(function.offset, cookie(number, group.generation, group.number, returns))
+        return Place(function.offset, cookie(number, group.generation, group.number, function.at_entry))
 
     def _function(self, number: int) -> Function:
         return self.functions[number - self.first]

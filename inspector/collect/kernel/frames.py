@@ -1,7 +1,9 @@
-"""Calls that a thread has entered and not left yet, kept in the kernel as a small stack for each thread.
+"""Calls that a thread has entered and not left yet, kept in the kernel: a few places for each thread.
 
-A frame is found again at return by its stack pointer. Frames that were left without a return (longjmp, an exception)
-lie below the stack pointer of what comes later and are dropped then; a thread that ends takes all of its frames along.
+A frame is found again at a `ret` of its function, when stack pointer and return address there are those of its entry.
+So a frame that was left by an exception, longjmp or a stack switch never gets the result of another call. It lies
+below the stack pointer of what comes later on the same stack and is dropped then; one on another stack stays. A thread
+that ends takes all of its frames along.
 """
 
 import struct
@@ -11,14 +13,17 @@ from .assembler import Helper, Reg
 from .bpf import NO_PREALLOC, Map, MapKind
 from .membership import MemberAssembler
 
-DEPTH = 6
+DEPTH = 8
 _THREADS = 16384
 FRAME = struct.Struct("<QQQII6Q")
-"""Stack pointer at entry, time of entry, return address, function, slot, first six integer arguments."""
+"""Stack pointer at entry (0: the place is free), time of entry, return address, function, slot, first six integer
+arguments."""
 FRAME_SP, FRAME_ENTERED, FRAME_CALLER, FRAME_FUNCTION, FRAME_SLOT, FRAME_ARGUMENTS = 0, 8, 16, 24, 28, 32
 _HEAD = struct.Struct("<II")
-"""Frames in use, pid."""
+"""Frames noted so far, pid."""
 STACK_SIZE = _HEAD.size + DEPTH * FRAME.size
+SAME_STACK = 256 << 10
+"""Bytes. What lies less far below the stack pointer is taken for the same stack, what lies farther for another one."""
 # struct pt_regs of x86-64: stack pointer, and the registers of the first six integer arguments in order.
 SP = 152
 ARGUMENT_REGISTERS = (112, 104, 96, 88, 72, 64)
@@ -32,8 +37,10 @@ class Frame:
     tid: int
     function: int
     entered: int
+    stack_pointer: int
+    """Where its return address lies."""
     caller: int
-    """Return address; 0 when it was not kept."""
+    """Return address."""
     arguments: tuple[int, ...]
 
 
@@ -43,15 +50,23 @@ def frames_map() -> Map:
 
 
 def read_frames(frames: Map) -> list[Frame]:
-    """The open calls of all threads."""
+    """The open calls of all threads, the oldest of each first."""
     found: list[Frame] = []
     for key, value in frames.items():
         (tid,) = struct.unpack("<I", key)
-        depth, pid = _HEAD.unpack_from(value)
-        for place in range(min(depth, DEPTH)):
-            _, entered, caller, function, _, *arguments = FRAME.unpack_from(value, _HEAD.size + place * FRAME.size)
-            found.append(Frame(pid, tid, function, entered, caller, tuple(arguments)))
+        found += frames_of(tid, value)
     return found
+
+
+def frames_of(tid: int, value: bytes) -> list[Frame]:
+    """The open calls of one thread, the oldest first."""
+    _, pid = _HEAD.unpack_from(value)
+    found: list[Frame] = []
+    for place in range(DEPTH):
+        sp, entered, caller, function, _, *arguments = FRAME.unpack_from(value, _HEAD.size + place * FRAME.size)
+        if sp:
+            found.append(Frame(pid, tid, function, entered, sp, caller, tuple(arguments)))
+    return sorted(found, key=lambda frame: frame.entered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +75,24 @@ class Places:
 
     slot: int
     function: int
+    caller: int
+    """64 bits, see `read_caller`."""
     brief: int | None = None
-    """A 64-bit word that is not 0 when caller and arguments need not be kept."""
+    """A 64-bit word that is not 0 when arguments need not be kept."""
+
+
+def read_caller(a: MemberAssembler, place: int) -> None:
+    """Copy the word that the stack pointer of the context in R6 points to, the return address, to the own stack."""
+    a.store(Reg.R10, place, 0)
+    a.stack_address(Reg.R1, place)
+    a.move(Reg.R2, 8)
+    a.load(Reg.R3, Reg.R6, SP)
+    a.call(Helper.PROBE_READ_USER)
 
 
 def push_frame(a: MemberAssembler, frames: Map, places: Places, full: str) -> None:
-    """Note the call that begins, or go to `full` when there is no room. R6 is the context; R7 to R9 are used."""
+    """Note the call that begins; when all places are taken, in the one whose turn it is. R6 is the context; R7 to R9
+    are used. To `full` when there is no room for the thread."""
     known = a.fresh("known")
     a.look_up(frames, -8)
     a.jump_if(Reg.R0, "!=", 0, known)
@@ -80,99 +107,98 @@ def push_frame(a: MemberAssembler, frames: Map, places: Places, full: str) -> No
     a.store(Reg.R0, 4, Reg.R1, 4)
     a.label(known)
     a.move(Reg.R8, Reg.R0)
-    _drop_stale(a, places.function)
-    a.load(Reg.R1, Reg.R8, 0, 4)
-    a.jump_if(Reg.R1, ">=", DEPTH, full)
-    _point_at(a, Reg.R9, Reg.R1)
-    a.add(Reg.R1, 1)
-    a.store(Reg.R8, 0, Reg.R1, 4)
+    _choose_place(a, places)
+    a.jump_if(Reg.R9, ">", (DEPTH - 1) * FRAME.size, full)
+    a.add(Reg.R9, Reg.R8)
+    a.add(Reg.R9, _HEAD.size)
     _fill(a, places)
 
 
-def find_frame(a: MemberAssembler, frames: Map, function: int, absent: str, *, at_ret: bool = False) -> None:
-    """R9 = frame of the call that returns, taken off the stack with all above it; `absent` when there is none.
+def _choose_place(a: MemberAssembler, places: Places) -> None:
+    """R9 = distance of a free place; what the call that begins at R7, the stack pointer, shows to be left is freed."""
+    a.load(Reg.R9, Reg.R8, 0, 4)
+    a.move(Reg.R1, Reg.R9)
+    a.add(Reg.R1, 1)
+    a.store(Reg.R8, 0, Reg.R1, 4)
+    a.compute("and", Reg.R9, DEPTH - 1)
+    a.compute("mul", Reg.R9, FRAME.size)
+    a.load(Reg.R7, Reg.R6, SP)
+    a.load(Reg.R4, Reg.R10, places.function, 4)
+    a.load(Reg.R5, Reg.R10, places.caller)
+    for number in range(DEPTH):
+        place = _HEAD.size + number * FRAME.size
+        left, free, taken = (a.fresh(name) for name in ("left", "free", "taken"))
+        a.load(Reg.R1, Reg.R8, place + FRAME_SP)
+        a.jump_if(Reg.R1, "==", 0, free)
+        _keep_unless_below(a, taken)
+        a.jump_if(Reg.R1, "!=", 0, left)
+        a.load(Reg.R1, Reg.R8, place + FRAME_FUNCTION, 4)
+        a.jump_if(Reg.R1, "==", Reg.R4, left)
+        a.load(Reg.R1, Reg.R8, place + FRAME_CALLER)
+        a.jump_if(Reg.R1, "==", Reg.R5, taken)  # it goes on in the function that is called now
+        a.label(left)
+        a.store(Reg.R8, place + FRAME_SP, 0)
+        a.label(free)
+        a.move(Reg.R9, number * FRAME.size)
+        a.label(taken)
 
-    Stack: -8 pid and tid, `function` 32 bits. R6 is the context; R7 and R8 are used. `at_ret`: the probe is on the
-    `ret` instruction itself, where the return address still lies on the stack.
+
+def _keep_unless_below(a: MemberAssembler, keep: str) -> None:
+    """R1 becomes the distance from the frame's stack pointer, in R1, up to that in R7; to `keep` on another stack."""
+    a.jump_if(Reg.R1, ">", Reg.R7, keep)
+    a.move(Reg.R2, Reg.R7)
+    a.compute("sub", Reg.R2, Reg.R1)
+    a.move(Reg.R1, Reg.R2)
+    a.jump_if(Reg.R1, ">", SAME_STACK, keep)
+
+
+def find_frame(a: MemberAssembler, frames: Map, places: Places, absent: str) -> None:
+    """R9 = frame of the call that is at its `ret`, which is open no more; `absent` when there is none.
+
+    What `places` name lies on the stack but for the slot. R6 is the context; R7 and R8 are used.
     """
     a.look_up(frames, -8)
     a.jump_if(Reg.R0, "==", 0, absent)
     a.move(Reg.R8, Reg.R0)
+    a.move(Reg.R9, FRAME.size * DEPTH)
     a.load(Reg.R7, Reg.R6, SP)
-    if not at_ret:
-        a.add(Reg.R7, -8)
-    a.load(Reg.R4, Reg.R10, function, 4)
-    a.load(Reg.R1, Reg.R8, 0, 4)
-    found = a.fresh("found")
-    for _ in range(DEPTH):
-        deeper = a.fresh("deeper")
-        _below(a, absent)
-        a.load(Reg.R2, Reg.R9, FRAME_SP)
-        a.jump_if(Reg.R2, ">", Reg.R7, absent)
-        a.jump_if(Reg.R2, "!=", Reg.R7, deeper)
-        a.load(Reg.R2, Reg.R9, FRAME_FUNCTION, 4)
-        a.jump_if(Reg.R2, "==", Reg.R4, found)
-        a.label(deeper)
-    a.jump(absent)
-    a.label(found)
-    a.store(Reg.R8, 0, Reg.R1, 4)
-
-
-def _drop_stale(a: MemberAssembler, function: int) -> None:
-    """Frames below the stack pointer are gone; one at the same place is a tail call unless it is this function."""
-    fresh = a.fresh("fresh")
-    a.load(Reg.R7, Reg.R6, SP)
-    a.load(Reg.R4, Reg.R10, function, 4)
-    a.load(Reg.R1, Reg.R8, 0, 4)
-    for _ in range(DEPTH):
-        stale = a.fresh("stale")
-        _below(a, fresh)
-        a.load(Reg.R2, Reg.R9, FRAME_SP)
-        a.jump_if(Reg.R2, ">", Reg.R7, fresh)
-        a.jump_if(Reg.R2, "<", Reg.R7, stale)
-        a.load(Reg.R2, Reg.R9, FRAME_FUNCTION, 4)
-        a.jump_if(Reg.R2, "!=", Reg.R4, fresh)
-        a.label(stale)
-        a.store(Reg.R8, 0, Reg.R1, 4)
-    a.label(fresh)
-
-
-def _below(a: MemberAssembler, empty: str) -> None:
-    """R1 = depth - 1 and R9 = the frame there, of the stack in R8; R1 is the depth before."""
-    a.jump_if(Reg.R1, "==", 0, empty)
-    a.add(Reg.R1, -1)
-    a.jump_if(Reg.R1, ">=", DEPTH, empty)
-    _point_at(a, Reg.R9, Reg.R1)
-
-
-def _point_at(a: MemberAssembler, dst: Reg, place: Reg) -> None:
-    """dst = frame number `place` of the stack in R8."""
-    a.move(Reg.R2, place)
-    a.compute("mul", Reg.R2, FRAME.size)
-    a.move(dst, Reg.R8)
-    a.add(dst, Reg.R2)
-    a.add(dst, _HEAD.size)
+    a.load(Reg.R4, Reg.R10, places.function, 4)
+    a.load(Reg.R5, Reg.R10, places.caller)
+    for number in range(DEPTH):
+        place = _HEAD.size + number * FRAME.size
+        left, other = a.fresh("left"), a.fresh("other")
+        a.load(Reg.R1, Reg.R8, place + FRAME_SP)
+        a.jump_if(Reg.R1, "==", 0, other)
+        _keep_unless_below(a, other)
+        a.jump_if(Reg.R1, "!=", 0, left)
+        a.load(Reg.R1, Reg.R8, place + FRAME_FUNCTION, 4)
+        a.jump_if(Reg.R1, "!=", Reg.R4, other)
+        a.load(Reg.R1, Reg.R8, place + FRAME_CALLER)
+        a.jump_if(Reg.R1, "!=", Reg.R5, other)
+        a.move(Reg.R9, number * FRAME.size)
+        a.label(left)
+        a.store(Reg.R8, place + FRAME_SP, 0)
+        a.label(other)
+    a.jump_if(Reg.R9, ">", (DEPTH - 1) * FRAME.size, absent)
+    a.add(Reg.R9, Reg.R8)
+    a.add(Reg.R9, _HEAD.size)
 
 
 def _fill(a: MemberAssembler, places: Places) -> None:
+    """The frame in R9; what is kept of a brief one is enough to find it again."""
     end = a.fresh("filled")
     a.store(Reg.R9, FRAME_SP, Reg.R7)
     a.call(Helper.KTIME_NS)
     a.store(Reg.R9, FRAME_ENTERED, Reg.R0)
-    a.store(Reg.R9, FRAME_CALLER, 0)
-    a.load(Reg.R1, Reg.R10, places.function, 4)
-    a.store(Reg.R9, FRAME_FUNCTION, Reg.R1, 4)
-    a.load(Reg.R1, Reg.R10, places.slot, 4)
-    a.store(Reg.R9, FRAME_SLOT, Reg.R1, 4)
+    for field, place in ((FRAME_FUNCTION, places.function), (FRAME_SLOT, places.slot)):
+        a.load(Reg.R1, Reg.R10, place, 4)
+        a.store(Reg.R9, field, Reg.R1, 4)
+    a.load(Reg.R1, Reg.R10, places.caller)
+    a.store(Reg.R9, FRAME_CALLER, Reg.R1)
     if places.brief is not None:
         a.load(Reg.R1, Reg.R10, places.brief)
         a.jump_if(Reg.R1, "!=", 0, end)
     for number, register in enumerate(ARGUMENT_REGISTERS):
         a.load(Reg.R1, Reg.R6, register)
         a.store(Reg.R9, FRAME_ARGUMENTS + 8 * number, Reg.R1)
-    a.move(Reg.R1, Reg.R9)
-    a.add(Reg.R1, FRAME_CALLER)
-    a.move(Reg.R2, 8)
-    a.move(Reg.R3, Reg.R7)
-    a.call(Helper.PROBE_READ_USER)
     a.label(end)

@@ -21,13 +21,13 @@ from .lookup_programs import (
     LookupMaps,
     cookie,
     entry_program,
+    exit_program,
     number_of,
     refusal_program,
-    return_program,
 )
 from .membership import HEADER
 from .records import Asked, Looked, Record, Refused
-from .uprobes import UprobeProgram, means
+from .uprobes import UprobeProgram
 
 SIGNALS = ("_dl_signal_exception", "_dl_signal_error")
 """Exports of glibc (version GLIBC_PRIVATE) through which every error of the loader goes."""
@@ -40,7 +40,7 @@ class LookupFunction:
     kind: str
     offset: int
     exits: tuple[int, ...] = ()
-    """File offsets of its `ret` instructions; needed for kinds that look at their return address."""
+    """File offsets of its `ret` instructions, where its answers are read; without any it cannot be watched."""
 
 
 class Looking:
@@ -55,8 +55,7 @@ class Looking:
         self._next = 0
         members = engine.members
         self._entry = self._load(entry_program(members, self._maps), "lookup_entry")
-        self._return = self._load(return_program(members, self._maps, at_ret=False), "lookup_return")
-        self._exit = self._load(return_program(members, self._maps, at_ret=True), "lookup_exit")
+        self._exit = self._load(exit_program(members, self._maps), "lookup_exit")
         self._signals = {
             name: self._load(refusal_program(members, self._maps, exception=name == SIGNALS[0]), "loader_error")
             for name in SIGNALS
@@ -78,12 +77,11 @@ class Looking:
 
         Waits for the kernel, so any thread may call it.
         """
-        entries, returns, exits = _places(number, functions)
+        entries, exits = _places(number, functions)
         links = self._links.setdefault(number, [])
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         with contextlib.closing(os.fdopen(fd, "rb")), checked_by_kernel(fd):
             own = b"/proc/self/fd/%d" % fd
-            links += attach_all(self._return, own, returns, returns=True).links
             links += attach_all(self._exit, own, exits).links
             links += attach_all(self._entry, own, entries).links
             for function in functions:
@@ -114,25 +112,16 @@ class Looking:
         return program
 
 
-def _places(number: int, functions: Sequence[LookupFunction]) -> tuple[list[Place], list[Place], list[Place]]:
-    """Where to probe entries, returns, and `ret` instructions of what looks at its own return address."""
+def _places(number: int, functions: Sequence[LookupFunction]) -> tuple[list[Place], list[Place]]:
+    """Where to probe entries and exits."""
     entries: list[Place] = []
-    returns: list[Place] = []
     exits: list[Place] = []
     for function in functions:
-        if function.kind not in KINDS:
-            continue
-        entry = Place(function.offset, cookie(function.kind, number))
-        if not KINDS[function.kind].asks_caller:
-            if not means().returns:
-                continue
-            returns.append(entry)
-        elif function.exits:
+        if function.kind in KINDS and function.exits:
+            entry = Place(function.offset, cookie(function.kind, number))
+            entries.append(entry)
             exits += [Place(offset, entry.cookie) for offset in function.exits]
-        else:
-            continue
-        entries.append(entry)
-    return entries, returns, exits
+    return entries, exits
 
 
 def parse(raw: bytes) -> Record | None:

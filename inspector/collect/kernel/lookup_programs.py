@@ -1,8 +1,8 @@
 """Kernel programs on look-ups by name: dlopen, dlsym, cuGetProcAddress and their kin, and on the loader's errors.
 
-Names are read when the look-up returns: it has just read them itself, so they are in memory even if their page was cold
-before; and a caller's temporary buffer is still its own. dlopen is told at its entry as well, because a constructor may
-never come back from it.
+Names are read at the `ret` of a look-up: it has just read them itself, so they are in memory even if their page was
+cold before; and a caller's temporary buffer is still its own. dlopen is told at its entry as well, because a
+constructor may never come back from it.
 """
 
 import struct
@@ -10,7 +10,16 @@ from dataclasses import dataclass
 
 from .assembler import Helper, Reg
 from .bpf import Map, MapKind
-from .frames import ARGUMENT_REGISTERS, FRAME_ARGUMENTS, FRAME_CALLER, FRAME_ENTERED, Places, find_frame, push_frame
+from .frames import (
+    ARGUMENT_REGISTERS,
+    FRAME_ARGUMENTS,
+    FRAME_CALLER,
+    FRAME_ENTERED,
+    Places,
+    find_frame,
+    push_frame,
+    read_caller,
+)
 from .membership import HEADER, MemberAssembler, Membership
 from .ring import RingBuffer
 
@@ -22,7 +31,7 @@ LOOKED_BODY = struct.Struct(f"<QQQQQQ6Q{NAME_SIZE}s{VERSION_SIZE}s")
 """Entered, return address, result, answer, second status, load bias, arguments, name, version."""
 REFUSED_BODY = struct.Struct(f"<q{NAME_SIZE}s{TEXT_SIZE}s{VERSION_SIZE}s")
 """errno, object, text, occasion."""
-_IP, _AX = 128, 80
+_AX = 80
 _RING_BYTES = 2 << 20
 _NONE = 7
 _NAME_PLACE = HEADER.size + LOOKED_BODY.size - VERSION_SIZE - NAME_SIZE
@@ -40,10 +49,6 @@ class Kind:
     """Pointer to the answer; without it the result is the answer."""
     status: int = _NONE
     """Pointer to a second status (CUdriverProcAddressQueryResult)."""
-    asks_caller: bool = False
-    """It looks at its return address to learn who asks: only its `ret` may be probed, never its return.
-
-    So with dlclose, inside of which destructors of C++ run: an exception cannot pass a return probe."""
     opens: bool = False
     """It opens a library: tell its entry as well, and where the library lies."""
     handle: int = _NONE
@@ -51,14 +56,14 @@ class Kind:
 
 
 KINDS = {
-    "dlopen": Kind(name=0, asks_caller=True, opens=True, flags=1),
-    "dlmopen": Kind(name=1, asks_caller=True, opens=True, handle=0, flags=2),
-    "dlsym": Kind(name=1, asks_caller=True, handle=0),
-    "dlvsym": Kind(name=1, asks_caller=True, handle=0, version=2),
+    "dlopen": Kind(name=0, opens=True, flags=1),
+    "dlmopen": Kind(name=1, opens=True, handle=0, flags=2),
+    "dlsym": Kind(name=1, handle=0),
+    "dlvsym": Kind(name=1, handle=0, version=2),
     "cuGetProcAddress": Kind(name=0, out=1, flags=3),
     "cuGetProcAddress_v2": Kind(name=0, out=1, flags=3, status=4),
     "cuGetExportTable": Kind(name=1, identity=True, out=0),
-    "dlclose": Kind(name=_NONE, asks_caller=True, handle=0),
+    "dlclose": Kind(name=_NONE, handle=0),
 }
 _NUMBERS = {name: number for number, name in enumerate(KINDS)}
 _SPEC = struct.Struct("<BBBBBBBB")
@@ -94,7 +99,9 @@ def number_of(cookie: int) -> int:
 
 
 def entry_program(members: Membership, maps: LookupMaps) -> bytes:
-    """Note the open call; tell that dlopen was asked. Stack: -8 pid and tid, -16 slot, -20 cookie, -24 kind."""
+    """Note the open call; tell that dlopen was asked.
+
+    Stack: -8 pid and tid, -16 slot, -20 cookie, -24 kind, -40 caller."""
     a = MemberAssembler(members)
     a.move(Reg.R6, Reg.R1)
     a.find_member("out", -12)
@@ -104,7 +111,8 @@ def entry_program(members: Membership, maps: LookupMaps) -> bytes:
     a.move(Reg.R1, Reg.R6)
     a.call(Helper.ATTACH_COOKIE)
     a.store(Reg.R10, -20, Reg.R0, 4)
-    push_frame(a, maps.frames, Places(slot=-16, function=-20), full="out")
+    read_caller(a, -40)
+    push_frame(a, maps.frames, Places(slot=-16, function=-20, caller=-40), full="out")
     _find_kind(a, maps)
     a.load(Reg.R1, Reg.R7, _SPEC_OPENS, 1)
     a.jump_if(Reg.R1, "==", 0, "out")
@@ -123,10 +131,10 @@ def entry_program(members: Membership, maps: LookupMaps) -> bytes:
     return a.build()
 
 
-def return_program(members: Membership, maps: LookupMaps, *, at_ret: bool) -> bytes:
-    """Tell the look-up with its answer, after the return or `at_ret`, on the `ret` instruction itself.
+def exit_program(members: Membership, maps: LookupMaps) -> bytes:
+    """Tell the look-up with its answer, at its `ret`.
 
-    Stack: -8 pid and tid, -20 cookie, -24 kind, -32 result, -40 return address; a return probe hides it from the entry.
+    Stack: -8 pid and tid, -16 slot, -20 cookie, -24 kind, -32 result, -40 return address.
     """
     a = MemberAssembler(members)
     a.move(Reg.R6, Reg.R1)
@@ -137,13 +145,12 @@ def return_program(members: Membership, maps: LookupMaps, *, at_ret: bool) -> by
     a.store(Reg.R10, -20, Reg.R0, 4)
     a.load(Reg.R1, Reg.R6, _AX)
     a.store(Reg.R10, -32, Reg.R1)
-    a.load(Reg.R1, Reg.R6, _IP)
-    a.store(Reg.R10, -40, Reg.R1)
-    find_frame(a, maps.frames, function=-20, absent="out", at_ret=at_ret)
+    read_caller(a, -40)
+    find_frame(a, maps.frames, Places(slot=-16, function=-20, caller=-40), absent="out")
     a.move(Reg.R8, Reg.R9)
     _find_kind(a, maps)
     a.reserve(maps.ring, HEADER.size + LOOKED_BODY.size, "out")
-    _fill_looked(a, at_ret=at_ret)
+    _fill_looked(a)
     _copy_arguments(a, HEADER.size + 48)
     _read_words(a)
     _read_base(a)
@@ -155,14 +162,14 @@ def return_program(members: Membership, maps: LookupMaps, *, at_ret: bool) -> by
     return a.build()
 
 
-def _fill_looked(a: MemberAssembler, *, at_ret: bool) -> None:
-    """Head of the record in R9 from the frame in R8 and the stack of `return_program`."""
+def _fill_looked(a: MemberAssembler) -> None:
+    """Head of the record in R9 from the frame in R8 and the stack of `exit_program`."""
     a.head(LOOKED)
     a.load(Reg.R1, Reg.R10, -20, 4)
     a.store(Reg.R9, 12, Reg.R1, 4)
     a.load(Reg.R1, Reg.R8, FRAME_ENTERED)
     a.store(Reg.R9, HEADER.size, Reg.R1)
-    a.load(Reg.R1, Reg.R8, FRAME_CALLER) if at_ret else a.load(Reg.R1, Reg.R10, -40)
+    a.load(Reg.R1, Reg.R8, FRAME_CALLER)
     a.store(Reg.R9, HEADER.size + 8, Reg.R1)
     a.load(Reg.R1, Reg.R10, -32)
     a.store(Reg.R9, HEADER.size + 16, Reg.R1)

@@ -195,9 +195,7 @@ def _results(told: Rights) -> Capability:
     name, lost = "results", "what calls returned, the values they gave out, and which library called"
     if isinstance(told.probes, Refusal):
         return _not(name, "no", "not possible here", told.probes, lost)
-    if not told.probes.returns:
-        return _not(name, "no", "not possible here", slower_means(), lost)
-    return _yes(name, "uprobe_multi return links (bpf)")
+    return _yes(name, "read where functions return (bpf)")
 
 
 def _open_files(told: Rights) -> Capability:

@@ -196,6 +196,15 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
+class ResultsKnown:
+    """So many results of a function as are enough were read."""
+
+    at: int
+    cookie: int
+    """The number of the function."""
+
+
+@dataclass(frozen=True, slots=True)
 class CallsBegan:
     """The first call of a counted function, in whatever process, since counting was told to rest."""
 
@@ -226,4 +235,4 @@ class Lost:
 
 OfMember = Exited | Mapped | Signalled | Opened | RefusedCall | Listed | Asked | Looked | Refused | Returned | Written
 """What concerns one process that is observed."""
-Record = Forked | Executed | OfMember | CallsBegan | Lost
+Record = Forked | Executed | OfMember | CallsBegan | ResultsKnown | Lost

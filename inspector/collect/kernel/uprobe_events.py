@@ -33,7 +33,7 @@ _PMU = Path("/sys/bus/event_source/devices/uprobe/type")
 class UprobeEvents:
     """Single events for few places, tracefs events for many."""
 
-    returns, given_away = False, False
+    given_away = False
 
     def __init__(self, cookies: bool, tracefs: bool) -> None:
         """`cookies`: perf links carry one; `tracefs`: events may be defined there."""
@@ -71,10 +71,8 @@ class UprobeEvents:
             return _apart_in_their_pages(places)
         return [[number] for number in range(len(places))]
 
-    def attach(self, program: "UprobeProgram", path: bytes, places: Sequence["Place"], returns: bool) -> int:
+    def attach(self, program: "UprobeProgram", path: bytes, places: Sequence["Place"]) -> int:
         """A descriptor that keeps the program on one portion of places; OSError when refused."""
-        if returns:
-            raise OSError(errno.EOPNOTSUPP, "return probes are not set here")
         full = len(self._single) >= MOST_SINGLE
         if self._tracefs and (full or len(places) > 1):
             return self._attach_shared(program, path, places)

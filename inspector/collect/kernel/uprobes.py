@@ -49,11 +49,6 @@ class Means(Protocol):
         ...
 
     @property
-    def returns(self) -> bool:
-        """Whether return probes can be set."""
-        ...
-
-    @property
     def given_away(self) -> bool:
         """Whether a descriptor means the same in another process that it is sent to."""
         ...
@@ -62,7 +57,7 @@ class Means(Protocol):
         """Numbers of the places that go into one link each."""
         ...
 
-    def attach(self, program: "UprobeProgram", path: bytes, places: Sequence[Place], returns: bool) -> int:
+    def attach(self, program: "UprobeProgram", path: bytes, places: Sequence[Place]) -> int:
         """A descriptor that keeps the program on one portion of places, all or nothing; OSError when refused."""
         ...
 
@@ -91,7 +86,7 @@ class UprobeProgram:
 class MultiLinks:
     """Links over any number of places of one file."""
 
-    name, most, lost, returns, given_away = "uprobe_multi links", None, "", True, True
+    name, most, lost, given_away = "uprobe_multi links", None, "", True
 
     def load(self, code: bytes, name: str) -> int:
         return bpf.load_program(ProgramKind.UPROBE, code, name, attach=bpf.UPROBE_MULTI)
@@ -99,9 +94,9 @@ class MultiLinks:
     def portions(self, places: Sequence[Place]) -> list[list[int]]:
         return [list(range(len(places)))]
 
-    def attach(self, program: UprobeProgram, path: bytes, places: Sequence[Place], returns: bool) -> int:
+    def attach(self, program: UprobeProgram, path: bytes, places: Sequence[Place]) -> int:
         offsets, cookies = [place.offset for place in places], [place.cookie for place in places]
-        return bpf.attach_uprobes(program.fd, path, offsets, cookies, returns=returns)
+        return bpf.attach_uprobes(program.fd, path, offsets, cookies)
 
     def close(self, link: int) -> None:
         os.close(link)

@@ -14,6 +14,7 @@ from ..kernel.counter_block import CounterBlock
 from ..kernel.early_programs import EarlyMaps, file_key
 from ..kernel.file_watch import FileWatch, Function
 from .messages import Armed, Group, Unable
+from .results import read_results
 
 _PATIENCE_SECONDS = 0.005
 """So long a thread waits for another one that sets the probes of the same file."""
@@ -104,8 +105,22 @@ class Arming:
             self._tell(Unable(f"calls of {os.fsdecode(seen_as)}", f"the kernel refuses to count them ({error})"), [])
             return False
         at = time.monotonic_ns()
+        numbered = enumerate(zip(found, functions, strict=True), first)
+        deciding = {number: site for number, (site, function) in numbered if function.decides}
+        exits = read_results(watch, path, {number: deciding[number] for number in deciding if number in watch.counting})
         file, groups = watch.given()
         shared = [Group(group.number, group.functions, len(group.links)) for group in groups]
-        armed = Armed(at, bytes(seen_as), status.st_dev, status.st_ino, first, found, shared, watch.refused)
-        self._tell(armed, [file, *(link for group in groups for link in group.links)])
+        armed = Armed(
+            at,
+            bytes(seen_as),
+            status.st_dev,
+            status.st_ino,
+            first,
+            found,
+            shared,
+            watch.refused,
+            exits,
+            time.monotonic_ns(),
+        )
+        self._tell(armed, [file, *(link for group in groups for link in group.links), *watch.exits.links])
         return True

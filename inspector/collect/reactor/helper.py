@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from ..elf.exits import load_decoder
 from ..kernel.counter_block import CounterBlock
 from ..kernel.early_programs import EarlyMaps
 from ..kernel.kernel_maps import KernelMaps
@@ -36,6 +37,7 @@ def run(end: socket.socket, maps: KernelMaps, early: EarlyMaps, block: CounterBl
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
     keeper = Keeper()
+    load_decoder()
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.collect()
     gc.freeze()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ..elf.exits import Exits
 from ..elf.sites import Site
 
 _LARGEST = 1 << 18
@@ -52,7 +53,7 @@ class Group(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Armed(msgspec.Struct, frozen=True, tag="armed"):
-    """A file is counted from now on. Descriptors: the file, then the links of its groups."""
+    """A file is counted from now on. Descriptors: the file, the links of its groups, those of its exits."""
 
     at: int
     """ns of CLOCK_MONOTONIC, when all probes were on."""
@@ -66,6 +67,10 @@ class Armed(msgspec.Struct, frozen=True, tag="armed"):
     """The functions in order."""
     groups: list[Group]
     refused: dict[int, str]
+    exits: dict[int, Exits]
+    """Of the deciding functions; what follows the groups' links holds the probes there."""
+    exits_at: int
+    """When those were on."""
 
 
 class Unable(msgspec.Struct, frozen=True, tag="unable"):

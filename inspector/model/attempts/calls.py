@@ -111,7 +111,7 @@ class _Function:
             attempt = self._summed(result, at or self.calls.last)
             if attempt is not None:
                 yield attempt
-        if not results and not self.calls.function.returns:
+        if not results and not self.calls.returned and not self.calls.sees_returns:
             yield self._attempt(None, self.calls.last, answer="what it answered was not seen", sampled=False)
 
     def _not_back(self) -> Iterator[Attempt]:
@@ -125,9 +125,7 @@ class _Function:
                 continue
             if over or self.state.now - call.entered > _LONG:
                 yield self._open(call.entered, call.tid, call.caller)
-        lost = self.calls.unreturned or (
-            self.calls.function.returns and self.calls.total > 0 and not self.calls.callers and self.calls.total
-        )
+        lost = self.calls.unreturned or (self.calls.sees_returns and self.calls.total and not self.calls.returned)
         if not self.calls.inside and lost and process.ended and over and _counts_to_the_end(self.calls):
             yield self._open(self.calls.last, 0, "")
 

@@ -92,7 +92,7 @@ class ZeroMemory(Cause):
             title=f"{leaf.what} answered success and 0 bytes in {short(leaf.process)}",
             cause="Programs drop a device without memory, most of them without a line in the log.",
             next_step=f"let {name_of(leaf.provider)} report the memory of its device",
-            command=recipes.results(leaf.provider, leaf.what),
+            command=recipes.results(leaf.provider, leaf.what, leaf.calls.function.exits if leaf.calls else ()),
             process=leaf.process,
             confidence=case.sure,
             evidence=case.rows(),
@@ -158,7 +158,7 @@ def _hit(scene: Scene, process: Process, calls: FunctionCalls, sample: CallRetur
         cause=f"No device has such a value; programs drop it or choose code that does not run.{layout}",
         next_step=f"compare what {name_of(calls.function.library)} writes with the header of the release that "
         "the consumer uses",
-        command=recipes.results(calls.function.library, calls.name),
+        command=recipes.results(calls.function.library, calls.name, calls.function.exits),
         process=process,
         confidence="likely",
         evidence=[evidence.of_sample(scene.state, process, calls, sample, f"{calls.name} = 0, {_shown(sample)}")],

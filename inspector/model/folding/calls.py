@@ -5,6 +5,7 @@ from errno import ENOENT
 from inspector.model.state import Process, State
 from inspector.model.wording import errno_name, name_of, plural
 from inspector.stream.calls import (
+    CallersCounted,
     CallReturned,
     CallsCounted,
     CallsInside,
@@ -16,6 +17,7 @@ from inspector.stream.calls import (
     LookedUp,
     OpensSkipped,
     OutcomesCounted,
+    ResultsStopped,
 )
 
 from .libraries import held_after_all, let_go
@@ -34,6 +36,7 @@ def watched(state: State, event: FunctionsWatched) -> None:
         state.functions[function.id] = function
         state.watched_since.setdefault(function.id, event.at)
         state.stopped.pop(function.id, None)
+        state.results_stopped.pop(function.id, None)
     touch(state, "symbols", "functions")
     libraries = sorted({name_of(function.library) for function in event.functions})
     if libraries:
@@ -57,6 +60,19 @@ def stopped(state: State, event: CountingStopped) -> None:
         names.append(function.name if function else str(number))
     touch(state, "symbols", "functions")
     tell(state, event.at, 0, "note", f"counting of {', '.join(names)} stopped: {event.why}")
+
+
+def results_stopped(state: State, event: ResultsStopped) -> None:
+    """Counting goes on, so the timeline need not tell."""
+    state.results_stopped |= dict.fromkeys(event.functions, event.why)
+    touch(state, "symbols")
+
+
+def callers(state: State, event: CallersCounted) -> None:
+    for count in event.counts:
+        process = process_at(state, count.pid, count.first or event.at)
+        process.callers.setdefault(count.function, {})[count.caller] = count
+    touch(state, "symbols")
 
 
 def counted(state: State, event: CallsCounted) -> None:

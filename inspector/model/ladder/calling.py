@@ -2,7 +2,7 @@
 
 from inspector.model import evidence
 from inspector.model.coverage import lower_bound, of_use
-from inspector.model.usage import FunctionCalls, faults
+from inspector.model.usage import FunctionCalls, Use, faults
 from inspector.model.verdict import Evidence, Rung, Truth
 from inspector.model.wording import duration, listed, name_of, plural
 
@@ -91,11 +91,20 @@ def returned(view: View) -> Rung:
     values = _values(view)
     good = sum(calls.results.get(0, 0) for calls in use.calls.values())
     if not good:
-        return Rung(rung="returned", state="unknown", detail="results are not watched for the functions called")
-    detail = f"{plural(good, 'call')} answered 0"
+        return Rung(rung="returned", state="unknown", detail=_why_unread(use))
+    read = ", all that were read" if any(calls.results_stopped for calls in use.calls.values()) else ""
+    detail = f"{plural(good, 'call')} answered 0{read}"
     if values:
         detail += f"; {listed((row.text for row in values), 3)}"
     return Rung(rung="returned", state="yes", detail=detail, evidence=values)
+
+
+def _why_unread(use: Use) -> str:
+    """Why no result is known although it was called."""
+    unproven = next((calls for calls in use.calls.values() if calls.by_consumer and calls.function.unproven), None)
+    if unproven is not None:
+        return f"the result of {unproven.name} cannot be read: {unproven.function.unproven}"
+    return "results are not watched for the functions called"
 
 
 def _values(view: View) -> list[Evidence]:

@@ -9,7 +9,7 @@ from inspector.model.program_words import MARKS
 from inspector.stream.requests import ApiPlan, BackendPlan, FunctionPlan, PackagePlan, Plan, prefix_pattern
 
 from .loading import ProfileError
-from .schema import Api, EnvironmentKey, FunctionGroup, Package, Profile, Program, ProgramOption, Role
+from .schema import DECIDING, Api, EnvironmentKey, FunctionGroup, Package, Profile, Program, ProgramOption, Role
 
 _VARIANT = re.compile(r"(_v\d+)?(_ptsz|_ptds)?$")
 
@@ -204,7 +204,14 @@ def _merged(lists: Iterable[Iterable[str]]) -> list[str]:
 
 def _api_plan(api: Api) -> ApiPlan:
     functions = [
-        FunctionPlan(name=name, returns=group.returns, hot=group.hot, arguments=group.arguments, values=group.values)
+        FunctionPlan(
+            name=name,
+            returns=group.returns,
+            decides=group.role in DECIDING and not group.hot,
+            hot=group.hot,
+            arguments=group.arguments,
+            values=group.values,
+        )
         for group in api.functions
         for name in group.names
     ]

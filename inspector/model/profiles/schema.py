@@ -18,6 +18,11 @@ Role = Literal[
 WORK: frozenset[Role] = frozenset(("alloc", "copy", "launch", "module"))
 """Roles that only a program that really computes on the device reaches."""
 
+DECIDING: frozenset[Role] = frozenset(
+    ("init", "count", "version", "device", "attribute", "name", "memory", "properties", "context", "table")
+)
+"""Roles whose results a program goes by before it computes, or does not."""
+
 KeyKind = Literal["loader", "visible-devices", "filter", "search", "setting", "debug", "ignored", "shim"]
 
 Meaning = Literal[
@@ -41,7 +46,7 @@ class FunctionGroup(Part, frozen=True, kw_only=True, forbid_unknown_fields=True)
     names: list[str]
     role: Role = "other"
     returns: bool = True
-    """They return a status and are safe for a return probe (plain C)."""
+    """They return a status."""
     hot: bool = False
     """Called at every launch: counted apart, let go first."""
     arguments: list[Argument] = []

@@ -6,7 +6,7 @@ from functools import partial
 from inspector.model.state import Process
 from inspector.model.verdict import Evidence
 from inspector.model.wording import duration, name_of, size
-from inspector.stream.calls import CallOutcome, CallReturned
+from inspector.stream.calls import CallerCount, CallOutcome, CallReturned
 from inspector.view.clock import since_start, wall_of
 from inspector.view.sight import Sight, title_of
 
@@ -129,7 +129,7 @@ def _call(sight: Sight, process: Process, function: int) -> Item:
             (("  ", "plain"), (name, "name")),
             cell(f"{count.count:,}{'+' if function in sight.state.stopped else ''}", "strong"),
             results,
-            cell(_callers(outcomes, calls), "plain"),
+            cell(_callers(process.calls_by(function), calls), "plain"),
         ),
     )
     return Item(row, partial(_call_details, sight, process, function, api), count.last, pid=process.pid)
@@ -147,8 +147,8 @@ def _results(sight: Sight, api: str, outcomes: list[CallOutcome]) -> Cell:
     return tuple(out)
 
 
-def _callers(outcomes: list[CallOutcome], calls: list[CallReturned]) -> str:
-    callers = dict.fromkeys(f"{name_of(one.caller)}{' (itself)' if one.own else ''}" for one in outcomes)
+def _callers(counts: list[CallerCount], calls: list[CallReturned]) -> str:
+    callers = dict.fromkeys(f"{name_of(one.caller)}{' (itself)' if one.own else ''}" for one in counts)
     values = " ".join(f"{name}={value_words(name, value)}" for name, value in _last_values(calls).items())
     by = "by " + ", ".join(callers) if callers else ""
     return f"{values}  {by}".strip()
@@ -181,6 +181,10 @@ def _call_notes(sight: Sight, process: Process, function: int, api: str) -> Iter
         yield Note("library", watched.library)
     if why := state.stopped.get(function):
         yield Note("stopped", f"{why}: the count is a lower bound", "unknown")
+    if watched is not None and watched.unproven:
+        yield Note("results", f"cannot be read: {watched.unproven}", "unknown")
+    elif why := state.results_stopped.get(function):
+        yield Note("results", f"of the first calls only: {why}", "quiet")
     yield Note("first", f"{wall_of(state, count.first)} ({since_start(state, count.first)} s)")
     yield Note("last", f"{wall_of(state, count.last)} ({since_start(state, count.last)} s)")
     yield Note("calls", f"{count.count:,}")

@@ -55,9 +55,10 @@ def knowledge(sight: Sight) -> Knowledge:
     for process in sight.processes:
         for one in process.counts.values():
             counts[one.function] += one.count
-        for outcome in process.outcomes.values():
-            callers = known.callers.setdefault(outcome.function, {})
-            callers[outcome.caller] = callers.get(outcome.caller, 0) + outcome.count
+        for number in process.counts:
+            callers = known.callers.setdefault(number, {})
+            for caller in process.calls_by(number):
+                callers[caller.caller] = callers.get(caller.caller, 0) + caller.count
         never += [
             {(one.file, name) for name in one.functions} for one in process.never_executed.values() if not one.caveat
         ]

@@ -12,7 +12,6 @@ from ...elf.sites import Site
 from ...kernel.call_programs import MOST_READS, READ_ROOM
 from ...kernel.counter_block import Read
 from ...kernel.file_watch import Function
-from ...kernel.lookup_programs import KINDS
 
 _NUMBERS = {"i32": "<i", "u32": "<I", "i64": "<q", "u64": "<Q", "f32": "<f", "f64": "<d", "pointer": "<Q"}
 _SIZES = {"uuid": 16, "string": 64, "hex": 16, "bytes": 16}
@@ -35,12 +34,10 @@ def planned_functions(plan: Plan) -> dict[str, PlannedFunction]:
 
 
 def function_at(site: Site, plan: FunctionPlan | None) -> Function:
-    """How to probe a function; without a plan only its entries are counted, wherever that is cheapest."""
-    if plan is None:
-        return Function(site.offset, site.cost)
-    if not plan.returns or (site.name in KINDS and KINDS[site.name].asks_caller):
-        return Function(site.offset, site.cost, plan.hot)  # a return probe would hide the caller from it
-    return Function(site.entry, site.entry_cost, plan.hot, returns=True, reads=_reads(plan))
+    """How to probe a function; what gives no results is only counted, wherever that is cheapest."""
+    if plan is None or not plan.returns:
+        return Function(site.offset, site.cost, plan is not None and plan.hot)
+    return Function(site.entry, site.entry_cost, plan.hot, at_entry=True, decides=plan.decides, reads=_reads(plan))
 
 
 def values_of(plan: FunctionPlan, memory: tuple[bytes, ...]) -> Values:

@@ -1,11 +1,11 @@
-"""Returns summed up by the calling library, from what the kernel counted by return address."""
+"""Entries and results summed up by the calling library, from what the kernel counted by return address."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from inspector.stream.calls import CallOutcome
 
-from ...kernel.counting import Outcome
+from ...kernel.call_sums import Outcome
 from ..libraries.addresses import Addresses
 from .call_plans import signed
 
@@ -45,15 +45,12 @@ class _Sum:
         )
 
 
-class Callers:
-    """Names callers of watched functions and adds up what each of them got."""
+class CallerNames:
+    """Who is at a return address."""
 
     def __init__(self, addresses: Addresses) -> None:
         self._addresses = addresses
         self._known: dict[tuple[int, int, str], Caller] = {}
-        self._sums: dict[tuple[int, int, int, Caller], _Sum] = {}
-        self._results: dict[tuple[int, int], int] = {}
-        self._waiting: list[tuple[Outcome, str, int]] = []
 
     def name(self, pid: int, address: int, file: str, now: int) -> Caller | None:
         """Who is at a return address, seen from the called file; None when it is unknown (yet)."""
@@ -71,12 +68,34 @@ class Callers:
         for key in [key for key in self._known if key[0] == pid]:
             del self._known[key]
 
-    def add(self, outcomes: Iterable[tuple[Outcome, str]], now: int) -> list[CallOutcome]:
-        """New totals by return address, each with the called file: the totals by library that changed."""
+
+class CallerSums:
+    """Adds up what was counted for each calling library."""
+
+    def __init__(self, names: CallerNames) -> None:
+        self._names = names
+        self._sums: dict[tuple[int, int, int, Caller], _Sum] = {}
+        self._results: dict[tuple[int, int], int] = {}
+        self._untold: list[Outcome] = []
+        """Of functions whose file is not told yet."""
+        self._waiting: list[tuple[Outcome, str, int]] = []
+
+    def add(self, outcomes: Iterable[Outcome], file_of: Callable[[int], str | None], now: int) -> list[CallOutcome]:
+        """New totals by return address: the totals by library that changed.
+
+        `file_of` gives the identity of the file of a function, None when it is not to be told of yet.
+        """
         changed: dict[tuple[int, int, int, Caller], _Sum] = {}
         waiting, self._waiting = self._waiting, []
-        for outcome, file, looks in [*waiting, *((outcome, file, 0) for outcome, file in outcomes)]:
-            caller = self.name(outcome.pid, outcome.caller, file, now)
+        untold, self._untold = self._untold, []
+        for outcome in [*untold, *outcomes]:
+            file = file_of(outcome.function)
+            if file is None:
+                self._untold.append(outcome)
+            else:
+                waiting.append((outcome, file, 0))
+        for outcome, file, looks in waiting:
+            caller = self._names.name(outcome.pid, outcome.caller, file, now)
             if caller is None and looks < _PATIENCE:
                 self._waiting.append((outcome, file, looks + 1))
                 continue

@@ -2,12 +2,16 @@
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
 from itertools import islice
 
 from inspector.stream.base import Request
 from inspector.stream.calls import (
     CallCount,
+    CallerCount,
+    CallersCounted,
+    CallOutcome,
     CallReturned,
     CallsCounted,
     CallsInside,
@@ -16,6 +20,7 @@ from inspector.stream.calls import (
     FunctionsWatched,
     OpenCall,
     OutcomesCounted,
+    ResultsStopped,
     WatchedFunction,
 )
 from inspector.stream.libraries import ImageRead
@@ -23,13 +28,15 @@ from inspector.stream.requests import CountFunctions, StopCounting
 from inspector.stream.session import LimitNoted, RequestFailed
 from inspector.stream.text import decode
 
+from ...elf.exits import Exits
 from ...elf.file import ElfError
 from ...elf.sites import NOT_EXPORTED, Refusal, Site, find_sites
 from ...kernel import procfs
-from ...kernel.counting import Count, Counting, Outcome
+from ...kernel.counting import RESULTS_PERCENT, Count, Counting
 from ...kernel.file_watch import FileWatch, Function, Group
-from ...kernel.records import CallsBegan, Returned
+from ...kernel.records import CallsBegan, ResultsKnown, Returned
 from ...reactor.messages import Armed, Unable
+from ...reactor.results import read_results
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..libraries.addresses import Addresses
 from ..libraries.providers import Candidate, Providers
@@ -37,7 +44,7 @@ from ..pace import Ticker
 from ..processes.record_source import Records
 from .attaching import Attaching
 from .call_plans import PlannedFunction, arguments_of, function_at, planned_functions, signed, values_of
-from .callers import UNKNOWN, Callers
+from .callers import UNKNOWN, CallerNames, CallerSums
 from .pending import PendingLoads
 
 TICK_SECONDS = 0.05
@@ -64,9 +71,14 @@ class _File:
 class _Counted:
     """A function by the number that the kernel counts it under."""
 
-    event: WatchedFunction
+    site: Site
+    function: Function
     planned: PlannedFunction | None
     file: _File
+
+    @property
+    def gives_results(self) -> bool:
+        return self.planned is not None and self.planned.plan.returns
 
 
 class CallsSource(TreeObserver):
@@ -89,7 +101,8 @@ class CallsSource(TreeObserver):
         self._reactor = reactor
         self._counting = Counting(engine, session.configure.budget, reactor.block if reactor else None)
         self._attaching = Attaching(session.loop)
-        self._callers = Callers(addresses)
+        self._names = CallerNames(addresses)
+        self._callers, self._outcomes = CallerSums(self._names), CallerSums(self._names)
         self._loads = loads
         self._files: dict[tuple[int, int], _File] = {}
         self._functions: dict[int, _Counted] = {}
@@ -97,8 +110,10 @@ class CallsSource(TreeObserver):
         self._early: list[Returned] = []
         """Calls of functions that are not announced yet."""
         self._unannounced: list[Count] = []
-        self._untold: list[Outcome] = []
         self._stopped: set[int] = set()
+        self._results_stopped: set[int] = set()
+        self._known: list[int] = []
+        """Functions of which enough results were read."""
         self._inside: list[OpenCall] = []
         self._soon = False
         self._moved = False
@@ -110,6 +125,7 @@ class CallsSource(TreeObserver):
         session.tree.watch(self)
         feed.listen(CallsBegan, self._began)
         feed.listen(Returned, self._returned)
+        feed.listen(ResultsKnown, self._results_known)
         providers.listen(self._offered)
         if reactor is not None:
             reactor.listen(self._told_by_reactor)
@@ -124,7 +140,7 @@ class CallsSource(TreeObserver):
 
     def executed(self, process: Tracked) -> None:
         """Its callers are others now."""
-        self._callers.forget(process.pid)
+        self._names.forget(process.pid)
 
     def _offered(self, candidate: Candidate) -> None:
         """A file that some process may map soon; if others map it, their picture is taken first, see `image`."""
@@ -187,7 +203,9 @@ class CallsSource(TreeObserver):
         groups = [Group(each.number, each.functions, 0, list(islice(left, each.links))) for each in told.groups]
         watch = self._counting.adopt(opened, told.first, functions, groups)
         watch.refused |= told.refused
-        self._attached(told.at, file, watch)
+        proven = {number: each.offsets for number, each in told.exits.items() if not each.unproven}
+        watch.exits.adopt(proven, list(left), told.exits_at)
+        self._attaching.begin(lambda: self._read_results(told.at, file, watch, told.exits))
 
     def _file(self, candidate: Candidate) -> _File | None:
         """The file by what it is, whatever leads to it; its identity is spelled as the mappings spell it."""
@@ -214,10 +232,22 @@ class CallsSource(TreeObserver):
                 why = f"the kernel refuses to count calls of {file.path} ({error})"
                 limit = LimitNoted(at=self._session.loop.now(), what="calls", why=why)
                 return lambda: self._session.outlet.send(limit)
-            at = self._session.loop.now()
-            return lambda: self._attached(at, file, watch)
+            return self._read_results(self._session.loop.now(), file, watch, {})
 
         self._attaching.begin(attach)
+
+    def _read_results(self, at: int, file: _File, watch: FileWatch, known: Table[int, Exits]) -> Callable[[], None]:
+        """Watch the exits of what gives results, the deciding functions first; counting began at `at`."""
+        found = dict(known)
+        numbers = [number for number in watch.counting if self._functions[number].gives_results and number not in known]
+        for decides in (True, False):
+            some = {
+                number: self._functions[number].site
+                for number in numbers
+                if self._functions[number].function.decides == decides
+            }
+            found |= read_results(watch, file.open_path, some)
+        return lambda: self._attached(at, file, watch, found)
 
     def _note(self, file: _File, sites: Sequence[Site], first: int) -> list[Function]:
         """Know functions by their numbers from now on."""
@@ -226,20 +256,24 @@ class CallsSource(TreeObserver):
             function_at(site, known.plan if known else None) for site, known in zip(sites, planned, strict=True)
         ]
         for number, (site, function, known) in enumerate(zip(sites, functions, planned, strict=True), first):
-            self._functions[number] = _Counted(_describe(number, file, site, function, known), known, file)
+            self._functions[number] = _Counted(site, function, known, file)
         self._session.probed.add(file.file)
         return functions
 
-    def _attached(self, at: int, file: _File, watch: FileWatch) -> None:
+    def _attached(self, at: int, file: _File, watch: FileWatch, exits: Table[int, Exits]) -> None:
         """Say what is counted since `at`, then the calls that were told meanwhile."""
         file.watches.append(watch)
         self._counting.add(watch)
         self._ticker.wake()
         numbers = range(watch.first, watch.first + len(watch.functions))
-        counted = [self._functions[number].event for number in numbers if number not in watch.refused]
+        counted = [
+            _describe(number, self._functions[number], exits.get(number))
+            for number in numbers
+            if number not in watch.refused
+        ]
         self._session.outlet.send(FunctionsWatched(at=at, functions=counted))
         self._refuse(
-            file, [Refusal((self._functions[number].event.name,), why) for number, why in watch.refused.items()]
+            file, [Refusal((self._functions[number].site.name,), why) for number, why in watch.refused.items()]
         )
         self._announced.update(numbers)
         self._look_soon()
@@ -293,6 +327,24 @@ class CallsSource(TreeObserver):
             at = self._session.loop.now()
             self._session.outlet.send(CountingStopped(at=at, functions=going, why=why, per_second=per_second))
 
+    def _results_known(self, record: ResultsKnown) -> None:
+        """So that it costs no more than its count from now on; those that are known together go together."""
+        if not self._known:
+            self._session.loop.soon(self._let_go_known)
+        self._known.append(record.cookie)
+
+    def _let_go_known(self) -> None:
+        known, self._known = self._known, []
+        self._counting.let_go_results(known)
+        self._say_results_stopped(known, "what it answers is known by now")
+
+    def _say_results_stopped(self, functions: Iterable[int], why: str, per_second: float = 0.0) -> None:
+        going = [number for number in functions if number not in self._results_stopped]
+        if going:
+            self._results_stopped.update(going)
+            at = self._session.loop.now()
+            self._session.outlet.send(ResultsStopped(at=at, functions=going, why=why, per_second=per_second))
+
     def _began(self, _: CallsBegan) -> None:
         """The first call after a rest."""
         self._look_soon()
@@ -322,7 +374,7 @@ class CallsSource(TreeObserver):
         self._feed.hand_out(batch)
         now = self._session.loop.now()
         counts = self._announced_counts()
-        self._moved |= bool(batch or counts or self._callers.waiting)
+        self._moved |= bool(batch or counts or self._waiting)
         if counts:
             self._under_way = True
             self._session.outlet.send(CallsCounted(at=now, counts=[_count_event(count) for count in counts]))
@@ -330,8 +382,11 @@ class CallsSource(TreeObserver):
             budget = self._session.configure.budget
             why = f"{stopped.per_second:,.0f} calls a second would cost more than {budget:g} % of a CPU"
             self._say_stopped([stopped.function], why, stopped.per_second)
-        if counts or self._callers.waiting:
-            self._tell_outcomes(now)
+        for stopped in self._counting.judge_results(now):
+            why = f"{stopped.per_second:,.0f} results a second would cost more than {RESULTS_PERCENT:g} % of a CPU"
+            self._say_results_stopped([stopped.function], why, stopped.per_second)
+        if counts or self._waiting:
+            self._tell_sums(now)
 
     def _announced_counts(self) -> list[Count]:
         """What changed, of functions that were told; the rest when they are."""
@@ -339,21 +394,29 @@ class CallsSource(TreeObserver):
         self._unannounced = [count for count in counts if count.function not in self._announced]
         return [count for count in counts if count.function in self._announced]
 
-    def _tell_outcomes(self, now: int) -> None:
-        changed = [*self._untold, *self._counting.outcomes()]
-        self._untold = [each for each in changed if each.function not in self._announced]
-        known = (each for each in changed if each.function in self._announced)
-        fresh = [(each, self._functions[each.function].file.file) for each in known]
-        outcomes = self._callers.add(fresh, now)
+    @property
+    def _waiting(self) -> bool:
+        return self._callers.waiting or self._outcomes.waiting
+
+    def _tell_sums(self, now: int) -> None:
+        """Entries and results by caller."""
+        counts = self._callers.add(self._counting.callers(), self._files_of, now)
+        if counts:
+            self._session.outlet.send(CallersCounted(at=now, counts=[_caller_event(each) for each in counts]))
+        outcomes = self._outcomes.add(self._counting.outcomes(), self._files_of, now)
         if outcomes:
             self._session.outlet.send(OutcomesCounted(at=now, outcomes=outcomes))
+
+    def _files_of(self, function: int) -> str | None:
+        """The identity of a function's file; None until it is told that it is counted."""
+        return self._functions[function].file.file if function in self._announced else None
 
     def _slow_tick(self) -> bool:
         """Calls that are open, and returns of calls that began long ago; False when no call is under way any more."""
         now = self._session.loop.now()
         inside = [frame for frame in self._counting.inside() if frame.function in self._announced]
         if inside or self._under_way:
-            self._tell_outcomes(now)
+            self._tell_sums(now)
         self._under_way = bool(inside)
         frames = [frame for frame in inside if now - frame.entered > INSIDE_NS]
         open_calls = [
@@ -374,7 +437,7 @@ class CallsSource(TreeObserver):
     def _caller(self, pid: int, address: int, function: int) -> str:
         if not address:
             return ""
-        caller = self._callers.name(pid, address, self._functions[function].file.file, self._session.loop.now())
+        caller = self._names.name(pid, address, self._functions[function].file.file, self._session.loop.now())
         return caller.path if caller else UNKNOWN
 
     def _returned(self, record: Returned) -> None:
@@ -386,7 +449,7 @@ class CallsSource(TreeObserver):
         if counted.planned is None:
             return
         plan = counted.planned.plan
-        caller = self._callers.name(record.pid, record.caller, counted.file.file, self._session.loop.now())
+        caller = self._names.name(record.pid, record.caller, counted.file.file, self._session.loop.now())
         own = caller.own if caller else False
         self._session.outlet.send(
             CallReturned(
@@ -414,17 +477,30 @@ def _count_event(count: Count) -> CallCount:
     return CallCount(pid=count.pid, function=count.function, count=count.count, first=count.first, last=count.last)
 
 
-def _describe(
-    number: int, file: _File, site: Site, function: Function, planned: PlannedFunction | None
-) -> WatchedFunction:
+def _caller_event(counted: CallOutcome) -> CallerCount:
+    return CallerCount(
+        pid=counted.pid,
+        function=counted.function,
+        caller=counted.caller,
+        own=counted.own,
+        count=counted.count,
+        first=counted.first,
+        last=counted.last,
+    )
+
+
+def _describe(number: int, counted: _Counted, exits: Exits | None) -> WatchedFunction:
     return WatchedFunction(
         id=number,
-        api=planned.api if planned else "",
-        name=site.name,
-        library=file.path,
-        file=file.file,
-        aliases=list(site.aliases),
-        offset=function.offset,
-        cost=function.cost,
-        returns=function.returns,
+        api=counted.planned.api if counted.planned else "",
+        name=counted.site.name,
+        library=counted.file.path,
+        file=counted.file.file,
+        aliases=list(counted.site.aliases),
+        offset=counted.function.offset,
+        cost=counted.function.cost,
+        returns=exits is not None and not exits.unproven,
+        callers=counted.function.at_entry,
+        exits=list(exits.addresses) if exits is not None and not exits.unproven else [],
+        unproven=exits.unproven if exits is not None else "",
     )

@@ -46,12 +46,11 @@ def answers_lookups(path: str) -> bool:
 
 
 def lookup_functions(open_path: bytes, sites: Sequence[Site]) -> list[LookupFunction]:
-    """What to probe of each function; of one that looks at its return address its `ret` instructions, or nothing.
+    """What to probe of each function. Raises ElfError when the file cannot be read.
 
-    Raises ElfError when the file cannot be read.
+    Known exits are enough: a look-up that leaves in another way is one whose answer was not seen.
     """
-    asking = [site for site in sites if site.name in KINDS and KINDS[site.name].asks_caller]
-    exits = find_exits(open_path, [(site.entry, site.size) for site in asking]) if asking else {}
+    exits = find_exits(open_path, [site for site in sites if site.name in KINDS])
     return [
         LookupFunction(site.name, site.entry, exits[site.entry].offsets if site.entry in exits else ())
         for site in sites
