@@ -40,8 +40,8 @@ def _row(one: ollama.Ollama, way: str, folder: Path, count: int) -> bool:
     seconds = time.monotonic() - begun
     print(f"{version:12}{way:18}{f'{complete} of {count}':>12}{made:12}{counted:10}{seconds:9.1f}", flush=True)
     for number, start in enumerate(seen, 1):
-        if start.missed and way != "late":
-            print(f"   start {number} missed {dict(start.missed)}; {start.limits}", file=sys.stderr, flush=True)
+        if not start.complete and way != "late":
+            print(f"   start {number}: {start.differences}; {start.limits}", file=sys.stderr, flush=True)
     return complete == count or way == "late"
 
 

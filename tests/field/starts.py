@@ -13,6 +13,7 @@ from pathlib import Path
 
 from inspector.model.profiles import load
 from inspector.stream.calls import CallsCounted, FunctionsWatched
+from inspector.stream.processes import ProcessExec
 from inspector.stream.session import LimitNoted
 from tests.collect.collector import Collector
 
@@ -35,6 +36,8 @@ class Start:
 
     made: Calls
     counted: Calls
+    processes: dict[int, str] = field(default_factory=dict)
+    """Command lines by pid."""
     limits: list[str] = field(default_factory=list)
 
     @property
@@ -43,9 +46,13 @@ class Start:
         return self.made == self.counted
 
     @property
-    def missed(self) -> Calls:
-        """Calls that were made and not counted."""
-        return self.made - self.counted
+    def differences(self) -> dict[str, Calls]:
+        """Calls that were made and not counted, and counted and not made, by command line."""
+        found: dict[str, Calls] = {}
+        for kind, calls in (("missed", self.made - self.counted), ("never made", self.counted - self.made)):
+            for (pid, name), count in calls.items():
+                found.setdefault(f"{kind}, {self.processes.get(pid, pid)}", Counter())[pid, name] += count
+        return found
 
 
 def waited(ollama: Ollama, folder: Path) -> Start:
@@ -165,4 +172,5 @@ def _outcome(collector: Collector, notes: Path) -> Start:
     known = {function.name for api in PLAN.apis for function in api.functions}
     lines = notes.read_text().splitlines() if notes.exists() else []
     made: Calls = Counter((int(pid), name) for pid, name in map(str.split, lines) if name in known)
-    return Start(made, counted, [f"{limit.what}: {limit.why}" for limit in collector.all(LimitNoted)])
+    processes = {event.pid: " ".join(event.argv)[:100] for event in collector.all(ProcessExec)}
+    return Start(made, counted, processes, [f"{limit.what}: {limit.why}" for limit in collector.all(LimitNoted)])

@@ -98,6 +98,11 @@ class Membership:
             return None
         return int(_MEMBER.unpack(known)[0])
 
+    def slot_of(self, pid: int) -> int | None:
+        """The slot of a member; None when it is none."""
+        known = self.tree.get(_PID.pack(pid))
+        return int(_MEMBER.unpack(known)[0]) if known is not None else None
+
     def release(self, slot: int) -> None:
         """Give a slot back for the next birth; its counters must be clean."""
         if slot != SHARED_SLOT:

@@ -18,7 +18,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _SYS_PERF_EVENT_OPEN = 298
 _ATTR = struct.Struct("<IIQQQQQIIQQQQIiQIHHIIQQ")
 _CLOEXEC = 8
-_ENABLE, _SET_BPF = 0x2400, 0x40042408
+_ENABLE, _DISABLE, _SET_BPF = 0x2400, 0x2401, 0x40042408
 SOFTWARE, TRACEPOINT, BREAKPOINT = 1, 2, 5
 DUMMY = 9
 TID, TIME, STREAM_ID, CPU = 1 << 1, 1 << 2, 1 << 9, 1 << 7
@@ -122,6 +122,11 @@ def run_program(event: int, program: int) -> None:
     """Run a BPF program, which the event holds from now on, each time the event happens."""
     fcntl.ioctl(event, _SET_BPF, program)
     fcntl.ioctl(event, _ENABLE, 0)
+
+
+def enable(event: int, wanted: bool) -> None:
+    """Turn an event on or off."""
+    fcntl.ioctl(event, _ENABLE if wanted else _DISABLE, 0)
 
 
 def side_band(flags: int, wakeup: int = 1) -> Event:

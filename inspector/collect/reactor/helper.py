@@ -18,10 +18,12 @@ from ..kernel.early_programs import EarlyMaps
 from ..kernel.kernel_maps import KernelMaps
 from ..kernel.perf import online_cpus
 from .arming import Arming, Interests
+from .attention import find_source
 from .foresight import Foresight
 from .keeper import Keeper
 from .messages import Answer, Arm, Observe, Order, Sync, Synced, Unable, Wait, receive_order, send
-from .reacting import Reacting, ReadWatch, read_watch
+from .priority import real_time
+from .reacting import ASIDE_PRIORITY, Reacting
 
 _LOOK_SECONDS = 1.0
 _SWITCH_SECONDS = 1e-4
@@ -60,19 +62,24 @@ class _Helper:
         self._waiting, self._until = False, 0.0
         self._answers: queue.SimpleQueue[tuple[Answer, list[int]]] = queue.SimpleQueue()
         arming = Arming(block, maps.calls, early, interests, lambda *told: self._answers.put(told))
-        watch = read_watch(maps.members, early)
-        if isinstance(watch, str):
-            self._answers.put((Unable("first calls of libraries that could not be foreseen", watch), []))
-        self._reads = watch if isinstance(watch, ReadWatch) else None
+        self._processors = [each for each in online_cpus() if each < len(early.rings)]
+        source, why = find_source(maps.members, early, self._processors)
+        if why:
+            late = "first calls of libraries that could not be foreseen, where they come within 0.1 ms of the load"
+            self._answers.put((Unable(late, why), []))
+        foresight = Foresight(interests.stems)
+        self._reacting = Reacting(early, arming, foresight, maps.members, source, interests.is_awaited, self._young)
         self._arming = arming
-        self._reacting = Reacting(
-            early, arming, Foresight(interests.stems), self._reads, interests.is_awaited, self._young
-        )
 
     def serve(self) -> None:
         """Until the collector closes its end; OSError when it is gone before."""
+        if why := real_time(ASIDE_PRIORITY):
+            late = (
+                "first calls that come at once: what sets the probes may not run before the program that it reacts to"
+            )
+            self._answers.put((Unable(late, f"SCHED_FIFO is refused ({why})"), []))
         threading.Thread(target=self._tell, daemon=True, name="tell").start()
-        self._reacting.start([each for each in online_cpus() if each < len(self._early.rings)])
+        self._reacting.start(self._processors)
         poll = select.poll()
         poll.register(self._end, select.POLLIN)
         while True:
@@ -85,10 +92,10 @@ class _Helper:
 
     def _busy(self) -> bool:
         """Turn off what is not needed any more; False when nothing is on that has to be turned off."""
-        reading = self._reads is not None and self._reads.rest() is not None
+        attentive = self._reacting.attention.rest()
         young = time.monotonic() < self._until
         self._keeper.keep(young or self._waiting)
-        return reading or young
+        return attentive or young
 
     def _obey(self, order: Order, descriptors: list[int]) -> None:
         match order:
@@ -98,8 +105,7 @@ class _Helper:
                 self._early.wait_for([os.fsencode(name) for name in names])
             case Observe(seconds):
                 self._reacting.active = True
-                if self._reads is not None:
-                    self._reads.keep(seconds)
+                self._reacting.attention.keep(seconds)
                 self._until = max(self._until, time.monotonic() + seconds)
             case Arm(path):
                 self._reacting.later(_once(lambda: self._arming.arm_opened(descriptors[0], path)))
@@ -113,6 +119,7 @@ class _Helper:
 
     def _tell(self) -> None:
         """A thread of its own: the collector may be slow to read."""
+        real_time(ASIDE_PRIORITY)
         while True:
             answer, descriptors = self._answers.get()
             try:

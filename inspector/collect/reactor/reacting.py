@@ -8,49 +8,21 @@ import time
 from collections.abc import Callable, Iterator
 
 from ..access.opening import OpenPath
-from ..kernel import bpf
-from ..kernel.bpf import BpfError, ProgramKind
-from ..kernel.btf import BtfError
-from ..kernel.early_programs import READ_TRACEPOINT, Began, EarlyMaps, FirstRead, parse, read_program
+from ..kernel.early_programs import Began, EarlyMaps, FirstRead, parse
 from ..kernel.membership import Membership
+from ..kernel.records import Mapped
 from .arming import Arming
+from .attention import Attention, CodeMappings, FirstReads
 from .foresight import Foresight
 from .priority import pin, real_time
 
 _PRIORITY = 50
 _BUDGET_NS = 4_000_000
 """So long a thread may hold its processor for one event; what is left to be looked at is done aside."""
-_LATER_PRIORITY = 10
-"""Above ordinary programs, because it holds locks that the reacting threads want; it rests after each step."""
+ASIDE_PRIORITY = 10
+"""Of the other threads: above ordinary programs, because they hold locks that the reacting threads want."""
 _REST = 3
 """The thread aside rests so many times as long as it worked."""
-
-
-class ReadWatch:
-    """Tells of the first read of each library, while it is on: then each read of a cached page costs 70 ns more."""
-
-    def __init__(self, members: Membership, maps: EarlyMaps) -> None:
-        """OSError or BtfError where this kernel has not the tracepoint or refuses the program."""
-        program = bpf.load_program(ProgramKind.RAW_TRACEPOINT, read_program(members, maps), "first_read")
-        self._program, self._link, self._until = program, -1, 0
-        self._lock = threading.Lock()
-        self.keep(0.001)
-
-    def keep(self, seconds: float) -> None:
-        """Be on for so long at least."""
-        with self._lock:
-            self._until = max(self._until, time.monotonic_ns() + int(seconds * 1e9))
-            if self._link < 0:
-                self._link = bpf.attach_raw_tracepoint(self._program, READ_TRACEPOINT)
-
-    def rest(self) -> float | None:
-        """Turn it off when its time is over; seconds until then, None when it is off."""
-        with self._lock:
-            left = self._until - time.monotonic_ns()
-            if self._link >= 0 and left <= 0:
-                os.close(self._link)
-                self._link = -1
-            return left / 1e9 if self._link >= 0 else None
 
 
 class Reacting:
@@ -64,17 +36,19 @@ class Reacting:
         maps: EarlyMaps,
         arming: Arming,
         foresight: Foresight,
-        reads: ReadWatch | None,
+        members: Membership,
+        source: FirstReads | CodeMappings,
         is_awaited: Callable[[int], bool],
         young: Callable[[], None],
     ) -> None:
         """`young`: called when a program begins."""
-        self._maps, self._arming, self._foresight, self._reads = maps, arming, foresight, reads
+        self._maps, self._arming, self._foresight, self._members = maps, arming, foresight, members
+        self._mappings = source.rings if isinstance(source, CodeMappings) else {}
+        self.attention = Attention(source)
         self._is_awaited, self._young = is_awaited, young
         self.active = False
         """Whether programs that begin are reacted to; what is told of them before is left to the collector."""
         self._later: queue.SimpleQueue[Iterator[object]] = queue.SimpleQueue()
-        self.troubles: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def start(self, processors: list[int]) -> None:
         """Begin to react."""
@@ -88,11 +62,11 @@ class Reacting:
 
     def _react(self, processor: int) -> None:
         pin(processor)
-        if why := real_time(_PRIORITY):
-            self.troubles.put(why)
-        ring = self._maps.rings[processor]
+        real_time(_PRIORITY)
+        ring, mappings = self._maps.rings[processor], self._mappings.get(processor)
         poll = select.epoll()
-        poll.register(ring.fd, select.EPOLLIN)
+        for each in filter(None, (ring, mappings)):
+            poll.register(each.fd, select.EPOLLIN)
         while True:
             poll.poll()
             for raw in ring.drain():
@@ -101,13 +75,15 @@ class Reacting:
                     self._began(record)
                 elif isinstance(record, FirstRead):
                     self._read(record)
+            for mapped in mappings.drain() if mappings is not None else ():
+                if isinstance(mapped, Mapped) and b".so" in os.path.basename(mapped.path):
+                    self._mapped(mapped)
 
     def _began(self, record: Began) -> None:
         until = time.monotonic_ns() + _BUDGET_NS
         if not record.member and not self._is_awaited(record.pid):
             return
-        if self._reads is not None:
-            self._reads.keep(self.YOUNG_SECONDS)
+        self.attention.keep(self.YOUNG_SECONDS)
         steps = (self._arming.arm(path) for path in self._foresight.likely(record.pid))
         for _ in steps:
             if time.monotonic_ns() > until:
@@ -122,8 +98,13 @@ class Reacting:
         if path:  # a link that the kernel keeps to the very file that the process has open, or maps
             self._arming.arm(OpenPath(path, held=True), _seen_as(path), record.key)
 
+    def _mapped(self, record: Mapped) -> None:
+        if self._members.slot_of(record.pid) is not None:
+            path = b"/proc/%d/map_files/%x-%x" % (record.pid, record.start, record.start + record.length)
+            self._arming.arm(OpenPath(path, held=True), record.path)
+
     def _work_aside(self) -> None:
-        real_time(_LATER_PRIORITY)
+        real_time(ASIDE_PRIORITY)
         while True:
             for _ in _rested(self._later.get()):
                 pass
@@ -158,11 +139,3 @@ def _seen_as(path: bytes) -> bytes:
         return os.readlink(path)
     except OSError:
         return b""
-
-
-def read_watch(members: Membership, maps: EarlyMaps) -> ReadWatch | str:
-    """The watch, or why this kernel has none."""
-    try:
-        return ReadWatch(members, maps)
-    except (BpfError, BtfError) as error:
-        return str(error).splitlines()[0]
