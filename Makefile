@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help soak demo test check lint types layers format bench screenshots recordings tools bench-tools dist clean
+.PHONY: help soak field field-tools demo test check lint types layers format bench screenshots recordings tools bench-tools dist clean
 
 help:            ## show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,13 @@ check: lint types layers test   ## everything that CI runs
 format: $(STAMP) ## let ruff format and mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+field-tools:
+	@.ci/tools cc c++ cmake ninja
+
+# What it builds is kept in FIELD_OLLAMA, else in ~/.cache/shim-inspector-tests.
+field: $(STAMP) field-tools   ## start real programs, three generations of Ollama: are all their calls counted?
+	$(BIN)/python -m tests.field $(ARGS)
 
 bench-tools:
 	@.ci/tools cc c++ tmux bpftrace gdb htop btop lnav readelf

@@ -25,7 +25,12 @@ def main() -> int:
     good = True
     with tempfile.TemporaryDirectory(prefix="inspector-field-") as folder, _hogs(options.busy):
         print(f"{'generation':12}{'way':18}{'complete':>12}{'calls made':>12}{'counted':>10}{'seconds':>9}")
-        for one in ollama.prepare(Path(folder), options.generations, options.name):
+        try:
+            installed = ollama.prepare(Path(folder), options.generations, options.name)
+        except ollama.CannotBuildError as error:
+            print(f"real Ollama is left out: {error}", file=sys.stderr)
+            return 0
+        for one in installed:
             for way in options.ways.split(","):
                 good &= _row(one, way, Path(folder), options.starts)
     return 0 if good else 1

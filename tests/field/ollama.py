@@ -38,9 +38,16 @@ def built() -> Path:
     return Path(named) if named else Path.home() / ".cache" / "shim-inspector-tests" / "ollama"
 
 
+class CannotBuildError(Exception):
+    """A compiler is not here."""
+
+
 def prepare(folder: Path, generations: list[str], program: str) -> list[Ollama]:
     """Install generations into a folder, over the stand-ins; builds what is not built yet (13 minutes on 2 cores)."""
     base = built()
+    needed = ("go", "cmake", "ninja", "gcc", "g++")
+    if missing := [tool for tool in needed if shutil.which(tool) is None]:
+        raise CannotBuildError(f"not here: {', '.join(missing)}")
     base.mkdir(parents=True, exist_ok=True)
     shim = folder / "shim"
     _library(shim / "libcuda.so.1", _HERE / "driver.c", "libcuda.so.1")

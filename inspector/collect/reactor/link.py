@@ -105,7 +105,7 @@ class Reactor:
                 self._take()
 
     def close(self) -> None:
-        """End the helper; what it has set stays with who holds the descriptors."""
+        """End the helper; what it has set stays with who holds the descriptors. Again at will."""
         self._end.close()
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)

@@ -65,8 +65,9 @@ class Reacting:
         real_time(_PRIORITY)
         ring, mappings = self._maps.rings[processor], self._mappings.get(processor)
         poll = select.epoll()
-        for each in filter(None, (ring, mappings)):
-            poll.register(each.fd, select.EPOLLIN)
+        poll.register(ring.fd, select.EPOLLIN)
+        if mappings is not None:
+            poll.register(mappings.fd, select.EPOLLIN)
         while True:
             poll.poll()
             for raw in ring.drain():

@@ -1,0 +1,161 @@
+"""The reactor on the live kernel: libraries that nobody could foresee are counted before their first call."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from inspector.collect.kernel.engine import Engine
+from inspector.collect.kernel.membership import SLOTS
+from inspector.collect.kernel.uprobes import means
+from inspector.collect.reactor import attention
+from inspector.collect.reactor.arming import Interests
+from inspector.collect.reactor.link import Reactor
+from inspector.collect.reactor.messages import Armed, Unable
+from inspector.collect.sources.calls.call_plans import function_at
+from inspector.stream.requests import FunctionPlan
+
+pytestmark = pytest.mark.live
+_SHIM = "int gpuInit(void) { return 7; } __attribute__((constructor)) static void begin(void) { gpuInit(); }"
+_LOADS = "import ctypes, os, sys; ctypes.CDLL(os.path.join(*sys.argv[1:])).gpuInit()"
+INTERESTS = Interests(
+    names=["gpuInit"],
+    stems=["gpu"],
+    function_at=lambda site: function_at(site, FunctionPlan(name="gpuInit")),
+    is_awaited=lambda pid: Path(f"/proc/{pid}/comm").read_text().strip() == "awaited",
+)
+
+
+class Observed:
+    """A reactor with its engine, and what it told."""
+
+    def __init__(self) -> None:
+        self.reactor = Reactor(INTERESTS)
+        self.engine = Engine(self.reactor.maps)
+        self.told: list[Armed | Unable] = []
+        self._links: list[int] = []
+        self.reactor.listen(self._hear)
+        self.reactor.observe(10.0)
+        self.reactor.settle()
+
+    def _hear(self, told: Armed | Unable, descriptors: list[int]) -> None:
+        self.told.append(told)
+        self._links += descriptors
+
+    def calls(self) -> int:
+        """Of all functions, in all processes."""
+        block, total = self.reactor.block, 0
+        for slot in range(SLOTS):
+            row = block.row(slot)
+            total += sum(int.from_bytes(row[at : at + 8], "little") for at in range(0, len(row), 32))
+        return total
+
+    def close(self) -> None:
+        for link in self._links:
+            os.close(link)
+        self._links.clear()
+        self.reactor.close()
+        self.engine.close()
+
+
+@pytest.fixture
+def shim(tmp_path: Path) -> Path:
+    (tmp_path / "shim.c").write_text(_SHIM)
+    path = tmp_path / "libgpu.so"
+    subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-o", path, tmp_path / "shim.c"], check=True)
+    return path
+
+
+@pytest.fixture
+def observed() -> Iterator[Observed]:
+    made = _observed()
+    yield made
+    made.close()
+
+
+def _observed() -> Observed:
+    try:
+        if not means().given_away:
+            pytest.skip("no uprobe_multi links here")
+        return Observed()
+    except OSError as error:
+        pytest.skip(f"no kernel programs here: {error}")
+
+
+def load(observed: Observed, shim: Path) -> None:
+    with observed.engine.adopting():
+        subprocess.run([sys.executable, "-c", _LOADS, str(shim.parent), shim.name], check=True)
+    observed.reactor.settle()
+
+
+def test_a_library_of_which_only_the_process_knows_is_counted_from_its_constructor_on(
+    observed: Observed, shim: Path
+) -> None:
+    load(observed, shim)
+    if any(isinstance(each, Unable) for each in observed.told):
+        pytest.skip("first reads are not told here, or without priority")
+    assert [each.path for each in observed.told if isinstance(each, Armed)] == [os.fsencode(shim)]
+    assert observed.calls() == 2
+
+
+def test_without_first_reads_mappings_tell_of_libraries_and_it_is_said(
+    shim: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "READ_TRACEPOINT", "no_such_tracepoint")
+    observed = _observed()
+    try:
+        for number in range(5):  # a process of a moment may have ended before its mapping is looked at
+            copy = shim.with_name(f"libgpu{number}.so")
+            copy.write_bytes(shim.read_bytes())
+            load(observed, copy)
+        assert any(isinstance(each, Armed) for each in observed.told)
+        assert any(isinstance(each, Unable) and "no_such_tracepoint" in each.why for each in observed.told)
+        assert observed.calls() >= 1
+    finally:
+        observed.close()
+
+
+def test_a_file_is_armed_once_whoever_asks(observed: Observed, shim: Path) -> None:
+    observed.reactor.arm(os.fsencode(shim), b"as seen")
+    observed.reactor.arm(os.fsencode(shim), b"again")
+    load(observed, shim)
+    assert [each.path for each in observed.told if isinstance(each, Armed)] == [b"as seen"]
+    assert observed.calls() == 2
+
+
+def test_a_file_that_offers_nothing_is_left_alone(observed: Observed, tmp_path: Path) -> None:
+    for name, content in (("text.so", b"hello"), ("empty.so", b""), ("cut.so", Path("/bin/true").read_bytes()[:100])):
+        (tmp_path / name).write_bytes(content)
+        observed.reactor.arm(os.fsencode(tmp_path / name), name.encode())
+    observed.reactor.arm(os.fsencode(tmp_path / "absent.so"), b"absent")
+    observed.reactor.settle()
+    assert not [each for each in observed.told if isinstance(each, Armed)]
+
+
+def test_a_program_that_is_waited_for_has_its_library_path_foreseen(
+    observed: Observed, shim: Path, tmp_path: Path
+) -> None:
+    program = tmp_path / "awaited"
+    program.write_bytes(Path("/bin/true").read_bytes())
+    program.chmod(0o755)
+    observed.reactor.wait_for(["awaited"])
+    observed.reactor.settle()
+    subprocess.run([program], env={**os.environ, "LD_LIBRARY_PATH": str(tmp_path)}, check=True)
+    observed.reactor.settle()
+    assert [each.path for each in observed.told if isinstance(each, Armed)] == [os.fsencode(shim)]
+
+
+def test_the_helper_ends_with_its_collector(observed: Observed) -> None:
+    helper = observed.reactor.pid
+    children = Path(f"/proc/{helper}/task/{helper}/children").read_text().split()
+    observed.reactor.close()
+    assert not Path(f"/proc/{helper}").exists()
+    for keeper in children:
+        until = 100
+        while Path(f"/proc/{keeper}").exists() and until:
+            until -= 1
+            subprocess.run(["sleep", "0.05"], check=True)
+        assert not Path(f"/proc/{keeper}").exists()
