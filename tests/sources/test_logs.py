@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.collect.kernel.records import Opened
 from inspector.collect.logs.reader import FIRST_LINES
 from inspector.collect.sources.output.logs import LogSource
 from inspector.stream.logs import LogChanged, LogFound, LogLine, LogRead
@@ -149,6 +150,18 @@ def test_the_last_lines_and_earlier_marked_ones_are_sent_at_attach(tmp_path: Pat
     numbers = [line.number for line in _lines(bench)]
     assert numbers == [*range(0, 8000, 1000), *range(8000, 10_000)]
     assert all(event.backlog and event.lines_total == 10_000 for event in bench.outlet.of(LogRead))
+    source.close()
+
+
+def test_a_log_of_a_process_that_is_gone_when_we_hear_of_its_open_is_followed(tmp_path: Path, writer: Writer) -> None:
+    path = tmp_path / "shim.log"
+    path.write_text("cuInit = 100\n")
+    bench = Bench()
+    pid = bench.tree.add(writer.pid).pid
+    source = _started(bench)
+    writer.end()
+    source.opened(Opened(at=1, pid=pid, tid=pid, path=os.fsencode(path), errno=0, flags=os.O_WRONLY))
+    bench.until(lambda: _texts(bench)[-1:] == ["cuInit = 100"])
     source.close()
 
 

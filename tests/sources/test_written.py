@@ -12,7 +12,7 @@ from inspector.collect.kernel.records import Written
 from inspector.collect.sources.output.logs import LogSource
 from inspector.collect.sources.output.written import BeginningFeed, first_lines
 from inspector.stream.logs import LogFound, LogRead, WritesSeen
-from inspector.stream.requests import LogPage, ReadLog
+from inspector.stream.requests import LogPage, Plan, ReadLog
 
 from .fakes import Bench
 
@@ -52,12 +52,14 @@ def test_what_goes_into_a_pipe_and_to_nobody_is_told_line_by_line_with_its_write
     source.close()
 
 
-def test_the_output_of_a_process_that_was_gone_too_soon_is_told_all_the_same(piped: "subprocess.Popen[bytes]") -> None:
-    bench = Bench()
+def test_of_a_process_that_was_gone_too_soon_decisive_lines_are_told_all_the_same(
+    piped: "subprocess.Popen[bytes]",
+) -> None:
+    bench = Bench(Plan(log_marks=["no GPU found"]))
     bench.tree.add(piped.pid)
     source = LogSource(bench.session)
     source.start()
-    source.written(Written(2**22 + 5, 2, 1, 9, 0, b"no GPU found\n"))
+    source.written(Written(2**22 + 5, 2, 1, 9, 0, b"/usr/bin/x\nno GPU found\n"))
     found = bench.outlet.of(LogFound)[-1]
     assert found.name.startswith("output of processes that ended")
     assert lines(bench, found.source) == {0: ("no GPU found", 2**22 + 5)}

@@ -139,8 +139,9 @@ class LogCatalog:
         `known`: it was seen where its output goes. False when its lines are told otherwise, by the file they are in.
         """
         number = self._by_descriptor.get((pid, fd))
-        if number is None and not known and sample:
-            number = self._unseen()
+        if number is None and not known:
+            sample = b"".join(line for line in sample.splitlines(keepends=True) if self._chooser.marks.holds(line))
+            number = self._unseen() if sample else None
         log = self._logs.get(number) if number is not None else None
         if log is None or log.found.kind == "journal":
             return False
@@ -151,7 +152,9 @@ class LogCatalog:
         return isinstance(log.feed, BeginningFeed)
 
     def _unseen(self) -> int:
-        """One source for all processes that ended before their descriptors could be read."""
+        """One source for all processes that ended before their descriptors could be read: a script's helpers mostly,
+        so that only decisive lines of them are told.
+        """
         if (number := self._by_end.get(("pipe", -1))) is not None:
             return number
         number = self._by_end["pipe", -1] = len(self._logs) + 1

@@ -144,13 +144,19 @@ class LogSource(TreeObserver):
             return
         if len(self._seen_opens) < _MOST_OPENS:
             self._seen_opens.add(record.path)
-        root = attempt(lambda: Root(record.pid), None)
+        root = self._root(record.pid)
         real = attempt(lambda: root.resolve(record.path).real, None) if root is not None else None
         if root is not None and real is not None and not real.startswith(SPECIAL):
             path = root.outside(real)
             pid = root.pid if root.foreign else 0
             why = f"opened for writing by pid {record.pid}"
             self._catalog.file(Place(record.path, path, path, why, pid, named=False), record.pid)
+
+    def _root(self, pid: int) -> Root | None:
+        """The file tree of a process; of one that is gone ours, if it saw the same."""
+        process = self._session.tree.find(pid)
+        same = process is not None and process.program is not None and not process.program.own_root
+        return attempt(lambda: Root(pid), None) or (attempt(lambda: Root(os.getpid()), None) if same else None)
 
     def written(self, record: Written) -> None:
         """What a process wrote to its stdout or stderr so far: how much, and its first bytes."""
