@@ -23,6 +23,7 @@ from .launch import Launch
 from .loop import CollectorLoop
 from .options import Options
 from .outlet import StreamOutlet
+from .priority import step_back
 from .reactor.link import Reactor
 from .sources.attempt import attempt
 from .sources.contract import Session, Tracked, TreeObserver
@@ -76,6 +77,7 @@ class Agent(TreeObserver):
     def __init__(
         self, options: Options, configure: Configure, inbox: Inbox, launch: Launch | None, reactor: Reactor | None
     ) -> None:
+        step_back()  # before there are threads: they inherit it
         self._options = options
         self._configure = msgspec.structs.replace(configure, logs=[*configure.logs, *options.logs])
         self._inbox = inbox

@@ -14,11 +14,12 @@ from inspector.stream.requests import Plan
 from inspector.stream.text import decode
 
 from .fatbin import gpu_architectures
-from .file import DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, ET_DYN, ET_EXEC, ElfError, ElfFile, cstring
+from .file import DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, ET_DYN, ET_EXEC, ElfError, ElfFile
 from .libc_names import LIBC_NAMES, LIBC_SONAMES
 from .sections import SHT_SYMTAB, Section, find_section, read_build_id, read_sections, section_bytes
 from .strings import read_only_data, take_names
-from .symbols import SHN_ABS, STT_FUNC, STT_IFUNC, Symbol, SymbolTable
+from .symbol_masks import SymbolMasks, both, places
+from .symbols import Symbol, SymbolTable, names_at
 from .wanted import Wanted, wanted_of
 
 _SYSTEM_FOLDER: Final = re.compile(r"(?:/usr)?/lib(?:64|32)?(?:/[a-z0-9_]+-linux-gnu[a-z0-9]*)?/[^/]+")
@@ -88,7 +89,7 @@ def _read(elf: ElfFile, path: str, file: str, at: int, wanted: Wanted) -> ImageR
         exports=reader.exports(),
         hidden=reader.hidden(),
         mangled=reader.mangled(),
-        exports_total=len(reader.exported),
+        exports_total=reader.exports_total,
         overrides=reader.overrides(),
         undefined=reader.undefined(),
         dlopen_names=[decode(name) for name in libraries],
@@ -105,28 +106,26 @@ class _Reader:
         self.elf, self.path, self.wanted = elf, path, wanted
         self.table = SymbolTable(elf)
         self.sections = read_sections(elf)
-        self.names = self.table.names()
         self.soname = next(iter(elf.tag_strings(DT_SONAME)), None)
-        self.exported: list[int] = []
-        self.local: list[int] = []
-        self.missing: list[int] = []
-        for index, symbol in enumerate(self.table.symbols()):
-            if symbol.section == 0:
-                self.missing.append(index)
-            elif symbol.defined and not _is_node(symbol):
-                (self.exported if symbol.visible else self.local).append(index)
-        self.is_provider = wanted.is_provider(self.soname, [self.names[i] for i in self.exported])
-        self.imports_lookup = any(self.names[i] in _LOOK_UPS for i in self.missing)
+        self.masks = SymbolMasks.of(self.table.raw, elf.layout)
+        self.exports_total = self.masks.exported.count(1)
+        self.exported = self.table.names_of(self.masks.exported, wanted.heads)
+        """Those that may be wanted, by index."""
+        self.missing = self.table.names_of(self.masks.missing)
+        self.is_provider = wanted.is_provider(self.soname, self.exported.values())
+        self.imports_lookup = not _LOOK_UPS.isdisjoint(self.missing.values())
 
     def exports(self) -> list[Export]:
-        wanted, names = self.wanted.names, self.names
-        return [self.table.export(i) for i in self.exported if self.is_provider or names[i] in wanted]
+        if self.is_provider:
+            return [self.table.export(index) for index in places(self.masks.exported)]
+        return [self.table.export(index) for index, name in self.exported.items() if name in self.wanted.names]
 
     def hidden(self) -> list[Export]:
         """Functions of the plan that are compiled in but cannot be bound, each once."""
-        exported = {self.names[i] for i in self.exported}
-        found = {self.names[i]: self.table.export(i) for i in self.local if self.names[i] in self.wanted.marks}
-        for name, symbol in _tool_symbols(self.elf, self.sections, self.wanted.marks - exported):
+        exported = set(self.exported.values())
+        local = self.table.names_of(self.masks.local, self.wanted.heads)
+        found = {name: self.table.export(index) for index, name in local.items() if name in self.wanted.marks}
+        for name, symbol in _tool_symbols(self.elf, self.sections, self.wanted, exported):
             found.setdefault(name, _hidden(name, symbol))
         return [export for name, export in found.items() if name not in exported]
 
@@ -134,7 +133,7 @@ class _Reader:
         """Functions of the plan that were compiled as C++, without extern "C" (Itanium C++ ABI, 5.1.3: _Z6cuInitj)."""
         if is_system_library(self.path):
             return {}
-        names = [self.names[i] for i in self.exported]
+        names = self.exported.values()
         found = {_plain(name): name for name in names if name[:2] == b"_Z" and name[2:3].isdigit()}
         absent = (self.wanted.functions & found.keys()) - set(names)
         return {decode(name): decode(found[name]) for name in sorted(absent)}
@@ -142,36 +141,34 @@ class _Reader:
     def overrides(self) -> list[str]:
         if _is_libc(self.soname, self.path):
             return []
-        names = {self.names[i].decode("latin-1") for i in self.exported}
+        names = {name.decode("latin-1") for name in self.exported.values()}
         return sorted(names & LIBC_NAMES)
 
     def undefined(self) -> list[Need]:
         everything = self.is_provider or not is_system_library(self.path)
         wanted = self.wanted.functions
-        return [self.table.need(i) for i in self.missing if self.names[i] and (everything or self.names[i] in wanted)]
+        return [self.table.need(i) for i, name in self.missing.items() if name and (everything or name in wanted)]
 
     def strings(self) -> tuple[list[bytes], list[bytes]]:
         return take_names(read_only_data(self.elf, self.sections), self.wanted, self.imports_lookup)
 
 
-def _is_node(symbol: Symbol) -> bool:
-    """The linker adds an absolute symbol without value for each version node; it is no name to bind to."""
-    return symbol.section == SHN_ABS and symbol.value == 0
-
-
-def _tool_symbols(elf: ElfFile, sections: list[Section], names: set[bytes]) -> Iterable[tuple[bytes, Symbol]]:
-    """Defined local or hidden functions of .symtab with these names; none when the file is stripped."""
+def _tool_symbols(
+    elf: ElfFile, sections: list[Section], wanted: Wanted, exported: set[bytes]
+) -> Iterable[tuple[bytes, Symbol]]:
+    """Defined local or hidden functions of .symtab that are wanted; none when the file is stripped."""
+    names = wanted.marks - exported
     table = next((section for section in sections if section.kind == SHT_SYMTAB), None)
     if table is None or table.link >= len(sections) or not names:
         return
     strings = section_bytes(elf, sections[table.link], _MOST_STRINGS)
     raw = section_bytes(elf, table, _MOST_TOOL_SYMBOLS)
     size = elf.layout.symbol.size
-    for symbol in SymbolTable.parse(elf, raw[: len(raw) // size * size]):
-        if symbol.section and not symbol.visible and symbol.type in (STT_FUNC, STT_IFUNC):
-            name = cstring(strings, symbol.name_at)
-            if name in names:
-                yield name, symbol
+    raw = raw[: len(raw) // size * size]
+    masks = SymbolMasks.of(raw, elf.layout)
+    for place, name in names_at(strings, raw, size, both(masks.local, masks.functions), wanted.heads).items():
+        if name in names:
+            yield name, SymbolTable.parse(elf, raw[place * size : (place + 1) * size])[0]
 
 
 def _hidden(name: bytes, symbol: Symbol) -> Export:

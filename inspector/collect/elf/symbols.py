@@ -6,8 +6,9 @@ Found through DT_GNU_HASH, DT_HASH or the section header, so that stripped secti
 
 import struct
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from functools import cached_property, lru_cache
+from itertools import compress
 from typing import Final, Literal, NamedTuple
 
 from inspector.stream.libraries import Export, Need
@@ -15,6 +16,7 @@ from inspector.stream.text import decode
 
 from .file import CLASS_64, DT_GNU_HASH, DT_HASH, DT_STRTAB, DT_SYMTAB, ElfError, ElfFile
 from .sections import SHT_DYNSYM, read_sections
+from .symbol_masks import places
 from .versions import HIDDEN, NeededNode, Versions
 
 SHN_UNDEF, SHN_ABS = 0, 0xFFF1
@@ -91,6 +93,10 @@ class SymbolTable:
         offsets = memoryview(self.raw).cast("I")[:: size // 4] if self.raw else ()
         find = strings.find
         return [strings[at : find(b"\0", at)] for at in offsets]
+
+    def names_of(self, mask: bytes, heads: Set[bytes] | None = None) -> dict[int, bytes]:
+        """Names by index of the symbols of a mask, all or those that begin with one of some three bytes."""
+        return names_at(self._elf.strings, self.raw, self._layout.size, mask, heads)
 
     def symbols(self) -> list[Symbol]:
         """All entries in table order."""
@@ -188,6 +194,15 @@ class SymbolTable:
         if classic is not None:
             return int(struct.unpack("<II", self._elf.read_at(classic, 8))[1])
         return self._hash.count() if self._hash else 0
+
+
+def names_at(strings: bytes, raw: bytes, size: int, mask: bytes, heads: Set[bytes] | None = None) -> dict[int, bytes]:
+    """Names by place of the symbols of a mask in any table with entries of `size` bytes; see `SymbolTable.names_of`."""
+    found = zip(places(mask), compress(memoryview(raw).cast("I")[:: size // 4] if raw else (), mask), strict=False)
+    if heads is not None:
+        found = ((index, at) for index, at in found if strings[at : at + 3] in heads)  # type: ignore[assignment]
+    find = strings.find
+    return {index: strings[at : find(b"\0", at)] for index, at in found}
 
 
 def exports_any(open_path: bytes, names: Iterable[bytes]) -> bool:

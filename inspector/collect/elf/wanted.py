@@ -1,6 +1,7 @@
 """The watch plan as sets, so that each symbol of each file is judged by one look-up."""
 
 import re
+from collections.abc import Iterable
 from functools import cached_property
 
 from inspector.stream.requests import Plan, prefix_pattern
@@ -24,7 +25,16 @@ class Wanted:
         """Matches names that begin with an API's prefix: cuInit and hsa_init, but not cublasCreate."""
         return re.compile(prefix_pattern(self.prefixes).encode())
 
-    def is_provider(self, soname: bytes | None, defined: list[bytes]) -> bool:
+    @cached_property
+    def heads(self) -> frozenset[bytes]:
+        """The first three bytes of names that matter: of the plan, with an API's prefix, or compiled as C++."""
+        heads = {(name + b"\0")[:3] for name in self.names}
+        for prefix in self.prefixes:
+            whole = [prefix.encode() + bytes([letter]) for letter in range(ord("A"), ord("Z") + 1)]
+            heads.update((name + bytes([rest]))[:3] for name in whole for rest in range(256))
+        return frozenset(heads | {b"_Z%d" % digit for digit in range(10)})
+
+    def is_provider(self, soname: bytes | None, defined: Iterable[bytes]) -> bool:
         """Whether a file implements an API: by its SONAME, or by two or more of an API's names."""
         if soname in self.sonames:
             return True
