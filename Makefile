@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help soak field field-tools demo test check lint types layers format bench screenshots recordings tools bench-tools dist clean
+.PHONY: help soak fuzz field field-tools demo test check lint types layers format bench screenshots recordings tools bench-tools dist clean
 
 help:            ## show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ bench: $(STAMP) bench-tools   ## our figures beside the named peers, in one run
 
 soak: $(STAMP) bench-tools   ## ten minutes of a busy tree: memory stays level (an hour: ARGS="--for 3600 --json curve.json")
 	$(BIN)/python -m tests.soak $(ARGS)
+
+fuzz: $(STAMP)   ## 100,000 mutants each of recordings, profiles, ELF files, link maps: no traceback, none slow
+	@.ci/tools cc
+	$(BIN)/python -m tests.fuzz $(ARGS)
 
 screenshots: $(STAMP) ## pictures for the README, made from the demo
 	@.ci/tools cc

@@ -1,6 +1,7 @@
 """`inspector collect`: events as JSON lines on stdout, requests on stdin, words for people on stderr."""
 
 import argparse
+import ctypes
 import os
 import signal
 import sys
@@ -23,6 +24,7 @@ def run(argv: Sequence[str]) -> int:
     if options is None:
         return USAGE
     _end_quietly_without_reader()
+    _give_memory_back()
     inbox = Inbox(0)
     configure = inbox.configuration(CONFIGURE_SECONDS)
     try:
@@ -80,6 +82,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--capabilities", action="store_true", help="tell what this machine and user allow, and end")
     parser.add_argument("--log", action="append", default=[], metavar="PATH", help="follow this log file too")
     return parser
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+"""malloc.h of glibc."""
+_LARGE = 128 << 10
+
+
+def _give_memory_back() -> None:
+    """Let the C library return what is freed: with an arena for each thread it keeps several times what is in use.
+
+    mallopt(3); another C library has no such function, and no arenas.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
+        mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        mallopt(_M_TRIM_THRESHOLD, _LARGE)
 
 
 def _end_quietly_without_reader() -> None:

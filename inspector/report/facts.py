@@ -1,6 +1,7 @@
 """The report from what is known and what it means: one pure function of state, answer and profiles."""
 
 import signal as signals
+from typing import TypeVar
 
 from inspector.model import tree
 from inspector.model.state import Process, State
@@ -26,7 +27,10 @@ from .shapes import (
     TreeProcess,
 )
 
+T = TypeVar("T")
 TIMELINE_ROWS = 5000
+_MOST = {"findings": 200, "apis": 500, "calls": 5_000, "lookups": 5_000, "libraries": 10_000, "opens": 5_000}
+"""Rows of each list that nobody reads further than that: a busy tree has one of each for every child."""
 
 
 def report(state: State, answer: Answer, troubles: list[str] | None = None, rows: int = TIMELINE_ROWS) -> Report:
@@ -35,20 +39,21 @@ def report(state: State, answer: Answer, troubles: list[str] | None = None, rows
     `troubles` are defects of the stream itself; `rows` bounds the timeline, whose middle is left out first.
     """
     clock = Clock.of(state.session)
-    timeline, left_out = seen.timeline(state, clock, rows)
+    timeline, timeline_left_out = seen.timeline(state, clock, rows)
+    left_out: dict[str, int] = {}
     facts = Report(
         schema=SCHEMA_NAME,
         target=_target(state, clock),
         mode=_mode(answer.mode, clock),
-        apis=[_api(ladder, clock) for ladder in answer.ladders],
-        findings=[_finding(finding, clock) for finding in answer.findings],
-        calls=seen.calls(state, clock),
-        lookups=seen.lookups(state, clock),
-        libraries=seen.libraries(state),
+        apis=_newest("apis", [_api(ladder, clock) for ladder in answer.ladders], left_out),
+        findings=[_finding(finding, clock) for finding in _first("findings", answer.findings, left_out)],
+        calls=_newest("calls", seen.calls(state, clock), left_out),
+        lookups=_newest("lookups", seen.lookups(state, clock), left_out),
+        libraries=_newest("libraries", seen.libraries(state), left_out),
         logs=seen.logs(state, answer, clock),
-        opens=seen.opens(state, clock),
+        opens=_newest("opens", seen.opens(state, clock), left_out),
         limits=seen.limits(state),
-        observation=_observation(state, answer, clock, troubles or [], left_out),
+        observation=_observation(state, answer, clock, troubles or [], timeline_left_out, left_out),
         images=seen.images(state),
         timeline=timeline,
         progress=[_progress(one, clock) for one in answer.progress],
@@ -56,7 +61,25 @@ def report(state: State, answer: Answer, troubles: list[str] | None = None, rows
     return rewritten(facts, visible)
 
 
-def _observation(state: State, answer: Answer, clock: Clock, troubles: list[str], left_out: int) -> Observation:
+def _first(name: str, rows: list[T], left_out: dict[str, int]) -> list[T]:
+    """The first of them: they are in order of weight."""
+    if len(rows) > _MOST[name]:
+        left_out[name] = len(rows) - _MOST[name]
+    return rows[: _MOST[name]]
+
+
+def _newest(name: str, rows: list[T], left_out: dict[str, int]) -> list[T]:
+    """The first tenth and the newest: they are in order of time."""
+    most = _MOST[name]
+    if len(rows) <= most:
+        return rows
+    left_out[name] = len(rows) - most
+    return rows[: most // 10] + rows[len(rows) - (most - most // 10) :]
+
+
+def _observation(
+    state: State, answer: Answer, clock: Clock, troubles: list[str], timeline_left_out: int, left_out: dict[str, int]
+) -> Observation:
     session = state.session
     return Observation(
         version=session.version if session else "",
@@ -67,7 +90,8 @@ def _observation(state: State, answer: Answer, clock: Clock, troubles: list[str]
         ended=state.ended.reason if state.ended else "",
         coverage=answer.coverage,
         troubles=troubles,
-        timeline_left_out=left_out,
+        timeline_left_out=timeline_left_out,
+        left_out=left_out,
         opens_left_out=sum(process.opens_skipped for process in state.processes),
         processes_left_out=state.processes_dropped,
         logs_left_out=seen.logs_left_out(state),

@@ -297,6 +297,7 @@ class Observation(Shape, frozen=True, kw_only=True):
     troubles: Annotated[list[str], Meta(description="Damage of the stream or recording, in words.")] = []
     timeline_left_out: Annotated[int, Meta(description="Moments in the middle that are not listed.")] = 0
     opens_left_out: Annotated[int, Meta(description="File opens of no interest, only counted.")] = 0
+    left_out: Annotated[dict[str, int], Meta(description="Rows of other lists that are not listed.")] = {}
     processes_left_out: Annotated[int, Meta(description="Processes that ended and are no longer kept.")] = 0
     logs_left_out: Annotated[int, Meta(description="Log lines that are not listed.")] = 0
 

@@ -247,6 +247,7 @@ class _Page:
             seen.coverage,
             *(f"The stream: {trouble}." for trouble in seen.troubles),
             f"{seen.opens_left_out} opens of no interest are not listed." if seen.opens_left_out else "",
+            *(f"{count} more {name} are not listed." for name, count in seen.left_out.items()),
             f"The observation ended: {seen.ended}." if seen.ended else "",
         ]
         for note in notes:

@@ -10,6 +10,8 @@ from .session import SessionStarted
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(AnyEvent)
+_REFUSALS = (msgspec.MsgspecError, RecursionError, ValueError)
+"""Beside what does not fit: lists within lists without end, numbers of thousands of digits."""
 
 
 class StreamError(Exception):
@@ -34,16 +36,16 @@ def decode(line: bytes) -> AnyEvent | None:
     """One line as an event; None for an event kind that this version does not know; StreamError when it is no event."""
     try:
         event: AnyEvent = _DECODER.decode(line)
-    except msgspec.MsgspecError as error:
+    except _REFUSALS as error:
         _refuse_unless_unknown_kind(line, error)
         return None
     return event
 
 
-def _refuse_unless_unknown_kind(line: bytes, error: msgspec.MsgspecError) -> None:
+def _refuse_unless_unknown_kind(line: bytes, error: Exception) -> None:
     try:
         tag = _TAG_DECODER.decode(line)
-    except msgspec.MsgspecError:
+    except _REFUSALS:
         raise StreamError(f"not a line of an inspector stream ({error})") from None
     known = any(struct.__struct_config__.tag == tag.event for struct in AnyEvent.__args__)
     if known or not tag.event:

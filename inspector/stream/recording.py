@@ -5,7 +5,7 @@ import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from .base import SCHEMA
 from .codec import StreamError, decode
@@ -14,24 +14,20 @@ from .files import FileRefusedError, create
 from .session import SessionEnded, SessionStarted
 
 _BLOCK = 1 << 18
-_LONGEST_LINE = 256 << 20
+_LONGEST_LINE = 16 << 20
+"""Bytes of one event; the largest real ones, the symbols of a library, have some hundred KB."""
+_MOST_WINDOW = 64 << 20
+"""Bytes of memory that a .zst file may ask of us."""
+_MOST_EXPANSION = 300
+_FED = 1 << 10
+_PIECE = 1 << 20
+_LEAST_SUSPECT = 256 << 20
+"""A recording is packed to a tenth; what grows so much, to more than this, is made to fill memory or time."""
 _FLUSH_SECONDS = 1.0
 
 
 class RecordingError(OSError):
     """A recording that cannot be read or written at all; the message is a sentence for the user."""
-
-
-class _Unpacker(Protocol):
-    """What zlib and zstandard decompression objects have in common."""
-
-    @property
-    def eof(self) -> bool: ...
-
-    @property
-    def unused_data(self) -> bytes: ...
-
-    def decompress(self, data: bytes, /) -> bytes: ...
 
 
 @dataclass(slots=True)
@@ -50,7 +46,7 @@ class Recording:
         """Events as far as the file goes; raises RecordingError when it cannot be opened or is no recording."""
         with _open(self.path) as file:
             last: AnyEvent | None = None
-            for event in self._events(_lines(_unpacked(file, self.troubles))):
+            for event in self._events(_lines(_unpacked(file, self.troubles), self.troubles)):
                 last = event
                 yield event
         self._sum_up(last)
@@ -133,45 +129,97 @@ def _chain(first: bytes, file: BinaryIO) -> Iterator[bytes]:
         block = _read(file)
 
 
-def _new_unpacker(gz: bool) -> _Unpacker:
-    import zstandard  # here and below: a start without a recording does not pay for it
-
-    return zlib.decompressobj(wbits=31) if gz else zstandard.ZstdDecompressor().decompressobj()
-
-
 def _decompressed(blocks: Iterator[bytes], troubles: list[str], *, gz: bool) -> Iterator[bytes]:
-    import zstandard
+    """Pieces of bounded size, whatever the data would expand to."""
+    import zstandard  # a start without a recording does not pay for it
 
-    unpacker = _new_unpacker(gz)
+    packed = size = 0
+    unpacked = _Gz() if gz else _Zst()
     try:
         for block in blocks:
-            while block:
-                if unpacker.eof:
-                    unpacker = _new_unpacker(gz)
-                yield unpacker.decompress(block)
-                block = unpacker.unused_data if unpacker.eof else b""
+            packed += len(block)
+            for piece in unpacked.feed(block):
+                size += len(piece)
+                yield piece
+                if size > max(_LEAST_SUSPECT, _MOST_EXPANSION * packed):
+                    troubles.append(f"the compressed data expand more than {_MOST_EXPANSION}-fold: read up to there")
+                    return
     except (zlib.error, zstandard.ZstdError) as error:
         troubles.append(f"the compressed data are damaged ({error}): read up to there")
         return
-    if not unpacker.eof:
+    if not unpacked.whole:
         troubles.append("the compressed data end too early: the recorder was stopped or the file was cut")
 
 
-def _lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines with their ends; a torn last one comes without."""
+class _Gz:
+    """The members of a gzip file, one after the other (RFC 1952)."""
+
+    def __init__(self) -> None:
+        self._object = zlib.decompressobj(wbits=31)
+
+    @property
+    def whole(self) -> bool:
+        """Nothing is missing at the end."""
+        return self._object.eof
+
+    def feed(self, block: bytes) -> Iterator[bytes]:
+        """What a block unpacks to."""
+        while block:
+            if self._object.eof:
+                self._object = zlib.decompressobj(wbits=31)
+            yield self._object.decompress(block, _PIECE)
+            block = self._object.unused_data if self._object.eof else self._object.unconsumed_tail
+        while not self._object.eof and (piece := self._object.decompress(b"", _PIECE)):
+            yield piece
+
+
+class _Zst:
+    """The frames of a zstd file, one after the other (RFC 8878).
+
+    Its blocks have 128 KiB at most and 4 bytes at least, so that few bytes at once bound what they unpack to.
+    """
+
+    def __init__(self) -> None:
+        import zstandard
+
+        self._unpacker = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW)
+        self._object = self._unpacker.decompressobj()
+
+    @property
+    def whole(self) -> bool:
+        """Nothing is missing at the end."""
+        return self._object.eof
+
+    def feed(self, block: bytes) -> Iterator[bytes]:
+        """What a block unpacks to."""
+        for at in range(0, len(block), _FED):
+            rest = block[at : at + _FED]
+            while rest:
+                if self._object.eof:
+                    self._object = self._unpacker.decompressobj()
+                yield self._object.decompress(rest)
+                rest = self._object.unused_data if self._object.eof else b""
+
+
+def _lines(blocks: Iterator[bytes], troubles: list[str]) -> Iterator[bytes]:
+    """Lines with their ends; a torn last one comes without. One that is too long is left out."""
     pending: list[bytes] = []
     size = 0
+    skipping = False
     for block in blocks:
         start = 0
         while (end := block.find(b"\n", start)) >= 0:
             pending.append(block[start : end + 1])
-            yield b"".join(pending)
-            pending, size, start = [], 0, end + 1
+            if not skipping:
+                yield b"".join(pending)
+            pending, size, start, skipping = [], 0, end + 1, False
         pending.append(block[start:])
         size += len(block) - start
         if size > _LONGEST_LINE:
-            raise RecordingError(f"a line of more than {_LONGEST_LINE >> 20} MiB: no inspector recording")
-    if rest := b"".join(pending):
+            if not skipping:
+                troubles.append(f"a line of more than {_LONGEST_LINE >> 20} MiB is left out")
+            pending, size, skipping = [], 0, True
+    if (rest := b"".join(pending)) and not skipping:
         yield rest
 
 

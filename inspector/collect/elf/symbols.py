@@ -126,7 +126,10 @@ class SymbolTable:
     def symbol(self, index: int) -> Symbol:
         """One entry."""
         start = index * self._layout.size
-        return self.parse(self._elf, self.raw[start : start + self._layout.size])[0]
+        rows = self.parse(self._elf, self.raw[start : start + self._layout.size])
+        if not rows:
+            raise ElfError(f"damaged: its symbol table has no entry {index}")
+        return rows[0]
 
     def name(self, index: int) -> bytes:
         """The name of one entry."""

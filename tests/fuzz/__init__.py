@@ -1,0 +1,1 @@
+"""Mutants of everything that strangers may give us: recordings, profiles, ELF files, link maps."""
