@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from .attempts import Attempt, attempts_of
 from .attempts.words import told
 from .chain import Stop, chain_of, stop_of
-from .choices import Choice, choices
 from .families import MANAGEMENT
 from .loads import is_load
 from .memo import once
 from .profiles import Profiles
 from .progress import Progress, progress_of
 from .refusals import excused_by_siblings, excuses
+from .settings import Setting, without_gpu
 from .starts import Start
 from .state import Process, State
 from .wording import name_of
@@ -32,7 +32,8 @@ class Analysis:
     excused: dict[Attempt, str] = field(default_factory=dict)
     stops: dict[tuple[Process, str], Stop] = field(default_factory=dict)
     words: list[Word] = field(default_factory=list)
-    choices: list[Choice] = field(default_factory=list)
+    settings: list[tuple[Process, Setting]] = field(default_factory=list)
+    """By which processes are told to use no GPU."""
     worker: Worker | None = None
 
     def all_attempts(self) -> Iterable[Attempt]:
@@ -90,7 +91,12 @@ def analyse(state: State, profiles: Profiles, start: Start) -> Generator[None, N
         stop = stop_of(state, progress, analysis.attempts[process], analysis.excused)
         if stop is not None and not is_tool(process):
             analysis.stops[process, family] = stop
-    analysis.choices = [choice for process in state.processes if process.execs for choice in choices(process, profiles)]
+    analysis.settings = [
+        (process, setting)
+        for process in state.processes
+        if process.execs and not is_tool(process)
+        for setting in without_gpu(process, profiles)
+    ]
     analysis.worker = worker_of(state)
     yield
     return analysis

@@ -1,5 +1,6 @@
 """How a process came to its end, and whether a fault of its own lies behind a plain exit status."""
 
+from inspector.stream.calls import FileOpened
 from inspector.stream.processes import SignalDelivered
 
 from .state import Process
@@ -35,16 +36,22 @@ def fault(process: Process) -> SignalDelivered | None:
 def _went_on(process: Process, event: SignalDelivered) -> bool:
     """The program asked for something after a signal that it handles: it did not die of it.
 
-    A managed runtime provokes SIGSEGV on purpose and handles it. An exec, a look-up that was answered, a library or a
-    call after it is proof of life; opens are not: a handler that prints a stack opens files as well.
+    A managed runtime provokes SIGSEGV on purpose and handles it. An exec, a look-up, a call or a file that was read
+    after it is proof of life, but not what a handler does that prints a stack (libgcc_s, /proc). Mappings prove
+    nothing: they may be told late.
     """
     after = event.at + _STILL
     return (
-        any(one.at > after and one.found for one in process.lookups)
+        any(one.at > after and one.found and "libgcc_s" not in f"{one.name}{one.answer}" for one in process.lookups)
         or any(one.entered > after for one in process.calls)
         or any(one.at > after for one in process.execs)
-        or any(at > after for at in process.mapped_at.values())
+        or any(one.at > after and _plainly_read(one) for one in process.opens)
     )
+
+
+def _plainly_read(opened: FileOpened) -> bool:
+    handler = opened.path.startswith(("/proc/", "/sys/")) or "libgcc_s" in opened.path or "ld.so" in opened.path
+    return not opened.errno and not opened.writable and not handler
 
 
 def raised(event: SignalDelivered) -> bool:

@@ -8,15 +8,15 @@ from . import evidence
 from .analysis import Analysis
 from .attempts.row import Attempt
 from .attempts.system import is_device
-from .attempts.wording import choice_row, row_of, word_row
+from .attempts.wording import row_of, setting_row, word_row
 from .chain import Stop
-from .choices import Choice
 from .coverage import born_here, capability, of_use
 from .crashes import crashed
 from .evidence import short
 from .families import MANAGEMENT, family_of_api
 from .progress import Progress
 from .refusals import is_table
+from .settings import Setting
 from .stages import LEVEL
 from .state import Process, State
 from .tree import program
@@ -52,7 +52,8 @@ class Decision:
     chain: list[Attempt] = field(default_factory=list)
     word: Word | None = None
     """What the program itself says, where it says it."""
-    choices: list[Choice] = field(default_factory=list)
+    settings: list[Setting] = field(default_factory=list)
+    """By which `process` is told to use no GPU."""
     evidence: list[Evidence] = field(default_factory=list)
     contradictions: list[Evidence] = field(default_factory=list)
 
@@ -197,7 +198,7 @@ def _given_nothing(ways: _Ways) -> Decision | None:
     if role is None or any(process is role for process, _ in analysis.stops) or crashed(role):
         return None
     own = [one for one in analysis.of_process(role) if one.family not in MANAGEMENT]
-    chosen = [one for one in analysis.choices if one.process is role]
+    chosen = [setting for process, setting in analysis.settings if process is role]
     told = ways.word is not None and ways.word.saying == "given-nothing"
     found = [one for one in ways.compute if one.got_to("counted") and one.process is not role]
     if (analysis.stops and not found) or (
@@ -211,11 +212,11 @@ def _given_nothing(ways: _Ways) -> Decision | None:
         return None
     sure: Confidence = "proven" if (told or chosen) and seen else "likely"
     rows = [row_of(ways.state, one.furthest) for one in own][:2] + (ways.word_rows() if told else [])
-    rows += [choice_row(one) for one in chosen]
+    rows += [setting_row(role, one) for one in chosen]
     rows = rows or [evidence.of_process(role, f"{short(role)} loaded no GPU library and asked for none")]
     against = [row_of(ways.state, one.furthest) for one in found][:2]
     return Decision("cpu", sure, "given-nothing", role, max(own, key=lambda one: LEVEL[one.stage], default=None),
-                    word=ways.word, choices=chosen, evidence=rows, contradictions=against)  # fmt: skip
+                    word=ways.word, settings=chosen, evidence=rows, contradictions=against)  # fmt: skip
 
 
 def _died(ways: _Ways) -> Decision | None:
@@ -400,12 +401,19 @@ def _node(ways: _Ways) -> Decision | None:
 
 def _chosen(ways: _Ways) -> Decision | None:
     """A setting keeps the program off the device, and it asked for none or was not seen to."""
-    chosen = [one for one in ways.analysis.choices if not is_tool(one.process)]
-    if not chosen or (not ways.compute and not ways.says_cpu and all(one.kind == "hidden" for one in chosen)):
+    told = ways.analysis.settings
+    if not told or (not ways.compute and not ways.says_cpu and all(_hides(setting) for _, setting in told)):
         return None
-    rows = [choice_row(one) for one in chosen]
-    return Decision("cpu", "likely", "chosen", chosen[0].process, _deepest(ways, chosen[0].process), choices=chosen,
-                    word=ways.word, evidence=[*rows, *(ways.word_rows() if ways.says_cpu else [])])  # fmt: skip
+    process = told[0][0]
+    chosen = [setting for owner, setting in told if owner is process]
+    rows = [setting_row(process, one) for one in chosen]
+    return Decision("cpu", "likely", "chosen", process, _deepest(ways, process), settings=chosen, word=ways.word,
+                    evidence=[*rows, *(ways.word_rows() if ways.says_cpu else [])])  # fmt: skip
+
+
+def _hides(setting: Setting) -> bool:
+    """It hides devices; that alone does not say that the program would have asked for one."""
+    return setting.key.endswith("VISIBLE_DEVICES")
 
 
 def _told(ways: _Ways) -> Decision | None:

@@ -15,7 +15,7 @@ _TOOLS = re.compile(
     r"^(env|bash|sh|dash|zsh|ash|busybox|readlink|dirname|basename|cp|mv|rm|chown|chmod|mount|umount|unshare|sleep|cat|mkdir|"
     r"sed|grep|awk|mawk|gawk|ln|ls|touch|sudo|su|nice|timeout|tee|head|tail|cut|tr|sort|uname|uname26|id|stat|find|xargs|"
     r"cc|gcc|g\+\+|cc1|cc1plus|collect2|as|ld|ld\.bfd|ld\.gold|ldconfig(\.real)?|ar|make|cmake|ninja|git|objdump|readelf|nm|"
-    r"which|expr|test|true|false|date|hostname|lscpu|setsid|nohup|stdbuf|taskset|flock|docker-entrypoint)$"
+    r"which|expr|cksum|\w+sum|wc|mktemp|rmdir|printf|echo|seq|yes|od|xxd|realpath|ps|pgrep|kill|test|true|false|date|hostname|lscpu|setsid|nohup|stdbuf|taskset|flock|docker-entrypoint)$"
 )
 
 

@@ -1,9 +1,9 @@
 """One attempt in words: as a sentence, as a row of evidence, and as a link of a chain."""
 
 from inspector.model import evidence, recipes
-from inspector.model.choices import Choice
 from inspector.model.evidence import short
-from inspector.model.state import State
+from inspector.model.settings import Setting
+from inspector.model.state import Process, State
 from inspector.model.verdict import Evidence, Link
 from inspector.model.wording import duration, name_of
 from inspector.model.words import Word
@@ -99,9 +99,10 @@ def word_row(state: State, word: Word) -> Evidence:
     )  # fmt: skip
 
 
-def choice_row(choice: Choice) -> Evidence:
+def setting_row(process: Process, setting: Setting) -> Evidence:
     """A setting that keeps a process off the device."""
-    text = f"{short(choice.process)}: {choice.words}"
-    if choice.where == "argument":
-        return evidence.of_process(choice.process, text, by_hand=f"tr '\\0' ' ' < /proc/{choice.process.pid}/cmdline")
-    return evidence.of_environment(choice.process, choice.key, text)
+    text = f"{short(process)}: {setting.text}"
+    if setting.place == "argument":
+        return evidence.of_process(process, text, by_hand=f"tr '\\0' ' ' < /proc/{process.pid}/cmdline")
+    inside = " (set inside the process after its start)" if setting.place == "memory" else ""
+    return evidence.of_environment(process, setting.key, f"{text}{inside}")

@@ -8,9 +8,9 @@ from typing import ClassVar, get_args
 
 from inspector.model import evidence
 from inspector.model.attempts.row import Attempt
-from inspector.model.attempts.wording import sentence
+from inspector.model.attempts.wording import sentence, word_row
 from inspector.model.coverage import born_here, capability
-from inspector.model.decision import Decision, Reason, computed
+from inspector.model.decision import CONTRADICTING, Decision, Reason, computed, covered
 from inspector.model.evidence import short
 from inspector.model.progress import Progress
 from inspector.model.tree import program
@@ -147,7 +147,7 @@ class NoWorkGiven(Conclusion):
         worker, word = decision.process, decision.word
         if worker is None:
             return None
-        why = [choice.words for choice in decision.choices]
+        why = [setting.text for setting in decision.settings]
         if word is not None and word.saying == "given-nothing":
             why.append(word.text.strip()[:160])
         loads = scene.analysis.attempts.get(worker, [])
@@ -160,7 +160,7 @@ class NoWorkGiven(Conclusion):
             f"{f'Discovery went well ({found}), but ' if found else ''}the work is done in this process"
             f"{', which was started for a model' if scene.analysis.worker else ''}.",
             "change that option"
-            if decision.choices
+            if decision.settings
             else "look at the options of the request and at the folder of backends",
             severity="error",
             subject=f"{'; '.join(why)}" or "no work",
@@ -177,17 +177,91 @@ class CpuChosen(Conclusion):
     reasons = ("chosen", "given-nothing")
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
-        if decision.reason != "chosen" or not decision.choices:
+        if decision.reason != "chosen" or not decision.settings or decision.process is None:
             return None
-        first = decision.choices[0]
+        first, who = decision.settings[0], short(decision.process)
         said = f" The program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
+        inside = "; it was set inside the process after its start" if first.place == "memory" else ""
         return Hit(
-            title=f"{first.words} keeps {short(first.process)} on the CPU",
-            cause=f"The program does what it was told; nothing was refused.{said}",
+            title=f"{first.text} keeps {who} on the CPU{inside}",
+            cause=f"{first.effect}. The program does what it was told; nothing was refused.{said}",
             next_step=f"take {first.key} out, or change it",
-            process=first.process, severity="warning", confidence=decision.confidence, evidence=decision.evidence,
-            subject=first.words, root=first.words,
+            process=decision.process,
+            severity="warning",
+            confidence=decision.confidence,
+            evidence=decision.evidence,
+            subject=first.text,
+            root=first.text,
+        )
+
+
+class NotBuiltForGpu(Conclusion):
+    id = "cpu-only-build"
+    place = "reachable"
+    meaning = "The program or a package of it was built without a part for the GPU."
+    proof = "The package's files lie there and the part for the GPU does not, or the program says so itself."
+    cure = "Install the build that has GPU code."
+    reasons = get_args(Reason)
+
+    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+        """Behind it stands that nobody asked, or that the program says so."""
+        if decision.verdict != "cpu" or (decision.chain and decision.reason != "told"):
+            return None
+        for process in scene.state.processes:
+            for package in process.packages.values():
+                if package.gpu_part is False:
+                    looked = f"; looked for it in {listed(package.looked, 2)}" if package.looked else ""
+                    row = evidence.of_file(process, package.path, f"{package.package}: {package.path}{looked}")
+                    return _hit(
+                        decision,
+                        f"{package.package} of {short(process)} is a build without a part for the GPU",
+                        f"{package.path} is there, and no file of it that could ask for a GPU{looked}.",
+                        f"install the build of {package.package} that has GPU code",
+                        severity="error", process=process, confidence="likely", evidence=[row, *decision.evidence],
+                        subject=package.package, root=f"{package.package} has no part for the GPU",
+                    )  # fmt: skip
+        said = next((word for word in scene.analysis.words if word.refusal == "not-built"), None)
+        if said is None:
+            return None
+        return _hit(
+            decision, f"this build has no code for a GPU, says the program: {said.text.strip()[:200]}",
+            "It was compiled or packaged without it; nothing was refused to it.", "install the build that has GPU code",
+            severity="error", confidence="likely", evidence=[word_row(scene.state, said), *decision.evidence],
+            subject="not built", root=said.text.strip()[:200],
         )  # fmt: skip
+
+
+class ProviderMissing(Conclusion):
+    id = "provider-missing"
+    place = "mapped"
+    meaning = "A program could use an API, says that it found no device, and no library of that API was ever loaded."
+    proof = "Its file names functions of the API; every load was seen, and none was of a library that provides it."
+    cure = "Bring the library into a folder of the program's search path."
+    reasons = ("told", "dropped")
+
+    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+        if any(scene.analysis.computing()) or not covered(scene.state, scene.state.processes, CONTRADICTING):
+            return None
+        for process in scene.state.processes:
+            lacking = [use for use in scene.computing(process) if use.consumers and not use.providers]
+            if not lacking or is_tool(process):
+                continue
+            api = next((use.api for use in lacking if use.api == "cuda-driver"), lacking[0].api)
+            name = scene.profiles.apis[api].sonames[0]
+            folders = list(dict.fromkeys(folder.path for folder in process.folders if "lib" in folder.path))
+            read = f" Folders that it read: {listed(folders, 4)}." if folders else ""
+            how = lacking[0].consumers[0].how
+            said = f" The program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
+            return _hit(
+                decision, f"{short(process)} could use {listed(use.api for use in lacking)}, and no library of it was "
+                f"loaded or asked for: {name} is not where it looks",
+                f"{name_of(lacking[0].consumers[0].path)} {how.words if how is not None else 'names it'}; a program "
+                f"that lists folders for a library opens nothing where there is none.{read}{said}",
+                f"bring {name} into a folder of its search path", severity="error", confidence="likely",
+                process=process, command=f"find / -xdev -name {quote(name + '*')} 2>/dev/null",
+                subject=name, root=f"{name} is not where {short(process)} looks",
+            )  # fmt: skip
+        return None
 
 
 class ToldByProgram(Conclusion):
@@ -203,15 +277,13 @@ class ToldByProgram(Conclusion):
         if not refused and decision.reason == "told":
             return None  # it says what, and not why
         text = decision.word.text if decision.word is not None else refused[0].what if refused else ""
-        built = any(word.refusal == "not-built" for word in scene.analysis.words)
         asked = "" if any(scene.analysis.computing()) else "; nobody was seen to ask for a GPU library"
         late = any(not born_here(process) for process in scene.state.processes)
         return _hit(
             decision, f"the program says: {text.strip()[:200]}{asked}",
-            "This build of the program has no code for a GPU." if built else
             "It began before the observation: what it asked was not seen." if late else
             "Nothing that was seen explains it further.",
-            "install the build that has GPU code" if built else "observe its next start from the first instruction",
+            "observe its next start from the first instruction",
             severity="warning",
             command=_again(scene, decision), doubt="" if not late else "Its first calls would show the refusal itself.",
         )  # fmt: skip
@@ -322,6 +394,8 @@ def _missing(scene: Scene) -> Iterator[str]:
 CONCLUSIONS: tuple[Conclusion, ...] = (
     GpuInUse(),
     GpuReady(),
+    NotBuiltForGpu(),
+    ProviderMissing(),
     FoundNotUsed(),
     CpuChosen(),
     NoWorkGiven(),

@@ -120,7 +120,7 @@ class ImplausibleDevice(Cause):
 
 
 class ImplausibleValues(Pattern):
-    """The same where nothing was refused after it, also of a device that is ready: nobody can use such a one."""
+    """The same where nothing was refused after it: a warning while the device is kept."""
 
     notice = True
     id = "implausible-device"
@@ -130,8 +130,7 @@ class ImplausibleValues(Pattern):
     cure = ImplausibleDevice.cure
 
     def find(self, scene: Scene) -> Iterable[Hit]:
-        ready = scene.decision.reason == "ready"
-        return (replace(hit, despite_use=ready) for hit in implausible(scene))
+        return implausible(scene)
 
 
 def implausible(scene: Scene) -> Iterator[Hit]:

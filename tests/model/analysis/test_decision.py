@@ -57,7 +57,7 @@ def test_layers_that_were_not_given_decide_against_discovery_with_the_option_nam
     story.log(CUDA, "load_tensors: offloaded 0/29 layers to GPU")
     made = decision(story.state)
     assert (made.verdict, made.confidence) == ("cpu", "proven")
-    assert [choice.words for choice in made.choices] == ["-ngl 0"]
+    assert [setting.text for setting in made.settings] == ["-ngl 0"]
 
 
 def test_nobody_asked_is_proven_only_when_all_ended_and_all_channels_were_open() -> None:
