@@ -273,8 +273,9 @@ def _stopped(ways: _Ways) -> Decision | None:
         own = {key: stop for key, stop in stops.items() if key[0] is role}
         stops = own or stops
     found = [one for one in ways.compute if one.got_to("counted")]
-    if found and not ways.says_cpu:  # only a later answer of the API takes a device back
-        newest = max(one.last_at("counted") for one in found)
+    said = ways.word.at if ways.word is not None and ways.word.saying in ("found", "given") else None
+    if (found or said is not None) and not ways.says_cpu:  # only a later answer of the API takes a device back
+        newest = max([one.last_at("counted") for one in found] + ([said] if said is not None else []))
         stops = {
             key: one for key, one in stops.items()
             if (_answered(one.attempt) and one.attempt.at > newest) or _gave_up(one, found)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from inspector.model import evidence
-from inspector.model.coverage import Coverage, born_here, of_use
+from inspector.model.coverage import Coverage, born_here, of_lookups, of_use
 from inspector.model.crashes import crashed
 from inspector.model.evidence import short
 from inspector.model.state import Process, Reading
@@ -133,7 +133,10 @@ class NotCalled(Pattern):
 
     def _hit(self, scene: Scene, process: Process, use: Use) -> Hit:
         coverage = of_use(scene.state, use)
-        sure: Confidence = "guess" if not coverage.complete else ("proven" if _proven(coverage, process) else "likely")
+        looked = of_lookups(scene.state, process).complete
+        sure: Confidence = "guess" if not coverage.complete else "likely"
+        if _proven(coverage, process) and looked:
+            sure = "proven"
         consumers = listed((name_of(consumer.path) for consumer in use.consumers), 3)
         could = f"{short(process)} could call {use.api} (through {consumers}) and did not: 0 calls in"
         title = f"{could} {lifetime(scene, process)}"
@@ -141,11 +144,10 @@ class NotCalled(Pattern):
             title = f"no call of {use.api} was seen in {short(process)}, which could call it (through {consumers})"
         return Hit(
             title=title,
-            cause="Library, names and look-ups are in order. The program decided against the GPU, or has not come to "
-            "it yet.",
+            cause=f"{_in_order(looked)}The program decided against the GPU, or has not come to it yet.",
             next_step="look at the program's own settings and log before the point where it would ask for devices",
             process=process,
-            severity="error" if coverage.complete and not coverage.passive else "warning",
+            severity="error" if coverage.complete and not coverage.passive and looked else "warning",
             confidence=sure,
             evidence=[
                 evidence.of_process(process, f"0 calls of {coverage.watched} counted functions: {coverage.words}"),
@@ -157,6 +159,11 @@ class NotCalled(Pattern):
             doubt=_doubt(coverage, process),
             subject=f"{use.api}:{consumers}",
         )
+
+
+def _in_order(looked: bool) -> str:
+    """Only what was seen is said to be in order."""
+    return "Library, names and look-ups are in order. " if looked else "Its look-ups were not seen. "
 
 
 def _proven(coverage: Coverage, process: Process) -> bool:

@@ -1,0 +1,171 @@
+"""Truth as a test, on the recording of every case: a closed channel makes an answer weaker, never different and sure.
+
+One channel after the other is withheld, its events and its ability; and harmless refusals of all kinds are put into
+healthy streams: never the CPU, never an error.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspector.demo.cases import CASES
+from inspector.demo.record import recording_of
+from inspector.model.diagnosis import diagnose
+from inspector.model.fold import apply_all
+from inspector.model.verdict import Answer
+from inspector.stream.base import Event
+from inspector.stream.calls import (
+    CallReturned,
+    CallsCounted,
+    CallsInside,
+    FileOpened,
+    FunctionsWatched,
+    LoaderRefused,
+    LookedUp,
+    OutcomesCounted,
+)
+from inspector.stream.libraries import LoadPredicted
+from inspector.stream.logs import LogFound, LogRead
+from inspector.stream.processes import ProcessExec, SignalDelivered
+from inspector.stream.recording import Recording
+from inspector.stream.session import Capability, SessionStarted
+
+ON_GPU = ("cuda", "rocm", "vulkan")
+CHANNELS: dict[str, tuple[tuple[type[Event], ...], tuple[str, ...]]] = {
+    "look-ups": ((LookedUp, LoaderRefused), ("lookups",)),
+    "calls": (
+        (FunctionsWatched, CallsCounted, OutcomesCounted, CallReturned, CallsInside),
+        ("count-calls", "results"),
+    ),
+    "results": ((OutcomesCounted, CallReturned), ("results",)),
+    "opens": ((FileOpened,), ("open-files",)),
+    "logs": ((LogFound, LogRead), ()),
+    "environment": ((), ("environment",)),
+}
+"""What is withheld together: events, and the abilities that bring them."""
+
+
+@cache
+def events_of(name: str) -> tuple[Event, ...]:
+    """The recording of a case."""
+    case = next(one for one in CASES if one.name == name)
+    return tuple(Recording(str(recording_of(case))))
+
+
+@cache
+def whole(name: str) -> Answer:
+    """The answer with everything seen."""
+    return diagnose(apply_all(events_of(name)))
+
+
+def withheld(events: Sequence[Event], channel: str) -> Iterator[Event]:
+    """The stream as it comes where a channel is closed, and said to be."""
+    kinds, abilities = CHANNELS[channel]
+    for event in events:
+        if isinstance(event, SessionStarted):
+            rows = [
+                Capability(name=one.name, state="no", how="", why="closed by a test") if one.name in abilities else one
+                for one in event.capabilities
+            ]
+            yield msgspec.structs.replace(event, capabilities=rows)
+        elif channel == "environment" and isinstance(event, ProcessExec):
+            yield msgspec.structs.replace(event, environment={}, environment_known=False)
+        elif channel == "results" and isinstance(event, FunctionsWatched):
+            functions = [msgspec.structs.replace(one, returns=False) for one in event.functions]
+            yield msgspec.structs.replace(event, functions=functions)
+        elif not isinstance(event, kinds):
+            yield event
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_a_channel_that_is_switched_off_makes_no_answer_different_and_sure(case: object, channel: str) -> None:
+    name = case.name  # type: ignore[attr-defined]
+    full, part = whole(name), diagnose(apply_all(withheld(events_of(name), channel)))
+    if full.mode.verdict in ON_GPU:
+        assert (part.mode.verdict, part.mode.confidence) != ("cpu", "proven")
+    else:
+        assert not (part.mode.verdict in ON_GPU and part.mode.confidence == "proven")
+    known = {one.rule for one in full.findings}
+    told = {link.subject for one in full.findings for link in one.chain}
+    for one in part.findings:
+        if one.severity == "error" and one.confidence == "proven" and one.rule not in known:
+            own = {link.subject for link in one.chain if link.kind not in ("root", "mode", "words")}
+            assert own and own <= told, f"{one.rule}: {one.title}"  # a link of the same chain, and no more than that
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_the_ladder_is_never_against_the_answer(case: object) -> None:
+    answer = whole(case.name)  # type: ignore[attr-defined]
+    for ladder in answer.ladders:
+        if answer.mode.verdict in ON_GPU and not any(one.severity == "error" for one in answer.findings[:1]):
+            assert ladder.first_broken is None
+        broken = [rung.rung for rung in ladder.rungs].index(ladder.first_broken) if ladder.first_broken else None
+        if broken is not None:
+            assert ladder.rungs[broken].state == "no"
+        first = answer.findings[0] if answer.findings else None
+        if first is not None and first.chain and first.pid == ladder.pid and broken is not None:
+            assert not [r for r in ladder.rungs[:broken] if r.state == "no" and r.rung != "logged"]
+            assert not [r for r in ladder.rungs[broken + 1 :] if r.state == "no" and r.rung != "logged"]
+
+
+HEALTHY = [case.name for case in CASES if case.family == "healthy" and case.mode in ON_GPU]
+
+
+def _harmless(pid: int, tid: int) -> st.SearchStrategy[list[Event]]:
+    """One refusal that healthy programs see, made good where its kind asks for that."""
+    at = st.integers(0, 10**6)
+
+    def load(offset: int, name: str) -> list[Event]:
+        words = f"{name}: cannot open shared object file: No such file or directory"
+        return [
+            LookedUp(at=offset, pid=pid, tid=tid, via="dlopen", name=name, requester="/opt/x", found=False, error=words)
+        ]
+
+    def name(offset: int, symbol: str) -> list[Event]:
+        words = f"undefined symbol: {symbol}"
+        return [
+            LookedUp(
+                at=offset, pid=pid, tid=tid, via="dlsym", name=symbol, requester="/opt/x", found=False, error=words
+            )
+        ]
+
+    def opened(offset: int, path: str) -> list[Event]:
+        return [FileOpened(at=offset, pid=pid, tid=tid, path=path, errno=2)]
+
+    def handled(offset: int, signal: int) -> list[Event]:
+        return [SignalDelivered(at=offset, pid=pid, tid=tid, signal=signal, fatal=False, library="/opt/libjvm.so")]
+
+    def foretold(offset: int, name: str) -> list[Event]:
+        return [LoadPredicted(at=offset, pid=pid, name=name, ok=False, words=f"{name}: cannot open shared object file")]
+
+    return st.one_of(
+        st.builds(load, at, st.sampled_from(["libcuda.so", "libamdhip64.so", "libcudnn.so.9", "libvulkan.so.1"])),
+        st.builds(name, at, st.sampled_from(["cuCtxCreate_v4", "cuFutureThing", "cudaFutureThing", "hipInit"])),
+        st.builds(opened, at, st.sampled_from(["/dev/nvidia7", "/etc/nvidia/x.conf", "/dev/kfd", "/opt/none/a.txt"])),
+        st.builds(handled, at, st.sampled_from([11, 8])),
+        st.builds(foretold, at, st.sampled_from(["/opt/x/libggml-hip.so", "/opt/x/libggml-vulkan.so"])),
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_harmless_refusals_in_a_healthy_stream_never_make_it_the_cpu_or_an_error(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(HEALTHY))
+    events = events_of(name)
+    answer = whole(name)
+    working = next((row.pid for row in answer.mode.evidence if row.pid), None)
+    pid = working or next(event.pid for event in events if isinstance(event, ProcessExec))
+    begun = next((event.at for event in events if isinstance(event, ProcessExec) and event.pid == pid), events[0].at)
+    injected: list[Event] = []
+    for _ in range(data.draw(st.integers(1, 6))):
+        for event in data.draw(_harmless(pid, pid)):
+            injected.append(msgspec.structs.replace(event, at=begun + event.at))
+    mixed = sorted([*events, *injected], key=lambda event: event.at)
+    spoiled = diagnose(apply_all(mixed))
+    assert spoiled.mode.verdict == answer.mode.verdict
+    assert not [f"{one.rule}: {one.title}" for one in spoiled.findings if one.severity == "error"]
