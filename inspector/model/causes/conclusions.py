@@ -1,5 +1,6 @@
 """What is said of the mode where no chain of refusals stands behind it: in use, ready, given nothing, nobody asked."""
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +22,7 @@ from inspector.model.worker import is_tool
 from .rule import Hit, Place, Rule
 from .scene import Scene
 
+_GUESS = re.compile(r"\b(possible|possibly|maybe|may be|might|perhaps)\b", re.I)
 _CHANNELS = ("process-births", "environment", "library-loads", "lookups", "count-calls", "results", "open-files")
 
 
@@ -201,12 +203,10 @@ class NotBuiltForGpu(Conclusion):
     meaning = "The program or a package of it was built without a part for the GPU."
     proof = "The package's files lie there and the part for the GPU does not, or the program says so itself."
     cure = "Install the build that has GPU code."
-    reasons = get_args(Reason)
+    reasons = ("told", "dropped", "nobody-asked", "unknown", "nothing-called")
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
         """Behind it stands that nobody asked, or that the program says so."""
-        if decision.verdict != "cpu" or (decision.chain and decision.reason != "told"):
-            return None
         for process in scene.state.processes:
             for package in process.packages.values():
                 if package.gpu_part is False:
@@ -220,8 +220,9 @@ class NotBuiltForGpu(Conclusion):
                         severity="error", process=process, confidence="likely", evidence=[row, *decision.evidence],
                         subject=package.package, root=f"{package.package} has no part for the GPU",
                     )  # fmt: skip
-        said = next((word for word in scene.analysis.words if word.refusal == "not-built"), None)
-        if said is None:
+        told = (word for word in scene.analysis.words if word.refusal == "not-built")
+        said = next((word for word in told if not _GUESS.search(word.text)), None)
+        if said is None or (decision.verdict != "cpu" and decision.reason != "unknown"):
             return None
         return _hit(
             decision, f"this build has no code for a GPU, says the program: {said.text.strip()[:200]}",
@@ -229,6 +230,40 @@ class NotBuiltForGpu(Conclusion):
             severity="error", confidence="likely", evidence=[word_row(scene.state, said), *decision.evidence],
             subject="not built", root=said.text.strip()[:200],
         )  # fmt: skip
+
+
+class BackendMissing(Conclusion):
+    id = "backend-missing"
+    place = "reachable"
+    meaning = "A program looked into its folders for a backend, and none that lies there could ask for a GPU."
+    proof = "The folders that it read, the libraries that it loaded, and that none of them has to do with an API."
+    cure = "Bring the GPU backend into that folder: install the package or the part of it that has it."
+    reasons = ("told", "dropped")
+
+    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+        if any(scene.analysis.computing()) or not covered(scene.state, scene.state.processes, CONTRADICTING):
+            return None
+        for process in reversed(scene.state.processes):
+            folders = list(dict.fromkeys(one.path.rstrip("/.") for one in process.folders if _of_libraries(one.path)))
+            if not folders or is_tool(process):
+                continue
+            near = [one.path for one in process.candidates.values() if one.kind == "provider"]
+            there = f" {near[0]} is there to be asked." if near else ""
+            said = f" The program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
+            return _hit(
+                decision, f"no GPU backend lies in {listed(folders, 2)}: nothing that {short(process)} found there "
+                "could ask for a GPU",
+                f"It read the folder, and loaded nothing that uses an API of devices.{there}{said}",
+                f"bring the GPU backend into {folders[0]}", severity="error", confidence="likely", process=process,
+                command=f"ls -l {quote(folders[0])}", subject=folders[0], root=f"{folders[0]} has no GPU backend",
+            )  # fmt: skip
+        return None
+
+
+def _of_libraries(path: str) -> bool:
+    """A folder by whose name one keeps libraries there."""
+    parts = path.lower().rstrip("/.").split("/")
+    return any(part in ("lib", "lib64") or "backend" in part or "plugin" in part for part in parts[1:])
 
 
 class ProviderMissing(Conclusion):
@@ -395,6 +430,7 @@ CONCLUSIONS: tuple[Conclusion, ...] = (
     GpuInUse(),
     GpuReady(),
     NotBuiltForGpu(),
+    BackendMissing(),
     ProviderMissing(),
     FoundNotUsed(),
     CpuChosen(),

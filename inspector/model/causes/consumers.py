@@ -13,7 +13,7 @@ from inspector.model.usage import Use, looks_up_freely
 from inspector.model.wording import duration, listed, name_of
 from inspector.stream.libraries import CandidateFound
 
-from .rule import Hit, Pattern
+from .rule import UNEXPLAINED, Hit, Pattern
 from .scene import Scene
 
 _PATIENCE = 1_000_000_000
@@ -22,6 +22,7 @@ _PATIENCE = 1_000_000_000
 
 class BackendDisabled(Pattern):
     id = "backend-disabled"
+    answers = UNEXPLAINED | {"given-nothing", "found-not-used"}
     place = "reachable"
     meaning = "A variable restricts which backend folders are looked at, and the one that is there is not among them."
     proof = "The variable in the environment, the folders beside the program, and that none of them was looked at."

@@ -13,7 +13,7 @@ from inspector.model.wording import listed, name_of
 from inspector.stream.libraries import CandidateFound, LibraryMapped
 
 from .environment import missing_file
-from .rule import Cause, Hit, Pattern
+from .rule import UNEXPLAINED, Cause, Hit, Pattern
 from .scene import Case, Scene
 from .whereabouts import whereabouts
 
@@ -23,6 +23,7 @@ _NOT_INITIALIZED = ("NOTINITIALIZED", "UNINITIALIZED")
 
 class StaleArtefact(Pattern):
     id = "stale-artefact"
+    answers = UNEXPLAINED | {"given-nothing", "found-not-used"}
     place = "mapped"
     notice = True
     meaning = (

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from inspector.model.decision import Reason
 from inspector.model.state import Process
 from inspector.model.verdict import Confidence, Evidence, Severity
 
@@ -62,11 +63,17 @@ class Cause(Rule):
         """What this says of the chain; None where it has nothing to say."""
 
 
+UNEXPLAINED: frozenset[Reason] = frozenset(("told", "dropped", "unknown", "nothing-called", "nobody-asked", "chosen"))
+"""Reasons that say how it is, and not why."""
+
+
 class Pattern(Rule):
     """Found in the state as a whole."""
 
     notice: ClassVar[bool] = False
     """It stays worth telling when the GPU is in use; others are silent then."""
+    answers: ClassVar[frozenset[Reason]] = UNEXPLAINED
+    """Reasons of the decision behind which this may be the cause; beside others it is one more thing to look at."""
 
     @abstractmethod
     def find(self, scene: Scene) -> Iterable[Hit]:

@@ -109,7 +109,7 @@ class NotCalled(Pattern):
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
-            if not scene.matters(process) or crashed(process) or scene.refused(process):
+            if not process.execs or not scene.matters(process) or crashed(process) or scene.refused(process):
                 continue
             uses = [use for use in scene.computing(process) if use.providers and use.consumers]
             quiet = [use for use in uses if not use.total_calls and self._watched(scene, use)]

@@ -13,7 +13,7 @@ from inspector.model.verdict import Evidence
 from inspector.model.wording import duration, listed, plural
 from inspector.model.work import Work, of_tree, stub_signs, words
 
-from .rule import Cause, Hit, Pattern
+from .rule import UNEXPLAINED, Cause, Hit, Pattern
 from .scene import Case, Scene
 
 
@@ -35,6 +35,7 @@ def _found_before(scene: Scene) -> list[tuple[Process, Evidence]]:
 
 class DeviceDropped(Pattern):
     id = "device-dropped"
+    answers = UNEXPLAINED | {"found-not-used"}
     place = "used"
     meaning = "The device was found by one look and dropped by a later one."
     proof = "A device was counted; a later child died over it, or the program says that it does not take it."
@@ -108,6 +109,7 @@ class DroppedByDeath(Cause):
 
 class NotOffloaded(Pattern):
     id = "not-offloaded"
+    answers = UNEXPLAINED | {"given-nothing", "found-not-used"}
     place = "used"
     meaning = "The device was found and kept, and the work was placed on the CPU all the same."
     proof = "The program's own line about its layers, and what discovery answered before."

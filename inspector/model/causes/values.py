@@ -10,7 +10,7 @@ from inspector.model.usage import FunctionCalls
 from inspector.model.wording import name_of, size
 from inspector.stream.calls import CallReturned
 
-from .rule import Cause, Hit, Pattern
+from .rule import UNEXPLAINED, Cause, Hit, Pattern
 from .scene import Case, Scene
 
 _LEAST_MEMORY = 16 << 20
@@ -123,6 +123,7 @@ class ImplausibleValues(Pattern):
     """The same where nothing was refused after it: a warning while the device is kept."""
 
     notice = True
+    answers = UNEXPLAINED | {"found-not-used"}
     id = "implausible-device"
     place = "returned"
     meaning = ImplausibleDevice.meaning

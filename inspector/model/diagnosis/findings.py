@@ -113,7 +113,7 @@ def _order_of_pattern(scene: Scene, pattern: Pattern, hit: Hit, number: int) -> 
     explains = hit.severity == "error" or (
         hit.severity == "warning" and pattern.place != "logged" and scene.decision.reason in _UNEXPLAINED
     )
-    if explains and not scene.decision.chain:
+    if explains and not scene.decision.chain and scene.decision.reason in pattern.answers:
         return 2, _weight(hit), *within
     return 4, _weight(hit), *within
 
@@ -156,9 +156,16 @@ def _finding(scene: Scene, group: list[Told], *, first: bool) -> Finding:
 def _severity(scene: Scene, one: Told, *, first: bool) -> Severity:
     if scene.in_use and one.hit.severity == "error" and not one.hit.despite_use:
         return "warning"
-    if not first and not one.answer and one.hit.severity == "error" and scene.decision.chain:
-        return "warning"  # beside a proven refusal it is one more thing to look at
+    if not first and not one.answer and one.hit.severity == "error" and _answered(scene, one):
+        return "warning"  # beside what decides it is one more thing to look at
     return one.hit.severity
+
+
+def _answered(scene: Scene, one: Told) -> bool:
+    """The decision stands on something else than this."""
+    return (
+        bool(scene.decision.chain) or not isinstance(one.rule, Pattern) or scene.decision.reason not in one.rule.answers
+    )
 
 
 def _links(scene: Scene, one: Told, *, first: bool) -> list[Link]:
