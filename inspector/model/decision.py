@@ -35,7 +35,7 @@ Reason = Literal[
 _VERDICTS: dict[str, ModeName] = {"cuda": "cuda", "rocm": "rocm", "vulkan": "vulkan"}
 CONTRADICTING = ("process-births", "lookups", "count-calls", "results", "library-loads")
 """Channels by which a "no" could be contradicted; a closed one makes it unproven."""
-_UNUSED_FOR = 2_000_000_000
+UNUSED_FOR = 2_000_000_000
 """ns of CPU time after the last step from which on a device that was found counts as not used."""
 
 
@@ -366,9 +366,11 @@ def _found(ways: _Ways) -> Decision | None:
         return Decision("cpu", "likely", "found-not-used", best.process, best, word=ways.word,
                         evidence=[*ways.word_rows(), *rows])  # fmt: skip
     busy = max(
-        (process for process in ways.state.processes if not is_tool(process)), key=lambda one: one.cpu_after(newest)
+        (process for process in ways.state.processes if not is_tool(process)),
+        key=lambda one: one.cpu_after(newest, ways.state.now),
     )
-    if busy.cpu_after(newest) > _UNUSED_FOR and _calls_seen(ways, busy):
+    over = all(process.ended for process in ways.state.processes)
+    if (over or busy.cpu_after(newest, ways.state.now) > UNUSED_FOR) and _calls_seen(ways, busy):
         return Decision("cpu", "likely", "found-not-used", busy, best, word=ways.word, evidence=rows)
     return Decision(_verdict(best), "likely", "ready", best.process, best, word=ways.word,
                     evidence=[*rows, *ways.word_rows()])  # fmt: skip

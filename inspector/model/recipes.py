@@ -5,6 +5,28 @@ from shlex import quote
 
 from .state import Process
 
+_PICTURES = {0x2400 + code: code for code in range(1, 0x20)}
+"""Pictures of control characters, as arguments of a target are carried (stream/text.py), back to what they show."""
+
+
+def shell(words: Sequence[str]) -> str:
+    """Words as a shell of today takes them, each on one line: control characters as $'...' (bash(1), QUOTING)."""
+    return " ".join(_quoted(word) for word in words)
+
+
+def _quoted(word: str) -> str:
+    word = word.translate(_PICTURES)
+    if word.isprintable():
+        return quote(word)
+    escaped = word.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + "".join(one if one.isprintable() else _escape(one) for one in escaped) + "'"
+
+
+def _escape(one: str) -> str:
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(
+        one, "".join(f"\\x{byte:02x}" for byte in one.encode(errors="replace"))
+    )
+
 
 def _outside(process: Process, path: str) -> str:
     """A path as it is reached from outside the process's own file tree."""

@@ -103,6 +103,17 @@ class Said:
     read_at: int = 0
 
 
+_MOST_PERCENT = 100_000.0
+_MOST_SAMPLES = 4_000
+_SAMPLE = 1_000_000_000
+"""ns that vitals are an average of."""
+
+
+def _share(vitals: Vitals) -> float:
+    """Of one CPU; of a torn stream it may be infinite, or no number at all."""
+    return min(max(vitals.cpu, 0.0), _MOST_PERCENT) / 100 if vitals.cpu == vitals.cpu else 0.0
+
+
 @dataclass(slots=True, eq=False)
 class Process:
     """One process of the tree, alive or dead; identified by (pid, started)."""
@@ -141,7 +152,7 @@ class Process:
     sockets: SocketsRead | None = None
     vitals: Vitals | None = None
     cpu: list[tuple[int, int]] = field(default_factory=list)
-    """Moment of a sample and ns of CPU time spent since the last one, in order; see `cpu_after`."""
+    """Moments of vitals and ns of CPU time spent since the vitals before, in order; see `cpu_after`."""
     counts: dict[int, CallCount] = field(default_factory=dict)
     """By function id."""
     callers: dict[int, dict[str, CallerCount]] = field(default_factory=dict)
@@ -178,9 +189,27 @@ class Process:
     memo: dict[str, tuple[object, object]] = field(default_factory=dict, repr=False)
     """Only model/memo.py looks at it."""
 
-    def cpu_after(self, moment: int) -> int:
-        """ns of CPU time that was seen to be spent after a moment; a lower bound."""
-        return sum(spent for at, spent in self.cpu if at > moment)
+    def spend(self, vitals: Vitals) -> None:
+        """New vitals: until a second before them the last ones held."""
+        before = self.vitals
+        gap = max(0, vitals.at - (before.at if before is not None else self.started))
+        fresh = min(gap, _SAMPLE)
+        spent = _share(vitals) * fresh + (_share(before) * (gap - fresh) if before is not None else 0.0)
+        self.cpu.append((vitals.at, round(spent)))
+        del self.cpu[: max(0, len(self.cpu) - _MOST_SAMPLES)]
+        self.vitals = vitals
+
+    def cpu_after(self, moment: int, now: int) -> int:
+        """ns of CPU time that were seen to be spent after a moment, until now or its end; a lower bound.
+
+        Vitals are only sent when they change: in between the last ones hold.
+        """
+        seen = sum(spent for at, spent in self.cpu if at > moment)
+        if self.vitals is not None:
+            since = max(self.vitals.at, moment)
+            seen += round(_share(self.vitals) * max(0, (self.ended or now) - since))
+        total = self.end.cpu if self.end is not None and self.end.cpu is not None else 0
+        return max(seen, total - max(0, moment - self.started))
 
     @property
     def program(self) -> ProcessExec | None:

@@ -44,8 +44,8 @@ def worker_of(state: State) -> Worker | None:
     if models:
         newest = max(models, key=lambda process: process.started)
         return Worker(newest, True, "it was started for a model")
-    busiest = max(candidates, key=lambda process: process.cpu_after(0), default=None)
-    spent = busiest.cpu_after(0) if busiest is not None else 0
+    busiest = max(candidates, key=lambda process: process.cpu_after(0, state.now), default=None)
+    spent = busiest.cpu_after(0, state.now) if busiest is not None else 0
     if busiest is None or spent < _BUSY:
         return None
     return Worker(busiest, False, f"it spent {duration(spent)} of CPU time")

@@ -11,7 +11,7 @@ from inspector.model import evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import sentence, word_row
 from inspector.model.coverage import born_here, capability
-from inspector.model.decision import CONTRADICTING, Decision, Reason, computed, covered
+from inspector.model.decision import CONTRADICTING, UNUSED_FOR, Decision, Reason, computed, covered
 from inspector.model.evidence import short
 from inspector.model.progress import Progress
 from inspector.model.tree import program
@@ -23,6 +23,8 @@ from .rule import Hit, Place, Rule
 from .scene import Scene
 
 _GUESS = re.compile(r"\b(possible|possibly|maybe|may be|might|perhaps)\b", re.I)
+_SCRIPTS = re.compile(r"python|perl|ruby|node_modules|site-packages|/share/|/locale|/tmp/|/proc/|/sys/")
+"""Folders in which interpreters look for their own modules."""
 _CHANNELS = ("process-births", "environment", "library-loads", "lookups", "count-calls", "results", "open-files")
 
 
@@ -117,8 +119,10 @@ class FoundNotUsed(Conclusion):
         progress = decision.progress
         if progress is None:
             return None
-        spent = decision.process.cpu_after(progress.newest) if decision.process is not None else 0
+        spent = decision.process.cpu_after(progress.newest, scene.state.now) if decision.process is not None else 0
         after = f", then {duration(spent)} of CPU time were spent and nothing was given to it" if spent else ""
+        if decision.process is not None and decision.process.ended and spent < UNUSED_FOR:
+            after = ", and the program ended without giving it anything"
         said = f"; the program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
         return _hit(
             decision,
@@ -126,7 +130,7 @@ class FoundNotUsed(Conclusion):
             "Nothing refused it: the driver answered and the program went on without the device"
             f"{said if after else ''}.",
             "look at its own settings: on which device it was told to compute",
-            severity="error",
+            severity="error" if spent > UNUSED_FOR or said else "warning",
             doubt="A server may still wait for its first request." if not after else "",
         )
 
@@ -263,6 +267,8 @@ class BackendMissing(Conclusion):
 def _of_libraries(path: str) -> bool:
     """A folder by whose name one keeps libraries there."""
     parts = path.lower().rstrip("/.").split("/")
+    if _SCRIPTS.search(path):
+        return False
     return any(part in ("lib", "lib64") or "backend" in part or "plugin" in part for part in parts[1:])
 
 
@@ -333,8 +339,8 @@ class NobodyAsked(Conclusion):
     reasons = ("nobody-asked",)
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
-        folders = [folder for process in scene.state.processes for folder in process.folders if folder.path]
-        searched = listed((folder.path for folder in folders), 3)
+        read = (folder.path for process in scene.state.processes if not is_tool(process) for folder in process.folders)
+        searched = listed((path for path in read if _of_libraries(path)), 3)
         looked = f" Folders that it searched: {searched}." if searched else ""
         return _hit(
             decision, "nobody asked for a GPU: every process was seen from its first instruction, and none loaded or "

@@ -1,6 +1,5 @@
 """How processes end: by a fault inside a call, in one that never comes back, by a limit of who waits, by an error."""
 
-import shlex
 from collections.abc import Iterable
 
 from inspector.model import evidence, recipes
@@ -224,7 +223,12 @@ class StartFailed(Cause):
 
 
 def _concerned(scene: Scene, process: Process) -> bool:
-    """Shells end so as well when a command is not there: the loader must have had a word in it."""
+    """Shells end so as well when a command is not there: the loader must have had a word in it.
+
+    A fork that never executed anything found no tool to execute: that is no start that failed.
+    """
+    if not process.execs:
+        return False
     return scene.rank(process) <= 2 or bool(process.refusals) or bool(_overriding(scene, process))
 
 
@@ -246,7 +250,7 @@ def start_failed(scene: Scene, end: Attempt) -> Hit:
         cause="127: the loader refused the program, or the first call of a missing function ended it; 126: it could "
         f"not be executed.{why}",
         next_step="run it by hand and read what the loader prints",
-        command=shlex.join(runs.argv) if runs is not None else "",
+        command=recipes.shell(runs.argv) if runs is not None else "",
         process=process,
         confidence="likely",
         evidence=[evidence.of_process(process, end_words(process.end) if process.end else "", at=process.ended)],

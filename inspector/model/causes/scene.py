@@ -1,6 +1,5 @@
 """What explanations look at: the state with its analysis, and one chain of refusals."""
 
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from inspector.model.decision import CONTRADICTING, Decision, covered
 from inspector.model.families import MANAGEMENT, family_of_api
 from inspector.model.loads import FailedLoad
 from inspector.model.profiles import Profiles
+from inspector.model.recipes import shell
 from inspector.model.starts import Start
 from inspector.model.state import Process, State
 from inspector.model.tree import ancestors, program
@@ -196,11 +196,11 @@ class Case:
         runs = program(self.process)
         if runs is None or not runs.argv:
             return "inspector --wait PROGRAM"
-        return f"inspector report -- {shlex.join(runs.argv)}"
+        return f"inspector report -- {shell(runs.argv)}"
 
     def rerun(self, *settings: str) -> str:
         """The program once more with these settings; empty where its arguments are not known."""
         runs = program(self.process)
         if runs is None or not runs.argv:
             return ""
-        return shlex.join(["env", *settings, *runs.argv]) if settings else shlex.join(runs.argv)
+        return shell(["env", *settings, *runs.argv]) if settings else shell(runs.argv)

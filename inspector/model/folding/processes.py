@@ -26,10 +26,6 @@ from .moments import keep, process_at, tell, touch
 F = TypeVar("F", bound=Event)
 K = TypeVar("K", bound=Hashable)
 _MOST_EXECS = 1_000
-_MOST_SAMPLES = 4_000
-_MOST_PERCENT = 100_000.0
-_LONGEST_SAMPLE = 1_100_000_000
-"""ns that one sample of the vitals may speak for: they are taken each second at most, and only where they changed."""
 _MOST_SIGNALS = 1_000
 _MOST_OTHERS = 1_000
 _MOST_ENVIRONMENTS = 100
@@ -159,11 +155,7 @@ def descriptors_read(state: State, event: DescriptorsRead) -> None:
 def vitals(state: State, event: Vitals) -> None:
     process = process_at(state, event.pid, event.at)
     process.revision -= 1  # nothing that a verdict could lean on
-    since = event.at - (process.vitals.at if process.vitals is not None else process.started)
-    share = min(max(event.cpu, 0.0), _MOST_PERCENT) / 100  # also of a torn stream: infinite, or no number at all
-    spent = round(share * max(0, min(since, _LONGEST_SAMPLE))) if share == share else 0
-    keep(process.cpu, (event.at, spent), _MOST_SAMPLES)
-    process.vitals = event
+    process.spend(event)
     touch(state, "vitals")
 
 
