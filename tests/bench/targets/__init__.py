@@ -34,6 +34,14 @@ def program() -> Path:
     return made
 
 
+@cache
+def made(source: str) -> Path:
+    """A program of one source file; errors as for `program`."""
+    binary = room() / Path(source).stem
+    subprocess.run([*_COMPILER, "-o", binary, _SOURCES / source], check=True)
+    return binary
+
+
 @contextlib.contextmanager
 def running(*words: str | Path) -> Iterator["subprocess.Popen[str]"]:
     """A process whose output we read; it is killed at the end."""
