@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inspector.collect.kernel.engine import Engine
-from inspector.collect.kernel.records import Executed, Exited, Forked, Mapped, Opened, Signalled, Written
+from inspector.collect.kernel.records import Executed, Exited, Forked, Mapped, Opened, Signalled, SignalSent, Written
 
 from .observed import drain_until, of, run
 
@@ -87,6 +87,26 @@ def test_a_deadly_signal_is_told_once_under_its_own_number(engine: Engine, signa
     (exited,) = of(Exited, records)
     assert exited.status is not None
     assert exited.status & 0x7F == signal
+
+
+def test_the_sender_of_a_deadly_signal_is_told_with_its_name(engine: Engine) -> None:
+    pid, records = run(engine, "sh", "-c", "sleep 60 & kill -KILL $!; wait $!; kill -TERM $$")
+    sent = {(record.pid, record.signal): record for record in of(SignalSent, records)}
+    (killed,) = (record for record in of(Signalled, records) if record.signal == 9)
+    assert sent[killed.pid, 9].sender == pid
+    assert sent[killed.pid, 9].name == b"sh"
+    assert sent[pid, 15].sender == pid
+
+
+def test_a_process_that_ends_tells_the_cpu_time_of_all_its_threads(engine: Engine) -> None:
+    busy = (
+        "import threading, time\ndef work():\n end = time.thread_time() + 0.15\n while time.thread_time() < end: pass\n"
+    )
+    script = f"{busy}threads = [threading.Thread(target=work) for _ in range(2)]\n"
+    script += "for one in threads: one.start()\nfor one in threads: one.join()\nwork()\n"
+    pid, records = run(engine, sys.executable, "-S", "-c", script)
+    (ended,) = (record for record in of(Exited, records) if record.pid == pid)
+    assert ended.cpu is not None and 450_000_000 <= ended.cpu < 5_000_000_000
 
 
 def test_threads_that_end_by_exit_group_are_no_deaths_by_signal(engine: Engine) -> None:

@@ -4,7 +4,7 @@ import struct
 from dataclasses import dataclass
 
 from .membership import HEADER
-from .records import Executed, Exited, Forked, Listed, Opened, RefusedCall, Signalled
+from .records import Executed, Exited, Forked, Listed, Opened, RefusedCall, Signalled, SignalSent
 from .syscall_programs import INSIDE, OPENED_BODY, REFUSED_CALL_BODY
 from .system_calls import BY_NUMBER
 from .tree_programs import (
@@ -17,6 +17,8 @@ from .tree_programs import (
     LISTED,
     OPENED,
     REFUSED_CALL,
+    SENT,
+    SENT_BODY,
     SIGNAL_BODY,
     SIGNALLED,
 )
@@ -46,7 +48,7 @@ class Death:
         return self.record.at
 
 
-Decoded = Birth | Death | Executed | Signalled | Opened | RefusedCall | Listed
+Decoded = Birth | Death | Executed | Signalled | SignalSent | Opened | RefusedCall | Listed
 
 
 def decode(raw: bytes) -> Decoded | None:
@@ -64,10 +66,14 @@ def decode(raw: bytes) -> Decoded | None:
         if kind == EXECUTED:
             return _executed(raw, pid, own, at)
         if kind == EXITED:
-            return Death(Exited(at=at, pid=pid, status=own), EXIT_BODY.unpack_from(raw, HEADER.size)[0])
+            slot, cpu = EXIT_BODY.unpack_from(raw, HEADER.size)
+            return Death(Exited(at=at, pid=pid, status=own, cpu=cpu), slot)
         if kind == SIGNALLED:
             code, handled, ip = SIGNAL_BODY.unpack_from(raw, HEADER.size)
             return Signalled(at, pid, tid, own, code, bool(handled), ip)
+        if kind == SENT:
+            receiver, _, name = SENT_BODY.unpack_from(raw, HEADER.size)
+            return SignalSent(at, receiver, own, pid, name.split(b"\0", 1)[0])
     except struct.error:
         return None
     return None

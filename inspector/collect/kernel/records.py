@@ -36,6 +36,8 @@ class Exited:
     at: int
     pid: int
     status: int | None
+    cpu: int | None = None
+    """ns of CPU time of all its threads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,19 @@ class Signalled:
     code: int
     handled: bool
     ip: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignalSent:
+    """A process sent a signal to a member; the signal may be handled, or be delivered later."""
+
+    at: int
+    pid: int
+    """The receiver."""
+    signal: int
+    sender: int
+    name: bytes
+    """Of the sender's thread (comm)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +248,19 @@ class Lost:
     count: int
 
 
-OfMember = Exited | Mapped | Signalled | Opened | RefusedCall | Listed | Asked | Looked | Refused | Returned | Written
+OfMember = (
+    Exited
+    | Mapped
+    | Signalled
+    | SignalSent
+    | Opened
+    | RefusedCall
+    | Listed
+    | Asked
+    | Looked
+    | Refused
+    | Returned
+    | Written
+)
 """What concerns one process that is observed."""
 Record = Forked | Executed | OfMember | CallsBegan | ResultsKnown | Lost

@@ -12,26 +12,32 @@ from .bpf import Map
 from .btf import kernel_offsets
 from .membership import CONTROL_WAIT, HEADER, MemberAssembler, Membership
 
-FORKED, EXECUTED, EXITED, SIGNALLED, OPENED, REFUSED_CALL, LISTED = 1, 2, 3, 4, 5, 6, 7
+FORKED, EXECUTED, EXITED, SIGNALLED, OPENED, REFUSED_CALL, LISTED, SENT = 1, 2, 3, 4, 5, 6, 7, 8
 
 EXECUTED_BODY = struct.Struct("<QQ256s")
 """Bytes of arguments, bytes of arguments and environment together, file name; the memory follows."""
-EXIT_BODY = struct.Struct("<Q")
-"""Slot that the process had."""
+EXIT_BODY = struct.Struct("<QQ")
+"""Slot that the process had, ns of CPU time of all its threads."""
 FORK_BODY = struct.Struct("<Q")
 """Slot of the child."""
 SIGNAL_BODY = struct.Struct("<iiQ")
 """si_code, whether a handler is installed, instruction pointer."""
+SENT_BODY = struct.Struct("<II16s")
+"""pid of the receiver, unused, name of the sender's thread."""
 MEMORY_SIZES = (4 << 10, 16 << 10, 128 << 10)
 """Room for arguments and environment; the smallest that fits is taken, the rest of longer ones is cut off."""
 
 _FIELDS = (
     "task_struct.pid", "task_struct.tgid", "task_struct.mm", "task_struct.signal", "task_struct.group_leader",
-    "task_struct.exit_code", "signal_struct.live", "signal_struct.flags", "signal_struct.group_exit_code",
+    "task_struct.exit_code", "task_struct.comm", "task_struct.se", "sched_entity.sum_exec_runtime",
+    "signal_struct.live", "signal_struct.flags", "signal_struct.group_exit_code", "signal_struct.sum_sched_runtime",
     "mm_struct.arg_start", "mm_struct.arg_end", "mm_struct.env_end", "linux_binprm.filename",
 )  # fmt: skip
 _SIGNAL_GROUP_EXIT = 0x4  # include/linux/sched/signal.h
 _SIGKILL = 9
+_LAST_STANDARD_SIGNAL = 31
+_BY_KERNEL = 1
+"""SEND_SIG_PRIV instead of a siginfo: the kernel itself, out of memory for instance."""
 _FAULTS = (3, 4, 5, 6, 7, 8, 11, 31)  # QUIT ILL TRAP ABRT BUS FPE SEGV SYS
 _HARMLESS = (17, 18, 19, 20, 21, 22, 23, 28)  # CHLD CONT STOP TSTP TTIN TTOU URG WINCH: their default ends nobody
 _IP = 128  # struct pt_regs
@@ -45,6 +51,7 @@ def tree_programs(members: Membership, thread_maps: Iterable[Map]) -> dict[str, 
         "sched_process_exec": _on_exec(members, fields),
         "sched_process_exit": _on_exit(members, fields, thread_maps),
         "signal_deliver": _on_signal(members, fields),
+        "signal_generate": _on_sending(members, fields),
     }
 
 
@@ -170,11 +177,11 @@ def _on_exit(members: Membership, fields: dict[str, int], thread_maps: Iterable[
     a.stack_address(Reg.R2, -4)
     a.call(Helper.MAP_DELETE)
     a.jump_if(Reg.R0, "!=", 0, "out")
+    _sum_cpu_time(a, fields)
     a.read_kernel(-24, 4, Reg.R9, fields["signal_struct.flags"])
     a.read_kernel(-28, 4, Reg.R9, fields["signal_struct.group_exit_code"])
     a.load(Reg.R1, Reg.R10, -24, 4)
     a.jump_if(Reg.R1, "&", _SIGNAL_GROUP_EXIT, "report")
-    a.read_kernel(-16, 8, Reg.R7, fields["task_struct.group_leader"])
     a.load(Reg.R7, Reg.R10, -16)
     a.read_kernel(-28, 4, Reg.R7, fields["task_struct.exit_code"])
     a.label("report")
@@ -183,10 +190,37 @@ def _on_exit(members: Membership, fields: dict[str, int], thread_maps: Iterable[
     a.load(Reg.R1, Reg.R10, -28, 4)
     a.store(Reg.R9, 12, Reg.R1, 4)
     a.store(Reg.R9, HEADER.size, Reg.R8)
+    a.load(Reg.R1, Reg.R10, -40)
+    a.store(Reg.R9, HEADER.size + 8, Reg.R1)
     a.submit()
     a.label("out")
     a.leave()
     return a.build()
+
+
+def _sum_cpu_time(a: MemberAssembler, fields: dict[str, int]) -> None:
+    """Stack: -16 the group's leader, -40 the CPU time; R7 = the task, R9 = its signal structure.
+
+    Threads that are gone have left theirs in the signal structure; the leader stays to the end (__exit_signal).
+    """
+    runtime = fields["task_struct.se"] + fields["sched_entity.sum_exec_runtime"]
+    alone = a.fresh("alone")
+    a.read_kernel(-16, 8, Reg.R7, fields["task_struct.group_leader"])
+    a.read_kernel(-40, 8, Reg.R9, fields["signal_struct.sum_sched_runtime"])
+    a.read_kernel(-48, 8, Reg.R7, runtime)
+    _add_on_stack(a, -40, -48)
+    a.load(Reg.R1, Reg.R10, -16)
+    a.jump_if(Reg.R1, "==", Reg.R7, alone)
+    a.read_kernel(-48, 8, Reg.R1, runtime)
+    _add_on_stack(a, -40, -48)
+    a.label(alone)
+
+
+def _add_on_stack(a: MemberAssembler, total: int, more: int) -> None:
+    a.load(Reg.R1, Reg.R10, total)
+    a.load(Reg.R2, Reg.R10, more)
+    a.add(Reg.R1, Reg.R2)
+    a.store(Reg.R10, total, Reg.R1)
 
 
 def _leave_thread_maps(a: MemberAssembler, thread_maps: Iterable[Map]) -> None:
@@ -235,6 +269,46 @@ def _on_signal(members: Membership, fields: dict[str, int]) -> bytes:
     a.user_registers(Reg.R1)
     a.load(Reg.R1, Reg.R1, _IP)
     a.store(Reg.R9, HEADER.size + 8, Reg.R1)
+    a.submit()
+    a.label("out")
+    a.leave()
+    return a.build()
+
+
+def _on_sending(members: Membership, fields: dict[str, int]) -> bytes:
+    """(signal, siginfo, task, ...): who sends a member a signal; nobody does where the kernel itself makes it."""
+    a = MemberAssembler(members)
+    a.move(Reg.R6, Reg.R1)
+    a.load(Reg.R7, Reg.R6, 0)
+    a.jump_if(Reg.R7, ">", _LAST_STANDARD_SIGNAL, "out")
+    a.move(Reg.R1, 1)
+    a.compute("lsh", Reg.R1, Reg.R7)
+    a.constant(Reg.R3, _mask(_HARMLESS))
+    a.jump_if(Reg.R1, "&", Reg.R3, "out")
+    a.load(Reg.R3, Reg.R6, 8)
+    a.jump_if(Reg.R3, "==", _BY_KERNEL, "out")
+    a.jump_if(Reg.R3, "==", 0, "by a process")
+    a.read_kernel(-24, 4, Reg.R3, 8)
+    a.load(Reg.R1, Reg.R10, -24, 4)
+    a.jump_if(Reg.R1, "s>=", 1, "out", 32)
+    a.label("by a process")
+    a.load(Reg.R3, Reg.R6, 16)
+    a.read_kernel(-4, 4, Reg.R3, fields["task_struct.tgid"])
+    a.look_up(members.tree, -4)
+    a.jump_if(Reg.R0, "==", 0, "out")
+    a.reserve(members.ring, HEADER.size + SENT_BODY.size, "out")
+    a.head(SENT)
+    a.store(Reg.R9, 12, Reg.R7, 4)
+    a.load(Reg.R1, Reg.R10, -4, 4)
+    a.store(Reg.R9, HEADER.size, Reg.R1, 4)
+    a.store(Reg.R9, HEADER.size + 4, 0, 4)
+    a.call(Helper.CURRENT_TASK)
+    a.move(Reg.R3, Reg.R0)
+    a.add(Reg.R3, fields["task_struct.comm"])
+    a.move(Reg.R1, Reg.R9)
+    a.add(Reg.R1, HEADER.size + 8)
+    a.move(Reg.R2, 16)
+    a.call(Helper.PROBE_READ_KERNEL)
     a.submit()
     a.label("out")
     a.leave()

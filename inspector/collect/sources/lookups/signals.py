@@ -5,12 +5,14 @@ from inspector.stream.text import decode
 
 from ...elf.file import ElfError, ElfFile
 from ...elf.symbols import STT_FUNC, SymbolTable
-from ...kernel.records import Signalled
+from ...kernel.records import Signalled, SignalSent
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..libraries.outlines import same_file
 from ..pace import Ticker
 from ..processes.feed import Feed
 from ..processes.processes import ProcessTree
+
+_MOST_SENT = 1000
 
 
 class SignalsSource(TreeObserver):
@@ -23,6 +25,9 @@ class SignalsSource(TreeObserver):
         self._tree = tree
         self._held: dict[int, list[Signalled]] = {}
         """By pid: those whose library is not known yet; records of mappings may come later than those of signals."""
+        self._sent: dict[tuple[int, int], SignalSent] = {}
+        """By receiver and signal: who sent it last."""
+        feed.listen(SignalSent, self._remember)
         feed.listen(Signalled, self._signalled)
         tree.watch(self)
         self._ticker = Ticker(session.loop, self.SWEEP_SECONDS, self._sweep)
@@ -40,6 +45,11 @@ class SignalsSource(TreeObserver):
         held, self._held = self._held, {}
         for record in (record for records in held.values() for record in records):
             self._tell(record)
+
+    def _remember(self, record: SignalSent) -> None:
+        if len(self._sent) > _MOST_SENT:
+            self._sent.clear()
+        self._sent[record.pid, record.signal] = record
 
     def _signalled(self, record: Signalled) -> None:
         if record.ip and self._mapping_at(record.pid, record.ip) is None:
@@ -61,13 +71,14 @@ class SignalsSource(TreeObserver):
 
     def _tell(self, record: Signalled) -> None:
         mapping = self._mapping_at(record.pid, record.ip)
+        sent = self._sent.get((record.pid, record.signal))
         if mapping is None:
-            self._session.outlet.send(_event(record, None, "", 0))
+            self._session.outlet.send(_event(record, sent, None, "", 0))
             return
         address = record.ip - mapping.base
         self._session.loop.in_background(
             lambda: symbol_at(mapping, address),
-            lambda found: self._session.outlet.send(_event(record, mapping.path, *(found or ("", address)))),
+            lambda found: self._session.outlet.send(_event(record, sent, mapping.path, *(found or ("", address)))),
         )
 
     def _mapping_at(self, pid: int, ip: int) -> Mapping | None:
@@ -94,7 +105,9 @@ def symbol_at(mapping: Mapping, address: int) -> tuple[str, int] | None:
         return None
 
 
-def _event(record: Signalled, library: str | None, symbol: str, offset: int) -> SignalDelivered:
+def _event(
+    record: Signalled, sent: SignalSent | None, library: str | None, symbol: str, offset: int
+) -> SignalDelivered:
     return SignalDelivered(
         at=record.at,
         pid=record.pid,
@@ -106,4 +119,6 @@ def _event(record: Signalled, library: str | None, symbol: str, offset: int) -> 
         library=library,
         symbol=symbol or None,
         offset=offset,
+        sender=sent.sender if sent else 0,
+        sender_name=decode(sent.name) if sent and sent.sender != record.pid else "",
     )

@@ -227,7 +227,9 @@ def _is_known(process: Tracked, record: Executed) -> bool:
 def _ended(record: Exited, status: int | None) -> ProcessEnded:
     """The event for a wait status (wait(2))."""
     if status is None:
-        return ProcessEnded(at=record.at, pid=record.pid)
+        return ProcessEnded(at=record.at, pid=record.pid, cpu=record.cpu)
     if os.WIFSIGNALED(status):
-        return ProcessEnded(at=record.at, pid=record.pid, signal=os.WTERMSIG(status), core=os.WCOREDUMP(status))
-    return ProcessEnded(at=record.at, pid=record.pid, code=os.WEXITSTATUS(status))
+        return ProcessEnded(
+            at=record.at, pid=record.pid, signal=os.WTERMSIG(status), core=os.WCOREDUMP(status), cpu=record.cpu
+        )
+    return ProcessEnded(at=record.at, pid=record.pid, code=os.WEXITSTATUS(status), cpu=record.cpu)
