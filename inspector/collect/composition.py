@@ -18,6 +18,9 @@ from .sources.machine.sockets import SocketSource
 from .sources.output.descriptors import DescriptorSource
 from .sources.output.logs import LogSource
 from .sources.probing import probe_makers
+from .sources.processes.constraints import ConstraintsSource
+from .sources.processes.live_environment import LiveEnvironmentSource
+from .sources.processes.program import Keys
 from .sources.processes.record_source import Records
 from .sources.processes.units import UnitSource
 
@@ -27,6 +30,7 @@ Maker = tuple[str, Callable[[], object]]
 
 def source_makers(session: Session, records: Records, target: str, heard: HearingOutlet) -> list[Maker]:
     """The passive picture comes before what probes: a probe changes the pages that it looks at."""
+    keys = Keys(session.plan.environment)
     return [
         ("passive evidence", lambda: PassiveSource(session)),
         ("addresses held in memory", lambda: PointersSource(session)),
@@ -37,6 +41,8 @@ def source_makers(session: Session, records: Records, target: str, heard: Hearin
         ("units", lambda: UnitSource(session, target)),
         ("the machine", lambda: MachineSource(session)),
         ("sockets", lambda: SocketSource(session)),
+        ("limits and rights", lambda: ConstraintsSource(session, records.feed)),
+        ("the environment in memory", lambda: LiveEnvironmentSource(session, keys, records.feed)),
         ("changes of files", lambda: FileSource(session)),
         ("what the loader refused before", lambda: LoaderWordsSource(session)),
         ("builds of packages", lambda: PackagesSource(session)),
