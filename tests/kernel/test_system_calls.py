@@ -83,7 +83,6 @@ def test_a_folder_that_is_listed_to_its_end_is_told_with_the_descriptor_that_its
 
 
 def test_opens_and_writes_are_told_by_the_better_means_too(engine: Engine) -> None:
-    engine.system_calls.watch_writes()
     engine.system_calls.improve()
     _, records = run(engine, "sh", "-c", "cat /nowhere/at-all; echo word")
     opens = {record.path: (record.errno, record.fd) for record in of(Opened, records)}

@@ -1,7 +1,9 @@
 """Real programs whose system calls are refused, under the real collector."""
 
+import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -12,14 +14,15 @@ from tests.collect.collector import observed
 pytestmark = pytest.mark.live
 
 _PROGRAM = """
-import ctypes, fcntl, os, socket, time
+import os
 def refused(call, *arguments):
     try: call(*arguments)
     except OSError: pass
+refused(open, '/nowhere/settings')
+import ctypes, fcntl, socket, time
 for number in range(3):
     refused(open, '/proc/nowhere/device')
     time.sleep(0.02)
-refused(open, '/nowhere/settings')
 refused(os.stat, '/dev/nvidia77')
 device = os.open('/dev/zero', os.O_RDONLY)
 refused(fcntl.ioctl, device, 0xC0104652, bytes(16))
@@ -50,6 +53,18 @@ def test_each_repeated_open_has_a_moment_of_its_own_and_what_only_looks_for_sett
     assert len(moments) == 3
     assert all(later - sooner >= 20_000_000 for sooner, later in pairwise(moments))
     assert not seen.all(FileOpened, lambda event: event.path == "/nowhere/settings")
+
+
+def test_an_open_inside_of_a_load_is_told_although_it_only_found_nothing(tmp_path: Path) -> None:
+    source, library = tmp_path / "looks.c", tmp_path / "liblooks.so"
+    source.write_text(
+        '#include <fcntl.h>\n__attribute__((constructor)) void looks(void) { open("/nowhere/inside", O_RDONLY); }\n'
+    )
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, source], check=True)
+    seen = observed(sys.executable, "-S", "-c", f"import ctypes; ctypes.CDLL({str(library)!r})")
+    (load,) = seen.all(LookedUp, lambda event: event.name == str(library))
+    (opened,) = seen.all(FileOpened, lambda event: event.path == "/nowhere/inside")
+    assert load.entered < opened.at < load.at and opened.tid == load.tid
 
 
 def test_the_opens_of_a_dlopen_lie_between_its_question_and_its_answer() -> None:

@@ -114,6 +114,21 @@ def push_frame(a: MemberAssembler, frames: Map, places: Places, full: str) -> No
     _fill(a, places)
 
 
+def jump_if_inside(a: MemberAssembler, frames: Map, tid: int, inside: str) -> None:
+    """To `inside` when the thread is in the middle of what these frames tell of: one lies above its stack pointer.
+
+    R7 holds the user registers, `tid` is a place on the stack; R0 to R5 are used.
+    """
+    outside = a.fresh("outside")
+    a.look_up(frames, tid)
+    a.jump_if(Reg.R0, "==", 0, outside)
+    a.load(Reg.R2, Reg.R7, SP)
+    for number in range(DEPTH):
+        a.load(Reg.R1, Reg.R0, _HEAD.size + number * FRAME.size + FRAME_SP)
+        a.jump_if(Reg.R1, ">", Reg.R2, inside)
+    a.label(outside)
+
+
 def _choose_place(a: MemberAssembler, places: Places) -> None:
     """R9 = distance of a free place; what the call that begins at R7, the stack pointer, shows to be left is freed."""
     a.load(Reg.R9, Reg.R8, 0, 4)

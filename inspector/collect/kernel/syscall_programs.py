@@ -12,6 +12,7 @@ from itertools import groupby
 
 from .assembler import Helper, Reg
 from .bpf import NO_PREALLOC, Map, MapKind
+from .frames import jump_if_inside
 from .membership import CONTROL_FUNCTIONS_TELL, HEADER, MemberAssembler, Membership
 from .system_calls import CALLS, REGISTERS, Call, Shape
 from .tree_programs import LISTED, OPENED, REFUSED_CALL
@@ -201,7 +202,7 @@ def _report_open(a: MemberAssembler, maps: SyscallMaps, call: Call, means: Means
     a.jump_if(Reg.R1, "s>=", 0, succeeded, 32)
     _thread(a)
     for frames in (maps.calls, maps.lookups):
-        _if_inside(a, frames, inside)
+        jump_if_inside(a, frames, _TID, inside)
     a.jump(succeeded)
     a.label(inside)
     a.load(Reg.R1, Reg.R9, HEADER.size)
@@ -217,16 +218,6 @@ def _thread(a: MemberAssembler) -> None:
     """The thread's number to its place on the stack."""
     a.call(Helper.PID_TGID)
     a.store(Reg.R10, _TID, Reg.R0, 4)
-
-
-def _if_inside(a: MemberAssembler, frames: Map, inside: str) -> None:
-    """To `inside` when the thread is in the middle of what these frames tell of."""
-    outside = a.fresh("outside")
-    a.look_up(frames, _TID)
-    a.jump_if(Reg.R0, "==", 0, outside)
-    a.load(Reg.R1, Reg.R0, 0, 4)
-    a.jump_if(Reg.R1, "!=", 0, inside)
-    a.label(outside)
 
 
 def _read_string(a: MemberAssembler, place: int, size: int, argument: int) -> None:
@@ -308,8 +299,8 @@ def _look_where(a: MemberAssembler, maps: SyscallMaps, call: Call, total: str, t
     a.jump_if(Reg.R8, "!=", errno.ENOTDIR, tell)
     a.label(missing)
     _thread(a)
-    _if_inside(a, maps.lookups, loading)
-    _if_inside(a, maps.calls, tell)
+    jump_if_inside(a, maps.lookups, _TID, loading)
+    jump_if_inside(a, maps.calls, _TID, tell)
     a.label(loading)
     a.stack_address(Reg.R1, _PATH_PLACE)
     a.move(Reg.R2, _ON_STACK)

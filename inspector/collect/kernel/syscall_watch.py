@@ -18,7 +18,7 @@ from .bpf import BpfError, ProgramKind
 from .btf import BtfError, kernel_functions, kernel_tracepoint
 from .membership import Membership
 from .syscall_programs import FUNCTION_EXIT, FUNCTION_RETURN, SyscallMaps, any_call_program, call_program
-from .system_calls import CALLS, Call, Shape
+from .system_calls import CALLS, Call
 
 MeansName = Literal["fexit", "kretprobe", "tracepoint", "none"]
 _Attach = Callable[[Call], int]
@@ -40,8 +40,6 @@ class SyscallWatch:
         self._link = -1
         self._lock = threading.Lock()
         self._closing = False
-        self._writes_wanted = False
-        self._attach: _Attach | None = None
         self.means: MeansName = "none"
         self.refusals: list[str] = []
         """Why better means were refused, in the kernel's words."""
@@ -81,21 +79,12 @@ class SyscallWatch:
         )
         for means, prepare in better:
             try:
-                attach = prepare()
-                held = self._attach_all(attach)
+                held = self._attach_all(prepare())
             except (OSError, BtfError, ValueError) as error:
                 self.refusals.append(f"{means}: {str(error).splitlines()[0]}")
                 continue
-            self._switch(means, attach, held)
+            self._switch(means, held)
             return
-
-    def watch_writes(self) -> None:
-        """Tell of bytes written to descriptors 1 and 2 also where that touches each program that writes."""
-        with self._lock:
-            attach, wanted = self._attach, not self._writes_wanted and not self._closing
-            self._writes_wanted = True
-        if attach is not None and wanted:
-            self._hold(self._some(attach, (call for call in CALLS if call.shape is Shape.WRITE)))
 
     def close(self) -> None:
         """Take all of it away."""
@@ -139,8 +128,7 @@ class SyscallWatch:
         except (OSError, BtfError):
             close_all(held)
             raise
-        others = (call for call in CALLS if call.name not in _NEEDED and call.shape is not Shape.WRITE)
-        return held + self._some(attach, others)
+        return held + self._some(attach, (call for call in CALLS if call.name not in _NEEDED))
 
     def _some(self, attach: _Attach, calls: Iterable[Call]) -> list[int]:
         """What can be had; an old kernel lacks new system calls."""
@@ -152,15 +140,11 @@ class SyscallWatch:
                 held.append(attach(call))
         return held
 
-    def _switch(self, means: MeansName, attach: _Attach, held: list[int]) -> None:
+    def _switch(self, means: MeansName, held: list[int]) -> None:
         self._members.let_functions_tell()
-        with self._lock:
-            self._attach, self.means = attach, means
-            writes = self._writes_wanted
+        self.means = means
         self._hold(held)
         self.rest()
-        if writes:
-            self._hold(self._some(attach, (call for call in CALLS if call.shape is Shape.WRITE)))
 
     def _hold(self, fds: list[int]) -> None:
         with self._lock:
