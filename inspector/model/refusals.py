@@ -14,9 +14,8 @@ from .progress import Progress
 from .stages import LEVEL, reaches
 from .state import Process, State
 from .tree import program
-from .wording import name_of
+from .wording import name_of, stem
 
-_STEM = re.compile(r"\.so.*")
 _VARIANT = re.compile(r"(_v\d+|_ptsz|_ptds|_\d+)+$")
 _KILLED = frozenset((1, 2, 3, 9, 13, 15))
 """HUP, INT, QUIT, KILL, PIPE, TERM: never a program's own fault (signal(7))."""
@@ -26,11 +25,6 @@ def is_table(attempt: Attempt) -> bool:
     """A private export table was asked for: the API itself answers that, as it answers a call."""
     by_call = attempt.calls is not None and attempt.calls.role == "table"
     return by_call or (attempt.lookup is not None and attempt.lookup.via == "cuGetExportTable")
-
-
-def stem(path: str) -> str:
-    """`libcuda` for `/usr/lib/libcuda.so.1`: a library whatever its version."""
-    return _STEM.sub("", name_of(path))
 
 
 def excuses(state: State, process: Process, attempts: Sequence[Attempt]) -> dict[Attempt, str]:

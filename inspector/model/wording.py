@@ -68,3 +68,8 @@ def command(argv: Sequence[str], width: int = 60) -> str:
     """A command line, harmless and cut to `width` characters."""
     text = visible(" ".join(argv))
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def stem(path: str) -> str:
+    """`libcuda` for `/usr/lib/libcuda.so.1`: a library whatever its version."""
+    return name_of(path).partition(".so")[0]

@@ -9,7 +9,7 @@ from inspector.model.profiles import Profiles
 from inspector.model.state import Process, State
 from inspector.model.tree import libraries
 from inspector.model.usage import asks_for_others, uses
-from inspector.model.wording import name_of
+from inspector.model.wording import name_of, stem
 from inspector.stream.calls import LoaderRefused, LookedUp
 from inspector.stream.libraries import LibraryMapped
 
@@ -46,6 +46,7 @@ class LoadReader:
         yield from self._of_refusals()
         yield from self._of_mappings(answered)
         yield from self._predicted()
+        yield from self._remembered()
 
     def family(self, path: str) -> str:
         """Family of a library: by its name, else by what its file provides or calls."""
@@ -185,6 +186,24 @@ class LoadReader:
                 self.process, "prediction", prediction.name, False, prediction.at, family=family, stage="loaded",
                 asker=prediction.requester, answer=prediction.words, source="file", prediction=prediction,
                 failure=failure, api=self.profiles.api_of_soname(prediction.name) or "",
+            )  # fmt: skip
+
+    def _remembered(self) -> Iterator[Attempt]:
+        """Refused before we came, by the loader's sentences in memory; what is there by now under any name served."""
+        known = {stem(one.name) for one in self.process.lookups if is_load(one)}
+        known |= {stem(library.path) for library in self.mapped.values() if library.state != "unmapped"}
+        for words in self.process.loader_words.words if self.process.loader_words is not None else ():
+            name = words.partition(": ")[0]
+            cause, missing, symbol, version = classify(words, name)
+            family = family_of_file(self.profiles, missing or name) or family_of_function(self.profiles, symbol)
+            if not family or stem(missing or name) in known:
+                continue
+            failure = FailedLoad(
+                self.process, name, cause, words, missing=missing, symbol=symbol, version=version, told=True
+            )
+            yield Attempt(
+                self.process, "load", name, False, self.process.started, family=family, stage="loaded", answer=words,
+                source="loader", sampled=False, failure=failure, api=self.profiles.api_of_soname(name) or "",
             )  # fmt: skip
 
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from shlex import quote
 
 from inspector.model.copies import usable_copies, where_is
-from inspector.model.refusals import stem
 from inspector.model.state import Process, State
-from inspector.model.wording import listed, name_of
+from inspector.model.wording import listed, name_of, stem
 from inspector.stream.libraries import Copy
 
 from .scene import Case

@@ -1,0 +1,42 @@
+"""What the loader refused before we came, by what is left of its sentences in memory."""
+
+from inspector.model.attempts import Attempt, attempts_of
+from inspector.model.diagnosis import diagnose
+from inspector.stream.libraries import LoaderWordsFound
+
+from .build import SECOND, Story
+
+GONE = "libcuda.so.1: cannot open shared object file: No such file or directory"
+
+
+def remembered(story: Story, *words: str) -> list[Attempt]:
+    story.tell(LoaderWordsFound(at=story.later(), pid=812, words=list(words)))
+    process = story.state.processes[0]
+    return [one for one in attempts_of(story.state, process, story.state.profiles) if one.refused]
+
+
+def late() -> Story:
+    story = Story(attach=True)
+    story.process(812, age=9 * SECOND)
+    return story
+
+
+def test_a_library_of_an_api_was_refused_before_we_came() -> None:
+    (attempt,) = remembered(late(), GONE, "libicu.so.7: cannot open shared object file: No such file or directory")
+    assert (attempt.kind, attempt.what, attempt.family, attempt.source) == ("load", "libcuda.so.1", "cuda", "loader")
+
+
+def test_what_is_mapped_by_now_under_any_name_was_found_after_all() -> None:
+    story = late()
+    story.map(812, "/opt/x/libcuda.so.535.54")
+    assert remembered(story, GONE) == []
+
+
+def test_it_is_the_likely_cause_where_nothing_else_is_known() -> None:
+    story = late()
+    remembered(story, GONE)
+    story.log("no GPU found, using CPU", backlog=True)
+    answer = diagnose(story.state, story.state.profiles)
+    assert answer.mode.verdict == "cpu"
+    assert "libcuda.so.1" in answer.findings[0].title
+    assert answer.findings[0].confidence != "proven"
