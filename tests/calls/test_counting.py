@@ -1,5 +1,6 @@
 """Calls counted in the kernel: exactly, over threads and children, whatever happens to links and processes."""
 
+import signal
 import struct
 import subprocess
 import time
@@ -11,7 +12,7 @@ from inspector.collect.kernel.counting import Counting
 from inspector.collect.kernel.engine import Engine
 from inspector.collect.kernel.file_watch import Function
 from inspector.collect.kernel.frames import Frame
-from inspector.collect.kernel.records import CallsBegan, Forked, Returned
+from inspector.collect.kernel.records import CallsBegan, EndedInside, Forked, Returned
 from tests.kernel.observed import of
 
 from .conftest import Targets
@@ -195,3 +196,26 @@ def test_a_hot_function_is_let_go_alone_and_the_target_regains_its_speed(engine:
 def _offset(targets: Targets, name: str) -> int:
     listing = subprocess.run(["nm", "-D", targets.library], check=True, capture_output=True, text=True).stdout
     return next(int(line.split()[0], 16) for line in listing.splitlines() if line.endswith(f" T {name}"))
+
+
+def test_a_call_that_was_left_by_an_exception_is_not_inside(watcher: Watcher, targets: Targets) -> None:
+    watcher.watch(targets.library, "slow", returns=True)
+    looks: list[int] = []
+
+    def look(process: subprocess.Popen[str]) -> None:
+        while process.poll() is None:
+            looks.append(len(watcher.counting.inside()))
+            time.sleep(0.01)
+
+    seen = watcher.run(targets.program, "left:300000", meanwhile=look)
+    assert seen.counts[seen.pid, "slow"].count == 1
+    assert looks[-3:] == [0, 0, 0]
+
+
+def test_a_process_that_dies_in_a_call_tells_in_which_one(watcher: Watcher, targets: Targets) -> None:
+    watcher.watch(targets.library, "slow", "fill", returns=True)
+    seen = watcher.run(targets.program, "fill:3", "dies")
+    (ended,) = of(EndedInside, seen.records)
+    assert [watcher.names[frame.function] for frame in ended.frames] == ["slow"]
+    assert (ended.pid, ended.frames[0].arguments[0]) == (seen.pid, 5_000_000)
+    assert seen.code == -signal.SIGSEGV

@@ -23,6 +23,7 @@ from .engine import Engine
 from .file_watch import EXIT_COST, FileWatch, Function, Group
 from .frames import Frame, read_frames
 from .membership import CONTROL_RESTING, HEADER, SHARED_SLOT, STRANGERS_SLOT
+from .open_calls import seems_open
 from .records import CallsBegan, Record, ResultsKnown, Returned
 
 _SHORTEST = 1_000_000
@@ -203,8 +204,17 @@ class Counting:
 
     def inside(self) -> list[Frame]:
         """Calls that have entered and not returned, as far as their exits are watched."""
-        reading = frozenset().union(*(watch.exits.watched for watch in self._files))
-        return [frame for frame in read_frames(self._maps.frames) if frame.function in reading]
+        since = {
+            number: watch.exits.since[number]
+            for watch in self._files
+            for number in watch.exits.watched
+            if number in watch.exits.since
+        }
+        return [
+            frame
+            for frame in read_frames(self._maps.frames)
+            if frame.function in since and seems_open(frame, frame.entered >= since[frame.function])
+        ]
 
     def _pids(self) -> dict[int, int]:
         return {slot: pid for pid, slot in self._engine.slots()}

@@ -3,11 +3,23 @@
 import struct
 from dataclasses import dataclass
 
+from .frames import left_open
 from .membership import HEADER
-from .records import Executed, Exited, Forked, Listed, Opened, RefusedCall, Signalled, SignalSent
+from .records import (
+    EndedInside,
+    Executed,
+    Exited,
+    Forked,
+    Listed,
+    Opened,
+    RefusedCall,
+    Signalled,
+    SignalSent,
+)
 from .syscall_programs import INSIDE, OPENED_BODY, REFUSED_CALL_BODY
 from .system_calls import BY_NUMBER
 from .tree_programs import (
+    ENDED_INSIDE,
     EXECUTED,
     EXECUTED_BODY,
     EXIT_BODY,
@@ -48,7 +60,7 @@ class Death:
         return self.record.at
 
 
-Decoded = Birth | Death | Executed | Signalled | SignalSent | Opened | RefusedCall | Listed
+Decoded = Birth | Death | Executed | Signalled | SignalSent | EndedInside | Opened | RefusedCall | Listed
 
 
 def decode(raw: bytes) -> Decoded | None:
@@ -65,6 +77,8 @@ def decode(raw: bytes) -> Decoded | None:
             return Birth(Forked(at=at, ppid=own, pid=pid), FORK_BODY.unpack_from(raw, HEADER.size)[0])
         if kind == EXECUTED:
             return _executed(raw, pid, own, at)
+        if kind == ENDED_INSIDE:
+            return EndedInside(at, pid, tid, tuple(left_open(tid, raw[HEADER.size :])))
         if kind == EXITED:
             slot, cpu = EXIT_BODY.unpack_from(raw, HEADER.size)
             return Death(Exited(at=at, pid=pid, status=own, cpu=cpu), slot)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from .assembler import Helper, Reg
 from .bpf import NO_PREALLOC, Map, MapKind
-from .membership import MemberAssembler
+from .membership import HEADER, MemberAssembler
 
 DEPTH = 8
 _THREADS = 16384
@@ -22,6 +22,8 @@ FRAME_SP, FRAME_ENTERED, FRAME_CALLER, FRAME_FUNCTION, FRAME_SLOT, FRAME_ARGUMEN
 _HEAD = struct.Struct("<II")
 """Frames noted so far, pid."""
 STACK_SIZE = _HEAD.size + DEPTH * FRAME.size
+LEFT_BODY = struct.Struct(f"<Q{STACK_SIZE}s{DEPTH}Q")
+"""Of a thread that ends: its stack pointer, its frames, the words that lie where their return addresses were."""
 SAME_STACK = 256 << 10
 """Bytes. What lies less far below the stack pointer is taken for the same stack, what lies farther for another one."""
 # struct pt_regs of x86-64: stack pointer, and the registers of the first six integer arguments in order.
@@ -197,6 +199,62 @@ def find_frame(a: MemberAssembler, frames: Map, places: Places, absent: str) -> 
     a.jump_if(Reg.R9, ">", (DEPTH - 1) * FRAME.size, absent)
     a.add(Reg.R9, Reg.R8)
     a.add(Reg.R9, _HEAD.size)
+
+
+def tell_frames(a: MemberAssembler, frames: Map, kind: int) -> None:
+    """Send the frames of the thread whose number lies at -8, if it is in the middle of some call, as `LEFT_BODY`.
+
+    R7 and R9 are used.
+    """
+    open_, none = a.fresh("open"), a.fresh("none")
+    a.look_up(frames, -8)
+    a.jump_if(Reg.R0, "==", 0, none)
+    for number in range(DEPTH):
+        a.load(Reg.R1, Reg.R0, _HEAD.size + number * FRAME.size + FRAME_SP)
+        a.jump_if(Reg.R1, "!=", 0, open_)
+    a.jump(none)
+    a.label(open_)
+    a.move(Reg.R7, Reg.R0)
+    a.reserve(a.members.ring, HEADER.size + LEFT_BODY.size, none)
+    a.head(kind)
+    a.user_registers(Reg.R1)
+    a.load(Reg.R1, Reg.R1, SP)
+    a.store(Reg.R9, HEADER.size, Reg.R1)
+    a.move(Reg.R1, Reg.R9)
+    a.add(Reg.R1, HEADER.size + 8)
+    a.move(Reg.R2, STACK_SIZE)
+    a.move(Reg.R3, Reg.R7)
+    a.call(Helper.PROBE_READ_KERNEL)
+    for number in range(DEPTH):
+        place = HEADER.size + 8 + STACK_SIZE + 8 * number
+        a.store(Reg.R9, place, 0)
+        a.move(Reg.R1, Reg.R9)
+        a.add(Reg.R1, place)
+        a.move(Reg.R2, 8)
+        a.load(Reg.R3, Reg.R7, _HEAD.size + number * FRAME.size + FRAME_SP)
+        a.call(Helper.PROBE_READ_USER)
+    a.submit()
+    a.label(none)
+
+
+def left_open(tid: int, body: bytes) -> list[Frame]:
+    """Of a `LEFT_BODY`: the calls that the thread ended in, the oldest first."""
+    stack_pointer, value, *words = LEFT_BODY.unpack_from(body)
+    at_return = dict(zip(_stack_pointers(value), words, strict=True))
+    return [frame for frame in frames_of(tid, value) if is_open(frame, stack_pointer, at_return[frame.stack_pointer])]
+
+
+def is_open(frame: Frame, stack_pointer: int, at_return: int) -> bool:
+    """Whether a call was not left: the thread is deeper on its stack, or on another one, and the return address is
+    still in its place; it is 0 when it could not be read."""
+    if frame.stack_pointer <= stack_pointer <= frame.stack_pointer + SAME_STACK:
+        return False
+    deeper = frame.stack_pointer - SAME_STACK <= stack_pointer < frame.stack_pointer
+    return at_return == frame.caller or (deeper and not at_return)
+
+
+def _stack_pointers(value: bytes) -> list[int]:
+    return [FRAME.unpack_from(value, _HEAD.size + place * FRAME.size)[0] for place in range(DEPTH)]
 
 
 def _fill(a: MemberAssembler, places: Places) -> None:

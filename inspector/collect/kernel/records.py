@@ -5,6 +5,8 @@
 
 from dataclasses import dataclass
 
+from .frames import Frame
+
 
 @dataclass(frozen=True, slots=True)
 class Forked:
@@ -211,6 +213,17 @@ class Returned:
 
 
 @dataclass(frozen=True, slots=True)
+class EndedInside:
+    """A thread ended in the middle of watched calls."""
+
+    at: int
+    pid: int
+    tid: int
+    frames: tuple[Frame, ...]
+    """The oldest first; empty when it had left all of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class ResultsKnown:
     """So many results of a function as are enough were read."""
 
@@ -260,6 +273,7 @@ OfMember = (
     | Looked
     | Refused
     | Returned
+    | EndedInside
     | Written
 )
 """What concerns one process that is observed."""

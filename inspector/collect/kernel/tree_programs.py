@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from .assembler import Helper, Reg
 from .bpf import Map
 from .btf import kernel_offsets
+from .frames import tell_frames
 from .membership import CONTROL_WAIT, HEADER, MemberAssembler, Membership
 
-FORKED, EXECUTED, EXITED, SIGNALLED, OPENED, REFUSED_CALL, LISTED, SENT = 1, 2, 3, 4, 5, 6, 7, 8
+FORKED, EXECUTED, EXITED, SIGNALLED, OPENED, REFUSED_CALL, LISTED, SENT, ENDED_INSIDE = range(1, 10)
 
 EXECUTED_BODY = struct.Struct("<QQ256s")
 """Bytes of arguments, bytes of arguments and environment together, file name; the memory follows."""
@@ -43,13 +44,15 @@ _HARMLESS = (17, 18, 19, 20, 21, 22, 23, 28)  # CHLD CONT STOP TSTP TTIN TTOU UR
 _IP = 128  # struct pt_regs
 
 
-def tree_programs(members: Membership, thread_maps: Iterable[Map]) -> dict[str, bytes]:
-    """Code by name of its raw tracepoint; a thread that ends is taken out of `thread_maps`, which are keyed by tid."""
+def tree_programs(members: Membership, calls: Map, thread_maps: Iterable[Map]) -> dict[str, bytes]:
+    """Code by name of its raw tracepoint.
+
+    A thread that ends is taken out of `thread_maps`, which are keyed by tid; what it ended in, by `calls`, is told."""
     fields = kernel_offsets(_FIELDS)
     return {
         "sched_process_fork": _on_fork(members, fields),
         "sched_process_exec": _on_exec(members, fields),
-        "sched_process_exit": _on_exit(members, fields, thread_maps),
+        "sched_process_exit": _on_exit(members, fields, calls, thread_maps),
         "signal_deliver": _on_signal(members, fields),
         "signal_generate": _on_sending(members, fields),
     }
@@ -160,12 +163,15 @@ def _copy_memory(a: MemberAssembler, memory: int, size: int) -> None:
     a.label(failed)
 
 
-def _on_exit(members: Membership, fields: dict[str, int], thread_maps: Iterable[Map]) -> bytes:
+def _on_exit(members: Membership, fields: dict[str, int], calls: Map, thread_maps: Iterable[Map]) -> bytes:
     """(task, ...): the last thread of a member leaves; what wait(2) would say is in its signal structure."""
     a = MemberAssembler(members)
     a.move(Reg.R6, Reg.R1)
     a.find_member("out")
     a.load(Reg.R8, Reg.R8, 0, 4)
+    a.call(Helper.PID_TGID)
+    a.store(Reg.R10, -8, Reg.R0, 4)
+    tell_frames(a, calls, ENDED_INSIDE)
     _leave_thread_maps(a, thread_maps)
     a.load(Reg.R7, Reg.R6, 0)
     a.read_kernel(-16, 8, Reg.R7, fields["task_struct.signal"])
@@ -225,8 +231,6 @@ def _add_on_stack(a: MemberAssembler, total: int, more: int) -> None:
 
 def _leave_thread_maps(a: MemberAssembler, thread_maps: Iterable[Map]) -> None:
     """A thread that ends is inside of no call any more."""
-    a.call(Helper.PID_TGID)
-    a.store(Reg.R10, -8, Reg.R0, 4)
     for each in thread_maps:
         a.map(Reg.R1, each.fd)
         a.stack_address(Reg.R2, -8)

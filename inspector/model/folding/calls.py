@@ -131,7 +131,7 @@ def inside(state: State, event: CallsInside) -> None:
         process.revision += 1
     for pid, indexes in fresh.items():
         process = process_at(state, pid, event.at)
-        if not process.ended:
+        if not process.ended or event.at <= process.ended:
             process.open_calls = [event.open[index] for index in indexes]
     touch(state, "symbols")
 

@@ -6,6 +6,8 @@
  * fill:COUNT refuse:COUNT outer:COUNT nested:DEPTH locked:COUNT slow:MICROSECONDS
  * stuck                a thread dies inside slow()
  * jump                 leaves slow() by longjmp from a signal handler
+ * left:MICROSECONDS    leaves slow() the same way and then sleeps
+ * dies                 dies by SIGSEGV inside slow()
  * wait                 reads one line
  * exec:...             runs itself anew with the rest of the arguments
  */
@@ -82,6 +84,15 @@ static void jump(void) {
     check(slow(1), 0);
 }
 
+static void left(long microseconds) {
+    signal(SIGALRM, leave);
+    if (sigsetjmp(place, 1) == 0) { ualarm(20000, 0); slow(10 * 1000 * 1000); }
+    usleep(microseconds);
+}
+
+static void crash(int signal) { (void)signal; raise(SIGSEGV); }
+static void dies(void) { signal(SIGALRM, crash); ualarm(20000, 0); slow(5 * 1000 * 1000); }
+
 static void act(char *action, char **rest) {
     char *what = strtok(action, ":"), *a = strtok(NULL, ":"), *b = strtok(NULL, ":");
     long n = a ? atol(a) : 0, m = b ? atol(b) : 0;
@@ -97,6 +108,8 @@ static void act(char *action, char **rest) {
     else if (!strcmp(what, "slow")) check(slow(n), 0);
     else if (!strcmp(what, "stuck")) stuck();
     else if (!strcmp(what, "jump")) jump();
+    else if (!strcmp(what, "left")) left(n);
+    else if (!strcmp(what, "dies")) dies();
     else if (!strcmp(what, "wait")) { char line[8]; if (!fgets(line, sizeof line, stdin)) exit(9); }
     else if (!strcmp(what, "exec")) { fflush(stdout); execv("/proc/self/exe", rest); }
     else exit(8);

@@ -34,7 +34,8 @@ from ...elf.sites import NOT_EXPORTED, Refusal, Site, find_sites
 from ...kernel import procfs
 from ...kernel.counting import RESULTS_PERCENT, Count, Counting
 from ...kernel.file_watch import FileWatch, Function, Group
-from ...kernel.records import CallsBegan, ResultsKnown, Returned
+from ...kernel.frames import Frame
+from ...kernel.records import CallsBegan, EndedInside, ResultsKnown, Returned
 from ...reactor.messages import Armed, Unable
 from ...reactor.results import read_results
 from ..contract import Mapping, Session, Tracked, TreeObserver
@@ -107,7 +108,7 @@ class CallsSource(TreeObserver):
         self._files: dict[tuple[int, int], _File] = {}
         self._functions: dict[int, _Counted] = {}
         self._announced: set[int] = set()
-        self._early: list[Returned] = []
+        self._early: list[Returned | EndedInside] = []
         """Calls of functions that are not announced yet."""
         self._unannounced: list[Count] = []
         self._stopped: set[int] = set()
@@ -115,6 +116,8 @@ class CallsSource(TreeObserver):
         self._known: list[int] = []
         """Functions of which enough results were read."""
         self._inside: list[OpenCall] = []
+        self._ended_in: dict[int, list[OpenCall]] = {}
+        """By process that ends: the calls that its threads ended in."""
         self._soon = False
         self._moved = False
         """Something was told since the last tick."""
@@ -126,6 +129,7 @@ class CallsSource(TreeObserver):
         feed.listen(CallsBegan, self._began)
         feed.listen(Returned, self._returned)
         feed.listen(ResultsKnown, self._results_known)
+        feed.listen(EndedInside, self._ended_inside)
         providers.listen(self._offered)
         if reactor is not None:
             reactor.listen(self._told_by_reactor)
@@ -137,6 +141,10 @@ class CallsSource(TreeObserver):
             self._reactor.settle()
         self._attaching.finish()
         self._ticker.wake()
+
+    def ended(self, process: Tracked) -> None:
+        """What its threads ended in was told before."""
+        self._ended_in.pop(process.pid, None)
 
     def executed(self, process: Tracked) -> None:
         """Its callers are others now."""
@@ -279,7 +287,7 @@ class CallsSource(TreeObserver):
         self._look_soon()
         early, self._early = self._early, []
         for record in early:
-            self._returned(record)
+            self._returned(record) if isinstance(record, Returned) else self._ended_inside(record)
 
     def _refuse(self, file: _File, refusals: Iterable[Refusal]) -> None:
         by_reason: dict[str, list[str]] = {}
@@ -418,21 +426,36 @@ class CallsSource(TreeObserver):
         if inside or self._under_way:
             self._tell_sums(now)
         self._under_way = bool(inside)
-        frames = [frame for frame in inside if now - frame.entered > INSIDE_NS]
-        open_calls = [
-            OpenCall(
-                pid=frame.pid,
-                tid=frame.tid,
-                function=frame.function,
-                entered=frame.entered,
-                caller=self._caller(frame.pid, frame.caller, frame.function),
-            )
-            for frame in frames
-        ]
-        if open_calls != self._inside:
-            self._inside = open_calls
-            self._session.outlet.send(CallsInside(at=now, open=open_calls))
+        self._tell_inside(now, [self._open(frame) for frame in inside if now - frame.entered > INSIDE_NS])
         return self._under_way
+
+    def _ended_inside(self, record: EndedInside) -> None:
+        """Told before the end of its process, so that it is known what it died in."""
+        if any(frame.function not in self._announced for frame in record.frames):
+            self._early.append(record)
+            return
+        if record.frames:
+            self._ended_in.setdefault(record.pid, []).extend(self._open(frame) for frame in record.frames)
+            self._tell_inside(record.at, [call for call in self._inside if call.pid != record.pid])
+        process = self._session.tree.find(record.pid)
+        if process is None or not process.alive:
+            self._ended_in.pop(record.pid, None)
+
+    def _tell_inside(self, at: int, living: list[OpenCall]) -> None:
+        """All calls that are open, if they are others than those that were told last."""
+        now_open = [*living, *(call for calls in self._ended_in.values() for call in calls)]
+        if now_open != self._inside:
+            self._inside = now_open
+            self._session.outlet.send(CallsInside(at=at, open=now_open))
+
+    def _open(self, frame: Frame) -> OpenCall:
+        return OpenCall(
+            pid=frame.pid,
+            tid=frame.tid,
+            function=frame.function,
+            entered=frame.entered,
+            caller=self._caller(frame.pid, frame.caller, frame.function),
+        )
 
     def _caller(self, pid: int, address: int, function: int) -> str:
         if not address:
