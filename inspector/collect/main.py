@@ -129,9 +129,10 @@ def _tell_capabilities(target: str) -> int:
 
 
 def _observe(options: Options, configure: Configure, inbox: Inbox) -> int:
-    """Fork before threads exist, then let the agent do the rest."""
+    """Fork and give privileges up before threads exist, then let the agent do the rest."""
     from .agent import Agent
     from .greeting import asked, ended, missing, started
+    from .kernel.privileges import give_up
     from .launch import Launch
     from .sources.calls.early_calls import start_reactor
     from .target import TargetError, awaited
@@ -141,4 +142,5 @@ def _observe(options: Options, configure: Configure, inbox: Inbox) -> int:
     except TargetError as error:
         _write([started(asked(options), []), missing(error), ended(error.why, ok=False)])
         return 0
+    give_up(started_a_command=launch is not None)
     return Agent(options, configure, inbox, launch, start_reactor(configure, awaited(options.target))).run()

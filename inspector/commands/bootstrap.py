@@ -28,7 +28,8 @@ for name in python{version} python3; do
 done
 if [ -z "$python" ]; then echo no-python; cat >/dev/null; exit 0; fi
 folder="${{XDG_CACHE_HOME:-$HOME/.cache}}/shim-inspector/{digest}"
-if [ -d "$folder" ]; then cat >/dev/null; else
+if [ -d "$folder" ] && [ -O "$folder" ]; then cat >/dev/null; else
+  [ -e "$folder" ] && {{ echo "$folder belongs to somebody else" >&2; exit 1; }}
   umask 077
   mkdir -p "$folder.$$" && tar xzf - -C "$folder.$$" && mv "$folder.$$" "$folder" || exit 1
 fi

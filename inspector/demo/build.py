@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -87,8 +88,12 @@ def _naming(recipe: Recipe, script: Path) -> list[str]:
 
 
 def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "shim-inspector" / "demo" / _sources_hash()
+    """What lies there is executed: only a folder of our own user, whatever the environment says (sudo keeps it)."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    above = next(place for place in (base, *base.parents) if place.exists())
+    if above.stat().st_uid != os.geteuid():
+        base = Path(pwd.getpwuid(os.geteuid()).pw_dir) / ".cache"
+    return base / "shim-inspector" / "demo" / _sources_hash()
 
 
 @cache

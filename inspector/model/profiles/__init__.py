@@ -28,7 +28,7 @@ def load(user_places: Iterable[Path] | None = None) -> Profiles:
     """
     if user_places is None:
         own = user_directory()
-        user_places = [own] if own.is_dir() else []
+        return Profiles([*builtin(), *from_user([own] if own.is_dir() else [], named=False)])
     return Profiles([*builtin(), *from_user(user_places)])
 
 

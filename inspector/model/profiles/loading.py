@@ -1,6 +1,8 @@
 """Profile files read and checked; a bad file gives one clear sentence."""
 
+import os
 import re
+import stat
 import string
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +11,7 @@ import msgspec
 
 from .schema import LogRule, Profile
 
+_LARGEST = 1 << 20
 USER_DIRECTORY = "shim-inspector/profiles"
 """Below $XDG_CONFIG_HOME or ~/.config."""
 
@@ -33,10 +36,19 @@ def _decode(text: str, where: str) -> Profile:
         raise ProfileError(f"profile {where} is no TOML: {error}") from None
 
 
-def read(path: Path) -> Profile:
-    """One profile file; ProfileError says why it cannot be used."""
+def read(path: Path, *, named: bool = True) -> Profile:
+    """One profile file; ProfileError says why it cannot be used.
+
+    One that nobody `named` lies in the configuration folder: root, or whoever runs us by sudo(8), put it there.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            if not named:
+                _refuse_strangers(path, os.fstat(file.fileno()))
+            raw = file.read(_LARGEST + 1)
+        if len(raw) > _LARGEST:
+            raise ProfileError(f"profile {path} has more than {_LARGEST >> 20} MiB: that is no profile")
+        text = raw.decode("utf-8")
     except OSError as error:
         raise ProfileError(f"profile {path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -53,14 +65,22 @@ def builtin() -> list[Profile]:
     return [_decode(file.read_text(encoding="utf-8"), file.name) for file in files]
 
 
-def from_user(places: Iterable[Path]) -> list[Profile]:
+def _refuse_strangers(path: Path, status: os.stat_result) -> None:
+    """Of what lies in a folder only what nobody but root or the person at the keyboard could have written."""
+    owners = {0, os.geteuid(), *(int(uid) for uid in [os.environ.get("SUDO_UID", "")] if uid.isdecimal())}
+    if status.st_uid not in owners or status.st_mode & stat.S_IWOTH:
+        why = f"belongs to uid {status.st_uid}" if status.st_uid not in owners else "may be written by everybody"
+        raise ProfileError(f"profile {path} {why}, so it is not read by itself: name it with --profile, or: chmod o-w")
+
+
+def from_user(places: Iterable[Path], *, named: bool = True) -> list[Profile]:
     """Profiles of a person: each place is a file, or a directory whose *.toml are read; a missing one is an error."""
     found = []
     for place in places:
         if place.is_dir():
-            found += [read(path) for path in sorted(place.glob("*.toml"))]
+            found += [read(path, named=named) for path in sorted(place.glob("*.toml"))]
         else:
-            found.append(read(place))
+            found.append(read(place, named=named))
     return found
 
 

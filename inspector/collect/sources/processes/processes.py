@@ -15,6 +15,7 @@ from ...kernel.records import Executed, Exited, Forked, Lost, Record
 from ..attempt import attempt
 from ..contract import Loop, Outlet, Tracked, TreeObserver
 from .feed import Feed
+from .guard import Guarded
 from .program import Keys, read_program
 
 Origin = Literal["attach", "fork", "run", "map"]
@@ -50,7 +51,7 @@ class ProcessTree:
 
     def watch(self, observer: TreeObserver) -> None:
         """Tell this observer of everything from now on."""
-        self.observers.append(observer)
+        self.observers.append(Guarded(observer, self._loop))
 
     def processes(self) -> list[Tracked]:
         """The living ones, in order of admission."""
