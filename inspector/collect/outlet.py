@@ -134,7 +134,7 @@ class StreamOutlet:
     def _write_all(self) -> None:
         while (batch := self._gather()) is not None:
             try:
-                _write(self._fd, b"".join(encode(without_tokens(event)) for event in batch))
+                _write(self._fd, b"".join(map(_line, batch)))
             except OSError:
                 self._broken()
                 return
@@ -153,6 +153,15 @@ class StreamOutlet:
                 batch.append(EventsLost(at=time.monotonic_ns(), source="reader of the stream", count=self._lost))
                 self._lost = 0
         return batch or None
+
+
+def _line(event: Event) -> bytes:
+    """An event as it leaves; one that cannot be looked through for secrets does not."""
+    try:
+        return encode(without_tokens(event))
+    except Exception as error:
+        why = f"a {type(event).__name__} that could not be looked through for secrets ({type(error).__name__})"
+        return encode(EventsLost(at=event.at, source=why, count=1))
 
 
 def _write(fd: int, data: bytes) -> None:

@@ -1,6 +1,5 @@
 """The words of `known.toml`, ready to look for."""
 
-from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -42,9 +41,12 @@ class Known(msgspec.Struct, frozen=True):
     programs: dict[str, list[Program]]
 
 
-@cache
 def known() -> Known:
-    """Read once, when the first text is looked at."""
+    """Read once, at the start: later the file may be out of reach (another user, another root)."""
+    return _KNOWN
+
+
+def _read() -> Known:
     file = msgspec.toml.decode((Path(__file__).parent / "known.toml").read_text(encoding="utf-8"), type=_File)
     programs: dict[str, list[Program]] = {}
     for program in file.programs:
@@ -59,3 +61,6 @@ def known() -> Known:
         strong=file.strong,
         programs=programs,
     )
+
+
+_KNOWN = _read()
