@@ -51,6 +51,11 @@ def children() -> list[Figure]:
     return [bench_calls.children_caught(Path(_folder().name))]
 
 
+def bystander() -> list[Figure]:
+    """A program that is not observed and uses the same file."""
+    return [bench_calls.bystander(Path(_folder().name))]
+
+
 def event_latency() -> list[Figure]:
     """Call to event."""
     return [bench_calls.latency(Path(_folder().name))]
@@ -149,5 +154,5 @@ def _under_gdb(folder: Path) -> float | None:
 
 MEASUREMENTS = [
     Measurement("calls", one)
-    for one in (cost_of_a_call, attach_a_thousand, children, event_latency, screen_latency, slow_down)
+    for one in (cost_of_a_call, attach_a_thousand, children, event_latency, screen_latency, slow_down, bystander)
 ]

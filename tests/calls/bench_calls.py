@@ -197,6 +197,28 @@ def slow_down(folder: Path) -> Figure:
     )  # fmt: skip
 
 
+def bystander(folder: Path) -> Figure:
+    """A stranger that calls all the time into a file that is observed for another program."""
+    names = ("hot", "calm", "stride")
+    functions = [FunctionPlan(name=name) for name in names]
+    api = ApiPlan(api="bench", sonames=["libwatched.so"], prefixes=["x"], functions=functions)
+    target = subprocess.Popen([str(folder / "program"), "wait"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    stranger = subprocess.Popen([str(folder / "launches"), "0.25"], stdout=subprocess.PIPE, text=True)
+    alone = statistics.median(_turns(stranger, time.monotonic(), 20))
+    with Collector(str(target.pid), plan=Plan(apis=[api])) as collector:
+        collector.wait(FunctionsWatched)
+        observed = statistics.mean(_turns(stranger, time.monotonic(), 20))
+        let_go = len(collector.all(CountingStopped))
+    for process in (target, stranger):
+        process.kill()
+        process.wait()
+    note = f"750,000 calls a second, 5 s from the first probe on: {alone:,.0f} turns without, {observed:,.0f} with"
+    note += f"; {let_go} functions let go"
+    return Figure(
+        what="slow-down of a bystander", ours=max(0.0, 100 * (1 - observed / alone)), unit="%", budget=1, note=note
+    )
+
+
 class _Timed:
     """The program that times its own calls."""
 

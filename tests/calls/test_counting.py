@@ -219,3 +219,20 @@ def test_a_process_that_dies_in_a_call_tells_in_which_one(watcher: Watcher, targ
     assert [watcher.names[frame.function] for frame in ended.frames] == ["slow"]
     assert (ended.pid, ended.frames[0].arguments[0]) == (seen.pid, 5_000_000)
     assert seen.code == -signal.SIGSEGV
+
+
+def test_a_function_that_only_a_stranger_calls_often_is_let_go_as_well(engine: Engine, targets: Targets) -> None:
+    counting = Counting(engine, percent=1.0)
+    watch = Watcher(engine, counting).watch(targets.library, "hot", "calm", returns=True)
+    stopped: list[int] = []
+    stranger = subprocess.Popen([targets.program, "hot:30"], stdout=subprocess.DEVNULL)
+    end = time.monotonic() + 20
+    while watch.counting and watch.first not in stopped and time.monotonic() < end:
+        time.sleep(0.05)
+        counting.counts()
+        counting.judge_results(time.monotonic_ns())
+        stopped += [each.function for each in counting.judge(time.monotonic_ns())]
+    stranger.kill()
+    stranger.wait()
+    assert watch.first in stopped
+    counting.close()

@@ -161,7 +161,7 @@ class Counting:
         slots = {slot: pid for pid, slot in self._engine.slots()}
         for block in self._blocks:
             for slot in {STRANGERS_SLOT, SHARED_SLOT, *slots}:
-                rows = self._changes(block, slot)
+                rows = list(self._changes(block, slot))  # also of strangers: the budget must see what they pay
                 if slot in slots and slot != SHARED_SLOT:
                     changed += [Count(slots[slot], *row) for row in rows]
         return changed
