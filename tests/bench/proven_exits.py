@@ -1,4 +1,4 @@
-"""`python -m tests.bench.proven_exits FILE...`: of how many API functions results can be read, and why not of others."""
+"""`python -m tests.bench.proven_exits FILE...`: of how many API functions results can be read, why not of others."""
 
 import re
 import sys
