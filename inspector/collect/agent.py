@@ -11,7 +11,7 @@ import msgspec
 
 from inspector.stream.base import Request
 from inspector.stream.requests import Configure, Quit
-from inspector.stream.session import CollectorWaits, LimitNoted, RequestFailed
+from inspector.stream.session import CollectorWaits, LimitNoted, ProgramCutShort, RequestFailed
 
 from .composition import source_makers
 from .greeting import asked, ended, missing, started
@@ -259,6 +259,7 @@ class Agent(TreeObserver):
             self._stop(reason)
         elif not self._reason:
             self._reason = reason
+            self._outlet.send(ProgramCutShort(at=self._loop.now(), reason=reason))
             self._launch.ask_to_end(self._living())
             self._loop.soon(lambda: self._loop.after(PATIENCE_SECONDS, self._launch_must_end))
 

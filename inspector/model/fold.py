@@ -29,6 +29,7 @@ def _on(kind: type[E], handler: Callable[[State, E], None]) -> None:
 
 _on(s.SessionStarted, machine.session_started)
 _on(s.SessionEnded, machine.session_ended)
+_on(s.ProgramCutShort, machine.program_cut_short)
 _on(s.TargetMissing, machine.target_missing)
 _on(s.LimitNoted, machine.limit_noted)
 _on(s.CollectorWaits, machine.collector_waits)

@@ -128,6 +128,8 @@ class Process:
     ended: int = 0
     """Moment of its end; 0 while it lives."""
     end: ProcessEnded | None = None
+    cut_short: ProcessEnded | None = None
+    """How it ended when the observation was over and the collector ended the program: for the analysis it lived on."""
     execs: list[ProcessExec] = field(default_factory=list)
     """All execs in order; empty for a fork that has not executed (it inherits its parent's)."""
     libraries: dict[int, LibraryMapped] = field(default_factory=dict)
@@ -265,6 +267,8 @@ class State:
     session: SessionStarted | None = None
     ended: SessionEnded | None = None
     missing: TargetMissing | None = None
+    cut_short_at: int = 0
+    """From when on the collector ended the program that it had started; 0: it did not."""
     now: int = 0
     """`at` of the newest event."""
     processes: list[Process] = field(default_factory=list)

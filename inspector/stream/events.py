@@ -52,6 +52,7 @@ from .session import (
     CollectorWaits,
     EventsLost,
     LimitNoted,
+    ProgramCutShort,
     RequestFailed,
     SessionEnded,
     SessionStarted,
@@ -63,6 +64,7 @@ from .syscalls import FolderListed, SystemCallRefused, SystemCallsSummed, System
 AnyEvent = (
     SessionStarted
     | SessionEnded
+    | ProgramCutShort
     | TargetMissing
     | LimitNoted
     | CollectorWaits

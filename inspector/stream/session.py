@@ -48,6 +48,13 @@ class SessionEnded(Event, frozen=True, kw_only=True):
     ok: bool = True
 
 
+class ProgramCutShort(Event, frozen=True, kw_only=True):
+    """The collector ends the program that it started, because the observation is over: how its processes end from now
+    on is no doing of theirs."""
+
+    reason: str
+
+
 class LimitNoted(Event, frozen=True, kw_only=True):
     """Something that cannot be known here, why, and the command that grants it; key `limits` of the report."""
 

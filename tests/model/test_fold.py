@@ -14,7 +14,7 @@ from inspector.stream.events import AnyEvent
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.logs import LogFound, LogLine, LogRead
 from inspector.stream.processes import EnvironmentRead, ProcessEnded, ProcessStarted, SignalDelivered
-from inspector.stream.session import CollectorWaits
+from inspector.stream.session import CollectorWaits, ProgramCutShort
 from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallsSummed, SystemCallSum
 
 from . import strategies
@@ -265,3 +265,13 @@ def test_a_signal_from_another_process_names_its_sender() -> None:
         SignalDelivered(at=story.later(), pid=812, tid=812, signal=9, fatal=True, sender=77, sender_name="supervisor")
     )
     assert story.state.timeline[-1].text == "SIGKILL, sent by 77 supervisor"
+
+
+def test_how_a_program_ends_when_the_observation_is_over_is_no_doing_of_its() -> None:
+    story = Story()
+    story.process(812)
+    story.tell(ProgramCutShort(at=story.later(), reason="the time is over"))
+    story.tell(ProcessEnded(at=story.later(), pid=812, code=None, signal=15))
+    process = story.state.processes[0]
+    assert not process.ended and process.end is None
+    assert process.cut_short is not None and process.cut_short.signal == 15

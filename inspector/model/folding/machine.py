@@ -7,6 +7,7 @@ from inspector.stream.session import (
     CollectorWaits,
     EventsLost,
     LimitNoted,
+    ProgramCutShort,
     RequestFailed,
     SessionEnded,
     SessionStarted,
@@ -29,6 +30,10 @@ def session_ended(state: State, event: SessionEnded) -> None:
     state.ended = event
     touch(state, "session")
     tell(state, event.at, 0, "note", f"the observation ends: {event.reason}", bad=not event.ok)
+
+
+def program_cut_short(state: State, event: ProgramCutShort) -> None:
+    state.cut_short_at = event.at
 
 
 def target_missing(state: State, event: TargetMissing) -> None:

@@ -92,8 +92,11 @@ def _drop_older(facts: dict[K, F], at: int) -> None:
 
 def ended(state: State, event: ProcessEnded) -> None:
     process = process_at(state, event.pid, event.at)
-    process.ended, process.end = event.at, event
     touch(state, "processes")
+    if state.cut_short_at and event.at >= state.cut_short_at:
+        process.cut_short = event
+        return
+    process.ended, process.end = event.at, event
     lived = duration(event.at - process.started)
     tell(
         state, event.at, event.pid, "process", f"{end_words(event)} after {lived}",
