@@ -9,7 +9,7 @@ from inspector.model.folding import logs, moments
 from inspector.model.state import State
 from inspector.model.tree import environment_change, libraries, program
 from inspector.stream.base import Event
-from inspector.stream.calls import CallCount, CallsCounted, LookedUp, TriedFile
+from inspector.stream.calls import CallCount, CallsCounted, CallsInside, LookedUp, TriedFile
 from inspector.stream.events import AnyEvent
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.logs import LogFound, LogLine, LogRead
@@ -270,8 +270,12 @@ def test_a_signal_from_another_process_names_its_sender() -> None:
 def test_how_a_program_ends_when_the_observation_is_over_is_no_doing_of_its() -> None:
     story = Story()
     story.process(812)
+    story.driver(812)
+    story.inside(812, "cuInit", since=SECOND)
     story.tell(ProgramCutShort(at=story.later(), reason="the time is over"))
+    story.tell(CallsInside(at=story.later(), open=[]))
     story.tell(ProcessEnded(at=story.later(), pid=812, code=None, signal=15))
     process = story.state.processes[0]
     assert not process.ended and process.end is None
     assert process.cut_short is not None and process.cut_short.signal == 15
+    assert len(process.open_calls) == 1

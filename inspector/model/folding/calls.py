@@ -122,7 +122,9 @@ def _first_time(process: Process, function: int, result: int) -> bool:
 
 
 def inside(state: State, event: CallsInside) -> None:
-    """Replace what is known of the living; a dead process keeps the calls that it died in."""
+    """Replace what is known of the living; a dead process keeps the calls that it died in, also when we ended it."""
+    if state.cut_short_at:
+        return
     fresh: dict[int, list[int]] = {}
     for index, call in enumerate(event.open):
         fresh.setdefault(call.pid, []).append(index)
