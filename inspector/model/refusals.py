@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from .attempts.row import Attempt
+from .attempts.system import is_device
 from .coverage import born_here
 from .families import MANAGEMENT
 from .progress import Progress
@@ -146,7 +147,21 @@ class _Judge:
         if opened:
             return "it was opened at another place or time"
         loaded = any(one.kind == "load" and name_of(one.provider or one.what) == name for one in self.granted)
-        return "another place had it" if loaded else ""
+        return "another place had it" if loaded else self._went_on_to_a_device(attempt)
+
+    def _went_on_to_a_device(self, attempt: Attempt) -> str:
+        """A look at something else (`/dev/char/195:0`), after which the same call got hold of a GPU's own file."""
+        around = attempt.inside
+        if around is None or is_device(attempt.what):
+            return ""
+        first = min(one.at for one in around.within if one.what == attempt.what)
+        held = (
+            opened.path
+            for opened in self.process.opens
+            if not opened.errno and opened.tid == attempt.tid and first <= opened.at <= around.at
+        )
+        node = next(filter(is_device, held), None)
+        return f"the same call went on to open {node}" if node else ""
 
     def _preload(self, attempt: Attempt) -> str:
         """An ignored entry is no fault where the API was reached without it."""

@@ -1,5 +1,7 @@
 """What is made good blames nothing: each kind of refusal by its own measure."""
 
+from inspector.model.profiles import load
+from inspector.model.stages import stage_of
 from inspector.stream.calls import FileOpened
 from inspector.stream.libraries import PreloadChecked
 from inspector.stream.processes import SignalDelivered
@@ -71,6 +73,22 @@ def test_what_happened_inside_a_call_that_went_well_is_excused() -> None:
     story.now = begin - 1_000_000
     story.call(812, "cuInit", by=BACKEND, took=9_000_000)
     assert "/dev/nvidia9" in excused(story.state)
+
+
+def test_a_look_elsewhere_before_a_device_is_opened_is_not_why_the_call_failed() -> None:
+    story = _program()
+    begin = story.now
+    story.tell(FileOpened(at=story.later(), pid=812, tid=812, path="/dev/char/195:0", errno=2))
+    story.tell(FileOpened(at=story.later(), pid=812, tid=812, path="/dev/nvidia0", errno=0))
+    story.tell(FileOpened(at=story.later(), pid=812, tid=812, path="/dev/nvidia-uvm", errno=13))
+    story.now = begin - 1_000_000
+    story.call(812, "cuInit", 100, by=BACKEND, took=12_000_000)
+    assert "/dev/char/195:0" in excused(story.state)
+    assert chain(story.state) == ["cuInit", "/dev/nvidia-uvm"]
+
+
+def test_what_a_compiler_registers_before_main_finds_no_device() -> None:
+    assert stage_of(load(), "cuda-runtime", "__cudaRegisterFatBinary") is None
 
 
 def test_a_handled_signal_is_no_death() -> None:
