@@ -24,6 +24,16 @@ def _completion(options: Options) -> int:
     return completion(options)
 
 
+def _mcp(options: Options) -> int:
+    try:
+        from inspector.commands.mcp import mcp
+    except ModuleNotFoundError as error:
+        raise Trouble(
+            f"{error.name} is not installed: it belongs to the extra [mcp]", "pip install 'shim-inspector[mcp]'"
+        ) from None
+    return mcp(options)
+
+
 _COMMANDS: dict[str, Callable[[Options], int]] = {
     "": screen.look,
     "run": screen.run,
@@ -36,6 +46,7 @@ _COMMANDS: dict[str, Callable[[Options], int]] = {
     "list": headless.listing,
     "doctor": headless.doctor,
     "completion": _completion,
+    "mcp": _mcp,
 }
 
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "doctor": "what this machine and user allow, and what grants the rest",
     "list": "processes with GPU libraries, preloads or shims",
     "completion": "completion for bash, zsh or fish",
+    "mcp": "the same answers for an assistant (Model Context Protocol over stdin and stdout)",
     "collect": "",
 }
 """Command -> what it does; one without words is not shown."""
@@ -65,6 +66,7 @@ examples:
     "doctor": "examples:\n  inspector doctor\n  inspector doctor --host me@vm\n",
     "completion": "examples:\n  source <(inspector completion bash)\n  inspector completion zsh > ~/.zfunc/_inspector\n"
     "  inspector completion fish > ~/.config/fish/completions/inspector.fish\n",
+    "mcp": "examples:\n  inspector mcp --host me@vm\n",
     "list": "examples:\n  inspector list\n  inspector list --all --format json | jq .\n",
 }
 
@@ -162,7 +164,7 @@ def _parser(command: str, version: str) -> argparse.ArgumentParser:
     _add_own(parser, command)
     if command not in ("diff", "replay", "demo", "completion"):
         _add_place(parser)
-    if command not in ("doctor", "completion"):
+    if command not in ("doctor", "completion", "mcp"):
         _add_looking(parser, command)
     return parser
 
@@ -202,6 +204,7 @@ _USAGE = {
     "doctor": "inspector doctor [OPTIONS]",
     "list": "inspector list [OPTIONS]",
     "completion": "inspector completion bash|zsh|fish",
+    "mcp": "inspector mcp [OPTIONS]",
     "collect": "inspector collect ...",
 }
 

@@ -1,0 +1,55 @@
+"""The Model Context Protocol server, asked by the SDK's own client about a real target."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import pytest
+from mcp import Client, StdioServerParameters, stdio_client
+from mcp.types import TextContent
+
+from inspector.stream.place import MAIN
+
+TOOLS = {"processes", "doctor", "report", "explain", "timeline", "logs", "calls", "libraries"}
+_SLEEPER = "import ctypes, time\ntry: ctypes.CDLL('libcuda-is-not-here.so.1')\nexcept OSError: pass\ntime.sleep(60)"
+
+
+@pytest.fixture
+def target() -> Iterator[int]:
+    with subprocess.Popen([sys.executable, "-c", _SLEEPER]) as process:
+        time.sleep(0.5)
+        yield process.pid
+        process.kill()
+
+
+def client() -> Client:
+    return Client(stdio_client(StdioServerParameters(command=sys.executable, args=[str(MAIN), "mcp"])))
+
+
+async def said(connected: Client, tool: str, **words: object) -> str:
+    result = await connected.call_tool(tool, words)
+    return "".join(part.text for part in result.content if isinstance(part, TextContent))
+
+
+async def test_an_assistant_is_offered_tools_that_only_read() -> None:
+    async with client() as connected:
+        offered = (await connected.list_tools()).tools
+        assert {tool.name for tool in offered} == TOOLS
+        assert all(tool.annotations and tool.annotations.read_only_hint for tool in offered)
+        assert all(tool.description for tool in offered)
+
+
+async def test_an_observation_is_told_shortly_and_can_be_asked_about(target: int) -> None:
+    async with client() as connected:
+        answer = await said(connected, "report", target=str(target), seconds=1)
+        assert answer.startswith("observation 1\n") and f"pid {target}" in answer and "mode: " in answer
+        assert len(answer) < 8_000
+        assert "libc.so.6" in await said(connected, "libraries", observation=1, contains="libc.so")
+        assert "observation 7 is not kept" in await said(connected, "timeline", observation=7)
+
+
+async def test_what_cannot_be_observed_is_an_answer_and_no_crash() -> None:
+    async with client() as connected:
+        assert "no process" in await said(connected, "report", target="there-is-no-such-program", seconds=0.2)
+        assert "yes" in await said(connected, "doctor")
