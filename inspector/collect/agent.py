@@ -44,6 +44,7 @@ LAST_WORDS_SECONDS = 0.15
 """After the last process has ended: for its last records, counters and log lines."""
 READING_SECONDS = 3.0
 """At most so long, then, for files that are still to be read."""
+FIRST_LOOK_SECONDS = 5.0
 GROUP_SECONDS = 1.0
 WAIT_SECONDS = 0.05
 
@@ -77,7 +78,6 @@ class Agent(TreeObserver):
     def __init__(
         self, options: Options, configure: Configure, inbox: Inbox, launch: Launch | None, reactor: Reactor | None
     ) -> None:
-        step_back()  # before there are threads: they inherit it
         self._options = options
         self._configure = msgspec.structs.replace(configure, logs=[*configure.logs, *options.logs])
         self._inbox = inbox
@@ -94,6 +94,7 @@ class Agent(TreeObserver):
         """Observe until there is a reason to end."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda number, _: self._leave(f"ended by {signal.Signals(number).name}"))
+        self._step_back()
         self._inbox.open(self._loop, self._handle, self._refuse, lambda: self._leave("nobody sends requests any more"))
         try:
             self._begin()
@@ -103,6 +104,13 @@ class Agent(TreeObserver):
         self._loop.run()
         self._close()
         return 0
+
+    def _step_back(self) -> None:
+        """At once before a program that begins; after the first look at one that runs, which must come soon."""
+        if self._launch is not None or self._options.wait:
+            step_back()
+        else:
+            self._loop.after(FIRST_LOOK_SECONDS, step_back)
 
     def ended(self, process: Tracked) -> None:
         """Collect the command that we started."""

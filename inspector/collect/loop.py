@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from .priority import read_last
+
 T = TypeVar("T")
 _NS = 1_000_000_000
 
@@ -156,6 +158,7 @@ class CollectorLoop:
                 self._repeat(timer.period, timer.callback)
 
     def _labour(self) -> None:
+        read_last()
         work = Work(threading.get_native_id())
         self.works.append(work)
         while (carry := self._work.get()) is not None:

@@ -8,16 +8,21 @@ from typing import Final
 _NICE: Final = 10
 """A ninth of the weight of a normal thread (sched(7)): where all processors are busy, the programs go on."""
 _IOPRIO_SET: Final = 251
-_WHO_PROCESS, _CLASS_IDLE, _CLASS_SHIFT = 1, 3, 13
-"""ioprio_set(2), its number on x86-64, linux/ioprio.h."""
+_WHO_PROCESS, _CLASS_BEST_EFFORT, _LAST_LEVEL, _CLASS_SHIFT = 1, 2, 7, 13
+"""ioprio_set(2), its number on x86-64, linux/ioprio.h. The idle class may never get its turn."""
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 
 def step_back() -> None:
-    """For the calling thread and those that it starts: processors and disks are for others first.
+    """For all threads of this process, and those that they start: processors are for others first.
 
     The kernel lets a thread lower itself without any right; where a sandbox does not, it stays as it was.
     """
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
-    _LIBC.syscall(_IOPRIO_SET, _WHO_PROCESS, 0, _CLASS_IDLE << _CLASS_SHIFT)
+    for thread in os.listdir("/proc/self/task"):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, int(thread), max(_NICE, os.getpriority(os.PRIO_PROCESS, int(thread))))
+
+
+def read_last() -> None:
+    """For the calling thread: disks are for others, and for our own other threads, first."""
+    _LIBC.syscall(_IOPRIO_SET, _WHO_PROCESS, 0, _CLASS_BEST_EFFORT << _CLASS_SHIFT | _LAST_LEVEL)

@@ -205,3 +205,22 @@ def test_a_function_that_costs_too_much_is_let_go_and_said(targets: Targets, liv
         assert stopped.functions == [hot.id]
         assert stopped.per_second > 1_000
         assert "1 % of a CPU" in stopped.why
+
+
+def test_a_hot_loop_that_runs_already_is_let_go_at_once_and_its_exits_are_never_probed(
+    targets: Targets, live: None
+) -> None:
+    target = subprocess.Popen([targets.program, "hot:60"])
+    wanted = plan(FunctionPlan(name="hot", hot=True), STRIDE, FILL)
+    try:
+        with Collector(str(target.pid), plan=wanted) as collector:
+            mapped = collector.wait(
+                FunctionsWatched, lambda event: event.functions[0].library == str(targets.library)
+            ).functions
+            hot = next(each for each in mapped if each.name == "hot")
+            assert not hot.returns and "times a second" in hot.unproven
+            assert collector.wait(CountingStopped).functions == [hot.id]
+            assert next(each for each in mapped if each.name == "fill").returns
+    finally:
+        target.kill()
+        target.wait()

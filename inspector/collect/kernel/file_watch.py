@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .attach import Place, attach_all, checked_by_kernel, close_all
-from .call_programs import OVERLAP, CallMaps, cookie
+from .call_programs import COUNTER, OVERLAP, CallMaps, cookie
 from .counter_block import CounterBlock, Read
 from .exit_links import ExitLinks, Offsets
 
@@ -130,6 +130,11 @@ class FileWatch:
             for some, enough in ((deciding, 0), (others, ENOUGH_RESULTS), (hot, ENOUGH_OF_HOT)):
                 if some:
                     self._exits.attach({number: exits[number] for number in some}, enough, hurried=some is hot)
+
+    def row(self, slot: int) -> bytes:
+        """The counters of one process."""
+        start = COUNTER.size * (self.first - self._block.first)
+        return self._block.row(slot)[start : start + COUNTER.size * len(self.functions)]
 
     def exits_passed(self, function: int) -> int:
         """How often an exit of this function was passed while it was probed."""

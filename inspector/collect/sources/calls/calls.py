@@ -46,6 +46,7 @@ from ..processes.record_source import Records
 from .attaching import Attaching
 from .call_plans import PlannedFunction, arguments_of, function_at, planned_functions, signed, values_of
 from .callers import UNKNOWN, CallerNames, CallerSums
+from .heat import HEAT_SECONDS, too_busy, too_hot
 from .pending import PendingLoads
 
 TICK_SECONDS = 0.05
@@ -245,17 +246,26 @@ class CallsSource(TreeObserver):
         self._attaching.begin(attach)
 
     def _read_results(self, at: int, file: _File, watch: FileWatch, known: Table[int, Exits]) -> Callable[[], None]:
-        """Watch the exits of what gives results, the deciding functions first; counting began at `at`."""
+        """Watch the exits of what gives results, the deciding functions first; counting began at `at`.
+
+        A file that was mapped before may be in the middle of a hot loop: how often its functions are called is seen
+        before the exits of the others are probed, for the kernel takes its time to let a probe go.
+        """
         found = dict(known)
         numbers = [number for number in watch.counting if self._functions[number].gives_results and number not in known]
-        for decides in (True, False):
-            some = {
-                number: self._functions[number].site
-                for number in numbers
-                if self._functions[number].function.decides == decides
-            }
-            found |= read_results(watch, file.open_path, some)
-        return lambda: self._attached(at, file, watch, found)
+        deciding = [number for number in numbers if self._functions[number].function.decides]
+        found |= read_results(watch, file.open_path, {number: self._functions[number].site for number in deciding})
+        rates = self._counting.heat(watch, HEAT_SECONDS) if file.mapped and not known else {}
+        functions = {number: self._functions[number].function for number in rates}
+        hot = too_hot(rates, functions, self._session.configure.budget)
+        if hot:
+            watch.let_go(hot)
+        found |= {
+            number: exits for number, exits in too_busy(rates).items() if number in numbers and number not in found
+        }
+        others = {number: self._functions[number].site for number in numbers if number not in found}
+        found |= read_results(watch, file.open_path, others)
+        return lambda: self._attached(at, file, watch, found, hot)
 
     def _note(self, file: _File, sites: Sequence[Site], first: int) -> list[Function]:
         """Know functions by their numbers from now on."""
@@ -268,8 +278,10 @@ class CallsSource(TreeObserver):
         self._session.probed.add(file.file)
         return functions
 
-    def _attached(self, at: int, file: _File, watch: FileWatch, exits: Table[int, Exits]) -> None:
-        """Say what is counted since `at`, then the calls that were told meanwhile."""
+    def _attached(
+        self, at: int, file: _File, watch: FileWatch, exits: Table[int, Exits], hot: Table[int, float]
+    ) -> None:
+        """Say what is counted since `at`, what was let go at once, then the calls that were told meanwhile."""
         file.watches.append(watch)
         self._counting.add(watch)
         self._ticker.wake()
@@ -284,6 +296,8 @@ class CallsSource(TreeObserver):
             file, [Refusal((self._functions[number].site.name,), why) for number, why in watch.refused.items()]
         )
         self._announced.update(numbers)
+        for number, rate in hot.items():
+            self._say_stopped([number], self._over_budget(rate), rate)
         self._look_soon()
         early, self._early = self._early, []
         for record in early:
@@ -327,6 +341,10 @@ class CallsSource(TreeObserver):
 
     def _fail(self, request: Request, why: str) -> None:
         self._session.outlet.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=why))
+
+    def _over_budget(self, per_second: float) -> str:
+        budget = self._session.configure.budget
+        return f"{per_second:,.0f} calls a second would cost more than {budget:g} % of a CPU"
 
     def _say_stopped(self, functions: Iterable[int], why: str, per_second: float = 0.0) -> None:
         going = [number for number in functions if number in self._functions and number not in self._stopped]
@@ -387,9 +405,7 @@ class CallsSource(TreeObserver):
             self._under_way = True
             self._session.outlet.send(CallsCounted(at=now, counts=[_count_event(count) for count in counts]))
         for stopped in self._counting.judge(now):
-            budget = self._session.configure.budget
-            why = f"{stopped.per_second:,.0f} calls a second would cost more than {budget:g} % of a CPU"
-            self._say_stopped([stopped.function], why, stopped.per_second)
+            self._say_stopped([stopped.function], self._over_budget(stopped.per_second), stopped.per_second)
         for stopped in self._counting.judge_results(now):
             why = f"{stopped.per_second:,.0f} results a second would cost more than {RESULTS_PERCENT:g} % of a CPU"
             self._say_results_stopped([stopped.function], why, stopped.per_second)
