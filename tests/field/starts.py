@@ -14,6 +14,7 @@ from pathlib import Path
 from inspector.model.profiles import load
 from inspector.stream.calls import CallsCounted, FunctionsWatched
 from inspector.stream.processes import ProcessExec
+from inspector.stream.requests import Quit
 from inspector.stream.session import LimitNoted
 from tests.collect.collector import Collector
 
@@ -77,7 +78,7 @@ def reported(ollama: Ollama, folder: Path) -> Start:
     with Collector("--run", "--", str(_script(ollama, folder)), plan=PLAN, environment=environment) as collector:
         _wait_for(lambda: _DISCOVERED in collector.talk.encode())
         time.sleep(_SETTLED)
-        collector.quit()
+        collector.send(Quit())
         return _outcome(collector, notes)
 
 
@@ -90,7 +91,7 @@ def late(ollama: Ollama, folder: Path) -> Start:
         Collector(f"--target={server.pid}", plan=PLAN) as collector,
     ):
         time.sleep(2.0)
-        collector.quit()
+        collector.send(Quit())
         return _outcome(collector, notes)
 
 
@@ -104,7 +105,7 @@ def _waited(ollama: Ollama, folder: Path, command: list[str], **settings: str) -
         with _server(command, folder, notes, **settings):
             pass
         time.sleep(_SETTLED)
-        collector.quit()
+        collector.send(Quit())
         return _outcome(collector, notes)
 
 

@@ -75,18 +75,19 @@ class Looking:
     def watch(self, number: int, path: bytes, functions: Sequence[LookupFunction]) -> None:
         """Tell of look-ups that this file answers, under a reserved number. OSError when refused.
 
-        Waits for the kernel, so any thread may call it.
+        Waits for the kernel, so any thread may call it. What tells errors comes first, entries last: the silence of a
+        channel that is not open yet must not look like an answer.
         """
         entries, exits = _places(number, functions)
         links = self._links.setdefault(number, [])
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         with contextlib.closing(os.fdopen(fd, "rb")), checked_by_kernel(fd):
             own = b"/proc/self/fd/%d" % fd
-            links += attach_all(self._exit, own, exits).links
-            links += attach_all(self._entry, own, entries).links
             for function in functions:
                 if function.kind in SIGNALS:
                     links += attach_all(self._signals[function.kind], own, [Place(function.offset, 0)]).links
+            links += attach_all(self._exit, own, exits).links
+            links += attach_all(self._entry, own, entries).links
 
     def let_go(self, number: int) -> None:
         """Tell of this file's look-ups no more."""

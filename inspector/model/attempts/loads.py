@@ -212,4 +212,4 @@ def _words(failure: FailedLoad | None, lookup: LookedUp) -> str:
         return "found"
     if lookup.found is None:
         return "did not come back"
-    return failure.words or "refused without a word"
+    return failure.words or "refused, in words that were not seen"

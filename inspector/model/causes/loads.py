@@ -171,7 +171,7 @@ class LoadRefused(Cause):
         process = failure.process
         return Hit(
             title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: "
-            f"{failure.words or 'refused without a word'}",
+            f"{failure.words or 'refused, in words that were not seen'}",
             cause=f"{asker(case)} asked for it. Most loaders of backends are built to be silent: the program goes on "
             "without it.",
             next_step="see whether the file is whole, readable and made for this machine",

@@ -23,7 +23,7 @@ def reachable(view: View) -> Rung:
     if failed:
         failure = failed[0]
         seen = "failed to load" if failure.seen else "would fail to load"
-        detail = f"{name_of(failure.name)} {seen}: {failure.words or 'refused without a word'}"
+        detail = f"{name_of(failure.name)} {seen}: {failure.words or 'refused, in words that were not seen'}"
         return Rung(rung="reachable", state="no", detail=detail, evidence=[failure_row(view.state, failure)])
     return _without_consumer(view)
 
