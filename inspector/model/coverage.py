@@ -113,6 +113,24 @@ def lower_bound(state: State, process: Process, function: WatchedFunction) -> st
     return _late(process, library, since) if library is not None and since is not None else ""
 
 
+def counted_late(state: State) -> dict[str, tuple[list[Process], str]]:
+    """Libraries of which calls may have been missed: in which processes, and in words how late counting began."""
+    found: dict[str, tuple[list[Process], str]] = {}
+    by_file: dict[str, WatchedFunction] = {}
+    for function in state.functions.values():
+        if function.id in state.stopped:
+            continue
+        known = by_file.get(function.file)
+        if known is None or state.watched_since.get(function.id, 0) > state.watched_since.get(known.id, 0):
+            by_file[function.file] = function
+    for process in state.processes:
+        for library in process.libraries.values():
+            watched = by_file.get(library.file)
+            if watched is not None and (words := lower_bound(state, process, watched)):
+                found.setdefault(library.path, ([], words))[0].append(process)
+    return found
+
+
 def _late(process: Process, library: LibraryMapped, since: int) -> str:
     """How late counting began, in words; empty when it began before anybody could call."""
     if not born_here(process):  # before it was noticed, its calls were not told apart

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from inspector.model import tree
-from inspector.model.coverage import lower_bound
+from inspector.model.coverage import counted_late, lower_bound
 from inspector.model.profiles import Profiles
 from inspector.model.state import LogSource, Process, State
 from inspector.model.verdict import Answer
-from inspector.model.wording import plural
+from inspector.model.wording import listed, name_of, plural
 from inspector.stream.calls import CallerCount, CallOutcome, FileOpened, LookedUp, WatchedFunction
 from inspector.stream.libraries import Export, ImageRead, Need
 from inspector.stream.syscalls import SystemCallRefused
@@ -300,6 +300,9 @@ def limits(state: State) -> list[LimitReport]:
     for function, why in state.stopped.items():
         if function in state.functions:
             rows.append(LimitReport(what=f"all calls of {state.functions[function].name}", why=why, grant=""))
+    for path, (processes, words) in counted_late(state).items():
+        pids = listed((f"PID {process.pid}" for process in processes), 3)
+        rows.append(LimitReport(what=f"calls of {name_of(path)} in {pids} before counting began", why=words, grant=""))
     if state.processes_dropped:
         what = f"{plural(state.processes_dropped, 'process')} that ended, the plain and the oldest ones"
         rows.append(LimitReport(what=what, why="let go to bound the memory; what was counted in them too", grant=""))

@@ -236,3 +236,18 @@ def test_a_function_that_only_a_stranger_calls_often_is_let_go_as_well(engine: E
     stranger.wait()
     assert watch.first in stopped
     counting.close()
+
+
+def test_a_program_that_was_looked_at_and_is_not_the_awaited_one_leaves_no_counts_to_anybody(
+    watcher: Watcher, engine: Engine, counting: Counting, targets: Targets
+) -> None:
+    watcher.watch(targets.library, "stride")
+    engine.wait_for(lambda record: False)
+    for _ in range(3):  # they end before they are denied, and together they have had every slot
+        subprocess.run([targets.program, "children:100:5"], check=True, stdout=subprocess.DEVNULL)
+        engine.drain()
+        engine.drain()
+    engine.wait_for(None)
+    assert counting.counts() == []
+    seen = watcher.run(targets.program, "children:20:7")
+    assert {count.count for (_, name), count in seen.counts.items() if name == "stride"} == {7}

@@ -257,15 +257,16 @@ class Counting:
         """No call was counted since `rest`."""
         return self._engine.members.control_word(CONTROL_RESTING) != 0
 
-    def settle(self, pid: int, slot: int) -> None:
-        """The process is gone: keep its last counts until the next `counts`, and clear its slot."""
+    def settle(self, pid: int | None, slot: int) -> None:
+        """The process is gone: keep its last counts until the next `counts`, if it was ours, and clear its slot."""
         called = False
         for block in self._blocks:
             row = block.row(slot)
             if row != bytes(len(row)):
                 called = True
                 if slot != SHARED_SLOT:
-                    self._finals += [Count(pid, *row) for row in self._changes(block, slot)]
+                    last = list(self._changes(block, slot))
+                    self._finals += [Count(pid, *row) for row in last] if pid is not None else []
                     block.clear(slot)
             self._rows.pop((block.first, slot), None)
         if called and slot != SHARED_SLOT:

@@ -59,7 +59,7 @@ class EngineError(Exception):
 class SlotUser(Protocol):
     """Somebody who keeps counters under the slots of processes."""
 
-    def settle(self, pid: int, slot: int) -> None:
+    def settle(self, pid: int | None, slot: int) -> None:
         """The process is gone: take its last counts and clear the slot, which another process gets next."""
         ...
 
@@ -122,10 +122,10 @@ class Engine:
     def forget(self, pid: int) -> None:
         """Observe a process no more; its children stay observed."""
         slot = self.members.remove(pid)
-        self._slots.pop(pid, None)
+        ours = self._slots.pop(pid, None) is not None
         self._executed_at.pop(pid, None)
         if slot is not None:
-            self._settle(pid, slot)
+            self._settle(pid if ours else None, slot)
 
     @contextlib.contextmanager
     def adopting(self) -> Iterator[None]:
@@ -330,7 +330,7 @@ class Engine:
         slot = self._slots.get(pid)
         if slot is None:
             self._executed_at.pop(pid, None)
-            self.members.release(death.slot)
+            self._settle(None, death.slot)
             return []
         if slot != death.slot:  # it ended before `wait_for` could add it: the kernel's own slot is the true one
             self.members.remove(pid)
@@ -354,7 +354,8 @@ class Engine:
             self._executed_at.pop(pid, None)
         self._settle(pid, slot)
 
-    def _settle(self, pid: int, slot: int) -> None:
+    def _settle(self, pid: int | None, slot: int) -> None:
+        """`pid`: None for a candidate of `wait_for` that was none of ours."""
         for user in self._users:
             user.settle(pid, slot)
         self.members.release(slot)
