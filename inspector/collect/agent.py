@@ -25,6 +25,7 @@ from .options import Options
 from .outlet import StreamOutlet
 from .priority import step_back
 from .reactor.link import Reactor
+from .reactor.remembered import recall, remember
 from .sources.attempt import attempt
 from .sources.contract import Session, Tracked, TreeObserver
 from .sources.copies.copies import HearingOutlet
@@ -217,6 +218,8 @@ class Agent(TreeObserver):
             self._records.engine.wait_for(lambda record: target.matches(program_of_exec(record)))
             if self._reactor is not None:
                 self._reactor.wait_for(target.process_names)
+                for path in recall(target.text):
+                    self._reactor.arm(path, path)
         elif self._options.wait or target.is_group:
             seconds = WAIT_SECONDS if self._options.wait else GROUP_SECONDS
             PolledArrivals(self._loop, self._tree, target.matches, seconds)
@@ -301,6 +304,8 @@ class Agent(TreeObserver):
         self._outlet.close()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader need not wait until the kernel has let all probes go
         if self._reactor is not None:
+            if self._options.wait:
+                remember(self._options.target, self._reactor.met)
             self._reactor.close()
         if self._records.engine is not None:
             self._records.engine.close()  # at once: at our exit the kernel would take one after the other away

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -43,13 +44,14 @@ class Collector:
     def __init__(
         self, *words: str, plan: Plan = PLAN, uid: int = 0, environment: Mapping[str, str] = os.environ
     ) -> None:
+        self._cache = tempfile.TemporaryDirectory(prefix="inspector-cache-")
         program = ["-c", _AS_NOBODY.format(uid=uid)] if uid else ["-m", "inspector.collect"]
         self._process = subprocess.Popen(
             [sys.executable, *program, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**environment, "INSPECTOR_DEBUG": "1"},
+            env={**environment, "INSPECTOR_DEBUG": "1", "XDG_CACHE_HOME": self._cache.name},
         )
         self.events: list[AnyEvent] = []
         self.raw: list[bytes] = []

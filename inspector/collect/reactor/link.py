@@ -55,6 +55,8 @@ class Reactor:
         self.maps.calls.take_groups_from(GROUPS)
         self._end.setblocking(False)
         self._heard: list[Heard] = []
+        self.met: list[bytes] = []
+        """Paths of the files that are counted."""
         self._number, self._synced, self.alive = 0, 0, True
 
     @property
@@ -129,6 +131,8 @@ class Reactor:
             self._hand_out(answer, descriptors)
 
     def _hand_out(self, answer: Armed | Unable, descriptors: list[int]) -> None:
+        if isinstance(answer, Armed):
+            self.met.append(answer.path)
         for heard in self._heard:
             heard(answer, descriptors)
 
