@@ -7,7 +7,7 @@ follows in a straight line and is no branch target.
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,9 +82,9 @@ def find_sites(open_path: bytes, names: Iterable[str] = ()) -> Sites:
         if elf.machine != "x86_64":
             raise ElfError(f"a library for {elf.machine}: probes are known for x86_64 only")
         table = SymbolTable(elf)
-        wanted = [name.encode() for name in dict.fromkeys(names)]
-        if wanted and not any(table.find(name) for name in wanted):
-            return Sites([], [Refusal((decode(name),), NOT_EXPORTED) for name in wanted])
+        wanted = {name.encode(): name for name in names}
+        if wanted and not any(map(table.find, wanted)):
+            return Sites([], [Refusal(tuple(wanted.values()), NOT_EXPORTED)])
         groups, refused = _group(table, wanted)
         text = [s for s in elf.segments if s.kind == PT_LOAD and s.flags & PF_X]
         sites = Sites([], refused)
@@ -93,7 +93,7 @@ def find_sites(open_path: bytes, names: Iterable[str] = ()) -> Sites:
         return sites
 
 
-def _group(table: SymbolTable, wanted: Sequence[bytes]) -> tuple[dict[int, tuple[list[str], int]], list[Refusal]]:
+def _group(table: SymbolTable, wanted: dict[bytes, str]) -> tuple[dict[int, tuple[list[str], int]], list[Refusal]]:
     """Exported functions by address, wanted names first; and those that are no functions."""
     names = table.names()
     by_address: dict[int, tuple[list[str], int]] = {}
@@ -113,7 +113,8 @@ def _group(table: SymbolTable, wanted: Sequence[bytes]) -> tuple[dict[int, tuple
         name = decode(names[index])
         by_address[symbol.value] = (aliases if name in aliases else [*aliases, name]), max(size, symbol.size)
     known = {names[index] for index, _ in exported}
-    refused += [Refusal((decode(name),), NOT_EXPORTED) for name in wanted if name not in known]
+    if missing := tuple(name for raw, name in wanted.items() if raw not in known):
+        refused.append(Refusal(missing, NOT_EXPORTED))
     return by_address, refused
 
 

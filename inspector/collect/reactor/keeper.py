@@ -75,5 +75,7 @@ def _keep(control: int) -> None:
 
 
 def _close(links: "queue.SimpleQueue[int]") -> None:
+    """At the keeper's priority: it holds the semaphore for a moment, and must not be kept from letting it go."""
+    real_time(_PRIORITY)
     while True:
         os.close(links.get())
