@@ -72,7 +72,7 @@ def test_what_programs_look_for_in_vain_is_only_counted(watching: Engine) -> Non
     missing = sums["newfstatat", 2]
     assert missing.count >= 50 and missing.first < missing.last
     assert sums["ioctl", 25].count >= 1, "asking whether a file is a terminal"
-    watching.forget_call_sums(pid)
+    watching.forget_call_sums([pid])
     assert not [row for row in watching.call_sums() if row.pid == pid]
 
 

@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import time
+from collections.abc import Collection
 
 import pytest
 from hypothesis import given
@@ -37,8 +38,8 @@ class _Kernel:
     def call_sums(self) -> list[CallSum]:
         return self.sums
 
-    def forget_call_sums(self, pid: int) -> None:
-        self.forgotten.append(pid)
+    def forget_call_sums(self, pids: Collection[int]) -> None:
+        self.forgotten += pids
 
 
 class _Scene:

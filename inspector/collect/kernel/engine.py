@@ -6,7 +6,7 @@ Everything hangs on descriptors of this process: when it dies, by whatever signa
 import contextlib
 import os
 import select
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -200,10 +200,10 @@ class Engine:
             if number in BY_NUMBER
         ]
 
-    def forget_call_sums(self, pid: int) -> None:
-        """Drop what was counted of a process that has ended."""
-        for key, _ in self._sums.items():
-            if SUM_KEY.unpack(key)[0] == pid:
+    def forget_call_sums(self, pids: Collection[int]) -> None:
+        """Drop what was counted of processes that have ended."""
+        for key, _ in self._sums.items() if pids else ():
+            if SUM_KEY.unpack(key)[0] in pids:
                 self._sums.delete(key)
 
     def close(self) -> None:

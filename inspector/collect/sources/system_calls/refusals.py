@@ -6,7 +6,7 @@ import os
 import re
 import resource
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -48,7 +48,7 @@ class Counters(Protocol):
 
     def call_sums(self) -> list[CallSum]: ...
 
-    def forget_call_sums(self, pid: int) -> None: ...
+    def forget_call_sums(self, pids: Collection[int]) -> None: ...
 
 
 @dataclass(slots=True)
@@ -153,7 +153,7 @@ class RefusalsSource(TreeObserver):
         self._tell_sums()
         for pid in self._ended:
             self._processes.pop(pid, None)
-            self._counters.forget_call_sums(pid)
+        self._counters.forget_call_sums(self._ended)
         self._ended.clear()
         return any(process.searched for process in self._processes.values())
 
