@@ -62,6 +62,25 @@ def born_here(process: Process) -> bool:
     return bool(process.execs) and process.execs[-1].environment_source == "exec"
 
 
+def opens_told_throughout(state: State, process: Process) -> bool:
+    """Whether opens and refused system calls of a process were told all its life, so that silence means none.
+
+    False as well while they may not be told at all (no kernel programs); True for recordings of before, which knew no
+    pauses.
+    """
+    opens = capability(state, "open-files")
+    if not born_here(process) or (opens is not None and opens.state == "no"):
+        return False
+    last = process.ended or state.now
+    told = state.syscalls_watched
+    pauses = [
+        (change.at, told[place + 1].at if place + 1 < len(told) else last + 1)
+        for place, change in enumerate(told)
+        if not change.on
+    ]
+    return not any(begin <= last and end > process.started for begin, end in pauses)
+
+
 def began(process: Process) -> int:
     """When its program began: the last exec seen, or its birth."""
     return process.execs[-1].at if process.execs and born_here(process) else process.started

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from . import evidence
-from .coverage import born_here, capability
+from .coverage import opens_told_throughout
 from .crashes import crashed
 from .drivers import drivers_behind
 from .evidence import short
@@ -167,8 +167,7 @@ def _is_device(path: str, writable: bool) -> bool:
 
 def _silence(state: State, process: Process) -> Evidence | None:
     """The statement that no device was opened, None when the opens of this process were not all seen."""
-    opens = capability(state, "open-files")
-    if not born_here(process) or (opens is not None and opens.state == "no"):
+    if not opens_told_throughout(state, process):
         return None
     seen = len(process.opens) + process.opens_skipped
     text = f"no device was opened by {short(process)} since its birth ({plural(seen, 'open')} seen)"

@@ -1,0 +1,38 @@
+"""Silence about opens proves nothing for a process during whose life they were not told for a while."""
+
+import pytest
+
+from inspector.model.coverage import opens_told_throughout
+from inspector.stream.syscalls import SystemCallsWatched
+
+from .build import MS, Story
+
+
+def _change(story: Story, on: bool) -> None:
+    story.tell(SystemCallsWatched(at=story.later(), on=on, means="tracepoint"))
+
+
+@pytest.mark.parametrize(
+    ("before", "during", "told"),
+    [
+        ([], [], True),
+        ([True], [], True),
+        ([True, False, True], [], True),
+        ([True], [False], False),
+        ([True, False], [True], False),
+        ([True, False], [], False),
+    ],
+)
+def test_a_pause_counts_when_it_overlaps_the_life_of_the_process(
+    before: list[bool], during: list[bool], told: bool
+) -> None:
+    story = Story(can=("open-files",))
+    for on in before:
+        _change(story, on)
+    story.process(812)
+    for on in during:
+        _change(story, on)
+    story.later(10 * MS)
+    story.end(812)
+    _change(story, False)
+    assert opens_told_throughout(story.state, story.state.current[812]) is told
