@@ -7,12 +7,14 @@ SYSCALL_TRACEPOINT): it is to be on only while it can matter, and to set it or t
 """
 
 import contextlib
+import errno
 import os
 import threading
 from collections.abc import Callable, Iterable
 from typing import Literal
 
 from . import bpf, perf
+from .assembler import Assembler
 from .attach import close_all
 from .bpf import BpfError, ProgramKind
 from .btf import BtfError, kernel_functions, kernel_tracepoint
@@ -24,6 +26,8 @@ MeansName = Literal["fexit", "kretprobe", "tracepoint", "none"]
 _Attach = Callable[[Call], int]
 _NEEDED = ("openat", "newfstatat", "ioctl")
 """Without these the functions are no better than the tracepoint."""
+_NO_FUNCTION = 1
+"""The first type of a kernel is a number."""
 
 
 class SyscallWatch:
@@ -98,6 +102,7 @@ class SyscallWatch:
             self._program = -1
 
     def _function_exits(self) -> _Attach:
+        _ask_for_function_exits()
         numbers = kernel_functions(call.function for call in CALLS)
 
         def attach(call: Call) -> int:
@@ -152,6 +157,18 @@ class SyscallWatch:
                 self._held += fds
                 return
         close_all(fds)
+
+
+def _ask_for_function_exits() -> None:
+    """BpfError when they are refused whatever the function: asked with a type that is none, before types are read."""
+    code = Assembler()
+    code.leave()
+    kind, attach = ProgramKind.TRACING, bpf.FUNCTION_EXIT
+    try:
+        os.close(bpf.load_program(kind, code.build(), "asks", attach=attach, function=_NO_FUNCTION))
+    except BpfError as error:
+        if error.errno != errno.EINVAL:
+            raise
 
 
 def _used(program: int, attach: Callable[[], int]) -> int:
