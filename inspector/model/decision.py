@@ -22,7 +22,7 @@ from .state import Process, State
 from .tree import program
 from .usage import uses
 from .verdict import Confidence, Evidence, Mode, ModeName
-from .words import Word
+from .words import Word, own_error
 from .work import device_touched, of_tree, stub_signs, words
 from .worker import Worker, is_tool
 
@@ -320,7 +320,7 @@ def _gave_up(stop: Stop, found: list[Progress]) -> bool:
 
 def _own_error(ways: _Ways) -> Decision | None:
     """The program ended by its own error, and nothing of an API was refused."""
-    said = next((one for one in reversed(ways.analysis.words) if one.refusal == "own-error"), None)
+    said = own_error(ways.state, ways.analysis.words)
     failed = [
         one for one in ways.analysis.unexcused("end")
         if one.code > 0 and one.process.execs and not is_tool(one.process) and one.process.parent is None

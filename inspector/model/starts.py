@@ -19,7 +19,7 @@ class Start:
     this: list[Reading] = field(default_factory=list)
     earlier: list[Reading] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
-    """What the lines of this start say without a profile, in order of time; see `said.py`."""
+    """What the lines of this start say without a profile, in order of time; see `words.py`."""
     doubtful: set[tuple[int, int]] = field(default_factory=set)
     """Source and number of lines in `this` that may be of an earlier run: no time in them, no start before them."""
 

@@ -98,7 +98,7 @@ class Said:
     at: int = 0
     """As in `Reading`."""
     pid: int = 0
-    """The writing pid if the carrier gives it, else 0; `said.writers` knows more."""
+    """The writing pid if the carrier gives it, else 0; `words.writer` knows more."""
     backlog: bool = False
     read_at: int = 0
 

@@ -26,6 +26,8 @@ _REFUSED: dict[Kind, Refusal] = {
     "no-device": "no-device", "not-built": "not-built", "load": "load", "call": "call", "error": "error",
     "ended": "own-error",
 }  # fmt: skip
+_LAST_LINES = 12
+"""Lines that may follow the one that names the error: frames, hints, what a shell says of it."""
 _FAMILIES = {"cuda": "cuda", "nvidia": "cuda", "rocm": "rocm", "hip": "rocm", "vulkan": "vulkan", "opencl": "opencl"}
 
 
@@ -74,12 +76,33 @@ def last_word(words: Iterable[Word]) -> Word | None:
     return before if before is not None and before.saying in ("given", "given-nothing") else claims[-1]
 
 
-def writer(state: State, word: Word) -> Process | None:
-    """Whose words they are: by the line, by who holds its log, else the first of the tree."""
+def own_error(state: State, words: Iterable[Word]) -> Word | None:
+    """The error by which a program says that it ends: one that was caught and logged has other lines behind it."""
+    return next((one for one in reversed(list(words)) if one.refusal == "own-error" and _stands_last(state, one)), None)
+
+
+def _stands_last(state: State, word: Word) -> bool:
     source = state.logs.get(word.source)
-    pids = [word.pid, *(source.found.pids if source is not None else [])]
-    known = next((state.current[pid] for pid in pids if pid in state.current), None)
+    return source is None or source.lines_total - word.number <= _LAST_LINES
+
+
+def writer(state: State, word: Word) -> Process | None:
+    """Whose words they are: by the line, by who was seen to write it, by who holds its log, else the tree's first."""
+    source = state.logs.get(word.source)
+    holders = source.found.pids if source is not None else []
+    seen = _seen_to_write(state, word) if len(holders) > 1 and not word.pid else []
+    known = next((state.current[pid] for pid in (word.pid, *seen, *holders) if pid in state.current), None)
     return known or next(iter(roots(state)), None)
+
+
+def _seen_to_write(state: State, word: Word) -> list[int]:
+    """Of several that share a log: who wrote these words among its first lines, as the kernel saw it."""
+    text = word.text.strip()
+    return [
+        process.pid
+        for process in state.processes
+        if any(text in line for written in process.writes.values() for line in written.sample)
+    ]
 
 
 def _of_reading(start: Start, reading: Reading) -> Word | None:

@@ -1,7 +1,7 @@
 """Attached late: a log that is younger than the program is all of this start, whatever its lines say of time."""
 
-from inspector.model import said
 from inspector.model.starts import this_start
+from inspector.model.words import last_word, words_of
 from inspector.stream.logs import LogFound
 
 from .build import SECOND, WALL, Story
@@ -13,8 +13,8 @@ def test_lines_of_a_file_that_is_younger_than_the_program_are_of_this_start_beyo
     story.tell(LogFound(at=story.later(), source=1, name="/x.log", kind="file", why="fd 2", born=WALL - 99 * SECOND))
     story.log("no GPU found, using CPU", backlog=True)
     start = this_start(story.state)
-    claim = said.last_claim(start)
-    assert claim is not None and not start.doubts(claim)
+    word = last_word(words_of(start, story.state.profiles))
+    assert word is not None and not word.doubtful
 
 
 def test_lines_of_an_older_file_may_be_of_an_earlier_run() -> None:
@@ -23,5 +23,5 @@ def test_lines_of_an_older_file_may_be_of_an_earlier_run() -> None:
     story.tell(LogFound(at=story.later(), source=1, name="/x.log", kind="file", why="fd 2", born=WALL - 999 * SECOND))
     story.log("no GPU found, using CPU", backlog=True)
     start = this_start(story.state)
-    claim = said.last_claim(start)
-    assert claim is not None and start.doubts(claim)
+    word = last_word(words_of(start, story.state.profiles))
+    assert word is not None and word.doubtful

@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.model import said
+from inspector.model import words
 from inspector.model.program_words import EndingReader, read_lines, words_of
 from inspector.model.starts import this_start
+from inspector.model.words import Word
 from inspector.stream.logs import LogFound, WritesSeen
 
 from .build import Story
@@ -91,8 +92,8 @@ def test_a_told_call_names_its_function_and_whether_it_was_refused() -> None:
 @given(st.text() | st.text("cpugd 0=:/.so'()-failedtocuInit", max_size=2_000))
 @settings(deadline=None)
 def test_any_text_is_read_without_harm(line: str) -> None:
-    for words in words_of(line):
-        assert words.text in line.strip() or len(line) > 1_000
+    for said in words_of(line):
+        assert said.text in line.strip() or len(line) > 1_000
 
 
 ENDINGS = {
@@ -165,32 +166,26 @@ def test_any_lines_are_read_for_endings_without_harm(lines: list[str]) -> None:
     assert all(0 <= index < len(lines) and words.kind == "ended" for index, words in reader.read(lines))
 
 
-def test_last_words_are_those_of_a_process_that_ended_by_them() -> None:
+def told(story: Story) -> list[Word]:
+    return words.words_of(this_start(story.state), story.state.profiles)
+
+
+def test_last_words_stand_among_what_was_written_last() -> None:
     story = Story()
     story.process(812)
     story.log("Traceback (most recent call last):", '  File "x"', "ValueError: caught and logged", *["going on"] * 20)
+    assert words.own_error(story.state, told(story)) is None
     story.log("Traceback (most recent call last):", '  File "x"', "RuntimeError: no CUDA device")
-    process = story.state.processes[0]
-    assert said.last_words(story.state, this_start(story.state), process) is None
-    story.end(812, code=1)
-    words = said.last_words(story.state, this_start(story.state), process)
-    assert words is not None and words.words.text == "RuntimeError: no CUDA device"
-
-
-def test_an_error_that_was_caught_is_not_the_last_word() -> None:
-    story = Story()
-    story.process(812)
-    story.log("Traceback (most recent call last):", '  File "x"', "ValueError: caught and logged", *["going on"] * 20)
-    story.end(812, code=1)
-    assert said.last_words(story.state, this_start(story.state), story.state.processes[0]) is None
+    error = words.own_error(story.state, told(story))
+    assert error is not None and error.text == "RuntimeError: no CUDA device"
 
 
 def test_of_what_is_said_about_the_gpu_the_last_word_counts() -> None:
     story = Story()
     story.process(812)
-    story.log('msg="inference compute" library=CUDA', "offloaded 0/33 layers to GPU", "listening on port 3")
-    claim = said.last_claim(this_start(story.state))
-    assert claim is not None and claim.words.kind == "given-nothing"
+    story.log("Using device: cuda", "offloaded 0/33 layers to GPU", "listening on port 3")
+    word = words.last_word(told(story))
+    assert word is not None and word.saying == "given-nothing"
 
 
 def test_of_several_that_share_a_log_the_one_that_was_seen_to_write_a_line_is_its_writer() -> None:
@@ -200,6 +195,5 @@ def test_of_several_that_share_a_log_the_one_that_was_seen_to_write_a_line_is_it
     story.tell(LogFound(at=story.later(), source=1, name="/x.log", kind="file", why="fd 2", pids=[812, 813]))
     story.log("falling back to CPU", "no GPU found")
     story.tell(WritesSeen(at=story.later(), pid=813, fd=2, writes=1, bytes=20, sample=["falling back to CPU"]))
-    fallback, none = this_start(story.state).said
-    assert said.writers(story.state, fallback) == [813]
-    assert said.writers(story.state, none) == [812, 813]
+    writers = [words.writer(story.state, word) for word in told(story)]
+    assert [writer.pid if writer else 0 for writer in writers] == [813, 812]

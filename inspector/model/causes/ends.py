@@ -12,6 +12,7 @@ from inspector.model.state import Process
 from inspector.model.tree import program, title
 from inspector.model.verdict import Evidence
 from inspector.model.wording import duration, listed, name_of
+from inspector.model.words import own_error
 from inspector.stream.calls import LookedUp
 from inspector.stream.processes import SignalDelivered
 
@@ -271,7 +272,7 @@ class EndedByOwnError(Cause):
         leaf = case.leaf
         if leaf.kind != "end":
             return None
-        said = next((one for one in reversed(case.scene.analysis.words) if one.refusal == "own-error"), None)
+        said = own_error(case.state, case.scene.analysis.words)
         process = leaf.process
         progress = next((one for one in case.scene.analysis.of_process(process) if one.got_to("initialised")), None)
         reached = f" It had got as far as {progress.furthest.what}." if progress is not None else ""

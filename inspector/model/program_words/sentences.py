@@ -16,11 +16,6 @@ there, and none was. `no-device`: it found none. `not-built`: this build of it h
 result of a function. `load`: a library or symbol that was refused. `error`: another failure that concerns the GPU.
 `ended`: the error by which it says that it ends."""
 
-CLAIMS: Final[frozenset[Kind]] = frozenset(
-    ("on-cpu", "found", "dropped", "given", "given-nothing", "no-device", "not-built")
-)
-"""Kinds that say what became of the GPU as a whole: of those of one start the last word counts."""
-
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -43,7 +38,7 @@ class Words:
 MOST_TEXT: Final = 1_000
 """Characters of a line that are looked at: hostile lines may be long."""
 
-HINTS: Final = (
+_HINTS: Final = (
     "cpu", "gpu", "cuda", "nvidia", "nvml", "rocm", "hip", "hsa", "vulkan", "vk", "opencl", "cl_", "device", "driver",
     "accelerat", "offload", "provider", "platform", ".so", ".node", "java.library.path", "undefined symbol",
     "cuinit", "cuctx", "cumem", "cumod", "cuget", "culaunch", "culink", "clget", "clcreate", "clenqueue", "clbuild",
@@ -83,7 +78,7 @@ def words_of(line: str) -> list[Words]:
 def read_lines(lines: Sequence[str]) -> Iterator[tuple[int, Words]]:
     """What the lines of one batch say, each with the index of its line."""
     whole = "\n".join(lines).lower()
-    present = [hint for hint in HINTS if hint in whole]
+    present = [hint for hint in _HINTS if hint in whole]
     if not present:
         return
     for index, line in enumerate(lines):
