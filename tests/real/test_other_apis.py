@@ -64,13 +64,13 @@ def results(report: dict[str, Any]) -> dict[str, dict[str, int]]:
     return {call["function"]: call["results"] for call in report["calls"] if call["results"]}
 
 
-def test_rocm_without_its_device_answers_out_of_resources_and_asked_for_kfd(
-    asked: Callable[..., dict[str, Any]],
-) -> None:
+def test_rocm_without_its_device_asks_for_kfd(asked: Callable[..., dict[str, Any]]) -> None:
+    """Its functions leave by a jump through a table: their results are not read."""
     report = asked(HSA, _HSA_INIT)
-    assert results(report) == {"hsa_init": {"HSA_STATUS_ERROR_OUT_OF_RESOURCES": 1}}
+    assert [(call["function"], call["count"]) for call in report["calls"]] == [("hsa_init", 1)]
     assert ("/dev/kfd", "ENOENT") in {(opened["path"], opened["result"]) for opened in report["opens"]}
     assert report["mode"]["verdict"] == "cpu"
+    assert "/dev/kfd" in report["findings"][0]["title"]
     assert {api["api"] for api in report["apis"]} == {"hsa"}
 
 
@@ -80,7 +80,10 @@ def test_vulkan_without_a_driver_manifest_answers_incompatible_driver(asked: Cal
     assert report["mode"]["verdict"] == "cpu"
 
 
-def test_opencl_without_a_vendor_answers_platform_not_found(asked: Callable[..., dict[str, Any]]) -> None:
+def test_opencl_without_a_vendor_is_asked_once_for_its_platforms(asked: Callable[..., dict[str, Any]]) -> None:
+    """Its loader leaves some functions by a jump into a layer: such calls are counted, their results are not read."""
     report = asked(["ocl-icd-libopencl1"], _OPENCL, OCL_ICD_VENDORS="/nowhere")
-    assert results(report) == {"clGetPlatformIDs": {"CL_PLATFORM_NOT_FOUND_KHR": 1}}
-    assert report["calls"][0]["values"] == {"platforms": 0}
+    assert [(call["api"], call["function"], call["count"]) for call in report["calls"]] == [
+        ("opencl", "clGetPlatformIDs", 1)
+    ]
+    assert {api["api"] for api in report["apis"]} == {"opencl"}

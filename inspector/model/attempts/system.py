@@ -13,7 +13,7 @@ DEVICE_NODE = re.compile(r"/(nvidia\d+|nvidiactl|nvidia-(?:uvm|modeset|uvm-tools
 """Device files of GPUs: NVIDIA's, the DRM's render nodes, KFD, and WSL's."""
 _SEARCH = re.compile(
     r"/(glibc-hwcaps|tls|haswell|x86_64)/|\.so[.\d]*$|\.(pyc?|pth|conf|json|cfg|jar|mo|class|egg-link)$|"
-    r"/locale/|/(ld\.so|etc)/|__pycache__"
+    r"/locale/|/(ld\.so|etc)/|__pycache__|/$"
 )
 """Paths at which programs look again and again until they find what they want."""
 

@@ -215,12 +215,14 @@ class NotBuiltForGpu(Conclusion):
             for package in process.packages.values():
                 if package.gpu_part is False:
                     looked = f"; looked for it in {listed(package.looked, 2)}" if package.looked else ""
+                    known = scene.profiles.package(package.package)
+                    cure = known.remedy if known is not None else f"install the build of {package.package} for a GPU"
                     row = evidence.of_file(process, package.path, f"{package.package}: {package.path}{looked}")
                     return _hit(
                         decision,
                         f"{package.package} of {short(process)} is a build without a part for the GPU",
                         f"{package.path} is there, and no file of it that could ask for a GPU{looked}.",
-                        f"install the build of {package.package} that has GPU code",
+                        cure,
                         severity="error", process=process, confidence="likely", evidence=[row, *decision.evidence],
                         subject=package.package, root=f"{package.package} has no part for the GPU",
                     )  # fmt: skip
