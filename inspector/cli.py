@@ -44,6 +44,7 @@ _COMMANDS: dict[str, Callable[[Options], int]] = {
     "record": headless.record,
     "diff": headless.diff,
     "list": headless.listing,
+    "explain": headless.explain,
     "doctor": headless.doctor,
     "completion": _completion,
     "mcp": _mcp,

@@ -16,6 +16,7 @@ COMMANDS = {
     "replay": "the screen on a recording",
     "diff": "what differs between a good and a bad recording or report",
     "demo": "the question as a real process, under inspection",
+    "explain": "what a rule means, how it is proven, what to do",
     "doctor": "what this machine and user allow, and what grants the rest",
     "list": "processes with GPU libraries, preloads or shims",
     "completion": "completion for bash, zsh or fish",
@@ -67,6 +68,7 @@ examples:
     "completion": "examples:\n  source <(inspector completion bash)\n  inspector completion zsh > ~/.zfunc/_inspector\n"
     "  inspector completion fish > ~/.config/fish/completions/inspector.fish\n",
     "mcp": "examples:\n  inspector mcp --host me@vm\n",
+    "explain": "examples:\n  inspector explain\n  inspector explain dependency-missing\n",
     "list": "examples:\n  inspector list\n  inspector list --all --format json | jq .\n",
 }
 
@@ -162,9 +164,9 @@ def _parser(command: str, version: str) -> argparse.ArgumentParser:
     if command == "":
         parser.add_argument("--version", action="version", version=f"inspector {version}")
     _add_own(parser, command)
-    if command not in ("diff", "replay", "demo", "completion"):
+    if command not in ("diff", "replay", "demo", "completion", "explain"):
         _add_place(parser)
-    if command not in ("doctor", "completion", "mcp"):
+    if command not in ("doctor", "completion", "mcp", "explain"):
         _add_looking(parser, command)
     return parser
 
@@ -201,6 +203,7 @@ _USAGE = {
     "replay": "inspector replay [OPTIONS] FILE",
     "diff": "inspector diff [OPTIONS] GOOD BAD",
     "demo": "inspector demo [OPTIONS] [CASE] | --list",
+    "explain": "inspector explain [OPTIONS] [RULE]",
     "doctor": "inspector doctor [OPTIONS]",
     "list": "inspector list [OPTIONS]",
     "completion": "inspector completion bash|zsh|fish",
@@ -245,6 +248,8 @@ def _add_own(parser: argparse.ArgumentParser, command: str) -> None:
         parser.add_argument(
             "--all", dest="everything", action="store_true", help="every process, not only the interesting ones"
         )
+    if command == "explain":
+        parser.add_argument("target", nargs="?", metavar="RULE", help="as in a report; without it all are listed")
     if command == "completion":
         parser.add_argument(
             "target", nargs="?", choices=("bash", "zsh", "fish"), metavar="SHELL", help=argparse.SUPPRESS
@@ -261,6 +266,7 @@ _FORMATS = {
     "diff": ("text", "json"),
     "list": ("text", "json"),
     "doctor": ("text", "json"),
+    "explain": ("text", "json", "markdown"),
 }
 
 

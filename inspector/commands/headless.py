@@ -1,10 +1,11 @@
-"""The commands that need no screen: report, trace, record, diff, list, doctor."""
+"""The commands that need no screen: report, trace, record, diff, list, explain, doctor."""
 
 import gc
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,6 +119,27 @@ def listing(options: Options) -> int:
         write(options, lists.as_json(chosen))
     else:
         write(options, lists.as_text(chosen, width=_width(options), colour=_colour(options)).encode())
+    return 0
+
+
+def explain(options: Options) -> int:
+    """What a rule means, how it is proven, what to do; all rules without one."""
+    from inspector.model.causes.registry import find
+    from inspector.report import rules
+
+    name = options.target or ""
+    rule = find(name) if name else None
+    if name and rule is None:
+        near = get_close_matches(name, [one.rule for one in rules.rule_reports()], 1)
+        raise Trouble(f"there is no rule {name}", f"inspector explain {near[0]}" if near else "inspector explain")
+    if options.format == "json":
+        write(options, rules.as_json(name))
+    elif options.format == "markdown":
+        write(options, rules.as_markdown().encode())
+    elif rule is not None:
+        write(options, rules.as_text(rule, width=_width(options), colour=_colour(options)).encode())
+    else:
+        write(options, rules.list_as_text(width=_width(options), colour=_colour(options)).encode())
     return 0
 
 
