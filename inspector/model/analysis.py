@@ -8,7 +8,7 @@ from .attempts.words import told
 from .chain import Stop, chain_of, stop_of
 from .families import MANAGEMENT
 from .loads import is_load
-from .memo import once
+from .memo import Steps, once_in_steps
 from .profiles import Profiles
 from .progress import Progress, progress_of
 from .refusals import excused_by_siblings, excuses
@@ -80,11 +80,11 @@ def analyse(state: State, profiles: Profiles, start: Start) -> Generator[None, N
     analysis = Analysis(state, profiles, start)
     analysis.words = words_of(start, profiles)
     for process in state.processes:
-        analysis.attempts[process] = attempts_of(state, process, profiles)
+        analysis.attempts[process] = yield from attempts_of(state, process, profiles)
         yield
     _hear(analysis)
     for process in analysis.attempts:
-        _judge(analysis, process)
+        yield from _judge(analysis, process)
         yield
     analysis.excused |= excused_by_siblings(_open_refusals(analysis), analysis.progress)
     for (process, family), progress in analysis.progress.items():
@@ -114,14 +114,17 @@ def _hear(analysis: Analysis) -> None:
         analysis.attempts[attempt.process] = sorted([*rows, attempt], key=lambda row: row.at)
 
 
-def _judge(analysis: Analysis, process: Process) -> None:
+def _judge(analysis: Analysis, process: Process) -> Steps[None]:
     rows = analysis.attempts[process]
     heard = tuple(id(row.word) for row in rows if row.word is not None)
 
-    def compute() -> tuple[dict[Attempt, str], dict[str, Progress]]:
-        return excuses(analysis.state, process, rows), progress_of(process, rows)
+    def compute() -> Steps[tuple[dict[Attempt, str], dict[str, Progress]]]:
+        excused = yield from excuses(process, rows)
+        return excused, progress_of(process, rows)
 
-    excused, progress = once("judgement", analysis.state, process, analysis.profiles, compute, (len(rows), heard))
+    excused, progress = yield from once_in_steps(
+        "judgement", analysis.state, process, analysis.profiles, compute, (len(rows), heard)
+    )
     analysis.excused |= excused
     for family, one in progress.items():
         if not is_tool(process):

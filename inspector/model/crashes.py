@@ -3,6 +3,7 @@
 from inspector.stream.calls import FileOpened
 from inspector.stream.processes import SignalDelivered
 
+from .memo import once_of
 from .state import Process
 
 FAULTS = frozenset((4, 5, 6, 7, 8, 11, 31))
@@ -22,8 +23,10 @@ def fault(process: Process) -> SignalDelivered | None:
     A handler may raise the signal once more to die by it, and the other threads die of it too: then the fault itself,
     before, is the one.
     """
-    if not process.ended:
-        return None
+    return once_of("fault", process, lambda: _fault(process)) if process.ended else None
+
+
+def _fault(process: Process) -> SignalDelivered | None:
     deadly = []
     for event in reversed(process.signals):
         near = abs(process.ended - event.at) <= _BEHIND

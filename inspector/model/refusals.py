@@ -11,13 +11,16 @@ from .attempts.row import Attempt
 from .attempts.system import is_device
 from .coverage import born_here
 from .families import MANAGEMENT
+from .memo import Steps
 from .progress import Progress
-from .stages import LEVEL, reaches
+from .stages import LEVEL
 from .state import Process, State
 from .tree import program
 from .wording import name_of, stem
 
 _VARIANT = re.compile(r"(_v\d+|_ptsz|_ptds|_\d+)+$")
+_STEP = 1_000
+"""Rows between two glances at the keys."""
 _KILLED = frozenset((1, 2, 3, 9, 13, 15))
 """HUP, INT, QUIT, KILL, PIPE, TERM: never a program's own fault (signal(7))."""
 
@@ -28,34 +31,80 @@ def is_table(attempt: Attempt) -> bool:
     return by_call or (attempt.lookup is not None and attempt.lookup.via == "cuGetExportTable")
 
 
-def excuses(state: State, process: Process, attempts: Sequence[Attempt]) -> dict[Attempt, str]:
-    """Why each excused refusal of one process is no fault, as far as the process itself tells."""
-    return _Judge(state, process, attempts).judge()
+def excuses(process: Process, attempts: Sequence[Attempt]) -> Steps[dict[Attempt, str]]:
+    """Why each excused refusal of one process is no fault, as far as the process itself tells; in steps."""
+    granted = _Granted()
+    for number, one in enumerate(attempts):
+        granted.add(one)
+        if number % _STEP == 0:
+            yield
+    return (yield from _Judge(process, attempts, granted).judge())
 
 
-class _Judge:
-    """Looks at one process; a refusal is measured against all that came after it."""
+class _Granted:
+    """The newest success of each kind, so that no refusal looks through all that came after it."""
 
-    def __init__(self, state: State, process: Process, attempts: Sequence[Attempt]) -> None:
-        self.state, self.process, self.attempts = state, process, attempts
-        self.granted = [one for one in attempts if one.ok is not False and one.family and one.stage is not None]
+    def __init__(self) -> None:
+        self.calls: dict[tuple[str, int], Attempt] = {}
+        """By family and least stage: calls that were answered with success."""
+        self.called: dict[tuple[str, str], Attempt] = {}
+        """By family and API: calls, whatever they answered but a refusal."""
+        self.names: dict[tuple[str, str], Attempt] = {}
+        """By family and name without its version; by family and the empty name, any look-up."""
+        self.files: dict[tuple[str, str], Attempt] = {}
+        """By family and library without its version."""
+        self.by_asker: dict[tuple[str, str], Attempt] = {}
+        """By family and asker: what reached *initialised* or more."""
+        self.brought: dict[str, set[str]] = {}
+        """By asker: the libraries that it got."""
+        self.opened: dict[str, int] = {}
+        """By file name: the newest open or load that went well."""
         self.initialised: dict[str, int] = {}
         """By family: when an initialisation first succeeded."""
         self.worked: dict[str, Attempt] = {}
-        for one in self.granted:
-            if one.kind == "call" and one.ok and reaches(one.stage, "initialised"):
-                self.initialised.setdefault(one.family, one.at)
-            if one.stage == "work" and one.ok and one.family not in MANAGEMENT:
-                self.worked[one.family] = one  # the newest
+
+    def add(self, one: Attempt) -> None:
+        """Take a success into account; they come in order of time."""
+        if one.ok is False or not one.family or one.stage is None:
+            return
+        family, level = one.family, LEVEL[one.stage]
+        if one.kind == "call":
+            self.called[family, one.api] = self.called[family, ""] = one
+            if one.ok:
+                for least in range(level + 1):
+                    self.calls[family, least] = one
+                if level >= LEVEL["initialised"]:
+                    self.initialised.setdefault(family, one.at)
+                if one.stage == "work" and family not in MANAGEMENT:
+                    self.worked[family] = one
+        elif one.kind == "lookup" and one.ok:
+            self.names[family, _VARIANT.sub("", one.what)] = self.names[family, ""] = one
+        elif one.kind == "load":
+            for path in (one.what, one.provider):
+                self.files[family, stem(path)] = one
+                self.opened[name_of(path)] = max(one.at, self.opened.get(name_of(path), 0))
+            self.brought.setdefault(one.asker, set()).add(one.provider)
+        if level >= LEVEL["initialised"]:
+            self.by_asker[family, one.asker] = one
+
+
+class _Judge:
+    """Looks at one process; a refusal is measured against the newest success of its kind."""
+
+    def __init__(self, process: Process, attempts: Sequence[Attempt], granted: _Granted) -> None:
+        self.process, self.attempts, self.granted = process, attempts, granted
+        for opened in process.opens:
+            if not opened.errno:
+                self.granted.opened[name_of(opened.path)] = opened.at
         self.named = {name_of(one.what) for one in attempts if one.source == "program"}
 
-    def judge(self) -> dict[Attempt, str]:
+    def judge(self) -> Steps[dict[Attempt, str]]:
         found = {}
-        for attempt in self._all():
-            if attempt.ok is False:
-                why = self._excuse(attempt)
-                if why:
-                    found[attempt] = why
+        for number, attempt in enumerate(self._all()):
+            if attempt.ok is False and (why := self._excuse(attempt)):
+                found[attempt] = why
+            if number % _STEP == 0:
+                yield
         for attempt in self._all():  # what happened inside of something that was made good belongs to it
             around = attempt.inside
             if attempt.ok is False and attempt not in found and around is not None and around in found:
@@ -65,15 +114,13 @@ class _Judge:
     def _all(self) -> Iterable[Attempt]:
         for attempt in self.attempts:
             yield attempt
-            yield from (
-                inner for inner in attempt.within if inner.at == attempt.at and inner.failure is attempt.failure
-            )
+            yield from (one for one in attempt.within if one.at == attempt.at and one.failure is attempt.failure)
 
     def _excuse(self, attempt: Attempt) -> str:
         around = attempt.inside
         if around is not None and around.ok:
             return f"{name_of(around.what)}, in which it happened, went well"
-        worked = self.worked.get(attempt.family)
+        worked = self.granted.worked.get(attempt.family)
         if worked is not None and worked.at > attempt.at:
             return f"{worked.what} succeeded after it: the device is used"
         match attempt.kind:
@@ -88,66 +135,50 @@ class _Judge:
             case "signal":
                 return "sent from outside" if attempt.code in _KILLED else ""
             case "preload":
-                return self._preload(attempt)
+                return self._preload()
         return ""
-
-    def _later(self, attempt: Attempt) -> Iterable[Attempt]:
-        return (one for one in self.granted if one.at > attempt.at and one.family == attempt.family)
 
     def _load(self, attempt: Attempt) -> str:
+        after = attempt.at if attempt.kind == "load" else -1
+        family, granted = attempt.family, self.granted
+        same = granted.files.get((family, stem(attempt.what)))
+        if same is not None and same.at > after:
+            return f"{name_of(same.what)} was loaded"
         asker = attempt.asker if attempt.inside is None else attempt.inside.asker
-        for one in self._later(attempt) if attempt.kind == "load" else self.granted:
-            same_file = one.kind == "load" and stem(one.what) == stem(attempt.what) and one.family == attempt.family
-            if same_file or (one.kind == "load" and stem(one.provider or "") == stem(attempt.what)):
-                return f"{name_of(one.what)} was loaded"
-            if not reaches(one.stage, "initialised") or one.family != attempt.family:
-                continue
-            if one.asker == asker or self._brought_by(one.asker, asker):
-                return f"{name_of(asker) or 'it'} went on to {one.what}"
+        for who in (asker, *granted.brought.get(asker, ())):  # it passed the question on to a library of its own
+            went_on = granted.by_asker.get((family, who))
+            if went_on is not None and went_on.at > after:
+                return f"{name_of(asker) or 'it'} went on to {went_on.what}"
         return ""
-
-    def _brought_by(self, caller: str, asker: str) -> bool:
-        """Whoever asked passed the question on to a library of its own: what that reached, it reached."""
-        return any(one.kind == "load" and one.asker == asker and one.provider == caller for one in self.granted)
 
     def _lookup(self, attempt: Attempt) -> str:
         if name_of(attempt.what) in self.named:
             return ""
-        for one in self._later(attempt):
-            if one.kind == "call" and one.stage is not None and one.api in ("", attempt.api):
-                return f"it went on to call {one.what}"
-            if one.kind == "lookup" and one.ok and self._does_as_well(attempt, one):
-                return f"{one.what} was there"
-        if (
-            not attempt.decisive
-            and not is_table(attempt)
-            and self.initialised.get(attempt.family, attempt.at) < attempt.at
+        family, granted = attempt.family, self.granted
+        optional = not attempt.decisive and not is_table(attempt)
+        apis = (attempt.api, "") if not attempt.api else (attempt.api,)
+        for one in (
+            *(granted.called.get((family, api)) for api in apis),
+            granted.names.get((family, _VARIANT.sub("", attempt.what))),
+            granted.names.get((family, "")) if optional else None,
         ):
+            if one is not None and one.at > attempt.at:
+                return f"it went on to {one.what}"
+        if optional and granted.initialised.get(family, attempt.at) < attempt.at:
             end = self.process.end
             if end is None or not (end.code or end.signal):
                 return "it went on without it"
         return ""
 
-    def _does_as_well(self, refused: Attempt, granted: Attempt) -> bool:
-        """Another version of the name; of a name that is not needed, any name that was asked for after it."""
-        same = _VARIANT.sub("", granted.what) == _VARIANT.sub("", refused.what)
-        return same or (not refused.decisive and not is_table(refused))
-
     def _call(self, attempt: Attempt) -> str:
         if attempt.stage is None:
             return "it tells nothing about the device"
-        for one in self._later(attempt):
-            if one.kind == "call" and LEVEL[one.stage or "asked"] >= LEVEL[attempt.stage] and one.ok:
-                return f"{one.what} succeeded after it"
-        return ""
+        one = self.granted.calls.get((attempt.family, LEVEL[attempt.stage]))
+        return f"{one.what} succeeded after it" if one is not None and one.at > attempt.at else ""
 
     def _system(self, attempt: Attempt) -> str:
-        name = name_of(attempt.what)
-        opened = any(o.errno == 0 and name_of(o.path) == name and o.at >= attempt.at for o in self.process.opens)
-        if opened:
-            return "it was opened at another place or time"
-        loaded = any(one.kind == "load" and name_of(one.provider or one.what) == name for one in self.granted)
-        return "another place had it" if loaded else self._went_on_to_a_device(attempt)
+        at = self.granted.opened.get(name_of(attempt.what), -1)
+        return "it was found at another place or time" if at >= attempt.at else self._went_on_to_a_device(attempt)
 
     def _went_on_to_a_device(self, attempt: Attempt) -> str:
         """A look at something else (`/dev/char/195:0`), after which the same call got hold of a GPU's own file."""
@@ -163,11 +194,10 @@ class _Judge:
         node = next(filter(is_device, held), None)
         return f"the same call went on to open {node}" if node else ""
 
-    def _preload(self, attempt: Attempt) -> str:
+    def _preload(self) -> str:
         """An ignored entry is no fault where the API was reached without it."""
-        used = next(
-            (one for one in self.granted if one.kind == "call" and one.ok and reaches(one.stage, "counted")), None
-        )
+        counted = (one for (_, least), one in self.granted.calls.items() if least == LEVEL["counted"])
+        used = next(counted, None)
         return f"{used.what} succeeded without it" if used is not None else ""
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from inspector.model.wording import name_of
 
@@ -14,21 +14,22 @@ _MOST_AROUND = 64
 """Intervals looked at for one row: calls nest a few deep."""
 
 
-def nest(rows: Sequence[Attempt]) -> None:
-    """Put each row into the narrowest call, load or look-up of its thread that holds it."""
+def nest(rows: Sequence[Attempt]) -> Iterator[Attempt]:
+    """Put each row into the narrowest call or load of its thread that holds it, one after the other."""
     threads: dict[int, list[Attempt]] = {}
     for row in rows:
         if row.tid and row.kind != "prediction":
             threads.setdefault(row.tid, []).append(row)
     for mine in threads.values():
-        _nest_thread(mine)
+        yield from _nest_thread(mine)
     _nest_open_calls([row for row in rows if not row.came_back and row.kind == "call"])
 
 
-def _nest_thread(rows: list[Attempt]) -> None:
+def _nest_thread(rows: list[Attempt]) -> Iterator[Attempt]:
     spans = sorted((row for row in rows if row.begin), key=lambda row: row.begin)
     begins = [span.begin for span in spans]
     for row in rows:
+        yield row
         if row.inside is None:
             around = _around(row, spans, begins)
             if around is not None:
