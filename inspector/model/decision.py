@@ -321,9 +321,10 @@ def _gave_up(stop: Stop, found: list[Progress]) -> bool:
 def _own_error(ways: _Ways) -> Decision | None:
     """The program ended by its own error, and nothing of an API was refused."""
     said = own_error(ways.state, ways.analysis.words)
+    roots = [process for process in ways.state.processes if process.parent is None and process.execs]
     failed = [
-        one for one in ways.analysis.unexcused("end")
-        if one.code > 0 and one.process.execs and not is_tool(one.process) and one.process.parent is None
+        one for process in roots for one in ways.analysis.attempts.get(process, [])
+        if one.kind == "end" and one.code > 0
     ]  # fmt: skip
     if not failed:
         return None
