@@ -1,5 +1,6 @@
 """From the stop down to its root: where a consumer's progress ended, what was refused inside it, and inside that."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from errno import ENOENT
@@ -11,10 +12,9 @@ from .progress import Progress
 from .refusals import counted_too_late
 from .stages import LEVEL
 from .state import State
-from .wording import name_of
 
 _ASKING = ("load", "lookup", "call")
-_LIBRARY_SEARCH = (".so", ".conf", ".json", ".cfg")
+_LIBRARY_SEARCH = re.compile(r"\.(so(\.[\d.]+)?|conf|json|cfg)$|/locale/")
 
 
 @dataclass(slots=True, eq=False)
@@ -96,14 +96,9 @@ def _inside(attempt: Attempt) -> Iterable[Attempt]:
         if one.kind == "system":
             if attempt.kind == "load" and one.code == ENOENT:
                 continue
-            if attempt.kind == "call" and not is_device(one.what) and _is_search(one.what):
+            if attempt.kind == "call" and not is_device(one.what) and _LIBRARY_SEARCH.search(one.what):
                 continue
         yield one
-
-
-def _is_search(path: str) -> bool:
-    name = name_of(path)
-    return any(part in name for part in _LIBRARY_SEARCH) or "/locale/" in path
 
 
 def _weight(attempt: Attempt) -> tuple[bool, bool, bool, int]:

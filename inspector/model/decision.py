@@ -146,9 +146,9 @@ def computed(analysis: Analysis, progress: Progress) -> bool:
     """A launch succeeded and the process did not fall over it: it got its result, or went on or ended in order."""
     if progress.launched is None:
         return False
-    return not crashed(progress.process) or any(
-        one.ok and one.calls is not None and one.calls.role == "sync" for one in analysis.attempts[progress.process]
-    )
+    waits = [one for one in analysis.attempts[progress.process] if one.calls is not None and one.calls.role == "sync"]
+    fell = crashed(progress.process) or any(one.ok is False for one in waits)
+    return not fell or any(one.ok for one in waits)
 
 
 def _verdict(progress: Progress) -> ModeName:

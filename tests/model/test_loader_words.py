@@ -1,9 +1,10 @@
 """What the loader refused before we came, by what is left of its sentences in memory."""
 
-from inspector.model.attempts import Attempt, attempts_of
+from inspector.model.attempts import Attempt
 from inspector.model.diagnosis import diagnose
 from inspector.stream.libraries import LoaderWordsFound
 
+from .analysis.asking import analysis
 from .build import SECOND, Story
 
 GONE = "libcuda.so.1: cannot open shared object file: No such file or directory"
@@ -11,8 +12,7 @@ GONE = "libcuda.so.1: cannot open shared object file: No such file or directory"
 
 def remembered(story: Story, *words: str) -> list[Attempt]:
     story.tell(LoaderWordsFound(at=story.later(), pid=812, words=list(words)))
-    process = story.state.processes[0]
-    return [one for one in attempts_of(story.state, process, story.state.profiles) if one.refused]
+    return [one for one in analysis(story.state).attempts[story.state.processes[0]] if one.refused]
 
 
 def late() -> Story:

@@ -244,7 +244,7 @@ class EnvironmentLost(Cause):
             return None
         how = "is not in" if not has else f"is {has} in"
         return Hit(
-            title=f"{key} of {short(owner)} did not reach {short(process)}",
+            title=f"{key} of {_former(owner, process)} did not reach {short(process)}",
             cause=f"{key}={value} there, but it {how} {short(process)}: {name_of(name)} is not found.",
             next_step=f"set {key}={value} where {short(process)} is started",
             command=recipes.difference(process.pid, owner.pid)
@@ -271,6 +271,14 @@ class EnvironmentLost(Cause):
         if paths:
             return any(path.rsplit("/", 1)[0] == folder.rstrip("/") for path in paths for folder in lost)
         return not has
+
+
+def _former(owner: Process, process: Process) -> str:
+    """The ancestor, or the program that the same process executed before."""
+    if owner is not process:
+        return short(owner)
+    before = next((one for one in reversed(process.execs[:-1]) if one.environment), process.execs[0])
+    return f"{name_of(before.exe or (before.argv[0] if before.argv else ''))}, which PID {process.pid} ran before,"
 
 
 def _source(process: Process) -> str:

@@ -1,5 +1,6 @@
 """Why a system call failed inside a load or a call of an API: limits, permissions, nodes and files not there."""
 
+import re
 from errno import EACCES, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM, ENXIO, EPERM
 from shlex import quote
 
@@ -14,6 +15,7 @@ from .rule import Cause, Hit
 from .scene import Case
 from .whereabouts import whereabouts
 
+_LIBRARY = re.compile(r"\.so(\.[\w.]+)?$")
 _MODULES = {
     "nvidia-uvm": "nvidia_uvm",
     "nvidia-uvm-tools": "nvidia_uvm",
@@ -153,27 +155,36 @@ class KernelRefused(Cause):
         if leaf.kind != "system":
             return None
         missing = leaf.code == ENOENT
-        place = whereabouts(case, leaf.what) if missing and ".so" in leaf.what else None
+        library = missing and _LIBRARY.search(leaf.what) is not None
+        why, step, command = self._library(case) if library else self._other(case, missing=missing)
         return Hit(
             title=f"{leaf.call}({leaf.what}) = {leaf.answer} in {short(leaf.process)}",
-            cause=f"{f'{leaf.what} is not there' if missing else 'The kernel refused it'}.{_consequence(case)}",
-            next_step=place.step
-            if place is not None
-            else f"create {leaf.what}, or tell the library where it is"
-            if missing
-            else "find out why the kernel refuses it",
-            command=place.command
-            if place is not None
-            else f"ls -ld {quote(leaf.what)}"
-            if leaf.what.startswith("/")
-            else case.again(),
+            cause=f"{why}.{_consequence(case)}",
+            next_step=step,
+            command=command,
             process=leaf.process,
             confidence=case.sure,
             evidence=case.rows(),
             at=leaf.at,
             subject=f"{leaf.call}:{leaf.what}",
-            root=f"{leaf.what} is not there" if missing else "",
+            root=why,
         )
+
+    def _library(self, case: Case) -> tuple[str, str, str]:
+        place = whereabouts(case, case.leaf.what)
+        return place.words or f"{case.leaf.what} is not there", place.step, place.command
+
+    def _other(self, case: Case, *, missing: bool) -> tuple[str, str, str]:
+        leaf = case.leaf
+        if leaf.call in ("connect", "bind"):
+            address = leaf.what.removeprefix("unix:")
+            command = f"ls -l {quote(address)}" if address.startswith("/") else "ss -ltnx"
+            return f"nobody listens at {leaf.what}", f"start the service that listens at {leaf.what}", command
+        if missing:
+            where = leaf.what if leaf.what.startswith("/") else ""
+            step = f"create {leaf.what}, or tell the library where it is"
+            return f"{leaf.what} is not there", step, f"ls -ld {quote(where)}" if where else case.again()
+        return f"the kernel refuses it: {leaf.answer}", "find out why the kernel refuses it", case.again()
 
 
 CAUSES: tuple[Cause, ...] = (LimitReached(), NotPermitted(), NodeMissing(), KernelRefused())
