@@ -5,7 +5,6 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from inspector.model.causes.registry import find
-from inspector.model.silence import without_finding
 from inspector.model.verdict import RUNGS
 
 from .clock import duration, seconds_between
@@ -56,13 +55,7 @@ def answer(report: Report) -> str:
     """The answer in one sentence: the title of the first finding, or that there is none."""
     if report.findings:
         return report.findings[0].title
-    return without_finding(
-        report.mode.verdict,
-        report.apis,
-        processes=bool(report.target.tree),
-        calls=bool(report.calls),
-        evidence=bool(report.mode.evidence),
-    )
+    return "No process was seen."
 
 
 def subject(report: Report) -> str:

@@ -4,7 +4,6 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from inspector.model.silence import without_finding
 from inspector.model.state import State
 from inspector.model.verdict import RUNGS, Answer, Finding, Ladder, RungName
 from inspector.model.wording import duration, plural, size
@@ -169,13 +168,8 @@ def _no_answer(sight: Sight, width: int, most: int) -> list[Line]:
 
 
 def _silence(sight: Sight) -> str:
-    """What is to be said without a finding: that we are looking, and once there is an answer what it comes to."""
-    state, found = sight.state, sight.answer
-    if found is None or not state.processes:
-        return "looking" if sight.live else "nothing was observed"
-    calls = any(one.count for process in state.processes for one in process.counts.values())
-    evidence = bool(found.mode.evidence)
-    return without_finding(found.mode.verdict, found.ladders, processes=True, calls=calls, evidence=evidence)
+    """What is to be said without a finding: every answer about a process has one."""
+    return "looking" if sight.live else "nothing was observed"
 
 
 # Ladders
