@@ -103,15 +103,18 @@ class _Ways:
         return [word_row(self.state, self.word)] if self.word is not None else []
 
 
-def covered(state: State, processes: Iterable[Process], channels: Iterable[str]) -> bool:
-    """Whether these processes were all seen from their first instruction through all these channels."""
+def covered(state: State, processes: Iterable[Process], channels: Iterable[str], *, without_loss: bool = True) -> bool:
+    """Whether these processes were all seen from their first instruction through all these channels.
+
+    Records that were dropped leave a hole in that, unless `without_loss` is false.
+    """
     if any(not born_here(process) for process in processes if not is_tool(process)):
         return False
     for name in channels:
         found = capability(state, name)
         if found is not None and found.state != "yes":
             return False
-    return not state.lost
+    return not state.lost or not without_loss
 
 
 def _works(ways: _Ways) -> Decision | None:
@@ -458,7 +461,8 @@ def _nobody_asked(ways: _Ways) -> Decision | None:
     """Every process was seen from its first instruction, and none asked for an API that computes."""
     if ways.compute or not ways.state.processes:
         return None
-    if not covered(ways.state, ways.state.processes, (*CONTRADICTING, "environment", "open-files")):
+    channels = (*CONTRADICTING, "environment", "open-files")
+    if not covered(ways.state, ways.state.processes, channels, without_loss=False):
         return None
     static = any((runs := program(process)) and runs.static for process in ways.state.processes if not is_tool(process))
     managed = next((one for one in ways.analysis.progress.values() if one.family in MANAGEMENT), None)
@@ -468,7 +472,7 @@ def _nobody_asked(ways: _Ways) -> Decision | None:
         rows = [row_of(ways.state, managed.furthest)]
         return Decision("cpu", "likely", "management-only", managed.process, managed, word=ways.word, evidence=rows)
     alive = any(not process.ended for process in ways.state.processes)
-    sure: Confidence = "likely" if static or alive else "proven"
+    sure: Confidence = "likely" if static or alive or ways.state.lost else "proven"
     return Decision("cpu", sure, "nobody-asked", first, word=ways.word, evidence=rows)
 
 
