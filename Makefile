@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help soak fuzz field field-tools demo test check lint types layers format bench screenshots recordings tools bench-tools dist clean
+.PHONY: help soak fuzz field field-tools kernels demo test check lint types layers format bench screenshots recordings tools bench-tools dist clean
 
 help:            ## show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ soak: $(STAMP) bench-tools   ## ten minutes of a busy tree: memory stays level (
 fuzz: $(STAMP)   ## 100,000 mutants each of recordings, profiles, ELF files, link maps: no traceback, none slow
 	@.ci/tools cc
 	$(BIN)/python -m tests.fuzz $(ARGS)
+
+kernels: $(STAMP)   ## what works on Debian's stock kernels 5.10, 6.1, 6.12: guests under qemu, a table
+	@.ci/tools qemu-system-x86_64 debootstrap mkfs.ext4
+	$(BIN)/python -m tests.guests.matrix $(ARGS)
 
 screenshots: $(STAMP) ## pictures for the README, made from the demo
 	@.ci/tools cc

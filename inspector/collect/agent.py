@@ -16,7 +16,7 @@ from inspector.stream.session import CollectorWaits, LimitNoted, ProgramCutShort
 from .composition import source_makers
 from .greeting import asked, ended, missing, started
 from .inbox import Inbox
-from .kernel import procfs
+from .kernel import procfs, uprobes
 from .kernel.permissions import capabilities, try_probes
 from .kernel.refusals import grant_of_rights
 from .launch import Launch
@@ -309,6 +309,7 @@ class Agent(TreeObserver):
             self._reactor.close()
         if self._records.engine is not None:
             self._records.engine.close()  # at once: at our exit the kernel would take one after the other away
+        uprobes.finish()
 
     def _failed(self, what: str, error: Exception) -> None:
         """A fault of ours: said once per kind, never the end of the rest."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from inspector.stream.redact import Redactor
 
 _DEFAULT_SECONDS = 5.0
+_UNSIZED = 100
+"""Columns of text that goes to no terminal, or to one that has no size."""
 
 
 def report(options: Options) -> int:
@@ -387,7 +389,8 @@ def _to_terminal(options: Options) -> bool:
 
 
 def _width(options: Options) -> int:
-    return os.get_terminal_size(1).columns if _to_terminal(options) else 100
+    """A serial console has no size."""
+    return (os.get_terminal_size(1).columns or _UNSIZED) if _to_terminal(options) else _UNSIZED
 
 
 def _colour(options: Options) -> bool:

@@ -45,7 +45,7 @@ def run(
         with open(room / "output.tar", "wb") as disk:
             disk.truncate(_OUTPUT_SIZE)
         disks = [f"file={images.root()},snapshot=on", f"file={room / 'input.tar'},readonly=on",
-                 f"file={room / 'output.tar'}"]  # fmt: skip
+                 f"file={room / 'output.tar'}", f"file={images.requirements()},snapshot=on"]  # fmt: skip
         words = [
             _QEMU, "-accel", "tcg,thread=single", "-cpu", "max", "-smp", "2", "-m", "2G", "-no-reboot", "-nic", "none",
             "-display", "none", "-monitor", "none", "-serial", f"file:{room / 'console'}", "-serial", "stdio",

@@ -40,14 +40,23 @@ def kernel(series: str) -> tuple[Path, Path]:
 
 
 def root() -> Path:
-    """An ext4 image of a small Debian with Python, a compiler and our requirements; raises ImageError."""
-    requirements = _requirements()
-    key = hashlib.sha256(repr((_ROOT_RELEASE, _PACKAGES, requirements)).encode()).hexdigest()[:12]
-    folder = _cache() / f"root-{key}"
+    """An ext4 image of a small Debian with Python and a compiler; raises ImageError."""
+    folder = _cache() / f"root-{_key(_ROOT_RELEASE, _PACKAGES)}"
     with _building(folder) as needed:
         if needed:
-            _bootstrap(folder, requirements)
+            _bootstrap(folder)
     return folder / "root.ext4"
+
+
+def requirements() -> Path:
+    """An ext4 image of our locked requirements, as the root's Python wants them; raises ImageError."""
+    lines = (line.split("#")[0].strip() for line in _LOCK.read_text().splitlines())
+    wanted = [line for line in lines if line and not line.startswith(_UNUSED)]
+    folder = _cache() / f"requirements-{_key(_ROOT_PYTHON, wanted)}"
+    with _building(folder) as needed:
+        if needed:
+            _install(folder, wanted)
+    return folder / "requirements.ext4"
 
 
 def busybox() -> bytes:
@@ -112,33 +121,38 @@ def _fetch_kernel_package(release: str, room: Path) -> Path:
     return package
 
 
-def _bootstrap(folder: Path, requirements: tuple[str, ...]) -> None:
+def _bootstrap(folder: Path) -> None:
     if os.geteuid() != 0:
         raise ImageError("the guests' root file system is built by debootstrap, which needs root")
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         tree = Path(name) / "root"
         include = ",".join(_PACKAGES)
-        _run("debootstrap", "--variant=minbase", f"--include={include}", _ROOT_RELEASE, str(tree), _archive())
-        packages = tree / "usr/local/lib" / f"python{_ROOT_PYTHON}" / "dist-packages"
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        platforms = [f"--platform={one}_x86_64" for one in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")]
-        _run(*pip, *platforms, f"--python-version={_ROOT_PYTHON}", "--only-binary=:all:", "--target", str(packages),
-             *requirements)  # fmt: skip
+        try:
+            _run("debootstrap", "--variant=minbase", f"--include={include}", _ROOT_RELEASE, str(tree), _archive())
+        finally:  # it mounts this, and leaves it when it fails
+            subprocess.run(["umount", "--quiet", "--lazy", tree / "proc"], check=False)
         command = tree / "usr/local/bin/inspector"
         command.write_text('#!/bin/sh\nexec python3 -m inspector "$@"\n')
         command.chmod(0o755)
-        folders = ["/usr/lib/python3", f"/usr/lib/python{_ROOT_PYTHON}", "/" + str(packages.relative_to(tree))]
-        _run("chroot", str(tree), "python3", "-m", "compileall", "-q", *folders)
+        _run("chroot", str(tree), "python3", "-m", "compileall", "-q", f"/usr/lib/python{_ROOT_PYTHON}")
         shutil.copy(tree / "bin/busybox", folder / "busybox")
         shutil.rmtree(tree / "var/cache/apt/archives")
         shutil.rmtree(tree / "var/lib/apt/lists")
-        image = folder / "root.ext4"
-        _run("mkfs.ext4", "-q", "-O", "^has_journal", "-d", str(tree), str(image), _IMAGE_SIZE)
+        _run("mkfs.ext4", "-q", "-O", "^has_journal", "-d", str(tree), str(folder / "root.ext4"), _IMAGE_SIZE)
 
 
-def _requirements() -> tuple[str, ...]:
-    lines = (line.split("#")[0].strip() for line in _LOCK.read_text().splitlines())
-    return tuple(line for line in lines if line and not line.startswith(_UNUSED))
+def _install(folder: Path, wanted: list[str]) -> None:
+    with tempfile.TemporaryDirectory(dir=folder.parent) as target:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        platforms = [f"--platform={one}_x86_64" for one in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")]
+        pip += [*platforms, f"--python-version={_ROOT_PYTHON}", "--only-binary=:all:", "--target", target]
+        _run(*pip, *wanted)
+        image = folder / "requirements.ext4"
+        _run("mkfs.ext4", "-q", "-O", "^has_journal", "-d", target, str(image), _IMAGE_SIZE)
+
+
+def _key(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
 def _archive() -> str:

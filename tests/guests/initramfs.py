@@ -7,7 +7,7 @@ from pathlib import Path
 import zstandard
 from elftools.elf.elffile import ELFFile
 
-VERSION = 1
+VERSION = 2
 """Raised with each change below, so that what is in a cache is built anew."""
 _MODULES = ("virtio_pci", "virtio_blk", "ext4", "crc32c_generic", "overlay")
 _INIT = """#!/bin/busybox sh
@@ -16,7 +16,7 @@ $B mount -t proc proc /proc
 $B mount -t devtmpfs dev /dev
 for module in /modules/*; do $B insmod $module; done
 tries=0
-while [ ! -b /dev/vdc ] && [ $tries -lt 200 ]; do $B usleep 50000; tries=$((tries+1)); done
+while [ ! -b /dev/vdd ] && [ $tries -lt 200 ]; do $B usleep 50000; tries=$((tries+1)); done
 $B mount -t ext4 -o noatime /dev/vda /root
 for place in proc sys dev tmp run; do $B mkdir -p /root/$place; done
 $B mount -t devtmpfs dev /root/dev
@@ -37,6 +37,7 @@ mount -t tmpfs shm /dev/shm
 mount -t devpts -o ptmxmode=666 devpts /dev/pts
 mount -t tmpfs tmp /tmp
 ip link set lo up
+mount -t ext4 -o ro,noatime /dev/vdd /usr/local/lib/python3.11/dist-packages
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root TERM=dumb LANG=C.UTF-8 PYTHONUNBUFFERED=1 OUT=/run/output/files
 mkdir -p /tmp/source $OUT

@@ -103,6 +103,7 @@ def test_each_call_of_each_probed_function_counts_once_and_none_afterwards(
         assert all(str(uprobe_events.MOST_SINGLE) in why for why in attached.refused.values())
     finally:
         close_all(attached.links)
+        uprobes.finish()
     subprocess.run([built.program], check=True)
     assert sum(_read(counts)) == CALLS * bound
     assert _defined() == []

@@ -12,6 +12,7 @@ import os
 import struct
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ MOST_SINGLE = 256
 """Single events at the same time: closing all of them takes some 15 s."""
 _FEW = 16
 """So many places at once are worth single events even where tracefs can be used."""
+_CLOSING_THREADS = 8
+"""More do not help: closes wait for each other."""
 _PMU = Path("/sys/bus/event_source/devices/uprobe/type")
 
 
@@ -43,6 +46,7 @@ class UprobeEvents:
         self._shared: dict[int, str] = {}
         """Descriptor of a tracefs event that is on -> its name."""
         self._lock = threading.Lock()
+        self._aside = ThreadPoolExecutor(_CLOSING_THREADS, thread_name_prefix="close")
 
     @property
     def name(self) -> str:
@@ -90,7 +94,15 @@ class UprobeEvents:
         return link
 
     def close(self, link: int) -> None:
-        """Take the probes of one descriptor away."""
+        """Have the probes of one descriptor taken away soon; `finish` waits for it."""
+        self._aside.submit(self._close, link)
+
+    def finish(self) -> None:
+        """Return when all that was closed is away."""
+        self._aside.shutdown()
+        self._aside = ThreadPoolExecutor(_CLOSING_THREADS, thread_name_prefix="close")
+
+    def _close(self, link: int) -> None:
         with self._lock:
             self._single.discard(link)
             name = self._shared.pop(link, None)

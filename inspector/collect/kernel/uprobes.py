@@ -62,7 +62,11 @@ class Means(Protocol):
         ...
 
     def close(self, link: int) -> None:
-        """Take the probes of one descriptor away. Waits some 50 ms for the kernel."""
+        """Take the probes of one descriptor away; waits some 50 ms for the kernel, or leaves that to `finish`."""
+        ...
+
+    def finish(self) -> None:
+        """Return when all that was closed is away."""
         ...
 
 
@@ -100,6 +104,9 @@ class MultiLinks:
 
     def close(self, link: int) -> None:
         os.close(link)
+
+    def finish(self) -> None:
+        pass
 
     def attempt(self) -> None:
         """OSError when the kernel does not allow it: a place that does not exist is asked for."""
@@ -142,3 +149,9 @@ def close(link: int) -> None:
         means().close(link)
     else:
         os.close(link)
+
+
+def finish() -> None:
+    """Return when all that was closed is away."""
+    if means.cache_info().currsize:
+        means().finish()

@@ -1,0 +1,15 @@
+"""Patience for machines that are slower than ours by far: software emulation (SLOWER=10)."""
+
+import os
+
+import pytest
+
+from inspector.demo import observe
+
+SLOWER = float(os.environ.get("SLOWER", "1"))
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many times as long until a story must be told."""
+    monkeypatch.setattr(observe, "_PATIENCE", observe._PATIENCE * SLOWER)

@@ -1,0 +1,141 @@
+"""`make kernels`: what works on which kernel, as a table; each cell is a pass or a limit that is stated here.
+
+In each guest run the doctor, demo cases of different rungs, and the live tests of the kernel's programs and of calls.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from .guest import Finished, GuestError, run
+from .images import KERNELS, ImageError
+
+CASES = ("the-question", "healthy", "lost-in-children", "replaced-library", "lookup-failed", "no-device")
+"""Of the rungs reachable, used, environment, mapped, resolved and returned."""
+TESTS = ("tests/kernel", "tests/calls/test_counting.py", "tests/calls/test_looking.py", "tests/calls/test_budget.py")
+SECONDS = 900
+_SLOWER = 10
+"""Software emulation against this machine."""
+LIMITS: dict[tuple[str, str], str] = {}
+"""(kernel, row) -> why that is not expected to work there; doctor says so on such a kernel."""
+_COMMAND = f"""
+export CI=true SLOWER={_SLOWER}
+python3 -m compileall -q inspector tests
+COLUMNS=100 inspector doctor >$OUT/doctor.txt 2>&1; echo $? >$OUT/doctor.status
+python3 -m pytest -q --junitxml=$OUT/results.xml -o junit_family=xunit1 {" ".join(TESTS)} tests/demo/test_answers.py \\
+    -k "not test_answers or {" or ".join(f"[{case}]" for case in CASES)}"
+"""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row on one kernel."""
+
+    passed: int = 0
+    skipped: int = 0
+    failed: tuple[str, ...] = ()
+    """What failed, with its last words."""
+
+
+Column = dict[str, Cell]
+"""Row -> cell."""
+
+
+def main() -> int:
+    """0 when every cell is a pass or a stated limit."""
+    parser = argparse.ArgumentParser(prog="python -m tests.guests.matrix", description="what works on which kernel")
+    parser.add_argument("kernels", nargs="*", default=list(KERNELS), help="series of stock kernels")
+    parser.add_argument("--at-once", type=int, default=2, help="guests at the same time")
+    words = parser.parse_args()
+    began = time.monotonic()
+    with ThreadPoolExecutor(words.at_once) as pool:
+        columns = dict(zip(words.kernels, pool.map(_column, words.kernels), strict=True))
+    print(table(columns))
+    wrong = [f"{kernel}: {why}" for kernel, column in columns.items() for why in faults(kernel, column)]
+    print("\n".join(wrong), file=sys.stderr)
+    passed = sum(cell.passed for column in columns.values() for cell in column.values())
+    print(f"{time.monotonic() - began:.0f} s\n{passed} passed, {len(wrong)} failed")
+    return 1 if wrong else 0
+
+
+def table(columns: dict[str, Column]) -> str:
+    """Kernels beside each other, one row a line."""
+    rows = sorted({row for column in columns.values() for row in column})
+    width = max(map(len, rows), default=0)
+    lines = [f"{'':{width}}  " + "".join(f"{kernel:>16}" for kernel in columns)]
+    for row in rows:
+        shown = (_shown(kernel, row, column.get(row)) for kernel, column in columns.items())
+        lines.append(f"{row:{width}}  " + "".join(f"{text:>16}" for text in shown))
+    limits = [f"limit on {kernel}, {row}: {why}" for (kernel, row), why in LIMITS.items() if kernel in columns]
+    return "\n".join([*lines, *limits])
+
+
+def faults(kernel: str, column: Column) -> list[str]:
+    """What is neither a pass nor a stated limit."""
+    return [f"{row}: {why}" for row, cell in column.items() if (kernel, row) not in LIMITS for why in cell.failed]
+
+
+def read(results: bytes) -> Column:
+    """Cells of what pytest wrote (JUnit's XML): demo cases are rows of their own, other tests are rows by file."""
+    column: Column = {}
+    for case in ElementTree.fromstring(results).iter("testcase"):
+        name, file = case.get("name", ""), case.get("classname", "").rpartition(".")[2]
+        row = f"case {name.partition('[')[2].rstrip(']')}" if file == "test_answers" else file
+        cell = column.get(row, Cell())
+        trouble = next((each for each in case if each.tag in ("failure", "error")), None)
+        if trouble is not None:
+            words = f"{name}: {trouble.get('message', '')}".splitlines()[0][:300]
+            column[row] = Cell(cell.passed, cell.skipped, (*cell.failed, words))
+        elif case.find("skipped") is not None:
+            column[row] = Cell(cell.passed, cell.skipped + 1, cell.failed)
+        else:
+            column[row] = Cell(cell.passed + 1, cell.skipped, cell.failed)
+    return column
+
+
+def _shown(kernel: str, row: str, cell: Cell | None) -> str:
+    if cell is None:
+        return "-"
+    if cell.failed:
+        return "limit" if (kernel, row) in LIMITS else f"{len(cell.failed)} FAILED"
+    if row.startswith("case ") and cell.passed:
+        return "pass"
+    return f"{cell.passed} pass" + (f" {cell.skipped} skip" if cell.skipped else "")
+
+
+def _column(kernel: str) -> Column:
+    with tempfile.TemporaryDirectory(prefix="kernel-matrix-") as name:
+        out = Path(name)
+        try:
+            finished = run(kernel, _COMMAND, seconds=SECONDS, out=out)
+        except (GuestError, ImageError) as error:
+            return {"guest": Cell(failed=(str(error),))}
+        print(f"== {kernel}: {finished.seconds:.0f} s\n{_text(out / 'doctor.txt')}", flush=True)
+        return {"doctor": _doctor(out), **_results(out / "results.xml", finished)}
+
+
+def _doctor(out: Path) -> Cell:
+    text, status = _text(out / "doctor.txt"), _text(out / "doctor.status").strip()
+    wrong = [word for word in ("Traceback", "sudo inspector", "R1 type=", "invalid func") if word in text]
+    if status != "0" or wrong or "count-calls" not in text:
+        return Cell(failed=(f"status {status}, words that no user should see: {wrong}",))
+    return Cell(passed=1)
+
+
+def _results(path: Path, finished: Finished) -> Column:
+    if not path.exists():
+        return {"tests": Cell(failed=(f"no results; the last words:\n{finished.output[-2000:]}",))}
+    return read(path.read_bytes())
+
+
+def _text(path: Path) -> str:
+    return path.read_text(errors="replace") if path.exists() else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
