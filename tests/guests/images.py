@@ -20,7 +20,7 @@ _ROOT_RELEASE, _ROOT_PYTHON = "bookworm", "3.11"
 _PACKAGES = (
     "python3", "gcc", "g++", "libc6-dev", "binutils", "procps", "kmod", "iproute2", "util-linux", "busybox-static",
 )  # fmt: skip
-_UNUSED = ("mypy", "ruff", "import-linter", "grimp", "types-", "ast-serialize", "librt")
+_UNUSED = ("argparse-manpage", "mypy", "ruff", "import-linter", "grimp", "types-", "ast-serialize", "librt")
 """Of our locked requirements: what no test in a guest imports."""
 _LOCK = Path(__file__).parents[2] / "requirements.lock"
 _IMAGE_SIZE = "3G"
