@@ -27,6 +27,8 @@ from .open_calls import seems_open
 from .records import CallsBegan, Record, ResultsKnown, Returned
 
 _SHORTEST = 1_000_000
+_FEW = 100
+"""Calls that tell of no hot loop."""
 RESULTS_PERCENT = 0.3
 """Of one CPU: what reading results may cost in all processes together, strangers' too."""
 _RESULTS_BURST = 10.0
@@ -121,8 +123,13 @@ class Counting:
         return FileWatch.adopt(self._early, self._maps, file, first, functions, groups)
 
     def heat(self, watch: FileWatch, seconds: float) -> dict[int, float]:
-        """Calls a second of each function of a file, by whomever, while this waits; in any thread."""
+        """Calls a second of each function of a file, by whomever, while this waits; in any thread.
+
+        Empty, without a wait, where none was called often since it is counted: that is no hot loop.
+        """
         begun, before = time.monotonic(), self._totals(watch)
+        if max(before.values(), default=0) < _FEW:
+            return {}
         time.sleep(seconds)
         elapsed, after = time.monotonic() - begun, self._totals(watch)
         return {number: (after[number] - before[number]) / elapsed for number in after}

@@ -248,14 +248,14 @@ class CallsSource(TreeObserver):
     def _read_results(self, at: int, file: _File, watch: FileWatch, known: Table[int, Exits]) -> Callable[[], None]:
         """Watch the exits of what gives results, the deciding functions first; counting began at `at`.
 
-        A file that was mapped before may be in the middle of a hot loop: how often its functions are called is seen
-        before the exits of the others are probed, for the kernel takes its time to let a probe go.
+        A program may be in the middle of a hot loop: how often its functions are called is seen before the exits of the
+        others are probed, for the kernel takes its time to let a probe go.
         """
         found = dict(known)
         numbers = [number for number in watch.counting if self._functions[number].gives_results and number not in known]
         deciding = [number for number in numbers if self._functions[number].function.decides]
         found |= read_results(watch, file.open_path, {number: self._functions[number].site for number in deciding})
-        rates = self._counting.heat(watch, HEAT_SECONDS) if file.mapped and not known else {}
+        rates = self._counting.heat(watch, HEAT_SECONDS)
         functions = {number: self._functions[number].function for number in rates}
         hot = too_hot(rates, functions, self._session.configure.budget)
         if hot:
