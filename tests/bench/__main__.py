@@ -5,12 +5,12 @@ import sys
 import time
 from pathlib import Path
 
-from . import calls, files, logs, scale, screen, startup, system_calls
+from . import calls, files, logs, observed, scale, screen, startup, system_calls
 from .figures import Figure, Measurement, attempt, table, write_json
 
 _MEASUREMENTS: list[Measurement] = [
     *startup.MEASUREMENTS, *files.MEASUREMENTS, *calls.MEASUREMENTS,
-    *system_calls.MEASUREMENTS,
+    *system_calls.MEASUREMENTS, *observed.MEASUREMENTS,
     *screen.MEASUREMENTS, *logs.MEASUREMENTS, *scale.MEASUREMENTS,
 ]  # fmt: skip
 _AREAS = list(dict.fromkeys(one.area for one in _MEASUREMENTS))
