@@ -162,3 +162,9 @@ def test_a_profile_that_is_not_there_or_defines_a_known_api_again_is_an_error(tm
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ProfileError, match="UTF-8"):
         load([tmp_path / "binary.toml"])
+
+
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 5000, '"\\ud800"'])
+def test_values_without_end_are_an_error_in_words(value: str) -> None:
+    with pytest.raises(ProfileError, match="is no TOML"):
+        parse(f'name = "x"\nports = [{value}]\n', "x.toml")

@@ -32,7 +32,7 @@ def _decode(text: str, where: str) -> Profile:
         return msgspec.toml.decode(text, type=Profile)
     except msgspec.ValidationError as error:
         raise ProfileError(f"profile {where} does not fit the format: {error}") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ProfileError(f"profile {where} is no TOML: {error}") from None
 
 
