@@ -1,0 +1,29 @@
+"""Counts while a program is waited for: those of programs that were only looked at belong to nobody."""
+
+import subprocess
+
+import pytest
+
+from inspector.collect.kernel.counting import Counting
+from inspector.collect.kernel.engine import Engine
+
+from .conftest import Targets
+from .counted import Watcher
+
+pytestmark = pytest.mark.live
+
+
+def test_a_program_that_was_looked_at_and_is_not_the_awaited_one_leaves_no_counts_to_anybody(
+    engine: Engine, counting: Counting, targets: Targets
+) -> None:
+    watcher = Watcher(engine, counting)
+    watcher.watch(targets.library, "stride")
+    engine.wait_for(lambda record: False)
+    for _ in range(3):  # they end before they are denied, and together they have had every slot
+        subprocess.run([targets.program, "children:100:5"], check=True, stdout=subprocess.DEVNULL)
+        engine.drain()
+        engine.drain()
+    engine.wait_for(None)
+    assert counting.counts() == []
+    seen = watcher.run(targets.program, "children:20:7")
+    assert {count.count for (_, name), count in seen.counts.items() if name == "stride"} == {7}
