@@ -3,7 +3,7 @@
 The first probe of anybody waits for a grace period of RCU, because `dup_mmap_sem` (kernel/events/uprobes.c) is a
 percpu_rwsem whose first writer has to make its readers slow (kernel/locking/percpu-rwsem.c, kernel/rcu/sync.c). While
 another writer came within about one grace period they are slow already, and nobody waits. So a probe is set again and
-again on a file of nobody. It takes 1 to 2 % of a processor, and so is done only while it matters.
+again on a file of nobody. It takes 1 to 3 % of a processor, and so is done only while it matters.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from ..kernel.bpf import ProgramKind
 from ..kernel.parent import end_with_parent
 from .priority import real_time
 
-_INTERVAL_MS = 12
+_INTERVAL_MS = 16
 _CLOSERS = 8
 """A close waits 45 to 70 ms for the kernel, and nobody waits for it."""
 _PRIORITY = 40
