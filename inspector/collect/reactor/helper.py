@@ -60,6 +60,7 @@ class _Helper:
     ) -> None:
         self._end, self._early, self._keeper = end, early, keeper
         self._waiting, self._until = False, 0.0
+        self._said: set[type[Exception]] = set()
         self._answers: queue.SimpleQueue[tuple[Answer, list[int]]] = queue.SimpleQueue()
         arming = Arming(block, maps.calls, early, interests, lambda *told: self._answers.put(told))
         self._processors = [each for each in online_cpus() if each < len(early.rings)]
@@ -68,7 +69,9 @@ class _Helper:
             late = "first calls of libraries that could not be foreseen, where they come within 0.1 ms of the load"
             self._answers.put((Unable(late, why), []))
         foresight = Foresight(interests.stems)
-        self._reacting = Reacting(early, arming, foresight, maps.members, source, interests.is_awaited, self._young)
+        self._reacting = Reacting(
+            early, arming, foresight, maps.members, source, interests.is_awaited, self._young, self._failed
+        )
         self._arming = arming
 
     def serve(self) -> None:
@@ -111,6 +114,12 @@ class _Helper:
                 self._reacting.later(_once(lambda: self._arming.arm_opened(descriptors[0], path)))
             case Sync(number):
                 self._reacting.later(_once(lambda: self._answers.put((Synced(number), []))))
+
+    def _failed(self, error: Exception) -> None:
+        """Said once for each kind."""
+        if type(error) not in self._said:
+            self._said.add(type(error))
+            self._answers.put((Unable("first calls of one file", f"{type(error).__name__}: {error}"), []))
 
     def _young(self) -> None:
         """A program began: its libraries will come soon."""

@@ -5,7 +5,7 @@ import queue
 import select
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ..access.opening import OpenPath
 from ..kernel.early_programs import Began, EarlyMaps, FirstRead, parse
@@ -40,12 +40,13 @@ class Reacting:
         source: FirstReads | CodeMappings,
         is_awaited: Callable[[int], bool],
         young: Callable[[], None],
+        failed: Callable[[Exception], None],
     ) -> None:
-        """`young`: called when a program begins."""
+        """`young`: called when a program begins; `failed`: told of a fault of ours, which costs one file only."""
         self._maps, self._arming, self._foresight, self._members = maps, arming, foresight, members
         self._mappings = source.rings if isinstance(source, CodeMappings) else {}
         self.attention = Attention(source)
-        self._is_awaited, self._young = is_awaited, young
+        self._is_awaited, self._young, self._failed = is_awaited, young, failed
         self.active = False
         """Whether programs that begin are reacted to; what is told of them before is left to the collector."""
         self._later: queue.SimpleQueue[Iterator[object]] = queue.SimpleQueue()
@@ -70,15 +71,21 @@ class Reacting:
             poll.register(mappings.fd, select.EPOLLIN)
         while True:
             poll.poll()
-            for raw in ring.drain():
-                record = parse(raw)
-                if isinstance(record, Began) and self.active:
-                    self._began(record)
-                elif isinstance(record, FirstRead):
-                    self._read(record)
-            for mapped in mappings.drain() if mappings is not None else ():
-                if isinstance(mapped, Mapped) and b".so" in os.path.basename(mapped.path):
-                    self._mapped(mapped)
+            try:
+                self._take(ring.drain(), mappings.drain() if mappings is not None else [])
+            except Exception as error:
+                self._failed(error)
+
+    def _take(self, records: list[bytes], mappings: Sequence[object]) -> None:
+        for raw in records:
+            record = parse(raw)
+            if isinstance(record, Began) and self.active:
+                self._began(record)
+            elif isinstance(record, FirstRead):
+                self._read(record)
+        for mapped in mappings:
+            if isinstance(mapped, Mapped) and b".so" in os.path.basename(mapped.path):
+                self._mapped(mapped)
 
     def _began(self, record: Began) -> None:
         until = time.monotonic_ns() + _BUDGET_NS
@@ -107,8 +114,11 @@ class Reacting:
     def _work_aside(self) -> None:
         real_time(ASIDE_PRIORITY)
         while True:
-            for _ in _rested(self._later.get()):
-                pass
+            try:
+                for _ in _rested(self._later.get()):
+                    pass
+            except Exception as error:
+                self._failed(error)
 
 
 def _rested(steps: Iterator[object]) -> Iterator[object]:

@@ -27,6 +27,8 @@ def start_reactor(configure: Configure, is_awaited: Callable[[int], bool]) -> Re
     if not uprobes.means().given_away:
         return None
     planned = planned_functions(configure.plan)
+    if not planned:
+        return None
     interests = Interests(
         names=list(planned),
         stems=sorted(set(_stems(configure.plan))),
