@@ -66,6 +66,11 @@ TYPED_TRACEPOINT, FUNCTION_EXIT = 23, 25
 """enum bpf_attach_type: BPF_TRACE_RAW_TP, BPF_TRACE_FEXIT."""
 
 
+_ALLOCATES_IN_PROGRAMS = (6, 1)
+"""Older kernels log a warning when tracing programs use maps that are not allocated whole (kernel/bpf/verifier.c), and
+stop the machine where panic_on_warn is set: this cannot be found out by trying."""
+
+
 class BpfError(OSError):
     """The kernel refused a bpf(2) command; `log` is the verifier's own text for a refused program."""
 
@@ -91,6 +96,8 @@ class Map:
     def __init__(self, kind: MapKind, key: int, value: int, entries: int, flags: int = 0, inner: int = 0) -> None:
         """`inner`: for a map of maps, the descriptor of a map that is like those which it will hold."""
         self.key_size, self.value_size, self.entries = key, value, entries
+        if _kernel() < _ALLOCATES_IN_PROGRAMS:
+            flags &= ~NO_PREALLOC
         attributes = struct.pack("<IIIIII", kind, key, value, entries, flags, inner)
         self.fd = call(Command.MAP_CREATE, attributes, f"a {kind.name.lower()} map of {entries} entries")
 
@@ -258,6 +265,11 @@ def attach_uprobes(program: int, path: bytes, offsets: list[int], cookies: list[
 def attach_perf_event(program: int, event: int, cookie: int) -> int:
     """A perf link (Linux 5.15): the program runs each time a perf event happens and is told the cookie."""
     return call(Command.LINK_CREATE, struct.pack("<IIIIQ", program, event, _PERF_EVENT, 0, cookie), "a perf link")
+
+
+def _kernel() -> tuple[int, ...]:
+    numbers = os.uname().release.split("-")[0].split(".")
+    return tuple(int(number) for number in numbers[:2] if number.isdigit())
 
 
 def _address(buffer: ctypes.Array[ctypes.c_char] | None) -> int:
