@@ -8,6 +8,7 @@ from .families import family_of_function
 from .profiles import Profiles
 from .profiles.schema import Meaning
 from .program_words import Kind
+from .program_words.vocabulary import NO_DEVICE
 from .starts import Start
 from .state import Process, Reading, Said, State
 from .tree import roots
@@ -144,6 +145,8 @@ def _of_said(start: Start, said: Said, profiles: Profiles) -> Word | None:
     refusal: Refusal = _REFUSED.get(words.kind, "")
     if words.kind == "call" and not words.refused:
         refusal = ""
+    if words.kind == "on-cpu" and NO_DEVICE.find(words.text, words.text.lower()) is not None:
+        refusal = "no-device"  # it says both: that it found none, and what it does now
     if saying is None and not refusal:
         return None
     lowered = words.text.lower()
