@@ -35,7 +35,10 @@ from .widgets.rows import Rows
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end us as `q` does."""
-ENDINGS = {"text": ".txt", "json": ".json", "markdown": ".md", "html": ".html", "perfetto": ".perfetto.json"}
+ENDINGS = {
+    "text": ".txt", "json": ".json", "markdown": ".md", "html": ".html", "perfetto": ".perfetto.json",
+    "junit": ".xml", "openmetrics": ".prom",
+}  # fmt: skip
 """Formats of a report and how their files end."""
 
 
