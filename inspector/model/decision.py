@@ -139,7 +139,8 @@ def _works(ways: _Ways) -> Decision | None:
         rows += ways.word_rows()
     stop = analysis.stops.get((best.process, best.family))
     real = any(device_touched(state, one.process) or _vendors(one) for one in working)
-    sure: Confidence = "proven" if best.launched is not None and real and not against else "likely"
+    answered = best.launched is not None and best.launched.ok
+    sure: Confidence = "proven" if answered and real and not against else "likely"
     verdict = _verdict(best)
     return Decision(verdict, sure, "works", best.process, best, stop, analysis.chain(stop.attempt) if stop else [],
                     ways.word, evidence=rows, contradictions=against)  # fmt: skip

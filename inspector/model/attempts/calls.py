@@ -50,7 +50,7 @@ class _Function:
                 attempt = self._summed(result, self.calls.last_of.get(result, self.calls.last))
                 if attempt is not None:
                     yield attempt
-        if self.calls.by_unknown and not self.calls.results:
+        if (self.calls.by_unknown or self.calls.by_consumer) and not self.calls.results:
             yield from self._unseen()
 
     def _tables(self) -> Iterator[Attempt]:
@@ -112,7 +112,7 @@ class _Function:
             if attempt is not None:
                 yield attempt
         if not results and not self.calls.returned and not self.calls.sees_returns:
-            yield self._attempt(None, self.calls.last, answer="what it answered was not seen", sampled=False)
+            yield self._attempt(None, self.calls.last, answer="results not read", sampled=False)
 
     def _not_back(self) -> Iterator[Attempt]:
         """Entered and never returned: inside for long, or the process ended in it."""

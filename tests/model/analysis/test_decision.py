@@ -1,5 +1,8 @@
 """What the program computes on: work decides, not discovery, and coverage decides how sure it is."""
 
+from msgspec import structs
+
+from inspector.stream.calls import CallCount, CallerCount, CallersCounted, CallsCounted
 from inspector.stream.processes import ProcessEnded, Vitals
 from inspector.stream.session import Capability
 
@@ -145,3 +148,19 @@ def test_what_files_foretell_is_no_cause_where_the_program_was_seen_not_to_ask()
     )
     story.log(CPU)
     assert decision(story.state).reason != "foretold"
+
+
+def test_launches_that_are_counted_without_results_are_work_but_no_proof() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    number = story._functions["/opt/shim/libcuda.so.1", "cuLaunchKernel"]
+    story.state.functions[number] = structs.replace(story.state.functions[number], callers=True)
+    at = story.later()
+    launches = CallCount(pid=812, function=number, count=16_218, first=at, last=at)
+    story.tell(CallsCounted(at=at, counts=[launches]))
+    by = CallerCount(pid=812, function=number, caller=BACKEND, count=16_218, first=at, last=at)
+    story.tell(CallersCounted(at=at, counts=[by]))
+    found = decision(story.state)
+    assert (found.verdict, found.confidence, found.reason) == ("cuda", "likely", "works")
+    assert "answered 0" not in answer(story).title
