@@ -172,6 +172,11 @@ def _lookups(told: Rights) -> Capability:
     lost = "which libraries and functions were looked up, by whom, and the loader's words for failures"
     if isinstance(told.probes, Refusal):
         return _not(name, "no", "not possible here", told.probes, lost)
+    if told.probes.lost:  # without uprobe_multi nobody reacts at the exec or the open itself
+        slower = slower_means()
+        why = slower.why or "a probe takes longer to set on this kernel"
+        lost = "the first look-ups of a program or library that nobody foresaw"
+        return Capability(name=name, state="partly", how=what, why=why, lost=lost, grant=slower.grant)
     return _yes(name, what)
 
 
