@@ -23,7 +23,7 @@ def late() -> Story:
 
 def test_a_library_of_an_api_was_refused_before_we_came() -> None:
     (attempt,) = remembered(late(), GONE, "libicu.so.7: cannot open shared object file: No such file or directory")
-    assert (attempt.kind, attempt.what, attempt.family, attempt.source) == ("load", "libcuda.so.1", "cuda", "loader")
+    assert (attempt.kind, attempt.what, attempt.family, attempt.source) == ("load", "libcuda.so.1", "cuda", "memory")
 
 
 def test_what_is_mapped_by_now_under_any_name_was_found_after_all() -> None:
@@ -40,3 +40,9 @@ def test_it_is_the_likely_cause_where_nothing_else_is_known() -> None:
     assert answer.mode.verdict == "cpu"
     assert "libcuda.so.1" in answer.findings[0].title
     assert answer.findings[0].confidence != "proven"
+
+
+def test_of_a_program_that_was_seen_from_its_first_instruction_its_look_ups_tell_and_not_its_memory() -> None:
+    story = Story()
+    story.process(812)
+    assert remembered(story, GONE) == []

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from inspector.model.coverage import born_here
 from inspector.model.crashes import crashed
 from inspector.model.families import family_of_api, family_of_file, family_of_function
 from inspector.model.loads import FailedLoad, classify, failure_of, foretold, is_load
@@ -189,8 +190,14 @@ class LoadReader:
             )  # fmt: skip
 
     def _remembered(self) -> Iterator[Attempt]:
-        """Refused before we came, by the loader's sentences in memory; what is there by now under any name served."""
-        known = {stem(one.name) for one in self.process.lookups if is_load(one)}
+        """Refused before we came, by the loader's sentences in memory; what is there by now under any name served.
+
+        Of a program that was seen from its first instruction its look-ups tell, and a sentence may be about a question
+        whether something is loaded (RTLD_NOLOAD).
+        """
+        if born_here(self.process):
+            return
+        known = {stem(one.name) for one in self.process.lookups if one.via in ("dlopen", "dlmopen")}
         known |= {stem(library.path) for library in self.mapped.values() if library.state != "unmapped"}
         for words in self.process.loader_words.words if self.process.loader_words is not None else ():
             name = words.partition(": ")[0]
@@ -203,7 +210,7 @@ class LoadReader:
             )
             yield Attempt(
                 self.process, "load", name, False, self.process.started, family=family, stage="loaded", answer=words,
-                source="loader", sampled=False, failure=failure, api=self.profiles.api_of_soname(name) or "",
+                source="memory", sampled=False, failure=failure, api=self.profiles.api_of_soname(name) or "",
             )  # fmt: skip
 
 

@@ -15,8 +15,8 @@ from inspector.stream.processes import ProcessEnded, SignalDelivered
 from inspector.stream.syscalls import SystemCallRefused
 
 Kind = Literal["load", "lookup", "call", "system", "signal", "end", "preload", "setting", "words", "prediction"]
-Source = Literal["kernel", "loader", "file", "program", "setting"]
-"""Who says so: the kernel (counted, seen), the loader, a file that was read, the program itself, a setting."""
+Source = Literal["kernel", "loader", "file", "memory", "program", "setting"]
+"""Who says so: the kernel (counted, seen), the loader, a file that was read, memory, the program itself, a setting."""
 
 
 @dataclass(slots=True, eq=False)
