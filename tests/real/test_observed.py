@@ -184,7 +184,8 @@ def test_the_answer_is_the_refusal_and_not_the_loading(runtime: Observed) -> Non
 def test_a_program_that_only_asks_nvml_is_blamed_for_nothing(observe: Observe) -> None:
     answer = diagnose(observe("nvml").state)
     assert [one.rule for one in answer.findings if one.severity == "error"] == []
-    assert answer.mode.verdict == "undecided"
+    assert (answer.mode.verdict, answer.mode.confidence) == ("cpu", "likely")
+    assert answer.findings[0].rule == "management-only"
 
 
 def test_an_ordinal_that_does_not_exist_is_no_work_and_no_proof(observe: Observe) -> None:
