@@ -243,7 +243,9 @@ def _died(ways: _Ways) -> Decision | None:
     if not deaths or (_counted_later(ways, deaths[-1]) and not ways.says_cpu):
         return None
     death = deaths[-1]
-    sure: Confidence = "proven" if ways.complete() else "likely"
+    # What it had launched may have been computed before it fell.
+    launched = any(one.launched is not None for one in ways.compute if one.process is death.process)
+    sure: Confidence = "proven" if ways.complete() and not launched else "likely"
     return Decision("cpu", sure, "died", death.process, _deepest(ways, death.process), None, [death], ways.word,
                     evidence=[*ways.word_rows(), row_of(ways.state, death)])  # fmt: skip
 

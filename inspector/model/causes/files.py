@@ -104,10 +104,7 @@ class StubLibrary(Cause):
         leaf = case.leaf
         if leaf.kind != "call" or not case.scene.profiles.is_called(leaf.api, leaf.code, "STUBLIBRARY"):
             return None
-        path = leaf.provider or next(
-            (one.provider for one in case.scene.analysis.attempts[leaf.process]
-             if one.kind == "load" and one.ok and one.family == leaf.family), "",
-        )  # fmt: skip
+        path = _behind(case)
         place, other = place_of(case, path), whereabouts(case, path, "provider", "library")
         behind = [one for one in other.paths if one != path]
         second = f"; another copy lies in {behind[0]}{place_of(case, behind[0])}" if behind else ""
@@ -125,6 +122,16 @@ class StubLibrary(Cause):
             subject=path,
             root=f"{path} is a stub{second}",
         )
+
+
+def _behind(case: Case) -> str:
+    """Who really answered: the library that the answering one had loaded itself (a runtime passes the driver's answer
+    on), else the answering one, else any that was loaded."""
+    leaf = case.leaf
+    rows = case.scene.analysis.attempts[leaf.process]
+    loaded = [one for one in rows if one.kind == "load" and one.ok and one.family == leaf.family and one.provider]
+    asked = next((one.provider for one in loaded if one.asker == leaf.provider != one.provider), "")
+    return asked or leaf.provider or next((one.provider for one in loaded), "")
 
 
 class OtherLibraryFirst(Cause):

@@ -193,3 +193,14 @@ def test_a_preload_without_a_soname_that_is_called_is_no_fault() -> None:
     story.end(812)
     assert "name-mismatch" not in rules(story)
     assert found(story, "api-error")
+
+
+def test_the_stub_is_the_driver_behind_the_runtime_that_passes_its_answer_on() -> None:
+    story = Story()
+    story.process(812)
+    runtime = story.driver(812, "/opt/app/libcudart.so.13", soname="libcudart.so.13", exports=("cudaGetDeviceCount",))
+    story.look_up(812, "dlopen", "libcuda.so.1", True, by=runtime, answer="/opt/stubs/libcuda.so.1")
+    story.driver(812, "/opt/stubs/libcuda.so.1")
+    story.call(812, "cudaGetDeviceCount", 34, by=BACKEND, library=runtime)
+    assert answer(story).rule == "stub-library"
+    assert answer(story).title.startswith("/opt/stubs/libcuda.so.1")

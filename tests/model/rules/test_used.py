@@ -136,6 +136,7 @@ def test_a_crash_right_after_the_first_launch_is_no_use() -> None:
     story.end(812, signal=11)
     result = diagnose(story.state)
     assert (result.mode.verdict, result.findings[0].rule) == ("cpu", "child-crashed")
+    assert result.mode.confidence == "likely", "what it launched may have been computed"
 
 
 def test_nvml_alone_is_no_use_of_the_gpu_and_no_fault() -> None:
