@@ -82,7 +82,7 @@ def record(options: Options) -> int:
             stream.kill()
             raise Trouble(str(error)) from None
         say(f"recording to {options.output}; Ctrl-C ends it")
-        watch = Watch(stream, profiles, options.seconds, from_birth=options.wait)
+        watch = Watch(stream, profiles, options.seconds, from_birth=options.wait, own_program=bool(options.program))
         observed = watch.run(while_recording(options))
     refuse_nothing(observed, options)
     if stream.recording_trouble:
@@ -178,7 +178,9 @@ def observe(options: Options, profiles: "Profiles") -> "Observed":
     seconds = options.seconds if options.seconds or options.program else _DEFAULT_SECONDS
     with inputs.watched(options) as watched, _own_output(watched, options):
         stream = inputs.collector(options, watched.words, profiles)
-        return Watch(stream, profiles, seconds, from_birth=options.wait).run(progress(options))
+        return Watch(stream, profiles, seconds, from_birth=options.wait, own_program=bool(options.program)).run(
+            progress(options)
+        )
 
 
 def facts_of(observed: "Observed", profiles: "Profiles", *, every_moment: bool = False) -> "Report":
@@ -219,7 +221,7 @@ def _growing(options: Options, profiles: "Profiles") -> "Iterator[Observed]":
         return
     with inputs.watched(options) as watched, _own_output(watched, options):
         stream = inputs.collector(options, watched.words, profiles)
-        watch = Watch(stream, profiles, options.seconds, from_birth=options.wait)
+        watch = Watch(stream, profiles, options.seconds, from_birth=options.wait, own_program=bool(options.program))
         tell = telling_of_waits()
         for _ in watch.batches():
             tell(watch)

@@ -13,7 +13,7 @@ from inspector.model.usage import uses
 from inspector.stream.ending import Ending
 from inspector.stream.events import AnyEvent
 from inspector.stream.live import LiveStream
-from inspector.stream.processes import ProcessEnded, ProcessStarted
+from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted
 from inspector.stream.recording import Recording
 from inspector.stream.session import SessionStarted
 
@@ -43,10 +43,17 @@ class Watch:
     """Watches a living collector for a while; Ctrl-C ends it early and what is known by then stays."""
 
     def __init__(
-        self, stream: LiveStream, profiles: Profiles, seconds: float | None, *, from_birth: bool = False
+        self,
+        stream: LiveStream,
+        profiles: Profiles,
+        seconds: float | None,
+        *,
+        from_birth: bool = False,
+        own_program: bool = False,
     ) -> None:
-        """`seconds` count from the session's begin; when `from_birth`, from the first process, and anew when all have
-        ended and nothing came of them: clients of the same name come and go before a server. None: to its end."""
+        """`seconds` count from the session's begin; of an own program from its first instruction, before which a busy
+        machine may take its time; when `from_birth`, from the first process, and anew when all have ended and nothing
+        came of them: clients of the same name come and go before a server. None: to its end."""
         self.stream = stream
         self.observed = Observed(State(profiles=profiles))
         self.interrupted = False
@@ -54,6 +61,7 @@ class Watch:
         """monotonic() when the time began to count."""
         self._seconds = seconds
         self._from_birth, self._again = from_birth, False
+        self._sign = ProcessExec if own_program else ProcessStarted if from_birth else SessionStarted
         self._begun = monotonic()
 
     def batches(self) -> Iterator[list[AnyEvent]]:
@@ -96,8 +104,7 @@ class Watch:
 
     def _apply(self, events: list[AnyEvent]) -> list[AnyEvent]:
         for event in events:
-            begins = isinstance(event, ProcessStarted if self._from_birth else SessionStarted)
-            if begins and (self.since is None or self._again):
+            if isinstance(event, self._sign) and (self.since is None or self._again):
                 self.since, self._again = monotonic(), False
             apply(self.observed.state, event)
         if self._from_birth and any(isinstance(event, ProcessEnded) for event in events) and self._nothing_came_of_it():
