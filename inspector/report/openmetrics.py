@@ -25,6 +25,9 @@ def render(report: Report) -> bytes:
     lines = [
         *_family("mode", "gauge", "1 for the mode that the program computes in.", _modes(report, target)),
         *_family("findings", "gauge", "Findings by severity.", _findings(report, target)),
+        *_family(
+            "stage", "gauge", "1 for the furthest stage that a process reached in an API.", _stages(report, target)
+        ),
         *_family("rung", "gauge", "1 reached, 0 broken; an unknown rung is left out.", _rungs(report, target)),
         *_family("calls", "counter", "Calls of an API function.", _calls(report, target)),
         *_family("results", "counter", "Returns of an API function by result.", _results(report, target)),
@@ -45,6 +48,11 @@ def _modes(report: Report, target: Labels) -> Iterator[Sample]:
 def _findings(report: Report, target: Labels) -> Iterator[Sample]:
     for severity in get_args(Severity):
         yield {**target, "severity": severity}, sum(each.severity == severity for each in report.findings)
+
+
+def _stages(report: Report, target: Labels) -> Iterator[Sample]:
+    for row in report.progress:
+        yield {**target, "api": row.api, "pid": row.pid, "stage": row.stage, "stopped": str(row.stopped).lower()}, 1
 
 
 def _rungs(report: Report, target: Labels) -> Iterator[Sample]:

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families as older_fam
 
 from inspector.report import junit, openmetrics
 from inspector.report.expectation import Expected, expectation
-from inspector.report.shapes import Report
+from inspector.report.shapes import ProgressReport, Report
 
 from .sample import sample_report
 
@@ -17,6 +17,11 @@ from .sample import sample_report
 def with_mode(verdict: str) -> Report:
     report = sample_report()
     return msgspec.structs.replace(report, mode=msgspec.structs.replace(report.mode, verdict=verdict))
+
+
+def replace_progress(report: Report) -> Report:
+    row = ProgressReport(pid=812, api="cuda-driver", stage="initialised", stopped=True)
+    return msgspec.structs.replace(report, progress=[row])
 
 
 @pytest.mark.parametrize(
@@ -66,6 +71,11 @@ def test_the_metrics_are_read_by_the_parsers_of_both_formats() -> None:
     assert modes == {"cuda": 0, "rocm": 0, "vulkan": 0, "cpu": 1, "undecided": 0}
     calls = sum(sample.value for sample in families["shim_inspector_calls"].samples)
     assert calls == sum(call.count for call in sample_report().calls) > 0
+    recorded = replace_progress(with_mode("cpu"))
+    (stage,) = next(
+        f for f in openmetrics_families(openmetrics.render(recorded).decode()) if f.name.endswith("stage")
+    ).samples
+    assert (stage.labels["api"], stage.labels["stage"], stage.value) == ("cuda-driver", "initialised", 1)
     assert {family.name for family in older_families(text)} >= {"shim_inspector_mode", "shim_inspector_rung"}
 
 
