@@ -64,7 +64,7 @@ examples:
     "demo": "examples:\n  inspector demo --list\n  inspector demo healthy\n",
     "run": "examples:\n  inspector run -- ./server --port 1\n  inspector run --log server.log -- ./server\n",
     "replay": "examples:\n  inspector replay bad.zst\n  inspector record ollama -o bad.zst   makes one\n",
-    "doctor": "examples:\n  inspector doctor\n  inspector doctor --host me@vm\n",
+    "doctor": "examples:\n  inspector doctor\n  inspector doctor --fix\n  inspector doctor --host me@vm\n",
     "completion": "examples:\n  source <(inspector completion bash)\n  inspector completion zsh > ~/.zfunc/_inspector\n"
     "  inspector completion fish > ~/.config/fish/completions/inspector.fish\n",
     "mcp": "examples:\n  inspector mcp --host me@vm\n",
@@ -105,6 +105,7 @@ class Options(argparse.Namespace):
     budget: float = 1.0
     no_mouse: bool = False
     redact: bool = False
+    fix: bool = False
     words: str = ""
     """Which words `completion` asks for while somebody types."""
 
@@ -256,6 +257,10 @@ def _add_own(parser: argparse.ArgumentParser, command: str) -> None:
         )
         parser.add_argument(
             "--words", choices=("targets", "cases"), default="", help="the words of one kind, a line each"
+        )
+    if command == "doctor":
+        parser.add_argument(
+            "--fix", action="store_true", help="print, never run, the commands that grant what is missing"
         )
     _add_output(parser, command)
 

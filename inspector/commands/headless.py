@@ -154,7 +154,9 @@ def doctor(options: Options) -> int:
     session = next((event for event in events if isinstance(event, SessionStarted)), None)
     if session is None:
         raise Trouble("the collector said nothing about this machine")
-    if options.format == "json":
+    if options.fix:
+        write(options, doctors.grants(session).encode())
+    elif options.format == "json":
         write(options, doctors.as_json(session))
     else:
         write(options, doctors.as_text(session, width=_width(options), colour=_colour(options)).encode())

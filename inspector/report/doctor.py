@@ -26,6 +26,15 @@ def as_json(session: SessionStarted) -> bytes:
     return msgspec.json.format(msgspec.json.encode(msgspec.structs.asdict(session)), indent=2) + b"\n"
 
 
+def grants(session: SessionStarted) -> str:
+    """The commands that grant what is missing, each once under what it grants, as a script to read and run by hand."""
+    wanted: dict[str, list[str]] = {}
+    for row in session.capabilities:
+        if row.grant and (row.state != "yes" or row.lost):
+            wanted.setdefault(visible(row.grant), []).append(visible(row.name))
+    return "".join(f"# {', '.join(names)}\n{command}\n" for command, names in wanted.items())
+
+
 def _paragraph(row: Capability, names: int, width: int, ink: Ink) -> list[str]:
     margin = names + 12
     head = ink(padded(row.state, 6), _COLOUR[row.state])

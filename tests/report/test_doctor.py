@@ -1,0 +1,20 @@
+"""The doctor as a script to read."""
+
+from inspector.report.doctor import grants
+from inspector.stream.session import Capability
+
+from .sample import state
+
+
+def test_what_is_missing_is_granted_by_commands_each_printed_once() -> None:
+    session = state().session
+    assert session is not None
+    session.capabilities[:] = [
+        Capability(name="count-calls", state="no", how="", grant="sudo inspector TARGET"),
+        Capability(name="lookups", state="partly", how="", grant="sudo inspector TARGET"),
+        Capability(name="open-files", state="yes", how="", grant="never needed"),
+        Capability(name="results", state="no", how="", grant="evil\x1b[2J\nrm -rf /"),
+    ]
+    lines = grants(session).splitlines()
+    assert lines[:2] == ["# count-calls, lookups", "sudo inspector TARGET"]
+    assert len(lines) == 4 and "\x1b" not in lines[3]
