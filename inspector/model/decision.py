@@ -138,7 +138,7 @@ def _works(ways: _Ways) -> Decision | None:
     if ways.word is not None and not ways.says_cpu:
         rows += ways.word_rows()
     stop = analysis.stops.get((best.process, best.family))
-    real = any(device_touched(state, one.process) or _vendors(one) for one in working)
+    real = any(device_touched(state, one.process) for one in working)
     answered = best.launched is not None and best.launched.ok
     sure: Confidence = "proven" if answered and real and not against else "likely"
     verdict = _verdict(best)
@@ -162,11 +162,6 @@ def _verdict(progress: Progress) -> ModeName:
 def _in_order(analysis: Analysis, progress: Progress) -> bool:
     """Data was placed, and nothing was refused and nobody died over what comes next."""
     return (progress.process, progress.family) not in analysis.stops and not crashed(progress.process)
-
-
-def _vendors(progress: Progress) -> bool:
-    """NVIDIA's driver carries its release in its file's name: `libcuda.so.580.95.05`."""
-    return any(part.count(".") > 2 and ".so." in part for part in (one.provider for one in progress.last.values()))
 
 
 def _said_given(ways: _Ways) -> Decision | None:

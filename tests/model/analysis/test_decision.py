@@ -6,7 +6,7 @@ from inspector.stream.calls import CallCount, CallerCount, CallersCounted, Calls
 from inspector.stream.processes import ProcessEnded, Vitals
 from inspector.stream.session import Capability
 
-from ..asking import BACKEND, CPU, CUDA, answer, findings
+from ..asking import BACKEND, CPU, CUDA, answer, findings, working
 from ..build import SECOND, Story
 from .asking import decision
 
@@ -164,3 +164,12 @@ def test_launches_that_are_counted_without_results_are_work_but_no_proof() -> No
     found = decision(story.state)
     assert (found.verdict, found.confidence, found.reason) == ("cuda", "likely", "works")
     assert "answered 0" not in answer(story).title
+
+
+def test_a_librarys_path_is_no_device_however_many_dots_it_has() -> None:
+    story = Story(can=CHANNELS)
+    story.process(812)
+    shim = story.driver(812, "/tmp/tmp.x.y/real/libcuda.so.580.95.05")
+    story.consumer(812, BACKEND)
+    working(story, library=shim)
+    assert (decision(story.state).verdict, decision(story.state).confidence) == ("cuda", "likely")
