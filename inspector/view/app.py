@@ -17,21 +17,21 @@ from textual.widgets import Input
 from inspector.model.profiles import Profiles
 from inspector.stream.recording import Recording
 
-from . import clipboard, saving
+from . import clipboard, exports
 from .feed import Feed, Replay
 from .keys import MAIN
 from .output import ThriftyApp, plain_text
-from .pump import Pump
+from .scheduler import Pump
 from .screens.main import MainScreen
-from .screens.over import OverScreen
+from .screens.overlay import OverScreen
 from .screens.picker import Listed, PickerScreen
 from .session import Session
 from .stylesheet import stylesheet
 from .tables.row import Column, Details, Item, ListTable, Note, Row, cell, plain
 from .terminal import classes_at, speaks_unicode, wants_no_colour
 from .themes import THEMES, first_theme
-from .widgets.ink import Speech, shown
 from .widgets.rows import Rows
+from .widgets.styled_text import Speech, shown
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end us as `q` does."""
@@ -199,9 +199,9 @@ class InspectorApp(ThriftyApp[int]):
     def action_picture(self) -> None:
         """Save the screen as SVG and as text."""
         try:
-            picture = saving.fresh("screen", ".svg")
-            saving.write(picture, saving.without_fonts(self.export_screenshot(title="inspector", simplify=True)))
-            saving.write(picture.with_suffix(".txt"), plain_text(self))
+            picture = exports.fresh("screen", ".svg")
+            exports.write(picture, exports.without_fonts(self.export_screenshot(title="inspector", simplify=True)))
+            exports.write(picture.with_suffix(".txt"), plain_text(self))
         except OSError as error:
             self.say(str(error))
             return
@@ -211,7 +211,7 @@ class InspectorApp(ThriftyApp[int]):
         """Ask for a format and write a report."""
         rows = [Row(name, (cell(name, "name"), cell(ending, "quiet"))) for name, ending in ENDINGS.items()]
         items = [Item(row, Details(row.key, [Note("format", row.key)])) for row in rows]
-        table = ListTable((Column("FORMAT", 12), Column("FILE", 20)), items, f"into {saving.folder()}")
+        table = ListTable((Column("FORMAT", 12), Column("FILE", 20)), items, f"into {exports.folder()}")
         self.push_screen(OverScreen("Export", table, enter="write the report", details=False), self._export)
 
     def _export(self, index: int | None) -> None:
@@ -225,7 +225,7 @@ class InspectorApp(ThriftyApp[int]):
 
         name = list(ENDINGS)[index]
         try:
-            path = saving.fresh("report", ENDINGS[name])
+            path = exports.fresh("report", ENDINGS[name])
             size = export(session.state, session.answer, str(path), name)
         except OSError as error:
             self.say(str(error))
@@ -244,7 +244,7 @@ class InspectorApp(ThriftyApp[int]):
             self.say(f"recorded to {path}")
             return
         try:
-            fresh = saving.fresh("recording", ".jsonl.zst")
+            fresh = exports.fresh("recording", ".jsonl.zst")
             feed.record(fresh)
         except OSError as error:
             self.say(str(error))

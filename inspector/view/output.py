@@ -19,8 +19,8 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.strip import Strip
 
+from .cell_diff import Painter, Run
 from .driver import DrainingDriver
-from .painter import Painter, Run
 
 AGAIN = 0.02
 """Seconds until a slow terminal is looked at again."""

@@ -11,9 +11,9 @@ from inspector.model.profiles import Profiles
 from inspector.stream.recording import Recording
 
 from .app import InspectorApp
+from .exports import without_fonts
 from .feed import Replay
 from .output import plain_text
-from .saving import without_fonts
 from .session import Session
 
 PATIENCE = 60.0

@@ -16,7 +16,7 @@ from inspector.stream.requests import LogPage, SymbolPage
 from inspector.stream.session import RequestFailed
 
 from .feed import Feed, Inbox
-from .sight import Scope, Sight
+from .pane_context import Scope, Sight
 
 BITE = 64
 """Events between two glances at the clock."""

@@ -6,9 +6,9 @@ from inspector.model.fold import apply_all
 from inspector.model.state import LogSource, State
 from inspector.stream.logs import LogFound, LogLine
 from inspector.stream.requests import ReadLog, ReadSymbols
+from inspector.view.pane_context import Sight
 from inspector.view.panes.logs import LogsPane
 from inspector.view.session import Session
-from inspector.view.sight import Sight
 
 from .feeds import BigCollector, log_text
 from .sample import at, main_question

@@ -13,7 +13,7 @@ from inspector.stream.machine import FileChanged
 from inspector.stream.processes import ProcessExec, ProcessStarted, SameNameProcess
 from inspector.stream.session import LimitNoted, SessionStarted
 from inspector.view.tables.row import Column, cell
-from inspector.view.widgets.ink import TONES, inked, laid_out
+from inspector.view.widgets.styled_text import TONES, inked, laid_out
 
 from .feeds import FakeFeed
 from .sample import START, WALL, at

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.view.cell_diff import Painter
 from inspector.view.driver import Bell, Drain
-from inspector.view.painter import Painter
 
 from .terminal import Terminal, cells
 

@@ -14,9 +14,9 @@ from inspector.stream.processes import ProcessStarted
 from inspector.stream.requests import AddLog, PredictLoad
 from inspector.stream.session import RequestFailed
 from inspector.view import clipboard
-from inspector.view.headlines import answer
+from inspector.view.header import answer
+from inspector.view.pane_context import Sight
 from inspector.view.session import Session
-from inspector.view.sight import Sight
 from inspector.view.tables.symbols import SymbolTable, knowledge, recorded_symbols
 
 from .feeds import FakeFeed

@@ -15,7 +15,7 @@ from inspector.stream.processes import (
     SocketsRead,
     ThreadWaits,
 )
-from inspector.view.sight import Scope, Sight
+from inspector.view.pane_context import Scope, Sight
 from inspector.view.tables.gpu import gpu, value_words
 from inspector.view.tables.libraries import libraries
 from inspector.view.tables.processes import processes

@@ -7,7 +7,7 @@ from inspector.stream.base import Event
 from inspector.stream.logs import LogLine
 from inspector.stream.requests import LogPage, ReadLog
 from inspector.stream.session import RequestFailed
-from inspector.view.sight import Sight
+from inspector.view.pane_context import Sight
 from inspector.view.tables.logs import FoundLines, MergedLog, WholeLog, heading_of
 from inspector.view.tables.pages import Pages
 from inspector.view.tables.row import Table

@@ -7,7 +7,7 @@ from inspector.model.state import State
 from inspector.model.verdict import PaneName
 from inspector.stream.base import Event, Request
 from inspector.view.clock import SECOND
-from inspector.view.sight import Sight
+from inspector.view.pane_context import Sight
 from inspector.view.tables.listing import Listing
 from inspector.view.tables.row import ListTable, Table
 

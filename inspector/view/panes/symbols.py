@@ -7,7 +7,7 @@ from inspector.model.tree import libraries
 from inspector.stream.base import Event
 from inspector.stream.requests import ReadSymbols, SymbolPage, SymbolRow
 from inspector.stream.session import RequestFailed
-from inspector.view.sight import Sight
+from inspector.view.pane_context import Sight
 from inspector.view.tables.pages import Pages
 from inspector.view.tables.row import Table
 from inspector.view.tables.symbols import SymbolTable, heading_of, knowledge, recorded_symbols

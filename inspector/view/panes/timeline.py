@@ -1,6 +1,6 @@
 """The pane Timeline."""
 
-from inspector.view.sight import Sight
+from inspector.view.pane_context import Sight
 from inspector.view.tables.timeline import Moments
 
 from .pane import Pane

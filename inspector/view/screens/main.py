@@ -10,10 +10,10 @@ from textual.timer import Timer
 from textual.widgets import Input
 
 from inspector.model.verdict import Evidence
-from inspector.view import headlines
+from inspector.view import header
+from inspector.view.actions import Desk
 from inspector.view.clock import since_start
-from inspector.view.desk import Desk
-from inspector.view.headlines import Line, Status
+from inspector.view.header import Line, Status
 from inspector.view.keys import MAIN, help_table
 from inspector.view.session import Session
 from inspector.view.tables.answers import evidence_of, findings, ladders, limits, rights
@@ -23,8 +23,8 @@ from inspector.view.widgets.detail import NOTHING, DetailPanel
 from inspector.view.widgets.lines import FocusLines, Lines, cell_at
 from inspector.view.widgets.rows import Rows
 
-from .over import OverScreen
-from .question import Question
+from .overlay import OverScreen
+from .prompt import Question
 
 SAID = 6.0
 """Seconds that a message stands in the last line."""
@@ -101,14 +101,14 @@ class MainScreen(Screen[None]):
             return
         mark = f"{since_start(sight.state, sight.scope.at)} s" if sight.scope.at else ""
         recording = self.session.feed.recording is not None
-        self.top.tell([headlines.top(sight, self.status(), recording, mark)])
+        self.top.tell([header.top(sight, self.status(), recording, mark)])
         finding = self.desk.current_finding()
-        told = headlines.answer(sight, self.desk.finding, size.width, headlines.answer_lines(size.height))
+        told = header.answer(sight, self.desk.finding, size.width, header.answer_lines(size.height))
         self.answer.tell(told, grow=True)
         pid = finding.pid if finding is not None else None
-        self.ladder.tell(headlines.rails(sight, size.width, headlines.rail_lines(size.height), pid), grow=True)
+        self.ladder.tell(header.rails(sight, size.width, header.rail_lines(size.height), pid), grow=True)
         self.tabs.tell([Line(tuple(span for tab in self._tabs() for span in tab))])
-        self.over.tell([headlines.over_pane(self.desk.pane)])
+        self.over.tell([header.over_pane(self.desk.pane)])
         self.hints.tell(self._status_lines(), grow=True)
         self._paint_control()
 
@@ -131,7 +131,7 @@ class MainScreen(Screen[None]):
         return Status(f"ended: {state.ended.reason}" if state.ended is not None and state.ended.reason else "ended")
 
     def _tabs(self) -> list[Cell]:
-        return headlines.tabs(self.desk.panes, self.desk.number, self.desk.sight(), self.size.width)
+        return header.tabs(self.desk.panes, self.desk.number, self.desk.sight(), self.size.width)
 
     def _status_lines(self) -> list[Line]:
         """What was just said, what is wrong, or the keys that mean something here."""
@@ -141,14 +141,14 @@ class MainScreen(Screen[None]):
         waits = f"the collector does not go on: it waits for {waits}" if waits else ""
         error = self.session.feed.error or self.session.inbox.failure or self.session.trouble or waits
         if error and self.session.state.missing is None:  # else the answer says it
-            return headlines.problem(error, self.size.width)
-        return [headlines.hints(self.desk.pane.hints, self.size.width)]
+            return header.problem(error, self.size.width)
+        return [header.hints(self.desk.pane.hints, self.size.width)]
 
     def _paint_control(self) -> None:
         playback = self.session.playback
         if playback is not None:
             rail = (playback.now, playback.begin, playback.end)
-            self.control.tell([headlines.control(*rail, not playback.paused, playback.speed, self.size.width)])
+            self.control.tell([header.control(*rail, not playback.paused, playback.speed, self.size.width)])
 
     def say(self, words: str) -> None:
         """Show a message in the last line for a while."""
@@ -336,7 +336,7 @@ class MainScreen(Screen[None]):
             self.say("there is no finding yet")
             return
         table, leads = evidence_of(self.desk.sight(), finding)
-        intro = headlines.finding_in_full(finding, self.size.width, max(4, self.size.height // 2))
+        intro = header.finding_in_full(finding, self.size.width, max(4, self.size.height // 2))
         screen = OverScreen("Evidence", table, intro=intro, enter="jump to the row")
         self.app.push_screen(screen, lambda index: self._jump(leads[index] if index is not None else None))
 

@@ -11,8 +11,8 @@ from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from inspector.stream.processes import ProcessListed
-from inspector.view.headlines import Line, hints
-from inspector.view.headlines import problem as problem_lines
+from inspector.view.header import Line, hints
+from inspector.view.header import problem as problem_lines
 from inspector.view.tables.candidates import candidates
 from inspector.view.tables.row import Cell
 from inspector.view.widgets.detail import NOTHING, DetailPanel

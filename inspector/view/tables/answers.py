@@ -6,7 +6,7 @@ from inspector.model.verdict import Evidence, Finding, Ladder, Rung, Severity, T
 from inspector.model.wording import plural
 from inspector.stream.session import Capability, LimitNoted
 from inspector.view.clock import since_start, wall_of
-from inspector.view.sight import Sight
+from inspector.view.pane_context import Sight
 
 from .logline import read_line
 from .row import EMPTY, Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell

@@ -8,7 +8,7 @@ from inspector.model.verdict import Evidence
 from inspector.model.wording import duration, name_of, size
 from inspector.stream.calls import CallerCount, CallOutcome, CallReturned
 from inspector.view.clock import since_start, wall_of
-from inspector.view.sight import Sight, title_of
+from inspector.view.pane_context import Sight, title_of
 
 from .logline import read_line
 from .row import Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell

@@ -11,7 +11,7 @@ from inspector.model.tree import libraries as libraries_of
 from inspector.model.wording import name_of, plural, size
 from inspector.stream.libraries import ImageRead, LibraryMapped, LoadPredicted
 from inspector.view.clock import wall_text
-from inspector.view.sight import Sight, title_of
+from inspector.view.pane_context import Sight, title_of
 
 from .row import Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
 

@@ -11,7 +11,7 @@ from inspector.model.state import LogSource, State
 from inspector.model.wording import name_of, plural
 from inspector.stream.logs import LogLine
 from inspector.view.clock import moment_of, since_start, wall_ns, wall_of, wall_text
-from inspector.view.sight import Sight
+from inspector.view.pane_context import Sight
 
 from .logline import read_line, stamp
 from .pages import Pages

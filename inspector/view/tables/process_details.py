@@ -9,7 +9,7 @@ from inspector.model.wording import duration, errno_name, name_of, plural, signa
 from inspector.stream.machine import UnitSetting
 from inspector.stream.processes import Descriptor, ProcessExec, SignalDelivered
 from inspector.view.clock import wall_of
-from inspector.view.sight import Sight, short_name
+from inspector.view.pane_context import Sight, short_name
 
 from .ending import LOADER_KEYS, end_of
 from .row import Details, Note, Tone

@@ -9,7 +9,7 @@ from inspector.model.tree import children, environment_change, inherits, program
 from inspector.model.wording import duration, name_of, size
 from inspector.stream.processes import SameNameProcess
 from inspector.view.clock import wall_of
-from inspector.view.sight import Sight
+from inspector.view.pane_context import Sight
 
 from .ending import LOADER_KEYS, end_of
 from .process_details import details_of

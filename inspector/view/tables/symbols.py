@@ -10,7 +10,7 @@ from inspector.model.wording import duration, name_of, plural
 from inspector.stream.calls import WatchedFunction
 from inspector.stream.libraries import Export, Need
 from inspector.stream.requests import SymbolRow
-from inspector.view.sight import Sight, title_of
+from inspector.view.pane_context import Sight, title_of
 
 from .pages import Pages
 from .row import EMPTY, Cell, Column, Details, Note, Row, Tone, cell

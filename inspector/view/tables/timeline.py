@@ -6,7 +6,7 @@ from bisect import bisect_right
 from inspector.model.state import Moment, MomentKind, Process, State
 from inspector.model.wording import duration
 from inspector.view.clock import since_start, wall_of
-from inspector.view.sight import Sight, title_of
+from inspector.view.pane_context import Sight, title_of
 
 from .logline import LONGEST, read_line
 from .row import Cell, Column, Details, Note, Row, Tone, cell

@@ -6,11 +6,11 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from inspector.view.headlines import Line
+from inspector.view.header import Line
 from inspector.view.tables.row import Cell
 
-from .ink import fitted, inked, width_of
-from .paper import Paper
+from .line_widget import Paper
+from .styled_text import fitted, inked, width_of
 
 
 class Lines(Paper):

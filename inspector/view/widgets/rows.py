@@ -14,8 +14,8 @@ from textual.strip import Strip
 from inspector.view.tables.listing import Listing, matcher
 from inspector.view.tables.row import Column, ListTable, Row, Table, cell
 
-from .ink import inked, laid_out, lit
-from .paper import Paper
+from .line_widget import Paper
+from .styled_text import inked, laid_out, lit
 
 WHEEL = 3
 """Rows a turn of the wheel."""

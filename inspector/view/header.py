@@ -8,8 +8,8 @@ from inspector.model.state import State
 from inspector.model.verdict import RUNGS, Answer, Finding, Ladder, RungName
 from inspector.model.wording import duration, plural, size
 
+from .pane_context import Sight, short_name
 from .panes.pane import Pane
-from .sight import Sight, short_name
 from .tables.answers import GLYPHS, SEVERITIES
 from .tables.gpu import mode_words
 from .tables.row import Cell, Span, Tone

@@ -7,7 +7,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from .ink import TONES, Inks
+from .styled_text import TONES, Inks
 
 
 class Paper(Widget):

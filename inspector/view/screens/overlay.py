@@ -8,7 +8,7 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from inspector.view.headlines import Line
+from inspector.view.header import Line
 from inspector.view.tables.listing import Listing
 from inspector.view.tables.row import Cell, Table
 from inspector.view.widgets.detail import DetailPanel

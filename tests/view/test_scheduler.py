@@ -10,9 +10,9 @@ from inspector.model.state import State
 from inspector.model.verdict import Answer
 from inspector.stream.events import AnyEvent
 from inspector.stream.processes import Vitals
-from inspector.view import pump as pump_module
+from inspector.view import scheduler as scheduler_module
 from inspector.view import session as session_module
-from inspector.view.pump import AT_ONCE, BREATH, Pump
+from inspector.view.scheduler import AT_ONCE, BREATH, Pump
 from inspector.view.session import Drawing, Session
 
 from .feeds import FakeFeed
@@ -38,7 +38,7 @@ class Bench:
         self.seen = True
         self._feed, self._woken = feed, Event()
         self.session = Session(feed, self._woken.set)
-        monkeypatch.setattr(pump_module, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(scheduler_module, "perf_counter", lambda: self.now)
         monkeypatch.setattr(session_module, "perf_counter", self._spend(fold_cost))
         monkeypatch.setattr(session_module, "draw", drawn(self._diagnose))
         self.pump = Pump(self.session, self._later, lambda: self.painted.append(self.now), lambda: self.seen)

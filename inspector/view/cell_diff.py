@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from rich.cells import get_character_cell_size
 
-from .pen import NEAR, Stretch, drawn
 from .scrolling import FEWEST, Shift, shift_between
+from .sgr import NEAR, Stretch, drawn
 
 Run = tuple[str, str]
 """A text and the SGR code that it is drawn with (`1;38;5;12`, empty for none)."""

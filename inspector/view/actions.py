@@ -8,12 +8,12 @@ from inspector.stream.requests import AddLog, CountFunctions, PredictLoad, ScanP
 from inspector.stream.session import RequestFailed
 
 from .clock import since_start
+from .pane_context import Sight, title_of
 from .panes.all import all_panes
 from .panes.logs import LogsPane
 from .panes.pane import Pane
 from .panes.symbols import SymbolsPane
 from .session import Session
-from .sight import Sight, title_of
 from .tables.row import Details
 from .tables.symbols import SymbolTable
 

@@ -7,7 +7,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from inspector.view.headlines import Line
+from inspector.view.header import Line
 from inspector.view.widgets.lines import Lines
 
 
