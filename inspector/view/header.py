@@ -4,9 +4,9 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from inspector.model.formatting import duration, plural, size
 from inspector.model.state import State
 from inspector.model.verdict import RUNGS, Answer, Finding, Ladder, RungName
-from inspector.model.wording import duration, plural, size
 
 from .pane_context import Sight, short_name
 from .panes.pane import Pane

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field, replace
 
+from inspector.model.formatting import name_of
 from inspector.model.profiles import Profiles
 from inspector.model.state import Process, State
 from inspector.model.tree import program
 from inspector.model.verdict import Answer
-from inspector.model.wording import name_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from tests.calls import bench_calls
 
 from .figures import Figure, Measurement
 from .peers import ours, program
-from .picture import Picture
+from .screen_emulator import Picture
 from .targets import program as target
 from .targets import running
 from .terminal import Terminal

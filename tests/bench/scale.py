@@ -20,7 +20,7 @@ from tests.logs.bench_logs import write_log
 
 from .figures import Figure, Measurement
 from .peers import ours
-from .picture import Picture
+from .screen_emulator import Picture
 from .targets import program, room, running
 from .terminal import Terminal
 from .timing import milliseconds

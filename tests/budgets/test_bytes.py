@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from inspector.stream.place import MAIN
-from tests.bench.picture import Picture
+from inspector.stream.transport import MAIN
+from tests.bench.screen_emulator import Picture
 from tests.bench.terminal import Terminal
 
 from .recorded import recorded

@@ -10,9 +10,9 @@ from inspector.view.pane_context import Sight
 from inspector.view.panes.logs import LogsPane
 from inspector.view.session import Session
 
+from .app_harness import on_stage
 from .feeds import BigCollector, log_text
 from .sample import at, main_question
-from .stage import on_stage
 
 MILLION = 1_000_000
 

@@ -15,9 +15,9 @@ from inspector.view import session as session_module
 from inspector.view.feed import Inbox, Replay
 from inspector.view.session import Session
 
+from .app_harness import drawn, on_stage
 from .feeds import FakeFeed
 from .sample import SERVER, at, main_question
-from .stage import drawn, on_stage
 
 
 class Broken(FakeFeed):

@@ -15,9 +15,9 @@ from inspector.stream.session import LimitNoted, SessionStarted
 from inspector.view.tables.row import Column, cell
 from inspector.view.widgets.styled_text import TONES, inked, laid_out
 
+from .app_harness import on_stage
 from .feeds import FakeFeed
 from .sample import START, WALL, at
-from .stage import on_stage
 
 EVIL = (
     "[/usr/lib/x.so] [bold red]a[/] [@click=app.quit]x[/]\x1b]0;PWN\x07\x1b[2J\x9b31m\n\r\t\u202egnp.exe\ud800 log [/"

@@ -11,9 +11,9 @@ from inspector.stream.requests import CountFunctions, ReadLog, ReadSymbols, Stop
 from inspector.view.app import ENDINGS
 from inspector.view.keys import MAIN
 
+from .app_harness import Stage, on_stage
 from .feeds import BigCollector, FakeFeed
 from .sample import FIRST, SHIM, main_question
-from .stage import Stage, on_stage
 
 
 def copied(stage: Stage) -> str:

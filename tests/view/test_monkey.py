@@ -6,9 +6,9 @@ import pytest
 
 from inspector.view.keys import MAIN
 
+from .app_harness import on_stage
 from .feeds import BigCollector, FakeFeed
 from .sample import main_question
-from .stage import on_stage
 
 KEYS = [
     *[binding.key for binding in MAIN if binding.key not in ("q", "s")],

@@ -10,9 +10,9 @@ from inspector.view import session
 from inspector.view.app import InspectorApp
 from inspector.view.feed import Feed
 
+from .app_harness import Stage, drawn, fixed_answer
 from .feeds import FakeFeed
 from .sample import main_question
-from .stage import Stage, drawn, fixed_answer
 
 LISTED = [
     ProcessListed(at=1, pid=1, ppid=0, argv=["/sbin/init"], observable="no", why="needs root: sudo inspector 1"),

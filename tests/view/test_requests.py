@@ -19,9 +19,9 @@ from inspector.view.pane_context import Sight
 from inspector.view.session import Session
 from inspector.view.tables.symbols import SymbolTable, knowledge, recorded_symbols
 
+from .app_harness import Stage, on_stage
 from .feeds import FakeFeed
 from .sample import SERVER, at, main_question
-from .stage import Stage, on_stage
 from .test_tables import sight_of
 
 

@@ -15,9 +15,9 @@ from inspector.view import session as session_module
 from inspector.view.scheduler import AT_ONCE, BREATH, Pump
 from inspector.view.session import Drawing, Session
 
+from .app_harness import drawn, fixed_answer
 from .feeds import FakeFeed
 from .sample import SERVER, at, main_question
-from .stage import drawn, fixed_answer
 
 
 def _moment(timer: tuple[float, Callable[[], None]]) -> float:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from .app_harness import on_stage
 from .feeds import FakeFeed
 from .sample import FIRST, SECOND_CHILD, SERVER, main_question
-from .stage import on_stage
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+from inspector.model.formatting import plural
 from inspector.model.verdict import Evidence, Finding, Ladder, Rung, Severity, Truth
-from inspector.model.wording import plural
 from inspector.stream.session import Capability, LimitNoted
 from inspector.view.clock import since_start, wall_of
 from inspector.view.pane_context import Sight

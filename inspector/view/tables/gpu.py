@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from functools import partial
 
+from inspector.model.formatting import duration, name_of, size
 from inspector.model.state import Process
 from inspector.model.verdict import Evidence
-from inspector.model.wording import duration, name_of, size
 from inspector.stream.calls import CallerCount, CallOutcome, CallReturned
 from inspector.view.clock import since_start, wall_of
 from inspector.view.pane_context import Sight, title_of

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
+from inspector.model.formatting import name_of, plural, size
 from inspector.model.state import Process, State
 from inspector.model.tree import libraries as libraries_of
-from inspector.model.wording import name_of, plural, size
 from inspector.stream.libraries import ImageRead, LibraryMapped, LoadPredicted
 from inspector.view.clock import wall_text
 from inspector.view.pane_context import Sight, title_of

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import NamedTuple
 
-from inspector.model.readings import line_time
+from inspector.model.formatting import name_of, plural
+from inspector.model.log_meanings import line_time
 from inspector.model.state import LogSource, State
-from inspector.model.wording import name_of, plural
 from inspector.stream.logs import LogLine
 from inspector.view.clock import moment_of, since_start, wall_ns, wall_of, wall_text
 from inspector.view.pane_context import Sight

@@ -3,15 +3,15 @@
 import shlex
 from collections.abc import Iterator
 
+from inspector.model.formatting import duration, errno_name, name_of, plural, signal_name, size
 from inspector.model.state import Process, State
 from inspector.model.tree import KeyChange, environment_change, program
-from inspector.model.wording import duration, errno_name, name_of, plural, signal_name, size
 from inspector.stream.machine import UnitSetting
 from inspector.stream.processes import Descriptor, ProcessExec, SignalDelivered
 from inspector.view.clock import wall_of
 from inspector.view.pane_context import Sight, short_name
 
-from .ending import LOADER_KEYS, end_of
+from .exit_status import LOADER_KEYS, end_of
 from .row import Details, Note, Tone
 
 _STATES = {

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
+from inspector.model.formatting import duration, name_of, size
 from inspector.model.state import Process, State
 from inspector.model.tree import children, environment_change, inherits, program, roots
-from inspector.model.wording import duration, name_of, size
 from inspector.stream.processes import SameNameProcess
 from inspector.view.clock import wall_of
 from inspector.view.pane_context import Sight
 
-from .ending import LOADER_KEYS, end_of
+from .exit_status import LOADER_KEYS, end_of
 from .process_details import details_of
 from .row import EMPTY, Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
 

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from inspector.model.formatting import duration, name_of, plural
 from inspector.model.state import State
-from inspector.model.wording import duration, name_of, plural
 from inspector.stream.calls import WatchedFunction
 from inspector.stream.libraries import Export, Need
 from inspector.stream.requests import SymbolRow

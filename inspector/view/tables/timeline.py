@@ -3,8 +3,8 @@
 from array import array
 from bisect import bisect_right
 
+from inspector.model.formatting import duration
 from inspector.model.state import Moment, MomentKind, Process, State
-from inspector.model.wording import duration
 from inspector.view.clock import since_start, wall_of
 from inspector.view.pane_context import Sight, title_of
 
