@@ -95,27 +95,29 @@ def _ladder(pid: int, api: str) -> Ladder:
 
 def _answered(app: InspectorApp) -> bool:
     """There is an answer, and it is painted."""
-    return app.session is not None and app.session.answer is not None and app.pump is not None and app.pump.shown
+    return (
+        app.session is not None and app.session.answer is not None and app.scheduler is not None and app.scheduler.shown
+    )
 
 
 @asynccontextmanager
-async def on_stage(
+async def running_app(
     feed: Feed, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int] = (80, 24), theme: str = "inspector-dark"
-) -> AsyncIterator["Stage"]:
+) -> AsyncIterator["AppHarness"]:
     """Run the application on a feed until all of its events are shown."""
     monkeypatch.setattr(session, "draw", drawn(fixed_answer))
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
     app = InspectorApp(feed)
     app.theme = theme
     async with app.run_test(size=size) as pilot:
-        stage = Stage(app, pilot)
-        await stage.until(lambda: _answered(app))
-        yield stage
+        ui = AppHarness(app, pilot)
+        await ui.until(lambda: _answered(app))
+        yield ui
     if app.session is not None:
         app.session.close()
 
 
-class Stage:
+class AppHarness:
     """An application under way and its pilot."""
 
     def __init__(self, app: InspectorApp, pilot: Pilot[int]) -> None:

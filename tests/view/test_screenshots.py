@@ -12,7 +12,7 @@ from inspector.stream.codec import encode
 from inspector.stream.recording import Recording
 from inspector.view.screenshots import photograph
 
-from .app_harness import on_stage
+from .app_harness import running_app
 from .feeds import FakeFeed
 from .sample import main_question
 
@@ -28,11 +28,11 @@ PICTURES = [
 async def test_the_screen_looks_as_it_did(
     name: str, size: tuple[int, int], theme: str, keys: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with on_stage(FakeFeed(main_question()), monkeypatch, size, theme) as stage:
-        await stage.press(*keys)
-        stage.app.say("")
-        await stage.pilot.pause()
-        picture = stage.app.export_screenshot(title=name, simplify=True)
+    async with running_app(FakeFeed(main_question()), monkeypatch, size, theme) as ui:
+        await ui.press(*keys)
+        ui.app.say("")
+        await ui.pilot.pause()
+        picture = ui.app.export_screenshot(title=name, simplify=True)
     known = FOLDER / f"{name}.svg"
     if os.environ.get("INSPECTOR_SNAPSHOTS"):
         known.write_text(picture)
