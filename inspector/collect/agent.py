@@ -14,28 +14,28 @@ from inspector.stream.requests import Configure, Quit
 from inspector.stream.session import CollectorWaits, LimitNoted, ProgramCutShort, RequestFailed
 
 from .composition import source_makers
-from .event_writer import StreamOutlet
+from .greeting import asked, ended, missing, started
+from .inbox import Inbox
 from .kernel import procfs, uprobes
 from .kernel.permissions import capabilities, try_probes
 from .kernel.refusals import grant_of_rights
 from .launch import Launch
 from .loop import CollectorLoop
 from .options import Options
+from .outlet import StreamOutlet
 from .priority import step_back
-from .reactor.client import Reactor
-from .reactor.remembered_files import recall, remember
-from .request_reader import Inbox
-from .session_events import asked, ended, missing, started
+from .reactor.link import Reactor
+from .reactor.remembered import recall, remember
+from .sources.attempt import attempt
 from .sources.contract import Session, Tracked, TreeObserver
 from .sources.copies.copies import HearingOutlet
 from .sources.libraries.libraries import Libraries
 from .sources.lookups.signals import SignalsSource
-from .sources.processes.joining import ExecArrivals, MappingArrivals, PolledArrivals, program_of_exec
+from .sources.processes.arrivals import ExecArrivals, MappingArrivals, PolledArrivals, program_of_exec
 from .sources.processes.processes import SAME_BIRTH, Origin, ProcessTree
 from .sources.processes.program import Keys
 from .sources.processes.record_source import open_records
 from .sources.processes.vitals import VitalsSource, WaitsSource
-from .sources.tolerant_reads import attempt
 from .target import Target, TargetError, check_permitted, is_mapping_of, parse_target, processes_mapping
 from .watchdog import Watchdog
 
@@ -121,7 +121,7 @@ class Agent(TreeObserver):
     def _names(self) -> dict[str, str]:
         if not self._configure.redact:
             return {}
-        from .redaction_names import names  # 20 ms for psutil, which nothing else here needs
+        from .names import names  # 20 ms for psutil, which nothing else here needs
 
         return names()
 

@@ -12,9 +12,9 @@ from .invocation import INTERPRETERS, SHELLS, program_words
 from .kernel import cgroup, procfs
 from .kernel.records import Mapped
 from .kernel.refusals import hidden_processes
-from .sources.processes.joining import Program, program_of
+from .sources.attempt import attempt
+from .sources.processes.arrivals import Program, program_of
 from .sources.processes.secrets import shown_arguments
-from .sources.tolerant_reads import attempt
 
 Kind = Literal["no-such-target", "not-permitted", "ended"]
 _MOST_CANDIDATES = 10

@@ -11,8 +11,8 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
-from inspector.commands.errors import Trouble, say
-from inspector.stream.transport import Place, far_command
+from inspector.commands.trouble import Trouble, say
+from inspector.stream.place import Place, far_command
 
 _PACKAGES = ("inspector", "msgspec", "elftools", "psutil", "watchdog", "capstone", "tomli")
 """What the collector imports, as far as it is installed here; the screen stays here."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from inspector.model.verdict import ModeName
 
-from .case_directory import Stage
+from .stage import Stage
 
 Family = Literal[
     "which process", "environment", "mapped", "exported", "reachable", "resolved", "called", "returned",

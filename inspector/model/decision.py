@@ -14,8 +14,6 @@ from .coverage import born_here, capability, of_use
 from .crashes import crashed
 from .evidence import short
 from .families import MANAGEMENT, family_of_api
-from .gpu_work import device_touched, of_tree, stub_signs, words
-from .log_claims import Word, own_error
 from .progress import Progress
 from .refusals import is_table
 from .settings import Setting
@@ -24,6 +22,8 @@ from .state import Process, State
 from .tree import program
 from .usage import uses
 from .verdict import Confidence, Evidence, Mode, ModeName
+from .words import Word, own_error
+from .work import device_touched, of_tree, stub_signs, words
 from .worker import Worker, is_tool
 
 Reason = Literal[

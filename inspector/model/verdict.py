@@ -41,7 +41,7 @@ class Rung(msgspec.Struct, frozen=True, kw_only=True):
     """One short phrase; for `unknown` it says what is missing to know."""
     evidence: list[Evidence] = []
     reached: bool = True
-    """False behind the break: nothing came so far that could be judged."""
+    """False behind the break, or where nobody asked for more: nothing came so far that could be judged."""
 
 
 class Ladder(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from .schema import Report
+    from .shapes import Report
 
 Expected = Literal["gpu", "cuda", "rocm", "vulkan", "cpu"]
 """A mode; `gpu` is any but the CPU."""

@@ -11,9 +11,9 @@ from importlib import resources
 from inspector.model.verdict import RUNGS
 
 from . import phrases
-from .schema import ApiReport, EvidenceRow, FindingReport, LogReport, Report, to_json
-from .short_text import command, file_name
-from .timeline_svg import timeline
+from .picture import timeline
+from .shapes import ApiReport, EvidenceRow, FindingReport, LogReport, Report, RungReport, to_json
+from .words import command, file_name
 
 _MOST_ROWS = 400
 _GOOD = ("cuda", "rocm", "vulkan")
@@ -165,24 +165,28 @@ def _finding(finding: FindingReport) -> str:
 
 
 def _ladders(report: Report) -> str:
-    if not report.apis:
+    if not phrases.rails(report):
         return ""
     chosen = "".join(_ladder(ladder) for ladder in phrases.chosen_ladders(report))
     rows = []
     for ladder, pids in phrases.same_rails(report):
         words = zip(ladder.rungs, phrases.rail(ladder.rungs), strict=True)
-        cells = "".join(f'<td class="{rung.state}">{word}</td>' for rung, word in words)
+        cells = "".join(f'<td class="{_class(rung)}">{word}</td>' for rung, word in words)
         rows.append(f"<tr><th>{escape(ladder.api)}</th><td>{phrases.pids(pids)}</td>{cells}</tr>")
     heads = "".join(f"<th>{name}</th>" for name in ("api", "pid", *RUNGS))
     rails = f'<table class="rails"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
     return f'<div class="ladders">{chosen}</div><div class="wide">{rails}</div>'
 
 
+def _class(rung: RungReport) -> str:
+    return rung.state if rung.reached else "unreached"
+
+
 def _ladder(ladder: ApiReport) -> str:
     rungs = "".join(
-        f'<li class="{rung.state}{" broken" if rung.rung == ladder.first_broken else ""}">'
-        f'<span class="glyph" aria-hidden="true">{_GLYPH[rung.state]}</span>'
-        f"<b>{rung.rung}</b> <span class=word>{phrases.RUNG_WORD[rung.state]}</span>"
+        f'<li class="{_class(rung)}{" broken" if rung.rung == ladder.first_broken else ""}">'
+        f'<span class="glyph" aria-hidden="true">{_GLYPH[rung.state] if rung.reached else "·"}</span>'
+        f"<b>{rung.rung}</b> <span class=word>{phrases.rung_word(rung)}</span>"
         f"<span class=detail>{escape(rung.detail)}</span></li>"
         for rung in ladder.rungs
     )

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from inspector.model.verdict import RUNGS
 
 from . import phrases
-from .schema import EvidenceRow, Report
-from .short_text import command, file_name
+from .shapes import EvidenceRow, Report
+from .words import command, file_name
 
 _MOST_ROWS = 40
 _ACTIVE = re.compile(r"[\\`*\[\]<>|~]|(?<!\w)[_#]|_(?!\w)")
@@ -117,7 +117,7 @@ def _ladder(report: Report) -> list[str]:
         (code(ladder.api), phrases.pids(pids), *phrases.rail(ladder.rungs))
         for ladder, pids in phrases.same_rails(report)
     ]
-    lines = _table(("api", "pid", *RUNGS), rows)
+    lines = _table(("api", "pid", *RUNGS), rows) if rows else []
     for ladder in phrases.chosen_ladders(report):
         broken = next((rung for rung in ladder.rungs if rung.rung == ladder.first_broken), None)
         if broken is not None:

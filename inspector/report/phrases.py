@@ -8,7 +8,7 @@ from inspector.model.causes.registry import find
 from inspector.model.verdict import RUNGS
 
 from .clock import duration, seconds_between
-from .schema import (
+from .shapes import (
     ApiReport,
     CallReport,
     EvidenceRow,
@@ -19,7 +19,7 @@ from .schema import (
     RungReport,
     TreeProcess,
 )
-from .short_text import command, file_name
+from .words import command, file_name
 
 R = TypeVar("R")
 _SMALL_TREE = 12
@@ -30,7 +30,7 @@ _DULL = frozenset(("PATH", "HOME", "USER", "LOGNAME", "LANG", "PWD", "SHELL"))
 _LONGEST_VALUE = 400
 """Characters of a variable that are shown; search paths and preloads are shorter, the JSON has all of it."""
 _BYTES = frozenset(("total", "free", "used"))
-RUNG_WORD = {"yes": "yes", "no": "NO", "unknown": "?"}
+_RUNG_WORD = {"yes": "yes", "no": "NO", "unknown": "?"}
 
 
 def time_of_day(moment: str | None) -> str:
@@ -250,18 +250,28 @@ def _places(group: list[OpenReport]) -> str:
     return f"{call}{file_name(paths[0])}, in {len(paths)} places: {shortest}, ..."
 
 
+def rails(report: Report) -> list[ApiReport]:
+    """The ladders that lead anywhere: not that of a program that has nothing to do with a GPU."""
+    return [ladder for ladder in report.apis if ladder.first_broken or any(map(_is_step, ladder.rungs))]
+
+
+def _is_step(rung: RungReport) -> bool:
+    return rung.reached and rung.rung not in ("environment", "logged")
+
+
 def chosen_ladders(report: Report) -> list[ApiReport]:
     """The ladders that the answer speaks of: broken ones of its process, whole ones, or the one that got furthest."""
     pid = report.findings[0].pid if report.findings else None
-    broken = [ladder for ladder in report.apis if ladder.first_broken]
-    whole = [ladder for ladder in report.apis if not ladder.first_broken]
+    shown = rails(report)
+    broken = [ladder for ladder in shown if ladder.first_broken]
+    whole = [ladder for ladder in shown if not ladder.first_broken]
     if report.mode.verdict in ("cuda", "rocm", "vulkan") and whole:
         return sorted(whole, key=_holding, reverse=True)[:2]
     rule = find(report.findings[0].rule) if report.findings else None
     of_answer = [ladder for ladder in broken if ladder.pid == pid]
     of_answer.sort(key=lambda ladder: rule is None or ladder.first_broken != rule.place)
     if not report.findings:
-        return sorted(report.apis, key=_holding, reverse=True)[:1]
+        return sorted(shown, key=_holding, reverse=True)[:1]
     return of_answer[:2] or sorted(broken, key=_height, reverse=True)[:1] or whole[:1]
 
 
@@ -289,14 +299,19 @@ def mode_evidence(report: Report) -> list[EvidenceRow]:
     ]
 
 
+def rung_word(rung: RungReport) -> str:
+    """`yes`, `NO`, `?` for unknown, `-` for what was not reached."""
+    return _RUNG_WORD[rung.state] if rung.reached else "-"
+
+
 def rail(rungs: Iterable[RungReport]) -> list[str]:
     """One word for each rung."""
-    return [RUNG_WORD[rung.state] for rung in rungs]
+    return [rung_word(rung) for rung in rungs]
 
 
 def same_rails(report: Report) -> list[tuple[ApiReport, list[int]]]:
     """Ladders with the same API, provider and rail folded into the first of them, with all their pids."""
-    groups = folded(report.apis, lambda ladder: (ladder.api, ladder.provider, *rail(ladder.rungs)))
+    groups = folded(rails(report), lambda ladder: (ladder.api, ladder.provider, *rail(ladder.rungs)))
     return [(first, [ladder.pid for ladder in group]) for first, group in groups]
 
 

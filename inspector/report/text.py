@@ -6,8 +6,8 @@ from inspector.model.verdict import RUNGS
 
 from . import phrases
 from .layout import Ink, Table, box, padded, wrapped
-from .schema import ApiReport, EvidenceRow, FindingReport, LogReport, Report, TreeProcess
-from .short_text import command, file_name
+from .shapes import ApiReport, EvidenceRow, FindingReport, LogReport, Report, RungReport, TreeProcess
+from .words import command, file_name
 
 _NARROWEST, _WIDEST = 70, 140
 _MOST_PROCESSES = 60
@@ -18,6 +18,10 @@ _RAIL_WIDTH = sum(len(name) + 2 for name in RUNGS)
 _MODE_COLOUR = {"cuda": "green", "rocm": "green", "vulkan": "green", "cpu": "red", "undecided": "yellow"}
 _SEVERITY_COLOUR = {"error": "red", "warning": "yellow", "info": "cyan"}
 _RUNG_COLOUR = {"yes": "green", "no": "red", "unknown": "yellow"}
+
+
+def _rung_colour(rung: RungReport) -> str:
+    return _RUNG_COLOUR[rung.state] if rung.reached else "dim"
 
 
 def render(report: Report, *, width: int = 100, colour: bool = False) -> str:
@@ -116,7 +120,7 @@ class _Page:
     def _ladders(self) -> Iterable[str]:
         for ladder in phrases.chosen_ladders(self.report):
             yield from self._ladder(ladder)
-        if len(self.report.apis) > 1:
+        if len(phrases.rails(self.report)) > 1:
             yield ""
             yield from self._rails()
 
@@ -124,7 +128,7 @@ class _Page:
         provider = ladder.provider or "nothing that provides it is mapped"
         yield from wrapped(f"{ladder.api} in pid {ladder.pid}: {provider}", self.width, "  ", "    ")
         for rung in ladder.rungs:
-            word = self.ink(padded(phrases.RUNG_WORD[rung.state], 4), _RUNG_COLOUR[rung.state])
+            word = self.ink(padded(phrases.rung_word(rung), 4), _rung_colour(rung))
             mark = "  <-- first broken rung" if rung.rung == ladder.first_broken else ""
             first, *rest = wrapped(rung.detail + mark, self.width - 22)
             yield f"    {word} {padded(rung.rung, 12)} {first}"
@@ -138,7 +142,7 @@ class _Page:
         yield self.ink("  " + padded("api", apis) + "  " + padded("pid", 8) + "  " + "  ".join(names), "dim")
         for ladder, pids in rows[:_MOST_ROWS]:
             words = [
-                self.ink(padded(phrases.RUNG_WORD[rung.state], len(name)), _RUNG_COLOUR[rung.state])
+                self.ink(padded(phrases.rung_word(rung), len(name)), _rung_colour(rung))
                 for rung, name in zip(ladder.rungs, names, strict=True)
             ]
             yield f"  {padded(ladder.api, apis)}  {padded(phrases.pids(pids), 8)}  {'  '.join(words)}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .base import SCHEMA, Request
 from .codec import StreamError, decode, encode
-from .end_message import Ending, newer, without_farewell
+from .ending import Ending, newer, without_farewell
 from .events import AnyEvent
 from .history import History
 from .recording import RecordingWriter

@@ -79,6 +79,7 @@ _SIGNS = [
     ("✓ yes", "It is so, and a row proves it"),
     ("✗ no", "It is not so, and a row proves it"),
     ("? unknown", "It was not observed; the detail says what is missing to know"),
+    ("· not reached", "Behind the break, or nobody asked for more: it follows, and blames nothing"),
     ("◆", "The marked moment"),
     ("● ○", "A process that lives, one that has ended"),
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inspector.collect.kernel.records import Mapped
-from inspector.collect.sources.processes.joining import Program
+from inspector.collect.sources.processes.arrivals import Program
 from inspector.collect.target import (
     TargetError,
     _refusal,

@@ -3,10 +3,10 @@
 import time
 from pathlib import Path
 
-from inspector.collect.logs.line_rate_limit import Chooser, Ration
+from inspector.collect.logs.choice import Chooser, Ration
+from inspector.collect.logs.marks import Marks
 from inspector.collect.logs.reader import Reader
 from inspector.collect.logs.search import Pager
-from inspector.collect.logs.watched_lines import Marks
 from inspector.stream.requests import ReadLog
 
 from .lines import follow

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.model.fold import apply, apply_all
-from inspector.model.folding import logs, timeline
+from inspector.model.folding import logs, moments
 from inspector.model.state import State
 from inspector.model.tree import environment_change, libraries, program
 from inspector.stream.base import Event
@@ -152,10 +152,10 @@ def test_a_flood_of_understood_lines_keeps_the_first_and_the_newest() -> None:
 
 def test_the_timeline_is_bounded_and_says_how_much_it_let_go() -> None:
     state = State()
-    for at in range(timeline.LIMIT + 5):
-        timeline.tell(state, at, 1, "note", "x")
-    assert len(state.timeline) + state.timeline_dropped == timeline.LIMIT + 5
-    assert len(state.timeline) <= timeline.LIMIT
+    for at in range(moments.LIMIT + 5):
+        moments.tell(state, at, 1, "note", "x")
+    assert len(state.timeline) + state.timeline_dropped == moments.LIMIT + 5
+    assert len(state.timeline) <= moments.LIMIT
 
 
 def test_a_line_with_its_own_time_stamp_stands_at_that_time() -> None:

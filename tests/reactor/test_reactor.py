@@ -11,9 +11,9 @@ import pytest
 from inspector.collect.kernel.engine import Engine
 from inspector.collect.kernel.membership import SLOTS
 from inspector.collect.kernel.uprobes import means
-from inspector.collect.reactor import load_watch
+from inspector.collect.reactor import attention
 from inspector.collect.reactor.arming import Interests
-from inspector.collect.reactor.client import Reactor
+from inspector.collect.reactor.link import Reactor
 from inspector.collect.reactor.messages import Armed, Unable
 from inspector.collect.sources.calls.call_plans import function_at
 from inspector.stream.requests import FunctionPlan
@@ -104,7 +104,7 @@ def test_a_library_of_which_only_the_process_knows_is_counted_from_its_construct
 def test_without_first_reads_mappings_tell_of_libraries_and_it_is_said(
     shim: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load_watch, "READ_TRACEPOINT", "no_such_tracepoint")
+    monkeypatch.setattr(attention, "READ_TRACEPOINT", "no_such_tracepoint")
     observed = _observed()
     try:
         for number in range(5):  # a process of a moment may have ended before its mapping is looked at

@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterator
 
-from .file_checks import Identity, identity
 from .index import BLOCK, LineIndex
+from .regular import Identity, identity
 
 LINE_LIMIT = 16 * 1024
 """Bytes of a line that are kept; the rest of a longer one is only counted."""

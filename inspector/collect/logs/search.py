@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from inspector.stream.logs import LogLine
 from inspector.stream.requests import ReadLog
 
+from .choice import as_line, as_lines
 from .generation import LINE_LIMIT
-from .line_rate_limit import as_line, as_lines
 from .tail import FileTail
 
 _FILTERS = 8

@@ -13,9 +13,9 @@ from typing import Literal
 
 from inspector.collect.access.opening import OpenPath, open_regular
 
-from .file_checks import SAMPLE, Identity, identity, looks_binary, refusal
 from .generation import LINE_LIMIT, Generation
-from .rotated_files import Listing, Siblings
+from .regular import SAMPLE, Identity, identity, looks_binary, refusal
+from .siblings import Listing, Siblings
 
 SLICE = 4 << 20
 """Bytes read in one step: some milliseconds of work."""

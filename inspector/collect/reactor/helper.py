@@ -18,12 +18,12 @@ from ..kernel.early_programs import EarlyMaps
 from ..kernel.kernel_maps import KernelMaps
 from ..kernel.perf import online_cpus
 from .arming import Arming, Interests
-from .cpu_threads import ASIDE_PRIORITY, Reacting
-from .load_candidates import Foresight
-from .load_watch import find_source
+from .attention import find_source
+from .foresight import Foresight
+from .keeper import Keeper
 from .messages import Answer, Arm, Observe, Order, Sync, Synced, Unable, Wait, receive_order, send
 from .priority import real_time
-from .uprobe_warmup import Keeper
+from .reacting import ASIDE_PRIORITY, Reacting
 
 _LOOK_SECONDS = 1.0
 _SWITCH_SECONDS = 1e-4

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..case import Case, Launch
-from ..case_directory import Stage
 from ..parts import (
     DIRECT,
     LOADED,
@@ -21,6 +20,7 @@ from ..parts import (
     server_tree,
     shim_folder,
 )  # fmt: skip
+from ..stage import Stage
 
 _NOBODY = 65534
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from ..build import Recipe
 from ..case import Case, Launch
-from ..case_directory import Stage
 from ..parts import (
     BLAS,
     DRIVER,
@@ -22,6 +21,7 @@ from ..parts import (
     shim_folder,
     without,
 )  # fmt: skip
+from ..stage import Stage
 
 _READING = Recipe(("override.c",), defines=("READING",))
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from ..case import Case, Launch
-from ..case_directory import Stage
 from ..parts import (
     BLAS_LT,
     DRIVER,
@@ -14,6 +13,7 @@ from ..parts import (
     server_tree,
     shim_folder,
 )  # fmt: skip
+from ..stage import Stage
 
 
 def _the_question(stage: Stage) -> Launch:

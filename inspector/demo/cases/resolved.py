@@ -2,7 +2,6 @@
 
 from ..build import Recipe
 from ..case import Case, Launch
-from ..case_directory import Stage
 from ..parts import (
     DRIVER,
     LEGACY,
@@ -17,6 +16,7 @@ from ..parts import (
     shim_folder,
     without,
 )  # fmt: skip
+from ..stage import Stage
 
 _LOADING = Recipe(("override.c",), defines=("LOADING",))
 

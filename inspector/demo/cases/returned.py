@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..case import Case, Launch
-from ..case_directory import Stage
 from ..parts import (
     DIRECT,
     FRAMEWORK,
@@ -20,6 +19,7 @@ from ..parts import (
     server_tree,
     shim_folder,
 )
+from ..stage import Stage
 
 
 def _in_server(**settings: str) -> Callable[[Stage], Launch]:

@@ -3,17 +3,18 @@
 from collections.abc import Generator
 
 from inspector.model.analysis import analyse
-from inspector.model.causes.context import Scene
 from inspector.model.causes.registry import explain, ids
+from inspector.model.causes.scene import Scene
 from inspector.model.coverage import summary
 from inspector.model.decision import decide
-from inspector.model.ladder import Break, ladders
-from inspector.model.log_runs import this_start
+from inspector.model.ladder import ladders
 from inspector.model.profiles import Profiles
+from inspector.model.starts import this_start
 from inspector.model.state import State
 from inspector.model.verdict import Answer, Ladder
 
-from .findings import Told, breaks, findings, told
+from .breaks import breaks, in_order
+from .findings import Told, findings, told
 from .reached import reached
 
 __all__ = ["diagnose", "draw", "explain", "ids"]
@@ -39,17 +40,14 @@ def draw(state: State, profiles: Profiles) -> Generator[None, None, Answer]:
     for one in told(scene):
         said.append(one)
         yield
-    broken = {
-        key: Break(one.rule.place, one.hit.title, tuple(one.hit.evidence[:8]))
-        for key, one in breaks(scene, said).items()
-    }
+    broken = breaks(scene, said)
     rails: list[Ladder] = []
     for rail in ladders(analysis, decision, broken):
         rails.append(rail)
         yield
     return Answer(
         mode=decision.mode,
-        ladders=rails,
+        ladders=in_order(rails, scene, said),
         findings=findings(scene, said),
         progress=reached(analysis),
         coverage=summary(state),

@@ -5,12 +5,10 @@ from dataclasses import dataclass, field
 
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import link_of, word_row
-from inspector.model.causes.context import Case, Scene
 from inspector.model.causes.registry import CAUSES, CONCLUSIONS, PATTERNS
 from inspector.model.causes.rule import Hit, Pattern, Place, Rule
+from inspector.model.causes.scene import Case, Scene
 from inspector.model.decision import Decision
-from inspector.model.families import MANAGEMENT, family_of_api
-from inspector.model.state import Process
 from inspector.model.verdict import Evidence, Finding, Link, Severity
 
 _MOST_EVIDENCE = 40
@@ -35,6 +33,11 @@ class Told:
     answer: bool = False
     """It explains the decision itself."""
     family: str = ""
+
+
+def subject_of(one: Told) -> tuple[str, str]:
+    """What it is about without its process: the same of several processes is one finding."""
+    return one.rule.id, one.hit.subject or one.hit.title
 
 
 def explained(scene: Scene, chain: list[Attempt], alternatives: Iterable[str] = ()) -> tuple[Rule, Hit] | None:
@@ -123,7 +126,7 @@ def findings(scene: Scene, said: list[Told]) -> list[Finding]:
     ordered = sorted(said, key=lambda one: one.order)
     merged: dict[tuple[str, str], list[Told]] = {}
     for one in ordered:
-        merged.setdefault((one.rule.id, one.hit.subject or one.hit.title), []).append(one)
+        merged.setdefault(subject_of(one), []).append(one)
     groups = list(merged.values())
     if len(groups) > 1 and groups[0][0].rule.id != groups[1][0].rule.id:
         groups = [group for group in groups if group is groups[0] or not _silent(group[0], groups[0][0])]
@@ -208,17 +211,3 @@ def _evidence(group: list[Told]) -> list[Evidence]:
             if len(rows) < _MOST_EVIDENCE:
                 rows.setdefault((row.text, row.at, row.pid, row.key), row)
     return list(rows.values())
-
-
-def breaks(scene: Scene, said: list[Told]) -> dict[tuple[Process, str], Told]:
-    """For each process and family what breaks its rail: what explains its stop, or the answer where it is a pattern."""
-    found: dict[tuple[Process, str], Told] = {}
-    for one in sorted(said, key=lambda each: (not each.answer, each.order)):
-        if one.family and one.chain:
-            found.setdefault((one.chain[0].process, one.family), one)
-    first = min(said, key=lambda each: each.order, default=None)
-    if first is not None and not first.chain and first.hit.severity == "error" and first.hit.process is not None:
-        families = {family_of_api(scene.profiles, api) for api in scene.profiles.apis}
-        for family in families - MANAGEMENT:
-            found.setdefault((first.hit.process, family), first)
-    return found

@@ -1,67 +1,99 @@
 """The nine rungs of one API in one process: yes, no with proof, or unknown with what is missing to know."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
-import msgspec
+from collections.abc import Iterator, Mapping
 
 from inspector.model.analysis import Analysis
 from inspector.model.decision import Decision
-from inspector.model.families import family_of_api
+from inspector.model.families import MANAGEMENT, family_of_api
 from inspector.model.memo import once
 from inspector.model.profiles import Profiles
 from inspector.model.state import Process, State
 from inspector.model.usage import Use, uses
-from inspector.model.verdict import RUNGS, Evidence, Ladder, Rung, RungName
+from inspector.model.verdict import Ladder, Rung, RungName
 
 from .binding import reachable, resolved
 from .calling import called, returned
 from .environment import environment
 from .files import exported, mapped
+from .marking import Break, breaks_here, broken_at, first_no, only_environment, whole
 from .need import needed
 from .outcome import logged, used
 from .view import View
 
+__all__ = ["ANY", "Break", "Breaks", "ladders"]
 
-@dataclass(frozen=True, slots=True)
-class Break:
-    """Where the analysis says that the rails of one process and family break, and by what."""
-
-    place: str
-    """The place of the rule that explains it; the end of a process breaks `returned`."""
-    title: str
-    evidence: tuple[Evidence, ...] = ()
-
-    @property
-    def rung(self) -> RungName:
-        """The rung that is marked."""
-        return next(
-            (name for name in RUNGS if name == self.place),
-            "environment" if self.place == "which process" else "returned",
-        )
+Breaks = Mapping[tuple[Process, str], Break]
+"""What breaks the rails of a process and family."""
+ANY = ""
+"""In place of a family: all through which one computes."""
+Rail = tuple[View, list[Rung]]
+_UNEXPLAINED = ("unknown", "told", "dropped")
+"""Reasons that leave open why: there the first rung that is proven broken is marked."""
 
 
-def ladders(analysis: Analysis, decision: Decision, breaks: dict[tuple[Process, str], Break]) -> Iterator[Ladder]:
+def ladders(analysis: Analysis, decision: Decision, breaks: Breaks) -> Iterator[Ladder]:
     """One ladder for each API that somebody in a process asked for; else one for the tree's first process."""
     state, profiles = analysis.state, analysis.profiles
     none = True
     for process in state.processes:
-        for use in concerned(state, process, profiles):
-            family = family_of_api(profiles, use.api)
-            if not _asked(analysis, process, use, family):
-                continue
+        rails = [
+            _rail(View(state, profiles, process, use, decision.mode))
+            for use in concerned(state, process, profiles)
+            if _asked(analysis, process, use)
+        ]
+        own = {family: broken for (owner, family), broken in breaks.items() if owner is process}
+        if own and not any(_break_of(own, rail) for rail in rails):
+            api = _api_of_break(profiles, *next(iter(own.items())))
+            rails.append(_rail(View(state, profiles, process, Use(api, process), decision.mode)))
+        for ladder in _marked(rails, own, open_question=not breaks and decision.reason in _UNEXPLAINED):
             none = False
-            yield _kept(View(state, profiles, process, use, decision.mode), breaks.get((process, family)), decision)
+            yield ladder
     if none and state.processes and profiles.apis:
         first = state.processes[0]
-        api = next(iter(profiles.apis))
-        api = "cuda-driver" if "cuda-driver" in profiles.apis else api
-        yield _ladder(View(state, profiles, first, Use(api, first), decision.mode), None, decision)
+        view, rungs = _rail(View(state, profiles, first, Use(_first_api(profiles), first), decision.mode))
+        yield _ladder(view, only_environment(rungs), None)
 
 
-def _asked(analysis: Analysis, process: Process, use: Use, family: str) -> bool:
+def _asked(analysis: Analysis, process: Process, use: Use) -> bool:
     """Somebody asked for it, or something that offers it or could use it is there to be asked."""
+    family = family_of_api(analysis.profiles, use.api)
     return (process, family) in analysis.progress or bool(use.providers or use.consumers or use.total_calls)
+
+
+def _break_of(own: Mapping[str, Break], rail: Rail) -> Break | None:
+    """What breaks the family of a rail; what breaks all of them does not break those that only read figures."""
+    view, _ = rail
+    family = family_of_api(view.profiles, view.use.api)
+    return own.get(family) or (own.get(ANY) if family not in MANAGEMENT else None)
+
+
+def _api_of_break(profiles: Profiles, family: str, broken: Break) -> str:
+    """The API of the rail for a break in a process in which nothing of an API was ever there."""
+    in_family = [api for api in profiles.apis if family in (ANY, family_of_api(profiles, api))]
+    named = [api for api in in_family if api in broken.apis]
+    first = _first_api(profiles)
+    return named[0] if named else first if first in in_family or not in_family else in_family[0]
+
+
+def _first_api(profiles: Profiles) -> str:
+    return "cuda-driver" if "cuda-driver" in profiles.apis else next(iter(profiles.apis))
+
+
+def _marked(rails: list[Rail], own: Mapping[str, Break], *, open_question: bool) -> Iterator[Ladder]:
+    """The rails of one process, each with its break: one that never came so far by itself did not break there."""
+    breaks = [_break_of(own, rail) for rail in rails]
+    here = [
+        broken is not None and breaks_here(rungs, broken, view.use.api)
+        for (view, rungs), broken in zip(rails, breaks, strict=True)
+    ]
+    anywhere = any(here)
+    for (view, rungs), broken, breaking in zip(rails, breaks, here, strict=True):
+        name: RungName | None = None
+        if broken is not None and (breaking or (not anywhere and not broken.doubtful)):
+            name = broken.rung(rungs)
+        elif broken is None and open_question and needed(view):
+            name = first_no(rungs)
+        yield _ladder(view, whole(rungs) if name is None else broken_at(rungs, name, broken), name)
 
 
 def concerned(state: State, process: Process, profiles: Profiles) -> list[Use]:
@@ -78,24 +110,21 @@ def _only_borrowed(use: Use, profiles: Profiles, state: State, process: Process)
     return bool(borrowers)
 
 
-def _kept(view: View, broken: Break | None, decision: Decision) -> Ladder:
-    """The ladder; that of a dead process changes only with the mode, its break and the logs."""
+def _rail(view: View) -> Rail:
+    """The rungs by themselves, unmarked; those of a dead process change only with the mode and the logs."""
     if not view.process.ended:
-        return _ladder(view, broken, decision)
+        return view, _rungs(view)
     state = view.state
-    also = (view.mode.verdict, view.mode.confidence, broken, state.revisions.get("logs"), state.timeline_dropped)
-    name = f"ladder of {view.use.api}"
-    return once(name, state, view.process, view.profiles, lambda: _ladder(view, broken, decision), also)
+    also = (view.mode.verdict, view.mode.confidence, state.revisions.get("logs"), state.timeline_dropped)
+    name = f"rungs of {view.use.api}"
+    return view, once(name, state, view.process, view.profiles, lambda: _rungs(view), also)
 
 
-def _ladder(view: View, broken: Break | None, decision: Decision) -> Ladder:
-    rungs = [
-        step(view) for step in (environment, mapped, exported, reachable, resolved, called, returned, logged, used)
-    ]
-    if broken is not None:
-        rungs = _broken_at(rungs, broken)
-    elif decision.verdict not in ("cpu", "undecided"):
-        rungs = [_no_fault(rung) for rung in rungs]
+def _rungs(view: View) -> list[Rung]:
+    return [step(view) for step in (environment, mapped, exported, reachable, resolved, called, returned, logged, used)]
+
+
+def _ladder(view: View, rungs: list[Rung], broken: RungName | None) -> Ladder:
     provider = view.provider
     return Ladder(
         api=view.use.api,
@@ -103,42 +132,5 @@ def _ladder(view: View, broken: Break | None, decision: Decision) -> Ladder:
         started=view.process.started,
         provider=provider.path if provider is not None else None,
         rungs=rungs,
-        first_broken=broken.rung if broken is not None else _without_break(view, rungs, decision),
+        first_broken=broken,
     )
-
-
-def _without_break(view: View, rungs: list[Rung], decision: Decision) -> RungName | None:
-    """Where the analysis names no break here: the first rung that is proven broken, if the answer is not elsewhere."""
-    if decision.chain or decision.verdict not in ("cpu", "undecided") or not needed(view):
-        return None
-    return _first_broken(rungs)
-
-
-def _broken_at(rungs: list[Rung], broken: Break) -> list[Rung]:
-    """Up to the break what was passed, at the break no, behind it not reached; where a log goes is no step."""
-    place = RUNGS.index(broken.rung)
-    marked = []
-    for number, rung in enumerate(rungs):
-        if number == place and rung.state == "no":
-            marked.append(rung)
-        elif number == place:
-            marked.append(Rung(rung=rung.rung, state="no", detail=broken.title, evidence=[*broken.evidence]))
-        elif rung.rung == "logged":
-            marked.append(rung)
-        elif number < place:
-            marked.append(_no_fault(rung))
-        else:
-            detail = rung.detail if rung.state == "unknown" else "not reached"
-            marked.append(Rung(rung=rung.rung, state="unknown", detail=detail, reached=False))
-    return marked
-
-
-def _no_fault(rung: Rung) -> Rung:
-    """A rung that is not there and broke nothing: others got past it."""
-    return msgspec.structs.replace(rung, state="unknown") if rung.state == "no" and rung.rung != "logged" else rung
-
-
-def _first_broken(rungs: list[Rung]) -> RungName | None:
-    """The lowest rung that is proven broken. A rung that only warns (logged) does not hide a later one."""
-    broken = [rung.rung for rung in rungs if rung.state == "no"]
-    return next((name for name in broken if name != "logged"), broken[0] if broken else None)

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator, Mapping
 
-from inspector.model.formatting import plural
 from inspector.model.verdict import Evidence, Finding, Ladder, Rung, Severity, Truth
+from inspector.model.wording import plural
 from inspector.stream.session import Capability, LimitNoted
 from inspector.view.clock import since_start, wall_of
-from inspector.view.pane_context import PaneContext
+from inspector.view.pane_context import Sight
 
 from .logline import read_line
 from .row import EMPTY, Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
 
 GLYPHS: Mapping[Truth, tuple[str, Tone]] = {"yes": ("✓", "yes"), "no": ("✗", "no"), "unknown": ("?", "unknown")}
+NOT_REACHED: tuple[str, Tone] = ("·", "quiet")
 SEVERITIES: Mapping[Severity, tuple[str, Tone]] = {
     "error": ("✗", "no"),
     "warning": ("!", "unknown"),
@@ -24,17 +25,17 @@ _RIGHTS = (Column("ABILITY", 22), Column("HERE", 9), Column("HOW", 34), Column("
 _LIMITS = (Column("PID", 8, right=True), Column("NOT KNOWN", 44), Column("WHY, AND WHAT GRANTS IT"))
 
 
-def evidence_of(context: PaneContext, finding: Finding) -> tuple[ListTable, list[Evidence]]:
+def evidence_of(sight: Sight, finding: Finding) -> tuple[ListTable, list[Evidence]]:
     """The rows that prove a finding, and what each leads to."""
-    items = [_evidence(context, number, one) for number, one in enumerate(finding.evidence)]
+    items = [_evidence(sight, number, one) for number, one in enumerate(finding.evidence)]
     return ListTable(_EVIDENCE, items, f"{finding.rule} ({finding.confidence})"), list(finding.evidence)
 
 
-def _evidence(context: PaneContext, number: int, one: Evidence) -> Item:
+def _evidence(sight: Sight, number: int, one: Evidence) -> Item:
     row = Row(
         str(number),
         (
-            cell(since_start(context.state, one.at) if one.at else "", "quiet"),
+            cell(since_start(sight.state, one.at) if one.at else "", "quiet"),
             cell(one.pane or "", "name" if one.pane else "quiet"),
             cell(str(one.pid) if one.pid is not None else "", "quiet"),
             cell(read_line(one.text).words),
@@ -42,15 +43,15 @@ def _evidence(context: PaneContext, number: int, one: Evidence) -> Item:
     )
     notes = [Note("what", one.text), Note("pane", one.pane or "none: no row shows it")]
     if one.at:
-        notes.append(Note("time", wall_of(context.state, one.at)))
+        notes.append(Note("time", wall_of(sight.state, one.at)))
     return Item(row, Details("evidence", notes, [one.by_hand] if one.by_hand else ()), one.at, pid=one.pid or 0)
 
 
-def ladders(context: PaneContext) -> tuple[ListTable, list[Evidence | None]]:
+def ladders(sight: Sight) -> tuple[ListTable, list[Evidence | None]]:
     """Every rung of every ladder with its reason and evidence below it, and what each row leads to."""
     items: list[Item] = []
     leads: list[Evidence | None] = []
-    answer = context.answer
+    answer = sight.answer
     for number, ladder in enumerate(answer.ladders if answer is not None else ()):
         for rung in ladder.rungs:
             items.append(_rung(number, ladder, rung))
@@ -62,8 +63,13 @@ def ladders(context: PaneContext) -> tuple[ListTable, list[Evidence | None]]:
     return ListTable(_RUNGS, items, heading), leads
 
 
+def glyph_of(rung: Rung) -> tuple[str, Tone]:
+    """How far a rung holds, as a sign; what follows from the break is dimmed."""
+    return GLYPHS[rung.state] if rung.reached else NOT_REACHED
+
+
 def _rung(number: int, ladder: Ladder, rung: Rung) -> Item:
-    glyph, tone = GLYPHS[rung.state]
+    glyph, tone = glyph_of(rung)
     first = rung is ladder.rungs[0]
     broken = rung.rung == ladder.first_broken
     row = Row(
@@ -76,7 +82,7 @@ def _rung(number: int, ladder: Ladder, rung: Rung) -> Item:
         ),
     )
     notes = [Note("API", ladder.api), Note("pid", str(ladder.pid)), Note("provider", ladder.provider or "none")]
-    notes += [Note(rung.rung, rung.state, tone), Note("why", rung.detail)]
+    notes += [Note(rung.rung, rung.state if rung.reached else "not reached", tone), Note("why", rung.detail)]
     return Item(row, Details(rung.rung, notes, [one.by_hand for one in rung.evidence if one.by_hand]))
 
 
@@ -87,9 +93,9 @@ def _proof(number: int, rung: Rung, place: int, one: Evidence) -> Item:
     return Item(row, Details(rung.rung, [Note("what", one.text)], [one.by_hand] if one.by_hand else ()), one.at)
 
 
-def findings(context: PaneContext) -> ListTable:
+def findings(sight: Sight) -> ListTable:
     """All findings, the answer first."""
-    listed = context.answer.findings if context.answer is not None else ()
+    listed = sight.answer.findings if sight.answer is not None else ()
     columns = (Column("", 1), Column("RULE", 26), Column("SURE", 7), Column("FINDING"))
     return ListTable(columns, [_finding(number, one) for number, one in enumerate(listed)], f"{len(listed)} findings")
 

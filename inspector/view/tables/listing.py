@@ -35,7 +35,7 @@ class Listing:
         self.follow = False
         """The cursor stays on the last row while rows are added."""
         self.pattern = ""
-        self.highlight = ""
+        self.lit = ""
         """What is marked in the rows: the pattern, also where somebody else does the filtering."""
         self.narrowed = False
         self._matches = array("Q")
@@ -101,7 +101,7 @@ class Listing:
         chosen = self.chosen
         refines = self.pattern and pattern.startswith(self.pattern) and "|" not in pattern and not self.scanning
         self.narrowed = matcher(pattern) is not None
-        self.pattern = self.highlight = pattern if self.narrowed else ""
+        self.pattern = self.lit = pattern if self.narrowed else ""
         if refines and self.narrowed:
             self._refine()
         else:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import NamedTuple
 
-from inspector.model.formatting import name_of, plural
-from inspector.model.log_meanings import line_time
+from inspector.model.readings import line_time
 from inspector.model.state import LogSource, State
+from inspector.model.wording import name_of, plural
 from inspector.stream.logs import LogLine
 from inspector.view.clock import moment_of, since_start, wall_ns, wall_of, wall_text
-from inspector.view.pane_context import PaneContext
+from inspector.view.pane_context import Sight
 
 from .logline import read_line, stamp
 from .pages import Pages
@@ -334,9 +334,9 @@ def _by_hand(log: LogSource) -> list[str]:
     return []
 
 
-def heading_of(context: PaneContext, chosen: int | None, merging: bool, this_start: bool) -> str:
+def heading_of(sight: Sight, chosen: int | None, merging: bool, this_start: bool) -> str:
     """Which sources are shown, how much of them, and what is wrong with them."""
-    logs = context.state.logs
+    logs = sight.state.logs
     if not logs:
         return "no log source was found yet"
     only = "this start only, " if this_start else ""

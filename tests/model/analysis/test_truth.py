@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from inspector.demo.cases import CASES
 from inspector.demo.record import recording_of
+from inspector.model.causes.registry import find
 from inspector.model.diagnosis import diagnose
 from inspector.model.fold import apply_all
-from inspector.model.verdict import Answer
+from inspector.model.verdict import RUNGS, Answer, Ladder
 from inspector.stream.base import Event
 from inspector.stream.calls import (
     CallReturned,
@@ -101,16 +102,36 @@ def test_a_channel_that_is_switched_off_makes_no_answer_different_and_sure(case:
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_the_ladder_is_never_against_the_answer(case: object) -> None:
     answer = whole(case.name)  # type: ignore[attr-defined]
+    first = answer.findings[0]
+    blamed = first.severity == "error" or (first.severity == "warning" and answer.mode.verdict not in ON_GPU)
+    rule = find(first.rule)
+    assert rule is not None
+    broken = [ladder.first_broken for ladder in answer.ladders if ladder.pid == first.pid and ladder.first_broken]
+    if blamed:
+        assert broken and answer.ladders[0].pid == first.pid, "the first rail is the broken one of the answer"
+        assert rule.place in (*broken, "end", "which process")
+    else:
+        assert not [ladder.first_broken for ladder in answer.ladders if ladder.first_broken]
     for ladder in answer.ladders:
-        if answer.mode.verdict in ON_GPU and not any(one.severity == "error" for one in answer.findings[:1]):
-            assert ladder.first_broken is None
-        broken = [rung.rung for rung in ladder.rungs].index(ladder.first_broken) if ladder.first_broken else None
-        if broken is not None:
-            assert ladder.rungs[broken].state == "no"
-        first = answer.findings[0] if answer.findings else None
-        if first is not None and first.chain and first.pid == ladder.pid and broken is not None:
-            assert not [r for r in ladder.rungs[:broken] if r.state == "no" and r.rung != "logged"]
-            assert not [r for r in ladder.rungs[broken + 1 :] if r.state == "no" and r.rung != "logged"]
+        _is_one_break(ladder)
+
+
+def _is_one_break(ladder: Ladder) -> None:
+    """Up to the break nothing is red, there one cross, behind it nothing was reached; without one no cross at all."""
+    assert [rung.rung for rung in ladder.rungs if rung.state == "no"] == [ladder.first_broken][
+        : bool(ladder.first_broken)
+    ]
+    if ladder.first_broken:
+        place = RUNGS.index(ladder.first_broken)
+        assert all(rung.reached for rung in ladder.rungs[: place + 1] if rung.rung != "logged")
+        assert all(rung.state == "unknown" and not rung.reached for rung in ladder.rungs[place + 1 :])
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_a_ladder_has_one_break_at_most_whatever_was_not_seen(case: object, channel: str) -> None:
+    for ladder in diagnose(apply_all(withheld(events_of(case.name), channel))).ladders:  # type: ignore[attr-defined]
+        _is_one_break(ladder)
 
 
 HEALTHY = [case.name for case in CASES if case.family == "healthy" and case.mode in ON_GPU]

@@ -27,7 +27,10 @@ def test_output_that_goes_nowhere_is_a_warning_behind_the_answer() -> None:
     finding = found(story, "output-discarded")
     assert "standard error of PID 812 (server) is /dev/null; 14 writes went there" in finding.title
     assert any("cuInit() CALLED" in row.text for row in finding.evidence)
-    assert rung(story, "logged").state == "no"
+    assert (rung(story, "logged").reached, rung(story, "logged").detail) == (
+        False,
+        "stderr is /dev/null; 14 writes went there",
+    )
 
 
 def test_output_that_goes_to_a_file_or_of_a_process_without_a_gpu_is_nothing_to_tell() -> None:

@@ -11,7 +11,7 @@ from ...kernel.btf import BtfError
 from ...kernel.permissions import try_probes
 from ...kernel.refusals import Refusal, foreign_namespace
 from ...reactor.arming import Interests
-from ...reactor.client import Reactor
+from ...reactor.link import Reactor
 from .call_plans import function_at, planned_functions
 
 _SHORTEST_STEM = 4

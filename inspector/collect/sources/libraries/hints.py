@@ -17,8 +17,8 @@ from ...elf.sections import read_sections
 from ...elf.strings import library_names, read_only_data
 from ...kernel import procfs
 from ...kernel.rootfs import Root
+from ..attempt import attempt
 from ..contract import Tracked
-from ..tolerant_reads import attempt
 
 _ASSIGNMENT = re.compile(rb"\b(LD_PRELOAD|LD_LIBRARY_PATH|LD_AUDIT)=(?:'([^']*)'|\"([^\"]*)\"|(\S+))")
 _ENDING = re.compile(rb"\.so(?:\.\d[\w.]*)?(?![\w.-])")

@@ -15,20 +15,20 @@ from inspector.stream.session import LimitNoted
 from inspector.stream.text import decode
 
 from ...kernel import procfs
-from ...logs.file_checks import SAMPLE, Identity, born, identity, looks_binary, refusal
+from ...logs.choice import Chooser
 from ...logs.journal import Journal, JournalRefusedError
-from ...logs.line_rate_limit import Chooser
 from ...logs.reader import Reader
+from ...logs.regular import SAMPLE, Identity, born, identity, looks_binary, refusal
 from ...logs.tail import FileTail
+from ..attempt import attempt
 from ..contract import Session, Tracked
+from ..pace import Ticker
 from ..path_watch import POLL_SECONDS, PathWatch
-from ..poll_rate import Ticker
-from ..tolerant_reads import attempt
 from . import open_files
-from .captured_output import BeginningFeed
-from .followed_log import Feed, FileFeed, JournalFeed
-from .log_paths import OUTPUT_NAMES, Place
+from .log_feeds import Feed, FileFeed, JournalFeed
+from .log_places import OUTPUT_NAMES, Place
 from .open_files import OpenFile
+from .written import BeginningFeed
 
 MOST_FILES = 64
 """Files followed at once; half of them is kept free for those that a person, a profile or an output names."""

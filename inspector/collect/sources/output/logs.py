@@ -11,18 +11,18 @@ from inspector.stream.session import RequestFailed
 
 from ...kernel.records import Opened, Written
 from ...kernel.rootfs import Root
-from ...logs.line_rate_limit import Chooser, Ration
-from ...logs.watched_lines import Marks
+from ...logs.choice import Chooser, Ration
+from ...logs.marks import Marks
+from ..attempt import attempt
 from ..contract import Session, Tracked, TreeObserver
+from ..pace import PROCESSES_AT_ONCE, Rounds
 from ..path_watch import PathWatch
-from ..poll_rate import PROCESSES_AT_ONCE, Rounds
-from ..tolerant_reads import attempt
 from . import open_files
-from .captured_output import first_lines
 from .descriptors import SPECIAL, is_journal, is_log
 from .log_catalog import LogCatalog
-from .log_paths import OUTPUT_NAMES, Place, PlannedFiles, given, written
+from .log_places import OUTPUT_NAMES, Place, PlannedFiles, given, written
 from .peers import journal_at_other_end
+from .written import first_lines
 
 _LOG_NAME = re.compile(rb"log|trace|debug|diag|\.(?:txt|out|err)$", re.IGNORECASE)
 """Names of files that are worth following when they were open for a moment only."""

@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from ...kernel.records import Record
 from ..contract import Loop
-from ..poll_rate import Ticker
+from ..pace import Ticker
 
 R = TypeVar("R", bound=Record)
 

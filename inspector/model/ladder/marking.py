@@ -1,0 +1,102 @@
+"""How the rungs of a rail are marked: up to its break yes, there no, behind it not reached. One break, marked once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import msgspec
+
+from inspector.model.verdict import RUNGS, Evidence, Rung, RungName
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Where the analysis says that the rails of one process and family break, and by what."""
+
+    place: str
+    """The place of the rule that explains it."""
+    title: str
+    evidence: tuple[Evidence, ...] = ()
+    apis: frozenset[str] = frozenset()
+    """APIs that the chain of the break leads through; empty where it leads through none."""
+    called: bool = False
+    """A call stands in the chain."""
+    doubtful: bool = False
+    """A warning that is not proven: only a rung that is broken by itself is marked."""
+
+    def rung(self, rungs: Iterable[Rung]) -> RungName:
+        """The rung of a rail that is marked; the end of a process breaks the call it was in, else what came next."""
+        if self.place in RUNGS:
+            return self.place
+        if self.place == "which process":
+            return "environment"
+        if self.called:
+            return "returned"
+        steps = [rung for rung in rungs if rung.rung != "logged"]
+        passed = max((number for number, rung in enumerate(steps) if rung.state == "yes"), default=-1)
+        return steps[min(passed + 1, len(steps) - 1)].rung
+
+
+def first_no(rungs: list[Rung]) -> RungName | None:
+    """The lowest rung that is proven broken; a log that goes nowhere breaks nothing."""
+    return next((rung.rung for rung in rungs if rung.state == "no" and rung.rung != "logged"), None)
+
+
+def _broke_before(rungs: list[Rung], broken: RungName) -> bool:
+    """This rail has an end of its own below the break: it is not the one that broke there."""
+    below = rungs[: RUNGS.index(broken)]
+    return any(rung.state == "no" and rung.rung != "logged" for rung in below)
+
+
+def breaks_here(rungs: list[Rung], broken: Break, api: str) -> bool:
+    """The rail of an API broke there, and not by itself further below."""
+    name = broken.rung(rungs)
+    if broken.doubtful and rungs[RUNGS.index(name)].state != "no":
+        return False
+    return api in broken.apis or not _broke_before(rungs, name)
+
+
+def broken_at(rungs: list[Rung], name: RungName, why: Break | None) -> list[Rung]:
+    """The rail with its break: where a log goes is no step, and nobody's fault unless the break says so."""
+    place = RUNGS.index(name)
+    marked = []
+    for number, rung in enumerate(rungs):
+        if number == place and (rung.state == "no" or why is None):
+            marked.append(rung)
+        elif number == place and why is not None:
+            marked.append(Rung(rung=name, state="no", detail=why.title, evidence=[*why.evidence]))
+        elif number < place:
+            marked.append(_passed(rung))
+        else:
+            marked.append(_behind(rung))
+    return marked
+
+
+def whole(rungs: list[Rung]) -> list[Rung]:
+    """A rail that did not break: what is not there behind the last that holds was never needed, and blames nothing."""
+    steps = [number for number, rung in enumerate(rungs) if rung.rung != "logged"]
+    last = max((number for number in steps if rungs[number].state == "yes"), default=-1)
+    end = next((number for number in steps if number > last and rungs[number].state == "no"), len(rungs))
+    return [_passed(rung) if number < end else _not_reached(rung) for number, rung in enumerate(rungs)]
+
+
+def only_environment(rungs: list[Rung]) -> list[Rung]:
+    """The rail of a program that has nothing to do with the API: it begins, and goes nowhere."""
+    return [rung if rung.rung in ("environment", "logged") else _not_reached(rung) for rung in whole(rungs)]
+
+
+def _passed(rung: Rung) -> Rung:
+    """A rung that is not there and broke nothing: others got past it."""
+    if rung.state != "no":
+        return rung
+    return msgspec.structs.replace(rung, state="unknown", reached=rung.rung != "logged")
+
+
+def _not_reached(rung: Rung) -> Rung:
+    return rung if rung.state == "yes" else msgspec.structs.replace(rung, state="unknown", reached=False)
+
+
+def _behind(rung: Rung) -> Rung:
+    """What stands behind the break follows from it, whatever it says by itself."""
+    own = rung.state == "unknown" or rung.rung == "logged"
+    detail = rung.detail if own else f"behind the break: {rung.detail}"
+    return msgspec.structs.replace(rung, state="unknown", detail=detail, reached=False)
