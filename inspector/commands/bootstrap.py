@@ -1,79 +1,91 @@
 """`--bootstrap`: carries the collector to a machine that has Python but not this package; it installs nothing."""
 
-import gzip
-import hashlib
-import importlib.util
-import io
 import shlex
 import subprocess
-import sys
-import tarfile
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
+from inspector.commands.carried import MACHINES, NEWEST, OLDEST, FarPython, identity, packed
 from inspector.commands.trouble import Trouble, say
 from inspector.stream.place import Place, far_command
 
-_PACKAGES = ("inspector", "msgspec", "elftools", "psutil", "watchdog", "capstone", "tomli")
-"""What the collector imports, as far as it is installed here; the screen stays here."""
-_LEFT_OUT = ("view", "report", "demo", "include", "__pycache__", "tests")
-_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-
-_SCRIPT = """
-python=
-for name in python{version} python3; do
-  if "$name" -c 'import sys; sys.exit(sys.version_info[:2] != ({major}, {minor}))' 2>/dev/null; then
-    python=$(command -v "$name"); break
-  fi
+_ASK = """
+tell='
+import os, sys
+from importlib.machinery import EXTENSION_SUFFIXES as names
+libc = "musl" if "-musl" in "".join(names) else "glibc"
+if "t" not in sys.abiflags:
+    print("python %d %d %s %s %s" % (sys.version_info[:2] + (os.uname()[4], libc, sys.executable)))
+'
+for name in python3 python3.14 python3.13 python3.12 python3.11 python3.10; do "$name" -c "$tell" 2>/dev/null; done
+for folder in "${XDG_CACHE_HOME:-$HOME/.cache}/shim-inspector"/*; do
+  [ -d "$folder" ] && [ -O "$folder" ] && echo "folder $folder"
 done
-if [ -z "$python" ]; then echo no-python; cat >/dev/null; exit 0; fi
-folder="${{XDG_CACHE_HOME:-$HOME/.cache}}/shim-inspector/{digest}"
-if [ -d "$folder" ] && [ -O "$folder" ]; then cat >/dev/null; else
-  [ -e "$folder" ] && {{ echo "$folder belongs to somebody else" >&2; exit 1; }}
-  umask 077
-  mkdir -p "$folder.$$" && tar xzf - -C "$folder.$$" && mv "$folder.$$" "$folder" || exit 1
-fi
-echo "$python"; echo "$folder"
+echo asked
 """
+"""Every Python over there, and what earlier calls left in the user's cache folder."""
+_UNPACK = """
+folder="${XDG_CACHE_HOME:-$HOME/.cache}/shim-inspector/NAME"
+[ -e "$folder" ] && { echo "$folder belongs to somebody else" >&2; exit 1; }
+umask 077
+mkdir -p "$folder.$$" && tar xzf - -C "$folder.$$" && mv "$folder.$$" "$folder" && echo "$folder"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the other side said of itself."""
+
+    pythons: list[FarPython]
+    folders: list[str]
 
 
 def bootstrap(place: Place) -> Place:
     """The same place, where the collector now lies in the user's cache folder; Trouble when it cannot be carried."""
-    archive = packed()
-    digest = hashlib.sha256(archive).hexdigest()[:16]
-    script = _SCRIPT.format(version=_VERSION, major=sys.version_info.major, minor=sys.version_info.minor, digest=digest)
-    say(f"carrying the collector to {place} ({len(archive) / 1e6:.1f} MB; {digest})")
-    command = far_command(["sh", "-c", script], place)
-    done = subprocess.run(command, input=archive, capture_output=True)
-    lines = done.stdout.decode(errors="replace").split("\n")
-    if done.returncode or len(lines) < 3:
-        if lines[:1] == ["no-python"]:
-            raise Trouble(
-                f"{place} has no Python {_VERSION}, which runs here", "pip install shim-inspector, over there"
-            )
+    answer = _ask(place)
+    python = chosen(answer.pythons, place)
+    name = identity(python)
+    folder = next((one for one in answer.folders if one.endswith(f"/{name}")), "") or _carry(
+        packed(python), name, place
+    )
+    return replace(place, remote_command=shlex.join([python.executable, f"{folder}/inspector/__main__.py"]))
+
+
+def chosen(pythons: list[FarPython], place: Place) -> FarPython:
+    """The one that takes least to serve: like ours, else the newest; Trouble when the collector runs on none."""
+    able = [one for one in pythons if OLDEST <= one.version <= NEWEST]
+    served = [one for one in able if one.machine in MACHINES]
+    if served:
+        return max(served, key=lambda one: (one.is_like_ours, one.version))
+    if able:
+        raise Trouble(f"{place} has the processor {able[0].machine}; the collector runs on {' and '.join(MACHINES)}")
+    found = ", ".join(dict.fromkeys(one.number for one in pythons))
+    has = f"has Python {found} only" if found else "has no Python"
+    wanted = ".".join(map(str, OLDEST)), ".".join(map(str, NEWEST))
+    raise Trouble(f"{place} {has}; the collector needs one from {' to '.join(wanted)}", "python3 -V, over there")
+
+
+def _ask(place: Place) -> _Answer:
+    lines = _run(_ASK, place).splitlines()
+    words = [line.split(" ", 5) for line in lines if line.startswith("python ")]
+    pythons = [
+        FarPython(each[5], (int(each[1]), int(each[2])), each[3], each[4])
+        for each in words
+        if len(each) == 6 and each[1].isdigit() and each[2].isdigit()
+    ]
+    return _Answer(pythons, [line.removeprefix("folder ") for line in lines if line.startswith("folder ")])
+
+
+def _carry(archive: bytes, name: str, place: Place) -> str:
+    """The folder in which it lies then."""
+    say(f"carrying the collector to {place} ({len(archive) / 1e6:.1f} MB; {name})")
+    return _run(_UNPACK.replace("NAME", name), place, archive).rstrip("\n").rpartition("\n")[2]
+
+
+def _run(script: str, place: Place, stdin: bytes = b"") -> str:
+    """What a script prints over there; Trouble with its last words when it fails."""
+    done = subprocess.run(far_command(["sh", "-c", script], place), input=stdin, capture_output=True)
+    printed = done.stdout.decode(errors="surrogateescape")
+    if done.returncode or not printed:
         words = done.stderr.decode(errors="backslashreplace").strip().split("\n")[-1]
         raise Trouble(f"the collector could not be carried to {place}: {words}")
-    python, folder = lines[-3:-1]
-    return replace(place, remote_command=shlex.join([python, f"{folder}/inspector/__main__.py"]))
-
-
-def packed() -> bytes:
-    """The packages as one archive, the same bytes for the same files."""
-    raw = io.BytesIO()
-    with tarfile.open(fileobj=raw, mode="w") as archive:
-        for name in _PACKAGES:
-            found = importlib.util.find_spec(name)
-            if found is None or found.origin is None:
-                continue
-            folder = Path(found.origin).parent
-            for path in sorted(folder.rglob("*")):
-                if path.is_file() and not set(path.relative_to(folder).parts) & set(_LEFT_OUT):
-                    archive.add(path, f"{name}/{path.relative_to(folder)}", filter=_plain)
-    return gzip.compress(raw.getvalue(), compresslevel=6, mtime=0)
-
-
-def _plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    entry.uid = entry.gid = entry.mtime = 0
-    entry.uname = entry.gname = ""
-    entry.mode = 0o644
-    return entry
+    return printed

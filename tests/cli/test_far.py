@@ -4,6 +4,7 @@ import getpass
 import io
 import json
 import os
+import platform
 import shlex
 import shutil
 import socket
@@ -11,13 +12,17 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import pytest
 
-from inspector.commands.bootstrap import packed
+from inspector.commands.bootstrap import chosen
+from inspector.commands.carried import FarPython, packed
+from inspector.commands.trouble import Trouble
+from inspector.stream.place import Place
 
 from .run import COMMAND, inspector, said
 
@@ -115,14 +120,77 @@ def test_a_command_that_reaches_nobody_fails_and_gives_the_link_to_try(far: list
 def test_the_collector_is_carried_to_a_machine_that_has_only_python(far: list[str]) -> None:
     words = [*far[:-1], "--bootstrap", "--", "sleep", "0.1"]
     first, again = (inspector("trace", *words) for _ in range(2))
-    if "has no Python" in said(first):
-        pytest.skip(f"sshd's PATH has no Python {sys.version_info.major}.{sys.version_info.minor}")
     assert "executes sleep 0.1" in first.stdout.decode(), said(first)
     assert "executes sleep 0.1" in again.stdout.decode(), said(again)
+    assert "carrying" not in said(again)
+
+
+def other_pythons() -> list[Path]:
+    """Interpreters of other versions than ours."""
+    folder = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    ours = f"{sys.version_info.major}.{sys.version_info.minor}."
+    found = {each.parts[-3].rpartition(".")[0]: each for each in sorted(folder.glob("3.*/bin/python3"))}
+    return [found[each] for each in ("3.9", "3.10", "3.12", "3.13", "3.14") if each in found and each + "." != ours]
+
+
+@needs_sshd
+@pytest.mark.parametrize("python", other_pythons(), ids=lambda path: path.parts[-3])
+def test_it_is_carried_to_any_python_whatever_runs_here(far: list[str], python: Path, tmp_path: Path) -> None:
+    (tmp_path / "python3").symlink_to(python)
+    for name in ("sh", "tar", "gzip", "mkdir", "mv", "sleep"):
+        (tmp_path / name).symlink_to(shutil.which(name) or name)
+    done = inspector("trace", *far[:-1], f"--via=env PATH={tmp_path}", "--bootstrap", "--", "sleep", "0.1")
+    if "could not be fetched" in said(done):
+        pytest.skip("no network for pip here")
+    if python.parts[-3].startswith("3.9."):
+        assert done.returncode == 2 and "has Python 3.9 only; the collector needs one from 3.10 to 3.14" in said(done)
+    else:
+        assert "executes sleep 0.1" in done.stdout.decode(), said(done)
+
+
+def a_python(minor: int, machine: str = "x86_64", libc: str = "glibc") -> FarPython:
+    return FarPython(f"/usr/bin/python3.{minor}", (3, minor), machine, libc)
+
+
+def test_the_python_that_is_like_ours_is_taken_before_the_newest() -> None:
+    own = FarPython("/own", sys.version_info[:2], platform.machine(), "glibc")
+    others = [a_python(minor, machine="riscv64") for minor in (9, 14)]
+    if own.is_like_ours:
+        assert chosen([*others, a_python(14, libc="musl"), own], Place(host="far")) is own
+    assert chosen([*others, a_python(10, libc="musl"), a_python(12, libc="musl")], Place(host="far")).version == (3, 12)
+
+
+@pytest.mark.parametrize(
+    ("pythons", "words"),
+    [
+        ([], "far has no Python; the collector needs one from 3.10 to 3.14"),
+        ([a_python(6), a_python(9)], "far has Python 3.6, 3.9 only; the collector needs one from 3.10 to 3.14"),
+        ([a_python(9), a_python(12, "riscv64")], "far has the processor riscv64; the collector runs on"),
+    ],
+)
+def test_a_machine_that_cannot_be_served_is_told_why(pythons: list[FarPython], words: str) -> None:
+    with pytest.raises(Trouble) as trouble:
+        chosen(pythons, Place(host="far"))
+    assert words in str(trouble.value)
+
+
+def test_one_file_serves_each_python_with_its_own_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, other = sys.version_info.minor, 14 if sys.version_info.minor != 14 else 13
+    names = ["any/msgspec/__init__.py", f"glibc/msgspec/_core.cpython-3{own}-x86_64-linux-gnu.so", "any/textual/app.py",
+             f"glibc/msgspec/_core.cpython-3{other}-x86_64-linux-gnu.so",
+             f"musl/msgspec/_core.cpython-3{other}-x86_64-linux-musl.so", "any/msgspec/tests/x.py"]  # fmt: skip
+    with zipfile.ZipFile(tmp_path / "one.pyz", "w") as archive:
+        for name in names:
+            archive.writestr(name, name)
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "one.pyz")])
+    with tarfile.open(fileobj=io.BytesIO(packed(a_python(other, platform.machine())))) as carried:
+        held = [name for name in carried.getnames() if name.startswith(("msgspec", "textual"))]
+    assert held == ["msgspec/__init__.py", f"msgspec/_core.cpython-3{other}-x86_64-linux-gnu.so"]
 
 
 def test_what_is_carried_holds_all_that_a_collector_imports(tmp_path: Path) -> None:
-    with tarfile.open(fileobj=io.BytesIO(packed())) as archive:
+    own = FarPython(sys.executable, sys.version_info[:2], platform.machine(), "glibc")
+    with tarfile.open(fileobj=io.BytesIO(packed(own))) as archive:
         archive.extractall(tmp_path, filter="data")
     alone = [sys.executable, "-I", "-S", "-c"]
     start = (
