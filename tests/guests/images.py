@@ -16,7 +16,7 @@ from . import initramfs
 
 KERNELS = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie"}
 """Kernel series -> the release of Debian whose stock kernel it is."""
-_ROOT_RELEASE, _ROOT_PYTHON = "bookworm", "3.11"
+_ROOT_RELEASE, ROOT_PYTHON = "bookworm", "3.11"
 _PACKAGES = (
     "python3", "gcc", "g++", "libc6-dev", "binutils", "procps", "kmod", "iproute2", "util-linux", "busybox-static",
 )  # fmt: skip
@@ -52,7 +52,7 @@ def requirements() -> Path:
     """An ext4 image of our locked requirements, as the root's Python wants them; raises ImageError."""
     lines = (line.split("#")[0].strip() for line in _LOCK.read_text().splitlines())
     wanted = [line for line in lines if line and not line.startswith(_UNUSED)]
-    folder = _cache() / f"requirements-{_key(_ROOT_PYTHON, wanted)}"
+    folder = _cache() / f"requirements-{_key(ROOT_PYTHON, wanted)}"
     with _building(folder) as needed:
         if needed:
             _install(folder, wanted)
@@ -134,7 +134,7 @@ def _bootstrap(folder: Path) -> None:
         command = tree / "usr/local/bin/inspector"
         command.write_text('#!/bin/sh\nexec python3 -m inspector "$@"\n')
         command.chmod(0o755)
-        _run("chroot", str(tree), "python3", "-m", "compileall", "-q", f"/usr/lib/python{_ROOT_PYTHON}")
+        _run("chroot", str(tree), "python3", "-m", "compileall", "-q", f"/usr/lib/python{ROOT_PYTHON}")
         shutil.copy(tree / "bin/busybox", folder / "busybox")
         shutil.rmtree(tree / "var/cache/apt/archives")
         shutil.rmtree(tree / "var/lib/apt/lists")
@@ -145,7 +145,7 @@ def _install(folder: Path, wanted: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as target:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
         platforms = [f"--platform={one}_x86_64" for one in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")]
-        pip += [*platforms, f"--python-version={_ROOT_PYTHON}", "--only-binary=:all:", "--target", target]
+        pip += [*platforms, f"--python-version={ROOT_PYTHON}", "--only-binary=:all:", "--target", target]
         _run(*pip, *wanted)
         image = folder / "requirements.ext4"
         _run("mkfs.ext4", "-q", "-O", "^has_journal", "-d", target, str(image), _IMAGE_SIZE)

@@ -25,7 +25,6 @@ LIMITS: dict[tuple[str, str], str] = {}
 """(kernel, row) -> why that is not expected to work there; doctor says so on such a kernel."""
 _COMMAND = f"""
 export CI=true SLOWER={_SLOWER}
-python3 -m compileall -q inspector tests
 COLUMNS=100 inspector doctor >$OUT/doctor.txt 2>&1; echo $? >$OUT/doctor.status
 python3 -m pytest -q --junitxml=$OUT/results.xml -o junit_family=xunit1 {" ".join(TESTS)} tests/demo/test_answers.py \\
     -k "not test_answers or {" or ".join(f"[{case}]" for case in CASES)}"
