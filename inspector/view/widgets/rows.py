@@ -11,7 +11,8 @@ from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
 
-from inspector.view.tables.listing import Listing, matcher
+from inspector.stream.patterns import typed
+from inspector.view.tables.listing import Listing
 from inspector.view.tables.row import Column, ListTable, Row, Table, cell
 
 from .line_widget import Paper
@@ -218,7 +219,8 @@ class Rows(Paper, can_focus=True):
         gutter = "◆" if line.marked else "▸" if line.cursor else " "
         spans = [(gutter, "strong"), *laid_out(line.row.cells, line.columns, room, line.shift)]
         strip = inked(spans, inks, base, width - 1)
-        found = matcher(line.pattern)
+        pattern = typed(line.pattern)
+        found = pattern.marked() if pattern is not None else None
         if found is not None:
             strip = lit(strip, found, self.inks["match"])
         edge = inked([("▐" if line.thumb else " ", "quiet")], self.inks, self.rich_style, 1)
