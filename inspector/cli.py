@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from inspector import __version__
 from inspector.commands import headless, screen
 from inspector.commands.arguments import Options, parse
-from inspector.commands.trouble import Trouble, say
+from inspector.commands.errors import Trouble, say
 
 OBJECTS = 20_000
 """New objects between two looks for garbage: after 700, as Python has it, a tenth of each start is spent on looking."""

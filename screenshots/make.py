@@ -12,7 +12,7 @@ from pathlib import Path
 from inspector.demo.cases import find
 from inspector.demo.record import recording_of
 from inspector.stream.recording import Recording
-from inspector.view.pictures import photograph
+from inspector.view.screenshots import photograph
 
 HERE = Path(__file__).parent
 _NEEDLESS = re.compile(

@@ -14,28 +14,28 @@ from inspector.stream.requests import Configure, Quit
 from inspector.stream.session import CollectorWaits, LimitNoted, ProgramCutShort, RequestFailed
 
 from .composition import source_makers
-from .greeting import asked, ended, missing, started
-from .inbox import Inbox
+from .event_writer import StreamOutlet
 from .kernel import procfs, uprobes
 from .kernel.permissions import capabilities, try_probes
 from .kernel.refusals import grant_of_rights
 from .launch import Launch
 from .loop import CollectorLoop
 from .options import Options
-from .outlet import StreamOutlet
 from .priority import step_back
-from .reactor.link import Reactor
-from .reactor.remembered import recall, remember
-from .sources.attempt import attempt
+from .reactor.client import Reactor
+from .reactor.remembered_files import recall, remember
+from .request_reader import Inbox
+from .session_events import asked, ended, missing, started
 from .sources.contract import Session, Tracked, TreeObserver
 from .sources.copies.copies import HearingOutlet
 from .sources.libraries.libraries import Libraries
 from .sources.lookups.signals import SignalsSource
-from .sources.processes.arrivals import ExecArrivals, MappingArrivals, PolledArrivals, program_of_exec
+from .sources.processes.joining import ExecArrivals, MappingArrivals, PolledArrivals, program_of_exec
 from .sources.processes.processes import SAME_BIRTH, Origin, ProcessTree
 from .sources.processes.program import Keys
 from .sources.processes.record_source import open_records
 from .sources.processes.vitals import VitalsSource, WaitsSource
+from .sources.tolerant_reads import attempt
 from .target import Target, TargetError, check_permitted, is_mapping_of, parse_target, processes_mapping
 from .watchdog import Watchdog
 
@@ -121,7 +121,7 @@ class Agent(TreeObserver):
     def _names(self) -> dict[str, str]:
         if not self._configure.redact:
             return {}
-        from .names import names  # 20 ms for psutil, which nothing else here needs
+        from .redaction_names import names  # 20 ms for psutil, which nothing else here needs
 
         return names()
 
@@ -165,7 +165,7 @@ class Agent(TreeObserver):
         if target is None:
             return []
         try:
-            pids = target.find(self._options.wait)
+            pids = target.find()
         except TargetError as error:
             if self._options.wait and error.kind == "no-such-target":
                 return []
@@ -217,9 +217,9 @@ class Agent(TreeObserver):
             ExecArrivals(self._tree, self._records.feed, target.matches)
             self._records.engine.wait_for(lambda record: target.matches(program_of_exec(record)))
             if self._reactor is not None:
+                self._reactor.wait_for(target.process_names)
                 for path in recall(target.text):
                     self._reactor.arm(path, path)
-                self._reactor.wait_for(target.process_names)
         elif self._options.wait or target.is_group:
             seconds = WAIT_SECONDS if self._options.wait else GROUP_SECONDS
             PolledArrivals(self._loop, self._tree, target.matches, seconds)
@@ -229,7 +229,7 @@ class Agent(TreeObserver):
         if lost:
             why = "without kernel records new processes are looked for now and then"
             self._outlet.send(LimitNoted(at=self._loop.now(), what=lost, why=why, grant=grant_of_rights()))
-        self._tree.attach(_found_now(target, self._options.wait), _origin(target))  # whoever came since the first look
+        self._tree.attach(_found_now(target), _origin(target))  # whoever came since the first look
         if not self._tree.processes():
             print(f"inspector: waiting for {target.text}", file=sys.stderr)
 
@@ -329,9 +329,9 @@ def _origin(target: Target | None) -> Origin:
     return "map" if target is not None and target.kind == "library" else "attach"
 
 
-def _found_now(target: Target, waits: bool) -> list[int]:
+def _found_now(target: Target) -> list[int]:
     try:
-        return target.find(waits)
+        return target.find()
     except TargetError:
         return []
 

@@ -8,7 +8,7 @@ from .sources.calls.pointers import PointersSource
 from .sources.contract import Session
 from .sources.copies.copies import CopiesSource, HearingOutlet
 from .sources.libraries.files import FileSource
-from .sources.libraries.loader_words import LoaderWordsSource
+from .sources.libraries.loader_messages import LoaderWordsSource
 from .sources.libraries.packages import PackagesSource
 from .sources.libraries.predictions import PredictionsSource
 from .sources.libraries.symbols import SymbolsSource

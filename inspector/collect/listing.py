@@ -14,9 +14,9 @@ from inspector.stream.text import decode
 
 from .kernel import cgroup, procfs
 from .kernel.procfs import Stat
-from .sources.attempt import attempt
 from .sources.preload_entries import list_entries
 from .sources.processes.secrets import shown_arguments
+from .sources.tolerant_reads import attempt
 
 _COUNTING = 1 << 38 | 1 << 39
 """CAP_PERFMON and CAP_BPF (capabilities(7)): with them calls can be counted."""

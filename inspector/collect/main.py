@@ -11,8 +11,8 @@ from inspector.stream.base import Event
 from inspector.stream.codec import encode
 from inspector.stream.requests import Configure
 
-from .inbox import Inbox
 from .options import Options
+from .request_reader import Inbox
 
 CONFIGURE_SECONDS = 2.0
 USAGE = 2
@@ -113,16 +113,16 @@ def _write(events: Sequence[Event]) -> None:
 
 
 def _list(configure: Configure) -> int:
-    from .greeting import ended, started
     from .listing import processes
+    from .session_events import ended, started
 
     _write([started("", []), *processes(configure.plan), ended("all processes are listed")])
     return 0
 
 
 def _tell_capabilities(target: str) -> int:
-    from .greeting import ended, started
     from .kernel.permissions import examine
+    from .session_events import ended, started
 
     _write([started(target, examine()), ended("all capabilities are told")])
     return 0
@@ -131,9 +131,9 @@ def _tell_capabilities(target: str) -> int:
 def _observe(options: Options, configure: Configure, inbox: Inbox) -> int:
     """Fork and give privileges up before threads exist, then let the agent do the rest."""
     from .agent import Agent
-    from .greeting import asked, ended, missing, started
     from .kernel.privileges import give_up
     from .launch import Launch
+    from .session_events import asked, ended, missing, started
     from .sources.calls.early_calls import start_reactor
     from .target import TargetError, awaited
 

@@ -5,8 +5,8 @@ import subprocess
 from dataclasses import dataclass, replace
 
 from inspector.commands.carried import MACHINES, NEWEST, OLDEST, FarPython, identity, packed
-from inspector.commands.trouble import Trouble, say
-from inspector.stream.place import Place, far_command
+from inspector.commands.errors import Trouble, say
+from inspector.stream.transport import Place, far_command
 
 _ASK = """
 tell='

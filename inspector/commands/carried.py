@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-from inspector.commands.trouble import Trouble, say
+from inspector.commands.errors import Trouble, say
 
 OLDEST, NEWEST = (3, 10), (3, 14)
 MACHINES = ("x86_64", "aarch64")

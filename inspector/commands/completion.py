@@ -13,7 +13,7 @@ import shtab
 
 from inspector import __version__
 from inspector.commands.arguments import Options, every_parser
-from inspector.commands.trouble import Trouble
+from inspector.commands.errors import Trouble
 
 _RECORDINGS = shtab.glob("*.jsonl", "*.gz", "*.zst", "*.json")
 _TARGETS = shtab.cmd("inspector completion --words targets 2>/dev/null")

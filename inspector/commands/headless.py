@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from inspector.commands import inputs
 from inspector.commands.arguments import Options
-from inspector.commands.trouble import CUT_SHORT, NO_TARGET, NOT_PERMITTED, Trouble, say
+from inspector.commands.errors import CUT_SHORT, NO_TARGET, NOT_PERMITTED, Trouble, say
 
 if TYPE_CHECKING:
     from inspector.commands.program_output import ProgramOutput
     from inspector.model.profiles import Profiles
     from inspector.model.state import State
     from inspector.report.observe import Observed, Watch
-    from inspector.report.shapes import Report
+    from inspector.report.schema import Report
     from inspector.stream.events import AnyEvent
     from inspector.stream.processes import ProcessListed
     from inspector.stream.redact import Redactor
@@ -188,8 +188,8 @@ def observe(options: Options, profiles: "Profiles") -> "Observed":
 def facts_of(observed: "Observed", profiles: "Profiles", *, every_moment: bool = False) -> "Report":
     """The report as data."""
     from inspector.model.diagnosis import diagnose
-    from inspector.report.facts import TIMELINE_ROWS
-    from inspector.report.facts import report as facts
+    from inspector.report.builder import TIMELINE_ROWS
+    from inspector.report.builder import report as facts
 
     rows = sys.maxsize if every_moment else TIMELINE_ROWS
     return facts(observed.state, diagnose(observed.state), observed.troubles, rows)
@@ -256,7 +256,7 @@ def _short_session(options: Options, words: list[str], profiles: "Profiles") -> 
 def _read_report(path: str, options: Options) -> "Report":
     import msgspec
 
-    from inspector.report.shapes import SCHEMA_NAME, from_json
+    from inspector.report.schema import SCHEMA_NAME, from_json
     from inspector.stream.recording import RecordingError
 
     try:

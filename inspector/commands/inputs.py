@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspector.commands.arguments import Options
-from inspector.commands.trouble import Trouble
+from inspector.commands.errors import Trouble
 
 if TYPE_CHECKING:
     from inspector.model.profiles import Profiles
     from inspector.stream.live import LiveStream
-    from inspector.stream.place import Place
+    from inspector.stream.transport import Place
 
 _MAGIC = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b'{"event"', b"{")
 
@@ -33,7 +33,7 @@ def profiles(options: Options) -> "Profiles":
 
 def place(options: Options) -> "Place":
     """Where the collector is to run."""
-    from inspector.stream.place import Place
+    from inspector.stream.transport import Place
 
     return Place(
         host=options.host,
@@ -62,7 +62,7 @@ def watched(options: Options) -> Iterator[Watched]:
     end, unless it lies on another machine.
     """
     from inspector.commands.run_folder import run_folder
-    from inspector.stream.place import program_words, target_words
+    from inspector.stream.transport import program_words, target_words
 
     if not options.program:
         if not options.target:
@@ -88,10 +88,10 @@ def collector_and_profiles(options: Options, words: Sequence[str]) -> "tuple[Liv
 
 
 def _collector(options: Options, words: Sequence[str], known: "Callable[[], Profiles]") -> "LiveStream":
-    from inspector.stream.lasting import LastingStream
     from inspector.stream.live import LiveStream
-    from inspector.stream.place import collector_command
+    from inspector.stream.reconnecting import LastingStream
     from inspector.stream.requests import Configure
+    from inspector.stream.transport import collector_command
 
     def configure() -> Configure:
         return Configure(

@@ -17,9 +17,9 @@ from mcp.types import ToolAnnotations
 
 from inspector import __version__
 from inspector.commands.arguments import Options
-from inspector.report.shapes import FindingReport, Report, from_json
-from inspector.report.words import command
-from inspector.stream.place import MAIN
+from inspector.report.schema import FindingReport, Report, from_json
+from inspector.report.short_text import command
+from inspector.stream.transport import MAIN
 
 _MOST_SECONDS = 60.0
 _MOST_ROWS = 100

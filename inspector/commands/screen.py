@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from inspector.commands import headless, inputs
 from inspector.commands.arguments import Options
-from inspector.commands.trouble import Trouble, say
+from inspector.commands.errors import Trouble, say
 
 if TYPE_CHECKING:
     from inspector.model.profiles import Profiles
@@ -92,7 +92,7 @@ def _pick(options: Options) -> int:
         return headless.listed(options, profiles)
 
     def connect(target: str) -> "LiveStream":
-        from inspector.stream.place import target_words
+        from inspector.stream.transport import target_words
 
         return inputs.collector(options, target_words(target), profiles)
 

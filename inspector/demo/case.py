@@ -6,7 +6,7 @@ from typing import Literal
 
 from inspector.model.verdict import ModeName
 
-from .stage import Stage
+from .case_directory import Stage
 
 Family = Literal[
     "which process", "environment", "mapped", "exported", "reachable", "resolved", "called", "returned",

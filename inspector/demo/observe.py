@@ -11,10 +11,10 @@ from inspector.stream.calls import FunctionsWatched, LookedUp
 from inspector.stream.events import AnyEvent
 from inspector.stream.libraries import CandidateFound, ImageRead, LibraryMapped, LoadPredicted, SlotsRead
 from inspector.stream.live import LiveStream
-from inspector.stream.place import collector_command, target_words
 from inspector.stream.processes import ProcessExec
 from inspector.stream.redact import Redactor
 from inspector.stream.requests import Configure
+from inspector.stream.transport import collector_command, target_words
 
 from .case import Case
 from .start import CaseError, StartedCase, start

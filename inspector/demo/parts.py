@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .build import Recipe
 from .case import Launch
-from .stage import Stage
+from .case_directory import Stage
 
 DRIVER = Recipe(("driver.c",), soname="libcuda.so.1")
 VENDOR = Recipe(("driver.c",), soname="libcuda.so.1", defines=("VENDOR",))

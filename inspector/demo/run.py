@@ -6,7 +6,7 @@ from typing import get_args
 
 from inspector.model.diagnosis import diagnose
 from inspector.model.profiles import Profiles
-from inspector.report.facts import report
+from inspector.report.builder import report
 from inspector.report.formats import render
 from inspector.report.observe import Observed, from_recording
 from inspector.stream.live import LiveStream

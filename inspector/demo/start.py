@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .case import Case, Launch
+from .case_directory import Stage
 from .parts import GATE
-from .stage import Stage
 
 _GATE = "gate"
 _HOLD = "go"

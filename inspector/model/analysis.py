@@ -4,19 +4,19 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 
 from .attempts import Attempt, attempts_of
-from .attempts.words import told
+from .attempts.logged import told
 from .chain import Stop, chain_of, stop_of
+from .failed_loads import is_load
 from .families import MANAGEMENT
-from .loads import is_load
+from .formatting import name_of
+from .log_claims import Word, last_word, words_of
+from .log_runs import Start
 from .memo import Steps, once_in_steps
 from .profiles import Profiles
 from .progress import Progress, progress_of
 from .refusals import excused_by_siblings, excuses
 from .settings import Setting, without_gpu
-from .starts import Start
 from .state import Process, State
-from .wording import name_of
-from .words import Word, last_word, words_of
 from .worker import Worker, is_tool, worker_of
 
 

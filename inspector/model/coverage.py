@@ -6,10 +6,10 @@ from inspector.stream.calls import WatchedFunction
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.session import Capability
 
+from .formatting import duration, name_of, plural
 from .state import Process, State
 from .tree import program
 from .usage import Use
-from .wording import duration, name_of, plural
 
 _AT_ONCE = 2_000_000
 """ns after a birth within which the kernel itself tells it."""

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from .formatting import name_of
 from .profiles import Profiles
 from .state import Process
 from .tree import libraries
-from .wording import name_of
 
 _NODES = ("/dev/dri/renderD", "/dev/dri/card", "/dev/nvidia", "/dev/kfd", "/dev/dxg", "/dev/mali", "/dev/kgsl")
 """Device nodes without which no driver reaches a device (drm(7), Documentation/admin-guide/devices.txt)."""

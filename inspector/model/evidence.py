@@ -7,24 +7,24 @@ from inspector.stream.calls import CallReturned, FileOpened, LookedUp
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.text import visible
 
-from . import recipes
+from . import commands_by_hand
+from .formatting import name_of
 from .state import Moment, Process, Reading, State
 from .usage import FunctionCalls
 from .verdict import Evidence
-from .wording import name_of
 
 
 def of_process(process: Process, text: str, *, at: int = 0, by_hand: str = "") -> Evidence:
     """A fact about a process: its end, its program, its parent."""
     return Evidence(
         text=visible(text), at=at, pid=process.pid, pane="processes", key=str(process.pid),
-        by_hand=by_hand or recipes.tree(process.pid),
+        by_hand=by_hand or commands_by_hand.tree(process.pid),
     )  # fmt: skip
 
 
 def of_environment(process: Process, key: str, text: str) -> Evidence:
     """A fact about one variable of a process."""
-    by_hand = recipes.environment(process.pid, key)
+    by_hand = commands_by_hand.environment(process.pid, key)
     at = process.execs[-1].at if process.execs else 0
     return Evidence(text=visible(text), at=at, pid=process.pid, pane="processes", key=str(process.pid), by_hand=by_hand)
 
@@ -34,7 +34,7 @@ def of_library(process: Process, library: LibraryMapped, text: str, *, by_hand: 
     at = process.mapped_at.get(library.base, library.at)
     return Evidence(
         text=visible(text), at=at, pid=process.pid, pane="libraries", key=f"{process.pid}:{library.base}",
-        by_hand=by_hand or recipes.maps(process.pid, library.path),
+        by_hand=by_hand or commands_by_hand.maps(process.pid, library.path),
     )  # fmt: skip
 
 
@@ -44,7 +44,10 @@ def of_file(process: Process, path: str, text: str, *, by_hand: str = "") -> Evi
         if library.path == path:
             return of_library(process, library, text, by_hand=by_hand)
     return Evidence(
-        text=visible(text), pid=process.pid, pane="libraries", by_hand=by_hand or recipes.identity(process, path)
+        text=visible(text),
+        pid=process.pid,
+        pane="libraries",
+        by_hand=by_hand or commands_by_hand.identity(process, path),
     )
 
 
@@ -56,7 +59,7 @@ def of_symbol(process: Process, file: str, name: str, text: str, *, by_hand: str
 def of_calls(process: Process, calls: FunctionCalls, text: str, *, at: int = 0) -> Evidence:
     """A fact about a counted function: with its results where they are known."""
     function = calls.function
-    by_hand = recipes.results(function.library, function.name, function.exits if calls.results else ())
+    by_hand = commands_by_hand.results(function.library, function.name, function.exits if calls.results else ())
     return Evidence(
         text=visible(text), at=at or calls.first, pid=process.pid, pane="symbols",
         key=f"{function.file}:{function.name}", by_hand=by_hand,
@@ -65,18 +68,18 @@ def of_calls(process: Process, calls: FunctionCalls, text: str, *, at: int = 0) 
 
 def of_sample(state: State, process: Process, calls: FunctionCalls, sample: CallReturned, text: str) -> Evidence:
     """A fact about one call."""
-    by_hand = recipes.results(calls.function.library, calls.name, calls.function.exits)
+    by_hand = commands_by_hand.results(calls.function.library, calls.name, calls.function.exits)
     return of_moment(state, process, sample.at, text, by_hand=by_hand)
 
 
 def of_lookup(state: State, process: Process, lookup: LookedUp, text: str) -> Evidence:
     """A fact about one look-up."""
-    return of_moment(state, process, lookup.at, text, by_hand=recipes.loads())
+    return of_moment(state, process, lookup.at, text, by_hand=commands_by_hand.loads())
 
 
 def of_open(state: State, process: Process, opened: FileOpened, text: str) -> Evidence:
     """A fact about one open."""
-    return of_moment(state, process, opened.at, text, by_hand=recipes.descriptors(process.pid))
+    return of_moment(state, process, opened.at, text, by_hand=commands_by_hand.descriptors(process.pid))
 
 
 def of_moment(state: State, process: Process, at: int, text: str, *, by_hand: str = "") -> Evidence:
@@ -94,7 +97,7 @@ def of_reading(state: State, reading: Reading, text: str = "") -> Evidence:
     return Evidence(
         text=f"{text}: {visible(reading.text)}" if text else visible(reading.text),
         at=reading.at, pid=reading.pid or None, pane="logs", key=f"{reading.source}:{reading.number}",
-        by_hand=recipes.log(name, reading.number, reading.text),
+        by_hand=commands_by_hand.log(name, reading.number, reading.text),
     )  # fmt: skip
 
 

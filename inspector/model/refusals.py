@@ -11,12 +11,12 @@ from .attempts.row import Attempt
 from .attempts.system import is_device
 from .coverage import born_here
 from .families import MANAGEMENT
+from .formatting import name_of, stem
 from .memo import Steps
 from .progress import Progress
 from .stages import LEVEL
 from .state import Process, State
 from .tree import program
-from .wording import name_of, stem
 
 _VARIANT = re.compile(r"(_v\d+|_ptsz|_ptds|_\d+)+$")
 _STEP = 1_000

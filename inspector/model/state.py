@@ -47,8 +47,8 @@ from inspector.stream.session import LimitNoted, SessionEnded, SessionStarted, T
 from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallSum, SystemCallsWatched
 
 from .apis import ImageApis
+from .log_parsing import EndingReader, Kind, Words
 from .profiles import LogRule, Profiles, builtin_profiles
-from .program_words import EndingReader, Kind, Words
 
 MomentKind = Literal["process", "load", "lookup", "call", "open", "syscall", "log", "signal", "note"]
 

@@ -8,8 +8,8 @@ from inspector.stream.libraries import LibraryMapped
 from inspector.stream.processes import ProcessExec
 from inspector.stream.text import visible
 
+from .formatting import command, name_of
 from .state import Process, State
-from .wording import command, name_of
 
 _DEEPEST = 1_000
 """Generations followed before a damaged stream is taken for a circle."""

@@ -7,11 +7,11 @@ from inspector.stream.calls import CallerCount, CallOutcome, CallReturned, Looke
 from inspector.stream.libraries import ImageRead, LibraryMapped
 
 from .apis import Consumption, ImageApis
+from .formatting import name_of
 from .memo import once
 from .profiles import Profiles, Role
 from .state import Process, State
 from .tree import libraries
-from .wording import name_of
 
 _EXIT_WINDOW = 1_000_000_000
 """ns before the end of a process in which results of a tear-down are normal."""

@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from .formatting import duration, name_of
 from .state import Process, State
 from .tree import program
-from .wording import duration, name_of
 
 _MODEL_OPTIONS = ("--model", "--model-path", "--gguf", "-hf")
 _MODEL_FILE = re.compile(r"\.(gguf|ggml|safetensors|onnx|pt|pth|engine|bin)$|/blobs/sha256", re.I)

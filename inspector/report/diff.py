@@ -10,8 +10,8 @@ from inspector.stream.redact import rewritten
 
 from . import phrases
 from .layout import Ink, wrapped
-from .shapes import ImageReport, Report, TreeProcess
-from .words import command, file_name
+from .schema import ImageReport, Report, TreeProcess
+from .short_text import command, file_name
 
 Area = Literal[
     "mode", "finding", "ladder", "environment", "library", "links", "symbols", "look-ups", "calls", "results",

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from .shapes import Report
+    from .schema import Report
 
 Expected = Literal["gpu", "cuda", "rocm", "vulkan", "cpu"]
 """A mode; `gpu` is any but the CPU."""

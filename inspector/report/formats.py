@@ -8,7 +8,7 @@ from inspector.model.verdict import Answer
 from inspector.stream.files import create
 
 from .expectation import Expected
-from .shapes import Report, to_json
+from .schema import Report, to_json
 
 Format = Literal["text", "json", "markdown", "html", "perfetto", "junit", "openmetrics"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -57,7 +57,7 @@ def format_of(path: str) -> Format:
 
 def export(state: State, answer: Answer, path: str, format: str | None = None) -> int:
     """Write what is known now to a file with mode 0600; returns its size. OSError says why it cannot be written."""
-    from .facts import report
+    from .builder import report
 
     content = render(report(state, answer), format or format_of(path))
     with create(path) as file:

@@ -11,9 +11,9 @@ from importlib import resources
 from inspector.model.verdict import RUNGS
 
 from . import phrases
-from .picture import timeline
-from .shapes import ApiReport, EvidenceRow, FindingReport, LogReport, Report, RungReport, to_json
-from .words import command, file_name
+from .schema import ApiReport, EvidenceRow, FindingReport, LogReport, Report, RungReport, to_json
+from .short_text import command, file_name
+from .timeline_svg import timeline
 
 _MOST_ROWS = 400
 _GOOD = ("cuda", "rocm", "vulkan")

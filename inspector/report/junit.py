@@ -9,7 +9,7 @@ from xml.etree import ElementTree as Xml
 from inspector.stream.text import visible
 
 from .expectation import Expected, expectation
-from .shapes import FindingReport, Report
+from .schema import FindingReport, Report
 
 _NO_XML = re.compile("[\ud800-\udfff\ufffe\uffff]")
 

@@ -8,7 +8,7 @@ from inspector.stream.processes import ProcessListed
 from inspector.stream.text import visible
 
 from .layout import Ink, Table
-from .words import command, file_name
+from .short_text import command, file_name
 
 
 def interesting(rows: Iterable[ProcessListed]) -> list[ProcessListed]:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from inspector.model.verdict import RUNGS
 
 from . import phrases
-from .shapes import EvidenceRow, Report
-from .words import command, file_name
+from .schema import EvidenceRow, Report
+from .short_text import command, file_name
 
 _MOST_ROWS = 40
 _ACTIVE = re.compile(r"[\\`*\[\]<>|~]|(?<!\w)[_#]|_(?!\w)")

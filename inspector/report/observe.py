@@ -10,7 +10,7 @@ from inspector.model.fold import apply
 from inspector.model.profiles import Profiles
 from inspector.model.state import State
 from inspector.model.usage import uses
-from inspector.stream.ending import Ending
+from inspector.stream.end_message import Ending
 from inspector.stream.events import AnyEvent
 from inspector.stream.live import LiveStream
 from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted

@@ -10,7 +10,7 @@ from typing import get_args
 from inspector.model.verdict import ModeName, Severity
 from inspector.stream.text import visible
 
-from .shapes import CallReport, Report
+from .schema import CallReport, Report
 
 _PREFIX = "shim_inspector"
 _STATES = {"no": 0, "yes": 1}

@@ -10,8 +10,8 @@ import msgspec
 
 from .clock import seconds_between
 from .phrases import fate
-from .shapes import Report, TimelineRow, TreeProcess
-from .words import command
+from .schema import Report, TimelineRow, TreeProcess
+from .short_text import command
 
 _LIFE = 1
 _LANES = {"process": 2, "load": 3, "lookup": 4, "open": 5, "log": 6, "signal": 7, "note": 8, "syscall": 9}

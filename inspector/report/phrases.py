@@ -8,7 +8,7 @@ from inspector.model.causes.registry import find
 from inspector.model.verdict import RUNGS
 
 from .clock import duration, seconds_between
-from .shapes import (
+from .schema import (
     ApiReport,
     CallReport,
     EvidenceRow,
@@ -19,7 +19,7 @@ from .shapes import (
     RungReport,
     TreeProcess,
 )
-from .words import command, file_name
+from .short_text import command, file_name
 
 R = TypeVar("R")
 _SMALL_TREE = 12

@@ -6,8 +6,8 @@ from inspector.model.verdict import RUNGS
 
 from . import phrases
 from .layout import Ink, Table, box, padded, wrapped
-from .shapes import ApiReport, EvidenceRow, FindingReport, LogReport, Report, RungReport, TreeProcess
-from .words import command, file_name
+from .schema import ApiReport, EvidenceRow, FindingReport, LogReport, Report, RungReport, TreeProcess
+from .short_text import command, file_name
 
 _NARROWEST, _WIDEST = 70, 140
 _MOST_PROCESSES = 60

@@ -8,7 +8,7 @@ from inspector.model.state import Moment, State
 from inspector.stream.text import visible
 
 from .clock import Clock, duration
-from .shapes import TimelineRow
+from .schema import TimelineRow
 
 
 class Tracer:

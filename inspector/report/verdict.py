@@ -3,7 +3,7 @@
 from inspector.model.causes.registry import NOT_SEEN
 from inspector.model.state import State
 
-from .shapes import Report
+from .schema import Report
 
 GPU, CPU_NAMED, CPU_UNKNOWN, UNDECIDED, USAGE, NO_TARGET, NOT_PERMITTED = 0, 10, 11, 12, 2, 3, 4
 

@@ -8,7 +8,7 @@ from inspector.stream.requests import AddLog, CountFunctions, PredictLoad, ScanP
 from inspector.stream.session import RequestFailed
 
 from .clock import since_start
-from .pane_context import Sight, title_of
+from .pane_context import PaneContext, title_of
 from .panes.all import all_panes
 from .panes.logs import LogsPane
 from .panes.pane import Pane
@@ -18,7 +18,7 @@ from .tables.row import Details
 from .tables.symbols import SymbolTable
 
 
-class Desk:
+class Actions:
     """The six panes over one session, and which of them is looked at."""
 
     def __init__(self, session: Session) -> None:
@@ -36,8 +36,8 @@ class Desk:
     def pane(self) -> Pane:
         return self.panes[self.number]
 
-    def sight(self) -> Sight:
-        return self.session.sight()
+    def context(self) -> PaneContext:
+        return self.session.context()
 
     def look(self) -> bool:
         """Give answers to the panes that asked, and bring the visible one up to date; False when nothing changed."""
@@ -46,8 +46,8 @@ class Desk:
             taken = any(pane.answered(event) for pane in self.panes)
             if isinstance(event, RequestFailed) and not taken:
                 self.refusal = event.why
-        changed = self.pane.look(self.sight())
-        if self._sought and self.pane.name == "libraries" and self.pane.seek(self.sight(), self._sought):
+        changed = self.pane.look(self.context())
+        if self._sought and self.pane.name == "libraries" and self.pane.seek(self.context(), self._sought):
             self._sought = ""
         return changed
 
@@ -85,11 +85,11 @@ class Desk:
         if evidence.at:
             self._choose(at=evidence.at)
         self.show(self.named(evidence.pane))
-        if self.pane.seek(self.sight(), evidence.key):
+        if self.pane.seek(self.context(), evidence.key):
             return ""
         self._choose(process=None, file="")
-        self.pane.look(self.sight())
-        found = self.pane.seek(self.sight(), evidence.key)
+        self.pane.look(self.context())
+        found = self.pane.seek(self.context(), evidence.key)
         return "" if found else "that row is not held any more"
 
     # Choices
@@ -98,7 +98,7 @@ class Desk:
         """Narrow to what the cursor stands on: this process, this library, this source."""
         pane, index = self.pane, self.pane.listing.chosen
         if isinstance(pane, LogsPane):
-            pane.next_source(self.sight())
+            pane.next_source(self.context())
             return "" if pane.source is None else "o: next source, O: all"
         if index is None:
             return "there is no row to choose"
@@ -115,7 +115,7 @@ class Desk:
     def everything(self) -> str:
         """Undo what `only` narrowed."""
         if isinstance(self.pane, LogsPane):
-            self.pane.choose(self.sight(), None)
+            self.pane.choose(self.context(), None)
         elif isinstance(self.pane, SymbolsPane) and not self.pane.everything:
             self.pane.show_everything(True)
             self._choose(file="")
@@ -191,12 +191,12 @@ class Desk:
     # Filter
 
     def narrow(self, pattern: str) -> None:
-        self.pane.narrow(self.sight(), pattern)
-        self.pane.look(self.sight())
+        self.pane.narrow(self.context(), pattern)
+        self.pane.look(self.context())
 
     def widen(self) -> None:
-        self.pane.widen(self.sight())
-        self.pane.look(self.sight())
+        self.pane.widen(self.context())
+        self.pane.look(self.context())
 
     # Requests
 
@@ -249,7 +249,7 @@ class Desk:
         return f"following {path}, O: all sources"
 
     def _living(self) -> Process | None:
-        living = [one for one in self.sight().processes if not one.ended] if self.session.live else []
+        living = [one for one in self.context().processes if not one.ended] if self.session.live else []
         return living[-1] if living else None
 
     def _counts(self, function: int) -> bool:

@@ -20,10 +20,10 @@ from inspector.stream.recording import Recording
 from . import clipboard, exports
 from .feed import Feed, Replay
 from .keys import MAIN
-from .output import ThriftyApp, plain_text
-from .scheduler import Pump
+from .output import DiffOutputApp, plain_text
+from .scheduler import Scheduler
 from .screens.main import MainScreen
-from .screens.overlay import OverScreen
+from .screens.overlay import OverlayScreen
 from .screens.picker import Listed, PickerScreen
 from .session import Session
 from .stylesheet import stylesheet
@@ -31,7 +31,7 @@ from .tables.row import Column, Details, Item, ListTable, Note, Row, cell, plain
 from .terminal import classes_at, speaks_unicode, wants_no_colour
 from .themes import THEMES, first_theme
 from .widgets.rows import Rows
-from .widgets.styled_text import Speech, shown
+from .widgets.styled_text import Charset, shown
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end us as `q` does."""
@@ -48,7 +48,7 @@ class Connect(Protocol):
     def __call__(self, target: str) -> Feed: ...
 
 
-class InspectorApp(ThriftyApp[int]):
+class InspectorApp(DiffOutputApp[int]):
     """The screen of one observation, or the picker that leads to one."""
 
     TITLE = "inspector"
@@ -66,11 +66,11 @@ class InspectorApp(ThriftyApp[int]):
         profiles: Profiles | None = None,
     ) -> None:
         super().__init__(css_path=stylesheet(), ansi_color=True if wants_no_colour() else None)
-        Speech.unicode = speaks_unicode()
+        Charset.unicode = speaks_unicode()
         self.session: Session | None = None
         self.copied = ""
         """The last copy, while nobody knows whether the terminal took it."""
-        self.pump: Pump | None = None
+        self.scheduler: Scheduler | None = None
         self._feed, self._listed, self._connect, self._profiles = feed, listed, connect, profiles
         for theme in THEMES:
             self.register_theme(theme)
@@ -107,9 +107,9 @@ class InspectorApp(ThriftyApp[int]):
     def _observe(self, feed: Feed) -> None:
         self.session = session = Session(feed, lambda: self.post_message(self.Woken()), self._profiles)
         main = MainScreen(session, classes_at(*self.size, recorded=feed.recorded))
-        self.pump = Pump(session, self.set_timer, main.news, lambda: self.app_focus)
+        self.scheduler = Scheduler(session, self.set_timer, main.news, lambda: self.app_focus)
         self.push_screen(main)
-        session.inbox.start()
+        session.event_queue.start()
 
     @property
     def main(self) -> MainScreen | None:
@@ -123,16 +123,16 @@ class InspectorApp(ThriftyApp[int]):
             self.focused.insert_text_at_cursor(event.character)
 
     def on_inspector_app_woken(self) -> None:
-        if self.pump is not None:
-            self.pump.woken()
+        if self.scheduler is not None:
+            self.scheduler.woken()
 
     def _second(self) -> None:
         """Open calls grow older: the answer is drawn and painted again; with none open nothing happens."""
         session = self.session
-        if self.pump is None or session is None or not session.live or session.paused:
+        if self.scheduler is None or session is None or not session.live or session.paused:
             return
         if any(process.open_calls and not process.ended for process in session.state.current.values()):
-            self.pump.aged()
+            self.scheduler.aged()
 
     # What a person asks for
 
@@ -160,7 +160,7 @@ class InspectorApp(ThriftyApp[int]):
 
     def say(self, words: str) -> None:
         """A message for the person, in the last line."""
-        screen = self.screen if isinstance(self.screen, OverScreen) else self.main
+        screen = self.screen if isinstance(self.screen, OverlayScreen) else self.main
         if screen is not None:
             screen.say(words)
 
@@ -178,7 +178,7 @@ class InspectorApp(ThriftyApp[int]):
         """Copy the next step of the answer when it has the focus, else the command that shows the row by hand."""
         main, rows = self.main, self.screen.query(Rows).first()
         if main is not None and main.on_answer:
-            finding = main.desk.current_finding()
+            finding = main.actions.current_finding()
             self._copy(finding.next_step if finding is not None else "", "next step")
             return
         by_hand = rows.listing.table.details(rows.listing.chosen).by_hand if rows.listing.chosen is not None else ()
@@ -212,7 +212,7 @@ class InspectorApp(ThriftyApp[int]):
         rows = [Row(name, (cell(name, "name"), cell(ending, "quiet"))) for name, ending in ENDINGS.items()]
         items = [Item(row, Details(row.key, [Note("format", row.key)])) for row in rows]
         table = ListTable((Column("FORMAT", 12), Column("FILE", 20)), items, f"into {exports.folder()}")
-        self.push_screen(OverScreen("Export", table, enter="write the report", details=False), self._export)
+        self.push_screen(OverlayScreen("Export", table, enter="write the report", details=False), self._export)
 
     def _export(self, index: int | None) -> None:
         session = self.session

@@ -45,7 +45,7 @@ class Cells:
 
 
 @dataclass(slots=True)
-class Painter:
+class CellDiff:
     """What should be seen (`wanted`) and what was sent; frames that were never sent cost nothing."""
 
     width: int = 0

@@ -16,7 +16,7 @@ SWITCH = 0.001
 """Seconds that a thread with a key or with bytes for the terminal waits for Python at most (5 ms otherwise)."""
 
 
-class Drain:
+class PendingOutput:
     """A terminal's file that knows how much was given to it and not taken yet."""
 
     def __init__(self, file: IO[str]) -> None:
@@ -47,39 +47,39 @@ class Drain:
         return self.taken < self.given
 
 
-class Bell(Event):
+class PollableEvent(Event):
     """An event that a thread can wait for beside descriptors: it is readable while it is set."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._ear, self._mouth = os.pipe()
+        self._read_end, self._write_end = os.pipe()
 
     def fileno(self) -> int:
-        return self._ear
+        return self._read_end
 
     def set(self) -> None:
         super().set()
-        os.write(self._mouth, b"\n")
+        os.write(self._write_end, b"\n")
 
     def clear(self) -> None:
         super().clear()
-        while select.select([self._ear], [], [], 0)[0]:
-            os.read(self._ear, 64)
+        while select.select([self._read_end], [], [], 0)[0]:
+            os.read(self._read_end, 64)
 
 
-class DrainingDriver(LinuxDriver):
+class BackpressureDriver(LinuxDriver):
     """Knows whether the terminal keeps up, and sleeps until a key comes; Textual's own looks ten times a second."""
 
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
         assert self._file is not None, "a caller asks can_run_screen first"
-        self.drain = Drain(self._file)
-        self._file = self.drain  # type: ignore[assignment]
-        self.exit_event = self._bell = Bell()
+        self.pending_output = PendingOutput(self._file)
+        self._file = self.pending_output  # type: ignore[assignment]
+        self.exit_event = self._stop_event = PollableEvent()
         sys.setswitchinterval(SWITCH)
 
     def write(self, data: str) -> None:
-        self.drain.given += len(data)
+        self.pending_output.given += len(data)
         super().write(data)
 
     def run_input_thread(self) -> None:
@@ -88,7 +88,7 @@ class DrainingDriver(LinuxDriver):
         while not self.exit_event.is_set():
             due = parser._timeout_time
             wait = None if due is None else max(0.0, due - get_time())
-            if self.fileno in select.select([self.fileno, self._bell.fileno()], [], [], wait)[0]:
+            if self.fileno in select.select([self.fileno, self._stop_event.fileno()], [], [], wait)[0]:
                 keys = os.read(self.fileno, 4096)
                 if not keys:
                     return

@@ -97,7 +97,7 @@ class Replay:
         self._closed = True
 
 
-class Inbox:
+class EventQueue:
     """One slot of pending events between the reader thread and the screen, with one wake-up call for many events."""
 
     def __init__(self, feed: Feed, wake: Callable[[], object], room: int = ROOM) -> None:

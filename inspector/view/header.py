@@ -4,11 +4,11 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from inspector.model.formatting import duration, plural, size
 from inspector.model.state import State
 from inspector.model.verdict import RUNGS, Answer, Finding, Ladder, RungName
-from inspector.model.wording import duration, plural, size
 
-from .pane_context import Sight, short_name
+from .pane_context import PaneContext, short_name
 from .panes.pane import Pane
 from .tables.answers import SEVERITIES, glyph_of
 from .tables.gpu import mode_words
@@ -50,9 +50,9 @@ class Status(NamedTuple):
 # Top
 
 
-def top(sight: Sight, status: Status, recording: bool, mark: str) -> Line:
+def top(context: PaneContext, status: Status, recording: bool, mark: str) -> Line:
     """Target, tree, vitals and state of the observation; mode and limits on the right."""
-    state = sight.state
+    state = context.state
     left: list[Span] = [(" ", "plain"), (target(state), "strong")]
     left += [DOT, (status.words, status.tone)]
     if recording:
@@ -62,7 +62,7 @@ def top(sight: Sight, status: Status, recording: bool, mark: str) -> Line:
     for words in (tree(state), vitals(state)):
         if words:
             left += [DOT, (words, "plain")]
-    glyph, words, tone = mode_words(sight)
+    glyph, words, tone = mode_words(context)
     right: list[Span] = [(" ", "plain"), (f"{glyph} {words}", tone)]
     hidden = len(state.limits)
     if hidden:
@@ -98,11 +98,11 @@ def vitals(state: State) -> str:
 # Answer
 
 
-def answer(sight: Sight, number: int, width: int, most: int) -> list[Line]:
+def answer(context: PaneContext, number: int, width: int, most: int) -> list[Line]:
     """One finding in at most `most` lines: its sentence, its cause, its next step."""
-    found = sight.answer.findings if sight.answer is not None else []
+    found = context.answer.findings if context.answer is not None else []
     if not found:
-        return _no_answer(sight, width, most)
+        return _no_answer(context, width, most)
     finding = found[number % len(found)]
     return _told(finding, number % len(found), len(found), width, most)
 
@@ -155,33 +155,33 @@ def _labelled(label: str, parts: Sequence[str], most: int, tone: Tone) -> list[L
     return [Line(((f"   {label if not place else '':<6}", "quiet"), (part, tone))) for place, part in enumerate(shown)]
 
 
-def _no_answer(sight: Sight, width: int, most: int) -> list[Line]:
-    state = sight.state
+def _no_answer(context: PaneContext, width: int, most: int) -> list[Line]:
+    state = context.state
     if state.missing is not None:
         lines = problem(state.missing.why, width)
         return lines + _labelled("next", _wrapped(state.missing.help, width - 10), 2, "name")
     working = [f"{one.task} {one.done:,} of {one.total:,}" for one in state.work.values()]
-    words = ", ".join(working) or _silence(sight)
-    coverage = sight.answer.coverage if sight.answer is not None and state.processes else ""
+    words = ", ".join(working) or _silence(context)
+    coverage = context.answer.coverage if context.answer is not None and state.processes else ""
     lines = [Line(((" ? ", "unknown"), (words, "strong")))]
     return [*lines, *_labelled("seen", _wrapped(coverage, width - 10), most - 1, "quiet")][:most]
 
 
-def _silence(sight: Sight) -> str:
+def _silence(context: PaneContext) -> str:
     """What is to be said without a finding: every answer about a process has one."""
-    return "looking" if sight.live else "nothing was observed"
+    return "looking" if context.live else "nothing was observed"
 
 
 # Ladders
 
 
-def rails(sight: Sight, width: int, most: int, current: int | None) -> list[Line]:
+def rails(context: PaneContext, width: int, most: int, current: int | None) -> list[Line]:
     """The ladders that matter first; processes that ended with the same ladder share a line."""
     groups: dict[object, list[Ladder]] = {}
-    for one in ordered(sight.answer, current):
-        groups.setdefault(_alike(sight, one), []).append(one)
+    for one in ordered(context.answer, current):
+        groups.setdefault(_alike(context, one), []).append(one)
     shown = list(groups.values())[:most]
-    names = [_rail_name(sight, group) for group in shown]
+    names = [_rail_name(context, group) for group in shown]
     widest = max(map(len, names), default=0)
     more = f" +{len(groups) - most} more: L " if len(groups) > most else ""
     room = width - len(more)
@@ -189,9 +189,9 @@ def rails(sight: Sight, width: int, most: int, current: int | None) -> list[Line
     return [*lines[:-1], lines[-1]._replace(right=((more, "quiet"),))] if lines else []
 
 
-def _alike(sight: Sight, ladder: Ladder) -> object:
+def _alike(context: PaneContext, ladder: Ladder) -> object:
     """What ladders of processes that have ended have in common when one line stands for all of them."""
-    if not _has_ended(sight, ladder):
+    if not _has_ended(context, ladder):
         return ladder.pid, ladder.started, ladder.api
     return ladder.api, ladder.first_broken, *(one.state for one in ladder.rungs)
 
@@ -201,15 +201,17 @@ def ordered(found: Answer | None, pid: int | None) -> list[Ladder]:
     return sorted(found.ladders if found is not None else (), key=lambda one: one.pid != pid)
 
 
-def _has_ended(sight: Sight, ladder: Ladder) -> bool:
-    owner = next((one for one in sight.state.processes if (one.pid, one.started) == (ladder.pid, ladder.started)), None)
-    owner = owner or sight.state.current.get(ladder.pid)
+def _has_ended(context: PaneContext, ladder: Ladder) -> bool:
+    owner = next(
+        (one for one in context.state.processes if (one.pid, one.started) == (ladder.pid, ladder.started)), None
+    )
+    owner = owner or context.state.current.get(ladder.pid)
     return owner is not None and bool(owner.ended)
 
 
-def _rail_name(sight: Sight, group: Sequence[Ladder]) -> str:
+def _rail_name(context: PaneContext, group: Sequence[Ladder]) -> str:
     first, more = group[0], f" ×{len(group)}" if len(group) > 1 else ""
-    return f"{first.api} {first.pid}" + (" ○" if _has_ended(sight, first) else "") + more
+    return f"{first.api} {first.pid}" + (" ○" if _has_ended(context, first) else "") + more
 
 
 def rail(ladder: Ladder, name: str, width: int) -> Line:
@@ -240,9 +242,9 @@ def _rungs(ladder: Ladder, words: dict[RungName, str], gap: str) -> list[Span]:
 # Tabs and the line over a pane
 
 
-def tabs(panes: Sequence[Pane], current: int, sight: Sight, width: int) -> list[Cell]:
+def tabs(panes: Sequence[Pane], current: int, context: PaneContext, width: int) -> list[Cell]:
     """One cell a tab; counts only when all fit."""
-    full = [_tab(number, pane, current, pane.count(sight)) for number, pane in enumerate(panes)]
+    full = [_tab(number, pane, current, pane.count(context)) for number, pane in enumerate(panes)]
     if sum(len(text) for one in full for text, _ in one) + 1 <= width:
         return full
     return [_tab(number, pane, current, 0) for number, pane in enumerate(panes)]
@@ -260,7 +262,7 @@ def _few(count: int) -> str:
     return f"{count // 1000}k" if count < 1_000_000 else f"{count / 1e6:.1f}M"
 
 
-def over_pane(pane: Pane) -> Line:
+def pane_title(pane: Pane) -> Line:
     """What the pane lists; how much of it, by which filter."""
     listing = pane.listing
     shown, total = len(listing), pane.total()

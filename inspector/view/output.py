@@ -19,61 +19,61 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 from textual.strip import Strip
 
-from .cell_diff import Painter, Run
-from .driver import DrainingDriver
+from .cell_diff import CellDiff, Run
+from .driver import BackpressureDriver
 
 AGAIN = 0.02
 """Seconds until a slow terminal is looked at again."""
 R = TypeVar("R")
 
 
-class ThriftyApp(App[R], Generic[R]):
+class DiffOutputApp(App[R], Generic[R]):
     """An application that sends only what changed, and nothing while the terminal is behind."""
 
     def __init__(self, **options: Any) -> None:
-        self.thrifty = not os.environ.get("INSPECTOR_PLAIN_OUTPUT")
+        self.diff_output = not os.environ.get("INSPECTOR_PLAIN_OUTPUT")
         super().__init__(**options)
-        self._painter = Painter()
-        self._held = False
+        self._cell_diff = CellDiff()
+        self._suspended = False
 
     def on_mount(self) -> None:
         """After a stop (Ctrl-Z, an editor) the terminal shows something else: draw it all again."""
-        self.app_resume_signal.subscribe(self, lambda _: self._painter.forget())
+        self.app_resume_signal.subscribe(self, lambda _: self._cell_diff.forget())
 
     def get_driver_class(self) -> type[Driver]:
         found = super().get_driver_class()
-        return DrainingDriver if self.thrifty and found is LinuxDriver else found
+        return BackpressureDriver if self.diff_output and found is LinuxDriver else found
 
     def redraw(self) -> None:
         """Draw every cell again, whatever the terminal is believed to show."""
-        self._painter.forget()
+        self._cell_diff.forget()
         self.screen.refresh(layout=True)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         driver = self._driver
-        mine = isinstance(renderable, (LayoutUpdate, ChopsUpdate)) and isinstance(driver, DrainingDriver)
+        mine = isinstance(renderable, (LayoutUpdate, ChopsUpdate)) and isinstance(driver, BackpressureDriver)
         if not mine or not self._running or self._closed:
             if renderable is not None:
-                self._painter.forget()
+                self._cell_diff.forget()
             super()._display(screen, renderable)
             return
         # Textual drops the frames of a batch. As differences they are light, and the first frame of all is one of them.
-        self._painter.resize(*self.size)
+        self._cell_diff.resize(*self.size)
         for x, y, strip in _pieces(renderable):  # type: ignore[arg-type]
-            self._painter.put(x, y, _runs(strip, self.console._color_system or ColorSystem.TRUECOLOR))
+            self._cell_diff.put(x, y, _runs(strip, self.console._color_system or ColorSystem.TRUECOLOR))
         self._send()
         self.post_display_hook()
 
     def _send(self) -> None:
         """Send the difference, or come back when the terminal has taken what it was given."""
         driver = self._driver
-        if self._held or not isinstance(driver, DrainingDriver) or not self._running or self._closed:
+        if self._suspended or not isinstance(driver, BackpressureDriver) or not self._running or self._closed:
             return
-        if driver.drain.busy:
-            self._held = True
-            self.set_timer(AGAIN, self._let_go)
+        if driver.pending_output.busy:
+            self._suspended = True
+            self.set_timer(AGAIN, self._resume)
             return
-        difference = self._painter.flush()
+        difference = self._cell_diff.flush()
         if difference:
             x, y = self.screen.outer_size.clamp_offset(self.cursor_position)
             self._begin_update()
@@ -81,9 +81,9 @@ class ThriftyApp(App[R], Generic[R]):
             self._end_update()
             driver.flush()
 
-    def _let_go(self) -> None:
-        self._held = False
-        if self._painter.pending:
+    def _resume(self) -> None:
+        self._suspended = False
+        if self._cell_diff.pending:
             self._send()
 
 

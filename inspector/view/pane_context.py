@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field, replace
 
+from inspector.model.formatting import name_of
 from inspector.model.profiles import Profiles
 from inspector.model.state import Process, State
 from inspector.model.tree import program
 from inspector.model.verdict import Answer
-from inspector.model.wording import name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,13 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class PaneContext:
     """State, answer and choices at one moment."""
 
     state: State = field(default_factory=State)
     answer: Answer | None = None
     scope: Scope = Scope()
-    era: int = 0
+    generation: int = 0
     """Grows when the state is built anew (a recording was wound back): nothing that was seen before counts."""
     verdicts: int = 0
     """Grows with each new answer."""
@@ -37,7 +37,7 @@ class Sight:
     live: bool = False
     """A collector answers requests."""
 
-    def narrowed(self, **choices: object) -> "Sight":
+    def narrowed(self, **choices: object) -> "PaneContext":
         """The same with other choices."""
         return replace(self, scope=replace(self.scope, **choices))  # type: ignore[arg-type]
 

@@ -21,7 +21,7 @@ DIAGNOSE = 0.5
 SHARE = 20
 
 
-class Pump:
+class Scheduler:
     """Runs only while there is something to do: no event, no timer."""
 
     def __init__(
@@ -86,7 +86,7 @@ class Pump:
         """When to come back: soon while events wait, else when a paint or an answer is due."""
         now = perf_counter()
         self._rested = now + BREATH
-        waits = not self._session.inbox.rest()
+        waits = not self._session.event_queue.rest()
         due = now if more or waits else inf
         if self._dirty or self._session.playing:
             due = min(due, self._paint_due)

@@ -15,8 +15,8 @@ from inspector.stream.playback import Playback
 from inspector.stream.requests import LogPage, SymbolPage
 from inspector.stream.session import RequestFailed
 
-from .feed import Feed, Inbox
-from .pane_context import Scope, Sight
+from .feed import EventQueue, Feed
+from .pane_context import PaneContext, Scope
 
 BITE = 64
 """Events between two glances at the clock."""
@@ -44,7 +44,7 @@ class Session:
         self.feed = feed
         self.wake = wake
         """Says that there is something to do."""
-        self.inbox = Inbox(feed, wake)
+        self.event_queue = EventQueue(feed, wake)
         self._profiles = profiles or builtin_profiles()
         self.state = State(profiles=self._profiles)
         self.answer: Answer | None = None
@@ -61,7 +61,7 @@ class Session:
         self._todo: deque[AnyEvent] = deque()
         self._recording: list[AnyEvent] = []
         self._numbers = count(1)
-        self._era = 0
+        self._generation = 0
         self._verdicts = 0
         self._diagnosed: object = None
         self._drawing: Drawing | None = None
@@ -89,9 +89,9 @@ class Session:
         """Events that have come and are not shown."""
         return len(self._todo)
 
-    def sight(self) -> Sight:
+    def context(self) -> PaneContext:
         """What panes are given to look at."""
-        return Sight(self.state, self.answer, self.scope, self._era, self._verdicts, self.now, self.live)
+        return PaneContext(self.state, self.answer, self.scope, self._generation, self._verdicts, self.now, self.live)
 
     def ask(self, make: Callable[[int], Request]) -> int:
         """Send the request that `make` builds for a fresh id; returns the id."""
@@ -113,12 +113,12 @@ class Session:
             if perf_counter() >= end:
                 break
             self._collect()
-        if self.feed.recorded and self.inbox.ended and not self._todo and self.playback is None:
+        if self.feed.recorded and self.event_queue.ended and not self._todo and self.playback is None:
             self._finish_reading()
         return bool(self._todo) and not self.paused
 
     def _collect(self) -> None:
-        batch = self.inbox.take(20_000)
+        batch = self.event_queue.take(20_000)
         if batch:
             self._heard = monotonic_ns()
             self._todo.extend(batch)
@@ -163,7 +163,7 @@ class Session:
         return False
 
     def _begin_drawing(self) -> bool:
-        seen = (self._era, sum(self.state.revisions.values()), len(self.state.limits))
+        seen = (self._generation, sum(self.state.revisions.values()), len(self.state.limits))
         if seen == self._diagnosed or not self.state.revisions:
             return False
         self._diagnosed, self._drawing = seen, draw(self.state, self.state.profiles)
@@ -240,8 +240,8 @@ class Session:
     def _begin_anew(self, events: Sequence[AnyEvent]) -> None:
         self.state, self.answer, self._drawing = State(profiles=self._profiles), None, None
         self._todo = deque(events)
-        self._era += 1
+        self._generation += 1
 
     def close(self) -> None:
         """Let the reader go; the feed itself is closed by whoever opened it."""
-        self.inbox.close()
+        self.event_queue.close()

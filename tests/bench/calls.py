@@ -12,7 +12,7 @@ from tests.calls import bench_calls
 
 from .figures import Figure, Measurement
 from .peers import ours, program
-from .picture import Picture
+from .screen_emulator import Picture
 from .targets import program as target
 from .targets import running
 from .terminal import Terminal
@@ -71,7 +71,7 @@ def screen_latency() -> list[Figure]:
             picture.wait_for("driver", 30)
             terminal.settle(0.2, 3.0)
             picture.press("4", "SECONDS")
-            terminal.pump(2.0)
+            terminal.read_for(2.0)
             while time.monotonic() - float(process.stdout.readline().split()[1]) > 0.1:
                 pass  # what was printed while we came
             for _ in range(_BEATS):
@@ -86,7 +86,7 @@ def slow_down() -> list[Figure]:
     with running(target(), "launches") as process:
         free = statistics.median(_launches(process, 6))
         with Terminal([ours(), str(process.pid)]) as terminal:
-            terminal.pump(4.0)
+            terminal.read_for(4.0)
             watched = statistics.median(_launches(process, 6, time.monotonic(), terminal))
         counted = _counted_by_peer(process)
     lost = {name: 100 * (1 - rate / free) for name, rate in (("ours", watched), ("peer", counted)) if rate}
@@ -121,7 +121,7 @@ def _launches(
     found: list[float] = []
     while len(found) < count:
         if terminal is not None:
-            terminal.pump(0.4)
+            terminal.read_for(0.4)
         begun, turns = process.stdout.readline().split()
         found += [float(turns)] if float(begun) > since else []
     return found

@@ -20,7 +20,7 @@ from tests.logs.bench_logs import write_log
 
 from .figures import Figure, Measurement
 from .peers import ours
-from .picture import Picture
+from .screen_emulator import Picture
 from .targets import program, room, running
 from .terminal import Terminal
 from .timing import milliseconds
@@ -176,13 +176,13 @@ def memory() -> list[Figure]:
             picture = Picture(terminal)
             picture.wait_for("alive", 30)
             picture.press("5", "following", 60)
-            terminal.pump(2.0)
+            terminal.read_for(2.0)
             picture.press("3", "703,", 60)
             terminal.write(b"/")
-            terminal.pump(0.5)
+            terminal.read_for(0.5)
             terminal.write(b"work77")
             picture.wait_for("work77", 60)
-            terminal.pump(1.0)
+            terminal.read_for(1.0)
             parts = [resident_megabytes([one]) for one in family(terminal.pid)]
     note = "proportional set size; " + " and ".join(f"{part:.0f}" for part in parts if part > 1) + " MB each"
     return [

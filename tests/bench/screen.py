@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .figures import Figure, Measurement
 from .peers import ours, program
-from .picture import Picture
+from .screen_emulator import Picture
 from .targets import program as target
 from .targets import running
 from .terminal import Terminal
@@ -58,7 +58,7 @@ def idle() -> list[Figure]:
     with running(sys.executable, *_STILL) as process, inspecting(str(process.pid)) as terminal:
         terminal.settle(2.0, 10.0)
         meter = CpuMeter(family(terminal.pid))
-        ours_bytes = terminal.pump(8.0) / 8
+        ours_bytes = terminal.read_for(8.0) / 8
         cpu = meter.percent()
     htop, htop_cpu = _peer("htop", ["-d", "10"])
     btop, btop_cpu = _peer("btop", [])
@@ -83,7 +83,7 @@ def live() -> list[Figure]:
                 terminal.key(pane.encode())
                 terminal.settle(0.5, 2.0)
                 meter = CpuMeter(family(terminal.pid))
-                rates.append(terminal.pump(4.0) / 4)
+                rates.append(terminal.read_for(4.0) / 4)
                 shares.append(meter.percent())
     worst = max(rates)
     note = "panes 1 to 6: " + ", ".join(
@@ -120,7 +120,7 @@ def keys_in_a_flooded_pane() -> list[Figure]:
     with flooded() as terminal:
         picture = Picture(terminal)
         picture.press("5", "following")
-        terminal.pump(1.0)
+        terminal.read_for(1.0)
         times = []
         for _ in range(12):
             times.append(picture.press("?", "ID FOR REBINDING") * 1000)
@@ -149,7 +149,7 @@ def quit_on_a_slow_link() -> list[Figure]:
         with flooded() as terminal:
             terminal.rate = 30_000.0
             terminal.write(b"5")
-            terminal.pump(3.0)
+            terminal.read_for(3.0)
             begin = time.monotonic()
             terminal.write(b"q")
             while _LEFT not in terminal.output[-4096:] and time.monotonic() < begin + 10:
@@ -163,7 +163,7 @@ def _first_bytes(terminal: Terminal) -> list[float]:
     """ms from a key to the first byte: down and up in turns, so that each key moves the cursor of the shortest list."""
     times = []
     for number in range(_KEYS):
-        terminal.pump(0.03)
+        terminal.read_for(0.03)
         first, _, count = terminal.key(b"\x1b[A" if number % 2 else b"\x1b[B", quiet=0.05, limit=1.0)
         if count:
             times.append(first * 1000)
@@ -184,9 +184,9 @@ def _peer(name: str, words: list[str]) -> tuple[float | None, float | None]:
     if path is None:
         return None, None
     with Terminal([path, *words]) as terminal:
-        terminal.pump(2.0)
+        terminal.read_for(2.0)
         meter = CpuMeter(family(terminal.pid))
-        return terminal.pump(6.0) / 6, meter.percent()
+        return terminal.read_for(6.0) / 6, meter.percent()
 
 
 MEASUREMENTS = [

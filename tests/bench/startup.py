@@ -6,7 +6,7 @@ import time
 
 from .figures import Figure, Measurement
 from .peers import ours, python_program
-from .picture import Picture
+from .screen_emulator import Picture
 from .targets import running
 from .terminal import Terminal
 from .timing import command_milliseconds

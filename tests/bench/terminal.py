@@ -81,7 +81,7 @@ class Terminal:
         self.total += len(data)
         return data
 
-    def pump(self, seconds: float) -> int:
+    def read_for(self, seconds: float) -> int:
         """Take output for so long; returns how many bytes came."""
         before, end = self.total, time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:

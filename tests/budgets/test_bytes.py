@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from inspector.stream.place import MAIN
-from tests.bench.picture import Picture
+from inspector.stream.transport import MAIN
+from tests.bench.screen_emulator import Picture
 from tests.bench.terminal import Terminal
 
 from .recorded import recorded
@@ -53,7 +53,7 @@ def pressed(shown: Shown, key: str) -> int:
     """Bytes that a key causes."""
     before = shown.terminal.total
     shown.terminal.write(key.encode())
-    shown.terminal.pump(0.15)
+    shown.terminal.read_for(0.15)
     shown.terminal.settle(_QUIET)
     return shown.terminal.total - before
 
@@ -63,7 +63,7 @@ def test_the_first_paint_is_one_screen_and_not_three(shown: Shown) -> None:
 
 
 def test_a_screen_on_which_nothing_changes_sends_nothing(shown: Shown) -> None:
-    assert shown.terminal.pump(2.0) == 0
+    assert shown.terminal.read_for(2.0) == 0
 
 
 def test_a_pane_switch_sends_a_pane(shown: Shown) -> None:
@@ -86,4 +86,4 @@ def test_a_key_at_the_end_of_a_list_sends_nothing(shown: Shown) -> None:
 def test_help_sends_one_screen_and_what_was_below_it_comes_back(shown: Shown) -> None:
     assert 500 < pressed(shown, "?") < OVERLAY[shown.columns]
     assert 500 < pressed(shown, "\x1b") < OVERLAY[shown.columns]
-    assert shown.terminal.pump(1.0) == 0
+    assert shown.terminal.read_for(1.0) == 0

@@ -68,7 +68,7 @@ def test_the_first_frame_waits_for_no_rule_and_no_report() -> None:
 def test_a_collector_is_started_before_anything_of_the_screen_is_imported() -> None:
     code = (
         "import sys\nfrom inspector.commands import inputs, screen\nfrom inspector.commands.arguments import parse\n"
-        "from inspector.stream.place import target_words\n"
+        "from inspector.stream.transport import target_words\n"
         "stream, profiles = inputs.collector_and_profiles(parse(['1'], ''), target_words('1'))\n"
         "print(*sorted(sys.modules), sep='\\n')\nstream.kill()"
     )

@@ -14,7 +14,7 @@ from inspector.collect.kernel.counter_block import Read
 from inspector.collect.kernel.counting import Counting
 from inspector.collect.kernel.engine import Engine
 from inspector.collect.kernel.file_watch import Function
-from inspector.collect.kernel.looking import SIGNALS, Looking
+from inspector.collect.kernel.lookup_probes import SIGNALS, Looking
 from inspector.collect.kernel.lookup_programs import KINDS
 from inspector.collect.sources.lookups.lookups import lookup_functions
 

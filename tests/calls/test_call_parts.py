@@ -9,7 +9,7 @@ from inspector.collect.elf.sites import Site
 from inspector.collect.kernel.counter_block import Read
 from inspector.collect.kernel.records import Asked, Looked, Opened, Refused
 from inspector.collect.sources.calls.call_plans import arguments_of, function_at, planned_functions, signed, values_of
-from inspector.collect.sources.calls.pending import PendingLoads, loader_words
+from inspector.collect.sources.calls.pending_dlopens import PendingLoads, loader_words
 from inspector.collect.sources.lookups.lookup_events import Folding
 from inspector.stream.calls import LookedUp, TriedFile
 from inspector.stream.requests import ApiPlan, Argument, FunctionPlan, OutValue, Plan

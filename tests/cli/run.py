@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from inspector.stream.place import MAIN
+from inspector.stream.transport import MAIN
 
 COMMAND = [sys.executable, str(MAIN)]
 

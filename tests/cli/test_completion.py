@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.stream.place import MAIN
+from inspector.stream.transport import MAIN
 
 from .run import inspector
 

@@ -21,8 +21,8 @@ import pytest
 
 from inspector.commands.bootstrap import chosen
 from inspector.commands.carried import FarPython, packed
-from inspector.commands.trouble import Trouble
-from inspector.stream.place import Place
+from inspector.commands.errors import Trouble
+from inspector.stream.transport import Place
 
 from .run import COMMAND, inspector, said
 

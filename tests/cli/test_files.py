@@ -13,9 +13,9 @@ from inspector.stream.base import Event
 from inspector.stream.calls import CallCount, CallsCounted, FunctionsWatched, WatchedFunction
 from inspector.stream.codec import encode
 from inspector.stream.libraries import LibraryMapped
-from inspector.stream.place import MAIN
 from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted
 from inspector.stream.session import SessionEnded, SessionStarted, TargetMissing
+from inspector.stream.transport import MAIN
 from tests.report.sample import sample_report
 
 from .run import inspector, said

@@ -14,7 +14,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from inspector.stream.place import MAIN
+from inspector.stream.transport import MAIN
 
 from .run import COMMAND, inspector, said
 

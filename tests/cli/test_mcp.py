@@ -9,7 +9,7 @@ import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.types import TextContent
 
-from inspector.stream.place import MAIN
+from inspector.stream.transport import MAIN
 
 TOOLS = {"processes", "doctor", "report", "explain", "timeline", "logs", "calls", "libraries"}
 _SLEEPER = "import ctypes, time\ntry: ctypes.CDLL('libcuda-is-not-here.so.1')\nexcept OSError: pass\ntime.sleep(60)"

@@ -8,7 +8,7 @@ import pytest
 
 from inspector.model.diagnosis import diagnose
 from inspector.model.profiles import builtin_profiles
-from inspector.report.facts import report
+from inspector.report.builder import report
 from inspector.report.formats import FORMATS, render
 from inspector.report.observe import from_recording
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from inspector.collect.inbox import Inbox
 from inspector.collect.listing import processes
 from inspector.collect.loop import CollectorLoop
 from inspector.collect.main import parse
+from inspector.collect.request_reader import Inbox
 from inspector.collect.sources.contract import Mapping
 from inspector.collect.sources.libraries.images import Images
-from inspector.collect.sources.libraries.outlines import Outline, Outlines, same_file
+from inspector.collect.sources.libraries.library_summaries import Outline, Outlines, same_file
 from inspector.stream.libraries import ImageRead
 from inspector.stream.requests import AnyRequest, Configure, Plan, Quit, ReadSymbols, encode_request
 

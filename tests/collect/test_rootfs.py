@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from inspector.collect.kernel.rootfs import Root
-from inspector.collect.sources.attempt import attempt
+from inspector.collect.sources.tolerant_reads import attempt
 
 from .targets import Life, Workshop
 

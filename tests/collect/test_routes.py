@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.collect.sources.libraries.outlines import Outline
+from inspector.collect.sources.libraries.library_summaries import Outline
 from inspector.collect.sources.libraries.routes import Placed, Start, Way, find_ways
 from inspector.collect.sources.preload_entries import file_entries, list_entries
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from inspector.demo.build import SOURCES, build
+from inspector.demo.case_directory import Stage
 from inspector.demo.cases import CASES, find
 from inspector.demo.parts import DRIVER, RUNTIME, without
-from inspector.demo.stage import Stage
 from inspector.demo.start import CaseError, StartedCase, start
 
 SEED = 11

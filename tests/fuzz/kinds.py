@@ -17,10 +17,10 @@ from inspector.collect.elf.relocations import function_slots
 from inspector.collect.elf.sites import find_sites
 from inspector.collect.elf.symbol_index import FileSymbols
 from inspector.model.diagnosis import diagnose
+from inspector.model.log_meanings import read_lines
 from inspector.model.profiles import Profiles, builtin_profiles
 from inspector.model.profiles.loading import ProfileError, parse
-from inspector.model.readings import read_lines
-from inspector.report.facts import report
+from inspector.report.builder import report
 from inspector.report.formats import render
 from inspector.report.observe import from_recording
 from inspector.stream.recording import RecordingError

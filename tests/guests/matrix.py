@@ -17,7 +17,12 @@ from .images import KERNELS, ImageError
 
 CASES = ("the-question", "healthy", "lost-in-children", "replaced-library", "lookup-failed", "no-device")
 """Of the rungs reachable, used, environment, mapped, resolved and returned."""
-TESTS = ("tests/kernel", "tests/calls/test_counting.py", "tests/calls/test_looking.py", "tests/calls/test_budget.py")
+TESTS = (
+    "tests/kernel",
+    "tests/calls/test_counting.py",
+    "tests/calls/test_lookup_probes.py",
+    "tests/calls/test_budget.py",
+)
 SECONDS = 900
 _SLOWER = 10
 """Software emulation against this machine."""

@@ -11,7 +11,7 @@ from inspector.collect.kernel import perf
 from inspector.collect.kernel.btf import BtfError, TypeData
 from inspector.collect.kernel.counting import parse_record
 from inspector.collect.kernel.decode import Birth, decode
-from inspector.collect.kernel.looking import parse as parse_lookup
+from inspector.collect.kernel.lookup_probes import parse as parse_lookup
 from inspector.collect.kernel.membership import HEADER
 from inspector.collect.kernel.records import Mapped, Opened
 from inspector.collect.kernel.syscall_programs import OPENED_BODY

@@ -3,10 +3,10 @@
 import time
 from pathlib import Path
 
-from inspector.collect.logs.choice import Chooser, Ration
-from inspector.collect.logs.marks import Marks
+from inspector.collect.logs.line_rate_limit import Chooser, Ration
 from inspector.collect.logs.reader import Reader
 from inspector.collect.logs.search import Pager
+from inspector.collect.logs.watched_lines import Marks
 from inspector.stream.requests import ReadLog
 
 from .lines import follow
@@ -40,19 +40,14 @@ def lines_indexed_per_second(path: Path, marks: list[str], backlog: bool = False
     return total / seconds
 
 
-def filter_seconds(path: Path, text: str, level: int = 0) -> tuple[float, float]:
-    """Seconds until the first answer with a line and until the last one, in a log that is indexed already."""
+def filter_seconds(path: Path, text: str) -> float:
+    """Seconds for the first page of the lines that hold a text, in a log that is indexed already."""
     tail = follow(path)
     tail.step()
     while tail.more:
         tail.step()
-    pager, request = Pager(tail), ReadLog(source=1, filter=text, level=level)
     begin = time.perf_counter()
-    page = pager.page(request, 0.03)
-    first = time.perf_counter() - begin if page.lines else 0.0
-    while not page.complete:
-        page = pager.page(request, 0.03)
-        first = first or (time.perf_counter() - begin if page.lines else 0.0)
+    Pager(tail).page(ReadLog(source=1, filter=text))
     seconds = time.perf_counter() - begin
     tail.close()
-    return first or seconds, seconds
+    return seconds

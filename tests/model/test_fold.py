@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.model.fold import apply, apply_all
-from inspector.model.folding import logs, moments
+from inspector.model.folding import logs, timeline
 from inspector.model.state import State
 from inspector.model.tree import environment_change, libraries, program
 from inspector.stream.base import Event
@@ -152,10 +152,10 @@ def test_a_flood_of_understood_lines_keeps_the_first_and_the_newest() -> None:
 
 def test_the_timeline_is_bounded_and_says_how_much_it_let_go() -> None:
     state = State()
-    for at in range(moments.LIMIT + 5):
-        moments.tell(state, at, 1, "note", "x")
-    assert len(state.timeline) + state.timeline_dropped == moments.LIMIT + 5
-    assert len(state.timeline) <= moments.LIMIT
+    for at in range(timeline.LIMIT + 5):
+        timeline.tell(state, at, 1, "note", "x")
+    assert len(state.timeline) + state.timeline_dropped == timeline.LIMIT + 5
+    assert len(state.timeline) <= timeline.LIMIT
 
 
 def test_a_line_with_its_own_time_stamp_stands_at_that_time() -> None:
@@ -198,7 +198,7 @@ def test_no_stream_of_events_makes_the_fold_raise(events: list[Event]) -> None:
 def test_every_event_kind_is_folded_or_is_the_answer_to_a_request() -> None:
     from inspector.model.fold import _HANDLERS
 
-    answers = {"SymbolPage", "LogPage", "LineFound", "ProcessListed"}
+    answers = {"SymbolPage", "LogPage", "ProcessListed"}
     assert {kind.__name__ for kind in AnyEvent.__args__} - {kind.__name__ for kind in _HANDLERS} == answers
     assert all(issubclass(kind, msgspec.Struct) for kind in _HANDLERS)
 

@@ -1,7 +1,7 @@
 """Attached late: a log that is younger than the program is all of this start, whatever its lines say of time."""
 
-from inspector.model.starts import this_start
-from inspector.model.words import last_word, words_of
+from inspector.model.log_claims import last_word, words_of
+from inspector.model.log_runs import this_start
 from inspector.stream.logs import LogFound
 
 from .build import SECOND, WALL, Story

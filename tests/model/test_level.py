@@ -6,9 +6,9 @@ import msgspec
 
 from inspector.model.diagnosis import diagnose
 from inspector.model.fold import apply
-from inspector.model.folding.forgetting import MOST_DEAD
+from inspector.model.folding.eviction import MOST_DEAD
 from inspector.model.state import State
-from inspector.report.facts import report
+from inspector.report.builder import report
 from inspector.stream.calls import CallCount, CallsCounted, FunctionsWatched, WatchedFunction
 from inspector.stream.codec import encode
 from inspector.stream.events import AnyEvent

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.model.log_meanings import read_lines, says, stamp
 from inspector.model.profiles import builtin_profiles
-from inspector.model.readings import read_lines, says, stamp
 
 T = "time=2025-10-09T08:53:21.123+02:00 level=INFO source=a.go:1 "
 LINES = {

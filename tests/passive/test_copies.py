@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from inspector.collect.sources.contract import Tracked
 from inspector.collect.sources.copies.copies import CopiesSource, HearingOutlet
-from inspector.collect.sources.copies.judging import alike
-from inspector.collect.sources.copies.names import Asked, Names
+from inspector.collect.sources.copies.refused_names import Asked, Names
+from inspector.collect.sources.copies.suitability import alike
 from inspector.model.profiles import builtin_profiles
 from inspector.stream.base import Event
 from inspector.stream.calls import FileOpened, LoaderRefused, LookedUp

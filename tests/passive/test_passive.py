@@ -14,7 +14,7 @@ from inspector.collect.kernel.file_watch import Function
 from inspector.collect.kernel.pages import Presence, Span
 from inspector.collect.kernel.private_copies import PrivateCopies
 from inspector.collect.sources.calls.passive import PassiveSource
-from inspector.collect.sources.calls.picture import Circumstances, Code
+from inspector.collect.sources.calls.passive_events import Circumstances, Code
 from inspector.collect.sources.calls.pointers import PointersSource
 from inspector.stream.libraries import CodePatched, NeverExecuted, PointersHeld, SlotsRead
 from inspector.stream.requests import ApiPlan, FunctionPlan, Plan, ReadLog, ScanPointers

@@ -11,7 +11,7 @@ import pytest
 
 from inspector.model.diagnosis import diagnose
 from inspector.model.state import Process, State
-from inspector.report.facts import report
+from inspector.report.builder import report
 
 from .conftest import LoggedCall, logged_calls
 from .watching import counted, results, sampled, watch

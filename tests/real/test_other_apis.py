@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from inspector.stream.place import MAIN
+from inspector.stream.transport import MAIN
 
 pytestmark = [pytest.mark.live, pytest.mark.xdist_group("real")]
 HSA = ["libhsa-runtime64-1", "libhsakmt1", "libelf1", "libnuma1", "libdrm2", "libdrm-amdgpu1"]

@@ -2,8 +2,8 @@
 
 from inspector.model.state import LogSource, Moment, Process, State
 from inspector.model.verdict import RUNGS, Answer, Evidence, Finding, Ladder, Mode, Rung, RungName, Truth
-from inspector.report.facts import report
-from inspector.report.shapes import Report
+from inspector.report.builder import report
+from inspector.report.schema import Report
 from inspector.stream.calls import (
     CallCount,
     CallOutcome,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inspector.report.formats import render
-from inspector.report.shapes import from_json
+from inspector.report.schema import from_json
 
 from .sample import sample_report
 

@@ -8,8 +8,8 @@ import pytest
 
 from inspector.model.state import State
 from inspector.model.verdict import Answer, Finding, Mode, ModeName
-from inspector.report import facts
-from inspector.report.shapes import Report, from_json, schema, to_json
+from inspector.report import builder
+from inspector.report.schema import Report, from_json, schema, to_json
 from inspector.report.verdict import exit_code
 from inspector.stream.session import TargetMissing
 
@@ -59,7 +59,7 @@ def test_the_top_has_the_keys_of_the_contract() -> None:
 
 def test_the_published_schema_is_that_of_the_shapes_and_the_report_keeps_it() -> None:
     published = resources.files("inspector.report").joinpath("schema.json").read_bytes()
-    assert published == schema(), "publish it anew: python -m inspector.report.shapes > inspector/report/schema.json"
+    assert published == schema(), "publish it anew: python -m inspector.report.schema > inspector/report/schema.json"
     validator = jsonschema.Draft202012Validator(json.loads(published))
     validator.check_schema(json.loads(published))
     assert list(validator.iter_errors(printed())) == []
@@ -89,7 +89,7 @@ def test_facts_come_out_as_the_stream_told_them() -> None:
 
 
 def test_a_long_timeline_loses_its_middle_and_says_how_much() -> None:
-    report = facts.report(state(), answer(), rows=4)
+    report = builder.report(state(), answer(), timeline_rows=4)
     assert [row.kind for row in report.timeline] == ["note", "process", "signal", "log"]
     assert report.observation.timeline_left_out == 6
 
@@ -101,7 +101,7 @@ def _report(verdict: ModeName, finding: str = "", rule: str = "x") -> Report:
         if severity == finding
     ]
     made = Answer(mode=Mode(verdict=verdict, confidence="proven"), ladders=[], findings=findings, coverage="")
-    return facts.report(state(), made)
+    return builder.report(state(), made)
 
 
 def test_the_exit_code_is_the_answer() -> None:

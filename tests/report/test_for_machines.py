@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families as older_fam
 
 from inspector.report import junit, openmetrics
 from inspector.report.expectation import Expected, expectation
-from inspector.report.shapes import ProgressReport, Report
+from inspector.report.schema import ProgressReport, Report
 
 from .sample import sample_report
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from inspector.model.state import Moment
 from inspector.report import diff, doctor, listing
 from inspector.report.formats import export, format_of, render
-from inspector.report.shapes import TimelineRow, from_json
+from inspector.report.schema import TimelineRow, from_json
 from inspector.report.trace import Tracer
 from inspector.stream.processes import ProcessListed
 from inspector.stream.redact import Redactor, rewritten

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.report import facts
+from inspector.report import builder
 from inspector.report.formats import FORMATS, render
 from inspector.report.markdown import code, plain
-from inspector.report.shapes import Report, from_json
+from inspector.report.schema import Report, from_json
 from inspector.stream.redact import rewritten
 from inspector.stream.text import visible
 
@@ -45,7 +45,7 @@ def _tags(page: str) -> _Tags:
 
 def test_the_report_is_made_harmless_where_it_is_made() -> None:
     nasty = rewritten(answer(), lambda word: word + NASTY)
-    assert RAW.search(render(facts.report(state(), nasty), "json").decode()) is None
+    assert RAW.search(render(builder.report(state(), nasty), "json").decode()) is None
 
 
 @pytest.mark.parametrize("format", FORMATS)

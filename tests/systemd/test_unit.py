@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from inspector.collect.systemd.places import find_unit, instance_of
 from inspector.collect.systemd.show import parse_show, show_unit
 from inspector.collect.systemd.unit import expand, read_unit, unescape
+from inspector.collect.systemd.unit_load_path import find_unit, instance_of
 
 SYSTEMD = "/lib/systemd/systemd"
 

@@ -6,48 +6,48 @@ from inspector.model.fold import apply_all
 from inspector.model.state import LogSource, State
 from inspector.stream.logs import LogFound, LogLine
 from inspector.stream.requests import ReadLog, ReadSymbols
-from inspector.view.pane_context import Sight
+from inspector.view.pane_context import PaneContext
 from inspector.view.panes.logs import LogsPane
 from inspector.view.session import Session
 
+from .app_harness import running_app
 from .feeds import BigCollector, log_text
 from .sample import at, main_question
-from .stage import on_stage
 
 MILLION = 1_000_000
 
 
 async def test_480_thousand_symbols_scroll_and_filter_by_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     feed = BigCollector()
-    async with on_stage(feed, monkeypatch) as stage:
-        await stage.press("3")
-        await stage.until_shown("_ZN4ggml000000Ev")
-        assert "480,000" in stage.text
-        await stage.press("G")
-        await stage.until_shown("_ZN4ggml479999Ev")
-        await stage.press("slash")
-        stage.filter("4242")
-        await stage.until_shown("_ZN4ggml004242Ev")
-        assert "of 480,000 · /4242" in stage.text
-        await stage.press("escape")
-        await stage.until_shown("_ZN4ggml000000Ev")
+    async with running_app(feed, monkeypatch) as ui:
+        await ui.press("3")
+        await ui.until_shown("_ZN4ggml000000Ev")
+        assert "480,000" in ui.text
+        await ui.press("G")
+        await ui.until_shown("_ZN4ggml479999Ev")
+        await ui.press("slash")
+        ui.filter("4242")
+        await ui.until_shown("_ZN4ggml004242Ev")
+        assert "of 480,000 · /4242" in ui.text
+        await ui.press("escape")
+        await ui.until_shown("_ZN4ggml000000Ev")
     asked = [one for one in feed.asked if isinstance(one, ReadSymbols)]
     assert len(asked) <= 8 and all(one.limit == 200 for one in asked)
 
 
 async def test_a_log_of_a_million_lines_scrolls_and_filters_by_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     feed = BigCollector(symbols=1)
-    async with on_stage(feed, monkeypatch) as stage:
-        await stage.press("5", "o", "o")
-        await stage.until_shown("line 999999 of a flood")
-        await stage.press("pageup", "pageup")
-        await stage.until_shown("line 999975 of a flood")
-        await stage.press("g")
-        await stage.until_shown("line 0 of a flood")
-        await stage.press("slash")
-        stage.filter("31337")
-        await stage.until_shown("line 31337 of a flood")
-        assert "of 1,000,000 · /31337" in stage.text
+    async with running_app(feed, monkeypatch) as ui:
+        await ui.press("5", "o", "o")
+        await ui.until_shown("line 999999 of a flood")
+        await ui.press("pageup", "pageup")
+        await ui.until_shown("line 999975 of a flood")
+        await ui.press("g")
+        await ui.until_shown("line 0 of a flood")
+        await ui.press("slash")
+        ui.filter("31337")
+        await ui.until_shown("line 31337 of a flood")
+        assert "of 1,000,000 · /31337" in ui.text
     assert len([one for one in feed.asked if isinstance(one, ReadLog)]) <= 12
 
 
@@ -61,9 +61,9 @@ def test_a_million_held_lines_are_filtered_in_small_pieces() -> None:
     found = LogFound(at=at(0), source=1, name="flood.log", kind="file", why="fd 2")
     state.logs[1] = LogSource(found=found, lines=lines, lines_total=MILLION)
     pane = LogsPane(Session(NoFeed(symbols=1, lines=1), lambda: None))
-    sight = Sight(state=state)
-    assert pane.look(sight) and len(pane.listing) == MILLION
-    pane.narrow(sight, "99999")
+    context = PaneContext(state=state)
+    assert pane.look(context) and len(pane.listing) == MILLION
+    pane.narrow(context, "99999")
     pieces = 1
     while pane.listing.scan(0.008):
         pieces += 1
@@ -74,8 +74,8 @@ def test_a_million_held_lines_are_filtered_in_small_pieces() -> None:
 
 def test_a_pane_is_not_made_again_while_nothing_it_shows_changes() -> None:
     pane = LogsPane(Session(NoFeed(symbols=1, lines=1), lambda: None))
-    sight = Sight(state=apply_all(main_question(), State()))
-    assert pane.look(sight)
-    assert not pane.look(sight)
-    sight.state.revisions["logs"] += 1
-    assert pane.look(sight)
+    context = PaneContext(state=apply_all(main_question(), State()))
+    assert pane.look(context)
+    assert not pane.look(context)
+    context.state.revisions["logs"] += 1
+    assert pane.look(context)

@@ -12,12 +12,12 @@ from inspector.stream.libraries import LibraryMapped
 from inspector.stream.processes import Vitals
 from inspector.stream.session import SessionEnded, TargetMissing
 from inspector.view import session as session_module
-from inspector.view.feed import Inbox, Replay
+from inspector.view.feed import EventQueue, Replay
 from inspector.view.session import Session
 
+from .app_harness import drawn, running_app
 from .feeds import FakeFeed
 from .sample import SERVER, at, main_question
-from .stage import drawn, on_stage
 
 
 class Broken(FakeFeed):
@@ -32,75 +32,75 @@ async def test_a_collector_that_dies_is_said_with_its_reason_and_the_screen_live
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     feed = FakeFeed(main_question())
-    async with on_stage(feed, monkeypatch) as stage:
+    async with running_app(feed, monkeypatch) as ui:
         feed.die("the collector was killed by SIGKILL (9)")
-        await stage.until_shown("✗ collector died")
-        assert "killed by SIGKILL" in stage.lines[-1]
-        await stage.press("2", "j")
-        assert "libvgpu-cuda.so.1" in stage.cursor
+        await ui.until_shown("✗ collector died")
+        assert "killed by SIGKILL" in ui.lines[-1]
+        await ui.press("2", "j")
+        assert "libvgpu-cuda.so.1" in ui.cursor
 
 
 async def test_a_reader_that_fails_is_said_and_the_screen_lives(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(Broken(), monkeypatch) as stage:
-        await stage.until_shown("line 9: damaged event")
-        await stage.press("4")
-        assert "discovering" in stage.text
+    async with running_app(Broken(), monkeypatch) as ui:
+        await ui.until_shown("line 9: damaged event")
+        await ui.press("4")
+        assert "discovering" in ui.text
 
 
 async def test_a_faulty_rule_is_said_and_the_screen_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     feed = FakeFeed(main_question())
-    async with on_stage(feed, monkeypatch) as stage:
+    async with running_app(feed, monkeypatch) as ui:
 
         def fault(*_: object) -> Answer:
             raise KeyError("rule")
 
         monkeypatch.setattr(session_module, "draw", drawn(fault))
         feed.come(Vitals(at=at(4), pid=SERVER, cpu=1, rss=1, threads=1))
-        await stage.until_shown("the diagnosis failed: KeyError")
-        assert "✗ CPU (likely)" in stage.lines[0]
+        await ui.until_shown("the diagnosis failed: KeyError")
+        assert "✗ CPU (likely)" in ui.lines[0]
 
 
 async def test_an_end_in_order_is_said_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     feed = FakeFeed([*main_question(), SessionEnded(at=at(9), reason="the target ended")], recorded=False)
-    async with on_stage(feed, monkeypatch) as stage:
+    async with running_app(feed, monkeypatch) as ui:
         feed.die("")
-        await stage.until_shown("ended: the target ended")
+        await ui.until_shown("ended: the target ended")
 
 
 async def test_a_missing_target_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     missing = TargetMissing(at=at(0), kind="no-such-target", why="no process 99999", help="inspector list")
-    async with on_stage(FakeFeed([missing], recorded=True), monkeypatch) as stage:
-        await stage.until_shown("✗ no process 99999")
-        assert "next  inspector list" in stage.text
+    async with running_app(FakeFeed([missing], recorded=True), monkeypatch) as ui:
+        await ui.until_shown("✗ no process 99999")
+        assert "next  inspector list" in ui.text
 
 
 async def test_pause_holds_the_screen_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     feed = FakeFeed(main_question())
-    async with on_stage(feed, monkeypatch) as stage:
-        await stage.press("2", "space")
+    async with running_app(feed, monkeypatch) as ui:
+        await ui.press("2", "space")
         feed.come(LibraryMapped(at=at(8), pid=SERVER, path="/opt/late.so", base=5, file="fe:1:8"))
-        await stage.until_shown("paused, 1 waiting")
-        assert "late.so" not in stage.text
-        await stage.press("space")
-        await stage.until_shown("late.so")
-        assert "live" in stage.lines[0]
+        await ui.until_shown("paused, 1 waiting")
+        assert "late.so" not in ui.text
+        await ui.press("space")
+        await ui.until_shown("late.so")
+        assert "live" in ui.lines[0]
 
 
 def test_many_events_wake_the_screen_once() -> None:
     woken = threading.Semaphore(0)
     feed = FakeFeed(main_question())
     feed.come(*main_question())
-    inbox = Inbox(feed, woken.release)
-    inbox.start()
+    event_queue = EventQueue(feed, woken.release)
+    event_queue.start()
     assert woken.acquire(timeout=5)
     taken: list[AnyEvent] = []
     while len(taken) < 2 * len(main_question()):
-        taken += inbox.take(7)
+        taken += event_queue.take(7)
     assert not woken.acquire(blocking=False)
-    assert inbox.rest()
+    assert event_queue.rest()
     feed.come(*main_question())
     assert woken.acquire(timeout=5)
-    inbox.close()
+    event_queue.close()
 
 
 def test_a_slow_screen_makes_the_reader_wait() -> None:
@@ -111,25 +111,25 @@ def test_a_slow_screen_makes_the_reader_wait() -> None:
     for batch in batches[1:]:
         feed.come(*batch)
     woken = threading.Semaphore(0)
-    inbox = Inbox(feed, woken.release, room=15)
-    inbox.start()
+    event_queue = EventQueue(feed, woken.release, room=15)
+    event_queue.start()
     assert woken.acquire(timeout=5)
     seen = 0
     while seen < 50:
-        batch = inbox.take(100)
+        batch = event_queue.take(100)
         assert len(batch) <= 25
         seen += len(batch)
-    inbox.close()
+    event_queue.close()
 
 
 def test_closing_lets_a_waiting_reader_go() -> None:
     feed = FakeFeed([Vitals(at=at(0), pid=1, cpu=0, rss=0, threads=1)] * 10)
     feed.come(*[Vitals(at=at(0), pid=1, cpu=0, rss=0, threads=1)] * 10)
-    inbox = Inbox(feed, lambda: None, room=5)
-    inbox.start()
-    inbox.close()
-    inbox.thread.join(5)
-    assert not inbox.thread.is_alive()
+    event_queue = EventQueue(feed, lambda: None, room=5)
+    event_queue.start()
+    event_queue.close()
+    event_queue.thread.join(5)
+    assert not event_queue.thread.is_alive()
 
 
 class Reading:
@@ -146,8 +146,8 @@ class Reading:
 def played(events: Sequence[AnyEvent]) -> Session:
     """A session whose recording is read to its end."""
     session = Session(FakeFeed(events, recorded=True), lambda: None)
-    session.inbox.start()
-    session.inbox.thread.join(5)
+    session.event_queue.start()
+    session.event_queue.thread.join(5)
     while session.playback is None:
         session.advance(1)
     return session
@@ -188,26 +188,26 @@ def test_a_replay_tells_what_is_wrong_with_its_file() -> None:
 
 
 async def test_a_recording_has_a_control_bar_and_keys_for_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(FakeFeed(main_question(), recorded=True), monkeypatch) as stage:
-        await stage.until_shown("recorded")
-        assert "3.0 s of 3.0 s  x1" in stage.line_with("━")
-        await stage.press("4", "slash", *"cuInit")
-        await stage.press("enter", "T")
-        await stage.until_shown("2.0 s of 3.0 s")
-        assert "2 processes" in stage.lines[0]
-        await stage.press("greater_than_sign")
-        assert "x2" in stage.line_with("━")
-        await stage.press("space")
-        await stage.until_shown("3.0 s of 3.0 s")
+    async with running_app(FakeFeed(main_question(), recorded=True), monkeypatch) as ui:
+        await ui.until_shown("recorded")
+        assert "3.0 s of 3.0 s  x1" in ui.line_with("━")
+        await ui.press("4", "slash", *"cuInit")
+        await ui.press("enter", "T")
+        await ui.until_shown("2.0 s of 3.0 s")
+        assert "2 processes" in ui.lines[0]
+        await ui.press("greater_than_sign")
+        assert "x2" in ui.line_with("━")
+        await ui.press("space")
+        await ui.until_shown("3.0 s of 3.0 s")
 
 
 async def test_a_recording_shows_the_symbols_that_it_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(FakeFeed(main_question(), recorded=True), monkeypatch) as stage:
-        await stage.until_shown("recorded")
-        await stage.press("3", "slash", *"mem")
-        await stage.press("enter")
-        assert "✗ never executed" in stage.line_with("cuMemAlloc_v2")
-        assert "1 of 7 · /mem" in stage.text
+    async with running_app(FakeFeed(main_question(), recorded=True), monkeypatch) as ui:
+        await ui.until_shown("recorded")
+        await ui.press("3", "slash", *"mem")
+        await ui.press("enter")
+        assert "✗ never executed" in ui.line_with("cuMemAlloc_v2")
+        assert "1 of 7 · /mem" in ui.text
 
 
 def _known(state: State) -> tuple[int, int, list[str]]:

@@ -13,11 +13,11 @@ from inspector.stream.machine import FileChanged
 from inspector.stream.processes import ProcessExec, ProcessStarted, SameNameProcess
 from inspector.stream.session import LimitNoted, SessionStarted
 from inspector.view.tables.row import Column, cell
-from inspector.view.widgets.styled_text import TONES, inked, laid_out
+from inspector.view.widgets.styled_text import TONES, laid_out, styled
 
+from .app_harness import running_app
 from .feeds import FakeFeed
 from .sample import START, WALL, at
-from .stage import on_stage
 
 EVIL = (
     "[/usr/lib/x.so] [bold red]a[/] [@click=app.quit]x[/]\x1b]0;PWN\x07\x1b[2J\x9b31m\n\r\t\u202egnp.exe\ud800 log [/"
@@ -55,33 +55,33 @@ def evil_stream() -> list[AnyEvent]:
 
 
 async def test_evil_texts_show_as_harmless_pictures_in_every_pane(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(FakeFeed(evil_stream()), monkeypatch, (120, 36)) as stage:
+    async with running_app(FakeFeed(evil_stream()), monkeypatch, (120, 36)) as ui:
         for number in "123456":
-            await stage.press(number, "j", "enter")
-            assert not FORBIDDEN & set(stage.text), repr(stage.text)
-            assert stage.app.is_running
-            await stage.press("escape", "y", "Y")
-            assert not FORBIDDEN & set(stage.app.clipboard)
-        await stage.press("2", "enter")
-        assert "[/usr/lib/x.so] [bold" in stage.text
+            await ui.press(number, "j", "enter")
+            assert not FORBIDDEN & set(ui.text), repr(ui.text)
+            assert ui.app.is_running
+            await ui.press("escape", "y", "Y")
+            assert not FORBIDDEN & set(ui.app.clipboard)
+        await ui.press("2", "enter")
+        assert "[/usr/lib/x.so] [bold" in ui.text
 
 
 async def test_evil_texts_in_lists_over_the_screen_and_in_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(FakeFeed(evil_stream()), monkeypatch) as stage:
+    async with running_app(FakeFeed(evil_stream()), monkeypatch) as ui:
         for key in ("a", "L", "d", "l"):
-            await stage.press(key)
-            assert not FORBIDDEN & set(stage.text)
-            await stage.press("escape")
-        assert stage.app.screen is stage.app.main
+            await ui.press(key)
+            assert not FORBIDDEN & set(ui.text)
+            await ui.press("escape")
+        assert ui.app.screen is ui.app.main
 
 
 async def test_an_evil_filter_finds_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(FakeFeed(evil_stream()), monkeypatch) as stage:
-        await stage.press("2", "slash", *"[/usr(")
-        assert stage.app.is_running
-        assert " of 2 · /[/usr(" in stage.text
-        await stage.press("backspace")
-        assert "\n▸" in stage.text
+    async with running_app(FakeFeed(evil_stream()), monkeypatch) as ui:
+        await ui.press("2", "slash", *"[/usr(")
+        assert ui.app.is_running
+        assert " of 2 · /[/usr(" in ui.text
+        await ui.press("backspace")
+        assert "\n▸" in ui.text
 
 
 @settings(max_examples=200)
@@ -89,6 +89,6 @@ async def test_an_evil_filter_finds_itself(monkeypatch: pytest.MonkeyPatch) -> N
 def test_any_text_fills_exactly_its_line(texts: list[str], width: int, shift: int) -> None:
     columns = [Column("A", 7, keep_end=True), Column("B", 5, right=True), Column("C"), Column("D", 9)][: len(texts)]
     spans = laid_out([cell(text) for text in texts], columns, width, shift)
-    strip = inked(spans, dict.fromkeys(TONES, Style()), Style(), width)
+    strip = styled(spans, dict.fromkeys(TONES, Style()), Style(), width)
     assert strip.cell_length == width
     assert not FORBIDDEN & set(strip.text) and "\n" not in strip.text

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.view.cell_diff import Painter
-from inspector.view.driver import Bell, Drain
+from inspector.view.cell_diff import CellDiff
+from inspector.view.driver import PendingOutput, PollableEvent
 
 from .terminal import Terminal, cells
 
@@ -44,9 +44,9 @@ def naive(x: int, y: int, runs: list[tuple[str, str]]) -> str:
 def test_differences_show_what_full_frames_show(
     drawn: list[list[tuple[int, int, list[tuple[str, str]]]]], data: st.DataObject
 ) -> None:
-    full, thrifty = pyte.Screen(WIDTH, HEIGHT), pyte.Screen(WIDTH, HEIGHT)
-    whole, differing = pyte.Stream(full), pyte.Stream(thrifty)
-    painter = Painter()
+    full, diff_output = pyte.Screen(WIDTH, HEIGHT), pyte.Screen(WIDTH, HEIGHT)
+    whole, differing = pyte.Stream(full), pyte.Stream(diff_output)
+    painter = CellDiff()
     painter.resize(WIDTH, HEIGHT)
     for frame in drawn:
         for x, y, runs in frame:
@@ -55,11 +55,11 @@ def test_differences_show_what_full_frames_show(
         if data.draw(st.booleans()):
             differing.feed(painter.flush())
     differing.feed(painter.flush())
-    assert cells(thrifty) == cells(full)
+    assert cells(diff_output) == cells(full)
 
 
 def test_an_unchanged_screen_costs_no_byte() -> None:
-    painter = Painter()
+    painter = CellDiff()
     painter.resize(10, 2)
     painter.put(0, 0, [("hello", "31")])
     assert painter.flush()
@@ -68,7 +68,7 @@ def test_an_unchanged_screen_costs_no_byte() -> None:
 
 
 def test_one_changed_cell_costs_some_bytes() -> None:
-    painter = Painter()
+    painter = CellDiff()
     painter.resize(80, 24)
     painter.put(0, 5, [("a" * 80, "31")])
     painter.flush()
@@ -77,14 +77,14 @@ def test_one_changed_cell_costs_some_bytes() -> None:
 
 
 def test_only_what_differs_of_a_colour_is_sent() -> None:
-    painter = Painter()
+    painter = CellDiff()
     painter.resize(10, 1)
     painter.put(0, 0, [("ab", "31;40"), ("cd", "32;40"), ("ef", "32;41"), ("gh", "1;32;41"), ("ij", "")])
     assert painter.flush() == "\x1b[1;1H\x1b[31;40mab\x1b[32mcd\x1b[41mef\x1b[0;1;32;41mgh\x1b[0mij"
 
 
 def test_a_line_with_wide_characters_is_drawn_whole() -> None:
-    painter = Painter()
+    painter = CellDiff()
     painter.resize(8, 1)
     painter.put(0, 0, [("日本ab", "")])
     painter.flush()
@@ -93,7 +93,7 @@ def test_a_line_with_wide_characters_is_drawn_whole() -> None:
 
 
 def test_what_was_forgotten_is_drawn_again() -> None:
-    painter = Painter()
+    painter = CellDiff()
     painter.resize(3, 1)
     painter.put(0, 0, [("abc", "")])
     painter.flush()
@@ -111,9 +111,9 @@ def test_a_list_that_scrolls_shows_what_full_frames_show(
     seen: list[tuple[int, int, bool]], head: int, word: str
 ) -> None:
     """Windows into a long list below some lines of a head, with a cursor and with details beside it."""
-    full, thrifty = pyte.Screen(WIDTH, TALL), pyte.Screen(WIDTH, TALL)
-    whole, differing = pyte.Stream(full), pyte.Stream(thrifty)
-    painter = Painter()
+    full, diff_output = pyte.Screen(WIDTH, TALL), pyte.Screen(WIDTH, TALL)
+    whole, differing = pyte.Stream(full), pyte.Stream(diff_output)
+    painter = CellDiff()
     painter.resize(WIDTH, TALL)
     for top, cursor, details in seen:
         for y in range(TALL):
@@ -122,10 +122,10 @@ def test_a_list_that_scrolls_shows_what_full_frames_show(
             whole.feed(naive(0, y, runs))
             painter.put(0, y, runs)
         differing.feed(painter.flush())
-        assert cells(thrifty) == cells(full)
+        assert cells(diff_output) == cells(full)
 
 
-def listed(painter: Painter, first: int, details: str = "") -> str:
+def listed(painter: CellDiff, first: int, details: str = "") -> str:
     """What a list sends that shows 20 long rows from a number on."""
     for y in range(20):
         painter.put(
@@ -135,7 +135,7 @@ def listed(painter: Painter, first: int, details: str = "") -> str:
 
 
 def test_a_list_that_moves_by_a_line_sends_a_line() -> None:
-    painter = Painter()
+    painter = CellDiff()
     painter.resize(80, 24)
     listed(painter, 1)
     down, up = listed(painter, 2), listed(painter, 1)
@@ -144,7 +144,7 @@ def test_a_list_that_moves_by_a_line_sends_a_line() -> None:
 
 
 def test_many_short_changes_of_two_colours_are_sent_a_colour_after_the_other() -> None:
-    painter = Painter()
+    painter = CellDiff()
     painter.resize(80, 24)
     for frame in "xy":
         for y in range(20):
@@ -166,19 +166,19 @@ class SlowFile(io.StringIO):
 
 def test_a_drain_knows_whether_the_terminal_keeps_up() -> None:
     slow = SlowFile()
-    drain = Drain(slow)
-    drain.given += 5
-    drain.write("hello")
-    flushing = threading.Thread(target=drain.flush)
+    pending_output = PendingOutput(slow)
+    pending_output.given += 5
+    pending_output.write("hello")
+    flushing = threading.Thread(target=pending_output.flush)
     flushing.start()
-    assert drain.busy
+    assert pending_output.busy
     slow.go_on.set()
     flushing.join(5)
-    assert not drain.busy
+    assert not pending_output.busy
 
 
 def test_a_bell_wakes_whoever_waits_for_descriptors_until_it_is_cleared() -> None:
-    bell = Bell()
+    bell = PollableEvent()
     assert not select.select([bell.fileno()], [], [], 0)[0]
     bell.set()
     assert bell.is_set() and select.select([bell.fileno()], [], [], 5)[0]
@@ -205,22 +205,22 @@ def becomes_equal(one: Terminal, other: Terminal) -> bool:
 @pytest.mark.terminal
 @pytest.mark.parametrize(("colours", "steps"), [("truecolor", STEPS), ("", STEPS[:5])], ids=["rgb", "ansi"])
 def test_a_terminal_shows_the_same_with_and_without_differences(colours: str, steps: list[tuple[str, str]]) -> None:
-    thrifty, plain = (
+    diff_output, plain = (
         Terminal((100, 30), {"COLORTERM": colours, "INSPECTOR_PLAIN_OUTPUT": switch}, "recorded")
         for switch in ("", "1")
     )
-    for terminal in (thrifty, plain):
+    for terminal in (diff_output, plain):
         terminal.read_until("recorded")
     for keys, words in steps:
-        for terminal in (thrifty, plain):
+        for terminal in (diff_output, plain):
             terminal.press(keys)
-        for terminal in (thrifty, plain):
+        for terminal in (diff_output, plain):
             terminal.read_until(words)
-        assert becomes_equal(thrifty, plain), keys
-    for terminal in (thrifty, plain):
+        assert becomes_equal(diff_output, plain), keys
+    for terminal in (diff_output, plain):
         terminal.press("q")
         terminal.read_to_end()
-    assert len(thrifty.received) < len(plain.received) / 2
+    assert len(diff_output.received) < len(plain.received) / 2
 
 
 @pytest.mark.terminal

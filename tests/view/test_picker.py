@@ -10,9 +10,9 @@ from inspector.view import session
 from inspector.view.app import InspectorApp
 from inspector.view.feed import Feed
 
+from .app_harness import AppHarness, drawn, fixed_answer
 from .feeds import FakeFeed
 from .sample import main_question
-from .stage import Stage, drawn, fixed_answer
 
 LISTED = [
     ProcessListed(at=1, pid=1, ppid=0, argv=["/sbin/init"], observable="no", why="needs root: sudo inspector 1"),
@@ -29,7 +29,7 @@ LISTED = [
 @asynccontextmanager
 async def picking(
     monkeypatch: pytest.MonkeyPatch, feed: Feed | None = None, listed: Sequence[ProcessListed] | OSError = LISTED
-) -> AsyncIterator[tuple[Stage, list[str]]]:
+) -> AsyncIterator[tuple[AppHarness, list[str]]]:
     """The picker on a stage, and the targets that were connected to."""
     monkeypatch.setattr(session, "draw", drawn(fixed_answer))
     connected: list[str] = []
@@ -47,72 +47,72 @@ async def picking(
 
     app = InspectorApp(listed=look, connect=connect)
     async with app.run_test(size=(100, 30)) as pilot:
-        yield Stage(app, pilot), connected
+        yield AppHarness(app, pilot), connected
     if app.session is not None:
         app.session.close()
 
 
 async def test_what_has_to_do_with_a_gpu_stands_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with picking(monkeypatch) as (stage, _):
-        await stage.until_shown("4 processes, 2 have to do with a GPU")
-        rows = [line.lstrip("▸ ").split()[0] for line in stage.lines[2:6]]
+    async with picking(monkeypatch) as (ui, _):
+        await ui.until_shown("4 processes, 2 have to do with a GPU")
+        rows = [line.lstrip("▸ ").split()[0] for line in ui.lines[2:6]]
         assert rows == ["4711", "555", "300", "1"]
-        assert "cuda-driver, preload libcuda.so.1" in stage.line_with("ollama serve")
-        assert "[bold]me[/]" in stage.text
+        assert "cuda-driver, preload libcuda.so.1" in ui.line_with("ollama serve")
+        assert "[bold]me[/]" in ui.text
 
 
 async def test_a_process_that_cannot_be_observed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with picking(monkeypatch) as (stage, _):
-        await stage.until_shown("/sbin/init")
-        assert "✗ no" in stage.line_with("/sbin/init") and "? partly" in stage.line_with("train.py")
-        await stage.press("G")
-        assert "needs root: sudo inspector 1" in stage.text
+    async with picking(monkeypatch) as (ui, _):
+        await ui.until_shown("/sbin/init")
+        assert "✗ no" in ui.line_with("/sbin/init") and "? partly" in ui.line_with("train.py")
+        await ui.press("G")
+        assert "needs root: sudo inspector 1" in ui.text
 
 
 async def test_enter_on_a_process_that_cannot_be_observed_stays_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with picking(monkeypatch) as (stage, connected):
-        await stage.until_shown("/sbin/init")
-        await stage.press("G", "enter")
-        assert "it cannot be observed: needs root: sudo inspector 1" in stage.text and not connected
-        await stage.press("k")
-        assert "it cannot be observed" not in stage.text and "Enter inspect" in stage.text
+    async with picking(monkeypatch) as (ui, connected):
+        await ui.until_shown("/sbin/init")
+        await ui.press("G", "enter")
+        assert "it cannot be observed: needs root: sudo inspector 1" in ui.text and not connected
+        await ui.press("k")
+        assert "it cannot be observed" not in ui.text and "Enter inspect" in ui.text
 
 
 async def test_enter_leads_to_the_screen_of_the_chosen_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with picking(monkeypatch, FakeFeed(main_question())) as (stage, connected):
-        await stage.until_shown("ollama serve")
-        await stage.press("slash", *"train")
-        assert "1 match train" in stage.text and "sbin" not in stage.text
-        await stage.press("enter", "enter")
-        await stage.until_shown("✗ CPU (likely)")
+    async with picking(monkeypatch, FakeFeed(main_question())) as (ui, connected):
+        await ui.until_shown("ollama serve")
+        await ui.press("slash", *"train")
+        assert "1 match train" in ui.text and "sbin" not in ui.text
+        await ui.press("enter", "enter")
+        await ui.until_shown("✗ CPU (likely)")
         assert connected == ["555"]
 
 
 async def test_a_target_that_cannot_be_connected_leads_back_to_the_picker(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with picking(monkeypatch) as (stage, connected):
-        await stage.until_shown("ollama serve")
-        await stage.press("enter")
-        await stage.until_shown("cannot be started: [no] such file")
-        await stage.until_shown("Which process?")
+    async with picking(monkeypatch) as (ui, connected):
+        await ui.until_shown("ollama serve")
+        await ui.press("enter")
+        await ui.until_shown("cannot be started: [no] such file")
+        await ui.until_shown("Which process?")
         assert connected == ["4711"]
 
 
 async def test_a_list_that_cannot_be_made_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with picking(monkeypatch, listed=OSError("no /proc here")) as (stage, _):
-        await stage.until_shown("the processes cannot be listed: no /proc here")
+    async with picking(monkeypatch, listed=OSError("no /proc here")) as (ui, _):
+        await ui.until_shown("the processes cannot be listed: no /proc here")
 
 
 async def test_looking_again_keeps_the_cursor_on_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
     listed = list(LISTED)
-    async with picking(monkeypatch, listed=listed) as (stage, _):
-        await stage.until_shown("ollama serve")
-        await stage.press("G")
+    async with picking(monkeypatch, listed=listed) as (ui, _):
+        await ui.until_shown("ollama serve")
+        await ui.press("G")
         listed.insert(0, ProcessListed(at=1, pid=400, ppid=1, argv=["new"], apis=["nvml"]))
-        await stage.until_shown("400 ")
-        assert "/sbin/init" in stage.cursor
+        await ui.until_shown("400 ")
+        assert "/sbin/init" in ui.cursor
 
 
 async def test_q_leaves_the_picker(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with picking(monkeypatch) as (stage, _):
-        await stage.press("q")
-        await stage.until(lambda: not stage.app.is_running)
+    async with picking(monkeypatch) as (ui, _):
+        await ui.press("q")
+        await ui.until(lambda: not ui.app.is_running)

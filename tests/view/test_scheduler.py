@@ -12,12 +12,12 @@ from inspector.stream.events import AnyEvent
 from inspector.stream.processes import Vitals
 from inspector.view import scheduler as scheduler_module
 from inspector.view import session as session_module
-from inspector.view.scheduler import AT_ONCE, BREATH, Pump
+from inspector.view.scheduler import AT_ONCE, BREATH, Scheduler
 from inspector.view.session import Drawing, Session
 
+from .app_harness import drawn, fixed_answer
 from .feeds import FakeFeed
 from .sample import SERVER, at, main_question
-from .stage import drawn, fixed_answer
 
 
 def _moment(timer: tuple[float, Callable[[], None]]) -> float:
@@ -28,7 +28,7 @@ VITALS = Vitals(at=at(3), pid=SERVER, cpu=1, rss=1, threads=1)
 
 
 class Bench:
-    """A pump on a clock that only moves when its timers fire."""
+    """A scheduler on a clock that only moves when its timers fire."""
 
     def __init__(self, feed: FakeFeed, monkeypatch: pytest.MonkeyPatch, fold_cost: float = 0.0) -> None:
         self.now = 100.0
@@ -41,8 +41,8 @@ class Bench:
         monkeypatch.setattr(scheduler_module, "perf_counter", lambda: self.now)
         monkeypatch.setattr(session_module, "perf_counter", self._spend(fold_cost))
         monkeypatch.setattr(session_module, "draw", drawn(self._diagnose))
-        self.pump = Pump(self.session, self._later, lambda: self.painted.append(self.now), lambda: self.seen)
-        self.session.inbox.start()
+        self.scheduler = Scheduler(self.session, self._later, lambda: self.painted.append(self.now), lambda: self.seen)
+        self.session.event_queue.start()
 
     def _later(self, seconds: float, call: Callable[[], None]) -> None:
         self.timers.append((self.now + seconds, call))
@@ -59,7 +59,7 @@ class Bench:
         return clock
 
     def news(self, *events: AnyEvent) -> None:
-        """Let events come, and the pump know of it."""
+        """Let events come, and tell the scheduler."""
         self._feed.come(*events)
         self.hear()
 
@@ -67,7 +67,7 @@ class Bench:
         """Wait until the reader has put something into the inbox."""
         assert self._woken.wait(5)
         self._woken.clear()
-        self.pump.woken()
+        self.scheduler.woken()
 
     def run(self, seconds: float) -> None:
         """Let timers fire for a while."""
@@ -83,13 +83,13 @@ class Bench:
 def filled(feed: FakeFeed, monkeypatch: pytest.MonkeyPatch, fold_cost: float = 0.0) -> Bench:
     """A bench whose reader has read all of an ending feed."""
     bench = Bench(feed, monkeypatch, fold_cost)
-    bench.session.inbox.thread.join(5)
+    bench.session.event_queue.thread.join(5)
     return bench
 
 
 def test_after_the_last_event_the_pump_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = filled(FakeFeed(main_question(), ends=True), monkeypatch)
-    bench.pump.woken()
+    bench.scheduler.woken()
     bench.run(10)
     assert not bench.timers
     assert len(bench.painted) <= 3 and len(bench.answered) == 1
@@ -98,7 +98,7 @@ def test_after_the_last_event_the_pump_rests(monkeypatch: pytest.MonkeyPatch) ->
 def test_under_a_flood_it_paints_ten_times_a_second_and_answers_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     flood = [Vitals(at=at(2) + number, pid=SERVER, cpu=1, rss=1, threads=1) for number in range(40_000)]
     bench = filled(FakeFeed([*main_question(), *flood], ends=True), monkeypatch, fold_cost=0.010)
-    bench.pump.woken()
+    bench.scheduler.woken()
     start = bench.now
     bench.run(3)
     spent = bench.now - start
@@ -110,7 +110,7 @@ def test_unseen_it_paints_twice_a_second(monkeypatch: pytest.MonkeyPatch) -> Non
     flood = [Vitals(at=at(2) + number, pid=SERVER, cpu=1, rss=1, threads=1) for number in range(40_000)]
     bench = filled(FakeFeed([*main_question(), *flood], ends=True), monkeypatch, fold_cost=0.010)
     bench.seen = False
-    bench.pump.woken()
+    bench.scheduler.woken()
     bench.run(3)
     assert len(bench.painted) <= 3 * 2 + AT_ONCE
 
@@ -118,7 +118,7 @@ def test_unseen_it_paints_twice_a_second(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_bite_ends_when_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     flood = [Vitals(at=at(2) + number, pid=SERVER, cpu=1, rss=1, threads=1) for number in range(40_000)]
     bench = filled(FakeFeed(flood, ends=True), monkeypatch, fold_cost=0.010)
-    bench.pump.woken()
+    bench.scheduler.woken()
     assert 0 < bench.session.folded < 2_000
     assert len(bench.timers) == 1
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from .app_harness import running_app
 from .feeds import FakeFeed
 from .sample import FIRST, SECOND_CHILD, SERVER, main_question
-from .stage import on_stage
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
 
@@ -13,13 +13,13 @@ SIZES = [(80, 24), (120, 36), (200, 60)]
 async def test_the_answer_the_mode_and_the_ladder_are_on_the_first_screen(
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with on_stage(FakeFeed(main_question()), monkeypatch, size) as stage:
-        assert "ollama serve 4711" in stage.lines[0] and "live" in stage.lines[0]
-        assert "✗ CPU (likely)" in stage.lines[0] and "1 limit: l" in stage.lines[0]
-        assert "✗ The backend libggml-cuda.so does not load" in stage.text
-        assert "why   libggml-cuda.so needs libcublas.so.12" in stage.text
-        assert "next  Put libcublas.so.12 into" in stage.text
-        ladder = stage.line_with(f"cuda-driver {FIRST}")
+    async with running_app(FakeFeed(main_question()), monkeypatch, size) as ui:
+        assert "ollama serve 4711" in ui.lines[0] and "live" in ui.lines[0]
+        assert "✗ CPU (likely)" in ui.lines[0] and "1 limit: l" in ui.lines[0]
+        assert "✗ The backend libggml-cuda.so does not load" in ui.text
+        assert "why   libggml-cuda.so needs libcublas.so.12" in ui.text
+        assert "next  Put libcublas.so.12 into" in ui.text
+        ladder = ui.line_with(f"cuda-driver {FIRST}")
         assert ladder.count("✓") >= 3 and ladder.count("✗") >= 4 and ladder.count("?") >= 2
 
 
@@ -27,105 +27,108 @@ async def test_the_answer_the_mode_and_the_ladder_are_on_the_first_screen(
 async def test_no_line_is_wider_than_the_terminal_and_all_rows_are_used(
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with on_stage(FakeFeed(main_question()), monkeypatch, size) as stage:
+    async with running_app(FakeFeed(main_question()), monkeypatch, size) as ui:
         for number in range(6):
-            await stage.press(str(number + 1))
-            assert len(stage.lines) == size[1]
-            assert max(map(len, stage.lines)) <= size[0]
+            await ui.press(str(number + 1))
+            assert len(ui.lines) == size[1]
+            assert max(map(len, ui.lines)) <= size[0]
 
 
 async def test_the_tree_shows_its_dead_with_exit_lifetime_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(FakeFeed(main_question()), monkeypatch) as stage:
-        assert "● alive" in stage.line_with(f"{SERVER} ollama serve  ")
-        first, second = stage.line_with(f" {FIRST} ├─ ollama"), stage.line_with(f" {SECOND_CHILD} └─ ollama")
+    async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
+        assert "● alive" in ui.line_with(f"{SERVER} ollama serve  ")
+        first, second = (
+            ui.line_with(f" {FIRST} ├─ ollama"),
+            ui.line_with(f" {SECOND_CHILD} └─ ollama"),
+        )
         assert "310 ms" in first and "exit 0" in first and "LD_PRELOAD lost" in first
         assert "✗ exit 2" in second
 
 
 async def test_wide_terminals_show_the_details_beside_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(FakeFeed(main_question()), monkeypatch, (120, 36)) as stage:
-        await stage.press("1", "j")
-        assert "- LD_PRELOAD=/opt/vgpu" in stage.text
-        assert "the kernel told of it" in stage.text
+    async with running_app(FakeFeed(main_question()), monkeypatch, (120, 36)) as ui:
+        await ui.press("1", "j")
+        assert "- LD_PRELOAD=/opt/vgpu" in ui.text
+        assert "the kernel told of it" in ui.text
 
 
 async def test_narrow_terminals_show_the_details_on_enter_and_the_list_on_escape(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with on_stage(FakeFeed(main_question()), monkeypatch) as stage:
-        await stage.press("2", "j", "enter")
-        assert "overrides" in stage.text and "SONAME" in stage.text
-        await stage.press("escape")
-        assert "LIBRARY" in stage.text and "overrides" not in stage.text
+    async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
+        await ui.press("2", "j", "enter")
+        assert "overrides" in ui.text and "SONAME" in ui.text
+        await ui.press("escape")
+        assert "LIBRARY" in ui.text and "overrides" not in ui.text
 
 
 async def test_libraries_show_what_did_not_load_before_what_is_mapped(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(FakeFeed(main_question()), monkeypatch) as stage:
-        await stage.press("2")
-        rows = [line for line in stage.lines if ".so" in line and ("✗" in line or "✓" in line)][-3:]
+    async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
+        await ui.press("2")
+        rows = [line for line in ui.lines if ".so" in line and ("✗" in line or "✓" in line)][-3:]
         assert "not loaded" in rows[0] and "predicted: libcublas.so.12: cannot open" in rows[0]
         assert "libvgpu-cuda.so.1" in rows[1] and "preload" in rows[1] and "provides cuda-driver" in rows[1]
         assert "libc.so.6" in rows[2]
 
 
 async def test_one_failure_of_many_processes_is_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(FakeFeed(main_question()), monkeypatch, (120, 36)) as stage:
-        await stage.press("2")
-        assert stage.text.count("✗ not loaded") == 1
-        assert "4720 ollama runner" in stage.text and "4731 ollama runner" in stage.text
+    async with running_app(FakeFeed(main_question()), monkeypatch, (120, 36)) as ui:
+        await ui.press("2")
+        assert ui.text.count("✗ not loaded") == 1
+        assert "4720 ollama runner" in ui.text and "4731 ollama runner" in ui.text
 
 
 async def test_the_timeline_has_all_kinds_of_moments_on_one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(FakeFeed(main_question()), monkeypatch) as stage:
-        await stage.press("4")
-        assert "discovering available GPUs..." in stage.line_with("+2.000         log")
-        assert "✗ cuInit -> 100 (CUDA_ERROR_NO_DEVICE)" in stage.line_with("+2.011")
-        assert "✗ ended with code 2" in stage.line_with("+2.740")
+    async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
+        await ui.press("4")
+        assert "discovering available GPUs..." in ui.line_with("+2.000         log")
+        assert "✗ cuInit -> 100 (CUDA_ERROR_NO_DEVICE)" in ui.line_with("+2.011")
+        assert "✗ ended with code 2" in ui.line_with("+2.740")
 
 
 async def test_the_gpu_pane_names_results_callers_and_what_was_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(FakeFeed(main_question()), monkeypatch, (120, 36)) as stage:
-        await stage.press("6")
-        assert "✗ CUDA_ERROR_NO_DEVICE x1" in stage.line_with("  cuInit")
-        assert "2 of 3 processes called none of 3 watched" in stage.line_with("✗ not called")
+    async with running_app(FakeFeed(main_question()), monkeypatch, (120, 36)) as ui:
+        await ui.press("6")
+        assert "✗ CUDA_ERROR_NO_DEVICE x1" in ui.line_with("  cuInit")
+        assert "2 of 3 processes called none of 3 watched" in ui.line_with("✗ not called")
 
 
 async def test_zoom_gives_the_pane_the_whole_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(FakeFeed(main_question()), monkeypatch) as stage:
-        await stage.press("4", "z")
-        assert "why   " not in stage.text and "discovering" in stage.text
-        await stage.press("z")
-        assert "why   " in stage.text
+    async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
+        await ui.press("4", "z")
+        assert "why   " not in ui.text and "discovering" in ui.text
+        await ui.press("z")
+        assert "why   " in ui.text
 
 
 @pytest.mark.parametrize("size", [(39, 24), (80, 9), (20, 5), (5, 2)])
 async def test_a_terminal_that_is_too_small_says_so_and_lives(
     size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with on_stage(FakeFeed(main_question()), monkeypatch, size) as stage:
-        assert "terminal too small"[: size[0] - 2] in stage.text
-        await stage.press("2", "j", "slash", "x", "escape", "z")
-        await stage.pilot.resize_terminal(80, 24)
-        await stage.until_shown("2 Libraries")
+    async with running_app(FakeFeed(main_question()), monkeypatch, size) as ui:
+        assert "terminal too small"[: size[0] - 2] in ui.text
+        await ui.press("2", "j", "slash", "x", "escape", "z")
+        await ui.pilot.resize_terminal(80, 24)
+        await ui.until_shown("2 Libraries")
 
 
 async def test_the_smallest_terminal_shows_all_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(FakeFeed(main_question()), monkeypatch, (40, 10)) as stage:
-        assert "✗ The backend" in stage.text and "PID" in stage.text
+    async with running_app(FakeFeed(main_question()), monkeypatch, (40, 10)) as ui:
+        assert "✗ The backend" in ui.text and "PID" in ui.text
 
 
 async def test_an_ascii_terminal_gets_only_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INSPECTOR_ASCII", "1")
-    async with on_stage(FakeFeed(main_question()), monkeypatch) as stage:
+    async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
         for number in "123456":
-            await stage.press(number)
-            assert stage.text.isascii(), stage.text
-        assert "+map" in stage.text and "x CPU (likely)" in stage.text
+            await ui.press(number)
+            assert ui.text.isascii(), ui.text
+        assert "+map" in ui.text and "x CPU (likely)" in ui.text
 
 
 @pytest.mark.parametrize("theme", ["inspector-light", "inspector-ansi"])
 async def test_every_theme_shows_the_same_words(theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with on_stage(FakeFeed(main_question()), monkeypatch, theme="inspector-dark") as stage:
-        dark = stage.text
-    async with on_stage(FakeFeed(main_question()), monkeypatch, theme=theme) as stage:
-        assert stage.text == dark
+    async with running_app(FakeFeed(main_question()), monkeypatch, theme="inspector-dark") as ui:
+        dark = ui.text
+    async with running_app(FakeFeed(main_question()), monkeypatch, theme=theme) as ui:
+        assert ui.text == dark

@@ -15,7 +15,7 @@ from inspector.stream.processes import (
     SocketsRead,
     ThreadWaits,
 )
-from inspector.view.pane_context import Scope, Sight
+from inspector.view.pane_context import PaneContext, Scope
 from inspector.view.tables.gpu import gpu, value_words
 from inspector.view.tables.libraries import libraries
 from inspector.view.tables.processes import processes
@@ -25,10 +25,10 @@ from inspector.view.tables.timeline import inside_now
 from .sample import FIRST, SERVER, SHIM_PATH, at, main_question
 
 
-def sight_of(*more: AnyEvent, process: tuple[int, int] | None = None) -> Sight:
+def sight_of(*more: AnyEvent, process: tuple[int, int] | None = None) -> PaneContext:
     """The main question and some more events."""
     state = apply_all([*main_question(), *more], State())
-    return Sight(state=state, scope=Scope(process=process), now=at(15))
+    return PaneContext(state=state, scope=Scope(process=process), now=at(15))
 
 
 def notes(table: ListTable, key: str) -> list[str]:

@@ -74,7 +74,7 @@ def test_asking_the_terminal_imports_neither_textual_nor_rich() -> None:
 
 
 def test_the_stylesheet_is_found() -> None:
-    assert ".ink--yes" in stylesheet().read_text()
+    assert ".tone--yes" in stylesheet().read_text()
 
 
 def test_every_theme_has_every_token_of_the_stylesheet() -> None:

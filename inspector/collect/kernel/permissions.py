@@ -15,7 +15,7 @@ from .btf import BtfError
 from .counter_block import CounterBlock
 from .engine import Engine, EngineError
 from .kernel_maps import KernelMaps
-from .looking import Looking
+from .lookup_probes import Looking
 from .refusals import Need, Refusal, closed_memory, explain, hidden_processes, lacking
 from .uprobes import Means
 

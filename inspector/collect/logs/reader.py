@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from inspector.stream.logs import LogLine
 
-from .choice import MARKED_LIMIT, Chooser, as_line, as_lines, numbered
+from .line_rate_limit import MARKED_LIMIT, Chooser, as_line, as_lines, numbered
 from .tail import SLICE, Change, FileTail
 
 BACKLOG_LINES = 2_000

@@ -13,9 +13,9 @@ from typing import Literal
 
 from inspector.collect.access.opening import OpenPath, open_regular
 
+from .file_checks import SAMPLE, Identity, identity, looks_binary, refusal
 from .generation import LINE_LIMIT, Generation
-from .regular import SAMPLE, Identity, identity, looks_binary, refusal
-from .siblings import Listing, Siblings
+from .rotated_files import Listing, Siblings
 
 SLICE = 4 << 20
 """Bytes read in one step: some milliseconds of work."""
@@ -134,19 +134,13 @@ class FileTail:
                 return generation.length_of(number - generation.first)
         return 0
 
-    def pieces(self, first: int) -> Iterator[tuple[range, bytes]]:
-        """Lines from number `first` on in pieces: the numbers of those that are complete, and their bytes.
-
-        A line that is longer than a page comes in several pieces, all of which have its number.
-        """
-        for generation in list(self.generations):
-            line = max(first, generation.first)
-            if line >= generation.end or not generation.readable:
-                continue
-            for data in generation.pieces(generation.offset_of(line - generation.first), generation.index.size):
-                newlines = data.count(b"\n")
-                yield range(line, min(line + newlines + 1, generation.end)), data
-                line += newlines
+    def matches(self, needle: bytes, first: int) -> Iterator[int]:
+        """Numbers of complete lines from `first` on that hold `needle` (lower case)."""
+        for generation in self.generations:
+            if generation.end > first:
+                for line in generation.matches(needle, max(0, first - generation.first)):
+                    if line < generation.lines:
+                        yield generation.first + line
 
     def close(self) -> None:
         """Give all descriptors back."""

@@ -18,12 +18,12 @@ from ..kernel.early_programs import EarlyMaps
 from ..kernel.kernel_maps import KernelMaps
 from ..kernel.perf import online_cpus
 from .arming import Arming, Interests
-from .attention import find_source
-from .foresight import Foresight
-from .keeper import Keeper
+from .cpu_threads import ASIDE_PRIORITY, Reacting
+from .load_candidates import Foresight
+from .load_watch import find_source
 from .messages import Answer, Arm, Observe, Order, Sync, Synced, Unable, Wait, receive_order, send
 from .priority import real_time
-from .reacting import ASIDE_PRIORITY, Reacting
+from .uprobe_warmup import Keeper
 
 _LOOK_SECONDS = 1.0
 _SWITCH_SECONDS = 1e-4
@@ -68,7 +68,7 @@ class _Helper:
         if why:
             late = "first calls of libraries that could not be foreseen, where they come within 0.1 ms of the load"
             self._answers.put((Unable(late, why), []))
-        foresight = self._foresight = Foresight(interests.stems, interests.places)
+        foresight = Foresight(interests.stems)
         self._reacting = Reacting(
             early, arming, foresight, maps.members, source, interests.is_awaited, self._young, self._failed
         )
@@ -106,7 +106,6 @@ class _Helper:
                 self._waiting = True
                 self._reacting.active = True
                 self._early.wait_for([os.fsencode(name) for name in names])
-                self._reacting.in_background(self._arming.foresee(path) for path in self._foresight.common())
             case Observe(seconds):
                 self._reacting.active = True
                 self._reacting.attention.keep(seconds)

@@ -15,7 +15,7 @@ from inspector.collect.access import mounts
 from inspector.stream.session import LimitNoted
 
 from .contract import Loop, Outlet
-from .pace import Ticker
+from .poll_rate import Ticker
 
 if TYPE_CHECKING:
     from .inotify import Following, Inotify

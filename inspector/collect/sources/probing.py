@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from ..kernel.looking import SIGNALS
+from ..kernel.lookup_probes import SIGNALS
 from ..kernel.lookup_programs import KINDS
 from ..kernel.permissions import try_probes
 from ..kernel.refusals import Refusal
 from .calls.call_plans import planned_functions
 from .calls.calls import CallsSource
 from .calls.few_calls import FewCallsSource
-from .calls.pending import PendingLoads
+from .calls.pending_dlopens import PendingLoads
 from .contract import Session
 from .libraries.addresses import Addresses
 from .libraries.providers import Providers

@@ -7,8 +7,8 @@ import stat
 from dataclasses import dataclass, field
 
 from .environment_file import parse_environment_file
-from .places import find_unit, instance_of
 from .syntax import Directive, Trouble, assignment, parse_unit, split_words
+from .unit_load_path import find_unit, instance_of
 
 SANDBOX = frozenset((
     "PrivateTmp", "PrivateDevices", "PrivateNetwork", "PrivateUsers", "PrivateMounts", "PrivateIPC", "ProtectSystem",

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from ..case import Case, Launch
+from ..case_directory import Stage
 from ..parts import DRIVER, LINKED, OFFLOADED, put_program, put_shims, server_launch, server_tree, shim_folder
-from ..stage import Stage
 
 EAGER = replace(DRIVER, defines=("CONSTRUCTOR",))
 """A shim whose constructor calls its own functions."""

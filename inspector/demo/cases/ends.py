@@ -2,6 +2,7 @@
 
 from ..build import Recipe
 from ..case import Case, Launch
+from ..case_directory import Stage
 from ..parts import (
     MONITOR,
     NVML,
@@ -12,7 +13,6 @@ from ..parts import (
     server_tree,
     shim_folder,
 )
-from ..stage import Stage
 
 _FAULTY = Recipe(("override.c",), defines=("FAULTY",))
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from ..build import Recipe
 from ..case import Case, Launch
+from ..case_directory import Stage
 from ..parts import (
     BLAS,
     DRIVER,
@@ -21,7 +22,6 @@ from ..parts import (
     shim_folder,
     without,
 )  # fmt: skip
-from ..stage import Stage
 
 _READING = Recipe(("override.c",), defines=("READING",))
 

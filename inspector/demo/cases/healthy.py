@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from ..case import Case, Launch
+from ..case_directory import Stage
 from ..parts import (
     DRIVER,
     LEGACY,
@@ -21,7 +22,6 @@ from ..parts import (
     server_tree,
     shim_folder,
 )  # fmt: skip
-from ..stage import Stage
 
 
 def _server(stage: Stage) -> Launch:

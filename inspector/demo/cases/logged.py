@@ -1,6 +1,7 @@
 """Cases in which the log says less, or something else, than what happened."""
 
 from ..case import Case, Launch
+from ..case_directory import Stage
 from ..parts import (
     OFFLOADED,
     device,
@@ -10,7 +11,6 @@ from ..parts import (
     server_tree,
     shim_folder,
 )
-from ..stage import Stage
 
 _OLD_RUN = """\
 time=2025-02-26T10:00:00.000Z level=INFO source=routes.go:1607 msg="Listening on 127.0.0.1:11434 (version 0.13.5)"

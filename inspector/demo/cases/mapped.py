@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..case import Case, Launch
+from ..case_directory import Stage
 from ..parts import (
     DIRECT,
     DISCOVERED,
@@ -24,7 +25,6 @@ from ..parts import (
     server_tree,
     shim_folder,
 )  # fmt: skip
-from ..stage import Stage
 
 
 def _running(stage: Stage) -> tuple[ServerTree, Path]:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..case import Case, Launch
+from ..case_directory import Stage
 from ..parts import (
     BLAS_LT,
     DRIVER,
@@ -13,7 +14,6 @@ from ..parts import (
     server_tree,
     shim_folder,
 )  # fmt: skip
-from ..stage import Stage
 
 
 def _the_question(stage: Stage) -> Launch:

@@ -2,6 +2,7 @@
 
 from ..build import Recipe
 from ..case import Case, Launch
+from ..case_directory import Stage
 from ..parts import (
     DRIVER,
     LEGACY,
@@ -16,7 +17,6 @@ from ..parts import (
     shim_folder,
     without,
 )  # fmt: skip
-from ..stage import Stage
 
 _LOADING = Recipe(("override.c",), defines=("LOADING",))
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..case import Case, Launch
+from ..case_directory import Stage
 from ..parts import (
     DIRECT,
     FRAMEWORK,
@@ -19,7 +20,6 @@ from ..parts import (
     server_tree,
     shim_folder,
 )
-from ..stage import Stage
 
 
 def _in_server(**settings: str) -> Callable[[Stage], Launch]:

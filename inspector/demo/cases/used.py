@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from ..case import Case, Launch
+from ..case_directory import Stage
 from ..parts import BACKEND, LOADED, put_inference, put_shims, server_launch, server_tree, shim_folder
-from ..stage import Stage
 
 
 def _not_offloaded(stage: Stage) -> Launch:

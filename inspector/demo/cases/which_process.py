@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..case import Case, Launch
+from ..case_directory import Stage
 from ..parts import CLIENT, DISCOVERED, put_program, put_shims, server_launch, server_tree
-from ..stage import Stage
 
 _PORT = 11434
 """Where clients of Ollama look for their server."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from inspector.model.crashes import FAULTS, fault
 from inspector.model.folding.processes import end_words, place
+from inspector.model.formatting import signal_name
 from inspector.model.state import Process
-from inspector.model.wording import signal_name
 
 from .row import Attempt
 

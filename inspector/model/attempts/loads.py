@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from inspector.model.coverage import born_here
 from inspector.model.crashes import crashed
+from inspector.model.failed_loads import FailedLoad, classify, failure_of, foretold, is_load
 from inspector.model.families import family_of_api, family_of_file, family_of_function
-from inspector.model.loads import FailedLoad, classify, failure_of, foretold, is_load
+from inspector.model.formatting import name_of, stem
 from inspector.model.profiles import Profiles
 from inspector.model.state import Process, State
 from inspector.model.tree import libraries
 from inspector.model.usage import asks_for_others, uses
-from inspector.model.wording import name_of, stem
 from inspector.stream.calls import LoaderRefused, LookedUp
 from inspector.stream.libraries import LibraryMapped
 

@@ -4,7 +4,7 @@ import itertools
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 
-from inspector.model.wording import name_of
+from inspector.model.formatting import name_of
 
 from .row import Attempt
 

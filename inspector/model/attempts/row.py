@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from inspector.model.loads import FailedLoad
+from inspector.model.failed_loads import FailedLoad
+from inspector.model.formatting import name_of
+from inspector.model.log_claims import Word
 from inspector.model.stages import Stage
 from inspector.model.state import Process, Reading
 from inspector.model.usage import FunctionCalls
-from inspector.model.wording import name_of
-from inspector.model.words import Word
 from inspector.stream.calls import CallReturned, FileOpened, LookedUp
 from inspector.stream.libraries import LibraryMapped, LoadPredicted, PreloadChecked
 from inspector.stream.processes import ProcessEnded, SignalDelivered

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from errno import ENOENT
 
+from inspector.model.formatting import errno_name
 from inspector.model.state import Process
-from inspector.model.wording import errno_name
 
 from .row import Attempt
 

@@ -1,12 +1,12 @@
 """One attempt in words: as a sentence, as a row of evidence, and as a link of a chain."""
 
-from inspector.model import evidence, recipes
+from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
+from inspector.model.formatting import duration, name_of
+from inspector.model.log_claims import Word
 from inspector.model.settings import Setting
 from inspector.model.state import Process, State
 from inspector.model.verdict import Evidence, Link
-from inspector.model.wording import duration, name_of
-from inspector.model.words import Word
 from inspector.stream.text import visible
 
 from .row import Attempt
@@ -67,7 +67,7 @@ def row_of(state: State, attempt: Attempt) -> Evidence:
     if attempt.mapped is not None:
         return evidence.of_library(process, attempt.mapped, text)
     if attempt.prediction is not None:
-        return evidence.of_file(process, attempt.what, text, by_hand=recipes.needed(process, attempt.what))
+        return evidence.of_file(process, attempt.what, text, by_hand=commands_by_hand.needed(process, attempt.what))
     if attempt.preload is not None:
         return evidence.of_environment(process, attempt.preload.source, text)
     if attempt.kind == "end":
@@ -77,10 +77,10 @@ def row_of(state: State, attempt: Attempt) -> Evidence:
 
 def _by_hand(attempt: Attempt) -> str:
     if attempt.kind in ("load", "lookup"):
-        return recipes.loads()
+        return commands_by_hand.loads()
     if attempt.kind == "signal":
         return "coredumpctl info"
-    return recipes.descriptors(attempt.process.pid)
+    return commands_by_hand.descriptors(attempt.process.pid)
 
 
 def link_of(state: State, attempt: Attempt) -> Link:
@@ -95,7 +95,7 @@ def link_of(state: State, attempt: Attempt) -> Link:
 def word_row(state: State, word: Word) -> Evidence:
     """A line of a log in which a program speaks."""
     source = state.logs.get(word.source)
-    by_hand = recipes.log(source.found.name if source is not None else "", word.number, word.text)
+    by_hand = commands_by_hand.log(source.found.name if source is not None else "", word.number, word.text)
     return Evidence(
         text=visible(word.text.strip()[:1000]), at=word.at, pid=word.pid or None, pane="logs",
         key=f"{word.source}:{word.number}", by_hand=by_hand,

@@ -3,18 +3,18 @@
 import re
 from collections.abc import Iterator
 
-from inspector.model import evidence, recipes
+from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.evidence import short
+from inspector.model.formatting import name_of, plural
 from inspector.model.state import Process
 from inspector.model.tree import ancestors, program
 from inspector.model.usage import Provider, faults, hides_devices
 from inspector.model.verdict import Confidence, Evidence
-from inspector.model.wording import name_of, plural
 from inspector.stream.calls import FileOpened
 
+from .context import Case, Scene
 from .rule import Cause, Hit, Pattern
-from .scene import Case, Scene
 
 _GATE_WINDOW = 50_000_000
 """ns before a call in which a look at its own name, by the same thread, may have decided what it answers."""
@@ -228,7 +228,7 @@ class BoundElsewhere(Cause):
             cause="The first library in the look-up order that defines a name wins it, whatever the library is meant "
             "for; a preload stands before all others.",
             next_step=f"take {name_of(winner.path)} out of the process, or let it pass the calls on",
-            command=recipes.exported(case.process, winner.path, case.leaf.what),
+            command=commands_by_hand.exported(case.process, winner.path, case.leaf.what),
             process=case.process,
             confidence="likely",
             evidence=[
@@ -404,7 +404,7 @@ class BoundSlots(Pattern):
                     title=title,
                     cause="The first library in the look-up order that defines a name wins it.",
                     next_step=f"take {name_of(winner.path)} out of the process, or let it pass the calls on",
-                    command=recipes.dynamic(process, winner.path),
+                    command=commands_by_hand.dynamic(process, winner.path),
                     process=process,
                     confidence="likely",
                     evidence=[evidence.of_library(process, one.library, one.path) for one in (winner, loser)],

@@ -13,14 +13,14 @@ from inspector.model.attempts.wording import sentence, word_row
 from inspector.model.coverage import born_here, capability
 from inspector.model.decision import CONTRADICTING, UNUSED_FOR, Decision, Reason, computed, covered
 from inspector.model.evidence import short
+from inspector.model.formatting import duration, listed, name_of
+from inspector.model.gpu_work import of_tree, words
 from inspector.model.progress import Progress
 from inspector.model.tree import program
-from inspector.model.wording import duration, listed, name_of
-from inspector.model.work import of_tree, words
 from inspector.model.worker import is_tool
 
+from .context import Scene
 from .rule import Hit, Place, Rule
-from .scene import Scene
 
 _GUESS = re.compile(r"\b(possible|possibly|maybe|may be|might|perhaps)\b", re.I)
 _SCRIPTS = re.compile(r"python|perl|ruby|node_modules|site-packages|/share/|/locale|/tmp/|/proc/|/sys/")

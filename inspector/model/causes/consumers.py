@@ -7,14 +7,14 @@ from inspector.model import evidence
 from inspector.model.coverage import born_here
 from inspector.model.crashes import crashed
 from inspector.model.evidence import short
+from inspector.model.formatting import duration, listed, name_of
 from inspector.model.state import Process
 from inspector.model.tree import libraries
 from inspector.model.usage import Use, looks_up_freely
-from inspector.model.wording import duration, listed, name_of
 from inspector.stream.libraries import CandidateFound
 
+from .context import Scene
 from .rule import UNEXPLAINED, Hit, Pattern
-from .scene import Scene
 
 _PATIENCE = 1_000_000_000
 """ns that a living process is given to load its consumer before its absence is worth telling."""

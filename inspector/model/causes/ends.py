@@ -2,22 +2,22 @@
 
 from collections.abc import Iterable
 
-from inspector.model import evidence, recipes
+from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import word_row
 from inspector.model.crashes import killed, raised
 from inspector.model.evidence import short
 from inspector.model.folding.processes import end_words, place
+from inspector.model.formatting import duration, listed, name_of
+from inspector.model.log_claims import own_error
 from inspector.model.state import Process
 from inspector.model.tree import program, title
 from inspector.model.verdict import Evidence
-from inspector.model.wording import duration, listed, name_of
-from inspector.model.words import own_error
 from inspector.stream.calls import LookedUp
 from inspector.stream.processes import SignalDelivered
 
+from .context import Case, Scene
 from .rule import Cause, Hit, Pattern
-from .scene import Case, Scene
 
 _SURELY = 10_000_000_000
 _NULL_PAGE = 4096
@@ -74,13 +74,15 @@ class CallBlocked(Cause):
         ends = f" Whoever waits for this process gives up after {limit:.0f} s." if limit else ""
         rows = case.rows()
         if how:
-            rows.append(evidence.of_process(process, f"thread {call.tid}{how}", by_hand=recipes.waits(process.pid)))
+            rows.append(
+                evidence.of_process(process, f"thread {call.tid}{how}", by_hand=commands_by_hand.waits(process.pid))
+            )
         asked = f", asked by {name_of(call.asker)}" if call.asker and call.asker != call.provider else ""
         return Hit(
             title=f"{call.what} in {short(process)} was entered {duration(age)} ago and has not come back{how}",
             cause=f"{name_of(call.provider)} waits for something: the far side, a device, a lock{asked}.{ends}",
             next_step="see where its threads wait; use a debugger only if you may stop the process",
-            command=recipes.waits(process.pid),
+            command=commands_by_hand.waits(process.pid),
             process=process,
             confidence=case.sure if age > _SURELY else "likely",
             evidence=rows,
@@ -251,7 +253,7 @@ def start_failed(scene: Scene, end: Attempt) -> Hit:
         cause="127: the loader refused the program, or the first call of a missing function ended it; 126: it could "
         f"not be executed.{why}",
         next_step="run it by hand and read what the loader prints",
-        command=recipes.shell(runs.argv) if runs is not None else "",
+        command=commands_by_hand.shell(runs.argv) if runs is not None else "",
         process=process,
         confidence="likely",
         evidence=[evidence.of_process(process, end_words(process.end) if process.end else "", at=process.ended)],

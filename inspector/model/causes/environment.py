@@ -4,17 +4,17 @@ import re
 from collections.abc import Iterable, Iterator
 from shlex import quote
 
-from inspector.model import evidence, recipes
+from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
+from inspector.model.formatting import listed, name_of, plural
 from inspector.model.state import Process
 from inspector.model.tree import ancestors, program
 from inspector.model.verdict import Evidence
-from inspector.model.wording import listed, name_of, plural
 from inspector.stream.libraries import PreloadChecked
 
+from .context import LOADER_KEYS, Case, Scene
+from .found_elsewhere import whereabouts
 from .rule import Cause, Hit, Pattern
-from .scene import LOADER_KEYS, Case, Scene
-from .whereabouts import whereabouts
 
 _SEEN_BY = re.compile(r"^(.*) \(as pid (\d+) sees it\)$")
 _LOADERS = ("ld-linux", "ld.so", "ld-musl", "ld64")
@@ -65,7 +65,7 @@ class LoaderIgnoresEnvironment(Cause):
             confidence=case.sure,
             evidence=[
                 evidence.of_process(
-                    process, f"AT_SECURE of {short(process)} is 1", by_hand=recipes.secure(process.pid)
+                    process, f"AT_SECURE of {short(process)} is 1", by_hand=commands_by_hand.secure(process.pid)
                 ),
                 *[evidence.of_environment(process, key, f"{key}={runs.environment[key]}") for key in carried],
                 *case.rows(),
@@ -103,7 +103,7 @@ class IgnoredEnvironment(Pattern):
                 confidence="likely",
                 evidence=[
                     evidence.of_process(
-                        process, f"AT_SECURE of {short(process)} is 1", by_hand=recipes.secure(process.pid)
+                        process, f"AT_SECURE of {short(process)} is 1", by_hand=commands_by_hand.secure(process.pid)
                     ),
                     *[evidence.of_environment(process, key, f"{key}={runs.environment[key]}") for key in carried],
                 ],
@@ -132,11 +132,13 @@ class StaticBinary(Pattern):
                 cause=f"{runs.exe} has no interpreter (PT_INTERP): there is no dynamic loader that could read the "
                 "variable.",
                 next_step="use a dynamically linked build of the program",
-                command=recipes.header(process, runs.exe),
+                command=commands_by_hand.header(process, runs.exe),
                 process=process,
                 confidence="proven",
                 evidence=[
-                    evidence.of_process(process, f"{runs.exe} is static", by_hand=recipes.header(process, runs.exe)),
+                    evidence.of_process(
+                        process, f"{runs.exe} is static", by_hand=commands_by_hand.header(process, runs.exe)
+                    ),
                     *[evidence.of_environment(process, key, f"{key}={runs.environment[key]}") for key in carried],
                 ],
                 subject=runs.exe,
@@ -247,7 +249,7 @@ class EnvironmentLost(Cause):
             title=f"{key} of {_former(owner, process)} did not reach {short(process)}",
             cause=f"{key}={value} there, but it {how} {short(process)}: {name_of(name)} is not found.",
             next_step=f"set {key}={value} where {short(process)} is started",
-            command=recipes.difference(process.pid, owner.pid)
+            command=commands_by_hand.difference(process.pid, owner.pid)
             if owner is not process and not process.ended
             else case.rerun(f"{key}={value}"),
             process=process,

@@ -4,18 +4,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from shlex import quote
 
-from inspector.model import evidence, recipes
+from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
+from inspector.model.formatting import listed, name_of
 from inspector.model.state import Process
 from inspector.model.tree import libraries
 from inspector.model.usage import Provider, Use
-from inspector.model.wording import listed, name_of
 from inspector.stream.libraries import CandidateFound, LibraryMapped
 
+from .context import Case, Scene
 from .environment import missing_file
+from .found_elsewhere import whereabouts
 from .rule import UNEXPLAINED, Cause, Hit, Pattern
-from .scene import Case, Scene
-from .whereabouts import whereabouts
 
 _NOT_INITIALIZED = ("NOTINITIALIZED", "UNINITIALIZED")
 """Ends of result names, see `Profiles.is_called`."""
@@ -52,13 +52,13 @@ def stale(process: Process, library: LibraryMapped) -> Hit:
         title=f"{short(process)} still runs the old {name_of(library.path)}; on disk it is {library.state}{detail}",
         cause="A fix in the new file has no effect in a process that mapped the old one before.",
         next_step=f"restart {short(process)}; replace libraries by renaming, never by copying over them",
-        command=recipes.identity(process, library.path),
+        command=commands_by_hand.identity(process, library.path),
         process=process,
         confidence="proven",
         evidence=[
             evidence.of_library(
                 process, library, f"{library.path}: mapped file {library.file}, {library.state}{detail}",
-                by_hand=recipes.identity(process, library.path),
+                by_hand=commands_by_hand.identity(process, library.path),
             )
         ],
         subject=library.path,
@@ -162,7 +162,7 @@ class OtherLibraryFirst(Cause):
             title=f"{name} came from {winner.path}{places[0]}; {other.path}{places[1]} stands behind it",
             cause="The first file of that name in the search order is taken; the others are never looked at.",
             next_step=f"put {other.directory} first in LD_LIBRARY_PATH of this process, or take the other file away",
-            command=recipes.identity(process, winner.path),
+            command=commands_by_hand.identity(process, winner.path),
             process=process,
             evidence=[
                 evidence.of_library(process, winner.library, f"mapped: {winner.path}"),
@@ -230,7 +230,9 @@ class LinkChainBypass(Cause):
             command=f"ls -l {quote(provider.path.rsplit('/', 1)[0])}/",
             process=process,
             evidence=[
-                evidence.of_library(process, provider.library, chain, by_hand=recipes.identity(process, provider.path)),
+                evidence.of_library(
+                    process, provider.library, chain, by_hand=commands_by_hand.identity(process, provider.path)
+                ),
                 evidence.of_file(process, other.path, f"never asked for: {other.path}"),
             ],
             doubt="If the vendor's file is the one that was meant, this is no fault.",
@@ -278,13 +280,13 @@ class NameMismatch(Cause):
             cause="The loader compares the asked name with the SONAME of what is mapped; the file name of a preload "
             "does not count.",
             next_step=f"link the shim with -Wl,-soname,{names}, or place it as {names} in a folder of LD_LIBRARY_PATH",
-            command=recipes.dynamic(case.process, shim.path),
+            command=commands_by_hand.dynamic(case.process, shim.path),
             process=case.process,
             confidence=case.sure,
             evidence=[
                 evidence.of_library(
                     case.process, shim.library, f"{shim.path}: {soname}",
-                    by_hand=recipes.dynamic(case.process, shim.path),
+                    by_hand=commands_by_hand.dynamic(case.process, shim.path),
                 ),
                 *case.rows(),
             ],

@@ -2,17 +2,17 @@
 
 from shlex import quote
 
-from inspector.model import evidence, recipes
+from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
-from inspector.model.loads import FailedLoad
+from inspector.model.failed_loads import FailedLoad
+from inspector.model.formatting import listed, name_of
 from inspector.model.state import Process
 from inspector.model.verdict import Evidence
-from inspector.model.wording import listed, name_of
 
+from .context import Case
 from .environment import missing_file
+from .found_elsewhere import Whereabouts, whereabouts
 from .rule import Cause, Hit
-from .scene import Case
-from .whereabouts import Whereabouts, whereabouts
 
 
 def asker(case: Case) -> str:
@@ -51,7 +51,9 @@ class DlopenOverridden(Cause):
         if failure is None or failure.cause != "overridden" or failure.lookup is None:
             return None
         process, hook, via = failure.process, failure.answered_by, failure.lookup.via
-        defines = evidence.of_file(process, hook, f"{hook} defines {via}", by_hand=recipes.exported(process, hook, via))
+        defines = evidence.of_file(
+            process, hook, f"{hook} defines {via}", by_hand=commands_by_hand.exported(process, hook, via)
+        )
         return Hit(
             title=f"{via}({name_of(failure.name)}) in {short(process)} was answered by {name_of(hook)} with NULL "
             "without touching the file",
@@ -59,7 +61,7 @@ class DlopenOverridden(Cause):
             "dlerror stays empty: no log shows it.",
             next_step=f"take {name_of(hook)} out of LD_PRELOAD and find it by LD_LIBRARY_PATH, or do not export "
             "dlopen and dlsym",
-            command=recipes.exported(process, hook, via),
+            command=commands_by_hand.exported(process, hook, via),
             process=process,
             confidence=case.sure,
             evidence=[*case.rows(), defines],
@@ -94,7 +96,7 @@ class DependencyMissing(Cause):
             cause=f"In the loader's words: {words}.{_there(where)} "
             "A backend that is not loaded leaves no line in most logs, and nobody is there to call the shim.",
             next_step=where.step,
-            command=where.command or recipes.needed(process, failure.name),
+            command=where.command or commands_by_hand.needed(process, failure.name),
             process=process,
             confidence=case.sure,
             evidence=rows,

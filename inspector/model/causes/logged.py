@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from shlex import quote
 
-from inspector.model import evidence, recipes
+from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
+from inspector.model.formatting import errno_name, listed, name_of, plural
 from inspector.model.state import Process
-from inspector.model.wording import errno_name, listed, name_of, plural
 from inspector.stream.calls import FileOpened
 from inspector.stream.processes import Descriptor
 
+from .context import Scene
 from .rule import Hit, Pattern
-from .scene import Scene
 
 _LOG_ENDINGS = (".log", ".txt", ".out", ".err")
 _TELLING = (
@@ -55,7 +55,9 @@ class OutputDiscarded(Pattern):
                 severity="info" if scene.in_use else "warning",
                 confidence="proven",
                 evidence=[
-                    evidence.of_process(process, f"fd 2 is {target}{lost}", by_hand=recipes.descriptors(process.pid)),
+                    evidence.of_process(
+                        process, f"fd 2 is {target}{lost}", by_hand=commands_by_hand.descriptors(process.pid)
+                    ),
                     *[
                         evidence.of_process(process, f"lost: {line}")
                         for line in (written.sample[:5] if written else [])

@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 
-from inspector.model import evidence, recipes
+from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.evidence import short
+from inspector.model.formatting import listed, name_of
 from inspector.model.refusals import is_table
 from inspector.model.usage import Use
-from inspector.model.wording import listed, name_of
 from inspector.stream.calls import LookedUp
 
+from .context import Case
+from .found_elsewhere import whereabouts
 from .loads import LibraryNotFound
 from .rule import Cause, Hit
-from .scene import Case
-from .whereabouts import whereabouts
 
 _MORE_THAN_ALIASES = 8
 """Names of one address: one function may have two or three names, not this many."""
@@ -91,7 +91,7 @@ class NameNotFound(Cause):
             next_step=place.step
             if place.paths
             else f"let {name_of(where)} export {leaf.what}, or use a release that has it",
-            command=recipes.exported(process, where if where.startswith("/") else leaf.asker, leaf.what),
+            command=commands_by_hand.exported(process, where if where.startswith("/") else leaf.asker, leaf.what),
             process=process,
             severity="error" if _computes(case) else "warning",
             confidence=case.sure if _decides(case) else "likely",

@@ -3,25 +3,25 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from inspector.model import evidence, recipes
+from inspector.model import commands_by_hand, evidence
 from inspector.model.copies import where_is
-from inspector.model.disguise import Disguise, disguise_row, disguised
 from inspector.model.evidence import short
-from inspector.model.loads import FailedLoad
+from inspector.model.failed_loads import FailedLoad
+from inspector.model.formatting import listed, name_of
 from inspector.model.memo import once
+from inspector.model.requirements import Want, import_faults, missing_names, required
 from inspector.model.state import Process
+from inspector.model.symbol_near_misses import Disguise, disguise_row, disguised
 from inspector.model.tree import libraries
 from inspector.model.usage import Use
 from inspector.model.verdict import Confidence, Evidence
-from inspector.model.wants import Want, import_faults, missing_names, required
-from inspector.model.wording import listed, name_of
 from inspector.stream.libraries import ImageRead, LibraryMapped
 
+from .context import Case, Scene
 from .files import place_of
+from .found_elsewhere import whereabouts
 from .loads import verb
 from .rule import Cause, Hit, Pattern
-from .scene import Case, Scene
-from .whereabouts import whereabouts
 
 _MEMORY_NAMES = frozenset((
     "malloc", "free", "calloc", "realloc", "posix_memalign", "memalign", "aligned_alloc", "valloc", "pvalloc",
@@ -69,7 +69,7 @@ class SymbolMissing(Cause):
             f"which {provider} {'does not offer' if provider != 'no mapped file' else 'offers'}",
             cause=f"In the loader's words: {failure.words}.{f' {place.words}.' if known and place.words else ''}",
             next_step=place.step if known else f"let {name_of(file)} export it, or refuse it cleanly inside",
-            command=recipes.exported(process, file, name),
+            command=commands_by_hand.exported(process, file, name),
             process=process,
             confidence=case.sure,
             evidence=case.rows(),
@@ -105,7 +105,7 @@ class NamesNotOffered(Pattern):
             f"not offer {'it' if len(missing) == 1 else 'them'}",
             cause=f"{ran}bound at the first call, that call ends the program with status 127.".capitalize(),
             next_step=f"let {name_of(use.providers[0].path)} export it",
-            command=recipes.exported(process, use.providers[0].path, first.name),
+            command=commands_by_hand.exported(process, use.providers[0].path, first.name),
             process=process,
             severity="warning" if use.consumer_calls else "error",
             confidence="likely",
@@ -123,7 +123,7 @@ class NamesNotOffered(Pattern):
                 "offer",
                 cause=f"{want.why}; without it the runtime gives up as if there were no driver.",
                 next_step=f"let {name_of(use.providers[0].path)} export {want.name}",
-                command=recipes.exported(process, use.providers[0].path, want.name),
+                command=commands_by_hand.exported(process, use.providers[0].path, want.name),
                 process=process,
                 confidence="likely",
                 evidence=_rows(process, missing),
@@ -141,7 +141,7 @@ def _rows(process: Process, missing: list[Want]) -> list[Evidence]:
     return [
         evidence.of_symbol(
             process, want.file, want.name, f"{name_of(want.consumer)} needs {want.full_name}: {want.why}",
-            by_hand=recipes.undefined(process, want.consumer, want.name),
+            by_hand=commands_by_hand.undefined(process, want.consumer, want.name),
         )
         for want in missing[:20]
     ]  # fmt: skip
@@ -182,7 +182,7 @@ def _of_disguise(process: Process, found: Disguise, consumer: str, sure: Confide
         title=f"{consumer} needs {found.name}; {name_of(found.path)} {found.words}",
         cause=found.cause,
         next_step=found.cure,
-        command=recipes.offered(process, found.path, found.name),
+        command=commands_by_hand.offered(process, found.path, found.name),
         process=process,
         confidence=sure,
         evidence=[*rows, disguise_row(process, found)],
@@ -275,7 +275,7 @@ class VersionNodeMissing(Cause):
         came = place_of(case, lacks)
         why = offered or (f"{lacks}{came} came first and does not define it" if lacks else failure.words)
         step = f"build {name_of(lacks) or 'the library'} with a version script whose node is named like the one needed"
-        command = recipes.versions(case.process, lacks or failure.name)
+        command = commands_by_hand.versions(case.process, lacks or failure.name)
         if other:
             why += f"; {other} defines it"
             folder = other.rsplit("/", 1)[0]
@@ -338,7 +338,7 @@ class VersionsNotOffered(Pattern):
                     title=f"{name_of(want.consumer)} needs {want.full_name}; {want.why}",
                     cause="With version tables on both sides the loader takes a name only at the node asked for.",
                     next_step="build the library with a version script whose node is named like the one needed",
-                    command=recipes.versions(process, want.provider or want.consumer),
+                    command=commands_by_hand.versions(process, want.provider or want.consumer),
                     process=process,
                     confidence="likely",
                     evidence=_rows(process, faults),
@@ -380,11 +380,11 @@ class NoVersionTable(Pattern):
         rows = [
             evidence.of_file(
                 process, provider.path, f"{provider.path} has no version table",
-                by_hand=recipes.versions(process, provider.path),
+                by_hand=commands_by_hand.versions(process, provider.path),
             ),
             evidence.of_file(
                 process, consumer.path, f"{consumer.path} needs versions of {provider.soname}",
-                by_hand=recipes.versions(process, consumer.path),
+                by_hand=commands_by_hand.versions(process, consumer.path),
             ),
         ]  # fmt: skip
         if died:
@@ -395,7 +395,7 @@ class NoVersionTable(Pattern):
             cause="glibc aborts in such a look-up: `Inconsistency detected by ld.so`. Any version node in the file "
             "cures it.",
             next_step=f"link it with a version script: {provider.soname} {{ global: *; }};",
-            command=recipes.versions(process, provider.path),
+            command=commands_by_hand.versions(process, provider.path),
             process=process,
             severity="error" if died or not process.ended else "warning",
             confidence="proven" if died else "likely",
@@ -446,14 +446,14 @@ class OverridesLibc(Pattern):
             cause="Whoever calls these names gets the library's own functions; a fault in them looks like a fault of "
             "something else: files that end early, loads that fail without a word, logs that stay empty.",
             next_step="keep them out of a GPU library",
-            command=recipes.exported(process, library.path, names[0]),
+            command=commands_by_hand.exported(process, library.path, names[0]),
             process=process,
             severity="info" if scene.in_use else "warning",
             confidence="proven",
             evidence=[
                 evidence.of_symbol(
                     process, library.file, name, f"{name_of(library.path)} defines {name}",
-                    by_hand=recipes.exported(process, library.path, name),
+                    by_hand=commands_by_hand.exported(process, library.path, name),
                 )
                 for name in names[:10]
             ],

@@ -9,7 +9,7 @@ from inspector.model.decision import Reason
 from inspector.model.state import Process
 from inspector.model.verdict import Confidence, Evidence, Severity
 
-from .scene import Case, Scene
+from .context import Case, Scene
 
 Place = Literal[
     "which process", "environment", "mapped", "exported", "reachable", "resolved", "called", "returned", "end",

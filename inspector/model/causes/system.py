@@ -7,13 +7,13 @@ from shlex import quote
 from inspector.model.attempts.system import is_device
 from inspector.model.attempts.wording import sentence
 from inspector.model.evidence import short
+from inspector.model.formatting import listed, name_of
 from inspector.model.state import Process
 from inspector.model.tree import program
-from inspector.model.wording import listed, name_of
 
+from .context import Case
+from .found_elsewhere import whereabouts
 from .rule import Cause, Hit
-from .scene import Case
-from .whereabouts import whereabouts
 
 _LIBRARY = re.compile(r"\.so(\.[\w.]+)?$")
 _MODULES = {

@@ -6,14 +6,14 @@ from inspector.model import evidence
 from inspector.model.coverage import Coverage, born_here, of_lookups, of_use
 from inspector.model.crashes import crashed
 from inspector.model.evidence import short
+from inspector.model.formatting import listed, name_of, plural
 from inspector.model.state import Process, Reading
 from inspector.model.usage import Use, caller_names, looks_up_freely
 from inspector.model.verdict import Confidence
-from inspector.model.wording import listed, name_of, plural
 
 from .consumers import lifetime, settled
+from .context import Scene
 from .rule import Hit, Pattern
-from .scene import Scene
 
 
 class CalledOnlyByItself(Pattern):

@@ -7,14 +7,14 @@ from inspector.model import evidence
 from inspector.model.crashes import crashed
 from inspector.model.evidence import short
 from inspector.model.folding.processes import end_words
-from inspector.model.readings import says
+from inspector.model.formatting import duration, listed, plural
+from inspector.model.gpu_work import Work, of_tree, stub_signs, words
+from inspector.model.log_meanings import says
 from inspector.model.state import Process, Reading
 from inspector.model.verdict import Evidence
-from inspector.model.wording import duration, listed, plural
-from inspector.model.work import Work, of_tree, stub_signs, words
 
+from .context import Case, Scene
 from .rule import UNEXPLAINED, Cause, Hit, Pattern
-from .scene import Case, Scene
 
 
 def _found_before(scene: Scene) -> list[tuple[Process, Evidence]]:

@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from inspector.model import evidence, recipes
+from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
+from inspector.model.formatting import name_of, size
 from inspector.model.state import Process
 from inspector.model.usage import FunctionCalls
-from inspector.model.wording import name_of, size
 from inspector.stream.calls import CallReturned
 
+from .context import Case, Scene
 from .rule import UNEXPLAINED, Cause, Hit, Pattern
-from .scene import Case, Scene
 
 _LEAST_MEMORY = 16 << 20
 _MOST_MEMORY = 1 << 50
@@ -92,7 +92,7 @@ class ZeroMemory(Cause):
             title=f"{leaf.what} answered success and 0 bytes in {short(leaf.process)}",
             cause="Programs drop a device without memory, most of them without a line in the log.",
             next_step=f"let {name_of(leaf.provider)} report the memory of its device",
-            command=recipes.results(leaf.provider, leaf.what, leaf.calls.function.exits if leaf.calls else ()),
+            command=commands_by_hand.results(leaf.provider, leaf.what, leaf.calls.function.exits if leaf.calls else ()),
             process=leaf.process,
             confidence=case.sure,
             evidence=case.rows(),
@@ -158,7 +158,7 @@ def _hit(scene: Scene, process: Process, calls: FunctionCalls, sample: CallRetur
         cause=f"No device has such a value; programs drop it or choose code that does not run.{layout}",
         next_step=f"compare what {name_of(calls.function.library)} writes with the header of the release that "
         "the consumer uses",
-        command=recipes.results(calls.function.library, calls.name, calls.function.exits),
+        command=commands_by_hand.results(calls.function.library, calls.name, calls.function.exits),
         process=process,
         confidence="likely",
         evidence=[evidence.of_sample(scene.state, process, calls, sample, f"{calls.name} = 0, {_shown(sample)}")],

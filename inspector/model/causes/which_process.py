@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 
-from inspector.model import evidence, recipes
+from inspector.model import commands_by_hand, evidence
 from inspector.model.coverage import born_here
 from inspector.model.evidence import short
+from inspector.model.formatting import duration, listed, name_of
 from inspector.model.state import Process
 from inspector.model.tree import roots, title
-from inspector.model.wording import duration, listed, name_of
 from inspector.stream.machine import UnitRead
 from inspector.stream.processes import Peer, SameNameProcess
 
+from .context import Scene
 from .rule import Hit, Pattern
-from .scene import Scene
 
 _SPECIFIER = "%"
 """systemd expands it (systemd.unit(5)); such a value cannot be compared as it stands."""
@@ -63,7 +63,7 @@ class SettingNotInForce(Pattern):
             process=process,
             confidence="proven" if age > 0 or reload else "likely",
             evidence=[
-                evidence.of_file_on_disk(path, f"{path}: {key}={value}", by_hand=recipes.unit(unit.unit)),
+                evidence.of_file_on_disk(path, f"{path}: {key}={value}", by_hand=commands_by_hand.unit(unit.unit)),
                 evidence.of_environment(process, key, f"{short(process)}: {state}"),
             ],
             doubt="A wrapper in ExecStart= could set it differently on purpose.",
@@ -139,7 +139,9 @@ class OtherServiceAnswers(Pattern):
                     confidence="proven" if first.sockets is not None and not served else "likely",
                     evidence=[
                         evidence.of_process(first, f"{short(first)} does not listen on {port}"),
-                        evidence.of_process(first, f"{who} listens on {port}", by_hand=recipes.sockets(other.pid)),
+                        evidence.of_process(
+                            first, f"{who} listens on {port}", by_hand=commands_by_hand.sockets(other.pid)
+                        ),
                     ],
                     doubt="Clients may be told to use another port (OLLAMA_HOST)." if served else "",
                 )

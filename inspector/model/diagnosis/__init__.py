@@ -3,13 +3,13 @@
 from collections.abc import Generator
 
 from inspector.model.analysis import analyse
+from inspector.model.causes.context import Scene
 from inspector.model.causes.registry import explain, ids
-from inspector.model.causes.scene import Scene
 from inspector.model.coverage import summary
 from inspector.model.decision import decide
 from inspector.model.ladder import ladders
+from inspector.model.log_runs import this_start
 from inspector.model.profiles import Profiles
-from inspector.model.starts import this_start
 from inspector.model.state import State
 from inspector.model.verdict import Answer, Ladder
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from inspector.model.causes.scene import Scene
+from inspector.model.causes.context import Scene
 from inspector.model.families import MANAGEMENT
 from inspector.model.ladder import ANY, Break
 from inspector.model.state import Process

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import link_of, word_row
+from inspector.model.causes.context import Case, Scene
 from inspector.model.causes.registry import CAUSES, CONCLUSIONS, PATTERNS
 from inspector.model.causes.rule import Hit, Pattern, Place, Rule
-from inspector.model.causes.scene import Case, Scene
 from inspector.model.decision import Decision
 from inspector.model.verdict import Evidence, Finding, Link, Severity
 

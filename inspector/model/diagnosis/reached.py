@@ -4,10 +4,10 @@ from inspector.model.analysis import Analysis
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import sentence
 from inspector.model.chain import Stop
+from inspector.model.formatting import name_of
 from inspector.model.stages import LEVEL
 from inspector.model.state import Process
 from inspector.model.verdict import Reached
-from inspector.model.wording import name_of
 from inspector.stream.text import visible
 
 

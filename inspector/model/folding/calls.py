@@ -2,8 +2,8 @@
 
 from errno import ENOENT
 
+from inspector.model.formatting import errno_name, name_of, plural
 from inspector.model.state import Process, State
-from inspector.model.wording import errno_name, name_of, plural
 from inspector.stream.calls import (
     CallersCounted,
     CallReturned,
@@ -21,7 +21,7 @@ from inspector.stream.calls import (
 )
 
 from .libraries import held_after_all, let_go
-from .moments import keep, process_at, tell, touch
+from .timeline import keep, process_at, tell, touch
 
 _MOST_CALLS = 10_000
 _MOST_LOOKUPS = 20_000

@@ -3,8 +3,8 @@
 import msgspec
 
 from inspector.model.apis import describe
+from inspector.model.formatting import name_of
 from inspector.model.state import Process, State
-from inspector.model.wording import name_of
 from inspector.stream.calls import LookedUp
 from inspector.stream.libraries import (
     CandidateFound,
@@ -23,7 +23,7 @@ from inspector.stream.libraries import (
     SlotsRead,
 )
 
-from .moments import process_at, tell, touch
+from .timeline import process_at, tell, touch
 
 _RECENT_LOOKUPS = 100
 _STALE = ("replaced", "deleted", "modified")

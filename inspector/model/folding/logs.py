@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
-from inspector.model import program_words
-from inspector.model.readings import line_time, read_lines
+from inspector.model import log_parsing
+from inspector.model.formatting import name_of
+from inspector.model.log_meanings import line_time, read_lines
 from inspector.model.state import LogSource, Reading, Said, State
-from inspector.model.wording import name_of
 from inspector.stream.logs import LogChanged, LogFound, LogLine, LogRead, WritesSeen
 
-from .moments import keep, process_at, tell, touch
+from .timeline import keep, process_at, tell, touch
 
 LINES_KEPT = 20_000
 """Lines held a source; the collector answers for older ones."""
@@ -93,7 +93,7 @@ def _pid(line: LogLine, groups: dict[str, str]) -> int:
 
 def _said(state: State, source: LogSource, event: LogRead, lines: Sequence[LogLine]) -> Iterator[Said]:
     texts = [line.text for line in lines]
-    for index, words in (*program_words.read_lines(texts), *source.endings.read(texts)):
+    for index, words in (*log_parsing.read_lines(texts), *source.endings.read(texts)):
         line = lines[index]
         written = line_time(state.session, line)
         yield Said(

@@ -1,7 +1,7 @@
 """The session itself and what surrounds the processes."""
 
+from inspector.model.formatting import plural
 from inspector.model.state import State
-from inspector.model.wording import plural
 from inspector.stream.machine import FileChanged, GpuRead, PreloadFileRead, UnitRead
 from inspector.stream.session import (
     CollectorWaits,
@@ -15,7 +15,7 @@ from inspector.stream.session import (
     WorkProgressed,
 )
 
-from .moments import keep, tell, touch
+from .timeline import keep, tell, touch
 
 _MOST_LIMITS = 1_000
 _MOST_CHANGES = 10_000

@@ -3,8 +3,8 @@
 from collections.abc import Hashable
 from typing import TypeVar
 
+from inspector.model.formatting import command, duration, name_of, signal_name
 from inspector.model.state import Process, State
-from inspector.model.wording import command, duration, name_of, signal_name
 from inspector.stream.base import Event
 from inspector.stream.processes import (
     ConstraintsRead,
@@ -20,8 +20,8 @@ from inspector.stream.processes import (
     Vitals,
 )
 
-from .forgetting import forget_dead
-from .moments import keep, process_at, tell, touch
+from .eviction import forget_dead
+from .timeline import keep, process_at, tell, touch
 
 F = TypeVar("F", bound=Event)
 K = TypeVar("K", bound=Hashable)

@@ -2,11 +2,11 @@
 
 from errno import ENOENT
 
+from inspector.model.formatting import errno_name
 from inspector.model.state import State
-from inspector.model.wording import errno_name
 from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallsSummed, SystemCallsWatched
 
-from .moments import keep, process_at, tell, touch
+from .timeline import keep, process_at, tell, touch
 
 _MOST_CALLS = 20_000
 _MOST_FOLDERS = 2_000

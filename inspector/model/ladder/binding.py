@@ -1,12 +1,12 @@
 """Rungs reachable and resolved: who here could call, and does it hold this library's address?"""
 
-from inspector.model import evidence, recipes
+from inspector.model import commands_by_hand, evidence
 from inspector.model.coverage import of_lookups
-from inspector.model.loads import FailedLoad, failure_row, failures
+from inspector.model.failed_loads import FailedLoad, failure_row, failures
+from inspector.model.formatting import listed, name_of, plural
 from inspector.model.tree import libraries, unread
 from inspector.model.usage import Consumer, looks_up_freely
 from inspector.model.verdict import Evidence, Rung
-from inspector.model.wording import listed, name_of, plural
 
 from .view import View
 
@@ -40,7 +40,7 @@ def _consumer_row(view: View, consumer: Consumer) -> Evidence:
     how = f"{how}, seen to ask or call" if consumer.observed and how else how or "seen to ask or call"
     return evidence.of_file(
         view.process, consumer.path, f"{name_of(consumer.path)} {how}",
-        by_hand=recipes.undefined(view.process, consumer.path),
+        by_hand=commands_by_hand.undefined(view.process, consumer.path),
     )  # fmt: skip
 
 

@@ -2,9 +2,9 @@
 
 from inspector.model import evidence
 from inspector.model.coverage import lower_bound, of_use
+from inspector.model.formatting import duration, listed, name_of, plural
 from inspector.model.usage import FunctionCalls, Use, faults
 from inspector.model.verdict import Evidence, Rung, Truth
-from inspector.model.wording import duration, listed, name_of, plural
 
 from .view import View
 

@@ -1,10 +1,10 @@
 """Rung environment: did the loader's variables reach this process, and does its loader honour them?"""
 
-from inspector.model import evidence, recipes
+from inspector.model import commands_by_hand, evidence
+from inspector.model.formatting import listed
 from inspector.model.tree import environment_change, inherits, program
 from inspector.model.usage import hides_devices, no_device
 from inspector.model.verdict import Evidence, Rung
-from inspector.model.wording import listed
 from inspector.stream.processes import ProcessExec
 
 from .view import View
@@ -35,10 +35,10 @@ def _refusal(view: View, runs: ProcessExec, carried: list[str]) -> Evidence | No
     process = view.process
     if carried and runs.static:
         text = f"{listed(carried)} has no effect: the program is static"
-        return evidence.of_process(process, text, by_hand=recipes.header(process, runs.exe))
+        return evidence.of_process(process, text, by_hand=commands_by_hand.header(process, runs.exe))
     if carried and runs.secure:
         text = f"{listed(carried)} is ignored: AT_SECURE is set"
-        return evidence.of_process(process, text, by_hand=recipes.secure(process.pid))
+        return evidence.of_process(process, text, by_hand=commands_by_hand.secure(process.pid))
     unusable = [entry for entry in process.preloads if entry.usable is False and entry.source != "LD_AUDIT"]
     if unusable and not view.use.providers:
         text = f"{unusable[0].source} entry {unusable[0].entry} is ignored: {unusable[0].problem or unusable[0].words}"

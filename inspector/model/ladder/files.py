@@ -1,12 +1,12 @@
 """Rungs mapped and exported: which file provides the API, and does it offer what is needed?"""
 
-from inspector.model import evidence, recipes
+from inspector.model import commands_by_hand, evidence
 from inspector.model.coverage import born_here
+from inspector.model.formatting import listed, name_of, plural
+from inspector.model.requirements import Want, import_faults, wanted
 from inspector.model.tree import libraries, unread
 from inspector.model.usage import Provider
 from inspector.model.verdict import Evidence, Rung
-from inspector.model.wants import Want, import_faults, wanted
-from inspector.model.wording import listed, name_of, plural
 
 from .view import View
 
@@ -31,7 +31,7 @@ def mapped(view: View) -> Rung:
     if library.state in ("replaced", "deleted", "modified"):
         row = evidence.of_library(
             view.process, library, f"{library.path} is {library.state}: {library.state_detail}",
-            by_hand=recipes.identity(view.process, library.path),
+            by_hand=commands_by_hand.identity(view.process, library.path),
         )  # fmt: skip
         return Rung(rung="mapped", state="no", detail=f"not the file on disk: {library.state}", evidence=[row, *rows])
     return Rung(rung="mapped", state="yes", detail=detail, evidence=rows)
@@ -96,7 +96,7 @@ def exported(view: View) -> Rung:
     offers = any(view.profiles.api_of_function(one.name) == view.use.api for one in image.exports if one.visible)
     if not offers and not view.use.consumer_calls and not _ANSWERS.intersection(image.overrides):
         return _nothing_offered(view, provider, total)
-    by_hand = recipes.exported(view.process, provider.path, "NAME")
+    by_hand = commands_by_hand.exported(view.process, provider.path, "NAME")
     row = evidence.of_library(view.process, provider.library, f"{plural(total, 'name')} exported", by_hand=by_hand)
     needed = {want.name for want in wanted(view.state, view.process, view.use, view.profiles)}
     if not needed:
@@ -123,12 +123,12 @@ def _nothing_offered(view: View, provider: Provider, total: int) -> Rung:
     elif image.hidden:
         why = f": {image.hidden[0].name} is there, but hidden"
     detail = f"{plural(total, 'name')}, none of {view.use.api}{why}"
-    by_hand = recipes.exported(view.process, provider.path, "NAME")
+    by_hand = commands_by_hand.exported(view.process, provider.path, "NAME")
     row = evidence.of_library(view.process, provider.library, detail, by_hand=by_hand)
     return Rung(rung="exported", state="no", detail=detail, evidence=[row])
 
 
 def _missing_row(view: View, want: Want) -> Evidence:
     text = f"{name_of(want.consumer)} needs {want.full_name}: {want.why}"
-    by_hand = recipes.undefined(view.process, want.consumer, want.name)
+    by_hand = commands_by_hand.undefined(view.process, want.consumer, want.name)
     return evidence.of_symbol(view.process, want.file, want.name, text, by_hand=by_hand)

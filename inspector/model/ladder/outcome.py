@@ -1,11 +1,11 @@
 """Rungs logged and used: does a word of it reach anybody, and what is computed on in the end?"""
 
-from inspector.model import evidence, recipes
+from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
+from inspector.model.formatting import listed, plural
+from inspector.model.gpu_work import of_process, words
 from inspector.model.state import Process
 from inspector.model.verdict import Rung
-from inspector.model.wording import listed, plural
-from inspector.model.work import of_process, words
 from inspector.stream.processes import Descriptor
 
 from .view import View
@@ -35,7 +35,7 @@ def _discarded(process: Process, error: Descriptor) -> Rung:
     lost = f"; {plural(written.writes, 'write')} went there" if written is not None and written.writes else ""
     target = "closed" if error.kind == "closed" else error.target
     text = f"fd 2 of {short(process)} is {target}{lost}"
-    row = evidence.of_process(process, text, by_hand=recipes.descriptors(process.pid))
+    row = evidence.of_process(process, text, by_hand=commands_by_hand.descriptors(process.pid))
     return Rung(rung="logged", state="no", detail=f"stderr is {target}{lost}", evidence=[row])
 
 

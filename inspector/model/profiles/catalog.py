@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 
-from inspector.model.program_words import MARKS
+from inspector.model.log_parsing import MARKS
 from inspector.stream.requests import ApiPlan, BackendPlan, FunctionPlan, PackagePlan, Plan, prefix_pattern
 
 from .loading import ProfileError

@@ -7,7 +7,7 @@ from inspector.stream.base import Event
 from inspector.stream.logs import LogLine
 from inspector.stream.requests import LogPage, ReadLog
 from inspector.stream.session import RequestFailed
-from inspector.view.pane_context import Sight
+from inspector.view.pane_context import PaneContext
 from inspector.view.tables.logs import FoundLines, MergedLog, WholeLog, heading_of
 from inspector.view.tables.pages import Pages
 from inspector.view.tables.row import Table
@@ -51,26 +51,26 @@ class LogsPane(Pane):
         self._coming: Pages[LogLine] | None = None
         self.listing.follow = True
 
-    def look(self, sight: Sight) -> bool:
+    def look(self, context: PaneContext) -> bool:
         if self.merging:
             self._seen = None
         if self.wanted:
-            self._choose_wanted(sight)
-        return super().look(sight)
+            self._choose_wanted(context)
+        return super().look(context)
 
-    def table(self, sight: Sight) -> Table:
-        number = self._number(sight.state)
-        table = self._merge(sight) if number is None else self._one(sight, number)
-        table.heading = heading_of(sight, number, self.merging, self.this_start)
+    def table(self, context: PaneContext) -> Table:
+        number = self._number(context.state)
+        table = self._merge(context) if number is None else self._one(context, number)
+        table.heading = heading_of(context, number, self.merging, self.this_start)
         return table
 
-    def next_source(self, sight: Sight) -> None:
+    def next_source(self, context: PaneContext) -> None:
         """Show the next source alone; after the last one all of them merged."""
-        numbers = sorted(sight.state.logs)
+        numbers = sorted(context.state.logs)
         after = [number for number in numbers if self.source is None or number > self.source]
-        self.choose(sight, after[0] if after else None)
+        self.choose(context, after[0] if after else None)
 
-    def choose(self, sight: Sight, source: int | None) -> None:
+    def choose(self, context: PaneContext, source: int | None) -> None:
         """Show one source alone, or all merged with None."""
         self.source = source
         self._drop_search()
@@ -78,47 +78,47 @@ class LogsPane(Pane):
         self.listing.follow = True
         self._seen = None
 
-    def _choose_wanted(self, sight: Sight) -> None:
-        logs = sight.state.logs.items()
+    def _choose_wanted(self, context: PaneContext) -> None:
+        logs = context.state.logs.items()
         number = next((number for number, log in logs if log.found.name.endswith(self.wanted)), None)
         if number is not None:
             self.wanted = ""
-            self.choose(sight, number)
+            self.choose(context, number)
 
     def toggle_start(self) -> None:
         """Show or hide lines from before this start of the program."""
         self.this_start = not self.this_start
         self._seen = None
 
-    def narrow(self, sight: Sight, pattern: str) -> None:
-        number = self._number(sight.state)
-        if number is None or not sight.live or self._holds_all(sight.state, number):
+    def narrow(self, context: PaneContext, pattern: str) -> None:
+        number = self._number(context.state)
+        if number is None or not context.live or self._holds_all(context.state, number):
             self._drop_search()
-            super().narrow(sight, pattern)
+            super().narrow(context, pattern)
             return
-        self._remote_pattern, self.listing.lit, self._seen = pattern, pattern, None
+        self._remote_pattern, self.listing.highlight, self._seen = pattern, pattern, None
         if not pattern:
             self._drop_search()
             return
         self._coming = self._pages(number, pattern)
         self._coming.want(0)
 
-    def widen(self, sight: Sight) -> None:
+    def widen(self, context: PaneContext) -> None:
         if self._remote_pattern:
             self._drop_search()
         else:
-            super().widen(sight)
+            super().widen(context)
 
-    def seek(self, sight: Sight, key: str) -> bool:
+    def seek(self, context: PaneContext, key: str) -> bool:
         self._drop_search()
-        if super().seek(sight, key):
+        if super().seek(context, key):
             return True
         source = key.partition(":")[0]
-        if not source.isdecimal() or int(source) not in sight.state.logs:
+        if not source.isdecimal() or int(source) not in context.state.logs:
             return False
-        self.choose(sight, int(source))
-        self.look(sight)
-        return super().seek(sight, key)
+        self.choose(context, int(source))
+        self.look(context)
+        return super().seek(context, key)
 
     def answered(self, event: Event) -> bool:
         pools = [pages for pages in (self._coming, self._found, self._whole) if pages is not None]
@@ -134,8 +134,8 @@ class LogsPane(Pane):
                 return True
         return False
 
-    def count(self, sight: Sight) -> int:
-        return sum(log.lines_total for log in sight.state.logs.values())
+    def count(self, context: PaneContext) -> int:
+        return sum(log.lines_total for log in context.state.logs.values())
 
     def total(self) -> int:
         return self._whole.total if self._remote_pattern and self._whole is not None else super().total()
@@ -148,23 +148,23 @@ class LogsPane(Pane):
             return next(iter(state.logs))
         return None
 
-    def _merge(self, sight: Sight) -> MergedLog:
-        since = _birth(sight) if self.this_start else 0
-        wanted = (sight.era, tuple(sight.state.logs), since)
+    def _merge(self, context: PaneContext) -> MergedLog:
+        since = _birth(context) if self.this_start else 0
+        wanted = (context.generation, tuple(context.state.logs), since)
         if self._merged is None or self._merged_for != wanted:
-            self._merged, self._merged_for = MergedLog(sight.state, tuple(sight.state.logs), since), wanted
+            self._merged, self._merged_for = MergedLog(context.state, tuple(context.state.logs), since), wanted
         self.merging = self._merged.grow(MERGE)
         return self._merged
 
-    def _one(self, sight: Sight, number: int) -> "WholeLog | FoundLines":
+    def _one(self, context: PaneContext, number: int) -> "WholeLog | FoundLines":
         self.merging = False
         if self._found is not None and self._remote_pattern:
-            return FoundLines(sight.state, number, self._found)
-        if not sight.live:
-            return WholeLog(sight.state, number, None)
-        if self._whole is None or self._whole_for != (sight.era, number):
-            self._whole, self._whole_for = self._pages(number, ""), (sight.era, number)
-        return WholeLog(sight.state, number, self._whole)
+            return FoundLines(context.state, number, self._found)
+        if not context.live:
+            return WholeLog(context.state, number, None)
+        if self._whole is None or self._whole_for != (context.generation, number):
+            self._whole, self._whole_for = self._pages(number, ""), (context.generation, number)
+        return WholeLog(context.state, number, self._whole)
 
     def _pages(self, number: int, pattern: str) -> Pages[LogLine]:
         def ask(first: int, count: int) -> int:
@@ -176,14 +176,14 @@ class LogsPane(Pane):
 
     def _drop_search(self) -> None:
         self._remote_pattern, self._found, self._coming, self._seen = "", None, None, None
-        self.listing.lit = self.listing.pattern
+        self.listing.highlight = self.listing.pattern
 
     def _holds_all(self, state: State, number: int) -> bool:
         return len(state.logs[number].lines) >= state.logs[number].lines_total
 
 
-def _birth(sight: Sight) -> int:
+def _birth(context: PaneContext) -> int:
     """When this start of the program began: the birth of the chosen process, or of the oldest one."""
-    if sight.process is not None:
-        return sight.process.started
-    return min((one.started for one in sight.state.processes), default=0)
+    if context.process is not None:
+        return context.process.started
+    return min((one.started for one in context.state.processes), default=0)

@@ -7,7 +7,7 @@ from inspector.model.state import State
 from inspector.model.verdict import PaneName
 from inspector.stream.base import Event, Request
 from inspector.view.clock import SECOND
-from inspector.view.pane_context import Sight
+from inspector.view.pane_context import PaneContext
 from inspector.view.tables.listing import Listing
 from inspector.view.tables.row import ListTable, Table
 
@@ -37,21 +37,21 @@ class Pane:
         self._remote_pattern = ""
         """The filter, while the collector does the filtering."""
 
-    def look(self, sight: Sight) -> bool:
+    def look(self, context: PaneContext) -> bool:
         """Bring the listing up to date; False when nothing that it shows has changed."""
-        seen = (self._stamp(sight), self._second(sight))
+        seen = (self._stamp(context), self._second(context))
         if seen == self._seen:
             return False
         self._seen = seen
-        self.listing.show(self.table(sight))
-        self.listing.mark = self.listing.table.near(sight.scope.at) if sight.scope.at else None
+        self.listing.show(self.table(context))
+        self.listing.mark = self.listing.table.near(context.scope.at) if context.scope.at else None
         return True
 
-    def table(self, sight: Sight) -> Table:
+    def table(self, context: PaneContext) -> Table:
         """The rows for what is known now."""
         raise NotImplementedError
 
-    def count(self, sight: Sight) -> int:
+    def count(self, context: PaneContext) -> int:
         """How many things it has, for its tab; must be cheap."""
         return len(self.listing.table)
 
@@ -60,15 +60,15 @@ class Pane:
         """The filter in force."""
         return self._remote_pattern or (self.listing.pattern if self.listing.narrowed else "")
 
-    def narrow(self, sight: Sight, pattern: str) -> None:
+    def narrow(self, context: PaneContext, pattern: str) -> None:
         """Show only rows that match."""
         self.listing.narrow(pattern)
 
-    def widen(self, sight: Sight) -> None:
+    def widen(self, context: PaneContext) -> None:
         """Show all rows again; the pattern stays for `n` and `N`."""
         self.listing.widen()
 
-    def seek(self, sight: Sight, key: str) -> bool:
+    def seek(self, context: PaneContext, key: str) -> bool:
         """Put the cursor on the row of a piece of evidence; False when it is not here."""
         index = self.listing.table.find(key)
         if index is not None:
@@ -84,22 +84,22 @@ class Pane:
         """Rows without the filter."""
         return self.listing.total
 
-    def _stamp(self, sight: Sight) -> Hashable:
-        revisions = sight.state.revisions
-        answer = sight.answer if "answer" in self.depends else None
+    def _stamp(self, context: PaneContext) -> Hashable:
+        revisions = context.state.revisions
+        answer = context.answer if "answer" in self.depends else None
         return (
-            id(sight.state),
+            id(context.state),
             id(answer),
-            sight.scope,
-            sight.live,
+            context.scope,
+            context.live,
             *(revisions.get(name, 0) for name in self.depends),
         )
 
-    def _second(self, sight: Sight) -> int:
+    def _second(self, context: PaneContext) -> int:
         """Changes each second while a call is open, otherwise never."""
-        if not self.ticks or not any(one.open_calls for one in sight.state.current.values()):
+        if not self.ticks or not any(one.open_calls for one in context.state.current.values()):
             return 0
-        return sight.now // SECOND
+        return context.now // SECOND
 
 
 class ListPane(Pane):
@@ -110,7 +110,7 @@ class ListPane(Pane):
         name: PaneName,
         title: str,
         depends: tuple[str, ...],
-        build: Callable[[Sight], ListTable],
+        build: Callable[[PaneContext], ListTable],
         *,
         count: Callable[[State], int] = lambda state: 0,
         ticks: bool = False,
@@ -120,8 +120,8 @@ class ListPane(Pane):
         self.name, self.title, self.depends, self.ticks, self.hints = name, title, depends, ticks, hints
         self._build, self._count = build, count
 
-    def table(self, sight: Sight) -> ListTable:
-        return self._build(sight)
+    def table(self, context: PaneContext) -> ListTable:
+        return self._build(context)
 
-    def count(self, sight: Sight) -> int:
-        return self._count(sight.state)
+    def count(self, context: PaneContext) -> int:
+        return self._count(context.state)

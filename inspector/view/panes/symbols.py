@@ -7,7 +7,7 @@ from inspector.model.tree import libraries
 from inspector.stream.base import Event
 from inspector.stream.requests import ReadSymbols, SymbolPage, SymbolRow
 from inspector.stream.session import RequestFailed
-from inspector.view.pane_context import Sight
+from inspector.view.pane_context import PaneContext
 from inspector.view.tables.pages import Pages
 from inspector.view.tables.row import Table
 from inspector.view.tables.symbols import SymbolTable, heading_of, knowledge, recorded_symbols
@@ -36,33 +36,33 @@ class SymbolsPane(Pane):
         self.everything = False
         """All libraries were asked for; otherwise the one that provides a GPU API is shown while none is chosen."""
 
-    def table(self, sight: Sight) -> Table:
-        sight = self._focused(sight)
-        if not sight.live:
+    def table(self, context: PaneContext) -> Table:
+        context = self._focused(context)
+        if not context.live:
             self._pages = self._coming = self._query = None
             self._remote_pattern = ""
-            return SymbolTable(recorded_symbols(sight), knowledge(sight), heading_of(sight))
-        self._ask(sight, self._remote_pattern)
-        heading = f"{heading_of(sight)}: {self._refusal}" if self._refusal else heading_of(sight)
-        return SymbolTable(self._pages or (), knowledge(sight), heading)
+            return SymbolTable(recorded_symbols(context), knowledge(context), heading_of(context))
+        self._ask(context, self._remote_pattern)
+        heading = f"{heading_of(context)}: {self._refusal}" if self._refusal else heading_of(context)
+        return SymbolTable(self._pages or (), knowledge(context), heading)
 
-    def narrow(self, sight: Sight, pattern: str) -> None:
-        if sight.live:
-            self._ask(self._focused(sight), pattern)
+    def narrow(self, context: PaneContext, pattern: str) -> None:
+        if context.live:
+            self._ask(self._focused(context), pattern)
         else:
-            super().narrow(sight, pattern)
+            super().narrow(context, pattern)
 
     def show_everything(self, everything: bool) -> None:
         """Show all libraries of the process, or only the one that matters."""
         self.everything, self._seen = everything, None
 
-    def widen(self, sight: Sight) -> None:
-        self.narrow(sight, "") if sight.live else super().widen(sight)
+    def widen(self, context: PaneContext) -> None:
+        self.narrow(context, "") if context.live else super().widen(context)
 
-    def seek(self, sight: Sight, key: str) -> bool:
+    def seek(self, context: PaneContext, key: str) -> bool:
         """Evidence names `file:name`: the filter finds the name in all libraries."""
         self.show_everything(True)
-        self.narrow(sight, "^" + key.rsplit(":", 1)[-1])
+        self.narrow(context, "^" + key.rsplit(":", 1)[-1])
         return True
 
     def answered(self, event: Event) -> bool:
@@ -79,8 +79,8 @@ class SymbolsPane(Pane):
     def total(self) -> int:
         return self._all if self._pages is not None else super().total()
 
-    def count(self, sight: Sight) -> int:
-        return self._all if sight.live else super().count(sight)
+    def count(self, context: PaneContext) -> int:
+        return self._all if context.live else super().count(context)
 
     def _take(self, pages: Pages[SymbolRow], page: SymbolPage) -> None:
         if pages is self._coming:
@@ -96,25 +96,25 @@ class SymbolsPane(Pane):
             self._refusal, self._seen = event.why, None
         return ours
 
-    def _focused(self, sight: Sight) -> Sight:
+    def _focused(self, context: PaneContext) -> PaneContext:
         """The sight with a library chosen: the person's choice, else the first that provides a GPU API."""
-        if sight.scope.file or self.everything:
-            return sight
-        process = sight.process or _main(sight)
-        apis = sight.state.apis
+        if context.scope.file or self.everything:
+            return context
+        process = context.process or _main(context)
+        apis = context.state.apis
         mapped = libraries(process).values() if process is not None else ()
         provider = next((one.file for one in mapped if one.file in apis and apis[one.file].provides), "")
-        return sight.narrowed(file=provider)
+        return context.narrowed(file=provider)
 
-    def _ask(self, sight: Sight, pattern: str) -> None:
-        process = sight.process or _main(sight)
+    def _ask(self, context: PaneContext, pattern: str) -> None:
+        process = context.process or _main(context)
         if process is None:
             return
-        query = (process.pid, process.started, sight.scope.file, pattern, frozenset(process.libraries))
+        query = (process.pid, process.started, context.scope.file, pattern, frozenset(process.libraries))
         if query == self._query:
             return
-        self._query, self._remote_pattern, self.listing.lit = query, pattern, pattern.removeprefix("^")
-        pid, file = process.pid, sight.scope.file
+        self._query, self._remote_pattern, self.listing.highlight = query, pattern, pattern.removeprefix("^")
+        pid, file = process.pid, context.scope.file
 
         def ask(first: int, count: int) -> int:
             return self._asker.ask(
@@ -125,9 +125,9 @@ class SymbolsPane(Pane):
         self._coming.want(0)
 
 
-def _main(sight: Sight) -> Process | None:
+def _main(context: PaneContext) -> Process | None:
     """The process whose symbols are shown while none is chosen: that of the answer, else the oldest."""
-    findings = sight.answer.findings if sight.answer is not None else []
+    findings = context.answer.findings if context.answer is not None else []
     pid = findings[0].pid if findings else None
-    named = sight.state.current.get(pid) if pid is not None else None
-    return named or (sight.state.processes[0] if sight.state.processes else None)
+    named = context.state.current.get(pid) if pid is not None else None
+    return named or (context.state.processes[0] if context.state.processes else None)

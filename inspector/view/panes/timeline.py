@@ -1,6 +1,6 @@
 """The pane Timeline."""
 
-from inspector.view.pane_context import Sight
+from inspector.view.pane_context import PaneContext
 from inspector.view.tables.timeline import Moments
 
 from .pane import Pane
@@ -20,10 +20,10 @@ class TimelinePane(Pane):
         self.listing.follow = True
         self._moments: Moments | None = None
 
-    def table(self, sight: Sight) -> Moments:
-        if self._moments is None or not self._moments.grow(sight):
-            self._moments = Moments(sight)
+    def table(self, context: PaneContext) -> Moments:
+        if self._moments is None or not self._moments.grow(context):
+            self._moments = Moments(context)
         return self._moments
 
-    def count(self, sight: Sight) -> int:
-        return len(sight.state.timeline)
+    def count(self, context: PaneContext) -> int:
+        return len(context.state.timeline)

@@ -1,4 +1,4 @@
-"""The main screen: headlines, one pane, its details. It wires keys to the desk and paints what changed."""
+"""The main screen: header, one pane, its details. It maps keys to actions and repaints what changed."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from inspector.model.verdict import Evidence
 from inspector.view import header
-from inspector.view.actions import Desk
+from inspector.view.actions import Actions
 from inspector.view.clock import since_start
 from inspector.view.header import Line, Status
 from inspector.view.keys import MAIN, help_table
@@ -23,8 +23,8 @@ from inspector.view.widgets.detail import NOTHING, DetailPanel
 from inspector.view.widgets.lines import FocusLines, Lines, cell_at
 from inspector.view.widgets.rows import Rows
 
-from .overlay import OverScreen
-from .prompt import Question
+from .overlay import OverlayScreen
+from .prompt import Prompt
 
 SAID = 6.0
 """Seconds that a message stands in the last line."""
@@ -40,12 +40,12 @@ class MainScreen(Screen[None]):
         """With the classes of its size, which Textual would find later, after styling everything twice."""
         super().__init__(classes=classes)
         self.session = session
-        self.desk = Desk(session)
+        self.actions = Actions(session)
         self._said, self._seen = "", False
         self._silence: Timer | None = None
         self.top, self.gap, self.tabs = Lines(id="top"), Lines(id="gap"), Lines(id="tabs")
         self.answer, self.ladder = FocusLines(id="answer", height=3), FocusLines(id="ladder")
-        self.over, self.rows, self.detail = Lines(id="over"), Rows(id="rows"), DetailPanel(id="detail")
+        self.pane_title, self.rows, self.detail = Lines(id="pane-title"), Rows(id="rows"), DetailPanel(id="detail")
         self.filter_bar = Horizontal(id="filter")
         self.pattern = Input(id="filter-text", compact=True, select_on_focus=False)
         self.control, self.hints, self.small = Lines(id="control"), Lines(id="status"), Lines(id="small")
@@ -53,7 +53,7 @@ class MainScreen(Screen[None]):
     # What is on it
 
     def compose(self) -> ComposeResult:
-        yield from (self.top, self.answer, self.ladder, self.gap, self.tabs, self.over)
+        yield from (self.top, self.answer, self.ladder, self.gap, self.tabs, self.pane_title)
         with Horizontal(id="body"):
             yield from (self.rows, self.detail)
         with self.filter_bar:
@@ -82,11 +82,11 @@ class MainScreen(Screen[None]):
         """Paint whatever changed since the last time."""
         if not self.is_mounted:
             return
-        if self.desk.look():
+        if self.actions.look():
             self._repaint_rows()
         self.headlines()
-        if self.desk.refusal:
-            words, self.desk.refusal = self.desk.refusal, ""
+        if self.actions.refusal:
+            words, self.actions.refusal = self.actions.refusal, ""
             self.say(words)
 
     def on_resize(self, event: events.Resize) -> None:
@@ -96,19 +96,19 @@ class MainScreen(Screen[None]):
 
     def headlines(self) -> None:
         """The lines around the pane."""
-        size, sight = self.size, self.desk.sight()
+        size, context = self.size, self.actions.context()
         if size.width < 10 or not self.is_mounted:
             return
-        mark = f"{since_start(sight.state, sight.scope.at)} s" if sight.scope.at else ""
+        mark = f"{since_start(context.state, context.scope.at)} s" if context.scope.at else ""
         recording = self.session.feed.recording is not None
-        self.top.tell([header.top(sight, self.status(), recording, mark)])
-        finding = self.desk.current_finding()
-        told = header.answer(sight, self.desk.finding, size.width, header.answer_lines(size.height))
+        self.top.tell([header.top(context, self.status(), recording, mark)])
+        finding = self.actions.current_finding()
+        told = header.answer(context, self.actions.finding, size.width, header.answer_lines(size.height))
         self.answer.tell(told, grow=True)
         pid = finding.pid if finding is not None else None
-        self.ladder.tell(header.rails(sight, size.width, header.rail_lines(size.height), pid), grow=True)
+        self.ladder.tell(header.rails(context, size.width, header.rail_lines(size.height), pid), grow=True)
         self.tabs.tell([Line(tuple(span for tab in self._tabs() for span in tab))])
-        self.over.tell([header.over_pane(self.desk.pane)])
+        self.pane_title.tell([header.pane_title(self.actions.pane)])
         self.hints.tell(self._status_lines(), grow=True)
         self._paint_control()
 
@@ -131,7 +131,7 @@ class MainScreen(Screen[None]):
         return Status(f"ended: {state.ended.reason}" if state.ended is not None and state.ended.reason else "ended")
 
     def _tabs(self) -> list[Cell]:
-        return header.tabs(self.desk.panes, self.desk.number, self.desk.sight(), self.size.width)
+        return header.tabs(self.actions.panes, self.actions.number, self.actions.context(), self.size.width)
 
     def _status_lines(self) -> list[Line]:
         """What was just said, what is wrong, or the keys that mean something here."""
@@ -139,10 +139,10 @@ class MainScreen(Screen[None]):
             return [Line(((f" {self._said}", "strong"),))]
         waits = self.session.state.collector_waits if self.session.live else ""
         waits = f"the collector does not go on: it waits for {waits}" if waits else ""
-        error = self.session.feed.error or self.session.inbox.failure or self.session.trouble or waits
+        error = self.session.feed.error or self.session.event_queue.failure or self.session.trouble or waits
         if error and self.session.state.missing is None:  # else the answer says it
             return header.problem(error, self.size.width)
-        return [header.hints(self.desk.pane.hints, self.size.width)]
+        return [header.hints(self.actions.pane.hints, self.size.width)]
 
     def _paint_control(self) -> None:
         playback = self.session.playback
@@ -165,20 +165,20 @@ class MainScreen(Screen[None]):
     # Panes
 
     def _load_pane(self) -> None:
-        self.desk.look()
-        self.rows.load(self.desk.pane.listing)
+        self.actions.look()
+        self.rows.load(self.actions.pane.listing)
         self._show_details()
         self.headlines()
 
     def _repaint_rows(self) -> None:
-        if self.rows.listing is not self.desk.pane.listing:
-            self.rows.load(self.desk.pane.listing)
+        if self.rows.listing is not self.actions.pane.listing:
+            self.rows.load(self.actions.pane.listing)
         else:
             self.rows.refreshed()
 
     def _show_details(self) -> None:
         if self.wide or self.has_class("-detail"):
-            self.detail.tell(self.desk.details() or NOTHING)
+            self.detail.tell(self.actions.details() or NOTHING)
 
     @on(Rows.Moved, "#rows")
     def _row_moved(self) -> None:
@@ -227,9 +227,9 @@ class MainScreen(Screen[None]):
 
     def action_pane(self, number: int) -> None:
         marked = bool(self.session.scope.at)
-        self.desk.show(number)
+        self.actions.show(number)
         if marked:
-            self.desk.to_mark()
+            self.actions.to_mark()
         self.remove_class("-detail")
         self._close_filter()
         self._load_pane()
@@ -239,34 +239,34 @@ class MainScreen(Screen[None]):
         self.toggle_class("-zoom")
 
     def action_only(self) -> None:
-        self._do(self.desk.only())
+        self._do(self.actions.only())
 
     def action_everything(self) -> None:
-        self._do(self.desk.everything())
+        self._do(self.actions.everything())
 
     def action_mark(self) -> None:
-        self._do(self.desk.mark())
+        self._do(self.actions.mark())
 
     def action_follow(self) -> None:
-        self._do(self.desk.follow())
+        self._do(self.actions.follow())
 
     def action_this_start(self) -> None:
-        self._do(self.desk.this_start())
+        self._do(self.actions.this_start())
 
     def action_watch(self) -> None:
-        self._do(self.desk.watch())
+        self._do(self.actions.watch())
 
     def action_scan(self) -> None:
-        self._do(self.desk.scan())
+        self._do(self.actions.scan())
 
     def action_predict(self) -> None:
-        self._ask("Which file or name is to be loaded, as dlopen takes it?", self.desk.predict)
+        self._ask("Which file or name is to be loaded, as dlopen takes it?", self.actions.predict)
 
     def action_add_log(self) -> None:
-        self._ask("Which log file is to be followed?", self.desk.add_log)
+        self._ask("Which log file is to be followed?", self.actions.add_log)
 
     def _ask(self, question: str, answer: Callable[[str], str]) -> None:
-        self.app.push_screen(Question(question), lambda text: self._asked(answer(text)) if text else None)
+        self.app.push_screen(Prompt(question), lambda text: self._asked(answer(text)) if text else None)
 
     def _asked(self, words: str) -> None:
         self._do(words)
@@ -279,15 +279,15 @@ class MainScreen(Screen[None]):
     # Filter
 
     def action_filter(self) -> None:
-        self.pattern.value = self.desk.pane.pattern
+        self.pattern.value = self.actions.pane.pattern
         self.pattern.cursor_position = len(self.pattern.value)
         self.filter_bar.display = True
         self.set_focus(self.pattern)  # at once: the next key is meant for it
 
     @on(Input.Changed, "#filter-text")
     def _filter_typed(self, message: Input.Changed) -> None:
-        if self.filter_bar.display and message.value != self.desk.pane.pattern:
-            self.desk.narrow(message.value)
+        if self.filter_bar.display and message.value != self.actions.pane.pattern:
+            self.actions.narrow(message.value)
             self._load_pane()
 
     @on(Input.Submitted, "#filter-text")
@@ -304,9 +304,9 @@ class MainScreen(Screen[None]):
 
     def action_back(self) -> None:
         """Close what is open, one thing at a time: the filter's line, the filter, the details, the zoom."""
-        if self.filter_bar.display or self.desk.pane.pattern:
+        if self.filter_bar.display or self.actions.pane.pattern:
             self._close_filter()
-            self.desk.widen()
+            self.actions.widen()
             self._load_pane()
             self.set_focus(self.rows)
         elif self.has_class("-detail"):
@@ -324,40 +324,40 @@ class MainScreen(Screen[None]):
 
     def answer_text(self) -> str | None:
         """The answer as a person would pass it on."""
-        finding = self.desk.current_finding()
+        finding = self.actions.current_finding()
         return f"{finding.title}. {finding.cause}" if finding is not None else None
 
     def action_finding(self, step: int) -> None:
-        self.say(self.desk.turn_finding(step))
+        self.say(self.actions.turn_finding(step))
 
     def action_evidence(self) -> None:
-        finding = self.desk.current_finding()
+        finding = self.actions.current_finding()
         if finding is None:
             self.say("there is no finding yet")
             return
-        table, leads = evidence_of(self.desk.sight(), finding)
+        table, leads = evidence_of(self.actions.context(), finding)
         intro = header.finding_in_full(finding, self.size.width, max(4, self.size.height // 2))
-        screen = OverScreen("Evidence", table, intro=intro, enter="jump to the row")
+        screen = OverlayScreen("Evidence", table, intro=intro, enter="jump to the row")
         self.app.push_screen(screen, lambda index: self._jump(leads[index] if index is not None else None))
 
     def action_findings(self) -> None:
-        screen = OverScreen("Findings", findings(self.desk.sight()), enter="show it as the answer")
+        screen = OverlayScreen("Findings", findings(self.actions.context()), enter="show it as the answer")
         self.app.push_screen(screen, self._choose_finding)
 
     def _choose_finding(self, index: int | None) -> None:
         if index is not None:
-            self.desk.finding = index
+            self.actions.finding = index
             self.headlines()
 
     def action_ladders(self) -> None:
-        table, leads = ladders(self.desk.sight())
-        screen = OverScreen("Ladders", table, enter="jump to the row")
+        table, leads = ladders(self.actions.context())
+        screen = OverlayScreen("Ladders", table, enter="jump to the row")
         self.app.push_screen(screen, lambda index: self._jump(leads[index] if index is not None else None))
 
     def _jump(self, lead: Evidence | None) -> None:
         if lead is None:
             return
-        words = self.desk.jump(lead)
+        words = self.actions.jump(lead)
         self.remove_class("-detail")
         self._load_pane()
         self.rows.show_cursor()
@@ -366,14 +366,14 @@ class MainScreen(Screen[None]):
 
     def action_doctor(self) -> None:
         session = self.session.state.session
-        self.app.push_screen(OverScreen("Doctor", rights(session.capabilities if session is not None else [])))
+        self.app.push_screen(OverlayScreen("Doctor", rights(session.capabilities if session is not None else [])))
 
     def action_limits(self) -> None:
         state = self.session.state
-        self.app.push_screen(OverScreen("Limits", limits(state.limits, state.lost)))
+        self.app.push_screen(OverlayScreen("Limits", limits(state.limits, state.lost)))
 
     def action_keys(self) -> None:
-        self.app.push_screen(OverScreen("Help", help_table(), details=False))
+        self.app.push_screen(OverlayScreen("Help", help_table(), details=False))
 
     # Time
 
@@ -394,7 +394,7 @@ class MainScreen(Screen[None]):
         if self.session.playback is None:
             self.say("only a recording can be wound to a moment")
             return
-        listing = self.desk.pane.listing
+        listing = self.actions.pane.listing
         at = listing.table.moment(listing.chosen) if listing.chosen is not None else 0
         if at:
             self.session.seek(at)

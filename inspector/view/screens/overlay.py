@@ -16,15 +16,15 @@ from inspector.view.widgets.lines import Lines
 from inspector.view.widgets.rows import Rows
 
 
-class OverScreen(ModalScreen[int | None]):
+class OverlayScreen(ModalScreen[int | None]):
     """Shows a table under a title; gives back the index of the row that was opened, or None."""
 
     BINDINGS = [
         Binding("escape,q", "dismiss", "Back", id="back"),
-        Binding("tab", "app.focus_next", "Next", show=False, id="over-next"),
-        Binding("y", "app.copy_row", "Copy row", show=False, id="over-copy-row"),
-        Binding("Y", "app.copy_command", "Copy command", show=False, id="over-copy-command"),
-        Binding("question_mark,d,l,a,A,L", "dismiss", "Back", show=False, id="over-back"),
+        Binding("tab", "app.focus_next", "Next", show=False, id="overlay-next"),
+        Binding("y", "app.copy_row", "Copy row", show=False, id="overlay-copy-row"),
+        Binding("Y", "app.copy_command", "Copy command", show=False, id="overlay-copy-command"),
+        Binding("question_mark,d,l,a,A,L", "dismiss", "Back", show=False, id="overlay-back"),
     ]
 
     def __init__(self, title: str, table: Table, *, intro: Sequence[Line] = (), enter: str = "", details: bool = True):
@@ -33,37 +33,37 @@ class OverScreen(ModalScreen[int | None]):
         self._with_details = details
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="over-box"):
-            yield Lines(id="over-top")
-            yield Lines(id="over-intro", height=len(self._intro))
-            yield Rows(id="over-rows", titles=any(column.title for column in self._table.columns))
+        with Vertical(id="overlay-box"):
+            yield Lines(id="overlay-top")
+            yield Lines(id="overlay-intro", height=len(self._intro))
+            yield Rows(id="overlay-rows", titles=any(column.title for column in self._table.columns))
             if self._with_details:
-                yield DetailPanel(id="over-detail")
-            yield Lines(id="over-status")
+                yield DetailPanel(id="overlay-detail")
+            yield Lines(id="overlay-status")
 
     def on_mount(self) -> None:
         heading: Cell = ((f" {self._title} ", "here"), (f"  {self._table.heading}", "quiet"))
-        self.query_one("#over-top", Lines).tell([Line(heading)])
-        self.query_one("#over-intro", Lines).tell(self._intro)
+        self.query_one("#overlay-top", Lines).tell([Line(heading)])
+        self.query_one("#overlay-intro", Lines).tell(self._intro)
         keys = f" Enter {self._enter}   " if self._enter else " "
-        self.query_one("#over-status", Lines).tell(
+        self.query_one("#overlay-status", Lines).tell(
             [Line(((f"{keys}y copy   Y copy the command   Esc back", "quiet"),))]
         )
-        rows = self.query_one("#over-rows", Rows)
+        rows = self.query_one("#overlay-rows", Rows)
         rows.load(Listing(self._table))
         rows.focus()
 
-    @on(Rows.Moved, "#over-rows")
+    @on(Rows.Moved, "#overlay-rows")
     def show_details(self, message: Rows.Moved) -> None:
         index = message.rows.listing.chosen
         if self._with_details and index is not None:
-            self.query_one("#over-detail", DetailPanel).tell(message.rows.listing.table.details(index))
+            self.query_one("#overlay-detail", DetailPanel).tell(message.rows.listing.table.details(index))
 
-    @on(Rows.Chosen, "#over-rows")
+    @on(Rows.Chosen, "#overlay-rows")
     def open_row(self, message: Rows.Chosen) -> None:
         if self._enter:
             self.dismiss(message.rows.listing.chosen)
 
     def say(self, words: str) -> None:
         """A message for the person, in the last line."""
-        self.query_one("#over-status", Lines).tell([Line(((f" {words}", "strong"),))])
+        self.query_one("#overlay-status", Lines).tell([Line(((f" {words}", "strong"),))])

@@ -11,28 +11,28 @@ from inspector.view.header import Line
 from inspector.view.widgets.lines import Lines
 
 
-class Question(ModalScreen[str | None]):
+class Prompt(ModalScreen[str | None]):
     """Asks for one line over the last lines of the screen; gives it back, or None."""
 
-    BINDINGS = [Binding("escape", "dismiss", "Back", show=False, id="question-back")]
+    BINDINGS = [Binding("escape", "dismiss", "Back", show=False, id="prompt-back")]
 
     def __init__(self, question: str, value: str = "") -> None:
         super().__init__()
         self._question, self._value = question, value
 
     def compose(self) -> ComposeResult:
-        with Vertical(id="question"):
-            yield Lines(id="question-words")
-            yield Input(self._value, id="question-text", compact=True, select_on_focus=False)
-            yield Lines(id="question-keys")
+        with Vertical(id="prompt"):
+            yield Lines(id="prompt-words")
+            yield Input(self._value, id="prompt-text", compact=True, select_on_focus=False)
+            yield Lines(id="prompt-keys")
 
     def on_mount(self) -> None:
-        text = self.query_one("#question-text", Input)
+        text = self.query_one("#prompt-text", Input)
         text.cursor_blink = False
         text.focus()
-        self.query_one("#question-words", Lines).tell([Line(((f" {self._question}", "strong"),))])
-        self.query_one("#question-keys", Lines).tell([Line(((" Enter ask   Esc back", "quiet"),))])
+        self.query_one("#prompt-words", Lines).tell([Line(((f" {self._question}", "strong"),))])
+        self.query_one("#prompt-keys", Lines).tell([Line(((" Enter ask   Esc back", "quiet"),))])
 
-    @on(Input.Submitted, "#question-text")
+    @on(Input.Submitted, "#prompt-text")
     def _entered(self, message: Input.Submitted) -> None:
         self.dismiss(message.value.strip() or None)

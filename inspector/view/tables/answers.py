@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
+from inspector.model.formatting import plural
 from inspector.model.verdict import Evidence, Finding, Ladder, Rung, Severity, Truth
-from inspector.model.wording import plural
 from inspector.stream.session import Capability, LimitNoted
 from inspector.view.clock import since_start, wall_of
-from inspector.view.pane_context import Sight
+from inspector.view.pane_context import PaneContext
 
 from .logline import read_line
 from .row import EMPTY, Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
@@ -25,17 +25,17 @@ _RIGHTS = (Column("ABILITY", 22), Column("HERE", 9), Column("HOW", 34), Column("
 _LIMITS = (Column("PID", 8, right=True), Column("NOT KNOWN", 44), Column("WHY, AND WHAT GRANTS IT"))
 
 
-def evidence_of(sight: Sight, finding: Finding) -> tuple[ListTable, list[Evidence]]:
+def evidence_of(context: PaneContext, finding: Finding) -> tuple[ListTable, list[Evidence]]:
     """The rows that prove a finding, and what each leads to."""
-    items = [_evidence(sight, number, one) for number, one in enumerate(finding.evidence)]
+    items = [_evidence(context, number, one) for number, one in enumerate(finding.evidence)]
     return ListTable(_EVIDENCE, items, f"{finding.rule} ({finding.confidence})"), list(finding.evidence)
 
 
-def _evidence(sight: Sight, number: int, one: Evidence) -> Item:
+def _evidence(context: PaneContext, number: int, one: Evidence) -> Item:
     row = Row(
         str(number),
         (
-            cell(since_start(sight.state, one.at) if one.at else "", "quiet"),
+            cell(since_start(context.state, one.at) if one.at else "", "quiet"),
             cell(one.pane or "", "name" if one.pane else "quiet"),
             cell(str(one.pid) if one.pid is not None else "", "quiet"),
             cell(read_line(one.text).words),
@@ -43,15 +43,15 @@ def _evidence(sight: Sight, number: int, one: Evidence) -> Item:
     )
     notes = [Note("what", one.text), Note("pane", one.pane or "none: no row shows it")]
     if one.at:
-        notes.append(Note("time", wall_of(sight.state, one.at)))
+        notes.append(Note("time", wall_of(context.state, one.at)))
     return Item(row, Details("evidence", notes, [one.by_hand] if one.by_hand else ()), one.at, pid=one.pid or 0)
 
 
-def ladders(sight: Sight) -> tuple[ListTable, list[Evidence | None]]:
+def ladders(context: PaneContext) -> tuple[ListTable, list[Evidence | None]]:
     """Every rung of every ladder with its reason and evidence below it, and what each row leads to."""
     items: list[Item] = []
     leads: list[Evidence | None] = []
-    answer = sight.answer
+    answer = context.answer
     for number, ladder in enumerate(answer.ladders if answer is not None else ()):
         for rung in ladder.rungs:
             items.append(_rung(number, ladder, rung))
@@ -93,9 +93,9 @@ def _proof(number: int, rung: Rung, place: int, one: Evidence) -> Item:
     return Item(row, Details(rung.rung, [Note("what", one.text)], [one.by_hand] if one.by_hand else ()), one.at)
 
 
-def findings(sight: Sight) -> ListTable:
+def findings(context: PaneContext) -> ListTable:
     """All findings, the answer first."""
-    listed = sight.answer.findings if sight.answer is not None else ()
+    listed = context.answer.findings if context.answer is not None else ()
     columns = (Column("", 1), Column("RULE", 26), Column("SURE", 7), Column("FINDING"))
     return ListTable(columns, [_finding(number, one) for number, one in enumerate(listed)], f"{len(listed)} findings")
 

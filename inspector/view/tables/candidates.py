@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from inspector.model.wording import duration, name_of, size
+from inspector.model.formatting import duration, name_of, size
 from inspector.stream.processes import ProcessListed
 from inspector.view.clock import SECOND
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from functools import partial
 
+from inspector.model.formatting import duration, name_of, size
 from inspector.model.state import Process
 from inspector.model.verdict import Evidence
-from inspector.model.wording import duration, name_of, size
 from inspector.stream.calls import CallerCount, CallOutcome, CallReturned
 from inspector.view.clock import since_start, wall_of
-from inspector.view.pane_context import Sight, title_of
+from inspector.view.pane_context import PaneContext, title_of
 
 from .logline import read_line
 from .row import Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
@@ -21,16 +21,16 @@ COLUMNS = (
 )
 
 
-def gpu(sight: Sight) -> ListTable:
+def gpu(context: PaneContext) -> ListTable:
     """Mode with its evidence, contradictions, facts of the machine, then calls by process and function."""
-    items = [*_mode(sight), *_machine(sight), *_calls(sight)]
-    heading = title_of(sight.process) if sight.process is not None else "all processes"
+    items = [*_mode(context), *_machine(context), *_calls(context)]
+    heading = title_of(context.process) if context.process is not None else "all processes"
     return ListTable(COLUMNS, items, heading)
 
 
-def mode_words(sight: Sight) -> tuple[str, str, Tone]:
+def mode_words(context: PaneContext) -> tuple[str, str, Tone]:
     """Glyph, words and tone of the GPU mode: never colour alone."""
-    mode = sight.answer.mode if sight.answer is not None else None
+    mode = context.answer.mode if context.answer is not None else None
     if mode is None or mode.verdict == "undecided":
         return "?", "GPU mode undecided", "unknown"
     if mode.verdict == "cpu":
@@ -38,13 +38,13 @@ def mode_words(sight: Sight) -> tuple[str, str, Tone]:
     return "✓", f"{mode.verdict.upper()} ({mode.confidence})", "yes"
 
 
-def _mode(sight: Sight) -> Iterator[Item]:
-    glyph, words, tone = mode_words(sight)
-    coverage = sight.answer.coverage if sight.answer is not None else "nothing is known yet"
+def _mode(context: PaneContext) -> Iterator[Item]:
+    glyph, words, tone = mode_words(context)
+    coverage = context.answer.coverage if context.answer is not None else "nothing is known yet"
     yield _line(
         "mode", ((f"{glyph} ", tone), (words, tone)), coverage, [Note("mode", words), Note("coverage", coverage)]
     )
-    mode = sight.answer.mode if sight.answer is not None else None
+    mode = context.answer.mode if context.answer is not None else None
     if mode is not None:
         yield from _evidence("for it", "evidence", mode.evidence, "yes")
         yield from _evidence("against it", "contradiction", mode.contradictions, "no")
@@ -63,8 +63,8 @@ def _line(key: str, label: Cell, text: str, notes: list[Note], by_hand: Iterable
     return Item(Row(key, (label, cell(text))), Details(title, notes, list(by_hand)))
 
 
-def _machine(sight: Sight) -> Iterator[Item]:
-    facts = sight.state.gpu
+def _machine(context: PaneContext) -> Iterator[Item]:
+    facts = context.state.gpu
     if facts is None:
         return
     driver = facts.driver or "no /proc/driver/nvidia/version"
@@ -89,21 +89,21 @@ def _machine(sight: Sight) -> Iterator[Item]:
     yield _line("modules", cell("  kernel modules"), modules, [Note("modules", modules)], ["lsmod"])
 
 
-def _calls(sight: Sight) -> Iterator[Item]:
-    functions = sight.state.functions
+def _calls(context: PaneContext) -> Iterator[Item]:
+    functions = context.state.functions
     silent = 0
-    for process in sight.processes:
+    for process in context.processes:
         called = sorted(process.counts.values(), key=lambda count: count.first)
         if not called:
             silent += 1
             continue
         yield _line(f"calls:{process.pid}:{process.started}", cell(f"calls in {title_of(process)}", "head"), "", [])
         for count in called:
-            yield _call(sight, process, count.function)
+            yield _call(context, process, count.function)
     if functions and silent:
-        since = min(sight.state.watched_since.values(), default=0)
-        text = f"{silent} of {len(sight.processes)} processes called none of {len(functions)} watched functions"
-        when = f" since {wall_of(sight.state, since)}" if since else ""
+        since = min(context.state.watched_since.values(), default=0)
+        text = f"{silent} of {len(context.processes)} processes called none of {len(functions)} watched functions"
+        when = f" since {wall_of(context.state, since)}" if since else ""
         yield _line("silent", (("✗ ", "no"), ("not called", "plain")), text + when, [Note("coverage", text + when)])
     elif not functions:
         why = (
@@ -112,30 +112,30 @@ def _calls(sight: Sight) -> Iterator[Item]:
         yield _line("unwatched", (("? ", "unknown"), ("calls unknown", "plain")), why, [Note("coverage", why)])
 
 
-def _call(sight: Sight, process: Process, function: int) -> Item:
-    watched = sight.state.functions.get(function)
+def _call(context: PaneContext, process: Process, function: int) -> Item:
+    watched = context.state.functions.get(function)
     count = process.counts[function]
     outcomes = [one for one in process.outcomes.values() if one.function == function]
     calls = [one for one in process.calls if one.function == function]
     api = watched.api if watched is not None else ""
     inside = next((one for one in process.open_calls if one.function == function), None)
-    results = _results(sight, api, outcomes)
+    results = _results(context, api, outcomes)
     if inside is not None and not process.ended:
-        results = (("▸ ", "unknown"), (f"inside for {duration(sight.now - inside.entered)}", "unknown"))
+        results = (("▸ ", "unknown"), (f"inside for {duration(context.now - inside.entered)}", "unknown"))
     name = watched.name if watched is not None else f"function {function}"
     row = Row(
         f"{process.pid}:{function}",
         (
             (("  ", "plain"), (name, "name")),
-            cell(f"{count.count:,}{'+' if function in sight.state.stopped else ''}", "strong"),
+            cell(f"{count.count:,}{'+' if function in context.state.stopped else ''}", "strong"),
             results,
             cell(_callers(process.calls_by(function), calls), "plain"),
         ),
     )
-    return Item(row, partial(_call_details, sight, process, function, api), count.last, pid=process.pid)
+    return Item(row, partial(_call_details, context, process, function, api), count.last, pid=process.pid)
 
 
-def _results(sight: Sight, api: str, outcomes: list[CallOutcome]) -> Cell:
+def _results(context: PaneContext, api: str, outcomes: list[CallOutcome]) -> Cell:
     out: list[tuple[str, Tone]] = []
     totals: dict[int, int] = {}
     for one in outcomes:
@@ -143,7 +143,7 @@ def _results(sight: Sight, api: str, outcomes: list[CallOutcome]) -> Cell:
     for result, total in sorted(totals.items(), key=lambda pair: (pair[0] == 0, -pair[1])):
         tone: Tone = "quiet" if result == 0 else "no"
         glyph = "✓ " if result == 0 else "✗ "
-        out += [(glyph if not out else ", ", tone), (sight.result_name(api, result), tone), (f" x{total:,}", "quiet")]
+        out += [(glyph if not out else ", ", tone), (context.result_name(api, result), tone), (f" x{total:,}", "quiet")]
     return tuple(out)
 
 
@@ -167,14 +167,14 @@ def _last_values(calls: list[CallReturned]) -> dict[str, int | str | float]:
     return next((one.values for one in reversed(calls) if one.values), {})
 
 
-def _call_details(sight: Sight, process: Process, function: int, api: str) -> Details:
-    watched = sight.state.functions.get(function)
-    notes = list(_call_notes(sight, process, function, api))
+def _call_details(context: PaneContext, process: Process, function: int, api: str) -> Details:
+    watched = context.state.functions.get(function)
+    notes = list(_call_notes(context, process, function, api))
     return Details(watched.name if watched is not None else f"function {function}", notes)
 
 
-def _call_notes(sight: Sight, process: Process, function: int, api: str) -> Iterator[Note]:
-    state = sight.state
+def _call_notes(context: PaneContext, process: Process, function: int, api: str) -> Iterator[Note]:
+    state = context.state
     watched, count = state.functions.get(function), process.counts[function]
     yield Note("process", title_of(process))
     if watched is not None:
@@ -193,13 +193,13 @@ def _call_notes(sight: Sight, process: Process, function: int, api: str) -> Iter
             own = " (the library itself)" if one.own else ""
             tone: Tone = "no" if one.result else "plain"
             times = f", {one.count:,} times" if one.count > 1 else ""
-            yield Note("returned", f"{sight.result_name(api, one.result)} to {one.caller}{own}{times}", tone)
+            yield Note("returned", f"{context.result_name(api, one.result)} to {one.caller}{own}{times}", tone)
     for call in [one for one in process.calls if one.function == function][:20]:
-        yield from _one_call(sight, call, api)
+        yield from _one_call(context, call, api)
 
 
-def _one_call(sight: Sight, call: CallReturned, api: str) -> Iterator[Note]:
-    when = since_start(sight.state, call.entered)
+def _one_call(context: PaneContext, call: CallReturned, api: str) -> Iterator[Note]:
+    when = since_start(context.state, call.entered)
     place = " in a constructor" if call.constructor else ""
     yield Note(when, f"thread {call.tid}, {duration(call.at - call.entered)}{place}", "quiet")
     yield Note("", f"from {call.caller}{' (itself)' if call.own else ''}")
@@ -207,4 +207,4 @@ def _one_call(sight: Sight, call: CallReturned, api: str) -> Iterator[Note]:
         yield Note("", f"  {name} = {value_words(name, value)}", "quiet")
     for name, out in call.values.items():
         yield Note("", f"  -> {name} = {value_words(name, out)}")
-    yield Note("", f"  returned {sight.result_name(api, call.result)}", "no" if call.result else "plain")
+    yield Note("", f"  returned {context.result_name(api, call.result)}", "no" if call.result else "plain")

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
+from inspector.model.formatting import name_of, plural, size
 from inspector.model.state import Process, State
 from inspector.model.tree import libraries as libraries_of
-from inspector.model.wording import name_of, plural, size
 from inspector.stream.libraries import ImageRead, LibraryMapped, LoadPredicted
 from inspector.view.clock import wall_text
-from inspector.view.pane_context import Sight, title_of
+from inspector.view.pane_context import PaneContext, title_of
 
 from .row import Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
 
@@ -30,7 +30,7 @@ _NOT_LOADED: Cell = (("✗ ", "no"), ("not loaded", "no"))
 
 
 @dataclass(slots=True)
-class _Shelf:
+class _MappedFile:
     """One file, with every mapping of it that we look at."""
 
     path: str
@@ -39,62 +39,67 @@ class _Shelf:
     holders: list[tuple[Process, LibraryMapped]] = field(default_factory=list)
 
 
-def libraries(sight: Sight) -> ListTable:
+def libraries(context: PaneContext) -> ListTable:
     """What failed to load, then what is mapped: preloads and API libraries first, the rest in order of appearance."""
-    state = sight.state
-    asked = [_asked(process, one) for process in sight.processes for one in process.asked_loads.values()]
-    failures = list(_failures(sight))
-    unused = list(_candidates(sight))
-    mapped = [_item(sight, shelf) for shelf in sorted(_shelves(sight), key=lambda shelf: _rank(state, shelf))]
-    whose = title_of(sight.process) if sight.process is not None else f"all {plural(len(state.processes), 'process')}"
+    state = context.state
+    asked = [_asked(process, one) for process in context.processes for one in process.asked_loads.values()]
+    failures = list(_failures(context))
+    unused = list(_candidates(context))
+    mapped = [
+        _item(context, mapped_file)
+        for mapped_file in sorted(_mapped_files(context), key=lambda mapped_file: _rank(state, mapped_file))
+    ]
+    whose = (
+        title_of(context.process) if context.process is not None else f"all {plural(len(state.processes), 'process')}"
+    )
     heading = f"{plural(len(mapped), 'file')} in {whose}" + (f", {len(failures)} not loaded" if failures else "")
     return ListTable(COLUMNS, [*asked, *failures, *mapped, *unused], heading)
 
 
-def _shelves(sight: Sight) -> Iterable[_Shelf]:
-    shelves: dict[tuple[str, str], _Shelf] = {}
-    for process in sight.processes:
+def _mapped_files(context: PaneContext) -> Iterable[_MappedFile]:
+    by_file: dict[tuple[str, str], _MappedFile] = {}
+    for process in context.processes:
         for library in libraries_of(process).values():
             key = (library.file, library.path)
-            shelf = shelves.setdefault(key, _Shelf(library.path, library.file, library))
-            shelf.holders.append((process, library))
-    return shelves.values()
+            mapped_file = by_file.setdefault(key, _MappedFile(library.path, library.file, library))
+            mapped_file.holders.append((process, library))
+    return by_file.values()
 
 
-def _rank(state: State, shelf: _Shelf) -> int:
-    apis = state.apis.get(shelf.file)
-    if shelf.first.route in ("preload", "audit"):
+def _rank(state: State, mapped_file: _MappedFile) -> int:
+    apis = state.apis.get(mapped_file.file)
+    if mapped_file.first.route in ("preload", "audit"):
         return 0
     if apis is not None and apis.provides:
         return 1
     return 2 if apis is not None and apis.consumes else 3
 
 
-def _item(sight: Sight, shelf: _Shelf) -> Item:
-    image, apis = sight.state.images.get(shelf.file), sight.state.apis.get(shelf.file)
-    library = _worst(shelf)
+def _item(context: PaneContext, mapped_file: _MappedFile) -> Item:
+    image, apis = context.state.images.get(mapped_file.file), context.state.apis.get(mapped_file.file)
+    library = _worst(mapped_file)
     concerned = library.route in ("preload", "audit") or (apis is not None and bool(apis.words()))
     row = Row(
-        f"{shelf.file}:{shelf.path}",
+        f"{mapped_file.file}:{mapped_file.path}",
         (
-            cell(name_of(shelf.path), "name" if concerned else "plain"),
+            cell(name_of(mapped_file.path), "name" if concerned else "plain"),
             _state(library),
             cell(_route(library), "plain" if library.route in ("preload", "dlopen", "audit") else "quiet"),
             cell(", ".join(apis.words()) if apis is not None else ""),
             cell(image.soname or "none" if image and not image.error else "?", "quiet"),
             cell(image.build_id[:8] if image else "", "quiet"),
-            cell(str(len({process.pid for process, _ in shelf.holders})), "quiet"),
-            cell(shelf.path, "quiet"),
+            cell(str(len({process.pid for process, _ in mapped_file.holders})), "quiet"),
+            cell(mapped_file.path, "quiet"),
         ),
     )
-    also = [f"{process.pid}:{one.base}" for process, one in shelf.holders]
-    return Item(row, partial(_details, sight, shelf, image), 0, [*also, shelf.path])
+    also = [f"{process.pid}:{one.base}" for process, one in mapped_file.holders]
+    return Item(row, partial(_details, context, mapped_file, image), 0, [*also, mapped_file.path])
 
 
-def _worst(shelf: _Shelf) -> LibraryMapped:
+def _worst(mapped_file: _MappedFile) -> LibraryMapped:
     """The mapping that a person should hear of first."""
     order = ("deleted", "replaced", "modified", "current", "unknown", "unmapped")
-    return min((library for _, library in shelf.holders), key=lambda library: order.index(library.state))
+    return min((library for _, library in mapped_file.holders), key=lambda library: order.index(library.state))
 
 
 def _state(library: LibraryMapped) -> Cell:
@@ -120,10 +125,10 @@ class _Failure(NamedTuple):
     words: str
 
 
-def _failures(sight: Sight) -> Iterator[Item]:
+def _failures(context: PaneContext) -> Iterator[Item]:
     wanted: dict[_Failure, list[tuple[Process, str]]] = {}
     predicted: dict[_Failure, LoadPredicted] = {}
-    for process in sight.processes:
+    for process in context.processes:
         for failure, key, prediction in _failed(process):
             wanted.setdefault(failure, []).append((process, f"{process.pid}:{key}"))
             if prediction is not None:
@@ -189,11 +194,11 @@ def _missing(prediction: LoadPredicted) -> Iterator[Note]:
         yield Note("undefined", f"{need.name}{version}: {offer}", "no")
 
 
-def _candidates(sight: Sight) -> Iterator[Item]:
+def _candidates(context: PaneContext) -> Iterator[Item]:
     """Backends that a program could load, and of which no load was seen."""
-    seen = {library.path for process in sight.processes for library in libraries_of(process).values()}
+    seen = {library.path for process in context.processes for library in libraries_of(process).values()}
     waiting: dict[str, list[Process]] = {}
-    for process in sight.processes:
+    for process in context.processes:
         failed = {name for name, one in process.predictions.items() if one.ok is False}
         for path in process.candidates.keys() - seen - failed:
             waiting.setdefault(path, []).append(process)
@@ -208,33 +213,33 @@ def _candidates(sight: Sight) -> Iterator[Item]:
         yield Item(row, Details(f"{name_of(path)}: a backend nearby", notes, by_hand), also=[path])
 
 
-def _details(sight: Sight, shelf: _Shelf, image: ImageRead | None) -> Details:
-    notes = [Note("path", shelf.path), *_identity(shelf)]
-    apis = sight.state.apis.get(shelf.file)
+def _details(context: PaneContext, mapped_file: _MappedFile, image: ImageRead | None) -> Details:
+    notes = [Note("path", mapped_file.path), *_identity(mapped_file)]
+    apis = context.state.apis.get(mapped_file.file)
     if apis is not None:
         notes += [Note("provides", api, "name") for api in sorted(apis.provides)]
         notes += [Note("uses", f"{api}: {how.words}", "name") for api, how in sorted(apis.consumes.items())]
     notes += _image(image) if image is not None else [Note("file", "not read yet", "unknown")]
-    notes += [Note("found by", rule) for rule in sorted(_rules(shelf))]
-    for process, library in shelf.holders:
+    notes += [Note("found by", rule) for rule in sorted(_rules(mapped_file))]
+    for process, library in mapped_file.holders:
         notes += _mapping(process, library)
-    return Details(name_of(shelf.path), notes, _by_hand(shelf))
+    return Details(name_of(mapped_file.path), notes, _by_hand(mapped_file))
 
 
-def _rules(shelf: _Shelf) -> set[str]:
+def _rules(mapped_file: _MappedFile) -> set[str]:
     """By which rules of the loader the file is found, as predictions say."""
-    predictions = [one for process, _ in shelf.holders for one in process.predictions.values()]
-    return {found.rule for one in predictions for found in one.tree if found.path == shelf.path and found.rule}
+    predictions = [one for process, _ in mapped_file.holders for one in process.predictions.values()]
+    return {found.rule for one in predictions for found in one.tree if found.path == mapped_file.path and found.rule}
 
 
-def _identity(shelf: _Shelf) -> Iterator[Note]:
-    library = _worst(shelf)
+def _identity(mapped_file: _MappedFile) -> Iterator[Note]:
+    library = _worst(mapped_file)
     yield Note("state", library.state, "plain" if library.state == "current" else "no")
     if library.state_detail:
         yield Note("", library.state_detail)
     for link in library.links[:-1] if len(library.links) > 1 else ():
         yield Note("link", link)
-    if library.asked and library.asked != shelf.path:
+    if library.asked and library.asked != mapped_file.path:
         yield Note("asked as", library.asked)
     yield Note("identity", f"{library.file} (device, inode), {size(library.size)}")
     if library.mtime:
@@ -295,11 +300,11 @@ def _mapping(process: Process, library: LibraryMapped) -> Iterator[Note]:
         yield Note("patched", f"{patched.pages} code pages were changed by somebody", "unknown")
 
 
-def _by_hand(shelf: _Shelf) -> list[str]:
-    process = next((one for one, _ in shelf.holders if not one.ended), shelf.holders[0][0])
+def _by_hand(mapped_file: _MappedFile) -> list[str]:
+    process = next((one for one, _ in mapped_file.holders if not one.ended), mapped_file.holders[0][0])
     inside = process.program is not None and process.program.own_root and not process.ended
-    path = shlex.quote(f"/proc/{process.pid}/root{shelf.path}" if inside else shelf.path)
+    path = shlex.quote(f"/proc/{process.pid}/root{mapped_file.path}" if inside else mapped_file.path)
     commands = [f"readelf -dV {path}", f"readelf -n {path}"]
     if not process.ended:
-        commands.append(f"grep {shlex.quote(name_of(shelf.path))} /proc/{process.pid}/maps")
+        commands.append(f"grep {shlex.quote(name_of(mapped_file.path))} /proc/{process.pid}/maps")
     return commands

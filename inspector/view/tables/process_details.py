@@ -3,15 +3,15 @@
 import shlex
 from collections.abc import Iterator
 
+from inspector.model.formatting import duration, errno_name, name_of, plural, signal_name, size
 from inspector.model.state import Process, State
 from inspector.model.tree import KeyChange, environment_change, program
-from inspector.model.wording import duration, errno_name, name_of, plural, signal_name, size
 from inspector.stream.machine import UnitSetting
 from inspector.stream.processes import Descriptor, ProcessExec, SignalDelivered
 from inspector.view.clock import wall_of
-from inspector.view.pane_context import Sight, short_name
+from inspector.view.pane_context import PaneContext, short_name
 
-from .ending import LOADER_KEYS, end_of
+from .exit_status import LOADER_KEYS, end_of
 from .row import Details, Note, Tone
 
 _STATES = {
@@ -28,22 +28,22 @@ MOST_OPENS = 30
 """Opens of files that are listed; the timeline has all of them."""
 
 
-def details_of(sight: Sight, process: Process) -> Details:
+def details_of(context: PaneContext, process: Process) -> Details:
     """Life, commands, environment, program, surroundings."""
     notes = [
-        *_life(sight, process),
+        *_life(context, process),
         *_commands(process),
-        *_environment_notes(sight, process),
+        *_environment_notes(context, process),
         *_programs(process),
-        *_unit(sight.state, process),
-        *_preload_files(sight.state),
+        *_unit(context.state, process),
+        *_preload_files(context.state),
         *_surroundings(process),
     ]
     return Details(f"{process.pid} {short_name(process)}", notes, _by_hand(process))
 
 
-def _life(sight: Sight, process: Process) -> Iterator[Note]:
-    state = sight.state
+def _life(context: PaneContext, process: Process) -> Iterator[Note]:
+    state = context.state
     words = {
         "attach": "was there when we came",
         "fork": "born while we watched",
@@ -112,7 +112,7 @@ def _program(run: ProcessExec) -> Iterator[Note]:
         yield Note("root", f"sees another file tree: {run.root}", "unknown")
 
 
-def _environment_notes(sight: Sight, process: Process) -> Iterator[Note]:
+def _environment_notes(context: PaneContext, process: Process) -> Iterator[Note]:
     runs = program(process)
     if runs is None or not runs.environment_known:
         yield Note("environ", "not readable", "unknown")
@@ -122,7 +122,7 @@ def _environment_notes(sight: Sight, process: Process) -> Iterator[Note]:
     yield Note("environ", f"{against} ({runs.other_keys} other keys not collected)", "head")
     for key in sorted({*runs.environment, *changes}, key=lambda key: (key not in changes, _rank(key))):
         yield from _key_notes(key, runs.environment.get(key, ""), changes.get(key))
-        known = sight.profiles.environment_key(key)
+        known = context.profiles.environment_key(key)
         if known is not None and known.effect:
             yield Note("", f"    {known.truth or known.effect}", "quiet")
     for entry in process.preloads:

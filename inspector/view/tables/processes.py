@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
+from inspector.model.formatting import duration, name_of, size
 from inspector.model.state import Process, State
 from inspector.model.tree import children, environment_change, inherits, program, roots
-from inspector.model.wording import duration, name_of, size
 from inspector.stream.processes import SameNameProcess
 from inspector.view.clock import wall_of
-from inspector.view.pane_context import Sight
+from inspector.view.pane_context import PaneContext
 
-from .ending import LOADER_KEYS, end_of
+from .exit_status import LOADER_KEYS, end_of
 from .process_details import details_of
 from .row import EMPTY, Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
 
@@ -26,7 +26,7 @@ COLUMNS = (
 )
 
 
-class Kin(NamedTuple):
+class TreeRow(NamedTuple):
     """A process at its place in the tree."""
 
     process: Process
@@ -34,59 +34,59 @@ class Kin(NamedTuple):
     """Lines that lead to it: `│  ├─ `."""
 
 
-def family(state: State) -> Iterator[Kin]:
+def tree_rows(state: State) -> Iterator[TreeRow]:
     """All processes in tree order, children in order of birth."""
     born = children(state)
     for root in roots(state):
-        yield Kin(root, "")
+        yield TreeRow(root, "")
         yield from _descendants(born, root, "")
 
 
-def _descendants(born: dict[int, list[Process]], parent: Process, lead: str) -> Iterator[Kin]:
+def _descendants(born: dict[int, list[Process]], parent: Process, lead: str) -> Iterator[TreeRow]:
     siblings = born.get(id(parent), [])
     for number, process in enumerate(siblings, 1):
         last = number == len(siblings)
-        yield Kin(process, lead + ("└─ " if last else "├─ "))
+        yield TreeRow(process, lead + ("└─ " if last else "├─ "))
         yield from _descendants(born, process, lead + ("   " if last else "│  "))
 
 
-def processes(sight: Sight) -> ListTable:
+def processes(context: PaneContext) -> ListTable:
     """All processes of the tree, then others of the same name that may be the ones that really answer."""
-    state = sight.state
-    items = [_item(sight, kin) for kin in family(state)]
+    state = context.state
+    items = [_item(context, tree_row) for tree_row in tree_rows(state)]
     items += [_other(one) for one in state.others if not one.in_tree]
     dead = sum(1 for one in state.processes if one.ended)
     heading = f"{len(state.processes) - dead} alive, {dead} ended"
     return ListTable(COLUMNS, items, heading)
 
 
-def _item(sight: Sight, kin: Kin) -> Item:
-    process = kin.process
+def _item(context: PaneContext, tree_row: TreeRow) -> Item:
+    process = tree_row.process
     vitals = process.vitals if not process.ended else None
     tone: Tone = "quiet" if process.ended else "name"
     row = Row(
         f"{process.pid}:{process.started}",
         (
             cell(str(process.pid), "quiet" if process.ended else "plain"),
-            ((kin.branch, "quiet"), (command_of(process), tone)),
-            _lived(sight, process),
+            ((tree_row.branch, "quiet"), (command_of(process), tone)),
+            _lived(context, process),
             end_of(process),
             _environment(process),
             cell(f"{vitals.cpu:.1f}", "plain") if vitals else EMPTY,
             cell(size(vitals.rss), "quiet") if vitals else EMPTY,
         ),
     )
-    newest = sight.state.current.get(process.pid) is process
-    return Item(row, partial(details_of, sight, process), process.started, (str(process.pid),) if newest else ())
+    newest = context.state.current.get(process.pid) is process
+    return Item(row, partial(details_of, context, process), process.started, (str(process.pid),) if newest else ())
 
 
-def _lived(sight: Sight, process: Process) -> Cell:
+def _lived(context: PaneContext, process: Process) -> Cell:
     """How long it lived; of a living one since when, which does not change each second."""
     if not process.started:
         return EMPTY
     if process.ended:
         return cell(duration(process.ended - process.started), "quiet")
-    since = wall_of(sight.state, process.started)
+    since = wall_of(context.state, process.started)
     return cell(f"since {since[:5]}" if since else "", "quiet")
 
 

@@ -5,12 +5,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from inspector.model.formatting import duration, name_of, plural
 from inspector.model.state import State
-from inspector.model.wording import duration, name_of, plural
 from inspector.stream.calls import WatchedFunction
 from inspector.stream.libraries import Export, Need
 from inspector.stream.requests import SymbolRow
-from inspector.view.pane_context import Sight, title_of
+from inspector.view.pane_context import PaneContext, title_of
 
 from .pages import Pages
 from .row import EMPTY, Cell, Column, Details, Note, Row, Tone, cell
@@ -43,16 +43,16 @@ class Knowledge:
     """Name -> libraries that define it, of those whose names we hold."""
 
 
-def knowledge(sight: Sight) -> Knowledge:
+def knowledge(context: PaneContext) -> Knowledge:
     """Gather it for the chosen processes."""
-    state, known = sight.state, Knowledge()
+    state, known = context.state, Knowledge()
     for function in state.functions.values():
         for name in (function.name, *function.aliases):
             known.functions.setdefault((function.file, name), []).append(function)
     counts: dict[int, int] = defaultdict(int)
     files: set[str] = set()
     never: list[set[tuple[str, str]]] = []
-    for process in sight.processes:
+    for process in context.processes:
         for one in process.counts.values():
             counts[one.function] += one.count
         for number in process.counts:
@@ -135,14 +135,14 @@ class SymbolTable:
 _WAITING = Row("", (cell("…", "quiet"), EMPTY, EMPTY, EMPTY))
 
 
-def recorded_symbols(sight: Sight) -> list[SymbolRow]:
+def recorded_symbols(context: PaneContext) -> list[SymbolRow]:
     """All names that the stream itself holds, of the chosen library or process: exports, hidden and needed ones."""
-    files = {library.file: library.path for process in sight.processes for library in process.libraries.values()}
-    if sight.scope.file:
-        files = {sight.scope.file: files.get(sight.scope.file, "")}
+    files = {library.file: library.path for process in context.processes for library in process.libraries.values()}
+    if context.scope.file:
+        files = {context.scope.file: files.get(context.scope.file, "")}
     rows: list[SymbolRow] = []
     for file in files:
-        image = sight.state.images.get(file)
+        image = context.state.images.get(file)
         if image is not None:
             rows += [SymbolRow(file=file, path=image.path, symbol=one) for one in (*image.exports, *image.hidden)]
             rows += [
@@ -155,12 +155,12 @@ def _needed(need: Need) -> Export:
     return Export(name=need.name, version=need.version, kind="func" if need.function else "object", weak=need.weak)
 
 
-def heading_of(sight: Sight) -> str:
+def heading_of(context: PaneContext) -> str:
     """Whose symbols are listed."""
-    whose = title_of(sight.process) if sight.process is not None else "all processes"
-    image = sight.state.images.get(sight.scope.file)
-    if sight.scope.file:
-        return f"{name_of(image.path) if image is not None else sight.scope.file}  ({whose})"
+    whose = title_of(context.process) if context.process is not None else "all processes"
+    image = context.state.images.get(context.scope.file)
+    if context.scope.file:
+        return f"{name_of(image.path) if image is not None else context.scope.file}  ({whose})"
     return f"all libraries of {whose}"
 
 

@@ -3,10 +3,10 @@
 from array import array
 from bisect import bisect_right
 
+from inspector.model.formatting import duration
 from inspector.model.state import Moment, MomentKind, Process, State
-from inspector.model.wording import duration
 from inspector.view.clock import since_start, wall_of
-from inspector.view.pane_context import Sight, title_of
+from inspector.view.pane_context import PaneContext, title_of
 
 from .logline import LONGEST, read_line
 from .row import Cell, Column, Details, Note, Row, Tone, cell
@@ -26,28 +26,28 @@ class Moments:
 
     columns = COLUMNS
 
-    def __init__(self, sight: Sight) -> None:
-        self._state = sight.state
-        self._whose = sight.process
+    def __init__(self, context: PaneContext) -> None:
+        self._state = context.state
+        self._whose = context.process
         self._picked = array("Q")
         """Indices into the timeline, used when one process is chosen."""
         self._seen = 0
         self._newest: Moment | None = None
-        self.epoch: object = (id(sight.state), sight.scope.process)
+        self.epoch: object = (id(context.state), context.scope.process)
         self.heading = ""
-        self.grow(sight)
+        self.grow(context)
 
-    def grow(self, sight: Sight) -> bool:
+    def grow(self, context: PaneContext) -> bool:
         """Take what is new; False when a new table is due: another state or process, or moments came in between."""
-        timeline, whose = sight.state.timeline, self._whose
-        if self.epoch != (id(sight.state), sight.scope.process) or len(timeline) < self._seen:
+        timeline, whose = context.state.timeline, self._whose
+        if self.epoch != (id(context.state), context.scope.process) or len(timeline) < self._seen:
             return False
         if self._seen and timeline[self._seen - 1] is not self._newest:
             return False
         if whose is not None:
             self._picked.extend(index for index in range(self._seen, len(timeline)) if _belongs(timeline[index], whose))
         self._seen, self._newest = len(timeline), timeline[-1] if timeline else None
-        self.heading = inside_now(sight) or (title_of(whose) if whose is not None else "all processes, one clock")
+        self.heading = inside_now(context) or (title_of(whose) if whose is not None else "all processes, one clock")
         return True
 
     def __len__(self) -> int:
@@ -124,11 +124,11 @@ def _belongs(moment: Moment, process: Process) -> bool:
     return newest and moment.at >= process.started
 
 
-def inside_now(sight: Sight) -> str:
+def inside_now(context: PaneContext) -> str:
     """`4712 has been inside cuInit for 12 s`; empty when no call is open."""
-    state = sight.state
+    state = context.state
     parts = []
-    for process in sight.processes:
+    for process in context.processes:
         for call in process.open_calls if not process.ended else ():
             function = state.functions.get(call.function)
             name = function.name if function is not None else f"function {call.function}"
@@ -136,5 +136,5 @@ def inside_now(sight: Sight) -> str:
             where = (
                 f" waiting in {wait.syscall or wait.wchan}" if wait is not None and (wait.syscall or wait.wchan) else ""
             )
-            parts.append(f"{process.pid} inside {name} for {duration(sight.now - call.entered)}{where}")
+            parts.append(f"{process.pid} inside {name} for {duration(context.now - call.entered)}{where}")
     return "  ".join(parts[:3])

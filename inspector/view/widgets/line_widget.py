@@ -7,27 +7,27 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from .styled_text import TONES, Inks
+from .styled_text import TONES, ToneStyles
 
 
-class Paper(Widget):
+class LineWidget(Widget):
     """A widget that draws lines. A subclass says what line `y` is (`content`) and how it looks (`drawn`).
 
     `content` is cheap and compared: only lines whose content differs from what was drawn last are painted again,
     so a change that changes nothing sends no byte to the terminal.
     """
 
-    COMPONENT_CLASSES = {f"ink--{tone}" for tone in TONES} | {
-        "ink--cursor",
-        "ink--cursor-away",
-        "ink--match",
-        "ink--moment",
-        "ink--title",
+    COMPONENT_CLASSES = {f"tone--{tone}" for tone in TONES} | {
+        "tone--cursor",
+        "tone--cursor-away",
+        "tone--match",
+        "tone--moment",
+        "tone--title",
     }
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._inks: dict[str, Style] = {}
+        self._tone_styles: dict[str, Style] = {}
         self._painted: dict[int, Hashable] = {}
 
     def content(self, y: int) -> Hashable:
@@ -39,12 +39,12 @@ class Paper(Widget):
         raise NotImplementedError
 
     @property
-    def inks(self) -> Inks:
+    def tone_styles(self) -> ToneStyles:
         """Tone or part -> what it adds to the widget's own style."""
-        if not self._inks:
-            names = {name.removeprefix("ink--") for name in self.COMPONENT_CLASSES}
-            self._inks = {name: self.get_component_rich_style(f"ink--{name}", partial=True) for name in names}
-        return self._inks
+        if not self._tone_styles:
+            names = {name.removeprefix("tone--") for name in self.COMPONENT_CLASSES}
+            self._tone_styles = {name: self.get_component_rich_style(f"tone--{name}", partial=True) for name in names}
+        return self._tone_styles
 
     def repaint(self) -> None:
         """Paint lines whose content changed since they were painted."""
@@ -60,4 +60,4 @@ class Paper(Widget):
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
-        self._inks = {}
+        self._tone_styles = {}

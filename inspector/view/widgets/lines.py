@@ -9,11 +9,11 @@ from textual.strip import Strip
 from inspector.view.header import Line
 from inspector.view.tables.row import Cell
 
-from .line_widget import Paper
-from .styled_text import fitted, inked, width_of
+from .line_widget import LineWidget
+from .styled_text import fitted, styled, width_of
 
 
-class Lines(Paper):
+class Lines(LineWidget):
     """Lines that are set from outside; only those that differ are painted again."""
 
     class Clicked(Message):
@@ -50,7 +50,7 @@ class Lines(Paper):
         if right > width // 2:
             right = max(width // 2, width - sum(width_of(text) for text, _ in content.left))
         spans = fitted(content.left, max(0, width - max(right, 1)))
-        return inked([*spans, *fitted(content.right, right)], self.inks, self.rich_style, width)
+        return styled([*spans, *fitted(content.right, right)], self.tone_styles, self.rich_style, width)
 
     def on_click(self, event: events.Click) -> None:
         self.post_message(self.Clicked(self, event.x, event.y))

@@ -11,12 +11,11 @@ from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
 
-from inspector.stream.patterns import typed
-from inspector.view.tables.listing import Listing
+from inspector.view.tables.listing import Listing, matcher
 from inspector.view.tables.row import Column, ListTable, Row, Table, cell
 
-from .line_widget import Paper
-from .styled_text import inked, laid_out, lit
+from .line_widget import LineWidget
+from .styled_text import highlight, laid_out, styled
 
 WHEEL = 3
 """Rows a turn of the wheel."""
@@ -39,7 +38,7 @@ class _Line(NamedTuple):
     thumb: bool
 
 
-class Rows(Paper, can_focus=True):
+class Rows(LineWidget, can_focus=True):
     """A table under a line of titles, with a cursor. It scrolls by itself: no layout, no child, no scrollbar widget."""
 
     ALLOW_SELECT = True
@@ -175,7 +174,7 @@ class Rows(Paper, can_focus=True):
             self.listing.row(position),
             self._cursor_at(position),
             self.listing.mark is not None and self.listing.index(position) == self.listing.mark,
-            self.listing.lit,
+            self.listing.highlight,
             self.listing.shift,
             self.listing.table.columns,
             thumb,
@@ -207,23 +206,22 @@ class Rows(Paper, can_focus=True):
         if isinstance(content, tuple):
             titles = [cell(column.title, "head") for column in columns]
             spans = [cell(" ")[0], *laid_out(titles, columns, room)]
-            return inked(spans, self.inks, base + self.inks["title"], width)
-        return inked([(" " * (width - 1), "plain"), ("▐" if content else " ", "quiet")], self.inks, base, width)
+            return styled(spans, self.tone_styles, base + self.tone_styles["title"], width)
+        return styled([(" " * (width - 1), "plain"), ("▐" if content else " ", "quiet")], self.tone_styles, base, width)
 
     def _draw_row(self, line: _Line, width: int, room: int) -> Strip:
-        base, inks = self.rich_style, self.inks
+        base, tone_styles = self.rich_style, self.tone_styles
         if line.cursor:
-            base += inks["cursor" if line.cursor == 2 else "cursor-away"]
+            base += tone_styles["cursor" if line.cursor == 2 else "cursor-away"]
         if base.reverse:  # sixteen colours: each tone would become a patch of its own
-            inks = dict.fromkeys(inks, Style())
+            tone_styles = dict.fromkeys(tone_styles, Style())
         gutter = "◆" if line.marked else "▸" if line.cursor else " "
         spans = [(gutter, "strong"), *laid_out(line.row.cells, line.columns, room, line.shift)]
-        strip = inked(spans, inks, base, width - 1)
-        pattern = typed(line.pattern)
-        found = pattern.marked() if pattern is not None else None
+        strip = styled(spans, tone_styles, base, width - 1)
+        found = matcher(line.pattern)
         if found is not None:
-            strip = lit(strip, found, self.inks["match"])
-        edge = inked([("▐" if line.thumb else " ", "quiet")], self.inks, self.rich_style, 1)
+            strip = highlight(strip, found, self.tone_styles["match"])
+        edge = styled([("▐" if line.thumb else " ", "quiet")], self.tone_styles, self.rich_style, 1)
         return Strip.join([strip, edge])
 
     def _with_selection(self, strip: Strip, place: int) -> Strip:

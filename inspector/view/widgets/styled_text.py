@@ -1,6 +1,6 @@
 """The one place where text becomes what a terminal draws: made visible, fitted to its columns, given its tone.
 
-Every text on the screen passes `inked`; so no control byte of a target reaches the terminal, whatever a pane forgets.
+Every text on the screen passes `styled`; so no control byte of a target reaches the terminal, whatever a pane forgets.
 """
 
 import re
@@ -17,7 +17,7 @@ from inspector.view.tables.row import Cell, Column, Span, Tone
 
 TONES: tuple[Tone, ...] = get_args(Tone)
 
-Inks = Mapping[str, Style]
+ToneStyles = Mapping[str, Style]
 
 _TELLING = 24
 """Terminal cells from which on a path with its middle left out still says something."""
@@ -34,7 +34,7 @@ _IN_ASCII = str.maketrans(
 )  # fmt: skip
 
 
-class Speech:
+class Charset:
     """Whether the terminal shows more than ASCII; decided once at the start."""
 
     unicode = True
@@ -43,7 +43,7 @@ class Speech:
 def shown(text: str) -> str:
     """A text as it may reach the terminal: harmless, cut to a length that can be drawn, in its character set."""
     text = visible(text[:LONGEST])
-    if Speech.unicode or text.isascii():
+    if Charset.unicode or text.isascii():
         return text
     return text.translate(_IN_ASCII).encode("ascii", "replace").decode("ascii")
 
@@ -142,13 +142,13 @@ def laid_out(cells: Sequence[Cell], columns: Sequence[Column], room: int, shift:
     return out
 
 
-def inked(spans: Iterable[Span], inks: Inks, base: Style, width: int) -> Strip:
+def styled(spans: Iterable[Span], tone_styles: ToneStyles, base: Style, width: int) -> Strip:
     """Spans as one strip of exactly `width` cells."""
-    segments = [Segment(shown(text), base + inks[tone] if tone != "plain" else base) for text, tone in spans]
+    segments = [Segment(shown(text), base + tone_styles[tone] if tone != "plain" else base) for text, tone in spans]
     return Strip(segments).adjust_cell_length(width, base)
 
 
-def lit(strip: Strip, found: re.Pattern[str], style: Style) -> Strip:
+def highlight(strip: Strip, found: re.Pattern[str], style: Style) -> Strip:
     """The strip with every match of a pattern in another style."""
     segments: list[Segment] = []
     for text, old, _ in strip:

@@ -3,7 +3,7 @@
 from inspector.model.analysis import Analysis, analyse
 from inspector.model.attempts import Attempt
 from inspector.model.decision import Decision, decide
-from inspector.model.starts import this_start
+from inspector.model.log_runs import this_start
 from inspector.model.state import State
 
 

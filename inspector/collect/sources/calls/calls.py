@@ -41,13 +41,13 @@ from ...reactor.results import read_results
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..libraries.addresses import Addresses
 from ..libraries.providers import Candidate, Providers
-from ..pace import Ticker
+from ..poll_rate import Ticker
 from ..processes.record_source import Records
 from .attaching import Attaching
 from .call_plans import PlannedFunction, arguments_of, function_at, planned_functions, signed, values_of
 from .callers import UNKNOWN, CallerNames, CallerSums
-from .heat import HEAT_SECONDS, too_busy, too_hot
-from .pending import PendingLoads
+from .hot_functions import HEAT_SECONDS, too_busy, too_hot
+from .pending_dlopens import PendingLoads
 
 TICK_SECONDS = 0.05
 SLOW_SECONDS = 0.2

@@ -17,7 +17,7 @@ from ...kernel.memory import Memory
 from ...kernel.pages import PageTable, swapped_bytes
 from ...kernel.private_copies import PrivateCopies
 from ..contract import Mapping, Session, Tracked, TreeObserver
-from .picture import (
+from .passive_events import (
     Circumstances,
     Code,
     FileFacts,

@@ -12,13 +12,13 @@ from inspector.stream.libraries import CopiesFound, ImageRead
 
 from ...elf.library import Shelf
 from ...kernel.rootfs import Root
-from ..attempt import attempt
 from ..contract import Mapping, Outlet, Session, Tracked, TreeObserver
 from ..libraries.file_view import Loaders, ProcessFiles, Rights, surroundings_of
-from .finding import LibrarySearch, Mapped, Scene
-from .judging import alike
-from .names import Asked, Names
-from .nodes import find_node
+from ..tolerant_reads import attempt
+from .device_nodes import find_node
+from .refused_names import Asked, Names
+from .search import LibrarySearch, Mapped, Scene
+from .suitability import alike
 
 _MOST_SEARCHES: Final = 256
 _MOST_SYMBOLS: Final = 64

@@ -9,10 +9,10 @@ from ...elf.file import ElfError, ElfFile
 from ...elf.symbols import STT_FUNC, STT_IFUNC, SymbolTable
 from ...kernel import procfs
 from ...kernel.records import Executed, Forked, Mapped
-from ..attempt import attempt
 from ..contract import Tree
 from ..processes.feed import Feed
-from .outlines import same_file
+from ..tolerant_reads import attempt
+from .library_summaries import same_file
 
 _PROCESSES_KEPT = 4000
 _FILES_KEPT = 256

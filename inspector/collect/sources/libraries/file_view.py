@@ -14,8 +14,8 @@ from ...elf.loader import LoaderFacts, read_loader
 from ...elf.search import Surroundings
 from ...kernel import procfs
 from ...kernel.rootfs import Root
-from ..attempt import attempt
 from ..contract import Tracked
+from ..tolerant_reads import attempt
 
 _CACHE_FILE = b"/etc/ld.so.cache"
 _LARGEST_CACHE = 64 << 20

@@ -11,10 +11,10 @@ from inspector.stream.requests import prefix_pattern
 from inspector.stream.text import decode
 
 from ...kernel.rootfs import Root
-from ..attempt import attempt
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..path_watch import PathWatch
 from ..preload_entries import list_entries
+from ..tolerant_reads import attempt
 
 MOST_PATHS = 128
 _LOADER_FILES = (b"/etc/ld.so.cache", b"/etc/ld.so.preload")

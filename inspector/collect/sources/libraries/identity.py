@@ -14,7 +14,7 @@ from ...kernel import procfs
 from ...kernel.memory import Memory
 from ...kernel.procfs import MapLine
 from ...kernel.rootfs import Resolved, Root
-from .outlines import same_file
+from .library_summaries import same_file
 
 _SLACK = 20_000_000
 """ns by which file times and process times may differ: both are as coarse as a clock tick."""

@@ -10,7 +10,7 @@ from inspector.stream.requests import Plan
 
 from ...elf.image import is_system_library, read_image
 from ..contract import Loop, Mapping
-from .outlines import same_file
+from .library_summaries import same_file
 
 Done = Callable[[ImageRead], None]
 

@@ -8,13 +8,13 @@ from inspector.stream.session import LimitNoted
 from ...kernel.records import Exited, Looked, Mapped
 from ...kernel.refusals import grant_of_rights
 from ..contract import Mapping, Session, Tracked, TreeObserver
-from ..pace import Rounds, Ticker
+from ..poll_rate import Rounds, Ticker
 from ..processes.feed import Feed
 from ..processes.processes import ProcessTree
 from .identity import signature
 from .images import Images
-from .outlines import Outlines
-from .shelves import Shelf, shelf_of_fork, shelf_of_found
+from .library_cache import Shelf, shelf_of_fork, shelf_of_found
+from .library_summaries import Outlines
 from .snapshot import Snapshot, look
 from .views import view_gone, view_living
 

@@ -11,8 +11,8 @@ from inspector.stream.text import decode
 from ...elf.file import ElfError
 from ...elf.library import RefusedError, Shelf
 from ...kernel.rootfs import Root
-from ..attempt import attempt
 from ..contract import Mapping, Session, Tracked, TreeObserver
+from ..tolerant_reads import attempt
 from .candidates import Folders
 from .file_view import ProcessFiles, Rights
 

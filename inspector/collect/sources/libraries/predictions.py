@@ -25,9 +25,9 @@ from ...elf.search import Loaded, Surroundings
 from ...kernel import procfs
 from ...kernel.memory import Memory
 from ...kernel.rootfs import Root
-from ..attempt import attempt
 from ..contract import Mapping, Session, Tracked, TreeObserver
-from ..pace import Ticker
+from ..poll_rate import Ticker
+from ..tolerant_reads import attempt
 from .candidates import Candidate, Folders, find_backends, find_providers
 from .file_view import Loaders, surroundings_of, why_unpredictable
 from .preload_check import check_preload, preload_entries

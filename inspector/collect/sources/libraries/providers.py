@@ -24,9 +24,9 @@ from ...elf.symbols import exports_any
 from ...kernel import procfs
 from ...kernel.records import Mapped, Opened, Record
 from ...kernel.rootfs import Root
-from ..attempt import attempt
 from ..contract import Session, Tracked, TreeObserver
 from ..processes.feed import Feed
+from ..tolerant_reads import attempt
 from . import hints
 from .candidates import SYSTEM_FOLDERS
 from .identity import map_file

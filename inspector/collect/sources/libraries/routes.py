@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from inspector.stream.libraries import Route
 from inspector.stream.text import decode
 
-from .outlines import Outline
+from .library_summaries import Outline
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from ...elf.linkmap import LinkMap, LoadedObject
 from ...kernel.procfs import MapLine
 from ..contract import Mapping
 from .identity import Identity, Signature, When, identify, signature
-from .outlines import Outlines
+from .library_summaries import Outlines
 from .routes import Placed, Way, find_ways
 from .views import View
 

@@ -13,9 +13,9 @@ from ...kernel.memory import Memory
 from ...kernel.procfs import MapLine
 from ...kernel.records import Mapped
 from ...kernel.rootfs import Root
-from ..attempt import attempt
 from ..contract import Tracked
 from ..preload_entries import file_entries, list_entries
+from ..tolerant_reads import attempt
 from .identity import map_file
 from .routes import Start
 

@@ -10,7 +10,7 @@ from inspector.stream.text import decode
 from ...kernel.records import Looked
 from ..calls.call_plans import identifier
 from ..calls.callers import UNKNOWN
-from ..calls.pending import Pending
+from ..calls.pending_dlopens import Pending
 from ..libraries.addresses import Addresses, Place, SymbolNames
 
 _MOST_KINDS = 20_000

@@ -15,17 +15,17 @@ from ...elf.file import ElfError
 from ...elf.sites import Site, find_sites
 from ...kernel import procfs
 from ...kernel.engine import Engine
-from ...kernel.looking import SIGNALS, Looking, LookupFunction
+from ...kernel.lookup_probes import SIGNALS, Looking, LookupFunction
 from ...kernel.lookup_programs import KINDS
 from ...kernel.records import Asked, Looked, Mapped, Opened, Refused
-from ..attempt import attempt
 from ..calls.attaching import Attaching
-from ..calls.pending import Pending, PendingLoads, loader_text, loader_words
+from ..calls.pending_dlopens import Pending, PendingLoads, loader_text, loader_words
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..libraries.addresses import Addresses
 from ..libraries.providers import Candidate, Providers, candidate_of
-from ..pace import Ticker
+from ..poll_rate import Ticker
 from ..processes.feed import Feed
+from ..tolerant_reads import attempt
 from .lookup_events import Folding, LookupEvents
 
 FOLD_SECONDS = 1.0

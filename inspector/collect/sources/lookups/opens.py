@@ -13,7 +13,7 @@ from inspector.stream.text import decode
 
 from ...kernel.records import Opened
 from ..contract import Session
-from ..pace import Ticker
+from ..poll_rate import Ticker
 from ..processes.feed import Feed
 from .folders import is_library_folder
 

@@ -10,9 +10,9 @@ from ...elf.image import read_image
 from ...kernel import procfs
 from ...kernel.records import Looked
 from ...kernel.rootfs import Root
-from ..attempt import attempt
 from ..contract import Session
 from ..processes.feed import Feed
+from ..tolerant_reads import attempt
 
 
 class RefusedFiles:

@@ -7,8 +7,8 @@ from ...elf.file import ElfError, ElfFile
 from ...elf.symbols import STT_FUNC, SymbolTable
 from ...kernel.records import Signalled, SignalSent
 from ..contract import Mapping, Session, Tracked, TreeObserver
-from ..libraries.outlines import same_file
-from ..pace import Ticker
+from ..libraries.library_summaries import same_file
+from ..poll_rate import Ticker
 from ..processes.feed import Feed
 from ..processes.processes import ProcessTree
 

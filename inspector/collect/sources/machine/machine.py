@@ -9,8 +9,8 @@ from inspector.stream.machine import GpuRead, PreloadFileRead
 from inspector.stream.processes import SameNameProcess
 
 from ...kernel.rootfs import Root
-from ..attempt import attempt
 from ..contract import Session, Tracked, TreeObserver
+from ..tolerant_reads import attempt
 from .gpu_facts import read_gpu
 from .namesakes import Family, Namesakes, telling
 from .preload_file import read_preload_file, spelled

@@ -9,9 +9,9 @@ from inspector.stream.text import decode
 
 from ...kernel import procfs
 from ...kernel.cgroup import unit_of
-from ..attempt import attempt
 from ..output.open_files import socket_inodes
 from ..processes.secrets import shown_arguments
+from ..tolerant_reads import attempt
 from .net_tables import LISTEN, TcpSocket, local_sockets
 
 _TOO_COMMON = frozenset(b"bash sh dash zsh fish python node perl ruby java sudo env".split())

@@ -10,8 +10,8 @@ from inspector.stream.text import decode
 
 from ...kernel import procfs
 from ...kernel.rootfs import Root
-from ..attempt import attempt
 from ..preload_entries import file_entries
+from ..tolerant_reads import attempt
 
 PATH = b"/etc/ld.so.preload"
 _LARGEST = 1 << 16

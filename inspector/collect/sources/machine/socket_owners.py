@@ -1,8 +1,8 @@
 """Which process holds a socket: the machine is searched seldom, what was found is believed while it lives."""
 
 from ...kernel import procfs
-from ..attempt import attempt
 from ..output.open_files import socket_inodes
+from ..tolerant_reads import attempt
 
 _GAP = 5_000_000_000
 """ns between two searches of the whole machine."""

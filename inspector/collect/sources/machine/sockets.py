@@ -3,11 +3,11 @@
 from inspector.stream.processes import Peer, SocketsRead
 
 from ...kernel import procfs
-from ..attempt import attempt
 from ..contract import Session, Tracked, TreeObserver
 from ..output import open_files
-from ..pace import Rounds
+from ..poll_rate import Rounds
 from ..processes.secrets import shown_arguments
+from ..tolerant_reads import attempt
 from .net_tables import ESTABLISHED, LISTEN, TcpSocket, local_sockets
 from .socket_owners import SocketOwners
 

@@ -11,7 +11,7 @@ from inspector.stream.text import decode
 
 from ...kernel.records import Opened
 from ..contract import Session, Tracked, TreeObserver
-from ..pace import Rounds
+from ..poll_rate import Rounds
 from . import open_files
 from .open_files import OpenFile
 from .peers import Peers

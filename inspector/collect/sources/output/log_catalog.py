@@ -15,20 +15,20 @@ from inspector.stream.session import LimitNoted
 from inspector.stream.text import decode
 
 from ...kernel import procfs
-from ...logs.choice import Chooser
+from ...logs.file_checks import SAMPLE, Identity, born, identity, looks_binary, refusal
 from ...logs.journal import Journal, JournalRefusedError
+from ...logs.line_rate_limit import Chooser
 from ...logs.reader import Reader
-from ...logs.regular import SAMPLE, Identity, born, identity, looks_binary, refusal
 from ...logs.tail import FileTail
-from ..attempt import attempt
 from ..contract import Session, Tracked
-from ..pace import Ticker
 from ..path_watch import POLL_SECONDS, PathWatch
+from ..poll_rate import Ticker
+from ..tolerant_reads import attempt
 from . import open_files
-from .log_feeds import Feed, FileFeed, JournalFeed
-from .log_places import OUTPUT_NAMES, Place
+from .captured_output import BeginningFeed
+from .followed_log import Feed, FileFeed, JournalFeed
+from .log_paths import OUTPUT_NAMES, Place
 from .open_files import OpenFile
-from .written import BeginningFeed
 
 MOST_FILES = 64
 """Files followed at once; half of them is kept free for those that a person, a profile or an output names."""
@@ -208,12 +208,6 @@ class LogCatalog:
         if log is None:
             return f"there is no log {source}"
         return log.feed or f"{log.found.name} cannot be read: {log.found.problem}"
-
-    def stop(self, request: int) -> None:
-        """Nobody waits for the answer to this request any more."""
-        for log in self._logs.values():
-            if log.feed is not None:
-                log.feed.stop(request)
 
     def wake(self) -> None:
         """See what is new in every file."""

@@ -6,23 +6,23 @@ from collections.abc import Callable
 
 from inspector.stream.base import Request
 from inspector.stream.logs import WritesSeen
-from inspector.stream.requests import AddLog, FindLine, ReadLog, StopSearch
+from inspector.stream.requests import AddLog, ReadLog
 from inspector.stream.session import RequestFailed
 
 from ...kernel.records import Opened, Written
 from ...kernel.rootfs import Root
-from ...logs.choice import Chooser, Ration
-from ...logs.marks import Marks
-from ..attempt import attempt
+from ...logs.line_rate_limit import Chooser, Ration
+from ...logs.watched_lines import Marks
 from ..contract import Session, Tracked, TreeObserver
-from ..pace import PROCESSES_AT_ONCE, Rounds
 from ..path_watch import PathWatch
+from ..poll_rate import PROCESSES_AT_ONCE, Rounds
+from ..tolerant_reads import attempt
 from . import open_files
+from .captured_output import first_lines
 from .descriptors import SPECIAL, is_journal, is_log
 from .log_catalog import LogCatalog
-from .log_places import OUTPUT_NAMES, Place, PlannedFiles, given, written
+from .log_paths import OUTPUT_NAMES, Place, PlannedFiles, given, written
 from .peers import journal_at_other_end
-from .written import first_lines
 
 _LOG_NAME = re.compile(rb"log|trace|debug|diag|\.(?:txt|out|err)$", re.IGNORECASE)
 """Names of files that are worth following when they were open for a moment only."""
@@ -86,16 +86,13 @@ class LogSource(TreeObserver):
         if isinstance(request, AddLog):
             self._add(request.path)
             return True
-        if isinstance(request, StopSearch):
-            self._catalog.stop(request.search)
-            return True
-        if not isinstance(request, ReadLog | FindLine):
+        if not isinstance(request, ReadLog):
             return False
         feed = self._catalog.feed(request.source)
         if isinstance(feed, str):
             self._session.outlet.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=feed))
         else:
-            feed.ask(request)
+            feed.page(request)
         return True
 
     # -- the tree --------------------------------------------------------------------------------------------------

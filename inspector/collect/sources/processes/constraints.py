@@ -10,8 +10,8 @@ from inspector.stream.text import decode
 
 from ...kernel import limits, procfs
 from ...kernel.records import Opened, RefusedCall
-from ..attempt import attempt
 from ..contract import Session, Tracked, TreeObserver
+from ..tolerant_reads import attempt
 from .feed import Feed
 
 _TELLING = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EPERM, errno.EACCES)

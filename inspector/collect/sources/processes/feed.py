@@ -5,7 +5,7 @@ from typing import Protocol, TypeVar
 
 from ...kernel.records import Record
 from ..contract import Loop
-from ..pace import Ticker
+from ..poll_rate import Ticker
 
 R = TypeVar("R", bound=Record)
 

@@ -6,7 +6,7 @@ import select
 
 from ...kernel import perf, procfs
 from ...kernel.records import Executed, Forked, Lost, Mapped, Record, Written
-from ..attempt import attempt
+from ..tolerant_reads import attempt
 
 _SET_OUTPUT = 0x2405
 """PERF_EVENT_IOC_SET_OUTPUT (linux/perf_event.h): several events write into one ring of the same CPU."""

@@ -12,10 +12,10 @@ from inspector.stream.text import decode
 from ...kernel import procfs
 from ...kernel.pidfd import ExitWatch
 from ...kernel.records import Executed, Exited, Forked, Lost, Record
-from ..attempt import attempt
 from ..contract import Loop, Outlet, Tracked, TreeObserver
+from ..tolerant_reads import attempt
+from .fault_isolation import Guarded
 from .feed import Feed
-from .guard import Guarded
 from .program import Keys, read_program
 
 Origin = Literal["attach", "fork", "run", "map"]

@@ -15,8 +15,8 @@ from ...elf.file import ElfError, ElfFile
 from ...kernel import cgroup, filecaps, procfs
 from ...kernel.records import Executed
 from ...kernel.rootfs import Root
-from ..attempt import attempt
 from ..contract import Tracked
+from ..tolerant_reads import attempt
 from .secrets import shown_arguments, shown_value
 
 _NOBODY = 0

@@ -6,7 +6,7 @@ from inspector.stream.session import LimitNoted
 
 from ...kernel.engine import Engine, EngineError
 from ...kernel.refusals import Need, Refusal, explain
-from ...reactor.link import Reactor
+from ...reactor.client import Reactor
 from ..contract import Loop
 from .feed import Feed
 from .perf_records import PerfRecords

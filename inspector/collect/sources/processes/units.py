@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from inspector.stream.machine import FileChanged, UnitFile, UnitRead, UnitSetting
 from inspector.stream.text import visible
 
-from ...systemd.places import find_unit
 from ...systemd.show import InForce, show_unit
 from ...systemd.unit import Unit, read_unit
+from ...systemd.unit_load_path import find_unit
 from ..contract import Session, Tracked, TreeObserver
 from .program import Keys
 from .secrets import shown_value

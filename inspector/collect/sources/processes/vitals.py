@@ -8,9 +8,9 @@ from inspector.stream.processes import ThreadWaits, Vitals
 
 from ...kernel import procfs
 from ...kernel.syscalls import name_of
-from ..attempt import attempt
 from ..contract import Outlet, Session, Tracked, TreeObserver
-from ..pace import Rounds
+from ..poll_rate import Rounds
+from ..tolerant_reads import attempt
 from .processes import ProcessTree
 
 _TICKS = os.sysconf("SC_CLK_TCK")

@@ -15,11 +15,11 @@ from inspector.stream.text import decode
 
 from ...kernel.records import CallSum, Listed, Opened, RefusedCall
 from ...kernel.system_calls import BY_NAME, Shape
-from ..attempt import attempt
 from ..contract import Session, Tracked, TreeObserver
 from ..lookups.folders import is_library_folder
-from ..pace import Ticker
+from ..poll_rate import Ticker
 from ..processes.feed import Feed
+from ..tolerant_reads import attempt
 
 FOLD_SECONDS = 1.0
 SINGLY = 20

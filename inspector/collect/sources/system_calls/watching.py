@@ -10,7 +10,7 @@ from ...kernel.frames import read_frames
 from ...kernel.records import Asked, Executed, Forked, Looked, Mapped, Returned
 from ...kernel.syscall_watch import MeansName
 from ..contract import Session
-from ..pace import Ticker
+from ..poll_rate import Ticker
 from ..processes.feed import Feed
 
 YOUNG_SECONDS = 5.0

@@ -1,0 +1,152 @@
+"""One thread for each processor: it runs where something happened, before the program that did it goes on."""
+
+import os
+import queue
+import select
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from ..access.opening import OpenPath
+from ..kernel.early_programs import Began, EarlyMaps, FirstRead, parse
+from ..kernel.membership import Membership
+from ..kernel.records import Mapped
+from .arming import Arming
+from .load_candidates import Foresight
+from .load_watch import Attention, CodeMappings, FirstReads
+from .priority import pin, real_time
+
+_PRIORITY = 50
+_BUDGET_NS = 4_000_000
+"""So long a thread may hold its processor for one event; what is left to be looked at is done aside."""
+ASIDE_PRIORITY = 10
+"""Of the other threads: above ordinary programs, because they hold locks that the reacting threads want."""
+_REST = 3
+"""The thread aside rests so many times as long as it worked."""
+
+
+class Reacting:
+    """The threads, and one more that does aside what takes longer."""
+
+    YOUNG_SECONDS = 30.0
+    """So long after a program began its libraries are expected."""
+
+    def __init__(
+        self,
+        maps: EarlyMaps,
+        arming: Arming,
+        foresight: Foresight,
+        members: Membership,
+        source: FirstReads | CodeMappings,
+        is_awaited: Callable[[int], bool],
+        young: Callable[[], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        """`young`: called when a program begins; `failed`: told of a fault of ours, which costs one file only."""
+        self._maps, self._arming, self._foresight, self._members = maps, arming, foresight, members
+        self._mappings = source.rings if isinstance(source, CodeMappings) else {}
+        self.attention = Attention(source)
+        self._is_awaited, self._young, self._failed = is_awaited, young, failed
+        self.active = False
+        """Whether programs that begin are reacted to; what is told of them before is left to the collector."""
+        self._later: queue.SimpleQueue[Iterator[object]] = queue.SimpleQueue()
+
+    def start(self, processors: list[int]) -> None:
+        """Begin to react."""
+        for processor in processors:
+            threading.Thread(target=self._react, args=(processor,), daemon=True, name=f"react-{processor}").start()
+        threading.Thread(target=self._work_aside, daemon=True, name="aside").start()
+
+    def later(self, steps: Iterator[object]) -> None:
+        """Do this aside, step by step."""
+        self._later.put(steps)
+
+    def _react(self, processor: int) -> None:
+        pin(processor)
+        real_time(_PRIORITY)
+        ring, mappings = self._maps.rings[processor], self._mappings.get(processor)
+        poll = select.epoll()
+        poll.register(ring.fd, select.EPOLLIN)
+        if mappings is not None:
+            poll.register(mappings.fd, select.EPOLLIN)
+        while True:
+            poll.poll()
+            try:
+                self._take(ring.drain(), mappings.drain() if mappings is not None else [])
+            except Exception as error:
+                self._failed(error)
+
+    def _take(self, records: list[bytes], mappings: Sequence[object]) -> None:
+        for raw in records:
+            record = parse(raw)
+            if isinstance(record, Began) and self.active:
+                self._began(record)
+            elif isinstance(record, FirstRead):
+                self._read(record)
+        for mapped in mappings:
+            if isinstance(mapped, Mapped) and b".so" in os.path.basename(mapped.path):
+                self._mapped(mapped)
+
+    def _began(self, record: Began) -> None:
+        until = time.monotonic_ns() + _BUDGET_NS
+        if not record.member and not self._is_awaited(record.pid):
+            return
+        self.attention.keep(self.YOUNG_SECONDS)
+        steps = (self._arming.arm(path) for path in self._foresight.likely(record.pid))
+        for _ in steps:
+            if time.monotonic_ns() > until:
+                self._later.put(steps)
+                break
+        self._young()
+
+    def _read(self, record: FirstRead) -> None:
+        if self._arming.is_known(record.key):
+            return
+        path = _opened(record)
+        if path:  # a link that the kernel keeps to the very file that the process has open, or maps
+            self._arming.arm(OpenPath(path, held=True), _seen_as(path), record.key)
+
+    def _mapped(self, record: Mapped) -> None:
+        if self._members.slot_of(record.pid) is not None:
+            path = b"/proc/%d/map_files/%x-%x" % (record.pid, record.start, record.start + record.length)
+            self._arming.arm(OpenPath(path, held=True), record.path)
+
+    def _work_aside(self) -> None:
+        real_time(ASIDE_PRIORITY)
+        while True:
+            try:
+                for _ in _rested(self._later.get()):
+                    pass
+            except Exception as error:
+                self._failed(error)
+
+
+def _rested(steps: Iterator[object]) -> Iterator[object]:
+    begun = time.monotonic()
+    for step in steps:
+        yield step
+        time.sleep(min(_REST * (time.monotonic() - begun), 0.1))
+        begun = time.monotonic()
+
+
+def _opened(record: FirstRead) -> bytes:
+    """The very file, whatever its path and mounts: by the descriptor that is read, or by its mapping."""
+    if record.descriptor is not None:
+        path = b"/proc/%d/fd/%d" % (record.pid, record.descriptor)
+        if os.path.basename(_seen_as(path)) == record.name:
+            return path
+    try:
+        with open(b"/proc/%d/maps" % record.pid, "rb") as file:
+            for line in file:
+                if line.rstrip().endswith(b"/" + record.name):
+                    return b"/proc/%d/map_files/%s" % (record.pid, line.split(b" ", 1)[0])
+    except OSError:
+        pass
+    return b""
+
+
+def _seen_as(path: bytes) -> bytes:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return b""

@@ -1,0 +1,77 @@
+"""Output that nobody can read a second time, as far as the kernel saw it written: the first bytes of each process."""
+
+from dataclasses import dataclass, field
+
+from inspector.stream.logs import LogLine, LogRead
+from inspector.stream.requests import LogPage, ReadLog
+from inspector.stream.secrets import hide_lines
+from inspector.stream.text import decode_line
+
+from ...logs.search import window
+from ..contract import Session
+
+
+def first_lines(sample: bytes) -> list[str]:
+    """The lines of some first bytes; the last one may be cut."""
+    raw = sample.removesuffix(b"\n").split(b"\n") if sample else []
+    return hide_lines([decode_line(line) for line in raw])[0]
+
+
+@dataclass(slots=True)
+class _Beginning:
+    """Lines of one process and descriptor."""
+
+    numbers: list[int] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+
+
+class BeginningFeed:
+    """The first lines that several processes wrote to one pipe or terminal, each with its writer; a log's feed."""
+
+    bytes_total = 0
+
+    def __init__(self, session: Session, source: int) -> None:
+        self._session, self._source = session, source
+        self._lines: list[LogLine] = []
+        self._beginnings: dict[tuple[int, int], _Beginning] = {}
+
+    @property
+    def lines_total(self) -> int:
+        """Lines that are known."""
+        return len(self._lines)
+
+    def add(self, pid: int, fd: int, sample: bytes) -> None:
+        """Take in what is known of one process; a line that was being written is told again."""
+        known = self._beginnings.setdefault((pid, fd), _Beginning())
+        news = []
+        for place, text in enumerate(first_lines(sample)):
+            if place == len(known.texts):
+                known.numbers.append(len(self._lines))
+                known.texts.append("")
+                self._lines.append(LogLine(number=len(self._lines), text=""))
+            if known.texts[place] != text or not text:
+                known.texts[place] = text
+                line = LogLine(number=known.numbers[place], text=text, pid=pid)
+                self._lines[line.number] = line
+                news.append(line)
+        if news:
+            at = self._session.loop.now()
+            self._session.outlet.send(
+                LogRead(at=at, source=self._source, lines=news, lines_total=self.lines_total, bytes_total=0)
+            )
+
+    def page(self, request: ReadLog) -> None:
+        """Answer at once: the lines are in memory."""
+        wanted = request.filter.lower()
+        found = [line for line in self._lines if wanted in line.text.lower()]
+        begin, end = window(request, len(found))
+        at = self._session.loop.now()
+        self._session.outlet.send(
+            LogPage(at=at, id=request.id, source=self._source, total=len(found), lines=found[begin:end])
+        )
+
+    def wake(self) -> None:
+        """Nothing comes by itself."""
+
+    def close(self) -> None:
+        """Everything was told."""

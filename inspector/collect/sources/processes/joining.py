@@ -1,0 +1,125 @@
+"""Processes that join later: the one that is waited for, new ones of a unit or container, those that map a library."""
+
+import os
+import select
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from ...kernel import perf, procfs
+from ...kernel.procfs import Stat
+from ...kernel.records import Executed, Mapped
+from ..contract import Loop
+from ..tolerant_reads import attempt
+from .feed import Feed
+from .processes import ProcessTree
+
+_YOUNG = 1_000_000_000
+"""For so long a new process may still be about to execute its program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a target is recognised by."""
+
+    pid: int
+    argv: list[bytes]
+    exe: bytes
+    comm: bytes
+
+
+Matches = Callable[[Program], bool]
+
+
+def program_of(stat: Stat) -> Program:
+    """What a process runs, as far as it may be read."""
+    argv = attempt(lambda: procfs.argv(stat.pid), list[bytes]())
+    return Program(stat.pid, argv, attempt(lambda: procfs.link(stat.pid, "exe"), b""), stat.comm)
+
+
+def program_of_exec(record: Executed) -> Program:
+    """What a process is about to run."""
+    argv = procfs.split_strings(record.argv) or attempt(lambda: procfs.argv(record.pid), list[bytes]())
+    return Program(record.pid, argv, record.filename, os.path.basename(record.filename)[:15])
+
+
+class ExecArrivals:
+    """Admits every process that executes a matching program, told by the kernel: from its first instruction."""
+
+    def __init__(self, tree: ProcessTree, feed: Feed, matches: Matches) -> None:
+        self._tree = tree
+        self._matches = matches
+        feed.listen(Executed, self._executed, first=True)
+
+    def _executed(self, record: Executed) -> None:
+        known = self._tree.find(record.pid)
+        if (known is None or not known.alive) and self._matches(program_of_exec(record)):
+            self._tree.expect(record.pid, "attach", record.at)
+
+
+class PolledArrivals:
+    """The same by looking at new processes now and then: what is short is missed, the first moments always."""
+
+    def __init__(self, loop: Loop, tree: ProcessTree, matches: Matches, seconds: float) -> None:
+        self._loop = loop
+        self._tree = tree
+        self._matches = matches
+        self._judged: set[int] = set()
+        """Those that were looked at and will not become the target any more."""
+        loop.every(seconds, self._look)
+
+    def _look(self) -> None:
+        pids = set(procfs.pids())
+        self._judged &= pids
+        for pid in sorted(pids - self._judged):
+            stat = attempt(lambda pid=pid: procfs.stat(pid), None)  # type: ignore[misc]
+            known = self._tree.find(pid)
+            if stat is None or stat.kernel_thread or (known and known.alive):
+                self._judged.add(pid)
+            elif self._matches(program_of(stat)):
+                self._tree.attach([pid])
+            elif self._loop.now() - stat.started > _YOUNG:
+                self._judged.add(pid)
+
+
+class MappingArrivals:
+    """Attaches every process of the machine that maps one file, as soon as the kernel tells or a look shows it."""
+
+    LOOK_SECONDS = 2.0
+
+    def __init__(
+        self, loop: Loop, tree: ProcessTree, is_wanted: Callable[[Mapped], bool], find: Callable[[], Iterable[int]]
+    ) -> None:
+        self._tree = tree
+        self._is_wanted = is_wanted
+        self._find = find
+        self._rings: list[perf.PerfRing] = []
+        self._poll = select.epoll()
+        self.told_by_kernel = self._open_rings()
+        if self.told_by_kernel:
+            loop.on_readable(self._poll.fileno(), self._drain)
+        else:
+            loop.every(self.LOOK_SECONDS, self._look)
+
+    def _open_rings(self) -> bool:
+        """Mapping records of every CPU; needs CAP_PERFMON or perf_event_paranoid below 1."""
+        try:
+            for cpu in perf.online_cpus():
+                ring = perf.PerfRing(perf.open_event(perf.side_band(perf.MMAP | perf.MMAP2), -1, cpu))
+                self._rings.append(ring)
+                self._poll.register(ring.fd, select.EPOLLIN)
+        except OSError:
+            return False
+        return True
+
+    def _drain(self) -> None:
+        records = (record for ring in self._rings for record in ring.drain())
+        self._join({each.pid for each in records if isinstance(each, Mapped) and self._is_wanted(each)})
+
+    def _look(self) -> None:
+        self._join(self._find())
+
+    def _join(self, pids: Iterable[int]) -> None:
+        for pid in pids:
+            known = self._tree.find(pid)
+            if known is None or not known.alive:
+                self._tree.attach([pid], "map")

@@ -1,0 +1,105 @@
+"""What a program says was refused to it, as attempts: the only witness of what happened before we came."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from inspector.model.failed_loads import FailedLoad, classify
+from inspector.model.families import family_of_file, family_of_function
+from inspector.model.formatting import name_of
+from inspector.model.log_claims import Word, writer
+from inspector.model.profiles import Profiles
+from inspector.model.stages import stage_of
+from inspector.model.state import Process, State
+from inspector.model.usage import uses
+
+from .row import Attempt
+
+
+def told(
+    state: State, profiles: Profiles, words: Iterable[Word], seen: Sequence[Attempt],
+    asked_only: set[tuple[Process, str]],
+) -> Iterator[Attempt]:  # fmt: skip
+    """Refusals in the program's own words; what was seen otherwise is not told twice.
+
+    `asked_only` are libraries of which a process asked only whether they are loaded already.
+    """
+    known = asked_only | {
+        (attempt.process, name_of(attempt.what)) for attempt in seen if attempt.kind in ("load", "call", "lookup")
+    }
+    known |= {
+        (attempt.process, name_of(inner.what)) for attempt in seen for inner in attempt.within if attempt.kind == "load"
+    }
+    names = {name for _, name in known}
+    for word in words:
+        process = writer(state, word)
+        if process is None or not word.refusal:
+            continue
+        if word.refusal in ("call", "load", "lookup") and _seen(process, word, known, names):
+            continue
+        attempt = _attempt(state, profiles, process, word)
+        if attempt is not None:
+            yield attempt
+
+
+def _seen(process: Process, word: Word, known: set[tuple[Process, str]], names: set[str]) -> bool:
+    """The same was seen in the process itself, or in any where the writer is not certain."""
+    name = name_of(word.name)
+    return (process, name) in known or (not word.pid and name in names)
+
+
+def _nobody_else(state: State, profiles: Profiles, process: Process, api: str) -> bool:
+    """A shim tells of a call where no file could have made it but itself, or a provider of another API."""
+    use = uses(state, process, profiles).get(api)
+    return use is not None and bool(use.providers) and not use.consumers
+
+
+def _attempt(state: State, profiles: Profiles, process: Process, word: Word) -> Attempt | None:
+    if word.refusal == "call":
+        api = profiles.api_of_function(word.name) or ""
+        family = family_of_function(profiles, word.name)
+        if not family or (api and profiles.role(api, word.name) in ("error", "lookup", "table")):
+            return None
+        if api and word.code and profiles.normal(api, word.name, word.code, at_exit=True) is not None:
+            return None
+        return Attempt(
+            process, "call", word.name, word.code == 0, word.at, api=api, family=family,
+            stage=stage_of(profiles, api, word.name), code=word.code,
+            answer=profiles.result(api, word.code) if word.code != -1 else word.answer,
+            source="program", reading=word.reading, word=word, own_ends=_nobody_else(state, profiles, process, api),
+        )  # fmt: skip
+    if word.refusal == "lookup":
+        return Attempt(
+            process,
+            "lookup",
+            word.name,
+            False,
+            word.at,
+            family=family_of_function(profiles, word.name),
+            stage="resolved",
+            api=profiles.api_of_function(word.name) or "",
+            provider=word.answer,
+            answer=word.text.strip(),
+            source="program",
+            reading=word.reading,
+            word=word,
+            decisive=True,
+        )
+    if word.refusal == "load":
+        family = family_of_file(profiles, word.name)
+        missing = classify(word.answer or word.text, word.name)[1]
+        family = family or family_of_file(profiles, missing)
+        if not family:
+            return None
+        words = f"{word.name}: {word.answer}" if word.answer and word.name not in word.answer else word.answer
+        words = words or word.text.strip()
+        cause, missing, symbol, version = classify(words, word.name)
+        failure = FailedLoad(
+            process, word.name, cause, words, missing=missing, symbol=symbol, version=version, told=True
+        )
+        return Attempt(
+            process, "load", word.name, False, word.at, family=family, stage="loaded", failure=failure, answer=words,
+            source="program", reading=word.reading, word=word, api=profiles.api_of_soname(word.name) or "",
+        )  # fmt: skip
+    return Attempt(
+        process, "words", word.text.strip(), False, word.at, answer=word.refusal, source="program",
+        reading=word.reading, word=word, family=word.family,
+    )  # fmt: skip

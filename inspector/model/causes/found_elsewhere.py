@@ -1,0 +1,89 @@
+"""Where else is it? The place of what was asked for in vain, and what would bring it in."""
+
+from dataclasses import dataclass
+from shlex import quote
+
+from inspector.model.copies import usable_copies, where_is
+from inspector.model.formatting import listed, name_of, stem
+from inspector.model.state import Process, State
+from inspector.stream.libraries import Copy
+
+from .context import Case
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """What is known of where it is."""
+
+    words: str
+    """`it is there as /opt/cuda/compat/libcuda.so.1`, or that no place has it; empty where nobody looked."""
+    step: str
+    """What to do about it, in words."""
+    command: str
+    """The command that does or shows it."""
+    paths: tuple[str, ...] = ()
+
+
+def whereabouts(case: Case, name: str, *kinds: str) -> Whereabouts:
+    """Where a file, symbol, version or node is that this process did not get."""
+    found = where_is(case.state, case.process, name, *kinds)
+    copies = usable_copies(found) if found is not None else []
+    if copies:
+        return _of_copy(case, name, copies)
+    beside = _known_paths(case.state, case.process, name)
+    if beside:
+        return _known(case, name, beside)
+    search = f"find / -xdev -name {quote(stem(name) + '*')} 2>/dev/null"
+    if found is not None and found.complete:
+        places = f"none of {len(found.places)} folders that were looked at has it" if found.places else "it is nowhere"
+        return Whereabouts(places, f"install what brings {name_of(name)}", search)
+    return Whereabouts("", f"find out whether {name_of(name)} is on this machine, and bring its folder in", search)
+
+
+def _of_copy(case: Case, name: str, copies: list[Copy]) -> Whereabouts:
+    best = copies[0]
+    outside = " outside of the file tree that the process sees" if best.outside else ""
+    words = f"it is there as {listed((copy.path for copy in copies), 3)}{outside}"
+    if best.outside:
+        return Whereabouts(words, f"bring {best.path} into the container or namespace of the process",
+                           f"ls -l {quote(best.path)}", tuple(one.path for one in copies))  # fmt: skip
+    if " -> " in best.brought_by:
+        link, _, target = best.brought_by.partition(" -> ")
+        step = f"let {link} be a link to {target}"
+        return Whereabouts(words, step, f"ln -s {quote(target)} {quote(link)}", tuple(one.path for one in copies))
+    if best.brought_by:
+        step = f"set {best.brought_by} where the program is started"
+        return Whereabouts(words, step, case.rerun(best.brought_by), tuple(one.path for one in copies))
+    return Whereabouts(words, f"let the loader find {best.path}", f"ls -l {quote(best.path)}",
+                       tuple(one.path for one in copies))  # fmt: skip
+
+
+def _known(case: Case, name: str, paths: list[str]) -> Whereabouts:
+    folder = paths[0].rsplit("/", 1)[0]
+    words = f"it lies in {listed(paths, 3)}" if name_of(paths[0]) == name_of(name) else f"there is {listed(paths, 3)}"
+    if name_of(paths[0]) != name_of(name):
+        return Whereabouts(
+            words,
+            f"ask for {name_of(paths[0])}, or let {folder}/{name_of(name)} be a link to it",
+            f"ln -s {quote(name_of(paths[0]))} {quote(f'{folder}/{name_of(name)}')}",
+            tuple(paths),
+        )
+    before = (case.scene.environment(case.process) or {}).get("LD_LIBRARY_PATH", "")
+    setting = f"LD_LIBRARY_PATH={folder}{':' + before if before and folder not in before.split(':') else ''}"
+    return Whereabouts(
+        words, f"put {folder} first in LD_LIBRARY_PATH of this program", case.rerun(setting), tuple(paths)
+    )
+
+
+def _known_paths(state: State, process: Process, name: str) -> list[str]:
+    """Files of that name, else of that stem, that were met by the way: mapped, near, opened."""
+    met: dict[str, None] = {}
+    for image in state.images.values():
+        met.setdefault(image.path)
+    for one in state.processes:
+        met |= dict.fromkeys(library.path for library in one.libraries.values())
+        met |= dict.fromkeys(candidate.path for candidate in one.candidates.values())
+        met |= dict.fromkeys(opened.path for opened in one.opens if not opened.errno and ".so" in opened.path)
+    paths = [path for path in met if path != name and path.startswith("/")]
+    same = [path for path in paths if name_of(path) == name_of(name)]
+    return sorted(same or [path for path in paths if stem(path) == stem(name) and ".so" in path])

@@ -1,0 +1,174 @@
+"""What was done past discovery, and whether anything real stands behind the success that was answered."""
+
+from dataclasses import dataclass, field
+
+from . import evidence
+from .coverage import opens_told_throughout
+from .crashes import crashed
+from .drivers import drivers_behind
+from .evidence import short
+from .formatting import plural
+from .memo import once
+from .profiles import Profiles
+from .profiles.schema import WORK, ModeWord
+from .state import Process, State
+from .usage import FunctionCalls, Use, uses
+from .verdict import Evidence
+
+_TOY_POINTER = 1 << 20
+"""Device addresses of drivers lie far above this; dummy counters lie below."""
+_QUICK = 20_000
+"""ns: a launch that really goes somewhere takes a few microseconds, and a return probe adds about one."""
+
+
+@dataclass(slots=True)
+class Work:
+    """What one process did through one API past discovery, for its consumers."""
+
+    process: Process
+    api: str
+    mode: ModeWord
+    launches: int = 0
+    launched: list[FunctionCalls] = field(default_factory=list)
+    allocations: int = 0
+    others: int = 0
+    """Successful module loads and copies."""
+    finished: bool = False
+    """A synchronisation after it succeeded, or the process went on or ended in order."""
+
+    @property
+    def proven(self) -> bool:
+        """Kernels were launched with success and the process did not fall over them."""
+        return self.launches > 0 and self.finished
+
+
+def of_tree(state: State, profiles: Profiles) -> list[Work]:
+    """Work of all processes, one entry a process and API."""
+    return [work for process in state.processes for work in of_process(state, process, profiles)]
+
+
+def of_process(state: State, process: Process, profiles: Profiles) -> list[Work]:
+    """Work of one process, one entry an API."""
+    return once("work", state, process, profiles, lambda: _compute(state, process, profiles))
+
+
+def _compute(state: State, process: Process, profiles: Profiles) -> list[Work]:
+    found = []
+    for api, use in uses(state, process, profiles).items():
+        mode = profiles.apis[api].mode
+        if mode is not None and not drivers_behind(process, api, profiles).only_software:
+            work = _of_use(process, api, mode, use)
+            if work.launches or work.allocations or work.others:
+                found.append(work)
+    return found
+
+
+def _of_use(process: Process, api: str, mode: ModeWord, use: Use) -> Work:
+    work = Work(process, api, mode)
+    for calls in use.with_role(*WORK):
+        good = calls.succeeded
+        if not calls.function.returns:
+            continue
+        if calls.role == "launch" and good:
+            work.launches += good
+            work.launched.append(calls)
+        elif calls.role == "alloc":
+            work.allocations += good
+        else:
+            work.others += good
+    synchronised = any(calls.results.get(0) for calls in use.with_role("sync"))
+    work.finished = synchronised or not crashed(process)
+    return work
+
+
+def words(work: Work) -> str:
+    """`PID 850 (runner): 312 launches and 2 allocations of cuda-driver answered 0`."""
+    parts = []
+    if work.launches:
+        parts.append(plural(work.launches, "launch"))
+    if work.allocations:
+        parts.append(plural(work.allocations, "allocation"))
+    if not parts:
+        parts.append(plural(work.others, "module load or copy"))
+    return f"{short(work.process)}: {' and '.join(parts)} through {work.api} answered 0"
+
+
+@dataclass(frozen=True, slots=True)
+class StubSigns:
+    """Signs that success was answered and nothing was done."""
+
+    rows: list[Evidence]
+    certain: bool
+    """A sign that no real driver could show (an invented pointer), not only speed and silence."""
+
+
+def stub_signs(state: State, work: Work, profiles: Profiles) -> StubSigns | None:
+    """Signs against this work; None when there are too few to say anything."""
+    use = uses(state, work.process, profiles).get(work.api)
+    if use is None or not work.launches or device_touched(state, work.process):
+        return None
+    rows = _invented_pointers(state, use)
+    certain = bool(rows)
+    quick = [calls for calls in work.launched if _all_quick(calls)]
+    if not rows and not quick:
+        return None
+    rows += [
+        evidence.of_calls(
+            work.process, calls, f"{calls.name}: {calls.results.get(0, 0)} calls, each back in microseconds"
+        )
+        for calls in quick
+    ]
+    silence = _silence(state, work.process)
+    if silence is None:
+        return StubSigns(rows, certain) if certain else None
+    return StubSigns([*rows, silence], certain)
+
+
+def _invented_pointers(state: State, use: Use) -> list[Evidence]:
+    rows = []
+    for calls in use.with_role("alloc"):
+        for sample in calls.samples:
+            pointer = _number(sample.values.get("pointer"))
+            if sample.result == 0 and pointer is not None and pointer < _TOY_POINTER:
+                text = f"{calls.name} answered 0 with the address {pointer:#x}, which no device has"
+                rows.append(evidence.of_sample(state, use.process, calls, sample, text))
+                break
+    return rows
+
+
+def _number(value: int | str | float | None) -> int | None:
+    if isinstance(value, str):
+        try:
+            return int(value, 0)
+        except ValueError:
+            return None
+    return int(value) if value is not None else None
+
+
+def _all_quick(calls: FunctionCalls) -> bool:
+    times = [sample.at - sample.entered for sample in calls.samples if sample.result == 0]
+    return len(times) > 2 and sorted(times)[len(times) // 2] < _QUICK
+
+
+def device_touched(state: State, process: Process) -> bool:
+    """Whether the process holds or opened a device, or talks to another machine."""
+    if any(descriptor.kind == "device" for descriptor in process.descriptors.values()):
+        return True
+    if process.sockets is not None and process.sockets.connected:
+        return True
+    return any(opened.errno == 0 and _is_device(opened.path, opened.writable) for opened in process.opens)
+
+
+def _is_device(path: str, writable: bool) -> bool:
+    if path.startswith("/dev/"):
+        return path not in ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/tty", "/dev/full")
+    return writable and path.rsplit("/", 1)[-1].startswith("resource")
+
+
+def _silence(state: State, process: Process) -> Evidence | None:
+    """The statement that no device was opened, None when the opens of this process were not all seen."""
+    if not opens_told_throughout(state, process):
+        return None
+    seen = len(process.opens) + process.opens_skipped
+    text = f"no device was opened by {short(process)} since its birth ({plural(seen, 'open')} seen)"
+    return evidence.of_process(process, text)

@@ -1,0 +1,177 @@
+"""What the programs of this start say of themselves, by a profile's rules or in plain words: claims and refusals."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from .families import family_of_function
+from .log_parsing import Kind
+from .log_parsing.vocabulary import NO_DEVICE
+from .log_runs import Start
+from .profiles import Profiles
+from .profiles.schema import Meaning
+from .state import Process, Reading, Said, State
+from .tree import roots
+
+Saying = Literal["cpu", "found", "dropped", "given", "given-nothing"]
+"""The five classes of a last word; the newest of a start wins."""
+Refusal = Literal["", "no-device", "not-built", "call", "load", "lookup", "error", "own-error"]
+
+_OF_MEANING: dict[Meaning, Saying] = {
+    "device-dropped": "dropped", "driver-too-old": "dropped", "no-device": "cpu", "buffer": "given",
+}  # fmt: skip
+_OF_KIND: dict[Kind, Saying] = {
+    "on-cpu": "cpu", "found": "found", "dropped": "dropped", "given": "given", "given-nothing": "given-nothing",
+}  # fmt: skip
+_REFUSED: dict[Kind, Refusal] = {
+    "no-device": "no-device", "not-built": "not-built", "load": "load", "call": "call", "error": "error",
+    "ended": "own-error",
+}  # fmt: skip
+_LAST_LINES = 12
+"""Lines that may follow the one that names the error: frames, hints, what a shell says of it."""
+_FAMILIES = {"cuda": "cuda", "nvidia": "cuda", "rocm": "rocm", "hip": "rocm", "vulkan": "vulkan", "opencl": "opencl"}
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One line in which a program speaks of what it computes on, or of what was refused to it."""
+
+    source: int
+    number: int
+    text: str
+    at: int
+    """CLOCK_MONOTONIC ns; 0 where neither the line nor its coming tells it."""
+    pid: int = 0
+    """Who wrote it, where that is known."""
+    saying: Saying | None = None
+    family: str = ""
+    refusal: Refusal = ""
+    name: str = ""
+    """Function or file that was refused."""
+    code: int = 0
+    answer: str = ""
+    reading: Reading | None = None
+    """Set where a profile understands the line: then its meaning is certain."""
+    doubtful: bool = False
+    """It may be of an earlier run."""
+
+
+def words_of(start: Start, profiles: Profiles) -> list[Word]:
+    """All of this start, in order; a line that a profile understands is read by its rules alone."""
+    read = [word for one in start.this if (word := _of_reading(start, one)) is not None]
+    understood = {(one.source, one.number) for one in start.this}
+    said = [
+        word
+        for one in start.said
+        if (one.source, one.number) not in understood and (word := _of_said(start, one, profiles)) is not None
+    ]
+    return sorted([*read, *said], key=lambda word: (word.at, word.source, word.number))
+
+
+def last_word(words: Iterable[Word]) -> Word | None:
+    """The newest line that says what is computed on; a device that is found once more takes no work back."""
+    claims = sorted((word for word in words if word.saying), key=lambda word: (word.at, word.number))
+    if not claims or claims[-1].saying != "found":
+        return claims[-1] if claims else None
+    before = next((word for word in reversed(claims) if word.saying != "found"), None)
+    return before if before is not None and before.saying in ("given", "given-nothing") else claims[-1]
+
+
+def own_error(state: State, words: Iterable[Word]) -> Word | None:
+    """The error by which a program says that it ends: one that was caught and logged has other lines behind it."""
+    return next((one for one in reversed(list(words)) if one.refusal == "own-error" and _stands_last(state, one)), None)
+
+
+def _stands_last(state: State, word: Word) -> bool:
+    source = state.logs.get(word.source)
+    return source is None or source.lines_total - word.number <= _LAST_LINES
+
+
+def writer(state: State, word: Word) -> Process | None:
+    """Whose words they are: by the line, by who was seen to write it, by who holds its log, else the tree's first."""
+    source = state.logs.get(word.source)
+    holders = source.found.pids if source is not None else []
+    seen = _seen_to_write(state, word) if len(holders) > 1 and not word.pid else []
+    known = next((state.current[pid] for pid in (word.pid, *seen, *holders) if pid in state.current), None)
+    return known or next(iter(roots(state)), None)
+
+
+def _seen_to_write(state: State, word: Word) -> list[int]:
+    """Of several that share a log: who wrote these words among its first lines, as the kernel saw it."""
+    text = word.text.strip()
+    return [
+        process.pid
+        for process in state.processes
+        if any(text in line for written in process.writes.values() for line in written.sample)
+    ]
+
+
+def _of_reading(start: Start, reading: Reading) -> Word | None:
+    saying, family = _saying(reading)
+    means, groups = reading.rule.means, reading.groups
+    refusal: Refusal = ""
+    name, code = "", 0
+    if means == "error" and groups.get("function") and _number(groups.get("code", "")):
+        refusal, name, code = "call", groups["function"], _number(groups["code"])
+    elif means in ("no-device", "init-failed"):
+        refusal = "no-device"
+    elif means == "backend-failed" and groups.get("path"):
+        refusal, name = "load", groups["path"]
+    elif means == "lookup-failed" and groups.get("function"):
+        refusal, name = "lookup", groups["function"]
+    elif saying is None:
+        return None
+    return Word(
+        reading.source, reading.number, reading.text, reading.at, reading.pid, saying, family, refusal, name, code,
+        groups.get("why", "") or groups.get("path", ""), reading, start.doubts(reading),
+    )  # fmt: skip
+
+
+def _saying(reading: Reading) -> tuple[Saying | None, str]:
+    rule, groups = reading.rule, reading.groups
+    if rule.means == "offload":
+        return ("given-nothing" if groups.get("layers", "0") == "0" else "given"), ""
+    if rule.means == "mode":
+        mode = rule.mode or rule.modes.get(groups.get("library", "").lower())
+        return ("cpu", "") if mode == "cpu" else ("found", mode or "") if mode else (None, "")
+    if rule.means == "devices-counted":
+        return ("found", "") if groups.get("count", "0") != "0" else (None, "")
+    return _OF_MEANING.get(rule.means), ""
+
+
+def _of_said(start: Start, said: Said, profiles: Profiles) -> Word | None:
+    words = said.words
+    saying = _OF_KIND.get(words.kind)
+    refusal: Refusal = _REFUSED.get(words.kind, "")
+    if words.kind == "call" and not words.refused:
+        refusal = ""
+    if words.kind == "on-cpu" and NO_DEVICE.find(words.text, words.text.lower()) is not None:
+        refusal = "no-device"  # it says both: that it found none, and what it does now
+    if saying is None and not refusal:
+        return None
+    lowered = words.text.lower()
+    family = family_of_function(profiles, words.subject) if words.kind == "call" else ""
+    family = family or next((family for name, family in _FAMILIES.items() if name in lowered), "")
+    return Word(
+        said.source, said.number, words.text, said.at, said.pid, saying, family, refusal, words.subject,
+        _code(profiles, words.answer) if words.kind == "call" else 0, words.answer, None, start.doubts(said),
+    )  # fmt: skip
+
+
+def _code(profiles: Profiles, answer: str) -> int:
+    """The number of a result that is told by number or by name; -1 for a name that no profile has."""
+    number = _number(answer)
+    if number:
+        return number
+    for api in profiles.apis.values():
+        code = next((code for code, name in api.results.items() if name == answer), None)
+        if code is not None:
+            return code
+    return -1 if answer else 0
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text, 0)
+    except ValueError:
+        return 0

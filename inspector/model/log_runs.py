@@ -1,0 +1,93 @@
+"""Which log lines belong to this start of the program, and which to earlier runs (case: old lines taken for new)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .coverage import began, born_here
+from .profiles.schema import Meaning
+from .state import LogSource, Process, Reading, Said, State
+from .tree import roots
+
+_SLACK = 2_000_000_000
+"""ns by which a line may seem older than its process: clocks of loggers, time zones of a second."""
+
+
+@dataclass(slots=True)
+class Start:
+    """The lines of this start that profiles understand, and those of earlier ones."""
+
+    this: list[Reading] = field(default_factory=list)
+    earlier: list[Reading] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+    """What the lines of this start say without a profile, in order of time; see `log_claims.py`."""
+    doubtful: set[tuple[int, int]] = field(default_factory=set)
+    """Source and number of lines in `this` that may be of an earlier run: no time in them, no start before them."""
+
+    def of(self, *meanings: Meaning) -> Iterator[Reading]:
+        """Lines of this start with one of these meanings."""
+        return (reading for reading in self.this if reading.rule.means in meanings)
+
+    def last(self, *meanings: Meaning) -> Reading | None:
+        """The newest of them."""
+        return max(self.of(*meanings), key=lambda reading: (reading.at, reading.number), default=None)
+
+    def doubts(self, reading: Reading | Said) -> bool:
+        """Whether this line may be of an earlier run."""
+        return (reading.source, reading.number) in self.doubtful
+
+
+def this_start(state: State) -> Start:
+    """Cut every log at the last start of the program that is observed."""
+    start = Start()
+    first = min(roots(state), key=lambda process: process.started, default=None)
+    for source in state.logs.values():
+        _sort_out(start, source, first, _is_of_this_start(state, source, first))
+    start.this.sort(key=lambda reading: (reading.at, reading.number))
+    start.said.sort(key=lambda said: (said.at, said.source, said.number))
+    return start
+
+
+def _is_of_this_start(state: State, source: LogSource, first: Process | None) -> bool:
+    """Whether the file itself is no older than the first process, so that no earlier run can have written to it."""
+    if first is None or state.session is None or not source.found.born:
+        return False
+    return source.found.born - state.session.wall + state.session.at >= first.started - _SLACK
+
+
+def _sort_out(start: Start, source: LogSource, first: Process | None, young: bool) -> None:
+    readings = sorted((r for group in source.readings.values() for r in group), key=lambda reading: reading.number)
+    fresh = [reading for reading in readings if not _before(reading, first)]
+    cut, begun = _last_start(fresh)
+    older = [reading for reading in readings if _before(reading, first) or reading.number < cut]
+    start.earlier += older
+    start.this += (newer := [reading for reading in fresh if reading.number >= cut])
+    start.said += (said := [one for one in source.all_said() if one.number >= cut and not _before(one, first)])
+    if young or begun or (not older and first is not None and born_here(first)):
+        return
+    told: list[Reading | Said] = [*newer, *said]
+    start.doubtful |= {(one.source, one.number) for one in told if one.backlog and not one.at}
+
+
+def _last_start(readings: list[Reading]) -> tuple[int, bool]:
+    """Number of the first line of the last start, and whether a start is told at all.
+
+    Lines before the only start belong to it as well: a shim speaks before the program's first line. Marks with no
+    word about the mode between them belong to one start.
+    """
+    starts: list[int] = []
+    spoken = True
+    for reading in readings:
+        if reading.rule.means == "start" and spoken:
+            starts.append(reading.number)
+            spoken = False
+        spoken = spoken or reading.rule.means == "mode"
+    return (starts[-1] if len(starts) > 1 else -1), bool(starts)
+
+
+def _before(reading: Reading | Said, first: Process | None) -> bool:
+    """Whether a line was surely written before the first process of the tree began."""
+    if first is None or not reading.backlog:
+        return False
+    if reading.at:
+        return reading.at < first.started - _SLACK
+    return born_here(first) and reading.read_at < began(first)

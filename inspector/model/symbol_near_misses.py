@@ -1,0 +1,67 @@
+"""Names that a file has, but not as a consumer asks for them: hidden, or as C++ functions."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from inspector.stream.libraries import ImageRead
+
+from . import commands_by_hand, evidence
+from .state import Process, State
+from .tree import libraries
+from .verdict import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Disguise:
+    """One function of one file that nobody can bind to by its name."""
+
+    name: str
+    path: str
+    kind: Literal["hidden", "mangled"]
+    symbol: str = ""
+    """For a mangled one: the C++ name."""
+
+    @property
+    def words(self) -> str:
+        """What the file does with the name, behind the name of the file."""
+        return "has it, but hidden" if self.kind == "hidden" else f"has it only as the C++ function {self.symbol}"
+
+    @property
+    def cause(self) -> str:
+        """Why it is so."""
+        if self.kind == "hidden":
+            return (
+                "The function is written and compiled; an export script or the visibility of the compiler keeps it "
+                "local."
+            )
+        return 'The function is written and compiled, but as C++ without extern "C": its name holds its arguments.'
+
+    @property
+    def cure(self) -> str:
+        """What to do."""
+        if self.kind == "hidden":
+            return f'export it: __attribute__((visibility("default"))), or "global: {self.name};" in the version script'
+        return 'declare the functions of the API extern "C" and build the library anew'
+
+
+def disguises(image: ImageRead) -> Iterator[Disguise]:
+    """Everything that one file has in disguise."""
+    for export in (*image.hidden, *(export for export in image.exports if not export.visible)):
+        yield Disguise(export.name, image.path, "hidden")
+    for name, symbol in image.mangled.items():
+        yield Disguise(name, image.path, "mangled", symbol)
+
+
+def disguised(state: State, process: Process, name: str) -> Disguise | None:
+    """The file in or near the process that has the name in disguise; None when there is none."""
+    files = [library.file for library in libraries(process).values()]
+    files += [candidate.file for candidate in process.candidates.values()]
+    images = (state.images[file] for file in files if file in state.images)
+    return next((found for image in images for found in disguises(image) if found.name == name), None)
+
+
+def disguise_row(process: Process, found: Disguise) -> Evidence:
+    """The proof, with the command that shows it."""
+    by_hand = commands_by_hand.offered(process, found.path, found.name)
+    return evidence.of_file(process, found.path, f"{found.name}: {found.path} {found.words}", by_hand=by_hand)

@@ -1,0 +1,27 @@
+"""How a process ended, in a cell; and which variables the loader itself reads."""
+
+import signal
+
+from inspector.model.formatting import name_of, signal_name
+from inspector.model.state import Process
+
+from .row import Cell
+
+FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS)
+"""Signals that a program brings on itself: the place where it was tells something."""
+LOADER_KEYS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
+
+
+def end_of(process: Process) -> Cell:
+    """How it ended, with a glyph: `✗ SIGSEGV in libx.so`, `· exit 0`, `● alive`."""
+    if not process.ended:
+        return (("● ", "yes"), ("alive", "plain"))
+    end = process.end
+    if end is not None and end.signal is not None:
+        deadly = next((one for one in reversed(process.signals) if one.fatal and one.signal == end.signal), None)
+        library = deadly.library if deadly is not None and end.signal in FAULTS else None
+        place = f" in {name_of(library)}" if library else ""
+        return (("✗ ", "no"), (signal_name(end.signal) + place, "no"))
+    if end is None or end.code is None:
+        return (("? ", "unknown"), ("ended, how is unknown", "quiet"))
+    return (("✗ ", "no"), (f"exit {end.code}", "no")) if end.code else (("○ ", "quiet"), ("exit 0", "quiet"))

@@ -1,0 +1,56 @@
+"""What an earlier observation met is counted before the next start, if it is still the same."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from inspector.collect.reactor.remembered_files import folder, recall, remember
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "shim-inspector"
+
+
+def test_files_are_recalled_by_target_while_they_are_the_same(tmp_path: Path) -> None:
+    same, changed, gone = (tmp_path / name for name in ("same.so", "changed.so", "gone.so"))
+    for file in (same, changed, gone):
+        file.write_text("1")
+    remember("ollama", [os.fsencode(file) for file in (same, changed, gone)])
+    changed.write_text("2")
+    gone.unlink()
+    assert recall("ollama") == [os.fsencode(same)]
+    assert recall("another") == []
+
+
+def test_what_others_can_write_is_not_believed(tmp_path: Path, cache: Path) -> None:
+    file = tmp_path / "same.so"
+    file.touch()
+    remember("ollama", [os.fsencode(file)])
+    cache.chmod(0o777)
+    assert recall("ollama") == []
+    remember("other", [os.fsencode(file)])
+    cache.chmod(0o700)
+    assert recall("ollama") == [os.fsencode(file)]
+    assert recall("other") == []
+
+
+def test_it_can_be_read_by_its_owner_only(tmp_path: Path, cache: Path) -> None:
+    file = tmp_path / "same.so"
+    file.touch()
+    remember("ollama", [os.fsencode(file)])
+    assert [entry.stat().st_mode & 0o777 for entry in cache.iterdir()] == [0o600]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200))
+def test_any_bytes_in_its_place_recall_nothing_or_paths(content: bytes) -> None:
+    folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+    remember("x", [os.fsencode(__file__)])
+    (kept,) = folder().glob("met-*")
+    kept.write_bytes(content)
+    assert all(path.startswith(b"/") for path in recall("x"))
