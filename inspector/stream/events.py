@@ -47,7 +47,7 @@ from .processes import (
     ThreadWaits,
     Vitals,
 )
-from .requests import LogPage, SymbolPage
+from .requests import LineFound, LogPage, SymbolPage
 from .session import (
     CollectorWaits,
     EventsLost,
@@ -124,4 +124,5 @@ AnyEvent = (
     | FileChanged
     | SymbolPage
     | LogPage
+    | LineFound
 )

@@ -21,7 +21,7 @@ from .events import AnyEvent
 from .live import LiveStream
 from .logs import LogChanged, LogFound, LogRead
 from .processes import ProcessEnded, ProcessStarted
-from .requests import Configure, LogPage, ReadLog, StopCounting
+from .requests import Configure, FindLine, LineFound, LogPage, ReadLog, StopCounting
 from .session import SessionStarted
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
@@ -187,7 +187,7 @@ class _Numbers:
                 return replace(event, function=event.function + functions)
             case CountingStopped() | ResultsStopped():
                 return replace(event, functions=[one + functions for one in event.functions])
-            case LogFound() | LogRead() | LogChanged() | LogPage():
+            case LogFound() | LogRead() | LogChanged() | LogPage() | LineFound():
                 return replace(event, source=event.source + self._source)
         return event
 
@@ -196,6 +196,6 @@ class _Numbers:
         match request:
             case StopCounting():
                 return replace(request, functions=[one - self._function for one in request.functions])
-            case ReadLog():
+            case ReadLog() | FindLine():
                 return replace(request, source=request.source - self._source)
         return request

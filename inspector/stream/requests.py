@@ -174,23 +174,48 @@ class ReadSymbols(Request, frozen=True, kw_only=True):
     file: str = ""
     """Empty: all files of the process."""
     filter: str = ""
-    """Case-insensitive substring; `|` separates alternatives; a leading `^` anchors."""
+    """A pattern as a person types it (`patterns.typed`)."""
     kind: Literal["all", "defined", "undefined"] = "all"
     offset: int = 0
     limit: int = 200
 
 
 class ReadLog(Request, frozen=True, kw_only=True):
-    """A page of lines of one source, optionally only lines that hold a text; lines are answered in ascending order."""
+    """A page of lines of one source, optionally only lines that match; lines are answered in ascending order.
+
+    A search through a large file is answered more than once, with what is found so far; the last answer is `complete`.
+    """
 
     source: int
     first: int = 0
     """Position among the lines that match (without a filter: the line's number), from 0."""
     limit: int = 200
     filter: str = ""
-    """Case-insensitive substring."""
+    """A pattern as a person types it (`patterns.typed`)."""
+    level: int = 0
+    """Lines of this level (`log_line.Level`) and above, with the lines that continue them; 0 is all lines."""
     backwards: bool = False
     """Count `first` from the end: 0 is the newest page, 200 the one before it."""
+
+
+class StopSearch(Request, frozen=True, kw_only=True):
+    """Nobody waits any more for the answer to a `ReadLog` or `FindLine`."""
+
+    search: int
+    """The id of that request."""
+
+
+class FindLine(Request, frozen=True, kw_only=True):
+    """The number of the next line of one source that is of a level, or at which a moment is reached."""
+
+    source: int
+    start: int = 0
+    """The line behind which, or with `backwards` before which, it is looked for."""
+    backwards: bool = False
+    level: int = 0
+    """At least this level (`log_line.Level`)."""
+    wall: int = 0
+    """Wall ns: the first line that was written then or later; `start`, `backwards` and `level` do not count."""
 
 
 class AddLog(Request, frozen=True, kw_only=True):
@@ -218,7 +243,17 @@ class Quit(Request, frozen=True, kw_only=True):
 
 
 AnyRequest = (
-    Configure | CountFunctions | StopCounting | ReadSymbols | ReadLog | AddLog | ScanPointers | PredictLoad | Quit
+    Configure
+    | CountFunctions
+    | StopCounting
+    | ReadSymbols
+    | ReadLog
+    | StopSearch
+    | FindLine
+    | AddLog
+    | ScanPointers
+    | PredictLoad
+    | Quit
 )
 
 
@@ -251,8 +286,22 @@ class LogPage(Event, frozen=True, kw_only=True):
     id: int
     source: int
     total: int
-    """How many lines match (without a filter: how many there are)."""
+    """How many lines match (without a filter: how many there are); of an incomplete search so far."""
     lines: list[LogLine]
+    complete: bool = True
+    """False while the search goes on: another answer follows."""
+    searched: int = 0
+    """Lines that were searched so far, of `all_total`."""
+    all_total: int = 0
+
+
+class LineFound(Event, frozen=True, kw_only=True):
+    """Answer to FindLine."""
+
+    id: int
+    source: int
+    number: int
+    """-1: there is none."""
 
 
 _ENCODER = msgspec.json.Encoder()

@@ -14,9 +14,9 @@ def wall_ns(state: State, at: int) -> int:
 
 
 def moment_of(state: State, wall: int) -> int:
-    """The moment of a wall time; 0 without an anchor."""
+    """The moment of a wall time, negative before the machine was started; 0 without an anchor."""
     session = state.session
-    return max(1, wall - session.wall + session.at) if session is not None and wall else 0
+    return (wall - session.wall + session.at) or 1 if session is not None and wall else 0
 
 
 def wall_text(wall: int, date: bool = False) -> str:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from inspector.model.profiles import builtin_profiles
+from inspector.stream.log_line import Level
 from tests.logs.bench_logs import filter_seconds, lines_indexed_per_second, write_log
 from tests.logs.lines import Drain, follow
 
@@ -27,16 +28,28 @@ def rates() -> list[Figure]:
         write_log(path, _LINES)
         backlog = sorted(lines_indexed_per_second(path, marks, backlog=True) for _ in range(3))[1]
         marked = sorted(lines_indexed_per_second(path, marks) for _ in range(3))[1]
-        filtered = filter_seconds(path, "runner.go") * 1000
-        rare = filter_seconds(path, "number 999998 ") * 1000
+        searches = {
+            "a text in every third line": filter_seconds(path, "runner.go"),
+            "a text in one line": filter_seconds(path, "number 999998 "),
+            "a regular expression": filter_seconds(path, "time=.* n=9+\\b"),
+            "what does not match": filter_seconds(path, "!GIN"),
+            "level error": filter_seconds(path, "", Level.ERROR),
+            "level info": filter_seconds(path, "", Level.INFO),
+        }
         theirs = _lnav(Path(folder))
     return [
         Figure(what="log lines indexed", ours=backlog, unit="lines/s", budget=1e6, more_is_better=True, peer="lnav",
                peer_value=theirs, note="as at attach; lnav with its start"),
         Figure(what="log lines indexed, marks looked for in all", ours=marked, unit="lines/s", budget=1e6,
                more_is_better=True, peer="lnav", peer_value=theirs, note=f"{len(marks)} texts of the profiles"),
-        Figure(what="filter a million lines, first page", ours=filtered, unit="ms"),
-        Figure(what="filter a million lines, one hit", ours=rare, unit="ms"),
+        *(
+            Figure(what=f"first page of {what}, a million lines", ours=first * 1000, unit="ms", budget=50)
+            for what, (first, _) in searches.items() if what != "a text in one line" and what != "level error"
+        ),
+        *(
+            Figure(what=f"search a million lines for {what}", ours=whole * 1000, unit="ms", budget=1000)
+            for what, (_, whole) in searches.items()
+        ),
     ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from inspector.collect.elf.name_text import NameText, lowered
 from inspector.collect.elf.symbol_index import FileSymbols, SymbolIndex
+from inspector.stream.patterns import typed
 from inspector.stream.requests import ReadSymbols
 
 Kind = Literal["all", "defined", "undefined"]
@@ -30,11 +31,11 @@ def index(files: list[FileSymbols]) -> SymbolIndex:
 
 def plain_search(files: Sequence[FileSymbols], request: ReadSymbols) -> list[tuple[str, str]]:
     """The definition: every name of every file, one by one."""
-    needles = [part.strip().lower().encode() for part in request.filter.split("|") if part.strip() not in ("", "^")]
+    pattern = typed(request.filter)
     rows = []
     for symbols in files:
         for place, name in enumerate(symbols.text.names()):
-            fits = any(name.startswith(n[1:]) if n[:1] == b"^" else n in name for n in needles) or not needles
+            fits = pattern is None or bool(pattern.search()(name.decode()))
             kind = "defined" if symbols.defined[place] else "undefined"
             if fits and request.kind in ("all", kind) and request.file in ("", symbols.file):
                 rows.append((symbols.path, name.decode()))
@@ -43,7 +44,12 @@ def plain_search(files: Sequence[FileSymbols], request: ReadSymbols) -> list[tup
 
 @settings(max_examples=80, deadline=None)
 @given(
-    text=st.lists(st.sampled_from(["cu", "^cu", "CUD", "log", "^", "l", "o", "^__", "zzz", "|", " "]), max_size=4),
+    text=st.lists(
+        st.sampled_from(
+            ["cu", "^cu", "CUD", "log", "^", "l", "o", "^__", "zzz", "|", "!", "~", ".", "t$", "(get|set)", "device"]
+        ),
+        max_size=4,
+    ),
     kind=st.sampled_from(KINDS),
     file=st.sampled_from(["", "0:0:0", "0:0:2", "9:9:9"]),
     offset=st.integers(0, 900),

@@ -40,14 +40,19 @@ def lines_indexed_per_second(path: Path, marks: list[str], backlog: bool = False
     return total / seconds
 
 
-def filter_seconds(path: Path, text: str) -> float:
-    """Seconds for the first page of the lines that hold a text, in a log that is indexed already."""
+def filter_seconds(path: Path, text: str, level: int = 0) -> tuple[float, float]:
+    """Seconds until the first answer with a line and until the last one, in a log that is indexed already."""
     tail = follow(path)
     tail.step()
     while tail.more:
         tail.step()
+    pager, request = Pager(tail), ReadLog(source=1, filter=text, level=level)
     begin = time.perf_counter()
-    Pager(tail).page(ReadLog(source=1, filter=text))
+    page = pager.page(request, 0.03)
+    first = time.perf_counter() - begin if page.lines else 0.0
+    while not page.complete:
+        page = pager.page(request, 0.03)
+        first = first or (time.perf_counter() - begin if page.lines else 0.0)
     seconds = time.perf_counter() - begin
     tail.close()
-    return seconds
+    return first or seconds, seconds

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from inspector.collect.logs import index
 from inspector.collect.logs.generation import LINE_LIMIT, Generation
 from inspector.collect.logs.index import BLOCK, LineIndex
+from inspector.collect.logs.matching import Matcher
 
 
 @contextmanager
@@ -24,6 +25,17 @@ def _generation(content: bytes, step: int = 1 << 20) -> Iterator[Generation]:
         generation.finish(not content.endswith(b"\n") and content != b"")
         yield generation
         generation.close()
+
+
+def _holding(generation: Generation, needle: bytes) -> list[int]:
+    """Numbers of the lines that hold a text, as a search finds them in the pieces of the file."""
+    found: list[int] = []
+    line = 0
+    for data in generation.pieces(0, generation.index.size):
+        hits = (line + hit for hit in Matcher("'" + needle.decode("latin-1"), 0).hits(data))
+        found += [hit for hit in hits if hit < generation.lines and hit not in found[-1:]]
+        line += data.count(b"\n")
+    return found
 
 
 def _lines(content: bytes) -> list[bytes]:
@@ -70,13 +82,13 @@ def test_the_index_needs_eight_bytes_a_block_and_not_a_line() -> None:
     assert index.BLOCK == 1 << 16
 
 
-@given(content=CONTENT, needle=st.binary(min_size=1, max_size=3).filter(lambda raw: b"\n" not in raw))
+@given(content=CONTENT, needle=st.binary(min_size=1, max_size=3).filter(lambda raw: b"\n" not in raw and raw.isascii()))
 @settings(max_examples=80, deadline=None)
 def test_a_filter_finds_exactly_the_lines_that_hold_the_text_in_any_case(content: bytes, needle: bytes) -> None:
     wanted = needle.lower()
     with _generation(content) as generation:
         expected = [number for number, line in enumerate(_lines(content)) if wanted in line.lower()]
-        assert list(generation.matches(wanted, 0)) == expected
+        assert _holding(generation, wanted) == expected
 
 
 def test_lines_longer_than_a_page_are_cut_and_do_not_hide_their_neighbours() -> None:
@@ -84,7 +96,7 @@ def test_lines_longer_than_a_page_are_cut_and_do_not_hide_their_neighbours() -> 
     with _generation(b"before\n" + long + b"NEEDLE\nafter\n") as generation:
         assert generation.page(0, 3) == [b"before", long[:LINE_LIMIT], b"after"]
         assert generation.length_of(1) == len(long) + 7
-        assert list(generation.matches(b"needle", 0)) == [1]
+        assert _holding(generation, b"needle") == [1]
 
 
 def test_a_file_cut_under_us_gives_fewer_lines_and_no_error() -> None:
@@ -96,5 +108,5 @@ def test_a_file_cut_under_us_gives_fewer_lines_and_no_error() -> None:
         file.truncate(7)
         assert generation.page(0, 2)[:1] == [b"line"]
         assert generation.page(49_000, 2) in ([], [b""])
-        assert list(generation.matches(b"line", 0)) == [0]
+        assert _holding(generation, b"line") == [0]
         generation.close()

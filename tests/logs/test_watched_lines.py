@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.collect.logs.literals import any_of, rare_part, required_literals
 from inspector.collect.logs.watched_lines import Marks
+from inspector.stream.literals import any_of, rare_part, required_literals
 
 PATTERNS = (
     r"discovering available GPUs",

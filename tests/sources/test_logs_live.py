@@ -15,7 +15,7 @@ from inspector.collect.loop import CollectorLoop
 from inspector.collect.sources.contract import Session
 from inspector.collect.sources.output.logs import LogSource
 from inspector.stream.logs import LogFound, LogRead
-from inspector.stream.requests import Configure, LogPage, Plan, ReadLog
+from inspector.stream.requests import Configure, LogPage, Plan, ReadLog, StopSearch
 
 from .fakes import FakeOutlet, FakeTree
 
@@ -50,7 +50,7 @@ class Live:
         totals = {event.source: event.lines_total for event in self.outlet.of(LogRead)}
         return sum(totals.values())
 
-    def ask(self, request: ReadLog) -> None:
+    def ask(self, request: ReadLog | StopSearch) -> None:
         """From the loop's thread, as requests come."""
 
         def handle() -> None:
@@ -94,6 +94,22 @@ def test_a_flood_with_rotation_is_counted_exactly_and_pages_stay_right(lives: li
     live.until(lambda: any(page.id == 2 for page in live.outlet.of(LogPage)))
     page = next(page for page in live.outlet.of(LogPage) if page.id == 2)
     assert [(line.number, line.text) for line in page.lines] == [(159_999, "line 159999"), (160_000, "line 160000")]
+
+
+def test_a_search_that_was_let_go_delays_no_other(lives: list[Live], tmp_path: Path) -> None:
+    path = tmp_path / "big.log"
+    path.write_bytes(b"".join(b"line %d of a flood\n" % number for number in range(300_000)))
+    live = Live(Plan(), [str(path)], [])
+    lives.append(live)
+    live.until(lambda: live.total == 300_000)
+    for number in range(1, 21):
+        live.ask(ReadLog(id=number, source=1, filter=f".[{number % 10}]+x", limit=5))
+        live.ask(StopSearch(id=100 + number, search=number))
+    live.ask(ReadLog(id=50, source=1, filter="line 299999", limit=5))
+    live.until(lambda: any(page.id == 50 and page.complete for page in live.outlet.of(LogPage)))
+    assert not [page for page in live.outlet.of(LogPage) if page.id < 50 and page.complete]
+    pages = [page for page in live.outlet.of(LogPage) if page.id == 50]
+    assert [line.number for line in pages[-1].lines] == [299_999] and pages[-1].searched == 300_000
 
 
 def test_lines_written_just_before_the_end_are_sent(tmp_path: Path) -> None:

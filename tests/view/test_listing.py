@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.view.tables.listing import Listing, matcher
+from inspector.stream.patterns import typed
+from inspector.view.tables.listing import Listing
 from inspector.view.tables.row import Column, Details, Row, cell
 
 
@@ -121,12 +122,12 @@ def test_a_long_list_is_scanned_in_pieces() -> None:
     assert listing.matching == sum("9" in str(number) for number in range(10_000))
 
 
-@given(st.lists(st.text("abAB|^ ", max_size=6), max_size=30), st.lists(st.text("abAB|^ ", max_size=4), max_size=5))
+@given(st.lists(st.text("abAB|^ ", max_size=6), max_size=30), st.lists(st.text("abAB|^ !~.", max_size=4), max_size=5))
 def test_typing_on_finds_what_a_fresh_filter_finds(words: list[str], patterns: list[str]) -> None:
-    typed = Listing(Words(words))
+    listing = Listing(Words(words))
     for pattern in patterns:
-        typed.narrow(pattern, budget=60)
-        found = matcher(pattern)
-        expected = [word for word in words if found is None or found.search(word)]
-        assert shown(typed) == expected
-        assert not expected or 0 <= typed.cursor < len(expected)
+        listing.narrow(pattern, budget=60)
+        found = typed(pattern)
+        expected = [word for word in words if found is None or found.search()(word)]
+        assert shown(listing) == expected
+        assert not expected or 0 <= listing.cursor < len(expected)

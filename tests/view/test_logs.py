@@ -1,6 +1,5 @@
 """Logs of many sources on one clock, and one source of any length."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,10 +8,10 @@ from inspector.model.state import State
 from inspector.stream.events import AnyEvent
 from inspector.stream.logs import LogFound, LogLine, LogRead
 from inspector.stream.session import SessionStarted
-from inspector.view.tables.logline import read_line, stamp
+from inspector.view.tables.logline import read_line
 from inspector.view.tables.logs import MergedLog, WholeLog
 
-from .sample import SECOND, START, WALL, at
+from .sample import START, WALL, at
 
 
 def source(number: int, name: str, *, moment: float, backlog: bool, texts: list[str], first: int = 0) -> list[AnyEvent]:
@@ -112,26 +111,18 @@ def test_merging_loses_no_line_and_keeps_the_order_of_each_source(moments: list[
     assert len(seen) == sum(map(len, moments))
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("time=2026-01-02T03:04:05.5Z level=INFO", 0.5),
-        ("2026/01/02 03:04:06 started", 1),
-        ("[GIN] 2026/01/02 - 03:04:07 | 200 |", 2),
-        ("2026-01-02T05:04:05+02:00 x", 0),
-        ("2026-01-02 03:04:05,250 x", 0.25),
-        ("2026-99-99 03:04:05 x", None),
-        ("no time at all", None),
-    ],
-)
-def test_time_stamps_of_many_programs_are_read(text: str, seconds: float | None) -> None:
-    assert stamp(text) == (0 if seconds is None else WALL + int(seconds * SECOND))
-
-
 def test_a_structured_line_shows_its_level_and_its_message_first() -> None:
     read = read_line(
         'time=2026-01-02T03:04:05Z level=WARN source=a.go:1 msg="he said \\"no\\"" id=cpu error="x failed"'
     )
-    assert read == ("WARN", 'he said "no" id=cpu error="x failed"', True)
-    assert read_line("plain") == ("", "plain", False)
-    assert read_line("ggml ERROR: bad").level == "ERROR"
+    assert (read.level, read.words, read.bad) == ("warn", 'he said "no" id=cpu error="x failed"', True)
+    assert read_line("plain").level == "" and not read_line("plain").bad
+    assert read_line("ggml ERROR: bad").level == "error"
+
+
+def test_lines_from_before_the_machine_was_started_keep_their_order_and_their_time() -> None:
+    texts = ["2020-01-01 00:00:00Z one", "2020-06-01 00:00:00Z two"]
+    log = merged(state_of(*source(1, "a", moment=5, backlog=True, texts=[*texts, stamped(1, "three")])))
+    assert words(log) == ["one", "two", "three"]
+    assert log.moment(0) < log.moment(1) < 0 < log.moment(2)
+    assert "".join(text for text, _ in log.row(0).cells[0]).startswith("-")

@@ -4,6 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from inspector.stream.literals import required_literals
+from inspector.stream.patterns import Pattern
+
 _END, _HIT, _LAST_HIT = b"\0", b"\1", b"\2"
 _LOWER: Final = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ" + _HIT, b"abcdefghijklmnopqrstuvwxyz" + _LAST_HIT)
 """Case does not matter; a name that holds our own mark holds another byte instead."""
@@ -44,6 +47,21 @@ class NameText:
             return self._folded(self._marked_byte(wanted))
         found = self._few(start + wanted, len(start))
         return self._folded(self._marked(start + wanted, start + _HIT)) if found is None else found
+
+    def matching(self, pattern: Pattern) -> bytes:
+        """A mask, one byte a name: 1 where an expression matches; only names with its plain parts are looked at."""
+        literals = required_literals(pattern.expression.lower()) if pattern.kind == "regex" else set()
+        search = re.compile(pattern.expression, re.IGNORECASE).search
+        if not literals:
+            names = self._text.decode("utf-8", "backslashreplace").split("\0")[1:-1]
+            return bytes([search(name) is not None for name in names])
+        found, number, at = bytearray(self._count), 0, 0
+        for hit in re.finditer(b"(?:%s)%s" % (b"|".join(map(re.escape, literals)), _REST_OF_NAME), self._text):
+            begin, end = self._text.rfind(_END, 0, hit.start()) + 1, hit.end()
+            number += self._text.count(_END, at, begin)
+            found[number - 1] = search(self._text[begin:end].decode("utf-8", "backslashreplace")) is not None
+            at = end
+        return bytes(found)
 
     def _few(self, wanted: bytes, ahead: int) -> bytes | None:
         """The mask, hit by hit; None when there are so many that it is better to mark all at once."""

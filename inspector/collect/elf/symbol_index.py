@@ -3,12 +3,15 @@
 A search gives a mask, one byte a name: two masks are joined as two big integers, counted and cut without a Python loop.
 """
 
+import re
 from array import array
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
+from inspector.stream.patterns import Pattern, typed
 from inspector.stream.requests import ReadSymbols, SymbolPage, SymbolRow
 from inspector.stream.text import decode
 
@@ -20,6 +23,8 @@ from .symbols import SymbolTable
 _KEPT_SEARCHES: Final = 8
 _CHUNK: Final = 4096
 _ALL: Final = "all"
+_OTHERS: Final = bytes([1, 0, *range(2, 256)])
+_SIMPLE: Final = re.compile(r"\^?[^\\.^$*+?{}\[\]()]+")
 
 
 class FileSymbols:
@@ -98,22 +103,41 @@ class SymbolIndex:
 
     def _matching(self, request: ReadSymbols) -> bytes:
         """The mask of all names that a request's filter and kind let through."""
-        needles = {needle for part in request.filter.lower().split("|") if (needle := part.strip()) not in ("", "^")}
-        found = _either([self._search(needle) for needle in needles]) if needles else b"\1" * len(self)
+        pattern = typed(request.filter)
+        found = b"\1" * len(self)
+        if pattern is not None:
+            found = self._search(pattern)
+            found = found.translate(_OTHERS) if pattern.inverse else found
         if request.kind == _ALL:
             return found
-        undefined = self._defined.translate(bytes([1, 0, *range(2, 256)]))
+        undefined = self._defined.translate(_OTHERS)
         return _both(found, self._defined if request.kind == "defined" else undefined)
 
-    def _search(self, needle: str) -> bytes:
-        """The mask of the names that hold one needle, or with a leading `^` begin with it."""
-        if needle in self._searches:
-            self._searches.move_to_end(needle)
-            return self._searches[needle]
-        found = self._searches[needle] = b"".join(symbols.text.holding(needle) for symbols in self._files)
+    def _search(self, pattern: Pattern) -> bytes:
+        """The mask of the names that a pattern matches, its inversion left aside."""
+        needles = _needles(pattern)
+        if needles:
+            return _either([self._kept(needle, partial(NameText.holding, needle=needle)) for needle in needles])
+        return self._kept(f"{pattern.kind} {pattern.expression}", lambda one: one.matching(pattern))
+
+    def _kept(self, name: str, look: Callable[[NameText], bytes]) -> bytes:
+        """The mask of one search over all files, kept for the next page."""
+        if name in self._searches:
+            self._searches.move_to_end(name)
+            return self._searches[name]
+        found = self._searches[name] = b"".join(look(symbols.text) for symbols in self._files)
         if len(self._searches) > _KEPT_SEARCHES:
             self._searches.popitem(last=False)
         return found
+
+
+def _needles(pattern: Pattern) -> list[str]:
+    """The texts, with `^` where names begin with them, of a pattern that asks for nothing else; empty for any other."""
+    if pattern.kind == "text":
+        return [pattern.literal]
+    parts = set(pattern.expression.lower().split("|"))
+    simple = pattern.kind == "regex" and all(_SIMPLE.fullmatch(part) for part in parts)
+    return sorted(parts) if simple else []
 
 
 def _either(masks: Sequence[bytes]) -> bytes:

@@ -112,16 +112,6 @@ class Generation:
         """Bytes of a line, its newline included."""
         return self.offset_of(line + 1) - self.offset_of(line)
 
-    def matches(self, needle: bytes, line: int) -> Iterator[int]:
-        """Lines from `line` on (from 0) that hold `needle`, which is in lower case; ASCII case does not matter."""
-        last = -1
-        for data in self.pieces(self.offset_of(line), self.index.size):
-            for hit in _hits(data.lower(), needle, line):
-                if hit != last:
-                    yield hit
-                last = hit
-            line += data.count(b"\n")
-
     def pieces(self, begin: int, end: int) -> Iterator[bytes]:
         """Bytes between two offsets (relative to `start`) cut at line ends, but for lines longer than a page."""
         while self.readable and begin < end and (data := self._whole_lines(begin, end)):
@@ -140,16 +130,3 @@ class Generation:
     def _read(self, offset: int, size: int) -> bytes:
         """Bytes that were indexed, `offset` being relative to `start`."""
         return os.pread(self.fd, max(0, min(size, self.index.size - offset)), self.start + offset)
-
-
-def _hits(data: bytes, needle: bytes, line: int) -> Iterator[int]:
-    """Numbers of the lines of `data` that hold the needle; `line` is the number of its first one."""
-    counted = 0
-    at = data.find(needle)
-    while at >= 0:
-        line += data.count(b"\n", counted, at)
-        yield line
-        counted = data.find(b"\n", at)
-        if counted < 0:
-            return
-        at = data.find(needle, counted)

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections import deque
+from collections.abc import Sequence
 from itertools import islice
 
 import msgspec
@@ -15,7 +16,7 @@ from inspector.stream.text import decode, decode_line
 
 from .generation import LINE_LIMIT
 from .reader import BACKLOG_LINES
-from .search import Page, window
+from .search import Page, among, window
 
 FIRST_LINES = 2_000
 """Entries that are read from the start of the program on, before the newest ones."""
@@ -115,12 +116,17 @@ class Journal:
 
     def page(self, request: ReadLog) -> Page:
         """A page of the lines that are kept; `total` counts only these when a filter is set."""
-        wanted = request.filter.lower()
-        found = [line for line in self._kept if wanted in line.text.lower()] if wanted else self._kept
-        total = len(found) if wanted else self.total
-        begin, end = window(request, total)
-        hidden = total - len(found)
-        return Page(total, list(islice(found, max(0, begin - hidden), max(0, end - hidden))))
+        if request.filter or request.level:
+            return among(self._kept, request)
+        begin, end = window(request, self.total)
+        hidden = self.total - len(self._kept)
+        lines = list(islice(self._kept, max(0, begin - hidden), max(0, end - hidden)))
+        return Page(self.total, lines, True, self.total, self.total)
+
+    @property
+    def kept(self) -> Sequence[LogLine]:
+        """The lines that can be paged."""
+        return self._kept
 
     def end(self) -> str:
         """End journalctl; answers what it had to say."""

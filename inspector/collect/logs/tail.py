@@ -134,13 +134,19 @@ class FileTail:
                 return generation.length_of(number - generation.first)
         return 0
 
-    def matches(self, needle: bytes, first: int) -> Iterator[int]:
-        """Numbers of complete lines from `first` on that hold `needle` (lower case)."""
-        for generation in self.generations:
-            if generation.end > first:
-                for line in generation.matches(needle, max(0, first - generation.first)):
-                    if line < generation.lines:
-                        yield generation.first + line
+    def pieces(self, first: int) -> Iterator[tuple[range, bytes]]:
+        """Lines from number `first` on in pieces: the numbers of those that are complete, and their bytes.
+
+        A line that is longer than a page comes in several pieces, all of which have its number.
+        """
+        for generation in list(self.generations):
+            line = max(first, generation.first)
+            if line >= generation.end or not generation.readable:
+                continue
+            for data in generation.pieces(generation.offset_of(line - generation.first), generation.index.size):
+                newlines = data.count(b"\n")
+                yield range(line, min(line + newlines + 1, generation.end)), data
+                line += newlines
 
     def close(self) -> None:
         """Give all descriptors back."""

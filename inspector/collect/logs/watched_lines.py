@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from .literals import any_of, rare_part, required_literals
+from inspector.stream.literals import any_of, rare_part, required_literals
 
 
 @dataclass(frozen=True, slots=True)

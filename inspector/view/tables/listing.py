@@ -1,23 +1,15 @@
 """A table with a cursor, a filter and a search, whatever its length: what a list on the screen is without its paint."""
 
-import re
 from array import array
 from bisect import bisect_left, bisect_right
 from time import perf_counter
+
+from inspector.stream.patterns import typed
 
 from .row import Row, Table
 
 STRIDE = 2_000
 """Rows that a scan looks at between two glances at the clock."""
-
-
-def matcher(pattern: str) -> re.Pattern[str] | None:
-    """Case-insensitive substring; `|` separates alternatives, a leading `^` anchors; None for an empty pattern."""
-    parts = [part for part in pattern.split("|") if part not in ("", "^")]
-    if not parts:
-        return None
-    escaped = ("^" + re.escape(part[1:]) if part.startswith("^") else re.escape(part) for part in parts)
-    return re.compile("|".join(escaped), re.IGNORECASE)
 
 
 class Listing:
@@ -99,8 +91,8 @@ class Listing:
     def narrow(self, pattern: str, budget: float = 0.02) -> None:
         """Show only rows that match; an empty pattern shows all. Scans for `budget` seconds, `scan` does the rest."""
         chosen = self.chosen
-        refines = self.pattern and pattern.startswith(self.pattern) and "|" not in pattern and not self.scanning
-        self.narrowed = matcher(pattern) is not None
+        refines = self.pattern and _refines(self.pattern, pattern) and not self.scanning
+        self.narrowed = typed(pattern) is not None
         self.pattern = self.highlight = pattern if self.narrowed else ""
         if refines and self.narrowed:
             self._refine()
@@ -117,10 +109,10 @@ class Listing:
 
     def scan(self, budget: float) -> bool:
         """Go on looking for matches for `budget` seconds; True while there is more to look at."""
-        found = matcher(self.pattern)
-        if found is None:
+        pattern = typed(self.pattern)
+        if pattern is None:
             return False
-        end, text, search = perf_counter() + budget, self.table.text, found.search
+        end, text, search = perf_counter() + budget, self.table.text, pattern.search()
         while self._scanned < self._length:
             stop = min(self._scanned + STRIDE, self._length)
             self._matches.extend(index for index in range(self._scanned, stop) if search(text(index)))
@@ -148,9 +140,9 @@ class Listing:
         self.move(self.position(index) or 0)
 
     def _refine(self) -> None:
-        found = matcher(self.pattern)
-        assert found is not None
-        text, search = self.table.text, found.search
+        pattern = typed(self.pattern)
+        assert pattern is not None
+        text, search = self.table.text, pattern.search()
         self._matches = array("Q", [index for index in self._matches if search(text(index))])
 
     def _key(self) -> str | None:
@@ -169,3 +161,11 @@ class Listing:
             self.move(bisect_left(self._matches, index))
         else:
             self.move(index)
+
+
+def _refines(before: str, after: str) -> bool:
+    """Whether all that the longer pattern lets through is among what the shorter one did."""
+    one, other = typed(before), typed(after)
+    if one is None or other is None or one.inverse or other.inverse:
+        return False
+    return one.kind == other.kind == "text" and one.literal in other.literal

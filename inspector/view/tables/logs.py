@@ -7,13 +7,13 @@ from time import perf_counter
 from typing import NamedTuple
 
 from inspector.model.formatting import name_of, plural
-from inspector.model.log_meanings import line_time
 from inspector.model.state import LogSource, State
+from inspector.stream.log_time import stamp
 from inspector.stream.logs import LogLine
 from inspector.view.clock import moment_of, since_start, wall_ns, wall_of, wall_text
 from inspector.view.pane_context import PaneContext
 
-from .logline import read_line, stamp
+from .logline import read_line
 from .pages import Pages
 from .row import EMPTY, Column, Details, Note, Row, cell
 
@@ -31,8 +31,13 @@ MERGED_AT_MOST = 400_000
 
 def moment_of_line(state: State, source: LogSource, line: LogLine) -> int:
     """When a line was written: what its carrier or its own stamp says, else when it came; 0 when nothing tells."""
-    told = line_time(state.session, line)
-    return told or source.seen_at.get(line.number, 0) or moment_of(state, stamp(line.text))
+    return told_moment(state, line) or source.seen_at.get(line.number, 0)
+
+
+def told_moment(state: State, line: LogLine) -> int:
+    """The moment that a line's carrier or its own stamp tells, negative before the machine was started; 0 for none."""
+    near = state.session.wall if state.session is not None else 0
+    return moment_of(state, line.wall or stamp(line.text, near))
 
 
 class _Head(NamedTuple):
@@ -60,7 +65,7 @@ class MergedLog:
         self._from = array("H")
         self._next = dict.fromkeys(sources, 0)
         """First line number of each source that is not merged yet."""
-        self._last = dict.fromkeys(sources, 0)
+        self._last: dict[int, int] = {}
         """Moment of the newest merged line of each source: a line without a time has that of the line before it."""
         self.epoch: object = object()
         self.heading = ""
@@ -99,7 +104,7 @@ class MergedLog:
             heads.clear()
             heads.update(self._heads())
             return
-        if at >= self._since:
+        if not self._since or at >= self._since:
             self._lines.append(line)
             self._at.append(at)
             self._from.append(number)
@@ -109,16 +114,16 @@ class MergedLog:
 
     def _moment(self, number: int, line: LogLine) -> int:
         """Its moment; a line without a stamp that came together with the line before it has that line's moment."""
-        source, last = self._state.logs[number], self._last[number]
-        seen = source.seen_at.get(line.number, 0)
-        together = last and seen == source.seen_at.get(line.number - 1, 0)
-        told = line_time(self._state.session, line)
-        return max(last, told or (last if together else moment_of_line(self._state, source, line)))
+        source, last = self._state.logs[number], self._last.get(number)
+        told, seen = told_moment(self._state, line), source.seen_at.get(line.number, 0)
+        together = last is not None and seen == source.seen_at.get(line.number - 1, 0)
+        at = told or (last if last is not None and together else seen)
+        return at if last is None else max(last, at)
 
     def _restart(self) -> None:
         self._lines, self._at, self._from = [], array("q"), array("H")
         self._next = dict.fromkeys(self._sources, 0)
-        self._last = dict.fromkeys(self._sources, 0)
+        self._last = {}
         self.epoch = object()
 
     def __len__(self) -> int:
@@ -208,7 +213,8 @@ class WholeLog:
 
     def near(self, at: int) -> int | None:
         lines = self._source.lines
-        known = [place for place in range(max(0, len(lines) - 2_000), len(lines)) if 0 < self._at(lines[place]) <= at]
+        recent = range(max(0, len(lines) - 2_000), len(lines))
+        known = [place for place in recent if (written := self._at(lines[place])) and written <= at]
         if not known:
             return None
         return lines[known[-1]].number if self._pages is not None else known[-1]
@@ -301,7 +307,7 @@ def _row(state: State, source: int, line: LogLine, at: int) -> Row:
             cell(since_start(state, at), "quiet"),
             cell(wall_of(state, at), "quiet"),
             cell(name_of(state.logs[source].found.name), "quiet"),
-            cell(read.level, "no" if read.bad else "quiet"),
+            cell(read.level, read.tone),
             (("✗ ", "no"), (read.words, "plain")) if read.bad else cell(read.words),
         ),
     )

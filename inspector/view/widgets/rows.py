@@ -11,7 +11,8 @@ from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
 
-from inspector.view.tables.listing import Listing, matcher
+from inspector.stream.patterns import typed
+from inspector.view.tables.listing import Listing
 from inspector.view.tables.row import Column, ListTable, Row, Table, cell
 
 from .line_widget import LineWidget
@@ -218,7 +219,8 @@ class Rows(LineWidget, can_focus=True):
         gutter = "◆" if line.marked else "▸" if line.cursor else " "
         spans = [(gutter, "strong"), *laid_out(line.row.cells, line.columns, room, line.shift)]
         strip = styled(spans, tone_styles, base, width - 1)
-        found = matcher(line.pattern)
+        pattern = typed(line.pattern)
+        found = pattern.marked() if pattern is not None else None
         if found is not None:
             strip = highlight(strip, found, self.tone_styles["match"])
         edge = styled([("▐" if line.thumb else " ", "quiet")], self.tone_styles, self.rich_style, 1)

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 
 from inspector.stream.logs import LogLine, LogRead
-from inspector.stream.requests import LogPage, ReadLog
+from inspector.stream.requests import FindLine, ReadLog
 from inspector.stream.secrets import hide_lines
 from inspector.stream.text import decode_line
 
-from ...logs.search import window
+from ...logs.search import among, found_among
 from ..contract import Session
+from .log_feeds import send_line, send_page
 
 
 def first_lines(sample: bytes) -> list[str]:
@@ -60,15 +61,15 @@ class BeginningFeed:
                 LogRead(at=at, source=self._source, lines=news, lines_total=self.lines_total, bytes_total=0)
             )
 
-    def page(self, request: ReadLog) -> None:
+    def ask(self, request: ReadLog | FindLine) -> None:
         """Answer at once: the lines are in memory."""
-        wanted = request.filter.lower()
-        found = [line for line in self._lines if wanted in line.text.lower()]
-        begin, end = window(request, len(found))
-        at = self._session.loop.now()
-        self._session.outlet.send(
-            LogPage(at=at, id=request.id, source=self._source, total=len(found), lines=found[begin:end])
-        )
+        if isinstance(request, FindLine):
+            send_line(self._session, self._source, request, found_among(self._lines, request))
+        else:
+            send_page(self._session, self._source, request, among(self._lines, request))
+
+    def stop(self, request: int) -> None:
+        """All is answered."""
 
     def wake(self) -> None:
         """Nothing comes by itself."""

@@ -3,16 +3,16 @@
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from inspector.stream.logs import LogChanged, LogLine, LogRead
-from inspector.stream.requests import LogPage, ReadLog
+from inspector.stream.requests import FindLine, LineFound, LogPage, ReadLog
 from inspector.stream.session import EventsLost, WorkProgressed
 
 from ...logs.journal import Journal
 from ...logs.line_rate_limit import Chooser
 from ...logs.reader import Reader, Reading
-from ...logs.search import Page, Pager
+from ...logs.search import Page, Pager, found_among
 from ...logs.tail import Change
 from ..contract import Session
 
@@ -23,6 +23,10 @@ _INLINE = 1 << 18
 _PATIENCE = 1.0
 """Seconds for the last lines when everything ends."""
 _LINES_AN_EVENT = 500
+_PIECE = 0.03
+"""Seconds of a search between two looks at what else is to be done."""
+_TELL_SEARCH = 0.15
+"""Seconds between two words about a search that goes on."""
 _TELL_PROGRESS = 64 << 20
 """Bytes of backlog from which on progress is told."""
 
@@ -30,8 +34,12 @@ _TELL_PROGRESS = 64 << 20
 class Feed(Protocol):
     """Something with numbered lines that can be paged."""
 
-    def page(self, request: ReadLog) -> None:
-        """Answer with a LogPage, now or when the worker is free."""
+    def ask(self, request: ReadLog | FindLine) -> None:
+        """Answer with a LogPage or LineFound, now or when the worker is free."""
+        ...
+
+    def stop(self, request: int) -> None:
+        """Nobody waits for the answer to this request any more."""
         ...
 
     def wake(self) -> None:
@@ -43,6 +51,13 @@ class Feed(Protocol):
         ...
 
 
+class _Told(NamedTuple):
+    """What was last said of a search."""
+
+    lines: int
+    at: float
+
+
 class FileFeed:
     """A followed file; its reader is used by one thread at a time, the loop's or the worker's."""
 
@@ -52,7 +67,9 @@ class FileFeed:
         self.reader = reader
         self._session = session
         self._pager = Pager(reader.tail)
-        self._asked: list[ReadLog] = []
+        self._asked: list[ReadLog | FindLine] = []
+        """Requests that are not answered to their end."""
+        self._told: dict[int, _Told] = {}
         self._backlog = reader.behind
         self._failed = ""
         self.moving = False
@@ -65,19 +82,21 @@ class FileFeed:
         """Read on unless the worker does so already (it looks again when it is done)."""
         if self._busy:
             return
-        if self._asked:
-            self._answer(self._asked.pop(0))
-        elif self.reader.behind > _INLINE:
+        if self.reader.behind > _INLINE:
             self._in_worker(self._read, self._tell)
         else:
             self._tell(self._read())
+            self._search_on()
 
-    def page(self, request: ReadLog) -> None:
-        """Answer in the worker thread: a filter over a large file takes a while."""
-        if self._busy:
-            self._asked.append(request)
-        else:
-            self._answer(request)
+    def ask(self, request: ReadLog | FindLine) -> None:
+        """Answer in the worker thread, piece by piece: a search through a large file takes a while."""
+        self._asked.append(request)
+        self._search_on()
+
+    def stop(self, request: int) -> None:
+        """Let a search go; a piece of it that is under way is finished and forgotten."""
+        self._asked = [one for one in self._asked if one.id != request]
+        self._told.pop(request, None)
 
     def close(self) -> None:
         """Send what is left, as far as it can be read in a moment, and close all files."""
@@ -91,11 +110,42 @@ class FileFeed:
             self._tell(self._read())
         self.reader.tail.close()
 
-    def _answer(self, request: ReadLog) -> None:
-        def done(page: Page) -> None:
-            send_page(self._session, self.source, request, page)
+    def _search_on(self) -> None:
+        """A piece of the search that waits longest."""
+        if self._asked and not self._busy:
+            request = self._asked[0]
+            self._in_worker(lambda: self._look(request), lambda found: self._looked(request, found))
 
-        self._in_worker(lambda: self._read_page(request), done)
+    def _look(self, request: ReadLog | FindLine) -> "Page | int | None":
+        try:
+            if isinstance(request, FindLine):
+                return self._pager.found(request, _PIECE)
+            return self._pager.page(request, _PIECE)
+        except OSError:
+            return -1 if isinstance(request, FindLine) else Page(0, [])
+
+    def _looked(self, request: ReadLog | FindLine, found: "Page | int | None") -> None:
+        """Send what was found, if anybody still waits; a search that is not over goes behind the others."""
+        if request not in self._asked:
+            return
+        self._asked.remove(request)
+        if isinstance(found, int):
+            send_line(self._session, self.source, request, found)
+        elif found is None or (isinstance(found, Page) and not found.complete):
+            self._asked.append(request)
+        if isinstance(found, Page):
+            self._send(request, found)
+
+    def _send(self, request: ReadLog | FindLine, page: Page) -> None:
+        """A page that is complete, the first lines of one, and a few times a second how far the search has come."""
+        before, now = self._told.get(request.id, _Told(0, 0.0)), time.monotonic()
+        if page.complete:
+            self._told.pop(request.id, None)
+        elif (page.lines and not before.lines) or now - before.at >= _TELL_SEARCH:
+            self._told[request.id] = _Told(len(page.lines), now)
+        else:
+            return
+        send_page(self._session, self.source, request, page)
 
     def _in_worker(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
         """The result waits in `_deliver`, so that it is not lost when the loop ends before it comes back."""
@@ -113,8 +163,10 @@ class FileFeed:
         deliver, self._deliver = self._deliver, _nothing
         self._busy = False
         deliver()
-        if self._asked:
+        if self.reader.behind:
             self.wake()
+        else:
+            self._search_on()
 
     def _read(self) -> Reading:
         try:
@@ -125,12 +177,6 @@ class FileFeed:
             reading = Reading(changes=[Change("unreadable", words)] if words != self._failed else [])
             self._failed = words
         return reading
-
-    def _read_page(self, request: ReadLog) -> Page:
-        try:
-            return self._pager.page(request)
-        except OSError:
-            return Page(0, [])
 
     def _tell(self, reading: Reading) -> None:
         now = self._session.loop.now()
@@ -216,10 +262,15 @@ class JournalFeed:
             if new:
                 send_lines(self._session, self._source, new, self, False)
 
-    def page(self, request: ReadLog) -> None:
+    def ask(self, request: ReadLog | FindLine) -> None:
         """Answer at once: the lines are in memory."""
-        page = self._journal.page(request)
-        send_page(self._session, self._source, request, page)
+        if isinstance(request, FindLine):
+            send_line(self._session, self._source, request, found_among(self._journal.kept, request))
+        else:
+            send_page(self._session, self._source, request, self._journal.page(request))
+
+    def stop(self, request: int) -> None:
+        """All is answered."""
 
     def close(self) -> None:
         """End journalctl, which is ours."""
@@ -236,7 +287,16 @@ class JournalFeed:
         self._session.loop.forget(self._fd)
 
 
-def send_page(session: Session, source: int, request: ReadLog, page: Page) -> None:
-    """The answer to a request."""
-    now = session.loop.now()
-    session.outlet.send(LogPage(at=now, id=request.id, source=source, total=page.total, lines=page.lines))
+def send_page(session: Session, source: int, request: ReadLog | FindLine, page: Page) -> None:
+    """The answer to a request, or a part of it."""
+    session.outlet.send(
+        LogPage(
+            at=session.loop.now(), id=request.id, source=source, total=page.total, lines=page.lines,
+            complete=page.complete, searched=page.searched, all_total=page.all_total,
+        )
+    )  # fmt: skip
+
+
+def send_line(session: Session, source: int, request: ReadLog | FindLine, number: int) -> None:
+    """The line that was looked for."""
+    session.outlet.send(LineFound(at=session.loop.now(), id=request.id, source=source, number=number))

@@ -209,6 +209,12 @@ class LogCatalog:
             return f"there is no log {source}"
         return log.feed or f"{log.found.name} cannot be read: {log.found.problem}"
 
+    def stop(self, request: int) -> None:
+        """Nobody waits for the answer to this request any more."""
+        for log in self._logs.values():
+            if log.feed is not None:
+                log.feed.stop(request)
+
     def wake(self) -> None:
         """See what is new in every file."""
         for log in self._logs.values():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from inspector.stream.base import Request
 from inspector.stream.logs import WritesSeen
-from inspector.stream.requests import AddLog, ReadLog
+from inspector.stream.requests import AddLog, FindLine, ReadLog, StopSearch
 from inspector.stream.session import RequestFailed
 
 from ...kernel.records import Opened, Written
@@ -86,13 +86,16 @@ class LogSource(TreeObserver):
         if isinstance(request, AddLog):
             self._add(request.path)
             return True
-        if not isinstance(request, ReadLog):
+        if isinstance(request, StopSearch):
+            self._catalog.stop(request.search)
+            return True
+        if not isinstance(request, ReadLog | FindLine):
             return False
         feed = self._catalog.feed(request.source)
         if isinstance(feed, str):
             self._session.outlet.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=feed))
         else:
-            feed.page(request)
+            feed.ask(request)
         return True
 
     # -- the tree --------------------------------------------------------------------------------------------------

@@ -1,0 +1,176 @@
+"""Which of some whole lines match a pattern and a level, without looking at every line where that can be avoided."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+
+from inspector.stream.literals import any_of, required_literals
+from inspector.stream.log_line import Level, read
+from inspector.stream.patterns import SEARCHED, Pattern, typed
+from inspector.stream.text import decode_line
+
+_WORDS_OF: dict[Level, str] = {
+    Level.TRACE: "trace trc fine verbose spam",
+    Level.DEBUG: "debug dbg dbug fine",
+    Level.INFO: "inf notice note config log",
+    Level.WARN: "warn wrn",
+    Level.ERROR: "err eror fail cannot refused not_found traceback exception sever sig",
+    Level.FATAL: "fatal fata ftl panic crit alert emerg",
+}
+"""Texts of which a line of each level holds at least one, in lower case; `_SHORT_OF` for forms without a word."""
+_SHORT_OF: dict[Level, str] = {
+    Level.TRACE: "", Level.DEBUG: "d", Level.INFO: "i", Level.WARN: "w", Level.ERROR: "e", Level.FATAL: "f",
+}  # fmt: skip
+"""The letter of glog and its kin, of TensorFlow and of those who write it in brackets."""
+_CONTINUED = re.compile(r"\s+\S|[})\]]|Traceback \(|Caused by|During handling|goroutine \d|\.\.\. \d+ more")
+"""How lines begin that go on with what the line before them said."""
+_MOST_CONTINUED = 200
+_QUICK_LEVELS = {b"debug": Level.DEBUG, b"info": Level.INFO, b"warn": Level.WARN, b"error": Level.ERROR}
+_QUICK = re.compile(rb"(?:^| )level=(debug|info|warn|error)\b", re.IGNORECASE)
+"""The form that the most talkative programs write, read without taking the line apart."""
+
+
+class Matcher:
+    """Lines that match a pattern and are of a level; one with neither matches all."""
+
+    def __init__(self, pattern: str, level: int) -> None:
+        self._pattern = typed(pattern)
+        self._level = Level(max(0, min(level, max(Level))))
+        self._carried = False
+        """The last line of the piece before matched by its level: what continues it matches too."""
+
+    def hits(self, data: bytes) -> Iterable[int]:
+        """Numbers, from 0, of the lines of `data` that match; pieces of a log are given one after the other."""
+        found = self._by_pattern(data) if self._pattern is not None else None
+        if not self._level:
+            return range(_lines_in(data)) if found is None else found
+        wanted = self._by_level(data)
+        if found is None:
+            return sorted(wanted)
+        return [number for number in found if number in wanted]
+
+    def matches(self, text: str) -> bool:
+        """Whether one line matches, whatever stands before it."""
+        return (self._pattern is None or bool(self._pattern.search()(text[:SEARCHED]))) and (
+            not self._level or read(text).rank >= self._level
+        )
+
+    def _by_pattern(self, data: bytes) -> Iterable[int]:
+        assert self._pattern is not None
+        found = _holding(self._pattern, data)
+        if not self._pattern.inverse:
+            return found
+        left_out = set(found)
+        return [number for number in range(_lines_in(data)) if number not in left_out]
+
+    def _by_level(self, data: bytes) -> set[int]:
+        texts = data.removesuffix(b"\n").split(b"\n")
+        low = self._level <= Level.INFO
+        levels = tuple(one for one in _WORDS_OF if (one < self._level if low else one >= self._level))
+        candidates = _candidates(levels, data)
+        if low:
+            lower = {number for number in candidates if _level(texts[number]) < self._level}
+            return set(range(len(texts))).difference(lower)
+        return self._with_continued(texts, [one for one in candidates if _level(texts[one]) >= self._level])
+
+    def _with_continued(self, texts: list[bytes], found: list[int]) -> set[int]:
+        wanted = set(found)
+        for number in ([-1] if self._carried else []) + found:
+            for place in range(number + 1, min(number + _MOST_CONTINUED, len(texts))):
+                if place in wanted or not _continues(texts[place]):
+                    break
+                wanted.add(place)
+        self._carried = len(texts) - 1 in wanted
+        return wanted
+
+
+def _lines_in(data: bytes) -> int:
+    return data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
+
+
+def _level(raw: bytes) -> Level:
+    quick = _QUICK.search(raw, 0, 200)
+    if quick is not None:
+        return _QUICK_LEVELS[quick[1].lower()]
+    return read(decode_line(raw[:SEARCHED])).rank
+
+
+def _continues(raw: bytes) -> bool:
+    return _CONTINUED.match(raw[:64].decode("utf-8", "replace")) is not None
+
+
+def _candidates(levels: tuple[Level, ...], data: bytes) -> list[int]:
+    """Lines that may be of one of these levels: none that is of one is left out."""
+    lowered = b"\n" + data.lower()
+    words = {word.replace("_", " ").encode() for one in levels for word in _WORDS_OF[one].split()}
+    needles: list[bytes | re.Pattern[bytes]] = [_seeker(frozenset(words))]
+    if not levels:
+        return []
+    letters = b"".join(_SHORT_OF[one].encode() for one in levels)
+    needles += [b" %c " % letter for letter in letters] + [b"[%c" % letter for letter in letters]
+    needles += [b"\n<", b'level"']
+    if letters:
+        needles.append(_glog(letters))
+    found = {line for needle in needles for line in _lines_of(needle, lowered)}
+    return sorted(found)
+
+
+@lru_cache(maxsize=8)
+def _glog(letters: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"\n\[?[" + letters + rb"]\d{3}")
+
+
+@lru_cache(maxsize=16)
+def _seeker(texts: frozenset[bytes]) -> re.Pattern[bytes]:
+    """Finds one of some texts, those left out that hold a shorter one."""
+    kept: list[bytes] = []
+    for text in sorted(texts, key=len):
+        if not any(shorter in text for shorter in kept):
+            kept.append(text)
+    return any_of(kept)
+
+
+def _holding(pattern: Pattern, data: bytes) -> Iterable[int]:
+    """Lines of `data` that the pattern matches, its inversion left aside."""
+    if pattern.kind == "text":
+        return _lines_with(pattern.literal.encode("utf-8", "surrogateescape"), data)
+    search = pattern.marked() or re.compile(pattern.expression, re.IGNORECASE)
+    literals = required_literals(pattern.expression.lower()) if pattern.kind == "regex" else set()
+    if literals:
+        candidates = _lines_with(_seeker(frozenset(literals)), data)
+        texts = data.split(b"\n")
+        return [number for number in candidates if search.search(_text(texts[number]))]
+    return _each(search.search, data)
+
+
+def _each(search: Callable[[str], object], data: bytes) -> list[int]:
+    lines = data.removesuffix(b"\n").decode("utf-8", "backslashreplace").split("\n")
+    return [number for number, line in enumerate(lines) if search(line[:SEARCHED])]
+
+
+def _text(raw: bytes) -> str:
+    return raw[:SEARCHED].decode("utf-8", "backslashreplace")
+
+
+def _lines_with(needle: bytes | re.Pattern[bytes], data: bytes) -> Iterator[int]:
+    """Lines of `data` that hold the needle, which is in lower case; ASCII case does not matter."""
+    return _lines_of(needle, b"\n" + data.lower())
+
+
+def _lines_of(needle: bytes | re.Pattern[bytes], lowered: bytes) -> Iterator[int]:
+    """The same for bytes in lower case, a newline before each line: needles may begin with one."""
+    line, counted, at = -1, 0, 0
+    while (at := _found(needle, lowered, at)) >= 0:
+        begin = at + lowered.startswith(b"\n", at)
+        line += lowered.count(b"\n", counted, begin)
+        yield line
+        counted = at = lowered.find(b"\n", begin)
+        if counted < 0:
+            return
+
+
+def _found(needle: bytes | re.Pattern[bytes], data: bytes, at: int) -> int:
+    if isinstance(needle, bytes):
+        return data.find(needle, at)
+    hit = needle.search(data, at)
+    return hit.start() if hit is not None else -1
