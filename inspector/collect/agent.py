@@ -165,7 +165,7 @@ class Agent(TreeObserver):
         if target is None:
             return []
         try:
-            pids = target.find()
+            pids = target.find(self._options.wait)
         except TargetError as error:
             if self._options.wait and error.kind == "no-such-target":
                 return []
@@ -229,7 +229,7 @@ class Agent(TreeObserver):
         if lost:
             why = "without kernel records new processes are looked for now and then"
             self._outlet.send(LimitNoted(at=self._loop.now(), what=lost, why=why, grant=grant_of_rights()))
-        self._tree.attach(_found_now(target), _origin(target))  # whoever came since the first look
+        self._tree.attach(_found_now(target, self._options.wait), _origin(target))  # whoever came since the first look
         if not self._tree.processes():
             print(f"inspector: waiting for {target.text}", file=sys.stderr)
 
@@ -329,9 +329,9 @@ def _origin(target: Target | None) -> Origin:
     return "map" if target is not None and target.kind == "library" else "attach"
 
 
-def _found_now(target: Target) -> list[int]:
+def _found_now(target: Target, waits: bool) -> list[int]:
     try:
-        return target.find()
+        return target.find(waits)
     except TargetError:
         return []
 

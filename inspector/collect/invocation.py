@@ -33,6 +33,29 @@ def program_words(argv: Sequence[bytes]) -> list[bytes]:
     return list(dict.fromkeys([word, name, stem[0] or name, stem[2]]))
 
 
+def is_call(argv: Sequence[bytes], text: bytes) -> bool:
+    """True when a command line calls a program as this text does: by its name, then by arguments in that order.
+
+    `ollama serve` is a call of /usr/bin/ollama, but no argument of grep; `java Main` is one of `java -cp /srv
+    com.example.Main`. A piece of the command line counts when the name of the program is in it.
+    """
+    wanted, run = text.split(), program_words(argv)
+    if not argv or not wanted:
+        return False
+    arguments = iter(argv[1:])
+    in_order = all(any(word == each or (word in run and each == run[0]) for each in arguments) for word in wanted[1:])
+    named = wanted[0] in (argv[0], os.path.basename(argv[0]), *run)
+    return (named and in_order) or _names_program(argv, text, run[:1])
+
+
+def _names_program(argv: Sequence[bytes], text: bytes, run: Sequence[bytes]) -> bool:
+    """The text is a piece of the command line, with some of the program's name or of what it runs in it."""
+    line = b" ".join(argv)
+    at = line.find(text)
+    places = [(0, len(argv[0])), *((line.find(word, len(argv[0])), len(word)) for word in run)]
+    return at >= 0 and any(at < place + length and place < at + len(text) for place, length in places)
+
+
 def _program_argument(arguments: Sequence[bytes]) -> bytes:
     words = iter(arguments)
     for word in words:

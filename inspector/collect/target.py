@@ -8,7 +8,7 @@ from typing import Literal
 
 from inspector.stream.text import decode
 
-from .invocation import INTERPRETERS, SHELLS, program_words
+from .invocation import INTERPRETERS, SHELLS, is_call, program_words
 from .kernel import cgroup, procfs
 from .kernel.records import Mapped
 from .kernel.refusals import hidden_processes
@@ -51,11 +51,16 @@ class Target:
         scripts = SHELLS if self.value.endswith(("sh", ".bash")) else ()
         return [os.path.basename(self.value), *INTERPRETERS, *scripts]
 
-    def find(self) -> list[int]:
-        """The topmost living processes that it means; TargetError when there is none, or no single tree."""
+    def find(self, waits: bool = False) -> list[int]:
+        """The topmost living processes that it means; TargetError when there is none, or no single tree.
+
+        `waits`: others of that name may come (`--wait`), so all are kept that run it: a client before its server.
+        """
         match self.kind:
             case "pid":
                 return [find_pid(int(self.value))]
+            case "name" if waits:
+                return topmost(program.pid for program in all_programs() if self.matches(program))
             case "name":
                 return [self._only(topmost(self._named()))]
             case "library":
@@ -81,17 +86,22 @@ class Target:
 
     def _runs(self, program: Program) -> bool:
         """A word names a program, never an argument (`systemctl start WORD`); several words are a command line."""
-        if any(map(str.isspace, self.value)):
-            return in_command_line(program, self.value)
-        return has_name(program, self.value) or os.fsencode(self.value) in program_words(program.argv)
+        words = self.value.split()
+        if len(words) == 1:
+            return has_name(program, self.value) or os.fsencode(self.value) in program_words(program.argv)
+        return is_call(program.argv, os.fsencode(self.value))
 
     def _named(self) -> list[int]:
-        """Exact names before parts of command lines; the latter not of those who started us with that very word."""
+        """Exact names before what interpreters run, and both before parts of command lines.
+
+        The last never of those who started us with that very word, nor of another inspector that looks for it too.
+        """
         programs = [program for program in all_programs() if program.pid != os.getpid()]
         exact = [program.pid for program in programs if has_name(program, self.value)]
         starters = _ourselves()
-        partial = (each for each in programs if each.pid not in starters and in_command_line(each, self.value))
-        return exact or [program.pid for program in partial]
+        others = [each for each in programs if each.pid not in starters and not _is_inspector(each)]
+        run = [each.pid for each in others if self._runs(each)]
+        return exact or run or [each.pid for each in others if in_command_line(each, self.value)]
 
     def _only(self, pids: list[int]) -> int:
         if not pids:
@@ -259,6 +269,11 @@ def has_name(program: Program, name: str) -> bool:
 def in_command_line(program: Program, part: str) -> bool:
     """True when the words of its command line hold this text."""
     return os.fsencode(part) in b" ".join(program.argv)
+
+
+def _is_inspector(program: Program) -> bool:
+    """Another inspector, whose command line holds the name that it was given."""
+    return not {b"inspector", b"inspector.pyz"}.isdisjoint(program_words(program.argv))
 
 
 def _above(pid: int, parents: dict[int, int]) -> Iterable[int]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inspector.collect.invocation import program_words
+from inspector.collect.invocation import is_call, program_words
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,38 @@ def test_an_interpreters_program_is_what_it_runs(line: str, name: str) -> None:
 )
 def test_a_word_among_arguments_is_no_program(line: str) -> None:
     assert b"ollama" not in program_words(line.encode().split())
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("/usr/local/bin/ollama serve --port 1", "ollama serve"),
+        ("/usr/local/bin/ollama serve", "/usr/local/bin/ollama serve"),
+        ("java -Xmx2g -cp /a:/b com.example.Main --x", "java Main"),
+        ("java -Xmx2g -cp /a:/b com.example.Main --x", "com.example.Main --x"),
+        ("java -cp /a com.example.Main", "-cp /a com.example.Main"),
+        ("python3 -m uvicorn app:main --reload", "uvicorn app:main"),
+        ("python3 /srv/train.py --epochs 3", "train.py --epochs"),
+        ("bash /srv/serve.sh now", "serve.sh now"),
+    ],
+)
+def test_several_words_are_a_call_of_a_program_then_its_arguments_in_order(line: str, text: str) -> None:
+    assert is_call(line.encode().split(), text.encode())
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["cp", "ollama", "serve"],
+        ["grep", "ollama serve", "log"],
+        ["tail", "-f", "ollama serve"],
+        ["vim", "ollama", "serve"],
+        ["sh", "-c", "sleep 1; ollama serve"],
+        ["python3", "/bin/inspector", "--wait", "ollama serve"],
+        ["ollama", "list"],
+        ["serve", "ollama"],
+        [],
+    ],
+)
+def test_the_same_words_as_arguments_of_another_program_are_no_call(argv: list[str]) -> None:
+    assert not is_call([word.encode() for word in argv], b"ollama serve")

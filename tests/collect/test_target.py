@@ -1,11 +1,13 @@
 """What the user names and which processes that means."""
 
 import os
+import shutil
 import threading
 from pathlib import Path
 
 import pytest
 
+from inspector.collect import target
 from inspector.collect.kernel.records import Mapped
 from inspector.collect.sources.processes.joining import Program
 from inspector.collect.target import (
@@ -99,6 +101,18 @@ def test_a_name_of_several_trees_is_answered_with_the_candidates(workshop: Works
         assert caught.value.help.endswith(f"inspector {min(one.pid, other.pid)}")
 
 
+def test_who_waits_keeps_all_that_run_it_and_nobody_who_only_names_it(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target, "_ourselves", lambda: {os.getpid()})  # the targets are our children here
+    program = tmp_path / "kept"
+    shutil.copy(workshop.program, program)
+    with Life(program, "line") as one, Life(program, "line") as other, Life("tail", "-f", str(program)):
+        assert parse_target("kept").find(waits=True) == sorted([one.pid, other.pid])
+    with Life("tail", "-f", str(program)):
+        assert parse_target("kept").find(waits=True) == []
+
+
 def test_a_library_that_nobody_maps_is_no_error() -> None:
     assert parse_target("lib:/no/such/library.so").find() == []
 
@@ -122,6 +136,7 @@ def test_waiting_for_a_plain_word_takes_names_only_and_longer_texts_command_line
     assert not parse_target("ollama").matches(starter)
     assert parse_target("ollama").matches(PROGRAM)
     assert parse_target("ollama serve").matches(Program(4242, [b"sh", b"ollama", b"serve"], b"/bin/sh", b"sh"))
+    assert not parse_target("ollama serve").matches(Program(4242, [b"vi", b"ollama", b"serve"], b"/bin/vi", b"vi"))
     assert parse_target("4242").matches(PROGRAM)
     assert not parse_target("lib:/x").matches(PROGRAM)
 
