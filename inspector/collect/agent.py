@@ -217,9 +217,9 @@ class Agent(TreeObserver):
             ExecArrivals(self._tree, self._records.feed, target.matches)
             self._records.engine.wait_for(lambda record: target.matches(program_of_exec(record)))
             if self._reactor is not None:
-                self._reactor.wait_for(target.process_names)
                 for path in recall(target.text):
                     self._reactor.arm(path, path)
+                self._reactor.wait_for(target.process_names)
         elif self._options.wait or target.is_group:
             seconds = WAIT_SECONDS if self._options.wait else GROUP_SECONDS
             PolledArrivals(self._loop, self._tree, target.matches, seconds)

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +20,11 @@ def running(program: Path, **environment: str) -> Iterator[int]:
         process.wait()
 
 
-def foreseen(program: Path, **environment: str) -> list[str]:
+def foreseen(program: Path, *places: str, **environment: str) -> list[str]:
     with running(program, **environment) as pid:
-        return [os.fsdecode(path) for path in Foresight(["cuda"]).likely(pid)]
+        foresight = Foresight(["cuda"], places)
+        list(foresight.common())
+        return [os.fsdecode(path) for path in foresight.likely(pid)]
 
 
 def program_in(folder: Path) -> Path:
@@ -62,6 +65,7 @@ def test_a_folder_that_gets_another_file_is_listed_anew(tmp_path: Path) -> None:
     shims = tmp_path / "shims"
     shims.mkdir()
     foresight = Foresight(["cuda"])
+    list(foresight.common())
     with running(program, LD_LIBRARY_PATH=str(shims)) as pid:
         assert list(foresight.likely(pid)) == []
         (shims / "libcuda.so.1").touch()
@@ -72,3 +76,52 @@ def test_a_process_that_is_gone_lets_nothing_be_foreseen(tmp_path: Path) -> None
     ended = subprocess.Popen(["true"])
     ended.wait()
     assert list(Foresight(["cuda"]).likely(ended.pid)) == []
+
+
+def test_what_the_programs_own_search_path_names_is_foreseen(tmp_path: Path) -> None:
+    (tmp_path / "main.c").write_text("#include <unistd.h>\nint main(void) { sleep(60); return 0; }")
+    (tmp_path / "far" / "lib").mkdir(parents=True)
+    (tmp_path / "far" / "lib" / "libcudart.so.12").touch()
+    program = tmp_path / "program"
+    run_path = "-Wl,--enable-new-dtags,-rpath,$ORIGIN/far/lib"
+    subprocess.run(["gcc", "-o", program, tmp_path / "main.c", run_path], check=True)
+    assert foreseen(program) == [f"{tmp_path}/./far/lib/libcudart.so.12".replace("/./", "/")]
+
+
+def test_packages_of_a_virtual_environment_are_found_by_how_its_interpreter_was_called(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(os.path.realpath(sys.executable))
+    runtime = tmp_path / "lib" / "python3.11" / "site-packages" / "nvidia" / "cuda_runtime" / "lib"
+    runtime.mkdir(parents=True)
+    (runtime / "libcudart.so.12").touch()
+    foresight = Foresight(["cuda"], ["{site}/nvidia/*/lib"])
+    list(foresight.common())
+    process = subprocess.Popen([tmp_path / "bin" / "python", "-c", "import time; time.sleep(60)"])
+    try:
+        found = [os.fsdecode(path) for path in foresight.likely(process.pid)]
+    finally:
+        process.kill()
+        process.wait()
+    assert f"{runtime}/libcudart.so.12" in found
+
+
+def test_a_plans_places_stand_for_the_program_its_directory_and_variables(tmp_path: Path) -> None:
+    program = program_in(tmp_path / "bin")
+    for folder in ("bin/plugins/one", "toolkit/lib64"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "libcuda_x.so").touch()
+    found = foreseen(
+        program, "{program}/plugins/*", "{CUDA_HOME}/lib64", "{UNSET}/lib", CUDA_HOME=f"{tmp_path}/toolkit"
+    )
+    assert found == [f"{tmp_path}/bin/plugins/one/libcuda_x.so", f"{tmp_path}/toolkit/lib64/libcuda_x.so"]
+
+
+def test_the_machines_folders_are_looked_at_once_for_each_file_tree(tmp_path: Path) -> None:
+    program = program_in(tmp_path / "bin")
+    (tmp_path / "cuda-12" / "lib64").mkdir(parents=True)
+    library = tmp_path / "cuda-12" / "lib64" / "libcudart.so.12"
+    library.touch()
+    foresight = Foresight(["cuda"], [f"{tmp_path}/cuda*/lib64"])
+    with running(program) as pid:
+        assert os.fsencode(library) in list(foresight.likely(pid))
+        assert os.fsencode(library) not in list(foresight.likely(pid))

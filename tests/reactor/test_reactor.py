@@ -1,6 +1,7 @@
 """The reactor on the live kernel: libraries that nobody could foresee are counted before their first call."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ _LOADS = "import ctypes, os, sys; ctypes.CDLL(os.path.join(*sys.argv[1:])).gpuIn
 INTERESTS = Interests(
     names=["gpuInit"],
     stems=["gpu"],
+    places=[],
     function_at=lambda site: function_at(site, FunctionPlan(name="gpuInit")),
     is_awaited=lambda pid: Path(f"/proc/{pid}/comm").read_text().strip() == "awaited",
 )
@@ -99,6 +101,29 @@ def test_a_library_of_which_only_the_process_knows_is_counted_from_its_construct
         pytest.skip("first reads are not told here, or without priority")
     assert [each.path for each in observed.told if isinstance(each, Armed)] == [os.fsencode(shim)]
     assert observed.calls() == 2
+
+
+@pytest.mark.parametrize("kind", ["tmpfs", "overlay"])
+def test_a_library_on_a_file_system_of_another_kind_is_counted_from_its_constructor_on(
+    observed: Observed, shim: Path, tmp_path: Path, kind: str
+) -> None:
+    for number in range(5):  # each in a mount of its own, which nobody has seen before
+        place, lower, empty = (tmp_path / f"{name}{number}" for name in ("mounted", "lower", "empty"))
+        for folder in (place, lower, empty):
+            folder.mkdir()
+        shutil.copy(shim, lower / shim.name)
+        options = ["-o", f"lowerdir={empty}:{lower}"] if kind == "overlay" else []
+        if subprocess.run(["mount", "-t", kind, *options, "none", place], capture_output=True).returncode:
+            pytest.skip(f"{kind} cannot be mounted here")
+        try:
+            if kind == "tmpfs":
+                shutil.copy(shim, place / shim.name)
+            load(observed, place / shim.name)
+        finally:
+            subprocess.run(["umount", "-l", place], check=True)
+    if any(isinstance(each, Unable) for each in observed.told):
+        pytest.skip("first reads are not told here, or without priority")
+    assert observed.calls() == 10
 
 
 def test_without_first_reads_mappings_tell_of_libraries_and_it_is_said(

@@ -227,6 +227,14 @@ def cstring(data: bytes, offset: int) -> bytes:
     return data[offset:] if end < 0 else data[offset:end]
 
 
+def run_path(path: bytes, origin: bytes) -> list[bytes]:
+    """The absolute folders of a file's DT_RUNPATH and DT_RPATH; `origin`: its folder. ElfError, OSError as ElfFile."""
+    with ElfFile(path) as elf:
+        texts = [text for tag in (DT_RUNPATH, DT_RPATH) for text in elf.tag_strings(tag)]
+    expanded = (text.replace(b"${ORIGIN}", b"$ORIGIN").replace(b"$ORIGIN", origin) for text in texts)
+    return [folder for text in expanded for folder in text.split(b":") if folder.startswith(b"/")]
+
+
 def _segment(layout: Layout, fields: tuple[int, ...]) -> Segment:
     if layout is CLASS_64:
         kind, flags, offset, address, _, file_size, memory_size, _ = fields

@@ -77,6 +77,11 @@ class CounterBlock:
             self._used[0] = used + count
             return self.first + used
 
+    @property
+    def left(self) -> int:
+        """So many numbers can still be taken."""
+        return self.count - self._used[0]
+
     def row(self, slot: int) -> bytes:
         """The counters of one process, of all numbers that were taken."""
         start = COUNTER.size * slot * self.count

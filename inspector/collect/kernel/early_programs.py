@@ -2,7 +2,7 @@
 is read for the first time.
 
 The thread then runs on that very processor before the program's next instruction, so what it does comes in time.
-Arguments of the tracepoints: include/trace/events/sched.h and filemap.h (mm_filemap_get_pages came with kernel 6.10).
+Arguments of the tracepoints: include/trace/events/sched.h and filemap.h (those named here came with kernel 6.10).
 """
 
 import os
@@ -25,6 +25,8 @@ _NAME = struct.Struct("<16s")
 ANY = b"*"
 _MOST_NAMES = 64
 EXEC_TRACEPOINT, READ_TRACEPOINT = "sched_process_exec", "mm_filemap_get_pages"
+FAULT_TRACEPOINTS = ("mm_filemap_map_pages", "mm_filemap_fault")
+"""A page of a mapped file is touched, where reading the file does not pass the page cache (tmpfs, ZFS)."""
 _KNOWN_FILES = 1 << 16
 _DI, _ORIG_AX = 112, 120  # struct pt_regs
 _READS = (0, 17)
@@ -124,16 +126,18 @@ def _leave_unless_waited_for(a: MemberAssembler, maps: EarlyMaps) -> None:
     a.jump_if(Reg.R0, "==", 0, "out")
 
 
-def read_program(members: Membership, maps: EarlyMaps) -> bytes:
+def read_program(members: Membership, maps: EarlyMaps, any_page: bool = False) -> bytes:
     """The first page of a library is read by a member: the loader looks at its ELF header, just after the open.
 
-    Stack: -4 pid, -16 scratch, -40 file key. BtfError where this kernel has not the fields.
+    `any_page`: a page is touched that may be any; the first one of a file comes before all code of it. Stack: -4 pid,
+    -16 scratch, -40 file key. BtfError where this kernel has not the fields.
     """
     fields, nsec = kernel_offsets(_FIELDS), _change_time_field()
     a = MemberAssembler(members)
     a.load(Reg.R7, Reg.R1, 0)
-    a.load(Reg.R8, Reg.R1, 8)
-    a.jump_if(Reg.R8, "!=", 0, "out")
+    if not any_page:
+        a.load(Reg.R8, Reg.R1, 8)
+        a.jump_if(Reg.R8, "!=", 0, "out")
     a.find_member("out")
     a.read_kernel(-16, 8, Reg.R7, fields["address_space.host"])
     a.load(Reg.R6, Reg.R10, -16)

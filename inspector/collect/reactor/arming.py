@@ -1,11 +1,13 @@
 """Files under counting, each once for the machine: what a file offers, and its probes, in some 0.1 ms."""
 
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ..access import mounts
 from ..access.opening import open_regular
 from ..elf.file import ElfError
 from ..elf.sites import Site, find_sites
@@ -16,6 +18,8 @@ from ..kernel.file_watch import FileWatch, Function
 from .messages import Armed, Group, Unable
 from .results import read_results
 
+_KEPT = 0.4
+"""Share of all numbers that is kept for files that are really opened."""
 _PATIENCE_SECONDS = 0.005
 """So long a thread waits for another one that sets the probes of the same file."""
 
@@ -31,6 +35,8 @@ class Interests:
     """Functions, the deciding ones first."""
     stems: list[str]
     """Parts of the names of files that are likely to have some."""
+    places: list[str]
+    """Patterns of folders in which such files lie, see `PlacePlan`."""
     function_at: FunctionAt
     """How to probe one."""
     is_awaited: Callable[[int], bool]
@@ -55,6 +61,17 @@ class Arming:
         """A file of this key needs no look any more."""
         return key in self._files
 
+    def foresee(self, path: bytes) -> bool:
+        """As `arm`, for a file that may never be opened: some room is kept for those that are."""
+        try:
+            mounts.check(path)
+            status = os.lstat(path)
+        except (OSError, ValueError):
+            return False
+        if stat.S_ISREG(status.st_mode) and self.is_known(_key_of(status)):
+            return False
+        return self._block.left > self._block.count * _KEPT and self.arm(path)
+
     def arm(self, path: bytes, seen_as: bytes = b"", told: bytes = b"") -> bool:
         """Have a file's functions counted when this returns; False when it has none or cannot be read.
 
@@ -71,7 +88,7 @@ class Arming:
         """The same for a file that is open; closes the descriptor."""
         try:
             status = os.fstat(fd)
-            key = file_key(status.st_ino, status.st_dev, status.st_ctime_ns)
+            key = _key_of(status)
             mine = _File()
             file = self._files.setdefault(key, mine)
             if file is not mine:
@@ -124,3 +141,7 @@ class Arming:
         )
         self._tell(armed, [file, *(link for group in groups for link in group.links), *watch.exits.links])
         return True
+
+
+def _key_of(status: os.stat_result) -> bytes:
+    return file_key(status.st_ino, status.st_dev, status.st_ctime_ns)

@@ -61,6 +61,10 @@ class Reacting:
         """Do this aside, step by step."""
         self._later.put(steps)
 
+    def in_background(self, steps: Iterator[object]) -> None:
+        """The same in a thread of its own, for what is not urgent."""
+        threading.Thread(target=self._go_through, args=(steps,), daemon=True, name="background").start()
+
     def _react(self, processor: int) -> None:
         pin(processor)
         real_time(_PRIORITY)
@@ -92,7 +96,7 @@ class Reacting:
         if not record.member and not self._is_awaited(record.pid):
             return
         self.attention.keep(self.YOUNG_SECONDS)
-        steps = (self._arming.arm(path) for path in self._foresight.likely(record.pid))
+        steps = (self._arming.foresee(path) for path in self._foresight.likely(record.pid))
         for _ in steps:
             if time.monotonic_ns() > until:
                 self._later.put(steps)
@@ -112,13 +116,16 @@ class Reacting:
             self._arming.arm(OpenPath(path, held=True), record.path)
 
     def _work_aside(self) -> None:
-        real_time(ASIDE_PRIORITY)
         while True:
-            try:
-                for _ in _rested(self._later.get()):
-                    pass
-            except Exception as error:
-                self._failed(error)
+            self._go_through(self._later.get())
+
+    def _go_through(self, steps: Iterator[object]) -> None:
+        real_time(ASIDE_PRIORITY)
+        try:
+            for _ in _rested(steps):
+                pass
+        except Exception as error:
+            self._failed(error)
 
 
 def _rested(steps: Iterator[object]) -> Iterator[object]:

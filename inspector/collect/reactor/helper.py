@@ -68,7 +68,7 @@ class _Helper:
         if why:
             late = "first calls of libraries that could not be foreseen, where they come within 0.1 ms of the load"
             self._answers.put((Unable(late, why), []))
-        foresight = Foresight(interests.stems)
+        foresight = self._foresight = Foresight(interests.stems, interests.places)
         self._reacting = Reacting(
             early, arming, foresight, maps.members, source, interests.is_awaited, self._young, self._failed
         )
@@ -106,6 +106,7 @@ class _Helper:
                 self._waiting = True
                 self._reacting.active = True
                 self._early.wait_for([os.fsencode(name) for name in names])
+                self._reacting.in_background(self._arming.foresee(path) for path in self._foresight.common())
             case Observe(seconds):
                 self._reacting.active = True
                 self._reacting.attention.keep(seconds)

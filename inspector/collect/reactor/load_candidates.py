@@ -5,126 +5,128 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ..access.mounts import mounts_of
-from ..access.opening import OpenPath
-from ..access.reader import Reader, reader_of, reading_as
+from ..access.opening import OpenPath, read_regular
+from ..access.reader import reader_of
+from ..elf.cache import parse_cache
+from ..elf.file import ElfError, run_path
+from .folders import Shelves, Tree
+from .origins import Begun, Origins, read_begun
 
 _SYSTEM = (b"/", b"/usr", b"/usr/local")
 _MOST_FOLDERS = 200
-_MOST_REMEMBERED = 4096
+_MOST_ROOTS = 256
 _SPLIT_PRELOAD = re.compile(rb"[ :]+")
 _SPLIT_FOLDERS = re.compile(rb"[:;]")
-Listing = tuple[list[bytes], list[bytes], list[bytes]]
-"""Paths that are likely providers by their names, other libraries, and folders."""
-
-
-Folder = tuple[bytes, bytes, Reader]
-"""Path, where its tree begins for us, and who lists it."""
+_CACHE = b"/etc/ld.so.cache"
+_LARGEST_CACHE = 16 << 20
 
 
 class Foresight:
-    """Folders by name, remembered while they do not change: a second start of the same program lists nothing."""
+    """Folders by name: of the process, of its program, of packages; those of the machine once for each file tree."""
 
-    def __init__(self, stems: Sequence[str]) -> None:
-        """`stems`: what names of providers have in common, `cuda`."""
-        parts = b"|".join(re.escape(os.fsencode(stem)) for stem in stems)
-        self._likely = re.compile(parts or rb"(?!)", re.IGNORECASE)
-        self._folders: dict[Folder, tuple[int, Listing]] = {}
+    def __init__(self, stems: Sequence[str], places: Sequence[str] = ()) -> None:
+        """`stems`: what names of providers have in common, `cuda`; `places`: patterns of a plan's folders."""
+        self._shelves = Shelves(stems)
+        self._of_process = [each for each in places if each.startswith("{")]
+        self._of_machine = [os.fsencode(each) for each in places if each.startswith("/")]
+        self._looked: set[bytes] = set()
+        """Mount name spaces whose common folders were looked at."""
         self._own_mounts = _link(b"/proc/self/ns/mnt")
 
     def likely(self, pid: int) -> Iterator[OpenPath]:
         """Files that the process will probably load, most likely first."""
+        base = b"/proc/%d" % pid
         try:
-            look = _Look(pid, self._folders, self._likely, self._own_mounts)
+            begun, reader, mounts = read_begun(base), reader_of(pid), mounts_of(pid)
         except OSError:
             return
-        yield from look.paths()
+        space = _link(base + b"/ns/mnt")
+        tree = Tree(self._shelves, b"" if space == self._own_mounts else base + b"/root", reader, mounts)
+        paths = _Look(begun, tree, self._of_process).paths()
+        yield from (OpenPath(tree.root + path, reader) for path in paths)
+        if space not in self._looked:
+            yield from (OpenPath(tree.root + path, reader) for path in self._common(tree))
+            self._remember(space)
+
+    def common(self) -> Iterator[bytes]:
+        """Files of our own file tree that any program may load: the loader's cache, drivers' and toolkits' folders."""
+        pid = os.getpid()
+        yield from self._common(Tree(self._shelves, b"", reader_of(pid), mounts_of(pid)))
+        self._remember(self._own_mounts)
+
+    def _common(self, tree: Tree) -> Iterator[bytes]:
+        try:
+            cache = parse_cache(read_regular(OpenPath(tree.root + _CACHE, tree.reader), _LARGEST_CACHE))
+        except (OSError, ValueError):
+            cache = parse_cache(b"")
+        for name, entries in cache.entries.items():
+            if self._shelves.likely.search(name):
+                yield from (entry.path for entry in entries)
+        for pattern in self._of_machine:
+            for folder in tree.glob(pattern):
+                yield from tree.list(folder).likely
+
+    def _remember(self, space: bytes) -> None:
+        if len(self._looked) > _MOST_ROOTS:
+            self._looked.clear()
+        self._looked.add(space)
 
 
 class _Look:
-    """At one process that has just begun its program. OSError when it is gone."""
+    """At one process that has just begun its program."""
 
-    def __init__(
-        self, pid: int, known: dict[Folder, tuple[int, Listing]], likely: re.Pattern[bytes], own_mounts: bytes
-    ) -> None:
-        self._base = b"/proc/%d" % pid
-        self._known, self._likely = known, likely
-        self._reader, self._mounts = reader_of(pid), mounts_of(pid)
-        self._root = b"" if _link(self._base + b"/ns/mnt") == own_mounts else self._base + b"/root"
+    def __init__(self, begun: Begun, tree: Tree, places: Sequence[str]) -> None:
+        self._begun, self._tree, self._places = begun, tree, places
         self._left = _MOST_FOLDERS
 
-    def paths(self) -> Iterator[OpenPath]:
-        """As `likely`; as the process may open them."""
-        return (OpenPath(self._root + path, self._reader) for path in self._paths())
-
-    def _paths(self) -> Iterator[bytes]:
-        environment = _loader_variables(self._base)
-        program, directory = _link(self._base + b"/exe"), _link(self._base + b"/cwd")
+    def paths(self) -> Iterator[bytes]:
+        """As `Foresight.likely`; as the process may open them."""
+        begun, environment = self._begun, self._begun.environment
         for entry in _SPLIT_PRELOAD.split(environment.get(b"LD_PRELOAD", b"")):
             if b"/" in entry:
-                yield os.path.join(directory, entry)
+                yield os.path.join(begun.directory, entry)
         searched = _SPLIT_FOLDERS.split(environment.get(b"LD_LIBRARY_PATH", b""))
-        folders = [os.path.join(directory, entry) for entry in searched if entry]
+        folders = [os.path.join(begun.directory, entry) for entry in searched if entry]
         for folder in folders:
-            yield from self._list(folder)[0]
-        if program.startswith(b"/"):
-            yield from self._list(os.path.dirname(program))[0]
-            for top in self._beside(program):
-                yield from self._below(top)
+            yield from self._tree.list(folder).likely
+        yield from self._of_program(begun.program)
+        origins = Origins(begun, self._tree)
+        for pattern in self._places:
+            for folder in origins.expand(pattern):
+                yield from self._tree.list(folder).likely
         for folder in folders:
-            yield from self._list(folder)[1]
+            yield from self._tree.list(folder).libraries
+
+    def _of_program(self, program: bytes) -> Iterator[bytes]:
+        if not program.startswith(b"/"):
+            return
+        home = os.path.dirname(program)
+        for folder in dict.fromkeys((home, *self._run_path(program, home))):
+            yield from self._tree.list(folder).likely
+        for top in self._beside(program):
+            yield from self._below(top)
+
+    def _run_path(self, program: bytes, home: bytes) -> list[bytes]:
+        try:
+            return run_path(OpenPath(self._tree.root + program, self._tree.reader), home)
+        except (ElfError, OSError):
+            return []
 
     def _beside(self, program: bytes) -> list[bytes]:
         """`../lib*` of the program's folder; of a system folder only what bears the program's name."""
         above = os.path.dirname(os.path.dirname(program))
         if above in _SYSTEM:
             return [os.path.join(above, name, os.path.basename(program)) for name in (b"lib", b"lib64")]
-        return [path for path in self._list(above)[2] if os.path.basename(path).startswith(b"lib")]
+        return [path for path in self._tree.list(above).folders if os.path.basename(path).startswith(b"lib")]
 
     def _below(self, folder: bytes) -> Iterator[bytes]:
         if self._left <= 0:
             return
         self._left -= 1
-        likely, _, folders = self._list(folder)
-        yield from likely
-        for inner in folders:
+        listing = self._tree.list(folder)
+        yield from listing.likely
+        for inner in listing.folders:
             yield from self._below(inner)
-
-    def _list(self, folder: bytes) -> Listing:
-        """What lies in a folder, if the process may list it."""
-        if not self._mounts.answers(folder):
-            return [], [], []
-        with reading_as(self._reader):
-            return self._read(folder)
-
-    def _read(self, folder: bytes) -> Listing:
-        key, place = (folder, self._root, self._reader), self._root + folder
-        try:
-            changed = os.stat(place).st_mtime_ns
-            known = self._known.get(key)
-            if known is not None and known[0] == changed:
-                return known[1]
-            listing: Listing = ([], [], [])
-            with os.scandir(place) as entries:
-                for entry in entries:
-                    if b".so" in entry.name:
-                        listing[0 if self._likely.search(entry.name) else 1].append(os.path.join(folder, entry.name))
-                    elif entry.is_dir(follow_symlinks=False):
-                        listing[2].append(os.path.join(folder, entry.name))
-        except (OSError, ValueError):
-            return [], [], []
-        if len(self._known) > _MOST_REMEMBERED:
-            self._known.clear()
-        self._known[key] = changed, listing
-        return listing
-
-
-def _loader_variables(base: bytes) -> dict[bytes, bytes]:
-    try:
-        with open(base + b"/environ", "rb", 0) as file:
-            words = file.read(1 << 20).split(b"\0")
-    except OSError:
-        return {}
-    return dict(word.split(b"=", 1) for word in words if word.startswith(b"LD_") and b"=" in word)
 
 
 def _link(path: bytes) -> bytes:

@@ -13,7 +13,7 @@ from typing import Protocol
 from ..kernel import bpf, perf
 from ..kernel.bpf import BpfError, ProgramKind
 from ..kernel.btf import BtfError
-from ..kernel.early_programs import READ_TRACEPOINT, EarlyMaps, read_program
+from ..kernel.early_programs import FAULT_TRACEPOINTS, READ_TRACEPOINT, EarlyMaps, read_program
 from ..kernel.membership import Membership
 
 
@@ -24,22 +24,30 @@ class Switch(Protocol):
 
 
 class FirstReads:
-    """Records of the first read of each library by members, in the ring of the processor where it happens."""
+    """Records of the first read of each library by members, in the ring of the processor where it happens.
+
+    A file system that reads past the page cache (tmpfs) has them of the first page that is touched instead.
+    """
 
     def __init__(self, members: Membership, maps: EarlyMaps) -> None:
-        """BpfError or BtfError where this kernel has not the tracepoint or refuses the program."""
-        code = read_program(members, maps)
-        self._program, self._link = bpf.load_program(ProgramKind.RAW_TRACEPOINT, code, "first_read"), -1
+        """BpfError or BtfError where this kernel has not the tracepoints or refuses the programs."""
+        read, fault = (
+            bpf.load_program(ProgramKind.RAW_TRACEPOINT, read_program(members, maps, any_page), name)
+            for any_page, name in ((False, "first_read"), (True, "first_touch"))
+        )
+        self._programs = {READ_TRACEPOINT: read, **dict.fromkeys(FAULT_TRACEPOINTS, fault)}
+        self._links: list[int] = []
         self.turn(True)
         self.turn(False)
 
     def turn(self, on: bool) -> None:
-        """0.15 ms."""
-        if on and self._link < 0:
-            self._link = bpf.attach_raw_tracepoint(self._program, READ_TRACEPOINT)
-        elif not on and self._link >= 0:
-            os.close(self._link)
-            self._link = -1
+        """0.15 ms each."""
+        if on and not self._links:
+            self._links = [bpf.attach_raw_tracepoint(program, name) for name, program in self._programs.items()]
+        elif not on:
+            for link in self._links:
+                os.close(link)
+            self._links.clear()
 
 
 class CodeMappings:

@@ -15,6 +15,8 @@ from ...reactor.client import Reactor
 from .call_plans import function_at, planned_functions
 
 _SHORTEST_STEM = 4
+_LINK_TIME = ("stubs",)
+"""Kinds of places with files that programs are linked with and should not load: counted when they are opened."""
 
 
 def start_reactor(configure: Configure, is_awaited: Callable[[int], bool]) -> Reactor | None:
@@ -32,6 +34,7 @@ def start_reactor(configure: Configure, is_awaited: Callable[[int], bool]) -> Re
     interests = Interests(
         names=list(planned),
         stems=sorted(set(_stems(configure.plan))),
+        places=[folder for place in configure.plan.places if place.kind not in _LINK_TIME for folder in place.folders],
         function_at=lambda site: function_at(site, planned[site.name].plan),
         is_awaited=is_awaited,
     )

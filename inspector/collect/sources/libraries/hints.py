@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from inspector.collect.access.opening import read_regular
 
-from ...elf.file import DT_NEEDED, DT_RPATH, DT_RUNPATH, ElfError, ElfFile
+from ...elf.file import DT_NEEDED, ElfError, ElfFile, run_path
 from ...elf.sections import read_sections
 from ...elf.strings import library_names, read_only_data
 from ...kernel import procfs
@@ -104,7 +104,7 @@ def of_settings(around: Circumstances) -> Hints:
             hints.add([entry for entry in entries if entry], around.directory)
     hints.add(around.named, around.directory)
     for program in around.programs:
-        hints.folders += run_path(around.root.outside(program), os.path.dirname(program))
+        hints.folders += _run_path(around.root.outside(program), os.path.dirname(program))
     return hints
 
 
@@ -139,7 +139,7 @@ def of_file(open_path: bytes, origin: bytes) -> Hints:
                 hints.add(list(library_names(chunk)), origin)
     except (ElfError, OSError):
         pass
-    hints.folders += run_path(open_path, origin)
+    hints.folders += _run_path(open_path, origin)
     return hints
 
 
@@ -152,15 +152,11 @@ def interpreter(open_path: bytes) -> bytes:
         return b""
 
 
-def run_path(open_path: bytes, origin: bytes) -> list[bytes]:
-    """The absolute folders of DT_RUNPATH and DT_RPATH."""
+def _run_path(open_path: bytes, origin: bytes) -> list[bytes]:
     try:
-        with ElfFile(open_path) as elf:
-            texts = [text for tag in (DT_RUNPATH, DT_RPATH) for text in elf.tag_strings(tag)]
+        return run_path(open_path, origin)
     except (ElfError, OSError):
         return []
-    expanded = (text.replace(b"${ORIGIN}", b"$ORIGIN").replace(b"$ORIGIN", origin) for text in texts)
-    return [folder for text in expanded for folder in split_list(text) if folder.startswith(b"/")]
 
 
 def split_list(value: bytes) -> list[bytes]:
