@@ -457,7 +457,7 @@ def _calls_proven(ways: _Ways, progress: Progress) -> bool:
 
 def _nobody_asked(ways: _Ways) -> Decision | None:
     """Every process was seen from its first instruction, and none asked for an API that computes."""
-    if ways.compute or not ways.state.processes:
+    if ways.compute or not ways.state.processes or _unheard(ways):
         return None
     channels = (*CONTRADICTING, "environment", "open-files")
     if not covered(ways.state, ways.state.processes, channels, without_loss=False):
@@ -472,6 +472,15 @@ def _nobody_asked(ways: _Ways) -> Decision | None:
     alive = any(not process.ended for process in ways.state.processes)
     sure: Confidence = "likely" if static or alive or ways.state.lost else "proven"
     return Decision("cpu", sure, "nobody-asked", first, word=ways.word, evidence=rows)
+
+
+def _unheard(ways: _Ways) -> bool:
+    """There was more to tell: the collector was stuck to the end, or a driver is mapped and records were lost."""
+    state, profiles = ways.state, ways.analysis.profiles
+    if state.collector_waits or not state.lost:
+        return bool(state.collector_waits)
+    every = (use for process in state.processes for use in uses(state, process, profiles).values())
+    return any(use.providers and family_of_api(profiles, use.api) not in MANAGEMENT for use in every)
 
 
 def _foretold(ways: _Ways) -> Decision | None:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 20
 _LONGEST_LINE = 256 << 20
 _TALK_LINES = 40
+_FAREWELL = 8.0
+"""Seconds for one that goes on and was asked to end: on a busy machine its last words take time, and are the answer."""
 _PATIENCE = 3.0
 """Seconds for a collector that goes on to end in order: it may have to end what it started."""
 _STUCK = 0.5
@@ -213,7 +215,7 @@ class LiveStream:
     def finish(self) -> list[AnyEvent]:
         """Like `close`, without waiting for one that is stuck; the last events, unless another thread reads them."""
         self.send(Quit())
-        events = self._read_until(time.monotonic() + _PATIENCE)
+        events = self._read_until(time.monotonic() + _FAREWELL)
         if self.ending is None:
             events += self._end_hard()
         self.stop_recording()

@@ -1,10 +1,41 @@
-/* A stand-in for libcuda.so.1 with one device that computes nothing. It notes every call. */
+/* A stand-in for libcuda.so.1 with one device that computes nothing. It notes every call.
+   FIELD_ANSWER: what cuInit answers. FIELD_NODES: folder of the device nodes that it opens, kept open with FIELD_KEEP.
+   FIELD_ABORT, FIELD_HANG: what it does in cuInit. FIELD_NO_FORK: it refuses children of whoever asked first.
+   Compiled with -DSTUB it is what a toolkit has for linking: 34 to everything. */
 #include "calls.h"
 #include <string.h>
 
+#ifdef STUB
+#define ANSWER(name, arguments, body) int name arguments { note(#name); return 34; }
+#else
 #define ANSWER(name, arguments, body) int name arguments { note(#name); body; return 0; }
+#endif
 
-ANSWER(cuInit, (unsigned flags), )
+static int node(const char *name) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", getenv("FIELD_NODES"), name);
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    if (file >= 0 && !getenv("FIELD_KEEP")) close(file);
+    return file >= 0;
+}
+
+static int begin(void) {
+    static int asked;
+    const char *answer = getenv("FIELD_ANSWER"), *visible = getenv("CUDA_VISIBLE_DEVICES");
+    if (asked && asked != getpid() && getenv("FIELD_NO_FORK")) return 3;
+    asked = getpid();
+    if (getenv("FIELD_ABORT")) abort();
+    while (getenv("FIELD_HANG")) pause();
+    if (answer) return atoi(answer);
+    if (getenv("FIELD_NODES")) {
+        if (!node("nvidiactl")) return 100;
+        if (!node("nvidia-uvm")) return 999;
+        if (!node("nvidia0")) return 100;
+    }
+    return visible && strcmp(visible, "0") && strncmp(visible, "GPU-", 4) ? 100 : 0;
+}
+
+ANSWER(cuInit, (unsigned flags), int no = begin(); if (no) return no)
 ANSWER(cuDriverGetVersion, (int *version), *version = 12080)
 ANSWER(cuDeviceGetCount, (int *count), *count = 1)
 ANSWER(cuDeviceGet, (int *device, int ordinal), *device = ordinal)
@@ -17,3 +48,5 @@ ANSWER(cuCtxCreate_v3, (void **context, void *p, int n, unsigned flags, int devi
 ANSWER(cuCtxDestroy, (void *context), )
 ANSWER(cuMemGetInfo_v2, (size_t *free, size_t *total), *free = *total = 8ull << 30)
 ANSWER(cuMemAlloc_v2, (unsigned long long *address, size_t size), *address = (unsigned long long)malloc(size))
+ANSWER(cuLaunchKernel, (void *function, unsigned x, unsigned y, unsigned z, unsigned a, unsigned b, unsigned c, unsigned shared,
+                        void *stream, void **arguments, void **extra), )

@@ -54,3 +54,11 @@ int cudaMemGetInfo(size_t *free, size_t *total) {
 }
 
 const char *cudaGetErrorString(int error) { note(__func__); return error ? "an error" : "no error"; }
+
+int cudaMalloc(unsigned long long *address, size_t size) {
+    note(__func__);
+    return start() ? state : ask("cuMemAlloc_v2", address, (long)size, 0);
+}
+
+/* Not of the real one, which launches from code that the compiler makes: called by the stand-in for a backend. */
+int cudaStandInLaunch(void) { return start() ? state : ask("cuLaunchKernel", NULL, 1, 1); }

@@ -4,7 +4,7 @@ from msgspec import structs
 
 from inspector.stream.calls import CallCount, CallerCount, CallersCounted, CallsCounted
 from inspector.stream.processes import ProcessEnded, Vitals
-from inspector.stream.session import Capability
+from inspector.stream.session import Capability, CollectorWaits, EventsLost
 
 from ..asking import BACKEND, CPU, CUDA, answer, findings, working
 from ..build import SECOND, Story
@@ -81,6 +81,23 @@ def test_nobody_asked_is_proven_only_when_all_ended_and_all_channels_were_open()
     assert told(CHANNELS, static=True) == ("cpu", "likely")
     for channel in CHANNELS:
         assert told(tuple(one for one in CHANNELS if one != channel)) == ("undecided", "guess"), channel
+
+
+def test_nobody_asked_is_not_said_where_the_collector_was_stuck_or_lost_records_beside_a_mapped_driver() -> None:
+    def told(*, stuck: bool = False, lost: bool = False, mapped: bool = False) -> str:
+        story = Story(can=CHANNELS)
+        story.process(812, ("/usr/bin/python3", "-c", "print(1)"))
+        if mapped:
+            story.driver(812)
+        if stuck:
+            story.tell(CollectorWaits(at=story.later(), doing="asking the kernel (bpf)"))
+        if lost:
+            story.tell(EventsLost(at=story.later(), source="perf", count=7))
+        return decision(story.state).verdict
+
+    assert told(lost=True) == "cpu"
+    assert told(stuck=True) == "undecided"
+    assert told(lost=True, mapped=True) == "undecided"
 
 
 def test_attached_late_with_nothing_to_go_by_says_what_is_missing_and_how_to_see_the_next_start() -> None:

@@ -1,0 +1,82 @@
+"""What the small cases are made of: a driver, programs in the shapes in which they come, libraries that do not fit."""
+
+import subprocess
+from pathlib import Path
+
+_STAND_INS = Path(__file__).parent / "stand_ins"
+_TRAMPOLINES = """
+#include <dlfcn.h>
+static void *driver;
+static void *find(const char *name) {
+    if (!driver) driver = dlopen("libcuda.so.1", RTLD_NOW);
+    return driver ? dlsym(driver, name) : 0;
+}
+int cuInit(unsigned flags) { int (*real)(unsigned) = find("cuInit"); return real ? real(flags) : 999; }
+int cuDeviceGetCount(int *count) { int (*real)(int *) = find("cuDeviceGetCount"); return real ? real(count) : 999; }
+"""
+_ASKS_FRAMEWORK = """
+#include <stdio.h>
+#include <unistd.h>
+int cuInit(unsigned), cuDeviceGetCount(int *);
+int main(void) {
+    int devices = 0, result = cuInit(0);
+    if (!result) result = cuDeviceGetCount(&devices);
+    printf("could not find a driver (%d), running on the CPU\\n", result);
+    fflush(stdout);
+    sleep(3);
+    return 0;
+}
+"""
+_HELPER = "int helper_old(void) { return 1; }\nint helper_new(void) { return 2; }\n"
+_BACKEND = "int helper_new(void), cuInit(unsigned);\nint start(void) { return helper_new() + cuInit(0); }\n"
+_NVML = "int nvmlInit_v2(void) { return 0; }\nint nvmlDeviceGetCount_v2(int *count) { *count = 0; return 0; }\n"
+_NCCL = "int ncclStart(void) { return 0; }\n"
+_ADDON = "int ncclStart(void), cuInit(unsigned);\nint start(void) { return ncclStart() + cuInit(0); }\n"
+
+
+def build(folder: Path) -> None:
+    """Everything that the cases name, in folders of its own."""
+    driver, program = _STAND_INS / "driver.c", _STAND_INS / "program.c"
+    for name in ("devices", "all-devices", "empty"):
+        (folder / name).mkdir()
+    for node in ("nvidiactl", "nvidia0"):
+        (folder / "devices" / node).touch()
+    for node in ("nvidiactl", "nvidia-uvm", "nvidia0"):
+        (folder / "all-devices" / node).touch()
+    _shared(folder / "real/libcuda.so.1", driver)
+    _shared(folder / "stub/libcuda.so.1", driver, "-DSTUB")
+    _compile(folder / "program", program, "-ldl")
+    _compile(folder / "static-program", program, "-static", "-ldl")
+    (folder / "complete.c").write_text(driver.read_text() + "\nint cuNotHere(int x) { return x; }\n")
+    complete = _shared(folder / "complete/libcuda.so.1", folder / "complete.c", f"-I{_STAND_INS}")
+    _compile(folder / "linked-program", program, "-DLINKED", "-Wl,-z,lazy", str(complete), "-ldl")
+    framework = _shared(folder / "wheel/libframework.so.2", _text(folder, _TRAMPOLINES), "-ldl")
+    origin = "-Wl,-rpath,$ORIGIN"
+    _compile(folder / "framework", _text(folder, _ASKS_FRAMEWORK), str(framework), f"{origin}/wheel")
+    for place, nodes in (("old", "V1 { global: helper_old; };"), ("wheel", "V1 { global: helper_old; };\nV2 {} V1;")):
+        script = folder / f"{place}.map"
+        script.write_text(nodes.replace("V2 {}", "V2 { global: helper_new; }"))
+        _shared(folder / place / "libhelper.so.12", _text(folder, _HELPER), f"-Wl,--version-script={script}")
+    needed = [str(folder / "wheel/libhelper.so.12"), str(folder / "real/libcuda.so.1")]
+    _shared(folder / "wheel/libbackend-cuda.so", _text(folder, _BACKEND), *needed, origin)
+    _shared(folder / "nvml/libnvidia-ml.so.1", _text(folder, _NVML))
+    nccl = _shared(folder / "addon/libnccl.so.2", _text(folder, _NCCL))
+    _shared(folder / "addon/index.node", _text(folder, _ADDON), str(nccl), needed[1])
+    nccl.unlink()
+
+
+def _text(folder: Path, source: str) -> Path:
+    path = folder / "source.c"
+    path.write_text(source)
+    return path
+
+
+def _shared(path: Path, source: Path, *words: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soname = [] if path.suffix == ".node" else [f"-Wl,-soname,{path.name}"]
+    _compile(path, source, "-shared", "-fPIC", *soname, *words)
+    return path
+
+
+def _compile(path: Path, source: Path, *words: str) -> None:
+    subprocess.run(["gcc", "-O1", "-w", "-o", path, source, *words], check=True, stderr=subprocess.DEVNULL)
