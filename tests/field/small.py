@@ -27,6 +27,8 @@ def _cpu(*says: str, **more: bool) -> Expected:
 
 GPU = Expected("cuda", blames_nothing=True, unsure=True)
 NO_DEVICE = _cpu("cuInit = 100")
+REFUSED = Expected("cpu", ("cuInit = 100",), never=("SIGSEGV",))
+NVML = _cpu("nvmlDeviceGetCount_v2", unsure=True)
 _NOT_FOUND = "libcuda.so.1"
 _CLIENT = """
 import socket, time
@@ -131,11 +133,11 @@ CASES = [
         Expected("cpu", blames_nothing=True),
     ),
     Small("met late", "exec $D/program asks libcuda-not-here.so.1", Expected("cpu|undecided"), attached=True),
-    Small("handles a fault", "FIELD_ANSWER=100 exec $D/program handled", Expected("cpu", ("cuInit = 100",), never=("SIGSEGV",))),
+    Small("handles a fault", "FIELD_ANSWER=100 exec $D/program handled", REFUSED),
     Small("found by its path", "LD_LIBRARY_PATH=$D/empty exec $D/program path $D/real/libcuda.so.1", GPU),
     Small("looks for tools", "exec $D/program tools", GPU),
     Small("an add-on lacks a library", "exec $D/program quiet $D/addon/index.node", _cpu("libnccl.so.2", "index.node")),
-    Small("told of no device", "LD_LIBRARY_PATH=$D/nvml exec $D/program nvml", _cpu("nvmlDeviceGetCount_v2", unsure=True)),
+    Small("told of no device", "LD_LIBRARY_PATH=$D/nvml exec $D/program nvml", NVML),
     Small("bound and never called", "exec $D/linked-program", Expected("cuda", blames_nothing=True, unsure=True)),
     Small(
         "bound, never called, and refused",
