@@ -21,8 +21,8 @@ class Small:
     """Looked at two seconds after its start, not started by us."""
 
 
-def _cpu(*says: str, **more: bool) -> Expected:
-    return Expected("cpu", says, **more)
+def _cpu(*says: str, unsure: bool = False) -> Expected:
+    return Expected("cpu", says, unsure=unsure)
 
 
 GPU = Expected("cuda", blames_nothing=True, unsure=True)
