@@ -9,7 +9,7 @@ from inspector.stream.text import decode_line
 
 from ...logs.search import among, found_among
 from ..contract import Session
-from .log_feeds import send_line, send_page
+from .followed_log import send_line, send_page
 
 
 def first_lines(sample: bytes) -> list[str]:
