@@ -14,7 +14,7 @@ from inspector.stream.requests import Configure, Quit
 from inspector.stream.session import CollectorWaits, LimitNoted, ProgramCutShort, RequestFailed
 
 from .composition import source_makers
-from .event_writer import StreamOutlet
+from .event_writer import EventWriter
 from .kernel import procfs, uprobes
 from .kernel.permissions import capabilities, try_probes
 from .kernel.refusals import grant_of_rights
@@ -24,10 +24,10 @@ from .options import Options
 from .priority import step_back
 from .reactor.client import Reactor
 from .reactor.remembered_files import recall, remember
-from .request_reader import Inbox
+from .request_reader import RequestReader
 from .session_events import asked, ended, missing, started
 from .sources.contract import Session, Tracked, TreeObserver
-from .sources.copies.copies import HearingOutlet
+from .sources.copies.copies import ListeningSink
 from .sources.libraries.libraries import Libraries
 from .sources.lookups.signals import SignalsSource
 from .sources.processes.joining import ExecArrivals, MappingArrivals, PolledArrivals, program_of_exec
@@ -77,14 +77,19 @@ class Agent(TreeObserver):
     """Composes everything that looks at one target."""
 
     def __init__(
-        self, options: Options, configure: Configure, inbox: Inbox, launch: Launch | None, reactor: Reactor | None
+        self,
+        options: Options,
+        configure: Configure,
+        request_reader: RequestReader,
+        launch: Launch | None,
+        reactor: Reactor | None,
     ) -> None:
         self._options = options
         self._configure = msgspec.structs.replace(configure, logs=[*configure.logs, *options.logs])
-        self._inbox = inbox
+        self._request_reader = request_reader
         self._launch, self._reactor = launch, reactor
         self._loop = CollectorLoop(self._failed)
-        self._outlet = StreamOutlet(1, self._reader_gone)
+        self._sink = EventWriter(1, self._reader_gone)
         self._watchdog = Watchdog(self._loop.works, self._waits_for)
         self._sources: list[object] = []
         self._said: set[tuple[str, type]] = set()
@@ -96,11 +101,13 @@ class Agent(TreeObserver):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda number, _: self._leave(f"ended by {signal.Signals(number).name}"))
         self._step_back()
-        self._inbox.open(self._loop, self._handle, self._refuse, lambda: self._leave("nobody sends requests any more"))
+        self._request_reader.open(
+            self._loop, self._handle, self._refuse, lambda: self._leave("nobody sends requests any more")
+        )
         try:
             self._begin()
         except TargetError as error:
-            self._outlet.send(missing(error))
+            self._sink.send(missing(error))
             self._stop(error.why, in_order=False)
         self._loop.run()
         self._close()
@@ -129,18 +136,18 @@ class Agent(TreeObserver):
         # Records first: asking for the rights opens and closes a tracepoint, and opening one then takes 20 ms.
         self._records = open_records(self._loop, self._reactor)
         allowed = capabilities(self._records.refusal, try_probes())
-        self._outlet.send(started(asked(self._options), allowed, self._names()))
+        self._sink.send(started(asked(self._options), allowed, self._names()))
         target = parse_target(self._options.target) if self._launch is None else None
         pids = self._find(target)
         births = {pid: _birth(pid) for pid in pids}
         for limit in self._records.limits:
-            self._outlet.send(limit)
-        self._waits = WaitsSource(self._outlet)
+            self._sink.send(limit)
+        self._waits = WaitsSource(self._sink)
         self._tree = ProcessTree(
             self._loop, self._waits, Keys(self._configure.plan.environment), self._records.feed, self._emptied
         )
         self._living = self._tree.processes
-        self._heard = HearingOutlet(self._waits)
+        self._heard = ListeningSink(self._waits)
         self._session = Session(self._loop, self._heard, self._tree, self._configure)
         self._make_sources()
         if self._launch is not None:
@@ -228,7 +235,7 @@ class Agent(TreeObserver):
             return
         if lost:
             why = "without kernel records new processes are looked for now and then"
-            self._outlet.send(LimitNoted(at=self._loop.now(), what=lost, why=why, grant=grant_of_rights()))
+            self._sink.send(LimitNoted(at=self._loop.now(), what=lost, why=why, grant=grant_of_rights()))
         self._tree.attach(_found_now(target, self._options.wait), _origin(target))  # whoever came since the first look
         if not self._tree.processes():
             print(f"inspector: waiting for {target.text}", file=sys.stderr)
@@ -241,10 +248,10 @@ class Agent(TreeObserver):
             if isinstance(source, Answering) and source.handle(request):
                 return
         why = f"{type(request).__name__} cannot be carried out here"
-        self._outlet.send(RequestFailed(at=self._loop.now(), id=request.id, why=why))
+        self._sink.send(RequestFailed(at=self._loop.now(), id=request.id, why=why))
 
     def _refuse(self, why: str) -> None:
-        self._outlet.send(RequestFailed(at=self._loop.now(), id=0, why=why))
+        self._sink.send(RequestFailed(at=self._loop.now(), id=0, why=why))
 
     def _emptied(self) -> None:
         """The last process has ended: read what is left of it, then go, unless others may still join."""
@@ -270,7 +277,7 @@ class Agent(TreeObserver):
             self._stop(reason)
         elif not self._reason:
             self._reason = reason
-            self._outlet.send(ProgramCutShort(at=self._loop.now(), reason=reason))
+            self._sink.send(ProgramCutShort(at=self._loop.now(), reason=reason))
             self._launch.ask_to_end(self._living())
             self._loop.soon(lambda: self._loop.after(PATIENCE_SECONDS, self._launch_must_end))
 
@@ -290,7 +297,7 @@ class Agent(TreeObserver):
 
     def _waits_for(self, doing: str) -> None:
         """Called from the thread of the watchdog."""
-        self._outlet.send(CollectorWaits(at=self._loop.now(), doing=doing))
+        self._sink.send(CollectorWaits(at=self._loop.now(), doing=doing))
 
     def _close(self) -> None:
         for source in reversed(self._sources):
@@ -300,8 +307,8 @@ class Agent(TreeObserver):
                 except Exception as error:
                     self._failed(type(source).__name__, error)
         self._watchdog.close()
-        self._outlet.send(ended(self._reason, self._in_order))
-        self._outlet.close()
+        self._sink.send(ended(self._reason, self._in_order))
+        self._sink.close()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader need not wait until the kernel has let all probes go
         if self._reactor is not None:
             if self._options.wait:
@@ -318,7 +325,7 @@ class Agent(TreeObserver):
         if (what, type(error)) not in self._said:
             self._said.add((what, type(error)))
             why = f"{type(error).__name__}: {error}"
-            self._outlet.send(LimitNoted(at=self._loop.now(), what=f"what {what} would have told", why=why))
+            self._sink.send(LimitNoted(at=self._loop.now(), what=f"what {what} would have told", why=why))
 
 
 def _birth(pid: int) -> int:

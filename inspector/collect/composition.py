@@ -6,9 +6,9 @@ from .kernel.records import Opened, Written
 from .sources.calls.passive import PassiveSource
 from .sources.calls.pointers import PointersSource
 from .sources.contract import Session
-from .sources.copies.copies import CopiesSource, HearingOutlet
+from .sources.copies.copies import CopiesSource, ListeningSink
 from .sources.libraries.files import FileSource
-from .sources.libraries.loader_messages import LoaderWordsSource
+from .sources.libraries.loader_messages import LoaderMessagesSource
 from .sources.libraries.packages import PackagesSource
 from .sources.libraries.predictions import PredictionsSource
 from .sources.libraries.symbols import SymbolsSource
@@ -28,7 +28,7 @@ Maker = tuple[str, Callable[[], object]]
 """What it tells, in words for a `LimitNoted`, and how it is made."""
 
 
-def source_makers(session: Session, records: Records, target: str, heard: HearingOutlet) -> list[Maker]:
+def source_makers(session: Session, records: Records, target: str, heard: ListeningSink) -> list[Maker]:
     """The passive picture comes before what probes: a probe changes the pages that it looks at."""
     keys = Keys(session.plan.environment)
     return [
@@ -44,7 +44,7 @@ def source_makers(session: Session, records: Records, target: str, heard: Hearin
         ("limits and rights", lambda: ConstraintsSource(session, records.feed)),
         ("the environment in memory", lambda: LiveEnvironmentSource(session, keys, records.feed)),
         ("changes of files", lambda: FileSource(session)),
-        ("what the loader refused before", lambda: LoaderWordsSource(session)),
+        ("what the loader refused before", lambda: LoaderMessagesSource(session)),
         ("builds of packages", lambda: PackagesSource(session)),
         ("where else refused names are", lambda: CopiesSource(session, heard)),
         ("files whose load was refused", lambda: RefusedFiles(session, records.feed)),

@@ -93,7 +93,7 @@ def _key(event: Event) -> tuple[object, ...]:
             return (type(event), getattr(event, "pid", 0), getattr(event, "fd", 0))
 
 
-class StreamOutlet:
+class EventWriter:
     """Writes events as JSON lines to a descriptor; `send` never waits for the reader."""
 
     def __init__(self, fd: int, broken: Callable[[], None]) -> None:

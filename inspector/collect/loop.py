@@ -54,7 +54,7 @@ class CollectorLoop:
         """The loop's own thread, which is at work from its creation on, and the worker."""
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._take_handed)
-        self._worker = threading.Thread(target=self._labour, name="collector-files", daemon=True)
+        self._worker = threading.Thread(target=self._work_loop, name="collector-files", daemon=True)
         self._worker.start()
 
     def now(self) -> int:
@@ -157,7 +157,7 @@ class CollectorLoop:
             if timer.period:
                 self._repeat(timer.period, timer.callback)
 
-    def _labour(self) -> None:
+    def _work_loop(self) -> None:
         read_last()
         work = Work(threading.get_native_id())
         self.works.append(work)

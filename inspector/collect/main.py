@@ -12,7 +12,7 @@ from inspector.stream.codec import encode
 from inspector.stream.requests import Configure
 
 from .options import Options
-from .request_reader import Inbox
+from .request_reader import RequestReader
 
 CONFIGURE_SECONDS = 2.0
 USAGE = 2
@@ -25,14 +25,14 @@ def run(argv: Sequence[str]) -> int:
         return USAGE
     _end_quietly_without_reader()
     _give_memory_back()
-    inbox = Inbox(0)
-    configure = inbox.configuration(CONFIGURE_SECONDS)
+    request_reader = RequestReader(0)
+    configure = request_reader.configuration(CONFIGURE_SECONDS)
     try:
         if options.list:
             return _list(configure)
         if options.capabilities:
             return _tell_capabilities(options.target)
-        return _observe(options, configure, inbox)
+        return _observe(options, configure, request_reader)
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
@@ -128,7 +128,7 @@ def _tell_capabilities(target: str) -> int:
     return 0
 
 
-def _observe(options: Options, configure: Configure, inbox: Inbox) -> int:
+def _observe(options: Options, configure: Configure, request_reader: RequestReader) -> int:
     """Fork and give privileges up before threads exist, then let the agent do the rest."""
     from .agent import Agent
     from .kernel.privileges import give_up
@@ -143,4 +143,4 @@ def _observe(options: Options, configure: Configure, inbox: Inbox) -> int:
         _write([started(asked(options), []), missing(error), ended(error.why, ok=False)])
         return 0
     give_up(started_a_command=launch is not None)
-    return Agent(options, configure, inbox, launch, start_reactor(configure, awaited(options.target))).run()
+    return Agent(options, configure, request_reader, launch, start_reactor(configure, awaited(options.target))).run()

@@ -16,7 +16,7 @@ _LONGEST = 16 << 20
 """Bytes of one request; more than that without a line end is no request."""
 
 
-class Inbox:
+class RequestReader:
     """Reads requests from a descriptor; its end means that nobody is there any more."""
 
     def __init__(self, fd: int) -> None:

@@ -18,7 +18,7 @@ _UNBORN: Final = ".inspector-new-"
 def run_folder() -> Iterator[Path]:
     """A folder that goes at the end, and at the next run when this one is killed; OSError when there is no room.
 
-    Its owner holds a lock on it (flock(2)), which the kernel lets go however the owner ends.
+    Its owner holds a lock on it (flock(2)), which the kernel releases however the owner ends.
     """
     _sweep(Path(tempfile.gettempdir()))
     unborn = Path(tempfile.mkdtemp(prefix=_UNBORN))

@@ -309,8 +309,8 @@ class State:
     dead: int = 0
     """How many of `processes` have ended, as `folding.forgetting` counts."""
     processes_dropped: int = 0
-    """How many that ended were let go to bound the memory."""
+    """How many that ended were dropped to bound the memory."""
     timeline_dropped: int = 0
-    """How many of the oldest moments were let go to bound the memory."""
+    """How many of the oldest moments were dropped to bound the memory."""
     revisions: dict[str, int] = field(default_factory=dict)
     """Per pane (`processes`, `libraries`, ...) a number that grows with each change: screens repaint only then."""

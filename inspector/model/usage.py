@@ -33,7 +33,7 @@ class Provider:
 
     @property
     def gone(self) -> bool:
-        """It was mapped and was let go again (dlclose)."""
+        """It was mapped and unloaded again (dlclose)."""
         return self.library.state == "unmapped"
 
 

@@ -47,7 +47,7 @@ class FunctionsRefused(Event, frozen=True, kw_only=True):
 
 
 class CountingStopped(Event, frozen=True, kw_only=True):
-    """Functions let go because they cost too much or on request; their counts are lower bounds from now on."""
+    """Functions detached because they cost too much or on request; their counts are lower bounds from now on."""
 
     functions: list[int]
     why: str

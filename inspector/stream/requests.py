@@ -45,7 +45,7 @@ class FunctionPlan(Fact, frozen=True, kw_only=True):
     decides: bool = False
     """What it answers decides what a program does next: its results are read as long as that costs little."""
     hot: bool = False
-    """Known to be called at every launch: counted in a link of its own, let go first."""
+    """Known to be called at every launch: counted in a link of its own, detached first."""
     arguments: list[Argument] = []
     values: list[OutValue] = []
 

@@ -190,7 +190,7 @@ def slow_down(folder: Path) -> Figure:
         after = max(_turns(process, time.monotonic() + 1.0, 4))
     process.kill()
     process.wait()
-    note = f"{before:,.0f} launches a second without, {after:,.0f} with; hot functions are let go within 0.2 s"
+    note = f"{before:,.0f} launches a second without, {after:,.0f} with; hot functions are detached within 0.2 s"
     return Figure(
         what="slow-down, default profile", ours=max(0.0, 100 * (1 - after / before)), unit="%", budget=1, note=note,
         peer="counting all", peer_value=45,
@@ -208,12 +208,12 @@ def bystander(folder: Path) -> Figure:
     with Collector(str(target.pid), plan=Plan(apis=[api])) as collector:
         collector.wait(FunctionsWatched)
         observed = statistics.mean(_turns(stranger, time.monotonic(), 20))
-        let_go = len(collector.all(CountingStopped))
+        detached = len(collector.all(CountingStopped))
     for process in (target, stranger):
         process.kill()
         process.wait()
     note = f"750,000 calls a second, 5 s from the first probe on: {alone:,.0f} turns without, {observed:,.0f} with"
-    note += f"; {let_go} functions let go"
+    note += f"; {detached} functions detached"
     return Figure(
         what="slow-down of a bystander", ours=max(0.0, 100 * (1 - observed / alone)), unit="%", budget=1, note=note
     )

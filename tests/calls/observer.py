@@ -14,7 +14,7 @@ from inspector.collect.kernel.counter_block import Read
 from inspector.collect.kernel.counting import Counting
 from inspector.collect.kernel.engine import Engine
 from inspector.collect.kernel.file_watch import Function
-from inspector.collect.kernel.lookup_probes import SIGNALS, Looking
+from inspector.collect.kernel.lookup_probes import SIGNALS, LookupProbes
 from inspector.collect.kernel.lookup_programs import KINDS
 from inspector.collect.sources.lookups.lookups import lookup_functions
 
@@ -51,13 +51,13 @@ class Observer:
 def watch(pid: int, library: bytes, ready: Callable[[], object]) -> None:
     """Watch everything that can be watched, and take in what it tells, for ever."""
     engine = Engine()
-    looking = Looking(engine)
+    lookup_probes = LookupProbes(engine)
     counting = Counting(engine, percent=5.0)
     engine.follow(pid)
     for line in procfs.executable_maps(os.getpid()):
         if b"libc.so" in line.path or b"ld-linux" in line.path:
             sites = find_sites(line.path, (*KINDS, *SIGNALS)).found
-            looking.watch(looking.reserve(), line.path, lookup_functions(line.path, sites))
+            lookup_probes.watch(lookup_probes.reserve(), line.path, lookup_functions(line.path, sites))
     sites = find_sites(library).found
     reads = (Read(argument=0, size=4), Read(argument=1, size=32, string=True))
     sites = [site for site in sites if site.name != "locked"]

@@ -58,7 +58,7 @@ def test_counts_stay_exact_while_links_are_replaced(watcher: Watcher, targets: T
     def regroup(_: object) -> None:
         for number in range(watch.first + 1, watch.first + 6):
             time.sleep(0.05)
-            watch.let_go([number])
+            watch.detach([number])
 
     seen = watcher.run(targets.program, "calls:4:250000", meanwhile=regroup)
     assert watch.counting == {watch.first}
@@ -72,13 +72,13 @@ def test_the_first_call_of_a_rest_wakes_and_the_others_do_not(
     watcher.watch(targets.library, "stride")
 
     def rest(_: object) -> None:
-        counting.rest()
-        assert counting.resting
+        counting.suspend()
+        assert counting.suspended
 
     seen = watcher.run(targets.program, "wait", "calls:4:1000", meanwhile=rest)
     assert len(of(CallsBegan, seen.records)) == 1
     assert seen.total("stride") == 4000
-    assert not counting.resting
+    assert not counting.suspended
 
 
 def test_results_and_callers_are_summed_up(watcher: Watcher, targets: Targets) -> None:

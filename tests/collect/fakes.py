@@ -1,4 +1,4 @@
-"""A loop without threads or time, an outlet that keeps, a record source that says what it is told."""
+"""A loop without threads or time, a sink that keeps, a record source that says what it is told."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -59,7 +59,7 @@ class FakeLoop:
 
 
 class Kept:
-    """An outlet that keeps what it gets."""
+    """A sink that keeps what it gets."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -110,10 +110,10 @@ class Grove:
     """A process tree on fakes."""
 
     def __init__(self, tells_ends: bool = True) -> None:
-        self.loop, self.outlet, self.source = FakeLoop(), Kept(), Told()
+        self.loop, self.sink, self.source = FakeLoop(), Kept(), Told()
         self.feed = Feed(self.source, tells_ends=tells_ends)
         self.emptied = 0
-        self.tree = ProcessTree(self.loop, self.outlet, Keys([]), self.feed, self._count_empty)
+        self.tree = ProcessTree(self.loop, self.sink, Keys([]), self.feed, self._count_empty)
         self.witness = Witness()
         self.tree.watch(self.witness)
 

@@ -1,4 +1,4 @@
-"""The outlet never blocks its callers, never loses what is structural, and says what it dropped."""
+"""The event writer never blocks its callers, never loses what is structural, and says what it dropped."""
 
 import os
 import threading
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from inspector.collect import event_writer as outlet_module
-from inspector.collect.event_writer import Refreshes, StreamOutlet
+from inspector.collect import event_writer as writer_module
+from inspector.collect.event_writer import EventWriter, Refreshes
 from inspector.stream.base import Event
 from inspector.stream.calls import (
     CallCount,
@@ -40,10 +40,10 @@ class Pipe:
     def __init__(self) -> None:
         self.read_end, self.write_end = os.pipe()
         self.broken = threading.Event()
-        self.outlet = StreamOutlet(self.write_end, self.broken.set)
+        self.sink = EventWriter(self.write_end, self.broken.set)
 
     def drain(self) -> list[Event]:
-        """Read to the end while the outlet closes."""
+        """Read to the end while the writer closes."""
         pieces: list[bytes] = []
 
         def read() -> None:
@@ -52,7 +52,7 @@ class Pipe:
 
         reader = threading.Thread(target=read)
         reader.start()
-        self.outlet.close(30.0)
+        self.sink.close(30.0)
         os.close(self.write_end)
         reader.join()
         return list(decode_all(b"".join(pieces).splitlines()))
@@ -67,24 +67,24 @@ def pipe() -> Iterator[Pipe]:
 
 @pytest.fixture
 def small_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outlet_module, "REFRESH_BOUND", 50)
-    monkeypatch.setattr(outlet_module, "DETAIL_BOUND", 100)
+    monkeypatch.setattr(writer_module, "REFRESH_BOUND", 50)
+    monkeypatch.setattr(writer_module, "DETAIL_BOUND", 100)
 
 
 def test_events_arrive_in_order_and_none_is_lost(pipe: Pipe) -> None:
     for number in range(500):
-        pipe.outlet.send(_born(number))
+        pipe.sink.send(_born(number))
     assert [event.at for event in pipe.drain()] == list(range(500))
 
 
 def test_a_reader_that_does_not_read_blocks_nobody_and_loses_no_structure(pipe: Pipe, small_bounds: None) -> None:
     filling = "x" * 3000
     for _ in range(60):  # more than a pipe holds: the writer is stuck from here on
-        pipe.outlet.send(SessionEnded(at=0, reason=filling))
+        pipe.sink.send(SessionEnded(at=0, reason=filling))
     for number in range(1000):
-        pipe.outlet.send(_born(number))
-        pipe.outlet.send(_vitals(7, number))
-        pipe.outlet.send(_opened(number))
+        pipe.sink.send(_born(number))
+        pipe.sink.send(_vitals(7, number))
+        pipe.sink.send(_opened(number))
     events = pipe.drain()
     assert [event.pid for event in events if isinstance(event, ProcessStarted)] == list(range(1000))
     vitals = [event.rss for event in events if isinstance(event, Vitals)]
@@ -129,10 +129,10 @@ def test_a_reader_that_is_gone_is_told_once_and_ends_the_writing() -> None:
     pipe = Pipe()
     os.close(pipe.read_end)
     for number in range(10):
-        pipe.outlet.send(_born(number))
+        pipe.sink.send(_born(number))
     assert pipe.broken.wait(30)
-    pipe.outlet.send(_born(1))
-    pipe.outlet.close(1.0)
+    pipe.sink.send(_born(1))
+    pipe.sink.close(1.0)
     os.close(pipe.write_end)
 
 
@@ -140,7 +140,7 @@ def test_a_descriptor_that_does_not_block_is_waited_for() -> None:
     pipe = Pipe()
     os.set_blocking(pipe.write_end, False)
     for _ in range(60):
-        pipe.outlet.send(SessionEnded(at=0, reason="x" * 3000))
+        pipe.sink.send(SessionEnded(at=0, reason="x" * 3000))
     assert len(pipe.drain()) == 60
     assert not pipe.broken.is_set()
     os.close(pipe.read_end)

@@ -105,8 +105,8 @@ def test_a_program_that_gains_privileges_is_secure_and_says_by_what(workshop: Wo
 
 
 def test_a_thread_inside_a_call_is_told_with_what_it_waits_for(workshop: Workshop) -> None:
-    outlet = Kept()
-    waits = WaitsSource(outlet)
+    sink = Kept()
+    waits = WaitsSource(sink)
     with Life(workshop.program, "line") as life:
         inside = CallsInside(at=1, open=[OpenCall(pid=life.pid, tid=life.pid, function=1, entered=1)])
         waits.send(inside)
@@ -114,13 +114,13 @@ def test_a_thread_inside_a_call_is_told_with_what_it_waits_for(workshop: Worksho
             pass
         waits.look(5)
         waits.look(6)
-        assert outlet.events[0] is inside
-        assert outlet.all(ThreadWaits) == [
+        assert sink.events[0] is inside
+        assert sink.all(ThreadWaits) == [
             ThreadWaits(at=5, pid=life.pid, tid=life.pid, syscall="read", wchan=_wchan(life))
         ]
     waits.send(CallsInside(at=7, open=[]))
     waits.look(8)
-    assert len(outlet.all(ThreadWaits)) == 1
+    assert len(sink.all(ThreadWaits)) == 1
 
 
 def _wchan(life: Life) -> str:

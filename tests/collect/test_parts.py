@@ -1,4 +1,4 @@
-"""Smaller parts: the inbox, the list, images in order of importance, outlines, launch words."""
+"""Smaller parts: requests, the list, images in order of importance, library summaries, launch errors."""
 
 import os
 import threading
@@ -9,10 +9,10 @@ import pytest
 from inspector.collect.listing import processes
 from inspector.collect.loop import CollectorLoop
 from inspector.collect.main import parse
-from inspector.collect.request_reader import Inbox
+from inspector.collect.request_reader import RequestReader
 from inspector.collect.sources.contract import Mapping
 from inspector.collect.sources.libraries.images import Images
-from inspector.collect.sources.libraries.library_summaries import Outline, Outlines, same_file
+from inspector.collect.sources.libraries.library_summaries import LibrarySummaries, LibrarySummary, same_file
 from inspector.stream.libraries import ImageRead
 from inspector.stream.requests import AnyRequest, Configure, Plan, Quit, ReadSymbols, encode_request
 
@@ -22,11 +22,11 @@ from .targets import Life, Workshop
 
 
 class Mail:
-    """An inbox and the other end of its pipe."""
+    """A request reader and the other end of its pipe."""
 
     def __init__(self) -> None:
         self.read_end, self.write_end = os.pipe()
-        self.inbox = Inbox(self.read_end)
+        self.request_reader = RequestReader(self.read_end)
         self.taken: list[AnyRequest] = []
         self.refused: list[str] = []
 
@@ -36,7 +36,7 @@ class Mail:
     def run(self) -> None:
         """Hand everything out until the end of the pipe."""
         loop = CollectorLoop(lambda what, error: pytest.fail(f"{what}: {error}"))
-        self.inbox.open(loop, self.taken.append, self.refused.append, loop.stop)
+        self.request_reader.open(loop, self.taken.append, self.refused.append, loop.stop)
         os.close(self.write_end)
         loop.run()
 
@@ -44,7 +44,7 @@ class Mail:
 def test_the_first_request_says_what_to_look_for_and_the_rest_waits() -> None:
     mail = Mail()
     mail.write(encode_request(Configure(plan=PLAN)) + encode_request(ReadSymbols(id=1, pid=2)) + b'{"request":"qu')
-    assert mail.inbox.configuration(5.0).plan == PLAN
+    assert mail.request_reader.configuration(5.0).plan == PLAN
     mail.write(b'it"}\n')
     mail.run()
     assert mail.taken == [ReadSymbols(id=1, pid=2), Quit()]
@@ -53,16 +53,16 @@ def test_the_first_request_says_what_to_look_for_and_the_rest_waits() -> None:
 def test_another_first_request_means_an_empty_plan_and_is_not_lost() -> None:
     mail = Mail()
     mail.write(encode_request(Quit()))
-    assert mail.inbox.configuration(5.0) == Configure(plan=Plan())
+    assert mail.request_reader.configuration(5.0) == Configure(plan=Plan())
     mail.run()
     assert mail.taken == [Quit()]
 
 
 def test_nobody_who_sends_anything_means_an_empty_plan() -> None:
     mail = Mail()
-    assert mail.inbox.configuration(0.01) == Configure(plan=Plan())
+    assert mail.request_reader.configuration(0.01) == Configure(plan=Plan())
     os.close(mail.write_end)
-    assert mail.inbox.configuration(60.0) == Configure(plan=Plan())
+    assert mail.request_reader.configuration(60.0) == Configure(plan=Plan())
 
 
 def test_a_configuration_in_pieces_is_waited_for() -> None:
@@ -70,7 +70,7 @@ def test_a_configuration_in_pieces_is_waited_for() -> None:
     line = encode_request(Configure(plan=PLAN))
     mail.write(line[:20])
     threading.Timer(0.02, mail.write, [line[20:]]).start()
-    assert mail.inbox.configuration(60.0).plan == PLAN
+    assert mail.request_reader.configuration(60.0).plan == PLAN
 
 
 def test_lines_that_are_no_requests_are_refused_in_words() -> None:
@@ -85,11 +85,11 @@ def test_a_plain_file_of_requests_is_read_to_its_end(tmp_path: Path) -> None:
     path = tmp_path / "requests"
     path.write_bytes(encode_request(Configure(plan=PLAN)) + encode_request(ReadSymbols(id=3, pid=1)))
     with path.open("rb") as file:
-        inbox = Inbox(file.fileno())
-        assert inbox.configuration(5.0).plan == PLAN
+        request_reader = RequestReader(file.fileno())
+        assert request_reader.configuration(5.0).plan == PLAN
         taken: list[AnyRequest] = []
         loop = CollectorLoop(lambda what, error: pytest.fail(f"{what}: {error}"))
-        inbox.open(loop, taken.append, pytest.fail, loop.stop)
+        request_reader.open(loop, taken.append, pytest.fail, loop.stop)
         loop.run()
     assert taken == [ReadSymbols(id=3, pid=1)]
 
@@ -168,15 +168,15 @@ def test_a_file_that_our_reader_fails_on_does_not_stop_those_behind_it(
 
 
 def test_an_outline_gives_names_needs_and_load_bias(workshop: Workshop) -> None:
-    outlines = Outlines()
+    summaries = LibrarySummaries()
     status = workshop.shim.stat()
     path = os.fsencode(workshop.shim)
-    outline = outlines.of(f"0:0:{status.st_ino}", [b"/nowhere", path])
-    assert outline.soname == b"libshim.so.1"
-    (code,) = outline.code
-    assert outline.bias(0x7F0000001000, code.offset) == 0x7F0000001000 - code.address
-    assert outlines.of("0:0:1", [path]) == Outline()
-    assert Outline().bias(0x5000, 0x1000) == 0x4000
+    summary = summaries.of(f"0:0:{status.st_ino}", [b"/nowhere", path])
+    assert summary.soname == b"libshim.so.1"
+    (code,) = summary.code
+    assert summary.bias(0x7F0000001000, code.offset) == 0x7F0000001000 - code.address
+    assert summaries.of("0:0:1", [path]) == LibrarySummary()
+    assert LibrarySummary().bias(0x5000, 0x1000) == 0x4000
     assert same_file("fe:0:7", "0:2b:7") and not same_file("fe:0:7", "fe:0:8")
 
 

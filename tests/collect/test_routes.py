@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.collect.sources.libraries.library_summaries import Outline
+from inspector.collect.sources.libraries.library_summaries import LibrarySummary
 from inspector.collect.sources.libraries.routes import Placed, Start, Way, find_ways
 from inspector.collect.sources.preload_entries import file_entries, list_entries
 
@@ -13,12 +13,12 @@ LDSO = 0x7F0000
 
 
 def _object(path: str, order: int, soname: str = "", needed: Sequence[str] = (), **more: int | bytes) -> Placed:
-    outline = Outline(soname.encode(), tuple(name.encode() for name in needed))
+    summary = LibrarySummary(soname.encode(), tuple(name.encode() for name in needed))
     base = more.pop("base", order * 0x1000)
     name = more.pop("name", path.encode() if order else b"")
     namespace = more.pop("namespace", 0)
     assert isinstance(base, int) and isinstance(name, bytes) and isinstance(namespace, int)
-    return Placed(path.encode(), outline, base, name, namespace, order)
+    return Placed(path.encode(), summary, base, name, namespace, order)
 
 
 def _ways(objects: Sequence[Placed], start: Start, links: dict[bytes, bytes] | None = None) -> list[Way]:
@@ -108,5 +108,5 @@ def test_every_object_gets_a_way_whatever_the_needs(rows: list[tuple[str, list[s
 
 def test_a_program_that_was_named_through_a_link_is_the_program_though_no_link_map_was_read() -> None:
     start = Start(program=b"/bin/true", interpreter=LDSO)
-    place = Placed(b"/usr/bin/true", Outline(), 0x1000)
+    place = Placed(b"/usr/bin/true", LibrarySummary(), 0x1000)
     assert _ways([place], start, {b"/bin/true": b"/usr/bin/true"}) == [Way("executable")]

@@ -51,14 +51,14 @@ def test_a_child_that_was_gone_before_we_looked_is_told_from_records_alone(grove
             Exited(at + 2, child, 3 << 8),
         ]
     )
-    program = grove.outlet.all(ProcessExec)[-1]
+    program = grove.sink.all(ProcessExec)[-1]
     assert (program.argv, program.exe, program.environment) == (
         ["/bin/quick", "--fast"],
         "/bin/quick",
         {"LD_PRELOAD": "/x.so"},
     )
     assert (program.environment_source, program.other_keys, program.cwd) == ("exec", 1, str(Path.cwd()))
-    assert grove.outlet.all(ProcessEnded)[-1].code == 3
+    assert grove.sink.all(ProcessEnded)[-1].code == 3
     assert grove.witness.heard[-3:] == [("born", child), ("executed", child), ("ended", child)]
 
 
@@ -67,7 +67,7 @@ def test_two_execs_in_one_batch_are_both_told_by_their_own_records(grove: Grove,
         grove.tree.attach([life.pid])
         at = grove.loop.now()
         grove.feed.hand_out([_exec(life.pid, at, b"/bin/first"), _exec(life.pid, at + 1, b"second")])
-        first, second = grove.outlet.all(ProcessExec)[-2:]
+        first, second = grove.sink.all(ProcessExec)[-2:]
         assert (first.exe, first.argv) == ("/bin/first", ["/bin/first"])
         assert (second.exe, second.argv) == (str(workshop.program), ["second"])
 
@@ -77,7 +77,7 @@ def test_an_exec_that_proc_told_already_is_not_told_again(grove: Grove, workshop
         at = grove.loop.now()
         grove.tree.attach([life.pid])
         grove.feed.hand_out([_exec(life.pid, at, b"/bin/before")])
-        assert len(grove.outlet.all(ProcessExec)) == 1
+        assert len(grove.sink.all(ProcessExec)) == 1
 
 
 def test_a_truncated_environment_of_a_process_that_is_gone_is_partial_and_says_so(grove: Grove) -> None:
@@ -85,7 +85,7 @@ def test_a_truncated_environment_of_a_process_that_is_gone_is_partial_and_says_s
     at = grove.loop.now()
     record = Executed(at + 1, NO_ONE, b"/x", b"x\0", b"LD_A=1\0LD_B=", truncated=True)
     grove.feed.hand_out([Forked(at, os.getpid(), NO_ONE), record])
-    program = grove.outlet.all(ProcessExec)[-1]
+    program = grove.sink.all(ProcessExec)[-1]
     assert program.environment["LD_A"] == "1"
     assert (program.environment_known, program.environment_source) == (False, "exec")
 
@@ -96,14 +96,14 @@ def test_a_fork_that_was_found_by_looking_is_not_told_twice(grove: Grove, worksh
         process = grove.tree.find(life.pid)
         assert process is not None
         grove.feed.hand_out([Forked(process.started, os.getpid(), life.pid)])
-        assert len(grove.outlet.all(ProcessStarted)) == 1
+        assert len(grove.sink.all(ProcessStarted)) == 1
 
 
 def test_a_pid_that_is_used_again_is_a_new_process(grove: Grove) -> None:
     grove.tree.attach([os.getpid()])
     at = grove.loop.now()
     grove.feed.hand_out([Forked(at, os.getpid(), NO_ONE), Forked(at + 10**9, os.getpid(), NO_ONE)])
-    kinds = [event for event in grove.outlet.events if getattr(event, "pid", 0) == NO_ONE]
+    kinds = [event for event in grove.sink.events if getattr(event, "pid", 0) == NO_ONE]
     assert [type(event) for event in kinds] == [ProcessStarted, ProcessEnded, ProcessStarted]
     found = grove.tree.find(NO_ONE)
     assert found is not None and found.started == at + 10**9
@@ -126,7 +126,7 @@ def test_ends_that_no_record_told_are_noticed_by_looking(grove: Grove, workshop:
         life.kill()
         assert grove.tree.recheck(process) is None
         assert grove.tree.recheck(process) is None
-        assert grove.outlet.all(ProcessEnded)[-1].signal == 9
+        assert grove.sink.all(ProcessEnded)[-1].signal == 9
         assert grove.emptied == 1
 
 
@@ -134,7 +134,7 @@ def test_all_processes_are_told_before_the_first_is_looked_at(grove: Grove, work
     with Life("sh", "-c", f"{workshop.program} line line; true") as life:
         life.step()
         grove.tree.attach([life.pid])
-        told = [type(event) for event in grove.outlet.events if isinstance(event, ProcessStarted | ProcessExec)]
+        told = [type(event) for event in grove.sink.events if isinstance(event, ProcessStarted | ProcessExec)]
         assert told == [ProcessStarted, ProcessStarted, ProcessExec, ProcessExec]
 
 
@@ -145,8 +145,8 @@ def test_a_look_does_not_overtake_the_records_of_an_end(grove: Grove, workshop: 
         life.kill()
         assert process is not None and grove.tree.recheck(process) is None
         grove.feed.hand_out([_exec(life.pid, grove.loop.now(), b"/bin/last"), Exited(grove.loop.now(), life.pid, 9)])
-        assert grove.outlet.all(ProcessExec)[-1].exe == "/bin/last"
-        assert len(grove.outlet.all(ProcessEnded)) == 1
+        assert grove.sink.all(ProcessExec)[-1].exe == "/bin/last"
+        assert len(grove.sink.all(ProcessEnded)) == 1
 
 
 def test_after_lost_records_the_tree_is_compared_with_proc(grove: Grove, workshop: Workshop) -> None:
@@ -155,15 +155,15 @@ def test_after_lost_records_the_tree_is_compared_with_proc(grove: Grove, worksho
         before = {process.pid for process in grove.tree.processes()}
         grove.tree._processes.pop(life.pid, None)
         grove.feed.hand_out([Lost("ring", 5)])
-        assert grove.outlet.all(EventsLost)[-1].count == 5
+        assert grove.sink.all(EventsLost)[-1].count == 5
         assert {process.pid for process in grove.tree.processes()} >= before | {life.pid}
 
 
 def test_records_of_strangers_change_nothing(grove: Grove) -> None:
     grove.tree.attach([os.getpid()])
-    before = len(grove.outlet.events)
+    before = len(grove.sink.events)
     grove.feed.hand_out([Forked(1, 1, NO_ONE), _exec(NO_ONE, 2, b"x"), Exited(3, NO_ONE, 0), Exited(4, NO_ONE, 0)])
-    assert len(grove.outlet.events) == before
+    assert len(grove.sink.events) == before
 
 
 def test_where_no_record_tells_of_ends_a_descriptor_does(workshop: Workshop) -> None:
@@ -174,7 +174,7 @@ def test_where_no_record_tells_of_ends_a_descriptor_does(workshop: Workshop) -> 
         life.step()
         assert life.code() == 9
         callback()
-    assert grove.outlet.all(ProcessEnded)[-1].code == 9
+    assert grove.sink.all(ProcessEnded)[-1].code == 9
     assert not grove.loop.readable
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from inspector.collect.elf.cache import parse_cache
 from inspector.collect.elf.file import ElfError
-from inspector.collect.elf.library import RefusedError, Shelf, verify
+from inspector.collect.elf.library import LibraryCache, RefusedError, verify
 from inspector.collect.elf.loader import read_loader
 from inspector.collect.elf.predict import Predictor, Situation
 from inspector.collect.elf.search import Surroundings
@@ -88,8 +88,8 @@ def around(library_path: str = "") -> Surroundings:
     )
 
 
-def predicted(path: Path, surroundings: Surroundings, shelf: Shelf) -> Outcome:
-    prediction = Predictor(Situation(0, surroundings), shelf).start(os.fsencode(path))
+def predicted(path: Path, surroundings: Surroundings, library_cache: LibraryCache) -> Outcome:
+    prediction = Predictor(Situation(0, surroundings), library_cache).start(os.fsencode(path))
     outcome = Outcome()
     for dependency in prediction.tree:
         outcome.found[dependency.name] = str(Path(dependency.path).resolve()) if dependency.path else ""
@@ -134,13 +134,13 @@ def compare(path: Path, ours: Outcome, theirs: Outcome) -> str:
 def agreement(paths: Iterable[Path] | None = None) -> Agreement:
     """Compare all these libraries, by default every one below /usr/lib."""
     result = Agreement()
-    surroundings, shelf = around(), Shelf()
+    surroundings, library_cache = around(), LibraryCache()
     environment = {key: value for key, value in os.environ.items() if not key.startswith("LD_")}
     for path in system_libraries() if paths is None else paths:
         theirs = listed(path, environment)
         if theirs is None:
             continue
-        difference = compare(path, predicted(path, surroundings, shelf), theirs)
+        difference = compare(path, predicted(path, surroundings, library_cache), theirs)
         result.compared += 1
         result.agreed += not difference
         if difference:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from inspector.collect.elf.image import read_image
-from inspector.collect.elf.library import Shelf
+from inspector.collect.elf.library import LibraryCache
 from inspector.collect.elf.predict import Present, Situation, predict_load
 from inspector.collect.elf.sites import find_sites
 from inspector.stream.requests import ApiPlan, FunctionPlan, Plan
@@ -86,6 +86,6 @@ def test_a_shim_in_place_of_the_runtime_needs_its_name_and_its_node(
     backend = workshop.library("vendor/libbackend.so", BACKEND, links=[runtime])
     shim = workshop.library("vendor/shim/libcudart.so.12", code, soname="libcudart.so.12", script=script)
     situation = Situation(1, around(str(shim.parent)), [Present(b"/bin/true", b"/bin/true")])
-    event = predict_load(situation, Shelf(), os.fsencode(backend), b"", at=0)
+    event = predict_load(situation, LibraryCache(), os.fsencode(backend), b"", at=0)
     assert event.words == (f"{backend}: {words}" if words else "")
     assert event.ok is not bool(words)

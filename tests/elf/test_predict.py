@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from inspector.collect.elf.file import DT_STRSZ, ElfFile
-from inspector.collect.elf.library import Shelf
+from inspector.collect.elf.library import LibraryCache
 from inspector.collect.elf.predict import Predictor, Present, Situation, predict_load
 from inspector.collect.elf.search import Surroundings
 from inspector.stream.libraries import LoadPredicted
@@ -64,12 +64,12 @@ def test_a_predicted_load_is_what_the_real_loader_does(pool: Workshop, layout: L
         return
     preloads = [os.fsencode(layout.environment(pool)["LD_PRELOAD"])] if layout.preload else []
     situation = Situation(1, surroundings(pool, layout.library_path), truth.before, preloads)
-    predictor = Predictor(situation, Shelf())
+    predictor = Predictor(situation, LibraryCache())
     prediction = predictor.load(path)
     assert prediction.words == without_line(truth.words)
     assert prediction.unknown == ""
     unseen = Situation(1, situation.around, (), preloads, os.fsencode(pool.folder / "opener"))
-    assert Predictor(unseen, Shelf()).load(path).words == prediction.words
+    assert Predictor(unseen, LibraryCache()).load(path).words == prediction.words
     if not truth.words:
         present = {place.path for place in truth.before}
         assert {place.path for place in prediction.objects} - present == set(map(os.fsencode, truth.after))
@@ -80,7 +80,7 @@ def open_in_shell(pool: Workshop, name: str, library_path: str = "", requester: 
     libc, loader = b"/lib/x86_64-linux-gnu/libc.so.6", b"/lib64/ld-linux-x86-64.so.2"
     present = [Present(path, path) for path in (b"/bin/true", libc, loader)]
     situation = Situation(7, surroundings(pool, library_path), present)
-    return predict_load(situation, Shelf(), os.fsencode(name), os.fsencode(requester), at=5)
+    return predict_load(situation, LibraryCache(), os.fsencode(name), os.fsencode(requester), at=5)
 
 
 def test_a_good_load_tells_who_needs_what_and_by_which_rule(pool: Workshop) -> None:
@@ -144,7 +144,7 @@ def test_a_name_offered_only_by_a_library_opened_for_itself_leaves_the_answer_op
     pool.library("apart/liblonely.so", "int first(void); int f(void) { return first(); }")
     paths = [b"/bin/true", b"/lib/x86_64-linux-gnu/libc.so.6", os.fsencode(pool.folder / "pool/good/libprovider.so.1")]
     situation = Situation(1, surroundings(pool, ""), [Present(path, path) for path in paths])
-    event = predict_load(situation, Shelf(), os.fsencode(pool.folder / "apart/liblonely.so"), b"", at=0)
+    event = predict_load(situation, LibraryCache(), os.fsencode(pool.folder / "apart/liblonely.so"), b"", at=0)
     assert event.ok is None
     assert "RTLD_GLOBAL" in event.unknown_because
     assert event.words == ""
@@ -166,10 +166,10 @@ def test_what_the_start_of_a_program_brings_in_is_taken_as_loaded_though_nobody_
     consumer = os.fsencode(pool.folder / "d/libconsumer.so")
     provider = os.fsencode(pool.folder / "a/libprovider.so.1")
     around = surroundings(pool, "@/c")
-    blind = predict_load(Situation(1, around), Shelf(), consumer, b"", at=0)
+    blind = predict_load(Situation(1, around), LibraryCache(), consumer, b"", at=0)
     assert blind.words == "libprovider.so.1: cannot open shared object file: No such file or directory"
     started = Situation(1, around, preloads=[provider, b"/none.so"], program=b"/bin/true")
-    event = predict_load(started, Shelf(), consumer, b"", at=0)
+    event = predict_load(started, LibraryCache(), consumer, b"", at=0)
     assert (event.ok, event.words, event.unknown_because) == (True, "", "")
     rules = {dependency.name: dependency.rule for dependency in event.tree}
     assert rules["libprovider.so.1"] == rules["libc.so.6"] == "loaded"
@@ -191,9 +191,9 @@ def test_the_folders_of_the_requester_are_searched(pool: Workshop) -> None:
     Layout("rpath", {"a": "good"}, "", "").spread(pool)
     consumer = os.fsencode(pool.folder / "d/libconsumer.so")
     situation = Situation(1, surroundings(pool, ""), [Present(b"/bin/true", b"/bin/true"), Present(consumer, consumer)])
-    found = predict_load(situation, Shelf(), b"libprovider.so.1", consumer, at=0)
+    found = predict_load(situation, LibraryCache(), b"libprovider.so.1", consumer, at=0)
     assert found.tree[0].rule == f"DT_RPATH of {pool.folder}/d/libconsumer.so"
-    assert predict_load(situation, Shelf(), b"libprovider.so.1", b"", at=0).ok is False
+    assert predict_load(situation, LibraryCache(), b"libprovider.so.1", b"", at=0).ok is False
 
 
 def test_a_secure_program_ignores_the_environment_and_origin(pool: Workshop) -> None:
@@ -202,7 +202,7 @@ def test_a_secure_program_ignores_the_environment_and_origin(pool: Workshop) -> 
     secure = Surroundings(plain.files, plain.loader, plain.cache, plain.library_path, secure=True)
     consumer = os.fsencode(pool.folder / "d/libconsumer.so")
     for surround, ok in ((plain, True), (secure, False)):
-        assert predict_load(Situation(1, surround), Shelf(), consumer, b"", at=0).ok is ok
+        assert predict_load(Situation(1, surround), LibraryCache(), consumer, b"", at=0).ok is ok
 
 
 def test_system_libraries_load_as_the_loader_lists_them() -> None:

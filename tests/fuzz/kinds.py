@@ -11,7 +11,7 @@ import zstandard
 
 from inspector.collect.elf.file import ElfError, ElfFile
 from inspector.collect.elf.image import read_image
-from inspector.collect.elf.library import RefusedError, Shelf
+from inspector.collect.elf.library import LibraryCache, RefusedError
 from inspector.collect.elf.linkmap import read_link_map
 from inspector.collect.elf.relocations import function_slots
 from inspector.collect.elf.sites import find_sites
@@ -117,7 +117,7 @@ def _elf(path: Path, raw: bytes) -> None:
         lambda: find_sites(place, names),
         lambda: function_slots(place, [b"a", b"cuInit"]),
         lambda: FileSymbols(place, str(path), "0:0:1"),
-        lambda: Shelf().read(place).symbols,
+        lambda: LibraryCache().read(place).symbols,
         lambda: ElfFile(place).close(),
     ):
         with suppress(ElfError, RefusedError):

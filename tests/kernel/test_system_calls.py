@@ -93,7 +93,7 @@ def test_opens_and_writes_are_told_by_the_better_means_too(engine: Engine) -> No
 
 
 def test_nothing_is_told_while_the_tracepoint_rests_and_all_of_it_afterwards(engine: Engine) -> None:
-    engine.system_calls.rest()
+    engine.system_calls.suspend()
     assert not engine.system_calls.on
     _, records = run(engine, "cat", "/nowhere/one")
     assert of(Opened, records) == []

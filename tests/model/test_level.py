@@ -1,4 +1,4 @@
-"""Memory stays level however long and busy the observed tree is; what was let go is counted and said."""
+"""Memory stays level however long and busy the observed tree is; what was dropped is counted and said."""
 
 from collections.abc import Iterator
 

@@ -83,8 +83,8 @@ class Bench:
     """A session and everything that a test wants to see of it."""
 
     def __init__(self, plan: Plan, *, count: bool = True) -> None:
-        self.loop, self.outlet, self.tree = ImmediateLoop(), KeepingOutlet(), FixedTree()
-        self.session = Session(self.loop, self.outlet, self.tree, Configure(plan=plan, count=count))
+        self.loop, self.sink, self.tree = ImmediateLoop(), KeepingOutlet(), FixedTree()
+        self.session = Session(self.loop, self.sink, self.tree, Configure(plan=plan, count=count))
 
     def track(self, pid: int) -> Tracked:
         """Put a living process into the tree, with its executable mappings."""

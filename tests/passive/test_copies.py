@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.collect.sources.contract import Tracked
-from inspector.collect.sources.copies.copies import CopiesSource, HearingOutlet
+from inspector.collect.sources.copies.copies import CopiesSource, ListeningSink
 from inspector.collect.sources.copies.refused_names import Asked, Names
 from inspector.collect.sources.copies.suitability import alike
 from inspector.model.profiles import builtin_profiles
@@ -35,8 +35,8 @@ class Scene:
     def __init__(self, folder: Path, workshop: Workshop) -> None:
         self.folder = folder
         self.bench = Bench(PLAN)
-        heard = HearingOutlet(self.bench.outlet)
-        self.bench.session.outlet = heard
+        heard = ListeningSink(self.bench.sink)
+        self.bench.session.sink = heard
         self.heard = heard
         self.source = CopiesSource(self.bench.session, heard)
         self._sleeper = workshop.program("copies/sleeper", 'int main(void){ write(1, "\\n", 1); pause(); return 0; }')
@@ -62,11 +62,11 @@ class Scene:
 
     def tell(self, event: Event) -> CopiesFound:
         """Let it be heard, and give the search its turns."""
-        before = len(self.bench.outlet.of(CopiesFound))
+        before = len(self.bench.sink.of(CopiesFound))
         self.heard.send(event)
-        while len(self.bench.outlet.of(CopiesFound)) == before:
+        while len(self.bench.sink.of(CopiesFound)) == before:
             self.bench.loop.tick()
-        return self.bench.outlet.of(CopiesFound)[-1]
+        return self.bench.sink.of(CopiesFound)[-1]
 
     def end(self) -> None:
         for process in self._processes:
@@ -202,7 +202,7 @@ def test_each_name_is_searched_once_for_the_same_path(scene: Scene) -> None:
     scene.heard.send(refused(process.pid, "libcuda-x.so.1"))
     for _ in range(20):
         scene.bench.loop.tick()
-    assert len(scene.bench.outlet.of(CopiesFound)) == 1
+    assert len(scene.bench.sink.of(CopiesFound)) == 1
 
 
 def test_words_of_the_loader_are_told_by_the_look_up_that_they_belong_to(scene: Scene) -> None:
@@ -211,14 +211,14 @@ def test_words_of_the_loader_are_told_by_the_look_up_that_they_belong_to(scene: 
     found = scene.tell(refused(process.pid, "libx.so.1", requester="/usr/bin/asker"))
     for _ in range(20):
         scene.bench.loop.tick()
-    assert [one.requester for one in scene.bench.outlet.of(CopiesFound)] == [found.requester] == ["/usr/bin/asker"]
+    assert [one.requester for one in scene.bench.sink.of(CopiesFound)] == [found.requester] == ["/usr/bin/asker"]
 
 
 def test_the_last_names_are_searched_when_the_observation_ends(scene: Scene) -> None:
     process = scene.run({})
     scene.heard.send(LoaderRefused(at=1, pid=process.pid, tid=process.pid, object="libx.so.1", text=NOT_FOUND))
     scene.source.close()
-    assert [found.asked for found in scene.bench.outlet.of(CopiesFound)] == ["libx.so.1"]
+    assert [found.asked for found in scene.bench.sink.of(CopiesFound)] == ["libx.so.1"]
 
 
 def test_a_device_node_that_is_not_there_comes_with_what_makes_it(scene: Scene) -> None:

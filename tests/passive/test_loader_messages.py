@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspector.collect.sources.libraries.loader_messages import LoaderWordsSource, sentences
+from inspector.collect.sources.libraries.loader_messages import LoaderMessagesSource, sentences
 from inspector.model.profiles import builtin_profiles
 from inspector.stream.libraries import LoaderWordsFound
 
@@ -46,8 +46,8 @@ def refused() -> Iterator[int]:
 def test_what_a_process_was_refused_before_we_came_is_found_in_its_memory(refused: int) -> None:
     bench = Bench(builtin_profiles().plan())
     bench.track(refused)
-    LoaderWordsSource(bench.session).start()
-    (found,) = bench.outlet.of(LoaderWordsFound)
+    LoaderMessagesSource(bench.session).start()
+    (found,) = bench.sink.of(LoaderWordsFound)
     assert "libnowhere-at-all.so.3: cannot open shared object file: No such file or directory" in found.words
     assert found.pid == refused
 
@@ -55,10 +55,10 @@ def test_what_a_process_was_refused_before_we_came_is_found_in_its_memory(refuse
 def test_a_process_that_began_under_our_eyes_is_not_searched(refused: int) -> None:
     bench = Bench(builtin_profiles().plan())
     process = bench.track(refused)
-    source = LoaderWordsSource(bench.session)
+    source = LoaderMessagesSource(bench.session)
     process.started = bench.loop.now()
     source.start()
-    assert bench.outlet.of(LoaderWordsFound) == []
+    assert bench.sink.of(LoaderWordsFound) == []
 
 
 @pytest.mark.parametrize("sentence", SENTENCES)

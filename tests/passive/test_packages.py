@@ -44,7 +44,7 @@ class House:
         bench.track(process.pid)
         source = PackagesSource(bench.session)
         source.start()
-        return bench.outlet.of(PackageRead)
+        return bench.sink.of(PackageRead)
 
     def end(self) -> None:
         for process in self._processes:

@@ -46,14 +46,14 @@ def look(user: User, *, count: bool = True) -> Bench:
 
 def slots_of(bench: Bench) -> dict[str, tuple[str | None, bool]]:
     slots = {}
-    for event in bench.outlet.of(SlotsRead):
+    for event in bench.sink.of(SlotsRead):
         slots = {slot.name: (slot.bound_to, slot.lazy) for slot in event.slots}
     return slots
 
 
 def test_functions_whose_pages_were_never_read_in_are_proven_not_executed(user: User, driver: Path) -> None:
     user.do("i")
-    (picture,) = look(user).outlet.of(NeverExecuted)
+    (picture,) = look(user).sink.of(NeverExecuted)
     assert picture.path == str(driver)
     assert set(picture.functions) == set(NAMES) - {"cuInit"}
     assert (picture.proven, picture.total) == (5, 6)
@@ -63,13 +63,13 @@ def test_functions_whose_pages_were_never_read_in_are_proven_not_executed(user: 
 
 def test_a_function_that_ran_is_never_called_unexecuted(user: User) -> None:
     user.do("ic")
-    (picture,) = look(user).outlet.of(NeverExecuted)
+    (picture,) = look(user).sink.of(NeverExecuted)
     assert not {"cuInit", "cuDeviceGetCount"} & set(picture.functions)
 
 
 def test_looking_does_not_change_what_is_seen(user: User) -> None:
-    first = look(user).outlet.of(NeverExecuted)[0]
-    second = look(user).outlet.of(NeverExecuted)[0]
+    first = look(user).sink.of(NeverExecuted)[0]
+    second = look(user).sink.of(NeverExecuted)[0]
     assert first.functions == second.functions == sorted(NAMES)
 
 
@@ -78,14 +78,14 @@ def test_the_picture_is_taken_once_where_calls_are_counted_and_again_where_not(u
     user.do("i")
     for bench in (counted, passive):
         bench.loop.tick()
-    assert len(counted.outlet.of(NeverExecuted)) == 1
-    assert "cuInit" not in passive.outlet.of(NeverExecuted)[-1].functions
+    assert len(counted.sink.of(NeverExecuted)) == 1
+    assert "cuInit" not in passive.sink.of(NeverExecuted)[-1].functions
 
 
 def test_patched_code_is_seen_and_untouched_code_is_not(user: User, driver: Path) -> None:
-    assert look(user).outlet.of(CodePatched) == []
+    assert look(user).sink.of(CodePatched) == []
     user.do("p")
-    (patched,) = look(user).outlet.of(CodePatched)
+    (patched,) = look(user).sink.of(CodePatched)
     assert (patched.path, patched.pages, patched.pid) == (str(driver), 1, user.pid)
 
 
@@ -97,8 +97,8 @@ def test_a_provider_that_is_known_already_may_have_been_probed_by_us_so_its_patc
     source = next(observer for observer in bench.tree.observers if isinstance(observer, PassiveSource))
     source.executed(bench.tree.members[0])
     source.picture(bench.tree.members[0])
-    assert len(bench.outlet.of(NeverExecuted)) == 2
-    assert bench.outlet.of(CodePatched) == []
+    assert len(bench.sink.of(NeverExecuted)) == 2
+    assert bench.sink.of(CodePatched) == []
 
 
 def test_a_lazy_slot_is_unbound_until_its_function_is_called(user: User, driver: Path) -> None:
@@ -114,7 +114,7 @@ def test_unchanged_slots_are_not_sent_again(user: User) -> None:
     bench = look(user)
     bench.loop.tick()
     bench.loop.tick()
-    assert len(bench.outlet.of(SlotsRead)) == 1
+    assert len(bench.sink.of(SlotsRead)) == 1
 
 
 def test_a_function_pointer_in_data_is_bound_at_load_and_says_nothing_about_calls(user: User, driver: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_function_pointer_in_data_is_bound_at_load_and_says_nothing_about_call
 
 def test_addresses_that_were_looked_up_are_found_with_their_holder(user: User, program: Path, driver: Path) -> None:
     user.do("kh")
-    (held,) = look(user).outlet.of(PointersHeld)
+    (held,) = look(user).sink.of(PointersHeld)
     assert held.path == str(driver)
     assert held.holders[str(program)] == ["cuLaunchKernel"]
     assert held.holders["[heap]"] == ["cuCtxCreate"]
@@ -132,7 +132,7 @@ def test_addresses_that_were_looked_up_are_found_with_their_holder(user: User, p
 
 def test_slots_and_tables_that_the_loader_fills_in_are_not_look_ups(user: User) -> None:
     user.do("ic")
-    (held,) = look(user).outlet.of(PointersHeld)
+    (held,) = look(user).sink.of(PointersHeld)
     names = {name for owner, names in held.holders.items() if owner != "[stack]" for name in names}
     assert names & {"cuMemAlloc", "cuInit", "cuDeviceGetCount"} == set()
 
@@ -142,9 +142,9 @@ def test_a_search_on_request_answers_or_says_why_not(user: User) -> None:
     user.do("k")
     pointers = next(observer for observer in bench.tree.observers if isinstance(observer, PointersSource))
     assert pointers.handle(ScanPointers(id=3, pid=user.pid))
-    assert any("cuLaunchKernel" in names for names in bench.outlet.of(PointersHeld)[-1].holders.values())
+    assert any("cuLaunchKernel" in names for names in bench.sink.of(PointersHeld)[-1].holders.values())
     assert pointers.handle(ScanPointers(id=4, pid=1))
-    assert [failure.id for failure in bench.outlet.of(RequestFailed)] == [4]
+    assert [failure.id for failure in bench.sink.of(RequestFailed)] == [4]
     assert not pointers.handle(ReadLog(source=1))
 
 
@@ -153,7 +153,7 @@ def test_a_process_without_a_provider_has_nothing_to_search_for(user: User) -> N
     source = PointersSource(bench.session)
     bench.track(user.pid)
     source.handle(ScanPointers(id=9, pid=user.pid))
-    assert "nothing to look for" in bench.outlet.of(RequestFailed)[0].why
+    assert "nothing to look for" in bench.sink.of(RequestFailed)[0].why
 
 
 def test_a_process_that_ended_gives_no_picture_and_no_error(program: Path, user: User) -> None:
@@ -164,7 +164,7 @@ def test_a_process_that_ended_gives_no_picture_and_no_error(program: Path, user:
     user.end()
     bench.tell_images(process)
     bench.loop.tick()
-    assert not [event for event in bench.outlet.sent if isinstance(event, NeverExecuted | SlotsRead | PointersHeld)]
+    assert not [event for event in bench.sink.sent if isinstance(event, NeverExecuted | SlotsRead | PointersHeld)]
 
 
 @pytest.mark.parametrize(
@@ -196,13 +196,13 @@ def test_a_page_that_is_absent_amid_neighbours_that_are_there_may_have_been_take
 @pytest.mark.parametrize("how", ["D", "O", "C", "DO"])
 def test_pages_that_the_program_dropped_prove_nothing(user: User, how: str) -> None:
     user.do("ic" + how)
-    (picture,) = look(user).outlet.of(NeverExecuted)
+    (picture,) = look(user).sink.of(NeverExecuted)
     assert picture.caveat or not {"cuInit", "cuDeviceGetCount"} & set(picture.functions)
 
 
 def test_a_program_that_saves_memory_and_calls_on_is_not_said_to_have_called_less(user: User) -> None:
     user.do("icDi")
-    (picture,) = look(user).outlet.of(NeverExecuted)
+    (picture,) = look(user).sink.of(NeverExecuted)
     assert "gone from memory" in picture.caveat
 
 
@@ -212,7 +212,7 @@ def test_pages_that_probes_sat_on_prove_nothing_afterwards(user: User, driver: P
     counting.watch(os.fsencode(driver), [Function(site.offset) for site in sites], mapped=True)
     user.do("ic")
     counting.close()
-    (picture,) = look(user).outlet.of(NeverExecuted)
+    (picture,) = look(user).sink.of(NeverExecuted)
     assert "probes" in picture.caveat
 
 

@@ -116,12 +116,12 @@ def test_backends_beside_the_program_are_found_and_their_facts_sent(house: House
     bench = Bench(PLAN)
     house.run(bench, {})
     begin(bench)
-    found = {candidate.path: candidate for candidate in bench.outlet.of(CandidateFound)}
+    found = {candidate.path: candidate for candidate in bench.sink.of(CandidateFound)}
     assert {Path(path).name for path in found} == {"libggml-cuda.so", "libggml-cpu.so", "libggml-base.so.0"}
     candidate = found[house.backend]
     assert (candidate.profile, candidate.kind) == ("ollama", "backend")
     assert candidate.directory == str(Path(house.backend).parent)
-    image = next(image for image in bench.outlet.of(ImageRead) if image.file == candidate.file)
+    image = next(image for image in bench.sink.of(ImageRead) if image.file == candidate.file)
     assert "cuInit" in {need.name for need in image.undefined}
 
 
@@ -129,7 +129,7 @@ def test_a_program_under_another_name_still_has_the_backends_that_lie_beside_it(
     bench = Bench(PLAN)
     house.run(bench, {}, name="other")
     begin(bench)
-    assert house.backend in {candidate.path for candidate in bench.outlet.of(CandidateFound)}
+    assert house.backend in {candidate.path for candidate in bench.sink.of(CandidateFound)}
 
 
 def test_a_shell_of_the_system_has_no_backends_even_where_its_environment_names_a_folder(house: House) -> None:
@@ -138,7 +138,7 @@ def test_a_shell_of_the_system_has_no_backends_even_where_its_environment_names_
     assert process.program is not None
     process.program = msgspec.structs.replace(process.program, exe="/usr/bin/dash")
     begin(bench)
-    assert [candidate for candidate in bench.outlet.of(CandidateFound) if candidate.kind == "backend"] == []
+    assert [candidate for candidate in bench.sink.of(CandidateFound) if candidate.kind == "backend"] == []
 
 
 def test_a_backend_that_was_not_loaded_in_time_is_predicted_with_the_folders_that_its_child_would_get(
@@ -147,9 +147,9 @@ def test_a_backend_that_was_not_loaded_in_time_is_predicted_with_the_folders_tha
     bench = Bench(PLAN)
     house.run(bench, {})
     begin(bench)
-    assert bench.outlet.of(LoadPredicted) == []
+    assert bench.sink.of(LoadPredicted) == []
     wait(bench, monkeypatch)
-    (prediction,) = bench.outlet.of(LoadPredicted)
+    (prediction,) = bench.sink.of(LoadPredicted)
     assert prediction.name == house.backend
     assert prediction.ok is False
     assert prediction.words == "libcuda.so.1: cannot open shared object file: No such file or directory"
@@ -157,7 +157,7 @@ def test_a_backend_that_was_not_loaded_in_time_is_predicted_with_the_folders_tha
     paths = {dependency.name: dependency.path for dependency in prediction.tree}
     assert paths["libggml-base.so.0"] == str(house.folder / "lib/ollama/libggml-base.so.0")
     wait(bench, monkeypatch)
-    assert len(bench.outlet.of(LoadPredicted)) == 1
+    assert len(bench.sink.of(LoadPredicted)) == 1
 
 
 def test_the_child_itself_is_predicted_with_its_own_environment_and_nothing_assumed(
@@ -169,7 +169,7 @@ def test_the_child_itself_is_predicted_with_its_own_environment_and_nothing_assu
     house.run(bench, own)
     begin(bench)
     wait(bench, monkeypatch)
-    (prediction,) = bench.outlet.of(LoadPredicted)
+    (prediction,) = bench.sink.of(LoadPredicted)
     assert prediction.words.startswith("libggml-base.so.0: cannot open shared object file")
 
 
@@ -178,7 +178,7 @@ def test_with_everything_in_place_the_load_is_predicted_to_work(house: House, mo
     house.run(bench, {"LD_LIBRARY_PATH": str(house.folder / "opt/shim")})
     begin(bench)
     wait(bench, monkeypatch)
-    (prediction,) = bench.outlet.of(LoadPredicted)
+    (prediction,) = bench.sink.of(LoadPredicted)
     assert (prediction.ok, prediction.words, prediction.unknown_because) == (True, "", "")
 
 
@@ -189,9 +189,9 @@ def test_a_process_that_ends_before_its_time_is_predicted_at_its_end(house: Hous
     house.end()
     process.alive = False
     source.ended(process)
-    assert [prediction.name for prediction in bench.outlet.of(LoadPredicted)] == [house.backend]
+    assert [prediction.name for prediction in bench.sink.of(LoadPredicted)] == [house.backend]
     source.ended(process)
-    assert len(bench.outlet.of(LoadPredicted)) == 1
+    assert len(bench.sink.of(LoadPredicted)) == 1
 
 
 def test_a_backend_that_is_loaded_is_not_predicted(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,14 +202,14 @@ def test_a_backend_that_is_loaded_is_not_predicted(house: House, monkeypatch: py
     assert house.backend in {mapping.path for mapping in process.mappings.values()}
     begin(bench)
     wait(bench, monkeypatch)
-    assert bench.outlet.of(LoadPredicted) == []
+    assert bench.sink.of(LoadPredicted) == []
 
 
 def test_a_provider_in_the_search_path_is_found_though_another_one_won(house: House) -> None:
     bench = Bench(PLAN)
     house.run(bench, {"LD_LIBRARY_PATH": f"/nowhere:{house.folder}/opt/shim"})
     begin(bench)
-    providers = [candidate for candidate in bench.outlet.of(CandidateFound) if candidate.kind == "provider"]
+    providers = [candidate for candidate in bench.sink.of(CandidateFound) if candidate.kind == "provider"]
     assert [candidate.path for candidate in providers] == [str(house.folder / "opt/shim/libcuda.so.1")]
     assert providers[0].profile == ""
 
@@ -218,7 +218,7 @@ def test_preload_entries_are_checked_at_once(house: House) -> None:
     bench = Bench(PLAN)
     house.run(bench, {"LD_PRELOAD": "/none/libx.so:libz.so.1"})
     begin(bench)
-    checked = {entry.entry: entry.usable for entry in bench.outlet.of(PreloadChecked)}
+    checked = {entry.entry: entry.usable for entry in bench.sink.of(PreloadChecked)}
     assert checked == {"/none/libx.so": False, "libz.so.1": True}
 
 
@@ -229,7 +229,7 @@ def test_a_request_is_answered_for_any_name(house: House) -> None:
     assert source.handle(PredictLoad(id=1, pid=process.pid, name="libz.so.1"))
     assert source.handle(PredictLoad(id=2, pid=process.pid, name="libc.so.6"))
     assert source.handle(PredictLoad(id=3, pid=process.pid, name="libnone.so"))
-    answers = {prediction.name: prediction for prediction in bench.outlet.of(LoadPredicted)}
+    answers = {prediction.name: prediction for prediction in bench.sink.of(LoadPredicted)}
     assert (answers["libz.so.1"].ok, answers["libc.so.6"].ok, answers["libnone.so"].ok) == (True, True, False)
     assert answers["libc.so.6"].tree[0].rule == "loaded" and all(one.asked for one in answers.values())
     assert not source.handle(ScanPointers(pid=process.pid))
@@ -239,7 +239,7 @@ def test_a_request_about_an_unknown_process_fails_with_a_reason(house: House) ->
     bench = Bench(PLAN)
     source = begin(bench)
     assert source.handle(PredictLoad(id=8, pid=1, name="libz.so.1"))
-    assert [(failure.id, "not under observation" in failure.why) for failure in bench.outlet.of(RequestFailed)] == [
+    assert [(failure.id, "not under observation" in failure.why) for failure in bench.sink.of(RequestFailed)] == [
         (8, True)
     ]
 
@@ -248,7 +248,7 @@ def test_a_static_program_has_no_loader_and_says_so(house: House) -> None:
     bench = Bench(PLAN)
     process = house.run(bench, {}, static=True)
     begin(bench).handle(PredictLoad(id=1, pid=process.pid, name="libz.so.1"))
-    prediction = bench.outlet.of(LoadPredicted)[-1]
+    prediction = bench.sink.of(LoadPredicted)[-1]
     assert (prediction.ok, prediction.unknown_because) == (None, "its program is static: it has no loader")
 
 
@@ -274,7 +274,7 @@ def test_a_load_in_another_file_tree_is_predicted_there(house: House, workshop: 
         source = begin(bench)
         source.handle(PredictLoad(id=1, pid=process.pid, name="/lib/libinside.so"))
         source.handle(PredictLoad(id=2, pid=process.pid, name=str(house.folder / "opt/shim/libcuda.so.1")))
-        inside, outside = bench.outlet.of(LoadPredicted)
+        inside, outside = bench.sink.of(LoadPredicted)
         assert inside.tree[0].path == "/lib/libinside.so"
         assert inside.words == "libc.so.6: cannot open shared object file: No such file or directory"
         assert outside.words.endswith("cannot open shared object file: No such file or directory")
@@ -292,7 +292,7 @@ def test_an_unreadable_backend_is_named_with_the_reason(house: House, monkeypatc
     house.run(bench, {})
     begin(bench)
     wait(bench, monkeypatch)
-    (prediction,) = bench.outlet.of(LoadPredicted)
+    (prediction,) = bench.sink.of(LoadPredicted)
     assert prediction.words == f"{house.backend}: file too short"
     assert prediction.ok is False
 
@@ -317,6 +317,6 @@ def test_a_library_that_a_program_names_and_does_not_have_is_predicted_when_it_l
     finally:
         process.kill()
         process.communicate()
-    (predicted,) = [one for one in bench.outlet.of(LoadPredicted) if one.name == "libcuda.so.1"]
+    (predicted,) = [one for one in bench.sink.of(LoadPredicted) if one.name == "libcuda.so.1"]
     assert (predicted.ok, predicted.requester) == (False, str(program))
     assert predicted.words == "libcuda.so.1: cannot open shared object file: No such file or directory"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.collect.elf.library import Shelf
+from inspector.collect.elf.library import LibraryCache
 from inspector.collect.elf.search import Surroundings
 from inspector.collect.kernel.rootfs import Root
 from inspector.collect.sources.libraries.file_view import ProcessFiles, Rights
@@ -44,7 +44,7 @@ def idle(workshop: Workshop) -> Path:
 
 
 def check(entry: str, source: Source = "LD_PRELOAD", surroundings: Surroundings | None = None) -> PreloadChecked:
-    return check_preload(3, 4, source, os.fsencode(entry), surroundings or around(), Shelf(), None)
+    return check_preload(3, 4, source, os.fsencode(entry), surroundings or around(), LibraryCache(), None)
 
 
 def said_by_the_loader(idle: Path, key: str, entry: str) -> str:

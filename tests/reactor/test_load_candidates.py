@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inspector.collect.reactor.load_candidates import Foresight
+from inspector.collect.reactor.load_candidates import LoadCandidates
 
 
 @contextmanager
@@ -22,9 +22,9 @@ def running(program: Path, **environment: str) -> Iterator[int]:
 
 def foreseen(program: Path, *places: str, **environment: str) -> list[str]:
     with running(program, **environment) as pid:
-        foresight = Foresight(["cuda"], places)
-        list(foresight.common())
-        return [os.fsdecode(path) for path in foresight.likely(pid)]
+        load_candidates = LoadCandidates(["cuda"], places)
+        list(load_candidates.common())
+        return [os.fsdecode(path) for path in load_candidates.likely(pid)]
 
 
 def program_in(folder: Path) -> Path:
@@ -64,18 +64,18 @@ def test_a_folder_that_gets_another_file_is_listed_anew(tmp_path: Path) -> None:
     program = program_in(tmp_path / "bin")
     shims = tmp_path / "shims"
     shims.mkdir()
-    foresight = Foresight(["cuda"])
-    list(foresight.common())
+    load_candidates = LoadCandidates(["cuda"])
+    list(load_candidates.common())
     with running(program, LD_LIBRARY_PATH=str(shims)) as pid:
-        assert list(foresight.likely(pid)) == []
+        assert list(load_candidates.likely(pid)) == []
         (shims / "libcuda.so.1").touch()
-        assert list(foresight.likely(pid)) == [os.fsencode(shims / "libcuda.so.1")]
+        assert list(load_candidates.likely(pid)) == [os.fsencode(shims / "libcuda.so.1")]
 
 
 def test_a_process_that_is_gone_lets_nothing_be_foreseen(tmp_path: Path) -> None:
     ended = subprocess.Popen(["true"])
     ended.wait()
-    assert list(Foresight(["cuda"]).likely(ended.pid)) == []
+    assert list(LoadCandidates(["cuda"]).likely(ended.pid)) == []
 
 
 def test_what_the_programs_own_search_path_names_is_foreseen(tmp_path: Path) -> None:
@@ -94,11 +94,11 @@ def test_packages_of_a_virtual_environment_are_found_by_how_its_interpreter_was_
     runtime = tmp_path / "lib" / "python3.11" / "site-packages" / "nvidia" / "cuda_runtime" / "lib"
     runtime.mkdir(parents=True)
     (runtime / "libcudart.so.12").touch()
-    foresight = Foresight(["cuda"], ["{site}/nvidia/*/lib"])
-    list(foresight.common())
+    load_candidates = LoadCandidates(["cuda"], ["{site}/nvidia/*/lib"])
+    list(load_candidates.common())
     process = subprocess.Popen([tmp_path / "bin" / "python", "-c", "import time; time.sleep(60)"])
     try:
-        found = [os.fsdecode(path) for path in foresight.likely(process.pid)]
+        found = [os.fsdecode(path) for path in load_candidates.likely(process.pid)]
     finally:
         process.kill()
         process.wait()
@@ -121,7 +121,7 @@ def test_the_machines_folders_are_looked_at_once_for_each_file_tree(tmp_path: Pa
     (tmp_path / "cuda-12" / "lib64").mkdir(parents=True)
     library = tmp_path / "cuda-12" / "lib64" / "libcudart.so.12"
     library.touch()
-    foresight = Foresight(["cuda"], [f"{tmp_path}/cuda*/lib64"])
+    load_candidates = LoadCandidates(["cuda"], [f"{tmp_path}/cuda*/lib64"])
     with running(program) as pid:
-        assert os.fsencode(library) in list(foresight.likely(pid))
-        assert os.fsencode(library) not in list(foresight.likely(pid))
+        assert os.fsencode(library) in list(load_candidates.likely(pid))
+        assert os.fsencode(library) not in list(load_candidates.likely(pid))

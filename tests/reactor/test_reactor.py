@@ -178,9 +178,9 @@ def test_the_helper_ends_with_its_collector(observed: Observed) -> None:
     children = Path(f"/proc/{helper}/task/{helper}/children").read_text().split()
     observed.reactor.close()
     assert not Path(f"/proc/{helper}").exists()
-    for keeper in children:
+    for warmup in children:
         until = 100
-        while Path(f"/proc/{keeper}").exists() and until:
+        while Path(f"/proc/{warmup}").exists() and until:
             until -= 1
             subprocess.run(["sleep", "0.05"], check=True)
-        assert not Path(f"/proc/{keeper}").exists()
+        assert not Path(f"/proc/{warmup}").exists()

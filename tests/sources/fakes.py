@@ -1,4 +1,4 @@
-"""A loop, an outlet and a tree that a test drives by hand."""
+"""A loop, a sink and a tree that a test drives by hand."""
 
 import os
 import select
@@ -132,9 +132,9 @@ class Bench:
 
     def __init__(self, plan: Plan | None = None, logs: list[str] | None = None) -> None:
         self.loop = FakeLoop()
-        self.outlet = FakeOutlet()
+        self.sink = FakeOutlet()
         self.tree = FakeTree()
-        self.session = Session(self.loop, self.outlet, self.tree, Configure(plan=plan or Plan(), logs=logs or []))
+        self.session = Session(self.loop, self.sink, self.tree, Configure(plan=plan or Plan(), logs=logs or []))
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Turn the loop until something is so; fails when it does not become so (files and threads take their time)."""
@@ -143,4 +143,4 @@ class Bench:
             if condition():
                 return
             time.sleep(0.01)
-        raise AssertionError(f"did not happen; the last events: {self.outlet.events[-5:]}")
+        raise AssertionError(f"did not happen; the last events: {self.sink.events[-5:]}")

@@ -46,7 +46,7 @@ def _read(bench: Bench, pid: int) -> dict[int, Descriptor]:
     source = DescriptorSource(bench.session)
     bench.tree.add(pid)
     source.start()
-    return {one.fd: one for one in bench.outlet.of(DescriptorsRead)[-1].descriptors}
+    return {one.fd: one for one in bench.sink.of(DescriptorsRead)[-1].descriptors}
 
 
 def test_discarded_output_is_told(sleepers: list[subprocess.Popen[bytes]]) -> None:
@@ -123,7 +123,7 @@ def test_descriptors_are_sent_again_only_when_they_differ(sleepers: list[subproc
     _read(bench, pid)
     for _ in range(12):
         bench.loop.turn()
-    assert len(bench.outlet.of(DescriptorsRead)) == 1
+    assert len(bench.sink.of(DescriptorsRead)) == 1
 
 
 def test_a_device_that_is_opened_is_told_at_once(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_device_that_is_opened_is_told_at_once(tmp_path: Path) -> None:
     with Path("/dev/zero").open("rb") as device:
         later = time.monotonic_ns() + 10**9
         source.opened(Opened(at=later, pid=os.getpid(), tid=os.getpid(), path=b"/dev/zero", errno=0, flags=0))
-        last = {one.fd for one in bench.outlet.of(DescriptorsRead)[-1].descriptors}
+        last = {one.fd for one in bench.sink.of(DescriptorsRead)[-1].descriptors}
         assert device.fileno() in last
 
 
@@ -147,7 +147,7 @@ def test_a_process_that_is_gone_already_is_a_limit_and_no_claim(sleepers: list[s
     sleepers[0].kill()
     sleepers[0].wait()
     source.executed(process)
-    assert [limit.pid for limit in bench.outlet.of(LimitNoted)] == [pid]
+    assert [limit.pid for limit in bench.sink.of(LimitNoted)] == [pid]
 
 
 def test_the_journal_is_known_by_the_variable_that_systemd_sets(sleepers: list[subprocess.Popen[bytes]]) -> None:
@@ -159,7 +159,7 @@ def test_the_journal_is_known_by_the_variable_that_systemd_sets(sleepers: list[s
     process = bench.tree.add(pid, environment={b"JOURNAL_STREAM": b"%d:%d" % (status.st_dev, status.st_ino)})
     source = DescriptorSource(bench.session)
     source.start()
-    found = {one.fd: one for one in bench.outlet.of(DescriptorsRead)[-1].descriptors}
+    found = {one.fd: one for one in bench.sink.of(DescriptorsRead)[-1].descriptors}
     far.close()
     assert process.pid == pid
     assert (found[2].kind, found[2].peer) == ("journal", "journald")

@@ -46,7 +46,7 @@ def _wake_only(bench: Bench) -> None:
 
 def test_inotify_tells_of_every_kind_of_change(tmp_path: Path) -> None:
     bench = Bench()
-    watch = PathWatch(bench.session.loop, bench.session.outlet)
+    watch = PathWatch(bench.session.loop, bench.session.sink)
     path = tmp_path / "x"
     heard = _Heard(bench, watch, path)
     for change in (
@@ -71,19 +71,19 @@ def test_without_inotify_changes_are_seen_by_looking(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(BaseObserver, "schedule", refuse)
     bench = Bench()
-    watch = PathWatch(bench.session.loop, bench.session.outlet)
+    watch = PathWatch(bench.session.loop, bench.session.sink)
     heard = _Heard(bench, watch, tmp_path / "x")
     _Heard(bench, watch, tmp_path / "y")
     (tmp_path / "x").write_text("1")
     heard.within()
-    limits = bench.outlet.of(LimitNoted)
+    limits = bench.sink.of(LimitNoted)
     assert [limit.grant for limit in limits] == ["sudo sysctl fs.inotify.max_user_watches=524288"]
     watch.close()
 
 
 def test_a_directory_that_does_not_exist_yet_is_looked_for(tmp_path: Path) -> None:
     bench = Bench()
-    watch = PathWatch(bench.session.loop, bench.session.outlet)
+    watch = PathWatch(bench.session.loop, bench.session.sink)
     heard = _Heard(bench, watch, tmp_path / "later" / "x")
     (tmp_path / "later").mkdir()
     (tmp_path / "later" / "x").write_text("1")
@@ -93,7 +93,7 @@ def test_a_directory_that_does_not_exist_yet_is_looked_for(tmp_path: Path) -> No
 
 def test_a_directory_made_anew_is_followed_again(tmp_path: Path) -> None:
     bench = Bench()
-    watch = PathWatch(bench.session.loop, bench.session.outlet)
+    watch = PathWatch(bench.session.loop, bench.session.sink)
     folder = tmp_path / "d"
     folder.mkdir()
     heard = _Heard(bench, watch, folder / "x")
@@ -111,20 +111,20 @@ def test_the_number_of_followed_directories_is_bounded_and_said(
 ) -> None:
     monkeypatch.setattr(path_watch, "MOST_FOLDERS", 2)
     bench = Bench()
-    watch = PathWatch(bench.session.loop, bench.session.outlet)
+    watch = PathWatch(bench.session.loop, bench.session.sink)
     heard = []
     for name in "abcd":
         (tmp_path / name).mkdir()
         heard.append(_Heard(bench, watch, tmp_path / name / "x"))
     (tmp_path / "d" / "x").write_text("1")
     heard[3].within()
-    assert len(bench.outlet.of(LimitNoted)) == 1
+    assert len(bench.sink.of(LimitNoted)) == 1
     watch.close()
 
 
 def test_a_forgotten_path_is_silent(tmp_path: Path) -> None:
     bench = Bench()
-    watch = PathWatch(bench.session.loop, bench.session.outlet)
+    watch = PathWatch(bench.session.loop, bench.session.sink)
     heard = _Heard(bench, watch, tmp_path / "x")
     other = _Heard(bench, watch, tmp_path / "y")
     watch.forget(str(tmp_path / "x"))
@@ -140,7 +140,7 @@ def test_a_forgotten_path_is_silent(tmp_path: Path) -> None:
 def test_a_directory_full_of_noise_is_looked_at_instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(path_watch, "_NOISY", 20)
     bench = Bench()
-    watch = PathWatch(bench.session.loop, bench.session.outlet)
+    watch = PathWatch(bench.session.loop, bench.session.sink)
     heard = _Heard(bench, watch, tmp_path / "x")
     for number in range(300):
         (tmp_path / f"noise{number}").touch()
@@ -170,7 +170,7 @@ def test_a_library_that_is_replaced_rewritten_and_deleted_is_told(tmp_path: Path
     source = _mapped(bench, path, _image(path, "cuInit"))
 
     def told() -> list[str]:
-        return [one.what for one in bench.outlet.of(FileChanged) if one.path == str(path)]
+        return [one.what for one in bench.sink.of(FileChanged) if one.path == str(path)]
 
     (tmp_path / "new").write_text("two")
     (tmp_path / "new").rename(path)
@@ -194,7 +194,7 @@ def test_a_link_beside_the_library_that_leads_elsewhere_is_a_replaced_file(tmp_p
     source = _mapped(bench, path, _image(path, "cuInit"))
     link.unlink()
     link.symlink_to(tmp_path / "vendor.so")
-    bench.until(lambda: [one.path for one in bench.outlet.of(FileChanged)][-1:] == [str(link)])
+    bench.until(lambda: [one.path for one in bench.sink.of(FileChanged)][-1:] == [str(link)])
     source.close()
 
 
@@ -206,7 +206,7 @@ def test_a_library_of_no_interest_is_not_watched(tmp_path: Path) -> None:
     path.write_text("two!")
     for _ in range(5):
         bench.loop.turn()
-    assert bench.outlet.of(FileChanged) == []
+    assert bench.sink.of(FileChanged) == []
     source.close()
 
 
@@ -216,5 +216,5 @@ def test_a_preload_entry_is_watched_before_it_exists(tmp_path: Path) -> None:
     source.start()
     bench.tree.add(os.getpid(), environment={b"LD_PRELOAD": os.fsencode(tmp_path / "shim.so")})
     (tmp_path / "shim.so").write_text("built at last")
-    bench.until(lambda: [one.what for one in bench.outlet.of(FileChanged)] == ["created"])
+    bench.until(lambda: [one.what for one in bench.sink.of(FileChanged)] == ["created"])
     source.close()

@@ -71,7 +71,7 @@ def _started(bench: Bench) -> LogSource:
 
 
 def _lines(bench: Bench, source: int | None = None) -> list[LogLine]:
-    return [line for event in bench.outlet.of(LogRead) if source in (None, event.source) for line in event.lines]
+    return [line for event in bench.sink.of(LogRead) if source in (None, event.source) for line in event.lines]
 
 
 def _texts(bench: Bench, source: int | None = None) -> list[str]:
@@ -83,13 +83,13 @@ def test_a_file_that_a_process_holds_open_for_writing_is_found_and_followed(writ
     writer.write(b"before\n")
     bench.tree.add(writer.pid)
     source = _started(bench)
-    found = next(event for event in bench.outlet.of(LogFound) if event.kind == "file")
+    found = next(event for event in bench.sink.of(LogFound) if event.kind == "file")
     assert found.name == str(tmp_path / "held.log")
     assert found.why == f"open for writing by pid {writer.pid}"
     assert found.pids == [writer.pid]
     writer.write(b"after\n")
     bench.until(lambda: "after" in _texts(bench))
-    backlog = {line.text: event.backlog for event in bench.outlet.of(LogRead) for line in event.lines}
+    backlog = {line.text: event.backlog for event in bench.sink.of(LogRead) for line in event.lines}
     assert backlog == {"before": True, "after": False}
     source.close()
 
@@ -98,11 +98,11 @@ def test_output_into_a_pipe_is_listed_with_the_reason_why_it_cannot_be_read(writ
     bench = Bench()
     bench.tree.add(writer.pid)
     source = _started(bench)
-    pipe = next(event for event in bench.outlet.of(LogFound) if event.kind == "pipe")
+    pipe = next(event for event in bench.sink.of(LogFound) if event.kind == "pipe")
     assert not pipe.readable
     assert "only by its reader" in pipe.problem
     assert source.handle(ReadLog(id=7, source=pipe.source))
-    assert bench.outlet.of(RequestFailed)[0].id == 7
+    assert bench.sink.of(RequestFailed)[0].id == 7
     source.close()
 
 
@@ -115,8 +115,8 @@ def test_a_file_that_a_profile_names_is_found_when_it_appears(tmp_path: Path) ->
     (tmp_path / "count_called.txt").write_text("pid=1\n")
     bench.until(lambda: len(_texts(bench)) >= 2)
     assert sorted(_texts(bench)) == ["mine", "pid=1"]
-    assert {event.backlog for event in bench.outlet.of(LogRead)} == {False}
-    assert all("named by a profile" in found.why for found in bench.outlet.of(LogFound) if found.kind == "file")
+    assert {event.backlog for event in bench.sink.of(LogRead)} == {False}
+    assert all("named by a profile" in found.why for found in bench.sink.of(LogFound) if found.kind == "file")
     source.close()
 
 
@@ -124,11 +124,11 @@ def test_a_given_log_may_appear_later(tmp_path: Path) -> None:
     path = tmp_path / "later.log"
     bench = Bench(logs=[str(path)])
     source = _started(bench)
-    assert bench.outlet.of(LogFound)[0].problem == "no such file or directory"
+    assert bench.sink.of(LogFound)[0].problem == "no such file or directory"
     path.write_text("here\n")
     bench.until(lambda: _texts(bench) == ["here"])
-    assert [found.source for found in bench.outlet.of(LogFound)] == [1, 1]
-    assert bench.outlet.of(LogFound)[-1].readable
+    assert [found.source for found in bench.sink.of(LogFound)] == [1, 1]
+    assert bench.sink.of(LogFound)[-1].readable
     source.close()
 
 
@@ -137,8 +137,8 @@ def test_a_directory_given_as_a_log_is_refused_without_a_traceback(tmp_path: Pat
     source = _started(bench)
     assert source.handle(AddLog(path=str(tmp_path)))
     bench.loop.turn()
-    assert bench.outlet.of(LogFound) == []
-    assert "no file" in bench.outlet.of(LimitNoted)[0].why
+    assert bench.sink.of(LogFound) == []
+    assert "no file" in bench.sink.of(LimitNoted)[0].why
     source.close()
 
 
@@ -149,7 +149,7 @@ def test_the_last_lines_and_earlier_marked_ones_are_sent_at_attach(tmp_path: Pat
     source = _started(bench)
     numbers = [line.number for line in _lines(bench)]
     assert numbers == [*range(0, 8000, 1000), *range(8000, 10_000)]
-    assert all(event.backlog and event.lines_total == 10_000 for event in bench.outlet.of(LogRead))
+    assert all(event.backlog and event.lines_total == 10_000 for event in bench.sink.of(LogRead))
     source.close()
 
 
@@ -173,7 +173,7 @@ def test_a_file_that_is_younger_than_the_program_is_read_from_its_beginning(tmp_
     bench.tree.add(writer.pid)
     source = _started(bench)
     bench.until(lambda: bool(_lines(bench)))
-    found = bench.outlet.of(LogFound)[-1]
+    found = bench.sink.of(LogFound)[-1]
     first = [*range(FIRST_LINES)] if found.born else []  # a file system may keep no times of birth
     assert [line.number for line in _lines(bench)] == [*first, *range(8000, 10_000)]
     source.close()
@@ -186,7 +186,7 @@ def test_under_a_flood_marked_lines_and_the_newest_are_sent_and_all_are_counted(
     source = _started(bench)
     with path.open("ab") as file:
         file.writelines(b"CUDA error %d\n" % n if n % 5000 == 7 else b"line %d\n" % n for n in range(100_000))
-    bench.until(lambda: any(event.lines_total == 100_000 for event in bench.outlet.of(LogRead)))
+    bench.until(lambda: any(event.lines_total == 100_000 for event in bench.sink.of(LogRead)))
     texts = _texts(bench)
     assert [text for text in texts if "error" in text] == [f"CUDA error {n}" for n in range(7, 100_000, 5000)]
     assert texts[-1] == "line 99999"
@@ -202,8 +202,8 @@ def test_a_flood_of_nothing_but_marked_lines_says_what_was_left_out(tmp_path: Pa
     bench = Bench(Plan(log_marks=["CUDA error"]), logs=[str(path)])
     source = _started(bench)
     path.write_bytes(b"CUDA error\n" * 50_000)
-    bench.until(lambda: any(event.lines_total == 50_000 for event in bench.outlet.of(LogRead)))
-    assert "marked lines of" in bench.outlet.of(EventsLost)[0].source
+    bench.until(lambda: any(event.lines_total == 50_000 for event in bench.sink.of(LogRead)))
+    assert "marked lines of" in bench.sink.of(EventsLost)[0].source
     source.close()
 
 
@@ -217,11 +217,11 @@ def test_any_part_of_a_log_can_be_paged_and_filtered(tmp_path: Path) -> None:
     assert source.handle(ReadLog(id=3, source=1, filter="lINE 1999", limit=3))
     assert source.handle(ReadLog(id=4, source=9))
     bench.loop.settle()
-    pages = {page.id: page for page in bench.outlet.of(LogPage)}
+    pages = {page.id: page for page in bench.sink.of(LogPage)}
     assert [line.text for line in pages[1].lines] == ["Line 5000", "Line 5001"]
     assert [line.number for line in pages[2].lines] == [19_998, 19_999]
     assert (pages[3].total, [line.number for line in pages[3].lines]) == (11, [1999, 19_990, 19_991])
-    assert bench.outlet.of(RequestFailed)[0].why == "there is no log 9"
+    assert bench.sink.of(RequestFailed)[0].why == "there is no log 9"
     source.close()
 
 
@@ -233,11 +233,11 @@ def test_an_unterminated_line_is_sent_after_a_while_and_replaced_by_the_whole_on
     with path.open("ab", buffering=0) as file:
         file.write(b"waiting for ")
         bench.until(lambda: _texts(bench) == ["waiting for "])
-        assert bench.outlet.of(LogRead)[-1].lines_total == 1
+        assert bench.sink.of(LogRead)[-1].lines_total == 1
         file.write(b"cuInit\n")
         bench.until(lambda: len(_texts(bench)) == 2)
     assert [(line.number, line.text) for line in _lines(bench)] == [(0, "waiting for "), (0, "waiting for cuInit")]
-    assert bench.outlet.of(LogRead)[-1].lines_total == 1
+    assert bench.sink.of(LogRead)[-1].lines_total == 1
     source.close()
 
 
@@ -247,7 +247,7 @@ def test_hostile_bytes_become_harmless_text(tmp_path: Path) -> None:
     bench = Bench(logs=[str(path)])
     source = _started(bench)
     assert _texts(bench) == ["␛]0;owned␇ [libvgpu] \\xff�"]
-    assert [change.what for change in bench.outlet.of(LogChanged)] == ["nul-bytes"]
+    assert [change.what for change in bench.sink.of(LogChanged)] == ["nul-bytes"]
     source.close()
 
 
@@ -256,13 +256,13 @@ def test_a_binary_file_that_a_process_writes_is_listed_and_not_followed(writer: 
     writer.write(bytes(set(range(1, 9)) | set(range(14, 27))) + b"\n")
     bench.tree.add(writer.pid)
     source = _started(bench)
-    found = next(event for event in bench.outlet.of(LogFound) if event.kind == "file")
+    found = next(event for event in bench.sink.of(LogFound) if event.kind == "file")
     assert not found.readable
     assert "binary" in found.problem
-    assert bench.outlet.of(LogRead) == []
+    assert bench.sink.of(LogRead) == []
     source.handle(AddLog(path=found.name))
     bench.loop.settle()
-    assert bench.outlet.of(LogFound)[-1].readable
+    assert bench.sink.of(LogFound)[-1].readable
     source.close()
 
 
@@ -270,7 +270,7 @@ def test_the_same_file_by_two_ways_is_one_source(writer: Writer, tmp_path: Path)
     bench = Bench(Plan(log_files=[f"{tmp_path}/*.log"]), logs=[str(tmp_path / "held.log")])
     bench.tree.add(writer.pid)
     source = _started(bench)
-    assert {found.source for found in bench.outlet.of(LogFound) if found.kind == "file"} == {1}
+    assert {found.source for found in bench.sink.of(LogFound) if found.kind == "file"} == {1}
     source.close()
 
 
@@ -293,7 +293,7 @@ def test_our_own_output_is_never_followed(tmp_path: Path) -> None:
         source = _started(bench)
         source.handle(AddLog(path=str(tmp_path / "recording.jsonl")))
         bench.loop.turn()
-        assert not any("recording" in found.name for found in bench.outlet.of(LogFound))
+        assert not any("recording" in found.name for found in bench.sink.of(LogFound))
     source.close()
 
 
@@ -302,6 +302,6 @@ def test_a_mark_that_is_no_regular_expression_is_said_and_the_others_work(tmp_pa
     path.write_text("hello world\n")
     bench = Bench(Plan(log_marks=["(", "hello"]), logs=[str(path)])
     source = _started(bench)
-    assert "no regular expression" in bench.outlet.of(LimitNoted)[0].why
+    assert "no regular expression" in bench.sink.of(LimitNoted)[0].why
     assert _texts(bench) == ["hello world"]
     source.close()

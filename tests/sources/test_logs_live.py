@@ -25,12 +25,12 @@ class Live:
 
     def __init__(self, plan: Plan, logs: list[str], pids: list[int]) -> None:
         self.faults: list[str] = []
-        self.outlet = FakeOutlet()
+        self.sink = FakeOutlet()
         self.tree = FakeTree()
         self.loop = CollectorLoop(lambda what, error: self.faults.append(f"{what}: {error!r}"))
         for pid in pids:
             self.tree.add(pid)
-        session = Session(self.loop, self.outlet, self.tree, Configure(plan=plan, logs=logs))
+        session = Session(self.loop, self.sink, self.tree, Configure(plan=plan, logs=logs))
         self.source = LogSource(session)
         self.loop.soon(self.source.start)
         self._thread = threading.Thread(target=self.loop.run)
@@ -42,12 +42,12 @@ class Live:
                 break
             time.sleep(0.01)
         assert self.faults == []
-        assert condition(), self.outlet.events[-3:]
+        assert condition(), self.sink.events[-3:]
 
     @property
     def total(self) -> int:
         """Lines of all sources."""
-        totals = {event.source: event.lines_total for event in self.outlet.of(LogRead)}
+        totals = {event.source: event.lines_total for event in self.sink.of(LogRead)}
         return sum(totals.values())
 
     def ask(self, request: ReadLog | StopSearch) -> None:
@@ -78,7 +78,7 @@ def test_a_flood_with_rotation_is_counted_exactly_and_pages_stay_right(lives: li
     path.touch()
     live = Live(Plan(log_marks=["CUDA error"]), [str(path)], [])
     lives.append(live)
-    live.until(lambda: bool(live.outlet.of(LogFound)))
+    live.until(lambda: bool(live.sink.of(LogFound)))
     for turn in range(5):
         with path.open("ab") as file:
             for number in range(turn * 40_000, (turn + 1) * 40_000):
@@ -88,11 +88,11 @@ def test_a_flood_with_rotation_is_counted_exactly_and_pages_stay_right(lives: li
         live.ask(ReadLog(id=1, source=1, filter="line 19", limit=5))
     path.write_text("end\n")
     live.until(lambda: live.total == 200_001)
-    marked = {line.number for event in live.outlet.of(LogRead) for line in event.lines if "CUDA error" in line.text}
+    marked = {line.number for event in live.sink.of(LogRead) for line in event.lines if "CUDA error" in line.text}
     assert marked == set(range(1, 200_000, 10_000))
     live.ask(ReadLog(id=2, source=1, first=159_999, limit=2))
-    live.until(lambda: any(page.id == 2 for page in live.outlet.of(LogPage)))
-    page = next(page for page in live.outlet.of(LogPage) if page.id == 2)
+    live.until(lambda: any(page.id == 2 for page in live.sink.of(LogPage)))
+    page = next(page for page in live.sink.of(LogPage) if page.id == 2)
     assert [(line.number, line.text) for line in page.lines] == [(159_999, "line 159999"), (160_000, "line 160000")]
 
 
@@ -106,9 +106,9 @@ def test_a_search_that_was_let_go_delays_no_other(lives: list[Live], tmp_path: P
         live.ask(ReadLog(id=number, source=1, filter=f".[{number % 10}]+x", limit=5))
         live.ask(StopSearch(id=100 + number, search=number))
     live.ask(ReadLog(id=50, source=1, filter="line 299999", limit=5))
-    live.until(lambda: any(page.id == 50 and page.complete for page in live.outlet.of(LogPage)))
-    assert not [page for page in live.outlet.of(LogPage) if page.id < 50 and page.complete]
-    pages = [page for page in live.outlet.of(LogPage) if page.id == 50]
+    live.until(lambda: any(page.id == 50 and page.complete for page in live.sink.of(LogPage)))
+    assert not [page for page in live.sink.of(LogPage) if page.id < 50 and page.complete]
+    pages = [page for page in live.sink.of(LogPage) if page.id == 50]
     assert [line.number for line in pages[-1].lines] == [299_999] and pages[-1].searched == 300_000
 
 
@@ -116,13 +116,13 @@ def test_lines_written_just_before_the_end_are_sent(tmp_path: Path) -> None:
     path = tmp_path / "last.log"
     path.touch()
     live = Live(Plan(), [str(path)], [])
-    live.until(lambda: bool(live.outlet.of(LogFound)))
+    live.until(lambda: bool(live.sink.of(LogFound)))
     live.loop.stop()
     live._thread.join()
     path.write_bytes(b"line\n" * 200_000 + b"last words\n")
     live.source.close()
     assert live.total == 200_001
-    assert live.outlet.of(LogRead)[-1].lines[-1].text == "last words"
+    assert live.sink.of(LogRead)[-1].lines[-1].text == "last words"
 
 
 INSIDE = """
@@ -165,13 +165,13 @@ def test_a_log_in_the_private_tmp_of_a_process_is_followed_and_its_links_stay_in
     live = Live(Plan(log_files=["/tmp/vgpu_{pid}.log", "/tmp/vgpu_link.log"]), [], [process.pid])
     lives.append(live)
     name = f"/tmp/vgpu_{process.pid}.log"
-    live.until(lambda: any(found.name == name for found in live.outlet.of(LogFound)))
+    live.until(lambda: any(found.name == name for found in live.sink.of(LogFound)))
     process.stdin.write(b"\n")
     assert process.stdout.readline() == b"done\n"
     live.until(lambda: live.total >= 3)
     process.kill()
     process.communicate()
-    texts = [line.text for event in live.outlet.of(LogRead) for line in event.lines]
+    texts = [line.text for event in live.sink.of(LogRead) for line in event.lines]
     assert sorted(texts) == ["hidden from the outside", "inside", "more"]
     assert not Path(name).exists()
 
@@ -206,4 +206,4 @@ def test_a_rotation_is_seen_through_another_process_when_the_first_one_has_ended
     live.until(lambda: live.total == 2)
     process.stdin.close()
     process.stdout.close()
-    assert [line.text for event in live.outlet.of(LogRead) for line in event.lines] == ["first", "second"]
+    assert [line.text for event in live.sink.of(LogRead) for line in event.lines] == ["first", "second"]

@@ -68,11 +68,11 @@ def test_the_first_look_tells_everything_and_the_next_only_what_differs(machine:
     source.start()
     bench.loop.turn()
     bench.loop.turn()
-    assert len(bench.outlet.of(GpuRead)) == 1
-    assert len(bench.outlet.of(PreloadFileRead)) == 1
+    assert len(bench.sink.of(GpuRead)) == 1
+    assert len(bench.sink.of(PreloadFileRead)) == 1
     (machine / "proc/modules").write_text("")
     bench.loop.turn()
-    assert bench.outlet.of(GpuRead)[-1].modules == []
+    assert bench.sink.of(GpuRead)[-1].modules == []
 
 
 @pytest.fixture
@@ -147,4 +147,4 @@ def test_ports_count_only_for_programs_that_profiles_know() -> None:
         bench = Bench(Plan(ports=[server.getsockname()[1]], program_names=["ollama"]))
         MachineSource(bench.session).start()
         bench.loop.turn()
-        assert bench.outlet.of(SameNameProcess) == []
+        assert bench.sink.of(SameNameProcess) == []

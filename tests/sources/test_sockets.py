@@ -44,13 +44,13 @@ def test_a_served_port_and_the_client_that_talks_to_it(server: tuple[int, int]) 
     source.start()
     bench.tree.add(pid)
     bench.loop.settle()
-    assert [event.listening for event in bench.outlet.of(SocketsRead)] == [[f"127.0.0.1:{port}"]]
+    assert [event.listening for event in bench.sink.of(SocketsRead)] == [[f"127.0.0.1:{port}"]]
     with socket.create_connection(("127.0.0.1", port)):
         bench.tree.add(os.getpid())
         peer = None
         for _ in range(100):  # until the server has accepted: before, nobody owns its end
             bench.loop.turn()
-            mine = [event for event in bench.outlet.of(SocketsRead) if event.pid == os.getpid() and event.connected]
+            mine = [event for event in bench.sink.of(SocketsRead) if event.pid == os.getpid() and event.connected]
             peer = mine[-1].connected[0] if mine else None
             if peer is not None and peer.pid is not None:
                 break
@@ -74,7 +74,7 @@ def test_sockets_are_sent_again_only_when_they_differ(server: tuple[int, int]) -
     SocketSource(bench.session).start()
     for _ in range(3):
         bench.loop.turn()
-    assert len(bench.outlet.of(SocketsRead)) == 1
+    assert len(bench.sink.of(SocketsRead)) == 1
 
 
 def test_a_port_that_is_opened_later_is_told() -> None:
@@ -85,9 +85,9 @@ def test_a_port_that_is_opened_later_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as late:
         address = f"127.0.0.1:{late.getsockname()[1]}"
         bench.loop.turn()
-        assert address in bench.outlet.of(SocketsRead)[-1].listening
+        assert address in bench.sink.of(SocketsRead)[-1].listening
     bench.loop.turn()
-    assert address not in bench.outlet.of(SocketsRead)[-1].listening
+    assert address not in bench.sink.of(SocketsRead)[-1].listening
 
 
 def test_the_kernels_table_is_read_for_both_families() -> None:

@@ -32,7 +32,7 @@ def test_the_unit_of_a_process_is_read_with_secrets_hidden_and_harmless(root: Pa
     UnitSource(bench.session, root=str(root), systemctl="/nonexistent").start()
     bench.tree.add(os.getpid(), unit="ollama.service")
     bench.loop.settle()
-    event = bench.outlet.of(UnitRead)[0]
+    event = bench.sink.of(UnitRead)[0]
     assert event.unit == "ollama.service"
     assert _settings(event) == {"PATH": "/bin", "LD_PRELOAD": "/opt/␛[1mshim.so", "OLLAMA_API_KEY": "(hidden)"}
     assert [Path(file.path).name for file in event.files] == ["ollama.service", "vgpu.conf"]
@@ -43,8 +43,8 @@ def test_a_target_and_a_known_program_name_their_units(root: Path) -> None:
     bench = Bench(Plan(program_names=["ollama", "llama-server"]))
     UnitSource(bench.session, target="unit:gone", root=str(root)).start()
     bench.loop.settle()
-    assert [event.unit for event in bench.outlet.of(UnitRead)] == ["gone.service", "ollama.service"]
-    assert bench.outlet.of(UnitRead)[0].files == []
+    assert [event.unit for event in bench.sink.of(UnitRead)] == ["gone.service", "ollama.service"]
+    assert bench.sink.of(UnitRead)[0].files == []
 
 
 def test_a_changed_drop_in_is_told_and_the_unit_read_again(root: Path) -> None:
@@ -54,13 +54,13 @@ def test_a_changed_drop_in_is_told_and_the_unit_read_again(root: Path) -> None:
     folder = root / "etc/systemd/system/ollama.service.d"
     (folder / "zz.conf").write_text("[Service]\nEnvironment=LD_PRELOAD=/new.so\n")
     (folder / "vgpu.conf").unlink()
-    bench.until(lambda: len(bench.outlet.of(UnitRead)) > 1)
+    bench.until(lambda: len(bench.sink.of(UnitRead)) > 1)
     bench.loop.turn()
-    assert _settings(bench.outlet.of(UnitRead)[-1])["LD_PRELOAD"] == "/new.so"
-    assert (str(folder / "vgpu.conf"), "deleted") in [(one.path, one.what) for one in bench.outlet.of(FileChanged)]
+    assert _settings(bench.sink.of(UnitRead)[-1])["LD_PRELOAD"] == "/new.so"
+    assert (str(folder / "vgpu.conf"), "deleted") in [(one.path, one.what) for one in bench.sink.of(FileChanged)]
     (folder / "zz.conf").write_text("[Service]\nEnvironment=LD_PRELOAD=/newer.so\n")
-    bench.until(lambda: _settings(bench.outlet.of(UnitRead)[-1])["LD_PRELOAD"] == "/newer.so")
-    assert (str(folder / "zz.conf"), "modified") in [(one.path, one.what) for one in bench.outlet.of(FileChanged)]
+    bench.until(lambda: _settings(bench.sink.of(UnitRead)[-1])["LD_PRELOAD"] == "/newer.so")
+    assert (str(folder / "zz.conf"), "modified") in [(one.path, one.what) for one in bench.sink.of(FileChanged)]
 
 
 def test_what_systemd_says_comes_with_the_unit(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,5 +73,5 @@ def test_what_systemd_says_comes_with_the_unit(root: Path, monkeypatch: pytest.M
     bench = Bench(Plan(program_names=["ollama"]))
     UnitSource(bench.session, root=str(root), systemctl=str(program)).start()
     bench.loop.settle()
-    event = bench.outlet.of(UnitRead)[0]
+    event = bench.sink.of(UnitRead)[0]
     assert (event.in_force, event.main_pid) == ({"LD_PRELOAD": "/old.so"}, 7)

@@ -55,7 +55,7 @@ class _Scene:
 
     @property
     def told(self) -> list[SystemCallRefused]:
-        return self.bench.outlet.of(SystemCallRefused)
+        return self.bench.sink.of(SystemCallRefused)
 
 
 def test_a_refusal_is_told_at_its_own_moment_with_numbers_as_the_kernel_takes_them() -> None:
@@ -121,7 +121,7 @@ def test_harmless_failures_are_told_as_sums_when_they_grow_and_forgotten_with_th
     scene.kernel.sums = [CallSum(_PID, "newfstatat", errno.ENOENT, 72, 1, 9)]
     scene.bench.loop.turn()
     scene.source.close()
-    (summed,) = scene.bench.outlet.of(SystemCallsSummed)
+    (summed,) = scene.bench.sink.of(SystemCallsSummed)
     assert (summed.sums[0].call, summed.sums[0].count, summed.sums[0].last) == ("newfstatat", 72, 9)
     scene.bench.tree.end(_PID)
     scene.bench.loop.turn()
@@ -133,7 +133,7 @@ def test_the_listing_of_a_library_folder_is_told_with_the_path_of_its_open() -> 
     for path, fd in ((b"/usr/lib/wsl/lib", 7), (b"/home/me", 8)):
         scene.feed.hand_out([Opened(1, _PID, _PID, path, 0, os.O_DIRECTORY, fd), Listed(2, _PID, _PID, fd)])
     scene.feed.hand_out([Opened(3, _PID, _PID, b"/etc/hosts", 0, 0, 7), Listed(4, _PID, _PID, 7)])
-    assert [(event.path, event.at) for event in scene.bench.outlet.of(FolderListed)] == [("/usr/lib/wsl/lib", 2)]
+    assert [(event.path, event.at) for event in scene.bench.sink.of(FolderListed)] == [("/usr/lib/wsl/lib", 2)]
 
 
 @pytest.mark.parametrize(

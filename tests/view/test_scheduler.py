@@ -64,7 +64,7 @@ class Bench:
         self.hear()
 
     def hear(self) -> None:
-        """Wait until the reader has put something into the inbox."""
+        """Wait until the reader has put something into the queue."""
         assert self._woken.wait(5)
         self._woken.clear()
         self.scheduler.woken()

@@ -153,7 +153,7 @@ def _refusal(elf: ElfFile, flags: int) -> str:
     return ""
 
 
-class Shelf:
+class LibraryCache:
     """Libraries that were read before, by file and its times; safe for several threads."""
 
     def __init__(self) -> None:

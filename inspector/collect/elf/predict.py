@@ -11,7 +11,7 @@ from inspector.stream.libraries import Dependency, LoadPredicted, Need
 from inspector.stream.text import decode
 
 from .file import ElfError
-from .library import Reference, RefusedError, Shelf
+from .library import LibraryCache, Reference, RefusedError
 from .scope import ASSERTION, MissingNode, bind, missing_nodes
 from .search import Answer, Loaded, Search, Surroundings
 
@@ -62,12 +62,12 @@ class Prediction:
 
 
 class Predictor:
-    """Predicts loads in one process; files that were read are shared through the shelf."""
+    """Predicts loads in one process; files that were read are shared through the library cache."""
 
-    def __init__(self, situation: Situation, shelf: Shelf) -> None:
+    def __init__(self, situation: Situation, library_cache: LibraryCache) -> None:
         self._situation = situation
-        self._shelf = shelf
-        self._search = Search(situation.around, shelf)
+        self._library_cache = library_cache
+        self._search = Search(situation.around, library_cache)
         self._unreadable: list[str] = []
         self._present = self._read_present()
         self._program = self._present[0] if self._present else None
@@ -103,7 +103,7 @@ class Predictor:
         places: list[Loaded] = []
         for present in self._situation.present:
             try:
-                library = self._shelf.read(present.open_path)
+                library = self._library_cache.read(present.open_path)
             except (OSError, ElfError, RefusedError):
                 self._unreadable.append(decode(present.path))
                 continue
@@ -242,9 +242,11 @@ def undefined_words(place: Loaded, reference: Reference) -> str:
     return f"{decode(place.path)}: undefined symbol: {decode(reference.name)}{version}"
 
 
-def predict_load(situation: Situation, shelf: Shelf, name: bytes, requester: bytes, at: int) -> LoadPredicted:
+def predict_load(
+    situation: Situation, library_cache: LibraryCache, name: bytes, requester: bytes, at: int
+) -> LoadPredicted:
     """The prediction of one dlopen as an event."""
-    prediction = Predictor(situation, shelf).load(name, requester)
+    prediction = Predictor(situation, library_cache).load(name, requester)
     return LoadPredicted(
         at=at,
         pid=situation.pid,

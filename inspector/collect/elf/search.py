@@ -17,7 +17,7 @@ from inspector.stream.text import decode
 
 from .cache import LoaderCache
 from .file import ElfError
-from .library import WRONG_CLASS, Library, RefusedError, Shelf
+from .library import WRONG_CLASS, Library, LibraryCache, RefusedError
 from .loader import LoaderFacts
 
 _TOKEN: Final = re.compile(rb"\$(?:\{(ORIGIN|PLATFORM|LIB)\}|(ORIGIN|PLATFORM|LIB))")
@@ -104,8 +104,8 @@ class Answer:
 class Search:
     """Searches in the surroundings of one process."""
 
-    def __init__(self, around: Surroundings, shelf: Shelf) -> None:
-        self._around, self._shelf = around, shelf
+    def __init__(self, around: Surroundings, library_cache: LibraryCache) -> None:
+        self._around, self._library_cache = around, library_cache
         self._missing_folders: set[bytes] = set()
 
     def find(self, name: bytes, by: Loaded | None, program: Loaded | None, *, preload: bool = False) -> Answer:
@@ -219,7 +219,7 @@ class Search:
             open_path = self._around.files.locate(self._absolute(path))
             if careful and not os.stat(open_path).st_mode & stat.S_ISUID:
                 raise RefusedError(NOT_SETUID, skipped=True)
-            answer.library = self._shelf.read(open_path)
+            answer.library = self._library_cache.read(open_path)
             answer.path, answer.rule, answer.error = path, rule, ""
             result = "found"
         except OSError as error:

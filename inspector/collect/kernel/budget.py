@@ -15,7 +15,7 @@ class Load:
     cost: int
     """ns a call."""
     last: bool = False
-    """To be let go only when all others are."""
+    """To be detached only when all others are."""
 
     @property
     def spent(self) -> int:
@@ -27,14 +27,14 @@ class Budget:
 
     def __init__(self, percent: float, burst: float = BURST_SECONDS) -> None:
         self._rate = percent / 100
-        self._purse = self._full = self._rate * burst * 1e9
+        self._allowance = self._full = self._rate * burst * 1e9
 
     def judge(self, loads: Mapping[int, Load], elapsed: int) -> list[int]:
-        """Functions to let go, costliest first, so that the rest costs less than the budget; `elapsed` in ns."""
+        """Functions to detach, costliest first, so that the rest costs less than the budget; `elapsed` in ns."""
         allowed = self._rate * elapsed
         spent = sum(load.spent for load in loads.values())
-        self._purse = min(self._full, self._purse + allowed - spent)
-        if self._purse >= 0:
+        self._allowance = min(self._full, self._allowance + allowed - spent)
+        if self._allowance >= 0:
             return []
         going: list[int] = []
         for function in sorted(loads, key=lambda number: (loads[number].last, -loads[number].spent)):
@@ -42,5 +42,5 @@ class Budget:
                 break
             spent -= loads[function].spent
             going.append(function)
-        self._purse = 0.0
+        self._allowance = 0.0
         return going

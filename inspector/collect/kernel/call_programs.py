@@ -216,7 +216,7 @@ def _find_counter(a: MemberAssembler, file: FileMaps) -> None:
 
 
 def _report_first(a: MemberAssembler, maps: CallMaps) -> None:
-    """Wake the collector if it rests. The counter in R9 was moved on before: it looks at all of them when it wakes."""
+    """Wake the collector if it is suspended. The counter in R9 was moved on before: all of them are read then."""
     a.map_value(Reg.R1, a.members.control.fd, CONTROL_RESTING)
     a.load(Reg.R2, Reg.R1, 0)
     a.jump_if(Reg.R2, "==", 0, "awake")

@@ -49,7 +49,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A function that cost too much and was let go."""
+    """A function that cost too much and was detached."""
 
     function: int
     per_second: float
@@ -122,7 +122,7 @@ class Counting:
         assert self._early is not None
         return FileWatch.adopt(self._early, self._maps, file, first, functions, groups)
 
-    def heat(self, watch: FileWatch, seconds: float) -> dict[int, float]:
+    def hot_functions(self, watch: FileWatch, seconds: float) -> dict[int, float]:
         """Calls a second of each function of a file, by whomever, while this waits; in any thread.
 
         Empty, without a wait, where none was called often since it is counted: that is no hot loop.
@@ -157,20 +157,20 @@ class Counting:
         self._files.remove(watch)
         watch.close()
 
-    def let_go(self, functions: Iterable[int]) -> None:
+    def detach(self, functions: Iterable[int]) -> None:
         """Stop counting these and reading their results, in the background: the kernel takes its time."""
         going = list(functions)
-        self.let_go_results(going)
+        self.detach_results(going)
         for watch in self._files:
             if watch.counting.intersection(going):
-                self._aside(watch.let_go, going)
+                self._aside(watch.detach, going)
 
-    def let_go_results(self, functions: Iterable[int]) -> None:
+    def detach_results(self, functions: Iterable[int]) -> None:
         """Read no more results of these and go on counting them, in the background."""
         going = list(functions)
         for watch in self._files:
             if watch.exits.watched.intersection(going):
-                self._aside(watch.exits.let_go, going)
+                self._aside(watch.exits.detach, going)
 
     def _aside(self, work: Callable[[list[int]], None], functions: list[int]) -> None:
         thread = threading.Thread(target=work, args=(functions,), name="let-go", daemon=True)
@@ -197,7 +197,7 @@ class Counting:
             return []
         going = self._budget.judge(loads, elapsed)
         if going:
-            self.let_go(going)
+            self.detach(going)
         return [Stopped(number, loads[number].calls * 1e9 / max(now - begun[number], _SHORTEST)) for number in going]
 
     def judge_results(self, now: int) -> list[Stopped]:
@@ -213,7 +213,7 @@ class Counting:
         if not loads or elapsed <= 0:
             return []
         going = self._results_budget.judge(loads, elapsed)
-        self.let_go_results(going)
+        self.detach_results(going)
         return [Stopped(number, loads[number].calls * 1e9 / max(elapsed, _SHORTEST)) for number in going]
 
     def outcomes(self) -> list[Outcome]:
@@ -242,7 +242,7 @@ class Counting:
         return {slot: pid for pid, slot in self._engine.slots()}
 
     def drain(self) -> list[Record]:
-        """Calls in full, and the first one since `rest`."""
+        """Calls in full, and the first one since `suspend`."""
         records: list[Record] = []
         for raw in self._maps.ring.drain():
             record = parse_record(raw)
@@ -252,16 +252,16 @@ class Counting:
                 records.append(record)
         return records
 
-    def rest(self) -> None:
+    def suspend(self) -> None:
         """Nobody will ask for what changed until a `CallsBegan` record tells that something does.
 
-        A call may be counted just before: ask once more, and rest when `resting` is still true then.
+        A call may be counted just before: ask once more, and suspend when `suspended` is still true then.
         """
         self._engine.members.report_next_call()
 
     @property
-    def resting(self) -> bool:
-        """No call was counted since `rest`."""
+    def suspended(self) -> bool:
+        """No call was counted since `suspend`."""
         return self._engine.members.control_word(CONTROL_RESTING) != 0
 
     def settle(self, pid: int | None, slot: int) -> None:

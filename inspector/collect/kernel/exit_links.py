@@ -1,4 +1,4 @@
-"""Probes on the `ret` instructions of a file's functions, which can be let go before those that count.
+"""Probes on the `ret` instructions of a file's functions, which can be detached before those that count.
 
 A `ret` is single-stepped, which costs as much as twenty counted calls, so its probe goes when enough results are known.
 Functions of a kind share a link, since each link makes the end of the collector longer by a wait in the kernel. When
@@ -65,7 +65,7 @@ class ExitLinks:
             self._exits.update(exits)
             self._begin(_Group(frozenset(exits), False, links), 0, since)
 
-    def let_go(self, functions: Iterable[int]) -> None:
+    def detach(self, functions: Iterable[int]) -> None:
         """Read no more results of these. Takes some 50 ms of waiting for the kernel: call it outside of any loop."""
         with self._lock:
             going = frozenset(functions)

@@ -1,4 +1,4 @@
-"""One file under counting: its functions, and its links in groups that can be let go.
+"""One file under counting: its functions, and its links in groups that can be detached.
 
 Likely hot functions make one group, the others another. To let a function go, the rest of its group moves to new links
 while the old ones are still on, and the program sees to it that each call counts once. Exits have links of their own.
@@ -34,7 +34,7 @@ class Function:
     cost: int = 500
     """ns that a probe there adds to a call."""
     hot: bool = False
-    """Likely to be let go soon."""
+    """Likely to be detached soon."""
     at_entry: bool = False
     """`offset` is its entry, where the stack pointer leads to the return address: callers are told apart."""
     decides: bool = False
@@ -145,7 +145,7 @@ class FileWatch:
         """Functions that are counted now."""
         return frozenset(self._counting)
 
-    def let_go(self, functions: Iterable[int]) -> None:
+    def detach(self, functions: Iterable[int]) -> None:
         """Count these no more. Takes some 50 ms of waiting for the kernel: call it outside of any loop."""
         with self._lock:
             going = self._counting.intersection(functions)

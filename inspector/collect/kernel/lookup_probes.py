@@ -43,7 +43,7 @@ class LookupFunction:
     """File offsets of its `ret` instructions, where its answers are read; without any it cannot be watched."""
 
 
-class Looking:
+class LookupProbes:
     """Probes on look-up functions. A source of `Asked`, `Looked` and `Refused` records."""
 
     def __init__(self, engine: Engine) -> None:
@@ -89,7 +89,7 @@ class Looking:
             links += attach_all(self._exit, own, exits).links
             links += attach_all(self._entry, own, entries).links
 
-    def let_go(self, number: int) -> None:
+    def detach(self, number: int) -> None:
         """Tell of this file's look-ups no more."""
         close_all(self._links.pop(number, []))
 

@@ -15,7 +15,7 @@ from .btf import BtfError
 from .counter_block import CounterBlock
 from .engine import Engine, EngineError
 from .kernel_maps import KernelMaps
-from .lookup_probes import Looking
+from .lookup_probes import LookupProbes
 from .refusals import Need, Refusal, closed_memory, explain, hidden_processes, lacking
 from .uprobes import Means
 
@@ -80,7 +80,7 @@ def examine() -> list[Capability]:
 
 def _load_probes(engine: Engine, maps: KernelMaps, made: ExitStack) -> Refusal | None:
     try:
-        made.callback(Looking(engine).close)
+        made.callback(LookupProbes(engine).close)
         made.callback(CounterBlock(maps.members, maps.calls, 0, 1).close)
     except OSError as error:
         return explain(error, Need.PROGRAMS)

@@ -234,7 +234,7 @@ class ResultsKnown:
 
 @dataclass(frozen=True, slots=True)
 class CallsBegan:
-    """The first call of a counted function, in whatever process, since counting was told to rest."""
+    """The first call of a counted function, in whatever process, since counting was suspended."""
 
     at: int
 

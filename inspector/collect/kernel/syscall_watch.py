@@ -68,7 +68,7 @@ class SyscallWatch:
             if self._link < 0 <= self._program and self.means in ("none", "tracepoint") and not self._closing:
                 self._link = bpf.attach_typed(self._program, "sys_exit")
 
-    def rest(self) -> None:
+    def suspend(self) -> None:
         """Take the tracepoint away: system calls of the machine are as quick as without us."""
         with self._lock:
             if self._link >= 0:
@@ -95,7 +95,7 @@ class SyscallWatch:
         with self._lock:
             self._closing = True
             held, self._held = self._held, []
-        self.rest()
+        self.suspend()
         close_all(held)
         if self._program >= 0:
             os.close(self._program)
@@ -149,7 +149,7 @@ class SyscallWatch:
         self._members.let_functions_tell()
         self.means = means
         self._hold(held)
-        self.rest()
+        self.suspend()
 
     def _hold(self, fds: list[int]) -> None:
         with self._lock:

@@ -81,7 +81,7 @@ class UprobeEvents:
         if self._tracefs and (full or len(places) > 1):
             return self._attach_shared(program, path, places)
         if full:
-            raise OSError(errno.ENOSPC, f"this kernel lets go of probes slowly, so {MOST_SINGLE} at most are set")
+            raise OSError(errno.ENOSPC, f"this kernel detaches probes slowly, so {MOST_SINGLE} at most are set")
         (place,) = places
         event = self.open_single(path, place.offset)
         try:

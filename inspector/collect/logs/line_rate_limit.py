@@ -20,7 +20,7 @@ _NEWEST = 100
 """Lines of each piece that are sent when the ration is used up."""
 
 
-class Ration:
+class RateLimit:
     """Lines a second that may be sent (a token bucket)."""
 
     def __init__(self, per_second: int = LINES_A_SECOND, clock: Callable[[], float] = time.monotonic) -> None:
@@ -51,16 +51,16 @@ class Choice:
     """They end within a private key."""
 
 
-class Chooser:
+class LineLimiter:
     """Chooses for all logs of a session, which share one ration."""
 
-    def __init__(self, marks: Marks, ration: Ration) -> None:
+    def __init__(self, marks: Marks, ration: RateLimit) -> None:
         self.marks = marks
-        self._ration = ration
+        self._rate_limit = ration
 
     def of_bytes(self, new: Lines, inside: bool = False) -> Choice:
         """Of new whole lines of a file; `inside`: they begin within a private key."""
-        if self._ration.grant(new.count):
+        if self._rate_limit.grant(new.count):
             texts = new.data.removesuffix(b"\n").split(b"\n")
             lines, inside = as_lines(enumerate(texts, new.first), inside)
             return Choice(lines, inside=inside)
@@ -74,7 +74,7 @@ class Chooser:
 
     def of_lines(self, new: list[LogLine]) -> list[LogLine]:
         """Of lines that a carrier gave one by one."""
-        if self._ration.grant(len(new)):
+        if self._rate_limit.grant(len(new)):
             return new
         marked = [line for line in new[:-_NEWEST] if self.marks.holds(line.text.encode())]
         return marked + new[-_NEWEST:]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from inspector.stream.logs import LogLine
 
-from .line_rate_limit import MARKED_LIMIT, Chooser, as_line, as_lines, numbered
+from .line_rate_limit import MARKED_LIMIT, LineLimiter, as_line, as_lines, numbered
 from .tail import SLICE, Change, FileTail
 
 BACKLOG_LINES = 2_000
@@ -35,10 +35,10 @@ class Reading:
 class Reader:
     """Turns the bytes of one followed file into the lines worth sending; one thread at a time may use it."""
 
-    def __init__(self, tail: FileTail, chooser: Chooser, backlog: int, *, whole: bool = False) -> None:
+    def __init__(self, tail: FileTail, chooser: LineLimiter, backlog: int, *, whole: bool = False) -> None:
         """`backlog`: bytes of the file that were there before us; `whole`: they are all of this start."""
         self.tail = tail
-        self._chooser = chooser
+        self._limiter = chooser
         self._backlog = backlog
         self._whole = whole
         self._grown = 0.0
@@ -82,7 +82,7 @@ class Reader:
             if isinstance(item, Change):
                 reading.changes.append(item)
             else:
-                choice = self._chooser.of_bytes(item, self._in_key)
+                choice = self._limiter.of_bytes(item, self._in_key)
                 self._in_key = choice.inside
                 reading.lines += choice.lines
                 reading.unsearched += choice.unsearched
@@ -128,7 +128,7 @@ class Reader:
         found: deque[LogLine] = deque(maxlen=MARKED_LIMIT)
         first = generation.first + generation.line_of(offset)
         for data in generation.pieces(offset, end):
-            spans, _ = self._chooser.marks.find(data, len(data))
+            spans, _ = self._limiter.marks.find(data, len(data))
             found.extend(numbered(data, first, spans))
             first += data.count(b"\n")
         return list(found)

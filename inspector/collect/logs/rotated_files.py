@@ -13,7 +13,7 @@ _TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class _Sibling:
+class _RotatedFile:
     path: OpenPath
     mtime: int
     size: int
@@ -25,10 +25,10 @@ class _Sibling:
         return self.mtime, -int((number and number[0]) or 0)
 
 
-Listing = dict[Identity, _Sibling]
+Listing = dict[Identity, _RotatedFile]
 
 
-class Siblings:
+class RotatedFiles:
     """Finds files that had the log's name and lost it again between two looks."""
 
     def __init__(self, path: OpenPath | None) -> None:
@@ -66,7 +66,7 @@ class Siblings:
         self._known = now
         return [fd for fd in opened if fd is not None]
 
-    def _unchanged(self, who: Identity, file: _Sibling) -> bool:
+    def _unchanged(self, who: Identity, file: _RotatedFile) -> bool:
         before = self._known.get(who)
         return before is not None and (before.mtime, before.size) == (file.mtime, file.size)
 
@@ -86,7 +86,7 @@ class Siblings:
                     if entry.name != self._name and self._pattern.fullmatch(entry.name):
                         status = entry.stat(follow_symlinks=False)
                         place = OpenPath(entry.path, self._reader)
-                        found[identity(status)] = _Sibling(place, status.st_mtime_ns, status.st_size)
+                        found[identity(status)] = _RotatedFile(place, status.st_mtime_ns, status.st_size)
         except OSError:
             pass  # the folder or a file went away: what is there is found at the next look
         return found

@@ -15,12 +15,12 @@ from inspector.collect.access.opening import OpenPath, open_regular
 
 from .file_checks import SAMPLE, Identity, identity, looks_binary, refusal
 from .generation import LINE_LIMIT, Generation
-from .rotated_files import Listing, Siblings
+from .rotated_files import Listing, RotatedFiles
 
 SLICE = 4 << 20
 """Bytes read in one step: some milliseconds of work."""
 _KEPT = 32
-"""Generations whose lines can still be paged; older ones are let go."""
+"""Generations whose lines can still be paged; older ones are dropped."""
 
 What = Literal["rotated", "truncated", "deleted", "unreadable", "nul-bytes", "binary", "long-line", "back"]
 
@@ -50,7 +50,7 @@ class FileTail:
     def __init__(self, fd: int, path: OpenPath | None, *, named: bool = False) -> None:
         """`path` is where a new file would appear, None when only this descriptor is to be followed; owns `fd`.
 
-        One that nobody `named` as a log is let go when it turns out to be something else.
+        One that nobody `named` as a log is dropped when it turns out to be something else.
         """
         self.path = path
         self._head: bytes | None = None if named else b""
@@ -64,7 +64,7 @@ class FileTail:
         """Beginning of the unterminated last line."""
         self._held_length = 0
         self._upcoming: deque[Generation] = deque()
-        self._siblings = Siblings(path)
+        self._rotated_files = RotatedFiles(path)
         self._moving = False
         self._missing: What | None = None
         self._nul_bytes = 0
@@ -93,7 +93,7 @@ class FileTail:
     def move(self, path: OpenPath | None) -> None:
         """The same place is reached by another path now, or by none any more."""
         self.path = path
-        self._siblings = Siblings(path)
+        self._rotated_files = RotatedFiles(path)
 
     def step(self, limit: int = SLICE) -> list[Lines | Change]:
         """Read on; without new bytes, see what became of the path."""
@@ -225,7 +225,7 @@ class FileTail:
     def _look_around(self) -> Iterator[Lines | Change]:
         """At the end of what is there: has the path got another file, or has an older one grown?"""
         if self.path is not None:
-            listing = self._siblings.look()
+            listing = self._rotated_files.look()
             try:
                 yield from self._compare(os.stat(self.path), listing)
             except OSError as error:
@@ -239,7 +239,7 @@ class FileTail:
         newest = self._upcoming[-1] if self._upcoming else self.current
         if identity(status) == newest.identity:
             if listing is not None:
-                self._siblings.settle(listing)
+                self._rotated_files.settle(listing)
             if self._missing is not None:
                 yield Change("back", "the same file is there again")
         else:
@@ -254,7 +254,7 @@ class FileTail:
         if newest.identity in known:
             newest.close()
             return
-        missed = [Generation(fd, 0) for fd in self._siblings.newcomers(known | {newest.identity})]
+        missed = [Generation(fd, 0) for fd in self._rotated_files.newcomers(known | {newest.identity})]
         self._upcoming += sorted((*missed, newest), key=lambda one: os.fstat(one.fd).st_mtime_ns)
         if self._missing is not None:
             yield Change("back", "a new file has the name")

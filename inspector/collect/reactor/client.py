@@ -14,7 +14,7 @@ from ..kernel.kernel_maps import KernelMaps
 from ..kernel.parent import end_with_parent
 from ..kernel.perf import online_cpus
 from .arming import Interests
-from .cpu_threads import Reacting
+from .cpu_threads import CpuThreads
 from .helper import run
 from .messages import Arm, Armed, Observe, Order, Sync, Synced, Unable, Wait, pair, receive_answer, send
 
@@ -29,7 +29,7 @@ Heard = Callable[[Armed | Unable, list[int]], None]
 class Reactor:
     """A helper process with a thread for each processor."""
 
-    YOUNG_SECONDS = Reacting.YOUNG_SECONDS
+    YOUNG_SECONDS = CpuThreads.YOUNG_SECONDS
 
     def __init__(self, interests: Interests) -> None:
         """To be called while this process has one thread. OSError when the kernel refuses maps or programs."""

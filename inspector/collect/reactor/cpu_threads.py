@@ -12,8 +12,8 @@ from ..kernel.early_programs import Began, EarlyMaps, FirstRead, parse
 from ..kernel.membership import Membership
 from ..kernel.records import Mapped
 from .arming import Arming
-from .load_candidates import Foresight
-from .load_watch import Attention, CodeMappings, FirstReads
+from .load_candidates import LoadCandidates
+from .load_watch import CodeMappings, FirstReads, LoadWatch
 from .priority import pin, real_time
 
 _PRIORITY = 50
@@ -25,7 +25,7 @@ _REST = 3
 """The thread aside rests so many times as long as it worked."""
 
 
-class Reacting:
+class CpuThreads:
     """The threads, and one more that does aside what takes longer."""
 
     YOUNG_SECONDS = 30.0
@@ -35,7 +35,7 @@ class Reacting:
         self,
         maps: EarlyMaps,
         arming: Arming,
-        foresight: Foresight,
+        load_candidates: LoadCandidates,
         members: Membership,
         source: FirstReads | CodeMappings,
         is_awaited: Callable[[int], bool],
@@ -43,9 +43,9 @@ class Reacting:
         failed: Callable[[Exception], None],
     ) -> None:
         """`young`: called when a program begins; `failed`: told of a fault of ours, which costs one file only."""
-        self._maps, self._arming, self._foresight, self._members = maps, arming, foresight, members
+        self._maps, self._arming, self._load_candidates, self._members = maps, arming, load_candidates, members
         self._mappings = source.rings if isinstance(source, CodeMappings) else {}
-        self.attention = Attention(source)
+        self.load_watch = LoadWatch(source)
         self._is_awaited, self._young, self._failed = is_awaited, young, failed
         self.active = False
         """Whether programs that begin are reacted to; what is told of them before is left to the collector."""
@@ -95,8 +95,8 @@ class Reacting:
         until = time.monotonic_ns() + _BUDGET_NS
         if not record.member and not self._is_awaited(record.pid):
             return
-        self.attention.keep(self.YOUNG_SECONDS)
-        steps = (self._arming.foresee(path) for path in self._foresight.likely(record.pid))
+        self.load_watch.keep(self.YOUNG_SECONDS)
+        steps = (self._arming.foresee(path) for path in self._load_candidates.likely(record.pid))
         for _ in steps:
             if time.monotonic_ns() > until:
                 self._later.put(steps)

@@ -18,12 +18,12 @@ from ..kernel.early_programs import EarlyMaps
 from ..kernel.kernel_maps import KernelMaps
 from ..kernel.perf import online_cpus
 from .arming import Arming, Interests
-from .cpu_threads import ASIDE_PRIORITY, Reacting
-from .load_candidates import Foresight
+from .cpu_threads import ASIDE_PRIORITY, CpuThreads
+from .load_candidates import LoadCandidates
 from .load_watch import find_source
 from .messages import Answer, Arm, Observe, Order, Sync, Synced, Unable, Wait, receive_order, send
 from .priority import real_time
-from .uprobe_warmup import Keeper
+from .uprobe_warmup import UprobeWarmup
 
 _LOOK_SECONDS = 1.0
 _SWITCH_SECONDS = 1e-4
@@ -38,14 +38,14 @@ def run(end: socket.socket, maps: KernelMaps, early: EarlyMaps, block: CounterBl
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
-    keeper = Keeper()
+    warmup = UprobeWarmup()
     load_decoder()
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.collect()
     gc.freeze()
     gc.disable()
     with contextlib.suppress(OSError):  # the collector is gone
-        _Helper(end, maps, early, block, interests, keeper).serve()
+        _Helper(end, maps, early, block, interests, warmup).serve()
 
 
 class _Helper:
@@ -56,9 +56,9 @@ class _Helper:
         early: EarlyMaps,
         block: CounterBlock,
         interests: Interests,
-        keeper: Keeper,
+        warmup: UprobeWarmup,
     ) -> None:
-        self._end, self._early, self._keeper = end, early, keeper
+        self._end, self._early, self._warmup = end, early, warmup
         self._waiting, self._until = False, 0.0
         self._said: set[type[Exception]] = set()
         self._answers: queue.SimpleQueue[tuple[Answer, list[int]]] = queue.SimpleQueue()
@@ -68,9 +68,9 @@ class _Helper:
         if why:
             late = "first calls of libraries that could not be foreseen, where they come within 0.1 ms of the load"
             self._answers.put((Unable(late, why), []))
-        foresight = self._foresight = Foresight(interests.stems, interests.places)
-        self._reacting = Reacting(
-            early, arming, foresight, maps.members, source, interests.is_awaited, self._young, self._failed
+        load_candidates = self._load_candidates = LoadCandidates(interests.stems, interests.places)
+        self._cpu_threads = CpuThreads(
+            early, arming, load_candidates, maps.members, source, interests.is_awaited, self._young, self._failed
         )
         self._arming = arming
 
@@ -82,7 +82,7 @@ class _Helper:
             )
             self._answers.put((Unable(late, f"SCHED_FIFO is refused ({why})"), []))
         threading.Thread(target=self._tell, daemon=True, name="tell").start()
-        self._reacting.start(self._processors)
+        self._cpu_threads.start(self._processors)
         poll = select.poll()
         poll.register(self._end, select.POLLIN)
         while True:
@@ -95,26 +95,26 @@ class _Helper:
 
     def _busy(self) -> bool:
         """Turn off what is not needed any more; False when nothing is on that has to be turned off."""
-        attentive = self._reacting.attention.rest()
+        attentive = self._cpu_threads.load_watch.suspend_when_idle()
         young = time.monotonic() < self._until
-        self._keeper.keep(young or self._waiting)
+        self._warmup.keep(young or self._waiting)
         return attentive or young
 
     def _obey(self, order: Order, descriptors: list[int]) -> None:
         match order:
             case Wait(names):
                 self._waiting = True
-                self._reacting.active = True
+                self._cpu_threads.active = True
                 self._early.wait_for([os.fsencode(name) for name in names])
-                self._reacting.in_background(self._arming.foresee(path) for path in self._foresight.common())
+                self._cpu_threads.in_background(self._arming.foresee(path) for path in self._load_candidates.common())
             case Observe(seconds):
-                self._reacting.active = True
-                self._reacting.attention.keep(seconds)
+                self._cpu_threads.active = True
+                self._cpu_threads.load_watch.keep(seconds)
                 self._until = max(self._until, time.monotonic() + seconds)
             case Arm(path):
-                self._reacting.later(_once(lambda: self._arming.arm_opened(descriptors[0], path)))
+                self._cpu_threads.later(_once(lambda: self._arming.arm_opened(descriptors[0], path)))
             case Sync(number):
-                self._reacting.later(_once(lambda: self._answers.put((Synced(number), []))))
+                self._cpu_threads.later(_once(lambda: self._answers.put((Synced(number), []))))
 
     def _failed(self, error: Exception) -> None:
         """Said once for each kind."""
@@ -124,8 +124,8 @@ class _Helper:
 
     def _young(self) -> None:
         """A program began: its libraries will come soon."""
-        self._until = max(self._until, time.monotonic() + Reacting.YOUNG_SECONDS)
-        self._keeper.keep(True)
+        self._until = max(self._until, time.monotonic() + CpuThreads.YOUNG_SECONDS)
+        self._warmup.keep(True)
 
     def _tell(self) -> None:
         """A thread of its own: the collector may be slow to read."""

@@ -21,7 +21,7 @@ _CACHE = b"/etc/ld.so.cache"
 _LARGEST_CACHE = 16 << 20
 
 
-class Foresight:
+class LoadCandidates:
     """Folders by name: of the process, of its program, of packages; those of the machine once for each file tree."""
 
     def __init__(self, stems: Sequence[str], places: Sequence[str] = ()) -> None:
@@ -80,7 +80,7 @@ class _Look:
         self._left = _MOST_FOLDERS
 
     def paths(self) -> Iterator[bytes]:
-        """As `Foresight.likely`; as the process may open them."""
+        """As `LoadCandidates.likely`; as the process may open them."""
         begun, environment = self._begun, self._begun.environment
         for entry in _SPLIT_PRELOAD.split(environment.get(b"LD_PRELOAD", b"")):
             if b"/" in entry:

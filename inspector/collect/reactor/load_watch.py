@@ -66,7 +66,7 @@ class CodeMappings:
             perf.enable(ring.fd, on)
 
 
-class Attention:
+class LoadWatch:
     """Turns a source on for a while."""
 
     def __init__(self, source: Switch) -> None:
@@ -81,7 +81,7 @@ class Attention:
                 self._on = True
                 self._source.turn(True)
 
-    def rest(self) -> bool:
+    def suspend_when_idle(self) -> bool:
         """Turn it off when its time is over; whether it is on."""
         with self._lock:
             if self._on and time.monotonic_ns() >= self._until:

@@ -18,7 +18,7 @@ _MOST = 64
 _LARGEST = 1 << 18
 
 
-class Met(msgspec.Struct, frozen=True, array_like=True):
+class RememberedFile(msgspec.Struct, frozen=True, array_like=True):
     """One file that was counted."""
 
     path: bytes
@@ -57,13 +57,13 @@ def recall(target: str) -> list[bytes]:
         with open(fd, "rb") as file:
             if not _is_ours_alone(os.fstat(fd)) or not _is_ours_alone(os.stat(folder())):
                 return []
-            met = msgspec.msgpack.decode(file.read(_LARGEST), type=list[Met])
+            met = msgspec.msgpack.decode(file.read(_LARGEST), type=list[RememberedFile])
     except (OSError, msgspec.MsgspecError):
         return []
     return [each.path for each in met[:_MOST] if each == _look_at(each.path)]
 
 
-def _look_at(path: bytes) -> Met | None:
+def _look_at(path: bytes) -> RememberedFile | None:
     try:
         mounts.check(path)
         status = os.stat(path)
@@ -71,7 +71,7 @@ def _look_at(path: bytes) -> Met | None:
         return None
     if not path.startswith(b"/") or not stat.S_ISREG(status.st_mode):
         return None
-    return Met(path, status.st_dev, status.st_ino, status.st_ctime_ns)
+    return RememberedFile(path, status.st_dev, status.st_ino, status.st_ctime_ns)
 
 
 def _is_ours_alone(status: os.stat_result) -> bool:

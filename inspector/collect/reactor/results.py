@@ -19,5 +19,5 @@ def read_results(watch: FileWatch, open_path: bytes, functions: Mapping[int, Sit
     except (ElfError, OSError) as error:
         exits = dict.fromkeys(functions, Exits((), unproven=str(error)))
     exits |= {number: Exits((), unproven=why) for number, why in watch.exits.refused.items() if number in exits}
-    watch.exits.let_go(number for number, each in exits.items() if each.unproven)
+    watch.exits.detach(number for number, each in exits.items() if each.unproven)
     return exits

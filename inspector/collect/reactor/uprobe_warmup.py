@@ -24,7 +24,7 @@ _CLOSERS = 8
 _PRIORITY = 40
 
 
-class Keeper:
+class UprobeWarmup:
     """A process of its own: a second of waiting in it must not hold anything else up."""
 
     def __init__(self) -> None:
@@ -53,8 +53,8 @@ def _keep(control: int) -> None:
     """Until the other end of the pipe is closed, which the end of its process does."""
     code = Assembler()
     code.leave()
-    program = bpf.load_program(ProgramKind.UPROBE, code.build(), "keeper", attach=bpf.UPROBE_MULTI)
-    file = os.memfd_create("inspector-keeper", os.MFD_CLOEXEC)
+    program = bpf.load_program(ProgramKind.UPROBE, code.build(), "warmup", attach=bpf.UPROBE_MULTI)
+    file = os.memfd_create("inspector-warmup", os.MFD_CLOEXEC)
     os.truncate(file, 4096)
     path = b"/proc/self/fd/%d" % file
     links: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -75,7 +75,7 @@ def _keep(control: int) -> None:
 
 
 def _close(links: "queue.SimpleQueue[int]") -> None:
-    """At the keeper's priority: it holds the semaphore for a moment, and must not be kept from letting it go."""
+    """At the warm-up's priority: it holds the semaphore for a moment, and must not be kept from letting it go."""
     real_time(_PRIORITY)
     while True:
         os.close(links.get())

@@ -1,4 +1,4 @@
-"""What every source may rely on: the loop that drives it, the outlet for its events, the tree that it watches."""
+"""What every source may rely on: the loop that drives it, the sink for its events, the tree that it watches."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from inspector.stream.requests import Configure, Plan
 T = TypeVar("T")
 
 
-class Outlet(Protocol):
+class EventSink(Protocol):
     """Where events go; thread-safe, never blocks the caller for long."""
 
     def send(self, event: Event) -> None: ...
@@ -109,7 +109,7 @@ class Session:
     """What one observation shares among its sources."""
 
     loop: Loop
-    outlet: Outlet
+    sink: EventSink
     tree: Tree
     configure: Configure
     probed: set[str] = field(default_factory=set)

@@ -45,7 +45,7 @@ class Inotify:
         """Call `heard` with each path that something happens to, in a thread; OSError when a limit is reached."""
         return self._observer.schedule(_Handler(heard), directory, recursive=False, event_filter=_EVENTS)
 
-    def let_go(self, directory: Following) -> None:
+    def unwatch(self, directory: Following) -> None:
         """Follow it no more."""
         self._observer.unschedule(directory)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from inspector.collect.access import mounts
 from inspector.stream.session import LimitNoted
 
-from .contract import Loop, Outlet
+from .contract import EventSink, Loop
 from .poll_rate import Ticker
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ class _Folder:
 class PathWatch:
     """Calls back in the loop's thread when a path appears, changes, is replaced or goes away."""
 
-    def __init__(self, loop: Loop, outlet: Outlet) -> None:
+    def __init__(self, loop: Loop, sink: EventSink) -> None:
         self._loop = loop
-        self._outlet = outlet
+        self._sink = sink
         self._folders: dict[str, _Folder] = {}
         self._inotify: Inotify | None = None
         self._refused = False
@@ -134,7 +134,7 @@ class PathWatch:
 
     def _unfollow(self, folder: _Folder) -> None:
         if folder.watch is not None and self._inotify is not None:
-            self._inotify.let_go(folder.watch)
+            self._inotify.unwatch(folder.watch)
         folder.watch = None
 
     def _refuse(self, error: OSError) -> None:
@@ -150,7 +150,7 @@ class PathWatch:
         if not self._noted:
             self._noted = True
             what = f"some file changes are noticed within {POLL_SECONDS} s, not at once"
-            self._outlet.send(LimitNoted(at=self._loop.now(), what=what, why=why, grant=grant))
+            self._sink.send(LimitNoted(at=self._loop.now(), what=what, why=why, grant=grant))
 
     def _heard(self, folder: _Folder, path: str) -> None:
         """An event came for this path (watchdog's thread)."""

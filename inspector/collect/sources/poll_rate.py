@@ -11,7 +11,7 @@ PROCESSES_AT_ONCE = 48
 
 
 class Ticker:
-    """A timer that rests while there is nothing to wait for."""
+    """A timer that stops while there is nothing to wait for."""
 
     def __init__(self, loop: Loop, seconds: float, tick: Callable[[], bool]) -> None:
         """`tick` says whether there is more to wait for."""

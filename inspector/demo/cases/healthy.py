@@ -136,7 +136,7 @@ CASES = (
     ),
     Case(
         name="healthy-legacy",
-        story="an older server finds the GPU in its own process and lets go of the driver again",
+        story="an older server finds the GPU in its own process and unloads the driver again",
         family="healthy",
         stage=_legacy,
         rule="gpu-ready",

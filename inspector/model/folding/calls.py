@@ -20,7 +20,7 @@ from inspector.stream.calls import (
     ResultsStopped,
 )
 
-from .libraries import held_after_all, let_go
+from .libraries import held_after_all, unloaded
 from .timeline import keep, process_at, tell, touch
 
 _MOST_CALLS = 10_000
@@ -142,7 +142,7 @@ def looked_up(state: State, event: LookedUp) -> None:
     process = process_at(state, event.pid, event.at)
     keep(process.lookups, event, _MOST_LOOKUPS)
     if event.found is False:
-        let_go(process, event)
+        unloaded(process, event)
     elif event.found and event.via in ("dlopen", "dlmopen"):
         held_after_all(process, event)
     touch(state, "symbols")

@@ -1,4 +1,4 @@
-"""What is let go so that memory stays level: processes that ended long ago, the plain ones first, with all of theirs.
+"""What is dropped so that memory stays bounded: processes that ended long ago, plain ones first, with all of theirs.
 
 A person looks at hundreds of processes, not at the 360,000 that an hour of a busy tree brings. Kept are the first
 process, the living, the parents of all that are kept, the first dead ones of which something telling is known, and the

@@ -50,7 +50,7 @@ def mapped(state: State, event: LibraryMapped) -> None:
 
 
 def mapped_in_vain(process: Process, lookup: LookedUp, library: LibraryMapped) -> bool:
-    """A dlopen that is refused lets go of all that it mapped since it was asked."""
+    """A dlopen that is refused unmaps all that it mapped since it was asked."""
     if lookup.found is not False or lookup.via not in ("dlopen", "dlmopen"):
         return False
     mapped_at = process.mapped_at.get(library.base, library.at)
@@ -69,7 +69,7 @@ def held_after_all(process: Process, lookup: LookedUp) -> None:
             process.libraries[base] = msgspec.structs.replace(library, state="current")
 
 
-def let_go(process: Process, lookup: LookedUp) -> None:
+def unloaded(process: Process, lookup: LookedUp) -> None:
     """Mark what a refused dlopen had mapped as gone again."""
     for base, library in process.libraries.items():
         if library.state != "unmapped" and mapped_in_vain(process, lookup, library):

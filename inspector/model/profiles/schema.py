@@ -48,7 +48,7 @@ class FunctionGroup(Part, frozen=True, kw_only=True, forbid_unknown_fields=True)
     returns: bool = True
     """They return a status."""
     hot: bool = False
-    """Called at every launch: counted apart, let go first."""
+    """Called at every launch: counted apart, detached first."""
     arguments: list[Argument] = []
     values: list[OutValue] = []
 

@@ -134,7 +134,7 @@ class Listing:
         return True
 
     def reveal(self, index: int) -> None:
-        """Put the cursor on a row of the table; a filter that hides it lets go."""
+        """Put the cursor on a row of the table; a filter that hides it is cleared."""
         if self.position(index) is None:
             self.widen()
         self.move(self.position(index) or 0)

@@ -168,7 +168,7 @@ class CallsSource(TreeObserver):
         if isinstance(request, CountFunctions):
             self._count_on_request(request)
         elif isinstance(request, StopCounting):
-            self._counting.let_go(request.functions)
+            self._counting.detach(request.functions)
             self._say_stopped(request.functions, "asked to stop")
         else:
             return False
@@ -201,7 +201,7 @@ class CallsSource(TreeObserver):
     def _told_by_reactor(self, told: Armed | Unable, descriptors: list[int]) -> None:
         """A file is counted: some process of the tree may be in the middle of its first call."""
         if isinstance(told, Unable):
-            self._session.outlet.send(LimitNoted(at=self._session.loop.now(), what=told.what, why=told.why))
+            self._session.sink.send(LimitNoted(at=self._session.loop.now(), what=told.what, why=told.why))
             return
         opened, *links = descriptors
         identity = procfs.file_key(os.major(told.device), os.minor(told.device), told.inode)
@@ -240,7 +240,7 @@ class CallsSource(TreeObserver):
             except OSError as error:
                 why = f"the kernel refuses to count calls of {file.path} ({error})"
                 limit = LimitNoted(at=self._session.loop.now(), what="calls", why=why)
-                return lambda: self._session.outlet.send(limit)
+                return lambda: self._session.sink.send(limit)
             return self._read_results(self._session.loop.now(), file, watch, {})
 
         self._attaching.begin(attach)
@@ -255,11 +255,11 @@ class CallsSource(TreeObserver):
         numbers = [number for number in watch.counting if self._functions[number].gives_results and number not in known]
         deciding = [number for number in numbers if self._functions[number].function.decides]
         found |= read_results(watch, file.open_path, {number: self._functions[number].site for number in deciding})
-        rates = self._counting.heat(watch, HEAT_SECONDS)
+        rates = self._counting.hot_functions(watch, HEAT_SECONDS)
         functions = {number: self._functions[number].function for number in rates}
         hot = too_hot(rates, functions, self._session.configure.budget)
         if hot:
-            watch.let_go(hot)
+            watch.detach(hot)
         found |= {
             number: exits for number, exits in too_busy(rates).items() if number in numbers and number not in found
         }
@@ -281,7 +281,7 @@ class CallsSource(TreeObserver):
     def _attached(
         self, at: int, file: _File, watch: FileWatch, exits: Table[int, Exits], hot: Table[int, float]
     ) -> None:
-        """Say what is counted since `at`, what was let go at once, then the calls that were told meanwhile."""
+        """Say what is counted since `at`, what was detached at once, then the calls that were told meanwhile."""
         file.watches.append(watch)
         self._counting.add(watch)
         self._ticker.wake()
@@ -291,7 +291,7 @@ class CallsSource(TreeObserver):
             for number in numbers
             if number not in watch.refused
         ]
-        self._session.outlet.send(FunctionsWatched(at=at, functions=counted))
+        self._session.sink.send(FunctionsWatched(at=at, functions=counted))
         self._refuse(
             file, [Refusal((self._functions[number].site.name,), why) for number, why in watch.refused.items()]
         )
@@ -309,7 +309,7 @@ class CallsSource(TreeObserver):
             by_reason.setdefault(refusal.why, []).extend(refusal.names)
         for why, names in by_reason.items():
             at = self._session.loop.now()
-            self._session.outlet.send(FunctionsRefused(at=at, library=file.path, names=names, why=why))
+            self._session.sink.send(FunctionsRefused(at=at, library=file.path, names=names, why=why))
 
     def _count_on_request(self, request: CountFunctions) -> None:
         mapping = self._mapping_of(request.file)
@@ -340,7 +340,7 @@ class CallsSource(TreeObserver):
         return next((mapping for mapping in mappings if mapping.file == file), None)
 
     def _fail(self, request: Request, why: str) -> None:
-        self._session.outlet.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=why))
+        self._session.sink.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=why))
 
     def _over_budget(self, per_second: float) -> str:
         budget = self._session.configure.budget
@@ -351,17 +351,17 @@ class CallsSource(TreeObserver):
         if going:
             self._stopped.update(going)
             at = self._session.loop.now()
-            self._session.outlet.send(CountingStopped(at=at, functions=going, why=why, per_second=per_second))
+            self._session.sink.send(CountingStopped(at=at, functions=going, why=why, per_second=per_second))
 
     def _results_known(self, record: ResultsKnown) -> None:
         """So that it costs no more than its count from now on; those that are known together go together."""
         if not self._known:
-            self._session.loop.soon(self._let_go_known)
+            self._session.loop.soon(self._detached_known)
         self._known.append(record.cookie)
 
-    def _let_go_known(self) -> None:
+    def _detached_known(self) -> None:
         known, self._known = self._known, []
-        self._counting.let_go_results(known)
+        self._counting.detach_results(known)
         self._say_results_stopped(known, "what it answers is known by now")
 
     def _say_results_stopped(self, functions: Iterable[int], why: str, per_second: float = 0.0) -> None:
@@ -369,10 +369,10 @@ class CallsSource(TreeObserver):
         if going:
             self._results_stopped.update(going)
             at = self._session.loop.now()
-            self._session.outlet.send(ResultsStopped(at=at, functions=going, why=why, per_second=per_second))
+            self._session.sink.send(ResultsStopped(at=at, functions=going, why=why, per_second=per_second))
 
     def _began(self, _: CallsBegan) -> None:
-        """The first call after a rest."""
+        """The first call after reading was suspended."""
         self._look_soon()
         self._ticker.wake()
 
@@ -387,10 +387,10 @@ class CallsSource(TreeObserver):
         moved, self._moved = self._moved, False
         if moved:
             self._slow_ticker.wake()
-        elif self._counting.resting:
+        elif self._counting.suspended:
             return False
         else:
-            self._counting.rest()
+            self._counting.suspend()
         return True
 
     def _look(self) -> None:
@@ -403,7 +403,7 @@ class CallsSource(TreeObserver):
         self._moved |= bool(batch or counts or self._waiting)
         if counts:
             self._under_way = True
-            self._session.outlet.send(CallsCounted(at=now, counts=[_count_event(count) for count in counts]))
+            self._session.sink.send(CallsCounted(at=now, counts=[_count_event(count) for count in counts]))
         for stopped in self._counting.judge(now):
             self._say_stopped([stopped.function], self._over_budget(stopped.per_second), stopped.per_second)
         for stopped in self._counting.judge_results(now):
@@ -426,10 +426,10 @@ class CallsSource(TreeObserver):
         """Entries and results by caller."""
         counts = self._callers.add(self._counting.callers(), self._files_of, now)
         if counts:
-            self._session.outlet.send(CallersCounted(at=now, counts=[_caller_event(each) for each in counts]))
+            self._session.sink.send(CallersCounted(at=now, counts=[_caller_event(each) for each in counts]))
         outcomes = self._outcomes.add(self._counting.outcomes(), self._files_of, now)
         if outcomes:
-            self._session.outlet.send(OutcomesCounted(at=now, outcomes=outcomes))
+            self._session.sink.send(OutcomesCounted(at=now, outcomes=outcomes))
 
     def _files_of(self, function: int) -> str | None:
         """The identity of a function's file; None until it is told that it is counted."""
@@ -462,7 +462,7 @@ class CallsSource(TreeObserver):
         now_open = [*living, *(call for calls in self._ended_in.values() for call in calls)]
         if now_open != self._inside:
             self._inside = now_open
-            self._session.outlet.send(CallsInside(at=at, open=now_open))
+            self._session.sink.send(CallsInside(at=at, open=now_open))
 
     def _open(self, frame: Frame) -> OpenCall:
         return OpenCall(
@@ -490,7 +490,7 @@ class CallsSource(TreeObserver):
         plan = counted.planned.plan
         caller = self._names.name(record.pid, record.caller, counted.file.file, self._session.loop.now())
         own = caller.own if caller else False
-        self._session.outlet.send(
+        self._session.sink.send(
             CallReturned(
                 at=record.at,
                 pid=record.pid,

@@ -70,7 +70,7 @@ class FewCallsSource(TreeObserver):
             self._say_limit()
 
     def close(self) -> None:
-        """Say the last counts and let go."""
+        """Send the last counts and detach."""
         self._tick()
         self._counters.close()
 
@@ -83,7 +83,7 @@ class FewCallsSource(TreeObserver):
         events = [self._event(number, mapping, points[number][0]) for number in counted]
         if events:
             at = self._session.loop.now()
-            self._session.outlet.send(
+            self._session.sink.send(
                 FunctionsWatched(at=at, functions=events, means="perf-uprobe" if self._by_uprobes else "breakpoint")
             )
 
@@ -109,7 +109,7 @@ class FewCallsSource(TreeObserver):
         what = f"calls of all but {self._counters.most} functions of a process, who calls, and with what result"
         why, grant = self._refusal.why, self._refusal.grant
         limit = LimitNoted(at=self._session.loop.now(), what=what, why=why, grant=grant)
-        self._session.outlet.send(limit)
+        self._session.sink.send(limit)
 
     def _tick(self) -> None:
         now = self._session.loop.now()
@@ -121,7 +121,7 @@ class FewCallsSource(TreeObserver):
                 seen.count = count
                 changed.append(CallCount(pid=pid, function=number, count=count, first=seen.first, last=now))
         if changed:
-            self._session.outlet.send(CallsCounted(at=now, counts=changed))
+            self._session.sink.send(CallsCounted(at=now, counts=changed))
 
 
 def _point(number: int, mapping: Mapping, site: Site) -> Point:

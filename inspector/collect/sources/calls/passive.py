@@ -102,12 +102,12 @@ class PassiveSource(TreeObserver):
             if self._was_found(process) or not self._counted(process.pid, file):
                 caveat = self._circumstances(process.pid, code, facts, image).caveat(code)
                 event = never_executed(at, process.pid, _since(process), code, image, self._wanted, caveat)
-                self._session.outlet.send(event)
+                self._session.sink.send(event)
         except OSError:
             return  # gone, or not ours to look at
         patched = code_patched(at, process.pid, code, facts) if unprobed else None
         if patched is not None:
-            self._session.outlet.send(patched)
+            self._session.sink.send(patched)
 
     def _was_found(self, process: Tracked) -> bool:
         """It ran before we came. What is born here is counted from the start, and needs no picture."""
@@ -148,7 +148,7 @@ class PassiveSource(TreeObserver):
         before = sent.get(file)
         if before is None or msgspec.structs.replace(before, at=event.at) != event:
             sent[file] = event
-            self._session.outlet.send(event)
+            self._session.sink.send(event)
 
     def _refresh(self) -> None:
         """Slots are bound one by one; pictures change where no probe is in the way."""

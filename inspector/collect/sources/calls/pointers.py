@@ -103,7 +103,7 @@ class PointersSource(TreeObserver):
         elif not self._providers(process):
             why = f"process {request.pid} has mapped no library that provides a known API: there is nothing to look for"
         if why or process is None:
-            self._session.outlet.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=why))
+            self._session.sink.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=why))
         else:
             self._search(process, self._providers(process), MOST_BYTES)
         return True
@@ -128,7 +128,7 @@ class PointersSource(TreeObserver):
 
     def _send(self, events: list[Event]) -> None:
         for event in events:
-            self._session.outlet.send(event)
+            self._session.sink.send(event)
 
     def _work(self, pid: int, files: Table[str, Mapping], providers: list[Provider], most: int) -> list[Event]:
         """In the worker thread: one walk through memory for all providers."""
@@ -154,7 +154,7 @@ class PointersSource(TreeObserver):
                 holders[place].add(found, providers[place].functions[found.value])
             elif found - told >= _PROGRESS_BYTES or (told and found == total):
                 told = found
-                self._session.outlet.send(self._progress(pid, found, total))
+                self._session.sink.send(self._progress(pid, found, total))
         at = self._session.loop.now()
         for provider, held in zip(providers, holders, strict=True):
             names = {owner: sorted(names) for owner, names in sorted(held.found.items())}

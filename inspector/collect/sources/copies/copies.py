@@ -10,14 +10,14 @@ from inspector.stream.base import Event
 from inspector.stream.calls import LoaderRefused
 from inspector.stream.libraries import CopiesFound, ImageRead
 
-from ...elf.library import Shelf
+from ...elf.library import LibraryCache
 from ...kernel.rootfs import Root
-from ..contract import Mapping, Outlet, Session, Tracked, TreeObserver
+from ..contract import EventSink, Mapping, Session, Tracked, TreeObserver
 from ..libraries.file_view import Loaders, ProcessFiles, Rights, surroundings_of
 from ..tolerant_reads import attempt
 from .device_nodes import find_node
 from .refused_names import Asked, Names
-from .search import LibrarySearch, Mapped, Scene
+from .search import LibrarySearch, Mapped, SearchContext
 from .suitability import alike
 
 _MOST_SEARCHES: Final = 256
@@ -33,16 +33,16 @@ _LAST: Final = 0.5
 """Seconds for what is not searched yet when the observation ends."""
 
 
-class HearingOutlet:
-    """An outlet that passes everything on and lets one source hear it."""
+class ListeningSink:
+    """A sink that passes everything on and lets one source hear it."""
 
-    def __init__(self, outlet: Outlet) -> None:
-        self._outlet = outlet
+    def __init__(self, sink: EventSink) -> None:
+        self._sink = sink
         self.hear: Callable[[Event], None] = lambda event: None
 
     def send(self, event: Event) -> None:
         """Pass it on, and let it be heard behind it."""
-        self._outlet.send(event)
+        self._sink.send(event)
         self.hear(event)
 
 
@@ -53,10 +53,10 @@ Job = Generator[None, None, CopiesFound]
 class CopiesSource(TreeObserver):
     """Hears of refusals and of providers, and says where else each name is."""
 
-    def __init__(self, session: Session, heard: HearingOutlet) -> None:
+    def __init__(self, session: Session, heard: ListeningSink) -> None:
         self._session = session
         self._names = Names(session.plan)
-        self._shelf, self._loaders = Shelf(), Loaders()
+        self._library_cache, self._loaders = LibraryCache(), Loaders()
         self._roots: dict[int, Root] = {}
         self._known: set[tuple[object, ...]] = set()
         self._asked: set[tuple[int, str]] = set()
@@ -82,7 +82,7 @@ class CopiesSource(TreeObserver):
         end = time.monotonic() + _LAST
         while self._jobs and time.monotonic() < end:
             if (event := self._turn()) is not None:
-                self._session.outlet.send(event)
+                self._session.sink.send(event)
 
     def executed(self, process: Tracked) -> None:
         """Take its file tree down while it lives."""
@@ -168,7 +168,9 @@ class CopiesSource(TreeObserver):
     def _find_copies(self, asked: Asked, process: Tracked, root: Root, mapped: list[Mapped]) -> Job:
         outside = ProcessFiles(Root(os.getpid()), Rights.of(os.getpid(), os.geteuid())) if root.foreign else None
         around = surroundings_of(process, root, self._loaders)
-        search = LibrarySearch(asked, Scene(process, around, self._shelf, self._session.plan.places, mapped, outside))
+        search = LibrarySearch(
+            asked, SearchContext(process, around, self._library_cache, self._session.plan.places, mapped, outside)
+        )
         yield from search.steps()
         return search.result(self._session.loop.now())
 
@@ -200,7 +202,7 @@ class CopiesSource(TreeObserver):
 
     def _turned(self, event: CopiesFound | None) -> None:
         if event is not None:
-            self._session.outlet.send(event)
+            self._session.sink.send(event)
         self._going = False
         if self._jobs:
             self._session.loop.after(_REST, self._go)

@@ -12,14 +12,14 @@ from inspector.stream.requests import PlacePlan
 from inspector.stream.text import decode
 
 from ...elf.file import ElfError
-from ...elf.library import RefusedError, Shelf
+from ...elf.library import LibraryCache, RefusedError
 from ...elf.search import FileTree, Loaded, Search, Surroundings
 from ..contract import Tracked
 from ..libraries.candidates import Folders
 from ..tolerant_reads import attempt
 from .install_folders import Place, likely_places
 from .refused_names import Asked
-from .suitability import Judgement, alike, judge
+from .suitability import Suitability, alike, judge
 
 _MOST_FOLDERS: Final = 400
 _MOST_COPIES: Final = 24
@@ -37,12 +37,12 @@ class Mapped:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class SearchContext:
     """What a search builds on, taken down when the name was asked for."""
 
     process: Tracked
     around: Surroundings
-    shelf: Shelf
+    library_cache: LibraryCache
     plans: Sequence[PlacePlan]
     mapped: Sequence[Mapped] = ()
     """Files of the tree whose names are like the asked one."""
@@ -62,8 +62,8 @@ class _Found:
 class LibrarySearch:
     """One search; `steps` does it, `result` is what it gave so far."""
 
-    def __init__(self, asked: Asked, scene: Scene) -> None:
-        self._asked, self._scene = asked, scene
+    def __init__(self, asked: Asked, context: SearchContext) -> None:
+        self._asked, self._context = asked, context
         self._path = os.fsencode(asked.library if asked.kind == "symbol" else asked.name)
         """The file that is looked for: the one that lacks a symbol, or the one that was asked for."""
         self._name = os.path.basename(self._path)
@@ -91,14 +91,14 @@ class LibrarySearch:
     def steps(self) -> Iterator[None]:
         """One folder or file at each step."""
         yield from self._in_search_order()
-        folders = Folders(self._scene.around.files)
+        folders = Folders(self._context.around.files)
         for place in self._near_places(folders) if self._name else ():
             yield from self._in_folder(place, folders, outside=False)
-        for mapped in self._scene.mapped:
+        for mapped in self._context.mapped:
             self._take_mapped(mapped)
             yield
-        if self._scene.outside is not None and self._name:
-            outer = Folders(self._scene.outside)
+        if self._context.outside is not None and self._name:
+            outer = Folders(self._context.outside)
             for place in self._near_places(outer):
                 yield from self._in_folder(place, outer, outside=True)
 
@@ -106,14 +106,14 @@ class LibrarySearch:
 
     def _in_search_order(self) -> Iterator[None]:
         """By the asked name, where this process's loader looks for it."""
-        around = self._scene.around
+        around = self._context.around
         if not self._name:
             return
         if self._by_path:
             self._take(self._path, "asked folder", rule="given path", order=1)
             yield
             return
-        search = Search(around, self._scene.shelf)
+        search = Search(around, self._context.library_cache)
         program = self._loaded(self._program_path())
         by = self._loaded(os.fsencode(self._asked.requester)) or program
         for order, (path, rule) in enumerate(search.places(self._name, by, program), 1):
@@ -127,14 +127,14 @@ class LibrarySearch:
         return self._asked.kind == "library" and b"/" in self._path
 
     def _program_path(self) -> bytes:
-        program = self._scene.process.program
+        program = self._context.process.program
         return os.fsencode(program.exe) if program else b""
 
     def _loaded(self, path: bytes) -> Loaded | None:
         if not path.startswith(b"/"):
             return None
         try:
-            return Loaded(path, self._scene.shelf.read(self._scene.around.files.locate(path)))
+            return Loaded(path, self._context.library_cache.read(self._context.around.files.locate(path)))
         except (OSError, ElfError, RefusedError):
             return None
 
@@ -142,7 +142,7 @@ class LibrarySearch:
 
     def _near_places(self, folders: Folders) -> Iterator[Place]:
         """Folders of one file tree, the nearest first."""
-        asked, process = self._asked, self._scene.process
+        asked, process = self._asked, self._context.process
         if b"/" in self._path:
             yield Place(os.path.dirname(self._path), "asked folder")
         listed = process.raw_environment.get(b"LD_LIBRARY_PATH", b"").replace(b";", b":").split(b":")
@@ -150,8 +150,8 @@ class LibrarySearch:
         for path in (asked.requester, asked.library, decode(self._program_path())):
             if path.startswith("/"):
                 yield Place(os.path.dirname(os.fsencode(path)), "beside")
-        yield from (Place(folder, "default") for folder in self._scene.around.loader.system_folders)
-        yield from likely_places(process, self._scene.plans, folders)
+        yield from (Place(folder, "default") for folder in self._context.around.loader.system_folders)
+        yield from likely_places(process, self._context.plans, folders)
 
     def _in_folder(self, place: Place, folders: Folders, *, outside: bool) -> Iterator[None]:
         folder = os.path.normpath(place.folder)
@@ -173,13 +173,13 @@ class LibrarySearch:
 
     def _take(self, path: bytes, place: str, *, rule: str = "", order: int = 0, outside: bool = False) -> None:
         """Judge one path and keep it, each file once: as it was met first."""
-        tree = self._scene.outside if outside and self._scene.outside is not None else self._scene.around.files
-        judged = judge(path, self._asked, tree, self._scene.shelf)
+        tree = self._context.outside if outside and self._context.outside is not None else self._context.around.files
+        judged = judge(path, self._asked, tree, self._context.library_cache)
         if judged is not None:
             self._keep(path, place, judged, rule, order, outside)
 
     def _take_mapped(self, mapped: Mapped) -> None:
-        judged = attempt(lambda: judge(mapped.open_path, self._asked, _Plain(), self._scene.shelf), None)
+        judged = attempt(lambda: judge(mapped.open_path, self._asked, _Plain(), self._context.library_cache), None)
         if judged is None:
             return
         at = self._found.files.get((False, judged.file))
@@ -189,7 +189,14 @@ class LibrarySearch:
             self._keep(mapped.path, "mapped", judged, "", 0, False, mapped.pids)
 
     def _keep(
-        self, path: bytes, place: str, judged: Judgement, rule: str, order: int, outside: bool, pids: Sequence[int] = ()
+        self,
+        path: bytes,
+        place: str,
+        judged: Suitability,
+        rule: str,
+        order: int,
+        outside: bool,
+        pids: Sequence[int] = (),
     ) -> None:
         found = self._found
         keys = {(outside, judged.file), (False, judged.file)} if judged.file else {(outside, decode(path))}
@@ -220,7 +227,7 @@ class LibrarySearch:
         folder, name = os.path.split(path)
         if name != self._name:
             return f"{decode(os.path.join(folder, self._name))} -> {decode(name)}"
-        around = self._scene.around
+        around = self._context.around
         if self._by_path or copy.order == 1 or around.secure:
             return ""
         others = [entry for entry in around.library_path.split(b":") if entry not in (b"", folder)]

@@ -9,7 +9,7 @@ from typing import Final
 from inspector.stream.text import decode
 
 from ...elf.file import ElfError
-from ...elf.library import Library, RefusedError, Shelf
+from ...elf.library import Library, LibraryCache, RefusedError
 from ...elf.search import FileTree
 from .refused_names import Asked
 
@@ -19,7 +19,7 @@ _MOST_NODES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Suitability:
     """What was found at a path."""
 
     file: str = ""
@@ -40,22 +40,22 @@ def alike(name: bytes) -> "re.Pattern[bytes]":
     return re.compile(re.escape(stem) + rb"(?:-[0-9a-f]{8})?\.so(?:\.[0-9][0-9.]*)?")
 
 
-def judge(path: bytes, asked: Asked, files: FileTree, shelf: Shelf) -> Judgement | None:
+def judge(path: bytes, asked: Asked, files: FileTree, library_cache: LibraryCache) -> Suitability | None:
     """A file in the place of the process; None when there is none."""
     try:
-        library = shelf.read(files.locate(path))
+        library = library_cache.read(files.locate(path))
     except PermissionError:
-        return Judgement(usable=False, problem="permission denied")
+        return Suitability(usable=False, problem="permission denied")
     except OSError:
         return None
     except RefusedError as error:
-        return Judgement(usable=False, problem=str(error))
+        return Suitability(usable=False, problem=str(error))
     except ElfError as error:
-        return Judgement(problem=str(error))
+        return Suitability(problem=str(error))
     return _judge_content(path, asked, library)
 
 
-def _judge_content(path: bytes, asked: Asked, library: Library) -> Judgement:
+def _judge_content(path: bytes, asked: Asked, library: Library) -> Suitability:
     soname = decode(library.soname) if library.soname is not None else None
     nodes, problem, usable = [], library.refusal, not library.refusal
     try:
@@ -64,10 +64,10 @@ def _judge_content(path: bytes, asked: Asked, library: Library) -> Judgement:
             problem = problem or _lacks(asked, library)
             usable = not problem
     except ElfError as error:
-        return Judgement(library.identity, soname, nodes, None, str(error))
+        return Suitability(library.identity, soname, nodes, None, str(error))
     if not problem and _STUBS in path:
         problem = "a toolkit's file to link with: its functions only answer an error"
-    return Judgement(library.identity, soname, nodes, usable, problem)
+    return Suitability(library.identity, soname, nodes, usable, problem)
 
 
 def _lacks(asked: Asked, library: Library) -> str:

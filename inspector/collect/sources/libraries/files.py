@@ -41,7 +41,7 @@ class FileSource(TreeObserver):
     def __init__(self, session: Session, watch: PathWatch | None = None) -> None:
         """`watch` may be shared with other sources."""
         self._session = session
-        self._watch = watch or PathWatch(session.loop, session.outlet)
+        self._watch = watch or PathWatch(session.loop, session.sink)
         self._watched: dict[bytes, _Watched] = {}
         self._sonames = {name.encode() for api in session.plan.apis for name in api.sonames}
         self._api_name = re.compile(prefix_pattern(prefix for api in session.plan.apis for prefix in api.prefixes))
@@ -103,7 +103,7 @@ class FileSource(TreeObserver):
         now = self._session.loop.now()
         if what and not (what == "modified" and now - watched.told < _QUIET):
             watched.told = now
-            self._session.outlet.send(FileChanged(at=now, path=watched.name, what=what))
+            self._session.sink.send(FileChanged(at=now, path=watched.name, what=what))
 
 
 def difference(before: tuple[_Identity, _Content] | None, now: tuple[_Identity, _Content] | None) -> str:

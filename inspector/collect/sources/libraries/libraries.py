@@ -13,8 +13,8 @@ from ..processes.feed import Feed
 from ..processes.processes import ProcessTree
 from .identity import signature
 from .images import Images
-from .library_cache import Shelf, shelf_of_fork, shelf_of_found
-from .library_summaries import Outlines
+from .library_cache import ProcessLibraries, cache_of_fork, cache_of_found
+from .library_summaries import LibrarySummaries
 from .snapshot import Snapshot, look
 from .views import view_gone, view_living
 
@@ -31,11 +31,11 @@ class Libraries(TreeObserver):
     def __init__(self, session: Session, tree: ProcessTree, feed: Feed) -> None:
         self._session = session
         self._loop = session.loop
-        self._outlet = session.outlet
+        self._sink = session.sink
         self._tree = tree
-        self._outlines = Outlines()
+        self._summaries = LibrarySummaries()
         self._images = Images(session.loop, session.plan, self._image_read)
-        self._shelves: dict[int, Shelf] = {}
+        self._cache: dict[int, ProcessLibraries] = {}
         self._refused: set[int] = set()
         self._look_asked = False
         tree.watch(self)
@@ -44,7 +44,7 @@ class Libraries(TreeObserver):
         feed.listen(Exited, self._leaving, first=True)
         self._ticker = Ticker(session.loop, TICK_SECONDS, self._tick)
         self._loading = Rounds(self._young, _MOST_A_TICK)
-        self._settled = Rounds(lambda: [shelf for shelf in self._living() if not shelf.due])
+        self._settled = Rounds(lambda: [cached for cached in self._living() if not cached.due])
         session.loop.every(CHECK_SECONDS, self._check)
 
     @property
@@ -55,185 +55,185 @@ class Libraries(TreeObserver):
     def born(self, process: Tracked) -> None:
         """A found process waits for `executed`; a fork has its parent's libraries for now."""
         if process.program is None:
-            self._shelves[process.pid] = shelf_of_found(process)
+            self._cache[process.pid] = cache_of_found(process)
         else:
-            parent = self._shelves.get(process.ppid)
-            self._shelves[process.pid] = shelf_of_fork(process, parent, self._loop.now())
+            parent = self._cache.get(process.ppid)
+            self._cache[process.pid] = cache_of_fork(process, parent, self._loop.now())
             self._ticker.wake()
         self._forget_long_dead()
 
     def executed(self, process: Tracked) -> None:
         """A new program: what was mapped before is gone without a trace."""
-        before, program = self._shelves.get(process.pid), process.program
+        before, program = self._cache.get(process.pid), process.program
         if before is None or program is None:
             return
         process.mappings.clear()
         begun = process.started if before.by_looking else program.at
-        shelf = Shelf(process, begun=begun, by_looking=False, due=self._loop.now())
-        self._shelves[process.pid] = shelf
+        cached = ProcessLibraries(process, begun=begun, by_looking=False, due=self._loop.now())
+        self._cache[process.pid] = cached
         self._ticker.wake()
         if before.by_looking:
-            self._look(shelf)
+            self._look(cached)
 
     def ended(self, process: Tracked) -> None:
         """Nothing more to look at."""
-        if process.pid in self._shelves:
-            self._shelves[process.pid].due = 0
+        if process.pid in self._cache:
+            self._cache[process.pid].due = 0
 
-    def _look_soon(self, shelf: Shelf) -> None:
-        shelf.due = self._loop.now()
+    def _look_soon(self, cached: ProcessLibraries) -> None:
+        cached.due = self._loop.now()
         self._ticker.wake()
 
     def _mapped(self, record: Mapped) -> None:
-        shelf = self._shelves.get(record.pid)
-        if shelf is None or not record.inode:
+        cached = self._cache.get(record.pid)
+        if cached is None or not record.inode:
             return
-        shelf.note(record, self._loop.now())
+        cached.note(record, self._loop.now())
         self._ticker.wake()
-        if not shelf.process.alive:
-            self._tell_from_records(shelf, record.at)  # its end overtook it: they come from different buffers
+        if not cached.process.alive:
+            self._tell_from_records(cached, record.at)  # its end overtook it: they come from different buffers
         elif not self._look_asked:
             self._look_asked = True
             self._loop.soon(self._look_after_batch)
 
     def _closed(self, record: Looked) -> None:
         """A dlclose may have unmapped something, which the kernel tells nobody."""
-        shelf = self._shelves.get(record.pid)
-        if record.via == "dlclose" and shelf is not None and shelf.process.alive:
-            self._look_soon(shelf)
+        cached = self._cache.get(record.pid)
+        if record.via == "dlclose" and cached is not None and cached.process.alive:
+            self._look_soon(cached)
             self._loop.soon(self._look_after_batch)
 
     def _look_after_batch(self) -> None:
         self._look_asked = False
         self._look_at_due()
 
-    def _living(self) -> list[Shelf]:
-        return [shelf for shelf in self._shelves.values() if shelf.process.alive]
+    def _living(self) -> list[ProcessLibraries]:
+        return [cached for cached in self._cache.values() if cached.process.alive]
 
-    def _young(self) -> list[Shelf]:
+    def _young(self) -> list[ProcessLibraries]:
         now = self._loop.now()
-        return [shelf for shelf in self._living() if shelf.is_young(now)]
+        return [cached for cached in self._living() if cached.is_young(now)]
 
     def _look_at_due(self) -> None:
         now = self._loop.now()
-        for shelf in self._living():
-            if shelf.due and shelf.due <= now:
-                self._look(shelf)
+        for cached in self._living():
+            if cached.due and cached.due <= now:
+                self._look(cached)
 
     def _tick(self) -> bool:
         """Programs that are loading change all the time; True while there are any, or looks that are due later."""
-        for shelf in self._loading.next():
-            self._ask_if_changed(shelf)
+        for cached in self._loading.next():
+            self._ask_if_changed(cached)
         self._look_at_due()
-        return bool(self._young()) or any(shelf.due for shelf in self._living())
+        return bool(self._young()) or any(cached.due for cached in self._living())
 
     def _check(self) -> None:
         """What nobody tells of: files that changed on disk, and code that was unmapped."""
         read = cache(signature)
-        for shelf in self._settled.next():
-            for base in shelf.disk_changes(read):
-                shelf.sent.pop(base, None)
-                self._look_soon(shelf)
-            if shelf.looked < self._session.lookups_probed_at:
+        for cached in self._settled.next():
+            for base in cached.disk_changes(read):
+                cached.sent.pop(base, None)
+                self._look_soon(cached)
+            if cached.looked < self._session.lookups_probed_at:
                 # A dlclose meanwhile was told by nobody, and the kernel's own page for probes may hide it in the sizes.
-                self._look_soon(shelf)
-            self._ask_if_changed(shelf)
+                self._look_soon(cached)
+            self._ask_if_changed(cached)
 
-    def _ask_if_changed(self, shelf: Shelf) -> None:
-        if not shelf.due and shelf.code_pages_now() != shelf.code_pages:
-            self._look_soon(shelf)
+    def _ask_if_changed(self, cached: ProcessLibraries) -> None:
+        if not cached.due and cached.code_pages_now() != cached.code_pages:
+            self._look_soon(cached)
 
-    def _look(self, shelf: Shelf) -> None:
+    def _look(self, cached: ProcessLibraries) -> None:
         now = self._loop.now()
-        shelf.due = 0
-        pages = shelf.code_pages_now()  # before the look: what is unmapped meanwhile differs from it at the next check
+        cached.due = 0
+        pages = cached.code_pages_now()  # before the look: what is unmapped meanwhile differs from it at the next check
         try:
-            view = view_living(shelf.process)
+            view = view_living(cached.process)
         except PermissionError:
-            self._note_refusal(shelf.process)
+            self._note_refusal(cached.process)
             return
         except OSError:
             return  # it is ending: its end will be told
         if not view.lines:
             return  # its memory is gone already
-        shelf.looked, shelf.code_pages = now, pages
-        snapshot = look(view, now, shelf.past(), self._outlines)
-        if not snapshot.settled and shelf.is_young(now):
-            shelf.due = now + int(TICK_SECONDS * 1e9)
+        cached.looked, cached.code_pages = now, pages
+        snapshot = look(view, now, cached.past(), self._summaries)
+        if not snapshot.settled and cached.is_young(now):
+            cached.due = now + int(TICK_SECONDS * 1e9)
             self._ticker.wake()
-        shelf.parent = None
-        self._send_missing(shelf, snapshot)
-        self._send_changes(shelf, snapshot)
-        self._read_images(shelf, snapshot)
-        shelf.cost = self._loop.now() - now
+        cached.parent = None
+        self._send_missing(cached, snapshot)
+        self._send_changes(cached, snapshot)
+        self._read_images(cached, snapshot)
+        cached.cost = self._loop.now() - now
 
     def _leaving(self, record: Exited) -> None:
         """Before its end is told: send what only records or the parent tell of its libraries."""
-        shelf = self._shelves.get(record.pid)
-        if shelf is None or not shelf.process.alive:
+        cached = self._cache.get(record.pid)
+        if cached is None or not cached.process.alive:
             return
-        for event in shelf.inherited().values():
-            self._send_library(shelf, event)
-        if any(each.at >= shelf.looked for each in shelf.all_records()):
-            self._tell_from_records(shelf, record.at)
+        for event in cached.inherited().values():
+            self._send_library(cached, event)
+        if any(each.at >= cached.looked for each in cached.all_records()):
+            self._tell_from_records(cached, record.at)
 
-    def _tell_from_records(self, shelf: Shelf, at: int) -> None:
-        snapshot = look(view_gone(shelf.process, shelf.all_records()), at, shelf.past(), self._outlines)
-        snapshot.libraries = {base: new for base, new in snapshot.libraries.items() if base not in shelf.sent}
-        self._send_changes(shelf, snapshot)
-        self._read_images(shelf, snapshot)
+    def _tell_from_records(self, cached: ProcessLibraries, at: int) -> None:
+        snapshot = look(view_gone(cached.process, cached.all_records()), at, cached.past(), self._summaries)
+        snapshot.libraries = {base: new for base, new in snapshot.libraries.items() if base not in cached.sent}
+        self._send_changes(cached, snapshot)
+        self._read_images(cached, snapshot)
 
-    def _send_missing(self, shelf: Shelf, snapshot: Snapshot) -> None:
-        process = shelf.process
-        for base in [base for base in shelf.sent if base not in snapshot.libraries]:
-            gone = shelf.sent.pop(base)
-            self._outlet.send(LibraryUnmapped(at=shelf.looked, pid=process.pid, base=base, path=gone.path))
+    def _send_missing(self, cached: ProcessLibraries, snapshot: Snapshot) -> None:
+        process = cached.process
+        for base in [base for base in cached.sent if base not in snapshot.libraries]:
+            gone = cached.sent.pop(base)
+            self._sink.send(LibraryUnmapped(at=cached.looked, pid=process.pid, base=base, path=gone.path))
         for start in [start for start in process.mappings if start not in snapshot.mappings]:
             mapping = process.mappings.pop(start)
             for observer in self._tree.observers:
                 observer.unmapped(process, mapping)
 
-    def _send_changes(self, shelf: Shelf, snapshot: Snapshot) -> None:
-        process = shelf.process
+    def _send_changes(self, cached: ProcessLibraries, snapshot: Snapshot) -> None:
+        process = cached.process
         for base, event in snapshot.libraries.items():
-            if shelf.sent.get(base) != event:
-                self._send_library(shelf, event)
+            if cached.sent.get(base) != event:
+                self._send_library(cached, event)
         for namespace, order in snapshot.scopes.items():
-            if shelf.scopes.get(namespace) != order:
-                shelf.scopes[namespace] = order
-                self._outlet.send(ScopeRead(at=shelf.looked, pid=process.pid, namespace=namespace, order=order))
-        shelf.keep_places(snapshot)
+            if cached.scopes.get(namespace) != order:
+                cached.scopes[namespace] = order
+                self._sink.send(ScopeRead(at=cached.looked, pid=process.pid, namespace=namespace, order=order))
+        cached.keep_places(snapshot)
         fresh = {start: new for start, new in snapshot.mappings.items() if process.mappings.get(start) != new}
         process.mappings.update(fresh)
         for mapping in fresh.values():
             for observer in self._tree.observers:
                 observer.mapped(process, mapping)
 
-    def _send_library(self, shelf: Shelf, event: LibraryMapped) -> None:
-        shelf.sent[event.base] = event
-        self._outlet.send(event)
+    def _send_library(self, cached: ProcessLibraries, event: LibraryMapped) -> None:
+        cached.sent[event.base] = event
+        self._sink.send(event)
 
-    def _read_images(self, shelf: Shelf, snapshot: Snapshot) -> None:
+    def _read_images(self, cached: ProcessLibraries, snapshot: Snapshot) -> None:
         for mapping in snapshot.mappings.values():
-            event = shelf.sent.get(mapping.base)
+            event = cached.sent.get(mapping.base)
             self._images.want(mapping, event.route if event else "unknown", snapshot.open_paths[mapping.file])
             image = self._images.find(mapping.file)
             if image is not None:
-                self._tell_image(shelf, mapping, image)
+                self._tell_image(cached, mapping, image)
 
     def _image_read(self, image: ImageRead) -> None:
-        self._outlet.send(image)
-        for shelf in list(self._shelves.values()):
-            for mapping in list(shelf.process.mappings.values()):
-                if mapping.file == image.file and shelf.parent is None:
-                    self._tell_image(shelf, mapping, image)
+        self._sink.send(image)
+        for cached in list(self._cache.values()):
+            for mapping in list(cached.process.mappings.values()):
+                if mapping.file == image.file and cached.parent is None:
+                    self._tell_image(cached, mapping, image)
 
-    def _tell_image(self, shelf: Shelf, mapping: Mapping, image: ImageRead) -> None:
-        if image.file in shelf.imaged:
+    def _tell_image(self, cached: ProcessLibraries, mapping: Mapping, image: ImageRead) -> None:
+        if image.file in cached.imaged:
             return
-        shelf.imaged.add(image.file)
+        cached.imaged.add(image.file)
         for observer in self._tree.observers:
-            observer.image(shelf.process, mapping, image)
+            observer.image(cached.process, mapping, image)
 
     def _note_refusal(self, process: Tracked) -> None:
         if process.pid in self._refused:
@@ -241,12 +241,10 @@ class Libraries(TreeObserver):
         self._refused.add(process.pid)
         why = "its memory map belongs to another user, or to a program that may not be inspected by its own user"
         grant = grant_of_rights()
-        self._outlet.send(
-            LimitNoted(at=self._loop.now(), what="mapped libraries", why=why, grant=grant, pid=process.pid)
-        )
+        self._sink.send(LimitNoted(at=self._loop.now(), what="mapped libraries", why=why, grant=grant, pid=process.pid))
 
     def _forget_long_dead(self) -> None:
-        if len(self._shelves) > 2 * _DEAD_KEPT:
-            dead = [pid for pid, shelf in self._shelves.items() if not shelf.process.alive]
+        if len(self._cache) > 2 * _DEAD_KEPT:
+            dead = [pid for pid, cached in self._cache.items() if not cached.process.alive]
             for pid in dead[:-_DEAD_KEPT]:
-                del self._shelves[pid]
+                del self._cache[pid]

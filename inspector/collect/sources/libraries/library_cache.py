@@ -26,7 +26,7 @@ _FORK_PATIENCE = _NS // 5
 
 
 @dataclass(slots=True)
-class Shelf:
+class ProcessLibraries:
     """One process's libraries."""
 
     process: Tracked
@@ -43,7 +43,7 @@ class Shelf:
     signatures: dict[int, Signature] = field(default_factory=dict)
     records: list[Mapped] = field(default_factory=list)
     """Mappings that the kernel told of since the program, or the fork, began."""
-    parent: "Shelf | None" = None
+    parent: "ProcessLibraries | None" = None
     """Of a fork that has neither executed a program nor been looked at: its parent's libraries are its own."""
     due: int = 0
     """When to look next; 0: no reason to."""
@@ -107,12 +107,12 @@ class Shelf:
         return changed
 
 
-def shelf_of_found(process: Tracked) -> Shelf:
+def cache_of_found(process: Tracked) -> ProcessLibraries:
     """For a process that was there before us: look at once."""
-    return Shelf(process, begun=process.started, by_looking=True)
+    return ProcessLibraries(process, begun=process.started, by_looking=True)
 
 
-def shelf_of_fork(process: Tracked, parent: Shelf | None, now: int) -> Shelf:
+def cache_of_fork(process: Tracked, parent: ProcessLibraries | None, now: int) -> ProcessLibraries:
     """For a process born under observation: it has its parent's libraries until it executes a program."""
     begun = parent.begun if parent else process.started
-    return Shelf(process, begun=begun, by_looking=False, parent=parent, due=now + _FORK_PATIENCE)
+    return ProcessLibraries(process, begun=begun, by_looking=False, parent=parent, due=now + _FORK_PATIENCE)

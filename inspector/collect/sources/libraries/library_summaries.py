@@ -10,7 +10,7 @@ _KEPT = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class LibrarySummary:
     """The few facts that routes and load biases follow from; all empty for a file that cannot be read."""
 
     soname: bytes = b""
@@ -27,16 +27,16 @@ class Outline:
 
 
 _PAGE = os.sysconf("SC_PAGESIZE")
-_UNREADABLE = Outline()
+_UNREADABLE = LibrarySummary()
 
 
-class Outlines:
+class LibrarySummaries:
     """Outlines by file identity, each file read once."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, Outline] = OrderedDict()
+        self._known: OrderedDict[str, LibrarySummary] = OrderedDict()
 
-    def of(self, file: str, open_paths: list[bytes]) -> Outline:
+    def of(self, file: str, open_paths: list[bytes]) -> LibrarySummary:
         """The outline of a file, read by the first of the paths that leads to it."""
         known = self._known.get(file)
         if known is None:
@@ -45,19 +45,19 @@ class Outlines:
                 self._keep(file, known)
         return known
 
-    def _keep(self, file: str, outline: Outline) -> None:
-        self._known[file] = outline
+    def _keep(self, file: str, summary: LibrarySummary) -> None:
+        self._known[file] = summary
         if len(self._known) > _KEPT:
             self._known.popitem(last=False)
 
 
-def _read(file: str, open_paths: list[bytes]) -> Outline:
+def _read(file: str, open_paths: list[bytes]) -> LibrarySummary:
     for path in open_paths:
         try:
             with ElfFile(path) as elf:
                 if not same_file(elf.identity, file):
                     continue
-                return Outline(
+                return LibrarySummary(
                     soname=next(iter(elf.tag_strings(DT_SONAME)), b""),
                     needed=tuple(elf.tag_strings(DT_NEEDED)),
                     code=tuple(s for s in elf.segments if s.kind == PT_LOAD and s.flags & PF_X),

@@ -38,7 +38,7 @@ _HINTS: Final = (b"shared object file", b"undefined symbol: ", b"' not found (re
 """One of these is in every sentence: found at gigabytes a second."""
 
 
-class LoaderWordsSource(TreeObserver):
+class LoaderMessagesSource(TreeObserver):
     """Searches each process that was there before us, once."""
 
     def __init__(self, session: Session) -> None:
@@ -64,7 +64,7 @@ class LoaderWordsSource(TreeObserver):
         if words is None:
             self._turn(process, found)
         elif words:
-            self._session.outlet.send(LoaderWordsFound(at=self._session.loop.now(), pid=process.pid, words=words))
+            self._session.sink.send(LoaderWordsFound(at=self._session.loop.now(), pid=process.pid, words=words))
 
 
 def search(pid: int) -> Iterator[list[str] | None]:

@@ -9,7 +9,7 @@ from inspector.stream.requests import PackagePlan
 from inspector.stream.text import decode
 
 from ...elf.file import ElfError
-from ...elf.library import RefusedError, Shelf
+from ...elf.library import LibraryCache, RefusedError
 from ...kernel.rootfs import Root
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..tolerant_reads import attempt
@@ -26,7 +26,7 @@ class PackagesSource(TreeObserver):
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._shelf = Shelf()
+        self._library_cache = LibraryCache()
         self._seen: dict[int, set[str]] = {}
 
     def start(self) -> None:
@@ -59,7 +59,7 @@ class PackagesSource(TreeObserver):
             return
         files = ProcessFiles(root, Rights.of(process.pid, process.program.uid if process.program else 0))
         self._session.loop.in_background(
-            lambda: self._read(process.pid, mapping, plan, Folders(files)), self._session.outlet.send
+            lambda: self._read(process.pid, mapping, plan, Folders(files)), self._session.sink.send
         )
 
     def _read(self, pid: int, mapping: Mapping, plan: PackagePlan, folders: Folders) -> PackageRead:
@@ -82,7 +82,7 @@ class PackagesSource(TreeObserver):
     def _needs_gpu(self, mapping: Mapping) -> list[str]:
         """Libraries of a GPU that the mapped file itself needs: then nothing beside it has to."""
         try:
-            needed = [decode(name) for name in self._shelf.read(mapping.open_path).needed]
+            needed = [decode(name) for name in self._library_cache.read(mapping.open_path).needed]
         except (OSError, ElfError, RefusedError):
             return []
         return [name for name in needed if any(fnmatchcase(name, glob) for glob in _GPU_LIBRARIES)]

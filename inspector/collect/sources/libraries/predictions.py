@@ -18,7 +18,7 @@ from inspector.stream.text import decode
 
 from ...elf.file import ElfError
 from ...elf.image import read_image
-from ...elf.library import RefusedError, Shelf
+from ...elf.library import LibraryCache, RefusedError
 from ...elf.linkmap import read_link_map
 from ...elf.predict import Present, Situation, predict_load
 from ...elf.search import Loaded, Surroundings
@@ -58,7 +58,7 @@ class PredictionsSource(TreeObserver):
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._shelf, self._loaders = Shelf(), Loaders()
+        self._library_cache, self._loaders = LibraryCache(), Loaders()
         self._looks: dict[int, _Look] = {}
         self._ticker = Ticker(session.loop, _TICK_SECONDS, self._tick)
         self._told: set[str] = set()
@@ -81,7 +81,7 @@ class PredictionsSource(TreeObserver):
         look = self._look_at(process) if process is not None else None
         if look is None:
             why = f"process {request.pid} is not under observation, or its files can no longer be seen"
-            self._session.outlet.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=why))
+            self._session.sink.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=why))
             return True
         name, requester = os.fsencode(request.name), os.fsencode(request.requester)
         mappings = list(look.process.mappings.values())
@@ -133,7 +133,7 @@ class PredictionsSource(TreeObserver):
 
     def _send(self, events: Sequence[Event]) -> None:
         for event in events:
-            self._session.outlet.send(event)
+            self._session.sink.send(event)
 
     def _around(self, look: _Look) -> Iterator[Event]:
         """In the worker thread: preload entries, backends, providers."""
@@ -141,7 +141,7 @@ class PredictionsSource(TreeObserver):
         around = surroundings_of(process, look.root, self._loaders)
         program = self._program(process, around)
         for source, entry in preload_entries(process.raw_environment, around):
-            checked = check_preload(now, process.pid, source, entry, around, self._shelf, program)
+            checked = check_preload(now, process.pid, source, entry, around, self._library_cache, program)
             look.preloads.append(checked)
             yield checked
         folders = Folders(around.files)
@@ -155,7 +155,7 @@ class PredictionsSource(TreeObserver):
         """The executable, whose DT_RPATH and $ORIGIN count for preload entries."""
         path = os.fsencode(process.program.exe) if process.program else b""
         try:
-            return Loaded(path, self._shelf.read(around.files.locate(path)))
+            return Loaded(path, self._library_cache.read(around.files.locate(path)))
         except (OSError, ElfError, RefusedError):
             return None
 
@@ -239,7 +239,7 @@ class PredictionsSource(TreeObserver):
         preloads = [entry for source, entry in preload_entries(process.raw_environment, around) if source != "LD_AUDIT"]
         exe = os.fsencode(process.program.exe) if process.program else b""
         situation = Situation(process.pid, around, _present(process, look.root, mappings), preloads, exe)
-        return predict_load(situation, self._shelf, name, requester, at)
+        return predict_load(situation, self._library_cache, name, requester, at)
 
 
 def _same_library(name: str, other: str) -> bool:

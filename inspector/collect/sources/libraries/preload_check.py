@@ -7,7 +7,7 @@ from inspector.stream.libraries import PreloadChecked
 from inspector.stream.text import decode
 
 from ...elf.file import ElfError
-from ...elf.library import Shelf
+from ...elf.library import LibraryCache
 from ...elf.search import NOT_OPENED, NOT_SETUID, Answer, Loaded, Search, Surroundings
 from ..preload_entries import file_entries, list_entries
 
@@ -30,7 +30,13 @@ def preload_entries(environment: dict[bytes, bytes], around: Surroundings) -> li
 
 
 def check_preload(
-    at: int, pid: int, source: Source, entry: bytes, around: Surroundings, shelf: Shelf, program: Loaded | None
+    at: int,
+    pid: int,
+    source: Source,
+    entry: bytes,
+    around: Surroundings,
+    library_cache: LibraryCache,
+    program: Loaded | None,
 ) -> PreloadChecked:
     """One entry: where it is found, whether it can be used, and what ld.so prints about it."""
     from_environment = source != "/etc/ld.so.preload"
@@ -39,7 +45,7 @@ def check_preload(
             "ignored without a word: the program gains privileges (AT_SECURE), so an entry with a slash is skipped"
         )
         return PreloadChecked(at=at, pid=pid, source=source, entry=decode(entry), usable=False, problem=problem)
-    answer = Search(around, shelf).find(entry, program, program, preload=from_environment)
+    answer = Search(around, library_cache).find(entry, program, program, preload=from_environment)
     if source == "LD_AUDIT":
         _check_audit(answer)
     problem = _problem(answer)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from inspector.stream.libraries import Route
 from inspector.stream.text import decode
 
-from .library_summaries import Outline
+from .library_summaries import LibrarySummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Placed:
 
     path: bytes
     """Of the mapped file, as the process sees it."""
-    outline: Outline
+    summary: LibrarySummary
     base: int
     name: bytes = b""
     """link_map.l_name: the path by which the loader found it, links unresolved; empty when unknown."""
@@ -28,7 +28,7 @@ class Placed:
     def names(self) -> frozenset[bytes]:
         """Everything that it can be asked by: its SONAME, its file name, its path."""
         paths = [path for path in (self.name, self.path) if path]
-        return frozenset([self.outline.soname, *paths, *map(os.path.basename, paths)]) - {b""}
+        return frozenset([self.summary.soname, *paths, *map(os.path.basename, paths)]) - {b""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def find_ways(objects: Sequence[Placed], start: Start, real: Callable[[bytes], b
     ways: list[Way] = []
     for place in objects:
         ways.append(_way(place, start, needs, real))
-        for name in place.outline.needed:
+        for name in place.summary.needed:
             needs.setdefault((place.namespace, name), place)
     return ways
 

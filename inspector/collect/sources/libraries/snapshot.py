@@ -11,7 +11,7 @@ from ...elf.linkmap import LinkMap, LoadedObject
 from ...kernel.procfs import MapLine
 from ..contract import Mapping
 from .identity import Identity, Signature, When, identify, signature
-from .library_summaries import Outlines
+from .library_summaries import LibrarySummaries
 from .routes import Placed, Way, find_ways
 from .views import View
 
@@ -56,10 +56,10 @@ class _Object:
     line: MapLine
 
 
-def look(view: View, at: int, past: Past, outlines: Outlines) -> Snapshot:
+def look(view: View, at: int, past: Past, summaries: LibrarySummaries) -> Snapshot:
     """Merge one view into events and mappings."""
     found = Snapshot(settled=view.link_map is None or view.link_map.consistent)
-    objects = _objects(view, past, outlines, found)
+    objects = _objects(view, past, summaries, found)
     ways = find_ways([each.place for each in objects], view.start(), view.real)
     for each, way in zip(objects, ways, strict=True):
         base = each.place.base
@@ -74,7 +74,7 @@ def look(view: View, at: int, past: Past, outlines: Outlines) -> Snapshot:
     return found
 
 
-def _objects(view: View, past: Past, outlines: Outlines, found: Snapshot) -> list[_Object]:
+def _objects(view: View, past: Past, summaries: LibrarySummaries, found: Snapshot) -> list[_Object]:
     """Objects in link-map order, those that it does not know behind; their mappings go into the snapshot."""
 
     def rank_of(each: _Object) -> tuple[bool, int, int, int, int]:
@@ -92,8 +92,8 @@ def _objects(view: View, past: Past, outlines: Outlines, found: Snapshot) -> lis
     objects: dict[int, _Object] = {}
     for line in view.lines:
         paths = view.open_paths(line)
-        outline = outlines.of(line.file, paths)
-        base = outline.bias(line.start, line.offset)
+        summary = summaries.of(line.file, paths)
+        base = summary.bias(line.start, line.offset)
         order, link = loaded.get(base, (-1, None))
         path = view.inside(line)
         found.open_paths[line.file] = paths
@@ -101,7 +101,7 @@ def _objects(view: View, past: Past, outlines: Outlines, found: Snapshot) -> lis
             view.process.pid, decode(path), paths[0], line.file, line.start, line.end, line.offset, base
         )
         found.settled = found.settled and (link is not None or not loaded)
-        place = Placed(path, outline, base, link.name if link else b"", link.namespace if link else 0, order)
+        place = Placed(path, summary, base, link.name if link else b"", link.namespace if link else 0, order)
         objects.setdefault(base, _Object(place, line))
     ordered = sorted(objects.values(), key=rank_of)
     rank = {each.place.base: number for number, each in enumerate(ordered)}

@@ -31,10 +31,10 @@ class SymbolsSource:
         process = self._session.tree.find(request.pid)
         if process is None:
             why = f"process {request.pid} is not under observation"
-            self._session.outlet.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=why))
+            self._session.sink.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=why))
             return True
         mappings = _one_per_file(process)
-        self._session.loop.in_background(lambda: self._answer(request, mappings), self._session.outlet.send)
+        self._session.loop.in_background(lambda: self._answer(request, mappings), self._session.sink.send)
         return True
 
     def _answer(self, request: ReadSymbols, mappings: Sequence[Mapping]) -> Event:

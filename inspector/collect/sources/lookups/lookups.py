@@ -15,7 +15,7 @@ from ...elf.file import ElfError
 from ...elf.sites import Site, find_sites
 from ...kernel import procfs
 from ...kernel.engine import Engine
-from ...kernel.lookup_probes import SIGNALS, Looking, LookupFunction
+from ...kernel.lookup_probes import SIGNALS, LookupFunction, LookupProbes
 from ...kernel.lookup_programs import KINDS
 from ...kernel.records import Asked, Looked, Mapped, Opened, Refused
 from ..calls.attaching import Attaching
@@ -78,7 +78,7 @@ class LookupsSource(TreeObserver):
         providers: Providers,
     ) -> None:
         self._session = session
-        self._looking = Looking(engine)
+        self._lookup_probes = LookupProbes(engine)
         self._attaching = Attaching(session.loop)
         self._events = LookupEvents(addresses)
         self._folding = Folding()
@@ -132,7 +132,7 @@ class LookupsSource(TreeObserver):
         self._attaching.close()
         self._flush_words()
         self._fold()
-        self._looking.close()
+        self._lookup_probes.close()
 
     def _mapped(self, record: Mapped) -> None:
         """At the very moment: the first look-up of a new process may come a millisecond later."""
@@ -163,18 +163,18 @@ class LookupsSource(TreeObserver):
         functions = lookup_functions(candidate.open_path, [site for site in sites if site.name in names])
         if not functions:
             return
-        path, number = decode(candidate.path), self._looking.reserve()
+        path, number = decode(candidate.path), self._lookup_probes.reserve()
         self._say_silent(path, functions)
         self._files[key] = _File(path, number)
         self._session.probed.add(candidate.file)
 
         def attach() -> Callable[[], None]:
             try:
-                self._looking.watch(number, candidate.open_path, functions)
+                self._lookup_probes.watch(number, candidate.open_path, functions)
             except OSError as error:
                 why = f"the kernel refuses to watch {path} ({error})"
                 limit = LimitNoted(at=self._session.loop.now(), what="look-ups", why=why)
-                return lambda: self._session.outlet.send(limit)
+                return lambda: self._session.sink.send(limit)
             return self._probed
 
         self._attaching.begin(attach)
@@ -192,7 +192,7 @@ class LookupsSource(TreeObserver):
         if _MUSL.search(path) and "dlopen" in kinds and not kinds & set(SIGNALS):
             why = f"{path} is not glibc: its loader's errors pass no function that could be watched"
             what = "why a library or symbol was not found, in the loader's own words, in programs of that C library"
-            self._session.outlet.send(LimitNoted(at=self._session.loop.now(), what=what, why=why))
+            self._session.sink.send(LimitNoted(at=self._session.loop.now(), what=what, why=why))
 
     def _refused(self, record: Refused) -> None:
         """An error passes several functions of the loader on its way: it is told once."""
@@ -215,12 +215,12 @@ class LookupsSource(TreeObserver):
         answered_by = file.path if file else ""
         event = self._events.answered(record, answered_by, pending, loader_words(words) if words else "", now)
         if self._folding.is_new(event):
-            self._session.outlet.send(event)
+            self._session.sink.send(event)
         if file is not None:
             file.answered += 1
 
     def _send_refused(self, record: Refused) -> None:
-        self._session.outlet.send(
+        self._session.sink.send(
             LoaderRefused(
                 at=record.at,
                 pid=record.pid,
@@ -235,7 +235,7 @@ class LookupsSource(TreeObserver):
         pending.told = True
         file = self._file(pending.asked.cookie)
         answered_by = file.path if file else ""
-        self._session.outlet.send(self._events.unanswered(pending, answered_by, self._session.loop.now()))
+        self._session.sink.send(self._events.unanswered(pending, answered_by, self._session.loop.now()))
 
     def _file(self, number: int) -> _File | None:
         return next((file for file in self._files.values() if file and file.number == number), None)
@@ -258,7 +258,7 @@ class LookupsSource(TreeObserver):
     def _fold(self) -> bool:
         """There is nothing more to fold then until something is looked up."""
         for event in self._folding.take():
-            self._session.outlet.send(event)
+            self._session.sink.send(event)
         for file in self._files.values():
             if file is not None:
                 if file.answered > MOST_PER_SECOND * FOLD_SECONDS:
@@ -268,6 +268,6 @@ class LookupsSource(TreeObserver):
 
     def _let_go(self, file: _File) -> None:
         """Telling so many look-ups would slow the target down."""
-        self._looking.let_go(file.number)
+        self._lookup_probes.detach(file.number)
         why = f"{file.path} answers more than {MOST_PER_SECOND:,} look-ups a second: they are not told any more"
-        self._session.outlet.send(LimitNoted(at=self._session.loop.now(), what="look-ups", why=why))
+        self._session.sink.send(LimitNoted(at=self._session.loop.now(), what="look-ups", why=why))

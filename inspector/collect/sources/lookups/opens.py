@@ -82,7 +82,7 @@ class OpensSource:
             process.again[key] = replace(event, count=before.count + 1 if before else 1, since=since)
         elif told or len(process.told) < _MOST_PATHS:
             process.told[key] = told + 1
-            self._session.outlet.send(event)
+            self._session.sink.send(event)
         else:
             process.skipped += 1
 
@@ -105,11 +105,11 @@ class OpensSource:
         now = self._session.loop.now()
         for pid, process in self._processes.items():
             for event in process.again.values():
-                self._session.outlet.send(event)
+                self._session.sink.send(event)
             process.again.clear()
             if process.skipped > process.skipped_told:
                 process.skipped_told = process.skipped
-                self._session.outlet.send(OpensSkipped(at=now, pid=pid, count=process.skipped))
+                self._session.sink.send(OpensSkipped(at=now, pid=pid, count=process.skipped))
         return False
 
 

@@ -35,7 +35,7 @@ class RefusedFiles:
             return
         file = procfs.stat_key(status)
         self._known.add(file)
-        self._session.loop.in_background(lambda: self._read(path, decode(record.name), file), self._session.outlet.send)
+        self._session.loop.in_background(lambda: self._read(path, decode(record.name), file), self._session.sink.send)
 
     def _root(self, pid: int) -> Root | None:
         """The file tree of the process; of one that is gone ours, if it saw the same."""

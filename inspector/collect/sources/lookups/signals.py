@@ -73,12 +73,12 @@ class SignalsSource(TreeObserver):
         mapping = self._mapping_at(record.pid, record.ip)
         sent = self._sent.get((record.pid, record.signal))
         if mapping is None:
-            self._session.outlet.send(_event(record, sent, None, "", 0))
+            self._session.sink.send(_event(record, sent, None, "", 0))
             return
         address = record.ip - mapping.base
         self._session.loop.in_background(
             lambda: symbol_at(mapping, address),
-            lambda found: self._session.outlet.send(_event(record, sent, mapping.path, *(found or ("", address)))),
+            lambda found: self._session.sink.send(_event(record, sent, mapping.path, *(found or ("", address)))),
         )
 
     def _mapping_at(self, pid: int, ip: int) -> Mapping | None:

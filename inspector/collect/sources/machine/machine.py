@@ -104,17 +104,17 @@ class MachineSource(TreeObserver):
         self._busy = False
         if self._gpu is None or now.gpu != structs.replace(self._gpu, at=now.gpu.at):
             self._gpu = now.gpu
-            self._session.outlet.send(now.gpu)
+            self._session.sink.send(now.gpu)
         for file in now.preloads:
             before = self._preloads.get(file.path)
             if before is None or file != structs.replace(before, at=file.at):
                 self._preloads[file.path] = file
-                self._session.outlet.send(file)
+                self._session.sink.send(file)
         for other in now.others:
             known = self._others.get(other.pid)
             if known is None or other != structs.replace(known, at=other.at):
                 self._others[other.pid] = other
-                self._session.outlet.send(other)
+                self._session.sink.send(other)
         if self._due:
             self.look()
 

@@ -101,7 +101,7 @@ class SocketSource(TreeObserver):
         known = (before.listening, before.connected) if before is not None else ([], [])
         if (event.listening, event.connected) != known:
             self._sent[pid] = event
-            self._session.outlet.send(event)
+            self._session.sink.send(event)
 
     def _services(self, table: _Table, inodes: set[int]) -> list[Peer]:
         """Other ends that somebody serves: those of our own clients are left out."""

@@ -26,7 +26,7 @@ class _Beginning:
     texts: list[str] = field(default_factory=list)
 
 
-class BeginningFeed:
+class CapturedOutputFeed:
     """The first lines that several processes wrote to one pipe or terminal, each with its writer; a log's feed."""
 
     bytes_total = 0
@@ -57,7 +57,7 @@ class BeginningFeed:
                 news.append(line)
         if news:
             at = self._session.loop.now()
-            self._session.outlet.send(
+            self._session.sink.send(
                 LogRead(at=at, source=self._source, lines=news, lines_total=self.lines_total, bytes_total=0)
             )
 

@@ -107,7 +107,7 @@ class DescriptorSource(TreeObserver):
         found = self._of_interest(process, files)
         if found != self._sent.get(pid):
             self._sent[pid] = found
-            self._session.outlet.send(DescriptorsRead(at=self._session.loop.now(), pid=pid, descriptors=found))
+            self._session.sink.send(DescriptorsRead(at=self._session.loop.now(), pid=pid, descriptors=found))
         return True
 
     def _of_interest(self, process: Tracked, files: list[OpenFile]) -> list[Descriptor]:
@@ -140,7 +140,7 @@ class DescriptorSource(TreeObserver):
 
     def _note(self, what: str, why: str, pid: int) -> None:
         grant = "" if os.geteuid() == 0 else "sudo inspector ..."
-        self._session.outlet.send(LimitNoted(at=self._session.loop.now(), what=what, why=why, grant=grant, pid=pid))
+        self._session.sink.send(LimitNoted(at=self._session.loop.now(), what=what, why=why, grant=grant, pid=pid))
 
 
 def is_log(file: OpenFile) -> bool:

@@ -10,7 +10,7 @@ from inspector.stream.requests import FindLine, LineFound, LogPage, ReadLog
 from inspector.stream.session import EventsLost, WorkProgressed
 
 from ...logs.journal import Journal
-from ...logs.line_rate_limit import Chooser
+from ...logs.line_rate_limit import LineLimiter
 from ...logs.reader import Reader, Reading
 from ...logs.search import Page, Pager, found_among
 from ...logs.tail import Change
@@ -180,7 +180,7 @@ class FileFeed:
 
     def _tell(self, reading: Reading) -> None:
         now = self._session.loop.now()
-        send = self._session.outlet.send
+        send = self._session.sink.send
         self.moving = reading.moved or bool(reading.changes) or self.reader.holding
         for change in reading.changes:
             send(LogChanged(at=now, source=self.source, what=change.what, detail=change.detail))
@@ -210,7 +210,7 @@ class _Totals(Protocol):
 def send_lines(session: Session, source: int, lines: list[LogLine], totals: _Totals, backlog: bool) -> None:
     """LogRead events of bounded size; one without lines only moves the totals on."""
     for at in range(0, max(1, len(lines)), _LINES_AN_EVENT):
-        session.outlet.send(
+        session.sink.send(
             LogRead(
                 at=session.loop.now(),
                 source=source,
@@ -228,13 +228,13 @@ class JournalFeed:
     bytes_total = 0
 
     def __init__(
-        self, session: Session, source: int, journal: Journal, chooser: Chooser, ended: Callable[[str], None]
+        self, session: Session, source: int, journal: Journal, chooser: LineLimiter, ended: Callable[[str], None]
     ) -> None:
         """`ended` is told journalctl's last words when it ends by itself."""
         self._session = session
         self._source = source
         self._journal = journal
-        self._chooser = chooser
+        self._limiter = chooser
         self._ended = ended
         self._since = time.time_ns()
         self._stopped = False
@@ -256,7 +256,7 @@ class JournalFeed:
             self._ended(self._journal.end())
         elif lines:
             old = [line for line in lines if line.wall < self._since]
-            new = self._chooser.of_lines(lines[len(old) :])
+            new = self._limiter.of_lines(lines[len(old) :])
             if old:
                 send_lines(self._session, self._source, old, self, True)
             if new:
@@ -289,7 +289,7 @@ class JournalFeed:
 
 def send_page(session: Session, source: int, request: ReadLog | FindLine, page: Page) -> None:
     """The answer to a request, or a part of it."""
-    session.outlet.send(
+    session.sink.send(
         LogPage(
             at=session.loop.now(), id=request.id, source=source, total=page.total, lines=page.lines,
             complete=page.complete, searched=page.searched, all_total=page.all_total,
@@ -299,4 +299,4 @@ def send_page(session: Session, source: int, request: ReadLog | FindLine, page: 
 
 def send_line(session: Session, source: int, request: ReadLog | FindLine, number: int) -> None:
     """The line that was looked for."""
-    session.outlet.send(LineFound(at=session.loop.now(), id=request.id, source=source, number=number))
+    session.sink.send(LineFound(at=session.loop.now(), id=request.id, source=source, number=number))

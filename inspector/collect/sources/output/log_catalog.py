@@ -17,7 +17,7 @@ from inspector.stream.text import decode
 from ...kernel import procfs
 from ...logs.file_checks import SAMPLE, Identity, born, identity, looks_binary, refusal
 from ...logs.journal import Journal, JournalRefusedError
-from ...logs.line_rate_limit import Chooser
+from ...logs.line_rate_limit import LineLimiter
 from ...logs.reader import Reader
 from ...logs.tail import FileTail
 from ..contract import Session, Tracked
@@ -25,7 +25,7 @@ from ..path_watch import POLL_SECONDS, PathWatch
 from ..poll_rate import Ticker
 from ..tolerant_reads import attempt
 from . import open_files
-from .captured_output import BeginningFeed
+from .captured_output import CapturedOutputFeed
 from .followed_log import Feed, FileFeed, JournalFeed
 from .log_paths import OUTPUT_NAMES, Place
 from .open_files import OpenFile
@@ -58,10 +58,10 @@ class _Log:
 class LogCatalog:
     """Takes places in, opens what can be read, tells each source once and again when something about it changes."""
 
-    def __init__(self, session: Session, watch: PathWatch, chooser: Chooser, journalctl: str) -> None:
+    def __init__(self, session: Session, watch: PathWatch, chooser: LineLimiter, journalctl: str) -> None:
         self._session = session
         self._watch = watch
-        self._chooser = chooser
+        self._limiter = chooser
         self._journalctl = journalctl
         self._begun: int | None = None
         """Wall time from which on files are new; None while we look for those that are there already."""
@@ -140,16 +140,16 @@ class LogCatalog:
         """
         number = self._by_descriptor.get((pid, fd))
         if number is None and not known:
-            sample = b"".join(line for line in sample.splitlines(keepends=True) if self._chooser.marks.holds(line))
+            sample = b"".join(line for line in sample.splitlines(keepends=True) if self._limiter.marks.holds(line))
             number = self._unseen() if sample else None
         log = self._logs.get(number) if number is not None else None
         if log is None or log.found.kind == "journal":
             return False
         if log.feed is None:
-            log.feed = BeginningFeed(self._session, log.found.source)
-        if isinstance(log.feed, BeginningFeed):
+            log.feed = CapturedOutputFeed(self._session, log.found.source)
+        if isinstance(log.feed, CapturedOutputFeed):
             log.feed.add(pid, fd, sample)
-        return isinstance(log.feed, BeginningFeed)
+        return isinstance(log.feed, CapturedOutputFeed)
 
     def _unseen(self) -> int:
         """One source for all processes that ended before their descriptors could be read: a script's helpers mostly,
@@ -191,7 +191,7 @@ class LogCatalog:
             pids=[pid],
         )
         feed = JournalFeed(
-            self._session, number, journal, self._chooser, lambda words: self._journal_ended(unit, words)
+            self._session, number, journal, self._limiter, lambda words: self._journal_ended(unit, words)
         )
         self._logs[number] = _Log(found, feed=feed)
         self._tell(self._logs[number])
@@ -273,7 +273,7 @@ class LogCatalog:
         """Say a limit, each once."""
         if what not in self._noted:
             self._noted.add(what)
-            self._session.outlet.send(LimitNoted(at=self._session.loop.now(), what=what, why=why, grant=grant))
+            self._session.sink.send(LimitNoted(at=self._session.loop.now(), what=what, why=why, grant=grant))
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -347,7 +347,7 @@ class LogCatalog:
         whole = birth is not None and start is not None and birth >= start - _SLACK
         self._by_file[identity(status)] = log.found.source
         log.place, log.tail = place, FileTail(fd, place.path, named=place.named)
-        reader = Reader(log.tail, self._chooser, backlog, whole=whole)
+        reader = Reader(log.tail, self._limiter, backlog, whole=whole)
         log.feed = FileFeed(self._session, log.found.source, log.found.name, reader)
         self._tell(log, readable=True, problem="", size=status.st_size, file=procfs.stat_key(status), born=birth or 0)
         self._listen(log)
@@ -383,7 +383,7 @@ class LogCatalog:
 
     def _send(self, log: _Log) -> None:
         log.found = structs.replace(log.found, at=self._session.loop.now())
-        self._session.outlet.send(log.found)
+        self._session.sink.send(log.found)
 
     def _journal_ended(self, unit: str, words: str) -> None:
         self.note(

@@ -11,7 +11,7 @@ from inspector.stream.session import RequestFailed
 
 from ...kernel.records import Opened, Written
 from ...kernel.rootfs import Root
-from ...logs.line_rate_limit import Chooser, Ration
+from ...logs.line_rate_limit import LineLimiter, RateLimit
 from ...logs.watched_lines import Marks
 from ..contract import Session, Tracked, TreeObserver
 from ..path_watch import PathWatch
@@ -44,9 +44,9 @@ class LogSource(TreeObserver):
     ) -> None:
         """`watch` may be shared with other sources; `writes` gives what the living wrote to stdout and stderr."""
         self._session = session
-        self._watch = watch or PathWatch(session.loop, session.outlet)
+        self._watch = watch or PathWatch(session.loop, session.sink)
         self._marks = Marks(session.plan.log_marks)
-        self._catalog = LogCatalog(session, self._watch, Chooser(self._marks, Ration()), journalctl)
+        self._catalog = LogCatalog(session, self._watch, LineLimiter(self._marks, RateLimit()), journalctl)
         self._planned: dict[tuple[int, bytes], PlannedFiles] = {}
         self._pids: set[int] = set()
         """All pids of the tree so far, as we number them and as they do."""
@@ -93,7 +93,7 @@ class LogSource(TreeObserver):
             return False
         feed = self._catalog.feed(request.source)
         if isinstance(feed, str):
-            self._session.outlet.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=feed))
+            self._session.sink.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=feed))
         else:
             feed.ask(request)
         return True
@@ -167,7 +167,7 @@ class LogSource(TreeObserver):
             return
         self._written[record.pid, record.fd] = record.calls
         told = self._catalog.wrote(record.pid, record.fd, record.sample, known=record.pid in self._outputs_read)
-        self._session.outlet.send(
+        self._session.sink.send(
             WritesSeen(
                 at=self._session.loop.now(),
                 pid=record.pid,

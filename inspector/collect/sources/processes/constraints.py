@@ -71,7 +71,7 @@ class ConstraintsSource(TreeObserver):
     def _read(self, pid: int, why: str) -> None:
         event = constraints(pid, why, self._session.loop.now())
         if event is not None:
-            self._session.outlet.send(event)
+            self._session.sink.send(event)
 
 
 def constraints(pid: int, why: str, at: int) -> ConstraintsRead | None:

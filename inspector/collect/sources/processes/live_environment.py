@@ -129,7 +129,7 @@ class LiveEnvironmentSource(TreeObserver):
         last = self._told.get(process.pid)
         if last is None or (last.environment, last.changed) != (now, changed):
             self._told[process.pid] = event
-            self._session.outlet.send(event)
+            self._session.sink.send(event)
 
 
 def _places(process: Tracked) -> list[_Place]:

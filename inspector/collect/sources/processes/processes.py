@@ -12,7 +12,7 @@ from inspector.stream.text import decode
 from ...kernel import procfs
 from ...kernel.pidfd import ExitWatch
 from ...kernel.records import Executed, Exited, Forked, Lost, Record
-from ..contract import Loop, Outlet, Tracked, TreeObserver
+from ..contract import EventSink, Loop, Tracked, TreeObserver
 from ..tolerant_reads import attempt
 from .fault_isolation import Guarded
 from .feed import Feed
@@ -29,10 +29,10 @@ SAME_BIRTH = 3 * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 class ProcessTree:
     """The processes under observation; a `contract.Tree`."""
 
-    def __init__(self, loop: Loop, outlet: Outlet, keys: Keys, feed: Feed, emptied: Callable[[], None]) -> None:
+    def __init__(self, loop: Loop, sink: EventSink, keys: Keys, feed: Feed, emptied: Callable[[], None]) -> None:
         """`emptied` is called when the last living process has ended."""
         self._loop = loop
-        self._outlet = outlet
+        self._sink = sink
         self._keys = keys
         self._feed = feed
         self._emptied = emptied
@@ -115,7 +115,7 @@ class ProcessTree:
         self._processes.pop(process.pid, None)
         self._processes[process.pid] = process
         self._hold(process.pid)
-        self._outlet.send(
+        self._sink.send(
             ProcessStarted(
                 at=process.started if origin == "fork" else self._loop.now(),
                 pid=process.pid,
@@ -142,7 +142,7 @@ class ProcessTree:
         superseded = record is not None and self._last_word.get(process.pid, record) is not record
         program = read_program(process, at, self._keys, record, superseded)
         process.program, process.raw_environment = program.event, program.environment
-        self._outlet.send(program.event)
+        self._sink.send(program.event)
         for observer in self.observers:
             observer.executed(process)
 
@@ -188,7 +188,7 @@ class ProcessTree:
             return
         process.alive = False
         self._gone.discard(record.pid)
-        self._outlet.send(_ended(record, record.status if record.status is not None else self._let_go(record.pid)))
+        self._sink.send(_ended(record, record.status if record.status is not None else self._let_go(record.pid)))
         self._let_go(record.pid)
         for observer in self.observers:
             observer.ended(process)
@@ -213,7 +213,7 @@ class ProcessTree:
 
     def _lost(self, record: Lost) -> None:
         """After a hole in the records: say it, and look for births and ends that fell into it."""
-        self._outlet.send(EventsLost(at=self._loop.now(), source=record.source, count=record.count))
+        self._sink.send(EventsLost(at=self._loop.now(), source=record.source, count=record.count))
         for process in self.processes():
             self.recheck(process)
         self.attach(self._unknown_descendants(), "fork")

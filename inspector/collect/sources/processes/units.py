@@ -83,7 +83,7 @@ class UnitSource(TreeObserver):
 
     def _send(self, unit: Unit, in_force: InForce | None) -> None:
         self._units[unit.name] = _Seen(unit, _times(unit.watched))
-        self._session.outlet.send(unit_event(self._session.loop.now(), unit, in_force, self._keys))
+        self._session.sink.send(unit_event(self._session.loop.now(), unit, in_force, self._keys))
 
     def _check(self) -> None:
         """Tell changed files and read their units again."""
@@ -101,7 +101,7 @@ class UnitSource(TreeObserver):
         for path, time in now.items():
             if time != before.get(path) and not (time is not None and os.path.isdir(path)):
                 what = "deleted" if time is None else "created" if before.get(path) is None else "modified"
-                self._session.outlet.send(FileChanged(at=self._session.loop.now(), path=visible(path), what=what))
+                self._session.sink.send(FileChanged(at=self._session.loop.now(), path=visible(path), what=what))
 
 
 def unit_event(at: int, unit: Unit, in_force: InForce | None, keys: Keys) -> UnitRead:

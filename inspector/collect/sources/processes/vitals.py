@@ -8,7 +8,7 @@ from inspector.stream.processes import ThreadWaits, Vitals
 
 from ...kernel import procfs
 from ...kernel.syscalls import name_of
-from ..contract import Outlet, Session, Tracked, TreeObserver
+from ..contract import EventSink, Session, Tracked, TreeObserver
 from ..poll_rate import Rounds
 from ..tolerant_reads import attempt
 from .processes import ProcessTree
@@ -64,16 +64,16 @@ class VitalsSource(TreeObserver):
             self._busy.discard(stat.pid)
         if self._sent.get(stat.pid) != vitals:
             self._sent[stat.pid] = vitals
-            self._session.outlet.send(
+            self._session.sink.send(
                 Vitals(at=now, pid=stat.pid, cpu=cpu, rss=stat.rss, threads=stat.threads, state=stat.state)
             )
 
 
 class WaitsSource:
-    """An outlet that passes everything on and looks at threads that the passing events say are inside a call."""
+    """A sink that passes everything on and looks at threads that the passing events say are inside a call."""
 
-    def __init__(self, outlet: Outlet) -> None:
-        self._outlet = outlet
+    def __init__(self, sink: EventSink) -> None:
+        self._sink = sink
         self._open: list[OpenCall] = []
         self._sent: dict[tuple[int, int], tuple[str, str]] = {}
 
@@ -81,14 +81,14 @@ class WaitsSource:
         """Pass it on."""
         if isinstance(event, CallsInside):
             self._open = event.open
-        self._outlet.send(event)
+        self._sink.send(event)
 
     def look(self, now: int) -> None:
         """Say where each thread inside a watched call waits in the kernel, when that changed."""
         places = {(call.pid, call.tid): _waiting_at(call.pid, call.tid) for call in self._open[:_MOST_WAITS]}
         for (pid, tid), place in places.items():
             if self._sent.get((pid, tid), ("", "")) != place:
-                self._outlet.send(ThreadWaits(at=now, pid=pid, tid=tid, syscall=place[0], wchan=place[1]))
+                self._sink.send(ThreadWaits(at=now, pid=pid, tid=tid, syscall=place[0], wchan=place[1]))
         self._sent = places
 
 

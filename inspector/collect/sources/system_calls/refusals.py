@@ -118,7 +118,7 @@ class RefusalsSource(TreeObserver):
         opened = self._of(record.pid).opened.get(record.fd)
         if opened is not None and opened.flags & os.O_DIRECTORY and is_library_folder(opened.path):
             event = FolderListed(at=record.at, pid=record.pid, tid=record.tid, path=decode(opened.path))
-            self._session.outlet.send(event)
+            self._session.sink.send(event)
 
     def _refused(self, record: RefusedCall) -> None:
         self._ticker.wake()
@@ -140,7 +140,7 @@ class RefusalsSource(TreeObserver):
             process.again[key] = _Repeated(event, before.count + 1 if before else 1, since)
         elif told or len(process.told) < _MOST_KINDS:
             process.told[key] = told + 1
-            self._session.outlet.send(event)
+            self._session.sink.send(event)
 
     def _fold(self) -> bool:
         """Whether a search for a program is under way; else nothing is to be told until something more happens."""
@@ -149,7 +149,7 @@ class RefusalsSource(TreeObserver):
             if process.searched and process.searched[-1].at < settled:
                 self._tell_searched(process)
         for event in self._repeated():
-            self._session.outlet.send(event)
+            self._session.sink.send(event)
         self._tell_sums()
         for pid in self._ended:
             self._processes.pop(pid, None)
@@ -177,7 +177,7 @@ class RefusalsSource(TreeObserver):
             process = self._of(pid)
             if sums != process.sums:
                 process.sums = sums
-                self._session.outlet.send(_summed(self._session.loop.now(), pid, sums))
+                self._session.sink.send(_summed(self._session.loop.now(), pid, sums))
 
 
 def _with_count(one: _Repeated) -> SystemCallRefused:

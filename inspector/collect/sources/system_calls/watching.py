@@ -70,7 +70,7 @@ class WatchingSource:
             return False
         if self._session.loop.now() < self._until or self._waiting() or self._inside():
             return True
-        self._watch.rest()
+        self._watch.suspend()
         self._tell()
         self._note_limit()
         return False
@@ -89,7 +89,7 @@ class WatchingSource:
         if state != self._told:
             self._told = state
             on, means = state
-            self._session.outlet.send(SystemCallsWatched(at=self._session.loop.now(), on=on, means=means))
+            self._session.sink.send(SystemCallsWatched(at=self._session.loop.now(), on=on, means=means))
 
     def _note_limit(self) -> None:
         if not self._limit_noted:
@@ -101,4 +101,4 @@ class WatchingSource:
                 "this kernel has neither fexit nor kprobes: to watch them all costs each system call of the machine "
                 "some 50 ns, so they are watched only while something starts"
             )
-            self._session.outlet.send(LimitNoted(at=self._session.loop.now(), what=what, why=why))
+            self._session.sink.send(LimitNoted(at=self._session.loop.now(), what=what, why=why))
