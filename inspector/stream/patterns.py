@@ -77,9 +77,9 @@ def _refused(expression: str) -> str:
     try:
         _compiled(expression)
     except (re.error, OverflowError, RecursionError):
-        return "no regular expression: taken as plain text"
+        return "not a valid regex: used as text"
     if _repeats_repeats(expression):
-        return "a repeated group that repeats within takes for ever: taken as plain text"
+        return "nested repeats are too slow: used as text"
     return ""
 
 

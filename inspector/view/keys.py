@@ -1,8 +1,25 @@
-"""All keys in one list: the bindings of the main screen, the help, and what each does. A user may rebind them by id."""
+"""All keys in one place: the bindings of lists and of the main screen, and the help. A user may rebind them by id."""
+
+from collections.abc import Mapping, Sequence
 
 from textual.binding import Binding
 
 from .tables.row import Column, Details, Item, ListTable, Note, Row, cell
+
+LIST = [
+    Binding("up,k", "move(-1)", "Up", show=False, id="row-up"),
+    Binding("down,j", "move(1)", "Down", show=False, id="row-down"),
+    Binding("pageup,ctrl+b", "page(-1)", "A page up", show=False, id="page-up"),
+    Binding("pagedown,ctrl+f", "page(1)", "A page down", show=False, id="page-down"),
+    Binding("ctrl+u", "half_page(-1)", "Half a page up", show=False, id="half-page-up"),
+    Binding("ctrl+d", "half_page(1)", "Half a page down", show=False, id="half-page-down"),
+    Binding("home,g", "move_to(0)", "First row", show=False, id="first-row"),
+    Binding("end,G", "move_to(-1)", "Last row", show=False, id="last-row"),
+    Binding("left", "slide(-1)", "Slide the last column back", show=False, id="slide-left"),
+    Binding("right", "slide(1)", "Slide the last column on", show=False, id="slide-right"),
+    Binding("enter", "choose", "Open the row, or the evidence of the answer", show=False, id="open-row"),
+]
+"""Keys of every list."""
 
 MAIN = [
     Binding("1", "pane(0)", "Processes", show=False, id="pane-processes"),
@@ -50,28 +67,42 @@ MAIN = [
     Binding("q", "app.quit", "Quit", id="quit"),
 ]
 
+OWN: Mapping[str, Sequence[str]] = {
+    "only": ("processes", "libraries", "symbols", "timeline", "logs"),
+    "everything": ("processes", "libraries", "symbols", "timeline", "logs"),
+    "mark": ("timeline", "logs"),
+    "follow": ("timeline", "logs"),
+    "this-start": ("logs",),
+    "add-log": ("logs",),
+    "watch": ("symbols",),
+    "scan": ("libraries", "symbols"),
+    "predict": ("libraries",),
+}
+"""Keys that mean something only, or mostly, in some panes: id -> names of the panes."""
+
 _NAMES = {
     "slash": "/",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
     "comma": ",",
     "full_stop": ".",
+    "colon": ":",
     "less_than_sign": "<",
     "greater_than_sign": ">",
     "question_mark": "?",
     "space": "Space",
     "plus": "+",
     "escape": "Esc",
-    "tab": "Tab",
-    "shift+tab": "Shift-Tab",
-    "ctrl+l": "Ctrl-L",
+    "enter": "Enter",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
 }
-_LIST = [
-    ("j k, arrows", "Down, up"),
-    ("PgUp PgDn", "A page up, down"),
-    ("g G", "First, last row"),
-    ("left right", "Slide the last column"),
-    ("Enter", "Open the row, or the evidence of the answer"),
+_OTHERS = [
+    ("/ text", "A filter is a regular expression in any case; what is none is plain text"),
+    ("/ !text", "What does not match"),
+    ("/ ~text", "Fuzzy: words with these letters in this order"),
+    ("/ 'text", "Plain text, every sign as it is"),
+    ("/ up down", "Filters of before"),
     ("Ctrl-P", "Palette: every command by name"),
     ("mouse", "Click a row, a tab, the answer; the wheel scrolls; Shift-drag selects as the terminal does"),
 ]
@@ -79,20 +110,43 @@ _SIGNS = [
     ("✓ yes", "It is so, and a row proves it"),
     ("✗ no", "It is not so, and a row proves it"),
     ("? unknown", "It was not observed; the detail says what is missing to know"),
-    ("· not reached", "Behind the break, or nobody asked for more: it follows, and blames nothing"),
     ("◆", "The marked moment"),
     ("● ○", "A process that lives, one that has ended"),
 ]
 
 
-def help_table() -> ListTable:
-    """The keys and signs as a list."""
-    pairs = [(_NAMES.get(binding.key, binding.key), binding.description, binding.id or "") for binding in MAIN]
-    listed = [(key, what, "") for key, what in _LIST] + pairs + [(sign, what, "") for sign, what in _SIGNS]
-    columns = (Column("KEY", 12), Column("DOES", 80), Column("ID FOR REBINDING", least=110))
-    return ListTable(columns, [_item(number, *one) for number, one in enumerate(listed)], "keys and signs")
+def key_name(keys: str) -> str:
+    """Keys as a person reads them: `question_mark` is ?, `ctrl+d` Ctrl-D."""
+    return " ".join(_one_name(key) for key in keys.split(","))
 
 
-def _item(number: int, key: str, what: str, name: str) -> Item:
-    row = Row(str(number), (cell(key, "name"), cell(what), cell(name, "quiet")))
+def _one_name(key: str) -> str:
+    *modifiers, last = key.split("+")
+    if not modifiers or last == "":
+        return _NAMES.get(key, key.capitalize() if len(key) > 1 else key)
+    return "-".join([one.capitalize() for one in modifiers] + [_NAMES.get(last, last.capitalize())])
+
+
+def help_table(pane: str, title: str, keymap: Mapping[str, str]) -> ListTable:
+    """The keys that mean something in this pane, those of all panes, the signs; `keymap` has what a user rebound."""
+    own = [one for one in MAIN if pane in OWN.get(one.id or "", ())]
+    rest = [one for one in MAIN if (one.id or "") not in OWN]
+    others = [one for one in MAIN if one not in own and one not in rest]
+    rows = [(_keys(one, keymap), one.description, title, one.id or "") for one in own]
+    rows += [(_keys(one, keymap), one.description, "lists", one.id or "") for one in LIST]
+    rows += [(key, what, "filter", "") for key, what in _OTHERS]
+    rows += [(_keys(one, keymap), one.description, "", one.id or "") for one in rest]
+    for one in others:
+        rows.append((_keys(one, keymap), one.description, ", ".join(OWN[one.id or ""]), one.id or ""))
+    rows += [(sign, what, "signs", "") for sign, what in _SIGNS]
+    columns = (Column("KEY", 14), Column("DOES", 58), Column("WHERE", 20), Column("ID FOR REBINDING", least=110))
+    return ListTable(columns, [_item(number, *one) for number, one in enumerate(rows)], f"{title} first   / filters")
+
+
+def _keys(binding: Binding, keymap: Mapping[str, str]) -> str:
+    return key_name(keymap.get(binding.id or "", binding.key))
+
+
+def _item(number: int, key: str, what: str, where: str, name: str) -> Item:
+    row = Row(str(number), (cell(key, "name"), cell(what), cell(where, "quiet"), cell(name, "quiet")))
     return Item(row, Details(key, [Note("does", what)]))

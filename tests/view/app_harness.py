@@ -154,7 +154,7 @@ class AppHarness:
         """Put a whole pattern into the open filter at once, as a paste does."""
         main = self.app.main
         assert main is not None and main.filter_bar.display
-        main.pattern.value = pattern
+        main.filter_bar.input.value = pattern
 
     async def until(self, fulfilled: Callable[[], bool], seconds: float = 10.0) -> None:
         """Wait for something to become true."""

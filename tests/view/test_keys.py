@@ -209,7 +209,7 @@ async def test_doctor_limits_and_help_open_and_close(monkeypatch: pytest.MonkeyP
         await ui.press("d", "l")
         assert "opens of other users' files" in ui.text
         await ui.press("q", "question_mark")
-        assert "Hold the screen still" in ui.text
+        assert "Only this process" in ui.text
         await ui.press("escape")
         assert "1 Processes" in ui.text
 

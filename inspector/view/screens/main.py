@@ -7,7 +7,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Input
 
 from inspector.model.verdict import Evidence
 from inspector.view import header
@@ -20,6 +19,7 @@ from inspector.view.tables.answers import evidence_of, findings, ladders, limits
 from inspector.view.tables.row import Cell
 from inspector.view.terminal import HEIGHTS, WIDTHS
 from inspector.view.widgets.detail import NOTHING, DetailPanel
+from inspector.view.widgets.filter_bar import FilterBar
 from inspector.view.widgets.lines import FocusLines, Lines, cell_at
 from inspector.view.widgets.rows import Rows
 
@@ -46,8 +46,7 @@ class MainScreen(Screen[None]):
         self.top, self.gap, self.tabs = Lines(id="top"), Lines(id="gap"), Lines(id="tabs")
         self.answer, self.ladder = FocusLines(id="answer", height=3), FocusLines(id="ladder")
         self.pane_title, self.rows, self.detail = Lines(id="pane-title"), Rows(id="rows"), DetailPanel(id="detail")
-        self.filter_bar = Horizontal(id="filter")
-        self.pattern = Input(id="filter-text", compact=True, select_on_focus=False)
+        self.filter_bar = FilterBar()
         self.control, self.hints, self.small = Lines(id="control"), Lines(id="status"), Lines(id="small")
 
     # What is on it
@@ -56,14 +55,10 @@ class MainScreen(Screen[None]):
         yield from (self.top, self.answer, self.ladder, self.gap, self.tabs, self.pane_title)
         with Horizontal(id="body"):
             yield from (self.rows, self.detail)
-        with self.filter_bar:
-            yield Lines(id="filter-mark")
-            yield self.pattern
+        yield self.filter_bar
         yield from (self.control, self.hints, self.small)
 
     def on_mount(self) -> None:
-        self.query_one("#filter-mark", Lines).tell([Line(((" /", "name"),))])
-        self.pattern.cursor_blink = False
         self.answer.focus()
         self._load_pane()
 
@@ -231,7 +226,7 @@ class MainScreen(Screen[None]):
         if marked:
             self.actions.to_mark()
         self.remove_class("-detail")
-        self._close_filter()
+        self.filter_bar.close()
         self._load_pane()
         self.set_focus(self.rows)
 
@@ -279,24 +274,18 @@ class MainScreen(Screen[None]):
     # Filter
 
     def action_filter(self) -> None:
-        self.pattern.value = self.actions.pane.pattern
-        self.pattern.cursor_position = len(self.pattern.value)
-        self.filter_bar.display = True
-        self.set_focus(self.pattern)  # at once: the next key is meant for it
+        self.filter_bar.open(self.actions.pane.pattern)
 
-    @on(Input.Changed, "#filter-text")
-    def _filter_typed(self, message: Input.Changed) -> None:
-        if self.filter_bar.display and message.value != self.actions.pane.pattern:
+    @on(FilterBar.Changed)
+    def _filter_typed(self, message: FilterBar.Changed) -> None:
+        if message.value != self.actions.pane.pattern:
             self.actions.narrow(message.value)
             self._load_pane()
 
-    @on(Input.Submitted, "#filter-text")
+    @on(FilterBar.Entered)
     def _filter_entered(self) -> None:
-        self._close_filter()
+        self.filter_bar.close()
         self.set_focus(self.rows)
-
-    def _close_filter(self) -> None:
-        self.filter_bar.display = False
 
     def action_next_match(self, step: int) -> None:
         if not self.rows.next_match(step):
@@ -305,7 +294,7 @@ class MainScreen(Screen[None]):
     def action_back(self) -> None:
         """Close what is open, one thing at a time: the filter's line, the filter, the details, the zoom."""
         if self.filter_bar.display or self.actions.pane.pattern:
-            self._close_filter()
+            self.filter_bar.close()
             self.actions.widen()
             self._load_pane()
             self.set_focus(self.rows)
@@ -373,7 +362,9 @@ class MainScreen(Screen[None]):
         self.app.push_screen(OverlayScreen("Limits", limits(state.limits, state.lost)))
 
     def action_keys(self) -> None:
-        self.app.push_screen(OverlayScreen("Help", help_table(), details=False))
+        self.app.push_screen(
+            OverlayScreen("Help", help_table(self.actions.pane.name, self.actions.pane.title, {}), details=False)
+        )
 
     # Time
 

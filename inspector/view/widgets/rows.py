@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from rich.style import Style
 from textual import events
-from textual.binding import Binding
 from textual.cache import LRUCache
 from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
 
 from inspector.stream.patterns import typed
+from inspector.view.keys import LIST
 from inspector.view.tables.listing import Listing
 from inspector.view.tables.row import Column, ListTable, Row, Table, cell
 
@@ -46,17 +46,7 @@ class Rows(LineWidget, can_focus=True):
     cursor_away = True
     """The cursor's row stays marked while another widget has the focus."""
 
-    BINDINGS = [
-        Binding("up,k", "move(-1)", "Up", show=False, id="row-up"),
-        Binding("down,j", "move(1)", "Down", show=False, id="row-down"),
-        Binding("pageup,ctrl+b", "page(-1)", "Page up", show=False, id="page-up"),
-        Binding("pagedown,ctrl+f", "page(1)", "Page down", show=False, id="page-down"),
-        Binding("home,g", "move_to(0)", "First", show=False, id="first-row"),
-        Binding("end,G", "move_to(-1)", "Last", show=False, id="last-row"),
-        Binding("left", "slide(-1)", "Slide left", show=False, id="slide-left"),
-        Binding("right", "slide(1)", "Slide right", show=False, id="slide-right"),
-        Binding("enter", "choose", "Open", show=False, id="open-row"),
-    ]
+    BINDINGS = [*LIST]
 
     class Moved(Message):
         """The cursor stands on another row, or on the same row with news."""
@@ -119,6 +109,11 @@ class Rows(LineWidget, can_focus=True):
     def action_page(self, step: int) -> None:
         self.listing.top += step * max(1, self._room - 1)
         self._go(self.listing.cursor + step * max(1, self._room - 1))
+
+    def action_half_page(self, step: int) -> None:
+        half = step * max(1, self._room // 2)
+        self.listing.top += half
+        self._go(self.listing.cursor + half)
 
     def action_move_to(self, position: int) -> None:
         self._go(position if position >= 0 else len(self.listing) - 1)
