@@ -1,4 +1,4 @@
-"""`python -m tests.field [--starts N] [--busy]`: start real programs, compare calls made with calls counted."""
+"""`python -m tests.field`: start real programs, compare calls made with calls counted, judge the answers."""
 
 import argparse
 import os
@@ -6,48 +6,85 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import ollama, starts
+from . import answers, ollama, ollama_cases, starts, wheels
+
+PARTS = ("starts", "small", "ollama", "wheels")
 
 
 def main() -> int:
-    """Print a row for each generation and way to start it; 1 when a call was missed where none may be."""
+    """Print a row for each kind of start and each case; 1 when a call was missed or an answer is wrong."""
+    options = _options()
+    with tempfile.TemporaryDirectory(prefix="inspector-field-") as name, _hogs(options.busy):
+        folder = Path(name)
+        folder.chmod(0o755)
+        parts: dict[str, Callable[[], bool]] = {
+            "starts": lambda: _starts(options, folder),
+            "small": lambda: _answers("small programs", answers.small_jobs(_made(folder / "small")), options.at_once),
+            "ollama": lambda: _ollama(options, folder),
+            "wheels": lambda: wheels.run(folder, options.starts, everything=options.wheels),
+        }
+        good = [parts[part]() for part in options.parts.split(",")]
+    return 0 if all(good) else 1
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.field", description=__doc__)
-    parser.add_argument("--starts", type=int, default=3, metavar="N", help="of each generation in each way")
+    parser.add_argument("--starts", type=int, default=3, metavar="N", help="of each kind that calls are counted of")
     parser.add_argument("--busy", action="store_true", help="with a busy loop on each processor")
     parser.add_argument("--name", default="ollama", help="of the program: another one where a server of that name runs")
     parser.add_argument("--ways", default=",".join(starts.WAYS), help="comma-separated: %(default)s")
+    parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated: %(default)s")
+    parser.add_argument("--at-once", type=int, default=3, metavar="N", help="cases that are asked about side by side")
+    parser.add_argument("--wheels", action="store_true", help="every wheel layout, 5 GB of downloads; else a few")
     parser.add_argument("generations", nargs="*", default=list(ollama.GENERATIONS), metavar="GENERATION")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def _installed(options: argparse.Namespace, folder: Path) -> list[ollama.Ollama]:
+    try:
+        return ollama.prepare(_made(folder), options.generations, options.name)
+    except ollama.CannotBuildError as error:
+        print(f"real Ollama is left out: {error}", file=sys.stderr)
+        return []
+
+
+def _starts(options: argparse.Namespace, folder: Path) -> bool:
     good = True
-    with tempfile.TemporaryDirectory(prefix="inspector-field-") as folder, _hogs(options.busy):
-        print(f"{'generation':12}{'way':18}{'complete':>12}{'calls made':>12}{'counted':>10}{'seconds':>9}")
-        try:
-            installed = ollama.prepare(Path(folder), options.generations, options.name)
-        except ollama.CannotBuildError as error:
-            print(f"real Ollama is left out: {error}", file=sys.stderr)
-            return 0
-        for one in installed:
-            for way in options.ways.split(","):
-                good &= _row(one, way, Path(folder), options.starts)
-    return 0 if good else 1
+    starts.head()
+    for one in _installed(options, folder / "starts"):
+        for way in options.ways.split(","):
+            begun = time.monotonic()
+            seen = [starts.WAYS[way](one, folder) for _ in range(options.starts)]
+            version = ollama.GENERATIONS[one.name]
+            good &= starts.row(version, way, seen, time.monotonic() - begun) or way == "late"
+    return good
 
 
-def _row(one: ollama.Ollama, way: str, folder: Path, count: int) -> bool:
-    begun = time.monotonic()
-    seen = [starts.WAYS[way](one, folder) for _ in range(count)]
-    complete = sum(start.complete for start in seen)
-    made, counted = sum(start.made.total() for start in seen), sum(start.counted.total() for start in seen)
-    version = ollama.GENERATIONS[one.name]
-    seconds = time.monotonic() - begun
-    print(f"{version:12}{way:18}{f'{complete} of {count}':>12}{made:12}{counted:10}{seconds:9.1f}", flush=True)
-    for number, start in enumerate(seen, 1):
-        if not start.complete and way != "late":
-            print(f"   start {number}: {start.differences}; {start.limits}", file=sys.stderr, flush=True)
-    return complete == count or way == "late"
+def _ollama(options: argparse.Namespace, folder: Path) -> bool:
+    installed = _installed(options, folder / "installed")
+    jobs = list(ollama_cases.jobs(installed, _made(folder / "cases")))
+    return _answers("real Ollama", jobs, options.at_once)
+
+
+def _answers(title: str, jobs: Iterable[answers.Job], at_once: int) -> bool:
+    """A line for each answer that is wrong, and their number."""
+    begun, wrong, count = time.monotonic(), 0, 0
+    for judged in answers.judge(list(jobs), at_once):
+        count += 1
+        wrong += bool(judged.faults)
+        for fault in judged.faults:
+            print(f"   {judged.case}, {judged.way}: {fault}", flush=True)
+    print(f"{title}: {count - wrong} of {count} answers are right, {time.monotonic() - begun:.0f} s", flush=True)
+    return not wrong
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @contextmanager

@@ -29,7 +29,18 @@ class Ollama:
     name: str
     program: Path
     shim: Path
-    """Folder of libcuda.so.1."""
+    """Folder of libcuda.so.1, and of a copy without a SONAME."""
+
+    def copy(self, folder: Path) -> "Ollama":
+        """A tree of its own, of hard links, which a case may spoil."""
+        root = self.program.parent.parent
+        shutil.copytree(root, folder, copy_function=os.link, symlinks=True)
+        return Ollama(self.name, folder / self.program.relative_to(root), self.shim)
+
+    @property
+    def backends(self) -> Path:
+        """Folder of the backend for GPUs."""
+        return self.program.parent.parent / "lib/ollama/cuda_v12"
 
 
 def built() -> Path:
@@ -51,7 +62,19 @@ def prepare(folder: Path, generations: list[str], program: str) -> list[Ollama]:
     base.mkdir(parents=True, exist_ok=True)
     shim = folder / "shim"
     _library(shim / "libcuda.so.1", _HERE / "driver.c", "libcuda.so.1")
+    _library(shim / "libnosoname.so", _HERE / "driver.c", "")
     return [_install(base, folder / name, name, program, shim) for name in generations]
+
+
+def model() -> Path:
+    """A model of two layers that computes nonsense: enough to be loaded, offloaded and run. Made once."""
+    path = built() / "tiny.gguf"
+    if not path.exists():
+        place = built() / "gguf"
+        _run([sys.executable, "-m", "venv", str(place)])
+        _run([str(place / "bin/pip"), "install", "-q", "gguf==0.19.0"])
+        _run([str(place / "bin/python"), str(_HERE / "model.py"), str(path)])
+    return path
 
 
 def _install(base: Path, root: Path, name: str, program: str, shim: Path) -> Ollama:
@@ -104,18 +127,21 @@ def _llama(base: Path) -> Path:
 
 
 def _backend(root: Path, base: Path, ggml: Path, flag: str) -> None:
-    """Runtime and backend, as a release has them."""
+    """Runtime, cuBLAS and backend, as a release has them."""
     folder = root / "lib/ollama/cuda_v12"
-    runtime = folder / "libcudart.so.12"
+    runtime, algebra = folder / "libcudart.so.12", folder / "libcublas.so.12"
     _library(runtime, _HERE / "runtime.c", "libcudart.so.12")
+    _library(algebra, _HERE / "cublas.c", "libcublas.so.12")
     words = ["g++", "-O1", "-w", "-shared", "-fPIC", flag, "-DGGML_BACKEND_DL", "-DGGML_BACKEND_BUILD"]
     headers = [f"-I{ggml}/include", f"-I{ggml}/src"]
-    _run([*words, *headers, str(_HERE / "backend.cpp"), "-o", str(folder / "libggml-cuda.so"), str(runtime)])
+    _run([*words, *headers, str(_HERE / "backend.cpp"), "-o", str(folder / "libggml-cuda.so"), str(runtime),
+          "-Wl,--no-as-needed", str(algebra)])  # fmt: skip
 
 
 def _library(path: Path, source: Path, soname: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    _run(["gcc", "-O1", "-w", "-shared", "-fPIC", f"-Wl,-soname,{soname}", "-o", str(path), str(source), "-ldl"])
+    named = [f"-Wl,-soname,{soname}"] if soname else []
+    _run(["gcc", "-O1", "-w", "-shared", "-fPIC", *named, "-o", str(path), str(source), "-ldl"])
 
 
 def _run(command: list[str], **environment: str) -> None:

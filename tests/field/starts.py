@@ -4,9 +4,10 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +99,43 @@ def late(ollama: Ollama, folder: Path) -> Start:
 WAYS = {"waited for": waited, "behind a script": wrapped, "preloaded": preloaded, "by report": reported, "late": late}
 
 
+def head() -> None:
+    """The line above the rows."""
+    print(f"{'program':30}{'way':18}{'complete':>12}{'calls made':>12}{'counted':>10}{'seconds':>9}")
+
+
+def row(name: str, way: str, seen: list[Start], seconds: float) -> bool:
+    """One line for some starts, and what was missed; whether every one is complete."""
+    complete = sum(start.complete for start in seen)
+    made, counted = sum(start.made.total() for start in seen), sum(start.counted.total() for start in seen)
+    print(f"{name:30}{way:18}{f'{complete} of {len(seen)}':>12}{made:12}{counted:10}{seconds:9.1f}", flush=True)
+    for number, start in enumerate(seen, 1):
+        if not start.complete and way != "late":
+            print(f"   start {number}: {start.differences}; {start.limits}", file=sys.stderr, flush=True)
+    return complete == len(seen)
+
+
+def program_reported(script: Path, folder: Path) -> Start:
+    """`inspector report -- SCRIPT` of a program that ends by itself; only the driver's functions are compared."""
+    notes = _notes(folder)
+    environment = {**os.environ, "FIELD_CALLS": str(notes)}
+    with Collector("--run", "--", str(script), plan=PLAN, environment=environment) as collector:
+        collector.finish()
+        return _outcome(collector, notes, ("cuda-driver",))
+
+
+def program_waited(script: Path, folder: Path) -> Start:
+    """`inspector --wait SCRIPT`, then the script."""
+    notes = _notes(folder)
+    environment = {**os.environ, "FIELD_CALLS": str(notes)}
+    with Collector("--wait", f"--target={script}", plan=PLAN) as collector:
+        collector.hears("waiting for")
+        subprocess.run([script], env=environment, capture_output=True, timeout=_PATIENCE * 2)
+        time.sleep(_SETTLED)
+        collector.send(Quit())
+        return _outcome(collector, notes, ("cuda-driver",))
+
+
 def _waited(ollama: Ollama, folder: Path, command: list[str], **settings: str) -> Start:
     notes = _notes(folder)
     with Collector("--wait", f"--target={ollama.program.name}", plan=PLAN) as collector:
@@ -157,13 +195,13 @@ def _wait_for(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def _outcome(collector: Collector, notes: Path) -> Start:
+def _outcome(collector: Collector, notes: Path, apis: Sequence[str] = ("cuda-driver", "cuda-runtime")) -> Start:
     collector.finish()
     names = {
         function.id: function.name
         for watched in collector.all(FunctionsWatched)
         for function in watched.functions
-        if function.api in ("cuda-driver", "cuda-runtime")
+        if function.api in apis
     }
     counted: Calls = Counter()
     for event in collector.all(CallsCounted):

@@ -229,6 +229,22 @@ def attach_raw_tracepoint(program: int, name: str) -> int:
     return call(Command.RAW_TRACEPOINT_OPEN, struct.pack("<QI", _address(text), program), f"tracepoint {name}")
 
 
+def has_raw_tracepoint(name: str) -> bool:
+    """Whether this kernel has a tracepoint and lets a program be attached to it: tried with one that does nothing."""
+    code = struct.pack("<BBhi", 0xB7, 0, 0, 0) + struct.pack("<BBhi", 0x95, 0, 0, 0)  # r0 = 0; exit
+    try:
+        program = load_program(ProgramKind.RAW_TRACEPOINT, code, "tries")
+    except OSError:
+        return False
+    try:
+        os.close(attach_raw_tracepoint(program, name))
+    except OSError:
+        return False
+    finally:
+        os.close(program)
+    return True
+
+
 def task_iterator(program: int, pid: int) -> int:
     """A descriptor that runs an iterator program on one process when it is read (union bpf_iter_link_info)."""
     which = ctypes.create_string_buffer(struct.pack("<III", 0, pid, 0))

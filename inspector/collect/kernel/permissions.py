@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,9 +11,10 @@ from typing import Literal
 
 from inspector.stream.session import Capability
 
-from . import perf, uprobes
+from . import bpf, perf, uprobes
 from .btf import BtfError
 from .counter_block import CounterBlock
+from .early_programs import READ_TRACEPOINT
 from .engine import Engine, EngineError
 from .kernel_maps import KernelMaps
 from .lookup_probes import LookupProbes
@@ -98,6 +100,7 @@ def capabilities(programs: Refusal | None, probes: Refusal | Means) -> list[Capa
         _passive(told),
         _lookups(told),
         _count_calls(told),
+        _first_calls(told),
         _results(told),
         _open_files(told),
     ]
@@ -194,6 +197,28 @@ def _count_calls(told: Rights) -> Capability:
         lost = "calls of all other functions, and of processes of other users"
         return _not(name, "partly", how, told.probes, lost)
     return _not(name, "no", "not possible here", told.probes, "whether functions are called, how often, by whom")
+
+
+def _first_calls(told: Rights) -> Capability:
+    """Counting is yes or no; whether it comes in time depends on what tells of a library, and on who runs first."""
+    name, how = "first-calls", "probes set at the first read of a library, before its program goes on (SCHED_FIFO)"
+    lost = "the first calls of a library that nobody foresaw, where they come at once after its load"
+    if isinstance(told.probes, Refusal):
+        return _not(name, "no", "not possible here", told.probes, "the first calls of a library")
+    if told.probes.lost:
+        return _not(name, "partly", "probes set at the mapping of a library, after its program went on",
+                    slower_means(), lost)  # fmt: skip
+    if _fifo_is_refused():
+        fifo = Refusal("SCHED_FIFO is refused", "sudo inspector ..., or ulimit -r 50")
+        return _not(name, "partly", "probes set at the first read of a library", fifo, lost)
+    if not bpf.has_raw_tracepoint(READ_TRACEPOINT):
+        older = Refusal(f"kernel {os.uname().release} does not tell of first reads", "boot Linux 6.10 or newer")
+        return _not(name, "partly", "probes set at the mapping of a library (SCHED_FIFO)", older, f"some of {lost}")
+    return _yes(name, how)
+
+
+def _fifo_is_refused() -> bool:
+    return bool(lacking(["CAP_SYS_NICE"])) and not resource.getrlimit(resource.RLIMIT_RTPRIO)[0]
 
 
 def _results(told: Rights) -> Capability:

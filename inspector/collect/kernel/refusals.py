@@ -14,8 +14,8 @@ from .btf import BtfError
 from .identities import foreign_pid_namespace
 
 _CAPABILITIES = {
-    "CAP_DAC_OVERRIDE": 1, "CAP_DAC_READ_SEARCH": 2, "CAP_SYS_PTRACE": 19, "CAP_SYS_ADMIN": 21, "CAP_PERFMON": 38,
-    "CAP_BPF": 39,
+    "CAP_DAC_OVERRIDE": 1, "CAP_DAC_READ_SEARCH": 2, "CAP_SYS_PTRACE": 19, "CAP_SYS_ADMIN": 21, "CAP_SYS_NICE": 23,
+    "CAP_PERFMON": 38, "CAP_BPF": 39,
 }  # fmt: skip
 """linux/capability.h."""
 _SECCOMP_FILTER = "2"

@@ -1,6 +1,9 @@
-// A CUDA backend for the ggml of Ollama: it discovers through the runtime as the real one does, and computes nothing.
+// A CUDA backend for the ggml of Ollama: it discovers through the runtime as the real one does, keeps what it is given in
+// the memory of the processor, launches something for each graph, and computes nothing.
 #include "ggml-backend-impl.h"
 #include "ggml-backend.h"
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 
@@ -11,6 +14,9 @@ int cudaDeviceGetAttribute(int *, int, int);
 int cudaSetDevice(int);
 int cudaMemGetInfo(size_t *, size_t *);
 int cudaDriverGetVersion(int *);
+int cudaMalloc(unsigned long long *, size_t);
+int cudaStandInLaunch(void);
+const char *cudaGetErrorString(int);
 }
 
 static ggml_backend_device device;
@@ -21,7 +27,11 @@ static void discover(ggml_backend_reg_t registry) {
     if (found >= 0) return;
     found = 0;
     int count = 0;
-    if (cudaGetDeviceCount(&count) || !count || cudaGetDeviceProperties_v2(description, 0)) return;
+    if (int error = cudaGetDeviceCount(&count)) {
+        fprintf(stderr, "ggml_cuda_init: failed to initialize CUDA: %s\n", cudaGetErrorString(error));
+        return;
+    }
+    if (!count || cudaGetDeviceProperties_v2(description, 0)) return;
     cudaDeviceGetAttribute(&major, 75, 0);
     cudaDeviceGetAttribute(&minor, 76, 0);
     device.reg = registry;
@@ -55,15 +65,48 @@ static void properties(ggml_backend_dev_t which, ggml_backend_dev_props *out) {
     memory(which, &out->memory_free, &out->memory_total);
 }
 
-// What the server makes of a device at once, before any model: a kind of buffer, and a backend.
 static const char *buffer_name(ggml_backend_buffer_type_t) { return "CUDA0"; }
 static size_t alignment(ggml_backend_buffer_type_t) { return 128; }
+
+// A buffer without memory is what a server reserves to see how much a model would take.
+static ggml_backend_buffer_t make_buffer(ggml_backend_buffer_type_t kind, size_t size, bool memory) {
+    auto *buffer = new ggml_backend_buffer{};
+    buffer->buft = kind;
+    buffer->size = size;
+    buffer->context = memory ? aligned_alloc(128, (size + 255) / 128 * 128) : reinterpret_cast<void *>(0x1000);
+    if (memory) buffer->iface.free_buffer = [](ggml_backend_buffer_t one) { free(one->context); };
+    buffer->iface.get_base = [](ggml_backend_buffer_t one) { return one->context; };
+    buffer->iface.memset_tensor = [](ggml_backend_buffer_t, ggml_tensor *to, uint8_t value, size_t at, size_t n) {
+        memset(static_cast<char *>(to->data) + at, value, n);
+    };
+    buffer->iface.set_tensor = [](ggml_backend_buffer_t, ggml_tensor *to, const void *from, size_t at, size_t n) {
+        memcpy(static_cast<char *>(to->data) + at, from, n);
+    };
+    buffer->iface.get_tensor = [](ggml_backend_buffer_t, const ggml_tensor *from, void *to, size_t at, size_t n) {
+        memcpy(to, static_cast<const char *>(from->data) + at, n);
+    };
+    buffer->iface.clear = [](ggml_backend_buffer_t one, uint8_t value) {
+        if (one->iface.free_buffer) memset(one->context, value, one->size);
+    };
+    return buffer;
+}
+
+static ggml_backend_buffer_t allocate(ggml_backend_buffer_type_t kind, size_t size) {
+    unsigned long long address = 0;
+    cudaMalloc(&address, size);
+    return make_buffer(kind, size, true);
+}
 
 static ggml_backend_buffer_type_t buffers(ggml_backend_dev_t which) {
     static ggml_backend_buffer_type kind{};
     kind.device = which;
     kind.iface.get_name = buffer_name;
+    kind.iface.alloc_buffer = allocate;
     kind.iface.get_alignment = alignment;
+    kind.iface.is_host = [](ggml_backend_buffer_type_t) { return false; };
+#ifdef OLLAMA
+    kind.iface.noalloc_buffer = [](ggml_backend_buffer_type_t one, size_t n) { return make_buffer(one, n, false); };
+#endif
     return &kind;
 }
 
@@ -74,7 +117,10 @@ static ggml_backend_t start(ggml_backend_dev_t which, const char *) {
     backend->device = which;
     backend->iface.get_name = [](ggml_backend_t) { return "CUDA0"; };
     backend->iface.free = [](ggml_backend_t one) { delete one; };
+    backend->iface.graph_compute = [](auto...) { cudaStandInLaunch(); return GGML_STATUS_SUCCESS; };
 #ifdef OLLAMA
+    backend->iface.graph_reserve = [](auto...) { return GGML_STATUS_SUCCESS; };
+    backend->iface.buffer_size = [](ggml_backend_t) { return size_t(0); };
     backend->iface.reset = [](ggml_backend_t) {};
 #endif
     return backend;
@@ -99,6 +145,8 @@ extern "C" ggml_backend_reg_t ggml_backend_init(void) {
     device.iface.get_props = properties;
     device.iface.get_buffer_type = buffers;
     device.iface.init_backend = start;
+    device.iface.supports_op = [](ggml_backend_dev_t, const ggml_tensor *) { return true; };
+    device.iface.supports_buft = [](ggml_backend_dev_t which, ggml_backend_buffer_type_t kind) { return kind == buffers(which); };
 #ifdef OLLAMA
     device.iface.reset = [](ggml_backend_dev_t) {};
 #endif

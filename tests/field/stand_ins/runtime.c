@@ -53,7 +53,11 @@ int cudaMemGetInfo(size_t *free, size_t *total) {
     return start() ? state : ask("cuMemGetInfo_v2", free, (long)total, 0);
 }
 
-const char *cudaGetErrorString(int error) { note(__func__); return error ? "an error" : "no error"; }
+const char *cudaGetErrorString(int error) {
+    note(__func__);
+    return error == 35 ? "CUDA driver version is insufficient for CUDA runtime version"
+        : error == 100 ? "no CUDA-capable device is detected" : error ? "unknown error" : "no error";
+}
 
 int cudaMalloc(unsigned long long *address, size_t size) {
     note(__func__);
