@@ -97,8 +97,8 @@ def run(folder: Path, count: int, everything: bool) -> bool:
     """A row for each layout and way; whether all calls were counted."""
     shim = folder / "shim"
     shim.mkdir(exist_ok=True)
-    command = ["gcc", "-O1", "-w", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o", shim / "libcuda.so.1"]
-    subprocess.run([*command, _STAND_INS / "driver.c"], check=True)
+    command = ["gcc", "-O1", "-w", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o", str(shim / "libcuda.so.1")]
+    subprocess.run([*command, str(_STAND_INS / "driver.c")], check=True)
     starts.head()
     good = True
     for name, asks in _programs(folder, everything):

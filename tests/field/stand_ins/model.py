@@ -1,4 +1,6 @@
 """model.py OUT: a llama of two layers with weights drawn by lot, and the bytes as its words."""
+# mypy: ignore-errors
+# Runs in an environment of its own, which has these packages.
 
 import sys
 
