@@ -164,11 +164,11 @@ def test_a_program_that_is_waited_for_has_its_library_path_foreseen(
     observed: Observed, shim: Path, tmp_path: Path
 ) -> None:
     program = tmp_path / "awaited"
-    program.write_bytes(Path("/bin/true").read_bytes())
+    program.write_bytes(Path("/bin/sleep").read_bytes())
     program.chmod(0o755)
     observed.reactor.wait_for(["awaited"])
     observed.reactor.settle()
-    subprocess.run([program], env={**os.environ, "LD_LIBRARY_PATH": str(tmp_path)}, check=True)
+    subprocess.run([program, "0.3"], env={**os.environ, "LD_LIBRARY_PATH": str(tmp_path)}, check=True)
     observed.reactor.settle()
     assert [each.path for each in observed.told if isinstance(each, Armed)] == [os.fsencode(shim)]
 

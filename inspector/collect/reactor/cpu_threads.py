@@ -66,8 +66,9 @@ class CpuThreads:
         threading.Thread(target=self._go_through, args=(steps,), daemon=True, name="background").start()
 
     def _react(self, processor: int) -> None:
-        pin(processor)
-        real_time(_PRIORITY)
+        refused = real_time(_PRIORITY)
+        if not refused:  # else it would wait there for the program that it reacts to: another may be free
+            pin(processor)
         ring, mappings = self._maps.rings[processor], self._mappings.get(processor)
         poll = select.epoll()
         poll.register(ring.fd, select.EPOLLIN)

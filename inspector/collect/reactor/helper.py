@@ -111,6 +111,8 @@ class _Helper:
                 self._cpu_threads.active = True
                 self._cpu_threads.load_watch.keep(seconds)
                 self._until = max(self._until, time.monotonic() + seconds)
+                self._warmup.keep(True)
+                self._warmup.wait()
             case Arm(path):
                 self._cpu_threads.later(_once(lambda: self._arming.arm_opened(descriptors[0], path)))
             case Sync(number):
