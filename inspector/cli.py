@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from inspector import __version__
 from inspector.commands import headless, screen
 from inspector.commands.arguments import Options, parse
-from inspector.commands.errors import Trouble, say
+from inspector.commands.errors import UserError, say
 
 OBJECTS = 20_000
 """New objects between two looks for garbage: after 700, as Python has it, a tenth of each start is spent on looking."""
@@ -28,7 +28,7 @@ def _mcp(options: Options) -> int:
     try:
         from inspector.commands.mcp import mcp
     except ModuleNotFoundError as error:
-        raise Trouble(
+        raise UserError(
             f"{error.name} is not installed: it belongs to the extra [mcp]", "pip install 'shim-inspector[mcp]'"
         ) from None
     return mcp(options)
@@ -62,7 +62,7 @@ def main(words: Sequence[str] | None = None) -> int:
         options = parse(given, __version__)
         _end_in_order()
         return _COMMANDS[options.command](options)
-    except Trouble as trouble:
+    except UserError as trouble:
         say(str(trouble))
         if trouble.command:
             say(f"next: {trouble.command}")

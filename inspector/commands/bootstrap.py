@@ -5,8 +5,8 @@ import subprocess
 from dataclasses import dataclass, replace
 
 from inspector.commands.carried import MACHINES, NEWEST, OLDEST, FarPython, identity, packed
-from inspector.commands.errors import Trouble, say
-from inspector.stream.transport import Place, far_command
+from inspector.commands.errors import UserError, say
+from inspector.stream.transport import Transport, far_command
 
 _ASK = """
 tell='
@@ -39,7 +39,7 @@ class _Answer:
     folders: list[str]
 
 
-def bootstrap(place: Place) -> Place:
+def bootstrap(place: Transport) -> Transport:
     """The same place, where the collector now lies in the user's cache folder; Trouble when it cannot be carried."""
     answer = _ask(place)
     python = chosen(answer.pythons, place)
@@ -50,21 +50,21 @@ def bootstrap(place: Place) -> Place:
     return replace(place, remote_command=shlex.join([python.executable, f"{folder}/inspector/__main__.py"]))
 
 
-def chosen(pythons: list[FarPython], place: Place) -> FarPython:
+def chosen(pythons: list[FarPython], place: Transport) -> FarPython:
     """The one that takes least to serve: like ours, else the newest; Trouble when the collector runs on none."""
     able = [one for one in pythons if OLDEST <= one.version <= NEWEST]
     served = [one for one in able if one.machine in MACHINES]
     if served:
         return max(served, key=lambda one: (one.is_like_ours, one.version))
     if able:
-        raise Trouble(f"{place} has the processor {able[0].machine}; the collector runs on {' and '.join(MACHINES)}")
+        raise UserError(f"{place} has the processor {able[0].machine}; the collector runs on {' and '.join(MACHINES)}")
     found = ", ".join(dict.fromkeys(one.number for one in pythons))
     has = f"has Python {found} only" if found else "has no Python"
     wanted = ".".join(map(str, OLDEST)), ".".join(map(str, NEWEST))
-    raise Trouble(f"{place} {has}; the collector needs one from {' to '.join(wanted)}", "python3 -V, over there")
+    raise UserError(f"{place} {has}; the collector needs one from {' to '.join(wanted)}", "python3 -V, over there")
 
 
-def _ask(place: Place) -> _Answer:
+def _ask(place: Transport) -> _Answer:
     lines = _run(_ASK, place).splitlines()
     words = [line.split(" ", 5) for line in lines if line.startswith("python ")]
     pythons = [
@@ -75,17 +75,17 @@ def _ask(place: Place) -> _Answer:
     return _Answer(pythons, [line.removeprefix("folder ") for line in lines if line.startswith("folder ")])
 
 
-def _carry(archive: bytes, name: str, place: Place) -> str:
+def _carry(archive: bytes, name: str, place: Transport) -> str:
     """The folder in which it lies then."""
     say(f"carrying the collector to {place} ({len(archive) / 1e6:.1f} MB; {name})")
     return _run(_UNPACK.replace("NAME", name), place, archive).rstrip("\n").rpartition("\n")[2]
 
 
-def _run(script: str, place: Place, stdin: bytes = b"") -> str:
+def _run(script: str, place: Transport, stdin: bytes = b"") -> str:
     """What a script prints over there; Trouble with its last words when it fails."""
     done = subprocess.run(far_command(["sh", "-c", script], place), input=stdin, capture_output=True)
     printed = done.stdout.decode(errors="surrogateescape")
     if done.returncode or not printed:
         words = done.stderr.decode(errors="backslashreplace").strip().split("\n")[-1]
-        raise Trouble(f"the collector could not be carried to {place}: {words}")
+        raise UserError(f"the collector could not be carried to {place}: {words}")
     return printed

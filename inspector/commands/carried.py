@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
-from inspector.commands.errors import Trouble, say
+from inspector.commands.errors import UserError, say
 
 OLDEST, NEWEST = (3, 10), (3, 14)
 MACHINES = ("x86_64", "aarch64")
@@ -150,4 +150,4 @@ def _fetch(python: FarPython, folder: str) -> None:
     done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
     if done.returncode:
         words = done.stderr.decode(errors="backslashreplace").strip().split("\n")[-1]
-        raise Trouble(f"what Python {python.number} over there needs could not be fetched here: {words}", _ONE_FILE)
+        raise UserError(f"what Python {python.number} over there needs could not be fetched here: {words}", _ONE_FILE)

@@ -13,7 +13,7 @@ import shtab
 
 from inspector import __version__
 from inspector.commands.arguments import Options, every_parser
-from inspector.commands.errors import Trouble
+from inspector.commands.errors import UserError
 
 _RECORDINGS = shtab.glob("*.jsonl", "*.gz", "*.zst", "*.json")
 _TARGETS = shtab.cmd("inspector completion --words targets 2>/dev/null")
@@ -42,7 +42,7 @@ def completion(options: Options) -> int:
         sys.stdout.writelines(f"{word}\n" for word in _WORDS[options.words]())
         return 0
     if options.target is None:
-        raise Trouble("completion for which shell?", "inspector completion bash")
+        raise UserError("completion for which shell?", "inspector completion bash")
     sys.stdout.write(script(options.target))
     return 0
 

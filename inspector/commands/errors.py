@@ -5,7 +5,7 @@ import sys
 CUT_SHORT, USAGE, NO_TARGET, NOT_PERMITTED = 1, 2, 3, 4
 
 
-class Trouble(OSError):  # noqa: N818  (it is a message for a person, not a defect of the program)
+class UserError(OSError):
     """One sentence, the command that helps, an exit code; an OSError, because screens show those as words."""
 
     def __init__(self, sentence: str, command: str = "", code: int = USAGE) -> None:

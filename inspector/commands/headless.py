@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from inspector.commands import inputs
 from inspector.commands.arguments import Options
-from inspector.commands.errors import CUT_SHORT, NO_TARGET, NOT_PERMITTED, Trouble, say
+from inspector.commands.errors import CUT_SHORT, NO_TARGET, NOT_PERMITTED, UserError, say
 
 if TYPE_CHECKING:
     from inspector.commands.program_output import ProgramOutput
@@ -72,7 +72,7 @@ def record(options: Options) -> int:
     from inspector.stream.recording import RecordingError
 
     if not options.output:
-        raise Trouble("record needs a file", f"inspector record {options.target or 'TARGET'} -o seen.zst")
+        raise UserError("record needs a file", f"inspector record {options.target or 'TARGET'} -o seen.zst")
     profiles, redactor = inputs.profiles(options), _redactor(options)
     with inputs.watched(options) as watched, _own_output(watched, options):
         stream = inputs.collector(options, watched.words, profiles)
@@ -80,13 +80,13 @@ def record(options: Options) -> int:
             stream.record(options.output, redactor)
         except RecordingError as error:
             stream.kill()
-            raise Trouble(str(error)) from None
+            raise UserError(str(error)) from None
         say(f"recording to {options.output}; Ctrl-C ends it")
         watch = Watch(stream, profiles, options.seconds, from_birth=options.wait, own_program=bool(options.program))
         observed = watch.run(while_recording(options))
     refuse_nothing(observed, options)
     if stream.recording_trouble:
-        raise Trouble(stream.recording_trouble, f"inspector report {options.output}", CUT_SHORT)
+        raise UserError(stream.recording_trouble, f"inspector report {options.output}", CUT_SHORT)
     for trouble in observed.troubles:
         say(trouble)
     _tell_hidden(redactor)
@@ -133,7 +133,7 @@ def explain(options: Options) -> int:
     rule = find(name) if name else None
     if name and rule is None:
         near = get_close_matches(name, [one.rule for one in rules.rule_reports()], 1)
-        raise Trouble(f"there is no rule {name}", f"inspector explain {near[0]}" if near else "inspector explain")
+        raise UserError(f"there is no rule {name}", f"inspector explain {near[0]}" if near else "inspector explain")
     if options.format == "json":
         write(options, rules.as_json(name))
     elif options.format == "markdown":
@@ -153,7 +153,7 @@ def doctor(options: Options) -> int:
     events = _short_session(options, ["--capabilities"], inputs.profiles(options))
     session = next((event for event in events if isinstance(event, SessionStarted)), None)
     if session is None:
-        raise Trouble("the collector said nothing about this machine")
+        raise UserError("the collector said nothing about this machine")
     if options.fix:
         write(options, doctors.grants(session).encode())
     elif options.format == "json":
@@ -176,7 +176,7 @@ def observe(options: Options, profiles: "Profiles") -> "Observed":
         try:
             return from_recording(options.target, profiles)
         except RecordingError as error:
-            raise Trouble(str(error), "inspector record TARGET -o FILE makes one") from None
+            raise UserError(str(error), "inspector record TARGET -o FILE makes one") from None
     seconds = options.seconds if options.seconds or options.program else _DEFAULT_SECONDS
     with inputs.watched(options) as watched, _own_output(watched, options):
         stream = inputs.collector(options, watched.words, profiles)
@@ -205,13 +205,13 @@ def render(facts: "Report", options: Options) -> bytes:
 def refuse_nothing(observed: "Observed", options: Options) -> None:
     """Raise Trouble when nothing at all was seen: no link, no collector, no such target, or it may not be observed."""
     if observed.unreached is not None:
-        raise Trouble(observed.unreached.words, observed.unreached.help)
+        raise UserError(observed.unreached.words, observed.unreached.help)
     missing = observed.state.missing
     if missing is not None and (missing.kind == "no-such-target" or not observed.state.processes):
         if missing.kind == "not-permitted":
             far = not inputs.place(options).here
-            raise Trouble(missing.why, "the same with --sudo" if far else missing.help, NOT_PERMITTED)
-        raise Trouble(missing.why, missing.help or "inspector list --all", NO_TARGET)
+            raise UserError(missing.why, "the same with --sudo" if far else missing.help, NOT_PERMITTED)
+        raise UserError(missing.why, missing.help or "inspector list --all", NO_TARGET)
 
 
 def _growing(options: Options, profiles: "Profiles") -> "Iterator[Observed]":
@@ -249,7 +249,7 @@ def _short_session(options: Options, words: list[str], profiles: "Profiles") -> 
     stream = inputs.collector(options, words, profiles)
     events = [event for batch in stream for event in batch]
     if stream.ending is not None and not stream.ending.ok:
-        raise Trouble(stream.ending.words, stream.ending.help)
+        raise UserError(stream.ending.words, stream.ending.help)
     return events
 
 
@@ -269,11 +269,11 @@ def _read_report(path: str, options: Options) -> "Report":
         profiles = inputs.profiles(options)
         return facts_of(from_recording(path, profiles), profiles)
     except RecordingError as error:
-        raise Trouble(str(error)) from None
+        raise UserError(str(error)) from None
     except msgspec.MsgspecError as error:
-        raise Trouble(f"{path} is a damaged report: {error}") from None
+        raise UserError(f"{path} is a damaged report: {error}") from None
     except OSError as error:
-        raise Trouble(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
+        raise UserError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
 
 
 # -- words out -------------------------------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ def write(options: Options, content: bytes) -> None:
         with create(options.output) as file:
             file.write(content)
     except FileRefusedError as error:
-        raise Trouble(str(error)) from None
+        raise UserError(str(error)) from None
     say(f"written to {options.output} ({len(content):,} bytes)")
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspector.commands.arguments import Options
-from inspector.commands.errors import Trouble
+from inspector.commands.errors import UserError
 
 if TYPE_CHECKING:
     from inspector.model.profiles import Profiles
     from inspector.stream.live import LiveStream
-    from inspector.stream.transport import Place
+    from inspector.stream.transport import Transport
 
 _MAGIC = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b'{"event"', b"{")
 
@@ -28,14 +28,14 @@ def profiles(options: Options) -> "Profiles":
     try:
         return load([*places, *map(Path, options.profile)])
     except ProfileError as error:
-        raise Trouble(str(error), "inspector --help  (--profile PATH)") from None
+        raise UserError(str(error), "inspector --help  (--profile PATH)") from None
 
 
-def place(options: Options) -> "Place":
+def place(options: Options) -> "Transport":
     """Where the collector is to run."""
-    from inspector.stream.transport import Place
+    from inspector.stream.transport import Transport
 
-    return Place(
+    return Transport(
         host=options.host,
         ssh_options=tuple(options.ssh_option),
         via=options.via,
@@ -66,7 +66,7 @@ def watched(options: Options) -> Iterator[Watched]:
 
     if not options.program:
         if not options.target:
-            raise Trouble("name a TARGET, a recording, or a program behind --", f"inspector {options.command} --help")
+            raise UserError("name a TARGET, a recording, or a program behind --", f"inspector {options.command} --help")
         yield Watched(target_words(options.target, wait=options.wait))
         return
     here = place(options).here
@@ -89,7 +89,7 @@ def collector_and_profiles(options: Options, words: Sequence[str]) -> "tuple[Liv
 
 def _collector(options: Options, words: Sequence[str], known: "Callable[[], Profiles]") -> "LiveStream":
     from inspector.stream.live import LiveStream
-    from inspector.stream.reconnecting import LastingStream
+    from inspector.stream.reconnecting import ReconnectingStream
     from inspector.stream.requests import Configure
     from inspector.stream.transport import collector_command
 
@@ -110,14 +110,14 @@ def _collector(options: Options, words: Sequence[str], known: "Callable[[], Prof
             where = bootstrap(where)
         command = collector_command(words, where)
         lasting = options.host and not options.program and options.command not in ("list", "doctor")
-        return LastingStream(command, configure) if lasting else LiveStream(command, configure)
+        return ReconnectingStream(command, configure) if lasting else LiveStream(command, configure)
     except ValueError as error:
-        raise Trouble(str(error), "inspector --help") from None
-    except Trouble:
+        raise UserError(str(error), "inspector --help") from None
+    except UserError:
         raise
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise Trouble(f"{command[0]} cannot be started: {reason}", f"which {command[0]}") from None
+        raise UserError(f"{command[0]} cannot be started: {reason}", f"which {command[0]}") from None
 
 
 def is_recorded(options: Options) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from inspector.commands import headless, inputs
 from inspector.commands.arguments import Options
-from inspector.commands.errors import Trouble, say
+from inspector.commands.errors import UserError, say
 
 if TYPE_CHECKING:
     from inspector.model.profiles import Profiles
@@ -34,7 +34,7 @@ def look(options: Options) -> int:
 def run(options: Options) -> int:
     """A program under observation."""
     if not options.program:
-        raise Trouble("run needs a program to start", "inspector run -- CMD...")
+        raise UserError("run needs a program to start", "inspector run -- CMD...")
     why = _no_screen()
     if why is None:
         return _show(options)
@@ -45,11 +45,13 @@ def run(options: Options) -> int:
 def replay(options: Options) -> int:
     """A recording on the screen."""
     if not options.target:
-        raise Trouble("replay needs a recording", "inspector replay FILE")
+        raise UserError("replay needs a recording", "inspector replay FILE")
     why = _no_screen()
     piped = why is not None and options.target == "-"
     if not piped and not inputs.looks_recorded(options.target):
-        raise Trouble(f"{options.target} is no recording that can be read", "inspector record TARGET -o FILE makes one")
+        raise UserError(
+            f"{options.target} is no recording that can be read", "inspector record TARGET -o FILE makes one"
+        )
     if why is not None:
         say(f"no screen here: {why}. This is the text report: inspector report {options.target}")
         return headless.report(options)
@@ -72,7 +74,7 @@ def demo(options: Options) -> int:
             options.target, profiles, say, None if why else lambda source: _screen(source, profiles, options)
         )
     except DemoError as error:
-        raise Trouble(str(error), "inspector demo --list") from None
+        raise UserError(str(error), "inspector demo --list") from None
     if isinstance(shown, int):
         return shown
     sys.stdout.buffer.write(shown)

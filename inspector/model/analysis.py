@@ -10,7 +10,7 @@ from .failed_loads import is_load
 from .families import MANAGEMENT
 from .formatting import name_of
 from .log_claims import Word, last_word, words_of
-from .log_runs import Start
+from .log_runs import LogRun
 from .memo import Steps, once_in_steps
 from .profiles import Profiles
 from .progress import Progress, progress_of
@@ -26,7 +26,7 @@ class Analysis:
 
     state: State
     profiles: Profiles
-    start: Start
+    start: LogRun
     attempts: dict[Process, list[Attempt]] = field(default_factory=dict)
     progress: dict[tuple[Process, str], Progress] = field(default_factory=dict)
     excused: dict[Attempt, str] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Analysis:
         return sorted(found, key=lambda one: one.at)
 
 
-def analyse(state: State, profiles: Profiles, start: Start) -> Generator[None, None, Analysis]:
+def analyse(state: State, profiles: Profiles, start: LogRun) -> Generator[None, None, Analysis]:
     """The analysis, in steps of one process, so that a screen can answer keys in between."""
     analysis = Analysis(state, profiles, start)
     analysis.words = words_of(start, profiles)

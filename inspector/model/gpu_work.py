@@ -22,7 +22,7 @@ _QUICK = 20_000
 
 
 @dataclass(slots=True)
-class Work:
+class GpuWork:
     """What one process did through one API past discovery, for its consumers."""
 
     process: Process
@@ -42,17 +42,17 @@ class Work:
         return self.launches > 0 and self.finished
 
 
-def of_tree(state: State, profiles: Profiles) -> list[Work]:
+def of_tree(state: State, profiles: Profiles) -> list[GpuWork]:
     """Work of all processes, one entry a process and API."""
     return [work for process in state.processes for work in of_process(state, process, profiles)]
 
 
-def of_process(state: State, process: Process, profiles: Profiles) -> list[Work]:
+def of_process(state: State, process: Process, profiles: Profiles) -> list[GpuWork]:
     """Work of one process, one entry an API."""
     return once("work", state, process, profiles, lambda: _compute(state, process, profiles))
 
 
-def _compute(state: State, process: Process, profiles: Profiles) -> list[Work]:
+def _compute(state: State, process: Process, profiles: Profiles) -> list[GpuWork]:
     found = []
     for api, use in uses(state, process, profiles).items():
         mode = profiles.apis[api].mode
@@ -63,8 +63,8 @@ def _compute(state: State, process: Process, profiles: Profiles) -> list[Work]:
     return found
 
 
-def _of_use(process: Process, api: str, mode: ModeWord, use: Use) -> Work:
-    work = Work(process, api, mode)
+def _of_use(process: Process, api: str, mode: ModeWord, use: Use) -> GpuWork:
+    work = GpuWork(process, api, mode)
     for calls in use.with_role(*WORK):
         good = calls.succeeded
         if not calls.function.returns:
@@ -81,7 +81,7 @@ def _of_use(process: Process, api: str, mode: ModeWord, use: Use) -> Work:
     return work
 
 
-def words(work: Work) -> str:
+def words(work: GpuWork) -> str:
     """`PID 850 (runner): 312 launches and 2 allocations of cuda-driver answered 0`."""
     parts = []
     if work.launches:
@@ -94,7 +94,7 @@ def words(work: Work) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class StubSigns:
+class StubEvidence:
     """Signs that success was answered and nothing was done."""
 
     rows: list[Evidence]
@@ -102,7 +102,7 @@ class StubSigns:
     """A sign that no real driver could show (an invented pointer), not only speed and silence."""
 
 
-def stub_signs(state: State, work: Work, profiles: Profiles) -> StubSigns | None:
+def stub_signs(state: State, work: GpuWork, profiles: Profiles) -> StubEvidence | None:
     """Signs against this work; None when there are too few to say anything."""
     use = uses(state, work.process, profiles).get(work.api)
     if use is None or not work.launches or device_touched(state, work.process):
@@ -120,8 +120,8 @@ def stub_signs(state: State, work: Work, profiles: Profiles) -> StubSigns | None
     ]
     silence = _silence(state, work.process)
     if silence is None:
-        return StubSigns(rows, certain) if certain else None
-    return StubSigns([*rows, silence], certain)
+        return StubEvidence(rows, certain) if certain else None
+    return StubEvidence([*rows, silence], certain)
 
 
 def _invented_pointers(state: State, use: Use) -> list[Evidence]:

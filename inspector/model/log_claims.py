@@ -7,7 +7,7 @@ from typing import Literal
 from .families import family_of_function
 from .log_parsing import Kind
 from .log_parsing.vocabulary import NO_DEVICE
-from .log_runs import Start
+from .log_runs import LogRun
 from .profiles import Profiles
 from .profiles.schema import Meaning
 from .state import Process, Reading, Said, State
@@ -56,7 +56,7 @@ class Word:
     """It may be of an earlier run."""
 
 
-def words_of(start: Start, profiles: Profiles) -> list[Word]:
+def words_of(start: LogRun, profiles: Profiles) -> list[Word]:
     """All of this start, in order; a line that a profile understands is read by its rules alone."""
     read = [word for one in start.this if (word := _of_reading(start, one)) is not None]
     understood = {(one.source, one.number) for one in start.this}
@@ -106,7 +106,7 @@ def _seen_to_write(state: State, word: Word) -> list[int]:
     ]
 
 
-def _of_reading(start: Start, reading: Reading) -> Word | None:
+def _of_reading(start: LogRun, reading: Reading) -> Word | None:
     saying, family = _saying(reading)
     means, groups = reading.rule.means, reading.groups
     refusal: Refusal = ""
@@ -139,7 +139,7 @@ def _saying(reading: Reading) -> tuple[Saying | None, str]:
     return _OF_MEANING.get(rule.means), ""
 
 
-def _of_said(start: Start, said: Said, profiles: Profiles) -> Word | None:
+def _of_said(start: LogRun, said: Said, profiles: Profiles) -> Word | None:
     words = said.words
     saying = _OF_KIND.get(words.kind)
     refusal: Refusal = _REFUSED.get(words.kind, "")

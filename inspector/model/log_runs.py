@@ -13,7 +13,7 @@ _SLACK = 2_000_000_000
 
 
 @dataclass(slots=True)
-class Start:
+class LogRun:
     """The lines of this start that profiles understand, and those of earlier ones."""
 
     this: list[Reading] = field(default_factory=list)
@@ -36,9 +36,9 @@ class Start:
         return (reading.source, reading.number) in self.doubtful
 
 
-def this_start(state: State) -> Start:
+def this_start(state: State) -> LogRun:
     """Cut every log at the last start of the program that is observed."""
-    start = Start()
+    start = LogRun()
     first = min(roots(state), key=lambda process: process.started, default=None)
     for source in state.logs.values():
         _sort_out(start, source, first, _is_of_this_start(state, source, first))
@@ -54,7 +54,7 @@ def _is_of_this_start(state: State, source: LogSource, first: Process | None) ->
     return source.found.born - state.session.wall + state.session.at >= first.started - _SLACK
 
 
-def _sort_out(start: Start, source: LogSource, first: Process | None, young: bool) -> None:
+def _sort_out(start: LogRun, source: LogSource, first: Process | None, young: bool) -> None:
     readings = sorted((r for group in source.readings.values() for r in group), key=lambda reading: reading.number)
     fresh = [reading for reading in readings if not _before(reading, first)]
     cut, begun = _last_start(fresh)

@@ -10,13 +10,13 @@ from .formatting import name_of
 from .memo import once
 from .profiles import Profiles
 from .state import Process, State
-from .symbol_near_misses import Disguise, disguises
+from .symbol_near_misses import NearMiss, near_misses
 from .tree import libraries
 from .usage import Use
 
 
 @dataclass(frozen=True, slots=True)
-class Want:
+class NeededName:
     """One name that one consumer needs."""
 
     name: str
@@ -40,7 +40,7 @@ class Want:
         return f"{self.name}@{self.version}" if self.version else self.name
 
 
-def wanted(state: State, process: Process, use: Use, profiles: Profiles) -> list[Want]:
+def wanted(state: State, process: Process, use: Use, profiles: Profiles) -> list[NeededName]:
     """Names of an API that mapped consumers import, weak ones left out.
 
     What a refused load mapped for a moment is told in the loader's words, not measured against what is there.
@@ -54,11 +54,11 @@ def wanted(state: State, process: Process, use: Use, profiles: Profiles) -> list
             continue
         for need in image.undefined:
             if not need.weak and profiles.api_of_function(need.name) == use.api:
-                found.append(Want(need.name, need.version, library.path, library.file))
+                found.append(NeededName(need.name, need.version, library.path, library.file))
     return found
 
 
-def import_faults(state: State, process: Process, use: Use, profiles: Profiles) -> list[Want]:
+def import_faults(state: State, process: Process, use: Use, profiles: Profiles) -> list[NeededName]:
     """Imports of an API by mapped consumers that no mapped file offers so."""
     return once(
         f"import faults of {use.api}", state, process, profiles,
@@ -66,7 +66,7 @@ def import_faults(state: State, process: Process, use: Use, profiles: Profiles) 
     )  # fmt: skip
 
 
-def required(state: State, use: Use, profiles: Profiles) -> list[Want]:
+def required(state: State, use: Use, profiles: Profiles) -> list[NeededName]:
     """Names that known consumers look up at run time without any import showing it."""
     found = []
     for consumer in use.consumers:
@@ -75,11 +75,11 @@ def required(state: State, use: Use, profiles: Profiles) -> list[Want]:
         if image is None or library is None or not image.soname:
             continue
         for name, by in profiles.required(use.api, image.soname):
-            found.append(Want(name, "", library.path, library.file, why=f"{by} asks for it", at_run_time=True))
+            found.append(NeededName(name, "", library.path, library.file, why=f"{by} asks for it", at_run_time=True))
     return found
 
 
-def missing_names(state: State, process: Process, wants: Iterable[Want]) -> list[Want]:
+def missing_names(state: State, process: Process, wants: Iterable[NeededName]) -> list[NeededName]:
     """Those that no mapped file offers so; nothing where a mapped file could not be read (it might offer them)."""
     images = []
     for library in libraries(process).values():
@@ -97,19 +97,19 @@ class _Offers:
 
     def __init__(self, images: list[ImageRead]) -> None:
         self.visible: dict[str, list[tuple[ImageRead, Export]]] = {}
-        self.disguised: dict[str, Disguise] = {}
+        self.near_miss: dict[str, NearMiss] = {}
         for image in images:
             for export in image.exports:
                 if export.visible:
                     self.visible.setdefault(export.name, []).append((image, export))
-            for found in disguises(image):
-                self.disguised.setdefault(found.name, found)
+            for found in near_misses(image):
+                self.near_miss.setdefault(found.name, found)
 
-    def fault(self, want: Want) -> Want | None:
+    def fault(self, want: NeededName) -> NeededName | None:
         """What is wrong with the offer for this name; None when it is offered as needed."""
         offered = self.visible.get(want.name, [])
         if not offered:
-            other = self.disguised.get(want.name)
+            other = self.near_miss.get(want.name)
             if other is not None:
                 why = f"{name_of(other.path)} {other.words}"
                 return replace(want, fault=other.kind, why=why, provider=other.path)

@@ -13,7 +13,7 @@ from .verdict import Evidence
 
 
 @dataclass(frozen=True, slots=True)
-class Disguise:
+class NearMiss:
     """One function of one file that nobody can bind to by its name."""
 
     name: str
@@ -45,23 +45,23 @@ class Disguise:
         return 'declare the functions of the API extern "C" and build the library anew'
 
 
-def disguises(image: ImageRead) -> Iterator[Disguise]:
-    """Everything that one file has in disguise."""
+def near_misses(image: ImageRead) -> Iterator[NearMiss]:
+    """All near misses of one file."""
     for export in (*image.hidden, *(export for export in image.exports if not export.visible)):
-        yield Disguise(export.name, image.path, "hidden")
+        yield NearMiss(export.name, image.path, "hidden")
     for name, symbol in image.mangled.items():
-        yield Disguise(name, image.path, "mangled", symbol)
+        yield NearMiss(name, image.path, "mangled", symbol)
 
 
-def disguised(state: State, process: Process, name: str) -> Disguise | None:
-    """The file in or near the process that has the name in disguise; None when there is none."""
+def near_miss(state: State, process: Process, name: str) -> NearMiss | None:
+    """The file in or near the process that has the name, hidden or mangled; None when there is none."""
     files = [library.file for library in libraries(process).values()]
     files += [candidate.file for candidate in process.candidates.values()]
     images = (state.images[file] for file in files if file in state.images)
-    return next((found for image in images for found in disguises(image) if found.name == name), None)
+    return next((found for image in images for found in near_misses(image) if found.name == name), None)
 
 
-def disguise_row(process: Process, found: Disguise) -> Evidence:
+def near_miss_row(process: Process, found: NearMiss) -> Evidence:
     """The proof, with the command that shows it."""
     by_hand = commands_by_hand.offered(process, found.path, found.name)
     return evidence.of_file(process, found.path, f"{found.name}: {found.path} {found.words}", by_hand=by_hand)

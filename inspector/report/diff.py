@@ -9,7 +9,7 @@ import msgspec
 from inspector.stream.redact import rewritten
 
 from . import phrases
-from .layout import Ink, wrapped
+from .layout import AnsiStyle, wrapped
 from .schema import ImageReport, Report, TreeProcess
 from .short_text import command, file_name
 
@@ -88,19 +88,19 @@ def as_json(found: Differences) -> bytes:
 
 def as_text(found: Differences, good: str, bad: str, *, width: int = 100, colour: bool = False) -> str:
     """The differences as lines: `-` is the good one's, `+` the bad one's."""
-    ink = Ink(colour)
-    lines = [ink(f"- {good}", "red"), ink(f"+ {bad}", "green")]
+    ansi_style = AnsiStyle(colour)
+    lines = [ansi_style(f"- {good}", "red"), ansi_style(f"+ {bad}", "green")]
     if not found.rows:
         return "\n".join([*lines, "", "They say the same."]) + "\n"
     area = ""
     for row in found.rows:
         if row.area != area:
             area = row.area
-            lines += ["", ink(area.capitalize(), "bold")]
+            lines += ["", ansi_style(area.capitalize(), "bold")]
         lines += [f"  {line}" for line in wrapped(row.what, width - 2)]
         for sign, text, name in (("-", row.good, "red"), ("+", row.bad, "green")):
             said = "(not there)" if text is None else text or "(empty)"
-            lines += [ink(line, name) for line in wrapped(said, width, f"    {sign} ", "      ")]
+            lines += [ansi_style(line, name) for line in wrapped(said, width, f"    {sign} ", "      ")]
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 

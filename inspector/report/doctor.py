@@ -5,19 +5,19 @@ import msgspec
 from inspector.stream.session import Capability, SessionStarted
 from inspector.stream.text import visible
 
-from .layout import Ink, padded, wrapped
+from .layout import AnsiStyle, padded, wrapped
 
 _COLOUR = {"yes": "green", "partly": "yellow", "no": "red"}
 
 
 def as_text(session: SessionStarted, *, width: int, colour: bool) -> str:
     """One paragraph a capability, and a summary."""
-    ink = Ink(colour)
+    ansi_style = AnsiStyle(colour)
     user = "root" if session.uid == 0 else f"user id {session.uid}"
     lines = [f"{session.host}: Linux {session.kernel} {session.machine}, {user}, inspector {session.version}", ""]
     names = max((len(row.name) for row in session.capabilities), default=0)
     for row in session.capabilities:
-        lines += _paragraph(row, names, width, ink)
+        lines += _paragraph(row, names, width, ansi_style)
     return "\n".join([*map(str.rstrip, lines), "", *wrapped(_summary(session.capabilities), width)]) + "\n"
 
 
@@ -35,9 +35,9 @@ def grants(session: SessionStarted) -> str:
     return "".join(f"# {', '.join(names)}\n{command}\n" for command, names in wanted.items())
 
 
-def _paragraph(row: Capability, names: int, width: int, ink: Ink) -> list[str]:
+def _paragraph(row: Capability, names: int, width: int, ansi_style: AnsiStyle) -> list[str]:
     margin = names + 12
-    head = ink(padded(row.state, 6), _COLOUR[row.state])
+    head = ansi_style(padded(row.state, 6), _COLOUR[row.state])
     first, *rest = wrapped(visible(row.how), width - margin)
     lines = [f"  {head}  {padded(visible(row.name), names)}  {first}", *(" " * margin + line for line in rest)]
     for label, text in (("why", row.why), ("lost", row.lost), ("grant", row.grant)):

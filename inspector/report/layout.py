@@ -9,7 +9,7 @@ _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "
 
 
 @dataclass(frozen=True, slots=True)
-class Ink:
+class AnsiStyle:
     """Colour by ANSI codes, or none at all; meaning never rests on colour alone."""
 
     on: bool = False
@@ -83,7 +83,7 @@ class Table:
         """One more row."""
         self.rows.append(row)
 
-    def lines(self, width: int, ink: Ink, indent: str = "  ") -> list[str]:
+    def lines(self, width: int, ansi_style: AnsiStyle, indent: str = "  ") -> list[str]:
         """The table as lines; nothing when it has no rows."""
         if not self.rows:
             return []
@@ -91,7 +91,7 @@ class Table:
         margin = len(indent) + sum(widths) + 2 * len(widths)
         below = width - margin < _NARROW
         heads = (*self.heads[:-1], "" if below else self.heads[-1])
-        made = [ink((indent + self._joined(heads, widths)).rstrip(), "dim")]
+        made = [ansi_style((indent + self._joined(heads, widths)).rstrip(), "dim")]
         for row in self.rows:
             start = indent + self._joined((*row[:-1], ""), widths)
             if below:

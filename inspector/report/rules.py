@@ -10,7 +10,7 @@ import msgspec
 from inspector.model.causes.registry import rules
 from inspector.model.causes.rule import Rule
 
-from .layout import Ink, padded, wrapped
+from .layout import AnsiStyle, padded, wrapped
 
 
 class RuleReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,8 +34,8 @@ def rule_reports() -> list[RuleReport]:
 
 def as_text(rule: Rule, *, width: int, colour: bool) -> str:
     """One rule in full."""
-    ink = Ink(colour)
-    lines = [f"{ink(rule.id, 'bold')}  ({rule.place})", ""]
+    ansi_style = AnsiStyle(colour)
+    lines = [f"{ansi_style(rule.id, 'bold')}  ({rule.place})", ""]
     for label, text in (("means", rule.meaning), ("proven", rule.proof), ("to do", rule.cure)):
         lines += wrapped(text, width, f"  {label:<7} ", " " * 10)
     return "\n".join(lines) + "\n"
@@ -43,13 +43,13 @@ def as_text(rule: Rule, *, width: int, colour: bool) -> str:
 
 def list_as_text(*, width: int, colour: bool) -> str:
     """One line and a half a rule, below the rung where it stands."""
-    ink = Ink(colour)
+    ansi_style = AnsiStyle(colour)
     lines: list[str] = []
     place = ""
     widest = max(len(rule.id) for rule in rules())
     for rule in rules():
         if rule.place != place:
-            lines += ["", ink(rule.place, "bold")]
+            lines += ["", ansi_style(rule.place, "bold")]
             place = rule.place
         first, *rest = wrapped(rule.meaning, width - widest - 4)
         lines.append(f"  {padded(rule.id, widest)}  {first}")

@@ -20,11 +20,11 @@ Moment = Annotated[str, Meta(description="UTC, ISO 8601 with microseconds.")]
 Seconds = Annotated[float, Meta(description="Seconds since the observation began; negative before it.")]
 
 
-class Shape(msgspec.Struct, frozen=True, kw_only=True):
+class ReportStruct(msgspec.Struct, frozen=True, kw_only=True):
     """A part of the report."""
 
 
-class EvidenceRow(Shape, frozen=True, kw_only=True):
+class EvidenceRow(ReportStruct, frozen=True, kw_only=True):
     """One row that proves something."""
 
     text: str
@@ -35,7 +35,7 @@ class EvidenceRow(Shape, frozen=True, kw_only=True):
     by_hand: Annotated[str, Meta(description="The command that shows the same fact.")] = ""
 
 
-class ExitStatus(Shape, frozen=True, kw_only=True):
+class ExitStatus(ReportStruct, frozen=True, kw_only=True):
     """How a process ended: code or signal is set; both are null when it is not known."""
 
     code: int | None = None
@@ -43,7 +43,7 @@ class ExitStatus(Shape, frozen=True, kw_only=True):
     signal_name: Annotated[str, Meta(description="`SIGSEGV`.")] = ""
 
 
-class TreeProcess(Shape, frozen=True, kw_only=True):
+class TreeProcess(ReportStruct, frozen=True, kw_only=True):
     """One process of the tree, alive or dead, in order of birth."""
 
     pid: Pid
@@ -68,7 +68,7 @@ class TreeProcess(Shape, frozen=True, kw_only=True):
     output: Annotated[dict[str, str], Meta(description="Where fd 1 and 2 lead.")] = {}
 
 
-class Target(Shape, frozen=True, kw_only=True):
+class Target(ReportStruct, frozen=True, kw_only=True):
     """What was asked for, and the processes that were found."""
 
     pid: Pid | None
@@ -78,7 +78,7 @@ class Target(Shape, frozen=True, kw_only=True):
     asked: Annotated[str, Meta(description="The target as it was named.")] = ""
 
 
-class ModeReport(Shape, frozen=True, kw_only=True):
+class ModeReport(ReportStruct, frozen=True, kw_only=True):
     """What the program computes on, of this start."""
 
     verdict: ModeName
@@ -87,7 +87,7 @@ class ModeReport(Shape, frozen=True, kw_only=True):
     contradictions: list[EvidenceRow]
 
 
-class RungReport(Shape, frozen=True, kw_only=True):
+class RungReport(ReportStruct, frozen=True, kw_only=True):
     """One rung: yes, no with proof, or unknown with what is missing to know."""
 
     rung: RungName
@@ -97,7 +97,7 @@ class RungReport(Shape, frozen=True, kw_only=True):
     reached: Annotated[bool, Meta(description="false: behind the break, or nobody asked for more.")] = True
 
 
-class ApiReport(Shape, frozen=True, kw_only=True):
+class ApiReport(ReportStruct, frozen=True, kw_only=True):
     """The ladder of one API in one process."""
 
     api: str
@@ -107,7 +107,7 @@ class ApiReport(Shape, frozen=True, kw_only=True):
     first_broken: RungName | None
 
 
-class LinkReport(Shape, frozen=True, kw_only=True):
+class LinkReport(ReportStruct, frozen=True, kw_only=True):
     """One link of a chain: what was asked, and what was answered."""
 
     text: str
@@ -125,7 +125,7 @@ class LinkReport(Shape, frozen=True, kw_only=True):
     by_hand: Annotated[str, Meta(description="The command that shows the same fact.")] = ""
 
 
-class FindingReport(Shape, frozen=True, kw_only=True):
+class FindingReport(ReportStruct, frozen=True, kw_only=True):
     """A named cause; the first of the list is the answer."""
 
     rule: str
@@ -141,7 +141,7 @@ class FindingReport(Shape, frozen=True, kw_only=True):
     chain: Annotated[list[LinkReport], Meta(description="From the effect to the root.")] = []
 
 
-class ProgressReport(Shape, frozen=True, kw_only=True):
+class ProgressReport(ReportStruct, frozen=True, kw_only=True):
     """How far one process got in one API."""
 
     pid: Pid
@@ -155,7 +155,7 @@ class ProgressReport(Shape, frozen=True, kw_only=True):
     stopped_by: Annotated[str, Meta(description="The refusal at which it ended, in words.")] = ""
 
 
-class CallReport(Shape, frozen=True, kw_only=True):
+class CallReport(ReportStruct, frozen=True, kw_only=True):
     """One function in one process: how often, by whom, with which results."""
 
     api: str
@@ -173,7 +173,7 @@ class CallReport(Shape, frozen=True, kw_only=True):
     results_of: Annotated[str, Meta(description="Why not every result was read; empty: each one was.")] = ""
 
 
-class LookupReport(Shape, frozen=True, kw_only=True):
+class LookupReport(ReportStruct, frozen=True, kw_only=True):
     """Equal look-ups of a library or symbol by name."""
 
     pid: Pid
@@ -189,7 +189,7 @@ class LookupReport(Shape, frozen=True, kw_only=True):
     at: Moment | None = None
 
 
-class LibraryReport(Shape, frozen=True, kw_only=True):
+class LibraryReport(ReportStruct, frozen=True, kw_only=True):
     """One file mapped executable in one process."""
 
     pid: Pid
@@ -209,7 +209,7 @@ class LibraryReport(Shape, frozen=True, kw_only=True):
     file: str = ""
 
 
-class ImageReport(Shape, frozen=True, kw_only=True):
+class ImageReport(ReportStruct, frozen=True, kw_only=True):
     """What a provider, a consumer or a preloaded file says about itself; system libraries are left out."""
 
     path: str
@@ -228,7 +228,7 @@ class ImageReport(Shape, frozen=True, kw_only=True):
     needs: Annotated[list[str], Meta(description="API names that it leaves undefined, `name@node`.")]
 
 
-class LogLineReport(Shape, frozen=True, kw_only=True):
+class LogLineReport(ReportStruct, frozen=True, kw_only=True):
     """One line; `number` counts from 0 within its source."""
 
     number: int
@@ -238,7 +238,7 @@ class LogLineReport(Shape, frozen=True, kw_only=True):
     matters: Annotated[bool, Meta(description="Evidence points at it or a profile knows it.")] = False
 
 
-class LogReport(Shape, frozen=True, kw_only=True):
+class LogReport(ReportStruct, frozen=True, kw_only=True):
     """One log source and the lines of it that matter, then the newest."""
 
     source: int
@@ -252,7 +252,7 @@ class LogReport(Shape, frozen=True, kw_only=True):
     lines: list[LogLineReport]
 
 
-class OpenReport(Shape, frozen=True, kw_only=True):
+class OpenReport(ReportStruct, frozen=True, kw_only=True):
     """One path that a process opened or tried to, or another system call that the kernel refused."""
 
     pid: Pid
@@ -264,7 +264,7 @@ class OpenReport(Shape, frozen=True, kw_only=True):
     arguments: dict[str, int] = {}
 
 
-class LimitReport(Shape, frozen=True, kw_only=True):
+class LimitReport(ReportStruct, frozen=True, kw_only=True):
     """Something that cannot be known here, why, and the command that grants it."""
 
     what: str
@@ -272,7 +272,7 @@ class LimitReport(Shape, frozen=True, kw_only=True):
     grant: str
 
 
-class TimelineRow(Shape, frozen=True, kw_only=True):
+class TimelineRow(ReportStruct, frozen=True, kw_only=True):
     """One moment; calls seen in full have a length."""
 
     at: Moment
@@ -284,7 +284,7 @@ class TimelineRow(Shape, frozen=True, kw_only=True):
     lasts: Annotated[float | None, Meta(description="Seconds; null for a moment without length.")] = None
 
 
-class Observation(Shape, frozen=True, kw_only=True):
+class Observation(ReportStruct, frozen=True, kw_only=True):
     """Who looked, where, when and how it ended."""
 
     version: str
@@ -302,7 +302,7 @@ class Observation(Shape, frozen=True, kw_only=True):
     logs_left_out: Annotated[int, Meta(description="Log lines that are not listed.")] = 0
 
 
-class Report(Shape, frozen=True, kw_only=True):
+class Report(ReportStruct, frozen=True, kw_only=True):
     """Why the process is, or is not, on the GPU: one observation of one target."""
 
     schema: Literal["shim-inspector/report/1"]

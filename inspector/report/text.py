@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from inspector.model.verdict import RUNGS
 
 from . import phrases
-from .layout import Ink, Table, box, padded, wrapped
+from .layout import AnsiStyle, Table, box, padded, wrapped
 from .schema import ApiReport, EvidenceRow, FindingReport, LogReport, Report, RungReport, TreeProcess
 from .short_text import command, file_name
 
@@ -26,17 +26,17 @@ def _rung_colour(rung: RungReport) -> str:
 
 def render(report: Report, *, width: int = 100, colour: bool = False) -> str:
     """The whole report as text; `width` columns, ANSI colour only when asked for."""
-    page = _Page(report, max(_NARROWEST, min(width, _WIDEST)), Ink(colour))
+    page = _Page(report, max(_NARROWEST, min(width, _WIDEST)), AnsiStyle(colour))
     return "\n".join(line.rstrip() for line in page.lines()) + "\n"
 
 
 class _Page:
-    def __init__(self, report: Report, width: int, ink: Ink) -> None:
-        self.report, self.width, self.ink = report, width, ink
+    def __init__(self, report: Report, width: int, ansi_style: AnsiStyle) -> None:
+        self.report, self.width, self.ansi_style = report, width, ansi_style
 
     def lines(self) -> Iterable[str]:
         for line in wrapped(f"inspector - {phrases.subject(self.report)}", self.width):
-            yield self.ink(line, "dim")
+            yield self.ansi_style(line, "dim")
         yield ""
         yield from self._answer()
         sections = (
@@ -58,7 +58,7 @@ class _Page:
             made = list(lines)
             if made:
                 yield ""
-                yield self.ink(title, "bold")
+                yield self.ansi_style(title, "bold")
                 yield from made
 
     def _answer(self) -> Iterable[str]:
@@ -74,7 +74,7 @@ class _Page:
             lines += wrapped(sure, inner, "Sure  ", hard=True)
             lines += wrapped(first.rule, inner, "Rule  ")
         for number, line in enumerate(box(lines, self.width)):
-            yield self.ink(line, colour, "bold") if number == 1 else line
+            yield self.ansi_style(line, colour, "bold") if number == 1 else line
 
     def _chain(self) -> Iterable[str]:
         """From the effect to the root, one link a line, each deeper than the one that it explains."""
@@ -102,7 +102,7 @@ class _Page:
             )
             yield from wrapped(f"{before}{row.text}" + (f"  [{place}]" if place else ""), self.width, "  - ")
             if row.by_hand:
-                yield self.ink(f"      by hand: {row.by_hand}", "dim")
+                yield self.ansi_style(f"      by hand: {row.by_hand}", "dim")
 
     def _other_findings(self) -> Iterable[str]:
         for finding in self.report.findings[1:]:
@@ -111,7 +111,7 @@ class _Page:
     def _finding(self, finding: FindingReport) -> Iterable[str]:
         word = padded(finding.severity, 8)
         first, *rest = wrapped(f"{finding.title}  ({finding.rule}, {finding.confidence})", self.width - 10)
-        yield f"  {self.ink(word, _SEVERITY_COLOUR[finding.severity])}{first}"
+        yield f"  {self.ansi_style(word, _SEVERITY_COLOUR[finding.severity])}{first}"
         yield from (" " * 10 + line for line in rest)
         yield from wrapped(finding.cause, self.width, " " * 10) if finding.cause else []
         yield from wrapped(finding.next_step, self.width, " " * 10 + "next: ") if finding.next_step else []
@@ -128,7 +128,7 @@ class _Page:
         provider = ladder.provider or "nothing that provides it is mapped"
         yield from wrapped(f"{ladder.api} in pid {ladder.pid}: {provider}", self.width, "  ", "    ")
         for rung in ladder.rungs:
-            word = self.ink(padded(phrases.rung_word(rung), 4), _rung_colour(rung))
+            word = self.ansi_style(padded(phrases.rung_word(rung), 4), _rung_colour(rung))
             mark = "  <-- first broken rung" if rung.rung == ladder.first_broken else ""
             first, *rest = wrapped(rung.detail + mark, self.width - 22)
             yield f"    {word} {padded(rung.rung, 12)} {first}"
@@ -139,10 +139,10 @@ class _Page:
         apis = max(len(ladder.api) for ladder, _ in rows)
         room = self.width - apis - 14
         names = [name if room >= _RAIL_WIDTH else name[:3] for name in RUNGS]
-        yield self.ink("  " + padded("api", apis) + "  " + padded("pid", 8) + "  " + "  ".join(names), "dim")
+        yield self.ansi_style("  " + padded("api", apis) + "  " + padded("pid", 8) + "  " + "  ".join(names), "dim")
         for ladder, pids in rows[:_MOST_ROWS]:
             words = [
-                self.ink(padded(phrases.rung_word(rung), len(name)), _rung_colour(rung))
+                self.ansi_style(padded(phrases.rung_word(rung), len(name)), _rung_colour(rung))
                 for rung, name in zip(ladder.rungs, names, strict=True)
             ]
             yield f"  {padded(ladder.api, apis)}  {padded(phrases.pids(pids), 8)}  {'  '.join(words)}"
@@ -175,7 +175,7 @@ class _Page:
         colours = ("red",) if bad else ("dim",) if process.ended else ()
         text = f"{process.pid}  {phrases.fate(process)}  {name}" + (f"  [{place}]" if place else "")
         for line in wrapped(text, self.width, indent, indent + "    ")[:_LONGEST_COMMAND]:
-            yield self.ink(line, *colours)
+            yield self.ansi_style(line, *colours)
 
     def _calls(self) -> Iterable[str]:
         table = Table(("pid", "function", "calls", "first", "results, callers, values"), numbers=(2,))
@@ -183,7 +183,7 @@ class _Page:
         for row, likes in rows:
             who, first = phrases.pids([like.pid for like in likes]), phrases.time_of_day(row.first)
             table.add(who, row.function, str(row.count), first, phrases.call(row))
-        yield from table.lines(self.width, self.ink)
+        yield from table.lines(self.width, self.ansi_style)
         yield from _more(_MOST_ROWS + left_out, _MOST_ROWS, "functions")
 
     def _lookups(self) -> Iterable[str]:
@@ -195,7 +195,7 @@ class _Page:
             who, times = phrases.pids([like.pid for like in likes]), sum(like.count for like in likes)
             name, requester = file_name(row.name), file_name(row.requester)
             table.add(who, row.via, name, requester, str(times), phrases.lookup(row))
-        yield from table.lines(self.width, self.ink)
+        yield from table.lines(self.width, self.ansi_style)
         yield from _more(len(rows), _MOST_ROWS, "look-ups")
 
     def _library_title(self) -> str:
@@ -210,7 +210,7 @@ class _Page:
         for row, likes in rows[:_MOST_ROWS]:
             table.add(phrases.pids([like.pid for like in likes]), row.state, row.path)
             table.add("", "", "; ".join(part for part in (phrases.route(row), row.state_detail) if part))
-        yield from table.lines(self.width, self.ink)
+        yield from table.lines(self.width, self.ansi_style)
         yield from _more(len(rows), _MOST_ROWS, "libraries")
 
     def _opens(self) -> Iterable[str]:
@@ -218,7 +218,7 @@ class _Page:
         table = Table(("pid", "result", "path"))
         for row in rows[:_MOST_ROWS]:
             table.add(*row)
-        yield from table.lines(self.width, self.ink)
+        yield from table.lines(self.width, self.ansi_style)
         yield from _more(len(rows), _MOST_ROWS, "refused system calls")
 
     def _logs(self) -> Iterable[str]:
@@ -243,7 +243,7 @@ class _Page:
         for limit in self.report.limits:
             yield from wrapped(f"{limit.what}: {limit.why}" if limit.why else limit.what, self.width, "  - ")
             if limit.grant:
-                yield self.ink(f"      to grant it: {limit.grant}", "dim")
+                yield self.ansi_style(f"      to grant it: {limit.grant}", "dim")
 
     def _coverage(self) -> Iterable[str]:
         seen = self.report.observation

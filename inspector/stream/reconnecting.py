@@ -34,7 +34,7 @@ _ROLL_CALL = 2_000_000_000
 """ns after the begin of a session within which all living processes of the tree are told."""
 
 
-class LastingStream(LiveStream):
+class ReconnectingStream(LiveStream):
     """A remote collector that is started again when its link breaks, until `close`.
 
     What the far side still has, the tree, libraries, logs, comes again and replaces what was known; call counts of the

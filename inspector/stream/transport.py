@@ -24,7 +24,7 @@ Everything else, ControlMaster, jump hosts, keys, comes from the user's own ssh 
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Transport:
     """Where the collector runs; the default is this machine with this user's rights."""
 
     host: str = ""
@@ -57,13 +57,13 @@ def program_words(command: Sequence[str]) -> list[str]:
     return ["--", *command]
 
 
-def collector_command(words: Sequence[str], place: Place | None = None) -> list[str]:
+def collector_command(words: Sequence[str], place: Transport | None = None) -> list[str]:
     """The command that runs `inspector collect WORDS` at a place; raises ValueError when the place makes no sense."""
-    place = place or Place()
+    place = place or Transport()
     return far_command([*_elevated(_program(place), place), "collect", *words], place)
 
 
-def far_command(words: Sequence[str], place: Place) -> list[str]:
+def far_command(words: Sequence[str], place: Transport) -> list[str]:
     """The command that runs words at a place; raises ValueError when the place makes no sense."""
     if place.host.startswith("-"):
         raise ValueError(f"--host {place.host}: a host name does not begin with a dash")
@@ -73,11 +73,11 @@ def far_command(words: Sequence[str], place: Place) -> list[str]:
     return [*_SSH, *place.ssh_options, "--", place.host, shlex.join(inside)]
 
 
-def _program(place: Place) -> list[str]:
+def _program(place: Transport) -> list[str]:
     if place.here:
         return [sys.executable, str(MAIN)]
     return shlex.split(place.remote_command)
 
 
-def _elevated(program: list[str], place: Place) -> list[str]:
+def _elevated(program: list[str], place: Transport) -> list[str]:
     return ["sudo", "-n", "--", *program] if place.sudo else program

@@ -21,8 +21,8 @@ import pytest
 
 from inspector.commands.bootstrap import chosen
 from inspector.commands.carried import FarPython, packed
-from inspector.commands.errors import Trouble
-from inspector.stream.transport import Place
+from inspector.commands.errors import UserError
+from inspector.stream.transport import Transport
 
 from .run import COMMAND, inspector, said
 
@@ -156,8 +156,11 @@ def test_the_python_that_is_like_ours_is_taken_before_the_newest() -> None:
     own = FarPython("/own", sys.version_info[:2], platform.machine(), "glibc")
     others = [a_python(minor, machine="riscv64") for minor in (9, 14)]
     if own.is_like_ours:
-        assert chosen([*others, a_python(14, libc="musl"), own], Place(host="far")) is own
-    assert chosen([*others, a_python(10, libc="musl"), a_python(12, libc="musl")], Place(host="far")).version == (3, 12)
+        assert chosen([*others, a_python(14, libc="musl"), own], Transport(host="far")) is own
+    assert chosen([*others, a_python(10, libc="musl"), a_python(12, libc="musl")], Transport(host="far")).version == (
+        3,
+        12,
+    )
 
 
 @pytest.mark.parametrize(
@@ -169,8 +172,8 @@ def test_the_python_that_is_like_ours_is_taken_before_the_newest() -> None:
     ],
 )
 def test_a_machine_that_cannot_be_served_is_told_why(pythons: list[FarPython], words: str) -> None:
-    with pytest.raises(Trouble) as trouble:
-        chosen(pythons, Place(host="far"))
+    with pytest.raises(UserError) as trouble:
+        chosen(pythons, Transport(host="far"))
     assert words in str(trouble.value)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.report.layout import Ink, Table, box, cells, shortened, wrapped
+from inspector.report.layout import AnsiStyle, Table, box, cells, shortened, wrapped
 from inspector.report.text import render
 
 from .sample import sample_report
@@ -49,9 +49,9 @@ def test_a_long_path_is_shortened_in_the_middle() -> None:
 
 def test_a_table_without_rows_is_nothing_and_a_narrow_one_wraps_below() -> None:
     table = Table(("a", "b"))
-    assert table.lines(80, Ink()) == []
+    assert table.lines(80, AnsiStyle()) == []
     table.add("x" * 30, "word " * 20)
-    assert len(table.lines(50, Ink())) > 3
+    assert len(table.lines(50, AnsiStyle())) > 3
     assert wrapped("", 40, "- ") == ["-"]
 
 

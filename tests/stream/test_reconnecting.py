@@ -11,7 +11,7 @@ from inspector.stream.codec import encode
 from inspector.stream.events import AnyEvent
 from inspector.stream.logs import LogFound, LogLine, LogRead
 from inspector.stream.processes import ProcessEnded, ProcessStarted
-from inspector.stream.reconnecting import LastingStream
+from inspector.stream.reconnecting import ReconnectingStream
 from inspector.stream.recording import Recording
 from inspector.stream.requests import Configure, Plan, ReadLog
 from inspector.stream.session import LimitNoted, SessionEnded, SessionStarted
@@ -25,7 +25,7 @@ READ = LogRead(at=3, source=0, lines=[LogLine(number=0, text="x")], lines_total=
 PART: list[AnyEvent] = [started(), WATCHED, FOUND, READ, counted(4, 42, 7)]
 
 
-def link(tmp_path: Path, after: str, part: Sequence[AnyEvent] = PART) -> LastingStream:
+def link(tmp_path: Path, after: str, part: Sequence[AnyEvent] = PART) -> ReconnectingStream:
     """A stand-in for ssh: the first link prints a part and breaks with status 255, later ones do `after`."""
     (tmp_path / "part").write_bytes(b"".join(map(encode, part)))
     (tmp_path / "end").write_bytes(encode(SessionEnded(at=9, reason="the target ended")))
@@ -37,7 +37,7 @@ def link(tmp_path: Path, after: str, part: Sequence[AnyEvent] = PART) -> Lasting
         "    open(f'{folder}/broken', 'w'); out.write(part); out.flush(); sys.exit(255)\n"
         f"{after}\n"
     )
-    return LastingStream([sys.executable, str(program)], lambda: Configure(plan=Plan()))
+    return ReconnectingStream([sys.executable, str(program)], lambda: Configure(plan=Plan()))
 
 
 def test_after_a_broken_link_the_stream_goes_on_with_numbers_of_its_own(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from inspector.model.commands_by_hand import shell
 from inspector.model.decision import CONTRADICTING, Decision, covered
 from inspector.model.failed_loads import FailedLoad
 from inspector.model.families import MANAGEMENT, family_of_api
-from inspector.model.log_runs import Start
+from inspector.model.log_runs import LogRun
 from inspector.model.profiles import Profiles
 from inspector.model.state import Process, State
 from inspector.model.tree import ancestors, program
@@ -30,7 +30,7 @@ class Scene:
         self.analysis, self.decision = analysis, decision
         self.state: State = analysis.state
         self.profiles: Profiles = analysis.profiles
-        self.start: Start = analysis.start
+        self.start: LogRun = analysis.start
         self._ranks = {id(process): self._rank(process) for process in self.state.processes}
         self._best = min(self._ranks.values(), default=9)
 

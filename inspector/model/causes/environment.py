@@ -13,7 +13,7 @@ from inspector.model.verdict import Evidence
 from inspector.stream.libraries import PreloadChecked
 
 from .context import LOADER_KEYS, Case, Scene
-from .found_elsewhere import whereabouts
+from .found_elsewhere import found_elsewhere
 from .rule import Cause, Hit, Pattern
 
 _SEEN_BY = re.compile(r"^(.*) \(as pid (\d+) sees it\)$")
@@ -54,7 +54,7 @@ class LoaderIgnoresEnvironment(Cause):
         if not carried:
             return None
         why = f"the file has {runs.capabilities_added}" if runs.capabilities_added else "AT_SECURE is set"
-        place = whereabouts(case, missing_file(case), "library").words
+        place = found_elsewhere(case, missing_file(case), "library").words
         return Hit(
             title=f"the loader of {short(process)} ignores {listed(carried)}: {why}",
             cause="In a program that runs with more rights than its caller the loader drops these variables"
@@ -166,7 +166,7 @@ class LibraryPathReplaced(Cause):
             return None
         given = runs.argv[runs.argv.index("--library-path") + 1 :][:1]
         variable = runs.environment.get("LD_LIBRARY_PATH", "")
-        where = whereabouts(case, name, "library")
+        where = found_elsewhere(case, name, "library")
         replaced = f", which replaces LD_LIBRARY_PATH={variable}" if variable else ""
         return Hit(
             title=f"{name_of(name)} is not found in {short(case.process)}: it was started with --library-path "
@@ -241,7 +241,7 @@ class EnvironmentLost(Cause):
         if owner is None:
             return None
         lost = [entry for entry in folders(value) if entry not in folders(has)]
-        where = whereabouts(case, name, "library")
+        where = found_elsewhere(case, name, "library")
         if not lost or not self._would_have(case, key, lost, has, where.paths):
             return None
         how = "is not in" if not has else f"is {has} in"

@@ -14,7 +14,7 @@ from inspector.stream.libraries import CandidateFound, LibraryMapped
 
 from .context import Case, Scene
 from .environment import missing_file
-from .found_elsewhere import whereabouts
+from .found_elsewhere import found_elsewhere
 from .rule import UNEXPLAINED, Cause, Hit, Pattern
 
 _NOT_INITIALIZED = ("NOTINITIALIZED", "UNINITIALIZED")
@@ -105,7 +105,7 @@ class StubLibrary(Cause):
         if leaf.kind != "call" or not case.scene.profiles.is_called(leaf.api, leaf.code, "STUBLIBRARY"):
             return None
         path = _behind(case)
-        place, other = place_of(case, path), whereabouts(case, path, "provider", "library")
+        place, other = place_of(case, path), found_elsewhere(case, path, "provider", "library")
         behind = [one for one in other.paths if one != path]
         second = f"; another copy lies in {behind[0]}{place_of(case, behind[0])}" if behind else ""
         return Hit(

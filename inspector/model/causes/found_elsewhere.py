@@ -12,7 +12,7 @@ from .context import Case
 
 
 @dataclass(frozen=True, slots=True)
-class Whereabouts:
+class FoundElsewhere:
     """What is known of where it is."""
 
     words: str
@@ -24,7 +24,7 @@ class Whereabouts:
     paths: tuple[str, ...] = ()
 
 
-def whereabouts(case: Case, name: str, *kinds: str) -> Whereabouts:
+def found_elsewhere(case: Case, name: str, *kinds: str) -> FoundElsewhere:
     """Where a file, symbol, version or node is that this process did not get."""
     found = where_is(case.state, case.process, name, *kinds)
     copies = usable_copies(found) if found is not None else []
@@ -36,33 +36,33 @@ def whereabouts(case: Case, name: str, *kinds: str) -> Whereabouts:
     search = f"find / -xdev -name {quote(stem(name) + '*')} 2>/dev/null"
     if found is not None and found.complete:
         places = f"none of {len(found.places)} folders that were looked at has it" if found.places else "it is nowhere"
-        return Whereabouts(places, f"install what brings {name_of(name)}", search)
-    return Whereabouts("", f"find out whether {name_of(name)} is on this machine, and bring its folder in", search)
+        return FoundElsewhere(places, f"install what brings {name_of(name)}", search)
+    return FoundElsewhere("", f"find out whether {name_of(name)} is on this machine, and bring its folder in", search)
 
 
-def _of_copy(case: Case, name: str, copies: list[Copy]) -> Whereabouts:
+def _of_copy(case: Case, name: str, copies: list[Copy]) -> FoundElsewhere:
     best = copies[0]
     outside = " outside of the file tree that the process sees" if best.outside else ""
     words = f"it is there as {listed((copy.path for copy in copies), 3)}{outside}"
     if best.outside:
-        return Whereabouts(words, f"bring {best.path} into the container or namespace of the process",
+        return FoundElsewhere(words, f"bring {best.path} into the container or namespace of the process",
                            f"ls -l {quote(best.path)}", tuple(one.path for one in copies))  # fmt: skip
     if " -> " in best.brought_by:
         link, _, target = best.brought_by.partition(" -> ")
         step = f"let {link} be a link to {target}"
-        return Whereabouts(words, step, f"ln -s {quote(target)} {quote(link)}", tuple(one.path for one in copies))
+        return FoundElsewhere(words, step, f"ln -s {quote(target)} {quote(link)}", tuple(one.path for one in copies))
     if best.brought_by:
         step = f"set {best.brought_by} where the program is started"
-        return Whereabouts(words, step, case.rerun(best.brought_by), tuple(one.path for one in copies))
-    return Whereabouts(words, f"let the loader find {best.path}", f"ls -l {quote(best.path)}",
+        return FoundElsewhere(words, step, case.rerun(best.brought_by), tuple(one.path for one in copies))
+    return FoundElsewhere(words, f"let the loader find {best.path}", f"ls -l {quote(best.path)}",
                        tuple(one.path for one in copies))  # fmt: skip
 
 
-def _known(case: Case, name: str, paths: list[str]) -> Whereabouts:
+def _known(case: Case, name: str, paths: list[str]) -> FoundElsewhere:
     folder = paths[0].rsplit("/", 1)[0]
     words = f"it lies in {listed(paths, 3)}" if name_of(paths[0]) == name_of(name) else f"there is {listed(paths, 3)}"
     if name_of(paths[0]) != name_of(name):
-        return Whereabouts(
+        return FoundElsewhere(
             words,
             f"ask for {name_of(paths[0])}, or let {folder}/{name_of(name)} be a link to it",
             f"ln -s {quote(name_of(paths[0]))} {quote(f'{folder}/{name_of(name)}')}",
@@ -70,7 +70,7 @@ def _known(case: Case, name: str, paths: list[str]) -> Whereabouts:
         )
     before = (case.scene.environment(case.process) or {}).get("LD_LIBRARY_PATH", "")
     setting = f"LD_LIBRARY_PATH={folder}{':' + before if before and folder not in before.split(':') else ''}"
-    return Whereabouts(
+    return FoundElsewhere(
         words, f"put {folder} first in LD_LIBRARY_PATH of this program", case.rerun(setting), tuple(paths)
     )
 

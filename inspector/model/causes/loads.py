@@ -11,7 +11,7 @@ from inspector.model.verdict import Evidence
 
 from .context import Case
 from .environment import missing_file
-from .found_elsewhere import Whereabouts, whereabouts
+from .found_elsewhere import FoundElsewhere, found_elsewhere
 from .rule import Cause, Hit
 
 
@@ -26,7 +26,7 @@ def verb(failure: FailedLoad) -> str:
     return "could not be loaded" if failure.seen else "would not load"
 
 
-def _there(where: Whereabouts) -> str:
+def _there(where: FoundElsewhere) -> str:
     """Where it is, as a sentence behind another one."""
     return f" {where.words[0].upper()}{where.words[1:]}." if where.words else ""
 
@@ -84,7 +84,7 @@ class DependencyMissing(Cause):
             return None
         process, missing = failure.process, name_of(failure.missing)
         by = f" (needed by {name_of(failure.needed_by)})" if failure.needed_by not in ("", failure.name) else ""
-        where = whereabouts(case, failure.missing, "library")
+        where = found_elsewhere(case, failure.missing, "library")
         path = (case.scene.environment(process) or {}).get("LD_LIBRARY_PATH")
         rows = case.rows()
         if path:
@@ -136,7 +136,7 @@ class LibraryNotFound(Cause):
         names = listed(dict.fromkeys(map(name_of, case.alternatives or (name,))), 3)
         if "/" in name and len(case.alternatives) < 2:
             names = name
-        where = whereabouts(case, name, "library")
+        where = found_elsewhere(case, name, "library")
         path = (case.scene.environment(process) or {}).get("LD_LIBRARY_PATH", "")
         searched = f" (LD_LIBRARY_PATH={path})" if path else " (no LD_LIBRARY_PATH is set)"
         words = where.words or "no folder of this process's search path holds it"
@@ -189,7 +189,7 @@ class LoadRefused(Cause):
     def _of_words(self, case: Case) -> Hit:
         """Only the program tells of it."""
         leaf = case.leaf
-        where = whereabouts(case, leaf.what, "library")
+        where = found_elsewhere(case, leaf.what, "library")
         return Hit(
             title=f"{name_of(leaf.what)} could not be loaded in {short(leaf.process)}, says its own log: {leaf.answer}",
             cause=f"The load itself was not seen.{_there(where)}",

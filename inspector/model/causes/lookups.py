@@ -11,7 +11,7 @@ from inspector.model.usage import Use
 from inspector.stream.calls import LookedUp
 
 from .context import Case
-from .found_elsewhere import whereabouts
+from .found_elsewhere import found_elsewhere
 from .loads import LibraryNotFound
 from .rule import Cause, Hit
 
@@ -82,7 +82,7 @@ class NameNotFound(Cause):
         process = leaf.process
         where = leaf.provider or _asked_file(leaf) or listed(
             (provider.path for use in case.family_uses for provider in use.providers), 2) or "the library"  # fmt: skip
-        place = whereabouts(case, leaf.what, "symbol")
+        place = found_elsewhere(case, leaf.what, "symbol")
         return Hit(
             title=f"{name_of(leaf.asker) or 'a consumer'} asked for {leaf.what} in {short(process)}; {where} does not "
             f"have it{said}",

@@ -9,9 +9,9 @@ from inspector.model.evidence import short
 from inspector.model.failed_loads import FailedLoad
 from inspector.model.formatting import listed, name_of
 from inspector.model.memo import once
-from inspector.model.requirements import Want, import_faults, missing_names, required
+from inspector.model.requirements import NeededName, import_faults, missing_names, required
 from inspector.model.state import Process
-from inspector.model.symbol_near_misses import Disguise, disguise_row, disguised
+from inspector.model.symbol_near_misses import NearMiss, near_miss, near_miss_row
 from inspector.model.tree import libraries
 from inspector.model.usage import Use
 from inspector.model.verdict import Confidence, Evidence
@@ -19,7 +19,7 @@ from inspector.stream.libraries import ImageRead, LibraryMapped
 
 from .context import Case, Scene
 from .files import place_of
-from .found_elsewhere import whereabouts
+from .found_elsewhere import found_elsewhere
 from .loads import verb
 from .rule import Cause, Hit, Pattern
 
@@ -30,7 +30,7 @@ _MEMORY_NAMES = frozenset((
 """What allocators replace on purpose."""
 
 
-def _import_faults(scene: Scene, process: Process, use: Use) -> list[Want]:
+def _import_faults(scene: Scene, process: Process, use: Use) -> list[NeededName]:
     """Imports of mapped consumers that no mapped file offers; nothing where no provider is mapped at all."""
     if not any(not provider.gone for provider in use.providers):
         return []
@@ -61,7 +61,7 @@ class SymbolMissing(Cause):
         process, name = failure.process, failure.symbol
         more = _others_missing(failure)
         provider = _provider_words(case.scene, process, name)
-        place = whereabouts(case, name, "symbol")
+        place = found_elsewhere(case, name, "symbol")
         known = where_is(case.state, process, name, "symbol") is not None
         file = provider if "/" in provider else failure.name
         return Hit(
@@ -96,7 +96,7 @@ class NamesNotOffered(Pattern):
             if not use.lookups and not use.consumer_calls and use.providers:
                 yield from self._of_requirements(scene, process, use)
 
-    def _of_imports(self, process: Process, use: Use, missing: list[Want]) -> Hit:
+    def _of_imports(self, process: Process, use: Use, missing: list[NeededName]) -> Hit:
         first = missing[0]
         providers = listed((provider.path for provider in use.providers), 2)
         ran = "" if use.consumer_calls else "Bound at load, the load fails; "
@@ -137,7 +137,7 @@ def _others_missing(failure: FailedLoad) -> list[str]:
     return [need.name for need in failure.prediction.undefined if need.name != failure.symbol]
 
 
-def _rows(process: Process, missing: list[Want]) -> list[Evidence]:
+def _rows(process: Process, missing: list[NeededName]) -> list[Evidence]:
     return [
         evidence.of_symbol(
             process, want.file, want.name, f"{name_of(want.consumer)} needs {want.full_name}: {want.why}",
@@ -147,7 +147,7 @@ def _rows(process: Process, missing: list[Want]) -> list[Evidence]:
     ]  # fmt: skip
 
 
-class _Disguised(Cause):
+class _NearMissRule(Cause):
     """The needed name is in a file, but not as the consumer asks for it."""
 
     place = "exported"
@@ -155,11 +155,11 @@ class _Disguised(Cause):
 
     def explain(self, case: Case) -> Hit | None:
         name = _wanted_name(case)
-        found = disguised(case.state, case.process, name) if name else None
+        found = near_miss(case.state, case.process, name) if name else None
         if found is None or found.kind != self.kind or not _asked_there(case, found):
             return None
         consumer = name_of((case.load or case.leaf).what) if case.failure else name_of(case.leaf.asker) or "a consumer"
-        return _of_disguise(case.process, found, consumer, case.sure, case.rows())
+        return _of_near_miss(case.process, found, consumer, case.sure, case.rows())
 
 
 def _wanted_name(case: Case) -> str:
@@ -168,7 +168,7 @@ def _wanted_name(case: Case) -> str:
     return case.leaf.what if case.leaf.kind == "lookup" else ""
 
 
-def _asked_there(case: Case, found: Disguise) -> bool:
+def _asked_there(case: Case, found: NearMiss) -> bool:
     """Not a file that nobody asked: a wrapper of that name in the consumer itself, perhaps."""
     if case.failure is not None:
         return True
@@ -177,7 +177,7 @@ def _asked_there(case: Case, found: Disguise) -> bool:
     return found.path in asked | ({path} if colon else set())
 
 
-def _of_disguise(process: Process, found: Disguise, consumer: str, sure: Confidence, rows: list[Evidence]) -> Hit:
+def _of_near_miss(process: Process, found: NearMiss, consumer: str, sure: Confidence, rows: list[Evidence]) -> Hit:
     return Hit(
         title=f"{consumer} needs {found.name}; {name_of(found.path)} {found.words}",
         cause=found.cause,
@@ -185,13 +185,13 @@ def _of_disguise(process: Process, found: Disguise, consumer: str, sure: Confide
         command=commands_by_hand.offered(process, found.path, found.name),
         process=process,
         confidence=sure,
-        evidence=[*rows, disguise_row(process, found)],
+        evidence=[*rows, near_miss_row(process, found)],
         subject=f"{found.path}:{found.name}",
         root=f"{name_of(found.path)} {found.words}",
     )
 
 
-class SymbolHidden(_Disguised):
+class SymbolHidden(_NearMissRule):
     id = "symbol-hidden"
     kind = "hidden"
     meaning = (
@@ -201,7 +201,7 @@ class SymbolHidden(_Disguised):
     cure = "Export it: default visibility, or `global:` in the version script."
 
 
-class SymbolMangled(_Disguised):
+class SymbolMangled(_NearMissRule):
     id = "symbol-mangled"
     kind = "mangled"
     meaning = 'The name is in the library, but as a C++ function (no extern "C"): nobody can bind to it by its C name.'
@@ -209,7 +209,7 @@ class SymbolMangled(_Disguised):
     cure = 'Declare the functions of the API extern "C" and build the library anew.'
 
 
-class NamesInDisguise(Pattern):
+class NearMissNames(Pattern):
     """Names that a library has in another form, where nobody was refused one yet."""
 
     id = "symbol-mangled"
@@ -231,8 +231,8 @@ class NamesInDisguise(Pattern):
         use = scene.uses(process).get(api) if api is not None else None
         if use is not None and (use.consumer_calls or any(one.found is False for one in use.lookups)):
             return
-        found = Disguise(name, image.path, "mangled", symbol)
-        hit = _of_disguise(process, found, f"whoever uses {api}", "likely", [])
+        found = NearMiss(name, image.path, "mangled", symbol)
+        hit = _of_near_miss(process, found, f"whoever uses {api}", "likely", [])
         yield replace(hit, doubt="Another library may offer these names to whoever asks.")
 
 
@@ -248,9 +248,9 @@ class HiddenNames(Pattern):
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process, use in scene.all_uses():
             for want in _import_faults(scene, process, use):
-                found = disguised(scene.state, process, want.name) if want.fault in ("hidden", "mangled") else None
+                found = near_miss(scene.state, process, want.name) if want.fault in ("hidden", "mangled") else None
                 if found is not None and found.kind == "hidden":
-                    yield _of_disguise(process, found, name_of(want.consumer), "likely", _rows(process, [want]))
+                    yield _of_near_miss(process, found, name_of(want.consumer), "likely", _rows(process, [want]))
 
 
 def _meant(scene: Scene, library: LibraryMapped, image: ImageRead) -> bool:
@@ -309,7 +309,7 @@ def _other_copy(case: Case, failure: FailedLoad) -> str:
     lacks = _lacking(failure)
     if not lacks:
         return ""
-    where = whereabouts(case, lacks, "version")
+    where = found_elsewhere(case, lacks, "version")
     found = where_is(case.state, case.process, lacks, "version")
     if found is not None:
         return next((path for path in where.paths if path != lacks), "")
@@ -481,5 +481,5 @@ CAUSES: tuple[Cause, ...] = (
     UnversionedProvider(),
 )
 PATTERNS: tuple[Pattern, ...] = (
-    NoVersionTable(), VersionsNotOffered(), HiddenNames(), NamesInDisguise(), NamesNotOffered(), OverridesLibc(),
+    NoVersionTable(), VersionsNotOffered(), HiddenNames(), NearMissNames(), NamesNotOffered(), OverridesLibc(),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from inspector.model.state import Process
 from inspector.model.tree import program
 
 from .context import Case
-from .found_elsewhere import whereabouts
+from .found_elsewhere import found_elsewhere
 from .rule import Cause, Hit
 
 _LIBRARY = re.compile(r"\.so(\.[\w.]+)?$")
@@ -125,7 +125,7 @@ class NodeMissing(Cause):
             return None
         name = name_of(leaf.what)
         module = _MODULES.get(name, "nvidia" if name.startswith("nvidia") else "amdgpu" if "renderD" in name else "")
-        place = whereabouts(case, leaf.what, "device")
+        place = found_elsewhere(case, leaf.what, "device")
         there = f" {place.words[0].upper()}{place.words[1:]}." if place.paths else ""
         return Hit(
             title=f"{leaf.what} is not there for {short(leaf.process)}: {leaf.call} = {leaf.answer}",
@@ -171,7 +171,7 @@ class KernelRefused(Cause):
         )
 
     def _library(self, case: Case) -> tuple[str, str, str]:
-        place = whereabouts(case, case.leaf.what)
+        place = found_elsewhere(case, case.leaf.what)
         return place.words or f"{case.leaf.what} is not there", place.step, place.command
 
     def _other(self, case: Case, *, missing: bool) -> tuple[str, str, str]:

@@ -8,7 +8,7 @@ from inspector.model.crashes import crashed
 from inspector.model.evidence import short
 from inspector.model.folding.processes import end_words
 from inspector.model.formatting import duration, listed, plural
-from inspector.model.gpu_work import Work, of_tree, stub_signs, words
+from inspector.model.gpu_work import GpuWork, of_tree, stub_signs, words
 from inspector.model.log_meanings import says
 from inspector.model.state import Process, Reading
 from inspector.model.verdict import Evidence
@@ -162,7 +162,7 @@ class SuccessWithoutWork(Pattern):
         if stubs:
             yield self._of_lines(scene, stubs)
 
-    def _hit(self, work: Work, rows: list[Evidence], certain: bool) -> Hit:
+    def _hit(self, work: GpuWork, rows: list[Evidence], certain: bool) -> Hit:
         return Hit(
             title=f"{words(work)}, and nothing shows that anything was done",
             cause="The library answers success by itself: no device is opened, addresses and times are not those of "

@@ -3,7 +3,7 @@
 from inspector.model import commands_by_hand, evidence
 from inspector.model.coverage import born_here
 from inspector.model.formatting import listed, name_of, plural
-from inspector.model.requirements import Want, import_faults, wanted
+from inspector.model.requirements import NeededName, import_faults, wanted
 from inspector.model.tree import libraries, unread
 from inspector.model.usage import Provider
 from inspector.model.verdict import Evidence, Rung
@@ -128,7 +128,7 @@ def _nothing_offered(view: View, provider: Provider, total: int) -> Rung:
     return Rung(rung="exported", state="no", detail=detail, evidence=[row])
 
 
-def _missing_row(view: View, want: Want) -> Evidence:
+def _missing_row(view: View, want: NeededName) -> Evidence:
     text = f"{name_of(want.consumer)} needs {want.full_name}: {want.why}"
     by_hand = commands_by_hand.undefined(view.process, want.consumer, want.name)
     return evidence.of_symbol(view.process, want.file, want.name, text, by_hand=by_hand)
