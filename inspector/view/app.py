@@ -175,11 +175,11 @@ class InspectorApp(DiffOutputApp[int]):
         self._copy(selected or "", "row")
 
     def action_copy_command(self) -> None:
-        """Copy the next step of the answer when it has the focus, else the command that shows the row by hand."""
+        """Copy the command of the answer when it has the focus, else the one that shows the row by hand."""
         main, rows = self.main, self.screen.query(Rows).first()
         if main is not None and main.on_answer:
             finding = main.actions.current_finding()
-            self._copy(finding.next_step if finding is not None else "", "next step")
+            self._copy(finding.command if finding is not None else "", "command")
             return
         by_hand = rows.listing.table.details(rows.listing.chosen).by_hand if rows.listing.chosen is not None else ()
         self._copy(by_hand[0] if by_hand else "", "command")

@@ -6,26 +6,12 @@ from typing import NamedTuple
 
 from inspector.model.formatting import duration, plural, size
 from inspector.model.state import State
-from inspector.model.verdict import RUNGS, Answer, Finding, Ladder, RungName
 
 from .pane_context import PaneContext, short_name
 from .panes.pane import Pane
-from .tables.answers import SEVERITIES, glyph_of
 from .tables.gpu import mode_words
 from .tables.row import Cell, Span, Tone
 
-SHORT: dict[RungName, str] = {
-    "environment": "env",
-    "mapped": "map",
-    "exported": "exp",
-    "reachable": "reach",
-    "resolved": "res",
-    "called": "call",
-    "returned": "ret",
-    "logged": "log",
-    "used": "use",
-}
-LONG: dict[RungName, str] = {name: name for name in RUNGS}
 DOT: Span = (" · ", "quiet")
 
 
@@ -95,148 +81,23 @@ def vitals(state: State) -> str:
     return f"{sum(one.cpu for one in known):.0f}% {size(sum(one.rss for one in known))}"
 
 
-# Answer
-
-
-def answer(context: PaneContext, number: int, width: int, most: int) -> list[Line]:
-    """One finding in at most `most` lines: its sentence, its cause, its next step."""
-    found = context.answer.findings if context.answer is not None else []
-    if not found:
-        return _no_answer(context, width, most)
-    finding = found[number % len(found)]
-    return _told(finding, number % len(found), len(found), width, most)
-
-
-def _told(finding: Finding, number: int, total: int, width: int, most: int) -> list[Line]:
-    glyph, tone = SEVERITIES[finding.severity]
-    right = f"{number + 1}/{total} [ ] "
-    title = _wrapped(finding.title, width - 4 - len(right)) or [""]
-    spare = max(1, most - 2)
-    heads = enumerate(_clipped(title, min(spare, 2)))
-    lines = [Line(((f" {' ' if place else glyph} ", tone), (part, "strong"))) for place, part in heads]
-    lines[0] = lines[0]._replace(right=((right, "quiet"),))
-    rest = most - len(lines)
-    cause, step = (_wrapped(text, width - 10) for text in (finding.cause, finding.next_step))
-    share = max(1, rest - min(len(step), max(1, rest // 2)))
-    lines += _labelled("why", cause[:], share, "plain")
-    lines += _labelled("next", step, max(1, most - len(lines)), "name")
-    return lines[:most]
-
-
-def finding_in_full(finding: Finding, width: int, most: int) -> list[Line]:
-    """A finding for the head of its evidence: all that it says, as far as it fits."""
-    glyph, tone = SEVERITIES[finding.severity]
-    title = _wrapped(finding.title, width - 4)
-    lines = [Line(((f" {glyph if not place else ' '} ", tone), (part, "strong"))) for place, part in enumerate(title)]
-    for label, text in (("why", finding.cause), ("next", finding.next_step), ("doubt", finding.doubt)):
-        if text:
-            lines += _labelled(label, _wrapped(text, width - 10), 4, "name" if label == "next" else "plain")
-    return [*lines[:most], Line()]
+# Lines of words
 
 
 def problem(words: str, width: int) -> list[Line]:
     """What is wrong with the observation itself, in at most three lines."""
-    parts = _clipped(_wrapped(words, width - 4), 3)
-    return [Line(((f" {' ' if place else '✗'} ", "no"), (part, "plain"))) for place, part in enumerate(parts)]
+    parts = wrapped(words, width - 4)
+    return labelled(" ✗ ", [*parts[:2], " ".join(parts[2:])] if len(parts) > 3 else parts, "plain", indent=3, mark="no")
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
+    """A text in lines of so many columns, never broken inside a word."""
     return textwrap.wrap(text, max(20, width), break_on_hyphens=False)
 
 
-def _clipped(parts: Sequence[str], most: int) -> list[str]:
-    if len(parts) <= most:
-        return list(parts)
-    return [*parts[: most - 1], " ".join(parts[most - 1 :])]
-
-
-def _labelled(label: str, parts: Sequence[str], most: int, tone: Tone) -> list[Line]:
-    shown = _clipped(parts, most)
-    return [Line(((f"   {label if not place else '':<6}", "quiet"), (part, tone))) for place, part in enumerate(shown)]
-
-
-def _no_answer(context: PaneContext, width: int, most: int) -> list[Line]:
-    state = context.state
-    if state.missing is not None:
-        lines = problem(state.missing.why, width)
-        return lines + _labelled("next", _wrapped(state.missing.help, width - 10), 2, "name")
-    working = [f"{one.task} {one.done:,} of {one.total:,}" for one in state.work.values()]
-    words = ", ".join(working) or _silence(context)
-    coverage = context.answer.coverage if context.answer is not None and state.processes else ""
-    lines = [Line(((" ? ", "unknown"), (words, "strong")))]
-    return [*lines, *_labelled("seen", _wrapped(coverage, width - 10), most - 1, "quiet")][:most]
-
-
-def _silence(context: PaneContext) -> str:
-    """What is to be said without a finding: every answer about a process has one."""
-    return "looking" if context.live else "nothing was observed"
-
-
-# Ladders
-
-
-def rails(context: PaneContext, width: int, most: int, current: int | None) -> list[Line]:
-    """The ladders that matter first; processes that ended with the same ladder share a line."""
-    groups: dict[object, list[Ladder]] = {}
-    for one in ordered(context.answer, current):
-        groups.setdefault(_alike(context, one), []).append(one)
-    shown = list(groups.values())[:most]
-    names = [_rail_name(context, group) for group in shown]
-    widest = max(map(len, names), default=0)
-    more = f" +{len(groups) - most} more: L " if len(groups) > most else ""
-    room = width - len(more)
-    lines = [rail(group[0], name.ljust(widest), room) for group, name in zip(shown, names, strict=True)]
-    return [*lines[:-1], lines[-1]._replace(right=((more, "quiet"),))] if lines else []
-
-
-def _alike(context: PaneContext, ladder: Ladder) -> object:
-    """What ladders of processes that have ended have in common when one line stands for all of them."""
-    if not _has_ended(context, ladder):
-        return ladder.pid, ladder.started, ladder.api
-    return ladder.api, ladder.first_broken, *(one.state for one in ladder.rungs)
-
-
-def ordered(found: Answer | None, pid: int | None) -> list[Ladder]:
-    """Ladders of the process that the finding is about first, otherwise as the answer has them."""
-    return sorted(found.ladders if found is not None else (), key=lambda one: one.pid != pid)
-
-
-def _has_ended(context: PaneContext, ladder: Ladder) -> bool:
-    owner = next(
-        (one for one in context.state.processes if (one.pid, one.started) == (ladder.pid, ladder.started)), None
-    )
-    owner = owner or context.state.current.get(ladder.pid)
-    return owner is not None and bool(owner.ended)
-
-
-def _rail_name(context: PaneContext, group: Sequence[Ladder]) -> str:
-    first, more = group[0], f" ×{len(group)}" if len(group) > 1 else ""
-    return f"{first.api} {first.pid}" + (" ○" if _has_ended(context, first) else "") + more
-
-
-def rail(ladder: Ladder, name: str, width: int) -> Line:
-    """Nine rungs with glyph and word; the longest form that fits."""
-    for words, gap in ((LONG, " ─ "), (LONG, "  "), (SHORT, " ─ "), (SHORT, " ")):
-        spans = _rungs(ladder, words, gap)
-        if len(name) + 2 + sum(len(text) for text, _ in spans) < width:
-            break
-    broken = next((one for one in ladder.rungs if one.rung == ladder.first_broken), None)
-    room = width - len(name) - 2 - sum(len(text) for text, _ in spans)
-    tail: list[Span] = [(f"   {broken.detail}", "quiet")] if broken is not None and room > 24 else []
-    return Line(((f" {name} ", "name"), *spans, *tail))
-
-
-def _rungs(ladder: Ladder, words: dict[RungName, str], gap: str) -> list[Span]:
-    out: list[Span] = []
-    for number, one in enumerate(ladder.rungs):
-        glyph, tone = glyph_of(one)
-        after = ladder.first_broken in words and number > RUNGS.index(ladder.first_broken or "used")
-        word_tone: Tone = "strong" if one.rung == ladder.first_broken else "quiet" if after else "plain"
-        if number:
-            out.append((gap, "quiet"))
-        joint = " " if "─" in gap else ""
-        out += [(glyph + joint, tone), (words.get(one.rung, one.rung), word_tone)]
-    return out
+def labelled(label: str, parts: Sequence[str], tone: Tone, *, indent: int, mark: Tone = "quiet") -> list[Line]:
+    """Lines of a text under each other, the first behind a label of `indent` columns."""
+    return [Line(((f"{'' if place else label:<{indent}}", mark), (part, tone))) for place, part in enumerate(parts)]
 
 
 # Tabs and the line over a pane
@@ -300,11 +161,11 @@ def control(now: int, begin: int, end: int, playing: bool, speed: float, width: 
 # How much room they take
 
 
-def answer_lines(height: int) -> int:
+def answer_room(height: int) -> int:
     """Lines that the answer may take on a screen of so many lines."""
-    return 3 if height < 20 else 6 if height < 30 else 7 if height < 50 else 9
+    return 3 if height < 20 else 8 if height < 30 else 10 if height < 50 else 12
 
 
-def rail_lines(height: int) -> int:
-    """Ladders that are shown."""
-    return 1 if height < 20 else 2 if height < 30 else 4 if height < 50 else 8
+def ladder_room(height: int) -> int:
+    """Lines that the ladders may take."""
+    return 2 if height < 20 else 3 if height < 30 else 6 if height < 50 else 10

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from inspector.model.profiles import Profiles
 from inspector.model.state import State
-from inspector.model.verdict import RUNGS, Answer, Evidence, Finding, Ladder, Mode, Rung, Truth
+from inspector.model.verdict import RUNGS, Answer, Evidence, Finding, Ladder, Link, Mode, Rung, Truth
 from inspector.view import session
 from inspector.view.app import InspectorApp
 from inspector.view.feed import Feed
@@ -18,9 +18,11 @@ from inspector.view.session import Drawing
 
 from .sample import FIRST, SERVER, SHIM, SHIM_PATH, at
 
-TRUTHS: list[Truth] = ["no", "yes", "yes", "no", "unknown", "no", "unknown", "yes", "no"]
+TRUTHS: list[Truth] = ["yes", "yes", "unknown", "no", "unknown", "unknown", "unknown", "unknown", "unknown"]
+BACKEND = "/usr/local/lib/ollama/cuda_v12/libggml-cuda.so"
+MISSING = "libcublas.so.12: cannot open shared object file"
 DETAILS = [
-    "LD_PRELOAD is lost at exec",
+    "LD_PRELOAD same as parent",
     "libvgpu-cuda.so.1 by LD_PRELOAD",
     "447 names, all 24 needed ones",
     "libggml-cuda.so did not load: libcublas.so.12 is missing",
@@ -60,11 +62,16 @@ def _main_finding() -> Finding:
         title="The backend libggml-cuda.so does not load in the discovery children: libcublas.so.12 is missing",
         cause="libggml-cuda.so needs libcublas.so.12, which no directory of the search path holds.",
         next_step="Put libcublas.so.12 into /usr/local/lib/ollama/cuda_v12 or name its folder in LD_LIBRARY_PATH.",
-        doubt="a file that appears later",
+        doubt="a file that appears later", command="find / -xdev -name 'libcublas.so.12*' 2>/dev/null",
+        chain=[
+            Link(text="on the CPU", kind="mode", subject="cpu"),
+            Link(text=f"{BACKEND}: {MISSING}", at=at(2.011), pid=FIRST, kind="load", subject=BACKEND, answer=MISSING),
+            Link(text="libcublas.so.12 is missing", pid=FIRST, kind="root", subject="dependency-missing"),
+        ],
         evidence=[
             Evidence(
-                text="libcublas.so.12: cannot open shared object file", pane="libraries", pid=FIRST,
-                key=f"{FIRST}:load:/usr/local/lib/ollama/cuda_v12/libggml-cuda.so",
+                text=MISSING, pane="libraries", pid=FIRST,
+                key=f"{FIRST}:load:{BACKEND}",
             ),
             _log_line(),
             Evidence(text="cuInit was called by the shim itself", pane="timeline", pid=FIRST, key="6", at=at(2.011)),
@@ -87,7 +94,8 @@ def _log_line() -> Evidence:
 
 def _ladder(pid: int, api: str) -> Ladder:
     rungs = [
-        Rung(rung=rung, state=truth, detail=detail) for rung, truth, detail in zip(RUNGS, TRUTHS, DETAILS, strict=True)
+        Rung(rung=rung, state=truth, detail=detail, reached=place <= RUNGS.index("reachable"))
+        for place, (rung, truth, detail) in enumerate(zip(RUNGS, TRUTHS, DETAILS, strict=True))
     ]
     started = at(2.0) if pid == FIRST else 0
     return Ladder(api=api, pid=pid, started=started, provider=SHIM_PATH, rungs=rungs, first_broken="reachable")

@@ -43,7 +43,7 @@ async def test_a_collector_that_dies_is_said_with_its_reason_and_the_screen_live
 async def test_a_reader_that_fails_is_said_and_the_screen_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_app(Broken(), monkeypatch) as ui:
         await ui.until_shown("line 9: damaged event")
-        await ui.press("4")
+        await ui.press("4", "g")
         assert "discovering" in ui.text
 
 
@@ -71,7 +71,7 @@ async def test_a_missing_target_is_the_answer(monkeypatch: pytest.MonkeyPatch) -
     missing = TargetMissing(at=at(0), kind="no-such-target", why="no process 99999", help="inspector list")
     async with running_app(FakeFeed([missing], recorded=True), monkeypatch) as ui:
         await ui.until_shown("✗ no process 99999")
-        assert "next  inspector list" in ui.text
+        assert "fix  inspector list" in ui.text
 
 
 async def test_pause_holds_the_screen_and_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from inspector.stream.processes import ProcessStarted
 from inspector.stream.requests import AddLog, PredictLoad
 from inspector.stream.session import RequestFailed
 from inspector.view import clipboard
-from inspector.view.header import answer
+from inspector.view.chain_lines import answer_lines
 from inspector.view.pane_context import PaneContext
 from inspector.view.session import Session
 from inspector.view.tables.symbols import SymbolTable, knowledge, recorded_symbols
@@ -116,7 +116,7 @@ async def test_a_copy_that_nobody_confirms_is_kept_for_the_end(monkeypatch: pyte
         assert ui.app.clipboard.startswith("The backend libggml-cuda.so") and ui.app.copied
         assert "copied (and printed when you quit)" in ui.lines[-1]
         await ui.press("Y")
-        assert ui.app.clipboard.startswith("Put libcublas.so.12 into")
+        assert ui.app.clipboard == "find / -xdev -name 'libcublas.so.12*' 2>/dev/null"
         monkeypatch.setattr(clipboard, "tmux_took", lambda text: True)
         await ui.press("y")
         assert not ui.app.copied and "tmux" in ui.lines[-1]
@@ -135,6 +135,6 @@ def test_without_a_finding_the_answer_still_says_what_was_seen() -> None:
     apply(state, ProcessStarted(at=at(1), pid=SERVER, ppid=1, started=at(1), origin="attach"))
     nothing = Answer(mode=Mode(verdict="undecided", confidence="guess"), ladders=[], findings=[], coverage="1 process")
     words = "".join(
-        text for line in answer(PaneContext(state=state, answer=nothing), 0, 80, 4) for text, _ in line.left
+        text for line in answer_lines(PaneContext(state=state, answer=nothing), 0, 80, 4) for text, _ in line.left
     )
     assert "nothing was observed" in words and "1 process" in words

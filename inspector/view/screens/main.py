@@ -9,8 +9,9 @@ from textual.screen import Screen
 from textual.timer import Timer
 
 from inspector.model.verdict import Evidence
-from inspector.view import header
+from inspector.view import header, ladder_lines
 from inspector.view.actions import Actions
+from inspector.view.chain_lines import answer_lines, in_full
 from inspector.view.clock import since_start
 from inspector.view.header import Line, Status
 from inspector.view.keys import MAIN, help_table
@@ -98,10 +99,10 @@ class MainScreen(Screen[None]):
         recording = self.session.feed.recording is not None
         self.top.tell([header.top(context, self.status(), recording, mark)])
         finding = self.actions.current_finding()
-        told = header.answer(context, self.actions.finding, size.width, header.answer_lines(size.height))
+        told = answer_lines(context, self.actions.finding, size.width, header.answer_room(size.height))
         self.answer.tell(told, grow=True)
         pid = finding.pid if finding is not None else None
-        self.ladder.tell(header.rails(context, size.width, header.rail_lines(size.height), pid), grow=True)
+        self.ladder.tell(ladder_lines.table(context, pid, size.width, header.ladder_room(size.height)), grow=True)
         self.tabs.tell([Line(tuple(span for tab in self._tabs() for span in tab))])
         self.pane_title.tell([header.pane_title(self.actions.pane)])
         self.hints.tell(self._status_lines(), grow=True)
@@ -325,7 +326,7 @@ class MainScreen(Screen[None]):
             self.say("there is no finding yet")
             return
         table, leads = evidence_of(self.actions.context(), finding)
-        intro = header.finding_in_full(finding, self.size.width, max(4, self.size.height // 2))
+        intro = in_full(finding, self.size.width, max(4, self.size.height // 2))
         screen = OverlayScreen("Evidence", table, intro=intro, enter="jump to the row")
         self.app.push_screen(screen, lambda index: self._jump(leads[index] if index is not None else None))
 

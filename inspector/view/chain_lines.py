@@ -1,0 +1,168 @@
+"""The answer as lines: the effect, its chain down to the root, the fix, and one command that runs. Pure."""
+
+from collections.abc import Iterable, Sequence
+
+from inspector.model.formatting import name_of
+from inspector.model.verdict import Finding, Link
+
+from .header import Line, labelled, problem, wrapped
+from .pane_context import PaneContext, short_name
+from .paths import short_paths
+from .tables.answers import SEVERITIES
+from .tables.row import Span, Tone
+
+ARROW = "   ← "
+LABEL = 6
+"""Columns of the words before a line: `fix`, `run`."""
+_NOT_FOUND = ("not found", "cannot open shared object file")
+_MOST_ROOT, _MOST_FIX, _MOST_RUN = 3, 3, 2
+"""Lines that root, fix and command may take on a small screen."""
+_COPY = " Y copies "
+_EFFECTS = {"cpu": "on the CPU", "undecided": "what it computes on is not decided"}
+PLAIN_RULES = ("nobody-asked", "management-only")
+"""Rules by which nothing is wrong and nothing is to be done: the program has nothing to do with a GPU."""
+
+
+def answer_lines(context: PaneContext, number: int, width: int, most: int) -> list[Line]:
+    """One finding in at most `most` lines; root, fix and command are the last to go."""
+    found = context.answer.findings if context.answer is not None else []
+    if not found:
+        return without_finding(context, width, most)
+    total, number = len(found), number % len(found)
+    finding = found[number]
+    right = _right(finding, number, total)
+    if finding.rule in PLAIN_RULES:
+        return labelled(" ", wrapped(short_paths(finding.title), width - 3 - _width(right)), "quiet", indent=2)[:most]
+    chain = [link for link in finding.chain if link.kind not in ("mode", "words")]
+    if not finding.chain:
+        return _sentence(finding, right, width, most)
+    root = next((link.text for link in chain if link.kind == "root"), finding.title)
+    steps = _steps([link for link in chain if link.kind != "root"], root)
+    last = _arrow(wrapped(short_paths(root), width - len(ARROW) - 1)[:_MOST_ROOT], "strong")
+    todo = _todo(finding, width)
+    links = _fitted(steps, most - 1 - len(last) - len(todo))
+    return [
+        _effect(context, finding, right),
+        *(line for one in links for line in _arrow([one], "plain")),
+        *last,
+        *todo,
+    ][:most]
+
+
+def in_full(finding: Finding, width: int, most: int) -> list[Line]:
+    """A finding for the head of its evidence: all that it says, as far as it fits."""
+    glyph, tone = SEVERITIES[finding.severity]
+    lines = labelled(f" {glyph} ", wrapped(finding.title, width - 4), "strong", indent=3, mark=tone)
+    for label, text in (("why", finding.cause), ("fix", finding.next_step), ("run", _prompt(finding.command)),
+                        ("doubt", finding.doubt)):  # fmt: skip
+        if text:
+            lines += labelled(
+                f" {label}", wrapped(text, width - LABEL - 2), "name" if label == "run" else "plain", indent=LABEL + 1
+            )
+    return [*lines[:most], Line()]
+
+
+def without_finding(context: PaneContext, width: int, most: int) -> list[Line]:
+    """What is said while there is no finding: what is missing, what is being looked at."""
+    state = context.state
+    if state.missing is not None:
+        lines = problem(state.missing.why, width)
+        return lines + labelled(" fix", wrapped(state.missing.help, width - LABEL - 1)[:2], "name", indent=LABEL)
+    working = [f"{one.task} {one.done:,} of {one.total:,}" for one in state.work.values()]
+    words = ", ".join(working) or ("looking" if context.live else "nothing was observed")
+    coverage = context.answer.coverage if context.answer is not None and state.processes else ""
+    lines = [Line(((" ? ", "unknown"), (words, "strong")))]
+    return [*lines, *labelled("", wrapped(coverage, width - 4), "quiet", indent=3)][:most]
+
+
+def _right(finding: Finding, number: int, total: int) -> tuple[Span, ...]:
+    sure = f" {finding.confidence} " if finding.severity != "info" else " "
+    return ((sure, "quiet"), (f" {number + 1} of {total}: [ ] " if total > 1 else "", "quiet"))
+
+
+def _effect(context: PaneContext, finding: Finding, right: tuple[Span, ...]) -> Line:
+    glyph, tone = SEVERITIES[finding.severity]
+    mode = next((link for link in finding.chain if link.kind == "mode"), None)
+    words = mode.text if mode is not None else short_paths(finding.title)
+    return Line(((f" {glyph} ", tone), (words, "strong"), (_where(context, finding), "quiet")), right)
+
+
+def _where(context: PaneContext, finding: Finding) -> str:
+    """`   in 28465 ollama runner, which has ended`."""
+    owner = next((one for one in reversed(context.state.processes) if one.pid == finding.pid), None)
+    if owner is None:
+        return ""
+    return f"   decided in {short_name(owner)} {owner.pid}{' ○' if owner.ended else ''}"
+
+
+def _sentence(finding: Finding, right: tuple[Span, ...], width: int, most: int) -> list[Line]:
+    """A finding without a chain: its title, why, what to do."""
+    glyph, tone = SEVERITIES[finding.severity]
+    title = wrapped(short_paths(finding.title), width - 4 - _width(right))
+    lines = labelled(f" {glyph} ", title, "strong", indent=3, mark=tone)
+    lines[0] = lines[0]._replace(right=right)
+    todo = _todo(finding, width)
+    why = wrapped(short_paths(finding.cause), width - 4)
+    lines += labelled("", why, "quiet", indent=3)[: max(0, most - len(lines) - len(todo))]
+    return [*lines, *todo][:most]
+
+
+def _todo(finding: Finding, width: int) -> list[Line]:
+    step = wrapped(short_paths(finding.next_step), width - LABEL - 1)[:_MOST_FIX]
+    lines = labelled(" fix", step, "plain", indent=LABEL, mark="yes")
+    if finding.command:
+        command = wrapped(short_paths(_prompt(finding.command)), width - LABEL - len(_COPY))
+        command = command if len(command) <= _MOST_RUN else [command[0], " ".join(command[1:])]
+        lines += labelled(" run", command, "name", indent=LABEL, mark="name")
+        lines[-len(command)] = lines[-len(command)]._replace(right=((_COPY, "quiet"),))
+    return lines
+
+
+def _prompt(command: str) -> str:
+    return f"$ {command}" if command else ""
+
+
+def _steps(links: Sequence[Link], root: str) -> list[str]:
+    """The links in few words, without the one that the root tells again."""
+    steps = [step(link) for link in links]
+    words = root.lower()
+    said = links and any(one.lower() in words for one in (name_of(links[-1].subject), steps[-1], links[-1].text))
+    return list(dict.fromkeys(steps[:-1] if said else steps))
+
+
+def step(link: Link) -> str:
+    """One link in few words: `cuInit = 100 (CUDA_ERROR_NO_DEVICE)`, `libcuda.so.1 not found`."""
+    name = name_of(link.subject)
+    match link.kind:
+        case "load" | "prediction":
+            missing = link.answer.startswith(_NOT_FOUND) or link.answer.startswith(f"{name}: {_NOT_FOUND[1]}")
+            return f"{name} not found" if missing else f"{name} failed to load"
+        case "lookup":
+            words = link.answer.rsplit(": ", 1)
+            return f"{name}: {words[0]}" if len(words) == 1 else f"{name}: {words[0].rsplit(': ', 1)[-1]}"
+        case "call":
+            return f"{name} did not come back" if link.answer == "did not come back" else f"{name} = {link.answer}"
+        case "signal":
+            return f"{link.subject} in {link.answer}"
+        case "end":
+            return short_paths(link.text)
+        case "system":
+            return short_paths(link.text.split(" in PID ", 1)[0])
+    return short_paths(link.text)
+
+
+def _fitted(steps: list[str], room: int) -> list[str]:
+    """As many as there is room for, those next to the effect and to the root first."""
+    if len(steps) <= room:
+        return steps
+    if room < 2:
+        return steps[-1:] if room == 1 else []
+    return [*steps[: room - 2], f"{len(steps) - room + 1} more: Enter", steps[-1]]
+
+
+def _arrow(parts: Sequence[str], tone: Tone) -> list[Line]:
+    return labelled(ARROW, parts, tone, indent=len(ARROW))
+
+
+def _width(spans: Iterable[Span]) -> int:
+    return sum(len(text) for text, _ in spans)

@@ -1,0 +1,110 @@
+"""The answer of every case on a small screen: nothing that decides is cut, the chain comes first, healthy is quiet."""
+
+from functools import cache
+
+import pytest
+
+from inspector.demo.cases import CASES
+from inspector.demo.record import recording_of
+from inspector.model.diagnosis import diagnose
+from inspector.model.fold import apply_all
+from inspector.stream.recording import Recording
+from inspector.view import header, ladder_lines
+from inspector.view.chain_lines import answer_lines
+from inspector.view.header import Line
+from inspector.view.pane_context import PaneContext
+from inspector.view.paths import short_paths
+
+NAMES = [case.name for case in CASES]
+WIDTH, HEIGHT = 80, 24
+HEALTHY = [case.name for case in CASES if case.family == "healthy"]
+
+
+@cache
+def sight_of(name: str) -> PaneContext:
+    """What the screen shows of a case at its end."""
+    state = apply_all(Recording(str(recording_of(next(case for case in CASES if case.name == name)))))
+    return PaneContext(state, diagnose(state), now=state.now)
+
+
+def answered(name: str, width: int = WIDTH, height: int = HEIGHT) -> list[Line]:
+    """The lines of the answer."""
+    return answer_lines(sight_of(name), 0, width, header.answer_room(height))
+
+
+def rails(name: str, width: int = WIDTH, height: int = HEIGHT) -> list[Line]:
+    """The lines of the ladder."""
+    answer = sight_of(name).answer
+    assert answer is not None
+    return ladder_lines.table(sight_of(name), answer.findings[0].pid, width, header.ladder_room(height))
+
+
+def words(lines: list[Line]) -> str:
+    """Their text, blanks as one."""
+    return " ".join(" ".join(text for text, _ in (*line.left, *line.right)) for line in lines).split().__str__()
+
+
+def text_of(lines: list[Line]) -> str:
+    """What stands left, as one text."""
+    return " ".join("".join(text for text, _ in line.left) for line in lines)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_headline_and_fix_fits_a_small_screen(name: str) -> None:
+    answer = sight_of(name).answer
+    assert answer is not None
+    first, lines = answer.findings[0], answered(name)
+    assert len(lines) <= header.answer_room(HEIGHT)
+    told = lines[: starts.index("run")] if "run" in (starts := [line.left[0][0].strip() for line in lines]) else lines
+    for line in (*told, *rails(name)):  # a command may be longer: Y copies it whole
+        width = sum(len(text) for text, _ in (*line.left, *line.right))
+        assert width <= WIDTH, line
+    said = " ".join(text_of(lines).split())
+    root = next((link.text for link in first.chain if link.kind == "root"), first.title)
+    for decisive in (root, first.next_step if first.severity != "info" else ""):
+        assert " ".join(short_paths(decisive).split()) in said
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_chain_leads_from_the_effect_to_the_root_and_then_to_the_fix_and_the_command(name: str) -> None:
+    answer = sight_of(name).answer
+    assert answer is not None
+    first, starts = answer.findings[0], [line.left[0][0].strip() for line in answered(name)]
+    if not first.chain:
+        return
+    signs = [start for start in starts if start]
+    assert signs[0] in ("✗", "!", "✓")
+    rest = [sign for sign in signs[1:] if sign != "←"]
+    assert "←" in signs and rest == ["fix", "run"][: 1 + bool(first.command)]
+    assert signs[1 : signs.index("fix")] == ["←"] * (signs.index("fix") - 1)
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_healthy_is_quiet(name: str) -> None:
+    tones = [tone for line in (*answered(name), *rails(name)) for _, tone in (*line.left, *line.right)]
+    assert "no" not in tones
+
+
+def test_a_program_that_has_nothing_to_do_with_a_gpu_gets_grey_words_and_no_ladder() -> None:
+    lines = answered("no-gpu-program")
+    assert rails("no-gpu-program") == []
+    assert {tone for line in lines for text, tone in line.left if text.strip()} == {"quiet"}
+
+
+def test_rails_that_failed_alike_are_one_line_and_the_process_that_asked_comes_first() -> None:
+    heads, first, rest = rails("the-question")
+    assert ("REACH", "no") in [(text.strip(), tone) for text, tone in heads.left]
+    assert "28465 ○" in text_of([first]) and [text.strip() for text, tone in first.left if tone == "no"] == ["✗"]
+    assert "2 more rails break at the same rung" in text_of([rest])
+    assert " ×2 " in text_of(rails("replaced-library")[1:2])
+
+
+def test_paths_are_shortened_to_their_last_two_names_unless_that_makes_two_of_them_one() -> None:
+    assert (
+        short_paths("open(/usr/lib/x/liba.so) = 2, /proc/12/root/etc/x") == "open(…/x/liba.so) = 2, /proc/12/root/etc/x"
+    )
+    two = "stat /opt/ripo/a/b /srv/ripo/a/b"
+    assert short_paths(two) == two
+    assert (
+        short_paths("LD_PRELOAD=/a/b/c.so:/d/e/f.so https://x/a/b/c") == "LD_PRELOAD=…/b/c.so:…/e/f.so https://x/a/b/c"
+    )
