@@ -9,6 +9,7 @@ from inspector.stream import logs as g
 from inspector.stream import machine as m
 from inspector.stream import processes as p
 from inspector.stream import session as s
+from inspector.stream import stacks as k
 from inspector.stream import syscalls as y
 from inspector.stream.base import Event
 
@@ -74,6 +75,7 @@ _on(c.CallersCounted, calls.callers)
 _on(c.OutcomesCounted, calls.outcomes)
 _on(c.CallReturned, calls.returned)
 _on(c.CallsInside, calls.inside)
+_on(k.StackTaken, calls.stack_taken)
 _on(c.LookedUp, calls.looked_up)
 _on(c.LoaderRefused, calls.loader_refused)
 _on(c.FileOpened, calls.opened)

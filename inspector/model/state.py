@@ -44,6 +44,7 @@ from inspector.stream.processes import (
     Vitals,
 )
 from inspector.stream.session import LimitNoted, SessionEnded, SessionStarted, TargetMissing, WorkProgressed
+from inspector.stream.stacks import StackTaken
 from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallSum, SystemCallsWatched
 
 from .apis import ImageApis
@@ -164,6 +165,8 @@ class Process:
     calls: list[CallReturned] = field(default_factory=list)
     open_calls: list[OpenCall] = field(default_factory=list)
     waits: dict[int, ThreadWaits] = field(default_factory=dict)
+    stacks: list[StackTaken] = field(default_factory=list)
+    """Who asked: at the first refusals and deciding calls."""
     lookups: list[LookedUp] = field(default_factory=list)
     refusals: list[LoaderRefused] = field(default_factory=list)
     opens: list[FileOpened] = field(default_factory=list)

@@ -30,6 +30,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     logs, index of the moment for the timeline."""
     by_hand: str = ""
     """The command that shows the same fact: `readelf -d ...`."""
+    stack: list[str] = []
+    """Who called, frame by frame, the innermost first: `/app/train.py:14 in main`."""
 
 
 class Rung(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +82,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     answer: str = ""
     by_hand: str = ""
     """The command that shows the same fact."""
+    asked_from: str = ""
+    """`train.py:14 in main`, where a stack was copied."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

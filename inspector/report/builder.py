@@ -155,7 +155,8 @@ def _signal_name(number: int) -> str:
 def _evidence(rows: list[Evidence], clock: Clock) -> list[EvidenceRow]:
     return [
         EvidenceRow(
-            text=row.text, at=clock.iso(row.at), pid=row.pid, pane=row.pane, key=row.key, by_hand=row.by_hand
+            text=row.text, at=clock.iso(row.at), pid=row.pid, pane=row.pane, key=row.key, by_hand=row.by_hand,
+            stack=row.stack,
         )
         for row in rows
     ]  # fmt: skip
@@ -205,7 +206,7 @@ def _finding(finding: Finding, clock: Clock) -> FindingReport:
 def _link(link: Link, clock: Clock) -> LinkReport:
     return LinkReport(
         text=link.text, at=clock.iso(link.at), pid=link.pid, kind=link.kind, subject=link.subject, answer=link.answer,
-        by_hand=link.by_hand,
+        by_hand=link.by_hand, asked_from=link.asked_from,
     )  # fmt: skip
 
 

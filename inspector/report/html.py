@@ -148,7 +148,8 @@ def _evidence(row: EvidenceRow, label: str) -> str:
     return (
         f"<li>{f'<b>{escape(label)}:</b> ' if label else ''}{escape(row.text)}"
         f"{f' <small>{escape(place)}</small>' if place else ''}"
-        f"{f'<code class=hand>{escape(row.by_hand)}</code>' if row.by_hand else ''}</li>"
+        f"{f'<code class=hand>{escape(row.by_hand)}</code>' if row.by_hand else ''}"
+        f"{''.join(f'<br><small>{escape(line)}</small>' for line in row.stack)}</li>"
     )
 
 

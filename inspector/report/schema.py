@@ -33,6 +33,7 @@ class EvidenceRow(ReportStruct, frozen=True, kw_only=True):
     pane: PaneName | None = None
     key: str = ""
     by_hand: Annotated[str, Meta(description="The command that shows the same fact.")] = ""
+    stack: Annotated[list[str], Meta(description="Who called, the innermost first: `/app/train.py:14 in main`.")] = []
 
 
 class ExitStatus(ReportStruct, frozen=True, kw_only=True):
@@ -123,6 +124,7 @@ class LinkReport(ReportStruct, frozen=True, kw_only=True):
     subject: Annotated[str, Meta(description="The function, file, path or setting that was asked for.")] = ""
     answer: str = ""
     by_hand: Annotated[str, Meta(description="The command that shows the same fact.")] = ""
+    asked_from: Annotated[str, Meta(description="`train.py:14 in main`; empty: not known.")] = ""
 
 
 class FindingReport(ReportStruct, frozen=True, kw_only=True):

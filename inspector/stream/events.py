@@ -59,6 +59,7 @@ from .session import (
     TargetMissing,
     WorkProgressed,
 )
+from .stacks import StackTaken
 from .syscalls import FolderListed, SystemCallRefused, SystemCallsSummed, SystemCallsWatched
 
 AnyEvent = (
@@ -106,6 +107,7 @@ AnyEvent = (
     | OutcomesCounted
     | CallReturned
     | CallsInside
+    | StackTaken
     | LookedUp
     | LoaderRefused
     | FileOpened

@@ -15,10 +15,10 @@ from .file import ElfError, ElfFile
 _PT_GNU_EH_FRAME: Final = 0x6474E550
 _SORTED_TABLE: Final = 0x3B
 """DW_EH_PE_datarel | DW_EH_PE_sdata4, what every linker writes."""
-_OMITTED, _PC_RELATIVE, _INDIRECT = 0xFF, 0x10, 0x80
+OMITTED, _PC_RELATIVE, _INDIRECT = 0xFF, 0x10, 0x80
 _FIXED: Final = {0x00: "<q", 0x02: "<H", 0x03: "<I", 0x04: "<Q", 0x0A: "<h", 0x0B: "<i", 0x0C: "<q"}
 _PAIR: Final = struct.Struct("<ii")
-_LARGEST_DESCRIPTION: Final = 512
+LARGEST_DESCRIPTION: Final = 512
 _LARGEST_DATA_AREA: Final = 1 << 16
 _MOST_ENTRIES: Final = 1 << 22
 
@@ -53,7 +53,7 @@ class FunctionRanges:
 
     def find(self, address: int) -> FunctionRange | None:
         """The range that holds an address; None when there is none, or it is damaged."""
-        description = self._description(address)
+        description = self.description(address)
         if description is None:
             return None
         try:
@@ -62,7 +62,7 @@ class FunctionRanges:
             return None
         return found if found and found.start <= address < found.end else None
 
-    def _description(self, address: int) -> int | None:
+    def description(self, address: int) -> int | None:
         """Address of the last description that begins at or before an address."""
         low, high = 0, len(self._table) // _PAIR.size
         while low < high:
@@ -75,7 +75,7 @@ class FunctionRanges:
         return int(self._base + place)
 
     def _read(self, at: int) -> FunctionRange | None:
-        cursor = _Cursor(self._at(at, _LARGEST_DESCRIPTION), at)
+        cursor = Cursor(self.read(at, LARGEST_DESCRIPTION), at)
         length = cursor.fixed("<I")
         if length in (0, 0xFFFFFFFF):
             return None
@@ -88,21 +88,21 @@ class FunctionRanges:
         pads: tuple[int, ...] = ()
         if augmented:
             cursor.unsigned()
-            data = None if area == _OMITTED else cursor.pointer(area)
+            data = None if area == OMITTED else cursor.pointer(area)
             if data:
                 pads = tuple(self._landing_pads(data, start))
         return FunctionRange(start, start + size, pads)
 
     def _common(self, at: int) -> tuple[int, int, bool]:
         """Encodings of code pointers and of LSDA pointers, and whether there is augmentation data (CIE)."""
-        cursor = _Cursor(self._at(at, _LARGEST_DESCRIPTION), at)
+        cursor = Cursor(self.read(at, LARGEST_DESCRIPTION), at)
         cursor.fixed("<Q")
         version = cursor.byte()
         augmentation = cursor.string()
         cursor.unsigned()
         cursor.unsigned()
         cursor.byte() if version == 1 else cursor.unsigned()
-        code, area = 0, _OMITTED
+        code, area = 0, OMITTED
         if not augmentation.startswith(b"z"):
             return code, area, False
         cursor.unsigned()
@@ -116,10 +116,10 @@ class FunctionRanges:
         return code, area, True
 
     def _landing_pads(self, at: int, function: int) -> Iterator[int]:
-        cursor = _Cursor(self._at(at, _LARGEST_DATA_AREA), at)
+        cursor = Cursor(self.read(at, _LARGEST_DATA_AREA), at)
         encoding = cursor.byte()
-        start = function if encoding == _OMITTED else cursor.pointer(encoding) or function
-        if cursor.byte() != _OMITTED:
+        start = function if encoding == OMITTED else cursor.pointer(encoding) or function
+        if cursor.byte() != OMITTED:
             cursor.unsigned()
         encoding = cursor.byte()
         size = cursor.unsigned()
@@ -132,15 +132,21 @@ class FunctionRanges:
             if pad:
                 yield start + pad
 
-    def _at(self, address: int, size: int) -> bytes:
+    def read(self, address: int, size: int) -> bytes:
+        """Up to so many bytes at a link-time address."""
         return self._elf.read_some(self._elf.offset_of(address), size)
 
 
-class _Cursor:
+class Cursor:
     """Reads numbers one behind the other; struct.error or IndexError at the end of the bytes."""
 
-    def __init__(self, raw: bytes, address: int) -> None:
-        self._raw, self._address, self.place = raw, address, 0
+    def __init__(self, raw: bytes, address: int, place: int = 0) -> None:
+        self._raw, self._address, self.place = raw, address, place
+
+    @property
+    def left(self) -> bool:
+        """There are more bytes."""
+        return self.place < len(self._raw)
 
     def byte(self) -> int:
         self.place += 1
@@ -166,9 +172,20 @@ class _Cursor:
             if not byte & 0x80:
                 return value
 
+    def signed(self) -> int:
+        """SLEB128."""
+        begin = self.place
+        value = self.unsigned()
+        bits = 7 * (self.place - begin)
+        return value - (1 << bits) if value >> (bits - 1) else value
+
+    def skip(self, size: int) -> None:
+        """Go on behind so many bytes."""
+        self.place += size
+
     def pointer(self, encoding: int) -> int | None:
         """A value as DW_EH_PE_* says; None when it is absent, or lies behind another pointer."""
-        if encoding == _OMITTED:
+        if encoding == OMITTED:
             return None
         at = self._address + self.place
         form = encoding & 0x0F

@@ -31,6 +31,7 @@ class Helper(IntEnum):
     MAP_DELETE = 3
     KTIME_NS = 5
     PROCESSOR_ID = 8
+    TAIL_CALL = 12
     PID_TGID = 14
     CURRENT_COMM = 16
     CURRENT_TASK = 35

@@ -42,6 +42,8 @@ class MapKind(IntEnum):
 
     HASH = 1
     ARRAY = 2
+    PROGRAM_ARRAY = 3
+    LRU_HASH = 9
     ARRAY_OF_MAPS = 12
     QUEUE = 22
     RINGBUF = 27

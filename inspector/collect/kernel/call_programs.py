@@ -23,6 +23,8 @@ from .membership import (
 )
 from .ring import RingBuffer
 from .shared_words import SharedWords
+from .stack_programs import ENTERED, StackMaps, ask_stack
+from .stack_programs import RETURNED as REFUSED
 
 COUNTER = struct.Struct("<QQQQ")
 """Entries, first, last of the first TIMED_CALLS, returns told in full."""
@@ -69,8 +71,8 @@ def cookie(function: int, generation: int, group: int, at_entry: bool) -> int:
 class CallMaps:
     """Maps that all watched files share."""
 
-    def __init__(self, frames: Map) -> None:
-        self.frames = frames
+    def __init__(self, frames: Map, stacks: StackMaps) -> None:
+        self.frames, self.stacks = frames, stacks
         self.outcomes = Map(MapKind.HASH, OUTCOME_KEY.size, OUTCOME.size, _OUTCOMES)
         self.callers = Map(MapKind.HASH, OUTCOME_KEY.size, OUTCOME.size, _OUTCOMES)
         self.generations = Map(MapKind.ARRAY, 4, 8 * GROUPS, 1, MMAPABLE)
@@ -167,10 +169,26 @@ def entry_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes:
     a.load(Reg.R1, Reg.R0, 8 * EXITS_ON)
     a.jump_if(Reg.R1, "==", 0, "out")
     push_frame(a, maps.frames, Places(slot=-16, function=-20, caller=-56, brief=-40), full="out")
+    _ask_at_first(a, maps, file)
     a.label("out")
     a.leave()
     _in_overlap(a, maps)
     return a.build()
+
+
+def _ask_at_first(a: MemberAssembler, maps: CallMaps, file: FileMaps) -> None:
+    """Who makes the first call of a function that decides, whose frame is in R9: it may never return."""
+    a.load(Reg.R1, Reg.R9, FRAME_ENTERED)
+    a.store(Reg.R10, -128, Reg.R1)
+    a.load(Reg.R1, Reg.R10, -20, 4)
+    a.store(Reg.R10, -116, Reg.R1, 4)
+    _find_counter(a, file)
+    a.load(Reg.R1, Reg.R9, _COUNT)
+    a.jump_if(Reg.R1, "!=", 1, "out")
+    _find_exit_state(a, file)
+    a.load(Reg.R1, Reg.R0, 8 * EXITS_ENOUGH)
+    a.jump_if(Reg.R1, "!=", 0, "out")
+    ask_stack(a, maps.stacks, ENTERED, context=Reg.R6)
 
 
 def _find_slot(a: MemberAssembler) -> None:
@@ -259,10 +277,11 @@ def exit_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes:
     """At a `ret`: sum up the result by caller; tell the first ones in full; say when enough are known.
 
     Stack: -8 pid and tid, -16 slot, -20 function, -24 index of the counter, -28 index of the function, -56 caller,
-    -64 result, -80 key and -104 value of the sum.
+    -64 result, -80 key and -104 value of the sum, -112 context; below that what asks for the stack of a refusal.
     """
     a = MemberAssembler(members)
     a.move(Reg.R6, Reg.R1)
+    a.store(Reg.R10, -112, Reg.R6)
     a.call(Helper.ATTACH_COOKIE)
     a.store(Reg.R10, -20, Reg.R0, 4)
     _find_exit_state(a, file)
@@ -292,6 +311,15 @@ def exit_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes:
     a.add(Reg.R1, 1)
     a.store(Reg.R9, _TOLD, Reg.R1)
     _tell(a, maps, file)
+    a.label("told")
+    a.load(Reg.R1, Reg.R10, -64)
+    a.jump_if(Reg.R1, "==", 0, "out")
+    a.load(Reg.R1, Reg.R8, FRAME_ENTERED)
+    a.store(Reg.R10, -128, Reg.R1)
+    a.load(Reg.R1, Reg.R10, -20, 4)
+    a.store(Reg.R10, -116, Reg.R1, 4)
+    a.load(Reg.R6, Reg.R10, -112)
+    ask_stack(a, maps.stacks, REFUSED, context=Reg.R6)
     a.label("out")
     a.leave()
     return a.build()
@@ -352,7 +380,7 @@ def _tell(a: MemberAssembler, maps: CallMaps, file: FileMaps) -> None:
     a.reserve(maps.ring, small, "out")
     _fill(a)
     a.submit()
-    a.leave()
+    a.jump("told")
     a.label("with memory")
     a.reserve(maps.ring, small + MOST_READS * READ_ROOM, "out")
     _fill(a)

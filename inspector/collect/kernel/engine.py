@@ -222,7 +222,8 @@ class Engine:
         self._stack.callback(self._written.close)
         self._sums = sums_map()
         self._stack.callback(self._sums.close)
-        for name, code in tree_programs(self.members, maps.open_calls, (maps.open_calls, maps.open_lookups)).items():
+        open_ones = (maps.open_calls, maps.open_lookups)
+        for name, code in tree_programs(self.members, maps.open_calls, open_ones, maps.stacks).items():
             self._hold(self._raw(name, code))
         told = SyscallMaps(self._written, self._sums, maps.open_calls, maps.open_lookups)
         self.system_calls = SyscallWatch(self.members, told)

@@ -5,6 +5,7 @@ import contextlib
 from .call_programs import CallMaps
 from .frames import frames_map
 from .membership import Membership
+from .stack_programs import StackMaps
 
 
 class KernelMaps:
@@ -17,7 +18,9 @@ class KernelMaps:
             self.open_calls, self.open_lookups = frames_map(), frames_map()
             made.callback(self.open_calls.close)
             made.callback(self.open_lookups.close)
-            self.calls = CallMaps(self.open_calls)
+            self.stacks = StackMaps()
+            made.callback(self.stacks.close)
+            self.calls = CallMaps(self.open_calls, self.stacks)
             made.callback(self.calls.close)
             self._stack = made.pop_all()
 

@@ -49,7 +49,7 @@ class LookupProbes:
     def __init__(self, engine: Engine) -> None:
         """OSError when the kernel refuses the programs."""
         self._stack = contextlib.ExitStack()
-        self._maps = LookupMaps(engine.maps.open_lookups)
+        self._maps = LookupMaps(engine.maps.open_lookups, engine.maps.stacks)
         self._stack.callback(self._maps.close)
         self._links: dict[int, list[int]] = {}
         self._next = 0

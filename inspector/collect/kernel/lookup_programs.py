@@ -22,6 +22,7 @@ from .frames import (
 )
 from .membership import HEADER, MemberAssembler, Membership
 from .ring import RingBuffer
+from .stack_programs import LOADED, StackMaps, ask_stack
 
 ASKED, LOOKED, REFUSED = 32, 33, 34
 NAME_SIZE, VERSION_SIZE, TEXT_SIZE = 256, 64, 512
@@ -74,8 +75,8 @@ _KIND_BITS = 8
 class LookupMaps:
     """Maps of all watched look-up functions."""
 
-    def __init__(self, frames: Map) -> None:
-        self.frames = frames
+    def __init__(self, frames: Map, stacks: StackMaps) -> None:
+        self.frames, self.stacks = frames, stacks
         self.ring = RingBuffer(_RING_BYTES)
         self.kinds = Map(MapKind.ARRAY, 4, _SPEC.size, 1 << _KIND_BITS)
         for name, kind in KINDS.items():
@@ -157,9 +158,22 @@ def exit_program(members: Membership, maps: LookupMaps) -> bytes:
     _read_name(a)
     _read_string(a, _SPEC_VERSION, _NAME_PLACE + NAME_SIZE, VERSION_SIZE)
     a.submit()
+    _ask_if_refused(a, maps)
     a.label("out")
     a.leave()
     return a.build()
+
+
+def _ask_if_refused(a: MemberAssembler, maps: LookupMaps) -> None:
+    """Who wanted to load what could not be loaded."""
+    a.load(Reg.R1, Reg.R7, _SPEC_OPENS, 1)
+    a.jump_if(Reg.R1, "==", 0, "out")
+    a.load(Reg.R1, Reg.R10, -32)
+    a.jump_if(Reg.R1, "!=", 0, "out")
+    a.load(Reg.R1, Reg.R8, FRAME_ENTERED)
+    a.store(Reg.R10, -128, Reg.R1)
+    a.store(Reg.R10, -116, 0, 4)
+    ask_stack(a, maps.stacks, LOADED, context=Reg.R6)
 
 
 def _fill_looked(a: MemberAssembler) -> None:

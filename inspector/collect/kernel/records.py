@@ -212,6 +212,53 @@ class Returned:
     """What was read behind pointer arguments at return, one for each read; empty where it was not readable."""
 
 
+Text = tuple[int, int, bytes]
+"""A string of CPython: length in characters, state, the last bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class InterpreterFrame:
+    """One frame of CPython as it lay in memory."""
+
+    code: int
+    """Address of the code object."""
+    instruction: int
+    """Address, or number, of the instruction."""
+    first_line: int
+    owner: int
+    file: Text
+    name: Text
+    table_size: int
+    """Bytes of the whole table of lines."""
+    table: bytes
+    """Its first bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackCopied:
+    """The call stack of a thread at the moment of an event, as it lay in memory."""
+
+    at: int
+    pid: int
+    tid: int
+    occasion: int
+    """See `stack_programs`."""
+    function: int
+    """Number of the function, or the signal."""
+    moment: int
+    """When the call began, or the `at` of the signal."""
+    registers: tuple[int, ...]
+    """rip, rsp, rbp, rbx, r12 to r15."""
+    stack: bytes
+    """From rsp on."""
+    python: int
+    """How the search for frames of CPython ended, see `stack_programs`."""
+    frames: tuple[InterpreterFrame, ...]
+    """The innermost first."""
+    more: bool
+    """There may be more frames."""
+
+
 @dataclass(frozen=True, slots=True)
 class EndedInside:
     """A thread ended in the middle of watched calls."""
@@ -273,6 +320,7 @@ OfMember = (
     | Looked
     | Refused
     | Returned
+    | StackCopied
     | EndedInside
     | Written
 )

@@ -12,6 +12,8 @@ from .bpf import Map
 from .btf import kernel_offsets
 from .frames import tell_frames
 from .membership import CONTROL_WAIT, HEADER, MemberAssembler, Membership
+from .stack_programs import SIGNALLED as ENDED_BY_SIGNAL
+from .stack_programs import StackMaps, ask_stack
 
 FORKED, EXECUTED, EXITED, SIGNALLED, OPENED, REFUSED_CALL, LISTED, SENT, ENDED_INSIDE = range(1, 10)
 
@@ -44,7 +46,7 @@ _HARMLESS = (17, 18, 19, 20, 21, 22, 23, 28)  # CHLD CONT STOP TSTP TTIN TTOU UR
 _IP = 128  # struct pt_regs
 
 
-def tree_programs(members: Membership, calls: Map, thread_maps: Iterable[Map]) -> dict[str, bytes]:
+def tree_programs(members: Membership, calls: Map, thread_maps: Iterable[Map], stacks: StackMaps) -> dict[str, bytes]:
     """Code by name of its raw tracepoint.
 
     A thread that ends is taken out of `thread_maps`, which are keyed by tid; what it ended in, by `calls`, is told."""
@@ -53,7 +55,7 @@ def tree_programs(members: Membership, calls: Map, thread_maps: Iterable[Map]) -
         "sched_process_fork": _on_fork(members, fields),
         "sched_process_exec": _on_exec(members, fields),
         "sched_process_exit": _on_exit(members, fields, calls, thread_maps),
-        "signal_deliver": _on_signal(members, fields),
+        "signal_deliver": _on_signal(members, fields, stacks),
         "signal_generate": _on_sending(members, fields),
     }
 
@@ -237,7 +239,7 @@ def _leave_thread_maps(a: MemberAssembler, thread_maps: Iterable[Map]) -> None:
         a.call(Helper.MAP_DELETE)
 
 
-def _on_signal(members: Membership, fields: dict[str, int]) -> bytes:
+def _on_signal(members: Membership, fields: dict[str, int], stacks: StackMaps) -> bytes:
     """(signal, siginfo, k_sigaction): signals that end a member, and faults that it catches.
 
     A death by SIGTERM and the like shows here only as SIGKILL without information (complete_signal in
@@ -273,7 +275,11 @@ def _on_signal(members: Membership, fields: dict[str, int]) -> bytes:
     a.user_registers(Reg.R1)
     a.load(Reg.R1, Reg.R1, _IP)
     a.store(Reg.R9, HEADER.size + 8, Reg.R1)
+    a.load(Reg.R1, Reg.R9, 16)
+    a.store(Reg.R10, -128, Reg.R1)
+    a.store(Reg.R10, -116, Reg.R7, 4)
     a.submit()
+    ask_stack(a, stacks, ENDED_BY_SIGNAL, context=Reg.R6, tracepoint=True)
     a.label("out")
     a.leave()
     return a.build()

@@ -16,6 +16,7 @@ from .libraries.providers import Providers
 from .lookups.lookups import LookupsSource
 from .lookups.opens import OpensSource
 from .processes.record_source import Records
+from .stacks.stacks import StacksSource
 from .system_calls.refusals import RefusalsSource
 from .system_calls.watching import WatchingSource
 
@@ -32,6 +33,7 @@ def probe_makers(session: Session, records: Records) -> list[Maker]:
     addresses, loads = Addresses(session.tree, records.feed), PendingLoads()
     providers = Providers(session, records.feed, [*planned_functions(session.plan), *KINDS, *SIGNALS])
     return [
+        ("call stacks", lambda: StacksSource(session, engine, records.feed, addresses)),
         ("files that provide an API", lambda: providers),
         ("look-ups", lambda: LookupsSource(session, engine, records.feed, addresses, loads, providers)),
         ("calls", lambda: CallsSource(session, records, addresses, loads, providers)),

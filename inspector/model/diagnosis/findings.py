@@ -3,13 +3,18 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import link_of, word_row
 from inspector.model.causes.context import Case, Scene
 from inspector.model.causes.registry import CAUSES, CONCLUSIONS, PATTERNS
 from inspector.model.causes.rule import Hit, Pattern, Place, Rule
 from inspector.model.decision import Decision
+from inspector.model.stacks import asked_from, stack_of
 from inspector.model.verdict import Evidence, Finding, Link, Severity
+
+from . import call_sites
 
 _MOST_EVIDENCE = 40
 _SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
@@ -146,10 +151,10 @@ def _finding(scene: Scene, group: list[Told], *, first: bool) -> Finding:
         severity=_severity(scene, one, first=first),
         confidence=hit.confidence,
         title=hit.title,
-        cause=hit.cause + _also(group),
+        cause=hit.cause + call_sites.asked_by(one.chain) + _also(group),
         next_step=hit.next_step,
         command=hit.command,
-        evidence=_evidence(group),
+        evidence=[*_evidence(group), *call_sites.rows(scene.state, one.chain)],
         pid=hit.process.pid if hit.process is not None else None,
         doubt=hit.doubt,
         chain=_links(scene, one, first=first),
@@ -173,7 +178,7 @@ def _answered(scene: Scene, one: Told) -> bool:
 
 def _links(scene: Scene, one: Told, *, first: bool) -> list[Link]:
     """From the effect to the root."""
-    links = [link_of(scene.state, attempt) for attempt in one.chain]
+    links = [_link(scene, attempt) for attempt in one.chain]
     if (first or one.answer) and (links or one.hit.severity == "error"):
         links = [*_effect(scene), *links]
         root = one.hit.root or (one.hit.title if not one.chain else "")
@@ -181,6 +186,12 @@ def _links(scene: Scene, one: Told, *, first: bool) -> list[Link]:
             pid = one.hit.process.pid if one.hit.process is not None else None
             links.append(Link(text=root, pid=pid, kind="root", subject=one.rule.id))
     return links
+
+
+def _link(scene: Scene, attempt: Attempt) -> Link:
+    stack = stack_of(attempt)
+    link = link_of(scene.state, attempt)
+    return replace(link, asked_from=asked_from(stack)) if stack is not None else link
 
 
 def _effect(scene: Scene) -> Iterator[Link]:

@@ -19,6 +19,7 @@ from inspector.stream.calls import (
     OutcomesCounted,
     ResultsStopped,
 )
+from inspector.stream.stacks import StackTaken
 
 from .libraries import held_after_all, unloaded
 from .timeline import keep, process_at, tell, touch
@@ -27,6 +28,7 @@ _MOST_CALLS = 10_000
 _MOST_LOOKUPS = 20_000
 _MOST_OPENS = 20_000
 _MOST_REFUSALS = 2_000
+_MOST_STACKS = 200
 _COUNTED_ONLY = -1
 """In `Process.told`: the first call of a function whose results are not watched."""
 
@@ -135,6 +137,14 @@ def inside(state: State, event: CallsInside) -> None:
         process = process_at(state, pid, event.at)
         if not process.ended or event.at <= process.ended:
             process.open_calls = [event.open[index] for index in indexes]
+    touch(state, "symbols")
+
+
+def stack_taken(state: State, event: StackTaken) -> None:
+    """The first ones are kept: what went wrong first explains the rest."""
+    process = process_at(state, event.pid, event.moment or event.at)
+    if len(process.stacks) < _MOST_STACKS:
+        process.stacks.append(event)
     touch(state, "symbols")
 
 

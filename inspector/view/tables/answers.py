@@ -44,6 +44,7 @@ def _evidence(context: PaneContext, number: int, one: Evidence) -> Item:
     notes = [Note("what", one.text), Note("pane", one.pane or "none: no row shows it")]
     if one.at:
         notes.append(Note("time", wall_of(context.state, one.at)))
+    notes += [Note("" if place else "called by", line) for place, line in enumerate(one.stack)]
     return Item(row, Details("evidence", notes, [one.by_hand] if one.by_hand else ()), one.at, pid=one.pid or 0)
 
 

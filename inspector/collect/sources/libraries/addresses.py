@@ -60,6 +60,10 @@ class Addresses:
                 return place
         return None
 
+    def places(self, pid: int) -> list[Place]:
+        """All that is known to lie in a process, the newest first; for other threads to search."""
+        return list(self._places(pid))
+
     def library(self, pid: int, base: int) -> Place | None:
         """The file that is loaded with this load bias: its code is the first that lies above."""
         process = self._tree.find(pid)

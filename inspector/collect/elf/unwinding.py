@@ -1,0 +1,242 @@
+"""Who called whom, from a copy of the stack and the tables that every library carries for exceptions (.eh_frame).
+
+Compilers leave out frame pointers, so following them alone gives wrong callers. The tables are exact for every
+instruction. Instructions of call frames: DWARF 5, section 6.4; registers: System V ABI for x86-64, figure 3.36.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from .eh_frame import LARGEST_DESCRIPTION, Cursor, FunctionRanges
+from .file import ElfError
+
+RBX, RBP, RSP, R12, R13, R14, R15, RETURN = 3, 6, 7, 12, 13, 14, 15, 16
+_KEPT: Final = (RBX, RBP, R12, R13, R14, R15)
+_WORD = struct.Struct("<Q")
+_SIZES: Final = {0x02: "<B", 0x03: "<H", 0x04: "<I"}
+Registers = dict[int, int]
+"""By DWARF number; absent: not known."""
+
+
+@dataclass(slots=True)
+class Row:
+    """How to get from one frame to that of its caller, at one instruction."""
+
+    register: int = RSP
+    offset: int = 8
+    """The canonical frame address (CFA) is this register plus this offset."""
+    saved: dict[int, int] = field(default_factory=dict)
+    """Where registers of the caller lie, from the CFA."""
+    ends: bool = False
+    """There is no caller: the thread begins here."""
+    unknown: bool = False
+    """An expression that is not computed here."""
+
+
+class StackCopy:
+    """Memory from the stack pointer on."""
+
+    def __init__(self, begin: int, content: bytes) -> None:
+        self._begin, self._content = begin, content
+
+    def word(self, address: int) -> int | None:
+        """None outside of the copy."""
+        place = address - self._begin
+        if not 0 <= place <= len(self._content) - 8:
+            return None
+        return int(_WORD.unpack_from(self._content, place)[0])
+
+
+Rows = Callable[[int, bool], Row | str]
+"""The row for an address of the process, or why there is none; True: it is a return address."""
+
+
+def callers(pc: int, registers: Registers, stack: StackCopy, rows: Rows, *, most: int) -> tuple[list[int], str]:
+    """Return addresses from the innermost on, `pc` not among them, and why there are no more (empty: the beginning).
+
+    `pc` is where the thread is; `registers` are those there.
+    """
+    found: list[int] = []
+    returned = False
+    while len(found) < most:
+        row = rows(pc, returned)
+        if isinstance(row, str):
+            return found, row
+        if row.ends:
+            return found, ""
+        base = registers.get(row.register)
+        if row.unknown or base is None:
+            return found, "a register that is needed is not known"
+        frame = base + row.offset
+        if frame <= registers.get(RSP, 0):
+            return found, "the stack is damaged"
+        back = stack.word(frame + row.saved.get(RETURN, -8))
+        if back is None:
+            return found, "the copy of the stack ends"
+        if back == 0:
+            return found, ""
+        registers = _above(registers, row, stack, frame)
+        found.append(back)
+        pc, returned = back, True
+    return found, "there are more"
+
+
+def _above(registers: Registers, row: Row, stack: StackCopy, frame: int) -> Registers:
+    above: Registers = {RSP: frame}
+    for number in _KEPT:
+        value = stack.word(frame + row.saved[number]) if number in row.saved else registers.get(number)
+        if value is not None:
+            above[number] = value
+    return above
+
+
+def row_at(ranges: FunctionRanges, address: int) -> Row | None:
+    """The row of a link-time address; None where no table speaks of it, or it is damaged."""
+    at = ranges.description(address)
+    if at is None:
+        return None
+    try:
+        return _read(ranges, at, address)
+    except (ElfError, struct.error, IndexError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What descriptions of one kind share (CIE)."""
+
+    pointer: int
+    augmented: bool
+    code_unit: int
+    data_unit: int
+    instructions: Cursor
+
+
+def _read(ranges: FunctionRanges, at: int, address: int) -> Row | None:
+    raw = ranges.read(at, LARGEST_DESCRIPTION * 8)
+    cursor = Cursor(raw, at)
+    length = cursor.fixed("<I")
+    if length in (0, 0xFFFFFFFF):
+        return None
+    to_common = cursor.fixed("<I")
+    common = _common(ranges, at + 4 - to_common)
+    start, size = cursor.pointer(common.pointer), cursor.pointer(common.pointer & 0x0F)
+    if start is None or not size or not start <= address < start + size:
+        return None
+    if common.augmented:
+        cursor.skip(cursor.unsigned())
+    row = Row()
+    machine = _Machine(common, row, start)
+    machine.run(common.instructions, None)
+    machine.initial = dict(row.saved)
+    machine.run(Cursor(raw[: 4 + length], at, cursor.place), address)
+    return machine.row
+
+
+def _common(ranges: FunctionRanges, at: int) -> _Common:
+    raw = ranges.read(at, LARGEST_DESCRIPTION)
+    cursor = Cursor(raw, at)
+    length = cursor.fixed("<I")
+    cursor.fixed("<I")
+    version, augmentation = cursor.byte(), cursor.string()
+    code_unit, data_unit = cursor.unsigned(), cursor.signed()
+    cursor.byte() if version == 1 else cursor.unsigned()
+    pointer = 0
+    if augmentation.startswith(b"z"):
+        end = cursor.unsigned() + cursor.place
+        for letter in augmentation[1:].decode("latin-1"):
+            if letter == "R":
+                pointer = cursor.byte()
+            elif letter == "L":
+                cursor.byte()
+            elif letter == "P":
+                cursor.pointer(cursor.byte())
+        cursor.place = end
+    instructions = Cursor(raw[: 4 + length], at, cursor.place)
+    return _Common(pointer, augmentation.startswith(b"z"), code_unit, data_unit, instructions)
+
+
+class _Machine:
+    """Runs instructions of call frames up to an address."""
+
+    def __init__(self, common: _Common, row: Row, start: int) -> None:
+        self._common, self.row, self._place = common, row, start
+        self.initial: dict[int, int] = {}
+        self._remembered: list[Row] = []
+
+    def run(self, code: Cursor, address: int | None) -> None:
+        """All of them, or those that apply at the address."""
+        while code.left:
+            operation = code.byte()
+            high, low = operation & 0xC0, operation & 0x3F
+            if high == 0x40:
+                self._place += low * self._common.code_unit
+            elif high == 0x80:
+                self.row.saved[low] = code.unsigned() * self._common.data_unit
+            elif high == 0xC0:
+                self._restore(low)
+            elif operation == 0x01:
+                self._place = code.pointer(self._common.pointer) or self._place
+            elif operation in _SIZES:
+                self._place += code.fixed(_SIZES[operation]) * self._common.code_unit
+            else:
+                self._other(operation, code)
+            if address is not None and self._place > address:
+                return
+
+    def _other(self, operation: int, code: Cursor) -> None:
+        row, unit = self.row, self._common.data_unit
+        match operation:
+            case 0x00:
+                pass
+            case 0x05:
+                number = code.unsigned()
+                row.saved[number] = code.unsigned() * unit
+            case 0x06:
+                self._restore(code.unsigned())
+            case 0x07:
+                row.ends |= code.unsigned() == RETURN
+            case 0x08:
+                row.saved.pop(code.unsigned(), None)
+            case 0x0A:
+                self._remembered.append(Row(row.register, row.offset, dict(row.saved), row.ends, row.unknown))
+            case 0x0B:
+                self.row = self._remembered.pop()
+            case 0x11:
+                number = code.unsigned()
+                row.saved[number] = code.signed() * unit
+            case 0x2E:
+                code.unsigned()
+            case _:
+                self._frame_address(operation, code)
+
+    def _frame_address(self, operation: int, code: Cursor) -> None:
+        row, unit = self.row, self._common.data_unit
+        match operation:
+            case 0x0C:
+                row.register, row.offset, row.unknown = code.unsigned(), code.unsigned(), False
+            case 0x0D:
+                row.register = code.unsigned()
+            case 0x0E:
+                row.offset = code.unsigned()
+            case 0x12:
+                row.register, row.offset, row.unknown = code.unsigned(), code.signed() * unit, False
+            case 0x13:
+                row.offset = code.signed() * unit
+            case 0x0F:
+                code.skip(code.unsigned())
+                row.unknown = True
+            case 0x10 | 0x16:
+                code.unsigned()
+                code.skip(code.unsigned())
+                row.unknown = True
+            case _:
+                raise ValueError(f"an unknown instruction {operation:#x}")
+
+    def _restore(self, number: int) -> None:
+        if number in self.initial:
+            self.row.saved[number] = self.initial[number]
+        else:
+            self.row.saved.pop(number, None)

@@ -1,0 +1,159 @@
+"""Frames of compiled code: from a copy of the stack to files and functions, by the files that were mapped."""
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from inspector.stream.stacks import CodeFrame
+from inspector.stream.text import decode
+
+from ...elf.eh_frame import FunctionRanges
+from ...elf.file import PT_LOAD, ElfError, ElfFile, cstring
+from ...elf.sections import SHT_SYMTAB, read_sections, section_bytes
+from ...elf.symbols import STT_FUNC, Symbol, SymbolTable
+from ...elf.unwinding import R12, R13, R14, R15, RBP, RBX, RSP, Row, StackCopy, callers, row_at
+from ...kernel.records import StackCopied
+from ..libraries.addresses import Place
+from ..libraries.library_summaries import same_file
+
+MOST_FRAMES = 48
+_FILES_KEPT = 24
+_MOST_SYMBOLS = 400_000
+_MOST_STRINGS = 64 << 20
+_REGISTERS = (RSP, RBP, RBX, R12, R13, R14, R15)
+
+
+@dataclass(slots=True)
+class _File:
+    """An open file with its tables."""
+
+    elf: ElfFile
+    ranges: FunctionRanges
+    names: list[tuple[int, int, str]] | None = None
+    """Beginning, end and name of functions, by beginning."""
+
+
+Find = Callable[[int], Place | None]
+"""What lies at an address of the process."""
+
+
+class NativeFrames:
+    """Keeps files open that were asked about; belongs to one thread."""
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[str, _File | None] = OrderedDict()
+
+    def of(self, record: StackCopied, find: Find, *, at_boundary: bool) -> tuple[list[CodeFrame], str]:
+        """The innermost first, and why there are no more.
+
+        `at_boundary`: the thread is at the first or last instruction of a function, which is not among them.
+        """
+        pc, *rest = record.registers
+        registers = dict(zip(_REGISTERS, rest, strict=True))
+        sp = registers[RSP]
+        stack = StackCopy(sp, record.stack)
+        if at_boundary:
+            back = stack.word(sp)
+            if not back:
+                return [], "the stack could not be copied"
+            pc, registers = back, registers | {RSP: sp + 8}
+
+        def rows(address: int, returned: bool) -> Row | str:
+            return self._row(find(address), address - (returned or at_boundary))
+
+        above, end = callers(pc, registers, stack, rows, most=MOST_FRAMES)
+        returned = [at_boundary] + [True] * len(above)
+        places = zip([pc, *above], returned, strict=True)
+        return [self._frame(find(address), address, back) for address, back in places], end
+
+    def close(self) -> None:
+        """Close the files."""
+        for file in self._files.values():
+            if file is not None:
+                file.elf.close()
+        self._files.clear()
+
+    def _row(self, place: Place | None, address: int) -> Row | str:
+        if place is None:
+            return "nobody knows what code lies there"
+        file = self._file(place)
+        if file is None:
+            return f"{place.path} is no file that can be read"
+        row = row_at(file.ranges, _link_time(file.elf, place, address))
+        return row if row is not None else f"{place.path} has no table for unwinding there"
+
+    def _frame(self, place: Place | None, address: int, returned: bool) -> CodeFrame:
+        if place is None:
+            return CodeFrame(path="?")
+        file = self._file(place)
+        offset = address - place.start + place.offset
+        if file is None:
+            return CodeFrame(path=place.path, offset=offset)
+        if file.names is None:
+            file.names = _functions(file.elf)
+        at = _link_time(file.elf, place, address)
+        number = bisect_right(file.names, (at - returned, 1 << 64, "")) - 1
+        if number >= 0:
+            begin, end, name = file.names[number]
+            if begin <= at - returned < end:
+                return CodeFrame(path=place.path, symbol=name, offset=at - begin)
+        return CodeFrame(path=place.path, offset=offset)
+
+    def _file(self, place: Place) -> _File | None:
+        if not place.file:
+            return None
+        if place.file not in self._files:
+            if len(self._files) >= _FILES_KEPT:
+                _, oldest = self._files.popitem(last=False)
+                if oldest is not None:
+                    oldest.elf.close()
+            self._files[place.file] = _open(place)
+        self._files.move_to_end(place.file)
+        return self._files[place.file]
+
+
+def _open(place: Place) -> _File | None:
+    """By the mapping itself, or by its path when its process is gone; never another file of that name."""
+    for path in (place.open_path, place.path.encode("utf-8", "surrogateescape")):
+        try:
+            elf = ElfFile(path)
+        except (ElfError, ValueError):
+            continue
+        if same_file(elf.identity, place.file):
+            return _File(elf, FunctionRanges(elf))
+        elf.close()
+    return None
+
+
+def _link_time(elf: ElfFile, place: Place, address: int) -> int:
+    offset = address - place.start + place.offset
+    for segment in elf.segments:
+        if segment.kind == PT_LOAD and segment.offset <= offset < segment.offset + segment.file_size:
+            return offset - segment.offset + segment.address
+    return offset
+
+
+def _functions(elf: ElfFile) -> list[tuple[int, int, str]]:
+    """Of the dynamic symbol table and of the full one where it is there."""
+    found: dict[int, tuple[int, int, str]] = {}
+    try:
+        table = SymbolTable(elf)
+        if len(table) <= _MOST_SYMBOLS:
+            _note(found, zip(table.symbols(), table.names(), strict=False))
+        sections = read_sections(elf)
+        for section in sections:
+            most = _MOST_SYMBOLS * elf.layout.symbol.size
+            if section.kind == SHT_SYMTAB and section.size <= most and section.link < len(sections):
+                strings = section_bytes(elf, sections[section.link], _MOST_STRINGS)
+                symbols = SymbolTable.parse(elf, section_bytes(elf, section, most))
+                _note(found, ((one, cstring(strings, one.name_at)) for one in symbols))
+    except ElfError:
+        pass
+    return sorted(found.values())
+
+
+def _note(found: dict[int, tuple[int, int, str]], symbols: Iterable[tuple[Symbol, bytes]]) -> None:
+    for symbol, name in symbols:
+        if symbol.defined and symbol.type == STT_FUNC and symbol.size:
+            found.setdefault(symbol.value, (symbol.value, symbol.value + symbol.size, decode(name)))

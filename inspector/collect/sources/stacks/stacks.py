@@ -1,0 +1,151 @@
+"""Who asked: copies of call stacks become events with files, functions and lines."""
+
+import threading
+from dataclasses import replace
+from typing import Final
+
+from inspector.stream.session import LimitNoted
+from inspector.stream.stacks import Occasion, SourceFrame, StackTaken
+
+from ...kernel import stack_programs
+from ...kernel.engine import Engine
+from ...kernel.memory import Memory
+from ...kernel.records import InterpreterFrame, StackCopied
+from ...kernel.stacks import Stacks
+from ...python.frames import line_in, source_frames
+from ...python.layouts import Layout
+from ..contract import Session
+from ..libraries.addresses import Addresses, Place
+from ..processes.feed import Feed
+from ..tolerant_reads import attempt
+from .interpreters import Interpreters
+from .native import NativeFrames
+
+_OCCASIONS: Final[tuple[Occasion, ...]] = ("entered", "refused", "load", "signal")
+_LARGEST_TABLE: Final = 4 << 20
+_AT_ONCE, _PER_SECOND = 60, 4
+"""So many stacks are told at once, and so many a second after them: naming one takes some ms, aside."""
+_ENDS: Final = {
+    stack_programs.NO_THREAD: "Python does not know this thread",
+    stack_programs.TWO_STATES: "this thread runs code of several interpreters",
+    stack_programs.TOO_MANY: "there are more threads than were looked at",
+    stack_programs.UNREADABLE: "the memory of the interpreter could not be read at that moment",
+}
+
+
+class StacksSource:
+    """Turns copies of stacks into events, in the background: it reads files."""
+
+    def __init__(self, session: Session, engine: Engine, feed: Feed, addresses: Addresses) -> None:
+        self._session, self._addresses = session, addresses
+        self._stacks = Stacks(engine)
+        self._interpreters = Interpreters(self._stacks.know_python, self._stacks.forget)
+        self._native = NativeFrames()
+        self._told: tuple[int, int] = (0, 0)
+        """Thread and moment of the last one."""
+        self._room, self._room_at = float(_AT_ONCE), 0
+        self._crowded = False
+        session.tree.watch(self._interpreters)
+        feed.listen(StackCopied, self._copied)
+        self._loading = threading.Thread(target=self._stacks.load, name="stacks", daemon=True)
+        self._loading.start()
+
+    def start(self) -> None:
+        """When this returns, stacks are copied."""
+        self._loading.join()
+        if self._stacks.problem:
+            limit = LimitNoted(at=self._session.loop.now(), what="who called (call stacks)", why=self._stacks.problem)
+            self._session.sink.send(limit)
+        for process in self._session.tree.processes():
+            for mapping in list(process.mappings.values()):
+                self._interpreters.mapped(process, mapping)
+
+    def close(self) -> None:
+        """Copy no more."""
+        self._loading.join()
+        self._stacks.close()
+
+    def _copied(self, record: StackCopied) -> None:
+        """A call that is told at its beginning need not be told again when it refuses."""
+        if (record.tid, record.moment) == self._told or not self._has_room(record.at):
+            return
+        self._told = (record.tid, record.moment)
+        places = self._places(record.pid)
+        layout = self._layout(record.pid)
+        self._session.loop.in_background(lambda: self._event(record, places, layout), self._session.sink.send)
+
+    def _has_room(self, now: int) -> bool:
+        if self._room_at:
+            self._room = min(_AT_ONCE, self._room + max(0, now - self._room_at) * _PER_SECOND / 1e9)
+        self._room_at = now
+        if self._room >= 1:
+            self._room -= 1
+            return True
+        if not self._crowded:
+            self._crowded = True
+            why = f"more than {_PER_SECOND} refusals and deciding calls a second: not every stack is told"
+            self._session.sink.send(LimitNoted(at=now, what="who called (call stacks)", why=why))
+        return False
+
+    def _places(self, pid: int) -> list[Place]:
+        """With the paths by which we can open exactly those files, also where the process has another root."""
+        process = self._session.tree.find(pid)
+        paths = {one.file: one.open_path for one in process.mappings.values()} if process is not None else {}
+        return [replace(one, open_path=paths.get(one.file, one.open_path)) for one in self._addresses.places(pid)]
+
+    def _layout(self, pid: int) -> Layout | str | None:
+        """A child that was just forked has its parent's."""
+        process = self._session.tree.find(pid)
+        own = self._interpreters.layout(pid)
+        return own if own is not None or process is None else self._interpreters.layout(process.ppid)
+
+    def _event(self, record: StackCopied, places: list[Place], layout: Layout | str | None) -> StackTaken:
+        def find(address: int) -> Place | None:
+            return next((place for place in places if place.holds(address)), None)
+
+        native, native_end = self._native.of(record, find, at_boundary=record.occasion != stack_programs.SIGNALLED)
+        source, source_end = _source(record, layout)
+        calls = record.occasion in (stack_programs.ENTERED, stack_programs.RETURNED)
+        return StackTaken(
+            at=record.at,
+            pid=record.pid,
+            tid=record.tid,
+            occasion=_OCCASIONS[record.occasion],
+            moment=record.moment,
+            function=record.function if calls else -1,
+            native=native,
+            native_end=native_end,
+            source=source,
+            source_end=source_end,
+        )
+
+
+def _source(record: StackCopied, layout: Layout | str | None) -> tuple[list[SourceFrame], str]:
+    if isinstance(layout, str):
+        return [], layout
+    if layout is None or record.python == stack_programs.NO_PYTHON:
+        late = layout is not None
+        return [], "its interpreter was not recognised before this call" if late else ""
+    if record.python != stack_programs.FOUND:
+        return [], _ENDS.get(record.python, "unknown")
+    frames = source_frames([_completed(record.pid, frame, layout) for frame in record.frames], layout)
+    return frames, "there are more" if record.more else ""
+
+
+def _completed(pid: int, frame: InterpreterFrame, layout: Layout) -> InterpreterFrame:
+    """The frame with its whole table of lines, where what was copied of it ends before the line that is wanted.
+
+    A code object never changes; it is taken for the same when its table has the same length and beginning.
+    """
+    if len(frame.table) >= frame.table_size or line_in(frame, layout) is not None:
+        return frame
+    return attempt(lambda: _read_table(pid, frame, layout), frame)
+
+
+def _read_table(pid: int, frame: InterpreterFrame, layout: Layout) -> InterpreterFrame:
+    with Memory(pid) as memory:
+        table = memory.word(frame.code + layout.line_table)
+        if memory.word(table + layout.bytes_size) != frame.table_size or frame.table_size > _LARGEST_TABLE:
+            return frame
+        whole = memory.read(table + layout.bytes_data, frame.table_size)
+    return replace(frame, table=whole) if whole.startswith(frame.table) else frame

@@ -1,0 +1,81 @@
+"""Who asked, in the user's own words: the call stack that belongs to an attempt, as `train.py:14 in main`."""
+
+import re
+from collections.abc import Iterable
+
+from inspector.stream.stacks import CodeFrame, SourceFrame, StackTaken
+from inspector.stream.text import visible
+
+from .attempts.row import Attempt
+from .formatting import name_of
+
+_OF_OTHERS = re.compile(r"^<|/lib(64)?/python\d|/(site|dist)-packages/")
+"""Code of Python and of packages; of what stands above it the user has heard."""
+_CARRIER = re.compile(r"^(lib(c|dl|pthread|ffi|stdc\+\+)[.-]|ld-)")
+"""Libraries that only pass a call on."""
+_MOST_NAMED = 4
+
+
+def stack_of(attempt: Attempt) -> StackTaken | None:
+    """The stack that was copied in the very call, load or signal; None when there is none."""
+    for stack in attempt.process.stacks:
+        if _belongs(stack, attempt):
+            return stack
+    return None
+
+
+def _belongs(stack: StackTaken, attempt: Attempt) -> bool:
+    if attempt.signal is not None:
+        return stack.occasion == "signal" and (stack.tid, stack.moment) == (attempt.signal.tid, attempt.signal.at)
+    if attempt.lookup is not None:
+        return stack.occasion == "load" and (stack.tid, stack.moment) == (attempt.lookup.tid, attempt.lookup.entered)
+    if attempt.calls is None or attempt.calls.function.id != stack.function or not attempt.begin:
+        return False
+    return (stack.tid, stack.moment) == (attempt.tid, attempt.begin)
+
+
+def asked_from(stack: StackTaken) -> str:
+    """`train.py:14 in main`: the innermost place in the user's own code, else the innermost at all; empty: unknown."""
+    own = next((frame for frame in stack.source if not _OF_OTHERS.search(frame.file)), None)
+    if own is None and stack.source:
+        own = stack.source[0]
+    if own is not None:
+        return visible(_place(own, name_of(own.file)))
+    code = next((frame for frame in stack.native if not _CARRIER.match(name_of(frame.path))), None)
+    return visible(_code(code, name_of(code.path))) if code is not None and code.path != "?" else ""
+
+
+def callers(stack: StackTaken) -> str:
+    """`ask (train.py:6) <- main (train.py:15) <- ...`, the innermost first, of the user's own code if there is any."""
+    own = [frame for frame in stack.source if not _OF_OTHERS.search(frame.file)] or stack.source
+    if own:
+        return _joined(_place(frame, name_of(frame.file)) for frame in own)
+    return _joined(_code(frame, name_of(frame.path)) for frame in stack.native)
+
+
+def lines(stack: StackTaken) -> list[str]:
+    """Every frame, the innermost first, and where it is known no further."""
+    told = [_place(frame, frame.file) for frame in stack.source]
+    if stack.source_end:
+        told.append(f"Python: {stack.source_end}")
+    told += [_code(frame, frame.path) for frame in stack.native]
+    if stack.native_end:
+        told.append(f"no further: {stack.native_end}")
+    return [visible(line) for line in told]
+
+
+def _joined(places: Iterable[str]) -> str:
+    told = list(places)
+    more = " <- ..." if len(told) > _MOST_NAMED else ""
+    return visible(" <- ".join(told[:_MOST_NAMED]) + more)
+
+
+def _place(frame: SourceFrame, file: str) -> str:
+    line = f":{frame.line}" if frame.line is not None else ""
+    return f"{file}{line}{f' in {frame.function}' if frame.function else ''}"
+
+
+def _code(frame: CodeFrame, file: str) -> str:
+    if not frame.symbol:
+        return f"{file}+{frame.offset:#x}" if frame.offset else file
+    return f"{frame.symbol}+{frame.offset:#x} in {file}"

@@ -1,0 +1,122 @@
+"""Who asked, of real interpreters of each version and of a C program: exactly the line, the function, the symbol."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from inspector.stream.requests import ApiPlan, FunctionPlan, Plan
+from inspector.stream.stacks import Occasion, StackTaken
+from tests.calls.conftest import live as live
+from tests.collect.collector import Collector
+
+from .pythons import pythons
+
+PLAN = Plan(
+    apis=[
+        ApiPlan(
+            api="gpu", sonames=["libgpu.so.1"], prefixes=["gpu"],
+            functions=[FunctionPlan(name=name, returns=True, decides=name == "gpuInit") for name in
+                       ("gpuInit", "gpuCount", "gpuCrash")],
+        )
+    ]
+)  # fmt: skip
+_SHIM = """
+int gpuInit(void) { return 100; }
+int gpuCount(int *count) { *count = 0; return 3; }
+int gpuCrash(int *place) { return *place; }
+"""
+_PROGRAM = """
+#include <stddef.h>
+int gpuInit(void); int gpuCrash(int *);
+__attribute__((noinline)) int ask_driver(int deep) { return deep ? ask_driver(deep - 1) + 1 : gpuInit() + 1; }
+int main(void) { int answer = ask_driver(3); return answer + gpuCrash(NULL); }
+"""
+_SCRIPT = """\
+import ctypes, threading
+
+
+def ask(gpu):
+    return gpu.gpuInit()
+
+
+def naïve(gpu):
+    class Loader:
+        def go(self):
+            return (
+                1 +
+                gpu.gpuCount(ctypes.byref(ctypes.c_int())))
+    return Loader().go()
+
+
+def main():
+    try:
+        ctypes.CDLL("libnothere.so.9")
+    except OSError:
+        pass
+    gpu = ctypes.CDLL("SHIM")
+    ask(gpu)
+    thread = threading.Thread(target=lambda: naïve(gpu))
+    thread.start()
+    thread.join()
+    gpu.gpuCrash(None)
+
+
+import time; time.sleep(0.3)
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("stacks")
+    (place / "shim.c").write_text(_SHIM)
+    (place / "program.c").write_text(_PROGRAM)
+    (place / "train.py").write_text(_SCRIPT.replace("SHIM", f"{place}/libgpu.so.1"))
+    shim = ["-shared", "-fPIC", "-Wl,-soname,libgpu.so.1", "-o", f"{place}/libgpu.so.1", f"{place}/shim.c"]
+    program = ["-fomit-frame-pointer", "-fno-optimize-sibling-calls", "-o", f"{place}/program", f"{place}/program.c"]
+    for words in (shim, [*program, f"-L{place}", "-l:libgpu.so.1", f"-Wl,-rpath,{place}"]):
+        subprocess.run(["gcc", "-O2", *words], check=True)
+    return place
+
+
+def stacks(*command: str) -> list[StackTaken]:
+    with Collector("--run-output", "null", "--", *command, plan=PLAN) as collector:
+        collector.finish()
+    return collector.all(StackTaken)
+
+
+def source(taken: list[StackTaken], occasion: Occasion, number: int = 0) -> list[tuple[str, int | None, str]]:
+    one = [stack for stack in taken if stack.occasion == occasion][number]
+    assert not one.source_end
+    return [(Path(frame.file).name, frame.line, frame.function) for frame in one.source]
+
+
+@pytest.mark.usefixtures("live")
+@pytest.mark.parametrize("version", sorted(pythons()), ids=lambda version: f"{version[0]}.{version[1]}")
+def test_python_code_is_told_by_file_line_and_function(version: tuple[int, int], folder: Path) -> None:
+    taken = stacks(pythons()[version], str(folder / "train.py"))
+    qualified = version > (3, 10)
+    main, module = ("train.py", 23, "main"), ("train.py", 31, "<module>")
+    first = source(taken, "entered")
+    assert first == [("train.py", 5, "ask"), main, module]
+    load = source(taken, "load")
+    assert load[-2:] == [("train.py", 19, "main"), module]
+    assert load[0][0] == "__init__.py"
+    refused = source(taken, "refused")
+    assert refused[0] == ("train.py", 13, "naïve.<locals>.Loader.go" if qualified else "go")
+    assert refused[1] == ("train.py", 14, "naïve")
+    assert source(taken, "signal") == [("train.py", 27, "main"), module]
+    crash = next(stack for stack in taken if stack.occasion == "signal")
+    assert crash.native[0].symbol == "gpuCrash"
+
+
+@pytest.mark.usefixtures("live")
+def test_a_c_program_without_frame_pointers_is_told_to_its_beginning(folder: Path) -> None:
+    taken = stacks(str(folder / "program"))
+    entered = next(stack for stack in taken if stack.occasion == "entered")
+    assert [frame.symbol for frame in entered.native[:5]] == [*["ask_driver"] * 4, "main"]
+    assert entered.native[-1].symbol == "_start"
+    assert not entered.native_end and not entered.source and not entered.source_end
+    crash = next(stack for stack in taken if stack.occasion == "signal")
+    assert [frame.symbol for frame in crash.native[:2]] == ["gpuCrash", "main"]
