@@ -84,6 +84,7 @@ _HARMLESS = re.compile(
     r"|\bif (?:it )?(?:fails|failed|not found)\b",
     re.IGNORECASE,
 )
+_CONTINUED = re.compile(r"\s+\S|[})\]]|Traceback \(|Caused by|During handling|goroutine \d|\.\.\. \d+ more")
 _LOOKED_AT = 400
 """Characters in which words of trouble are looked for."""
 
@@ -98,6 +99,11 @@ def read(text: str) -> LineRead:
 def level_of(text: str) -> Level:
     """The level alone."""
     return (_structured(text[:LONGEST]) or _headed(text[:LONGEST]))[0]
+
+
+def continues(text: str) -> bool:
+    """Whether a line goes on with what the line before it said: indented, a traceback."""
+    return _CONTINUED.match(text) is not None
 
 
 def tells_trouble(text: str) -> bool:

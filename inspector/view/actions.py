@@ -7,7 +7,7 @@ from inspector.model.verdict import Evidence, Finding
 from inspector.stream.requests import AddLog, CountFunctions, PredictLoad, ScanPointers, StopCounting
 from inspector.stream.session import RequestFailed
 
-from .clock import since_start
+from .clock import moment_typed, since_start
 from .pane_context import PaneContext, title_of
 from .panes.all import all_panes
 from .panes.logs import LogsPane
@@ -178,6 +178,22 @@ class Actions:
         if listing.follow:
             listing.move(len(listing) - 1)
         return "following the newest" if listing.follow else "not following"
+
+    def next_bad(self, step: int) -> str:
+        """Go to the next or previous row that tells of trouble."""
+        return self.pane.next_bad(self.context(), step)
+
+    def go_to_time(self, text: str) -> str:
+        """Go to a moment that a person typed, in the pane that is shown."""
+        at = moment_typed(self.session.state, text)
+        if at is None:
+            return f"no time: {text} (14:03:21, 2026-01-02 14:03, or seconds since the start: +12.5)"
+        return self.pane.go_to(self.context(), at)
+
+    def turn_level(self, step: int) -> str:
+        """Show log lines of the next minimum level."""
+        pane = self.pane
+        return pane.turn_level(self.context(), step) if isinstance(pane, LogsPane) else "v works in the logs (5)"
 
     def this_start(self) -> str:
         """Hide or show log lines of earlier starts."""

@@ -1,10 +1,12 @@
 """Moments in words; the stream's clock is CLOCK_MONOTONIC ns of the target's machine."""
 
+import re
 from datetime import datetime
 
 from inspector.model.state import State
 
 SECOND = 1_000_000_000
+DAY = 86_400 * SECOND
 
 
 def wall_ns(state: State, at: int) -> int:
@@ -17,6 +19,35 @@ def moment_of(state: State, wall: int) -> int:
     """The moment of a wall time, negative before the machine was started; 0 without an anchor."""
     session = state.session
     return (wall - session.wall + session.at) or 1 if session is not None and wall else 0
+
+
+_CLOCK = re.compile(r"(?:(\d{4})-(\d\d)-(\d\d)[T ])?(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?")
+_SECONDS = re.compile(r"([+-]\d+(?:\.\d+)?) ?s?")
+
+
+def moment_typed(state: State, text: str) -> int | None:
+    """The moment that a person means: a wall time of the last day or of a date, or seconds since the observation began.
+
+    In the viewer's time zone. None when the text is neither, or without an anchor.
+    """
+    session, text = state.session, text.strip()
+    if session is None:
+        return None
+    seconds = _SECONDS.fullmatch(text)
+    if seconds is not None:
+        return session.at + int(float(seconds[1]) * SECOND)
+    clock = _CLOCK.fullmatch(text)
+    if clock is None:
+        return None
+    now = wall_ns(state, max(state.now, session.at))
+    today = datetime.fromtimestamp(now // SECOND)
+    year, month, day = (int(part) for part in clock.groups()[:3]) if clock[1] else (today.year, today.month, today.day)
+    try:
+        wall = int(datetime(year, month, day, int(clock[4]), int(clock[5]), int(clock[6] or 0)).timestamp()) * SECOND
+    except (ValueError, OverflowError):
+        return None
+    wall += int((clock[7] or "").ljust(9, "0"))
+    return moment_of(state, wall if clock[1] or wall <= now else wall - DAY)
 
 
 def wall_text(wall: int, date: bool = False) -> str:

@@ -129,9 +129,11 @@ def pane_title(pane: Pane) -> Line:
     shown, total = len(listing), pane.total()
     parts = [f"{shown:,} of {total:,}" if shown != total else f"{total:,}"]
     if pane.pattern:
-        parts.append(f"/{pane.pattern}" + (" …" if listing.scanning else ""))
+        parts.append(f"/{pane.pattern}")
     elif listing.pattern:
         parts.append(f"{listing.matching:,} match {listing.pattern}: n N")
+    if pane.progress:
+        parts.append(pane.progress)
     if listing.follow:
         parts.append("following")
     inside = pane.ticks and listing.table.heading

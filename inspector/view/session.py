@@ -12,7 +12,7 @@ from inspector.model.verdict import Answer
 from inspector.stream.base import Event, Request
 from inspector.stream.events import AnyEvent
 from inspector.stream.playback import Playback
-from inspector.stream.requests import LogPage, SymbolPage
+from inspector.stream.requests import LineFound, LogPage, SymbolPage
 from inspector.stream.session import RequestFailed
 
 from .feed import EventQueue, Feed
@@ -22,7 +22,7 @@ BITE = 64
 """Events between two glances at the clock."""
 PATIENCE = 200_000
 """Events that wait while the screen is paused; beyond, the pause ends by itself."""
-ANSWERS = (SymbolPage, LogPage, RequestFailed)
+ANSWERS = (SymbolPage, LogPage, LineFound, RequestFailed)
 
 
 Drawing = Generator[None, None, Answer]

@@ -7,8 +7,9 @@ from pathlib import Path
 from inspector.stream.base import Request
 from inspector.stream.events import AnyEvent
 from inspector.stream.libraries import Export
+from inspector.stream.log_line import Level
 from inspector.stream.logs import LogFound, LogLine, LogRead
-from inspector.stream.requests import LogPage, ReadLog, ReadSymbols, SymbolPage, SymbolRow
+from inspector.stream.requests import FindLine, LineFound, LogPage, ReadLog, ReadSymbols, SymbolPage, SymbolRow
 
 from .sample import SERVER, SHIM, SHIM_PATH, at, main_question
 
@@ -68,7 +69,8 @@ class BigCollector(FakeFeed):
     def __init__(self, symbols: int = 480_000, lines: int = 1_000_000, names: Sequence[str] = ()) -> None:
         found = LogFound(at=at(5), source=7, name="/var/log/flood.log", kind="file", why="fd 2", pids=[SERVER])
         newest = [LogLine(number=lines - 3 + place, text=log_text(lines - 3 + place)) for place in range(3)]
-        super().__init__([*main_question(), found, LogRead(at=at(5), source=7, lines=newest, lines_total=lines)])
+        self.first_events = [*main_question(), found, LogRead(at=at(5), source=7, lines=newest, lines_total=lines)]
+        super().__init__(self.first_events)
         self.symbols, self.lines, self.names = symbols, lines, names
 
     def send(self, request: Request) -> None:
@@ -76,7 +78,10 @@ class BigCollector(FakeFeed):
         if isinstance(request, ReadSymbols):
             self.come(self._symbols(request))
         elif isinstance(request, ReadLog):
-            self.come(self._log(request))
+            self.come(*self._log(request))
+        elif isinstance(request, FindLine):
+            number = next((one for one in range(request.start + 1, self.lines) if log_level(one) >= request.level), -1)
+            self.come(LineFound(at=at(6), id=request.id, source=request.source, number=number))
 
     def _name(self, number: int) -> str:
         return self.names[number] if self.names else symbol_name(number)
@@ -92,13 +97,23 @@ class BigCollector(FakeFeed):
             at=at(6), id=request.id, total=len(numbers), offset=request.offset, rows=rows, all_total=self.symbols
         )
 
-    def _log(self, request: ReadLog) -> LogPage:
-        numbers: Sequence[int] = range(self.lines)
-        if request.filter:
-            numbers = [number for number in numbers if request.filter in log_text(number)]
+    def _log(self, request: ReadLog) -> list[LogPage]:
+        """A search is answered twice: when a third is searched, and at its end."""
+        if not request.filter and not request.level:
+            return [self._page(request, range(self.lines), self.lines)]
+        return [self._page(request, self._matching(request, end), end) for end in (self.lines // 3, self.lines)]
+
+    def _matching(self, request: ReadLog, end: int) -> Sequence[int]:
+        wanted = [number for number in range(end) if request.filter in log_text(number)]
+        return [number for number in wanted if log_level(number) >= request.level] if request.level else wanted
+
+    def _page(self, request: ReadLog, numbers: Sequence[int], searched: int) -> LogPage:
         page = numbers[request.first : request.first + request.limit]
         lines = [LogLine(number=number, text=log_text(number)) for number in page]
-        return LogPage(at=at(6), id=request.id, source=request.source, total=len(numbers), lines=lines)
+        return LogPage(
+            at=at(6), id=request.id, source=request.source, total=len(numbers), lines=lines,
+            complete=searched == self.lines, searched=searched, all_total=self.lines,
+        )  # fmt: skip
 
 
 def symbol_name(number: int) -> str:
@@ -106,6 +121,13 @@ def symbol_name(number: int) -> str:
     return f"_ZN4ggml{number:06d}Ev"
 
 
+def log_level(number: int) -> int:
+    """Level of one of very many lines."""
+    return Level.ERROR if number % 100_000 == 5 else Level.INFO
+
+
 def log_text(number: int) -> str:
     """Text of one of very many lines."""
+    if log_level(number) == Level.ERROR:
+        return f"[ERROR] line {number} of a flood"
     return f"line {number} of a flood"

@@ -164,7 +164,7 @@ def test_every_format_of_a_report_has_an_ending() -> None:
 
 async def test_a_report_is_written_in_the_chosen_format(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
-        await ui.press("e", "j", "enter")
+        await ui.press("X", "j", "enter")
         (report,) = Path.cwd().glob("*.json")
         assert '"shim-inspector/report/1"' in report.read_text()
         assert "wrote" in ui.lines[-1]

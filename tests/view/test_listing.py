@@ -40,6 +40,9 @@ class Words:
     def pid(self, index: int) -> int:
         return 0
 
+    def bad(self, index: int) -> bool:
+        return "x" in self.words[index]
+
     def details(self, index: int) -> Details:
         return Details(self.words[index], ())
 

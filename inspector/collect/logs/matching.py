@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
 from inspector.stream.literals import any_of, required_literals
-from inspector.stream.log_line import Level, read
+from inspector.stream.log_line import Level, continues, read
 from inspector.stream.patterns import SEARCHED, Pattern, typed
 from inspector.stream.text import decode_line
 
@@ -22,8 +22,6 @@ _SHORT_OF: dict[Level, str] = {
     Level.TRACE: "", Level.DEBUG: "d", Level.INFO: "i", Level.WARN: "w", Level.ERROR: "e", Level.FATAL: "f",
 }  # fmt: skip
 """The letter of glog and its kin, of TensorFlow and of those who write it in brackets."""
-_CONTINUED = re.compile(r"\s+\S|[})\]]|Traceback \(|Caused by|During handling|goroutine \d|\.\.\. \d+ more")
-"""How lines begin that go on with what the line before them said."""
 _MOST_CONTINUED = 200
 _QUICK_LEVELS = {b"debug": Level.DEBUG, b"info": Level.INFO, b"warn": Level.WARN, b"error": Level.ERROR}
 _QUICK = re.compile(rb"(?:^| )level=(debug|info|warn|error)\b", re.IGNORECASE)
@@ -96,7 +94,7 @@ def _level(raw: bytes) -> Level:
 
 
 def _continues(raw: bytes) -> bool:
-    return _CONTINUED.match(raw[:64].decode("utf-8", "replace")) is not None
+    return continues(raw[:64].decode("utf-8", "replace"))
 
 
 def _candidates(levels: tuple[Level, ...], data: bytes) -> list[int]:

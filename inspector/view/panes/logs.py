@@ -1,13 +1,17 @@
-"""The pane Logs: all sources merged by time, or the whole of one, in which the collector searches."""
+"""The pane Logs: all sources merged by time, or the whole of one; the collector searches in what is not held here."""
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 
 from inspector.model.state import State
 from inspector.stream.base import Event
+from inspector.stream.log_line import Level
 from inspector.stream.logs import LogLine
-from inspector.stream.requests import LogPage, ReadLog
+from inspector.stream.requests import FindLine, LineFound, LogPage, ReadLog, StopSearch
 from inspector.stream.session import RequestFailed
+from inspector.view.clock import wall_ns
 from inspector.view.pane_context import PaneContext
+from inspector.view.tables.log_search import FoundInAll, LogSearch, Query
+from inspector.view.tables.logline import level_word
 from inspector.view.tables.logs import FoundLines, MergedLog, WholeLog, heading_of
 from inspector.view.tables.pages import Pages
 from inspector.view.tables.row import Table
@@ -16,6 +20,8 @@ from .pane import Asker, Pane
 
 MERGE = 0.008
 """Seconds of merging between two keys."""
+LEVELS = (Level.UNKNOWN, Level.INFO, Level.WARN, Level.ERROR)
+"""Minimum levels in the order in which a key goes through them; the first one shows all lines."""
 
 
 class LogsPane(Pane):
@@ -25,12 +31,14 @@ class LogsPane(Pane):
     title = "Logs"
     depends = ("logs",)
     hints = (
+        ("v", "level"),
+        ("e", "next error"),
         ("f", "follow"),
         ("o", "one source"),
+        (":", "time"),
         ("O", "all sources"),
-        ("+", "add a log"),
         ("i", "this start only"),
-        ("t", "mark"),
+        ("+", "add a log"),
     )
 
     def __init__(self, asker: Asker) -> None:
@@ -41,6 +49,8 @@ class LogsPane(Pane):
         self.wanted = ""
         """Path of a log that was asked for and is not known yet."""
         self.this_start = False
+        self.level = Level.UNKNOWN
+        """The least level that is shown; UNKNOWN shows all lines."""
         self.merging = False
         """There are lines that are not merged yet: look again soon."""
         self._merged: MergedLog | None = None
@@ -48,7 +58,12 @@ class LogsPane(Pane):
         self._whole: Pages[LogLine] | None = None
         self._whole_for: Hashable = None
         self._found: Pages[LogLine] | None = None
+        """Lines of one source that match, as far as the collector has told them."""
         self._coming: Pages[LogLine] | None = None
+        self._search: LogSearch | None = None
+        """A search through several sources."""
+        self._line = -1
+        """The request for a line to go to; -1: none."""
         self.listing.follow = True
 
     def look(self, context: PaneContext) -> bool:
@@ -60,9 +75,38 @@ class LogsPane(Pane):
 
     def table(self, context: PaneContext) -> Table:
         number = self._number(context.state)
-        table = self._merge(context) if number is None else self._one(context, number)
-        table.heading = heading_of(context, number, self.merging, self.this_start)
+        table = self._rows(context, number)
+        table.heading = heading_of(context, number, self.merging, self._choices())
         return table
+
+    def _choices(self) -> str:
+        level = f"{level_word(self.level)} and worse, " if self.level else ""
+        return level + ("this start only, " if self.this_start else "")
+
+    def _rows(self, context: PaneContext, number: int | None) -> "WholeLog | FoundLines | FoundInAll | MergedLog":
+        logs = context.state.logs
+        if self._found is not None and number is not None:
+            self.merging = False
+            self._found.follow(logs[number].lines_total)
+            return FoundLines(context.state, number, self._found)
+        if self._search is not None and self._search.begun:
+            self.merging = False
+            self._search.follow(logs)
+            return self._all_found(context, self._search)
+        if number is None or self.level:
+            return self._merge(context, number)
+        self.merging = False
+        return self._one(context, number)
+
+    def _all_found(self, context: PaneContext, search: LogSearch) -> FoundInAll:
+        """What the collector found, and the same of sources that are all here."""
+        logs, wanted = context.state.logs, search.query.filter()
+        found = dict(search.lines())
+        for source in logs.keys() - found.keys():
+            found[source] = [line for line in logs[source].lines if wanted(line.text)]
+        return FoundInAll(context.state, found, _birth(context) if self.this_start else 0)
+
+    # Choices
 
     def next_source(self, context: PaneContext) -> None:
         """Show the next source alone; after the last one all of them merged."""
@@ -73,10 +117,8 @@ class LogsPane(Pane):
     def choose(self, context: PaneContext, source: int | None) -> None:
         """Show one source alone, or all merged with None."""
         self.source = source
-        self._drop_search()
-        self.listing.narrow("")
+        self._query(context, "")
         self.listing.follow = True
-        self._seen = None
 
     def _choose_wanted(self, context: PaneContext) -> None:
         logs = context.state.logs.items()
@@ -90,26 +132,65 @@ class LogsPane(Pane):
         self.this_start = not self.this_start
         self._seen = None
 
+    def turn_level(self, context: PaneContext, step: int) -> str:
+        """Show the next minimum level; returns words to say."""
+        place = (LEVELS.index(self.level) + step) % len(LEVELS)
+        self.level = LEVELS[place]
+        self._query(context, self.pattern)
+        if not self.level:
+            return "lines of all levels"
+        return f"{level_word(self.level)} and worse, and lines without a level that tell of trouble"
+
+    # Filter
+
     def narrow(self, context: PaneContext, pattern: str) -> None:
-        number = self._number(context.state)
-        if number is None or not context.live or self._holds_all(context.state, number):
-            self._drop_search()
-            super().narrow(context, pattern)
-            return
-        self._remote_pattern, self.listing.highlight, self._seen = pattern, pattern, None
-        if not pattern:
-            self._drop_search()
-            return
-        self._coming = self._pages(number, pattern)
-        self._coming.want(0)
+        self._query(context, pattern)
 
     def widen(self, context: PaneContext) -> None:
         if self._remote_pattern:
-            self._drop_search()
+            self._query(context, "")
         else:
             super().widen(context)
 
+    def _query(self, context: PaneContext, pattern: str) -> None:
+        """Look for a pattern and a level: here where all lines are here, else in the whole files."""
+        self._drop_search()
+        state, number = context.state, self._number(context.state)
+        sources = [number] if number is not None else list(state.logs)
+        missing = [one for one in sources if not _holds_all(state, one)] if context.live else []
+        if not missing or not (pattern or self.level):
+            self._remote_pattern = ""
+            self.listing.narrow(pattern)
+            return
+        self.listing.narrow("")
+        self._remote_pattern, self.listing.highlight = pattern, pattern
+        if number is not None:
+            self._coming = self._pages(number, pattern)
+            self._coming.want(0)
+        else:
+            self._search = LogSearch(self._asker, missing, Query(pattern, self.level))
+
+    def _drop_search(self) -> None:
+        for pages in (self._coming, self._found):
+            for request in pages.pending() if pages is not None else ():
+                self._asker.ask(lambda number, request=request: StopSearch(id=number, search=request))  # type: ignore[misc]
+        if self._search is not None:
+            self._search.stop()
+        self._remote_pattern, self._found, self._coming, self._search, self._seen = "", None, None, None, None
+        self.listing.highlight = self.listing.pattern
+
+    @property
+    def progress(self) -> str:
+        if self._search is not None:
+            more = f"{self._search.left_out:,} more, o shows all of one source" if self._search.left_out else ""
+            return more if self._search.complete else _part(self._search.searched, self._search.all_total)
+        pages = self._coming or self._found
+        return "" if pages is None or pages.complete else _part(pages.searched, pages.all_total)
+
+    # Going to a line
+
     def seek(self, context: PaneContext, key: str) -> bool:
+        self.level = Level.UNKNOWN
         self._drop_search()
         if super().seek(context, key):
             return True
@@ -120,14 +201,64 @@ class LogsPane(Pane):
         self.look(context)
         return super().seek(context, key)
 
+    def next_bad(self, context: PaneContext, step: int) -> str:
+        number, chosen = self._paged(context), self.listing.chosen
+        if number is None or chosen is None:
+            return super().next_bad(context, step)
+        self._find(
+            lambda request: FindLine(
+                id=request, source=number, start=chosen, backwards=step < 0, level=int(Level.ERROR)
+            )
+        )
+        return ""
+
+    def go_to(self, context: PaneContext, at: int) -> str:
+        number = self._paged(context)
+        if number is None:
+            return super().go_to(context, at)
+        wall = wall_ns(context.state, at)
+        self._find(lambda request: FindLine(id=request, source=number, wall=wall))
+        return ""
+
+    def _paged(self, context: PaneContext) -> int | None:
+        """The source whose lines are shown one by one and are not all here; None where no question is needed."""
+        table = self.listing.table
+        number = self._number(context.state)
+        whole = isinstance(table, WholeLog) and not self.listing.narrowed and context.live
+        return number if number is not None and whole and not _holds_all(context.state, number) else None
+
+    def _find(self, make: Callable[[int], FindLine]) -> None:
+        if self._line >= 0:
+            search = self._line
+            self._asker.ask(lambda number: StopSearch(id=number, search=search))
+        self._line = self._asker.ask(make)
+
+    def _go(self, number: int) -> None:
+        if number < 0:
+            self.said = "there is none"
+            return
+        self.listing.follow = False
+        self.listing.reveal(number)
+        self.moved = True
+
+    # Answers
+
     def answered(self, event: Event) -> bool:
+        if isinstance(event, LineFound) and event.id == self._line:
+            self._line = -1
+            self._go(event.number)
+            return True
         pools = [pages for pages in (self._coming, self._found, self._whole) if pages is not None]
         if isinstance(event, RequestFailed):
-            return any(pages.refused(event.id) for pages in pools)
+            refused = self._search is not None and self._search.refused(event.id)
+            return refused or any(pages.refused(event.id) for pages in pools)
         if not isinstance(event, LogPage):
             return False
+        if self._search is not None and self._search.put(event):
+            self._seen = None
+            return True
         for pages in pools:
-            if pages.put(event.id, event.total, event.lines):
+            if pages.put(event.id, event.total, event.lines, event):
                 if pages is self._coming:
                     self._found, self._coming = pages, None
                 self._seen = None
@@ -138,7 +269,11 @@ class LogsPane(Pane):
         return sum(log.lines_total for log in context.state.logs.values())
 
     def total(self) -> int:
-        return self._whole.total if self._remote_pattern and self._whole is not None else super().total()
+        if self._search is not None:
+            return max(self._search.all_total, len(self.listing))
+        if self._found is not None:
+            return max(self._found.all_total, len(self.listing))
+        return super().total()
 
     def _number(self, state: State) -> int | None:
         """The source that is shown alone: the chosen one, or the only one there is."""
@@ -148,18 +283,16 @@ class LogsPane(Pane):
             return next(iter(state.logs))
         return None
 
-    def _merge(self, context: PaneContext) -> MergedLog:
+    def _merge(self, context: PaneContext, number: int | None) -> MergedLog:
         since = _birth(context) if self.this_start else 0
-        wanted = (context.generation, tuple(context.state.logs), since)
+        sources = tuple(context.state.logs) if number is None else (number,)
+        wanted = (context.generation, sources, since, self.level)
         if self._merged is None or self._merged_for != wanted:
-            self._merged, self._merged_for = MergedLog(context.state, tuple(context.state.logs), since), wanted
+            self._merged, self._merged_for = MergedLog(context.state, sources, since, self.level), wanted
         self.merging = self._merged.grow(MERGE)
         return self._merged
 
-    def _one(self, context: PaneContext, number: int) -> "WholeLog | FoundLines":
-        self.merging = False
-        if self._found is not None and self._remote_pattern:
-            return FoundLines(context.state, number, self._found)
+    def _one(self, context: PaneContext, number: int) -> WholeLog:
         if not context.live:
             return WholeLog(context.state, number, None)
         if self._whole is None or self._whole_for != (context.generation, number):
@@ -167,19 +300,24 @@ class LogsPane(Pane):
         return WholeLog(context.state, number, self._whole)
 
     def _pages(self, number: int, pattern: str) -> Pages[LogLine]:
+        level = int(self.level) if self.level or pattern else 0
+
         def ask(first: int, count: int) -> int:
             return self._asker.ask(
-                lambda request: ReadLog(id=request, source=number, first=first, limit=count, filter=pattern)
+                lambda request: ReadLog(
+                    id=request, source=number, first=first, limit=count, filter=pattern, level=level
+                )
             )
 
         return Pages(ask)
 
-    def _drop_search(self) -> None:
-        self._remote_pattern, self._found, self._coming, self._seen = "", None, None, None
-        self.listing.highlight = self.listing.pattern
 
-    def _holds_all(self, state: State, number: int) -> bool:
-        return len(state.logs[number].lines) >= state.logs[number].lines_total
+def _part(done: int, total: int) -> str:
+    return f"searched {done * 100 // total} %" if total else "searching"
+
+
+def _holds_all(state: State, number: int) -> bool:
+    return len(state.logs[number].lines) >= state.logs[number].lines_total
 
 
 def _birth(context: PaneContext) -> int:

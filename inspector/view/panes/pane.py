@@ -36,6 +36,10 @@ class Pane:
         self._seen: Hashable = None
         self._remote_pattern = ""
         """The filter, while the collector does the filtering."""
+        self.said = ""
+        """Words for the person about something that was asked for; whoever says them empties it."""
+        self.moved = False
+        """An answer has put the cursor elsewhere."""
 
     def look(self, context: PaneContext) -> bool:
         """Bring the listing up to date; False when nothing that it shows has changed."""
@@ -75,6 +79,27 @@ class Pane:
             self.listing.follow = False
             self.listing.reveal(index)
         return index is not None
+
+    @property
+    def progress(self) -> str:
+        """How far a search has come, in a few words; empty when none is under way."""
+        listing = self.listing
+        return f"searched {listing.searched * 100 // max(1, listing.total)} %" if listing.scanning else ""
+
+    def next_bad(self, context: PaneContext, step: int) -> str:
+        """Put the cursor on the next or previous row that tells of trouble; returns words to say."""
+        if self.listing.next_bad(step):
+            return ""
+        return "no error below" if step > 0 else "no error above"
+
+    def go_to(self, context: PaneContext, at: int) -> str:
+        """Put the cursor on the last row at or before a moment; returns words to say."""
+        place = self.listing.table.near(at)
+        if place is None:
+            return "no row is that old here"
+        self.listing.follow = False
+        self.listing.reveal(place)
+        return ""
 
     def answered(self, event: Event) -> bool:
         """Take the answer to a request; False when it is not ours."""

@@ -1,11 +1,8 @@
 """The main screen: header, one pane, its details. It maps keys to actions and repaints what changed."""
 
-from collections.abc import Callable
-
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
-from textual.screen import Screen
 from textual.timer import Timer
 
 from inspector.model.verdict import Evidence
@@ -25,13 +22,13 @@ from inspector.view.widgets.lines import FocusLines, Lines, cell_at
 from inspector.view.widgets.rows import Rows
 
 from .overlay import OverlayScreen
-from .prompt import Prompt
+from .pane_keys import PaneKeys
 
 SAID = 6.0
 """Seconds that a message stands in the last line."""
 
 
-class MainScreen(Screen[None]):
+class MainScreen(PaneKeys):
     """Everything about one observation."""
 
     BINDINGS = [*MAIN]
@@ -61,7 +58,7 @@ class MainScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.answer.focus()
-        self._load_pane()
+        self.load_pane()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         """What was mounted a moment ago is styled already."""
@@ -80,6 +77,7 @@ class MainScreen(Screen[None]):
             return
         if self.actions.look():
             self._repaint_rows()
+        self.show_answer_of_pane()
         self.headlines()
         if self.actions.refusal:
             words, self.actions.refusal = self.actions.refusal, ""
@@ -160,7 +158,7 @@ class MainScreen(Screen[None]):
 
     # Panes
 
-    def _load_pane(self) -> None:
+    def load_pane(self) -> None:
         self.actions.look()
         self.rows.load(self.actions.pane.listing)
         self._show_details()
@@ -228,82 +226,8 @@ class MainScreen(Screen[None]):
             self.actions.to_mark()
         self.remove_class("-detail")
         self.filter_bar.close()
-        self._load_pane()
+        self.load_pane()
         self.set_focus(self.rows)
-
-    def action_zoom(self) -> None:
-        self.toggle_class("-zoom")
-
-    def action_only(self) -> None:
-        self._do(self.actions.only())
-
-    def action_everything(self) -> None:
-        self._do(self.actions.everything())
-
-    def action_mark(self) -> None:
-        self._do(self.actions.mark())
-
-    def action_follow(self) -> None:
-        self._do(self.actions.follow())
-
-    def action_this_start(self) -> None:
-        self._do(self.actions.this_start())
-
-    def action_watch(self) -> None:
-        self._do(self.actions.watch())
-
-    def action_scan(self) -> None:
-        self._do(self.actions.scan())
-
-    def action_predict(self) -> None:
-        self._ask("Which file or name is to be loaded, as dlopen takes it?", self.actions.predict)
-
-    def action_add_log(self) -> None:
-        self._ask("Which log file is to be followed?", self.actions.add_log)
-
-    def _ask(self, question: str, answer: Callable[[str], str]) -> None:
-        self.app.push_screen(Prompt(question), lambda text: self._asked(answer(text)) if text else None)
-
-    def _asked(self, words: str) -> None:
-        self._do(words)
-        self.set_focus(self.rows)
-
-    def _do(self, words: str) -> None:
-        self._load_pane()
-        self.say(words)
-
-    # Filter
-
-    def action_filter(self) -> None:
-        self.filter_bar.open(self.actions.pane.pattern)
-
-    @on(FilterBar.Changed)
-    def _filter_typed(self, message: FilterBar.Changed) -> None:
-        if message.value != self.actions.pane.pattern:
-            self.actions.narrow(message.value)
-            self._load_pane()
-
-    @on(FilterBar.Entered)
-    def _filter_entered(self) -> None:
-        self.filter_bar.close()
-        self.set_focus(self.rows)
-
-    def action_next_match(self, step: int) -> None:
-        if not self.rows.next_match(step):
-            self.say("nothing matches: / sets what to look for")
-
-    def action_back(self) -> None:
-        """Close what is open, one thing at a time: the filter's line, the filter, the details, the zoom."""
-        if self.filter_bar.display or self.actions.pane.pattern:
-            self.filter_bar.close()
-            self.actions.widen()
-            self._load_pane()
-            self.set_focus(self.rows)
-        elif self.has_class("-detail"):
-            self.remove_class("-detail")
-            self.set_focus(self.rows)
-        elif self.has_class("-zoom"):
-            self.remove_class("-zoom")
 
     # Answers
 
@@ -349,7 +273,7 @@ class MainScreen(Screen[None]):
             return
         words = self.actions.jump(lead)
         self.remove_class("-detail")
-        self._load_pane()
+        self.load_pane()
         self.rows.show_cursor()
         self.set_focus(self.rows)
         self.say(words)

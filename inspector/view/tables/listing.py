@@ -8,6 +8,8 @@ from inspector.stream.patterns import typed
 
 from .row import Row, Table
 
+LOOKED_AT = 50_000
+"""Rows that are looked at for the next one that tells of trouble."""
 STRIDE = 2_000
 """Rows that a scan looks at between two glances at the clock."""
 
@@ -41,6 +43,11 @@ class Listing:
     def scanning(self) -> bool:
         """The filter has not seen all rows yet."""
         return bool(self.pattern) and self._scanned < self._length
+
+    @property
+    def searched(self) -> int:
+        """Rows that the filter has seen."""
+        return self._scanned
 
     @property
     def total(self) -> int:
@@ -132,6 +139,17 @@ class Listing:
         place = bisect_right(self._matches, self.cursor) if step > 0 else bisect_left(self._matches, self.cursor) - 1
         self.move(self._matches[place % len(self._matches)])
         return True
+
+    def next_bad(self, step: int) -> bool:
+        """Put the cursor on the next (1) or previous (-1) row that tells of trouble; False when there is none."""
+        place, end = self.cursor + step, self.cursor + step * LOOKED_AT
+        while 0 <= place < len(self) and place != end:
+            if self.table.bad(self.index(place)):
+                self.follow = False
+                self.move(place)
+                return True
+            place += step
+        return False
 
     def reveal(self, index: int) -> None:
         """Put the cursor on a row of the table; a filter that hides it is cleared."""

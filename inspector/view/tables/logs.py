@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from inspector.model.formatting import name_of, plural
 from inspector.model.state import LogSource, State
+from inspector.stream.log_line import Level, continues, read
 from inspector.stream.log_time import stamp
 from inspector.stream.logs import LogLine
 from inspector.view.clock import moment_of, since_start, wall_ns, wall_of, wall_text
@@ -56,8 +57,9 @@ class MergedLog:
 
     columns = COLUMNS
 
-    def __init__(self, state: State, sources: Sequence[int], since: int = 0) -> None:
-        self._state = state
+    def __init__(self, state: State, sources: Sequence[int], since: int = 0, level: Level = Level.UNKNOWN) -> None:
+        """Of the moment `since` and of a `level` on; 0 and UNKNOWN: all lines."""
+        self._state, self._level = state, level
         self._sources = sources
         self._since = since
         self._lines: list[LogLine] = []
@@ -67,6 +69,8 @@ class MergedLog:
         """First line number of each source that is not merged yet."""
         self._last: dict[int, int] = {}
         """Moment of the newest merged line of each source: a line without a time has that of the line before it."""
+        self._kept_before: set[int] = set()
+        """Sources whose last merged line is shown: what continues it is as well."""
         self.epoch: object = object()
         self.heading = ""
 
@@ -104,13 +108,23 @@ class MergedLog:
             heads.clear()
             heads.update(self._heads())
             return
-        if not self._since or at >= self._since:
+        if (not self._since or at >= self._since) and self._wanted(number, line):
             self._lines.append(line)
             self._at.append(at)
             self._from.append(number)
         self._next[number], self._last[number] = line.number + 1, at
         if place + 1 < len(source.lines):
             heads[number] = _Head(self._moment(number, source.lines[place + 1]), place + 1)
+
+    def _wanted(self, number: int, line: LogLine) -> bool:
+        """Whether its level is; a line that continues another one comes with it."""
+        if not self._level:
+            return True
+        if not (continues(line.text) and number in self._kept_before):
+            wanted = read(line.text).rank >= self._level
+            (self._kept_before.add if wanted else self._kept_before.discard)(number)
+            return wanted
+        return True
 
     def _moment(self, number: int, line: LogLine) -> int:
         """Its moment; a line without a stamp that came together with the line before it has that line's moment."""
@@ -130,7 +144,7 @@ class MergedLog:
         return len(self._lines)
 
     def row(self, index: int) -> Row:
-        return _row(self._state, self._from[index], self._lines[index], self._at[index])
+        return row_of_line(self._state, self._from[index], self._lines[index], self._at[index])
 
     def text(self, index: int) -> str:
         return self._lines[index].text
@@ -153,8 +167,11 @@ class MergedLog:
     def pid(self, index: int) -> int:
         return self._lines[index].pid
 
+    def bad(self, index: int) -> bool:
+        return read(self._lines[index].text).trouble
+
     def details(self, index: int) -> Details:
-        return _details(self._state, self._from[index], self._lines[index], self._at[index])
+        return details_of_line(self._state, self._from[index], self._lines[index], self._at[index])
 
 
 class WholeLog:
@@ -191,7 +208,7 @@ class WholeLog:
         line = self.line(index)
         if line is None:
             return _WAITING
-        return _without_source(_row(self._state, self._number, line, self._at(line)))
+        return _without_source(row_of_line(self._state, self._number, line, self._at(line)))
 
     def text(self, index: int) -> str:
         lines = self._source.lines
@@ -230,11 +247,14 @@ class WholeLog:
         line = self.line(index)
         return line.pid if line is not None else 0
 
+    def bad(self, index: int) -> bool:
+        return read(self.text(index)).trouble
+
     def details(self, index: int) -> Details:
         line = self.line(index)
         if line is None:
             return Details("on its way", ())
-        return _details(self._state, self._number, line, self._at(line))
+        return details_of_line(self._state, self._number, line, self._at(line))
 
 
 class FoundLines:
@@ -256,7 +276,7 @@ class FoundLines:
         line = self._pages.get(index)
         if line is None:
             return _WAITING
-        return _without_source(_row(self._state, self._number, line, self._at(line)))
+        return _without_source(row_of_line(self._state, self._number, line, self._at(line)))
 
     def _at(self, line: LogLine) -> int:
         return moment_of_line(self._state, self._state.logs[self._number], line)
@@ -279,11 +299,14 @@ class FoundLines:
         line = self._pages.held(index)
         return line.pid if line is not None else 0
 
+    def bad(self, index: int) -> bool:
+        return read(self.text(index)).trouble
+
     def details(self, index: int) -> Details:
         line = self._pages.held(index)
         if line is None:
             return Details("on its way", ())
-        return _details(self._state, self._number, line, self._at(line))
+        return details_of_line(self._state, self._number, line, self._at(line))
 
 
 def _place(lines: Sequence[LogLine], number: int) -> int | None:
@@ -299,7 +322,8 @@ def _without_source(row: Row) -> Row:
     return Row(row.key, (seconds, time, level, words))
 
 
-def _row(state: State, source: int, line: LogLine, at: int) -> Row:
+def row_of_line(state: State, source: int, line: LogLine, at: int) -> Row:
+    """A line as a row of a table of several sources."""
     read = read_line(line.text)
     return Row(
         f"{source}:{line.number}",
@@ -313,7 +337,8 @@ def _row(state: State, source: int, line: LogLine, at: int) -> Row:
     )
 
 
-def _details(state: State, source: int, line: LogLine, at: int) -> Details:
+def details_of_line(state: State, source: int, line: LogLine, at: int) -> Details:
+    """Everything known of a line."""
     log = state.logs[source]
     seen = line.number in log.seen_at
     when = wall_text(wall_ns(state, at), date=True) if at else "unknown: the line has no time stamp"
@@ -340,12 +365,11 @@ def _by_hand(log: LogSource) -> list[str]:
     return []
 
 
-def heading_of(context: PaneContext, chosen: int | None, merging: bool, this_start: bool) -> str:
+def heading_of(context: PaneContext, chosen: int | None, merging: bool, only: str) -> str:
     """Which sources are shown, how much of them, and what is wrong with them."""
     logs = context.state.logs
     if not logs:
         return "no log source was found yet"
-    only = "this start only, " if this_start else ""
     if chosen is not None and chosen in logs:
         log = logs[chosen]
         problem = f": {log.found.problem}" if log.found.problem else ""

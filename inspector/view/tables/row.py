@@ -84,6 +84,9 @@ class Table(Protocol):
     def pid(self, index: int) -> int:
         """The process that a row is about; 0 when it is about none."""
 
+    def bad(self, index: int) -> bool:
+        """Whether the row tells of trouble: what `next error` goes to."""
+
     def details(self, index: int) -> Details: ...
 
 
@@ -137,6 +140,9 @@ class ListTable:
 
     def pid(self, index: int) -> int:
         return self._items[index].pid
+
+    def bad(self, index: int) -> bool:
+        return any(tone == "no" for one in self._items[index].row.cells for _, tone in one)
 
     def details(self, index: int) -> Details:
         details = self._items[index].details

@@ -127,6 +127,9 @@ class SymbolTable:
     def pid(self, index: int) -> int:
         return 0
 
+    def bad(self, index: int) -> bool:
+        return False
+
     def details(self, index: int) -> Details:
         symbol = self.symbol(index)
         return Details("on its way", ()) if symbol is None else _details(symbol, self.known)

@@ -94,6 +94,9 @@ class Moments:
     def pid(self, index: int) -> int:
         return self._moment(index).pid
 
+    def bad(self, index: int) -> bool:
+        return self._moment(index).bad
+
     def details(self, index: int) -> Details:
         moment = self._moment(index)
         process = process_at(self._state, moment)

@@ -1,0 +1,125 @@
+"""What the keys of the main screen do with the pane that is shown: narrow, mark, go to, ask, filter."""
+
+from collections.abc import Callable
+
+from textual import on
+from textual.screen import Screen
+
+from inspector.view.actions import Actions
+from inspector.view.widgets.filter_bar import FilterBar
+from inspector.view.widgets.rows import Rows
+
+from .prompt import Prompt
+
+
+class PaneKeys(Screen[None]):
+    """The keys of a screen with one pane at a time; a subclass lays it out."""
+
+    actions: Actions
+    rows: Rows
+    filter_bar: FilterBar
+
+    def load_pane(self) -> None:
+        """Show the pane that was turned to, or what it lists now."""
+        raise NotImplementedError
+
+    def say(self, words: str) -> None:
+        """Show a message in the last line for a while."""
+        raise NotImplementedError
+
+    def show_answer_of_pane(self) -> None:
+        """Where an answer has put the cursor, and what it said."""
+        pane = self.actions.pane
+        if pane.moved:
+            pane.moved = False
+            self.rows.refreshed()
+            self.rows.show_cursor()
+        if pane.said:
+            words, pane.said = pane.said, ""
+            self.say(words)
+
+    def action_zoom(self) -> None:
+        self.toggle_class("-zoom")
+
+    def action_only(self) -> None:
+        self._do(self.actions.only())
+
+    def action_everything(self) -> None:
+        self._do(self.actions.everything())
+
+    def action_mark(self) -> None:
+        self._do(self.actions.mark())
+
+    def action_follow(self) -> None:
+        self._do(self.actions.follow())
+
+    def action_next_bad(self, step: int) -> None:
+        words = self.actions.next_bad(step)
+        self.rows.refreshed()
+        self.rows.show_cursor()
+        self.say(words)
+
+    def action_go_to_time(self) -> None:
+        self._ask("Which time? 14:03:21, 2026-01-02 14:03, or +12.5 (seconds since the start)", self.actions.go_to_time)
+
+    def action_level(self, step: int) -> None:
+        self._do(self.actions.turn_level(step))
+
+    def action_this_start(self) -> None:
+        self._do(self.actions.this_start())
+
+    def action_watch(self) -> None:
+        self._do(self.actions.watch())
+
+    def action_scan(self) -> None:
+        self._do(self.actions.scan())
+
+    def action_predict(self) -> None:
+        self._ask("Which file or name is to be loaded, as dlopen takes it?", self.actions.predict)
+
+    def action_add_log(self) -> None:
+        self._ask("Which log file is to be followed?", self.actions.add_log)
+
+    def _ask(self, question: str, answer: Callable[[str], str]) -> None:
+        self.app.push_screen(Prompt(question), lambda text: self._asked(answer(text)) if text else None)
+
+    def _asked(self, words: str) -> None:
+        self._do(words)
+        self.set_focus(self.rows)
+
+    def _do(self, words: str) -> None:
+        self.load_pane()
+        self.say(words)
+
+    # Filter
+
+    def action_filter(self) -> None:
+        self.filter_bar.open(self.actions.pane.pattern)
+
+    @on(FilterBar.Changed)
+    def _filter_typed(self, message: FilterBar.Changed) -> None:
+        if message.value != self.actions.pane.pattern:
+            self.actions.narrow(message.value)
+            self.load_pane()
+
+    @on(FilterBar.Entered)
+    def _filter_entered(self) -> None:
+        self.filter_bar.close()
+        self.set_focus(self.rows)
+
+    def action_next_match(self, step: int) -> None:
+        if not self.rows.next_match(step):
+            self.say("nothing matches: / sets what to look for")
+
+    def action_back(self) -> None:
+        """Close what is open, one thing at a time: the filter's line, the filter, the details, the zoom."""
+        if self.filter_bar.display or self.actions.pane.pattern:
+            self.filter_bar.close()
+            self.actions.widen()
+            self.load_pane()
+            self.set_focus(self.rows)
+        elif self.has_class("-detail"):
+            self.remove_class("-detail")
+            self.set_focus(self.rows)
+        elif self.has_class("-zoom"):
+            self.remove_class("-zoom")
