@@ -149,6 +149,8 @@ class Agent(TreeObserver):
         self._living = self._tree.processes
         self._heard = ListeningSink(self._waits)
         self._session = Session(self._loop, self._heard, self._tree, self._configure)
+        if self._launch is not None:
+            self._session.captured = self._launch.captured()
         self._make_sources()
         if self._launch is not None:
             self._records.feed.follow(self._launch.pid)

@@ -23,7 +23,7 @@ class Launch:
 
         Its stdin is /dev/null: ours carries requests. TargetError when the output file cannot be opened.
         """
-        self.command = list(command)
+        self.command, self._output = list(command), output
         target = _open_output(output)
         go_read, self._go = os.pipe()
         self._failure, failure_write = os.pipe()
@@ -37,6 +37,14 @@ class Launch:
         if target > 2:
             os.close(target)
         self.lives = True
+
+    def captured(self) -> dict[tuple[int, int], str]:
+        """The file that catches its output, by device and inode, with what it holds; empty where there is none."""
+        if self._output in ("stderr", "null"):
+            return {}
+        status = os.stat(self._output)
+        name = os.path.basename(self.command[0])
+        return {(status.st_dev, status.st_ino): f"stdout and stderr of {name}"}
 
     def go(self) -> None:
         """Let it execute; TargetError when it cannot."""

@@ -112,6 +112,8 @@ class Session:
     sink: EventSink
     tree: Tree
     configure: Configure
+    captured: dict[tuple[int, int], str] = field(default_factory=dict)
+    """Files of ours in which the output of a program is caught that we started, by device and inode: what they hold."""
     probed: set[str] = field(default_factory=set)
     """Files (by identity) that carry or carried probes of ours: their code pages are no evidence of a patch."""
     lookups_probed_at: int = 0

@@ -4,7 +4,6 @@ import os
 import stat
 import time
 from dataclasses import dataclass, field
-from typing import Literal
 
 from msgspec import structs
 
@@ -23,12 +22,11 @@ from ...logs.tail import FileTail
 from ..contract import Session, Tracked
 from ..path_watch import POLL_SECONDS, PathWatch
 from ..poll_rate import Ticker
-from ..tolerant_reads import attempt
-from . import open_files
 from .captured_output import CapturedOutputFeed
 from .followed_log import Feed, FileFeed, JournalFeed
 from .log_paths import OUTPUT_NAMES, Place
 from .open_files import OpenFile
+from .output_kinds import BEGINNING, NOWHERE, UNREAD, output_kind, own_files
 
 MOST_FILES = 64
 """Files followed at once; half of them is kept free for those that a person, a profile or an output names."""
@@ -39,7 +37,6 @@ _SLACK = 20_000_000
 """ns by which file times lie behind the clock: they are as coarse as a timer tick."""
 _OWN_FRESH = 1_000_000_000
 """ns for which a file of our own is believed to be one."""
-_OutputKind = Literal["journal", "pipe", "tty"]
 _BINARY = "binary data, not followed (--log follows it nevertheless)"
 
 
@@ -109,7 +106,7 @@ class LogCatalog:
 
     def output(self, process: Tracked, file: OpenFile, journal: bool) -> None:
         """Take stdout or stderr in that cannot be read by others: a pipe, a terminal, journald's socket, nothing."""
-        kind = _output_kind(file, journal)
+        kind = output_kind(file, journal)
         if kind is None:
             return
         number = self._by_end.get((kind, file.inode))
@@ -128,7 +125,7 @@ class LogCatalog:
             why=f"fd {file.fd} of pid {process.pid}",
             pids=[process.pid],
             readable=False,
-            problem=_NOWHERE if file.null else _UNREAD[kind],
+            problem=NOWHERE if file.null else UNREAD[kind],
         )
         self._logs[number] = _Log(found)
         self._tell(self._logs[number])
@@ -160,7 +157,7 @@ class LogCatalog:
         number = self._by_end["pipe", -1] = len(self._logs) + 1
         name = "output of processes that ended before their descriptors were read"
         found = LogFound(
-            at=0, source=number, name=name, kind="pipe", why="seen in the kernel", readable=False, problem=_BEGINNING
+            at=0, source=number, name=name, kind="pipe", why="seen in the kernel", readable=False, problem=BEGINNING
         )
         self._logs[number] = _Log(found)
         self._tell(self._logs[number])
@@ -294,7 +291,7 @@ class LogCatalog:
         """Whether we write it: output that we share with many processes is not looked up for each of them."""
         now = self._session.loop.now()
         if now - self._own_read > _OWN_FRESH or who not in self._own:
-            self._own, self._own_read = _own_files(), now
+            self._own, self._own_read = own_files(), now
         return who in self._own
 
     def _enlist(self, place: Place, status: os.stat_result, pid: int) -> _Log | None:
@@ -307,7 +304,7 @@ class LogCatalog:
         found = LogFound(
             at=0,
             source=number,
-            name=decode(place.name),
+            name=self._session.captured.get(identity(status), decode(place.name)),
             kind="file",
             why=place.why,
             pids=[pid] if pid else [],
@@ -389,29 +386,3 @@ class LogCatalog:
         self.note(
             f"the journal of {unit}", words, "" if os.geteuid() == 0 else "sudo usermod -aG systemd-journal $USER"
         )
-
-
-_BEGINNING = "only the first lines of each process are known, as the kernel saw them written"
-_NOWHERE = f"nobody reads it; {_BEGINNING}"
-_UNREAD: dict[_OutputKind, str] = {
-    "pipe": f"what goes through a pipe can be read only by its reader; {_BEGINNING}",
-    "tty": f"what a terminal shows cannot be read again; {_BEGINNING}",
-    "journal": "its lines are in the journal of its unit",
-}
-
-
-def _output_kind(file: OpenFile, journal: bool) -> _OutputKind | None:
-    if journal:
-        return "journal"
-    if file.terminal:
-        return "tty"
-    return "pipe" if file.pipe or file.null else None
-
-
-def _own_files() -> set[Identity]:
-    """Regular files that we or the viewer above us write: never follow ourselves."""
-    found: set[Identity] = set()
-    for pid in (os.getpid(), os.getppid()):
-        files: list[OpenFile] = attempt(lambda pid=pid: open_files.open_files(pid), [])  # type: ignore[misc]
-        found |= {(file.device, file.inode) for file in files if file.regular and file.writable}
-    return found
