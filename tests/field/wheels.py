@@ -54,7 +54,7 @@ LAYOUTS = [
     Layout("numba", ("numba==0.61.2",), "from numba import cuda\nprint(cuda.is_available())"),
     Layout("cupy", ("cupy-cuda12x==13.4.1",), "import cupy\nprint(cupy.cuda.is_available())", large=True),
     Layout("onnxruntime", ("onnxruntime-gpu==1.22.0", *_NVIDIA), _ONNX, large=True),
-    Layout("jax plugin", ("jax[cuda12]==0.6.2",), _JAX, large=True),
+    Layout("jax plugin", ("jax==0.6.2", "jax-cuda12-plugin==0.6.2", "jax-cuda12-pjrt==0.6.2"), _JAX, large=True),
     Layout("torch", ("torch==2.7.1",), "import torch\nprint(torch.cuda.is_available())", large=True),
     Layout(
         "tensorflow",
@@ -117,7 +117,7 @@ def _programs(folder: Path, everything: bool) -> list[tuple[str, str]]:
     found = [("Go", _go(folder)), ("Java", _java(folder))]
     for layout in LAYOUTS:
         if everything or not layout.large:
-            program = folder / f"{layout.name.replace(' ', '-')}.py"
+            program = folder / f"asks-{layout.name.replace(' ', '-')}.py"
             program.write_text(layout.asks + "\n")
             found.append((layout.name, f"exec {_installed(layout)} {program}"))
     return [(name, words) for name, words in found if words]
