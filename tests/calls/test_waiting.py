@@ -1,6 +1,8 @@
 """Counts while a program is waited for: those of programs that were only looked at belong to nobody."""
 
+import os
 import subprocess
+import time
 
 import pytest
 
@@ -27,3 +29,22 @@ def test_a_program_that_was_looked_at_and_is_not_the_awaited_one_leaves_no_count
     assert counting.counts() == []
     seen = watcher.run(targets.program, "children:20:7")
     assert {count.count for (_, name), count in seen.counts.items() if name == "stride"} == {7}
+
+
+def test_a_script_that_executes_the_awaited_program_is_not_denied_before_that_is_judged(
+    engine: Engine, counting: Counting, targets: Targets
+) -> None:
+    watcher = Watcher(engine, counting)
+    watcher.watch(targets.library, "stride")
+    engine.wait_for(lambda record: record.filename == os.fsencode(targets.program))
+    for script in (f"exec {targets.program} calls:1:7 wait", f"{targets.program} calls:1:7 wait; true"):
+        command = ["sh", "-c", script]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as process:
+            time.sleep(0.5)  # the calls are over before anything is judged
+            engine.drain()
+            engine.drain()
+            process.communicate(b"\n")
+        engine.drain()
+        engine.drain()
+    engine.wait_for(None)
+    assert sum(count.count for count in counting.counts()) == 2 * 7

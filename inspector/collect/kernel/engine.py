@@ -86,6 +86,8 @@ class Engine:
         self._stack.callback(self._poll.close)
         self._held: list[int] = []
         self._slots: dict[int, int] = {}
+        self._undecided: dict[int, int] = {}
+        """Processes that may become members: how many of their execs were told. See `_deny`."""
         self._executed_at: dict[int, int] = {}
         """When each process last executed a program, as told so far."""
         self._departing: list[tuple[int, int]] = []
@@ -310,7 +312,7 @@ class Engine:
         if parent in self._slots or parent == os.getpid():
             self._slots[pid] = birth.slot
             return [birth.record]
-        self.forget(pid)
+        self._deny(pid, told=0)
         return []
 
     def _executed(self, record: Executed) -> list[Record]:
@@ -320,14 +322,27 @@ class Engine:
         if record.pid in self._slots:
             return [record, *mapped]
         if self._matches is None or not self._matches(record):
-            self.forget(record.pid)
+            self._deny(record.pid, self._undecided.get(record.pid, 0) + 1)
             return []
+        self._undecided.pop(record.pid, None)
         self._slots[record.pid] = self.members.add(record.pid)
         return [record, *mapped]
+
+    def _deny(self, pid: int, told: int) -> None:
+        """Forget a candidate, unless it has executed another program meanwhile: that one may be the awaited one.
+
+        Its counts would be lost: a script that executes the awaited program is judged late on a busy machine.
+        """
+        if self._matches is not None and self.members.executions(pid) > told:
+            self._undecided[pid] = told
+        else:
+            self._undecided.pop(pid, None)
+            self.forget(pid)
 
     def _died(self, death: Death) -> list[Record]:
         pid = death.record.pid
         self._executing.pop(pid, None)
+        self._undecided.pop(pid, None)
         slot = self._slots.get(pid)
         if slot is None:
             self._executed_at.pop(pid, None)

@@ -21,6 +21,8 @@ STRANGERS_SLOT = 1
 """Where calls of processes that are no members are counted."""
 ONLY_CHILDREN = 1
 """Flag of a process that is not observed itself: its children are, from their birth."""
+ONE_EXEC = 0x100
+"""Added to the flags at each exec that is told of a member."""
 _PROCESSES = 16384
 _MEMBER = struct.Struct("<II")
 _PID = struct.Struct("<I")
@@ -90,6 +92,11 @@ class Membership:
             slot = _PID.unpack(taken)[0] if taken is not None else SHARED_SLOT
         self.tree.put(_PID.pack(pid), _MEMBER.pack(slot, flags))
         return int(slot)
+
+    def executions(self, pid: int) -> int:
+        """How often a member has executed a program since it became one, told or still to be told."""
+        known = self.tree.get(_PID.pack(pid))
+        return int(_MEMBER.unpack(known)[1]) // ONE_EXEC if known is not None else 0
 
     def remove(self, pid: int) -> int | None:
         """Take a process out and tell the slot that it had; None when it was not in."""

@@ -11,7 +11,7 @@ from .assembler import Helper, Reg
 from .bpf import Map
 from .btf import kernel_offsets
 from .frames import tell_frames
-from .membership import CONTROL_WAIT, HEADER, MemberAssembler, Membership
+from .membership import CONTROL_WAIT, HEADER, ONE_EXEC, MemberAssembler, Membership
 from .stack_programs import SIGNALLED as ENDED_BY_SIGNAL
 from .stack_programs import StackMaps, ask_stack
 
@@ -91,12 +91,16 @@ def _on_exec(members: Membership, fields: dict[str, int]) -> bytes:
     a = MemberAssembler(members)
     a.move(Reg.R6, Reg.R1)
     a.find_member("stranger")
+    a.load(Reg.R1, Reg.R8, 4, 4)
+    a.add(Reg.R1, ONE_EXEC)
+    a.store(Reg.R8, 4, Reg.R1, 4)
     a.jump("report")
     a.label("stranger")
     a.map_value(Reg.R1, members.control.fd, CONTROL_WAIT)
     a.load(Reg.R1, Reg.R1, 0)
     a.jump_if(Reg.R1, "==", 0, "out")
     a.take_slot(-16)
+    a.store(Reg.R10, -12, ONE_EXEC, 4)
     a.update(members.tree, -4, -16)
     a.label("report")
     _find_memory(a, fields)
