@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.collect.kernel.early_programs import file_key
 from inspector.collect.kernel.engine import Engine
 from inspector.collect.kernel.membership import SLOTS
 from inspector.collect.kernel.uprobes import means
@@ -171,6 +172,21 @@ def test_a_program_that_is_waited_for_has_its_library_path_foreseen(
     subprocess.run([program, "0.3"], env={**os.environ, "LD_LIBRARY_PATH": str(tmp_path)}, check=True)
     observed.reactor.settle()
     assert [each.path for each in observed.told if isinstance(each, Armed)] == [os.fsencode(shim)]
+
+
+def test_what_offers_nothing_is_not_looked_at_again_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    plain = tmp_path / "libplain.so"
+    subprocess.run(["gcc", "-shared", "-x", "c", "/dev/null", "-o", plain], check=True)
+    first = _observed()
+    first.reactor.arm(os.fsencode(plain), b"plain")
+    first.reactor.settle()
+    first.close()
+    status = plain.stat()
+    [kept] = (tmp_path / "cache" / "shim-inspector").glob("unrelated-*")
+    assert file_key(status.st_ino, status.st_dev, status.st_ctime_ns) in kept.read_bytes()
 
 
 def test_the_helper_ends_with_its_collector(observed: Observed) -> None:

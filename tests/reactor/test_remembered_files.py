@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inspector.collect.reactor.remembered_files import folder, recall, remember
+from inspector.collect.kernel.early_programs import file_key
+from inspector.collect.reactor.remembered_files import folder, recall, recall_unrelated, remember, remember_unrelated
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +55,24 @@ def test_any_bytes_in_its_place_recall_nothing_or_paths(content: bytes) -> None:
     (kept,) = folder().glob("met-*")
     kept.write_bytes(content)
     assert all(path.startswith(b"/") for path in recall("x"))
+
+
+def test_libraries_without_a_function_of_interest_are_recalled_for_the_same_functions_only() -> None:
+    keys = [file_key(7, 2049, 5), file_key(8, 2049, 6)]
+    remember_unrelated(["cuInit"], keys)
+    assert recall_unrelated(["cuInit"]) == keys
+    assert recall_unrelated(["cuInit", "hipInit"]) == []
+
+
+def test_a_file_whose_change_time_has_whole_seconds_is_looked_at_again() -> None:
+    remember_unrelated(["cuInit"], [file_key(7, 2049, 1_000_000_000), file_key(8, 2049, 6)])
+    assert recall_unrelated(["cuInit"]) == [file_key(8, 2049, 6)]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200))
+def test_any_bytes_in_place_of_unrelated_libraries_recall_whole_keys(content: bytes) -> None:
+    remember_unrelated(["cuInit"], [file_key(8, 2049, 6)])
+    for file in folder().iterdir():
+        file.write_bytes(content)
+    assert all(len(key) == 16 for key in recall_unrelated(["cuInit"]))

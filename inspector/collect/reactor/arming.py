@@ -4,7 +4,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ..access import mounts
@@ -46,6 +46,8 @@ class Interests:
 @dataclass(slots=True)
 class _File:
     done: threading.Event = field(default_factory=threading.Event)
+    unrelated: bool = False
+    """It defines no function of interest."""
 
 
 class Arming:
@@ -56,6 +58,18 @@ class Arming:
         self._block, self._calls, self._maps = block, calls, maps
         self._interests, self._tell = interests, tell
         self._files: dict[bytes, _File] = {}
+
+    @property
+    def unrelated(self) -> list[bytes]:
+        """Keys of the files that were found to define no function of interest, those of earlier runs first."""
+        return [key for key, file in self._files.items() if file.unrelated]
+
+    def skip(self, keys: Iterable[bytes]) -> None:
+        """These define no function of interest, as an earlier run found out."""
+        for key in keys:
+            file = self._files.setdefault(key, _File(unrelated=True))
+            file.done.set()
+            self._maps.is_known(key)
 
     def is_known(self, key: bytes) -> bool:
         """A file of this key needs no look any more."""
@@ -95,7 +109,9 @@ class Arming:
                 file.done.wait(_PATIENCE_SECONDS)
                 return False
             try:
-                return self._arm(b"/proc/self/fd/%d" % fd, seen_as, status)
+                found = self._find(b"/proc/self/fd/%d" % fd)
+                file.unrelated = found == []
+                return self._arm(b"/proc/self/fd/%d" % fd, seen_as, status, found) if found else False
             finally:
                 file.done.set()
                 self._maps.is_known(key)
@@ -105,15 +121,17 @@ class Arming:
         finally:
             os.close(fd)
 
-    def _arm(self, path: bytes, seen_as: bytes, status: os.stat_result) -> bool:
+    def _find(self, path: bytes) -> list[Site] | None:
+        """Functions of interest that a file defines; None when it cannot be read."""
         try:
-            found = find_sites(path, self._interests.names).found
+            return find_sites(path, self._interests.names).found
         except (ElfError, OSError):
-            return False
-        first = self._block.take(len(found)) if found else None
+            return None
+
+    def _arm(self, path: bytes, seen_as: bytes, status: os.stat_result, found: list[Site]) -> bool:
+        first = self._block.take(len(found))
         if first is None:
-            if found:
-                self._tell(Unable(f"calls of {os.fsdecode(seen_as)}", "too many functions are counted already"), [])
+            self._tell(Unable(f"calls of {os.fsdecode(seen_as)}", "too many functions are counted already"), [])
             return False
         functions = [self._interests.function_at(site) for site in found]
         try:

@@ -23,6 +23,7 @@ from .load_candidates import LoadCandidates
 from .load_watch import find_source
 from .messages import Answer, Arm, Observe, Order, Sync, Synced, Unable, Wait, receive_order, send
 from .priority import real_time
+from .remembered_files import recall_unrelated, remember_unrelated
 from .uprobe_warmup import UprobeWarmup
 
 _LOOK_SECONDS = 1.0
@@ -44,8 +45,10 @@ def run(end: socket.socket, maps: KernelMaps, early: EarlyMaps, block: CounterBl
     gc.collect()
     gc.freeze()
     gc.disable()
+    helper = _Helper(end, maps, early, block, interests, warmup)
     with contextlib.suppress(OSError):  # the collector is gone
-        _Helper(end, maps, early, block, interests, warmup).serve()
+        helper.serve()
+    helper.remember()
 
 
 class _Helper:
@@ -73,6 +76,8 @@ class _Helper:
             early, arming, load_candidates, maps.members, source, interests.is_awaited, self._young, self._failed
         )
         self._arming = arming
+        self._names = interests.names
+        arming.skip(recall_unrelated(interests.names))
 
     def serve(self) -> None:
         """Until the collector closes its end; OSError when it is gone before."""
@@ -92,6 +97,10 @@ class _Helper:
             if received is None:
                 return
             self._obey(*received)
+
+    def remember(self) -> None:
+        """What was learnt of files, for the next run."""
+        remember_unrelated(self._names, self._arming.unrelated)
 
     def _busy(self) -> bool:
         """Turn off what is not needed any more; False when nothing is on that has to be turned off."""
@@ -136,8 +145,8 @@ class _Helper:
             answer, descriptors = self._answers.get()
             try:
                 send(self._end, answer, descriptors)
-            except OSError:
-                os._exit(0)
+            except OSError:  # it is gone, and `serve` ends
+                return
             for descriptor in descriptors:
                 os.close(descriptor)
 
