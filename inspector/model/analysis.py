@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from .attempts import Attempt, attempts_of
 from .attempts.logged import told
-from .chain import Stop, chain_of, stop_of
+from .chain import Stop, chain_of, stop_of, unread_stop
 from .failed_loads import is_load
 from .families import MANAGEMENT
 from .formatting import name_of
@@ -88,7 +88,8 @@ def analyse(state: State, profiles: Profiles, start: LogRun) -> Generator[None, 
         yield
     analysis.excused |= excused_by_siblings(_open_refusals(analysis), analysis.progress)
     for (process, family), progress in analysis.progress.items():
-        stop = stop_of(state, progress, analysis.attempts[process], analysis.excused)
+        rows = analysis.attempts[process]
+        stop = stop_of(state, progress, rows, analysis.excused) or unread_stop(state, progress, rows)
         if stop is not None and not is_tool(process):
             analysis.stops[process, family] = stop
     analysis.settings = [
@@ -110,7 +111,8 @@ def _hear(analysis: Analysis) -> None:
     }  # fmt: skip
     seen = [row for rows in analysis.attempts.values() for row in rows]
     for attempt in told(analysis.state, analysis.profiles, analysis.words, seen, asked_only):
-        rows = analysis.attempts.setdefault(attempt.process, [])
+        rows = analysis.attempts.get(attempt.process, [])
+        rows = [row for row in rows if row.ok is not None or row.calls is None or row.calls is not attempt.calls]
         analysis.attempts[attempt.process] = sorted([*rows, attempt], key=lambda row: row.at)
 
 

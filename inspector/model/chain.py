@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from errno import ENOENT
 
 from .attempts.row import Attempt
@@ -14,6 +14,8 @@ from .stages import LEVEL
 from .state import State
 
 _ASKING = ("load", "lookup", "call")
+_WENT_ON = 2_000_000_000
+"""ns of CPU time after a call from which on its consumer does without it."""
 _LIBRARY_SEARCH = re.compile(r"\.(so(\.[\d.]+)?|conf|json|cfg)$|/locale/")
 
 
@@ -64,6 +66,21 @@ def stop_of(state: State, progress: Progress, attempts: Iterable[Attempt], excus
     return Stop(progress, first, names, beside, progress.launched is not None and progress.launched.at < first.at)
 
 
+def unread_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -> Stop | None:
+    """An initialisation whose result could not be read, and after which its consumer went no further.
+
+    What the library itself was refused on its way, drivers that it could not load, is what happened inside.
+    """
+    last, process = progress.furthest, progress.process
+    if last.kind != "call" or last.ok is not None or last.stage != "initialised":
+        return None
+    if not process.ended and process.cpu_after(last.at, state.now) < _WENT_ON:
+        return None
+    inner = [one for one in attempts if one.kind == "load" and one.ok is False and one.asker == last.provider]
+    answer = f"its result could not be read, and nothing of {last.api} followed"
+    return Stop(progress, replace(last, ok=False, answer=answer, source="file", within=inner))
+
+
 def _part_of_a_refusal(attempt: Attempt) -> bool:
     around = attempt.inside
     return around is not None and around.ok is False and around.kind in _ASKING
@@ -71,11 +88,16 @@ def _part_of_a_refusal(attempt: Attempt) -> bool:
 
 def _first(tail: Sequence[Attempt]) -> Attempt:
     """The first of the run that tells a step of the API itself, else the deepest of its loads and look-ups."""
-    if LEVEL[tail[0].stage or "asked"] >= LEVEL["initialised"]:
+    levels = [-1 if _asks_itself(one) else LEVEL[one.stage or "asked"] for one in tail]
+    if levels[0] >= LEVEL["initialised"]:
         return tail[0]
-    deepest = max(LEVEL[one.stage or "asked"] for one in tail)
-    least = min(deepest, LEVEL["initialised"])
-    return next(one for one in tail if LEVEL[one.stage or "asked"] >= least)
+    least = min(max(levels), LEVEL["initialised"])
+    return next(one for one, level in zip(tail, levels, strict=True) if level >= least)
+
+
+def _asks_itself(attempt: Attempt) -> bool:
+    """A look-up in the asker's own scope: whether it has the name linked in."""
+    return attempt.kind == "lookup" and bool(attempt.asker) and attempt.answer.startswith(f"{attempt.asker}: ")
 
 
 def chain_of(attempt: Attempt, excused: dict[Attempt, str]) -> list[Attempt]:

@@ -12,8 +12,10 @@ from .attempts.wording import row_of, setting_row, word_row
 from .chain import Stop
 from .coverage import born_here, capability, of_use
 from .crashes import crashed
+from .drivers import software_drivers
 from .evidence import short
 from .families import MANAGEMENT, family_of_api
+from .formatting import name_of
 from .gpu_work import device_touched, of_tree, stub_signs, words
 from .log_claims import Word, own_error
 from .progress import Progress
@@ -21,14 +23,14 @@ from .refusals import is_table
 from .settings import Setting
 from .stages import LEVEL
 from .state import Process, State
-from .tree import program
+from .tree import libraries, program
 from .usage import uses
 from .verdict import Confidence, Evidence, Mode, ModeName
 from .worker import Worker, is_tool
 
 Reason = Literal[
     "works", "stopped", "died", "hangs", "given-nothing", "dropped", "ready", "found-not-used", "own-error", "told",
-    "chosen", "node", "nothing-called", "nobody-asked", "management-only", "foretold", "unknown",
+    "chosen", "node", "software", "nothing-called", "nobody-asked", "management-only", "foretold", "unknown",
 ]  # fmt: skip
 """Why the mode is what it is; `unknown` says that what is missing to know is listed."""
 
@@ -68,8 +70,8 @@ class Decision:
 def decide(analysis: Analysis) -> Decision:
     """The first step that applies: what was seen to compute, what stopped, what was found, what was said."""
     steps = (
-        _works, _hangs, _given_nothing, _died, _stopped, _own_error, _dropped, _found, _node, _chosen, _foretold,
-        _told, _nothing_called, _nobody_asked,
+        _works, _hangs, _given_nothing, _died, _stopped, _own_error, _dropped, _found, _software, _node,
+        _chosen, _foretold, _told, _nothing_called, _nobody_asked,
     )  # fmt: skip
     ways = _Ways(analysis)
     return next((found for step in steps if (found := step(ways)) is not None), _unknown(ways))
@@ -82,7 +84,13 @@ class _Ways:
         self.analysis, self.state = analysis, analysis.state
         self.word = analysis.last_word
         self.worker: Worker | None = analysis.worker
-        self.compute = [one for one in analysis.computing() if not is_tool(one.process)]
+        asked = [one for one in analysis.computing() if not is_tool(one.process)]
+        self.software = [one for one in asked if one.got_to("initialised") and self._software_behind(one)]
+        """What was done through drivers that compute on the CPU: no use of a GPU."""
+        self.compute = [one for one in asked if one not in self.software]
+
+    def _software_behind(self, one: Progress) -> bool:
+        return bool(software_drivers(self.state, one.process, one.family, self.analysis.profiles))
 
     @property
     def says_cpu(self) -> bool:
@@ -279,7 +287,7 @@ def _stopped(ways: _Ways) -> Decision | None:
         newest = max([one.last_at("counted") for one in found] + ([said] if said is not None else []))
         stops = {
             key: one for key, one in stops.items()
-            if (_answered(one.attempt) and one.attempt.at > newest) or _gave_up(one, found)
+            if (_answered(one.attempt) and one.attempt.at > newest) or _gave_up(ways, one, found)
         }  # fmt: skip
     if not stops:
         return None
@@ -312,11 +320,16 @@ def _beside_the_point(ways: _Ways, stop: Stop) -> bool:
     return any(one.got_to("loaded") and (process, one.family) not in ways.analysis.stops for one in others)
 
 
-def _gave_up(stop: Stop, found: list[Progress]) -> bool:
-    """The very process that had found a device was refused something after it, and ended with a failure."""
-    process = stop.progress.process
-    failed = process.end is not None and bool(process.end.code or process.end.signal)
-    return failed and stop.attempt.at > stop.progress.newest and any(one.process is process for one in found)
+def _gave_up(ways: _Ways, stop: Stop, found: list[Progress]) -> bool:
+    """The very process that had found a device was refused something after it, and ended with a failure: it was the
+    last thing that it asked for, or its own error names it.
+    """
+    process, asked = stop.progress.process, stop.attempt
+    if process.end is None or not (process.end.code or process.end.signal):
+        return False
+    said = own_error(ways.state, ways.analysis.words)
+    last = asked.at > stop.progress.newest or (said is not None and name_of(asked.what) in said.text)
+    return last and any(one.process is process for one in found)
 
 
 def _own_error(ways: _Ways) -> Decision | None:
@@ -393,6 +406,24 @@ def _found_by_word(ways: _Ways) -> Decision | None:
     return Decision(verdict, "guess" if doubtful else "likely", "ready", word=ways.word, evidence=ways.word_rows())
 
 
+def _software(ways: _Ways) -> Decision | None:
+    """All that was asked of an API was answered by drivers that compute on the CPU; perhaps a device was refused."""
+    if not ways.software:
+        return None
+    best = max(ways.software, key=lambda one: (LEVEL[one.stage], one.newest))
+    process = best.process
+    refused = [
+        one for one in ways.analysis.unexcused("system") if one.process is process and is_device(one.what)
+    ][-1:]  # fmt: skip
+    paths = software_drivers(ways.state, process, best.family, ways.analysis.profiles)
+    mapped = [library for library in libraries(process).values() if library.path in paths]
+    rows = [row_of(ways.state, one) for one in refused]
+    rows += [evidence.of_library(process, one, f"{one.path} computes on the CPU") for one in mapped[:3]]
+    rows += [row_of(ways.state, best.furthest), *(ways.word_rows() if ways.says_cpu else [])]
+    sure: Confidence = "proven" if ways.complete() and process.ended else "likely"
+    return Decision("cpu", sure, "software", process, best, None, refused, ways.word, evidence=rows)
+
+
 def _node(ways: _Ways) -> Decision | None:
     """A device node was refused, and the call around it was not seen."""
     nodes = [one for one in ways.analysis.unexcused("system") if is_device(one.what)]
@@ -457,7 +488,7 @@ def _calls_proven(ways: _Ways, progress: Progress) -> bool:
 
 def _nobody_asked(ways: _Ways) -> Decision | None:
     """Every process was seen from its first instruction, and none asked for an API that computes."""
-    if ways.compute or not ways.state.processes or _unheard(ways):
+    if ways.compute or ways.software or not ways.state.processes or _unheard(ways):
         return None
     channels = (*CONTRADICTING, "environment", "open-files")
     if not covered(ways.state, ways.state.processes, channels, without_loss=False):

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from .coverage import opens_told_throughout
+from .families import family_of_api
 from .formatting import name_of
 from .profiles import Profiles
-from .state import Process
+from .state import Process, State
 from .tree import libraries
 
 _NODES = ("/dev/dri/renderD", "/dev/dri/card", "/dev/nvidia", "/dev/kfd", "/dev/dxg", "/dev/mali", "/dev/kgsl")
@@ -21,6 +23,11 @@ class Drivers:
     software: list[str] = field(default_factory=list)
     nodes: list[str] = field(default_factory=list)
     """Device nodes that the process opened."""
+
+    @property
+    def none(self) -> bool:
+        """The loader brought in no driver that is known."""
+        return not self.hardware and not self.software
 
     @property
     def only_software(self) -> bool:
@@ -44,6 +51,16 @@ def drivers_behind(process: Process, api: str, profiles: Profiles) -> Drivers:
         software=[path for path in paths if _matches(path, known.software)],
         nodes=list(dict.fromkeys(path for path in (*opened, *held) if path.startswith(_NODES))),
     )
+
+
+def software_drivers(state: State, process: Process, family: str, profiles: Profiles) -> list[str]:
+    """Drivers that compute on the CPU, where no other stands behind this family in the process; else none."""
+    for api in profiles.apis.values():
+        if api.software and family_of_api(profiles, api.name) == family:
+            drivers = drivers_behind(process, api.name, profiles)
+            blind = bool(drivers.hardware) and not opens_told_throughout(state, process)
+            return drivers.software if drivers.only_software and not blind else []
+    return []
 
 
 def _matches(path: str, globs: Iterable[str]) -> bool:

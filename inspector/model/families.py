@@ -9,7 +9,7 @@ _OF_FILE: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("nvml", re.compile(r"nvidia-ml|nvml", re.I)),
     (
         "cuda",
-        re.compile(r"cuda|cudart|cublas|cudnn|cufft|curand|cusparse|cusolver|nccl|nvrtc|nvjitlink|libnvidia-", re.I),
+        re.compile(r"(?<!i)cuda|cublas|cudnn|cufft|curand|cusparse|cusolver|nccl|nvrtc|nvjitlink|libnvidia-", re.I),
     ),
     ("rocm", re.compile(r"amdhip|hsa-runtime|rocblas|hipblas|miopen|rocm|rccl|libamd_|-hip\b", re.I)),
     ("vulkan", re.compile(r"vulkan|GLX_nvidia|_icd\.", re.I)),
@@ -53,3 +53,8 @@ def family_of_function(profiles: Profiles, name: str) -> str:
     if api is not None:
         return family_of_api(profiles, api)
     return next((family for family, words in _OF_FUNCTION if words.match(name)), "")
+
+
+def bundles_loader(profiles: Profiles, path: str, api: str) -> bool:
+    """Whether a library holds the loader of an API within itself, linked statically: then it is the one that asks."""
+    return profiles.is_loader(api) and family_of_file(profiles, path) != family_of_api(profiles, api)

@@ -1,5 +1,6 @@
 """What the programs of this start say of themselves, by a profile's rules or in plain words: claims and refusals."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -29,6 +30,8 @@ _REFUSED: dict[Kind, Refusal] = {
 }  # fmt: skip
 _LAST_LINES = 12
 """Lines that may follow the one that names the error: frames, hints, what a shell says of it."""
+_FRAME = re.compile(r"\s|stack backtrace:|note: |goroutine \d|[\w./*()]+\(.*\)$")
+"""A line of a stack, or about one, as Rust, Go, Java and JavaScript print them."""
 _FAMILIES = {"cuda": "cuda", "nvidia": "cuda", "rocm": "rocm", "hip": "rocm", "vulkan": "vulkan", "opencl": "opencl"}
 
 
@@ -84,7 +87,10 @@ def own_error(state: State, words: Iterable[Word]) -> Word | None:
 
 def _stands_last(state: State, word: Word) -> bool:
     source = state.logs.get(word.source)
-    return source is None or source.lines_total - word.number <= _LAST_LINES
+    if source is None:
+        return True
+    frames = sum(1 for line in source.lines if line.number > word.number and _FRAME.match(line.text))
+    return source.lines_total - frames - word.number <= _LAST_LINES
 
 
 def writer(state: State, word: Word) -> Process | None:

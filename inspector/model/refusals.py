@@ -19,6 +19,8 @@ from .state import Process, State
 from .tree import program
 
 _VARIANT = re.compile(r"(_v\d+|_ptsz|_ptds|_\d+)+$")
+_NAME = re.compile(r"\b[a-z]+_?[A-Z]\w+")
+"""A function's name in a sentence: `Missing symbol cuDeviceGetCount`."""
 _STEP = 1_000
 """Rows between two glances at the keys."""
 _KILLED = frozenset((1, 2, 3, 9, 13, 15))
@@ -97,6 +99,8 @@ class _Judge:
             if not opened.errno:
                 self.granted.opened[name_of(opened.path)] = opened.at
         self.named = {name_of(one.what) for one in attempts if one.source == "program"}
+        endings = [one.what for one in attempts if one.kind == "words" and one.answer == "own-error"]
+        self.named.update(_NAME.findall(endings[-1]) if endings else ())
 
     def judge(self) -> Steps[dict[Attempt, str]]:
         found = {}

@@ -7,6 +7,7 @@ from inspector.stream.calls import CallerCount, CallOutcome, CallReturned, Looke
 from inspector.stream.libraries import ImageRead, LibraryMapped
 
 from .apis import Consumption, ImageApis
+from .families import bundles_loader
 from .formatting import name_of
 from .memo import once
 from .profiles import Profiles, Role
@@ -255,7 +256,7 @@ class _Reader:
 
     def _caller(self, function: WatchedFunction, outcome: CallOutcome | CallerCount) -> str:
         if outcome.own or outcome.caller == function.library:
-            return "own"
+            return "consumer" if bundles_loader(self.profiles, function.library, function.api) else "own"
         if outcome.caller in ("?", ""):
             return "unknown"
         library = self.by_path.get(outcome.caller)

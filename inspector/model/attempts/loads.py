@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from inspector.model.coverage import born_here
 from inspector.model.crashes import crashed
 from inspector.model.failed_loads import FailedLoad, classify, failure_of, foretold, is_load
-from inspector.model.families import family_of_api, family_of_file, family_of_function
+from inspector.model.families import bundles_loader, family_of_api, family_of_file, family_of_function
 from inspector.model.formatting import name_of, stem
 from inspector.model.profiles import Profiles
 from inspector.model.state import Process, State
@@ -57,9 +57,21 @@ class LoadReader:
         apis = self.state.apis.get(self.by_path.get(path, ""))
         if apis is None:
             return ""
-        known = [*sorted(apis.provides), *apis.consumes]
+        provides = (api for api in sorted(apis.provides) if not bundles_loader(self.profiles, path, api))
+        known = [*provides, *apis.consumes]
         families = [family_of_api(self.profiles, api) for api in known if api in self.profiles.apis]
         return next((family for family in families if family != "nvml"), families[0] if families else "")
+
+    def _linked(self, path: str) -> str:
+        """Family of a library that others need: what could ask, and the loader of drivers, are only linked in by it."""
+        family = family_of_file(self.profiles, path)
+        apis = self.state.apis.get(self.by_path.get(path, ""))
+        provides = apis.provides if apis is not None else frozenset()
+        offered = [api for api in sorted(provides) if not self.profiles.is_loader(api)]
+        if offered:
+            return family or family_of_api(self.profiles, offered[0])
+        only_linked = apis is not None and (bool(apis.consumes) or bool(provides))
+        return "" if only_linked else family
 
     def _of_lookup(self, lookup: LookedUp) -> Attempt | None:
         refused = lookup.found is False or (lookup.found is None and crashed(self.process))
@@ -67,8 +79,9 @@ class LoadReader:
         family = self.family(lookup.name) or self.family(lookup.answer or "")
         if not family and failure is not None:
             family = family_of_file(self.profiles, failure.missing) or family_of_function(self.profiles, failure.symbol)
-        if not family and failure is not None and self._expected(lookup.name, failure):
-            family = ANY_FAMILY
+        loader = self._loader(lookup.requester) if failure is not None else ""
+        if not family and failure is not None:
+            family = loader or (ANY_FAMILY if self._expected(lookup.name, failure) else "")
         if not family:
             return None
         attempt = Attempt(
@@ -77,7 +90,7 @@ class LoadReader:
             provider=lookup.answer or "", answer=_words(failure, lookup), source="loader",
             came_back=lookup.found is not None, failure=failure, lookup=lookup,
             api=self.profiles.api_of_soname(lookup.name) or "", tried=frozenset(one.path for one in lookup.tried),
-            own_ends=not self._for_others(lookup.requester, lookup.name),
+            own_ends=bool(loader) or not self._for_others(lookup.requester, lookup.name),
         )  # fmt: skip
         if failure is not None:
             self.in_vain.add(lookup.name)
@@ -88,6 +101,12 @@ class LoadReader:
         """A backend that a profile knows there, or a load that a library of the process answers itself."""
         known = name in self.process.predictions or name in self.process.candidates
         return known or failure.cause == "overridden"
+
+    def _loader(self, path: str) -> str:
+        """Family of the loader that this library is (Vulkan, OpenCL): what it asks for are its drivers."""
+        apis = self.state.apis.get(self.by_path.get(path, ""))
+        provides = sorted(apis.provides) if apis is not None else ()
+        return next((family_of_api(self.profiles, api) for api in provides if self.profiles.is_loader(api)), "")
 
     def _for_others(self, requester: str, name: str) -> bool:
         api = self.profiles.api_of_soname(name) or ""
@@ -111,12 +130,12 @@ class LoadReader:
         attempt.within.append(inner)
 
     def _of_refusals(self) -> Iterator[Attempt]:
-        told = [(one.tid, one.error) for one in self.process.lookups if one.error]
+        told = [one for one in self.process.lookups if one.error]
         program = self.process.program
         entries = program.environment.get("LD_PRELOAD", "") if program is not None else ""
         preloaded = {*entries.replace(" ", ":").split(":"), *(one.entry for one in self.process.preloads)}
         for refusal in self.process.refusals:
-            if any(tid == refusal.tid and refusal.text in words for tid, words in told):
+            if any(one.tid == refusal.tid and refusal.text in one.error and refusal.at <= one.at for one in told):
                 continue
             if refusal.object and refusal.object in preloaded:
                 continue  # nobody asked for it: an entry that is ignored, see ends.ignored_preloads
@@ -152,7 +171,7 @@ class LoadReader:
                 continue
             if library.state == "unmapped" and self._came_in_vain(library):
                 continue
-            family = self.family(library.path)
+            family = self._linked(library.path) if library.route == "needed" else self.family(library.path)
             if family and not self._borrowed(library):
                 yield Attempt(
                     self.process, "load", library.asked or library.path, True,

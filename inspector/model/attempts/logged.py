@@ -1,6 +1,7 @@
 """What a program says was refused to it, as attempts: the only witness of what happened before we came."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from inspector.model.failed_loads import FailedLoad, classify
 from inspector.model.families import family_of_file, family_of_function
@@ -23,8 +24,10 @@ def told(
     `asked_only` are libraries of which a process asked only whether they are loaded already.
     """
     known = asked_only | {
-        (attempt.process, name_of(attempt.what)) for attempt in seen if attempt.kind in ("load", "call", "lookup")
-    }
+        (attempt.process, name_of(attempt.what))
+        for attempt in seen
+        if attempt.kind in ("load", "lookup") or (attempt.kind == "call" and attempt.ok is not None)
+    }  # what a call answered that was counted without its result, the program may tell
     known |= {
         (attempt.process, name_of(inner.what)) for attempt in seen for inner in attempt.within if attempt.kind == "load"
     }
@@ -37,7 +40,20 @@ def told(
             continue
         attempt = _attempt(state, profiles, process, word)
         if attempt is not None:
-            yield attempt
+            yield _of_counted(attempt, seen) or attempt
+
+
+def _of_counted(told: Attempt, seen: Sequence[Attempt]) -> Attempt | None:
+    """A call that was counted, with the answer that only the program tells."""
+    counted = next(
+        (one for one in seen if one.kind == told.kind == "call" and one.ok is None
+         and (one.process, one.what) == (told.process, told.what)), None,
+    )  # fmt: skip
+    if counted is None:
+        return None
+    inner = [one for one in seen if one.kind == "load" and one.ok is False and one.asker == counted.provider]
+    return replace(counted, ok=told.ok, answer=told.answer, code=told.code, source="program", word=told.word,
+                   reading=told.reading, within=inner)  # fmt: skip
 
 
 def _seen(process: Process, word: Word, known: set[tuple[Process, str]], names: set[str]) -> bool:

@@ -12,6 +12,7 @@ from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import sentence, word_row
 from inspector.model.coverage import born_here, capability
 from inspector.model.decision import CONTRADICTING, UNUSED_FOR, Decision, Reason, computed, covered
+from inspector.model.drivers import drivers_behind, software_drivers
 from inspector.model.evidence import short
 from inspector.model.formatting import duration, listed, name_of
 from inspector.model.gpu_work import of_tree, words
@@ -172,6 +173,34 @@ class NoWorkGiven(Conclusion):
             subject=f"{'; '.join(why)}" or "no work",
             command=_again(scene, decision),
         )
+
+
+class SoftwareDriver(Conclusion):
+    id = "software-driver"
+    place = "mapped"
+    meaning = "A program asked Vulkan or OpenCL, and only a driver that computes on the CPU answered (llvmpipe, pocl)."
+    proof = "The loader brought in such a driver, and no file of a device was opened by the process."
+    cure = "Install the driver of the device with its ICD file, and give the process the device's file."
+    reasons = ("software",)
+
+    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+        progress, process = decision.progress, decision.process
+        if progress is None or process is None:
+            return None
+        drivers = software_drivers(scene.state, process, progress.family, scene.profiles)
+        api = scene.profiles.apis.get(progress.furthest.api)
+        what = api.title.removesuffix(" loader") if api is not None else progress.family
+        others = drivers_behind(process, progress.furthest.api, scene.profiles).hardware
+        idle = f" {listed(map(name_of, others), 3)} came with it and opened no device." if others else ""
+        none = "" if scene.state.gpu is None or scene.state.gpu.devices else " This machine shows no GPU."
+        return _hit(
+            decision, f"{what} in {short(process)} runs on the CPU: only {listed(map(name_of, drivers), 2)} stands "
+            f"behind it, a software driver",
+            f"It got as far as {progress.furthest.what}, and no file of a device was opened.{idle}{none}",
+            "install the driver of the device with its ICD file, and give the process the device's file",
+            severity="warning", subject=f"software:{progress.family}", root=f"{drivers[0]} is a software driver",
+            command="ls -l /dev/dri /dev/nvidia* /etc/OpenCL/vendors /usr/share/vulkan/icd.d /etc/vulkan/icd.d",
+        )  # fmt: skip
 
 
 class CpuChosen(Conclusion):
@@ -338,9 +367,13 @@ class NobodyAsked(Conclusion):
     meaning = "Nobody in the tree asked for an API that computes on a GPU: the program has no use for one."
     proof = "Every process was seen from its first instruction, with every channel open, and none asked."
     cure = "If it should use a GPU: install the build or the backend that does."
-    reasons = ("nobody-asked",)
+    reasons = ("nobody-asked", "told")
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+        """The program's own word that it uses the CPU may stand beside it."""
+        processes = scene.state.processes
+        if any(scene.analysis.computing()) or not covered(scene.state, processes, (*CONTRADICTING, "environment")):
+            return None
         read = (folder.path for process in scene.state.processes if not is_tool(process) for folder in process.folders)
         searched = listed((path for path in read if _of_libraries(path)), 3)
         looked = f" Folders that it searched: {searched}." if searched else ""
@@ -441,6 +474,7 @@ CONCLUSIONS: tuple[Conclusion, ...] = (
     BackendMissing(),
     ProviderMissing(),
     FoundNotUsed(),
+    SoftwareDriver(),
     CpuChosen(),
     NoWorkGiven(),
     ToldByProgram(),

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from posixpath import normpath
 from shlex import quote
 
 from inspector.model import commands_by_hand, evidence
+from inspector.model.copies import where_is
 from inspector.model.evidence import short
 from inspector.model.formatting import listed, name_of, plural
 from inspector.model.state import Process
 from inspector.model.tree import ancestors, program
 from inspector.model.verdict import Evidence
-from inspector.stream.libraries import PreloadChecked
+from inspector.stream.libraries import Copy, PreloadChecked
 
 from .context import LOADER_KEYS, Case, Scene
 from .found_elsewhere import found_elsewhere
@@ -198,7 +200,8 @@ class SetTooLate(Cause):
         value = now.environment.get("LD_LIBRARY_PATH", "")
         before = (case.scene.environment(case.process) or {}).get("LD_LIBRARY_PATH", "")
         added = [folder for folder in folders(value) if folder not in folders(before)]
-        if not added:
+        found = where_is(case.state, case.process, name, "library")
+        if not added or (found is not None and found.complete and not _holds(added, found.copies)):
             return None
         row = evidence.of_environment(case.process, "LD_LIBRARY_PATH", f"in its memory: LD_LIBRARY_PATH={value}")
         return Hit(
@@ -215,6 +218,11 @@ class SetTooLate(Cause):
             subject=f"LD_LIBRARY_PATH={value}",
             root=f"LD_LIBRARY_PATH={value} was set after the loader had read it",
         )
+
+
+def _holds(searched: list[str], copies: list[Copy]) -> bool:
+    """Whether a copy lies in one of these folders."""
+    return any(normpath(folder) == copy.path.rpartition("/")[0] for folder in searched for copy in copies)
 
 
 class EnvironmentLost(Cause):

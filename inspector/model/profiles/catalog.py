@@ -61,6 +61,11 @@ class Profiles:
         """The API that a file name or SONAME stands for: `libcuda.so.1`, also a path that ends in one."""
         return self._sonames.get(name.rsplit("/", 1)[-1])
 
+    def is_loader(self, api: str) -> bool:
+        """Whether the library of an API is only a loader, behind which drivers stand (Vulkan, OpenCL)."""
+        known = self.apis.get(api)
+        return known is not None and bool(known.software)
+
     def result_name(self, api: str, code: int) -> str:
         """`CUDA_ERROR_NO_DEVICE` for 100 of cuda-driver; the number where no name is known."""
         known = self.apis.get(api)

@@ -2,7 +2,7 @@
 
 import re
 
-_FOLDER = re.compile(rb"/(lib|cuda|rocm|hip|vulkan|ollama|ggml|nvidia)[^/]*(/|$)")
+_FOLDER = re.compile(rb"/(lib|cuda|rocm|hip|vulkan|OpenCL|ollama|ggml|nvidia)[^/]*(/|$)")
 
 
 def is_library_folder(path: bytes) -> bool:

@@ -1,0 +1,76 @@
+"""Why the loader of an API (Vulkan, OpenCL) has nothing behind it: which places it was given, which it read."""
+
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from shlex import quote
+
+from inspector.model import evidence
+from inspector.model.drivers import drivers_behind
+from inspector.model.evidence import short
+from inspector.model.formatting import listed, name_of
+from inspector.model.profiles.schema import Profile
+from inspector.model.verdict import Evidence
+
+from .context import Case
+from .rule import Cause, Hit
+
+
+class NoDriverLoaded(Cause):
+    id = "no-driver-loaded"
+    place = "reachable"
+    meaning = "The loader of Vulkan or OpenCL is there, and it loaded no driver: no ICD file led it to one."
+    proof = "Its first call was refused, or nothing followed it, and no driver was mapped into the process."
+    cure = "Install the driver of the device with its ICD file, or mend the variable that names another place."
+
+    def explain(self, case: Case) -> Hit | None:
+        leaf, profiles = case.leaf, case.scene.profiles
+        if leaf.kind != "call" or not leaf.came_back or not profiles.is_loader(leaf.api):
+            return None
+        profile = next((one for one in profiles.profiles if one.api is not None and one.api.name == leaf.api), None)
+        if profile is None or leaf.stage != "initialised" or not drivers_behind(case.process, leaf.api, profiles).none:
+            return None
+        chosen = list(self._chosen(case, profile))
+        read_rows = dict(self._read(case, profile))
+        told = f" {listed((row.text for row in chosen), 3)}." if chosen else ""
+        read = f" It looked at {listed(read_rows, 4)}." if read_rows else ""
+        loader = name_of(leaf.provider) or profile.title
+        answered = f"{leaf.what} = {leaf.answer}" if leaf.code else f"nothing followed {leaf.what}"
+        first = next((row.text.partition("=")[2] for row in chosen), next(iter(read_rows), ""))
+        advice = profiles.advice(leaf.api, leaf.code)
+        return Hit(
+            title=f"no driver stands behind {loader} in {short(case.process)}: {answered}",
+            cause=f"The loader finds drivers by ICD files, and none led to one{f': {advice}' if advice else ''}."
+            f"{told}{read}",
+            next_step="take that variable out, or let it name a driver that is there"
+            if chosen
+            else "install the driver of the device with its ICD file",
+            command=f"ls -l {quote(first)}" if first.startswith("/") else case.again(),
+            process=case.process,
+            confidence=case.sure,
+            evidence=[*chosen, *read_rows.values(), *case.rows()],
+            doubt="" if leaf.code else f"The result itself was not read: {leaf.answer}.",
+            at=leaf.at,
+            subject=f"no driver:{leaf.api}",
+            root=f"{loader} loaded no driver",
+        )
+
+    def _chosen(self, case: Case, profile: Profile) -> Iterator[Evidence]:
+        """Variables that name another place for drivers."""
+        search = {one.key for one in profile.environment if one.kind == "search"}
+        for key, value in (case.scene.environment(case.process) or {}).items():
+            if key in search:
+                yield evidence.of_environment(case.process, key, f"{key}={value}")
+
+    def _read(self, case: Case, profile: Profile) -> Iterator[tuple[str, Evidence]]:
+        """ICD files and their folders that the process opened or listed, whether they were there or not."""
+        places = [glob for glob in profile.devices if not glob.startswith(("/dev/", "/sys/"))]
+        for opened in case.process.opens:
+            if any(fnmatchcase(opened.path, glob) for glob in places):
+                text = f"{opened.path}{' (not there)' if opened.errno else ''}"
+                yield text, evidence.of_open(case.state, case.process, opened, f"it looked at {text}")
+        for folder in case.process.folders:
+            if any(fnmatchcase(folder.path.rstrip("/"), glob) for glob in places):
+                yield folder.path, evidence.of_file(case.process, folder.path, f"it read the names in {folder.path}")
+
+
+CAUSES: tuple[Cause, ...] = (NoDriverLoaded(),)

@@ -1,0 +1,1 @@
+"""Programs that nobody here wrote, healthy and broken, recorded once: what is said of them must stay right."""

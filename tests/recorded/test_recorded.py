@@ -1,0 +1,79 @@
+"""Each recording of a program from PyPI, crates.io, Go or Debian leads to its answer."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from inspector.model.diagnosis import diagnose
+from inspector.model.fold import apply
+from inspector.model.profiles import builtin_profiles
+from inspector.model.state import State
+from inspector.model.verdict import Answer
+from inspector.stream.recording import Recording
+
+RECORDINGS = Path(__file__).parent / "recordings"
+MOST = 100 << 10
+"""Bytes that one recording may take."""
+
+
+class Recorded(NamedTuple):
+    """One run and the right answer."""
+
+    name: str
+    """Program and what was wrong with it; `ok`: nothing."""
+    mode: str
+    rule: str
+    says: str
+    """Words of the title, the cause or the chain."""
+
+
+RUNS = (
+    # OpenCL's loader: no driver behind it, a driver that is not there, one that computes on the CPU
+    Recorded("pyopencl-novendors", "cpu", "no-driver-loaded", "OCL_ICD_VENDORS=/opt/field/fake/empty"),
+    Recorded("pyopencl-badicd", "cpu", "lookup-failed", "libnope.so.1"),
+    Recorded("clpeak-novendors", "cpu", "no-driver-loaded", "clGetPlatformIDs = -1001"),
+    Recorded("clpeak-badicd", "cpu", "lookup-failed", "libnope.so.1"),
+    Recorded("cv2-badicd", "cpu", "lookup-failed", "libnope.so.1"),
+    # Vulkan's
+    Recorded("wgpu-ok", "cpu", "software-driver", "libvulkan_lvp.so"),
+    Recorded("ncnn-ok", "cpu", "software-driver", "libvulkan_lvp.so"),
+    Recorded("vulkaninfo-badicd", "cpu", "lookup-failed", "libnope.so"),
+    Recorded("vulkaninfo-noicd", "cpu", "no-driver-loaded", "VK_DRIVER_FILES=/opt/field/fake/empty/none.json"),
+    # CUDA's driver in Rust, Python and C++
+    Recorded("cudarc-ok", "cuda", "gpu-in-use", "20 launches"),
+    Recorded("cudarc-old", "cpu", "lookup-failed", "cuMemAllocAsync"),
+    Recorded("cudarc-nouvm", "cpu", "device-node-missing", "nvidia-uvm"),
+    Recorded("drjit-absent", "cpu", "lookup-failed", "asked for libcuda.so in"),
+    Recorded("taichi-hidden", "cpu", "visible-devices-hidden", "CUDA_VISIBLE_DEVICES=(empty)"),
+    # NVML in Go: functions that are bound at their first call
+    Recorded("nvgo-ok", "cpu", "management-only", "nvmlDeviceGetHandleByIndex_v2"),
+    Recorded("nvgo-old", "cpu", "symbol-missing", "nvmlDeviceGetCount_v2"),
+    Recorded("nvgo-mismatch", "cpu", "api-error", "18 (NVML_ERROR_LIB_RM_VERSION_MISMATCH)"),
+    # linked with the loaders of Vulkan and OpenCL, which it has no use for here
+    Recorded("handbrake-cpu", "cpu", "lookup-failed", "libnvidia-encode.so.1"),
+)
+
+
+def answer(name: str) -> Answer:
+    recording = Recording(str(RECORDINGS / f"{name}.jsonl.zst"))
+    state = State(profiles=builtin_profiles())
+    for event in recording:
+        apply(state, event)
+    assert recording.troubles == []
+    return diagnose(state)
+
+
+@pytest.mark.parametrize("run", RUNS, ids=[run.name for run in RUNS])
+def test_the_answer_to_a_program_of_somebody_else_is_right(run: Recorded) -> None:
+    found = answer(run.name)
+    first = found.findings[0]
+    told = " ".join([first.title, first.cause, *(link.text for link in first.chain)])
+    assert (found.mode.verdict, first.rule) == (run.mode, run.rule)
+    assert run.says in told
+
+
+def test_recordings_are_small_and_none_is_without_an_answer() -> None:
+    files = list(RECORDINGS.iterdir())
+    assert {file.name.removesuffix(".jsonl.zst") for file in files} == {run.name for run in RUNS}
+    assert all(file.stat().st_size < MOST for file in files)
