@@ -10,30 +10,30 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "run": "start a program under observation, with the screen",
-    "report": "watch for a while (or read a recording) and print the answer",
-    "trace": "the timeline as lines, as things happen",
-    "record": "write everything that is seen to a file",
-    "replay": "the screen on a recording",
-    "diff": "what differs between a good and a bad recording or report",
-    "demo": "the question as a real process, under inspection",
-    "explain": "what a rule means, how it is proven, what to do",
+    "report": "observe for a while (or read a recording) and print the answer",
+    "trace": "print the timeline as it happens",
+    "record": "record everything to a file",
+    "replay": "play a recording on the screen",
+    "diff": "compare a good and a bad recording or report",
+    "demo": "a real, broken example under observation",
+    "explain": "what a finding means, how it is proven, what to do",
     "doctor": "what this machine and user allow, and what grants the rest",
     "list": "processes with GPU libraries, preloads or shims",
-    "completion": "completion for bash, zsh or fish",
-    "mcp": "the same answers for an assistant (Model Context Protocol over stdin and stdout)",
+    "completion": "shell completion for bash, zsh or fish",
+    "mcp": "serve answers to an assistant (Model Context Protocol over stdin and stdout)",
     "collect": "",
 }
 """Command -> what it does; one without words is not shown."""
 
 _TARGETS = """\
 TARGET is a pid, a process name or a part of its command line, unit:ollama.service,
-container:ID, or lib:PATH (whoever maps that file, now or later).
-A target with the name of a command goes behind --:  inspector -- report
+container:ID, or lib:PATH (every process that maps that file, now or later).
+A target named like a command goes after --:  inspector -- report
 """
 
 _EXITS = """\
 exit codes of report:
-   0  GPU in use            2  usage              10  CPU, the cause is named
+   0  GPU in use            2  usage              10  CPU, cause found
   12  undecided             3  no such target     11  CPU, cause unknown
                             4  not permitted
 """
@@ -238,16 +238,16 @@ def _add_own(parser: argparse.ArgumentParser, command: str) -> None:
     if command in ("", "report", "trace", "record", "replay"):
         parser.add_argument("target", nargs="?", metavar="TARGET", help=argparse.SUPPRESS)
     if command in ("", "report", "trace", "record"):
-        parser.add_argument("--wait", action="store_true", help="wait for a target that is not yet born")
+        parser.add_argument("--wait", action="store_true", help="wait for the target to start")
     if command == "diff":
         parser.add_argument("target", metavar="GOOD", help=argparse.SUPPRESS)
         parser.add_argument("other", metavar="BAD", help=argparse.SUPPRESS)
     if command == "demo":
         parser.add_argument("target", nargs="?", metavar="CASE", help=argparse.SUPPRESS)
-        parser.add_argument("--list", dest="names", action="store_true", help="name the cases")
+        parser.add_argument("--list", dest="names", action="store_true", help="list the cases")
     if command == "list":
         parser.add_argument(
-            "--all", dest="everything", action="store_true", help="every process, not only the interesting ones"
+            "--all", dest="everything", action="store_true", help="all processes, not only those using a GPU"
         )
     if command == "explain":
         parser.add_argument("target", nargs="?", metavar="RULE", help="as in a report; without it all are listed")
@@ -256,11 +256,11 @@ def _add_own(parser: argparse.ArgumentParser, command: str) -> None:
             "target", nargs="?", choices=("bash", "zsh", "fish"), metavar="SHELL", help=argparse.SUPPRESS
         )
         parser.add_argument(
-            "--words", choices=("targets", "cases"), default="", help="the words of one kind, a line each"
+            "--words", choices=("targets", "cases"), default="", help="the words of one kind, one per line"
         )
     if command == "doctor":
         parser.add_argument(
-            "--fix", action="store_true", help="print, never run, the commands that grant what is missing"
+            "--fix", action="store_true", help="print (never run) the commands that grant what is missing"
         )
     _add_output(parser, command)
 
@@ -278,9 +278,9 @@ _FORMATS = {
 _MODES = ("gpu", "cuda", "rocm", "vulkan", "cpu")
 """inspector.report.expectation.Expected, which --help need not import."""
 _HOW_LONG = {
-    "report": "how long to watch: 5s (default for a TARGET), 500ms, 2m",
-    "trace": "how long to watch: 5s, 500ms, 2m; default: until Ctrl-C",
-    "record": "how long to watch: 5s, 500ms, 2m; default: until Ctrl-C",
+    "report": "how long to observe: 5s (default for a TARGET), 500ms, 2m",
+    "trace": "how long to observe: 5s, 500ms, 2m; default: until Ctrl-C",
+    "record": "how long to observe: 5s, 500ms, 2m; default: until Ctrl-C",
 }
 
 
@@ -297,7 +297,7 @@ def _add_output(parser: argparse.ArgumentParser, command: str) -> None:
         parser.add_argument(
             "--expect",
             choices=_MODES,
-            help="exit with 0 if this is the mode, else with 1 and one line why",
+            help="exit 0 if this is the mode, else 1 and say why in one line",
         )
         parser.add_argument("--schema", action="store_true", help="print the JSON Schema of --format json")
     if command in ("report", "record", "trace", "diff"):
@@ -306,18 +306,21 @@ def _add_output(parser: argparse.ArgumentParser, command: str) -> None:
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("where")
-    group.add_argument("--host", default="", metavar="USER@VM", help="look on another machine, over your own ssh")
+    group.add_argument("--host", default="", metavar="USER@VM", help="observe on another machine, over your own ssh")
     group.add_argument(
-        "--via", default="", metavar="WORDS", help='look inside a container: --via "docker exec -i X"'
+        "--via", default="", metavar="WORDS", help='observe inside a container: --via "docker exec -i X"'
     )  # fmt: skip
-    group.add_argument("--sudo", action="store_true", help="look with root's rights (sudo -n)")
+    group.add_argument("--sudo", action="store_true", help="observe as root (sudo -n)")
     group.add_argument(
-        "--ssh-option", action="append", default=[], metavar="OPT", help="a word for ssh: --ssh-option=-p2222"
+        "--ssh-option", action="append", default=[], metavar="OPT", help="an option for ssh: --ssh-option=-p2222"
     )
     group.add_argument(
-        "--remote-command", default="inspector", metavar="CMD", help="what starts inspector there; default: inspector"
+        "--remote-command",
+        default="inspector",
+        metavar="CMD",
+        help="the command that starts inspector there; default: inspector",
     )
-    group.add_argument("--bootstrap", action="store_true", help="carry the collector there: it needs Python only")
+    group.add_argument("--bootstrap", action="store_true", help="copy the collector there; only Python is needed")
 
 
 def _add_looking(parser: argparse.ArgumentParser, command: str) -> None:
@@ -329,12 +332,16 @@ def _add_looking(parser: argparse.ArgumentParser, command: str) -> None:
         group.add_argument("--log", action="append", default=[], metavar="PATH", help="follow this log as well")
         group.add_argument("--no-count", action="store_true", help="passive evidence only: no probes")
         group.add_argument(
-            "--budget", type=float, default=1.0, metavar="PERCENT", help="what counting may cost of a CPU; default: 1"
+            "--budget",
+            type=float,
+            default=1.0,
+            metavar="PERCENT",
+            help="percent of a CPU that counting may cost; default: 1",
         )
     if command in ("report", "trace", "record"):
-        group.add_argument("-q", "--quiet", action="store_true", help="keep back what a program behind -- says")
+        group.add_argument("-q", "--quiet", action="store_true", help="hide the output of the program after --")
     if command in ("", "run", "replay", "demo"):
-        group.add_argument("--no-mouse", action="store_true", help="the terminal keeps the mouse")
+        group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
 
 
 def duration(text: str) -> float:
@@ -343,4 +350,4 @@ def duration(text: str) -> float:
         number = text.removesuffix(unit) if unit else text
         if (not unit or number != text) and number.replace(".", "", 1).isdecimal() and number.isascii():
             return float(number) * seconds
-    raise argparse.ArgumentTypeError(f"{text!r} is no time; write 5s, 500ms or 2m")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a duration; write 5s, 500ms or 2m")

@@ -77,7 +77,7 @@ def _ask(place: Transport) -> _Answer:
 
 def _carry(archive: bytes, name: str, place: Transport) -> str:
     """The folder in which it lies then."""
-    say(f"carrying the collector to {place} ({len(archive) / 1e6:.1f} MB; {name})")
+    say(f"copying the collector to {place} ({len(archive) / 1e6:.1f} MB; {name})")
     return _run(_UNPACK.replace("NAME", name), place, archive).rstrip("\n").rpartition("\n")[2]
 
 
@@ -87,5 +87,5 @@ def _run(script: str, place: Transport, stdin: bytes = b"") -> str:
     printed = done.stdout.decode(errors="surrogateescape")
     if done.returncode or not printed:
         words = done.stderr.decode(errors="backslashreplace").strip().split("\n")[-1]
-        raise UserError(f"the collector could not be carried to {place}: {words}")
+        raise UserError(f"the collector could not be copied to {place}: {words}")
     return printed

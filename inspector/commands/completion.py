@@ -37,7 +37,7 @@ _FIRST_WORD = {
 
 
 def completion(options: Options) -> int:
-    """Print the script for a shell, or the words of one kind, a line each."""
+    """Print the script for a shell, or the words of one kind, one per line."""
     if options.words:
         sys.stdout.writelines(f"{word}\n" for word in _WORDS[options.words]())
         return 0

@@ -81,7 +81,7 @@ def record(options: Options) -> int:
         except RecordingError as error:
             stream.kill()
             raise UserError(str(error)) from None
-        say(f"recording to {options.output}; Ctrl-C ends it")
+        say(f"recording to {options.output}; Ctrl-C stops")
         watch = Watch(stream, profiles, options.seconds, from_birth=options.wait, own_program=bool(options.program))
         observed = watch.run(while_recording(options))
     refuse_nothing(observed, options)
@@ -133,7 +133,7 @@ def explain(options: Options) -> int:
     rule = find(name) if name else None
     if name and rule is None:
         near = get_close_matches(name, [one.rule for one in rules.rule_reports()], 1)
-        raise UserError(f"there is no rule {name}", f"inspector explain {near[0]}" if near else "inspector explain")
+        raise UserError(f"no rule is called {name}", f"inspector explain {near[0]}" if near else "inspector explain")
     if options.format == "json":
         write(options, rules.as_json(name))
     elif options.format == "markdown":
@@ -153,7 +153,7 @@ def doctor(options: Options) -> int:
     events = _short_session(options, ["--capabilities"], inputs.profiles(options))
     session = next((event for event in events if isinstance(event, SessionStarted)), None)
     if session is None:
-        raise UserError("the collector said nothing about this machine")
+        raise UserError("the collector reported nothing about this machine")
     if options.fix:
         write(options, doctors.grants(session).encode())
     elif options.format == "json":
@@ -306,9 +306,9 @@ def progress(options: Options) -> "Callable[[Watch], None]":
         waits(watch)
         state, passed = watch.observed.state, time.monotonic() - (watch.since or begun)
         limit = f" of {options.seconds:g}" if options.seconds else ""
-        what = f"{len(state.processes)} processes, {len(state.timeline)} moments" if watch.since else "beginning"
+        what = f"{len(state.processes)} processes, {len(state.timeline)} events" if watch.since else "beginning"
         over = watch.stream.ending is not None
-        sys.stderr.write("\r\x1b[K" + ("" if over else f"watching: {passed:.0f}{limit} s, {what}; Ctrl-C ends it"))
+        sys.stderr.write("\r\x1b[K" + ("" if over else f"watching: {passed:.0f}{limit} s, {what}; Ctrl-C stops"))
         sys.stderr.flush()
 
     return tell
@@ -322,7 +322,7 @@ def telling_of_waits() -> "Callable[[Watch], None]":
         nonlocal told
         doing = watch.observed.state.collector_waits
         if doing != told:
-            say(f"the collector does not go on: it waits for {doing}" if doing else "the collector goes on again")
+            say(f"the collector is stuck, waiting for {doing}" if doing else "the collector is running again")
             told = doing
 
     return tell
@@ -377,7 +377,7 @@ def _greet(redactor: "Redactor", state: "State") -> None:
 
 def _tell_hidden(redactor: "Redactor | None") -> None:
     if redactor is not None:
-        say("hidden: " + ("; ".join(redactor.preview()) or "nothing was found that names a person or a machine"))
+        say("hidden: " + ("; ".join(redactor.preview()) or "nothing was found that identifies a person or a machine"))
 
 
 def _print_schema() -> int:

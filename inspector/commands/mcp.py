@@ -80,7 +80,7 @@ def server(place: Sequence[str] = ()) -> MCPServer:
         and answer why it is or is not on the GPU: mode, causes with their chains, next steps, what could not be seen.
         """
         if target.startswith("-"):
-            raise ToolError(f"{target} is no target: a pid, a name, unit:NAME.service, container:ID or a recording")
+            raise ToolError(f"{target} is not a target: a pid, a name, unit:NAME.service, container:ID or a recording")
         for_ = f"--for={min(max(seconds, 0.2), _MOST_SECONDS):g}s"
         done = await _run("report", "--redact", "--format=json", for_, *place, target, wait=_MOST_SECONDS + 30)
         if not done.stdout:
@@ -151,7 +151,7 @@ def summary(report: Report) -> str:
     ]
     for finding in report.findings[:4]:
         lines += _finding(finding)
-    lines += [f"not known: {limit.what}: {limit.why}" for limit in report.limits[:6]]
+    lines += [f"not seen: {limit.what}: {limit.why}" for limit in report.limits[:6]]
     return "\n".join(lines)
 
 

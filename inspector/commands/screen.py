@@ -49,9 +49,7 @@ def replay(options: Options) -> int:
     why = _no_screen()
     piped = why is not None and options.target == "-"
     if not piped and not inputs.looks_recorded(options.target):
-        raise UserError(
-            f"{options.target} is no recording that can be read", "inspector record TARGET -o FILE makes one"
-        )
+        raise UserError(f"{options.target} is not a readable recording", "inspector record TARGET -o FILE makes one")
     if why is not None:
         say(f"no screen here: {why}. This is the text report: inspector report {options.target}")
         return headless.report(options)

@@ -91,7 +91,7 @@ def as_text(found: Differences, good: str, bad: str, *, width: int = 100, colour
     ansi_style = AnsiStyle(colour)
     lines = [ansi_style(f"- {good}", "red"), ansi_style(f"+ {bad}", "green")]
     if not found.rows:
-        return "\n".join([*lines, "", "They say the same."]) + "\n"
+        return "\n".join([*lines, "", "No differences."]) + "\n"
     area = ""
     for row in found.rows:
         if row.area != area:
@@ -216,7 +216,7 @@ def _aspects(one: ImageReport, other: ImageReport) -> Iterator[tuple[str, list[s
     yield "offers", one.offers, other.offers
     yield "needs", one.needs, other.needs
     yield "defines version nodes", one.version_nodes, other.version_nodes
-    yield "overrides for everybody", one.overrides, other.overrides
+    yield "overrides for the whole process", one.overrides, other.overrides
     yield "needs libraries", one.needed, other.needed
 
 

@@ -49,7 +49,8 @@ def _paragraph(row: Capability, names: int, width: int, ansi_style: AnsiStyle) -
 def _summary(capabilities: list[Capability]) -> str:
     missing = [row.name for row in capabilities if row.state != "yes"]
     if not capabilities:
-        return "The collector named no capabilities."
+        return "The collector reported no capabilities."
     if not missing:
-        return "Everything is allowed here."
-    return f"{len(capabilities) - len(missing)} of {len(capabilities)} are fully allowed; not: {', '.join(missing)}."
+        return "All capabilities are available."
+    available = len(capabilities) - len(missing)
+    return f"{available} of {len(capabilities)} capabilities available; not: {', '.join(missing)}."

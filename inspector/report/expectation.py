@@ -17,4 +17,4 @@ def expectation(report: "Report", expected: Expected) -> tuple[bool, str]:
     met = verdict not in ("cpu", "undecided") if expected == "gpu" else verdict == expected
     why = report.findings[0].title if report.findings else next((row.text for row in report.mode.evidence), "")
     sure = "" if verdict == "undecided" else f" ({report.mode.confidence})"
-    return met, f"expected {expected}, it is {verdict}{sure}" + (f": {why}" if why else "")
+    return met, f"expected {expected}, got {verdict}{sure}" + (f": {why}" if why else "")

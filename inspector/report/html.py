@@ -79,18 +79,18 @@ def _embedded(report: Report) -> str:
 
 def _body(report: Report) -> Iterable[str]:
     yield _header(report)
-    yield _section("chain", "How it came to that", _chain(report))
-    yield _section("proof", "What proves it", _proof(report))
+    yield _section("chain", "What led to it", _chain(report))
+    yield _section("proof", "Evidence", _proof(report))
     yield _section("others", "Also found", "".join(_finding(finding) for finding in report.findings[1:]))
     yield _section("ladder", "Ladder", _ladders(report))
     yield _section("timeline", "Timeline", _timeline(report))
     yield _section("processes", "Processes", _processes(report))
     yield _section("calls", "Calls", _calls(report))
-    yield _section("lookups", "Look-ups that failed", _lookups(report))
-    yield _section("opens", "System calls that failed", _opens(report))
+    yield _section("lookups", "Failed look-ups", _lookups(report))
+    yield _section("opens", "Failed system calls", _opens(report))
     yield _section("libraries", "Libraries", _libraries(report))
     yield _section("logs", "Logs", "".join(_log(log) for log in report.logs))
-    yield _section("limits", "Not known here", _limits(report))
+    yield _section("limits", "What could not be seen", _limits(report))
     yield _footer(report)
 
 
@@ -108,7 +108,7 @@ def _header(report: Report) -> str:
             ("Why", escape(first.cause)),
             ("Next", escape(first.next_step)),
             ("Run", f"<code>{escape(first.command)}</code>" if first.command else ""),
-            ("Sure", escape(first.confidence + (f"; it would change with: {first.doubt}" if first.doubt else ""))),
+            ("Sure", escape(first.confidence + (f"; caveat: {first.doubt}" if first.doubt else ""))),
             ("Rule", f"<code>{escape(first.rule)}</code>"),
         ]
     listed = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in rows if text)
@@ -191,7 +191,7 @@ def _ladder(ladder: ApiReport) -> str:
         f"<span class=detail>{escape(rung.detail)}</span></li>"
         for rung in ladder.rungs
     )
-    provider = escape(ladder.provider) if ladder.provider else "nothing that provides it is mapped"
+    provider = escape(ladder.provider) if ladder.provider else "no mapped library provides it"
     return (
         f"<div class=ladder><h3>{escape(ladder.api)} <small>in pid {ladder.pid}</small></h3>"
         f"<p class=path>{provider}</p><ol>{rungs}</ol></div>"
@@ -213,7 +213,7 @@ def _timeline(report: Report) -> str:
     table = _table(("time", "pid", "kind", "what"), body, len(report.timeline))
     return (
         f"{picture}{_ZOOM}"
-        f"<p id=what aria-live=polite></p><details><summary>All {len(report.timeline)} moments as a table</summary>"
+        f"<p id=what aria-live=polite></p><details><summary>All {len(report.timeline)} events as a table</summary>"
         f"{table}</details>"
     )
 
@@ -297,7 +297,7 @@ def _libraries(report: Report) -> str:
         kinds = ["bad" if row.state in ("replaced", "deleted", "modified") else "" for row in rows[:_MOST_ROWS]]
         parts.append(_table(("pid", "file", "state", "route", "build-id"), _rows(cells, kinds), len(rows)))
     if parts[1]:
-        parts[1] = f"<details><summary>{len(rest)} other files that are mapped</summary>{parts[1]}</details>"
+        parts[1] = f"<details><summary>{len(rest)} other mapped files</summary>{parts[1]}</details>"
     return "".join(parts)
 
 

@@ -19,17 +19,17 @@ def render(report: Report) -> str:
     parts = [
         [f"## {plain(phrases.headline(report))}: {plain(phrases.answer(report))}", "", plain(phrases.subject(report))],
         _answer(report),
-        _section("How it came to that", _chain(report)),
-        _section("What proves it", _evidence(report)),
+        _section("What led to it", _chain(report)),
+        _section("Evidence", _evidence(report)),
         _section("Also found", _others(report)),
         _section("Ladder", _ladder(report)),
         _section("Processes", _processes(report)),
         _section("Calls", _calls(report)),
-        _section("Look-ups that failed", _lookups(report)),
-        _section("System calls that failed", _opens(report)),
+        _section("Failed look-ups", _lookups(report)),
+        _section("Failed system calls", _opens(report)),
         _section("Libraries that matter", _libraries(report)),
         _section("Logs", _logs(report)),
-        _section("Not known here", _limits(report)),
+        _section("What could not be seen", _limits(report)),
         _section("Coverage", _coverage(report)),
     ]
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
@@ -74,7 +74,7 @@ def _answer(report: Report) -> list[str]:
         f"**Why:** {plain(first.cause)}" if first.cause else "",
         f"**Next:** {plain(first.next_step)}" if first.next_step else "",
         f"**Run:** {code(first.command)}" if first.command else "",
-        f"**Sure:** {first.confidence}" + (f"; it would change with: {plain(first.doubt)}" if first.doubt else ""),
+        f"**Confidence:** {first.confidence}" + (f"; caveat: {plain(first.doubt)}" if first.doubt else ""),
         f"**Rule:** {code(first.rule)}",
     ]
     return ["  \n".join(row for row in rows if row)]
@@ -137,7 +137,7 @@ def _processes(report: Report) -> Iterable[str]:
         for line in phrases.environment(process, is_root=process.ppid not in pids):
             yield f"{indent}  - {code(line)}"
     if rest:
-        yield f"- and {sum(rest.values())} that ended and have nothing to do with a GPU: {plain(phrases.tally(rest))}"
+        yield f"- and {sum(rest.values())} that ended without using a GPU: {plain(phrases.tally(rest))}"
 
 
 def _calls(report: Report) -> list[str]:

@@ -40,7 +40,7 @@ def from_recording(path: str, profiles: Profiles) -> Observed:
 
 
 class Watch:
-    """Watches a living collector for a while; Ctrl-C ends it early and what is known by then stays."""
+    """Watches a living collector for a while; Ctrl-C stops early and what is known by then stays."""
 
     def __init__(
         self,

@@ -91,7 +91,7 @@ def fate(process: TreeProcess) -> str:
 def environment(process: TreeProcess, *, is_root: bool) -> list[str]:
     """The environment of a root, and what differs from the parent's for all others."""
     if not process.environment_known:
-        return ["environment not known"] if is_root else []
+        return ["environment unknown"] if is_root else []
     shown: Mapping[str, str | None] = process.environment if is_root else process.environment_changes
     return [_variable(key, value) for key, value in shown.items() if key not in _DULL]
 
@@ -153,7 +153,7 @@ def lookup(row: LookupReport) -> str:
         return row.error
     if row.outcome == "found":
         return f"found in {row.found}" if row.found else "found"
-    return "not found (NULL)" if row.outcome == "refused" else "the answer was not seen"
+    return "not found (NULL)" if row.outcome == "refused" else "the result was not seen"
 
 
 def route(row: LibraryReport) -> str:

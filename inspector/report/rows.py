@@ -304,11 +304,13 @@ def limits(state: State) -> list[LimitReport]:
         pids = listed((f"PID {process.pid}" for process in processes), 3)
         rows.append(LimitReport(what=f"calls of {name_of(path)} in {pids} before counting began", why=words, grant=""))
     if state.processes_dropped:
-        what = f"{plural(state.processes_dropped, 'process')} that ended, the plain and the oldest ones"
-        rows.append(LimitReport(what=what, why="let go to bound the memory; what was counted in them too", grant=""))
+        what = f"{plural(state.processes_dropped, 'process')} that ended, the oldest and plainest"
+        rows.append(LimitReport(what=what, why="dropped to bound memory, with everything counted in them", grant=""))
     for source, count in state.lost.items():
         rows.append(
-            LimitReport(what=f"{count} records of {source}", why="they came faster than they were read", grant="")
+            LimitReport(
+                what=f"{count} records of {source}", why="they arrived faster than they could be read", grant=""
+            )
         )
     return list({(row.what, row.why): row for row in rows}.values())
 

@@ -40,18 +40,18 @@ class _Page:
         yield ""
         yield from self._answer()
         sections = (
-            ("How it came to that", self._chain()),
-            ("What proves it", self._proof()),
-            ("What speaks against it", self._evidence(self.report.mode.contradictions)),
+            ("What led to it", self._chain()),
+            ("Evidence", self._proof()),
+            ("Evidence against it", self._evidence(self.report.mode.contradictions)),
             ("Also found", self._other_findings()),
             ("Ladder", self._ladders()),
             (self._process_title(), self._processes()),
             ("Calls", self._calls()),
-            ("Look-ups that failed", self._lookups()),
+            ("Failed look-ups", self._lookups()),
             (self._library_title(), self._libraries()),
-            ("System calls that failed", self._opens()),
+            ("Failed system calls", self._opens()),
             ("Logs", self._logs()),
-            ("Not known here", self._limits()),
+            ("What could not be seen", self._limits()),
             ("Coverage", self._coverage()),
         )
         for title, lines in sections:
@@ -70,7 +70,7 @@ class _Page:
             lines += ["", *wrapped(first.cause, inner, "Why   ", hard=True)] if first.cause else []
             lines += wrapped(first.next_step, inner, "Next  ", hard=True) if first.next_step else []
             lines += wrapped(first.command, inner, "Run   ", hard=True) if first.command else []
-            sure = first.confidence + (f"; it would change with: {first.doubt}" if first.doubt else "")
+            sure = first.confidence + (f"; caveat: {first.doubt}" if first.doubt else "")
             lines += wrapped(sure, inner, "Sure  ", hard=True)
             lines += wrapped(first.rule, inner, "Rule  ")
         for number, line in enumerate(box(lines, self.width)):
@@ -125,7 +125,7 @@ class _Page:
             yield from self._rails()
 
     def _ladder(self, ladder: ApiReport) -> Iterable[str]:
-        provider = ladder.provider or "nothing that provides it is mapped"
+        provider = ladder.provider or "no mapped library provides it"
         yield from wrapped(f"{ladder.api} in pid {ladder.pid}: {provider}", self.width, "  ", "    ")
         for rung in ladder.rungs:
             word = self.ansi_style(padded(phrases.rung_word(rung), 4), _rung_colour(rung))
@@ -165,7 +165,7 @@ class _Page:
                 yield f"{indent}      fd {descriptor} -> {where}"
         yield from _more(len(shown), _MOST_PROCESSES, "processes")
         if rest:
-            words = f"and {sum(rest.values())} that ended and have nothing to do with a GPU: {phrases.tally(rest)}"
+            words = f"and {sum(rest.values())} that ended without using a GPU: {phrases.tally(rest)}"
             yield from wrapped(words, self.width, "  ")
 
     def _process(self, process: TreeProcess, indent: str) -> Iterable[str]:

@@ -167,7 +167,7 @@ class LookedUp(Event, frozen=True, kw_only=True):
     requester: str
     """Path of the library that asked."""
     found: bool | None
-    """None: the answer was not seen."""
+    """None: the result was not seen."""
     answer: str | None = None
     """Path of the library that the answer points into, or that the handle stands for."""
     symbol: str = ""

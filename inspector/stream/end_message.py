@@ -30,14 +30,14 @@ def without_farewell(command: Sequence[str], status: int, last: str, begun: bool
     if status == 127 or "No module named inspector" in last:
         return Ending(False, f"inspector is not installed there{said}", status, _INSTALL)
     if last.startswith("sudo: "):
-        return Ending(False, f"sudo refuses there{said}", status, _SUDO)
+        return Ending(False, f"sudo was refused there{said}", status, _SUDO)
     if Path(command[0]).name == "ssh" and status == 255:
-        occasion = "the link was lost" if begun else "no connection"
+        occasion = "the connection was lost" if begun else "no connection"
         by_hand = shlex.join([*command[:-1], "true"])
         return Ending(False, f"{occasion} (ssh ended with status 255{said})", status, by_hand)
     if status < 0:
         return Ending(False, f"the collector was killed by {_signal_name(-status)}{said}", status)
-    return Ending(False, f"the collector ended with status {status} without a word of farewell{said}", status)
+    return Ending(False, f"the collector ended with status {status} without saying why{said}", status)
 
 
 def newer(event: SessionStarted, schema: int) -> str:
@@ -49,7 +49,7 @@ def newer(event: SessionStarted, schema: int) -> str:
 
 
 _INSTALL = "pip install shim-inspector on that machine, or name it with --remote-command, or carry it with --bootstrap"
-_SUDO = "let sudo do it there without a password (it is asked with -n), or log in there as root"
+_SUDO = "allow sudo without a password there (sudo -n), or log in as root"
 
 
 def _signal_name(number: int) -> str:

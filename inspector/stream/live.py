@@ -227,7 +227,9 @@ class LiveStream:
         self._process.kill()
         events = self._read_until(time.monotonic() + (_DEATH if doing else _PATIENCE), whatever=True)
         if self.ending is None:
-            why = f"the collector (PID {self._process.pid}) cannot be ended: it waits for {doing or 'the kernel'}"
+            why = (
+                f"the collector (PID {self._process.pid}) cannot be stopped: it is waiting for {doing or 'the kernel'}"
+            )
             self.ending = Ending(False, why)
         return events
 
@@ -345,7 +347,7 @@ class LiveStream:
         if writer.path == "-":
             raise error
         why = (error.strerror or str(error)).lower()
-        self.recording_trouble = f"{writer.path} cannot be written further: {why}; what it holds can be read"
+        self.recording_trouble = f"{writer.path} can no longer be written: {why}; what it holds can be read"
         self._note("the rest of the recording", self.recording_trouble)
 
     def _note(self, what: str, why: str) -> None:

@@ -27,7 +27,7 @@ from .session import SessionStarted
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _BROKEN = (255, -1, -9, -15)
 """How ssh ends without a link (ssh(1)), or with a signal from somebody else."""
-_UNSEEN = "what happened while the link was lost"
+_UNSEEN = "what happened while disconnected"
 _TICK = 10_000_000
 """ns: how exactly the kernel tells the birth of a process that was not seen (proc_pid_stat(5), starttime)."""
 _ROLL_CALL = 2_000_000_000
@@ -93,7 +93,7 @@ class ReconnectingStream(LiveStream):
         self._broken = ending
         if self._lost_at is None:
             self._lost_at = monotonic()
-            self._note(_UNSEEN, "the link to the collector was lost; it is tried again until it comes back")
+            self._note(_UNSEEN, "the connection to the collector was lost; reconnecting")
         self._next_try = monotonic() + self._pause
         self._pause = min(_LONGEST_PAUSE, self._pause * 2)
         return None
@@ -101,7 +101,7 @@ class ReconnectingStream(LiveStream):
     def _adjusted(self, event: AnyEvent) -> AnyEvent:
         if isinstance(event, SessionStarted) and self._lost_at is not None:
             gap = monotonic() - self._lost_at
-            self._note(_UNSEEN, f"the link was lost for {gap:.0f} s and is back; nothing was seen meanwhile")
+            self._note(_UNSEEN, f"reconnected after {gap:.0f} s; what happened meanwhile was not seen")
             self._lost_at, self._pause = None, _FIRST_PAUSE
         for gone in self._living.gone(event.at):
             self._insert(gone)

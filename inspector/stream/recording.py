@@ -60,7 +60,7 @@ class Recording:
                 event = decode(line)
             except StreamError as error:
                 if not begun:
-                    raise RecordingError(f"{self.path} is no inspector recording: {error}") from None
+                    raise RecordingError(f"{self.path} is not an inspector recording: {error}") from None
                 self._note_damage(number, line, error)
                 continue
             begun = True
@@ -76,11 +76,11 @@ class Recording:
                 return
         if not begun:
             why = "; ".join(self.troubles) or "it is empty"
-            raise RecordingError(f"{self.path} is no inspector recording that can be read: {why}")
+            raise RecordingError(f"{self.path} is not a readable inspector recording: {why}")
 
     def _note_damage(self, number: int, line: bytes, error: StreamError) -> None:
         if not line.endswith(b"\n"):
-            self.troubles.append(f"line {number}, the last one, is torn: the recorder was stopped while it wrote")
+            self.troubles.append(f"line {number}, the last one, is cut off: the recorder was stopped while writing")
             return
         self._damaged += 1
         self._first_damage = self._first_damage or f"line {number}: {error}"
@@ -91,7 +91,7 @@ class Recording:
         if self._unknown:
             self.troubles.append(f"{self._unknown} event(s) of kinds that this version does not know left out")
         if not isinstance(last, SessionEnded) and not self.troubles:
-            self.troubles.append("it has no end: the recorder or the collector was stopped hard")
+            self.troubles.append("it has no end: the recorder or the collector was killed")
 
 
 def _open(path: str) -> BinaryIO:
@@ -142,13 +142,13 @@ def _decompressed(blocks: Iterator[bytes], troubles: list[str], *, gz: bool) -> 
                 size += len(piece)
                 yield piece
                 if size > max(_LEAST_SUSPECT, _MOST_EXPANSION * packed):
-                    troubles.append(f"the compressed data expand more than {_MOST_EXPANSION}-fold: read up to there")
+                    troubles.append(f"the compressed data expands more than {_MOST_EXPANSION}-fold: read up to there")
                     return
     except (zlib.error, zstandard.ZstdError) as error:
-        troubles.append(f"the compressed data are damaged ({error}): read up to there")
+        troubles.append(f"the compressed data is damaged ({error}): read up to there")
         return
     if not unpacked.whole:
-        troubles.append("the compressed data end too early: the recorder was stopped or the file was cut")
+        troubles.append("the compressed data ends early: the recorder was stopped or the file was cut")
 
 
 class _Gz:

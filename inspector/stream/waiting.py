@@ -46,7 +46,7 @@ def waits_for(pid: int, tid: int | None = None, *, kernel: bool = True) -> str:
     """
     state = state_of(pid, tid)
     if state in ("T", "t"):
-        return "somebody to continue it: it is stopped"
+        return "SIGCONT: it is stopped"
     if state not in ("S", "D"):
         return ""
     try:

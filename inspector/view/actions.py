@@ -74,14 +74,14 @@ class Actions:
         """Show another finding in the answer."""
         found = self.findings()
         if len(found) < 2:
-            return "there is no other finding"
+            return "no other findings"
         self.finding = (self.finding + step) % len(found)
         return ""
 
     def jump(self, evidence: Evidence) -> str:
         """Turn to the row that a piece of evidence names."""
         if evidence.pane is None:
-            return "no row of a pane shows this: " + (evidence.by_hand or "it follows from several")
+            return "no pane has a row for this: " + (evidence.by_hand or "it follows from several facts")
         if evidence.at:
             self._choose(at=evidence.at)
         self.show(self.named(evidence.pane))
@@ -90,7 +90,7 @@ class Actions:
         self._choose(process=None, file="")
         self.pane.look(self.context())
         found = self.pane.seek(self.context(), evidence.key)
-        return "" if found else "that row is not held any more"
+        return "" if found else "that row is no longer kept"
 
     # Choices
 
@@ -101,7 +101,7 @@ class Actions:
             pane.next_source(self.context())
             return "" if pane.source is None else "o: next source, O: all"
         if index is None:
-            return "there is no row to choose"
+            return "no row selected"
         if pane.name == "processes":
             return self._only_process(pane.listing.table.row(index).key)
         if pane.name == "libraries":
@@ -126,7 +126,7 @@ class Actions:
     def _only_process(self, key: str) -> str:
         pid, _, started = key.partition(":")
         if not pid.isdecimal():
-            return "this process is not of the tree"
+            return "this process is outside the tree"
         chosen = (int(pid), int(started))
         self._choose(process=None if self.session.scope.process == chosen else chosen, file="")
         return f"all panes show {pid} only, O: all" if self.session.scope.process else "all panes show all processes"
@@ -134,7 +134,7 @@ class Actions:
     def _only_library(self, key: str) -> str:
         image = self.session.state.images.get(file := ":".join(key.split(":")[:3]))
         if image is None:
-            return "the symbols of this file are not read"
+            return "this file's symbols were not read"
         self._only_file(file)
         self.show(self.named("symbols"))
         return "O: all libraries"
@@ -148,7 +148,7 @@ class Actions:
     def _only_owner(self, pid: int, at: int) -> str:
         named = [one for one in self.session.state.processes if one.pid == pid and (not at or one.started <= at)]
         if not named:
-            return "this row belongs to no process of the tree"
+            return "this row belongs to no process in the tree"
         self._choose(process=(named[-1].pid, named[-1].started))
         return f"all panes show {title_of(named[-1])} only, O: all"
 
@@ -160,9 +160,9 @@ class Actions:
         if not at or at == self.session.scope.at:
             had = self.session.scope.at
             self._choose(at=0)
-            return "no moment is marked" if had else "this row has no moment"
+            return "no time is marked" if had else "this row has no time"
         self._choose(at=at)
-        return f"{since_start(self.session.state, at)} s is marked in all panes, t on the same row: unmark"
+        return f"{since_start(self.session.state, at)} s is marked in all panes; t again unmarks it"
 
     def to_mark(self) -> None:
         """Put the cursor of a pane that was turned to on the marked moment."""
@@ -177,7 +177,7 @@ class Actions:
         listing.follow = not listing.follow
         if listing.follow:
             listing.move(len(listing) - 1)
-        return "following the newest" if listing.follow else "not following"
+        return "following the newest row" if listing.follow else "not following"
 
     def next_bad(self, step: int) -> str:
         """Go to the next or previous row that tells of trouble."""
@@ -199,7 +199,7 @@ class Actions:
         """Hide or show log lines of earlier starts."""
         pane = next(one for one in self.panes if isinstance(one, LogsPane))
         pane.toggle_start()
-        return "lines since the program started" if pane.this_start else "lines of all starts"
+        return "lines since the program started" if pane.this_start else "lines of all runs"
 
     def _choose(self, **choices: object) -> None:
         self.session.scope = replace(self.session.scope, **choices)  # type: ignore[arg-type]
@@ -221,17 +221,17 @@ class Actions:
         table, index = self.pane.listing.table, self.pane.listing.chosen
         symbol = table.symbol(index) if isinstance(table, SymbolTable) and index is not None else None
         if symbol is None:
-            return "w counts a function: choose one in the pane Symbols (3)"
+            return "w counts calls of a function: select one in Symbols (3)"
         name = symbol.symbol.name
         if not symbol.defined or symbol.symbol.kind not in ("func", "ifunc"):
-            return f"{name} is no function that this library defines"
+            return f"{name} is not a function defined in this library"
         if not self.session.live:
-            return "a recording cannot count anything new"
+            return "counting cannot start in a recording"
         assert isinstance(table, SymbolTable)
         counted = [one.id for one in table.known.functions.get((symbol.file, name), ()) if self._counts(one.id)]
         if counted:
             self.session.ask(lambda number: StopCounting(id=number, functions=counted))
-            return f"{name} is not counted any more, w counts it again"
+            return f"{name} is no longer counted; w counts it again"
         self.session.ask(lambda number: CountFunctions(id=number, file=symbol.file, path=symbol.path, names=[name]))
         return f"counting {name} from now on"
 
@@ -239,7 +239,7 @@ class Actions:
         """Ask who holds addresses of GPU functions in the memory of the chosen process, or of the newest living one."""
         process = self._living()
         if process is None:
-            return "only the memory of a living process can be looked at"
+            return "only a running process has memory to search"
         self.session.ask(lambda number: ScanPointers(id=number, pid=process.pid))
         return f"looking in the memory of {title_of(process)}: see Libraries and Symbols"
 
@@ -247,7 +247,7 @@ class Actions:
         """Ask what the loader would do with a file or a name in the chosen process, or in the newest living one."""
         process = self._living()
         if process is None:
-            return "loads are predicted for living processes only"
+            return "loads can be predicted for running processes only"
         self.session.ask(lambda number: PredictLoad(id=number, pid=process.pid, name=name))
         self._sought = f"asked:{process.pid}:{name}"
         self.show(self.named("libraries"))
@@ -256,7 +256,7 @@ class Actions:
     def add_log(self, path: str) -> str:
         """Follow one more log file, alone in the pane as soon as it is known."""
         if not self.session.live:
-            return "a recording cannot follow a log: only a living process can be asked"
+            return "a recording cannot follow a log"
         self.session.ask(lambda number: AddLog(id=number, path=path))
         self.show(self.named("logs"))
         pane = self.pane

@@ -186,7 +186,7 @@ class InspectorApp(DiffOutputApp[int]):
 
     def _copy(self, text: str, what: str) -> None:
         if not text:
-            self.say(f"there is no {what} to copy here")
+            self.say(f"no {what} to copy here")
             return
         self.copied = shown(text)
         self.copy_to_clipboard(self.copied)
@@ -219,7 +219,7 @@ class InspectorApp(DiffOutputApp[int]):
         if index is None or session is None:
             return
         if session.answer is None:
-            self.say("nothing is known yet: there is nothing to export")
+            self.say("nothing to export yet")
             return
         from inspector.report.formats import export
 

@@ -87,7 +87,7 @@ class Replay:
 
     def record(self, path: Path) -> None:
         """Refused: it is a file already."""
-        raise OSError("this is a recording already: copy its file")
+        raise OSError("this is already a recording: copy its file")
 
     def stop_recording(self) -> None:
         """Nothing is recorded."""

@@ -24,7 +24,7 @@ def test_times_are_read_with_their_unit(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "s", "-5s", "5x", "1e9", "five", "1.2.3s", "\u0665s"])
 def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="is no time"):
+    with pytest.raises(argparse.ArgumentTypeError, match="is not a duration"):
         duration(text)
 
 

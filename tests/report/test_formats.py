@@ -94,7 +94,7 @@ def test_doctor_says_what_is_lost_and_how_it_is_granted() -> None:
     assert session is not None
     text = doctor.as_text(session, width=100, colour=False)
     assert "no      journal" in text and "grant: sudo usermod -aG systemd-journal $USER" in text
-    assert "1 of 2 are fully allowed; not: journal." in text
+    assert "1 of 2 capabilities available; not: journal." in text
     assert msgspec.json.decode(doctor.as_json(session), type=dict[str, object])["host"] == "gpu-vm"
 
 
@@ -118,7 +118,7 @@ def test_an_empty_list_says_what_to_do() -> None:
 def test_equal_reports_do_not_differ() -> None:
     found = diff.compare(sample_report(), sample_report())
     assert found.rows == []
-    assert "They say the same." in diff.as_text(found, "a", "b")
+    assert "No differences." in diff.as_text(found, "a", "b")
 
 
 def test_the_difference_that_matters_comes_first() -> None:

@@ -163,7 +163,7 @@ def test_another_thread_may_close_a_stream_that_is_being_read(tmp_path: Path) ->
     stream.close()
     reader.join(30)
     assert not reader.is_alive() and not stream.alive
-    assert "status 0 without a word" in stream.error
+    assert "status 0 without saying why" in stream.error
 
 
 def test_a_recording_that_a_person_stops_has_an_end_and_the_stream_goes_on(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_a_full_disk_ends_the_recording_and_not_the_watching(tmp_path: Path) -> 
     stream.record("/dev/full")
     stream.send(AddLog(path="go on"))
     events = drain(stream)
-    assert "/dev/full cannot be written further: no space left" in stream.recording_trouble
+    assert "/dev/full can no longer be written: no space left" in stream.recording_trouble
     assert stream.recording is None and events[-1] == story()[-1]
     notes = [event for event in events if isinstance(event, LimitNoted)]
     assert [note.why for note in notes] == [stream.recording_trouble]

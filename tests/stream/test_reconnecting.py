@@ -52,7 +52,7 @@ def test_after_a_broken_link_the_stream_goes_on_with_numbers_of_its_own(tmp_path
     stream.close()
     assert stream.ending is not None and stream.ending.ok
     limits = [event.why for event in events if isinstance(event, LimitNoted)]
-    assert "tried again" in limits[0] and "is back" in limits[1]
+    assert "reconnecting" in limits[0] and "reconnected" in limits[1]
     assert [event.functions[0].id for event in events if isinstance(event, FunctionsWatched)] == [1, 3]
     assert [event.counts[0].function for event in events if isinstance(event, CallsCounted)] == [1, 3]
     assert [event.source for event in events if isinstance(event, LogRead)] == [0, 1]

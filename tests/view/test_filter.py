@@ -47,13 +47,13 @@ async def test_patterns_of_before_come_back_with_the_arrows_in_any_list(monkeypa
 async def test_the_help_shows_the_keys_of_this_pane_first_and_can_be_filtered(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_app(FakeFeed(main_question()), monkeypatch, (120, 36)) as stage:
         await stage.press("5", "question_mark")
-        rows = stage.lines[2:8]
-        assert "Logs" in rows[0] and any("this start only" in row for row in rows)
+        rows = stage.lines[2:12]
+        assert "Logs" in rows[0] and any("this run only" in row for row in rows)
         await stage.press("slash", *"palette")
         await stage.press("enter")
-        assert "Ctrl-P" in stage.text and "this start only" not in stage.text and "1 of" in stage.lines[0]
+        assert "Ctrl-P" in stage.text and "this run only" not in stage.text and "1 of" in stage.lines[0]
         await stage.press("escape")
-        assert "this start only" in stage.text
+        assert "this run only" in stage.text
         await stage.press("escape")
         assert "1 Processes" in stage.text
 

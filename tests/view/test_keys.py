@@ -138,7 +138,7 @@ async def test_w_on_a_counted_function_asks_to_stop(monkeypatch: pytest.MonkeyPa
 async def test_w_elsewhere_says_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
         await ui.press("1", "w")
-        assert "choose one in the pane Symbols" in ui.lines[-1]
+        assert "select one in Symbols" in ui.lines[-1]
 
 
 async def test_y_copies_the_row_and_shift_y_the_command_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +220,7 @@ async def test_the_palette_knows_every_command(monkeypatch: pytest.MonkeyPatch) 
         assert type(ui.app.screen).__name__ == "CommandPalette"
         await ui.press("escape")
         names = {command.title for command in ui.app.get_system_commands(ui.app.screen)}
-        assert {"Record to a file from what is already known, or stop", "Theme: inspector-light"} <= names
+        assert {"Record to a file, including what is already known; or stop", "Theme: inspector-light"} <= names
 
 
 async def test_the_mouse_chooses_rows_tabs_and_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ async def picking(
 
 async def test_what_has_to_do_with_a_gpu_stands_first(monkeypatch: pytest.MonkeyPatch) -> None:
     async with picking(monkeypatch) as (ui, _):
-        await ui.until_shown("4 processes, 2 have to do with a GPU")
+        await ui.until_shown("4 processes, 2 using a GPU")
         rows = [line.lstrip("▸ ").split()[0] for line in ui.lines[2:6]]
         assert rows == ["4711", "555", "300", "1"]
         assert "cuda-driver, preload libcuda.so.1" in ui.line_with("ollama serve")
@@ -73,7 +73,7 @@ async def test_enter_on_a_process_that_cannot_be_observed_stays_and_says_why(mon
     async with picking(monkeypatch) as (ui, connected):
         await ui.until_shown("/sbin/init")
         await ui.press("G", "enter")
-        assert "it cannot be observed: needs root: sudo inspector 1" in ui.text and not connected
+        assert "cannot be observed: needs root: sudo inspector 1" in ui.text and not connected
         await ui.press("k")
         assert "it cannot be observed" not in ui.text and "Enter inspect" in ui.text
 
@@ -99,7 +99,7 @@ async def test_a_target_that_cannot_be_connected_leads_back_to_the_picker(monkey
 
 async def test_a_list_that_cannot_be_made_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     async with picking(monkeypatch, listed=OSError("no /proc here")) as (ui, _):
-        await ui.until_shown("the processes cannot be listed: no /proc here")
+        await ui.until_shown("cannot list processes: no /proc here")
 
 
 async def test_looking_again_keeps_the_cursor_on_its_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ async def test_plus_follows_one_more_log_and_shows_it_alone(monkeypatch: pytest.
     feed = FakeFeed(main_question())
     async with running_app(feed, monkeypatch) as ui:
         await ui.press("plus")
-        assert "Which log file" in ui.text
+        assert "Log file to follow" in ui.text
         await typed(ui, "/tmp/x.log")
         assert feed.asked[-1] == AddLog(id=feed.asked[-1].id, path="/tmp/x.log")
         feed.come(
@@ -77,7 +77,7 @@ async def test_a_recording_can_answer_neither(monkeypatch: pytest.MonkeyPatch) -
     async with running_app(FakeFeed(main_question(), recorded=True), monkeypatch) as ui:
         await ui.press("p")
         await typed(ui, "x")
-        assert "living processes only" in ui.lines[-1]
+        assert "running processes only" in ui.lines[-1]
         await ui.press("plus")
         await typed(ui, "x")
         assert "a recording cannot follow a log" in ui.lines[-1]
@@ -96,7 +96,7 @@ def test_a_function_that_was_let_go_is_not_said_to_be_uncalled() -> None:
     table = SymbolTable(recorded_symbols(context), knowledge(context), "")
     names = {function.name for function in context.state.functions.values() if function.id == 2}
     rows = [table.row(index) for index in range(len(table)) if table.text(index).split()[0] in names]
-    assert rows and all("not counted any more" in str(row.cells) for row in rows)
+    assert rows and all("no longer counted" in str(row.cells) for row in rows)
 
 
 def test_time_alone_makes_an_answer_old_while_a_call_is_open(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ async def test_wide_terminals_show_the_details_beside_the_list(monkeypatch: pyte
     async with running_app(FakeFeed(main_question()), monkeypatch, (120, 36)) as ui:
         await ui.press("1", "j")
         assert "- LD_PRELOAD=/opt/vgpu" in ui.text
-        assert "the kernel told of it" in ui.text
+        assert "reported by the kernel" in ui.text
 
 
 async def test_narrow_terminals_show_the_details_on_enter_and_the_list_on_escape(

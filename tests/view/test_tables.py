@@ -66,7 +66,7 @@ def test_the_preload_file_of_the_machine_is_shown_with_its_carriers() -> None:
     )
     said = notes(processes(sight_of(preload)), str(SERVER))
     assert "ld.so.preload /opt/x.so" in said
-    assert "carried by 212 processes of this machine: sshd, bash" in said
+    assert "in 212 processes on this machine: sshd, bash" in said
 
 
 def test_a_process_tells_where_its_output_goes_what_it_serves_and_what_it_could_not_open() -> None:
@@ -75,7 +75,7 @@ def test_a_process_tells_where_its_output_goes_what_it_serves_and_what_it_could_
     )
     opened = FileOpened(at=at(4), pid=SERVER, tid=SERVER, path="/var/log/vgpu.log", errno=13, count=3)
     said = notes(processes(sight_of(sockets, opened)), str(SERVER))
-    assert "fd 1 /dev/null: what is written here is lost" in said
+    assert "fd 1 /dev/null: output written here is lost" in said
     assert "serves 127.0.0.1:11434" in said and "talks to 127.0.0.1:80 9 x" in said
     assert "opens /var/log/vgpu.log: EACCES, 3 times" in said
 
@@ -105,7 +105,7 @@ def test_a_kill_from_outside_blames_no_library() -> None:
 def test_others_of_the_same_name_stand_below_the_tree() -> None:
     other = SameNameProcess(at=at(4), pid=77, argv=["/snap/ollama", "serve"], exe="/snap/ollama", listening=["*:11434"])
     table = processes(sight_of(other))
-    assert "not of this tree" in rows(table)[-1]
+    assert "outside this tree" in rows(table)[-1]
     assert "serves *:11434" in notes(table, "other:77")
 
 

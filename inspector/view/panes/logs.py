@@ -37,7 +37,7 @@ class LogsPane(Pane):
         ("o", "one source"),
         (":", "time"),
         ("O", "all sources"),
-        ("i", "this start only"),
+        ("i", "this run only"),
         ("+", "add a log"),
     )
 
@@ -81,7 +81,7 @@ class LogsPane(Pane):
 
     def _choices(self) -> str:
         level = f"{level_word(self.level)} and worse, " if self.level else ""
-        return level + ("this start only, " if self.this_start else "")
+        return level + ("this run only, " if self.this_start else "")
 
     def _rows(self, context: PaneContext, number: int | None) -> "WholeLog | FoundLines | FoundInAll | MergedLog":
         logs = context.state.logs

@@ -21,7 +21,7 @@ class SymbolsPane(Pane):
     name = "symbols"
     title = "Symbols"
     depends = ("symbols",)
-    hints = (("w", "count calls of this"), ("o", "only this library"), ("O", "all libraries"))
+    hints = (("w", "count its calls"), ("o", "only this library"), ("O", "all libraries"))
 
     def __init__(self, asker: Asker) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ class TimelinePane(Pane):
     title = "Timeline"
     depends = ("timeline", "processes")
     ticks = True
-    hints = (("f", "follow"), ("t", "mark this moment"), ("o", "only this process"))
+    hints = (("f", "follow"), ("t", "mark this time"), ("o", "only this process"))
 
     def __init__(self) -> None:
         super().__init__()

@@ -132,7 +132,7 @@ class MainScreen(PaneKeys):
         if self._said:
             return [Line(((f" {self._said}", "strong"),))]
         waits = self.session.state.collector_waits if self.session.live else ""
-        waits = f"the collector does not go on: it waits for {waits}" if waits else ""
+        waits = f"the collector is stuck, waiting for {waits}" if waits else ""
         error = self.session.feed.error or self.session.event_queue.failure or self.session.trouble or waits
         if error and self.session.state.missing is None:  # else the answer says it
             return header.problem(error, self.size.width)
@@ -247,7 +247,7 @@ class MainScreen(PaneKeys):
     def action_evidence(self) -> None:
         finding = self.actions.current_finding()
         if finding is None:
-            self.say("there is no finding yet")
+            self.say("no findings yet")
             return
         table, leads = evidence_of(self.actions.context(), finding)
         intro = in_full(finding, self.size.width, max(4, self.size.height // 2))
@@ -308,10 +308,10 @@ class MainScreen(PaneKeys):
 
     def action_seek(self) -> None:
         if self.session.playback is None:
-            self.say("only a recording can be wound to a moment")
+            self.say("only a recording can go to a time")
             return
         listing = self.actions.pane.listing
         at = listing.table.moment(listing.chosen) if listing.chosen is not None else 0
         if at:
             self.session.seek(at)
-        self.say("" if at else "this row has no moment")
+        self.say("" if at else "this row has no time")

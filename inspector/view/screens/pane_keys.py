@@ -75,10 +75,10 @@ class PaneKeys(Screen[None]):
         self._do(self.actions.scan())
 
     def action_predict(self) -> None:
-        self._ask("Which file or name is to be loaded, as dlopen takes it?", self.actions.predict)
+        self._ask("File or name to load, as passed to dlopen:", self.actions.predict)
 
     def action_add_log(self) -> None:
-        self._ask("Which log file is to be followed?", self.actions.add_log)
+        self._ask("Log file to follow:", self.actions.add_log)
 
     def _ask(self, question: str, answer: Callable[[str], str]) -> None:
         self.app.push_screen(Prompt(question), lambda text: self._asked(answer(text)) if text else None)
@@ -109,7 +109,7 @@ class PaneKeys(Screen[None]):
 
     def action_next_match(self, step: int) -> None:
         if not self.rows.next_match(step):
-            self.say("nothing matches: / sets what to look for")
+            self.say("no match: / sets the filter")
 
     def action_back(self) -> None:
         """Close what is open, one thing at a time: the filter's line, the filter, the details, the zoom."""

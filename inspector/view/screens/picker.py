@@ -46,7 +46,7 @@ class PickerScreen(Screen[str | None]):
         self._problem = problem
         self._stood = ""
         """The row under the cursor: what was said of it goes with it."""
-        self._words = "looking at the processes"
+        self._words = "listing processes"
         self.filter_bar = Horizontal(id="filter")
         self.pattern = Input(id="filter-text", compact=True, select_on_focus=False)
         self.rows = Rows(id="picker-rows")
@@ -88,7 +88,7 @@ class PickerScreen(Screen[str | None]):
 
     def _found(self, found: Sequence[ProcessListed] | str) -> None:
         if isinstance(found, str):
-            self._words = f"the processes cannot be listed: {found}"
+            self._words = f"cannot list processes: {found}"
         else:
             table = candidates(found)
             self._words = table.heading
@@ -119,7 +119,7 @@ class PickerScreen(Screen[str | None]):
         details = message.rows.listing.table.details(index)
         refused = next((note.text for note in details.notes if note.label == "no"), "")
         if refused:
-            self._say(f"it cannot be observed: {refused}")
+            self._say(f"cannot be observed: {refused}")
         else:
             self.dismiss(message.rows.listing.table.row(index).key)
 

@@ -19,10 +19,10 @@ SEVERITIES: Mapping[Severity, tuple[str, Tone]] = {
     "info": ("✓", "yes"),
 }
 
-_EVIDENCE = (Column("TIME", 12, right=True), Column("PANE", 9), Column("PID", 8, right=True), Column("WHAT PROVES IT"))
+_EVIDENCE = (Column("TIME", 12, right=True), Column("PANE", 9), Column("PID", 8, right=True), Column("EVIDENCE"))
 _RUNGS = (Column("API", 14), Column("PID", 8, right=True), Column("RUNG", 15), Column("WHY"))
-_RIGHTS = (Column("ABILITY", 22), Column("HERE", 9), Column("HOW", 34), Column("WHAT IS LOST, WHAT GRANTS IT"))
-_LIMITS = (Column("PID", 8, right=True), Column("NOT KNOWN", 44), Column("WHY, AND WHAT GRANTS IT"))
+_RIGHTS = (Column("ABILITY", 22), Column("HERE", 9), Column("HOW", 34), Column("WHAT IS MISSING, HOW TO ALLOW IT"))
+_LIMITS = (Column("PID", 8, right=True), Column("NOT SEEN", 44), Column("WHY, HOW TO ALLOW IT"))
 
 
 def evidence_of(context: PaneContext, finding: Finding) -> tuple[ListTable, list[Evidence]]:
@@ -41,7 +41,7 @@ def _evidence(context: PaneContext, number: int, one: Evidence) -> Item:
             cell(read_line(one.text).words),
         ),
     )
-    notes = [Note("what", one.text), Note("pane", one.pane or "none: no row shows it")]
+    notes = [Note("what", one.text), Note("pane", one.pane or "no row shows it")]
     if one.at:
         notes.append(Note("time", wall_of(context.state, one.at)))
     notes += [Note("" if place else "called by", line) for place, line in enumerate(one.stack)]
@@ -114,7 +114,8 @@ def rights(capabilities: list[Capability]) -> ListTable:
     """What this machine and user allow: the doctor."""
     items = [_right(one) for one in capabilities]
     missing = sum(1 for one in capabilities if one.state != "yes")
-    return ListTable(_RIGHTS, items, f"{len(capabilities) - missing} of {len(capabilities)} abilities are fully there")
+    available = f"{len(capabilities) - missing} of {len(capabilities)}" if missing else f"all {len(capabilities)}"
+    return ListTable(_RIGHTS, items, f"{available} capabilities available")
 
 
 def _right(one: Capability) -> Item:
@@ -134,7 +135,7 @@ def limits(listed: list[LimitNoted], lost: Mapping[str, int]) -> ListTable:
     """What cannot be known here, why, and what would grant it; records that were dropped as well."""
     items = [_limit(number, one) for number, one in enumerate(listed)]
     items += list(_dropped(lost))
-    return ListTable(_LIMITS, items, plural(len(items), "limit") if items else "nothing is hidden from us")
+    return ListTable(_LIMITS, items, plural(len(items), "limit") if items else "full access: nothing is hidden")
 
 
 def _limit(number: int, one: LimitNoted) -> Item:
@@ -147,6 +148,6 @@ def _limit(number: int, one: LimitNoted) -> Item:
 def _dropped(lost: Mapping[str, int]) -> Iterator[Item]:
     for source, count in lost.items():
         what = f"{count:,} records of {source} were dropped"
-        why = "counts stay exact, the timeline has a hole"
+        why = "counts stay exact, the timeline has a gap"
         row = Row(f"lost:{source}", (EMPTY, cell(what), cell(why, "quiet")))
         yield Item(row, Details(what, [Note("why", why)]))

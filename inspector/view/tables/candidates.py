@@ -23,7 +23,7 @@ def candidates(listed: Iterable[ProcessListed]) -> ListTable:
     """All of them, each with what makes it interesting and why it may not be observable."""
     ordered = sorted(listed, key=lambda one: (_rank(one), one.observable == "no", one.pid))
     relevant = sum(1 for one in ordered if _rank(one) < 3)
-    heading = f"{len(ordered)} processes, {relevant} have to do with a GPU"
+    heading = f"{len(ordered)} processes, {relevant or 'none'} using a GPU"
     return ListTable(COLUMNS, [_item(one) for one in ordered], heading)
 
 

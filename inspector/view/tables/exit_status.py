@@ -23,5 +23,5 @@ def end_of(process: Process) -> Cell:
         place = f" in {name_of(library)}" if library else ""
         return (("✗ ", "no"), (signal_name(end.signal) + place, "no"))
     if end is None or end.code is None:
-        return (("? ", "unknown"), ("ended, how is unknown", "quiet"))
+        return (("? ", "unknown"), ("ended, exit status unknown", "quiet"))
     return (("✗ ", "no"), (f"exit {end.code}", "no")) if end.code else (("○ ", "quiet"), ("exit 0", "quiet"))

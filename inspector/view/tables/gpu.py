@@ -40,7 +40,7 @@ def mode_words(context: PaneContext) -> tuple[str, str, Tone]:
 
 def _mode(context: PaneContext) -> Iterator[Item]:
     glyph, words, tone = mode_words(context)
-    coverage = context.answer.coverage if context.answer is not None else "nothing is known yet"
+    coverage = context.answer.coverage if context.answer is not None else "nothing known yet"
     yield _line(
         "mode", ((f"{glyph} ", tone), (words, tone)), coverage, [Note("mode", words), Note("coverage", coverage)]
     )
@@ -85,7 +85,7 @@ def _machine(context: PaneContext) -> Iterator[Item]:
     if absent:
         words = " ".join(device.path for device in absent)
         yield _line("absent", cell("  not there", "quiet"), words, [Note("not there", words)], ["ls -l /dev/nvidia*"])
-    modules = " ".join(facts.modules) or "none of a GPU is loaded"
+    modules = " ".join(facts.modules) or "no GPU module is loaded"
     yield _line("modules", cell("  kernel modules"), modules, [Note("modules", modules)], ["lsmod"])
 
 
@@ -106,9 +106,7 @@ def _calls(context: PaneContext) -> Iterator[Item]:
         when = f" since {wall_of(context.state, since)}" if since else ""
         yield _line("silent", (("✗ ", "no"), ("not called", "plain")), text + when, [Note("coverage", text + when)])
     elif not functions:
-        why = (
-            "no function is watched yet: no library that provides a GPU API was found, or counting is not permitted (d)"
-        )
+        why = "no functions watched yet: no GPU API library found, or counting is not permitted (d)"
         yield _line("unwatched", (("? ", "unknown"), ("calls unknown", "plain")), why, [Note("coverage", why)])
 
 

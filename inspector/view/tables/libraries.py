@@ -179,7 +179,7 @@ def _verdict(prediction: LoadPredicted) -> tuple[Cell, str]:
     if prediction.ok is None:
         return (("? ", "unknown"), ("unknown", "unknown")), prediction.unknown_because
     if prediction.ok:
-        return (("✓ ", "yes"), ("would load", "plain")), "ld.so would find all that it needs"
+        return (("✓ ", "yes"), ("would load", "plain")), "ld.so would find everything it needs"
     return (("✗ ", "no"), ("would fail", "no")), prediction.words
 
 
@@ -190,7 +190,7 @@ def _missing(prediction: LoadPredicted) -> Iterator[Note]:
             yield Note("", f"  {step.path}: {step.result} ({step.rule})", "quiet")
     for need in prediction.undefined:
         version = f"@{need.version}" if need.version else ""
-        offer = prediction.offered_instead.get(need.name, "nothing offers it")
+        offer = prediction.offered_instead.get(need.name, "no library provides it")
         yield Note("undefined", f"{need.name}{version}: {offer}", "no")
 
 
@@ -285,7 +285,7 @@ def _mapping(process: Process, library: LibraryMapped) -> Iterator[Note]:
     if never is not None:
         tone: Tone = "unknown" if never.functions else "plain"
         if never.caveat:
-            yield Note("", "which functions never ran is not known", "quiet")
+            yield Note("", "unknown which functions never ran", "quiet")
             yield Note("", never.caveat, "quiet")
         else:
             yield Note("", f"{never.proven} of {never.total} functions proven never executed", tone)
@@ -297,7 +297,7 @@ def _mapping(process: Process, library: LibraryMapped) -> Iterator[Note]:
         yield Note("held by", f"{holder}: {' '.join(names)}")
     patched = process.patched.get(library.path)
     if patched is not None:
-        yield Note("patched", f"{patched.pages} code pages were changed by somebody", "unknown")
+        yield Note("patched", f"{patched.pages} code pages were modified", "unknown")
 
 
 def _by_hand(mapped_file: _MappedFile) -> list[str]:

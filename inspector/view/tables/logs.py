@@ -253,7 +253,7 @@ class WholeLog:
     def details(self, index: int) -> Details:
         line = self.line(index)
         if line is None:
-            return Details("on its way", ())
+            return Details("loading…", ())
         return details_of_line(self._state, self._number, line, self._at(line))
 
 
@@ -305,7 +305,7 @@ class FoundLines:
     def details(self, index: int) -> Details:
         line = self._pages.held(index)
         if line is None:
-            return Details("on its way", ())
+            return Details("loading…", ())
         return details_of_line(self._state, self._number, line, self._at(line))
 
 
@@ -341,16 +341,16 @@ def details_of_line(state: State, source: int, line: LogLine, at: int) -> Detail
     """Everything known of a line."""
     log = state.logs[source]
     seen = line.number in log.seen_at
-    when = wall_text(wall_ns(state, at), date=True) if at else "unknown: the line has no time stamp"
+    when = wall_text(wall_ns(state, at), date=True) if at else "unknown: the line has no timestamp"
     notes = [
         Note("line", line.text),
-        Note("time", when if seen or not at else f"{when} (its own stamp)"),
+        Note("time", when if seen or not at else f"{when} (from the line)"),
         Note("source", f"{log.found.name}, line {line.number + 1:,} of {log.lines_total:,}"),
         Note("found", log.found.why),
         Note("written by", str(line.pid) if line.pid else ", ".join(map(str, log.found.pids)) or "unknown"),
     ]
     if line.number < log.backlog:
-        notes.append(Note("", "was there before the observation began", "quiet"))
+        notes.append(Note("", "written before we attached", "quiet"))
     if log.found.problem:
         notes.append(Note("problem", log.found.problem, "no"))
     notes += [Note(change.what, change.detail, "unknown") for change in log.changes]
@@ -369,11 +369,11 @@ def heading_of(context: PaneContext, chosen: int | None, merging: bool, only: st
     """Which sources are shown, how much of them, and what is wrong with them."""
     logs = context.state.logs
     if not logs:
-        return "no log source was found yet"
+        return "no log found yet"
     if chosen is not None and chosen in logs:
         log = logs[chosen]
         problem = f": {log.found.problem}" if log.found.problem else ""
         return f"{only}{log.found.name} ({plural(log.lines_total, 'line')}){problem}"
     held, total = sum(len(log.lines) for log in logs.values()), sum(log.lines_total for log in logs.values())
-    part = f"{held:,} of {total:,} lines held, o shows all of one" if held < total else f"{total:,} lines"
+    part = f"{held:,} of {total:,} lines kept; o shows one log in full" if held < total else f"{total:,} lines"
     return f"{only}{plural(len(logs), 'source')}, {part}" + (", merging…" if merging else "")

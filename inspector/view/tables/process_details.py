@@ -45,8 +45,8 @@ def details_of(context: PaneContext, process: Process) -> Details:
 def _life(context: PaneContext, process: Process) -> Iterator[Note]:
     state = context.state
     words = {
-        "attach": "was there when we came",
-        "fork": "born while we watched",
+        "attach": "already running when we attached",
+        "fork": "started while we watched",
         "run": "started by us",
         "map": "found because it maps the library",
     }
@@ -74,7 +74,7 @@ def _life(context: PaneContext, process: Process) -> Iterator[Note]:
 
 
 def _signal_words(one: SignalDelivered) -> str:
-    place = one.symbol or one.library or "an unknown place"
+    place = one.symbol or one.library or "an unknown address"
     where = f" at {place}+{one.offset:#x}" if one.symbol or one.library else ""
     inside = f" in {one.library}" if one.symbol and one.library else ""
     return f"{signal_name(one.signal)}{where}{inside}{'' if one.fatal else ' (handled)'}"
@@ -85,7 +85,7 @@ def _commands(process: Process) -> Iterator[Note]:
         label = "command" if number == len(process.execs) - 1 else "before"
         yield Note(label, shlex.join(run.argv) or run.comm)
     if process.execs and process.parent is not None:
-        yield Note("", "the kernel told of it; whether it passed through a libc hook is not observed", "quiet")
+        yield Note("", "reported by the kernel; whether it went through a libc hook is unknown", "quiet")
 
 
 def _programs(process: Process) -> Iterator[Note]:
@@ -109,7 +109,7 @@ def _program(run: ProcessExec) -> Iterator[Note]:
     if run.container:
         yield Note("container", run.container)
     if run.own_root:
-        yield Note("root", f"sees another file tree: {run.root}", "unknown")
+        yield Note("root", f"has another root directory: {run.root}", "unknown")
 
 
 def _environment_notes(context: PaneContext, process: Process) -> Iterator[Note]:
@@ -173,7 +173,7 @@ def _opens(process: Process) -> Iterator[Note]:
         more = len(process.opens) - len(telling)
         yield Note(
             "opens",
-            f"{more} others that matter are in the timeline, {process.opens_skipped} that do not are not",
+            f"{more} more are in the timeline, {process.opens_skipped} of no interest are not",
             "quiet",
         )
 
@@ -186,7 +186,7 @@ def _unit(state: State, process: Process) -> Iterator[Note]:
         return
     yield Note("unit", unit.unit, "head")
     if unit.needs_reload:
-        yield Note("", "its files are newer than what systemd holds: systemctl daemon-reload", "no")
+        yield Note("", "its files changed after systemd read them: systemctl daemon-reload", "no")
     for setting in unit.settings:
         held = runs.environment.get(setting.key)
         verdict, tone = _in_force(setting, held, runs.environment_known)
@@ -213,7 +213,7 @@ def _preload_files(state: State) -> Iterator[Note]:
             yield Note(name_of(one.path), one.problem or " ".join(one.entries), "unknown")
             if one.carriers:
                 names = ", ".join(one.carrier_names[:6])
-                yield Note("", f"carried by {one.carriers} processes of this machine: {names}", "unknown")
+                yield Note("", f"in {one.carriers} processes on this machine: {names}", "unknown")
 
 
 def _thrown_away(descriptor: Descriptor) -> bool:
@@ -222,7 +222,7 @@ def _thrown_away(descriptor: Descriptor) -> bool:
 
 def _descriptor_words(descriptor: Descriptor) -> str:
     peer = f" read by {descriptor.peer}" if descriptor.peer else ""
-    lost = ": what is written here is lost" if _thrown_away(descriptor) else ""
+    lost = ": output written here is lost" if _thrown_away(descriptor) else ""
     return f"{descriptor.target}{peer}{lost}"
 
 

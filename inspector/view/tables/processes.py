@@ -102,14 +102,14 @@ def command_of(process: Process) -> str:
 def _environment(process: Process) -> Cell:
     runs = program(process)
     if inherits(process):
-        return cell("as parent (forked)", "quiet")
+        return cell("same as parent (fork)", "quiet")
     if runs is None or not runs.environment_known:
         return (("? ", "unknown"), ("not readable", "quiet"))
     changes = environment_change(process)
     if changes is None:
         return cell(", ".join(key for key in LOADER_KEYS if runs.environment.get(key)), "quiet")
     if not changes:
-        return cell("as parent", "quiet")
+        return cell("same as parent", "quiet")
     first = min(changes, key=lambda one: (one.key not in LOADER_KEYS, one.change != "removed"))
     if first.key in LOADER_KEYS and first.change == "removed":
         return (("✗ ", "no"), (f"{first.key} lost", "no"))
@@ -125,7 +125,7 @@ def _other(one: SameNameProcess) -> Item:
             cell(str(one.pid), "quiet"),
             ((argv, "quiet"),),
             EMPTY,
-            cell("not of this tree", "quiet"),
+            cell("outside this tree", "quiet"),
             EMPTY,
             EMPTY,
             EMPTY,

@@ -79,7 +79,7 @@ class Table(Protocol):
         """Index of the row at or last before a moment; None where rows are no moments or none is that early."""
 
     def moment(self, index: int) -> int:
-        """CLOCK_MONOTONIC ns of a row; 0 when it is no moment."""
+        """CLOCK_MONOTONIC ns of a row; 0 when it is not a time."""
 
     def pid(self, index: int) -> int:
         """The process that a row is about; 0 when it is about none."""

@@ -132,7 +132,7 @@ class SymbolTable:
 
     def details(self, index: int) -> Details:
         symbol = self.symbol(index)
-        return Details("on its way", ()) if symbol is None else _details(symbol, self.known)
+        return Details("loading…", ()) if symbol is None else _details(symbol, self.known)
 
 
 _WAITING = Row("", (cell("…", "quiet"), EMPTY, EMPTY, EMPTY))
@@ -200,7 +200,7 @@ def _state(symbol: SymbolRow, known: Knowledge, count: int) -> Cell:
         return (("✗ ", "no"), ("never executed", "plain"))
     if functions := known.functions.get((symbol.file, export.name)):
         if all(one.id in known.stopped for one in functions):
-            return (("? ", "unknown"), ("not counted any more", "plain"))
+            return (("? ", "unknown"), ("no longer counted", "plain"))
         return (("✗ ", "no"), ("watched, not called", "plain"))
     if holders := known.held.get((symbol.path, export.name)):
         return (("· ", "quiet"), (f"address held by {name_of(holders[0])}", "plain"))
@@ -224,7 +224,7 @@ def _details(symbol: SymbolRow, known: Knowledge) -> Details:
     for function in known.functions.get((symbol.file, export.name), ()):
         notes += _watched(function, known)
     if (symbol.file, export.name) in known.never:
-        notes.append(Note("executed", "never: its code page was not read in since the program started", "no"))
+        notes.append(Note("executed", "never: its code page was not read since the program started", "no"))
     for label, names in (
         ("held by", known.held.get((symbol.path, export.name))),
         ("needed by", known.needed.get(export.name)),
