@@ -15,6 +15,7 @@ from .panes.pane import Pane
 from .panes.symbols import SymbolsPane
 from .session import Session
 from .tables.row import Details
+from .tables.sorting import Sorting
 from .tables.symbols import SymbolTable
 
 
@@ -190,6 +191,14 @@ class Actions:
             return f"no time: {text} (14:03:21, 2026-01-02 14:03, or seconds since the start: +12.5)"
         return self.pane.go_to(self.context(), at)
 
+    def sort(self, sorting: Sorting) -> str:
+        """Sort the rows of the pane."""
+        return self.pane.sort(self.context(), sorting)
+
+    def fold(self, step: int) -> bool:
+        """Fold (-1) or unfold (1) the row under the cursor; False when there is nothing to fold."""
+        return self.pane.fold(self.context(), step)
+
     def turn_level(self, step: int) -> str:
         """Show log lines of the next minimum level."""
         pane = self.pane
@@ -221,7 +230,7 @@ class Actions:
         table, index = self.pane.listing.table, self.pane.listing.chosen
         symbol = table.symbol(index) if isinstance(table, SymbolTable) and index is not None else None
         if symbol is None:
-            return "w counts calls of a function: select one in Symbols (3)"
+            return "c counts calls of a function: select one in Symbols (3)"
         name = symbol.symbol.name
         if not symbol.defined or symbol.symbol.kind not in ("func", "ifunc"):
             return f"{name} is not a function defined in this library"
@@ -231,7 +240,7 @@ class Actions:
         counted = [one.id for one in table.known.functions.get((symbol.file, name), ()) if self._counts(one.id)]
         if counted:
             self.session.ask(lambda number: StopCounting(id=number, functions=counted))
-            return f"{name} is no longer counted; w counts it again"
+            return f"{name} is no longer counted; c counts it again"
         self.session.ask(lambda number: CountFunctions(id=number, file=symbol.file, path=symbol.path, names=[name]))
         return f"counting {name} from now on"
 

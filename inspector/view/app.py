@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from textual import events
@@ -170,6 +170,9 @@ class InspectorApp(DiffOutputApp[int]):
         selected = self.screen.get_selected_text()
         if selected is None and main is not None and main.on_answer:
             selected = main.answer_text()
+        if selected is None and rows.listing.tags:
+            self._copy_lines(list(rows.listing.tags.values()))
+            return
         if selected is None and rows.listing.chosen is not None:
             selected = plain(rows.listing.table.row(rows.listing.chosen)).strip()
         self._copy(selected or "", "row")
@@ -185,10 +188,15 @@ class InspectorApp(DiffOutputApp[int]):
         self._copy(by_hand[0] if by_hand else "", "command")
 
     def _copy(self, text: str, what: str) -> None:
-        if not text:
+        if text:
+            self._copy_lines([text])
+        else:
             self.say(f"no {what} to copy here")
-            return
-        self.copied = shown(text)
+
+    def _copy_lines(self, texts: Sequence[str]) -> None:
+        """Copy texts, each of them harmless and on a line of its own."""
+        self.copied = "\n".join(map(shown, texts))
+        text = f"{len(texts)} rows" if texts[1:] else texts[0]
         self.copy_to_clipboard(self.copied)
         if clipboard.tmux_took(self.copied):
             self.copied = ""

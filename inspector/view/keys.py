@@ -15,8 +15,11 @@ LIST = [
     Binding("ctrl+d", "half_page(1)", "Half a page down", show=False, id="half-page-down"),
     Binding("home,g", "move_to(0)", "First row", show=False, id="first-row"),
     Binding("end,G", "move_to(-1)", "Last row", show=False, id="last-row"),
-    Binding("left", "slide(-1)", "Scroll the last column left", show=False, id="slide-left"),
-    Binding("right", "slide(1)", "Scroll the last column right", show=False, id="slide-right"),
+    Binding("left", "slide(-1)", "Fold the row, or scroll the last column left", show=False, id="left"),
+    Binding("right", "slide(1)", "Unfold the row, or scroll the last column right", show=False, id="right"),
+    Binding("w", "wrap", "Wrap long rows, or not", show=False, id="wrap"),
+    Binding("m", "tag", "Tag the row; y copies all tagged rows", show=False, id="tag"),
+    Binding("M", "untag", "Remove all tags", show=False, id="untag"),
     Binding("enter", "choose", "Open the row, or the evidence for the answer", show=False, id="open-row"),
 ]
 """Keys of every list."""
@@ -36,6 +39,8 @@ MAIN = [
     Binding("colon", "go_to_time", "Go to a time", show=False, id="go-to-time"),
     Binding("v", "level(1)", "Log lines of a higher level only: all, info, warn, error", show=False, id="level"),
     Binding("V", "level(-1)", "Log lines of a lower level too", show=False, id="level-down"),
+    Binding("s", "columns", "Sort by a column, choose columns", show=False, id="columns"),
+    Binding("S", "reverse", "Reverse the order", show=False, id="reverse"),
     Binding("o", "only", "Only this process, library or source", id="only"),
     Binding("O", "everything", "Show all again", show=False, id="everything"),
     Binding("t", "mark", "Mark this time in all panes", show=False, id="mark"),
@@ -46,15 +51,15 @@ MAIN = [
     Binding("left_square_bracket", "finding(-1)", "Previous finding", show=False, id="previous-finding"),
     Binding("right_square_bracket", "finding(1)", "Next finding", show=False, id="next-finding"),
     Binding("L", "ladders", "All rungs of all ladders", show=False, id="ladders"),
-    Binding("w", "watch", "Count calls of this function, or stop", show=False, id="watch"),
+    Binding("c", "watch", "Count calls of this function, or stop", show=False, id="watch"),
     Binding("x", "scan", "Search memory for addresses of GPU functions", show=False, id="scan"),
     Binding("p", "predict", "Predict what loading a file or name would do here", show=False, id="predict"),
     Binding("plus", "add_log", "Follow one more log file", show=False, id="add-log"),
     Binding("z", "zoom", "Give the pane the whole screen", show=False, id="zoom"),
     Binding("space", "pause", "Pause the screen; collecting continues", id="pause"),
-    Binding("y", "app.copy_row", "Copy the row", show=False, id="copy-row"),
+    Binding("y", "app.copy_row", "Copy the row, or all tagged rows", show=False, id="copy-row"),
     Binding("Y", "app.copy_command", "Copy the command that shows the same", show=False, id="copy-command"),
-    Binding("s", "app.picture", "Save this screen as SVG and text", show=False, id="app.picture"),
+    Binding("P", "app.picture", "Save this screen as SVG and text", show=False, id="app.picture"),
     Binding("X", "app.export", "Export a report", show=False, id="app.export"),
     Binding(
         "r", "app.record", "Record to a file, including what is already known; or stop", show=False, id="app.record"
@@ -75,6 +80,8 @@ MAIN = [
 ]
 
 OWN: Mapping[str, Sequence[str]] = {
+    "columns": ("processes", "libraries", "symbols", "timeline", "logs", "gpu"),
+    "reverse": ("processes", "libraries"),
     "only": ("processes", "libraries", "symbols", "timeline", "logs"),
     "everything": ("processes", "libraries", "symbols", "timeline", "logs"),
     "mark": ("timeline", "logs"),
@@ -116,7 +123,7 @@ _OTHERS = [
     ("/ 'text", "Plain text, no special characters"),
     ("/ up down", "Earlier filters"),
     ("Ctrl-P", "Palette: every command by name"),
-    ("mouse", "Click a row, a tab, the answer; the wheel scrolls; Shift-drag selects as the terminal does"),
+    ("mouse", "Click a row, a title (sorts), a tab, the answer; the wheel scrolls; Shift-drag selects as usual"),
 ]
 _SIGNS = [
     ("✓ yes", "True, and a row proves it"),

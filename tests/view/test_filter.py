@@ -47,7 +47,7 @@ async def test_patterns_of_before_come_back_with_the_arrows_in_any_list(monkeypa
 async def test_the_help_shows_the_keys_of_this_pane_first_and_can_be_filtered(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_app(FakeFeed(main_question()), monkeypatch, (120, 36)) as stage:
         await stage.press("5", "question_mark")
-        rows = stage.lines[2:12]
+        rows = stage.lines[2:18]
         assert "Logs" in rows[0] and any("this run only" in row for row in rows)
         await stage.press("slash", *"palette")
         await stage.press("enter")

@@ -113,31 +113,31 @@ async def test_a_marked_moment_shows_in_other_panes(monkeypatch: pytest.MonkeyPa
         assert "◆" not in ui.lines[0]
 
 
-async def test_w_asks_to_count_the_function_and_again_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_c_asks_to_count_the_function_and_again_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     feed = BigCollector(symbols=50, lines=10)
     async with running_app(feed, monkeypatch) as ui:
         await ui.press("3")
         await ui.until_shown("_ZN4ggml000000Ev")
-        await ui.press("j", "w")
+        await ui.press("j", "c")
         asked = feed.asked[-1]
         assert isinstance(asked, CountFunctions)
         assert (asked.file, asked.names) == (SHIM, ["_ZN4ggml000001Ev"])
         assert "counting _ZN4ggml000001Ev" in ui.text
 
 
-async def test_w_on_a_counted_function_asks_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_c_on_a_counted_function_asks_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     feed = BigCollector(symbols=3, lines=10, names=["cuInit", "cuDeviceGet", "cuMemAlloc_v2"])
     async with running_app(feed, monkeypatch) as ui:
         await ui.press("3")
         await ui.until_shown("never executed")
         assert "✓ called" in ui.line_with("cuInit ")
-        await ui.press("w")
+        await ui.press("c")
         assert isinstance(feed.asked[-1], StopCounting) and feed.asked[-1].functions == [1]
 
 
-async def test_w_elsewhere_says_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_c_elsewhere_says_where_it_works(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
-        await ui.press("1", "w")
+        await ui.press("1", "c")
         assert "select one in Symbols" in ui.lines[-1]
 
 
@@ -151,7 +151,7 @@ async def test_y_copies_the_row_and_shift_y_the_command_by_hand(monkeypatch: pyt
 
 async def test_pictures_are_saved_as_svg_and_as_text_for_us_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
-        await ui.press("s")
+        await ui.press("P")
         (text,), (picture,) = Path.cwd().glob("*.txt"), Path.cwd().glob("*.svg")
         assert "ollama serve 4711" in text.read_text() and picture.read_text().startswith("<svg")
         assert text.stat().st_mode & 0o777 == 0o600

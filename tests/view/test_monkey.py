@@ -11,7 +11,7 @@ from .feeds import BigCollector, FakeFeed
 from .sample import main_question
 
 KEYS = [
-    *[binding.key for binding in MAIN if binding.key not in ("q", "s")],
+    *[binding.key for binding in MAIN if binding.key not in ("q", "P")],
     *"jkgGcu0", "enter", "enter", "escape", "escape", "pagedown", "pageup", "left", "right", "down", "up", "backspace",
 ]  # fmt: skip
 SIZES = [(80, 24), (120, 36), (200, 60), (30, 8), (41, 11)]

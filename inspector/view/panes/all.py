@@ -20,17 +20,22 @@ def all_panes(asker: Asker) -> list[Pane]:
     """Fresh panes that send their requests through `asker`."""
     return [
         ListPane(
-            "processes", "Processes", ("processes", "vitals"), processes,
+            "processes", "Processes", ("processes", "vitals", "answer"), processes,
             count=lambda state: len(state.processes),
-            hints=(("o", "only this process"), ("O", "all processes")),
+            foldable=True,
+            hints=(("o", "only this process"), ("← →", "fold"), ("s", "sort, columns"), ("O", "all processes")),
         ),
         ListPane(
-            "libraries", "Libraries", ("libraries", "processes"), libraries,
+            "libraries", "Libraries", ("libraries", "processes", "answer"), libraries,
             count=_files,
-            hints=(("o", "its symbols"), ("p", "predict a load"), ("O", "all processes")),
+            foldable=True,
+            hints=(("o", "its symbols"), ("p", "predict a load"), ("s", "sort, columns"), ("O", "all processes")),
         ),
         SymbolsPane(asker),
         TimelinePane(),
         LogsPane(asker),
-        ListPane("gpu", "GPU", ("gpu", "calls", "symbols", "processes", "answer"), gpu, ticks=True),
+        ListPane(
+            "gpu", "GPU", ("gpu", "calls", "symbols", "processes", "answer"), lambda context, _: gpu(context),
+            ticks=True,
+        ),
     ]  # fmt: skip

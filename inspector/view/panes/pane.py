@@ -9,7 +9,9 @@ from inspector.stream.base import Event, Request
 from inspector.view.clock import SECOND
 from inspector.view.pane_context import PaneContext
 from inspector.view.tables.listing import Listing
+from inspector.view.tables.process_groups import Folds
 from inspector.view.tables.row import ListTable, Table
+from inspector.view.tables.sorting import Sorting
 
 
 class Asker(Protocol):
@@ -101,6 +103,14 @@ class Pane:
         self.listing.reveal(place)
         return ""
 
+    def sort(self, context: PaneContext, sorting: Sorting) -> str:
+        """Sort the rows by a column; returns words to say."""
+        return f"{self.title.lower()} stand in their own order: filter them with /"
+
+    def fold(self, context: PaneContext, step: int) -> bool:
+        """Fold (-1) or unfold (1) the row under the cursor; False when there is nothing to fold."""
+        return False
+
     def answered(self, event: Event) -> bool:
         """Take the answer to a request; False when it is not ours."""
         return False
@@ -135,18 +145,49 @@ class ListPane(Pane):
         name: PaneName,
         title: str,
         depends: tuple[str, ...],
-        build: Callable[[PaneContext], ListTable],
+        build: Callable[[PaneContext, Folds], ListTable],
         *,
         count: Callable[[State], int] = lambda state: 0,
         ticks: bool = False,
+        foldable: bool = False,
         hints: tuple[tuple[str, str], ...] = (),
     ) -> None:
         super().__init__()
         self.name, self.title, self.depends, self.ticks, self.hints = name, title, depends, ticks, hints
         self._build, self._count = build, count
+        self._folds = Folds()
+        self.listing.foldable = foldable
 
     def table(self, context: PaneContext) -> ListTable:
-        return self._build(context)
+        return self._build(context, self._folds).sorted_by(self.listing.sorting)
+
+    def sort(self, context: PaneContext, sorting: Sorting) -> str:
+        self.listing.sorting, self._seen = sorting, None
+        self._folds.everything = bool(self.listing.pattern or sorting.title)
+        return ""
+
+    def fold(self, context: PaneContext, step: int) -> bool:
+        chosen = self.listing.chosen
+        if not self.listing.foldable or chosen is None or self.listing.sorting.title:
+            return False
+        key = self._folds.turn(self.listing.table.row(chosen).key, step)
+        if key is None:
+            return False
+        self._seen = None
+        self.look(context)
+        return self.seek(context, key)
+
+    def narrow(self, context: PaneContext, pattern: str) -> None:
+        """What is folded away is looked for as well."""
+        everything = bool(pattern or self.listing.sorting.title)
+        if everything != self._folds.everything:
+            self._folds.everything, self._seen = everything, None
+            self.look(context)
+        super().narrow(context, pattern)
+
+    def widen(self, context: PaneContext) -> None:
+        super().widen(context)
+        self._folds.everything, self._seen = bool(self.listing.sorting.title), None
 
     def count(self, context: PaneContext) -> int:
         return self._count(context.state)

@@ -6,9 +6,11 @@ from textual import on
 from textual.screen import Screen
 
 from inspector.view.actions import Actions
+from inspector.view.tables.sorting import Sorting
 from inspector.view.widgets.filter_bar import FilterBar
 from inspector.view.widgets.rows import Rows
 
+from .columns import ColumnsScreen
 from .prompt import Prompt
 
 
@@ -61,6 +63,29 @@ class PaneKeys(Screen[None]):
 
     def action_go_to_time(self) -> None:
         self._ask("Which time? 14:03:21, 2026-01-02 14:03, or +12.5 (seconds since the start)", self.actions.go_to_time)
+
+    def action_columns(self) -> None:
+        listing = self.actions.pane.listing
+        self.app.push_screen(ColumnsScreen(self.actions.pane.title, listing), lambda sorting: self._arranged(sorting))
+
+    def _arranged(self, sorting: Sorting | None) -> None:
+        words = self.actions.sort(sorting) if sorting is not None else ""
+        self._do(words)
+
+    def action_reverse(self) -> None:
+        title, descending = self.actions.pane.listing.sorting
+        self._do(self.actions.sort(Sorting(title, not descending)) if title else "s chooses a column to sort by")
+
+    @on(Rows.Sorted, "#rows")
+    def _title_clicked(self, message: Rows.Sorted) -> None:
+        self._do(self.actions.sort(self.actions.pane.listing.sorting.turned(message.title)))
+
+    @on(Rows.Folded, "#rows")
+    def _fold(self, message: Rows.Folded) -> None:
+        if self.actions.fold(message.step):
+            self.load_pane()
+        else:
+            self.rows.slide(message.step)
 
     def action_level(self, step: int) -> None:
         self._do(self.actions.turn_level(step))

@@ -1,7 +1,7 @@
 """The pane Libraries: every mapped file, its route, whether it is still the one on disk; and what did not load."""
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from inspector.stream.libraries import ImageRead, LibraryMapped, LoadPredicted
 from inspector.view.clock import wall_text
 from inspector.view.pane_context import PaneContext, title_of
 
+from .process_groups import Folds, helper_programs
 from .row import Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
 
 COLUMNS = (
@@ -39,21 +40,39 @@ class _MappedFile:
     holders: list[tuple[Process, LibraryMapped]] = field(default_factory=list)
 
 
-def libraries(context: PaneContext) -> ListTable:
+def libraries(context: PaneContext, folds: Folds | None = None) -> ListTable:
     """What failed to load, then what is mapped: preloads and API libraries first, the rest in order of appearance."""
     state = context.state
     asked = [_asked(process, one) for process in context.processes for one in process.asked_loads.values()]
     failures = list(_failures(context))
     unused = list(_candidates(context))
-    mapped = [
-        _item(context, mapped_file)
-        for mapped_file in sorted(_mapped_files(context), key=lambda mapped_file: _rank(state, mapped_file))
-    ]
+    files = sorted(_mapped_files(context), key=lambda mapped_file: _rank(state, mapped_file))
+    mapped = _with_folded(context, files, folds or Folds())
     whose = (
         title_of(context.process) if context.process is not None else f"all {plural(len(state.processes), 'process')}"
     )
-    heading = f"{plural(len(mapped), 'file')} in {whose}" + (f", {len(failures)} not loaded" if failures else "")
+    heading = f"{plural(len(files), 'file')} in {whose}" + (f", {len(failures)} not loaded" if failures else "")
     return ListTable(COLUMNS, [*asked, *failures, *mapped, *unused], heading)
+
+
+def _with_folded(context: PaneContext, files: Sequence[_MappedFile], folds: Folds) -> list[Item]:
+    """The files, those that only helper programs map as one row."""
+    helpers = helper_programs(context) if context.process is None else set()
+    folded = [one for one in files if all(id(process) in helpers for process, _ in one.holders)]
+    items = [_item(context, one) for one in files if one not in folded]
+    folds.groups, folds.above = set(), {}
+    if len(folded) < 2 or folds.everything:
+        return items + [_item(context, one) for one in folded]
+    members = [_item(context, one) for one in folded]
+    words: Cell = (("▸ ", "quiet"), (f"+{len(folded)} libraries of helper programs", "quiet"))
+    also = [] if "helpers" in folds.opened else [key for one in members for key in (one.row.key, *one.also)]
+    notes = [Note("right", "shows them one by one"), *(Note("", one.path) for one in folded)]
+    folds.groups = {"helpers"}
+    items.append(Item(Row("helpers", (words,)), Details("mapped by helper programs only", notes), 0, also))
+    if "helpers" in folds.opened:
+        folds.above = {one.row.key: "helpers" for one in members}
+        items += members
+    return items
 
 
 def _mapped_files(context: PaneContext) -> Iterable[_MappedFile]:

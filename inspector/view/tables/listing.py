@@ -2,11 +2,14 @@
 
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
 from time import perf_counter
 
 from inspector.stream.patterns import typed
 
-from .row import Row, Table
+from .row import Column, Row, Table, plain
+from .sorting import Sorting
 
 LOOKED_AT = 50_000
 """Rows that are looked at for the next one that tells of trouble."""
@@ -31,6 +34,15 @@ class Listing:
         self.pattern = ""
         self.highlight = ""
         """What is marked in the rows: the pattern, also where somebody else does the filtering."""
+        self.chosen_columns: Sequence[str] = ()
+        """Titles of the columns that a person chose; empty: those that there is room for."""
+        self.sorting = Sorting()
+        self.tags: dict[str, str] = {}
+        """Rows that are to be copied together: key -> text."""
+        self.wrap = False
+        """Long rows take several lines."""
+        self.foldable = False
+        """Left and right fold rows, before they slide the last column."""
         self.narrowed = False
         self._matches = array("Q")
         self._scanned = 0
@@ -70,7 +82,31 @@ class Listing:
         return place if place < len(self._matches) and self._matches[place] == index else None
 
     def row(self, position: int) -> Row:
-        return self.table.row(self.index(position))
+        row = self.table.row(self.index(position))
+        columns = self.table.columns
+        if not self.chosen_columns or len(row.cells) != len(columns):
+            return row
+        pairs = zip(row.cells, columns, strict=True)
+        return row._replace(cells=tuple(one for one, column in pairs if column.title in self.chosen_columns))
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """The columns that are shown; the title of the one that rows are sorted by has an arrow."""
+        columns = self.table.columns
+        if self.chosen_columns:
+            columns = tuple(replace(one, least=0) for one in columns if one.title in self.chosen_columns) or columns
+        if not self.sorting.title:
+            return columns
+        sign = " ▾" if self.sorting.descending else " ▴"
+        return tuple(_with_sign(one, sign) if one.title == self.sorting.title else one for one in columns)
+
+    def tag(self) -> None:
+        """Tag the row under the cursor, or take its tag away, and go on to the next one."""
+        if self.chosen is not None:
+            row = self.table.row(self.chosen)
+            if self.tags.pop(row.key, None) is None:
+                self.tags[row.key] = plain(row).strip()
+            self.move(self.cursor + 1)
 
     @property
     def chosen(self) -> int | None:
@@ -179,6 +215,11 @@ class Listing:
             self.move(bisect_left(self._matches, index))
         else:
             self.move(index)
+
+
+def _with_sign(column: Column, sign: str) -> Column:
+    width = max(column.width, len(column.title) + len(sign)) if column.width else 0
+    return replace(column, title=column.title + sign, width=width)
 
 
 def _refines(before: str, after: str) -> bool:

@@ -1,23 +1,22 @@
 """The pane Processes: the tree with its dead, how each one ended, and what environment it got."""
 
-from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
 
 from inspector.model.formatting import duration, name_of, size
-from inspector.model.state import Process, State
-from inspector.model.tree import children, environment_change, inherits, program, roots
+from inspector.model.state import Process
+from inspector.model.tree import environment_change, inherits, program
 from inspector.stream.processes import SameNameProcess
 from inspector.view.clock import wall_of
 from inspector.view.pane_context import PaneContext
 
 from .exit_status import LOADER_KEYS, end_of
 from .process_details import details_of
+from .process_groups import Folds, Group, TreeRow, key_of, tree_rows
 from .row import EMPTY, Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
 
 COLUMNS = (
     Column("PID", 8, right=True),
-    Column("PROCESS"),
+    Column("PROCESS", tree=True),
     Column("LIVED", 11, right=True),
     Column("END", 24),
     Column("ENVIRONMENT", 23),
@@ -26,49 +25,53 @@ COLUMNS = (
 )
 
 
-class TreeRow(NamedTuple):
-    """A process at its place in the tree."""
-
-    process: Process
-    branch: str
-    """Lines that lead to it: `│  ├─ `."""
-
-
-def tree_rows(state: State) -> Iterator[TreeRow]:
-    """All processes in tree order, children in order of birth."""
-    born = children(state)
-    for root in roots(state):
-        yield TreeRow(root, "")
-        yield from _descendants(born, root, "")
-
-
-def _descendants(born: dict[int, list[Process]], parent: Process, lead: str) -> Iterator[TreeRow]:
-    siblings = born.get(id(parent), [])
-    for number, process in enumerate(siblings, 1):
-        last = number == len(siblings)
-        yield TreeRow(process, lead + ("└─ " if last else "├─ "))
-        yield from _descendants(born, process, lead + ("   " if last else "│  "))
-
-
-def processes(context: PaneContext) -> ListTable:
+def processes(context: PaneContext, folds: Folds | None = None) -> ListTable:
     """All processes of the tree, then others of the same name that may be the ones that really answer."""
     state = context.state
-    items = [_item(context, tree_row) for tree_row in tree_rows(state)]
+    items = [_item(context, tree_row) for tree_row in tree_rows(context, folds or Folds())]
     items += [_other(one) for one in state.others if not one.in_tree]
     dead = sum(1 for one in state.processes if one.ended)
     heading = f"{len(state.processes) - dead} alive, {dead} ended"
     return ListTable(COLUMNS, items, heading)
 
 
+def _group(context: PaneContext, group: Group, branch: str) -> Item:
+    """Several processes as one row; what they share is shown."""
+    first = group.members[0]
+    longest = max(one.ended - one.started for one in group.members)
+    row = Row(
+        group.key,
+        (
+            EMPTY,
+            ((f"{branch}▸ ", "quiet"), (group.words, "plain" if group.alike else "quiet")),
+            cell(f"≤ {duration(longest)}", "quiet"),
+            end_of(first) if group.alike else EMPTY,
+            _environment(first) if group.alike else EMPTY,
+            EMPTY,
+            EMPTY,
+        ),
+    )
+    notes = [Note("right", "shows them one by one")]
+    notes += [Note(str(one.pid), command_of(one)) for one in group.members]
+    also = [key for one in group.members for key in (key_of(one), *([str(one.pid)] if _newest(context, one) else []))]
+    return Item(row, Details(group.words, notes), first.started, also, first.pid)
+
+
+def _newest(context: PaneContext, process: Process) -> bool:
+    return context.state.current.get(process.pid) is process
+
+
 def _item(context: PaneContext, tree_row: TreeRow) -> Item:
-    process = tree_row.process
+    process = tree_row.entry
+    if isinstance(process, Group):
+        return _group(context, process, tree_row.branch)
     vitals = process.vitals if not process.ended else None
     tone: Tone = "quiet" if process.ended else "name"
     row = Row(
-        f"{process.pid}:{process.started}",
+        key_of(process),
         (
             cell(str(process.pid), "quiet" if process.ended else "plain"),
-            ((tree_row.branch, "quiet"), (command_of(process), tone)),
+            ((tree_row.branch, "quiet"), (command_of(process), tone), *_folded(tree_row.hidden)),
             _lived(context, process),
             end_of(process),
             _environment(process),
@@ -76,8 +79,12 @@ def _item(context: PaneContext, tree_row: TreeRow) -> Item:
             cell(size(vitals.rss), "quiet") if vitals else EMPTY,
         ),
     )
-    newest = context.state.current.get(process.pid) is process
-    return Item(row, partial(details_of, context, process), process.started, (str(process.pid),) if newest else ())
+    also = (str(process.pid),) if _newest(context, process) else ()
+    return Item(row, partial(details_of, context, process), process.started, also)
+
+
+def _folded(hidden: int) -> Cell:
+    return ((f"  ▸ {hidden} below", "name"),) if hidden else EMPTY
 
 
 def _lived(context: PaneContext, process: Process) -> Cell:

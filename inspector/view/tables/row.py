@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol
 
+from .sorting import Sorting, Value, value_of
+
 Tone = Literal["plain", "quiet", "strong", "yes", "no", "unknown", "name", "head", "here"]
 """What a text means; the theme decides how it looks. Meaning never rests on it alone."""
 
@@ -33,6 +35,8 @@ class Column:
     """Crop at the beginning: the end of a path says more."""
     least: int = 0
     """Left out in lists of fewer terminal cells."""
+    tree: bool = False
+    """Its first span is the branch that leads to the row: it means nothing once rows are sorted."""
 
 
 class Note(NamedTuple):
@@ -120,6 +124,21 @@ class ListTable:
         self._items = items
         self._places = {key: place for place, item in enumerate(items) for key in (item.row.key, *item.also)}
 
+    def sorted_by(self, sorting: Sorting) -> "ListTable":
+        """The same rows in another order; those of another length than the columns stay at the end."""
+        place = next((place for place, one in enumerate(self.columns) if one.title == sorting.title), None)
+        if place is None:
+            return self
+        column = place
+
+        def value(item: Item) -> Value:
+            cells = item.row.cells
+            return value_of("".join(text for text, _ in cells[column]) if column < len(cells) else "")
+
+        items = sorted((_flat(item, self.columns) for item in self._items), key=value, reverse=sorting.descending)
+        items.sort(key=lambda item: value(item).empty)  # last both ways
+        return ListTable(self.columns, items, self.heading)
+
     def __len__(self) -> int:
         return len(self._items)
 
@@ -147,6 +166,14 @@ class ListTable:
     def details(self, index: int) -> Details:
         details = self._items[index].details
         return details() if callable(details) else details
+
+
+def _flat(item: Item, columns: Sequence[Column]) -> Item:
+    """The item without the branch that leads to it in a tree."""
+    cells = tuple(
+        one[1:] if column.tree and len(one) > 1 else one for one, column in zip(item.row.cells, columns, strict=False)
+    )
+    return item._replace(row=item.row._replace(cells=cells))
 
 
 def fitted(columns: Sequence[Column], items: Sequence[Item]) -> Sequence[Column]:

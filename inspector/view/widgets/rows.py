@@ -13,10 +13,10 @@ from textual.strip import Strip
 from inspector.stream.patterns import typed
 from inspector.view.keys import LIST
 from inspector.view.tables.listing import Listing
-from inspector.view.tables.row import Column, ListTable, Row, Table, cell
+from inspector.view.tables.row import EMPTY, Cell, Column, ListTable, Row, Table, cell
 
 from .line_widget import LineWidget
-from .styled_text import highlight, laid_out, styled
+from .styled_text import column_at, highlight, laid_out, last_width, styled, wrapped_part
 
 WHEEL = 3
 """Rows a turn of the wheel."""
@@ -37,6 +37,9 @@ class _Line(NamedTuple):
     shift: int
     columns: Sequence[Column]
     thumb: bool
+    tagged: bool
+    part: int
+    """Which line of the row, where rows are wrapped; -1 where each has one line."""
 
 
 class Rows(LineWidget, can_focus=True):
@@ -62,6 +65,20 @@ class Rows(LineWidget, can_focus=True):
     class Chosen(Moved):
         """A row was opened with Enter or a second click."""
 
+    class Sorted(Moved):
+        """The title of a column was clicked."""
+
+        def __init__(self, rows: "Rows", title: str) -> None:
+            super().__init__(rows)
+            self.title = title
+
+    class Folded(Moved):
+        """Left (-1) or right (1) in a list whose rows can be folded."""
+
+        def __init__(self, rows: "Rows", step: int) -> None:
+            super().__init__(rows)
+            self.step = step
+
     class Counted(Moved):
         """What the filter found so far changed."""
 
@@ -70,6 +87,8 @@ class Rows(LineWidget, can_focus=True):
         self.listing = Listing(ListTable((), ()))
         self.titles = titles
         self._scanning = False
+        self._wrapped: list[tuple[int, int]] = []
+        """Row and line of it for each visible line, where rows are wrapped."""
         self._strips: LRUCache[tuple[Hashable, int, Style], Strip] = LRUCache(2_000)
 
     # What is listed
@@ -118,7 +137,26 @@ class Rows(LineWidget, can_focus=True):
     def action_move_to(self, position: int) -> None:
         self._go(position if position >= 0 else len(self.listing) - 1)
 
+    def action_tag(self) -> None:
+        self.listing.tag()
+        self._settle()
+
+    def action_untag(self) -> None:
+        self.listing.tags.clear()
+        self._settle()
+
+    def action_wrap(self) -> None:
+        self.listing.wrap = not self.listing.wrap
+        self._settle()
+
     def action_slide(self, step: int) -> None:
+        if self.listing.foldable:
+            self.post_message(self.Folded(self, step))
+        else:
+            self.slide(step)
+
+    def slide(self, step: int) -> None:
+        """Slide the last column."""
         self.listing.shift = max(0, self.listing.shift + step * SLIDE)
         self.repaint()
 
@@ -138,15 +176,26 @@ class Rows(LineWidget, can_focus=True):
         if self.text_selection is not None:
             return
         line = event.y - self._head
-        if line < 0 or line >= self._room:
+        if line < 0:
+            self._click_title(event.x)
+        if not 0 <= line < self._room:
             return
+        position, _ = self._row_at(line)
         if self._has_thumb and event.x >= self.size.width - 1:
             self._go(line * len(self.listing) // max(1, self._room - 1))
-        elif self.listing.top + line < len(self.listing):
-            again = self.listing.top + line == self.listing.cursor and event.chain > 1
-            self._go(self.listing.top + line)
+        elif position < len(self.listing):
+            again = position == self.listing.cursor and event.chain > 1
+            self._go(position)
             if again:
                 self.action_choose()
+
+    def _click_title(self, x: int) -> None:
+        columns = self.listing.table.columns
+        place = column_at(self.listing.columns, max(1, self.size.width - 2), x - 1)
+        if place is not None:
+            chosen = self.listing.chosen_columns
+            shown = [one for one in columns if not chosen or one.title in chosen]
+            self.post_message(self.Sorted(self, shown[place].title))
 
     def on_resize(self) -> None:
         self._settle()
@@ -161,8 +210,8 @@ class Rows(LineWidget, can_focus=True):
 
     def content(self, y: int) -> Hashable:
         if y < self._head:
-            return tuple(self.listing.table.columns)
-        position = self.listing.top + y - self._head
+            return tuple(self.listing.columns)
+        position, part = self._row_at(y - self._head)
         thumb = self._has_thumb and self._thumb_at(y - self._head)
         if position >= len(self.listing):
             return thumb
@@ -172,9 +221,41 @@ class Rows(LineWidget, can_focus=True):
             self.listing.mark is not None and self.listing.index(position) == self.listing.mark,
             self.listing.highlight,
             self.listing.shift,
-            self.listing.table.columns,
+            self.listing.columns,
             thumb,
+            self.listing.row(position).key in self.listing.tags if self.listing.tags else False,
+            part,
         )
+
+    def _row_at(self, line: int) -> tuple[int, int]:
+        """Which row, and which line of it, stands in a line below the titles."""
+        if not self.listing.wrap:
+            return self.listing.top + line, -1
+        return self._wrapped[line] if line < len(self._wrapped) else (len(self.listing), 0)
+
+    def _wrap(self) -> None:
+        """Find the lines of the visible rows, from the first visible one on."""
+        self._wrapped = []
+        position = self.listing.top
+        while len(self._wrapped) < self._room and position < len(self.listing):
+            self._wrapped += [(position, part) for part in range(self._lines_of(position))]
+            position += 1
+
+    def _lines_of(self, position: int) -> int:
+        """How many lines a row takes when it is wrapped."""
+        cells = self.listing.row(position).cells
+        if not cells:
+            return 1
+        width = last_width(cells, self.listing.columns, max(1, self.size.width - 2))
+        parts = 1
+        while parts < self._room and wrapped_part(cells[-1], width, parts) is not None:
+            parts += 1
+        return parts
+
+    def repaint(self) -> None:
+        if self.listing.wrap:
+            self._wrap()
+        super().repaint()
 
     def _cursor_at(self, position: int) -> int:
         if position != self.listing.cursor:
@@ -196,7 +277,7 @@ class Rows(LineWidget, can_focus=True):
         return strip.apply_offsets(0, place) if y >= self._head else strip
 
     def _draw(self, content: Hashable, width: int) -> Strip:
-        base, columns, room = self.rich_style, self.listing.table.columns, max(1, width - 2)
+        base, columns, room = self.rich_style, self.listing.columns, max(1, width - 2)
         if isinstance(content, _Line):
             return self._draw_row(content, width, room)
         if isinstance(content, tuple):
@@ -211,8 +292,12 @@ class Rows(LineWidget, can_focus=True):
             base += tone_styles["cursor" if line.cursor == 2 else "cursor-away"]
         if base.reverse:  # sixteen colours: each tone would become a patch of its own
             tone_styles = dict.fromkeys(tone_styles, Style())
-        gutter = "◆" if line.marked else "▸" if line.cursor else " "
-        spans = [(gutter, "strong"), *laid_out(line.row.cells, line.columns, room, line.shift)]
+        gutter = "◆" if line.marked else "■" if line.tagged else "▸" if line.cursor else " "
+        cells: Sequence[Cell] = line.row.cells
+        shift = line.shift
+        if line.part >= 0 and cells:
+            cells, shift = self._part(line, room), 0
+        spans = [(gutter, "strong"), *laid_out(cells, line.columns, room, shift)]
         strip = styled(spans, tone_styles, base, width - 1)
         pattern = typed(line.pattern)
         found = pattern.marked() if pattern is not None else None
@@ -220,6 +305,12 @@ class Rows(LineWidget, can_focus=True):
             strip = highlight(strip, found, self.tone_styles["match"])
         edge = styled([("▐" if line.thumb else " ", "quiet")], self.tone_styles, self.rich_style, 1)
         return Strip.join([strip, edge])
+
+    def _part(self, line: _Line, room: int) -> Sequence[Cell]:
+        """The cells of one line of a wrapped row: the last one in parts, the others once."""
+        *others, last = line.row.cells
+        part = wrapped_part(last, last_width(line.row.cells, line.columns, room), line.part) or EMPTY
+        return [*(others if not line.part else [EMPTY] * len(others)), part]
 
     def _with_selection(self, strip: Strip, place: int) -> Strip:
         selection = self.text_selection
@@ -284,8 +375,17 @@ class Rows(LineWidget, can_focus=True):
         cursor = self.listing.cursor
         self.listing.top = max(cursor - self._room + 1, min(self.listing.top, cursor))
         self._clamp()
+        if self.listing.wrap and len(self.listing):
+            self._unwrap_above(cursor)
         self.repaint()
         self.post_message(self.Moved(self))
+
+    def _unwrap_above(self, cursor: int) -> None:
+        """Where wrapped rows push the cursor's one out of sight, the first visible row is a later one."""
+        lines, first = self._lines_of(cursor), cursor
+        while first > self.listing.top and lines + (more := self._lines_of(first - 1)) <= self._room:
+            lines, first = lines + more, first - 1
+        self.listing.top = first
 
     def _scan_soon(self) -> None:
         if not self._scanning:

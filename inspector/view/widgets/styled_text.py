@@ -142,6 +142,38 @@ def laid_out(cells: Sequence[Cell], columns: Sequence[Column], room: int, shift:
     return out
 
 
+def column_at(columns: Sequence[Column], room: int, x: int) -> int | None:
+    """Which column covers a terminal cell of a list; None where there is none."""
+    shown = [place for place, column in enumerate(columns) if column.least <= room]
+    flexible = max(0, room - sum(columns[place].width for place in shown) - len(shown) + 1)
+    end = 0
+    for place in shown:
+        end += (columns[place].width or flexible) + 1
+        if x < end:
+            return place
+    return None
+
+
+def last_width(cells: Sequence[Cell], columns: Sequence[Column], room: int) -> int:
+    """Terminal cells that the last cell of a row is given."""
+    spans = laid_out([*(((" ", "plain"),) for _ in cells[:-1]), ((" " * room, "plain"),)], columns, room)
+    return width_of(spans[-1][0]) if spans else room
+
+
+def wrapped_part(text: Cell, width: int, part: int) -> Cell | None:
+    """What stands in one line of a text that is wrapped to a width; None behind its end."""
+    plain = "".join(words for words, _ in text)
+    step = max(1, width if plain.isascii() else width // 2)
+    begin, end = part * step, (part + 1) * step
+    if part and begin >= min(len(plain), LONGEST):
+        return None
+    out: list[Span] = []
+    for words, tone in text:
+        out.append((words[max(0, begin) : max(0, end)], tone))
+        begin, end = begin - len(words), end - len(words)
+    return tuple(one for one in out if one[0])
+
+
 def styled(spans: Iterable[Span], tone_styles: ToneStyles, base: Style, width: int) -> Strip:
     """Spans as one strip of exactly `width` cells."""
     segments = [Segment(shown(text), base + tone_styles[tone] if tone != "plain" else base) for text, tone in spans]
