@@ -247,6 +247,25 @@ def of_lookups(state: State, process: Process) -> Coverage:
     return Coverage(True, "look-ups seen since its birth")
 
 
+_MOST_OPENS = 1000
+"""Of a process that opened more kinds of files, some may not have been kept."""
+
+
+def loads_told_by_files(state: State, process: Process) -> bool:
+    """Whether a load that shows neither among mappings nor among opens was not tried, whatever is known of look-ups.
+
+    A load that is granted is mapped; one that is refused was looked for in folders.
+    """
+    mapped = capability(state, "library-loads")
+    open_channels = (mapped is None or mapped.state == "yes") and opens_told_throughout(state, process)
+    return open_channels and not state.lost and len(process.opens) < _MOST_OPENS
+
+
+def has_begun(state: State) -> bool:
+    """Whether every program of the tree was seen to begin: one that we are about to start has done nothing yet."""
+    return bool(state.processes) and all(process.execs or process.parent is not None for process in state.processes)
+
+
 def summary(state: State) -> str:
     """Which processes were watched, since when, and what was not looked at: one sentence for the foot of the answer."""
     processes = state.processes

@@ -10,7 +10,7 @@ from .attempts.row import Attempt
 from .attempts.system import is_device
 from .attempts.wording import row_of, setting_row, word_row
 from .chain import Stop
-from .coverage import born_here, capability, of_use
+from .coverage import born_here, capability, has_begun, loads_told_by_files, of_use
 from .crashes import crashed
 from .drivers import software_drivers
 from .evidence import short
@@ -35,6 +35,8 @@ Reason = Literal[
 """Why the mode is what it is; `unknown` says that what is missing to know is listed."""
 
 _VERDICTS: dict[str, ModeName] = {"cuda": "cuda", "rocm": "rocm", "vulkan": "vulkan"}
+_BY_PROBES = ("lookups", "count-calls", "results")
+_BY_FILES = ("library-loads", "open-files")
 CONTRADICTING = ("process-births", "lookups", "count-calls", "results", "library-loads")
 """Channels by which a "no" could be contradicted; a closed one makes it unproven."""
 UNUSED_FOR = 2_000_000_000
@@ -487,11 +489,17 @@ def _calls_proven(ways: _Ways, progress: Progress) -> bool:
 
 
 def _nobody_asked(ways: _Ways) -> Decision | None:
-    """Every process was seen from its first instruction, and none asked for an API that computes."""
-    if ways.compute or ways.software or not ways.state.processes or _unheard(ways):
+    """Every process was seen from its first instruction, and none asked for an API that computes.
+
+    Where look-ups were not all seen, files tell: what was loaded is mapped, what was refused was looked for.
+    """
+    if ways.compute or ways.software or _unheard(ways) or not has_begun(ways.state):
         return None
-    channels = (*CONTRADICTING, "environment", "open-files")
-    if not covered(ways.state, ways.state.processes, channels, without_loss=False):
+    everyone = ways.state.processes
+    if not covered(ways.state, everyone, ("process-births", "environment", *_BY_FILES), without_loss=False):
+        return None
+    by_probes = covered(ways.state, everyone, _BY_PROBES, without_loss=False)
+    if not by_probes and not all(loads_told_by_files(ways.state, one) for one in everyone if not is_tool(one)):
         return None
     static = any((runs := program(process)) and runs.static for process in ways.state.processes if not is_tool(process))
     managed = next((one for one in ways.analysis.progress.values() if one.family in MANAGEMENT), None)
@@ -501,7 +509,9 @@ def _nobody_asked(ways: _Ways) -> Decision | None:
         rows = [row_of(ways.state, managed.furthest)]
         return Decision("cpu", "likely", "management-only", managed.process, managed, word=ways.word, evidence=rows)
     alive = any(not process.ended for process in ways.state.processes)
-    sure: Confidence = "likely" if static or alive or ways.state.lost else "proven"
+    sure: Confidence = "proven" if by_probes and not static and not alive else "likely"
+    if ways.state.lost:
+        sure = "guess"
     return Decision("cpu", sure, "nobody-asked", first, word=ways.word, evidence=rows)
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from inspector.stream.calls import LoaderRefused, LookedUp
+from inspector.stream.calls import FileOpened, LoaderRefused, LookedUp
 from inspector.stream.libraries import LoadPredicted, Need
 
 from . import commands_by_hand, evidence
@@ -55,6 +55,8 @@ class FailedLoad:
     refusal: LoaderRefused | None = None
     reading: Reading | None = None
     """The line of a log that tells it."""
+    opened: FileOpened | None = None
+    """The last file that was looked for in vain, where the look-up itself was not seen."""
     told: bool = False
     """Only the program itself tells it."""
     concerns: bool = True
@@ -63,7 +65,7 @@ class FailedLoad:
     @property
     def seen(self) -> bool:
         """It really happened, it is not only predicted."""
-        return self.lookup is not None or self.refusal is not None or self.reading is not None or self.told
+        return bool(self.lookup or self.refusal or self.reading or self.opened or self.told)
 
     @property
     def sure(self) -> Confidence:
@@ -72,7 +74,7 @@ class FailedLoad:
 
     @property
     def at(self) -> int:
-        event = self.lookup or self.refusal or self.reading or self.prediction
+        event = self.lookup or self.refusal or self.reading or self.opened or self.prediction
         return event.at if event is not None else 0
 
 
@@ -105,6 +107,8 @@ def failure_row(state: State, failure: FailedLoad) -> Evidence:
         return evidence.of_reading(state, failure.reading)
     if failure.refusal is not None:
         return evidence.of_moment(state, failure.process, failure.refusal.at, text, by_hand=commands_by_hand.loads())
+    if failure.opened is not None:
+        return evidence.of_open(state, failure.process, failure.opened, text)
     by_hand = commands_by_hand.needed(failure.process, failure.name)
     return evidence.of_file(failure.process, failure.name, f"predicted from files: {text}", by_hand=by_hand)
 

@@ -1,17 +1,18 @@
 """Loads of libraries, granted and refused: by dlopen, at the start of a program, and what files foretell."""
 
 from collections.abc import Iterator
+from errno import ENOENT, ENOTDIR
 
-from inspector.model.coverage import born_here
+from inspector.model.coverage import born_here, of_lookups
 from inspector.model.crashes import crashed
 from inspector.model.failed_loads import FailedLoad, classify, failure_of, foretold, is_load
 from inspector.model.families import bundles_loader, family_of_api, family_of_file, family_of_function
-from inspector.model.formatting import name_of, stem
+from inspector.model.formatting import listed, name_of, stem
 from inspector.model.profiles import Profiles
 from inspector.model.state import Process, State
 from inspector.model.tree import libraries
 from inspector.model.usage import asks_for_others, uses
-from inspector.stream.calls import LoaderRefused, LookedUp
+from inspector.stream.calls import FileOpened, LoaderRefused, LookedUp
 from inspector.stream.libraries import LibraryMapped
 
 from .row import Attempt
@@ -45,6 +46,7 @@ class LoadReader:
                     answered.add(attempt.provider)
                     yield attempt
         yield from self._of_refusals()
+        yield from self._of_opens()
         yield from self._of_mappings(answered)
         yield from self._predicted()
         yield from self._remembered()
@@ -165,6 +167,33 @@ class LoadReader:
         self._refused_inside(attempt, failure)
         return attempt
 
+    def _of_opens(self) -> Iterator[Attempt]:
+        """Libraries that were looked for in vain in folder after folder, where the look-ups were not all seen."""
+        if of_lookups(self.state, self.process).complete:
+            return
+        known = {stem(one.name) for one in self.process.lookups} | {
+            stem(library.path) for library in self.mapped.values()
+        }
+        known |= {stem(missing_of(refusal)) for refusal in self.process.refusals}
+        tried: dict[str, list[FileOpened]] = {}
+        for opened in self.process.opens:
+            if opened.errno in (ENOENT, ENOTDIR):
+                tried.setdefault(name_of(opened.path), []).append(opened)
+            else:
+                known.add(stem(opened.path))
+        for name, opens in tried.items():
+            family = family_of_file(self.profiles, name)
+            if not family or stem(name) in known:
+                continue
+            folders = dict.fromkeys(one.path.rpartition("/")[0] or "/" for one in opens)
+            words = f"not found in {listed(folders, 4)}"
+            failure = FailedLoad(self.process, name, "absent", words, opened=opens[-1])
+            yield Attempt(
+                self.process, "load", name, False, opens[-1].at, begin=opens[0].at, tid=opens[-1].tid, family=family,
+                stage="loaded", answer=words, failure=failure, opened=opens[-1],
+                api=self.profiles.api_of_soname(name) or "", tried=frozenset(one.path for one in opens),
+            )  # fmt: skip
+
     def _of_mappings(self, answered: set[str]) -> Iterator[Attempt]:
         for library in self.process.libraries.values():  # what a fork has from its parent it did not ask for
             if library.route not in _ASKED_ROUTES or library.path in answered or library.path in self.in_vain:
@@ -231,6 +260,11 @@ class LoadReader:
                 self.process, "load", name, False, self.process.started, family=family, stage="loaded", answer=words,
                 source="memory", sampled=False, failure=failure, api=self.profiles.api_of_soname(name) or "",
             )  # fmt: skip
+
+
+def missing_of(refusal: LoaderRefused) -> str:
+    """The file that the loader did not find."""
+    return classify(f"{refusal.object}: {refusal.text}", "")[1] or refusal.object
 
 
 def _words(failure: FailedLoad | None, lookup: LookedUp) -> str:

@@ -1,0 +1,95 @@
+"""What was not observable is never the ground of a "no", and what files tell is, where look-ups were not all seen."""
+
+from inspector.stream.calls import FileOpened
+from inspector.stream.processes import ProcessStarted
+from inspector.stream.session import Capability, CollectorWaits, EventsLost
+from inspector.stream.syscalls import SystemCallsWatched
+
+from ..asking import answer
+from ..build import MS, Story
+from .asking import decision
+
+CHANNELS = ("process-births", "environment", "library-loads", "count-calls", "results", "open-files", "lookups")
+SLOW = CHANNELS[:-1]
+"""What Linux before 6.6 tells: the first look-ups come before a probe is set."""
+
+
+def on(can: tuple[str, ...]) -> Story:
+    story = Story(can=can)
+    session = story.state.session
+    assert session is not None
+    if "lookups" not in can:
+        session.capabilities.append(Capability(name="lookups", state="partly", how="uprobes", why="no uprobe_multi"))
+    return story
+
+
+def looked_for(story: Story, *paths: str, errno: int = 2) -> None:
+    for path in paths:
+        story.tell(FileOpened(at=story.later(), pid=812, tid=812, path=path, errno=errno))
+
+
+def test_a_program_that_has_not_begun_yet_did_not_ask_for_nothing() -> None:
+    story = on(CHANNELS)
+    story.tell(ProcessStarted(at=story.later(), pid=812, ppid=1, started=story.now, origin="run", comm="python3"))
+    assert decision(story.state).reason == "unknown"
+
+
+def test_silence_of_a_collector_that_does_not_go_on_says_nothing_of_the_program() -> None:
+    story = on(CHANNELS)
+    story.process(812, ("/bin/app",))
+    assert decision(story.state).reason == "nobody-asked"
+    story.tell(CollectorWaits(at=story.later(), doing="asking the kernel (perf_event_open)"))
+    assert decision(story.state).reason == "unknown"
+    story.tell(CollectorWaits(at=story.later(), doing=""))
+    assert decision(story.state).reason == "nobody-asked"
+
+
+def test_where_records_were_lost_nobody_asked_is_a_guess_that_says_so() -> None:
+    story = on(CHANNELS)
+    story.process(812, ("/bin/app",))
+    story.tell(EventsLost(at=story.later(), source="kernel records", count=3))
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("nobody-asked", "guess") and "3 records were lost" in finding.doubt
+
+
+def test_a_slow_kernel_tells_by_mappings_and_opens_that_nobody_asked() -> None:
+    story = on(SLOW)
+    story.process(812, ("/bin/app",))
+    looked_for(story, "/usr/lib/libc.so.6", errno=0)
+    story.end(812)
+    made = decision(story.state)
+    assert (made.verdict, made.confidence, made.reason) == ("cpu", "likely", "nobody-asked")
+
+
+def test_a_slow_kernel_tells_it_not_where_opens_were_not_told_or_records_were_lost() -> None:
+    for trouble in ("pause", "loss"):
+        story = on(SLOW)
+        story.process(812, ("/bin/app",))
+        at = story.later(100 * MS)
+        pause = SystemCallsWatched(at=at, on=False, means="tracepoint")
+        story.tell(pause if trouble == "pause" else EventsLost(at=at, source="kernel records", count=1))
+        story.later(100 * MS)
+        story.end(812)
+        assert decision(story.state).reason == "unknown", trouble
+
+
+def test_a_library_that_was_looked_for_in_vain_is_the_cause_although_the_look_up_was_not_seen() -> None:
+    story = on(SLOW)
+    story.process(812, ("/bin/app",))
+    looked_for(
+        story, "/lib/x86_64-linux-gnu/libcuda.so.1", "/usr/lib/x86_64-linux-gnu/libcuda.so.1", "/lib/libcuda.so.1"
+    )
+    story.end(812, 1)
+    finding = answer(story)
+    assert (finding.rule, finding.confidence) == ("lookup-failed", "likely")
+    assert "libcuda.so.1" in finding.title and "/lib/x86_64-linux-gnu" in finding.cause
+    assert decision(story.state).verdict == "cpu"
+
+
+def test_a_library_that_was_found_in_the_last_folder_was_not_refused() -> None:
+    story = on(SLOW)
+    story.process(812, ("/bin/app",))
+    looked_for(story, "/opt/a/libcuda.so.1", "/opt/b/libcuda.so.1")
+    looked_for(story, "/opt/c/libcuda.so.1", errno=0)
+    story.driver(812, "/opt/c/libcuda.so.1")
+    assert decision(story.state).reason != "stopped"
