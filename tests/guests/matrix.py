@@ -10,6 +10,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from .guest import Finished, GuestError, run
@@ -44,6 +45,16 @@ class Cell:
     skipped: int = 0
     failed: tuple[str, ...] = ()
     """What failed, with its last words."""
+    seconds: float = 0
+    """In the guest's own time."""
+
+    def __add__(self, other: "Cell") -> "Cell":
+        return Cell(
+            self.passed + other.passed,
+            self.skipped + other.skipped,
+            self.failed + other.failed,
+            self.seconds + other.seconds,
+        )
 
 
 Column = dict[str, Cell]
@@ -55,10 +66,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.guests.matrix", description="what works on which kernel")
     parser.add_argument("kernels", nargs="*", default=list(KERNELS), help="series of stock kernels")
     parser.add_argument("--at-once", type=int, default=2, help="guests at the same time")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long one may take")
     words = parser.parse_args()
     began = time.monotonic()
     with ThreadPoolExecutor(words.at_once) as pool:
-        columns = dict(zip(words.kernels, pool.map(_column, words.kernels), strict=True))
+        columns = dict(zip(words.kernels, pool.map(partial(_column, words.seconds), words.kernels), strict=True))
     print(table(columns))
     wrong = [f"{kernel}: {why}" for kernel, column in columns.items() for why in faults(kernel, column)]
     print("\n".join(wrong), file=sys.stderr)
@@ -71,10 +83,10 @@ def table(columns: dict[str, Column]) -> str:
     """Kernels beside each other, one row a line."""
     rows = sorted({row for column in columns.values() for row in column})
     width = max(map(len, rows), default=0)
-    lines = [f"{'':{width}}  " + "".join(f"{kernel:>16}" for kernel in columns)]
+    lines = [f"{'':{width}}  " + "".join(f"{kernel:>20}" for kernel in columns)]
     for row in rows:
         shown = (_shown(kernel, row, column.get(row)) for kernel, column in columns.items())
-        lines.append(f"{row:{width}}  " + "".join(f"{text:>16}" for text in shown))
+        lines.append(f"{row:{width}}  " + "".join(f"{text:>20}" for text in shown))
     limits = [f"limit on {kernel}, {row}: {why}" for (kernel, row), why in LIMITS.items() if kernel in columns]
     return "\n".join([*lines, *limits])
 
@@ -90,15 +102,16 @@ def read(results: bytes) -> Column:
     for case in ElementTree.fromstring(results).iter("testcase"):
         name, file = case.get("name", ""), case.get("classname", "").rpartition(".")[2]
         row = f"case {name.partition('[')[2].rstrip(']')}" if file == "test_answers" else file
-        cell = column.get(row, Cell())
+        seconds = float(case.get("time", 0))
         trouble = next((each for each in case if each.tag in ("failure", "error")), None)
         if trouble is not None:
             words = f"{name}: {trouble.get('message', '')}".splitlines()[0][:300]
-            column[row] = Cell(cell.passed, cell.skipped, (*cell.failed, words))
+            cell = Cell(failed=(words,), seconds=seconds)
         elif case.find("skipped") is not None:
-            column[row] = Cell(cell.passed, cell.skipped + 1, cell.failed)
+            cell = Cell(skipped=1, seconds=seconds)
         else:
-            column[row] = Cell(cell.passed + 1, cell.skipped, cell.failed)
+            cell = Cell(passed=1, seconds=seconds)
+        column[row] = column.get(row, Cell()) + cell
     return column
 
 
@@ -107,16 +120,16 @@ def _shown(kernel: str, row: str, cell: Cell | None) -> str:
         return "-"
     if cell.failed:
         return "limit" if (kernel, row) in LIMITS else f"{len(cell.failed)} FAILED"
-    if row.startswith("case ") and cell.passed:
-        return "pass"
-    return f"{cell.passed} pass" + (f" {cell.skipped} skip" if cell.skipped else "")
+    words = "pass" if row.startswith("case ") and cell.passed else f"{cell.passed} pass"
+    words += f" {cell.skipped} skip" if cell.skipped else ""
+    return words + (f" {cell.seconds:.0f} s" if cell.seconds >= 1 else "")
 
 
-def _column(kernel: str) -> Column:
+def _column(seconds: float, kernel: str) -> Column:
     with tempfile.TemporaryDirectory(prefix="kernel-matrix-") as name:
         out = Path(name)
         try:
-            finished = run(kernel, _COMMAND, seconds=SECONDS, out=out)
+            finished = run(kernel, _COMMAND, seconds=seconds, out=out)
         except (GuestError, ImageError) as error:
             return {"guest": Cell(failed=(str(error),))}
         print(f"== {kernel}: {finished.seconds:.0f} s\n{_text(out / 'doctor.txt')}", flush=True)
