@@ -381,7 +381,6 @@ class NobodyAsked(Conclusion):
             decision, "nobody asked for a GPU: every process was seen from its first instruction, and none loaded or "
             "looked up a GPU library", f"It is no fault of a driver or a library.{looked}",
             "if it should use one: see whether this build or its backend folder has GPU code", subject="nobody",
-            doubt=f"{sum(scene.state.lost.values())} records were lost." if scene.state.lost else "",
         )  # fmt: skip
 
 

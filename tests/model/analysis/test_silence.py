@@ -44,12 +44,12 @@ def test_silence_of_a_collector_that_does_not_go_on_says_nothing_of_the_program(
     assert decision(story.state).reason == "nobody-asked"
 
 
-def test_where_records_were_lost_nobody_asked_is_a_guess_that_says_so() -> None:
+def test_where_records_were_lost_it_is_a_guess_that_says_what_is_missing() -> None:
     story = on(CHANNELS)
     story.process(812, ("/bin/app",))
     story.tell(EventsLost(at=story.later(), source="kernel records", count=3))
     finding = answer(story)
-    assert (finding.rule, finding.confidence) == ("nobody-asked", "guess") and "3 records were lost" in finding.doubt
+    assert (finding.rule, finding.confidence) == ("cause-not-seen", "guess") and "3 records were lost" in finding.title
 
 
 def test_a_slow_kernel_tells_by_mappings_and_opens_that_nobody_asked() -> None:
