@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -89,7 +90,7 @@ def _download_kernel(series: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         room = Path(name)
         package = _fetch_kernel_package(KERNELS[series], room)
-        _run("dpkg-deb", "-x", str(package), str(room / "unpacked"))
+        run_command("dpkg-deb", "-x", str(package), str(room / "unpacked"))
         (image,) = (room / "unpacked" / "boot").glob("vmlinuz-*")
         shutil.copy(image, folder / "vmlinuz")
         (modules,) = (path for path in room.glob("unpacked/**/kernel") if path.parent.parent.name == "modules")
@@ -109,14 +110,16 @@ def _fetch_kernel_package(release: str, room: Path) -> Path:
         "Dir::State::lists": room / "lists",
         "Dir::Cache": room / "cache",
         "APT::Sandbox::User": "root",
+        "Acquire::http::Timeout": 20,
+        "Acquire::Retries": 2,
     }
     apt = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
-    _run("apt-get", *apt, "-q", "update")
-    described = _run("apt-cache", *apt, "show", "linux-image-amd64")
+    run_command("apt-get", *apt, "-q", "update")
+    described = run_command("apt-cache", *apt, "show", "linux-image-amd64")
     names = re.findall(r"^Depends: (linux-image-\S+)", described, re.M)
     if not names:
         raise ImageError(f"the archive has no stock kernel of {release}")
-    _run("apt-get", *apt, "-q", "download", names[0], cwd=room)
+    run_command("apt-get", *apt, "-q", "download", names[0], cwd=room)
     (package,) = room.glob("linux-image-*.deb")
     return package
 
@@ -128,17 +131,18 @@ def _bootstrap(folder: Path) -> None:
         tree = Path(name) / "root"
         include = ",".join(_PACKAGES)
         try:
-            _run("debootstrap", "--variant=minbase", f"--include={include}", _ROOT_RELEASE, str(tree), _archive())
+            words = ["--variant=minbase", f"--include={include}", _ROOT_RELEASE, str(tree), _archive()]
+            run_command("debootstrap", *words, seconds=900)
         finally:  # it mounts this, and leaves it when it fails
             subprocess.run(["umount", "--quiet", "--lazy", tree / "proc"], check=False)
         command = tree / "usr/local/bin/inspector"
         command.write_text('#!/bin/sh\nexec python3 -m inspector "$@"\n')
         command.chmod(0o755)
-        _run("chroot", str(tree), "python3", "-m", "compileall", "-q", f"/usr/lib/python{ROOT_PYTHON}")
+        run_command("chroot", str(tree), "python3", "-m", "compileall", "-q", f"/usr/lib/python{ROOT_PYTHON}")
         shutil.copy(tree / "bin/busybox", folder / "busybox")
         shutil.rmtree(tree / "var/cache/apt/archives")
         shutil.rmtree(tree / "var/lib/apt/lists")
-        _run("mkfs.ext4", "-q", "-O", "^has_journal", "-d", str(tree), str(folder / "root.ext4"), _IMAGE_SIZE)
+        run_command("mkfs.ext4", "-q", "-O", "^has_journal", "-d", str(tree), str(folder / "root.ext4"), _IMAGE_SIZE)
 
 
 def _install(folder: Path, wanted: list[str]) -> None:
@@ -146,9 +150,9 @@ def _install(folder: Path, wanted: list[str]) -> None:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
         platforms = [f"--platform={one}_x86_64" for one in ("manylinux_2_28", "manylinux_2_17", "manylinux2014")]
         pip += [*platforms, f"--python-version={ROOT_PYTHON}", "--only-binary=:all:", "--target", target]
-        _run(*pip, *wanted)
+        run_command(*pip, *wanted)
         image = folder / "requirements.ext4"
-        _run("mkfs.ext4", "-q", "-O", "^has_journal", "-d", target, str(image), _IMAGE_SIZE)
+        run_command("mkfs.ext4", "-q", "-O", "^has_journal", "-d", target, str(image), _IMAGE_SIZE)
 
 
 def _key(*parts: object) -> str:
@@ -157,7 +161,8 @@ def _key(*parts: object) -> str:
 
 def _archive() -> str:
     """Where this machine's apt has Debian from."""
-    listed = _run("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(COMPONENT)", "Created-By: Packages")
+    form = "$(REPO_URI) $(CODENAME) $(COMPONENT)"
+    listed = run_command("apt-get", "indextargets", "--format", form, "Created-By: Packages")
     for line in listed.splitlines():
         uri, _, rest = line.partition(" ")
         if rest.split() in ([release, "main"] for release in KERNELS.values()):
@@ -165,16 +170,25 @@ def _archive() -> str:
     raise ImageError("apt here knows no archive of Debian (main): run this on Debian, after apt-get update")
 
 
-def _run(*command: str, cwd: Path | None = None) -> str:
-    """What a command prints; ImageError with its last words when it fails."""
+def run_command(*command: str, cwd: Path | None = None, seconds: float = 300) -> str:
+    """What a command prints; ImageError with its last words when it fails or is not done in time."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, stdin=subprocess.DEVNULL)
+        running = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, cwd=cwd,
+            start_new_session=True,
+        )  # fmt: skip
     except FileNotFoundError:
         raise ImageError(f"{command[0]} is not here: .ci/tools {command[0]}") from None
-    if done.returncode:
-        words = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
+    try:
+        printed, _ = running.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        raise ImageError(f"{' '.join(command[:3])} ... was not done in {seconds:g} s: is there a network?") from None
+    if running.returncode:
+        words = "\n".join(printed.strip().splitlines()[-8:])
         raise ImageError(f"{' '.join(command[:3])} ... failed:\n{words}")
-    return done.stdout
+    return printed
 
 
 def _say(words: str) -> None:

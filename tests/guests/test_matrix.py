@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.guests import matrix
+from tests.guests import images, matrix
 from tests.guests.matrix import Cell, faults, read, table
 
 RESULTS = b"""<testsuites><testsuite>
@@ -33,3 +33,8 @@ def test_a_failure_is_a_fault_until_it_is_a_stated_limit(monkeypatch: pytest.Mon
 def test_a_row_that_a_kernel_has_not_is_shown_as_missing() -> None:
     shown = table({"6.1": read(RESULTS), "6.12": {}})
     assert shown.splitlines()[1].split()[-1] == "-"
+
+
+def test_what_hangs_while_images_are_built_fails_with_words() -> None:
+    with pytest.raises(images.ImageError, match=r"sleep 60 ... was not done in 0.2 s"):
+        images.run_command("sleep", "60", seconds=0.2)

@@ -1,10 +1,12 @@
 """What stands in the way is named for what it is, in processes that it really stands in the way of."""
 
 import ctypes
+import errno
 import os
 import struct
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -19,22 +21,22 @@ _EXAMINE = (
 )
 _TREE = Path(__file__).parents[2]
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2  # linux/prctl.h, linux/seccomp.h
-_LOAD_NUMBER, _JUMP_IF_EQUAL, _RETURN, _ALLOW, _REFUSE = 0x20, 0x15, 0x06, 0x7FFF0000, 0x00050001
-"""Classic BPF (linux/filter.h) and what it returns: SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO with EPERM."""
+_LOAD_NUMBER, _JUMP_IF_EQUAL, _RETURN, _ALLOW, _ERRNO = 0x20, 0x15, 0x06, 0x7FFF0000, 0x00050000
+"""Classic BPF (linux/filter.h) and what it returns: SECCOMP_RET_ALLOW, SECCOMP_RET_ERRNO."""
 _BPF, _PERF_EVENT_OPEN = 321, 298
 
 
-def examined(*before: str, held_back: bool = False) -> dict[str, Capability]:
+def examined(*before: str, refused_with: int = 0) -> dict[str, Capability]:
     """Rows of the doctor in a process that was started by the words of `before`, or under a seccomp filter."""
     command = [*before, sys.executable, "-c", _EXAMINE]
-    hold = _refuse_bpf if held_back else None
+    hold = partial(_refuse_bpf, refused_with) if refused_with else None
     done = subprocess.run(command, capture_output=True, check=True, cwd=_TREE, preexec_fn=hold)
     return {row.name: row for row in msgspec.json.decode(done.stdout, type=list[Capability])}
 
 
-def _refuse_bpf() -> None:
+def _refuse_bpf(number: int) -> None:
     rows = [(_LOAD_NUMBER, 0, 0, 0), (_JUMP_IF_EQUAL, 1, 0, _BPF), (_JUMP_IF_EQUAL, 0, 1, _PERF_EVENT_OPEN)]
-    rows += [(_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _ALLOW)]
+    rows += [(_RETURN, 0, 0, _ERRNO | number), (_RETURN, 0, 0, _ALLOW)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *row) for row in rows))
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -42,8 +44,9 @@ def _refuse_bpf() -> None:
     assert libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, program) == 0
 
 
-def test_a_seccomp_filter_is_named_with_the_option_that_lifts_it() -> None:
-    row = examined(held_back=True)["lookups"]
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOSYS])
+def test_a_seccomp_filter_is_named_with_the_option_that_lifts_it(number: int) -> None:
+    row = examined(refused_with=number)["lookups"]
     assert row.state == "no" and "seccomp filter" in row.why
     assert row.grant == "docker run --security-opt seccomp=unconfined ..."
 

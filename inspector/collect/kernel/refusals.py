@@ -65,6 +65,8 @@ def explain(error: Exception, need: Need) -> Refusal:
         return Refusal(why, "docker run --runtime=runc ...")
     if isinstance(error, BtfError):
         return Refusal(str(error), "boot a kernel with CONFIG_DEBUG_INFO_BTF=y")
+    if number == errno.ENOSYS and _is_filtered():  # some filters answer that the call does not exist
+        return _filtered()
     if number == errno.ENOSYS:
         return Refusal(
             "this kernel was built without it", "boot a kernel with CONFIG_BPF_SYSCALL=y, CONFIG_PERF_EVENTS=y"
@@ -103,6 +105,13 @@ def grant_of_rights() -> str:
     return "run it from a root shell that has all capabilities: capsh --print"
 
 
+def _by_root(command: str) -> str:
+    """The command for whoever runs us; root of a container cannot give it inside."""
+    if os.geteuid() != 0:
+        return f"sudo {command}"
+    return grant_of_rights() if _in_container() else command
+
+
 def hidden_processes() -> Refusal | None:
     """Whether /proc keeps processes of other users from us (hidepid in proc(5)); None when it does not."""
     for line in _read("/proc/self/mountinfo").splitlines():
@@ -119,7 +128,7 @@ def closed_memory() -> Refusal | None:
     scope = _read("/proc/sys/kernel/yama/ptrace_scope").strip() or "0"
     if scope == "0" or not lacking(["CAP_SYS_PTRACE"]):
         return None
-    return Refusal(f"kernel.yama.ptrace_scope is {scope}", "sudo sysctl kernel.yama.ptrace_scope=0")
+    return Refusal(f"kernel.yama.ptrace_scope is {scope}", _by_root("sysctl kernel.yama.ptrace_scope=0"))
 
 
 def _forbidden(need: Need) -> Refusal:
@@ -129,7 +138,7 @@ def _forbidden(need: Need) -> Refusal:
     paranoid = int(_read("/proc/sys/kernel/perf_event_paranoid").strip() or 0)
     if lacks and need.paranoid is not None and paranoid > need.paranoid:
         why = f"kernel.perf_event_paranoid is {paranoid}"
-        found.append(Refusal(why, f"sudo sysctl kernel.perf_event_paranoid={need.paranoid}"))
+        found.append(Refusal(why, _by_root(f"sysctl kernel.perf_event_paranoid={need.paranoid}")))
     elif lacks:
         who = "this container" if os.geteuid() == 0 and _in_container() else f"uid {os.geteuid()}"
         found.append(Refusal(f"{who} lacks {lacks}", grant_of_rights()))
@@ -138,12 +147,11 @@ def _forbidden(need: Need) -> Refusal:
         found.append(Refusal(why, grant_of_rights()))
     if _is_confidential():
         found.append(_locked_down())
-    if _status("Seccomp") == _SECCOMP_FILTER:
-        why = "a seccomp filter is in force, which may refuse bpf(2) and perf_event_open(2)"
-        found.append(Refusal(why, "docker run --security-opt seccomp=unconfined ..."))
+    if _is_filtered():
+        found.append(_filtered())
     if not found and _kernel() < _CHARGES_MAPS_BEFORE and memlock.is_tight():
         why = "the limit on locked memory is too low for this kernel (ulimit -l)"
-        found.append(Refusal(why, "sudo prlimit --memlock=unlimited inspector ..."))
+        found.append(Refusal(why, _by_root("prlimit --memlock=unlimited inspector ...")))
     if not found:
         found.append(Refusal("the kernel or a security module does not permit it", grant_of_rights()))
     return Refusal("; ".join(each.why for each in found), found[0].grant)
@@ -167,6 +175,15 @@ def _kernel() -> tuple[int, ...]:
 
 def _is_confidential() -> bool:
     return "[confidentiality]" in _read("/sys/kernel/security/lockdown")
+
+
+def _is_filtered() -> bool:
+    return _status("Seccomp") == _SECCOMP_FILTER
+
+
+def _filtered() -> Refusal:
+    why = "a seccomp filter is in force, which may refuse bpf(2) and perf_event_open(2)"
+    return Refusal(why, "docker run --security-opt seccomp=unconfined ...")
 
 
 def _locked_down() -> Refusal:
