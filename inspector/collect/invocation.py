@@ -33,6 +33,11 @@ def program_words(argv: Sequence[bytes]) -> list[bytes]:
     return list(dict.fromkeys([word, name, stem[0] or name, stem[2]]))
 
 
+def is_inspector(argv: Sequence[bytes]) -> bool:
+    """An inspector, whose command line holds the name that it was given: never what somebody looks for."""
+    return not {b"inspector", b"inspector.pyz"}.isdisjoint(program_words(argv))
+
+
 def is_call(argv: Sequence[bytes], text: bytes) -> bool:
     """True when a command line calls a program as this text does: by its name, then by arguments in that order.
 

@@ -12,6 +12,7 @@ from inspector.stream.processes import ProcessListed
 from inspector.stream.requests import Plan
 from inspector.stream.text import decode
 
+from .invocation import is_inspector
 from .kernel import cgroup, procfs
 from .kernel.procfs import Stat
 from .sources.preload_entries import list_entries
@@ -23,18 +24,22 @@ _COUNTING = 1 << 38 | 1 << 39
 
 
 def processes(plan: Plan) -> Iterator[ProcessListed]:
-    """One row a process, our own and kernel threads left out; what may not be read stays empty and `why` says so."""
+    """One row a process, inspectors and kernel threads left out; what may not be read stays empty and `why` says so."""
     libraries = _LibrarySearch(plan)
     known = frozenset(os.fsencode(name) for name in plan.program_names)
     counts = _may_count()
     for stat in procfs.all_stats():
-        if not stat.kernel_thread and stat.pid != os.getpid():
+        if not stat.kernel_thread and stat.pid != os.getpid() and not is_inspector(_argv(stat.pid)):
             yield _row(stat, libraries, known, counts)
+
+
+def _argv(pid: int) -> list[bytes]:
+    return attempt(lambda: procfs.argv(pid), list[bytes]())
 
 
 def _row(stat: Stat, libraries: "_LibrarySearch", known: frozenset[bytes], counts: bool) -> ProcessListed:
     pid, at = stat.pid, time.monotonic_ns()
-    argv = attempt(lambda: procfs.argv(pid), list[bytes]())
+    argv = _argv(pid)
     exe = attempt(lambda: procfs.link(pid, "exe"), b"").removesuffix(b" (deleted)")
     maps = attempt(lambda: procfs.read(pid, "maps"), None)
     environment = attempt(lambda: procfs.read(pid, "environ"), None)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from inspector.stream.text import decode
 
-from .invocation import INTERPRETERS, SHELLS, is_call, program_words
+from .invocation import INTERPRETERS, SHELLS, is_call, is_inspector, program_words
 from .kernel import cgroup, procfs
 from .kernel.records import Mapped
 from .kernel.refusals import hidden_processes
@@ -99,7 +99,7 @@ class Target:
         programs = [program for program in all_programs() if program.pid != os.getpid()]
         exact = [program.pid for program in programs if has_name(program, self.value)]
         starters = _ourselves()
-        others = [each for each in programs if each.pid not in starters and not _is_inspector(each)]
+        others = [each for each in programs if each.pid not in starters and not is_inspector(each.argv)]
         run = [each.pid for each in others if self._runs(each)]
         return exact or run or [each.pid for each in others if in_command_line(each, self.value)]
 
@@ -269,11 +269,6 @@ def has_name(program: Program, name: str) -> bool:
 def in_command_line(program: Program, part: str) -> bool:
     """True when the words of its command line hold this text."""
     return os.fsencode(part) in b" ".join(program.argv)
-
-
-def _is_inspector(program: Program) -> bool:
-    """Another inspector, whose command line holds the name that it was given."""
-    return not {b"inspector", b"inspector.pyz"}.isdisjoint(program_words(program.argv))
 
 
 def _above(pid: int, parents: dict[int, int]) -> Iterable[int]:

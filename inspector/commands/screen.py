@@ -81,12 +81,17 @@ def demo(options: Options) -> int:
 
 def _show(options: Options) -> int:
     with inputs.watched(options) as watched:
-        return _screen(*inputs.collector_and_profiles(options, watched.words), options)
+        source, profiles = inputs.collector_and_profiles(options, watched.words)
+        return _navigate(options, profiles, source)
 
 
 def _pick(options: Options) -> int:
     """The picker, and then the screen on what was picked."""
-    profiles = inputs.profiles(options)
+    return _navigate(options, inputs.profiles(options), None)
+
+
+def _navigate(options: Options, profiles: "Profiles", source: "LiveStream | None") -> int:
+    """The screen on a living target, with the way back to the picker and on to another target."""
 
     def listed() -> "Sequence[ProcessListed]":
         return headless.listed(options, profiles)
@@ -99,7 +104,13 @@ def _pick(options: Options) -> int:
     with _importing():
         from inspector.view.app import run as show
 
-    return show(listed=listed, connect=connect, profiles=profiles, mouse=not options.no_mouse)
+    if options.program:  # it ends with its observation: there is no way to leave it for another
+        return show(source, profiles=profiles, mouse=not options.no_mouse)
+    target = (options.target or "") if source is not None else ""
+    return show(
+        source, listed=listed, connect=connect, profiles=profiles, mouse=not options.no_mouse, target=target,
+        waits=options.wait,
+    )  # fmt: skip
 
 
 def _screen(source: "LiveStream | Recording", profiles: "Profiles", options: Options) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
@@ -15,9 +16,11 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from inspector.model.profiles import Profiles
+from inspector.stream.processes import ProcessListed
 from inspector.stream.recording import Recording
 
 from . import clipboard, exports
+from .ages import SECOND
 from .feed import Feed, Replay
 from .keys import MAIN
 from .output import DiffOutputApp, plain_text
@@ -27,6 +30,7 @@ from .screens.overlay import OverlayScreen
 from .screens.picker import Listed, PickerScreen
 from .session import Session
 from .stylesheet import stylesheet
+from .successor import root_of, successor
 from .tables.row import Column, Details, Item, ListTable, Note, Row, cell, plain
 from .terminal import classes_at, speaks_unicode, wants_no_colour
 from .themes import THEMES, first_theme
@@ -35,6 +39,8 @@ from .widgets.styled_text import Charset, shown
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end us as `q` does."""
+LOOK_AGAIN = 2
+"""Seconds between two looks for a process that follows one that has ended."""
 ENDINGS = {
     "text": ".txt", "json": ".json", "markdown": ".md", "html": ".html", "perfetto": ".perfetto.json",
     "junit": ".xml", "openmetrics": ".prom",
@@ -64,13 +70,19 @@ class InspectorApp(DiffOutputApp[int]):
         listed: Listed | None = None,
         connect: Connect | None = None,
         profiles: Profiles | None = None,
+        target: str = "",
+        waits: bool = False,
     ) -> None:
+        """`target` is what the feed was asked for; `waits`: it has yet to begin."""
         super().__init__(css_path=stylesheet(), ansi_color=True if wants_no_colour() else None)
         Charset.unicode = speaks_unicode()
         self.session: Session | None = None
         self.copied = ""
         """The last copy, while nobody knows whether the terminal took it."""
         self.scheduler: Scheduler | None = None
+        self._target, self._waits = target, waits
+        self._successor: ProcessListed | None = None
+        self._looking_for_successor = False
         self._feed, self._listed, self._connect, self._profiles = feed, listed, connect, profiles
         for theme in THEMES:
             self.register_theme(theme)
@@ -91,30 +103,75 @@ class InspectorApp(DiffOutputApp[int]):
         """End in order: the terminal is given back, the collector and what a demo started are ended."""
         self.exit(return_code=128 + number)
 
-    def _pick(self, problem: str = "") -> None:
+    def _pick(self, problem: str = "", pattern: str = "") -> None:
         assert self._listed is not None
-        self.push_screen(PickerScreen(self._listed, problem), self._picked)
+        watched = self.session.state.processes[:1] if self.session is not None else []
+        cursor = str(watched[0].pid) if watched else ""
+        self.push_screen(PickerScreen(self._listed, problem, pattern, cursor), self._picked)
+
+    def action_pick(self) -> None:
+        """Back to the picker, while the observation goes on behind it."""
+        if self._listed is None or self._connect is None:
+            self.say("q quits")
+        elif not isinstance(self.screen, PickerScreen):
+            self._pick()
 
     def _picked(self, target: str | None) -> None:
+        session = self.session
         if target is None or self._connect is None:
             self.exit(0)
-            return
+        elif session is None or not any(
+            str(one.pid) == target for one in session.state.current.values() if session.live
+        ):
+            self.switch(target)
+
+    def switch(self, target: str) -> None:
+        """Leave what is observed, and observe another target."""
+        assert self._connect is not None
+        self._leave()
+        self._target, self._waits = target, False
         try:
             self._observe(self._connect(target))
         except OSError as error:
             self._pick(str(error))
 
+    def _leave(self) -> None:
+        session, main, self.session, self.scheduler = self.session, self.main, None, None
+        self._successor = None
+        if session is not None:  # aside: the collector may take a moment to let all probes go
+            threading.Thread(target=session.close, name="leave", daemon=True).start()
+        if main is not None and main is self.screen:
+            self.pop_screen()
+
+    def missed(self) -> bool:
+        """The target names nothing, or several trees: the picker opens, narrowed to it. False where there is none."""
+        session = self.session
+        missing = session.state.missing if session is not None else None
+        if session is None or missing is None or missing.kind == "not-permitted" or session.state.processes:
+            return False
+        if self._listed is None or self._connect is None:
+            return False
+        why, pattern = missing.why, self._target
+        self._leave()
+        self._pick(why, "" if pattern.isdecimal() else pattern.partition(":")[2] or pattern)
+        return True
+
     def _observe(self, feed: Feed) -> None:
         self.session = session = Session(feed, lambda: self.post_message(self.Woken()), self._profiles)
+        session.waits_for = self._target if self._waits else ""
         main = MainScreen(session, classes_at(*self.size, recorded=feed.recorded))
-        self.scheduler = Scheduler(session, self.set_timer, main.news, lambda: self.app_focus)
+        self.scheduler = Scheduler(session, self.set_timer, lambda: self._paint(session, main), lambda: self.app_focus)
         self.push_screen(main)
         session.event_queue.start()
+
+    def _paint(self, session: Session, main: MainScreen) -> None:
+        if session is self.session and not self.missed():
+            main.news()
 
     @property
     def main(self) -> MainScreen | None:
         """The main screen, once there is an observation."""
-        return next((one for one in self.screen_stack if isinstance(one, MainScreen)), None)
+        return next((one for one in reversed(self.screen_stack) if isinstance(one, MainScreen)), None)
 
     def on_key(self, event: events.Key) -> None:
         """A letter typed right behind `/` went to the list that had the focus before: it is meant for the filter."""
@@ -128,11 +185,41 @@ class InspectorApp(DiffOutputApp[int]):
 
     def _second(self) -> None:
         """Open calls grow older: the answer is drawn and painted again; with none open nothing happens."""
-        session = self.session
-        if self.scheduler is None or session is None or not session.live or session.paused:
+        session, main = self.session, self.main
+        if self.scheduler is None or session is None or main is None or session.feed.recorded or session.paused:
             return
-        if any(process.open_calls and not process.ended for process in session.state.current.values()):
+        if session.live and any(one.open_calls and not one.ended for one in session.state.current.values()):
             self.scheduler.aged()
+        else:
+            main.grow_older(self._successor)
+        if root_of(session.state) is not None and session.present // SECOND % LOOK_AGAIN == 0:
+            self._look_for_successor(session)
+
+    def _look_for_successor(self, session: Session) -> None:
+        """See aside whether the same program runs again."""
+        if self._listed is None or self._looking_for_successor:
+            return
+        self._looking_for_successor, listed = True, self._listed
+
+        def look() -> None:
+            try:
+                found = successor(session.state, listed())
+            except OSError:
+                found = None
+            self.call_from_thread(self._found_successor, session, found)
+
+        threading.Thread(target=look, name="successor", daemon=True).start()
+
+    def _found_successor(self, session: Session, found: ProcessListed | None) -> None:
+        self._looking_for_successor = False
+        if session is self.session and self.main is not None:
+            self._successor = found
+            self.main.grow_older(found)
+
+    def action_switch(self) -> None:
+        """Observe the process that follows the one that ended."""
+        if self._successor is not None:
+            self.switch(str(self._successor.pid))
 
     # What a person asks for
 
@@ -160,7 +247,7 @@ class InspectorApp(DiffOutputApp[int]):
 
     def say(self, words: str) -> None:
         """A message for the person, in the last line."""
-        screen = self.screen if isinstance(self.screen, OverlayScreen) else self.main
+        screen = self.screen if isinstance(self.screen, OverlayScreen | PickerScreen) else self.main
         if screen is not None:
             screen.say(words)
 
@@ -274,6 +361,8 @@ def run(
     connect: Connect | None = None,
     profiles: Profiles | None = None,
     mouse: bool = True,
+    target: str = "",
+    waits: bool = False,
 ) -> int:
     """Show a feed or a recording until the person quits; without one, the picker first (`listed` and `connect`).
 
@@ -283,7 +372,7 @@ def run(
     for name in ("COLUMNS", "LINES"):  # exported by some shells: Textual would never see another size
         os.environ.pop(name, None)
     feed = Replay(source) if isinstance(source, Recording) else source
-    app = InspectorApp(feed, listed=listed, connect=connect, profiles=profiles)
+    app = InspectorApp(feed, listed=listed, connect=connect, profiles=profiles, target=target, waits=waits)
     try:
         app.run(mouse=mouse)
     finally:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from inspector.model.formatting import name_of
 from inspector.model.verdict import Finding, Link
 
+from .ages import age
 from .header import Line, labelled, problem, wrapped
 from .pane_context import PaneContext, short_name
 from .paths import short_paths
@@ -35,7 +36,7 @@ def answer_lines(context: PaneContext, number: int, width: int, most: int) -> li
         return labelled(" ", wrapped(short_paths(finding.title), width - 3 - _width(right)), "quiet", indent=2)[:most]
     chain = [link for link in finding.chain if link.kind not in ("mode", "words")]
     if not finding.chain:
-        return _sentence(finding, right, width, most)
+        return _sentence(context, finding, right, width, most)
     root = next((link.text for link in chain if link.kind == "root"), finding.title)
     steps = _steps([link for link in chain if link.kind != "root"], root)
     last = _arrow(wrapped(short_paths(root), width - len(ARROW) - 1)[:_MOST_ROOT], "strong")
@@ -68,11 +69,20 @@ def without_finding(context: PaneContext, width: int, most: int) -> list[Line]:
     if state.missing is not None:
         lines = problem(state.missing.why, width)
         return lines + labelled(" fix", wrapped(state.missing.help, width - LABEL - 1)[:2], "name", indent=LABEL)
+    if context.waits_for and not state.processes:
+        return _waiting(context, width)
     working = [f"{one.task} {one.done:,} of {one.total:,}" for one in state.work.values()]
     words = ", ".join(working) or ("looking" if context.live else "nothing was observed")
     coverage = context.answer.coverage if context.answer is not None and state.processes else ""
     lines = [Line(((" ? ", "unknown"), (words, "strong")))]
     return [*lines, *labelled("", wrapped(coverage, width - 4), "quiet", indent=3)][:most]
+
+
+def _waiting(context: PaneContext, width: int) -> list[Line]:
+    begun = context.state.session.at if context.state.session is not None else context.now
+    words = f"Waiting for a process named {context.waits_for} · {age(context.now - begun)}"
+    told = "Start it now: it is observed from its first instruction. Esc: choose a running process"
+    return [Line(((" ● ", "yes"), (words, "strong"))), *labelled("", wrapped(told, width - 4), "quiet", indent=3)]
 
 
 def _right(finding: Finding, number: int, total: int) -> tuple[Span, ...]:
@@ -95,9 +105,11 @@ def _where(context: PaneContext, finding: Finding) -> str:
     return f"   decided in {short_name(owner)} {owner.pid}{' ○' if owner.ended else ''}"
 
 
-def _sentence(finding: Finding, right: tuple[Span, ...], width: int, most: int) -> list[Line]:
+def _sentence(context: PaneContext, finding: Finding, right: tuple[Span, ...], width: int, most: int) -> list[Line]:
     """A finding without a chain: its title, why, what to do."""
     glyph, tone = SEVERITIES[finding.severity]
+    if finding.severity == "info" and context.answer is not None and context.answer.mode.verdict == "undecided":
+        glyph, tone = "?", "unknown"
     title = wrapped(short_paths(finding.title), width - 4 - _width(right))
     lines = labelled(f" {glyph} ", title, "strong", indent=3, mark=tone)
     lines[0] = lines[0]._replace(right=right)

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from inspector.model.formatting import duration, plural, size
 from inspector.model.state import State
 
-from .pane_context import PaneContext, short_name
+from .ages import since
+from .pane_context import PaneContext, short_name, title_of
 from .panes.pane import Pane
 from .tables.gpu import mode_words
 from .tables.row import Cell, Span, Tone
@@ -40,11 +41,15 @@ def top(context: PaneContext, status: Status, recording: bool, mark: str) -> Lin
     """Target, tree, vitals and state of the observation; mode and limits on the right."""
     state = context.state
     left: list[Span] = [(" ", "plain"), (target(state), "strong")]
+    if context.process is not None:
+        left += [(" › ", "quiet"), (title_of(context.process), "name")]
     left += [DOT, (status.words, status.tone)]
     if recording:
         left += [DOT, ("● recording", "no")]
     if mark:
         left += [DOT, (f"◆ {mark}", "name")]
+    if context.live and state.timeline:
+        left += [DOT, (f"event {since(context.now - state.timeline[-1].at)}", "quiet")]
     for words in (tree(state), vitals(state)):
         if words:
             left += [DOT, (words, "plain")]

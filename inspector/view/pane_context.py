@@ -1,5 +1,6 @@
 """What a pane is given to look at: what is known, what it means, and what the person has chosen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from inspector.model.formatting import name_of
@@ -36,6 +37,8 @@ class PaneContext:
     """The present on the target's clock; runs on while no event comes from a living collector."""
     live: bool = False
     """A collector answers requests."""
+    waits_for: str = ""
+    """The name of the target that has yet to begin (`--wait`)."""
 
     def narrowed(self, **choices: object) -> "PaneContext":
         """The same with other choices."""
@@ -73,7 +76,10 @@ def short_name(process: Process) -> str:
     """Program name and its first word that is no option: `ollama runner`, `python3 train.py`."""
     runs = program(process)
     argv = runs.argv if runs is not None else []
-    if not argv:
-        return process.comm or "?"
+    return " ".join(name_and_word(argv)).strip() if argv else process.comm or "?"
+
+
+def name_and_word(argv: Sequence[str]) -> tuple[str, str]:
+    """What runs, and in which way: the name of the program and its first word, unless that is an option."""
     word = argv[1] if len(argv) > 1 and not argv[1].startswith("-") else ""
-    return f"{name_of(argv[0])} {name_of(word)}".strip()
+    return name_of(argv[0]), name_of(word)

@@ -45,6 +45,8 @@ class Session:
         self.wake = wake
         """Says that there is something to do."""
         self.event_queue = EventQueue(feed, wake)
+        self.waits_for = ""
+        """The name of the target that has yet to begin (`--wait`)."""
         self._profiles = profiles or builtin_profiles()
         self.state = State(profiles=self._profiles)
         self.answer: Answer | None = None
@@ -85,13 +87,19 @@ class Session:
         return self.state.now + monotonic_ns() - self._heard
 
     @property
+    def present(self) -> int:
+        """As `now`, also when no more events can come: what is over grows older."""
+        return self.now if self.live or self.feed.recorded else self.state.now + monotonic_ns() - self._heard
+
+    @property
     def waiting(self) -> int:
         """Events that have come and are not shown."""
         return len(self._todo)
 
     def context(self) -> PaneContext:
         """What panes are given to look at."""
-        return PaneContext(self.state, self.answer, self.scope, self._generation, self._verdicts, self.now, self.live)
+        return PaneContext(self.state, self.answer, self.scope, self._generation, self._verdicts, self.now, self.live,
+                           self.waits_for)  # fmt: skip
 
     def ask(self, make: Callable[[int], Request]) -> int:
         """Send the request that `make` builds for a fresh id; returns the id."""

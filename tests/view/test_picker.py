@@ -55,24 +55,25 @@ async def picking(
 async def test_what_has_to_do_with_a_gpu_stands_first(monkeypatch: pytest.MonkeyPatch) -> None:
     async with picking(monkeypatch) as (ui, _):
         await ui.until_shown("4 processes, 2 using a GPU")
-        rows = [line.lstrip("▸ ").split()[0] for line in ui.lines[2:6]]
-        assert rows == ["4711", "555", "300", "1"]
-        assert "cuda-driver, preload libcuda.so.1" in ui.line_with("ollama serve")
+        rows = [line.lstrip("▸ ?✗").split()[0] for line in ui.lines[2:7]]
+        assert rows == ["4711", "555", "300", "1", "unit"]
+        assert ui.lines[1].split() == ["PID", "USER", "AGE", "GPU", "COMMAND"]
+        assert "ollama   2 h cuda-driver, preload" in ui.line_with("ollama serve")
         assert "[bold]me[/]" in ui.text
 
 
 async def test_a_process_that_cannot_be_observed_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     async with picking(monkeypatch) as (ui, _):
         await ui.until_shown("/sbin/init")
-        assert "✗ no" in ui.line_with("/sbin/init") and "? partly" in ui.line_with("train.py")
-        await ui.press("G")
+        assert "✗ 1" in ui.line_with("/sbin/init") and "? 555" in ui.line_with("train.py")
+        await ui.press("G", "k")
         assert "needs root: sudo inspector 1" in ui.text
 
 
 async def test_enter_on_a_process_that_cannot_be_observed_stays_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     async with picking(monkeypatch) as (ui, connected):
         await ui.until_shown("/sbin/init")
-        await ui.press("G", "enter")
+        await ui.press("G", "k", "enter")
         assert "cannot be observed: needs root: sudo inspector 1" in ui.text and not connected
         await ui.press("k")
         assert "it cannot be observed" not in ui.text and "Enter inspect" in ui.text
@@ -106,7 +107,7 @@ async def test_looking_again_keeps_the_cursor_on_its_process(monkeypatch: pytest
     listed = list(LISTED)
     async with picking(monkeypatch, listed=listed) as (ui, _):
         await ui.until_shown("ollama serve")
-        await ui.press("G")
+        await ui.press("G", "k")
         listed.insert(0, ProcessListed(at=1, pid=400, ppid=1, argv=["new"], apis=["nvml"]))
         await ui.until_shown("400 ")
         assert "/sbin/init" in ui.cursor

@@ -6,13 +6,16 @@ from textual.containers import Horizontal
 from textual.timer import Timer
 
 from inspector.model.verdict import Evidence
+from inspector.stream.processes import ProcessListed
 from inspector.view import header, ladder_lines
 from inspector.view.actions import Actions
+from inspector.view.ages import SECOND, since
 from inspector.view.chain_lines import answer_lines, in_full
 from inspector.view.clock import since_start
 from inspector.view.header import Line, Status
 from inspector.view.keys import MAIN, help_table
 from inspector.view.session import Session
+from inspector.view.successor import ended_words
 from inspector.view.tables.answers import evidence_of, findings, ladders, limits, rights
 from inspector.view.tables.row import Cell
 from inspector.view.terminal import HEIGHTS, WIDTHS
@@ -45,6 +48,9 @@ class MainScreen(PaneKeys):
         self.answer, self.ladder = FocusLines(id="answer", height=3), FocusLines(id="ladder")
         self.pane_title, self.rows, self.detail = Lines(id="pane-title"), Rows(id="rows"), DetailPanel(id="detail")
         self.filter_bar = FilterBar()
+        self.notice = FocusLines(id="notice")
+        """What is said when the target has ended."""
+        self._aged: object = None
         self.control, self.hints, self.small = Lines(id="control"), Lines(id="status"), Lines(id="small")
 
     # What is on it
@@ -54,7 +60,7 @@ class MainScreen(PaneKeys):
         with Horizontal(id="body"):
             yield from (self.rows, self.detail)
         yield self.filter_bar
-        yield from (self.control, self.hints, self.small)
+        yield from (self.notice, self.control, self.hints, self.small)
 
     def on_mount(self) -> None:
         self.answer.focus()
@@ -82,6 +88,25 @@ class MainScreen(PaneKeys):
         if self.actions.refusal:
             words, self.actions.refusal = self.actions.refusal, ""
             self.say(words)
+
+    def grow_older(self, found: ProcessListed | None) -> None:
+        """A second has passed in which nothing else happened: ages move, and what has ended offers what follows it."""
+        session, context = self.session, self.actions.context()
+        last = context.state.timeline[-1].at if context.state.timeline else 0
+        waits = context.waits_for and not context.state.processes
+        words = ended_words(session.state, session.present, found, focused=self.notice.has_focus)
+        aged = (words, context.now // SECOND if waits else since(context.now - last))
+        if aged == self._aged or not self.is_mounted:
+            return
+        self._aged = aged
+        if words:
+            appears = found is not None and not self.notice.can_focus
+            self.notice.can_focus = found is not None
+            self.notice.display = True
+            self.notice.tell([Line(((f" {words}", "strong"),))])
+            if appears and self.focused is self.answer and self.is_current:
+                self.set_focus(self.notice)
+        self.headlines()
 
     def on_resize(self, event: events.Resize) -> None:
         words = f"terminal too small: {event.size.width}x{event.size.height}"
@@ -212,7 +237,8 @@ class MainScreen(PaneKeys):
             return
         if event.key == "enter":
             event.stop()
-            self.action_evidence() if focused.id == "answer" else self.action_ladders()
+            opens = {"answer": self.action_evidence, "ladder": self.action_ladders, "notice": self.action_successor}
+            opens[focused.id or ""]()
         elif event.key in ("down", "j", "up", "k", "pagedown", "pageup", "home", "end", "g", "G"):
             self.set_focus(self.rows)
             if event.key in ("pagedown", "pageup", "end", "G", "home", "g"):
@@ -228,6 +254,14 @@ class MainScreen(PaneKeys):
         self.filter_bar.close()
         self.load_pane()
         self.set_focus(self.rows)
+
+    def action_successor(self) -> None:
+        """Go on to the process that follows the one that has ended."""
+        self.app.call_later(self.app.run_action, "switch")
+
+    @on(Lines.Clicked, "#notice")
+    def _notice_clicked(self) -> None:
+        self.action_successor()
 
     # Answers
 

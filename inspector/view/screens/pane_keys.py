@@ -137,7 +137,7 @@ class PaneKeys(Screen[None]):
             self.say("no match: / sets the filter")
 
     def action_back(self) -> None:
-        """Close what is open, one thing at a time: the filter's line, the filter, the details, the zoom."""
+        """Close what is open, one thing at a time: the filter's line, the filter, the details, the zoom, the screen."""
         if self.filter_bar.display or self.actions.pane.pattern:
             self.filter_bar.close()
             self.actions.widen()
@@ -148,3 +148,5 @@ class PaneKeys(Screen[None]):
             self.set_focus(self.rows)
         elif self.has_class("-zoom"):
             self.remove_class("-zoom")
+        else:
+            self.app.call_later(self.app.run_action, "pick")

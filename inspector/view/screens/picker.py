@@ -39,9 +39,10 @@ class PickerScreen(Screen[str | None]):
         Binding("ctrl+l", "app.redraw", "Draw again", show=False, id="picker-redraw"),
     ]
 
-    def __init__(self, listed: Listed, problem: str = "") -> None:
-        """`problem` says why the last choice led nowhere."""
+    def __init__(self, listed: Listed, problem: str = "", pattern: str = "", cursor: str = "") -> None:
+        """`problem` says why the last choice led nowhere; the list is narrowed to `pattern`, and begins at a row."""
         super().__init__()
+        self._narrow, self._cursor = pattern, cursor
         self._listed = listed
         self._problem = problem
         self._stood = ""
@@ -93,7 +94,26 @@ class PickerScreen(Screen[str | None]):
             table = candidates(found)
             self._words = table.heading
             self.rows.show(table)
+            self._begin()
         self._headline()
+
+    def _begin(self) -> None:
+        """What was asked for is narrowed to, and what is observed is under the cursor, once there is a list."""
+        pattern, self._narrow = self._narrow, ""
+        table = self.rows.listing.table
+        if pattern and any(pattern.lower() in table.text(index).lower() for index in range(len(table))):
+            self.pattern.value = pattern
+            self.rows.listing.narrow(pattern)
+            self.rows.refreshed()
+        cursor, self._cursor = self._cursor, ""
+        index = self.rows.listing.table.find(cursor) if cursor else None
+        if index is not None:
+            self.rows.listing.reveal(index)
+            self.rows.show_cursor()
+
+    def say(self, words: str) -> None:
+        """A message for the person, in the last line."""
+        self.query_one("#picker-status", Lines).tell([Line(((f" {words}", "strong"),))])
 
     def _headline(self) -> None:
         rows = self.rows
@@ -143,6 +163,13 @@ class PickerScreen(Screen[str | None]):
         self.rows.next_match(step)
 
     def action_back(self) -> None:
+        """All rows again; there is nothing behind the picker."""
+        if not self.filter_bar.display and not self.rows.listing.narrowed:
+            self._say("")
+            return
         self.filter_bar.display = False
         self.pattern.value = ""
+        self.rows.listing.widen()
+        self.rows.refreshed()
+        self._headline()
         self.set_focus(self.rows)

@@ -1,30 +1,61 @@
 """The rows of the picker: processes of the machine, those that have to do with a GPU first."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
-from inspector.model.formatting import duration, name_of, size
+from inspector.model.formatting import name_of, plural, size
 from inspector.stream.processes import ProcessListed
-from inspector.view.clock import SECOND
 
 from .row import Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
 
 COLUMNS = (
-    Column("PID", 8, right=True),
-    Column("OBSERVABLE", 10),
-    Column("GPU", 34),
-    Column("USER", 10, least=90),
-    Column("AGE", 10, right=True, least=100),
-    Column("MEMORY", 8, right=True, least=100),
+    Column("PID", 9, right=True),
+    Column("USER", 9),
+    Column("AGE", 8, right=True),
+    Column("GPU", 24),
+    Column("MEMORY", 8, right=True, least=120),
     Column("COMMAND"),
 )
 
 
 def candidates(listed: Iterable[ProcessListed]) -> ListTable:
-    """All of them, each with what makes it interesting and why it may not be observable."""
+    """All of them, each with what makes it interesting and why it may not be observable; then units and containers."""
     ordered = sorted(listed, key=lambda one: (_rank(one), one.observable == "no", one.pid))
-    relevant = sum(1 for one in ordered if _rank(one) < 3)
-    heading = f"{len(ordered)} processes, {relevant or 'none'} using a GPU"
-    return ListTable(COLUMNS, [_item(one) for one in ordered], heading)
+    relevant = sum(1 for one in ordered if _rank(one) < 2)
+    groups = list(_groups(ordered))
+    heading = f"{plural(len(ordered), 'process')}, {relevant or 'none'} using a GPU"
+    if groups:
+        heading += "; units and containers below"
+    return ListTable(COLUMNS, [*(_item(one) for one in ordered), *groups], heading)
+
+
+def _groups(listed: Iterable[ProcessListed]) -> Iterator[Item]:
+    """A row for each unit and container, those with something of a GPU first."""
+    found: dict[tuple[str, str], list[ProcessListed]] = {}
+    for one in listed:
+        for kind, name in (("unit", one.unit), ("container", one.container)):
+            if name:
+                found.setdefault((kind, name), []).append(one)
+    for (kind, name), members in sorted(found.items(), key=lambda one: (min(map(_rank, one[1])), one[0])):
+        yield _group(kind, name, members)
+
+
+def _group(kind: str, name: str, members: Sequence[ProcessListed]) -> Item:
+    gpu = ", ".join(dict.fromkeys(api for one in members for api in one.apis))
+    relevant = min(map(_rank, members)) < 3
+    words = f"{kind} {name if kind == 'unit' else name[:12]}: {plural(len(members), 'process')}"
+    row = Row(
+        f"{kind}:{name}",
+        (
+            cell(kind, "quiet"),
+            cell(members[0].user, "quiet"),
+            cell(_age(max(one.age for one in members)), "quiet"),
+            cell(gpu, "name"),
+            cell(size(sum(one.rss for one in members)), "quiet"),
+            cell(words, "plain" if relevant else "quiet"),
+        ),
+    )
+    notes = [Note(kind, name)] + [Note("process", f"{one.pid} {' '.join(one.argv)}") for one in members[:40]]
+    return Item(row, Details(f"{kind} {name}", notes, [f"inspector {kind}:{name}"]))
 
 
 def _rank(one: ProcessListed) -> int:
@@ -41,11 +72,10 @@ def _item(one: ProcessListed) -> Item:
     row = Row(
         str(one.pid),
         (
-            cell(str(one.pid)),
-            _observable(one),
-            cell(_gpu(one), "name"),
+            (*_observable(one), (str(one.pid), "plain")),
             cell(one.user, "quiet"),
-            cell(duration(int(one.age * SECOND)), "quiet"),
+            cell(_age(one.age), "quiet"),
+            cell(_gpu(one), "name"),
             cell(size(one.rss), "quiet"),
             cell(command, "plain" if relevant else "quiet"),
         ),
@@ -53,12 +83,16 @@ def _item(one: ProcessListed) -> Item:
     return Item(row, _details(one, command))
 
 
+def _age(seconds: float) -> str:
+    """`42 s`, `12 min`, `3 h`, `4 d`."""
+    for step, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= step:
+            return f"{int(seconds // step)} {unit}"
+    return f"{int(seconds)} s"
+
+
 def _observable(one: ProcessListed) -> Cell:
-    shown: dict[str, tuple[str, Tone]] = {
-        "yes": ("✓ yes", "yes"),
-        "partly": ("? partly", "unknown"),
-        "no": ("✗ no", "no"),
-    }
+    shown: dict[str, tuple[str, Tone]] = {"yes": ("", "plain"), "partly": ("? ", "unknown"), "no": ("✗ ", "no")}
     return (shown[one.observable],)
 
 
