@@ -1,9 +1,7 @@
 """All rules explained: what each means, how it is proven, what to do; made from the code, for `inspector explain`.
 
-`python -m inspector.report.rules > inspector/report/rules.md` publishes the page.
+`inspector explain --format markdown > docs/rules.md` publishes the page.
 """
-
-import sys
 
 import msgspec
 
@@ -69,7 +67,7 @@ def as_markdown() -> str:
         "# All rules",
         "",
         "What a finding's `rule` means, how it is proven and what to do; by the rung of the ladder where it stands.",
-        "Made from the code: `python -m inspector.report.rules`. One of them: `inspector explain RULE`.",
+        "Made from the code by `inspector explain --format markdown`. One of them: `inspector explain RULE`.",
     ]
     place = ""
     for rule in rules():
@@ -87,6 +85,3 @@ def as_markdown() -> str:
         ]
     return "\n".join(lines) + "\n"
 
-
-if __name__ == "__main__":
-    sys.stdout.write(as_markdown())
