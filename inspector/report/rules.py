@@ -84,4 +84,3 @@ def as_markdown() -> str:
             f"- **To do**: {rule.cure}",
         ]
     return "\n".join(lines) + "\n"
-
