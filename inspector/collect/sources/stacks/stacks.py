@@ -1,11 +1,13 @@
 """Who asked: copies of call stacks become events with files, functions and lines."""
 
 import threading
-from dataclasses import replace
+import time
+from collections import deque
+from dataclasses import dataclass, replace
 from typing import Final
 
 from inspector.stream.session import LimitNoted
-from inspector.stream.stacks import Occasion, SourceFrame, StackTaken
+from inspector.stream.stacks import CodeFrame, Occasion, SourceFrame, StackTaken
 
 from ...kernel import stack_programs
 from ...kernel.engine import Engine
@@ -22,6 +24,8 @@ from .interpreters import Interpreters
 from .native import NativeFrames
 
 _OCCASIONS: Final[tuple[Occasion, ...]] = ("entered", "refused", "load", "signal")
+LAST_SECONDS: Final = 2.0
+"""At the end, for stacks whose compiled code is not named yet."""
 _LARGEST_TABLE: Final = 4 << 20
 _AT_ONCE, _PER_SECOND = 60, 4
 """So many stacks are told at once, and so many a second after them: naming one takes some ms, aside."""
@@ -34,7 +38,7 @@ _ENDS: Final = {
 
 
 class StacksSource:
-    """Turns copies of stacks into events, in the background: it reads files."""
+    """Turns copies of stacks into events, in a thread of its own: it reads files."""
 
     def __init__(self, session: Session, engine: Engine, feed: Feed, addresses: Addresses) -> None:
         self._session, self._addresses = session, addresses
@@ -45,10 +49,16 @@ class StacksSource:
         """Thread and moment of the last one."""
         self._room, self._room_at = float(_AT_ONCE), 0
         self._crowded = False
+        self._copies: deque[_Copy] = deque()
+        """Those that are not named yet, the oldest first."""
+        self._wake = threading.Event()
+        self._over = False
         session.tree.watch(self._interpreters)
         feed.listen(StackCopied, self._copied)
-        self._loading = threading.Thread(target=self._stacks.load, name="stacks", daemon=True)
+        self._loading = threading.Thread(target=self._stacks.load, name="load-stacks", daemon=True)
+        self._naming = threading.Thread(target=self._name, name="name-stacks", daemon=True)
         self._loading.start()
+        self._naming.start()
 
     def start(self) -> None:
         """When this returns, stacks are copied."""
@@ -61,18 +71,43 @@ class StacksSource:
                 self._interpreters.mapped(process, mapping)
 
     def close(self) -> None:
-        """Copy no more."""
+        """Copy no more; what could not be named in time is told as far as it is known without reading files."""
         self._loading.join()
         self._stacks.close()
+        end = time.monotonic() + LAST_SECONDS
+        while self._copies and time.monotonic() < end:
+            time.sleep(0.01)
+        self._over = True
+        self._wake.set()
+        for copy in list(self._copies):
+            self._session.sink.send(_event(copy, ([], "there was no time left to name the compiled code")))
 
     def _copied(self, record: StackCopied) -> None:
         """A call that is told at its beginning need not be told again when it refuses."""
         if (record.tid, record.moment) == self._told or not self._has_room(record.at):
             return
         self._told = (record.tid, record.moment)
-        places = self._places(record.pid)
-        layout = self._layout(record.pid)
-        self._session.loop.in_background(lambda: self._event(record, places, layout), self._session.sink.send)
+        self._copies.append(_Copy(record, self._places(record.pid), self._layout(record.pid)))
+        self._wake.set()
+
+    def _name(self) -> None:
+        while self._wake.wait() and not self._over:
+            self._wake.clear()
+            while self._copies and not self._over:
+                event = _event(self._copies[0], self._compiled(self._copies[0]))
+                if not self._over:
+                    self._session.sink.send(event)
+                    self._copies.popleft()
+        self._native.close()
+
+    def _compiled(self, copy: "_Copy") -> tuple[list[CodeFrame], str]:
+        def find(address: int) -> Place | None:
+            return next((place for place in copy.places if place.holds(address)), None)
+
+        try:
+            return self._native.of(copy.record, find, at_boundary=copy.record.occasion != stack_programs.SIGNALLED)
+        except (OSError, ValueError, IndexError) as error:
+            return [], f"a file could not be read ({error})"
 
     def _has_room(self, now: int) -> bool:
         if self._room_at:
@@ -99,25 +134,32 @@ class StacksSource:
         own = self._interpreters.layout(pid)
         return own if own is not None or process is None else self._interpreters.layout(process.ppid)
 
-    def _event(self, record: StackCopied, places: list[Place], layout: Layout | str | None) -> StackTaken:
-        def find(address: int) -> Place | None:
-            return next((place for place in places if place.holds(address)), None)
 
-        native, native_end = self._native.of(record, find, at_boundary=record.occasion != stack_programs.SIGNALLED)
-        source, source_end = _source(record, layout)
-        calls = record.occasion in (stack_programs.ENTERED, stack_programs.RETURNED)
-        return StackTaken(
-            at=record.at,
-            pid=record.pid,
-            tid=record.tid,
-            occasion=_OCCASIONS[record.occasion],
-            moment=record.moment,
-            function=record.function if calls else -1,
-            native=native,
-            native_end=native_end,
-            source=source,
-            source_end=source_end,
-        )
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """A copy, and what is known of its process at that moment."""
+
+    record: StackCopied
+    places: list[Place]
+    layout: Layout | str | None
+
+
+def _event(copy: _Copy, native: tuple[list[CodeFrame], str]) -> StackTaken:
+    record = copy.record
+    source, source_end = _source(record, copy.layout)
+    calls = record.occasion in (stack_programs.ENTERED, stack_programs.RETURNED)
+    return StackTaken(
+        at=record.at,
+        pid=record.pid,
+        tid=record.tid,
+        occasion=_OCCASIONS[record.occasion],
+        moment=record.moment,
+        function=record.function if calls else -1,
+        native=native[0],
+        native_end=native[1],
+        source=source,
+        source_end=source_end,
+    )
 
 
 def _source(record: StackCopied, layout: Layout | str | None) -> tuple[list[SourceFrame], str]:
