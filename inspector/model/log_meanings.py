@@ -6,25 +6,27 @@ from functools import lru_cache
 
 from inspector.stream.iso_time import moment
 from inspector.stream.logs import LogLine
+from inspector.stream.regex_cost import longest_text
 from inspector.stream.session import SessionStarted
 
 from .profiles import LogRule, Profiles
 
 _STAMP = re.compile(r"time=\"?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))")
 _MOST_TEXT = 4_096
-"""Characters of a line that patterns look at: hostile lines may be long."""
 
 _QUOTED = re.compile(r"\| |  - | {10}| {4}\d\d:\d\d:\d\d\.\d{3}  |  (?:error  |warning|info   ) ")
 """How lines of our own text report begin that quote logs: whoever keeps a report in a log does not log it again."""
 
 
 @lru_cache(maxsize=8)
-def _rules(profiles: Profiles) -> list[tuple[str, LogRule, re.Pattern[str]]]:
-    return [
-        (profile.name, rule, re.compile(rule.pattern or re.escape(rule.contains)))
-        for profile in profiles.profiles
-        for rule in profile.logs
-    ]
+def _rules(profiles: Profiles) -> list[tuple[str, LogRule, re.Pattern[str], int]]:
+    """With how many characters of a line each pattern looks at: hostile lines may be long, and made to be slow."""
+    found = []
+    for profile in profiles.profiles:
+        for rule in profile.logs:
+            pattern = rule.pattern or re.escape(rule.contains)
+            found.append((profile.name, rule, re.compile(pattern), longest_text(pattern)))
+    return found
 
 
 def read_lines(profiles: Profiles, lines: Sequence[str]) -> Iterator[tuple[int, str, LogRule, dict[str, str]]]:
@@ -34,10 +36,10 @@ def read_lines(profiles: Profiles, lines: Sequence[str]) -> Iterator[tuple[int, 
     if not present:
         return
     for index, line in enumerate(lines):
-        for profile, rule, pattern in present:
+        for profile, rule, pattern, longest in present:
             if rule.contains not in line or _QUOTED.match(line):
                 continue
-            match = pattern.search(line[:_MOST_TEXT])
+            match = pattern.search(line[:longest])
             if match is not None:
                 yield index, profile, rule, {name: value or "" for name, value in match.groupdict().items()}
 

@@ -55,6 +55,7 @@ class Watch:
         machine may take its time; when `from_birth`, from the first process, and anew when all have ended and nothing
         came of them: clients of the same name come and go before a server. None: to its end."""
         self.stream = stream
+        stream.forget_history()
         self.observed = Observed(State(profiles=profiles))
         self.interrupted = False
         self.since: float | None = None

@@ -1,5 +1,6 @@
 """Events as JSON lines and back, readable up to a torn last line."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -10,6 +11,8 @@ from .session import SessionStarted
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(AnyEvent)
+_HUGE = 1 << 70
+_MAYBE_HUGE = re.compile(rb"[0-9]{21}|[0-9][eE]\+?[0-9]{2}")
 _REFUSALS = (msgspec.MsgspecError, RecursionError, ValueError)
 """Beside what does not fit: lists within lists without end, numbers of thousands of digits."""
 
@@ -39,7 +42,21 @@ def decode(line: bytes) -> AnyEvent | None:
     except _REFUSALS as error:
         _refuse_unless_unknown_kind(line, error)
         return None
+    if _MAYBE_HUGE.search(line) is not None and _is_huge(msgspec.json.decode(line)):
+        raise StreamError("damaged event (a number out of range)")
     return event
+
+
+def _is_huge(value: object) -> bool:
+    """Whether a number is in it that no counter, address or clock can hold: sums of such break."""
+    match value:
+        case float() | int():
+            return abs(value) > _HUGE
+        case list():
+            return any(map(_is_huge, value))
+        case dict():
+            return any(map(_is_huge, value.values()))
+    return False
 
 
 def _refuse_unless_unknown_kind(line: bytes, error: Exception) -> None:

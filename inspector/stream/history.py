@@ -1,7 +1,6 @@
 """What a live stream has told so far, kept small, so that a recording begun late is complete."""
 
 import zlib
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 
@@ -33,16 +32,19 @@ _BUDGET = 64 << 20
 class History:
     """Lines of a stream in order; of events that replace each other only the newest is kept.
 
-    Replaceable events of a process are put in their place when it ends, so that a later process with the same pid does
-    not inherit them. Old log lines go first when `budget` (bytes, compressed) is used up, then old details, then
-    processes that lived but a moment; the gap is said.
+    Replaceable events of a process are put in their place when it ends, and those behind its end at once, so that a
+    later process with the same pid does not inherit them. Old log lines go first when `budget` (bytes, compressed) is
+    used up, then old details, then processes that lived but a moment; the gap is said.
     """
 
     budget: int = _BUDGET
     _chunks: list[bytes] = field(default_factory=list)
     _open: list[bytes] = field(default_factory=list)
     _open_bytes: int = 0
-    _newest: "OrderedDict[tuple[int, str, Hashable], Event]" = field(default_factory=OrderedDict)
+    _newest: dict[int, dict[tuple[str, Hashable], Event]] = field(default_factory=dict)
+    """By process."""
+    _ended: set[int] = field(default_factory=set)
+    """Processes of whom only last words come."""
     _thinned: int = 0
     """Chunks before this one are thinned already, in the present one of `_PASSES`."""
     _pass: int = 0
@@ -71,8 +73,13 @@ class History:
                 self._replace(0, "", event)
             case WorkProgressed():
                 self._replace(0, event.task, event)
-            case ProcessStarted() | ProcessEnded():
+            case ProcessStarted():
                 self._settle(event.pid)
+                self._ended.discard(event.pid)
+                self._append(line)
+            case ProcessEnded():
+                self._settle(event.pid)
+                self._ended.add(event.pid)
                 self._append(line)
             case _:
                 self._append(line)
@@ -82,17 +89,19 @@ class History:
         for chunk in self._chunks:
             yield from zlib.decompress(chunk).splitlines(keepends=True)
         yield from list(self._open)
-        for event in list(self._newest.values()):
+        events = [event for newest in self._newest.values() for event in newest.values()]
+        for event in sorted(events, key=lambda event: event.at):
             yield encode(event)
 
     def _replace(self, pid: int, key: Hashable, event: Event) -> None:
-        place = (pid, type(event).__name__, key)
-        self._newest[place] = event
-        self._newest.move_to_end(place)
+        if pid in self._ended:
+            self._append(encode(event))
+            return
+        self._newest.setdefault(pid, {})[type(event).__name__, key] = event
 
     def _settle(self, pid: int) -> None:
-        for place in [place for place in self._newest if place[0] == pid]:
-            self._append(encode(self._newest.pop(place)))
+        for event in sorted(self._newest.pop(pid, {}).values(), key=lambda event: event.at):
+            self._append(encode(event))
 
     def _append(self, line: bytes) -> None:
         self._open.append(line)

@@ -3,7 +3,6 @@
 import os
 import selectors
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -17,6 +16,7 @@ from .codec import StreamError, decode, encode
 from .end_message import Ending, newer, without_farewell
 from .events import AnyEvent
 from .history import History
+from .pipes import in_own_group, read_block
 from .recording import RecordingWriter
 from .requests import Configure, Quit, encode_request
 from .session import CollectorWaits, LimitNoted, SessionEnded, SessionStarted
@@ -26,7 +26,6 @@ from .waiting import KERNEL_SECONDS, waits_for
 if TYPE_CHECKING:
     from .redact import Redactor
 
-_BLOCK = 1 << 20
 _LONGEST_LINE = 256 << 20
 _TALK_LINES = 40
 _FAREWELL = 8.0
@@ -71,7 +70,8 @@ class LiveStream:
         self._news: list[AnyEvent] = []
         """Events of our own, to come with the next batch."""
         self._latest = 0
-        self._history = History()
+        self._history: History | None = History()
+        """None: nobody will begin to record later."""
         self._writer: RecordingWriter | None = None
         self._redactor: Redactor | None = None
         self._begun = False
@@ -90,7 +90,7 @@ class LiveStream:
         self._last_word = time.monotonic()
         self._silent = False
         """It was found waiting after a silence."""
-        self._process = _in_own_group(self.command)
+        self._process = in_own_group(self.command)
         self._selector = selectors.DefaultSelector()
         self._open_pipes()
         try:
@@ -183,8 +183,13 @@ class LiveStream:
             self.stop_recording()
             self._writer, self._redactor = RecordingWriter(str(path)), redactor
             self.recording_trouble = ""
-            for line in self._history.lines():
+            for line in self._history.lines() if self._history is not None else ():
                 self._write(line)
+
+    def forget_history(self) -> None:
+        """Keep nothing for a recording that begins later: nobody is there to ask for one."""
+        with self._lock:
+            self._history = None
 
     @property
     def recording(self) -> str | None:
@@ -275,7 +280,7 @@ class LiveStream:
             self._selector.unregister(self._stdin)
 
     def _read_talk(self) -> None:
-        block = _read(self._stderr)
+        block = read_block(self._stderr)
         if block is None:
             return
         *lines, self._stderr_pending = (self._stderr_pending + block).split(b"\n")
@@ -286,7 +291,7 @@ class LiveStream:
         self.talk.extend(text for line in lines if (text := decode_line(line[:4096]).strip()))
 
     def _read_events(self) -> list[AnyEvent]:
-        block = _read(self._stdout)
+        block = read_block(self._stdout)
         if block is None:
             return []
         if not block:
@@ -321,8 +326,7 @@ class LiveStream:
         if isinstance(event, SessionStarted) and event.schema > SCHEMA:
             self._goodbye = SessionEnded(at=event.at, ok=False, reason=newer(event, SCHEMA))
             self._process.terminate()
-        self._history.keep(line, event)
-        self._write(line)
+        self._remember(line, event)
         return event
 
     def _adjusted(self, event: AnyEvent) -> AnyEvent:
@@ -356,10 +360,13 @@ class LiveStream:
 
     def _insert(self, event: AnyEvent) -> None:
         """An event of our own, between those of the collector."""
-        line = encode(event)
-        self._history.keep(line, event)
-        self._write(line)
+        self._remember(encode(event), event)
         self._news.append(event)
+
+    def _remember(self, line: bytes, event: AnyEvent) -> None:
+        if self._history is not None:
+            self._history.keep(line, event)
+        self._write(line)
 
     def _end(self) -> None:
         try:
@@ -386,20 +393,3 @@ class LiveStream:
         if self._goodbye is not None:
             return Ending(self._goodbye.ok, self._goodbye.reason, status)
         return without_farewell(self.command, status, self.talk[-1] if self.talk else "", self._begun)
-
-
-def _read(descriptor: int) -> bytes | None:
-    try:
-        return os.read(descriptor, _BLOCK)
-    except BlockingIOError:
-        return None
-    except OSError:
-        return b""
-
-
-def _in_own_group(command: Sequence[str]) -> "subprocess.Popen[bytes]":
-    """Ctrl-C on the terminal is for the viewer, which then ends the collector in order."""
-    pipe = subprocess.PIPE
-    if sys.version_info >= (3, 11):
-        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, process_group=0)
-    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, preexec_fn=os.setpgrp)

@@ -5,7 +5,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal, TypeVar, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -140,7 +141,14 @@ def _rewritten(value: object, change: Callable[[str], str]) -> object:
 @lru_cache
 def _text_fields(kind: type[msgspec.Struct]) -> list[str]:
     hints = get_type_hints(kind)
-    return [name for name in kind.__struct_fields__ if not _is_literal(hints[name])]
+    return [name for name in kind.__struct_fields__ if _may_hold_text(hints[name])]
+
+
+def _may_hold_text(hint: object) -> bool:
+    parts = [part for part in get_args(hint) if part is not type(None)]
+    if get_origin(hint) in (Union, UnionType):
+        return any(map(_may_hold_text, parts))
+    return hint not in (int, float, bool) and not _is_literal(hint)
 
 
 def _is_literal(hint: object) -> bool:

@@ -40,6 +40,15 @@ def test_counters_of_a_dead_process_stay_before_its_end_so_that_a_reused_pid_doe
     assert events == [counted(1, 42, 3), ProcessEnded(at=5, pid=42, code=0), born_again, counted(10, 42, 1)]
 
 
+def test_of_processes_that_have_ended_nothing_is_held_open() -> None:
+    history = History()
+    for pid in range(1, 1000):
+        fill([ProcessStarted(at=pid, pid=pid, ppid=1, started=pid, origin="fork")], history)
+        fill([ProcessEnded(at=pid, pid=pid, code=0), counted(pid, pid, 1)], history)
+    assert not history._newest
+    assert sum(isinstance(event, CallsCounted) for event in kept(history)) == 999
+
+
 def test_log_lines_go_first_when_the_budget_is_used_up_and_the_gap_is_said() -> None:
     history = History(budget=1000)
     story_of_many: list[AnyEvent] = []

@@ -8,6 +8,7 @@ they were; the library's setgroups would change them all, so the system call is 
 import ctypes
 import os
 import platform
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ _SETGROUPS = {"x86_64": 116, "aarch64": 159}.get(platform.machine())
 _CAPABILITY_VERSION_3 = 0x20080522
 _OVERRIDES = 1 << 1 | 1 << 2
 """CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH of linux/capability.h: either reads every file."""
+_IDS = re.compile(rb"^(Uid|Gid|Groups|CapEff):(.*)$", re.MULTILINE)
 NO_GROUP = 65534
 """nogroup: what owns no file."""
 _NOBODY_ELSE = (1 << 32) - 1
@@ -43,11 +45,16 @@ def own() -> Reader:
     return parse_status(_read("/proc/thread-self/status"), same_user_namespace=True)
 
 
+@cache
+def _own_namespace() -> str:
+    return os.readlink("/proc/self/ns/user")
+
+
 def reader_of(pid: int) -> Reader:
     """As whom a process opens files; ProcessLookupError when it is gone."""
     try:
         status = _read(f"/proc/{pid}/status")
-        same = os.readlink(f"/proc/{pid}/ns/user") == os.readlink("/proc/self/ns/user")
+        same = os.readlink(f"/proc/{pid}/ns/user") == _own_namespace()
     except FileNotFoundError:
         raise ProcessLookupError(pid) from None
     return parse_status(status, same)
@@ -55,8 +62,7 @@ def reader_of(pid: int) -> Reader:
 
 def parse_status(raw: bytes, same_user_namespace: bool) -> Reader:
     """From /proc/PID/status; root of a user namespace below ours overrides nothing that is ours."""
-    lines = (line.partition(b":") for line in raw.splitlines())
-    words = {key: value.split() for key, _, value in lines if key in (b"Uid", b"Gid", b"Groups", b"CapEff")}
+    words = {match[1]: match[2].split() for match in _IDS.finditer(raw)}
     return Reader(
         uid=int(words[b"Uid"][3]),
         gid=int(words[b"Gid"][3]),

@@ -146,12 +146,8 @@ class Map:
         if number not in (0, errno.ENOENT):
             raise BpfError(number, "reading a hash map")
         (got,) = struct.unpack_from("<I", attributes.raw, 32)
-        rows = [
-            (keys.raw[i * self.key_size : (i + 1) * self.key_size],
-             values.raw[i * self.value_size : (i + 1) * self.value_size])
-            for i in range(got)
-        ]  # fmt: skip
-        return rows, number == 0
+        rows = zip(_parts(keys, got, self.key_size), _parts(values, got, self.value_size), strict=True)
+        return list(rows), number == 0
 
     def memory(self) -> mmap.mmap:
         """The values of an MMAPABLE array, shared with the kernel; each value starts at a multiple of 8 bytes."""
@@ -288,6 +284,12 @@ def attach_perf_event(program: int, event: int, cookie: int) -> int:
 def _kernel() -> tuple[int, ...]:
     numbers = os.uname().release.split("-")[0].split(".")
     return tuple(int(number) for number in numbers[:2] if number.isdigit())
+
+
+def _parts(buffer: ctypes.Array[ctypes.c_char], count: int, size: int) -> list[bytes]:
+    """The first elements of a buffer, which is copied once: `raw` copies all of it."""
+    used = ctypes.string_at(buffer, count * size)
+    return [used[at : at + size] for at in range(0, len(used), size)]
 
 
 def _address(buffer: ctypes.Array[ctypes.c_char] | None) -> int:

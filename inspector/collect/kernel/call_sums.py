@@ -43,12 +43,13 @@ class CallSums:
                 changed.append(Outcome(pids[slot], function, caller, result, count, first, last))
         return changed
 
-    def settle(self, pid: int | None, slot: int) -> None:
-        """The process is gone: keep its last rows until the next `changed`, if it was ours, and clear its slot."""
+    def settle(self, gone: Mapping[int, int | None]) -> None:
+        """Processes are gone (by slot): keep the last rows of ours until the next `changed`, and clear their slots."""
         for key, value in self._sums.items():
-            owner, function, caller, result = OUTCOME_KEY.unpack(key)
-            if owner != slot:
+            slot, function, caller, result = OUTCOME_KEY.unpack(key)
+            if slot not in gone:
                 continue
+            pid = gone[slot]
             count, first, last = _unpack(value)
             if self._told.pop(key, None) != count and pid is not None:
                 self._finals.append(Outcome(pid, function, caller, result, count, first, last))

@@ -3,7 +3,7 @@
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .attach import close_all
@@ -264,21 +264,25 @@ class Counting:
         """No call was counted since `suspend`."""
         return self._engine.members.control_word(CONTROL_RESTING) != 0
 
-    def settle(self, pid: int | None, slot: int) -> None:
-        """The process is gone: keep its last counts until the next `counts`, if it was ours, and clear its slot."""
+    def settle(self, gone: Mapping[int, int | None]) -> None:
+        """Processes are gone: keep the last counts of ours until the next `counts`, and clear their slots."""
+        called = {slot: pid for slot, pid in gone.items() if slot != SHARED_SLOT and self._settle(slot, pid)}
+        if called:
+            self._outcomes.settle(called)
+            self._callers.settle(called)
+
+    def _settle(self, slot: int, pid: int | None) -> bool:
+        """Whether the process called anything."""
         called = False
         for block in self._blocks:
             row = block.row(slot)
             if row != bytes(len(row)):
                 called = True
-                if slot != SHARED_SLOT:
-                    last = list(self._changes(block, slot))
-                    self._finals += [Count(pid, *row) for row in last] if pid is not None else []
-                    block.clear(slot)
+                last = list(self._changes(block, slot))
+                self._finals += [Count(pid, *row) for row in last] if pid is not None else []
+                block.clear(slot)
             self._rows.pop((block.first, slot), None)
-        if called and slot != SHARED_SLOT:
-            self._outcomes.settle(pid, slot)
-            self._callers.settle(pid, slot)
+        return called
 
     def close(self) -> None:
         """Take all probes away."""

@@ -6,7 +6,7 @@ Everything hangs on descriptors of this process: when it dies, by whatever signa
 import contextlib
 import os
 import select
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -59,8 +59,11 @@ class EngineError(Exception):
 class SlotUser(Protocol):
     """Somebody who keeps counters under the slots of processes."""
 
-    def settle(self, pid: int | None, slot: int) -> None:
-        """The process is gone: take its last counts and clear the slot, which another process gets next."""
+    def settle(self, gone: Mapping[int, int | None]) -> None:
+        """Processes are gone: take their last counts and clear their slots, which others get next.
+
+        By slot the pid, None for one that was none of ours.
+        """
         ...
 
 
@@ -127,7 +130,7 @@ class Engine:
         ours = self._slots.pop(pid, None) is not None
         self._executed_at.pop(pid, None)
         if slot is not None:
-            self._settle(pid if ours else None, slot)
+            self._settle({slot: pid if ours else None})
 
     @contextlib.contextmanager
     def adopting(self) -> Iterator[None]:
@@ -185,8 +188,7 @@ class Engine:
         merged.sort(key=_time)
         records: list[Record] = [*self._lost(), *(record for each in merged for record in self._take(each))]
         self._early = [record for record in self._early if id(record) not in waited]
-        for pid, slot in departing:
-            self._depart(pid, slot)
+        self._depart(departing)
         return records
 
     def writes(self) -> list[Written]:
@@ -346,7 +348,7 @@ class Engine:
         slot = self._slots.get(pid)
         if slot is None:
             self._executed_at.pop(pid, None)
-            self._settle(None, death.slot)
+            self._settle({death.slot: None})
             return []
         if slot != death.slot:  # it ended before `wait_for` could add it: the kernel's own slot is the true one
             self.members.remove(pid)
@@ -363,18 +365,20 @@ class Engine:
                 yield _written(key, value)
                 self._written.delete(key)
 
-    def _depart(self, pid: int, slot: int) -> None:
-        """One drain after its end, when records that were late are in."""
-        if self._slots.get(pid) == slot:
-            del self._slots[pid]
-            self._executed_at.pop(pid, None)
-        self._settle(pid, slot)
+    def _depart(self, departing: list[tuple[int, int]]) -> None:
+        """One drain after their ends, when records that were late are in."""
+        for pid, slot in departing:
+            if self._slots.get(pid) == slot:
+                del self._slots[pid]
+                self._executed_at.pop(pid, None)
+        if departing:
+            self._settle({slot: pid for pid, slot in departing})
 
-    def _settle(self, pid: int | None, slot: int) -> None:
-        """`pid`: None for a candidate of `wait_for` that was none of ours."""
+    def _settle(self, gone: Mapping[int, int | None]) -> None:
         for user in self._users:
-            user.settle(pid, slot)
-        self.members.release(slot)
+            user.settle(gone)
+        for slot in gone:
+            self.members.release(slot)
 
     def _lost(self) -> Iterator[Lost]:
         for word, source in _LOSSES.items():

@@ -12,7 +12,7 @@ from typing import Final
 from . import bpf
 from .assembler import Assembler, Helper, Reg
 from .bpf import ProgramKind
-from .btf import BtfError, TypeData, kernel_type_data
+from .btf import BtfError, kernel_type_data
 from .identities import foreign_pid_namespace
 
 _ITERATOR: Final = "bpf_iter_task_vma"
@@ -29,7 +29,6 @@ class PrivateCopies:
     """Asks the running kernel; reading its type data takes some 40 ms, once, at the first question."""
 
     def __init__(self) -> None:
-        self._types: TypeData | None = None
         self._function = 0
         self._fields: dict[str, int] = {}
 
@@ -53,10 +52,9 @@ class PrivateCopies:
             return None
 
     def _learn(self) -> None:
-        if self._types is None:
+        if not self._fields:
             types = kernel_type_data()
             self._function, self._fields = types.function(_ITERATOR), types.offsets(_FIELDS)
-            self._types = types
 
     def _code(self, pid: int) -> bytes:
         """(meta, task, mapping): one row a mapping; kernels before 6.1 walk all processes, so ours is told here."""

@@ -12,27 +12,34 @@ from .generation import LINE_LIMIT
 from .tail import Lines
 from .watched_lines import Marks, Span
 
-LINES_A_SECOND = 2_000
-"""What all logs together may send in full."""
+LINES_A_SECOND = 500
+"""What all logs together may send in full, on the average."""
+LINES_AT_ONCE = 4_000
+"""What a rest saves up: programs say most while they start."""
 MARKED_LIMIT = 2_000
 """Marked lines of one piece that are sent; a log of nothing else is cut here, and says so."""
-_NEWEST = 100
-"""Lines of each piece that are sent when the ration is used up."""
+_NEWEST_LEAST, _NEWEST_MOST = 10, 100
+"""Lines of each piece that are sent when the ration is used up: a tenth of them, within these bounds."""
 
 
 class RateLimit:
     """Lines a second that may be sent (a token bucket)."""
 
-    def __init__(self, per_second: int = LINES_A_SECOND, clock: Callable[[], float] = time.monotonic) -> None:
-        self._rate = per_second
-        self._left = float(per_second)
+    def __init__(
+        self,
+        per_second: int = LINES_A_SECOND,
+        at_once: int = LINES_AT_ONCE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rate, self._most = per_second, at_once
+        self._left = float(at_once)
         self._clock = clock
         self._last = clock()
 
     def grant(self, count: int) -> bool:
         """May so many lines go out now?"""
         now = self._clock()
-        self._left = min(self._rate, self._left + (now - self._last) * self._rate)
+        self._left = min(self._most, self._left + (now - self._last) * self._rate)
         self._last = now
         if count > self._left:
             return False
@@ -65,7 +72,7 @@ class LineLimiter:
             lines, inside = as_lines(enumerate(texts, new.first), inside)
             return Choice(lines, inside=inside)
         spans, too_many = self.marks.find(new.data, MARKED_LIMIT)
-        count = min(_NEWEST, new.count)
+        count = _newest(new.count)
         newest = new.first + new.count - count
         marked = [line for line in numbered(new.data, new.first, spans) if line.number < newest]
         texts = new.data.removesuffix(b"\n").rsplit(b"\n", count)[-count:]
@@ -76,8 +83,13 @@ class LineLimiter:
         """Of lines that a carrier gave one by one."""
         if self._rate_limit.grant(len(new)):
             return new
-        marked = [line for line in new[:-_NEWEST] if self.marks.holds(line.text.encode())]
-        return marked + new[-_NEWEST:]
+        count = _newest(len(new))
+        marked = [line for line in new[:-count] if self.marks.holds(line.text.encode())]
+        return marked + new[-count:]
+
+
+def _newest(count: int) -> int:
+    return min(count, max(_NEWEST_LEAST, min(_NEWEST_MOST, count // 10)))
 
 
 def numbered(data: bytes, first: int, spans: list[Span]) -> list[LogLine]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from inspector.stream.literals import any_of, rare_part, required_literals
+from inspector.stream.regex_cost import PatternError, longest_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +17,25 @@ class Span:
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """One pattern, and how many bytes of a line it is used on."""
+
+    compiled: re.Pattern[bytes]
+    longest: int
+
+    def fits(self, data: bytes, span: Span) -> bool:
+        """Does the line match?"""
+        return self.compiled.search(data, span.begin, min(span.end, span.begin + self.longest)) is not None
+
+
 @dataclass(slots=True)
 class _Compiled:
     """The patterns, ready to search."""
 
-    by_part: dict[bytes, list[re.Pattern[bytes]]] = field(default_factory=dict)
+    by_part: dict[bytes, list["_Pattern"]] = field(default_factory=dict)
     """By a text that every match holds."""
-    unaided: list[re.Pattern[bytes]] = field(default_factory=list)
+    unaided: list["_Pattern"] = field(default_factory=list)
     """Those that have none."""
     refused: list[str] = field(default_factory=list)
 
@@ -44,8 +57,8 @@ class Marks:
         made = _Compiled()
         for pattern in self._patterns:
             try:
-                compiled = re.compile(pattern.encode(), re.MULTILINE)
-            except (re.error, OverflowError, RecursionError) as error:
+                compiled = _Pattern(re.compile(pattern.encode(), re.MULTILINE), longest_text(pattern))
+            except (PatternError, re.error) as error:
                 made.refused.append(f"{pattern}: {error}")
                 continue
             parts = [rare_part(literal) for literal in required_literals(pattern)]
@@ -77,16 +90,16 @@ class Marks:
         at = 0
         while self._seeker is not None and (hit := self._seeker.search(data, at)) is not None:
             span = _line_around(data, hit.start())
-            marked = any(pattern.search(data, span.begin, span.end) for pattern in self._compiled.by_part[hit[0]])
+            marked = any(pattern.fits(data, span) for pattern in self._compiled.by_part[hit[0]])
             if marked:
                 yield span
             at = span.end if marked else hit.start() + 1
-        for pattern in self._compiled.unaided:
-            at = 0
-            while at <= len(data) and (hit := pattern.search(data, at)) is not None:
-                span = _line_around(data, hit.start())
+        at = 0
+        while self._compiled.unaided and at < len(data):
+            span = _line_around(data, at)
+            if any(pattern.fits(data, span) for pattern in self._compiled.unaided):
                 yield span
-                at = span.end + 1
+            at = span.end + 1
 
 
 def _line_around(data: bytes, at: int) -> Span:
@@ -94,9 +107,9 @@ def _line_around(data: bytes, at: int) -> Span:
     return Span(data.rfind(b"\n", 0, at) + 1, len(data) if end < 0 else end)
 
 
-def _without_longer(found: dict[bytes, list[re.Pattern[bytes]]]) -> dict[bytes, list[re.Pattern[bytes]]]:
+def _without_longer(found: dict[bytes, list[_Pattern]]) -> dict[bytes, list[_Pattern]]:
     """Without parts that hold another one: whoever has the longer also has the shorter."""
-    cover: dict[bytes, list[re.Pattern[bytes]]] = {}
+    cover: dict[bytes, list[_Pattern]] = {}
     for part in sorted(found, key=len):
         shorter = next((one for one in cover if one in part), part)
         cover.setdefault(shorter, []).extend(found[part])

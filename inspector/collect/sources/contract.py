@@ -84,6 +84,9 @@ class TreeObserver:
 
     def ended(self, process: Tracked) -> None: ...
 
+    def forgotten(self, process: Tracked) -> None:
+        """It ended long ago and nobody has its number: no record of it is to come."""
+
     def mapped(self, process: Tracked, mapping: Mapping) -> None: ...
 
     def unmapped(self, process: Tracked, mapping: Mapping) -> None: ...

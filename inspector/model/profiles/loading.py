@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from inspector.stream.regex_cost import PatternError, longest_text
+
 from .schema import LogRule, Profile
 
 _LARGEST = 1 << 20
@@ -99,11 +101,10 @@ def _check_log_rule(rule: LogRule, where: str) -> None:
     if not rule.contains:
         raise ProfileError(f"profile {where}: log rule {rule.id} needs `contains`, a text that every such line holds")
     try:
-        groups = set(re.compile(rule.pattern).groupindex)
-    except re.error as error:
-        raise ProfileError(
-            f"profile {where}: pattern of log rule {rule.id} is no regular expression: {error}"
-        ) from None
+        longest_text(rule.pattern)
+    except PatternError as error:
+        raise ProfileError(f"profile {where}: pattern of log rule {rule.id}: {error}") from None
+    groups = set(re.compile(rule.pattern).groupindex)
     try:
         fields = {field for _, field, _, _ in string.Formatter().parse(rule.says) if field is not None}
     except ValueError as error:

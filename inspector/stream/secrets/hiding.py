@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from . import addresses, assigned, options
 from .known import known
@@ -11,6 +12,8 @@ from .tokens import CRYPTED, END_OF_KEY, FORMS, PRIVATE_KEY, is_token
 HIDDEN = "(hidden)"
 _LONG_WORD = re.compile(r"[A-Za-z0-9_$?][A-Za-z0-9_.~=%$+:-]{9,}")
 _JOINT = re.compile(r"[-.=%+:_]+")
+_LONG = 512
+"""Characters of a name that is not kept in mind."""
 _ENOUGH = 160
 """Characters that tell a token."""
 _GOES_ON = re.compile(r"[A-Za-z0-9+/=_%.~-]*[A-Za-z0-9+=_-]")
@@ -36,8 +39,12 @@ def hide(text: str) -> str:
 
 def hide_names(text: str) -> str:
     """A path or a name with the tokens in it replaced: nothing is assigned in it, and parts of it may look odd."""
-    if len(text) < 16:
-        return text
+    return text if len(text) < 16 else _hide_names(text) if len(text) < _LONG else _hide_names.__wrapped__(text)
+
+
+@lru_cache(4096)
+def _hide_names(text: str) -> str:
+    """The same paths come again and again."""
     found = list(_tokens(text))
     return _without(text, found) if found else text
 

@@ -50,23 +50,23 @@ class CallerNames:
 
     def __init__(self, addresses: Addresses) -> None:
         self._addresses = addresses
-        self._known: dict[tuple[int, int, str], Caller] = {}
+        self._known: dict[int, dict[tuple[int, str], Caller]] = {}
+        """By process: who is at an address, seen from a file."""
 
     def name(self, pid: int, address: int, file: str, now: int) -> Caller | None:
         """Who is at a return address, seen from the called file; None when it is unknown (yet)."""
-        key = (pid, address, file)
-        known = self._known.get(key)
+        known = self._known.get(pid, {}).get((address, file))
         if known is None:
             place = self._addresses.owner(pid, address, now)
             if place is None:
                 return None
-            known = self._known[key] = Caller(place.path, bool(file) and place.file == file)
+            known = Caller(place.path, bool(file) and place.file == file)
+            self._known.setdefault(pid, {})[address, file] = known
         return known
 
     def forget(self, pid: int) -> None:
         """A process has a new program, or its number a new owner."""
-        for key in [key for key in self._known if key[0] == pid]:
-            del self._known[key]
+        self._known.pop(pid, None)
 
 
 class CallerSums:
@@ -74,8 +74,10 @@ class CallerSums:
 
     def __init__(self, names: CallerNames) -> None:
         self._names = names
-        self._sums: dict[tuple[int, int, int, Caller], _Sum] = {}
-        self._results: dict[tuple[int, int], int] = {}
+        self._sums: dict[int, dict[tuple[int, int, Caller], _Sum]] = {}
+        """By process: by function, result and caller."""
+        self._results: dict[int, dict[int, int]] = {}
+        """By process: how many results of a function were admitted."""
         self._untold: list[Outcome] = []
         """Of functions whose file is not told yet."""
         self._waiting: list[tuple[Outcome, str, int]] = []
@@ -86,6 +88,7 @@ class CallerSums:
         `file_of` gives the identity of the file of a function, None when it is not to be told of yet.
         """
         changed: dict[tuple[int, int, int, Caller], _Sum] = {}
+        known: dict[tuple[int, int, Caller], _Sum]
         waiting, self._waiting = self._waiting, []
         untold, self._untold = self._untold, []
         for outcome in [*untold, *outcomes]:
@@ -99,18 +102,25 @@ class CallerSums:
             if caller is None and looks < _PATIENCE:
                 self._waiting.append((outcome, file, looks + 1))
                 continue
-            key = (outcome.pid, outcome.function, signed(outcome.result), caller or Caller(UNKNOWN, own=False))
-            if key not in self._sums and not self._admit(key[:2]):
+            key = (outcome.function, signed(outcome.result), caller or Caller(UNKNOWN, own=False))
+            known = self._sums.setdefault(outcome.pid, {})
+            if key not in known and not self._admit(outcome.pid, outcome.function):
                 continue
-            total = changed[key] = self._sums.setdefault(key, _Sum(key[3]))
+            total = known.setdefault(key, _Sum(key[2]))
+            changed[outcome.pid, key[0], key[1], key[2]] = total
             total.parts[outcome.caller, outcome.result] = outcome
         return [total.event(*key[:3]) for key, total in changed.items()]
 
-    def _admit(self, function: tuple[int, int]) -> bool:
+    def forget(self, pid: int) -> None:
+        """A process ended long ago."""
+        self._sums.pop(pid, None)
+        self._results.pop(pid, None)
+
+    def _admit(self, pid: int, function: int) -> bool:
         """Whether one more result of a process's function is told."""
-        known = self._results.get(function, 0) + 1
-        self._results[function] = known
-        return known <= _MOST_RESULTS
+        results = self._results.setdefault(pid, {})
+        results[function] = results.get(function, 0) + 1
+        return results[function] <= _MOST_RESULTS
 
     @property
     def waiting(self) -> bool:

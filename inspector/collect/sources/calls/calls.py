@@ -120,6 +120,8 @@ class CallsSource(TreeObserver):
         self._ended_in: dict[int, list[OpenCall]] = {}
         """By process that ends: the calls that its threads ended in."""
         self._soon = False
+        self._looked = 0
+        """When the last look was."""
         self._moved = False
         """Something was told since the last tick."""
         self._under_way = False
@@ -150,6 +152,11 @@ class CallsSource(TreeObserver):
     def executed(self, process: Tracked) -> None:
         """Its callers are others now."""
         self._names.forget(process.pid)
+
+    def forgotten(self, process: Tracked) -> None:
+        """No count of it is to come."""
+        for each in (self._names, self._callers, self._outcomes):
+            each.forget(process.pid)
 
     def _offered(self, candidate: Candidate) -> None:
         """A file that some process may map soon; if others map it, their picture is taken first, see `image`."""
@@ -377,9 +384,12 @@ class CallsSource(TreeObserver):
         self._ticker.wake()
 
     def _look_soon(self) -> None:
-        if not self._soon:
+        """At once after a rest; while something moves the ticker looks anyway."""
+        if not self._soon and self._session.loop.now() - self._looked >= TICK_SECONDS * 1e9:
             self._soon = True
             self._session.loop.soon(self._look)
+        else:
+            self._ticker.wake()
 
     def _tick(self) -> bool:
         """Look until nothing moves; then the kernel tells of the next call."""
@@ -395,7 +405,7 @@ class CallsSource(TreeObserver):
 
     def _look(self) -> None:
         """Counters that changed, and what they cost."""
-        self._soon = False
+        self._soon, self._looked = False, self._session.loop.now()
         batch = self._engine.drain()  # mappings alone do not wake us; last counts come one drain later
         self._feed.hand_out(batch)
         now = self._session.loop.now()

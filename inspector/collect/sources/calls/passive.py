@@ -56,6 +56,8 @@ class PassiveSource(TreeObserver):
         self._wanted = frozenset(function.name for api in session.plan.apis for function in api.functions)
         self._names = frozenset(name.encode() for name in self._wanted)
         self._providers: dict[str, tuple[ImageRead, FileFacts]] = {}
+        self._roles: dict[str, tuple[bool, bool]] = {}
+        """By file identity: whether it defines functions of the plan, and whether it calls some."""
         self._consumers: dict[str, FunctionSlots | None] = {}
         """None while it is read where the slots are."""
         self._seen: dict[int, _Seen] = {}
@@ -74,13 +76,18 @@ class PassiveSource(TreeObserver):
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
         """The first time that a provider is met, its picture is taken in every process, before it is probed in any."""
-        if any(export.kind == "func" and export.name in self._wanted for export in image.exports):
+        roles = self._roles.get(image.file)
+        if roles is None:
+            provides = any(export.kind == "func" and export.name in self._wanted for export in image.exports)
+            consumes = any(need.name in self._wanted for need in image.undefined)
+            roles = self._roles[image.file] = provides, consumes
+        if roles[0]:
             first = image.file not in self._providers
             if first:
                 self._providers[image.file] = image, read_facts(mapping.open_path)
             for other in self._session.tree.processes() if first else [process]:
                 self._take(other, image.file, unprobed=first and image.file not in self._session.probed)
-        if any(need.name in self._wanted for need in image.undefined):
+        if roles[1]:
             self._meet_consumer(process, mapping)
 
     def picture(self, process: Tracked) -> None:

@@ -26,7 +26,8 @@ _SLICE: Final = 0.004
 """Seconds of one turn in the worker thread, where predictions and hashing wait as well."""
 _REST: Final = 0.012
 """Seconds between two turns: a search takes a quarter of the worker's time at most."""
-_MOST_ASKED: Final = 10_000
+_MOST_ASKED: Final = 1_000
+"""Names in one process."""
 _PATIENCE: Final = 0.1
 """Seconds until words of the loader belong to no look-up: to the start of a program, say."""
 _LAST: Final = 0.5
@@ -59,7 +60,8 @@ class CopiesSource(TreeObserver):
         self._library_cache, self._loaders = LibraryCache(), Loaders()
         self._roots: dict[int, Root] = {}
         self._known: set[tuple[object, ...]] = set()
-        self._asked: set[tuple[int, str]] = set()
+        self._asked: dict[int, set[str]] = {}
+        """By process."""
         self._refused: list[Asked] = []
         """Names in the loader's words that no look-up was told of yet."""
         self._symbols = 0
@@ -94,10 +96,16 @@ class CopiesSource(TreeObserver):
         """Its own file tree can no longer be reached, ours can."""
         self._roots.pop(process.pid, None)
 
+    def forgotten(self, process: Tracked) -> None:
+        """It asks for nothing more."""
+        self._asked.pop(process.pid, None)
+
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
         """A file that provides an API: is there another one of its name?"""
         if image.exports:
-            self._exporters[image.file] = mapping, frozenset(export.name for export in image.exports if export.visible)
+            known = self._exporters.get(image.file)
+            names = known[1] if known else frozenset(export.name for export in image.exports if export.visible)
+            self._exporters[image.file] = mapping, names
         name = image.soname or os.path.basename(mapping.path)
         if name in self._sonames:
             self._ask(Asked(process.pid, "provider", name, library=mapping.path))
@@ -114,15 +122,16 @@ class CopiesSource(TreeObserver):
     def _ask_refused(self) -> None:
         refused, self._refused = self._refused, []
         for asked in refused:
-            if (asked.pid, asked.name) not in self._asked:
+            if asked.name not in self._asked.get(asked.pid, ()):
                 self._ask(asked)
 
     # -- asking ----------------------------------------------------------------------------------------------------
 
     def _ask(self, asked: Asked) -> None:
         """Begin a search unless it was done for a process that sees and searches the same."""
-        if len(self._asked) < _MOST_ASKED:
-            self._asked.add((asked.pid, asked.name))
+        names = self._asked.setdefault(asked.pid, set())
+        if len(names) < _MOST_ASKED:
+            names.add(asked.name)
         process = self._session.tree.find(asked.pid)
         root = self._root(process) if process is not None else None
         if process is None or root is None:

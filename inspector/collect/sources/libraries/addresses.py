@@ -1,7 +1,9 @@
 """Which file lies at an address of a process: at once after it was mapped, and still after the process has ended."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from inspector.stream.text import decode
 
@@ -9,12 +11,11 @@ from ...elf.file import ElfError, ElfFile
 from ...elf.symbols import STT_FUNC, STT_IFUNC, SymbolTable
 from ...kernel import procfs
 from ...kernel.records import Executed, Forked, Mapped
-from ..contract import Tree
+from ..contract import Tracked, Tree, TreeObserver
 from ..processes.feed import Feed
 from ..tolerant_reads import attempt
 from .library_summaries import same_file
 
-_PROCESSES_KEPT = 4000
 _FILES_KEPT = 256
 _MOST_SYMBOLS = 20_000
 _LOOKS_PER_SECOND = 5
@@ -39,7 +40,7 @@ class Place:
         return self.start <= address < self.end
 
 
-class Addresses:
+class Addresses(TreeObserver):
     """Remembers the kernel's own mapping records; what was mapped before them is taken from the tree."""
 
     def __init__(self, tree: Tree, feed: Feed) -> None:
@@ -52,6 +53,12 @@ class Addresses:
         feed.listen(Forked, self._forked)
         feed.listen(Executed, self._executed)
         feed.listen(Mapped, self._mapped)
+        tree.watch(self)
+
+    def forgotten(self, process: Tracked) -> None:
+        """Nobody asks for it any more."""
+        for each in (self._told, self._before, self._looked):
+            each.pop(process.pid, None)
 
     def find(self, pid: int, address: int) -> Place | None:
         """What lies at an address; None when it is unknown (yet)."""
@@ -100,21 +107,23 @@ class Addresses:
 
     def _forked(self, record: Forked) -> None:
         self._told[record.pid] = list(self._told.get(record.ppid, ()))
-        if len(self._told) > _PROCESSES_KEPT:
-            self._told.pop(next(iter(self._told)))
 
     def _executed(self, record: Executed) -> None:
         self._before[record.pid] = self._told.pop(record.pid, [])
         self._told[record.pid] = []
-        if len(self._before) > _PROCESSES_KEPT:
-            self._before.pop(next(iter(self._before)))
 
     def _mapped(self, record: Mapped) -> None:
-        path = record.path.removesuffix(_DELETED)
-        file = procfs.file_key(record.major, record.minor, record.inode) if record.inode else ""
+        path, shown = _shared(record.path.removesuffix(_DELETED))
+        file = sys.intern(procfs.file_key(record.major, record.minor, record.inode)) if record.inode else ""
         end = record.start + record.length
-        place = Place(record.start, end, decode(path) or "[anon]", file, record.offset, path)
+        place = Place(record.start, end, shown, file, record.offset, path)
         self._told.setdefault(record.pid, []).append(place)
+
+
+@lru_cache(4096)
+def _shared(path: bytes) -> tuple[bytes, str]:
+    """A path and its harmless text, once for all processes that map the file."""
+    return path, decode(path) or "[anon]"
 
 
 class SymbolNames:

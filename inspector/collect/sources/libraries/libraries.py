@@ -190,7 +190,7 @@ class Libraries(TreeObserver):
             self._sink.send(LibraryUnmapped(at=cached.looked, pid=process.pid, base=base, path=gone.path))
         for start in [start for start in process.mappings if start not in snapshot.mappings]:
             mapping = process.mappings.pop(start)
-            for observer in self._tree.observers:
+            for observer in self._tree.hearing("unmapped"):
                 observer.unmapped(process, mapping)
 
     def _send_changes(self, cached: ProcessLibraries, snapshot: Snapshot) -> None:
@@ -206,7 +206,7 @@ class Libraries(TreeObserver):
         fresh = {start: new for start, new in snapshot.mappings.items() if process.mappings.get(start) != new}
         process.mappings.update(fresh)
         for mapping in fresh.values():
-            for observer in self._tree.observers:
+            for observer in self._tree.hearing("mapped"):
                 observer.mapped(process, mapping)
 
     def _send_library(self, cached: ProcessLibraries, event: LibraryMapped) -> None:
@@ -232,7 +232,7 @@ class Libraries(TreeObserver):
         if image.file in cached.imaged:
             return
         cached.imaged.add(image.file)
-        for observer in self._tree.observers:
+        for observer in self._tree.hearing("image"):
             observer.image(cached.process, mapping, image)
 
     def _note_refusal(self, process: Tracked) -> None:

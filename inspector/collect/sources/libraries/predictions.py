@@ -37,6 +37,8 @@ __all__ = ["PredictionsSource", "check_preload"]
 PATIENCE_NS = 1_500_000_000
 """So long a new program has to load a backend by itself before the load is predicted."""
 _TICK_SECONDS = 0.5
+_EMPTY_NS = 2_000_000_000
+_MOST_EMPTY = 256
 
 
 @dataclass(slots=True)
@@ -49,8 +51,15 @@ class _Look:
     """When to predict; 0: done."""
     backends: list[tuple[Candidate, ImageRead]] = field(default_factory=list)
     preloads: list[PreloadChecked] = field(default_factory=list)
+    around: bool = False
+    """It was looked around."""
     named: list[tuple[str, str]] = field(default_factory=list)
     """Of a program that was there before us: files that name a library of an API, and that name."""
+
+    @property
+    def nothing(self) -> bool:
+        """There is nothing to predict."""
+        return self.around and not (self.backends or self.preloads or self.named)
 
 
 class PredictionsSource(TreeObserver):
@@ -61,6 +70,8 @@ class PredictionsSource(TreeObserver):
         self._library_cache, self._loaders = LibraryCache(), Loaders()
         self._looks: dict[int, _Look] = {}
         self._ticker = Ticker(session.loop, _TICK_SECONDS, self._tick)
+        self._empty: dict[tuple[object, ...], int] = {}
+        """Programs and environments with nothing around them, until when that is believed, ns."""
         self._told: set[str] = set()
         """Files whose ELF facts were sent; used in the worker thread only."""
         self._functions = frozenset(function.name for api in session.plan.apis for function in api.functions)
@@ -93,10 +104,25 @@ class PredictionsSource(TreeObserver):
         look = self._look_at(process)
         if look is None:
             return
-        look.due = self._session.loop.now() + PATIENCE_NS
+        now = self._session.loop.now()
+        look.due = now + PATIENCE_NS
         self._looks[process.pid] = look
         self._ticker.wake()
-        self._in_background(lambda: list(self._around(look)))
+        surroundings = _surroundings(process, look.root)
+        if self._empty.get(surroundings, 0) > now:
+            look.around = True
+            return
+
+        def around() -> list[Event]:
+            found = list(self._around(look))
+            look.around = True
+            if look.nothing and not found:
+                if len(self._empty) >= _MOST_EMPTY:
+                    self._empty.clear()
+                self._empty[surroundings] = now + _EMPTY_NS
+            return found
+
+        self._in_background(around)
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
         """A file of a program that lived before us may have asked for libraries that are not there."""
@@ -108,7 +134,7 @@ class PredictionsSource(TreeObserver):
     def ended(self, process: Tracked) -> None:
         """It had its time, however short: predict now what it did not load."""
         look = self._looks.pop(process.pid, None)
-        if look is not None and look.due:
+        if look is not None and look.due and not look.nothing:
             self._predict_unloaded(look)
 
     def _tick(self) -> bool:
@@ -240,6 +266,13 @@ class PredictionsSource(TreeObserver):
         exe = os.fsencode(process.program.exe) if process.program else b""
         situation = Situation(process.pid, around, _present(process, look.root, mappings), preloads, exe)
         return predict_load(situation, self._library_cache, name, requester, at)
+
+
+def _surroundings(process: Tracked, root: Root) -> tuple[object, ...]:
+    """What decides what is near a program: equal for the thousands that a shell starts."""
+    program = process.program
+    where = (program.exe, program.cwd, program.uid, tuple(program.argv)) if program is not None else ()
+    return (root.key, *where, frozenset(process.raw_environment.items()))
 
 
 def _same_library(name: str, other: str) -> bool:

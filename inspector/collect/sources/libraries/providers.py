@@ -47,6 +47,7 @@ _PATIENCE_SECONDS = 0.5
 _AT_FIRST_SECONDS, _SHARE = 0.3, 0.05
 """All of that together takes at most so long, and then a twentieth of the time, however many programs begin."""
 _MOST_VERDICTS = 4096
+_UNWANTED_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ class Providers(TreeObserver):
         self._search = _Search(session.plan)
         self._seen: set[tuple[object, ...]] = set()
         self._verdicts: dict[tuple[int, int, int], bool] = {}
+        self._unwanted: dict[tuple[int, str, bytes], int] = {}
+        """By file tree and path: until when what lies there is known to be of no interest, ns."""
         self._begun, self._spent = time.monotonic(), 0.0
         """Seconds spent on suspicion since then."""
         self._listeners: list[Found] = []
@@ -110,6 +113,8 @@ class Providers(TreeObserver):
         key = (around.root.key, around.directory, around.settings, around.programs, around.named, around.folders)
         if key in self._seen:
             return None
+        if len(self._seen) >= _MOST_VERDICTS:
+            self._seen.clear()
         self._seen.add(key)
         return around
 
@@ -137,11 +142,20 @@ class Providers(TreeObserver):
         """A library that is about to be mapped."""
         if record.errno or b".so" not in os.path.basename(record.path):
             return
+        process = self._session.tree.find(record.pid)
+        program = process.program if process is not None and record.path.startswith(b"/") else None
+        key = (program.mount_namespace, program.root, record.path) if program is not None else None
+        if key is not None and self._unwanted.get(key, 0) > record.at:
+            return
         root = attempt(lambda: Root(record.pid), None)
         directory = b"/" if record.path.startswith(b"/") else attempt(lambda: procfs.link(record.pid, "cwd"), b"/")
         candidate = _resolve(root, os.path.join(directory, record.path), record.pid) if root else None
         if candidate is not None and self._is_wanted(candidate):
             self._tell([candidate])
+        elif candidate is not None and key is not None:
+            if len(self._unwanted) >= _MOST_VERDICTS:
+                self._unwanted.clear()
+            self._unwanted[key] = record.at + _UNWANTED_NS
 
     def _mapped(self, record: Mapped) -> None:
         """The same where openings are not told, or when it was opened before it was observed."""

@@ -12,7 +12,7 @@ from inspector.stream.calls import FileOpened, OpensSkipped
 from inspector.stream.text import decode
 
 from ...kernel.records import Opened
-from ..contract import Session
+from ..contract import Session, Tracked, TreeObserver
 from ..poll_rate import Ticker
 from ..processes.feed import Feed
 from .folders import is_library_folder
@@ -42,17 +42,24 @@ class _Process:
     skipped_told: int = 0
 
 
-class OpensSource:
+class OpensSource(TreeObserver):
     """Tells each open of interest at once; what repeats very often is summed up once a second."""
 
     def __init__(self, session: Session, feed: Feed) -> None:
         self._session = session
         self._processes: dict[int, _Process] = {}
+        self._untold: set[int] = set()
+        """Processes that opened something since the last look."""
         self._ticker = Ticker(session.loop, FOLD_SECONDS, self._fold)
         globs = [*session.plan.devices, *session.plan.log_files, *session.configure.logs]
         patterns = [translate(glob.replace("{pid}", "*")) for glob in globs]
         self._wanted = re.compile("|".join(patterns) or "(?!)")
+        session.tree.watch(self)
         feed.listen(Opened, self._opened)
+
+    def forgotten(self, process: Tracked) -> None:
+        """It opens nothing more."""
+        self._processes.pop(process.pid, None)
 
     def close(self) -> None:
         """Say what was not said yet."""
@@ -61,6 +68,7 @@ class OpensSource:
     def _opened(self, record: Opened) -> None:
         self._ticker.wake()
         process = self._processes.setdefault(record.pid, _Process())
+        self._untold.add(record.pid)
         writable = record.flags & os.O_ACCMODE != os.O_RDONLY
         if not self._is_of_interest(record, writable):
             process.skipped += 1
@@ -103,7 +111,8 @@ class OpensSource:
     def _fold(self) -> bool:
         """There is nothing to sum up then until something more is opened."""
         now = self._session.loop.now()
-        for pid, process in self._processes.items():
+        untold, self._untold = self._untold, set()
+        for pid, process in ((pid, self._processes[pid]) for pid in untold if pid in self._processes):
             for event in process.again.values():
                 self._session.sink.send(event)
             process.again.clear()

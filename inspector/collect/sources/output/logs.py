@@ -49,7 +49,7 @@ class LogSource(TreeObserver):
         self._catalog = LogCatalog(session, self._watch, LineLimiter(self._marks, RateLimit()), journalctl)
         self._planned: dict[tuple[int, bytes], PlannedFiles] = {}
         self._pids: set[int] = set()
-        """All pids of the tree so far, as we number them and as they do."""
+        """Pids of the living and of who ended lately, as we number them and as they do."""
         self._counts: dict[int, int] = {}
         self._seen_opens: set[bytes] = set()
         self._rounds = Rounds(session.tree.processes)
@@ -131,6 +131,12 @@ class LogSource(TreeObserver):
                 root = attempt(lambda: Root(heir.pid), None) if heir is not None else None
                 if root is not None:
                     self._planned[key] = PlannedFiles(self._session.plan.log_files, root)
+
+    def forgotten(self, process: Tracked) -> None:
+        """No file is named after it any more, but by who has its number next."""
+        self._pids.discard(process.pid)
+        if process.program is not None:
+            self._pids.discard(process.program.pid_inside)
 
     def _forget(self, pid: int) -> None:
         """Its number may belong to another process from now on."""

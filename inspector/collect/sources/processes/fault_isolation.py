@@ -22,6 +22,9 @@ class Guarded(TreeObserver):
     def ended(self, process: Tracked) -> None:
         self._tell(lambda: self._observer.ended(process))
 
+    def forgotten(self, process: Tracked) -> None:
+        self._tell(lambda: self._observer.forgotten(process))
+
     def mapped(self, process: Tracked, mapping: Mapping) -> None:
         self._tell(lambda: self._observer.mapped(process, mapping))
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from ...kernel.records import Record
+from ...kernel.records import Forked, Record
 from ..contract import Loop
 from ..poll_rate import Ticker
 
@@ -27,11 +27,32 @@ class RecordSource(Protocol):
         ...
 
 
+FLOOD = 30
+"""Births a second from which records are read in batches: who lives so short has ended before we could look at it."""
+BATCH_SECONDS = 0.1
+_SECOND = 1_000_000_000
+
+
+class Flood:
+    """Whether so many processes are born that looking at each at once costs too much."""
+
+    def __init__(self) -> None:
+        self._second, self._births, self._before = 0, 0, 0
+
+    def seen(self, now: int, births: int) -> bool:
+        """Count these births; True while there were too many in this second or the one before."""
+        second = now // _SECOND
+        if second != self._second:
+            self._before = self._births if second == self._second + 1 else 0
+            self._second, self._births = second, 0
+        self._births += births
+        return max(self._births, self._before) > FLOOD
+
+
 class Feed:
-    """Drains the record source and hands its records out."""
+    """Drains the record source and hands its records out; under a flood of births in batches."""
 
     POLL_SECONDS = 0.05
-    CHECK_SECONDS = 1.0
 
     def __init__(self, source: RecordSource, tells_ends: bool, second: RecordSource | None = None) -> None:
         """`tells_ends`: it gives an `Exited` record at the moment of each end; `second` takes whom it refuses."""
@@ -61,19 +82,8 @@ class Feed:
             self._begin(loop, source)
 
     def _begin(self, loop: Loop, source: RecordSource) -> None:
-        def drain() -> bool:
-            batch = source.drain()
-            self.hand_out(batch)
-            return bool(batch)
-
-        def awake() -> None:
-            if drain():
-                ticker.wake()
-
-        ticker = Ticker(loop, self.POLL_SECONDS, drain)
         if source.fd >= 0:
-            loop.on_readable(source.fd, awake)
-            loop.every(self.CHECK_SECONDS, ticker.wake)
+            _Drain(loop, source, self.hand_out).begin()
         else:
             loop.every(self.POLL_SECONDS, lambda: self.hand_out(source.drain()))
 
@@ -97,3 +107,42 @@ class Feed:
         """Give one record to its listeners, as if the kernel had told it."""
         for listener in self._listeners.get(type(record), ()):
             listener(record)
+
+
+class _Drain:
+    """When the records of a source are read that can be waited for."""
+
+    CHECK_SECONDS = 1.0
+
+    def __init__(self, loop: Loop, source: RecordSource, hand_out: Callable[[list[Record]], None]) -> None:
+        self._loop, self._source, self._hand_out = loop, source, hand_out
+        self._flood = Flood()
+        self._resting = False
+        """A flood is on: records wait for the next batch."""
+        self._ticker = Ticker(loop, Feed.POLL_SECONDS, self._drain)
+
+    def begin(self) -> None:
+        """From now on."""
+        self._loop.on_readable(self._source.fd, self._awake)
+        self._loop.every(self.CHECK_SECONDS, self._ticker.wake)
+
+    def _awake(self) -> None:
+        if self._drain() and not self._resting:
+            self._ticker.wake()
+
+    def _drain(self) -> bool:
+        """Whether there was something; the ticker looks again then."""
+        batch = self._source.drain()
+        births = sum(isinstance(record, Forked) for record in batch)
+        flood = self._flood.seen(self._loop.now(), births)
+        if flood and not self._resting:
+            self._loop.forget(self._source.fd)
+            self._resting = True
+            self._loop.after(BATCH_SECONDS, self._next_batch)
+        self._hand_out(batch)
+        return bool(batch) and not self._resting
+
+    def _next_batch(self) -> None:
+        self._resting = False
+        self._loop.on_readable(self._source.fd, self._awake)
+        self._ticker.wake()

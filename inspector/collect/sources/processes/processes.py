@@ -1,6 +1,7 @@
 """The process tree: births, execs and ends of the target and of everything that it gives birth to."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Literal
@@ -19,7 +20,9 @@ from .feed import Feed
 from .program import Keys, read_program
 
 Origin = Literal["attach", "fork", "run", "map"]
-_DEAD_KEPT = 2_000
+Kind = Literal["born", "executed", "ended", "forgotten", "mapped", "unmapped", "image"]
+"""What observers of the tree hear of."""
+_DEAD_KEPT = 500
 """Dead processes that late records can still be resolved against."""
 
 SAME_BIRTH = 3 * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
@@ -37,10 +40,14 @@ class ProcessTree:
         self._feed = feed
         self._emptied = emptied
         self._processes: dict[int, Tracked] = {}
+        self._living: dict[int, Tracked] = {}
+        self._dead: deque[Tracked] = deque()
         self._watches: dict[int, ExitWatch] = {}
         self._gone: set[int] = set()
         """Those that a look did not find any more, whose end was not told yet."""
-        self.observers: list[TreeObserver] = []
+        self._observers: list[tuple[TreeObserver, TreeObserver]] = []
+        """Each observer, and what tells it and keeps its faults from the others."""
+        self._hearing: dict[Kind, list[TreeObserver]] = {}
         self._last_word: dict[int, Record] = {}
         """Within the batch being handed out: the last exec or end of each process."""
         feed.before_batch(self._look_ahead)
@@ -51,11 +58,21 @@ class ProcessTree:
 
     def watch(self, observer: TreeObserver) -> None:
         """Tell this observer of everything from now on."""
-        self.observers.append(Guarded(observer, self._loop))
+        self._observers.append((observer, Guarded(observer, self._loop)))
+        self._hearing.clear()
+
+    def hearing(self, kind: Kind) -> list[TreeObserver]:
+        """Those who do something when they hear of this: most births concern few."""
+        known = self._hearing.get(kind)
+        if known is None:
+            nothing = getattr(TreeObserver, kind)
+            known = [each for observer, each in self._observers if getattr(type(observer), kind) is not nothing]
+            self._hearing[kind] = known
+        return known
 
     def processes(self) -> list[Tracked]:
         """The living ones, in order of admission."""
-        return [process for process in self._processes.values() if process.alive]
+        return list(self._living.values())
 
     def find(self, pid: int) -> Tracked | None:
         """The newest process with this pid, dead or alive."""
@@ -97,8 +114,7 @@ class ProcessTree:
         return None
 
     def _lives(self, pid: int) -> bool:
-        process = self._processes.get(pid)
-        return process is not None and process.alive
+        return pid in self._living
 
     def _unknown_descendants(self) -> list[int]:
         """Never ourselves, who may descend from the target: what we do to look would be seen, and told, for ever."""
@@ -112,8 +128,7 @@ class ProcessTree:
         return self._admit(Tracked(pid=pid, ppid=stat.ppid, started=stat.started), origin, decode(stat.comm))
 
     def _admit(self, process: Tracked, origin: Origin, comm: str) -> Tracked:
-        self._processes.pop(process.pid, None)
-        self._processes[process.pid] = process
+        self._processes[process.pid] = self._living[process.pid] = process
         self._hold(process.pid)
         self._sink.send(
             ProcessStarted(
@@ -125,7 +140,7 @@ class ProcessTree:
                 comm=comm,
             )
         )
-        for observer in self.observers:
+        for observer in self.hearing("born"):
             observer.born(process)
         return process
 
@@ -143,7 +158,7 @@ class ProcessTree:
         program = read_program(process, at, self._keys, record, superseded)
         process.program, process.raw_environment = program.event, program.environment
         self._sink.send(program.event)
-        for observer in self.observers:
+        for observer in self.hearing("executed"):
             observer.executed(process)
 
     def _look_ahead(self, batch: list[Record]) -> None:
@@ -187,13 +202,15 @@ class ProcessTree:
         if process is None or not process.alive:
             return
         process.alive = False
+        del self._living[record.pid]
+        self._dead.append(process)
         self._gone.discard(record.pid)
         self._sink.send(_ended(record, record.status if record.status is not None else self._let_go(record.pid)))
         self._let_go(record.pid)
-        for observer in self.observers:
+        for observer in self.hearing("ended"):
             observer.ended(process)
         self._forget_long_dead()
-        if not self.processes():
+        if not self._living:
             self._emptied()
 
     def _let_go(self, pid: int) -> int | None:
@@ -206,10 +223,12 @@ class ProcessTree:
         return status
 
     def _forget_long_dead(self) -> None:
-        if len(self._processes) > 2 * _DEAD_KEPT:
-            dead = [pid for pid, process in self._processes.items() if not process.alive]
-            for pid in dead[:-_DEAD_KEPT]:
-                del self._processes[pid]
+        while len(self._dead) > _DEAD_KEPT:
+            process = self._dead.popleft()
+            if self._processes.get(process.pid) is process:
+                del self._processes[process.pid]
+                for observer in self.hearing("forgotten"):
+                    observer.forgotten(process)
 
     def _lost(self, record: Lost) -> None:
         """After a hole in the records: say it, and look for births and ends that fell into it."""

@@ -5,6 +5,7 @@ lives. Each field stands for itself: what cannot be read stays unknown and hides
 """
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,6 +48,11 @@ class _Loading:
     interpreter: str | None = None
     static: bool | None = None
     elf_class: int = 0
+
+
+_KNOWN: dict[tuple[int, int, int, int, bytes], _Loading] = {}
+"""By file and name: shells execute the same few programs thousands of times."""
+_MOST_KNOWN = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,15 +183,24 @@ def _secure(pid: int) -> bool | None:
 def _loading(pid: int, exe: bytes, path_here: bytes) -> _Loading:
     """PT_INTERP, class and whether the program needs no loader; ld.so run as a command is itself the loader."""
     for path in filter(None, [os.fsencode(procfs.path_of(pid, "exe")), path_here]):
-        try:
-            with ElfFile(path) as file:
-                loader = os.path.basename(exe).startswith((b"ld-linux", b"ld-musl", b"ld.so", b"ld-2."))
-                interpreter = file.interpreter
-                return _Loading(
-                    interpreter=decode(interpreter) if interpreter is not None else None,
-                    static=interpreter is None and not loader,
-                    elf_class=file.layout.word_bits,
-                )
-        except ElfError:
-            continue
+        with suppress(ElfError, OSError):
+            status = os.stat(path)
+            key = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, os.path.basename(exe))
+            known = _KNOWN.get(key)
+            if known is None:
+                if len(_KNOWN) >= _MOST_KNOWN:
+                    _KNOWN.clear()
+                known = _KNOWN[key] = _read_loading(path, exe)
+            return known
     return _Loading()
+
+
+def _read_loading(path: bytes, exe: bytes) -> _Loading:
+    with ElfFile(path) as file:
+        loader = os.path.basename(exe).startswith((b"ld-linux", b"ld-musl", b"ld.so", b"ld-2."))
+        interpreter = file.interpreter
+        return _Loading(
+            interpreter=decode(interpreter) if interpreter is not None else None,
+            static=interpreter is None and not loader,
+            elf_class=file.layout.word_bits,
+        )
