@@ -41,7 +41,7 @@ def test_a_flood_of_births_is_read_in_batches_and_all_of_it_is_told() -> None:
     for _ in range(FLOOD + 1):
         loop.readable[source.fd]()
     assert source.fd not in loop.readable, "a flood wakes nobody"
-    for later in loop.once:
+    for later in list(loop.once):
         later()
     assert source.fd in loop.readable
     assert len(heard) == source.drained
