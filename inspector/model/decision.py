@@ -7,7 +7,7 @@ from typing import Literal
 from . import evidence
 from .analysis import Analysis
 from .attempts.row import Attempt
-from .attempts.system import is_device
+from .attempts.system import is_device, refused_node
 from .attempts.wording import row_of, setting_row, word_row
 from .chain import Stop
 from .coverage import born_here, capability, has_begun, loads_told_by_files, of_use
@@ -319,7 +319,13 @@ def _beside_the_point(ways: _Ways, stop: Stop) -> bool:
     if any(one.kind == "device" and is_device(one.target) for one in process.descriptors.values()):
         return True
     others = [one for one in ways.compute if one.process is process and one.family != stop.progress.family]
-    return any(one.got_to("loaded") and (process, one.family) not in ways.analysis.stops for one in others)
+    return any(_has_library(one) and (process, one.family) not in ways.analysis.stops for one in others)
+
+
+def _has_library(progress: Progress) -> bool:
+    """The library of the API itself came, not only one that could ask it."""
+    loaded = progress.reached.get("loaded")
+    return progress.got_to("resolved") or (loaded is not None and bool(loaded.api))
 
 
 def _gave_up(ways: _Ways, stop: Stop, found: list[Progress]) -> bool:
@@ -414,9 +420,8 @@ def _software(ways: _Ways) -> Decision | None:
         return None
     best = max(ways.software, key=lambda one: (LEVEL[one.stage], one.newest))
     process = best.process
-    refused = [
-        one for one in ways.analysis.unexcused("system") if one.process is process and is_device(one.what)
-    ][-1:]  # fmt: skip
+    nodes = [one for one in ways.analysis.unexcused("system") if one.process is process]
+    refused = [node] if (node := refused_node(nodes)) is not None else []
     paths = software_drivers(ways.state, process, best.family, ways.analysis.profiles)
     mapped = [library for library in libraries(process).values() if library.path in paths]
     rows = [row_of(ways.state, one) for one in refused]
@@ -428,10 +433,9 @@ def _software(ways: _Ways) -> Decision | None:
 
 def _node(ways: _Ways) -> Decision | None:
     """A device node was refused, and the call around it was not seen."""
-    nodes = [one for one in ways.analysis.unexcused("system") if is_device(one.what)]
-    if not nodes:
+    node = refused_node(ways.analysis.unexcused("system"))
+    if node is None:
         return None
-    node = nodes[-1]
     rows = [*(ways.word_rows() if ways.says_cpu else []), row_of(ways.state, node)]
     return Decision("cpu", "likely", "node", node.process, _deepest(ways, node.process), None, [node], ways.word,
                     evidence=rows)  # fmt: skip

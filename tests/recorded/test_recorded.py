@@ -46,6 +46,7 @@ RUNS = (
     Recorded("cudarc-nouvm", "cpu", "device-node-missing", "nvidia-uvm"),
     Recorded("drjit-absent", "cpu", "lookup-failed", "asked for libcuda.so in"),
     Recorded("taichi-hidden", "cpu", "visible-devices-hidden", "CUDA_VISIBLE_DEVICES=(empty)"),
+    Recorded("catboost-crash", "cpu", "child-crashed", "SIGSEGV inside cuGetProcAddress_v2 of libcuda.so.1"),
     # NVML in Go: functions that are bound at their first call
     Recorded("nvgo-ok", "cpu", "management-only", "nvmlDeviceGetHandleByIndex_v2"),
     Recorded("nvgo-old", "cpu", "symbol-missing", "nvmlDeviceGetCount_v2"),

@@ -139,6 +139,8 @@ class _Function:
         stage = self.stage
         if self.calls.role == "sync" and ok is False:
             stage = "work"  # what was launched before fails here
+        if stage is None and not facts.get("came_back", True):
+            stage = "resolved"  # whatever it was to tell, its consumer got no further
         return Attempt(
             self.process, "call", self.calls.name, ok, at, api=self.use.api, family=self.family, stage=stage,
             provider=self.calls.function.library, calls=self.calls, **facts,  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """System calls that the kernel refused: opens of devices, files and folders, and all others that are told."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from errno import ENOENT
 
 from inspector.model.formatting import errno_name
@@ -38,6 +38,17 @@ def refused_calls(process: Process) -> Iterator[Attempt]:
             process, "system", refused.subject or refused.call, False, refused.at, tid=refused.tid, call=refused.call,
             answer=errno_name(refused.errno), code=refused.errno, refused_call=refused,
         )  # fmt: skip
+
+
+def refused_node(rows: Iterable[Attempt]) -> Attempt | None:
+    """The device file whose refusal tells most: one that is there and closed, else the last that was asked for.
+
+    Render nodes are asked for by number, one after the other: of those that are not there the first stands for all.
+    """
+    nodes = [row for row in rows if is_device(row.what)]
+    closed = [row for row in nodes if row.code != ENOENT]
+    single = [row for row in nodes if "/renderD" not in row.what]
+    return next((some[-1] for some in (closed, single) if some), nodes[0] if nodes else None)
 
 
 def is_device(path: str) -> bool:
