@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import answers, ollama, ollama_cases, starts, wheels
+from . import answers, ollama, ollama_cases, starts, unforeseen, wheels
 
-PARTS = ("starts", "small", "ollama", "wheels")
+PARTS = ("starts", "unforeseen", "small", "ollama", "wheels")
 
 
 def main() -> int:
@@ -23,6 +23,7 @@ def main() -> int:
         folder.chmod(0o755)
         parts: dict[str, Callable[[], bool]] = {
             "starts": lambda: _starts(options, folder),
+            "unforeseen": lambda: unforeseen.run(_made(folder / "unforeseen"), options.starts * 10),
             "small": lambda: _answers("small programs", answers.small_jobs(_made(folder / "small")), options.at_once),
             "ollama": lambda: _ollama(options, folder),
             "wheels": lambda: wheels.run(folder, options.starts, everything=options.wheels),

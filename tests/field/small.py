@@ -31,7 +31,7 @@ def _cpu(*says: str, unsure: bool = False) -> Expected:
 GPU = Expected("cuda", blames_nothing=True, unsure=True)
 NO_DEVICE = _cpu("cuInit = 100")
 REFUSED = Expected("cpu", ("cuInit = 100",), never=("SIGSEGV",))
-NVML = _cpu("nvmlDeviceGetCount_v2", unsure=True)
+NVML = _cpu("nvmlDeviceGetCount_v2")
 _NOT_FOUND = "libcuda.so.1"
 _CLIENT = """
 import socket, time

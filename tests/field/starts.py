@@ -197,19 +197,25 @@ def _wait_for(condition: Callable[[], bool]) -> None:
 
 def _outcome(collector: Collector, notes: Path, apis: Sequence[str] = ("cuda-driver", "cuda-runtime")) -> Start:
     collector.finish()
+    known = {function.name for api in PLAN.apis for function in api.functions}
+    lines = notes.read_text().splitlines() if notes.exists() else []
+    made: Calls = Counter((int(pid), name) for pid, name in map(str.split, lines) if name in known)
+    processes = {event.pid: " ".join(event.argv)[:100] for event in collector.all(ProcessExec)}
+    limits = [f"{limit.what}: {limit.why}" for limit in collector.all(LimitNoted)]
+    return Start(made, counted(collector, apis), processes, limits)
+
+
+def counted(collector: Collector, apis: Sequence[str]) -> Calls:
+    """What a collector that has ended counted of some APIs."""
     names = {
         function.id: function.name
         for watched in collector.all(FunctionsWatched)
         for function in watched.functions
         if function.api in apis
     }
-    counted: Calls = Counter()
-    for event in collector.all(CallsCounted):
-        for count in event.counts:
-            if count.function in names:
-                counted[count.pid, names[count.function]] = count.count
-    known = {function.name for api in PLAN.apis for function in api.functions}
-    lines = notes.read_text().splitlines() if notes.exists() else []
-    made: Calls = Counter((int(pid), name) for pid, name in map(str.split, lines) if name in known)
-    processes = {event.pid: " ".join(event.argv)[:100] for event in collector.all(ProcessExec)}
-    return Start(made, counted, processes, [f"{limit.what}: {limit.why}" for limit in collector.all(LimitNoted)])
+    latest = {(each.pid, each.function): each.count for event in collector.all(CallsCounted) for each in event.counts}
+    found: Calls = Counter()
+    for (pid, function), count in latest.items():
+        if function in names:
+            found[pid, names[function]] += count
+    return found
