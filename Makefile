@@ -47,7 +47,7 @@ field-tools:
 	@.ci/tools cc c++ cmake ninja
 
 # What it builds is kept in FIELD_OLLAMA, else in ~/.cache/shim-inspector-tests.
-field: $(STAMP) field-tools   ## start real programs, three generations of Ollama: are all their calls counted?
+field: $(STAMP) field-tools   ## real programs: are all their calls counted, is the answer right? (parts: ARGS="--parts small,ollama")
 	$(BIN)/python -m tests.field $(ARGS)
 
 bench-tools:

@@ -1,5 +1,6 @@
 """The reactor on the live kernel: libraries that nobody could foresee are counted before their first call."""
 
+import mmap
 import os
 import shutil
 import subprocess
@@ -9,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from inspector.collect.kernel.early_programs import file_key
+from inspector.collect.kernel.early_programs import FirstRead, file_key
 from inspector.collect.kernel.engine import Engine
 from inspector.collect.kernel.membership import SLOTS
 from inspector.collect.kernel.uprobes import means
-from inspector.collect.reactor import load_watch
+from inspector.collect.reactor import cpu_threads, load_watch
 from inspector.collect.reactor.arming import Interests
 from inspector.collect.reactor.client import Reactor
 from inspector.collect.reactor.messages import Armed, Unable
@@ -125,6 +126,24 @@ def test_a_library_on_a_file_system_of_another_kind_is_counted_from_its_construc
     if any(isinstance(each, Unable) for each in observed.told):
         pytest.skip("first reads are not told here, or without priority")
     assert observed.calls() == 10
+
+
+def test_a_file_is_found_by_its_inode_where_its_descriptor_means_another_one_by_now(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "libx.so").write_bytes(b"x")
+    one, two = ((tmp_path / name / "libx.so").stat() for name in ("one", "two"))
+    with (tmp_path / "two" / "libx.so").open() as held:
+        by_number = b"/proc/%d/fd/%d" % (os.getpid(), held.fileno())
+
+        def found(status: os.stat_result) -> bytes:
+            key = file_key(status.st_ino, status.st_dev, status.st_ctime_ns)
+            return cpu_threads.opened_file(FirstRead(0, os.getpid(), key, held.fileno(), b"libx.so"))
+
+        assert found(two) == by_number
+        assert found(one) == by_number  # it is not mapped: an overlay, whose inodes are others
+        with (tmp_path / "one" / "libx.so").open() as file, mmap.mmap(file.fileno(), 1, prot=mmap.PROT_READ):
+            assert (tmp_path / "one" / "libx.so").samefile(os.fsdecode(found(one)))
 
 
 def test_without_first_reads_mappings_tell_of_libraries_and_it_is_said(

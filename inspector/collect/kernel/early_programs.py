@@ -61,6 +61,11 @@ class FirstRead:
     name: bytes
     """Its last component."""
 
+    @property
+    def inode(self) -> int:
+        """Its number in its own file system."""
+        return int(FILE_KEY.unpack(self.key)[0])
+
 
 class EarlyMaps:
     """A ring for each processor, the files that need no look any more, and whom we wait for."""

@@ -107,7 +107,7 @@ class CpuThreads:
     def _read(self, record: FirstRead) -> None:
         if self._arming.is_known(record.key):
             return
-        path = _opened(record)
+        path = opened_file(record)
         if path:  # a link that the kernel keeps to the very file that the process has open, or maps
             self._arming.arm(OpenPath(path, held=True), _seen_as(path), record.key)
 
@@ -137,20 +137,35 @@ def _rested(steps: Iterator[object]) -> Iterator[object]:
         begun = time.monotonic()
 
 
-def _opened(record: FirstRead) -> bytes:
-    """The very file, whatever its path and mounts: by the descriptor that is read, or by its mapping."""
+def opened_file(record: FirstRead) -> bytes:
+    """The very file, whatever its path and mounts: by the descriptor that is read, or by its mapping.
+
+    By its inode first, because we may come late and the descriptor's number mean another file of that name; then by its
+    name, because an overlay shows another inode than the file system below it.
+    """
+    inode, by_name = record.inode, b""
     if record.descriptor is not None:
         path = b"/proc/%d/fd/%d" % (record.pid, record.descriptor)
         if os.path.basename(_seen_as(path)) == record.name:
-            return path
+            if _inode(path) == inode:
+                return path
+            by_name = path
     try:
         with open(b"/proc/%d/maps" % record.pid, "rb") as file:
-            for line in file:
-                if line.rstrip().endswith(b"/" + record.name):
-                    return b"/proc/%d/map_files/%s" % (record.pid, line.split(b" ", 1)[0])
+            lines = [line for line in file.read().splitlines() if line.endswith(b"/" + record.name)]
     except OSError:
-        pass
-    return b""
+        lines = []
+    exact = [line for line in lines if line.split(None, 5)[4] == b"%d" % inode]
+    for line in exact or ([] if by_name else lines):
+        return b"/proc/%d/map_files/%s" % (record.pid, line.split(b" ", 1)[0])
+    return by_name
+
+
+def _inode(path: bytes) -> int:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return 0
 
 
 def _seen_as(path: bytes) -> bytes:
