@@ -104,6 +104,7 @@ class Options(argparse.Namespace):
     quiet: bool = False
     budget: float = 1.0
     no_mouse: bool = False
+    reset_config: bool = False
     redact: bool = False
     fix: bool = False
     words: str = ""
@@ -342,6 +343,9 @@ def _add_looking(parser: argparse.ArgumentParser, command: str) -> None:
         group.add_argument("-q", "--quiet", action="store_true", help="hide the output of the program after --")
     if command in ("", "run", "replay", "demo"):
         group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+        group.add_argument(
+            "--reset-config", action="store_true", help="put ~/.config/shim-inspector/config.toml aside, and begin anew"
+        )
 
 
 def duration(text: str) -> float:

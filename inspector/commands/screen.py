@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from inspector.stream.live import LiveStream
     from inspector.stream.processes import ProcessListed
     from inspector.stream.recording import Recording
+    from inspector.view.settings import Settings
 
 
 def look(options: Options) -> int:
@@ -104,12 +105,13 @@ def _navigate(options: Options, profiles: "Profiles", source: "LiveStream | None
     with _importing():
         from inspector.view.app import run as show
 
+    mouse, settings = not options.no_mouse, _settings(options)
     if options.program:  # it ends with its observation: there is no way to leave it for another
-        return show(source, profiles=profiles, mouse=not options.no_mouse)
+        return show(source, profiles=profiles, mouse=mouse, settings=settings)
     target = (options.target or "") if source is not None else ""
     return show(
-        source, listed=listed, connect=connect, profiles=profiles, mouse=not options.no_mouse, target=target,
-        waits=options.wait,
+        source, listed=listed, connect=connect, profiles=profiles, mouse=mouse, target=target, waits=options.wait,
+        settings=settings,
     )  # fmt: skip
 
 
@@ -117,7 +119,18 @@ def _screen(source: "LiveStream | Recording", profiles: "Profiles", options: Opt
     with _importing():
         from inspector.view.app import run as show
 
-    return show(source, profiles=profiles, mouse=not options.no_mouse)
+    return show(source, profiles=profiles, mouse=not options.no_mouse, settings=_settings(options))
+
+
+def _settings(options: Options) -> "Settings":
+    """What the person set up: theme, columns, order, keys."""
+    from inspector.view import config_file
+    from inspector.view.settings import Settings
+
+    path = config_file.place()
+    if options.reset_config:
+        say(config_file.reset(path) or f"there are no settings in {path}")
+    return Settings(path)
 
 
 @contextmanager

@@ -23,17 +23,19 @@ from . import clipboard, exports
 from .ages import SECOND
 from .feed import Feed, Replay
 from .keys import MAIN
-from .output import DiffOutputApp, plain_text
+from .output import plain_text
 from .scheduler import Scheduler
 from .screens.main import MainScreen
 from .screens.overlay import OverlayScreen
 from .screens.picker import Listed, PickerScreen
 from .session import Session
+from .settings import Settings
+from .settings_app import SettingsApp
 from .stylesheet import stylesheet
 from .successor import root_of, successor
 from .tables.row import Column, Details, Item, ListTable, Note, Row, cell, plain
 from .terminal import classes_at, speaks_unicode, wants_no_colour
-from .themes import THEMES, first_theme
+from .themes import THEMES
 from .widgets.rows import Rows
 from .widgets.styled_text import Charset, shown
 
@@ -54,7 +56,7 @@ class Connect(Protocol):
     def __call__(self, target: str) -> Feed: ...
 
 
-class InspectorApp(DiffOutputApp[int]):
+class InspectorApp(SettingsApp):
     """The screen of one observation, or the picker that leads to one."""
 
     TITLE = "inspector"
@@ -72,6 +74,7 @@ class InspectorApp(DiffOutputApp[int]):
         profiles: Profiles | None = None,
         target: str = "",
         waits: bool = False,
+        settings: Settings | None = None,
     ) -> None:
         """`target` is what the feed was asked for; `waits`: it has yet to begin."""
         super().__init__(css_path=stylesheet(), ansi_color=True if wants_no_colour() else None)
@@ -84,9 +87,7 @@ class InspectorApp(DiffOutputApp[int]):
         self._successor: ProcessListed | None = None
         self._looking_for_successor = False
         self._feed, self._listed, self._connect, self._profiles = feed, listed, connect, profiles
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = first_theme()
+        self.use(settings)
 
     # Screens
 
@@ -101,6 +102,7 @@ class InspectorApp(DiffOutputApp[int]):
 
     def _told_to_end(self, number: int) -> None:
         """End in order: the terminal is given back, the collector and what a demo started are ended."""
+        self.keep_settings()
         self.exit(return_code=128 + number)
 
     def _pick(self, problem: str = "", pattern: str = "") -> None:
@@ -159,7 +161,9 @@ class InspectorApp(DiffOutputApp[int]):
     def _observe(self, feed: Feed) -> None:
         self.session = session = Session(feed, lambda: self.post_message(self.Woken()), self._profiles)
         session.waits_for = self._target if self._waits else ""
-        main = MainScreen(session, classes_at(*self.size, recorded=feed.recorded))
+        self.settings.read_again()
+        main = MainScreen(session, classes_at(*self.size, recorded=feed.recorded), self.settings)
+        self.begin_settings(main)
         self.scheduler = Scheduler(session, self.set_timer, lambda: self._paint(session, main), lambda: self.app_focus)
         self.push_screen(main)
         session.event_queue.start()
@@ -167,11 +171,6 @@ class InspectorApp(DiffOutputApp[int]):
     def _paint(self, session: Session, main: MainScreen) -> None:
         if session is self.session and not self.missed():
             main.news()
-
-    @property
-    def main(self) -> MainScreen | None:
-        """The main screen, once there is an observation."""
-        return next((one for one in reversed(self.screen_stack) if isinstance(one, MainScreen)), None)
 
     def on_key(self, event: events.Key) -> None:
         """A letter typed right behind `/` went to the list that had the focus before: it is meant for the filter."""
@@ -244,6 +243,7 @@ class InspectorApp(DiffOutputApp[int]):
 
     def _dress(self, name: str) -> None:
         self.theme = name
+        self.keep_settings()
 
     def say(self, words: str) -> None:
         """A message for the person, in the last line."""
@@ -363,6 +363,7 @@ def run(
     mouse: bool = True,
     target: str = "",
     waits: bool = False,
+    settings: Settings | None = None,
 ) -> int:
     """Show a feed or a recording until the person quits; without one, the picker first (`listed` and `connect`).
 
@@ -372,7 +373,9 @@ def run(
     for name in ("COLUMNS", "LINES"):  # exported by some shells: Textual would never see another size
         os.environ.pop(name, None)
     feed = Replay(source) if isinstance(source, Recording) else source
-    app = InspectorApp(feed, listed=listed, connect=connect, profiles=profiles, target=target, waits=waits)
+    app = InspectorApp(
+        feed, listed=listed, connect=connect, profiles=profiles, target=target, waits=waits, settings=settings
+    )
     try:
         app.run(mouse=mouse)
     finally:
@@ -380,6 +383,8 @@ def run(
             signal.signal(number, signal.SIG_IGN)
         if app.session is not None:
             app.session.close()
+    for problem in app.settings.config.problems:
+        print(f"inspector: {problem}", file=sys.stderr)
     if app.copied:
         print(f"inspector: copied last: {app.copied}", file=sys.stderr)
     return app.return_code or 0

@@ -162,6 +162,14 @@ def help_table(pane: str, title: str, keymap: Mapping[str, str]) -> ListTable:
     return ListTable(columns, [_item(number, *one) for number, one in enumerate(rows)], f"{title} first   / filters")
 
 
+def rebound(hints: Sequence[tuple[str, str]], keymap: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Keys and what they do, with the keys that a user gave them."""
+    if not keymap:
+        return list(hints)
+    names = {key_name(one.key): _keys(one, keymap) for one in (*LIST, *MAIN)}
+    return [(names.get(key, key), words) for key, words in hints]
+
+
 def _keys(binding: Binding, keymap: Mapping[str, str]) -> str:
     return key_name(keymap.get(binding.id or "", binding.key))
 

@@ -107,6 +107,6 @@ ANSI = Theme(
 THEMES = (DARK, LIGHT, ANSI)
 
 
-def first_theme() -> str:
-    """The theme to begin with: our colours only where the terminal says that it can show them."""
-    return DARK.name if has_true_colour() and not wants_no_colour() else ANSI.name
+def first_theme(chosen: str = "") -> str:
+    """The theme to begin with: the chosen one, but our colours only where the terminal says that it can show them."""
+    return chosen or DARK.name if has_true_colour() and not wants_no_colour() else ANSI.name

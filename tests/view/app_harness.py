@@ -15,6 +15,7 @@ from inspector.view.app import InspectorApp
 from inspector.view.feed import Feed
 from inspector.view.output import plain_text
 from inspector.view.session import Drawing
+from inspector.view.settings import Settings
 
 from .sample import FIRST, SERVER, SHIM, SHIM_PATH, at
 
@@ -110,12 +111,16 @@ def _answered(app: InspectorApp) -> bool:
 
 @asynccontextmanager
 async def running_app(
-    feed: Feed, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int] = (80, 24), theme: str = "inspector-dark"
+    feed: Feed,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int] = (80, 24),
+    theme: str = "inspector-dark",
+    settings: Settings | None = None,
 ) -> AsyncIterator["AppHarness"]:
     """Run the application on a feed until all of its events are shown."""
     monkeypatch.setattr(session, "draw", drawn(fixed_answer))
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
-    app = InspectorApp(feed)
+    app = InspectorApp(feed, settings=settings)
     app.theme = theme
     async with app.run_test(size=size) as pilot:
         ui = AppHarness(app, pilot)

@@ -159,6 +159,8 @@ class ListPane(Pane):
         self.listing.foldable = foldable
 
     def table(self, context: PaneContext) -> ListTable:
+        if self.listing.sorting.title:
+            self._folds.everything = True
         return self._build(context, self._folds).sorted_by(self.listing.sorting)
 
     def sort(self, context: PaneContext, sorting: Sorting) -> str:

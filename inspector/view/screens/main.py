@@ -13,8 +13,9 @@ from inspector.view.ages import SECOND, since
 from inspector.view.chain_lines import answer_lines, in_full
 from inspector.view.clock import since_start
 from inspector.view.header import Line, Status
-from inspector.view.keys import MAIN, help_table
+from inspector.view.keys import MAIN, help_table, rebound
 from inspector.view.session import Session
+from inspector.view.settings import Settings
 from inspector.view.successor import ended_words
 from inspector.view.tables.answers import evidence_of, findings, ladders, limits, rights
 from inspector.view.tables.row import Cell
@@ -37,11 +38,14 @@ class MainScreen(PaneKeys):
     BINDINGS = [*MAIN]
     HORIZONTAL_BREAKPOINTS, VERTICAL_BREAKPOINTS = WIDTHS, HEIGHTS
 
-    def __init__(self, session: Session, classes: str) -> None:
+    def __init__(self, session: Session, classes: str, settings: Settings | None = None) -> None:
         """With the classes of its size, which Textual would find later, after styling everything twice."""
         super().__init__(classes=classes)
         self.session = session
         self.actions = Actions(session)
+        self._config = (settings or Settings()).config
+        (settings or Settings()).apply(self.actions.panes)
+        self._problem = "; ".join([*self._config.problems[:2], "Esc goes on"]) if self._config.problems else ""
         self._said, self._seen = "", False
         self._silence: Timer | None = None
         self.top, self.gap, self.tabs = Lines(id="top"), Lines(id="gap"), Lines(id="tabs")
@@ -62,7 +66,13 @@ class MainScreen(PaneKeys):
         yield self.filter_bar
         yield from (self.notice, self.control, self.hints, self.small)
 
+    @property
+    def zoomed(self) -> bool:
+        """The pane has the whole screen."""
+        return self.has_class("-zoom")
+
     def on_mount(self) -> None:
+        self.set_class(self._config.zoom, "-zoom")
         self.answer.focus()
         self.load_pane()
 
@@ -131,6 +141,14 @@ class MainScreen(PaneKeys):
         self.hints.tell(self._status_lines(), grow=True)
         self._paint_control()
 
+    def action_back(self) -> None:
+        """What was wrong with the settings is read: it goes first."""
+        if self._problem:
+            self._problem = ""
+            self.headlines()
+        else:
+            super().action_back()
+
     def status(self) -> Status:
         """How the observation is doing, in a word."""
         session, state = self.session, self.session.state
@@ -161,7 +179,10 @@ class MainScreen(PaneKeys):
         error = self.session.feed.error or self.session.event_queue.failure or self.session.trouble or waits
         if error and self.session.state.missing is None:  # else the answer says it
             return header.problem(error, self.size.width)
-        return [header.hints(self.actions.pane.hints, self.size.width)]
+        if self._problem:
+            return header.problem(self._problem, self.size.width)
+        keys = self._config.keys
+        return [header.hints(rebound(self.actions.pane.hints, keys), self.size.width, rebound(header.HINTS, keys))]
 
     def _paint_control(self) -> None:
         playback = self.session.playback
@@ -321,9 +342,9 @@ class MainScreen(PaneKeys):
         self.app.push_screen(OverlayScreen("Limits", limits(state.limits, state.lost)))
 
     def action_keys(self) -> None:
-        self.app.push_screen(
-            OverlayScreen("Help", help_table(self.actions.pane.name, self.actions.pane.title, {}), details=False)
-        )
+        pane = self.actions.pane
+        table = help_table(pane.name, pane.title, self._config.keys)
+        self.app.push_screen(OverlayScreen("Help", table, details=False))
 
     # Time
 

@@ -42,6 +42,7 @@ class PaneKeys(Screen[None]):
 
     def action_zoom(self) -> None:
         self.toggle_class("-zoom")
+        self.call_later(self.run_action, "app.keep_settings")
 
     def action_only(self) -> None:
         self._do(self.actions.only())
@@ -70,15 +71,20 @@ class PaneKeys(Screen[None]):
 
     def _arranged(self, sorting: Sorting | None) -> None:
         words = self.actions.sort(sorting) if sorting is not None else ""
-        self._do(words)
+        self._arrange(words)
 
     def action_reverse(self) -> None:
         title, descending = self.actions.pane.listing.sorting
-        self._do(self.actions.sort(Sorting(title, not descending)) if title else "s chooses a column to sort by")
+        self._arrange(self.actions.sort(Sorting(title, not descending)) if title else "s chooses a column to sort by")
 
     @on(Rows.Sorted, "#rows")
     def _title_clicked(self, message: Rows.Sorted) -> None:
-        self._do(self.actions.sort(self.actions.pane.listing.sorting.turned(message.title)))
+        self._arrange(self.actions.sort(self.actions.pane.listing.sorting.turned(message.title)))
+
+    def _arrange(self, words: str) -> None:
+        """The list is arranged otherwise, and stays so."""
+        self._do(words)
+        self.call_later(self.run_action, "app.keep_settings")
 
     @on(Rows.Folded, "#rows")
     def _fold(self, message: Rows.Folded) -> None:

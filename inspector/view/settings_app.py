@@ -1,0 +1,51 @@
+"""The part of the application that keeps what a person sets up: theme, columns, order, layout, keys."""
+
+from .output import DiffOutputApp
+from .screens.main import MainScreen
+from .settings import Settings, Values, values_of
+from .themes import THEMES, first_theme
+
+
+class SettingsApp(DiffOutputApp[int]):
+    """Reads settings before the first paint, and writes them when they change and at the end."""
+
+    settings: Settings
+    _first_theme: str
+
+    def use(self, settings: Settings | None) -> None:
+        """Take the theme and the keys of these settings; None: nothing is read and nothing kept."""
+        self.settings = settings or Settings()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self._first_theme = self.theme = first_theme(self.settings.config.theme)
+        self.set_keymap(self.settings.config.keys)
+
+    @property
+    def main(self) -> MainScreen | None:
+        """The main screen, once there is an observation."""
+        return next((one for one in self.screen_stack if isinstance(one, MainScreen)), None)
+
+    def begin_settings(self, main: MainScreen) -> None:
+        """From here on it is kept what differs from this."""
+        self.settings.begin(self._values(main))
+
+    def keep_settings(self) -> None:
+        """Write to the configuration file what was changed."""
+        words = self.settings.keep(self._values(self.main)) if self.main is not None else ""
+        if words:
+            self.say(words)
+
+    def say(self, words: str) -> None:
+        """A message for the person."""
+        raise NotImplementedError
+
+    def action_keep_settings(self) -> None:
+        self.keep_settings()
+
+    async def action_quit(self) -> None:
+        self.keep_settings()
+        await super().action_quit()
+
+    def _values(self, main: MainScreen) -> Values:
+        theme = self.theme if self.theme != self._first_theme else self.settings.config.theme
+        return {("", "theme"): theme or None, **values_of(main.actions.panes, main.zoomed)}
