@@ -130,5 +130,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     ladders: list[Ladder]
     findings: list[Finding]
     progress: list[Reached] = []
+    excused: dict[tuple[int, int], str] = {}
+    """Refusals that were made good: pid and moment -> how."""
     coverage: str
     """Which processes were watched, since when, and what was not looked at."""

@@ -13,6 +13,7 @@ from .panes.all import all_panes
 from .panes.logs import LogsPane
 from .panes.pane import Pane
 from .panes.symbols import SymbolsPane
+from .panes.timeline import TimelinePane
 from .session import Session
 from .tables.row import Details
 from .tables.sorting import Sorting
@@ -209,6 +210,11 @@ class Actions:
         pane = next(one for one in self.panes if isinstance(one, LogsPane))
         pane.toggle_start()
         return "lines since the program started" if pane.this_start else "lines of all runs"
+
+    def hide_excused(self) -> str:
+        """Hide or show refusals that were made good, in the timeline."""
+        pane = self.pane
+        return pane.hide(self.context()) if isinstance(pane, TimelinePane) else "h hides refusals in the Timeline (4)"
 
     def _choose(self, **choices: object) -> None:
         self.session.scope = replace(self.session.scope, **choices)  # type: ignore[arg-type]

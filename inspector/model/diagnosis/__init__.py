@@ -50,5 +50,6 @@ def draw(state: State, profiles: Profiles) -> Generator[None, None, Answer]:
         ladders=in_order(rails, scene, said),
         findings=findings(scene, said),
         progress=reached(analysis),
+        excused={(one.process.pid, one.at): why for one, why in analysis.excused.items()},
         coverage=summary(state),
     )

@@ -1,29 +1,50 @@
 """The pane Timeline."""
 
+from inspector.model.formatting import plural
 from inspector.view.pane_context import PaneContext
-from inspector.view.tables.timeline import Moments
+from inspector.view.tables.timeline import Moments, excused_of
 
 from .pane import Pane
 
 
 class TimelinePane(Pane):
-    """All moments in order; follows the newest until the cursor leaves it."""
+    """All moments in order; begins where it broke, else follows the newest until the cursor leaves it."""
 
     name = "timeline"
     title = "Timeline"
-    depends = ("timeline", "processes")
+    depends = ("timeline", "processes", "answer")
     ticks = True
-    hints = (("f", "follow"), ("t", "mark this time"), ("o", "only this process"))
+    hints = (("e", "next error"), ("f", "follow"), ("t", "mark this time"), ("o", "only this process"))
 
     def __init__(self) -> None:
         super().__init__()
         self.listing.follow = True
+        self.hides = False
+        """Refusals that are excused are left out."""
+        self._begun = self._stale = False
         self._moments: Moments | None = None
 
+    def look(self, context: PaneContext) -> bool:
+        changed = super().look(context)
+        if changed and not self._begun and self._moments is not None and self.listing.follow:
+            place = self._moments.break_row
+            if place is not None:
+                self._begun, self.moved, self.listing.follow = True, True, False
+                self.listing.reveal(place)
+        return changed
+
     def table(self, context: PaneContext) -> Moments:
-        if self._moments is None or not self._moments.grow(context):
-            self._moments = Moments(context)
+        if self._moments is None or self._stale or not self._moments.grow(context):
+            self._moments, self._stale = Moments(context, hides=self.hides), False
         return self._moments
+
+    def hide(self, context: PaneContext) -> str:
+        """Leave out refusals that are excused, or show them again; returns words to say."""
+        count = len(excused_of(context))
+        if not count and not self.hides:
+            return "no refusal is excused here"
+        self.hides, self._stale, self._seen = not self.hides, True, None
+        return f"{plural(count, 'excused refusal')} hidden, h shows them" if self.hides else "all events are shown"
 
     def count(self, context: PaneContext) -> int:
         return len(context.state.timeline)

@@ -56,6 +56,9 @@ class PaneKeys(Screen[None]):
     def action_follow(self) -> None:
         self._do(self.actions.follow())
 
+    def action_hide_excused(self) -> None:
+        self._do(self.actions.hide_excused())
+
     def action_next_bad(self, step: int) -> None:
         words = self.actions.next_bad(step)
         self.rows.refreshed()

@@ -2,12 +2,14 @@
 
 from array import array
 from bisect import bisect_right
+from collections.abc import Mapping
 
 from inspector.model.formatting import duration
 from inspector.model.state import Moment, MomentKind, Process, State
 from inspector.view.clock import since_start, wall_of
 from inspector.view.pane_context import PaneContext, title_of
 
+from .break_marks import CAUSE, EFFECT, break_marks
 from .logline import LONGEST, read_line
 from .row import Cell, Column, Details, Note, Row, Tone, cell
 
@@ -18,6 +20,7 @@ COLUMNS = (
     Column("KIND", 7),
     Column("WHAT HAPPENED"),
 )
+_MARKS: dict[str, tuple[str, Tone]] = {CAUSE: ("◀ cause  ", "no"), EFFECT: ("◀ effect  ", "unknown")}
 _TONES: dict[MomentKind, Tone] = {"call": "name", "signal": "no", "process": "strong"}
 
 
@@ -26,47 +29,80 @@ class Moments:
 
     columns = COLUMNS
 
-    def __init__(self, context: PaneContext) -> None:
+    def __init__(self, context: PaneContext, *, hides: bool = False) -> None:
+        """`hides` leaves out refusals that are excused."""
         self._state = context.state
-        self._whose = context.process
+        self._whose, self._hides = context.process, hides
+        self._all = self._whose is None and not hides
         self._picked = array("Q")
-        """Indices into the timeline, used when one process is chosen."""
+        """Indices into the timeline, used when not all of it is shown."""
         self._seen = 0
         self._newest: Moment | None = None
-        self.epoch: object = (id(context.state), context.scope.process)
+        self._answer: object = None
+        self._excused = excused_of(context)
+        self.marks: dict[int, str] = {}
+        """Indices into the timeline of what the answer speaks of."""
+        self.epoch: object = self._epoch(context)
         self.heading = ""
         self.grow(context)
+
+    def _epoch(self, context: PaneContext) -> object:
+        return id(context.state), context.scope.process, excused_of(context) if self._hides else None
 
     def grow(self, context: PaneContext) -> bool:
         """Take what is new; False when a new table is due: another state or process, or moments came in between."""
         timeline, whose = context.state.timeline, self._whose
-        if self.epoch != (id(context.state), context.scope.process) or len(timeline) < self._seen:
+        if self.epoch != self._epoch(context) or len(timeline) < self._seen:
             return False
         if self._seen and timeline[self._seen - 1] is not self._newest:
             return False
-        if whose is not None:
-            self._picked.extend(index for index in range(self._seen, len(timeline)) if _belongs(timeline[index], whose))
+        self._excused = excused_of(context)
+        if not self._all:
+            self._picked.extend(index for index in range(self._seen, len(timeline)) if self._is_shown(timeline[index]))
+        if self._answer is not context.answer or len(timeline) != self._seen:
+            self._answer, self.marks = context.answer, break_marks(context.answer, timeline)
         self._seen, self._newest = len(timeline), timeline[-1] if timeline else None
         self.heading = inside_now(context) or (title_of(whose) if whose is not None else "all processes, one clock")
+        self.heading += "; excused refusals hidden: h" if self._hides else ""
         return True
 
+    def _is_shown(self, moment: Moment) -> bool:
+        hidden = self._hides and (moment.pid, moment.at) in self._excused
+        return not hidden and (self._whose is None or _belongs(moment, self._whose))
+
     def __len__(self) -> int:
-        return self._seen if self._whose is None else len(self._picked)
+        return self._seen if self._all else len(self._picked)
 
     def _moment(self, index: int) -> Moment:
-        return self._state.timeline[index if self._whose is None else self._picked[index]]
+        return self._state.timeline[self._place(index)]
+
+    def _place(self, index: int) -> int:
+        return index if self._all else self._picked[index]
+
+    @property
+    def break_row(self) -> int | None:
+        """Row of the moment at which it broke; of the effect, where no moment tells of the cause."""
+        by_mark = {mark: place for place, mark in self.marks.items()}
+        place = by_mark.get(CAUSE, by_mark.get(EFFECT))
+        return self.find(str(place)) if place is not None else None
 
     def row(self, index: int) -> Row:
         moment = self._moment(index)
         words = _words(moment)
-        text: Cell = (("✗ ", "no"), (words, "plain")) if moment.bad else cell(words)
+        bad = self.bad(index)
+        mark = self.marks.get(self._place(index), "")
+        if moment.bad and not bad:
+            text: Cell = (("· ", "quiet"), (words, "quiet"))
+        else:
+            text = (("✗ ", "no"), (words, "plain")) if bad else cell(words)
+        text = (_MARKS[mark], *text) if mark in _MARKS else text
         return Row(
-            str(index if self._whose is None else self._picked[index]),
+            str(self._place(index)),
             (
                 cell(since_start(self._state, moment.at), "quiet"),
                 cell(wall_of(self._state, moment.at), "quiet"),
                 cell(str(moment.pid) if moment.pid else "", "quiet"),
-                cell(moment.kind, "no" if moment.bad else _TONES.get(moment.kind, "quiet")),
+                cell(moment.kind, "no" if bad else _TONES.get(moment.kind, "quiet")),
                 text,
             ),
         )
@@ -79,7 +115,7 @@ class Moments:
         if not key.isdecimal():
             return None
         number = int(key)
-        if self._whose is None:
+        if self._all:
             return number if number < self._seen else None
         place = bisect_right(self._picked, number) - 1
         return place if place >= 0 and self._picked[place] == number else None
@@ -95,7 +131,9 @@ class Moments:
         return self._moment(index).pid
 
     def bad(self, index: int) -> bool:
-        return self._moment(index).bad
+        """A refusal that was never made good, or trouble of another kind."""
+        moment = self._moment(index)
+        return moment.bad and (moment.pid, moment.at) not in self._excused
 
     def details(self, index: int) -> Details:
         moment = self._moment(index)
@@ -104,11 +142,20 @@ class Moments:
             Note("time", f"{wall_of(self._state, moment.at)}  ({since_start(self._state, moment.at)} s since start)"),
             Note("process", title_of(process) if process is not None else str(moment.pid or "none")),
             Note("kind", moment.kind),
-            Note("what", moment.text, "no" if moment.bad else "plain"),
+            Note("what", moment.text, "no" if self.bad(index) else "plain"),
         ]
+        if why := self._excused.get((moment.pid, moment.at)):
+            notes.append(Note("excused", why, "quiet"))
+        if mark := self.marks.get(self._place(index)):
+            notes.append(Note("answer", f"a link of its chain: {mark}" if mark not in _MARKS else f"its {mark}"))
         if index:
             notes.append(Note("before it", f"{duration(moment.at - self._moment(index - 1).at)} of silence", "quiet"))
         return Details(_words(moment), notes)
+
+
+def excused_of(context: PaneContext) -> Mapping[tuple[int, int], str]:
+    """Refusals that were made good: pid and moment -> how."""
+    return context.answer.excused if context.answer is not None else {}
 
 
 def _words(moment: Moment) -> str:

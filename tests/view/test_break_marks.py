@@ -1,0 +1,92 @@
+"""The timeline around the break: cause and effect are marked, it begins there, and what was made good is dimmed."""
+
+import pytest
+
+from inspector.demo.cases import CASES
+from inspector.demo.record import recording_of
+from inspector.model.diagnosis import diagnose
+from inspector.model.fold import apply_all
+from inspector.stream.recording import Recording
+from inspector.view.app import InspectorApp
+from inspector.view.feed import Replay
+from inspector.view.pane_context import PaneContext
+from inspector.view.panes.timeline import TimelinePane
+from inspector.view.tables.break_marks import CAUSE, EFFECT, break_marks
+from inspector.view.tables.row import plain
+
+from .app_harness import AppHarness
+
+
+def shown(name: str) -> PaneContext:
+    """What the panes are given of a case at its end."""
+    state = apply_all(Recording(str(recording_of(next(case for case in CASES if case.name == name)))))
+    return PaneContext(state, diagnose(state), now=state.now)
+
+
+def row_at_start(name: str) -> str:
+    """The row under the cursor when the timeline is opened."""
+    pane = TimelinePane()
+    pane.look(shown(name))
+    assert pane.listing.chosen is not None
+    return plain(pane.listing.table.row(pane.listing.chosen))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("the-question", "dlopen("),
+        ("no-device", "cuInit -> 100"),
+        ("child-crashed", "SIGSEGV"),
+        ("lookup-failed", "dlsym(cuGetProcAddress_v2)"),
+    ],
+)
+def test_the_timeline_begins_at_the_cause(name: str, words: str) -> None:
+    row = row_at_start(name)
+    assert "◀ cause" in row and words in row
+
+
+def test_what_the_program_says_in_the_end_is_the_effect() -> None:
+    context = shown("the-question")
+    marks = break_marks(context.answer, context.state.timeline)
+    assert sorted(marks.values()) == [CAUSE, EFFECT]
+    (effect,) = (place for place, mark in marks.items() if mark == EFFECT)
+    assert "library=cpu" in context.state.timeline[effect].text
+
+
+@pytest.mark.parametrize("name", [case.name for case in CASES if case.family == "healthy"])
+def test_where_nothing_is_wrong_nothing_is_marked_and_the_newest_is_shown(name: str) -> None:
+    context = shown(name)
+    pane = TimelinePane()
+    pane.look(context)
+    assert break_marks(context.answer, context.state.timeline) == {}
+    assert pane.listing.chosen == len(pane.listing.table) - 1
+
+
+def test_refusals_that_were_made_good_are_dimmed_and_can_be_hidden() -> None:
+    context = shown("preload-one-missing")
+    pane = TimelinePane()
+    pane.look(context)
+    rows = [pane.listing.table.row(index) for index in range(len(pane.listing.table))]
+    dimmed = [row for row in rows if any(text == "· " for text, _ in row.cells[-1])]
+    assert len(dimmed) == 3 and all(tone == "quiet" for row in dimmed for _, tone in row.cells[-1])
+    assert pane.hide(context) == "3 excused refusals hidden, h shows them"
+    pane.look(context)
+    assert len(pane.listing.table) == len(rows) - 3
+    assert pane.hide(context) == "all events are shown"
+    pane.look(context)
+    assert len(pane.listing.table) == len(rows)
+
+
+async def test_e_goes_to_the_next_refusal_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    case = next(case for case in CASES if case.name == "preload-missing")
+    app = InspectorApp(Replay(Recording(str(recording_of(case)))))
+    async with app.run_test(size=(120, 36)) as pilot:
+        ui = AppHarness(app, pilot)
+        await ui.until_shown("← entry")
+        await ui.press("4")
+        assert "◀ cause" in ui.cursor
+        await ui.press("g", "e")
+        assert "✗" in ui.cursor and "◀ cause" not in ui.cursor
+    assert app.session is not None
+    app.session.close()
