@@ -85,7 +85,7 @@ async def test_e_goes_to_the_next_refusal_that_counts(monkeypatch: pytest.Monkey
         ui = AppHarness(app, pilot)
         await ui.until_shown("← entry")
         await ui.press("4")
-        assert "◀ cause" in ui.cursor
+        await ui.until(lambda: "◀ cause" in ui.cursor)
         await ui.press("g", "e")
         assert "✗" in ui.cursor and "◀ cause" not in ui.cursor
     assert app.session is not None
