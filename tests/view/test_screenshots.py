@@ -10,6 +10,7 @@ import pytest
 
 from inspector.stream.codec import encode
 from inspector.stream.recording import Recording
+from inspector.view import header
 from inspector.view.screenshots import photograph
 
 from .app_harness import running_app
@@ -28,6 +29,7 @@ PICTURES = [
 async def test_the_screen_looks_as_it_did(
     name: str, size: tuple[int, int], theme: str, keys: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(header, "since", lambda ns: "0 s ago")  # a picture does not grow older
     async with running_app(FakeFeed(main_question()), monkeypatch, size, theme) as ui:
         await ui.press(*keys)
         ui.app.say("")
