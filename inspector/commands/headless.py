@@ -295,6 +295,10 @@ def write(options: Options, content: bytes) -> None:
     say(f"written to {options.output} ({len(content):,} bytes)")
 
 
+_WAITS = "inspector: waiting for "
+"""How the collector says that its target is not there yet."""
+
+
 def progress(options: Options) -> "Callable[[Watch], None]":
     """A line on stderr while it watches, when somebody sits there."""
     waits = telling_of_waits()
@@ -315,11 +319,16 @@ def progress(options: Options) -> "Callable[[Watch], None]":
 
 
 def telling_of_waits() -> "Callable[[Watch], None]":
-    """Words on stderr when the collector does not go on, and when it goes on again."""
+    """Words on stderr when the collector waits for the target or is stuck, and when it goes on again."""
     told = ""
+    said: set[str] = set()
 
     def tell(watch: "Watch") -> None:
         nonlocal told
+        for line in watch.stream.talk:
+            if line.startswith(_WAITS) and line not in said:
+                said.add(line)
+                say(line.removeprefix("inspector: "))
         doing = watch.observed.state.collector_waits
         if doing != told:
             say(f"the collector is stuck, waiting for {doing}" if doing else "the collector is running again")

@@ -42,6 +42,14 @@ def test_a_program_that_goes_on_is_ended_when_the_time_is_over() -> None:
     assert not Path(f"/proc/{made['target']['pid']}").exists()
 
 
+def test_a_report_that_waits_says_for_what() -> None:
+    command = [*COMMAND, "report", "--wait", "no-such-program-yet"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as waits:
+        assert waits.stderr is not None
+        assert waits.stderr.readline() == b"inspector: waiting for no-such-program-yet\n"
+        waits.send_signal(signal.SIGINT)
+
+
 def test_a_target_is_left_as_it_was(sleeper: str) -> None:
     made = json.loads(inspector("report", "--for", "300ms", "--format", "json", sleeper).stdout)
     assert made["target"]["pid"] == int(sleeper) and made["target"]["tree"][0]["ended"] is None

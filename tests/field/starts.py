@@ -196,13 +196,17 @@ def _wait_for(condition: Callable[[], bool]) -> None:
 
 
 def _outcome(collector: Collector, notes: Path, apis: Sequence[str] = ("cuda-driver", "cuda-runtime")) -> Start:
-    collector.finish()
+    late = ""
+    try:
+        collector.finish()
+    except subprocess.TimeoutExpired:
+        late = "the collector did not end in time"
     known = {function.name for api in PLAN.apis for function in api.functions}
     lines = notes.read_text().splitlines() if notes.exists() else []
     made: Calls = Counter((int(pid), name) for pid, name in map(str.split, lines) if name in known)
     processes = {event.pid: " ".join(event.argv)[:100] for event in collector.all(ProcessExec)}
     limits = [f"{limit.what}: {limit.why}" for limit in collector.all(LimitNoted)]
-    return Start(made, counted(collector, apis), processes, limits)
+    return Start(made, counted(collector, apis), processes, [*limits, *filter(None, [late])])
 
 
 def counted(collector: Collector, apis: Sequence[str]) -> Calls:
