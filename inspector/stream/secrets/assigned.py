@@ -8,11 +8,15 @@ from .known import known
 Span = tuple[int, int]
 _Judge = Callable[[str], bool]
 
-_QUOTED = r"\"((?:[^\"\\]|\\.){1,1024})\"|'((?:[^'\\]|\\.){1,1024})'|`([^`]{1,1024})`"
+_QUOTED = (
+    r"\\[\"']([^\"'\\]{1,1024})\\[\"']"  # in a text that is quoted itself
+    r"|\"((?:[^\"\\]|\\.){1,1024})\"|'((?:[^'\\]|\\.){1,1024})'|`([^`]{1,1024})`"
+)
 _PLAIN = r"([^\s\"'`,;&<>{}()\[\]|][^\s\"'`,;&<>|\]})]{0,1023})"
 _TO = (
-    r"[\w.-]{0,40}(?:\\?[\"'\]]){0,2}\s{0,9}(?:=>|:=|==?|:|：|\b(?:is|was|ist|est|es|are)\b\s{0,3}:?"
-    r"|\bto(?=\s[\"'])|[\"']?\svalue\s?=|>(?=[^\s<]))\s{0,9}\\?"
+    r"[\w.-]{0,40}(?:\\?[\"'\]]){0,2}\s{0,9}(?:=>|:=|==?|-{1,2}>|:|：|\b(?:is|was|ist|est|es|are)\b\s{0,3}(?:now\b\s?)?:?"
+    r"|\bto(?=\s[\"'])|[\"']?\svalue\s?=|,\s?\\?[\"']value\\?[\"']\s?:|>(?=[^\s<]))\s{0,9}"
+    r"(?:\w{1,20}\((?=[\"'])|\[\s?(?=[\"']))?"
 )
 _ASSIGNED = re.compile(rf"s?{_TO}(?:{_QUOTED}|{_PLAIN})", re.IGNORECASE)
 _WITH_DIGIT = r"[^\s\"'`,;:<>(){}\[\]]*\d[^\s\"'`,;<>)}\]]*"
@@ -25,8 +29,12 @@ _NAMED = re.compile(
 )
 """`login bob password X`, `with password X`."""
 _PROSE = re.compile(
-    r"(?:(?:key|token|password|secret)s? (?:provided|used|given|sent|received|supplied|for [\w.-]{1,64})"
+    r"(?:(?:key|token|password|secret)s? "
+    r"(?:provided|used|given|sent|received|supplied|for (?:user )?[\w.-]{1,64}(?: is)?)"
+    r"|\b(?:using|encryption|signing|hmac|aes|master|shared)(?: the)? key(?= \S{16})|\bpassword changed from"
+    r"|\b(?:requirepass|masterauth)|\blog ?in (?:with|as|using) \S{1,64} /"
     r"|\b(?:pin|otp|totp|2fa|mfa|(?:verification|recovery|backup|one-time|login|security) code)(?: code)?"
+    r"(?: for \S{1,64}?)?"
     r"(?=[\s:=]{1,3}\S{0,9}\d)"
     r"|\b(?:seed|recovery|secret) phrase|\bmnemonic|\bprivate exponent|\bpassword [057]|\bpw(?= \S*\d))"
     rf"\s?[:=]?\s{{0,3}}(?:{_QUOTED}|((?<=phrase: ).{{8,400}}|\S{{4,8192}}))",
@@ -40,6 +48,7 @@ _HEADER_WORD = re.compile(r"[^\s\"'\\,]+")
 _BEARER = re.compile(r"\s{1,4}[\"']?(?!realm=)([\w.~+/=:-]{8,8192})", re.IGNORECASE)
 _PAIR = re.compile(r"s?\s?[:=]\s?\S{1,64}\s?/\s?(\S{3,512})", re.IGNORECASE)
 _MIXED_OR_LONG = re.compile(r"(?=\S{0,8191}\d)(?=\S{0,8191}[A-Za-z])\S{8,}|[A-Za-z0-9+/_-]{16,}={0,2}\Z")
+_OF_FILE = re.compile(r"s?[-_.]?(?:file|path|dir|folder)s?\b", re.IGNORECASE)
 _NO_SECRET = re.compile(
     r"(?:\(hidden\)|true|false|yes|no|on|off|null|none|nil|undefined|empty|\*+|x+|<[^>]*>|\$\{?\w+\}?|%\w+%|"
     r"[+-]?\d{1,6}(?:\.\d*)?%?)[.:!?]*",
@@ -53,6 +62,7 @@ _LONGEST = 1024
 _REST = re.compile(r"[^\s\"'`,;&<>|]*")
 _PARTS_OF_PROSE = re.compile(
     "provided|used|given|received|supplied|sent| for |pin|otp|2fa|mfa|code|phrase|mnemonic|exponent|password | pw "
+    "| key |requirepass|masterauth|login |log in "
 )
 """One of these is in each."""
 
@@ -96,10 +106,18 @@ def _each(text: str, small: str, word: str, judge: _Judge, whole: bool = False) 
     done = 0
     for end in _ends(small, word):
         begin = end - len(word)
+        if (whole or word[0] in "_-.") and _goes_on(text, end):
+            continue
         if begin >= done and (not whole or begin == 0 or text[begin].isupper() or not text[begin - 1].islower()):
             for first, last in _assigned(text, end, judge):
                 done = _REST.match(text, last).end() if last - first >= _LONGEST else last  # type: ignore[union-attr]
                 yield first, done
+
+
+def _goes_on(text: str, end: int) -> bool:
+    """Whether a word is the beginning of another one: `authority`, `keyboard`, `passing`."""
+    end += text[end : end + 1] == "s"
+    return text[end : end + 1].islower()
 
 
 def _assigned(text: str, end: int, judge: _Judge) -> Iterator[Span]:
@@ -108,12 +126,24 @@ def _assigned(text: str, end: int, judge: _Judge) -> Iterator[Span]:
     if match is None:
         return
     found = _group(match)
+    if _names_a_file(text, end, found[0]):
+        return
     if not judge(text[slice(*found)]):
         return
     if any(word in text[end : found[0]].lower() for word in (" is", " was", " es", " are")):
         yield from _unless_told(text, found)
     elif not _is_none(text, found):
         yield found
+
+
+def _names_a_file(text: str, end: int, begin: int) -> bool:
+    """`--password-file=/run/x` and `/etc/passwd: Permission denied` tell of files."""
+    if text[begin : begin + 1] == "/" and _OF_FILE.match(text, end):
+        return True
+    word = end - 1
+    while word > 0 and (text[word - 1].isalnum() or text[word - 1] in "_-."):
+        word -= 1
+    return text[word - 1 : word] == "/" and text[end : end + 2] == ": "
 
 
 def _no_path(value: str) -> bool:

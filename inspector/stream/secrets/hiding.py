@@ -18,6 +18,11 @@ _ENOUGH = 160
 """Characters that tell a token."""
 _GOES_ON = re.compile(r"[A-Za-z0-9+/=_%.~-]*[A-Za-z0-9+=_-]")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/])")
+_FOLDER = re.compile(r"(?:^|/)[a-z]{3,}(?:/|$)")
+"""A piece between slashes that is a word: no token in base64 has one."""
+_DIGEST = re.compile(
+    r"(?:\b(?:sha-?\d{1,3}|md5|blake\w{1,3})[:=-]|\b(?:fingerprint|etag|integrity)\W{1,3})$", re.IGNORECASE
+)
 _LINE_OF_KEY = re.compile(r"(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2,3}={0,2})?|[A-Za-z0-9+/]{2,}={1,2}")
 _SMALL = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
 _SECRET_KEY = re.compile(
@@ -25,6 +30,9 @@ _SECRET_KEY = re.compile(
     r"CREDENTIALS?|CREDS?|PAT|DSN|SAS|JWT|PSK)(?:_|$|(?=\d))|PASSWORD|SECRET|APIKEY|XAUTHORITY|TOKEN$",
     re.IGNORECASE,
 )
+_KEY = re.compile(r"(\s*)(?:- )?(?:([\w.-]{1,64}):\s?[|>][-+\d]{0,2}\s*$|name:\s?[\"']?([\w.-]{1,64})[\"']?\s*$)")
+_VALUE = re.compile(r"(\s*value:\s?)(.+)")
+_MEMBER = re.compile(r"([\"'](?:\w*_)?(?:token|key|auth|pass)[\"']\s?:\s?)[\"']([^\"']{1,1024})[\"']", re.IGNORECASE)
 _NO_SECRET_KEYS = frozenset(("PWD", "OLDPWD"))
 
 
@@ -55,6 +63,7 @@ def hide_lines(lines: Sequence[str], inside: bool = False) -> tuple[list[str], b
     `inside` tells whether a key had begun before them; the second answer, whether one goes on behind them.
     """
     shown: list[str] = []
+    block = _Block()
     for line in lines:
         begins = "-----" in line and PRIVATE_KEY.search(line)
         ends = "-----" in line and END_OF_KEY.search(line)
@@ -65,9 +74,32 @@ def hide_lines(lines: Sequence[str], inside: bool = False) -> tuple[list[str], b
             inside = not ends and (_LINE_OF_KEY.fullmatch(word) is not None or ":" in line or not line.strip())
             shown.append(HIDDEN if inside else hide(line))
         else:
-            shown.append(hide(line))
+            shown.append(block.hide(line))
             inside = bool(begins) and not ends
     return shown, inside
+
+
+class _Block:
+    """YAML that goes over lines: `password: |` with what is indented below, `name: API_TOKEN` with `value:` below."""
+
+    def __init__(self) -> None:
+        self._indent = -1
+        """Of the key whose value is below; -1 for none."""
+        self._named = False
+
+    def hide(self, line: str) -> str:
+        """The next line."""
+        if self._indent >= 0 and line.strip():
+            if len(line) - len(line.lstrip()) > self._indent:
+                return HIDDEN
+            self._indent = -1
+        named, self._named = self._named, False
+        if named and (match := _VALUE.match(line)) is not None and not options.is_harmless(match[2]):
+            return match[1] + HIDDEN
+        if ":" in line and (match := _KEY.match(line)) is not None and _SECRET_KEY.search(match[2] or match[3]):
+            self._indent = len(match[1]) if match[2] else -1
+            self._named = match[3] is not None
+        return hide(line)
 
 
 def _hide_back(shown: list[str]) -> None:
@@ -82,6 +114,8 @@ def shown_value(key: str, value: str) -> str:
     """The value of an environment variable as it may be shown."""
     if key not in _NO_SECRET_KEYS and _SECRET_KEY.search(key) and not options.is_harmless(value):
         return HIDDEN
+    if value.startswith("{"):
+        value = _MEMBER.sub(lambda match: match[1] + HIDDEN, value)
     return hide(value)
 
 
@@ -121,16 +155,20 @@ def _by_form(text: str) -> Iterator[tuple[int, int]]:
     for match in _LONG_WORD.finditer(text):
         if not _in_path(text, match.start()):
             for begin, end in _pieces(match):
-                if is_opaque(text[begin:end]):
+                if is_opaque(text[begin:end]) and not _is_digest(text, begin):
                     yield begin, end
     if "/" in text or "+" in text or "==" in text:
         for match in _BASE64.finditer(text):
-            if is_opaque(match[0]):
+            if is_opaque(match[0]) and not _FOLDER.search(match[0]) and not _is_digest(text, match.start()):
                 yield match.span()
     if "-----BEGIN" in text:
         for match in PRIVATE_KEY.finditer(text):
             end_of_key = END_OF_KEY.search(text, match.end())
             yield match.end(), end_of_key.start() if end_of_key is not None else len(text)
+
+
+def _is_digest(text: str, begin: int) -> bool:
+    return _DIGEST.search(text, max(0, begin - 16), begin) is not None
 
 
 def _pieces(match: re.Match[str]) -> Iterator[tuple[int, int]]:

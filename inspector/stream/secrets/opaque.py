@@ -16,6 +16,7 @@ _TURN = re.compile(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _MANGLED = re.compile(r"_*Z[A-Z0-9]|N(?:K|St|S_)?\d|S[ta_]\d|[?$]|_R[A-Z]|__imp_|_INTERNAL_|__nv_|__device_stub|0[xX]")
 """How compilers begin their names, whole or cut."""
+_VERSION_OF_FUNCTION = re.compile(r"(?:_v\d{1,2}|_ptsz|_ptds)+$")
 _LEAST = 20
 _LEAST_HEX = 24
 _MOST_WORDY = 0.6
@@ -27,6 +28,7 @@ _LONG = 30
 
 def is_opaque(word: str) -> bool:
     """Whether a word (letters, digits and what joins them) looks drawn by lot."""
+    word = _VERSION_OF_FUNCTION.sub("", word)
     if len(word) < _LEAST or _MANGLED.match(word):
         return False
     parts = [part for part in _SEPARATORS.split(_UUID.sub("", word)) if part]

@@ -25,10 +25,13 @@ SPACED = re.compile(
     rf"(?:^|[\s'\"])--?{_NAME}\s{{1,9}}(?:\"([^\"]+)\"|'([^']+)'|([^\s\"'&;|<>-][^\s\"'&;|<>]*))", re.IGNORECASE
 )
 """`--token X` inside one argument, as in `sh -c "..."`."""
+_LISTED = re.compile(rf"[\"']--?{_NAME}\\?[\"'],\s?\\?[\"']([^\"'\\]+)", re.IGNORECASE)
+"""`"--token", "X"`: an argument list that is told as one."""
 _HARMLESS = re.compile(
     r"|[+-]?\d{1,6}(?:\.\d*)?|true|false|yes|no|on|off|none|null|auto|/[^\s:@]*|\(hidden\)", re.IGNORECASE
 )
 """Values that are no secrets: switches, numbers, paths of files."""
+_DASH = re.compile(r"[\s\"']-")
 _NO_DASH = re.compile(r"authtoken |login |password |/p:|psk |key s:|sqlplus |impdp |expdp |wpa_passphrase |'-|\"-")
 """In command lines that give a password away without an option."""
 _WORDS = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|[;|&\n()]+|[^\s'\";|&()]+")
@@ -83,10 +86,13 @@ _PIPED = re.compile(
 
 def spans(text: str) -> Iterator[tuple[int, int]]:
     """Where passwords lie in command lines within a text."""
-    if " -" not in text and text[:1] != "-" and _NO_DASH.search(text) is None:
+    if text[:1] != "-" and _DASH.search(text) is None and _NO_DASH.search(text) is None:
         return
     yield from (match.span(match.lastindex or 0) for match in _PIPED.finditer(text))
     for match in OPTION_ASSIGNED.finditer(text):
+        if not is_harmless(match[1]):
+            yield match.span(1)
+    for match in _LISTED.finditer(text):
         if not is_harmless(match[1]):
             yield match.span(1)
     for match in SPACED.finditer(text):

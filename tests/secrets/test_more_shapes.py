@@ -1,0 +1,28 @@
+"""What somebody made up who had not seen the rules: no secret is shown, nothing harmless is hidden."""
+
+import pytest
+
+from inspector.stream.secrets import hide_lines, shown_arguments, shown_value
+
+from .later_shapes import harmless, second
+from .more_shapes import Shape, first
+
+
+def shown(shape: Shape) -> list[str]:
+    """The texts of a shape as they may be shown."""
+    if shape.where == "log":
+        return hide_lines(shape.text)[0]
+    if shape.where == "arguments":
+        return shown_arguments(shape.text)
+    return [f"{key}={shown_value(key, value)}" for key, _, value in (text.partition("=") for text in shape.text)]
+
+
+@pytest.mark.parametrize("shape", [*first(), *second()], ids=lambda shape: shape.where)
+def test_no_secret_is_shown(shape: Shape) -> None:
+    text = "\n".join(shown(shape))
+    assert not [secret for secret in shape.secrets if secret in text], text
+
+
+@pytest.mark.parametrize("shape", list(harmless()), ids=lambda shape: shape.where)
+def test_nothing_harmless_is_hidden(shape: Shape) -> None:
+    assert shown(shape) == shape.text
