@@ -55,7 +55,7 @@ class Analysis:
         return chain_of(attempt, self.excused)
 
     def chain_of_stop(self, stop: Stop) -> list[Attempt]:
-        """From a stop to its root; a call that did not come back ends in the death of its process, if that died."""
+        """From a stop to its root; a call that did not return ends in the death of its process, if that died."""
         chain = self.chain(stop.attempt)
         if not stop.attempt.came_back and not any(one.kind in ("signal", "end") for one in chain):
             deaths = self.unexcused("signal", "end")

@@ -154,7 +154,7 @@ def _late(process: Process, library: LibraryMapped, since: int) -> str:
     """How late counting began, in words; empty when it began before anybody could call."""
     if not born_here(process):  # before it was noticed, its calls were not told apart
         late = max(since, process.told_at) - process.started
-        return f"counting of {name_of(library.path)} began {duration(late)} after its birth" if late > 0 else ""
+        return f"counting of {name_of(library.path)} began {duration(late)} after it started" if late > 0 else ""
     start = _callable_since(process, library)
     if since <= start:
         return ""

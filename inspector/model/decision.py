@@ -222,7 +222,7 @@ def _given_nothing(ways: _Ways) -> Decision | None:
     sure: Confidence = "proven" if (told or chosen) and seen else "likely"
     rows = [row_of(ways.state, one.furthest) for one in own][:2] + (ways.word_rows() if told else [])
     rows += [setting_row(role, one) for one in chosen]
-    rows = rows or [evidence.of_process(role, f"{short(role)} loaded no GPU library and asked for none")]
+    rows = rows or [evidence.of_process(role, f"{short(role)} neither loaded nor asked for a GPU library")]
     against = [row_of(ways.state, one.furthest) for one in found][:2]
     return Decision("cpu", sure, "given-nothing", role, max(own, key=lambda one: LEVEL[one.stage], default=None),
                     word=ways.word, settings=chosen, evidence=rows, contradictions=against)  # fmt: skip
@@ -520,7 +520,7 @@ def _nobody_asked(ways: _Ways) -> Decision | None:
 
 
 def _unheard(ways: _Ways) -> bool:
-    """There was more to tell: the collector was stuck to the end, or a driver is mapped and records were lost."""
+    """There was more to tell: the collector was stuck to the end, or a driver is mapped and events were lost."""
     state, profiles = ways.state, ways.analysis.profiles
     if state.collector_waits or not state.lost:
         return bool(state.collector_waits)

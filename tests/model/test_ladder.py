@@ -73,7 +73,7 @@ def test_a_process_met_late_says_since_when_it_was_watched() -> None:
     story.process(812, age=3 * 3600 * SECOND)
     story.driver(812)
     story.consumer(812, BACKEND)
-    assert rung(story, "called").detail == "counting of libcuda.so.1 began 3 h after its birth"
+    assert rung(story, "called").detail == "counting of libcuda.so.1 began 3 h after it started"
     assert rung(story, "resolved").detail == "look-ups not seen: the process began 3 h before the observation"
 
 
@@ -154,7 +154,7 @@ def test_a_cpu_without_a_cause_is_told_as_such_with_the_rung_that_was_not_seen()
     story.log(CPU)
     first = diagnose(story.state).findings[0]
     assert (first.rule, first.severity, first.confidence) == ("cause-not-seen", "info", "guess")
-    assert "began before the observation" in first.cause and first.command.startswith("inspector --wait")
+    assert "started before we attached" in first.cause and first.command.startswith("inspector --wait")
 
 
 def test_the_coverage_says_how_many_processes_were_seen_from_when_on() -> None:

@@ -109,12 +109,12 @@ CASES = (
     ),
     Case(
         name="call-blocked",
-        story="cuMemAlloc_v2 never comes back",
+        story="cuMemAlloc_v2 never returns",
         family="end of a process",
         stage=_blocked,
         rule="call-blocked",
         mode="undecided",
-        sentence="has not come back",
+        sentence="has not returned",
         seconds=1.5,
     ),
     Case(

@@ -1,4 +1,4 @@
-"""Calls of API functions by consumers: granted, refused, or never come back."""
+"""Calls of API functions by consumers: granted, refused, or never return."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -131,9 +131,7 @@ class _Function:
 
     def _open(self, entered: int, tid: int, caller: str) -> Attempt:
         at = self.process.ended or self.state.now
-        return self._attempt(
-            False, at, begin=entered, tid=tid, asker=caller, answer="did not come back", came_back=False
-        )
+        return self._attempt(False, at, begin=entered, tid=tid, asker=caller, answer="did not return", came_back=False)
 
     def _attempt(self, ok: bool | None, at: int, **facts: object) -> Attempt:
         stage = self.stage

@@ -271,5 +271,5 @@ def _words(failure: FailedLoad | None, lookup: LookedUp) -> str:
     if failure is None:
         return "found"
     if lookup.found is None:
-        return "did not come back"
+        return "did not return"
     return failure.words or "refused, in words that were not seen"

@@ -68,7 +68,7 @@ def _load_of(row: Attempt, loads: list[Attempt], ends: list[int]) -> Attempt | N
 
 
 def _nest_open_calls(open_calls: Iterable[Attempt]) -> None:
-    """Of several calls that did not come back, the one entered later is the inner one."""
+    """Of several calls that did not return, the one entered later is the inner one."""
     ordered = sorted(open_calls, key=lambda row: row.begin)
     for outer, inner in itertools.pairwise(ordered):
         if inner.inside is None and (not inner.tid or not outer.tid or inner.tid == outer.tid):

@@ -30,7 +30,7 @@ class Attempt:
     ok: bool | None
     """None: the answer was not seen."""
     at: int
-    """When it was answered; for one that did not come back the end of the process, or now."""
+    """When it was answered; for one that did not return the end of the process, or now."""
     begin: int = 0
     """When it was asked; 0 unknown."""
     tid: int = 0

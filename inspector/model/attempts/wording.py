@@ -34,7 +34,7 @@ def sentence(attempt: Attempt) -> str:
         case "preload":
             return f"{attempt.what} is ignored by the loader: {attempt.answer}"
         case "prediction":
-            return f"{name_of(attempt.what)} would not load: {attempt.answer}"
+            return f"{name_of(attempt.what)} would fail to load: {attempt.answer}"
     return f"the program says: {attempt.what[:_LONGEST]}"
 
 
@@ -45,15 +45,15 @@ def _call(attempt: Attempt) -> str:
     if attempt.came_back:
         return f"{attempt.what} = {attempt.answer}"
     for_long = duration(max(0, attempt.at - attempt.begin)) if attempt.begin else "some time"
-    return f"{attempt.what} did not come back for {for_long}"
+    return f"{attempt.what} did not return for {for_long}"
 
 
 def _by(attempt: Attempt) -> str:
-    answered = f", answered by {attempt.provider}" if attempt.provider and attempt.came_back else ""
+    answered = f", returned by {attempt.provider}" if attempt.provider and attempt.came_back else ""
     if not attempt.came_back and attempt.provider:
         answered = f", inside {attempt.provider}"
     said = ", in the program's own words" if attempt.source == "program" else ""
-    asked = f", asked by {attempt.asker_name}" if attempt.asker and attempt.asker != attempt.provider else ""
+    asked = f", called by {attempt.asker_name}" if attempt.asker and attempt.asker != attempt.provider else ""
     return f"{answered}{asked}{said}"
 
 

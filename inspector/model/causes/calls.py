@@ -178,7 +178,7 @@ class DriverTooOld(Cause):
 
 def _follows(case: Case) -> str:
     leaf = case.leaf
-    return f" Its consequence: {leaf.what} = {leaf.answer}." if leaf.kind == "call" else ""
+    return f" Consequence: {leaf.what} = {leaf.answer}." if leaf.kind == "call" else ""
 
 
 def _runtime(scene: Scene, process: Process) -> tuple[int, str]:
@@ -203,7 +203,7 @@ class BoundElsewhere(Cause):
     place = "resolved"
     meaning = "Two libraries offer the API in one process; the consumer's calls go to the one that was not meant."
     proof = "The file that answered the refused call, and another provider of the same API that nobody called."
-    cure = "Take the first one out of the process, or let it pass the calls on."
+    cure = "Take the first one from the process, or make it forward the calls."
 
     def explain(self, case: Case) -> Hit | None:
         leaf = case.leaf
@@ -220,14 +220,11 @@ class BoundElsewhere(Cause):
         return None
 
     def _hit(self, case: Case, winner: Provider, loser: Provider) -> Hit:
-        title = (
-            f"in {short(case.process)} {case.leaf.what} and the like are bound to {winner.path}, not to {loser.path}"
-        )
+        title = f"in {short(case.process)} {case.leaf.what} etc. are bound to {winner.path}, not to {loser.path}"
         return Hit(
             title=title,
-            cause="The first library in the look-up order that defines a name wins it, whatever the library is meant "
-            "for; a preload stands before all others.",
-            next_step=f"take {name_of(winner.path)} out of the process, or let it pass the calls on",
+            cause="The first library in look-up order that defines a name wins; preloads come first.",
+            next_step=f"remove {name_of(winner.path)} from the process, or make it forward the calls",
             command=commands_by_hand.exported(case.process, winner.path, case.leaf.what),
             process=case.process,
             confidence="likely",
@@ -238,7 +235,7 @@ class BoundElsewhere(Cause):
                 ],
                 *case.rows(),
             ],
-            doubt="If the first one is the shim that was meant, look at what it answers.",
+            doubt="If the first one is the intended shim, check what it returns.",
             at=case.leaf.at,
             subject=f"{winner.path}:{loser.path}",
             root=title,
@@ -256,7 +253,7 @@ class ApiError(Cause):
     place = "returned"
     meaning = "A call of a consumer answered an error, and nothing tells more of it; what follows are consequences."
     proof = "The result was read when the function returned, or the program tells it."
-    cure = "Look at what the library opened and answered before it."
+    cure = "Look at what the library opened and returned before that."
 
     def explain(self, case: Case) -> Hit | None:
         leaf = case.leaf
@@ -291,7 +288,7 @@ class ApiError(Cause):
 
     def _by(self, leaf: Attempt) -> str:
         return (
-            f" {leaf.provider} answered{f', asked by {name_of(leaf.asker)}' if leaf.asker else ''}."
+            f" Returned by {leaf.provider}{f', called by {name_of(leaf.asker)}' if leaf.asker else ''}."
             if leaf.provider
             else ""
         )
@@ -329,8 +326,8 @@ def _next(case: Case) -> tuple[str, str]:
     runs = program(leaf.process)
     if leaf.process.ended or runs is None:
         again = case.rerun()
-        return f"see what {library} opens and answers before it", f"inspector trace -- {again}" if again else ""
-    return f"see what {library} opens and answers before it", f"inspector trace {leaf.process.pid}"
+        return f"see what {library} opened and returned before that", f"inspector trace -- {again}" if again else ""
+    return f"see what {library} opened and returned before that", f"inspector trace {leaf.process.pid}"
 
 
 def _meaning(advice: str) -> str:
@@ -402,13 +399,13 @@ class BoundSlots(Pattern):
                 title = f"in {short(process)} {use.api} is bound to {winner.path}, not to {loser.path}"
                 yield Hit(
                     title=title,
-                    cause="The first library in the look-up order that defines a name wins it.",
-                    next_step=f"take {name_of(winner.path)} out of the process, or let it pass the calls on",
+                    cause="The first library in look-up order that defines a name wins.",
+                    next_step=f"remove {name_of(winner.path)} from the process, or make it forward the calls",
                     command=commands_by_hand.dynamic(process, winner.path),
                     process=process,
                     confidence="likely",
                     evidence=[evidence.of_library(process, one.library, one.path) for one in (winner, loser)],
-                    doubt="If the first one is the shim that was meant, look at what it answers.",
+                    doubt="If the first one is the intended shim, check what it returns.",
                     subject=f"{winner.path}:{loser.path}",
                 )
 

@@ -63,28 +63,24 @@ def _again(scene: Scene, decision: Decision) -> str:
 
 class GpuInUse(Conclusion):
     id = "gpu-in-use"
-    meaning = "The program computes on the GPU."
+    meaning = "The program runs on the GPU."
     proof = "Work (launches, copies, graphs) was answered with success; proven where a device stands behind it."
-    cure = "Nothing is to be done."
+    cure = "Nothing to do."
     reasons = ("works",)
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
         if decision.confidence == "guess":
             return None
         working = [work for work in of_tree(scene.state, scene.profiles) if work.proven]
-        title = f"the program computes on the GPU ({decision.verdict})"
+        title = f"running on the GPU ({decision.verdict})"
         if working:
             title += f": {words(max(working, key=lambda work: work.launches))}"
         elif decision.evidence:
             title += f": {decision.evidence[0].text.strip()[:120]}"
         doubt = ""
         if decision.confidence != "proven":
-            doubt = (
-                "no device was seen to stand behind the success" if working else "Its log says so; no work was counted."
-            )
-        cause = (
-            "But see what contradicts it." if decision.contradictions else "Nothing is broken on the way to the GPU."
-        )
+            doubt = "no device was seen behind the success" if working else "Its log says so; no GPU work was counted."
+        cause = "But see the evidence against it." if decision.contradictions else "Nothing is broken."
         return _hit(decision, title, cause, doubt=doubt, subject="use")
 
 
@@ -92,7 +88,7 @@ class GpuReady(Conclusion):
     id = "gpu-ready"
     meaning = "A GPU was found, and nothing has computed on it yet."
     proof = "Discovery counted or described a device, or the program says so; no work was asked of it so far."
-    cure = "Give the program something to compute, and look again."
+    cure = "Give the program work, then check again."
     reasons = ("ready",)
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
@@ -101,9 +97,9 @@ class GpuReady(Conclusion):
         else:
             how = f"the program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
         return _hit(
-            decision, f"a GPU was found, nothing has computed on it yet: {how}",
-            "Discovery went well. Whether the work is done there shows when the program computes.",
-            "give it something to compute, and look again", doubt="A later step may still be refused.",
+            decision, f"a GPU was found but has not been used yet: {how}",
+            "Discovery succeeded. Whether the work runs there shows once the program computes.",
+            "give it work, then check again", doubt="A later step may still be refused.",
         )  # fmt: skip
 
 
@@ -113,7 +109,7 @@ class FoundNotUsed(Conclusion):
     proof = (
         "Discovery counted a device; then seconds of CPU time were spent and no call followed, or the program says so."
     )
-    cure = "Look at the program's own settings: which device it was told to compute on."
+    cure = "Check the program's settings: which device it was told to use."
     reasons = ("found-not-used",)
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
@@ -121,24 +117,24 @@ class FoundNotUsed(Conclusion):
         if progress is None:
             return None
         spent = decision.process.cpu_after(progress.newest, scene.state.now) if decision.process is not None else 0
-        after = f", then {duration(spent)} of CPU time were spent and nothing was given to it" if spent else ""
+        after = f", then {duration(spent)} of CPU time were spent and it got no work" if spent else ""
         if decision.process is not None and decision.process.ended and spent < UNUSED_FOR:
-            after = ", and the program ended without giving it anything"
+            after = ", and the program ended without giving it work"
         said = f"; the program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
         return _hit(
             decision,
             f"a device was found ({_by(progress)}){after or said}",
             "Nothing refused it: the driver answered and the program went on without the device"
             f"{said if after else ''}.",
-            "look at its own settings: on which device it was told to compute",
+            "check its settings: which device it was told to use",
             severity="error" if spent > UNUSED_FOR or said else "warning",
-            doubt="A server may still wait for its first request." if not after else "",
+            doubt="A server may still be waiting for its first request." if not after else "",
         )
 
 
 def _by(progress: Progress) -> str:
     one = progress.furthest
-    return f"{one.what} in {short(progress.process)}" + (f", answered by {one.provider}" if one.provider else "")
+    return f"{one.what} in {short(progress.process)}" + (f", returned by {one.provider}" if one.provider else "")
 
 
 class NoWorkGiven(Conclusion):
@@ -159,16 +155,16 @@ class NoWorkGiven(Conclusion):
             why.append(word.text.strip()[:160])
         loads = scene.analysis.attempts.get(worker, [])
         got = sorted({name_of(one.provider or one.what) for one in loads if one.kind == "load" and one.ok})
-        gave = f"it loaded {listed(got)} and gave it no work" if got else "it loaded no GPU library and asked for none"
+        gave = (
+            f"it loaded {listed(got)} and gave it no work" if got else "it neither loaded nor asked for a GPU library"
+        )
         found = next((row.text for row in decision.contradictions), "")
         return _hit(
             decision,
             f"{short(worker)} computes on the CPU: {gave}" + (f" because of {'; '.join(why)}" if why else ""),
-            f"{f'Discovery went well ({found}), but ' if found else ''}the work is done in this process"
-            f"{', which was started for a model' if scene.analysis.worker else ''}.",
-            "change that option"
-            if decision.settings
-            else "look at the options of the request and at the folder of backends",
+            f"{f'Discovery succeeded ({found}), but ' if found else ''}the work is done in this process"
+            f"{', which was started to run a model' if scene.analysis.worker else ''}.",
+            "change that option" if decision.settings else "check the request's options and the backend directory",
             severity="error",
             subject=f"{'; '.join(why)}" or "no work",
             command=_again(scene, decision),
@@ -180,7 +176,7 @@ class SoftwareDriver(Conclusion):
     place = "mapped"
     meaning = "A program asked Vulkan or OpenCL, and only a driver that computes on the CPU answered (llvmpipe, pocl)."
     proof = "The loader brought in such a driver, and no file of a device was opened by the process."
-    cure = "Install the driver of the device with its ICD file, and give the process the device's file."
+    cure = "Install the device's driver with its ICD file, and give the process access to the device file."
     reasons = ("software",)
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
@@ -191,13 +187,13 @@ class SoftwareDriver(Conclusion):
         api = scene.profiles.apis.get(progress.furthest.api)
         what = api.title.removesuffix(" loader") if api is not None else progress.family
         others = drivers_behind(process, progress.furthest.api, scene.profiles).hardware
-        idle = f" {listed(map(name_of, others), 3)} came with it and opened no device." if others else ""
+        idle = f" {listed(map(name_of, others), 3)} was loaded too and opened no device." if others else ""
         none = "" if scene.state.gpu is None or scene.state.gpu.devices else " This machine shows no GPU."
         return _hit(
-            decision, f"{what} in {short(process)} runs on the CPU: only {listed(map(name_of, drivers), 2)} stands "
-            f"behind it, a software driver",
-            f"It got as far as {progress.furthest.what}, and no file of a device was opened.{idle}{none}",
-            "install the driver of the device with its ICD file, and give the process the device's file",
+            decision, f"{what} in {short(process)} runs on the CPU: "
+            f"only {listed(map(name_of, drivers), 2)} is behind it, a software driver",
+            f"It got as far as {progress.furthest.what}, and no device file was opened.{idle}{none}",
+            "install the device's driver with its ICD file, and give the process access to the device file",
             severity="warning", subject=f"software:{progress.family}", root=f"{drivers[0]} is a software driver",
             command="ls -l /dev/dri /dev/nvidia* /etc/OpenCL/vendors /usr/share/vulkan/icd.d /etc/vulkan/icd.d",
         )  # fmt: skip
@@ -208,7 +204,7 @@ class CpuChosen(Conclusion):
     place = "environment"
     meaning = "A setting or an argument asks for the CPU, or hides every device."
     proof = "It stands in the environment or the arguments of the process, and no GPU was asked for."
-    cure = "Take the setting out, or change it."
+    cure = "Remove the setting, or change it."
     reasons = ("chosen", "given-nothing")
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
@@ -219,8 +215,8 @@ class CpuChosen(Conclusion):
         inside = "; it was set inside the process after its start" if first.place == "memory" else ""
         return Hit(
             title=f"{first.text} keeps {who} on the CPU{inside}",
-            cause=f"{first.effect}. The program does what it was told; nothing was refused.{said}",
-            next_step=f"take {first.key} out, or change it",
+            cause=f"{first.effect}. The program does as told; nothing failed.{said}",
+            next_step=f"remove {first.key}, or change it",
             process=decision.process,
             severity="warning",
             confidence=decision.confidence,
@@ -249,19 +245,19 @@ class NotBuiltForGpu(Conclusion):
                     row = evidence.of_file(process, package.path, f"{package.package}: {package.path}{looked}")
                     return _hit(
                         decision,
-                        f"{package.package} of {short(process)} is a build without a part for the GPU",
-                        f"{package.path} is there, and no file of it that could ask for a GPU{looked}.",
+                        f"{package.package} of {short(process)} is a CPU-only build",
+                        f"{package.path} is there, and no file of it can use a GPU{looked}.",
                         cure,
                         severity="error", process=process, confidence="likely", evidence=[row, *decision.evidence],
-                        subject=package.package, root=f"{package.package} has no part for the GPU",
+                        subject=package.package, root=f"{package.package} is a CPU-only build",
                     )  # fmt: skip
         told = (word for word in scene.analysis.words if word.refusal == "not-built")
         said = next((word for word in told if not _GUESS.search(word.text)), None)
         if said is None or (decision.verdict != "cpu" and decision.reason != "unknown"):
             return None
         return _hit(
-            decision, f"this build has no code for a GPU, says the program: {said.text.strip()[:200]}",
-            "It was compiled or packaged without it; nothing was refused to it.", "install the build that has GPU code",
+            decision, f"the program says this build has no GPU code: {said.text.strip()[:200]}",
+            "It was compiled or packaged without it; nothing failed.", "install the build that has GPU code",
             severity="error", confidence="likely", evidence=[word_row(scene.state, said), *decision.evidence],
             subject="not built", root=said.text.strip()[:200],
         )  # fmt: skip
@@ -272,7 +268,7 @@ class BackendMissing(Conclusion):
     place = "reachable"
     meaning = "A program looked into its folders for a backend, and none that lies there could ask for a GPU."
     proof = "The folders that it read, the libraries that it loaded, and that none of them has to do with an API."
-    cure = "Bring the GPU backend into that folder: install the package or the part of it that has it."
+    cure = "Put the GPU backend into that directory: install the package or the part of it that has it."
     reasons = ("told", "dropped")
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
@@ -283,13 +279,13 @@ class BackendMissing(Conclusion):
             if not folders or is_tool(process):
                 continue
             near = [one.path for one in process.candidates.values() if one.kind == "provider"]
-            there = f" {near[0]} is there to be asked." if near else ""
+            there = f" {near[0]} is available." if near else ""
             said = f" The program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
             return _hit(
-                decision, f"no GPU backend lies in {listed(folders, 2)}: nothing that {short(process)} found there "
-                "could ask for a GPU",
-                f"It read the folder, and loaded nothing that uses an API of devices.{there}{said}",
-                f"bring the GPU backend into {folders[0]}", severity="error", confidence="likely", process=process,
+                decision, f"no GPU backend in {listed(folders, 2)}: "
+                f"nothing that {short(process)} found there can use a GPU",
+                f"It read the folder but loaded nothing that uses a GPU API.{there}{said}",
+                f"put the GPU backend into {folders[0]}", severity="error", confidence="likely", process=process,
                 command=f"ls -l {quote(folders[0])}", subject=folders[0], root=f"{folders[0]} has no GPU backend",
             )  # fmt: skip
         return None
@@ -308,7 +304,7 @@ class ProviderMissing(Conclusion):
     place = "mapped"
     meaning = "A program could use an API, says that it found no device, and no library of that API was ever loaded."
     proof = "Its file names functions of the API; every load was seen, and none was of a library that provides it."
-    cure = "Bring the library into a folder of the program's search path."
+    cure = "Put the library in a directory on the program's library path."
     reasons = ("told", "dropped")
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
@@ -321,17 +317,17 @@ class ProviderMissing(Conclusion):
             api = next((use.api for use in lacking if use.api == "cuda-driver"), lacking[0].api)
             name = scene.profiles.apis[api].sonames[0]
             folders = list(dict.fromkeys(folder.path for folder in process.folders if "lib" in folder.path))
-            read = f" Folders that it read: {listed(folders, 4)}." if folders else ""
+            read = f" Directories it read: {listed(folders, 4)}." if folders else ""
             how = lacking[0].consumers[0].how
             said = f" The program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
             return _hit(
                 decision, f"{short(process)} could use {listed(use.api for use in lacking)}, and no library of it was "
-                f"loaded or asked for: {name} is not where it looks",
+                f"loaded or asked for: {name} is not on its search path",
                 f"{name_of(lacking[0].consumers[0].path)} {how.words if how is not None else 'names it'}; a program "
                 f"that lists folders for a library opens nothing where there is none.{read}{said}",
-                f"bring {name} into a folder of its search path", severity="error", confidence="likely",
+                f"put {name} in a directory on its library path", severity="error", confidence="likely",
                 process=process, command=f"find / -xdev -name {quote(name + '*')} 2>/dev/null",
-                subject=name, root=f"{name} is not where {short(process)} looks",
+                subject=name, root=f"{name} is not on the search path of {short(process)}",
             )  # fmt: skip
         return None
 
@@ -349,13 +345,13 @@ class ToldByProgram(Conclusion):
         if not refused and decision.reason == "told":
             return None  # it says what, and not why
         text = decision.word.text if decision.word is not None else refused[0].what if refused else ""
-        asked = "" if any(scene.analysis.computing()) else "; nobody was seen to ask for a GPU library"
+        asked = "" if any(scene.analysis.computing()) else "; no process was seen asking for a GPU library"
         late = any(not born_here(process) for process in scene.state.processes)
         return _hit(
             decision, f"the program says: {text.strip()[:200]}{asked}",
-            "It began before the observation: what it asked was not seen." if late else
-            "Nothing that was seen explains it further.",
-            "observe its next start from the first instruction",
+            "It started before we attached: what it asked for was not seen." if late else
+            "Nothing seen explains it further.",
+            "observe its next start from its first instruction",
             severity="warning",
             command=_again(scene, decision), doubt="" if not late else "Its first calls would show the refusal itself.",
         )  # fmt: skip
@@ -376,26 +372,26 @@ class NobodyAsked(Conclusion):
             return None
         read = (folder.path for process in scene.state.processes if not is_tool(process) for folder in process.folders)
         searched = listed((path for path in read if _of_libraries(path)), 3)
-        looked = f" Folders that it searched: {searched}." if searched else ""
+        looked = f" Directories it searched: {searched}." if searched else ""
         return _hit(
-            decision, "nobody asked for a GPU: every process was seen from its first instruction, and none loaded or "
-            "looked up a GPU library", f"It is no fault of a driver or a library.{looked}",
-            "if it should use one: see whether this build or its backend folder has GPU code", subject="nobody",
+            decision, "no process asked for a GPU: all were seen from their first instruction, and none loaded or "
+            "looked up a GPU library", f"This is not a driver or library problem.{looked}",
+            "if it should use a GPU: check whether this build or its backend directory has GPU code", subject="nobody",
         )  # fmt: skip
 
 
 class ManagementOnly(Conclusion):
     id = "management-only"
     place = "called"
-    meaning = "Only figures of devices were read (NVML); nobody asked for an API that computes."
+    meaning = "Only figures of devices were read (NVML); no process asked for a compute API."
     proof = "Every process was seen from its first instruction; only the management API was asked for."
-    cure = "Nothing is to be done for a monitor; a program that should compute lacks its backend."
+    cure = "Nothing to do for a monitor; a program that should compute lacks its backend."
     reasons = ("management-only",)
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
         by = _by(decision.progress) if decision.progress is not None else ""
-        return _hit(decision, f"only figures of devices were read ({by}); nobody asked for an API that computes",
-                    "A monitor does no more than that.", subject="management")  # fmt: skip
+        return _hit(decision, f"devices were only monitored ({by}); no process asked for a compute API",
+                    "A monitor does just that.", subject="management")  # fmt: skip
 
 
 class NothingCalled(Conclusion):
@@ -403,7 +399,7 @@ class NothingCalled(Conclusion):
     place = "called"
     meaning = "A consumer is there, everything is found, and no function was called, counted from the first moment on."
     proof = "All its functions were counted from the first moment on, and none was entered."
-    cure = "Look at the program's own settings and log before the point where it would ask for devices."
+    cure = "Check the program's settings, and its log up to where it would look for devices."
     reasons = ("nothing-called",)
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
@@ -412,8 +408,8 @@ class NothingCalled(Conclusion):
             return None
         one: Attempt = progress.furthest
         return _hit(
-            decision, f"{short(progress.process)} loaded {name_of(one.provider or one.what)} and asked nothing of it",
-            "Nothing was refused: no look-up and no call of it was seen.", "look at the program's own settings",
+            decision, f"{short(progress.process)} loaded {name_of(one.provider or one.what)} and never called it",
+            "Nothing failed: no look-up and no call of it was seen.", "check the program's settings",
             severity="warning", command=_again(scene, decision),
         )  # fmt: skip
 
@@ -436,14 +432,18 @@ class NotSeen(Conclusion):
         if decision.progress is not None:
             one = decision.progress
             got = f"; {short(one.process)} got as far as {one.stage} ({name_of(one.furthest.what)})"
-        what = "on the CPU, and no cause was seen" if decision.verdict == "cpu" else "what it computes on was not seen"
+        what = (
+            "on the CPU, no cause found so far"
+            if decision.verdict == "cpu"
+            else "could not see whether it uses the CPU or the GPU"
+        )
         if decision.word is not None:
             got = f"{got}; the program says: {decision.word.text.strip()[:160]}"
         return _hit(
             decision, f"{what}{got}" + (f": {missing[0]}" if missing else ""),
-            f"Missing to know it: {'; '.join(missing)}." if missing else "What could be observed is in order.",
-            "observe its next start from the first instruction", command=_again(scene, decision),
-            confidence="guess", doubt="More rights or an earlier look may show it.", subject="not seen",
+            f"Missing: {'; '.join(missing)}." if missing else "What could be observed is fine.",
+            "observe its next start from its first instruction", command=_again(scene, decision),
+            confidence="guess", doubt="More permissions or attaching earlier may show it.", subject="not seen",
             evidence=decision.evidence or [
                 evidence.of_process(scene.state.processes[0], missing[0] if missing else "nothing of an API was seen")
             ],
@@ -454,13 +454,13 @@ def _missing(scene: Scene) -> Iterator[str]:
     """What was not observable here, in words."""
     late = [process for process in scene.state.processes if not born_here(process) and not is_tool(process)]
     if late:
-        yield f"{short(late[0])} began before the observation"
+        yield f"{short(late[0])} started before we attached"
     for name in _CHANNELS:
         found = capability(scene.state, name)
         if found is not None and found.state != "yes":
             yield f"{name}: {found.why or found.lost or 'closed here'}"
     if scene.state.lost:
-        yield f"{sum(scene.state.lost.values())} records were lost"
+        yield f"{sum(scene.state.lost.values())} events were lost"
     for progress in scene.analysis.computing():
         if not progress.got_to("initialised") and not computed(scene.analysis, progress):
             yield f"no call of {progress.family} in {short(progress.process)} was seen"

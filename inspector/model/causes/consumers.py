@@ -26,7 +26,7 @@ class BackendDisabled(Pattern):
     place = "reachable"
     meaning = "A variable restricts which backend folders are looked at, and the one that is there is not among them."
     proof = "The variable in the environment, the folders beside the program, and that none of them was looked at."
-    cure = "Take the variable out, or let it name a folder that is there."
+    cure = "Remove the variable, or set it to a directory that exists."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
@@ -58,7 +58,7 @@ class BackendDisabled(Pattern):
     def _hit(self, scene: Scene, process: Process, key: str, value: str, folders: list[str], effect: str) -> Hit:
         lines = list(scene.start.of("backend-skipped"))
         return Hit(
-            title=f"{key}={value} names no backend folder; there is {listed(folders)}",
+            title=f"{key}={value} names no backend directory; there is {listed(folders)}",
             cause=f"{effect}.",
             next_step=f"unset {key}, or set it to {folders[0]}, and restart",
             process=process,
@@ -114,15 +114,13 @@ class NoConsumer(Pattern):
     def _hit(self, scene: Scene, process: Process, use: Use) -> Hit:
         shim = next(p for p in use.providers if p.library.route in ("preload", "audit"))
         backends = [c for c in process.candidates.values() if c.kind == "backend"]
-        unopened = (
-            f"; {name_of(backends[0].path)} lies in {backends[0].directory} and was not loaded" if backends else ""
-        )
+        unopened = f"; {name_of(backends[0].path)} in {backends[0].directory} was not loaded" if backends else ""
         count = len(libraries(process))
         return Hit(
-            title=f"{name_of(shim.path)} is mapped in {short(process)}, but none of its {count} files could call "
+            title=f"{name_of(shim.path)} is mapped in {short(process)}, but none of its {count} mapped files can call "
                   f"{use.api}{unopened}",
-            cause="A preloaded library is in every child, also in those that have nothing to do with a GPU. The call "
-                  "can only come from a library or program that imports, needs or looks up its names.",
+            cause="A preloaded library is in every child process, also in those that never use a GPU. Only a "
+            "library or program that imports, needs or looks up its names can call it.",
             next_step="find the process that loads the GPU backend: observe the next start from its first instruction",
             command=_again(scene, process),
             process=process,

@@ -20,7 +20,7 @@ class NoDriverLoaded(Cause):
     place = "reachable"
     meaning = "The loader of Vulkan or OpenCL is there, and it loaded no driver: no ICD file led it to one."
     proof = "Its first call was refused, or nothing followed it, and no driver was mapped into the process."
-    cure = "Install the driver of the device with its ICD file, or mend the variable that names another place."
+    cure = "Install the device's driver with its ICD file, or mend the variable that names another place."
 
     def explain(self, case: Case) -> Hit | None:
         leaf, profiles = case.leaf, case.scene.profiles
@@ -38,17 +38,18 @@ class NoDriverLoaded(Cause):
         first = next((row.text.partition("=")[2] for row in chosen), next(iter(read_rows), ""))
         advice = profiles.advice(leaf.api, leaf.code)
         return Hit(
-            title=f"no driver stands behind {loader} in {short(case.process)}: {answered}",
-            cause=f"The loader finds drivers by ICD files, and none led to one{f': {advice}' if advice else ''}."
+            title=f"no driver is behind {loader} in {short(case.process)}: {answered}",
+            cause=f"The loader finds drivers through ICD files, and none led to a "
+            f"driver{f': {advice}' if advice else ''}."
             f"{told}{read}",
-            next_step="take that variable out, or let it name a driver that is there"
+            next_step="remove that variable, or set it to a driver that exists"
             if chosen
-            else "install the driver of the device with its ICD file",
+            else "install the device's driver with its ICD file",
             command=f"ls -l {quote(first)}" if first.startswith("/") else case.again(),
             process=case.process,
             confidence=case.sure,
             evidence=[*chosen, *read_rows.values(), *case.rows()],
-            doubt="" if leaf.code else f"The result itself was not read: {leaf.answer}.",
+            doubt="" if leaf.code else f"The result was not read: {leaf.answer}.",
             at=leaf.at,
             subject=f"no driver:{leaf.api}",
             root=f"{loader} loaded no driver",

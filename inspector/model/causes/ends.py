@@ -1,4 +1,4 @@
-"""How processes end: by a fault inside a call, in one that never comes back, by a limit of who waits, by an error."""
+"""How processes end: by a fault inside a call, in one that never returns, by a limit of who waits, by an error."""
 
 from collections.abc import Iterable
 
@@ -29,9 +29,9 @@ _JUST_BEFORE = 2_000_000_000
 class DiscoveryTimeout(Cause):
     id = "discovery-timeout"
     place = "end"
-    meaning = "Who waited for the discovery child gave up and ended it."
+    meaning = "Discovery timed out: the parent gave up on its child process."
     proof = "The child was killed from outside while a call was open in it."
-    cure = "Give the library a limit of its own below that of the program."
+    cure = "Give the library a shorter timeout than the program's."
 
     def explain(self, case: Case) -> Hit | None:
         call = case.call
@@ -41,23 +41,23 @@ class DiscoveryTimeout(Cause):
         lived = duration(process.ended - process.started)
         lines = list(case.scene.start.of("timeout"))
         return Hit(
-            title=f"{short(process)} was ended from outside after {lived}, inside {call.what}",
-            cause=f"{call.what} of {name_of(call.provider)} did not come back, and who waited for the child gave up.",
-            next_step=f"give {name_of(call.provider)} a limit of its own below that of the program",
+            title=f"{short(process)} was killed after {lived}, still inside {call.what}",
+            cause=f"{call.what} of {name_of(call.provider)} did not return, and the parent timed out.",
+            next_step=f"give {name_of(call.provider)} a shorter timeout than the program's",
             command=case.again(),
             process=process,
             confidence=case.sure if lines else "likely",
             evidence=[*case.rows(), *[evidence.of_reading(case.state, reading) for reading in lines[:3]]],
             at=process.ended,
             subject=call.what,
-            root=f"{call.what} of {name_of(call.provider)} does not come back",
+            root=f"{call.what} of {name_of(call.provider)} does not return",
         )
 
 
 class CallBlocked(Cause):
     id = "call-blocked"
     place = "end"
-    meaning = "A call was entered and does not come back."
+    meaning = "A call was entered and does not return."
     proof = "The kernel counted its entry and no exit, and the thread still waits."
     cure = "See where the thread waits: the far side, a device, a lock."
 
@@ -71,22 +71,22 @@ class CallBlocked(Cause):
         where = (waits.syscall or waits.wchan) if waits is not None else ""
         how = f", waiting in {where}" if where else ""
         limit = _limit(case.scene, process)
-        ends = f" Whoever waits for this process gives up after {limit:.0f} s." if limit else ""
+        ends = f" The program times out after {limit:.0f} s." if limit else ""
         rows = case.rows()
         if how:
             rows.append(
                 evidence.of_process(process, f"thread {call.tid}{how}", by_hand=commands_by_hand.waits(process.pid))
             )
-        asked = f", asked by {name_of(call.asker)}" if call.asker and call.asker != call.provider else ""
+        asked = f", called by {name_of(call.asker)}" if call.asker and call.asker != call.provider else ""
         return Hit(
-            title=f"{call.what} in {short(process)} was entered {duration(age)} ago and has not come back{how}",
-            cause=f"{name_of(call.provider)} waits for something: the far side, a device, a lock{asked}.{ends}",
-            next_step="see where its threads wait; use a debugger only if you may stop the process",
+            title=f"{call.what} in {short(process)} has been running for {duration(age)} and has not returned{how}",
+            cause=f"{name_of(call.provider)} is waiting for something: a remote side, a device, a lock{asked}.{ends}",
+            next_step="see where its threads are waiting; use a debugger only if you may stop the process",
             command=commands_by_hand.waits(process.pid),
             process=process,
             confidence=case.sure if age > _SURELY else "likely",
             evidence=rows,
-            doubt="" if age > _SURELY else "It may only be slow.",
+            doubt="" if age > _SURELY else "It may just be slow.",
             at=call.begin,
             subject=call.what,
             root=f"inside {call.what} of {name_of(call.provider)}{how}",
@@ -105,7 +105,7 @@ def _limit(scene: Scene, process: Process) -> float:
 class ChildCrashed(Cause):
     id = "child-crashed"
     place = "end"
-    meaning = "A process died by a fault of its own: a signal, also one that a handler turned into a plain exit status."
+    meaning = "A process crashed: by a signal, also one that a handler turned into an exit status."
     proof = "The signal was told by the kernel, with the call or load that was open on the thread."
     cure = "Look at the function that is named; the core or a debugger shows the line."
 
@@ -121,15 +121,15 @@ def crashed_hit(scene: Scene, death: Attempt, around: Attempt | None, case: Case
     process, signal = death.process, death.signal
     null = _null_answer(process, signal)
     lived = duration(process.ended - process.started)
-    plain = f"; its status says only: {end_words(process.end)}" if process.end and not process.end.signal else ""
+    plain = f"; its exit status only says: {end_words(process.end)}" if process.end and not process.end.signal else ""
     cause = f"{title(process)} lived {lived}{plain}."
     if null is not None:
-        cause += f" Before, {null.via} answered success with a NULL pointer for {null.name}: to call it is fatal."
+        cause += f" Before, {null.via} returned success with a NULL pointer for {null.name}: calling it crashes."
     inside = _inside(around)
     if not inside:
         cause += _before(scene, death)
     if signal is not None and raised(signal):
-        cause += " A handler of the program raised it: where the fault was is not known."
+        cause += " A signal handler of the program raised it: the location of the fault is unknown."
     cause += _abort_words(scene, process)
     where = _where(signal)
     after = f" after {null.name} was answered with NULL" if null is not None else ""
@@ -138,14 +138,14 @@ def crashed_hit(scene: Scene, death: Attempt, around: Attempt | None, case: Case
     if signal is not None and signal.sender not in (0, process.pid):
         sender = f", sent by PID {signal.sender} {signal.sender_name}".rstrip()
     spot = f" ({place(signal)})" if signal is not None and where else ""
-    telling = f"{title(process)} died by {name}{where}{after}"
+    telling = f"{title(process)} was killed by {name}{where}{after}"
     if inside:
         telling = f"{name}{inside} in {title(process)}{spot}"
     return Hit(
         title=f"{telling}{sender}",
         cause=cause,
-        next_step="look at its core, or run it again with a core limit"
-        + ("; the place above is proven" if where else ""),
+        next_step="inspect its core dump, or run it again with core dumps enabled"
+        + ("; the location above is proven" if where else ""),
         command=f"coredumpctl gdb {process.pid}",
         process=process,
         severity="error",
@@ -163,7 +163,7 @@ def _inside(around: Attempt | None) -> str:
         return ""
     if around.kind == "load":
         return f" while {name_of(around.what)} was being loaded"
-    asked = f", asked by {name_of(around.asker)}" if around.asker and around.asker != around.provider else ""
+    asked = f", called by {name_of(around.asker)}" if around.asker and around.asker != around.provider else ""
     return f" inside {around.what} of {name_of(around.provider)}{asked}" if around.kind == "call" else ""
 
 
@@ -246,18 +246,18 @@ def start_failed(scene: Scene, end: Attempt) -> Hit:
     """A program that ended with the status of a failed start."""
     process = end.process
     suspects = _overriding(scene, process)
-    why = f" Its preload {listed(suspects)} answers libc names." if suspects else ""
+    why = f" Its preload {listed(suspects)} overrides libc functions." if suspects else ""
     runs = program(process)
     return Hit(
-        title=f"{title(process)} ended with {end.code}, {duration(process.ended - process.started)} after its birth",
-        cause="127: the loader refused the program, or the first call of a missing function ended it; 126: it could "
-        f"not be executed.{why}",
-        next_step="run it by hand and read what the loader prints",
+        title=f"{title(process)} ended with {end.code}, {duration(process.ended - process.started)} after it started",
+        cause="127: the loader rejected the program, or it called a missing function; 126: it could not be "
+        f"executed.{why}",
+        next_step="run it by hand and read the loader's messages",
         command=commands_by_hand.shell(runs.argv) if runs is not None else "",
         process=process,
         confidence="likely",
         evidence=[evidence.of_process(process, end_words(process.end) if process.end else "", at=process.ended)],
-        doubt="A shell gives the same status for a command that it does not find.",
+        doubt="A shell returns the same status for a command it cannot find.",
         at=process.ended,
         subject=str(end.code),
     )
@@ -266,9 +266,9 @@ def start_failed(scene: Scene, end: Attempt) -> Hit:
 class EndedByOwnError(Cause):
     id = "ended-by-own-error"
     place = "end"
-    meaning = "The program ended by an error of its own; nothing of a GPU was refused to it."
+    meaning = "The program failed with an error of its own; nothing related to the GPU failed."
     proof = "Its exit code, and the last line of the error that it printed."
-    cure = "Read the error: it is the program's own."
+    cure = "Fix the program's own error."
 
     def explain(self, case: Case) -> Hit | None:
         leaf = case.leaf
@@ -282,9 +282,9 @@ class EndedByOwnError(Cause):
         if not words:
             return None
         return Hit(
-            title=f"{short(process)} ended by its own error: {words}",
-            cause=f"It {leaf.answer.removeprefix('it ')}; nothing that it asked of a GPU was refused before.{reached}",
-            next_step="mend the program's own error first",
+            title=f"{short(process)} failed with its own error: {words}",
+            cause=f"It {leaf.answer.removeprefix('it ')}; nothing related to the GPU failed before.{reached}",
+            next_step="fix the program's own error first",
             command=case.rerun(),
             process=process,
             confidence=case.sure if said is not None else "likely",
@@ -320,7 +320,7 @@ class Deaths(Pattern):
 
 
 def _around(rows: list[Attempt]) -> Attempt | None:
-    """The innermost call that did not come back."""
+    """The innermost call that did not return."""
     stuck = [one for one in rows if not one.came_back and one.kind == "call"]
     return max(stuck, key=lambda one: one.begin, default=None)
 
@@ -341,8 +341,8 @@ class TimeoutsInLogs(Pattern):
         dead = [p for p in scene.state.processes if p.end is not None and p.end.code not in (0, None)]
         early = f" {short(dead[0])} was dead long before: {end_words(dead[0].end)}." if dead and dead[0].end else ""
         yield Hit(
-            title="discovery gave up after its time limit",
-            cause=f"The log says so; no child was seen inside a call.{early}",
+            title="discovery timed out",
+            cause=f"The log says so; no child process was seen inside a call.{early}",
             next_step="observe the next start from its first instruction",
             command="inspector --wait PROGRAM",
             confidence="likely",

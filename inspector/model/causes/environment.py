@@ -45,7 +45,7 @@ class LoaderIgnoresEnvironment(Cause):
         "ignores LD_PRELOAD with slashes, LD_LIBRARY_PATH and LD_AUDIT."
     )
     proof = "AT_SECURE in the program's auxiliary vector is 1, the variable is set, and a load was refused."
-    cure = "Run the program without the extra rights, or bring the folder in by DT_RUNPATH or ld.so.conf."
+    cure = "Run the program without the extra privileges, or set the directory by DT_RUNPATH or ld.so.conf."
 
     def explain(self, case: Case) -> Hit | None:
         process = case.process
@@ -59,9 +59,9 @@ class LoaderIgnoresEnvironment(Cause):
         place = found_elsewhere(case, missing_file(case), "library").words
         return Hit(
             title=f"the loader of {short(process)} ignores {listed(carried)}: {why}",
-            cause="In a program that runs with more rights than its caller the loader drops these variables"
+            cause="For a program that runs with more privileges than its caller the loader ignores these variables"
             f": {name_of(missing_file(case))} is not found{f', {place}' if place else ''}.",
-            next_step="start it without the extra rights: then the variables work again",
+            next_step="start it without the extra privileges; then the variables work",
             command=f"getcap {quote(runs.exe)}; ls -l {quote(runs.exe)}",
             process=process,
             confidence=case.sure,
@@ -97,8 +97,9 @@ class IgnoredEnvironment(Pattern):
             why = f"the file has {runs.capabilities_added}" if runs.capabilities_added else "AT_SECURE is set"
             yield Hit(
                 title=f"the loader of {short(process)} ignores {listed(carried)}: {why}",
-                cause="In a program that runs with more rights than its caller the loader drops these variables.",
-                next_step="start it without the extra rights: then the variables work again",
+                cause="For a program that runs with more privileges than its caller the loader ignores these "
+                "variables.",
+                next_step="start it without the extra privileges; then the variables work",
                 command=f"getcap {quote(runs.exe)}; ls -l {quote(runs.exe)}",
                 process=process,
                 severity="error" if scene.rank(process) <= 3 else "warning",
@@ -109,7 +110,7 @@ class IgnoredEnvironment(Pattern):
                     ),
                     *[evidence.of_environment(process, key, f"{key}={runs.environment[key]}") for key in carried],
                 ],
-                doubt="That something was not found for want of them was not seen.",
+                doubt="It was not seen that something was missing because of that.",
                 subject=runs.exe,
             )
 
@@ -130,9 +131,8 @@ class StaticBinary(Pattern):
             if not carried or process.lookups:
                 continue
             yield Hit(
-                title=f"{short(process)} is a static program: {listed(carried)} has no effect at its start",
-                cause=f"{runs.exe} has no interpreter (PT_INTERP): there is no dynamic loader that could read the "
-                "variable.",
+                title=f"{short(process)} is statically linked: {listed(carried)} has no effect",
+                cause=f"{runs.exe} has no interpreter (PT_INTERP): no dynamic loader reads the variable.",
                 next_step="use a dynamically linked build of the program",
                 command=commands_by_hand.header(process, runs.exe),
                 process=process,
@@ -171,10 +171,10 @@ class LibraryPathReplaced(Cause):
         where = found_elsewhere(case, name, "library")
         replaced = f", which replaces LD_LIBRARY_PATH={variable}" if variable else ""
         return Hit(
-            title=f"{name_of(name)} is not found in {short(case.process)}: it was started with --library-path "
+            title=f"{name_of(name)} not found in {short(case.process)}: it was started with --library-path "
             f"{listed(given)}{replaced}",
-            cause=f"The loader takes the option in place of the variable{f'; {where.words}' if where.words else ''}.",
-            next_step="add the folder to --library-path, or start the program itself",
+            cause=f"The loader uses the option instead of the variable{f'; {where.words}' if where.words else ''}.",
+            next_step="add the directory to --library-path, or start the program directly",
             command=case.rerun(),
             process=case.process,
             confidence=case.sure,
@@ -207,8 +207,8 @@ class SetTooLate(Cause):
         return Hit(
             title=f"LD_LIBRARY_PATH={value} was set inside {short(case.process)} after its start: "
             f"{name_of(name)} is not found",
-            cause="The loader reads the variable once, when the program starts; what setenv or os.environ put there "
-            "later reaches children only.",
+            cause="The loader reads the variable once, when the program starts; what setenv or os.environ set "
+            "later only reaches child processes.",
             next_step=f"set LD_LIBRARY_PATH={value} where the program is started",
             command=case.rerun(f"LD_LIBRARY_PATH={value}"),
             process=case.process,
@@ -255,7 +255,7 @@ class EnvironmentLost(Cause):
         how = "is not in" if not has else f"is {has} in"
         return Hit(
             title=f"{key} of {_former(owner, process)} did not reach {short(process)}",
-            cause=f"{key}={value} there, but it {how} {short(process)}: {name_of(name)} is not found.",
+            cause=f"{key}={value} there, but it {how} {short(process)}: {name_of(name)} not found.",
             next_step=f"set {key}={value} where {short(process)} is started",
             command=commands_by_hand.difference(process.pid, owner.pid)
             if owner is not process and not process.ended
@@ -288,7 +288,7 @@ def _former(owner: Process, process: Process) -> str:
     if owner is not process:
         return short(owner)
     before = next((one for one in reversed(process.execs[:-1]) if one.environment), process.execs[0])
-    return f"{name_of(before.exe or (before.argv[0] if before.argv else ''))}, which PID {process.pid} ran before,"
+    return f"{name_of(before.exe or (before.argv[0] if before.argv else ''))}, which PID {process.pid} ran earlier,"
 
 
 def _source(process: Process) -> str:
@@ -314,7 +314,7 @@ class PreloadEntryUnusable(Cause):
         "An entry of LD_PRELOAD, LD_AUDIT or /etc/ld.so.preload cannot be loaded; the loader ignores it and goes on."
     )
     proof = "The entry was checked as the process sees the file system, with the loader's own tests."
-    cure = "Put the file there in the right form, or take the entry out."
+    cure = "Put a usable file there, or remove the entry."
 
     def explain(self, case: Case) -> Hit | None:
         """The API that the entry was to bring was looked for in vain."""
@@ -338,9 +338,9 @@ def ignored_entry(scene: Scene, process: Process, entry: PreloadChecked) -> Hit:
     if entry.words:
         rows.append(evidence.of_file(process, entry.entry, entry.words))
     return Hit(
-        title=f"{place}, {entry.entry}, is ignored by the loader: {entry.problem or 'it cannot be loaded'}",
+        title=f"{place}, {entry.entry}, is ignored by the loader: {entry.problem or 'cannot be loaded'}",
         cause=entry.words or f"{entry.entry}: {entry.problem}",
-        next_step="put the file there, or take the entry out",
+        next_step="put the file there, or remove the entry",
         command=f"file -L {quote(entry.entry)}; ls -lL {quote(entry.entry)}",
         process=process,
         confidence="proven",
@@ -381,7 +381,7 @@ class IgnoredPreloads(Pattern):
             yield Hit(
                 title=f"{object_} of {reading.groups.get('source', '?')} was ignored by a loader: {why}",
                 cause="The loader said so itself.",
-                next_step="put the file there, or take the entry out",
+                next_step="put the file there, or remove the entry",
                 command=f"file -L {quote(object_)}; ls -lL {quote(object_)}",
                 severity="warning",
                 confidence="proven",
@@ -425,10 +425,10 @@ class HiddenByNamespace(Cause):
         runs = program(process)
         assert runs is not None
         return Hit(
-            title=f"{path} does not exist in the file tree that {short(process)} sees",
-            cause=f"The process has a mount namespace of its own ({runs.container or runs.root}); a path means there "
-            "what it means there, not what it means in your shell.",
-            next_step="bring the file into that tree",
+            title=f"{path} does not exist in the file system that {short(process)} sees",
+            cause=f"The process has a mount namespace of its own ({runs.container or runs.root}); paths resolve "
+            "there, not as in your shell.",
+            next_step="make the file available there (bind mount or image)",
             command=f"ls -l /proc/{process.pid}/root{quote(path)}" if not process.ended else f"ls -l {quote(path)}",
             process=process,
             confidence=case.sure,
@@ -462,10 +462,10 @@ class HiddenPreloads(Pattern):
                     continue
                 text = f"{short(process)}: {entry.source}={entry.entry}"
                 yield Hit(
-                    title=f"{entry.entry} does not exist in the file tree that {short(process)} sees",
-                    cause=f"The process has a mount namespace of its own ({runs.container or runs.root}); a path means "
-                    "there what it means there, not what it means in your shell.",
-                    next_step="bring the file into that tree",
+                    title=f"{entry.entry} does not exist in the file system that {short(process)} sees",
+                    cause=f"The process has a mount namespace of its own ({runs.container or runs.root}); paths "
+                    "resolve there, not as in your shell.",
+                    next_step="make the file available there (bind mount or image)",
                     command=f"ls -l /proc/{process.pid}/root{quote(entry.entry)}",
                     process=process,
                     confidence="proven",
@@ -486,7 +486,7 @@ class GlobalPreload(Pattern):
     notice = True
     meaning = "/etc/ld.so.preload is not empty: its files are loaded into every new process, shells and sshd included."
     proof = "The file was read as the process sees it, and its entries can be loaded."
-    cure = "Take the lines out and set LD_PRELOAD or LD_LIBRARY_PATH for one service only."
+    cure = "Remove the lines and set LD_PRELOAD or LD_LIBRARY_PATH for one service only."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         contained = [process for process in scene.state.processes if (runs := program(process)) and runs.container]
@@ -503,8 +503,8 @@ class GlobalPreload(Pattern):
             yield Hit(
                 title=f"{file.path} loads {listed(name_of(e) for e in entries)} into every new "
                 f"process{carriers}{names}",
-                cause="A fault in that file breaks every program of the machine, remote login included.",
-                next_step=f"take the lines out of {file.path} and set LD_PRELOAD or LD_LIBRARY_PATH for one service "
+                cause="A bug in that file breaks every program on the machine, including remote login.",
+                next_step=f"remove the lines from {file.path} and set LD_PRELOAD or LD_LIBRARY_PATH for one service "
                 "only",
                 command=f"cat {quote(_from_here(file.path))}",
                 process=scene.state.processes[0] if scene.state.processes else None,
@@ -531,7 +531,7 @@ class SettingWithoutEffect(Pattern):
     notice = True
     meaning = "A variable is set that the program does not read."
     proof = "The variable stands in the environment, and the program's source does not know it."
-    cure = "Take it out, so that nobody relies on it."
+    cure = "Remove it, so that nobody relies on it."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
@@ -540,9 +540,9 @@ class SettingWithoutEffect(Pattern):
                 if known is None or known.kind != "ignored" or not process.execs:
                     continue
                 yield Hit(
-                    title=f"{key} is set and has no effect",
+                    title=f"{key} is set but has no effect",
                     cause=f"{known.truth or known.effect}.",
-                    next_step=f"take {key} out, so that nobody relies on it",
+                    next_step=f"remove {key}, so that nobody relies on it",
                     process=process,
                     severity="info",
                     confidence="proven",

@@ -50,7 +50,7 @@ def stale(process: Process, library: LibraryMapped) -> Hit:
     detail = f": {library.state_detail}" if library.state_detail else ""
     return Hit(
         title=f"{short(process)} still runs the old {name_of(library.path)}; on disk it is {library.state}{detail}",
-        cause="A fix in the new file has no effect in a process that mapped the old one before.",
+        cause="A fix in the new file has no effect until the process restarts.",
         next_step=f"restart {short(process)}; replace libraries by renaming, never by copying over them",
         command=commands_by_hand.identity(process, library.path),
         process=process,
@@ -111,7 +111,7 @@ class StubLibrary(Cause):
         return Hit(
             title=f"{path or 'the library that answered'}{place} is the link-time stub of the toolkit: {leaf.what} = "
             f"{leaf.answer}{second}",
-            cause="The stub has the driver's names for the linker and answers every call with this error.",
+            cause="The stub only provides the driver's names to the linker and returns this error from every call.",
             next_step=f"take {path.rpartition('/')[0] or 'the folder of the stub'} out of this program's search path"
             + (f", or put {behind[0].rpartition('/')[0]} before it" if behind else ""),
             command=case.rerun(f"LD_LIBRARY_PATH={behind[0].rpartition('/')[0]}") if behind else case.again(),
@@ -139,7 +139,7 @@ class OtherLibraryFirst(Cause):
     place = "mapped"
     meaning = "The search order of this process finds another library of that name before the one that was meant."
     proof = "The mapped file refused, and another file of the same name lies in the search path behind it."
-    cure = "Put the folder of the file that was meant first, or take the other file away."
+    cure = "Put the folder of the file that was meant first, or remove the other file."
 
     def explain(self, case: Case) -> Hit | None:
         if case.leaf.kind != "call":
@@ -159,9 +159,9 @@ class OtherLibraryFirst(Cause):
         folders = (scene.environment(process) or {}).get("LD_LIBRARY_PATH", "").split(":")
         places = [_place(folders, path) for path in (winner.path, other.path)]
         return Hit(
-            title=f"{name} came from {winner.path}{places[0]}; {other.path}{places[1]} stands behind it",
-            cause="The first file of that name in the search order is taken; the others are never looked at.",
-            next_step=f"put {other.directory} first in LD_LIBRARY_PATH of this process, or take the other file away",
+            title=f"{name} came from {winner.path}{places[0]}; {other.path}{places[1]} comes after it",
+            cause="The first file of that name on the search path is used; the others are never looked at.",
+            next_step=f"put {other.directory} first in LD_LIBRARY_PATH of this process, or remove the other file",
             command=commands_by_hand.identity(process, winner.path),
             process=process,
             evidence=[
@@ -169,7 +169,7 @@ class OtherLibraryFirst(Cause):
                 evidence.of_file(process, other.path, f"not mapped: {other.path}"),
                 evidence.of_environment(process, "LD_LIBRARY_PATH", f"LD_LIBRARY_PATH={':'.join(folders)}"),
             ],
-            doubt="If the first file is the one that was meant, look at what it answers.",
+            doubt="If the first file is the intended one, check what it returns.",
             subject=winner.path,
         )
 
@@ -226,7 +226,7 @@ class LinkChainBypass(Cause):
             title=f"{asked} is a link to {name_of(provider.path)}, not to {name_of(other.path)}",
             cause=f"{short(process)} asks for {asked}; the chain {chain} ends in the vendor's file, and {other.path} "
             "is never asked for by its name.",
-            next_step="replace the end of the chain, not a link beside it",
+            next_step="replace the end of the link chain, not a link beside it",
             command=f"ls -l {quote(provider.path.rsplit('/', 1)[0])}/",
             process=process,
             evidence=[
@@ -235,7 +235,7 @@ class LinkChainBypass(Cause):
                 ),
                 evidence.of_file(process, other.path, f"never asked for: {other.path}"),
             ],
-            doubt="If the vendor's file is the one that was meant, this is no fault.",
+            doubt="If the vendor's file is the intended one, this is fine.",
             subject=provider.path,
         )
 
@@ -260,7 +260,7 @@ class NameMismatch(Cause):
                     continue
                 words = ""
                 if asked and case.scene.profiles.api_of_soname(asked) == use.api:
-                    words = f"{asked} is not found"
+                    words = f"{asked} not found"
                 elif not asked and case.leaf.kind == "call":
                     words = next((f"{name_of(other.library.asked or other.path)} is {other.path}"
                                   for other in use.providers if other is not shim
@@ -274,12 +274,11 @@ class NameMismatch(Cause):
         assert shim.image is not None
         soname = f"SONAME {shim.image.soname}" if shim.image.soname else "no SONAME"
         names = listed(case.scene.profiles.apis[use.api].sonames[:1])
-        title = f"{name_of(shim.path)} is mapped with {soname}; who asks for {names} does not get it"
+        title = f"{name_of(shim.path)} is mapped with {soname}; requests for {names} won't find it"
         return Hit(
             title=f"{title}: {words}",
-            cause="The loader compares the asked name with the SONAME of what is mapped; the file name of a preload "
-            "does not count.",
-            next_step=f"link the shim with -Wl,-soname,{names}, or place it as {names} in a folder of LD_LIBRARY_PATH",
+            cause="The loader matches the requested name against SONAMEs; a preload's file name does not count.",
+            next_step=f"link the shim with -Wl,-soname,{names}, or put it as {names} in a directory on LD_LIBRARY_PATH",
             command=commands_by_hand.dynamic(case.process, shim.path),
             process=case.process,
             confidence=case.sure,
@@ -316,7 +315,7 @@ class TwoCopies(Cause):
     place = "mapped"
     meaning = "Two instances of a library live in one process; what one was told, the other does not know."
     proof = "One file's initialisation succeeded, and another file of the same API answered that it is not initialised."
-    cure = "Make one a link to the other."
+    cure = "Make one a symbolic link to the other."
 
     def explain(self, case: Case) -> Hit | None:
         leaf = case.leaf
@@ -330,9 +329,9 @@ class TwoCopies(Cause):
         title = f"{first.name} ran in {first.function.library}, {leaf.what} in {leaf.provider}"
         return Hit(
             title=f"{title}: {leaf.answer}",
-            cause="Two copies are two instances with a state of their own, equal bytes or not; the second was "
+            cause="Two copies are two instances with separate state, even with equal bytes; the second was "
             "never initialised.",
-            next_step="make one a link to the other",
+            next_step="make one a symbolic link to the other",
             command=f"stat {quote(first.function.library)} {quote(leaf.provider)}",
             process=case.process,
             confidence=case.sure,

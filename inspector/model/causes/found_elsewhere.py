@@ -35,9 +35,15 @@ def found_elsewhere(case: Case, name: str, *kinds: str) -> FoundElsewhere:
         return _known(case, name, beside)
     search = f"find / -xdev -name {quote(stem(name) + '*')} 2>/dev/null"
     if found is not None and found.complete:
-        places = f"none of {len(found.places)} folders that were looked at has it" if found.places else "it is nowhere"
-        return FoundElsewhere(places, f"install what brings {name_of(name)}", search)
-    return FoundElsewhere("", f"find out whether {name_of(name)} is on this machine, and bring its folder in", search)
+        places = (
+            f"none of {len(found.places)} folders that were looked at has it"
+            if found.places
+            else "it is not on this machine"
+        )
+        return FoundElsewhere(places, f"install the package with {name_of(name)}", search)
+    return FoundElsewhere(
+        "", f"check whether {name_of(name)} is on this machine, and add its directory to the library path", search
+    )
 
 
 def _of_copy(case: Case, name: str, copies: list[Copy]) -> FoundElsewhere:

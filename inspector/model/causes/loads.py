@@ -23,7 +23,7 @@ def asker(case: Case) -> str:
 
 def verb(failure: FailedLoad) -> str:
     """`could not be loaded` of what was seen, `would not load` of what files foretell."""
-    return "could not be loaded" if failure.seen else "would not load"
+    return "failed to load" if failure.seen else "would fail to load"
 
 
 def _there(where: FoundElsewhere) -> str:
@@ -92,9 +92,9 @@ class DependencyMissing(Cause):
         rows += _searched(process, failure)
         words = failure.words or f"{missing}: cannot open shared object file"
         return Hit(
-            title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: {missing}{by} is not found",
-            cause=f"In the loader's words: {words}.{_there(where)} "
-            "A backend that is not loaded leaves no line in most logs, and nobody is there to call the shim.",
+            title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: {missing}{by} not found",
+            cause=f"The loader says: {words}.{_there(where)} "
+            "Most programs don't log a failed backend load. Without the backend nothing calls the shim.",
             next_step=where.step,
             command=where.command or commands_by_hand.needed(process, failure.name),
             process=process,
@@ -174,9 +174,9 @@ class LoadRefused(Cause):
         return Hit(
             title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: "
             f"{failure.words or 'refused, in words that were not seen'}",
-            cause=f"{asker(case)} asked for it. Most loaders of backends are built to be silent: the program goes on "
+            cause=f"{asker(case)} asked for it. Most programs don't log a failed backend load; they continue "
             "without it.",
-            next_step="see whether the file is whole, readable and made for this machine",
+            next_step="check that the file is complete, readable and built for this machine",
             command=f"file -L {quote(failure.name)}; readelf -h {quote(failure.name)}",
             process=process,
             confidence=case.sure if failure.words else "likely",
@@ -191,7 +191,7 @@ class LoadRefused(Cause):
         leaf = case.leaf
         where = found_elsewhere(case, leaf.what, "library")
         return Hit(
-            title=f"{name_of(leaf.what)} could not be loaded in {short(leaf.process)}, says its own log: {leaf.answer}",
+            title=f"{name_of(leaf.what)} failed to load in {short(leaf.process)}, says its own log: {leaf.answer}",
             cause=f"The load itself was not seen.{_there(where)}",
             next_step=where.step,
             command=case.again(),

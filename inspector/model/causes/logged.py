@@ -34,7 +34,7 @@ class OutputDiscarded(Pattern):
     notice = True
     meaning = "Standard error of the process goes nowhere: that a shim is silent there says nothing."
     proof = "Descriptor 2 of the process is the null device or closed."
-    cure = "Let the shim log to a file named by pid."
+    cure = "Make the shim log to a file named by PID."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
@@ -47,10 +47,10 @@ class OutputDiscarded(Pattern):
             known = self._setting(scene, process)
             yield Hit(
                 title=f"standard error of {short(process)} is {target}{lost}",
-                cause="What a shim prints there is lost: no line in a log is no proof that nothing was called.",
-                next_step=f"set {known}, or let the shim log to a file named by pid"
+                cause="What a shim prints there is lost: an empty log does not prove that nothing was called.",
+                next_step=f"set {known}, or make the shim log to a file named by PID"
                 if known
-                else "let the shim log to a file named by pid",
+                else "make the shim log to a file named by PID",
                 process=process,
                 severity="info" if scene.in_use else "warning",
                 confidence="proven",

@@ -67,7 +67,7 @@ class SymbolMissing(Cause):
         return Hit(
             title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: it needs {listed([name, *more], 3)}, "
             f"which {provider} {'does not offer' if provider != 'no mapped file' else 'offers'}",
-            cause=f"In the loader's words: {failure.words}.{f' {place.words}.' if known and place.words else ''}",
+            cause=f"The loader says: {failure.words}.{f' {place.words}.' if known and place.words else ''}",
             next_step=place.step if known else f"let {name_of(file)} export it, or refuse it cleanly inside",
             command=commands_by_hand.exported(process, file, name),
             process=process,

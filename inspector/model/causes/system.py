@@ -115,7 +115,7 @@ class NotPermitted(Cause):
 class NodeMissing(Cause):
     id = "device-node-missing"
     place = "returned"
-    meaning = "The file of a device is not there, or no driver stands behind it."
+    meaning = "The file of a device is not there, or no driver is behind it."
     proof = "The open of the node failed (ENOENT, ENXIO, ENODEV) at the moment of the call or load."
     cure = "Load the kernel module, create the node, or give it to the container."
 

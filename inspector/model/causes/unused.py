@@ -105,7 +105,7 @@ class NotCalled(Pattern):
     place = "called"
     meaning = "A consumer is there, everything is found, and no function was called, counted from the first moment on."
     proof = "All its functions were counted from the first moment on, and none was entered."
-    cure = "Look at the program's own settings and log before the point where it would ask for devices."
+    cure = "Check the program's settings, and its log up to where it would look for devices."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in scene.state.processes:
@@ -138,14 +138,14 @@ class NotCalled(Pattern):
         if _proven(coverage, process) and looked:
             sure = "proven"
         consumers = listed((name_of(consumer.path) for consumer in use.consumers), 3)
-        could = f"{short(process)} could call {use.api} (through {consumers}) and did not: 0 calls in"
+        could = f"{short(process)} could call {use.api} (through {consumers}) but did not: 0 calls in"
         title = f"{could} {lifetime(scene, process)}"
         if sure == "guess":
             title = f"no call of {use.api} was seen in {short(process)}, which could call it (through {consumers})"
         return Hit(
             title=title,
-            cause=f"{_in_order(looked)}The program decided against the GPU, or has not come to it yet.",
-            next_step="look at the program's own settings and log before the point where it would ask for devices",
+            cause=f"{_in_order(looked)}The program chose not to use the GPU, or has not got that far yet.",
+            next_step="check the program's settings, and its log up to where it would look for devices",
             process=process,
             severity="error" if coverage.complete and not coverage.passive and looked else "warning",
             confidence=sure,

@@ -39,7 +39,7 @@ class DeviceDropped(Pattern):
     place = "used"
     meaning = "The device was found by one look and dropped by a later one."
     proof = "A device was counted; a later child died over it, or the program says that it does not take it."
-    cure = "Start the second look by hand with the same variables, and read what it prints."
+    cure = "Run the second check by hand with the same environment and read its output."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         lines = list(scene.start.of("device-dropped"))
@@ -51,7 +51,7 @@ class DeviceDropped(Pattern):
         yield Hit(
             title=self._title(first, dead, lines),
             cause=self._cause(scene, dead, lines),
-            next_step="start the second look by hand with the same variables, and read what it prints",
+            next_step="run the second check by hand with the same environment and read its output",
             process=dead or first,
             confidence="proven" if lines else "likely",
             evidence=[
@@ -78,7 +78,7 @@ class DeviceDropped(Pattern):
     def _title(self, first: Process | None, dead: Process | None, lines: list[Reading]) -> str:
         finder = f"the device was found by {short(first)}" if first is not None else "a device was found"
         if dead is not None and dead.end is not None:
-            again = f"{short(dead)} looked again, {end_words(dead.end)} after {duration(dead.ended - dead.started)}"
+            again = f"{short(dead)} checked it again, {end_words(dead.end)} after {duration(dead.ended - dead.started)}"
             return f"{finder}; {again}: dropped"
         return f"{finder} and dropped: {says(lines[0].rule, lines[0].groups)}" if lines else finder
 
@@ -86,7 +86,7 @@ class DeviceDropped(Pattern):
         abort = scene.start.last("crash")
         told = says(lines[0].rule, lines[0].groups) if lines else ""
         cause = f"The program's log: {told}. " if told else ""
-        cause += "A second child checks each device with the code that is compiled in; it has to live through that."
+        cause += "A second child process checks each device with the compiled-in code and must survive that."
         return f"{cause} It said: {abort.text.strip()[:160]}" if abort is not None and dead is not None else cause
 
 
@@ -113,7 +113,7 @@ class NotOffloaded(Pattern):
     place = "used"
     meaning = "The device was found and kept, and the work was placed on the CPU all the same."
     proof = "The program's own line about its layers, and what discovery answered before."
-    cure = "Look at the options of the request (num_gpu, -ngl) and at the free memory of the device."
+    cure = "Check the request's options (num_gpu, -ngl) and the device's free memory."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         line = scene.start.last("offload")
@@ -130,9 +130,9 @@ class NotOffloaded(Pattern):
         loader = next((process for process, _ in reversed(found)), None)
         yield Hit(
             title=f"0/{line.groups.get('total', '?')} layers were placed on the GPU, though a device was found",
-            cause="The device list was in order; the decision fell later: an option such as num_gpu=0, too little "
+            cause="The device list was fine; the decision was made later: an option such as num_gpu=0, too little "
             "memory, or an empty list handed to the scheduler.",
-            next_step="look at the options of the request (num_gpu) and at the free memory of the device",
+            next_step="check the request's options (num_gpu) and the device's free memory",
             process=loader,
             confidence="proven",
             evidence=[

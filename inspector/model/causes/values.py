@@ -26,7 +26,7 @@ class NoDeviceCounted(Cause):
     place = "returned"
     meaning = "Everything succeeds, and the number of devices is 0."
     proof = "The counting function returned success and wrote 0."
-    cure = "Find out what the library counts: device files, its own settings, what a variable hides."
+    cure = "Find out what the library counts: device files, its settings, what a variable hides."
 
     def explain(self, case: Case) -> Hit | None:
         leaf = case.leaf
@@ -34,9 +34,9 @@ class NoDeviceCounted(Cause):
             return None
         library = name_of(leaf.provider)
         return Hit(
-            title=f"{leaf.what} answered success and 0 devices in {short(leaf.process)}",
-            cause=f"{library} works and says that there is nothing.",
-            next_step=f"find out what {library} counts: device files, its own settings",
+            title=f"{leaf.what} succeeded but reported 0 devices in {short(leaf.process)}",
+            cause=f"{library} works but reports no devices.",
+            next_step=f"find out what {library} counts: device files, its settings",
             command="ls -l /dev/nvidia* /dev/kfd /dev/dri /dev/dxg",
             process=leaf.process,
             confidence=case.sure,
@@ -64,10 +64,10 @@ class NoDeviceToldByLog(Pattern):
                 continue
             process = scene.state.current.get(reading.pid)
             yield Hit(
-                title=f"{function} answered success and 0 devices, says the log of "
+                title=f"{function} succeeded but reported 0 devices, says the log of "
                 f"{reading.groups.get('library') or 'the shim'}",
-                cause="The shim works and says that there is nothing.",
-                next_step="find out what the shim counts: device files, its own settings",
+                cause="The shim works but reports no devices.",
+                next_step="find out what the shim counts: device files, its settings",
                 process=process,
                 confidence="likely",
                 evidence=[evidence.of_reading(scene.state, reading)],
@@ -89,7 +89,7 @@ class ZeroMemory(Cause):
         if leaf.kind != "call" or leaf.code or not leaf.came_back or "total=0" not in leaf.answer:
             return None
         return Hit(
-            title=f"{leaf.what} answered success and 0 bytes in {short(leaf.process)}",
+            title=f"{leaf.what} succeeded but reported 0 bytes in {short(leaf.process)}",
             cause="Programs drop a device without memory, most of them without a line in the log.",
             next_step=f"let {name_of(leaf.provider)} report the memory of its device",
             command=commands_by_hand.results(leaf.provider, leaf.what, leaf.calls.function.exits if leaf.calls else ()),

@@ -85,7 +85,7 @@ def _answer(scene: Scene, decision: Decision) -> Told | None:
 
 
 def _other_stops(scene: Scene, decision: Decision) -> Iterator[Told]:
-    """Stops that did not decide; in use only what went wrong at the work itself, or does not come back."""
+    """Stops that did not decide; in use only what went wrong at the work itself, or does not return."""
     for (process, family), stop in scene.analysis.stops.items():
         for other in stop.beside if not scene.in_use else ():
             beside = explained(scene, scene.analysis.chain(other))

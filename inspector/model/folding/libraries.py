@@ -158,7 +158,7 @@ def package_read(state: State, event: PackageRead) -> None:
     process.packages[event.package] = event
     touch(state, "libraries")
     if event.gpu_part is False:
-        text = f"{event.package} is a build without a part for the GPU ({name_of(event.path)})"
+        text = f"{event.package} is a CPU-only build ({name_of(event.path)})"
         tell(state, event.at, event.pid, "note", text, bad=True)
 
 

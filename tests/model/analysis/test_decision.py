@@ -30,7 +30,7 @@ def _found() -> Story:
 def test_a_device_that_was_found_is_ready_and_not_in_use() -> None:
     made = decision(_found().state)
     assert (made.verdict, made.confidence, made.reason) == ("cuda", "likely", "ready")
-    assert "nothing has computed on it yet" in answer(_found()).title
+    assert "has not been used yet" in answer(_found()).title
 
 
 def test_seconds_of_cpu_time_after_discovery_turn_ready_into_found_and_not_used() -> None:
@@ -39,7 +39,7 @@ def test_seconds_of_cpu_time_after_discovery_turn_ready_into_found_and_not_used(
         story.tell(Vitals(at=story.later(SECOND), pid=812, cpu=100.0, rss=1, threads=1))
     made = decision(story.state)
     assert (made.verdict, made.confidence, made.reason) == ("cpu", "likely", "found-not-used")
-    assert "of CPU time were spent and nothing was given to it" in answer(story).title
+    assert "of CPU time were spent and it got no work" in answer(story).title
 
 
 def test_a_runner_that_loads_no_backend_is_on_the_cpu_whatever_discovery_found() -> None:
@@ -49,7 +49,11 @@ def test_a_runner_that_loads_no_backend_is_on_the_cpu_whatever_discovery_found()
     made = decision(story.state)
     assert (made.verdict, made.reason) == ("cpu", "given-nothing")
     finding = answer(story)
-    assert finding.rule == "no-work-given" and "loaded no GPU library" in finding.title and finding.pid == 850
+    assert (
+        finding.rule == "no-work-given"
+        and "neither loaded nor asked for a GPU library" in finding.title
+        and finding.pid == 850
+    )
 
 
 def test_layers_that_were_not_given_decide_against_discovery_with_the_option_named() -> None:
@@ -107,7 +111,7 @@ def test_attached_late_with_nothing_to_go_by_says_what_is_missing_and_how_to_see
     story.process(812, ("/opt/app/server",), age=60 * SECOND)
     finding = findings(story)[0]
     assert (finding.rule, finding.severity) == ("cause-not-seen", "info")
-    assert "began before the observation" in finding.cause and finding.command == "inspector --wait server"
+    assert "started before we attached" in finding.cause and finding.command == "inspector --wait server"
 
 
 def test_attached_late_the_programs_own_words_give_the_cause_as_likely() -> None:

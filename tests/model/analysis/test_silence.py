@@ -49,7 +49,7 @@ def test_where_records_were_lost_it_is_a_guess_that_says_what_is_missing() -> No
     story.process(812, ("/bin/app",))
     story.tell(EventsLost(at=story.later(), source="kernel records", count=3))
     finding = answer(story)
-    assert (finding.rule, finding.confidence) == ("cause-not-seen", "guess") and "3 records were lost" in finding.title
+    assert (finding.rule, finding.confidence) == ("cause-not-seen", "guess") and "3 events were lost" in finding.title
 
 
 def test_a_slow_kernel_tells_by_mappings_and_opens_that_nobody_asked() -> None:

@@ -38,7 +38,7 @@ def test_zero_calls_of_a_process_met_late_are_unknown_and_nobody_is_blamed() -> 
     story = _idle(age=3600 * SECOND)
     assert "not-called" not in rules(story)
     called = rung(story, "called")
-    assert called.state == "unknown" and "60 min after its birth" in called.detail
+    assert called.state == "unknown" and "60 min after it started" in called.detail
 
 
 def test_a_count_that_began_late_is_a_guess_with_what_is_missing() -> None:
@@ -116,7 +116,7 @@ def test_pages_that_may_have_been_dropped_leave_it_unknown_with_the_reason() -> 
     assert "not-called" not in rules(story)
     called = rung(story, "called")
     assert called.state == "unknown"
-    assert "60 min after its birth" in called.detail and "pages were dropped (madvise)" in called.detail
+    assert "60 min after it started" in called.detail and "pages were dropped (madvise)" in called.detail
 
 
 def test_a_gap_between_the_picture_and_the_first_probe_is_said_and_leaves_a_doubt() -> None:

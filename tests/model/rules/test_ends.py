@@ -35,7 +35,7 @@ def test_a_fault_is_told_with_its_place_and_the_last_call() -> None:
     story.end(812, signal=11)
     finding = answer(story)
     assert (finding.rule, finding.confidence) == ("child-crashed", "proven")
-    assert "died by SIGSEGV in cuDeviceGetCount+0x1c4 (libcuda.so.1)" in finding.title
+    assert "was killed by SIGSEGV in cuDeviceGetCount+0x1c4 (libcuda.so.1)" in finding.title
     assert "Last, it called cuInit of libcuda.so.1" in finding.cause
 
 
@@ -52,7 +52,7 @@ def test_a_signal_that_a_handler_raises_again_leaves_the_place_of_the_fault() ->
     _fault(story, fatal=False, si_code=1)
     _raised(story)
     story.end(812, signal=11)
-    assert "died by SIGSEGV in cuDeviceGetCount+0x1c4 (libcuda.so.1)" in answer(story).title
+    assert "was killed by SIGSEGV in cuDeviceGetCount+0x1c4 (libcuda.so.1)" in answer(story).title
 
 
 def test_a_signal_that_the_program_raised_has_no_place() -> None:
@@ -60,7 +60,7 @@ def test_a_signal_that_the_program_raised_has_no_place() -> None:
     story.tell(SignalDelivered(at=story.later(), pid=812, tid=812, signal=11, si_code=-6, fatal=True, library="/lib/x"))
     story.end(812, signal=11)
     finding = answer(story)
-    assert finding.title.endswith("died by SIGSEGV") and "not known" in finding.cause
+    assert finding.title.endswith("was killed by SIGSEGV") and "unknown" in finding.cause
     assert "proven" not in finding.next_step
 
 
@@ -70,7 +70,7 @@ def test_a_fault_behind_a_plain_exit_status_is_found() -> None:
     story.end(812, code=2)
     finding = answer(story)
     assert finding.rule == "child-crashed" and "SIGSEGV" in finding.title
-    assert "its status says only: ended with code 2" in finding.cause
+    assert "its exit status only says: ended with code 2" in finding.cause
 
 
 def test_a_fault_that_was_handled_long_before_an_orderly_end_is_no_crash() -> None:
@@ -105,7 +105,7 @@ def test_a_status_of_127_names_what_could_have_ended_it() -> None:
     story.end(812, code=127)
     finding = answer(story)
     assert (finding.rule, finding.confidence) == ("child-crashed", "likely")
-    assert "libhook.so answers libc names" in finding.cause
+    assert "libhook.so overrides libc functions" in finding.cause
 
 
 def test_a_shell_that_did_not_find_a_command_is_not_blamed() -> None:
@@ -121,7 +121,7 @@ def test_a_call_that_does_not_come_back_is_told_with_its_age_and_where_it_waits(
     story.tell(ThreadWaits(at=story.later(), pid=812, tid=812, syscall="clock_nanosleep", wchan="hrtimer_nanosleep"))
     finding = answer(story)
     assert (finding.rule, finding.confidence) == ("call-blocked", "proven")
-    assert "cuMemAlloc_v2 in PID 812 (server) was entered 4 min ago" in finding.title
+    assert "cuMemAlloc_v2 in PID 812 (server) has been running for 4 min" in finding.title
     assert "clock_nanosleep" in finding.title
 
 
@@ -159,7 +159,7 @@ def _given_up(*, log: bool) -> Story:
 def test_a_child_ended_inside_a_call_is_a_timeout_and_names_the_call() -> None:
     finding = answer(_given_up(log=True))
     assert (finding.rule, finding.confidence) == ("discovery-timeout", "proven")
-    assert "PID 850 (server) was ended from outside after 30.0 s, inside cuInit" in finding.title
+    assert "PID 850 (server) was killed after 30.0 s, still inside cuInit" in finding.title
     assert answer(_given_up(log=False)).confidence == "likely"
 
 

@@ -69,7 +69,7 @@ def test_a_preload_that_the_child_lost_is_the_cause_of_what_it_does_not_find() -
     finding = answer(_child_with({}))
     assert (finding.rule, finding.confidence, finding.pid) == ("environment-lost", "proven", 850)
     assert "LD_PRELOAD of PID 812" in finding.title
-    assert "libcuda.so.1 is not found" in finding.cause
+    assert "libcuda.so.1 not found" in finding.cause
 
 
 def test_an_environment_read_late_makes_it_likely_only() -> None:

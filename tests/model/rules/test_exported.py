@@ -109,7 +109,7 @@ def test_a_predicted_failure_is_likely_and_says_that_it_is_predicted() -> None:
     story.log(CPU)
     finding = answer(story)
     assert (finding.rule, finding.confidence) == ("symbol-missing", "likely")
-    assert "would not load" in finding.title
+    assert "would fail to load" in finding.title
 
 
 def test_a_lazily_bound_import_that_nobody_offers_is_likely_a_fault() -> None:

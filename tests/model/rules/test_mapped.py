@@ -171,7 +171,7 @@ def test_a_preload_without_a_soname_answers_to_no_name() -> None:
     story.end(812)
     finding = answer(story)
     assert (finding.rule, finding.confidence) == ("name-mismatch", "proven")
-    assert "no SONAME" in finding.title and "libcuda.so.1 is not found" in finding.title
+    assert "no SONAME" in finding.title and "libcuda.so.1 not found" in finding.title
 
 
 def test_a_preload_without_a_soname_beside_the_vendors_is_never_asked() -> None:

@@ -33,7 +33,7 @@ def test_a_missing_dependency_is_the_answer_in_the_loaders_own_words() -> None:
     story.log(CPU)
     finding = answer(story)
     assert (finding.rule, finding.confidence, finding.pid) == ("dependency-missing", "proven", 850)
-    assert "libbackend.so could not be loaded in PID 850 (server): libcublasLt.so.12 is not found" in finding.title
+    assert "libbackend.so failed to load in PID 850 (server): libcublasLt.so.12 not found" in finding.title
     assert MISSING in finding.cause
     assert "not-called" not in rules(story)
     assert rung(story, "reachable", 850).state == "no"
@@ -45,7 +45,7 @@ def test_what_a_refused_load_had_mapped_is_no_consumer() -> None:
     story.consumer(812, BACKEND)
     story.look_up(812, "dlopen", BACKEND, False, by="/opt/app/server", error=MISSING, entered=asked)
     story.consumer(812, "/opt/app/lib/told-late.so")
-    assert rung(story, "reachable").detail.startswith("libbackend.so could not be loaded")
+    assert rung(story, "reachable").detail.startswith("libbackend.so failed to load")
     assert rules(story)[0] == "dependency-missing"
 
 
@@ -150,7 +150,7 @@ def test_a_backend_that_the_programs_log_calls_refused_is_told() -> None:
     story = _server()
     story.log("load_backend: failed to find ggml_backend_init in /opt/x/libggml-cuda.so")
     finding = found(story, "backend-load-failed")
-    assert "libggml-cuda.so could not be loaded" in finding.title and finding.evidence[0].pane == "logs"
+    assert "libggml-cuda.so failed to load" in finding.title and finding.evidence[0].pane == "logs"
 
 
 def test_the_loaders_words_in_a_log_name_the_missing_dependency() -> None:
@@ -185,7 +185,7 @@ def _disabled(value: str) -> Story:
 def test_a_filter_that_names_no_folder_outranks_the_missing_consumer() -> None:
     finding = answer(_disabled("cuda_v9"))
     assert finding.rule == "backend-disabled"
-    assert "OLLAMA_LLM_LIBRARY=cuda_v9 names no backend folder; there is cuda_v12" in finding.title
+    assert "OLLAMA_LLM_LIBRARY=cuda_v9 names no backend directory; there is cuda_v12" in finding.title
     assert rules(_disabled("cuda_v9"))[1] == "no-consumer"
 
 
@@ -202,7 +202,7 @@ def test_a_shim_in_a_process_without_any_consumer_is_told_after_a_moment() -> No
     story.tell(LoaderRefused(at=story.later(), pid=1, tid=1, object="x", text="y"))
     finding = answer(story)
     assert (finding.rule, finding.confidence) == ("no-consumer", "likely")
-    assert "none of its 1 files could call cuda-driver" in finding.title
+    assert "none of its 1 mapped files can call cuda-driver" in finding.title
 
 
 def test_a_foreign_function_interface_makes_it_unknown_who_could_call() -> None:

@@ -127,7 +127,7 @@ def test_a_driver_older_than_the_runtime_wants_is_named_with_both_versions() -> 
     finding = answer(story)
     assert finding.rule == "driver-too-old"
     assert "the driver library says 11.4, libcudart.so.12 wants 12.0 or newer" in finding.title
-    assert rules(story) == ["driver-too-old"] and "Its consequence: cudaGetDeviceCount = 35" in finding.cause
+    assert rules(story) == ["driver-too-old"] and "Consequence: cudaGetDeviceCount = 35" in finding.cause
 
 
 def test_a_driver_of_the_same_release_is_not_too_old() -> None:
@@ -205,7 +205,7 @@ def test_no_device_by_count_outranks_the_error_of_the_runtime() -> None:
     story.call(812, "cuDeviceGetCount", by=RUNTIME, values={"count": 0})
     story.call(812, "cudaGetDeviceCount", 100, by=BACKEND, library=RUNTIME)
     assert rules(story)[0] == "no-device-counted"
-    assert "cuDeviceGetCount answered success and 0 devices" in answer(story).title
+    assert "cuDeviceGetCount succeeded but reported 0 devices" in answer(story).title
 
 
 def test_a_count_of_one_is_no_fault() -> None:
