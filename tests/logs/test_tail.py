@@ -1,7 +1,10 @@
 """A followed file: each line once, in order, whatever happens to the file."""
 
 import os
+import shutil
 import threading
+import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -135,6 +138,82 @@ def test_a_truncated_log_is_told_and_read_from_its_beginning(log: Path) -> None:
     assert seen.lines[10:] == [b"after"]
     assert seen.numbers[-1] == 10
     assert seen.what == ["truncated"]
+
+
+def test_lines_that_were_copied_before_the_cut_are_read_from_the_copy_and_can_be_paged(log: Path) -> None:
+    seen = Drain(follow(log))
+    _append(log, b"one\ntw")
+    seen.now()
+    _append(log, b"o\nthree\n")
+    shutil.copy(log, log.with_name("server.log.1"))
+    os.truncate(log, 0)
+    _append(log, b"four\n")
+    seen.now()
+    assert seen.lines == [b"one", b"two", b"three", b"four"]
+    assert seen.tail.page(0, 10) == list(enumerate(seen.lines))
+    assert seen.what == ["truncated"]
+    assert "8 bytes read from there" in seen.changes[0].detail
+
+
+def test_another_file_beside_it_is_not_taken_for_a_copy_of_what_was_cut(log: Path) -> None:
+    seen = Drain(follow(log))
+    _append(log, b"one\n")
+    seen.now()
+    log.with_name("server.log.1").write_bytes(b"another\nfile of that name\n")
+    os.truncate(log, 0)
+    seen.now()
+    assert seen.lines == [b"one"]
+    assert "lost, unread" in seen.changes[0].detail
+
+
+def _busy_writer(log: Path, stop: threading.Event, written: list[int]) -> None:
+    """Some 5,000 lines a second, each in one write at the end of whatever has the name."""
+    fd, number = os.open(log, os.O_WRONLY | os.O_APPEND), 0
+    while not stop.is_set():
+        for _ in range(10):
+            if number % 50 == 0:
+                os.close(fd)
+                fd = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+            os.write(fd, b"line %d\n" % number)
+            number += 1
+        time.sleep(0.002)
+    os.close(fd)
+    written.append(number)
+
+
+@pytest.mark.parametrize("how", ["rename", "copytruncate"])
+def test_200_rotations_under_5000_lines_a_second_double_none_and_say_where_lines_are_missing(
+    log: Path, how: str
+) -> None:
+    seen, stop, written, copied = Drain(follow(log)), threading.Event(), list[int](), set[bytes]()
+    writer = threading.Thread(target=_busy_writer, args=(log, stop, written))
+    writer.start()
+    for _ in range(200):
+        seen.now()
+        while not seen.tail.current.position:  # of whom nothing was read nobody can tell that it was cut
+            time.sleep(0.005)
+            seen.now()
+        time.sleep(0.002)
+        if how == "rename":
+            log.rename(log.with_name("server.log.1"))
+            log.touch()
+            continue
+        log.with_name("server.log.1").unlink(missing_ok=True)
+        copy = log.read_bytes()
+        log.with_name("server.log.1").write_bytes(copy)
+        copied.update(copy.splitlines())
+        os.truncate(log, 0)
+        seen.now()
+    stop.set()
+    writer.join()
+    seen.now()
+    numbers = [int(line.split()[1]) for line in seen.lines if line]
+    assert numbers == sorted(set(numbers)), "none is doubled, none is out of order"
+    missing = set(range(written[0])) - set(numbers)
+    assert not missing & {int(line.split()[1]) for line in copied}, "what was copied is read"
+    assert len(missing) == 0 if how == "rename" else len(missing) < written[0] / 20
+    gaps = sum(after != before + 1 for before, after in pairwise(numbers))
+    assert gaps <= seen.what.count("truncated"), "lines are missing only where it is said"
 
 
 def test_a_log_truncated_and_grown_beyond_our_place_between_two_looks_is_noticed(log: Path) -> None:

@@ -1,6 +1,7 @@
 """One inode of a log, as far as it was read: bytes to numbered lines and back."""
 
 import os
+import time
 from collections.abc import Iterator
 
 from .file_checks import Identity, identity
@@ -33,6 +34,10 @@ class Generation:
         """False once its bytes were cut away under us."""
         self._ends_open = False
         self._trace = b""
+        self._written = 0
+        """When it had been written last at the last look: one that was cut may be as long as before by now."""
+        self.read_at = 0
+        """When the last bytes were read, wall time in ns."""
 
     @property
     def position(self) -> int:
@@ -51,21 +56,31 @@ class Generation:
 
     def advance(self, limit: int) -> bytes:
         """Read and index what comes next, at most `limit` bytes."""
+        now = time.time_ns()
         data = os.pread(self.fd, limit, self.position)
         if data:
+            self.read_at = now
             self.index.feed(data)
             self._trace = (self._trace + data[-_TRACE:])[-_TRACE:]
         return data
 
     def pending(self) -> int:
         """Bytes appended since the last read; negative when the file was cut."""
-        size = os.fstat(self.fd).st_size
-        if size > self.position and not self._trace_holds():
+        status = os.fstat(self.fd)
+        changed = status.st_size > self.position or status.st_mtime_ns != self._written
+        if changed and status.st_size >= self.position and not self._trace_holds():
             return -1
-        return size - self.position
+        self._written = status.st_mtime_ns
+        return status.st_size - self.position
 
     def _trace_holds(self) -> bool:
         return os.pread(self.fd, len(self._trace), self.position - len(self._trace)) == self._trace
+
+    def goes_on_in(self, fd: int) -> bool:
+        """Whether a file is a copy of this one as far as it was read, by what stands at our place."""
+        if not self._trace or os.fstat(fd).st_size < self.position:
+            return False
+        return os.pread(fd, len(self._trace), self.position - len(self._trace)) == self._trace
 
     def finish(self, ends_open: bool) -> None:
         """Nothing follows in this generation: an unterminated last line is a line."""

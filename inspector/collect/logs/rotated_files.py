@@ -8,6 +8,8 @@ from inspector.collect.access.opening import OpenPath, open_regular
 
 from .file_checks import Identity, identity
 
+_TICK = 10_000_000
+"""ns: how exactly a file system tells when a file was written."""
 _TRIES = 5
 """Looks at a folder in which names move under our eyes."""
 
@@ -64,6 +66,12 @@ class RotatedFiles:
                 if fd is not None:
                     os.close(fd)
         self._known = now
+        return [fd for fd in opened if fd is not None]
+
+    def written_since(self, moment: int) -> list[int]:
+        """Descriptors of rotated files that were written since then (wall time, ns): copies, perhaps."""
+        recent = [(who, file) for who, file in self._list().items() if file.mtime >= moment - _TICK]
+        opened = [_open_exactly(file.path, who) for who, file in recent]
         return [fd for fd in opened if fd is not None]
 
     def _unchanged(self, who: Identity, file: _RotatedFile) -> bool:

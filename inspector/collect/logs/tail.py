@@ -7,7 +7,7 @@ read to its end once more, then the new one begins. Files that came and went bet
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -200,14 +200,35 @@ class FileTail:
         return any(data.find(b"\n", at, at + LINE_LIMIT) < 0 for at in windows)
 
     def _start_over(self) -> Iterator[Lines | Change]:
-        """The same inode was cut or rewritten: what we have read is gone from it."""
-        old = self.current
-        size = os.fstat(old.fd).st_size
+        """The same inode was cut or rewritten: what we have read is gone from it, and perhaps more."""
+        old, size = self.current, os.fstat(self.current.fd).st_size
+        again, read = os.dup(old.fd), old.position
+        copied = yield from self._read_on_in_copy(old)
         yield from self._finish()
-        self._append(Generation(os.dup(old.fd), old.end))
-        old.close()
-        detail = f"cut while {old.position} bytes had been read, {size} now: lines written just before may be lost"
+        self._append(Generation(again, old.end))
+        if copied < 0:
+            old.close()
+            detail = f"cut while {read} bytes had been read, {size} now: what was written behind them is lost, unread"
+        else:
+            detail = f"cut behind its copy, {copied} bytes read from there: what was written in between is lost"
         yield Change("truncated", detail)
+
+    def _read_on_in_copy(self, cut: Generation) -> Generator[Lines, None, int]:
+        """Read what was copied and not read yet (copytruncate of logrotate(8)); how many bytes, -1 without a copy.
+
+        The copy holds what was cut as well: its lines can be paged as before.
+        """
+        found = False
+        for fd in self._rotated_files.written_since(cut.read_at):
+            if not found and cut.goes_on_in(fd):
+                os.dup2(fd, cut.fd)
+                found = True
+            os.close(fd)
+        begun = cut.position
+        while found and (data := cut.advance(SLICE)):
+            self.bytes_total += len(data)
+            yield from self._whole_lines(data)
+        return cut.position - begun if found else -1
 
     def _finish(self) -> Iterator[Lines]:
         """End the current generation; an unterminated last line is sent as it is."""
