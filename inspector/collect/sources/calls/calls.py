@@ -1,10 +1,7 @@
 """Calls of API functions in every process of the tree: how often, by whom, with what result, what is still inside."""
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Table
-from dataclasses import dataclass, field
-from itertools import islice
 
 from inspector.stream.base import Request
 from inspector.stream.calls import (
@@ -16,75 +13,34 @@ from inspector.stream.calls import (
     CallsCounted,
     CallsInside,
     CountingStopped,
-    FunctionsRefused,
-    FunctionsWatched,
     OpenCall,
     OutcomesCounted,
     ResultsStopped,
-    WatchedFunction,
 )
 from inspector.stream.libraries import ImageRead
 from inspector.stream.requests import CountFunctions, StopCounting
-from inspector.stream.session import LimitNoted, RequestFailed
-from inspector.stream.text import decode
 
-from ...elf.exits import Exits
-from ...elf.file import ElfError
-from ...elf.sites import NOT_EXPORTED, Refusal, Site, find_sites
-from ...kernel import procfs
 from ...kernel.counting import RESULTS_PERCENT, Count, Counting
-from ...kernel.file_watch import FileWatch, Function, Group
 from ...kernel.frames import Frame
 from ...kernel.records import CallsBegan, EndedInside, ResultsKnown, Returned
-from ...reactor.messages import Armed, Unable
-from ...reactor.results import read_results
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..libraries.addresses import Addresses
 from ..libraries.providers import Candidate, Providers
 from ..poll_rate import Ticker
 from ..processes.record_source import Records
-from .attaching import Attaching
-from .call_plans import PlannedFunction, arguments_of, function_at, planned_functions, signed, values_of
+from .call_plans import arguments_of, signed, values_of
 from .callers import UNKNOWN, CallerNames, CallerSums
-from .hot_functions import HEAT_SECONDS, too_busy, too_hot
+from .counted_files import CountedFiles, candidate_of
 from .pending_dlopens import PendingLoads
 
 TICK_SECONDS = 0.05
 SLOW_SECONDS = 0.2
 INSIDE_NS = 150_000_000
 """A call that is inside for less is not told: it is about to return."""
-_MOST_AT_ONCE = 4000
-
-
-@dataclass(slots=True)
-class _File:
-    """A watched file."""
-
-    path: str
-    file: str
-    open_path: bytes
-    mapped: bool = False
-    planned: bool = False
-    """Functions of the plan were looked for."""
-    watches: list[FileWatch] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Counted:
-    """A function by the number that the kernel counts it under."""
-
-    site: Site
-    function: Function
-    planned: PlannedFunction | None
-    file: _File
-
-    @property
-    def gives_results(self) -> bool:
-        return self.planned is not None and self.planned.plan.returns
 
 
 class CallsSource(TreeObserver):
-    """Sets probes on the files that provide a watched API and turns what they tell into events."""
+    """Turns what the probes on files of a watched API tell into events; `counted_files` sets them."""
 
     def __init__(
         self,
@@ -99,15 +55,11 @@ class CallsSource(TreeObserver):
         assert records.engine is not None
         feed, engine, reactor = records.feed, records.engine, records.reactor
         self._feed, self._engine = feed, engine
-        self._planned = planned_functions(session.plan)
-        self._reactor = reactor
         self._counting = Counting(engine, session.configure.budget, reactor.block if reactor else None)
-        self._attaching = Attaching(session.loop)
+        self._files = CountedFiles(session, self._counting, reactor, self._attached)
         self._names = CallerNames(addresses)
         self._callers, self._outcomes = CallerSums(self._names), CallerSums(self._names)
         self._loads = loads
-        self._files: dict[tuple[int, int], _File] = {}
-        self._functions: dict[int, _Counted] = {}
         self._announced: set[int] = set()
         self._early: list[Returned | EndedInside] = []
         """Calls of functions that are not announced yet."""
@@ -134,15 +86,10 @@ class CallsSource(TreeObserver):
         feed.listen(ResultsKnown, self._results_known)
         feed.listen(EndedInside, self._ended_inside)
         providers.listen(self._offered)
-        if reactor is not None:
-            reactor.listen(self._told_by_reactor)
-            session.loop.on_readable(reactor.fd, reactor.drain)
 
     def start(self) -> None:
         """When this returns, calls of what is known by now are counted."""
-        if self._reactor is not None:
-            self._reactor.settle()
-        self._attaching.finish()
+        self._files.settle()
         self._ticker.wake()
 
     def ended(self, process: Tracked) -> None:
@@ -162,18 +109,18 @@ class CallsSource(TreeObserver):
         """A file that some process may map soon; if others map it, their picture is taken first, see `image`."""
         others = [process for process in self._session.tree.processes() if process.pid != candidate.pid]
         if not any(mapping.file == candidate.file for each in others for mapping in each.mappings.values()):
-            self._watch_planned(candidate)
+            self._files.watch_planned(candidate)
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
         """A mapped file that exports functions of the plan is counted at once."""
-        exported = any(export.kind == "func" and export.name in self._planned for export in image.exports)
+        exported = any(export.kind == "func" and self._files.is_planned(export.name) for export in image.exports)
         if exported and self._session.configure.count:
-            self._watch_planned(_candidate(mapping))
+            self._files.watch_planned(candidate_of(mapping))
 
     def handle(self, request: Request) -> bool:
         """True when the request was ours."""
         if isinstance(request, CountFunctions):
-            self._count_on_request(request)
+            self._files.count_on_request(request)
         elif isinstance(request, StopCounting):
             self._counting.detach(request.functions)
             self._say_stopped(request.functions, "asked to stop")
@@ -183,125 +130,14 @@ class CallsSource(TreeObserver):
 
     def close(self) -> None:
         """Say the last counts and take all probes away."""
-        self._attaching.close()
+        self._files.close()
         self._look()
         self._slow_tick()
         self._counting.close()
 
-    def _watch_planned(self, candidate: Candidate) -> None:
-        """By the reactor, which may know the file already, where there is one."""
-        file = self._file(candidate)
-        if file is None or file.planned:
-            return
-        file.planned = True
-        if self._reactor is not None:
-            self._reactor.arm(candidate.open_path, candidate.path)
-            return
-        try:
-            sites = find_sites(file.open_path, self._planned)
-        except ElfError:
-            return
-        if sites.found:
-            self._refuse(file, [each for each in sites.refused if each.why != NOT_EXPORTED])
-            self._watch(file, sites.found)
-
-    def _told_by_reactor(self, told: Armed | Unable, descriptors: list[int]) -> None:
-        """A file is counted: some process of the tree may be in the middle of its first call."""
-        if isinstance(told, Unable):
-            self._session.sink.send(LimitNoted(at=self._session.loop.now(), what=told.what, why=told.why))
-            return
-        opened, *links = descriptors
-        identity = procfs.file_key(os.major(told.device), os.minor(told.device), told.inode)
-        file = self._file(Candidate(told.path, b"/proc/self/fd/%d" % opened, identity))
-        assert file is not None
-        functions = self._note(file, told.sites, told.first)
-        left = iter(links)
-        groups = [Group(each.number, each.functions, 0, list(islice(left, each.links))) for each in told.groups]
-        watch = self._counting.adopt(opened, told.first, functions, groups)
-        watch.refused |= told.refused
-        proven = {number: each.offsets for number, each in told.exits.items() if not each.unproven}
-        watch.exits.adopt(proven, list(left), told.exits_at)
-        self._attaching.begin(lambda: self._read_results(told.at, file, watch, told.exits))
-
-    def _file(self, candidate: Candidate) -> _File | None:
-        """The file by what it is, whatever leads to it; its identity is spelled as the mappings spell it."""
-        try:
-            status = os.stat(candidate.open_path)
-        except OSError:
-            return None
-        key = (status.st_dev, status.st_ino)
-        known = self._files.get(key)
-        if known is None:
-            known = self._files[key] = _File(decode(candidate.path), candidate.file, candidate.open_path)
-        known.mapped |= candidate.mapped
-        return known
-
-    def _watch(self, file: _File, sites: Sequence[Site]) -> None:
-        """Count functions of a file; what the kernel refuses is said."""
-        first = self._counting.reserve(len(sites))
-        functions = self._note(file, sites, first)
-
-        def attach() -> Callable[[], None]:
-            try:
-                watch = self._counting.attach(file.open_path, functions, first, file.mapped)
-            except OSError as error:
-                why = f"the kernel refuses to count calls of {file.path} ({error})"
-                limit = LimitNoted(at=self._session.loop.now(), what="calls", why=why)
-                return lambda: self._session.sink.send(limit)
-            return self._read_results(self._session.loop.now(), file, watch, {})
-
-        self._attaching.begin(attach)
-
-    def _read_results(self, at: int, file: _File, watch: FileWatch, known: Table[int, Exits]) -> Callable[[], None]:
-        """Watch the exits of what gives results, the deciding functions first; counting began at `at`.
-
-        A program may be in the middle of a hot loop: how often its functions are called is seen before the exits of the
-        others are probed, for the kernel takes its time to let a probe go.
-        """
-        found = dict(known)
-        numbers = [number for number in watch.counting if self._functions[number].gives_results and number not in known]
-        deciding = [number for number in numbers if self._functions[number].function.decides]
-        found |= read_results(watch, file.open_path, {number: self._functions[number].site for number in deciding})
-        rates = self._counting.hot_functions(watch, HEAT_SECONDS)
-        functions = {number: self._functions[number].function for number in rates}
-        hot = too_hot(rates, functions, self._session.configure.budget)
-        if hot:
-            watch.detach(hot)
-        found |= {
-            number: exits for number, exits in too_busy(rates).items() if number in numbers and number not in found
-        }
-        others = {number: self._functions[number].site for number in numbers if number not in found}
-        found |= read_results(watch, file.open_path, others)
-        return lambda: self._attached(at, file, watch, found, hot)
-
-    def _note(self, file: _File, sites: Sequence[Site], first: int) -> list[Function]:
-        """Know functions by their numbers from now on."""
-        planned = [self._planned.get(site.name) for site in sites]
-        functions = [
-            function_at(site, known.plan if known else None) for site, known in zip(sites, planned, strict=True)
-        ]
-        for number, (site, function, known) in enumerate(zip(sites, functions, planned, strict=True), first):
-            self._functions[number] = _Counted(site, function, known, file)
-        self._session.probed.add(file.file)
-        return functions
-
-    def _attached(
-        self, at: int, file: _File, watch: FileWatch, exits: Table[int, Exits], hot: Table[int, float]
-    ) -> None:
-        """Say what is counted since `at`, what was detached at once, then the calls that were told meanwhile."""
-        file.watches.append(watch)
-        self._counting.add(watch)
+    def _attached(self, numbers: Sequence[int], hot: Table[int, float]) -> None:
+        """After it was told what is counted: what was detached at once, then the calls that were told meanwhile."""
         self._ticker.wake()
-        numbers = range(watch.first, watch.first + len(watch.functions))
-        counted = [
-            _describe(number, self._functions[number], exits.get(number))
-            for number in numbers
-            if number not in watch.refused
-        ]
-        self._session.sink.send(FunctionsWatched(at=at, functions=counted))
-        self._refuse(
-            file, [Refusal((self._functions[number].site.name,), why) for number, why in watch.refused.items()]
-        )
         self._announced.update(numbers)
         for number, rate in hot.items():
             self._say_stopped([number], self._over_budget(rate), rate)
@@ -310,51 +146,12 @@ class CallsSource(TreeObserver):
         for record in early:
             self._returned(record) if isinstance(record, Returned) else self._ended_inside(record)
 
-    def _refuse(self, file: _File, refusals: Iterable[Refusal]) -> None:
-        by_reason: dict[str, list[str]] = {}
-        for refusal in refusals:
-            by_reason.setdefault(refusal.why, []).extend(refusal.names)
-        for why, names in by_reason.items():
-            at = self._session.loop.now()
-            self._session.sink.send(FunctionsRefused(at=at, library=file.path, names=names, why=why))
-
-    def _count_on_request(self, request: CountFunctions) -> None:
-        mapping = self._mapping_of(request.file)
-        file = self._file(_candidate(mapping)) if mapping else None
-        if file is None:
-            self._fail(request, f"no process of the tree maps {request.path}")
-            return
-        try:
-            sites = find_sites(file.open_path, request.names)
-        except ElfError as error:
-            self._fail(request, f"{request.path}: {error}")
-            return
-        counted = {offset for watch in file.watches for offset in self._offsets(watch)}
-        fresh = [site for site in sites.found if not {site.entry, site.offset} & counted]
-        if len(fresh) > _MOST_AT_ONCE:
-            self._fail(request, f"{len(fresh):,} functions are too many at once: name at most {_MOST_AT_ONCE:,}")
-            return
-        self._refuse(file, sites.refused)
-        if fresh:
-            self._watch(file, fresh)
-
-    def _offsets(self, watch: FileWatch) -> set[int]:
-        return {watch.functions[number - watch.first].offset for number in watch.counting}
-
-    def _mapping_of(self, file: str) -> Mapping | None:
-        processes = self._session.tree.processes()
-        mappings = (mapping for process in processes for mapping in process.mappings.values())
-        return next((mapping for mapping in mappings if mapping.file == file), None)
-
-    def _fail(self, request: Request, why: str) -> None:
-        self._session.sink.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=why))
-
     def _over_budget(self, per_second: float) -> str:
         budget = self._session.configure.budget
         return f"{per_second:,.0f} calls a second would cost more than {budget:g} % of a CPU"
 
     def _say_stopped(self, functions: Iterable[int], why: str, per_second: float = 0.0) -> None:
-        going = [number for number in functions if number in self._functions and number not in self._stopped]
+        going = [number for number in functions if number in self._files.functions and number not in self._stopped]
         if going:
             self._stopped.update(going)
             at = self._session.loop.now()
@@ -443,7 +240,7 @@ class CallsSource(TreeObserver):
 
     def _files_of(self, function: int) -> str | None:
         """The identity of a function's file; None until it is told that it is counted."""
-        return self._functions[function].file.file if function in self._announced else None
+        return self._files.functions[function].file.file if function in self._announced else None
 
     def _slow_tick(self) -> bool:
         """Calls that are open, and returns of calls that began long ago; False when no call is under way any more."""
@@ -486,7 +283,7 @@ class CallsSource(TreeObserver):
     def _caller(self, pid: int, address: int, function: int) -> str:
         if not address:
             return ""
-        caller = self._names.name(pid, address, self._functions[function].file.file, self._session.loop.now())
+        caller = self._names.name(pid, address, self._files.functions[function].file.file, self._session.loop.now())
         return caller.path if caller else UNKNOWN
 
     def _returned(self, record: Returned) -> None:
@@ -494,7 +291,7 @@ class CallsSource(TreeObserver):
         if record.cookie not in self._announced:
             self._early.append(record)
             return
-        counted = self._functions[record.cookie]
+        counted = self._files.functions[record.cookie]
         if counted.planned is None:
             return
         plan = counted.planned.plan
@@ -518,10 +315,6 @@ class CallsSource(TreeObserver):
         self._look_soon()
 
 
-def _candidate(mapping: Mapping) -> Candidate:
-    return Candidate(os.fsencode(mapping.path), mapping.open_path, mapping.file, mapped=True)
-
-
 def _count_event(count: Count) -> CallCount:
     return CallCount(pid=count.pid, function=count.function, count=count.count, first=count.first, last=count.last)
 
@@ -535,21 +328,4 @@ def _caller_event(counted: CallOutcome) -> CallerCount:
         count=counted.count,
         first=counted.first,
         last=counted.last,
-    )
-
-
-def _describe(number: int, counted: _Counted, exits: Exits | None) -> WatchedFunction:
-    return WatchedFunction(
-        id=number,
-        api=counted.planned.api if counted.planned else "",
-        name=counted.site.name,
-        library=counted.file.path,
-        file=counted.file.file,
-        aliases=list(counted.site.aliases),
-        offset=counted.function.offset,
-        cost=counted.function.cost,
-        returns=exits is not None and not exits.unproven,
-        callers=counted.function.at_entry,
-        exits=list(exits.addresses) if exits is not None and not exits.unproven else [],
-        unproven=exits.unproven if exits is not None else "",
     )
