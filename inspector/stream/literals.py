@@ -10,7 +10,7 @@ SHORTEST = 4
 """A shorter text is found too often to save anything."""
 _COMMON = b'eta0o1in2srld3cu4h5m6p7f8g9.:=-/"_,wybvk'
 """Bytes of logs from the most to the least frequent; those not listed are rare. The blank comes before them all."""
-_ITEM = re.compile(
+ITEM = re.compile(
     r"\\(?:x..|u.{4}|U.{8}|N\{[^}]*\}|\d{1,3}|.)"  # an escape
     r"|\[\^?\]?(?:\\.|[^\]\\])*\]"  # a class
     r"|\{\d*(?:,\d*)?\}"  # a repetition count; other braces stand for themselves
@@ -35,7 +35,7 @@ def _plain_runs(pattern: str) -> list[list[str]]:
     """Runs of literal characters outside of groups and classes, for each alternative at the top level."""
     alternatives: list[list[str]] = [[""]]
     depth = 0
-    for item in _ITEM.findall(pattern):
+    for item in ITEM.findall(pattern):
         runs = alternatives[-1]
         literal = _literal(item)
         if depth == 0 and literal:

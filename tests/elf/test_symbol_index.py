@@ -46,7 +46,31 @@ def plain_search(files: Sequence[FileSymbols], request: ReadSymbols) -> list[tup
 @given(
     text=st.lists(
         st.sampled_from(
-            ["cu", "^cu", "CUD", "log", "^", "l", "o", "^__", "zzz", "|", "!", "~", ".", "t$", "(get|set)", "device"]
+            [
+                "cu",
+                "^cu",
+                "CUD",
+                "log",
+                "^",
+                "l",
+                "o",
+                "^__",
+                "zzz",
+                "|",
+                "!",
+                "~",
+                ".",
+                "t$",
+                "(get|set)",
+                "device",
+                "[a-c]+t",
+                "[^d]v",
+                "e.*t",
+                r"\d",
+                r"\S+n",
+                r"\W",
+                r"\bcu",
+            ]
         ),
         max_size=4,
     ),

@@ -122,7 +122,8 @@ def test_a_structured_line_shows_its_level_and_its_message_first() -> None:
 
 def test_lines_from_before_the_machine_was_started_keep_their_order_and_their_time() -> None:
     texts = ["2020-01-01 00:00:00Z one", "2020-06-01 00:00:00Z two"]
-    log = merged(state_of(*source(1, "a", moment=5, backlog=True, texts=[*texts, stamped(1, "three")])))
-    assert words(log) == ["one", "two", "three"]
-    assert log.moment(0) < log.moment(1) < 0 < log.moment(2)
+    lines = ["no stamp", *texts, stamped(1, "three")]
+    log = merged(state_of(*source(1, "a", moment=5, backlog=True, texts=lines)))
+    assert words(log) == ["no stamp", "one", "two", "three"]
+    assert log.moment(0) == log.moment(1) < log.moment(2) < 0 < log.moment(3)
     assert "".join(text for text, _ in log.row(0).cells[0]).startswith("-")

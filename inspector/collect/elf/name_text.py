@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from inspector.stream.literals import required_literals
+from inspector.stream.literals import ITEM
 from inspector.stream.patterns import Pattern
 
 _END, _HIT, _LAST_HIT = b"\0", b"\1", b"\2"
@@ -25,6 +25,28 @@ _MASK: Final = bytes.maketrans(_LAST_HIT, b"\1")
 def lowered(names: Sequence[bytes]) -> list[bytes]:
     """The names as they are searched: ASCII letters small."""
     return _END.join(names).translate(_LOWER).split(_END) if names else []
+
+
+_SAME: Final = re.compile(r"[a-z0-9_]|[*+?|()]|\{\d*,?\d*\}|\\[^A-Za-z0-9]|\\[dwsb]|\[[^\^\\\]\[]+\]|[ -~]")
+"""Parts of an expression that never match the byte between two names."""
+_OTHERWISE: Final = {".": "[^\\x00]", "^": "(?<=\\x00)", "$": "(?=\\x00)", r"\S": r"[^\s\x00]"}
+
+
+def within_name(expression: str) -> bytes | None:
+    """The expression so that it matches within one of many names; None where that is not known of all its parts."""
+    parts = []
+    for item in ITEM.findall(expression):
+        same = _SAME.fullmatch(item.lower() if len(item) == 1 else item)
+        part = _OTHERWISE.get(item) or (item if same else None)
+        if part is None:
+            return None
+        parts.append(part if item in _OTHERWISE or part.startswith("\\") else part.lower())
+    try:
+        made = "".join(parts).encode("ascii")
+        re.compile(made)
+    except (re.error, UnicodeEncodeError):
+        return None
+    return made
 
 
 class NameText:
@@ -49,19 +71,14 @@ class NameText:
         return self._folded(self._marked(start + wanted, start + _HIT)) if found is None else found
 
     def matching(self, pattern: Pattern) -> bytes:
-        """A mask, one byte a name: 1 where an expression matches; only names with its plain parts are looked at."""
-        literals = required_literals(pattern.expression.lower()) if pattern.kind == "regex" else set()
+        """A mask, one byte a name: 1 where an expression matches; in one pass where it stays within a name."""
+        within = within_name(pattern.expression)
+        if within is not None:
+            marks = re.sub(b"(?:%s)%s" % (within, _REST_OF_NAME), _HIT, self._text).translate(None, _NO_MARKS)
+            return self._folded(marks)
         search = re.compile(pattern.expression, re.IGNORECASE).search
-        if not literals:
-            names = self._text.decode("utf-8", "backslashreplace").split("\0")[1:-1]
-            return bytes([search(name) is not None for name in names])
-        found, number, at = bytearray(self._count), 0, 0
-        for hit in re.finditer(b"(?:%s)%s" % (b"|".join(map(re.escape, literals)), _REST_OF_NAME), self._text):
-            begin, end = self._text.rfind(_END, 0, hit.start()) + 1, hit.end()
-            number += self._text.count(_END, at, begin)
-            found[number - 1] = search(self._text[begin:end].decode("utf-8", "backslashreplace")) is not None
-            at = end
-        return bytes(found)
+        names = self._text.decode("utf-8", "backslashreplace").split("\0")[1:-1]
+        return bytes([search(name) is not None for name in names])
 
     def _few(self, wanted: bytes, ahead: int) -> bytes | None:
         """The mask, hit by hit; None when there are so many that it is better to mark all at once."""

@@ -23,6 +23,8 @@ _LINES_OF_KEY = 120
 """So far back a private key may have begun whose lines a page holds: one of 4,096 bits has 51 lines."""
 _LIMIT = 5_000
 """Lines of one page at most."""
+_WHOLE = 3600.0
+"""Seconds of a search that is not interrupted."""
 _UNSTAMPED = 400
 """Lines without a time that are passed by in the search for a moment."""
 
@@ -46,15 +48,19 @@ class Search:
         self.searched = 0
         self._matcher = Matcher(pattern, level)
 
-    def go_on(self, tail: FileTail, until: float) -> bool:
-        """Look at lines that were not looked at until a moment of `time.monotonic`; True while there are more."""
+    def go_on(self, tail: FileTail, until: float, enough: int = 0) -> bool:
+        """Look at lines that were not looked at until a moment of `time.monotonic`; True while there are more.
+
+        It also stops as soon as there are `enough` matches, where there were fewer: they are to be shown at once.
+        """
+        few = len(self.numbers) < enough
         for numbers, data in tail.pieces(self.searched):
             last = self.numbers[-1] if self.numbers else -1
             found = (numbers.start + hit for hit in self._matcher.hits(data))
             self.numbers.extend(number for number in found if last < number < numbers.stop)
             if data.endswith(b"\n"):
                 self.searched = numbers.start + data.count(b"\n")
-                if time.monotonic() >= until:
+                if time.monotonic() >= until or (few and len(self.numbers) >= enough):
                     break
         else:
             self.searched = tail.lines_total
@@ -70,17 +76,18 @@ class Pager:
         self._shown: tuple[array[int], list[LogLine]] = (array("Q"), [])
         """Numbers and lines of the page that was made last."""
 
-    def page(self, request: ReadLog, seconds: float = 3600.0) -> Page:
+    def page(self, request: ReadLog, seconds: float = _WHOLE) -> Page:
         """The lines asked for, ascending, as far as they are found in so many seconds."""
         if not request.filter and not request.level:
             return self._unfiltered(request)
         search = self._search(request.filter, request.level)
-        more = search.go_on(self._tail, time.monotonic() + seconds)
+        enough = request.first + request.limit if seconds < _WHOLE and not request.backwards else 0
+        more = search.go_on(self._tail, time.monotonic() + seconds, enough)
         total = len(search.numbers)
         begin, end = window(request, total)
         return Page(total, self._lines(search.numbers[begin:end]), not more, search.searched, self._tail.lines_total)
 
-    def found(self, request: FindLine, seconds: float = 3600.0) -> int | None:
+    def found(self, request: FindLine, seconds: float = _WHOLE) -> int | None:
         """The number of the line, -1 when there is none; None while it is not known yet."""
         if request.wall:
             return self._at(request.wall)

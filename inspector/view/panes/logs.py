@@ -76,7 +76,7 @@ class LogsPane(Pane):
     def table(self, context: PaneContext) -> Table:
         number = self._number(context.state)
         table = self._rows(context, number)
-        table.heading = heading_of(context, number, self.merging, self._choices())
+        table.heading = heading_of(context, number, self.merging, self._choices(), self._search is not None)
         return table
 
     def _choices(self) -> str:

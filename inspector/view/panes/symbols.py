@@ -1,5 +1,6 @@
 """The pane Symbols: names come from the collector in pages, filtered there; from a recording where there is none."""
 
+import re
 from collections.abc import Hashable
 
 from inspector.model.state import Process
@@ -62,7 +63,7 @@ class SymbolsPane(Pane):
     def seek(self, context: PaneContext, key: str) -> bool:
         """Evidence names `file:name`: the filter finds the name in all libraries."""
         self.show_everything(True)
-        self.narrow(context, "^" + key.rsplit(":", 1)[-1])
+        self.narrow(context, "^" + re.escape(key.rsplit(":", 1)[-1]))
         return True
 
     def answered(self, event: Event) -> bool:

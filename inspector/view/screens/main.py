@@ -222,6 +222,7 @@ class MainScreen(PaneKeys):
 
     @on(Rows.Moved, "#rows")
     def _row_moved(self) -> None:
+        self.pane_title.tell([header.pane_title(self.actions.pane)])
         self._show_details()
 
     @on(Rows.Counted, "#rows")

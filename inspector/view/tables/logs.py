@@ -26,6 +26,8 @@ COLUMNS = (
     Column("LINE"),
 )
 ONE_SOURCE = tuple(column for column in COLUMNS if column.title != "SOURCE")
+_UNSTAMPED = 50
+"""Lines of a source in which its first stamp is looked for."""
 MERGED_AT_MOST = 400_000
 """Lines that a merge holds before it begins anew from what the state still holds."""
 
@@ -132,7 +134,14 @@ class MergedLog:
         told, seen = told_moment(self._state, line), source.seen_at.get(line.number, 0)
         together = last is not None and seen == source.seen_at.get(line.number - 1, 0)
         at = told or (last if last is not None and together else seen)
-        return at if last is None else max(last, at)
+        if not at and last is None:
+            at = self._first_told(number)
+        return max(last, at) if last else at
+
+    def _first_told(self, number: int) -> int:
+        """The moment of the first line of a source that tells one: those before it are no younger."""
+        lines = self._state.logs[number].lines[:_UNSTAMPED]
+        return next((at for line in lines if (at := told_moment(self._state, line))), 0)
 
     def _restart(self) -> None:
         self._lines, self._at, self._from = [], array("q"), array("H")
@@ -365,8 +374,8 @@ def _by_hand(log: LogSource) -> list[str]:
     return []
 
 
-def heading_of(context: PaneContext, chosen: int | None, merging: bool, only: str) -> str:
-    """Which sources are shown, how much of them, and what is wrong with them."""
+def heading_of(context: PaneContext, chosen: int | None, merging: bool, only: str, whole: bool) -> str:
+    """Which sources are shown, how much of them (`whole`: they are searched), and what is wrong with them."""
     logs = context.state.logs
     if not logs:
         return "no log found yet"
@@ -375,5 +384,9 @@ def heading_of(context: PaneContext, chosen: int | None, merging: bool, only: st
         problem = f": {log.found.problem}" if log.found.problem else ""
         return f"{only}{log.found.name} ({plural(log.lines_total, 'line')}){problem}"
     held, total = sum(len(log.lines) for log in logs.values()), sum(log.lines_total for log in logs.values())
-    part = f"{held:,} of {total:,} lines kept; o shows one log in full" if held < total else f"{total:,} lines"
+    part = (
+        f"{held:,} of {total:,} lines kept; o shows one log in full"
+        if held < total and not whole
+        else f"{total:,} lines"
+    )
     return f"{only}{plural(len(logs), 'source')}, {part}" + (", merging…" if merging else "")
