@@ -87,7 +87,7 @@ class _Ways:
         self.word = analysis.last_word
         self.worker: Worker | None = analysis.worker
         asked = [one for one in analysis.computing() if not is_tool(one.process)]
-        self.software = [one for one in asked if one.got_to("initialised") and self._software_behind(one)]
+        self.software = [one for one in asked if self._software_behind(one)]
         """What was done through drivers that compute on the CPU: no use of a GPU."""
         self.compute = [one for one in asked if one not in self.software]
 

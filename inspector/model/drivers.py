@@ -38,12 +38,12 @@ class Drivers:
 
 
 def drivers_behind(process: Process, api: str, profiles: Profiles) -> Drivers:
-    """The drivers of an API's loader in a process, those that went away again left out."""
+    """The drivers of an API's loader in a process, those included that went away with the last instance."""
     known = profiles.apis.get(api)
     if known is None or not known.software:
         return Drivers()
     mapped = libraries(process).values()
-    paths = dict.fromkeys(library.path for library in mapped if library.state != "unmapped")
+    paths = dict.fromkeys(library.path for library in mapped)
     opened = [one.path for one in process.opens if not one.errno]
     held = [one.target for one in process.descriptors.values() if one.kind == "device"]
     return Drivers(
@@ -58,7 +58,8 @@ def software_drivers(state: State, process: Process, family: str, profiles: Prof
     for api in profiles.apis.values():
         if api.software and family_of_api(profiles, api.name) == family:
             drivers = drivers_behind(process, api.name, profiles)
-            blind = bool(drivers.hardware) and not opens_told_throughout(state, process)
+            told = opens_told_throughout(state, process) or (not process.ended and bool(process.descriptors))
+            blind = bool(drivers.hardware) and not told
             return drivers.software if drivers.only_software and not blind else []
     return []
 

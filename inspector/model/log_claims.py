@@ -170,7 +170,7 @@ def _code(profiles: Profiles, answer: str) -> int:
     if number:
         return number
     for api in profiles.apis.values():
-        code = next((code for code, name in api.results.items() if name == answer), None)
+        code = next((code for code, name in api.results.items() if f"_{name}".endswith(f"_{answer}")), None)
         if code is not None:
             return code
     return -1 if answer else 0

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from inspector.model.failed_loads import FailedLoad, classify
-from inspector.model.families import family_of_file, family_of_function
+from inspector.model.families import family_of_api, family_of_file, family_of_function
 from inspector.model.formatting import name_of
 from inspector.model.log_claims import Word, writer
 from inspector.model.profiles import Profiles
@@ -68,7 +68,21 @@ def _nobody_else(state: State, profiles: Profiles, process: Process, api: str) -
     return use is not None and bool(use.providers) and not use.consumers
 
 
+def _unnamed_call(profiles: Profiles, process: Process, word: Word) -> Attempt:
+    """An error of an API of which the program names the number, and not the function."""
+    apis = [api for api in profiles.apis.values() if word.code in api.results]
+    api = next((api for api in apis if family_of_api(profiles, api.name) == word.family), None)
+    answer = profiles.result(api.name, word.code) if api is not None else str(word.code)
+    return Attempt(
+        process, "call", f"a call of {api.title if api is not None else word.family}", False, word.at, code=word.code,
+        api=api.name if api is not None else "", family=word.family, stage="asked", answer=answer, source="program",
+        reading=word.reading, word=word,
+    )  # fmt: skip
+
+
 def _attempt(state: State, profiles: Profiles, process: Process, word: Word) -> Attempt | None:
+    if word.refusal == "call" and word.family and not family_of_function(profiles, word.name):
+        return _unnamed_call(profiles, process, word)
     if word.refusal == "call":
         api = profiles.api_of_function(word.name) or ""
         family = family_of_function(profiles, word.name)

@@ -14,6 +14,7 @@ from inspector.model.coverage import born_here, capability
 from inspector.model.decision import CONTRADICTING, UNUSED_FOR, Decision, Reason, computed, covered
 from inspector.model.drivers import drivers_behind, software_drivers
 from inspector.model.evidence import short
+from inspector.model.families import family_of_api
 from inspector.model.formatting import duration, listed, name_of
 from inspector.model.gpu_work import of_tree, words
 from inspector.model.progress import Progress
@@ -184,15 +185,18 @@ class SoftwareDriver(Conclusion):
         if progress is None or process is None:
             return None
         drivers = software_drivers(scene.state, process, progress.family, scene.profiles)
-        api = scene.profiles.apis.get(progress.furthest.api)
-        what = api.title.removesuffix(" loader") if api is not None else progress.family
-        others = drivers_behind(process, progress.furthest.api, scene.profiles).hardware
+        api = next(
+            one for one in scene.profiles.apis.values()
+            if one.software and family_of_api(scene.profiles, one.name) == progress.family
+        )  # fmt: skip
+        what = api.title.removesuffix(" loader")
+        others = drivers_behind(process, api.name, scene.profiles).hardware
         idle = f" {listed(map(name_of, others), 3)} was loaded too and opened no device." if others else ""
         none = "" if scene.state.gpu is None or scene.state.gpu.devices else " This machine shows no GPU."
         return _hit(
             decision, f"{what} in {short(process)} runs on the CPU: "
             f"only {listed(map(name_of, drivers), 2)} is behind it, a software driver",
-            f"It got as far as {progress.furthest.what}, and no device file was opened.{idle}{none}",
+            f"It got as far as {name_of(progress.furthest.what)}, and no device file was opened.{idle}{none}",
             "install the device's driver with its ICD file, and give the process access to the device file",
             severity="warning", subject=f"software:{progress.family}", root=f"{drivers[0]} is a software driver",
             command="ls -l /dev/dri /dev/nvidia* /etc/OpenCL/vendors /usr/share/vulkan/icd.d /etc/vulkan/icd.d",

@@ -46,7 +46,7 @@ ON_CPU: Final = _any(
     rf"\b(?:using|uses?)\s+(?:the\s+|only\s+)?cpu\b{_NO_PLACE}",
     rf"{_RUNS}\b(?:on|onto|to|with)\s+(?:the\s+|only\s+)?cpu\b{_NO_PLACE}",
     r"\bcpu\s+(?:device\s+)?(?:will\s+be|is)\s+used\b",
-    r"\b(?:using|on|to)\s+(?:the\s+)?(?:llvmpipe|swrast|lavapipe|softpipe)\b",
+    r"\b(?:using|on|to)\s+(?:the\s+)?(?:llvmpipe|swrast|lavapipe|softpipe)\b|\bllvmpipe\s\(LLVM\b",
     r"\bfall(?:s|ing|en)?[ -]?back\b[^.]{0,40}\b(?:cpu|software|host|llvmpipe)\b",
     r"\b(?:cpu|software)\s+(?:fall[ -]?back|mode|rendering)\b|\bcpu[- ](?:backend\s+)?only\b",
     rf"\bwithout\s+(?:a\s+|any\s+)?{GPU}\b(?:\s+(?:support|acceleration))?",
@@ -65,7 +65,7 @@ FOUND: Final = _any(
     rf"\b{GPU}\s*(?:\d+\s*)?(?:is\s+)?available\s*[:=]\s*(?:true|yes|1)\b|\bis_available\(\)\W*true\b",
 )
 NO_DEVICE: Final = _any(
-    "no |not |zero |found 0|: 0|= 0| 0 |:0|=0|   0|false|unavailable|no-|=no",
+    "no |not |zero |found 0|: 0|= 0| 0 |:0|=0|   0|count 0|false|unavailable|no-|=no",
     rf"\bno\b(?:\s+[\w./()-]+){{0,3}}?\s+{GPU}(?:[\s/]+(?:devices?|drivers?|platforms?|icds?|tpu))?\s*(?:were|was|is|are|could|found|detected|discovered|available|present|visible|installed|$|[.,;:)!])",
     rf"\bno\b[^.;]{{0,30}}\b{GPU}[- \w]*(?:device|driver|platform|icd)",
     rf"\b(?:{GPU}|vk[A-Z]\w+|cl[A-Z]\w+)\b.{{0,40}}\b(?:no|0)\s+(?:drivers?|platforms?|icds?|devices?)\b",
@@ -74,6 +74,7 @@ NO_DEVICE: Final = _any(
     rf"\bfound\s+(?:0|no|zero)\s+(?:\w+\s+)?{_DEVICES}\b",
     rf"\b(?:detected|counted|available|visible)\s*[:=]?\s*(?:0|no|zero)\s+(?:{GPU}|\w+\s+devices?)\b",
     r"\bnumber\s+of\s+(?:platforms|devices|gpus)\s*[:=]?\s*0\b",
+    rf"\b{GPU}(?:[\s_-]device)?[\s_-]count\s*[:=]?\s*0(?![\w.:])",
     rf"\b{GPU}\s*(?:\d+\s*)?(?:is\s+)?available\s*[:=]\s*(?:false|no|0)\b|\bis_available\(\)\W*false\b",
 )
 DROPPED: Final = _any(
@@ -138,6 +139,13 @@ TOLD_RESULT: Final = (
     ),
     Phrase(
         re.compile(
+            rf"\b(?P<function>{_FUNCTION})\b(?:\([^()]*\))?\s+failed\s*(?::|with|-)\s*"
+            r"(?P<answer>[A-Z]{3,}(?:_[A-Z0-9]+)+\b|[a-z][^;:]{3,100})"
+        ),
+        (" failed",),
+    ),
+    Phrase(
+        re.compile(
             rf"\bcall(?:ing|ed)?\s+(?:to\s+)?(?P<function>{_FUNCTION})\b.{{0,80}}?\((?P<answer>{_NUMBER}|{_STATUS})\)"
         ),
         ("call",),
@@ -178,7 +186,7 @@ TOLD_LOAD: Final = (
     ),
     Phrase(
         re.compile(
-            rf"(?P<subject>{_LIBRARY})['\"]?\s+(?:was\s+|is\s+|could\s+)?"
+            rf"(?P<subject>{_LIBRARY})['\"]?\s+(?:lib(?:rary)?\s+|file\s+)?(?:was\s+|is\s+|could\s+)?"
             r"(?P<answer>not\s+(?:be\s+)?(?:found|loaded|opened|available))"
         ),
         (" not ",),
