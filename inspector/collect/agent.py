@@ -101,9 +101,7 @@ class Agent(TreeObserver):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda number, _: self._leave(f"ended by {signal.Signals(number).name}"))
         self._step_back()
-        self._request_reader.open(
-            self._loop, self._handle, self._refuse, lambda: self._leave("nobody sends requests any more")
-        )
+        self._request_reader.open(self._loop, self._handle, self._refuse, lambda: self._leave("the viewer is gone"))
         try:
             self._begin()
         except TargetError as error:
@@ -220,7 +218,9 @@ class Agent(TreeObserver):
                 lambda: processes_mapping(target.value),
             )
             lost = (
-                "" if arrivals.told_by_kernel else f"who maps the library for less than {arrivals.LOOK_SECONDS:.0f} s"
+                ""
+                if arrivals.told_by_kernel
+                else f"processes that map the library for less than {arrivals.LOOK_SECONDS:.0f} s"
             )
         elif self._options.wait and self._records.engine is not None:
             ExecArrivals(self._tree, self._records.feed, target.matches)
@@ -232,11 +232,11 @@ class Agent(TreeObserver):
         elif self._options.wait or target.is_group:
             seconds = WAIT_SECONDS if self._options.wait else GROUP_SECONDS
             PolledArrivals(self._loop, self._tree, target.matches, seconds)
-            lost = f"the first moments of what joins later, and all of it when it lives less than {seconds:g} s"
+            lost = f"the first moments of processes that join later, and all of those that live less than {seconds:g} s"
         else:
             return
         if lost:
-            why = "without kernel records new processes are looked for now and then"
+            why = "without kernel records, new processes are found by polling"
             self._sink.send(LimitNoted(at=self._loop.now(), what=lost, why=why, grant=grant_of_rights()))
         self._tree.attach(_found_now(target, self._options.wait), _origin(target))  # whoever came since the first look
         if not self._tree.processes():
@@ -249,7 +249,7 @@ class Agent(TreeObserver):
         for source in self._sources:
             if isinstance(source, Answering) and source.handle(request):
                 return
-        why = f"{type(request).__name__} cannot be carried out here"
+        why = f"{type(request).__name__} is not possible here"
         self._sink.send(RequestFailed(at=self._loop.now(), id=request.id, why=why))
 
     def _refuse(self, why: str) -> None:
@@ -271,7 +271,9 @@ class Agent(TreeObserver):
         if self._libraries.busy and self._loop.now() - since < READING_SECONDS * 1e9:
             self._loop.after(LAST_WORDS_SECONDS / 3, lambda: self._stop_when_read(since))
         else:
-            self._stop("the command and all that it started have ended" if self._launch else "the whole tree has ended")
+            self._stop(
+                "the command and everything it started have ended" if self._launch else "the whole tree has ended"
+            )
 
     def _leave(self, reason: str) -> None:
         """End what we started, if anything, and then ourselves."""
@@ -295,7 +297,7 @@ class Agent(TreeObserver):
 
     def _reader_gone(self) -> None:
         """Called from the writing thread: nobody will read why we end."""
-        self._loop.soon(lambda: self._leave("nobody reads any more"))
+        self._loop.soon(lambda: self._leave("the viewer is gone"))
 
     def _waits_for(self, doing: str) -> None:
         """Called from the thread of the watchdog."""
@@ -346,11 +348,11 @@ def _found_now(target: Target, waits: bool) -> list[int]:
 
 
 def _check_births(tree: ProcessTree, births: dict[int, int]) -> None:
-    """TargetError when a process ended while we came, or its number went to another one."""
+    """TargetError when a process ended while attaching, or its number went to another one."""
     for pid, birth in births.items():
         process = tree.find(pid)
         if process is None:
-            raise TargetError("ended", f"process {pid} ended while we came", "inspector list")
+            raise TargetError("ended", f"process {pid} ended while attaching", "inspector list")
         if abs(process.started - birth) > SAME_BIRTH:
-            why = f"process {pid} ended while we came, and its number belongs to another process now"
+            why = f"process {pid} ended while attaching; its PID now belongs to another process"
             raise TargetError("ended", why, "inspector list")

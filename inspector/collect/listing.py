@@ -94,9 +94,9 @@ def _observable(stat: Stat, readable: bool, counts: bool) -> tuple[Literal["yes"
     if not stat.alive:
         return "no", f"it has ended; its parent {stat.ppid} has not collected it yet"
     if not readable and os.geteuid() == 0:
-        return "no", "the kernel refuses it: it holds capabilities that you lack, or a security module guards it"
+        return "no", "the kernel denies access: it has capabilities that you lack, or a security module protects it"
     if not readable:
-        return "no", f"its libraries and environment are not yours to read: sudo inspector {stat.pid}"
+        return "no", f"you may not read its libraries and environment: sudo inspector {stat.pid}"
     if not counts and os.geteuid() == 0:
         return "partly", "its calls cannot be counted here: inspector doctor"
     if not counts:

@@ -78,8 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--run", action="store_true", help="start the command behind `--` under observation")
     parser.add_argument("--run-output", default="stderr", metavar="PATH|null|stderr", help="where its output goes")
     parser.add_argument("--keep", action="store_true", help="leave the command running at the end")
-    parser.add_argument("--list", action="store_true", help="list processes and end")
-    parser.add_argument("--capabilities", action="store_true", help="tell what this machine and user allow, and end")
+    parser.add_argument("--list", action="store_true", help="list processes and exit")
+    parser.add_argument("--capabilities", action="store_true", help="report what this machine and user allow, and exit")
     parser.add_argument("--log", action="append", default=[], metavar="PATH", help="follow this log file too")
     return parser
 

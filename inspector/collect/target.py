@@ -138,7 +138,7 @@ class Target:
                 why = f"no process has `{self.text}` as its name or in its command line"
                 if os.path.isfile(self.text):
                     why += "; it is a file, and no recording"
-                    wait = f"whoever maps it: inspector lib:{self.text}; {wait}"
+                    wait = f"processes that map it: inspector lib:{self.text}; {wait}"
                 if hidden := hidden_processes():
                     return TargetError("not-permitted", f"{why}; {hidden.why}", hidden.grant)
                 return TargetError("no-such-target", why, f"inspector list; {wait}")
@@ -152,7 +152,7 @@ def parse_target(text: str) -> Target:
     }  # fmt: skip
     if colon and prefix in kinds:
         if not rest:
-            raise TargetError("no-such-target", f"`{text}` names nothing", f"{prefix}:NAME")
+            raise TargetError("no-such-target", f"`{text}` matches nothing", f"{prefix}:NAME")
         return Target(text, kinds[prefix], os.path.abspath(rest) if prefix == "lib" else rest)
     if text.isascii() and text.isdigit():
         return Target(text, "pid", text)
@@ -180,7 +180,7 @@ def find_pid(pid: int) -> int:
         leader = int(procfs.status(pid).get(b"Tgid", b"0"))
     except OSError:
         if hidden := hidden_processes():
-            why = f"process {pid} does not show here: {hidden.why}"
+            why = f"process {pid} is not visible here: {hidden.why}"
             raise TargetError("not-permitted", why, hidden.grant) from None
         raise TargetError("no-such-target", f"there is no process {pid}", "inspector list") from None
     name = decode(stat.comm)

@@ -302,7 +302,7 @@ def _add_output(parser: argparse.ArgumentParser, command: str) -> None:
         )
         parser.add_argument("--schema", action="store_true", help="print the JSON Schema of --format json")
     if command in ("report", "record", "trace", "diff"):
-        parser.add_argument("--redact", action="store_true", help="hide users, home folders, hosts and addresses")
+        parser.add_argument("--redact", action="store_true", help="hide users, home directories, hosts and addresses")
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
@@ -327,7 +327,7 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 def _add_looking(parser: argparse.ArgumentParser, command: str) -> None:
     group = parser.add_argument_group("what")
     group.add_argument(
-        "--profile", action="append", default=[], metavar="PATH", help="a profile file, or a folder of them"
+        "--profile", action="append", default=[], metavar="PATH", help="a profile file, or a directory of them"
     )
     if command in ("", "run", "report", "trace", "record"):
         group.add_argument("--log", action="append", default=[], metavar="PATH", help="follow this log as well")

@@ -25,7 +25,7 @@ class Coverage:
     complete: bool
     """All its functions were counted from the first moment on, or proven not executed before."""
     words: str
-    """`counted since its birth`, or what is missing: `counting began 3 h after its birth`."""
+    """`counted since it started`, or what is missing: `counting began 3 h after its birth`."""
     watched: int = 0
     """How many functions of the provider are counted."""
     gapless: bool = True
@@ -99,12 +99,12 @@ def of_use(state: State, use: Use) -> Coverage:
 
 
 def _without_provider(state: State, use: Use) -> Coverage:
-    words = "no library that provides it is mapped"
+    words = "no mapped library provides it"
     libraries = use.process.libraries
     complete = (
         born_here(use.process) and bool(libraries) and all(lib.file in state.images for lib in libraries.values())
     )
-    return Coverage(complete, words if complete else f"{words} now; what was before is not known")
+    return Coverage(complete, words if complete else f"{words} now; earlier calls are unknown")
 
 
 def _of_library(state: State, use: Use, library: LibraryMapped) -> Coverage:
@@ -119,7 +119,7 @@ def _of_library(state: State, use: Use, library: LibraryMapped) -> Coverage:
         return Coverage(False, words, len(watched))
     late = _late(process, library, since)
     if not late:
-        return Coverage(True, "counted since its birth", len(watched))
+        return Coverage(True, "counted since it started", len(watched))
     return _proof_before(state, use, library, watched, since) or Coverage(False, late, len(watched))
 
 
@@ -158,7 +158,7 @@ def _late(process: Process, library: LibraryMapped, since: int) -> str:
     start = _callable_since(process, library)
     if since <= start:
         return ""
-    after = "the library was loaded" if start > began(process) else "its birth"
+    after = "the library was loaded" if start > began(process) else "it started"
     return f"counting of {name_of(library.path)} began {duration(since - start)} after {after}"
 
 
@@ -243,8 +243,8 @@ def of_lookups(state: State, process: Process) -> Coverage:
         return Coverage(False, missing)
     if not born_here(process):
         age = duration((state.session.at if state.session else process.started) - process.started)
-        return Coverage(False, f"the process began {age} before the observation")
-    return Coverage(True, "look-ups seen since its birth")
+        return Coverage(False, f"the process started {age} before we attached")
+    return Coverage(True, "look-ups seen since it started")
 
 
 _MOST_OPENS = 1000
@@ -272,16 +272,16 @@ def summary(state: State) -> str:
     alive = sum(1 for process in processes if not process.ended)
     born = sum(1 for process in processes if born_here(process))
     since = state.session.at if state.session else (processes[0].started if processes else 0)
-    text = f"{plural(len(processes), 'process')} ({alive} alive), {born} of them from their first instruction"
+    text = f"{plural(len(processes), 'process')} ({alive} running), {born} seen from the first instruction"
     if state.processes_dropped:
         text += f"; {state.processes_dropped} more ended and are no longer kept"
     text += f"; observed for {duration(state.now - since)}"
     if state.functions:
         text += f"; {len(state.functions)} functions counted"
         if state.stopped:
-            text += f", {len(state.stopped)} of them let go"
+            text += f", {len(state.stopped)} of them no longer counted"
     else:
-        text += "; no function is counted: " + lacking(state, "count-calls", "no library with a known API was met")
+        text += "; no function is counted: " + lacking(state, "count-calls", "no library with a known API was seen")
     if state.lost:
-        text += f"; {sum(state.lost.values())} records lost"
+        text += f"; {sum(state.lost.values())} events lost"
     return text

@@ -96,7 +96,7 @@ class _Ways:
 
     @property
     def says_cpu(self) -> bool:
-        """The program's last word is that it computes on the CPU, or that it gave the device nothing."""
+        """The program's last word is that it runs on the CPU, or that it gave the device nothing."""
         return self.word is not None and self.word.saying in ("cpu", "dropped", "given-nothing")
 
     @property
@@ -425,7 +425,7 @@ def _software(ways: _Ways) -> Decision | None:
     paths = software_drivers(ways.state, process, best.family, ways.analysis.profiles)
     mapped = [library for library in libraries(process).values() if library.path in paths]
     rows = [row_of(ways.state, one) for one in refused]
-    rows += [evidence.of_library(process, one, f"{one.path} computes on the CPU") for one in mapped[:3]]
+    rows += [evidence.of_library(process, one, f"{one.path} runs on the CPU") for one in mapped[:3]]
     rows += [row_of(ways.state, best.furthest), *(ways.word_rows() if ways.says_cpu else [])]
     sure: Confidence = "proven" if ways.complete() and process.ended else "likely"
     return Decision("cpu", sure, "software", process, best, None, refused, ways.word, evidence=rows)
@@ -459,7 +459,7 @@ def _hides(setting: Setting) -> bool:
 
 
 def _told(ways: _Ways) -> Decision | None:
-    """The program says that it found none, or that it computes on the CPU."""
+    """The program says that it found none, or that it runs on the CPU."""
     refused = [one for one in ways.analysis.unexcused("words") if one.answer == "no-device"]
     if not ways.says_cpu and not refused:
         return None

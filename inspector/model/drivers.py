@@ -31,7 +31,7 @@ class Drivers:
 
     @property
     def only_software(self) -> bool:
-        """One that computes on the CPU is there, and no device was opened: a loader brings in what it finds installed,
+        """One that runs on the CPU is there, and no device was opened: a loader brings in what it finds installed,
         with or without a device.
         """
         return bool(self.software) and not self.nodes

@@ -90,7 +90,7 @@ def words(work: GpuWork) -> str:
         parts.append(plural(work.allocations, "allocation"))
     if not parts:
         parts.append(plural(work.others, "module load or copy"))
-    return f"{short(work.process)}: {' and '.join(parts)} through {work.api} answered 0"
+    return f"{short(work.process)}: {' and '.join(parts)} through {work.api} returned 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,5 +170,5 @@ def _silence(state: State, process: Process) -> Evidence | None:
     if not opens_told_throughout(state, process):
         return None
     seen = len(process.opens) + process.opens_skipped
-    text = f"no device was opened by {short(process)} since its birth ({plural(seen, 'open')} seen)"
+    text = f"no device was opened by {short(process)} since it started ({plural(seen, 'open')} seen)"
     return evidence.of_process(process, text)

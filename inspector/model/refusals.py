@@ -123,7 +123,7 @@ class _Judge:
     def _excuse(self, attempt: Attempt) -> str:
         around = attempt.inside
         if around is not None and around.ok:
-            return f"{name_of(around.what)}, in which it happened, went well"
+            return f"{name_of(around.what)}, in which it happened, succeeded"
         worked = self.granted.worked.get(attempt.family)
         if worked is not None and worked.at > attempt.at:
             return f"{worked.what} succeeded after it: the device is used"

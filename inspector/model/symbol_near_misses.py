@@ -42,7 +42,7 @@ class NearMiss:
         """What to do."""
         if self.kind == "hidden":
             return f'export it: __attribute__((visibility("default"))), or "global: {self.name};" in the version script'
-        return 'declare the functions of the API extern "C" and build the library anew'
+        return 'declare the API functions extern "C" and rebuild the library'
 
 
 def near_misses(image: ImageRead) -> Iterator[NearMiss]:

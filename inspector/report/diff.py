@@ -65,7 +65,7 @@ def compare(good: Report, bad: Report) -> Differences:
         *_pairs("machine", _machine(good), _machine(bad)),
     ]
     if folders is not None:
-        found.append(Difference(area="machine", what="folder of the program", good=folders[0], bad=folders[1]))
+        found.append(Difference(area="machine", what="directory of the program", good=folders[0], bad=folders[1]))
     return Differences(rows=sorted(found, key=lambda row: _ORDER.index(row.area)))
 
 

@@ -19,7 +19,7 @@ _NOT_FOUND = ("not found", "cannot open shared object file")
 _MOST_ROOT, _MOST_FIX, _MOST_RUN = 3, 3, 2
 """Lines that root, fix and command may take on a small screen."""
 _COPY = " Y copies "
-_EFFECTS = {"cpu": "on the CPU", "undecided": "what it computes on is not decided"}
+_EFFECTS = {"cpu": "on the CPU", "undecided": "CPU or GPU: undecided"}
 PLAIN_RULES = ("nobody-asked", "management-only")
 """Rules by which nothing is wrong and nothing is to be done: the program has nothing to do with a GPU."""
 

@@ -158,4 +158,4 @@ def test_a_shim_that_nobody_could_foresee_is_counted_from_its_constructor_on_or_
     if seen["gpuInit"] < CALLS + 1:
         words = lower_bound(state, process, function)
         assert words.startswith(f"counting of {NAME} began")
-        assert words.endswith(("after the library was loaded", "after its birth"))
+        assert words.endswith(("after the library was loaded", "after it started"))

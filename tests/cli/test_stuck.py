@@ -69,7 +69,7 @@ def test_a_stopped_collector_is_said_and_sigterm_ends_the_viewer(endless: Viewer
 def test_a_collector_that_goes_on_again_is_said(endless: Viewer) -> None:
     assert b"does not go on" in endless.said()
     os.kill(endless.collector, signal.SIGCONT)
-    assert b"goes on again" in endless.said()
+    assert b"is running again" in endless.said()
 
 
 def test_the_time_is_over_although_the_collector_is_stopped() -> None:

@@ -17,7 +17,7 @@ def test_a_command_is_observed_from_its_first_program_to_its_exit_code(workshop:
     assert started.origin == "run"
     assert (program.argv, program.environment_source) == ([str(workshop.program), "exit:3"], "exec")
     assert seen.end(started.pid).code == 3
-    assert seen.all(SessionEnded)[0].reason == "the command and all that it started have ended"
+    assert seen.all(SessionEnded)[0].reason == "the command and everything it started have ended"
 
 
 def test_children_of_50_ms_come_with_argv_environment_libraries_and_exit(workshop: Workshop) -> None:

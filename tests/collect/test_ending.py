@@ -17,7 +17,7 @@ def test_the_end_of_requests_ends_it_in_order(workshop: Workshop) -> None:
     with Life(workshop.program, "line") as life, Collector(str(life.pid)) as collector:
         collector.library(life.pid, "libc.so.6")
         collector.close_stdin()
-        assert collector.finish().reason == "nobody sends requests any more"
+        assert collector.finish().reason == "the viewer is gone"
         assert life.lives()
 
 

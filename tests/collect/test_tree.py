@@ -114,7 +114,7 @@ def test_a_target_whose_pid_went_to_another_process_meanwhile_is_refused(grove: 
     _check_births(grove.tree, {os.getpid(): procfs.stat(os.getpid()).started})
     with pytest.raises(TargetError, match="its number belongs to another process now"):
         _check_births(grove.tree, {os.getpid(): 1})
-    with pytest.raises(TargetError, match="ended while we came"):
+    with pytest.raises(TargetError, match="ended while attaching"):
         _check_births(grove.tree, {NO_ONE: 1})
 
 

@@ -74,7 +74,7 @@ def test_a_process_met_late_says_since_when_it_was_watched() -> None:
     story.driver(812)
     story.consumer(812, BACKEND)
     assert rung(story, "called").detail == "counting of libcuda.so.1 began 3 h after it started"
-    assert rung(story, "resolved").detail == "look-ups not seen: the process began 3 h before the observation"
+    assert rung(story, "resolved").detail == "look-ups not seen: the process started 3 h before we attached"
 
 
 def test_an_exec_under_observation_makes_a_process_found_late_known_from_its_first_instruction() -> None:
@@ -159,7 +159,7 @@ def test_a_cpu_without_a_cause_is_told_as_such_with_the_rung_that_was_not_seen()
 
 def test_the_coverage_says_how_many_processes_were_seen_from_when_on() -> None:
     words = diagnose(healthy().state).coverage
-    assert "1 process (1 alive), 1 of them from their first instruction" in words
+    assert "1 process (1 running), 1 seen from the first instruction" in words
     assert "14 functions counted" in words
 
 

@@ -29,7 +29,7 @@ class Recorded(NamedTuple):
 
 
 RUNS = (
-    # OpenCL's loader: no driver behind it, a driver that is not there, one that computes on the CPU
+    # OpenCL's loader: no driver behind it, a driver that is not there, one that runs on the CPU
     Recorded("pyopencl-novendors", "cpu", "no-driver-loaded", "OCL_ICD_VENDORS=/opt/field/fake/empty"),
     Recorded("pyopencl-badicd", "cpu", "lookup-failed", "libnope.so.1"),
     Recorded("clpeak-novendors", "cpu", "no-driver-loaded", "clGetPlatformIDs = -1001"),

@@ -162,7 +162,7 @@ def test_a_program_in_another_folder_with_other_pids_is_the_same_program() -> No
     )
     rows = diff.compare(sample_report(), moved).rows
     assert [(row.area, row.what, row.good, row.bad) for row in rows] == [
-        ("machine", "folder of the program", "/usr/local", "/opt/ours")
+        ("machine", "directory of the program", "/usr/local", "/opt/ours")
     ]
 
 

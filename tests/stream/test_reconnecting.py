@@ -86,7 +86,7 @@ def test_closing_while_the_link_is_broken_ends_it(tmp_path: Path) -> None:
         events += stream.read(0.1)
     assert stream.alive
     stream.close()
-    assert not stream.alive and "link was lost" not in stream.error and "255" in stream.error
+    assert not stream.alive and "connection was lost" not in stream.error and "255" in stream.error
 
 
 def test_a_first_link_that_does_not_come_about_is_not_tried_again(tmp_path: Path) -> None:

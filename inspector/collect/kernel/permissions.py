@@ -126,7 +126,7 @@ def _births(told: Rights) -> Capability:
     if not told.programs:
         return _yes(name, "kernel programs at fork, exec and exit (bpf)")
     lost = "children that end at once: their arguments, environment and libraries"
-    how = "a look at /proc every 50 ms" if told.own else "perf records, and a look at /proc"
+    how = "polling /proc every 50 ms" if told.own else "perf records and polling /proc"
     return _not(name, "partly", how, told.programs, lost)
 
 
@@ -134,7 +134,7 @@ def _exit_status(told: Rights) -> Capability:
     name = "exit-status"
     if not told.programs:
         return _yes(name, "a kernel program at exit (bpf)")
-    how = "pidfd, where the kernel tells it (6.15), and the state of zombies"
+    how = "pidfd (Linux 6.15 and newer) and the state of zombies"
     return _not(name, "partly", how, told.programs, "how processes ended: exit codes and signals")
 
 
@@ -156,7 +156,7 @@ def _library_loads(told: Rights) -> Capability:
         lost = "libraries that processes of other users load and unload between two looks"
         return _not(name, "partly", "perf mapping records of own processes", told.everyone, lost)
     lost = "libraries that are loaded and unloaded between two looks"
-    return _not(name, "partly", "a look at /proc/PID/maps", told.own, lost)
+    return _not(name, "partly", "polling /proc/PID/maps", told.own, lost)
 
 
 def _passive(told: Rights) -> Capability:
@@ -172,13 +172,13 @@ def _passive(told: Rights) -> Capability:
 
 def _lookups(told: Rights) -> Capability:
     name, what = "lookups", "uprobes on dlopen, dlsym, cuGetProcAddress (bpf)"
-    lost = "which libraries and functions were looked up, by whom, and the loader's words for failures"
+    lost = "which libraries and functions were looked up, by whom, and the loader's error messages"
     if isinstance(told.probes, Refusal):
         return _not(name, "no", "not possible here", told.probes, lost)
     if told.probes.lost:  # without uprobe_multi nobody reacts at the exec or the open itself
         slower = slower_means()
         why = slower.why or "a probe takes longer to set on this kernel"
-        lost = "the first look-ups of a program or library that nobody foresaw"
+        lost = "the first look-ups of a program or library that was not predicted"
         return Capability(name=name, state="partly", how=what, why=why, lost=lost, grant=slower.grant)
     return _yes(name, what)
 
@@ -202,7 +202,7 @@ def _count_calls(told: Rights) -> Capability:
 def _first_calls(told: Rights) -> Capability:
     """Counting is yes or no; whether it comes in time depends on what tells of a library, and on who runs first."""
     name, how = "first-calls", "probes set at the first read of a library, before its program goes on (SCHED_FIFO)"
-    lost = "the first calls of a library that nobody foresaw, where they come at once after its load"
+    lost = "the first calls of a library that was not predicted, right after its load"
     if isinstance(told.probes, Refusal):
         return _not(name, "no", "not possible here", told.probes, "the first calls of a library")
     if told.probes.lost:
@@ -212,7 +212,7 @@ def _first_calls(told: Rights) -> Capability:
         fifo = Refusal("SCHED_FIFO is refused", "sudo inspector ..., or ulimit -r 50")
         return _not(name, "partly", "probes set at the first read of a library", fifo, lost)
     if not bpf.has_raw_tracepoint(READ_TRACEPOINT):
-        older = Refusal(f"kernel {os.uname().release} does not tell of first reads", "boot Linux 6.10 or newer")
+        older = Refusal(f"kernel {os.uname().release} does not report first reads", "boot Linux 6.10 or newer")
         return _not(name, "partly", "probes set at the mapping of a library (SCHED_FIFO)", older, f"some of {lost}")
     return _yes(name, how)
 

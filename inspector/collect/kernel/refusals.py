@@ -61,7 +61,7 @@ def explain(error: Exception, need: Need) -> Refusal:
         print(error.log, file=sys.stderr)
     number = error.errno if isinstance(error, OSError) else None
     if os.uname().version == _GVISOR:
-        why = "this is a gVisor sandbox, whose kernel has neither programs nor records"
+        why = "this is a gVisor sandbox, whose kernel has neither BPF nor perf events"
         return Refusal(why, "docker run --runtime=runc ...")
     if isinstance(error, BtfError):
         return Refusal(str(error), "boot a kernel with CONFIG_DEBUG_INFO_BTF=y")
@@ -101,7 +101,7 @@ def grant_of_rights() -> str:
     if _in_container():
         return "docker run --privileged --pid=host ..."
     if _has_own_users():
-        return "run it as root outside of this user name space"
+        return "run it as root outside this user namespace"
     return "run it from a root shell that has all capabilities: capsh --print"
 
 
@@ -119,7 +119,7 @@ def hidden_processes() -> Refusal | None:
         options = system.split()[-1] if system.startswith("proc ") else ""
         hide = next((option for option in options.split(",") if option.startswith("hidepid=")), "hidepid=0")
         if mount.split()[4] == "/proc" and hide not in ("hidepid=0", "hidepid=off") and lacking(["CAP_SYS_PTRACE"]):
-            return Refusal(f"/proc is mounted with {hide}: processes of other users do not show", grant_of_rights())
+            return Refusal(f"/proc is mounted with {hide}: processes of other users are hidden", grant_of_rights())
     return None
 
 
@@ -143,7 +143,7 @@ def _forbidden(need: Need) -> Refusal:
         who = "this container" if os.geteuid() == 0 and _in_container() else f"uid {os.geteuid()}"
         found.append(Refusal(f"{who} lacks {lacks}", grant_of_rights()))
     if not found and _has_own_users():
-        why = "inspector runs in a user name space of its own, whose root has no rights over the machine"
+        why = "inspector runs in its own user namespace, whose root has no privileges on the machine"
         found.append(Refusal(why, grant_of_rights()))
     if _is_confidential():
         found.append(_locked_down())
@@ -165,7 +165,7 @@ def _unknown_to_kernel(error: BpfError) -> Refusal:
     if not _has_ring_buffers():
         return Refusal(f"kernel {release} is too old: 5.8 is needed", "boot Linux 5.8 or newer")
     name = errno.errorcode.get(error.errno or 0, "")
-    return Refusal(f"kernel {release} refuses our programs ({name})", "INSPECTOR_DEBUG=1 inspector doctor")
+    return Refusal(f"kernel {release} rejects our BPF programs ({name})", "INSPECTOR_DEBUG=1 inspector doctor")
 
 
 def _kernel() -> tuple[int, ...]:

@@ -262,7 +262,7 @@ class FileTail:
             if listing is not None:
                 self._rotated_files.settle(listing)
             if self._missing is not None:
-                yield Change("back", "the same file is there again")
+                yield Change("back", "the same file is back")
         else:
             yield from self._adopt()
         self._missing = None
@@ -278,17 +278,17 @@ class FileTail:
         missed = [Generation(fd, 0) for fd in self._rotated_files.newcomers(known | {newest.identity})]
         self._upcoming += sorted((*missed, newest), key=lambda one: os.fstat(one.fd).st_mtime_ns)
         if self._missing is not None:
-            yield Change("back", "a new file has the name")
+            yield Change("back", "a new file took the name")
         else:
             between = f", {len(missed)} more had it in between" if missed else ""
-            yield Change("rotated", f"a new file has the name{between}")
+            yield Change("rotated", f"a new file took the name{between}")
 
     def _miss(self, error: OSError) -> Iterator[Change]:
         what: What = "deleted" if isinstance(error, FileNotFoundError) else "unreadable"
         if what != self._missing:
             self._missing = what
             assert self.path is not None
-            detail = "no file has the name any more; the open one is read on"
+            detail = "the name is gone; the open file is still read"
             yield Change(what, detail if what == "deleted" else refusal(self.path, error))
 
     def _move_on(self) -> Iterator[Lines]:

@@ -69,7 +69,7 @@ class _Helper:
         self._processors = [each for each in online_cpus() if each < len(early.rings)]
         source, why = find_source(maps.members, early, self._processors)
         if why:
-            late = "first calls of libraries that could not be foreseen, where they come within 0.1 ms of the load"
+            late = "first calls of libraries that were not predicted, if they come within 0.1 ms of the load"
             self._answers.put((Unable(late, why), []))
         load_candidates = self._load_candidates = LoadCandidates(interests.stems, interests.places)
         self._cpu_threads = CpuThreads(

@@ -272,4 +272,4 @@ def _words(failure: FailedLoad | None, lookup: LookedUp) -> str:
         return "found"
     if lookup.found is None:
         return "did not return"
-    return failure.words or "refused, in words that were not seen"
+    return failure.words or "failed, the error was not seen"

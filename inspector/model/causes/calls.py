@@ -160,7 +160,7 @@ class DriverTooOld(Cause):
         return Hit(
             title=title,
             cause=f"{by} refuses an older driver with 35, before it asks for any device.{_follows(case)}",
-            next_step=f"let {name_of(library)} report at least {wanted}, or use an older runtime",
+            next_step=f"make {name_of(library)} report at least {wanted}, or use an older runtime",
             command=case.again(),
             process=case.process,
             confidence=case.sure,

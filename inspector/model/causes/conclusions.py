@@ -144,7 +144,7 @@ class NoWorkGiven(Conclusion):
     proof = (
         "The process was started for a model; it asked for no API or made no launch, and a setting or its log says why."
     )
-    cure = "Change the option that keeps the layers off the device, or bring the backend into its folder."
+    cure = "Change the option that keeps the layers off the device, or bring the backend into its directory."
     reasons = ("given-nothing",)
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
@@ -162,7 +162,7 @@ class NoWorkGiven(Conclusion):
         found = next((row.text for row in decision.contradictions), "")
         return _hit(
             decision,
-            f"{short(worker)} computes on the CPU: {gave}" + (f" because of {'; '.join(why)}" if why else ""),
+            f"{short(worker)} runs on the CPU: {gave}" + (f" because of {'; '.join(why)}" if why else ""),
             f"{f'Discovery succeeded ({found}), but ' if found else ''}the work is done in this process"
             f"{', which was started to run a model' if scene.analysis.worker else ''}.",
             "change that option" if decision.settings else "check the request's options and the backend directory",
@@ -175,7 +175,7 @@ class NoWorkGiven(Conclusion):
 class SoftwareDriver(Conclusion):
     id = "software-driver"
     place = "mapped"
-    meaning = "A program asked Vulkan or OpenCL, and only a driver that computes on the CPU answered (llvmpipe, pocl)."
+    meaning = "A program asked Vulkan or OpenCL, and only a driver that runs on the CPU answered (llvmpipe, pocl)."
     proof = "The loader brought in such a driver, and no file of a device was opened by the process."
     cure = "Install the device's driver with its ICD file, and give the process access to the device file."
     reasons = ("software",)
@@ -270,8 +270,8 @@ class NotBuiltForGpu(Conclusion):
 class BackendMissing(Conclusion):
     id = "backend-missing"
     place = "reachable"
-    meaning = "A program looked into its folders for a backend, and none that lies there could ask for a GPU."
-    proof = "The folders that it read, the libraries that it loaded, and that none of them has to do with an API."
+    meaning = "A program looked into its directories for a backend, and none that lies there could ask for a GPU."
+    proof = "The directories that it read, the libraries that it loaded, and that none of them has to do with an API."
     cure = "Put the GPU backend into that directory: install the package or the part of it that has it."
     reasons = ("told", "dropped")
 
@@ -288,7 +288,7 @@ class BackendMissing(Conclusion):
             return _hit(
                 decision, f"no GPU backend in {listed(folders, 2)}: "
                 f"nothing that {short(process)} found there can use a GPU",
-                f"It read the folder but loaded nothing that uses a GPU API.{there}{said}",
+                f"It read the directory but loaded nothing that uses a GPU API.{there}{said}",
                 f"put the GPU backend into {folders[0]}", severity="error", confidence="likely", process=process,
                 command=f"ls -l {quote(folders[0])}", subject=folders[0], root=f"{folders[0]} has no GPU backend",
             )  # fmt: skip
@@ -328,7 +328,7 @@ class ProviderMissing(Conclusion):
                 decision, f"{short(process)} could use {listed(use.api for use in lacking)}, and no library of it was "
                 f"loaded or asked for: {name} is not on its search path",
                 f"{name_of(lacking[0].consumers[0].path)} {how.words if how is not None else 'names it'}; a program "
-                f"that lists folders for a library opens nothing where there is none.{read}{said}",
+                f"that lists directories for a library opens nothing where there is none.{read}{said}",
                 f"put {name} in a directory on its library path", severity="error", confidence="likely",
                 process=process, command=f"find / -xdev -name {quote(name + '*')} 2>/dev/null",
                 subject=name, root=f"{name} is not on the search path of {short(process)}",
@@ -339,7 +339,7 @@ class ProviderMissing(Conclusion):
 class ToldByProgram(Conclusion):
     id = "told-by-program"
     place = "logged"
-    meaning = "The program says that it computes on the CPU or found no device; what it asked before was not seen."
+    meaning = "The program says that it runs on the CPU or found no device; what it asked before was not seen."
     proof = "The line in its log, of this start."
     cure = "Observe the next start from its first instruction: then the refusal itself is seen."
     reasons = ("told", "dropped")

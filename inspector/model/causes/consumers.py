@@ -24,8 +24,10 @@ class BackendDisabled(Pattern):
     id = "backend-disabled"
     answers = UNEXPLAINED | {"given-nothing", "found-not-used"}
     place = "reachable"
-    meaning = "A variable restricts which backend folders are looked at, and the one that is there is not among them."
-    proof = "The variable in the environment, the folders beside the program, and that none of them was looked at."
+    meaning = (
+        "A variable restricts which backend directories are looked at, and the one that is there is not among them."
+    )
+    proof = "The variable in the environment, the directories beside the program, and that none of them was looked at."
     cure = "Remove the variable, or set it to a directory that exists."
 
     def find(self, scene: Scene) -> Iterable[Hit]:

@@ -156,8 +156,8 @@ class LibraryPathReplaced(Cause):
     id = "library-path-replaced"
     place = "environment"
     meaning = "The program was started by the loader itself with --library-path, which replaces LD_LIBRARY_PATH."
-    proof = "The program's arguments name the loader and --library-path; the variable's folder was not looked at."
-    cure = "Put the folder into --library-path, or start the program without the loader."
+    proof = "The program's arguments name the loader and --library-path; the variable's directory was not looked at."
+    cure = "Put the directory into --library-path, or start the program without the loader."
 
     def explain(self, case: Case) -> Hit | None:
         runs = program(case.process)

@@ -97,8 +97,8 @@ class StubLibrary(Cause):
     id = "stub-library"
     place = "mapped"
     meaning = "The toolkit's stub of the driver, made for linking only, was loaded in place of the driver."
-    proof = "A call answered with the result that only the stub has, or the file lies in a folder of stubs."
-    cure = "Take the folder of stubs out of the search path; the driver's own library belongs there."
+    proof = "A call answered with the result that only the stub has, or the file lies in a directory of stubs."
+    cure = "Take the directory of stubs out of the search path; the driver's own library belongs there."
 
     def explain(self, case: Case) -> Hit | None:
         leaf = case.leaf
@@ -139,7 +139,7 @@ class OtherLibraryFirst(Cause):
     place = "mapped"
     meaning = "The search order of this process finds another library of that name before the one that was meant."
     proof = "The mapped file refused, and another file of the same name lies in the search path behind it."
-    cure = "Put the folder of the file that was meant first, or remove the other file."
+    cure = "Put the directory of the file that was meant first, or remove the other file."
 
     def explain(self, case: Case) -> Hit | None:
         if case.leaf.kind != "call":

@@ -36,7 +36,7 @@ def found_elsewhere(case: Case, name: str, *kinds: str) -> FoundElsewhere:
     search = f"find / -xdev -name {quote(stem(name) + '*')} 2>/dev/null"
     if found is not None and found.complete:
         places = (
-            f"none of {len(found.places)} folders that were looked at has it"
+            f"none of {len(found.places)} directories that were looked at has it"
             if found.places
             else "it is not on this machine"
         )
@@ -55,7 +55,7 @@ def _of_copy(case: Case, name: str, copies: list[Copy]) -> FoundElsewhere:
                            f"ls -l {quote(best.path)}", tuple(one.path for one in copies))  # fmt: skip
     if " -> " in best.brought_by:
         link, _, target = best.brought_by.partition(" -> ")
-        step = f"let {link} be a link to {target}"
+        step = f"make {link} a link to {target}"
         return FoundElsewhere(words, step, f"ln -s {quote(target)} {quote(link)}", tuple(one.path for one in copies))
     if best.brought_by:
         step = f"set {best.brought_by} where the program is started"

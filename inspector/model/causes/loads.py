@@ -139,7 +139,7 @@ class LibraryNotFound(Cause):
         where = found_elsewhere(case, name, "library")
         path = (case.scene.environment(process) or {}).get("LD_LIBRARY_PATH", "")
         searched = f" (LD_LIBRARY_PATH={path})" if path else " (no LD_LIBRARY_PATH is set)"
-        words = where.words or "no folder of this process's search path holds it"
+        words = where.words or "no directory of this process's search path holds it"
         place = f"{words[0].upper()}{words[1:]}{searched}."
         runtime = ' A CUDA runtime answers 35, "driver version is insufficient", for this as well.' \
             if case.leaf.api == "cuda-driver" else ""  # fmt: skip
@@ -173,7 +173,7 @@ class LoadRefused(Cause):
         process = failure.process
         return Hit(
             title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: "
-            f"{failure.words or 'refused, in words that were not seen'}",
+            f"{failure.words or 'failed, the error was not seen'}",
             cause=f"{asker(case)} asked for it. Most programs don't log a failed backend load; they continue "
             "without it.",
             next_step="check that the file is complete, readable and built for this machine",

@@ -139,8 +139,8 @@ class LogUnreadable(Pattern):
             if not source.found.readable and source.found.kind == "file" and "binary" not in source.found.problem:
                 yield Hit(
                     title=f"{name} cannot be read: {source.found.problem or 'no permission'}",
-                    cause="What the program says there is not known here.",
-                    next_step="make it readable for who looks, or run as root",
+                    cause="What the program says there is unknown.",
+                    next_step="make it readable for you, or run as root",
                     command=f"ls -l {quote(name)}",
                     severity="warning",
                     confidence="proven",
@@ -181,7 +181,7 @@ class LogOfEarlierRun(Pattern):
         names = {scene.state.logs[reading.source].found.name for reading in old}
         last = old[-1]
         yield Hit(
-            title=f"{plural(len(old), 'telling line')} of earlier runs in "
+            title=f"{plural(len(old), 'relevant line')} of earlier runs in "
             f"{listed(name_of(name) for name in sorted(names))}: not of this start",
             cause=f"The newest of them: {last.text.strip()[:160]}",
             next_step="read the log from the last start on; in the Logs pane only this start is shown",

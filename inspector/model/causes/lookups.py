@@ -126,7 +126,7 @@ class PlaceholderAnswered(Cause):
         "Names that a library does not have were answered with one common function; a program that calls it fails."
     )
     proof = "Many names were answered with one address that has no name of its own, and the program ended after it."
-    cure = "Answer names that are not there with an error, or let the placeholder log its name."
+    cure = "Answer names that are not there with an error, or make the placeholder log its name."
 
     def explain(self, case: Case) -> Hit | None:
         if case.leaf.kind not in ("end", "call", "signal"):
@@ -155,7 +155,7 @@ class PlaceholderAnswered(Cause):
             title=f"{title}{called}",
             cause="A look-up that always succeeds hides what is missing: the refusal comes with the call, and which of "
             f"the names it was is not known: {listed((one.name for one in names), 5)}.",
-            next_step="answer names that are not there with CUDA_ERROR_NOT_FOUND, or let the placeholder log its name",
+            next_step="answer names that are not there with CUDA_ERROR_NOT_FOUND, or make the placeholder log its name",
             command=case.again(),
             process=process,
             severity="error" if lines else "warning",

@@ -206,7 +206,7 @@ class SymbolMangled(_NearMissRule):
     kind = "mangled"
     meaning = 'The name is in the library, but as a C++ function (no extern "C"): nobody can bind to it by its C name.'
     proof = "The file exports the function under its C++ name alone, and who asked for the C name was refused."
-    cure = 'Declare the functions of the API extern "C" and build the library anew.'
+    cure = 'Declare the API functions extern "C" and rebuild the library.'
 
 
 class NearMissNames(Pattern):

@@ -51,7 +51,7 @@ class LimitReached(Cause):
         pid = leaf.process.pid
         return Hit(
             title=f"{leaf.call}({leaf.what}) = {leaf.answer} in {short(leaf.process)}: {what}{amount}",
-            cause=f"The kernel gives it no more.{_consequence(case)}",
+            cause=f"The kernel refuses to give more.{_consequence(case)}",
             next_step=f"raise the limit (ulimit {option}, LimitNOFILE= of its unit) or find what holds so many",
             command=f"bash -c {quote(f'ulimit {option} 65536; exec {case.rerun()}')}"
             if leaf.code == EMFILE and case.rerun()
@@ -95,9 +95,9 @@ class NotPermitted(Cause):
             else f"grep -i seccomp /proc/{leaf.process.pid}/status"
         )
         if name_of(leaf.what) in ("kfd",) or "renderD" in leaf.what:
-            step = "put the user into the group of the device (render or video) and start it anew"
+            step = "add the user to the device's group (render or video) and restart"
         elif constraints is not None and constraints.seccomp == "filter" and not leaf.what.startswith("/"):
-            step = "let the seccomp filter of the container or unit admit the call"
+            step = "allow the call in the seccomp filter of the container or unit"
         return Hit(
             title=f"{leaf.call}({leaf.what}) = {leaf.answer} in {short(leaf.process)}{who}",
             cause=f"The process may not use it.{_consequence(case)}",
@@ -179,7 +179,7 @@ class KernelRefused(Cause):
         if leaf.call in ("connect", "bind"):
             address = leaf.what.removeprefix("unix:")
             command = f"ls -l {quote(address)}" if address.startswith("/") else "ss -ltnx"
-            return f"nobody listens at {leaf.what}", f"start the service that listens at {leaf.what}", command
+            return f"nothing listens at {leaf.what}", f"start the service that listens at {leaf.what}", command
         if missing:
             where = leaf.what if leaf.what.startswith("/") else ""
             step = f"create {leaf.what}, or tell the library where it is"

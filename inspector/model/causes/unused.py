@@ -42,7 +42,7 @@ class CalledOnlyByItself(Pattern):
                 title=f"{plural(use.own_calls, 'call')} ({names}) in {short(process)}, all from inside {library}; 0 "
                 "from a consumer",
                 cause="The library calls its own functions when it is loaded. Lines of its log prove that it was "
-                "loaded, not that anybody uses it.",
+                "loaded, not that anything uses it.",
                 next_step="look for the process that loads a consumer; let the shim initialise at the first call "
                 "instead",
                 process=process,
@@ -68,10 +68,10 @@ class CalledOnlyByItself(Pattern):
         library = name_of(use.providers[0].path)
         return Hit(
             title=f"the log of {library} tells of {plural(len(lines), 'call')} ({listed(functions, 3)}) in "
-            f"{short(process)}, where nobody but itself could make them",
+            f"{short(process)}, where only the library itself could make them",
             cause="No file of that process imports, needs or names the functions: the library's constructor calls "
-            "them. Such lines prove that it was loaded, not that anybody uses it.",
-            next_step="look for the process that loads a consumer; let the shim initialise at the first call instead",
+            "them. Such lines prove that it was loaded, not that anything uses it.",
+            next_step="look for the process that loads a consumer; make the shim initialise on its first call",
             process=process,
             severity="error" if scene.matters(process) else "info",
             confidence="likely",

@@ -164,7 +164,7 @@ class SuccessWithoutWork(Pattern):
 
     def _hit(self, work: GpuWork, rows: list[Evidence], certain: bool) -> Hit:
         return Hit(
-            title=f"{words(work)}, and nothing shows that anything was done",
+            title=f"{words(work)}, but nothing shows that anything was done",
             cause="The library answers success by itself: no device is opened, addresses and times are not those of "
             "one. Results of such a program are wrong, whatever its log says.",
             next_step="check a result: copy a known array to the device and back, or compare an answer with a run on "
@@ -184,7 +184,7 @@ class SuccessWithoutWork(Pattern):
         return Hit(
             title=f"the shim's own log names {plural(len(stubs), 'call')} of stubs: {names}",
             cause="A stub answers success and does nothing; what is computed from it is wrong.",
-            next_step="implement these functions, or let them refuse cleanly",
+            next_step="implement these functions, or make them return an error",
             severity="warning",
             confidence="likely",
             evidence=[evidence.of_reading(scene.state, reading) for reading in stubs[:5]],

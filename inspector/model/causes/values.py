@@ -91,7 +91,7 @@ class ZeroMemory(Cause):
         return Hit(
             title=f"{leaf.what} succeeded but reported 0 bytes in {short(leaf.process)}",
             cause="Programs drop a device without memory, most of them without a line in the log.",
-            next_step=f"let {name_of(leaf.provider)} report the memory of its device",
+            next_step=f"make {name_of(leaf.provider)} report its device's memory",
             command=commands_by_hand.results(leaf.provider, leaf.what, leaf.calls.function.exits if leaf.calls else ()),
             process=leaf.process,
             confidence=case.sure,
@@ -105,7 +105,8 @@ class ImplausibleDevice(Cause):
     id = "implausible-device"
     place = "returned"
     meaning = (
-        "A call succeeds with values that no device has: compute capability 0.0, mad memory, a mad version. Often a "
+        "A call succeeds with values that no device has: compute capability 0.0, an impossible memory size or "
+        "version. Often a "
         "structure laid out as another release lays it out."
     )
     proof = "The out-values of the call, read when it returned."
@@ -155,7 +156,7 @@ def _hit(scene: Scene, process: Process, calls: FunctionCalls, sample: CallRetur
     )
     return Hit(
         title=f"{calls.name} answered success in {short(process)}, but {what}",
-        cause=f"No device has such a value; programs drop it or choose code that does not run.{layout}",
+        cause=f"No device has such a value; programs drop it or choose code that cannot run.{layout}",
         next_step=f"compare what {name_of(calls.function.library)} writes with the header of the release that "
         "the consumer uses",
         command=commands_by_hand.results(calls.function.library, calls.name, calls.function.exits),

@@ -58,7 +58,7 @@ class SettingNotInForce(Pattern):
         return Hit(
             title=f"{older}; its {key} is not in force: {state}",
             cause=f"The file says {key}={value}, but the process began before that and never got it.",
-            next_step="load the edit and restart the service",
+            next_step="reload the unit and restart the service",
             command=f"{step}systemctl restart {unit.unit}",
             process=process,
             confidence="proven" if age > 0 or reload else "likely",
@@ -131,8 +131,8 @@ class OtherServiceAnswers(Pattern):
             for port in sorted({_port(address) for address in other.listening} & ports - served):
                 who = f"PID {other.pid} ({other.unit or name_of(other.exe)})"
                 yield Hit(
-                    title=f"port {port} is served by {who}, you look at {short(first)}",
-                    cause="Two installations, one port: what clients get comes from the other one.",
+                    title=f"port {port} is served by {who}, you are looking at {short(first)}",
+                    cause="Two installations, one port: clients are served by the other one.",
                     next_step="look at that process, or stop one of the two",
                     command=f"inspector {other.pid}",
                     process=first,
@@ -176,8 +176,7 @@ class ClientOnly(Pattern):
             who = f"PID {peer.pid}" if peer.pid else "another process"
             yield Hit(
                 title=f"{title(process)} is a client: it talks to {peer.address}, where {who} does the work",
-                cause="Whatever is set, mapped or traced in this process has no influence on the GPU mode of the "
-                "service.",
+                cause="Nothing set, mapped or traced in this process affects the GPU mode of the service.",
                 next_step="look at the service that does the work",
                 command=f"inspector {peer.pid}" if peer.pid else f"ss -tlnp | grep {peer.address.rsplit(':', 1)[-1]}",
                 process=process,
@@ -224,9 +223,9 @@ class WorkDoneByChildren(Pattern):
             verb = "does" if len(children) == 1 else "do"
             yield Hit(
                 title=f"{short(process)} does not ask for the GPU itself; {names} {verb}",
-                cause="Discovery and work are done in children: libraries and calls of the parent say nothing about "
-                "them.",
-                next_step=f"look at {short(children[0])}; dead children stay on the screen",
+                cause="Discovery and work are done in child processes: the parent's libraries and calls do not "
+                "show them.",
+                next_step=f"look at {short(children[0])}; ended processes stay on the screen",
                 process=process,
                 severity="info",
                 confidence="proven",

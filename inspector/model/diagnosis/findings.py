@@ -196,7 +196,7 @@ def _link(scene: Scene, attempt: Attempt) -> Link:
 
 def _effect(scene: Scene) -> Iterator[Link]:
     decision = scene.decision
-    words = {"cpu": "on the CPU", "undecided": "what it computes on is not decided"}.get(decision.verdict)
+    words = {"cpu": "on the CPU", "undecided": "CPU or GPU: undecided"}.get(decision.verdict)
     yield Link(text=words or _ON_GPU.get(decision.verdict, "on the GPU"), kind="mode", subject=decision.verdict)
     if decision.word is not None and decision.word.saying in ("cpu", "dropped", "given-nothing"):
         row = word_row(scene.state, decision.word)

@@ -53,8 +53,8 @@ def collector_waits(state: State, event: CollectorWaits) -> None:
     state.collector_waits = event.doing
     touch(state, "session")
     if event.doing:
-        why = f"the collector does not go on: it waits for {event.doing}"
-        limit_noted(state, LimitNoted(at=event.at, what="what it would have told meanwhile", why=why))
+        why = f"the collector is stuck, waiting for {event.doing}"
+        limit_noted(state, LimitNoted(at=event.at, what="what it would have reported meanwhile", why=why))
 
 
 def work_progressed(state: State, event: WorkProgressed) -> None:
@@ -68,7 +68,7 @@ def work_progressed(state: State, event: WorkProgressed) -> None:
 def events_lost(state: State, event: EventsLost) -> None:
     state.lost[event.source] = state.lost.get(event.source, 0) + event.count
     touch(state, "session")
-    text = f"{plural(event.count, 'record')} of {event.source} lost: the timeline has a hole here, counts stay exact"
+    text = f"{plural(event.count, 'record')} of {event.source} lost: the timeline has a gap here, counts stay exact"
     tell(state, event.at, 0, "note", text, bad=True)
 
 

@@ -49,7 +49,7 @@ def started(state: State, event: ProcessStarted) -> None:
     touch(state, "processes")
     if event.origin in ("fork", "run"):
         by = f" of {event.ppid}" if event.origin == "fork" else ""
-        tell(state, event.started, event.pid, "process", f"born ({event.origin}{by})", key=str(event.pid))
+        tell(state, event.started, event.pid, "process", f"started ({event.origin}{by})", key=str(event.pid))
 
 
 def executed(state: State, event: ProcessExec) -> None:
@@ -110,7 +110,7 @@ def end_words(end: ProcessEnded) -> str:
     if end.signal:
         return f"killed by {signal_name(end.signal)}{' (core dumped)' if end.core else ''}"
     if end.code is None:
-        return "ended, how is not known,"
+        return "ended, exit status unknown,"
     return f"ended with code {end.code}"
 
 
@@ -145,7 +145,7 @@ def environment_read(state: State, event: EnvironmentRead) -> None:
     keep(process.environments, event, _MOST_ENVIRONMENTS)
     touch(state, "processes")
     for key in [key for key in event.changed if key not in before]:
-        value = f"={event.environment[key]}" if key in event.environment else " is not set any more"
+        value = f"={event.environment[key]}" if key in event.environment else " is no longer set"
         tell(state, event.at, event.pid, "process", f"in its memory now {key}{value} (not so at its start)")
 
 

@@ -49,5 +49,5 @@ def folder_listed(state: State, event: FolderListed) -> None:
 
 def watched(state: State, event: SystemCallsWatched) -> None:
     state.syscalls_watched.append(event)
-    words = "are told from here on" if event.on else "are not told from here on, until something starts or loads"
+    words = "are reported from now on" if event.on else "are not reported until something starts or loads"
     tell(state, event.at, 0, "note", f"opens and refused system calls {words} ({event.means})")

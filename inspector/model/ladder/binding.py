@@ -23,7 +23,7 @@ def reachable(view: View) -> Rung:
     if failed:
         failure = failed[0]
         seen = "failed to load" if failure.seen else "would fail to load"
-        detail = f"{name_of(failure.name)} {seen}: {failure.words or 'refused, in words that were not seen'}"
+        detail = f"{name_of(failure.name)} {seen}: {failure.words or 'failed, the error was not seen'}"
         return Rung(rung="reachable", state="no", detail=detail, evidence=[failure_row(view.state, failure)])
     return _without_consumer(view)
 
@@ -52,7 +52,7 @@ def _without_consumer(view: View) -> Rung:
         detail = f"{plural(len(dark), 'mapped file')} not read: one of them may use it"
         return Rung(rung="reachable", state="unknown", detail=detail)
     if looks_up_freely(view.state, view.process):
-        detail = "nobody by name; but a foreign function interface is mapped, through which anything can be called"
+        detail = "none by name, but a foreign function interface is mapped that can call anything"
         return Rung(rung="reachable", state="unknown", detail=detail)
     row = evidence.of_process(
         view.process, f"none of {len(mapped)} mapped files imports, needs or names {view.use.api}"

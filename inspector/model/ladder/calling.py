@@ -31,7 +31,7 @@ def called(view: View) -> Rung:
         return Rung(rung="called", state=truth, detail=_with(detail, coverage.complete, coverage.words), evidence=rows)
     if use.total_calls:
         least, why = _bound(view, list(use.calls.values()))
-        detail = f"{least}{plural(use.total_calls, 'call')}, by whom is not known{why}"
+        detail = f"{least}{plural(use.total_calls, 'call')}, caller unknown{why}"
         return Rung(rung="called", state="unknown", detail=detail, evidence=rows)
     return _never(view, coverage.complete, coverage.words)
 
@@ -65,9 +65,9 @@ def _count_words(calls: FunctionCalls) -> str:
     if calls.by_itself:
         who.append(f"{calls.by_itself:,} by the library itself")
     if calls.borrowed:
-        who.append(f"{calls.borrowed:,} by another library for its own ends")
+        who.append(f"{calls.borrowed:,} by another library for its own use")
     if calls.by_unknown:
-        who.append(f"{calls.by_unknown:,} by callers not known")
+        who.append(f"{calls.by_unknown:,} by unknown callers")
     return f"{calls.name}: {', '.join(who)}{f' ({calls.stopped})' if calls.stopped else ''}"
 
 
@@ -86,14 +86,14 @@ def returned(view: View) -> Rung:
             )
             for c, code, count in bad[:20]
         ]
-        detail = f"{calls.name} answered {view.profiles.result(use.api, result)}"
+        detail = f"{calls.name} returned {view.profiles.result(use.api, result)}"
         return Rung(rung="returned", state="no", detail=detail, evidence=rows)
     values = _values(view)
     good = sum(calls.results.get(0, 0) for calls in use.calls.values())
     if not good:
         return Rung(rung="returned", state="unknown", detail=_why_unread(use))
     read = ", all that were read" if any(calls.results_stopped for calls in use.calls.values()) else ""
-    detail = f"{plural(good, 'call')} answered 0{read}"
+    detail = f"{plural(good, 'call')} returned 0{read}"
     if values:
         detail += f"; {listed((row.text for row in values), 3)}"
     return Rung(rung="returned", state="yes", detail=detail, evidence=values)

@@ -63,7 +63,7 @@ def _without_loader_keys(view: View) -> Rung:
         return Rung(
             rung="environment", state="no", detail=f"{change.key} of the parent did not reach it", evidence=[row]
         )
-    return Rung(rung="environment", state="yes", detail="no loader variable is set, none is needed to be found by name")
+    return Rung(rung="environment", state="yes", detail="no loader variable is set, and none is needed")
 
 
 def _carried_words(view: View, carried: list[str]) -> str:
@@ -75,5 +75,5 @@ def _carried_words(view: View, carried: list[str]) -> str:
     changed = [change.key for change in changes if change.key in carried]
     same = [key for key in carried if key not in changed]
     words = [f"{listed(same)} same as parent"] if same else []
-    words += [f"{listed(changed)} other than parent's"] if changed else []
+    words += [f"{listed(changed)} different from parent"] if changed else []
     return "; ".join(words)

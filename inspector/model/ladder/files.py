@@ -27,7 +27,7 @@ def mapped(view: View) -> Rung:
     if len(providers) > 1:
         detail += f"; {len(providers)} files provide it"
     if main.gone:
-        detail += "; let go again (dlclose)"
+        detail += "; unloaded (dlclose)"
     if library.state in ("replaced", "deleted", "modified"):
         row = evidence.of_library(
             view.process, library, f"{library.path} is {library.state}: {library.state_detail}",
@@ -42,7 +42,7 @@ def _not_mapped(view: View) -> Rung:
     loads = [one for one in view.use.lookups if one.found and one.via in ("dlopen", "dlmopen")]
     brief = next((one for one in loads if one.answer not in present), None)
     if brief is not None:
-        text = f"dlopen({brief.name}) succeeded; it was let go before it was looked at"
+        text = f"dlopen({brief.name}) succeeded; it was unloaded before we looked"
         row = evidence.of_lookup(view.state, view.process, brief, text)
         return Rung(rung="mapped", state="yes", detail=text, evidence=[row])
     mapped_now = libraries(view.process)

@@ -98,5 +98,5 @@ def _not_reached(rung: Rung) -> Rung:
 def _behind(rung: Rung) -> Rung:
     """What stands behind the break follows from it, whatever it says by itself."""
     own = rung.state == "unknown" or rung.rung == "logged"
-    detail = rung.detail if own else f"behind the break: {rung.detail}"
+    detail = rung.detail if own else f"after the break: {rung.detail}"
     return msgspec.structs.replace(rung, state="unknown", detail=detail, reached=False)

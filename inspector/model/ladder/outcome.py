@@ -46,13 +46,13 @@ def used(view: View) -> Rung:
     mode = view.mode
     if launched:
         row = evidence.of_calls(view.process, launched[0].launched[0], words(launched[0]))
-        detail = f"{plural(launched[0].launches, 'launch')} answered 0"
+        detail = f"{plural(launched[0].launches, 'launch')} returned 0"
         return Rung(rung="used", state="yes", detail=detail, evidence=[row])
     if mode.verdict == "cpu":
-        detail = f"the program computes on the CPU ({mode.confidence})"
+        detail = f"the program runs on the CPU ({mode.confidence})"
         return Rung(rung="used", state="no", detail=detail, evidence=mode.evidence)
     if mode.verdict == "undecided":
-        detail = "no work past discovery was seen, and no log tells"
+        detail = "no work after discovery was seen, and no log mentions any"
         return Rung(rung="used", state="unknown", detail=detail, evidence=mode.evidence)
     if own:
         detail = f"{mode.verdict} ({mode.confidence})"

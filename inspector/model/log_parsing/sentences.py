@@ -10,7 +10,7 @@ from . import vocabulary as v
 Kind = Literal[
     "on-cpu", "found", "dropped", "given", "given-nothing", "no-device", "not-built", "call", "load", "error", "ended"
 ]
-"""`on-cpu`: it computes on the CPU, or falls back to it. `found`: a device was found. `dropped`: one was found and is
+"""`on-cpu`: it runs on the CPU, or falls back to it. `found`: a device was found. `dropped`: one was found and is
 not taken (too old, unsupported). `given`: work was placed on the GPU. `given-nothing`: work could have been placed
 there, and none was. `no-device`: it found none. `not-built`: this build of it has no code for the GPU. `call`: the
 result of a function. `load`: a library or symbol that was refused. `error`: another failure that concerns the GPU.

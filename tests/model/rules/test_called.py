@@ -24,7 +24,7 @@ def test_a_consumer_that_never_called_is_told_with_its_coverage() -> None:
     finding = answer(_idle())
     assert (finding.rule, finding.confidence) == ("not-called", "likely")
     assert "0 calls" in finding.title and finding.doubt
-    assert "counted since its birth" in finding.evidence[0].text
+    assert "counted since it started" in finding.evidence[0].text
     assert rung(_idle(), "called").state == "no"
 
 
@@ -255,5 +255,5 @@ def test_calls_whose_results_were_not_seen_are_not_said_to_have_succeeded() -> N
     story.consumer(812, BACKEND)
     number = next(iter(story.state.functions))
     story.tell(CallsCounted(at=story.later(), counts=[CallCount(pid=812, function=number, count=3, first=1, last=2)]))
-    assert rung(story, "called").detail.startswith("at least 3 calls, by whom is not known; counting of libcuda.so.1")
+    assert rung(story, "called").detail.startswith("at least 3 calls, caller unknown; counting of libcuda.so.1")
     assert answer(story).rule == "cause-not-seen" and diagnose(story.state).mode.verdict == "undecided"

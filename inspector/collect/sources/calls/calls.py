@@ -166,7 +166,7 @@ class CallsSource(TreeObserver):
     def _detached_known(self) -> None:
         known, self._known = self._known, []
         self._counting.detach_results(known)
-        self._say_results_stopped(known, "what it answers is known by now")
+        self._say_results_stopped(known, "enough results were read")
 
     def _say_results_stopped(self, functions: Iterable[int], why: str, per_second: float = 0.0) -> None:
         going = [number for number in functions if number not in self._results_stopped]

@@ -41,9 +41,7 @@ def check_preload(
     """One entry: where it is found, whether it can be used, and what ld.so prints about it."""
     from_environment = source != "/etc/ld.so.preload"
     if around.secure and from_environment and b"/" in entry:
-        problem = (
-            "ignored without a word: the program gains privileges (AT_SECURE), so an entry with a slash is skipped"
-        )
+        problem = "silently ignored: the program gains privileges (AT_SECURE), so an entry with a slash is skipped"
         return PreloadChecked(at=at, pid=pid, source=source, entry=decode(entry), usable=False, problem=problem)
     answer = Search(around, library_cache).find(entry, program, program, preload=from_environment)
     if source == "LD_AUDIT":
@@ -79,7 +77,7 @@ def _problem(answer: Answer) -> str:
 
 def _not_opened(answer: Answer) -> str:
     if any(step.result == NOT_SETUID for step in answer.steps):
-        return "the program gains privileges (AT_SECURE): only a set-user-ID file in a default folder would be taken"
+        return "the program gains privileges (AT_SECURE): only a set-user-ID file in a default directory would be taken"
     refused = [step for step in answer.steps if step.result == "permission denied"]
     if refused:
         return f"its user may not read {refused[0].path}"

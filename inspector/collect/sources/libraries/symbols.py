@@ -39,7 +39,7 @@ class SymbolsSource:
 
     def _answer(self, request: ReadSymbols, mappings: Sequence[Mapping]) -> Event:
         if request.file and all(mapping.file != request.file for mapping in mappings):
-            why = f"process {request.pid} does not map that file any more"
+            why = f"process {request.pid} no longer maps that file"
             return RequestFailed(at=self._session.loop.now(), id=request.id, why=why)
         return self._index(mappings).page(request, self._session.loop.now())
 

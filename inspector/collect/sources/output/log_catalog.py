@@ -37,7 +37,7 @@ _SLACK = 20_000_000
 """ns by which file times lie behind the clock: they are as coarse as a timer tick."""
 _OWN_FRESH = 1_000_000_000
 """ns for which a file of our own is believed to be one."""
-_BINARY = "binary data, not followed (--log follows it nevertheless)"
+_BINARY = "binary data, not followed (--log follows it anyway)"
 
 
 @dataclass(slots=True)

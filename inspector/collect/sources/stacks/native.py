@@ -76,10 +76,10 @@ class NativeFrames:
 
     def _row(self, place: Place | None, address: int) -> Row | str:
         if place is None:
-            return "nobody knows what code lies there"
+            return "unknown code lies there"
         file = self._file(place)
         if file is None:
-            return f"{place.path} is no file that can be read"
+            return f"{place.path} is not a readable file"
         row = row_at(file.ranges, _link_time(file.elf, place, address))
         return row if row is not None else f"{place.path} has no table for unwinding there"
 
