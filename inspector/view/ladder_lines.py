@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from inspector.model.formatting import plural
 from inspector.model.verdict import RUNGS, Answer, Ladder, Rung, RungName
 
-from .header import Line
+from .header import Line, labelled, wrapped
 from .pane_context import PaneContext
 from .paths import short_paths
 from .tables.answers import glyph_of
-from .tables.row import Span, Tone
+from .tables.row import Cell, Span
 
 SHORT: dict[RungName, str] = {
     "environment": "env", "mapped": "map", "exported": "exp", "reachable": "reach", "resolved": "resolve",
@@ -51,7 +51,7 @@ def table(context: PaneContext, pid: int | None, width: int, most: int) -> list[
     lines = [_heads(steps, words, first, room, width)]
     lines += [_row(context, group, name, steps, words, room) for group, name in zip(rows, names, strict=True)]
     rest = groups[len(rows) :]
-    return [*lines, _rest(rest, first)] if rest else lines
+    return [*lines, _rest(rest, first)] if rest and most > 2 else lines
 
 
 def _name(group: Sequence[Ladder]) -> str:
@@ -94,6 +94,18 @@ def _rest(groups: Sequence[Sequence[Ladder]], broken: RungName | None) -> Line:
     return Line(((f" {', '.join(parts)}", "quiet"),), (("L all ", "quiet"),))
 
 
+def in_column(context: PaneContext, pid: int | None, width: int, most: int) -> list[Line]:
+    """The first rail upright below a title of its own, and a line of room behind it; nothing without a rail."""
+    lines = upright(context, pid, width, most - 2)
+    if not lines:
+        return []
+    rail = folded(shown_rails(context.answer), pid)[0][0]
+    owner = f"{rail.pid}{' ○' if _has_ended(context, rail) else ''}"
+    title: list[Span] = [(" LADDER ", "strong"), (f"{rail.api} in {owner} ", "name")]
+    used = sum(len(text) for text, _ in title)
+    return [Line((*title, ("─" * max(0, width - used - 1), "quiet"))), *lines, Line()]
+
+
 def upright(context: PaneContext, pid: int | None, width: int, most: int) -> list[Line]:
     """The first rail with the reason of each rung, what was not reached in one line, and the other rails folded."""
     groups = folded(shown_rails(context.answer), pid)
@@ -101,7 +113,7 @@ def upright(context: PaneContext, pid: int | None, width: int, most: int) -> lis
         return []
     rail = groups[0][0]
     steps = [rung for rung in rail.rungs if rung.rung != "logged" or rail.first_broken == "logged"]
-    lines = [_reason(rung, rail.first_broken, width) for rung in steps if rung.reached]
+    lines = [line for rung in steps if rung.reached for line in _reason(rung, rail.first_broken, width)]
     behind = [f"· {rung.rung}" for rung in steps if not rung.reached]
     lines += [Line(((f" {'  '.join(behind)}", "quiet"),))] if behind else []
     room = most - len(lines)
@@ -123,13 +135,15 @@ def table_of(
     return [*lines, _rest(groups[len(rows) :], broken)] if len(rows) < len(groups) else lines
 
 
-def _reason(rung: Rung, broken: RungName | None, width: int) -> Line:
+def _reason(rung: Rung, broken: RungName | None, width: int) -> list[Line]:
+    """A rung with why; the reason of the break is told in full."""
     glyph, tone = glyph_of(rung)
-    here = rung.rung == broken
-    name = rung.rung.upper() if here else rung.rung
-    word: Tone = "no" if here else "plain"
     detail = short_paths(rung.detail)
-    return Line(((f" {glyph} ", tone), (f"{name:<12}", word), (detail, "strong" if here else "quiet")))
+    if rung.rung != broken:
+        return [Line(((f" {glyph} ", tone), (f"{rung.rung:<12}", "plain"), (detail, "quiet")))]
+    first, *more = wrapped(detail, width - 16) or [""]
+    head: Cell = ((f" {glyph} ", tone), (f"{rung.rung.upper():<12}", "no"), (first, "strong"))
+    return [Line(head), *labelled("", more, "strong", indent=15)]
 
 
 def _has_ended(context: PaneContext, ladder: Ladder) -> bool:

@@ -21,8 +21,12 @@ async def test_the_answer_the_mode_and_the_ladder_are_on_the_first_screen(
             "← libcublas.so.12 is missing", " fix  Put libcublas.so.12 into", " run  $ find / -xdev",
         )]  # fmt: skip
         assert chain == sorted(chain) and chain[0] == min(chain)
-        ladder = ui.line_with(" cuda-driver")
-        assert [ladder.count(glyph) for glyph in "✓?✗·"] == [2, 1, 1, 4]
+        if size == (200, 60):
+            assert "✗ REACHABLE   libggml-cuda.so did not load: libcublas.so.12 is missing" in ui.text
+            assert "· resolved  · called  · returned  · used" in ui.text
+        else:
+            ladder = ui.line_with(" cuda-driver")
+            assert [ladder.count(glyph) for glyph in "✓?✗·"] == [2, 1, 1, 4]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -134,3 +138,31 @@ async def test_every_theme_shows_the_same_words(theme: str, monkeypatch: pytest.
         dark = ui.text
     async with running_app(FakeFeed(main_question()), monkeypatch, theme=theme) as ui:
         assert ui.text == dark
+
+
+async def test_a_large_screen_shows_two_panes_beside_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_app(FakeFeed(main_question()), monkeypatch, (200, 60)) as ui:
+        assert "WHAT HAPPENED" in ui.text and "5 Logs" in ui.text and "1 Processes" in ui.text
+        answer, timeline = ui.line_with("✗ on the CPU"), ui.line_with("WHAT HAPPENED")
+        assert answer.index("✗ on the CPU") < 80 <= timeline.index("WHAT HAPPENED")
+        await ui.press("1")
+        assert "2 Libraries" in ui.text and ui.line_with("ENVIRONMENT").index("ENVIRONMENT") > 80
+        await ui.press("z")
+        assert "✗ on the CPU" not in ui.text
+        await ui.press("z")
+        await ui.pilot.resize_terminal(80, 24)
+        await ui.pilot.pause()
+        assert "5 Logs  /" not in ui.text and "✗ on the CPU" in ui.text
+        await ui.pilot.resize_terminal(200, 60)
+        await ui.until_shown("inference compute")
+
+
+async def test_logs_beside_the_timeline_stand_at_the_same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_app(FakeFeed(main_question()), monkeypatch, (200, 60)) as ui:
+        await ui.press("g")
+        logs = [line[80:] for line in ui.lines]
+        start = next(number for number, line in enumerate(logs) if " 5 Logs " in line and "LEVEL" in logs[number + 1])
+        first = [line for line in logs[start:] if line.lstrip().startswith("▸")][:1]
+        await ui.press("G")
+        logs = [line[80:] for line in ui.lines]
+        assert [line for line in logs[start:] if line.lstrip().startswith("▸")][:1] != first

@@ -2,7 +2,7 @@
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Horizontal
+from textual.containers import Container
 from textual.timer import Timer
 
 from inspector.model.verdict import Evidence
@@ -14,12 +14,14 @@ from inspector.view.chain_lines import answer_lines, in_full
 from inspector.view.clock import since_start
 from inspector.view.header import Line, Status
 from inspector.view.keys import MAIN, help_table, rebound
+from inspector.view.pane_context import PaneContext
 from inspector.view.session import Session
 from inspector.view.settings import Settings
 from inspector.view.successor import ended_words
 from inspector.view.tables.answers import evidence_of, findings, ladders, limits, rights
 from inspector.view.tables.row import Cell
 from inspector.view.terminal import HEIGHTS, WIDTHS
+from inspector.view.widgets.companion import Companion
 from inspector.view.widgets.detail import NOTHING, DetailPanel
 from inspector.view.widgets.filter_bar import FilterBar
 from inspector.view.widgets.lines import FocusLines, Lines, cell_at
@@ -28,6 +30,8 @@ from inspector.view.widgets.rows import Rows
 from .overlay import OverlayScreen
 from .pane_keys import PaneKeys
 
+LEFT = 40
+"""Per cent of the columns that answer, ladder and processes have on a large screen (stylesheet: #left)."""
 SAID = 6.0
 """Seconds that a message stands in the last line."""
 
@@ -51,6 +55,8 @@ class MainScreen(PaneKeys):
         self.top, self.gap, self.tabs = Lines(id="top"), Lines(id="gap"), Lines(id="tabs")
         self.answer, self.ladder = FocusLines(id="answer", height=3), FocusLines(id="ladder")
         self.pane_title, self.rows, self.detail = Lines(id="pane-title"), Rows(id="rows"), DetailPanel(id="detail")
+        self.at_left, self.at_right = Companion(id="at-left"), Companion(id="at-right")
+        """Panes beside the answer and below the list, on a large screen."""
         self.filter_bar = FilterBar()
         self.notice = FocusLines(id="notice")
         """What is said when the target has ended."""
@@ -60,9 +66,15 @@ class MainScreen(PaneKeys):
     # What is on it
 
     def compose(self) -> ComposeResult:
-        yield from (self.top, self.answer, self.ladder, self.gap, self.tabs, self.pane_title)
-        with Horizontal(id="body"):
-            yield from (self.rows, self.detail)
+        both = (self.at_left, self.at_right) if self.in_columns else (None, None)
+        yield self.top
+        with Container(id="middle"):
+            with Container(id="left"):
+                yield from filter(None, (self.answer, self.ladder, both[0]))
+            with Container(id="right"):
+                yield from (self.gap, self.tabs, self.pane_title)
+                with Container(id="body"):
+                    yield from filter(None, (self.rows, both[1], self.detail))
         yield self.filter_bar
         yield from (self.notice, self.control, self.hints, self.small)
 
@@ -74,6 +86,8 @@ class MainScreen(PaneKeys):
     def on_mount(self) -> None:
         self.set_class(self._config.zoom, "-zoom")
         self.answer.focus()
+        if self.in_columns:
+            self.actions.show(self.actions.named("timeline"))
         self.load_pane()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
@@ -84,6 +98,25 @@ class MainScreen(PaneKeys):
     def wide(self) -> bool:
         """The details stand beside the list."""
         return self.size.width >= 120
+
+    @property
+    def in_columns(self) -> bool:
+        """There is room for two panes beside the answer."""
+        return self.has_class("-vast") and self.has_class("-lofty")
+
+    def _companions(self) -> None:
+        """Show the panes beside the one that has the keys: processes and logs, or what stands in for them."""
+        if not self.in_columns or not self.at_left.is_mounted or not self.at_right.is_mounted:
+            return
+        actions, context = self.actions, self.actions.context()
+        for companion, names in ((self.at_left, ("processes", "libraries")), (self.at_right, ("logs", "timeline"))):
+            name = names[0] if actions.pane.name != names[0] else names[1]
+            number = actions.named(name)
+            companion.tell(actions.panes[number], str(number + 1), context)
+
+    @on(Companion.Clicked)
+    def _companion_clicked(self, message: Companion.Clicked) -> None:
+        self.action_pane(self.actions.named(message.name))
 
     # News
 
@@ -121,6 +154,9 @@ class MainScreen(PaneKeys):
     def on_resize(self, event: events.Resize) -> None:
         words = f"terminal too small: {event.size.width}x{event.size.height}"
         self.small.tell([Line(((words, "strong"),))])
+        if self.in_columns and not self.at_left.is_attached:
+            self.query_one("#left").mount(self.at_left)
+            self.query_one("#body").mount(self.at_right, after=self.rows)
         self.call_after_refresh(self.headlines)
 
     def headlines(self) -> None:
@@ -131,15 +167,30 @@ class MainScreen(PaneKeys):
         mark = f"{since_start(context.state, context.scope.at)} s" if context.scope.at else ""
         recording = self.session.feed.recording is not None
         self.top.tell([header.top(context, self.status(), recording, mark)])
-        finding = self.actions.current_finding()
-        told = answer_lines(context, self.actions.finding, size.width, header.answer_room(size.height))
-        self.answer.tell(told, grow=True)
-        pid = finding.pid if finding is not None else None
-        self.ladder.tell(ladder_lines.table(context, pid, size.width, header.ladder_room(size.height)), grow=True)
+        self._tell_answer(context)
+        self._companions()
         self.tabs.tell([Line(tuple(span for tab in self._tabs() for span in tab))])
         self.pane_title.tell([header.pane_title(self.actions.pane)])
         self.hints.tell(self._status_lines(), grow=True)
         self._paint_control()
+
+    def _tell_answer(self, context: PaneContext) -> None:
+        """The answer and the ladders, across the screen or in a column of their own."""
+        size, finding = self.size, self.actions.current_finding()
+        pid = finding.pid if finding is not None else None
+        if not self.in_columns:
+            told = answer_lines(context, self.actions.finding, size.width, header.answer_room(size.height))
+            rails = ladder_lines.table(context, pid, size.width, header.ladder_room(size.height))
+        else:
+            width = self._left_width
+            told = [*answer_lines(context, self.actions.finding, width, size.height // 3), Line()]
+            rails = ladder_lines.in_column(context, pid, width, size.height // 3)
+        self.answer.tell(told, grow=True)
+        self.ladder.tell(rails, grow=True)
+
+    @property
+    def _left_width(self) -> int:
+        return self.size.width * LEFT // 100 if self.in_columns else self.size.width
 
     def action_back(self) -> None:
         """What was wrong with the settings is read: it goes first."""
@@ -168,7 +219,8 @@ class MainScreen(PaneKeys):
         return Status(f"ended: {state.ended.reason}" if state.ended is not None and state.ended.reason else "ended")
 
     def _tabs(self) -> list[Cell]:
-        return header.tabs(self.actions.panes, self.actions.number, self.actions.context(), self.size.width)
+        return header.tabs(self.actions.panes, self.actions.number, self.actions.context(),
+                           self.size.width - (self._left_width if self.in_columns else 0))  # fmt: skip
 
     def _status_lines(self) -> list[Line]:
         """What was just said, what is wrong, or the keys that mean something here."""
@@ -224,6 +276,9 @@ class MainScreen(PaneKeys):
     def _row_moved(self) -> None:
         self.pane_title.tell([header.pane_title(self.actions.pane)])
         self._show_details()
+        listing = self.actions.pane.listing
+        if self.in_columns and listing.chosen is not None and self.at_right.is_mounted:
+            self.at_right.go_to(listing.table.moment(listing.chosen))
 
     @on(Rows.Counted, "#rows")
     def _rows_counted(self) -> None:
@@ -242,8 +297,15 @@ class MainScreen(PaneKeys):
             self.action_pane(number)
 
     @on(Lines.Clicked, "#answer")
-    def _answer_clicked(self) -> None:
-        self.action_evidence()
+    def action_evidence(self) -> None:
+        finding = self.actions.current_finding()
+        if finding is None:
+            self.say("no findings yet")
+            return
+        table, leads = evidence_of(self.actions.context(), finding)
+        intro = in_full(finding, self.size.width, max(4, self.size.height // 2))
+        screen = OverlayScreen("Evidence", table, intro=intro, enter="jump to the row")
+        self.app.push_screen(screen, lambda index: self._jump(leads[index] if index is not None else None))
 
     @on(Lines.Clicked, "#control")
     def _control_clicked(self, message: Lines.Clicked) -> None:
@@ -300,16 +362,6 @@ class MainScreen(PaneKeys):
     def action_finding(self, step: int) -> None:
         self.say(self.actions.turn_finding(step))
 
-    def action_evidence(self) -> None:
-        finding = self.actions.current_finding()
-        if finding is None:
-            self.say("no findings yet")
-            return
-        table, leads = evidence_of(self.actions.context(), finding)
-        intro = in_full(finding, self.size.width, max(4, self.size.height // 2))
-        screen = OverlayScreen("Evidence", table, intro=intro, enter="jump to the row")
-        self.app.push_screen(screen, lambda index: self._jump(leads[index] if index is not None else None))
-
     def action_findings(self) -> None:
         screen = OverlayScreen("Findings", findings(self.actions.context()), enter="show it as the answer")
         self.app.push_screen(screen, self._choose_finding)
@@ -346,28 +398,3 @@ class MainScreen(PaneKeys):
         pane = self.actions.pane
         table = help_table(pane.name, pane.title, self._config.keys)
         self.app.push_screen(OverlayScreen("Help", table, details=False))
-
-    # Time
-
-    def action_pause(self) -> None:
-        self.session.toggle_pause()
-        self.headlines()
-
-    def action_step(self, direction: int) -> None:
-        self.session.step(direction)
-
-    def action_speed(self, factor: float) -> None:
-        playback = self.session.playback
-        if playback is not None:
-            playback.speed = min(64.0, max(1 / 16, playback.speed * factor))
-            self.headlines()
-
-    def action_seek(self) -> None:
-        if self.session.playback is None:
-            self.say("only a recording can go to a time")
-            return
-        listing = self.actions.pane.listing
-        at = listing.table.moment(listing.chosen) if listing.chosen is not None else 0
-        if at:
-            self.session.seek(at)
-        self.say("" if at else "this row has no time")

@@ -6,6 +6,7 @@ from textual import on
 from textual.screen import Screen
 
 from inspector.view.actions import Actions
+from inspector.view.session import Session
 from inspector.view.tables.sorting import Sorting
 from inspector.view.widgets.filter_bar import FilterBar
 from inspector.view.widgets.rows import Rows
@@ -17,6 +18,7 @@ from .prompt import Prompt
 class PaneKeys(Screen[None]):
     """The keys of a screen with one pane at a time; a subclass lays it out."""
 
+    session: Session
     actions: Actions
     rows: Rows
     filter_bar: FilterBar
@@ -27,6 +29,10 @@ class PaneKeys(Screen[None]):
 
     def say(self, words: str) -> None:
         """Show a message in the last line for a while."""
+        raise NotImplementedError
+
+    def headlines(self) -> None:
+        """Paint the lines around the pane."""
         raise NotImplementedError
 
     def show_answer_of_pane(self) -> None:
@@ -159,3 +165,28 @@ class PaneKeys(Screen[None]):
             self.remove_class("-zoom")
         else:
             self.app.call_later(self.app.run_action, "pick")
+
+    # Time
+
+    def action_pause(self) -> None:
+        self.session.toggle_pause()
+        self.headlines()
+
+    def action_step(self, direction: int) -> None:
+        self.session.step(direction)
+
+    def action_speed(self, factor: float) -> None:
+        playback = self.session.playback
+        if playback is not None:
+            playback.speed = min(64.0, max(1 / 16, playback.speed * factor))
+            self.headlines()
+
+    def action_seek(self) -> None:
+        if self.session.playback is None:
+            self.say("only a recording can go to a time")
+            return
+        listing = self.actions.pane.listing
+        at = listing.table.moment(listing.chosen) if listing.chosen is not None else 0
+        if at:
+            self.session.seek(at)
+        self.say("" if at else "this row has no time")
