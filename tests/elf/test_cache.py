@@ -7,9 +7,11 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspector.collect.elf.cache import ELF_X86_64, CacheEntry, LoaderCache, parse_cache
+from inspector.collect.elf.cache import CacheEntry, LoaderCache, parse_cache
 from inspector.collect.elf.loader import LoaderFacts, processor_levels, read_loader
+from inspector.collect.elf.processors.x86 import X86
 
+FLAGS = X86.loader.cache_flags
 CACHE = Path("/etc/ld.so.cache")
 HWCAPS = [b"x86-64-v3", b"x86-64-v2"]
 
@@ -44,21 +46,21 @@ def test_the_cache_of_this_system_says_what_ldconfig_prints() -> None:
 
 def test_a_folder_for_this_processor_wins_over_the_plain_one() -> None:
     best, plain = b"/lib/glibc-hwcaps/x86-64-v3/liba.so", b"/lib/liba.so"
-    cache = parse_cache(build_cache([(b"liba.so", best, ELF_X86_64, 1 << 62), (b"liba.so", plain, ELF_X86_64, 0)]))
+    cache = parse_cache(build_cache([(b"liba.so", best, FLAGS, 1 << 62), (b"liba.so", plain, FLAGS, 0)]))
     assert cache.find(b"liba.so", HWCAPS) == best
     assert cache.find(b"liba.so", [b"x86-64-v2"]) == plain
     assert cache.find(b"libb.so", HWCAPS) is None
 
 
 def test_a_library_of_another_processor_is_not_taken() -> None:
-    rows = [(b"liba.so", b"/lib32/liba.so", 0x0003, 0), (b"liba.so", b"/lib64/liba.so", ELF_X86_64, 0)]
+    rows = [(b"liba.so", b"/lib32/liba.so", 0x0003, 0), (b"liba.so", b"/lib64/liba.so", FLAGS, 0)]
     assert parse_cache(build_cache(rows)).find(b"liba.so", ()) == b"/lib64/liba.so"
     assert parse_cache(build_cache(rows[:1])).find(b"liba.so", ()) is None
 
 
 def test_the_old_format_in_front_is_skipped() -> None:
     old = struct.pack("<12sI", b"ld.so-1.7.0\0", 1) + bytes(12)
-    raw = old + bytes(-len(old) % 8) + build_cache([(b"liba.so", b"/lib/liba.so", ELF_X86_64, 0)])
+    raw = old + bytes(-len(old) % 8) + build_cache([(b"liba.so", b"/lib/liba.so", FLAGS, 0)])
     assert parse_cache(raw).find(b"liba.so", ()) == b"/lib/liba.so"
 
 
@@ -75,7 +77,7 @@ def test_a_cache_that_is_none_or_torn_is_empty_and_says_why() -> None:
     cut=st.integers(0, 400) | st.none(),
 )
 def test_any_damage_gives_entries_or_a_reason(writes: list[tuple[int, bytes]], cut: int | None) -> None:
-    rows = [(b"liba.so.%d" % n, b"/lib/liba.so.%d" % n, ELF_X86_64, (n % 2) << 62) for n in range(5)]
+    rows = [(b"liba.so.%d" % n, b"/lib/liba.so.%d" % n, FLAGS, (n % 2) << 62) for n in range(5)]
     raw = bytearray(build_cache(rows))
     for place, content in writes:
         raw[place : place + len(content)] = content

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from inspector.collect.elf.eh_frame import FunctionRanges
 from inspector.collect.elf.exits import ELSEWHERE, ENDLESS, THROUGH_POINTER, Exits, find_exits
 from inspector.collect.elf.file import ElfError, ElfFile
-from inspector.collect.elf.jump_tables import Step, table_targets
+from inspector.collect.elf.processors.processor import Step
+from inspector.collect.elf.processors.x86_jump_tables import table_targets
 from inspector.collect.elf.sites import find_sites
 
 from .damage import DAMAGE, damaged

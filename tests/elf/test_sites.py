@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.collect.elf.file import ElfError
-from inspector.collect.elf.prologue import class_of, straight_length
-from inspector.collect.elf.sites import COST, NOP5_IS_CHEAP, Site, find_sites
+from inspector.collect.elf.processors.x86 import NOP5_IS_CHEAP
+from inspector.collect.elf.processors.x86_prologue import class_of, straight_length
+from inspector.collect.elf.sites import COST, Site, find_sites
 
 from .damage import DAMAGE, damaged
 from .workshop import Workshop

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from .file import cstring
+from .processors.here import HERE
 
 _OLD_MAGIC: Final = b"ld.so-1.7.0\0"
 _OLD_HEADER: Final = struct.Struct("<12sI")
@@ -20,8 +21,6 @@ _HWCAPS_ENTRY: Final = 1 << 62
 _MOST_ENTRIES: Final = 1_000_000
 
 ELF_ANY: Final = 0x0001
-ELF_X86_64: Final = 0x0303
-"""FLAG_ELF_LIBC6 | FLAG_X8664_LIB64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,9 @@ class LoaderCache:
     problem: str = ""
     """Why the cache is not used, in words; empty when it is fine."""
 
-    def find(self, name: bytes, hwcaps: Sequence[bytes], flags: int = ELF_X86_64) -> bytes | None:
-        """The path that the loader takes for a name; `hwcaps`: the folders that this processor can use, best first."""
+    def find(self, name: bytes, hwcaps: Sequence[bytes], flags: int = HERE.loader.cache_flags) -> bytes | None:
+        """The path that the loader takes for a name; `hwcaps`: the folders that this processor can use, best
+        first; `flags`: those of its entries."""
         usable = [entry for entry in self.entries.get(name, ()) if entry.flags in (flags, ELF_ANY)]
         for folder in hwcaps:
             for entry in usable:

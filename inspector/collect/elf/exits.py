@@ -9,15 +9,14 @@ seen as well. Parts elsewhere (`name.cold`) and functions that it goes on in (ta
 leads to code that this file does not hold, or that cannot be followed, its exits are not proven.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from .eh_frame import FunctionRanges
 from .file import ElfError, ElfFile
-from .jump_tables import Step, table_targets
-from .prologue import ENDBR64
+from .processors.processor import Processor, Step, processors, steps
 from .sites import Site
 
 if TYPE_CHECKING:
@@ -28,9 +27,10 @@ _LARGEST: Final = 1 << 17
 _MOST_PARTS: Final = 48
 _LONGEST: Final = 15
 """Bytes of an instruction."""
+_STUB: Final = 24
+"""Bytes at the start of which a stub of the procedure linkage table is known for what it is."""
 _HISTORY: Final = 32
 """Instructions before an indirect jump that may belong to its jump table."""
-_NEVER_GO_ON: Final = ("jmp", "hlt", "ud2", "int3")
 
 ELSEWHERE: Final = "it goes on in another file: it ends by a jump there"
 THROUGH_POINTER: Final = "it ends by a jump through a pointer, to code that is not known"
@@ -76,6 +76,7 @@ class _Finder:
 
     def __init__(self, elf: ElfFile) -> None:
         self._elf = elf
+        self._processor = processors().get(elf.machine_number)
         self._ranges = FunctionRanges(elf)
         self._parts: dict[int, _Part] = {}
 
@@ -104,11 +105,11 @@ class _Finder:
 
     def _part_at(self, address: int, size: int) -> tuple[str, _Part | None]:
         """The part that holds an address, or why there is none."""
-        decoder = _decoder()
-        if decoder is None:
+        decoder = _decoder(self._processor) if self._processor is not None else None
+        if decoder is None or self._processor is None:
             return "the decoder of instructions (capstone) does not load on this machine", None
         try:
-            if self._leads_elsewhere(decoder, address):
+            if self._processor.goes_through_table(list(steps(decoder, self._read(address, _STUB), address))):
                 return ELSEWHERE, None
             known = self._ranges.find(address)
             start, end = (known.start, known.end) if known else (address, address + size)
@@ -125,24 +126,17 @@ class _Finder:
             return UNDECODED, None
         return "", part
 
-    def _leads_elsewhere(self, decoder: "Cs", address: int) -> bool:
-        """A stub of the procedure linkage table: a jump through a slot that the loader fills."""
-        code = self._read(address, _LONGEST + len(ENDBR64))
-        code = code.removeprefix(ENDBR64)
-        step = next(_steps(decoder, code[:_LONGEST], address, 1), None)
-        return step is not None and step.word == "jmp" and step.operands.startswith("qword ptr [rip")
-
     def _whole(self, decoder: "Cs", start: int, end: int) -> _Part:
         """All instructions of a range, one behind the other."""
         code = self._read(start, end - start)
-        steps = list(_steps(decoder, code, start))
-        part = _Part(frozenset(step.address for step in steps), end - start)
-        if not steps or steps[-1].after != end:
+        found = list(steps(decoder, code, start))
+        part = _Part(frozenset(step.address for step in found), end - start)
+        if not found or found[-1].after != end:
             part.unproven = UNDECODED
-        for place, step in enumerate(steps):
-            self._take(part, step, steps[max(0, place - _HISTORY) : place])
+        for place, step in enumerate(found):
+            self._take(part, step, found[max(0, place - _HISTORY) : place])
         inside = [target for target in part.targets if start <= target < end]
-        if not all(_is_start(part, steps, target) for target in inside):
+        if not all(_is_start(part, found, target) for target in inside):
             part.unproven = UNDECODED
         return part
 
@@ -155,45 +149,36 @@ class _Finder:
             at = waiting.pop()
             run: list[Step] = []
             while at not in found:
-                step = next(_steps(decoder, self._read(at, _LONGEST), at, 1), None)
+                step = next(steps(decoder, self._read(at, _LONGEST), at, 1), None)
                 if step is None:
                     part.unproven = UNDECODED
                     break
                 found[at] = step
                 part.size += step.size
                 before = set(part.targets)
-                self._take(part, step, run[-_HISTORY:])
+                ends = self._take(part, step, run[-_HISTORY:])
                 waiting += part.targets - before
                 run.append(step)
-                if step.word.startswith("ret") or step.word in _NEVER_GO_ON:
+                if ends:
                     break
                 at = step.after
         part.starts = frozenset(found)
         part.targets = {target for target in part.targets if target not in found}
         return part
 
-    def _take(self, part: _Part, step: Step, before: list[Step]) -> None:
-        """What one instruction says about the ways out."""
-        if step.word.startswith("ret"):
+    def _take(self, part: _Part, step: Step, before: list[Step]) -> bool:
+        """What one instruction says about the ways out; True when it never goes on to the next one."""
+        assert self._processor is not None
+        way = self._processor.way(step, before, self._read)
+        if way.returns:
             part.returns.append(step.address)
-        elif step.word[0] == "j" or step.word.startswith("loop") or step.word == "xbegin":
-            target = _number(step.operands)
-            if target is not None:
-                part.targets.add(target)
-                return
-            table = table_targets(step, before, self._read)
-            part.targets |= table or set()
-            if table is None:
-                part.unproven = THROUGH_POINTER
+        part.targets |= way.targets
+        if way.unknown:
+            part.unproven = THROUGH_POINTER
+        return way.ends
 
     def _read(self, address: int, size: int) -> bytes:
         return self._elf.read_some(self._elf.offset_of(address), size)
-
-
-def _steps(decoder: "Cs", code: bytes, start: int, count: int = 0) -> Iterator[Step]:
-    """Instructions one behind the other, until one cannot be decoded."""
-    for address, size, mnemonic, operands in decoder.disasm_lite(code, start, count):
-        yield Step(address, size, mnemonic.rpartition(" ")[2], operands, mnemonic.startswith("lock "))
 
 
 def _is_start(part: _Part, steps: list[Step], target: int) -> bool:
@@ -203,23 +188,15 @@ def _is_start(part: _Part, steps: list[Step], target: int) -> bool:
     return any(step.address == target - 1 and step.locked for step in steps)
 
 
-def _number(operand: str) -> int | None:
-    """Where a direct jump leads; None for an indirect one."""
-    try:
-        return int(operand, 0)
-    except ValueError:
-        return None
-
-
 def load_decoder() -> None:
     """Import what decodes instructions before it is needed: that takes longer than a first call may."""
-    _decoder()
+    for processor in processors().values():
+        _decoder(processor)
 
 
 @cache
-def _decoder() -> "Cs | None":
+def _decoder(processor: Processor) -> "Cs | None":
     try:
-        from capstone import CS_ARCH_X86, CS_MODE_64, Cs  # 60 ms: only when there is something to decode
+        return processor.decoder()
     except ImportError:  # its native library does not load on this machine
         return None
-    return Cs(CS_ARCH_X86, CS_MODE_64)

@@ -27,11 +27,11 @@ from .file import (
     ElfFile,
     TruncatedError,
 )
+from .processors.here import HERE
 from .relocations import relocation_words
 from .symbols import STB_GLOBAL, STB_LOCAL, STB_UNIQUE, STB_WEAK, STT_FUNC, STT_IFUNC, STT_NOTYPE, SymbolTable
 from .versions import HIDDEN, NeededNode
 
-EM_X86_64: Final = 62
 _DF_1_PIE: Final = 0x08000000
 _BINDABLE: Final = frozenset([STB_GLOBAL, STB_WEAK, STB_UNIQUE])
 _TYPES: Final = frozenset([0, 1, 2, 5, 6, 10])
@@ -160,16 +160,16 @@ class LibraryCache:
         self._kept: OrderedDict[tuple[str, int, int], Library] = OrderedDict()
         self._lock = Lock()
 
-    def read(self, open_path: bytes) -> Library:
-        """Check and read a file as the loader would; raises OSError, RefusedError or ElfError."""
+    def read(self, open_path: bytes, machine: int = HERE.machine) -> Library:
+        """Check and read a file as the loader of a processor would; raises OSError, RefusedError or ElfError."""
         status = os.stat(open_path)
-        key = f"{status.st_dev}:{status.st_ino}", status.st_mtime_ns, status.st_size
+        key = f"{status.st_dev}:{status.st_ino}:{machine}", status.st_mtime_ns, status.st_size
         with self._lock:
             known = self._kept.get(key)
             if known is not None:
                 self._kept.move_to_end(key)
                 return known
-        verify(open_path)
+        verify(open_path, machine)
         library = _read(open_path)
         with self._lock:
             self._kept[key] = library
@@ -193,7 +193,7 @@ def _maps_beyond_end(error: TruncatedError) -> bool:
     return error.offset >= -(-error.size // _PAGE) * _PAGE
 
 
-def verify(open_path: bytes) -> None:
+def verify(open_path: bytes, machine: int = HERE.machine) -> None:
     """The loader's checks of a file's first bytes, in its order and words."""
     try:
         fd = open_regular(open_path)
@@ -215,7 +215,7 @@ def verify(open_path: bytes) -> None:
         raise RefusedError(why)
     if int.from_bytes(head[20:24], "little") != 1:
         raise RefusedError("ELF file version does not match current one")
-    if int.from_bytes(head[18:20], "little") != EM_X86_64:
+    if int.from_bytes(head[18:20], "little") != machine:
         raise RefusedError("made for another processor", skipped=True)
     if int.from_bytes(head[16:18], "little") not in (ET_EXEC, ET_DYN):
         raise RefusedError("only ET_DYN and ET_EXEC can be loaded")

@@ -7,31 +7,28 @@ from pathlib import Path
 from typing import Final
 
 from .file import ElfError, ElfFile
+from .processors.here import HERE
+from .processors.processor import Processor, processors
 
 _FOLDERS: Final = re.compile(rb"(?:/[\w.+/-]*/\0){2,8}")
 _RELEASE: Final = re.compile(rb"release version 2\.(\d+)")
 _MOST_BYTES: Final = 4 << 20
 _LAST_LEGACY_RELEASE: Final = 36
 """glibc 2.37 dropped the search in `tls` and platform folders (NEWS for 2.37)."""
-_LEVELS: Final = (
-    (b"x86-64-v4", {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
-    (b"x86-64-v3", {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"}),
-    (b"x86-64-v2", {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"}),
-)
-"""x86-64 psABI, table 3.1, best first, in the spelling of /proc/cpuinfo."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoaderFacts:
     """What decides about a search besides the files that take part in it."""
 
-    system_folders: tuple[bytes, ...] = (b"/lib/x86_64-linux-gnu", b"/usr/lib/x86_64-linux-gnu", b"/lib", b"/usr/lib")
+    system_folders: tuple[bytes, ...] = HERE.loader.folders
     """Searched last, without a trailing slash."""
     hwcaps: tuple[bytes, ...] = ()
     """Folders below glibc-hwcaps that this processor can use, best first."""
     legacy_subfolders: bool = False
-    """It also looks into `tls` and `x86_64` below each folder."""
-    platform: bytes = b"x86_64"
+    """It also looks into `tls`, the platform and the like below each folder."""
+    processor: Processor = HERE
+    """For which it loads."""
 
     @property
     def lib(self) -> bytes:
@@ -47,25 +44,27 @@ class LoaderFacts:
         names = dict.fromkeys(
             b"/".join(part for part in (tls, platform, hwcap) if part)
             for tls in (b"tls", b"")
-            for platform in (self.platform, b"")
-            for hwcap in (b"x86_64", b"")
+            for platform in (self.processor.loader.platform, b"")
+            for hwcap in (self.processor.loader.capability, b"")
         )
         return (*hwcaps, *(name for name in names if name))
 
 
 def read_loader(open_path: bytes) -> LoaderFacts:
     """The facts of one ld.so file; the usual ones when it cannot be read (musl keeps its paths elsewhere)."""
+    processor = HERE
     try:
         with ElfFile(open_path) as elf:
             raw = elf.read_some(0, _MOST_BYTES)
+            processor = processors().get(elf.machine_number, HERE)
     except ElfError:
         raw = b""
-    usual = LoaderFacts()
     release = _RELEASE.search(raw)
     return LoaderFacts(
-        system_folders=_system_folders(raw) or usual.system_folders,
-        hwcaps=processor_levels(),
+        system_folders=_system_folders(raw) or processor.loader.folders,
+        hwcaps=processor_levels(processor=processor),
         legacy_subfolders=release is not None and int(release[1]) <= _LAST_LEGACY_RELEASE,
+        processor=processor,
     )
 
 
@@ -78,7 +77,7 @@ def _system_folders(raw: bytes) -> tuple[bytes, ...]:
     return ()
 
 
-def processor_levels(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[bytes, ...]:
+def processor_levels(cpuinfo: Path = Path("/proc/cpuinfo"), processor: Processor = HERE) -> tuple[bytes, ...]:
     """The glibc-hwcaps folders of this machine's processor, best first; each level includes those below it."""
     try:
         text = cpuinfo.read_text(errors="replace")
@@ -86,8 +85,8 @@ def processor_levels(cpuinfo: Path = Path("/proc/cpuinfo")) -> tuple[bytes, ...]
         return ()
     flags = next((set(line.split()) for line in text.splitlines() if line.startswith("flags")), set())
     levels: Sequence[bytes] = ()
-    for name, needed in reversed(_LEVELS):
-        if not needed <= flags:
+    for name, needed in reversed(processor.loader.levels):
+        if not flags.issuperset(needed):
             break
         levels = (name, *levels)
     return tuple(levels)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from .file import DT_FLAGS, DT_FLAGS_1, ElfError, ElfFile
+from .processors.processor import Relocations, processors
 from .symbols import SymbolTable
 
-R_64, R_GLOB_DAT, R_JUMP_SLOT, R_RELATIVE = 1, 6, 7, 8
-"""R_X86_64_* of the x86-64 psABI."""
 _DT_RELA, _DT_RELASZ, _DT_JMPREL, _DT_PLTRELSZ = 7, 8, 23, 2
 _DT_RELR, _DT_RELRSZ = 36, 35
 _PT_GNU_RELRO: Final = 0x6474E552
@@ -49,16 +48,24 @@ def function_slots(open_path: bytes, names: Collection[bytes]) -> FunctionSlots:
         found = table.names()
         at_once = binds_now(elf)
         slots = FunctionSlots([], [])
+        types = _types(elf)
+        if types is None:
+            return slots
         words = relocation_words(elf)
         for offset, info in zip(words[::3], words[1::3], strict=True):
             kind, symbol = info & 0xFFFFFFFF, info >> 32
-            if not symbol or kind not in (R_64, R_GLOB_DAT, R_JUMP_SLOT) or symbol >= len(found):
+            if not symbol or kind not in (types.word, types.glob_dat, types.jump_slot) or symbol >= len(found):
                 continue
             if found[symbol] in names and not table.symbol(symbol).section:
-                slots.wanted.append(FunctionSlot(found[symbol], offset, kind == R_JUMP_SLOT and not at_once))
-            elif kind == R_JUMP_SLOT and len(slots.others) < _ENOUGH_OTHERS:
+                slots.wanted.append(FunctionSlot(found[symbol], offset, kind == types.jump_slot and not at_once))
+            elif kind == types.jump_slot and len(slots.others) < _ENOUGH_OTHERS:
                 slots.others.append(offset)
         return slots
+
+
+def _types(elf: ElfFile) -> Relocations | None:
+    processor = processors().get(elf.machine_number)
+    return processor.relocations if processor is not None else None
 
 
 def binds_now(elf: ElfFile) -> bool:
@@ -91,12 +98,13 @@ def sealed_words(open_path: bytes) -> list[tuple[int, int]]:
     """Words that the loader sets to the load bias plus a number, and write-protects then (PT_GNU_RELRO): link-time
     address and number, the first few; raises ElfError."""
     with ElfFile(open_path) as elf:
-        if elf.machine != "x86_64":
+        types = _types(elf)
+        if types is None:
             return []
         sealed = [(s.address, s.address + s.memory_size) for s in elf.segments if s.kind == _PT_GNU_RELRO]
         words = relocation_words(elf)
         entries = zip(words[::3], words[1::3], words[2::3], strict=True)
-        own = ((at, number) for at, info, number in entries if info == R_RELATIVE)
+        own = ((at, number) for at, info, number in entries if info == types.relative)
         within = ((at, number) for at, number in own if any(low <= at and at + 8 <= high for low, high in sealed))
         return list(itertools.islice(within, _ENOUGH_OTHERS))
 

@@ -133,7 +133,7 @@ class Search:
         """Replace $ORIGIN, $LIB and $PLATFORM as `by` sees them; empty when that is not allowed."""
         loader = self._around.loader
         origin = os.path.dirname(self._absolute(by.path)) if by else b""
-        values = {b"ORIGIN": origin, b"LIB": loader.lib, b"PLATFORM": loader.platform}
+        values = {b"ORIGIN": origin, b"LIB": loader.lib, b"PLATFORM": loader.processor.loader.platform}
         tokens = {match[1] or match[2] for match in _TOKEN.finditer(text)}
         expanded = _TOKEN.sub(lambda match: values[match[1] or match[2]], text)
         if self._around.secure and b"ORIGIN" in tokens and not self._trusted(expanded):
@@ -149,7 +149,8 @@ class Search:
         for folder, rule in self._named_folders(by, program):
             yield from ((path, rule) for path in self._in_folder(folder, name))
         no_defaults = by.library.no_default_folders if by else False
-        cached = self._around.cache.find(name, self._around.loader.hwcaps)
+        loader = self._around.loader
+        cached = self._around.cache.find(name, loader.hwcaps, loader.processor.loader.cache_flags)
         if cached is not None and not (no_defaults and self._trusted(os.path.dirname(cached))):
             yield cached, FROM_CACHE
         if not no_defaults:
@@ -219,7 +220,7 @@ class Search:
             open_path = self._around.files.locate(self._absolute(path))
             if careful and not os.stat(open_path).st_mode & stat.S_ISUID:
                 raise RefusedError(NOT_SETUID, skipped=True)
-            answer.library = self._library_cache.read(open_path)
+            answer.library = self._library_cache.read(open_path, self._around.loader.processor.machine)
             answer.path, answer.rule, answer.error = path, rule, ""
             result = "found"
         except OSError as error:

@@ -5,8 +5,6 @@ kernel, anything else is single-stepped. So a probe goes behind `endbr64`, or to
 follows in a straight line and is no branch target.
 """
 
-import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -14,17 +12,9 @@ from typing import Final
 from inspector.stream.text import decode
 
 from .file import PF_X, PT_LOAD, ElfError, ElfFile, Segment
-from .prologue import ENDBR64, Class, class_of, straight_length
+from .processors.processor import Class, Processor, processors
+from .processors.x86 import NOP5_IS_CHEAP
 from .symbols import STT_FUNC, STT_IFUNC, Symbol, SymbolTable
-
-
-def _kernel_is_at_least(major: int, minor: int) -> bool:
-    numbers = re.findall(r"\d+", os.uname().release)[:2]
-    return [int(number) for number in numbers] >= [major, minor]
-
-
-NOP5_IS_CHEAP: Final = _kernel_is_at_least(6, 18)
-"""From there on a uprobe on the five-byte nop becomes a call (arch/x86/kernel/uprobes.c, can_optimize)."""
 
 COST: Final[dict[Class, int]] = {
     "push": 500, "nop": 500, "branch": 500, "stepped": 16_300, "nop5": 240 if NOP5_IS_CHEAP else 16_300,
@@ -33,10 +23,7 @@ COST: Final[dict[Class, int]] = {
 
 NOT_EXPORTED: Final = "the file does not export it"
 _PROLOGUE: Final = 64
-_DEEPEST: Final = 6
 _LARGEST_BODY: Final = 1 << 16
-_BACKWARD_NEAR: Final = re.compile(rb"(?=(?:[\xe8\xe9]|\x0f[\x80-\x8f])(..\xff\xff))", re.DOTALL)
-_BACKWARD_SHORT: Final = re.compile(rb"(?=[\x70-\x7f\xeb\xe0-\xe3]([\x80-\xff]))", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +66,10 @@ class Sites:
 def find_sites(open_path: bytes, names: Iterable[str] = ()) -> Sites:
     """The sites of these functions, or of all exported ones; raises ElfError when the file cannot be read."""
     with ElfFile(open_path) as elf:
-        if elf.machine != "x86_64":
-            raise ElfError(f"a library for {elf.machine}: probes are known for x86_64 only")
+        processor = processors().get(elf.machine_number)
+        if processor is None:
+            known = " and ".join(each.name for each in processors().values())
+            raise ElfError(f"a library for {elf.machine}: probes are known for {known} only")
         table = SymbolTable(elf)
         wanted = {name.encode(): name for name in names}
         if wanted and not any(map(table.find, wanted)):
@@ -89,7 +78,7 @@ def find_sites(open_path: bytes, names: Iterable[str] = ()) -> Sites:
         text = [s for s in elf.segments if s.kind == PT_LOAD and s.flags & PF_X]
         sites = Sites([], refused)
         for address, (aliases, size) in groups.items():
-            _place(elf, text, address, size, tuple(aliases), sites)
+            _place(processor, elf, text, address, size, tuple(aliases), sites)
         return sites
 
 
@@ -126,7 +115,15 @@ def _no_function(symbol: Symbol) -> str:
     return ""
 
 
-def _place(elf: ElfFile, text: list[Segment], address: int, size: int, names: tuple[str, ...], sites: Sites) -> None:
+def _place(
+    processor: Processor,
+    elf: ElfFile,
+    text: list[Segment],
+    address: int,
+    size: int,
+    names: tuple[str, ...],
+    sites: Sites,
+) -> None:
     segment = next((s for s in text if s.address <= address < s.address + s.file_size), None)
     if segment is None:
         sites.refused.append(Refusal(names, "its address is in no executable segment"))
@@ -134,48 +131,13 @@ def _place(elf: ElfFile, text: list[Segment], address: int, size: int, names: tu
     start = address - segment.address + segment.offset
     left = segment.address + segment.file_size - address
     code = elf.read_some(start, min(_PROLOGUE, left))
-    entry = len(ENDBR64) if code.startswith(ENDBR64) and _can_skip(code) else 0
-    kind = class_of(code[entry:])
-    if kind == "refused":
+    body = elf.read_some(start, min(size, left)) if 0 < size <= _LARGEST_BODY else b""
+    place = processor.place(code, body)
+    if place is None:
         sites.refused.append(Refusal(names, f"its first instruction ({code[:5].hex(' ')}) cannot be probed"))
         return
-    body = elf.read_some(start, min(size, left)) if 0 < size <= _LARGEST_BODY else b""
-    deeper, deeper_kind = _cheapest(code, body, entry, kind)
     site = Site(
-        names[0], names[1:], address, start + entry, COST[kind], start + deeper, COST[deeper_kind], deeper_kind, size
-    )
+        names[0], names[1:], address, start + place.entry, COST[place.kind], start + place.deeper,
+        COST[place.deeper_kind], place.deeper_kind, size,
+    )  # fmt: skip
     sites.found.append(site)
-
-
-def _can_skip(code: bytes) -> bool:
-    """Skip endbr64 unless what follows is worse; both are steps of the same straight line."""
-    return class_of(code[len(ENDBR64) :]) != "refused"
-
-
-def _cheapest(code: bytes, body: bytes, entry: int, kind: Class) -> tuple[int, Class]:
-    """The first emulated instruction in a straight line from the entry, when it is proven to be no branch target.
-
-    A five-byte nop only at the entry: there the call that replaces it cannot overwrite a leaf function's red zone.
-    """
-    at, here = entry, kind
-    for _ in range(_DEEPEST):
-        if here in ("push", "branch", "nop") or (here == "nop5" and at == entry and NOP5_IS_CHEAP):
-            proven = at == entry or (at < len(body) and not _is_target(body, at))
-            return (at, here) if proven else (entry, kind)
-        length = straight_length(code[at:])
-        if length is None:
-            break
-        at += length
-        here = class_of(code[at:])
-    return entry, kind
-
-
-def _is_target(body: bytes, at: int) -> bool:
-    """Whether any byte sequence of the function could be a direct branch back to `at`, at whatever alignment."""
-    for match in _BACKWARD_NEAR.finditer(body, at):
-        end = match.end(1)
-        if end + int.from_bytes(match[1], "little", signed=True) == at:
-            return True
-    return any(
-        match.end(1) + match[1][0] - 256 == at for match in _BACKWARD_SHORT.finditer(body, at, min(len(body), at + 130))
-    )

@@ -6,9 +6,10 @@ jmp offset`: the table holds 32-bit distances from itself (gcc, clang). It is fo
 
 import re
 import struct
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Final
+
+from .processor import Read, Step
 
 _MOST: Final = 4096
 """Entries of one table."""
@@ -29,29 +30,7 @@ _BOUNDS: Final = {"ja": 1, "jbe": 1, "jae": 0, "jb": 0}
 _ONLY_READ: Final = ("cmp", "test", "push", "nop", "endbr64")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One decoded instruction."""
-
-    address: int
-    size: int
-    word: str
-    """Mnemonic without prefixes."""
-    operands: str
-    locked: bool = False
-
-    @property
-    def after(self) -> int:
-        return self.address + self.size
-
-    @property
-    def pair(self) -> tuple[str, str]:
-        """Destination and source, as far as there are any."""
-        first, _, second = self.operands.partition(", ")
-        return first, second
-
-
-def table_targets(jump: Step, before: Sequence[Step], read: Callable[[int, int], bytes]) -> set[int] | None:
+def table_targets(jump: Step, before: Sequence[Step], read: Read) -> set[int] | None:
     """Where an indirect jump can go; None when it is no jump table whose place and bound are known.
 
     `before` are the instructions that lead to it; `read` gives bytes at a link-time address, or raises ElfError.

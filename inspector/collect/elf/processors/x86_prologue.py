@@ -5,14 +5,12 @@ instruction, which the kernel does not check. Encoding: Intel SDM volume 2, appe
 arch/x86/kernel/uprobes.c (branch_setup_xol_ops, push_setup_xol_ops, is_prefix_bad, good_insns_64).
 """
 
-from typing import Final, Literal
+from typing import Final
+
+from .processor import Class
 
 ENDBR64: Final = b"\xf3\x0f\x1e\xfa"
 NOP5: Final = b"\x0f\x1f\x44\x00\x00"
-
-Class = Literal["push", "nop", "nop5", "branch", "stepped", "refused"]
-"""What a uprobe on an instruction is: the first four are emulated in the kernel, `stepped` runs out of line through a
-single-step trap, `refused` cannot be probed at all."""
 
 _REFUSED: Final = frozenset(
     [

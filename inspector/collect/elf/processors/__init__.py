@@ -1,0 +1,1 @@
+"""What depends on the processor in files: relocations, instructions, places for probes, the loader's own names."""
