@@ -5,12 +5,14 @@ import ctypes
 import os
 from typing import Final
 
+from inspector.stream.syscall_numbers import number
+
 _NICE: Final = 5
 """A third of the weight of a normal thread (sched(7)): where all processors are busy, the programs go on. At 10, a
 ninth, records were lost on a busy machine, and with them answers."""
-_IOPRIO_SET: Final = 251
+_IOPRIO_SET: Final = number("ioprio_set")
 _WHO_PROCESS, _CLASS_BEST_EFFORT, _LAST_LEVEL, _CLASS_SHIFT = 1, 2, 7, 13
-"""ioprio_set(2), its number on x86-64, linux/ioprio.h. The idle class may never get its turn."""
+"""ioprio_set(2), linux/ioprio.h. The idle class may never get its turn."""
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 
 

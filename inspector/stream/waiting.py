@@ -8,22 +8,28 @@ import os
 from pathlib import Path
 from typing import Final
 
+from .syscall_numbers import numbers
 from .text import decode
 
-_REST: Final = frozenset((7, 23, 34, 35, 61, 128, 202, 230, 232, 247, 270, 271, 281, 441, 449))
-"""poll select pause nanosleep wait4 rt_sigtimedwait futex clock_nanosleep epoll_wait waitid pselect6 ppoll epoll_pwait
-epoll_pwait2 futex_waitv, by their numbers on x86-64."""
-_BY_PATH: Final = {2: (0, "opening"), 257: (1, "opening"), 437: (1, "opening"), 4: (0, "looking at"),
-                   6: (0, "looking at"), 262: (1, "looking at"), 332: (1, "looking at"), 21: (0, "looking at"),
-                   269: (1, "looking at"), 439: (1, "looking at"), 89: (0, "reading the link"),
-                   267: (1, "reading the link")}  # fmt: skip
-"""open openat openat2 stat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat: argument, words."""
-_BY_DESCRIPTOR: Final = {0: "reading", 17: "reading", 19: "reading", 1: "writing to", 18: "writing to",
-                         20: "writing to", 3: "closing", 5: "looking at", 78: "listing", 217: "listing", 9: "mapping",
-                         16: "asking about", 72: "asking about", 73: "locking"}  # fmt: skip
-"""read pread64 readv write pwrite64 writev close fstat getdents getdents64 mmap ioctl fcntl flock."""
-_DESCRIPTOR_ARGUMENT: Final = {9: 4}
-_OTHERS: Final = {321: "asking the kernel (bpf)", 298: "asking the kernel (perf_event_open)"}
+_REST: Final = frozenset((
+    "clock_nanosleep", "epoll_pwait", "epoll_pwait2", "epoll_wait", "futex", "futex_waitv", "nanosleep", "pause",
+    "poll", "ppoll", "pselect6", "rt_sigtimedwait", "select", "wait4", "waitid",
+))  # fmt: skip
+_BY_PATH: Final = {
+    "open": (0, "opening"), "openat": (1, "opening"), "openat2": (1, "opening"), "stat": (0, "looking at"),
+    "lstat": (0, "looking at"), "newfstatat": (1, "looking at"), "statx": (1, "looking at"),
+    "access": (0, "looking at"), "faccessat": (1, "looking at"), "faccessat2": (1, "looking at"),
+    "readlink": (0, "reading the link"), "readlinkat": (1, "reading the link"),
+}  # fmt: skip
+"""Which argument is the path, and words."""
+_BY_DESCRIPTOR: Final = {
+    "read": "reading", "pread64": "reading", "readv": "reading", "write": "writing to", "pwrite64": "writing to",
+    "writev": "writing to", "close": "closing", "fstat": "looking at", "getdents": "listing", "getdents64": "listing",
+    "mmap": "mapping", "ioctl": "asking about", "fcntl": "asking about", "flock": "locking",
+}  # fmt: skip
+_DESCRIPTOR_ARGUMENT: Final = {"mmap": 4}
+_OTHERS: Final = {"bpf": "asking the kernel (bpf)", "perf_event_open": "asking the kernel (perf_event_open)"}
+_NAMES: Final = {number: name for name, number in numbers().items()}
 _KERNELS: Final = ("asking the kernel", "anon_inode:")
 KERNEL_SECONDS: Final = 10.0
 """A wait for the kernel's own objects, for probes to be set say, is told after this: a busy machine takes its time."""
@@ -51,7 +57,7 @@ def waits_for(pid: int, tid: int | None = None, *, kernel: bool = True) -> str:
         return ""
     try:
         number, *arguments = (_task(pid, tid) / "syscall").read_text().split()
-        words = _words(pid, int(number), [int(each, 16) for each in arguments], state)
+        words = _words(pid, _NAMES.get(int(number), number), [int(each, 16) for each in arguments], state)
         return words if kernel or not any(each in words for each in _KERNELS) else ""
     except (OSError, ValueError, IndexError):
         return _in_kernel(pid, tid) if state == "D" else ""
@@ -61,15 +67,15 @@ def _task(pid: int, tid: int | None) -> Path:
     return Path(f"/proc/{pid}/task/{tid or pid}")
 
 
-def _words(pid: int, number: int, arguments: list[int], state: str) -> str:
-    if number in _BY_PATH:
-        place, verb = _BY_PATH[number]
+def _words(pid: int, call: str, arguments: list[int], state: str) -> str:
+    if call in _BY_PATH:
+        place, verb = _BY_PATH[call]
         return f"{verb} {_path(pid, arguments[place])}"
-    if number in _BY_DESCRIPTOR:
-        return f"{_BY_DESCRIPTOR[number]} {_descriptor(pid, arguments[_DESCRIPTOR_ARGUMENT.get(number, 0)])}"
-    if number in _OTHERS:
-        return _OTHERS[number]
-    return "" if number in _REST and state == "S" else f"system call {number}"
+    if call in _BY_DESCRIPTOR:
+        return f"{_BY_DESCRIPTOR[call]} {_descriptor(pid, arguments[_DESCRIPTOR_ARGUMENT.get(call, 0)])}"
+    if call in _OTHERS:
+        return _OTHERS[call]
+    return "" if call in _REST and state == "S" else f"system call {call}"
 
 
 def _in_kernel(pid: int, tid: int | None) -> str:

@@ -2,12 +2,14 @@
 
 import errno
 import os
+import platform
 
 import pytest
 
 from inspector.collect.kernel import memlock, refusals
-from inspector.collect.kernel.bpf import BpfError
+from inspector.collect.kernel.bpf import BpfError, ProgramKind, load_program
 from inspector.collect.kernel.refusals import Need, Refusal, closed_memory, explain
+from inspector.stream.syscall_numbers import numbers
 
 ALL, NONE = "000001ffffffffff", "0000000000000000"
 LOCKDOWN = "/sys/kernel/security/lockdown"
@@ -20,14 +22,14 @@ class Machine:
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.files = {PARANOID: "2\n", LOCKDOWN: "[none] integrity confidentiality\n"}
-        self.patch = patch
+        self.patch, self.processor = patch, "x86_64"
         self.release, self.version = "6.1.0-40-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.153-1 (2025-09-20)"
         patch.setattr(refusals, "_read", lambda path: self.files.get(path, ""))
         patch.setattr(refusals, "foreign_pid_namespace", lambda: "")
         patch.setattr(refusals, "_may_read_kernel", lambda: True)
         patch.setattr(refusals, "_has_ring_buffers", lambda: True)
         patch.setattr(os.path, "exists", lambda path: False)
-        patch.setattr(os, "uname", lambda: os.uname_result(("Linux", "vm", self.release, self.version, "x86_64")))
+        patch.setattr(os, "uname", lambda: os.uname_result(("Linux", "vm", self.release, self.version, self.processor)))
         patch.setattr(memlock, "is_tight", lambda: False)
         patch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
         self.asked_by(0, ALL)
@@ -121,3 +123,28 @@ def test_no_log_of_the_verifier_reaches_a_user(
     monkeypatch.delenv("INSPECTOR_DEBUG", raising=False)
     told = explain(error, Need.PROGRAMS)
     assert "R1" not in told.why + told.grant and capsys.readouterr().err == ""
+
+
+def test_a_processor_whose_registers_are_not_known_is_named_whatever_the_kernel_answered(machine: Machine) -> None:
+    machine.processor = "aarch64"
+    for number in (errno.EOPNOTSUPP, errno.EPERM, errno.ENOSYS):
+        told = explain(BpfError(number, "bpf"), Need.PROGRAMS)
+        assert told == Refusal(
+            "this machine is aarch64: our kernel programs read the registers of x86-64 only so far", ""
+        )
+
+
+def test_no_program_is_loaded_on_a_processor_whose_registers_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    with pytest.raises(BpfError) as refused:
+        load_program(ProgramKind.UPROBE, b"", "inspector")
+    assert refused.value.errno == errno.EOPNOTSUPP
+
+
+def test_both_processors_name_the_calls_in_which_threads_wait() -> None:
+    ours, theirs = numbers("x86_64"), numbers("aarch64")
+    older = {"open", "stat", "lstat", "poll", "access", "select", "pause", "fork", "vfork", "getdents", "readlink",
+             "epoll_wait"}  # fmt: skip
+    assert ours.keys() - theirs.keys() == older and theirs.keys() <= ours.keys()
+    assert (theirs["read"], theirs["bpf"], theirs["perf_event_open"], theirs["futex"]) == (63, 280, 241, 98)
+    assert numbers("riscv64") == {}

@@ -11,11 +11,13 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from inspector.stream.syscall_numbers import number
+
 from .records import Forked, Lost, Mapped
 from .shared_words import SharedWords
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_SYS_PERF_EVENT_OPEN = 298
+_SYS_PERF_EVENT_OPEN = number("perf_event_open")
 _ATTR = struct.Struct("<IIQQQQQIIQQQQIiQIHHIIQQ")
 _CLOEXEC = 8
 _ENABLE, _DISABLE, _SET_BPF = 0x2400, 0x2401, 0x40042408

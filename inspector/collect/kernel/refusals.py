@@ -63,6 +63,9 @@ def explain(error: Exception, need: Need) -> Refusal:
     if os.uname().version == _GVISOR:
         why = "this is a gVisor sandbox, whose kernel has neither BPF nor perf events"
         return Refusal(why, "docker run --runtime=runc ...")
+    if isinstance(error, BpfError) and (machine := os.uname().machine) != "x86_64":
+        why = f"this machine is {machine}: our kernel programs read the registers of x86-64 only so far"
+        return Refusal(why, "")
     if isinstance(error, BtfError):
         return Refusal(str(error), "boot a kernel with CONFIG_DEBUG_INFO_BTF=y")
     if number == errno.ENOSYS and _is_filtered():  # some filters answer that the call does not exist

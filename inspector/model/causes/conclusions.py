@@ -365,14 +365,18 @@ class NobodyAsked(Conclusion):
     id = "nobody-asked"
     place = "called"
     meaning = "Nobody in the tree asked for an API that computes on a GPU: the program has no use for one."
-    proof = "Every process was seen from its first instruction, with every channel open, and none asked."
+    proof = (
+        "Every process was seen from its first instruction, with every channel open, and none asked; likely where its "
+        "look-ups were not all seen, and no library of the kind was mapped or searched for."
+    )
     cure = "If it should use a GPU: install the build or the backend that does."
     reasons = ("nobody-asked", "told")
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
         """The program's own word that it uses the CPU may stand beside it."""
-        processes = scene.state.processes
-        if any(scene.analysis.computing()) or not covered(scene.state, processes, (*CONTRADICTING, "environment")):
+        channels = (*CONTRADICTING, "environment")
+        told = decision.reason == "told" and not covered(scene.state, scene.state.processes, channels)
+        if any(scene.analysis.computing()) or told or decision.confidence == "guess":
             return None
         read = (folder.path for process in scene.state.processes if not is_tool(process) for folder in process.folders)
         searched = listed((path for path in read if _of_libraries(path)), 3)

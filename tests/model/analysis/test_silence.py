@@ -59,6 +59,7 @@ def test_a_slow_kernel_tells_by_mappings_and_opens_that_nobody_asked() -> None:
     story.end(812)
     made = decision(story.state)
     assert (made.verdict, made.confidence, made.reason) == ("cpu", "likely", "nobody-asked")
+    assert (answer(story).rule, answer(story).confidence) == ("nobody-asked", "likely")
 
 
 def test_a_slow_kernel_tells_it_not_where_opens_were_not_told_or_records_were_lost() -> None:
