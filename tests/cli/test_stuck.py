@@ -1,15 +1,24 @@
 """A collector that does not go on: it is said, and every way to end the viewer works all the same."""
 
+import fcntl
 import os
+import pty
+import select
 import signal
+import struct
 import subprocess
+import termios
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from .run import COMMAND
+
+_SLOW = 1.5
+"""Seconds that a busy machine may add."""
 
 
 class Viewer:
@@ -56,7 +65,7 @@ def endless() -> Iterator[Viewer]:
 
 def test_a_stopped_collector_is_said_and_sigterm_ends_the_viewer(endless: Viewer) -> None:
     said = endless.said()
-    assert b"the collector does not go on" in said and b"it is stopped" in said
+    assert b"the collector is stuck" in said and b"it is stopped" in said
     endless.process.send_signal(signal.SIGTERM)
     assert endless.process.wait(30) == 128 + signal.SIGTERM
     until = time.monotonic() + 30  # the kernel takes its probes away first
@@ -67,7 +76,7 @@ def test_a_stopped_collector_is_said_and_sigterm_ends_the_viewer(endless: Viewer
 
 
 def test_a_collector_that_goes_on_again_is_said(endless: Viewer) -> None:
-    assert b"does not go on" in endless.said()
+    assert b"is stuck" in endless.said()
     os.kill(endless.collector, signal.SIGCONT)
     assert b"is running again" in endless.said()
 
@@ -76,4 +85,65 @@ def test_the_time_is_over_although_the_collector_is_stopped() -> None:
     viewer = Viewer("--for", "4s")
     _, said = viewer.process.communicate(timeout=60)
     viewer.close()
-    assert b"does not go on" in said
+    assert b"is stuck" in said
+
+
+def test_a_program_that_a_killed_collector_has_started_ends_with_it(tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    words = ["report", "--for", "10m", "--", "sh", "-c", f"echo $$ > {mark}; exec sleep 600"]
+    viewer = subprocess.Popen([*COMMAND, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while not mark.exists() or not mark.read_text().strip():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    program = int(mark.read_text())
+    collector = int(Path(f"/proc/{viewer.pid}/task/{viewer.pid}/children").read_text().split()[0])
+    os.kill(collector, signal.SIGSTOP)
+    os.kill(collector, signal.SIGKILL)
+    until = time.monotonic() + 30
+    while _lives(program):
+        assert time.monotonic() < until, "the program goes on"
+        time.sleep(0.05)
+    viewer.wait(60)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_q_ends_the_screen_within_a_second_of_a_collector_that_is_stuck() -> None:
+    target = subprocess.Popen(["sleep", "600"])
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ["TERM"] = "xterm-256color"
+        os.execv(COMMAND[0], [*COMMAND, str(target.pid)])
+    try:
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        _read_until(terminal, b"sleep", 60)
+        collector = int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+        os.kill(collector, signal.SIGSTOP)
+        time.sleep(0.5)
+        begun = time.monotonic()
+        os.write(terminal, b"q")
+        while os.waitpid(pid, os.WNOHANG)[0] == 0:
+            assert time.monotonic() < begun + 30
+            if select.select([terminal], [], [], 0.02)[0]:
+                with suppress(OSError):
+                    os.read(terminal, 1 << 16)
+        took = time.monotonic() - begun
+        assert took < 1.0 + _SLOW, f"{took:.1f} s"
+    finally:
+        target.kill()
+        target.wait()
+        os.close(terminal)
+
+
+def _read_until(terminal: int, words: bytes, seconds: float) -> None:
+    seen, until = b"", time.monotonic() + seconds
+    while words not in seen:
+        assert time.monotonic() < until, seen[-300:]
+        if select.select([terminal], [], [], 0.2)[0]:
+            seen += os.read(terminal, 1 << 16)

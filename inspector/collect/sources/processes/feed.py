@@ -91,9 +91,12 @@ class Feed:
         """Give each record to its listeners; one that fails costs the others nothing and is raised at the end."""
         if not batch:
             return
-        for batch_listener in self._batch_listeners:
-            batch_listener(batch)
         failures: list[Exception] = []
+        for batch_listener in self._batch_listeners:
+            try:
+                batch_listener(batch)
+            except Exception as error:
+                failures.append(error)
         for record in batch:
             for listener in self._listeners.get(type(record), ()):
                 try:

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from inspector.stream.stacks import CodeFrame
@@ -80,7 +81,10 @@ class NativeFrames:
         file = self._file(place)
         if file is None:
             return f"{place.path} is not a readable file"
-        row = row_at(file.ranges, _link_time(file.elf, place, address))
+        try:
+            row = row_at(file.ranges, _link_time(file.elf, place, address))
+        except ElfError as error:
+            return f"{place.path} cannot be read there: {error}"
         return row if row is not None else f"{place.path} has no table for unwinding there"
 
     def _frame(self, place: Place | None, address: int, returned: bool) -> CodeFrame:
@@ -121,7 +125,8 @@ def _open(place: Place) -> _File | None:
         except (ElfError, ValueError):
             continue
         if same_file(elf.identity, place.file):
-            return _File(elf, FunctionRanges(elf))
+            with suppress(ElfError):
+                return _File(elf, FunctionRanges(elf))
         elf.close()
     return None
 
