@@ -10,6 +10,7 @@ import re
 from enum import IntEnum
 from typing import NamedTuple
 
+from .lazy_pattern import lazy
 from .log_time import HEAD
 
 LONGEST = 4_000
@@ -59,32 +60,32 @@ _LETTERS = frozenset("DIWEF")
 _LEVELS = {word: level for level, words in _WORDS.items() for word in words.split()}
 _SYSLOG = (*[Level.FATAL] * 3, Level.ERROR, Level.WARN, Level.INFO, Level.INFO, Level.DEBUG)
 
-_KEY = re.compile(r'(?:^|[\s,{(])(?:level|lvl|severity|loglevel|log_level|log\.level)="?([A-Za-z]{2,})"?')
-_MSG = re.compile(r'(?:^|\s)(?:msg|message)=("(?:[^"\\]|\\.)*"|\S*)')
-_TIME_KEY = re.compile(r'(?:^|\s)(?:time|ts|timestamp|t)=(?:"[^"]*"|\S+)|(?:^|\s)source=\S+')
-_JSON_LEVEL = re.compile(
+_KEY = lazy(r'(?:^|[\s,{(])(?:level|lvl|severity|loglevel|log_level|log\.level)="?([A-Za-z]{2,})"?')
+_MSG = lazy(r'(?:^|\s)(?:msg|message)=("(?:[^"\\]|\\.)*"|\S*)')
+_TIME_KEY = lazy(r'(?:^|\s)(?:time|ts|timestamp|t)=(?:"[^"]*"|\S+)|(?:^|\s)source=\S+')
+_JSON_LEVEL = lazy(
     r'"(?:lvl|severity|levelname|loglevel|log\.level|(level))"\s*:\s*(?:"([A-Za-z]{2,})"|(?(1)(\d{1,3})\b))'
 )
-_GLOG = re.compile(r"\[?([IWEFD])(?:\d{4}|\d{8}|\d{3}) \d\d:\d\d:\d\d(?:\.\d+)?\s[^\]]{0,80}\]\s?")
-_PRIORITY = re.compile(r"<(\d{1,3})>(?:1 )?")
-_PROGRAM = re.compile(r"[\w./@-]+ (?=[\w./@-]+(?:\[\d+\])?: )")
+_GLOG = lazy(r"\[?([IWEFD])(?:\d{4}|\d{8}|\d{3}) \d\d:\d\d:\d\d(?:\.\d+)?\s[^\]]{0,80}\]\s?")
+_PRIORITY = lazy(r"<(\d{1,3})>(?:1 )?")
+_PROGRAM = lazy(r"[\w./@-]+ (?=[\w./@-]+(?:\[\d+\])?: )")
 """The host of a syslog line: its program follows."""
-_TOKEN = re.compile(r"[\s|,-]*(\[[^\]]{0,80}\]|\([^)]{0,80}\)|\S+)")
+_TOKEN = lazy(r"[\s|,-]*(\[[^\]]{0,80}\]|\([^)]{0,80}\)|\S+)")
 _NONE = (Level.UNKNOWN, 0)
 _EDGE = "[](){}<>:|,-\"'"
-_NAME = re.compile(r"[a-zA-Z_][a-zA-Z_.$@-]*$")
+_NAME = lazy(r"[a-zA-Z_][a-zA-Z_.$@-]*$")
 
-_TROUBLE = re.compile(
+_TROUBLE = lazy(
     r"\b(?:error|fail(?:ed|ure)?|fatal|panic|cannot|refused|not found|traceback|SIG[A-Z]{3,5})\b|(?:error|exception):",
     re.IGNORECASE,
 )
-_HARMLESS = re.compile(
+_HARMLESS = lazy(
     r"\b(?:no|0|without|zero) (?:error|failure|fail|fatal)\w*"
     r"|\b\w*(?:err|error|errors|fail|failed|failures)[\"']?\s*[=:]\s*(?:0\b|<nil>|nil\b|null\b|none\b|false\b|\"\"|'')"
     r"|\bif (?:it )?(?:fails|failed|not found)\b",
     re.IGNORECASE,
 )
-_CONTINUED = re.compile(r"\s+\S|[})\]]|Traceback \(|Caused by|During handling|goroutine \d|\.\.\. \d+ more")
+_CONTINUED = lazy(r"\s+\S|[})\]]|Traceback \(|Caused by|During handling|goroutine \d|\.\.\. \d+ more")
 _LOOKED_AT = 400
 """Characters in which words of trouble are looked for."""
 
@@ -103,32 +104,32 @@ def level_of(text: str) -> Level:
 
 def continues(text: str) -> bool:
     """Whether a line goes on with what the line before it said: indented, a traceback."""
-    return _CONTINUED.match(text) is not None
+    return _CONTINUED().match(text) is not None
 
 
 def tells_trouble(text: str) -> bool:
     """Whether the words of a line tell of something that failed; `no errors` and `error=<nil>` do not."""
     head = text[:_LOOKED_AT]
-    return _TROUBLE.search(head) is not None and _TROUBLE.search(_HARMLESS.sub(" ", head)) is not None
+    return _TROUBLE().search(head) is not None and _TROUBLE().search(_HARMLESS().sub(" ", head)) is not None
 
 
 def _structured(text: str) -> tuple[Level, str] | None:
     """Lines whose keys say what is what; None when it is none."""
     if text.startswith("{"):
-        found = _JSON_LEVEL.search(text)
+        found = _JSON_LEVEL().search(text)
         if found is None:
             return None
         level = _LEVELS.get(found[2].lower(), Level.UNKNOWN) if found[2] else _numbered(int(found[3] or 6))
         return level, text
-    key = _KEY.search(text, 0, 600) if "=" in text else None
+    key = _KEY().search(text, 0, 600) if "=" in text else None
     if key is None or (level := _LEVELS.get(key[1].lower(), Level.UNKNOWN)) is Level.UNKNOWN:
         return None
-    message = _MSG.search(text)
+    message = _MSG().search(text)
     if message is None:
         return level, text
     words = message[1][1:-1].replace('\\"', '"') if message[1].startswith('"') else message[1]
     rest = text[: message.start()] + text[message.end() :]
-    rest = _TIME_KEY.sub("", rest.replace(key[0].strip(" ,{("), "", 1))
+    rest = _TIME_KEY().sub("", rest.replace(key[0].strip(" ,{("), "", 1))
     rest = " ".join(rest.split()) if len(rest) < _LOOKED_AT else rest.strip()
     return level, f"{words} {rest}".rstrip()
 
@@ -142,15 +143,15 @@ def _numbered(number: int) -> Level:
 
 def _headed(text: str) -> tuple[Level, str]:
     """A level in the words before the message."""
-    glog = _GLOG.match(text)
+    glog = _GLOG().match(text)
     if glog is not None:
         return _LEVELS[glog[1].lower()], text[glog.end() :]
-    priority = _PRIORITY.match(text)
+    priority = _PRIORITY().match(text)
     begin = priority.end() if priority is not None else 0
-    stamp = HEAD.match(text, begin)
+    stamp = HEAD().match(text, begin)
     if stamp is not None:
         begin = stamp.end()
-        host = _PROGRAM.match(text, begin) if stamp["yearless"] or priority is not None else None
+        host = _PROGRAM().match(text, begin) if stamp["yearless"] or priority is not None else None
         begin = host.end() if host is not None else begin
     level, message = _in_words(text, begin, stamp is not None)
     if level is Level.UNKNOWN and priority is not None:
@@ -162,7 +163,7 @@ def _in_words(text: str, begin: int, stamped: bool) -> tuple[Level, str]:
     """The level among the first words from `begin` on, and the message without it."""
     at, names = begin, 0
     for number in range(_TOKENS):
-        token = _TOKEN.match(text, at, begin + _HEADER)
+        token = _TOKEN().match(text, at, begin + _HEADER)
         if token is None:
             break
         sure = stamped or not names or token[1][-1] == ":"
@@ -198,4 +199,4 @@ def _level_in(token: str, at: int, *, first: bool, stamped: bool) -> tuple[Level
 
 def _is_plain(token: str) -> bool:
     """A word that a sentence may begin with, and no sign of a header: no bracket, number, colon, not all capitals."""
-    return _NAME.match(token) is not None and not token.isupper()
+    return _NAME().match(token) is not None and not token.isupper()

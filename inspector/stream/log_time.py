@@ -4,6 +4,8 @@ import re
 from datetime import datetime, timezone
 from functools import lru_cache
 
+from .lazy_pattern import lazy
+
 _SECOND = 1_000_000_000
 _DAY = 86_400 * _SECOND
 LOOKED_AT = 120
@@ -11,7 +13,7 @@ LOOKED_AT = 120
 
 _CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
 _ZONE = r"(?:\ ?(?:Z\b|UTC\b|GMT\b|[+-]\d\d:?\d\d\b))"
-HEAD = re.compile(
+HEAD = lazy(
     rf"""\[?(?:
         \d{{4}}[-/]\d\d[-/]\d\d(?:[T ]|\ -\ ){_CLOCK}{_ZONE}?
       | (?P<yearless>[A-Z][a-z]{{2}}\ [ \d]\d\ {_CLOCK})
@@ -23,17 +25,17 @@ HEAD = re.compile(
 )
 """The stamp with which a line begins."""
 
-_ISO = re.compile(
+_ISO = lazy(
     r"(\d{4})[-/](\d\d)[-/](\d\d)[T -]{1,3}(\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?(?: ?(Z|UTC|GMT|[+-]\d\d:?\d\d))?"
 )
-_SYSLOG = re.compile(r"\b([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?")
-_MONTH_DAY = re.compile(
+_SYSLOG = lazy(r"\b([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?")
+_MONTH_DAY = lazy(
     r"(?:^\[?[IWEFDC]|^(?:\([^)]{0,40}\) )?[A-Z]{4,8} )(\d\d)-?(\d\d) (\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?"
 )
 """glog and those who write like it: `I0102 03:04:05.678901`, `INFO 01-02 03:04:05`."""
-_COMMON = re.compile(r"\[(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-]\d{4})\]")
+_COMMON = lazy(r"\[(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-]\d{4})\]")
 """The common log format of web servers."""
-_EPOCH = re.compile(r"\b(?:time|ts|timestamp|t)\"?\s*[=:]\s*\"?(\d{10})(?:\.(\d{1,9})|(\d{3}|\d{6}|\d{9}))?(?!\d)")
+_EPOCH = lazy(r"\b(?:time|ts|timestamp|t)\"?\s*[=:]\s*\"?(\d{10})(?:\.(\d{1,9})|(\d{3}|\d{6}|\d{9}))?(?!\d)")
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -48,7 +50,7 @@ def stamp(text: str, near: int = 0) -> int:
     A stamp without a zone counts as local time, one without a year is of the year in which it is not after `near`
     (wall ns; 0: the present). A clock without a date tells no moment.
     """
-    iso = _ISO.search(text, 0, LOOKED_AT)
+    iso = _ISO().search(text, 0, LOOKED_AT)
     if iso is not None:
         year, month, day, hour, minute = (int(iso[group]) for group in range(1, 6))
         return _moment(year, month, day, hour, minute, int(iso[6]), iso[7], iso[8] or "")
@@ -56,14 +58,14 @@ def stamp(text: str, near: int = 0) -> int:
 
 
 def _epoch(text: str) -> int:
-    found = _EPOCH.search(text, 0, 4 * LOOKED_AT)
+    found = _EPOCH().search(text, 0, 4 * LOOKED_AT)
     if found is None:
         return 0
     return int(found[1]) * _SECOND + int((found[2] or found[3] or "").ljust(9, "0"))
 
 
 def _common(text: str) -> int:
-    found = _COMMON.search(text, 0, LOOKED_AT)
+    found = _COMMON().search(text, 0, LOOKED_AT)
     if found is None or found[2] not in _MONTHS:
         return 0
     date = int(found[3]), _MONTHS[found[2]], int(found[1])
@@ -71,7 +73,7 @@ def _common(text: str) -> int:
 
 
 def _yearless(text: str, near: int) -> int:
-    found = _MONTH_DAY.match(text) or _SYSLOG.search(text, 0, LOOKED_AT)
+    found = _MONTH_DAY().match(text) or _SYSLOG().search(text, 0, LOOKED_AT)
     if found is None:
         return 0
     month = int(found[1]) if found[1].isdecimal() else _MONTHS.get(found[1], 0)

@@ -1,9 +1,7 @@
 """The text of the configuration file: which line sets what, one value changed and the rest left, safe writing."""
 
-import json
 import os
 import re
-import secrets
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -99,15 +97,22 @@ def _inserted(lines: list[str], text: str, section: str, written: str) -> list[s
 
 
 def _quoted(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key)
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _string(key)
 
 
 def _written(value: Value) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    return "[" + ", ".join(json.dumps(one, ensure_ascii=False) for one in value) + "]"
+        return _string(value)
+    return "[" + ", ".join(_string(one) for one in value) + "]"
+
+
+def _string(text: str) -> str:
+    """A basic string of TOML, which is one of JSON."""
+    import json
+
+    return json.dumps(text, ensure_ascii=False)
 
 
 def write(path: Path, text: str) -> None:
@@ -122,7 +127,7 @@ def write(path: Path, text: str) -> None:
         status = os.fstat(folder)
         if status.st_uid != os.geteuid() or status.st_mode & stat.S_IWOTH:
             raise PermissionError(f"settings are not saved: {path.parent} belongs to uid {status.st_uid}")
-        fresh = f".config.toml.{secrets.token_hex(6)}"
+        fresh = f".config.toml.{os.urandom(6).hex()}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with os.fdopen(os.open(fresh, flags, 0o600, dir_fd=folder), "wb") as file:
             file.write(text.encode())

@@ -2,6 +2,7 @@
 
 import pytest
 
+from inspector.stream.base import Request
 from inspector.stream.requests import FindLine, ReadLog, StopSearch
 
 from .app_harness import running_app
@@ -86,3 +87,21 @@ async def test_a_colon_asks_for_a_time_and_goes_there(monkeypatch: pytest.Monkey
         assert "+2." in ui.cursor
         await ui.press("colon", *"nonsense", "enter")
         assert "no time: nonsense" in ui.lines[-1]
+
+
+async def test_a_filter_that_was_typed_before_the_log_was_read_searches_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = BigCollector(symbols=1, lines=300_000)
+    *before, lines = feed.first_events
+    late = FakeFeed(before)
+
+    def send(request: Request) -> None:
+        if isinstance(request, ReadLog):
+            late.come(*feed._log(request))
+
+    monkeypatch.setattr(late, "send", send)
+    async with running_app(late, monkeypatch) as ui:
+        await ui.press("5", "slash")
+        ui.filter("line 31337")
+        await ui.pilot.pause()
+        late.come(lines)
+        await ui.until_shown("line 31337 of a flood")

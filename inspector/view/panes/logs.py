@@ -71,7 +71,18 @@ class LogsPane(Pane):
             self._seen = None
         if self.wanted:
             self._choose_wanted(context)
+        if self._is_partial(context):
+            self._query(context, self.pattern)
         return super().look(context)
+
+    def _is_partial(self, context: PaneContext) -> bool:
+        """Only lines that are here are filtered, and by now there are others."""
+        searching = self._search is not None or self._coming is not None or self._found is not None
+        if searching or not context.live or not (self.pattern or self.level):
+            return False
+        number = self._number(context.state)
+        sources = [number] if number is not None else list(context.state.logs)
+        return any(not _holds_all(context.state, one) for one in sources)
 
     def table(self, context: PaneContext) -> Table:
         number = self._number(context.state)

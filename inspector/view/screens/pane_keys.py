@@ -97,6 +97,8 @@ class PaneKeys(Screen[None]):
 
     @on(Rows.Folded, "#rows")
     def _fold(self, message: Rows.Folded) -> None:
+        if message.listing is not self.actions.pane.listing:
+            return  # another pane was turned to meanwhile
         if self.actions.fold(message.step):
             self.load_pane()
         else:

@@ -77,7 +77,7 @@ class Rows(LineWidget, can_focus=True):
 
         def __init__(self, rows: "Rows", step: int) -> None:
             super().__init__(rows)
-            self.step = step
+            self.listing, self.step = rows.listing, step
 
     class Counted(Moved):
         """What the filter found so far changed."""
