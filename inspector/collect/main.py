@@ -54,7 +54,7 @@ def parse(argv: Sequence[str]) -> Options | None:
     elif command and target:
         trouble = "name either a target or a command, not both"
     elif not (command or target or given.list or given.capabilities):
-        trouble = "name a target: a pid, a program name, unit:NAME, container:ID, lib:PATH, or `-- COMMAND`"
+        trouble = "name a target: a pid, a program name, unit:NAME, container:NAME, lib:PATH, or `-- COMMAND`"
     if trouble:
         print(f"inspector collect: {trouble}", file=sys.stderr)
         return None

@@ -8,6 +8,7 @@ from typing import Literal
 
 from inspector.stream.text import decode
 
+from .container_names import names_of
 from .invocation import INTERPRETERS, SHELLS, is_call, is_inspector, program_words
 from .kernel import cgroup, procfs
 from .kernel.records import Mapped
@@ -122,9 +123,10 @@ class Target:
             name = self.value if "." in self.value else f"{self.value}.service"
             return name in path.split("/")
         container = cgroup.container_of(path)
-        return container is not None and (
-            container == self.value or (len(self.value) >= 4 and container.startswith(self.value))
-        )
+        if container is None:
+            return False
+        by_id = container == self.value or (len(self.value) >= 4 and container.startswith(self.value))
+        return by_id or self.value in names_of(container)
 
     def _missing(self) -> TargetError:
         wait = f"to wait for it: inspector --wait {self.text}"
@@ -132,7 +134,7 @@ class Target:
             case "unit":
                 return TargetError("no-such-target", f"no process runs in the unit {self.value}", wait)
             case "container":
-                why = f"no process runs in a container whose id begins with {self.value}"
+                why = f"no process runs in a container that is named {self.value} or whose id begins so"
                 return TargetError("no-such-target", why, wait)
             case _:
                 why = f"no process has `{self.text}` as its name or in its command line"

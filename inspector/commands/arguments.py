@@ -27,7 +27,7 @@ COMMANDS = {
 
 _TARGETS = """\
 TARGET is a pid, a process name or a part of its command line, unit:ollama.service,
-container:ID, or lib:PATH (every process that maps that file, now or later).
+container:NAME, or lib:PATH (every process that maps that file, now or later).
 A target named like a command goes after --:  inspector -- report
 """
 

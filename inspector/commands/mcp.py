@@ -76,11 +76,11 @@ def server(place: Sequence[str] = ()) -> MCPServer:
 
     @tool
     async def report(target: str, seconds: float = 5.0) -> str:
-        """Watch TARGET (pid, process name, unit:NAME.service, container:ID, or a recording's path) for some seconds
+        """Watch TARGET (pid, process name, unit:NAME.service, container:NAME, or a recording's path) for some seconds
         and answer why it is or is not on the GPU: mode, causes with their chains, next steps, what could not be seen.
         """
         if target.startswith("-"):
-            raise ToolError(f"{target} is not a target: a pid, a name, unit:NAME.service, container:ID or a recording")
+            raise ToolError(f"{target} is not a target: a pid, a name, unit:NAME.service, container:NAME, a recording")
         for_ = f"--for={min(max(seconds, 0.2), _MOST_SECONDS):g}s"
         done = await _run("report", "--redact", "--format=json", for_, *place, target, wait=_MOST_SECONDS + 30)
         if not done.stdout:
