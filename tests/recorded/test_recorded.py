@@ -51,6 +51,8 @@ RUNS = (
     Recorded("nvgo-ok", "cpu", "management-only", "nvmlDeviceGetHandleByIndex_v2"),
     Recorded("nvgo-old", "cpu", "symbol-missing", "nvmlDeviceGetCount_v2"),
     Recorded("nvgo-mismatch", "cpu", "api-error", "18 (NVML_ERROR_LIB_RM_VERSION_MISMATCH)"),
+    # learns of devices from a tool that it runs
+    Recorded("gputil-nosmi", "cpu", "tool-missing", "nvidia-smi"),
     # linked with the loaders of Vulkan and OpenCL, which it has no use for here
     Recorded("handbrake-cpu", "cpu", "lookup-failed", "libnvidia-encode.so.1"),
 )

@@ -121,7 +121,8 @@ def _order_of_pattern(scene: Scene, pattern: Pattern, hit: Hit, number: int) -> 
     explains = hit.severity == "error" or (
         hit.severity == "warning" and pattern.place != "logged" and scene.decision.reason in _UNEXPLAINED
     )
-    if explains and not scene.decision.chain and scene.decision.reason in pattern.answers:
+    said_only = all(one.kind == "words" for one in scene.decision.chain)
+    if explains and said_only and scene.decision.reason in pattern.answers:
         return 2, _weight(hit), *within
     return 4, _weight(hit), *within
 
