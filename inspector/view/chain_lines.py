@@ -19,6 +19,7 @@ _NOT_FOUND = ("not found", "cannot open shared object file")
 _MOST_ROOT, _MOST_FIX, _MOST_RUN = 3, 3, 2
 """Lines that root, fix and command may take on a small screen."""
 _COPY = " Y copies "
+_COPIES: tuple[Span, ...] = ((_COPY, "quiet"),)
 _EFFECTS = {"cpu": "on the CPU", "undecided": "CPU or GPU: undecided"}
 PLAIN_RULES = ("nobody-asked", "management-only")
 """Rules by which nothing is wrong and nothing is to be done: the program has nothing to do with a GPU."""
@@ -61,6 +62,11 @@ def in_full(finding: Finding, width: int, most: int) -> list[Line]:
                 f" {label}", wrapped(text, width - LABEL - 2), "name" if label == "run" else "plain", indent=LABEL + 1
             )
     return [*lines[:most], Line()]
+
+
+def without_copy(lines: Sequence[Line]) -> list[Line]:
+    """The lines while something else has the focus, so that `Y` copies something else."""
+    return [line._replace(right=()) if line.right == _COPIES else line for line in lines]
 
 
 def without_finding(context: PaneContext, width: int, most: int) -> list[Line]:
@@ -126,7 +132,7 @@ def _todo(finding: Finding, width: int) -> list[Line]:
         command = wrapped(short_paths(_prompt(finding.command)), width - LABEL - len(_COPY))
         command = command if len(command) <= _MOST_RUN else [command[0], " ".join(command[1:])]
         lines += labelled(" run", command, "name", indent=LABEL, mark="name")
-        lines[-len(command)] = lines[-len(command)]._replace(right=((_COPY, "quiet"),))
+        lines[-len(command)] = lines[-len(command)]._replace(right=_COPIES)
     return lines
 
 
@@ -153,7 +159,7 @@ def step(link: Link) -> str:
             words = link.answer.rsplit(": ", 1)
             return f"{name}: {words[0]}" if len(words) == 1 else f"{name}: {words[0].rsplit(': ', 1)[-1]}"
         case "call":
-            return f"{name} did not come back" if link.answer == "did not come back" else f"{name} = {link.answer}"
+            return f"{name} {link.answer}" if link.answer.startswith("did not") else f"{name} = {link.answer}"
         case "signal":
             return f"{link.subject} in {link.answer}"
         case "end":

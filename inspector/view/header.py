@@ -10,6 +10,7 @@ from inspector.model.state import State
 from .ages import since
 from .pane_context import PaneContext, short_name, title_of
 from .panes.pane import Pane
+from .session import Session
 from .tables.gpu import mode_words
 from .tables.row import Cell, Span, Tone
 
@@ -84,6 +85,25 @@ def vitals(state: State) -> str:
     if not known:
         return ""
     return f"{sum(one.cpu for one in known):.0f}% {size(sum(one.rss for one in known))}"
+
+
+def status_of(session: Session) -> Status:
+    """How the observation is doing, in a word."""
+    state = session.state
+    feed = session.feed
+    if session.playback is not None:
+        return Status("recorded")
+    if feed.recorded:
+        return Status("reading the recording")
+    if session.paused:
+        return Status(f"paused, {session.waiting} waiting", "unknown")
+    if feed.alive:
+        return Status("live", "yes") if state.session is not None else Status("connecting", "unknown")
+    if state.missing is not None and not state.processes:
+        return Status("✗ not observed", "no")
+    if feed.error:
+        return Status("✗ collector died", "no")
+    return Status(f"ended: {state.ended.reason}" if state.ended is not None and state.ended.reason else "ended")
 
 
 # Lines of words

@@ -138,3 +138,10 @@ def test_without_a_finding_the_answer_still_says_what_was_seen() -> None:
         text for line in answer_lines(PaneContext(state=state, answer=nothing), 0, 80, 4) for text, _ in line.left
     )
     assert "nothing was observed" in words and "1 process" in words
+
+
+async def test_the_answer_offers_its_command_while_the_key_copies_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
+        assert "Y copies" in ui.line_with(" run  $ find")
+        await ui.press("1")
+        assert "Y copies" not in ui.text

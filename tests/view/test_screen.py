@@ -2,6 +2,8 @@
 
 import pytest
 
+from inspector.view import header
+
 from .app_harness import running_app
 from .feeds import FakeFeed
 from .sample import FIRST, SECOND_CHILD, SERVER, main_question
@@ -134,6 +136,7 @@ async def test_an_ascii_terminal_gets_only_ascii(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("theme", ["inspector-light", "inspector-ansi"])
 async def test_every_theme_shows_the_same_words(theme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(header, "since", lambda ns: "0 s ago")
     async with running_app(FakeFeed(main_question()), monkeypatch, theme="inspector-dark") as ui:
         dark = ui.text
     async with running_app(FakeFeed(main_question()), monkeypatch, theme=theme) as ui:

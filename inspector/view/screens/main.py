@@ -10,9 +10,9 @@ from inspector.stream.processes import ProcessListed
 from inspector.view import header, ladder_lines
 from inspector.view.actions import Actions
 from inspector.view.ages import SECOND, since
-from inspector.view.chain_lines import answer_lines, in_full
+from inspector.view.chain_lines import answer_lines, in_full, without_copy
 from inspector.view.clock import since_start
-from inspector.view.header import Line, Status
+from inspector.view.header import Line
 from inspector.view.keys import MAIN, help_table, rebound
 from inspector.view.pane_context import PaneContext
 from inspector.view.session import Session
@@ -151,6 +151,10 @@ class MainScreen(PaneKeys):
                 self.set_focus(self.notice)
         self.headlines()
 
+    def on_descendant_focus(self) -> None:
+        """What `Y` copies depends on what has the focus."""
+        self.headlines()
+
     def on_resize(self, event: events.Resize) -> None:
         words = f"terminal too small: {event.size.width}x{event.size.height}"
         self.small.tell([Line(((words, "strong"),))])
@@ -166,7 +170,7 @@ class MainScreen(PaneKeys):
             return
         mark = f"{since_start(context.state, context.scope.at)} s" if context.scope.at else ""
         recording = self.session.feed.recording is not None
-        self.top.tell([header.top(context, self.status(), recording, mark)])
+        self.top.tell([header.top(context, header.status_of(self.session), recording, mark)])
         self._tell_answer(context)
         self._companions()
         self.tabs.tell([Line(tuple(span for tab in self._tabs() for span in tab))])
@@ -185,7 +189,7 @@ class MainScreen(PaneKeys):
             width = self._left_width
             told = [*answer_lines(context, self.actions.finding, width, size.height // 3), Line()]
             rails = ladder_lines.in_column(context, pid, width, size.height // 3)
-        self.answer.tell(told, grow=True)
+        self.answer.tell(told if self.on_answer else without_copy(told), grow=True)
         self.ladder.tell(rails, grow=True)
 
     @property
@@ -199,24 +203,6 @@ class MainScreen(PaneKeys):
             self.headlines()
         else:
             super().action_back()
-
-    def status(self) -> Status:
-        """How the observation is doing, in a word."""
-        session, state = self.session, self.session.state
-        feed = session.feed
-        if session.playback is not None:
-            return Status("recorded")
-        if feed.recorded:
-            return Status("reading the recording")
-        if session.paused:
-            return Status(f"paused, {session.waiting} waiting", "unknown")
-        if feed.alive:
-            return Status("live", "yes") if state.session is not None else Status("connecting", "unknown")
-        if state.missing is not None and not state.processes:
-            return Status("✗ not observed", "no")
-        if feed.error:
-            return Status("✗ collector died", "no")
-        return Status(f"ended: {state.ended.reason}" if state.ended is not None and state.ended.reason else "ended")
 
     def _tabs(self) -> list[Cell]:
         return header.tabs(self.actions.panes, self.actions.number, self.actions.context(),
@@ -259,6 +245,7 @@ class MainScreen(PaneKeys):
     def load_pane(self) -> None:
         self.actions.look()
         self.rows.load(self.actions.pane.listing)
+        self.show_answer_of_pane()
         self._show_details()
         self.headlines()
 
