@@ -30,7 +30,13 @@ from .sources.contract import Session, Tracked, TreeObserver
 from .sources.copies.copies import ListeningSink
 from .sources.libraries.libraries import Libraries
 from .sources.lookups.signals import SignalsSource
-from .sources.processes.joining import ExecArrivals, MappingArrivals, PolledArrivals, program_of_exec
+from .sources.processes.joining import (
+    ExecArrivals,
+    MappingArrivals,
+    OverlookedArrivals,
+    PolledArrivals,
+    program_of_exec,
+)
 from .sources.processes.processes import SAME_BIRTH, Origin, ProcessTree
 from .sources.processes.program import Keys
 from .sources.processes.record_source import open_records
@@ -224,7 +230,10 @@ class Agent(TreeObserver):
             )
         elif self._options.wait and self._records.engine is not None:
             ExecArrivals(self._tree, self._records.feed, target.matches)
-            self._records.engine.wait_for(lambda record: target.matches(program_of_exec(record)))
+            names = target.process_names
+            self._records.engine.wait_for(lambda record: target.matches(program_of_exec(record)), names)
+            if names:
+                OverlookedArrivals(self._loop, self._tree, target.matches)
             if self._reactor is not None:
                 for path in recall(target.text):
                     self._reactor.arm(path, path)

@@ -15,6 +15,8 @@ _AT_ONCE = 2_000_000
 """ns after a birth within which the kernel itself tells it."""
 _BINDS_NOTHING = ("LD_BIND_NOT", "LD_AUDIT", "LD_PROFILE")
 _PASSIVE_GAP = 5_000_000_000
+_UNCOUNTED = ("processes without counters", "kernel records")
+"""Losses after which a process may have called and have no count: see `EventsLost.source`."""
 """ns that may lie between the passive picture and the first probe (setting probes takes milliseconds)."""
 
 
@@ -117,6 +119,8 @@ def _of_library(state: State, use: Use, library: LibraryMapped) -> Coverage:
     if stopped:
         words = f"counting of {stopped[0].name} stopped: {state.stopped[stopped[0].id]}"
         return Coverage(False, words, len(watched))
+    if any(source in state.lost for source in _UNCOUNTED):
+        return Coverage(False, "calls may be missing: the machine was too busy to keep counters apart", len(watched))
     late = _late(process, library, since)
     if not late:
         return Coverage(True, "counted since it started", len(watched))

@@ -8,6 +8,7 @@ import pytest
 
 from inspector.collect.kernel.counting import Counting
 from inspector.collect.kernel.engine import Engine
+from inspector.collect.kernel.records import Executed
 
 from .conftest import Targets
 from .counted import Watcher
@@ -48,3 +49,17 @@ def test_a_script_that_executes_the_awaited_program_is_not_denied_before_that_is
         engine.drain()
     engine.wait_for(None)
     assert sum(count.count for count in counting.counts()) == 2 * 7
+
+
+def test_only_programs_of_a_name_that_is_waited_for_are_looked_at(engine: Engine, targets: Targets) -> None:
+    told: list[bytes] = []
+
+    def note(record: Executed) -> bool:
+        told.append(record.filename)
+        return False
+
+    engine.wait_for(note, [targets.program.name])
+    subprocess.run(["sh", "-c", f"{targets.program} calls:1:1; /bin/true"], check=True, stdout=subprocess.DEVNULL)
+    engine.drain()
+    engine.wait_for(None)
+    assert told == [os.fsencode(targets.program)]

@@ -30,6 +30,18 @@ def test_a_program_that_is_waited_for_is_observed_from_its_first_instruction(
         collector.quit()
 
 
+def test_a_program_that_is_started_through_a_link_of_another_name_joins_a_little_later(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    program = _named(workshop, tmp_path / "meant")
+    (tmp_path / "called").symlink_to(program)
+    with Collector("--wait", "--target=meant") as collector:
+        collector.hears("waiting for meant")
+        with Life(tmp_path / "called", "line") as life:
+            assert collector.wait(ProcessStarted).pid == life.pid
+        collector.quit()
+
+
 def test_waiting_goes_on_for_each_later_start(workshop: Workshop, tmp_path: Path) -> None:
     program = _named(workshop, tmp_path / "again")
     with Collector("--wait", "--target=again") as collector:

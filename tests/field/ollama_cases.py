@@ -43,7 +43,7 @@ def _no_backend(installed: Ollama) -> None:
 
 
 _SEEN = "LD_LIBRARY_PATH=$SHIM"
-_CPU_LATE = Expected("cpu|undecided", unsure=True)
+_CPU_LATE = Expected("cpu|undecided")
 _FOUND = Expected("cuda|undecided", blames_nothing=True, unsure=True)
 _ABORTED = Expected("cpu|undecided", ("SIGABRT", "cuInit", "/shim/libcuda.so.1"))
 _LITTLE = "PARAMETER num_ctx 256\\nPARAMETER num_predict 20\\n"
@@ -74,6 +74,7 @@ CASES = [
 
 def jobs(installed: list[Ollama], folder: Path, ways: tuple[str, ...] = _WAYS) -> Iterator[Job]:
     """Every case of every generation in every way, each in a tree of its own."""
+    ollama.model()  # made before several threads want it
     for one in installed:
         for number, case in enumerate(CASES):
             if one.name not in case.generations:

@@ -138,13 +138,14 @@ class Engine:
         with self.members.only_children_of(os.getpid()):
             yield
 
-    def wait_for(self, matches: Matches | None) -> None:
+    def wait_for(self, matches: Matches | None, names: Collection[str] = ()) -> None:
         """Report every exec on the machine that matches and observe that process from its first instruction.
 
-        None ends the waiting. Meanwhile each process that executes a program is a member until `matches` denies it.
+        Meanwhile each process that executes a program of one of these names, or any where there are none, is a member
+        until `matches` denies it. None ends the waiting.
         """
         self._matches = matches
-        self.members.wait_for_any(matches is not None)
+        self.members.wait_for(None if matches is None else [os.fsencode(name) for name in names])
 
     @property
     def waiting(self) -> bool:

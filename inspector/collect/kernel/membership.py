@@ -6,7 +6,7 @@ in a queue from which the kernel takes one at each birth. Slot 0 is for processe
 
 import contextlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from . import bpf
 from .assembler import Assembler, Helper, Reg
@@ -33,7 +33,7 @@ BLANK_SIZE = 2048
 
 # Words of the control map.
 CONTROL_WAIT = 0
-"""Not 0: every process that executes a program anywhere becomes a member at once."""
+"""1: processes that execute a program of a name that is waited for become members at once; 2: all that execute one."""
 CONTROL_LOST = 8
 """Records that found the ring full."""
 CONTROL_CROWDED = 16
@@ -46,6 +46,9 @@ CONTROL_FUNCTIONS_TELL = 40
 """Not 0: programs on the kernel's own functions tell of system calls, and the one on all of them is silent."""
 _CONTROL_SIZE = 48
 
+NAME = struct.Struct("<16s")
+"""Name of a process (TASK_COMM_LEN): of the file that it executed, as it was called."""
+_MOST_NAMES = 64
 HEADER = struct.Struct("<IIIiQ")
 """Head of every record: kind, pid, tid, a number of its own, time."""
 
@@ -73,6 +76,7 @@ class Membership:
     def __init__(self) -> None:
         self.tree = Map(MapKind.HASH, 4, 8, _PROCESSES)
         self.slots = Map(MapKind.QUEUE, 0, 4, SLOTS)
+        self.waited = Map(MapKind.HASH, NAME.size, 4, _MOST_NAMES)
         self.control = Map(MapKind.ARRAY, 4, _CONTROL_SIZE, 1, MMAPABLE)
         self.blank = Map(MapKind.ARRAY, 4, BLANK_SIZE, 1)
         self.ring = RingBuffer(RING_BYTES)
@@ -124,9 +128,14 @@ class Membership:
         finally:
             self.remove(pid)
 
-    def wait_for_any(self, wanted: bool) -> None:
-        """Whether every process that executes a program becomes a member."""
-        self._words[CONTROL_WAIT // 8] = int(wanted)
+    def wait_for(self, names: Collection[bytes] | None) -> None:
+        """Whether processes that execute a program become members: of these names (15 bytes count), or all for none.
+
+        None: they do not.
+        """
+        for name in list(names or ())[:_MOST_NAMES]:
+            self.waited.put(NAME.pack(name[:15]), bytes(4))
+        self._words[CONTROL_WAIT // 8] = 0 if names is None else 1 if names else 2
 
     def report_next_call(self) -> None:
         """Have the next counted call, in whatever process, reported by a record."""
@@ -143,7 +152,7 @@ class Membership:
     def close(self) -> None:
         """Let the maps go."""
         self._words.close()
-        for each in (self.tree, self.slots, self.control, self.blank, self.ring):
+        for each in (self.tree, self.slots, self.waited, self.control, self.blank, self.ring):
             each.close()
 
 

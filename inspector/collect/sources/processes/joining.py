@@ -81,6 +81,38 @@ class PolledArrivals:
                 self._judged.add(pid)
 
 
+class OverlookedArrivals:
+    """Attaches what matches though the kernel's name of it does not: started through a link, or under another name.
+
+    At the second look only: the kernel tells of the others at once, and a busy machine lets us hear it later.
+    """
+
+    LOOK_SECONDS = 2.0
+
+    def __init__(self, loop: Loop, tree: ProcessTree, matches: Matches) -> None:
+        self._tree, self._matches = tree, matches
+        self._judged: set[int] = set()
+        self._seen: set[int] = set()
+        """Those that matched at the last look."""
+        loop.every(self.LOOK_SECONDS, self._look)
+
+    def _look(self) -> None:
+        pids = set(procfs.pids())
+        self._judged &= pids
+        matching: set[int] = set()
+        for pid in pids - self._judged:
+            stat = attempt(lambda pid=pid: procfs.stat(pid), None)  # type: ignore[misc]
+            known = self._tree.find(pid)
+            if stat is None or stat.kernel_thread or (known and known.alive):
+                continue
+            if self._matches(program_of(stat)):
+                matching.add(pid)
+            else:
+                self._judged.add(pid)
+        self._tree.attach(sorted(matching & self._seen))
+        self._seen = matching
+
+
 class MappingArrivals:
     """Attaches every process of the machine that maps one file, as soon as the kernel tells or a look shows it."""
 

@@ -82,6 +82,8 @@ class RefusalsSource(TreeObserver):
         self._processes: dict[int, _Process] = {}
         self._ticker = Ticker(session.loop, FOLD_SECONDS, self._fold)
         self._ended: set[int] = set()
+        self._strangers: set[int] = set()
+        """Who was looked at while a program is waited for, and is none of ours; or is not told of yet."""
         session.tree.watch(self)
         feed.listen(Opened, self._opened)
         feed.listen(Listed, self._listed)
@@ -173,7 +175,12 @@ class RefusalsSource(TreeObserver):
         rows: dict[int, list[CallSum]] = {}
         for row in self._counters.call_sums():
             rows.setdefault(row.pid, []).append(row)
+        strangers = {pid for pid in rows if pid not in self._ended and self._session.tree.find(pid) is None}
+        self._counters.forget_call_sums(strangers & self._strangers)
+        self._strangers = strangers
         for pid, sums in rows.items():
+            if pid in strangers:
+                continue
             process = self._of(pid)
             if sums != process.sums:
                 process.sums = sums
