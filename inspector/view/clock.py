@@ -68,6 +68,9 @@ def wall_of(state: State, at: int) -> str:
 
 
 def since_start(state: State, at: int) -> str:
-    """`+12.345`: seconds since the observation began; negative before it."""
+    """`+12.345`: seconds since the observation began; negative before it, in days from two on."""
     session = state.session
-    return f"{(at - session.at) / SECOND:+.3f}" if session is not None and at else ""
+    if session is None or not at:
+        return ""
+    seconds = (at - session.at) / SECOND
+    return f"{seconds:+.3f}" if abs(seconds) < 2 * 86_400 else f"{seconds / 86_400:+.1f} d"

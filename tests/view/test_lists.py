@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from inspector.model.fold import apply_all
 from inspector.stream.events import AnyEvent
@@ -59,6 +60,20 @@ def test_helper_programs_are_one_row_until_it_is_unfolded() -> None:
     assert any("5001" in row for row in rows_of([*main_question(), *HELPERS], folds))
     assert folds.turn(next(key for key in folds.above if key.startswith("5001:")), -1) == group
     assert not any("5001" in row for row in rows_of([*main_question(), *HELPERS], folds))
+
+
+def test_runs_that_differ_in_a_port_only_are_one_row_and_found_by_their_pid() -> None:
+    runs = [event for pid in range(6001, 6005) for event in tool(pid, "runner")]
+    runs = [
+        replace(one, argv=["runner", "--port", str(30_000 + one.pid)]) if isinstance(one, ProcessExec) else one
+        for one in runs
+    ]
+    folds, state = Folds(), apply_all([*main_question(), *runs])
+    answer = fixed_answer(state, state.profiles)
+    spoken = [replace(answer.findings[0], pid=pid) for pid in range(6001, 6005)]
+    table = processes(PaneContext(state=state, answer=replace(answer, findings=spoken)), folds)
+    (group,) = [index for index in range(len(table)) if "×4 alike: runner --port" in plain(table.row(index))]
+    assert table.find("6003") == group and "exit 0" in plain(table.row(group))
 
 
 def test_nobody_is_a_helper_before_there_is_an_answer() -> None:

@@ -339,11 +339,17 @@ def row_of_line(state: State, source: int, line: LogLine, at: int) -> Row:
         (
             cell(since_start(state, at), "quiet"),
             cell(wall_of(state, at), "quiet"),
-            cell(name_of(state.logs[source].found.name), "quiet"),
+            cell(source_name(state.logs[source]), "quiet"),
             cell(read.level, read.tone),
             (("✗ ", "no"), (read.words, "plain")) if read.bad else cell(read.words),
         ),
     )
+
+
+def source_name(log: LogSource) -> str:
+    """The short name of a source: of a file its last part, else what it is without where it leads."""
+    name = log.found.name
+    return name_of(name) if name.startswith("/") else name.partition(": ")[0]
 
 
 def details_of_line(state: State, source: int, line: LogLine, at: int) -> Details:

@@ -1,5 +1,6 @@
 """Which processes of a tree have a row of their own, and which are folded: helper programs, rows that are alike."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from inspector.view.pane_context import PaneContext
 
 from .exit_status import end_of
 
+_NUMBERS = re.compile(r"\b(?:\d{4,}|[0-9a-f]{8,})\b")
+"""Ports, pids and hashes in arguments: they differ from start to start."""
 ALIKE = 3
 """So many rows that are alike are folded into one."""
 HELPERS = 2
@@ -177,7 +180,7 @@ def _entries(
             words = f"+{len(members)} helper programs  {tally(members)}"
             listed.append(Group(f"helpers:{above}", words, members, False))
         elif signature != "helper" and len(members) >= ALIKE:
-            words = f"{_command(members[0])} ×{len(members)}, all alike"
+            words = f"×{len(members)} alike: {_command(members[0])}"
             listed.append(Group(f"alike:{key_of(members[0])}", words, members, True))
         else:
             listed += members
@@ -189,7 +192,7 @@ def _signature(process: Process, born: dict[int, list[Process]]) -> object:
     runs = program(process)
     if not process.ended or born.get(id(process)) or runs is None:
         return id(process)
-    return _command(process), end_of(process), tuple(sorted(runs.environment.items()))
+    return _NUMBERS.sub("#", _command(process)), end_of(process), tuple(sorted(runs.environment.items()))
 
 
 def _command(process: Process) -> str:
