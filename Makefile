@@ -57,7 +57,8 @@ bench: $(STAMP) bench-tools   ## our figures beside the named peers, in one run
 	$(BIN)/python -m compileall -q inspector
 	$(BIN)/python -m tests.bench --json bench.json $(ARGS)
 
-soak: $(STAMP) bench-tools   ## ten minutes of a busy tree: memory stays level (an hour: ARGS="--for 3600 --json curve.json")
+soak: $(STAMP)   ## ten minutes of a busy tree: memory stays level (an hour: ARGS="--for 3600 --json curve.json")
+	@.ci/tools cc
 	$(BIN)/python -m tests.soak $(ARGS)
 
 fuzz: $(STAMP)   ## 100,000 mutants each of recordings, profiles, ELF files, link maps: no traceback, none slow

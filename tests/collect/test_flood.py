@@ -1,5 +1,7 @@
 """Under a flood of births records are read in batches, else at once."""
 
+import pytest
+
 from inspector.collect.kernel.records import Forked, Record
 from inspector.collect.sources.processes.feed import FLOOD, Feed, Flood
 from tests.sources.fakes import FakeLoop
@@ -45,3 +47,21 @@ def test_a_flood_of_births_is_read_in_batches_and_all_of_it_is_told() -> None:
         later()
     assert source.fd in loop.readable
     assert len(heard) == source.drained
+
+
+def test_a_listener_that_fails_costs_the_others_nothing_and_is_said_by_its_name() -> None:
+    loop = FakeLoop()
+    heard: list[Record] = []
+    feed = Feed(Births(), tells_ends=True)
+
+    def breaks(record: Forked) -> None:
+        raise ValueError(record.pid)
+
+    feed.listen(Forked, breaks)
+    feed.listen(Forked, heard.append)
+    feed.begin(loop)
+    feed.hand_out([Forked(at=1, ppid=1, pid=5)])
+    assert len(heard) == 1
+    with pytest.raises(ValueError, match="5") as failure:
+        loop.settle()
+    assert failure.value.args == (5,)

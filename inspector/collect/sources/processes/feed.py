@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 from ...kernel.records import Forked, Record
 from ..contract import Loop
 from ..poll_rate import Ticker
+from .fault_isolation import raising
 
 R = TypeVar("R", bound=Record)
 
@@ -59,6 +60,7 @@ class Feed:
         self._source = source
         self._second = second
         self.tells_ends = tells_ends
+        self._loop: Loop | None = None
         self._batch_listeners: list[Callable[[list[Record]], None]] = []
         self._listeners: dict[type, list[Callable[[Record], None]]] = {}
 
@@ -78,6 +80,7 @@ class Feed:
 
     def begin(self, loop: Loop) -> None:
         """Drain whenever records wait, and 50 ms later what came with them and wakes nobody; else every 50 ms."""
+        self._loop = loop
         for source in filter(None, (self._source, self._second)):
             self._begin(loop, source)
 
@@ -88,23 +91,26 @@ class Feed:
             loop.every(self.POLL_SECONDS, lambda: self.hand_out(source.drain()))
 
     def hand_out(self, batch: list[Record]) -> None:
-        """Give each record to its listeners; one that fails costs the others nothing and is raised at the end."""
+        """Give each record to its listeners; one that fails costs the others nothing, and is said by its name."""
         if not batch:
             return
-        failures: list[Exception] = []
         for batch_listener in self._batch_listeners:
             try:
                 batch_listener(batch)
             except Exception as error:
-                failures.append(error)
+                self._failed(batch_listener, error)
         for record in batch:
             for listener in self._listeners.get(type(record), ()):
                 try:
                     listener(record)
                 except Exception as error:
-                    failures.append(error)
-        if failures:
-            raise failures[0]
+                    self._failed(listener, error)
+
+    def _failed(self, listener: Callable[..., None], error: Exception) -> None:
+        """The loop says what its callbacks fail with."""
+        if self._loop is None:
+            raise error
+        self._loop.soon(raising(error, getattr(listener, "__qualname__", type(listener).__name__)))
 
     def tell(self, record: Record) -> None:
         """Give one record to its listeners, as if the kernel had told it."""
