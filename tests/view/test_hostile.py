@@ -1,5 +1,7 @@
 """What a target says is hostile: markup, escape sequences, line breaks, bidirectional overrides, endless lines."""
 
+from xml.etree import ElementTree
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,6 +66,18 @@ async def test_evil_texts_show_as_harmless_pictures_in_every_pane(monkeypatch: p
             assert not FORBIDDEN & set(ui.app.clipboard)
         await ui.press("2", "enter")
         assert "[/usr/lib/x.so] [bold" in ui.text
+
+
+async def test_a_picture_of_the_screen_holds_no_element_that_a_target_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
+    evil = "</text><script>alert(1)</script><image href='http://x'/>&#27;]52;c;YQ=="
+    line = LogRead(at=at(2), source=1, lines_total=1, lines=[LogLine(number=0, text=evil)])
+    async with running_app(FakeFeed([*evil_stream(), line]), monkeypatch, (120, 36)) as ui:
+        for number in "123456":
+            await ui.press(number)
+            svg = ui.app.export_screenshot(title=evil, simplify=True)
+            elements = {element.tag.rpartition("}")[2] for element in ElementTree.fromstring(svg).iter()}
+            assert not elements & {"script", "image", "a", "foreignObject"}
+            assert not FORBIDDEN & set(svg)
 
 
 async def test_evil_texts_in_lists_over_the_screen_and_in_messages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,23 +94,22 @@ class Feed:
         """Give each record to its listeners; one that fails costs the others nothing, and is said by its name."""
         if not batch:
             return
+        failures: list[tuple[Callable[..., None], Exception]] = []
         for batch_listener in self._batch_listeners:
             try:
                 batch_listener(batch)
             except Exception as error:
-                self._failed(batch_listener, error)
+                failures.append((batch_listener, error))
         for record in batch:
             for listener in self._listeners.get(type(record), ()):
                 try:
                     listener(record)
                 except Exception as error:
-                    self._failed(listener, error)
-
-    def _failed(self, listener: Callable[..., None], error: Exception) -> None:
-        """The loop says what its callbacks fail with."""
-        if self._loop is None:
-            raise error
-        self._loop.soon(raising(error, getattr(listener, "__qualname__", type(listener).__name__)))
+                    failures.append((listener, error))
+        for failed, fault in failures:
+            if self._loop is None:
+                raise fault
+            self._loop.soon(raising(fault, getattr(failed, "__qualname__", type(failed).__name__)))
 
     def tell(self, record: Record) -> None:
         """Give one record to its listeners, as if the kernel had told it."""
