@@ -60,7 +60,7 @@ class LoaderIgnoresEnvironment(Cause):
         return Hit(
             title=f"the loader of {short(process)} ignores {listed(carried)}: {why}",
             cause="For a program that runs with more privileges than its caller the loader ignores these variables"
-            f": {name_of(missing_file(case))} is not found{f', {place}' if place else ''}.",
+            f": {name_of(missing_file(case))} not found{f', {place}' if place else ''}.",
             next_step="start it without the extra privileges; then the variables work",
             command=f"getcap {quote(runs.exe)}; ls -l {quote(runs.exe)}",
             process=process,
@@ -206,7 +206,7 @@ class SetTooLate(Cause):
         row = evidence.of_environment(case.process, "LD_LIBRARY_PATH", f"in its memory: LD_LIBRARY_PATH={value}")
         return Hit(
             title=f"LD_LIBRARY_PATH={value} was set inside {short(case.process)} after its start: "
-            f"{name_of(name)} is not found",
+            f"{name_of(name)} not found",
             cause="The loader reads the variable once, when the program starts; what setenv or os.environ set "
             "later only reaches child processes.",
             next_step=f"set LD_LIBRARY_PATH={value} where the program is started",

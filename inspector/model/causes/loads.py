@@ -103,7 +103,7 @@ class DependencyMissing(Cause):
             doubt=_doubt(failure),
             at=failure.at,
             subject=f"{name_of(failure.name)}:{missing}",
-            root=f"{missing} is not found{f': {where.words}' if where.words else ''}",
+            root=f"{missing} not found{f': {where.words}' if where.words else ''}",
         )
 
 
