@@ -161,6 +161,7 @@ class Agent(TreeObserver):
             self._tree.expect(self._launch.pid, "run", self._loop.now())
         self._tree.attach(pids, _origin(target))
         _check_births(self._tree, births)
+        self._loop.in_background(self._session.images.load, lambda _: None)
         self._start_sources()
         self._records.feed.begin(self._loop)
         if (
@@ -323,6 +324,7 @@ class Agent(TreeObserver):
         self._sink.send(ended(self._reason, self._in_order))
         self._sink.close()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader need not wait until the kernel has let all probes go
+        self._session.images.save()
         if self._reactor is not None:
             if self._options.wait:
                 remember(self._options.target, self._reactor.met)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.collect.elf.image_cache import ImageCache
 from inspector.collect.listing import processes
 from inspector.collect.loop import CollectorLoop
 from inspector.collect.main import parse
@@ -123,7 +124,7 @@ def test_files_that_matter_most_are_read_first() -> None:
             self.soon(lambda: done(work()))
 
     loop, read = Slow(), list[ImageRead]()
-    images = Images(loop, PLAN, read.append)
+    images = Images(loop, PLAN, ImageCache(PLAN), read.append)
     wanted = [
         ("/usr/lib/libz.so.1", "needed"),
         ("/opt/other.so", "dlopen"),
@@ -145,7 +146,7 @@ def test_files_that_matter_most_are_read_first() -> None:
 
 def test_an_image_is_read_only_from_a_path_that_leads_to_the_mapped_file(workshop: Workshop) -> None:
     read = list[ImageRead]()
-    images = Images(FakeLoop(), PLAN, read.append)
+    images = Images(FakeLoop(), PLAN, ImageCache(PLAN), read.append)
     path, inode = os.fsencode(workshop.shim), workshop.shim.stat().st_ino
     images.want(_mapping(str(workshop.shim), inode), "dlopen", [b"/nowhere", path])
     images.want(_mapping(str(workshop.shim), inode + 1), "dlopen", [path])
@@ -160,7 +161,7 @@ def test_a_file_that_our_reader_fails_on_does_not_stop_those_behind_it(
 
     monkeypatch.setattr("inspector.collect.sources.libraries.images.read_image", fail)
     read = list[ImageRead]()
-    images = Images(FakeLoop(), PLAN, read.append)
+    images = Images(FakeLoop(), PLAN, ImageCache(PLAN), read.append)
     images.want(_mapping("/a", workshop.shim.stat().st_ino), "dlopen", [os.fsencode(workshop.shim)])
     images.want(_mapping("/b", 2), "dlopen", [])
     assert read[0].error == "our reader failed on it: RuntimeError: on purpose"

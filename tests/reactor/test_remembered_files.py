@@ -7,8 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from inspector.collect.access.user_cache import folder
 from inspector.collect.kernel.early_programs import file_key
-from inspector.collect.reactor.remembered_files import folder, recall, recall_unrelated, remember, remember_unrelated
+from inspector.collect.reactor.remembered_files import recall, recall_unrelated, remember, remember_unrelated
 
 
 @pytest.fixture(autouse=True)

@@ -83,7 +83,7 @@ class ElfFile:
         self._fd = _open_regular(path)
         try:
             status = os.fstat(self._fd)
-            self.size, self.mtime = status.st_size, status.st_mtime_ns
+            self.size, self.changed = status.st_size, status.st_ctime_ns
             self.identity = f"{os.major(status.st_dev):x}:{os.minor(status.st_dev):x}:{status.st_ino}"
             self._read_header()
             self.segments = self._read_segments()

@@ -2,9 +2,7 @@
 
 import hashlib
 import re
-from collections import OrderedDict
 from collections.abc import Iterable
-from threading import Lock
 from typing import Final, Literal
 
 import msgspec
@@ -15,6 +13,7 @@ from inspector.stream.text import decode
 
 from .fatbin import gpu_architectures
 from .file import DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, ET_DYN, ET_EXEC, ElfError, ElfFile
+from .image_cache import ImageCache
 from .libc_names import LIBC_NAMES, LIBC_SONAMES
 from .sections import SHT_SYMTAB, Section, find_section, read_build_id, read_sections, section_bytes
 from .strings import read_only_data, take_names
@@ -27,23 +26,20 @@ _LOOK_UPS: Final = {b"dlopen", b"dlmopen", b"dlsym", b"dlvsym"}
 _MOST_HASHED: Final = 8 << 20
 _MOST_TOOL_SYMBOLS: Final = 128 << 20
 _MOST_STRINGS: Final = 256 << 20
-_KEPT: Final = 1024
-
-_Key = tuple[str, int, int]
-_kept: OrderedDict[_Key, tuple[Plan, ImageRead]] = OrderedDict()
-_lock = Lock()
 
 
-def read_image(open_path: bytes, path: str, file: str, at: int, plan: Plan) -> ImageRead:
+def read_image(
+    open_path: bytes, path: str, file: str, at: int, plan: Plan, cache: ImageCache | None = None
+) -> ImageRead:
     """The facts of one file; `open_path` is how to open it, `path` and `file` how it is called. Never raises."""
     try:
         with ElfFile(open_path) as elf:
-            key = (file, elf.mtime, elf.size)
-            image = _recall(key, plan)
+            image = cache.find(elf) if cache else None
             if image is None:
                 image = _read(elf, path, file, at, wanted_of(plan))
-                _keep(key, plan, image)
-            return msgspec.structs.replace(image, at=at, path=path)
+                if cache:
+                    cache.keep(elf, image)
+            return msgspec.structs.replace(image, at=at, path=path, file=file)
     except ElfError as error:
         return ImageRead(at=at, file=file, path=path, error=str(error))
 
@@ -51,19 +47,6 @@ def read_image(open_path: bytes, path: str, file: str, at: int, plan: Plan) -> I
 def is_system_library(path: str) -> bool:
     """Directly in /lib, /usr/lib or their multiarch folder, not in a folder of a program below."""
     return _SYSTEM_FOLDER.fullmatch(path) is not None
-
-
-def _recall(key: _Key, plan: Plan) -> ImageRead | None:
-    with _lock:
-        kept_for, image = _kept.get(key, (None, None))
-        return image if kept_for is plan else None
-
-
-def _keep(key: _Key, plan: Plan, image: ImageRead) -> None:
-    with _lock:
-        _kept[key] = plan, image
-        while len(_kept) > _KEPT:
-            _kept.popitem(last=False)
 
 
 def _read(elf: ElfFile, path: str, file: str, at: int, wanted: Wanted) -> ImageRead:

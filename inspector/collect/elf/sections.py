@@ -1,15 +1,16 @@
 """What only tools see in an ELF file, the loader never: sections and notes; absent or damaged ones are no error."""
 
-import os
 import struct
 from dataclasses import dataclass
-from typing import IO, Final, cast
+from typing import Final
 
 from .file import CLASS_64, PT_NOTE, ElfError, ElfFile, cstring
 
 SHT_SYMTAB, SHT_NOBITS, SHT_DYNSYM = 2, 8, 11
 _SHF_COMPRESSED: Final = 0x800
 _MOST_NOTES: Final = 64 << 10
+_NOTE: Final = struct.Struct("<III")
+_GNU_BUILD_ID: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,41 +46,34 @@ def _section(names: bytes, header: tuple[int, ...]) -> Section:
     return Section(cstring(names, name).decode("latin-1"), kind, address, offset, size if readable else 0, link)
 
 
-class _Stream:
-    """An ElfFile as the stream that pyelftools reads; never reads more than there is, whatever a note claims."""
-
-    def __init__(self, elf: ElfFile) -> None:
-        self._elf, self._at = elf, 0
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._at = offset + (0, self._at, self._elf.size)[whence]
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
-
-    def read(self, size: int) -> bytes:
-        raw = self._elf.read_some(self._at, size)
-        self._at += len(raw)
-        return raw
-
-
 def read_build_id(elf: ElfFile) -> str:
-    """NT_GNU_BUILD_ID of the note segments, which survive strip; empty when there is none."""
-    # Imported with the first library that is read, so that the collector's first word does not wait for it.
-    from elftools.elf.elffile import ELFFile
-    from elftools.elf.notes import iter_notes
-
-    try:
-        parsed = ELFFile(cast("IO[bytes]", _Stream(elf)))
-        for segment in elf.segments:
-            if segment.kind == PT_NOTE:
-                for note in iter_notes(parsed, segment.offset, min(segment.file_size, _MOST_NOTES)):
-                    if note["n_type"] == "NT_GNU_BUILD_ID":
-                        return str(note["n_desc"])
-    except Exception:  # damaged headers make pyelftools raise errors of a dozen kinds: then there is no build-id
-        pass
+    """NT_GNU_BUILD_ID of the note segments, which survive strip; empty when there is none (elf(5), Elf64_Nhdr)."""
+    for segment in elf.segments:
+        if segment.kind == PT_NOTE:
+            try:
+                notes = elf.read_some(segment.offset, min(segment.file_size, _MOST_NOTES))
+            except ElfError:
+                continue
+            if found := _build_id(notes):
+                return found.hex()
     return ""
+
+
+def _build_id(notes: bytes) -> bytes:
+    at = 0
+    while at + _NOTE.size <= len(notes):
+        name_size, size, kind = _NOTE.unpack_from(notes, at)
+        name_at = at + _NOTE.size
+        content_at = name_at + _padded(name_size)
+        if kind == _GNU_BUILD_ID and notes[name_at : name_at + name_size] == b"GNU\0":
+            return notes[content_at : content_at + size]
+        at = content_at + _padded(size)
+    return b""
+
+
+def _padded(size: int) -> int:
+    """Names and contents of notes take whole words of four bytes."""
+    return (size + 3) & ~3
 
 
 def find_section(sections: list[Section], name: str) -> Section | None:

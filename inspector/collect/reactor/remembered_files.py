@@ -9,11 +9,10 @@ import hashlib
 import os
 import stat
 from collections.abc import Collection, Iterable, Sequence
-from pathlib import Path
 
 import msgspec
 
-from ..access import mounts
+from ..access import mounts, user_cache
 from ..kernel.early_programs import FILE_KEY
 
 _MOST = 64
@@ -31,23 +30,17 @@ class RememberedFile(msgspec.Struct, frozen=True, array_like=True):
     """st_ctime_ns."""
 
 
-def folder() -> Path:
-    """XDG_CACHE_HOME/shim-inspector, or below ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(base) / "shim-inspector"
-
-
 def remember(target: str, paths: Iterable[bytes]) -> None:
     """Keep these files for the next time; silently nothing where the folder cannot be written or is not ours alone."""
     met = [found for path in dict.fromkeys(paths) if (found := _look_at(path)) is not None][-_MOST:]
     if met:
-        _write(_file_of("met", target), msgspec.msgpack.encode(met))
+        user_cache.write(_name_of("met", target), msgspec.msgpack.encode(met))
 
 
 def recall(target: str) -> list[bytes]:
     """Paths of files that an earlier observation met and that are still exactly the same."""
     try:
-        met = msgspec.msgpack.decode(_read(_file_of("met", target)), type=list[RememberedFile])
+        met = msgspec.msgpack.decode(user_cache.read(_name_of("met", target), _LARGEST), type=list[RememberedFile])
     except (OSError, msgspec.MsgspecError):
         return []
     return [each.path for each in met[:_MOST] if each == _look_at(each.path)]
@@ -60,39 +53,17 @@ def remember_unrelated(names: Sequence[str], keys: Collection[bytes]) -> None:
     """
     kept = [key for key in keys if FILE_KEY.unpack(key)[2]][-_MOST_UNRELATED:]
     if kept:
-        _write(_file_of("unrelated", "\n".join(names)), b"".join(kept))
+        user_cache.write(_name_of("unrelated", "\n".join(names)), b"".join(kept))
 
 
 def recall_unrelated(names: Sequence[str]) -> list[bytes]:
     """What `remember_unrelated` kept for these very functions."""
     try:
-        raw = _read(_file_of("unrelated", "\n".join(names)))
+        raw = user_cache.read(_name_of("unrelated", "\n".join(names)), _LARGEST)
     except OSError:
         return []
     whole = len(raw) // FILE_KEY.size * FILE_KEY.size
     return [raw[place : place + FILE_KEY.size] for place in range(0, whole, FILE_KEY.size)]
-
-
-def _write(path: Path, content: bytes) -> None:
-    place = folder()
-    try:
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not _is_ours_alone(os.stat(place)):
-            return
-        fresh = place / f".{os.getpid()}"
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
-            file.write(content)
-        os.replace(fresh, path)
-    except OSError:
-        return
-
-
-def _read(path: Path) -> bytes:
-    """OSError, also where somebody else could have written it."""
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-        if not _is_ours_alone(os.fstat(file.fileno())) or not _is_ours_alone(os.stat(folder())):
-            raise PermissionError(path)
-        return file.read(_LARGEST)
 
 
 def _look_at(path: bytes) -> RememberedFile | None:
@@ -106,9 +77,5 @@ def _look_at(path: bytes) -> RememberedFile | None:
     return RememberedFile(path, status.st_dev, status.st_ino, status.st_ctime_ns)
 
 
-def _is_ours_alone(status: os.stat_result) -> bool:
-    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-
-
-def _file_of(kind: str, what: str) -> Path:
-    return folder() / f"{kind}-{hashlib.sha256(what.encode(errors='surrogateescape')).hexdigest()[:24]}"
+def _name_of(kind: str, what: str) -> str:
+    return f"{kind}-{hashlib.sha256(what.encode(errors='surrogateescape')).hexdigest()[:24]}"

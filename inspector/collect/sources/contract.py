@@ -9,6 +9,8 @@ from inspector.stream.libraries import ImageRead
 from inspector.stream.processes import ProcessExec
 from inspector.stream.requests import Configure, Plan
 
+from ..elf.image_cache import ImageCache
+
 T = TypeVar("T")
 
 
@@ -121,6 +123,11 @@ class Session:
     """Files (by identity) that carry or carried probes of ours: their code pages are no evidence of a patch."""
     lookups_probed_at: int = 0
     """When look-ups of one more file began to be told, ns: what was in the middle of one then is told by nobody."""
+    images: ImageCache = field(init=False)
+    """What was read of library files, in this run and before."""
+
+    def __post_init__(self) -> None:
+        self.images = ImageCache(self.plan)
 
     @property
     def plan(self) -> Plan:

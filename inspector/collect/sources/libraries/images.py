@@ -9,6 +9,7 @@ from inspector.stream.libraries import ImageRead
 from inspector.stream.requests import Plan
 
 from ...elf.image import is_system_library, read_image
+from ...elf.image_cache import ImageCache
 from ..contract import Loop, Mapping
 from .library_summaries import same_file
 
@@ -18,10 +19,10 @@ Done = Callable[[ImageRead], None]
 class Images:
     """A queue of files to read and the answers so far, by file identity."""
 
-    def __init__(self, loop: Loop, plan: Plan, done: Done) -> None:
+    def __init__(self, loop: Loop, plan: Plan, cache: ImageCache, done: Done) -> None:
         """`done` is called in the loop, once per file."""
         self._loop = loop
-        self._plan = plan
+        self._plan, self._cache = plan, cache
         self._done = done
         self._sonames = tuple(soname.partition(".so")[0] for api in plan.apis for soname in api.sonames)
         self._known: dict[str, ImageRead | None] = {}
@@ -70,7 +71,7 @@ class Images:
         try:
             for path in open_paths:
                 if _leads_to(path, mapping.file):
-                    return read_image(path, mapping.path, mapping.file, self._loop.now(), self._plan)
+                    return read_image(path, mapping.path, mapping.file, self._loop.now(), self._plan, self._cache)
         except Exception as error:
             why = f"our reader failed on it: {type(error).__name__}: {error}"
         return ImageRead(at=self._loop.now(), file=mapping.file, path=mapping.path, error=why)

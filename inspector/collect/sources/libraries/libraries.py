@@ -34,7 +34,7 @@ class Libraries(TreeObserver):
         self._sink = session.sink
         self._tree = tree
         self._summaries = LibrarySummaries()
-        self._images = Images(session.loop, session.plan, self._image_read)
+        self._images = Images(session.loop, session.plan, session.images, self._image_read)
         self._cache: dict[int, ProcessLibraries] = {}
         self._refused: set[int] = set()
         self._look_asked = False

@@ -195,7 +195,7 @@ class PredictionsSource(TreeObserver):
             return ImageRead(at=at, file="", path=path, error="permission denied to the process")
         except OSError:
             return None
-        return read_image(open_path, path, file, at, self._session.plan)
+        return read_image(open_path, path, file, at, self._session.plan, self._session.images)
 
     def _found(self, look: _Look, candidate: Candidate, image: ImageRead) -> Iterator[Event]:
         if candidate.backend is not None:

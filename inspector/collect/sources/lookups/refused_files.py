@@ -44,4 +44,4 @@ class RefusedFiles:
         return attempt(lambda: Root(pid), Root(os.getpid()) if same else None)
 
     def _read(self, path: bytes, name: str, file: str) -> ImageRead:
-        return read_image(path, name, file, self._session.loop.now(), self._session.plan)
+        return read_image(path, name, file, self._session.loop.now(), self._session.plan, self._session.images)
