@@ -1,8 +1,7 @@
 """Frames of compiled code: from a copy of the stack to files and functions, by the files that were mapped."""
 
-from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -10,9 +9,8 @@ from inspector.stream.stacks import CodeFrame
 from inspector.stream.text import decode
 
 from ...elf.eh_frame import FunctionRanges
-from ...elf.file import PT_LOAD, ElfError, ElfFile, cstring
-from ...elf.sections import SHT_SYMTAB, read_sections, section_bytes
-from ...elf.symbols import STT_FUNC, Symbol, SymbolTable
+from ...elf.file import PT_LOAD, ElfError, ElfFile
+from ...elf.function_names import FunctionNames
 from ...elf.unwinding import R12, R13, R14, R15, RBP, RBX, RSP, Row, StackCopy, callers, row_at
 from ...kernel.records import StackCopied
 from ..libraries.addresses import Place
@@ -31,8 +29,7 @@ class _File:
 
     elf: ElfFile
     ranges: FunctionRanges
-    names: list[tuple[int, int, str]] | None = None
-    """Beginning, end and name of functions, by beginning."""
+    names: FunctionNames | None = None
 
 
 Find = Callable[[int], Place | None]
@@ -95,13 +92,11 @@ class NativeFrames:
         if file is None:
             return CodeFrame(path=place.path, offset=offset)
         if file.names is None:
-            file.names = _functions(file.elf)
+            file.names = FunctionNames(file.elf)
         at = _link_time(file.elf, place, address)
-        number = bisect_right(file.names, (at - returned, 1 << 64, "")) - 1
-        if number >= 0:
-            begin, end, name = file.names[number]
-            if begin <= at - returned < end:
-                return CodeFrame(path=place.path, symbol=name, offset=at - begin)
+        function = file.names.at(at - returned)
+        if function is not None:
+            return CodeFrame(path=place.path, symbol=decode(function.name), offset=at - function.begin)
         return CodeFrame(path=place.path, offset=offset)
 
     def _file(self, place: Place) -> _File | None:
@@ -137,28 +132,3 @@ def _link_time(elf: ElfFile, place: Place, address: int) -> int:
         if segment.kind == PT_LOAD and segment.offset <= offset < segment.offset + segment.file_size:
             return offset - segment.offset + segment.address
     return offset
-
-
-def _functions(elf: ElfFile) -> list[tuple[int, int, str]]:
-    """Of the dynamic symbol table and of the full one where it is there."""
-    found: dict[int, tuple[int, int, str]] = {}
-    try:
-        table = SymbolTable(elf)
-        if len(table) <= _MOST_SYMBOLS:
-            _note(found, zip(table.symbols(), table.names(), strict=False))
-        sections = read_sections(elf)
-        for section in sections:
-            most = _MOST_SYMBOLS * elf.layout.symbol.size
-            if section.kind == SHT_SYMTAB and section.size <= most and section.link < len(sections):
-                strings = section_bytes(elf, sections[section.link], _MOST_STRINGS)
-                symbols = SymbolTable.parse(elf, section_bytes(elf, section, most))
-                _note(found, ((one, cstring(strings, one.name_at)) for one in symbols))
-    except ElfError:
-        pass
-    return sorted(found.values())
-
-
-def _note(found: dict[int, tuple[int, int, str]], symbols: Iterable[tuple[Symbol, bytes]]) -> None:
-    for symbol, name in symbols:
-        if symbol.defined and symbol.type == STT_FUNC and symbol.size:
-            found.setdefault(symbol.value, (symbol.value, symbol.value + symbol.size, decode(name)))
