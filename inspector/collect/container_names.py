@@ -82,5 +82,5 @@ def _read(path: Path, kind: type[_T]) -> _T | None:
             return None
         try:
             return msgspec.json.decode(file.read(_MOST_BYTES), type=kind)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, ValueError, msgspec.MsgspecError):
             return None

@@ -36,7 +36,7 @@ class RequestReader:
         if end:
             try:
                 request = decode_request(line)
-            except msgspec.MsgspecError:
+            except (ValueError, msgspec.MsgspecError):
                 return Configure(plan=Plan())
             if isinstance(request, Configure):
                 self._pending = rest
@@ -86,7 +86,7 @@ class RequestReader:
         for line in filter(bytes.strip, lines):
             try:
                 request = decode_request(line)
-            except msgspec.MsgspecError as error:
+            except (ValueError, msgspec.MsgspecError) as error:
                 refuse(f"not a request of this version ({error})")
             else:
                 take(request)

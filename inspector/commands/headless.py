@@ -270,7 +270,7 @@ def _read_report(path: str, options: Options) -> "Report":
         return facts_of(from_recording(path, profiles), profiles)
     except RecordingError as error:
         raise UserError(str(error)) from None
-    except msgspec.MsgspecError as error:
+    except (ValueError, msgspec.MsgspecError) as error:
         raise UserError(f"{path} is a damaged report: {error}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None

@@ -37,7 +37,7 @@ class ImageCache:
         """Take what an earlier run left; nothing where that cannot be read."""
         try:
             stored = msgspec.msgpack.decode(user_cache.read(self._name, _LARGEST), type=dict[str, bytes])
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, ValueError, msgspec.MsgspecError):  # ValueError: text that is not UTF-8
             return
         with self._lock:
             self._stored = stored
@@ -50,7 +50,7 @@ class ImageCache:
             if image is None and key in self._stored:
                 try:
                     image = msgspec.msgpack.decode(self._stored[key], type=ImageRead)
-                except msgspec.MsgspecError:
+                except (ValueError, msgspec.MsgspecError):
                     del self._stored[key]
                     return None
                 self._kept[key] = image

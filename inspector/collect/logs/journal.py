@@ -155,7 +155,7 @@ def _cursor(raw: bytes) -> str:
     """What names an entry; what is no entry is named by itself."""
     try:
         return _DECODER.decode(raw).cursor
-    except msgspec.MsgspecError:
+    except (ValueError, msgspec.MsgspecError):
         return decode_line(raw[:LINE_LIMIT])
 
 
@@ -163,7 +163,7 @@ def parse_entry(raw: bytes) -> tuple[int, int, list[str]]:
     """Wall time in ns, pid and lines of one entry; what is no entry becomes a line as it is."""
     try:
         entry = _DECODER.decode(raw)
-    except msgspec.MsgspecError:
+    except (ValueError, msgspec.MsgspecError):
         return 0, 0, [decode_line(raw[:LINE_LIMIT])]
     message = entry.message
     if isinstance(message, list):

@@ -41,7 +41,7 @@ def recall(target: str) -> list[bytes]:
     """Paths of files that an earlier observation met and that are still exactly the same."""
     try:
         met = msgspec.msgpack.decode(user_cache.read(_name_of("met", target), _LARGEST), type=list[RememberedFile])
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, ValueError, msgspec.MsgspecError):
         return []
     return [each.path for each in met[:_MOST] if each == _look_at(each.path)]
 
