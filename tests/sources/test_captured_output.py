@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.collect.kernel.records import Written
+from inspector.collect.sources.contract import Tracked
 from inspector.collect.sources.output.captured_output import CapturedOutputFeed, first_lines
 from inspector.collect.sources.output.logs import LogSource
 from inspector.stream.logs import LogFound, LogRead, WritesSeen
@@ -59,10 +60,22 @@ def test_of_a_process_that_was_gone_too_soon_decisive_lines_are_told_all_the_sam
     bench.tree.add(piped.pid)
     source = LogSource(bench.session)
     source.start()
+    bench.tree.tracked[2**22 + 5] = Tracked(pid=2**22 + 5, ppid=piped.pid, started=0, alive=False)
     source.written(Written(2**22 + 5, 2, 1, 9, 0, b"/usr/bin/x\nno GPU found\n"))
     found = bench.sink.of(LogFound)[-1]
     assert found.name.startswith("output of processes that ended")
     assert lines(bench, found.source) == {0: ("no GPU found", 2**22 + 5)}
+    source.close()
+
+
+def test_of_what_strangers_write_nothing_is_told(piped: "subprocess.Popen[bytes]") -> None:
+    """While a program is waited for, every program that begins is counted until its name is known."""
+    bench = Bench(Plan(log_marks=["no GPU found"]))
+    bench.tree.add(piped.pid)
+    source = LogSource(bench.session)
+    source.start()
+    source.written(Written(2**22 + 5, 2, 1, 9, 0, b"/usr/bin/x\nno GPU found\n"))
+    assert bench.sink.of(WritesSeen) == []
     source.close()
 
 

@@ -128,6 +128,14 @@ def test_harmless_failures_are_told_as_sums_when_they_grow_and_forgotten_with_th
     assert scene.kernel.forgotten == [_PID]
 
 
+def test_sums_of_strangers_are_not_told() -> None:
+    scene = _Scene()
+    scene.kernel.sums = [CallSum(_PID + 1, "newfstatat", errno.ENOENT, 72, 1, 9)]
+    scene.refuse("openat", errno.EACCES, data=b"/dev/kfd")
+    scene.bench.loop.turn()
+    assert scene.bench.sink.of(SystemCallsSummed) == []
+
+
 def test_the_listing_of_a_library_folder_is_told_with_the_path_of_its_open() -> None:
     scene = _Scene()
     for path, fd in ((b"/usr/lib/wsl/lib", 7), (b"/home/me", 8)):

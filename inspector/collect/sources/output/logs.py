@@ -169,8 +169,8 @@ class LogSource(TreeObserver):
 
     def written(self, record: Written) -> None:
         """What a process wrote to its stdout or stderr so far: how much, and its first bytes."""
-        if self._written.get((record.pid, record.fd)) == record.calls:
-            return
+        if self._written.get((record.pid, record.fd)) == record.calls or self._session.tree.find(record.pid) is None:
+            return  # while a program is waited for, each one that begins is listened to until it is known
         self._written[record.pid, record.fd] = record.calls
         told = self._catalog.wrote(record.pid, record.fd, record.sample, known=record.pid in self._outputs_read)
         self._session.sink.send(

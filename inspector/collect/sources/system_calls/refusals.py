@@ -174,6 +174,8 @@ class RefusalsSource(TreeObserver):
         """Those that grew."""
         rows: dict[int, list[CallSum]] = {}
         for row in self._counters.call_sums():
+            if self._session.tree.find(row.pid) is None:
+                continue  # while a program is waited for, each one that begins is counted until it is known
             rows.setdefault(row.pid, []).append(row)
         strangers = {pid for pid in rows if pid not in self._ended and self._session.tree.find(pid) is None}
         self._counters.forget_call_sums(strangers & self._strangers)
