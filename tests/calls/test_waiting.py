@@ -65,3 +65,11 @@ def test_only_programs_of_a_name_that_is_waited_for_are_looked_at(engine: Engine
     engine.wait_for(None)
     assert os.fsencode(targets.program) in told
     assert {Path(os.fsdecode(name)).name for name in told} == {targets.program.name}
+
+
+def test_output_of_a_program_that_was_only_looked_at_is_not_told(engine: Engine) -> None:
+    engine.wait_for(lambda record: False)
+    with subprocess.Popen(["sh", "-c", "echo hello; read line"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL):
+        time.sleep(0.3)  # nothing was judged yet
+        assert engine.writes() == []
+    engine.wait_for(None)

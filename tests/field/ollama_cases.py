@@ -45,7 +45,7 @@ def _no_backend(installed: Ollama) -> None:
 _SEEN = "LD_LIBRARY_PATH=$SHIM"
 _CPU_LATE = Expected("cpu|undecided")
 _FOUND = Expected("cuda|undecided", blames_nothing=True, unsure=True)
-_ABORTED = Expected("cpu|undecided", ("SIGABRT", "cuInit", "/shim/libcuda.so.1"))
+_ABORTED = Expected("cpu|undecided", ("SIGABRT", "cuInit", "libcuda.so.1"))
 _LITTLE = "PARAMETER num_ctx 256\\nPARAMETER num_predict 20\\n"
 
 CASES = [

@@ -193,8 +193,8 @@ class Engine:
         return records
 
     def writes(self) -> list[Written]:
-        """What each living process wrote to its descriptors 1 and 2 so far; `drain` tells it of those that end."""
-        return [_written(key, value) for key, value in self._written.items()]
+        """What each living process of ours wrote to descriptors 1 and 2 so far; `drain` tells it of those that end."""
+        return [written for key, value in self._written.items() if (written := _written(key, value)).pid in self._slots]
 
     def call_sums(self) -> list[CallSum]:
         """Failed system calls that are only counted, of every process, also of those that have ended since."""
