@@ -159,7 +159,10 @@ def step(link: Link) -> str:
             words = link.answer.rsplit(": ", 1)
             return f"{name}: {words[0]}" if len(words) == 1 else f"{name}: {words[0].rsplit(': ', 1)[-1]}"
         case "call":
-            return f"{name} {link.answer}" if link.answer.startswith("did not") else f"{name} = {link.answer}"
+            if link.answer.startswith("did not"):
+                return f"{name} {link.answer}"
+            told = link.answer.lstrip("-")[:1].isdigit()
+            return f"{name} = {link.answer}" if told else f"{name}: {link.answer.partition(',')[0]}"
         case "signal":
             return f"{link.subject} in {link.answer}"
         case "end":

@@ -1,6 +1,7 @@
 """The answer of every case on a small screen: nothing that decides is cut, the chain comes first, healthy is quiet."""
 
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -15,33 +16,30 @@ from inspector.view.header import Line
 from inspector.view.pane_context import PaneContext
 from inspector.view.paths import short_paths
 
-NAMES = [case.name for case in CASES]
+FOREIGN = sorted((Path(__file__).parents[1] / "recorded" / "recordings").glob("*.zst"))
+PATHS = {case.name: recording_of(case) for case in CASES} | {path.name.split(".")[0]: path for path in FOREIGN}
+NAMES = list(PATHS)
 WIDTH, HEIGHT = 80, 24
 HEALTHY = [case.name for case in CASES if case.family == "healthy"]
 
 
 @cache
-def sight_of(name: str) -> PaneContext:
+def context_of(name: str) -> PaneContext:
     """What the screen shows of a case at its end."""
-    state = apply_all(Recording(str(recording_of(next(case for case in CASES if case.name == name)))))
+    state = apply_all(Recording(str(PATHS[name])))
     return PaneContext(state, diagnose(state), now=state.now)
 
 
 def answered(name: str, width: int = WIDTH, height: int = HEIGHT) -> list[Line]:
     """The lines of the answer."""
-    return answer_lines(sight_of(name), 0, width, header.answer_room(height))
+    return answer_lines(context_of(name), 0, width, header.answer_room(height))
 
 
 def rails(name: str, width: int = WIDTH, height: int = HEIGHT) -> list[Line]:
     """The lines of the ladder."""
-    answer = sight_of(name).answer
+    answer = context_of(name).answer
     assert answer is not None
-    return ladder_lines.table(sight_of(name), answer.findings[0].pid, width, header.ladder_room(height))
-
-
-def words(lines: list[Line]) -> str:
-    """Their text, blanks as one."""
-    return " ".join(" ".join(text for text, _ in (*line.left, *line.right)) for line in lines).split().__str__()
+    return ladder_lines.table(context_of(name), answer.findings[0].pid, width, header.ladder_room(height))
 
 
 def text_of(lines: list[Line]) -> str:
@@ -51,7 +49,7 @@ def text_of(lines: list[Line]) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_headline_and_fix_fits_a_small_screen(name: str) -> None:
-    answer = sight_of(name).answer
+    answer = context_of(name).answer
     assert answer is not None
     first, lines = answer.findings[0], answered(name)
     assert len(lines) <= header.answer_room(HEIGHT)
@@ -67,7 +65,7 @@ def test_every_headline_and_fix_fits_a_small_screen(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_chain_leads_from_the_effect_to_the_root_and_then_to_the_fix_and_the_command(name: str) -> None:
-    answer = sight_of(name).answer
+    answer = context_of(name).answer
     assert answer is not None
     first, starts = answer.findings[0], [line.left[0][0].strip() for line in answered(name)]
     if not first.chain:

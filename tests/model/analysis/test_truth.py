@@ -6,6 +6,7 @@ healthy streams: never the CPU, never an error.
 
 from collections.abc import Iterator, Sequence
 from functools import cache
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -35,6 +36,7 @@ from inspector.stream.processes import ProcessExec, SignalDelivered
 from inspector.stream.recording import Recording
 from inspector.stream.session import Capability, SessionStarted
 
+RECORDED = sorted((Path(__file__).parents[2] / "recorded" / "recordings").glob("*.zst"))
 ON_GPU = ("cuda", "rocm", "vulkan")
 CHANNELS: dict[str, tuple[tuple[type[Event], ...], tuple[str, ...]]] = {
     "look-ups": ((LookedUp, LoaderRefused), ("lookups",)),
@@ -101,7 +103,16 @@ def test_a_channel_that_is_switched_off_makes_no_answer_different_and_sure(case:
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_the_ladder_is_never_against_the_answer(case: object) -> None:
-    answer = whole(case.name)  # type: ignore[attr-defined]
+    _agrees(whole(case.name))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=[path.name for path in RECORDED])
+def test_nor_is_it_in_recordings_of_foreign_programs(path: Path) -> None:
+    _agrees(diagnose(apply_all(Recording(str(path)))))
+
+
+def _agrees(answer: Answer) -> None:
+    """The rung of the first finding is broken on a rail of its process, and nothing is red where nobody is blamed."""
     first = answer.findings[0]
     blamed = first.severity == "error" or (first.severity == "warning" and answer.mode.verdict not in ON_GPU)
     rule = find(first.rule)
