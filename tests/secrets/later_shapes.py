@@ -94,6 +94,22 @@ def second() -> Iterator[Shape]:
     yield w(lambda s: env("CUDA_CONFIG", f'{{"token":"{s}"}}', s), "jsontok")
 
 
+def third() -> Iterator[Shape]:
+    """Others, made up after those were hidden."""
+    w = put
+    yield w(lambda s: line(f"kubectl create secret generic x --from-literal=password={s}", s), "kubepw1")
+    yield w(lambda s: line(f"helm upgrade x --set db.password={s},image.tag=1", s), "helmpw")
+    yield w(lambda s: line(f"Connecting with DSN user:{s}@tcp(127.0.0.1:3306)/db", s), "godsn9")
+    yield w(lambda s: line(f"ENV POSTGRES_PASSWORD {s}", s), "dockerenvpw1")
+    yield w(lambda s: line(f'password = """{s}"""', s), "triplepw")
+    yield w(lambda s: line(f"login: admin, password: {s}, 2fa: off", s), "listedpw")
+    yield w(lambda s: line(f"passwd[bob]: {s}", s), "sysl0gpw")
+    yield w(lambda s: line(f"Secret(name='x', data={{'pw': '{s}'}})", s), "secretdata1")
+    yield w(lambda s: words(["python", "-c", f"import x; x.login(password='{s}')"], s), "pycpw")
+    yield w(lambda s: words(["wandb", "login", s], s), lot(40, HEX))
+    yield w(lambda s: env("LLM_BASE_URL", f"https://api.x/v1?key={s}", s), lot(20))
+
+
 def harmless() -> Iterator[Shape]:
     """150 values that nobody may lose: GPU settings, paths, versions, hashes, log lines."""
 

@@ -4,7 +4,7 @@ import pytest
 
 from inspector.stream.secrets import hide_lines, shown_arguments, shown_value
 
-from .later_shapes import harmless, second
+from .later_shapes import harmless, second, third
 from .more_shapes import Shape, first
 
 
@@ -17,7 +17,7 @@ def shown(shape: Shape) -> list[str]:
     return [f"{key}={shown_value(key, value)}" for key, _, value in (text.partition("=") for text in shape.text)]
 
 
-@pytest.mark.parametrize("shape", [*first(), *second()], ids=lambda shape: shape.where)
+@pytest.mark.parametrize("shape", [*first(), *second(), *third()], ids=lambda shape: shape.where)
 def test_no_secret_is_shown(shape: Shape) -> None:
     text = "\n".join(shown(shape))
     assert not [secret for secret in shape.secrets if secret in text], text

@@ -14,9 +14,9 @@ _QUOTED = (
 )
 _PLAIN = r"([^\s\"'`,;&<>{}()\[\]|][^\s\"'`,;&<>|\]})]{0,1023})"
 _TO = (
-    r"[\w.-]{0,40}(?:\\?[\"'\]]){0,2}\s{0,9}(?:=>|:=|==?|-{1,2}>|:|：|\b(?:is|was|ist|est|es|are)\b\s{0,3}(?:now\b\s?)?:?"
+    r"[\w.-]{0,40}(?:\[[^\]\s\"']{1,32}\])?(?:\\?[\"'\]]){0,2}\s{0,9}(?:=>|:=|==?|-{1,2}>|:|：|\b(?:is|was|ist|est|es|are)\b\s{0,3}(?:now\b\s?)?:?"
     r"|\bto(?=\s[\"'])|[\"']?\svalue\s?=|,\s?\\?[\"']value\\?[\"']\s?:|>(?=[^\s<]))\s{0,9}"
-    r"(?:\w{1,20}\((?=[\"'])|\[\s?(?=[\"']))?"
+    r"(?:\w{1,20}\((?=[\"'])|\[\s?(?=[\"'])|\"\"(?=\")|''(?='))?"
 )
 _ASSIGNED = re.compile(rf"s?{_TO}(?:{_QUOTED}|{_PLAIN})", re.IGNORECASE)
 _WITH_DIGIT = r"[^\s\"'`,;:<>(){}\[\]]*\d[^\s\"'`,;<>)}\]]*"
@@ -116,8 +116,10 @@ def _each(text: str, small: str, word: str, judge: _Judge, whole: bool = False) 
 
 def _goes_on(text: str, end: int) -> bool:
     """Whether a word is the beginning of another one: `authority`, `keyboard`, `passing`."""
-    end += text[end : end + 1] == "s"
-    return text[end : end + 1].islower()
+    capitals = text[end - 1].isupper()
+    end += text[end : end + 1] in ("s", "S")
+    following = text[end : end + 1]
+    return following.islower() or (capitals and following.isupper())
 
 
 def _assigned(text: str, end: int, judge: _Judge) -> Iterator[Span]:
@@ -165,7 +167,7 @@ def _no_result(value: str) -> bool:
 
 _WEAK: dict[str, _Judge] = {
     "key": _mixed_or_long, "token": _mixed_or_long, "auth": _mixed_or_long, "sig": _mixed_or_long,
-    "signature": _mixed_or_long, "pass": _no_result,
+    "signature": _mixed_or_long, "pass": _no_result, "pw": _no_result,
 }  # fmt: skip
 """Everyday words in the logs of language models (`EOG token = 128001`): only what could be a secret behind them is."""
 
