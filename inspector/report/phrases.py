@@ -74,9 +74,9 @@ def subject(report: Report) -> str:
 
 
 def fate(process: TreeProcess) -> str:
-    """`alive`, `exit 0 after 310 ms`, `SIGSEGV after 40 ms`."""
+    """`running`, `exit 0 after 310 ms`, `SIGSEGV after 40 ms`."""
     if process.ended is None:
-        return "alive"
+        return "running"
     status = process.exit
     if status is None or (status.code is None and status.signal is None):
         how = "ended"

@@ -150,7 +150,7 @@ class _Page:
     def _process_title(self) -> str:
         tree = self.report.target.tree
         alive = sum(process.ended is None for process in tree)
-        return f"Processes ({alive} alive, {len(tree) - alive} ended)"
+        return f"Processes ({alive} running, {len(tree) - alive} ended)"
 
     def _processes(self) -> Iterable[str]:
         tree = self.report.target.tree

@@ -122,7 +122,7 @@ async def test_a_target_that_has_ended_offers_its_successor(monkeypatch: pytest.
         assert "ollama serve ended 0:0" in ui.text
         await ui.press("enter")
         await ui.until(lambda: connected == ["32422"])
-        await ui.until_shown("● alive")
+        await ui.until_shown("● running")
 
 
 async def test_waiting_says_for_what_and_since_when_and_moves(monkeypatch: pytest.MonkeyPatch) -> None:

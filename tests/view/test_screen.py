@@ -44,7 +44,7 @@ async def test_no_line_is_wider_than_the_terminal_and_all_rows_are_used(
 
 async def test_the_tree_shows_its_dead_with_exit_lifetime_and_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
-        assert "● alive" in ui.line_with(f"{SERVER} ollama serve  ")
+        assert "● running" in ui.line_with(f"{SERVER} ollama serve  ")
         first, second = (
             ui.line_with(f" {FIRST} ├─ ollama"),
             ui.line_with(f" {SECOND_CHILD} └─ ollama"),

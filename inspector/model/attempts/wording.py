@@ -41,7 +41,7 @@ def sentence(attempt: Attempt) -> str:
 def _call(attempt: Attempt) -> str:
     if attempt.ok is None:
         times = f" {attempt.calls.total:,} times" if attempt.calls is not None else ""
-        return f"{attempt.what} was called{times}, its results were not read,"
+        return f"{attempt.what} was called{times}, results not read,"
     if attempt.came_back:
         return f"{attempt.what} = {attempt.answer}"
     for_long = duration(max(0, attempt.at - attempt.begin)) if attempt.begin else "some time"

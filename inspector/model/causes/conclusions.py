@@ -144,7 +144,7 @@ class NoWorkGiven(Conclusion):
     proof = (
         "The process was started for a model; it asked for no API or made no launch, and a setting or its log says why."
     )
-    cure = "Change the option that keeps the layers off the device, or bring the backend into its directory."
+    cure = "Change the option that keeps the layers off the device, or put the backend into its directory."
     reasons = ("given-nothing",)
 
     def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
@@ -364,7 +364,7 @@ class ToldByProgram(Conclusion):
 class NobodyAsked(Conclusion):
     id = "nobody-asked"
     place = "called"
-    meaning = "Nobody in the tree asked for an API that computes on a GPU: the program has no use for one."
+    meaning = "No process in the tree asked for a compute API: the program does not use a GPU."
     proof = (
         "Every process was seen from its first instruction, with every channel open, and none asked; likely where its "
         "look-ups were not all seen, and no library of the kind was mapped or searched for."
@@ -428,7 +428,7 @@ class NotSeen(Conclusion):
         "The mode or its cause was not seen. What is missing to know it is listed, with the command that sees the next "
         "start from its first instruction."
     )
-    proof = "Nothing: this says what could not be observed."
+    proof = "None: this says what could not be observed."
     cure = "Start the program again under observation, or with more rights."
     reasons = get_args(Reason)
 

@@ -85,7 +85,7 @@ class NoConsumer(Pattern):
     id = "no-consumer"
     place = "reachable"
     meaning = (
-        "The library is mapped, but no file in the process imports, needs or names its API: nobody there could call it."
+        "The library is mapped, but no file in the process imports, needs or names its API: nothing there can call it."
     )
     proof = "Every mapped file was read, and none imports, needs or names a function of the API."
     cure = "Find the process that loads the GPU backend, or install the backend."

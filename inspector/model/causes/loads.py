@@ -76,7 +76,7 @@ class DependencyMissing(Cause):
     place = "reachable"
     meaning = "A consumer cannot be loaded because a library that it needs is not found on this process's search path."
     proof = "The loader refused the load and named the missing file; or the files alone foretell it."
-    cure = "Bring the missing library into the search path of this process."
+    cure = "Put the missing library on the library path of this process."
 
     def explain(self, case: Case) -> Hit | None:
         failure = case.failure

@@ -184,7 +184,7 @@ class KernelRefused(Cause):
             where = leaf.what if leaf.what.startswith("/") else ""
             step = f"create {leaf.what}, or tell the library where it is"
             return f"{leaf.what} is not there", step, f"ls -ld {quote(where)}" if where else case.again()
-        return f"the kernel refuses it: {leaf.answer}", "find out why the kernel refuses it", case.again()
+        return f"the kernel refuses it: {leaf.answer}", "check why the kernel refuses it", case.again()
 
 
 CAUSES: tuple[Cause, ...] = (LimitReached(), NotPermitted(), NodeMissing(), KernelRefused())

@@ -20,7 +20,7 @@ class CalledOnlyByItself(Pattern):
     id = "called-only-by-itself"
     place = "called"
     meaning = (
-        "All calls come from inside the library itself, its constructor say: its own log looks alive, nobody uses it."
+        "All calls come from inside the library itself, say its constructor: its log looks active, nothing uses it."
     )
     proof = "The callers of all counted calls are the library itself."
     cure = "Look for the process that loads a consumer; let the shim initialise at the first call."

@@ -119,7 +119,7 @@ class OtherServiceAnswers(Pattern):
         "Another process of the same name serves the port that clients talk to; the one under observation does not."
     )
     proof = "The sockets of both processes: the port is served by the other one."
-    cure = "Look at the other process, or stop one of the two."
+    cure = "Observe the other process, or stop one of the two."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         ports = {port for profile in scene.profiles.profiles for port in profile.ports}
@@ -133,7 +133,7 @@ class OtherServiceAnswers(Pattern):
                 yield Hit(
                     title=f"port {port} is served by {who}, you are looking at {short(first)}",
                     cause="Two installations, one port: clients are served by the other one.",
-                    next_step="look at that process, or stop one of the two",
+                    next_step="observe that process, or stop one of the two",
                     command=f"inspector {other.pid}",
                     process=first,
                     confidence="proven" if first.sockets is not None and not served else "likely",
@@ -166,7 +166,7 @@ class ClientOnly(Pattern):
     place = "which process"
     meaning = "The process only talks to a local service over a socket; the GPU work, if any, is done by that service."
     proof = "Its connection to a service of another process, and no question for an API of devices in its tree."
-    cure = "Look at the service."
+    cure = "Observe the service."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
         for process in roots(scene.state):
@@ -177,7 +177,7 @@ class ClientOnly(Pattern):
             yield Hit(
                 title=f"{title(process)} is a client: it talks to {peer.address}, where {who} does the work",
                 cause="Nothing set, mapped or traced in this process affects the GPU mode of the service.",
-                next_step="look at the service that does the work",
+                next_step="observe the service that does the work",
                 command=f"inspector {peer.pid}" if peer.pid else f"ss -tlnp | grep {peer.address.rsplit(':', 1)[-1]}",
                 process=process,
                 confidence="proven" if peer.pid and born_here(process) else "likely",
@@ -208,7 +208,7 @@ class WorkDoneByChildren(Pattern):
     place = "which process"
     notice = True
     meaning = (
-        "The process one looks at does not use the GPU itself; children that may live for a moment only do. Its own "
+        "The observed process does not use the GPU itself; its (possibly short-lived) children do. Its own "
         "mappings and calls prove nothing."
     )
     proof = "Only children asked for or called an API of devices."

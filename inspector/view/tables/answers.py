@@ -21,7 +21,7 @@ SEVERITIES: Mapping[Severity, tuple[str, Tone]] = {
 
 _EVIDENCE = (Column("TIME", 12, right=True), Column("PANE", 9), Column("PID", 8, right=True), Column("EVIDENCE"))
 _RUNGS = (Column("API", 14), Column("PID", 8, right=True), Column("RUNG", 15), Column("WHY"))
-_RIGHTS = (Column("ABILITY", 22), Column("HERE", 9), Column("HOW", 34), Column("WHAT IS MISSING, HOW TO ALLOW IT"))
+_RIGHTS = (Column("CAPABILITY", 22), Column("HERE", 9), Column("HOW", 34), Column("WHAT IS MISSING, HOW TO ALLOW IT"))
 _LIMITS = (Column("PID", 8, right=True), Column("NOT SEEN", 44), Column("WHY, HOW TO ALLOW IT"))
 
 

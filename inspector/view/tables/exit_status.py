@@ -13,9 +13,9 @@ LOADER_KEYS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
 
 
 def end_of(process: Process) -> Cell:
-    """How it ended, with a glyph: `✗ SIGSEGV in libx.so`, `· exit 0`, `● alive`."""
+    """How it ended, with a glyph: `✗ SIGSEGV in libx.so`, `· exit 0`, `● running`."""
     if not process.ended:
-        return (("● ", "yes"), ("alive", "plain"))
+        return (("● ", "yes"), ("running", "plain"))
     end = process.end
     if end is not None and end.signal is not None:
         deadly = next((one for one in reversed(process.signals) if one.fatal and one.signal == end.signal), None)

@@ -31,7 +31,7 @@ def processes(context: PaneContext, folds: Folds | None = None) -> ListTable:
     items = [_item(context, tree_row) for tree_row in tree_rows(context, folds or Folds())]
     items += [_other(one) for one in state.others if not one.in_tree]
     dead = sum(1 for one in state.processes if one.ended)
-    heading = f"{len(state.processes) - dead} alive, {dead} ended"
+    heading = f"{len(state.processes) - dead} running, {dead} ended"
     return ListTable(COLUMNS, items, heading)
 
 
