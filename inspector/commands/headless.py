@@ -38,11 +38,11 @@ def report(options: Options) -> int:
     profiles = inputs.profiles(options)
     observed = observe(options, profiles)
     refuse_nothing(observed, options)
-    facts = facts_of(observed, profiles, every_moment=options.format == "perfetto")
-    write(options, render(redacted(facts, options, observed.state), options))
+    built = report_of(observed, profiles, every_moment=options.format == "perfetto")
+    write(options, render(redacted(built, options, observed.state), options))
     if options.expect is None:
-        return exit_code(observed.state, facts)
-    met, why = expectation(facts, options.expect)
+        return exit_code(observed.state, built)
+    met, why = expectation(built, options.expect)
     say(why)
     return 0 if met else UNEXPECTED
 
@@ -185,21 +185,21 @@ def observe(options: Options, profiles: "Profiles") -> "Observed":
         )
 
 
-def facts_of(observed: "Observed", profiles: "Profiles", *, every_moment: bool = False) -> "Report":
+def report_of(observed: "Observed", profiles: "Profiles", *, every_moment: bool = False) -> "Report":
     """The report as data."""
     from inspector.model.diagnosis import diagnose
     from inspector.report.builder import TIMELINE_ROWS
-    from inspector.report.builder import report as facts
+    from inspector.report.builder import report as built
 
     rows = sys.maxsize if every_moment else TIMELINE_ROWS
-    return facts(observed.state, diagnose(observed.state), observed.troubles, rows)
+    return built(observed.state, diagnose(observed.state), observed.troubles, rows)
 
 
-def render(facts: "Report", options: Options) -> bytes:
+def render(built: "Report", options: Options) -> bytes:
     """The report in the format that was asked for."""
     from inspector.report.formats import render as rendered
 
-    return rendered(facts, options.format, width=_width(options), colour=_colour(options), expected=options.expect)
+    return rendered(built, options.format, width=_width(options), colour=_colour(options), expected=options.expect)
 
 
 def refuse_nothing(observed: "Observed", options: Options) -> None:
@@ -267,7 +267,7 @@ def _read_report(path: str, options: Options) -> "Report":
         from inspector.report.observe import from_recording
 
         profiles = inputs.profiles(options)
-        return facts_of(from_recording(path, profiles), profiles)
+        return report_of(from_recording(path, profiles), profiles)
     except RecordingError as error:
         raise UserError(str(error)) from None
     except (ValueError, msgspec.MsgspecError) as error:
@@ -355,17 +355,17 @@ def while_recording(options: Options) -> "Callable[[Watch], None]":
     return look
 
 
-def redacted(facts: "Report", options: Options, state: "State | None" = None) -> "Report":
+def redacted(built: "Report", options: Options, state: "State | None" = None) -> "Report":
     """The report with names hidden when --redact asks for it; the preview goes to stderr."""
     redactor = _redactor(options)
     if redactor is None:
-        return facts
+        return built
     from inspector.stream.redact import rewritten
 
-    redactor.learn(facts.observation.host, "HOST")
+    redactor.learn(built.observation.host, "HOST")
     if state is not None:
         _greet(redactor, state)
-    made = rewritten(facts, redactor.text)
+    made = rewritten(built, redactor.text)
     made = rewritten(made, redactor.text)  # a name that was met late also stood in what came before it
     _tell_hidden(redactor)
     return made

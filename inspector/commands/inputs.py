@@ -109,8 +109,8 @@ def _collector(options: Options, words: Sequence[str], known: "Callable[[], Prof
 
             where = bootstrap(where)
         command = collector_command(words, where)
-        lasting = options.host and not options.program and options.command not in ("list", "doctor")
-        return ReconnectingStream(command, configure) if lasting else LiveStream(command, configure)
+        reconnects = options.host and not options.program and options.command not in ("list", "doctor")
+        return ReconnectingStream(command, configure) if reconnects else LiveStream(command, configure)
     except ValueError as error:
         raise UserError(str(error), "inspector --help") from None
     except UserError:

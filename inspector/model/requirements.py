@@ -79,7 +79,7 @@ def required(state: State, use: Use, profiles: Profiles) -> list[NeededName]:
     return found
 
 
-def missing_names(state: State, process: Process, wants: Iterable[NeededName]) -> list[NeededName]:
+def missing_names(state: State, process: Process, names: Iterable[NeededName]) -> list[NeededName]:
     """Those that no mapped file offers so; nothing where a mapped file could not be read (it might offer them)."""
     images = []
     for library in libraries(process).values():
@@ -89,7 +89,7 @@ def missing_names(state: State, process: Process, wants: Iterable[NeededName]) -
         elif image is None and library.route != "vdso":
             return []
     offers = _Offers(images)
-    return [fault for want in wants if (fault := offers.fault(want)) is not None]
+    return [fault for want in names if (fault := offers.fault(want)) is not None]
 
 
 class _Offers:

@@ -317,7 +317,7 @@ def limits(state: State) -> list[LimitReport]:
 
 def timeline(state: State, clock: Clock, rows: int) -> tuple[list[TimelineRow], int]:
     """Moments in order of time and how many were left out of the middle; calls seen in full have their length."""
-    lasting = {
+    durations = {
         (process.pid, str(call.function), call.at): (call.at - call.entered) / _NS
         for process in state.processes
         for call in process.calls
@@ -327,7 +327,7 @@ def timeline(state: State, clock: Clock, rows: int) -> tuple[list[TimelineRow], 
     if left_out:
         moments = moments[: rows // 2] + moments[len(moments) - (rows - rows // 2) :]
     made = [
-        row(moment, clock, lasting.get((moment.pid, moment.key, moment.at)) if moment.kind == "call" else None)
+        row(moment, clock, durations.get((moment.pid, moment.key, moment.at)) if moment.kind == "call" else None)
         for moment in moments
     ]
     return made, left_out

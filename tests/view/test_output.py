@@ -46,59 +46,59 @@ def test_differences_show_what_full_frames_show(
 ) -> None:
     full, diff_output = pyte.Screen(WIDTH, HEIGHT), pyte.Screen(WIDTH, HEIGHT)
     whole, differing = pyte.Stream(full), pyte.Stream(diff_output)
-    painter = CellDiff()
-    painter.resize(WIDTH, HEIGHT)
+    cell_diff = CellDiff()
+    cell_diff.resize(WIDTH, HEIGHT)
     for frame in drawn:
         for x, y, runs in frame:
             whole.feed(naive(x, y, runs))
-            painter.put(x, y, runs)
+            cell_diff.put(x, y, runs)
         if data.draw(st.booleans()):
-            differing.feed(painter.flush())
-    differing.feed(painter.flush())
+            differing.feed(cell_diff.flush())
+    differing.feed(cell_diff.flush())
     assert cells(diff_output) == cells(full)
 
 
 def test_an_unchanged_screen_costs_no_byte() -> None:
-    painter = CellDiff()
-    painter.resize(10, 2)
-    painter.put(0, 0, [("hello", "31")])
-    assert painter.flush()
-    painter.put(0, 0, [("hello", "31")])
-    assert painter.flush() == ""
+    cell_diff = CellDiff()
+    cell_diff.resize(10, 2)
+    cell_diff.put(0, 0, [("hello", "31")])
+    assert cell_diff.flush()
+    cell_diff.put(0, 0, [("hello", "31")])
+    assert cell_diff.flush() == ""
 
 
 def test_one_changed_cell_costs_some_bytes() -> None:
-    painter = CellDiff()
-    painter.resize(80, 24)
-    painter.put(0, 5, [("a" * 80, "31")])
-    painter.flush()
-    painter.put(40, 5, [("b", "31")])
-    assert painter.flush() == "\x1b[6;41H\x1b[31mb\x1b[0m"
+    cell_diff = CellDiff()
+    cell_diff.resize(80, 24)
+    cell_diff.put(0, 5, [("a" * 80, "31")])
+    cell_diff.flush()
+    cell_diff.put(40, 5, [("b", "31")])
+    assert cell_diff.flush() == "\x1b[6;41H\x1b[31mb\x1b[0m"
 
 
 def test_only_what_differs_of_a_colour_is_sent() -> None:
-    painter = CellDiff()
-    painter.resize(10, 1)
-    painter.put(0, 0, [("ab", "31;40"), ("cd", "32;40"), ("ef", "32;41"), ("gh", "1;32;41"), ("ij", "")])
-    assert painter.flush() == "\x1b[1;1H\x1b[31;40mab\x1b[32mcd\x1b[41mef\x1b[0;1;32;41mgh\x1b[0mij"
+    cell_diff = CellDiff()
+    cell_diff.resize(10, 1)
+    cell_diff.put(0, 0, [("ab", "31;40"), ("cd", "32;40"), ("ef", "32;41"), ("gh", "1;32;41"), ("ij", "")])
+    assert cell_diff.flush() == "\x1b[1;1H\x1b[31;40mab\x1b[32mcd\x1b[41mef\x1b[0;1;32;41mgh\x1b[0mij"
 
 
 def test_a_line_with_wide_characters_is_drawn_whole() -> None:
-    painter = CellDiff()
-    painter.resize(8, 1)
-    painter.put(0, 0, [("日本ab", "")])
-    painter.flush()
-    painter.put(5, 0, [("c", "")])
-    assert painter.flush() == "\x1b[1;1H日本ac  "
+    cell_diff = CellDiff()
+    cell_diff.resize(8, 1)
+    cell_diff.put(0, 0, [("日本ab", "")])
+    cell_diff.flush()
+    cell_diff.put(5, 0, [("c", "")])
+    assert cell_diff.flush() == "\x1b[1;1H日本ac  "
 
 
 def test_what_was_forgotten_is_drawn_again() -> None:
-    painter = CellDiff()
-    painter.resize(3, 1)
-    painter.put(0, 0, [("abc", "")])
-    painter.flush()
-    painter.forget()
-    assert painter.flush() == "\x1b[1;1Habc"
+    cell_diff = CellDiff()
+    cell_diff.resize(3, 1)
+    cell_diff.put(0, 0, [("abc", "")])
+    cell_diff.flush()
+    cell_diff.forget()
+    assert cell_diff.flush() == "\x1b[1;1Habc"
 
 
 TALL = 12
@@ -113,43 +113,43 @@ def test_a_list_that_scrolls_shows_what_full_frames_show(
     """Windows into a long list below some lines of a head, with a cursor and with details beside it."""
     full, diff_output = pyte.Screen(WIDTH, TALL), pyte.Screen(WIDTH, TALL)
     whole, differing = pyte.Stream(full), pyte.Stream(diff_output)
-    painter = CellDiff()
-    painter.resize(WIDTH, TALL)
+    cell_diff = CellDiff()
+    cell_diff.resize(WIDTH, TALL)
     for top, cursor, details in seen:
         for y in range(TALL):
             number = "" if y < head else f"{top + y} {word}"
             runs = [(f"{number:<12}", "7" if y == cursor else "31"), (f"{top if details else '':<6}", "32")]
             whole.feed(naive(0, y, runs))
-            painter.put(0, y, runs)
-        differing.feed(painter.flush())
+            cell_diff.put(0, y, runs)
+        differing.feed(cell_diff.flush())
         assert cells(diff_output) == cells(full)
 
 
-def listed(painter: CellDiff, first: int, details: str = "") -> str:
+def listed(cell_diff: CellDiff, first: int, details: str = "") -> str:
     """What a list sends that shows 20 long rows from a number on."""
     for y in range(20):
-        painter.put(
+        cell_diff.put(
             0, y + 2, [(f"{first + y:>6} ", "31"), (f"row of {(first + y) * 7919} and more", ""), (details, "1")]
         )
-    return painter.flush()
+    return cell_diff.flush()
 
 
 def test_a_list_that_moves_by_a_line_sends_a_line() -> None:
-    painter = CellDiff()
-    painter.resize(80, 24)
-    listed(painter, 1)
-    down, up = listed(painter, 2), listed(painter, 1)
+    cell_diff = CellDiff()
+    cell_diff.resize(80, 24)
+    listed(cell_diff, 1)
+    down, up = listed(cell_diff, 2), listed(cell_diff, 1)
     assert down.startswith("\x1b[3;22r") and len(down) < 100
     assert up.startswith("\x1b[3;22r") and len(up) < 100
 
 
 def test_many_short_changes_of_two_colours_are_sent_a_colour_after_the_other() -> None:
-    painter = CellDiff()
-    painter.resize(80, 24)
+    cell_diff = CellDiff()
+    cell_diff.resize(80, 24)
     for frame in "xy":
         for y in range(20):
-            painter.put(0, y, [(frame, "38;2;1;2;3"), (" " * 20, ""), (frame, "38;2;4;5;6")])
-        sent = painter.flush()
+            cell_diff.put(0, y, [(frame, "38;2;1;2;3"), (" " * 20, ""), (frame, "38;2;4;5;6")])
+        sent = cell_diff.flush()
     assert sent.count("38;2;") == 2
 
 

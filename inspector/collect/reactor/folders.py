@@ -31,7 +31,7 @@ class Listing:
 _NOTHING = Listing()
 
 
-class Shelves:
+class FolderCache:
     """The folders of all file trees that were listed."""
 
     def __init__(self, stems: Sequence[str]) -> None:
@@ -55,7 +55,7 @@ class Shelves:
 class Tree:
     """The files as one process sees them, listed with its rights."""
 
-    shelves: Shelves
+    folder_cache: FolderCache
     root: bytes
     """Where its tree begins for us; empty for our own."""
     reader: Reader
@@ -86,13 +86,13 @@ class Tree:
         place = self.root + folder
         try:
             changed = os.stat(place).st_mtime_ns
-            known = self.shelves.get(self.root, folder, self.reader)
+            known = self.folder_cache.get(self.root, folder, self.reader)
             if known is not None and known[0] == changed:
                 return known[1]
             listing = self._read(folder, place)
         except (OSError, ValueError):
             return _NOTHING
-        self.shelves.keep(self.root, folder, self.reader, changed, listing)
+        self.folder_cache.keep(self.root, folder, self.reader, changed, listing)
         return listing
 
     def _read(self, folder: bytes, place: bytes) -> Listing:
@@ -103,7 +103,7 @@ class Tree:
             for entry, _ in zip(entries, range(_MOST_ENTRIES), strict=False):
                 path = os.path.join(folder, entry.name)
                 if _LIBRARY.search(entry.name):
-                    (likely if self.shelves.likely.search(entry.name) else libraries).append(path)
+                    (likely if self.folder_cache.likely.search(entry.name) else libraries).append(path)
                 elif entry.is_dir(follow_symlinks=False):
                     folders.append(path)
         return Listing(likely, libraries, folders)

@@ -9,7 +9,7 @@ from ..access.opening import OpenPath, read_regular
 from ..access.reader import reader_of
 from ..elf.cache import parse_cache
 from ..elf.file import ElfError, run_path
-from .folders import Shelves, Tree
+from .folders import FolderCache, Tree
 from .origins import Begun, Origins, read_begun
 
 _SYSTEM = (b"/", b"/usr", b"/usr/local")
@@ -26,7 +26,7 @@ class LoadCandidates:
 
     def __init__(self, stems: Sequence[str], places: Sequence[str] = ()) -> None:
         """`stems`: what names of providers have in common, `cuda`; `places`: patterns of a plan's folders."""
-        self._shelves = Shelves(stems)
+        self._folder_cache = FolderCache(stems)
         self._of_process = [each for each in places if each.startswith("{")]
         self._of_machine = [os.fsencode(each) for each in places if each.startswith("/")]
         self._looked: set[bytes] = set()
@@ -41,7 +41,7 @@ class LoadCandidates:
         except OSError:
             return
         space = _link(base + b"/ns/mnt")
-        tree = Tree(self._shelves, b"" if space == self._own_mounts else base + b"/root", reader, mounts)
+        tree = Tree(self._folder_cache, b"" if space == self._own_mounts else base + b"/root", reader, mounts)
         paths = _Look(begun, tree, self._of_process).paths()
         yield from (OpenPath(tree.root + path, reader) for path in paths)
         if space not in self._looked:
@@ -51,7 +51,7 @@ class LoadCandidates:
     def common(self) -> Iterator[bytes]:
         """Files of our own file tree that any program may load: the loader's cache, drivers' and toolkits' folders."""
         pid = os.getpid()
-        yield from self._common(Tree(self._shelves, b"", reader_of(pid), mounts_of(pid)))
+        yield from self._common(Tree(self._folder_cache, b"", reader_of(pid), mounts_of(pid)))
         self._remember(self._own_mounts)
 
     def _common(self, tree: Tree) -> Iterator[bytes]:
@@ -60,7 +60,7 @@ class LoadCandidates:
         except (OSError, ValueError):
             cache = parse_cache(b"")
         for name, entries in cache.entries.items():
-            if self._shelves.likely.search(name):
+            if self._folder_cache.likely.search(name):
                 yield from (entry.path for entry in entries)
         for pattern in self._of_machine:
             for folder in tree.glob(pattern):

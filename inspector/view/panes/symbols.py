@@ -98,7 +98,7 @@ class SymbolsPane(Pane):
         return ours
 
     def _focused(self, context: PaneContext) -> PaneContext:
-        """The sight with a library chosen: the person's choice, else the first that provides a GPU API."""
+        """The context with a library chosen: the person's choice, else the first that provides a GPU API."""
         if context.scope.file or self.everything:
             return context
         process = context.process or _main(context)

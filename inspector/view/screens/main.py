@@ -127,7 +127,7 @@ class MainScreen(PaneKeys):
         if self.actions.look():
             self._repaint_rows()
         self.show_answer_of_pane()
-        self.headlines()
+        self.update_header()
         if self.actions.refusal:
             words, self.actions.refusal = self.actions.refusal, ""
             self.say(words)
@@ -149,11 +149,11 @@ class MainScreen(PaneKeys):
             self.notice.tell([Line(((f" {words}", "strong"),))])
             if appears and self.focused is self.answer and self.is_current:
                 self.set_focus(self.notice)
-        self.headlines()
+        self.update_header()
 
     def on_descendant_focus(self) -> None:
         """What `Y` copies depends on what has the focus."""
-        self.headlines()
+        self.update_header()
 
     def on_resize(self, event: events.Resize) -> None:
         words = f"terminal too small: {event.size.width}x{event.size.height}"
@@ -161,9 +161,9 @@ class MainScreen(PaneKeys):
         if self.in_columns and not self.at_left.is_attached:
             self.query_one("#left").mount(self.at_left)
             self.query_one("#body").mount(self.at_right, after=self.rows)
-        self.call_after_refresh(self.headlines)
+        self.call_after_refresh(self.update_header)
 
-    def headlines(self) -> None:
+    def update_header(self) -> None:
         """The lines around the pane."""
         size, context = self.size, self.actions.context()
         if size.width < 10 or not self.is_mounted:
@@ -200,7 +200,7 @@ class MainScreen(PaneKeys):
         """What was wrong with the settings is read: it goes first."""
         if self._problem:
             self._problem = ""
-            self.headlines()
+            self.update_header()
         else:
             super().action_back()
 
@@ -234,11 +234,11 @@ class MainScreen(PaneKeys):
         if self._silence is not None:
             self._silence.stop()
         self._silence = self.set_timer(SAID, self._fall_silent) if words else None
-        self.headlines()
+        self.update_header()
 
     def _fall_silent(self) -> None:
         self._said = ""
-        self.headlines()
+        self.update_header()
 
     # Panes
 
@@ -247,7 +247,7 @@ class MainScreen(PaneKeys):
         self.rows.load(self.actions.pane.listing)
         self.show_answer_of_pane()
         self._show_details()
-        self.headlines()
+        self.update_header()
 
     def _repaint_rows(self) -> None:
         if self.rows.listing is not self.actions.pane.listing:
@@ -269,7 +269,7 @@ class MainScreen(PaneKeys):
 
     @on(Rows.Counted, "#rows")
     def _rows_counted(self) -> None:
-        self.headlines()
+        self.update_header()
 
     @on(Rows.Chosen, "#rows")
     def _row_chosen(self) -> None:
@@ -356,7 +356,7 @@ class MainScreen(PaneKeys):
     def _choose_finding(self, index: int | None) -> None:
         if index is not None:
             self.actions.finding = index
-            self.headlines()
+            self.update_header()
 
     def action_ladders(self) -> None:
         table, leads = ladders(self.actions.context())

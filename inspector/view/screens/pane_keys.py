@@ -31,7 +31,7 @@ class PaneKeys(Screen[None]):
         """Show a message in the last line for a while."""
         raise NotImplementedError
 
-    def headlines(self) -> None:
+    def update_header(self) -> None:
         """Paint the lines around the pane."""
         raise NotImplementedError
 
@@ -172,7 +172,7 @@ class PaneKeys(Screen[None]):
 
     def action_pause(self) -> None:
         self.session.toggle_pause()
-        self.headlines()
+        self.update_header()
 
     def action_step(self, direction: int) -> None:
         self.session.step(direction)
@@ -181,7 +181,7 @@ class PaneKeys(Screen[None]):
         playback = self.session.playback
         if playback is not None:
             playback.speed = min(64.0, max(1 / 16, playback.speed * factor))
-            self.headlines()
+            self.update_header()
 
     def action_seek(self) -> None:
         if self.session.playback is None:

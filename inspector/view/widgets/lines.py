@@ -1,4 +1,4 @@
-"""A few lines that say something: headlines, tabs, hints. No list, no scrolling."""
+"""A few lines that say something: header, tabs, hints. No list, no scrolling."""
 
 from collections.abc import Hashable, Sequence
 

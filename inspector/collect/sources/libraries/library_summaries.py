@@ -37,7 +37,7 @@ class LibrarySummaries:
         self._known: OrderedDict[str, LibrarySummary] = OrderedDict()
 
     def of(self, file: str, open_paths: list[bytes]) -> LibrarySummary:
-        """The outline of a file, read by the first of the paths that leads to it."""
+        """The summary of a file, read by the first of the paths that leads to it."""
         known = self._known.get(file)
         if known is None:
             known = _read(file, open_paths)
