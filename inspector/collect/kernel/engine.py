@@ -40,7 +40,7 @@ Matches = Callable[[Executed], bool]
 
 
 _MAPPINGS_WAKE = 16384
-"""Bytes, some 120 records, an eighth of a ring: most are of strangers."""
+"""Bytes, some 120 records: most are of strangers."""
 _LOSSES = {
     CONTROL_LOST: "kernel records",
     CONTROL_CROWDED: "processes without counters",
@@ -250,7 +250,7 @@ class Engine:
         try:
             for cpu in perf.online_cpus():
                 event = perf.side_band(perf.MMAP | perf.MMAP2 | perf.COMM | perf.COMM_EXEC, _MAPPINGS_WAKE)
-                ring = perf.PerfRing(perf.open_event(event, -1, cpu))
+                ring = perf.roomy_ring(perf.open_event(event, -1, cpu))
                 self._rings.append(ring)
                 self._stack.callback(ring.close)
                 self._poll.register(ring.fd, select.EPOLLIN)

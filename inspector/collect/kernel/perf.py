@@ -147,6 +147,9 @@ def online_cpus() -> list[int]:
     return cpus
 
 
+_ROOMY_PAGES, _MOST_ROOMY = 256, 32
+
+
 class PerfRing:
     """The ring of one event of kind `side_band`."""
 
@@ -175,6 +178,19 @@ class PerfRing:
         """Let the event go; the mapping would keep it alive."""
         self._words.close()
         os.close(self.fd)
+
+
+def roomy_ring(fd: int) -> PerfRing:
+    """A MiB for a processor, of at most 32: a busy machine fills 128 KiB in a second, and lets us read later than that.
+
+    Less where so much may not be locked (perf_event_mlock_kb of proc_sys_kernel(5)).
+    """
+    if (os.cpu_count() or 1) <= _MOST_ROOMY:
+        try:
+            return PerfRing(fd, _ROOMY_PAGES)
+        except PermissionError:
+            pass
+    return PerfRing(fd)
 
 
 def parse(raw: bytes) -> list[PerfRecord]:
