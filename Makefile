@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help soak fuzz field field-tools kernels demo test check lint types layers format bench screenshots recordings tools bench-tools dist clean
+.PHONY: help soak fuzz field field-tools kernels demo test check lint types layers format bench screenshots recordings tools bench-tools dist lands clean
 
 help:            ## show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -84,6 +84,10 @@ dist: $(STAMP)    ## sdist, wheel, and inspector.pyz: one file for any Python fr
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/python packaging/one_file.py dist/inspector.pyz
+
+lands: $(STAMP)   ## dist/inspector.pyz in bare user lands of Debian and Ubuntu (debootstrap), with Python and nothing else
+	@.ci/tools debootstrap
+	$(BIN)/python -m tests.lands $(ARGS)
 
 clean:           ## remove what make made
 	rm -rf $(VENV) build dist bench.json

@@ -33,8 +33,8 @@ class ImageError(Exception):
 
 def kernel(series: str) -> tuple[Path, Path]:
     """The kernel of a series and an initramfs for it; raises ImageError."""
-    folder = _cache() / f"kernel-{series}-{initramfs.VERSION}"
-    with _building(folder) as needed:
+    folder = cache_folder() / f"kernel-{series}-{initramfs.VERSION}"
+    with building(folder) as needed:
         if needed:
             _download_kernel(series, folder)
     return folder / "vmlinuz", folder / "initramfs"
@@ -42,8 +42,8 @@ def kernel(series: str) -> tuple[Path, Path]:
 
 def root() -> Path:
     """An ext4 image of a small Debian with Python and a compiler; raises ImageError."""
-    folder = _cache() / f"root-{_key(_ROOT_RELEASE, _PACKAGES)}"
-    with _building(folder) as needed:
+    folder = cache_folder() / f"root-{_key(_ROOT_RELEASE, _PACKAGES)}"
+    with building(folder) as needed:
         if needed:
             _bootstrap(folder)
     return folder / "root.ext4"
@@ -53,8 +53,8 @@ def requirements() -> Path:
     """An ext4 image of our locked requirements, as the root's Python wants them; raises ImageError."""
     lines = (line.split("#")[0].strip() for line in _LOCK.read_text().splitlines())
     wanted = [line for line in lines if line and not line.startswith(_UNUSED)]
-    folder = _cache() / f"requirements-{_key(ROOT_PYTHON, wanted)}"
-    with _building(folder) as needed:
+    folder = cache_folder() / f"requirements-{_key(ROOT_PYTHON, wanted)}"
+    with building(folder) as needed:
         if needed:
             _install(folder, wanted)
     return folder / "requirements.ext4"
@@ -65,13 +65,14 @@ def busybox() -> bytes:
     return (root().parent / "busybox").read_bytes()
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """Where what is built once is kept."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "shim-inspector-tests"
 
 
 @contextmanager
-def _building(folder: Path) -> Iterator[bool]:
+def building(folder: Path) -> Iterator[bool]:
     """Whether the folder must be filled now; one process fills it, others wait; a failed try leaves nothing."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with open(folder.parent / f"{folder.name}.lock", "w") as lock:
