@@ -146,7 +146,7 @@ def _descendants(
         folds.above[key] = above
         if isinstance(entry, Group):
             folds.groups.add(key)
-            yield TreeRow(entry, branch)
+            yield TreeRow(entry, branch, 0 if key in folds.opened else len(entry.members))
             if key in folds.opened:
                 yield from _descendants_of_group(entry, key, inside, born, helpers, folds)
             continue

@@ -43,7 +43,7 @@ def _group(context: PaneContext, group: Group, branch: str) -> Item:
         group.key,
         (
             EMPTY,
-            ((f"{branch}▸ ", "quiet"), (group.words, "plain" if group.alike else "quiet")),
+            ((branch, "quiet"), (group.words, "plain" if group.alike else "quiet")),
             cell(f"≤ {duration(longest)}", "quiet"),
             end_of(first) if group.alike else EMPTY,
             _environment(first) if group.alike else EMPTY,
@@ -64,7 +64,7 @@ def _newest(context: PaneContext, process: Process) -> bool:
 def _item(context: PaneContext, tree_row: TreeRow) -> Item:
     process = tree_row.entry
     if isinstance(process, Group):
-        return _group(context, process, tree_row.branch)
+        return _group(context, process, f"{tree_row.branch}{'▸' if tree_row.hidden else '▾'} ")
     vitals = process.vitals if not process.ended else None
     tone: Tone = "quiet" if process.ended else "name"
     row = Row(
