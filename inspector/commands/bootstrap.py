@@ -11,8 +11,10 @@ from inspector.stream.transport import Transport, far_command
 _ASK = """
 tell='
 import os, sys
-from importlib.machinery import EXTENSION_SUFFIXES as names
-libc = "musl" if "-musl" in "".join(names) else "glibc"
+try:
+    libc = "glibc" if os.confstr("CS_GNU_LIBC_VERSION") else "musl"
+except (ValueError, OSError):
+    libc = "musl"
 if "t" not in sys.abiflags:
     print("python %d %d %s %s %s" % (sys.version_info[:2] + (os.uname()[4], libc, sys.executable)))
 '

@@ -16,7 +16,6 @@ import tarfile
 import tempfile
 import zipfile
 from dataclasses import dataclass
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from inspector.commands.errors import UserError, say
@@ -56,8 +55,8 @@ class FarPython:
     @property
     def is_like_ours(self) -> bool:
         """Whether extension modules that serve us serve it."""
-        ours = (sys.version_info[:2], platform.machine(), "musl" if "-musl" in "".join(EXTENSION_SUFFIXES) else "glibc")
-        return (self.version, self.machine, self.libc) == ours
+        libc = "glibc" if platform.libc_ver()[0] == "glibc" else "musl"
+        return (self.version, self.machine, self.libc) == (sys.version_info[:2], platform.machine(), libc)
 
 
 def identity(python: FarPython) -> str:

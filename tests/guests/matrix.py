@@ -18,21 +18,20 @@ from .images import KERNELS, ImageError
 
 CASES = ("the-question", "healthy", "lost-in-children", "replaced-library", "lookup-failed", "no-device")
 """Of the rungs reachable, used, environment, mapped, resolved and returned."""
-TESTS = (
-    "tests/kernel",
-    "tests/calls/test_counting.py",
-    "tests/calls/test_lookup_probes.py",
-    "tests/calls/test_budget.py",
-)
+TESTS = ("tests/kernel", "tests/calls/test_counting.py", "tests/calls/test_lookup_probes.py")
+"""Of these the live ones."""
 SECONDS = 900
 _SLOWER = 10
 """Software emulation against this machine."""
-LIMITS: dict[tuple[str, str], str] = {}
+LIMITS: dict[tuple[str, str], str] = {
+    ("5.10", "case lookup-failed"): "the look-up comes before its probe is set: only the program's own words are seen",
+}
 """(kernel, row) -> why that is not expected to work there; doctor says so on such a kernel."""
 _COMMAND = f"""
 export CI=true SLOWER={_SLOWER}
 COLUMNS=100 inspector doctor >$OUT/doctor.txt 2>&1; echo $? >$OUT/doctor.status
-python3 -m pytest -q --junitxml=$OUT/results.xml -o junit_family=xunit1 {" ".join(TESTS)} tests/demo/test_answers.py \\
+python3 -m pytest -q -m live --junitxml=$OUT/results.xml -o junit_family=xunit1 \\
+    {" ".join(TESTS)} tests/demo/test_answers.py \\
     -k "not test_answers or {" or ".join(f"[{case}]" for case in CASES)}"
 """
 
