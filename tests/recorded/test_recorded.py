@@ -53,6 +53,9 @@ RUNS = (
     Recorded("nvgo-mismatch", "cpu", "api-error", "18 (NVML_ERROR_LIB_RM_VERSION_MISMATCH)"),
     # learns of devices from a tool that it runs
     Recorded("gputil-nosmi", "cpu", "tool-missing", "nvidia-smi"),
+    # a small program on Debian's Linux 5.10 that loads the driver; the same without the look-up, which came too early
+    Recorded("linux510-absent", "cpu", "lookup-failed", "libcuda.so.1"),
+    Recorded("linux510-unseen", "cpu", "lookup-failed", "libcuda.so.1"),
     # linked with the loaders of Vulkan and OpenCL, which it has no use for here
     Recorded("handbrake-cpu", "cpu", "lookup-failed", "libnvidia-encode.so.1"),
 )
