@@ -73,7 +73,7 @@ def decide(analysis: Analysis) -> Decision:
     """The first step that applies: what was seen to compute, what stopped, what was found, what was said."""
     steps = (
         _works, _hangs, _given_nothing, _died, _stopped, _own_error, _dropped, _found, _software, _node,
-        _chosen, _foretold, _told, _nothing_called, _nobody_asked,
+        _chosen, _foretold, _told, _nothing_called, _monitored_only, _nobody_asked,
     )  # fmt: skip
     ways = _Ways(analysis)
     return next((found for step in steps if (found := step(ways)) is not None), _unknown(ways))
@@ -490,6 +490,18 @@ def _calls_proven(ways: _Ways, progress: Progress) -> bool:
     mine = [use for use in own if family_of_api(ways.analysis.profiles, use.api) == progress.family and use.providers]
     counted = all(of_use(ways.state, use).complete for use in mine)
     return counted and bool(mine) and covered(ways.state, [progress.process], (*CONTRADICTING, "environment"))
+
+
+def _monitored_only(ways: _Ways) -> Decision | None:
+    """Devices were counted by the management API, no compute API was asked for, and much was computed after it."""
+    if ways.compute or ways.software:
+        return None
+    for one in ways.analysis.progress.values():
+        busy = one.process.cpu_after(one.newest, ways.state.now) > UNUSED_FOR
+        if one.family in MANAGEMENT and one.got_to("counted") and busy and _calls_seen(ways, one.process):
+            return Decision("cpu", "likely", "found-not-used", one.process, one, word=ways.word,
+                            evidence=[row_of(ways.state, one.furthest), *ways.word_rows()])  # fmt: skip
+    return None
 
 
 def _nobody_asked(ways: _Ways) -> Decision | None:

@@ -7,7 +7,7 @@ from inspector.stream.processes import ProcessEnded, Vitals
 from inspector.stream.session import Capability, CollectorWaits, EventsLost
 
 from ..asking import BACKEND, CPU, CUDA, answer, findings, working
-from ..build import SECOND, Story
+from ..build import NVML, SECOND, Story
 from .asking import decision
 
 MODEL = ("/opt/ollama", "runner", "--model", "/blobs/sha256-1", "--port", "1")
@@ -40,6 +40,20 @@ def test_seconds_of_cpu_time_after_discovery_turn_ready_into_found_and_not_used(
     made = decision(story.state)
     assert (made.verdict, made.confidence, made.reason) == ("cpu", "likely", "found-not-used")
     assert "of CPU time were spent and it got no work" in answer(story).title
+
+
+def test_devices_that_only_nvml_counted_and_seconds_of_cpu_after_it_are_found_and_not_used() -> None:
+    story = Story()
+    story.process(812)
+    path = "/usr/lib/libnvidia-ml.so.1"
+    story.driver(812, path, soname="libnvidia-ml.so.1", exports=NVML)
+    story.call(812, "nvmlInit_v2", by="/opt/app/server", library=path)
+    story.call(812, "nvmlDeviceGetCount_v2", by="/opt/app/server", library=path, values={"count": 1})
+    assert decision(story.state).reason != "found-not-used"
+    for _ in range(4):
+        story.tell(Vitals(at=story.later(SECOND), pid=812, cpu=100.0, rss=1, threads=1))
+    made = decision(story.state)
+    assert (made.verdict, made.confidence, made.reason) == ("cpu", "likely", "found-not-used")
 
 
 def test_a_runner_that_loads_no_backend_is_on_the_cpu_whatever_discovery_found() -> None:
