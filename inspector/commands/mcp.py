@@ -7,27 +7,45 @@ plain text and short, the chain first; what was observed last is kept, to be ask
 import json
 import subprocess
 import sys
+import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Literal, TypeVar
 
 import anyio
+import msgspec
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 
 from inspector import __version__
 from inspector.commands.arguments import Options
+from inspector.commands.errors import UserError
+from inspector.commands.inputs import collector_and_profiles
 from inspector.report.schema import FindingReport, Report, from_json
 from inspector.report.short_text import command
-from inspector.stream.transport import MAIN
+from inspector.stream.base import Event, Request
+from inspector.stream.libraries import LoadPredicted
+from inspector.stream.redact import Redactor
+from inspector.stream.requests import PredictLoad, ReadSymbols, SymbolPage
+from inspector.stream.session import RequestFailed
+from inspector.stream.transport import MAIN, target_words
+
+A = TypeVar("A", bound=Event)
 
 _MOST_SECONDS = 60.0
 _MOST_ROWS = 100
 _KEPT = 4
+_QUESTION = 1
+_QUESTION_SECONDS = 30.0
+_MOST_TEXT = 6_000
 _INSTRUCTIONS = """\
 Answers why a process computes on the CPU although a GPU library or shim is loaded. Begin with `report` on a pid or
 name: it watches for some seconds and gives the cause, its chain and the next step. `timeline`, `logs`, `calls` and
-`libraries` tell more about an observation by its number. "unknown" means not observed, never "did not happen"."""
+`libraries` tell more about an observation by its number;
+`symbols` and `predicted_load` ask a running process anew.
+"unknown" means not observed, never "did not happen"."""
 
 
 class Observations:
@@ -54,33 +72,44 @@ class Observations:
 
 def mcp(options: Options) -> int:
     """Serve until stdin ends."""
-    server(_place_words(options)).run("stdio")
+    server(options).run("stdio")
     return 0
 
 
-def server(place: Sequence[str] = ()) -> MCPServer:
-    """The server with its tools; `place` are the words of the command line that say where to look."""
+def server(options: Options) -> MCPServer:
+    """The server with its tools; the options say where to look."""
     made = MCPServer("inspector", version=__version__, instructions=_INSTRUCTIONS)
     kept = Observations()
-    tool = made.tool(annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False), structured_output=False)
+    _add_looking(made, kept, _place_words(options))
+    _add_calls_and_times(made, kept)
+    _add_files_and_logs(made, kept)
+    _add_questions(made, options)
+    return made
 
-    @tool
+
+def _reading(made: MCPServer) -> Callable[[Callable[..., Awaitable[str]]], object]:
+    """Declares a tool that only reads and answers text."""
+    return made.tool(annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False), structured_output=False)
+
+
+def _add_looking(made: MCPServer, kept: Observations, place: Sequence[str]) -> None:
+    @_reading(made)
     async def processes(all: bool = False) -> str:
         """Running processes with GPU libraries, preloads or shims; `all`: every process."""
         return await _said("list", *(["--all"] if all else []), *place)
 
-    @tool
+    @_reading(made)
     async def doctor() -> str:
         """What this machine and user allow to observe, what is lost without it, and the command that grants it."""
         return await _said("doctor", *place)
 
-    @tool
+    @_reading(made)
     async def report(target: str, seconds: float = 5.0) -> str:
-        """Watch TARGET (pid, process name, unit:NAME.service, container:NAME, or a recording's path) for some seconds
+        """Watch TARGET (pid, process name, unit:NAME.service, container:ID, or a recording's path) for some seconds
         and answer why it is or is not on the GPU: mode, causes with their chains, next steps, what could not be seen.
         """
         if target.startswith("-"):
-            raise ToolError(f"{target} is not a target: a pid, a name, unit:NAME.service, container:NAME, a recording")
+            raise ToolError(f"{target} is not a target: a pid, a name, unit:NAME.service, container:ID or a recording")
         for_ = f"--for={min(max(seconds, 0.2), _MOST_SECONDS):g}s"
         done = await _run("report", "--redact", "--format=json", for_, *place, target, wait=_MOST_SECONDS + 30)
         if not done.stdout:
@@ -88,12 +117,14 @@ def server(place: Sequence[str] = ()) -> MCPServer:
         seen = from_json(done.stdout)
         return f"observation {kept.add(seen)}\n{summary(seen)}"
 
-    @tool
+    @_reading(made)
     async def explain(rule: str) -> str:
         """What a rule of a finding means, how it is proven and what to do."""
         return await _said("explain", rule)
 
-    @tool
+
+def _add_calls_and_times(made: MCPServer, kept: Observations) -> None:
+    @_reading(made)
     async def timeline(observation: int, begin: float = 0.0, end: float = 1e9, contains: str = "") -> str:
         """Loads, look-ups, calls with results, refusals and ends between two moments, in seconds since it began."""
         found = [
@@ -103,19 +134,7 @@ def server(place: Sequence[str] = ()) -> MCPServer:
         ]
         return _rows(found)
 
-    @tool
-    async def logs(observation: int, contains: str = "") -> str:
-        """Log lines of the target; those that matter for the answer are marked with *."""
-        sources = kept.get(observation).logs
-        found = [
-            f"{'*' if line.matters else ' '} {source.name}:{line.number} {line.text}"
-            for source in sources
-            for line in source.lines
-            if contains.lower() in line.text.lower()
-        ]
-        return _rows(found)
-
-    @tool
+    @_reading(made)
     async def calls(observation: int, contains: str = "") -> str:
         """API functions that were called: how often, by which library, with which results and values."""
         found = [
@@ -126,7 +145,20 @@ def server(place: Sequence[str] = ()) -> MCPServer:
         ]
         return _rows(found)
 
-    @tool
+
+def _add_files_and_logs(made: MCPServer, kept: Observations) -> None:
+    @_reading(made)
+    async def logs(observation: int, contains: str = "") -> str:
+        """Log lines of the target; those that matter for the answer are marked with *."""
+        found = [
+            f"{'*' if line.matters else ' '} {source.name}:{line.number} {line.text}"
+            for source in kept.get(observation).logs
+            for line in source.lines
+            if contains.lower() in line.text.lower()
+        ]
+        return _rows(found)
+
+    @_reading(made)
     async def libraries(observation: int, contains: str = "") -> str:
         """Mapped libraries: path, how they came in, SONAME, whether the file on disk is still the one in use."""
         found = [
@@ -136,7 +168,22 @@ def server(place: Sequence[str] = ()) -> MCPServer:
         ]
         return _rows(found)
 
-    return made
+
+def _add_questions(made: MCPServer, options: Options) -> None:
+    @_reading(made)
+    async def symbols(pid: int, contains: str, kind: Literal["all", "defined", "undefined"] = "all") -> str:
+        """Dynamic symbols of all files that a running process maps: which file defines or needs a name."""
+        request = ReadSymbols(id=_QUESTION, pid=pid, filter=contains, kind=kind, limit=_MOST_ROWS)
+        page = await _answer(options, pid, request, SymbolPage)
+        rows = [f"{'defined' if row.defined else 'needed'} {row.symbol.name} {row.path}" for row in page.rows]
+        more = f"\n{page.total - len(rows)} more: narrow it down" if page.total > len(rows) else ""
+        return ("\n".join(rows) or "nothing") + more
+
+    @_reading(made)
+    async def predicted_load(pid: int, name: str) -> str:
+        """What the loader would do with a library's name or path in a running process, found out without loading it."""
+        told = await _answer(options, pid, PredictLoad(id=_QUESTION, pid=pid, name=name), LoadPredicted)
+        return json.dumps(msgspec.to_builtins(told), indent=1)[:_MOST_TEXT]
 
 
 def summary(report: Report) -> str:
@@ -178,6 +225,32 @@ def _place_words(options: Options) -> list[str]:
     words += [f"--{name}={value}" for name, value in (("host", options.host), ("via", options.via)) if value]
     words += ["--sudo"] if options.sudo else []
     return words
+
+
+async def _answer(options: Options, pid: int, request: Request, kind: type[A]) -> A:
+    """One question to a collector of its own, which counts nothing and ends with the answer; ToolError without one."""
+    try:
+        return await anyio.to_thread.run_sync(lambda: _ask(options, pid, request, kind))
+    except UserError as error:
+        raise ToolError(str(error)) from None
+
+
+def _ask(options: Options, pid: int, request: Request, kind: type[A]) -> A:
+    stream, _ = collector_and_profiles(replace(options, no_count=True, redact=True), target_words(str(pid)))
+    redactor = Redactor()
+    end = time.monotonic() + _QUESTION_SECONDS
+    stream.send(request)
+    try:
+        while time.monotonic() < end and stream.ending is None:
+            for event in stream.read(0.2):
+                if isinstance(event, RequestFailed):
+                    raise ToolError(event.why)
+                shown = redactor.event(event)
+                if isinstance(shown, kind) and (not isinstance(shown, LoadPredicted) or shown.asked):
+                    return shown
+    finally:
+        stream.kill()
+    raise ToolError(f"no answer about process {pid}: {stream.ending.words if stream.ending else 'it took too long'}")
 
 
 async def _said(*words: str) -> str:

@@ -11,7 +11,18 @@ from mcp.types import TextContent
 
 from inspector.stream.transport import MAIN
 
-TOOLS = {"processes", "doctor", "report", "explain", "timeline", "logs", "calls", "libraries"}
+TOOLS = {
+    "processes",
+    "doctor",
+    "report",
+    "explain",
+    "timeline",
+    "logs",
+    "calls",
+    "libraries",
+    "symbols",
+    "predicted_load",
+}
 _SLEEPER = "import ctypes, time\ntry: ctypes.CDLL('libcuda-is-not-here.so.1')\nexcept OSError: pass\ntime.sleep(60)"
 
 
@@ -53,3 +64,13 @@ async def test_what_cannot_be_observed_is_an_answer_and_no_crash() -> None:
     async with client() as connected:
         assert "no process" in await said(connected, "report", target="there-is-no-such-program", seconds=0.2)
         assert "yes" in await said(connected, "doctor")
+
+
+async def test_a_running_process_is_asked_for_symbols_and_for_a_load_that_never_was(target: int) -> None:
+    async with client() as connected:
+        rows = await said(connected, "symbols", pid=target, contains="^dlopen", kind="defined")
+        assert "defined dlopen" in rows and "libc.so.6" in rows
+        told = await said(connected, "predicted_load", pid=target, name="libcuda-is-not-here.so.1")
+        assert '"ok": false' in told and "cannot open shared object file" in told
+        assert len(told) <= 6_000
+        assert "no" in await said(connected, "symbols", pid=1 << 22, contains="x")
