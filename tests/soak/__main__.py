@@ -13,8 +13,8 @@ from .busy import BIRTHS, CALLS, LINES, Sample, observe, tree
 
 _LEVEL_FROM = 60.0
 """Seconds after which both processes are to be level."""
-_MAY_GROW = 1.15
-"""By so much what is held may rise over the whole rest."""
+_MAY_GROW = 1.3
+"""By so much what is held may rise over the whole rest: the timeline and the lines of a log are full after minutes."""
 _MOST_TOGETHER = 300.0
 """MB of both."""
 _MOST_REPORT = 20.0

@@ -215,11 +215,11 @@ class WorkDoneByChildren(Pattern):
     cure = "Look at the children; dead ones stay on the screen."
 
     def find(self, scene: Scene) -> Iterable[Hit]:
-        for process in roots(scene.state):
-            children = [one for one in scene.state.processes if one.parent is not None and scene.rank(one) <= 1]
-            if not children or scene.rank(process) <= 1:
+        children = [one for one in scene.state.processes if one.parent is not None and scene.rank(one) <= 1]
+        names = listed((short(child) for child in children), 3)
+        for process in roots(scene.state) if children else ():
+            if scene.rank(process) <= 1:
                 continue
-            names = listed((short(child) for child in children), 3)
             verb = "does" if len(children) == 1 else "do"
             yield Hit(
                 title=f"{short(process)} does not ask for the GPU itself; {names} {verb}",

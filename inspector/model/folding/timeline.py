@@ -7,7 +7,7 @@ from inspector.model.state import Moment, MomentKind, Process, State
 from inspector.stream.text import visible
 
 T = TypeVar("T")
-LIMIT = 50_000
+LIMIT = 20_000
 """Moments kept; the oldest tenth goes when there are more."""
 
 
