@@ -164,7 +164,7 @@ def _patience(begin: float) -> None:
 def memory() -> list[Figure]:
     """Viewer and collector together: on a small target, and on one of 700,000 symbols with a log of a million lines."""
     with running("sleep", "600") as process, Terminal([ours(), str(process.pid)]) as terminal:
-        Picture(terminal).wait_for("alive", 30)
+        Picture(terminal).wait_for("running", 30)
         terminal.settle(1.0, 5.0)
         small = resident_megabytes(family(terminal.pid))
     log = room() / "million.log"
@@ -174,7 +174,7 @@ def memory() -> list[Figure]:
         time.sleep(0.5)
         with Terminal([ours(), "--log", str(log), str(process.pid)]) as terminal:
             picture = Picture(terminal)
-            picture.wait_for("alive", 30)
+            picture.wait_for("running", 30)
             picture.press("5", "following", 60)
             terminal.read_for(2.0)
             picture.press("3", "703,", 60)

@@ -39,7 +39,7 @@ Bare().run()
 def inspecting(*words: str) -> Iterator[Terminal]:
     """The inspector in a terminal, its first rows on the screen and silence after them."""
     with Terminal([ours(), *words]) as terminal:
-        Picture(terminal).wait_for("alive", 30)
+        Picture(terminal).wait_for("running", 30)
         terminal.settle(1.0, 6.0)
         yield terminal
 
