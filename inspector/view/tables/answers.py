@@ -27,8 +27,24 @@ _LIMITS = (Column("PID", 8, right=True), Column("NOT SEEN", 44), Column("WHY, HO
 
 def evidence_of(context: PaneContext, finding: Finding) -> tuple[ListTable, list[Evidence]]:
     """The rows that prove a finding, and what each leads to."""
-    items = [_evidence(context, number, one) for number, one in enumerate(finding.evidence)]
-    return ListTable(_EVIDENCE, items, f"{finding.rule} ({finding.confidence})"), list(finding.evidence)
+    items: list[Item] = []
+    leads: list[Evidence] = []
+    for number, one in enumerate(finding.evidence):
+        items += [_evidence(context, number, one), *_frames(number, one)]
+        leads += [one] * (1 + len(one.stack))
+    return ListTable(_EVIDENCE, items, f"{finding.rule} ({finding.confidence})"), leads
+
+
+def _frames(number: int, one: Evidence) -> list[Item]:
+    """The call stack of a row, a frame a line, below it."""
+    return [
+        Item(
+            Row(f"{number}:{place}", (EMPTY, EMPTY, EMPTY, (("  ", "plain"), (line, "quiet")))),
+            Details("evidence", [Note("called by", line)]),
+            one.at,
+        )
+        for place, line in enumerate(one.stack)
+    ]
 
 
 def _evidence(context: PaneContext, number: int, one: Evidence) -> Item:
@@ -44,7 +60,6 @@ def _evidence(context: PaneContext, number: int, one: Evidence) -> Item:
     notes = [Note("what", one.text), Note("pane", one.pane or "no row shows it")]
     if one.at:
         notes.append(Note("time", wall_of(context.state, one.at)))
-    notes += [Note("" if place else "called by", line) for place, line in enumerate(one.stack)]
     return Item(row, Details("evidence", notes, [one.by_hand] if one.by_hand else ()), one.at, pid=one.pid or 0)
 
 
