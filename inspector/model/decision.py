@@ -161,7 +161,7 @@ def computed(analysis: Analysis, progress: Progress) -> bool:
     if progress.launched is None:
         return False
     waits = [one for one in analysis.attempts[progress.process] if one.calls is not None and one.calls.role == "sync"]
-    fell = crashed(progress.process) or any(one.ok is False for one in waits)
+    fell = crashed(progress.process) or any(one.ok is False for one in waits) or _unread_and_failed(progress)
     return not fell or any(one.ok for one in waits)
 
 
@@ -171,7 +171,15 @@ def _verdict(progress: Progress) -> ModeName:
 
 def _in_order(analysis: Analysis, progress: Progress) -> bool:
     """Data was placed, and nothing was refused and nobody died over what comes next."""
-    return (progress.process, progress.family) not in analysis.stops and not crashed(progress.process)
+    return (progress.process, progress.family) not in analysis.stops and not (
+        crashed(progress.process) or _unread_and_failed(progress)
+    )
+
+
+def _unread_and_failed(progress: Progress) -> bool:
+    """Whether its work succeeded was not read, and the process ended with a failure."""
+    end, worked = progress.process.end, progress.last.get("work")
+    return worked is not None and worked.ok is None and end is not None and bool(end.code)
 
 
 def _said_given(ways: _Ways) -> Decision | None:

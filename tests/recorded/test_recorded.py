@@ -44,6 +44,7 @@ RUNS = (
     Recorded("cudarc-ok", "cuda", "gpu-in-use", "20 launches"),
     Recorded("cudarc-old", "cpu", "lookup-failed", "cuMemAllocAsync"),
     Recorded("cudarc-nouvm", "cpu", "device-node-missing", "nvidia-uvm"),
+    Recorded("cudarc-launch700", "cpu", "api-error", "700 (CUDA_ERROR_ILLEGAL_ADDRESS)"),
     Recorded("drjit-absent", "cpu", "lookup-failed", "asked for libcuda.so in"),
     Recorded("taichi-hidden", "cpu", "visible-devices-hidden", "CUDA_VISIBLE_DEVICES=(empty)"),
     Recorded("catboost-crash", "cpu", "child-crashed", "SIGSEGV inside cuGetProcAddress_v2 of libcuda.so.1"),
