@@ -42,9 +42,16 @@ def decode(line: bytes) -> AnyEvent | None:
     except _REFUSALS as error:
         _refuse_unless_unknown_kind(line, error)
         return None
-    if _MAYBE_HUGE.search(line) is not None and _is_huge(msgspec.json.decode(line)):
+    if _MAYBE_HUGE.search(line) is not None and _holds_huge(line):
         raise StreamError("damaged event (a number out of range)")
     return event
+
+
+def _holds_huge(line: bytes) -> bool:
+    try:
+        return _is_huge(msgspec.json.decode(line))
+    except _REFUSALS as error:  # in a field that this version does not know
+        raise StreamError(f"damaged event ({error})") from None
 
 
 def _is_huge(value: object) -> bool:

@@ -23,7 +23,7 @@ def test_no_mutant_raises_or_takes_a_second(kind: str, tmp_path: Path) -> None:
         assert time.process_time() - begun < 1.0, f"{kind} {number}"
 
 
-@pytest.mark.parametrize("number", [8337, 29251, 90205])
+@pytest.mark.parametrize("number", [1321, 8337, 29251, 90205])
 def test_recordings_that_once_broke_the_report_are_read(number: int, tmp_path: Path) -> None:
     reader = kinds(tmp_path)["recordings"]
     chance = random.Random(f"recordings {number}")
