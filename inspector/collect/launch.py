@@ -7,7 +7,6 @@ import signal
 from collections.abc import Iterable, Sequence
 
 from .kernel import procfs
-from .kernel.parent import end_with_parent
 from .sources.contract import Tracked
 from .sources.processes.processes import SAME_BIRTH
 from .target import TargetError
@@ -28,10 +27,8 @@ class Launch:
         target = _open_output(output)
         go_read, self._go = os.pipe()
         self._failure, failure_write = os.pipe()
-        collector = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
-            end_with_parent(collector, signal.SIGTERM)  # also of one that is killed: nobody else would end it
             os.close(self._go)  # or the end of the collector would leave it waiting for ever
             _become(self.command, go_read, failure_write, target)
         os.close(go_read)
