@@ -13,7 +13,7 @@ from inspector.model.usage import Provider, faults, hides_devices
 from inspector.model.verdict import Confidence, Evidence
 from inspector.stream.calls import FileOpened
 
-from .context import Case, Scene
+from .context import Case, Context
 from .rule import Cause, Hit, Pattern
 
 _GATE_WINDOW = 50_000_000
@@ -32,7 +32,7 @@ def _says_no_device(case: Case) -> bool:
     leaf = case.leaf
     if leaf.kind != "call" or not leaf.came_back:
         return False
-    return "count=0" in leaf.answer or case.scene.profiles.is_called(leaf.api, leaf.code, *_NO_DEVICE)
+    return "count=0" in leaf.answer or case.context.profiles.is_called(leaf.api, leaf.code, *_NO_DEVICE)
 
 
 class VisibleDevicesHidden(Cause):
@@ -45,9 +45,9 @@ class VisibleDevicesHidden(Cause):
     def explain(self, case: Case) -> Hit | None:
         if not _says_no_device(case):
             return None
-        for key, value, inside in _variables(case.scene, case.process):
+        for key, value, inside in _variables(case.context, case.process):
             api = case.leaf.api
-            restricts = case.scene.profiles.restricts(key, api) if api else key.endswith("VISIBLE_DEVICES")
+            restricts = case.context.profiles.restricts(key, api) if api else key.endswith("VISIBLE_DEVICES")
             if restricts and value.split(",")[0].strip() != "0":
                 return self._hit(case, key, value, inside)
         return None
@@ -55,7 +55,7 @@ class VisibleDevicesHidden(Cause):
     def _hit(self, case: Case, key: str, value: str, inside: bool) -> Hit:
         process, hides_all = case.process, hides_devices(value)
         shown = value or "(empty)"
-        known = case.scene.profiles.environment_key(key)
+        known = case.context.profiles.environment_key(key)
         where = "; it was set inside the process after its start" if inside else ""
         sure: Confidence = case.sure if hides_all else "likely"
         return Hit(
@@ -75,20 +75,20 @@ class VisibleDevicesHidden(Cause):
         )
 
 
-def _variables(scene: Scene, process: Process) -> Iterator[tuple[str, str, bool]]:
+def _variables(context: Context, process: Process) -> Iterator[tuple[str, str, bool]]:
     """Variables that restrict devices: those in memory that were set later first."""
-    start = scene.environment(process) or {}
+    start = context.environment(process) or {}
     now = process.environments[-1] if process.environments else None
     for key in now.changed if now is not None else ():
-        if _restricting(scene, key) and now is not None and key in now.environment:
+        if _restricting(context, key) and now is not None and key in now.environment:
             yield key, now.environment[key], True
     for key, value in start.items():
-        if _restricting(scene, key) and (now is None or key not in now.changed):
+        if _restricting(context, key) and (now is None or key not in now.changed):
             yield key, value, False
 
 
-def _restricting(scene: Scene, key: str) -> bool:
-    known = scene.profiles.environment_key(key)
+def _restricting(context: Context, key: str) -> bool:
+    known = context.profiles.environment_key(key)
     return known is not None and known.kind == "visible-devices"
 
 
@@ -105,7 +105,7 @@ class InitialisedBeforeFork(Cause):
             return None
         for ancestor in ancestors(process):
             before = next(
-                (one for one in case.scene.analysis.attempts.get(ancestor, ())
+                (one for one in case.context.analysis.attempts.get(ancestor, ())
                  if one.kind == "call" and one.ok and one.family == leaf.family and 0 < one.at < process.started), None,
             )  # fmt: skip
             if before is not None:
@@ -140,7 +140,7 @@ class DriverTooOld(Cause):
     def explain(self, case: Case) -> Hit | None:
         if case.leaf.kind not in ("call", "words", "end"):
             return None
-        for use in case.family_uses or case.scene.computing(case.process):
+        for use in case.family_uses or case.context.computing(case.process):
             for calls in use.with_role("version"):
                 for sample in calls.samples:
                     version = sample.values.get("version")
@@ -151,7 +151,7 @@ class DriverTooOld(Cause):
         return None
 
     def _of_version(self, case: Case, library: str, function: str, version: int) -> Hit | None:
-        wanted, by = _runtime(case.scene, case.process)
+        wanted, by = _runtime(case.context, case.process)
         if not wanted or version >= wanted or (version == 0 and name_of(library).startswith(by)):
             return None  # 0 is what a runtime says when it found no driver at all, see cudaDriverGetVersion
         if case.leaf.kind == "call" and case.leaf.ok is False and case.leaf.came_back and not self._fits(case):
@@ -173,7 +173,7 @@ class DriverTooOld(Cause):
 
     def _fits(self, case: Case) -> bool:
         leaf = case.leaf
-        return case.scene.profiles.is_called(leaf.api, leaf.code, "INSUFFICIENTDRIVER", "SYSTEMDRIVERMISMATCH")
+        return case.context.profiles.is_called(leaf.api, leaf.code, "INSUFFICIENTDRIVER", "SYSTEMDRIVERMISMATCH")
 
 
 def _follows(case: Case) -> str:
@@ -181,15 +181,15 @@ def _follows(case: Case) -> str:
     return f" Consequence: {leaf.what} = {leaf.answer}." if leaf.kind == "call" else ""
 
 
-def _runtime(scene: Scene, process: Process) -> tuple[int, str]:
+def _runtime(context: Context, process: Process) -> tuple[int, str]:
     """The least driver version that the runtime in this process accepts: its own release's first."""
-    for use in scene.computing(process):
+    for use in context.computing(process):
         for calls in use.with_role("version"):
             for sample in calls.samples:
                 value = sample.values.get("runtime")
                 if isinstance(value, int) and value:
                     return value // 1000 * 1000, name_of(calls.function.library)
-    for use in scene.computing(process):
+    for use in context.computing(process):
         for provider in use.providers:
             soname = (provider.image.soname if provider.image else None) or ""
             release = soname.rpartition(".so.")[2].split(".")[0]
@@ -207,7 +207,7 @@ class BoundElsewhere(Cause):
 
     def explain(self, case: Case) -> Hit | None:
         leaf = case.leaf
-        use = case.scene.uses(case.process).get(leaf.api)
+        use = case.context.uses(case.process).get(leaf.api)
         if leaf.kind != "call" or use is None:
             return None
         called = {calls.function.file for calls in use.calls.values()}
@@ -215,7 +215,7 @@ class BoundElsewhere(Cause):
         for loser in use.providers:
             if winner is None or loser is winner or loser.library.file in called or loser.gone or loser.apis is None:
                 continue
-            if _named(case.scene, loser, use.api):
+            if _named(case.context, loser, use.api):
                 return self._hit(case, winner, loser)
         return None
 
@@ -242,10 +242,10 @@ class BoundElsewhere(Cause):
         )
 
 
-def _named(scene: Scene, provider: Provider, api: str) -> bool:
+def _named(context: Context, provider: Provider, api: str) -> bool:
     """It has the SONAME that consumers ask for (one without is the case of name-mismatch)."""
     soname = provider.image.soname if provider.image is not None else None
-    return soname is not None and scene.profiles.api_of_soname(soname) == api
+    return soname is not None and context.profiles.api_of_soname(soname) == api
 
 
 class ApiError(Cause):
@@ -259,7 +259,7 @@ class ApiError(Cause):
         leaf = case.leaf
         if leaf.kind != "call" or not leaf.came_back:
             return None
-        profiles = case.scene.profiles
+        profiles = case.context.profiles
         advice = profiles.advice(leaf.api, leaf.code)
         follow = self._consequences(case)
         gate = _gate(leaf)
@@ -294,15 +294,15 @@ class ApiError(Cause):
         )
 
     def _later(self, case: Case) -> list[Attempt]:
-        rows = case.scene.analysis.attempts[case.process]
+        rows = case.context.analysis.attempts[case.process]
         return [
             one for one in rows
             if one.kind == "call" and one.ok is False and one.at >= case.leaf.at and one not in case.chain
-            and one not in case.scene.analysis.excused and one.family == case.leaf.family
+            and one not in case.context.analysis.excused and one.family == case.leaf.family
         ]  # fmt: skip
 
     def _consequences(self, case: Case) -> str:
-        known = sum(count for use in case.family_uses for _, _, count in faults(use, case.scene.profiles))
+        known = sum(count for use in case.family_uses for _, _, count in faults(use, case.context.profiles))
         count = max(known - len([one for one in case.chain if one.kind == "call"]), len(self._later(case)))
         if count < 1:
             return ""
@@ -364,8 +364,8 @@ class DriverTooOldByLog(Pattern):
     proof = DriverTooOld.proof
     cure = DriverTooOld.cure
 
-    def find(self, scene: Scene) -> Iterator[Hit]:
-        for reading in scene.start.of("driver-too-old"):
+    def find(self, context: Context) -> Iterator[Hit]:
+        for reading in context.start.of("driver-too-old"):
             driver, required = reading.groups.get("driver", "?"), reading.groups.get("required", "")
             yield Hit(
                 title=f"driver {driver} is too old" + (f", required: {required}" if required else ""),
@@ -373,7 +373,7 @@ class DriverTooOldByLog(Pattern):
                 next_step="install a newer driver, or use the variant for older ones",
                 command="nvidia-smi",
                 confidence="proven",
-                evidence=[evidence.of_reading(scene.state, reading)],
+                evidence=[evidence.of_reading(context.state, reading)],
                 at=reading.at,
                 subject=f"{driver}:{required}",
             )
@@ -388,14 +388,14 @@ class BoundSlots(Pattern):
     proof = BoundElsewhere.proof
     cure = BoundElsewhere.cure
 
-    def find(self, scene: Scene) -> Iterator[Hit]:
-        for process, use in scene.all_uses():
+    def find(self, context: Context) -> Iterator[Hit]:
+        for process, use in context.all_uses():
             if len(use.providers) < 2 or use.total_calls:
                 continue
             bound = {slot.bound_to for read in process.slots.values() for slot in read.slots if slot.bound_to}
             winner = next((one for one in use.providers if one.path in bound), None)
             loser = next((one for one in use.providers if one.path not in bound and not one.gone), None)
-            if winner is not None and loser is not None and _named(scene, loser, use.api):
+            if winner is not None and loser is not None and _named(context, loser, use.api):
                 title = f"in {short(process)} {use.api} is bound to {winner.path}, not to {loser.path}"
                 yield Hit(
                     title=title,

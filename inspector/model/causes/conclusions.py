@@ -21,7 +21,7 @@ from inspector.model.progress import Progress
 from inspector.model.tree import program
 from inspector.model.worker import is_tool
 
-from .context import Scene
+from .context import Context
 from .rule import Hit, Place, Rule
 
 _GUESS = re.compile(r"\b(possible|possibly|maybe|may be|might|perhaps)\b", re.I)
@@ -37,7 +37,7 @@ class Conclusion(Rule):
     reasons: ClassVar[tuple[Reason, ...]]
 
     @abstractmethod
-    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
         """The answer for one of its reasons."""
 
 
@@ -55,9 +55,9 @@ def _hit(decision: Decision, title: str, cause: str, step: str = "", **facts: ob
     return replace(hit, **facts)  # type: ignore[arg-type]
 
 
-def _again(scene: Scene, decision: Decision) -> str:
+def _again(context: Context, decision: Decision) -> str:
     """The command that sees the next start from its first instruction."""
-    process = decision.process or (scene.state.processes[0] if scene.state.processes else None)
+    process = decision.process or (context.state.processes[0] if context.state.processes else None)
     runs = program(process) if process is not None else None
     return f"inspector --wait {quote(name_of(runs.exe))}" if runs is not None and runs.exe else "inspector doctor"
 
@@ -69,10 +69,10 @@ class GpuInUse(Conclusion):
     cure = "Nothing to do."
     reasons = ("works",)
 
-    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
         if decision.confidence == "guess":
             return None
-        working = [work for work in of_tree(scene.state, scene.profiles) if work.proven]
+        working = [work for work in of_tree(context.state, context.profiles) if work.proven]
         title = f"running on the GPU ({decision.verdict})"
         if working:
             title += f": {words(max(working, key=lambda work: work.launches))}"
@@ -92,7 +92,7 @@ class GpuReady(Conclusion):
     cure = "Give the program work, then check again."
     reasons = ("ready",)
 
-    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
         if decision.progress is not None:
             how = sentence(decision.progress.furthest)
         else:
@@ -113,11 +113,11 @@ class FoundNotUsed(Conclusion):
     cure = "Check the program's settings: which device it was told to use."
     reasons = ("found-not-used",)
 
-    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
         progress = decision.progress
         if progress is None:
             return None
-        spent = decision.process.cpu_after(progress.newest, scene.state.now) if decision.process is not None else 0
+        spent = decision.process.cpu_after(progress.newest, context.state.now) if decision.process is not None else 0
         after = f", then {duration(spent)} of CPU time were spent and it got no work" if spent else ""
         if decision.process is not None and decision.process.ended and spent < UNUSED_FOR:
             after = ", and the program ended without giving it work"
@@ -147,14 +147,14 @@ class NoWorkGiven(Conclusion):
     cure = "Change the option that keeps the layers off the device, or put the backend into its directory."
     reasons = ("given-nothing",)
 
-    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
         worker, word = decision.process, decision.word
         if worker is None:
             return None
         why = [setting.text for setting in decision.settings]
         if word is not None and word.saying == "given-nothing":
             why.append(word.text.strip()[:160])
-        loads = scene.analysis.attempts.get(worker, [])
+        loads = context.analysis.attempts.get(worker, [])
         got = sorted({name_of(one.provider or one.what) for one in loads if one.kind == "load" and one.ok})
         gave = (
             f"it loaded {listed(got)} and gave it no work" if got else "it neither loaded nor asked for a GPU library"
@@ -164,11 +164,11 @@ class NoWorkGiven(Conclusion):
             decision,
             f"{short(worker)} runs on the CPU: {gave}" + (f" because of {'; '.join(why)}" if why else ""),
             f"{f'Discovery succeeded ({found}), but ' if found else ''}the work is done in this process"
-            f"{', which was started to run a model' if scene.analysis.worker else ''}.",
+            f"{', which was started to run a model' if context.analysis.worker else ''}.",
             "change that option" if decision.settings else "check the request's options and the backend directory",
             severity="error",
             subject=f"{'; '.join(why)}" or "no work",
-            command=_again(scene, decision),
+            command=_again(context, decision),
         )
 
 
@@ -180,19 +180,19 @@ class SoftwareDriver(Conclusion):
     cure = "Install the device's driver with its ICD file, and give the process access to the device file."
     reasons = ("software",)
 
-    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
         progress, process = decision.progress, decision.process
         if progress is None or process is None:
             return None
-        drivers = software_drivers(scene.state, process, progress.family, scene.profiles)
+        drivers = software_drivers(context.state, process, progress.family, context.profiles)
         api = next(
-            one for one in scene.profiles.apis.values()
-            if one.software and family_of_api(scene.profiles, one.name) == progress.family
+            one for one in context.profiles.apis.values()
+            if one.software and family_of_api(context.profiles, one.name) == progress.family
         )  # fmt: skip
         what = api.title.removesuffix(" loader")
-        others = drivers_behind(process, api.name, scene.profiles).hardware
+        others = drivers_behind(process, api.name, context.profiles).hardware
         idle = f" {listed(map(name_of, others), 3)} was loaded too and opened no device." if others else ""
-        none = "" if scene.state.gpu is None or scene.state.gpu.devices else " This machine shows no GPU."
+        none = "" if context.state.gpu is None or context.state.gpu.devices else " This machine shows no GPU."
         return _hit(
             decision, f"{what} in {short(process)} runs on the CPU: "
             f"only {listed(map(name_of, drivers), 2)} is behind it, a software driver",
@@ -211,7 +211,7 @@ class CpuChosen(Conclusion):
     cure = "Remove the setting, or change it."
     reasons = ("chosen", "given-nothing")
 
-    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
         if decision.reason != "chosen" or not decision.settings or decision.process is None:
             return None
         first, who = decision.settings[0], short(decision.process)
@@ -238,13 +238,13 @@ class NotBuiltForGpu(Conclusion):
     cure = "Install the build that has GPU code."
     reasons = ("told", "dropped", "nobody-asked", "unknown", "nothing-called")
 
-    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
         """Behind it stands that nobody asked, or that the program says so."""
-        for process in scene.state.processes:
+        for process in context.state.processes:
             for package in process.packages.values():
                 if package.gpu_part is False:
                     looked = f"; looked for it in {listed(package.looked, 2)}" if package.looked else ""
-                    known = scene.profiles.package(package.package)
+                    known = context.profiles.package(package.package)
                     cure = known.remedy if known is not None else f"install the build of {package.package} for a GPU"
                     row = evidence.of_file(process, package.path, f"{package.package}: {package.path}{looked}")
                     return _hit(
@@ -255,14 +255,14 @@ class NotBuiltForGpu(Conclusion):
                         severity="error", process=process, confidence="likely", evidence=[row, *decision.evidence],
                         subject=package.package, root=f"{package.package} is a CPU-only build",
                     )  # fmt: skip
-        told = (word for word in scene.analysis.words if word.refusal == "not-built")
+        told = (word for word in context.analysis.words if word.refusal == "not-built")
         said = next((word for word in told if not _GUESS.search(word.text)), None)
         if said is None or (decision.verdict != "cpu" and decision.reason != "unknown"):
             return None
         return _hit(
             decision, f"the program says this build has no GPU code: {said.text.strip()[:200]}",
             "It was compiled or packaged without it; nothing failed.", "install the build that has GPU code",
-            severity="error", confidence="likely", evidence=[word_row(scene.state, said), *decision.evidence],
+            severity="error", confidence="likely", evidence=[word_row(context.state, said), *decision.evidence],
             subject="not built", root=said.text.strip()[:200],
         )  # fmt: skip
 
@@ -275,10 +275,10 @@ class BackendMissing(Conclusion):
     cure = "Put the GPU backend into that directory: install the package or the part of it that has it."
     reasons = ("told", "dropped")
 
-    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
-        if any(scene.analysis.computing()) or not covered(scene.state, scene.state.processes, CONTRADICTING):
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        if any(context.analysis.computing()) or not covered(context.state, context.state.processes, CONTRADICTING):
             return None
-        for process in reversed(scene.state.processes):
+        for process in reversed(context.state.processes):
             folders = list(dict.fromkeys(one.path.rstrip("/.") for one in process.folders if _of_libraries(one.path)))
             if not folders or is_tool(process):
                 continue
@@ -311,15 +311,15 @@ class ProviderMissing(Conclusion):
     cure = "Put the library in a directory on the program's library path."
     reasons = ("told", "dropped")
 
-    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
-        if any(scene.analysis.computing()) or not covered(scene.state, scene.state.processes, CONTRADICTING):
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        if any(context.analysis.computing()) or not covered(context.state, context.state.processes, CONTRADICTING):
             return None
-        for process in scene.state.processes:
-            lacking = [use for use in scene.computing(process) if use.consumers and not use.providers]
+        for process in context.state.processes:
+            lacking = [use for use in context.computing(process) if use.consumers and not use.providers]
             if not lacking or is_tool(process):
                 continue
             api = next((use.api for use in lacking if use.api == "cuda-driver"), lacking[0].api)
-            name = scene.profiles.apis[api].sonames[0]
+            name = context.profiles.apis[api].sonames[0]
             folders = list(dict.fromkeys(folder.path for folder in process.folders if "lib" in folder.path))
             read = f" Directories it read: {listed(folders, 4)}." if folders else ""
             how = lacking[0].consumers[0].how
@@ -344,20 +344,21 @@ class ToldByProgram(Conclusion):
     cure = "Observe the next start from its first instruction: then the refusal itself is seen."
     reasons = ("told", "dropped")
 
-    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
         refused = [one for one in decision.chain if one.kind == "words"]
         if not refused and decision.reason == "told":
             return None  # it says what, and not why
         text = decision.word.text if decision.word is not None else refused[0].what if refused else ""
-        asked = "" if any(scene.analysis.computing()) else "; no process was seen asking for a GPU library"
-        late = any(not born_here(process) for process in scene.state.processes)
+        asked = "" if any(context.analysis.computing()) else "; no process was seen asking for a GPU library"
+        late = any(not born_here(process) for process in context.state.processes)
         return _hit(
             decision, f"the program says: {text.strip()[:200]}{asked}",
             "It started before we attached: what it asked for was not seen." if late else
             "Nothing seen explains it further.",
             "observe its next start from its first instruction",
             severity="warning",
-            command=_again(scene, decision), doubt="" if not late else "Its first calls would show the refusal itself.",
+            command=_again(context, decision),
+            doubt="" if not late else "Its first calls would show the refusal itself.",
         )  # fmt: skip
 
 
@@ -372,13 +373,15 @@ class NobodyAsked(Conclusion):
     cure = "If it should use a GPU: install the build or the backend that does."
     reasons = ("nobody-asked", "told")
 
-    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
         """The program's own word that it uses the CPU may stand beside it."""
         channels = (*CONTRADICTING, "environment")
-        told = decision.reason == "told" and not covered(scene.state, scene.state.processes, channels)
-        if any(scene.analysis.computing()) or told or decision.confidence == "guess":
+        told = decision.reason == "told" and not covered(context.state, context.state.processes, channels)
+        if any(context.analysis.computing()) or told or decision.confidence == "guess":
             return None
-        read = (folder.path for process in scene.state.processes if not is_tool(process) for folder in process.folders)
+        read = (
+            folder.path for process in context.state.processes if not is_tool(process) for folder in process.folders
+        )
         searched = listed((path for path in read if _of_libraries(path)), 3)
         looked = f" Directories it searched: {searched}." if searched else ""
         return _hit(
@@ -396,7 +399,7 @@ class ManagementOnly(Conclusion):
     cure = "Nothing to do for a monitor; a program that should compute lacks its backend."
     reasons = ("management-only",)
 
-    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
         by = _by(decision.progress) if decision.progress is not None else ""
         return _hit(decision, f"devices were only monitored ({by}); no process asked for a compute API",
                     "A monitor does just that.", subject="management")  # fmt: skip
@@ -410,7 +413,7 @@ class NothingCalled(Conclusion):
     cure = "Check the program's settings, and its log up to where it would look for devices."
     reasons = ("nothing-called",)
 
-    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
         progress = decision.progress
         if progress is None:
             return None
@@ -418,7 +421,7 @@ class NothingCalled(Conclusion):
         return _hit(
             decision, f"{short(progress.process)} loaded {name_of(one.provider or one.what)} and never called it",
             "Nothing failed: no look-up and no call of it was seen.", "check the program's settings",
-            severity="warning", command=_again(scene, decision),
+            severity="warning", command=_again(context, decision),
         )  # fmt: skip
 
 
@@ -432,10 +435,10 @@ class NotSeen(Conclusion):
     cure = "Start the program again under observation, or with more rights."
     reasons = get_args(Reason)
 
-    def conclude(self, scene: Scene, decision: Decision) -> Hit | None:
-        if not scene.state.processes:
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        if not context.state.processes:
             return None
-        missing = list(_missing(scene))
+        missing = list(_missing(context))
         got = ""
         if decision.progress is not None:
             one = decision.progress
@@ -450,27 +453,27 @@ class NotSeen(Conclusion):
         return _hit(
             decision, f"{what}{got}" + (f": {missing[0]}" if missing else ""),
             f"Missing: {'; '.join(missing)}." if missing else "What could be observed is fine.",
-            "observe its next start from its first instruction", command=_again(scene, decision),
+            "observe its next start from its first instruction", command=_again(context, decision),
             confidence="guess", doubt="More permissions or attaching earlier may show it.", subject="not seen",
             evidence=decision.evidence or [
-                evidence.of_process(scene.state.processes[0], missing[0] if missing else "nothing of an API was seen")
+                evidence.of_process(context.state.processes[0], missing[0] if missing else "nothing of an API was seen")
             ],
         )  # fmt: skip
 
 
-def _missing(scene: Scene) -> Iterator[str]:
+def _missing(context: Context) -> Iterator[str]:
     """What was not observable here, in words."""
-    late = [process for process in scene.state.processes if not born_here(process) and not is_tool(process)]
+    late = [process for process in context.state.processes if not born_here(process) and not is_tool(process)]
     if late:
         yield f"{short(late[0])} started before we attached"
     for name in _CHANNELS:
-        found = capability(scene.state, name)
+        found = capability(context.state, name)
         if found is not None and found.state != "yes":
             yield f"{name}: {found.why or found.lost or 'closed here'}"
-    if scene.state.lost:
-        yield f"{sum(scene.state.lost.values())} events were lost"
-    for progress in scene.analysis.computing():
-        if not progress.got_to("initialised") and not computed(scene.analysis, progress):
+    if context.state.lost:
+        yield f"{sum(context.state.lost.values())} events were lost"
+    for progress in context.analysis.computing():
+        if not progress.got_to("initialised") and not computed(context.analysis, progress):
             yield f"no call of {progress.family} in {short(progress.process)} was seen"
             break
 

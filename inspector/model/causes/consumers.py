@@ -13,7 +13,7 @@ from inspector.model.tree import libraries
 from inspector.model.usage import Use, looks_up_freely
 from inspector.stream.libraries import CandidateFound
 
-from .context import Scene
+from .context import Context
 from .rule import UNEXPLAINED, Hit, Pattern
 
 _PATIENCE = 1_000_000_000
@@ -30,35 +30,35 @@ class BackendDisabled(Pattern):
     proof = "The variable in the environment, the directories beside the program, and that none of them was looked at."
     cure = "Remove the variable, or set it to a directory that exists."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process in scene.state.processes:
-            for key, value in (scene.environment(process) or {}).items():
-                known = scene.profiles.environment_key(key)
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process in context.state.processes:
+            for key, value in (context.environment(process) or {}).items():
+                known = context.profiles.environment_key(key)
                 if known is None or known.kind != "filter" or not value or not process.execs:
                     continue
-                folders = {_folder(candidate) for candidate in self._consumers(scene, process)}
-                if folders and value not in folders and not self._used_anyway(scene):
-                    yield self._hit(scene, process, key, value, sorted(folders), known.effect)
+                folders = {_folder(candidate) for candidate in self._consumers(context, process)}
+                if folders and value not in folders and not self._used_anyway(context):
+                    yield self._hit(context, process, key, value, sorted(folders), known.effect)
 
-    def _consumers(self, scene: Scene, process: Process) -> list[CandidateFound]:
+    def _consumers(self, context: Context, process: Process) -> list[CandidateFound]:
         return [
             candidate
             for candidate in process.candidates.values()
             if candidate.kind == "backend"
-            and (apis := scene.state.apis.get(candidate.file)) is not None
+            and (apis := context.state.apis.get(candidate.file)) is not None
             and apis.consumes
         ]
 
-    def _used_anyway(self, scene: Scene) -> bool:
-        return any(scene.refused(process) for process in scene.state.processes) or any(
+    def _used_anyway(self, context: Context) -> bool:
+        return any(context.refused(process) for process in context.state.processes) or any(
             consumer.observed
-            for process in scene.state.processes
-            for use in scene.computing(process)
+            for process in context.state.processes
+            for use in context.computing(process)
             for consumer in use.consumers
         )
 
-    def _hit(self, scene: Scene, process: Process, key: str, value: str, folders: list[str], effect: str) -> Hit:
-        lines = list(scene.start.of("backend-skipped"))
+    def _hit(self, context: Context, process: Process, key: str, value: str, folders: list[str], effect: str) -> Hit:
+        lines = list(context.start.of("backend-skipped"))
         return Hit(
             title=f"{key}={value} names no backend directory; there is {listed(folders)}",
             cause=f"{effect}.",
@@ -69,9 +69,9 @@ class BackendDisabled(Pattern):
                 evidence.of_environment(process, key, f"{short(process)}: {key}={value}"),
                 *[
                     evidence.of_file(process, c.path, f"not looked at: {c.path}")
-                    for c in self._consumers(scene, process)
+                    for c in self._consumers(context, process)
                 ],
-                *[evidence.of_reading(scene.state, reading) for reading in lines[:5]],
+                *[evidence.of_reading(context.state, reading) for reading in lines[:5]],
             ],
             subject=f"{key}={value}",
         )
@@ -90,30 +90,30 @@ class NoConsumer(Pattern):
     proof = "Every mapped file was read, and none imports, needs or names a function of the API."
     cure = "Find the process that loads the GPU backend, or install the backend."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process in scene.state.processes:
-            if not process.execs or not scene.matters(process) or _has_children(scene, process):
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process in context.state.processes:
+            if not process.execs or not context.matters(process) or _has_children(context, process):
                 continue
-            if scene.refused(process) or crashed(process) or not settled(scene, process):
+            if context.refused(process) or crashed(process) or not settled(context, process):
                 continue
             lonely = [
-                use for use in scene.computing(process) if use.providers and not use.consumers and not use.total_calls
+                use for use in context.computing(process) if use.providers and not use.consumers and not use.total_calls
             ]
             shims = [use for use in lonely if any(p.library.route in ("preload", "audit") for p in use.providers)]
             if (
                 shims
-                and not _speaks(scene, process)
-                and not any(use.consumers for use in scene.computing(process))
-                and self._readable(scene, process)
+                and not _speaks(context, process)
+                and not any(use.consumers for use in context.computing(process))
+                and self._readable(context, process)
             ):
-                yield self._hit(scene, process, shims[0])
+                yield self._hit(context, process, shims[0])
 
-    def _readable(self, scene: Scene, process: Process) -> bool:
+    def _readable(self, context: Context, process: Process) -> bool:
         mapped = libraries(process).values()
-        known = all(library.file in scene.state.images or library.route == "vdso" for library in mapped)
-        return known and not looks_up_freely(scene.state, process)
+        known = all(library.file in context.state.images or library.route == "vdso" for library in mapped)
+        return known and not looks_up_freely(context.state, process)
 
-    def _hit(self, scene: Scene, process: Process, use: Use) -> Hit:
+    def _hit(self, context: Context, process: Process, use: Use) -> Hit:
         shim = next(p for p in use.providers if p.library.route in ("preload", "audit"))
         backends = [c for c in process.candidates.values() if c.kind == "backend"]
         unopened = f"; {name_of(backends[0].path)} in {backends[0].directory} was not loaded" if backends else ""
@@ -124,7 +124,7 @@ class NoConsumer(Pattern):
             cause="A preloaded library is in every child process, also in those that never use a GPU. Only a "
             "library or program that imports, needs or looks up its names can call it.",
             next_step="find the process that loads the GPU backend: observe the next start from its first instruction",
-            command=_again(scene, process),
+            command=_again(context, process),
             process=process,
             confidence="likely",
             evidence=[
@@ -139,29 +139,29 @@ class NoConsumer(Pattern):
         )  # fmt: skip
 
 
-def _again(scene: Scene, process: Process) -> str:
-    runs = scene.program(process)
+def _again(context: Context, process: Process) -> str:
+    runs = context.program(process)
     return f"inspector --wait {quote(name_of(runs.exe))}" if runs is not None and runs.exe else ""
 
 
-def _speaks(scene: Scene, process: Process) -> bool:
+def _speaks(context: Context, process: Process) -> bool:
     """A shim tells in its log of calls in this process: the story of called-only-by-itself."""
-    return any(reading.pid == process.pid and reading.groups.get("function") for reading in scene.start.of("call"))
+    return any(reading.pid == process.pid and reading.groups.get("function") for reading in context.start.of("call"))
 
 
-def _has_children(scene: Scene, process: Process) -> bool:
+def _has_children(context: Context, process: Process) -> bool:
     """Children carry what their parent carries: it is for them to have a consumer."""
-    return any(one.parent is process and scene.matters(one) for one in scene.state.processes)
+    return any(one.parent is process and context.matters(one) for one in context.state.processes)
 
 
-def settled(scene: Scene, process: Process) -> bool:
+def settled(context: Context, process: Process) -> bool:
     """It ended, or had time enough, so that what it has not loaded so far says something."""
-    return bool(process.ended) or scene.state.now - process.started > _PATIENCE or not born_here(process)
+    return bool(process.ended) or context.state.now - process.started > _PATIENCE or not born_here(process)
 
 
-def lifetime(scene: Scene, process: Process) -> str:
+def lifetime(context: Context, process: Process) -> str:
     """How long the process has lived."""
-    return duration((process.ended or scene.state.now) - process.started)
+    return duration((process.ended or context.state.now) - process.started)
 
 
 PATTERNS: tuple[Pattern, ...] = (BackendDisabled(), NoConsumer())

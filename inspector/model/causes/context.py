@@ -23,7 +23,7 @@ from inspector.stream.processes import ProcessExec
 LOADER_KEYS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
 
 
-class Scene:
+class Context:
     """Everything that a pattern may look at."""
 
     def __init__(self, analysis: Analysis, decision: Decision) -> None:
@@ -124,7 +124,7 @@ class Scene:
 class Case:
     """One chain of refusals, from the stop to its leaf."""
 
-    scene: Scene
+    context: Context
     chain: list[Attempt]
     alternatives: tuple[str, ...] = ()
     """Names of the same step that were refused as well."""
@@ -147,7 +147,7 @@ class Case:
     @property
     def state(self) -> State:
         """What is known."""
-        return self.scene.state
+        return self.context.state
 
     @property
     def load(self) -> Attempt | None:
@@ -169,14 +169,14 @@ class Case:
     def use(self) -> Use | None:
         """The API of the innermost call or of the leaf in its process."""
         one = self.call or self.leaf
-        return self.scene.uses(self.process).get(one.api) if one.api else None
+        return self.context.uses(self.process).get(one.api) if one.api else None
 
     @property
     def family_uses(self) -> list[Use]:
         """All APIs of the family of the stop in this process."""
         family = self.stop.family
-        found = self.scene.uses(self.process).values()
-        return [use for use in found if family_of_api(self.scene.profiles, use.api) == family]
+        found = self.context.uses(self.process).values()
+        return [use for use in found if family_of_api(self.context.profiles, use.api) == family]
 
     @property
     def sure(self) -> Confidence:

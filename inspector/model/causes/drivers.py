@@ -23,7 +23,7 @@ class NoDriverLoaded(Cause):
     cure = "Install the device's driver with its ICD file, or mend the variable that names another place."
 
     def explain(self, case: Case) -> Hit | None:
-        leaf, profiles = case.leaf, case.scene.profiles
+        leaf, profiles = case.leaf, case.context.profiles
         if leaf.kind != "call" or not leaf.came_back or not profiles.is_loader(leaf.api):
             return None
         profile = next((one for one in profiles.profiles if one.api is not None and one.api.name == leaf.api), None)
@@ -58,7 +58,7 @@ class NoDriverLoaded(Cause):
     def _chosen(self, case: Case, profile: Profile) -> Iterator[Evidence]:
         """Variables that name another place for drivers."""
         search = {one.key for one in profile.environment if one.kind == "search"}
-        for key, value in (case.scene.environment(case.process) or {}).items():
+        for key, value in (case.context.environment(case.process) or {}).items():
             if key in search:
                 yield evidence.of_environment(case.process, key, f"{key}={value}")
 

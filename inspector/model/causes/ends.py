@@ -16,7 +16,7 @@ from inspector.model.verdict import Evidence
 from inspector.stream.calls import LookedUp
 from inspector.stream.processes import SignalDelivered
 
-from .context import Case, Scene
+from .context import Case, Context
 from .rule import Cause, Hit, Pattern
 
 _SURELY = 10_000_000_000
@@ -39,7 +39,7 @@ class DiscoveryTimeout(Cause):
             return None
         process = call.process
         lived = duration(process.ended - process.started)
-        lines = list(case.scene.start.of("timeout"))
+        lines = list(case.context.start.of("timeout"))
         return Hit(
             title=f"{short(process)} was killed after {lived}, still inside {call.what}",
             cause=f"{call.what} of {name_of(call.provider)} did not return, and the parent timed out.",
@@ -70,7 +70,7 @@ class CallBlocked(Cause):
         waits = process.waits.get(call.tid)
         where = (waits.syscall or waits.wchan) if waits is not None else ""
         how = f", waiting in {where}" if where else ""
-        limit = _limit(case.scene, process)
+        limit = _limit(case.context, process)
         ends = f" The program times out after {limit:.0f} s." if limit else ""
         rows = case.rows()
         if how:
@@ -93,10 +93,10 @@ class CallBlocked(Cause):
         )
 
 
-def _limit(scene: Scene, process: Process) -> float:
+def _limit(context: Context, process: Process) -> float:
     """Seconds that the parent waits for a discovery child, as its profile says."""
-    runs = scene.program(process)
-    known = scene.profiles.program(name_of(runs.argv[0])) if runs is not None and runs.argv else None
+    runs = context.program(process)
+    known = context.profiles.program(name_of(runs.argv[0])) if runs is not None and runs.argv else None
     if known is None or runs is None or not any(word in runs.argv[1:] for word in known.discovery):
         return 0.0
     return known.discovery_limit
@@ -113,10 +113,10 @@ class ChildCrashed(Cause):
         leaf = case.leaf
         if leaf.kind != "signal":
             return None
-        return crashed_hit(case.scene, leaf, case.chain[-2] if len(case.chain) > 1 else None, case)
+        return crashed_hit(case.context, leaf, case.chain[-2] if len(case.chain) > 1 else None, case)
 
 
-def crashed_hit(scene: Scene, death: Attempt, around: Attempt | None, case: Case | None = None) -> Hit:
+def crashed_hit(context: Context, death: Attempt, around: Attempt | None, case: Case | None = None) -> Hit:
     """What is to be said of a death: where it was, who asked for what it was in, and what came before."""
     process, signal = death.process, death.signal
     null = _null_answer(process, signal)
@@ -127,10 +127,10 @@ def crashed_hit(scene: Scene, death: Attempt, around: Attempt | None, case: Case
         cause += f" Before, {null.via} returned success with a NULL pointer for {null.name}: calling it crashes."
     inside = _inside(around)
     if not inside:
-        cause += _before(scene, death)
+        cause += _before(context, death)
     if signal is not None and raised(signal):
         cause += " A signal handler of the program raised it: the location of the fault is unknown."
-    cause += _abort_words(scene, process)
+    cause += _abort_words(context, process)
     where = _where(signal)
     after = f" after {null.name} was answered with NULL" if null is not None else ""
     name = death.what
@@ -150,7 +150,7 @@ def crashed_hit(scene: Scene, death: Attempt, around: Attempt | None, case: Case
         process=process,
         severity="error",
         confidence=case.sure if case is not None else "likely",
-        evidence=_rows(scene, process, death, null) + (case.rows()[1:] if case is not None else []),
+        evidence=_rows(context, process, death, null) + (case.rows()[1:] if case is not None else []),
         at=death.at,
         subject=f"{death.code}:{inside or where}",
         root=f"{name}{inside or where}",
@@ -167,10 +167,10 @@ def _inside(around: Attempt | None) -> str:
     return f" inside {around.what} of {name_of(around.provider)}{asked}" if around.kind == "call" else ""
 
 
-def _before(scene: Scene, death: Attempt) -> str:
+def _before(context: Context, death: Attempt) -> str:
     """What its thread did last, where no open call tells where it was."""
     before = [
-        one for one in scene.analysis.attempts[death.process]
+        one for one in context.analysis.attempts[death.process]
         if one.kind in ("lookup", "load", "call") and one.ok and one.tid in (0, death.tid)
         and 0 <= death.at - one.at < _JUST_BEFORE
     ]  # fmt: skip
@@ -182,14 +182,14 @@ def _before(scene: Scene, death: Attempt) -> str:
     return f" Last, it {verb} {name_of(last.what)}{where}, {duration(death.at - last.at)} before."
 
 
-def _rows(scene: Scene, process: Process, death: Attempt, null: LookedUp | None) -> list[Evidence]:
+def _rows(context: Context, process: Process, death: Attempt, null: LookedUp | None) -> list[Evidence]:
     text = f"{death.what} at {death.answer}"
-    rows = [evidence.of_moment(scene.state, process, death.at, text, by_hand="coredumpctl info")]
+    rows = [evidence.of_moment(context.state, process, death.at, text, by_hand="coredumpctl info")]
     if null is not None:
-        rows.append(evidence.of_lookup(scene.state, process, null, f"{null.via}({null.name}) = 0, pointer NULL"))
+        rows.append(evidence.of_lookup(context.state, process, null, f"{null.via}({null.name}) = 0, pointer NULL"))
     if process.end is not None:
         rows.append(evidence.of_process(process, end_words(process.end), at=process.ended))
-    return rows + [evidence.of_reading(scene.state, reading) for reading in scene.start.of("crash")][:3]
+    return rows + [evidence.of_reading(context.state, reading) for reading in context.start.of("crash")][:3]
 
 
 def _where(signal: SignalDelivered | None) -> str:
@@ -206,8 +206,8 @@ def _null_answer(process: Process, signal: SignalDelivered | None) -> LookedUp |
     return next((lookup for lookup in reversed(found) if lookup.result == 0 and lookup.at <= signal.at), None)
 
 
-def _abort_words(scene: Scene, process: Process) -> str:
-    lines = [reading.text.strip() for reading in scene.start.of("crash") if reading.pid in (0, process.pid)]
+def _abort_words(context: Context, process: Process) -> str:
+    lines = [reading.text.strip() for reading in context.start.of("crash") if reading.pid in (0, process.pid)]
     return f" The log says: {lines[-1][:160]}" if lines else ""
 
 
@@ -220,32 +220,32 @@ class StartFailed(Cause):
 
     def explain(self, case: Case) -> Hit | None:
         leaf = case.leaf
-        if leaf.kind != "end" or leaf.code not in _START_FAILED or not _concerned(case.scene, leaf.process):
+        if leaf.kind != "end" or leaf.code not in _START_FAILED or not _concerned(case.context, leaf.process):
             return None
-        return start_failed(case.scene, leaf)
+        return start_failed(case.context, leaf)
 
 
-def _concerned(scene: Scene, process: Process) -> bool:
+def _concerned(context: Context, process: Process) -> bool:
     """Shells end so as well when a command is not there: the loader must have had a word in it.
 
     A fork that never executed anything found no tool to execute: that is no start that failed.
     """
     if not process.execs:
         return False
-    return scene.rank(process) <= 2 or bool(process.refusals) or bool(_overriding(scene, process))
+    return context.rank(process) <= 2 or bool(process.refusals) or bool(_overriding(context, process))
 
 
-def _overriding(scene: Scene, process: Process) -> list[str]:
+def _overriding(context: Context, process: Process) -> list[str]:
     images = [
-        scene.state.images.get(library.file) for library in process.libraries.values() if library.route == "preload"
+        context.state.images.get(library.file) for library in process.libraries.values() if library.route == "preload"
     ]
     return [name_of(image.path) for image in images if image is not None and image.overrides]
 
 
-def start_failed(scene: Scene, end: Attempt) -> Hit:
+def start_failed(context: Context, end: Attempt) -> Hit:
     """A program that ended with the status of a failed start."""
     process = end.process
-    suspects = _overriding(scene, process)
+    suspects = _overriding(context, process)
     why = f" Its preload {listed(suspects)} overrides libc functions." if suspects else ""
     runs = program(process)
     return Hit(
@@ -274,9 +274,9 @@ class EndedByOwnError(Cause):
         leaf = case.leaf
         if leaf.kind != "end":
             return None
-        said = own_error(case.state, case.scene.analysis.words)
+        said = own_error(case.state, case.context.analysis.words)
         process = leaf.process
-        progress = next((one for one in case.scene.analysis.of_process(process) if one.got_to("initialised")), None)
+        progress = next((one for one in case.context.analysis.of_process(process) if one.got_to("initialised")), None)
         reached = f" It had got as far as {progress.furthest.what}." if progress is not None else ""
         words = said.text.strip()[:240] if said is not None else _last_line(case)
         if not words:
@@ -310,13 +310,13 @@ class Deaths(Pattern):
     proof = ChildCrashed.proof
     cure = ChildCrashed.cure
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process, rows in scene.analysis.attempts.items():
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process, rows in context.analysis.attempts.items():
             for one in rows:
-                if one.kind == "signal" and one not in scene.analysis.excused:
-                    yield crashed_hit(scene, one, _around(rows))
-                elif one.kind == "end" and one.code in _START_FAILED and _concerned(scene, process):
-                    yield start_failed(scene, one)
+                if one.kind == "signal" and one not in context.analysis.excused:
+                    yield crashed_hit(context, one, _around(rows))
+                elif one.kind == "end" and one.code in _START_FAILED and _concerned(context, process):
+                    yield start_failed(context, one)
 
 
 def _around(rows: list[Attempt]) -> Attempt | None:
@@ -334,11 +334,11 @@ class TimeoutsInLogs(Pattern):
     proof = DiscoveryTimeout.proof
     cure = DiscoveryTimeout.cure
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        reading = next(iter(scene.start.of("timeout")), None)
+    def find(self, context: Context) -> Iterable[Hit]:
+        reading = next(iter(context.start.of("timeout")), None)
         if reading is None:
             return
-        dead = [p for p in scene.state.processes if p.end is not None and p.end.code not in (0, None)]
+        dead = [p for p in context.state.processes if p.end is not None and p.end.code not in (0, None)]
         early = f" {short(dead[0])} was dead long before: {end_words(dead[0].end)}." if dead and dead[0].end else ""
         yield Hit(
             title="discovery timed out",
@@ -346,7 +346,7 @@ class TimeoutsInLogs(Pattern):
             next_step="observe the next start from its first instruction",
             command="inspector --wait PROGRAM",
             confidence="likely",
-            evidence=[evidence.of_reading(scene.state, reading)],
+            evidence=[evidence.of_reading(context.state, reading)],
             at=reading.at,
             subject="log",
         )

@@ -14,7 +14,7 @@ from inspector.model.tree import ancestors, program
 from inspector.model.verdict import Evidence
 from inspector.stream.libraries import Copy, PreloadChecked
 
-from .context import LOADER_KEYS, Case, Scene
+from .context import LOADER_KEYS, Case, Context
 from .found_elsewhere import found_elsewhere
 from .rule import Cause, Hit, Pattern
 
@@ -86,10 +86,10 @@ class IgnoredEnvironment(Pattern):
     proof = LoaderIgnoresEnvironment.proof
     cure = LoaderIgnoresEnvironment.cure
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        if scene.decision.chain or scene.decision.reason not in ("told", "unknown", "foretold"):
+    def find(self, context: Context) -> Iterable[Hit]:
+        if context.decision.chain or context.decision.reason not in ("told", "unknown", "foretold"):
             return
-        for process in scene.state.processes:
+        for process in context.state.processes:
             runs = program(process)
             carried = [key for key in LOADER_KEYS if runs is not None and runs.environment.get(key)]
             if runs is None or not runs.secure or not process.execs or not carried:
@@ -102,7 +102,7 @@ class IgnoredEnvironment(Pattern):
                 next_step="start it without the extra privileges; then the variables work",
                 command=f"getcap {quote(runs.exe)}; ls -l {quote(runs.exe)}",
                 process=process,
-                severity="error" if scene.rank(process) <= 3 else "warning",
+                severity="error" if context.rank(process) <= 3 else "warning",
                 confidence="likely",
                 evidence=[
                     evidence.of_process(
@@ -122,10 +122,10 @@ class StaticBinary(Pattern):
     proof = "The executable has no interpreter (PT_INTERP), and no load of a library was seen in it."
     cure = "Use a dynamically linked build of the program."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process in scene.state.processes:
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process in context.state.processes:
             runs = program(process)
-            if runs is None or not runs.static or not process.execs or _dynamic_relative(scene, process):
+            if runs is None or not runs.static or not process.execs or _dynamic_relative(context, process):
                 continue
             carried = [key for key in LOADER_KEYS if runs.environment.get(key)]
             if not carried or process.lookups:
@@ -147,9 +147,9 @@ class StaticBinary(Pattern):
             )
 
 
-def _dynamic_relative(scene: Scene, process: Process) -> bool:
+def _dynamic_relative(context: Context, process: Process) -> bool:
     """A static helper or launcher beside a process that matters more is no fault."""
-    return any(scene.rank(one) <= 2 for one in scene.state.processes if one is not process)
+    return any(context.rank(one) <= 2 for one in context.state.processes if one is not process)
 
 
 class LibraryPathReplaced(Cause):
@@ -198,7 +198,7 @@ class SetTooLate(Cause):
         if not name or now is None or "LD_LIBRARY_PATH" not in now.changed:
             return None
         value = now.environment.get("LD_LIBRARY_PATH", "")
-        before = (case.scene.environment(case.process) or {}).get("LD_LIBRARY_PATH", "")
+        before = (case.context.environment(case.process) or {}).get("LD_LIBRARY_PATH", "")
         added = [folder for folder in folders(value) if folder not in folders(before)]
         found = where_is(case.state, case.process, name, "library")
         if not added or (found is not None and found.complete and not _holds(added, found.copies)):
@@ -234,7 +234,7 @@ class EnvironmentLost(Cause):
 
     def explain(self, case: Case) -> Hit | None:
         name = missing_file(case)
-        own = case.scene.environment(case.process)
+        own = case.context.environment(case.process)
         if own is None or not name:
             return None
         for key in ("LD_LIBRARY_PATH", "LD_PRELOAD"):
@@ -320,9 +320,9 @@ class PreloadEntryUnusable(Cause):
         """The API that the entry was to bring was looked for in vain."""
         if not missing_file(case):
             return None
-        for entry in case.scene.preloads(case.process):
-            if entry.usable is False and not hidden_by_namespace(case.scene, case.process, entry):
-                hit = ignored_entry(case.scene, case.process, entry)
+        for entry in case.context.preloads(case.process):
+            if entry.usable is False and not hidden_by_namespace(case.context, case.process, entry):
+                hit = ignored_entry(case.context, case.process, entry)
                 hit.evidence += case.rows()
                 hit.confidence = case.sure
                 hit.root = f"entry {entry.entry} of {entry.source} is ignored: {entry.problem or entry.words}"
@@ -330,9 +330,9 @@ class PreloadEntryUnusable(Cause):
         return None
 
 
-def ignored_entry(scene: Scene, process: Process, entry: PreloadChecked) -> Hit:
+def ignored_entry(context: Context, process: Process, entry: PreloadChecked) -> Hit:
     """What is to be said of an entry that the loader ignores."""
-    entries = folders((scene.environment(process) or {}).get(entry.source, ""))
+    entries = folders((context.environment(process) or {}).get(entry.source, ""))
     place = f"entry {entries.index(entry.entry) + 1} of {entry.source}" if entry.entry in entries else entry.source
     rows = [evidence.of_environment(process, entry.source, f"{short(process)}: {entry.source} names {entry.entry}")]
     if entry.words:
@@ -359,22 +359,24 @@ class IgnoredPreloads(Pattern):
     proof = PreloadEntryUnusable.proof
     cure = PreloadEntryUnusable.cure
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process in scene.state.processes:
-            runs = scene.program(process)
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process in context.state.processes:
+            runs = context.program(process)
             if runs is not None and runs.static:
                 continue  # there is no loader that could ignore it
-            for entry in scene.preloads(process):
-                if entry.usable is False and not hidden_by_namespace(scene, process, entry):
-                    hit = ignored_entry(scene, process, entry)
-                    works = any(p.library.route == "preload" for use in scene.computing(process) for p in use.providers)
+            for entry in context.preloads(process):
+                if entry.usable is False and not hidden_by_namespace(context, process, entry):
+                    hit = ignored_entry(context, process, entry)
+                    works = any(
+                        p.library.route == "preload" for use in context.computing(process) for p in use.providers
+                    )
                     hit.severity = "warning" if works else "error"
                     yield hit
-        yield from self._from_logs(scene)
+        yield from self._from_logs(context)
 
-    def _from_logs(self, scene: Scene) -> Iterator[Hit]:
-        checked = {name_of(entry.entry) for process in scene.state.processes for entry in process.preloads}
-        for reading in scene.start.of("preload-refused"):
+    def _from_logs(self, context: Context) -> Iterator[Hit]:
+        checked = {name_of(entry.entry) for process in context.state.processes for entry in process.preloads}
+        for reading in context.start.of("preload-refused"):
             object_, why = reading.groups.get("object", "?"), reading.groups.get("why", "?")
             if name_of(object_) in checked:
                 continue
@@ -385,14 +387,14 @@ class IgnoredPreloads(Pattern):
                 command=f"file -L {quote(object_)}; ls -lL {quote(object_)}",
                 severity="warning",
                 confidence="proven",
-                evidence=[evidence.of_reading(scene.state, reading)],
+                evidence=[evidence.of_reading(context.state, reading)],
                 subject=f"log:{object_}",
             )
 
 
-def hidden_by_namespace(scene: Scene, process: Process, entry: PreloadChecked) -> bool:
+def hidden_by_namespace(context: Context, process: Process, entry: PreloadChecked) -> bool:
     """The entry is absent in a file tree that is not ours: it may well be there outside."""
-    runs = scene.program(process)
+    runs = context.program(process)
     return entry.path is None and entry.entry.startswith("/") and runs is not None and runs.own_root
 
 
@@ -410,8 +412,8 @@ class HiddenByNamespace(Cause):
         runs = program(process)
         if runs is None or not missing_file(case):
             return None
-        for entry in case.scene.preloads(process):
-            if entry.usable is False and hidden_by_namespace(case.scene, process, entry):
+        for entry in case.context.preloads(process):
+            if entry.usable is False and hidden_by_namespace(case.context, process, entry):
                 row = evidence.of_environment(process, entry.source, f"{short(process)}: {entry.source}={entry.entry}")
                 return self._hit(case, entry.entry, [row])
         found = case.state.copies.get(("library", name_of(missing_file(case))))
@@ -454,11 +456,11 @@ class HiddenPreloads(Pattern):
     proof = HiddenByNamespace.proof
     cure = HiddenByNamespace.cure
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process in scene.state.processes:
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process in context.state.processes:
             runs = program(process)
-            for entry in scene.preloads(process):
-                if entry.usable is not False or runs is None or not hidden_by_namespace(scene, process, entry):
+            for entry in context.preloads(process):
+                if entry.usable is not False or runs is None or not hidden_by_namespace(context, process, entry):
                     continue
                 text = f"{short(process)}: {entry.source}={entry.entry}"
                 yield Hit(
@@ -488,12 +490,12 @@ class GlobalPreload(Pattern):
     proof = "The file was read as the process sees it, and its entries can be loaded."
     cure = "Remove the lines and set LD_PRELOAD or LD_LIBRARY_PATH for one service only."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        contained = [process for process in scene.state.processes if (runs := program(process)) and runs.container]
+    def find(self, context: Context) -> Iterable[Hit]:
+        contained = [process for process in context.state.processes if (runs := program(process)) and runs.container]
         ignored = {
-            entry.entry for process in scene.state.processes for entry in process.preloads if entry.usable is False
+            entry.entry for process in context.state.processes for entry in process.preloads if entry.usable is False
         }
-        for file in scene.state.preload_files.values():
+        for file in context.state.preload_files.values():
             entries = [entry for entry in file.entries if entry not in ignored]
             if not entries:
                 continue
@@ -507,7 +509,7 @@ class GlobalPreload(Pattern):
                 next_step=f"remove the lines from {file.path} and set LD_PRELOAD or LD_LIBRARY_PATH for one service "
                 "only",
                 command=f"cat {quote(_from_here(file.path))}",
-                process=scene.state.processes[0] if scene.state.processes else None,
+                process=context.state.processes[0] if context.state.processes else None,
                 severity="warning",
                 confidence="proven",
                 evidence=[
@@ -533,10 +535,10 @@ class SettingWithoutEffect(Pattern):
     proof = "The variable stands in the environment, and the program's source does not know it."
     cure = "Remove it, so that nobody relies on it."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process in scene.state.processes:
-            for key in scene.environment(process) or {}:
-                known = scene.profiles.environment_key(key)
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process in context.state.processes:
+            for key in context.environment(process) or {}:
+                known = context.profiles.environment_key(key)
                 if known is None or known.kind != "ignored" or not process.execs:
                     continue
                 yield Hit(

@@ -12,7 +12,7 @@ from inspector.model.tree import libraries
 from inspector.model.usage import Provider, Use
 from inspector.stream.libraries import CandidateFound, LibraryMapped
 
-from .context import Case, Scene
+from .context import Case, Context
 from .environment import missing_file
 from .found_elsewhere import found_elsewhere
 from .rule import UNEXPLAINED, Cause, Hit, Pattern
@@ -32,16 +32,16 @@ class StaleArtefact(Pattern):
     proof = "Inode and times of the mapped file and of the file on disk differ."
     cure = "Restart the process; replace libraries by renaming, never by copying over them."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process in scene.state.processes:
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process in context.state.processes:
             if process.ended:
                 continue
             for library in process.libraries.values():
-                if library.state in ("replaced", "deleted", "modified") and self._concerns(scene, library):
+                if library.state in ("replaced", "deleted", "modified") and self._concerns(context, library):
                     yield stale(process, library)
 
-    def _concerns(self, scene: Scene, library: LibraryMapped) -> bool:
-        apis = scene.state.apis.get(library.file)
+    def _concerns(self, context: Context, library: LibraryMapped) -> bool:
+        apis = context.state.apis.get(library.file)
         return library.route == "preload" or (apis is not None and bool(apis.provides or apis.consumes))
 
 
@@ -84,11 +84,11 @@ class StaleProvider(Cause):
         return None
 
 
-def _candidates(scene: Scene, process: Process, api: str) -> Iterator[CandidateFound]:
+def _candidates(context: Context, process: Process, api: str) -> Iterator[CandidateFound]:
     """Files near the process that provide the API and are not mapped in it."""
     mapped = {library.file for library in libraries(process).values()}
     for candidate in process.candidates.values():
-        apis = scene.state.apis.get(candidate.file)
+        apis = context.state.apis.get(candidate.file)
         if candidate.kind == "provider" and candidate.file not in mapped and apis is not None and api in apis.provides:
             yield candidate
 
@@ -102,7 +102,7 @@ class StubLibrary(Cause):
 
     def explain(self, case: Case) -> Hit | None:
         leaf = case.leaf
-        if leaf.kind != "call" or not case.scene.profiles.is_called(leaf.api, leaf.code, "STUBLIBRARY"):
+        if leaf.kind != "call" or not case.context.profiles.is_called(leaf.api, leaf.code, "STUBLIBRARY"):
             return None
         path = _behind(case)
         place, other = place_of(case, path), found_elsewhere(case, path, "provider", "library")
@@ -128,7 +128,7 @@ def _behind(case: Case) -> str:
     """Who really answered: the library that the answering one had loaded itself (a runtime passes the driver's answer
     on), else the answering one, else any that was loaded."""
     leaf = case.leaf
-    rows = case.scene.analysis.attempts[leaf.process]
+    rows = case.context.analysis.attempts[leaf.process]
     loaded = [one for one in rows if one.kind == "load" and one.ok and one.family == leaf.family and one.provider]
     asked = next((one.provider for one in loaded if one.asker == leaf.provider != one.provider), "")
     return asked or leaf.provider or next((one.provider for one in loaded), "")
@@ -149,14 +149,14 @@ class OtherLibraryFirst(Cause):
             if winner is None:
                 continue
             name = winner.library.asked or name_of(winner.path)
-            for other in _candidates(case.scene, case.process, use.api):
-                if name_of(other.path) == name_of(name) and not _same_content(case.scene, winner, other):
-                    hit = self._hit(case.scene, case.process, winner, other, name_of(name))
+            for other in _candidates(case.context, case.process, use.api):
+                if name_of(other.path) == name_of(name) and not _same_content(case.context, winner, other):
+                    hit = self._hit(case.context, case.process, winner, other, name_of(name))
                     return replace(hit, evidence=[*hit.evidence, *case.rows()], root=hit.title, at=case.leaf.at)
         return None
 
-    def _hit(self, scene: Scene, process: Process, winner: Provider, other: CandidateFound, name: str) -> Hit:
-        folders = (scene.environment(process) or {}).get("LD_LIBRARY_PATH", "").split(":")
+    def _hit(self, context: Context, process: Process, winner: Provider, other: CandidateFound, name: str) -> Hit:
+        folders = (context.environment(process) or {}).get("LD_LIBRARY_PATH", "").split(":")
         places = [_place(folders, path) for path in (winner.path, other.path)]
         return Hit(
             title=f"{name} came from {winner.path}{places[0]}; {other.path}{places[1]} comes after it",
@@ -177,7 +177,9 @@ class OtherLibraryFirst(Cause):
 def place_of(case: Case, path: str) -> str:
     """` (place 1 of LD_LIBRARY_PATH)`; empty where it came from elsewhere."""
     return (
-        _place((case.scene.environment(case.process) or {}).get("LD_LIBRARY_PATH", "").split(":"), path) if path else ""
+        _place((case.context.environment(case.process) or {}).get("LD_LIBRARY_PATH", "").split(":"), path)
+        if path
+        else ""
     )
 
 
@@ -189,8 +191,8 @@ def _place(folders: list[str], path: str) -> str:
     return ""
 
 
-def _same_content(scene: Scene, winner: Provider, other: CandidateFound) -> bool:
-    image = scene.state.images.get(other.file)
+def _same_content(context: Context, winner: Provider, other: CandidateFound) -> bool:
+    image = context.state.images.get(other.file)
     mine = winner.image
     return image is not None and mine is not None and bool(image.sha256) and image.sha256 == mine.sha256
 
@@ -213,7 +215,7 @@ class LinkChainBypass(Cause):
                 if len(provider.library.links) < 1 or not asked or asked == name_of(provider.path):
                     continue
                 other = next(
-                    (c for c in _candidates(case.scene, case.process, use.api) if name_of(c.path) != asked), None
+                    (c for c in _candidates(case.context, case.process, use.api) if name_of(c.path) != asked), None
                 )
                 if other is not None:
                     hit = self._hit(case.process, provider, asked, other)
@@ -254,18 +256,18 @@ class NameMismatch(Cause):
         asked = name_of(missing_file(case))
         for use in case.family_uses:
             for shim in use.providers:
-                if shim.image is None or shim.gone or _answers_by_name(case.scene, shim, use.api):
+                if shim.image is None or shim.gone or _answers_by_name(case.context, shim, use.api):
                     continue
                 if _called_by_consumers(use, shim):
                     continue
                 words = ""
-                if asked and case.scene.profiles.api_of_soname(asked) == use.api:
+                if asked and case.context.profiles.api_of_soname(asked) == use.api:
                     words = f"{asked} not found"
                 elif not asked and case.leaf.kind == "call":
                     words = next((f"{name_of(other.library.asked or other.path)} is {other.path}"
                                   for other in use.providers if other is not shim
-                                  and _answers_by_name(case.scene, other, use.api)
-                                  and _taken(case.scene, use, other)), "")  # fmt: skip
+                                  and _answers_by_name(case.context, other, use.api)
+                                  and _taken(case.context, use, other)), "")  # fmt: skip
                 if words:
                     return self._hit(case, use, shim, words)
         return None
@@ -273,7 +275,7 @@ class NameMismatch(Cause):
     def _hit(self, case: Case, use: Use, shim: Provider, words: str) -> Hit:
         assert shim.image is not None
         soname = f"SONAME {shim.image.soname}" if shim.image.soname else "no SONAME"
-        names = listed(case.scene.profiles.apis[use.api].sonames[:1])
+        names = listed(case.context.profiles.apis[use.api].sonames[:1])
         title = f"{name_of(shim.path)} is mapped with {soname}; requests for {names} won't find it"
         return Hit(
             title=f"{title}: {words}",
@@ -295,14 +297,14 @@ class NameMismatch(Cause):
         )  # fmt: skip
 
 
-def _answers_by_name(scene: Scene, provider: Provider, api: str) -> bool:
+def _answers_by_name(context: Context, provider: Provider, api: str) -> bool:
     image = provider.image
-    return image is not None and bool(image.soname) and scene.profiles.api_of_soname(image.soname or "") == api
+    return image is not None and bool(image.soname) and context.profiles.api_of_soname(image.soname or "") == api
 
 
-def _taken(scene: Scene, use: Use, provider: Provider) -> bool:
+def _taken(context: Context, use: Use, provider: Provider) -> bool:
     """Consumers call it, or got it when they asked for the API's library by name."""
-    asked = (lookup for lookup in use.lookups if scene.profiles.api_of_soname(lookup.name) == use.api)
+    asked = (lookup for lookup in use.lookups if context.profiles.api_of_soname(lookup.name) == use.api)
     return _called_by_consumers(use, provider) or any(lookup.answer == provider.path for lookup in asked)
 
 
@@ -319,9 +321,9 @@ class TwoCopies(Cause):
 
     def explain(self, case: Case) -> Hit | None:
         leaf = case.leaf
-        if leaf.kind != "call" or not case.scene.profiles.is_called(leaf.api, leaf.code, *_NOT_INITIALIZED):
+        if leaf.kind != "call" or not case.context.profiles.is_called(leaf.api, leaf.code, *_NOT_INITIALIZED):
             return None
-        use = case.scene.uses(case.process).get(leaf.api)
+        use = case.context.uses(case.process).get(leaf.api)
         started = [c for c in use.with_role("init") if c.results.get(0)] if use is not None else []
         first = next((c for c in started if c.function.library != leaf.provider), None)
         if first is None or any(c.function.library == leaf.provider for c in started):

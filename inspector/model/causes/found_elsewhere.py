@@ -74,7 +74,7 @@ def _known(case: Case, name: str, paths: list[str]) -> FoundElsewhere:
             f"ln -s {quote(name_of(paths[0]))} {quote(f'{folder}/{name_of(name)}')}",
             tuple(paths),
         )
-    before = (case.scene.environment(case.process) or {}).get("LD_LIBRARY_PATH", "")
+    before = (case.context.environment(case.process) or {}).get("LD_LIBRARY_PATH", "")
     setting = f"LD_LIBRARY_PATH={folder}{':' + before if before and folder not in before.split(':') else ''}"
     return FoundElsewhere(
         words, f"put {folder} first in LD_LIBRARY_PATH of this program", case.rerun(setting), tuple(paths)

@@ -85,7 +85,7 @@ class DependencyMissing(Cause):
         process, missing = failure.process, name_of(failure.missing)
         by = f" (needed by {name_of(failure.needed_by)})" if failure.needed_by not in ("", failure.name) else ""
         where = found_elsewhere(case, failure.missing, "library")
-        path = (case.scene.environment(process) or {}).get("LD_LIBRARY_PATH")
+        path = (case.context.environment(process) or {}).get("LD_LIBRARY_PATH")
         rows = case.rows()
         if path:
             rows.append(evidence.of_environment(process, "LD_LIBRARY_PATH", f"LD_LIBRARY_PATH={path}"))
@@ -137,7 +137,7 @@ class LibraryNotFound(Cause):
         if "/" in name and len(case.alternatives) < 2:
             names = name
         where = found_elsewhere(case, name, "library")
-        path = (case.scene.environment(process) or {}).get("LD_LIBRARY_PATH", "")
+        path = (case.context.environment(process) or {}).get("LD_LIBRARY_PATH", "")
         searched = f" (LD_LIBRARY_PATH={path})" if path else " (no LD_LIBRARY_PATH is set)"
         words = where.words or "no directory of this process's search path holds it"
         place = f"{words[0].upper()}{words[1:]}{searched}."

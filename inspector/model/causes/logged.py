@@ -11,7 +11,7 @@ from inspector.model.state import Process
 from inspector.stream.calls import FileOpened
 from inspector.stream.processes import Descriptor
 
-from .context import Scene
+from .context import Context
 from .rule import Hit, Pattern
 
 _LOG_ENDINGS = (".log", ".txt", ".out", ".err")
@@ -36,15 +36,15 @@ class OutputDiscarded(Pattern):
     proof = "Descriptor 2 of the process is the null device or closed."
     cure = "Make the shim log to a file named by PID."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process in scene.state.processes:
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process in context.state.processes:
             error = process.descriptors.get(2)
-            if error is None or not _goes_nowhere(process, error) or scene.rank(process) > 2:
+            if error is None or not _goes_nowhere(process, error) or context.rank(process) > 2:
                 continue
             written = process.writes.get(2)
             lost = f"; {plural(written.writes, 'write')} went there" if written is not None and written.writes else ""
             target = error.target if error.kind == "null" else "closed"
-            known = self._setting(scene, process)
+            known = self._setting(context, process)
             yield Hit(
                 title=f"standard error of {short(process)} is {target}{lost}",
                 cause="What a shim prints there is lost: an empty log does not prove that nothing was called.",
@@ -52,7 +52,7 @@ class OutputDiscarded(Pattern):
                 if known
                 else "make the shim log to a file named by PID",
                 process=process,
-                severity="info" if scene.in_use else "warning",
+                severity="info" if context.in_use else "warning",
                 confidence="proven",
                 evidence=[
                     evidence.of_process(
@@ -66,9 +66,9 @@ class OutputDiscarded(Pattern):
                 subject=f"{target}",
             )
 
-    def _setting(self, scene: Scene, process: Process) -> str:
-        names = {p.discards_child_output for profile in scene.profiles.profiles for p in profile.programs}
-        keys = set(scene.environment(process) or {})
+    def _setting(self, context: Context, process: Process) -> str:
+        names = {p.discards_child_output for profile in context.profiles.profiles for p in profile.programs}
+        keys = set(context.environment(process) or {})
         return next(
             (one for one in sorted(names) if one and any(k.split("_")[0] == one.split("_")[0] for k in keys)), ""
         )
@@ -87,15 +87,15 @@ class LogNotWritable(Pattern):
     proof = "The open for writing failed, with its errno."
     cure = "Give the process the right to write there."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        globs = [glob.replace("{pid}", "*") for profile in scene.profiles.profiles for glob in profile.log_files]
-        for process in scene.state.processes:
+    def find(self, context: Context) -> Iterable[Hit]:
+        globs = [glob.replace("{pid}", "*") for profile in context.profiles.profiles for glob in profile.log_files]
+        for process in context.state.processes:
             for opened in process.opens:
                 if opened.errno and opened.writable and _is_log(opened.path, globs):
-                    yield self._hit(scene, process, opened)
+                    yield self._hit(context, process, opened)
 
-    def _hit(self, scene: Scene, process: Process, opened: FileOpened) -> Hit:
-        runs = scene.program(process)
+    def _hit(self, context: Context, process: Process, opened: FileOpened) -> Hit:
+        runs = context.program(process)
         who = f" as uid {runs.uid}" if runs is not None and runs.uid >= 0 else ""
         tree = (
             f" In its own file tree: /proc/{process.pid}/root{opened.path}."
@@ -112,7 +112,7 @@ class LogNotWritable(Pattern):
             severity="warning",
             confidence="proven",
             evidence=[
-                evidence.of_open(scene.state, process, opened, f"open({opened.path}) = {errno_name(opened.errno)}")
+                evidence.of_open(context.state, process, opened, f"open({opened.path}) = {errno_name(opened.errno)}")
             ],
             at=opened.at,
             subject=opened.path.replace(str(process.pid), "PID"),
@@ -133,8 +133,8 @@ class LogUnreadable(Pattern):
     proof = "The log was read and holds such bytes, or could not be opened."
     cure = "Use grep -a, or let the writers append."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for number, source in scene.state.logs.items():
+    def find(self, context: Context) -> Iterable[Hit]:
+        for number, source in context.state.logs.items():
             name = source.found.name
             if not source.found.readable and source.found.kind == "file" and "binary" not in source.found.problem:
                 yield Hit(
@@ -174,11 +174,11 @@ class LogOfEarlierRun(Pattern):
     proof = "Times in the lines and starts of the program in the log."
     cure = "Read the log from the last start on."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        old = [reading for reading in scene.start.earlier if reading.rule.means in _TELLING]
+    def find(self, context: Context) -> Iterable[Hit]:
+        old = [reading for reading in context.start.earlier if reading.rule.means in _TELLING]
         if not old:
             return
-        names = {scene.state.logs[reading.source].found.name for reading in old}
+        names = {context.state.logs[reading.source].found.name for reading in old}
         last = old[-1]
         yield Hit(
             title=f"{plural(len(old), 'relevant line')} of earlier runs in "
@@ -186,8 +186,8 @@ class LogOfEarlierRun(Pattern):
             cause=f"The newest of them: {last.text.strip()[:160]}",
             next_step="read the log from the last start on; in the Logs pane only this start is shown",
             severity="info",
-            confidence="proven" if not scene.start.doubtful else "likely",
-            evidence=[evidence.of_reading(scene.state, reading) for reading in old[-5:]],
+            confidence="proven" if not context.start.doubtful else "likely",
+            evidence=[evidence.of_reading(context.state, reading) for reading in old[-5:]],
             at=last.at,
             subject="earlier",
         )

@@ -33,12 +33,12 @@ class ExportTableRefused(Cause):
             table = self._before(case, leaf)
         if table is None:
             return None
-        name = case.scene.profiles.table_name(table.api, table.what)
+        name = case.context.profiles.table_name(table.api, table.what)
         called = f" ({name})" if name else ""
-        answer = case.scene.profiles.result(table.api, table.code) if table.code else "0 with a NULL table"
+        answer = case.context.profiles.result(table.api, table.code) if table.code else "0 with a NULL table"
         counted = any(calls.by_consumer for use in case.family_uses for calls in use.with_role("count"))
         after = "" if counted else "; no device was counted after it"
-        needed = case.scene.profiles.table_needed(table.api, table.what)
+        needed = case.context.profiles.table_needed(table.api, table.what)
         inner = case if table is leaf else replace(case, chain=[*case.chain, table])
         return Hit(
             title=f"the export table {table.what.upper()}{called} was refused with {answer} in "
@@ -58,11 +58,11 @@ class ExportTableRefused(Cause):
 
     def _before(self, case: Case, call: Attempt) -> Attempt | None:
         """A table that the runtime cannot do without, refused while the failing call ran."""
-        for one in case.scene.analysis.attempts[call.process]:
+        for one in case.context.analysis.attempts[call.process]:
             if one.kind != "lookup" or one.ok is not False or not is_table(one):
                 continue
             within = call.begin <= one.at <= call.at or one.at <= call.at
-            if within and case.scene.profiles.table_needed(one.api, one.what):
+            if within and case.context.profiles.table_needed(one.api, one.what):
                 return one
         return None
 
@@ -103,13 +103,13 @@ class NameNotFound(Cause):
 
 
 def _computes(case: Case) -> bool:
-    known = case.scene.profiles.apis.get(case.leaf.api)
+    known = case.context.profiles.apis.get(case.leaf.api)
     return known is None or known.mode is not None
 
 
 def _decides(case: Case) -> bool:
     """A name without which nobody can begin."""
-    role = case.scene.profiles.role(case.leaf.api, case.leaf.what)
+    role = case.context.profiles.role(case.leaf.api, case.leaf.what)
     return role in ("init", "count", "version", "lookup", "table")
 
 
@@ -132,9 +132,11 @@ class PlaceholderAnswered(Cause):
         if case.leaf.kind not in ("end", "call", "signal"):
             return None
         process = case.process
-        for use in case.scene.uses(process).values():
+        for use in case.context.uses(process).values():
             names = _placeholder_names(use)
-            lines = [one for one in case.scene.start.of("error") if one.groups.get("answer") and one.pid == process.pid]
+            lines = [
+                one for one in case.context.start.of("error") if one.groups.get("answer") and one.pid == process.pid
+            ]
             failed = process.end is not None and process.end.code not in (0, None)
             if names and failed and (lines or case.leaf.kind == "end"):
                 return self._hit(case, use, names)
@@ -142,7 +144,7 @@ class PlaceholderAnswered(Cause):
 
     def _hit(self, case: Case, use: Use, names: list[LookedUp]) -> Hit:
         process = case.process
-        lines = [one for one in case.scene.start.of("error") if one.groups.get("answer") and one.pid == process.pid]
+        lines = [one for one in case.context.start.of("error") if one.groups.get("answer") and one.pid == process.pid]
         where = name_of(names[0].answer or "")
         rows = [evidence.of_reading(case.state, line) for line in lines[:3]]
         rows += [

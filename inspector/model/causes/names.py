@@ -17,7 +17,7 @@ from inspector.model.usage import Use
 from inspector.model.verdict import Confidence, Evidence
 from inspector.stream.libraries import ImageRead, LibraryMapped
 
-from .context import Case, Scene
+from .context import Case, Context
 from .files import place_of
 from .found_elsewhere import found_elsewhere
 from .loads import verb
@@ -30,17 +30,17 @@ _MEMORY_NAMES = frozenset((
 """What allocators replace on purpose."""
 
 
-def _import_faults(scene: Scene, process: Process, use: Use) -> list[NeededName]:
+def _import_faults(context: Context, process: Process, use: Use) -> list[NeededName]:
     """Imports of mapped consumers that no mapped file offers; nothing where no provider is mapped at all."""
     if not any(not provider.gone for provider in use.providers):
         return []
-    return import_faults(scene.state, process, use, scene.profiles)
+    return import_faults(context.state, process, use, context.profiles)
 
 
-def _provider_words(scene: Scene, process: Process, name: str) -> str:
+def _provider_words(context: Context, process: Process, name: str) -> str:
     """The file that should have offered a name."""
-    api = scene.profiles.api_of_function(name)
-    use = scene.uses(process).get(api) if api is not None else None
+    api = context.profiles.api_of_function(name)
+    use = context.uses(process).get(api) if api is not None else None
     providers = [provider.path for provider in use.providers] if use is not None else []
     return listed(providers, 2) if providers else "no mapped file"
 
@@ -60,7 +60,7 @@ class SymbolMissing(Cause):
             return None
         process, name = failure.process, failure.symbol
         more = _others_missing(failure)
-        provider = _provider_words(case.scene, process, name)
+        provider = _provider_words(case.context, process, name)
         place = found_elsewhere(case, name, "symbol")
         known = where_is(case.state, process, name, "symbol") is not None
         file = provider if "/" in provider else failure.name
@@ -88,13 +88,13 @@ class NamesNotOffered(Pattern):
     proof = SymbolMissing.proof
     cure = SymbolMissing.cure
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process, use in scene.all_uses():
-            missing = [want for want in _import_faults(scene, process, use) if want.fault == "missing"]
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process, use in context.all_uses():
+            missing = [want for want in _import_faults(context, process, use) if want.fault == "missing"]
             if missing:
                 yield self._of_imports(process, use, missing)
             if not use.lookups and not use.consumer_calls and use.providers:
-                yield from self._of_requirements(scene, process, use)
+                yield from self._of_requirements(context, process, use)
 
     def _of_imports(self, process: Process, use: Use, missing: list[NeededName]) -> Hit:
         first = missing[0]
@@ -114,8 +114,8 @@ class NamesNotOffered(Pattern):
             subject=f"{name_of(first.consumer)}:{first.name}",
         )
 
-    def _of_requirements(self, scene: Scene, process: Process, use: Use) -> Iterator[Hit]:
-        missing = missing_names(scene.state, process, required(scene.state, use, scene.profiles))
+    def _of_requirements(self, context: Context, process: Process, use: Use) -> Iterator[Hit]:
+        missing = missing_names(context.state, process, required(context.state, use, context.profiles))
         if missing and missing[0].fault == "missing":
             want = missing[0]
             yield Hit(
@@ -218,17 +218,17 @@ class NearMissNames(Pattern):
     proof = SymbolMangled.proof
     cure = SymbolMangled.cure
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process in scene.state.processes:
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process in context.state.processes:
             for library in libraries(process).values():
-                image = scene.state.images.get(library.file)
-                if image is not None and image.mangled and _meant(scene, library, image):
-                    yield from self._of_offer(scene, process, image)
+                image = context.state.images.get(library.file)
+                if image is not None and image.mangled and _meant(context, library, image):
+                    yield from self._of_offer(context, process, image)
 
-    def _of_offer(self, scene: Scene, process: Process, image: ImageRead) -> Iterator[Hit]:
+    def _of_offer(self, context: Context, process: Process, image: ImageRead) -> Iterator[Hit]:
         name, symbol = next(iter(image.mangled.items()))
-        api = scene.profiles.api_of_function(name)
-        use = scene.uses(process).get(api) if api is not None else None
+        api = context.profiles.api_of_function(name)
+        use = context.uses(process).get(api) if api is not None else None
         if use is not None and (use.consumer_calls or any(one.found is False for one in use.lookups)):
             return
         found = NearMiss(name, image.path, "mangled", symbol)
@@ -245,17 +245,17 @@ class HiddenNames(Pattern):
     proof = SymbolHidden.proof
     cure = SymbolHidden.cure
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process, use in scene.all_uses():
-            for want in _import_faults(scene, process, use):
-                found = near_miss(scene.state, process, want.name) if want.fault in ("hidden", "mangled") else None
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process, use in context.all_uses():
+            for want in _import_faults(context, process, use):
+                found = near_miss(context.state, process, want.name) if want.fault in ("hidden", "mangled") else None
                 if found is not None and found.kind == "hidden":
                     yield _of_near_miss(process, found, name_of(want.consumer), "likely", _rows(process, [want]))
 
 
-def _meant(scene: Scene, library: LibraryMapped, image: ImageRead) -> bool:
+def _meant(context: Context, library: LibraryMapped, image: ImageRead) -> bool:
     """It is there to provide an API: by its SONAME, or because somebody preloaded it."""
-    return library.route == "preload" or scene.profiles.api_of_soname(image.soname or "") is not None
+    return library.route == "preload" or context.profiles.api_of_soname(image.soname or "") is not None
 
 
 class VersionNodeMissing(Cause):
@@ -271,7 +271,7 @@ class VersionNodeMissing(Cause):
             return None
         node = f"{failure.symbol}@{failure.version}" if failure.symbol else failure.version
         lacks, other = _lacking(failure), _other_copy(case, failure)
-        offered = failure.offered or _offered(case.scene, failure)
+        offered = failure.offered or _offered(case.context, failure)
         came = place_of(case, lacks)
         why = offered or (f"{lacks}{came} came first and does not define it" if lacks else failure.words)
         step = f"build {name_of(lacks) or 'the library'} with a version script whose node is named like the one needed"
@@ -279,7 +279,7 @@ class VersionNodeMissing(Cause):
         if other:
             why += f"; {other} defines it"
             folder = other.rsplit("/", 1)[0]
-            path = (case.scene.environment(case.process) or {}).get("LD_LIBRARY_PATH", "")
+            path = (case.context.environment(case.process) or {}).get("LD_LIBRARY_PATH", "")
             setting = f"LD_LIBRARY_PATH={folder}{':' + path if path else ''}"
             step, command = f"put {folder} first in LD_LIBRARY_PATH of this program", case.rerun(setting) or command
         needs = f"{node} of {name_of(lacks)}" if lacks and not failure.symbol else node
@@ -329,9 +329,9 @@ class VersionsNotOffered(Pattern):
     proof = VersionNodeMissing.proof
     cure = VersionNodeMissing.cure
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process, use in scene.all_uses():
-            faults = [want for want in _import_faults(scene, process, use) if want.fault == "version"]
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process, use in context.all_uses():
+            faults = [want for want in _import_faults(context, process, use) if want.fault == "version"]
             if faults:
                 want = faults[0]
                 yield Hit(
@@ -346,9 +346,9 @@ class VersionsNotOffered(Pattern):
                 )
 
 
-def _offered(scene: Scene, failure: FailedLoad) -> str:
+def _offered(context: Context, failure: FailedLoad) -> str:
     """Which file has the name, and at which node."""
-    for image in scene.state.images.values():
+    for image in context.state.images.values():
         for export in image.exports:
             if export.name == failure.symbol and export.visible and export.version != failure.version:
                 return f"{name_of(image.path)} offers it at {export.version or 'no version'}"
@@ -365,11 +365,11 @@ class NoVersionTable(Pattern):
     proof = "Neither file section of versions is in the provider, and the consumer needs versions of its SONAME."
     cure = "Link the provider with a version script; any node cures it."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process in scene.state.processes:
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process in context.state.processes:
             files = [library.file for library in libraries(process).values()]
             files += [candidate.file for candidate in process.candidates.values()]
-            images = [image for file in dict.fromkeys(files) if (image := scene.state.images.get(file)) is not None]
+            images = [image for file in dict.fromkeys(files) if (image := context.state.images.get(file)) is not None]
             bare = {image.soname: image for image in images if image.soname and _bare(image)}
             for consumer in images if bare else ():
                 for soname in sorted(bare.keys() & consumer.version_needs.keys()):
@@ -415,7 +415,7 @@ class UnversionedProvider(Cause):
         """The loader ended the program with its internal assertion."""
         if case.leaf.kind != "end" or case.leaf.code != 127:
             return None
-        hit = next((one for one in NoVersionTable().find(case.scene) if one.process is case.process), None)
+        hit = next((one for one in NoVersionTable().find(case.context) if one.process is case.process), None)
         return replace(hit, root=hit.title) if hit is not None else None
 
 
@@ -434,13 +434,13 @@ class OverridesLibc(Pattern):
     proof = "The file's symbol table defines the names, and it stands before libc in the look-up order."
     cure = "Keep such names out of a GPU library."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process in scene.state.processes:
-            found = once("overrides", scene.state, process, scene.profiles, lambda: _overriding(scene, process))  # noqa: B023
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process in context.state.processes:
+            found = once("overrides", context.state, process, context.profiles, lambda: _overriding(context, process))  # noqa: B023
             for library, names in found:
-                yield self._hit(scene, process, library, names)
+                yield self._hit(context, process, library, names)
 
-    def _hit(self, scene: Scene, process: Process, library: LibraryMapped, names: list[str]) -> Hit:
+    def _hit(self, context: Context, process: Process, library: LibraryMapped, names: list[str]) -> Hit:
         return Hit(
             title=f"{name_of(library.path)} answers {listed(names, 6)} for the whole process",
             cause="Whoever calls these names gets the library's own functions; a fault in them looks like a fault of "
@@ -448,7 +448,7 @@ class OverridesLibc(Pattern):
             next_step="keep them out of a GPU library",
             command=commands_by_hand.exported(process, library.path, names[0]),
             process=process,
-            severity="info" if scene.in_use else "warning",
+            severity="info" if context.in_use else "warning",
             confidence="proven",
             evidence=[
                 evidence.of_symbol(
@@ -461,12 +461,12 @@ class OverridesLibc(Pattern):
         )  # fmt: skip
 
 
-def _overriding(scene: Scene, process: Process) -> list[tuple[LibraryMapped, list[str]]]:
+def _overriding(context: Context, process: Process) -> list[tuple[LibraryMapped, list[str]]]:
     """Shims and preloads with the libc names that they answer; allocators are left alone."""
     found = []
     for library in libraries(process).values():
-        image = scene.state.images.get(library.file)
-        apis = scene.state.apis.get(library.file)
+        image = context.state.images.get(library.file)
+        apis = context.state.apis.get(library.file)
         names = [name for name in image.overrides if name not in _MEMORY_NAMES] if image is not None else []
         if names and (library.route == "preload" or (apis is not None and apis.provides)):
             found.append((library, names))

@@ -9,7 +9,7 @@ from inspector.model.decision import Reason
 from inspector.model.state import Process
 from inspector.model.verdict import Confidence, Evidence, Severity
 
-from .context import Case, Scene
+from .context import Case, Context
 
 Place = Literal[
     "which process", "environment", "mapped", "exported", "reachable", "resolved", "called", "returned", "end",
@@ -76,5 +76,5 @@ class Pattern(Rule):
     """Reasons of the decision behind which this may be the cause; beside others it is one more thing to look at."""
 
     @abstractmethod
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        """All that this has to say about the scene."""
+    def find(self, context: Context) -> Iterable[Hit]:
+        """All that this has to say about the context."""

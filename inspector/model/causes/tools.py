@@ -11,7 +11,7 @@ from inspector.model.evidence import short
 from inspector.model.formatting import listed, name_of
 from inspector.model.state import Process
 
-from .context import Scene
+from .context import Context
 from .rule import UNEXPLAINED, Hit, Pattern
 
 _OF_DEVICES = re.compile(r"nvidia|cuda|rocm|amd-smi|hip(?:config|info)|vulkan|clinfo|opencl|gpu|xpu-smi", re.I)
@@ -26,20 +26,20 @@ class ToolMissing(Pattern):
     cure = "Install the tool, or add its folder to PATH where the program is started."
     answers = UNEXPLAINED | {"nobody-asked", "management-only"}
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
+    def find(self, context: Context) -> Iterable[Hit]:
         refused: dict[str, list[Attempt]] = {}
-        for rows in scene.analysis.attempts.values():
+        for rows in context.analysis.attempts.values():
             for one in rows:
                 missing = one.kind == "system" and one.call in ("execve", "execveat") and one.code == ENOENT
                 if missing and _OF_DEVICES.search(name_of(one.what)):
                     refused.setdefault(name_of(one.what), []).append(one)
-        ran = {name_of(run.exe) for process in scene.state.processes for run in process.execs}
-        ran |= {name_of(run.argv[0]) for process in scene.state.processes for run in process.execs if run.argv}
+        ran = {name_of(run.exe) for process in context.state.processes for run in process.execs}
+        ran |= {name_of(run.argv[0]) for process in context.state.processes for run in process.execs if run.argv}
         for name, rows in refused.items():
             if name not in ran:
-                yield self._hit(scene, name, rows)
+                yield self._hit(context, name, rows)
 
-    def _hit(self, scene: Scene, name: str, rows: list[Attempt]) -> Hit:
+    def _hit(self, context: Context, name: str, rows: list[Attempt]) -> Hit:
         asker = _program(rows[0].process)
         folders = dict.fromkeys(one.what.rpartition("/")[0] for one in rows)
         return Hit(
@@ -49,7 +49,7 @@ class ToolMissing(Pattern):
             next_step=f"install {name}, or add its folder to PATH where the program is started",
             command=f"command -v {quote(name)}",
             process=asker,
-            evidence=[row_of(scene.state, one) for one in rows[:8]],
+            evidence=[row_of(context.state, one) for one in rows[:8]],
             at=rows[0].at,
             subject=name,
             root=f"{name} is not in PATH",

@@ -12,7 +12,7 @@ from inspector.model.usage import Use, caller_names, looks_up_freely
 from inspector.model.verdict import Confidence
 
 from .consumers import lifetime, settled
-from .context import Scene
+from .context import Context
 from .rule import Hit, Pattern
 
 
@@ -25,15 +25,15 @@ class CalledOnlyByItself(Pattern):
     proof = "The callers of all counted calls are the library itself."
     cure = "Look for the process that loads a consumer; let the shim initialise at the first call."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process, use in scene.all_uses():
-            told = self._told_by_log(scene, process, use)
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process, use in context.all_uses():
+            told = self._told_by_log(context, process, use)
             if told is not None:
                 yield told
             own = [calls for calls in use.calls.values() if calls.by_itself]
             if not own or use.consumer_calls or any(calls.by_unknown for calls in use.calls.values()):
                 continue
-            coverage = of_use(scene.state, use)
+            coverage = of_use(context.state, use)
             if use.consumers and not coverage.complete:
                 continue
             names = listed((calls.name for calls in own), 3)
@@ -46,7 +46,7 @@ class CalledOnlyByItself(Pattern):
                 next_step="look for the process that loads a consumer; let the shim initialise at the first call "
                 "instead",
                 process=process,
-                severity="error" if scene.matters(process) else "info",
+                severity="error" if context.matters(process) else "info",
                 confidence="proven" if _proven(coverage, process) else "likely",
                 evidence=[
                     evidence.of_calls(
@@ -59,9 +59,9 @@ class CalledOnlyByItself(Pattern):
                 subject=f"{own[0].function.library}:{use.api}",
             )
 
-    def _told_by_log(self, scene: Scene, process: Process, use: Use) -> Hit | None:
+    def _told_by_log(self, context: Context, process: Process, use: Use) -> Hit | None:
         """Calls that only the shim's own log tells, in a process where nobody but itself could have made them."""
-        lines = lines_of_shim(scene, process, use)
+        lines = lines_of_shim(context, process, use)
         if not lines:
             return None
         functions = [reading.groups.get("function", "") for reading in lines]
@@ -73,30 +73,32 @@ class CalledOnlyByItself(Pattern):
             "them. Such lines prove that it was loaded, not that anything uses it.",
             next_step="look for the process that loads a consumer; make the shim initialise on its first call",
             process=process,
-            severity="error" if scene.matters(process) else "info",
+            severity="error" if context.matters(process) else "info",
             confidence="likely",
-            evidence=[evidence.of_reading(scene.state, reading) for reading in lines[:8]],
+            evidence=[evidence.of_reading(context.state, reading) for reading in lines[:8]],
             doubt="The calls themselves were not counted.",
             at=lines[0].at,
             subject=f"{library}:log",
         )
 
 
-def lines_of_shim(scene: Scene, process: Process, use: Use) -> list[Reading]:
+def lines_of_shim(context: Context, process: Process, use: Use) -> list[Reading]:
     """Lines in which a shim tells of calls that were not counted, in a process that surely has no consumer."""
-    if not use.providers or use.consumers or use.total_calls or looks_up_freely(scene.state, process):
+    if not use.providers or use.consumers or use.total_calls or looks_up_freely(context.state, process):
         return []
-    if any(library.file not in scene.state.images for library in process.libraries.values() if library.route != "vdso"):
+    if any(
+        library.file not in context.state.images for library in process.libraries.values() if library.route != "vdso"
+    ):
         return []
-    return [reading for reading in tells_of(scene, process, use.api) if reading.rule.means == "call"]
+    return [reading for reading in tells_of(context, process, use.api) if reading.rule.means == "call"]
 
 
-def tells_of(scene: Scene, process: Process, api: str) -> list[Reading]:
+def tells_of(context: Context, process: Process, api: str) -> list[Reading]:
     """Lines that tell of calls of an API in this process."""
     return [
         reading
-        for reading in scene.start.of("call", "error")
-        if reading.pid == process.pid and scene.profiles.api_of_function(reading.groups.get("function", "")) == api
+        for reading in context.start.of("call", "error")
+        if reading.pid == process.pid and context.profiles.api_of_function(reading.groups.get("function", "")) == api
     ]
 
 
@@ -107,39 +109,45 @@ class NotCalled(Pattern):
     proof = "All its functions were counted from the first moment on, and none was entered."
     cure = "Check the program's settings, and its log up to where it would look for devices."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process in scene.state.processes:
-            if not process.execs or not scene.matters(process) or crashed(process) or scene.refused(process):
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process in context.state.processes:
+            if not process.execs or not context.matters(process) or crashed(process) or context.refused(process):
                 continue
-            uses = [use for use in scene.computing(process) if use.providers and use.consumers]
-            quiet = [use for use in uses if not use.total_calls and self._watched(scene, use)]
-            spoken = any(tells_of(scene, process, use.api) for use in uses)
-            if quiet and len(quiet) == len(uses) and settled(scene, process) and not self._refused(uses) and not spoken:
-                yield self._hit(scene, process, quiet[0])
+            uses = [use for use in context.computing(process) if use.providers and use.consumers]
+            quiet = [use for use in uses if not use.total_calls and self._watched(context, use)]
+            spoken = any(tells_of(context, process, use.api) for use in uses)
+            if (
+                quiet
+                and len(quiet) == len(uses)
+                and settled(context, process)
+                and not self._refused(uses)
+                and not spoken
+            ):
+                yield self._hit(context, process, quiet[0])
 
-    def _watched(self, scene: Scene, use: Use) -> bool:
+    def _watched(self, context: Context, use: Use) -> bool:
         """Counted from the first moment on, or at least for the greater part of its life."""
-        coverage = of_use(scene.state, use)
+        coverage = of_use(context.state, use)
         late = (
             coverage.watched > 0
             and born_here(use.process)
             and not use.process.ended
-            and scene.decision.verdict == "cpu"
+            and context.decision.verdict == "cpu"
         )
         return coverage.complete or late
 
     def _refused(self, uses: list[Use]) -> bool:
         return any(lookup.found is False for use in uses for lookup in use.lookups)
 
-    def _hit(self, scene: Scene, process: Process, use: Use) -> Hit:
-        coverage = of_use(scene.state, use)
-        looked = of_lookups(scene.state, process).complete
+    def _hit(self, context: Context, process: Process, use: Use) -> Hit:
+        coverage = of_use(context.state, use)
+        looked = of_lookups(context.state, process).complete
         sure: Confidence = "guess" if not coverage.complete else "likely"
         if _proven(coverage, process) and looked:
             sure = "proven"
         consumers = listed((name_of(consumer.path) for consumer in use.consumers), 3)
         could = f"{short(process)} could call {use.api} (through {consumers}) but did not: 0 calls in"
-        title = f"{could} {lifetime(scene, process)}"
+        title = f"{could} {lifetime(context, process)}"
         if sure == "guess":
             title = f"no call of {use.api} was seen in {short(process)}, which could call it (through {consumers})"
         return Hit(

@@ -13,15 +13,15 @@ from inspector.model.log_meanings import says
 from inspector.model.state import Process, Reading
 from inspector.model.verdict import Evidence
 
-from .context import Case, Scene
+from .context import Case, Context
 from .rule import UNEXPLAINED, Cause, Hit, Pattern
 
 
-def _found_before(scene: Scene) -> list[tuple[Process, Evidence]]:
+def _found_before(context: Context) -> list[tuple[Process, Evidence]]:
     """Processes whose consumers counted a device."""
     rows = []
-    for process in scene.state.processes:
-        for use in scene.computing(process):
+    for process in context.state.processes:
+        for use in context.computing(process):
             for calls in use.with_role("count"):
                 if any(isinstance(c, int) and c > 0 for c in (s.values.get("count") for s in calls.samples)):
                     rows.append(
@@ -41,16 +41,16 @@ class DeviceDropped(Pattern):
     proof = "A device was counted; a later child died over it, or the program says that it does not take it."
     cure = "Run the second check by hand with the same environment and read its output."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        lines = list(scene.start.of("device-dropped"))
-        found = _found_before(scene)
-        dead = self._second_pass(scene, [process for process, _ in found])
-        if scene.decision.verdict != "cpu" or (not lines and not (found and dead)):
+    def find(self, context: Context) -> Iterable[Hit]:
+        lines = list(context.start.of("device-dropped"))
+        found = _found_before(context)
+        dead = self._second_pass(context, [process for process, _ in found])
+        if context.decision.verdict != "cpu" or (not lines and not (found and dead)):
             return
         first = found[0][0] if found else None
         yield Hit(
             title=self._title(first, dead, lines),
-            cause=self._cause(scene, dead, lines),
+            cause=self._cause(context, dead, lines),
             next_step="run the second check by hand with the same environment and read its output",
             process=dead or first,
             confidence="proven" if lines else "likely",
@@ -61,15 +61,15 @@ class DeviceDropped(Pattern):
                     if dead is not None and dead.end
                     else []
                 ),
-                *[evidence.of_reading(scene.state, reading) for reading in lines[:3]],
+                *[evidence.of_reading(context.state, reading) for reading in lines[:3]],
             ],
-            at=scene.state.now,  # after all that was answered: it is what became of it
+            at=context.state.now,  # after all that was answered: it is what became of it
             subject="dropped",
         )
 
-    def _second_pass(self, scene: Scene, finders: list[Process]) -> Process | None:
+    def _second_pass(self, context: Context, finders: list[Process]) -> Process | None:
         """A crashed process that began after another one had found the device."""
-        for process in scene.state.processes:
+        for process in context.state.processes:
             later = any(finder is not process and finder.started <= process.started for finder in finders)
             if later and crashed(process) and process.parent is not None:
                 return process
@@ -82,8 +82,8 @@ class DeviceDropped(Pattern):
             return f"{finder}; {again}: dropped"
         return f"{finder} and dropped: {says(lines[0].rule, lines[0].groups)}" if lines else finder
 
-    def _cause(self, scene: Scene, dead: Process | None, lines: list[Reading]) -> str:
-        abort = scene.start.last("crash")
+    def _cause(self, context: Context, dead: Process | None, lines: list[Reading]) -> str:
+        abort = context.start.last("crash")
         told = says(lines[0].rule, lines[0].groups) if lines else ""
         cause = f"The program's log: {told}. " if told else ""
         cause += "A second child process checks each device with the compiled-in code and must survive that."
@@ -101,7 +101,7 @@ class DroppedByDeath(Cause):
         """The death of a second look, after another process had found the device."""
         if case.leaf.kind != "signal":
             return None
-        hit = next(iter(DeviceDropped().find(case.scene)), None)
+        hit = next(iter(DeviceDropped().find(case.context)), None)
         if hit is None or hit.process is not case.process:
             return None
         return replace(hit, evidence=[*hit.evidence, *case.rows()], root=hit.title)
@@ -115,16 +115,16 @@ class NotOffloaded(Pattern):
     proof = "The program's own line about its layers, and what discovery answered before."
     cure = "Check the request's options (num_gpu, -ngl) and the device's free memory."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        line = scene.start.last("offload")
-        if line is None or line.groups.get("layers") != "0" or scene.in_use:
+    def find(self, context: Context) -> Iterable[Hit]:
+        line = context.start.last("offload")
+        if line is None or line.groups.get("layers") != "0" or context.in_use:
             return
         kept = [
             reading
-            for reading in scene.start.of("mode")
+            for reading in context.start.of("mode")
             if reading.rule.modes.get(reading.groups.get("library", "").lower()) not in (None, "cpu")
         ]
-        found = _found_before(scene)
+        found = _found_before(context)
         if not kept and not found:
             return
         loader = next((process for process, _ in reversed(found)), None)
@@ -136,8 +136,8 @@ class NotOffloaded(Pattern):
             process=loader,
             confidence="proven",
             evidence=[
-                evidence.of_reading(scene.state, line),
-                *[evidence.of_reading(scene.state, reading) for reading in kept[:2]],
+                evidence.of_reading(context.state, line),
+                *[evidence.of_reading(context.state, reading) for reading in kept[:2]],
                 *[row for _, row in found[:2]],
             ],
             at=line.at,
@@ -153,14 +153,14 @@ class SuccessWithoutWork(Pattern):
     proof = "No device was opened since the birth of the process; addresses or times are not those of a device."
     cure = "Check a result: copy a known array to the device and back."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for work in of_tree(scene.state, scene.profiles):
-            signs = stub_signs(scene.state, work, scene.profiles) if work.launches else None
+    def find(self, context: Context) -> Iterable[Hit]:
+        for work in of_tree(context.state, context.profiles):
+            signs = stub_signs(context.state, work, context.profiles) if work.launches else None
             if signs is not None:
                 yield self._hit(work, signs.rows, signs.certain)
-        stubs = list(scene.start.of("stub"))
+        stubs = list(context.start.of("stub"))
         if stubs:
-            yield self._of_lines(scene, stubs)
+            yield self._of_lines(context, stubs)
 
     def _hit(self, work: GpuWork, rows: list[Evidence], certain: bool) -> Hit:
         return Hit(
@@ -179,7 +179,7 @@ class SuccessWithoutWork(Pattern):
             despite_use=certain,
         )
 
-    def _of_lines(self, scene: Scene, stubs: list[Reading]) -> Hit:
+    def _of_lines(self, context: Context, stubs: list[Reading]) -> Hit:
         names = listed((reading.groups.get("function") or reading.groups.get("state", "?") for reading in stubs), 4)
         return Hit(
             title=f"the shim's own log names {plural(len(stubs), 'call')} of stubs: {names}",
@@ -187,7 +187,7 @@ class SuccessWithoutWork(Pattern):
             next_step="implement these functions, or make them return an error",
             severity="warning",
             confidence="likely",
-            evidence=[evidence.of_reading(scene.state, reading) for reading in stubs[:5]],
+            evidence=[evidence.of_reading(context.state, reading) for reading in stubs[:5]],
             at=stubs[0].at,
             subject="stub-lines",
         )

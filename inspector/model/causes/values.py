@@ -10,7 +10,7 @@ from inspector.model.state import Process
 from inspector.model.usage import FunctionCalls
 from inspector.stream.calls import CallReturned
 
-from .context import Case, Scene
+from .context import Case, Context
 from .rule import UNEXPLAINED, Cause, Hit, Pattern
 
 _LEAST_MEMORY = 16 << 20
@@ -55,14 +55,14 @@ class NoDeviceToldByLog(Pattern):
     proof = NoDeviceCounted.proof
     cure = NoDeviceCounted.cure
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        counted = {calls.name for _, use in scene.all_uses() for calls in use.calls.values()}
-        for reading in scene.start.of("call"):
+    def find(self, context: Context) -> Iterable[Hit]:
+        counted = {calls.name for _, use in context.all_uses() for calls in use.calls.values()}
+        for reading in context.start.of("call"):
             function = reading.groups.get("function", "")
-            api = scene.profiles.api_of_function(function)
+            api = context.profiles.api_of_function(function)
             if api is None or function in counted or reading.groups.get("count") != "0":
                 continue
-            process = scene.state.current.get(reading.pid)
+            process = context.state.current.get(reading.pid)
             yield Hit(
                 title=f"{function} succeeded but reported 0 devices, says the log of "
                 f"{reading.groups.get('library') or 'the shim'}",
@@ -70,7 +70,7 @@ class NoDeviceToldByLog(Pattern):
                 next_step="find out what the shim counts: device files, its settings",
                 process=process,
                 confidence="likely",
-                evidence=[evidence.of_reading(scene.state, reading)],
+                evidence=[evidence.of_reading(context.state, reading)],
                 doubt="The call itself was not counted.",
                 at=process.started if process is not None else reading.at,
                 subject=function,
@@ -116,7 +116,7 @@ class ImplausibleDevice(Cause):
         """What a program did with such a device: it died of it, or dropped it."""
         if case.leaf.kind not in ("signal", "end", "words"):
             return None
-        hit = next(implausible(case.scene), None)
+        hit = next(implausible(case.context), None)
         return replace(hit, evidence=[*hit.evidence, *case.rows()], root=hit.title) if hit is not None else None
 
 
@@ -131,23 +131,23 @@ class ImplausibleValues(Pattern):
     proof = ImplausibleDevice.proof
     cure = ImplausibleDevice.cure
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        return implausible(scene)
+    def find(self, context: Context) -> Iterable[Hit]:
+        return implausible(context)
 
 
-def implausible(scene: Scene) -> Iterator[Hit]:
+def implausible(context: Context) -> Iterator[Hit]:
     """Values of discovery that no device has."""
-    for process in scene.state.processes:
-        for use in scene.computing(process):
+    for process in context.state.processes:
+        for use in context.computing(process):
             for calls in use.with_role("properties", "attribute", "memory", "count", "version"):
                 for sample in calls.samples:
                     what = _implausible(calls, sample)
                     if what:
-                        yield _hit(scene, process, calls, sample, what)
+                        yield _hit(context, process, calls, sample, what)
                         break
 
 
-def _hit(scene: Scene, process: Process, calls: FunctionCalls, sample: CallReturned, what: str) -> Hit:
+def _hit(context: Context, process: Process, calls: FunctionCalls, sample: CallReturned, what: str) -> Hit:
     layout = (
         " Name and offsets belong to one release of the structure: a library that fills the layout of another "
         "one gives such values."
@@ -162,7 +162,7 @@ def _hit(scene: Scene, process: Process, calls: FunctionCalls, sample: CallRetur
         command=commands_by_hand.results(calls.function.library, calls.name, calls.function.exits),
         process=process,
         confidence="likely",
-        evidence=[evidence.of_sample(scene.state, process, calls, sample, f"{calls.name} = 0, {_shown(sample)}")],
+        evidence=[evidence.of_sample(context.state, process, calls, sample, f"{calls.name} = 0, {_shown(sample)}")],
         doubt="A consumer of another release reads other offsets than these.",
         at=sample.at,
         subject=f"{calls.function.library}:{calls.name}:{what}",

@@ -11,7 +11,7 @@ from inspector.model.tree import roots, title
 from inspector.stream.machine import UnitRead
 from inspector.stream.processes import Peer, SameNameProcess
 
-from .context import Scene
+from .context import Context
 from .rule import Hit, Pattern
 
 _SPECIFIER = "%"
@@ -29,23 +29,23 @@ class SettingNotInForce(Pattern):
     proof = "Times of the file and of the process, and what stands in the environment of the process."
     cure = "Reload the unit and restart the service."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for unit in scene.state.units.values():
-            process = _main_process(scene, unit)
+    def find(self, context: Context) -> Iterable[Hit]:
+        for unit in context.state.units.values():
+            process = _main_process(context, unit)
             if process is not None:
-                yield from self._of_unit(scene, unit, process)
-        yield from self._of_preload_file(scene)
+                yield from self._of_unit(context, unit, process)
+        yield from self._of_preload_file(context)
 
-    def _of_unit(self, scene: Scene, unit: UnitRead, process: Process) -> Iterator[Hit]:
-        has = scene.environment(process)
+    def _of_unit(self, context: Context, unit: UnitRead, process: Process) -> Iterator[Hit]:
+        has = context.environment(process)
         if has is None:
             return
         places = {setting.key: setting for setting in unit.settings}
         for key, setting in places.items():
-            known = scene.profiles.environment_key(key)
+            known = context.profiles.environment_key(key)
             if known is None or known.kind in ("search", "debug") or has.get(key) == setting.value:
                 continue
-            age = _younger(scene, unit, setting.path, process)
+            age = _younger(context, unit, setting.path, process)
             if _SPECIFIER in setting.value or (age <= 0 and not unit.needs_reload):
                 continue
             yield self._hit(unit, process, key, setting.value, has.get(key), setting.path, age)
@@ -69,10 +69,10 @@ class SettingNotInForce(Pattern):
             doubt="A wrapper in ExecStart= could set it differently on purpose.",
         )
 
-    def _of_preload_file(self, scene: Scene) -> Iterator[Hit]:
-        for process in roots(scene.state):
-            for file in scene.state.preload_files.values():
-                age = _wall_age(scene, file.mtime, process)
+    def _of_preload_file(self, context: Context) -> Iterator[Hit]:
+        for process in roots(context.state):
+            for file in context.state.preload_files.values():
+                age = _wall_age(context, file.mtime, process)
                 mapped = {library.path for library in process.libraries.values()}
                 if not file.entries or age <= 0 or not mapped or mapped.intersection(file.entries):
                     continue
@@ -87,10 +87,10 @@ class SettingNotInForce(Pattern):
                 )
 
 
-def _main_process(scene: Scene, unit: UnitRead) -> Process | None:
+def _main_process(context: Context, unit: UnitRead) -> Process | None:
     """The process that the unit runs: its main pid, else the first of the tree that is of this unit."""
-    for process in scene.state.processes:
-        runs = scene.program(process)
+    for process in context.state.processes:
+        runs = context.program(process)
         if process.pid == unit.main_pid and not process.ended:
             return process
         if not unit.main_pid and runs is not None and runs.unit == unit.unit:
@@ -98,14 +98,14 @@ def _main_process(scene: Scene, unit: UnitRead) -> Process | None:
     return None
 
 
-def _younger(scene: Scene, unit: UnitRead, path: str, process: Process) -> int:
+def _younger(context: Context, unit: UnitRead, path: str, process: Process) -> int:
     mtime = next((file.mtime for file in unit.files if file.path == path), 0)
-    return _wall_age(scene, mtime, process)
+    return _wall_age(context, mtime, process)
 
 
-def _wall_age(scene: Scene, mtime: int, process: Process) -> int:
+def _wall_age(context: Context, mtime: int, process: Process) -> int:
     """How much younger a file is than a process, ns; 0 when that cannot be told."""
-    session = scene.state.session
+    session = context.state.session
     if session is None or not mtime:
         return 0
     return mtime - (session.wall + process.started - session.at)
@@ -121,12 +121,12 @@ class OtherServiceAnswers(Pattern):
     proof = "The sockets of both processes: the port is served by the other one."
     cure = "Observe the other process, or stop one of the two."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        ports = {port for profile in scene.profiles.profiles for port in profile.ports}
-        served = {_port(address) for process in scene.state.processes for address in _listening(process)}
-        first = scene.state.processes[0] if scene.state.processes else None
-        for other in scene.state.others:
-            if other.in_tree or first is None or not _same_program(scene, first, other):
+    def find(self, context: Context) -> Iterable[Hit]:
+        ports = {port for profile in context.profiles.profiles for port in profile.ports}
+        served = {_port(address) for process in context.state.processes for address in _listening(process)}
+        first = context.state.processes[0] if context.state.processes else None
+        for other in context.state.others:
+            if other.in_tree or first is None or not _same_program(context, first, other):
                 continue
             for port in sorted({_port(address) for address in other.listening} & ports - served):
                 who = f"PID {other.pid} ({other.unit or name_of(other.exe)})"
@@ -147,8 +147,8 @@ class OtherServiceAnswers(Pattern):
                 )
 
 
-def _same_program(scene: Scene, process: Process, other: SameNameProcess) -> bool:
-    runs = scene.program(process)
+def _same_program(context: Context, process: Process, other: SameNameProcess) -> bool:
+    runs = context.program(process)
     return runs is not None and name_of(runs.exe) == name_of(other.exe)
 
 
@@ -168,10 +168,10 @@ class ClientOnly(Pattern):
     proof = "Its connection to a service of another process, and no question for an API of devices in its tree."
     cure = "Observe the service."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        for process in roots(scene.state):
-            peer = self._service(scene, process)
-            if peer is None or self._has_gpu_business(scene):
+    def find(self, context: Context) -> Iterable[Hit]:
+        for process in roots(context.state):
+            peer = self._service(context, process)
+            if peer is None or self._has_gpu_business(context):
                 continue
             who = f"PID {peer.pid}" if peer.pid else "another process"
             yield Hit(
@@ -194,13 +194,13 @@ class ClientOnly(Pattern):
                 doubt="A program may do both: ask a service and compute itself.",
             )
 
-    def _service(self, scene: Scene, process: Process) -> Peer | None:
-        inside = {one.pid for one in scene.state.processes}
+    def _service(self, context: Context, process: Process) -> Peer | None:
+        inside = {one.pid for one in context.state.processes}
         peers = process.sockets.connected if process.sockets is not None else []
         return next((peer for peer in peers if peer.pid not in inside), None)
 
-    def _has_gpu_business(self, scene: Scene) -> bool:
-        return any(scene.rank(process) <= 1 or _listening(process) for process in scene.state.processes)
+    def _has_gpu_business(self, context: Context) -> bool:
+        return any(context.rank(process) <= 1 or _listening(process) for process in context.state.processes)
 
 
 class WorkDoneByChildren(Pattern):
@@ -214,11 +214,11 @@ class WorkDoneByChildren(Pattern):
     proof = "Only children asked for or called an API of devices."
     cure = "Look at the children; dead ones stay on the screen."
 
-    def find(self, scene: Scene) -> Iterable[Hit]:
-        children = [one for one in scene.state.processes if one.parent is not None and scene.rank(one) <= 1]
+    def find(self, context: Context) -> Iterable[Hit]:
+        children = [one for one in context.state.processes if one.parent is not None and context.rank(one) <= 1]
         names = listed((short(child) for child in children), 3)
-        for process in roots(scene.state) if children else ():
-            if scene.rank(process) <= 1:
+        for process in roots(context.state) if children else ():
+            if context.rank(process) <= 1:
                 continue
             verb = "does" if len(children) == 1 else "do"
             yield Hit(
@@ -230,14 +230,14 @@ class WorkDoneByChildren(Pattern):
                 severity="info",
                 confidence="proven",
                 evidence=[
-                    evidence.of_process(child, f"{title(child)}, lived {_life(scene, child)}")
+                    evidence.of_process(child, f"{title(child)}, lived {_life(context, child)}")
                     for child in children[:10]
                 ],
             )
 
 
-def _life(scene: Scene, process: Process) -> str:
-    return duration((process.ended or scene.state.now) - process.started)
+def _life(context: Context, process: Process) -> str:
+    return duration((process.ended or context.state.now) - process.started)
 
 
 PATTERNS: tuple[Pattern, ...] = (SettingNotInForce(), OtherServiceAnswers(), ClientOnly(), WorkDoneByChildren())

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 
 from inspector.model.analysis import analyse
-from inspector.model.causes.context import Scene
+from inspector.model.causes.context import Context
 from inspector.model.causes.registry import explain, ids
 from inspector.model.coverage import summary
 from inspector.model.decision import decide
@@ -35,20 +35,20 @@ def draw(state: State, profiles: Profiles) -> Generator[None, None, Answer]:
     analysis = yield from analyse(state, profiles, this_start(state))
     decision = decide(analysis)
     yield
-    scene = Scene(analysis, decision)
+    context = Context(analysis, decision)
     said: list[Told] = []
-    for one in told(scene):
+    for one in told(context):
         said.append(one)
         yield
-    broken = breaks(scene, said)
+    broken = breaks(context, said)
     rails: list[Ladder] = []
     for rail in ladders(analysis, decision, broken):
         rails.append(rail)
         yield
     return Answer(
         mode=decision.mode,
-        ladders=in_order(rails, scene, said),
-        findings=findings(scene, said),
+        ladders=in_order(rails, context, said),
+        findings=findings(context, said),
         progress=reached(analysis),
         excused={(one.process.pid, one.at): why for one, why in analysis.excused.items()},
         coverage=summary(state),

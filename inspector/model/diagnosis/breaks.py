@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from inspector.model.causes.context import Scene
+from inspector.model.causes.context import Context
 from inspector.model.families import MANAGEMENT
 from inspector.model.ladder import ANY, Break
 from inspector.model.state import Process
@@ -11,10 +11,10 @@ from inspector.model.verdict import Ladder
 from .findings import Told, subject_of
 
 
-def breaks(scene: Scene, said: list[Told]) -> dict[tuple[Process, str], Break]:
+def breaks(context: Context, said: list[Told]) -> dict[tuple[Process, str], Break]:
     """For each process and family what breaks its rails: nothing where nobody is to blame."""
     first = min(said, key=lambda each: each.order, default=None)
-    if first is None or not _blames(scene, first):
+    if first is None or not _blames(context, first):
         return {}
     found: dict[tuple[Process, str], Break] = {}
     for one in [first, *(each for each in said if subject_of(each) == subject_of(first))]:
@@ -26,10 +26,10 @@ def breaks(scene: Scene, said: list[Told]) -> dict[tuple[Process, str], Break]:
     return found
 
 
-def _blames(scene: Scene, first: Told) -> bool:
+def _blames(context: Context, first: Told) -> bool:
     """It says why; a warning does so only where no GPU is in use, and never by what a log alone tells."""
     if first.hit.severity == "warning":
-        return not scene.in_use and first.rule.place != "logged"
+        return not context.in_use and first.rule.place != "logged"
     return first.hit.severity == "error"
 
 
@@ -53,16 +53,16 @@ def _break(one: Told) -> Break:
     )
 
 
-def in_order(rails: Iterable[Ladder], scene: Scene, said: list[Told]) -> list[Ladder]:
+def in_order(rails: Iterable[Ladder], context: Context, said: list[Told]) -> list[Ladder]:
     """The rails of the process that the answer is about first, then who broke or got furthest."""
     first = min(said, key=lambda each: each.order, default=None)
     about = first.hit.process if first is not None else None
-    about = about or scene.decision.process
+    about = about or context.decision.process
     who = (about.pid, about.started) if about is not None else None
 
     def place(rail: Ladder) -> tuple[bool, bool, bool, int]:
         steps = [number for number, rung in enumerate(rail.rungs) if rung.state == "yes" and rung.rung != "logged"]
-        reads_only = rail.api in scene.profiles.apis and scene.profiles.apis[rail.api].mode is None
+        reads_only = rail.api in context.profiles.apis and context.profiles.apis[rail.api].mode is None
         return (rail.pid, rail.started) != who, rail.first_broken is None, reads_only, -max(steps, default=-1)
 
     return sorted(rails, key=place)

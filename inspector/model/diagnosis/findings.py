@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import link_of, word_row
-from inspector.model.causes.context import Case, Scene
+from inspector.model.causes.context import Case, Context
 from inspector.model.causes.registry import CAUSES, CONCLUSIONS, PATTERNS
 from inspector.model.causes.rule import Hit, Pattern, Place, Rule
 from inspector.model.decision import Decision
@@ -45,9 +45,9 @@ def subject_of(one: Told) -> tuple[str, str]:
     return one.rule.id, one.hit.subject or one.hit.title
 
 
-def explained(scene: Scene, chain: list[Attempt], alternatives: Iterable[str] = ()) -> tuple[Rule, Hit] | None:
+def explained(context: Context, chain: list[Attempt], alternatives: Iterable[str] = ()) -> tuple[Rule, Hit] | None:
     """The first cause that has something to say of a chain."""
-    case = Case(scene, chain, tuple(alternatives))
+    case = Case(context, chain, tuple(alternatives))
     for cause in CAUSES:
         hit = cause.explain(case)
         if hit is not None:
@@ -55,54 +55,56 @@ def explained(scene: Scene, chain: list[Attempt], alternatives: Iterable[str] = 
     return None
 
 
-def told(scene: Scene) -> Iterator[Told]:
+def told(context: Context) -> Iterator[Told]:
     """Everything that is said, the answer, other stops, patterns; in steps, not in order."""
-    decision = scene.decision
-    answer = _answer(scene, decision)
+    decision = context.decision
+    answer = _answer(context, decision)
     if answer is not None:
         yield answer
-    yield from _other_stops(scene, decision)
+    yield from _other_stops(context, decision)
     for number, pattern in enumerate(PATTERNS):
-        if pattern.notice or not scene.in_use:
-            for hit in pattern.find(scene):
-                yield Told(pattern, hit, _order_of_pattern(scene, pattern, hit, number))
+        if pattern.notice or not context.in_use:
+            for hit in pattern.find(context):
+                yield Told(pattern, hit, _order_of_pattern(context, pattern, hit, number))
 
 
-def _answer(scene: Scene, decision: Decision) -> Told | None:
+def _answer(context: Context, decision: Decision) -> Told | None:
     if decision.chain and decision.reason != "works":
         names = decision.stop.alternatives if decision.stop is not None else ()
-        found = explained(scene, decision.chain, names)
+        found = explained(context, decision.chain, names)
         if found is not None:
             family = decision.progress.family if decision.progress is not None else ""
             return Told(*found, (1,), decision.chain, answer=True, family=family)
     for conclusion in CONCLUSIONS:
         if decision.reason in conclusion.reasons:
-            hit = conclusion.conclude(scene, decision)
+            hit = conclusion.conclude(context, decision)
             if hit is not None:
                 family = decision.progress.family if decision.progress is not None else ""
-                return Told(conclusion, hit, (1 if scene.in_use else 3,), answer=True, family=family)
+                return Told(conclusion, hit, (1 if context.in_use else 3,), answer=True, family=family)
     return None
 
 
-def _other_stops(scene: Scene, decision: Decision) -> Iterator[Told]:
+def _other_stops(context: Context, decision: Decision) -> Iterator[Told]:
     """Stops that did not decide; in use only what went wrong at the work itself, or does not return."""
-    for (process, family), stop in scene.analysis.stops.items():
-        for other in stop.beside if not scene.in_use else ():
-            beside = explained(scene, scene.analysis.chain(other))
+    for (process, family), stop in context.analysis.stops.items():
+        for other in stop.beside if not context.in_use else ():
+            beside = explained(context, context.analysis.chain(other))
             if beside is not None:
-                yield Told(*beside, (4, 1, scene.rank(process), other.at), scene.analysis.chain(other), family=family)
+                yield Told(
+                    *beside, (4, 1, context.rank(process), other.at), context.analysis.chain(other), family=family
+                )
         if stop is decision.stop and decision.reason != "works":
             continue
-        if scene.in_use and not (stop.after_work or not stop.attempt.came_back):
+        if context.in_use and not (stop.after_work or not stop.attempt.came_back):
             continue
-        chain = scene.analysis.chain_of_stop(stop)
-        found = explained(scene, chain, stop.alternatives)
+        chain = context.analysis.chain_of_stop(stop)
+        found = explained(context, chain, stop.alternatives)
         if found is not None:
             rule, hit = found
-            if not scene.in_use and not decision.chain:
+            if not context.in_use and not decision.chain:
                 hit.severity = "info"  # the analysis has seen that it decides nothing
-            at_work = scene.in_use and stop.after_work and hit.despite_use
-            yield Told(rule, hit, (0,) if at_work else (4, _weight(hit), scene.rank(process), stop.attempt.at), chain,
+            at_work = context.in_use and stop.after_work and hit.despite_use
+            yield Told(rule, hit, (0,) if at_work else (4, _weight(hit), context.rank(process), stop.attempt.at), chain,
                        family=family)  # fmt: skip
 
 
@@ -110,24 +112,24 @@ def _weight(hit: Hit) -> int:
     return _SEVERITIES.index(hit.severity)
 
 
-def _order_of_pattern(scene: Scene, pattern: Pattern, hit: Hit, number: int) -> tuple[int, ...]:
+def _order_of_pattern(context: Context, pattern: Pattern, hit: Hit, number: int) -> tuple[int, ...]:
     """In front of a conclusion, since it explains it; behind a chain, which tells what was refused."""
-    process = scene.rank(hit.process) if pattern.place != "which process" else 0
+    process = context.rank(hit.process) if pattern.place != "which process" else 0
     within = (process, _PLACES.index(pattern.place), number, hit.at)
-    if scene.in_use:
+    if context.in_use:
         return (0, *within) if hit.despite_use else (4, _weight(hit), *within)
     if pattern.place == "which process" and hit.severity == "error":
         return 0, *within
     explains = hit.severity == "error" or (
-        hit.severity == "warning" and pattern.place != "logged" and scene.decision.reason in _UNEXPLAINED
+        hit.severity == "warning" and pattern.place != "logged" and context.decision.reason in _UNEXPLAINED
     )
-    said_only = all(one.kind == "words" for one in scene.decision.chain)
-    if explains and said_only and scene.decision.reason in pattern.answers:
+    said_only = all(one.kind == "words" for one in context.decision.chain)
+    if explains and said_only and context.decision.reason in pattern.answers:
         return 2, _weight(hit), *within
     return 4, _weight(hit), *within
 
 
-def findings(scene: Scene, said: list[Told]) -> list[Finding]:
+def findings(context: Context, said: list[Told]) -> list[Finding]:
     """In order; the same subject in several processes becomes one finding."""
     ordered = sorted(said, key=lambda one: one.order)
     merged: dict[tuple[str, str], list[Told]] = {}
@@ -136,7 +138,7 @@ def findings(scene: Scene, said: list[Told]) -> list[Finding]:
     groups = list(merged.values())
     if len(groups) > 1 and groups[0][0].rule.id != groups[1][0].rule.id:
         groups = [group for group in groups if group is groups[0] or not _silent(group[0], groups[0][0])]
-    return [_finding(scene, group, first=number == 0) for number, group in enumerate(groups)]
+    return [_finding(context, group, first=number == 0) for number, group in enumerate(groups)]
 
 
 def _silent(one: Told, first: Told) -> bool:
@@ -144,44 +146,46 @@ def _silent(one: Told, first: Told) -> bool:
     return one.answer and not one.chain and first is not one and not first.answer and one.order[0] == 3
 
 
-def _finding(scene: Scene, group: list[Told], *, first: bool) -> Finding:
+def _finding(context: Context, group: list[Told], *, first: bool) -> Finding:
     one = group[0]
     hit = one.hit
     return Finding(
         rule=one.rule.id,
-        severity=_severity(scene, one, first=first),
+        severity=_severity(context, one, first=first),
         confidence=hit.confidence,
         title=hit.title,
         cause=hit.cause + call_sites.asked_by(one.chain) + _also(group),
         next_step=hit.next_step,
         command=hit.command,
-        evidence=[*_evidence(group), *call_sites.rows(scene.state, one.chain)],
+        evidence=[*_evidence(group), *call_sites.rows(context.state, one.chain)],
         pid=hit.process.pid if hit.process is not None else None,
         doubt=hit.doubt,
-        chain=_links(scene, one, first=first),
+        chain=_links(context, one, first=first),
     )
 
 
-def _severity(scene: Scene, one: Told, *, first: bool) -> Severity:
-    if scene.in_use and one.hit.severity == "error" and not one.hit.despite_use:
+def _severity(context: Context, one: Told, *, first: bool) -> Severity:
+    if context.in_use and one.hit.severity == "error" and not one.hit.despite_use:
         return "warning"
-    if not first and not one.answer and one.hit.severity == "error" and _answered(scene, one):
+    if not first and not one.answer and one.hit.severity == "error" and _answered(context, one):
         return "warning"  # beside what decides it is one more thing to look at
     return one.hit.severity
 
 
-def _answered(scene: Scene, one: Told) -> bool:
+def _answered(context: Context, one: Told) -> bool:
     """The decision stands on something else than this."""
     return (
-        bool(scene.decision.chain) or not isinstance(one.rule, Pattern) or scene.decision.reason not in one.rule.answers
+        bool(context.decision.chain)
+        or not isinstance(one.rule, Pattern)
+        or context.decision.reason not in one.rule.answers
     )
 
 
-def _links(scene: Scene, one: Told, *, first: bool) -> list[Link]:
+def _links(context: Context, one: Told, *, first: bool) -> list[Link]:
     """From the effect to the root."""
-    links = [_link(scene, attempt) for attempt in one.chain]
+    links = [_link(context, attempt) for attempt in one.chain]
     if (first or one.answer) and (links or one.hit.severity == "error"):
-        links = [*_effect(scene), *links]
+        links = [*_effect(context), *links]
         root = one.hit.root or (one.hit.title if not one.chain else "")
         if root:
             pid = one.hit.process.pid if one.hit.process is not None else None
@@ -189,18 +193,18 @@ def _links(scene: Scene, one: Told, *, first: bool) -> list[Link]:
     return links
 
 
-def _link(scene: Scene, attempt: Attempt) -> Link:
+def _link(context: Context, attempt: Attempt) -> Link:
     stack = stack_of(attempt)
-    link = link_of(scene.state, attempt)
+    link = link_of(context.state, attempt)
     return replace(link, asked_from=asked_from(stack)) if stack is not None else link
 
 
-def _effect(scene: Scene) -> Iterator[Link]:
-    decision = scene.decision
+def _effect(context: Context) -> Iterator[Link]:
+    decision = context.decision
     words = {"cpu": "on the CPU", "undecided": "CPU or GPU: undecided"}.get(decision.verdict)
     yield Link(text=words or _ON_GPU.get(decision.verdict, "on the GPU"), kind="mode", subject=decision.verdict)
     if decision.word is not None and decision.word.saying in ("cpu", "dropped", "given-nothing"):
-        row = word_row(scene.state, decision.word)
+        row = word_row(context.state, decision.word)
         yield Link(text=f"the program says: {row.text[:240]}", at=row.at, pid=row.pid, kind="words", subject=row.key,
                    by_hand=row.by_hand)  # fmt: skip
 
