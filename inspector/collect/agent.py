@@ -14,6 +14,7 @@ from inspector.stream.requests import Configure, Quit
 from inspector.stream.session import CollectorWaits, LimitNoted, ProgramCutShort, RequestFailed
 
 from .composition import source_makers
+from .elf.image_cache import ImageCache
 from .event_writer import EventWriter
 from .kernel import procfs, uprobes
 from .kernel.permissions import capabilities, try_probes
@@ -101,6 +102,7 @@ class Agent(TreeObserver):
         self._said: set[tuple[str, type]] = set()
         self._reason, self._in_order = "", True
         self._living: Callable[[], list[Tracked]] = list
+        self._images: ImageCache | None = None
 
     def run(self) -> int:
         """Observe until there is a reason to end."""
@@ -161,7 +163,8 @@ class Agent(TreeObserver):
             self._tree.expect(self._launch.pid, "run", self._loop.now())
         self._tree.attach(pids, _origin(target))
         _check_births(self._tree, births)
-        self._loop.in_background(self._session.images.load, lambda _: None)
+        self._images = self._session.images
+        self._loop.in_background(self._images.load, lambda _: None)
         self._start_sources()
         self._records.feed.begin(self._loop)
         if (
@@ -324,7 +327,8 @@ class Agent(TreeObserver):
         self._sink.send(ended(self._reason, self._in_order))
         self._sink.close()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader need not wait until the kernel has let all probes go
-        self._session.images.save()
+        if self._images is not None:
+            self._images.save()
         if self._reactor is not None:
             if self._options.wait:
                 remember(self._options.target, self._reactor.met)

@@ -69,14 +69,17 @@ def stop_of(state: State, progress: Progress, attempts: Iterable[Attempt], excus
 def unread_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -> Stop | None:
     """An initialisation whose result could not be read, and after which its consumer went no further.
 
-    What the library itself was refused on its way, drivers that it could not load, is what happened inside.
+    What the library itself was refused on its way, drivers that it could not load and device nodes that could not be
+    opened from its entry on, is what happened inside.
     """
     last, process = progress.furthest, progress.process
     if last.kind != "call" or last.ok is not None or last.stage != "initialised":
         return None
     if not process.ended and process.cpu_after(last.at, state.now) < _WENT_ON:
         return None
-    inner = [one for one in attempts if one.kind == "load" and one.ok is False and one.asker == last.provider]
+    refused = [one for one in attempts if one.ok is False]
+    inner = [one for one in refused if one.kind == "load" and one.asker == last.provider]
+    inner += [one for one in refused if one.kind == "system" and is_device(one.what) and one.at >= last.at]
     answer = f"its result could not be read, and nothing of {last.api} followed"
     return Stop(progress, replace(last, ok=False, answer=answer, source="file", within=inner))
 

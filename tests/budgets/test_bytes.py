@@ -44,7 +44,7 @@ def shown(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     path = recorded(tmp_path_factory.mktemp("recorded"))
     words = [sys.executable, str(MAIN), "replay", path]
     with Terminal(words, columns, rows) as terminal:
-        Picture(terminal).wait_for("alive", 60)
+        Picture(terminal).wait_for("running", 60)
         terminal.settle(1.0)
         yield Shown(terminal, terminal.total)
 

@@ -95,7 +95,7 @@ def test_requests_about_strangers_are_refused_in_words(seen: Observation, reques
 
 def test_a_file_that_the_process_does_not_map_has_no_symbols(seen: Observation) -> None:
     seen.collector.send(ReadSymbols(id=14, pid=seen.pid, file="0:0:0"))
-    assert "does not map that file" in seen.collector.wait(RequestFailed, lambda e: e.id == 14).why
+    assert "no longer maps that file" in seen.collector.wait(RequestFailed, lambda e: e.id == 14).why
 
 
 def test_a_request_that_nobody_knows_is_answered_in_words(seen: Observation) -> None:

@@ -60,7 +60,7 @@ def test_a_pid_name_space_is_named_and_everything_that_is_lost_by_it() -> None:
 
 def test_a_user_name_space_is_named_although_its_root_holds_all_capabilities() -> None:
     row = examined("unshare", "--user", "--map-root-user")["process-births"]
-    assert "user name space" in row.why and "sudo" not in row.grant
+    assert "user namespace" in row.why and "sudo" not in row.grant
 
 
 def test_a_kernel_without_type_data_loses_births_and_all_that_builds_on_them() -> None:
