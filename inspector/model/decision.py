@@ -337,14 +337,16 @@ def _has_library(progress: Progress) -> bool:
 
 
 def _gave_up(ways: _Ways, stop: Stop, found: list[Progress]) -> bool:
-    """The very process that had found a device was refused something after it, and ended with a failure: it was the
-    last thing that it asked for, or its own error names it.
+    """The very process that had found a device was refused something after it, and ended with a failure: nothing of
+    that step or a later one succeeded after it, or its own error names it.
     """
     process, asked = stop.progress.process, stop.attempt
     if process.end is None or not (process.end.code or process.end.signal):
         return False
     said = own_error(ways.state, ways.analysis.words)
-    last = asked.at > stop.progress.newest or (said is not None and name_of(asked.what) in said.text)
+    last = asked.at > stop.progress.last_at(asked.stage or "asked") or (
+        said is not None and name_of(asked.what) in said.text
+    )
     return last and any(one.process is process for one in found)
 
 
@@ -501,8 +503,8 @@ def _calls_proven(ways: _Ways, progress: Progress) -> bool:
 
 
 def _monitored_only(ways: _Ways) -> Decision | None:
-    """Devices were counted by the management API, no compute API was asked for, and much was computed after it."""
-    if ways.compute or ways.software:
+    """Devices were counted by the management API, no compute API was begun with, and much was computed after it."""
+    if ways.software or any(one.got_to("initialised") for one in ways.compute):
         return None
     for one in ways.analysis.progress.values():
         busy = one.process.cpu_after(one.newest, ways.state.now) > UNUSED_FOR

@@ -210,3 +210,29 @@ def test_a_librarys_path_is_no_device_however_many_dots_it_has() -> None:
     story.consumer(812, BACKEND)
     working(story, library=shim)
     assert (decision(story.state).verdict, decision(story.state).confidence) == ("cuda", "likely")
+
+
+def test_a_driver_whose_functions_were_only_looked_up_changes_nothing_of_that() -> None:
+    story = Story(can=CHANNELS)
+    story.process(812)
+    path = "/usr/lib/libnvidia-ml.so.1"
+    story.driver(812)
+    story.driver(812, path, soname="libnvidia-ml.so.1", exports=NVML)
+    story.look_up(812, "dlsym", "cuInit", by="/opt/app/server")
+    story.call(812, "nvmlInit_v2", by="/opt/app/server", library=path)
+    story.call(812, "nvmlDeviceGetCount_v2", by="/opt/app/server", library=path, values={"count": 1})
+    for _ in range(4):
+        story.tell(Vitals(at=story.later(SECOND), pid=812, cpu=100.0, rss=1, threads=1))
+    made = decision(story.state)
+    assert (made.verdict, made.confidence, made.reason) == ("cpu", "likely", "found-not-used")
+
+
+def test_memory_that_was_refused_ended_a_program_although_it_asked_for_the_free_memory_afterwards() -> None:
+    story = _found()
+    story.call(812, "cuMemAlloc_v2", 2, by=BACKEND)
+    story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 1})
+    story.log("oom")
+    story.end(812, code=1)
+    made = decision(story.state)
+    assert (made.verdict, made.reason) == ("cpu", "stopped")
+    assert "cuMemAlloc_v2 = 2" in answer(story).title
