@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
@@ -28,6 +29,9 @@ class Listing:
     folders: Sequence[bytes] = ()
 
 
+_SECOND_NS = 10**9
+_TICK_NS = 50_000_000
+"""Times of change move in steps of some milliseconds, or of seconds: what changed just now may change unseen."""
 _NOTHING = Listing()
 
 
@@ -92,7 +96,8 @@ class Tree:
             listing = self._read(folder, place)
         except (OSError, ValueError):
             return _NOTHING
-        self.folder_cache.keep(self.root, folder, self.reader, changed, listing)
+        if time.time_ns() - changed > (_TICK_NS if changed % _SECOND_NS else 2 * _SECOND_NS):
+            self.folder_cache.keep(self.root, folder, self.reader, changed, listing)
         return listing
 
     def _read(self, folder: bytes, place: bytes) -> Listing:
