@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 GPU: Final = r"(?:gpus?|cuda|nvidia|rocm|hip|vulkan|opencl|metal|accelerators?|graphics cards?)(?:\(s\))?"
@@ -20,25 +21,37 @@ _KEY = r"\b(?:library|backend|compute|provider|device|accelerator|platform|runs?
 _SOME = r"[1-9]\d*"
 
 
+class _Expression:
+    """A regular expression that is compiled when it is first searched for: the first paint does not wait for it."""
+
+    def __init__(self, text: str, flags: int = 0) -> None:
+        self._text, self._flags = text, flags
+
+    @cached_property
+    def compiled(self) -> re.Pattern[str]:
+        """The expression, ready to search."""
+        return re.compile(self._text, self._flags)
+
+
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """A pattern and texts, in lower case, of which every match holds one: looked for first, because that is fast."""
 
-    pattern: re.Pattern[str]
+    pattern: _Expression
     needs: tuple[str, ...]
 
     def find(self, text: str, lowered: str) -> re.Match[str] | None:
         """The first place where a text says it; `lowered` is the text in lower case."""
-        return self.pattern.search(text) if any(need in lowered for need in self.needs) else None
+        return self.pattern.compiled.search(text) if any(need in lowered for need in self.needs) else None
 
     def find_all(self, text: str, lowered: str) -> Iterator[re.Match[str]]:
         """All places."""
-        return self.pattern.finditer(text) if any(need in lowered for need in self.needs) else iter(())
+        return self.pattern.compiled.finditer(text) if any(need in lowered for need in self.needs) else iter(())
 
 
 def _any(needs: str, *alternatives: str) -> Phrase:
     """`needs` are separated by bars."""
-    return Phrase(re.compile("|".join(alternatives), re.IGNORECASE), tuple(needs.split("|")))
+    return Phrase(_Expression("|".join(alternatives), re.IGNORECASE), tuple(needs.split("|")))
 
 
 ON_CPU: Final = _any(
@@ -130,7 +143,7 @@ _NUMBER = r"(?:0x[0-9a-fA-F]+\b|-?\d+\b(?![.%\w]))"
 
 TOLD_RESULT: Final = (
     Phrase(
-        re.compile(
+        _Expression(
             rf"\b(?P<function>{_FUNCTION})\b(?:\([^()]*\))?['\"`]?\s*(?:->|=>|==|[:=,]|\s)?\s*"
             r"(?:(?:has\s+|have\s+)?(?:return(?:ed|s)|failed|fails|error|err|result|status|rc|gave|answered|with|code"
             rf"|[:=(\[])[^\w-]*){{0,4}}(?P<answer>{_NUMBER}|{_STATUS})"
@@ -138,27 +151,27 @@ TOLD_RESULT: Final = (
         ("cu", "nvml", "hip", "hsa_", "vk", "cl"),
     ),
     Phrase(
-        re.compile(
+        _Expression(
             rf"\b(?P<function>{_FUNCTION})\b(?:\([^()]*\))?\s+failed\s*(?::|with|-)\s*"
             r"(?P<answer>[A-Z]{3,}(?:_[A-Z0-9]+)+\b|[a-z][^;:]{3,100})"
         ),
         (" failed",),
     ),
     Phrase(
-        re.compile(
+        _Expression(
             rf"\bcall(?:ing|ed)?\s+(?:to\s+)?(?P<function>{_FUNCTION})\b.{{0,80}}?\((?P<answer>{_NUMBER}|{_STATUS})\)"
         ),
         ("call",),
     ),
     Phrase(
-        re.compile(
+        _Expression(
             r"\b(?P<function>(?i:cuda|nvml|hip|rocm|hsa|opencl|vulkan))\s+(?i:(?:driver|runtime|api)\s+)?"
             rf"(?i:error|failure|status)\s*(?i:code)?\s*[:=#(]*\s*(?P<answer>{_NUMBER})"
         ),
         ("error", "failure", "status"),
     ),
     Phrase(
-        re.compile(rf"(?P<function>)\b(?P<answer>{_STATUS})\b"),
+        _Expression(rf"(?P<function>)\b(?P<answer>{_STATUS})\b"),
         ("_error", "error_", "cudaerror", "hiperror", "_status", "cl_"),
     ),
 )
@@ -173,11 +186,11 @@ _REFUSAL = (
 )
 TOLD_LOAD: Final = (
     Phrase(
-        re.compile(rf"(?P<subject>{_LIBRARY})['\"]?\s*(?:from\s+\S+\s+)?(?::\s+)?(?P<answer>{_REFUSAL})"),
+        _Expression(rf"(?P<subject>{_LIBRARY})['\"]?\s*(?:from\s+\S+\s+)?(?::\s+)?(?P<answer>{_REFUSAL})"),
         ("cannot ", "too short", "invalid elf", "wrong elf", "undefined symbol", "' not found", "failed to map"),
     ),
     Phrase(
-        re.compile(
+        _Expression(
             r"\b(?i:could\s+not|couldn'?t|cannot|can'?t|unable\s+to|failed\s+to|error|failure|failed)\s+(?:\w+\s+)?"
             r"(?i:load|open|loading|opening|dlopen|find|locate)\b[^.;]{0,40}?"
             rf"['\"`:\s(=/](?P<subject>{_LIBRARY})\b(?:['\")\s]*[:;,]\s*(?P<answer>[^;]{{1,200}}))?"
@@ -185,17 +198,17 @@ TOLD_LOAD: Final = (
         ("load", "open", "find", "locate"),
     ),
     Phrase(
-        re.compile(
+        _Expression(
             rf"(?P<subject>{_LIBRARY})['\"]?\s+(?:lib(?:rary)?\s+|file\s+)?(?:was\s+|is\s+|could\s+)?"
             r"(?P<answer>not\s+(?:be\s+)?(?:found|loaded|opened|available))"
         ),
         (" not ",),
     ),
     Phrase(
-        re.compile(r"UnsatisfiedLinkError:?\s+(?P<answer>no\s+(?P<subject>\S+)\s+in\s+java\.library\.path)"),
+        _Expression(r"UnsatisfiedLinkError:?\s+(?P<answer>no\s+(?P<subject>\S+)\s+in\s+java\.library\.path)"),
         ("unsatisfiedlinkerror",),
     ),
-    Phrase(re.compile(r"(?P<answer>undefined symbol: (?P<subject>\w+)(?:, version \w+)?)"), ("undefined symbol",)),
+    Phrase(_Expression(r"(?P<answer>undefined symbol: (?P<subject>\w+)(?:, version \w+)?)"), ("undefined symbol",)),
 )
 """A library or symbol and how it was refused; the loader's own words first."""
 
