@@ -306,8 +306,9 @@ def _stopped(ways: _Ways) -> Decision | None:
     process = stop.progress.process
     death = next((one for one in analysis.unexcused("signal", "end") if one.process is process), None)
     seen = all(one.source in ("kernel", "loader") for one in chain)
+    went_on = bool(found) and stop.attempt.at <= stop.progress.newest and not _named_by_error(ways, stop)
     over = bool(process.ended) or ways.says_cpu or (death is not None and death.kind == "signal")
-    sure: Confidence = "proven" if seen and over and ways.complete() else "likely"
+    sure: Confidence = "proven" if seen and over and not went_on and ways.complete() else "likely"
     rows = [row_of(state, one) for one in chain]
     against = [row_of(state, one.furthest) for one in found if one.process is not process][:2]
     return Decision("cpu", sure, "stopped", process, stop.progress, stop, chain, ways.word,
@@ -343,11 +344,14 @@ def _gave_up(ways: _Ways, stop: Stop, found: list[Progress]) -> bool:
     process, asked = stop.progress.process, stop.attempt
     if process.end is None or not (process.end.code or process.end.signal):
         return False
-    said = own_error(ways.state, ways.analysis.words)
-    last = asked.at > stop.progress.last_at(asked.stage or "asked") or (
-        said is not None and name_of(asked.what) in said.text
-    )
+    last = _named_by_error(ways, stop) or asked.at > stop.progress.last_at(asked.stage or "asked")
     return last and any(one.process is process for one in found)
+
+
+def _named_by_error(ways: _Ways, stop: Stop) -> bool:
+    """The program's own error names what was refused."""
+    said = own_error(ways.state, ways.analysis.words)
+    return said is not None and name_of(stop.attempt.what) in said.text
 
 
 def _own_error(ways: _Ways) -> Decision | None:
