@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
+import inspector
+
 from ..access import mounts, user_cache
 from ..kernel.early_programs import FILE_KEY
 
@@ -78,4 +80,6 @@ def _look_at(path: bytes) -> RememberedFile | None:
 
 
 def _name_of(kind: str, what: str) -> str:
+    """Of this version only: another one may look for other things in a file."""
+    what = f"{inspector.__version__}\n{what}"
     return f"{kind}-{hashlib.sha256(what.encode(errors='surrogateescape')).hexdigest()[:24]}"
