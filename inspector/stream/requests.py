@@ -13,6 +13,9 @@ from .logs import LogLine
 ValueKind = Literal["i32", "u32", "i64", "u64", "f32", "f64", "pointer", "string", "hex", "uuid", "bytes"]
 
 
+_PLACEHOLDER = re.compile(r"^\{(\w+)\}")
+
+
 class OutValue(Fact, frozen=True, kw_only=True):
     """A value that a function writes through a pointer argument, read at return."""
 
@@ -94,6 +97,12 @@ class PlacePlan(Fact, frozen=True, kw_only=True):
     """`driver`, `toolkit`, `stubs`, `compat`, `wsl`, `wheel`, `conda`, `node-modules`."""
     folders: list[str]
     """Globs of absolute paths, or such that begin with `{program}`, `{cwd}`, `{site}` or `{KEY}` of a variable."""
+
+
+def split_placeholder(pattern: str) -> tuple[str, str]:
+    """Placeholder that a pattern of `PlacePlan.folders` begins with, empty for none, and what follows it."""
+    match = _PLACEHOLDER.match(pattern)
+    return (match[1], pattern[match.end() :].lstrip("/")) if match else ("", pattern.lstrip("/"))
 
 
 class NodePlan(Fact, frozen=True, kw_only=True):

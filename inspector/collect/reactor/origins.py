@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from inspector.stream.requests import split_placeholder
+
 from .folders import Tree
 
-_PLACEHOLDER = re.compile(r"^\{(\w+)\}")
 _SITE = re.compile(rb"^(.*?/(?:site|dist)-packages)(?=/|$)")
 _PYTHON = re.compile(rb"(?:python|pypy)[\d.]*")
 _PACKAGES = (b"site-packages", b"dist-packages")
@@ -55,14 +56,13 @@ class Origins:
 
     def expand(self, pattern: str) -> Iterator[bytes]:
         """Folders of a plan's pattern for this process; of an absolute pattern none, which is the machine's."""
-        match = _PLACEHOLDER.match(pattern)
-        if match is None:
+        name, rest = split_placeholder(pattern)
+        if not name:
             return
-        if match[1] not in self._known:
-            self._known[match[1]] = _starts(match[1], self._begun, self._tree)
-        rest = os.fsencode(pattern[match.end() :].lstrip("/"))
-        for start in self._known[match[1]]:
-            yield from self._tree.glob(os.path.join(start, rest) if rest else start)
+        if name not in self._known:
+            self._known[name] = _starts(name, self._begun, self._tree)
+        for start in self._known[name]:
+            yield from self._tree.glob(os.path.join(start, os.fsencode(rest)) if rest else start)
 
 
 def _starts(name: str, begun: Begun, tree: Tree) -> list[bytes]:

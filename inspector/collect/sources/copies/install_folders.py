@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from inspector.stream.requests import PlacePlan
+from inspector.stream.requests import PlacePlan, split_placeholder
 
 from ..contract import Tracked
 from ..libraries.candidates import Folders
 
-_PLACEHOLDER: Final = re.compile(r"^\{(\w+)\}")
 _SITE: Final = re.compile(rb"^(.*?/(?:site|dist)-packages)(?=/|$)")
 _LISTS: Final = (b"LD_LIBRARY_PATH", b"PYTHONPATH", b"PATH")
 """Variables that hold folders separated by colons."""
@@ -39,12 +38,11 @@ def likely_places(process: Tracked, plans: Sequence[PlacePlan], folders: Folders
 
 
 def _expanded(pattern: str, values: Mapping[str, Sequence[bytes]], folders: Folders) -> Iterator[bytes]:
-    match = _PLACEHOLDER.match(pattern)
-    if match is None:
-        yield from folders.glob(b"/", pattern.lstrip("/"))
+    name, rest = split_placeholder(pattern)
+    if not name:
+        yield from folders.glob(b"/", rest)
         return
-    rest = pattern[match.end() :].lstrip("/")
-    for start in values.get(match[1], ()):
+    for start in values.get(name, ()):
         if rest:
             yield from folders.glob(start, rest)
         elif folders.names(start):
