@@ -128,7 +128,7 @@ def _become(command: list[str], go: int, failure: int, output: int) -> None:
         os.write(failure, b"\0")
         if not os.read(go, 1):
             os._exit(_EXEC_FAILED)  # the collector is gone
-        for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         os.execvp(command[0], command)
     except OSError as error:

@@ -29,8 +29,9 @@ def write(name: str, content: bytes) -> None:
 def read(name: str, most: int) -> bytes:
     """At most so many bytes of one; OSError when there is none, or when somebody else could have written it."""
     path = folder() / name
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-        if not _is_ours_alone(os.fstat(file.fileno())) or not _is_ours_alone(os.stat(folder())):
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or not _is_ours_alone(status) or not _is_ours_alone(os.stat(folder())):
             raise PermissionError(path)
         return file.read(most)
 
