@@ -1,9 +1,11 @@
 """The Model Context Protocol server, asked by the SDK's own client about a real target."""
 
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
@@ -11,18 +13,6 @@ from mcp.types import TextContent
 
 from inspector.stream.transport import MAIN
 
-TOOLS = {
-    "processes",
-    "doctor",
-    "report",
-    "explain",
-    "timeline",
-    "logs",
-    "calls",
-    "libraries",
-    "symbols",
-    "predicted_load",
-}
 _SLEEPER = "import ctypes, time\ntry: ctypes.CDLL('libcuda-is-not-here.so.1')\nexcept OSError: pass\ntime.sleep(60)"
 
 
@@ -34,6 +24,11 @@ def target() -> Iterator[int]:
         process.kill()
 
 
+def _documented_tools() -> set[str]:
+    page = (Path(__file__).parents[2] / "docs/assistants.md").read_text()
+    return set(re.findall(r"^\| `(\w+)`", page, re.MULTILINE))
+
+
 def client() -> Client:
     return Client(stdio_client(StdioServerParameters(command=sys.executable, args=[str(MAIN), "mcp"])))
 
@@ -43,10 +38,10 @@ async def said(connected: Client, tool: str, **words: object) -> str:
     return "".join(part.text for part in result.content if isinstance(part, TextContent))
 
 
-async def test_an_assistant_is_offered_tools_that_only_read() -> None:
+async def test_an_assistant_is_offered_the_documented_tools_and_they_only_read() -> None:
     async with client() as connected:
         offered = (await connected.list_tools()).tools
-        assert {tool.name for tool in offered} == TOOLS
+        assert {tool.name for tool in offered} == _documented_tools()
         assert all(tool.annotations and tool.annotations.read_only_hint for tool in offered)
         assert all(tool.description for tool in offered)
 
