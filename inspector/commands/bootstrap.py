@@ -1,9 +1,9 @@
 """`--bootstrap`: carries the collector to a machine that has Python but not this package; it installs nothing."""
 
 import shlex
-import subprocess
 from dataclasses import dataclass, replace
 
+from inspector.commands.bounded import run_bounded
 from inspector.commands.carried import MACHINES, NEWEST, OLDEST, FarPython, identity, packed
 from inspector.commands.errors import UserError, say
 from inspector.stream.transport import Transport, far_command
@@ -31,6 +31,10 @@ folder="${XDG_CACHE_HOME:-$HOME/.cache}/shim-inspector/NAME"
 umask 077
 mkdir -p "$folder.$$" && tar xzf - -C "$folder.$$" && mv "$folder.$$" "$folder" && echo "$folder"
 """
+_ANSWER_SECONDS = 60.0
+"""How long the other side may take to say anything."""
+_SLOWEST_LINK = 20_000
+"""Bytes a second: what is copied slower than this stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,14 @@ def _carry(archive: bytes, name: str, place: Transport) -> str:
 
 
 def _run(script: str, place: Transport, stdin: bytes = b"") -> str:
-    """What a script prints over there; Trouble with its last words when it fails."""
-    done = subprocess.run(far_command(["sh", "-c", script], place), input=stdin, capture_output=True)
+    """What a script prints over there; Trouble with its last words when it fails, or takes too long."""
+    command, seconds = far_command(["sh", "-c", script], place), _ANSWER_SECONDS + len(stdin) / _SLOWEST_LINK
+    try:
+        done = run_bounded(command, seconds, stdin)
+    except TimeoutError:
+        by_hand = shlex.join(far_command(["true"], place))
+        why = f"no answer in {seconds:.0f} s"
+        raise UserError(f"the collector could not be copied to {place}: {why}", by_hand) from None
     printed = done.stdout.decode(errors="surrogateescape")
     if done.returncode or not printed:
         words = done.stderr.decode(errors="backslashreplace").strip().split("\n")[-1]

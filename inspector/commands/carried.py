@@ -10,7 +10,6 @@ import importlib.metadata
 import importlib.util
 import io
 import platform
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -18,6 +17,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from inspector.commands.bounded import run_bounded
 from inspector.commands.errors import UserError, say
 
 OLDEST, NEWEST = (3, 10), (3, 14)
@@ -32,6 +32,7 @@ _PLATFORMS = {
     "musl": ("musllinux_1_2", "musllinux_1_1"),
 }
 _ONE_FILE = "python3 inspector.pyz ... --bootstrap"
+_FETCH_SECONDS = 300.0
 
 Files = dict[str, bytes]
 
@@ -146,7 +147,13 @@ def _fetch(python: FarPython, folder: str) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={python.number}", *platforms]
     command += [f"--dest={folder}", *_pins(python).values()]
-    done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL)
+    try:
+        done = run_bounded(command, _FETCH_SECONDS)
+    except TimeoutError as error:
+        raise _not_fetched(python, str(error)) from None
     if done.returncode:
-        words = done.stderr.decode(errors="backslashreplace").strip().split("\n")[-1]
-        raise UserError(f"what Python {python.number} over there needs could not be fetched here: {words}", _ONE_FILE)
+        raise _not_fetched(python, done.stderr.decode(errors="backslashreplace").strip().split("\n")[-1])
+
+
+def _not_fetched(python: FarPython, why: str) -> UserError:
+    return UserError(f"what Python {python.number} over there needs could not be fetched here: {why}", _ONE_FILE)

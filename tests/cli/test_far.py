@@ -19,7 +19,9 @@ from typing import IO
 
 import pytest
 
-from inspector.commands.bootstrap import chosen
+from inspector.commands import bootstrap as bootstrapping
+from inspector.commands import carried
+from inspector.commands.bootstrap import bootstrap, chosen
 from inspector.commands.carried import FarPython, packed
 from inspector.commands.errors import UserError
 from inspector.stream.transport import Transport
@@ -175,6 +177,21 @@ def test_a_machine_that_cannot_be_served_is_told_why(pythons: list[FarPython], w
     with pytest.raises(UserError) as trouble:
         chosen(pythons, Transport(host="far"))
     assert words in str(trouble.value)
+
+
+def test_a_link_that_stands_still_is_given_up_with_the_command_that_tries_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootstrapping, "_ANSWER_SECONDS", 0.3)
+    with pytest.raises(UserError) as trouble:
+        bootstrap(Transport(via="sh -c 'sleep 600; true' x"))
+    assert "no answer in 0 s" in str(trouble.value)
+    assert trouble.value.command == "sh -c 'sleep 600; true' x true"
+
+
+def test_a_pip_that_stands_still_is_given_up_with_what_works_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carried, "_FETCH_SECONDS", 0.01)
+    with pytest.raises(UserError, match="over there needs could not be fetched here: not done") as trouble:
+        packed(a_python(12 if sys.version_info.minor != 12 else 13))
+    assert "inspector.pyz" in trouble.value.command
 
 
 def test_one_file_serves_each_python_with_its_own_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
