@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from . import guest
-from .images import KERNELS, ImageError
+from .build_cache import ImageError
+from .images import KERNELS
 
 
 def main() -> int:

@@ -1,19 +1,17 @@
 """Kernels and the root file system of the guests, built once from Debian's packages and kept in a cache folder."""
 
-import fcntl
 import hashlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from . import initramfs
+from .archive import Archive, archive_address
+from .build_cache import ImageError, building, cache_folder, run_command
 
 KERNELS = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie"}
 """Kernel series -> the release of Debian whose stock kernel it is."""
@@ -25,10 +23,6 @@ _UNUSED = ("argparse-manpage", "mypy", "ruff", "import-linter", "grimp", "types-
 """Of our locked requirements: what no test in a guest imports."""
 _LOCK = Path(__file__).parents[2] / "requirements.lock"
 _IMAGE_SIZE = "3G"
-
-
-class ImageError(Exception):
-    """An image cannot be built here; the message says why and what helps."""
 
 
 def kernel(series: str) -> tuple[Path, Path]:
@@ -65,28 +59,6 @@ def busybox() -> bytes:
     return (root().parent / "busybox").read_bytes()
 
 
-def cache_folder() -> Path:
-    """Where what is built once is kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "shim-inspector-tests"
-
-
-@contextmanager
-def building(folder: Path) -> Iterator[bool]:
-    """Whether the folder must be filled now; one process fills it, others wait; a failed try leaves nothing."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.parent / f"{folder.name}.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if (folder / "complete").exists():
-            yield False
-            return
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        _say(f"building {folder.name} in {folder.parent} (once)")
-        yield True
-        (folder / "complete").touch()
-
-
 def _download_kernel(series: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         room = Path(name)
@@ -99,28 +71,13 @@ def _download_kernel(series: str, folder: Path) -> None:
 
 
 def _fetch_kernel_package(release: str, room: Path) -> Path:
-    """The newest stock kernel of a release, by this machine's own apt, with lists apart from the machine's."""
-    for part in ("lists/partial", "cache/archives/partial"):
-        (room / part).mkdir(parents=True)
-    sources = room / "sources.list"
-    keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
-    sources.write_text(f"deb [signed-by={keyring}] {_archive()} {release} main\n")
-    options = {
-        "Dir::Etc::sourcelist": sources,
-        "Dir::Etc::sourceparts": "/dev/null",
-        "Dir::State::lists": room / "lists",
-        "Dir::Cache": room / "cache",
-        "APT::Sandbox::User": "root",
-        "Acquire::http::Timeout": 20,
-        "Acquire::Retries": 2,
-    }
-    apt = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
-    run_command("apt-get", *apt, "-q", "update")
-    described = run_command("apt-cache", *apt, "show", "linux-image-amd64")
+    """The newest stock kernel of a release."""
+    archive = Archive(release, room)
+    described = archive.run("apt-cache", "show", "linux-image-amd64")
     names = re.findall(r"^Depends: (linux-image-\S+)", described, re.M)
     if not names:
         raise ImageError(f"the archive has no stock kernel of {release}")
-    run_command("apt-get", *apt, "-q", "download", names[0], cwd=room)
+    archive.run("apt-get", "-q", "download", names[0])
     (package,) = room.glob("linux-image-*.deb")
     return package
 
@@ -132,7 +89,7 @@ def _bootstrap(folder: Path) -> None:
         tree = Path(name) / "root"
         include = ",".join(_PACKAGES)
         try:
-            words = ["--variant=minbase", f"--include={include}", _ROOT_RELEASE, str(tree), _archive()]
+            words = ["--variant=minbase", f"--include={include}", _ROOT_RELEASE, str(tree), archive_address()]
             run_command("debootstrap", *words, seconds=900)
         finally:  # it mounts this, and leaves it when it fails
             subprocess.run(["umount", "--quiet", "--lazy", tree / "proc"], check=False)
@@ -158,39 +115,3 @@ def _install(folder: Path, wanted: list[str]) -> None:
 
 def _key(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
-
-
-def _archive() -> str:
-    """Where this machine's apt has Debian from."""
-    form = "$(REPO_URI) $(CODENAME) $(COMPONENT)"
-    listed = run_command("apt-get", "indextargets", "--format", form, "Created-By: Packages")
-    for line in listed.splitlines():
-        uri, _, rest = line.partition(" ")
-        if rest.split() in ([release, "main"] for release in KERNELS.values()):
-            return uri
-    raise ImageError("apt here knows no archive of Debian (main): run this on Debian, after apt-get update")
-
-
-def run_command(*command: str, cwd: Path | None = None, seconds: float = 300) -> str:
-    """What a command prints; ImageError with its last words when it fails or is not done in time."""
-    try:
-        running = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, cwd=cwd,
-            start_new_session=True,
-        )  # fmt: skip
-    except FileNotFoundError:
-        raise ImageError(f"{command[0]} is not here: .ci/tools {command[0]}") from None
-    try:
-        printed, _ = running.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
-        raise ImageError(f"{' '.join(command[:3])} ... was not done in {seconds:g} s: is there a network?") from None
-    if running.returncode:
-        words = "\n".join(printed.strip().splitlines()[-8:])
-        raise ImageError(f"{' '.join(command[:3])} ... failed:\n{words}")
-    return printed
-
-
-def _say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from .build_cache import ImageError
 from .guest import Finished, GuestError, run
-from .images import KERNELS, ImageError
+from .images import KERNELS
 
 CASES = ("the-question", "healthy", "lost-in-children", "replaced-library", "lookup-failed", "no-device")
 """Of the rungs reachable, used, environment, mapped, resolved and returned."""

@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.guests.images import ImageError
+from tests.guests.build_cache import ImageError
 
-from .land import LANDS, Answers, ask, built
+from .land import NAMES, Answers, ask, built
 
 FILE = Path(__file__).parents[2] / "dist/inspector.pyz"
 
@@ -14,7 +14,7 @@ FILE = Path(__file__).parents[2] / "dist/inspector.pyz"
 def main() -> int:
     """0 when every land answers everything."""
     parser = argparse.ArgumentParser(prog="python -m tests.lands", description="the one file in bare user lands")
-    parser.add_argument("lands", nargs="*", default=list(LANDS), help="names of Debian's or Ubuntu's releases")
+    parser.add_argument("lands", nargs="*", default=list(NAMES), help="of these: %(default)s")
     parser.add_argument("--file", type=Path, default=FILE)
     words = parser.parse_args()
     failed = 0

@@ -1,4 +1,4 @@
-"""Builds a bare user land by debootstrap and asks the one file there, in mount namespaces of their own."""
+"""Builds a bare user land and asks the one file there, in mount namespaces of their own."""
 
 import contextlib
 import json
@@ -11,11 +11,15 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.guests.images import ImageError, building, cache_folder, run_command
+from tests.guests.build_cache import ImageError, building, cache_folder, run_command
+
+from . import musl
 
 DEBIAN, UBUNTU = "http://deb.debian.org/debian", "http://archive.ubuntu.com/ubuntu"
 LANDS = {"bookworm": (DEBIAN, "sid"), "trixie": (DEBIAN, "sid"), "jammy": (UBUNTU, "gutsy"), "noble": (UBUNTU, "gutsy")}
 """Release -> archive and the script of debootstrap that builds it."""
+NAMES = (*LANDS, "musl")
+"""All that can be built."""
 _KEYS = Path("/usr/share/keyrings/ubuntu-archive-keyring.gpg")
 _ENTER = 'for m in proc sys dev; do mount --rbind /$m "$0/$m"; done; exec chroot "$0" "$@"'
 _PATIENCE = 120.0
@@ -43,15 +47,19 @@ class Answers:
 
 def built(name: str) -> Path:
     """The folder of a land, built once; raises ImageError."""
-    archive, script = LANDS[name]
     folder = cache_folder() / f"land-{name}"
+    root = folder / "root"
     with building(folder) as needed:
         if needed:
-            folder.mkdir(parents=True, exist_ok=True)
-            keys = [] if archive == DEBIAN else [f"--keyring={_KEYS}"] if _KEYS.exists() else ["--no-check-gpg"]
-            words = ["--variant=minbase", "--include=python3", *keys, name, str(folder / "root"), archive, script]
-            run_command("debootstrap", *words, seconds=900)
-    return folder / "root"
+            musl.build(root) if name == "musl" else _bootstrap(name, root)
+    return root
+
+
+def _bootstrap(name: str, root: Path) -> None:
+    archive, script = LANDS[name]
+    keys = [] if archive == DEBIAN else [f"--keyring={_KEYS}"] if _KEYS.exists() else ["--no-check-gpg"]
+    words = ["--variant=minbase", "--include=python3", *keys, name, str(root), archive, script]
+    run_command("debootstrap", *words, seconds=900)
 
 
 def ask(name: str, root: Path, file: Path) -> Answers:

@@ -1,0 +1,62 @@
+"""What tests build once and keep: the cache folder, who builds, and the commands that do."""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class ImageError(Exception):
+    """An image cannot be built here; the message says why and what helps."""
+
+
+def cache_folder() -> Path:
+    """Where what is built once is kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "shim-inspector-tests"
+
+
+@contextmanager
+def building(folder: Path) -> Iterator[bool]:
+    """Whether the folder must be filled now; one process fills it, others wait; a failed try leaves nothing."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.parent / f"{folder.name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (folder / "complete").exists():
+            yield False
+            return
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        _say(f"building {folder.name} in {folder.parent} (once)")
+        yield True
+        (folder / "complete").touch()
+
+
+def run_command(*command: str, cwd: Path | None = None, seconds: float = 300) -> str:
+    """What a command prints; ImageError with its last words when it fails or is not done in time."""
+    try:
+        running = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, cwd=cwd,
+            start_new_session=True,
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise ImageError(f"{command[0]} is not here: .ci/tools {command[0]}") from None
+    try:
+        printed, _ = running.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+        raise ImageError(f"{' '.join(command[:3])} ... was not done in {seconds:g} s: is there a network?") from None
+    if running.returncode:
+        words = "\n".join(printed.strip().splitlines()[-8:])
+        raise ImageError(f"{' '.join(command[:3])} ... failed:\n{words}")
+    return printed
+
+
+def _say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
