@@ -112,8 +112,14 @@ def _hear(analysis: Analysis) -> None:
     seen = [row for rows in analysis.attempts.values() for row in rows]
     for attempt in told(analysis.state, analysis.profiles, analysis.words, seen, asked_only):
         rows = analysis.attempts.get(attempt.process, [])
-        rows = [row for row in rows if row.ok is not None or row.calls is None or row.calls is not attempt.calls]
+        rows = [row for row in rows if not _the_same(row, attempt)]
         analysis.attempts[attempt.process] = sorted([*rows, attempt], key=lambda row: row.at)
+
+
+def _the_same(row: Attempt, told: Attempt) -> bool:
+    """What was only counted, or only read from a table, and is now told in the program's own words."""
+    counted = row.ok is None and row.calls is not None and row.calls is told.calls
+    return counted or (row.source == "file" and (row.kind, row.what) == (told.kind, told.what) and row.kind == "lookup")
 
 
 def _judge(analysis: Analysis, process: Process) -> Steps[None]:

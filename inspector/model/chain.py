@@ -51,7 +51,7 @@ def stop_of(state: State, progress: Progress, attempts: Iterable[Attempt], excus
         and one not in excused
         and not one.own_ends
         and not _part_of_a_refusal(one)
-        and not (one.kind == "lookup" and one.source != "program" and counted_too_late(state, one))
+        and not (one.kind == "lookup" and one.source in ("loader", "kernel") and counted_too_late(state, one))
     ]
     after = progress.last_at("initialised")
     tail = [one for one in refused if not one.at or one.at >= after] or refused

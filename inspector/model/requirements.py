@@ -79,6 +79,32 @@ def required(state: State, use: Use, profiles: Profiles) -> list[NeededName]:
     return found
 
 
+def no_beginning(state: State, process: Process, use: Use, profiles: Profiles) -> str:
+    """The function with which all use of an API begins, where no library that is mapped for it has that.
+
+    Empty where one may hand it out in another way: by its own dlsym, by a look-up function of the API, or where its
+    file or another mapped one could not be read.
+    """
+    begins = profiles.apis[use.api].begins
+    providers = [one for one in use.providers if not one.gone]
+    if not begins or not providers:
+        return ""
+    for library in libraries(process).values():
+        image = state.images.get(library.file)
+        if image is None and library.route != "vdso":
+            return ""
+        if image is not None and (
+            "dlsym" in image.overrides or any(_hands_out(use.api, one, profiles) for one in image.exports)
+        ):
+            return ""
+    return begins[0] if all(one.image is not None and not one.image.error for one in providers) else ""
+
+
+def _hands_out(api: str, export: Export, profiles: Profiles) -> bool:
+    known = export.name in profiles.apis[api].begins or profiles.role(api, export.name) == "lookup"
+    return known and export.visible
+
+
 def missing_names(state: State, process: Process, names: Iterable[NeededName]) -> list[NeededName]:
     """Those that no mapped file offers so; nothing where a mapped file could not be read (it might offer them)."""
     images = []

@@ -32,6 +32,7 @@ GPU = Expected("cuda", blames_nothing=True, unsure=True)
 NO_DEVICE = _cpu("cuInit = 100")
 REFUSED = Expected("cpu", ("cuInit = 100",), never=("SIGSEGV",))
 NVML = _cpu("nvmlDeviceGetCount_v2")
+WITHOUT_BEGINNING = _cpu("cuInit", "/no-beginning/libcuda.so.1")
 _NOT_FOUND = "libcuda.so.1"
 _CLIENT = """
 import socket, time
@@ -77,6 +78,13 @@ _ELSEWHERE = (
     "cp $D/real/libcuda.so.1 /opt/cuda/compat/ && exec $D/program'"
 )
 _SET_USER_ID = 'cp "$D/program" "$D/set-user-id" && chown 65534 "$D/set-user-id" && chmod 4755 "$D/set-user-id"'
+
+_NO_BEGINNING = """
+import ctypes, time
+try: ctypes.CDLL("libcuda.so.1").cuInit(0)
+except AttributeError as error: print("no GPU:", error, flush=True)
+time.sleep(9)
+"""
 
 CASES = [
     Small("works", "exec $D/program", GPU),
@@ -136,6 +144,13 @@ CASES = [
         Expected("cpu", blames_nothing=True),
     ),
     Small("met late", "exec $D/program asks libcuda-not-here.so.1", Expected("cpu|undecided"), attached=True),
+    Small("has no beginning", f"LD_LIBRARY_PATH=$D/no-beginning {PYTHON} '{_NO_BEGINNING}'", WITHOUT_BEGINNING),
+    Small(
+        "has no beginning, late",
+        f"LD_LIBRARY_PATH=$D/no-beginning {PYTHON} '{_NO_BEGINNING}'",
+        WITHOUT_BEGINNING,
+        attached=True,
+    ),
     Small("handles a fault", "FIELD_ANSWER=100 exec $D/program handled", REFUSED),
     Small("found by its path", "LD_LIBRARY_PATH=$D/empty exec $D/program path $D/real/libcuda.so.1", GPU),
     Small("looks for tools", "exec $D/program tools", GPU),

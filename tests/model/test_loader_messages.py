@@ -46,3 +46,42 @@ def test_of_a_program_that_was_seen_from_its_first_instruction_its_look_ups_tell
     story = Story()
     story.process(812)
     assert remembered(story, GONE) == []
+
+
+def late_driver(*exports: str, path: str = "/opt/shim/libcuda.so.1") -> Story:
+    story = late()
+    story.driver(812, path, exports=exports, watch=False)
+    return story
+
+
+def test_words_about_a_library_that_is_mapped_tell_of_a_look_up_even_where_their_beginning_is_gone() -> None:
+    story = late_driver("cuDeviceGetCount")
+    (attempt,) = remembered(story, "cuda.so.1: undefined symbol: cuInit")
+    assert (attempt.kind, attempt.what, attempt.provider) == ("lookup", "cuInit", "/opt/shim/libcuda.so.1")
+    answer = diagnose(story.state, story.state.profiles)
+    assert (answer.mode.verdict, answer.findings[0].rule) == ("cpu", "lookup-failed")
+    assert answer.ladders[0].first_broken == "exported"
+
+
+def test_a_name_that_another_mapped_file_offers_was_perhaps_found_there() -> None:
+    story = late_driver("cuDeviceGetCount")
+    story.driver(812, "/opt/other/libcuda.so.1", watch=False)
+    assert remembered(story, "/opt/shim/libcuda.so.1: undefined symbol: cuInit") == []
+
+
+def test_the_programs_own_words_of_a_name_that_a_mapped_library_lacks_are_a_look_up() -> None:
+    story = late_driver("cuDeviceGetCount")
+    story.log("no GPU: /opt/shim/libcuda.so.1: undefined symbol: cuInit", backlog=True)
+    answer = diagnose(story.state, story.state.profiles)
+    assert (answer.mode.verdict, answer.findings[0].rule) == ("cpu", "lookup-failed")
+    assert "/opt/shim/libcuda.so.1 does not have it" in answer.findings[0].title
+
+
+def test_a_driver_without_a_beginning_is_told_where_nobody_saw_who_asked() -> None:
+    answer = diagnose((story := late_driver("cuDeviceGetCount")).state, story.state.profiles)
+    assert (answer.mode.verdict, answer.mode.confidence) == ("cpu", "likely")
+    assert "cuInit, without which nobody can begin" in answer.findings[0].title
+
+
+def test_a_driver_that_hands_its_functions_out_by_itself_needs_to_export_none() -> None:
+    assert diagnose((story := late_driver("cuGetProcAddress_v2")).state, story.state.profiles).mode.verdict != "cpu"

@@ -13,6 +13,7 @@ from .lookups import lookups
 from .nesting import nest
 from .row import Attempt
 from .system import refused_calls, refused_opens
+from .undefined import without_beginning
 
 __all__ = ["Attempt", "attempts_of"]
 
@@ -42,6 +43,8 @@ def _read(state: State, process: Process, profiles: Profiles) -> Steps[list[Atte
         rows.append(row)
         if len(rows) % _STEP == 0:
             yield
+    refused = {row.what for row in rows if row.kind == "lookup" and row.ok is False}
+    rows += without_beginning(state, process, profiles, refused)
     rows.sort(key=lambda row: (row.at, -row.begin))
     for number, _ in enumerate(nest(rows)):
         if number % _STEP == 0:

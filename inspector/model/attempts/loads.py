@@ -16,6 +16,7 @@ from inspector.stream.calls import FileOpened, LoaderRefused, LookedUp
 from inspector.stream.libraries import LibraryMapped
 
 from .row import Attempt
+from .undefined import lookup_told
 
 _ASKED_ROUTES = ("needed", "dlopen", "unknown")
 """Routes by which somebody asked; a preload is nobody's question."""
@@ -248,6 +249,10 @@ class LoadReader:
         known = {stem(one.name) for one in self.process.lookups if one.via in ("dlopen", "dlmopen")}
         known |= {stem(library.path) for library in self.mapped.values() if library.state != "unmapped"}
         for words in self.process.loader_words.words if self.process.loader_words is not None else ():
+            asked = lookup_told(self.state, self.process, self.profiles, words, "memory")
+            if asked is not None:
+                yield asked
+                continue
             name = words.partition(": ")[0]
             cause, missing, symbol, version = classify(words, name)
             family = family_of_file(self.profiles, missing or name) or family_of_function(self.profiles, symbol)

@@ -13,6 +13,7 @@ from inspector.model.state import Process, State
 from inspector.model.usage import uses
 
 from .row import Attempt
+from .undefined import lookup_told
 
 
 def told(
@@ -26,7 +27,9 @@ def told(
     known = asked_only | {
         (attempt.process, name_of(attempt.what))
         for attempt in seen
-        if attempt.kind in ("load", "lookup") or (attempt.kind == "call" and attempt.ok is not None)
+        if attempt.kind == "load"
+        or (attempt.kind == "lookup" and attempt.source != "file")
+        or (attempt.kind == "call" and attempt.ok is not None)
     }  # what a call answered that was counted without its result, the program may tell
     known |= {
         (attempt.process, name_of(inner.what)) for attempt in seen for inner in attempt.within if attempt.kind == "load"
@@ -36,11 +39,26 @@ def told(
         process = writer(state, word)
         if process is None or not word.refusal:
             continue
+        asked = _asked(state, profiles, process, word)
+        if asked is not None:
+            if (process, asked.what) not in known:
+                known.add((process, asked.what))
+                yield asked
+            continue
         if word.refusal in ("call", "load", "lookup") and _seen(process, word, known, names):
             continue
         attempt = _attempt(state, profiles, process, word)
         if attempt is not None:
             yield _of_counted(attempt, seen) or attempt
+
+
+def _asked(state: State, profiles: Profiles, process: Process, word: Word) -> Attempt | None:
+    """A name that a mapped library was asked for in vain: the words of dlerror(3) read like those of a load."""
+    if word.refusal != "load" or not word.answer:
+        return None
+    words = word.answer if word.answer.startswith(word.name) else f"{word.name}: {word.answer}"
+    told = lookup_told(state, process, profiles, words, "program")
+    return None if told is None else replace(told, at=word.at, word=word, reading=word.reading, sampled=True)
 
 
 def _of_counted(told: Attempt, seen: Sequence[Attempt]) -> Attempt | None:

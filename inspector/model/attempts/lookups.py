@@ -10,7 +10,7 @@ from inspector.stream.calls import LookedUp
 
 from .row import Attempt
 
-_DECISIVE = frozenset(("init", "count", "version", "lookup"))
+DECISIVE = frozenset(("init", "count", "version", "lookup"))
 """Roles of functions that every consumer begins with."""
 
 
@@ -37,6 +37,6 @@ def _attempt(state: State, process: Process, profiles: Profiles, lookup: LookedU
         family=family, stage="resolved", asker=lookup.requester, provider=lookup.answer or "",
         answer="found" if lookup.found else lookup.error or result or f"{lookup.via} answered NULL",
         code=lookup.result, source="loader", lookup=lookup,
-        decisive=profiles.role(api, lookup.name) in _DECISIVE,
+        decisive=profiles.role(api, lookup.name) in DECISIVE,
         own_ends=not asks_for_others(state, process, profiles, lookup.requester, api),
     )  # fmt: skip

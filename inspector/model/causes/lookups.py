@@ -7,6 +7,7 @@ from inspector.model.attempts.row import Attempt
 from inspector.model.evidence import short
 from inspector.model.formatting import listed, name_of
 from inspector.model.refusals import is_table
+from inspector.model.tree import libraries
 from inspector.model.usage import Use
 from inspector.stream.calls import LookedUp
 
@@ -83,9 +84,14 @@ class NameNotFound(Cause):
         where = leaf.provider or _asked_file(leaf) or listed(
             (provider.path for use in case.family_uses for provider in use.providers), 2) or "the library"  # fmt: skip
         place = found_elsewhere(case, leaf.what, "symbol")
+        title = (
+            f"{where} in {short(process)} does not offer {leaf.what}, without which nobody can begin"
+            if leaf.source == "file"
+            else f"{name_of(leaf.asker) or 'a consumer'} asked for {leaf.what} in {short(process)}; {where} does not "
+            f"have it{said}"
+        )
         return Hit(
-            title=f"{name_of(leaf.asker) or 'a consumer'} asked for {leaf.what} in {short(process)}; {where} does not "
-            f"have it{said}",
+            title=title,
             cause=f"{leaf.answer}; no call of {leaf.api or leaf.family} succeeded after it."
             f"{f' {place.words}.' if place.paths else ''}",
             next_step=place.step
@@ -99,7 +105,15 @@ class NameNotFound(Cause):
             doubt="The consumer may have another way to go on without the name.",
             at=leaf.at,
             subject=f"{where}:{leaf.what}",
+            place="exported" if _undefined_in(case, where, leaf.what) else None,
         )
+
+
+def _undefined_in(case: Case, path: str, name: str) -> bool:
+    """The table of the file that was asked does not have the name."""
+    library = next((one for one in libraries(case.process).values() if one.path == path), None)
+    image = case.state.images.get(library.file) if library is not None else None
+    return image is not None and not image.error and all(one.name != name for one in image.exports if one.visible)
 
 
 def _computes(case: Case) -> bool:

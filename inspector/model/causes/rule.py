@@ -38,6 +38,8 @@ class Hit:
     """What it is about without the process: the same subject in several processes is told once."""
     root: str = ""
     """What lies behind the leaf, as the last link of the chain; empty where the leaf is the root itself."""
+    place: Place | None = None
+    """Its rung where that is not the one of its rule."""
     despite_use: bool = False
     """It matters more than the news that the GPU is in use."""
 

@@ -44,7 +44,7 @@ def _places(one: Told) -> Iterable[tuple[Process, str]]:
 
 def _break(one: Told) -> Break:
     return Break(
-        place=one.rule.place,
+        place=one.hit.place or one.rule.place,
         title=one.hit.title,
         evidence=tuple(one.hit.evidence[:8]),
         apis=frozenset(attempt.api for attempt in one.chain if attempt.api),

@@ -3,7 +3,7 @@
 from inspector.model import commands_by_hand, evidence
 from inspector.model.coverage import born_here
 from inspector.model.formatting import listed, name_of, plural
-from inspector.model.requirements import NeededName, import_faults, wanted
+from inspector.model.requirements import NeededName, import_faults, no_beginning, wanted
 from inspector.model.tree import libraries, unread
 from inspector.model.usage import Provider
 from inspector.model.verdict import Evidence, Rung
@@ -93,7 +93,13 @@ def exported(view: View) -> Rung:
             rung="exported", state="no", detail=f"{plural(len(missing), 'name')} missing: {names}", evidence=rows
         )
     total = image.exports_total or len(image.exports)
+    beginning = no_beginning(view.state, view.process, view.use, view.profiles)
     offers = any(view.profiles.api_of_function(one.name) == view.use.api for one in image.exports if one.visible)
+    if beginning and offers and not view.use.consumer_calls:
+        detail = f"{plural(total, 'name')}; {beginning}, without which nobody can begin, is not among them"
+        by_hand = commands_by_hand.exported(view.process, provider.path, beginning)
+        row = evidence.of_library(view.process, provider.library, detail, by_hand=by_hand)
+        return Rung(rung="exported", state="no", detail=detail, evidence=[row])
     if not offers and not view.use.consumer_calls and not _ANSWERS.intersection(image.overrides):
         return _nothing_offered(view, provider, total)
     by_hand = commands_by_hand.exported(view.process, provider.path, "NAME")

@@ -87,6 +87,8 @@ class Api(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """APIs that providers of this one load and ask for their own ends; that is no use of those APIs."""
     drives: list[str] = []
     """APIs that providers of this one use for their caller: a runtime drives the driver."""
+    begins: list[str] = []
+    """Whoever provides this API has one of these, or a way to look up names: without them nobody can begin."""
     mode: ModeWord | None = None
     """The GPU mode that work through this API proves."""
     hardware: list[str] = []

@@ -1,6 +1,7 @@
 """Searches for what was refused when others tell of it: once for each name, step by step, behind all other work."""
 
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator
@@ -67,6 +68,7 @@ class CopiesSource(TreeObserver):
         self._symbols = 0
         self._jobs: deque[Job] = deque()
         self._going = False
+        self._searching = threading.Lock()
         self._exporters: dict[str, tuple[Mapping, frozenset[str]]] = {}
         """By file identity: files that provide an API, with all that they export."""
         self._sonames = {soname for api in session.plan.apis for soname in api.sonames}
@@ -191,17 +193,20 @@ class CopiesSource(TreeObserver):
 
     def _turn(self) -> CopiesFound | None:
         """Some steps of the first search; its result when there are no more."""
-        job, end = self._jobs[0], time.monotonic() + _SLICE
-        try:
-            while time.monotonic() < end:
-                next(job)
-        except StopIteration as done:
-            self._jobs.popleft()
-            found: CopiesFound = done.value
-            return found
-        except BaseException:
-            self._jobs.popleft()
-            raise
+        with self._searching:  # at the end the main thread goes on where the worker may still be
+            if not self._jobs:
+                return None
+            job, end = self._jobs[0], time.monotonic() + _SLICE
+            try:
+                while time.monotonic() < end:
+                    next(job)
+            except StopIteration as done:
+                self._jobs.popleft()
+                found: CopiesFound = done.value
+                return found
+            except BaseException:
+                self._jobs.popleft()
+                raise
         return None
 
     def _go(self) -> None:

@@ -1,0 +1,69 @@
+"""Names that a mapped library does not have: as the loader's words tell of it after the fact, and as its table says."""
+
+from collections.abc import Container, Iterator
+
+from inspector.model.coverage import of_lookups
+from inspector.model.failed_loads import classify
+from inspector.model.families import family_of_api, family_of_function
+from inspector.model.profiles import Profiles
+from inspector.model.requirements import no_beginning
+from inspector.model.state import Process, State
+from inspector.model.tree import libraries
+from inspector.model.usage import uses
+from inspector.stream.libraries import LibraryMapped
+
+from .lookups import DECISIVE
+from .row import Attempt, Source
+
+_LEAST = 6
+"""Letters of a path's end that are left of it at least: the beginning of freed memory is soon written over."""
+
+
+def lookup_told(state: State, process: Process, profiles: Profiles, words: str, source: Source) -> Attempt | None:
+    """The look-up of which `libcuda.so.1: undefined symbol: cuInit` speaks, where that library is mapped and stayed so.
+
+    A load that fails for a name leaves nothing mapped, and the name is among what the file needs; else it was asked for
+    by dlsym(3). None where any mapped file offers the name: whoever asked may have gone there.
+    """
+    path = words.partition(": ")[0].rpartition(" ")[2]
+    _, _, symbol, _ = classify(words, path)
+    api = profiles.api_of_function(symbol) if symbol else None
+    library = _lacking(state, process, path, symbol) if api is not None else None
+    if api is None or library is None:
+        return None
+    return Attempt(
+        process, "lookup", symbol, False, process.started, api=api, family=family_of_function(profiles, symbol),
+        stage="resolved", provider=library.path, answer=f"{library.path}: undefined symbol: {symbol}", source=source,
+        sampled=False, decisive=profiles.role(api, symbol) in DECISIVE,
+    )  # fmt: skip
+
+
+def _lacking(state: State, process: Process, path: str, symbol: str) -> LibraryMapped | None:
+    """The mapped library of that path, or end of one, that does not have the name and does not need it itself."""
+    found: list[LibraryMapped] = []
+    for library in libraries(process).values():
+        image = state.images.get(library.file)
+        if library.state == "unmapped" or image is None or image.error:
+            continue
+        if any(export.name == symbol and export.visible for export in image.exports):
+            return None
+        named = library.path == path or (len(path) >= _LEAST and library.path.endswith(path))
+        if named and all(need.name != symbol for need in image.undefined):
+            found.append(library)
+    return found[0] if len({library.path for library in found}) == 1 else None
+
+
+def without_beginning(state: State, process: Process, profiles: Profiles, refused: Container[str]) -> Iterator[Attempt]:
+    """Libraries of an API of which nobody can begin anything, where look-ups were not all seen: their table says so."""
+    if of_lookups(state, process).complete:
+        return
+    for use in uses(state, process, profiles).values():
+        name = no_beginning(state, process, use, profiles)
+        if not name or use.consumer_calls or name in refused:
+            continue
+        provider = next(one for one in use.providers if not one.gone)
+        yield Attempt(
+            process, "lookup", name, False, process.started, api=use.api, family=family_of_api(profiles, use.api),
+            stage="resolved", provider=provider.path, answer=f"{provider.path} does not define it", source="file",
+            sampled=False, decisive=True,
+        )  # fmt: skip
