@@ -23,6 +23,7 @@ from .sources.processes.live_environment import LiveEnvironmentSource
 from .sources.processes.program import Keys
 from .sources.processes.record_source import Records
 from .sources.processes.units import UnitSource
+from .sources.stacks.waiting import WaitingThreads
 
 Maker = tuple[str, Callable[[], object]]
 """What it tells, in words for a `LimitNoted`, and how it is made."""
@@ -45,6 +46,7 @@ def source_makers(session: Session, records: Records, target: str, heard: Listen
         ("the environment in memory", lambda: LiveEnvironmentSource(session, keys, records.feed)),
         ("changes of files", lambda: FileSource(session)),
         ("what the loader refused before", lambda: LoaderMessagesSource(session)),
+        ("calls that threads wait in since before", lambda: WaitingThreads(session)),
         ("builds of packages", lambda: PackagesSource(session)),
         ("where else refused names are", lambda: CopiesSource(session, heard)),
         ("files whose load was refused", lambda: RefusedFiles(session, records.feed)),

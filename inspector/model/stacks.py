@@ -25,6 +25,8 @@ def stack_of(attempt: Attempt) -> StackTaken | None:
 
 
 def _belongs(stack: StackTaken, attempt: Attempt) -> bool:
+    if attempt.source == "memory" and attempt.kind == "call":
+        return stack.occasion == "waiting" and stack.tid == attempt.tid
     if attempt.signal is not None:
         return stack.occasion == "signal" and (stack.tid, stack.moment) == (attempt.signal.tid, attempt.signal.at)
     if attempt.lookup is not None:

@@ -1,10 +1,10 @@
-"""Events about who asked: the call stack of a thread at the moment of a deciding call, a refusal or a deadly signal."""
+"""Events about who asked: the call stack of a thread at a deciding call, a refusal, a deadly signal, in a long wait."""
 
 from typing import Literal
 
 from .base import Event, Fact
 
-Occasion = Literal["entered", "refused", "load", "signal"]
+Occasion = Literal["entered", "refused", "load", "signal", "waiting"]
 
 
 class CodeFrame(Fact, frozen=True, kw_only=True):
@@ -33,7 +33,8 @@ class StackTaken(Event, frozen=True, kw_only=True):
     pid: int
     tid: int
     occasion: Occasion
-    """A deciding function is called first; a call answered no; a library was not loaded; a deadly signal."""
+    """A deciding function is called first; a call answered no; a library was not loaded; a deadly signal; it waits in a
+    system call since before we came, and did not move while it was read."""
     moment: int
     """Which call or signal it belongs to: `CallReturned.entered`, `LookedUp.entered`, `SignalDelivered.at`."""
     function: int = -1

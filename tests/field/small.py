@@ -151,6 +151,12 @@ CASES = [
         WITHOUT_BEGINNING,
         attached=True,
     ),
+    Small(
+        "hangs, late",
+        "FIELD_HANG=1 exec $D/program",
+        Expected("cpu|undecided", ("cuInit", "/real/libcuda.so.1")),
+        attached=True,
+    ),
     Small("handles a fault", "FIELD_ANSWER=100 exec $D/program handled", REFUSED),
     Small("found by its path", "LD_LIBRARY_PATH=$D/empty exec $D/program path $D/real/libcuda.so.1", GPU),
     Small("looks for tools", "exec $D/program tools", GPU),

@@ -13,6 +13,8 @@ from .eh_frame import LARGEST_DESCRIPTION, Cursor, FunctionRanges
 from .file import ElfError
 
 RBX, RBP, RSP, R12, R13, R14, R15, RETURN = 3, 6, 7, 12, 13, 14, 15, 16
+UNKNOWN_REGISTER: Final = "a register that is needed is not known"
+NO_ROOM: Final = "there are more"
 _KEPT: Final = (RBX, RBP, R12, R13, R14, R15)
 _WORD = struct.Struct("<Q")
 _SIZES: Final = {0x02: "<B", 0x03: "<H", 0x04: "<I"}
@@ -68,7 +70,7 @@ def callers(pc: int, registers: Registers, stack: StackCopy, rows: Rows, *, most
             return found, ""
         base = registers.get(row.register)
         if row.unknown or base is None:
-            return found, "a register that is needed is not known"
+            return found, UNKNOWN_REGISTER
         frame = base + row.offset
         if frame <= registers.get(RSP, 0):
             return found, "the stack is damaged"
@@ -80,7 +82,7 @@ def callers(pc: int, registers: Registers, stack: StackCopy, rows: Rows, *, most
         registers = _above(registers, row, stack, frame)
         found.append(back)
         pc, returned = back, True
-    return found, "there are more"
+    return found, NO_ROOM
 
 
 def _above(registers: Registers, row: Row, stack: StackCopy, frame: int) -> Registers:

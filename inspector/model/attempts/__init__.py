@@ -14,6 +14,7 @@ from .nesting import nest
 from .row import Attempt
 from .system import refused_calls, refused_opens
 from .undefined import without_beginning
+from .waiting import waiting_calls
 
 __all__ = ["Attempt", "attempts_of"]
 
@@ -35,6 +36,7 @@ def _read(state: State, process: Process, profiles: Profiles) -> Steps[list[Atte
         LoadReader(state, process, profiles).read(),
         lookups(state, process, profiles),
         calls(state, process, profiles),
+        waiting_calls(state, process, profiles),
         refused_opens(process),
         refused_calls(process),
         ends(process),

@@ -44,8 +44,9 @@ def _call(attempt: Attempt) -> str:
         return f"{attempt.what} was called{times}, results not read,"
     if attempt.came_back:
         return f"{attempt.what} = {attempt.answer}"
-    for_long = duration(max(0, attempt.at - attempt.begin)) if attempt.begin else "some time"
-    return f"{attempt.what} did not return for {for_long}"
+    if attempt.begin:
+        return f"{attempt.what} did not return for {duration(max(0, attempt.at - attempt.begin))}"
+    return f"{attempt.what} did not return{' since before we came' if attempt.source == 'memory' else ' for some time'}"
 
 
 def _by(attempt: Attempt) -> str:

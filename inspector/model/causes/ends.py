@@ -66,7 +66,8 @@ class CallBlocked(Cause):
         if call is None or call.came_back or call.process.ended:
             return None
         process = call.process
-        age = case.state.now - call.begin
+        age = case.state.now - call.begin if call.begin else 0
+        since = f"for {duration(age)}" if call.begin else "since before we came"
         waits = process.waits.get(call.tid)
         where = (waits.syscall or waits.wchan) if waits is not None else ""
         how = f", waiting in {where}" if where else ""
@@ -79,7 +80,7 @@ class CallBlocked(Cause):
             )
         asked = f", called by {name_of(call.asker)}" if call.asker and call.asker != call.provider else ""
         return Hit(
-            title=f"{call.what} in {short(process)} has been running for {duration(age)} and has not returned{how}",
+            title=f"{call.what} in {short(process)} has been running {since} and has not returned{how}",
             cause=f"{name_of(call.provider)} is waiting for something: a remote side, a device, a lock{asked}.{ends}",
             next_step="see where its threads are waiting; use a debugger only if you may stop the process",
             command=commands_by_hand.waits(process.pid),

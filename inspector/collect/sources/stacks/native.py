@@ -1,7 +1,7 @@
 """Frames of compiled code: from a copy of the stack to files and functions, by the files that were mapped."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -11,12 +11,28 @@ from inspector.stream.text import decode
 from ...elf.eh_frame import FunctionRanges
 from ...elf.file import PT_LOAD, ElfError, ElfFile
 from ...elf.function_names import FunctionNames
-from ...elf.unwinding import R12, R13, R14, R15, RBP, RBX, RSP, Row, StackCopy, callers, row_at
+from ...elf.unwinding import (
+    NO_ROOM,
+    R12,
+    R13,
+    R14,
+    R15,
+    RBP,
+    RBX,
+    RSP,
+    UNKNOWN_REGISTER,
+    Row,
+    StackCopy,
+    callers,
+    row_at,
+)
 from ...kernel.records import StackCopied
 from ..libraries.addresses import Place
 from ..libraries.library_summaries import same_file
 
 MOST_FRAMES = 48
+_NEAR = 4 << 10
+"""Bytes of the stack in which the frame of the function is that calls the C library."""
 _FILES_KEPT = 24
 _MOST_SYMBOLS = 400_000
 _MOST_STRINGS = 64 << 20
@@ -61,9 +77,44 @@ class NativeFrames:
             return self._row(find(address), address - (returned or at_boundary))
 
         above, end = callers(pc, registers, stack, rows, most=MOST_FRAMES)
+        return self._frames(pc, above, find, at_boundary=at_boundary), end
+
+    def waiting(self, pc: int, sp: int, stack: bytes, places: Sequence[Place]) -> tuple[list[CodeFrame], str]:
+        """The same of a thread in a system call, of which only these two registers are known.
+
+        Where a function on the way needs its frame pointer, the lowest place on the stack is taken that looks like the
+        end of its frame and leads from caller to caller up to where the thread began.
+        """
+        copy = StackCopy(sp, stack)
+
+        def find(address: int) -> Place | None:
+            return next((place for place in places if place.holds(address)), None)
+
+        def rows(address: int, returned: bool) -> Row | str:
+            return self._row(find(address), address - returned)
+
+        above, end = callers(pc, {RSP: sp}, copy, rows, most=MOST_FRAMES)
+        if end == UNKNOWN_REGISTER:
+            for pointer in self._frame_ends(sp, copy, len(stack), find):
+                longer, its_end = callers(pc, {RSP: sp, RBP: pointer}, copy, rows, most=MOST_FRAMES)
+                if its_end in ("", NO_ROOM) and len(longer) > len(above):
+                    above, end = longer, its_end
+                    break
+        return self._frames(pc, above, find, at_boundary=False), end
+
+    def _frame_ends(self, sp: int, stack: StackCopy, size: int, find: Find) -> Iterator[int]:
+        """Where a frame pointer could point: at an older frame pointer with a return address above it."""
+        for place in range(sp, sp + min(size, _NEAR), 8):
+            older, back = stack.word(place), stack.word(place + 8)
+            if older is None or back is None or not (older == 0 or older > place):
+                continue
+            if (where := find(back)) is not None and where.file:
+                yield place
+
+    def _frames(self, pc: int, above: list[int], find: Find, *, at_boundary: bool) -> list[CodeFrame]:
         returned = [at_boundary] + [True] * len(above)
         places = zip([pc, *above], returned, strict=True)
-        return [self._frame(find(address), address, back) for address, back in places], end
+        return [self._frame(find(address), address, back) for address, back in places]
 
     def close(self) -> None:
         """Close the files."""

@@ -1,0 +1,136 @@
+"""Threads that wait inside an API since before we came: what they called is on their stacks, and a stack that does not
+move can be read without stopping anybody.
+
+A thread that sleeps in a system call tells its stack pointer and instruction pointer (proc_pid_syscall(5)); as long as
+both, and how often it was switched, stay the same, nothing of its stack changes.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from inspector.stream.base import Event
+from inspector.stream.libraries import ImageRead
+from inspector.stream.processes import ThreadWaits
+from inspector.stream.stacks import StackTaken
+
+from ...kernel import procfs
+from ...kernel.memory import Memory
+from ...kernel.syscalls import name_of
+from ..contract import Mapping, Session, Tracked, TreeObserver
+from ..libraries.addresses import Place
+from ..tolerant_reads import attempt
+from .native import NativeFrames
+
+_SETTLED: Final = 0.5
+"""Seconds until the first look: libraries are known by then."""
+_STILL: Final = 1.0
+"""Seconds for which a thread must not have moved."""
+_MOST_THREADS: Final = 512
+_STACK: Final = 64 << 10
+_PAGE: Final = 4 << 10
+_SWITCHES: Final = (b"voluntary_ctxt_switches", b"nonvoluntary_ctxt_switches")
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Where a thread waits; equal as long as it has not moved."""
+
+    syscall: int
+    sp: int
+    pc: int
+    switches: tuple[bytes, ...]
+
+
+class WaitingThreads(TreeObserver):
+    """Looks once at each process that was there before us and has a provider of an API mapped."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._began = session.loop.now()
+        self._sonames = {soname for api in session.plan.apis for soname in api.sonames}
+        self._seen: set[int] = set()
+
+    def start(self) -> None:
+        """Hear of the libraries that are mapped already."""
+        self._session.tree.watch(self)
+
+    def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
+        """A library of an API in a process that was there before: is somebody inside it?"""
+        named = {image.soname or "", os.path.basename(mapping.path)}
+        if process.started < self._began and process.pid not in self._seen and named & self._sonames:
+            self._seen.add(process.pid)
+            self._session.loop.after(_SETTLED, lambda: self._first(process))
+
+    def ended(self, process: Tracked) -> None:
+        """Its number may be given to another one."""
+        self._seen.discard(process.pid)
+
+    def _first(self, process: Tracked) -> None:
+        before = resting(process.pid) if process.alive else {}
+        if before:
+            self._session.loop.after(_STILL, lambda: self._second(process, before))
+
+    def _second(self, process: Tracked, before: dict[int, Rest]) -> None:
+        places = [
+            Place(one.start, one.end, one.path, one.file, one.offset, one.open_path)
+            for one in process.mappings.values()
+        ]
+        now = self._session.loop.now()
+        self._session.loop.in_background(lambda: list(_read(process.pid, before, places, now)), self._tell)
+
+    def _tell(self, events: list[Event]) -> None:
+        for event in events:
+            self._session.sink.send(event)
+
+
+def resting(pid: int) -> dict[int, Rest]:
+    """By thread: those that sleep in a system call."""
+    threads = attempt(lambda: os.listdir(f"/proc/{pid}/task"), list[str]())[:_MOST_THREADS]
+    found = {int(tid): attempt(partial(_rest, pid, int(tid)), None) for tid in threads}
+    return {tid: rest for tid, rest in found.items() if rest is not None}
+
+
+def _rest(pid: int, tid: int) -> Rest | None:
+    """ValueError where it runs, or sleeps in no system call."""
+    fields = procfs.read(pid, f"task/{tid}/syscall").split()
+    number, sp, pc = int(fields[0]), int(fields[-2], 16), int(fields[-1], 16)
+    status = procfs.read(pid, f"task/{tid}/status").splitlines()
+    switches = tuple(line.split()[-1] for line in status if line.startswith(_SWITCHES))
+    return Rest(number, sp, pc, switches) if number >= 0 else None
+
+
+def _read(pid: int, before: dict[int, Rest], places: list[Place], now: int) -> Iterator[Event]:
+    native = NativeFrames()
+    try:
+        with Memory(pid) as memory:
+            for tid, rest in before.items():
+                stack = _stack(memory, rest.sp)
+                if attempt(partial(_rest, pid, tid), None) != rest:
+                    continue
+                frames, end = native.waiting(rest.pc, rest.sp, stack, places)
+                wchan = attempt(partial(procfs.read, pid, f"task/{tid}/wchan"), b"").decode("ascii", "replace")
+                yield ThreadWaits(
+                    at=now, pid=pid, tid=tid, syscall=name_of(rest.syscall), wchan="" if wchan == "0" else wchan
+                )
+                yield StackTaken(
+                    at=now, pid=pid, tid=tid, occasion="waiting", moment=now, native=frames, native_end=end
+                )
+    except OSError:
+        return  # gone, or not ours to read: the doctor and the limits say so
+    finally:
+        native.close()
+
+
+def _stack(memory: Memory, sp: int) -> bytes:
+    """From the stack pointer on, to the end of the stack where that is near."""
+    found = b""
+    while len(found) < _STACK:
+        here = sp + len(found)
+        piece = attempt(partial(memory.read, here, _PAGE - here % _PAGE), b"")
+        if not piece:
+            break
+        found += piece
+    return found

@@ -1,0 +1,49 @@
+"""Calls that threads are in since before we came, by their stacks: nobody saw them begin, and they do not return."""
+
+from collections.abc import Iterator
+
+from inspector.model.families import family_of_api
+from inspector.model.profiles import Profiles
+from inspector.model.profiles.schema import DECIDING
+from inspector.model.stages import stage_of
+from inspector.model.state import Process, State
+from inspector.model.tree import libraries
+from inspector.stream.stacks import StackTaken
+
+from .row import Attempt
+
+
+def waiting_calls(state: State, process: Process, profiles: Profiles) -> Iterator[Attempt]:
+    """Only of functions that a program goes by: others may rightly take long."""
+    if process.ended:
+        return
+    told = {call.tid for call in process.open_calls}
+    for stack in process.stacks:
+        if stack.occasion == "waiting" and stack.tid not in told and not _moved(process, stack):
+            attempt = _attempt(state, process, profiles, stack)
+            if attempt is not None:
+                yield attempt
+
+
+def _moved(process: Process, stack: StackTaken) -> bool:
+    """The thread was seen to do something later."""
+    later = (one for rows in (process.calls, process.lookups, process.opens) for one in rows)
+    return any(one.tid == stack.tid and one.at > stack.at for one in later)
+
+
+def _attempt(state: State, process: Process, profiles: Profiles, stack: StackTaken) -> Attempt | None:
+    provides = {}
+    for library in libraries(process).values():
+        known = state.apis.get(library.file)
+        provides[library.path] = known.provides if known is not None else frozenset()
+    for number, frame in enumerate(stack.native):
+        api = profiles.api_of_function(frame.symbol) if frame.symbol else None
+        if api is None or api not in provides.get(frame.path, ()) or profiles.role(api, frame.symbol) not in DECIDING:
+            continue
+        above = (one.path for one in stack.native[number + 1 :] if one.path != frame.path)
+        return Attempt(
+            process, "call", frame.symbol, False, state.now, tid=stack.tid, api=api,
+            family=family_of_api(profiles, api), stage=stage_of(profiles, api, frame.symbol) or "resolved",
+            asker=next(above, ""), provider=frame.path, answer="did not return", source="memory", came_back=False,
+        )  # fmt: skip
+    return None

@@ -1,0 +1,81 @@
+"""Attached while a thread hangs inside the driver: its stack names the call, with and without frame pointers."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from inspector.model.diagnosis import diagnose
+from inspector.stream.processes import ThreadWaits
+from inspector.stream.stacks import CodeFrame, StackTaken
+from tests.calls.conftest import live as live
+from tests.collect.collector import Collector
+from tests.model.asking import BACKEND
+from tests.model.build import SECOND, Story
+
+from .test_live_stacks import PLAN
+
+_SHIM = """
+#include <unistd.h>
+static int wait_for(volatile int answer) { char room[200]; room[answer] = 1; while (answer) pause(); return room[0]; }
+int gpuInit(void) { volatile int room[64]; room[1] = wait_for(1); return room[1]; }
+"""
+_PROGRAM = """
+int gpuInit(void);
+__attribute__((noinline)) int ask_driver(int deep) { return deep ? ask_driver(deep - 1) + 1 : gpuInit() + 1; }
+int main(void) { return ask_driver(3); }
+"""
+
+
+@pytest.mark.usefixtures("live")
+@pytest.mark.parametrize("optimised", ["-O0", "-O2"])
+def test_the_call_that_a_thread_hangs_in_is_told_though_we_came_later(optimised: str, tmp_path: Path) -> None:
+    (tmp_path / "shim.c").write_text(_SHIM)
+    (tmp_path / "program.c").write_text(_PROGRAM)
+    library = f"{tmp_path}/libgpu.so.1"
+    shared = ["-shared", "-fPIC", "-Wl,-soname,libgpu.so.1", "-o", library, f"{tmp_path}/shim.c"]
+    subprocess.run(["gcc", optimised, *shared], check=True)
+    program = ["-o", f"{tmp_path}/program", f"{tmp_path}/program.c", library, f"-Wl,-rpath,{tmp_path}"]
+    subprocess.run(["gcc", "-O2", "-fno-optimize-sibling-calls", *program], check=True)
+    with subprocess.Popen([f"{tmp_path}/program"]) as hangs:
+        try:
+            with Collector(str(hangs.pid), plan=PLAN) as collector:
+                stack = collector.wait(StackTaken, lambda one: one.occasion == "waiting")
+                waits = collector.wait(ThreadWaits, lambda one: one.tid == hangs.pid)
+        finally:
+            hangs.kill()
+    symbols = [(Path(frame.path).name, frame.symbol) for frame in stack.native]
+    assert ("libgpu.so.1", "gpuInit") in symbols
+    assert symbols.index(("libgpu.so.1", "gpuInit")) < symbols.index(("program", "ask_driver"))
+    assert waits.syscall == "pause"
+
+
+def hanging(symbol: str = "cuInit") -> Story:
+    story = Story(attach=True)
+    story.process(812, age=9 * SECOND)
+    driver = story.driver(812)
+    story.consumer(812, BACKEND)
+    at = story.later()
+    frames = [CodeFrame(path="/lib/libc.so.6", symbol="pause"), CodeFrame(path=driver, symbol=symbol),
+              CodeFrame(path=BACKEND, offset=16)]  # fmt: skip
+    story.tell(StackTaken(at=at, pid=812, tid=812, occasion="waiting", moment=at, native=frames))
+    return story
+
+
+def test_it_is_the_answer_and_leaves_the_mode_open() -> None:
+    answer = diagnose(hanging().state)
+    first = answer.findings[0]
+    assert (answer.mode.verdict, first.rule, first.confidence) == ("undecided", "call-blocked", "likely")
+    assert "cuInit" in first.title and "since before we came" in first.title
+    assert "libbackend.so" in first.cause
+    assert any("pause" in row.text for row in first.evidence)
+
+
+def test_a_function_that_may_rightly_take_long_is_no_hang() -> None:
+    assert diagnose(hanging("cuCtxSynchronize").state).findings[0].rule != "call-blocked"
+
+
+def test_a_thread_that_was_seen_to_go_on_hangs_no_more() -> None:
+    story = hanging()
+    story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 1})
+    assert diagnose(story.state).findings[0].rule != "call-blocked"
