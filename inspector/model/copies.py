@@ -23,5 +23,5 @@ def usable_copies(found: CopiesFound) -> list[Copy]:
     """Those that would do if they were reached, the nearest first: own file tree before outside, loader's order before
     other places, and stubs of a toolkit never.
     """
-    good = [copy for copy in found.copies if copy.usable is not False and copy.place != "stubs"]
+    good = [copy for copy in found.copies if copy.usable is not False and copy.place != "stubs" and not copy.problem]
     return sorted(good, key=lambda copy: (copy.outside, not copy.rule, copy.order))

@@ -15,8 +15,10 @@ from .state import Process, State
 from .usage import FunctionCalls, Use, uses
 from .verdict import Evidence
 
+_STANDARD = 2
+"""Descriptors up to this one are input, output and errors."""
 _TOY_POINTER = 1 << 20
-"""Device addresses of drivers lie far above this; dummy counters lie below."""
+"""Device addresses of drivers lie far above this; counters and handles lie below."""
 _QUICK = 20_000
 """ns: a launch that really goes somewhere takes a few microseconds, and a return probe adds about one."""
 
@@ -98,8 +100,10 @@ class StubEvidence:
     """Signs that success was answered and nothing was done."""
 
     rows: list[Evidence]
-    certain: bool
-    """A sign that no real driver could show (an invented pointer), not only speed and silence."""
+    together: bool
+    """All of them: small numbers for addresses, speed, silence. Each alone is normal: an address may be a handle that
+    only the shim understands, a launch may be queued, a transport may be there from before.
+    """
 
 
 def stub_signs(state: State, work: GpuWork, profiles: Profiles) -> StubEvidence | None:
@@ -107,10 +111,11 @@ def stub_signs(state: State, work: GpuWork, profiles: Profiles) -> StubEvidence 
     use = uses(state, work.process, profiles).get(work.api)
     if use is None or not work.launches or device_touched(state, work.process):
         return None
-    rows = _invented_pointers(state, use)
-    certain = bool(rows)
+    rows = _small_addresses(state, use)
     quick = [calls for calls in work.launched if _all_quick(calls)]
-    if not rows and not quick:
+    together = bool(rows and quick)
+    silence = _silence(state, work.process)
+    if silence is None or not (rows or quick):
         return None
     rows += [
         evidence.of_calls(
@@ -118,19 +123,16 @@ def stub_signs(state: State, work: GpuWork, profiles: Profiles) -> StubEvidence 
         )
         for calls in quick
     ]
-    silence = _silence(state, work.process)
-    if silence is None:
-        return StubEvidence(rows, certain) if certain else None
-    return StubEvidence([*rows, silence], certain)
+    return StubEvidence([*rows, silence], together)
 
 
-def _invented_pointers(state: State, use: Use) -> list[Evidence]:
+def _small_addresses(state: State, use: Use) -> list[Evidence]:
     rows = []
     for calls in use.with_role("alloc"):
         for sample in calls.samples:
             pointer = _number(sample.values.get("pointer"))
             if sample.result == 0 and pointer is not None and pointer < _TOY_POINTER:
-                text = f"{calls.name} answered 0 with the address {pointer:#x}, which no device has"
+                text = f"{calls.name} answered 0 with the address {pointer:#x}: a number of the library's own"
                 rows.append(evidence.of_sample(state, use.process, calls, sample, text))
                 break
     return rows
@@ -166,8 +168,11 @@ def _is_device(path: str, writable: bool) -> bool:
 
 
 def _silence(state: State, process: Process) -> Evidence | None:
-    """The statement that no device was opened, None when the opens of this process were not all seen."""
-    if not opens_told_throughout(state, process):
+    """The statement that no device was opened, None when the opens of this process were not all seen, or another way
+    out is there.
+    """
+    ways_out = (one for one in process.descriptors.values() if one.fd > _STANDARD and one.kind in ("socket", "pipe"))
+    if not opens_told_throughout(state, process) or any(ways_out):
         return None
     seen = len(process.opens) + process.opens_skipped
     text = f"no device was opened by {short(process)} since it started ({plural(seen, 'open')} seen)"

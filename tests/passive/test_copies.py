@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inspector.collect.elf.library import LibraryCache
 from inspector.collect.sources.contract import Tracked
 from inspector.collect.sources.copies.copies import CopiesSource, ListeningSink
 from inspector.collect.sources.copies.refused_names import Asked, Names
-from inspector.collect.sources.copies.suitability import alike
+from inspector.collect.sources.copies.suitability import alike, judge
 from inspector.model.profiles import builtin_profiles
 from inspector.stream.base import Event
 from inspector.stream.calls import FileOpened, LoaderRefused, LookedUp
@@ -290,3 +291,40 @@ def test_any_words_of_a_loader_are_read_without_harm(name: str, words: str) -> N
     ):
         for asked in names.of(refused(1, name, text)):
             assert asked.pid == 1 and asked.kind in ("library", "symbol", "version")
+
+
+def test_a_copy_that_would_not_load_here_is_no_help_and_its_reason_is_told(
+    scene: Scene, workshop: Workshop, libraries: dict[str, Path]
+) -> None:
+    helper = workshop.library("copies/libgone.so.3", "int gone;", soname="libgone.so.3")
+    needy = workshop.library("copies/needy/libcuda.so.1", "int cuInit;", links=[helper], soname="libcuda.so.1")
+    there = put(needy, scene.folder / "elsewhere/libcuda.so.1")
+    process = scene.run({"LD_LIBRARY_PATH": f"{scene.folder}/empty:{there.parent}"})
+    copy = only(scene.tell(refused(process.pid, "libcuda.so.1")))
+    assert (copy.usable, copy.brought_by) == (False, "")
+    assert copy.problem == f"libgone.so.3: {NOT_FOUND}"
+
+
+def test_the_file_that_is_mapped_is_no_better_under_another_path(scene: Scene, libraries: dict[str, Path]) -> None:
+    mapped = put(libraries["driver"], scene.folder / "first/libcuda.so.1")
+    again = put(libraries["driver"], scene.folder / "second/libcuda.so.1")
+    asked = Asked(1, "provider", "libcuda.so.1", library=str(mapped))
+    found = judge(os.fsencode(again), asked, _Here(), LibraryCache())
+    assert found is not None and (found.usable, found.problem) == (False, f"the same file as {mapped}")
+
+
+def test_a_file_whose_functions_only_answer_an_error_is_made_to_link_with(tmp_path: Path) -> None:
+    names = ("cuInit", "cuDeviceGet", "cuDeviceGetCount", "cuCtxCreate", "cuMemAlloc")
+    for folder, body in (("link", "return 34;"), ("real", "return at > 3 ? 34 : 0;")):
+        source, library = tmp_path / f"{folder}.c", tmp_path / folder / "libcuda.so"
+        library.parent.mkdir()
+        source.write_text("".join(f"int {name}(int at) {{ {body} }}\n" for name in names))
+        subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", library, source], check=True)
+        found = judge(os.fsencode(library), Asked(1, "library", "libcuda.so.1"), _Here(), LibraryCache())
+        assert found is not None and found.usable == (folder == "real")
+
+
+class _Here:
+    def locate(self, path: bytes) -> bytes:
+        assert Path(os.fsdecode(path)).exists()
+        return path

@@ -6,7 +6,7 @@ from shlex import quote
 from inspector.model.copies import usable_copies, where_is
 from inspector.model.formatting import listed, name_of, stem
 from inspector.model.state import Process, State
-from inspector.stream.libraries import Copy
+from inspector.stream.libraries import CopiesFound, Copy
 
 from .context import Case
 
@@ -28,9 +28,9 @@ def found_elsewhere(case: Case, name: str, *kinds: str) -> FoundElsewhere:
     """Where a file, symbol, version or node is that this process did not get."""
     found = where_is(case.state, case.process, name, *kinds)
     copies = usable_copies(found) if found is not None else []
-    if copies:
-        return _of_copy(case, name, copies)
-    beside = _known_paths(case.state, case.process, name)
+    if found is not None and copies:
+        return _of_copy(case, found, copies)
+    beside = _known_paths(case.state, case.process, name) if found is None else []
     if beside:
         return _known(case, name, beside)
     search = f"find / -xdev -name {quote(stem(name) + '*')} 2>/dev/null"
@@ -40,13 +40,15 @@ def found_elsewhere(case: Case, name: str, *kinds: str) -> FoundElsewhere:
             if found.places
             else "it is not on this machine"
         )
+        if bad := [copy for copy in found.copies if copy.problem and copy.path != found.library]:
+            places = f"{bad[0].path} would not do ({bad[0].problem})"
         return FoundElsewhere(places, f"install the package with {name_of(name)}", search)
     return FoundElsewhere(
         "", f"check whether {name_of(name)} is on this machine, and add its directory to the library path", search
     )
 
 
-def _of_copy(case: Case, name: str, copies: list[Copy]) -> FoundElsewhere:
+def _of_copy(case: Case, asked: CopiesFound, copies: list[Copy]) -> FoundElsewhere:
     best = copies[0]
     outside = " outside of the file tree that the process sees" if best.outside else ""
     words = f"it is there as {listed((copy.path for copy in copies), 3)}{outside}"
@@ -60,8 +62,13 @@ def _of_copy(case: Case, name: str, copies: list[Copy]) -> FoundElsewhere:
     if best.brought_by:
         step = f"set {best.brought_by} where the program is started"
         return FoundElsewhere(words, step, case.rerun(best.brought_by), tuple(one.path for one in copies))
-    return FoundElsewhere(words, f"let the loader find {best.path}", f"ls -l {quote(best.path)}",
-                       tuple(one.path for one in copies))  # fmt: skip
+    step = "start the program again: its loader finds it there by now"
+    if asked.kind == "symbol":
+        lacks = f" in place of {asked.library}" if asked.library else ""
+        step = f"let the loader find {best.path}{lacks}: that file has it"
+    elif best.order != 1:
+        step = f"let the program ask for {best.path}"
+    return FoundElsewhere(words, step, f"ls -l {quote(best.path)}", tuple(one.path for one in copies))
 
 
 def _known(case: Case, name: str, paths: list[str]) -> FoundElsewhere:
@@ -85,7 +92,8 @@ def _known_paths(state: State, process: Process, name: str) -> list[str]:
     """Files of that name, else of that stem, that were met by the way: mapped, near, opened."""
     met: dict[str, None] = {}
     for image in state.images.values():
-        met.setdefault(image.path)
+        if not image.error:
+            met.setdefault(image.path)
     for one in state.processes:
         met |= dict.fromkeys(library.path for library in one.libraries.values())
         met |= dict.fromkeys(candidate.path for candidate in one.candidates.values())

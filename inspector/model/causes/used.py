@@ -150,33 +150,36 @@ class SuccessWithoutWork(Pattern):
     place = "used"
     notice = True
     meaning = "Allocations and launches answer success, and there are signs that nothing is done behind them."
-    proof = "No device was opened since the birth of the process; addresses or times are not those of a device."
+    proof = (
+        "Never: no device and no other way out was open since the birth of the process, addresses are small numbers, "
+        "launches are quick. Each alone is normal; all of them are likely to mean it."
+    )
     cure = "Check a result: copy a known array to the device and back."
 
     def find(self, context: Context) -> Iterable[Hit]:
         for work in of_tree(context.state, context.profiles):
             signs = stub_signs(context.state, work, context.profiles) if work.launches else None
             if signs is not None:
-                yield self._hit(work, signs.rows, signs.certain)
+                yield self._hit(work, signs.rows, together=signs.together)
         stubs = list(context.start.of("stub"))
         if stubs:
             yield self._of_lines(context, stubs)
 
-    def _hit(self, work: GpuWork, rows: list[Evidence], certain: bool) -> Hit:
+    def _hit(self, work: GpuWork, rows: list[Evidence], *, together: bool) -> Hit:
         return Hit(
             title=f"{words(work)}, but nothing shows that anything was done",
-            cause="The library answers success by itself: no device is opened, addresses and times are not those of "
-            "one. Results of such a program are wrong, whatever its log says.",
+            cause="The library may answer success by itself: no device is opened, and addresses or times are not those "
+            "of one. If it does, what the program computes is wrong, whatever its log says.",
             next_step="check a result: copy a known array to the device and back, or compare an answer with a run on "
             "the CPU",
             process=work.process,
-            severity="error" if certain else "warning",
-            confidence="likely" if certain else "guess",
+            severity="warning",
+            confidence="likely" if together else "guess",
             evidence=rows,
-            doubt="A shim that forwards over memory mapped before the observation would look like this.",
+            doubt="A shim that hands out handles and computes elsewhere, over memory that it shares, looks the same.",
             at=work.launched[0].first if work.launched else 0,
             subject=work.api,
-            despite_use=certain,
+            despite_use=together,
         )
 
     def _of_lines(self, context: Context, stubs: list[Reading]) -> Hit:

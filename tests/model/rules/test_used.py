@@ -2,6 +2,7 @@
 
 from inspector.model.diagnosis import diagnose
 from inspector.stream.calls import FileOpened
+from inspector.stream.processes import Descriptor, DescriptorsRead
 
 from ..asking import BACKEND, CPU, CUDA, answer, findings, found, healthy, rules, working
 from ..build import MS, NVML, Story
@@ -99,11 +100,24 @@ def _launching(pointer: int, took: int, *, opens: str = "") -> Story:
     return story
 
 
-def test_invented_addresses_without_a_device_are_success_without_work() -> None:
+def test_small_addresses_and_quick_launches_without_a_device_are_perhaps_success_without_work() -> None:
     finding = answer(_launching(0x6100, 2_000))
-    assert (finding.rule, finding.severity) == ("success-without-work", "error")
+    assert (finding.rule, finding.severity, finding.confidence) == ("success-without-work", "warning", "likely")
     assert diagnose(_launching(0x6100, 2_000).state).mode.verdict == "cuda"
     assert diagnose(_launching(0x6100, 2_000).state).mode.contradictions
+
+
+def test_handles_for_addresses_alone_are_a_guess_behind_the_answer() -> None:
+    story = _launching(0x6100, 5 * MS)
+    assert rules(story) == ["gpu-in-use", "success-without-work"]
+    assert found(story, "success-without-work").confidence == "guess"
+
+
+def test_a_socket_that_is_open_may_be_the_way_to_a_device() -> None:
+    story = _launching(0x6100, 2_000)
+    way_out = Descriptor(fd=5, target="socket:[77]", kind="socket", writable=True)
+    story.tell(DescriptorsRead(at=story.later(), pid=812, descriptors=[way_out]))
+    assert rules(story) == ["gpu-in-use"]
 
 
 def test_quick_launches_alone_are_only_a_guess_behind_the_answer() -> None:

@@ -110,7 +110,7 @@ class CopiesSource(TreeObserver):
             self._exporters[image.file] = mapping, names
         name = image.soname or os.path.basename(mapping.path)
         if name in self._sonames:
-            self._ask(Asked(process.pid, "provider", name, library=mapping.path))
+            self._ask(Asked(process.pid, "provider", name, library=mapping.path, open_path=mapping.open_path))
 
     def _heard(self, event: Event) -> None:
         named = list(self._names.of(event))

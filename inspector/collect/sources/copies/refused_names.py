@@ -37,6 +37,8 @@ class Asked:
     """See `CopiesFound.wanted`."""
     library: str = ""
     requester: str = ""
+    open_path: bytes = b""
+    """By which the collector can open `library`; empty: by its own path."""
 
 
 class Names:

@@ -1,5 +1,6 @@
 """The search for copies of one library, in small steps: first where its loader looks, then where it lies for others."""
 
+import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +14,11 @@ from inspector.stream.text import decode
 
 from ...elf.file import ElfError
 from ...elf.library import LibraryCache, RefusedError
+from ...elf.predict import Predictor, Situation
 from ...elf.search import FileTree, Loaded, Search, Surroundings
 from ..contract import Tracked
 from ..libraries.candidates import Folders
+from ..libraries.file_view import why_unpredictable
 from ..tolerant_reads import attempt
 from .install_folders import Place, likely_places
 from .refused_names import Asked
@@ -24,6 +27,7 @@ from .suitability import Suitability, alike, judge
 _MOST_FOLDERS: Final = 400
 _MOST_COPIES: Final = 24
 _MOST_TOLD: Final = 64
+_MOST_PREDICTED: Final = 3
 LIBRARY_PATH: Final = "LD_LIBRARY_PATH"
 
 
@@ -101,6 +105,7 @@ class LibrarySearch:
             outer = Folders(self._context.outside)
             for place in self._near_places(outer):
                 yield from self._in_folder(place, outer, outside=True)
+        yield from self._predicted()
 
     # -- where the loader looks ------------------------------------------------------------------------------------
 
@@ -168,6 +173,32 @@ class LibrarySearch:
         for name in sorted(matching, key=lambda name: (name != self._name, len(name))):
             self._take(os.path.join(folder, name), place.kind, outside=outside)
         yield
+
+    # -- would it load? ----------------------------------------------------------------------------------------------
+
+    def _predicted(self) -> Iterator[None]:
+        """What the loader would say to the best of them here, found by its folder, beside what lies there."""
+        ordered = sorted(self._found.copies, key=lambda copy: (not copy.rule, copy.order))
+        good = [copy for copy in ordered if copy.usable and not copy.outside]
+        for copy in good[:_MOST_PREDICTED] if not why_unpredictable(self._context.process.program) else ():
+            words = self._refusal(os.fsencode(copy.path))
+            if words:
+                at = self._found.copies.index(copy)
+                self._found.copies[at] = replace(copy, usable=False, problem=words, brought_by="")
+            yield
+
+    def _refusal(self, path: bytes) -> str:
+        """Its words about the file itself or what it needs; empty where it would be taken, or that cannot be said."""
+        around = self._context.around
+        folders = b":".join([os.path.dirname(path), *filter(None, [around.library_path])])
+        beside = around if around.secure else dataclasses.replace(around, library_path=folders)
+        situation = Situation(self._context.process.pid, beside, program=self._program_path())
+        predictor = Predictor(situation, self._context.library_cache)
+        try:
+            found = predictor.load(path, os.fsencode(self._asked.requester))
+        except (OSError, ElfError, RefusedError):
+            return ""
+        return found.words
 
     # -- what is there ---------------------------------------------------------------------------------------------
 

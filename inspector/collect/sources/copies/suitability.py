@@ -1,5 +1,6 @@
 """Would a file do: its name, its format, its rights, and whether it has the symbol or version node that is wanted."""
 
+import filecmp
 import os
 import re
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from inspector.stream.text import decode
 from ...elf.file import ElfError
 from ...elf.library import Library, LibraryCache, RefusedError
 from ...elf.search import FileTree
+from ...elf.stubs import answers_only_errors
 from .refused_names import Asked
 
 _STUBS: Final = b"/stubs/"
@@ -65,9 +67,27 @@ def _judge_content(path: bytes, asked: Asked, library: Library) -> Suitability:
             usable = not problem
     except ElfError as error:
         return Suitability(library.identity, soname, nodes, None, str(error))
-    if not problem and _STUBS in path:
-        problem = "a toolkit's file to link with: its functions only answer an error"
+    if not problem and (_STUBS in path or _only_to_link_with(library)):
+        usable, problem = False, "a toolkit's file to link with: its functions only answer an error"
+    if not problem and asked.kind == "provider" and _same_content(library, asked):
+        usable, problem = False, f"the same file as {asked.library}"
     return Suitability(library.identity, soname, nodes, usable, problem)
+
+
+def _only_to_link_with(library: Library) -> bool:
+    try:
+        return answers_only_errors(library.open_path)
+    except (OSError, ElfError):
+        return False
+
+
+def _same_content(library: Library, asked: Asked) -> bool:
+    """Byte by byte the file that is mapped already."""
+    mapped = os.fsencode(asked.open_path or asked.library)
+    try:
+        return filecmp.cmp(library.open_path, mapped, shallow=False)
+    except OSError:
+        return False
 
 
 def _lacks(asked: Asked, library: Library) -> str:
