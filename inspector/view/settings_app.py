@@ -17,7 +17,9 @@ class SettingsApp(DiffOutputApp[int]):
         self.settings = settings or Settings()
         for theme in THEMES:
             self.register_theme(theme)
-        self._first_theme = self.theme = first_theme(self.settings.config.theme)
+        self._first_theme = first_theme(self.settings.config.theme)
+        self.set_reactive(SettingsApp.theme, self._first_theme)
+        self.stylesheet.set_variables(self.get_css_variables())  # nothing is styled yet: nothing has to be done again
         self.set_keymap(self.settings.config.keys)
 
     @property

@@ -1,5 +1,6 @@
 """What a target says is hostile: markup, escape sequences, line breaks, bidirectional overrides, endless lines."""
 
+from typing import get_args
 from xml.etree import ElementTree
 
 import pytest
@@ -14,8 +15,8 @@ from inspector.stream.logs import LogFound, LogLine, LogRead
 from inspector.stream.machine import FileChanged
 from inspector.stream.processes import ProcessExec, ProcessStarted, SameNameProcess
 from inspector.stream.session import LimitNoted, SessionStarted
-from inspector.view.tables.row import Column, cell
-from inspector.view.widgets.styled_text import TONES, laid_out, styled
+from inspector.view.tables.row import Column, Tone, cell
+from inspector.view.widgets.styled_text import laid_out, styled
 
 from .app_harness import running_app
 from .feeds import FakeFeed
@@ -103,6 +104,6 @@ async def test_an_evil_filter_finds_itself(monkeypatch: pytest.MonkeyPatch) -> N
 def test_any_text_fills_exactly_its_line(texts: list[str], width: int, shift: int) -> None:
     columns = [Column("A", 7, keep_end=True), Column("B", 5, right=True), Column("C"), Column("D", 9)][: len(texts)]
     spans = laid_out([cell(text) for text in texts], columns, width, shift)
-    strip = styled(spans, dict.fromkeys(TONES, Style()), Style(), width)
+    strip = styled(spans, dict.fromkeys(get_args(Tone), Style()), Style(), width)
     assert strip.cell_length == width
     assert not FORBIDDEN & set(strip.text) and "\n" not in strip.text

@@ -3,12 +3,15 @@
 import io
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
 from inspector.view import themes
 from inspector.view.stylesheet import stylesheet
+from inspector.view.tables.row import Tone
 from inspector.view.terminal import can_run_screen, has_true_colour, speaks_unicode, wants_no_colour
+from inspector.view.widgets.tones import tone_styles
 
 
 class Tty(io.StringIO):
@@ -74,10 +77,10 @@ def test_asking_the_terminal_imports_neither_textual_nor_rich() -> None:
 
 
 def test_the_stylesheet_is_found() -> None:
-    assert ".tone--yes" in stylesheet().read_text()
+    assert "MainScreen" in stylesheet().read_text()
 
 
-def test_every_theme_has_every_token_of_the_stylesheet() -> None:
-    tokens = {"state-yes", "state-no", "state-unknown", "text-quiet", "text-strong", "text-name", "line-cursor"}
+def test_every_theme_styles_every_tone_and_every_part_of_a_list() -> None:
+    parts = {"cursor", "cursor-away", "title", "match"}
     for theme in themes.THEMES:
-        assert tokens <= set(theme.variables)
+        assert set(tone_styles(theme.name)) == parts | set(get_args(Tone)) - {"plain"}

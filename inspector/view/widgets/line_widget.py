@@ -1,4 +1,4 @@
-"""What all line widgets share: tones from the stylesheet, and repainting only the lines that changed."""
+"""What all line widgets share: tones of the theme, and repainting only the lines that changed."""
 
 from collections.abc import Hashable
 
@@ -7,7 +7,8 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from .styled_text import TONES, ToneStyles
+from .styled_text import ToneStyles
+from .tones import tone_styles
 
 
 class LineWidget(Widget):
@@ -17,17 +18,12 @@ class LineWidget(Widget):
     so a change that changes nothing sends no byte to the terminal.
     """
 
-    COMPONENT_CLASSES = {f"tone--{tone}" for tone in TONES} | {
-        "tone--cursor",
-        "tone--cursor-away",
-        "tone--match",
-        "tone--moment",
-        "tone--title",
-    }
-
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._tone_styles: dict[str, Style] = {}
+        self.tone_styles: ToneStyles = {}
+        """Tone or part -> what it adds to the widget's own style."""
+        self.base = Style()
+        """The widget's own style as of the last paint: Textual looks through all ancestors for it."""
         self._painted: dict[int, Hashable] = {}
 
     def content(self, y: int) -> Hashable:
@@ -37,14 +33,6 @@ class LineWidget(Widget):
     def drawn(self, content: Hashable, width: int) -> Strip:
         """The line for what `content` said."""
         raise NotImplementedError
-
-    @property
-    def tone_styles(self) -> ToneStyles:
-        """Tone or part -> what it adds to the widget's own style."""
-        if not self._tone_styles:
-            names = {name.removeprefix("tone--") for name in self.COMPONENT_CLASSES}
-            self._tone_styles = {name: self.get_component_rich_style(f"tone--{name}", partial=True) for name in names}
-        return self._tone_styles
 
     def repaint(self) -> None:
         """Paint lines whose content changed since they were painted."""
@@ -58,6 +46,6 @@ class LineWidget(Widget):
         self._painted[y] = content
         return self.drawn(content, self.size.width)
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        self._tone_styles = {}
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self.base, self.tone_styles = self.rich_style, tone_styles(self.app.theme)
+        return super().render_lines(crop)

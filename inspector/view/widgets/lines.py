@@ -50,7 +50,7 @@ class Lines(LineWidget):
         if right > width // 2:
             right = max(width // 2, width - sum(width_of(text) for text, _ in content.left))
         spans = fitted(content.left, max(0, width - max(right, 1)))
-        return styled([*spans, *fitted(content.right, right)], self.tone_styles, self.rich_style, width)
+        return styled([*spans, *fitted(content.right, right)], self.tone_styles, self.base, width)
 
     def on_click(self, event: events.Click) -> None:
         self.post_message(self.Clicked(self, event.x, event.y))

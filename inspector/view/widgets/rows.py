@@ -263,7 +263,7 @@ class Rows(LineWidget, can_focus=True):
         return 2 if self.has_focus else int(self.cursor_away)
 
     def drawn(self, content: Hashable, width: int) -> Strip:
-        key = (content, width, self.rich_style)
+        key = (content, width, self.base)
         strip = self._strips.get(key)
         if strip is None:
             strip = self._strips[key] = self._draw(content, width)
@@ -277,7 +277,7 @@ class Rows(LineWidget, can_focus=True):
         return strip.apply_offsets(0, place) if y >= self._head else strip
 
     def _draw(self, content: Hashable, width: int) -> Strip:
-        base, columns, room = self.rich_style, self.listing.columns, max(1, width - 2)
+        base, columns, room = self.base, self.listing.columns, max(1, width - 2)
         if isinstance(content, _Line):
             return self._draw_row(content, width, room)
         if isinstance(content, tuple):
@@ -287,7 +287,7 @@ class Rows(LineWidget, can_focus=True):
         return styled([(" " * (width - 1), "plain"), ("▐" if content else " ", "quiet")], self.tone_styles, base, width)
 
     def _draw_row(self, line: _Line, width: int, room: int) -> Strip:
-        base, tone_styles = self.rich_style, self.tone_styles
+        base, tone_styles = self.base, self.tone_styles
         if line.cursor:
             base += tone_styles["cursor" if line.cursor == 2 else "cursor-away"]
         if base.reverse:  # sixteen colours: each tone would become a patch of its own
@@ -303,7 +303,7 @@ class Rows(LineWidget, can_focus=True):
         found = pattern.marked() if pattern is not None else None
         if found is not None:
             strip = highlight(strip, found, self.tone_styles["match"])
-        edge = styled([("▐" if line.thumb else " ", "quiet")], self.tone_styles, self.rich_style, 1)
+        edge = styled([("▐" if line.thumb else " ", "quiet")], self.tone_styles, self.base, 1)
         return Strip.join([strip, edge])
 
     def _part(self, line: _Line, room: int) -> Sequence[Cell]:

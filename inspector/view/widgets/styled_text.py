@@ -5,7 +5,6 @@ Every text on the screen passes `styled`; so no control byte of a target reaches
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import get_args
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -13,9 +12,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from inspector.stream.text import visible
-from inspector.view.tables.row import Cell, Column, Span, Tone
-
-TONES: tuple[Tone, ...] = get_args(Tone)
+from inspector.view.tables.row import Cell, Column, Span
 
 ToneStyles = Mapping[str, Style]
 
