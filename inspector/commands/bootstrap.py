@@ -1,7 +1,9 @@
 """`--bootstrap`: carries the collector to a machine that has Python but not this package; it installs nothing."""
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from inspector.commands.bounded import run_bounded
 from inspector.commands.carried import MACHINES, NEWEST, OLDEST, FarPython, identity, packed

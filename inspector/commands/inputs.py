@@ -1,12 +1,10 @@
 """From the words of the command line to streams: profiles, places, living collectors, files."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from inspector.commands.arguments import Options
 from inspector.commands.errors import UserError
@@ -44,8 +42,7 @@ def place(options: Options) -> "Transport":
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(NamedTuple):
     """What is to be watched."""
 
     words: Sequence[str]
@@ -78,24 +75,13 @@ def watched(options: Options) -> Iterator[Watched]:
 
 def collector(options: Options, words: Sequence[str], known: "Profiles") -> "LiveStream":
     """A living collector at the place that the options name; Trouble when it cannot be started."""
-    return _collector(options, words, lambda: known)
-
-
-def collector_and_profiles(options: Options, words: Sequence[str]) -> "tuple[LiveStream, Profiles]":
-    """The same, and the profiles: they are read while it starts, for nobody can see anything before it has."""
-    known = cache(lambda: profiles(options))
-    return _collector(options, words, known), known()
-
-
-def _collector(options: Options, words: Sequence[str], known: "Callable[[], Profiles]") -> "LiveStream":
     from inspector.stream.live import LiveStream
-    from inspector.stream.reconnecting import ReconnectingStream
     from inspector.stream.requests import Configure
     from inspector.stream.transport import collector_command
 
     def configure() -> Configure:
         return Configure(
-            plan=known().plan(),
+            plan=known.plan(),
             logs=options.log,
             count=not options.no_count,
             budget=options.budget,
@@ -110,7 +96,11 @@ def _collector(options: Options, words: Sequence[str], known: "Callable[[], Prof
             where = bootstrap(where)
         command = collector_command(words, where)
         reconnects = options.host and not options.program and options.command not in ("list", "doctor")
-        return ReconnectingStream(command, configure) if reconnects else LiveStream(command, configure)
+        if not reconnects:
+            return LiveStream(command, configure)
+        from inspector.stream.reconnecting import ReconnectingStream
+
+        return ReconnectingStream(command, configure)
     except ValueError as error:
         raise UserError(str(error), "inspector --help") from None
     except UserError:

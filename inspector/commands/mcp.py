@@ -22,7 +22,7 @@ from mcp.types import ToolAnnotations
 from inspector import __version__
 from inspector.commands.arguments import Options
 from inspector.commands.errors import UserError
-from inspector.commands.inputs import collector_and_profiles
+from inspector.commands.inputs import collector, profiles
 from inspector.report.schema import FindingReport, Report, from_json
 from inspector.report.short_text import command
 from inspector.stream.base import Event, Request
@@ -236,7 +236,8 @@ async def _answer(options: Options, pid: int, request: Request, kind: type[A]) -
 
 
 def _ask(options: Options, pid: int, request: Request, kind: type[A]) -> A:
-    stream, _ = collector_and_profiles(replace(options, no_count=True, redact=True), target_words(str(pid)))
+    options = replace(options, no_count=True, redact=True)
+    stream = collector(options, target_words(str(pid)), profiles(options))
     redactor = Redactor()
     end = time.monotonic() + _QUESTION_SECONDS
     stream.send(request)

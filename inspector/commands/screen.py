@@ -82,8 +82,8 @@ def demo(options: Options) -> int:
 
 def _show(options: Options) -> int:
     with inputs.watched(options) as watched:
-        source, profiles = inputs.collector_and_profiles(options, watched.words)
-        return _navigate(options, profiles, source)
+        profiles = inputs.profiles(options)
+        return _navigate(options, profiles, inputs.collector(options, watched.words, profiles))
 
 
 def _pick(options: Options) -> int:

@@ -1,6 +1,6 @@
 """Who provides an API and who could call it, read from what the files themselves say: names, not file names."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from inspector.stream.libraries import ImageRead
 
@@ -10,8 +10,7 @@ _ENOUGH_PRIVATE = 2
 """Exported names of an API's private list that make a file a provider whatever its SONAME."""
 
 
-@dataclass(frozen=True, slots=True)
-class Consumption:
+class Consumption(Struct, frozen=True):
     """How one file could come to call one API."""
 
     imports: tuple[str, ...] = ()
@@ -33,8 +32,7 @@ class Consumption:
         return f"may dlopen {self.opens[0]}" if self.opens else f"may look up {len(self.names)} names"
 
 
-@dataclass(frozen=True, slots=True)
-class ImageApis:
+class ImageApis(Struct, frozen=True):
     """What one file is to the APIs that profiles know."""
 
     provides: frozenset[str]

@@ -1,7 +1,8 @@
 """What is known so far: events folded into processes, libraries, calls, look-ups, logs and one timeline."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
 
 from inspector.stream.calls import (
     CallCount,
@@ -48,14 +49,16 @@ from inspector.stream.stacks import StackTaken
 from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallSum, SystemCallsWatched
 
 from .apis import ImageApis
-from .log_parsing import EndingReader, Kind, Words
+from .log_parsing import Kind, Words
 from .profiles import LogRule, Profiles, builtin_profiles
+
+if TYPE_CHECKING:
+    from .log_parsing.endings import EndingReader
 
 MomentKind = Literal["process", "load", "lookup", "call", "open", "syscall", "log", "signal", "note"]
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """One row of the timeline."""
 
     at: int
@@ -69,8 +72,7 @@ class Moment:
     """`source:number` for log lines, `pid:base` for loads, function id for calls."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """One log line that a profile understands."""
 
     source: int
@@ -89,8 +91,7 @@ class Reading:
     """When it was read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """One thing that a program said by itself in a log line, understood without a profile."""
 
     source: int
@@ -115,8 +116,7 @@ def _share(vitals: Vitals) -> float:
     return min(max(vitals.cpu, 0.0), _MOST_PERCENT) / 100 if vitals.cpu == vitals.cpu else 0.0
 
 
-@dataclass(slots=True, eq=False)
-class Process:
+class Process(Struct, eq=False):
     """One process of the tree, alive or dead; identified by (pid, started)."""
 
     pid: int
@@ -131,67 +131,67 @@ class Process:
     end: ProcessEnded | None = None
     cut_short: ProcessEnded | None = None
     """How it ended when the observation was over and the collector ended the program: for the analysis it lived on."""
-    execs: list[ProcessExec] = field(default_factory=list)
+    execs: list[ProcessExec] = []
     """All execs in order; empty for a fork that has not executed (it inherits its parent's)."""
-    libraries: dict[int, LibraryMapped] = field(default_factory=dict)
+    libraries: dict[int, LibraryMapped] = {}
     """By base, in order of appearance; those unmapped again stay with state `unmapped`."""
-    scopes: dict[int, ScopeRead] = field(default_factory=dict)
-    preloads: list[PreloadChecked] = field(default_factory=list)
-    predictions: dict[str, LoadPredicted] = field(default_factory=dict)
-    asked_loads: dict[str, LoadPredicted] = field(default_factory=dict)
+    scopes: dict[int, ScopeRead] = {}
+    preloads: list[PreloadChecked] = []
+    predictions: dict[str, LoadPredicted] = {}
+    asked_loads: dict[str, LoadPredicted] = {}
     """Predictions that a person asked for: shown, but no evidence of what the program does."""
-    candidates: dict[str, CandidateFound] = field(default_factory=dict)
-    copies: dict[tuple[str, str], CopiesFound] = field(default_factory=dict)
+    candidates: dict[str, CandidateFound] = {}
+    copies: dict[tuple[str, str], CopiesFound] = {}
     """By kind and asked name: where else the name is that this process asked for in vain; read it with `where_is`."""
-    packages: dict[str, PackageRead] = field(default_factory=dict)
+    packages: dict[str, PackageRead] = {}
     """By name: packages in use of which there are builds without a part for the GPU."""
     loader_words: LoaderWordsFound | None = None
     """What the loader refused before we came, by what is left in memory."""
-    never_executed: dict[str, NeverExecuted] = field(default_factory=dict)
-    slots: dict[str, SlotsRead] = field(default_factory=dict)
-    pointers: dict[str, PointersHeld] = field(default_factory=dict)
-    patched: dict[str, CodePatched] = field(default_factory=dict)
-    descriptors: dict[int, Descriptor] = field(default_factory=dict)
+    never_executed: dict[str, NeverExecuted] = {}
+    slots: dict[str, SlotsRead] = {}
+    pointers: dict[str, PointersHeld] = {}
+    patched: dict[str, CodePatched] = {}
+    descriptors: dict[int, Descriptor] = {}
     sockets: SocketsRead | None = None
     vitals: Vitals | None = None
-    cpu: list[tuple[int, int]] = field(default_factory=list)
+    cpu: list[tuple[int, int]] = []
     """Moments of vitals and ns of CPU time spent since the vitals before, in order; see `cpu_after`."""
-    counts: dict[int, CallCount] = field(default_factory=dict)
+    counts: dict[int, CallCount] = {}
     """By function id."""
-    callers: dict[int, dict[str, CallerCount]] = field(default_factory=dict)
+    callers: dict[int, dict[str, CallerCount]] = {}
     """By function id, then caller: all entries. Empty in old recordings; `calls_by` knows both."""
-    outcomes: dict[tuple[int, str, int], CallOutcome] = field(default_factory=dict)
+    outcomes: dict[tuple[int, str, int], CallOutcome] = {}
     """By function id, caller, result; of entries whose results were read."""
-    calls: list[CallReturned] = field(default_factory=list)
-    open_calls: list[OpenCall] = field(default_factory=list)
-    waits: dict[int, ThreadWaits] = field(default_factory=dict)
-    stacks: list[StackTaken] = field(default_factory=list)
+    calls: list[CallReturned] = []
+    open_calls: list[OpenCall] = []
+    waits: dict[int, ThreadWaits] = {}
+    stacks: list[StackTaken] = []
     """Who asked: at the first refusals and deciding calls."""
-    lookups: list[LookedUp] = field(default_factory=list)
-    refusals: list[LoaderRefused] = field(default_factory=list)
-    opens: list[FileOpened] = field(default_factory=list)
+    lookups: list[LookedUp] = []
+    refusals: list[LoaderRefused] = []
+    opens: list[FileOpened] = []
     opens_skipped: int = 0
-    refused_calls: list[SystemCallRefused] = field(default_factory=list)
+    refused_calls: list[SystemCallRefused] = []
     """System calls that failed, opens not among them, in order of telling."""
-    summed_calls: list[SystemCallSum] = field(default_factory=list)
-    folders: list[FolderListed] = field(default_factory=list)
+    summed_calls: list[SystemCallSum] = []
+    folders: list[FolderListed] = []
     constraints: ConstraintsRead | None = None
     """As read last."""
-    environments: list[EnvironmentRead] = field(default_factory=list)
+    environments: list[EnvironmentRead] = []
     """As the C library held it, at each occasion, since the last exec."""
-    signals: list[SignalDelivered] = field(default_factory=list)
-    writes: dict[int, WritesSeen] = field(default_factory=dict)
-    parent: "Process | None" = field(default=None, repr=False)
+    signals: list[SignalDelivered] = []
+    writes: dict[int, WritesSeen] = {}
+    parent: "Process | None" = None
     """The process that gave birth to it, if that is of the tree."""
-    previous: "Process | None" = field(default=None, repr=False)
+    previous: "Process | None" = None
     """The dead process that had this pid before."""
-    mapped_at: dict[int, int] = field(default_factory=dict)
+    mapped_at: dict[int, int] = {}
     """By base: when the mapping was first heard of."""
-    told: set[tuple[int, int]] = field(default_factory=set)
+    told: set[tuple[int, int]] = set()
     """Function and result pairs that the timeline shows already."""
     revision: int = 0
     """Grows with each event about this process."""
-    memo: dict[str, tuple[object, object]] = field(default_factory=dict, repr=False)
+    memo: dict[str, tuple[object, object]] = {}
     """Only model/memo.py looks at it."""
 
     def spend(self, vitals: Vitals) -> None:
@@ -235,25 +235,30 @@ class Process:
         ]  # fmt: skip
 
 
-@dataclass(slots=True)
-class LogSource:
+def _ending_reader() -> "EndingReader":
+    from .log_parsing.endings import EndingReader  # compiles many expressions: the first paint comes before any log
+
+    return EndingReader()
+
+
+class LogSource(Struct):
     """One log and the lines of it that we hold."""
 
     found: LogFound
-    lines: list[LogLine] = field(default_factory=list)
+    lines: list[LogLine] = []
     """In order of their numbers; a window and the marked lines, not the whole file."""
     lines_total: int = 0
     bytes_total: int = 0
     backlog: int = 0
     """Number of the first line that was written after we came; lines before it were there already."""
-    changes: list[LogChanged] = field(default_factory=list)
-    seen_at: dict[int, int] = field(default_factory=dict)
+    changes: list[LogChanged] = []
+    seen_at: dict[int, int] = {}
     """Line number -> CLOCK_MONOTONIC ns of the event that brought it (absent for backlog)."""
-    readings: dict[str, list[Reading]] = field(default_factory=dict)
+    readings: dict[str, list[Reading]] = {}
     """By `profile:rule`: the first and the newest lines that a profile understands; bounded, so the middle may lack."""
-    said: dict[Kind, list[Said]] = field(default_factory=dict)
+    said: dict[Kind, list[Said]] = {}
     """What lines say by themselves, by kind, in order; bounded like `readings`."""
-    endings: EndingReader = field(default_factory=EndingReader, repr=False)
+    endings: "EndingReader" = field(default_factory=_ending_reader)
     """In the middle of a traceback it remembers so; only folding uses it."""
 
     def all_said(self) -> list[Said]:
@@ -261,11 +266,10 @@ class LogSource:
         return sorted((one for said in self.said.values() for one in said), key=lambda one: one.number)
 
 
-@dataclass(slots=True)
-class State:
+class State(Struct):
     """Everything that the stream has told. `apply` (model/fold.py) changes it; all else only reads it."""
 
-    profiles: Profiles = field(default_factory=builtin_profiles, repr=False)
+    profiles: Profiles = field(default_factory=builtin_profiles)
     """What log lines and results mean."""
     session: SessionStarted | None = None
     ended: SessionEnded | None = None
@@ -274,40 +278,40 @@ class State:
     """From when on the collector ended the program that it had started; 0: it did not."""
     now: int = 0
     """`at` of the newest event."""
-    processes: list[Process] = field(default_factory=list)
+    processes: list[Process] = []
     """In order of birth, the dead included."""
-    current: dict[int, Process] = field(default_factory=dict)
+    current: dict[int, Process] = {}
     """Newest process of each pid."""
-    images: dict[str, ImageRead] = field(default_factory=dict)
+    images: dict[str, ImageRead] = {}
     """By file identity."""
-    apis: dict[str, ImageApis] = field(default_factory=dict)
+    apis: dict[str, ImageApis] = {}
     """By file identity: which APIs the file provides and could call."""
-    functions: dict[int, WatchedFunction] = field(default_factory=dict)
-    watched_since: dict[int, int] = field(default_factory=dict)
-    stopped: dict[int, str] = field(default_factory=dict)
+    functions: dict[int, WatchedFunction] = {}
+    watched_since: dict[int, int] = {}
+    stopped: dict[int, str] = {}
     """Function id -> why its counting stopped (its counts are lower bounds)."""
-    results_stopped: dict[int, str] = field(default_factory=dict)
+    results_stopped: dict[int, str] = {}
     """Function id -> why its results are read no more (they are those of its first calls)."""
-    refused: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, str] = {}
     """`library:name` -> why it cannot be counted."""
-    unexplained: dict[str, list[tuple[Process, LibraryMapped]]] = field(default_factory=dict, repr=False)
+    unexplained: dict[str, list[tuple[Process, LibraryMapped]]] = {}
     """Mappings, by file identity, whose image is not known yet: the timeline tells of them when it is."""
-    logs: dict[int, LogSource] = field(default_factory=dict)
-    units: dict[str, UnitRead] = field(default_factory=dict)
-    preload_files: dict[str, PreloadFileRead] = field(default_factory=dict)
+    logs: dict[int, LogSource] = {}
+    units: dict[str, UnitRead] = {}
+    preload_files: dict[str, PreloadFileRead] = {}
     gpu: GpuRead | None = None
-    others: list[SameNameProcess] = field(default_factory=list)
+    others: list[SameNameProcess] = []
     collector_waits: str = ""
     """What the collector waits for while it does not go on."""
-    limits: list[LimitNoted] = field(default_factory=list)
-    lost: dict[str, int] = field(default_factory=dict)
-    syscalls_watched: list[SystemCallsWatched] = field(default_factory=list)
+    limits: list[LimitNoted] = []
+    lost: dict[str, int] = {}
+    syscalls_watched: list[SystemCallsWatched] = []
     """When opens and refused system calls began to be told, and ceased to be; empty in recordings of before."""
-    work: dict[str, WorkProgressed] = field(default_factory=dict)
-    changes: list[FileChanged] = field(default_factory=list)
-    copies: dict[tuple[str, str], CopiesFound] = field(default_factory=dict)
+    work: dict[str, WorkProgressed] = {}
+    changes: list[FileChanged] = []
+    copies: dict[tuple[str, str], CopiesFound] = {}
     """By kind and asked name: the newest search for it, whoever asked."""
-    timeline: list[Moment] = field(default_factory=list)
+    timeline: list[Moment] = []
     """In order of time."""
     dead: int = 0
     """How many of `processes` have ended, as `folding.forgetting` counts."""
@@ -315,5 +319,5 @@ class State:
     """How many that ended were dropped to bound the memory."""
     timeline_dropped: int = 0
     """How many of the oldest moments were dropped to bound the memory."""
-    revisions: dict[str, int] = field(default_factory=dict)
+    revisions: dict[str, int] = {}
     """Per pane (`processes`, `libraries`, ...) a number that grows with each change: screens repaint only then."""

@@ -1,8 +1,9 @@
 """The process tree: what a process runs, whom it descends from, and how its environment differs from its parent's."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.processes import ProcessExec
@@ -15,8 +16,7 @@ _DEEPEST = 1_000
 """Generations followed before a damaged stream is taken for a circle."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeyChange:
+class KeyChange(Struct, frozen=True):
     """One environment variable that a process has otherwise than its parent."""
 
     key: str

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 import msgspec
 
@@ -10,7 +11,6 @@ from .events import AnyEvent
 from .session import SessionStarted
 
 _ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(AnyEvent)
 _HUGE = 1 << 70
 _MAYBE_HUGE = re.compile(rb"[0-9]{21}|[0-9][eE]\+?[0-9]{2}")
 _REFUSALS = (msgspec.MsgspecError, RecursionError, ValueError)
@@ -30,6 +30,12 @@ class _Tag(msgspec.Struct):
 _TAG_DECODER = msgspec.json.Decoder(_Tag)
 
 
+@cache
+def _decoder() -> msgspec.json.Decoder[AnyEvent]:
+    """Made when the first event comes: that takes longer than reading a thousand of them."""
+    return msgspec.json.Decoder(AnyEvent)
+
+
 def encode(event: Event) -> bytes:
     """One event as one JSON line."""
     return _ENCODER.encode(event) + b"\n"
@@ -38,7 +44,7 @@ def encode(event: Event) -> bytes:
 def decode(line: bytes) -> AnyEvent | None:
     """One line as an event; None for an event kind that this version does not know; StreamError when it is no event."""
     try:
-        event: AnyEvent = _DECODER.decode(line)
+        event = _decoder().decode(line)
     except _REFUSALS as error:
         _refuse_unless_unknown_kind(line, error)
         return None

@@ -2,7 +2,8 @@
 
 import zlib
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from .base import Event
 from .calls import (
@@ -28,8 +29,7 @@ _CHUNK = 1 << 20
 _BUDGET = 64 << 20
 
 
-@dataclass(slots=True)
-class History:
+class History(Struct):
     """Lines of a stream in order; of events that replace each other only the newest is kept.
 
     Replaceable events of a process are put in their place when it ends, and those behind its end at once, so that a
@@ -38,12 +38,12 @@ class History:
     """
 
     budget: int = _BUDGET
-    _chunks: list[bytes] = field(default_factory=list)
-    _open: list[bytes] = field(default_factory=list)
+    _chunks: list[bytes] = []
+    _open: list[bytes] = []
     _open_bytes: int = 0
-    _newest: dict[int, dict[tuple[str, Hashable], Event]] = field(default_factory=dict)
+    _newest: dict[int, dict[tuple[str, Hashable], Event]] = {}
     """By process."""
-    _ended: set[int] = field(default_factory=set)
+    _ended: set[int] = set()
     """Processes of whom only last words come."""
     _thinned: int = 0
     """Chunks before this one are thinned already, in the present one of `_PASSES`."""

@@ -51,9 +51,9 @@ class LiveStream:
     recorded = False
 
     def __init__(self, command: Sequence[str], configure: Callable[[], Configure]) -> None:
-        """Start the command and tell it what to look for, made while it starts.
+        """Start the command; it is told what to look for when it is first read from, or first sent anything.
 
-        Raises FileNotFoundError or PermissionError as Popen does, and what `configure` raises.
+        Raises FileNotFoundError or PermissionError as Popen does; `read` and `send` raise what `configure` raises.
         """
         self.command = list(command)
         self._configure = configure
@@ -93,11 +93,7 @@ class LiveStream:
         self._process = in_own_group(self.command)
         self._selector = selectors.DefaultSelector()
         self._open_pipes()
-        try:
-            self.send(self._configure())
-        except BaseException:
-            self._process.kill()
-            raise
+        self._configured = False
 
     def _open_pipes(self) -> None:
         process = self._process
@@ -149,6 +145,7 @@ class LiveStream:
 
     def _wait_and_read(self, timeout: float | None) -> list[AnyEvent]:
         events: list[AnyEvent] = []
+        self._tell_what_to_look_for()
         ready = self._selector.select(timeout)
         if self.ending is not None:
             return []  # another thread has given it up
@@ -167,10 +164,24 @@ class LiveStream:
             self._end()
         return events
 
+    def _tell_what_to_look_for(self) -> None:
+        with self._lock:
+            if self._configured:
+                return
+            self._configured = True
+            try:
+                request = self._configure()
+            except BaseException:
+                self._process.kill()
+                raise
+            self._outgoing += encode_request(request)
+            self._flush()
+
     def send(self, request: Request) -> None:
         """Ask the collector for something; silently nothing after the end."""
         with self._lock:
             if self.ending is None:
+                self._tell_what_to_look_for()
                 self._outgoing += encode_request(request)
                 self._flush()
 

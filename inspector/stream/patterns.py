@@ -7,9 +7,10 @@ this order (`~cgcnt`).
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
+
+from msgspec import Struct
 
 Kind = Literal["text", "regex", "fuzzy"]
 
@@ -19,8 +20,7 @@ _SIGNS = frozenset(".^$*+?{}[]\\|()")
 _REPEATS = frozenset("*+{")
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """A pattern that matches something."""
 
     kind: Kind

@@ -2,13 +2,13 @@
 
 import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from .events import AnyEvent
 
 
-@dataclass(slots=True)
-class Playback:
+class Playback(Struct):
     """Hands out the events of a recording when their moment has come.
 
     Times are ns on the recording's own clock. Events are played in the order of the file; one whose moment lies before
@@ -22,7 +22,7 @@ class Playback:
     """How many events have been handed out."""
     now: int = 0
     """Where the player stands; between `begin` and `end`."""
-    _moments: list[int] = field(default_factory=list)
+    _moments: list[int] = []
 
     def __post_init__(self) -> None:
         """Prepare the moments; `now` starts at the first event."""

@@ -4,8 +4,9 @@ import sys
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from .base import SCHEMA
 from .codec import StreamError, decode
@@ -30,13 +31,12 @@ class RecordingError(OSError):
     """A recording that cannot be read or written at all; the message is a sentence for the user."""
 
 
-@dataclass(slots=True)
-class Recording:
+class Recording(Struct):
     """A recorded stream; iterate once for its events, then `troubles` says what is wrong with the file."""
 
     path: str
     """`-` is stdin."""
-    troubles: list[str] = field(default_factory=list)
+    troubles: list[str] = []
     """Sentences: torn, truncated, damaged, newer than this version, without an end."""
     _damaged: int = 0
     _unknown: int = 0

@@ -9,7 +9,9 @@ import re
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if sys.version_info >= (3, 11):
     from re import _constants as codes
@@ -40,8 +42,7 @@ class PatternError(ValueError):
     """A pattern that is not used; the message says why and what to write instead."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(Struct, frozen=True):
     """What is known of the rest of a pattern from some place on."""
 
     first: int = 0

@@ -3,8 +3,9 @@
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 MAIN = Path(__file__).resolve().parent.parent / "__main__.py"
 """What starts this package, wherever it lies."""
@@ -23,8 +24,7 @@ _SSH = (
 Everything else, ControlMaster, jump hosts, keys, comes from the user's own ssh configuration."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transport:
+class Transport(Struct, frozen=True):
     """Where the collector runs; the default is this machine with this user's rights."""
 
     host: str = ""

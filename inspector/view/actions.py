@@ -1,6 +1,6 @@
 """What a person does with the panes, without a screen: choose, narrow, jump, mark, count. Returns words to say."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from inspector.model.state import Process
 from inspector.model.verdict import Evidence, Finding
@@ -217,7 +217,7 @@ class Actions:
         return pane.hide(self.context()) if isinstance(pane, TimelinePane) else "h hides refusals in the Timeline (4)"
 
     def _choose(self, **choices: object) -> None:
-        self.session.scope = replace(self.session.scope, **choices)  # type: ignore[arg-type]
+        self.session.scope = replace(self.session.scope, **choices)
 
     # Filter
 

@@ -5,8 +5,8 @@ terminal, no Textual.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
+from msgspec import Struct
 from rich.cells import get_character_cell_size
 
 from .scrolling import FEWEST, Shift, shift_between
@@ -19,8 +19,7 @@ PLAIN_GLYPHS = frozenset("✓✗·─│├└▸◂●○…—▐◆↑↓→�
 """Our own characters beyond ASCII: one cell wide in every terminal that shows the rest of the screen right."""
 
 
-@dataclass(slots=True)
-class Cells:
+class Cells(Struct):
     """Cells beside each other: a line of the terminal, or a part of one."""
 
     texts: list[str]
@@ -44,16 +43,15 @@ class Cells:
         self.odd = part.odd or (self.odd and any(map(_is_odd, self.texts)))
 
 
-@dataclass(slots=True)
-class CellDiff:
+class CellDiff(Struct):
     """What should be seen (`wanted`) and what was sent; frames that were never sent cost nothing."""
 
     width: int = 0
     height: int = 0
-    _wanted: list[Cells] = field(default_factory=list)
-    _sent: list[Cells | None] = field(default_factory=list)
+    _wanted: list[Cells] = []
+    _sent: list[Cells | None] = []
     """None: nobody knows what the terminal shows on this line."""
-    _dirty: set[int] = field(default_factory=set)
+    _dirty: set[int] = set()
 
     def resize(self, width: int, height: int) -> None:
         """Another size: everything that was sent is void."""

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from .config_file import line_of, text_of
 from .keys import LIST, MAIN, key_name
@@ -24,8 +25,7 @@ OF_A_LIST = ("columns", "sort", "descending", "wrap")
 _KEY = re.compile(r"(?:(?:ctrl|shift|alt)\+)*(?:[a-z_]{2,}|f\d{1,2}|\S)")
 
 
-@dataclass(slots=True)
-class ListConfig:
+class ListConfig(Struct):
     """Of one list."""
 
     columns: tuple[str, ...] = ()
@@ -34,15 +34,14 @@ class ListConfig:
     wrap: bool = False
 
 
-@dataclass(slots=True)
-class Config:
+class Config(Struct):
     """Everything; what is not set is as the program has it."""
 
     theme: str = ""
     zoom: bool = False
-    keys: dict[str, str] = field(default_factory=dict)
-    lists: dict[str, ListConfig] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    keys: dict[str, str] = {}
+    lists: dict[str, ListConfig] = {}
+    problems: list[str] = []
     """What could not be used, each with its line, in words for the user."""
 
 

@@ -1,7 +1,9 @@
 """What a pane is given to look at: what is known, what it means, and what the person has chosen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inspector.model.formatting import name_of
 from inspector.model.profiles import Profiles
@@ -10,8 +12,7 @@ from inspector.model.tree import program
 from inspector.model.verdict import Answer
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """The person's choices that more than one pane follows."""
 
     process: tuple[int, int] | None = None
@@ -22,8 +23,7 @@ class Scope:
     """The moment that is marked in all panes; 0 is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class PaneContext:
+class PaneContext(Struct, frozen=True):
     """State, answer and choices at one moment."""
 
     state: State = field(default_factory=State)
@@ -42,7 +42,7 @@ class PaneContext:
 
     def narrowed(self, **choices: object) -> "PaneContext":
         """The same with other choices."""
-        return replace(self, scope=replace(self.scope, **choices))  # type: ignore[arg-type]
+        return replace(self, scope=replace(self.scope, **choices))
 
     @property
     def process(self) -> Process | None:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Generator, Sequence
 from itertools import count
 from time import monotonic_ns, perf_counter
 
-from inspector.model.fold import apply
 from inspector.model.profiles import Profiles, builtin_profiles
 from inspector.model.state import State
 from inspector.model.verdict import Answer
@@ -132,6 +131,8 @@ class Session:
             self._todo.extend(batch)
 
     def _fold(self, event: AnyEvent) -> None:
+        from inspector.model.fold import apply  # when the first event has come, which is after the first paint
+
         self.folded += 1
         apply(self.state, event)
         if isinstance(event, ANSWERS):

@@ -60,7 +60,13 @@ def test_differences_and_the_schema_import_neither_screen_nor_collector(tmp_path
 def test_the_first_frame_waits_for_no_rule_and_no_report() -> None:
     code = "import sys, inspector.view.app; print(*sorted(sys.modules), sep='\\n')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    later = ("inspector.model.diagnosis", "inspector.model.ladder", "inspector.model.usage", "inspector.report")
+    later = (
+        "inspector.model.fold",
+        "inspector.model.diagnosis",
+        "inspector.model.ladder",
+        "inspector.model.usage",
+        "inspector.report",
+    )
     assert "inspector.view.app" in done.stdout
     assert not offenders(set(done.stdout.split()), *later, "importlib.resources", "email", "http", "multiprocessing")
 
@@ -69,7 +75,8 @@ def test_a_collector_is_started_before_anything_of_the_screen_is_imported() -> N
     code = (
         "import sys\nfrom inspector.commands import inputs, screen\nfrom inspector.commands.arguments import parse\n"
         "from inspector.stream.transport import target_words\n"
-        "stream, profiles = inputs.collector_and_profiles(parse(['1'], ''), target_words('1'))\n"
+        "options = parse(['1'], '')\n"
+        "stream = inputs.collector(options, target_words('1'), inputs.profiles(options))\n"
         "print(*sorted(sys.modules), sep='\\n')\nstream.kill()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

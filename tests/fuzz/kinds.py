@@ -95,7 +95,7 @@ def _profile(raw: bytes) -> None:
     except UnicodeDecodeError:
         return
     with suppress(ProfileError):
-        list(read_lines(Profiles([parse(text, "a mutant")]), _LINES))
+        list(read_lines(Profiles(lambda: [parse(text, "a mutant")]), _LINES))
 
 
 def _libraries(folder: Path) -> list[bytes]:

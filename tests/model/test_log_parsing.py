@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from inspector.model import log_claims
 from inspector.model.log_claims import Word
-from inspector.model.log_parsing import EndingReader, read_lines, words_of
+from inspector.model.log_parsing import read_lines, words_of
+from inspector.model.log_parsing.endings import EndingReader
 from inspector.model.log_runs import this_start
 from inspector.stream.logs import LogFound, WritesSeen
 

@@ -158,7 +158,7 @@ def test_a_profile_that_is_not_there_or_defines_a_known_api_again_is_an_error(tm
     with pytest.raises(ProfileError, match="cannot be read"):
         load([tmp_path / "absent.toml"])
     with pytest.raises(ProfileError, match="defines API nvml"):
-        Profiles([*builtin(), parse(OWN.replace("my-api", "nvml"), "x")])
+        _ = Profiles(lambda: [*builtin(), parse(OWN.replace("my-api", "nvml"), "x")]).apis
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ProfileError, match="UTF-8"):
         load([tmp_path / "binary.toml"])

@@ -149,8 +149,9 @@ def test_a_collector_whose_configuration_cannot_be_made_does_not_stay(tmp_path: 
         raise ValueError("a profile that cannot be used")
 
     body = f"open({str(tmp_path / 'started')!r}, 'w').close(); sys.stdin.read(); open({str(tmp_path / 'left')!r}, 'w')"
+    stream = LiveStream(collector(tmp_path, body), bad)
     with pytest.raises(ValueError, match="a profile that cannot be used"):
-        LiveStream(collector(tmp_path, body), bad)
+        drain(stream)
     assert not (tmp_path / "left").exists()
 
 

@@ -1,8 +1,7 @@
 """What a person can ask of the collector by hand: follow a log, predict a load; and what time alone changes."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from inspector.model.fold import apply
 from inspector.model.state import State

@@ -4,8 +4,7 @@
 it ends by its own error.
 """
 
-from .endings import EndingReader
 from .sentences import Kind, Words, read_lines, words_of
 from .vocabulary import MARKS
 
-__all__ = ["MARKS", "EndingReader", "Kind", "Words", "read_lines", "words_of"]
+__all__ = ["MARKS", "Kind", "Words", "read_lines", "words_of"]

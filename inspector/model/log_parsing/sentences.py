@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
+
+from msgspec import Struct
 
 from . import vocabulary as v
 
@@ -17,8 +18,7 @@ result of a function. `load`: a library or symbol that was refused. `error`: ano
 `ended`: the error by which it says that it ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     """One thing that a line says."""
 
     kind: Kind

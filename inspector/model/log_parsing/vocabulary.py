@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
+
+from msgspec import Struct
 
 GPU: Final = r"(?:gpus?|cuda|nvidia|rocm|hip|vulkan|opencl|metal|accelerators?|graphics cards?)(?:\(s\))?"
 _DEVICES = rf"(?:{GPU}|devices?)"
@@ -33,8 +34,7 @@ class _Expression:
         return re.compile(self._text, self._flags)
 
 
-@dataclass(frozen=True, slots=True)
-class Phrase:
+class Phrase(Struct, frozen=True):
     """A pattern and texts, in lower case, of which every match holds one: looked for first, because that is fast."""
 
     pattern: _Expression

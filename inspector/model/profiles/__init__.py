@@ -28,8 +28,17 @@ def load(user_places: Iterable[Path] | None = None) -> Profiles:
     """
     if user_places is None:
         own = user_directory()
-        return Profiles([*builtin(), *from_user([own] if own.is_dir() else [], named=False)])
-    return Profiles([*builtin(), *from_user(user_places)])
+        return _with([own] if own.is_dir() else [], named=False)
+    return _with(user_places)
+
+
+def _with(places: Iterable[Path], *, named: bool = True) -> Profiles:
+    """Our own are read when they are needed; what is wrong with those of a person is said at once."""
+    theirs = from_user(places, named=named)
+    profiles = Profiles(lambda: [*builtin(), *theirs])
+    if theirs:
+        profiles.apis  # noqa: B018 - two may define the same
+    return profiles
 
 
 @cache

@@ -1,7 +1,7 @@
 """All profiles together: names of results and roles, effects of variables, and the watch plan for the collector."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 
@@ -17,18 +17,28 @@ _VARIANT = re.compile(r"(_v\d+)?(_ptsz|_ptds)?$")
 class Profiles:
     """What is known about APIs, programs, variables and logs; a later profile replaces an earlier one of its name."""
 
-    def __init__(self, profiles: Iterable[Profile]) -> None:
-        by_name = {profile.name: profile for profile in profiles}
-        self.profiles: tuple[Profile, ...] = tuple(by_name.values())
-        self.apis: dict[str, Api] = {}
+    def __init__(self, read: Callable[[], Iterable[Profile]]) -> None:
+        """`read` gives the profiles when they are first asked for, which is after the first paint of a screen."""
+        self._read = read
+
+    @cached_property
+    def profiles(self) -> tuple[Profile, ...]:
+        """In order of precedence."""
+        return tuple({profile.name: profile for profile in self._read()}.values())
+
+    @cached_property
+    def apis(self) -> dict[str, Api]:
+        """By name; ProfileError where two profiles define one."""
+        found: dict[str, Api] = {}
         for profile in self.profiles:
             if profile.api is None:
                 continue
-            if profile.api.name in self.apis:
+            if profile.api.name in found:
                 raise ProfileError(
                     f"profile {profile.name} defines API {profile.api.name}, which another one defines too"
                 )
-            self.apis[profile.api.name] = profile.api
+            found[profile.api.name] = profile.api
+        return found
 
     # -- APIs ------------------------------------------------------------------------------------------------------
 

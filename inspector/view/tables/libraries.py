@@ -2,9 +2,10 @@
 
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from inspector.model.formatting import name_of, plural, size
 from inspector.model.state import Process, State
@@ -30,14 +31,13 @@ _NOT_SEEN: Cell = (("○ ", "quiet"), ("not loaded", "quiet"))
 _NOT_LOADED: Cell = (("✗ ", "no"), ("not loaded", "no"))
 
 
-@dataclass(slots=True)
-class _MappedFile:
+class _MappedFile(Struct):
     """One file, with every mapping of it that we look at."""
 
     path: str
     file: str
     first: LibraryMapped
-    holders: list[tuple[Process, LibraryMapped]] = field(default_factory=list)
+    holders: list[tuple[Process, LibraryMapped]] = []
 
 
 def libraries(context: PaneContext, folds: Folds | None = None) -> ListTable:

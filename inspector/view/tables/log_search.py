@@ -1,9 +1,10 @@
 """What the collector finds in the whole files of several logs: asked for in pages, merged by time as it comes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
 
 from inspector.model.state import LogSource, State
 from inspector.stream.base import Request
@@ -40,11 +41,10 @@ class Query(NamedTuple):
         return lambda text: (found is None or bool(found(text[:SEARCHED]))) and (not level or read(text).rank >= level)
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(Struct):
     """What is known of one source."""
 
-    lines: list[LogLine] = field(default_factory=list)
+    lines: list[LogLine] = []
     total: int = 0
     searched: int = 0
     all_total: int = 0

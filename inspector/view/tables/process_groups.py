@@ -3,8 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from inspector.model.formatting import name_of
 from inspector.model.state import Process
@@ -20,18 +21,17 @@ ALIKE = 3
 HELPERS = 2
 
 
-@dataclass(slots=True)
-class Folds:
+class Folds(Struct):
     """What a person folded and unfolded in a list, and what can be."""
 
-    opened: set[str] = field(default_factory=set)
+    opened: set[str] = set()
     """Groups that are shown row by row."""
-    closed: set[str] = field(default_factory=set)
+    closed: set[str] = set()
     """Rows whose children are hidden."""
     everything: bool = False
     """All rows are shown: a filter must find them."""
-    groups: set[str] = field(default_factory=set)
-    above: dict[str, str] = field(default_factory=dict)
+    groups: set[str] = set()
+    above: dict[str, str] = {}
     """Of the list that was made last: its groups, and the row above each row in the tree."""
 
     def turn(self, key: str, step: int) -> str | None:

@@ -1,8 +1,10 @@
 """Rows, cells and tables: the plain data that every list on the screen is made of."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .sorting import Sorting, Value, value_of
 
@@ -22,8 +24,7 @@ class Row(NamedTuple):
     """One cell a column; in a row with fewer, the last one takes all the room that is left."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """How one column is drawn."""
 
     title: str

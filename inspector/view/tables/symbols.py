@@ -3,7 +3,8 @@
 import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from inspector.model.formatting import duration, name_of, plural
 from inspector.model.state import State
@@ -23,23 +24,22 @@ COLUMNS = (
 )
 
 
-@dataclass(slots=True)
-class Knowledge:
+class Knowledge(Struct):
     """What is known about names, looked up once for many rows."""
 
-    functions: dict[tuple[str, str], list[WatchedFunction]] = field(default_factory=dict)
+    functions: dict[tuple[str, str], list[WatchedFunction]] = {}
     """By file identity and name; a name has several functions when it is watched more than once."""
-    counts: dict[int, int] = field(default_factory=dict)
-    stopped: Mapping[int, str] = field(default_factory=dict)
+    counts: dict[int, int] = {}
+    stopped: Mapping[int, str] = {}
     """Functions that are counted no more, and why."""
-    callers: dict[int, dict[str, int]] = field(default_factory=dict)
-    never: set[tuple[str, str]] = field(default_factory=set)
+    callers: dict[int, dict[str, int]] = {}
+    never: set[tuple[str, str]] = set()
     """File identity and name of functions proven never executed in the chosen processes."""
-    held: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    held: dict[tuple[str, str], list[str]] = {}
     """Path and name -> who holds its address."""
-    needed: dict[str, list[str]] = field(default_factory=dict)
+    needed: dict[str, list[str]] = {}
     """Name -> libraries that import it."""
-    offered: dict[str, list[str]] = field(default_factory=dict)
+    offered: dict[str, list[str]] = {}
     """Name -> libraries that define it, of those whose names we hold."""
 
 
