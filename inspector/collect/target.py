@@ -122,9 +122,9 @@ class Target:
         if self.kind == "unit":
             name = self.value if "." in self.value else f"{self.value}.service"
             return name in path.split("/")
-        container = cgroup.container_of(path)
-        if container is None:
-            return False
+        return any(self._is_container(each) for each in cgroup.containers_of(path))
+
+    def _is_container(self, container: str) -> bool:
         by_id = container == self.value or (len(self.value) >= 4 and container.startswith(self.value))
         return by_id or self.value in names_of(container)
 

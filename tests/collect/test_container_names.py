@@ -13,6 +13,7 @@ from inspector.collect.target import parse_target
 ID, OTHER = "0123456789ab" + "c" * 52, "f" * 64
 LAYOUTS = {
     "docker": (f"var/lib/docker/containers/{ID}/config.v2.json", {"ID": ID, "Name": "/ollama", "State": {"Pid": 7}}),
+    "docker of a snap": (f"var/snap/docker/common/var-lib-docker/containers/{ID}/config.v2.json", {"Name": "/ollama"}),
     "podman": (
         "var/lib/containers/storage/overlay-containers/containers.json",
         [{"id": OTHER, "names": ["other"]}, {"id": ID, "names": ["ollama"], "layer": "x"}],
@@ -25,6 +26,10 @@ LAYOUTS = {
         f"run/containerd/io.containerd.runtime.v2.task/k8s.io/{ID}/config.json",
         {"ociVersion": "1.2.0", "annotations": {"io.kubernetes.cri.container-name": "ollama",
                                                 "io.kubernetes.cri.sandbox-name": "ollama-7d9c-x2"}},
+    ),
+    "containerd of k3s": (
+        f"run/k3s/containerd/io.containerd.runtime.v2.task/k8s.io/{ID}/config.json",
+        {"annotations": {"io.kubernetes.cri.container-name": "ollama"}},
     ),
     "nerdctl": (
         f"run/containerd/io.containerd.runtime.v2.task/default/{ID}/config.json",
@@ -43,9 +48,31 @@ def test_the_name_is_read_where_the_runtime_keeps_it(layout: str, tmp_path: Path
     path = tmp_path / place
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(content))
-    names = names_of(ID, tmp_path, tmp_path / "home/me")
+    names = names_of(ID, tmp_path, [tmp_path / "home/me"])
     assert "ollama" in names and names <= {"ollama", "ollama-7d9c-x2"}
-    assert names_of(OTHER, tmp_path, tmp_path / "home/me") <= {"other"}
+    assert names_of(OTHER, tmp_path, [tmp_path / "home/me"]) <= {"other"}
+
+
+def test_docker_may_keep_its_containers_on_another_disk(tmp_path: Path) -> None:
+    for place, content in {"etc/docker/daemon.json": {"data-root": "/srv/docker", "debug": True},
+                           f"srv/docker/containers/{ID}/config.v2.json": {"Name": "/ollama"}}.items():  # fmt: skip
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).write_text(json.dumps(content))
+    assert names_of(ID, tmp_path, []) == {"ollama"}
+
+
+def test_a_container_without_root_is_found_for_root_by_whom_sudo_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root to give a file away")
+    path = tmp_path / LAYOUTS["podman without root"][0]
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(LAYOUTS["podman without root"][1]))
+    os.chown(path, 65534, 65534)
+    assert names_of(ID, tmp_path, [tmp_path / "home/me"]) == frozenset()
+    monkeypatch.setenv("SUDO_UID", "65534")
+    assert names_of(ID, tmp_path, [tmp_path / "home/me"]) == {"ollama"}
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"Name": 7}', '{"annotations": 3}'])
@@ -53,19 +80,19 @@ def test_a_damaged_file_tells_no_name(content: str, tmp_path: Path) -> None:
     for place, _ in LAYOUTS.values():
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).write_text(content)
-    assert names_of(ID, tmp_path, tmp_path / "home/me") == frozenset()
+    assert names_of(ID, tmp_path, [tmp_path / "home/me"]) == frozenset()
 
 
 def test_what_is_no_file_of_root_or_ours_is_not_read_and_holds_nobody_up(tmp_path: Path) -> None:
     path = tmp_path / LAYOUTS["podman without root"][0]
     path.parent.mkdir(parents=True)
     os.mkfifo(path)
-    assert names_of(ID, tmp_path, tmp_path / "home/me") == frozenset()
+    assert names_of(ID, tmp_path, [tmp_path / "home/me"]) == frozenset()
     path.unlink()
     path.write_text(json.dumps(LAYOUTS["podman without root"][1]))
     if os.geteuid() == 0:
         os.chown(path, 65534, 65534)
-        assert names_of(ID, tmp_path, tmp_path / "home/me") == frozenset()
+        assert names_of(ID, tmp_path, [tmp_path / "home/me"]) == frozenset()
 
 
 def test_a_container_is_meant_by_its_name_or_by_the_beginning_of_its_id(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,6 +109,19 @@ ID = "0123456789abcdef" * 4
         (f"/system.slice/containerd.service/kubepods-pod1:cri-containerd:{ID}", "containerd.service", ID),
         ("/lxc.payload.web/system.slice/a.service", "a.service", "web"),
         ("/machine.slice/machine-deb.scope", None, "deb"),
+        ("/machine.slice/systemd-nspawn@deb.service/payload", "systemd-nspawn@deb.service", "deb"),
+        (f"/libpod_parent/libpod-{ID}", None, ID),
+        (f"/libpod_parent/libpod-{ID}/container", None, ID),
+        (f"/machine.slice/libpod-conmon-{ID}.scope", None, None),
+        (f"/user.slice/user-7.slice/user@7.service/user.slice/libpod-{ID}.scope/container", "user@7.service", ID),
+        (f"/user.slice/user-7.slice/user@7.service/user.slice/nerdctl-{ID}.scope", "user@7.service", ID),
+        (
+            f"/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod1.slice/crio-{ID}.scope/container",
+            None,
+            ID,
+        ),
+        (f"/default/{ID}", None, ID),
+        ("/system.slice/snap.ollama.listener.service", "snap.ollama.listener.service", None),
         ("/user.slice/user-0.slice/session-1.scope", None, None),
         ("/", None, None),
     ],
@@ -117,6 +130,16 @@ def test_units_and_containers_are_read_from_the_control_group(
     path: str, unit: str | None, container: str | None
 ) -> None:
     assert (cgroup.unit_of(path), cgroup.container_of(path)) == (unit, container)
+
+
+def test_a_container_in_a_container_is_the_inner_one_and_both_are_told() -> None:
+    outer = "f" * 64
+    for path in (
+        f"/docker/{outer}/kubelet.slice/kubelet-kubepods.slice/cri-containerd-{ID}.scope",
+        f"/system.slice/docker-{outer}.scope/docker/{ID}",
+    ):
+        assert cgroup.containers_of(path) == [outer, ID]
+        assert cgroup.container_of(path) == ID
 
 
 def test_file_capabilities_have_names() -> None:

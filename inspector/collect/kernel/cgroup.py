@@ -3,13 +3,12 @@
 import re
 
 _CONTAINER = re.compile(
-    r"(?:^|[/:-])(?:docker|libpod|crio|cri-containerd|containerd|buildkit)[-/:]?([0-9a-f]{12,64})\b"
+    r"(?:^|[/:-])(?:docker|libpod|crio|cri-containerd|containerd|nerdctl|buildkit)[-/:]?([0-9a-f]{12,64})\b"
+    r"|/([0-9a-f]{64})(?=[/.]|$)"
+    r"|/(?:lxc\.payload\.|lxc/|machine-|systemd-nspawn@)([^/]+?)(?:\.scope|\.service)?(?=/|$)"
 )
-"""`docker-ID.scope`, `/docker/ID`, `libpod-ID.scope`, `crio-ID.scope`, `cri-containerd:ID`."""
-_BARE_ID = re.compile(r"/([0-9a-f]{64})(?:[/.]|$)")
-"""`/kubepods/burstable/podUID/ID`: the runtime names no one but itself there."""
-_NAMED = re.compile(r"/(?:lxc\.payload\.|lxc/|machine-)([^/]+?)(?:\.scope)?(?:/|$)")
-"""`/lxc.payload.NAME`, `/lxc/NAME`, `machine-NAME.scope` of systemd-nspawn."""
+"""`docker-ID.scope`, `/docker/ID`, `libpod-ID.scope`, `crio-ID.scope`, `POD:cri-containerd:ID`; the id alone under
+`/kubepods/burstable/podUID/`; `/lxc.payload.NAME`, `/lxc/NAME`, `machine-NAME.scope` of systemd-nspawn."""
 
 
 def unit_of(path: str) -> str | None:
@@ -18,10 +17,11 @@ def unit_of(path: str) -> str | None:
     return services[-1] if services else None
 
 
+def containers_of(path: str) -> list[str]:
+    """Ids (docker, podman, kubernetes, containerd) or names (lxc, nspawn) of containers, the outermost first."""
+    return list(dict.fromkeys(next(filter(None, found.groups())) for found in _CONTAINER.finditer(path)))
+
+
 def container_of(path: str) -> str | None:
-    """The id (docker, podman, kubernetes, containerd) or name (lxc, nspawn) of the container; None outside of one."""
-    for pattern in (_CONTAINER, _BARE_ID, _NAMED):
-        found = pattern.search(path)
-        if found:
-            return found.group(1)
-    return None
+    """The innermost container: in a node of Kubernetes that is itself a container, that of the pod; None outside."""
+    return next(reversed(containers_of(path)), None)
