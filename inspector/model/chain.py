@@ -9,7 +9,7 @@ from .attempts.row import Attempt
 from .attempts.system import is_device
 from .families import MANAGEMENT
 from .progress import Progress
-from .refusals import counted_too_late
+from .refusals import counted_too_late, is_optional
 from .stages import LEVEL
 from .state import State
 
@@ -57,7 +57,8 @@ def stop_of(state: State, progress: Progress, attempts: Iterable[Attempt], excus
     tail = [one for one in refused if not one.at or one.at >= after] or refused
     if not tail:
         return None
-    first = _first(tail)
+    steps = [one for one in tail if not is_optional(one)]
+    first = _first(steps) if steps else tail[-1]
     same = [one for one in tail if (one.kind, one.stage) == (first.kind, first.stage) and one.kind == "load"]
     names = list(dict.fromkeys(one.what for one in same if one.failure is None or one.failure.cause == "absent"))
     beside = [

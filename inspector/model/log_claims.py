@@ -13,6 +13,7 @@ from .profiles import Profiles
 from .profiles.schema import Meaning
 from .state import Process, Reading, Said, State
 from .tree import roots
+from .worker import is_tool
 
 Saying = Literal["cpu", "found", "dropped", "given", "given-nothing"]
 """The five classes of a last word; the newest of a start wins."""
@@ -82,7 +83,14 @@ def last_word(words: Iterable[Word]) -> Word | None:
 
 def own_error(state: State, words: Iterable[Word]) -> Word | None:
     """The error by which a program says that it ends: one that was caught and logged has other lines behind it."""
-    return next((one for one in reversed(list(words)) if one.refusal == "own-error" and _stands_last(state, one)), None)
+    said = (one for one in reversed(list(words)) if one.refusal == "own-error" and _stands_last(state, one))
+    return next((one for one in said if not _of_a_tool(state, one)), None)
+
+
+def _of_a_tool(state: State, word: Word) -> bool:
+    """Written by a shell or a tool on the way to the program."""
+    who = writer(state, word)
+    return who is not None and is_tool(who)
 
 
 def _stands_last(state: State, word: Word) -> bool:

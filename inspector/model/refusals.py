@@ -43,6 +43,12 @@ def excuses(process: Process, attempts: Sequence[Attempt]) -> Steps[dict[Attempt
     return (yield from _Judge(process, attempts, granted).judge())
 
 
+def is_optional(attempt: Attempt) -> bool:
+    """A question about a property that no profile lists: frameworks ask many, and take no for an answer."""
+    unlisted = attempt.calls is not None and attempt.calls.role == "other"
+    return unlisted and attempt.came_back and LEVEL[attempt.stage or "asked"] < LEVEL["context"]
+
+
 class _Granted:
     """The newest success of each kind, so that no refusal looks through all that came after it."""
 
@@ -177,8 +183,15 @@ class _Judge:
     def _call(self, attempt: Attempt) -> str:
         if attempt.stage is None:
             return "it tells nothing about the device"
+        if is_optional(attempt) and not self._ended_over(attempt):
+            return "programs go on without it"
         one = self.granted.calls.get((attempt.family, LEVEL[attempt.stage]))
         return f"{one.what} succeeded after it" if one is not None and one.at > attempt.at else ""
+
+    def _ended_over(self, attempt: Attempt) -> bool:
+        """The process ended with a failure, and nothing of the family succeeded after it."""
+        end, after = self.process.end, self.granted.calls.get((attempt.family, 0))
+        return end is not None and bool(end.code or end.signal) and (after is None or after.at < attempt.at)
 
     def _system(self, attempt: Attempt) -> str:
         at = self.granted.opened.get(name_of(attempt.what), -1)

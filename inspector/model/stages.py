@@ -44,6 +44,11 @@ def stage_of(profiles: Profiles, api: str, function: str) -> Stage | None:
     return next((stage for stage, words in _OF_WORDS if words.search(function)), None)
 
 
+def tells_nothing(function: str) -> bool:
+    """Versions, error texts, tear-down: what they answer is no step and no fault."""
+    return _TELLS_NOTHING.search(function) is not None
+
+
 def reaches(stage: Stage | None, least: Stage) -> bool:
     """Whether a stage is this one or a later one."""
     return stage is not None and LEVEL[stage] >= LEVEL[least]

@@ -62,6 +62,11 @@ class ApiPlan(Fact, frozen=True, kw_only=True):
     prefixes: list[str]
     """Prefixes of its function names, see `prefix_pattern`: `cu`, `nvml`, `cuda`, `hsa_`."""
     functions: list[FunctionPlan]
+    """Those that matter most: counted from the first call on."""
+    answers: list[str] = []
+    """Globs of the functions that answer a status, of all with its prefixes; the first that matches counts, one with
+    `!` in front says that they answer something else. Empty: functions that are not listed are not counted.
+    """
     private: list[str] = []
     """Names that mark an implementation when the SONAME does not: any file that exports two or more is a provider."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from inspector.model.crashes import crashed, killed
 from inspector.model.families import family_of_api
 from inspector.model.profiles import Profiles
-from inspector.model.stages import stage_of
+from inspector.model.stages import stage_of, tells_nothing
 from inspector.model.state import Process, State
 from inspector.model.usage import FunctionCalls, Use, uses
 from inspector.stream.calls import CallReturned, OpenCall
@@ -137,6 +137,8 @@ class _Function:
         stage = self.stage
         if self.calls.role == "sync" and ok is False:
             stage = "work"  # what was launched before fails here
+        if stage is None and ok is False and facts.get("came_back", True) and not tells_nothing(self.calls.name):
+            stage = "described"  # unknown to us, but a program may have ended over it
         if stage is None and not facts.get("came_back", True):
             stage = "resolved"  # whatever it was to tell, its consumer got no further
         return Attempt(

@@ -230,7 +230,14 @@ def _api_plan(api: Api) -> ApiPlan:
         for group in api.functions
         for name in group.names
     ]
-    return ApiPlan(api=api.name, sonames=api.sonames, prefixes=api.prefixes, functions=functions, private=api.private)
+    return ApiPlan(
+        api=api.name,
+        sonames=api.sonames,
+        prefixes=api.prefixes,
+        functions=functions,
+        answers=api.answers,
+        private=api.private,
+    )
 
 
 def _backend_plan(profile: Profile) -> BackendPlan:

@@ -96,6 +96,8 @@ class Api(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):
     software: list[str] = []
     """The same of drivers that compute on the CPU: work that only these did is no work on a GPU."""
     functions: list[FunctionGroup] = []
+    answers: list[str] = []
+    """See `ApiPlan.answers`."""
     required: list[Requirement] = []
     results: dict[int, str] = {}
     advice: dict[int, str] = {}

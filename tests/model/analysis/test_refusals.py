@@ -1,5 +1,6 @@
 """What is made good blames nothing: each kind of refusal by its own measure."""
 
+from inspector.model.diagnosis import diagnose
 from inspector.model.profiles import load
 from inspector.model.stages import stage_of
 from inspector.stream.calls import FileOpened
@@ -7,7 +8,7 @@ from inspector.stream.libraries import PreloadChecked
 from inspector.stream.processes import SignalDelivered
 
 from ..asking import BACKEND, SHIM, healthy, rules, working
-from ..build import Story
+from ..build import DRIVER, Story
 from .asking import analysis, chain, decision, excused
 
 ABSENT = "libcuda.so: cannot open shared object file: No such file or directory"
@@ -143,3 +144,30 @@ def test_an_ignored_preload_is_no_fault_of_a_program_that_reached_the_device() -
     story.tell(entry)
     working(story)
     assert rules(story)[0] == "gpu-in-use"
+
+
+def _unlisted(code: int | None) -> Story:
+    story = Story()
+    story.process(812)
+    story.driver(812, exports=[*DRIVER, "cuFooThing", "cuStreamIsCapturing"])
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", by=BACKEND)
+    story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 1})
+    story.call(812, "cuFooThing", 1, by=BACKEND)
+    story.call(812, "cuStreamIsCapturing", 801, by=BACKEND)
+    if code is not None:
+        story.end(812, code=code)
+    return story
+
+
+def test_a_function_that_no_profile_lists_blames_nothing_while_the_program_goes_on() -> None:
+    answer = diagnose(_unlisted(None).state)
+    assert answer.findings[0].rule == "gpu-ready"
+    assert not [finding for finding in answer.findings if finding.severity == "error"]
+
+
+def test_the_last_of_them_is_told_where_the_program_failed_after_it() -> None:
+    answer = diagnose(_unlisted(1).state)
+    assert answer.mode.verdict == "cpu"
+    assert "cuStreamIsCapturing = 801" in answer.findings[0].title
+    assert diagnose(_unlisted(0).state).findings[0].rule not in ("api-error", "ended-by-own-error")

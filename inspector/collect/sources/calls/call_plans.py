@@ -1,11 +1,13 @@
 """What the watch plan says about single functions: which to count, what memory to read, what the bytes mean."""
 
+import re
 import struct
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
-from inspector.stream.requests import Argument, FunctionPlan, OutValue, Plan, ValueKind
+from inspector.stream.requests import Argument, FunctionPlan, OutValue, Plan, ValueKind, prefix_pattern
 from inspector.stream.text import decode
 
 from ...elf.sites import Site
@@ -26,6 +28,44 @@ class PlannedFunction:
 
     api: str
     plan: FunctionPlan
+
+
+class NamedFunctions:
+    """All functions that have to do with the APIs of a plan, by name: listed ones, and others by their prefix."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._listed = planned_functions(plan)
+        self._apis = [(api, re.compile(prefix_pattern(api.prefixes))) for api in plan.apis]
+        self._others: dict[str, PlannedFunction | None] = {}
+
+    def is_listed(self, name: str) -> bool:
+        """The plan names it."""
+        return name in self._listed
+
+    @property
+    def listed(self) -> Iterable[str]:
+        """Names in the plan."""
+        return self._listed
+
+    def get(self, name: str) -> PlannedFunction | None:
+        """Of one that is not listed: its API by its prefix; it answers a status where the plan says so."""
+        known = self._listed.get(name)
+        if known is not None:
+            return known
+        if name not in self._others:
+            self._others[name] = self._other(name)
+        return self._others[name]
+
+    def is_counted(self, name: str) -> bool:
+        """Whether it is counted without being asked for: all of an API of which the plan tells their answers."""
+        return self.is_listed(name) or any(api.answers and match.match(name) for api, match in self._apis)
+
+    def _other(self, name: str) -> PlannedFunction | None:
+        api = next((api for api, match in self._apis if match.match(name)), None)
+        if api is None:
+            return None
+        said = next((glob for glob in api.answers if fnmatchcase(name, glob.removeprefix("!"))), "!")
+        return PlannedFunction(api.api, FunctionPlan(name=name, returns=not said.startswith("!")))
 
 
 def planned_functions(plan: Plan) -> dict[str, PlannedFunction]:

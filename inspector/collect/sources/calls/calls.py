@@ -35,6 +35,8 @@ from .pending_dlopens import PendingLoads
 
 TICK_SECONDS = 0.05
 SLOW_SECONDS = 0.2
+_OTHERS_AFTER = 0.1
+"""Seconds from the mapping of a file until its functions that are not listed are counted: the start goes first."""
 INSIDE_NS = 150_000_000
 """A call that is inside for less is not told: it is about to return."""
 
@@ -116,6 +118,7 @@ class CallsSource(TreeObserver):
         exported = any(export.kind == "func" and self._files.is_planned(export.name) for export in image.exports)
         if exported and self._session.configure.count:
             self._files.watch_planned(candidate_of(mapping))
+            self._session.loop.after(_OTHERS_AFTER, lambda: self._files.watch_others(candidate_of(mapping)))
 
     def handle(self, request: Request) -> bool:
         """True when the request was ours."""

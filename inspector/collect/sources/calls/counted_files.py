@@ -24,10 +24,12 @@ from ...reactor.results import read_results
 from ..contract import Mapping, Session
 from ..libraries.providers import Candidate
 from .attaching import Attaching
-from .call_plans import PlannedFunction, function_at, planned_functions
+from .call_plans import NamedFunctions, PlannedFunction, function_at
 from .hot_functions import HEAT_SECONDS, too_busy, too_hot
 
 _MOST_AT_ONCE = 4000
+_MOST_OTHERS = 2000
+"""Functions of one file that are counted though no profile lists them."""
 Attached = Callable[[Sequence[int], Table[int, float]], None]
 """Told which functions are counted from now on, and which were detached at once, with their calls a second."""
 
@@ -42,6 +44,8 @@ class CountedFile:
     mapped: bool = False
     planned: bool = False
     """Functions of the plan were looked for."""
+    whole: bool = False
+    """The other functions of its APIs were looked for."""
     watches: list[FileWatch] = field(default_factory=list)
 
 
@@ -64,7 +68,7 @@ class CountedFiles:
 
     def __init__(self, session: Session, counting: Counting, reactor: Reactor | None, attached: Attached) -> None:
         self._session, self._counting, self._reactor, self._told = session, counting, reactor, attached
-        self._planned = planned_functions(session.plan)
+        self._planned = NamedFunctions(session.plan)
         self._attaching = Attaching(session.loop)
         self._files: dict[tuple[int, int], CountedFile] = {}
         self.functions: dict[int, CountedFunction] = {}
@@ -84,7 +88,7 @@ class CountedFiles:
 
     def is_planned(self, name: str) -> bool:
         """Whether a function is one of the plan."""
-        return name in self._planned
+        return self._planned.is_listed(name)
 
     def watch_planned(self, candidate: Candidate) -> None:
         """By the reactor, which may know the file already, where there is one."""
@@ -96,12 +100,31 @@ class CountedFiles:
             self._reactor.arm(candidate.open_path, candidate.path)
             return
         try:
-            sites = find_sites(file.open_path, self._planned)
+            sites = find_sites(file.open_path, self._planned.listed)
         except ElfError:
             return
         if sites.found:
             self._refuse(file, [each for each in sites.refused if each.why != NOT_EXPORTED])
             self._watch(file, sites.found)
+
+    def watch_others(self, candidate: Candidate) -> None:
+        """All other functions of the APIs that a mapped file exports, aside: what is listed decides, and goes first."""
+        file = self._file(candidate)
+        if file is None or file.whole:
+            return
+        file.whole = True
+
+        def find() -> Callable[[], None]:
+            try:
+                found = find_sites(file.open_path).found
+            except ElfError:
+                return lambda: None
+            names = ((site, (site.name, *site.aliases)) for site in found)
+            others = [site for site, known in names if not any(map(self._planned.is_listed, known))
+                      and any(map(self._planned.is_counted, known))]  # fmt: skip
+            return lambda: self._watch(file, others[:_MOST_OTHERS]) if others else None
+
+        self._attaching.begin(find)
 
     def _told_by_reactor(self, told: Armed | Unable, descriptors: list[int]) -> None:
         """A file is counted: some process of the tree may be in the middle of its first call."""
