@@ -7,6 +7,7 @@ import errno
 import gc
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 
 from inspector import __version__
@@ -55,6 +56,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Never a traceback for what a user or a target can cause."""
     given = list(sys.argv[1:] if words is None else words)
     _stand_in_for_closed_streams()
+    warnings.simplefilter("ignore", FutureWarning)  # of expressions of users and profiles: no line of ours to mend
     try:
         if given[:1] == ["collect"]:
             return _collect(given[1:])

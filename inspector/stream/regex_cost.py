@@ -7,7 +7,6 @@ the steps stay bounded, and where too little of it were left the pattern is refu
 
 import re
 import sys
-import warnings
 from collections.abc import Sequence
 
 from msgspec import Struct
@@ -64,9 +63,7 @@ def longest_text(pattern: str) -> int:
     if len(pattern) > _LONGEST:
         raise PatternError(f"it has more than {_LONGEST} characters")
     try:
-        with warnings.catch_warnings():  # of what a later Python may read otherwise
-            warnings.simplefilter("ignore", FutureWarning)
-            re.compile(pattern)
+        re.compile(pattern)
         tree: tuple[Item, ...] = tuple(parser.parse(pattern))  # type: ignore[arg-type]
     except (re.error, OverflowError, RecursionError) as error:
         raise PatternError(f"no regular expression: {error}") from None

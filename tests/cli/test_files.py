@@ -165,3 +165,14 @@ def test_a_closed_or_full_stdout_is_no_traceback(recording: str) -> None:
         )  # fmt: skip
         assert "Traceback" not in ended.stderr
     assert "the output cannot be written: no space left on device" in ended.stderr
+
+
+def test_an_expression_that_a_later_python_may_read_otherwise_is_used_without_a_word(
+    recording: str, tmp_path: Path
+) -> None:
+    profile = tmp_path / "mine.toml"
+    profile.write_text(
+        """name = "mine"\n[[logs]]\nid = "a"\ncontains = "a"\npattern = "[[a]b"\nmeans = "start"\nsays = "it"\n"""
+    )
+    done = inspector("report", recording, "--profile", str(profile))
+    assert done.stdout and "Warning" not in said(done)
