@@ -82,6 +82,19 @@ def find_sites(open_path: bytes, names: Iterable[str] = ()) -> Sites:
         return sites
 
 
+def site_at(open_path: bytes, offset: int, name: str) -> Site | None:
+    """The site of a function that begins at a place in the file, whatever its tables say of it; None for no code."""
+    with ElfFile(open_path) as elf:
+        processor = processors().get(elf.machine_number)
+        text = [s for s in elf.segments if s.kind == PT_LOAD and s.flags & PF_X]
+        segment = next((s for s in text if s.offset <= offset < s.offset + s.file_size), None)
+        if processor is None or segment is None:
+            return None
+        sites = Sites([], [])
+        _place(processor, elf, text, offset - segment.offset + segment.address, 0, (name,), sites)
+        return next(iter(sites.found), None)
+
+
 def _group(table: SymbolTable, wanted: dict[bytes, str]) -> tuple[dict[int, tuple[list[str], int]], list[Refusal]]:
     """Exported functions by address, wanted names first; and those that are no functions."""
     names = table.names()

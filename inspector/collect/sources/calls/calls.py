@@ -31,6 +31,7 @@ from ..processes.record_source import Records
 from .call_plans import arguments_of, signed, values_of
 from .callers import UNKNOWN, CallerNames, CallerSums
 from .counted_files import CountedFiles, candidate_of
+from .handed_out import HandedOut
 from .pending_dlopens import PendingLoads
 
 TICK_SECONDS = 0.05
@@ -59,6 +60,7 @@ class CallsSource(TreeObserver):
         self._feed, self._engine = feed, engine
         self._counting = Counting(engine, session.configure.budget, reactor.block if reactor else None)
         self._files = CountedFiles(session, self._counting, reactor, self._attached)
+        self._handed_out = HandedOut(session, feed, addresses, self._files)
         self._names = CallerNames(addresses)
         self._callers, self._outcomes = CallerSums(self._names), CallerSums(self._names)
         self._loads = loads

@@ -90,6 +90,10 @@ class CountedFiles:
         """Whether a function is one of the plan."""
         return self._planned.is_listed(name)
 
+    def is_counted(self, name: str) -> bool:
+        """Whether a function is counted without being asked for."""
+        return self._planned.is_counted(name)
+
     def watch_planned(self, candidate: Candidate) -> None:
         """By the reactor, which may know the file already, where there is one."""
         file = self._file(candidate)
@@ -125,6 +129,22 @@ class CountedFiles:
             return lambda: self._watch(file, others[:_MOST_OTHERS]) if others else None
 
         self._attaching.begin(find)
+
+    def watch_found(self, candidate: Candidate, find: Callable[[], list[Site]]) -> None:
+        """Functions that are found aside, and are counted nowhere yet."""
+        file = self._file(candidate)
+        if file is None:
+            return
+
+        def search() -> Callable[[], None]:
+            sites = find()
+            return lambda: self._watch(file, fresh) if (fresh := self._fresh(file, sites)) else None
+
+        self._attaching.begin(search)
+
+    def _fresh(self, file: CountedFile, sites: Iterable[Site]) -> list[Site]:
+        counted = {offset for watch in file.watches for offset in self._offsets(watch)}
+        return [site for site in sites if not {site.entry, site.offset} & counted]
 
     def _told_by_reactor(self, told: Armed | Unable, descriptors: list[int]) -> None:
         """A file is counted: some process of the tree may be in the middle of its first call."""
@@ -244,8 +264,7 @@ class CountedFiles:
         except ElfError as error:
             self._fail(request, f"{request.path}: {error}")
             return
-        counted = {offset for watch in file.watches for offset in self._offsets(watch)}
-        fresh = [site for site in sites.found if not {site.entry, site.offset} & counted]
+        fresh = self._fresh(file, sites.found)
         if len(fresh) > _MOST_AT_ONCE:
             self._fail(request, f"{len(fresh):,} functions are too many at once: name at most {_MOST_AT_ONCE:,}")
             return

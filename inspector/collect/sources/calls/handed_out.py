@@ -1,0 +1,77 @@
+"""Functions that a library answers to look-ups without exporting them: counted at the address that was answered, under
+the name that was asked for (a shim that overrides dlsym, or has a cuGetProcAddress of its own).
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from inspector.stream.text import decode
+
+from ...elf.file import ElfError
+from ...elf.sites import Site, find_sites, site_at
+from ...kernel.records import Looked
+from ..contract import Session
+from ..libraries.addresses import Addresses, Place
+from ..libraries.providers import Candidate
+from ..processes.feed import Feed
+from .counted_files import CountedFiles
+
+_GATHERED: Final = 0.01
+"""Seconds for which answers are gathered: setting probes waits for the kernel, however many there are."""
+_MOST_IN_FILE: Final = 1000
+_LOADS: Final = ("dlopen", "dlmopen", "dlclose", "cuGetExportTable")
+
+
+class HandedOut:
+    """Hears of answered look-ups, and has the functions counted that no table of exported names tells of."""
+
+    def __init__(self, session: Session, feed: Feed, addresses: Addresses, files: CountedFiles) -> None:
+        self._session, self._addresses, self._files = session, addresses, files
+        self._seen: dict[str, dict[int, str]] = {}
+        """By file: offsets that were answered, with the name that was asked for first."""
+        self._fresh: dict[str, tuple[Place, dict[int, str]]] = {}
+        self._exported: dict[str, frozenset[int]] = {}
+        """By file: link-time addresses that are counted by their exported name; used in one thread at a time."""
+        feed.listen(Looked, self._looked)
+
+    def _looked(self, record: Looked) -> None:
+        name = decode(record.name)
+        refused = not record.answer or (record.via.startswith("cu") and record.status)
+        if record.via in _LOADS or refused or not self._files.is_counted(name):
+            return
+        place = self._addresses.find(record.pid, record.answer)
+        if place is None or not place.file:
+            return  # code that was made at run time is no file's
+        offset = record.answer - place.start + place.offset
+        seen = self._seen.setdefault(place.file, {})
+        if offset in seen or len(seen) >= _MOST_IN_FILE:
+            return
+        seen[offset] = name
+        if not self._fresh:
+            self._session.loop.after(_GATHERED, self._gathered)
+        self._fresh.setdefault(place.file, (place, {}))[1][offset] = name
+
+    def _gathered(self) -> None:
+        fresh, self._fresh = self._fresh, {}
+        for place, names in fresh.values():
+            candidate = Candidate(
+                place.path.encode("utf-8", "surrogateescape"), place.open_path, place.file, mapped=True
+            )
+            self._files.watch_found(candidate, self._finder(candidate, names))
+
+    def _finder(self, candidate: Candidate, names: dict[int, str]) -> Callable[[], list[Site]]:
+        def find() -> list[Site]:
+            try:
+                exported = self._exported.get(candidate.file)
+                if exported is None:
+                    counted = (site for site in find_sites(candidate.open_path).found if self._is_counted(site))
+                    exported = self._exported[candidate.file] = frozenset(site.address for site in counted)
+                found = (site_at(candidate.open_path, offset, name) for offset, name in names.items())
+                return [site for site in found if site is not None and site.address not in exported]
+            except (ElfError, OSError):
+                return []
+
+        return find
+
+    def _is_counted(self, site: Site) -> bool:
+        return any(map(self._files.is_counted, (site.name, *site.aliases)))
