@@ -76,3 +76,21 @@ def test_a_mapping_record_of_perf_keeps_bytes_of_the_path() -> None:
     body = struct.pack("<IIQQQIIQQII", 5, 6, 4096, 8192, 0, 8, 1, 77, 0, 5, 2) + b"/lib/\xc3x.so\0\0\0"
     framed = struct.pack("<IHH", 10, 0, 8 + len(body) + 16) + body + struct.pack("<IIQ", 5, 6, 123)
     assert perf.parse(framed) == [Mapped(123, 5, 6, 4096, 8192, 0, 8, 1, 77, b"/lib/\xc3x.so")]
+
+
+@pytest.mark.parametrize("folder", ["glibc-hwcaps/x86-64-v3", "tls/haswell/x86_64", "haswell/avx512_1"])
+def test_a_build_for_this_processor_that_is_not_there_is_left_out_and_one_that_is_there_is_told(folder: str) -> None:
+    path = f"/opt/{folder}/libcuda.so.1".encode()
+
+    def opened(result: int) -> object:
+        return decode(HEADER.pack(OPENED, 8, 8, result, 99) + OPENED_BODY.pack(0, path))
+
+    assert opened(-2) is None
+    assert opened(-20) is None
+    assert opened(-13) == Opened(99, 8, 8, path, 13, 0)
+    assert opened(3) == Opened(99, 8, 8, path, 0, 0, 3)
+
+
+def test_a_folder_that_is_only_called_like_a_processor_is_told() -> None:
+    raw = HEADER.pack(OPENED, 8, 8, -2, 99) + OPENED_BODY.pack(0, b"/opt/x86_64/libcuda.so.1")
+    assert decode(raw) == Opened(99, 8, 8, b"/opt/x86_64/libcuda.so.1", 2, 0)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from inspector.collect.reactor.load_candidates import LoadCandidates
+from inspector.collect.reactor.load_candidates import LoadCandidates, Repeats
 
 
 @contextmanager
@@ -125,3 +125,21 @@ def test_the_machines_folders_are_looked_at_once_for_each_file_tree(tmp_path: Pa
     with running(program) as pid:
         assert os.fsencode(library) in list(load_candidates.likely(pid))
         assert os.fsencode(library) not in list(load_candidates.likely(pid))
+
+
+def test_what_begins_again_and_again_within_a_second_is_looked_at_eight_times(tmp_path: Path) -> None:
+    now = [5_000_000_000]
+    repeats = Repeats(lambda: now[0])
+    base = b"/proc/self"
+    first = [repeats.again(base) for _ in range(40)]
+    assert first.count(False) == 2 * Repeats.MOST
+    assert first[-1]
+    now[0] += 1_000_000_000
+    assert not repeats.again(base)
+
+
+def test_other_settings_are_looked_at_however_often_a_program_begins() -> None:
+    repeats = Repeats(lambda: 5_000_000_000)
+    assert any(repeats.again(b"/proc/self") for _ in range(40))
+    with running(Path("/bin/sleep"), LD_LIBRARY_PATH="/elsewhere") as pid:
+        assert not repeats.again(b"/proc/%d" % pid)

@@ -112,7 +112,12 @@ class FakeTree:
             unit=unit if unit is not None else unit_of(procfs.cgroup(pid)),
         )
         process = Tracked(
-            pid=pid, ppid=procfs.stat(pid).ppid, started=0, program=program, raw_environment=environment or {}
+            pid=pid,
+            ppid=procfs.stat(pid).ppid,
+            started=0,
+            program=program,
+            root=root,
+            raw_environment=environment or {},
         )
         self.tracked[pid] = process
         for observer in self.observers:

@@ -97,12 +97,33 @@ def call(command: Command, attributes: bytes, what: str) -> int:
     return result
 
 
+_ROWS_BYTES = 1 << 16
+"""Of values that are read at once."""
+
+
+class _Rows:
+    """Room for rows of a hash, kept from reading to reading: making it costs more than filling it."""
+
+    def __init__(self, key: int, value: int, room: int) -> None:
+        self._key, self._value, self.room = key, value, room
+        self.keys = ctypes.create_string_buffer(room * key)
+        self.values = ctypes.create_string_buffer(room * value)
+        self.count = 0
+        """How many were read last."""
+
+    def read(self) -> list[tuple[bytes, bytes]]:
+        """The rows that were read last."""
+        keys, values = _parts(self.keys, self.count, self._key), _parts(self.values, self.count, self._value)
+        return list(zip(keys, values, strict=True))
+
+
 class Map:
     """A BPF map: keys and values are bytes of fixed size."""
 
     def __init__(self, kind: MapKind, key: int, value: int, entries: int, flags: int = 0, inner: int = 0) -> None:
         """`inner`: for a map of maps, the descriptor of a map that is like those which it will hold."""
         self.key_size, self.value_size, self.entries = key, value, entries
+        self._rows: _Rows | None = None
         if _kernel() < _ALLOCATES_IN_PROGRAMS:
             flags &= ~NO_PREALLOC
         attributes = struct.pack("<IIIIII", kind, key, value, entries, flags, inner)
@@ -128,31 +149,30 @@ class Map:
 
     def items(self) -> list[tuple[bytes, bytes]]:
         """All keys and values of a hash, in one or few system calls; changes meanwhile may or may not show."""
+        if self._rows is None:
+            self._rows = _Rows(self.key_size, self.value_size, min(self.entries, _ROWS_BYTES // self.value_size + 1))
         found: list[tuple[bytes, bytes]] = []
         token = ctypes.create_string_buffer(max(8, self.key_size))
         following: bytes | None = None
-        more = True
-        while more:
-            rows, more = self._batch(following, token)
-            found += rows
+        while (refused := self._batch(self._rows, following, token)) in (0, errno.ENOSPC):
+            if refused:  # those with one hash value come together, and there are more of them than were made room for
+                self._rows = _Rows(self.key_size, self.value_size, 2 * self._rows.room)
+                continue
+            found += self._rows.read()
             following = token.raw
-        return found
+        if refused != errno.ENOENT:
+            raise BpfError(refused, "reading a hash map")
+        return found + self._rows.read()
 
-    def _batch(self, after: bytes | None, token: ctypes.Array[ctypes.c_char]) -> tuple[list[tuple[bytes, bytes]], bool]:
-        count = min(self.entries, 4096)
-        keys = ctypes.create_string_buffer(count * self.key_size)
-        values = ctypes.create_string_buffer(count * self.value_size)
+    def _batch(self, rows: "_Rows", after: bytes | None, token: ctypes.Array[ctypes.c_char]) -> int:
+        """The next rows; 0 when there are more, ENOENT when these are the last."""
         start = ctypes.create_string_buffer(after, len(after)) if after is not None else None
-        places = (_address(start), _address(token), _address(keys), _address(values))
-        packed = struct.pack("<QQQQIIQQ", *places, count, self.fd, 0, 0)
+        places = (_address(start), _address(token), _address(rows.keys), _address(rows.values))
+        packed = struct.pack("<QQQQIIQQ", *places, rows.room, self.fd, 0, 0)
         attributes = ctypes.create_string_buffer(packed.ljust(_ATTR_SIZE, b"\0"), _ATTR_SIZE)
         result = _LIBC.syscall(_SYS_BPF, int(Command.MAP_LOOKUP_BATCH), attributes, _ATTR_SIZE)
-        number = ctypes.get_errno() if result < 0 else 0
-        if number not in (0, errno.ENOENT):
-            raise BpfError(number, "reading a hash map")
-        (got,) = struct.unpack_from("<I", attributes.raw, 32)
-        rows = zip(_parts(keys, got, self.key_size), _parts(values, got, self.value_size), strict=True)
-        return list(rows), number == 0
+        (rows.count,) = struct.unpack_from("<I", attributes, 32)
+        return ctypes.get_errno() if result < 0 else 0
 
     def memory(self) -> mmap.mmap:
         """The values of an MMAPABLE array, shared with the kernel; each value starts at a multiple of 8 bytes."""

@@ -1,7 +1,9 @@
 """Bytes of the members' ring buffer as records; a record that is cut short or unknown is left out."""
 
+import re
 import struct
 from dataclasses import dataclass
+from errno import ENOENT, ENOTDIR
 
 from .frames import left_open
 from .membership import HEADER
@@ -60,6 +62,10 @@ class Death:
         return self.record.at
 
 
+_NOT_THERE = (-ENOENT, -ENOTDIR)
+_VARIANT = re.compile(rb"/(?:glibc-hwcaps|tls|haswell|xeon_phi|avx512_1)/.*\.so")
+"""Where ld.so looks for builds for this processor before it looks into the folder itself: up to 18 places for each."""
+
 Decoded = Birth | Death | Executed | Signalled | SignalSent | EndedInside | Opened | RefusedCall | Listed
 
 
@@ -93,13 +99,17 @@ def decode(raw: bytes) -> Decoded | None:
     return None
 
 
-def _opened(raw: bytes, pid: int, tid: int, result: int, at: int) -> Opened:
-    flags, path = OPENED_BODY.unpack_from(raw, HEADER.size)
+def _opened(raw: bytes, pid: int, tid: int, result: int, at: int) -> Opened | None:
+    """None for a build of a library that is not there: the folder that it would be in is told."""
+    flags, padded = OPENED_BODY.unpack_from(raw, HEADER.size)
+    path = padded.split(b"\0", 1)[0]
+    if result in _NOT_THERE and _VARIANT.search(path):
+        return None
     return Opened(
         at,
         pid,
         tid,
-        path.split(b"\0", 1)[0],
+        path,
         max(0, -result),
         flags & 0xFFFFFFFF,
         max(-1, result),

@@ -39,8 +39,8 @@ class Root:
         self.pid = pid
         self.reader = reader or _reader_unless_own(pid)
         try:
-            self.directory = procfs.link(pid, "root")
-            self.mount_namespace = procfs.namespace(pid, "mnt")
+            ours = pid == os.getpid()
+            self.directory, self.mount_namespace = _ours() if ours else _tree(pid)
         except FileNotFoundError:
             raise ProcessLookupError(pid) from None
         self.foreign = (self.directory, self.mount_namespace) != _ours()
@@ -126,5 +126,15 @@ def _reader_unless_own(pid: int) -> Reader | None:
 
 
 @cache
+def own_root() -> Root:
+    """The collector's own view."""
+    return Root(os.getpid())
+
+
+@cache
 def _ours() -> tuple[bytes, int]:
-    return procfs.link(os.getpid(), "root"), procfs.namespace(os.getpid(), "mnt")
+    return _tree(os.getpid())
+
+
+def _tree(pid: int) -> tuple[bytes, int]:
+    return procfs.link(pid, "root"), procfs.namespace(pid, "mnt")

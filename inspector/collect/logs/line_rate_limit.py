@@ -18,7 +18,7 @@ LINES_AT_ONCE = 4_000
 """What a rest saves up: programs say most while they start."""
 MARKED_LIMIT = 2_000
 """Marked lines of one piece that are sent; a log of nothing else is cut here, and says so."""
-_NEWEST_LEAST, _NEWEST_MOST = 10, 100
+_NEWEST_LEAST, _NEWEST_MOST = 10, 30
 """Lines of each piece that are sent when the ration is used up: a tenth of them, within these bounds."""
 
 

@@ -2,7 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 from ..access.mounts import mounts_of
 from ..access.opening import OpenPath, read_regular
@@ -31,11 +33,14 @@ class LoadCandidates:
         self._of_machine = [os.fsencode(each) for each in places if each.startswith("/")]
         self._looked: set[bytes] = set()
         """Mount name spaces whose common folders were looked at."""
+        self._repeats = Repeats()
         self._own_mounts = _link(b"/proc/self/ns/mnt")
 
     def likely(self, pid: int) -> Iterator[OpenPath]:
         """Files that the process will probably load, most likely first."""
         base = b"/proc/%d" % pid
+        if self._repeats.again(base):
+            return
         try:
             begun, reader, mounts = read_begun(base), reader_of(pid), mounts_of(pid)
         except OSError:
@@ -70,6 +75,43 @@ class LoadCandidates:
         if len(self._looked) > _MOST_ROOTS:
             self._looked.clear()
         self._looked.add(space)
+
+
+class Repeats:
+    """One program that begins again and again, with the same settings: what it may load was foreseen a moment ago.
+
+    A file that came meanwhile is met when the loader reads it, as any that nobody foresaw.
+    """
+
+    MOST = 8
+    """Times within a second that are looked at in full."""
+    _NS = 1_000_000_000
+
+    def __init__(self, now: Callable[[], int] = time.monotonic_ns) -> None:
+        self._now = now
+        self._second = 0
+        self._counts: Counter[int] = Counter()
+
+    def again(self, base: bytes) -> bool:
+        """Whether the process with this folder of /proc begins what has begun often within this second."""
+        second = self._now() // self._NS
+        if second != self._second:
+            self._second = second
+            self._counts.clear()
+        self._counts[0] += 1
+        if self._counts[0] <= self.MOST:  # all together: to compare costs something, too
+            return False
+        like = hash((_link(base + b"/exe"), _link(base + b"/cwd"), _link(base + b"/ns/mnt"), _settings(base)))
+        self._counts[like] += 1
+        return self._counts[like] > self.MOST
+
+
+def _settings(base: bytes) -> bytes:
+    try:
+        with open(base + b"/environ", "rb", 0) as file:
+            return file.read(1 << 20)
+    except OSError:
+        return b""
 
 
 class _Look:

@@ -10,6 +10,7 @@ from inspector.stream.processes import ProcessExec
 from inspector.stream.requests import Configure, Plan
 
 from ..elf.image_cache import ImageCache
+from ..kernel.rootfs import Root
 
 T = TypeVar("T")
 
@@ -71,6 +72,8 @@ class Tracked:
     started: int
     alive: bool = True
     program: ProcessExec | None = None
+    root: Root | None = None
+    """The file tree that its program began in; None when that was not seen, or it is a fork of who saw it."""
     raw_environment: dict[bytes, bytes] = field(default_factory=dict)
     """Whole environment at exec; never leaves the collector."""
     mappings: dict[int, Mapping] = field(default_factory=dict)

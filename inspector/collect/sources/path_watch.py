@@ -28,8 +28,10 @@ CHECK_SECONDS = 1.0
 """Between two looks at whether inotify is still to be trusted with a directory."""
 _LEAST_GAP = 20_000_000
 """ns between two calls for events; what comes in between is told with the next event or look."""
-_NOISY = 1600
-"""Events within CHECK_SECONDS after which a directory is no longer followed."""
+_NOISY = 60
+"""Events within CHECK_SECONDS after which a directory is no longer followed: to look at it costs less."""
+NOISY_SECONDS = 0.1
+"""Between two looks at such a directory."""
 _CALM_LOOKS = 20
 """Looks without a change after which it is followed again."""
 _State = tuple[int, int, int, int] | None
@@ -46,6 +48,8 @@ class _Folder:
     watch: "Following | None" = None
     events: int = 0
     """Since the last look; written by watchdog's thread."""
+    noisy: bool = False
+    """It is not followed because too much happens in it."""
     calm: int = 0
     """Looks without a change while it is not followed."""
     identity: tuple[int, int] | None = None
@@ -67,6 +71,7 @@ class PathWatch:
         self._handed = False
         self._told = 0
         self._ticker = Ticker(loop, POLL_SECONDS, self._look)
+        self._noisy = Ticker(loop, NOISY_SECONDS, self._look_at_noisy)
         loop.every(CHECK_SECONDS, self._check)
 
     def on_change(self, path: str, callback: Callable[[], None]) -> None:
@@ -119,7 +124,7 @@ class PathWatch:
         if followed >= MOST_FOLDERS:
             self._note(f"{MOST_FOLDERS} directories are followed already", "")
             return
-        folder.identity = _identity(folder.place)
+        folder.identity, folder.noisy = _identity(folder.place), False
         try:
             folder.watch = self._started().follow(folder.place, lambda path: self._heard(folder, path))
         except OSError as error:
@@ -182,19 +187,28 @@ class PathWatch:
         """Deliver what waits, look at everything that inotify does not tell of; False when it tells of all."""
         if self._dirty:
             self._tell_dirty()
-        for directory, folder in list(self._folders.items()):
-            if folder.watch is None:
-                changed = self._compare(folder)
-                self._reconsider(directory, folder, changed)
-        return any(folder.watch is None for folder in self._folders.values())
+        return self._look_at([folder for folder in self._folders.values() if not folder.noisy])
+
+    def _look_at_noisy(self) -> bool:
+        return self._look_at([folder for folder in self._folders.values() if folder.noisy])
+
+    def _look_at(self, folders: list[_Folder]) -> bool:
+        """Compare those that inotify does not tell of; False when there are none."""
+        unwatched = [folder for folder in folders if folder.watch is None]
+        for folder in unwatched:
+            self._reconsider(folder, self._compare(folder))
+        return any(folder.watch is None for folder in unwatched)
 
     def _check(self) -> None:
         """Rest from directories that are noisy, or that others have taken the place of."""
         for folder in self._folders.values():
-            if folder.watch is not None and (folder.events > _NOISY or folder.identity != _identity(folder.place)):
+            noisy = folder.events > _NOISY
+            if folder.watch is not None and (noisy or folder.identity != _identity(folder.place)):
                 self._unfollow(folder)
-                folder.calm = 0
+                folder.calm, folder.noisy = 0, noisy
             folder.events = 0
+        if self._look_at_noisy():
+            self._noisy.wake()
         if self._look():
             self._ticker.wake()
 
@@ -204,9 +218,9 @@ class PathWatch:
             self._tell(folder, name)
         return bool(changed)
 
-    def _reconsider(self, directory: str, folder: _Folder, changed: bool) -> None:
+    def _reconsider(self, folder: _Folder, changed: bool) -> None:
         folder.calm = 0 if changed else folder.calm + 1
-        if folder.calm >= _CALM_LOOKS and directory in self._folders:
+        if folder.calm >= _CALM_LOOKS and folder.interests:
             folder.calm = 0
             self._follow(folder)
 

@@ -60,11 +60,11 @@ _NO_SECRET = re.compile(
 _LONGEST = 1024
 """Characters of a value that are looked at to judge it; what goes on is hidden with it."""
 _REST = re.compile(r"[^\s\"'`,;&<>|]*")
-_PARTS_OF_PROSE = re.compile(
-    "provided|used|given|received|supplied|sent| for |pin|otp|2fa|mfa|code|phrase|mnemonic|exponent|password | pw "
-    "| key |requirepass|masterauth|login |log in "
-)
-"""One of these is in each."""
+_PARTS_OF_PROSE = (
+    "provided", "used", "given", "received", "supplied", "sent", " for ", "pin", "otp", "2fa", "mfa", "code", "phrase",
+    "mnemonic", "exponent", "password ", " pw ", " key ", "requirepass", "masterauth", "login ", "log in ",
+)  # fmt: skip
+"""One of these is in each; to look for them one by one is ten times as fast as an expression."""
 
 
 def spans(text: str, small: str) -> Iterator[Span]:
@@ -84,13 +84,21 @@ def spans(text: str, small: str) -> Iterator[Span]:
         yield from _group_of(_BEARER.match(text, end - 1))
     for end in _ends(small, "credential"):
         yield from _group_of(_PAIR.match(text, end))
-    if _PARTS_OF_PROSE.search(small):
+    if holds_any(small, _PARTS_OF_PROSE):
         for match in _PROSE.finditer(text):
             if text[slice(*_group(match))].strip(".,:;!").lower() not in known().how_it_is:
                 yield _group(match)
     if "pass" in small or "secret" in small or " pin " in small:
         for match in _NAMED.finditer(text):
             yield from _unless_told(text, _group(match))
+
+
+def holds_any(text: str, parts: tuple[str, ...]) -> bool:
+    """Whether one of these stands in a text."""
+    for part in parts:  # noqa: SIM110 - a generator would cost more than the looking
+        if part in text:
+            return True
+    return False
 
 
 def _ends(small: str, word: str) -> Iterator[int]:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from . import addresses, assigned, options
-from .known import known
-from .opaque import is_opaque
-from .tokens import CRYPTED, END_OF_KEY, FORMS, PRIVATE_KEY, is_token
+from .known import SHORTEST, known
+from .opaque import LEAST, is_opaque
+from .tokens import CRYPTED, END_OF_KEY, FORMS, LEAST_OF_FORMS, PRIVATE_KEY, is_token
 
 HIDDEN = "(hidden)"
 _LONG_WORD = re.compile(r"[A-Za-z0-9_$?][A-Za-z0-9_.~=%$+:-]{9,}")
@@ -53,7 +53,7 @@ def hide_names(text: str) -> str:
 @lru_cache(4096)
 def _hide_names(text: str) -> str:
     """The same paths come again and again."""
-    found = list(_tokens(text))
+    found = list(_tokens(text, _LONG_WORD.finditer(text)))
     return _without(text, found) if found else text
 
 
@@ -151,9 +151,10 @@ def _argument(word: str) -> str:
 
 def _by_form(text: str) -> Iterator[tuple[int, int]]:
     """Words that are secret by their form, wherever they stand."""
-    yield from _tokens(text)
-    for match in _LONG_WORD.finditer(text):
-        if not _in_path(text, match.start()):
+    words = list(_LONG_WORD.finditer(text))
+    yield from _tokens(text, words)
+    for match in words:
+        if match.end() - match.start() >= LEAST and not _in_path(text, match.start()):
             for begin, end in _pieces(match):
                 if is_opaque(text[begin:end]) and not _is_digest(text, begin):
                     yield begin, end
@@ -179,17 +180,27 @@ def _pieces(match: re.Match[str]) -> Iterator[tuple[int, int]]:
         begin += len(piece)
 
 
-def _tokens(text: str) -> Iterator[tuple[int, int]]:
+def _tokens(text: str, words: Iterable[re.Match[str]]) -> Iterator[tuple[int, int]]:
     """Tokens of known providers, also as a part of a longer word: `upload-npm_X.log`."""
-    for match in _LONG_WORD.finditer(text):
-        for begin in (match.start(), *(joint.end() for joint in _JOINT.finditer(text, *match.span()))):
-            piece = text[begin : min(begin + _ENOUGH, match.end())]
-            if FORMS.match(piece) or is_token(piece) or _is_base64_token(text, begin, match.end()):
-                yield begin, _end_of_token(text, match.end())
+    for match in words:
+        end = match.end()
+        for begin in (match.start(), *[joint.end() for joint in _JOINT.finditer(text, *match.span())]):
+            if _begins_token(text, begin, end):
+                yield begin, _end_of_token(text, end)
                 break
     if "$" in text:
         for match in CRYPTED.finditer(text):
             yield match.span()
+
+
+def _begins_token(text: str, begin: int, end: int) -> bool:
+    """Whether a token stands there, in a word that ends at `end`; asked of every piece of every line."""
+    enough = min(begin + _ENOUGH, end)
+    if text[begin : begin + SHORTEST] in known().beginnings and (
+        is_token(text[begin:enough]) or _is_base64_token(text, begin, end)
+    ):
+        return True
+    return end - begin >= LEAST_OF_FORMS and FORMS.match(text, begin, enough) is not None
 
 
 def _is_base64_token(text: str, begin: int, end: int) -> bool:

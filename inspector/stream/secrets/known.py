@@ -4,6 +4,9 @@ from pathlib import Path
 
 import msgspec
 
+SHORTEST = 3
+"""Characters that every prefix of a token has at least."""
+
 
 class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How some programs take a password (their manual pages); words are separated by spaces."""
@@ -33,6 +36,8 @@ class Known(msgspec.Struct, frozen=True):
     """All of it."""
 
     prefixes: tuple[str, ...]
+    beginnings: frozenset[str]
+    """The first characters of the prefixes, `SHORTEST` of each: nearly no other word begins with one."""
     digests: frozenset[str]
     how_it_is: frozenset[str]
     results: frozenset[str]
@@ -54,6 +59,7 @@ def _read() -> Known:
             programs.setdefault(name, []).append(program)
     return Known(
         prefixes=tuple(file.prefixes.split()),
+        beginnings=frozenset(prefix[:SHORTEST] for prefix in file.prefixes.split()),
         digests=frozenset(file.digests.split()),
         how_it_is=frozenset(file.how_it_is.split()),
         results=frozenset(file.results.split()),

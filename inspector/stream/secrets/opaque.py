@@ -17,7 +17,8 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _MANGLED = re.compile(r"_*Z[A-Z0-9]|N(?:K|St|S_)?\d|S[ta_]\d|[?$]|_R[A-Z]|__imp_|_INTERNAL_|__nv_|__device_stub|0[xX]")
 """How compilers begin their names, whole or cut."""
 _VERSION_OF_FUNCTION = re.compile(r"(?:_v\d{1,2}|_ptsz|_ptds)+$")
-_LEAST = 20
+LEAST = 20
+"""Characters of what can be told to be drawn by lot."""
 _LEAST_HEX = 24
 _MOST_WORDY = 0.6
 """Of words of 32 characters drawn by lot two in a hundred have more by chance, of names of programs nearly all."""
@@ -28,12 +29,14 @@ _LONG = 30
 
 def is_opaque(word: str) -> bool:
     """Whether a word (letters, digits and what joins them) looks drawn by lot."""
+    if len(word) < LEAST:
+        return False
     word = _VERSION_OF_FUNCTION.sub("", word)
-    if len(word) < _LEAST or _MANGLED.match(word):
+    if len(word) < LEAST or _MANGLED.match(word):
         return False
     parts = [part for part in _SEPARATORS.split(_UUID.sub("", word)) if part]
     joined = "".join(parts)
-    if len(joined) < _LEAST:
+    if len(joined) < LEAST:
         return False
     longest = max(parts, key=len)
     if _HEX.fullmatch(longest):
@@ -41,7 +44,7 @@ def is_opaque(word: str) -> bool:
     if joined.isdigit():
         return False
     if joined.islower() or joined.isupper():
-        return len(longest) >= _LEAST and len(_TURN.findall(longest)) * 5 >= len(longest)
+        return len(longest) >= LEAST and len(_TURN.findall(longest)) * 5 >= len(longest)
     wordy = sum(map(len, _WORDY.findall(word)))
     limit = _MOST_WORDY_IN_ONE if len(longest) >= _LONG else _MOST_WORDY
     if joined.isalpha():

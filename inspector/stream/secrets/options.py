@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
+from .assigned import holds_any
 from .known import known
 
 _LONG_OPTION = 4
@@ -31,9 +32,12 @@ _HARMLESS = re.compile(
     r"|[+-]?\d{1,6}(?:\.\d*)?|true|false|yes|no|on|off|none|null|auto|/[^\s:@]*|\(hidden\)", re.IGNORECASE
 )
 """Values that are no secrets: switches, numbers, paths of files."""
-_DASH = re.compile(r"[\s\"']-")
-_NO_DASH = re.compile(r"authtoken |login |password |/p:|psk |key s:|sqlplus |impdp |expdp |wpa_passphrase |'-|\"-")
-"""In command lines that give a password away without an option."""
+_BEGINNINGS = (
+    " -", "\"-", "'-", "\t-", "authtoken ", "login ", "password ", "/p:", "psk ", "key s:", "sqlplus ", "impdp ",
+    "expdp ", "wpa_passphrase ",
+)  # fmt: skip
+"""An option, or what stands in command lines that give a password away without one."""
+_ODD_DASH = re.compile(r"[^\S \t]-")
 _WORDS = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|[;|&\n()]+|[^\s'\";|&()]+")
 
 
@@ -86,7 +90,7 @@ _PIPED = re.compile(
 
 def spans(text: str) -> Iterator[tuple[int, int]]:
     """Where passwords lie in command lines within a text."""
-    if text[:1] != "-" and _DASH.search(text) is None and _NO_DASH.search(text) is None:
+    if text[:1] != "-" and not holds_any(text, _BEGINNINGS) and ("-" not in text or _ODD_DASH.search(text) is None):
         return
     yield from (match.span(match.lastindex or 0) for match in _PIPED.finditer(text))
     for match in OPTION_ASSIGNED.finditer(text):

@@ -2,9 +2,7 @@
 
 import re
 
-from .known import known
-
-_LEAST_LEAST_LETTERS = 12
+from .known import SHORTEST, known
 
 FORMS = re.compile(
     r"(?:"
@@ -21,6 +19,8 @@ FORMS = re.compile(
     r")"
 )
 """Tokens that begin with nothing of their own; for the beginning of a word."""
+LEAST_OF_FORMS = 20
+"""Characters of the shortest of them."""
 CRYPTED = re.compile(r"\$(?:1|2[abxy]|5|6|7|y|gy|apr1|argon2\w{0,2}|scrypt|pbkdf2[\w-]{0,12})\$[^\s'\":;]{8,400}")
 """Passwords as crypt(5) keeps them."""
 
@@ -36,7 +36,7 @@ _LEAST_LETTERS = 12
 def is_token(word: str) -> bool:
     """Whether a word begins like a provider's token and goes on like one: `hf_hub_download` does not."""
     prefixes = known().prefixes
-    if not word.startswith(prefixes):
+    if word[:SHORTEST] not in known().beginnings or not word.startswith(prefixes):
         return False
     rest = word[max(len(prefix) for prefix in prefixes if word.startswith(prefix)) :]
     body = _BODY.match(rest)[0]  # type: ignore[index]

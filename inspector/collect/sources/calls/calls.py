@@ -26,6 +26,7 @@ from ...kernel.records import CallsBegan, EndedInside, ResultsKnown, Returned
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..libraries.addresses import Addresses
 from ..libraries.providers import Candidate, Providers
+from ..per_file import PerFile
 from ..poll_rate import Ticker
 from ..processes.record_source import Records
 from .call_plans import arguments_of, signed, values_of
@@ -35,6 +36,8 @@ from .handed_out import HandedOut
 from .pending_dlopens import PendingLoads
 
 TICK_SECONDS = 0.05
+FLOODED_NS = 90_000_000
+"""Least time between two looks while many processes are born."""
 SLOW_SECONDS = 0.2
 _OTHERS_AFTER = 0.1
 """Seconds from the mapping of a file until its functions that are not listed are counted: the start goes first."""
@@ -61,6 +64,7 @@ class CallsSource(TreeObserver):
         self._counting = Counting(engine, session.configure.budget, reactor.block if reactor else None)
         self._files = CountedFiles(session, self._counting, reactor, self._attached)
         self._handed_out = HandedOut(session, feed, addresses, self._files)
+        self._exports_planned = PerFile(self._files.exports_planned)
         self._names = CallerNames(addresses)
         self._callers, self._outcomes = CallerSums(self._names), CallerSums(self._names)
         self._loads = loads
@@ -117,8 +121,7 @@ class CallsSource(TreeObserver):
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
         """A mapped file that exports functions of the plan is counted at once."""
-        exported = any(export.kind == "func" and self._files.is_planned(export.name) for export in image.exports)
-        if exported and self._session.configure.count:
+        if self._exports_planned.of(image) and self._session.configure.count:
             self._files.watch_planned(candidate_of(mapping))
             self._session.loop.after(_OTHERS_AFTER, lambda: self._files.watch_others(candidate_of(mapping)))
 
@@ -187,14 +190,17 @@ class CallsSource(TreeObserver):
 
     def _look_soon(self) -> None:
         """At once after a rest; while something moves the ticker looks anyway."""
-        if not self._soon and self._session.loop.now() - self._looked >= TICK_SECONDS * 1e9:
+        rested = FLOODED_NS if self._feed.flooded else TICK_SECONDS * 1e9
+        if not self._soon and self._session.loop.now() - self._looked >= rested:
             self._soon = True
             self._session.loop.soon(self._look)
         else:
             self._ticker.wake()
 
     def _tick(self) -> bool:
-        """Look until nothing moves; then the kernel tells of the next call."""
+        """Look until nothing moves; then the kernel tells of the next call. Under a flood each second time."""
+        if self._feed.flooded and self._session.loop.now() - self._looked < FLOODED_NS:
+            return True
         self._look()
         moved, self._moved = self._moved, False
         if moved:

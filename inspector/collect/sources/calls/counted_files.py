@@ -8,6 +8,7 @@ from itertools import islice
 
 from inspector.stream.base import Request
 from inspector.stream.calls import FunctionsRefused, FunctionsWatched, WatchedFunction
+from inspector.stream.libraries import ImageRead
 from inspector.stream.requests import CountFunctions
 from inspector.stream.session import LimitNoted, RequestFailed
 from inspector.stream.text import decode
@@ -93,6 +94,10 @@ class CountedFiles:
     def is_counted(self, name: str) -> bool:
         """Whether a function is counted without being asked for."""
         return self._planned.is_counted(name)
+
+    def exports_planned(self, image: ImageRead) -> bool:
+        """Whether a file exports a function of the plan."""
+        return any(export.kind == "func" and self.is_planned(export.name) for export in image.exports)
 
     def watch_planned(self, candidate: Candidate) -> None:
         """By the reactor, which may know the file already, where there is one."""

@@ -22,6 +22,7 @@ from ...kernel.pages import PageTable
 from ...kernel.pointers import Area, Hit, find_addresses, writable_areas
 from ...kernel.procfs import MapLine
 from ..contract import Mapping, Session, Tracked, TreeObserver
+from ..per_file import PerFile
 
 SMALL_BYTES = 64 << 20
 """Writable memory that is searched without being asked."""
@@ -87,6 +88,7 @@ class PointersSource(TreeObserver):
         self._session = session
         self._began = session.loop.now()
         self._wanted = frozenset(function.name for api in session.plan.apis for function in api.functions)
+        self._provides = PerFile(self._exports_wanted)
         self._images: dict[str, ImageRead] = {}
         """Of providers, by file identity."""
         self._searched: set[tuple[int, int, str]] = set()
@@ -110,13 +112,16 @@ class PointersSource(TreeObserver):
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
         """Search a process that may have looked up functions of this provider before we came."""
-        if not any(export.kind == "func" and export.name in self._wanted for export in image.exports):
+        if not self._provides.of(image):
             return
         self._images[image.file] = image
         key = (process.pid, process.started, image.file)
         if process.started < self._began and key not in self._searched:
             self._searched.add(key)
             self._search(process, [Provider.of(mapping, image)], SMALL_BYTES)
+
+    def _exports_wanted(self, image: ImageRead) -> bool:
+        return any(export.kind == "func" and export.name in self._wanted for export in image.exports)
 
     def _providers(self, process: Tracked) -> list[Provider]:
         mappings = {mapping.file: mapping for mapping in process.mappings.values() if mapping.file in self._images}

@@ -12,7 +12,7 @@ from inspector.stream.calls import LoaderRefused
 from inspector.stream.libraries import CopiesFound, ImageRead
 
 from ...elf.library import LibraryCache
-from ...kernel.rootfs import Root
+from ...kernel.rootfs import Root, own_root
 from ..contract import EventSink, Mapping, Session, Tracked, TreeObserver
 from ..libraries.file_view import Loaders, ProcessFiles, Rights, surroundings_of
 from ..tolerant_reads import attempt
@@ -61,6 +61,8 @@ class CopiesSource(TreeObserver):
         self._library_cache, self._loaders = LibraryCache(), Loaders()
         self._roots: dict[int, Root] = {}
         self._known: set[tuple[object, ...]] = set()
+        self._provided: set[tuple[str, int, bytes | None]] = set()
+        """Providers that a search was asked for."""
         self._asked: dict[int, set[str]] = {}
         """By process."""
         self._refused: list[Asked] = []
@@ -90,9 +92,8 @@ class CopiesSource(TreeObserver):
 
     def executed(self, process: Tracked) -> None:
         """Take its file tree down while it lives."""
-        root = attempt(lambda: Root(process.pid), None)
-        if root is not None:
-            self._roots[process.pid] = root
+        if process.root is not None:
+            self._roots[process.pid] = process.root
 
     def ended(self, process: Tracked) -> None:
         """Its own file tree can no longer be reached, ours can."""
@@ -109,8 +110,19 @@ class CopiesSource(TreeObserver):
             names = known[1] if known else frozenset(export.name for export in image.exports if export.visible)
             self._exporters[image.file] = mapping, names
         name = image.soname or os.path.basename(mapping.path)
-        if name in self._sonames:
+        if name in self._sonames and self._is_new(process, name):
             self._ask(Asked(process.pid, "provider", name, library=mapping.path, open_path=mapping.open_path))
+
+    def _is_new(self, process: Tracked, name: str) -> bool:
+        """Whether no process with the same folders had this provider: most children have their parent's."""
+        program = process.program
+        if program is None or program.own_root:
+            return True
+        key = (name, program.mount_namespace, process.raw_environment.get(b"LD_LIBRARY_PATH"))
+        new = key not in self._provided
+        if len(self._provided) < _MOST_SEARCHES:
+            self._provided.add(key)
+        return new
 
     def _heard(self, event: Event) -> None:
         named = list(self._names.of(event))
@@ -156,9 +168,10 @@ class CopiesSource(TreeObserver):
 
     def _root(self, process: Tracked) -> Root | None:
         """The file tree of a process; of one that is gone ours, if it saw the same."""
-        root = attempt(lambda: Root(process.pid), None) or self._roots.get(process.pid)
+        root = attempt(lambda: Root(process.pid), None) if process.alive else None
+        root = root or self._roots.get(process.pid)
         foreign = process.program is not None and process.program.own_root
-        return root if root is not None else None if foreign else attempt(lambda: Root(os.getpid()), None)
+        return root if root is not None else None if foreign else own_root()
 
     def _mapped(self, asked: Asked) -> list[Mapped]:
         """Files of the tree that are called like the asked one, or like the file that lacks a symbol."""
@@ -177,7 +190,7 @@ class CopiesSource(TreeObserver):
     # -- searching: all that follows runs in the worker thread -----------------------------------------------------
 
     def _find_copies(self, asked: Asked, process: Tracked, root: Root, mapped: list[Mapped]) -> Job:
-        outside = ProcessFiles(Root(os.getpid()), Rights.of(os.getpid(), os.geteuid())) if root.foreign else None
+        outside = ProcessFiles(own_root(), Rights.of(os.getpid(), os.geteuid())) if root.foreign else None
         around = surroundings_of(process, root, self._loaders)
         search = LibrarySearch(
             asked, SearchContext(process, around, self._library_cache, self._session.plan.places, mapped, outside)
@@ -186,7 +199,7 @@ class CopiesSource(TreeObserver):
         return search.result(self._session.loop.now())
 
     def _find_node(self, asked: Asked, process: Tracked, root: Root) -> Job:
-        outside = Root(os.getpid()) if root.foreign else None
+        outside = own_root() if root.foreign else None
         rights = Rights.of(process.pid, process.program.uid if process.program else 0)
         yield
         return find_node(asked, root, outside, rights, self._session.plan.nodes, self._session.loop.now())

@@ -10,9 +10,10 @@ from inspector.stream.machine import FileChanged
 from inspector.stream.requests import prefix_pattern
 from inspector.stream.text import decode
 
-from ...kernel.rootfs import Root
+from ...kernel.rootfs import Root, own_root
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..path_watch import PathWatch
+from ..per_file import PerFile
 from ..preload_entries import list_entries
 from ..tolerant_reads import attempt
 
@@ -44,12 +45,15 @@ class FileSource(TreeObserver):
         self._watch = watch or PathWatch(session.loop, session.sink)
         self._watched: dict[bytes, _Watched] = {}
         self._sonames = {name.encode() for api in session.plan.apis for name in api.sonames}
+        self._matters = PerFile(self._is_of_api)
+        self._added: set[str] = set()
+        """Paths of our own file tree that need no second look."""
         self._api_name = re.compile(prefix_pattern(prefix for api in session.plan.apis for prefix in api.prefixes))
 
     def start(self) -> None:
         """Watch the loader's own files and what the tree's preload entries name."""
         self._session.tree.watch(self)
-        own = Root(os.getpid())
+        own = own_root()
         for path in _LOADER_FILES:
             self._add(own, path)
         for process in self._session.tree.processes():
@@ -77,13 +81,18 @@ class FileSource(TreeObserver):
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
         """A library that provides, replaces or uses an API."""
-        if image.overrides or any(self._api_name.match(name) for name in _names(image)):
+        if self._matters.of(image) and mapping.path not in self._added:
             self._add_mapped(process, mapping, (image.soname or "").encode())
+
+    def _is_of_api(self, image: ImageRead) -> bool:
+        return bool(image.overrides) or any(self._api_name.match(name) for name in _names(image))
 
     def _add_mapped(self, process: Tracked, mapping: Mapping, soname: bytes) -> None:
         """The file itself, and the link beside it by which the loader asks for it."""
-        root = attempt(lambda: Root(process.pid), None)
+        root = attempt(lambda: Root(process.pid), None) if process.alive else None
         if root is not None:
+            if not root.foreign and len(self._added) < MOST_PATHS:
+                self._added.add(mapping.path)
             path = os.fsencode(mapping.path)
             self._add(root, path)
             if soname and b"/" not in soname:

@@ -11,6 +11,7 @@ from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..poll_rate import Rounds, Ticker
 from ..processes.feed import Feed
 from ..processes.processes import ProcessTree
+from .departed import Departed
 from .identity import signature
 from .images import Images
 from .library_cache import ProcessLibraries, cache_of_fork, cache_of_found
@@ -34,6 +35,7 @@ class Libraries(TreeObserver):
         self._sink = session.sink
         self._tree = tree
         self._summaries = LibrarySummaries()
+        self._departed = Departed()
         self._images = Images(session.loop, session.plan, session.images, self._image_read)
         self._cache: dict[int, ProcessLibraries] = {}
         self._refused: set[int] = set()
@@ -108,7 +110,8 @@ class Libraries(TreeObserver):
         self._look_at_due()
 
     def _living(self) -> list[ProcessLibraries]:
-        return [cached for cached in self._cache.values() if cached.process.alive]
+        found = ((process, self._cache.get(process.pid)) for process in self._tree.processes())
+        return [cached for process, cached in found if cached is not None and cached.process is process]
 
     def _young(self) -> list[ProcessLibraries]:
         now = self._loop.now()
@@ -178,7 +181,13 @@ class Libraries(TreeObserver):
             self._tell_from_records(cached, record.at)
 
     def _tell_from_records(self, cached: ProcessLibraries, at: int) -> None:
-        snapshot = look(view_gone(cached.process, cached.all_records()), at, cached.past(), self._summaries)
+        records = cached.all_records()
+
+        def alone() -> Snapshot:
+            return look(view_gone(cached.process, records), at, cached.past(), self._summaries)
+
+        strange = cached.sent or cached.parent is not None or cached.looked
+        snapshot = alone() if strange else self._departed.look(cached.process, records, at, alone)
         snapshot.libraries = {base: new for base, new in snapshot.libraries.items() if base not in cached.sent}
         self._send_changes(cached, snapshot)
         self._read_images(cached, snapshot)

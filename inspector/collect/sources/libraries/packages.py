@@ -1,8 +1,9 @@
 """Builds of packages without a part for the GPU, recognised by the files that lie beside the mapped ones, or do not."""
 
 import os
+import re
 from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 
 from inspector.stream.libraries import PackageRead
 from inspector.stream.requests import PackagePlan
@@ -27,6 +28,8 @@ class PackagesSource(TreeObserver):
     def __init__(self, session: Session) -> None:
         self._session = session
         self._library_cache = LibraryCache()
+        marks = [translate(mark) for plan in session.plan.packages for mark in plan.marks]
+        self._marks = re.compile("|".join(marks) or "(?!)")
         self._seen: dict[int, set[str]] = {}
 
     def start(self) -> None:
@@ -47,6 +50,8 @@ class PackagesSource(TreeObserver):
     def mapped(self, process: Tracked, mapping: Mapping) -> None:
         """A file that may be the mark of a package."""
         name = os.path.basename(mapping.path)
+        if self._marks.match(name) is None:
+            return
         for plan in self._session.plan.packages:
             seen = self._seen.setdefault(process.pid, set())
             if plan.name not in seen and any(fnmatchcase(name, mark) for mark in plan.marks):

@@ -24,7 +24,7 @@ from ...elf.predict import Present, Situation, predict_load
 from ...elf.search import Loaded, Surroundings
 from ...kernel import procfs
 from ...kernel.memory import Memory
-from ...kernel.rootfs import Root
+from ...kernel.rootfs import Root, own_root
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..poll_rate import Ticker
 from ..tolerant_reads import attempt
@@ -146,12 +146,12 @@ class PredictionsSource(TreeObserver):
 
     def _look_at(self, process: Tracked) -> _Look | None:
         """None when the process is gone and saw another file tree than ours."""
-        root = attempt(lambda: Root(process.pid), None)
+        root = process.root
         known = self._looks.get(process.pid)
         if root is None and known is not None:
             root = known.root
         if root is None and process.program is not None and not process.program.own_root:
-            root = Root(os.getpid())
+            root = own_root()
         return _Look(process, root, 0) if root is not None else None
 
     def _in_background(self, work: Callable[[], Sequence[Event]]) -> None:

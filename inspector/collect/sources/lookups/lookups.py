@@ -23,6 +23,7 @@ from ..calls.pending_dlopens import Pending, PendingLoads, loader_text, loader_w
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..libraries.addresses import Addresses
 from ..libraries.providers import Candidate, Providers, candidate_of
+from ..per_file import PerFile
 from ..poll_rate import Ticker
 from ..processes.feed import Feed
 from ..tolerant_reads import attempt
@@ -33,11 +34,17 @@ SLOW_NS = 2_000_000_000
 """A dlopen that takes longer is told before it returns."""
 FLUSH_SECONDS = 0.1
 MOST_PER_SECOND = 3_000
+_MOST_MET = 4096
 _MUSL = re.compile(r"/(libc\.so|(ld-musl|libc\.musl)-[^/]*\.so\.1)$")
 _LOADER = re.compile(
     r"/(libc\.so(\.6)?|libdl\.so\.2|ld-linux[^/]*\.so\.\d|(libc|libdl|ld)-2\.\d+\.so"  # glibc, before 2.34 with numbers
     r"|(ld-musl|libc\.musl)-[^/]*\.so\.1)$"
 )
+
+
+def _answers_by_name(image: ImageRead) -> bool:
+    names = {export.name for export in image.exports if export.kind == "func"} | set(image.overrides)
+    return not names.isdisjoint(KINDS)
 
 
 def answers_lookups(path: str) -> bool:
@@ -85,6 +92,9 @@ class LookupsSource(TreeObserver):
         self._pending = pending
         providers.listen(self._offered)
         self._files: dict[tuple[int, int], _File | None] = {}
+        self._met: set[str] = set()
+        """Files that were looked at, by the identity that mappings tell: a library comes again with each process."""
+        self._answers = PerFile(_answers_by_name)
         self._words: dict[int, Refused] = {}
         """The loader's last words to a thread that is in no dlopen: about a dlsym, or about the start of a program."""
         session.tree.watch(self)
@@ -116,8 +126,7 @@ class LookupsSource(TreeObserver):
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
         """A file that overrides dlopen or dlsym, or a driver that answers by name."""
-        names = {export.name for export in image.exports if export.kind == "func"} | set(image.overrides)
-        if names & KINDS.keys():
+        if self._answers.of(image):
             self._watch(Candidate(os.fsencode(mapping.path), mapping.open_path, mapping.file), KINDS)
 
     def ended(self, process: Tracked) -> None:
@@ -141,6 +150,8 @@ class LookupsSource(TreeObserver):
 
     def _watch_loader(self, candidate: Candidate) -> bool:
         """False when the file is no part of a C library."""
+        if candidate.file in self._met:
+            return True
         if not answers_lookups(decode(candidate.path)):
             return False
         self._watch(candidate, (*KINDS, *SIGNALS))
@@ -153,6 +164,8 @@ class LookupsSource(TreeObserver):
         except OSError:
             return
         key = (status.st_dev, status.st_ino)
+        if len(self._met) < _MOST_MET:
+            self._met.add(candidate.file)
         if key in self._files:
             return
         self._files[key] = None

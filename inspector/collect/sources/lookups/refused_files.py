@@ -9,7 +9,7 @@ from inspector.stream.text import decode
 from ...elf.image import read_image
 from ...kernel import procfs
 from ...kernel.records import Looked
-from ...kernel.rootfs import Root
+from ...kernel.rootfs import Root, own_root
 from ..contract import Session
 from ..processes.feed import Feed
 from ..tolerant_reads import attempt
@@ -41,7 +41,7 @@ class RefusedFiles:
         """The file tree of the process; of one that is gone ours, if it saw the same."""
         process = self._session.tree.find(pid)
         same = process is not None and process.program is not None and not process.program.own_root
-        return attempt(lambda: Root(pid), Root(os.getpid()) if same else None)
+        return attempt(lambda: Root(pid), own_root() if same else None)
 
     def _read(self, path: bytes, name: str, file: str) -> ImageRead:
         return read_image(path, name, file, self._session.loop.now(), self._session.plan, self._session.images)

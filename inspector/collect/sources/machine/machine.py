@@ -8,9 +8,8 @@ from msgspec import structs
 from inspector.stream.machine import GpuRead, PreloadFileRead
 from inspector.stream.processes import SameNameProcess
 
-from ...kernel.rootfs import Root
+from ...kernel.rootfs import Root, own_root
 from ..contract import Session, Tracked, TreeObserver
-from ..tolerant_reads import attempt
 from .gpu_facts import read_gpu
 from .namesakes import Family, Namesakes, telling
 from .preload_file import read_preload_file, spelled
@@ -50,7 +49,7 @@ class MachineSource(TreeObserver):
     def start(self) -> None:
         """Take the first look."""
         self._session.tree.watch(self)
-        own = Root(os.getpid())
+        own = own_root()
         self._roots[own.key] = own
         for process in self._session.tree.processes():
             self.executed(process)
@@ -59,7 +58,7 @@ class MachineSource(TreeObserver):
 
     def executed(self, process: Tracked) -> None:
         """A process may see another file tree, with a preload file of its own; other processes may run its program."""
-        root = attempt(lambda: Root(process.pid), None)
+        root = process.root
         new_root = root is not None and self._roots.setdefault(root.key, root) is root
         name = _program_file(process)
         new_name = bool(name) and name not in self._names

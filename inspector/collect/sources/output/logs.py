@@ -10,7 +10,7 @@ from inspector.stream.requests import AddLog, FindLine, ReadLog, StopSearch
 from inspector.stream.session import RequestFailed
 
 from ...kernel.records import Opened, Written
-from ...kernel.rootfs import Root
+from ...kernel.rootfs import Root, own_root
 from ...logs.line_rate_limit import LineLimiter, RateLimit
 from ...logs.watched_lines import Marks
 from ..contract import Session, Tracked, TreeObserver
@@ -113,7 +113,7 @@ class LogSource(TreeObserver):
             self._pids.add(program.pid_inside)
             if program.unit is not None:
                 self._catalog.journal(program.unit, process.pid)
-        root = attempt(lambda: Root(process.pid), None)
+        root = process.root
         if root is not None and root.key not in self._planned:
             self._planned[root.key] = PlannedFiles(self._session.plan.log_files, root)
         self._due = True
@@ -165,7 +165,7 @@ class LogSource(TreeObserver):
         """The file tree of a process; of one that is gone ours, if it saw the same."""
         process = self._session.tree.find(pid)
         same = process is not None and process.program is not None and not process.program.own_root
-        return attempt(lambda: Root(pid), None) or (attempt(lambda: Root(os.getpid()), None) if same else None)
+        return attempt(lambda: Root(pid), None) or (own_root() if same else None)
 
     def written(self, record: Written) -> None:
         """What a process wrote to its stdout or stderr so far: how much, and its first bytes."""

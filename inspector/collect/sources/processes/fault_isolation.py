@@ -14,31 +14,49 @@ class Guarded(TreeObserver):
         self._observer, self._loop = observer, loop
 
     def born(self, process: Tracked) -> None:
-        self._tell(lambda: self._observer.born(process))
+        try:
+            self._observer.born(process)
+        except Exception as error:
+            self._say(error)
 
     def executed(self, process: Tracked) -> None:
-        self._tell(lambda: self._observer.executed(process))
+        try:
+            self._observer.executed(process)
+        except Exception as error:
+            self._say(error)
 
     def ended(self, process: Tracked) -> None:
-        self._tell(lambda: self._observer.ended(process))
+        try:
+            self._observer.ended(process)
+        except Exception as error:
+            self._say(error)
 
     def forgotten(self, process: Tracked) -> None:
-        self._tell(lambda: self._observer.forgotten(process))
+        try:
+            self._observer.forgotten(process)
+        except Exception as error:
+            self._say(error)
 
     def mapped(self, process: Tracked, mapping: Mapping) -> None:
-        self._tell(lambda: self._observer.mapped(process, mapping))
+        try:
+            self._observer.mapped(process, mapping)
+        except Exception as error:
+            self._say(error)
 
     def unmapped(self, process: Tracked, mapping: Mapping) -> None:
-        self._tell(lambda: self._observer.unmapped(process, mapping))
+        try:
+            self._observer.unmapped(process, mapping)
+        except Exception as error:
+            self._say(error)
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
-        self._tell(lambda: self._observer.image(process, mapping, image))
-
-    def _tell(self, tell: Callable[[], None]) -> None:
         try:
-            tell()
+            self._observer.image(process, mapping, image)
         except Exception as error:
-            self._loop.soon(raising(error, type(self._observer).__qualname__))
+            self._say(error)
+
+    def _say(self, error: Exception) -> None:
+        self._loop.soon(raising(error, type(self._observer).__qualname__))
 
 
 def raising(error: Exception, name: str) -> Callable[[], None]:

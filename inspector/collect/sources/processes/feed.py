@@ -1,5 +1,6 @@
 """The kernel's records on their way to the sources: one drain, in order, each kind to those who listen for it."""
 
+import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -62,6 +63,9 @@ class Feed:
         self.tells_ends = tells_ends
         self._loop: Loop | None = None
         self._batch_listeners: list[Callable[[list[Record]], None]] = []
+        self._flood = Flood()
+        self.flooded = False
+        """So much happens that it is read in batches: whoever looks on his own may do so more rarely."""
         self._listeners: dict[type, list[Callable[[Record], None]]] = {}
 
     def follow(self, pid: int) -> None:
@@ -86,12 +90,14 @@ class Feed:
 
     def _begin(self, loop: Loop, source: RecordSource) -> None:
         if source.fd >= 0:
-            _Drain(loop, source, self.hand_out).begin()
+            _Drain(loop, source, self).begin()
         else:
             loop.every(self.POLL_SECONDS, lambda: self.hand_out(source.drain()))
 
     def hand_out(self, batch: list[Record]) -> None:
         """Give each record to its listeners; one that fails costs the others nothing, and is said by its name."""
+        births = sum(isinstance(record, Forked) for record in batch)
+        self.flooded = self._flood.seen(time.monotonic_ns(), births)
         if not batch:
             return
         failures: list[tuple[Callable[..., None], Exception]] = []
@@ -122,9 +128,8 @@ class _Drain:
 
     CHECK_SECONDS = 1.0
 
-    def __init__(self, loop: Loop, source: RecordSource, hand_out: Callable[[list[Record]], None]) -> None:
-        self._loop, self._source, self._hand_out = loop, source, hand_out
-        self._flood = Flood()
+    def __init__(self, loop: Loop, source: RecordSource, feed: Feed) -> None:
+        self._loop, self._source, self._feed = loop, source, feed
         self._resting = False
         """A flood is on: records wait for the next batch."""
         self._ticker = Ticker(loop, Feed.POLL_SECONDS, self._drain)
@@ -141,13 +146,11 @@ class _Drain:
     def _drain(self) -> bool:
         """Whether there was something; the ticker looks again then."""
         batch = self._source.drain()
-        births = sum(isinstance(record, Forked) for record in batch)
-        flood = self._flood.seen(self._loop.now(), births)
-        if flood and not self._resting:
+        self._feed.hand_out(batch)
+        if self._feed.flooded and not self._resting:
             self._loop.forget(self._source.fd)
             self._resting = True
             self._loop.after(BATCH_SECONDS, self._next_batch)
-        self._hand_out(batch)
         return bool(batch) and not self._resting
 
     def _next_batch(self) -> None:

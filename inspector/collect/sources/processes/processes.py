@@ -156,7 +156,7 @@ class ProcessTree:
     def _describe(self, process: Tracked, at: int, record: Executed | None = None) -> None:
         superseded = record is not None and self._last_word.get(process.pid, record) is not record
         program = read_program(process, at, self._keys, record, superseded)
-        process.program, process.raw_environment = program.event, program.environment
+        process.program, process.raw_environment, process.root = program.event, program.environment, program.root
         self._sink.send(program.event)
         for observer in self.hearing("executed"):
             observer.executed(process)

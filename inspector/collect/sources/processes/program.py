@@ -7,7 +7,10 @@ lives. Each field stands for itself: what cannot be read stays unknown and hides
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
+
+from msgspec import structs
 
 from inspector.stream.processes import ProcessExec
 from inspector.stream.text import decode
@@ -32,11 +35,14 @@ class Program:
 
     event: ProcessExec
     environment: dict[bytes, bytes]
+    root: Root | None = None
+    """The file tree that it sees; None when it could not be looked at."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Environment:
     variables: dict[bytes, bytes]
+    shown: dict[str, str]
     known: bool
     source: Literal["exec", "proc", "unknown"]
 
@@ -50,6 +56,8 @@ class _Loading:
     elf_class: int = 0
 
 
+_MOST_BLOCKS = 32
+"""Environments that are kept in mind; one has up to 128 KiB."""
 _KNOWN: dict[tuple[int, int, int, int, bytes], _Loading] = {}
 """By file and name: shells execute the same few programs thousands of times."""
 _MOST_KNOWN = 256
@@ -77,6 +85,7 @@ class Keys:
         keys = [*_LOADER_KEYS, *planned]
         self._exact = frozenset(key for key in keys if not key.endswith("*"))
         self._prefixes = tuple(key[:-1] for key in keys if key.endswith("*"))
+        self._blocks: dict[bytes, tuple[dict[bytes, bytes], dict[str, str]]] = {}
 
     def __contains__(self, key: str) -> bool:
         return key in self._exact or key.startswith(self._prefixes)
@@ -86,6 +95,16 @@ class Keys:
         named = ((decode(key), value) for key, value in variables.items())
         return {key: shown_value(key, decode(value)) for key, value in named if key in self}
 
+    def read(self, block: bytes) -> tuple[dict[bytes, bytes], dict[str, str]]:
+        """An environment block: all of it, and what is shown; children have their parent's, hundreds of times."""
+        known = self._blocks.get(block)
+        if known is None:
+            if len(self._blocks) >= _MOST_BLOCKS:
+                self._blocks.clear()
+            variables = procfs.parse_environment(block)
+            known = self._blocks[block] = variables, self.shown(variables)
+        return known
+
 
 def read_program(
     process: Tracked, at: int, keys: Keys, record: Executed | None = None, superseded: bool = False
@@ -94,28 +113,29 @@ def read_program(
 
     `superseded`: it has executed something else since, or ended, so that /proc would tell of another program.
     """
-    pid = _NOBODY if superseded else process.pid
     before = process.program or ProcessExec(at=at, pid=process.pid, argv=[], exe="")
+    if superseded and record is not None:
+        return _told(process.pid, at, keys, record, before)
+    pid = process.pid
     status = attempt(lambda: procfs.status(pid), dict[bytes, bytes]())
     place = _place(pid, status, before)
     exe = _executable(pid, place.tree, record, before)
-    environment = _environment(pid, record)
+    environment = _environment(pid, keys, record)
     loading = _loading(pid, exe, b"" if place.own_root else exe)
-    shown = keys.shown(environment.variables)
     secure = _secure(pid)
     event = ProcessExec(
         at=at,
         pid=process.pid,
-        argv=shown_arguments(_arguments(pid, record)),
+        argv=_arguments(pid, record),
         exe=decode(exe),
         file=attempt(lambda: procfs.stat_key(os.stat(procfs.path_of(pid, "exe"))), ""),
         comm=decode(status.get(b"Name", os.path.basename(exe)[:15])),
         cwd=decode(attempt(lambda: procfs.link(pid, "cwd"), os.fsencode(before.cwd))),
         uid=place.uid,
-        environment=shown,
+        environment=environment.shown,
         environment_known=environment.known,
         environment_source=environment.source,
-        other_keys=len(environment.variables) - len(shown),
+        other_keys=len(environment.variables) - len(environment.shown),
         interpreter=loading.interpreter,
         static=loading.static,
         elf_class=loading.elf_class,
@@ -127,6 +147,33 @@ def read_program(
         pid_inside=place.pid_inside,
         unit=place.unit,
         container=place.container,
+    )
+    return Program(event, environment.variables, place.tree)
+
+
+def _told(pid: int, at: int, keys: Keys, record: Executed, before: ProcessExec) -> Program:
+    """What the record alone tells of a program that is gone: an exec changes none of the rest by itself."""
+    exe = _named_by(record, before)
+    environment = _environment(_NOBODY, keys, record)
+    loading = _loading(_NOBODY, exe, b"" if before.own_root else exe)
+    event = structs.replace(
+        before,
+        at=at,
+        pid=pid,
+        argv=_arguments(_NOBODY, record),
+        exe=decode(exe),
+        file="",
+        comm=decode(os.path.basename(exe)[:15]),
+        environment=environment.shown,
+        environment_known=environment.known,
+        environment_source=environment.source,
+        other_keys=len(environment.variables) - len(environment.shown),
+        interpreter=loading.interpreter,
+        static=loading.static,
+        elf_class=loading.elf_class,
+        secure=None,
+        capabilities_added="",
+        pid_inside=0,
     )
     return Program(event, environment.variables)
 
@@ -153,25 +200,37 @@ def _executable(pid: int, root: Root | None, record: Executed | None, before: Pr
     found = attempt(lambda: procfs.link(pid, "exe"), b"").removesuffix(b" (deleted)")
     if found:
         return root.inside(found) if root else found
-    if record is None or not record.filename:
+    return _named_by(record, before) if record is not None else b""
+
+
+def _named_by(record: Executed, before: ProcessExec) -> bytes:
+    """The file that was asked for, as its process spelled it."""
+    if not record.filename:
         return b""
     return os.path.normpath(os.path.join(os.fsencode(before.cwd or "/"), record.filename))
 
 
-def _arguments(pid: int, record: Executed | None) -> list[bytes]:
+def _arguments(pid: int, record: Executed | None) -> list[str]:
     if record and record.argv:
-        return record.argv.removesuffix(b"\0").split(b"\0")
-    return attempt(lambda: procfs.argv(pid), [])
+        return list(_shown_arguments(record.argv))
+    return shown_arguments(attempt(lambda: procfs.argv(pid), []))
 
 
-def _environment(pid: int, record: Executed | None) -> _Environment:
+@lru_cache(64)
+def _shown_arguments(block: bytes) -> tuple[str, ...]:
+    """Children are started with the same words again and again."""
+    return tuple(shown_arguments(block.removesuffix(b"\0").split(b"\0")))
+
+
+def _environment(pid: int, keys: Keys, record: Executed | None) -> _Environment:
     if record and record.environment and not record.truncated:
-        return _Environment(procfs.parse_environment(record.environment), True, "exec")
+        return _Environment(*keys.read(record.environment), True, "exec")
     try:
-        return _Environment(procfs.environment(pid), True, "proc")
+        variables = procfs.environment(pid)
     except OSError:
         partial = procfs.parse_environment(record.environment) if record else {}
-        return _Environment(partial, False, "exec" if partial else "unknown")
+        return _Environment(partial, keys.shown(partial), False, "exec" if partial else "unknown")
+    return _Environment(variables, keys.shown(variables), True, "proc")
 
 
 def _secure(pid: int) -> bool | None:
