@@ -14,10 +14,11 @@ from .coverage import born_here, capability, has_begun, loads_told_by_files, of_
 from .crashes import crashed
 from .drivers import software_drivers
 from .evidence import short
-from .families import MANAGEMENT, family_of_api
+from .families import MANAGEMENT, family_of_api, family_of_file
 from .formatting import name_of
 from .gpu_work import device_touched, of_tree, stub_signs, words
 from .log_claims import Word, own_error
+from .profiles import Profiles
 from .progress import Progress
 from .refusals import is_table
 from .settings import Setting
@@ -190,10 +191,33 @@ def _said_given(ways: _Ways) -> Decision | None:
     doers = [ways.role] if ways.role is not None else ways.state.processes
     if covered(ways.state, doers, ("lookups", "library-loads")) and not any(one.process in doers for one in loaded):
         return None  # whatever it says: who computes has no library to compute with
+    if ways.role is not None and maps_nothing_to_compute_with(ways.state, ways.role, ways.analysis.profiles):
+        return None
     family = next((one.family for one in ways.compute), "") or ways.word.family or "cuda"
     doubtful = ways.word.doubtful
     return Decision(_VERDICTS.get(family, "cuda"), "guess" if doubtful else "likely", "works", word=ways.word,
                     evidence=ways.word_rows())  # fmt: skip
+
+
+def maps_nothing_to_compute_with(state: State, process: Process, profiles: Profiles) -> bool:
+    """It lives, and no file that it maps now is a library of an API for devices, by name or by what it offers or uses;
+    nor does it hold a device. Whoever computes on one maps its driver meanwhile, whenever we came.
+    """
+    mapped = [one for one in libraries(process).values() if one.state != "unmapped"]
+    if process.ended or not mapped:
+        return False
+    if any(one.kind == "device" and is_device(one.target) for one in process.descriptors.values()):
+        return False
+    main = program(process)
+    for library in mapped:
+        apis = state.apis.get(library.file)
+        named = family_of_file(profiles, library.path)
+        offers = {family_of_api(profiles, api) for api in apis.provides} if apis is not None else set()
+        backend = {family_of_api(profiles, api) for api in apis.consumes} if apis is not None else set()
+        itself = main is not None and library.path == main.exe
+        if (({named} | offers | (set() if itself else backend)) - {""}) - MANAGEMENT:
+            return False
+    return True
 
 
 def _hangs(ways: _Ways) -> Decision | None:
@@ -223,6 +247,13 @@ def _given_nothing(ways: _Ways) -> Decision | None:
     ):
         return None
     seen = covered(ways.state, [role], ("lookups", "count-calls", "library-loads"))
+    bare = maps_nothing_to_compute_with(ways.state, role, analysis.profiles)
+    if bare and not own and ways.word is not None and ways.word.saying in ("found", "given"):
+        row = evidence.of_process(
+            role, f"{short(role)} maps no library of a GPU, nor a backend", by_hand=f"cat /proc/{role.pid}/maps"
+        )
+        return Decision("cpu", "likely", "given-nothing", role, word=ways.word, settings=chosen, evidence=[row],
+                        contradictions=ways.word_rows())  # fmt: skip
     if own and not told and not chosen and (not seen or any(one.got_to("memory") for one in own)):
         return None
     if not own and not told and not chosen and (not seen or not found):
@@ -515,7 +546,21 @@ def _monitored_only(ways: _Ways) -> Decision | None:
         if one.family in MANAGEMENT and one.got_to("counted") and busy and _calls_seen(ways, one.process):
             return Decision("cpu", "likely", "found-not-used", one.process, one, word=ways.word,
                             evidence=[row_of(ways.state, one.furthest), *ways.word_rows()])  # fmt: skip
-    return None
+    return _monitors_since_before(ways)
+
+
+def _monitors_since_before(ways: _Ways) -> Decision | None:
+    """It was there before us, maps the management API, and no process of the tree maps anything to compute with."""
+    if ways.word is not None or ways.compute:
+        return None
+    living = [one for one in ways.state.processes if not one.ended and not is_tool(one)]
+    managing = [one for one in ways.analysis.progress.values() if one.family in MANAGEMENT and one.got_to("loaded")]
+    bare = all(maps_nothing_to_compute_with(ways.state, one, ways.analysis.profiles) for one in living)
+    late = [one for one in managing if one.process in living and not born_here(one.process)]
+    if not late or not bare:
+        return None
+    rows = [row_of(ways.state, late[0].furthest)]
+    return Decision("cpu", "likely", "management-only", late[0].process, late[0], evidence=rows)
 
 
 def _nobody_asked(ways: _Ways) -> Decision | None:

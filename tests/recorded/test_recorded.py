@@ -57,6 +57,8 @@ RUNS = (
     # a small program on Debian's Linux 5.10 that loads the driver; the same without the look-up, which came too early
     Recorded("linux510-absent", "cpu", "lookup-failed", "libcuda.so.1"),
     Recorded("linux510-unseen", "cpu", "lookup-failed", "libcuda.so.1"),
+    # attached late: the server's log places three layers on a GPU, the runner that computes maps no library for one
+    Recorded("ollama-nobackend-late", "cpu", "no-work-given", "has no library of a GPU loaded"),
     # linked with the loaders of Vulkan and OpenCL, which it has no use for here
     Recorded("handbrake-cpu", "cpu", "lookup-failed", "libnvidia-encode.so.1"),
 )

@@ -157,13 +157,17 @@ class NoWorkGiven(Conclusion):
         loads = context.analysis.attempts.get(worker, [])
         got = sorted({name_of(one.provider or one.what) for one in loads if one.kind == "load" and one.ok})
         gave = (
-            f"it loaded {listed(got)} and gave it no work" if got else "it neither loaded nor asked for a GPU library"
+            f"it loaded {listed(got)} and gave it no work"
+            if got
+            else "it neither loaded nor asked for a GPU library"
+            if born_here(worker)
+            else "it has no library of a GPU loaded, nor a backend"
         )
         found = next((row.text for row in decision.contradictions), "")
         return _hit(
             decision,
             f"{short(worker)} runs on the CPU: {gave}" + (f" because of {'; '.join(why)}" if why else ""),
-            f"{f'Discovery succeeded ({found}), but ' if found else ''}the work is done in this process"
+            f"{f'Discovery succeeded ({found[:160]}), but ' if found else ''}the work is done in this process"
             f"{', which was started to run a model' if context.analysis.worker else ''}.",
             "change that option" if decision.settings else "check the request's options and the backend directory",
             severity="error",

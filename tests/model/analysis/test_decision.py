@@ -2,6 +2,7 @@
 
 from msgspec import structs
 
+from inspector.model.diagnosis import diagnose
 from inspector.stream.calls import CallCount, CallerCount, CallersCounted, CallsCounted
 from inspector.stream.processes import ProcessEnded, Vitals
 from inspector.stream.session import Capability, CollectorWaits, EventsLost
@@ -236,3 +237,20 @@ def test_memory_that_was_refused_ended_a_program_although_it_asked_for_the_free_
     made = decision(story.state)
     assert (made.verdict, made.confidence, made.reason) == ("cpu", "likely", "stopped")  # by the order in time only
     assert "cuMemAlloc_v2 = 2" in answer(story).title
+
+
+def _monitor(*, also: str = "") -> Story:
+    story = Story(attach=True)
+    story.process(812, age=9 * SECOND)
+    story.image("/opt/libnvidia-ml.so.1", soname="libnvidia-ml.so.1", exports=NVML)
+    story.map(812, "/opt/libnvidia-ml.so.1", "dlopen")
+    if also:
+        story.map(812, also, "dlopen")
+    return story
+
+
+def test_a_monitor_that_was_there_before_us_is_on_the_cpu_as_far_as_it_maps() -> None:
+    answer = diagnose(_monitor().state)
+    assert (answer.mode.verdict, answer.mode.confidence) == ("cpu", "likely")
+    assert answer.findings[0].rule == "management-only"
+    assert diagnose(_monitor(also="/usr/lib/libcuda.so.1").state).mode.verdict != "cpu"

@@ -6,6 +6,8 @@ both, and how often it was switched, stay the same, nothing of its stack changes
 """
 
 import os
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -24,10 +26,12 @@ from ..libraries.addresses import Place
 from ..tolerant_reads import attempt
 from .native import NativeFrames
 
-_SETTLED: Final = 0.5
+_SETTLED: Final = 0.1
 """Seconds until the first look: libraries are known by then."""
-_STILL: Final = 1.0
+_STILL: Final = 0.8
 """Seconds for which a thread must not have moved."""
+_LAST: Final = 2.0
+"""Seconds for what is being read when the observation ends."""
 _MOST_THREADS: Final = 512
 _STACK: Final = 64 << 10
 _PAGE: Final = 4 << 10
@@ -52,6 +56,8 @@ class WaitingThreads(TreeObserver):
         self._began = session.loop.now()
         self._sonames = {soname for api in session.plan.apis for soname in api.sonames}
         self._seen: set[int] = set()
+        self._reading: list[threading.Thread] = []
+        """Not the worker thread, where predictions, hashes and whole memories may wait before it."""
 
     def start(self) -> None:
         """Hear of the libraries that are mapped already."""
@@ -79,11 +85,20 @@ class WaitingThreads(TreeObserver):
             for one in process.mappings.values()
         ]
         now = self._session.loop.now()
-        self._session.loop.in_background(lambda: list(_read(process.pid, before, places, now)), self._tell)
 
-    def _tell(self, events: list[Event]) -> None:
-        for event in events:
-            self._session.sink.send(event)
+        def read() -> None:
+            for event in _read(process.pid, before, places, now):
+                self._session.sink.send(event)
+
+        thread = threading.Thread(target=read, name="waiting-threads", daemon=True)
+        self._reading.append(thread)
+        thread.start()
+
+    def close(self) -> None:
+        """What is being read is told yet."""
+        end = time.monotonic() + _LAST
+        for thread in self._reading:
+            thread.join(max(0.0, end - time.monotonic()))
 
 
 def resting(pid: int) -> dict[int, Rest]:
