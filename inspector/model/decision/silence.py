@@ -1,0 +1,156 @@
+"""Nothing was asked of a device: it was chosen so, said so, foretold, or nobody asked."""
+
+from inspector.model import evidence
+from inspector.model.attempts.wording import row_of, setting_row
+from inspector.model.coverage import born_here, has_begun, loads_told_by_files, of_use
+from inspector.model.families import MANAGEMENT, family_of_api
+from inspector.model.progress import Progress
+from inspector.model.settings import Setting
+from inspector.model.stages import LEVEL
+from inspector.model.tree import program
+from inspector.model.usage import uses
+from inspector.model.verdict import Confidence
+from inspector.model.worker import is_tool
+
+from .finds import calls_seen
+from .reason import CONTRADICTING, UNUSED_FOR, Decision
+from .ways import Ways, covered, deepest_of
+from .work import maps_nothing_to_compute_with
+
+_BY_PROBES = ("lookups", "count-calls", "results")
+
+
+_BY_FILES = ("library-loads", "open-files")
+
+
+def by_choice(ways: Ways) -> Decision | None:
+    """A setting keeps the program off the device, and it asked for none or was not seen to."""
+    told = ways.analysis.settings
+    if not told or (not ways.compute and not ways.says_cpu and all(_hides(setting) for _, setting in told)):
+        return None
+    process = told[0][0]
+    chosen = [setting for owner, setting in told if owner is process]
+    rows = [setting_row(process, one) for one in chosen]
+    return Decision("cpu", "likely", "chosen", process, deepest_of(ways, process), settings=chosen, word=ways.word,
+                    evidence=[*rows, *(ways.word_rows() if ways.says_cpu else [])])  # fmt: skip
+
+
+def _hides(setting: Setting) -> bool:
+    """It hides devices; that alone does not say that the program would have asked for one."""
+    return setting.key.endswith("VISIBLE_DEVICES")
+
+
+def by_word(ways: Ways) -> Decision | None:
+    """The program says that it found none, or that it runs on the CPU."""
+    refused = [one for one in ways.analysis.unexcused("words") if one.answer == "no-device"]
+    if not ways.says_cpu and not refused:
+        return None
+    doubtful = ways.word is not None and ways.word.doubtful
+    sure: Confidence = (
+        "guess" if doubtful else "proven" if ways.says_cpu and ways.word and ways.word.reading else "likely"
+    )
+    rows = [*(ways.word_rows() if ways.says_cpu else []), *[row_of(ways.state, one) for one in refused[:3]]]
+    process = refused[0].process if refused else None
+    return Decision("cpu", sure, "told", process, None, None, refused[:1], ways.word, evidence=rows)
+
+
+def by_no_call(ways: Ways) -> Decision | None:
+    """A library of an API is there, somebody asked for it, and nothing was asked of it."""
+    loaded = [one for one in ways.compute if one.got_to("loaded")]
+    if not loaded:
+        return None
+    best = max(loaded, key=lambda one: LEVEL[one.stage])
+    if not best.process.ended or best.got_to("resolved") or not _calls_proven(ways, best):
+        return None
+    return Decision("cpu", "likely", "nothing-called", best.process, best, word=ways.word,
+                    evidence=[row_of(ways.state, best.furthest)])  # fmt: skip
+
+
+def _calls_proven(ways: Ways, progress: Progress) -> bool:
+    """That no call was seen is a proof: counted from the first moment on, through every channel."""
+    own = uses(ways.state, progress.process, ways.analysis.profiles).values()
+    mine = [use for use in own if family_of_api(ways.analysis.profiles, use.api) == progress.family and use.providers]
+    counted = all(of_use(ways.state, use).complete for use in mine)
+    return counted and bool(mine) and covered(ways.state, [progress.process], (*CONTRADICTING, "environment"))
+
+
+def by_monitor(ways: Ways) -> Decision | None:
+    """Devices were counted by the management API, no compute API was begun with, and much was computed after it."""
+    if ways.software or any(one.got_to("initialised") for one in ways.compute):
+        return None
+    for one in ways.analysis.progress.values():
+        busy = one.process.cpu_after(one.newest, ways.state.now) > UNUSED_FOR
+        if one.family in MANAGEMENT and one.got_to("counted") and busy and calls_seen(ways, one.process):
+            return Decision("cpu", "likely", "found-not-used", one.process, one, word=ways.word,
+                            evidence=[row_of(ways.state, one.furthest), *ways.word_rows()])  # fmt: skip
+    return _monitors_since_before(ways)
+
+
+def _monitors_since_before(ways: Ways) -> Decision | None:
+    """It was there before us, maps the management API, and no process of the tree maps anything to compute with."""
+    if ways.word is not None or ways.compute:
+        return None
+    living = [one for one in ways.state.processes if not one.ended and not is_tool(one)]
+    managing = [one for one in ways.analysis.progress.values() if one.family in MANAGEMENT and one.got_to("loaded")]
+    bare = all(maps_nothing_to_compute_with(ways.state, one, ways.analysis.profiles) for one in living)
+    late = [one for one in managing if one.process in living and not born_here(one.process)]
+    if not late or not bare:
+        return None
+    rows = [row_of(ways.state, late[0].furthest)]
+    return Decision("cpu", "likely", "management-only", late[0].process, late[0], evidence=rows)
+
+
+def by_nobody(ways: Ways) -> Decision | None:
+    """Every process was seen from its first instruction, and none asked for an API that computes.
+
+    Where look-ups were not all seen, files tell: what was loaded is mapped, what was refused was looked for.
+    """
+    if ways.compute or ways.software or _unheard(ways) or not has_begun(ways.state):
+        return None
+    everyone = ways.state.processes
+    if not covered(ways.state, everyone, ("process-births", "environment", *_BY_FILES), without_loss=False):
+        return None
+    by_probes = covered(ways.state, everyone, _BY_PROBES, without_loss=False)
+    if not by_probes and not all(loads_told_by_files(ways.state, one) for one in everyone if not is_tool(one)):
+        return None
+    static = any((runs := program(process)) and runs.static for process in ways.state.processes if not is_tool(process))
+    managed = next((one for one in ways.analysis.progress.values() if one.family in MANAGEMENT), None)
+    first = ways.state.processes[0]
+    rows = [evidence.of_process(first, "every process was seen from its first instruction, and none asked for a GPU")]
+    if managed is not None:
+        rows = [row_of(ways.state, managed.furthest)]
+        return Decision("cpu", "likely", "management-only", managed.process, managed, word=ways.word, evidence=rows)
+    alive = any(not process.ended for process in ways.state.processes)
+    sure: Confidence = "proven" if by_probes and not static and not alive else "likely"
+    if ways.state.lost:
+        sure = "guess"
+    return Decision("cpu", sure, "nobody-asked", first, word=ways.word, evidence=rows)
+
+
+def _unheard(ways: Ways) -> bool:
+    """There was more to tell: the collector was stuck to the end, or a driver is mapped and events were lost."""
+    state, profiles = ways.state, ways.analysis.profiles
+    if state.collector_waits or not state.lost:
+        return bool(state.collector_waits)
+    every = (use for process in state.processes for use in uses(state, process, profiles).values())
+    return any(use.providers and family_of_api(profiles, use.api) not in MANAGEMENT for use in every)
+
+
+def by_files(ways: Ways) -> Decision | None:
+    """What files foretell is a cause only where nothing else speaks, and nobody could see what was asked before."""
+    foretold = list(ways.analysis.unexcused("prediction"))
+    foretold = [one for one in foretold if not covered(ways.state, [one.process], ("lookups", "library-loads"))]
+    if not foretold or not ways.says_cpu:
+        return None
+    row = foretold[0]
+    return Decision("cpu", "likely", "foretold", row.process, deepest_of(ways, row.process), None,
+                    ways.analysis.chain(row), ways.word,
+                    evidence=[*ways.word_rows(), row_of(ways.state, row)])  # fmt: skip
+
+
+def undecided(ways: Ways) -> Decision:
+    best = max(ways.compute, key=lambda one: LEVEL[one.stage], default=None)
+    rows = [row_of(ways.state, best.furthest)] if best is not None else []
+    return Decision(
+        "undecided", "guess", "unknown", best.process if best else None, best, word=ways.word, evidence=rows
+    )

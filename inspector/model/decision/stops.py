@@ -1,0 +1,168 @@
+"""Where a program stopped: a call that hangs, a refusal, its death, its own error."""
+
+from inspector.model.attempts.row import Attempt
+from inspector.model.attempts.system import is_device
+from inspector.model.attempts.wording import row_of, word_row
+from inspector.model.chain import Stop
+from inspector.model.families import MANAGEMENT
+from inspector.model.formatting import name_of
+from inspector.model.log_claims import own_error
+from inspector.model.progress import Progress
+from inspector.model.refusals import is_table
+from inspector.model.state import Process
+from inspector.model.verdict import Confidence
+from inspector.model.worker import is_tool
+
+from .reason import Decision
+from .ways import Ways, deepest_of
+from .work import computed
+
+
+def by_hang(ways: Ways) -> Decision | None:
+    open_now = [
+        stop for (process, _), stop in ways.analysis.stops.items()
+        if not stop.attempt.came_back and not process.ended and stop.attempt.kind == "call"
+    ]  # fmt: skip
+    if not open_now:
+        return None
+    stop = min(open_now, key=lambda one: one.rank)
+    chain = ways.analysis.chain(stop.attempt)
+    return Decision("undecided", "guess", "hangs", stop.progress.process, stop.progress, stop, chain, ways.word,
+                    evidence=[row_of(ways.state, one) for one in chain])  # fmt: skip
+
+
+def by_death(ways: Ways) -> Decision | None:
+    """A fault that was not in a call that is known: the call is told by the chain otherwise."""
+    analysis = ways.analysis
+    deaths = [
+        one
+        for rows in analysis.attempts.values()
+        for one in rows
+        if one.kind == "signal"
+        and one not in analysis.excused
+        and (not is_tool(one.process) or any(library.route == "preload" for library in one.process.libraries.values()))
+        and _concerned(ways, one.process)
+        and not _was_used(ways, one.process)
+        and not any(
+            not stop.attempt.came_back for (process, _), stop in analysis.stops.items() if process is one.process
+        )
+    ]
+    deaths.sort(key=lambda one: one.at)
+    if not deaths or (_counted_later(ways, deaths[-1]) and not ways.says_cpu):
+        return None
+    death = deaths[-1]
+    # What it had launched may have been computed before it fell.
+    launched = any(one.launched is not None for one in ways.compute if one.process is death.process)
+    sure: Confidence = "proven" if ways.complete() and not launched else "likely"
+    return Decision("cpu", sure, "died", death.process, deepest_of(ways, death.process), None, [death], ways.word,
+                    evidence=[*ways.word_rows(), row_of(ways.state, death)])  # fmt: skip
+
+
+def _concerned(ways: Ways, process: Process) -> bool:
+    """It asked for an API, or nobody of the tree did and it is all there is."""
+    return any(one.process is process for one in ways.compute) or not ways.compute
+
+
+def _was_used(ways: Ways, process: Process) -> bool:
+    return any(one.process is process and computed(ways.analysis, one) for one in ways.compute)
+
+
+def _counted_later(ways: Ways, death: Attempt) -> bool:
+    return any(one.last_at("counted") > death.at for one in ways.compute)
+
+
+def by_stop(ways: Ways) -> Decision | None:
+    analysis, state = ways.analysis, ways.state
+    stops = dict(analysis.stops)
+    if any(one.got_to("loaded") for one in ways.compute):
+        stops = {key: stop for key, stop in stops.items() if key[1] not in MANAGEMENT}
+    stops = {key: stop for key, stop in stops.items() if not _beside_the_point(ways, stop)}
+    role = ways.role
+    if role is not None:
+        own = {key: stop for key, stop in stops.items() if key[0] is role}
+        stops = own or stops
+    found = [one for one in ways.compute if one.got_to("counted")]
+    said = ways.word.at if ways.word is not None and ways.word.saying in ("found", "given") else None
+    if (found or said is not None) and not ways.says_cpu:  # only a later answer of the API takes a device back
+        newest = max([one.last_at("counted") for one in found] + ([said] if said is not None else []))
+        stops = {
+            key: one for key, one in stops.items()
+            if (_answered(one.attempt) and one.attempt.at > newest) or _gave_up(ways, one, found)
+        }  # fmt: skip
+    if not stops:
+        return None
+    stop = min(stops.values(), key=lambda one: one.rank)
+    chain = analysis.chain_of_stop(stop)
+    process = stop.progress.process
+    death = next((one for one in analysis.unexcused("signal", "end") if one.process is process), None)
+    seen = all(one.source in ("kernel", "loader") for one in chain)
+    went_on = bool(found) and stop.attempt.at <= stop.progress.newest and not _named_by_error(ways, stop)
+    over = bool(process.ended) or ways.says_cpu or (death is not None and death.kind == "signal")
+    sure: Confidence = "proven" if seen and over and not went_on and ways.complete() else "likely"
+    rows = [row_of(state, one) for one in chain]
+    against = [row_of(state, one.furthest) for one in found if one.process is not process][:2]
+    return Decision("cpu", sure, "stopped", process, stop.progress, stop, chain, ways.word,
+                    evidence=[*(ways.word_rows() if ways.says_cpu else []), *rows], contradictions=against)  # fmt: skip
+
+
+def _answered(attempt: Attempt) -> bool:
+    """The API itself answered, not the loader."""
+    return attempt.kind == "call" or is_table(attempt)
+
+
+def _beside_the_point(ways: Ways, stop: Stop) -> bool:
+    """A library or a name that was refused to who got the one of another vendor, or holds a device all the same."""
+    if _answered(stop.attempt):
+        return False
+    process = stop.progress.process
+    if any(one.kind == "device" and is_device(one.target) for one in process.descriptors.values()):
+        return True
+    others = [one for one in ways.compute if one.process is process and one.family != stop.progress.family]
+    return any(_has_library(one) and (process, one.family) not in ways.analysis.stops for one in others)
+
+
+def _has_library(progress: Progress) -> bool:
+    """The library of the API itself came, not only one that could ask it."""
+    loaded = progress.reached.get("loaded")
+    return progress.got_to("resolved") or (loaded is not None and bool(loaded.api))
+
+
+def _gave_up(ways: Ways, stop: Stop, found: list[Progress]) -> bool:
+    """The very process that had found a device was refused something after it, and ended with a failure: nothing of
+    that step or a later one succeeded after it, or its own error names it.
+    """
+    process, asked = stop.progress.process, stop.attempt
+    if process.end is None or not (process.end.code or process.end.signal):
+        return False
+    last = _named_by_error(ways, stop) or asked.at > stop.progress.last_at(asked.stage or "asked")
+    return last and any(one.process is process for one in found)
+
+
+def _named_by_error(ways: Ways, stop: Stop) -> bool:
+    """The program's own error names what was refused."""
+    said = own_error(ways.state, ways.analysis.words)
+    return said is not None and name_of(stop.attempt.what) in said.text
+
+
+def by_own_error(ways: Ways) -> Decision | None:
+    """The program ended by its own error, and nothing of an API was refused."""
+    said = own_error(ways.state, ways.analysis.words)
+    roots = [process for process in ways.state.processes if process.parent is None and process.execs]
+    failed = [
+        one for process in roots for one in ways.analysis.attempts.get(process, [])
+        if one.kind == "end" and one.code > 0
+    ]  # fmt: skip
+    if not failed:
+        return None
+    got = [one for one in ways.compute if one.got_to("loaded")]
+    if said is None and (any(one.process is not failed[-1].process for one in got) or (not got and not _spoke(ways))):
+        return None
+    sure: Confidence = "proven" if ways.complete() else "likely"
+    rows = [row_of(ways.state, failed[-1])]
+    rows += [word_row(ways.state, said)] if said is not None else []
+    return Decision("cpu", sure, "own-error", failed[-1].process, deepest_of(ways, failed[-1].process), None,
+                    [failed[-1]], said, evidence=rows)  # fmt: skip
+
+
+def _spoke(ways: Ways) -> bool:
+    return any(source.lines for source in ways.state.logs.values())

@@ -1,0 +1,74 @@
+"""The analysis with what all steps of the decision ask for, and when a "no" may be proven."""
+
+from collections.abc import Iterable
+
+from inspector.model.analysis import Analysis
+from inspector.model.attempts.wording import word_row
+from inspector.model.coverage import born_here, capability
+from inspector.model.drivers import software_drivers
+from inspector.model.progress import Progress
+from inspector.model.stages import LEVEL
+from inspector.model.state import Process, State
+from inspector.model.verdict import Evidence, ModeName
+from inspector.model.worker import Worker, is_tool
+
+from .reason import CONTRADICTING
+
+VERDICTS: dict[str, ModeName] = {"cuda": "cuda", "rocm": "rocm", "vulkan": "vulkan"}
+
+
+class Ways:
+    """The analysis with what the steps of the decision all ask for."""
+
+    def __init__(self, analysis: Analysis) -> None:
+        self.analysis, self.state = analysis, analysis.state
+        self.word = analysis.last_word
+        self.worker: Worker | None = analysis.worker
+        asked = [one for one in analysis.computing() if not is_tool(one.process)]
+        self.software = [one for one in asked if self._software_behind(one)]
+        """What was done through drivers that compute on the CPU: no use of a GPU."""
+        self.compute = [one for one in asked if one not in self.software]
+
+    def _software_behind(self, one: Progress) -> bool:
+        return bool(software_drivers(self.state, one.process, one.family, self.analysis.profiles))
+
+    @property
+    def says_cpu(self) -> bool:
+        """The program's last word is that it runs on the CPU, or that it gave the device nothing."""
+        return self.word is not None and self.word.saying in ("cpu", "dropped", "given-nothing")
+
+    @property
+    def role(self) -> Process | None:
+        """The process that was started for a model."""
+        return self.worker.process if self.worker is not None and self.worker.by_role else None
+
+    def complete(self) -> bool:
+        """Every process was seen from its first instruction, and every channel that could contradict was open."""
+        return covered(self.state, self.state.processes, CONTRADICTING)
+
+    def word_rows(self) -> list[Evidence]:
+        """The program's last word as evidence."""
+        return [word_row(self.state, self.word)] if self.word is not None else []
+
+
+def covered(state: State, processes: Iterable[Process], channels: Iterable[str], *, without_loss: bool = True) -> bool:
+    """Whether these processes were all seen from their first instruction through all these channels.
+
+    Records that were dropped leave a hole in that, unless `without_loss` is false.
+    """
+    if any(not born_here(process) for process in processes if not is_tool(process)):
+        return False
+    for name in channels:
+        found = capability(state, name)
+        if found is not None and found.state != "yes":
+            return False
+    return not state.lost or not without_loss
+
+
+def verdict_of(progress: Progress) -> ModeName:
+    return VERDICTS.get(progress.family, "cuda")
+
+
+def deepest_of(ways: Ways, process: Process) -> Progress | None:
+    own = [one for one in ways.compute if one.process is process]
+    return max(own, key=lambda one: LEVEL[one.stage], default=None)
