@@ -41,7 +41,7 @@ def report(options: Options) -> int:
     built = report_of(observed, profiles, every_moment=options.format == "perfetto")
     write(options, render(redacted(built, options, observed.state), options))
     if options.expect is None:
-        return exit_code(observed.state, built)
+        return exit_code(observed.state, built, cut_short=observed.cut_short)
     met, why = expectation(built, options.expect)
     say(why)
     return 0 if met else UNEXPECTED

@@ -3,7 +3,7 @@
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, monotonic_ns
 from types import FrameType
 
 from inspector.model.fold import apply
@@ -15,7 +15,7 @@ from inspector.stream.events import AnyEvent
 from inspector.stream.live import LiveStream
 from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted
 from inspector.stream.recording import Recording
-from inspector.stream.session import SessionStarted
+from inspector.stream.session import LimitNoted, SessionStarted
 
 _TICK = 0.2
 
@@ -26,6 +26,8 @@ class Observed:
 
     state: State
     troubles: list[str] = field(default_factory=list)
+    cut_short: bool = False
+    """The collector ended before the watching did: what came later was seen by nobody."""
     unreached: Ending | None = None
     """How the collector ended that never said a word: no link, no inspector over there."""
 
@@ -81,7 +83,15 @@ class Watch:
         if not self.stream.begun:
             self.observed.unreached = ending
         elif self.observed.state.missing is None:
-            self.observed.troubles.append(f"{ending.words}. {ending.help}".rstrip(". "))
+            self._cut_short(ending)
+
+    def _cut_short(self, ending: Ending) -> None:
+        """A limit like any other: it stands where people look for what they cannot rely on."""
+        self.observed.cut_short = True
+        self.observed.troubles.append(f"{ending.words}. {ending.help}".rstrip(". "))
+        at = monotonic_ns()
+        limit = LimitNoted(at=at, what="everything from the end of the collector on", why=ending.words, grant="")
+        apply(self.observed.state, limit)
 
     def run(self, tell: Callable[["Watch"], None]) -> Observed:
         """Watch to the end; `tell` is called a few times a second, for a progress line."""
