@@ -32,7 +32,7 @@ _PROSE = re.compile(
     r"(?:(?:key|token|password|secret)s? "
     r"(?:provided|used|given|sent|received|supplied|for (?:user )?[\w.-]{1,64}(?: is)?)"
     r"|\b(?:using|encryption|signing|hmac|aes|master|shared)(?: the)? key(?= \S{16})|\bpassword changed from"
-    r"|\b(?:requirepass|masterauth)|\blog ?in (?:with|as|using) \S{1,64} /"
+    r"|\b(?:requirepass|masterauth)|\bunseal key(?: \d{1,2})?(?=:)|\blog ?in (?:with|as|using) \S{1,64} /"
     r"|\b(?:pin|otp|totp|2fa|mfa|(?:verification|recovery|backup|one-time|login|security) code)(?: code)?"
     r"(?: for \S{1,64}?)?"
     r"(?=[\s:=]{1,3}\S{0,9}\d)"
@@ -41,6 +41,8 @@ _PROSE = re.compile(
     re.IGNORECASE,
 )
 """Keys, codes and phrases as messages tell them."""
+_PROMPT = re.compile(r"passphrase for [^:\n]{1,128}:\s{1,3}(\S.{0,1023})", re.IGNORECASE)
+"""A passphrase that was typed is several words: all that follows."""
 _HEADER = re.compile(
     r"[\w-]{0,20}\\?[\"']?\s{0,3}[:=]\s{0,3}(\\?[\"'])?(?:([a-z][\w-]{1,40})(?=\s{1,4}\S)\s{1,4})?", re.IGNORECASE
 )
@@ -62,7 +64,7 @@ _LONGEST = 1024
 _REST = re.compile(r"[^\s\"'`,;&<>|]*")
 _PARTS_OF_PROSE = (
     "provided", "used", "given", "received", "supplied", "sent", " for ", "pin", "otp", "2fa", "mfa", "code", "phrase",
-    "mnemonic", "exponent", "password ", " pw ", " key ", "requirepass", "masterauth", "login ", "log in ",
+    "mnemonic", "exponent", "password ", " pw ", " key ", "unseal", "requirepass", "masterauth", "login ", "log in ",
 )  # fmt: skip
 """One of these is in each; to look for them one by one is ten times as fast as an expression."""
 
@@ -88,6 +90,9 @@ def spans(text: str, small: str) -> Iterator[Span]:
         for match in _PROSE.finditer(text):
             if text[slice(*_group(match))].strip(".,:;!").lower() not in known().how_it_is:
                 yield _group(match)
+    if "passphrase for " in small:
+        for match in _PROMPT.finditer(text):
+            yield from _unless_told(text, match.span(1))
     if "pass" in small or "secret" in small or " pin " in small:
         for match in _NAMED.finditer(text):
             yield from _unless_told(text, _group(match))

@@ -128,6 +128,8 @@ def shown_arguments(words: Iterable[str]) -> list[str]:
         for index, begin in options.secret_parts(program, given[start + 1 :]):
             if not options.is_harmless(given[start + 1 + index][begin:]):
                 secret[start + 1 + index] = begin
+    for index, begin in options.chosen_parts(given):
+        secret.setdefault(index, begin)
     shown: list[str] = []
     follows = False
     for index, word in enumerate(given):

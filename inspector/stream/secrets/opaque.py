@@ -13,7 +13,7 @@ _WORDY = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}|[0-9]{4,}")
 _SEPARATORS = re.compile(r"[^A-Za-z0-9]+")
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _TURN = re.compile(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])")
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _MANGLED = re.compile(r"_*Z[A-Z0-9]|N(?:K|St|S_)?\d|S[ta_]\d|[?$]|_R[A-Z]|__imp_|_INTERNAL_|__nv_|__device_stub|0[xX]")
 """How compilers begin their names, whole or cut."""
 _VERSION_OF_FUNCTION = re.compile(r"(?:_v\d{1,2}|_ptsz|_ptds)+$")
@@ -34,7 +34,7 @@ def is_opaque(word: str) -> bool:
     word = _VERSION_OF_FUNCTION.sub("", word)
     if len(word) < LEAST or _MANGLED.match(word):
         return False
-    parts = [part for part in _SEPARATORS.split(_UUID.sub("", word)) if part]
+    parts = [part for part in _SEPARATORS.split(UUID.sub("", word)) if part]
     joined = "".join(parts)
     if len(joined) < LEAST:
         return False

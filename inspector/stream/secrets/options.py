@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 
 from .assigned import holds_any
+from .chosen import looks_chosen
 from .known import known
 
 _LONG_OPTION = 4
@@ -26,6 +27,9 @@ SPACED = re.compile(
     rf"(?:^|[\s'\"])--?{_NAME}\s{{1,9}}(?:\"([^\"]+)\"|'([^']+)'|([^\s\"'&;|<>-][^\s\"'&;|<>]*))", re.IGNORECASE
 )
 """`--token X` inside one argument, as in `sh -c "..."`."""
+_SHORT = re.compile(r"(?:^|(?<=[\s'\"]))-(?:pw|[pPwW])(?:\s{1,9}|=)?[\"']?([^\s\"']{6,256})")
+"""`-p X`, `-pX`: the password's option in many programs, another thing in more of them; the value's shape decides."""
+_SHORT_OPTIONS = ("-p", "-P", "-w", "-W", "-pw")
 _LISTED = re.compile(rf"[\"']--?{_NAME}\\?[\"'],\s?\\?[\"']([^\"'\\]+)", re.IGNORECASE)
 """`"--token", "X"`: an argument list that is told as one."""
 _HARMLESS = re.compile(
@@ -58,6 +62,19 @@ def secret_parts(program: str, words: Sequence[str]) -> Iterator[tuple[int, int]
                 for index, word in enumerate(words):
                     if "/" in word[1:] and word[0] not in "-/":
                         yield index, word.index("/") + 1
+
+
+def chosen_parts(words: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The same for a program that nobody knows: behind `-p` what has the shape of a password."""
+    following = False
+    for index, word in enumerate(words):
+        if following and looks_chosen(word):
+            yield index, 0
+        elif (
+            word[:2] in _SHORT_OPTIONS and (begin := 2 + (word[2:3] == "=")) < len(word) and looks_chosen(word[begin:])
+        ):
+            yield index, begin
+        following = word in _SHORT_OPTIONS
 
 
 def _behind_options(options: Sequence[str], words: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -103,6 +120,7 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
         assert match.lastindex is not None
         if not is_harmless(match[match.lastindex]):
             yield match.span(match.lastindex)
+    yield from (match.span(1) for match in _SHORT.finditer(text) if looks_chosen(match[1]))
     for match in _programs().finditer(text):
         places: list[re.Match[str]] = []
         for word in _WORDS.finditer(text, match.end()):
