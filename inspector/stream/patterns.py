@@ -16,6 +16,8 @@ Kind = Literal["text", "regex", "fuzzy"]
 
 SEARCHED = 4_096
 """Characters of a line that a regular expression looks at: a bad one takes long on long lines."""
+BETWEEN = r"\S*?"
+"""What may stand between two letters of a fuzzy pattern."""
 _SIGNS = frozenset(".^$*+?{}[]\\|()")
 _REPEATS = frozenset("*+{")
 
@@ -47,7 +49,7 @@ def typed(text: str) -> Pattern | None:
     inverse, words = text.startswith("!"), text.removeprefix("!")
     if words.startswith("~"):
         letters = [one for one in words[1:] if not one.isspace()]
-        return Pattern("fuzzy", r"\S*?".join(map(re.escape, letters)), inverse=inverse) if letters else None
+        return Pattern("fuzzy", BETWEEN.join(map(re.escape, letters)), inverse=inverse) if letters else None
     if words.startswith("'"):
         return _plain(words[1:], inverse)
     words = _without_empty_ends(words)

@@ -192,6 +192,11 @@ class ReadSymbols(Request, frozen=True, kw_only=True):
     kind: Literal["all", "defined", "undefined"] = "all"
     offset: int = 0
     limit: int = 200
+    sort: Literal["", "name", "library"] = ""
+    """Empty: in link-map order of the files, in each by name."""
+    descending: bool = False
+    ahead: list[str] = []
+    """`file:name` of rows that come first, in this order: what only the viewer knows to sort by."""
 
 
 class ReadLog(Request, frozen=True, kw_only=True):
@@ -213,7 +218,7 @@ class ReadLog(Request, frozen=True, kw_only=True):
 
 
 class StopSearch(Request, frozen=True, kw_only=True):
-    """Nobody waits any more for the answer to a `ReadLog` or `FindLine`."""
+    """Nobody waits any more for the answer to a `ReadSymbols`, `ReadLog` or `FindLine`."""
 
     search: int
     """The id of that request."""
@@ -282,16 +287,20 @@ class SymbolRow(Fact, frozen=True, kw_only=True):
 
 
 class SymbolPage(Event, frozen=True, kw_only=True):
-    """Answer to ReadSymbols."""
+    """Answer to ReadSymbols, given more than once when it takes long; the last one is `complete`."""
 
     id: int
     total: int
-    """How many match."""
+    """How many match; of an incomplete search so far."""
     offset: int
     rows: list[SymbolRow]
     files: int = 1
     all_total: int = 0
     """How many there are without the filter."""
+    complete: bool = True
+    """False while names are searched or sorted."""
+    searched: int = 0
+    """Names that were looked at so far, of `all_total`."""
 
 
 class LogPage(Event, frozen=True, kw_only=True):

@@ -82,7 +82,7 @@ MAIN = [
 
 OWN: Mapping[str, Sequence[str]] = {
     "columns": ("processes", "libraries", "symbols", "timeline", "logs", "gpu"),
-    "reverse": ("processes", "libraries"),
+    "reverse": ("processes", "libraries", "symbols", "timeline", "logs"),
     "only": ("processes", "libraries", "symbols", "timeline", "logs"),
     "everything": ("processes", "libraries", "symbols", "timeline", "logs"),
     "mark": ("timeline", "logs"),

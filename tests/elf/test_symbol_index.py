@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from inspector.collect.elf.name_text import NameText, lowered
 from inspector.collect.elf.symbol_index import FileSymbols, SymbolIndex
 from inspector.stream.patterns import typed
-from inspector.stream.requests import ReadSymbols
+from inspector.stream.requests import ReadSymbols, SymbolPage
 
 Kind = Literal["all", "defined", "undefined"]
 KINDS: tuple[Kind, ...] = ("all", "defined", "undefined")
@@ -34,7 +34,7 @@ def plain_search(files: Sequence[FileSymbols], request: ReadSymbols) -> list[tup
     pattern = typed(request.filter)
     rows = []
     for symbols in files:
-        for place, name in enumerate(symbols.text.names()):
+        for place, name in enumerate(symbols.names()):
             fits = pattern is None or bool(pattern.search()(name.decode()))
             kind = "defined" if symbols.defined[place] else "undefined"
             if fits and request.kind in ("all", kind) and request.file in ("", symbols.file):
@@ -107,12 +107,66 @@ def test_a_page_says_how_many_there_are_in_all_and_in_how_many_files(
 
 
 def test_a_filter_typed_letter_by_letter_finds_what_it_finds_at_once(files: list[FileSymbols]) -> None:
-    for text in ("c", "cu", "cud", "cudevice", "^cudevice", "cudevice|log", "cudevice|log1p"):
+    for text in (
+        "~c",
+        "~cd",
+        "~cdi",
+        "!cu",
+        "!cud",
+        "c",
+        "cu",
+        "cud",
+        "cudevice",
+        "^cudevice",
+        "cudevice|log",
+        "cudevice|log1p",
+    ):
         request = ReadSymbols(pid=1, filter=text)
         typed = SymbolIndex(files)
         for end in range(1, len(text)):
             typed.page(ReadSymbols(pid=1, filter=text[:end]), at=0)
         assert typed.page(request, at=0) == SymbolIndex(files).page(request, at=0)
+
+
+def pages_of(index: SymbolIndex, request: ReadSymbols) -> list[SymbolPage]:
+    """All answers to a request of which each takes no time."""
+    pages = [index.page(request, at=0, seconds=0)]
+    while not pages[-1].complete:
+        pages.append(index.page(request, at=0, seconds=0))
+    return pages
+
+
+@pytest.mark.parametrize("text", ["~cu", ".", "!cu", "a|b", "[a-z]+_"])
+def test_a_search_in_pieces_tells_what_it_has_found_and_ends_with_all_of_it(
+    files: list[FileSymbols], text: str
+) -> None:
+    request = ReadSymbols(pid=1, filter=text)
+    *parts, last = pages_of(SymbolIndex(files), request)
+    assert last == SymbolIndex(files).page(request, at=0) and len(parts) >= len(files) - 1
+    assert [page.total for page in parts] == sorted(page.total for page in parts)
+    assert [page.searched for page in parts] == sorted({page.searched for page in parts})
+
+
+def test_symbols_are_sorted_by_name_and_by_library_in_steps(files: list[FileSymbols]) -> None:
+    for text in ("", "o"):
+        for descending in (False, True):
+            index = SymbolIndex(files)
+            whole = index.page(ReadSymbols(pid=1, filter=text, limit=100_000), at=0).rows
+            by_name = ReadSymbols(pid=1, filter=text, limit=100_000, sort="name", descending=descending)
+            *parts, last = pages_of(index, by_name)
+            names = [row.symbol.name.lower() for row in last.rows]
+            assert names == sorted(names, reverse=descending) and len(names) == len(whole)
+            assert all(page.rows == [] and page.total == last.total for page in parts[len(files) :])
+            by_library = ReadSymbols(pid=1, filter=text, limit=100_000, sort="library", descending=descending)
+            libraries = [Path(row.path).name for row in pages_of(index, by_library)[-1].rows]
+            assert libraries == sorted(libraries, reverse=descending) and len(libraries) == len(whole)
+
+
+def test_rows_that_the_viewer_knows_more_of_come_first_in_its_order(index: SymbolIndex) -> None:
+    rows = index.page(ReadSymbols(pid=1, limit=30), at=0).rows
+    ahead = [f"{row.file}:{row.symbol.name}" for row in (rows[7], rows[2])]
+    page = index.page(ReadSymbols(pid=1, limit=30, ahead=[*ahead, "0:0:0:not there", "x:y"]), at=0)
+    assert page.rows == [rows[7], rows[2], *rows[:2], *rows[3:7], *rows[8:]]
 
 
 NAMES = st.lists(st.binary(max_size=6).map(lambda name: name.replace(b"\0", b"")), max_size=12)

@@ -32,7 +32,11 @@ def pager_of(path: Path, content: bytes) -> Pager:
     return Pager(drain.tail)
 
 
-@pytest.mark.parametrize("pattern", ["cuinit", "nv.l|99", "^cu", "!nvml", "~nm", "[0-9]{2}$", "é", "'[GIN]", r"\bE\b"])
+@pytest.mark.parametrize(
+    "pattern",
+    ["cuinit", "nv.l|99", "^cu", "!nvml", "~nm", "[0-9]{2}$", "é", "'[GIN]", r"\bE\b", r"n.*l", r"e\s?v", "9+.",
+     r"\S\s\S", "(cu|nv)[a-z]", "!.9", "(^|e)r", "x*$", "[E-G]r", r"\W[gn]"],
+)  # fmt: skip
 @given(lines=st.lists(WORDS, max_size=30))
 @settings(max_examples=25, deadline=None)
 def test_a_pattern_finds_what_looking_at_each_line_finds(pattern: str, lines: list[str]) -> None:

@@ -5,7 +5,7 @@ import pytest
 from inspector.model.fold import apply_all
 from inspector.model.state import LogSource, State
 from inspector.stream.logs import LogFound, LogLine
-from inspector.stream.requests import ReadLog, ReadSymbols
+from inspector.stream.requests import ReadLog, ReadSymbols, StopSearch
 from inspector.view.pane_context import PaneContext
 from inspector.view.panes.logs import LogsPane
 from inspector.view.session import Session
@@ -33,6 +33,43 @@ async def test_480_thousand_symbols_scroll_and_filter_by_pages(monkeypatch: pyte
         await ui.until_shown("_ZN4ggml000000Ev")
     asked = [one for one in feed.asked if isinstance(one, ReadSymbols)]
     assert len(asked) <= 8 and all(one.limit == 200 for one in asked)
+
+
+async def test_symbols_are_sorted_by_the_collector_and_what_only_we_know_comes_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    feed = BigCollector()
+    async with running_app(feed, monkeypatch) as ui:
+        await ui.press("3", "O")
+        await ui.until_shown("_ZN4ggml000000Ev")
+        await ui.press("s", "enter")
+        await ui.until(lambda: _asked(feed)[-1].sort == "name")
+        await ui.press("s", "enter")
+        await ui.until(lambda: _asked(feed)[-1].descending)
+        await ui.press("s", "j", "j", "enter")
+        await ui.until(lambda: bool(_asked(feed)[-1].ahead))
+        assert not _asked(feed)[-1].sort
+        assert _asked(feed)[-1].ahead[-1].endswith(":cuInit")
+        await ui.press("S")
+        await ui.until(lambda: _asked(feed)[-1].ahead[0].endswith(":cuInit"))
+
+
+async def test_a_search_for_symbols_that_nobody_waits_for_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = BigCollector()
+    async with running_app(feed, monkeypatch) as ui:
+        await ui.press("3")
+        await ui.until_shown("_ZN4ggml000000Ev")
+        feed.silent = True
+        await ui.press("slash")
+        ui.filter("~zn")
+        await ui.until(lambda: _asked(feed)[-1].filter == "~zn")
+        search = _asked(feed)[-1].id
+        ui.filter("~zng")
+        await ui.until(lambda: any(isinstance(one, StopSearch) and one.search == search for one in feed.asked))
+
+
+def _asked(feed: BigCollector) -> list[ReadSymbols]:
+    return [one for one in feed.asked if isinstance(one, ReadSymbols)]
 
 
 async def test_a_log_of_a_million_lines_scrolls_and_filters_by_pages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted
 from inspector.view.pane_context import PaneContext
 from inspector.view.tables.process_groups import Folds
 from inspector.view.tables.processes import processes
-from inspector.view.tables.row import plain
+from inspector.view.tables.row import Column, ListTable, Row, cell, plain
+from inspector.view.tables.sorted_table import Sorter
 from inspector.view.tables.sorting import Sorting, value_of
 
 from .app_harness import AppHarness, fixed_answer, running_app
@@ -186,3 +187,65 @@ async def test_long_lines_are_wrapped_and_the_cursor_stays_in_sight(monkeypatch:
         assert "line4" in ui.cursor and "end4" in ui.text
         await ui.press("g", "w")
         assert "end7" not in ui.text
+
+
+async def test_the_timeline_is_sorted_too_and_the_title_says_by_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_app(FakeFeed(main_question()), monkeypatch, (120, 36)) as ui:
+        await ui.press("4", "s", *["j"] * 3, "enter")
+        main = ui.app.main
+        assert main is not None
+        listing = main.actions.pane.listing
+        await ui.until(lambda: bool(listing.sorting.title) and not listing.sorts)
+        assert f"{listing.sorting.title} ▴" in ui.text
+        place = [one.title for one in listing.table.columns].index(listing.sorting.title)
+        words = [plain_cell(listing.row(number), place) for number in range(len(listing))]
+        assert words == sorted(words, key=value_of)
+        await ui.press("S")
+        await ui.until(lambda: listing.sorting.descending and not listing.sorts)
+        again = [value_of(plain_cell(listing.row(number), place)) for number in range(len(listing))]
+        assert again == sorted(again, reverse=True) or any(one.empty for one in again)
+
+
+def plain_cell(row: Row, place: int) -> str:
+    """The text of one cell."""
+    return "".join(text for text, _ in row.cells[place])
+
+
+def test_a_long_table_is_sorted_in_small_pieces_and_again_when_rows_have_come() -> None:
+    table = GrowingTable(9_000)
+    sorter, sorting = Sorter(), Sorting("NUMBER", descending=True)
+    assert sorter.arranged(table, sorting) is table
+    pieces = 0
+    while sorter.busy:
+        sorter.go_on(0.0)
+        pieces += 1
+    done = sorter.arranged(table, sorting)
+    numbers = [done.row(index).key for index in range(len(done))]
+    assert pieces > 5 and numbers == sorted(numbers, key=int, reverse=True)
+    assert done.find("17") == numbers.index("17") and done.near(17) == numbers.index(table.row(17).key)
+    table.count = 9_500
+    assert len(sorter.arranged(table, sorting)) == 9_000 and sorter.busy
+    while sorter.busy:
+        sorter.go_on(1.0)
+    assert len(sorter.arranged(table, sorting)) == 9_500
+
+
+class GrowingTable(ListTable):
+    """Numbers in no order, one a row."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__((Column("NUMBER", 8),), ())
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def row(self, index: int) -> Row:
+        number = str(index * 7_919 % 10_007)
+        return Row(number, (cell(number),))
+
+    def find(self, key: str) -> int | None:
+        return next(index for index in range(self.count) if self.row(index).key == key)
+
+    def near(self, at: int) -> int | None:
+        return at

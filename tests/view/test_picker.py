@@ -54,7 +54,7 @@ async def picking(
 
 async def test_what_has_to_do_with_a_gpu_stands_first(monkeypatch: pytest.MonkeyPatch) -> None:
     async with picking(monkeypatch) as (ui, _):
-        await ui.until_shown("4 processes, 2 using a GPU")
+        await ui.until_shown("4 processes, 2 with a GPU library or a preload")
         rows = [line.lstrip("▸ ?✗").split()[0] for line in ui.lines[2:7]]
         assert rows == ["4711", "555", "300", "1", "unit"]
         assert ui.lines[1].split() == ["PID", "USER", "AGE", "GPU", "COMMAND"]
@@ -117,3 +117,14 @@ async def test_q_leaves_the_picker(monkeypatch: pytest.MonkeyPatch) -> None:
     async with picking(monkeypatch) as (ui, _):
         await ui.press("q")
         await ui.until(lambda: not ui.app.is_running)
+
+
+async def test_the_picker_is_sorted_by_the_same_keys_as_the_panes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with picking(monkeypatch) as (ui, _):
+        await ui.until_shown("4 processes")
+        await ui.press("s", "enter")
+        pids = [line.lstrip("▸ ?✗").split()[0] for line in ui.lines[2:6]]
+        assert "PID ▴" in ui.text and pids == ["1", "300", "555", "4711"]
+        await ui.press("S")
+        pids = [line.lstrip("▸ ?✗").split()[0] for line in ui.lines[2:7]]
+        assert "PID ▾" in ui.text and [one for one in pids if one.isdecimal()] == ["4711", "555", "300", "1"]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from inspector.stream.literals import ITEM
+from inspector.stream.joined_texts import within_one
 from inspector.stream.patterns import Pattern
 
 _END, _HIT, _LAST_HIT = b"\0", b"\1", b"\2"
@@ -27,28 +27,6 @@ def lowered(names: Sequence[bytes]) -> list[bytes]:
     return _END.join(names).translate(_LOWER).split(_END) if names else []
 
 
-_SAME: Final = re.compile(r"[a-z0-9_]|[*+?|()]|\{\d*,?\d*\}|\\[^A-Za-z0-9]|\\[dwsb]|\[[^\^\\\]\[]+\]|[ -~]")
-"""Parts of an expression that never match the byte between two names."""
-_OTHERWISE: Final = {".": "[^\\x00]", "^": "(?<=\\x00)", "$": "(?=\\x00)", r"\S": r"[^\s\x00]"}
-
-
-def within_name(expression: str) -> bytes | None:
-    """The expression so that it matches within one of many names; None where that is not known of all its parts."""
-    parts = []
-    for item in ITEM.findall(expression):
-        same = _SAME.fullmatch(item.lower() if len(item) == 1 else item)
-        part = _OTHERWISE.get(item) or (item if same else None)
-        if part is None:
-            return None
-        parts.append(part if item in _OTHERWISE or part.startswith("\\") else part.lower())
-    try:
-        made = "".join(parts).encode("ascii")
-        re.compile(made)
-    except (re.error, UnicodeEncodeError):
-        return None
-    return made
-
-
 class NameText:
     """Names without NUL bytes, each ended by one."""
 
@@ -56,6 +34,9 @@ class NameText:
         """`names` as `lowered` gives them."""
         self._text = _END.join((b"", *names, b""))
         self._count = len(names)
+
+    def __len__(self) -> int:
+        return self._count
 
     def names(self) -> list[bytes]:
         """They again, in order."""
@@ -72,7 +53,7 @@ class NameText:
 
     def matching(self, pattern: Pattern) -> bytes:
         """A mask, one byte a name: 1 where an expression matches; in one pass where it stays within a name."""
-        within = within_name(pattern.expression)
+        within = within_one(pattern.expression, _END)
         if within is not None:
             marks = re.sub(b"(?:%s)%s" % (within, _REST_OF_NAME), _HIT, self._text).translate(None, _NO_MARKS)
             return self._folded(marks)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
+from inspector.stream.joined_texts import within_one
 from inspector.stream.literals import any_of, required_literals
 from inspector.stream.log_line import Level, continues, read
 from inspector.stream.patterns import SEARCHED, Pattern, typed
@@ -23,6 +24,7 @@ _SHORT_OF: dict[Level, str] = {
 }  # fmt: skip
 """The letter of glog and its kin, of TensorFlow and of those who write it in brackets."""
 _MOST_CONTINUED = 200
+_NO_MARKS = bytes({*range(256)} - {1, 10})
 _QUICK_LEVELS = {b"debug": Level.DEBUG, b"info": Level.INFO, b"warn": Level.WARN, b"error": Level.ERROR}
 _QUICK = re.compile(rb"(?:^| )level=(debug|info|warn|error)\b", re.IGNORECASE)
 """The form that the most talkative programs write, read without taking the line apart."""
@@ -39,6 +41,8 @@ class Matcher:
 
     def hits(self, data: bytes) -> Iterable[int]:
         """Numbers, from 0, of the lines of `data` that match; pieces of a log are given one after the other."""
+        if not data:
+            return []
         found = self._by_pattern(data) if self._pattern is not None else None
         if not self._level:
             return range(_lines_in(data)) if found is None else found
@@ -138,7 +142,21 @@ def _holding(pattern: Pattern, data: bytes) -> Iterable[int]:
         candidates = _lines_with(_seeker(frozenset(literals)), data)
         texts = data.split(b"\n")
         return [number for number in candidates if search.search(_text(texts[number]))]
-    return _each(search.search, data)
+    joined = _in_one_pass(pattern.expression, data)
+    return _each(search.search, data) if joined is None else joined
+
+
+def _in_one_pass(expression: str, data: bytes) -> list[int] | None:
+    """The lines that an expression matches, by one pass over them all; None where lines have to be taken one by one."""
+    if expression.startswith("^"):
+        return None  # each line is judged by its beginning: one by one that is quicker
+    within = within_one(expression, b"\n")
+    if within is None or not data.isascii() or len(max(data.split(b"\n"), key=len)) > SEARCHED:
+        return None
+    lines = b"\n" + data.lower() + (b"" if data.endswith(b"\n") else b"\n")
+    marked = re.sub(b"(?:%s)[^\n]*" % within, b"\1", lines)
+    marks = marked.translate(None, _NO_MARKS).split(b"\n")[1:-1]
+    return [number for number, mark in enumerate(marks) if mark]
 
 
 def _each(search: Callable[[str], object], data: bytes) -> list[int]:

@@ -15,6 +15,8 @@ from inspector.view.tables.logline import level_word
 from inspector.view.tables.logs import FoundLines, MergedLog, WholeLog, heading_of
 from inspector.view.tables.pages import Pages
 from inspector.view.tables.row import Table
+from inspector.view.tables.sorted_table import Sorter
+from inspector.view.tables.sorting import Sorting
 
 from .pane import Asker, Pane
 
@@ -62,6 +64,7 @@ class LogsPane(Pane):
         self._coming: Pages[LogLine] | None = None
         self._search: LogSearch | None = None
         """A search through several sources."""
+        self._sorter = Sorter()
         self._line = -1
         """The request for a line to go to; -1: none."""
         self.listing.follow = True
@@ -87,8 +90,15 @@ class LogsPane(Pane):
     def table(self, context: PaneContext) -> Table:
         number = self._number(context.state)
         table = self._rows(context, number)
+        self.listing.sorter = self._sorter if isinstance(table, MergedLog) else None  # else not all lines are here
         table.heading = heading_of(context, number, self.merging, self._choices(), self._search is not None)
         return table
+
+    def sort(self, context: PaneContext, sorting: Sorting) -> str:
+        words = super().sort(context, sorting)
+        if sorting.title and not isinstance(self._rows(context, self._number(context.state)), MergedLog):
+            return "these lines are fetched in their order; all sources together (o) can be sorted"
+        return words
 
     def _choices(self) -> str:
         level = f"{level_word(self.level)} and worse, " if self.level else ""

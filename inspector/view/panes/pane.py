@@ -86,6 +86,8 @@ class Pane:
     def progress(self) -> str:
         """How far a search has come, in a few words; empty when none is under way."""
         listing = self.listing
+        if listing.sorts and listing.sorter is not None:
+            return f"sorting, {listing.sorter.percent} % read"
         return f"searched {listing.searched * 100 // max(1, listing.total)} %" if listing.scanning else ""
 
     def next_bad(self, context: PaneContext, step: int) -> str:
@@ -105,7 +107,8 @@ class Pane:
 
     def sort(self, context: PaneContext, sorting: Sorting) -> str:
         """Sort the rows by a column; returns words to say."""
-        return f"{self.title.lower()} stand in their own order: filter them with /"
+        self.listing.sorting, self.listing.follow, self._seen = sorting, False, None
+        return ""
 
     def fold(self, context: PaneContext, step: int) -> bool:
         """Fold (-1) or unfold (1) the row under the cursor; False when there is nothing to fold."""

@@ -6,11 +6,13 @@ from collections.abc import Hashable
 from inspector.model.state import Process
 from inspector.model.tree import libraries
 from inspector.stream.base import Event
-from inspector.stream.requests import ReadSymbols, SymbolPage, SymbolRow
+from inspector.stream.requests import ReadSymbols, StopSearch, SymbolPage, SymbolRow
 from inspector.stream.session import RequestFailed
 from inspector.view.pane_context import PaneContext
 from inspector.view.tables.pages import Pages
 from inspector.view.tables.row import Table
+from inspector.view.tables.sorting import Sorting
+from inspector.view.tables.symbol_order import arranged, order_of
 from inspector.view.tables.symbols import SymbolTable, heading_of, knowledge, recorded_symbols
 
 from .pane import Asker, Pane
@@ -42,7 +44,9 @@ class SymbolsPane(Pane):
         if not context.live:
             self._pages = self._coming = self._query = None
             self._remote_pattern = ""
-            return SymbolTable(recorded_symbols(context), knowledge(context), heading_of(context))
+            known = knowledge(context)
+            rows = arranged(recorded_symbols(context), known, self.listing.sorting)
+            return SymbolTable(rows, known, heading_of(context))
         self._ask(context, self._remote_pattern)
         heading = f"{heading_of(context)}: {self._refusal}" if self._refusal else heading_of(context)
         return SymbolTable(self._pages or (), knowledge(context), heading)
@@ -56,6 +60,19 @@ class SymbolsPane(Pane):
     def show_everything(self, everything: bool) -> None:
         """Show all libraries of the process, or only the one that matters."""
         self.everything, self._seen = everything, None
+
+    @property
+    def progress(self) -> str:
+        pages = self._coming or self._pages
+        if pages is None or pages.complete:
+            return super().progress
+        doing = "sorted" if self.listing.sorting.title else "searched"
+        return f"{doing} {pages.searched * 100 // max(1, pages.all_total)} %"
+
+    def sort(self, context: PaneContext, sorting: Sorting) -> str:
+        """The collector sorts, or first what only we know to sort by; it shows how far it is meanwhile."""
+        self.listing.sorting, self._seen = sorting, None
+        return ""
 
     def widen(self, context: PaneContext) -> None:
         self.narrow(context, "") if context.live else super().widen(context)
@@ -72,8 +89,9 @@ class SymbolsPane(Pane):
         if not isinstance(event, SymbolPage):
             return False
         for pages in (self._coming, self._pages):
-            if pages is not None and pages.put(event.id, event.total, event.rows):
-                self._take(pages, event)
+            if pages is not None and pages.put(event.id, event.total, event.rows, event):
+                if event.rows or event.complete or pages is self._pages:
+                    self._take(pages, event)
                 return True
         return False
 
@@ -111,19 +129,38 @@ class SymbolsPane(Pane):
         process = context.process or _main(context)
         if process is None:
             return
-        query = (process.pid, process.started, context.scope.file, pattern, frozenset(process.libraries))
+        sorting = self.listing.sorting
+        query = (process.pid, process.started, context.scope.file, pattern, sorting, frozenset(process.libraries))
         if query == self._query:
             return
         self._query, self._remote_pattern, self.listing.highlight = query, pattern, pattern.removeprefix("^")
+        self._let_go()
         pid, file = process.pid, context.scope.file
+        order = order_of(knowledge(context), sorting)
 
         def ask(first: int, count: int) -> int:
             return self._asker.ask(
-                lambda number: ReadSymbols(id=number, pid=pid, file=file, filter=pattern, offset=first, limit=count)
+                lambda number: ReadSymbols(
+                    id=number,
+                    pid=pid,
+                    file=file,
+                    filter=pattern,
+                    offset=first,
+                    limit=count,
+                    sort=order.sort,
+                    descending=order.descending,
+                    ahead=order.ahead,
+                )
             )
 
         self._coming = Pages(ask)
         self._coming.want(0)
+
+    def _let_go(self) -> None:
+        """Nobody waits any more for what was asked before."""
+        for pages in (self._coming, self._pages):
+            for search in pages.pending() if pages is not None else ():
+                self._asker.ask(lambda number, search=search: StopSearch(id=number, search=search))  # type: ignore[misc]
 
 
 def _main(context: PaneContext) -> Process | None:

@@ -2,6 +2,7 @@
 
 from inspector.model.formatting import plural
 from inspector.view.pane_context import PaneContext
+from inspector.view.tables.sorted_table import Sorter
 from inspector.view.tables.timeline import Moments, excused_of
 
 from .pane import Pane
@@ -19,6 +20,7 @@ class TimelinePane(Pane):
     def __init__(self) -> None:
         super().__init__()
         self.listing.follow = True
+        self.listing.sorter = Sorter()
         self.hides = False
         """Refusals that are excused are left out."""
         self._begun = self._stale = False
@@ -26,7 +28,8 @@ class TimelinePane(Pane):
 
     def look(self, context: PaneContext) -> bool:
         changed = super().look(context)
-        if changed and not self._begun and self._moments is not None and self.listing.follow:
+        sorted_otherwise = bool(self.listing.sorting.title)
+        if changed and not self._begun and self._moments is not None and self.listing.follow and not sorted_otherwise:
             place = self._moments.break_row
             if place is not None:
                 self._begun, self.moved, self.listing.follow = True, True, False

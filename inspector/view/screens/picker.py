@@ -14,10 +14,13 @@ from inspector.stream.processes import ProcessListed
 from inspector.view.header import Line, hints
 from inspector.view.header import problem as problem_lines
 from inspector.view.tables.candidates import candidates
-from inspector.view.tables.row import Cell
+from inspector.view.tables.row import Cell, ListTable
+from inspector.view.tables.sorting import Sorting
 from inspector.view.widgets.detail import NOTHING, DetailPanel
 from inspector.view.widgets.lines import Lines
 from inspector.view.widgets.rows import Rows
+
+from .columns import ColumnsScreen
 
 AGAIN = 2.0
 """Seconds between two looks."""
@@ -34,6 +37,8 @@ class PickerScreen(Screen[str | None]):
         Binding("n", "next_match(1)", "Next match", show=False, id="picker-next"),
         Binding("N", "next_match(-1)", "Previous match", show=False, id="picker-previous"),
         Binding("escape", "back", "Back", show=False, id="picker-back"),
+        Binding("s", "columns", "Sort, choose columns", show=False, id="picker-columns"),
+        Binding("S", "reverse", "Reverse the order", show=False, id="picker-reverse"),
         Binding("y", "app.copy_row", "Copy the row", show=False, id="picker-copy"),
         Binding("q", "app.quit", "Quit", id="picker-quit"),
         Binding("ctrl+l", "app.redraw", "Draw again", show=False, id="picker-redraw"),
@@ -48,6 +53,8 @@ class PickerScreen(Screen[str | None]):
         self._stood = ""
         """The row under the cursor: what was said of it goes with it."""
         self._words = "listing processes"
+        self._table = ListTable((), ())
+        """As it was found, whatever the rows are sorted by."""
         self.filter_bar = Horizontal(id="filter")
         self.pattern = Input(id="filter-text", compact=True, select_on_focus=False)
         self.rows = Rows(id="picker-rows")
@@ -72,7 +79,7 @@ class PickerScreen(Screen[str | None]):
 
     def _say(self, problem: str) -> None:
         """Why a choice leads nowhere, or the keys."""
-        keys = (("Enter", "inspect"), ("y", "copy"), ("/", "filter"), ("q", "quit"))
+        keys = (("Enter", "inspect"), ("/", "filter"), ("s", "sort"), ("y", "copy"), ("q", "quit"))
         lines = problem_lines(problem, self.size.width) if problem else [hints(keys, self.size.width, ())]
         self.query_one("#picker-status", Lines).tell(lines, grow=True)
 
@@ -91,9 +98,9 @@ class PickerScreen(Screen[str | None]):
         if isinstance(found, str):
             self._words = f"cannot list processes: {found}"
         else:
-            table = candidates(found)
-            self._words = table.heading
-            self.rows.show(table)
+            self._table = candidates(found)
+            self._words = self._table.heading
+            self._sort(self.rows.listing.sorting)
             self._begin()
         self._headline()
 
@@ -110,6 +117,25 @@ class PickerScreen(Screen[str | None]):
         if index is not None:
             self.rows.listing.reveal(index)
             self.rows.show_cursor()
+
+    def _sort(self, sorting: Sorting | None) -> None:
+        if sorting is not None:
+            self.rows.listing.sorting = sorting
+            self.rows.show(self._table.sorted_by(sorting))
+
+    @on(Rows.Sorted, "#picker-rows")
+    def _title_clicked(self, message: Rows.Sorted) -> None:
+        self._sort(self.rows.listing.sorting.turned(message.title))
+
+    def action_columns(self) -> None:
+        self.app.push_screen(ColumnsScreen("Processes", self.rows.listing), self._sort)
+
+    def action_reverse(self) -> None:
+        title, descending = self.rows.listing.sorting
+        if title:
+            self._sort(Sorting(title, not descending))
+        else:
+            self.say("s chooses a column to sort by")
 
     def say(self, words: str) -> None:
         """A message for the person, in the last line."""

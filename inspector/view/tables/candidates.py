@@ -22,7 +22,7 @@ def candidates(listed: Iterable[ProcessListed]) -> ListTable:
     ordered = sorted(listed, key=lambda one: (_rank(one), one.observable == "no", one.pid))
     relevant = sum(1 for one in ordered if _rank(one) < 2)
     groups = list(_groups(ordered))
-    heading = f"{plural(len(ordered), 'process')}, {relevant or 'none'} using a GPU"
+    heading = f"{plural(len(ordered), 'process')}, {relevant or 'none'} with a GPU library or a preload"
     if groups:
         heading += "; units and containers below"
     return ListTable(COLUMNS, [*(_item(one) for one in ordered), *groups], heading)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from inspector.stream.patterns import typed
 
 from .row import Column, Row, Table, plain
+from .sorted_table import Sorter
 from .sorting import Sorting
 
 LOOKED_AT = 50_000
@@ -38,6 +39,10 @@ class Listing:
         self.chosen_columns: Sequence[str] = ()
         """Titles of the columns that a person chose; empty: those that there is room for."""
         self.sorting = Sorting()
+        self.sorter: Sorter | None = None
+        """Sorts the rows where whoever makes them does not."""
+        self._made: Table = table
+        """The table before it was sorted."""
         self.tags: dict[str, str] = {}
         """Rows that are to be copied together: key -> text."""
         self.wrap = False
@@ -54,8 +59,13 @@ class Listing:
 
     @property
     def scanning(self) -> bool:
-        """The filter has not seen all rows yet."""
-        return bool(self.pattern) and self._scanned < self._length
+        """The filter has not seen all rows yet, or they are not all sorted."""
+        return self.sorts or (bool(self.pattern) and self._scanned < self._length)
+
+    @property
+    def sorts(self) -> bool:
+        """Rows are being sorted."""
+        return self.sorter is not None and bool(self.sorting.title) and self.sorter.busy
 
     @property
     def searched(self) -> int:
@@ -120,6 +130,9 @@ class Listing:
 
     def show(self, table: Table) -> None:
         """Take a newer table; the cursor stays on its row."""
+        self._made = table
+        if self.sorter is not None and self.sorting.title:
+            table = self.sorter.arranged(table, self.sorting)
         same = table.epoch == self.table.epoch and len(table) >= self._length
         key = None if same else self._key()
         self.table, self._length = table, len(table)
@@ -152,10 +165,12 @@ class Listing:
         self._near(chosen)
 
     def scan(self, budget: float) -> bool:
-        """Go on looking for matches for `budget` seconds; True while there is more to look at."""
+        """Go on sorting and looking for matches for `budget` seconds; True while there is more to look at."""
+        if self.sorts and self.sorter is not None and self.sorter.go_on(budget):
+            self.show(self._made)
         pattern = typed(self.pattern)
         if pattern is None:
-            return False
+            return self.scanning
         end, text, search = perf_counter() + budget, self.table.text, pattern.search()
         while self._scanned < self._length:
             stop = min(self._scanned + STRIDE, self._length)

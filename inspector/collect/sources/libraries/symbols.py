@@ -4,13 +4,15 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from inspector.stream.base import Event, Request
-from inspector.stream.requests import ReadSymbols
+from inspector.stream.requests import ReadSymbols, StopSearch, SymbolPage
 from inspector.stream.session import RequestFailed
 
 from ...elf.file import ElfError
 from ...elf.symbol_index import FileSymbols, SymbolIndex
 from ..contract import Mapping, Session, Tracked
 
+_PIECE = 0.03
+"""Seconds of a search or of sorting between two answers."""
 _FILES_KEPT = 512
 _INDEXES_KEPT = 4
 
@@ -22,10 +24,15 @@ class SymbolsSource:
         self._session = session
         self._files: OrderedDict[str, FileSymbols | None] = OrderedDict()
         """None for a file without readable symbols."""
+        self._running: set[int] = set()
+        """Requests that somebody waits for."""
         self._indexes: OrderedDict[tuple[str, ...], SymbolIndex] = OrderedDict()
 
     def handle(self, request: Request) -> bool:
         """True when the request was ours."""
+        if isinstance(request, StopSearch) and request.search in self._running:
+            self._running.discard(request.search)
+            return True
         if not isinstance(request, ReadSymbols):
             return False
         process = self._session.tree.find(request.pid)
@@ -34,14 +41,31 @@ class SymbolsSource:
             self._session.sink.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=why))
             return True
         mappings = _one_per_file(process)
-        self._session.loop.in_background(lambda: self._answer(request, mappings), self._session.sink.send)
+        self._running.add(request.id)
+        self._go_on(request, mappings)
         return True
 
+    def _go_on(self, request: ReadSymbols, mappings: Sequence[Mapping]) -> None:
+        """Search for a moment: between two of them other requests have their turn."""
+
+        def told(event: Event) -> None:
+            if request.id not in self._running:
+                return
+            self._session.sink.send(event)
+            if isinstance(event, SymbolPage) and not event.complete:
+                self._go_on(request, mappings)
+            else:
+                self._running.discard(request.id)
+
+        self._session.loop.in_background(lambda: self._answer(request, mappings), told)
+
     def _answer(self, request: ReadSymbols, mappings: Sequence[Mapping]) -> Event:
+        if request.id not in self._running:
+            return RequestFailed(at=self._session.loop.now(), id=request.id, why="nobody waits for it any more")
         if request.file and all(mapping.file != request.file for mapping in mappings):
             why = f"process {request.pid} no longer maps that file"
             return RequestFailed(at=self._session.loop.now(), id=request.id, why=why)
-        return self._index(mappings).page(request, self._session.loop.now())
+        return self._index(mappings).page(request, self._session.loop.now(), _PIECE)
 
     def _index(self, mappings: Sequence[Mapping]) -> SymbolIndex:
         key = tuple(mapping.file for mapping in mappings)
