@@ -106,12 +106,11 @@ def _navigate(options: Options, profiles: "Profiles", source: "LiveStream | None
         from inspector.view.app import run as show
 
     mouse, settings = not options.no_mouse, _settings(options)
-    if options.program:  # it ends with its observation: there is no way to leave it for another
-        return show(source, profiles=profiles, mouse=mouse, settings=settings)
+    started = options.program[0].rpartition("/")[2] if options.program else ""
     target = (options.target or "") if source is not None else ""
     return show(
         source, listed=listed, connect=connect, profiles=profiles, mouse=mouse, target=target, waits=options.wait,
-        settings=settings,
+        started=started, settings=settings,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from .panes.pane import Pane
 from .panes.symbols import SymbolsPane
 from .panes.timeline import TimelinePane
 from .session import Session
+from .tables.processes import OTHER_TREE
 from .tables.row import Details
 from .tables.sorting import Sorting
 from .tables.symbols import SymbolTable
@@ -114,6 +115,12 @@ class Actions:
             return "O: all libraries"
         return self._only_owner(pane.listing.table.pid(index), pane.listing.table.moment(index))
 
+    def other_tree(self) -> str:
+        """The pid of the process under the cursor where it belongs to another tree; else empty."""
+        chosen = self.pane.listing.chosen
+        key = self.pane.listing.table.row(chosen).key if chosen is not None else ""
+        return key.removeprefix(OTHER_TREE) if key.startswith(OTHER_TREE) else ""
+
     def everything(self) -> str:
         """Undo what `only` narrowed."""
         if isinstance(self.pane, LogsPane):
@@ -128,7 +135,7 @@ class Actions:
     def _only_process(self, key: str) -> str:
         pid, _, started = key.partition(":")
         if not pid.isdecimal():
-            return "this process is outside the tree"
+            return ""
         chosen = (int(pid), int(started))
         self._choose(process=None if self.session.scope.process == chosen else chosen, file="")
         return f"all panes show {pid} only, O: all" if self.session.scope.process else "all panes show all processes"

@@ -74,18 +74,21 @@ class InspectorApp(SettingsApp):
         profiles: Profiles | None = None,
         target: str = "",
         waits: bool = False,
+        started: str = "",
         settings: Settings | None = None,
     ) -> None:
-        """`target` is what the feed was asked for; `waits`: it has yet to begin."""
+        """`target` is what the feed was asked for; `waits`: it has yet to begin; `started`: a program that we began."""
         super().__init__(css_path=stylesheet(), ansi_color=True if wants_no_colour() else None)
         Charset.unicode = speaks_unicode()
         self.session: Session | None = None
         self.copied = ""
         """The last copy, while nobody knows whether the terminal took it."""
         self.scheduler: Scheduler | None = None
-        self._target, self._waits = target, waits
+        self._target, self._waits, self._started = target, waits, started
         self._successor: ProcessListed | None = None
         self._looking_for_successor = False
+        self._asked = ""
+        """The target for which a program that we started would be left, as far as a person was asked."""
         self._feed, self._listed, self._connect, self._profiles = feed, listed, connect, profiles
         self.use(settings)
 
@@ -107,9 +110,13 @@ class InspectorApp(SettingsApp):
 
     def _pick(self, problem: str = "", pattern: str = "") -> None:
         assert self._listed is not None
-        watched = self.session.state.processes[:1] if self.session is not None else []
-        cursor = str(watched[0].pid) if watched else ""
-        self.push_screen(PickerScreen(self._listed, problem, pattern, cursor), self._picked)
+        session = self.session
+        watched = [str(one.pid) for one in session.state.processes] if session is not None else []
+        ends = session.ends_with_us if session is not None else ""
+        cursor = watched[0] if watched else ""
+        self.push_screen(
+            PickerScreen(self._listed, problem, pattern, cursor, ends=ends, stays=frozenset(watched)), self._picked
+        )
 
     def action_pick(self) -> None:
         """Back to the picker, while the observation goes on behind it."""
@@ -131,7 +138,7 @@ class InspectorApp(SettingsApp):
         """Leave what is observed, and observe another target."""
         assert self._connect is not None
         self._leave()
-        self._target, self._waits = target, False
+        self._target, self._waits, self._started = target, False, ""
         try:
             self._observe(self._connect(target))
         except OSError as error:
@@ -160,7 +167,7 @@ class InspectorApp(SettingsApp):
 
     def _observe(self, feed: Feed) -> None:
         self.session = session = Session(feed, lambda: self.post_message(self.Woken()), self._profiles)
-        session.waits_for = self._target if self._waits else ""
+        session.waits_for, session.started = self._target if self._waits else "", self._started
         self.settings.read_again()
         main = MainScreen(session, classes_at(*self.size, recorded=feed.recorded), self.settings)
         self.begin_settings(main)
@@ -219,6 +226,17 @@ class InspectorApp(SettingsApp):
         """Observe the process that follows the one that ended."""
         if self._successor is not None:
             self.switch(str(self._successor.pid))
+
+    def action_observe(self, target: str) -> None:
+        """Leave what is observed for another process; a program that would end with it is asked about once."""
+        session = self.session
+        if self._connect is None or session is None or session.feed.recorded:
+            self.say("a recording holds nothing of other processes")
+        elif session.ends_with_us and self._asked != target:
+            self._asked = target
+            self.say(f"{session.ends_with_us} was started here and ends when you leave it: o again leaves it")
+        else:
+            self.switch(target)
 
     # What a person asks for
 
@@ -363,6 +381,7 @@ def run(
     mouse: bool = True,
     target: str = "",
     waits: bool = False,
+    started: str = "",
     settings: Settings | None = None,
 ) -> int:
     """Show a feed or a recording until the person quits; without one, the picker first (`listed` and `connect`).
@@ -374,15 +393,19 @@ def run(
         os.environ.pop(name, None)
     feed = Replay(source) if isinstance(source, Recording) else source
     app = InspectorApp(
-        feed, listed=listed, connect=connect, profiles=profiles, target=target, waits=waits, settings=settings
-    )
+        feed, listed=listed, connect=connect, profiles=profiles, target=target, waits=waits, started=started,
+        settings=settings,
+    )  # fmt: skip
     try:
         app.run(mouse=mouse)
     finally:
         for number in ENDS:  # we are ending already, in order
             signal.signal(number, signal.SIG_IGN)
+        ended = app.session.ends_with_us if app.session is not None else ""
         if app.session is not None:
             app.session.close()
+    if ended:
+        print(f"inspector: ended {ended}, which it had started", file=sys.stderr)
     for problem in app.settings.config.problems:
         print(f"inspector: {problem}", file=sys.stderr)
     if app.copied:

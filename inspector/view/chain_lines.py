@@ -18,6 +18,8 @@ LABEL = 6
 _NOT_FOUND = ("not found", "cannot open shared object file")
 _MOST_ROOT, _MOST_FIX, _MOST_RUN = 3, 3, 2
 """Lines that root, fix and command may take on a small screen."""
+_WIDE = 100
+"""Columns from which on the first line has room for more words."""
 _COPY = " Y copies "
 _COPIES: tuple[Span, ...] = ((_COPY, "quiet"),)
 _EFFECTS = {"cpu": "on the CPU", "undecided": "CPU or GPU: undecided"}
@@ -32,7 +34,7 @@ def answer_lines(context: PaneContext, number: int, width: int, most: int) -> li
         return without_finding(context, width, most)
     total, number = len(found), number % len(found)
     finding = found[number]
-    right = _right(finding, number, total)
+    right = _right(sure_of(context, finding), number, total, width)
     if finding.rule in PLAIN_RULES:
         return labelled(" ", wrapped(short_paths(finding.title), width - 3 - _width(right)), "quiet", indent=2)[:most]
     chain = [link for link in finding.chain if link.kind not in ("mode", "words")]
@@ -91,9 +93,19 @@ def _waiting(context: PaneContext, width: int) -> list[Line]:
     return [Line(((" ● ", "yes"), (words, "strong"))), *labelled("", wrapped(told, width - 4), "quiet", indent=3)]
 
 
-def _right(finding: Finding, number: int, total: int) -> tuple[Span, ...]:
-    sure = f" {finding.confidence} " if finding.severity != "info" else " "
-    return ((sure, "quiet"), (f" {number + 1} of {total}: [ ] " if total > 1 else "", "quiet"))
+def sure_of(context: PaneContext, finding: Finding) -> str:
+    """How sure the cause is: no surer than that what it explains is so. Empty where nothing is explained."""
+    if finding.severity == "info" or context.answer is None:
+        return ""
+    order = ("guess", "likely", "proven")
+    explains = any(link.kind == "mode" for link in finding.chain)
+    return min(finding.confidence, context.answer.mode.confidence if explains else "proven", key=order.index)
+
+
+def _right(sure: str, number: int, total: int, width: int) -> tuple[Span, ...]:
+    """`cause proven  1 of 3`: that the mode is so is told in the line above."""
+    words = f" {'cause ' if width >= _WIDE else ''}{sure} " if sure else " "
+    return ((words, "quiet"), (f" {number + 1} of {total}: [ ] " if total > 1 else "", "quiet"))
 
 
 def _effect(context: PaneContext, finding: Finding, right: tuple[Span, ...]) -> Line:

@@ -21,6 +21,11 @@ HINTS = (("/", "filter"), ("a", "proof"), ("y", "copy"), ("?", "keys"), ("q", "q
 """Keys that mean something in every pane."""
 
 
+def quitting(program: str) -> tuple[tuple[str, str], ...]:
+    """The same where quitting ends a program, because we started it; empty: it ends none."""
+    return (*HINTS[:-1], ("q", f"quit and end {program}")) if program else HINTS
+
+
 class Line(NamedTuple):
     """One line: what stands left and may be cropped, what stands right and stays."""
 
@@ -58,7 +63,7 @@ def top(context: PaneContext, status: Status, recording: bool, mark: str) -> Lin
     right: list[Span] = [(" ", "plain"), (f"{glyph} {words}", tone)]
     hidden = len(state.limits)
     if hidden:
-        right += [DOT, (f"{plural(hidden, 'limit')}: l", "unknown")]
+        right += [DOT, (f"{plural(hidden, 'limit')} (l)", "unknown")]
     return Line(tuple(left), (*right, (" ", "plain")))
 
 

@@ -77,7 +77,7 @@ MAIN = [
     Binding("shift+tab", "app.focus_previous", "Previous part", show=False, id="focus-previous"),
     Binding("ctrl+l", "app.redraw", "Redraw the screen", show=False, id="app.redraw"),
     Binding("question_mark", "keys", "Help", id="help"),
-    Binding("q", "app.quit", "Quit", id="quit"),
+    Binding("q", "app.quit", "Quit; a program that `inspector run` started is ended", id="quit"),
 ]
 
 OWN: Mapping[str, Sequence[str]] = {

@@ -46,6 +46,8 @@ class Session:
         self.event_queue = EventQueue(feed, wake)
         self.waits_for = ""
         """The name of the target that has yet to begin (`--wait`)."""
+        self.started = ""
+        """The name of the program that we started (`run`): it ends with its observation."""
         self._profiles = profiles or builtin_profiles()
         self.state = State(profiles=self._profiles)
         self.answer: Answer | None = None
@@ -75,6 +77,12 @@ class Session:
     def live(self) -> bool:
         """A collector answers requests."""
         return not self.feed.recorded and self.feed.alive
+
+    @property
+    def ends_with_us(self) -> str:
+        """The program that ends when its observation does; empty when there is none, or it has ended."""
+        running = self.live and not all(one.ended for one in self.state.processes[:1])
+        return self.started if running or not self.state.processes else ""
 
     @property
     def now(self) -> int:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from inspector.stream.processes import ProcessEnded, ProcessListed
+from inspector.stream.processes import ProcessEnded, ProcessListed, SameNameProcess
 from inspector.stream.session import SessionStarted, TargetMissing
 from inspector.view import app as app_module
 from inspector.view import session
@@ -28,7 +28,7 @@ LISTED = [
 @asynccontextmanager
 async def looking_at(
     feed: Feed, monkeypatch: pytest.MonkeyPatch, *, target: str = "ollama", waits: bool = False,
-    listed: Sequence[ProcessListed] = LISTED,
+    started: str = "", listed: Sequence[ProcessListed] = LISTED,
 ) -> AsyncIterator[tuple[AppHarness, list[str]]]:  # fmt: skip
     """The screen on a target that was named on the command line, and the targets that were turned to."""
     monkeypatch.setattr(session, "draw", drawn(fixed_answer))
@@ -40,7 +40,7 @@ async def looking_at(
         connected.append(target)
         return FakeFeed(main_question())
 
-    app = InspectorApp(feed, listed=lambda: listed, connect=connect, target=target, waits=waits)
+    app = InspectorApp(feed, listed=lambda: listed, connect=connect, target=target, waits=waits, started=started)
     async with app.run_test(size=(100, 30)) as pilot:
         yield AppHarness(app, pilot), connected
     if app.session is not None:
@@ -145,3 +145,23 @@ async def test_the_age_of_the_last_event_moves(monkeypatch: pytest.MonkeyPatch) 
 def test_the_children_of_the_main_question_are_over_before_its_server() -> None:
     ends = {event.pid for event in main_question() if isinstance(event, ProcessEnded)}
     assert ends == {FIRST, SECOND_CHILD}
+
+
+async def test_leaving_a_program_that_we_started_is_asked_about_because_it_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with looking_at(FakeFeed(main_question()), monkeypatch, started="ollama") as (ui, connected):
+        await ui.until_shown("q quit and end ollama")
+        await ui.press("escape")
+        await ui.until_shown("Which process?")
+        await ui.press("slash", *"tail", "enter", "enter")
+        assert "ends when you leave it" in ui.text and not connected
+        await ui.press("enter")
+        await ui.until(lambda: connected == ["901"])
+
+
+async def test_a_process_of_the_same_name_in_another_tree_can_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = SameNameProcess(at=at(2), pid=900, argv=["ollama", "run", "m"], exe="/usr/local/bin/ollama")
+    async with looking_at(FakeFeed([*main_question(), other]), monkeypatch) as (ui, connected):
+        await ui.press("1", "G", "o")
+        await ui.until(lambda: connected == ["900"])

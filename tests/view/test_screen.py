@@ -17,7 +17,7 @@ async def test_the_answer_the_mode_and_the_ladder_are_on_the_first_screen(
 ) -> None:
     async with running_app(FakeFeed(main_question()), monkeypatch, size) as ui:
         assert "ollama serve 4711" in ui.lines[0] and "live" in ui.lines[0]
-        assert "✗ CPU (likely)" in ui.lines[0] and "1 limit: l" in ui.lines[0]
+        assert "✗ CPU (likely)" in ui.lines[0] and "1 limit (l)" in ui.lines[0]
         chain = [ui.lines.index(ui.line_with(words)) for words in (
             f"✗ on the CPU   decided in ollama runner {FIRST}", "← libggml-cuda.so failed to load",
             "← libcublas.so.12 is missing", " fix  Put libcublas.so.12 into", " run  $ find / -xdev",

@@ -105,7 +105,7 @@ def test_a_kill_from_outside_blames_no_library() -> None:
 def test_others_of_the_same_name_stand_below_the_tree() -> None:
     other = SameNameProcess(at=at(4), pid=77, argv=["/snap/ollama", "serve"], exe="/snap/ollama", listening=["*:11434"])
     table = processes(sight_of(other))
-    assert "outside this tree" in rows(table)[-1]
+    assert "another tree: o" in rows(table)[-1]
     assert "serves *:11434" in notes(table, "other:77")
 
 
@@ -136,7 +136,7 @@ def test_a_library_tells_by_which_rule_of_the_loader_it_is_found() -> None:
 
 def test_one_process_narrows_the_libraries() -> None:
     table = libraries(sight_of(process=(FIRST, at(2.0))))
-    assert "2 files in 4720 ollama runner, 1 not loaded" in table.heading
+    assert "2 files in 4720 ollama runner, 1 optional not loaded" in table.heading
 
 
 def test_an_open_call_is_counted_in_seconds_with_its_wait() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from shlex import quote
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt
@@ -323,10 +324,11 @@ def _next(case: Case) -> tuple[str, str]:
             "ls -l /dev/nvidia* /proc/driver/nvidia/version; lspci -nn | grep -i -E '3d|vga|display'",
         )
     library = name_of(leaf.provider) or "the library"
-    runs = program(leaf.process)
-    if leaf.process.ended or runs is None:
-        again = case.rerun()
-        return f"see what {library} opened and returned before that", f"inspector trace -- {again}" if again else ""
+    if leaf.process.ended or program(leaf.process) is None:
+        first = [leaf.process, *ancestors(leaf.process)][-1]
+        runs = program(first)
+        wait = f"inspector --wait {quote(name_of(runs.exe))}" if runs is not None and runs.exe else ""
+        return f"see in the next start what {library} opens and returns before that", wait
     return f"see what {library} opened and returned before that", f"inspector trace {leaf.process.pid}"
 
 

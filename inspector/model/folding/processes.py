@@ -29,6 +29,8 @@ _MOST_EXECS = 1_000
 _MOST_SIGNALS = 1_000
 _MOST_OTHERS = 1_000
 _MOST_ENVIRONMENTS = 100
+_ENDINGS = frozenset((1, 2, 9, 15))
+"""SIGHUP, SIGINT, SIGKILL, SIGTERM: by which one program ends another."""
 _FAULTS = frozenset((4, 5, 6, 7, 8, 11, 31))
 """Signals that a program brings on itself: ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS."""
 
@@ -100,9 +102,15 @@ def ended(state: State, event: ProcessEnded) -> None:
     lived = duration(event.at - process.started)
     tell(
         state, event.at, event.pid, "process", f"{end_words(event)} after {lived}",
-        bad=bool(event.code or event.signal), key=str(event.pid),
+        bad=bool(event.code or event.signal) and not _by_parent(process, event.signal), key=str(event.pid),
     )  # fmt: skip
     forget_dead(state)
+
+
+def _by_parent(process: Process, number: int | None) -> bool:
+    """Whether its own parent ended it: servers end their helpers so, and it is no error."""
+    deadly = next((one for one in reversed(process.signals) if one.fatal and one.signal == number), None)
+    return deadly is not None and number in _ENDINGS and 0 < process.ppid == deadly.sender
 
 
 def end_words(end: ProcessEnded) -> str:
@@ -121,7 +129,8 @@ def signalled(state: State, event: SignalDelivered) -> None:
     where = f" at {place(event)}" if event.library or event.ip else ""
     sender = f", sent by {event.sender} {event.sender_name}".rstrip() if event.sender not in (0, event.pid) else ""
     text = f"{signal_name(event.signal)}{where}{sender}{'' if event.fatal else ' (handled)'}"
-    tell(state, event.at, event.pid, "signal", text, bad=event.fatal or event.signal in _FAULTS)
+    bad = (event.fatal or event.signal in _FAULTS) and not _by_parent(process, event.signal)
+    tell(state, event.at, event.pid, "signal", text, bad=bad)
 
 
 def place(event: SignalDelivered) -> str:

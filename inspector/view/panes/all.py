@@ -37,5 +37,6 @@ def all_panes(asker: Asker) -> list[Pane]:
         ListPane(
             "gpu", "GPU", ("gpu", "calls", "symbols", "processes", "answer"), lambda context, _: gpu(context),
             ticks=True,
+            hints=(("Enter", "details"), ("e", "next error")),
         ),
     ]  # fmt: skip

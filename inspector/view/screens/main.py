@@ -32,6 +32,8 @@ from .pane_keys import PaneKeys
 
 LEFT = 40
 """Per cent of the columns that answer, ladder and processes have on a large screen (stylesheet: #left)."""
+ROOM_FOR_KEYS = 40
+"""Columns beside a message from which on the keys stay there."""
 SAID = 6.0
 """Seconds that a message stands in the last line."""
 
@@ -210,8 +212,12 @@ class MainScreen(PaneKeys):
 
     def _status_lines(self) -> list[Line]:
         """What was just said, what is wrong, or the keys that mean something here."""
+        keys = self._config.keys
+        everywhere = rebound(header.quitting(self.session.ends_with_us), keys)
         if self._said:
-            return [Line(((f" {self._said}", "strong"),))]
+            left = self.size.width - len(self._said) - 3
+            beside = header.hints((), left, everywhere).left if left >= ROOM_FOR_KEYS else ()
+            return [Line(((f" {self._said}  ", "strong"), *beside))]
         waits = self.session.state.collector_waits if self.session.live else ""
         waits = f"the collector is stuck, waiting for {waits}" if waits else ""
         error = self.session.feed.error or self.session.event_queue.failure or self.session.trouble or waits
@@ -219,8 +225,7 @@ class MainScreen(PaneKeys):
             return header.problem(error, self.size.width)
         if self._problem:
             return header.problem(self._problem, self.size.width)
-        keys = self._config.keys
-        return [header.hints(rebound(self.actions.pane.hints, keys), self.size.width, rebound(header.HINTS, keys))]
+        return [header.hints(rebound(self.actions.pane.hints, keys), self.size.width, everywhere)]
 
     def _paint_control(self) -> None:
         playback = self.session.playback

@@ -51,7 +51,11 @@ class PaneKeys(Screen[None]):
         self.call_later(self.run_action, "app.keep_settings")
 
     def action_only(self) -> None:
-        self._do(self.actions.only())
+        other = self.actions.other_tree()
+        if other:
+            self.app.call_later(self.app.run_action, f"observe('{other}')")
+        else:
+            self._do(self.actions.only())
 
     def action_everything(self) -> None:
         self._do(self.actions.everything())

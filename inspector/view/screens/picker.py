@@ -1,6 +1,6 @@
 """The picker: which process? Those that have to do with a GPU first; looks again every two seconds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -44,9 +44,22 @@ class PickerScreen(Screen[str | None]):
         Binding("ctrl+l", "app.redraw", "Draw again", show=False, id="picker-redraw"),
     ]
 
-    def __init__(self, listed: Listed, problem: str = "", pattern: str = "", cursor: str = "") -> None:
-        """`problem` says why the last choice led nowhere; the list is narrowed to `pattern`, and begins at a row."""
+    def __init__(
+        self,
+        listed: Listed,
+        problem: str = "",
+        pattern: str = "",
+        cursor: str = "",
+        *,
+        ends: str = "",
+        stays: Collection[str] = (),
+    ) -> None:
+        """`problem` says why the last choice led nowhere; the list is narrowed to `pattern`, and begins at a row.
+
+        `ends` is a program that ends when another target is chosen than `stays`, its processes.
+        """
         super().__init__()
+        self._ends, self._stays, self._asked = ends, stays, ""
         self._narrow, self._cursor = pattern, cursor
         self._listed = listed
         self._problem = problem
@@ -166,8 +179,13 @@ class PickerScreen(Screen[str | None]):
         refused = next((note.text for note in details.notes if note.label == "no"), "")
         if refused:
             self._say(f"cannot be observed: {refused}")
+            return
+        key = message.rows.listing.table.row(index).key
+        if self._ends and key not in self._stays and key != self._asked:
+            self._asked = key
+            self._say(f"{self._ends} was started here and ends when you leave it: Enter again leaves it")
         else:
-            self.dismiss(message.rows.listing.table.row(index).key)
+            self.dismiss(key)
 
     def action_filter(self) -> None:
         self.filter_bar.display = True

@@ -7,18 +7,22 @@ from inspector.model.state import Process
 
 from .row import Cell
 
+ENDINGS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Signals by which one program ends another."""
 FAULTS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT, signal.SIGTRAP, signal.SIGSYS)
 """Signals that a program brings on itself: the place where it was tells something."""
 LOADER_KEYS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
 
 
 def end_of(process: Process) -> Cell:
-    """How it ended, with a glyph: `✗ SIGSEGV in libx.so`, `· exit 0`, `● running`."""
+    """How it ended, with a glyph: `✗ SIGSEGV in libx.so`, `○ SIGKILL by its parent`, `○ exit 0`, `● running`."""
     if not process.ended:
         return (("● ", "yes"), ("running", "plain"))
     end = process.end
     if end is not None and end.signal is not None:
         deadly = next((one for one in reversed(process.signals) if one.fatal and one.signal == end.signal), None)
+        if deadly is not None and process.ppid and deadly.sender == process.ppid and end.signal in ENDINGS:
+            return (("○ ", "quiet"), (f"{signal_name(end.signal)} by its parent", "quiet"))
         library = deadly.library if deadly is not None and end.signal in FAULTS else None
         place = f" in {name_of(library)}" if library else ""
         return (("✗ ", "no"), (signal_name(end.signal) + place, "no"))

@@ -29,6 +29,8 @@ COLUMNS = (
 )
 _NOT_SEEN: Cell = (("○ ", "quiet"), ("not loaded", "quiet"))
 _NOT_LOADED: Cell = (("✗ ", "no"), ("not loaded", "no"))
+_OPTIONAL: Cell = (("· ", "quiet"), ("not loaded", "quiet"))
+"""Nothing failed because of it: programs ask for much that they can do without."""
 
 
 class _MappedFile(Struct):
@@ -44,15 +46,22 @@ def libraries(context: PaneContext, folds: Folds | None = None) -> ListTable:
     """What failed to load, then what is mapped: preloads and API libraries first, the rest in order of appearance."""
     state = context.state
     asked = [_asked(process, one) for process in context.processes for one in process.asked_loads.values()]
-    failures = list(_failures(context))
+    failures = sorted(_failures(context), key=lambda one: one.row.cells[1] is not _NOT_LOADED)
     unused = list(_candidates(context))
     files = sorted(_mapped_files(context), key=lambda mapped_file: _rank(state, mapped_file))
     mapped = _with_folded(context, files, folds or Folds())
     whose = (
         title_of(context.process) if context.process is not None else f"all {plural(len(state.processes), 'process')}"
     )
-    heading = f"{plural(len(files), 'file')} in {whose}" + (f", {len(failures)} not loaded" if failures else "")
+    heading = f"{plural(len(files), 'file')} in {whose}" + _not_there(failures)
     return ListTable(COLUMNS, [*asked, *failures, *mapped, *unused], heading)
+
+
+def _not_there(failures: Sequence[Item]) -> str:
+    """`, 1 failed to load, 3 optional ones are not there`."""
+    failed = sum(1 for one in failures if one.row.cells[1] is _NOT_LOADED)
+    optional = len(failures) - failed
+    return (f", {failed} failed to load" if failed else "") + (f", {optional} optional not loaded" if optional else "")
 
 
 def _with_folded(context: PaneContext, files: Sequence[_MappedFile], folds: Folds) -> list[Item]:
@@ -152,8 +161,18 @@ def _failures(context: PaneContext) -> Iterator[Item]:
             wanted.setdefault(failure, []).append((process, f"{process.pid}:{key}"))
             if prediction is not None:
                 predicted[failure] = prediction
+    blamed = _blamed(context)
     for failure, holders in wanted.items():
-        yield _not_loaded(failure, holders, predicted.get(failure))
+        concerned = not blamed.isdisjoint({name_of(failure.name), *(key for _, key in holders)})
+        yield _not_loaded(failure, holders, predicted.get(failure), concerned)
+
+
+def _blamed(context: PaneContext) -> set[str]:
+    """Names of files, and keys of rows, that a finding tells of as a cause or a link on the way to it."""
+    findings = context.answer.findings if context.answer is not None else []
+    told = [one for one in findings if one.severity != "info"]
+    names = {name_of(link.subject) for one in told for link in one.chain if link.subject}
+    return names | {row.key for one in told for row in one.evidence if row.pane == "libraries"}
 
 
 def _failed(process: Process) -> Iterator[tuple[_Failure, str, LoadPredicted | None]]:
@@ -168,10 +187,16 @@ def _failed(process: Process) -> Iterator[tuple[_Failure, str, LoadPredicted | N
         yield _Failure(refusal.object, "the loader said", refusal.text), f"refused:{refusal.object}", None
 
 
-def _not_loaded(failure: _Failure, holders: list[tuple[Process, str]], prediction: LoadPredicted | None) -> Item:
-    words: Cell = ((f"{failure.route}: ", "quiet"), (failure.words, "plain"))
-    row = Row(holders[0][1], (cell(name_of(failure.name), "no"), _NOT_LOADED, words))
-    notes = [Note("wanted", failure.name), Note(failure.route[:11], failure.words, "no")]
+def _not_loaded(
+    failure: _Failure, holders: list[tuple[Process, str]], prediction: LoadPredicted | None, concerned: bool
+) -> Item:
+    """`concerned`: the answer tells of it; else nothing failed because of it."""
+    tone: Tone = "no" if concerned else "quiet"
+    words: Cell = ((f"{failure.route}: ", "quiet"), (failure.words, "plain" if concerned else "quiet"))
+    row = Row(holders[0][1], (cell(name_of(failure.name), tone), _NOT_LOADED if concerned else _OPTIONAL, words))
+    notes = [Note("wanted", failure.name), Note(failure.route[:11], failure.words, tone)]
+    if not concerned:
+        notes.append(Note("", "nothing failed because of it", "quiet"))
     notes += [Note("in" if not place else "", title_of(process)) for place, (process, _) in enumerate(holders)]
     notes += _missing(prediction) if prediction is not None else []
     by_hand = [f"readelf -d {shlex.quote(failure.name)}"] if "/" in failure.name else []

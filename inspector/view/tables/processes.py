@@ -25,6 +25,10 @@ COLUMNS = (
 )
 
 
+OTHER_TREE = "other:"
+"""How the keys of rows begin that stand for processes of the same name in other trees; behind it the pid."""
+
+
 def processes(context: PaneContext, folds: Folds | None = None) -> ListTable:
     """All processes of the tree, then others of the same name that may be the ones that really answer."""
     state = context.state
@@ -127,17 +131,18 @@ def _environment(process: Process) -> Cell:
 def _other(one: SameNameProcess) -> Item:
     argv = " ".join(one.argv) or one.exe
     row = Row(
-        f"other:{one.pid}",
+        f"{OTHER_TREE}{one.pid}",
         (
             cell(str(one.pid), "quiet"),
             ((argv, "quiet"),),
             EMPTY,
-            cell("outside this tree", "quiet"),
+            cell("another tree: o", "quiet"),
             EMPTY,
             EMPTY,
             EMPTY,
         ),
     )
-    notes = [Note("command", argv), Note("program", one.exe), Note("unit", one.unit or "none")]
+    notes = [Note("o", "observes this one instead"), Note("command", argv), Note("program", one.exe)]
+    notes.append(Note("unit", one.unit or "none"))
     notes += [Note("serves", address) for address in one.listening]
     return Item(row, Details(f"{one.pid}: same name, another tree", notes, [f"cat /proc/{one.pid}/cgroup"]))
