@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from inspector.stream.redact import Redactor
 
 _DEFAULT_SECONDS = 5.0
+_NICE = 10
 _UNSIZED = 100
 """Columns of text that goes to no terminal, or to one that has no size."""
 
@@ -180,9 +182,24 @@ def observe(options: Options, profiles: "Profiles") -> "Observed":
     seconds = options.seconds if options.seconds or options.program else _DEFAULT_SECONDS
     with inputs.watched(options) as watched, _own_output(watched, options):
         stream = inputs.collector(options, watched.words, profiles)
-        return Watch(stream, profiles, seconds, from_birth=options.wait, own_program=bool(options.program)).run(
-            progress(options)
-        )
+        watch = Watch(stream, profiles, seconds, from_birth=options.wait, own_program=bool(options.program))
+        with _behind_programs():
+            return watch.run(progress(options))
+
+
+@contextmanager
+def _behind_programs() -> "Iterator[None]":
+    """Processors are for what is watched first; root may take its place again afterwards (sched(7))."""
+    if os.geteuid() != 0:
+        yield
+        return
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    os.setpriority(os.PRIO_PROCESS, 0, max(before, _NICE))
+    try:
+        yield
+    finally:
+        with suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 def report_of(observed: "Observed", profiles: "Profiles", *, every_moment: bool = False) -> "Report":

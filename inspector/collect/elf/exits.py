@@ -34,6 +34,7 @@ _HISTORY: Final = 32
 
 ELSEWHERE: Final = "it goes on in another file: it ends by a jump there"
 THROUGH_POINTER: Final = "it ends by a jump through a pointer, to code that is not known"
+NO_DECODER: Final = "the decoder of instructions (capstone) does not load on this machine"
 UNDECODED: Final = "its code cannot be decoded whole"
 TOO_LARGE: Final = "it is too large to be decoded whole"
 ENDLESS: Final = "no instruction in it returns"
@@ -107,7 +108,7 @@ class _Finder:
         """The part that holds an address, or why there is none."""
         decoder = _decoder(self._processor) if self._processor is not None else None
         if decoder is None or self._processor is None:
-            return "the decoder of instructions (capstone) does not load on this machine", None
+            return NO_DECODER, None
         try:
             if self._processor.goes_through_table(list(steps(decoder, self._read(address, _STUB), address))):
                 return ELSEWHERE, None

@@ -9,7 +9,17 @@ from enum import IntEnum
 _INSTRUCTION = struct.Struct("<BBhi")
 _SIZES = {8: 0x18, 4: 0x00, 2: 0x08, 1: 0x10}
 _LDX, _ST, _STX, _JMP, _JMP32, _ALU32, _ALU64 = 0x61, 0x62, 0x63, 0x05, 0x06, 0x04, 0x07
-_ALU = {"add": 0x00, "sub": 0x10, "mul": 0x20, "or": 0x40, "and": 0x50, "lsh": 0x60, "rsh": 0x70, "mov": 0xB0}
+_ALU = {
+    "add": 0x00,
+    "sub": 0x10,
+    "mul": 0x20,
+    "or": 0x40,
+    "and": 0x50,
+    "lsh": 0x60,
+    "rsh": 0x70,
+    "xor": 0xA0,
+    "mov": 0xB0,
+}
 _TESTS = {"==": 0x10, ">": 0x20, ">=": 0x30, "&": 0x40, "!=": 0x50, "<": 0xA0, "<=": 0xB0, "s<": 0xC0, "s>=": 0x70}
 _REGISTER_OPERAND = 0x08
 _ATOMIC = 0xC3
@@ -92,7 +102,7 @@ class Assembler:
         self.compute("add", dst, value)
 
     def compute(self, operation: str, dst: Reg, value: Operand, bits: int = 64) -> None:
-        """dst = dst OPERATION value, for add, sub, mul, or, and, lsh, rsh, mov; 32 bits clear the upper half."""
+        """dst = dst OPERATION value, for add, sub, mul, or, and, lsh, rsh, xor, mov; 32 bits clear the upper half."""
         width = _ALU64 if bits == 64 else _ALU32
         self._with_operand(width | _ALU[operation], dst, value)
 

@@ -17,7 +17,7 @@ from .ring import RingBuffer
 
 BEGAN, READ = 1, 2
 FILE_KEY = struct.Struct("<QII")
-"""What a file is known by in the kernel: inode number, device (major << 20 | minor), nanoseconds of its change time."""
+"""What a file is known by in the kernel: inode number, device (major << 20 | minor), its change time as `_stamp`."""
 READ_BODY = struct.Struct("<16sQQ64s")
 """File key, first argument and number of the system call, file name."""
 _NAME = struct.Struct("<16s")
@@ -137,7 +137,7 @@ def read_program(members: Membership, maps: EarlyMaps, any_page: bool = False) -
     `any_page`: a page is touched that may be any; the first one of a file comes before all code of it. Stack: -4 pid,
     -16 scratch, -40 file key. BtfError where this kernel has not the fields.
     """
-    fields, nsec = kernel_offsets(_FIELDS), _change_time_field()
+    fields, changed = kernel_offsets(_FIELDS), _change_time_fields()
     a = MemberAssembler(members)
     a.load(Reg.R7, Reg.R1, 0)
     if not any_page:
@@ -146,7 +146,7 @@ def read_program(members: Membership, maps: EarlyMaps, any_page: bool = False) -
     a.find_member("out")
     a.read_kernel(-16, 8, Reg.R7, fields["address_space.host"])
     a.load(Reg.R6, Reg.R10, -16)
-    _file_key(a, fields, nsec)
+    _file_key(a, fields, changed)
     a.look_up(maps.known, -40)
     a.jump_if(Reg.R0, "!=", 0, "out")
     _find_name(a, fields)
@@ -172,20 +172,26 @@ def read_program(members: Membership, maps: EarlyMaps, any_page: bool = False) -
     return a.build()
 
 
-def _change_time_field() -> int:
-    """Offset of the nanoseconds of an inode's change time: i_ctime_nsec from 6.11 on, before a struct timespec64."""
+def _change_time_fields() -> tuple[int, int]:
+    """Offsets of seconds and nanoseconds of an inode's change time: two fields from 6.11 on, before a timespec64."""
     try:
-        return kernel_offsets(["inode.i_ctime_nsec"])["inode.i_ctime_nsec"]
+        found = kernel_offsets(["inode.i_ctime_sec", "inode.i_ctime_nsec"])
+        return found["inode.i_ctime_sec"], found["inode.i_ctime_nsec"]
     except BtfError:
-        return kernel_offsets(["inode.__i_ctime"])["inode.__i_ctime"] + 8
+        start = kernel_offsets(["inode.__i_ctime"])["inode.__i_ctime"]
+        return start, start + 8
 
 
-def _file_key(a: MemberAssembler, fields: dict[str, int], nsec: int) -> None:
+def _file_key(a: MemberAssembler, fields: dict[str, int], changed: tuple[int, int]) -> None:
     """The key of the inode in R6, on the stack at -40."""
+    seconds, nanoseconds = changed
     a.read_kernel(-40, 8, Reg.R6, fields["inode.i_ino"])
-    a.read_kernel(-28, 4, Reg.R6, nsec)
+    a.read_kernel(-28, 4, Reg.R6, nanoseconds)
+    a.read_kernel(-16, 4, Reg.R6, seconds)
     a.load(Reg.R1, Reg.R10, -28, 4)
     a.compute("and", Reg.R1, _NSEC_MASK)
+    a.load(Reg.R7, Reg.R10, -16, 4)
+    a.compute("xor", Reg.R1, Reg.R7)
     a.store(Reg.R10, -28, Reg.R1, 4)
     a.read_kernel(-16, 8, Reg.R6, fields["inode.i_sb"])
     a.load(Reg.R7, Reg.R10, -16)
@@ -231,7 +237,13 @@ def _reserve(a: MemberAssembler, maps: EarlyMaps, size: int) -> None:
 
 def file_key(inode: int, device: int, change_ns: int) -> bytes:
     """The key of a file as the kernel has it; `device` and change time as stat(2) gives them."""
-    return FILE_KEY.pack(inode, os.major(device) << 20 | os.minor(device), change_ns % 1_000_000_000)
+    return FILE_KEY.pack(inode, os.major(device) << 20 | os.minor(device), _stamp(change_ns))
+
+
+def _stamp(change_ns: int) -> int:
+    """Seconds and nanoseconds in one word: many file systems have no nanoseconds."""
+    seconds, nanoseconds = divmod(change_ns, 1_000_000_000)
+    return seconds & 0xFFFFFFFF ^ nanoseconds
 
 
 def parse(raw: bytes) -> Began | FirstRead | None:

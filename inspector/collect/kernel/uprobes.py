@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from . import bpf, uprobe_events
 from .assembler import Assembler
 from .bpf import BpfError, ProgramKind
+from .lock_priority import above_programs
 
 MULTI_SINCE = "6.6"
 """The Linux that brought `uprobe_multi` links; distributions may have them earlier."""
@@ -100,10 +101,12 @@ class MultiLinks:
 
     def attach(self, program: UprobeProgram, path: bytes, places: Sequence[Place]) -> int:
         offsets, cookies = [place.offset for place in places], [place.cookie for place in places]
-        return bpf.attach_uprobes(program.fd, path, offsets, cookies)
+        with above_programs():
+            return bpf.attach_uprobes(program.fd, path, offsets, cookies)
 
     def close(self, link: int) -> None:
-        os.close(link)
+        with above_programs():
+            os.close(link)
 
     def finish(self) -> None:
         pass

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from ..access import mounts
+from ..access.file_memory import FileMemory
 from ..access.opening import open_regular
 from ..elf.file import ElfError
 from ..elf.sites import Site, find_sites
@@ -16,7 +17,7 @@ from ..kernel.counter_block import CounterBlock
 from ..kernel.early_programs import EarlyMaps, file_key
 from ..kernel.file_watch import FileWatch, Function
 from .messages import Armed, Group, Unable
-from .results import read_results
+from .results import exit_memory, read_results
 
 _KEPT = 0.4
 """Share of all numbers that is kept for files that are really opened."""
@@ -58,6 +59,18 @@ class Arming:
         self._block, self._calls, self._maps = block, calls, maps
         self._interests, self._tell = interests, tell
         self._files: dict[bytes, _File] = {}
+        self._sites: FileMemory[list[Site]] = FileMemory("sites", "\n".join(interests.names), list[Site])
+        self._exits = exit_memory("reactor")
+
+    def load(self) -> None:
+        """Take what earlier runs learnt of files."""
+        self._sites.load()
+        self._exits.load()
+
+    def save(self) -> None:
+        """Leave it for the next run."""
+        self._sites.save()
+        self._exits.save()
 
     @property
     def unrelated(self) -> list[bytes]:
@@ -109,7 +122,7 @@ class Arming:
                 file.done.wait(_PATIENCE_SECONDS)
                 return False
             try:
-                found = self._find(b"/proc/self/fd/%d" % fd)
+                found = self._find(b"/proc/self/fd/%d" % fd, status)
                 file.unrelated = found == []
                 return self._arm(b"/proc/self/fd/%d" % fd, seen_as, status, found) if found else False
             finally:
@@ -121,12 +134,17 @@ class Arming:
         finally:
             os.close(fd)
 
-    def _find(self, path: bytes) -> list[Site] | None:
+    def _find(self, path: bytes, status: os.stat_result) -> list[Site] | None:
         """Functions of interest that a file defines; None when it cannot be read."""
+        known = self._sites.find(status)
+        if known is not None:
+            return known
         try:
-            return find_sites(path, self._interests.names).found
+            found = find_sites(path, self._interests.names).found
         except (ElfError, OSError):
             return None
+        self._sites.keep(status, found)
+        return found
 
     def _arm(self, path: bytes, seen_as: bytes, status: os.stat_result, found: list[Site]) -> bool:
         first = self._block.take(len(found))
@@ -142,7 +160,8 @@ class Arming:
         at = time.monotonic_ns()
         numbered = enumerate(zip(found, functions, strict=True), first)
         deciding = {number: site for number, (site, function) in numbered if function.decides}
-        exits = read_results(watch, path, {number: deciding[number] for number in deciding if number in watch.counting})
+        counted = {number: site for number, site in deciding.items() if number in watch.counting}
+        exits = read_results(watch, path, counted, self._exits)
         file, groups = watch.given()
         shared = [Group(group.number, group.functions, len(group.links)) for group in groups]
         armed = Armed(

@@ -18,10 +18,11 @@ from ..kernel.early_programs import EarlyMaps
 from ..kernel.kernel_maps import KernelMaps
 from ..kernel.perf import online_cpus
 from .arming import Arming, Interests
+from .collector_pace import CollectorPace
 from .cpu_threads import ASIDE_PRIORITY, CpuThreads
 from .load_candidates import LoadCandidates
 from .load_watch import find_source
-from .messages import Answer, Arm, Observe, Order, Sync, Synced, Unable, Wait, receive_order, send
+from .messages import Answer, Arm, Begun, GiveWay, Observe, Order, Sync, Synced, Unable, Wait, receive_order, send
 from .priority import real_time
 from .remembered_files import recall_unrelated, remember_unrelated
 from .uprobe_warmup import UprobeWarmup
@@ -63,6 +64,9 @@ class _Helper:
     ) -> None:
         self._end, self._early, self._warmup = end, early, warmup
         self._waiting, self._until = False, 0.0
+        self._pace = CollectorPace(os.getppid(), [maps.members.ring, maps.calls.ring])
+        self._gives_way, self._tidied = False, 0.0
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._said: set[type[Exception]] = set()
         self._answers: queue.SimpleQueue[tuple[Answer, list[int]]] = queue.SimpleQueue()
         arming = Arming(block, maps.calls, early, interests, lambda *told: self._answers.put(told))
@@ -71,12 +75,14 @@ class _Helper:
         if why:
             late = "first calls of libraries that were not predicted, if they come within 0.1 ms of the load"
             self._answers.put((Unable(late, why), []))
+        self._answers.put((Begun(first_reads=not why), []))
         load_candidates = self._load_candidates = LoadCandidates(interests.stems, interests.places)
         self._cpu_threads = CpuThreads(
             early, arming, load_candidates, maps.members, source, interests.is_awaited, self._young, self._failed
         )
         self._arming = arming
         self._names = interests.names
+        arming.load()
         arming.skip(recall_unrelated(interests.names))
 
     def serve(self) -> None:
@@ -90,8 +96,12 @@ class _Helper:
         self._cpu_threads.start(self._processors)
         poll = select.poll()
         poll.register(self._end, select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
         while True:
-            if not poll.poll(_LOOK_SECONDS * 1000 if self._busy() else None):
+            ready = dict(poll.poll(self._rest()))
+            if self._wake in ready:
+                os.eventfd_read(self._wake)
+            if self._end.fileno() not in ready:
                 continue
             received = receive_order(self._end)
             if received is None:
@@ -101,6 +111,20 @@ class _Helper:
     def remember(self) -> None:
         """What was learnt of files, for the next run."""
         remember_unrelated(self._names, self._arming.unrelated)
+        self._arming.save()
+
+    def _rest(self) -> float | None:
+        """Look after what is on; milliseconds until the next look, None when there is nothing to look after."""
+        now = time.monotonic()
+        self._pace.give_way(self._gives_way and now < self._until)
+        if self._pace.gives_way:
+            self._pace.look()
+            if now < self._tidied + _LOOK_SECONDS:
+                return CollectorPace.LOOK_SECONDS * 1000
+        self._tidied = now
+        if not self._busy():
+            return None
+        return (CollectorPace.LOOK_SECONDS if self._pace.gives_way else _LOOK_SECONDS) * 1000
 
     def _busy(self) -> bool:
         """Turn off what is not needed any more; False when nothing is on that has to be turned off."""
@@ -122,6 +146,8 @@ class _Helper:
                 self._until = max(self._until, time.monotonic() + seconds)
                 self._warmup.keep(True)
                 self._warmup.wait()
+            case GiveWay(wanted):
+                self._gives_way = wanted
             case Arm(path):
                 self._cpu_threads.later(_once(lambda: self._arming.arm_opened(descriptors[0], path)))
             case Sync(number):
@@ -137,6 +163,7 @@ class _Helper:
         """A program began: its libraries will come soon."""
         self._until = max(self._until, time.monotonic() + CpuThreads.YOUNG_SECONDS)
         self._warmup.keep(True)
+        os.eventfd_write(self._wake, 1)
 
     def _tell(self) -> None:
         """A thread of its own: the collector may be slow to read."""

@@ -25,6 +25,12 @@ class Observe(msgspec.Struct, frozen=True, tag="observe"):
     seconds: float
 
 
+class GiveWay(msgspec.Struct, frozen=True, tag="give way"):
+    """The collector is to run only where no program wants to, see `CollectorPace`, or as others again."""
+
+    wanted: bool
+
+
 class Arm(msgspec.Struct, frozen=True, tag="arm"):
     """Set probes on the file behind the descriptor beside this, if it provides something of interest."""
 
@@ -73,6 +79,13 @@ class Armed(msgspec.Struct, frozen=True, tag="armed"):
     """When those were on."""
 
 
+class Begun(msgspec.Struct, frozen=True, tag="begun"):
+    """The reactor is at work."""
+
+    first_reads: bool
+    """It is told of each library before anything of it runs."""
+
+
 class Unable(msgspec.Struct, frozen=True, tag="unable"):
     """What the reactor cannot do here, in words for a limit."""
 
@@ -80,8 +93,8 @@ class Unable(msgspec.Struct, frozen=True, tag="unable"):
     why: str
 
 
-Order = Wait | Observe | Arm | Sync
-Answer = Armed | Synced | Unable
+Order = Wait | Observe | GiveWay | Arm | Sync
+Answer = Armed | Begun | Synced | Unable
 
 _encoder = msgspec.msgpack.Encoder()
 _orders = msgspec.msgpack.Decoder(Order)

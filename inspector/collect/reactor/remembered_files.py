@@ -49,11 +49,8 @@ def recall(target: str) -> list[bytes]:
 
 
 def remember_unrelated(names: Sequence[str], keys: Collection[bytes]) -> None:
-    """Keep the kernel's keys (FILE_KEY) of libraries that define none of these functions; silently as `remember`.
-
-    Not those whose change time has no nanoseconds: an inode that is used again would look the same.
-    """
-    kept = [key for key in keys if FILE_KEY.unpack(key)[2]][-_MOST_UNRELATED:]
+    """Keep the kernel's keys (FILE_KEY) of libraries that define none of these functions; silently as `remember`."""
+    kept = list(keys)[-_MOST_UNRELATED:]
     if kept:
         user_cache.write(_name_of("unrelated", "\n".join(names)), b"".join(kept))
 

@@ -21,7 +21,7 @@ from ...kernel.counting import Counting
 from ...kernel.file_watch import FileWatch, Function, Group
 from ...reactor.client import Reactor
 from ...reactor.messages import Armed, Unable
-from ...reactor.results import read_results
+from ...reactor.results import exit_memory, read_results
 from ..contract import Mapping, Session
 from ..libraries.providers import Candidate
 from .attaching import Attaching
@@ -71,6 +71,8 @@ class CountedFiles:
         self._session, self._counting, self._reactor, self._told = session, counting, reactor, attached
         self._planned = NamedFunctions(session.plan)
         self._attaching = Attaching(session.loop)
+        self._exits = exit_memory("collector")
+        self._exits.load()
         self._files: dict[tuple[int, int], CountedFile] = {}
         self.functions: dict[int, CountedFunction] = {}
         if reactor is not None:
@@ -86,6 +88,7 @@ class CountedFiles:
     def close(self) -> None:
         """Begin nothing more."""
         self._attaching.close()
+        self._exits.save()
 
     def is_planned(self, name: str) -> bool:
         """Whether a function is one of the plan."""
@@ -210,7 +213,9 @@ class CountedFiles:
         giving = [number for number in watch.counting if self.functions[number].gives_results]
         numbers = [number for number in giving if number not in known]
         deciding = [number for number in numbers if self.functions[number].function.decides]
-        found |= read_results(watch, file.open_path, {number: self.functions[number].site for number in deciding})
+        found |= read_results(
+            watch, file.open_path, {number: self.functions[number].site for number in deciding}, self._exits
+        )
         rates = self._counting.hot_functions(watch, HEAT_SECONDS)
         functions = {number: self.functions[number].function for number in rates}
         hot = too_hot(rates, functions, self._session.configure.budget)
@@ -220,7 +225,7 @@ class CountedFiles:
             number: exits for number, exits in too_busy(rates).items() if number in numbers and number not in found
         }
         others = {number: self.functions[number].site for number in numbers if number not in found}
-        found |= read_results(watch, file.open_path, others)
+        found |= read_results(watch, file.open_path, others, self._exits)
         return lambda: self._attached(at, file, watch, found, hot)
 
     def _note(self, file: CountedFile, sites: Sequence[Site], first: int) -> list[Function]:

@@ -14,9 +14,10 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from inspector.collect.access.opening import read_regular
 from inspector.stream.requests import Plan
 
+from ...access.file_memory import FileMemory
+from ...access.opening import read_regular
 from ...elf.cache import LoaderCache, parse_cache
 from ...elf.file import ElfError
 from ...elf.image import is_system_library
@@ -24,6 +25,7 @@ from ...elf.symbols import exports_any
 from ...kernel import procfs
 from ...kernel.records import Mapped, Opened, Record
 from ...kernel.rootfs import Root
+from ...reactor.client import Reactor
 from ..contract import Session, Tracked, TreeObserver
 from ..processes.feed import Feed
 from ..tolerant_reads import attempt
@@ -70,13 +72,14 @@ Found = Callable[[Candidate], None]
 class Providers(TreeObserver):
     """Finds the files as the processes of the tree see the file system, and hands each to whoever listens."""
 
-    def __init__(self, session: Session, feed: Feed, names: Collection[str]) -> None:
+    def __init__(self, session: Session, feed: Feed, names: Collection[str], reactor: Reactor | None) -> None:
         """`names`: a file that defines one of these functions is wanted."""
-        self._session = session
+        self._session, self._reactor = session, reactor
         self._names = frozenset(name.encode() for name in names)
         self._search = _Search(session.plan)
         self._seen: set[tuple[object, ...]] = set()
-        self._verdicts: dict[tuple[int, int, int], bool] = {}
+        self._verdicts: FileMemory[bool] = FileMemory("providers", "\n".join(sorted(names)), bool)
+        self._verdicts.load()
         self._unwanted: dict[tuple[int, str, bytes], int] = {}
         """By file tree and path: until when what lies there is known to be of no interest, ns."""
         self._begun, self._spent = time.monotonic(), 0.0
@@ -97,11 +100,17 @@ class Providers(TreeObserver):
                 self._tell(self._search.named(around))
                 self._tell(self._suspects(around))
 
+    def close(self) -> None:
+        """Leave what was learnt of files to the next run."""
+        self._verdicts.save()
+
     def executed(self, process: Tracked) -> None:
         """What settings name at once; the rest aside."""
         around = self._new(process)
         if around is not None:
             self._tell(self._search.named(around))
+            if self._reactor is not None and self._reactor.first_reads:
+                return  # it meets whatever else there is in time
             if self._spent < _AT_FIRST_SECONDS + _SHARE * (time.monotonic() - self._begun):
                 self._session.loop.in_background(lambda: self._suspects(around), self._tell)
 
@@ -174,12 +183,11 @@ class Providers(TreeObserver):
         status = attempt(lambda: os.stat(candidate.open_path), None)
         if status is None or not self._session.configure.count:
             return False
-        key = (status.st_dev, status.st_ino, status.st_mtime_ns)
-        if key not in self._verdicts:
-            if len(self._verdicts) > _MOST_VERDICTS:
-                self._verdicts.clear()
-            self._verdicts[key] = _defines(candidate.open_path, self._names)
-        return self._verdicts[key]
+        known = self._verdicts.find(status)
+        if known is None:
+            known = _defines(candidate.open_path, self._names)
+            self._verdicts.keep(status, known)
+        return known
 
 
 class _Search:
