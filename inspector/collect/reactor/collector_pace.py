@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-_STARVED_NS: Final = 500_000_000
+_STARVED_NS: Final = 100_000_000
 """So long it may want a processor in vain: it has to answer requests and signals, too."""
 _GOES_ON: Final = 0.1
 """Share of the time: who has got that much is not kept waiting."""
