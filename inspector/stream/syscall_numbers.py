@@ -16,8 +16,8 @@ _X86_64: Final = {
     "io_getevents": 208, "getdents64": 217, "clock_nanosleep": 230, "epoll_wait": 232, "waitid": 247,
     "ioprio_set": 251, "openat": 257, "newfstatat": 262, "readlinkat": 267, "faccessat": 269, "pselect6": 270,
     "ppoll": 271, "epoll_pwait": 281, "accept4": 288, "perf_event_open": 298, "recvmmsg": 299, "sendmmsg": 307,
-    "bpf": 321, "copy_file_range": 326, "statx": 332, "io_uring_enter": 426, "clone3": 435, "openat2": 437,
-    "faccessat2": 439, "epoll_pwait2": 441, "futex_waitv": 449, "futex_wait": 455,
+    "sched_setattr": 314, "bpf": 321, "copy_file_range": 326, "statx": 332, "io_uring_enter": 426, "clone3": 435,
+    "openat2": 437, "faccessat2": 439, "epoll_pwait2": 441, "futex_waitv": 449, "futex_wait": 455,
 }  # fmt: skip
 _AARCH64: Final = {
     "epoll_pwait": 22, "fcntl": 25, "ioctl": 29, "ioprio_set": 30, "flock": 32, "faccessat": 48, "openat": 56,
@@ -27,9 +27,9 @@ _AARCH64: Final = {
     "sched_yield": 124, "rt_sigsuspend": 133, "rt_sigtimedwait": 137, "msgrcv": 188, "msgsnd": 189, "semop": 193,
     "shmget": 194, "accept": 202, "connect": 203, "sendto": 206, "recvfrom": 207, "sendmsg": 211, "recvmsg": 212,
     "munmap": 215, "clone": 220, "execve": 221, "mmap": 222, "madvise": 233, "perf_event_open": 241, "accept4": 242,
-    "recvmmsg": 243, "wait4": 260, "sendmmsg": 269, "bpf": 280, "copy_file_range": 285, "statx": 291,
-    "io_uring_enter": 426, "clone3": 435, "openat2": 437, "faccessat2": 439, "epoll_pwait2": 441, "futex_waitv": 449,
-    "futex_wait": 455,
+    "recvmmsg": 243, "wait4": 260, "sendmmsg": 269, "sched_setattr": 274, "bpf": 280, "copy_file_range": 285,
+    "statx": 291, "io_uring_enter": 426, "clone3": 435, "openat2": 437, "faccessat2": 439, "epoll_pwait2": 441,
+    "futex_waitv": 449, "futex_wait": 455,
 }  # fmt: skip
 _NUMBERS: Final = {"x86_64": _X86_64, "aarch64": _AARCH64}
 

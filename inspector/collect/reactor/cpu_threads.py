@@ -14,7 +14,7 @@ from ..kernel.records import Mapped
 from .arming import Arming
 from .load_candidates import LoadCandidates
 from .load_watch import CodeMappings, FirstReads, LoadWatch
-from .priority import pin, real_time
+from .priority import pin, real_time, short_slice
 
 _PRIORITY = 50
 _BUDGET_NS = 4_000_000
@@ -23,6 +23,11 @@ ASIDE_PRIORITY = 10
 """Of the other threads: above ordinary programs, because they hold locks that the reacting threads want."""
 _REST = 3
 """The thread aside rests so many times as long as it worked."""
+
+
+_REACTING = 2
+"""Threads for each processor: while one waits in the kernel for a probe to be set, which forks of others can hold up,
+the next event has one that takes it."""
 
 
 class CpuThreads:
@@ -54,7 +59,10 @@ class CpuThreads:
     def start(self, processors: list[int]) -> None:
         """Begin to react."""
         for processor in processors:
-            threading.Thread(target=self._react, args=(processor,), daemon=True, name=f"react-{processor}").start()
+            turn = threading.Lock()
+            for _ in range(_REACTING):
+                name = f"react-{processor}"
+                threading.Thread(target=self._react, args=(processor, turn), daemon=True, name=name).start()
         threading.Thread(target=self._work_aside, daemon=True, name="aside").start()
 
     def later(self, steps: Iterator[object]) -> None:
@@ -65,19 +73,20 @@ class CpuThreads:
         """The same in a thread of its own, for what is not urgent."""
         threading.Thread(target=self._go_through, args=(steps,), daemon=True, name="background").start()
 
-    def _react(self, processor: int) -> None:
+    def _react(self, processor: int, turn: threading.Lock) -> None:
         refused = real_time(_PRIORITY)
-        if not refused:  # else it would wait there for the program that it reacts to: another may be free
+        if not refused or short_slice():  # else it would wait there for the program: another processor may be free
             pin(processor)
         ring, mappings = self._maps.rings[processor], self._mappings.get(processor)
         poll = select.epoll()
-        poll.register(ring.fd, select.EPOLLIN)
-        if mappings is not None:
-            poll.register(mappings.fd, select.EPOLLIN)
+        for each in (ring, mappings) if mappings is not None else (ring,):
+            poll.register(each.fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
         while True:
             poll.poll()
             try:
-                self._take(ring.drain(), mappings.drain() if mappings is not None else [])
+                with turn:
+                    records, mapped = ring.drain(), mappings.drain() if mappings is not None else []
+                self._take(records, mapped)
             except Exception as error:
                 self._failed(error)
 
