@@ -18,8 +18,11 @@ class SettingsApp(DiffOutputApp[int]):
         for theme in THEMES:
             self.register_theme(theme)
         self._first_theme = first_theme(self.settings.config.theme)
-        self.set_reactive(SettingsApp.theme, self._first_theme)
-        self.stylesheet.set_variables(self.get_css_variables())  # nothing is styled yet: nothing has to be done again
+        if self.available_themes[self._first_theme].ansi:
+            self.theme = self._first_theme
+        else:  # nothing is styled yet: nothing has to be styled again
+            self.set_reactive(SettingsApp.theme, self._first_theme)
+            self.stylesheet.set_variables(self.get_css_variables())
         self.set_keymap(self.settings.config.keys)
 
     @property

@@ -1,7 +1,10 @@
 """What the rows and their details say, without a screen."""
 
+from msgspec.structs import replace
+
 from inspector.model.fold import apply_all
 from inspector.model.state import State
+from inspector.model.verdict import Answer, Finding, Link, Mode
 from inspector.stream.calls import CallsInside, FileOpened, OpenCall
 from inspector.stream.events import AnyEvent
 from inspector.stream.libraries import CandidateFound, Dependency, LoadPredicted, PreloadChecked
@@ -99,7 +102,18 @@ def test_a_kill_from_outside_blames_no_library() -> None:
         SignalDelivered(at=at(5), pid=900, tid=900, signal=9, fatal=True, library="/lib/libc.so.6"),
         ProcessEnded(at=at(5), pid=900, signal=9),
     ]
-    assert any("✗ SIGKILL  " in row or row.endswith("✗ SIGKILL") for row in rows(processes(sight_of(*killed))))
+    sight = sight_of(*killed)
+    assert any("○ SIGKILL" in row and "libc" not in row for row in rows(processes(sight)))
+    assert not [one for one in sight.state.timeline if one.bad and one.pid == 900]
+
+
+def test_a_kill_is_red_where_the_answer_tells_of_it() -> None:
+    killed = ProcessEnded(at=at(5), pid=900, signal=9)
+    sight = sight_of(ProcessStarted(at=at(4), pid=900, ppid=SERVER, started=at(4), origin="fork"), killed)
+    finding = Finding(rule="discovery-timeout", severity="error", confidence="likely", title="t", cause="c",
+                      next_step="n", evidence=[], pid=900, chain=[Link(text="killed", kind="end", pid=900)])  # fmt: skip
+    answer = Answer(mode=Mode(verdict="cpu", confidence="likely"), ladders=[], findings=[finding], coverage="all")
+    assert any("✗ SIGKILL" in row for row in rows(processes(replace(sight, answer=answer))))
 
 
 def test_others_of_the_same_name_stand_below_the_tree() -> None:

@@ -108,9 +108,10 @@ def ended(state: State, event: ProcessEnded) -> None:
 
 
 def _by_parent(process: Process, number: int | None) -> bool:
-    """Whether its own parent ended it: servers end their helpers so, and it is no error."""
+    """Whether its own parent may have ended it: servers end their helpers so, and it is no error."""
     deadly = next((one for one in reversed(process.signals) if one.fatal and one.signal == number), None)
-    return deadly is not None and number in _ENDINGS and 0 < process.ppid == deadly.sender
+    known = deadly.sender if deadly is not None else 0
+    return number in _ENDINGS and process.parent is not None and known in (0, process.ppid)
 
 
 def end_words(end: ProcessEnded) -> str:

@@ -9,7 +9,7 @@ from inspector.stream.processes import SameNameProcess
 from inspector.view.clock import wall_of
 from inspector.view.pane_context import PaneContext
 
-from .exit_status import LOADER_KEYS, end_of
+from .exit_status import LOADER_KEYS, end_of, ends_told
 from .process_details import details_of
 from .process_groups import Folds, Group, TreeRow, key_of, tree_rows
 from .row import EMPTY, Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
@@ -49,7 +49,7 @@ def _group(context: PaneContext, group: Group, branch: str) -> Item:
             EMPTY,
             ((branch, "quiet"), (group.words, "plain" if group.alike else "quiet")),
             cell(f"≤ {duration(longest)}", "quiet"),
-            end_of(first) if group.alike else EMPTY,
+            end_of(first, first.pid in ends_told(context.answer)) if group.alike else EMPTY,
             _environment(first) if group.alike else EMPTY,
             EMPTY,
             EMPTY,
@@ -77,7 +77,7 @@ def _item(context: PaneContext, tree_row: TreeRow) -> Item:
             cell(str(process.pid), "quiet" if process.ended else "plain"),
             ((tree_row.branch, "quiet"), (command_of(process), tone), *_folded(tree_row.hidden)),
             _lived(context, process),
-            end_of(process),
+            end_of(process, process.pid in ends_told(context.answer)),
             _environment(process),
             cell(f"{vitals.cpu:.1f}", "plain") if vitals else EMPTY,
             cell(size(vitals.rss), "quiet") if vitals else EMPTY,

@@ -289,9 +289,10 @@ class Rows(LineWidget, can_focus=True):
     def _draw_row(self, line: _Line, width: int, room: int) -> Strip:
         base, tone_styles = self.base, self.tone_styles
         if line.cursor:
-            base += tone_styles["cursor" if line.cursor == 2 else "cursor-away"]
-        if base.reverse:  # sixteen colours: each tone would become a patch of its own
-            tone_styles = dict.fromkeys(tone_styles, Style())
+            cursor = tone_styles["cursor" if line.cursor == 2 else "cursor-away"]
+            base += cursor
+            if cursor.reverse or cursor.color is not None:  # sixteen colours: not every tone can be read on it
+                tone_styles = dict.fromkeys(tone_styles, Style())
         gutter = "◆" if line.marked else "■" if line.tagged else "▸" if line.cursor else " "
         cells: Sequence[Cell] = line.row.cells
         shift = line.shift

@@ -10,6 +10,7 @@ from rich.style import Style
 from textual.theme import Theme
 
 from inspector.view.tables.row import Tone
+from inspector.view.terminal import wants_no_colour
 from inspector.view.themes import THEMES
 
 from .styled_text import ToneStyles
@@ -29,6 +30,8 @@ TOKENS: dict[Tone, str] = {
 @cache
 def tone_styles(name: str) -> ToneStyles:
     """Tone or part of a list -> what the theme of this name adds to the style of the widget that it stands in."""
+    if wants_no_colour():
+        return _without_colour()
     theme = next(one for one in THEMES if one.name == name)
     return _ansi(theme) if theme.ansi else _full(theme)
 
@@ -53,16 +56,34 @@ def _full(theme: Theme) -> ToneStyles:
 
 
 def _ansi(theme: Theme) -> ToneStyles:
-    """Sixteen colours, or none: attributes say what colours cannot."""
+    """The terminal's own sixteen colours: attributes say what they cannot; what is chosen is white on blue anywhere."""
     colours = {name: _colour(value) for name, value in theme.variables.items() if value.startswith("ansi_")}
     tones = {tone: Style.from_color(colours[token]) for tone, token in TOKENS.items()}
+    bold, chosen = Style(bold=True), Style(color="bright_white", bgcolor="blue")
     return tones | {
         "quiet": tones["quiet"] + Style(dim=True),
         "head": tones["head"] + Style(dim=True),
-        "strong": tones["strong"] + Style(bold=True),
-        "here": Style(reverse=True, bold=True),
-        "cursor": Style(reverse=True),
-        "cursor-away": Style(bold=True),
+        "strong": tones["strong"] + bold,
+        "no": tones["no"] + bold,
+        "here": chosen + bold,
+        "cursor": chosen,
+        "cursor-away": bold,
         "title": Style(underline=True),
-        "match": Style(reverse=True),
+        "match": Style(color="black", bgcolor="yellow"),
+    }
+
+
+def _without_colour() -> ToneStyles:
+    """NO_COLOR: attributes alone; signs and words say the rest."""
+    bold, dim, reverse = Style(bold=True), Style(dim=True), Style(reverse=True)
+    return dict.fromkeys(TOKENS, Style()) | {
+        "quiet": dim,
+        "head": dim,
+        "strong": bold,
+        "no": bold,
+        "here": reverse + bold,
+        "cursor": reverse,
+        "cursor-away": bold,
+        "title": Style(underline=True),
+        "match": reverse,
     }
