@@ -111,7 +111,8 @@ def test_a_kill_is_red_where_the_answer_tells_of_it() -> None:
     killed = ProcessEnded(at=at(5), pid=900, signal=9)
     sight = sight_of(ProcessStarted(at=at(4), pid=900, ppid=SERVER, started=at(4), origin="fork"), killed)
     finding = Finding(rule="discovery-timeout", severity="error", confidence="likely", title="t", cause="c",
-                      next_step="n", evidence=[], pid=900, chain=[Link(text="killed", kind="end", pid=900)])  # fmt: skip
+                      next_step="n", evidence=[], pid=900,
+                      chain=[Link(text="killed", kind="end", pid=900)])  # fmt: skip
     answer = Answer(mode=Mode(verdict="cpu", confidence="likely"), ladders=[], findings=[finding], coverage="all")
     assert any("✗ SIGKILL" in row for row in rows(processes(replace(sight, answer=answer))))
 
