@@ -80,10 +80,17 @@ def without_finding(context: PaneContext, width: int, most: int) -> list[Line]:
     if context.waits_for and not state.processes:
         return _waiting(context, width)
     working = [f"{one.task} {one.done:,} of {one.total:,}" for one in state.work.values()]
-    words = ", ".join(working) or ("looking" if context.live else "nothing was observed")
+    words = ", ".join(working) or _doing(context)
     coverage = context.answer.coverage if context.answer is not None and state.processes else ""
     lines = [Line(((" ? ", "unknown"), (words, "strong")))]
     return [*lines, *labelled("", wrapped(coverage, width - 4), "quiet", indent=3)][:most]
+
+
+def _doing(context: PaneContext) -> str:
+    """What is under way while nothing is known."""
+    if context.live:
+        return "looking"
+    return "nothing was observed" if context.state.session is not None else "reading the recording"
 
 
 def _waiting(context: PaneContext, width: int) -> list[Line]:
