@@ -63,7 +63,12 @@ class Word:
 def words_of(start: LogRun, profiles: Profiles) -> list[Word]:
     """All of this start, in order; a line that a profile understands is read by its rules alone."""
     read = [word for one in start.this if (word := _of_reading(start, one)) is not None]
-    understood = {(one.source, one.number) for one in start.this}
+    told = {(word.source, word.number) for word in read}
+    understood = {
+        (one.source, one.number)
+        for one in start.this
+        if one.rule.means != "error" or (one.source, one.number) in told  # an error of which its rule tells no more
+    }
     said = [
         word
         for one in start.said

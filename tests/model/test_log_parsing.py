@@ -57,6 +57,8 @@ SENTENCES = {
     "model loaded to cuda in 2 s": [("given", "")],
     "skipping GPU: compute capability 3.5 too old": [("dropped", "")],
     "Cannot load libnvidia-encode.so.1": [("load", "not loaded")],
+    "Warp CUDA error: Failed to get function cuGetProcAddress": [("load", "undefined symbol: cuGetProcAddress")],
+    "could not find symbol 'nvmlDeviceGetCount_v2'": [("load", "undefined symbol: nvmlDeviceGetCount_v2")],
     "/opt/x.so: undefined symbol: cuGraphFoo, version libcuda.so.1": [("load", "undefined symbol: cuGraphFoo")],
     "amdgpu not usable, using CPU": [("on-cpu", "")],
     "continuing on the CPU": [("on-cpu", "")],

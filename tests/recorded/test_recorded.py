@@ -59,6 +59,14 @@ RUNS = (
     Recorded("linux510-unseen", "cpu", "lookup-failed", "libcuda.so.1"),
     # attached late: the server's log places three layers on a GPU, the runner that computes maps no library for one
     Recorded("ollama-nobackend-late", "cpu", "no-work-given", "has no library of a GPU loaded"),
+    # its runner hangs inside the driver, and nobody saw it begin
+    Recorded("ollama-hangs-late", "undecided", "call-blocked", "cuInit"),
+    # it looked for backends by stat(2) in a folder that has none
+    Recorded("ollama-nobackend", "cpu", "backend-missing", "libggml-cuda.so"),
+    # attached late: the program's own words name a function that the mapped driver does not have
+    Recorded("warp-oldshim-late", "cpu", "lookup-failed", "asked for cuGetProcAddress"),
+    # attached late: nothing but NVML is mapped
+    Recorded("pynvml-late", "cpu", "management-only", "only monitored"),
     # linked with the loaders of Vulkan and OpenCL, which it has no use for here
     Recorded("handbrake-cpu", "cpu", "lookup-failed", "libnvidia-encode.so.1"),
 )

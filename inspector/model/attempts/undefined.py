@@ -28,8 +28,13 @@ def lookup_told(state: State, process: Process, profiles: Profiles, words: str, 
     path = words.partition(": ")[0].rpartition(" ")[2]
     _, _, symbol, _ = classify(words, path)
     api = profiles.api_of_function(symbol) if symbol else None
-    library = _lacking(state, process, path, symbol) if api is not None else None
-    if api is None or library is None:
+    if api is None:
+        return None
+    if path == symbol:  # the words name no library: it is the one that provides the API
+        use = uses(state, process, profiles).get(api)
+        path = next((one.path for one in use.providers if not one.gone), "") if use is not None else ""
+    library = _lacking(state, process, path, symbol) if path else None
+    if library is None:
         return None
     return Attempt(
         process, "lookup", symbol, False, process.started, api=api, family=family_of_function(profiles, symbol),

@@ -4,6 +4,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import replace
+from errno import ENOENT
 from shlex import quote
 from typing import ClassVar, get_args
 
@@ -14,10 +15,11 @@ from inspector.model.coverage import born_here, capability
 from inspector.model.decision import CONTRADICTING, UNUSED_FOR, Decision, Reason, computed, covered
 from inspector.model.drivers import drivers_behind, software_drivers
 from inspector.model.evidence import short
-from inspector.model.families import family_of_api
+from inspector.model.families import MANAGEMENT, family_of_api, family_of_file
 from inspector.model.formatting import duration, listed, name_of
 from inspector.model.gpu_work import of_tree, words
 from inspector.model.progress import Progress
+from inspector.model.state import Process
 from inspector.model.tree import program
 from inspector.model.worker import is_tool
 
@@ -25,7 +27,7 @@ from .context import Context
 from .rule import Hit, Place, Rule
 
 _GUESS = re.compile(r"\b(possible|possibly|maybe|may be|might|perhaps)\b", re.I)
-_SCRIPTS = re.compile(r"python|perl|ruby|node_modules|site-packages|/share/|/locale|/tmp/|/proc/|/sys/")
+_SCRIPTS = re.compile(r"python|perl|ruby|node_modules|site-packages|/share/|/locale|/proc/|/sys/")
 """Folders in which interpreters look for their own modules."""
 _CHANNELS = ("process-births", "environment", "library-loads", "lookups", "count-calls", "results", "open-files")
 
@@ -277,26 +279,42 @@ class BackendMissing(Conclusion):
     meaning = "A program looked into its directories for a backend, and none that lies there could ask for a GPU."
     proof = "The directories that it read, the libraries that it loaded, and that none of them has to do with an API."
     cure = "Put the GPU backend into that directory: install the package or the part of it that has it."
-    reasons = ("told", "dropped")
+    reasons = ("told", "dropped", "nobody-asked")
 
     def conclude(self, context: Context, decision: Decision) -> Hit | None:
         if any(context.analysis.computing()) or not covered(context.state, context.state.processes, CONTRADICTING):
             return None
         for process in reversed(context.state.processes):
             folders = list(dict.fromkeys(one.path.rstrip("/.") for one in process.folders if _of_libraries(one.path)))
-            if not folders or is_tool(process):
+            sought = _backends_sought(context, process)
+            if not (folders or sought) or is_tool(process) or (decision.reason == "nobody-asked" and not sought):
                 continue
+            folders = list(dict.fromkeys(path.rpartition("/")[0] for path in sought)) or folders
+            names = list(dict.fromkeys(map(name_of, sought)))
+            looked = f" It looked for {listed(names, 4)}, and none is there." if names else ""
             near = [one.path for one in process.candidates.values() if one.kind == "provider"]
             there = f" {near[0]} is available." if near else ""
             said = f" The program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
             return _hit(
                 decision, f"no GPU backend in {listed(folders, 2)}: "
                 f"nothing that {short(process)} found there can use a GPU",
-                f"It read the directory but loaded nothing that uses a GPU API.{there}{said}",
+                f"It read the directory but loaded nothing that uses a GPU API.{looked}{there}{said}",
                 f"put the GPU backend into {folders[0]}", severity="error", confidence="likely", process=process,
                 command=f"ls -l {quote(folders[0])}", subject=folders[0], root=f"{folders[0]} has no GPU backend",
             )  # fmt: skip
         return None
+
+
+def _backends_sought(context: Context, process: Process) -> list[str]:
+    """Files that could use a GPU, by their names, and that it looked for in vain, whatever call it did that with."""
+    asked = [one.subject for one in process.refused_calls if one.errno == ENOENT]
+    asked += [one.path for one in process.opens if one.errno == ENOENT]
+    return [
+        path for path in asked
+        if "/" in path
+        and family_of_file(context.profiles, path) not in ("", *MANAGEMENT)
+        and context.profiles.api_of_soname(path) is None
+    ]  # fmt: skip
 
 
 def _of_libraries(path: str) -> bool:

@@ -138,7 +138,7 @@ def _unheard(ways: Ways) -> bool:
 
 def by_files(ways: Ways) -> Decision | None:
     """What files foretell is a cause only where nothing else speaks, and nobody could see what was asked before."""
-    foretold = list(ways.analysis.unexcused("prediction"))
+    foretold = [one for one in ways.analysis.unexcused("prediction") if one.family not in MANAGEMENT]
     foretold = [one for one in foretold if not covered(ways.state, [one.process], ("lookups", "library-loads"))]
     if not foretold or not ways.says_cpu:
         return None

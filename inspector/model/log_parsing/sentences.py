@@ -107,6 +107,10 @@ def _results(text: str, lowered: str) -> Iterator[Words]:
 
 
 def _loads(text: str, lowered: str) -> Iterator[Words]:
+    named = v.TOLD_NAME.find(text, lowered)
+    if named is not None:
+        yield Words("load", text, named["function"], f"undefined symbol: {named['function']}")
+        return
     if not any(name in lowered for name in (".so", ".node", "java.library.path", "undefined symbol")):
         return
     for phrase in v.TOLD_LOAD:

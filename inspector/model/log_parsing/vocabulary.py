@@ -211,6 +211,17 @@ TOLD_LOAD: Final = (
     Phrase(_Expression(r"(?P<answer>undefined symbol: (?P<subject>\w+)(?:, version \w+)?)"), ("undefined symbol",)),
 )
 """A library or symbol and how it was refused; the loader's own words first."""
+TOLD_NAME: Final = Phrase(
+    _Expression(
+        r"\b(?i:fail(?:ed|ure)|unable|could\s+not|couldn'?t|cannot|can'?t|error)\s+(?i:to\s+|when\s+|while\s+)?"
+        r"(?i:get|getting|find|finding|load|loading|resolve|resolving|locate|look(?:ing)?\s*up|obtain|import|bind|dlsym)\s+"
+        r"(?i:the\s+|address\s+of\s+)?(?i:driver\s+|cuda\s+|api\s+)?"
+        r"(?i:functions?|symbols?|entry\s*points?|proc(?:edure)?(?:\s+address)?|address|pointer)\s+"
+        rf"(?i:for\s+|of\s+|to\s+|named\s+)?['\"`]?(?P<function>{_FUNCTION})\b"
+    ),
+    ("function", "symbol", "entry", "proc", "address", "pointer"),
+)
+"""A function of an API that was looked up in vain."""
 
 MARKS: Final = (
     "Traceback (most recent call last)", " panicked at ", "will not be used", "alling back to", "backend cpu",
