@@ -3,12 +3,11 @@
 import struct
 
 from .assembler import Assembler, Helper, Reg
+from .registers import HERE
 
 _INSTRUCTION = struct.Struct("<BBhi")
 _CALL, _EXIT = 0x85, 0x95
 _JUMP_CLASSES = (0x05, 0x06)
-_IP = 128
-"""Offset of the instruction pointer in struct pt_regs, the context of a probe."""
 PAGE = 4096
 
 
@@ -25,7 +24,7 @@ def with_cookie_by_place(code: bytes, table: int) -> bytes:
     `table` is the map's descriptor. The position in the page is that of the file, wherever it is mapped.
     """
     by_place = Assembler()
-    by_place.load(Reg.R1, Reg.R1, _IP)
+    by_place.load(Reg.R1, Reg.R1, HERE.ip)
     by_place.compute("and", Reg.R1, PAGE - 1)
     by_place.compute("lsh", Reg.R1, 3)
     by_place.map_value(Reg.R0, table)

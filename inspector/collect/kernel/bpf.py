@@ -7,18 +7,15 @@ import ctypes
 import errno
 import mmap
 import os
-import platform
 import struct
 from enum import IntEnum
 
 from inspector.stream.syscall_numbers import number
 
-from . import memlock
+from . import memlock, registers
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _SYS_BPF = number("bpf")
-_PROCESSOR = "x86_64"
-"""Whose registers our programs read."""
 _ATTR_SIZE = 128
 _LOG_SIZE = 1 << 20
 
@@ -205,7 +202,7 @@ def load_program(
 
     `function` is the type number of the kernel function that a tracing program belongs to (`btf.TypeData.function`).
     """
-    if platform.machine() != _PROCESSOR:
+    if not registers.KNOWN:
         raise BpfError(errno.EOPNOTSUPP, f"loading {name}")
     try:
         return _load(kind, code, name, attach, function, sleepable, None)

@@ -21,6 +21,7 @@ from .membership import (
     MemberAssembler,
     Membership,
 )
+from .registers import HERE
 from .ring import RingBuffer
 from .shared_words import SharedWords
 from .stack_programs import ENTERED, StackMaps, ask_stack
@@ -60,7 +61,6 @@ _GENERATION, _GROUP, _AT_ENTRY = 32, 48, 63
 GROUPS = 4096
 OVERLAP = 1 << 63
 """In a generation word: two links of the group are on, of this generation and the next one; see `_in_overlap`."""
-_AX = 80
 
 
 def cookie(function: int, generation: int, group: int, at_entry: bool) -> int:
@@ -302,7 +302,7 @@ def exit_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes:
     a.move(Reg.R8, Reg.R9)
     a.load(Reg.R1, Reg.R8, FRAME_SLOT, 4)
     a.store(Reg.R10, -16, Reg.R1, 4)
-    a.load(Reg.R1, Reg.R6, _AX, 4)
+    a.load(Reg.R1, Reg.R6, HERE.result, 4)
     a.store(Reg.R10, -64, Reg.R1)
     _sum_up(a, maps.outcomes, key=-80, value=-104)
     _find_counter(a, file)

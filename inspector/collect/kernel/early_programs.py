@@ -9,10 +9,13 @@ import os
 import struct
 from dataclasses import dataclass
 
+from inspector.stream.syscall_numbers import number
+
 from .assembler import Helper, Reg
 from .bpf import Map, MapKind
 from .btf import BtfError, kernel_offsets
 from .membership import HEADER, MemberAssembler, Membership
+from .registers import HERE
 from .ring import RingBuffer
 
 BEGAN, READ = 1, 2
@@ -28,8 +31,7 @@ EXEC_TRACEPOINT, READ_TRACEPOINT = "sched_process_exec", "mm_filemap_get_pages"
 FAULT_TRACEPOINTS = ("mm_filemap_map_pages", "mm_filemap_fault")
 """A page of a mapped file is touched, where reading the file does not pass the page cache (tmpfs, ZFS)."""
 _KNOWN_FILES = 1 << 16
-_DI, _ORIG_AX = 112, 120  # struct pt_regs
-_READS = (0, 17)
+_READS = (number("read"), number("pread64"))
 """System calls whose first argument is the descriptor that is read: read, pread64."""
 _FIELDS = (
     "address_space.host", "inode.i_ino", "inode.i_sb", "super_block.s_dev", "inode.i_dentry", "dentry.d_name",
@@ -73,8 +75,8 @@ class EarlyMaps:
     def __init__(self, processors: int, ring_bytes: int) -> None:
         self.rings = [RingBuffer(ring_bytes) for _ in range(processors)]
         self.by_processor = Map(MapKind.ARRAY_OF_MAPS, 4, 4, processors, inner=self.rings[0].fd)
-        for number, ring in enumerate(self.rings):
-            self.by_processor.put(struct.pack("<I", number), struct.pack("<I", ring.fd))
+        for processor, ring in enumerate(self.rings):
+            self.by_processor.put(struct.pack("<I", processor), struct.pack("<I", ring.fd))
         self.known = Map(MapKind.HASH, FILE_KEY.size, 4, _KNOWN_FILES)
         self.waited = Map(MapKind.HASH, _NAME.size, 4, _MOST_NAMES)
         self.waiting = Map(MapKind.ARRAY, 4, 8, 1)
@@ -151,8 +153,8 @@ def read_program(members: Membership, maps: EarlyMaps, any_page: bool = False) -
     a.jump_if(Reg.R0, "!=", 0, "out")
     _find_name(a, fields)
     a.user_registers(Reg.R6)
-    a.load(Reg.R7, Reg.R6, _DI)
-    a.load(Reg.R6, Reg.R6, _ORIG_AX)
+    a.load(Reg.R7, Reg.R6, HERE.call_arguments[0])
+    a.load(Reg.R6, Reg.R6, HERE.call, HERE.call_size)
     a.store(Reg.R10, -48, Reg.R8)
     _reserve(a, maps, HEADER.size + READ_BODY.size)
     a.head(READ)

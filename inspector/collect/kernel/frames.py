@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from .assembler import Helper, Reg
 from .bpf import NO_PREALLOC, Map, MapKind
 from .membership import HEADER, MemberAssembler
+from .registers import ADDRESS_MASK, HERE
 
 DEPTH = 8
 _THREADS = 16384
@@ -26,9 +27,7 @@ LEFT_BODY = struct.Struct(f"<Q{STACK_SIZE}s{DEPTH}Q")
 """Of a thread that ends: its stack pointer, its frames, the words that lie where their return addresses were."""
 SAME_STACK = 256 << 10
 """Bytes. What lies less far below the stack pointer is taken for the same stack, what lies farther for another one."""
-# struct pt_regs of x86-64: stack pointer, and the registers of the first six integer arguments in order.
-SP = 152
-ARGUMENT_REGISTERS = (112, 104, 96, 88, 72, 64)
+SP, ARGUMENT_REGISTERS = HERE.sp, HERE.arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,13 @@ class Places:
 
 
 def read_caller(a: MemberAssembler, place: int) -> None:
-    """Copy the word that the stack pointer of the context in R6 points to, the return address, to the own stack."""
+    """Copy the return address to the own stack, at the entry or the return of a function; R6 is the context."""
+    if HERE.link is not None:
+        a.load(Reg.R1, Reg.R6, HERE.link)
+        a.constant(Reg.R2, ADDRESS_MASK)
+        a.compute("and", Reg.R1, Reg.R2)
+        a.store(Reg.R10, place, Reg.R1)
+        return
     a.store(Reg.R10, place, 0)
     a.stack_address(Reg.R1, place)
     a.move(Reg.R2, 8)
@@ -246,11 +251,11 @@ def left_open(tid: int, body: bytes) -> list[Frame]:
 
 def is_open(frame: Frame, stack_pointer: int, at_return: int) -> bool:
     """Whether a call was not left: the thread is deeper on its stack, or on another one, and the return address is
-    still in its place; it is 0 when it could not be read."""
+    still in its place, where it has one; it is 0 when it could not be read."""
     if frame.stack_pointer <= stack_pointer <= frame.stack_pointer + SAME_STACK:
         return False
     deeper = frame.stack_pointer - SAME_STACK <= stack_pointer < frame.stack_pointer
-    return at_return == frame.caller or (deeper and not at_return)
+    return deeper if HERE.link is not None else at_return == frame.caller or (deeper and not at_return)
 
 
 def _stack_pointers(value: bytes) -> list[int]:

@@ -21,6 +21,7 @@ from .frames import (
     read_caller,
 )
 from .membership import HEADER, MemberAssembler, Membership
+from .registers import HERE
 from .ring import RingBuffer
 from .stack_programs import LOADED, StackMaps, ask_stack
 
@@ -32,7 +33,6 @@ LOOKED_BODY = struct.Struct(f"<QQQQQQ6Q{NAME_SIZE}s{VERSION_SIZE}s")
 """Entered, return address, result, answer, second status, load bias, arguments, name, version."""
 REFUSED_BODY = struct.Struct(f"<q{NAME_SIZE}s{TEXT_SIZE}s{VERSION_SIZE}s")
 """errno, object, text, occasion."""
-_AX = 80
 _RING_BYTES = 2 << 20
 _NONE = 7
 _NAME_PLACE = HEADER.size + LOOKED_BODY.size - VERSION_SIZE - NAME_SIZE
@@ -144,7 +144,7 @@ def exit_program(members: Membership, maps: LookupMaps) -> bytes:
     a.move(Reg.R1, Reg.R6)
     a.call(Helper.ATTACH_COOKIE)
     a.store(Reg.R10, -20, Reg.R0, 4)
-    a.load(Reg.R1, Reg.R6, _AX)
+    a.load(Reg.R1, Reg.R6, HERE.result)
     a.store(Reg.R10, -32, Reg.R1)
     read_caller(a, -40)
     find_frame(a, maps.frames, Places(slot=-16, function=-20, caller=-40), absent="out")

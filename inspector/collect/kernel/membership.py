@@ -12,6 +12,7 @@ from . import bpf
 from .assembler import Assembler, Helper, Reg
 from .bpf import MMAPABLE, Map, MapKind, ProgramKind
 from .btf import kernel_offsets
+from .registers import HERE
 from .ring import RingBuffer
 from .shared_words import SharedWords
 
@@ -53,8 +54,8 @@ HEADER = struct.Struct("<IIIiQ")
 """Head of every record: kind, pid, tid, a number of its own, time."""
 
 
-_REGISTERS_SIZE, _KERNEL_STACK = 168, 16384
-"""struct pt_regs and THREAD_SIZE of x86-64."""
+_KERNEL_STACK = 16384
+"""THREAD_SIZE of x86-64, and of arm64 with pages of 4 KiB."""
 _REGISTERS_COPY = -480
 """Where on their stack programs keep a copy of the user registers; what else they keep ends above it."""
 
@@ -228,7 +229,7 @@ class MemberAssembler(Assembler):
         self.call(Helper.CURRENT_TASK)
         self.read_kernel(_REGISTERS_COPY, 8, Reg.R0, stack_field)
         self.load(Reg.R0, Reg.R10, _REGISTERS_COPY)
-        self.read_kernel(_REGISTERS_COPY, _REGISTERS_SIZE, Reg.R0, _KERNEL_STACK - _REGISTERS_SIZE)
+        self.read_kernel(_REGISTERS_COPY, HERE.size, Reg.R0, _KERNEL_STACK - HERE.size)
         self.stack_address(dst, _REGISTERS_COPY)
 
     def reserve(self, ring: RingBuffer, size: int, full: str) -> None:

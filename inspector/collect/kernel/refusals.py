@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from . import bpf, memlock
+from . import bpf, memlock, registers
 from .assembler import Assembler, Helper, Reg
 from .bpf import BpfError, MapKind, ProgramKind
 from .btf import BtfError
@@ -63,8 +63,8 @@ def explain(error: Exception, need: Need) -> Refusal:
     if os.uname().version == _GVISOR:
         why = "this is a gVisor sandbox, whose kernel has neither BPF nor perf events"
         return Refusal(why, "docker run --runtime=runc ...")
-    if isinstance(error, BpfError) and (machine := os.uname().machine) != "x86_64":
-        why = f"this machine is {machine}: our kernel programs read the registers of x86-64 only so far"
+    if isinstance(error, BpfError) and not registers.KNOWN:
+        why = f"this machine is {os.uname().machine}: our kernel programs read the registers of x86-64 and arm64 only"
         return Refusal(why, "")
     if isinstance(error, BtfError):
         return Refusal(str(error), "boot a kernel with CONFIG_DEBUG_INFO_BTF=y")

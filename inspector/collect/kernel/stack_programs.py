@@ -13,13 +13,12 @@ from .bpf import NO_PREALLOC, Map, MapKind
 from .btf import kernel_offsets
 from .frames import SP
 from .membership import HEADER, MemberAssembler, Membership
+from .registers import HERE
 from .ring import RingBuffer
 
 STACK = 48
 ENTERED, RETURNED, LOADED, SIGNALLED = range(4)
 """Occasions: a deciding function is called first, one refuses, a library could not be loaded, a signal is deadly."""
-REGISTERS = (128, 152, 32, 40, 24, 16, 8, 0)
-"""Of struct pt_regs of x86-64: rip, rsp, rbp, rbx, r12 to r15, which are all that unwinding by tables needs."""
 BODY = struct.Struct("<IIQ8QII")
 """Occasion, how the search for Python's frames ended, moment that tells which call or signal, registers, bytes of the
 stack, number of frames. The record's own number is the function; stack and frames follow."""
@@ -163,7 +162,7 @@ def _keep_to_budget(a: MemberAssembler, maps: StackMaps) -> None:
 
 def _copy_stack(a: MemberAssembler) -> None:
     """Registers from R6; as much of the stack as is there, which may end soon above the stack pointer."""
-    for number, register in enumerate(REGISTERS):
+    for number, register in enumerate(HERE.unwinding):
         a.load(Reg.R1, Reg.R6, register)
         a.store(Reg.R9, HEADER.size + 16 + 8 * number, Reg.R1)
     a.load(Reg.R8, Reg.R6, SP)

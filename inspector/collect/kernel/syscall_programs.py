@@ -14,7 +14,8 @@ from .assembler import Helper, Reg
 from .bpf import NO_PREALLOC, Map, MapKind
 from .frames import jump_if_inside
 from .membership import CONTROL_FUNCTIONS_TELL, HEADER, MemberAssembler, Membership
-from .system_calls import CALLS, REGISTERS, Call, Shape
+from .registers import HERE
+from .system_calls import CALLS, Call, Shape
 from .tree_programs import LISTED, OPENED, REFUSED_CALL
 
 PATH_SIZE = 480
@@ -38,9 +39,6 @@ _CALLS, _BYTES, _FAILED, _USED, _SAMPLE = 0, 8, 16, 24, 32
 _SAMPLE_CHUNK = 256
 _DESCRIPTORS, _SUMS = 8192, 16384
 _NUMBER, _SIZE, _ARGUMENTS, _DATA = HEADER.size, HEADER.size + 8, HEADER.size + 16, HEADER.size + 64
-# struct pt_regs of x86-64.
-_AX, _ORIG_AX, _CS = 80, 120, 136
-_CODE_SEGMENT_64 = 0x33
 _LARGEST_ERROR, _RESTARTS = 4095, 512
 """From 512 on the kernel's own numbers: the call is to be started again, or fails with EINTR (linux/errno.h)."""
 _LARGEST_ADDRESS = 110
@@ -83,7 +81,7 @@ TRACEPOINT = Means(8, given_registers=True, on_functions=False)
 """Tracepoint `sys_exit`, with types: registers, result."""
 FUNCTION_EXIT = Means(8, given_registers=True, on_functions=True)
 """fexit of a function of one argument: registers, result."""
-FUNCTION_RETURN = Means(_AX, given_registers=False, on_functions=True)
+FUNCTION_RETURN = Means(HERE.result, given_registers=False, on_functions=True)
 """kretprobe: the kernel's registers."""
 
 
@@ -111,14 +109,15 @@ def any_call_program(members: Membership, maps: SyscallMaps) -> bytes:
     """Code for the tracepoint `sys_exit`, which sees all system calls, also those of 32-bit programs."""
     a = _begin(members, TRACEPOINT)
     a.load(Reg.R9, Reg.R6, 0)
-    a.load(Reg.R7, Reg.R9, _ORIG_AX)
+    a.load(Reg.R7, Reg.R9, HERE.call, HERE.call_size)
     _branch(a, sorted(CALLS, key=_number))
     for shape, calls in _alike():
         for call in calls:
             a.label(call.name)
         a.store(Reg.R10, _KEY + 4, Reg.R7, 4)
-        a.load(Reg.R1, Reg.R9, _CS)
-        a.jump_if(Reg.R1, "!=", _CODE_SEGMENT_64, "out")
+        a.load(Reg.R1, Reg.R9, HERE.mode)
+        a.compute("and", Reg.R1, HERE.mode_mask)
+        a.jump_if(Reg.R1, "!=", HERE.mode_64, "out")
         _handle(a, maps, shape, TRACEPOINT)
         a.jump("out")
     a.label("out")
@@ -167,7 +166,7 @@ def _alike() -> Iterable[tuple[Call, list[Call]]]:
 
     def stripped(call: Call) -> Call:
         arguments = call.arguments if call.shape is Shape.TERMINAL else ()
-        return replace(call, name="", number=0, kernel_name="", arguments=arguments)
+        return replace(call, name="", kernel_name="", arguments=arguments)
 
     def order(call: Call) -> str:
         return repr(stripped(call))
@@ -194,7 +193,7 @@ def _report_open(a: MemberAssembler, maps: SyscallMaps, call: Call, means: Means
     a.head(OPENED)
     a.load(Reg.R1, Reg.R6, means.result)
     a.store(Reg.R9, 12, Reg.R1, 4)
-    a.load(Reg.R1, Reg.R7, REGISTERS[call.flags])
+    a.load(Reg.R1, Reg.R7, HERE.call_arguments[call.flags])
     a.store(Reg.R9, HEADER.size, Reg.R1)
     if call.flags_behind_pointer:
         _read_user(a, HEADER.size, 8, call.flags)
@@ -226,7 +225,7 @@ def _read_string(a: MemberAssembler, place: int, size: int, argument: int) -> No
     a.move(Reg.R1, Reg.R9)
     a.add(Reg.R1, place)
     a.move(Reg.R2, size)
-    a.load(Reg.R3, Reg.R7, REGISTERS[argument])
+    a.load(Reg.R3, Reg.R7, HERE.call_arguments[argument])
     a.call(Helper.PROBE_READ_USER_STR)
 
 
@@ -234,7 +233,7 @@ def _read_user(a: MemberAssembler, place: int, size: int, argument: int) -> None
     a.move(Reg.R1, Reg.R9)
     a.add(Reg.R1, place)
     a.move(Reg.R2, size)
-    a.load(Reg.R3, Reg.R7, REGISTERS[argument])
+    a.load(Reg.R3, Reg.R7, HERE.call_arguments[argument])
     a.call(Helper.PROBE_READ_USER)
 
 
@@ -246,7 +245,7 @@ def _report_listing(a: MemberAssembler, means: Means) -> None:
     _user_registers(a, means)
     a.reserve(a.members.ring, HEADER.size, "out")
     a.head(LISTED)
-    a.load(Reg.R1, Reg.R7, REGISTERS[0])
+    a.load(Reg.R1, Reg.R7, HERE.call_arguments[0])
     a.store(Reg.R9, 12, Reg.R1, 4)
     a.submit()
 
@@ -304,7 +303,7 @@ def _look_where(a: MemberAssembler, maps: SyscallMaps, call: Call, total: str, t
     a.label(loading)
     a.stack_address(Reg.R1, _PATH_PLACE)
     a.move(Reg.R2, _ON_STACK)
-    a.load(Reg.R3, Reg.R7, REGISTERS[call.path])
+    a.load(Reg.R3, Reg.R7, HERE.call_arguments[call.path])
     a.call(Helper.PROBE_READ_USER_STR)
     a.jump_if(Reg.R0, "s<", len(_DEVICES[0]), total)
     a.load(Reg.R1, Reg.R10, _PATH_PLACE)
@@ -321,7 +320,7 @@ def _look_where(a: MemberAssembler, maps: SyscallMaps, call: Call, total: str, t
     a.label(longer)
     a.stack_address(Reg.R1, _TAIL_PLACE)
     a.move(Reg.R2, _TAIL)
-    a.load(Reg.R3, Reg.R7, REGISTERS[call.path])
+    a.load(Reg.R3, Reg.R7, HERE.call_arguments[call.path])
     a.add(Reg.R3, Reg.R0)
     a.add(Reg.R3, -_TAIL - 1)
     a.call(Helper.PROBE_READ_USER)
@@ -353,7 +352,7 @@ def _look_at_request(a: MemberAssembler, call: Call, total: str) -> None:
     """C libraries ask of each file whether it is a terminal."""
     other = a.fresh("other")
     a.jump_if(Reg.R8, "!=", errno.ENOTTY, other)
-    a.load(Reg.R1, Reg.R7, REGISTERS[call.arguments.index("request")])
+    a.load(Reg.R1, Reg.R7, HERE.call_arguments[call.arguments.index("request")])
     a.compute("rsh", Reg.R1, 8, 32)
     a.jump_if(Reg.R1, "==", _TERMINAL_REQUESTS, total)
     a.label(other)
@@ -385,7 +384,7 @@ def _tell(a: MemberAssembler, call: Call, means: Means) -> None:
     a.load(Reg.R1, Reg.R10, _KEY + 4, 4)
     a.store(Reg.R9, _NUMBER, Reg.R1)
     a.store(Reg.R9, _SIZE, 0)
-    for place, register in enumerate(REGISTERS):
+    for place, register in enumerate(HERE.call_arguments):
         a.load(Reg.R1, Reg.R7, register)
         a.store(Reg.R9, _ARGUMENTS + 8 * place, Reg.R1)
     a.store(Reg.R9, _DATA, 0)
@@ -405,7 +404,7 @@ def _tell(a: MemberAssembler, call: Call, means: Means) -> None:
 def _read_address(a: MemberAssembler) -> None:
     """As many bytes as the caller says that its address has."""
     fits, failed = a.fresh("fits"), a.fresh("unread")
-    a.load(Reg.R8, Reg.R7, REGISTERS[2])
+    a.load(Reg.R8, Reg.R7, HERE.call_arguments[2])
     a.compute("and", Reg.R8, 0xFF)
     a.jump_if(Reg.R8, "<=", _LARGEST_ADDRESS, fits)
     a.move(Reg.R8, _LARGEST_ADDRESS)
@@ -413,7 +412,7 @@ def _read_address(a: MemberAssembler) -> None:
     a.move(Reg.R1, Reg.R9)
     a.add(Reg.R1, _DATA)
     a.move(Reg.R2, Reg.R8)
-    a.load(Reg.R3, Reg.R7, REGISTERS[1])
+    a.load(Reg.R3, Reg.R7, HERE.call_arguments[1])
     a.call(Helper.PROBE_READ_USER)
     a.jump_if(Reg.R0, "!=", 0, failed)
     a.store(Reg.R9, _SIZE, Reg.R8)
@@ -424,7 +423,7 @@ def _count_write(a: MemberAssembler, written: Map, call: Call, means: Means) -> 
     """Descriptors 1 and 2 only; the key (fd, pid) lies at -8 and -4 of the stack."""
     known, failed, end = a.fresh("known"), a.fresh("failed"), a.fresh("end")
     _user_registers(a, means)
-    a.load(Reg.R1, Reg.R7, REGISTERS[0])
+    a.load(Reg.R1, Reg.R7, HERE.call_arguments[0])
     a.store(Reg.R10, -8, Reg.R1, 4)
     a.compute("sub", Reg.R1, 1)
     a.jump_if(Reg.R1, ">", 1, "out")
@@ -471,7 +470,7 @@ def _keep_sample(a: MemberAssembler, end: str) -> None:
     a.add(Reg.R1, _SAMPLE)
     a.add(Reg.R1, Reg.R6)
     a.move(Reg.R2, Reg.R8)
-    a.load(Reg.R3, Reg.R7, REGISTERS[1])
+    a.load(Reg.R3, Reg.R7, HERE.call_arguments[1])
     a.call(Helper.PROBE_READ_USER)
     a.jump_if(Reg.R0, "!=", 0, end)
     a.add(Reg.R6, Reg.R8)

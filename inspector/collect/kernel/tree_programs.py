@@ -12,6 +12,7 @@ from .bpf import Map
 from .btf import kernel_offsets
 from .frames import tell_frames
 from .membership import CONTROL_WAIT, HEADER, NAME, ONE_EXEC, MemberAssembler, Membership
+from .registers import HERE
 from .stack_programs import SIGNALLED as ENDED_BY_SIGNAL
 from .stack_programs import StackMaps, ask_stack
 
@@ -43,7 +44,6 @@ _BY_KERNEL = 1
 """SEND_SIG_PRIV instead of a siginfo: the kernel itself, out of memory for instance."""
 _FAULTS = (3, 4, 5, 6, 7, 8, 11, 31)  # QUIT ILL TRAP ABRT BUS FPE SEGV SYS
 _HARMLESS = (17, 18, 19, 20, 21, 22, 23, 28)  # CHLD CONT STOP TSTP TTIN TTOU URG WINCH: their default ends nobody
-_IP = 128  # struct pt_regs
 
 
 def tree_programs(members: Membership, calls: Map, thread_maps: Iterable[Map], stacks: StackMaps) -> dict[str, bytes]:
@@ -284,7 +284,7 @@ def _on_signal(members: Membership, fields: dict[str, int], stacks: StackMaps) -
     a.label("unhandled")
     a.store(Reg.R9, HEADER.size + 4, Reg.R2, 4)
     a.user_registers(Reg.R1)
-    a.load(Reg.R1, Reg.R1, _IP)
+    a.load(Reg.R1, Reg.R1, HERE.ip)
     a.store(Reg.R9, HEADER.size + 8, Reg.R1)
     a.load(Reg.R1, Reg.R9, 16)
     a.store(Reg.R10, -128, Reg.R1)

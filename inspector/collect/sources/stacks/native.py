@@ -26,6 +26,7 @@ from ...elf.unwinding import (
     callers,
     row_at,
 )
+from ...kernel import registers
 from ...kernel.records import StackCopied
 from ..libraries.addresses import Place
 from ..libraries.library_summaries import same_file
@@ -36,6 +37,7 @@ _NEAR = 4 << 10
 _FILES_KEPT = 24
 _MOST_SYMBOLS = 400_000
 _MOST_STRINGS = 64 << 20
+OTHER_PROCESSOR = "compiled code is unwound on x86-64 only so far"
 _REGISTERS = (RSP, RBP, RBX, R12, R13, R14, R15)
 
 
@@ -63,20 +65,22 @@ class NativeFrames:
 
         `at_boundary`: the thread is at the first or last instruction of a function, which is not among them.
         """
+        if registers.HERE is not registers.X86_64:
+            return [], OTHER_PROCESSOR
         pc, *rest = record.registers
-        registers = dict(zip(_REGISTERS, rest, strict=True))
-        sp = registers[RSP]
+        saved = dict(zip(_REGISTERS, rest, strict=True))
+        sp = saved[RSP]
         stack = StackCopy(sp, record.stack)
         if at_boundary:
             back = stack.word(sp)
             if not back:
                 return [], "the stack could not be copied"
-            pc, registers = back, registers | {RSP: sp + 8}
+            pc, saved = back, saved | {RSP: sp + 8}
 
         def rows(address: int, returned: bool) -> Row | str:
             return self._row(find(address), address - (returned or at_boundary))
 
-        above, end = callers(pc, registers, stack, rows, most=MOST_FRAMES)
+        above, end = callers(pc, saved, stack, rows, most=MOST_FRAMES)
         return self._frames(pc, above, find, at_boundary=at_boundary), end
 
     def waiting(self, pc: int, sp: int, stack: bytes, places: Sequence[Place]) -> tuple[list[CodeFrame], str]:
@@ -85,6 +89,8 @@ class NativeFrames:
         Where a function on the way needs its frame pointer, the lowest place on the stack is taken that looks like the
         end of its frame and leads from caller to caller up to where the thread began.
         """
+        if registers.HERE is not registers.X86_64:
+            return [], OTHER_PROCESSOR
         copy = StackCopy(sp, stack)
 
         def find(address: int) -> Place | None:
