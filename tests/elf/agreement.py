@@ -5,6 +5,7 @@ listed (LD_TRACE_LOADED_OBJECTS): none of them is executed.
 """
 
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -19,7 +20,10 @@ from inspector.collect.elf.loader import read_loader
 from inspector.collect.elf.predict import Predictor, Situation
 from inspector.collect.elf.search import Surroundings
 
-LOADER = "/lib64/ld-linux-x86-64.so.2"
+ARM64 = platform.machine() == "aarch64"
+LOADER = "/lib/ld-linux-aarch64.so.1" if ARM64 else "/lib64/ld-linux-x86-64.so.2"
+FOLDER = f"/lib/{platform.machine()}-linux-gnu"
+"""Of the system's libraries, in Debian."""
 _ARROW = re.compile(r"^\t(\S.*) => (.*?)(?: \(0x[0-9a-f]+\))?$")
 _UNDEFINED = re.compile(r"^undefined symbol: (\S+?)(?:, version (\S+))?\t\((.*)\)$")
 _NODE = re.compile(r"^.*: (.*: version `.*' not found \(required by .*\))$")

@@ -18,11 +18,11 @@ from inspector.collect.elf.predict import Predictor, Present, Situation, predict
 from inspector.collect.elf.search import Surroundings
 from inspector.stream.libraries import LoadPredicted
 
-from .agreement import agreement, around, system_libraries
+from .agreement import FOLDER, LOADER, agreement, around, system_libraries
 from .layouts import CONSUMERS, ODDITIES, PROVIDERS, Layout, build_pool, really_open
 from .workshop import Workshop
 
-FOLDERS = ("a", "b", "c", "d", "a/glibc-hwcaps/x86-64-v2", "c/glibc-hwcaps/x86-64-v3", "d/lib/x86_64-linux-gnu")
+FOLDERS = ("a", "b", "c", "d", "a/glibc-hwcaps/x86-64-v2", "c/glibc-hwcaps/x86-64-v3", f"d{FOLDER}")
 PATHS = ("@/a", "@/b", "@/c/", "@/missing", "", "@/d", "$ORIGIN/b", "a")
 
 
@@ -77,7 +77,7 @@ def test_a_predicted_load_is_what_the_real_loader_does(pool: Workshop, layout: L
 
 def open_in_shell(pool: Workshop, name: str, library_path: str = "", requester: str = "") -> LoadPredicted:
     """A load predicted for a process that runs /bin/true."""
-    libc, loader = b"/lib/x86_64-linux-gnu/libc.so.6", b"/lib64/ld-linux-x86-64.so.2"
+    libc, loader = os.fsencode(f"{FOLDER}/libc.so.6"), os.fsencode(LOADER)
     present = [Present(path, path) for path in (b"/bin/true", libc, loader)]
     situation = Situation(7, surroundings(pool, library_path), present)
     return predict_load(situation, LibraryCache(), os.fsencode(name), os.fsencode(requester), at=5)
@@ -127,9 +127,7 @@ def test_a_provider_without_any_version_table_makes_the_loader_give_up(pool: Wor
 def test_a_name_that_is_loaded_already_is_answered_without_a_search(pool: Workshop) -> None:
     event = open_in_shell(pool, "libc.so.6")
     assert event.ok
-    assert [(dependency.rule, dependency.path) for dependency in event.tree] == [
-        ("loaded", "/lib/x86_64-linux-gnu/libc.so.6")
-    ]
+    assert [(dependency.rule, dependency.path) for dependency in event.tree] == [("loaded", f"{FOLDER}/libc.so.6")]
 
 
 def test_a_program_and_a_file_that_is_not_there_are_refused_in_the_loaders_words(pool: Workshop) -> None:
@@ -142,7 +140,7 @@ def test_a_program_and_a_file_that_is_not_there_are_refused_in_the_loaders_words
 
 def test_a_name_offered_only_by_a_library_opened_for_itself_leaves_the_answer_open(pool: Workshop) -> None:
     pool.library("apart/liblonely.so", "int first(void); int f(void) { return first(); }")
-    paths = [b"/bin/true", b"/lib/x86_64-linux-gnu/libc.so.6", os.fsencode(pool.folder / "pool/good/libprovider.so.1")]
+    paths = [b"/bin/true", os.fsencode(f"{FOLDER}/libc.so.6"), os.fsencode(pool.folder / "pool/good/libprovider.so.1")]
     situation = Situation(1, surroundings(pool, ""), [Present(path, path) for path in paths])
     event = predict_load(situation, LibraryCache(), os.fsencode(pool.folder / "apart/liblonely.so"), b"", at=0)
     assert event.ok is None
@@ -206,7 +204,7 @@ def test_a_secure_program_ignores_the_environment_and_origin(pool: Workshop) -> 
 
 
 def test_system_libraries_load_as_the_loader_lists_them() -> None:
-    libraries = system_libraries(Path("/usr/lib/x86_64-linux-gnu"))
+    libraries = system_libraries(Path(f"/usr{FOLDER}"))
     result = agreement(libraries[:: max(1, len(libraries) // 60)])
     assert result.differences == []
     assert result.compared >= 50
