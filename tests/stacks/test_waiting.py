@@ -79,3 +79,15 @@ def test_a_thread_that_was_seen_to_go_on_hangs_no_more() -> None:
     story = hanging()
     story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 1})
     assert diagnose(story.state).findings[0].rule != "call-blocked"
+
+
+def test_of_a_process_that_began_under_our_eyes_only_the_beginning_of_the_call_was_missed() -> None:
+    story = Story()
+    story.process(812)
+    driver = story.driver(812)
+    story.consumer(812, BACKEND)
+    at = story.later(9 * SECOND)
+    frames = [CodeFrame(path="/lib/libc.so.6", symbol="pause"), CodeFrame(path=driver, symbol="cuInit")]
+    story.tell(StackTaken(at=at, pid=812, tid=812, occasion="waiting", moment=at, native=frames))
+    first = diagnose(story.state).findings[0]
+    assert first.rule == "call-blocked" and "before we came" not in first.title

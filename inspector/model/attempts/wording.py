@@ -1,6 +1,7 @@
 """One attempt in words: as a sentence, as a row of evidence, and as a link of a chain."""
 
 from inspector.model import commands_by_hand, evidence
+from inspector.model.coverage import born_here
 from inspector.model.evidence import short
 from inspector.model.formatting import duration, name_of
 from inspector.model.log_claims import Word
@@ -46,7 +47,13 @@ def _call(attempt: Attempt) -> str:
         return f"{attempt.what} = {attempt.answer}"
     if attempt.begin:
         return f"{attempt.what} did not return for {duration(max(0, attempt.at - attempt.begin))}"
-    return f"{attempt.what} did not return{' since before we came' if attempt.source == 'memory' else ' for some time'}"
+    return f"{attempt.what} did not return{_since(attempt)}"
+
+
+def _since(attempt: Attempt) -> str:
+    """Of a call whose beginning nobody saw."""
+    before_us = attempt.source == "memory" and not born_here(attempt.process)
+    return " since before we came" if before_us else " for some time"
 
 
 def _by(attempt: Attempt) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import word_row
+from inspector.model.coverage import born_here
 from inspector.model.crashes import killed, raised
 from inspector.model.evidence import short
 from inspector.model.folding.processes import end_words, place
@@ -67,7 +68,8 @@ class CallBlocked(Cause):
             return None
         process = call.process
         age = case.state.now - call.begin if call.begin else 0
-        since = f"for {duration(age)}" if call.begin else "since before we came"
+        unseen = "for some time" if born_here(process) else "since before we came"
+        since = f"for {duration(age)}" if call.begin else unseen
         waits = process.waits.get(call.tid)
         where = (waits.syscall or waits.wchan) if waits is not None else ""
         how = f", waiting in {where}" if where else ""

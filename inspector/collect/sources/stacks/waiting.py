@@ -1,5 +1,5 @@
-"""Threads that wait inside an API since before we came: what they called is on their stacks, and a stack that does not
-move can be read without stopping anybody.
+"""Threads that wait inside an API, perhaps since before we came: what they called is on their stacks, and a stack that
+does not move can be read without stopping anybody. It tells of calls whose beginning was missed.
 
 A thread that sleeps in a system call tells its stack pointer and instruction pointer (proc_pid_syscall(5)); as long as
 both, and how often it was switched, stay the same, nothing of its stack changes.
@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from inspector.stream.base import Event
 from inspector.stream.libraries import ImageRead
 from inspector.stream.processes import ThreadWaits
 from inspector.stream.stacks import StackTaken
@@ -28,11 +27,15 @@ from .native import NativeFrames
 
 _SETTLED: Final = 0.1
 """Seconds until the first look: libraries are known by then."""
+_YOUNG: Final = 1.5
+"""The same in a process that began under our eyes: its calls are counted, only the first may have been missed."""
 _STILL: Final = 0.8
 """Seconds for which a thread must not have moved."""
 _LAST: Final = 2.0
 """Seconds for what is being read when the observation ends."""
 _MOST_THREADS: Final = 512
+_MOST_PROCESSES: Final = 256
+"""That are looked at: a busy tree has many that are alike."""
 _STACK: Final = 64 << 10
 _PAGE: Final = 4 << 10
 _SWITCHES: Final = (b"voluntary_ctxt_switches", b"nonvoluntary_ctxt_switches")
@@ -49,13 +52,16 @@ class Rest:
 
 
 class WaitingThreads(TreeObserver):
-    """Looks once at each process that was there before us and has a provider of an API mapped."""
+    """Looks once at each process that has a provider of an API mapped."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._began = session.loop.now()
         self._sonames = {soname for api in session.plan.apis for soname in api.sonames}
         self._seen: set[int] = set()
+        self._looked = 0
+        self._provided: set[str] = set()
+        """Files, by identity, that call themselves by a name of an API."""
         self._reading: list[threading.Thread] = []
         """Not the worker thread, where predictions, hashes and whole memories may wait before it."""
 
@@ -64,11 +70,15 @@ class WaitingThreads(TreeObserver):
         self._session.tree.watch(self)
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
-        """A library of an API in a process that was there before: is somebody inside it?"""
+        """A library of an API: is somebody inside it?"""
         named = {image.soname or "", os.path.basename(mapping.path)}
-        if process.started < self._began and process.pid not in self._seen and named & self._sonames:
+        if image.soname in self._sonames:
+            self._provided.add(image.file)
+        if process.pid not in self._seen and named & self._sonames and self._looked < _MOST_PROCESSES:
             self._seen.add(process.pid)
-            self._session.loop.after(_SETTLED, lambda: self._first(process))
+            self._looked += 1
+            patience = _SETTLED if process.started < self._began else _YOUNG
+            self._session.loop.after(patience, lambda: self._first(process))
 
     def ended(self, process: Tracked) -> None:
         """Its number may be given to another one."""
@@ -85,14 +95,21 @@ class WaitingThreads(TreeObserver):
             for one in process.mappings.values()
         ]
         now = self._session.loop.now()
+        provided = {one.path for one in process.mappings.values() if self._is_named(one)}
 
         def read() -> None:
-            for event in _read(process.pid, before, places, now):
-                self._session.sink.send(event)
+            for waits, stack in _read(process.pid, before, places, now):
+                if any(frame.path in provided and frame.symbol for frame in stack.native):
+                    self._session.sink.send(waits)
+                    self._session.sink.send(stack)
 
         thread = threading.Thread(target=read, name="waiting-threads", daemon=True)
         self._reading.append(thread)
         thread.start()
+
+    def _is_named(self, mapping: Mapping) -> bool:
+        """Whether a file is one of an API, as far as its name or what was read of it tells."""
+        return os.path.basename(mapping.path) in self._sonames or mapping.file in self._provided
 
     def close(self) -> None:
         """What is being read is told yet."""
@@ -117,7 +134,7 @@ def _rest(pid: int, tid: int) -> Rest | None:
     return Rest(number, sp, pc, switches) if number >= 0 else None
 
 
-def _read(pid: int, before: dict[int, Rest], places: list[Place], now: int) -> Iterator[Event]:
+def _read(pid: int, before: dict[int, Rest], places: list[Place], now: int) -> Iterator[tuple[ThreadWaits, StackTaken]]:
     native = NativeFrames()
     try:
         with Memory(pid) as memory:
@@ -127,11 +144,12 @@ def _read(pid: int, before: dict[int, Rest], places: list[Place], now: int) -> I
                     continue
                 frames, end = native.waiting(rest.pc, rest.sp, stack, places)
                 wchan = attempt(partial(procfs.read, pid, f"task/{tid}/wchan"), b"").decode("ascii", "replace")
-                yield ThreadWaits(
+                waits = ThreadWaits(
                     at=now, pid=pid, tid=tid, syscall=name_of(rest.syscall), wchan="" if wchan == "0" else wchan
                 )
-                yield StackTaken(
-                    at=now, pid=pid, tid=tid, occasion="waiting", moment=now, native=frames, native_end=end
+                yield (
+                    waits,
+                    StackTaken(at=now, pid=pid, tid=tid, occasion="waiting", moment=now, native=frames, native_end=end),
                 )
     except OSError:
         return  # gone, or not ours to read: the doctor and the limits say so
