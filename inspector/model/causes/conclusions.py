@@ -75,11 +75,12 @@ class GpuInUse(Conclusion):
         if decision.confidence == "guess":
             return None
         working = [work for work in of_tree(context.state, context.profiles) if work.proven]
-        title = f"running on the GPU ({decision.verdict})"
+        over = decision.process is not None and bool(decision.process.ended)
+        title = f"{'ran' if over else 'running'} on the GPU ({decision.verdict})"
         if working:
             title += f": {words(max(working, key=lambda work: work.launches))}"
         elif decision.evidence:
-            title += f": {decision.evidence[0].text.strip()[:120]}"
+            title += ": its log says so" if decision.evidence[0].pane == "logs" else f": {decision.evidence[0].text}"
         doubt = ""
         if decision.confidence != "proven":
             doubt = "no device was seen behind the success" if working else "Its log says so; no GPU work was counted."
@@ -98,9 +99,9 @@ class GpuReady(Conclusion):
         if decision.progress is not None:
             how = sentence(decision.progress.furthest)
         else:
-            how = f"the program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
+            how = "its log says so" if decision.word is not None else ""
         return _hit(
-            decision, f"a GPU was found but has not been used yet: {how}",
+            decision, f"a GPU was found but has not been used yet: {how}".removesuffix(": "),
             "Discovery succeeded. Whether the work runs there shows once the program computes.",
             "give it work, then check again", doubt="A later step may still be refused.",
         )  # fmt: skip
