@@ -90,7 +90,8 @@ def _doing(context: PaneContext) -> str:
     """What is under way while nothing is known."""
     if context.live:
         return "looking"
-    return "nothing was observed" if context.state.session is not None else "reading the recording"
+    begun = context.state.session is not None or context.state.processes
+    return "nothing was observed" if begun else "reading the recording"
 
 
 def _waiting(context: PaneContext, width: int) -> list[Line]:

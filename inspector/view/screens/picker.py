@@ -11,7 +11,7 @@ from textual.widgets import Input
 from textual.worker import get_current_worker
 
 from inspector.stream.processes import ProcessListed
-from inspector.view.header import Line, hints
+from inspector.view.header import Line, hints, quitting
 from inspector.view.header import problem as problem_lines
 from inspector.view.tables.candidates import candidates
 from inspector.view.tables.row import Cell, ListTable
@@ -92,7 +92,7 @@ class PickerScreen(Screen[str | None]):
 
     def _say(self, problem: str) -> None:
         """Why a choice leads nowhere, or the keys."""
-        keys = (("Enter", "inspect"), ("/", "filter"), ("s", "sort"), ("y", "copy"), ("q", "quit"))
+        keys = (("Enter", "inspect"), ("/", "filter"), ("s", "sort"), ("y", "copy"), quitting(self._ends)[-1])
         lines = problem_lines(problem, self.size.width) if problem else [hints(keys, self.size.width, ())]
         self.query_one("#picker-status", Lines).tell(lines, grow=True)
 
