@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Protocol
 
 from textual import events
@@ -19,8 +19,9 @@ from inspector.model.profiles import Profiles
 from inspector.stream.processes import ProcessListed
 from inspector.stream.recording import Recording
 
-from . import clipboard, exports
+from . import exports
 from .ages import SECOND
+from .copying_app import CopyingApp
 from .feed import Feed, Replay
 from .keys import MAIN
 from .output import plain_text
@@ -30,14 +31,12 @@ from .screens.overlay import OverlayScreen
 from .screens.picker import Listed, PickerScreen
 from .session import Session
 from .settings import Settings
-from .settings_app import SettingsApp
 from .stylesheet import stylesheet
 from .successor import root_of, successor
-from .tables.row import Column, Details, Item, ListTable, Note, Row, cell, plain
+from .tables.row import Column, Details, Item, ListTable, Note, Row, cell
 from .terminal import classes_at, speaks_unicode, wants_no_colour
 from .themes import THEMES
-from .widgets.rows import Rows
-from .widgets.styled_text import Charset, shown
+from .widgets.styled_text import Charset
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end us as `q` does."""
@@ -56,7 +55,7 @@ class Connect(Protocol):
     def __call__(self, target: str) -> Feed: ...
 
 
-class InspectorApp(SettingsApp):
+class InspectorApp(CopyingApp):
     """The screen of one observation, or the picker that leads to one."""
 
     TITLE = "inspector"
@@ -81,8 +80,6 @@ class InspectorApp(SettingsApp):
         super().__init__(css_path=stylesheet(), ansi_color=True if wants_no_colour() else None)
         Charset.unicode = speaks_unicode()
         self.session: Session | None = None
-        self.copied = ""
-        """The last copy, while nobody knows whether the terminal took it."""
         self.scheduler: Scheduler | None = None
         self._target, self._waits, self._started = target, waits, started
         self._successor: ProcessListed | None = None
@@ -268,46 +265,6 @@ class InspectorApp(SettingsApp):
         screen = self.screen if isinstance(self.screen, OverlayScreen | PickerScreen) else self.main
         if screen is not None:
             screen.say(words)
-
-    def action_copy_row(self) -> None:
-        """Copy what is selected with the mouse, the answer when it has the focus, else the row under the cursor."""
-        rows, main = self.screen.query(Rows).first(), self.main
-        selected = self.screen.get_selected_text()
-        if selected is None and main is not None and main.on_answer:
-            selected = main.answer_text()
-        if selected is None and rows.listing.tags:
-            self._copy_lines(list(rows.listing.tags.values()))
-            return
-        if selected is None and rows.listing.chosen is not None:
-            selected = plain(rows.listing.table.row(rows.listing.chosen)).strip()
-        self._copy(selected or "", "row")
-
-    def action_copy_command(self) -> None:
-        """Copy the command of the answer when it has the focus, else the one that shows the row by hand."""
-        main, rows = self.main, self.screen.query(Rows).first()
-        if main is not None and main.on_answer:
-            finding = main.actions.current_finding()
-            self._copy(finding.command if finding is not None else "", "command")
-            return
-        by_hand = rows.listing.table.details(rows.listing.chosen).by_hand if rows.listing.chosen is not None else ()
-        self._copy(by_hand[0] if by_hand else "", "command")
-
-    def _copy(self, text: str, what: str) -> None:
-        if text:
-            self._copy_lines([text])
-        else:
-            self.say(f"no {what} to copy here")
-
-    def _copy_lines(self, texts: Sequence[str]) -> None:
-        """Copy texts, each of them harmless and on a line of its own."""
-        self.copied = "\n".join(map(shown, texts))
-        text = f"{len(texts)} rows" if texts[1:] else texts[0]
-        self.copy_to_clipboard(self.copied)
-        if clipboard.tmux_took(self.copied):
-            self.copied = ""
-            self.say(f"copied, in tmux paste with prefix ]: {text}")
-        else:
-            self.say(f"copied (and printed when you quit): {text}")
 
     def action_picture(self) -> None:
         """Save the screen as SVG and as text."""
