@@ -11,7 +11,7 @@ from ...elf.file import ElfError
 from ...elf.symbol_index import FileSymbols, SymbolIndex
 from ..contract import Mapping, Session, Tracked
 
-_PIECE = 0.03
+PIECE = 0.03
 """Seconds of a search or of sorting between two answers."""
 _FILES_KEPT = 512
 _INDEXES_KEPT = 4
@@ -65,7 +65,7 @@ class SymbolsSource:
         if request.file and all(mapping.file != request.file for mapping in mappings):
             why = f"process {request.pid} no longer maps that file"
             return RequestFailed(at=self._session.loop.now(), id=request.id, why=why)
-        return self._index(mappings).page(request, self._session.loop.now(), _PIECE)
+        return self._index(mappings).page(request, self._session.loop.now(), PIECE)
 
     def _index(self, mappings: Sequence[Mapping]) -> SymbolIndex:
         key = tuple(mapping.file for mapping in mappings)
