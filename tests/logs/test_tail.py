@@ -1,6 +1,7 @@
 """A followed file: each line once, in order, whatever happens to the file."""
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -305,3 +306,62 @@ def test_no_line_is_lost_or_doubled_while_a_writer_rotates(log: Path) -> None:
     assert seen.lines == [b"line %d" % number for number in range(total)]
     assert seen.numbers == list(range(total))
     assert seen.tail.page(299_998, 10) == [(299_998, b"line 299998"), (299_999, b"line 299999")]
+
+
+def test_bytes_that_were_seen_and_not_read_before_a_cut_are_a_lower_bound(log: Path) -> None:
+    seen = Drain(follow(log))
+    _append(log, b"one\n")
+    seen.now()
+    _append(log, b"two\n")
+    assert seen.tail.current.pending() == 4
+    os.truncate(log, 0)
+    seen.now()
+    assert "at least 4 bytes that were written behind them are lost, unread" in seen.changes[0].detail
+
+
+def test_a_writer_that_does_not_append_tells_exactly_how_much_was_cut_unread(log: Path) -> None:
+    seen = Drain(follow(log))
+    with log.open("r+b", buffering=0) as file:
+        file.write(b"one\n")
+        seen.now()
+        file.write(b"two is lost\n")
+        os.truncate(log, 0)
+        seen.now()
+        file.write(b"three\n")
+        seen.now()
+        assert seen.lines == [b"one", b"three"]
+        assert seen.changes[-1].detail == "its writer goes on at byte 16: exactly 12 bytes were cut unread"
+
+
+def _steady_writer(log: Path, stop: threading.Event, written: list[int]) -> None:
+    """Some 5,000 lines a second, each in one write where the last one ended."""
+    number = 0
+    with log.open("r+b", buffering=0) as file:
+        while not stop.is_set():
+            for _ in range(10):
+                file.write(b"line %d\n" % number)
+                number += 1
+            time.sleep(0.002)
+    written.append(number)
+
+
+def test_of_200_cuts_under_a_writer_that_does_not_append_every_lost_byte_is_counted(log: Path) -> None:
+    seen, stop, written = Drain(follow(log)), threading.Event(), list[int]()
+    writer = threading.Thread(target=_steady_writer, args=(log, stop, written))
+    writer.start()
+    for _ in range(200):
+        before = len(seen.lines)
+        while len(seen.lines) < before + 5:  # of whom nothing was read nobody can tell that it was cut
+            time.sleep(0.002)
+            seen.now()
+        log.with_name("server.log.1").unlink(missing_ok=True)
+        log.with_name("server.log.1").write_bytes(log.read_bytes())
+        os.truncate(log, 0)
+    stop.set()
+    writer.join()
+    seen.now()
+    numbers = [int(line.split()[1]) for line in seen.lines]
+    assert numbers == sorted(set(numbers)), "none is doubled"
+    missing = set(range(numbers[-1])) - set(numbers)
+    told = [re.search(r"exactly (\d+) bytes", change.detail) for change in seen.changes]
+    assert sum(int(match[1]) for match in told if match) == sum(len(b"line %d\n" % number) for number in missing)

@@ -34,6 +34,8 @@ class Generation:
         """False once its bytes were cut away under us."""
         self._ends_open = False
         self._trace = b""
+        self.seen = 0
+        """Its size at the last look: what lies between our place and there is known to have been written."""
         self._written = 0
         """When it had been written last at the last look: one that was cut may be as long as before by now."""
         self.read_at = 0
@@ -71,7 +73,22 @@ class Generation:
         if changed and status.st_size >= self.position and not self._trace_holds():
             return -1
         self._written = status.st_mtime_ns
+        self.seen = max(self.seen, status.st_size)
         return status.st_size - self.position
+
+    def skip_hole(self) -> int:
+        """Begin behind the hole with which the file begins; its length, 0 when there is none.
+
+        A writer that does not append goes on at its old place after a cut: so much had it written.
+        """
+        try:
+            data = os.lseek(self.fd, self.start, os.SEEK_DATA)
+        except OSError:  # nothing but a hole, or a file system that cannot tell
+            return 0
+        block = os.pread(self.fd, BLOCK, data)
+        text = block.lstrip(b"\0")
+        self.start = data + len(block) - len(text) if text else self.start
+        return self.start
 
     def _trace_holds(self) -> bool:
         return os.pread(self.fd, len(self._trace), self.position - len(self._trace)) == self._trace

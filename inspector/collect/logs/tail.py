@@ -66,6 +66,8 @@ class FileTail:
         self._upcoming: deque[Generation] = deque()
         self._rotated_files = RotatedFiles(path)
         self._moving = False
+        self._read_before_cut: int | None = None
+        """Where we were in what was cut, until it is known where its writer was."""
         self._missing: What | None = None
         self._nul_bytes = 0
         self._nul_said = 0
@@ -103,6 +105,8 @@ class FileTail:
         pending = self.current.pending()
         if pending < 0:
             found += self._start_over()
+        if self._read_before_cut is not None and pending:
+            found += self._count_lost(self._read_before_cut)
         data = self.current.advance(limit) if pending else b""
         self.more = len(data) == limit
         if data:
@@ -206,12 +210,25 @@ class FileTail:
         copied = yield from self._read_on_in_copy(old)
         yield from self._finish()
         self._append(Generation(again, old.end))
+        self._read_before_cut = old.position
+        there = old.seen - old.position
+        lost = f"at least {there} bytes that were written" if there > 0 else "what was written"
         if copied < 0:
             old.close()
-            detail = f"cut while {read} bytes had been read, {size} now: what was written behind them is lost, unread"
+            detail = f"cut while {read} bytes had been read, {size} now: {lost} behind them {_be(there)} lost, unread"
         else:
-            detail = f"cut behind its copy, {copied} bytes read from there: what was written in between is lost"
+            detail = f"cut behind its copy, {copied} bytes read from there: {lost} in between {_be(there)} lost"
         yield Change("truncated", detail)
+
+    def _count_lost(self, read: int) -> Iterator[Change]:
+        """After a cut, with the first new bytes: a writer that goes on at its old place tells how much is lost."""
+        if not os.fstat(self.current.fd).st_size:
+            return
+        self._read_before_cut = None
+        written = self.current.skip_hole()
+        if written:
+            lost = max(0, written - read)
+            yield Change("truncated", f"its writer goes on at byte {written}: exactly {lost} bytes were cut unread")
 
     def _read_on_in_copy(self, cut: Generation) -> Generator[Lines, None, int]:
         """Read what was copied and not read yet (copytruncate of logrotate(8)); how many bytes, -1 without a copy.
@@ -323,3 +340,7 @@ class FileTail:
                 last[generation.identity] = generation
         last.pop(self.current.identity, None)
         return list(last.values())
+
+
+def _be(count: int) -> str:
+    return "are" if count > 0 else "is"
