@@ -19,12 +19,10 @@ _MAGIC = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b'{"event"', b"{")
 
 def profiles(options: Options) -> "Profiles":
     """The profiles that come along, the user's own, and those named with --profile."""
-    from inspector.model.profiles import ProfileError, load, user_directory
+    from inspector.model.profiles import ProfileError, load
 
-    own = user_directory()
-    places = [own] if os.access(own, os.R_OK | os.X_OK) else []
     try:
-        return load([*places, *map(Path, options.profile)])
+        return load(map(Path, options.profile), own=True)
     except ProfileError as error:
         raise UserError(str(error), "inspector --help  (--profile PATH)") from None
 

@@ -21,21 +21,16 @@ def user_directory() -> Path:
     return Path(base) / USER_DIRECTORY
 
 
-def load(user_places: Iterable[Path] | None = None) -> Profiles:
-    """The built-in profiles and those of the user (files or directories; None: the user's directory if it is there).
+def load(named: Iterable[Path] | None = None, *, own: bool = False) -> Profiles:
+    """The built-in profiles, those that a person `named` (files or directories), and those of the user's directory.
 
-    Raises ProfileError with a sentence for the user when a file cannot be used.
+    The latter with `own`, or when none were named: what lies there must be root's or the user's, whoever may have said
+    where it is. Raises ProfileError with a sentence for the user when a file cannot be used.
     """
-    if user_places is None:
-        own = user_directory()
-        return _with([own] if own.is_dir() else [], named=False)
-    return _with(user_places)
-
-
-def _with(places: Iterable[Path], *, named: bool = True) -> Profiles:
-    """Our own are read when they are needed; what is wrong with those of a person is said at once."""
-    theirs = from_user(places, named=named)
-    profiles = Profiles(lambda: [*builtin(), *theirs])
+    place = user_directory()
+    there = (own or named is None) and os.access(place, os.R_OK | os.X_OK)
+    theirs = [*from_user([place] if there else [], named=False), *from_user(named or [])]
+    profiles = Profiles(lambda: [*builtin(), *theirs])  # our own are read when they are needed
     if theirs:
         profiles.apis  # noqa: B018 - two may define the same
     return profiles

@@ -44,7 +44,8 @@ def read(path: Path, *, named: bool = True) -> Profile:
     One that nobody `named` lies in the configuration folder: root, or whoever runs us by sudo(8), put it there.
     """
     try:
-        with path.open("rb") as file:
+        flags = os.O_RDONLY | os.O_CLOEXEC | (0 if named else os.O_NONBLOCK)  # of a FIFO in its place nobody waits
+        with open(os.open(path, flags), "rb") as file:
             if not named:
                 _refuse_strangers(path, os.fstat(file.fileno()))
             raw = file.read(_LARGEST + 1)
@@ -70,6 +71,8 @@ def builtin() -> list[Profile]:
 def _refuse_strangers(path: Path, status: os.stat_result) -> None:
     """Of what lies in a folder only what nobody but root or the person at the keyboard could have written."""
     owners = {0, os.geteuid(), *(int(uid) for uid in [os.environ.get("SUDO_UID", "")] if uid.isdecimal())}
+    if not stat.S_ISREG(status.st_mode):
+        raise ProfileError(f"profile {path} is no file, so it is not read by itself")
     if status.st_uid not in owners or status.st_mode & stat.S_IWOTH:
         why = f"belongs to uid {status.st_uid}" if status.st_uid not in owners else "may be written by everybody"
         raise ProfileError(f"profile {path} {why}, so it is not read by itself: name it with --profile, or: chmod o-w")
