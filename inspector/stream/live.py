@@ -387,7 +387,7 @@ class LiveStream:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_DEATH)
             status = self._process.returncode or 0
-        while self._stderr in self._selector.get_map() and self._selector.select(0.2):
+        while self._talks():
             self._read_talk()
         with self._lock:  # a thread that sends must not meet a pipe that is half closed
             self._selector.close()
@@ -395,6 +395,12 @@ class LiveStream:
                 if pipe is not None:
                     pipe.close()
             self.ending = self._ended(self._words(status))
+
+    def _talks(self) -> bool:
+        """Whether there are last words; who cannot die (it has a file on a dead mount) keeps them open for ever."""
+        if self._stderr not in self._selector.get_map():
+            return False
+        return any(key.fd == self._stderr for key, _ in self._selector.select(0.2))
 
     def _ended(self, ending: Ending) -> Ending | None:
         """What the end of this process means for the stream; None: it goes on."""

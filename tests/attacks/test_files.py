@@ -1,6 +1,8 @@
 """File systems and names that are to make us hang or to reach what is not theirs."""
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,7 +20,8 @@ from .observed import record
 _SERVER = r"""
 import ctypes, os, struct, sys, time
 
-# A FUSE file system with one file, whose program stops to answer (or ends) after a while (linux/fuse.h).
+# A FUSE file system with one file, whose program stops to answer (or ends) after a while (linux/fuse.h). The file
+# is called x.log and holds some lines, or is called and holds what SERVED names.
 place, seconds, how = sys.argv[1], float(sys.argv[2]), sys.argv[3]
 device = os.open("/dev/fuse", os.O_RDWR)
 libc = ctypes.CDLL(None)
@@ -31,13 +34,16 @@ def attributes(node):
     now = int(time.time())
     return struct.pack("<QQQQQQIIIIIIIIII", node, size, 1, now, now, now, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
 
-TEXT = b"a line of a log\n" * 100
+TEXT, NAME = b"a line of a log\n" * 100, b"x.log"
+if served := os.environ.get("SERVED"):
+    with open(served, "rb") as file:
+        TEXT, NAME = file.read(), os.path.basename(served).encode()
 
 def answer(opcode, node, body):
     if opcode == 26:  # INIT
         return struct.pack("<IIIIHHIIHH8I", 7, 31, 65536, 0, 12, 9, 65536, 1, 16, 0, *[0] * 8)
     if opcode == 1:  # LOOKUP
-        if body.rstrip(b"\0") != b"x.log":
+        if body.rstrip(b"\0") != NAME:
             return -2
         return struct.pack("<QQQQII", 2, 0, 0, 0, 0, 0) + attributes(2)
     if opcode == 3:  # GETATTR
@@ -93,6 +99,38 @@ def test_a_mount_that_dies_while_its_log_is_followed_ends_no_observation(tmp_pat
     assert report.exists(), done.stderr
     assert "Traceback" not in done.stderr
     assert time.monotonic() - begun < 60
+
+
+@needs_root
+@needs_fuse
+@pytest.mark.skipif(not shutil.which("gcc"), reason="no C compiler here")
+@pytest.mark.parametrize("how", ["ends", "hangs"])
+def test_a_mount_that_dies_while_a_library_from_it_is_mapped_ends_no_observation(tmp_path: Path, how: str) -> None:
+    mounted, report = tmp_path / "mounted", tmp_path / "report.json"
+    mounted.mkdir()
+    (tmp_path / "x.c").write_text("int cuInit(unsigned flags) { return flags ? 1 : 0; }\n")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "libcuda.so.1", tmp_path / "x.c"], check=True)
+    loads = (
+        "import ctypes, sys, time; cuda = ctypes.CDLL(sys.argv[1]); cuda.cuInit(0)\n"
+        "for _ in range(300): time.sleep(0.2); cuda.cuInit(0)"
+    )
+    (tmp_path / "loads.py").write_text(loads)
+    watch = f"{sys.executable} -m inspector report $pid --for 20s --format json -o {report}"
+    script = f"{sys.executable} {tmp_path}/loads.py {mounted}/libcuda.so.1 & pid=$!; sleep 1; {watch}; kill -9 $pid"
+    begun = time.monotonic()
+    words = [sys.executable, "-c", _SERVER, str(mounted), "15", how, "sh", "-c", script]
+    environment = {**os.environ, "SERVED": str(tmp_path / "libcuda.so.1")}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120)
+    assert report.exists(), done.stderr
+    assert "Traceback" not in done.stderr
+    assert time.monotonic() - begun < 90
+    told = json.loads(report.read_text())
+    assert any(library["path"].endswith("/libcuda.so.1") for library in told["libraries"])
+    whys = [limit["why"] for limit in told["limits"]]
+    assert not any("Error" in why for why in whys)
+    assert all(how == "hangs" and "libcuda.so.1" in why for why in whys if "stuck" in why), "else it is said at what"
+    (library,) = (one for one in told["libraries"] if one["path"].endswith("/libcuda.so.1"))
+    assert library["state"] != "deleted", "who does not answer says nothing"
 
 
 def test_sudo_elevates_the_collector_and_never_the_viewer(tmp_path: Path) -> None:

@@ -194,3 +194,10 @@ def test_a_full_disk_ends_the_recording_and_not_the_watching(tmp_path: Path) -> 
     assert stream.recording is None and events[-1] == story()[-1]
     notes = [event for event in events if isinstance(event, LimitNoted)]
     assert [note.why for note in notes] == [stream.recording_trouble]
+
+
+def test_a_collector_that_ended_its_stream_and_cannot_die_holds_nobody_up(tmp_path: Path) -> None:
+    """What a child of it keeps open stands for what the kernel keeps open of a process that it cannot end."""
+    body = "out.write(STREAM); out.flush()\nif os.fork() == 0:\n    os.close(1); time.sleep(60)"
+    stream = LiveStream(collector(tmp_path, body, b"".join(lines(story()))), configure)
+    assert drain(stream) == story()

@@ -6,10 +6,16 @@ time is refused until that thread comes back: no second one is spent on it.
 
 import errno
 import os
+import re
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeVar
+
+T = TypeVar("T")
 
 ANSWER_SECONDS = 0.5
 """How long a file system may take for its first answer."""
@@ -58,11 +64,41 @@ class Mounts:
         """Whether the file system of the path answers."""
         return self._silent(path) is None
 
+    def aside(self, path: bytes, look: Callable[[], T]) -> T:
+        """What a look at a path gives: on a mount that may stall by a thread that may be lost, for it may die just now.
+
+        NotAnsweringError when it does not come back in time.
+        """
+        mount = next(self._above(path), None)
+        if mount is None:
+            return look()
+        if not self._answers(mount):
+            raise NotAnsweringError(mount, path)
+        asked = _Asked(at=time.monotonic())
+        found: list[T | OSError] = []
+
+        def work() -> None:
+            try:
+                found.append(look())
+            except OSError as error:
+                found.append(error)
+            asked.done.set()
+
+        threading.Thread(target=work, name="looks-at-mount", daemon=True).start()
+        if not asked.done.wait(ANSWER_SECONDS):
+            with self._lock:
+                self._asked[mount] = asked  # until that thread comes back it does not answer
+            raise NotAnsweringError(mount, path)
+        if isinstance(found[0], OSError):
+            raise found[0]
+        return found[0]
+
     def _silent(self, path: bytes) -> bytes | None:
-        for mount in self._suspects():
-            if (path == mount or path.startswith(mount.rstrip(b"/") + b"/")) and not self._answers(mount):
-                return mount
-        return None
+        return next((mount for mount in self._above(path) if not self._answers(mount)), None)
+
+    def _above(self, path: bytes) -> Iterator[bytes]:
+        """Mounts on which the path lies and that may stall."""
+        return (mount for mount in self._suspects() if path == mount or path.startswith(mount.rstrip(b"/") + b"/"))
 
     def _suspects(self) -> tuple[bytes, ...]:
         now = time.monotonic()
@@ -127,6 +163,34 @@ def _mounts_in(namespace: str, pid: int | None) -> Mounts:
     return Mounts(pid)
 
 
+_OF_PROCESS = re.compile(rb"/proc/(\d+)/root(?=/)")
+
+
 def check(path: str | bytes) -> None:
-    """NotAnsweringError when a path of our own tree lies on a mount that does not answer."""
-    mounts_of(os.getpid()).check(os.fsencode(path))
+    """NotAnsweringError when a path of our own tree, or /proc/PID/root/..., lies on a mount that does not answer."""
+    mounts, inside = _place(os.fsencode(path))
+    mounts.check(inside)
+
+
+def aside(path: str | bytes, look: Callable[[], T]) -> T:
+    """What a look at such a path gives, as `Mounts.aside`."""
+    mounts, inside = _place(os.fsencode(path))
+    return mounts.aside(inside, look)
+
+
+def _place(path: bytes) -> tuple[Mounts, bytes]:
+    theirs = _OF_PROCESS.match(path)
+    return (mounts_of(int(theirs[1])), path[theirs.end() :]) if theirs else (mounts_of(os.getpid()), path)
+
+
+def close(fd: int) -> None:
+    """Close a file that may lie on such a mount: closing tells its server, who may be gone, or never answer."""
+    done = threading.Event()
+
+    def work() -> None:
+        with suppress(OSError):  # the descriptor is free all the same (close(2))
+            os.close(fd)
+        done.set()
+
+    threading.Thread(target=work, name="closes-file", daemon=True).start()
+    done.wait(ANSWER_SECONDS)

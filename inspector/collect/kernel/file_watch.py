@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from inspector.collect.access import mounts
+
 from .attach import Place, attach_all, checked_by_kernel, close_all
 from .call_programs import COUNTER, OVERLAP, CallMaps, cookie
 from .counter_block import CounterBlock, Read
@@ -83,7 +85,7 @@ class FileWatch:
         self.refused: dict[int, str] = {}
         """Functions that cannot be probed, and why."""
         self._stack = contextlib.ExitStack()
-        self._stack.callback(os.close, file)
+        self._stack.callback(mounts.close, file)
         self._fd, self._path = file, b"/proc/self/fd/%d" % file
         self._block, self._maps, self._mapped = block, maps, mapped
         self._exits = ExitLinks(block, self._path)

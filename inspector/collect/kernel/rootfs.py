@@ -7,8 +7,10 @@ walked here, one component at a time, as path_resolution(7) says.
 import errno
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 from inspector.collect.access.mounts import Mounts, mounts_of
 from inspector.collect.access.opening import OpenPath
@@ -16,6 +18,7 @@ from inspector.collect.access.reader import Reader, own, reader_of
 
 from . import procfs
 
+T = TypeVar("T")
 _MOST_LINKS = 40
 """The kernel's own limit, MAXSYMLINKS of linux/namei.h."""
 
@@ -60,6 +63,10 @@ class Root:
     def answers(self, path: bytes) -> bool:
         """False when the file system of a path does not answer: touching it could take for ever."""
         return self._mounts.answers(path)
+
+    def aside(self, path: bytes, look: Callable[[], T]) -> T:
+        """What a look at a path gives; NotAnsweringError when its file system dies meanwhile, however far it came."""
+        return self._mounts.aside(path, look)
 
     def inside(self, path: bytes) -> bytes:
         """A path of /proc/PID/maps as the process spells it: below its chroot the kernel shows us our own spelling."""

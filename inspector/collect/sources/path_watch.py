@@ -232,8 +232,7 @@ class PathWatch:
 
 def _identity(path: str) -> tuple[int, int] | None:
     try:
-        mounts.check(path)
-        status = os.stat(path)
+        status = mounts.aside(path, lambda: os.stat(path))
     except OSError:
         return None
     return status.st_dev, status.st_ino
@@ -241,8 +240,7 @@ def _identity(path: str) -> tuple[int, int] | None:
 
 def _state(path: str) -> _State:
     try:
-        mounts.check(path)
-        status = os.lstat(path)
+        status = mounts.aside(path, lambda: os.lstat(path))
     except OSError:
         return None
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from inspector.collect.access.mounts import NotAnsweringError, aside
 from inspector.stream.libraries import ImageRead
 from inspector.stream.machine import FileChanged
 from inspector.stream.requests import prefix_pattern
@@ -102,12 +103,18 @@ class FileSource(TreeObserver):
         outside = root.outside(path)
         if outside in self._watched or len(self._watched) >= MOST_PATHS:
             return
-        self._watched[outside] = _Watched(decode(path), _state(outside))
+        try:
+            self._watched[outside] = _Watched(decode(path), _state(outside))
+        except NotAnsweringError:
+            return
         self._watch.on_change(os.fsdecode(outside), lambda: self._changed(outside))
 
     def _changed(self, path: bytes) -> None:
         watched = self._watched[path]
-        before, watched.state = watched.state, _state(path)
+        try:
+            before, watched.state = watched.state, _state(path)
+        except NotAnsweringError:
+            return  # whether it is there nobody can tell
         what = difference(before, watched.state)
         now = self._session.loop.now()
         if what and not (what == "modified" and now - watched.told < _QUIET):
@@ -134,7 +141,9 @@ def _names(image: ImageRead) -> Iterator[str]:
 def _state(path: bytes) -> tuple[_Identity, _Content] | None:
     """Of the file that a path leads to, so that a link that leads elsewhere now counts as a replaced file."""
     try:
-        status = os.stat(path)
+        status = aside(path, lambda: os.stat(path))
+    except NotAnsweringError:
+        raise
     except OSError:
         return None
     return (status.st_dev, status.st_ino), (status.st_size, status.st_mtime_ns)

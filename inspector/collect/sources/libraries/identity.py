@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from inspector.collect.access import mounts
 from inspector.stream.libraries import FileState
 from inspector.stream.text import decode
 
@@ -49,6 +50,14 @@ def identify(root: Root, pid: int, line: MapLine, asked: bytes, base: int, when:
     path = root.inside(line.path)
     if path.startswith(b"/memfd:"):
         return Identity("unknown", "it lives in memory only (memfd)")
+    try:
+        return root.aside(path, lambda: _compared(root, pid, line, asked, base, when))
+    except mounts.NotAnsweringError as error:
+        return Identity("unknown", f"cannot look at it: {error.strerror}")
+
+
+def _compared(root: Root, pid: int, line: MapLine, asked: bytes, base: int, when: When) -> Identity:
+    path = root.inside(line.path)
     mapped = mapped_status(pid, line)
     try:
         found = root.resolve(path)
@@ -70,9 +79,9 @@ Signature = tuple[int, ...]
 
 
 def signature(place: bytes) -> Signature:
-    """Equal as long as nothing happened to what lies there."""
+    """Equal as long as nothing happened to what lies there; asked again and again, also of mounts that die."""
     try:
-        status = os.stat(place)
+        status = mounts.aside(place, lambda: os.stat(place))
     except OSError:
         return ()
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inspector.collect.access.mounts import NotAnsweringError
 from inspector.collect.access.opening import read_regular
 from inspector.collect.access.reader import NO_GROUP, Reader
 
@@ -51,10 +52,11 @@ class View:
         by_mapping = map_file(self.process.pid, line.start, line.end)
         if self.root is None:
             return [by_mapping]
-        if not self.root.answers(line.path):
-            return []
         plain = self.root.outside(self.root.inside(line.path))
-        fits = attempt(lambda: os.stat(plain).st_ino, 0) == line.inode
+        try:
+            fits = self.root.aside(line.path, lambda: attempt(lambda: os.stat(plain).st_ino, 0)) == line.inode
+        except NotAnsweringError:
+            return []
         return [plain, by_mapping] if fits else [by_mapping, plain]
 
     def start(self) -> Start:

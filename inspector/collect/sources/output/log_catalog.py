@@ -81,8 +81,7 @@ class LogCatalog:
     def file(self, place: Place, pid: int = 0) -> None:
         """Take a file in; one that is known only gets the process added."""
         try:
-            mounts.check(place.opens)
-            status = os.stat(place.opens)
+            status = mounts.aside(place.opens, lambda: os.stat(place.opens))
         except OSError as error:
             if place.named:
                 self._missing(place, refusal(place.opens, error))
