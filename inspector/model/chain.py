@@ -34,9 +34,9 @@ class Stop:
 
     @property
     def rank(self) -> tuple[object, ...]:
-        """Compute before management, the deepest stage, the earliest."""
+        """Compute before management, what was answered before what only files tell, the deepest stage, the earliest."""
         stage = LEVEL[self.attempt.stage or "asked"]
-        return self.progress.family in MANAGEMENT, -stage, self.attempt.at
+        return self.progress.family in MANAGEMENT, self.attempt.source == "file", -stage, self.attempt.at
 
 
 def stop_of(state: State, progress: Progress, attempts: Iterable[Attempt], excused: dict[Attempt, str]) -> Stop | None:

@@ -67,6 +67,8 @@ RUNS = (
     Recorded("warp-oldshim-late", "cpu", "lookup-failed", "asked for cuGetProcAddress"),
     # attached late: nothing but NVML is mapped
     Recorded("pynvml-late", "cpu", "management-only", "only monitored"),
+    # asks for libcuda.so, beside which libcuda.so.1 lies; OpenCL's loader has no driver either, and no result was read
+    Recorded("boinc-nolink", "cpu", "lookup-failed", "asked for libcuda.so in"),
     # linked with the loaders of Vulkan and OpenCL, which it has no use for here
     Recorded("handbrake-cpu", "cpu", "lookup-failed", "libnvidia-encode.so.1"),
 )

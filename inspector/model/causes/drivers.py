@@ -14,6 +14,8 @@ from inspector.model.verdict import Evidence
 from .context import Case
 from .rule import Cause, Hit
 
+_ABSENT = " (not there)"
+
 
 class NoDriverLoaded(Cause):
     id = "no-driver-loaded"
@@ -45,7 +47,7 @@ class NoDriverLoaded(Cause):
             next_step="remove that variable, or set it to a driver that exists"
             if chosen
             else "install the device's driver with its ICD file",
-            command=f"ls -l {quote(first)}" if first.startswith("/") else case.again(),
+            command=f"ls -l {quote(first.removesuffix(_ABSENT))}" if first.startswith("/") else case.again(),
             process=case.process,
             confidence=case.sure,
             evidence=[*chosen, *read_rows.values(), *case.rows()],
@@ -67,7 +69,7 @@ class NoDriverLoaded(Cause):
         places = [glob for glob in profile.devices if not glob.startswith(("/dev/", "/sys/"))]
         for opened in case.process.opens:
             if any(fnmatchcase(opened.path, glob) for glob in places):
-                text = f"{opened.path}{' (not there)' if opened.errno else ''}"
+                text = f"{opened.path}{_ABSENT if opened.errno else ''}"
                 yield text, evidence.of_open(case.state, case.process, opened, f"it looked at {text}")
         for folder in case.process.folders:
             if any(fnmatchcase(folder.path.rstrip("/"), glob) for glob in places):
