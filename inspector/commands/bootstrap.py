@@ -48,7 +48,7 @@ class _Answer:
 
 
 def bootstrap(place: Transport) -> Transport:
-    """The same place, where the collector now lies in the user's cache folder; Trouble when it cannot be carried."""
+    """The same place, where the collector now lies in the user's cache folder; UserError when it cannot be carried."""
     answer = _ask(place)
     python = chosen(answer.pythons, place)
     name = identity(python)
@@ -59,7 +59,7 @@ def bootstrap(place: Transport) -> Transport:
 
 
 def chosen(pythons: list[FarPython], place: Transport) -> FarPython:
-    """The one that takes least to serve: like ours, else the newest; Trouble when the collector runs on none."""
+    """The one that takes least to serve: like ours, else the newest; UserError when the collector runs on none."""
     able = [one for one in pythons if OLDEST <= one.version <= NEWEST]
     served = [one for one in able if one.machine in MACHINES]
     if served:
@@ -90,7 +90,7 @@ def _carry(archive: bytes, name: str, place: Transport) -> str:
 
 
 def _run(script: str, place: Transport, stdin: bytes = b"") -> str:
-    """What a script prints over there; Trouble with its last words when it fails, or takes too long."""
+    """What a script prints over there; UserError with its last words when it fails, or takes too long."""
     command, seconds = far_command(["sh", "-c", script], place), _ANSWER_SECONDS + len(stdin) / _SLOWEST_LINK
     try:
         done = run_bounded(command, seconds, stdin)

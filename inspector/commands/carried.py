@@ -69,7 +69,7 @@ def identity(python: FarPython) -> str:
 
 
 def packed(python: FarPython) -> bytes:
-    """The packages as one archive; Trouble when they cannot be had for this Python."""
+    """The packages as one archive; UserError when they cannot be had for this Python."""
     files = _installed(_PURE)
     if python.is_like_ours:
         files |= _installed(tuple(_pins(python)))

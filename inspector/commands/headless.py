@@ -220,7 +220,7 @@ def render(built: "Report", options: Options) -> bytes:
 
 
 def refuse_nothing(observed: "Observed", options: Options) -> None:
-    """Raise Trouble when nothing at all was seen: no link, no collector, no such target, or it may not be observed."""
+    """UserError when nothing at all was seen: no link, no collector, no such target, or it may not be observed."""
     if observed.unreached is not None:
         raise UserError(observed.unreached.words, observed.unreached.help)
     missing = observed.state.missing

@@ -51,7 +51,7 @@ class Watched(NamedTuple):
 
 @contextmanager
 def watched(options: Options) -> Iterator[Watched]:
-    """What the options name; Trouble when that is nothing.
+    """What the options name; UserError when that is nothing.
 
     A program that we start writes to a file, because then the collector can read what it says; the file goes at the
     end, unless it lies on another machine.
@@ -72,7 +72,7 @@ def watched(options: Options) -> Iterator[Watched]:
 
 
 def collector(options: Options, words: Sequence[str], known: "Profiles") -> "LiveStream":
-    """A living collector at the place that the options name; Trouble when it cannot be started."""
+    """A living collector at the place that the options name; UserError when it cannot be started."""
     from inspector.stream.live import LiveStream
     from inspector.stream.requests import Configure
     from inspector.stream.transport import collector_command
