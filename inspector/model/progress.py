@@ -49,6 +49,12 @@ class Progress:
         """It reached this stage or a later one."""
         return LEVEL[self.stage] >= LEVEL[least]
 
+    @property
+    def found_a_device(self) -> bool:
+        """Devices were counted, and it is known that this worked; or it went on to do something with one."""
+        counts = [one for of in (self.reached, self.last) if (one := of.get("counted")) is not None]
+        return LEVEL[self.stage] > LEVEL["counted"] or any(one.ok for one in counts)
+
     def last_at(self, least: Stage) -> int:
         """When a stage from this one on was last shown; 0 never."""
         return max((one.at for stage, one in self.last.items() if LEVEL[stage] >= LEVEL[least]), default=0)

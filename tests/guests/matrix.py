@@ -91,11 +91,13 @@ PLANS = {
     "6.12": Plan(tests=(TESTS[0], TESTS[1], TESTS[4], TESTS[-1]), service=True),
     "6.12-arm64": Plan(
         cases=("the-question", "healthy", "no-device"),
-        tests=("tests/kernel/test_permissions.py", "tests/kernel/test_uprobes.py", *TESTS[-2:]),
+        tests=("tests/kernel/test_permissions.py", "tests/kernel/test_uprobes.py"),
         files=True,
     ),
 }
-"""Of the others everything that depends on the kernel; 6.12 does it as newer kernels do, on which all tests run."""
+"""Of the others everything that depends on the kernel; 6.12 does it as newer kernels do, on which all tests run.
+
+The targets of the tests of calls are x86-64 assembly in part; on arm64 the demo cases show look-ups and results."""
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,10 @@ system call of every program on the machine (an enabled one sends all tasks thro
 SYSCALL_TRACEPOINT): it is to be on only while it can matter, and to set it or take it away takes less than 1 ms.
 """
 
-import contextlib
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Literal
 
 from . import bpf, perf
@@ -125,25 +124,32 @@ class SyscallWatch:
 
     def _attach_all(self, attach: _Attach) -> list[int]:
         """Those that the answer needs first: a kernel that refuses one of them refuses the means."""
-        needed = [call for call in CALLS if call.name in _NEEDED]
         held: list[int] = []
         try:
-            for call in needed:
-                held.append(attach(call))
+            for call in CALLS:
+                if call.name in _NEEDED:
+                    held.append(attach(call))
+            self._attach_others(attach, held)
         except (OSError, BtfError):
             close_all(held)
             raise
-        return held + self._some(attach, (call for call in CALLS if call.name not in _NEEDED))
-
-    def _some(self, attach: _Attach, calls: Iterable[Call]) -> list[int]:
-        """What can be had; an old kernel lacks new system calls."""
-        held: list[int] = []
-        for call in calls:
-            if self._closing:
-                break
-            with contextlib.suppress(OSError, BtfError):
-                held.append(attach(call))
         return held
+
+    def _attach_others(self, attach: _Attach, held: list[int]) -> None:
+        """What can be had: an old kernel lacks new system calls. Its verifier's refusal is another matter (Linux 5.10
+        has some): then the tracepoint tells of more."""
+        for call in CALLS:
+            if self._closing:
+                return
+            if call.name in _NEEDED:
+                continue
+            try:
+                held.append(attach(call))
+            except BtfError:
+                continue
+            except OSError as refused:
+                if refused.errno == errno.EACCES:
+                    raise
 
     def _switch(self, means: MeansName, held: list[int]) -> None:
         self._members.let_functions_tell()

@@ -29,7 +29,7 @@ def by_drop(ways: Ways) -> Decision | None:
 
 def by_find(ways: Ways) -> Decision | None:
     """A device was found: nothing has computed on it yet, or much was computed without it."""
-    found = [one for one in ways.compute if one.got_to("counted")]
+    found = [one for one in ways.compute if one.found_a_device]
     if not found:
         return _found_by_word(ways)
     best = max(found, key=lambda one: (LEVEL[one.stage], one.last_at("counted")))

@@ -43,6 +43,24 @@ def test_seconds_of_cpu_time_after_discovery_turn_ready_into_found_and_not_used(
     assert "of CPU time were spent and it got no work" in answer(story).title
 
 
+def test_a_count_whose_result_was_not_read_finds_no_device() -> None:
+    story = Story(can=CHANNELS)
+    story.process(812, ("/opt/ollama", "serve"))
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    number = story._functions["/opt/shim/libcuda.so.1", "cuDeviceGetCount"]
+    story.state.functions[number] = structs.replace(story.state.functions[number], callers=True)
+    at = story.later()
+    story.tell(CallsCounted(at=at, counts=[CallCount(pid=812, function=number, count=1, first=at, last=at)]))
+    story.tell(CallersCounted(at=at, counts=[
+        CallerCount(pid=812, function=number, caller=BACKEND, count=1, first=at, last=at)
+    ]))  # fmt: skip
+    for _ in range(4):
+        story.tell(Vitals(at=story.later(SECOND), pid=812, cpu=100.0, rss=1, threads=1))
+    assert decision(story.state).reason != "found-not-used"
+    assert "a device was found" not in answer(story).title
+
+
 def test_devices_that_only_nvml_counted_and_seconds_of_cpu_after_it_are_found_and_not_used() -> None:
     story = Story()
     story.process(812)
