@@ -15,8 +15,8 @@ _STARVED_NS: Final = 100_000_000
 _GOES_ON: Final = 0.1
 """Share of the time: who has got that much is not kept waiting."""
 _AHEAD_NS: Final = 50_000_000
-"""So long it has its turn at least, once it fell behind, and until it rests: on a machine that is full for other
-reasons it is what it was, a nice process."""
+"""So long it has its turn, once it fell behind. Where that gives it next to nothing, the machine is full for other
+reasons than the program: then it is a nice process until it goes on or rests."""
 _PROCESS_CLOCK: Final = 2
 """CPUCLOCK_SCHED of linux/posix-timers.h: CPU time of all threads of a process."""
 
@@ -59,7 +59,7 @@ class CollectorPace:
         self._waited = waiting
         goes_on = self._goes_on(now)
         if self._ahead_until:
-            if now > self._ahead_until and not goes_on and not behind and not self._wants_to_run():
+            if now > self._ahead_until and (goes_on or not (behind or self._wants_to_run())):
                 self._ahead_until, self._held_up_since = 0, now
                 self._schedule(os.SCHED_IDLE)
         elif not goes_on and (behind or self._is_starved(now)):

@@ -79,6 +79,11 @@ class Tracked:
     mappings: dict[int, Mapping] = field(default_factory=dict)
     """Executable file mappings by start address."""
 
+    @property
+    def seen_from_its_exec(self) -> bool:
+        """Whether its program began under our eyes, so that nothing of it was before us; its process may be older."""
+        return self.program is not None and self.program.environment_source == "exec"
+
 
 class TreeObserver:
     """What a source overrides to hear about the tree; called in the loop's thread, after the event was sent."""

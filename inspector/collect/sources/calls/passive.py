@@ -118,8 +118,7 @@ class PassiveSource(TreeObserver):
 
     def _was_found(self, process: Tracked) -> bool:
         """It ran before we came. What is born here is counted from the start, and needs no picture."""
-        program = process.program
-        return process.started < self._begun and (program is None or program.environment_source != "exec")
+        return process.started < self._begun and not process.seen_from_its_exec
 
     def _circumstances(self, pid: int, code: Code, facts: FileFacts, image: ImageRead) -> Circumstances:
         """OSError when the process cannot be read."""

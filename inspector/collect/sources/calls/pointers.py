@@ -116,7 +116,8 @@ class PointersSource(TreeObserver):
             return
         self._images[image.file] = image
         key = (process.pid, process.started, image.file)
-        if process.started < self._began and key not in self._searched:
+        before = process.started < self._began and not process.seen_from_its_exec
+        if before and key not in self._searched:
             self._searched.add(key)
             self._search(process, [Provider.of(mapping, image)], SMALL_BYTES)
 

@@ -53,8 +53,7 @@ class LoaderMessagesSource(TreeObserver):
 
     def executed(self, process: Tracked) -> None:
         """What executes under our eyes is seen as it happens, also where its process waited for us to be ready."""
-        seen = process.program is not None and process.program.environment_source == "exec"
-        if process.started < self._began and not seen:
+        if process.started < self._began and not process.seen_from_its_exec:
             self._turn(process, search(process.pid))
 
     def _turn(self, process: Tracked, found: Iterator[list[str] | None]) -> None:
