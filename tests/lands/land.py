@@ -59,7 +59,8 @@ def _bootstrap(name: str, root: Path) -> None:
     archive, script = LANDS[name]
     keys = [] if archive == DEBIAN else [f"--keyring={_KEYS}"] if _KEYS.exists() else ["--no-check-gpg"]
     words = ["--variant=minbase", "--include=python3", *keys, name, str(root), archive, script]
-    run_command("debootstrap", *words, seconds=900)
+    # What it leaves mounted is gone with its name space.
+    run_command("unshare", "--mount", "debootstrap", *words, seconds=900)
 
 
 def ask(name: str, root: Path, file: Path) -> Answers:

@@ -14,7 +14,11 @@ _HEADERS = ("linux", "asm-generic", "x86_64-linux-gnu/asm")
 """Of the kernel, below /usr/include: the compiler for musl leaves all of that folder out."""
 _COMPILER = """#!/bin/sh
 [ "$*" = --print-multiarch ] && { echo x86_64-linux-musl; exit; }
-exec musl-gcc -idirafter "$(dirname "$0")/kernel" "$@"
+for word do  # CPython adds folders of the other libc
+    shift
+    case $word in -I/usr/* | -L/usr/*) ;; *) set -- "$@" "$word" ;; esac
+done
+exec musl-gcc -w -idirafter "$(dirname "$0")/kernel" "$@"
 """
 _BUILD = """
 set -eu
@@ -25,7 +29,7 @@ for archive in *.orig.tar.*; do tar xf "$archive"; done
 (cd zlib-*/ && CFLAGS=-fPIC ./configure --prefix="$libraries" --static && make && make install)
 (cd libffi-*/ && ./configure --prefix="$libraries" --disable-shared --with-pic --disable-docs && make && make install)
 cd Python-*/
-./configure --prefix=/usr --without-ensurepip --disable-test-modules
+./configure --prefix=/usr --without-ensurepip --disable-test-modules OPT='-DNDEBUG -O1'
 make && make install DESTDIR="$1"
 """
 
@@ -53,6 +57,7 @@ def _add_tools(root: Path) -> None:
     """The loader, which is musl's libc too, a shell with its tools, and the folders that every machine has."""
     for folder in ("bin", "lib", "etc", "proc", "sys", "dev", "tmp", "opt", "root"):
         (root / folder).mkdir(parents=True, exist_ok=True)
+    (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
     shutil.copy("/lib/x86_64-linux-musl/libc.so", root / "lib/ld-musl-x86_64.so.1")
     (root / "lib/libc.musl-x86_64.so.1").symlink_to("ld-musl-x86_64.so.1")
     tool = root / "bin/busybox"
