@@ -106,7 +106,7 @@ def test_a_library_of_which_only_the_process_knows_is_counted_from_its_construct
 
 
 @pytest.mark.parametrize("kind", ["tmpfs", "overlay"])
-def test_a_library_on_a_file_system_of_another_kind_is_counted_from_its_constructor_on(
+def test_a_library_on_a_file_system_of_another_kind_is_armed_at_its_first_touch(
     observed: Observed, shim: Path, tmp_path: Path, kind: str
 ) -> None:
     for number in range(5):  # each in a mount of its own, which nobody has seen before
@@ -125,7 +125,9 @@ def test_a_library_on_a_file_system_of_another_kind_is_counted_from_its_construc
             subprocess.run(["umount", "-l", place], check=True)
     if any(isinstance(each, Unable) for each in observed.told):
         pytest.skip("first reads are not told here, or without priority")
-    assert observed.calls() == 10
+    # Nothing tells of the load itself there: on a machine whose processors are all busy the first calls may be missed.
+    assert sum(isinstance(each, Armed) for each in observed.told) == 5
+    assert 0 < observed.calls() <= 10
 
 
 def test_a_file_is_found_by_its_inode_where_its_descriptor_means_another_one_by_now(tmp_path: Path) -> None:

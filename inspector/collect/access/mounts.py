@@ -75,12 +75,12 @@ class Mounts:
         if not self._answers(mount):
             raise NotAnsweringError(mount, path)
         asked = _Asked(at=time.monotonic())
-        found: list[T | OSError] = []
+        found: list[T | Exception] = []
 
         def work() -> None:
             try:
                 found.append(look())
-            except OSError as error:
+            except Exception as error:  # whoever asked is to get it, whatever it is
                 found.append(error)
             asked.done.set()
 
@@ -89,7 +89,7 @@ class Mounts:
             with self._lock:
                 self._asked[mount] = asked  # until that thread comes back it does not answer
             raise NotAnsweringError(mount, path)
-        if isinstance(found[0], OSError):
+        if isinstance(found[0], Exception):
             raise found[0]
         return found[0]
 

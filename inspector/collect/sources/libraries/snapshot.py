@@ -97,12 +97,13 @@ def _objects(view: View, past: Past, summaries: LibrarySummaries, found: Snapsho
         order, link = loaded.get(base, (-1, None))
         path = view.inside(line)
         found.open_paths[line.file] = paths
+        place = paths[0] if paths else b""  # its mount does not answer: nothing may be opened
         found.mappings[line.start] = Mapping(
-            view.process.pid, decode(path), paths[0], line.file, line.start, line.end, line.offset, base
+            view.process.pid, decode(path), place, line.file, line.start, line.end, line.offset, base
         )
         found.settled = found.settled and (link is not None or not loaded)
-        place = Placed(path, summary, base, link.name if link else b"", link.namespace if link else 0, order)
-        objects.setdefault(base, _Object(place, line))
+        placed = Placed(path, summary, base, link.name if link else b"", link.namespace if link else 0, order)
+        objects.setdefault(base, _Object(placed, line))
     ordered = sorted(objects.values(), key=rank_of)
     rank = {each.place.base: number for number, each in enumerate(ordered)}
     found.mappings = dict(sorted(found.mappings.items(), key=lambda item: rank[item[1].base]))
