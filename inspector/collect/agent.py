@@ -172,7 +172,6 @@ class Agent(TreeObserver):
         ):  # not earlier: a probe changes pages that sources take a picture of when they start
             self._reactor.observe(Reactor.YOUNG_SECONDS)
             self._reactor.settle()
-            self._reactor.give_way(self._launch is not None or self._options.wait)
         if target is not None:
             self._await(target)
         if self._launch is not None:
@@ -277,7 +276,6 @@ class Agent(TreeObserver):
         if self._reason:
             self._loop.stop()  # we were leaving, and this was all that we waited for
         elif not stays:
-            self._hurry()
             self._loop.after(LAST_WORDS_SECONDS, lambda: self._stop_when_read(self._loop.now()))
 
     def _stop_when_read(self, since: int) -> None:
@@ -290,14 +288,8 @@ class Agent(TreeObserver):
                 "the command and everything it started have ended" if self._launch else "the whole tree has ended"
             )
 
-    def _hurry(self) -> None:
-        """No program is to go first any more: somebody waits for the answer."""
-        if self._reactor is not None:
-            self._reactor.give_way(False)
-
     def _leave(self, reason: str) -> None:
         """End what we started, if anything, and then ourselves."""
-        self._hurry()
         if self._launch is None or self._options.keep or not (self._launch.lives or self._living()):
             self._stop(reason)
         elif not self._reason:

@@ -39,12 +39,6 @@ class RingBuffer:
             self._consumed[0] = at
         return records
 
-    @property
-    def waiting_since(self) -> int | None:
-        """Place of the oldest record that waits; None when there is none. Any process that has the buffer may ask."""
-        at = self._consumed[0]
-        return at if at < self._produced[0] else None
-
     def close(self) -> None:
         """Let the buffer go."""
         self._consumed.close()

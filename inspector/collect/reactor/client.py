@@ -16,7 +16,7 @@ from ..kernel.perf import online_cpus
 from .arming import Interests
 from .cpu_threads import CpuThreads
 from .helper import run
-from .messages import Arm, Armed, Begun, GiveWay, Observe, Order, Sync, Synced, Unable, Wait, pair, receive_answer, send
+from .messages import Arm, Armed, Begun, Observe, Order, Sync, Synced, Unable, Wait, pair, receive_answer, send
 
 FUNCTIONS = 1024
 """So many can be counted in files that the reactor meets: 8 MiB of counters."""
@@ -88,10 +88,6 @@ class Reactor:
     def observe(self, seconds: float) -> None:
         """React for so long to what processes of the tree open."""
         self._ask(Observe(seconds))
-
-    def give_way(self, wanted: bool) -> None:
-        """Have this process run only where no program wants to, unless it falls behind; or as others again."""
-        self._ask(GiveWay(wanted))
 
     def settle(self, seconds: float = 2.0) -> None:
         """Return when all that was asked is done and told, or when it takes too long."""

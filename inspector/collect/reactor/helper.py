@@ -18,11 +18,10 @@ from ..kernel.early_programs import EarlyMaps
 from ..kernel.kernel_maps import KernelMaps
 from ..kernel.perf import online_cpus
 from .arming import Arming, Interests
-from .collector_pace import CollectorPace
 from .cpu_threads import ASIDE_PRIORITY, CpuThreads
 from .load_candidates import LoadCandidates
 from .load_watch import find_source
-from .messages import Answer, Arm, Begun, GiveWay, Observe, Order, Sync, Synced, Unable, Wait, receive_order, send
+from .messages import Answer, Arm, Begun, Observe, Order, Sync, Synced, Unable, Wait, receive_order, send
 from .priority import real_time
 from .remembered_files import recall_unrelated, remember_unrelated
 from .uprobe_warmup import UprobeWarmup
@@ -64,8 +63,6 @@ class _Helper:
     ) -> None:
         self._end, self._early, self._warmup = end, early, warmup
         self._waiting, self._until = False, 0.0
-        self._pace = CollectorPace(os.getppid(), [maps.members.ring, maps.calls.ring])
-        self._gives_way, self._tidied = False, 0.0
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._said: set[type[Exception]] = set()
         self._answers: queue.SimpleQueue[tuple[Answer, list[int]]] = queue.SimpleQueue()
@@ -115,16 +112,9 @@ class _Helper:
 
     def _rest(self) -> float | None:
         """Look after what is on; milliseconds until the next look, None when there is nothing to look after."""
-        now = time.monotonic()
-        self._pace.give_way(self._gives_way and now < self._until)
-        if self._pace.gives_way:
-            self._pace.look()
-            if now < self._tidied + _LOOK_SECONDS:
-                return CollectorPace.LOOK_SECONDS * 1000
-        self._tidied = now
         if not self._busy():
             return None
-        return (CollectorPace.LOOK_SECONDS if self._pace.gives_way else _LOOK_SECONDS) * 1000
+        return _LOOK_SECONDS * 1000
 
     def _busy(self) -> bool:
         """Turn off what is not needed any more; False when nothing is on that has to be turned off."""
@@ -146,8 +136,6 @@ class _Helper:
                 self._until = max(self._until, time.monotonic() + seconds)
                 self._warmup.keep(True)
                 self._warmup.wait()
-            case GiveWay(wanted):
-                self._gives_way = wanted
             case Arm(path):
                 self._cpu_threads.later(_once(lambda: self._arming.arm_opened(descriptors[0], path)))
             case Sync(number):

@@ -25,12 +25,6 @@ class Observe(msgspec.Struct, frozen=True, tag="observe"):
     seconds: float
 
 
-class GiveWay(msgspec.Struct, frozen=True, tag="give way"):
-    """The collector is to run only where no program wants to, see `CollectorPace`, or as others again."""
-
-    wanted: bool
-
-
 class Arm(msgspec.Struct, frozen=True, tag="arm"):
     """Set probes on the file behind the descriptor beside this, if it provides something of interest."""
 
@@ -93,7 +87,7 @@ class Unable(msgspec.Struct, frozen=True, tag="unable"):
     why: str
 
 
-Order = Wait | Observe | GiveWay | Arm | Sync
+Order = Wait | Observe | Arm | Sync
 Answer = Armed | Begun | Synced | Unable
 
 _encoder = msgspec.msgpack.Encoder()
