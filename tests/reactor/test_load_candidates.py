@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,17 @@ from inspector.collect.reactor.load_candidates import LoadCandidates, Repeats
 def running(program: Path, **environment: str) -> Iterator[int]:
     process = subprocess.Popen([program, "60"], env={**os.environ, **environment})
     try:
+        wait_for_exec(process.pid)
         yield process.pid
     finally:
         process.kill()
         process.wait()
+
+
+def wait_for_exec(pid: int) -> None:
+    """Until it has its arguments and environment: the kernel's record of an exec comes later than Popen comes back."""
+    while not Path(f"/proc/{pid}/cmdline").read_bytes():
+        time.sleep(0.001)
 
 
 def foreseen(program: Path, *places: str, **environment: str) -> list[str]:
@@ -98,6 +106,7 @@ def test_packages_of_a_virtual_environment_are_found_by_how_its_interpreter_was_
     list(load_candidates.common())
     process = subprocess.Popen([tmp_path / "bin" / "python", "-c", "import time; time.sleep(60)"])
     try:
+        wait_for_exec(process.pid)
         found = [os.fsdecode(path) for path in load_candidates.likely(process.pid)]
     finally:
         process.kill()
