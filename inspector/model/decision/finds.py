@@ -50,6 +50,7 @@ def by_find(ways: Ways) -> Decision | None:
 
 
 def calls_seen(ways: Ways, process: Process) -> bool:
+    """Whether a call of the process would have been seen."""
     return covered(ways.state, [process], ("count-calls", "lookups"))
 
 

@@ -66,9 +66,11 @@ def covered(state: State, processes: Iterable[Process], channels: Iterable[str],
 
 
 def verdict_of(progress: Progress) -> ModeName:
+    """The mode that its family stands for."""
     return VERDICTS.get(progress.family, "cuda")
 
 
 def deepest_of(ways: Ways, process: Process) -> Progress | None:
+    """What the process got furthest with."""
     own = [one for one in ways.compute if one.process is process]
     return max(own, key=lambda one: LEVEL[one.stage], default=None)

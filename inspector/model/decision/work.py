@@ -20,10 +20,9 @@ from .ways import VERDICTS, Ways, covered, verdict_of
 
 
 def by_work(ways: Ways) -> Decision | None:
+    """A device was given work, and it was seen or said to succeed."""
     analysis, state = ways.analysis, ways.state
-    working = [
-        one for one in ways.compute if computed(analysis, one) or (one.got_to("work") and _in_order(analysis, one))
-    ]
+    working = [one for one in ways.compute if _worked(ways, one)]
     role = ways.role
     if role is not None and working and not any(one.process is role for one in working):
         return None
@@ -46,6 +45,15 @@ def by_work(ways: Ways) -> Decision | None:
     verdict = verdict_of(best)
     return Decision(verdict, sure, "works", best.process, best, stop, analysis.chain(stop.attempt) if stop else [],
                     ways.word, evidence=rows, contradictions=against)  # fmt: skip
+
+
+def _worked(ways: Ways, progress: Progress) -> bool:
+    """What nobody read to have succeeded does not stand against the program's own word that it runs on the CPU."""
+    if computed(ways.analysis, progress):
+        done = progress.launched
+    else:
+        done = progress.last.get("work") if progress.got_to("work") and _in_order(ways.analysis, progress) else None
+    return done is not None and not (done.ok is None and ways.says_cpu)
 
 
 def computed(analysis: Analysis, progress: Progress) -> bool:

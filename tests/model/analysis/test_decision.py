@@ -206,7 +206,7 @@ def test_what_files_foretell_is_no_cause_where_the_program_was_seen_not_to_ask()
     assert decision(story.state).reason != "foretold"
 
 
-def test_launches_that_are_counted_without_results_are_work_but_no_proof() -> None:
+def _launches_without_results() -> Story:
     story = Story()
     story.process(812)
     story.driver(812)
@@ -217,9 +217,20 @@ def test_launches_that_are_counted_without_results_are_work_but_no_proof() -> No
     story.tell(CallsCounted(at=at, counts=[launches]))
     by = CallerCount(pid=812, function=number, caller=BACKEND, count=16_218, first=at, last=at)
     story.tell(CallersCounted(at=at, counts=[by]))
+    return story
+
+
+def test_launches_that_are_counted_without_results_are_work_but_no_proof() -> None:
+    story = _launches_without_results()
     found = decision(story.state)
     assert (found.verdict, found.confidence, found.reason) == ("cuda", "likely", "works")
     assert "answered 0" not in answer(story).title
+
+
+def test_launches_whose_results_were_not_read_do_not_stand_against_the_programs_own_word() -> None:
+    story = _launches_without_results()
+    story.log("load_tensors: offloaded 0/17 layers to GPU")
+    assert decision(story.state).verdict == "cpu"
 
 
 def test_a_librarys_path_is_no_device_however_many_dots_it_has() -> None:
