@@ -109,8 +109,8 @@ class Providers(TreeObserver):
         around = self._new(process)
         if around is not None:
             self._tell(self._search.named(around))
-            if self._reactor is not None and self._reactor.first_reads:
-                return  # it meets whatever else there is in time
+            if self._reactor is not None and self._reactor.first_reads and not around.root.foreign:
+                return  # it meets whatever else there is in time; containers lie on overlays, whose reads are not told
             if self._spent < _AT_FIRST_SECONDS + _SHARE * (time.monotonic() - self._begun):
                 self._session.loop.in_background(lambda: self._suspects(around), self._tell)
 
