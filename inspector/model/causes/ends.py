@@ -81,9 +81,10 @@ class CallBlocked(Cause):
                 evidence.of_process(process, f"thread {call.tid}{how}", by_hand=commands_by_hand.waits(process.pid))
             )
         asked = f", called by {name_of(call.asker)}" if call.asker and call.asker != call.provider else ""
+        whose = call.provider or "the library"
         return Hit(
             title=f"{call.what} in {short(process)} has been running {since} and has not returned{how}",
-            cause=f"{name_of(call.provider)} is waiting for something: a remote side, a device, a lock{asked}.{ends}",
+            cause=f"{whose} is waiting for something: a remote side, a device, a lock{asked}.{ends}",
             next_step="see where its threads are waiting; use a debugger only if you may stop the process",
             command=commands_by_hand.waits(process.pid),
             process=process,
