@@ -35,7 +35,7 @@ _EXITS = """\
 exit codes of report:
    0  GPU in use            2  usage              10  CPU, cause found
   12  undecided             3  no such target     11  CPU, cause unknown
-  13  cut short             4  not permitted
+                            4  not permitted
 """
 
 _EXAMPLES = {

@@ -4,13 +4,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from inspector.model.diagnosis import diagnose
 from inspector.model.profiles import builtin_profiles
 from inspector.report.builder import report
 from inspector.report.formats import FORMATS, render
 from inspector.report.observe import Observed, Watch
-from inspector.report.verdict import CUT_SHORT, exit_code
+from inspector.report.verdict import UNDECIDED, exit_code
 from inspector.stream.live import LiveStream
 from inspector.stream.requests import Configure, Plan
 from tests.stream.samples import lines, story
@@ -37,7 +38,10 @@ def test_every_format_says_from_when_on_nothing_was_seen(observed: Observed, for
     assert "killed" in shown
 
 
-def test_the_exit_code_tells_a_partial_observation_whatever_the_answer_is(observed: Observed) -> None:
+def test_what_was_not_proven_before_the_end_of_the_collector_is_undecided(observed: Observed) -> None:
     told = report(observed.state, diagnose(observed.state), observed.troubles)
     assert observed.cut_short
-    assert exit_code(observed.state, told, cut_short=observed.cut_short) == CUT_SHORT == 13
+    assert told.mode.verdict != "undecided"
+    for confidence, expected in (("proven", exit_code(observed.state, told)), ("likely", UNDECIDED)):
+        weighed = structs.replace(told, mode=structs.replace(told.mode, confidence=confidence))
+        assert exit_code(observed.state, weighed, cut_short=observed.cut_short) == expected
