@@ -30,7 +30,8 @@ def _belongs(stack: StackTaken, attempt: Attempt) -> bool:
     if attempt.signal is not None:
         return stack.occasion == "signal" and (stack.tid, stack.moment) == (attempt.signal.tid, attempt.signal.at)
     if attempt.lookup is not None:
-        return stack.occasion == "load" and (stack.tid, stack.moment) == (attempt.lookup.tid, attempt.lookup.entered)
+        looked_up = stack.occasion in ("load", "lookup")
+        return looked_up and (stack.tid, stack.moment) == (attempt.lookup.tid, attempt.lookup.entered)
     if attempt.calls is None or attempt.calls.function.id != stack.function or not attempt.begin:
         return False
     return (stack.tid, stack.moment) == (attempt.tid, attempt.begin)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from .base import Event, Fact
 
-Occasion = Literal["entered", "refused", "load", "signal", "waiting"]
+Occasion = Literal["entered", "refused", "load", "signal", "lookup", "waiting"]
 
 
 class CodeFrame(Fact, frozen=True, kw_only=True):
@@ -33,8 +33,8 @@ class StackTaken(Event, frozen=True, kw_only=True):
     pid: int
     tid: int
     occasion: Occasion
-    """A deciding function is called first; a call answered no; a library was not loaded; a deadly signal; it waits in a
-    system call since before we came, and did not move while it was read."""
+    """A deciding function is called first; a call answered no; a library was not loaded; a deadly signal; a name was
+    looked up in vain; it waits in a system call since before we came, and did not move while it was read."""
     moment: int
     """Which call or signal it belongs to: `CallReturned.entered`, `LookedUp.entered`, `SignalDelivered.at`."""
     function: int = -1

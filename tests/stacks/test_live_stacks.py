@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.stream.calls import LookedUp
 from inspector.stream.requests import ApiPlan, FunctionPlan, Plan
 from inspector.stream.stacks import Occasion, StackTaken
 from tests.calls.conftest import live as live
@@ -31,6 +32,26 @@ _PROGRAM = """
 int gpuInit(void); int gpuCrash(int *);
 __attribute__((noinline)) int ask_driver(int deep) { return deep ? ask_driver(deep - 1) + 1 : gpuInit() + 1; }
 int main(void) { int answer = ask_driver(3); return answer + gpuCrash(NULL); }
+"""
+_SEEKER = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+__attribute__((noinline)) int want(const char *name) { return dlsym(RTLD_DEFAULT, name) ? 1 : 0; }
+__attribute__((noinline)) int seek(const char *name) { return want(name) + 1; }
+int main(int argc, char **argv) {
+    char name[64];
+    int found = 0;
+    usleep(300000);
+    if (argc > 2) for (int i = 0; i < 50; i++) found += seek("gpuAgain");
+    for (int i = 0; i < atoi(argv[1]); i++) {
+        snprintf(name, sizeof name, "gpuOptional%d", i);
+        found += seek(name);
+    }
+    return found == 0;
+}
 """
 _SCRIPT = """\
 import ctypes, threading
@@ -72,10 +93,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("stacks")
     (place / "shim.c").write_text(_SHIM)
     (place / "program.c").write_text(_PROGRAM)
+    (place / "seeker.c").write_text(_SEEKER)
     (place / "train.py").write_text(_SCRIPT.replace("SHIM", f"{place}/libgpu.so.1"))
     shim = ["-shared", "-fPIC", "-Wl,-soname,libgpu.so.1", "-o", f"{place}/libgpu.so.1", f"{place}/shim.c"]
     program = ["-fomit-frame-pointer", "-fno-optimize-sibling-calls", "-o", f"{place}/program", f"{place}/program.c"]
-    for words in (shim, [*program, f"-L{place}", "-l:libgpu.so.1", f"-Wl,-rpath,{place}"]):
+    seeker = ["-fomit-frame-pointer", "-fno-optimize-sibling-calls", "-o", f"{place}/seeker", f"{place}/seeker.c"]
+    for words in (shim, seeker, [*program, f"-L{place}", "-l:libgpu.so.1", f"-Wl,-rpath,{place}"]):
         subprocess.run(["gcc", "-O2", *words], check=True)
     return place
 
@@ -120,3 +143,55 @@ def test_a_c_program_without_frame_pointers_is_told_to_its_beginning(folder: Pat
     assert not entered.native_end and not entered.source and not entered.source_end
     crash = next(stack for stack in taken if stack.occasion == "signal")
     assert [frame.symbol for frame in crash.native[:2]] == ["gpuCrash", "main"]
+
+
+_ASKING = """\
+import ctypes, time
+
+
+def main():
+    gpu = ctypes.CDLL("SHIM")
+    getattr(gpu, "gpuInit")
+    return hasattr(gpu, "gpuLaunch")
+
+
+time.sleep(0.3)
+main()
+"""
+
+
+def looked_up(*command: str) -> tuple[list[StackTaken], list[LookedUp]]:
+    with Collector("--run-output", "null", "--", *command, plan=PLAN) as collector:
+        collector.finish()
+    stacks = collector.all(StackTaken, lambda one: one.occasion == "lookup")
+    return stacks, collector.all(LookedUp, lambda one: one.name.startswith("gpu"))
+
+
+@pytest.mark.usefixtures("live")
+@pytest.mark.parametrize("version", sorted(pythons()), ids=lambda version: f"{version[0]}.{version[1]}")
+def test_who_asked_for_a_name_that_is_not_there_is_told(version: tuple[int, int], folder: Path) -> None:
+    script = folder / "asking.py"
+    script.write_text(_ASKING.replace("SHIM", f"{folder}/libgpu.so.1"))
+    stacks, lookups = looked_up(pythons()[version], str(script))
+    (refused,) = (one for one in lookups if one.found is False)
+    (stack,) = (one for one in stacks if (one.tid, one.moment) == (refused.tid, refused.entered))
+    assert source([stack], "lookup")[-2:] == [("asking.py", 7, "main"), ("asking.py", 11, "<module>")]
+
+
+@pytest.mark.usefixtures("live")
+def test_compiled_code_that_asks_for_a_name_in_vain_is_told_to_its_beginning(folder: Path) -> None:
+    stacks, lookups = looked_up(str(folder / "seeker"), "1")
+    (refused,) = (one for one in lookups if one.name == "gpuOptional0")
+    (stack,) = (one for one in stacks if one.moment == refused.entered)
+    assert [frame.symbol for frame in stack.native[:3]] == ["want", "seek", "main"]
+    assert not stack.native_end
+
+
+@pytest.mark.usefixtures("live")
+def test_of_thousands_of_names_that_are_not_there_a_few_stacks_are_copied(folder: Path) -> None:
+    """Two of a name that is asked for again and again, sixteen in all."""
+    stacks, lookups = looked_up(str(folder / "seeker"), "2000", "again")
+    again = next(one for one in lookups if one.name == "gpuAgain")
+    begun = {one.name: one.entered for one in lookups if one.name.startswith("gpuOptional")}
+    assert again.entered == stacks[0].moment
+    assert [one.moment for one in stacks[2:]] == [begun[f"gpuOptional{number}"] for number in range(14)]

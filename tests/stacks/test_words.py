@@ -90,6 +90,21 @@ def test_the_stack_of_another_call_of_the_same_function_is_not_taken_for_this_on
     assert not any(row.stack for row in finding.evidence)
 
 
+def test_a_name_that_was_looked_up_in_vain_is_told_by_who_asked() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.look_up(812, "dlsym", "cuInit", False, by=BACKEND)
+    lookup = story.state.current[812].lookups[-1]
+    story.tell(
+        StackTaken(at=lookup.at, pid=812, tid=lookup.tid, occasion="lookup", moment=lookup.entered, source=TRAIN)
+    )
+    finding = answer(story)
+    assert finding.cause.endswith("Asked from train.py:14 in main.")
+    assert any(row.stack for row in finding.evidence)
+
+
 def test_a_crash_is_told_by_who_came_there() -> None:
     story = Story()
     story.process(812)

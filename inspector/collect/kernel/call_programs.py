@@ -24,8 +24,8 @@ from .membership import (
 from .registers import HERE
 from .ring import RingBuffer
 from .shared_words import SharedWords
-from .stack_programs import ENTERED, StackMaps, ask_stack
-from .stack_programs import RETURNED as REFUSED
+from .stack_requests import ENTERED, StackMaps, ask_stack
+from .stack_requests import RETURNED as REFUSED
 
 COUNTER = struct.Struct("<QQQQ")
 """Entries, first, last of the first TIMED_CALLS, returns told in full."""

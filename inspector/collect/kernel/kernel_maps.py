@@ -5,7 +5,7 @@ import contextlib
 from .call_programs import CallMaps
 from .frames import frames_map
 from .membership import Membership
-from .stack_programs import StackMaps
+from .stack_requests import StackMaps
 
 
 class KernelMaps:

@@ -23,7 +23,7 @@ from .frames import (
 from .membership import HEADER, MemberAssembler, Membership
 from .registers import HERE
 from .ring import RingBuffer
-from .stack_programs import LOADED, StackMaps, ask_stack
+from .stack_requests import LOADED, LOOKED_UP, StackMaps, ask_stack, within_budget
 
 ASKED, LOOKED, REFUSED = 32, 33, 34
 NAME_SIZE, VERSION_SIZE, TEXT_SIZE = 256, 64, 512
@@ -36,6 +36,9 @@ REFUSED_BODY = struct.Struct(f"<q{NAME_SIZE}s{TEXT_SIZE}s{VERSION_SIZE}s")
 _RING_BYTES = 2 << 20
 _NONE = 7
 _NAME_PLACE = HEADER.size + LOOKED_BODY.size - VERSION_SIZE - NAME_SIZE
+_NAME_WORDS = 4
+"""Of 8 bytes, by which a name is told from others to keep to a budget."""
+_FACTOR = 0x01000193
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,8 @@ def entry_program(members: Membership, maps: LookupMaps) -> bytes:
 def exit_program(members: Membership, maps: LookupMaps) -> bytes:
     """Tell the look-up with its answer, at its `ret`.
 
-    Stack: -8 pid and tid, -16 slot, -20 cookie, -24 kind, -32 result, -40 return address.
+    Stack: -8 pid and tid, -16 slot, -20 cookie, -24 kind, -32 result, -40 return address, -64 key of the budget; below
+    that what asks for the stack of a refusal.
     """
     a = MemberAssembler(members)
     a.move(Reg.R6, Reg.R1)
@@ -157,6 +161,7 @@ def exit_program(members: Membership, maps: LookupMaps) -> bytes:
     _read_base(a)
     _read_name(a)
     _read_string(a, _SPEC_VERSION, _NAME_PLACE + NAME_SIZE, VERSION_SIZE)
+    _keep_name(a)
     a.submit()
     _ask_if_refused(a, maps)
     a.label("out")
@@ -165,15 +170,41 @@ def exit_program(members: Membership, maps: LookupMaps) -> bytes:
 
 
 def _ask_if_refused(a: MemberAssembler, maps: LookupMaps) -> None:
-    """Who wanted to load what could not be loaded."""
-    a.load(Reg.R1, Reg.R7, _SPEC_OPENS, 1)
-    a.jump_if(Reg.R1, "==", 0, "out")
-    a.load(Reg.R1, Reg.R10, -32)
-    a.jump_if(Reg.R1, "!=", 0, "out")
+    """Who wanted to load what could not be loaded, or asked for a name that is not there: one answers NULL, another a
+    status that is not 0."""
     a.load(Reg.R1, Reg.R8, FRAME_ENTERED)
     a.store(Reg.R10, -128, Reg.R1)
+    a.load(Reg.R1, Reg.R7, _SPEC_NAME, 1)
+    a.jump_if(Reg.R1, "==", _NONE, "out")
+    a.load(Reg.R2, Reg.R10, -32)
+    a.load(Reg.R1, Reg.R7, _SPEC_OUT, 1)
+    a.jump_if(Reg.R1, "!=", _NONE, "by status")
+    a.jump_if(Reg.R2, "!=", 0, "out")
+    a.jump("refused")
+    a.label("by status")
+    a.jump_if(Reg.R2, "==", 0, "out", 32)
+    a.label("refused")
+    a.load(Reg.R1, Reg.R7, _SPEC_OPENS, 1)
+    a.jump_if(Reg.R1, "==", 0, "name")
     a.store(Reg.R10, -116, 0, 4)
     ask_stack(a, maps.stacks, LOADED, context=Reg.R6)
+    a.jump("out")
+    a.label("name")
+    within_budget(a, maps.stacks, -64, spent="out")
+    ask_stack(a, maps.stacks, LOOKED_UP, context=Reg.R6)
+
+
+def _keep_name(a: MemberAssembler) -> None:
+    """A number for the name in the record at R9 to -116: names may get the same, then one is told less often."""
+    a.move(Reg.R2, 0)
+    for word in range(_NAME_WORDS):
+        a.load(Reg.R1, Reg.R9, _NAME_PLACE + 8 * word)
+        a.compute("xor", Reg.R2, Reg.R1)
+        a.compute("mul", Reg.R2, _FACTOR)
+    a.move(Reg.R1, Reg.R2)
+    a.compute("rsh", Reg.R1, 32)
+    a.compute("xor", Reg.R2, Reg.R1)
+    a.store(Reg.R10, -116, Reg.R2, 4)
 
 
 def _fill_looked(a: MemberAssembler) -> None:
@@ -277,6 +308,8 @@ def _read_base(a: MemberAssembler) -> None:
 
 def _read_name(a: MemberAssembler) -> None:
     done, identity = a.fresh("named"), a.fresh("identity")
+    for word in range(_NAME_WORDS):
+        a.store(Reg.R9, _NAME_PLACE + 8 * word, 0)
     a.load(Reg.R1, Reg.R7, _SPEC_IDENTITY, 1)
     a.jump_if(Reg.R1, "!=", 0, identity)
     _read_string(a, _SPEC_NAME, _NAME_PLACE, NAME_SIZE)

@@ -242,7 +242,7 @@ class StackCopied:
     pid: int
     tid: int
     occasion: int
-    """See `stack_programs`."""
+    """See `stack_requests`."""
     function: int
     """Number of the function, or the signal."""
     moment: int

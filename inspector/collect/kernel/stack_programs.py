@@ -1,24 +1,21 @@
 """Kernel programs that copy a call stack at the very moment of an event: registers, stack, and CPython's own frames.
 
 The thread is in the middle of the event meanwhile, so nothing of what is copied can change: what was read is exact.
-Whoever wants a stack leaves a request under its thread and goes on here by a tail call; where this program could not
-be loaded that call does nothing. Frames of CPython are linked lists in the memory of the process; where the fields lie
-is data (`PYTHON`), which differs by version and build.
+Who wants one asks for it by `stack_requests`. Frames of CPython are linked lists in the memory of the process; where
+the fields lie is data (`interpreter_fields`), which differs by version and build.
 """
 
 import struct
 
 from .assembler import Helper, Reg
-from .bpf import NO_PREALLOC, Map, MapKind
 from .btf import kernel_offsets
 from .frames import SP
+from .interpreter_fields import ABSENT, OFFSETS
 from .membership import HEADER, MemberAssembler, Membership
 from .registers import HERE
-from .ring import RingBuffer
+from .stack_requests import StackMaps, keep_to_budget, take_request
 
 STACK = 48
-ENTERED, RETURNED, LOADED, SIGNALLED = range(4)
-"""Occasions: a deciding function is called first, one refuses, a library could not be loaded, a signal is deadly."""
 BODY = struct.Struct("<IIQ8QII")
 """Occasion, how the search for Python's frames ended, moment that tells which call or signal, registers, bytes of the
 stack, number of frames. The record's own number is the function; stack and frames follow."""
@@ -31,58 +28,11 @@ in characters, the state and the last bytes; then the length of the table of lin
 _CODE, _INSTRUCTION, _FIRST, _OWNER, _KIND, _FILE, _NAME, _TABLE = 0, 8, 16, 20, 24, 32, 240, 320
 SIZE = HEADER.size + BODY.size + STACK_BYTES + FRAMES * FRAME.size
 NO_PYTHON, FOUND, NO_THREAD, TWO_STATES, TOO_MANY, UNREADABLE = range(6)
-PYTHON = struct.Struct("<QQ21I4x")
-"""Addresses of the list of interpreters and of the type of code objects; then offsets, in the order of `OFFSETS`."""
-OFFSETS = (
-    "interpreter_next", "threads", "thread_next", "thread_id", "thread_frame", "via", "frame_code", "frame_back",
-    "frame_instruction", "frame_owner", "type", "file", "name", "first_line", "line_table", "text_length", "text_state",
-    "text_ascii", "text_compact", "bytes_size", "bytes_data",
-)  # fmt: skip
-ABSENT = 0xFFFFFFFF
-_WANTED = struct.Struct("<QIi")
-"""Moment, occasion, function."""
-_KEY = struct.Struct("<IIiI")
-_OF_FUNCTION, _OF_OTHERS, _IN_ALL = 2, 16, 64
-"""So many stacks of one function and occasion are copied in a process, of loads and signals, and so many in all."""
 _THREADS = 64
-_RING_BYTES = 2 << 20
-_LRU_HASH, _PROGRAM_ARRAY = MapKind.LRU_HASH, MapKind.PROGRAM_ARRAY
 _SIZES = (*range(STACK_BYTES, 0, -1024), 512, 256, 64, 8)
 _ASCII, _WIDTH = 1 << 6, 7
 _WIDTH_SHIFT = 2
 """struct PyASCIIObject.state: two bits, three of the bytes a character, compact, ascii (cpython/unicodeobject.h)."""
-
-
-class StackMaps:
-    """What asks for stacks, and what copies them."""
-
-    def __init__(self) -> None:
-        self.probes = Map(_PROGRAM_ARRAY, 4, 4, 1)
-        self.tracepoints = Map(_PROGRAM_ARRAY, 4, 4, 1)
-        self.wanted = Map(MapKind.HASH, 8, _WANTED.size, 4096, NO_PREALLOC)
-        self.taken = Map(_LRU_HASH, _KEY.size, 8, 4096)
-        self.pythons = Map(MapKind.HASH, 4, PYTHON.size, 4096, NO_PREALLOC)
-        self.ring = RingBuffer(_RING_BYTES)
-
-    def close(self) -> None:
-        """Let the maps go."""
-        for each in (self.probes, self.tracepoints, self.wanted, self.taken, self.pythons, self.ring):
-            each.close()
-
-
-def ask_stack(a: MemberAssembler, maps: StackMaps, occasion: int, *, context: Reg, tracepoint: bool = False) -> None:
-    """Have the stack copied and leave; goes on behind it where nobody copies stacks.
-
-    Stack: -128 the moment and -116 the function, which the caller wrote; down to -136.
-    """
-    a.call(Helper.PID_TGID)
-    a.store(Reg.R10, -136, Reg.R0)
-    a.store(Reg.R10, -120, occasion, 4)
-    a.update(maps.wanted, -136, -128)
-    a.move(Reg.R1, context)
-    a.map(Reg.R2, (maps.tracepoints if tracepoint else maps.probes).fd)
-    a.move(Reg.R3, 0)
-    a.call(Helper.TAIL_CALL)
 
 
 def stack_program(members: Membership, maps: StackMaps, *, tracepoint: bool) -> bytes:
@@ -94,8 +44,8 @@ def stack_program(members: Membership, maps: StackMaps, *, tracepoint: bool) -> 
     task = kernel_offsets(("task_struct.thread", "thread_struct.fsbase", "task_struct.real_parent", "task_struct.tgid"))
     a = MemberAssembler(members)
     a.move(Reg.R6, Reg.R1)
-    _take_request(a, maps)
-    _keep_to_budget(a, maps)
+    take_request(a, maps)
+    keep_to_budget(a, maps)
     a.reserve(maps.ring, SIZE, "out")
     a.head(STACK)
     a.load(Reg.R1, Reg.R10, -92, 4)
@@ -112,52 +62,6 @@ def stack_program(members: Membership, maps: StackMaps, *, tracepoint: bool) -> 
     a.label("out")
     a.leave()
     return a.build()
-
-
-def _take_request(a: MemberAssembler, maps: StackMaps) -> None:
-    a.call(Helper.PID_TGID)
-    a.store(Reg.R10, -8, Reg.R0)
-    a.compute("rsh", Reg.R0, 32)
-    a.store(Reg.R10, -80, Reg.R0, 4)
-    a.look_up(maps.wanted, -8)
-    a.jump_if(Reg.R0, "==", 0, "out")
-    for place in (0, 8):
-        a.load(Reg.R1, Reg.R0, place)
-        a.store(Reg.R10, -104 + place, Reg.R1)
-    a.map(Reg.R1, maps.wanted.fd)
-    a.stack_address(Reg.R2, -8)
-    a.call(Helper.MAP_DELETE)
-
-
-def _keep_to_budget(a: MemberAssembler, maps: StackMaps) -> None:
-    a.load(Reg.R1, Reg.R10, -80, 4)
-    a.store(Reg.R10, -64, Reg.R1, 4)
-    a.store(Reg.R10, -52, 0, 4)
-    a.store(Reg.R10, -112, 1)
-    for whole in (False, True):
-        new, counted, others = a.fresh("new"), a.fresh("counted"), a.fresh("others")
-        a.load(Reg.R1, Reg.R10, -96, 4)
-        a.load(Reg.R2, Reg.R10, -92, 4)
-        a.move(Reg.R7, _OF_OTHERS)
-        a.jump_if(Reg.R1, ">=", LOADED, others)
-        a.move(Reg.R7, _OF_FUNCTION)
-        a.label(others)
-        if whole:
-            a.move(Reg.R1, ABSENT)
-            a.move(Reg.R2, 0)
-            a.move(Reg.R7, _IN_ALL)
-        a.store(Reg.R10, -60, Reg.R1, 4)
-        a.store(Reg.R10, -56, Reg.R2, 4)
-        a.look_up(maps.taken, -64)
-        a.jump_if(Reg.R0, "==", 0, new)
-        a.load(Reg.R1, Reg.R0, 0)
-        a.jump_if(Reg.R1, ">=", Reg.R7, "out")
-        a.move(Reg.R1, 1)
-        a.atomic_add(Reg.R0, 0, Reg.R1)
-        a.jump(counted)
-        a.label(new)
-        a.update(maps.taken, -64, -112)
-        a.label(counted)
 
 
 def _copy_stack(a: MemberAssembler) -> None:

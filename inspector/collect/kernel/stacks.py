@@ -44,7 +44,7 @@ class Stacks:
         return self._maps.ring.fd
 
     def know_python(self, pid: int, layout: bytes) -> None:
-        """Where CPython keeps its frames in this process, as `stack_program.PYTHON`; nothing when there is no room."""
+        """Where CPython keeps its frames in a process (`interpreter_fields.PYTHON`); nothing when there is no room."""
         with contextlib.suppress(OSError):
             self._maps.pythons.put(_FIRST.pack(pid), layout)
 

@@ -13,8 +13,8 @@ from .btf import kernel_offsets
 from .frames import tell_frames
 from .membership import CONTROL_WAIT, HEADER, NAME, ONE_EXEC, MemberAssembler, Membership
 from .registers import HERE
-from .stack_programs import SIGNALLED as ENDED_BY_SIGNAL
-from .stack_programs import StackMaps, ask_stack
+from .stack_requests import SIGNALLED as ENDED_BY_SIGNAL
+from .stack_requests import StackMaps, ask_stack
 
 FORKED, EXECUTED, EXITED, SIGNALLED, OPENED, REFUSED_CALL, LISTED, SENT, ENDED_INSIDE = range(1, 10)
 

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from ..elf.file import ElfError, ElfFile
 from ..elf.symbols import SymbolTable
-from ..kernel.stack_programs import ABSENT, OFFSETS, PYTHON
+from ..kernel.interpreter_fields import ABSENT, OFFSETS, PYTHON
 
 RUNTIME = b"_PyRuntime"
 _TYPE, _VERSION, _SINCE_3_10 = b"PyCode_Type", b"Py_Version", b"Py_NewRef"

@@ -9,7 +9,7 @@ from typing import Final
 from inspector.stream.session import LimitNoted
 from inspector.stream.stacks import CodeFrame, Occasion, SourceFrame, StackTaken
 
-from ...kernel import stack_programs
+from ...kernel import stack_programs, stack_requests
 from ...kernel.engine import Engine
 from ...kernel.memory import Memory
 from ...kernel.records import InterpreterFrame, StackCopied
@@ -23,7 +23,7 @@ from ..tolerant_reads import attempt
 from .interpreters import Interpreters
 from .native import NativeFrames
 
-_OCCASIONS: Final[tuple[Occasion, ...]] = ("entered", "refused", "load", "signal")
+_OCCASIONS: Final[tuple[Occasion, ...]] = ("entered", "refused", "load", "signal", "lookup")
 LAST_SECONDS: Final = 2.0
 """At the end, for stacks whose compiled code is not named yet."""
 _LARGEST_TABLE: Final = 4 << 20
@@ -105,7 +105,7 @@ class StacksSource:
             return next((place for place in copy.places if place.holds(address)), None)
 
         try:
-            return self._native.of(copy.record, find, at_boundary=copy.record.occasion != stack_programs.SIGNALLED)
+            return self._native.of(copy.record, find, at_boundary=copy.record.occasion != stack_requests.SIGNALLED)
         except (OSError, ValueError, IndexError) as error:
             return [], f"a file could not be read ({error})"
 
@@ -147,7 +147,7 @@ class _Copy:
 def _event(copy: _Copy, native: tuple[list[CodeFrame], str]) -> StackTaken:
     record = copy.record
     source, source_end = _source(record, copy.layout)
-    calls = record.occasion in (stack_programs.ENTERED, stack_programs.RETURNED)
+    calls = record.occasion in (stack_requests.ENTERED, stack_requests.RETURNED)
     return StackTaken(
         at=record.at,
         pid=record.pid,
