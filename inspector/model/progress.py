@@ -16,6 +16,13 @@ def is_copy(function: str) -> bool:
     return _COPY.search(function) is not None
 
 
+def until(attempt: Attempt) -> int:
+    """When a function that answered was called last: after so many successes nobody reads its results any more."""
+    calls = attempt.calls
+    trusted = calls is not None and set(calls.results) <= {0}
+    return max(attempt.at, calls.last) if calls is not None and trusted else attempt.at
+
+
 @dataclass(slots=True, eq=False)
 class Progress:
     """What one process reached in one family of APIs."""
@@ -29,6 +36,8 @@ class Progress:
     askers: set[str] = field(default_factory=set)
     launched: Attempt | None = None
     """The newest launch that succeeded; copies alone place data, and compute nothing."""
+    launched_until: int = 0
+    """When something was launched last, also where results were read no more and all before were successes."""
 
     @property
     def stage(self) -> Stage:
@@ -81,4 +90,5 @@ def progress_of(process: Process, attempts: Iterable[Attempt]) -> dict[str, Prog
             progress.last[attempt.stage] = attempt
             if attempt.stage == "work" and not is_copy(attempt.what):
                 progress.launched = attempt
+                progress.launched_until = max(progress.launched_until, until(attempt))
     return found

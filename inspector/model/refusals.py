@@ -13,7 +13,7 @@ from .coverage import born_here
 from .families import MANAGEMENT
 from .formatting import name_of, stem
 from .memo import Steps
-from .progress import Progress
+from .progress import Progress, is_copy, until
 from .stages import LEVEL
 from .state import Process, State
 from .tree import program
@@ -70,6 +70,10 @@ class _Granted:
         self.initialised: dict[str, int] = {}
         """By family: when an initialisation first succeeded."""
         self.worked: dict[str, Attempt] = {}
+        self.launches: dict[str, tuple[int, int, str]] = {}
+        """By family: when something was launched first and last, and by which function."""
+        self.deeds: dict[tuple[str, int], Attempt] = {}
+        """As `calls`, without copies: what was computed is also fetched from a device that is given up."""
 
     def add(self, one: Attempt) -> None:
         """Take a success into account; they come in order of time."""
@@ -81,10 +85,15 @@ class _Granted:
             if one.ok:
                 for least in range(level + 1):
                     self.calls[family, least] = one
+                    if not is_copy(one.what):
+                        self.deeds[family, least] = one
                 if level >= LEVEL["initialised"]:
                     self.initialised.setdefault(family, one.at)
                 if one.stage == "work" and family not in MANAGEMENT:
                     self.worked[family] = one
+            if one.stage == "work" and not is_copy(one.what):
+                first, last, _ = self.launches.get(family, (one.at, 0, ""))
+                self.launches[family] = first, max(last, until(one)), one.what
         elif one.kind == "lookup" and one.ok:
             self.names[family, _VARIANT.sub("", one.what)] = self.names[family, ""] = one
         elif one.kind == "load":
@@ -130,9 +139,8 @@ class _Judge:
         around = attempt.inside
         if around is not None and around.ok:
             return f"{name_of(around.what)}, in which it happened, succeeded"
-        worked = self.granted.worked.get(attempt.family)
-        if worked is not None and worked.at > attempt.at:
-            return f"{worked.what} succeeded after it: the device is used"
+        if (worked := self._worked_after(attempt)) != "":
+            return f"{worked} succeeded after it: the device is used"
         match attempt.kind:
             case "load" | "prediction":
                 return self._load(attempt)
@@ -147,6 +155,19 @@ class _Judge:
             case "preload":
                 return self._preload()
         return ""
+
+    def _amid_work(self, attempt: Attempt) -> bool:
+        """It had launched something before, and was refused what it needs to launch more."""
+        deep = attempt.kind == "call" and LEVEL[attempt.stage or "asked"] >= LEVEL["memory"]
+        return deep and self.granted.launches.get(attempt.family, (attempt.at,))[0] < attempt.at
+
+    def _worked_after(self, attempt: Attempt) -> str:
+        """The work that was done after a refusal; amid work a copy is none: it may fetch what is there already."""
+        if self._amid_work(attempt):
+            _, last, function = self.granted.launches[attempt.family]
+            return function if last > attempt.at else ""
+        worked = self.granted.worked.get(attempt.family)
+        return worked.what if worked is not None and worked.at > attempt.at else ""
 
     def _load(self, attempt: Attempt) -> str:
         after = attempt.at if attempt.kind == "load" else -1
@@ -185,7 +206,8 @@ class _Judge:
             return "it tells nothing about the device"
         if is_optional(attempt) and not self._ended_over(attempt):
             return "programs go on without it"
-        one = self.granted.calls.get((attempt.family, LEVEL[attempt.stage]))
+        granted = self.granted.deeds if self._amid_work(attempt) else self.granted.calls
+        one = granted.get((attempt.family, LEVEL[attempt.stage]))
         return f"{one.what} succeeded after it" if one is not None and one.at > attempt.at else ""
 
     def _ended_over(self, attempt: Attempt) -> bool:

@@ -31,6 +31,7 @@ def _cpu(*says: str, unsure: bool = False) -> Expected:
 GPU = Expected("cuda", blames_nothing=True, unsure=True)
 NO_DEVICE = _cpu("cuInit = 100")
 REFUSED = Expected("cpu", ("cuInit = 100",), never=("SIGSEGV",))
+OUT_OF_MEMORY = _cpu("cuMemAlloc_v2 = 2 (CUDA_ERROR_OUT_OF_MEMORY)")
 NVML = _cpu("nvmlDeviceGetCount_v2")
 WITHOUT_BEGINNING = _cpu("cuInit", "/no-beginning/libcuda.so.1")
 _NOT_FOUND = "libcuda.so.1"
@@ -157,6 +158,16 @@ CASES = [
         Expected("cpu|undecided", ("cuInit", "/real/libcuda.so.1")),
         attached=True,
     ),
+    Small("memory is refused amid work", "FIELD_MEMORY=33554432 exec $D/memory silent", OUT_OF_MEMORY),
+    Small("memory is refused, it says so", "FIELD_MEMORY=33554432 exec $D/memory says", OUT_OF_MEMORY),
+    Small("memory is refused, pinned is granted", "FIELD_MEMORY=33554432 exec $D/memory pinned", OUT_OF_MEMORY),
+    Small(
+        "memory is refused, it ends",
+        "FIELD_MEMORY=33554432 exec $D/memory ends",
+        Expected("cuda", OUT_OF_MEMORY.says, unsure=True),
+    ),
+    Small("memory is refused, less is granted", "FIELD_MEMORY=33554432 exec $D/memory retries", GPU),
+    Small("memory is refused, it works on", "FIELD_MEMORY=33554432 exec $D/memory goes-on", GPU),
     Small("handles a fault", "FIELD_ANSWER=100 exec $D/program handled", REFUSED),
     Small("found by its path", "LD_LIBRARY_PATH=$D/empty exec $D/program path $D/real/libcuda.so.1", GPU),
     Small("looks for tools", "exec $D/program tools", GPU),

@@ -47,6 +47,7 @@ def build(folder: Path) -> None:
     _shared(folder / "real/libcuda.so.1", driver)
     _shared(folder / "stub/libcuda.so.1", driver, "-DSTUB")
     _compile(folder / "program", program, "-ldl")
+    _compile(folder / "memory", _STAND_INS / "memory.c", "-ldl")
     _compile(folder / "static-program", program, "-static", "-ldl")
     (folder / "complete.c").write_text(driver.read_text() + "\nint cuNotHere(int x) { return x; }\n")
     complete = _shared(folder / "complete/libcuda.so.1", folder / "complete.c", f"-I{_STAND_INS}")

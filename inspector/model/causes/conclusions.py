@@ -85,6 +85,8 @@ class GpuInUse(Conclusion):
         if decision.confidence != "proven":
             doubt = "no device was seen behind the success" if working else "Its log says so; no GPU work was counted."
         cause = "But see the evidence against it." if decision.contradictions else "Nothing is broken."
+        if decision.stop is not None and decision.stop.after_work:
+            cause = f"After it was refused: {sentence(decision.stop.attempt)}."
         return _hit(decision, title, cause, doubt=doubt, subject="use")
 
 

@@ -2,6 +2,7 @@
 
 from inspector.model.analysis import Analysis
 
+from .end_of_work import BEFORE, by_end_of_work
 from .finds import by_drop, by_find, by_node, by_software
 from .reason import CONTRADICTING, UNUSED_FOR, Decision, Reason
 from .silence import by_choice, by_files, by_monitor, by_no_call, by_nobody, by_word, undecided
@@ -9,14 +10,14 @@ from .stops import by_death, by_hang, by_own_error, by_stop
 from .ways import Ways, covered
 from .work import by_nothing_given, by_work, computed
 
-__all__ = ["CONTRADICTING", "UNUSED_FOR", "Decision", "Reason", "computed", "covered", "decide"]
+__all__ = ["BEFORE", "CONTRADICTING", "UNUSED_FOR", "Decision", "Reason", "computed", "covered", "decide"]
 
 
 def decide(analysis: Analysis) -> Decision:
     """The first step that applies: what was seen to compute, what stopped, what was found, what was said."""
     steps = (
-        by_work, by_hang, by_nothing_given, by_death, by_stop, by_own_error, by_drop, by_find, by_software, by_node,
-        by_choice, by_files, by_word, by_no_call, by_monitor, by_nobody,
+        by_end_of_work, by_work, by_hang, by_nothing_given, by_death, by_stop, by_own_error, by_drop, by_find,
+        by_software, by_node, by_choice, by_files, by_word, by_no_call, by_monitor, by_nobody,
     )  # fmt: skip
     ways = Ways(analysis)
     return next((found for step in steps if (found := step(ways)) is not None), undecided(ways))

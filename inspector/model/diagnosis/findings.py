@@ -10,7 +10,8 @@ from inspector.model.attempts.wording import link_of, word_row
 from inspector.model.causes.context import Case, Context
 from inspector.model.causes.registry import CAUSES, CONCLUSIONS, PATTERNS
 from inspector.model.causes.rule import Hit, Pattern, Place, Rule
-from inspector.model.decision import Decision
+from inspector.model.chain import Stop
+from inspector.model.decision import BEFORE, Decision
 from inspector.model.stacks import asked_from, stack_of
 from inspector.model.verdict import Evidence, Finding, Link, Severity
 
@@ -103,9 +104,17 @@ def _other_stops(context: Context, decision: Decision) -> Iterator[Told]:
             rule, hit = found
             if not context.in_use and not decision.chain:
                 hit.severity = "info"  # the analysis has seen that it decides nothing
+            hit.despite_use |= _ended_over(stop)
             at_work = context.in_use and stop.after_work and hit.despite_use
             yield Told(rule, hit, (0,) if at_work else (4, _weight(hit), context.rank(process), stop.attempt.at), chain,
                        family=family)  # fmt: skip
+
+
+def _ended_over(stop: Stop) -> bool:
+    """The device was used until this was refused, and the process ended with a failure."""
+    progress = stop.progress
+    failed = progress.process.end is not None and bool(progress.process.end.code)
+    return failed and stop.after_work and stop.attempt.at > progress.launched_until
 
 
 def _weight(hit: Hit) -> int:
@@ -154,7 +163,7 @@ def _finding(context: Context, group: list[Told], *, first: bool) -> Finding:
         severity=_severity(context, one, first=first),
         confidence=hit.confidence,
         title=hit.title,
-        cause=hit.cause + call_sites.asked_by(one.chain) + _also(group),
+        cause=hit.cause + _until_then(context, one) + call_sites.asked_by(one.chain) + _also(group),
         next_step=hit.next_step,
         command=hit.command,
         evidence=[*_evidence(group), *call_sites.rows(context.state, one.chain)],
@@ -162,6 +171,15 @@ def _finding(context: Context, group: list[Told], *, first: bool) -> Finding:
         doubt=hit.doubt,
         chain=_links(context, one, first=first),
     )
+
+
+def _until_then(context: Context, one: Told) -> str:
+    """That the device was in use until this was refused."""
+    decision = context.decision
+    ended = one.answer and decision.verdict == "cpu" and decision.stop is not None and decision.stop.after_work
+    if not ended or not decision.contradictions:
+        return ""
+    return f" The device was in use until then: {decision.contradictions[0].text.removeprefix(BEFORE)}."
 
 
 def _severity(context: Context, one: Told, *, first: bool) -> Severity:

@@ -1,6 +1,6 @@
 /* A stand-in for libcuda.so.1 with one device that computes nothing. It notes every call.
    FIELD_ANSWER: what cuInit answers. FIELD_NODES: folder of the device nodes that it opens, kept open with FIELD_KEEP.
-   FIELD_ABORT, FIELD_HANG: what it does in cuInit. FIELD_NO_FORK: it refuses children of whoever asked first.
+   FIELD_MEMORY: bytes of memory that it has. FIELD_ABORT, FIELD_HANG: what it does in cuInit. FIELD_NO_FORK: it refuses children of whoever asked first.
    Compiled with -DSTUB it is what a toolkit has for linking: 34 to everything. */
 #include "calls.h"
 #include <string.h>
@@ -35,6 +35,15 @@ static int begin(void) {
     return visible && strcmp(visible, "0") && strncmp(visible, "GPU-", 4) ? 100 : 0;
 }
 
+static size_t used;
+static int take(unsigned long long *address, size_t size) {
+    if (getenv("FIELD_MEMORY") && used + size > strtoull(getenv("FIELD_MEMORY"), 0, 10)) return 2;
+    size_t *block = malloc(sizeof size);
+    used += *block = size;
+    *address = (unsigned long long)block;
+    return 0;
+}
+
 ANSWER(cuInit, (unsigned flags), int no = begin(); if (no) return no)
 ANSWER(cuDriverGetVersion, (int *version), *version = 12080)
 ANSWER(cuDeviceGetCount, (int *count), *count = 1)
@@ -47,6 +56,10 @@ ANSWER(cuCtxCreate_v2, (void **context, unsigned flags, int device), static char
 ANSWER(cuCtxCreate_v3, (void **context, void *p, int n, unsigned flags, int device), static char one; *context = &one)
 ANSWER(cuCtxDestroy, (void *context), )
 ANSWER(cuMemGetInfo_v2, (size_t *free, size_t *total), *free = *total = 8ull << 30)
-ANSWER(cuMemAlloc_v2, (unsigned long long *address, size_t size), *address = (unsigned long long)malloc(size))
+ANSWER(cuMemAlloc_v2, (unsigned long long *address, size_t size), int no = take(address, size); if (no) return no)
+ANSWER(cuMemFree_v2, (unsigned long long address), used -= *(size_t *)address; free((void *)address))
+ANSWER(cuMemHostAlloc, (void **address, size_t size, unsigned flags), *address = malloc(size))
+ANSWER(cuMemcpyDtoH_v2, (void *to, unsigned long long from, size_t size), )
+ANSWER(cuCtxSynchronize, (void), )
 ANSWER(cuLaunchKernel, (void *function, unsigned x, unsigned y, unsigned z, unsigned a, unsigned b, unsigned c, unsigned shared,
                         void *stream, void **arguments, void **extra), )
