@@ -7,13 +7,17 @@ import traceback
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-import msgspec
+from msgspec import structs
 
 from inspector.stream.base import Request
 from inspector.stream.requests import Configure, Quit
-from inspector.stream.session import CollectorWaits, LimitNoted, ProgramCutShort, RequestFailed
+from inspector.stream.session import (
+    CollectorWaits,
+    LimitNoted,
+    ProgramCutShort,
+    RequestFailed,
+)
 
-from .composition import source_makers
 from .elf.image_cache import ImageCache
 from .event_writer import EventWriter
 from .kernel import procfs, uprobes
@@ -28,9 +32,6 @@ from .reactor.remembered_files import recall, remember
 from .request_reader import RequestReader
 from .session_events import asked, ended, missing, started
 from .sources.contract import Session, Tracked, TreeObserver
-from .sources.copies.copies import ListeningSink
-from .sources.libraries.libraries import Libraries
-from .sources.lookups.signals import SignalsSource
 from .sources.processes.joining import (
     ExecArrivals,
     MappingArrivals,
@@ -92,7 +93,7 @@ class Agent(TreeObserver):
         reactor: Reactor | None,
     ) -> None:
         self._options = options
-        self._configure = msgspec.structs.replace(configure, logs=[*configure.logs, *options.logs])
+        self._configure = structs.replace(configure, logs=[*configure.logs, *options.logs])
         self._request_reader = request_reader
         self._launch, self._reactor = launch, reactor
         self._loop = CollectorLoop(self._failed)
@@ -153,16 +154,14 @@ class Agent(TreeObserver):
             self._loop, self._waits, Keys(self._configure.plan.environment), self._records.feed, self._emptied
         )
         self._living = self._tree.processes
-        self._heard = ListeningSink(self._waits)
-        self._session = Session(self._loop, self._heard, self._tree, self._configure)
-        if self._launch is not None:
-            self._session.captured = self._launch.captured()
+        self._tree.attach(pids, _origin(target))  # told at once: what looks at them closely is imported after that
+        _check_births(self._tree, births)
+        self._sink.flush()
         self._make_sources()
+        self._tree.introduce()
         if self._launch is not None:
             self._records.feed.follow(self._launch.pid)
             self._tree.expect(self._launch.pid, "run", self._loop.now())
-        self._tree.attach(pids, _origin(target))
-        _check_births(self._tree, births)
         self._images = self._session.images
         self._loop.in_background(self._images.load, lambda _: None)
         self._start_sources()
@@ -193,14 +192,22 @@ class Agent(TreeObserver):
 
     def _make_sources(self) -> None:
         """What hears of the tree from its first process on, in the order in which it hears."""
-        session, feed = self._session, self._records.feed
+        from .composition import source_makers  # a tenth of a second, with the next three
+        from .sources.copies.copies import ListeningSink
+        from .sources.libraries.libraries import Libraries
+        from .sources.lookups.signals import SignalsSource
+
+        feed, heard = self._records.feed, ListeningSink(self._waits)
+        self._session = session = Session(self._loop, heard, self._tree, self._configure)
+        if self._launch is not None:
+            session.captured = self._launch.captured()
         self._libraries = Libraries(session, self._tree, feed)
         self._sources += [
             self._libraries,
             VitalsSource(session, self._tree),
             SignalsSource(session, self._tree, feed),
         ]
-        for name, make in source_makers(session, self._records, self._options.target, self._heard):
+        for name, make in source_makers(session, self._records, self._options.target, heard):
             try:
                 self._sources.append(make())
             except Exception as error:

@@ -103,8 +103,10 @@ class EventWriter:
         self._waiting: deque[Event] = deque()
         self._refreshes = Refreshes()
         self._lost = 0
+        self._writing = False
         self._open = True
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed, self._written = threading.Condition(lock), threading.Condition(lock)
         self._writer = threading.Thread(target=self._write_all, name="collector-stream", daemon=True)
         self._writer.start()
 
@@ -113,6 +115,11 @@ class EventWriter:
         with self._changed:
             if self._accept(event):
                 self._changed.notify()
+
+    def flush(self, seconds: float = 0.1) -> None:
+        """Wait until all is written, at most so long: whoever has much to do holds up the writing thread."""
+        with self._written:
+            self._written.wait_for(lambda: not self._waiting and not self._writing, seconds)
 
     def close(self, seconds: float = 2.0) -> None:
         """Write what is waiting and end; a reader that does not read in time gets a torn stream."""
@@ -138,6 +145,9 @@ class EventWriter:
             except OSError:
                 self._broken()
                 return
+            with self._written:
+                self._writing = False
+                self._written.notify_all()
 
     def _gather(self) -> list[Event] | None:
         """What waits, after letting it gather for a moment; None at the end."""
@@ -146,7 +156,7 @@ class EventWriter:
         if self._open:
             time.sleep(BATCH_SECONDS)
         with self._changed:
-            batch = list(self._waiting)
+            batch, self._writing = list(self._waiting), True
             self._waiting.clear()
             batch += self._refreshes.take()
             if self._lost:

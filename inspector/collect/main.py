@@ -2,13 +2,10 @@
 
 import argparse
 import ctypes
-import os
 import signal
 import sys
 from collections.abc import Sequence
 
-from inspector.stream.base import Event
-from inspector.stream.codec import encode
 from inspector.stream.requests import Configure
 
 from .options import Options
@@ -26,13 +23,15 @@ def run(argv: Sequence[str]) -> int:
     _end_quietly_without_reader()
     _give_memory_back()
     request_reader = RequestReader(0)
-    configure = request_reader.configuration(CONFIGURE_SECONDS)
     try:
         if options.list:
-            return _list(configure)
+            return _list(request_reader.configuration(CONFIGURE_SECONDS))
         if options.capabilities:
+            request_reader.configuration(CONFIGURE_SECONDS)
             return _tell_capabilities(options.target)
-        return _observe(options, configure, request_reader)
+        from .observation import observe  # before what to look for is read: whoever started us makes it meanwhile
+
+        return observe(options, request_reader.configuration(CONFIGURE_SECONDS), request_reader)
     except BrokenPipeError:
         return 0
     except KeyboardInterrupt:
@@ -106,41 +105,17 @@ def _end_quietly_without_reader() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 
-def _write(events: Sequence[Event]) -> None:
-    data = b"".join(map(encode, events))
-    while data:
-        data = data[os.write(1, data) :]
-
-
 def _list(configure: Configure) -> int:
     from .listing import processes
-    from .session_events import ended, started
+    from .session_events import ended, started, write_all
 
-    _write([started("", []), *processes(configure.plan), ended("all processes are listed")])
+    write_all([started("", []), *processes(configure.plan), ended("all processes are listed")])
     return 0
 
 
 def _tell_capabilities(target: str) -> int:
     from .kernel.permissions import examine
-    from .session_events import ended, started
+    from .session_events import ended, started, write_all
 
-    _write([started(target, examine()), ended("all capabilities are told")])
+    write_all([started(target, examine()), ended("all capabilities are told")])
     return 0
-
-
-def _observe(options: Options, configure: Configure, request_reader: RequestReader) -> int:
-    """Fork and give privileges up before threads exist, then let the agent do the rest."""
-    from .agent import Agent
-    from .kernel.privileges import give_up
-    from .launch import Launch
-    from .session_events import asked, ended, missing, started
-    from .sources.calls.early_calls import start_reactor
-    from .target import TargetError, awaited
-
-    try:
-        launch = Launch(options.command, options.run_output) if options.command else None
-    except TargetError as error:
-        _write([started(asked(options), []), missing(error), ended(error.why, ok=False)])
-        return 0
-    give_up(started_a_command=launch is not None)
-    return Agent(options, configure, request_reader, launch, start_reactor(configure, awaited(options.target))).run()

@@ -5,6 +5,8 @@ import time
 from collections.abc import Mapping, Sequence
 
 from inspector import __version__
+from inspector.stream.base import Event
+from inspector.stream.codec import encode
 from inspector.stream.session import Capability, SessionEnded, SessionStarted, TargetMissing
 from inspector.stream.text import decode
 
@@ -44,3 +46,10 @@ def missing(error: TargetError) -> TargetMissing:
 def ended(reason: str, ok: bool = True) -> SessionEnded:
     """Why the stream ends here."""
     return SessionEnded(at=time.monotonic_ns(), reason=reason, ok=ok)
+
+
+def write_all(events: Sequence[Event]) -> None:
+    """What is told at once, without a queue."""
+    data = b"".join(map(encode, events))
+    while data:
+        data = data[os.write(1, data) :]

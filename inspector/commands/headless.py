@@ -77,7 +77,7 @@ def record(options: Options) -> int:
         raise UserError("record needs a file", f"inspector record {options.target or 'TARGET'} -o seen.zst")
     profiles, redactor = inputs.profiles(options), _redactor(options)
     with inputs.watched(options) as watched, _own_output(watched, options):
-        stream = inputs.collector(options, watched.words, profiles)
+        stream = inputs.collector(options, watched.words, lambda: profiles)
         try:
             stream.record(options.output, redactor)
         except RecordingError as error:
@@ -181,7 +181,7 @@ def observe(options: Options, profiles: "Profiles") -> "Observed":
             raise UserError(str(error), "inspector record TARGET -o FILE makes one") from None
     seconds = options.seconds if options.seconds or options.program else _DEFAULT_SECONDS
     with inputs.watched(options) as watched, _own_output(watched, options):
-        stream = inputs.collector(options, watched.words, profiles)
+        stream = inputs.collector(options, watched.words, lambda: profiles)
         watch = Watch(stream, profiles, seconds, from_birth=options.wait, own_program=bool(options.program))
         with _behind_programs():
             return watch.run(progress(options))
@@ -239,7 +239,7 @@ def _growing(options: Options, profiles: "Profiles") -> "Iterator[Observed]":
         yield observe(options, profiles)
         return
     with inputs.watched(options) as watched, _own_output(watched, options):
-        stream = inputs.collector(options, watched.words, profiles)
+        stream = inputs.collector(options, watched.words, lambda: profiles)
         watch = Watch(stream, profiles, options.seconds, from_birth=options.wait, own_program=bool(options.program))
         tell = telling_of_waits()
         for _ in watch.batches():
@@ -263,7 +263,7 @@ def listed(options: Options, profiles: "Profiles") -> "list[ProcessListed]":
 
 def _short_session(options: Options, words: list[str], profiles: "Profiles") -> "list[AnyEvent]":
     """All events of a collector that answers one question and ends."""
-    stream = inputs.collector(options, words, profiles)
+    stream = inputs.collector(options, words, lambda: profiles)
     events = [event for batch in stream for event in batch]
     if stream.ending is not None and not stream.ending.ok:
         raise UserError(stream.ending.words, stream.ending.help)

@@ -1,7 +1,7 @@
 """From the words of the command line to streams: profiles, places, living collectors, files."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -71,15 +71,18 @@ def watched(options: Options) -> Iterator[Watched]:
         yield Watched(words, folder / name if here else None)
 
 
-def collector(options: Options, words: Sequence[str], known: "Profiles") -> "LiveStream":
-    """A living collector at the place that the options name; UserError when it cannot be started."""
+def collector(options: Options, words: Sequence[str], known: Callable[[], "Profiles"]) -> "LiveStream":
+    """A living collector at the place that the options name; UserError when it cannot be started.
+
+    `known`: the profiles, asked for once it begins.
+    """
     from inspector.stream.live import LiveStream
     from inspector.stream.requests import Configure
     from inspector.stream.transport import collector_command
 
     def configure() -> Configure:
         return Configure(
-            plan=known.plan(),
+            plan=known().plan(),
             logs=options.log,
             count=not options.no_count,
             budget=options.budget,

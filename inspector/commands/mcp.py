@@ -237,7 +237,8 @@ async def _answer(options: Options, pid: int, request: Request, kind: type[A]) -
 
 def _ask(options: Options, pid: int, request: Request, kind: type[A]) -> A:
     options = replace(options, no_count=True, redact=True)
-    stream = collector(options, target_words(str(pid)), profiles(options))
+    known = profiles(options)
+    stream = collector(options, target_words(str(pid)), lambda: known)
     redactor = Redactor()
     end = time.monotonic() + _QUESTION_SECONDS
     stream.send(request)

@@ -4,6 +4,7 @@ import gc
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from inspector.commands import headless, inputs
@@ -81,9 +82,12 @@ def demo(options: Options) -> int:
 
 
 def _show(options: Options) -> int:
+    """The collector comes first: it begins, and is told what to look for, while we import what draws."""
+    known = cache(lambda: inputs.profiles(options))
     with inputs.watched(options) as watched:
-        profiles = inputs.profiles(options)
-        return _navigate(options, profiles, inputs.collector(options, watched.words, profiles))
+        source = inputs.collector(options, watched.words, known)
+        source.tell_what_to_look_for()
+        return _navigate(options, known(), source)
 
 
 def _pick(options: Options) -> int:
@@ -100,7 +104,7 @@ def _navigate(options: Options, profiles: "Profiles", source: "LiveStream | None
     def connect(target: str) -> "LiveStream":
         from inspector.stream.transport import target_words
 
-        return inputs.collector(options, target_words(target), profiles)
+        return inputs.collector(options, target_words(target), lambda: profiles)
 
     with _importing():
         from inspector.view.app import run as show

@@ -145,7 +145,7 @@ class LiveStream:
 
     def _wait_and_read(self, timeout: float | None) -> list[AnyEvent]:
         events: list[AnyEvent] = []
-        self._tell_what_to_look_for()
+        self.tell_what_to_look_for()
         ready = self._selector.select(timeout)
         if self.ending is not None:
             return []  # another thread has given it up
@@ -164,7 +164,8 @@ class LiveStream:
             self._end()
         return events
 
-    def _tell_what_to_look_for(self) -> None:
+    def tell_what_to_look_for(self) -> None:
+        """At once, so that the collector goes on while we are not ready to read."""
         with self._lock:
             if self._configured:
                 return
@@ -181,7 +182,7 @@ class LiveStream:
         """Ask the collector for something; silently nothing after the end."""
         with self._lock:
             if self.ending is None:
-                self._tell_what_to_look_for()
+                self.tell_what_to_look_for()
                 self._outgoing += encode_request(request)
                 self._flush()
 

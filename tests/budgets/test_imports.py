@@ -76,7 +76,7 @@ def test_a_collector_is_started_before_anything_of_the_screen_is_imported() -> N
         "import sys\nfrom inspector.commands import inputs, screen\nfrom inspector.commands.arguments import parse\n"
         "from inspector.stream.transport import target_words\n"
         "options = parse(['1'], '')\n"
-        "stream = inputs.collector(options, target_words('1'), inputs.profiles(options))\n"
+        "stream = inputs.collector(options, target_words('1'), lambda: inputs.profiles(options))\n"
         "print(*sorted(sys.modules), sep='\\n')\nstream.kill()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -92,8 +92,16 @@ def test_the_screen_imports_nothing_of_the_collector() -> None:
 
 
 def test_the_collector_imports_nothing_that_shows_or_judges() -> None:
-    code = "import sys, inspector.collect.agent; print(*sorted(sys.modules), sep='\\n')"
+    code = "import sys, inspector.collect.agent, inspector.collect.composition; print(*sorted(sys.modules), sep='\\n')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     shows = ("inspector.view", "inspector.model", "inspector.report", "inspector.demo", "inspector.commands")
     assert "inspector.collect.agent" in done.stdout
     assert not offenders(set(done.stdout.split()), *SCREEN, *shows)
+
+
+def test_processes_are_told_before_what_looks_at_them_closely_is_imported() -> None:
+    code = "import sys, inspector.collect.observation; print(*sorted(sys.modules), sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    later = ("composition", "sources.libraries.libraries", "sources.output", "sources.lookups", "sources.stacks")
+    assert "inspector.collect.observation" in done.stdout
+    assert not offenders(set(done.stdout.split()), *(f"inspector.collect.{name}" for name in later))

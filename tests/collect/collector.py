@@ -27,8 +27,8 @@ PLAN = Plan(
     environment=["INSPECTOR_TEST_*"],
 )
 _AS_NOBODY = (
-    "import ctypes, os, sys, inspector.collect.main as m, inspector.collect.agent, inspector.collect.listing;"
-    "import inspector.collect.sources.inotify;"
+    "import ctypes, os, sys, inspector.collect.main as m, inspector.collect.observation, inspector.collect.listing;"
+    "import inspector.collect.composition, inspector.collect.sources.inotify;"
     "import elftools.elf.elffile;"
     "m.parse(['0']);"
     "os.setgroups([]); os.setgid({uid}); os.setuid({uid}); ctypes.CDLL(None).prctl(4, 1); sys.exit(m.run(sys.argv[1:]))"

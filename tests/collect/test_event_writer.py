@@ -77,6 +77,14 @@ def test_events_arrive_in_order_and_none_is_lost(pipe: Pipe) -> None:
     assert [event.at for event in pipe.drain()] == list(range(500))
 
 
+def test_what_is_flushed_can_be_read(pipe: Pipe) -> None:
+    pipe.sink.send(_born(1))
+    pipe.sink.flush(30.0)
+    assert [event.at for event in decode_all(os.read(pipe.read_end, 1 << 16).splitlines())] == [1]
+    pipe.sink.flush(30.0)
+    pipe.drain()
+
+
 def test_a_reader_that_does_not_read_blocks_nobody_and_loses_no_structure(pipe: Pipe, small_bounds: None) -> None:
     filling = "x" * 3000
     for _ in range(60):  # more than a pipe holds: the writer is stuck from here on

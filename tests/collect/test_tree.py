@@ -9,13 +9,14 @@ import pytest
 from inspector.collect.agent import _check_births
 from inspector.collect.kernel import procfs
 from inspector.collect.kernel.records import Executed, Exited, Forked, Lost
+from inspector.collect.sources.contract import Tracked
 from inspector.collect.sources.processes.feed import Feed
 from inspector.collect.sources.processes.polling import PollingRecords
 from inspector.collect.target import TargetError
 from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted
 from inspector.stream.session import EventsLost
 
-from .fakes import FakeLoop, Grove, Told
+from .fakes import FakeLoop, Grove, Told, Witness
 from .targets import Life, Workshop
 
 NO_ONE = 2**22 - 7
@@ -38,6 +39,25 @@ def test_following_comes_before_looking(grove: Grove, workshop: Workshop) -> Non
         assert grove.source.followed == [life.pid]
         assert grove.witness.heard == [("born", life.pid), ("executed", life.pid)]
         assert grove.tree.processes()[0].raw_environment[b"PATH"] == os.environb[b"PATH"]
+
+
+def test_who_watches_later_hears_of_the_processes_that_are_there_as_if_from_the_first(grove: Grove) -> None:
+    class Late(Witness):
+        def born(self, process: Tracked) -> None:
+            assert process.program is None
+            super().born(process)
+
+        def executed(self, process: Tracked) -> None:
+            assert process.program is not None
+            super().executed(process)
+
+    late = Late()
+    grove.tree.attach([os.getpid()])
+    grove.tree.watch(late)
+    grove.witness.heard.clear()
+    grove.tree.introduce()
+    assert late.heard == grove.witness.heard
+    assert late.heard[0] == ("born", os.getpid()) and ("executed", os.getpid()) in late.heard
 
 
 def test_a_child_that_was_gone_before_we_looked_is_told_from_records_alone(grove: Grove) -> None:

@@ -62,6 +62,14 @@ def test_requests_reach_the_collector_in_order(tmp_path: Path) -> None:
     assert [line[:22] for line in stream.talk] == ['{"request":"configure"', '{"request":"add-log","']
 
 
+def test_a_collector_may_be_told_what_to_look_for_before_anybody_reads(tmp_path: Path) -> None:
+    body = f"sys.stdin.readline(); open({str(tmp_path / 'told')!r}, 'w').close()"
+    stream = LiveStream(collector(tmp_path, body), configure)
+    stream.tell_what_to_look_for()
+    assert until_there(tmp_path / "told")
+    drain(stream)
+
+
 def test_a_plan_larger_than_the_pipe_does_not_block_the_viewer(tmp_path: Path) -> None:
     plan = Plan(log_marks=["x" * 1000] * 500)
     body = "out.write(STREAM)\nout.flush()\nsys.stderr.write(str(len(sys.stdin.readline())))"

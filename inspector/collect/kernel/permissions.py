@@ -43,12 +43,16 @@ class Rights:
 
 
 def rights(programs: Refusal | None, probes: Refusal | Means) -> Rights:
-    """What the first two leave open; nothing is attached."""
+    """What the first two leave open; nothing is attached.
+
+    Who gets the records of all processes is not asked about its own: that event takes the kernel 20 ms to let go.
+    """
+    everyone = _refusal(lambda: _try_perf(-1), Need.EVERYONES_RECORDS)
     return Rights(
         programs=programs,
         probes=programs or probes,
-        everyone=_refusal(lambda: _try_perf(-1), Need.EVERYONES_RECORDS),
-        own=_refusal(lambda: _try_perf(os.getpid()), Need.OWN_RECORDS),
+        everyone=everyone,
+        own=everyone and _refusal(lambda: _try_perf(os.getpid()), Need.OWN_RECORDS),
         others=_others(),
         memory=closed_memory(),
     )

@@ -95,6 +95,18 @@ class ProcessTree:
         for process in found:
             self._describe(process, self._loop.now())
 
+    def introduce(self) -> None:
+        """Tell observers of the processes that were taken in before any watched: first of all, then of each program."""
+        programs = [(process, process.program) for process in self.processes()]
+        for process, _ in programs:
+            process.program = None  # that is how a process is known to be found and not forked
+            for observer in self.hearing("born"):
+                observer.born(process)
+        for process, program in programs:
+            process.program = program
+            for observer in self.hearing("executed"):
+                observer.executed(process)
+
     def expect(self, pid: int, origin: Origin, at: int) -> None:
         """Take in a followed process whose program an exec record is about to tell; it may have ended already."""
         if self._lives(pid):
