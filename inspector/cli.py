@@ -9,23 +9,25 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from inspector import __version__
-from inspector.commands import headless, screen
-from inspector.commands.arguments import Options, parse
 from inspector.commands.errors import UserError, say
+
+if TYPE_CHECKING:
+    from inspector.commands.arguments import Options
 
 OBJECTS = 20_000
 """New objects between two looks for garbage: after 700, as Python has it, a tenth of each start is spent on looking."""
 
 
-def _completion(options: Options) -> int:
+def _completion(options: "Options") -> int:
     from inspector.commands.completion import completion
 
     return completion(options)
 
 
-def _mcp(options: Options) -> int:
+def _mcp(options: "Options") -> int:
     try:
         from inspector.commands.mcp import mcp
     except ModuleNotFoundError as error:
@@ -35,21 +37,25 @@ def _mcp(options: Options) -> int:
     return mcp(options)
 
 
-_COMMANDS: dict[str, Callable[[Options], int]] = {
-    "": screen.look,
-    "run": screen.run,
-    "replay": screen.replay,
-    "demo": screen.demo,
-    "report": headless.report,
-    "trace": headless.trace,
-    "record": headless.record,
-    "diff": headless.diff,
-    "list": headless.listing,
-    "explain": headless.explain,
-    "doctor": headless.doctor,
-    "completion": _completion,
-    "mcp": _mcp,
-}
+def _command(name: str) -> "Callable[[Options], int]":
+    from inspector.commands import headless, screen
+
+    commands: dict[str, Callable[[Options], int]] = {
+        "": screen.look,
+        "run": screen.run,
+        "replay": screen.replay,
+        "demo": screen.demo,
+        "report": headless.report,
+        "trace": headless.trace,
+        "record": headless.record,
+        "diff": headless.diff,
+        "list": headless.listing,
+        "explain": headless.explain,
+        "doctor": headless.doctor,
+        "completion": _completion,
+        "mcp": _mcp,
+    }
+    return commands[name]
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -61,9 +67,11 @@ def main(words: Sequence[str] | None = None) -> int:
         if given[:1] == ["collect"]:
             return _collect(given[1:])
         gc.set_threshold(OBJECTS)
+        from inspector.commands.arguments import parse
+
         options = parse(given, __version__)
         _end_in_order()
-        return _COMMANDS[options.command](options)
+        return _command(options.command)(options)
     except UserError as trouble:
         say(str(trouble))
         if trouble.command:

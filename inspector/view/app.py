@@ -170,7 +170,7 @@ class InspectorApp(CopyingApp):
         self.begin_settings(main)
         self.scheduler = Scheduler(session, self.set_timer, lambda: self._paint(session, main), lambda: self.app_focus)
         self.push_screen(main)
-        main.call_after_refresh(session.event_queue.start)  # reading is work: the first paint goes first
+        main.call_after_refresh(session.start)  # reading is work: the first paint goes first
 
     def _paint(self, session: Session, main: MainScreen) -> None:
         if session is self.session and not self.missed():

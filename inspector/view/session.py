@@ -1,5 +1,6 @@
 """One observation as the screen lives it: events folded in small bites, the answer drawn now and then, time moved."""
 
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from itertools import count
@@ -36,6 +37,10 @@ def draw(state: State, profiles: Profiles) -> Drawing:
     return (yield from diagnosis.draw(state, profiles))
 
 
+def _import_rules() -> None:
+    from inspector.model import diagnosis, fold  # noqa: F401
+
+
 class Session:
     """State, answer, pause and place in time of one feed."""
 
@@ -70,6 +75,11 @@ class Session:
         self._drawing: Drawing | None = None
         self._heard = monotonic_ns()
         self._played_at = 0
+
+    def start(self) -> None:
+        """Begin to read; until events come, the rules that explain them are imported aside."""
+        self.event_queue.start()
+        threading.Thread(target=_import_rules, name="rules", daemon=True).start()
 
     # What is known
 

@@ -1,6 +1,7 @@
 """The named peers: where they are, and None where this machine has none of them."""
 
 import compileall
+import os
 import shutil
 import subprocess
 import sys
@@ -39,9 +40,12 @@ def python_program(name: str) -> str | None:
 
 @cache
 def ours() -> str:
-    """Path of our own command, with bytecode beside its modules as an installer leaves it there.
+    """Path of our own command, with bytecode beside its modules as installers, and the first start, leave it there.
 
     Where PYTHONDONTWRITEBYTECODE is set, a checkout would otherwise be compiled anew at each start.
     """
     compileall.compile_dir(_PACKAGE, quiet=2)
-    return str(Path(sys.executable).with_name("inspector"))
+    command = str(Path(sys.executable).with_name("inspector"))
+    writing = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([command, "list"], env=writing, stdout=subprocess.DEVNULL, check=True)
+    return command

@@ -6,8 +6,9 @@ follows in a straight line and is no branch target.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from inspector.stream.text import decode
 
@@ -26,8 +27,7 @@ _PROLOGUE: Final = 64
 _LARGEST_BODY: Final = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """Where one function of a file can be probed; offsets are file offsets, as uprobes want them."""
 
     name: str
@@ -47,16 +47,14 @@ class Site:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Names that cannot be probed, and why in words."""
 
     names: tuple[str, ...]
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sites:
+class Sites(Struct, frozen=True):
     """The answer for one file."""
 
     found: list[Site]

@@ -7,7 +7,8 @@ that ends takes all of its frames along.
 """
 
 import struct
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .assembler import Helper, Reg
 from .bpf import NO_PREALLOC, Map, MapKind
@@ -30,8 +31,7 @@ SAME_STACK = 256 << 10
 SP, ARGUMENT_REGISTERS = HERE.sp, HERE.arguments
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """One open call."""
 
     pid: int
@@ -70,8 +70,7 @@ def frames_of(tid: int, value: bytes) -> list[Frame]:
     return sorted(found, key=lambda frame: frame.entered)
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """Stack offsets of what a frame is made of; pid and tid lie at -8 as the helper gives them."""
 
     slot: int

@@ -8,8 +8,9 @@ import fcntl
 import mmap
 import os
 import struct
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from inspector.stream.syscall_numbers import number
 
@@ -41,8 +42,7 @@ _SAMPLE_ID = struct.Struct("<IIQ")
 """What follows each record under SAMPLE_ID_ALL with TID and TIME: pid, tid, time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """What to open; see struct perf_event_attr for each field."""
 
     kind: int
@@ -62,8 +62,7 @@ class Event:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """A thread took a name; `executed` when it did so by execve."""
 
     at: int
@@ -73,8 +72,7 @@ class Named:
     executed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadEnded:
+class ThreadEnded(Struct, frozen=True):
     """A thread is gone; the process with its last one."""
 
     at: int

@@ -3,13 +3,12 @@
 `pid` is always the process (tgid), `tid` the thread, both as the collector's pid namespace numbers them.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from .frames import Frame
 
 
-@dataclass(frozen=True, slots=True)
-class Forked:
+class Forked(Struct, frozen=True):
     """A new process (not a thread) was born in the tree."""
 
     at: int
@@ -17,8 +16,7 @@ class Forked:
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
+class Executed(Struct, frozen=True):
     """A process of the tree executed a program; argv and environment as they were at that moment."""
 
     at: int
@@ -31,8 +29,7 @@ class Executed:
     truncated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Exited:
+class Exited(Struct, frozen=True):
     """The last thread of a process is gone; `status` as wait(2) encodes it, None when unknown."""
 
     at: int
@@ -42,8 +39,7 @@ class Exited:
     """ns of CPU time of all its threads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(Struct, frozen=True):
     """A file was mapped executable (perf MMAP2 record)."""
 
     at: int
@@ -58,8 +54,7 @@ class Mapped:
     path: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Signalled:
+class Signalled(Struct, frozen=True):
     """A signal was delivered; `ip` is where the thread was in user space, 0 when unknown."""
 
     at: int
@@ -71,8 +66,7 @@ class Signalled:
     ip: int
 
 
-@dataclass(frozen=True, slots=True)
-class SignalSent:
+class SignalSent(Struct, frozen=True):
     """A process sent a signal to a member; the signal may be handled, or be delivered later."""
 
     at: int
@@ -84,8 +78,7 @@ class SignalSent:
     """Of the sender's thread (comm)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """An openat/open/openat2 of the tree; `errno` 0 for success."""
 
     at: int
@@ -100,8 +93,7 @@ class Opened:
     """It failed inside of a watched call or look-up."""
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedCall:
+class RefusedCall(Struct, frozen=True):
     """A system call of the tree that failed (those of `system_calls.CALLS`, opens not among them)."""
 
     at: int
@@ -115,8 +107,7 @@ class RefusedCall:
     """Path or name without its end, socket address, or two 64-bit words of a limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A folder was listed to its end (getdents64)."""
 
     at: int
@@ -125,8 +116,7 @@ class Listed:
     fd: int
 
 
-@dataclass(frozen=True, slots=True)
-class CallSum:
+class CallSum(Struct, frozen=True):
     """Failures of one kind that are only counted, so far."""
 
     pid: int
@@ -137,8 +127,7 @@ class CallSum:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class Looked:
+class Looked(Struct, frozen=True):
     """A dlopen/dlmopen/dlclose/dlsym/dlvsym/cuGetProcAddress/cuGetExportTable that returned."""
 
     entered: int
@@ -166,8 +155,7 @@ class Looked:
     """Load bias of the library that dlopen or dlmopen opened."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """A dlopen or dlmopen that began; its `Looked` follows, unless the process ends or stays inside."""
 
     at: int
@@ -182,8 +170,7 @@ class Asked:
     """Return address: who asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """The dynamic loader raised an error (_dl_signal_exception / _dl_signal_error of ld.so)."""
 
     at: int
@@ -195,8 +182,7 @@ class Refused:
     errno: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(Struct, frozen=True):
     """One call of a watched function in full."""
 
     entered: int
@@ -216,8 +202,7 @@ Text = tuple[int, int, bytes]
 """A string of CPython: length in characters, state, the last bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class InterpreterFrame:
+class InterpreterFrame(Struct, frozen=True):
     """One frame of CPython as it lay in memory."""
 
     code: int
@@ -234,8 +219,7 @@ class InterpreterFrame:
     """Its first bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class StackCopied:
+class StackCopied(Struct, frozen=True):
     """The call stack of a thread at the moment of an event, as it lay in memory."""
 
     at: int
@@ -259,8 +243,7 @@ class StackCopied:
     """There may be more frames."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndedInside:
+class EndedInside(Struct, frozen=True):
     """A thread ended in the middle of watched calls."""
 
     at: int
@@ -270,8 +253,7 @@ class EndedInside:
     """The oldest first; empty when it had left all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResultsKnown:
+class ResultsKnown(Struct, frozen=True):
     """So many results of a function as are enough were read."""
 
     at: int
@@ -279,15 +261,13 @@ class ResultsKnown:
     """The number of the function."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallsBegan:
+class CallsBegan(Struct, frozen=True):
     """The first call of a counted function, in whatever process, since counting was suspended."""
 
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """What a process wrote to its descriptor 1 or 2 so far (totals)."""
 
     pid: int
@@ -300,8 +280,7 @@ class Written:
     """The first bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """Records dropped by a full buffer."""
 
     source: str

@@ -11,6 +11,7 @@ import msgspec
 
 from inspector.stream.regex_cost import PatternError, longest_text
 
+from .compiled import keep, kept
 from .schema import LogRule, Profile
 
 _LARGEST = 1 << 20
@@ -65,7 +66,11 @@ def builtin() -> list[Profile]:
     A test checks how their parts fit; here it would take longer than all the rest, before the first word is printed.
     """
     files = sorted(Path(__file__).parent.glob("*.toml"))
-    return [_decode(file.read_text(encoding="utf-8"), file.name) for file in files]
+    profiles = kept(files)
+    if profiles is None:
+        profiles = [_decode(file.read_text(encoding="utf-8"), file.name) for file in files]
+        keep(files, profiles)
+    return profiles
 
 
 def _refuse_strangers(path: Path, status: os.stat_result) -> None:

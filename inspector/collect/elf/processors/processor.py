@@ -1,9 +1,10 @@
 """What the readers of files ask of a processor, and which one a file is made for."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from capstone import Cs
@@ -17,8 +18,7 @@ X86_64, AARCH64 = 62, 183
 """e_machine of elf(5)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One decoded instruction."""
 
     address: int
@@ -39,8 +39,7 @@ class Step:
         return first, second
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Struct, frozen=True):
     """How control goes on behind one instruction."""
 
     returns: bool = False
@@ -55,8 +54,7 @@ class Way:
 STRAIGHT: Final = Way()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a function is probed, in bytes from its first instruction."""
 
     entry: int
@@ -65,8 +63,7 @@ class Place:
     deeper_kind: Class
 
 
-@dataclass(frozen=True, slots=True)
-class Relocations:
+class Relocations(Struct, frozen=True):
     """Numbers of the relocation types that write a function's address, and a plain one."""
 
     word: int
@@ -75,8 +72,7 @@ class Relocations:
     relative: int
 
 
-@dataclass(frozen=True, slots=True)
-class LoaderNames:
+class LoaderNames(Struct, frozen=True):
     """What glibc's loader has built in."""
 
     folders: tuple[bytes, ...]

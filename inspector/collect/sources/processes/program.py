@@ -6,11 +6,10 @@ lives. Each field stands for itself: what cannot be read stays unknown and hides
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from inspector.stream.processes import ProcessExec
 from inspector.stream.text import decode
@@ -29,8 +28,7 @@ _LOADER_KEYS = ("LD_*", "GLIBC_TUNABLES", "GCONV_PATH", "PATH")
 """Keys that decide what the loader does (ld.so(8)) and what an exec by name finds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(Struct, frozen=True):
     """The event and what must not leave the collector."""
 
     event: ProcessExec
@@ -39,16 +37,14 @@ class Program:
     """The file tree that it sees; None when it could not be looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Environment:
+class _Environment(Struct, frozen=True):
     variables: dict[bytes, bytes]
     shown: dict[str, str]
     known: bool
     source: Literal["exec", "proc", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Loading:
+class _Loading(Struct, frozen=True):
     """What the executable file's header says."""
 
     interpreter: str | None = None
@@ -63,8 +59,7 @@ _KNOWN: dict[tuple[int, int, int, int, bytes], _Loading] = {}
 _MOST_KNOWN = 256
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(Struct, frozen=True):
     """Where a process runs: as whom, in which file tree, namespace, unit and container."""
 
     tree: Root | None
