@@ -99,16 +99,17 @@ def secure(pid: int) -> str:
 _FROM_NOW_ON = "   # calls to come"
 
 
-def count(path: str, function: str) -> str:
+def count(process: Process, path: str, function: str) -> str:
     """Count a function by process and caller."""
-    return f"bpftrace -e {quote(f'uprobe:{path}:{function} {{ @[pid, comm, ustack(2)] = count(); }}')}{_FROM_NOW_ON}"
+    place = _outside(process, path)
+    return f"bpftrace -e {quote(f'uprobe:{place}:{function} {{ @[pid, comm, ustack(2)] = count(); }}')}{_FROM_NOW_ON}"
 
 
-def results(path: str, function: str, exits: Sequence[int]) -> str:
+def results(process: Process, path: str, function: str, exits: Sequence[int]) -> str:
     """Results of a function by process, read at its exits: a return probe (uretprobe) ends programs that throw."""
     if not exits:
-        return count(path, function)
-    places = ", ".join(f"uprobe:{path}:{address:#x}" for address in exits)
+        return count(process, path, function)
+    places = ", ".join(f"uprobe:{_outside(process, path)}:{address:#x}" for address in exits)
     program = f'{places} {{ @[pid, (int32)reg("ax")] = count(); }}'
     return f"bpftrace -e {quote(program)}{_FROM_NOW_ON}"
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from inspector.stream.c_library import answers_lookups
 from inspector.stream.calls import WatchedFunction
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.session import Capability
@@ -248,6 +249,26 @@ def of_lookups(state: State, process: Process) -> Coverage:
     if not born_here(process):
         age = duration((state.session.at if state.session else process.started) - process.started)
         return Coverage(False, f"the process started {age} before we attached")
+    return _from_the_first_on(state, process)
+
+
+def _from_the_first_on(state: State, process: Process) -> Coverage:
+    """Whether its C library was watched before it could ask: that of a container is met with its first program.
+
+    Recordings of before do not tell since when a file is watched.
+    """
+    start = began(process)
+    answering = [each for each in process.libraries.values() if answers_lookups(each.path)]
+    for library in answering if state.lookups_watched else []:
+        name, since = name_of(library.path), state.lookups_watched.get(library.file)
+        if since is None:
+            return Coverage(False, f"look-ups that {name} answers are not seen")
+        if since > start:
+            return Coverage(
+                False, f"look-ups that {name} answers are seen since {duration(since - start)} after it started"
+            )
+        if library.file in state.lookups_stopped:
+            return Coverage(False, state.lookups_stopped[library.file])
     return Coverage(True, "look-ups seen since it started")
 
 

@@ -59,7 +59,8 @@ def of_symbol(process: Process, file: str, name: str, text: str, *, by_hand: str
 def of_calls(process: Process, calls: FunctionCalls, text: str, *, at: int = 0) -> Evidence:
     """A fact about a counted function: with its results where they are known."""
     function = calls.function
-    by_hand = commands_by_hand.results(function.library, function.name, function.exits if calls.results else ())
+    exits = function.exits if calls.results else ()
+    by_hand = commands_by_hand.results(process, function.library, function.name, exits)
     return Evidence(
         text=visible(text), at=at or calls.first, pid=process.pid, pane="symbols",
         key=f"{function.file}:{function.name}", by_hand=by_hand,
@@ -68,7 +69,7 @@ def of_calls(process: Process, calls: FunctionCalls, text: str, *, at: int = 0) 
 
 def of_sample(state: State, process: Process, calls: FunctionCalls, sample: CallReturned, text: str) -> Evidence:
     """A fact about one call."""
-    by_hand = commands_by_hand.results(calls.function.library, calls.name, calls.function.exits)
+    by_hand = commands_by_hand.results(process, calls.function.library, calls.name, calls.function.exits)
     return of_moment(state, process, sample.at, text, by_hand=by_hand)
 
 

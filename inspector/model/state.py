@@ -294,6 +294,10 @@ class State(Struct):
     """Function id -> why its results are read no more (they are those of its first calls)."""
     refused: dict[str, str] = {}
     """`library:name` -> why it cannot be counted."""
+    lookups_watched: dict[str, int] = {}
+    """File identity -> since when the look-ups that it answers are told."""
+    lookups_stopped: dict[str, str] = {}
+    """File identity -> why they are told no more."""
     unexplained: dict[str, list[tuple[Process, LibraryMapped]]] = {}
     """Mappings, by file identity, whose image is not known yet: the timeline tells of them when it is."""
     logs: dict[int, LogSource] = {}

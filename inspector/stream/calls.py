@@ -62,6 +62,23 @@ class ResultsStopped(Event, frozen=True, kw_only=True):
     per_second: float = 0.0
 
 
+class LookupsWatched(Event, frozen=True, kw_only=True):
+    """From `at` on the look-ups that a file answers are told, in every process of the tree, now and later."""
+
+    path: str
+    file: str
+    """Identity of the file."""
+    functions: list[str] = []
+    """`dlopen`, `dlsym`, ...; none: it was read and has no such function."""
+
+
+class LookupsStopped(Event, frozen=True, kw_only=True):
+    """The look-ups that a file answers are told no more."""
+
+    file: str
+    why: str
+
+
 class CallCount(Fact, frozen=True, kw_only=True):
     """Entries of one function in one process so far (a total, not a difference)."""
 

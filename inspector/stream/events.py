@@ -11,6 +11,8 @@ from .calls import (
     FunctionsWatched,
     LoaderRefused,
     LookedUp,
+    LookupsStopped,
+    LookupsWatched,
     OpensSkipped,
     OutcomesCounted,
     ResultsStopped,
@@ -108,6 +110,8 @@ AnyEvent = (
     | CallReturned
     | CallsInside
     | StackTaken
+    | LookupsWatched
+    | LookupsStopped
     | LookedUp
     | LoaderRefused
     | FileOpened

@@ -8,7 +8,7 @@ import pytest
 
 from inspector.collect.elf.exits import find_exits
 from inspector.collect.elf.sites import find_sites
-from inspector.collect.sources.lookups.lookups import answers_lookups
+from inspector.stream.c_library import answers_lookups
 from inspector.stream.calls import CallReturned, LookedUp
 from inspector.stream.requests import ApiPlan, FunctionPlan, Plan
 from inspector.stream.session import LimitNoted

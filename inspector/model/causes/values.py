@@ -1,9 +1,10 @@
 """Calls that succeed with values that no program can use: no device, no memory, a device that cannot be."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from inspector.model import commands_by_hand, evidence
+from inspector.model.attempts.row import Attempt
 from inspector.model.evidence import short
 from inspector.model.formatting import name_of, size
 from inspector.model.state import Process
@@ -92,7 +93,7 @@ class ZeroMemory(Cause):
             title=f"{leaf.what} succeeded but reported 0 bytes in {short(leaf.process)}",
             cause="Programs drop a device without memory, most of them without a line in the log.",
             next_step=f"make {name_of(leaf.provider)} report its device's memory",
-            command=commands_by_hand.results(leaf.provider, leaf.what, leaf.calls.function.exits if leaf.calls else ()),
+            command=commands_by_hand.results(leaf.process, leaf.provider, leaf.what, _exits(leaf)),
             process=leaf.process,
             confidence=case.sure,
             evidence=case.rows(),
@@ -147,6 +148,10 @@ def implausible(context: Context) -> Iterator[Hit]:
                         break
 
 
+def _exits(leaf: Attempt) -> Sequence[int]:
+    return leaf.calls.function.exits if leaf.calls is not None else ()
+
+
 def _hit(context: Context, process: Process, calls: FunctionCalls, sample: CallReturned, what: str) -> Hit:
     layout = (
         " Name and offsets belong to one release of the structure: a library that fills the layout of another "
@@ -159,7 +164,7 @@ def _hit(context: Context, process: Process, calls: FunctionCalls, sample: CallR
         cause=f"No device has such a value; programs drop it or choose code that cannot run.{layout}",
         next_step=f"compare what {name_of(calls.function.library)} writes with the header of the release that "
         "the consumer uses",
-        command=commands_by_hand.results(calls.function.library, calls.name, calls.function.exits),
+        command=commands_by_hand.results(process, calls.function.library, calls.name, calls.function.exits),
         process=process,
         confidence="likely",
         evidence=[evidence.of_sample(context.state, process, calls, sample, f"{calls.name} = 0, {_shown(sample)}")],

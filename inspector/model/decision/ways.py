@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from inspector.model.analysis import Analysis
 from inspector.model.attempts.wording import word_row
-from inspector.model.coverage import born_here, capability
+from inspector.model.coverage import born_here, capability, of_lookups
 from inspector.model.drivers import software_drivers
 from inspector.model.progress import Progress
 from inspector.model.stages import LEVEL
@@ -56,12 +56,16 @@ def covered(state: State, processes: Iterable[Process], channels: Iterable[str],
 
     Records that were dropped leave a hole in that, unless `without_loss` is false.
     """
-    if any(not born_here(process) for process in processes if not is_tool(process)):
+    own = [process for process in processes if not is_tool(process)]
+    if not all(born_here(process) for process in own):
         return False
-    for name in channels:
+    names = tuple(channels)
+    for name in names:
         found = capability(state, name)
         if found is not None and found.state != "yes":
             return False
+    if "lookups" in names and not all(of_lookups(state, one).complete for one in own):
+        return False
     return not state.lost or not without_loss
 
 

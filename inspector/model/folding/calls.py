@@ -15,6 +15,8 @@ from inspector.stream.calls import (
     FunctionsWatched,
     LoaderRefused,
     LookedUp,
+    LookupsStopped,
+    LookupsWatched,
     OpensSkipped,
     OutcomesCounted,
     ResultsStopped,
@@ -146,6 +148,17 @@ def stack_taken(state: State, event: StackTaken) -> None:
     if len(process.stacks) < _MOST_STACKS:
         process.stacks.append(event)
     touch(state, "symbols")
+
+
+def lookups_watched(state: State, event: LookupsWatched) -> None:
+    state.lookups_watched.setdefault(event.file, event.at)
+    state.lookups_stopped.pop(event.file, None)
+    touch(state, "symbols", "functions")
+
+
+def lookups_stopped(state: State, event: LookupsStopped) -> None:
+    state.lookups_stopped[event.file] = event.why
+    touch(state, "symbols", "functions")
 
 
 def looked_up(state: State, event: LookedUp) -> None:

@@ -3,9 +3,10 @@
 import os
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from inspector.stream.calls import LoaderRefused
+from inspector.stream.c_library import answers_lookups
+from inspector.stream.calls import LoaderRefused, LookupsStopped, LookupsWatched
 from inspector.stream.libraries import ImageRead
 from inspector.stream.session import LimitNoted
 from inspector.stream.text import decode
@@ -36,20 +37,11 @@ FLUSH_SECONDS = 0.1
 MOST_PER_SECOND = 3_000
 _MOST_MET = 4096
 _MUSL = re.compile(r"/(libc\.so|(ld-musl|libc\.musl)-[^/]*\.so\.1)$")
-_LOADER = re.compile(
-    r"/(libc\.so(\.6)?|libdl\.so\.2|ld-linux[^/]*\.so\.\d|(libc|libdl|ld)-2\.\d+\.so"  # glibc, before 2.34 with numbers
-    r"|(ld-musl|libc\.musl)-[^/]*\.so\.1)$"
-)
 
 
 def _answers_by_name(image: ImageRead) -> bool:
     names = {export.name for export in image.exports if export.kind == "func"} | set(image.overrides)
     return not names.isdisjoint(KINDS)
-
-
-def answers_lookups(path: str) -> bool:
-    """Whether a file is, by its name, the C library or loader that answers dlopen and dlsym."""
-    return _LOADER.search(path) is not None
 
 
 def lookup_functions(open_path: bytes, sites: Sequence[Site]) -> list[LookupFunction]:
@@ -67,7 +59,13 @@ def lookup_functions(open_path: bytes, sites: Sequence[Site]) -> list[LookupFunc
 @dataclass(slots=True)
 class _File:
     path: str
-    number: int
+    functions: list[str]
+    number: int = -1
+    """Of what it answers; none while it has no function to probe."""
+    identities: dict[str, str] = field(default_factory=dict)
+    """By what mappings tell of it, and the path there: an overlay shows a file with another device."""
+    since: int = 0
+    """When its look-ups began to be told; 0 before."""
     answered: int = 0
     """Since the last look."""
 
@@ -167,6 +165,7 @@ class LookupsSource(TreeObserver):
         if len(self._met) < _MOST_MET:
             self._met.add(candidate.file)
         if key in self._files:
+            self._also(self._files[key], candidate)
             return
         self._files[key] = None
         try:
@@ -174,11 +173,14 @@ class LookupsSource(TreeObserver):
         except ElfError:
             return
         functions = lookup_functions(candidate.open_path, [site for site in sites if site.name in names])
+        path = decode(candidate.path)
+        file = self._files[key] = _File(path, sorted({function.kind for function in functions}))
+        file.identities[candidate.file] = path
         if not functions:
+            self._watched(file, self._session.loop.now())
             return
-        path, number = decode(candidate.path), self._lookup_probes.reserve()
+        number = file.number = self._lookup_probes.reserve()
         self._say_silent(path, functions)
-        self._files[key] = _File(path, number)
         self._session.probed.add(candidate.file)
 
         def attach() -> Callable[[], None]:
@@ -188,12 +190,26 @@ class LookupsSource(TreeObserver):
                 why = f"the kernel refuses to watch {path} ({error})"
                 limit = LimitNoted(at=self._session.loop.now(), what="look-ups", why=why)
                 return lambda: self._session.sink.send(limit)
-            return self._probed
+            since = self._session.loop.now()
+            return lambda: self._watched(file, since)
 
         self._attaching.begin(attach)
 
-    def _probed(self) -> None:
+    def _watched(self, file: _File, since: int) -> None:
+        file.since = since
         self._session.lookups_probed_at = self._session.loop.now()
+        for identity, path in file.identities.items():
+            self._send_watched(file, identity, path)
+
+    def _also(self, file: _File | None, candidate: Candidate) -> None:
+        """The same file under another identity."""
+        if file is not None and candidate.file not in file.identities:
+            path = file.identities[candidate.file] = decode(candidate.path)
+            if file.since:
+                self._send_watched(file, candidate.file, path)
+
+    def _send_watched(self, file: _File, identity: str, path: str) -> None:
+        self._session.sink.send(LookupsWatched(at=file.since, path=path, file=identity, functions=file.functions))
 
     def _asked(self, record: Asked) -> None:
         self._pending.begin(record)
@@ -273,7 +289,7 @@ class LookupsSource(TreeObserver):
         for event in self._folding.take():
             self._session.sink.send(event)
         for file in self._files.values():
-            if file is not None:
+            if file is not None and file.number >= 0:
                 if file.answered > MOST_PER_SECOND * FOLD_SECONDS:
                     self._let_go(file)
                 file.answered = 0
@@ -283,4 +299,7 @@ class LookupsSource(TreeObserver):
         """Telling so many look-ups would slow the target down."""
         self._lookup_probes.detach(file.number)
         why = f"{file.path} answers more than {MOST_PER_SECOND:,} look-ups a second: they are not told any more"
-        self._session.sink.send(LimitNoted(at=self._session.loop.now(), what="look-ups", why=why))
+        now = self._session.loop.now()
+        for identity in file.identities:
+            self._session.sink.send(LookupsStopped(at=now, file=identity, why=why))
+        self._session.sink.send(LimitNoted(at=now, what="look-ups", why=why))
