@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from .attempts import Attempt, attempts_of
 from .attempts.logged import told
-from .chain import Stop, chain_of, stop_of, unread_stop
+from .chain import Stop, chain_of, driver_stop, stop_of, unread_stop
+from .drivers import software_drivers
 from .failed_loads import is_load
-from .families import MANAGEMENT
+from .families import DRAWING, MANAGEMENT
 from .formatting import name_of
 from .log_claims import Word, last_word, words_of
 from .log_runs import LogRun
@@ -47,8 +48,29 @@ class Analysis:
         return (one for (owner, _), one in self.progress.items() if owner is process)
 
     def computing(self) -> Iterable[Progress]:
-        """Progress in families through which one computes."""
-        return (one for (_, family), one in self.progress.items() if family not in MANAGEMENT)
+        """Progress in families through which one computes; what was drawn in software, where nothing else was asked."""
+        drawn = [one for one in self.drawing() if self._in_software(one)]
+        yield from (one for (_, family), one in self.progress.items() if family not in MANAGEMENT | DRAWING)
+        yield from drawn
+
+    @property
+    def only_draws(self) -> bool:
+        """No API to compute with was asked for: at most one to draw."""
+        return not any(
+            one.has_library or (process, family) in self.stops
+            for (process, family), one in self.progress.items() if family not in MANAGEMENT | DRAWING
+        )  # fmt: skip
+
+    def drawing(self) -> Iterable[Progress]:
+        """Progress in families that draw, where it may decide."""
+        return (one for (_, family), one in self.progress.items() if family in DRAWING and self.only_draws)
+
+    def drawn_by_device(self) -> bool:
+        """Something may have been drawn by a device: no mode tells that."""
+        return any(one.got_to("context") and not self._in_software(one) for one in self.drawing())
+
+    def _in_software(self, one: Progress) -> bool:
+        return bool(software_drivers(self.state, one.process, one.family, self.profiles))
 
     def chain(self, attempt: Attempt) -> list[Attempt]:
         """From an attempt to the root of its refusal."""
@@ -90,6 +112,7 @@ def analyse(state: State, profiles: Profiles, start: LogRun) -> Generator[None, 
     for (process, family), progress in analysis.progress.items():
         rows = analysis.attempts[process]
         stop = stop_of(state, progress, rows, analysis.excused) or unread_stop(state, progress, rows)
+        stop = stop or driver_stop(state, progress, rows)
         if stop is not None and not is_tool(process):
             analysis.stops[process, family] = stop
     analysis.settings = [

@@ -85,6 +85,20 @@ def unread_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -
     return Stop(progress, replace(last, ok=False, answer=answer, source="file", within=inner))
 
 
+def driver_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -> Stop | None:
+    """The loader of an API was refused its driver, and nothing more of the API was seen: its calls are not."""
+    process = progress.process
+    own = [one for one in attempts if one.family == progress.family]
+    refused = [one for one in own if one.kind == "load" and one.ok is False and one.own_ends]
+    if not refused or any(one.kind == "call" for one in own) or progress.got_to("initialised"):
+        return None
+    if any(one.kind == "load" and one.ok and one.own_ends for one in own):
+        return None  # it has another driver
+    if not process.ended and process.cpu_after(refused[-1].at, state.now) < _WENT_ON:
+        return None
+    return Stop(progress, replace(refused[0], source="file"))
+
+
 def _part_of_a_refusal(attempt: Attempt) -> bool:
     around = attempt.inside
     return around is not None and around.ok is False and around.kind in _ASKING

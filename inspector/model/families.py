@@ -14,6 +14,7 @@ _OF_FILE: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("rocm", re.compile(r"amdhip|hsa-runtime|rocblas|hipblas|miopen|rocm|rccl|libamd_|-hip\b", re.I)),
     ("vulkan", re.compile(r"vulkan|GLX_nvidia|_icd\.", re.I)),
     ("opencl", re.compile(r"opencl", re.I)),
+    ("egl", re.compile(r"^lib(EGL|GLX)\b|_dri\.so$|^libgallium-")),
 )
 _OF_FUNCTION: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("nvml", re.compile(r"nvml[A-Z]")),
@@ -21,9 +22,12 @@ _OF_FUNCTION: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("rocm", re.compile(r"(__)?hip[A-Z]|hsa_|roc(blas|fft)")),
     ("vulkan", re.compile(r"vk[A-Z]")),
     ("opencl", re.compile(r"cl[A-Z][a-z]")),
+    ("egl", re.compile(r"egl[A-Z]|glX[A-Z]")),
 )
 MANAGEMENT = frozenset(("nvml",))
 """Families that read figures of devices and compute nothing."""
+DRAWING = frozenset(("egl",))
+"""Families that draw: programs that compute use them as well, so they decide only where nothing else was asked for."""
 
 
 def family_of_api(profiles: Profiles, api: str) -> str:

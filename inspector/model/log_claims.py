@@ -7,7 +7,7 @@ from typing import Literal
 
 from .families import family_of_function
 from .log_parsing import Kind
-from .log_parsing.vocabulary import NO_DEVICE
+from .log_parsing.vocabulary import CONCERNS_DEVICES, CONCERNS_GPU, NO_DEVICE, NOT_BUILT
 from .log_runs import LogRun
 from .profiles import Profiles
 from .profiles.schema import Meaning
@@ -90,6 +90,18 @@ def own_error(state: State, words: Iterable[Word]) -> Word | None:
     """The error by which a program says that it ends: one that was caught and logged has other lines behind it."""
     said = (one for one in reversed(list(words)) if one.refusal == "own-error" and _stands_last(state, one))
     return next((one for one in said if not _of_a_tool(state, one)), None)
+
+
+def concerns_gpu(word: Word, *, perhaps: bool = False) -> bool:
+    """Whether an error speaks of a GPU; with `perhaps` of any device or driver is enough."""
+    lowered = word.text.lower()
+    phrases = (CONCERNS_GPU, CONCERNS_DEVICES) if perhaps else (CONCERNS_GPU,)
+    return any(phrase.find(word.text, lowered) is not None for phrase in phrases)
+
+
+def says_not_built(word: Word) -> bool:
+    """Whether an error says that the program was built without code for a GPU."""
+    return NOT_BUILT.find(word.text, word.text.lower()) is not None
 
 
 def _of_a_tool(state: State, word: Word) -> bool:

@@ -64,6 +64,12 @@ class Progress:
         counts = [one for of in (self.reached, self.last) if (one := of.get("counted")) is not None]
         return LEVEL[self.stage] > LEVEL["counted"] or any(one.ok for one in counts)
 
+    @property
+    def has_library(self) -> bool:
+        """The library of the API itself came, not only one that could ask it."""
+        loaded = self.reached.get("loaded")
+        return self.got_to("resolved") or (loaded is not None and bool(loaded.api))
+
     def last_at(self, least: Stage) -> int:
         """When a stage from this one on was last shown; 0 never."""
         return max((one.at for stage, one in self.last.items() if LEVEL[stage] >= LEVEL[least]), default=0)

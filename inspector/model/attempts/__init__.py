@@ -12,6 +12,7 @@ from .loads import LoadReader
 from .lookups import lookups
 from .nesting import nest
 from .row import Attempt
+from .searches import searched
 from .system import refused_calls, refused_opens
 from .undefined import without_beginning
 from .waiting import waiting_calls
@@ -34,6 +35,7 @@ def _read(state: State, process: Process, profiles: Profiles) -> Steps[list[Atte
     rows: list[Attempt] = []
     for row in chain(
         LoadReader(state, process, profiles).read(),
+        searched(process, profiles),
         lookups(state, process, profiles),
         calls(state, process, profiles),
         waiting_calls(state, process, profiles),

@@ -1,13 +1,16 @@
-"""Why the loader of an API (Vulkan, OpenCL) has nothing behind it: which places it was given, which it read."""
+"""Why the loader of an API (Vulkan, OpenCL, EGL) has nothing behind it: which places it was given, which it read."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from shlex import quote
 
 from inspector.model import evidence
 from inspector.model.drivers import drivers_behind
 from inspector.model.evidence import short
+from inspector.model.families import family_of_api
 from inspector.model.formatting import listed, name_of
+from inspector.model.log_claims import concerns_gpu, own_error, says_not_built
 from inspector.model.profiles.schema import Profile
 from inspector.model.verdict import Evidence
 
@@ -20,25 +23,49 @@ _ABSENT = " (not there)"
 class NoDriverLoaded(Cause):
     id = "no-driver-loaded"
     place = "reachable"
-    meaning = "The loader of Vulkan or OpenCL is there, and it loaded no driver: no ICD file led it to one."
+    meaning = "The loader of Vulkan, OpenCL or OpenGL is there, and it loaded no driver: no ICD file led it to one."
     proof = "Its first call was refused, or nothing followed it, and no driver was mapped into the process."
     cure = "Install the device's driver with its ICD file, or mend the variable that names another place."
 
     def explain(self, case: Case) -> Hit | None:
         leaf, profiles = case.leaf, case.context.profiles
+        if leaf.kind == "end":
+            return self._of_own_error(case)
         if leaf.kind != "call" or not leaf.came_back or not profiles.is_loader(leaf.api):
             return None
-        profile = next((one for one in profiles.profiles if one.api is not None and one.api.name == leaf.api), None)
-        if profile is None or leaf.stage != "initialised" or not drivers_behind(case.process, leaf.api, profiles).none:
+        if leaf.stage != "initialised" or not drivers_behind(case.process, leaf.api, profiles).none:
+            return None
+        answered = f"{leaf.what} = {leaf.answer}" if leaf.code else f"nothing followed {leaf.what}"
+        return self._hit(case, leaf.api, name_of(leaf.provider), answered)
+
+    def _of_own_error(self, case: Case) -> Hit | None:
+        """The program ended by an error about the GPU, and the one loader that it has brought in no driver."""
+        said, profiles = own_error(case.state, case.context.analysis.words), case.context.profiles
+        loaders = [use for use in case.context.uses(case.process).values() if profiles.is_loader(use.api)]
+        loaders = [use for use in loaders if use.providers]
+        if said is None or says_not_built(said) or not concerns_gpu(said) or len(loaders) != 1:
+            return None
+        api, library = loaders[0].api, name_of(loaders[0].providers[0].path)
+        if (
+            said.family not in ("", family_of_api(profiles, api))
+            or not drivers_behind(case.process, api, profiles).none
+        ):
+            return None
+        hit = self._hit(case, api, library, f"the program says: {said.text.strip()[:160]}")
+        return replace(hit, confidence="likely", doubt="What its loader answered was not read.") if hit else None
+
+    def _hit(self, case: Case, api: str, library: str, answered: str) -> Hit | None:
+        leaf, profiles = case.leaf, case.context.profiles
+        profile = next((one for one in profiles.profiles if one.api is not None and one.api.name == api), None)
+        if profile is None:
             return None
         chosen = list(self._chosen(case, profile))
         read_rows = dict(self._read(case, profile))
         told = f" {listed((row.text for row in chosen), 3)}." if chosen else ""
         read = f" It looked at {listed(read_rows, 4)}." if read_rows else ""
-        loader = name_of(leaf.provider) or profile.title
-        answered = f"{leaf.what} = {leaf.answer}" if leaf.code else f"nothing followed {leaf.what}"
+        loader = library or profile.title
         first = next((row.text.partition("=")[2] for row in chosen), next(iter(read_rows), ""))
-        advice = profiles.advice(leaf.api, leaf.code)
+        advice = profiles.advice(api, leaf.code)
         return Hit(
             title=f"no driver is behind {loader} in {short(case.process)}: {answered}",
             cause=f"The loader finds drivers through ICD files, and none led to a "
@@ -53,7 +80,7 @@ class NoDriverLoaded(Cause):
             evidence=[*chosen, *read_rows.values(), *case.rows()],
             doubt="" if leaf.code else f"The result was not read: {leaf.answer}.",
             at=leaf.at,
-            subject=f"no driver:{leaf.api}",
+            subject=f"no driver:{api}",
             root=f"{loader} loaded no driver",
         )
 

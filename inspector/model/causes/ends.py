@@ -10,7 +10,7 @@ from inspector.model.crashes import killed, raised
 from inspector.model.evidence import short
 from inspector.model.folding.processes import end_words, place
 from inspector.model.formatting import duration, listed, name_of
-from inspector.model.log_claims import own_error
+from inspector.model.log_claims import concerns_gpu, own_error, says_not_built
 from inspector.model.state import Process
 from inspector.model.tree import program, title
 from inspector.model.verdict import Evidence
@@ -267,10 +267,35 @@ def start_failed(context: Context, end: Attempt) -> Hit:
     )
 
 
+class NotBuiltByOwnError(Cause):
+    id = "cpu-only-build"
+    place = "reachable"
+    meaning = "A package is a build without GPU code, or the program says that it was built without."
+    proof = "The program's own words."
+    cure = "Install the build that has GPU code."
+
+    def explain(self, case: Case) -> Hit | None:
+        said = own_error(case.state, case.context.analysis.words) if case.leaf.kind == "end" else None
+        if said is None or not says_not_built(said):
+            return None
+        words = said.text.strip()[:200]
+        return Hit(
+            title=f"the program says this build has no GPU code: {words}",
+            cause="It was compiled or packaged without it; nothing failed before.",
+            next_step="install the build that has GPU code",
+            process=case.process,
+            confidence="likely",
+            evidence=[word_row(case.state, said), *case.rows()],
+            at=case.leaf.at,
+            subject="not built",
+            root=words,
+        )
+
+
 class EndedByOwnError(Cause):
     id = "ended-by-own-error"
     place = "end"
-    meaning = "The program failed with an error of its own; nothing related to the GPU failed."
+    meaning = "The program failed with an error of its own, and nothing related to the GPU was seen to fail before."
     proof = "Its exit code, and the last line of the error that it printed."
     cure = "Fix the program's own error."
 
@@ -285,18 +310,28 @@ class EndedByOwnError(Cause):
         words = said.text.strip()[:240] if said is not None else _last_line(case)
         if not words:
             return None
+        about_gpu = said is not None and concerns_gpu(said)
+        before = f"nothing related to the GPU failed before.{reached}"
+        if about_gpu:
+            before = f"no call or load of a GPU library was seen to fail before{_listed(case)}.{reached}"
         return Hit(
             title=f"{short(process)} failed with its own error: {words}",
-            cause=f"It {leaf.answer.removeprefix('it ')}; nothing related to the GPU failed before.{reached}",
-            next_step="fix the program's own error first",
+            cause=f"It {leaf.answer.removeprefix('it ')}; {before}",
+            next_step="fix what the error names" if about_gpu else "fix the program's own error first",
             command=case.rerun(),
             process=process,
-            confidence=case.sure if said is not None else "likely",
+            confidence=case.sure if said is not None and not about_gpu else "likely",
             evidence=[*([word_row(case.state, said)] if said is not None else []), *case.rows()],
             at=leaf.at,
             subject=words,
             root=words,
         )
+
+
+def _listed(case: Case) -> str:
+    """Folders of libraries that it listed: who looks for a library so opens nothing where there is none."""
+    folders = dict.fromkeys(one.path for one in case.process.folders if "lib" in name_of(one.path.rstrip("/.")))
+    return f"; it listed {listed(folders, 4)}, where no such library may be" if folders else ""
 
 
 def _last_line(case: Case) -> str:
@@ -357,5 +392,5 @@ class TimeoutsInLogs(Pattern):
 
 
 CAUSES: tuple[Cause, ...] = (DiscoveryTimeout(), CallBlocked(), ChildCrashed(), StartFailed())
-OWN_ERROR: tuple[Cause, ...] = (EndedByOwnError(),)
+OWN_ERROR: tuple[Cause, ...] = (NotBuiltByOwnError(), EndedByOwnError())
 PATTERNS: tuple[Pattern, ...] = (Deaths(), TimeoutsInLogs())

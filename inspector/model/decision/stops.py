@@ -1,12 +1,12 @@
 """Where a program stopped: a call that hangs, a refusal, its death, its own error."""
 
 from inspector.model.attempts.row import Attempt
-from inspector.model.attempts.system import is_device
+from inspector.model.attempts.system import is_device, refused_node
 from inspector.model.attempts.wording import row_of, word_row
 from inspector.model.chain import Stop
-from inspector.model.families import MANAGEMENT
+from inspector.model.families import DRAWING, MANAGEMENT
 from inspector.model.formatting import name_of
-from inspector.model.log_claims import own_error
+from inspector.model.log_claims import concerns_gpu, own_error
 from inspector.model.progress import Progress
 from inspector.model.refusals import is_table
 from inspector.model.state import Process
@@ -76,6 +76,8 @@ def by_stop(ways: Ways) -> Decision | None:
     stops = dict(analysis.stops)
     if any(one.got_to("loaded") for one in ways.compute):
         stops = {key: stop for key, stop in stops.items() if key[1] not in MANAGEMENT}
+    if not analysis.only_draws:
+        stops = {key: stop for key, stop in stops.items() if key[1] not in DRAWING}
     stops = {key: stop for key, stop in stops.items() if not _beside_the_point(ways, stop)}
     role = ways.role
     if role is not None:
@@ -118,13 +120,7 @@ def _beside_the_point(ways: Ways, stop: Stop) -> bool:
     if any(one.kind == "device" and is_device(one.target) for one in process.descriptors.values()):
         return True
     others = [one for one in ways.compute if one.process is process and one.family != stop.progress.family]
-    return any(_has_library(one) and (process, one.family) not in ways.analysis.stops for one in others)
-
-
-def _has_library(progress: Progress) -> bool:
-    """The library of the API itself came, not only one that could ask it."""
-    loaded = progress.reached.get("loaded")
-    return progress.got_to("resolved") or (loaded is not None and bool(loaded.api))
+    return any(one.has_library and (process, one.family) not in ways.analysis.stops for one in others)
 
 
 def _gave_up(ways: Ways, stop: Stop, found: list[Progress]) -> bool:
@@ -157,11 +153,17 @@ def by_own_error(ways: Ways) -> Decision | None:
     got = [one for one in ways.compute if one.got_to("loaded")]
     if said is None and (any(one.process is not failed[-1].process for one in got) or (not got and not _spoke(ways))):
         return None
-    sure: Confidence = "proven" if ways.complete() else "likely"
+    process = failed[-1].process
+    node = refused_node(one for one in ways.analysis.unexcused("system") if one.process is process)
+    if node is not None and not (said is not None and concerns_gpu(said, perhaps=True)):
+        node = None  # it failed over something else
+    sure: Confidence = "proven" if ways.complete() and node is None else "likely"
     rows = [row_of(ways.state, failed[-1])]
     rows += [word_row(ways.state, said)] if said is not None else []
-    return Decision("cpu", sure, "own-error", failed[-1].process, deepest_of(ways, failed[-1].process), None,
-                    [failed[-1]], said, evidence=rows)  # fmt: skip
+    rows += [row_of(ways.state, node)] if node is not None else []
+    chain = [failed[-1], node] if node is not None else [failed[-1]]
+    return Decision("cpu", sure, "own-error", process, deepest_of(ways, process), None, chain, said,
+                    evidence=rows)  # fmt: skip
 
 
 def _spoke(ways: Ways) -> bool:

@@ -114,15 +114,26 @@ GIVEN_NOTHING: Final = _any(
     rf"\b0\s+(?:of\s+\d+\s+)?layers\b.{{0,30}}\b{GPU}",
 )
 NOT_BUILT: Final = _any(
-    "compiled|built|configured|linked|not installed|not in |unknown|unrecognized|unsupported|backend|support",
+    "compile|build|built|configured|linked|reinstall|this version|your version|binary|not installed|not in |unknown"
+    "|unrecognized|unsupported|backend|support",
     rf"\bnot\s+(?:compiled|built|configured|linked)\s+(?:with|for|to\s+use)\b.{{0,40}}\b{GPU}\b",
     rf"\b(?:compiled|built)\s+without\b.{{0,40}}\b{GPU}\b",
     rf"\b{GPU}\b.{{0,20}}\bnot\s+(?:compiled|built)\s+(?:in|into|with)\b",
+    rf"\b{GPU}\b.{{0,40}}\b(?:not\s+(?:enabled|available|supported|included)|disabled)\s+in\s+this\s+(?:build|version|binary)\b",
+    rf"\b(?:this|your)\s+(?:build|version|binary)\b.{{0,40}}\b(?:without|no|not|lacks)\b.{{0,30}}\b{GPU}\b",
+    rf"\b(?:re-?compile|re-?build|reinstall)\b.{{0,40}}\bwith\b.{{0,40}}\b(?:\w+_)?{GPU}\b",
     rf"\b{GPU}[- ](?:enabled|capable)\s+(?:\w+\s+)?(?:is|was)\s+not\s+installed",
     r"\bnot\s+in\s+(?:the\s+)?(?:list\s+of\s+)?(?:available|known|registered)\b.{0,20}\b(?:providers?|backends?|devices?|platforms?)\b",
     r"\b(?:unknown|unrecognized|unsupported)\s+(?:backend|platform|provider)\b",
     rf"\bno\s+(?:usable\s+)?{GPU}\s+(?:backend|support)\b",
 )
+CONCERNS_GPU: Final = _any(
+    "gpu|cuda|nvidia|rocm|hip|vulkan|opencl|metal|accelerator|graphics card|egl",
+    rf"(?<![a-z]){GPU}(?![a-z])|\beglI?\w*\b",
+)
+"""Of an error by which a program ends: it is about the GPU, not about something else."""
+CONCERNS_DEVICES: Final = _any("device|adapter|driver", r"(?<!left on )\b(?:devices?|adapters?|drivers?)\b")
+"""It may be about the GPU."""
 FAILURE: Final = _any(
     "fail|error|cannot|can't|cant|could|unable|refused|denied|abort|crash|must have",
     r"(?:\b(?:fail(?:ed|ure|s)?|error|cannot|can'?t|could\s+not|couldn'?t|unable|refused|denied|aborted|crash(?:ed)?"

@@ -1,0 +1,47 @@
+"""A program that ends by its own error: what it says of the GPU decides whether that error stands alone."""
+
+from inspector.stream.calls import FileOpened
+
+from ..asking import answer
+from ..build import Story
+from .asking import decision
+from .test_decision import CHANNELS
+
+
+def _fails(*lines: str, nodes: tuple[str, ...] = ()) -> Story:
+    story = Story(can=CHANNELS)
+    story.process(812, ("/usr/bin/python3", "main.py"))
+    for node in nodes:
+        story.tell(FileOpened(at=story.later(), pid=812, tid=812, path=node, errno=2, writable=True))
+    story.log("Traceback (most recent call last):", '  File "main.py", line 3, in <module>', *lines)
+    story.end(812, 1)
+    return story
+
+
+def test_an_error_about_something_else_is_no_matter_of_the_gpu() -> None:
+    first = answer(_fails("ModuleNotFoundError: No module named 'numpy'"))
+    assert first.rule == "ended-by-own-error"
+    assert "nothing related to the GPU failed before" in first.cause
+
+
+def test_an_error_about_the_gpu_is_never_said_to_be_unrelated_to_it() -> None:
+    first = answer(_fails("AttributeError: failed to load library cuda: try setting CUDA_PATH?"))
+    assert (first.rule, first.confidence) == ("ended-by-own-error", "likely")
+    assert "nothing related to the GPU" not in first.cause
+
+
+def test_a_device_file_that_was_refused_before_is_what_no_usable_device_means() -> None:
+    story = _fails("RuntimeError: no usable devices", nodes=("/dev/kfd", "/dev/nvidiactl"))
+    assert (decision(story.state).verdict, decision(story.state).confidence) == ("cpu", "likely")
+    assert answer(story).rule == "device-node-missing"
+    assert "/dev/nvidiactl" in answer(story).title
+
+
+def test_a_full_disk_is_no_matter_of_a_device_file() -> None:
+    story = _fails("OSError: [Errno 28] No space left on device", nodes=("/dev/nvidiactl",))
+    assert answer(story).rule == "ended-by-own-error"
+
+
+def test_a_build_without_the_gpu_says_so_by_its_error() -> None:
+    first = answer(_fails("LightError: CUDA Tree Learner was not enabled in this build."))
+    assert first.rule == "cpu-only-build"

@@ -1,0 +1,73 @@
+"""Libraries that a program looks for by itself, before it would ask the loader: not found, found, or of no matter."""
+
+from collections.abc import Iterable
+
+from inspector.stream.syscalls import SystemCallRefused
+
+from ..asking import BACKEND, answer, findings, working
+from ..build import Story
+from .asking import decision
+from .test_decision import CHANNELS
+
+FOLDERS = ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/opt/cuda/lib")
+
+
+def _looks_for(story: Story, name: str, folders: Iterable[str] = FOLDERS) -> None:
+    for folder in folders:
+        subject = f"{folder}/{name}"
+        story.tell(SystemCallRefused(at=story.later(), pid=812, tid=812, call="access", errno=2, subject=subject))
+
+
+def _program() -> Story:
+    story = Story(can=CHANNELS)
+    story.process(812, ("/opt/app/node", "main.js"))
+    return story
+
+
+def test_a_library_that_was_looked_for_in_every_folder_is_missing() -> None:
+    story = _program()
+    for name in ("libcuda.so", "libcuda.so.1"):
+        _looks_for(story, name)
+    story.end()
+    assert (decision(story.state).verdict, decision(story.state).confidence) == ("cpu", "likely")
+    first = answer(story)
+    assert (first.rule, first.confidence) == ("lookup-failed", "likely")
+    assert "libcuda.so, libcuda.so.1" in first.title
+    assert "not in any of 4 places that the program looked at" in first.cause
+
+
+def test_a_search_that_ended_early_found_what_it_looked_for() -> None:
+    story = _program()
+    _looks_for(story, "libcuda.so.1", FOLDERS[:2])
+    for name in ("libcudart.so.12", "libcudart.so.13"):
+        _looks_for(story, name)
+    story.end()
+    assert "libcudart.so.12" in answer(story).title
+    assert not any("libcuda.so" in one.title for one in findings(story))
+
+
+def test_a_look_at_one_known_place_is_no_search() -> None:
+    story = _program()
+    _looks_for(story, "libcuda.so.1", FOLDERS[:1])
+    story.end()
+    assert decision(story.state).reason == "nobody-asked"
+
+
+def test_who_asks_the_loader_afterwards_is_told_by_that() -> None:
+    story = _program()
+    _looks_for(story, "libcuda.so.1")
+    story.look_up(812, "dlopen", "libcuda.so.1", answer="/opt/shim/libcuda.so.1")
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    working(story)
+    assert decision(story.state).verdict == "cuda"
+    assert not [one for one in findings(story) if one.severity == "error"]
+
+
+def test_who_uses_the_device_through_another_library_is_not_blamed() -> None:
+    story = _program()
+    _looks_for(story, "libcudart.so.12")
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    working(story)
+    assert not [one for one in findings(story) if one.severity == "error"]
