@@ -1,24 +1,21 @@
 """Why a variable had no effect: it did not reach the process, came too late, or its loader does not honour it."""
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from posixpath import normpath
 from shlex import quote
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.copies import where_is
 from inspector.model.evidence import short
-from inspector.model.formatting import listed, name_of, plural
+from inspector.model.formatting import listed, name_of
 from inspector.model.state import Process
 from inspector.model.tree import ancestors, program
-from inspector.model.verdict import Evidence
-from inspector.stream.libraries import Copy, PreloadChecked
+from inspector.stream.libraries import Copy
 
 from .context import LOADER_KEYS, Case, Context
 from .found_elsewhere import found_elsewhere
 from .rule import Cause, Hit, Pattern
 
-_SEEN_BY = re.compile(r"^(.*) \(as pid (\d+) sees it\)$")
 _LOADERS = ("ld-linux", "ld.so", "ld-musl", "ld64")
 
 
@@ -307,226 +304,6 @@ def _owner(process: Process, key: str) -> tuple[Process | None, str]:
     return None, ""
 
 
-class PreloadEntryUnusable(Cause):
-    id = "preload-entry-unusable"
-    place = "environment"
-    meaning = (
-        "An entry of LD_PRELOAD, LD_AUDIT or /etc/ld.so.preload cannot be loaded; the loader ignores it and goes on."
-    )
-    proof = "The entry was checked as the process sees the file system, with the loader's own tests."
-    cure = "Put a usable file there, or remove the entry."
-
-    def explain(self, case: Case) -> Hit | None:
-        """The API that the entry was to bring was looked for in vain."""
-        if not missing_file(case):
-            return None
-        for entry in case.context.preloads(case.process):
-            if entry.usable is False and not hidden_by_namespace(case.context, case.process, entry):
-                hit = ignored_entry(case.context, case.process, entry)
-                hit.evidence += case.rows()
-                hit.confidence = case.sure
-                hit.root = f"entry {entry.entry} of {entry.source} is ignored: {entry.problem or entry.words}"
-                return hit
-        return None
-
-
-def ignored_entry(context: Context, process: Process, entry: PreloadChecked) -> Hit:
-    """What is to be said of an entry that the loader ignores."""
-    entries = folders((context.environment(process) or {}).get(entry.source, ""))
-    place = f"entry {entries.index(entry.entry) + 1} of {entry.source}" if entry.entry in entries else entry.source
-    rows = [evidence.of_environment(process, entry.source, f"{short(process)}: {entry.source} names {entry.entry}")]
-    if entry.words:
-        rows.append(evidence.of_file(process, entry.entry, entry.words))
-    return Hit(
-        title=f"{place}, {entry.entry}, is ignored by the loader: {entry.problem or 'cannot be loaded'}",
-        cause=entry.words or f"{entry.entry}: {entry.problem}",
-        next_step="put the file there, or remove the entry",
-        command=f"file -L {quote(entry.entry)}; ls -lL {quote(entry.entry)}",
-        process=process,
-        confidence="proven",
-        evidence=rows,
-        subject=f"{entry.source}:{entry.entry}",
-    )
-
-
-class IgnoredPreloads(Pattern):
-    """The same, told beside the answer where it explains none."""
-
-    id = "preload-entry-unusable"
-    place = "environment"
-    notice = True
-    meaning = PreloadEntryUnusable.meaning
-    proof = PreloadEntryUnusable.proof
-    cure = PreloadEntryUnusable.cure
-
-    def find(self, context: Context) -> Iterable[Hit]:
-        for process in context.state.processes:
-            runs = context.program(process)
-            if runs is not None and runs.static:
-                continue  # there is no loader that could ignore it
-            for entry in context.preloads(process):
-                if entry.usable is False and not hidden_by_namespace(context, process, entry):
-                    hit = ignored_entry(context, process, entry)
-                    works = any(
-                        p.library.route == "preload" for use in context.computing(process) for p in use.providers
-                    )
-                    hit.severity = "warning" if works else "error"
-                    yield hit
-        yield from self._from_logs(context)
-
-    def _from_logs(self, context: Context) -> Iterator[Hit]:
-        checked = {name_of(entry.entry) for process in context.state.processes for entry in process.preloads}
-        for reading in context.start.of("preload-refused"):
-            object_, why = reading.groups.get("object", "?"), reading.groups.get("why", "?")
-            if name_of(object_) in checked:
-                continue
-            yield Hit(
-                title=f"{object_} of {reading.groups.get('source', '?')} was ignored by a loader: {why}",
-                cause="The loader said so itself.",
-                next_step="put the file there, or remove the entry",
-                command=f"file -L {quote(object_)}; ls -lL {quote(object_)}",
-                severity="warning",
-                confidence="proven",
-                evidence=[evidence.of_reading(context.state, reading)],
-                subject=f"log:{object_}",
-            )
-
-
-def hidden_by_namespace(context: Context, process: Process, entry: PreloadChecked) -> bool:
-    """The entry is absent in a file tree that is not ours: it may well be there outside."""
-    runs = context.program(process)
-    return entry.path is None and entry.entry.startswith("/") and runs is not None and runs.own_root
-
-
-class HiddenByNamespace(Cause):
-    id = "hidden-by-namespace"
-    place = "mapped"
-    meaning = (
-        "The file is there for you, but not in the file tree that the process sees (container, snap, private mounts)."
-    )
-    proof = "The process has a mount namespace or root of its own, and the path does not exist in it."
-    cure = "Bring the file into that tree: a bind mount, the container's image, the snap's interface."
-
-    def explain(self, case: Case) -> Hit | None:
-        process = case.process
-        runs = program(process)
-        if runs is None or not missing_file(case):
-            return None
-        for entry in case.context.preloads(process):
-            if entry.usable is False and hidden_by_namespace(case.context, process, entry):
-                row = evidence.of_environment(process, entry.source, f"{short(process)}: {entry.source}={entry.entry}")
-                return self._hit(case, entry.entry, [row])
-        found = case.state.copies.get(("library", name_of(missing_file(case))))
-        outside = [copy for copy in found.copies if copy.outside] if found is not None else []
-        if runs.own_root and outside and all(copy.outside for copy in (found.copies if found else [])):
-            return self._hit(case, outside[0].path, [])
-        return None
-
-    def _hit(self, case: Case, path: str, rows: list[Evidence]) -> Hit:
-        process = case.process
-        runs = program(process)
-        assert runs is not None
-        return Hit(
-            title=f"{path} does not exist in the file system that {short(process)} sees",
-            cause=f"The process has a mount namespace of its own ({runs.container or runs.root}); paths resolve "
-            "there, not as in your shell.",
-            next_step="make the file available there (bind mount or image)",
-            command=f"ls -l /proc/{process.pid}/root{quote(path)}" if not process.ended else f"ls -l {quote(path)}",
-            process=process,
-            confidence=case.sure,
-            evidence=[
-                *rows,
-                evidence.of_process(
-                    process, f"mount namespace {runs.mount_namespace}, root {runs.root}",
-                    by_hand=f"readlink /proc/{process.pid}/ns/mnt /proc/self/ns/mnt",
-                ),
-                *case.rows(),
-            ],
-            subject=path,
-            root=f"{path} is not in the file tree of this process",
-        )  # fmt: skip
-
-
-class HiddenPreloads(Pattern):
-    """The same of a preload entry, where nothing was asked for in vain."""
-
-    id = "hidden-by-namespace"
-    place = "mapped"
-    meaning = HiddenByNamespace.meaning
-    proof = HiddenByNamespace.proof
-    cure = HiddenByNamespace.cure
-
-    def find(self, context: Context) -> Iterable[Hit]:
-        for process in context.state.processes:
-            runs = program(process)
-            for entry in context.preloads(process):
-                if entry.usable is not False or runs is None or not hidden_by_namespace(context, process, entry):
-                    continue
-                text = f"{short(process)}: {entry.source}={entry.entry}"
-                yield Hit(
-                    title=f"{entry.entry} does not exist in the file system that {short(process)} sees",
-                    cause=f"The process has a mount namespace of its own ({runs.container or runs.root}); paths "
-                    "resolve there, not as in your shell.",
-                    next_step="make the file available there (bind mount or image)",
-                    command=f"ls -l /proc/{process.pid}/root{quote(entry.entry)}",
-                    process=process,
-                    confidence="proven",
-                    evidence=[
-                        evidence.of_environment(process, entry.source, text),
-                        evidence.of_process(
-                            process, f"mount namespace {runs.mount_namespace}, root {runs.root}",
-                            by_hand=f"readlink /proc/{process.pid}/ns/mnt /proc/self/ns/mnt",
-                        ),
-                    ],
-                    subject=entry.entry,
-                )  # fmt: skip
-
-
-class GlobalPreload(Pattern):
-    id = "global-preload"
-    place = "environment"
-    notice = True
-    meaning = "/etc/ld.so.preload is not empty: its files are loaded into every new process, shells and sshd included."
-    proof = "The file was read as the process sees it, and its entries can be loaded."
-    cure = "Remove the lines and set LD_PRELOAD or LD_LIBRARY_PATH for one service only."
-
-    def find(self, context: Context) -> Iterable[Hit]:
-        contained = [process for process in context.state.processes if (runs := program(process)) and runs.container]
-        ignored = {
-            entry.entry for process in context.state.processes for entry in process.preloads if entry.usable is False
-        }
-        for file in context.state.preload_files.values():
-            entries = [entry for entry in file.entries if entry not in ignored]
-            if not entries:
-                continue
-            carries = "carries" if file.carriers == 1 else "carry"
-            carriers = f"; {plural(file.carriers, 'process')} {carries} it now" if file.carriers else ""
-            names = f" ({listed(file.carrier_names)})" if file.carrier_names else ""
-            yield Hit(
-                title=f"{file.path} loads {listed(name_of(e) for e in entries)} into every new "
-                f"process{carriers}{names}",
-                cause="A bug in that file breaks every program on the machine, including remote login.",
-                next_step=f"remove the lines from {file.path} and set LD_PRELOAD or LD_LIBRARY_PATH for one service "
-                "only",
-                command=f"cat {quote(_from_here(file.path))}",
-                process=context.state.processes[0] if context.state.processes else None,
-                severity="warning",
-                confidence="proven",
-                evidence=[
-                    evidence.of_file_on_disk(
-                        file.path, f"{file.path}: {listed(entries)}", by_hand=f"cat {quote(_from_here(file.path))}"
-                    )
-                ],
-                subject=file.path,
-                despite_use=not contained,
-            )
-
-
-def _from_here(path: str) -> str:
-    """Where a file lies for us that is told as `PATH (as pid N sees it)`."""
-    return _SEEN_BY.sub(r"/proc/\2/root\1", path)
-
-
 class SettingWithoutEffect(Pattern):
     id = "setting-without-effect"
     place = "environment"
@@ -553,9 +330,5 @@ class SettingWithoutEffect(Pattern):
                 )
 
 
-CAUSES: tuple[Cause, ...] = (
-    LoaderIgnoresEnvironment(), LibraryPathReplaced(), SetTooLate(), HiddenByNamespace(), EnvironmentLost(),
-)  # fmt: skip
-PATTERNS: tuple[Pattern, ...] = (
-    IgnoredEnvironment(), StaticBinary(), HiddenPreloads(), IgnoredPreloads(), GlobalPreload(), SettingWithoutEffect(),
-)  # fmt: skip
+CAUSES: tuple[Cause, ...] = (LoaderIgnoresEnvironment(), LibraryPathReplaced(), SetTooLate(), EnvironmentLost())
+PATTERNS: tuple[Pattern, ...] = (IgnoredEnvironment(), StaticBinary(), SettingWithoutEffect())

@@ -3,40 +3,55 @@
 from functools import cache
 
 from . import (
+    bindings,
     calls,
-    conclusions,
     consumers,
+    driver_versions,
     drivers,
     ends,
     environment,
     files,
+    hidden_devices,
+    lacking,
     loads,
     logged,
     lookups,
     names,
+    namespaces,
+    on_devices,
+    preloads,
+    silence,
     system,
     tools,
     unused,
     used,
     values,
+    versions,
     which_process,
 )
-from .conclusions import Conclusion
+from .conclusion import Conclusion
 from .rule import Cause, Pattern, Rule
 
 CAUSES: tuple[Cause, ...] = (
     *system.CAUSES,
     *lookups.CAUSES[:1],  # a refused table stands behind the call that follows it
-    *environment.CAUSES,
+    *environment.CAUSES[:-1],
+    *namespaces.CAUSES,
+    *environment.CAUSES[-1:],  # what was lost is worth telling where no other tree hides the file
     *files.CAUSES,
-    environment.PreloadEntryUnusable(),
+    *preloads.CAUSES,
     *names.CAUSES,
+    *versions.CAUSES,
     *loads.CAUSES,
     *lookups.CAUSES[1:],
     *values.CAUSES,
     *drivers.CAUSES,
     *used.CAUSES,
     *ends.CAUSES,
+    *calls.FORK,
+    *hidden_devices.CAUSES,
+    *driver_versions.CAUSES,
+    *bindings.CAUSES,
     *calls.CAUSES,
     *ends.OWN_ERROR,
 )
@@ -44,20 +59,27 @@ CAUSES: tuple[Cause, ...] = (
 
 PATTERNS: tuple[Pattern, ...] = (
     *which_process.PATTERNS,
-    *environment.PATTERNS,
+    *environment.PATTERNS[:-1],
+    *namespaces.PATTERNS,
+    *preloads.PATTERNS,
+    *environment.PATTERNS[-1:],
     *files.PATTERNS,
+    *versions.PATTERNS,
     *names.PATTERNS,
     *consumers.PATTERNS,
     *tools.PATTERNS,
     *unused.PATTERNS,
-    *calls.PATTERNS,
+    *bindings.PATTERNS,
+    *driver_versions.PATTERNS,
     *values.PATTERNS,
     *ends.PATTERNS,
     *logged.PATTERNS,
     *used.PATTERNS,
 )
-CONCLUSIONS: tuple[Conclusion, ...] = conclusions.CONCLUSIONS
-NOT_SEEN = conclusions.NotSeen.id
+CONCLUSIONS: tuple[Conclusion, ...] = (
+    *on_devices.IN_USE, *lacking.CONCLUSIONS, *on_devices.NOT_USED, *silence.CONCLUSIONS,
+)  # fmt: skip
+NOT_SEEN = silence.NotSeen.id
 
 
 @cache

@@ -1,0 +1,46 @@
+"""What is said of the mode where no chain of refusals stands behind it: what such a rule is and gives back."""
+
+from abc import abstractmethod
+from dataclasses import replace
+from shlex import quote
+from typing import ClassVar
+
+from inspector.model.decision import Decision, Reason
+from inspector.model.formatting import name_of
+from inspector.model.tree import program
+
+from .context import Context
+from .rule import Hit, Place, Rule
+
+
+class Conclusion(Rule):
+    """Says what the decision means where it has no chain."""
+
+    place: ClassVar[Place] = "used"
+    reasons: ClassVar[tuple[Reason, ...]]
+
+    @abstractmethod
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        """The answer for one of its reasons."""
+
+
+def hit_of(decision: Decision, title: str, cause: str, step: str = "", **facts: object) -> Hit:
+    """What is said of a decision: its evidence, its process, no blame unless `facts` say so."""
+    hit = Hit(
+        title=title,
+        cause=cause,
+        next_step=step,
+        process=decision.process,
+        confidence=decision.confidence,
+        evidence=[*decision.evidence, *decision.contradictions],
+        severity="info",
+        subject=decision.reason,
+    )
+    return replace(hit, **facts)  # type: ignore[arg-type]
+
+
+def next_start(context: Context, decision: Decision) -> str:
+    """The command that sees the next start from its first instruction."""
+    process = decision.process or (context.state.processes[0] if context.state.processes else None)
+    runs = program(process) if process is not None else None
+    return f"inspector --wait {quote(name_of(runs.exe))}" if runs is not None and runs.exe else "inspector doctor"

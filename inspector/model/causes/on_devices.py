@@ -1,0 +1,195 @@
+"""Devices were found or chosen against: in use, ready, given nothing, left aside."""
+
+from inspector.model.attempts.wording import sentence
+from inspector.model.coverage import born_here
+from inspector.model.decision import UNUSED_FOR, Decision
+from inspector.model.drivers import drivers_behind, software_drivers
+from inspector.model.evidence import short
+from inspector.model.families import family_of_api
+from inspector.model.formatting import duration, listed, name_of
+from inspector.model.gpu_work import of_tree, words
+from inspector.model.progress import Progress
+
+from .conclusion import Conclusion, hit_of, next_start
+from .context import Context
+from .rule import Hit
+
+
+class GpuInUse(Conclusion):
+    id = "gpu-in-use"
+    meaning = "The program runs on the GPU."
+    proof = "Work (launches, copies, graphs) was answered with success; proven where a device stands behind it."
+    cure = "Nothing to do."
+    reasons = ("works",)
+
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        if decision.confidence == "guess":
+            return None
+        working = [work for work in of_tree(context.state, context.profiles) if work.proven]
+        over = decision.process is not None and bool(decision.process.ended)
+        title = f"{'ran' if over else 'running'} on the GPU ({decision.verdict})"
+        if working:
+            title += f": {words(max(working, key=lambda work: work.launches))}"
+        elif decision.evidence:
+            title += ": its log says so" if decision.evidence[0].pane == "logs" else f": {decision.evidence[0].text}"
+        doubt = ""
+        if decision.confidence != "proven":
+            doubt = "no device was seen behind the success" if working else "Its log says so; no GPU work was counted."
+        cause = "But see the evidence against it." if decision.contradictions else "Nothing is broken."
+        if decision.stop is not None and decision.stop.after_work:
+            cause = f"After it was refused: {sentence(decision.stop.attempt)}."
+        return hit_of(decision, title, cause, doubt=doubt, subject="use")
+
+
+class GpuReady(Conclusion):
+    id = "gpu-ready"
+    meaning = "A GPU was found, and nothing has computed on it yet."
+    proof = "Discovery counted or described a device, or the program says so; no work was asked of it so far."
+    cure = "Give the program work, then check again."
+    reasons = ("ready",)
+
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        if decision.progress is not None:
+            how = sentence(decision.progress.furthest)
+        else:
+            how = "its log says so" if decision.word is not None else ""
+        return hit_of(
+            decision, f"a GPU was found but has not been used yet: {how}".removesuffix(": "),
+            "Discovery succeeded. Whether the work runs there shows once the program computes.",
+            "give it work, then check again", doubt="A later step may still be refused.",
+        )  # fmt: skip
+
+
+class FoundNotUsed(Conclusion):
+    id = "found-not-used"
+    meaning = "A device was found, and the program computes without it."
+    proof = (
+        "Discovery counted a device; then seconds of CPU time were spent and no call followed, or the program says so."
+    )
+    cure = "Check the program's settings: which device it was told to use."
+    reasons = ("found-not-used",)
+
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        progress = decision.progress
+        if progress is None:
+            return None
+        spent = decision.process.cpu_after(progress.newest, context.state.now) if decision.process is not None else 0
+        after = f", then {duration(spent)} of CPU time were spent and it got no work" if spent else ""
+        if decision.process is not None and decision.process.ended and spent < UNUSED_FOR:
+            after = ", and the program ended without giving it work"
+        said = f"; the program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
+        return hit_of(
+            decision,
+            f"a device was found ({by(progress)}){after or said}",
+            "Nothing refused it: the driver answered and the program went on without the device"
+            f"{said if after else ''}.",
+            "check its settings: which device it was told to use",
+            severity="error" if spent > UNUSED_FOR or said else "warning",
+            doubt="A server may still be waiting for its first request." if not after else "",
+        )
+
+
+def by(progress: Progress) -> str:
+    """The call, look-up or load that shows how far it got, with who answered."""
+    one = progress.furthest
+    return f"{one.what} in {short(progress.process)}" + (f", returned by {one.provider}" if one.provider else "")
+
+
+class NoWorkGiven(Conclusion):
+    id = "no-work-given"
+    meaning = "The process that computes was given no GPU, or gave it nothing, although nothing was refused to it."
+    proof = (
+        "The process was started for a model; it asked for no API or made no launch, and a setting or its log says why."
+    )
+    cure = "Change the option that keeps the layers off the device, or put the backend into its directory."
+    reasons = ("given-nothing",)
+
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        worker, word = decision.process, decision.word
+        if worker is None:
+            return None
+        why = [setting.text for setting in decision.settings]
+        if word is not None and word.saying == "given-nothing":
+            why.append(word.text.strip()[:160])
+        loads = context.analysis.attempts.get(worker, [])
+        got = sorted({name_of(one.provider or one.what) for one in loads if one.kind == "load" and one.ok})
+        gave = (
+            f"it loaded {listed(got)} and gave it no work"
+            if got
+            else "it neither loaded nor asked for a GPU library"
+            if born_here(worker)
+            else "it has no library of a GPU loaded, nor a backend"
+        )
+        found = next((row.text for row in decision.contradictions), "")
+        return hit_of(
+            decision,
+            f"{short(worker)} runs on the CPU: {gave}" + (f" because of {'; '.join(why)}" if why else ""),
+            f"{f'Discovery succeeded ({found[:160]}), but ' if found else ''}the work is done in this process"
+            f"{', which was started to run a model' if context.analysis.worker else ''}.",
+            "change that option" if decision.settings else "check the request's options and the backend directory",
+            severity="error",
+            subject=f"{'; '.join(why)}" or "no work",
+            command=next_start(context, decision),
+        )
+
+
+class SoftwareDriver(Conclusion):
+    id = "software-driver"
+    place = "mapped"
+    meaning = "A program asked Vulkan or OpenCL, and only a driver that runs on the CPU answered (llvmpipe, pocl)."
+    proof = "The loader brought in such a driver, and no file of a device was opened by the process."
+    cure = "Install the device's driver with its ICD file, and give the process access to the device file."
+    reasons = ("software",)
+
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        progress, process = decision.progress, decision.process
+        if progress is None or process is None:
+            return None
+        drivers = software_drivers(context.state, process, progress.family, context.profiles)
+        api = next(
+            one for one in context.profiles.apis.values()
+            if one.software and family_of_api(context.profiles, one.name) == progress.family
+        )  # fmt: skip
+        what = api.title.removesuffix(" loader")
+        others = drivers_behind(process, api.name, context.profiles).hardware
+        idle = f" {listed(map(name_of, others), 3)} was loaded too and opened no device." if others else ""
+        none = "" if context.state.gpu is None or context.state.gpu.devices else " This machine shows no GPU."
+        return hit_of(
+            decision, f"{what} in {short(process)} runs on the CPU: "
+            f"only {listed(map(name_of, drivers), 2)} is behind it, a software driver",
+            f"It got as far as {name_of(progress.furthest.what)}, and no device file was opened.{idle}{none}",
+            "install the device's driver with its ICD file, and give the process access to the device file",
+            severity="warning", subject=f"software:{progress.family}", root=f"{drivers[0]} is a software driver",
+            command="ls -l /dev/dri /dev/nvidia* /etc/OpenCL/vendors /usr/share/vulkan/icd.d /etc/vulkan/icd.d",
+        )  # fmt: skip
+
+
+class CpuChosen(Conclusion):
+    id = "cpu-chosen"
+    place = "environment"
+    meaning = "A setting or an argument asks for the CPU, or hides every device."
+    proof = "It stands in the environment or the arguments of the process, and no GPU was asked for."
+    cure = "Remove the setting, or change it."
+    reasons = ("chosen", "given-nothing")
+
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        if decision.reason != "chosen" or not decision.settings or decision.process is None:
+            return None
+        first, who = decision.settings[0], short(decision.process)
+        said = f" The program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
+        inside = "; it was set inside the process after its start" if first.place == "memory" else ""
+        return Hit(
+            title=f"{first.text} keeps {who} on the CPU{inside}",
+            cause=f"{first.effect}. The program does as told; nothing failed.{said}",
+            next_step=f"remove {first.key}, or change it",
+            process=decision.process,
+            severity="warning",
+            confidence=decision.confidence,
+            evidence=decision.evidence,
+            subject=first.text,
+            root=first.text,
+        )
+
+
+IN_USE: tuple[Conclusion, ...] = (GpuInUse(), GpuReady())
+NOT_USED: tuple[Conclusion, ...] = (FoundNotUsed(), SoftwareDriver(), CpuChosen(), NoWorkGiven())

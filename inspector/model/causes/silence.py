@@ -1,0 +1,165 @@
+"""Nothing was asked of a device, or nothing was seen of it: said by the program, by silence, or not known."""
+
+from collections.abc import Iterator
+from typing import get_args
+
+from inspector.model import evidence
+from inspector.model.attempts.row import Attempt
+from inspector.model.coverage import born_here, capability
+from inspector.model.decision import CONTRADICTING, Decision, Reason, computed, covered
+from inspector.model.evidence import short
+from inspector.model.formatting import listed, name_of
+from inspector.model.worker import is_tool
+
+from .conclusion import Conclusion, hit_of, next_start
+from .context import Context
+from .lacking import holds_libraries
+from .on_devices import by
+from .rule import Hit
+
+_CHANNELS = ("process-births", "environment", "library-loads", "lookups", "count-calls", "results", "open-files")
+
+
+class ToldByProgram(Conclusion):
+    id = "told-by-program"
+    place = "logged"
+    meaning = "The program says that it runs on the CPU or found no device; what it asked before was not seen."
+    proof = "The line in its log, of this start."
+    cure = "Observe the next start from its first instruction: then the refusal itself is seen."
+    reasons = ("told", "dropped")
+
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        refused = [one for one in decision.chain if one.kind == "words"]
+        if not refused and decision.reason == "told":
+            return None  # it says what, and not why
+        text = decision.word.text if decision.word is not None else refused[0].what if refused else ""
+        asked = "" if any(context.analysis.computing()) else "; no process was seen asking for a GPU library"
+        late = any(not born_here(process) for process in context.state.processes)
+        return hit_of(
+            decision, f"the program says: {text.strip()[:200]}{asked}",
+            "It started before we attached: what it asked for was not seen." if late else
+            "Nothing seen explains it further.",
+            "observe its next start from its first instruction",
+            severity="warning",
+            command=next_start(context, decision),
+            doubt="" if not late else "Its first calls would show the refusal itself.",
+        )  # fmt: skip
+
+
+class NobodyAsked(Conclusion):
+    id = "nobody-asked"
+    place = "called"
+    meaning = "No process in the tree asked for a compute API: the program does not use a GPU."
+    proof = (
+        "Every process was seen from its first instruction, with every channel open, and none asked; likely where its "
+        "look-ups were not all seen, and no library of the kind was mapped or searched for."
+    )
+    cure = "If it should use a GPU: install the build or the backend that does."
+    reasons = ("nobody-asked", "told")
+
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        """The program's own word that it uses the CPU may stand beside it."""
+        channels = (*CONTRADICTING, "environment")
+        told = decision.reason == "told" and not covered(context.state, context.state.processes, channels)
+        if any(context.analysis.computing()) or told or decision.confidence == "guess":
+            return None
+        read = (
+            folder.path for process in context.state.processes if not is_tool(process) for folder in process.folders
+        )
+        searched = listed((path for path in read if holds_libraries(path)), 3)
+        looked = f" Directories it searched: {searched}." if searched else ""
+        return hit_of(
+            decision, "no process asked for a GPU: all were seen from their first instruction, and none loaded or "
+            "looked up a GPU library", f"This is not a driver or library problem.{looked}",
+            "if it should use a GPU: check whether this build or its backend directory has GPU code", subject="nobody",
+        )  # fmt: skip
+
+
+class ManagementOnly(Conclusion):
+    id = "management-only"
+    place = "called"
+    meaning = "Only figures of devices were read (NVML); no process asked for a compute API."
+    proof = "Every process was seen from its first instruction; only the management API was asked for."
+    cure = "Nothing to do for a monitor; a program that should compute lacks its backend."
+    reasons = ("management-only",)
+
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        how = by(decision.progress) if decision.progress is not None else ""
+        return hit_of(decision, f"devices were only monitored ({how}); no process asked for a compute API",
+                    "A monitor does just that.", subject="management")  # fmt: skip
+
+
+class NothingCalled(Conclusion):
+    id = "not-called"
+    place = "called"
+    meaning = "A consumer is there, everything is found, and no function was called, counted from the first moment on."
+    proof = "All its functions were counted from the first moment on, and none was entered."
+    cure = "Check the program's settings, and its log up to where it would look for devices."
+    reasons = ("nothing-called",)
+
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        progress = decision.progress
+        if progress is None:
+            return None
+        one: Attempt = progress.furthest
+        return hit_of(
+            decision, f"{short(progress.process)} loaded {name_of(one.provider or one.what)} and never called it",
+            "Nothing failed: no look-up and no call of it was seen.", "check the program's settings",
+            severity="warning", command=next_start(context, decision),
+        )  # fmt: skip
+
+
+class NotSeen(Conclusion):
+    id = "cause-not-seen"
+    meaning = (
+        "The mode or its cause was not seen. What is missing to know it is listed, with the command that sees the next "
+        "start from its first instruction."
+    )
+    proof = "None: this says what could not be observed."
+    cure = "Start the program again under observation, or with more rights."
+    reasons = get_args(Reason)
+
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        if not context.state.processes:
+            return None
+        missing = list(_missing(context))
+        got = ""
+        if decision.progress is not None:
+            one = decision.progress
+            got = f"; {short(one.process)} got as far as {one.stage} ({name_of(one.furthest.what)})"
+        what = (
+            "on the CPU, no cause found so far"
+            if decision.verdict == "cpu"
+            else "could not see whether it uses the CPU or the GPU"
+        )
+        if decision.word is not None:
+            got = f"{got}; the program says: {decision.word.text.strip()[:160]}"
+        return hit_of(
+            decision, f"{what}{got}" + (f": {missing[0]}" if missing else ""),
+            f"Missing: {'; '.join(missing)}." if missing else "What could be observed is fine.",
+            "observe its next start from its first instruction", command=next_start(context, decision),
+            confidence="guess", doubt="More permissions or attaching earlier may show it.", subject="not seen",
+            evidence=decision.evidence or [
+                evidence.of_process(context.state.processes[0], missing[0] if missing else "nothing of an API was seen")
+            ],
+        )  # fmt: skip
+
+
+def _missing(context: Context) -> Iterator[str]:
+    """What was not observable here, in words."""
+    late = [process for process in context.state.processes if not born_here(process) and not is_tool(process)]
+    if late:
+        yield f"{short(late[0])} started before we attached"
+    for name in _CHANNELS:
+        found = capability(context.state, name)
+        if found is not None and found.state != "yes":
+            yield f"{name}: {found.why or found.lost or 'closed here'}"
+    if context.state.lost:
+        yield f"{sum(context.state.lost.values())} events were lost"
+    for progress in context.analysis.computing():
+        if not progress.got_to("initialised") and not computed(context.analysis, progress):
+            yield f"no call of {progress.family} in {short(progress.process)} was seen"
+            break
+
+
+CONCLUSIONS: tuple[Conclusion, ...] = (ToldByProgram(), NothingCalled(), ManagementOnly(), NobodyAsked(), NotSeen())
