@@ -151,6 +151,8 @@ def by_own_error(ways: Ways) -> Decision | None:
     if not failed:
         return None
     got = [one for one in ways.compute if one.got_to("loaded")]
+    if said is None and ways.software:
+        return None  # a status alone tells less than the driver that answered
     if said is None and (any(one.process is not failed[-1].process for one in got) or (not got and not _spoke(ways))):
         return None
     process = failed[-1].process
