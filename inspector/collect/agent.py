@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from msgspec import structs
 
 from inspector.stream.base import Request
-from inspector.stream.requests import Configure, Quit
+from inspector.stream.requests import Configure, Quit, Settle
 from inspector.stream.session import (
     CollectorWaits,
     LimitNoted,
@@ -31,6 +31,7 @@ from .reactor.client import Reactor
 from .reactor.remembered_files import recall, remember
 from .request_reader import RequestReader
 from .session_events import asked, ended, missing, started
+from .settling import Settling
 from .sources.contract import Session, Tracked, TreeObserver
 from .sources.processes.joining import (
     ExecArrivals,
@@ -103,6 +104,7 @@ class Agent(TreeObserver):
         self._said: set[tuple[str, type]] = set()
         self._reason, self._in_order = "", True
         self._living: Callable[[], list[Tracked]] = list
+        self._settling = Settling(self._loop, self._sink.send, reactor, self._sources)
         self._images: ImageCache | None = None
 
     def run(self) -> int:
@@ -265,6 +267,9 @@ class Agent(TreeObserver):
     def _handle(self, request: Request) -> None:
         if isinstance(request, Quit):
             self._leave("asked to quit")
+            return
+        if isinstance(request, Settle):
+            self._settling.ask(request.id)
             return
         for source in self._sources:
             if isinstance(source, Answering) and source.handle(request):

@@ -1,5 +1,6 @@
 """Cases under observation: a collector on the tree, which begins only when the collector is there."""
 
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
@@ -13,7 +14,8 @@ from inspector.stream.libraries import CandidateFound, ImageRead, LibraryMapped,
 from inspector.stream.live import LiveStream
 from inspector.stream.processes import ProcessExec
 from inspector.stream.redact import Redactor
-from inspector.stream.requests import Configure
+from inspector.stream.requests import Configure, Settle
+from inspector.stream.session import Settled
 from inspector.stream.transport import collector_command, target_words
 
 from .case import Case
@@ -23,6 +25,8 @@ _PATIENCE = 30.0
 _TICK = 0.05
 _QUIET = 0.5
 """Seconds without news after which everything about the files of a process is taken for read."""
+_FIRST_ID = 1 << 40
+"""Of our questions: a screen on the same stream numbers its own from 1 on."""
 _NEWS = (ProcessExec, LibraryMapped, ImageRead, CandidateFound, LoadPredicted, FunctionsWatched, SlotsRead, LookedUp)
 
 
@@ -30,55 +34,64 @@ class CaseStream(LiveStream):
     """A living collector on the tree of a case.
 
     The case begins when it is under observation, and comes to the GPU when its files have been read and are watched:
-    what a case shows does not depend on how busy the machine is.
+    the collector itself says so, and what a case shows does not depend on how busy the machine is.
     """
 
     def __init__(self, started: StartedCase, profiles: Profiles) -> None:
         plan = profiles.plan()
         super().__init__(collector_command(target_words(str(started.pid))), lambda: Configure(plan=plan))
         self._started = started
-        self._sonames = {soname for api in plan.apis for soname in api.sonames}
-        self._functions = {function.name for api in plan.apis for function in api.functions}
-        self._watched: set[str] = set()
-        self._unwatched: set[str] = set()
-        """Providers of an API that were read and are not counted yet."""
+        self._asked, self._answered = 0, 0
         self._told_at = 0.0
-        Thread(target=self._hold, daemon=True).start()
+        Thread(target=self._lead, daemon=True).start()
 
     def read(self, timeout: float | None = 0) -> list[AnyEvent]:
         """As for any collector."""
         events = super().read(timeout)
         for event in events:
-            if isinstance(event, ImageRead) and event.file not in self._watched and self._is_provider(event):
-                self._unwatched.add(event.file)
-            elif isinstance(event, FunctionsWatched):
-                self._watched.update(function.file for function in event.functions)
-                self._unwatched -= self._watched
-        if any(isinstance(event, _NEWS) for event in events):
-            self._heard()
+            if isinstance(event, Settled):
+                self._answered = max(self._answered, event.id)
+            elif isinstance(event, _NEWS):
+                self._told_at = monotonic()
         return events
-
-    def _is_provider(self, image: ImageRead) -> bool:
-        exported = {export.name for export in image.exports if export.visible}
-        loadable = image.error is None and image.elf_class == 64
-        return loadable and image.soname in self._sonames and not exported.isdisjoint(self._functions)
 
     @property
     def quiet(self) -> bool:
         """Nothing was heard of files and programs for a while, after something was."""
         return 0 < self._told_at <= monotonic() - _QUIET
 
-    def _heard(self) -> None:
-        if not self._told_at and not self._started.launch.late:
-            self._started.release()
-        self._told_at = monotonic()
+    def ask(self) -> int:
+        """A question whether all that is known by now was read and is counted; see `is_answered`."""
+        self._asked += 1
+        self.send(Settle(id=_FIRST_ID + self._asked))
+        return self._asked
 
-    def _hold(self) -> None:
+    def is_answered(self, question: int) -> bool:
+        """Whether it is; also when nobody will answer any more."""
+        return self._answered >= _FIRST_ID + question or not self.alive
+
+    def _lead(self) -> None:
+        """In a thread of its own: let the program begin, then let it come to the GPU."""
         patience = monotonic() + _PATIENCE / 2
-        while self.alive and not (self.quiet and not self._unwatched) and monotonic() < patience:
-            sleep(_TICK)
+        if not self._started.launch.late:
+            self._settle(patience)
+            self._started.release()
+        settled = False
+        while not settled and self.alive and monotonic() < patience:
+            self._wait(lambda: self.quiet, patience)
+            told_at = self._told_at
+            self._settle(patience)
+            settled = self._told_at == told_at
         if self.alive:
             self._started.go()
+
+    def _settle(self, until: float) -> None:
+        question = self.ask()
+        self._wait(lambda: self.is_answered(question), until)
+
+    def _wait(self, over: Callable[[], bool], until: float) -> None:
+        while self.alive and not over() and monotonic() < until:
+            sleep(_TICK)
 
 
 def observe(
@@ -99,15 +112,19 @@ def observe(
 
 
 def _watch(started: StartedCase, stream: CaseStream, state: State) -> State:
-    told, patience = 0.0, monotonic() + _PATIENCE
+    told, last, patience = 0.0, 0, monotonic() + _PATIENCE
     try:
-        while stream.alive and not (told and stream.quiet and monotonic() > told + started.case.seconds):
+        while stream.alive and not (last and stream.is_answered(last)):
             for event in stream.read(_TICK):
                 apply(state, event)
             if not told and state.processes and started.told:
                 told = monotonic()
-            if monotonic() > patience:
+            if not last and told and stream.quiet and monotonic() > told + started.case.seconds:
+                last = stream.ask()
+            if not told and monotonic() > patience:
                 raise CaseError(f"{started.case.name}: its story was not told in {_PATIENCE:g} s:\n{started.log}")
+            if monotonic() > patience + _PATIENCE:
+                break
     finally:
         for event in stream.finish():
             apply(state, event)

@@ -137,6 +137,21 @@ def lower_bound(state: State, process: Process, function: WatchedFunction) -> st
     return _late(process, library, since) if library is not None and since is not None else ""
 
 
+def unread_results(state: State, process: Process, function: WatchedFunction) -> str:
+    """Why results of a function in a process are not those of all its calls; empty when they are, or it gives none."""
+    if why := function.unproven or state.results_stopped.get(function.id, ""):
+        return why
+    count = process.counts.get(function.id)
+    if count is None or not function.returns:
+        return ""
+    read = sum(one.count for one in process.outcomes.values() if one.function == function.id)
+    inside = sum(one.function == function.id for one in process.open_calls)
+    missing = count.count - read - inside
+    if missing <= 0:
+        return ""
+    return f"{missing:,} of its calls began before its exits were watched, or did not come back"
+
+
 def counted_late(state: State) -> dict[str, tuple[list[Process], str]]:
     """Libraries of which calls may have been missed: in which processes, and in words how late counting began."""
     found: dict[str, tuple[list[Process], str]] = {}

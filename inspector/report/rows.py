@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from inspector.model import tree
-from inspector.model.coverage import counted_late, lower_bound
+from inspector.model.coverage import counted_late, lower_bound, unread_results
 from inspector.model.formatting import listed, name_of, plural
 from inspector.model.profiles import Profiles
 from inspector.model.state import LogSource, Process, State
@@ -77,13 +77,8 @@ def _call(process: Process, function: WatchedFunction, state: State, clock: Cloc
         results=_tally(outcomes, lambda outcome: state.profiles.result_name(function.api, outcome.result)),
         values=dict(values[-1]) if values else {},
         lower_bound=lower_bound(state, process, function),
-        results_of=_results_of(state, function),
+        results_of=unread_results(state, process, function),
     )
-
-
-def _results_of(state: State, function: WatchedFunction) -> str:
-    """Why results are not those of all calls."""
-    return function.unproven or state.results_stopped.get(function.id, "")
 
 
 _Counted = TypeVar("_Counted", CallerCount, CallOutcome)

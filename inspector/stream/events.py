@@ -58,6 +58,7 @@ from .session import (
     RequestFailed,
     SessionEnded,
     SessionStarted,
+    Settled,
     TargetMissing,
     WorkProgressed,
 )
@@ -74,6 +75,7 @@ AnyEvent = (
     | WorkProgressed
     | EventsLost
     | RequestFailed
+    | Settled
     | ProcessStarted
     | ProcessExec
     | ProcessEnded

@@ -257,6 +257,10 @@ class PredictLoad(Request, frozen=True, kw_only=True):
     requester: str = ""
 
 
+class Settle(Request, frozen=True, kw_only=True):
+    """Say when everything that is known by now was read and is counted, however busy the machine is."""
+
+
 class Quit(Request, frozen=True, kw_only=True):
     """End the observation in order."""
 
@@ -272,6 +276,7 @@ AnyRequest = (
     | AddLog
     | ScanPointers
     | PredictLoad
+    | Settle
     | Quit
 )
 

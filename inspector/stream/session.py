@@ -86,6 +86,12 @@ class EventsLost(Event, frozen=True, kw_only=True):
     count: int
 
 
+class Settled(Event, frozen=True, kw_only=True):
+    """Answer to `Settle`."""
+
+    id: int
+
+
 class RequestFailed(Event, frozen=True, kw_only=True):
     """A request that could not be carried out, in words for the user."""
 

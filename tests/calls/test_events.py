@@ -27,9 +27,10 @@ from inspector.stream.requests import (
     FunctionPlan,
     OutValue,
     Plan,
+    Settle,
     StopCounting,
 )
-from inspector.stream.session import RequestFailed
+from inspector.stream.session import RequestFailed, Settled
 from tests.collect.collector import Collector
 
 from .conftest import Targets
@@ -225,6 +226,55 @@ def test_a_hot_loop_that_runs_already_is_let_go_at_once_and_its_exits_are_never_
             assert not hot.returns and "times a second" in hot.unproven
             assert collector.wait(CountingStopped).functions == [hot.id]
             assert next(each for each in mapped if each.name == "fill").returns
+    finally:
+        target.kill()
+        target.wait()
+
+
+def test_results_of_what_is_called_often_only_at_first_are_read_when_that_is_over(targets: Targets, live: None) -> None:
+    target = subprocess.Popen([targets.program, "calms:1.5"])
+    try:
+        with Collector(str(target.pid), plan=plan(FunctionPlan(name="refuse"), STRIDE)) as collector:
+            refuse = function(collector, "refuse")
+            read = collector.wait(
+                FunctionsWatched, lambda event: any(each.id == refuse.id and each.returns for each in event.functions)
+            )
+            assert [each.name for each in read.functions if each.id == refuse.id] == ["refuse"]
+            collector.wait(
+                OutcomesCounted, lambda e: any((o.function, o.result) == (refuse.id, 100) for o in e.outcomes)
+            )
+    finally:
+        target.kill()
+        target.wait()
+
+
+def test_what_strangers_call_takes_no_results_from_the_observed_program(targets: Targets, live: None) -> None:
+    """Enough results are enough of the tree's own, unless strangers would pay for many more."""
+    target = subprocess.Popen([targets.program, "wait", "refuse:3", "wait"], stdin=subprocess.PIPE)
+    assert target.stdin is not None
+    try:
+        with Collector(str(target.pid), plan=plan(FunctionPlan(name="refuse"), STRIDE)) as collector:
+            refuse = function(collector, "refuse")
+            assert refuse.returns
+            for _ in range(2):
+                subprocess.run([targets.program, "refuse:300"], check=True, stdout=subprocess.DEVNULL)
+            target.stdin.write(b"\n")
+            target.stdin.flush()
+            collector.wait(OutcomesCounted, lambda e: any((o.function, o.count) == (refuse.id, 3) for o in e.outcomes))
+    finally:
+        target.kill()
+        target.wait()
+
+
+def test_the_answer_that_all_is_settled_comes_when_what_is_mapped_is_counted(targets: Targets, live: None) -> None:
+    target = subprocess.Popen([targets.program, "wait"], stdin=subprocess.PIPE)
+    try:
+        with Collector(str(target.pid), plan=plan(FILL, STRIDE)) as collector:
+            collector.send(Settle(id=5))
+            assert collector.wait(Settled).id == 5
+            assert any(
+                _is(each, "fill") and each.returns for e in collector.all(FunctionsWatched) for each in e.functions
+            )
     finally:
         target.kill()
         target.wait()

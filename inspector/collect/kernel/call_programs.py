@@ -34,14 +34,15 @@ OUTCOME_KEY = struct.Struct("<IIQQ")
 """Slot, function, return address, result; entries are summed up with the result 0."""
 OUTCOME = struct.Struct("<QQQ")
 """Calls, first, last of the first TIMED_CALLS."""
-EXIT_STATE = struct.Struct("<QQQ")
-"""Of one function: whether its exits are watched, how often one was passed, by whomever, and how often is enough."""
-EXITS_ON, EXITS_PASSED, EXITS_ENOUGH = range(3)
+EXIT_STATE = struct.Struct("<QQQQQ")
+"""Of one function: whether its exits are watched; how often one was passed, by whomever, and how often is enough;
+how many results of members were read, and how many are enough. Enough is 0 where nothing is."""
+EXITS_ON, EXITS_PASSED, EXITS_ENOUGH, RESULTS_READ, RESULTS_ENOUGH = range(5)
 RETURNED = 16
 BEGAN = 17
 """A record of its head alone: the first call since nobody looked at the counters any more."""
 ENOUGH = 18
-"""A record of its head alone, whose own number is a function: so many results of it as are enough were read."""
+"""A record of its head alone, whose own number is a function: its exits were passed, or results read, often enough."""
 RETURNED_BODY = struct.Struct("<QQQ6QQ")
 """Time of entry, return address, result, arguments, a bit for each read that succeeded; then the reads."""
 MOST_READS = 8
@@ -186,8 +187,9 @@ def _ask_at_first(a: MemberAssembler, maps: CallMaps, file: FileMaps) -> None:
     a.load(Reg.R1, Reg.R9, _COUNT)
     a.jump_if(Reg.R1, "!=", 1, "out")
     _find_exit_state(a, file)
-    a.load(Reg.R1, Reg.R0, 8 * EXITS_ENOUGH)
-    a.jump_if(Reg.R1, "!=", 0, "out")
+    for enough in (EXITS_ENOUGH, RESULTS_ENOUGH):
+        a.load(Reg.R1, Reg.R0, 8 * enough)
+        a.jump_if(Reg.R1, "!=", 0, "out")
     ask_stack(a, maps.stacks, ENTERED, context=Reg.R6)
 
 
@@ -285,21 +287,14 @@ def exit_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes:
     a.call(Helper.ATTACH_COOKIE)
     a.store(Reg.R10, -20, Reg.R0, 4)
     _find_exit_state(a, file)
-    a.move(Reg.R1, 1)
-    a.atomic_add(Reg.R0, 8 * EXITS_PASSED, Reg.R1)
-    a.load(Reg.R1, Reg.R0, 8 * EXITS_PASSED)
-    a.load(Reg.R2, Reg.R0, 8 * EXITS_ENOUGH)
-    a.jump_if(Reg.R1, "!=", Reg.R2, "not yet")
-    a.reserve(maps.ring, HEADER.size, "not yet")
-    a.head(ENOUGH)
-    _own_number(a)
-    a.submit()
-    a.label("not yet")
+    _one_more(a, maps, EXITS_PASSED, EXITS_ENOUGH)
     a.call(Helper.PID_TGID)
     a.store(Reg.R10, -8, Reg.R0)
     read_caller(a, -56)
     find_frame(a, maps.frames, Places(slot=-16, function=-20, caller=-56), absent="out")
     a.move(Reg.R8, Reg.R9)
+    _find_exit_state(a, file)
+    _one_more(a, maps, RESULTS_READ, RESULTS_ENOUGH)
     a.load(Reg.R1, Reg.R8, FRAME_SLOT, 4)
     a.store(Reg.R10, -16, Reg.R1, 4)
     a.load(Reg.R1, Reg.R6, HERE.result, 4)
@@ -332,6 +327,21 @@ def _find_exit_state(a: MemberAssembler, file: FileMaps) -> None:
     a.store(Reg.R10, -28, Reg.R1, 4)
     a.look_up(file.exits, -28)
     a.jump_if(Reg.R0, "==", 0, "out")
+
+
+def _one_more(a: MemberAssembler, maps: CallMaps, counted: int, enough: int) -> None:
+    """Count in the state in R0; tell when that makes as many as are enough. R9 is used."""
+    not_yet = a.fresh("not yet")
+    a.move(Reg.R1, 1)
+    a.atomic_add(Reg.R0, 8 * counted, Reg.R1)
+    a.load(Reg.R1, Reg.R0, 8 * counted)
+    a.load(Reg.R2, Reg.R0, 8 * enough)
+    a.jump_if(Reg.R1, "!=", Reg.R2, not_yet)
+    a.reserve(maps.ring, HEADER.size, not_yet)
+    a.head(ENOUGH)
+    _own_number(a)
+    a.submit()
+    a.label(not_yet)
 
 
 def _own_number(a: MemberAssembler) -> None:

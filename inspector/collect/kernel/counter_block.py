@@ -19,6 +19,8 @@ from .call_programs import (
     MOST_READS,
     READ_ROOM,
     READS,
+    RESULTS_ENOUGH,
+    RESULTS_READ,
     CallMaps,
     FileMaps,
     entry_program,
@@ -100,10 +102,11 @@ class CounterBlock:
         """Note open calls of this function from now on: its exits are, or will soon be, probed."""
         self._exits[self._exit_place(function) + EXITS_ON] = 1
 
-    def tell_enough(self, function: int, results: int) -> None:
-        """Tell when so many results more were read; 0: never."""
+    def tell_enough(self, function: int, results: int, passed: int) -> None:
+        """Tell when so many results more were read, or exits were passed so often more, by whomever; 0: never."""
         place = self._exit_place(function)
-        self._exits[place + EXITS_ENOUGH] = self._exits[place + EXITS_PASSED] + results if results else 0
+        self._exits[place + EXITS_ENOUGH] = self._exits[place + EXITS_PASSED] + passed if passed else 0
+        self._exits[place + RESULTS_ENOUGH] = self._exits[place + RESULTS_READ] + results if results else 0
 
     def ignore_exits(self, function: int) -> None:
         """Note no open calls of this function any more."""
@@ -112,6 +115,10 @@ class CounterBlock:
     def exits_passed(self, function: int) -> int:
         """How often any process passed an exit of this function while it was probed."""
         return self._exits[self._exit_place(function) + EXITS_PASSED]
+
+    def results_read(self, function: int) -> int:
+        """How many results of this function were read, all members together."""
+        return self._exits[self._exit_place(function) + RESULTS_READ]
 
     def close(self) -> None:
         """Let maps and programs go; links that are on keep what they need alive."""

@@ -216,6 +216,11 @@ class Counting:
         self.detach_results(going)
         return [Stopped(number, loads[number].calls * 1e9 / max(elapsed, _SHORTEST)) for number in going]
 
+    def has_result(self, function: int) -> bool:
+        """Whether a result of this function was read in any observed process."""
+        watches = (each for each in self._files if each.first <= function < each.first + len(each.functions))
+        return any(watch.results_read(function) for watch in watches)
+
     def outcomes(self) -> list[Outcome]:
         """Results by caller that changed since the last call."""
         return self._outcomes.changed(self._pids())

@@ -51,7 +51,7 @@ class ExitLinks:
         """Read results of these functions from now on; OSError when the kernel refuses it all.
 
         It tells when there were `enough` of one function, 0: never. `hurried`: one that goes must go at once, even if
-        results of the others are missed for a moment.
+        results of the others are missed for a moment; then returns of processes that are not observed count as well.
         """
         with self._lock:
             self._exits.update(exits)
@@ -89,7 +89,7 @@ class ExitLinks:
             self._groups.append(group)
         for number in group.functions:
             self.since[number] = since
-            self._block.tell_enough(number, enough)
+            self._block.tell_enough(number, enough, enough if group.hurried else 0)
             self._block.note_open_calls(number)
 
     def _shrink(self, group: _Group, going: frozenset[int]) -> threading.Thread:

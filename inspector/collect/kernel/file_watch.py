@@ -21,8 +21,9 @@ from .exit_links import ExitLinks, Offsets
 _OVERLAP_SECONDS = 0.02
 """No probe handler takes that long: after it every call that began before a change of the word has been handled."""
 ENOUGH_RESULTS = 256
-"""Of a function that does not decide: what it answered in so many calls, by whomever, is known well enough."""
+"""Of a function that does not decide: what it answered to observed processes in so many calls is known well enough."""
 ENOUGH_OF_HOT = 8
+"""Of one that is called at every launch: strangers that map the file pay as much, so their calls count too."""
 EXIT_COST = 16_000
 """ns that a probe on a `ret` adds, as measured in a KVM guest with kernel 6.18: it is single-stepped."""
 
@@ -141,6 +142,10 @@ class FileWatch:
     def exits_passed(self, function: int) -> int:
         """How often an exit of this function was passed while it was probed."""
         return self._block.exits_passed(function)
+
+    def results_read(self, function: int) -> int:
+        """How many results of this function were read."""
+        return self._block.results_read(function)
 
     @property
     def counting(self) -> frozenset[int]:

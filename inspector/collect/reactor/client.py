@@ -89,13 +89,22 @@ class Reactor:
         """React for so long to what processes of the tree open."""
         self._ask(Observe(seconds))
 
-    def settle(self, seconds: float = 2.0) -> None:
-        """Return when all that was asked is done and told, or when it takes too long."""
+    def ask_for_mark(self) -> int:
+        """A number for `has_passed`."""
         self._number += 1
         self._ask(Sync(self._number))
+        return self._number
+
+    def has_passed(self, mark: int) -> bool:
+        """Whether all that was asked before this mark is done and told; nothing more is to come of one that ended."""
+        return self._synced >= mark or not self.alive
+
+    def settle(self, seconds: float = 2.0) -> None:
+        """Return when all that was asked is done and told, or when it takes too long."""
+        mark = self.ask_for_mark()
         self._end.settimeout(seconds)
         try:
-            while self.alive and self._synced < self._number:
+            while not self.has_passed(mark):
                 self._take()
         except OSError:
             pass

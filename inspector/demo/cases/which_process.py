@@ -82,9 +82,10 @@ CASES = (
         story="the same fault as in the-question, but the observer comes when discovery is over: its child is gone",
         family="which process",
         stage=_too_late,
-        rule="no-consumer",
+        rule="dependency-missing",
         mode="cpu",
-        sentence="libggml-cuda.so",
-        seconds=1.0,
+        sentence="libcublasLt.so.12",
+        seconds=2.5,  # what it did not load is predicted after 1.5 s
+        also=("no-consumer",),
     ),
 )

@@ -36,17 +36,16 @@ _COUNTED_ONLY = -1
 
 
 def watched(state: State, event: FunctionsWatched) -> None:
+    new = [function for function in event.functions if function.id not in state.functions]
     for function in event.functions:
         state.functions[function.id] = function
         state.watched_since.setdefault(function.id, event.at)
         state.stopped.pop(function.id, None)
         state.results_stopped.pop(function.id, None)
     touch(state, "symbols", "functions")
-    libraries = sorted({name_of(function.library) for function in event.functions})
+    libraries = sorted({name_of(function.library) for function in new})
     if libraries:
-        text = (
-            f"counting of {plural(len(event.functions), 'function')} of {', '.join(libraries)} begins ({event.means})"
-        )
+        text = f"counting of {plural(len(new), 'function')} of {', '.join(libraries)} begins ({event.means})"
         tell(state, event.at, 0, "note", text)
 
 

@@ -19,7 +19,7 @@ WORK: frozenset[Role] = frozenset(("alloc", "copy", "launch", "module"))
 """Roles that only a program that really computes on the device reaches."""
 
 DECIDING: frozenset[Role] = frozenset(
-    ("init", "count", "version", "device", "attribute", "name", "memory", "properties", "context", "table")
+    ("init", "count", "version", "device", "attribute", "name", "memory", "properties", "context", "lookup", "table")
 )
 """Roles whose results a program goes by before it computes, or does not."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from functools import partial
 
+from inspector.model.coverage import unread_results
 from inspector.model.formatting import duration, name_of, size
 from inspector.model.state import Process
 from inspector.model.verdict import Evidence
@@ -179,10 +180,8 @@ def _call_notes(context: PaneContext, process: Process, function: int, api: str)
         yield Note("library", watched.library)
     if why := state.stopped.get(function):
         yield Note("stopped", f"{why}: the count is a lower bound", "unknown")
-    if watched is not None and watched.unproven:
-        yield Note("results", f"cannot be read: {watched.unproven}", "unknown")
-    elif why := state.results_stopped.get(function):
-        yield Note("results", f"of the first calls only: {why}", "quiet")
+    if watched is not None and (why := unread_results(state, process, watched)):
+        yield Note("results", f"not of all calls: {why}", "unknown")
     yield Note("first", f"{wall_of(state, count.first)} ({since_start(state, count.first)} s)")
     yield Note("last", f"{wall_of(state, count.last)} ({since_start(state, count.last)} s)")
     yield Note("calls", f"{count.count:,}")

@@ -64,6 +64,12 @@ static void spin(double seconds) {
     printf("hot %ld\ncalm %ld\n", n, (n + 999999) / 1000000);
 }
 
+static void calms(double seconds) {
+    double end = now() + seconds;
+    int value = 0;
+    for (;; usleep(now() < end ? 100 : 10000)) check(refuse(&value), 100);
+}
+
 static void *sleeper(void *unused) { slow(60 * 1000 * 1000); return unused; }
 
 static void stuck(void) {
@@ -102,6 +108,7 @@ static void act(char *action, char **rest) {
     else if (!strcmp(what, "hot")) spin(atof(a));
     else if (!strcmp(what, "fill")) while (n--) { check(fill(&value, "four"), 7); check(value, 4); }
     else if (!strcmp(what, "refuse")) while (n--) check(refuse(&value), 100);
+    else if (!strcmp(what, "calms")) calms(atof(a));
     else if (!strcmp(what, "outer")) while (n--) check(outer(&value, "outer"), 8);
     else if (!strcmp(what, "locked")) while (n--) check(locked(&value), 5);
     else if (!strcmp(what, "nested")) check(nested(n), 0);

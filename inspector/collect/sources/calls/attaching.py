@@ -26,6 +26,12 @@ class Attaching:
         self._running.add(future)
         future.add_done_callback(self._running.discard)
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way, or done and not handed over yet."""
+        with self._lock:
+            return bool(self._running or self._done)
+
     def finish(self) -> None:
         """Wait until all that has begun is done, and hand it over here and now."""
         wait_for(list(self._running))

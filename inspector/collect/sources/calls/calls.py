@@ -41,6 +41,7 @@ FLOODED_NS = 90_000_000
 SLOW_SECONDS = 0.2
 _OTHERS_AFTER = 0.1
 """Seconds from the mapping of a file until its functions that are not listed are counted: the start goes first."""
+_CALLED_BY_OTHERS = "other programs call it as well: reading results would slow them down"
 INSIDE_NS = 150_000_000
 """A call that is inside for less is not told: it is about to return."""
 
@@ -136,6 +137,11 @@ class CallsSource(TreeObserver):
             return False
         return True
 
+    @property
+    def busy(self) -> bool:
+        """Whether probes are being set, or callers are not named yet."""
+        return self._files.busy or self._waiting or self._soon
+
     def close(self) -> None:
         """Say the last counts and take all probes away."""
         self._files.close()
@@ -174,7 +180,9 @@ class CallsSource(TreeObserver):
     def _detached_known(self) -> None:
         known, self._known = self._known, []
         self._counting.detach_results(known)
-        self._say_results_stopped(known, "enough results were read")
+        read = [number for number in known if self._counting.has_result(number)]
+        self._say_results_stopped(read, "enough results were read")
+        self._say_results_stopped([number for number in known if number not in read], _CALLED_BY_OTHERS)
 
     def _say_results_stopped(self, functions: Iterable[int], why: str, per_second: float = 0.0) -> None:
         going = [number for number in functions if number not in self._results_stopped]

@@ -31,6 +31,8 @@ from .hot_functions import HEAT_SECONDS, too_busy, too_hot
 _MOST_AT_ONCE = 4000
 _MOST_OTHERS = 2000
 """Functions of one file that are counted though no profile lists them."""
+_CALMER_SECONDS = (1.0, 4.0, 16.0)
+"""So long is waited, each time, until is looked again at what was called too often for its results to be read."""
 Attached = Callable[[Sequence[int], Table[int, float]], None]
 """Told which functions are counted from now on, and which were detached at once, with their calls a second."""
 
@@ -78,6 +80,11 @@ class CountedFiles:
         if reactor is not None:
             reactor.listen(self._told_by_reactor)
             session.loop.on_readable(reactor.fd, reactor.drain)
+
+    @property
+    def busy(self) -> bool:
+        """Whether probes are being set, or exits decoded."""
+        return self._attaching.busy
 
     def settle(self) -> None:
         """When this returns, calls of what is known by now are counted."""
@@ -213,20 +220,45 @@ class CountedFiles:
         giving = [number for number in watch.counting if self.functions[number].gives_results]
         numbers = [number for number in giving if number not in known]
         deciding = [number for number in numbers if self.functions[number].function.decides]
-        found |= read_results(
-            watch, file.open_path, {number: self.functions[number].site for number in deciding}, self._exits
-        )
+        found |= self._read(file, watch, deciding)
         rates = self._counting.hot_functions(watch, HEAT_SECONDS)
         functions = {number: self.functions[number].function for number in rates}
         hot = too_hot(rates, functions, self._session.configure.budget)
         if hot:
             watch.detach(hot)
-        found |= {
-            number: exits for number, exits in too_busy(rates).items() if number in numbers and number not in found
-        }
-        others = {number: self.functions[number].site for number in numbers if number not in found}
-        found |= read_results(watch, file.open_path, others, self._exits)
-        return lambda: self._attached(at, file, watch, found, hot)
+        busy = {number: exits for number, exits in too_busy(rates).items() if number in numbers and number not in found}
+        others = [number for number in numbers if number not in found and number not in busy]
+        found |= busy | self._read(file, watch, others)
+
+        def told() -> None:
+            self._attached(at, file, watch, found, hot)
+            self._read_when_calm(file, watch, [number for number in busy if number not in hot], _CALMER_SECONDS)
+
+        return told
+
+    def _read(self, file: CountedFile, watch: FileWatch, numbers: Iterable[int]) -> dict[int, Exits]:
+        return read_results(
+            watch, file.open_path, {number: self.functions[number].site for number in numbers}, self._exits
+        )
+
+    def _read_when_calm(self, file: CountedFile, watch: FileWatch, busy: Sequence[int], waits: Sequence[float]) -> None:
+        """What a start calls a thousand times at once is in no hot loop: results are read when that is over."""
+        again = [number for number in busy if not self.functions[number].function.hot]
+        if not again or not waits:
+            return
+
+        def look() -> Callable[[], None]:
+            busy = too_busy(self._counting.hot_functions(watch, HEAT_SECONDS))
+            found = self._read(file, watch, [number for number in again if number in watch.counting - busy.keys()])
+            return lambda: calmed(found, [number for number in again if number in busy])
+
+        def calmed(found: dict[int, Exits], busy: Sequence[int]) -> None:
+            counted = [describe(number, self.functions[number], exits) for number, exits in found.items()]
+            if counted:
+                self._session.sink.send(FunctionsWatched(at=self._session.loop.now(), functions=counted))
+            self._read_when_calm(file, watch, busy, waits[1:])
+
+        self._session.loop.after(waits[0], lambda: self._attaching.begin(look))
 
     def _note(self, file: CountedFile, sites: Sequence[Site], first: int) -> list[Function]:
         """Know functions by their numbers from now on."""

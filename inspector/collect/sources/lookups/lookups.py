@@ -134,6 +134,11 @@ class LookupsSource(TreeObserver):
                 self._send_unanswered(pending)
         self._flush_words(process.pid)
 
+    @property
+    def busy(self) -> bool:
+        """Whether probes are being set."""
+        return self._attaching.busy
+
     def close(self) -> None:
         """Say what was not said yet and take all probes away."""
         self._attaching.close()
