@@ -15,6 +15,7 @@ from .figures import Figure, Measurement
 
 INSPECTOR = [sys.executable, "-m", "inspector"]
 _STARTS = 7
+_PAIRS, _LOOP_SECONDS = 7, 6
 _LIBRARIES = 60
 _DRIVER = """
 #define F __attribute__((visibility("default"), noinline))
@@ -51,6 +52,36 @@ int main(int argc, char **argv) {  /* library seconds: prints the launches of ea
   }
 }
 """
+_OTHERS = 500
+_MANY = "".join(
+    f'F int cuOther{each}(int a) {{ __asm__ volatile("push %rbx; pop %rbx"); return 0; }}\n' for each in range(_OTHERS)
+)
+_CALLING = """
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+static double at(int clock) { struct timespec t; clock_gettime(clock, &t); return t.tv_sec + t.tv_nsec * 1e-9; }
+int main(int argc, char **argv) {  /* library seconds others: prints ns of processor time for each launch */
+  void *driver = dlopen(argv[1], RTLD_NOW);
+  int (*launch)(void *, int, int, int, int, int, int, int, void *, void **, void **) = dlsym(driver, "cuLaunchKernel");
+  int (*init)(unsigned) = dlsym(driver, "cuInit"), (*other[8])(int), others = atoi(argv[3]);
+  for (int i = 0; i < 8; i++) {
+    char name[32];
+    sprintf(name, "cuOther%d", i * 60);
+    other[i] = dlsym(driver, name);
+  }
+  init(0);
+  double end = at(CLOCK_MONOTONIC) + atof(argv[2]), begun = at(CLOCK_PROCESS_CPUTIME_ID);
+  long made = 0;
+  while (at(CLOCK_MONOTONIC) < end)
+    for (int i = 0; i < 100; i++, made++) {
+      launch(0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0);
+      for (int k = 0; k < others; k++) other[k](i);
+    }
+  printf("%.3f\\n", (at(CLOCK_PROCESS_CPUTIME_ID) - begun) / made * 1e9);
+}
+"""
 _STARTING = "int number_{0}(void) {{ return {0}; }}\n"
 
 
@@ -83,6 +114,35 @@ def launch_loop() -> list[Figure]:
         Figure(what=f"{words}, --no-count", ours=passive, budget=0.97, more_is_better=True, peer="alone",
                peer_value=alone),
     ]  # fmt: skip
+
+
+def every_export() -> list[Figure]:
+    """A loop on a driver with 500 more exports, all of which are counted by their prefix: attached against not, in
+    turn, by the loop's own processor time, attaching included; in the second loop each launch calls eight of them."""
+    figures = []
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        library = _build(folder, _DRIVER + _MANY, "libcuda.so.1", "-shared", "-fPIC")
+        loop = _build(folder, _CALLING, "calling")
+        for others in (0, 8):
+            pairs = [(_cost(loop, library, others, True), _cost(loop, library, others, False)) for _ in range(_PAIRS)]
+            observed, alone = zip(*pairs, strict=True)
+            figures.append(
+                Figure(what=f"a launch and {others} calls that no profile lists, of a driver with {_OTHERS} exports",
+                       ours=statistics.median(observed), unit="ns", peer="alone", peer_value=statistics.median(alone),
+                       ratio_budget=1.01)
+            )  # fmt: skip
+    return figures
+
+
+def _cost(loop: Path, library: Path, others: int, observed: bool) -> float:
+    """ns of processor time for each launch."""
+    words = [str(loop), str(library), f"{_LOOP_SECONDS}", str(others)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    if observed:
+        report = [*INSPECTOR, "report", str(process.pid), "--for", f"{_LOOP_SECONDS + 1}s"]
+        subprocess.run(report, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    return float(process.communicate()[0])
 
 
 def bystander() -> list[Figure]:
@@ -176,5 +236,6 @@ def _build(folder: Path, code: str, name: str, *flags: str) -> Path:
 MEASUREMENTS = [
     Measurement("observed", start_up_pinned),
     Measurement("observed", launch_loop),
+    Measurement("observed", every_export),
     Measurement("observed", bystander),
 ]
