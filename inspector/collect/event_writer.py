@@ -39,6 +39,8 @@ DETAIL_BOUND = 50_000
 """Events waiting before details are dropped."""
 BATCH_SECONDS = 0.005
 """How long the writer lets events gather before it writes them at once."""
+_MANY, _STILL_MANY, _MANY_SECONDS = 100, 20, 0.05
+"""So many events at once are no news that somebody waits for: they gather for longer then, until there are few."""
 
 _DETAILS = (CallReturned, LookedUp, FileOpened, FolderListed, SystemCallRefused, LogRead)
 _NEWEST = (Vitals, CallsInside, OpensSkipped, SystemCallsSummed, ThreadWaits, WritesSeen, WorkProgressed)
@@ -104,6 +106,8 @@ class EventWriter:
         self._refreshes = Refreshes()
         self._lost = 0
         self._writing = False
+        self._many = False
+        """The last batch was large."""
         self._open = True
         lock = threading.RLock()
         self._changed, self._written = threading.Condition(lock), threading.Condition(lock)
@@ -154,10 +158,11 @@ class EventWriter:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or not self._open)
         if self._open:
-            time.sleep(BATCH_SECONDS)
+            time.sleep(_MANY_SECONDS if self._many else BATCH_SECONDS)
         with self._changed:
             batch, self._writing = list(self._waiting), True
             self._waiting.clear()
+            self._many = len(batch) > (_STILL_MANY if self._many else _MANY)
             batch += self._refreshes.take()
             if self._lost:
                 batch.append(EventsLost(at=time.monotonic_ns(), source="reader of the stream", count=self._lost))

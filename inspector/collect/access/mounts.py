@@ -155,7 +155,14 @@ def mounts_of(pid: int) -> Mounts:
         theirs = os.readlink(f"/proc/{pid}/ns/mnt")
     except FileNotFoundError:
         raise ProcessLookupError(pid) from None
-    return _mounts_in(theirs, None if theirs == os.readlink("/proc/self/ns/mnt") else pid)
+    own = _own_namespace(os.getpid())
+    return _mounts_in(own, None) if theirs == own else _mounts_in(theirs, pid)
+
+
+@lru_cache(1)
+def _own_namespace(pid: int) -> str:
+    """Ours, which we never leave."""
+    return os.readlink(f"/proc/{pid}/ns/mnt")
 
 
 @lru_cache(_MOST_NAMESPACES)
@@ -180,7 +187,9 @@ def aside(path: str | bytes, look: Callable[[], T]) -> T:
 
 def _place(path: bytes) -> tuple[Mounts, bytes]:
     theirs = _OF_PROCESS.match(path)
-    return (mounts_of(int(theirs[1])), path[theirs.end() :]) if theirs else (mounts_of(os.getpid()), path)
+    if theirs:
+        return mounts_of(int(theirs[1])), path[theirs.end() :]
+    return _mounts_in(_own_namespace(os.getpid()), None), path
 
 
 def close(fd: int) -> None:

@@ -143,7 +143,7 @@ class PassiveSource(TreeObserver):
     def _read_slots(self, process: Tracked, file: str) -> None:
         consumer = [mapping for mapping in process.mappings.values() if mapping.file == file]
         slots = self._consumers.get(file)
-        if not consumer or slots is None or not slots.wanted:
+        if not consumer or slots is None or not slots.wanted or not process.alive:
             return
         try:
             with Memory(process.pid) as memory:

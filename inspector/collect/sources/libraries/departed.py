@@ -15,6 +15,8 @@ from .identity import Signature, signature
 from .snapshot import Snapshot
 
 _MOST = 256
+_FRESH_NS = 100_000_000
+"""As long as records are gathered under a flood of births: what ended meanwhile is seen later than that anyway."""
 _Like = tuple[object, ...]
 
 
@@ -32,13 +34,15 @@ class Departed:
 
     def __init__(self) -> None:
         self._seen: dict[_Like, _Seen] = {}
+        self._signatures: dict[bytes, Signature] = {}
+        self._signed_at = 0
 
     def look(self, process: Tracked, records: Sequence[Mapped], at: int, look: Callable[[], Snapshot]) -> Snapshot:
         """The libraries of a process that only records tell of; `look` looks at it by itself."""
         rows = {record.start: record for record in records if record.inode}
         like = _like(process, rows.values())
         seen = self._seen.get(like)
-        if seen is not None and _is_unchanged(seen.snapshot):
+        if seen is not None and self._is_unchanged(seen.snapshot, at):
             return _moved(seen, process.pid, rows, at)
         snapshot = look()
         if len(self._seen) >= _MOST:
@@ -48,6 +52,21 @@ class Departed:
         else:
             self._seen.pop(like, None)
         return snapshot
+
+    def _is_unchanged(self, snapshot: Snapshot, at: int) -> bool:
+        """Whether each file is what it was; asked once in a while for all that ended within it."""
+        if at - self._signed_at > _FRESH_NS:
+            self._signatures.clear()
+            self._signed_at = at
+        return all(
+            self._signature(snapshot.places.get(base, b"")) == known for base, known in snapshot.signatures.items()
+        )
+
+    def _signature(self, place: bytes) -> Signature:
+        known = self._signatures.get(place)
+        if known is None:
+            known = self._signatures[place] = signature(place)
+        return known
 
 
 def _like(process: Tracked, rows: Iterable[Mapped]) -> _Like:
@@ -61,14 +80,6 @@ def _is_plain(snapshot: Snapshot, rows: dict[int, Mapped]) -> bool:
     """Whether all of it follows from the files: each is one mapping, and as it was when it was mapped."""
     current = all(event.state == "current" for event in snapshot.libraries.values())
     return current and snapshot.mappings.keys() == rows.keys() and len(snapshot.libraries) == len(rows)
-
-
-def _is_unchanged(snapshot: Snapshot) -> bool:
-    return all(_signed(snapshot, base) == known for base, known in snapshot.signatures.items())
-
-
-def _signed(snapshot: Snapshot, base: int) -> Signature:
-    return signature(snapshot.places.get(base, b""))
 
 
 def _moved(seen: _Seen, pid: int, rows: dict[int, Mapped], at: int) -> Snapshot:

@@ -140,12 +140,15 @@ class Providers(TreeObserver):
         return list(found.values())
 
     def _look_ahead(self, batch: list[Record]) -> None:
-        """What nobody foresaw is about to be called: before all other work that the records bring."""
+        """What nobody foresaw is about to be called: before all other work that the records bring; each file once."""
+        mapped: dict[tuple[object, ...], Mapped] = {}
         for record in batch:
             if isinstance(record, Opened):
                 self._opened(record)
-            elif isinstance(record, Mapped):
-                self._mapped(record)
+            elif isinstance(record, Mapped) and record.inode:
+                mapped[record.major, record.minor, record.inode, record.path] = record  # the newest: it may live yet
+        for record in mapped.values():
+            self._mapped(record)
 
     def _opened(self, record: Opened) -> None:
         """A library that is about to be mapped."""
@@ -168,10 +171,9 @@ class Providers(TreeObserver):
 
     def _mapped(self, record: Mapped) -> None:
         """The same where openings are not told, or when it was opened before it was observed."""
-        if record.inode:
-            candidate = candidate_of(record)
-            if self._is_wanted(candidate):
-                self._tell([candidate])
+        candidate = candidate_of(record)
+        if self._is_wanted(candidate):
+            self._tell([candidate])
 
     def _tell(self, candidates: Iterable[Candidate]) -> None:
         for candidate in candidates:

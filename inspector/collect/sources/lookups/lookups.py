@@ -148,7 +148,8 @@ class LookupsSource(TreeObserver):
 
     def _mapped(self, record: Mapped) -> None:
         """At the very moment: the first look-up of a new process may come a millisecond later."""
-        if record.inode and answers_lookups(decode(record.path)):
+        met = procfs.file_key(record.major, record.minor, record.inode) in self._met
+        if record.inode and not met and answers_lookups(decode(record.path)):
             self._watch_loader(candidate_of(record))
 
     def _watch_loader(self, candidate: Candidate) -> bool:
