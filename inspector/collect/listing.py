@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Literal
 
+from inspector.stream.invocation import is_inspector
 from inspector.stream.processes import ProcessListed
 from inspector.stream.requests import Plan
 from inspector.stream.text import decode
 
-from .invocation import is_inspector
 from .kernel import cgroup, procfs
 from .kernel.procfs import Stat
 from .sources.preload_entries import list_entries

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from inspector.stream.invocation import INTERPRETERS, SHELLS, is_call, is_inspector, program_words
 from inspector.stream.text import decode
 
 from .container_names import names_of
-from .invocation import INTERPRETERS, SHELLS, is_call, is_inspector, program_words
 from .kernel import cgroup, procfs
 from .kernel.records import Mapped
 from .kernel.refusals import hidden_processes

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from shlex import quote
 
+from inspector.stream.invocation import program_name
+from inspector.stream.processes import ProcessExec
+
 from .state import Process
 
 _PICTURES = {0x2400 + code: code for code in range(1, 0x20)}
@@ -26,6 +29,12 @@ def _escape(one: str) -> str:
     return {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(
         one, "".join(f"\\x{byte:02x}" for byte in one.encode(errors="replace"))
     )
+
+
+def wait_for(runs: ProcessExec | None) -> str:
+    """Observe the next start of a program; empty where it has no name."""
+    name = program_name(runs.argv, runs.exe) if runs is not None else ""
+    return f"inspector --wait {quote(name)}" if name else ""
 
 
 def _outside(process: Process, path: str) -> str:

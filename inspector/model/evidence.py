@@ -4,11 +4,11 @@ from bisect import bisect_left
 from shlex import quote
 
 from inspector.stream.calls import CallReturned, FileOpened, LookedUp
+from inspector.stream.invocation import program_name
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.text import visible
 
 from . import commands_by_hand
-from .formatting import name_of
 from .state import Moment, Process, Reading, State
 from .usage import FunctionCalls
 from .verdict import Evidence
@@ -125,5 +125,5 @@ def _at(moment: Moment) -> int:
 def short(process: Process) -> str:
     """`PID 850 (runner)`."""
     program = process.program or (process.parent.program if process.parent else None)
-    name = name_of(program.exe or (program.argv[0] if program.argv else "")) if program else process.comm
+    name = program_name(program.argv, program.exe) if program else process.comm
     return f"PID {process.pid} ({name})" if name else f"PID {process.pid}"

@@ -12,7 +12,7 @@ from .log_runs import LogRun
 from .profiles import Profiles
 from .profiles.schema import Meaning
 from .state import Process, Reading, Said, State
-from .tree import roots
+from .tree import libraries, roots
 from .worker import is_tool
 
 Saying = Literal["cpu", "found", "dropped", "given", "given-nothing"]
@@ -122,7 +122,8 @@ def writer(state: State, word: Word) -> Process | None:
     """Whose words they are: by the line, by who was seen to write it, by who holds its log, else the tree's first."""
     source = state.logs.get(word.source)
     holders = source.found.pids if source is not None else []
-    seen = _seen_to_write(state, word) if len(holders) > 1 and not word.pid else []
+    several = len(holders) > 1 and not word.pid
+    seen = (_seen_to_write(state, word) or _could_call(state, word, holders)) if several else []
     known = next((state.current[pid] for pid in (word.pid, *seen, *holders) if pid in state.current), None)
     return known or next(iter(roots(state)), None)
 
@@ -135,6 +136,17 @@ def _seen_to_write(state: State, word: Word) -> list[int]:
         for process in state.processes
         if any(text in line for written in process.writes.values() for line in written.sample)
     ]
+
+
+def _could_call(state: State, word: Word, holders: list[int]) -> list[int]:
+    """Of several that share a log: who has the library whose function answered."""
+    api = state.profiles.api_of_function(word.name) if word.refusal == "call" else None
+    return [pid for pid in holders if api is not None and pid in state.current and _has(state, state.current[pid], api)]
+
+
+def _has(state: State, process: Process, api: str) -> bool:
+    images = (state.apis.get(library.file) for library in libraries(process).values())
+    return any(one is not None and api in one.provides for one in images)
 
 
 def _of_reading(start: LogRun, reading: Reading) -> Word | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inspector.collect.invocation import is_call, program_words
+from inspector.stream.invocation import is_call, program_words
 
 
 @pytest.mark.parametrize(

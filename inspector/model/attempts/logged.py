@@ -10,7 +10,7 @@ from inspector.model.log_claims import Word, writer
 from inspector.model.profiles import Profiles
 from inspector.model.stages import stage_of
 from inspector.model.state import Process, State
-from inspector.model.usage import uses
+from inspector.model.usage import looks_up_freely, uses
 
 from .row import Attempt
 from .undefined import lookup_told
@@ -83,7 +83,8 @@ def _seen(process: Process, word: Word, known: set[tuple[Process, str]], names: 
 def _nobody_else(state: State, profiles: Profiles, process: Process, api: str) -> bool:
     """A shim tells of a call where no file could have made it but itself, or a provider of another API."""
     use = uses(state, process, profiles).get(api)
-    return use is not None and bool(use.providers) and not use.consumers
+    alone = use is not None and bool(use.providers) and not use.consumers
+    return alone and not looks_up_freely(state, process)
 
 
 def _unnamed_call(profiles: Profiles, process: Process, word: Word) -> Attempt:

@@ -1,12 +1,12 @@
 """Calls that answered an error: what a fork left behind, and what the result itself means."""
 
 import re
-from shlex import quote
 
-from inspector.model import evidence
+from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.evidence import short
 from inspector.model.formatting import name_of, plural
+from inspector.model.own_logs import trouble_told
 from inspector.model.state import Process
 from inspector.model.tree import ancestors, program
 from inspector.model.usage import faults
@@ -83,11 +83,14 @@ class ApiError(Cause):
         rows += [
             evidence.of_open(case.state, leaf.process, one, f"before it the process read {one.path}") for one in gate
         ]
+        told = trouble_told(case.state, leaf.process, 0 if leaf.source == "program" else leaf.at)
+        meaning = f"{told.source.found.name} says: {told.words}." if told is not None else _meaning(advice)
+        rows += [told.row(leaf.process)] if told is not None else []
         known = profiles.apis.get(leaf.api)
         step, command = _next(case)
         return Hit(
             title=f"{leaf.what} = {leaf.answer} in {short(leaf.process)}{said}",
-            cause=f"{_meaning(advice)}{_gate_words(leaf.process, gate)}{follow}{self._by(leaf)}",
+            cause=f"{meaning}{_gate_words(leaf.process, gate)}{follow}{self._by(leaf)}",
             next_step=step,
             command=command,
             process=leaf.process,
@@ -97,6 +100,7 @@ class ApiError(Cause):
             doubt="The call itself was not counted." if leaf.source == "program" else "",
             at=leaf.begin or leaf.at,
             subject=f"{leaf.what}:{leaf.code}",
+            root=told.words if told is not None else "",
             despite_use=leaf.stage == "work",
         )
 
@@ -137,11 +141,10 @@ def _next(case: Case) -> tuple[str, str]:
             "ls -l /dev/nvidia* /proc/driver/nvidia/version; lspci -nn | grep -i -E '3d|vga|display'",
         )
     library = name_of(leaf.provider) or "the library"
-    if leaf.process.ended or program(leaf.process) is None:
+    if leaf.process.ended or program(leaf.process) is None or leaf.source == "program":
         first = [leaf.process, *ancestors(leaf.process)][-1]
         runs = program(first)
-        wait = f"inspector --wait {quote(name_of(runs.exe))}" if runs is not None and runs.exe else ""
-        return f"see in the next start what {library} opens and returns before that", wait
+        return f"see in the next start what {library} opens and returns before that", commands_by_hand.wait_for(runs)
     return f"see what {library} opened and returned before that", f"inspector trace {leaf.process.pid}"
 
 

@@ -2,11 +2,9 @@
 
 from abc import abstractmethod
 from dataclasses import replace
-from shlex import quote
 from typing import ClassVar
 
 from inspector.model.decision import Decision, Reason
-from inspector.model.formatting import name_of
 from inspector.model.tree import program
 
 from .context import Context
@@ -43,4 +41,4 @@ def next_start(context: Context, decision: Decision) -> str:
     """The command that sees the next start from its first instruction."""
     process = decision.process or (context.state.processes[0] if context.state.processes else None)
     runs = program(process) if process is not None else None
-    return f"inspector --wait {quote(name_of(runs.exe))}" if runs is not None and runs.exe else "inspector doctor"
+    return commands_by_hand.wait_for(runs) or "inspector doctor"

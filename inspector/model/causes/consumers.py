@@ -1,9 +1,8 @@
 """Who could call: did the consumer load, was it looked for at all, is there one?"""
 
 from collections.abc import Iterable
-from shlex import quote
 
-from inspector.model import evidence
+from inspector.model import commands_by_hand, evidence
 from inspector.model.coverage import born_here
 from inspector.model.crashes import crashed
 from inspector.model.evidence import short
@@ -141,7 +140,7 @@ class NoConsumer(Pattern):
 
 def _again(context: Context, process: Process) -> str:
     runs = context.program(process)
-    return f"inspector --wait {quote(name_of(runs.exe))}" if runs is not None and runs.exe else ""
+    return commands_by_hand.wait_for(runs)
 
 
 def _speaks(context: Context, process: Process) -> bool:

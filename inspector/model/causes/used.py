@@ -117,8 +117,8 @@ class NotOffloaded(Pattern):
 
     def find(self, context: Context) -> Iterable[Hit]:
         line = context.start.last("offload")
-        if line is None or line.groups.get("layers") != "0" or context.in_use:
-            return
+        if line is None or line.groups.get("layers") != "0" or context.in_use or context.decision.chain:
+            return  # after a refusal the placing follows from it: it was no decision of its own
         kept = [
             reading
             for reading in context.start.of("mode")

@@ -23,14 +23,20 @@ _HOLDS_PROGRAM = frozenset([b"-c", b"-e", b"--eval", b"-p", b"--print"])
 
 def program_words(argv: Sequence[bytes]) -> list[bytes]:
     """By which names one would call what an interpreter runs: `train.py`, `train`, `Main`; empty for other programs."""
-    if not argv or not _INTERPRETER.fullmatch(os.path.basename(argv[0])):
+    if not argv or not _INTERPRETER.fullmatch(_base(argv[0])):
         return []
     word = _program_argument(argv[1:])
     if not word:
         return []
-    name = os.path.basename(word)
+    name = _base(word)
     stem = name.rpartition(b".")
     return list(dict.fromkeys([word, name, stem[0] or name, stem[2]]))
+
+
+def program_name(argv: Sequence[str], exe: str) -> str:
+    """What one calls a program by: the name of its file, of an interpreter's that of its script or module."""
+    named = program_words([os.fsencode(word) for word in argv])
+    return os.fsdecode(_base(named[0] if named else os.fsencode(exe or (argv[0] if argv else ""))))
 
 
 def is_inspector(argv: Sequence[bytes]) -> bool:
@@ -49,7 +55,7 @@ def is_call(argv: Sequence[bytes], text: bytes) -> bool:
         return False
     arguments = iter(argv[1:])
     in_order = all(any(word == each or (word in run and each == run[0]) for each in arguments) for word in wanted[1:])
-    named = wanted[0] in (argv[0], os.path.basename(argv[0]), *run)
+    named = wanted[0] in (argv[0], _base(argv[0]), *run)
     return (named and in_order) or _names_program(argv, text, run[:1])
 
 
@@ -75,3 +81,7 @@ def _program_argument(arguments: Sequence[bytes]) -> bytes:
         elif not word.startswith(b"-"):
             return word
     return b""
+
+
+def _base(path: bytes) -> bytes:
+    return path.rpartition(b"/")[2]
