@@ -5,6 +5,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from msgspec import structs
@@ -262,7 +263,10 @@ class Agent(TreeObserver):
             self._sink.send(LimitNoted(at=self._loop.now(), what=lost, why=why, grant=grant_of_rights()))
         self._tree.attach(_found_now(target, self._options.wait), _origin(target))  # whoever came since the first look
         if not self._tree.processes():
-            print(f"inspector: waiting for {target.text}", file=sys.stderr)
+            absent = target.kind == "library" and not Path(target.value).exists()
+            print(
+                f"inspector: waiting for {target.text}{', which is not there yet' if absent else ''}", file=sys.stderr
+            )
 
     def _handle(self, request: Request) -> None:
         if isinstance(request, Quit):

@@ -116,15 +116,33 @@ def parse(words: Sequence[str], version: str) -> Options:
     before, behind = _split(list(words))
     command, rest = _take_command(before)
     options = Options()
-    _parser(command, version).parse_args(rest, namespace=options)
+    parser = _parser(command, version)
+    _, unread = parser.parse_known_args(rest, namespace=options)
+    if unread:
+        parser.error(_unread_words(command, options.target, unread))
     options.command = command
     if behind and command == "":
         if options.target is not None or len(behind) > 1:
-            _parser(command, version).error("one TARGET only; to start a program: inspector run -- CMD...")
+            parser.error("one TARGET only; to start a program: inspector run -- CMD...")
         options.target = behind[0]
     else:
         options.program = behind
     return options
+
+
+def _unread_words(command: str, target: str | None, unread: list[str]) -> str:
+    """Why words are left: a mistyped command, a command line that was not quoted, an option that there is not."""
+    from difflib import get_close_matches
+    from shlex import join, quote
+
+    named = join(unread)
+    meant = get_close_matches(target or "", [name for name, words in COMMANDS.items() if words], 1)
+    if command == "" and meant:
+        return f"there is no command {target}: did you mean inspector {meant[0]} {named}?"
+    if target is None or any(word.startswith("-") for word in unread):
+        return f"unrecognized arguments: {named}"
+    call = ["inspector", *([command] if command else []), quote(" ".join([target, *unread]))]
+    return f"one TARGET only; several words of a command line are one: {' '.join(call)}"
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:

@@ -43,6 +43,11 @@ def _outside(process: Process, path: str) -> str:
     return f"/proc/{process.pid}/root{path}" if program is not None and program.own_root else path
 
 
+def path(process: Process, path: str) -> str:
+    """Whether a file is there, and whose it is."""
+    return f"ls -ld {quote(_outside(process, path))}"
+
+
 def environment(pid: int, key: str = "") -> str:
     """The environment of a process as it began."""
     command = f"tr '\\0' '\\n' < /proc/{pid}/environ"

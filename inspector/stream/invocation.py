@@ -1,8 +1,9 @@
 """What a command line runs: an interpreter's program is its script, module or class, not the interpreter itself."""
 
 import os
-import re
 from collections.abc import Sequence
+
+from .lazy_pattern import lazy
 
 INTERPRETERS = (
     "python", "python2", "python3", *(f"python3.{minor}" for minor in range(6, 20)), "pypy3", "node", "nodejs", "deno",
@@ -10,9 +11,9 @@ INTERPRETERS = (
 )  # fmt: skip
 """Names of processes that run a program named in their arguments."""
 SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "busybox")
-_INTERPRETER = re.compile(
-    rb"(python[\d.]*|pypy[\d.]*|node|nodejs|deno|bun|java|ruby[\d.]*|perl[\d.]*|php[\d.]*|julia|lua[\d.]*|mono|dotnet"
-    rb"|Rscript|sh|bash|dash|zsh|ksh|busybox)"
+_INTERPRETER = lazy(
+    r"(python[\d.]*|pypy[\d.]*|node|nodejs|deno|bun|java|ruby[\d.]*|perl[\d.]*|php[\d.]*|julia|lua[\d.]*|mono|dotnet"
+    r"|Rscript|sh|bash|dash|zsh|ksh|busybox)"
 )
 _TAKES_VALUE = frozenset(
     [b"-W", b"-X", b"-r", b"--require", b"--import", b"-cp", b"-classpath", b"--class-path", b"--module-path", b"-I"]
@@ -23,7 +24,7 @@ _HOLDS_PROGRAM = frozenset([b"-c", b"-e", b"--eval", b"-p", b"--print"])
 
 def program_words(argv: Sequence[bytes]) -> list[bytes]:
     """By which names one would call what an interpreter runs: `train.py`, `train`, `Main`; empty for other programs."""
-    if not argv or not _INTERPRETER.fullmatch(_base(argv[0])):
+    if not argv or not _INTERPRETER().fullmatch(os.fsdecode(_base(argv[0]))):
         return []
     word = _program_argument(argv[1:])
     if not word:

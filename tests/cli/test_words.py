@@ -106,3 +106,20 @@ def test_help_and_version_import_no_library_at_all(words: list[str]) -> None:
 
 def test_the_version_is_one_line() -> None:
     assert inspector("--version").stdout.decode().startswith("inspector ")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["repot", "ollama"], "there is no command repot: did you mean inspector report ollama?"),
+        (["ollama", "serve"], "several words of a command line are one: inspector 'ollama serve'"),
+        (["report", "ollama", "serve"], "several words of a command line are one: inspector report 'ollama serve'"),
+        (["report", "ollama", "--frmat", "json"], "unrecognized arguments: --frmat json"),
+    ],
+)
+def test_words_too_many_are_told_with_what_was_meant(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(words, "1")
+    assert said in capsys.readouterr().err

@@ -30,6 +30,7 @@ TESTS = (
         for name in ("permissions", "refusals", "system_calls", "tree_records", "uprobes")
     ),
     "tests/calls/test_counting.py",
+    "tests/stacks/test_live_stacks.py",
     "tests/calls/test_lookup_probes.py",
 )
 """Of these the live ones: what differs from kernel to kernel."""

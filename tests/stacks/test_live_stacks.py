@@ -13,6 +13,8 @@ from tests.collect.collector import Collector
 
 from .pythons import pythons
 
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("live")]
+
 PLAN = Plan(
     apis=[
         ApiPlan(
@@ -115,7 +117,6 @@ def source(taken: list[StackTaken], occasion: Occasion, number: int = 0) -> list
     return [(Path(frame.file).name, frame.line, frame.function) for frame in one.source]
 
 
-@pytest.mark.usefixtures("live")
 @pytest.mark.parametrize("version", sorted(pythons()), ids=lambda version: f"{version[0]}.{version[1]}")
 def test_python_code_is_told_by_file_line_and_function(version: tuple[int, int], folder: Path) -> None:
     taken = stacks(pythons()[version], str(folder / "train.py"))
@@ -134,7 +135,6 @@ def test_python_code_is_told_by_file_line_and_function(version: tuple[int, int],
     assert crash.native[0].symbol == "gpuCrash"
 
 
-@pytest.mark.usefixtures("live")
 def test_a_c_program_without_frame_pointers_is_told_to_its_beginning(folder: Path) -> None:
     taken = stacks(str(folder / "program"))
     entered = next(stack for stack in taken if stack.occasion == "entered")
@@ -167,7 +167,6 @@ def looked_up(*command: str) -> tuple[list[StackTaken], list[LookedUp]]:
     return stacks, collector.all(LookedUp, lambda one: one.name.startswith("gpu"))
 
 
-@pytest.mark.usefixtures("live")
 @pytest.mark.parametrize("version", sorted(pythons()), ids=lambda version: f"{version[0]}.{version[1]}")
 def test_who_asked_for_a_name_that_is_not_there_is_told(version: tuple[int, int], folder: Path) -> None:
     script = folder / "asking.py"
@@ -178,7 +177,6 @@ def test_who_asked_for_a_name_that_is_not_there_is_told(version: tuple[int, int]
     assert source([stack], "lookup")[-2:] == [("asking.py", 7, "main"), ("asking.py", 11, "<module>")]
 
 
-@pytest.mark.usefixtures("live")
 def test_compiled_code_that_asks_for_a_name_in_vain_is_told_to_its_beginning(folder: Path) -> None:
     stacks, lookups = looked_up(str(folder / "seeker"), "1")
     (refused,) = (one for one in lookups if one.name == "gpuOptional0")
@@ -187,7 +185,6 @@ def test_compiled_code_that_asks_for_a_name_in_vain_is_told_to_its_beginning(fol
     assert not stack.native_end
 
 
-@pytest.mark.usefixtures("live")
 def test_of_thousands_of_names_that_are_not_there_a_few_stacks_are_copied(folder: Path) -> None:
     """Two of a name that is asked for again and again, sixteen in all."""
     stacks, lookups = looked_up(str(folder / "seeker"), "2000", "again")

@@ -88,6 +88,9 @@ def _by_hand(attempt: Attempt) -> str:
         return commands_by_hand.loads()
     if attempt.kind == "signal":
         return "coredumpctl info"
+    path = attempt.what.removeprefix("unix:")
+    if attempt.kind == "system" and path.startswith("/"):
+        return commands_by_hand.path(attempt.process, path)
     return commands_by_hand.descriptors(attempt.process.pid)
 
 

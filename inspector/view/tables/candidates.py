@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from inspector.model.formatting import name_of, plural, size
+from inspector.stream.invocation import program_name
 from inspector.stream.processes import ProcessListed
 
 from .row import Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
@@ -116,6 +117,4 @@ def _details(one: ProcessListed, command: str) -> Details:
         notes.append(Note("container", one.container))
     notes += [Note("library" if not place else "", path) for place, path in enumerate(one.libraries)]
     notes += [Note("preload" if not place else "", entry) for place, entry in enumerate(one.preloads)]
-    return Details(
-        f"{one.pid} {name_of(one.argv[0]) if one.argv else name_of(one.exe)}", notes, [f"inspector {one.pid}"]
-    )
+    return Details(f"{one.pid} {program_name(one.argv, one.exe)}", notes, [f"inspector {one.pid}"])
