@@ -1,6 +1,6 @@
 """The one analysis that answer, ladder and report come from: attempts, progress, what is excused, stops, the worker."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .attempts import Attempt, attempts_of
@@ -10,15 +10,18 @@ from .drivers import software_drivers
 from .failed_loads import is_load
 from .families import DRAWING, MANAGEMENT
 from .formatting import name_of
-from .log_claims import Word, last_word, words_of
+from .log_claims import ON_CPU, Word, last_word, words_of
 from .log_runs import LogRun
 from .memo import Steps, once_in_steps
 from .profiles import Profiles
 from .progress import Progress, progress_of
-from .refusals import excused_by_siblings, excuses
+from .refusals import WITHOUT_IT, excused_by_siblings, excuses
 from .settings import Setting, without_gpu
 from .state import Process, State
 from .worker import Worker, is_tool, worker_of
+
+_GIVEN_UP = 2_000_000_000
+"""ns between a refusal and the words of a program that does without a GPU because of it."""
 
 
 @dataclass(slots=True)
@@ -109,6 +112,8 @@ def analyse(state: State, profiles: Profiles, start: LogRun) -> Generator[None, 
         yield from _judge(analysis, process)
         yield
     analysis.excused |= excused_by_siblings(_open_refusals(analysis), analysis.progress)
+    for attempt in list(_given_up_for(analysis)):
+        del analysis.excused[attempt]
     for (process, family), progress in analysis.progress.items():
         rows = analysis.attempts[process]
         stop = stop_of(state, progress, rows, analysis.excused) or unread_stop(state, progress, rows)
@@ -124,6 +129,22 @@ def analyse(state: State, profiles: Profiles, start: LogRun) -> Generator[None, 
     analysis.worker = worker_of(state)
     yield
     return analysis
+
+
+def _given_up_for(analysis: Analysis) -> Iterator[Attempt]:
+    """Names that were the last that a living consumer asked for, just before its program said that it is on the CPU."""
+    last = analysis.last_word
+    if last is None or last.saying not in ON_CPU:
+        return
+    told = [word.at for word in analysis.words if word.saying in ON_CPU and word.at]
+    for process, family in analysis.progress:
+        asked = [row for row in analysis.attempts[process] if row.family == family and not row.own_ends]
+        newest = max(asked, key=lambda row: row.at, default=None)
+        if newest is None or newest.kind != "lookup" or analysis.excused.get(newest) != WITHOUT_IT:
+            continue
+        until = min(newest.at + _GIVEN_UP, process.ended or newest.at + _GIVEN_UP)
+        if any(newest.at - _GIVEN_UP < at <= until for at in told):
+            yield newest
 
 
 def _hear(analysis: Analysis) -> None:

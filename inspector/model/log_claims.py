@@ -17,6 +17,8 @@ from .worker import is_tool
 
 Saying = Literal["cpu", "found", "dropped", "given", "given-nothing"]
 """The five classes of a last word; the newest of a start wins."""
+ON_CPU: frozenset[Saying | None] = frozenset(("cpu", "dropped", "given-nothing"))
+"""Those that say that no GPU is used."""
 Refusal = Literal["", "no-device", "not-built", "call", "load", "lookup", "error", "own-error"]
 
 _OF_MEANING: dict[Meaning, Saying] = {

@@ -21,6 +21,8 @@ from .tree import program
 _VARIANT = re.compile(r"(_v\d+|_ptsz|_ptds|_\d+)+$")
 _NAME = re.compile(r"\b[a-z]+_?[A-Z]\w+")
 """A function's name in a sentence: `Missing symbol cuDeviceGetCount`."""
+WITHOUT_IT = "it went on without it"
+"""Of a name that is not needed by every consumer, and after which nothing of its API is known to have come."""
 _STEP = 1_000
 """Rows between two glances at the keys."""
 _KILLED = frozenset((1, 2, 3, 9, 13, 15))
@@ -198,7 +200,7 @@ class _Judge:
         if optional and granted.initialised.get(family, attempt.at) < attempt.at:
             end = self.process.end
             if end is None or not (end.code or end.signal):
-                return "it went on without it"
+                return WITHOUT_IT
         return ""
 
     def _call(self, attempt: Attempt) -> str:

@@ -99,6 +99,7 @@ def by_stop(ways: Ways) -> Decision | None:
     death = next((one for one in analysis.unexcused("signal", "end") if one.process is process), None)
     seen = all(one.source in ("kernel", "loader") for one in chain)
     went_on = bool(found) and stop.attempt.at <= stop.progress.newest and not _named_by_error(ways, stop)
+    went_on |= bool(found) and stop.attempt.kind == "lookup" and not stop.attempt.decisive  # it could do without it
     over = bool(process.ended) or ways.says_cpu or (death is not None and death.kind == "signal")
     sure: Confidence = "proven" if seen and over and not went_on and ways.complete() else "likely"
     rows = [row_of(state, one) for one in chain]

@@ -12,6 +12,7 @@ from inspector.model.causes.registry import CAUSES, CONCLUSIONS, PATTERNS
 from inspector.model.causes.rule import Hit, Pattern, Place, Rule
 from inspector.model.chain import Stop
 from inspector.model.decision import BEFORE, Decision
+from inspector.model.log_claims import ON_CPU
 from inspector.model.stacks import asked_from, stack_of
 from inspector.model.verdict import Evidence, Finding, Link, Severity
 
@@ -221,7 +222,7 @@ def _effect(context: Context) -> Iterator[Link]:
     decision = context.decision
     words = {"cpu": "on the CPU", "undecided": "CPU or GPU: undecided"}.get(decision.verdict)
     yield Link(text=words or _ON_GPU.get(decision.verdict, "on the GPU"), kind="mode", subject=decision.verdict)
-    if decision.word is not None and decision.word.saying in ("cpu", "dropped", "given-nothing"):
+    if decision.word is not None and decision.word.saying in ON_CPU:
         row = word_row(context.state, decision.word)
         yield Link(text=f"the program says: {row.text[:240]}", at=row.at, pid=row.pid, kind="words", subject=row.key,
                    by_hand=row.by_hand)  # fmt: skip
