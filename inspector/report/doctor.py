@@ -32,7 +32,8 @@ def grants(session: SessionStarted) -> str:
     for row in session.capabilities:
         if row.grant and (row.state != "yes" or row.lost):
             wanted.setdefault(visible(row.grant), []).append(visible(row.name))
-    return "".join(f"# {', '.join(names)}\n{command}\n" for command, names in wanted.items())
+    told = "".join(f"# {', '.join(names)}\n{command}\n" for command, names in wanted.items())
+    return told or "# Nothing is missing that a command could grant.\n"
 
 
 def _paragraph(row: Capability, names: int, width: int, ansi_style: AnsiStyle) -> list[str]:

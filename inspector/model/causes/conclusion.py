@@ -4,6 +4,7 @@ from abc import abstractmethod
 from dataclasses import replace
 from typing import ClassVar
 
+from inspector.model import commands_by_hand
 from inspector.model.decision import Decision, Reason
 from inspector.model.tree import program
 

@@ -32,9 +32,10 @@ class GpuInUse(Conclusion):
             title += f": {words(max(working, key=lambda work: work.launches))}"
         elif decision.evidence:
             title += ": its log says so" if decision.evidence[0].pane == "logs" else f": {decision.evidence[0].text}"
-        doubt = ""
-        if decision.confidence != "proven":
-            doubt = "no device was seen behind the success" if working else "Its log says so; no GPU work was counted."
+        doubt = "" if decision.confidence == "proven" else "no device was seen behind the success"
+        if doubt and not working:
+            counted = decision.evidence and decision.evidence[0].pane != "logs"
+            doubt = f"Its log says so; {'the results of its work were not read' if counted else 'no work was counted'}."
         cause = "But see the evidence against it." if decision.contradictions else "Nothing is broken."
         if decision.stop is not None and decision.stop.after_work:
             cause = f"After it was refused: {sentence(decision.stop.attempt)}."
