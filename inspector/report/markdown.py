@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 
 from inspector.model.verdict import RUNGS
 
-from . import phrases
+from . import alike, phrases
 from .schema import EvidenceRow, Report
-from .short_text import command, file_name
+from .short_text import file_name
 
 _MOST_ROWS = 40
 _ACTIVE = re.compile(r"[\\`*\[\]<>|~]|(?<!\w)[_#]|_(?!\w)")
@@ -88,13 +88,17 @@ def _chain(report: Report) -> Iterable[str]:
 
 
 def _evidence(report: Report) -> Iterable[str]:
-    proof = [(row, "") for row in (report.findings[0].evidence if report.findings else [])]
-    proof += [(row, f"mode {report.mode.verdict}: ") for row in phrases.mode_evidence(report)]
-    proof += [(row, "**against it:** ") for row in report.mode.contradictions]
-    for row, before in proof:
-        yield f"- {before}{code(row.text)}{_place(row)}"
-        if row.by_hand:
-            yield f"  - by hand: {code(row.by_hand)}"
+    kinds = (
+        ("", report.findings[0].evidence if report.findings else []),
+        (f"mode {report.mode.verdict}: ", phrases.mode_evidence(report)),
+        ("**against it:** ", report.mode.contradictions),
+    )
+    for before, rows in kinds:
+        for row, count in alike.evidence(rows):
+            times = f" ×{count}" if count > 1 else ""
+            yield f"- {before}{code(row.text)}{times}{_place(row)}"
+            if row.by_hand:
+                yield f"  - by hand: {code(row.by_hand)}"
 
 
 def _place(row: EvidenceRow) -> str:
@@ -130,10 +134,10 @@ def _processes(report: Report) -> Iterable[str]:
     tree = report.target.tree
     pids = {process.pid for process in tree}
     shown, rest = phrases.telling_processes(report)
-    for process in shown[:_MOST_ROWS]:
+    for process, *others in alike.processes(shown, tree)[:_MOST_ROWS]:
         indent = "  " * phrases.depth(process, tree)
-        words = command(process.argv) or process.comm or "?"
-        yield f"{indent}- {process.pid} {phrases.fate(process)}: {code(words)}"
+        who, words = alike.named([process, *others])
+        yield f"{indent}- {who} {phrases.fate(process)}: {code(words)}"
         for line in phrases.environment(process, is_root=process.ppid not in pids):
             yield f"{indent}  - {code(line)}"
     if rest:
@@ -156,8 +160,16 @@ def _lookups(report: Report) -> list[str]:
     return _table(
         ("pid", "via", "name", "asked by", "answer"),
         [
-            (str(row.pid), row.via, code(row.name), code(file_name(row.requester)), code(phrases.lookup(row)))
-            for row in phrases.failed_lookups(report)
+            (
+                phrases.pids([like.pid for like in group]),
+                row.via,
+                code(row.name),
+                code(file_name(row.requester)),
+                code(phrases.lookup(row)),
+            )
+            for row, group in phrases.folded(
+                phrases.failed_lookups(report), lambda row: (row.via, row.name, row.requester, phrases.lookup(row))
+            )
         ],
     )
 

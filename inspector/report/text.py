@@ -4,10 +4,10 @@ from collections.abc import Iterable
 
 from inspector.model.verdict import RUNGS
 
-from . import phrases
+from . import alike, phrases
 from .layout import AnsiStyle, Table, box, padded, wrapped
 from .schema import ApiReport, EvidenceRow, FindingReport, LogReport, Report, RungReport, TreeProcess
-from .short_text import command, file_name
+from .short_text import file_name
 
 _NARROWEST, _WIDEST = 70, 140
 _MOST_PROCESSES = 60
@@ -96,11 +96,12 @@ class _Page:
         yield from self._evidence(phrases.mode_evidence(self.report), f"mode {self.report.mode.verdict}: ")
 
     def _evidence(self, rows: Iterable[EvidenceRow], before: str = "") -> Iterable[str]:
-        for row in rows:
+        for row, count in alike.evidence(rows):
             place = ", ".join(
                 part for part in (f"pid {row.pid}" if row.pid else "", phrases.time_of_day(row.at)) if part
             )
-            yield from wrapped(f"{before}{row.text}" + (f"  [{place}]" if place else ""), self.width, "  - ")
+            times = f" ×{count}" if count > 1 else ""
+            yield from wrapped(f"{before}{row.text}{times}" + (f"  [{place}]" if place else ""), self.width, "  - ")
             if row.by_hand:
                 yield self.ansi_style(f"      by hand: {row.by_hand}", "dim")
 
@@ -156,24 +157,25 @@ class _Page:
         tree = self.report.target.tree
         pids = {process.pid for process in tree}
         shown, rest = phrases.telling_processes(self.report)
-        for process in shown[:_MOST_PROCESSES]:
+        groups = alike.processes(shown, tree)
+        for process, *others in groups[:_MOST_PROCESSES]:
             indent = "  " + "  " * phrases.depth(process, tree)
-            yield from self._process(process, indent)
+            yield from self._process([process, *others], indent)
             for line in phrases.environment(process, is_root=process.ppid not in pids):
                 yield from wrapped(line, self.width, indent + "      ", indent + "          ")
             for descriptor, where in process.output.items():
                 yield f"{indent}      fd {descriptor} -> {where}"
-        yield from _more(len(shown), _MOST_PROCESSES, "processes")
+        yield from _more(len(groups), _MOST_PROCESSES, "processes")
         if rest:
             words = f"and {sum(rest.values())} that ended without using a GPU: {phrases.tally(rest)}"
             yield from wrapped(words, self.width, "  ")
 
-    def _process(self, process: TreeProcess, indent: str) -> Iterable[str]:
-        name = command(process.argv) or process.comm or "?"
+    def _process(self, group: list[TreeProcess], indent: str) -> Iterable[str]:
+        process, (who, name) = group[0], alike.named(group)
         place = process.unit or process.container
         bad = process.exit is not None and bool(process.exit.code or process.exit.signal)
         colours = ("red",) if bad else ("dim",) if process.ended else ()
-        text = f"{process.pid}  {phrases.fate(process)}  {name}" + (f"  [{place}]" if place else "")
+        text = f"{who}  {phrases.fate(process)}  {name}" + (f"  [{place}]" if place else "")
         for line in wrapped(text, self.width, indent, indent + "    ")[:_LONGEST_COMMAND]:
             yield self.ansi_style(line, *colours)
 
