@@ -1,5 +1,6 @@
 """How much of a process was seen: whether "0 calls" is a proof, and in which words to say what is missing."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from inspector.stream.c_library import answers_lookups
@@ -150,6 +151,20 @@ def unread_results(state: State, process: Process, function: WatchedFunction) ->
     if missing <= 0:
         return ""
     return f"{missing:,} of its calls began before its exits were watched, or did not come back"
+
+
+def maybe_called_before(state: State, processes: Iterable[Process]) -> frozenset[int]:
+    """Functions that one of these processes may have called before its calls were counted."""
+    by_file: dict[str, list[WatchedFunction]] = {}
+    for function in state.functions.values():
+        by_file.setdefault(function.file, []).append(function)
+    return frozenset(
+        function.id
+        for process in processes
+        for library in process.libraries.values()
+        for function in by_file.get(library.file, ())
+        if function.id in state.watched_since and _late(process, library, state.watched_since[function.id])
+    )
 
 
 def counted_late(state: State) -> dict[str, tuple[list[Process], str]]:

@@ -94,11 +94,13 @@ async def test_the_timeline_has_all_kinds_of_moments_on_one_clock(monkeypatch: p
         assert "✗ ended with code 2" in ui.line_with("+2.740")
 
 
-async def test_the_gpu_pane_names_results_callers_and_what_was_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_gpu_pane_names_results_callers_and_who_called_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async with running_app(FakeFeed(main_question()), monkeypatch, (120, 36)) as ui:
         await ui.press("6")
         assert "✗ CUDA_ERROR_NO_DEVICE x1" in ui.line_with("  cuInit")
-        assert "2 of 3 processes called none of 3 watched" in ui.line_with("✗ not called")
+        assert "2 of 3 processes called none of 3 watched" in ui.line_with("? not called")
 
 
 async def test_zoom_gives_the_pane_the_whole_screen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from inspector.model.coverage import unread_results
 from inspector.model.formatting import duration, name_of, size
 from inspector.model.state import Process
 from inspector.model.verdict import Evidence
@@ -91,21 +90,27 @@ def _machine(context: PaneContext) -> Iterator[Item]:
 
 
 def _calls(context: PaneContext) -> Iterator[Item]:
+    from inspector.model.coverage import maybe_called_before  # not before the first paint
+
     functions = context.state.functions
-    silent = 0
+    silent: list[Process] = []
+    files = {function.file for function in functions.values()}
     for process in context.processes:
         called = sorted(process.counts.values(), key=lambda count: count.first)
         if not called:
-            silent += 1
+            if any(library.file in files for library in process.libraries.values()):
+                silent.append(process)
             continue
         yield _line(f"calls:{process.pid}:{process.started}", cell(f"calls in {title_of(process)}", "head"), "", [])
         for count in called:
             yield _call(context, process, count.function)
     if functions and silent:
         since = min(context.state.watched_since.values(), default=0)
-        text = f"{silent} of {len(context.processes)} processes called none of {len(functions)} watched functions"
-        when = f" since {wall_of(context.state, since)}" if since else ""
-        yield _line("silent", (("✗ ", "no"), ("not called", "plain")), text + when, [Note("coverage", text + when)])
+        text = f"{len(silent)} of {len(context.processes)} processes called none of {len(functions)} watched functions"
+        text += f" since {wall_of(context.state, since)}" if since else ""
+        late = bool(maybe_called_before(context.state, silent))
+        mark: Cell = (("? " if late else "✗ ", "unknown" if late else "no"), ("not called", "plain"))
+        yield _line("silent", mark, text, [Note("coverage", text)])
     elif not functions:
         why = "no functions watched yet: no GPU API library found, or counting is not permitted (d)"
         yield _line("unwatched", (("? ", "unknown"), ("calls unknown", "plain")), why, [Note("coverage", why)])
@@ -173,6 +178,8 @@ def _call_details(context: PaneContext, process: Process, function: int, api: st
 
 
 def _call_notes(context: PaneContext, process: Process, function: int, api: str) -> Iterator[Note]:
+    from inspector.model.coverage import unread_results  # not before the first paint
+
     state = context.state
     watched, count = state.functions.get(function), process.counts[function]
     yield Note("process", title_of(process))

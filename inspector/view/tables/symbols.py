@@ -2,7 +2,7 @@
 
 import shlex
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from msgspec import Struct
 
@@ -32,6 +32,8 @@ class Knowledge(Struct):
     counts: dict[int, int] = {}
     stopped: Mapping[int, str] = {}
     """Functions that are counted no more, and why."""
+    late: Set[int] = frozenset()
+    """Functions that a chosen process may have called before its calls were counted."""
     callers: dict[int, dict[str, int]] = {}
     never: set[tuple[str, str]] = set()
     """File identity and name of functions proven never executed in the chosen processes."""
@@ -45,6 +47,8 @@ class Knowledge(Struct):
 
 def knowledge(context: PaneContext) -> Knowledge:
     """Gather it for the chosen processes."""
+    from inspector.model.coverage import maybe_called_before  # not before the first paint
+
     state, known = context.state, Knowledge()
     for function in state.functions.values():
         for name in (function.name, *function.aliases):
@@ -69,6 +73,7 @@ def knowledge(context: PaneContext) -> Knowledge:
         files.update(library.file for library in process.libraries.values())
         files.update(program.file for program in process.execs)
     known.counts, known.stopped = dict(counts), state.stopped
+    known.late = maybe_called_before(state, context.processes)
     known.never = set().union(*never)
     _gather_names(state, files, known)
     return known
@@ -179,7 +184,8 @@ def _row(symbol: SymbolRow, known: Knowledge) -> Row:
     if symbol.demangled and symbol.demangled != export.name:
         name = ((symbol.demangled, "plain"), (f"  {export.name}{version}", "quiet"))
     count = sum(known.counts.get(function.id, 0) for function in functions)
-    calls = cell(f"{count:,}", "strong" if count else "no") if functions else EMPTY
+    late = any(function.id in known.late for function in functions)
+    calls = cell(f"{count:,}", "strong" if count else "unknown" if late else "no") if functions else EMPTY
     return Row(_key(symbol), (name, cell(name_of(symbol.path), "quiet"), calls, _state(symbol, known, count)))
 
 
@@ -201,6 +207,8 @@ def _state(symbol: SymbolRow, known: Knowledge, count: int) -> Cell:
     if functions := known.functions.get((symbol.file, export.name)):
         if all(one.id in known.stopped for one in functions):
             return (("? ", "unknown"), ("no longer counted", "plain"))
+        if any(one.id in known.late for one in functions):
+            return (("? ", "unknown"), ("no call since we came", "plain"))
         return (("✗ ", "no"), ("watched, not called", "plain"))
     if holders := known.held.get((symbol.path, export.name)):
         return (("· ", "quiet"), (f"address held by {name_of(holders[0])}", "plain"))
