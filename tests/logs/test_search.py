@@ -45,6 +45,29 @@ def test_a_pattern_finds_what_looking_at_each_line_finds(pattern: str, lines: li
     assert list(matcher.hits("".join(f"{line}\n" for line in lines).encode())) == expected
 
 
+PARTS = st.sampled_from([
+    "a", "B", "7", "_", " ", ".", r"\d", r"\w", r"\s", r"\S", r"\D", r"\W", r"\b", "^", "$", "[a-c]", "[A-z]", "[^a]",
+    "[^A-C]", r"[^\s,]", r"[\w.]", "[]a]", "[^]a]", "[^a-]", "(a|b)", "(?:a|B7)", r"(\w)\1", "(?=a)", "(?!a)", "(?<=a)",
+    "(?-i:A)", "(?i)", "+", "*", "?", "{}", "{2}", "{1,2}", "|", "abcd", r"\.", r"\[", r"[\]x]", "é",
+])  # fmt: skip
+SIGNS = st.text('aAbBcC7_ .,"[]^-\x1c\x0b\tzé', max_size=6)
+
+
+@given(parts=st.lists(PARTS, min_size=1, max_size=5), lines=st.lists(SIGNS, min_size=1, max_size=8))
+@settings(max_examples=1_500, deadline=None)
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_any_expression_finds_what_looking_at_each_line_finds(parts: list[str], lines: list[str]) -> None:
+    matcher = Matcher("".join(parts), 0)
+    expected = [number for number, line in enumerate(lines) if matcher.matches(line)]
+    assert list(matcher.hits("".join(f"{line}\n" for line in lines).encode())) == expected
+
+
+def test_lines_that_are_long_or_no_ascii_do_not_hide_the_others() -> None:
+    lines = ["x" * 5_000 + "77", "é77", "a77", "a7", "77" + "x" * 5_000]
+    data = "".join(f"{line}\n" for line in lines).encode()
+    assert list(Matcher(r"\d{2}", 0).hits(data)) == [1, 2, 4]
+
+
 @pytest.mark.parametrize("level", [one for one in Level if one])
 @given(lines=st.lists(st.sampled_from(TEXTS), min_size=1, max_size=40))
 @settings(max_examples=25, deadline=None)

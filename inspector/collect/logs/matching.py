@@ -1,7 +1,7 @@
 """Which of some whole lines match a pattern and a level, without looking at every line where that can be avoided."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from inspector.stream.joined_texts import within_one
@@ -138,30 +138,48 @@ def _holding(pattern: Pattern, data: bytes) -> Iterable[int]:
         return _lines_with(pattern.literal.encode("utf-8", "surrogateescape"), data)
     search = pattern.marked() or re.compile(pattern.expression, re.IGNORECASE)
     literals = required_literals(pattern.expression.lower()) if pattern.kind == "regex" else set()
-    if literals:
-        candidates = _lines_with(_seeker(frozenset(literals)), data)
-        texts = data.split(b"\n")
-        return [number for number in candidates if search.search(_text(texts[number]))]
-    joined = _in_one_pass(pattern.expression, data)
-    return _each(search.search, data) if joined is None else joined
+    if not literals:
+        return _matching(pattern.expression, search, data)
+    texts, candidates = data.split(b"\n"), [*_lines_with(_seeker(frozenset(literals)), data)]
+    hits = _matching(pattern.expression, search, b"".join(texts[number] + b"\n" for number in candidates))
+    return [candidates[hit] for hit in hits]
 
 
-def _in_one_pass(expression: str, data: bytes) -> list[int] | None:
-    """The lines that an expression matches, by one pass over them all; None where lines have to be taken one by one."""
-    if expression.startswith("^"):
-        return None  # each line is judged by its beginning: one by one that is quicker
-    within = within_one(expression, b"\n")
-    if within is None or not data.isascii() or len(max(data.split(b"\n"), key=len)) > SEARCHED:
-        return None
+def _matching(expression: str, search: re.Pattern[str], data: bytes) -> list[int]:
+    """Lines that an expression matches: by one pass over all that are plain, and one by one where it has to be.
+
+    Whether a line matches from its beginning is seen quicker one by one.
+    """
+    within = None if expression.startswith("^") else within_one(expression, b"\n")
+    if within is not None and data.isascii() and not _has_long_line(data):
+        return _in_one_pass(within, data)
+    lines = data.removesuffix(b"\n").split(b"\n") if data else []
+    if within is None:
+        return [number for number, line in enumerate(lines) if search.search(_text(line))]
+    plain = [number for number, line in enumerate(lines) if line.isascii() and len(line) <= SEARCHED]
+    hits = _in_one_pass(within, b"".join(lines[number] + b"\n" for number in plain))
+    odd = set(range(len(lines))).difference(plain)
+    return sorted([*(plain[hit] for hit in hits), *(one for one in odd if search.search(_text(lines[one])))])
+
+
+def _in_one_pass(within: bytes, data: bytes) -> list[int]:
+    if not data:
+        return []
     lines = b"\n" + data.lower() + (b"" if data.endswith(b"\n") else b"\n")
     marked = re.sub(b"(?:%s)[^\n]*" % within, b"\1", lines)
     marks = marked.translate(None, _NO_MARKS).split(b"\n")[1:-1]
     return [number for number, mark in enumerate(marks) if mark]
 
 
-def _each(search: Callable[[str], object], data: bytes) -> list[int]:
-    lines = data.removesuffix(b"\n").decode("utf-8", "backslashreplace").split("\n")
-    return [number for number, line in enumerate(lines) if search(line[:SEARCHED])]
+def _has_long_line(data: bytes) -> bool:
+    """Whether more of a line is there than is searched."""
+    at = 0
+    while at + SEARCHED < len(data):
+        end = data.rfind(b"\n", at, at + SEARCHED + 1)
+        if end < 0:
+            return True
+        at = end + 1
+    return False
 
 
 def _text(raw: bytes) -> str:
