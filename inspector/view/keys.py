@@ -34,7 +34,7 @@ MAIN = [
     Binding("slash", "filter", "Filter the rows", id="filter"),
     Binding("n", "next_match(1)", "Next match", show=False, id="next-match"),
     Binding("N", "next_match(-1)", "Previous match", show=False, id="previous-match"),
-    Binding("e", "next_bad(1)", "Next error: the next row marked ✗", show=False, id="next-error"),
+    Binding("e", "next_bad(1)", "Next error: the next row marked ✗ or !", show=False, id="next-error"),
     Binding("E", "next_bad(-1)", "Previous error", show=False, id="previous-error"),
     Binding("colon", "go_to_time", "Go to a time", show=False, id="go-to-time"),
     Binding("h", "hide_excused", "Hide refusals that were made good, or show them", show=False, id="hide-excused"),
@@ -130,6 +130,8 @@ _OTHERS = [
 _SIGNS = [
     ("✓ yes", "True, and a row proves it"),
     ("✗ no", "False, and a row proves it"),
+    ("! failed", "A failure that the answer does not blame"),
+    ("· ", "Not reached, not needed, or made good"),
     ("? unknown", "Not observed; the details say what is missing"),
     ("◆", "The marked time"),
     ("● ○", "A running process, one that has ended"),

@@ -206,7 +206,7 @@ async def test_a_recording_shows_the_symbols_that_it_holds(monkeypatch: pytest.M
         await ui.until_shown("recorded")
         await ui.press("3", "slash", *"mem")
         await ui.press("enter")
-        assert "✗ never executed" in ui.line_with("cuMemAlloc_v2")
+        assert "· never executed" in ui.line_with("cuMemAlloc_v2")
         assert "1 of 7 · /mem" in ui.text
 
 

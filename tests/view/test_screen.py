@@ -50,7 +50,7 @@ async def test_the_tree_shows_its_dead_with_exit_lifetime_and_environment(monkey
             ui.line_with(f" {SECOND_CHILD} └─ ollama"),
         )
         assert "310 ms" in first and "exit 0" in first and "LD_PRELOAD lost" in first
-        assert "✗ exit 2" in second
+        assert "! exit 2" in second
 
 
 async def test_wide_terminals_show_the_details_beside_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ async def test_the_gpu_pane_names_results_callers_and_who_called_nothing(
 ) -> None:
     async with running_app(FakeFeed(main_question()), monkeypatch, (120, 36)) as ui:
         await ui.press("6")
-        assert "✗ CUDA_ERROR_NO_DEVICE x1" in ui.line_with("  cuInit")
+        assert "! CUDA_ERROR_NO_DEVICE x1" in ui.line_with("  cuInit")
         assert "2 of 3 processes called none of 3 watched" in ui.line_with("? not called")
 
 

@@ -92,7 +92,7 @@ def test_a_crash_names_signal_library_and_symbol() -> None:
         ProcessEnded(at=at(5), pid=900, signal=11),
     ]
     table = processes(sight_of(*crash))
-    assert any("✗ SIGSEGV in libvgpu-cuda.so.1" in row for row in rows(table))
+    assert any("! SIGSEGV in libvgpu-cuda.so.1" in row for row in rows(table))
     assert f"signal SIGSEGV at nvmlInit_v2+0x1c4 in {SHIM_PATH}" in notes(table, "900")
 
 

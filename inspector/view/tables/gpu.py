@@ -6,12 +6,13 @@ from functools import partial
 from inspector.model.formatting import duration, name_of, size
 from inspector.model.state import Process
 from inspector.model.verdict import Evidence
-from inspector.stream.calls import CallerCount, CallOutcome, CallReturned
+from inspector.stream.calls import CallerCount, CallOutcome, CallReturned, WatchedFunction
 from inspector.view.clock import since_start, wall_of
 from inspector.view.pane_context import PaneContext, title_of
 
 from .logline import read_line
-from .row import Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
+from .row import Cell, Column, Details, Item, ListTable, Note, Row, Span, Tone, cell
+from .told import failed, told_of
 
 COLUMNS = (
     Column("WHAT", 30),
@@ -19,6 +20,9 @@ COLUMNS = (
     Column("RESULTS", 34),
     Column("VALUES, CALLERS"),
 )
+
+
+_SUCCESS: Span = ("✓ ", "quiet")
 
 
 def gpu(context: PaneContext) -> ListTable:
@@ -34,7 +38,8 @@ def mode_words(context: PaneContext) -> tuple[str, str, Tone]:
     if mode is None or mode.verdict == "undecided":
         return "?", "GPU mode undecided", "unknown"
     if mode.verdict == "cpu":
-        return "✗", f"CPU ({mode.confidence})", "no"
+        wrong = told_of(context.answer).wrong
+        return "✗" if wrong else "○", f"CPU ({mode.confidence})", "no" if wrong else "quiet"
     return "✓", f"{mode.verdict.upper()} ({mode.confidence})", "yes"
 
 
@@ -109,7 +114,7 @@ def _calls(context: PaneContext) -> Iterator[Item]:
         text = f"{len(silent)} of {len(context.processes)} processes called none of {len(functions)} watched functions"
         text += f" since {wall_of(context.state, since)}" if since else ""
         late = bool(maybe_called_before(context.state, silent))
-        mark: Cell = (("? " if late else "✗ ", "unknown" if late else "no"), ("not called", "plain"))
+        mark: Cell = (("? " if late else "· ", "unknown" if late else "quiet"), ("not called", "plain"))
         yield _line("silent", mark, text, [Note("coverage", text)])
     elif not functions:
         why = "no functions watched yet: no GPU API library found, or counting is not permitted (d)"
@@ -123,10 +128,10 @@ def _call(context: PaneContext, process: Process, function: int) -> Item:
     calls = [one for one in process.calls if one.function == function]
     api = watched.api if watched is not None else ""
     inside = next((one for one in process.open_calls if one.function == function), None)
-    results = _results(context, api, outcomes)
+    name = watched.name if watched is not None else f"function {function}"
+    results = _results(context, api, outcomes, name in told_of(context.answer).names)
     if inside is not None and not process.ended:
         results = (("▸ ", "unknown"), (f"inside for {duration(context.now - inside.entered)}", "unknown"))
-    name = watched.name if watched is not None else f"function {function}"
     row = Row(
         f"{process.pid}:{function}",
         (
@@ -139,16 +144,20 @@ def _call(context: PaneContext, process: Process, function: int) -> Item:
     return Item(row, partial(_call_details, context, process, function, api), count.last, pid=process.pid)
 
 
-def _results(context: PaneContext, api: str, outcomes: list[CallOutcome]) -> Cell:
+def _results(context: PaneContext, api: str, outcomes: list[CallOutcome], told: bool) -> Cell:
+    """`told`: the answer tells of this function; another one that was refused stopped nothing."""
     out: list[tuple[str, Tone]] = []
     totals: dict[int, int] = {}
     for one in outcomes:
         totals[one.result] = totals.get(one.result, 0) + one.count
     for result, total in sorted(totals.items(), key=lambda pair: (pair[0] == 0, -pair[1])):
-        tone: Tone = "quiet" if result == 0 else "no"
-        glyph = "✓ " if result == 0 else "✗ "
+        glyph, tone = failed("", told)[0] if result else _SUCCESS
         out += [(glyph if not out else ", ", tone), (context.result_name(api, result), tone), (f" x{total:,}", "quiet")]
     return tuple(out)
+
+
+def _name(watched: WatchedFunction | None) -> str:
+    return watched.name if watched is not None else ""
 
 
 def _callers(counts: list[CallerCount], calls: list[CallReturned]) -> str:
@@ -181,7 +190,7 @@ def _call_notes(context: PaneContext, process: Process, function: int, api: str)
     from inspector.model.coverage import unread_results  # not before the first paint
 
     state = context.state
-    watched, count = state.functions.get(function), process.counts[function]
+    watched, count, told = state.functions.get(function), process.counts[function], told_of(context.answer)
     yield Note("process", title_of(process))
     if watched is not None:
         yield Note("library", watched.library)
@@ -195,14 +204,14 @@ def _call_notes(context: PaneContext, process: Process, function: int, api: str)
     for one in process.outcomes.values():
         if one.function == function:
             own = " (the library itself)" if one.own else ""
-            tone: Tone = "no" if one.result else "plain"
+            tone = told.tone(one.result != 0 and _name(watched) in told.names, "plain")
             times = f", {one.count:,} times" if one.count > 1 else ""
             yield Note("returned", f"{context.result_name(api, one.result)} to {one.caller}{own}{times}", tone)
     for call in [one for one in process.calls if one.function == function][:20]:
-        yield from _one_call(context, call, api)
+        yield from _one_call(context, call, api, told.tone(call.result != 0 and _name(watched) in told.names, "plain"))
 
 
-def _one_call(context: PaneContext, call: CallReturned, api: str) -> Iterator[Note]:
+def _one_call(context: PaneContext, call: CallReturned, api: str, tone: Tone) -> Iterator[Note]:
     when = since_start(context.state, call.entered)
     place = " in a constructor" if call.constructor else ""
     yield Note(when, f"thread {call.tid}, {duration(call.at - call.entered)}{place}", "quiet")
@@ -211,4 +220,4 @@ def _one_call(context: PaneContext, call: CallReturned, api: str) -> Iterator[No
         yield Note("", f"  {name} = {value_words(name, value)}", "quiet")
     for name, out in call.values.items():
         yield Note("", f"  -> {name} = {value_words(name, out)}")
-    yield Note("", f"  returned {context.result_name(api, call.result)}", "no" if call.result else "plain")
+    yield Note("", f"  returned {context.result_name(api, call.result)}", tone)

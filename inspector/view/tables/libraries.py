@@ -16,6 +16,7 @@ from inspector.view.pane_context import PaneContext, title_of
 
 from .process_groups import Folds, helper_programs
 from .row import Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
+from .told import told_of
 
 COLUMNS = (
     Column("LIBRARY", 30),
@@ -106,12 +107,17 @@ def _rank(state: State, mapped_file: _MappedFile) -> int:
 def _item(context: PaneContext, mapped_file: _MappedFile) -> Item:
     image, apis = context.state.images.get(mapped_file.file), context.state.apis.get(mapped_file.file)
     library = _worst(mapped_file)
+    told, keys = (
+        told_of(context.answer),
+        {("libraries", f"{process.pid}:{one.base}") for process, one in mapped_file.holders},
+    )
+    blamed = name_of(mapped_file.path) in told.names or not told.rows.isdisjoint(keys)
     concerned = library.route in ("preload", "audit") or (apis is not None and bool(apis.words()))
     row = Row(
         f"{mapped_file.file}:{mapped_file.path}",
         (
             cell(name_of(mapped_file.path), "name" if concerned else "plain"),
-            _state(library),
+            _state(library, blamed),
             cell(_route(library), "plain" if library.route in ("preload", "dlopen", "audit") else "quiet"),
             cell(", ".join(apis.words()) if apis is not None else ""),
             cell(image.soname or "none" if image and not image.error else "?", "quiet"),
@@ -130,14 +136,18 @@ def _worst(mapped_file: _MappedFile) -> LibraryMapped:
     return min((library for _, library in mapped_file.holders), key=lambda library: order.index(library.state))
 
 
-def _state(library: LibraryMapped) -> Cell:
-    glyphs: dict[str, tuple[str, Tone]] = {
-        "current": ("✓ ", "yes"),
-        "unmapped": ("○ ", "quiet"),
-        "unknown": ("? ", "unknown"),
-    }
-    glyph, tone = glyphs.get(library.state, ("✗ ", "no"))
-    return ((glyph, tone), (library.state, "quiet" if library.state in glyphs else tone))
+_GLYPHS: dict[str, tuple[str, Tone]] = {
+    "current": ("✓ ", "yes"),
+    "unmapped": ("○ ", "quiet"),
+    "unknown": ("? ", "unknown"),
+}
+"""States of a file that are no trouble."""
+
+
+def _state(library: LibraryMapped, blamed: bool) -> Cell:
+    """A file that is another one on disk by now is an error where the answer tells of it, else it is to be known."""
+    glyph, tone = _GLYPHS.get(library.state, ("✗ ", "no") if blamed else ("≠ ", "unknown"))
+    return ((glyph, tone), (library.state, "quiet" if library.state in _GLYPHS else tone))
 
 
 def _route(library: LibraryMapped) -> str:
@@ -161,18 +171,11 @@ def _failures(context: PaneContext) -> Iterator[Item]:
             wanted.setdefault(failure, []).append((process, f"{process.pid}:{key}"))
             if prediction is not None:
                 predicted[failure] = prediction
-    blamed = _blamed(context)
+    told = told_of(context.answer)
     for failure, holders in wanted.items():
-        concerned = not blamed.isdisjoint({name_of(failure.name), *(key for _, key in holders)})
+        keys = {("libraries", key) for _, key in holders}
+        concerned = name_of(failure.name) in told.names or not told.rows.isdisjoint(keys)
         yield _not_loaded(failure, holders, predicted.get(failure), concerned)
-
-
-def _blamed(context: PaneContext) -> set[str]:
-    """Names of files, and keys of rows, that a finding tells of as a cause or a link on the way to it."""
-    findings = context.answer.findings if context.answer is not None else []
-    told = [one for one in findings if one.severity != "info"]
-    names = {name_of(link.subject) for one in told for link in one.chain if link.subject}
-    return names | {row.key for one in told for row in one.evidence if row.pane == "libraries"}
 
 
 def _failed(process: Process) -> Iterator[tuple[_Failure, str, LoadPredicted | None]]:
@@ -278,7 +281,7 @@ def _rules(mapped_file: _MappedFile) -> set[str]:
 
 def _identity(mapped_file: _MappedFile) -> Iterator[Note]:
     library = _worst(mapped_file)
-    yield Note("state", library.state, "plain" if library.state == "current" else "no")
+    yield Note("state", library.state, "plain" if library.state in _GLYPHS else "unknown")
     if library.state_detail:
         yield Note("", library.state_detail)
     for link in library.links[:-1] if len(library.links) > 1 else ():
@@ -292,7 +295,7 @@ def _identity(mapped_file: _MappedFile) -> Iterator[Note]:
 
 def _image(image: ImageRead) -> Iterator[Note]:
     if image.error:
-        yield Note("ELF", image.error, "no")
+        yield Note("ELF", image.error, "unknown")
         return
     yield Note("SONAME", image.soname or "none")
     yield Note("build-id", image.build_id or "none")

@@ -17,7 +17,8 @@ _WORDS = {
     Level.ERROR: "error",
     Level.FATAL: "fatal",
 }
-LEVEL_TONES: dict[Level, Tone] = {Level.WARN: "unknown", Level.ERROR: "no", Level.FATAL: "no"}
+LEVEL_TONES: dict[Level, Tone] = {Level.WARN: "plain", Level.ERROR: "unknown", Level.FATAL: "unknown"}
+"""Never red: what a program calls an error stopped it only where the answer tells of it."""
 
 
 class Read(NamedTuple):

@@ -341,7 +341,7 @@ def row_of_line(state: State, source: int, line: LogLine, at: int) -> Row:
             cell(wall_of(state, at), "quiet"),
             cell(source_name(state.logs[source]), "quiet"),
             cell(read.level, read.tone),
-            (("✗ ", "no"), (read.words, "plain")) if read.bad else cell(read.words),
+            (("! ", "unknown"), (read.words, "plain")) if read.bad else cell(read.words),
         ),
     )
 
@@ -367,7 +367,7 @@ def details_of_line(state: State, source: int, line: LogLine, at: int) -> Detail
     if line.number < log.backlog:
         notes.append(Note("", "written before we attached", "quiet"))
     if log.found.problem:
-        notes.append(Note("problem", log.found.problem, "no"))
+        notes.append(Note("problem", log.found.problem, "unknown"))
     notes += [Note(change.what, change.detail, "unknown") for change in log.changes]
     return Details(f"line {line.number + 1:,} of {name_of(log.found.name)}", notes, _by_hand(log))
 

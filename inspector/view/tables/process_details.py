@@ -11,8 +11,9 @@ from inspector.stream.processes import Descriptor, ProcessExec, SignalDelivered
 from inspector.view.clock import wall_of
 from inspector.view.pane_context import PaneContext, short_name
 
-from .exit_status import LOADER_KEYS, end_of
+from .exit_status import ENDINGS, LOADER_KEYS, end_of
 from .row import Details, Note, Tone
+from .told import Told, told_of
 
 _STATES = {
     "R": "running",
@@ -30,19 +31,20 @@ MOST_OPENS = 30
 
 def details_of(context: PaneContext, process: Process) -> Details:
     """Life, commands, environment, program, surroundings."""
+    told = told_of(context.answer)
     notes = [
-        *_life(context, process),
+        *_life(context, process, told),
         *_commands(process),
-        *_environment_notes(context, process),
+        *_environment_notes(context, process, told),
         *_programs(process),
         *_unit(context.state, process),
         *_preload_files(context.state),
-        *_surroundings(process),
+        *_surroundings(process, told),
     ]
     return Details(f"{process.pid} {short_name(process)}", notes, _by_hand(process))
 
 
-def _life(context: PaneContext, process: Process) -> Iterator[Note]:
+def _life(context: PaneContext, process: Process, told: Told) -> Iterator[Note]:
     state = context.state
     words = {
         "attach": "already running when we attached",
@@ -57,11 +59,13 @@ def _life(context: PaneContext, process: Process) -> Iterator[Note]:
     if process.ended:
         lived = duration(process.ended - process.started)
         yield Note("lived", f"{born} to {wall_of(state, process.ended)}, {lived}" if born else lived)
-        yield Note("end", "".join(text for text, _ in end_of(process)), end_of(process)[0][1])
+        end = end_of(process, told)
+        yield Note("end", "".join(text for text, _ in end), end[0][1])
     elif born:
         yield Note("born", born)
     for one in process.signals:
-        yield Note("signal", _signal_words(one), "no" if one.fatal else "plain")
+        told_end = one.fatal and process.pid in (told.ends if one.signal in ENDINGS else told.pids)
+        yield Note("signal", _signal_words(one), told.tone(told_end, "plain"))
     vitals = process.vitals
     if vitals is not None and not process.ended:
         parts = (
@@ -97,10 +101,10 @@ def _programs(process: Process) -> Iterator[Note]:
 def _program(run: ProcessExec) -> Iterator[Note]:
     yield Note("program", run.exe)
     if run.static:
-        yield Note("", "statically linked: the loader never runs, LD_PRELOAD has no effect", "no")
+        yield Note("", "statically linked: the loader never runs, LD_PRELOAD has no effect", "unknown")
     if run.secure:
         added = f" ({run.capabilities_added})" if run.capabilities_added else ""
-        yield Note("", f"AT_SECURE{added}: the loader ignores LD_PRELOAD and LD_LIBRARY_PATH", "no")
+        yield Note("", f"AT_SECURE{added}: the loader ignores LD_PRELOAD and LD_LIBRARY_PATH", "unknown")
     yield Note("folder", run.cwd)
     if run.uid >= 0:
         yield Note("user", f"uid {run.uid}")
@@ -112,7 +116,7 @@ def _program(run: ProcessExec) -> Iterator[Note]:
         yield Note("root", f"has another root directory: {run.root}", "unknown")
 
 
-def _environment_notes(context: PaneContext, process: Process) -> Iterator[Note]:
+def _environment_notes(context: PaneContext, process: Process, told: Told) -> Iterator[Note]:
     runs = program(process)
     if runs is None or not runs.environment_known:
         yield Note("environ", "not readable", "unknown")
@@ -127,7 +131,8 @@ def _environment_notes(context: PaneContext, process: Process) -> Iterator[Note]
             yield Note("", f"    {known.truth or known.effect}", "quiet")
     for entry in process.preloads:
         if entry.usable is False:
-            yield Note("preload", f"{entry.entry}: {entry.words or entry.problem}", "no")
+            tone = told.tone(process.pid in told.pids, "unknown")
+            yield Note("preload", f"{entry.entry}: {entry.words or entry.problem}", tone)
 
 
 def _rank(key: str) -> tuple[int, str]:
@@ -139,7 +144,7 @@ def _key_notes(key: str, value: str, change: KeyChange | None) -> Iterator[Note]
     if change is None:
         yield Note("", f"  {key}={value}")
     elif change.change == "removed":
-        yield Note("", f"- {key}={change.before}", "no")
+        yield Note("", f"- {key}={change.before}", "unknown")
     elif change.change == "added":
         yield Note("", f"+ {key}={value}", "yes")
     else:
@@ -147,9 +152,10 @@ def _key_notes(key: str, value: str, change: KeyChange | None) -> Iterator[Note]
         yield Note("", f"  was {change.before}", "quiet")
 
 
-def _surroundings(process: Process) -> Iterator[Note]:
+def _surroundings(process: Process, told: Told) -> Iterator[Note]:
     for descriptor in process.descriptors.values():
-        yield Note(f"fd {descriptor.fd}", _descriptor_words(descriptor), "no" if _thrown_away(descriptor) else "plain")
+        tone: Tone = "unknown" if _thrown_away(descriptor) else "plain"
+        yield Note(f"fd {descriptor.fd}", _descriptor_words(descriptor), tone)
     for fd, writes in process.writes.items():
         yield Note(f"wrote fd {fd}", f"{size(writes.bytes)} in {writes.writes} writes, {writes.failed} failed")
         for line in writes.sample:
@@ -159,16 +165,17 @@ def _surroundings(process: Process) -> Iterator[Note]:
             yield Note("serves", address)
         for peer in process.sockets.connected:
             yield Note("talks to", f"{peer.address} {peer.pid or ''} {peer.argv}".rstrip())
-    yield from _opens(process)
+    yield from _opens(process, told)
 
 
-def _opens(process: Process) -> Iterator[Note]:
+def _opens(process: Process, told: Told) -> Iterator[Note]:
     """Files that were refused to it or that it writes: logs that cannot be written are among them."""
     telling = [one for one in process.opens if one.errno or one.writable]
     for one in telling[-MOST_OPENS:]:
         how = errno_name(one.errno) if one.errno else "for writing"
         times = f", {one.count} times" if one.count > 1 else ""
-        yield Note("opens", f"{one.path}: {how}{times}", "no" if one.errno else "plain")
+        tone = told.tone(name_of(one.path) in told.names) if one.errno else "plain"
+        yield Note("opens", f"{one.path}: {how}{times}", tone)
     if process.opens_skipped:
         more = len(process.opens) - len(telling)
         yield Note(
@@ -186,7 +193,7 @@ def _unit(state: State, process: Process) -> Iterator[Note]:
         return
     yield Note("unit", unit.unit, "head")
     if unit.needs_reload:
-        yield Note("", "its files changed after systemd read them: systemctl daemon-reload", "no")
+        yield Note("", "its files changed after systemd read them: systemctl daemon-reload", "unknown")
     for setting in unit.settings:
         held = runs.environment.get(setting.key)
         verdict, tone = _in_force(setting, held, runs.environment_known)
@@ -194,7 +201,7 @@ def _unit(state: State, process: Process) -> Iterator[Note]:
     if unit.stderr:
         yield Note("", f"StandardError={unit.stderr}")
     for trouble in unit.trouble:
-        yield Note("", trouble, "no")
+        yield Note("", trouble, "unknown")
     if unit.sandbox:
         yield Note("", f"sandbox: {' '.join(unit.sandbox)}", "unknown")
 
@@ -203,8 +210,8 @@ def _in_force(setting: UnitSetting, held: str | None, known: bool) -> tuple[str,
     if not known:
         return "the environment is not readable", "unknown"
     if held is None:
-        return "not in this process", "no"
-    return ("in force", "yes") if held == setting.value else (f"this process has {held}", "no")
+        return "not in this process", "unknown"
+    return ("in force", "yes") if held == setting.value else (f"this process has {held}", "unknown")
 
 
 def _preload_files(state: State) -> Iterator[Note]:

@@ -9,10 +9,11 @@ from inspector.stream.processes import SameNameProcess
 from inspector.view.clock import wall_of
 from inspector.view.pane_context import PaneContext
 
-from .exit_status import LOADER_KEYS, end_of, ends_told
+from .exit_status import LOADER_KEYS, end_of
 from .process_details import details_of
 from .process_groups import Folds, Group, TreeRow, key_of, tree_rows
 from .row import EMPTY, Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
+from .told import Told, failed, told_of
 
 COLUMNS = (
     Column("PID", 8, right=True),
@@ -49,8 +50,8 @@ def _group(context: PaneContext, group: Group, branch: str) -> Item:
             EMPTY,
             ((branch, "quiet"), (group.words, "plain" if group.alike else "quiet")),
             cell(f"≤ {duration(longest)}", "quiet"),
-            end_of(first, first.pid in ends_told(context.answer)) if group.alike else EMPTY,
-            _environment(first) if group.alike else EMPTY,
+            end_of(first, told_of(context.answer)) if group.alike else EMPTY,
+            _environment(first, told_of(context.answer)) if group.alike else EMPTY,
             EMPTY,
             EMPTY,
         ),
@@ -69,7 +70,7 @@ def _item(context: PaneContext, tree_row: TreeRow) -> Item:
     process = tree_row.entry
     if isinstance(process, Group):
         return _group(context, process, f"{tree_row.branch}{'▸' if tree_row.hidden else '▾'} ")
-    vitals = process.vitals if not process.ended else None
+    vitals, told = process.vitals if not process.ended else None, told_of(context.answer)
     tone: Tone = "quiet" if process.ended else "name"
     row = Row(
         key_of(process),
@@ -77,8 +78,8 @@ def _item(context: PaneContext, tree_row: TreeRow) -> Item:
             cell(str(process.pid), "quiet" if process.ended else "plain"),
             ((tree_row.branch, "quiet"), (command_of(process), tone), *_folded(tree_row.hidden)),
             _lived(context, process),
-            end_of(process, process.pid in ends_told(context.answer)),
-            _environment(process),
+            end_of(process, told),
+            _environment(process, told),
             cell(f"{vitals.cpu:.1f}", "plain") if vitals else EMPTY,
             cell(size(vitals.rss), "quiet") if vitals else EMPTY,
         ),
@@ -110,7 +111,7 @@ def command_of(process: Process) -> str:
     return " ".join([name_of(first), *rest, "(forked)"] if inherits(process) else [name_of(first), *rest])
 
 
-def _environment(process: Process) -> Cell:
+def _environment(process: Process, told: Told) -> Cell:
     runs = program(process)
     if inherits(process):
         return cell("same as parent (fork)", "quiet")
@@ -123,7 +124,7 @@ def _environment(process: Process) -> Cell:
         return cell("same as parent", "quiet")
     first = min(changes, key=lambda one: (one.key not in LOADER_KEYS, one.change != "removed"))
     if first.key in LOADER_KEYS and first.change == "removed":
-        return (("✗ ", "no"), (f"{first.key} lost", "no"))
+        return failed(f"{first.key} lost", "environment-lost" in told.rules and process.pid in told.pids)
     sign = {"added": "+ ", "removed": "- ", "changed": "≠ "}[first.change]
     return ((sign, "unknown"), (first.key, "plain"), (f" (+{len(changes) - 1})" if changes[1:] else "", "quiet"))
 

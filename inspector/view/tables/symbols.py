@@ -15,6 +15,7 @@ from inspector.view.pane_context import PaneContext, title_of
 
 from .pages import Pages
 from .row import EMPTY, Cell, Column, Details, Note, Row, Tone, cell
+from .told import Told, told_of
 
 COLUMNS = (
     Column("NAME"),
@@ -43,13 +44,14 @@ class Knowledge(Struct):
     """Name -> libraries that import it."""
     offered: dict[str, list[str]] = {}
     """Name -> libraries that define it, of those whose names we hold."""
+    told: Told = Told()
 
 
 def knowledge(context: PaneContext) -> Knowledge:
     """Gather it for the chosen processes."""
     from inspector.model.coverage import maybe_called_before  # not before the first paint
 
-    state, known = context.state, Knowledge()
+    state, known = context.state, Knowledge(told=told_of(context.answer))
     for function in state.functions.values():
         for name in (function.name, *function.aliases):
             known.functions.setdefault((function.file, name), []).append(function)
@@ -185,12 +187,13 @@ def _row(symbol: SymbolRow, known: Knowledge) -> Row:
         name = ((symbol.demangled, "plain"), (f"  {export.name}{version}", "quiet"))
     count = sum(known.counts.get(function.id, 0) for function in functions)
     late = any(function.id in known.late for function in functions)
-    calls = cell(f"{count:,}", "strong" if count else "unknown" if late else "no") if functions else EMPTY
+    calls = cell(f"{count:,}", "strong" if count else "unknown" if late else "quiet") if functions else EMPTY
     return Row(_key(symbol), (name, cell(name_of(symbol.path), "quiet"), calls, _state(symbol, known, count)))
 
 
 def _state(symbol: SymbolRow, known: Knowledge, count: int) -> Cell:
     export = symbol.symbol
+    concerned = export.name in known.told.names
     if not symbol.defined:
         offers = known.offered.get(export.name)
         return (
@@ -199,17 +202,17 @@ def _state(symbol: SymbolRow, known: Knowledge, count: int) -> Cell:
             else (("→ ", "quiet"), ("needed here", "plain"))
         )
     if not export.visible:
-        return (("✗ ", "no"), ("hidden: cannot be bound", "no"))
+        return (("✗ ", known.told.tone(concerned)), ("hidden: cannot be bound", known.told.tone(concerned)))
     if count:
         return (("✓ ", "yes"), ("called", "plain"))
     if (symbol.file, export.name) in known.never:
-        return (("✗ ", "no"), ("never executed", "plain"))
+        return (("· ", "quiet"), ("never executed", "plain"))
     if functions := known.functions.get((symbol.file, export.name)):
         if all(one.id in known.stopped for one in functions):
             return (("? ", "unknown"), ("no longer counted", "plain"))
         if any(one.id in known.late for one in functions):
             return (("? ", "unknown"), ("no call since we came", "plain"))
-        return (("✗ ", "no"), ("watched, not called", "plain"))
+        return (("· ", "quiet"), ("watched, not called", "quiet"))
     if holders := known.held.get((symbol.path, export.name)):
         return (("· ", "quiet"), (f"address held by {name_of(holders[0])}", "plain"))
     if needers := known.needed.get(export.name):
@@ -232,7 +235,7 @@ def _details(symbol: SymbolRow, known: Knowledge) -> Details:
     for function in known.functions.get((symbol.file, export.name), ()):
         notes += _watched(function, known)
     if (symbol.file, export.name) in known.never:
-        notes.append(Note("executed", "never: its code page was not read since the program started", "no"))
+        notes.append(Note("executed", "never: its code page was not read since the program started"))
     for label, names in (
         ("held by", known.held.get((symbol.path, export.name))),
         ("needed by", known.needed.get(export.name)),
@@ -245,7 +248,7 @@ def _details(symbol: SymbolRow, known: Knowledge) -> Details:
 
 def _watched(function: WatchedFunction, known: Knowledge) -> list[Note]:
     count, why = known.counts.get(function.id, 0), known.stopped.get(function.id)
-    tone: Tone = "yes" if count else "unknown" if why is not None else "no"
+    tone: Tone = "yes" if count else "unknown" if why is not None else "plain"
     cost = f", about {duration(function.cost)} a call" if function.cost >= 1000 else ""
     until = f", until counting stopped: {why}" if why is not None else ""
     notes = [Note("watched", f"{plural(count, 'call')} as {function.api}{cost}{until}", tone)]

@@ -12,6 +12,7 @@ from inspector.view.pane_context import PaneContext, title_of
 from .break_marks import CAUSE, EFFECT, break_marks
 from .logline import LONGEST, read_line
 from .row import Cell, Column, Details, Note, Row, Tone, cell
+from .told import told_of
 
 COLUMNS = (
     Column("SECONDS", 10, right=True),
@@ -21,7 +22,7 @@ COLUMNS = (
     Column("WHAT HAPPENED"),
 )
 _MARKS: dict[str, tuple[str, Tone]] = {CAUSE: ("◀ cause  ", "no"), EFFECT: ("◀ effect  ", "unknown")}
-_TONES: dict[MomentKind, Tone] = {"call": "name", "signal": "no", "process": "strong"}
+_TONES: dict[MomentKind, Tone] = {"call": "name", "signal": "strong", "process": "strong"}
 
 
 class Moments:
@@ -40,6 +41,8 @@ class Moments:
         self._newest: Moment | None = None
         self._answer: object = None
         self._excused = excused_of(context)
+        self._wrong = True
+        """Refusals count: the answer tells of something that is wrong."""
         self.marks: dict[int, str] = {}
         """Indices into the timeline of what the answer speaks of."""
         self.epoch: object = self._epoch(context)
@@ -57,10 +60,13 @@ class Moments:
         if self._seen and timeline[self._seen - 1] is not self._newest:
             return False
         self._excused = excused_of(context)
+        self._wrong = True
+        """Refusals count: the answer tells of something that is wrong."""
         if not self._all:
             self._picked.extend(index for index in range(self._seen, len(timeline)) if self._is_shown(timeline[index]))
         if self._answer is not context.answer or len(timeline) != self._seen:
             self._answer, self.marks = context.answer, break_marks(context.answer, timeline)
+        self._wrong = told_of(context.answer).wrong
         self._seen, self._newest = len(timeline), timeline[-1] if timeline else None
         self.heading = inside_now(context) or (title_of(whose) if whose is not None else "all processes, one clock")
         self.heading += "; excused refusals hidden: h" if self._hides else ""
@@ -89,7 +95,7 @@ class Moments:
     def row(self, index: int) -> Row:
         moment = self._moment(index)
         words = _words(moment)
-        bad = self.bad(index)
+        bad = self.bad(index) and self._wrong
         mark = self.marks.get(self._place(index), "")
         if moment.bad and not bad:
             text: Cell = (("· ", "quiet"), (words, "quiet"))
@@ -142,7 +148,7 @@ class Moments:
             Note("time", f"{wall_of(self._state, moment.at)}  ({since_start(self._state, moment.at)} s since start)"),
             Note("process", title_of(process) if process is not None else str(moment.pid or "none")),
             Note("kind", moment.kind),
-            Note("what", moment.text, "no" if self.bad(index) else "plain"),
+            Note("what", moment.text, "no" if self.bad(index) and self._wrong else "plain"),
         ]
         if why := self._excused.get((moment.pid, moment.at)):
             notes.append(Note("excused", why, "quiet"))
