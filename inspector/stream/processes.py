@@ -209,6 +209,8 @@ class ThreadWaits(Event, frozen=True, kw_only=True):
     tid: int
     syscall: str = ""
     wchan: str = ""
+    busy: bool = False
+    """It does not wait: it was on a processor, in the same call, at every look."""
 
 
 class ProcessListed(Event, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ GPU = Expected("cuda", blames_nothing=True, unsure=True)
 NO_DEVICE = _cpu("cuInit = 100")
 REFUSED = Expected("cpu", ("cuInit = 100",), never=("SIGSEGV",))
 OUT_OF_MEMORY = _cpu("cuMemAlloc_v2 = 2 (CUDA_ERROR_OUT_OF_MEMORY)")
+SPINS = Expected("cpu|undecided", ("cuInit",))
 NVML = _cpu("nvmlDeviceGetCount_v2")
 WITHOUT_BEGINNING = _cpu("cuInit", "/no-beginning/libcuda.so.1")
 _NOT_FOUND = "libcuda.so.1"
@@ -168,6 +169,8 @@ CASES = [
     ),
     Small("memory is refused, less is granted", "FIELD_MEMORY=33554432 exec $D/memory retries", GPU),
     Small("memory is refused, it works on", "FIELD_MEMORY=33554432 exec $D/memory goes-on", GPU),
+    Small("spins", "FIELD_SPIN=1 exec timeout -s KILL 12 $D/program", SPINS),
+    Small("spins, late", "FIELD_SPIN=1 exec $D/program", SPINS, attached=True),
     Small("handles a fault", "FIELD_ANSWER=100 exec $D/program handled", REFUSED),
     Small("found by its path", "LD_LIBRARY_PATH=$D/empty exec $D/program path $D/real/libcuda.so.1", GPU),
     Small("looks for tools", "exec $D/program tools", GPU),

@@ -1,4 +1,5 @@
-"""Attached while a thread hangs inside the driver: its stack names the call, with and without frame pointers."""
+"""Attached while a thread hangs inside the driver, asleep or busy: its stack names the call, with and without frame
+pointers."""
 
 import subprocess
 from pathlib import Path
@@ -20,6 +21,11 @@ _SHIM = """
 static int wait_for(volatile int answer) { char room[200]; room[answer] = 1; while (answer) pause(); return room[0]; }
 int gpuInit(void) { volatile int room[64]; room[1] = wait_for(1); return room[1]; }
 """
+_SPINS = """
+static volatile int done;
+static int circles(void) { int turns = 0; while (!done) turns++; return turns; }
+int gpuInit(void) { volatile int room[64]; room[1] = circles(); return room[1]; }
+"""
 _PROGRAM = """
 int gpuInit(void);
 __attribute__((noinline)) int ask_driver(int deep) { return deep ? ask_driver(deep - 1) + 1 : gpuInit() + 1; }
@@ -27,17 +33,22 @@ int main(void) { return ask_driver(3); }
 """
 
 
+def _built(folder: Path, shim: str, program: str, optimised: str) -> str:
+    (folder / "shim.c").write_text(shim)
+    (folder / "program.c").write_text(program)
+    library, made = f"{folder}/libgpu.so.1", f"{folder}/program"
+    shared = ["-shared", "-fPIC", "-Wl,-soname,libgpu.so.1", "-o", library, f"{folder}/shim.c"]
+    subprocess.run(["gcc", optimised, *shared], check=True)
+    words = ["-o", made, f"{folder}/program.c", library, f"-Wl,-rpath,{folder}"]
+    subprocess.run(["gcc", "-O2", "-fno-optimize-sibling-calls", *words], check=True)
+    return made
+
+
 @pytest.mark.usefixtures("live")
 @pytest.mark.parametrize("optimised", ["-O0", "-O2"])
 def test_the_call_that_a_thread_hangs_in_is_told_though_we_came_later(optimised: str, tmp_path: Path) -> None:
-    (tmp_path / "shim.c").write_text(_SHIM)
-    (tmp_path / "program.c").write_text(_PROGRAM)
-    library = f"{tmp_path}/libgpu.so.1"
-    shared = ["-shared", "-fPIC", "-Wl,-soname,libgpu.so.1", "-o", library, f"{tmp_path}/shim.c"]
-    subprocess.run(["gcc", optimised, *shared], check=True)
-    program = ["-o", f"{tmp_path}/program", f"{tmp_path}/program.c", library, f"-Wl,-rpath,{tmp_path}"]
-    subprocess.run(["gcc", "-O2", "-fno-optimize-sibling-calls", *program], check=True)
-    with subprocess.Popen([f"{tmp_path}/program"]) as hangs:
+    program = _built(tmp_path, _SHIM, _PROGRAM, optimised)
+    with subprocess.Popen([program]) as hangs:
         try:
             with Collector(str(hangs.pid), plan=PLAN) as collector:
                 stack = collector.wait(StackTaken, lambda one: one.occasion == "waiting")
@@ -48,6 +59,20 @@ def test_the_call_that_a_thread_hangs_in_is_told_though_we_came_later(optimised:
     assert ("libgpu.so.1", "gpuInit") in symbols
     assert symbols.index(("libgpu.so.1", "gpuInit")) < symbols.index(("program", "ask_driver"))
     assert waits.syscall == "pause"
+
+
+@pytest.mark.usefixtures("live")
+@pytest.mark.parametrize("optimised", ["-O0", "-O2"])
+def test_a_call_that_a_busy_thread_does_not_leave_is_told_too(optimised: str, tmp_path: Path) -> None:
+    with subprocess.Popen([_built(tmp_path, _SPINS, _PROGRAM, optimised)]) as spins:
+        try:
+            with Collector(str(spins.pid), plan=PLAN) as collector:
+                stack = collector.wait(StackTaken, lambda one: one.occasion == "waiting")
+                waits = collector.wait(ThreadWaits, lambda one: one.tid == spins.pid)
+        finally:
+            spins.kill()
+    assert ("libgpu.so.1", "gpuInit") in [(Path(frame.path).name, frame.symbol) for frame in stack.native]
+    assert waits.busy and not waits.syscall
 
 
 def hanging(symbol: str = "cuInit") -> Story:
@@ -91,3 +116,17 @@ def test_of_a_process_that_began_under_our_eyes_only_the_beginning_of_the_call_w
     story.tell(StackTaken(at=at, pid=812, tid=812, occasion="waiting", moment=at, native=frames))
     first = diagnose(story.state).findings[0]
     assert first.rule == "call-blocked" and "before we came" not in first.title
+
+
+def test_a_busy_thread_is_not_said_to_wait() -> None:
+    story = hanging()
+    story.tell(ThreadWaits(at=story.later(), pid=812, tid=812, busy=True))
+    first = diagnose(story.state).findings[0]
+    assert first.rule == "call-blocked" and "busy all the time" in first.title
+    assert "keeps a processor busy" in first.cause and "waiting" not in first.cause
+
+
+def test_who_enters_the_function_again_has_left_it() -> None:
+    story = hanging()
+    story.call(812, "cuInit", 100, by="/opt/other.so")
+    assert diagnose(story.state).findings[0].rule != "call-blocked"

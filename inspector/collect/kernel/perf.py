@@ -53,12 +53,18 @@ class Event(Struct, frozen=True):
     breakpoint: int = 0
     config1: int = 0
     config2: int = 0
+    period: int = 0
+    registers: int = 0
+    """Bits of the user registers that a sample holds."""
+    stack: int = 0
+    """Bytes of the user stack that it holds."""
 
     def pack(self) -> bytes:
         """The attribute structure."""
         return _ATTR.pack(
-            self.kind, _ATTR.size, self.config, 0, self.sample, 0, self.flags | USE_CLOCKID, self.wakeup,
-            self.breakpoint, self.config1, self.config2, 0, 0, 0, CLOCK_MONOTONIC, 0, 0, 0, 0, 0, 0, 0, 0,
+            self.kind, _ATTR.size, self.config, self.period, self.sample, 0, self.flags | USE_CLOCKID, self.wakeup,
+            self.breakpoint, self.config1, self.config2, 0, self.registers, self.stack, CLOCK_MONOTONIC,
+            0, 0, 0, 0, 0, 0, 0, 0,
         )  # fmt: skip
 
 
@@ -159,12 +165,16 @@ class PerfRing:
 
     def drain(self) -> list[PerfRecord]:
         """Every record that waits, removed from the ring."""
+        return parse(self.take())
+
+    def take(self) -> bytes:
+        """The same as they lie there."""
         head, tail = self._words[_HEAD], self._words[_TAIL]
         if head == tail:
-            return []
+            return b""
         raw = self._bytes(tail, head)
         self._words[_TAIL] = head
-        return parse(raw)
+        return raw
 
     def _bytes(self, start: int, end: int) -> bytes:
         at, length = start % self._size, end - start

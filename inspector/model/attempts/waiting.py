@@ -1,4 +1,6 @@
-"""Calls that threads are in since before we came, by their stacks: nobody saw them begin, and they do not return."""
+"""Calls that threads are in since before we came, by their stacks: nobody saw them begin, and they do not return.
+
+They wait, or are busy and do not leave the call."""
 
 from collections.abc import Iterator
 
@@ -21,7 +23,7 @@ def waiting_calls(state: State, process: Process, profiles: Profiles) -> Iterato
     for stack in process.stacks:
         if stack.occasion == "waiting" and stack.tid not in told and not _moved(process, stack):
             attempt = _attempt(state, process, profiles, stack)
-            if attempt is not None:
+            if attempt is not None and not _called_again(state, process, attempt, stack):
                 yield attempt
 
 
@@ -29,6 +31,15 @@ def _moved(process: Process, stack: StackTaken) -> bool:
     """The thread was seen to do something later."""
     later = (one for rows in (process.calls, process.lookups, process.opens) for one in rows)
     return any(one.tid == stack.tid and one.at > stack.at for one in later)
+
+
+def _called_again(state: State, process: Process, attempt: Attempt, stack: StackTaken) -> bool:
+    """The function was entered after the stack was taken: who calls it again and again is in it at every look."""
+    entered = (
+        count.last for number, count in process.counts.items()
+        if (function := state.functions.get(number)) is not None and function.name == attempt.what
+    )  # fmt: skip
+    return any(at > stack.at for at in entered)
 
 
 def _attempt(state: State, process: Process, profiles: Profiles, stack: StackTaken) -> Attempt | None:

@@ -4,18 +4,16 @@ from collections.abc import Iterable
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt
-from inspector.model.attempts.wording import word_row
 from inspector.model.coverage import born_here
 from inspector.model.crashes import killed, raised
 from inspector.model.evidence import short
 from inspector.model.folding.processes import end_words, place
 from inspector.model.formatting import duration, listed, name_of
-from inspector.model.log_claims import concerns_gpu, own_error, says_not_built
 from inspector.model.state import Process
 from inspector.model.tree import program, title
 from inspector.model.verdict import Evidence
 from inspector.stream.calls import LookedUp
-from inspector.stream.processes import SignalDelivered
+from inspector.stream.processes import SignalDelivered, ThreadWaits
 
 from .context import Case, Context
 from .rule import Cause, Hit, Pattern
@@ -25,6 +23,10 @@ _NULL_PAGE = 4096
 _START_FAILED = (126, 127)
 """Status of a program whose start or whose first call of a missing function failed (ld.so, shells)."""
 _JUST_BEFORE = 2_000_000_000
+_SPINS = (
+    "keeps a processor busy and does not leave the call: it polls for something that does not come, or runs in circles"
+)
+_WAITS = "is waiting for something: a remote side, a device, a lock"
 
 
 class DiscoveryTimeout(Cause):
@@ -72,7 +74,8 @@ class CallBlocked(Cause):
         since = f"for {duration(age)}" if call.begin else unseen
         waits = process.waits.get(call.tid)
         where = (waits.syscall or waits.wchan) if waits is not None else ""
-        how = f", waiting in {where}" if where else ""
+        busy = not where and _busy(case, call, waits)
+        how = f", waiting in {where}" if where else ", busy all the time" if busy else ""
         limit = _limit(case.context, process)
         ends = f" The program times out after {limit:.0f} s." if limit else ""
         rows = case.rows()
@@ -84,9 +87,11 @@ class CallBlocked(Cause):
         whose = call.provider or "the library"
         return Hit(
             title=f"{call.what} in {short(process)} has been running {since} and has not returned{how}",
-            cause=f"{whose} is waiting for something: a remote side, a device, a lock{asked}.{ends}",
-            next_step="see where its threads are waiting; use a debugger only if you may stop the process",
-            command=commands_by_hand.waits(process.pid),
+            cause=f"{whose} {_SPINS if busy else _WAITS}{asked}.{ends}",
+            next_step="see in which function of it the time is spent"
+            if busy
+            else "see where its threads are waiting; use a debugger only if you may stop the process",
+            command=f"perf top -p {process.pid}" if busy else commands_by_hand.waits(process.pid),
             process=process,
             confidence=case.sure if age > _SURELY else "likely",
             evidence=rows,
@@ -95,6 +100,14 @@ class CallBlocked(Cause):
             subject=call.what,
             root=f"inside {call.what} of {name_of(call.provider)}{how}",
         )
+
+
+def _busy(case: Case, call: Attempt, waits: ThreadWaits | None) -> bool:
+    """The thread was seen on a processor all the time, or its process spent most of the call's time on one."""
+    if waits is not None and waits.busy:
+        return True
+    age = case.state.now - call.begin
+    return bool(call.begin) and call.process.cpu_after(call.begin, case.state.now) > age // 2
 
 
 def _limit(context: Context, process: Process) -> float:
@@ -267,78 +280,6 @@ def start_failed(context: Context, end: Attempt) -> Hit:
     )
 
 
-class NotBuiltByOwnError(Cause):
-    id = "cpu-only-build"
-    place = "reachable"
-    meaning = "A package is a build without GPU code, or the program says that it was built without."
-    proof = "The program's own words."
-    cure = "Install the build that has GPU code."
-
-    def explain(self, case: Case) -> Hit | None:
-        said = own_error(case.state, case.context.analysis.words) if case.leaf.kind == "end" else None
-        if said is None or not says_not_built(said):
-            return None
-        words = said.text.strip()[:200]
-        return Hit(
-            title=f"the program says this build has no GPU code: {words}",
-            cause="It was compiled or packaged without it; nothing failed before.",
-            next_step="install the build that has GPU code",
-            process=case.process,
-            confidence="likely",
-            evidence=[word_row(case.state, said), *case.rows()],
-            at=case.leaf.at,
-            subject="not built",
-            root=words,
-        )
-
-
-class EndedByOwnError(Cause):
-    id = "ended-by-own-error"
-    place = "end"
-    meaning = "The program failed with an error of its own, and nothing related to the GPU was seen to fail before."
-    proof = "Its exit code, and the last line of the error that it printed."
-    cure = "Fix the program's own error."
-
-    def explain(self, case: Case) -> Hit | None:
-        leaf = case.leaf
-        if leaf.kind != "end":
-            return None
-        said = own_error(case.state, case.context.analysis.words)
-        process = leaf.process
-        progress = next((one for one in case.context.analysis.of_process(process) if one.got_to("initialised")), None)
-        reached = f" It had got as far as {progress.furthest.what}." if progress is not None else ""
-        words = said.text.strip()[:240] if said is not None else _last_line(case)
-        if not words:
-            return None
-        about_gpu = said is not None and concerns_gpu(said)
-        before = f"nothing related to the GPU failed before.{reached}"
-        if about_gpu:
-            before = f"no call or load of a GPU library was seen to fail before{_listed(case)}.{reached}"
-        return Hit(
-            title=f"{short(process)} failed with its own error: {words}",
-            cause=f"It {leaf.answer.removeprefix('it ')}; {before}",
-            next_step="fix what the error names" if about_gpu else "fix the program's own error first",
-            command=case.rerun(),
-            process=process,
-            confidence=case.sure if said is not None and not about_gpu else "likely",
-            evidence=[*([word_row(case.state, said)] if said is not None else []), *case.rows()],
-            at=leaf.at,
-            subject=words,
-            root=words,
-        )
-
-
-def _listed(case: Case) -> str:
-    """Folders of libraries that it listed: who looks for a library so opens nothing where there is none."""
-    folders = dict.fromkeys(one.path for one in case.process.folders if "lib" in name_of(one.path.rstrip("/.")))
-    return f"; it listed {listed(folders, 4)}, where no such library may be" if folders else ""
-
-
-def _last_line(case: Case) -> str:
-    lines = [line for source in case.state.logs.values() for line in source.lines[-1:] if line.text.strip()]
-    return lines[-1].text.strip()[:240] if lines else ""
-
-
 class Deaths(Pattern):
     """Deaths that did not decide: told beside the answer."""
 
@@ -392,5 +333,4 @@ class TimeoutsInLogs(Pattern):
 
 
 CAUSES: tuple[Cause, ...] = (DiscoveryTimeout(), CallBlocked(), ChildCrashed(), StartFailed())
-OWN_ERROR: tuple[Cause, ...] = (NotBuiltByOwnError(), EndedByOwnError())
 PATTERNS: tuple[Pattern, ...] = (Deaths(), TimeoutsInLogs())

@@ -19,6 +19,7 @@ from . import (
     names,
     namespaces,
     on_devices,
+    own_errors,
     preloads,
     silence,
     system,
@@ -53,7 +54,7 @@ CAUSES: tuple[Cause, ...] = (
     *driver_versions.CAUSES,
     *bindings.CAUSES,
     *calls.CAUSES,
-    *ends.OWN_ERROR,
+    *own_errors.CAUSES,
 )
 """From the special to the general: the first that has something to say of a chain explains it."""
 

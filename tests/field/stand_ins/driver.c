@@ -1,6 +1,6 @@
 /* A stand-in for libcuda.so.1 with one device that computes nothing. It notes every call.
    FIELD_ANSWER: what cuInit answers. FIELD_NODES: folder of the device nodes that it opens, kept open with FIELD_KEEP.
-   FIELD_MEMORY: bytes of memory that it has. FIELD_ABORT, FIELD_HANG: what it does in cuInit. FIELD_NO_FORK: it refuses children of whoever asked first.
+   FIELD_MEMORY: bytes of memory that it has. FIELD_ABORT, FIELD_HANG, FIELD_SPIN: what it does in cuInit. FIELD_NO_FORK: it refuses children of whoever asked first.
    Compiled with -DSTUB it is what a toolkit has for linking: 34 to everything. */
 #include "calls.h"
 #include <string.h>
@@ -26,6 +26,7 @@ static int begin(void) {
     asked = getpid();
     if (getenv("FIELD_ABORT")) abort();
     while (getenv("FIELD_HANG")) pause();
+    for (volatile int turns = 0; getenv("FIELD_SPIN");) turns++;
     if (answer) return atoi(answer);
     if (getenv("FIELD_NODES")) {
         if (!node("nvidiactl")) return 100;

@@ -67,10 +67,23 @@ class NativeFrames:
         """
         if registers.HERE is not registers.X86_64:
             return [], OTHER_PROCESSOR
-        pc, *rest = record.registers
+        return self._unwound(record.registers, record.stack, find, at_boundary=at_boundary)
+
+    def running(
+        self, registers_there: Sequence[int], copied: bytes, places: Sequence[Place]
+    ) -> tuple[list[CodeFrame], str]:
+        """The same of a thread that was on a processor at that moment."""
+        if registers.HERE is not registers.X86_64:
+            return [], OTHER_PROCESSOR
+        return self._unwound(registers_there, copied, lambda address: _holding(places, address), at_boundary=False)
+
+    def _unwound(
+        self, registers_there: Sequence[int], copied: bytes, find: Find, *, at_boundary: bool
+    ) -> tuple[list[CodeFrame], str]:
+        pc, *rest = registers_there
         saved = dict(zip(_REGISTERS, rest, strict=True))
         sp = saved[RSP]
-        stack = StackCopy(sp, record.stack)
+        stack = StackCopy(sp, copied)
         if at_boundary:
             back = stack.word(sp)
             if not back:
@@ -94,7 +107,7 @@ class NativeFrames:
         copy = StackCopy(sp, stack)
 
         def find(address: int) -> Place | None:
-            return next((place for place in places if place.holds(address)), None)
+            return _holding(places, address)
 
         def rows(address: int, returned: bool) -> Row | str:
             return self._row(find(address), address - returned)
@@ -167,6 +180,10 @@ class NativeFrames:
             self._files[place.file] = _open(place)
         self._files.move_to_end(place.file)
         return self._files[place.file]
+
+
+def _holding(places: Sequence[Place], address: int) -> Place | None:
+    return next((place for place in places if place.holds(address)), None)
 
 
 def _open(place: Place) -> _File | None:

@@ -24,6 +24,7 @@ from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..libraries.addresses import Place
 from ..tolerant_reads import attempt
 from .native import NativeFrames
+from .spinning import running, stuck
 
 _SETTLED: Final = 0.1
 """Seconds until the first look: libraries are known by then."""
@@ -86,10 +87,11 @@ class WaitingThreads(TreeObserver):
 
     def _first(self, process: Tracked) -> None:
         before = resting(process.pid) if process.alive else {}
-        if before:
-            self._session.loop.after(_STILL, lambda: self._second(process, before))
+        busy = running(process.pid) if process.alive else {}
+        if before or busy:
+            self._session.loop.after(_STILL, lambda: self._second(process, before, busy))
 
-    def _second(self, process: Tracked, before: dict[int, Rest]) -> None:
+    def _second(self, process: Tracked, before: dict[int, Rest], busy: dict[int, int]) -> None:
         places = [
             Place(one.start, one.end, one.path, one.file, one.offset, one.open_path)
             for one in process.mappings.values()
@@ -102,6 +104,9 @@ class WaitingThreads(TreeObserver):
                 if any(frame.path in provided and frame.symbol for frame in stack.native):
                     self._session.sink.send(waits)
                     self._session.sink.send(stack)
+            for waits, stack in stuck(process.pid, busy, places, provided, now):
+                self._session.sink.send(waits)
+                self._session.sink.send(stack)
 
         thread = threading.Thread(target=read, name="waiting-threads", daemon=True)
         self._reading.append(thread)

@@ -1,0 +1,84 @@
+"""Programs that end by an error of their own: about the GPU, about a build without it, or about something else."""
+
+from inspector.model.attempts.wording import word_row
+from inspector.model.evidence import short
+from inspector.model.formatting import listed, name_of
+from inspector.model.log_claims import concerns_gpu, own_error, says_not_built
+
+from .context import Case
+from .rule import Cause, Hit
+
+
+class NotBuiltByOwnError(Cause):
+    id = "cpu-only-build"
+    place = "reachable"
+    meaning = "A package is a build without GPU code, or the program says that it was built without."
+    proof = "The program's own words."
+    cure = "Install the build that has GPU code."
+
+    def explain(self, case: Case) -> Hit | None:
+        said = own_error(case.state, case.context.analysis.words) if case.leaf.kind == "end" else None
+        if said is None or not says_not_built(said):
+            return None
+        words = said.text.strip()[:200]
+        return Hit(
+            title=f"the program says this build has no GPU code: {words}",
+            cause="It was compiled or packaged without it; nothing failed before.",
+            next_step="install the build that has GPU code",
+            process=case.process,
+            confidence="likely",
+            evidence=[word_row(case.state, said), *case.rows()],
+            at=case.leaf.at,
+            subject="not built",
+            root=words,
+        )
+
+
+class EndedByOwnError(Cause):
+    id = "ended-by-own-error"
+    place = "end"
+    meaning = "The program failed with an error of its own, and nothing related to the GPU was seen to fail before."
+    proof = "Its exit code, and the last line of the error that it printed."
+    cure = "Fix the program's own error."
+
+    def explain(self, case: Case) -> Hit | None:
+        leaf = case.leaf
+        if leaf.kind != "end":
+            return None
+        said = own_error(case.state, case.context.analysis.words)
+        process = leaf.process
+        progress = next((one for one in case.context.analysis.of_process(process) if one.got_to("initialised")), None)
+        reached = f" It had got as far as {progress.furthest.what}." if progress is not None else ""
+        words = said.text.strip()[:240] if said is not None else _last_line(case)
+        if not words:
+            return None
+        about_gpu = said is not None and concerns_gpu(said)
+        before = f"nothing related to the GPU failed before.{reached}"
+        if about_gpu:
+            before = f"no call or load of a GPU library was seen to fail before{_listed(case)}.{reached}"
+        return Hit(
+            title=f"{short(process)} failed with its own error: {words}",
+            cause=f"It {leaf.answer.removeprefix('it ')}; {before}",
+            next_step="fix what the error names" if about_gpu else "fix the program's own error first",
+            command=case.rerun(),
+            process=process,
+            confidence=case.sure if said is not None and not about_gpu else "likely",
+            evidence=[*([word_row(case.state, said)] if said is not None else []), *case.rows()],
+            at=leaf.at,
+            subject=words,
+            root=words,
+        )
+
+
+def _listed(case: Case) -> str:
+    """Folders of libraries that it listed: who looks for a library so opens nothing where there is none."""
+    folders = dict.fromkeys(one.path for one in case.process.folders if "lib" in name_of(one.path.rstrip("/.")))
+    return f"; it listed {listed(folders, 4)}, where no such library may be" if folders else ""
+
+
+def _last_line(case: Case) -> str:
+    lines = [line for source in case.state.logs.values() for line in source.lines[-1:] if line.text.strip()]
+    return lines[-1].text.strip()[:240] if lines else ""
+
+
+CAUSES: tuple[Cause, ...] = (NotBuiltByOwnError(), EndedByOwnError())
