@@ -1,7 +1,6 @@
 """The list of the screen: any number of rows, of which only the visible ones are ever made or drawn."""
 
-from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from collections.abc import Hashable
 
 from rich.style import Style
 from textual import events
@@ -10,13 +9,13 @@ from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
 
-from inspector.stream.patterns import typed
 from inspector.view.keys import LIST
 from inspector.view.tables.listing import Listing
-from inspector.view.tables.row import EMPTY, Cell, Column, ListTable, Row, Table, cell
+from inspector.view.tables.row import ListTable, Table, cell
 
 from .line_widget import LineWidget
-from .styled_text import column_at, highlight, laid_out, last_width, styled, wrapped_part
+from .row_line import RowLine, drawn_row
+from .styled_text import column_at, laid_out, last_width, styled, wrapped_part
 
 WHEEL = 3
 """Rows a turn of the wheel."""
@@ -24,22 +23,6 @@ SLIDE = 16
 """Characters that the last column slides with one key."""
 SCAN = 0.008
 """Seconds of a filter's scan between two keys."""
-
-
-class _Line(NamedTuple):
-    """All that a drawn row depends on."""
-
-    row: Row
-    cursor: int
-    """0 elsewhere, 1 here without the focus, 2 here with it."""
-    marked: bool
-    pattern: str
-    shift: int
-    columns: Sequence[Column]
-    thumb: bool
-    tagged: bool
-    part: int
-    """Which line of the row, where rows are wrapped; -1 where each has one line."""
 
 
 class Rows(LineWidget, can_focus=True):
@@ -215,7 +198,7 @@ class Rows(LineWidget, can_focus=True):
         thumb = self._has_thumb and self._thumb_at(y - self._head)
         if position >= len(self.listing):
             return thumb
-        return _Line(
+        return RowLine(
             self.listing.row(position),
             self._cursor_at(position),
             self.listing.mark is not None and self.listing.index(position) == self.listing.mark,
@@ -278,40 +261,13 @@ class Rows(LineWidget, can_focus=True):
 
     def _draw(self, content: Hashable, width: int) -> Strip:
         base, columns, room = self.base, self.listing.columns, max(1, width - 2)
-        if isinstance(content, _Line):
-            return self._draw_row(content, width, room)
+        if isinstance(content, RowLine):
+            return drawn_row(content, width, base, self.tone_styles)
         if isinstance(content, tuple):
             titles = [cell(column.title, "head") for column in columns]
             spans = [cell(" ")[0], *laid_out(titles, columns, room)]
             return styled(spans, self.tone_styles, base + self.tone_styles["title"], width)
         return styled([(" " * (width - 1), "plain"), ("▐" if content else " ", "quiet")], self.tone_styles, base, width)
-
-    def _draw_row(self, line: _Line, width: int, room: int) -> Strip:
-        base, tone_styles = self.base, self.tone_styles
-        if line.cursor:
-            cursor = tone_styles["cursor" if line.cursor == 2 else "cursor-away"]
-            base += cursor
-            if cursor.reverse or cursor.color is not None:  # sixteen colours: not every tone can be read on it
-                tone_styles = dict.fromkeys(tone_styles, Style())
-        gutter = "◆" if line.marked else "■" if line.tagged else "▸" if line.cursor else " "
-        cells: Sequence[Cell] = line.row.cells
-        shift = line.shift
-        if line.part >= 0 and cells:
-            cells, shift = self._part(line, room), 0
-        spans = [(gutter, "strong"), *laid_out(cells, line.columns, room, shift)]
-        strip = styled(spans, tone_styles, base, width - 1)
-        pattern = typed(line.pattern)
-        found = pattern.marked() if pattern is not None else None
-        if found is not None:
-            strip = highlight(strip, found, self.tone_styles["match"])
-        edge = styled([("▐" if line.thumb else " ", "quiet")], self.tone_styles, self.base, 1)
-        return Strip.join([strip, edge])
-
-    def _part(self, line: _Line, room: int) -> Sequence[Cell]:
-        """The cells of one line of a wrapped row: the last one in parts, the others once."""
-        *others, last = line.row.cells
-        part = wrapped_part(last, last_width(line.row.cells, line.columns, room), line.part) or EMPTY
-        return [*(others if not line.part else [EMPTY] * len(others)), part]
 
     def _with_selection(self, strip: Strip, place: int) -> Strip:
         selection = self.text_selection
