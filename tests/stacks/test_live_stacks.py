@@ -192,3 +192,12 @@ def test_of_thousands_of_names_that_are_not_there_a_few_stacks_are_copied(folder
     begun = {one.name: one.entered for one in lookups if one.name.startswith("gpuOptional")}
     assert again.entered == stacks[0].moment
     assert [one.moment for one in stacks[2:]] == [begun[f"gpuOptional{number}"] for number in range(14)]
+
+
+def test_a_compiled_program_that_python_starts_is_no_python(folder: Path) -> None:
+    script = folder / "starting.py"
+    script.write_text(f"import subprocess, time\ntime.sleep(0.3)\nsubprocess.run([{str(folder / 'seeker')!r}, '1'])\n")
+    stacks, lookups = looked_up(pythons()[max(pythons())], str(script))
+    (stack,) = (one for one in stacks if one.pid == lookups[0].pid)
+    assert (stack.source, stack.source_end) == ([], "")
+    assert stack.native[0].symbol == "want"

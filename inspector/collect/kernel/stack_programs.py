@@ -101,6 +101,19 @@ def _copy_python(a: MemberAssembler, maps: StackMaps, task: dict[str, int]) -> N
     _find_thread(a)
     _copy_frames(a)
     a.label("copied")
+    _doubt_the_parents(a)
+
+
+def _doubt_the_parents(a: MemberAssembler) -> None:
+    """What its parent's layout did not lead to may be another program, whose interpreter, if any, is not known yet."""
+    own = a.fresh("own")
+    a.load(Reg.R1, Reg.R10, -80, 4)
+    a.load(Reg.R2, Reg.R10, -4, 4)
+    a.jump_if(Reg.R1, "==", Reg.R2, own)
+    a.load(Reg.R1, Reg.R9, HEADER.size + 4, 4)
+    a.jump_if(Reg.R1, "==", FOUND, own)
+    _end(a, NO_PYTHON)
+    a.label(own)
 
 
 def _end(a: MemberAssembler, how: int) -> None:

@@ -129,10 +129,12 @@ class StacksSource:
         return [replace(one, open_path=paths.get(one.file, one.open_path)) for one in self._addresses.places(pid)]
 
     def _layout(self, pid: int) -> Layout | str | None:
-        """A child that was just forked has its parent's."""
+        """A child that was just forked, and has executed nothing, has its parent's."""
         process = self._session.tree.find(pid)
         own = self._interpreters.layout(pid)
-        return own if own is not None or process is None else self._interpreters.layout(process.ppid)
+        if own is not None or process is None or process.program is not None:
+            return own
+        return self._interpreters.layout(process.ppid)
 
 
 @dataclass(frozen=True, slots=True)
