@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help soak fuzz field field-tools kernels demo test check lint types layers format bench screenshots recordings tools bench-tools dist lands clean
+.PHONY: help longer soak fuzz field field-tools kernels demo test check lint types layers format bench screenshots recordings tools bench-tools dist lands clean
 
 help:            ## show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,8 +24,11 @@ tools:
 	@.ci/tools cc c++ aarch64-linux-gnu-gcc tmux sshd chromium zsh fish jq zstdcat
 
 # Four workers even on two cores: most of the time is waiting for real processes.
-test: $(STAMP) tools   ## all tests, the live ones included
-	$(BIN)/python -m pytest -n 4 --dist loadgroup $(ARGS)
+test: $(STAMP) tools   ## the tests, live ones included, in some five minutes on two processors
+	$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not longer" $(ARGS)
+
+longer: $(STAMP) tools ## the tests that take long: attacks, containers, far machines, every demo case live
+	$(BIN)/python -m pytest -n 4 --dist loadgroup -m longer $(ARGS)
 
 lint: $(STAMP)   ## style
 	$(BIN)/ruff check .
@@ -37,7 +40,7 @@ types: $(STAMP)  ## mypy strict over package and tests
 layers: $(STAMP) ## imports go one way
 	$(BIN)/lint-imports
 
-check: lint types layers test   ## everything that CI runs
+check: lint types layers test longer   ## everything that CI runs
 
 format: $(STAMP) ## let ruff format and mend
 	$(BIN)/ruff format .

@@ -16,6 +16,8 @@ from tests.access.conftest import STRANGER, needs_root
 
 from .observed import record
 
+pytestmark = pytest.mark.longer
+
 _PROGRAMS = ("/bin/sh", "/bin/sleep")
 
 

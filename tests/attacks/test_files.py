@@ -17,6 +17,8 @@ from tests.access.test_mounts import needs_fuse
 
 from .observed import record
 
+pytestmark = pytest.mark.longer
+
 _SERVER = r"""
 import ctypes, os, struct, sys, time
 

@@ -15,6 +15,8 @@ from tests.access.conftest import needs_root
 
 from .observed import Seen, record
 
+pytestmark = pytest.mark.longer
+
 BIRTHS = int(os.environ.get("ATTACK_BIRTHS", "5000"))
 SAME_NUMBER = 60
 _SPAWNS = r"""

@@ -13,6 +13,8 @@ import pytest
 from inspector.stream.transport import MAIN
 from tests.access.conftest import STRANGER, needs_root
 
+pytestmark = pytest.mark.longer
+
 _CACHES = ("images", "no-interest", "nothing-of-interest", "remembered")
 _PREY = f"""
 import os, sys, time

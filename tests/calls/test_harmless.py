@@ -31,6 +31,7 @@ def fragile(targets: Targets, live: None) -> Iterator[subprocess.Popen[str]]:
     process.wait()
 
 
+@pytest.mark.longer
 def test_a_collector_killed_at_fifty_moments_leaves_the_target_right_and_unprobed(
     fragile: subprocess.Popen[str], targets: Targets
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_target_that_throws_forks_reloads_and_takes_signals_is_unharmed(
     assert (output, fragile.returncode) == ("right\n", 0)
 
 
+@pytest.mark.longer
 def test_a_whole_collector_killed_at_any_moment_leaves_the_target_right_and_unprobed(
     fragile: subprocess.Popen[str], targets: Targets
 ) -> None:

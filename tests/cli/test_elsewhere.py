@@ -6,8 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from inspector.demo.record import RECORDINGS
 from inspector.report.formats import FORMATS
+
+pytestmark = pytest.mark.longer
 
 CASES = ("call-blocked", "healthy-modern", "no-version-table", "global-preload")
 """With several APIs, libraries and processes each, so that an order by chance would show."""

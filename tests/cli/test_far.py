@@ -136,6 +136,7 @@ def other_pythons() -> list[Path]:
 
 
 @needs_sshd
+@pytest.mark.longer
 @pytest.mark.parametrize("python", other_pythons(), ids=lambda path: path.parts[-3])
 def test_it_is_carried_to_any_python_whatever_runs_here(far: list[str], python: Path, tmp_path: Path) -> None:
     (tmp_path / "python3").symlink_to(python)
@@ -208,6 +209,7 @@ def test_one_file_serves_each_python_with_its_own_modules(tmp_path: Path, monkey
     assert held == ["msgspec/__init__.py", f"msgspec/_core.cpython-3{other}-x86_64-linux-gnu.so"]
 
 
+@pytest.mark.longer
 def test_what_is_carried_holds_all_that_a_collector_imports(tmp_path: Path) -> None:
     own = FarPython(sys.executable, sys.version_info[:2], platform.machine(), "glibc")
     with tarfile.open(fileobj=io.BytesIO(packed(own))) as archive:

@@ -11,6 +11,8 @@ from tests.elf.workshop import Workshop
 
 from .run import inspector
 
+pytestmark = pytest.mark.longer
+
 NAMES = ("cuInit", "cuDeviceGetCount", "cuDeviceGet", "cuLaunchKernel", "cuMemAlloc_v2")
 DRIVER = "static volatile long calls;" + "".join(f"int {name}(void) {{ calls++; return 0; }}" for name in NAMES)
 PROGRAM = """

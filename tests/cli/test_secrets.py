@@ -14,6 +14,8 @@ from inspector.report.observe import from_recording
 
 from .run import inspector, said
 
+pytestmark = pytest.mark.longer
+
 PROGRAM = (
     "sh", "-c", 'echo "Authorization: Bearer LEAK-of-a-log-1"; echo "at 192.0.2.7 by zoe@gpu7.example.org"; sleep 0.3',
     "/home/zoe/models", "--owner=zoe", "--api-key=LEAK-of-an-argument", "--token", "LEAK-of-the-next-argument",

@@ -17,6 +17,7 @@ from .flatpak import PROGRAM, Flatpak
 
 pytestmark = [
     pytest.mark.live,
+    pytest.mark.longer,
     pytest.mark.xdist_group("containers"),
     pytest.mark.skipif(os.geteuid() != 0, reason="another name space is looked into by root"),
     pytest.mark.skipif(shutil.which("flatpak") is None, reason="no flatpak here: apt-get install flatpak"),

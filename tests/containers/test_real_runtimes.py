@@ -17,6 +17,7 @@ from .runtimes import RUNTIMES, Containerd, Docker, Podman, missing
 
 pytestmark = [
     pytest.mark.live,
+    pytest.mark.longer,
     pytest.mark.xdist_group("containers"),
     pytest.mark.skipif(os.geteuid() != 0, reason="runtimes are started by root"),
     pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler here"),

@@ -2,8 +2,10 @@
 
 import os
 import random
+from collections.abc import Iterator
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from inspector.demo.case import Case
 from inspector.demo.cases import CASES
@@ -17,8 +19,16 @@ SEED = int(os.environ.get("DEMO_SEED") or random.randrange(1 << 16))
 """Names, sizes and folders differ from run to run; DEMO_SEED=N repeats one."""
 
 
+def _cases() -> Iterator[ParameterSet]:
+    """One case of each family by itself; the others, whose recordings give the same answers, among what takes long."""
+    families = set[str]()
+    for case in CASES:
+        yield pytest.param(case, id=case.name, marks=[pytest.mark.longer] if case.family in families else [])
+        families.add(case.family)
+
+
 @pytest.mark.live
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+@pytest.mark.parametrize("case", list(_cases()))
 def test_the_first_finding_of_a_living_case_is_its_fault(case: Case) -> None:
     if case.needs is not None and (why := case.needs()):
         pytest.skip(why)
