@@ -56,6 +56,12 @@ def libraries(process: Process) -> dict[int, LibraryMapped]:
     return merged
 
 
+def opened_as(process: Process, library: LibraryMapped) -> str:
+    """By which name it came in: as dlopen was asked for it, where that was seen."""
+    opened = (one.name for one in process.lookups if one.via in ("dlopen", "dlmopen") and one.answer == library.path)
+    return next(filter(None, opened), "") or library.asked
+
+
 def unread(state: State, process: Process) -> list[LibraryMapped]:
     """Mapped files whose own facts are not known (yet): one of them may hold what is not found in the others."""
     mapped = libraries(process).values()

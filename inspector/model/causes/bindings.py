@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
 from inspector.model.formatting import name_of
+from inspector.model.state import Process
 from inspector.model.usage import Provider
+from inspector.stream.calls import LookedUp
 
 from .context import Case, Context
 from .rule import Cause, Hit, Pattern
@@ -33,11 +35,22 @@ class BoundElsewhere(Cause):
         return None
 
     def _hit(self, case: Case, winner: Provider, loser: Provider) -> Hit:
+        opened = _opened(case.process, winner)
+        cause = "The first library in look-up order that defines a name wins; preloads come first."
+        step = f"remove {winner.path} from the process, or make it forward the calls"
+        if opened is not None:
+            cause = (
+                f"{name_of(opened.requester)} opened {opened.name} by itself and asked there for the functions: what "
+            )
+            cause += "is preloaded, or stands before it, is not asked then."
+            step = (
+                f"have {loser.path} opened instead of {opened.name}, by a setting of the program or a link in its place"
+            )
         title = f"in {short(case.process)} {case.leaf.what} etc. are bound to {winner.path}, not to {loser.path}"
         return Hit(
             title=title,
-            cause="The first library in look-up order that defines a name wins; preloads come first.",
-            next_step=f"remove {name_of(winner.path)} from the process, or make it forward the calls",
+            cause=cause,
+            next_step=step,
             command=commands_by_hand.exported(case.process, winner.path, case.leaf.what),
             process=case.process,
             confidence="likely",
@@ -53,6 +66,14 @@ class BoundElsewhere(Cause):
             subject=f"{winner.path}:{loser.path}",
             root=title,
         )
+
+
+def _opened(process: Process, winner: Provider) -> LookedUp | None:
+    """How it was opened, where its functions were asked for in the handle that this gave."""
+    answered = [one for one in process.lookups if one.found and one.answer == winner.path]
+    if not any(one.via in ("dlsym", "dlvsym") for one in answered):
+        return None
+    return next((one for one in answered if one.via in ("dlopen", "dlmopen") and one.name), None)
 
 
 def _named(context: Context, provider: Provider, api: str) -> bool:

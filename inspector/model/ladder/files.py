@@ -4,7 +4,8 @@ from inspector.model import commands_by_hand, evidence
 from inspector.model.coverage import born_here
 from inspector.model.formatting import listed, name_of, plural
 from inspector.model.requirements import NeededName, import_faults, no_beginning, wanted
-from inspector.model.tree import libraries, unread
+from inspector.model.state import Process
+from inspector.model.tree import libraries, opened_as, unread
 from inspector.model.usage import Provider
 from inspector.model.verdict import Evidence, Rung
 
@@ -23,7 +24,7 @@ def mapped(view: View) -> Rung:
     main = view.provider
     assert main is not None
     library = main.library
-    detail = f"{library.path}{_route_words(main)}"
+    detail = f"{library.path}{_route_words(view.process, main)}"
     if len(providers) > 1:
         detail += f"; {len(providers)} files provide it"
     if main.gone:
@@ -59,12 +60,13 @@ def _not_mapped(view: View) -> Rung:
     return Rung(rung="mapped", state="no", detail=f"no mapped file provides it{since}", evidence=[row])
 
 
-def _route_words(provider: Provider) -> str:
+def _route_words(process: Process, provider: Provider) -> str:
     library = provider.library
     if library.route == "unknown":
         return ""
     by = f" by {name_of(library.route_by)}" if library.route_by else ""
-    asked = f" as {library.asked}" if library.asked and library.asked != library.path else ""
+    name = opened_as(process, library)
+    asked = f" as {name}" if name and name != library.path else ""
     return f" ({library.route}{asked}{by})"
 
 
@@ -72,7 +74,7 @@ def _provider_row(view: View, provider: Provider) -> Evidence:
     library = provider.library
     image = provider.image
     identity = f", SONAME {image.soname or 'none'}" if image is not None else ", not read"
-    text = f"{library.path}{_route_words(provider)}, file {library.file}{identity}"
+    text = f"{library.path}{_route_words(view.process, provider)}, file {library.file}{identity}"
     return evidence.of_library(view.process, library, text)
 
 

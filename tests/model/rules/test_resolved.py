@@ -130,6 +130,21 @@ def test_calls_that_go_to_another_library_of_the_same_names_are_bound_elsewhere(
     assert f"bound to /opt/libtrace.so, not to {SHIM}" in finding.title
 
 
+def test_a_library_that_was_opened_by_its_path_is_asked_alone() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload")
+    story.driver(812, "/opt/vendor/libcuda.so.1", "dlopen", asked="libcuda.so.1")
+    story.look_up(812, "dlopen", "/opt/vendor/libcuda.so.1", by=BACKEND, answer="/opt/vendor/libcuda.so.1")
+    story.look_up(812, "dlsym", "cuInit", by=BACKEND, answer="/opt/vendor/libcuda.so.1")
+    story.call(812, "cuInit", 100, by=BACKEND, library="/opt/vendor/libcuda.so.1")
+    finding = answer(story)
+    assert finding.rule == "bound-elsewhere"
+    assert "opened /opt/vendor/libcuda.so.1 by itself" in finding.cause
+    assert finding.next_step.startswith(f"have {SHIM} opened instead of /opt/vendor/libcuda.so.1")
+    assert "dlopen)" in rung(story, "mapped").detail
+
+
 def test_a_library_that_passes_calls_on_is_not_in_the_way() -> None:
     assert "bound-elsewhere" not in rules(_two(100, call_other=True))
     assert "bound-elsewhere" not in rules(healthy())
