@@ -19,6 +19,8 @@ AT_ONCE = 3
 DIAGNOSE = 0.5
 """Seconds between two answers at least; `SHARE` times as long as one takes, if that is more."""
 SHARE = 20
+QUIET = 0.3
+"""Seconds without news after which a recording that is still being written is answered as far as it goes."""
 
 
 class Scheduler:
@@ -46,6 +48,8 @@ class Scheduler:
         """When the last paint that was made had been due, had all of them kept the average."""
         self._diagnosed = 0.0
         self._cost = 0.0
+        self._quiet = 0.0
+        """From when on a recording counts as read, if nothing more of it comes."""
 
     @property
     def shown(self) -> bool:
@@ -75,6 +79,7 @@ class Scheduler:
         more = session.advance(FOLD)
         if session.folded != self._folded:
             self._folded, self._dirty, self._stale = session.folded, True, True
+            self._quiet = perf_counter() + QUIET
         now = perf_counter()
         if session.answers or (now >= self._paint_due and (self._dirty or playing)):
             self._show(now)
@@ -117,7 +122,9 @@ class Scheduler:
 
     @property
     def _answer_due(self) -> float:
-        return 0.0 if self._session.drawing else self._diagnosed + max(DIAGNOSE, SHARE * self._cost)
+        """A recording is answered when it is read: half of it tells another story."""
+        due = 0.0 if self._session.drawing else self._diagnosed + max(DIAGNOSE, SHARE * self._cost)
+        return max(due, self._quiet) if self._session.reading else due
 
     @property
     def _paint_due(self) -> float:

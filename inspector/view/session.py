@@ -89,6 +89,11 @@ class Session:
         return not self.feed.recorded and self.feed.alive
 
     @property
+    def reading(self) -> bool:
+        """A recording is not read to its end."""
+        return self.feed.recorded and self.playback is None
+
+    @property
     def ends_with_us(self) -> str:
         """The program that ends when its observation does; empty when there is none, or it has ended."""
         running = self.live and not all(one.ended for one in self.state.processes[:1])

@@ -42,6 +42,10 @@ class FakeFeed:
         """More events, now."""
         self._coming.append(events)
 
+    def hold(self) -> None:
+        """A recording that is still being written."""
+        self._ends = False
+
     def die(self, error: str) -> None:
         """The collector goes away with these words."""
         self._error, self._ends = error, True

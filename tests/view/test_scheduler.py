@@ -12,7 +12,7 @@ from inspector.stream.events import AnyEvent
 from inspector.stream.processes import Vitals
 from inspector.view import scheduler as scheduler_module
 from inspector.view import session as session_module
-from inspector.view.scheduler import AT_ONCE, BREATH, Scheduler
+from inspector.view.scheduler import AT_ONCE, BREATH, QUIET, Scheduler
 from inspector.view.session import Drawing, Session
 
 from .app_harness import drawn, fixed_answer
@@ -159,3 +159,21 @@ def test_an_answer_that_takes_long_is_drawn_in_bites_and_nothing_is_folded_meanw
     assert not bench.answered
     bench.run(0.3)
     assert bench.answered and bench.session.folded == len(main_question()) + 1
+
+
+def test_a_recording_is_answered_when_it_is_read_or_when_no_more_of_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    flood = [Vitals(at=at(2) + number, pid=SERVER, cpu=1, rss=1, threads=1) for number in range(4_000)]
+    bench = filled(FakeFeed([*main_question(), *flood], recorded=True), monkeypatch, fold_cost=0.010)
+    bench.scheduler.woken()
+    bench.run(0.2)
+    assert bench.session.reading and not bench.answered and bench.painted
+    bench.run(5)
+    assert not bench.session.reading and len(bench.answered) == 1
+    unended = FakeFeed(main_question(), recorded=True)
+    unended.hold()
+    bench = Bench(unended, monkeypatch)
+    bench.hear()
+    bench.run(QUIET / 2)
+    assert not bench.answered
+    bench.run(QUIET)
+    assert bench.session.reading and len(bench.answered) == 1
