@@ -39,13 +39,9 @@ class BoundElsewhere(Cause):
         cause = "The first library in look-up order that defines a name wins; preloads come first."
         step = f"remove {winner.path} from the process, or make it forward the calls"
         if opened is not None:
-            cause = (
-                f"{name_of(opened.requester)} opened {opened.name} by itself and asked there for the functions: what "
-            )
-            cause += "is preloaded, or stands before it, is not asked then."
-            step = (
-                f"have {loser.path} opened instead of {opened.name}, by a setting of the program or a link in its place"
-            )
+            cause = f"{name_of(opened.requester)} opened {opened.name} by itself and asked there for the functions: "
+            cause += "what is preloaded, or stands before it, is not asked then."
+            step = f"have {loser.path} opened instead of {opened.name}, by a setting or a link in its place"
         title = f"in {short(case.process)} {case.leaf.what} etc. are bound to {winner.path}, not to {loser.path}"
         return Hit(
             title=title,
@@ -61,7 +57,7 @@ class BoundElsewhere(Cause):
                 ],
                 *case.rows(),
             ],
-            doubt="If the first one is the intended shim, check what it returns.",
+            doubt=f"If {winner.path} is the intended shim, check what it returns.",
             at=case.leaf.at,
             subject=f"{winner.path}:{loser.path}",
             root=title,

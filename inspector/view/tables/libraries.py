@@ -10,6 +10,7 @@ from msgspec import Struct
 from inspector.model.formatting import name_of, plural, size
 from inspector.model.state import Process, State
 from inspector.model.tree import libraries as libraries_of
+from inspector.model.tree import opened_as
 from inspector.stream.libraries import ImageRead, LibraryMapped, LoadPredicted
 from inspector.view.clock import wall_text
 from inspector.view.pane_context import PaneContext, title_of
@@ -286,8 +287,9 @@ def _identity(mapped_file: _MappedFile) -> Iterator[Note]:
         yield Note("", library.state_detail)
     for link in library.links[:-1] if len(library.links) > 1 else ():
         yield Note("link", link)
-    if library.asked and library.asked != mapped_file.path:
-        yield Note("asked as", library.asked)
+    for name in dict.fromkeys(opened_as(process, one) for process, one in mapped_file.holders):
+        if name and name != mapped_file.path:
+            yield Note("asked as", name)
     yield Note("identity", f"{library.file} (device, inode), {size(library.size)}")
     if library.mtime:
         yield Note("changed", f"{wall_text(library.mtime, date=True)} on disk")
