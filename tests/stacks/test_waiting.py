@@ -130,3 +130,16 @@ def test_who_enters_the_function_again_has_left_it() -> None:
     story = hanging()
     story.call(812, "cuInit", 100, by="/opt/other.so")
     assert diagnose(story.state).findings[0].rule != "call-blocked"
+
+
+def test_a_busy_thread_whose_calls_were_counted_calls_again_and_again() -> None:
+    story = Story(attach=True)
+    story.process(812, age=9 * SECOND)
+    driver = story.driver(812)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuMemGetInfo_v2", by=BACKEND, count=900)
+    at = story.later()
+    frames = [CodeFrame(path=driver, symbol="cuMemGetInfo_v2"), CodeFrame(path=BACKEND, offset=16)]
+    story.tell(ThreadWaits(at=at, pid=812, tid=812, busy=True))
+    story.tell(StackTaken(at=at, pid=812, tid=812, occasion="waiting", moment=at, native=frames))
+    assert diagnose(story.state).findings[0].rule != "call-blocked"
