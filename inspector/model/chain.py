@@ -8,6 +8,7 @@ from errno import ENOENT
 from .attempts.row import Attempt
 from .attempts.system import is_device
 from .families import MANAGEMENT
+from .formatting import name_of
 from .progress import Progress
 from .refusals import counted_too_late, is_optional
 from .stages import LEVEL
@@ -114,8 +115,14 @@ def _first(tail: Sequence[Attempt]) -> Attempt:
 
 
 def _asks_itself(attempt: Attempt) -> bool:
-    """A look-up in the asker's own scope: whether it has the name linked in."""
-    return attempt.kind == "lookup" and bool(attempt.asker) and attempt.answer.startswith(f"{attempt.asker}: ")
+    """A look-up in the asker's own scope, whether it has the name linked in; or in that of the program: so ends who
+    looks up names of a library that was refused to it.
+    """
+    refusing, found, _ = attempt.answer.partition(": undefined symbol")
+    if attempt.kind != "lookup":
+        return False
+    linked = bool(attempt.asker) and attempt.answer.startswith(f"{attempt.asker}: ")
+    return linked or (bool(found) and refusing.startswith("/") and ".so" not in name_of(refusing))
 
 
 def chain_of(attempt: Attempt, excused: dict[Attempt, str]) -> list[Attempt]:

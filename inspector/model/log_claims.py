@@ -97,7 +97,7 @@ def own_error(state: State, words: Iterable[Word]) -> Word | None:
 def concerns_gpu(word: Word, *, perhaps: bool = False) -> bool:
     """Whether an error speaks of a GPU; with `perhaps` of any device or driver is enough."""
     lowered = word.text.lower()
-    phrases = (CONCERNS_GPU, CONCERNS_DEVICES) if perhaps else (CONCERNS_GPU,)
+    phrases = (CONCERNS_GPU, NO_DEVICE, CONCERNS_DEVICES) if perhaps else (CONCERNS_GPU, NO_DEVICE)
     return any(phrase.find(word.text, lowered) is not None for phrase in phrases)
 
 

@@ -69,6 +69,29 @@ RUNS = (
     Recorded("pynvml-late", "cpu", "management-only", "only monitored"),
     # asks for libcuda.so, beside which libcuda.so.1 lies; OpenCL's loader has no driver either, and no result was read
     Recorded("boinc-nolink", "cpu", "lookup-failed", "asked for libcuda.so in"),
+    # tinygrad tries one kind of device after the other, with system calls of its own, and lists folders for libcuda.so
+    Recorded("tinygrad-absent", "cpu", "device-node-missing", "/dev/nvidiactl"),
+    Recorded("tinygrad-nolib", "cpu", "ended-by-own-error", "failed to load library cuda"),
+    Recorded("tinygrad-old", "cpu", "lookup-failed", "cuDeviceComputeCapability"),
+    # memory is refused after its first launch, and it ends
+    Recorded("tinygrad-memory", "cuda", "api-error", "cuMemAlloc_v2 = 2 (CUDA_ERROR_OUT_OF_MEMORY)"),
+    # EGL's loader: a software driver, no vendor file, a vendor's library that is not there
+    Recorded("mujoco-ok", "cpu", "software-driver", "swrast_dri.so"),
+    Recorded("eglinfo-ok", "cpu", "software-driver", "swrast_dri.so"),
+    Recorded("mujoco-novendor", "cpu", "no-driver-loaded", "__EGL_VENDOR_LIBRARY_FILENAMES=/opt/field/none.json"),
+    Recorded("eglinfo-novendor", "cpu", "no-driver-loaded", "__EGL_VENDOR_LIBRARY_DIRS=/opt/field/emptydir"),
+    Recorded("moderngl-badvendor", "cpu", "lookup-failed", "libnope.so.0"),
+    Recorded("mujoco-badvendor", "cpu", "lookup-failed", "libnope.so.0"),
+    # looks by access(2) in each folder for libraries that decide which of its programs it starts
+    Recorded("nodellama-nolib", "cpu", "lookup-failed", "libvulkan.so.1"),
+    # add-ons and plug-ins that were refused their libraries
+    Recorded("webgpu-absent", "cpu", "lookup-failed", "libvulkan.so.1"),
+    Recorded("ucx-absent", "cpu", "dependency-missing", "libcuda.so.1"),
+    Recorded("openmm-nolib", "cpu", "dependency-missing", "libOpenCL.so.1"),
+    Recorded("nvvideocodec-absent", "cpu", "lookup-failed", "libnvidia-encode.so.1"),
+    Recorded("cudabindings-old", "cpu", "lookup-failed", "cuGetProcAddress_v2"),
+    Recorded("nvitop-old", "cpu", "lookup-failed", "nvmlDeviceGetCount_v2"),
+    Recorded("hwloc-noicd", "cpu", "no-driver-loaded", "OCL_ICD_VENDORS=/opt/field/emptydir"),
     # linked with the loaders of Vulkan and OpenCL, which it has no use for here
     Recorded("handbrake-cpu", "cpu", "lookup-failed", "libnvidia-encode.so.1"),
 )

@@ -140,11 +140,12 @@ class LibraryNotFound(Cause):
         path = (case.context.environment(process) or {}).get("LD_LIBRARY_PATH", "")
         searched = f" (LD_LIBRARY_PATH={path})" if path else " (no LD_LIBRARY_PATH is set)"
         words = where.words or "no directory of this process's search path holds it"
+        by = asker(case)
         place = f"{words[0].upper()}{words[1:]}{searched}."
         runtime = ' A CUDA runtime answers 35, "driver version is insufficient", for this as well.' \
             if case.leaf.api == "cuda-driver" else ""  # fmt: skip
         return Hit(
-            title=f"{asker(case)} asked for {names} in {short(process)}: not found",
+            title=f"{by} asked for {names}{'' if by == short(process) else f' in {short(process)}'}: not found",
             cause=f"{failure.words or 'The file is not there'}. {place}{runtime}".strip(),
             next_step=where.step,
             command=where.command,

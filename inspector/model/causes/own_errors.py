@@ -2,10 +2,11 @@
 
 from inspector.model.attempts.wording import word_row
 from inspector.model.evidence import short
-from inspector.model.formatting import listed, name_of
+from inspector.model.formatting import listed
 from inspector.model.log_claims import concerns_gpu, own_error, says_not_built
 
 from .context import Case
+from .lacking import holds_libraries
 from .rule import Cause, Hit
 
 
@@ -72,8 +73,8 @@ class EndedByOwnError(Cause):
 
 def _listed(case: Case) -> str:
     """Folders of libraries that it listed: who looks for a library so opens nothing where there is none."""
-    folders = dict.fromkeys(one.path for one in case.process.folders if "lib" in name_of(one.path.rstrip("/.")))
-    return f"; it listed {listed(folders, 4)}, where no such library may be" if folders else ""
+    folders = list(dict.fromkeys(one.path for one in case.process.folders if holds_libraries(one.path)))
+    return f"; it listed {listed(folders, 6)}, and loaded none from there" if folders else ""
 
 
 def _last_line(case: Case) -> str:

@@ -4,7 +4,8 @@ from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.system import is_device, refused_node
 from inspector.model.attempts.wording import row_of, word_row
 from inspector.model.chain import Stop
-from inspector.model.families import DRAWING, MANAGEMENT
+from inspector.model.drivers import drivers_behind
+from inspector.model.families import DRAWING, MANAGEMENT, family_of_api
 from inspector.model.formatting import name_of
 from inspector.model.log_claims import concerns_gpu, own_error
 from inspector.model.progress import Progress
@@ -158,6 +159,7 @@ def by_own_error(ways: Ways) -> Decision | None:
         return None
     process = failed[-1].process
     node = refused_node(one for one in ways.analysis.unexcused("system") if one.process is process)
+    node = node or _refused_driver(ways, process)
     if node is not None and not (said is not None and concerns_gpu(said, perhaps=True)):
         node = None  # it failed over something else
     sure: Confidence = "proven" if ways.complete() and node is None else "likely"
@@ -167,6 +169,15 @@ def by_own_error(ways: Ways) -> Decision | None:
     chain = [failed[-1], node] if node is not None else [failed[-1]]
     return Decision("cpu", sure, "own-error", process, deepest_of(ways, process), None, chain, said,
                     evidence=rows)  # fmt: skip
+
+
+def _refused_driver(ways: Ways, process: Process) -> Attempt | None:
+    """What the loader of an API asked for in vain, where it has no driver at all."""
+    profiles = ways.analysis.profiles
+    loaders = {family_of_api(profiles, name) for name in profiles.apis if profiles.is_loader(name)
+               and drivers_behind(process, name, profiles).none}  # fmt: skip
+    refused = ways.analysis.unexcused("load")
+    return next((one for one in refused if one.process is process and one.own_ends and one.family in loaders), None)
 
 
 def _spoke(ways: Ways) -> bool:

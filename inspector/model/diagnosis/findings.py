@@ -14,7 +14,7 @@ from inspector.model.chain import Stop
 from inspector.model.decision import BEFORE, Decision
 from inspector.model.log_claims import ON_CPU
 from inspector.model.stacks import asked_from, stack_of
-from inspector.model.verdict import Evidence, Finding, Link, Severity
+from inspector.model.verdict import Confidence, Evidence, Finding, Link, Severity
 
 from . import call_sites
 
@@ -70,11 +70,18 @@ def told(context: Context) -> Iterator[Told]:
                 yield Told(pattern, hit, _order_of_pattern(context, pattern, hit, number))
 
 
+def _weaker(confidence: Confidence) -> Confidence:
+    """What is proven is likely where only its place in time is known."""
+    return "likely" if confidence == "proven" else confidence
+
+
 def _answer(context: Context, decision: Decision) -> Told | None:
     if decision.chain and decision.reason != "works":
         names = decision.stop.alternatives if decision.stop is not None else ()
         found = explained(context, decision.chain, names)
         if found is not None:
+            if decision.reason == "own-error" and decision.confidence == "likely":
+                found[1].confidence = _weaker(found[1].confidence)  # what came before an error need not be its cause
             family = decision.progress.family if decision.progress is not None else ""
             return Told(*found, (1,), decision.chain, answer=True, family=family)
     for conclusion in CONCLUSIONS:

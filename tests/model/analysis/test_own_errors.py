@@ -2,7 +2,7 @@
 
 from inspector.stream.calls import FileOpened
 
-from ..asking import answer
+from ..asking import BACKEND, answer
 from ..build import Story
 from .asking import decision
 from .test_decision import CHANNELS
@@ -35,6 +35,33 @@ def test_a_device_file_that_was_refused_before_is_what_no_usable_device_means() 
     assert (decision(story.state).verdict, decision(story.state).confidence) == ("cpu", "likely")
     assert answer(story).rule == "device-node-missing"
     assert "/dev/nvidiactl" in answer(story).title
+
+
+def test_a_driver_that_its_loader_was_refused_is_what_the_error_means() -> None:
+    story = Story(can=CHANNELS)
+    story.process(812, ("/usr/bin/python3", "main.py"))
+    egl = "/usr/lib/libEGL.so.1"
+    story.look_up(812, "dlopen", "libEGL.so.1", answer=egl, by="/usr/bin/python3")
+    story.image(egl, soname="libEGL.so.1", exports=("eglInitialize",))
+    story.map(812, egl)
+    error = "libnope.so.0: cannot open shared object file: No such file or directory"
+    story.look_up(812, "dlopen", "libnope.so.0", found=False, by=egl, error=error)
+    story.log("Traceback (most recent call last):", '  File "main.py", line 3', "ImportError: Cannot initialize EGL")
+    story.end(812, 1)
+    assert (answer(story).rule, answer(story).confidence) == ("lookup-failed", "likely")
+    assert "libnope.so.0" in answer(story).title
+
+
+def test_a_name_that_the_program_itself_lacks_is_a_consequence_of_the_refused_library() -> None:
+    story = Story(can=CHANNELS)
+    story.process(812, ("/usr/bin/python3", "main.py"))
+    story.consumer(812, BACKEND)
+    error = "libcuda.so.1: cannot open shared object file: No such file or directory"
+    story.look_up(812, "dlopen", "libcuda.so.1", found=False, by=BACKEND, error=error)
+    name = "cuGetErrorString"
+    story.look_up(812, "dlsym", name, found=False, by=BACKEND, error=f"/usr/bin/python3: undefined symbol: {name}")
+    story.end(812, 1)
+    assert "asked for libcuda.so.1" in answer(story).title
 
 
 def test_a_full_disk_is_no_matter_of_a_device_file() -> None:
