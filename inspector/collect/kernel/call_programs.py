@@ -1,43 +1,41 @@
 """Kernel programs on watched functions: one that counts entries by caller, one that sums up results at the exits.
 
 The attach cookie of a probe says which function it is and how the program has to treat it, so one program serves all
-functions of a file. Counters are an array in memory shared with the collector: no call leaves the kernel to be counted.
+functions of a file. What they count in is in `call_maps`.
 """
 
-import errno
 import struct
-import threading
-from dataclasses import dataclass
 
 from .assembler import Helper, Reg
-from .bpf import MMAPABLE, NO_PREALLOC, Map, MapKind
+from .bpf import Map
+from .call_maps import (
+    EXITS_ENOUGH,
+    EXITS_ON,
+    EXITS_PASSED,
+    GENERATION_AT,
+    GROUP_AT,
+    GROUPS,
+    MOST_READS,
+    READ_ROOM,
+    RESULTS_ENOUGH,
+    RESULTS_READ,
+    CallMaps,
+    FileMaps,
+)
 from .frames import FRAME_ARGUMENTS, FRAME_ENTERED, FRAME_SLOT, Places, find_frame, push_frame, read_caller
 from .membership import (
     CONTROL_LOST_OUTCOMES,
     CONTROL_RESTING,
     HEADER,
-    SLOTS,
     STRANGERS_SLOT,
     MemberAssembler,
     Membership,
 )
 from .registers import HERE
-from .ring import RingBuffer
-from .shared_words import SharedWords
-from .stack_requests import ENTERED, StackMaps, ask_stack
+from .stack_requests import ENTERED, ask_stack
 from .stack_requests import RETURNED as REFUSED
 
-COUNTER = struct.Struct("<QQQQ")
-"""Entries, first, last of the first TIMED_CALLS, returns told in full."""
 _COUNT, _FIRST, _LAST, _TOLD = 0, 8, 16, 24
-OUTCOME_KEY = struct.Struct("<IIQQ")
-"""Slot, function, return address, result; entries are summed up with the result 0."""
-OUTCOME = struct.Struct("<QQQ")
-"""Calls, first, last of the first TIMED_CALLS."""
-EXIT_STATE = struct.Struct("<QQQQQ")
-"""Of one function: whether its exits are watched; how often one was passed, by whomever, and how often is enough;
-how many results of members were read, and how many are enough. Enough is 0 where nothing is."""
-EXITS_ON, EXITS_PASSED, EXITS_ENOUGH, RESULTS_READ, RESULTS_ENOUGH = range(5)
 RETURNED = 16
 BEGAN = 17
 """A record of its head alone: the first call since nobody looked at the counters any more."""
@@ -45,90 +43,11 @@ ENOUGH = 18
 """A record of its head alone, whose own number is a function: its exits were passed, or results read, often enough."""
 RETURNED_BODY = struct.Struct("<QQQ6QQ")
 """Time of entry, return address, result, arguments, a bit for each read that succeeded; then the reads."""
-MOST_READS = 8
-READ_ROOM = 256
-READS = struct.Struct("<" + "BBHI" * MOST_READS)
-"""For each read: argument, whether it is a string, bytes (0: no read), offset."""
 _TOLD_BITS = 6
 TOLD_CALLS = 1 << _TOLD_BITS
 """So many returns of each function in each process are told in full; all of them are counted."""
 TIMED_CALLS = 64
 """So many calls of each function in each process tell their time: reading the clock costs 35 ns."""
-_OUTCOMES = 16384
-_RING_BYTES = 4 << 20
-
-# An attach cookie: function, generation, group, flag.
-_GENERATION, _GROUP, _AT_ENTRY = 32, 48, 63
-GROUPS = 4096
-OVERLAP = 1 << 63
-"""In a generation word: two links of the group are on, of this generation and the next one; see `_in_overlap`."""
-
-
-def cookie(function: int, generation: int, group: int, at_entry: bool) -> int:
-    """The attach cookie of a probe that counts; `at_entry`: the stack pointer there points to the return address."""
-    return function | (generation & 0xFFFF) << _GENERATION | group << _GROUP | int(at_entry) << _AT_ENTRY
-
-
-class CallMaps:
-    """Maps that all watched files share."""
-
-    def __init__(self, frames: Map, stacks: StackMaps) -> None:
-        self.frames, self.stacks = frames, stacks
-        self.outcomes = Map(MapKind.HASH, OUTCOME_KEY.size, OUTCOME.size, _OUTCOMES)
-        self.callers = Map(MapKind.HASH, OUTCOME_KEY.size, OUTCOME.size, _OUTCOMES)
-        self.generations = Map(MapKind.ARRAY, 4, 8 * GROUPS, 1, MMAPABLE)
-        self.marks = Map(MapKind.HASH, 8, 4, 4096, NO_PREALLOC)
-        self.ring = RingBuffer(_RING_BYTES)
-        self.words = SharedWords(self.generations.memory())
-        """Generation word of each group."""
-        self._groups = 0
-        self._lock = threading.Lock()
-
-    def next_group(self) -> int:
-        """A group number that is free; OSError when there are no more."""
-        with self._lock:
-            if self._groups == GROUPS:
-                raise OSError(errno.ENOSPC, "too many groups of functions")
-            self._groups += 1
-            return self._groups - 1
-
-    def take_groups_from(self, first: int) -> None:
-        """Give out groups from this number on: another process gives out those below."""
-        with self._lock:
-            self._groups = max(self._groups, first)
-
-    def clear_marks(self) -> None:
-        """Forget the marks of a change that is over."""
-        for key, _ in self.marks.items():
-            self.marks.delete(key)
-
-    def close(self) -> None:
-        """Let the maps go."""
-        self.words.close()
-        for each in (self.outcomes, self.callers, self.generations, self.marks, self.ring):
-            each.close()
-
-
-@dataclass(frozen=True, slots=True)
-class FileMaps:
-    """Maps of one watched file, whose functions have the numbers from `first` on."""
-
-    first: int
-    count: int
-    counters: Map
-    reads: Map
-    exits: Map
-
-    @classmethod
-    def create(cls, first: int, count: int) -> "FileMaps":
-        counters = Map(MapKind.ARRAY, 4, COUNTER.size, SLOTS * count, MMAPABLE)
-        exits = Map(MapKind.ARRAY, 4, EXIT_STATE.size, count, MMAPABLE)
-        return cls(first, count, counters, Map(MapKind.ARRAY, 4, READS.size, count), exits)
-
-    def close(self) -> None:
-        """Let the maps go."""
-        for each in (self.counters, self.reads, self.exits):
-            each.close()
 
 
 def entry_program(members: Membership, maps: CallMaps, file: FileMaps) -> bytes:
@@ -210,14 +129,14 @@ def _find_slot(a: MemberAssembler) -> None:
 def _check_generation(a: MemberAssembler, maps: CallMaps) -> None:
     """R4 = generation of this link, R3 = word of its group; equal in all but the moments of a change."""
     a.move(Reg.R1, Reg.R7)
-    a.compute("rsh", Reg.R1, _GROUP)
+    a.compute("rsh", Reg.R1, GROUP_AT)
     a.compute("and", Reg.R1, GROUPS - 1)
     a.compute("lsh", Reg.R1, 3)
     a.map_value(Reg.R2, maps.generations.fd)
     a.add(Reg.R2, Reg.R1)
     a.load(Reg.R3, Reg.R2, 0)
     a.move(Reg.R4, Reg.R7)
-    a.compute("rsh", Reg.R4, _GENERATION)
+    a.compute("rsh", Reg.R4, GENERATION_AT)
     a.compute("and", Reg.R4, 0xFFFF)
     a.jump_if(Reg.R3, "!=", Reg.R4, "another generation")
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .bpf import Map
-from .call_programs import OUTCOME, OUTCOME_KEY, TIMED_CALLS
+from .call_maps import OUTCOME, OUTCOME_KEY
+from .call_programs import TIMED_CALLS
 from .membership import SHARED_SLOT
 
 

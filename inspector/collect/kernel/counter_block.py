@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .call_programs import (
+from .call_maps import (
     COUNTER,
     EXIT_STATE,
     EXITS_ENOUGH,
@@ -23,9 +23,8 @@ from .call_programs import (
     RESULTS_READ,
     CallMaps,
     FileMaps,
-    entry_program,
-    exit_program,
 )
+from .call_programs import entry_program, exit_program
 from .membership import Membership
 from .shared_words import SharedWords
 from .uprobes import UprobeProgram

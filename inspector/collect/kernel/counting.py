@@ -8,15 +8,8 @@ from dataclasses import dataclass
 
 from .attach import close_all
 from .budget import Budget, Load
-from .call_programs import (
-    BEGAN,
-    COUNTER,
-    ENOUGH,
-    READ_ROOM,
-    RETURNED,
-    RETURNED_BODY,
-    TIMED_CALLS,
-)
+from .call_maps import COUNTER, READ_ROOM
+from .call_programs import BEGAN, ENOUGH, RETURNED, RETURNED_BODY, TIMED_CALLS
 from .call_sums import CallSums, Outcome
 from .counter_block import BLOCK, CounterBlock
 from .engine import Engine

@@ -18,7 +18,8 @@ from .records import (
     Signalled,
     SignalSent,
 )
-from .syscall_programs import INSIDE, OPENED_BODY, REFUSED_CALL_BODY
+from .syscall_programs import INSIDE, OPENED_BODY
+from .syscall_refusals import REFUSED_CALL_BODY
 from .system_calls import BY_NUMBER
 from .tree_programs import (
     ENDED_INSIDE,

@@ -30,8 +30,10 @@ from .records import (
     Written,
 )
 from .refusals import Need, Refusal, explain, foreign_namespace
-from .syscall_programs import SUM, SUM_KEY, WRITTEN, WRITTEN_KEY, SyscallMaps, sums_map, written_map
+from .syscall_context import SyscallMaps
+from .syscall_refusals import SUM, SUM_KEY, sums_map
 from .syscall_watch import SyscallWatch
+from .syscall_writes import WRITTEN, WRITTEN_KEY, written_map
 from .system_calls import BY_NUMBER
 from .tree_programs import tree_programs
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from inspector.collect.access import mounts
 
 from .attach import Place, attach_all, checked_by_kernel, close_all
-from .call_programs import COUNTER, OVERLAP, CallMaps, cookie
+from .call_maps import COUNTER, OVERLAP, CallMaps, cookie
 from .counter_block import CounterBlock, Read
 from .exit_links import ExitLinks, Offsets
 

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from .call_programs import CallMaps
+from .call_maps import CallMaps
 from .frames import frames_map
 from .membership import Membership
 from .stack_requests import StackMaps

@@ -18,7 +18,8 @@ from .attach import close_all
 from .bpf import BpfError, ProgramKind
 from .btf import BtfError, kernel_functions, kernel_tracepoint
 from .membership import Membership
-from .syscall_programs import FUNCTION_EXIT, FUNCTION_RETURN, SyscallMaps, any_call_program, call_program
+from .syscall_context import FUNCTION_EXIT, FUNCTION_RETURN, SyscallMaps
+from .syscall_programs import any_call_program, call_program
 from .system_calls import CALLS, Call
 
 MeansName = Literal["fexit", "kretprobe", "tracepoint", "none"]

@@ -12,7 +12,7 @@ from ..access.file_memory import FileMemory
 from ..access.opening import open_regular
 from ..elf.file import ElfError
 from ..elf.sites import Site, find_sites
-from ..kernel.call_programs import CallMaps
+from ..kernel.call_maps import CallMaps
 from ..kernel.counter_block import CounterBlock
 from ..kernel.early_programs import EarlyMaps, file_key
 from ..kernel.file_watch import FileWatch, Function

@@ -11,7 +11,7 @@ from inspector.stream.requests import Argument, FunctionPlan, OutValue, Plan, Va
 from inspector.stream.text import decode
 
 from ...elf.sites import Site
-from ...kernel.call_programs import MOST_READS, READ_ROOM
+from ...kernel.call_maps import MOST_READS, READ_ROOM
 from ...kernel.counter_block import Read
 from ...kernel.file_watch import Function
 
