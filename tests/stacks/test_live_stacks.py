@@ -85,7 +85,7 @@ def main():
     gpu.gpuCrash(None)
 
 
-import time; time.sleep(0.3)
+import time; time.sleep(0.8)
 main()
 """
 
@@ -155,7 +155,7 @@ def main():
     return hasattr(gpu, "gpuLaunch")
 
 
-time.sleep(0.3)
+time.sleep(0.8)
 main()
 """
 

@@ -94,7 +94,10 @@ class StacksSource:
         while self._wake.wait() and not self._over:
             self._wake.clear()
             while self._copies and not self._over:
-                event = _event(self._copies[0], self._compiled(self._copies[0]))
+                copy = self._copies[0]
+                native = self._compiled(copy)
+                known = copy.layout or self._layout(copy.record.pid)  # perhaps only since then
+                event = _event(replace(copy, layout=known), native)
                 if not self._over:
                     self._session.sink.send(event)
                     self._copies.popleft()
