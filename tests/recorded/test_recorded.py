@@ -84,6 +84,8 @@ RUNS = (
     Recorded("mujoco-badvendor", "cpu", "lookup-failed", "libnope.so.0"),
     # looks by access(2) in each folder for libraries that decide which of its programs it starts
     Recorded("nodellama-nolib", "cpu", "lookup-failed", "libvulkan.so.1"),
+    # a shell was to run clinfo, and did not find it
+    Recorded("systeminformation-notool", "cpu", "tool-missing", "clinfo"),
     # add-ons and plug-ins that were refused their libraries
     Recorded("webgpu-absent", "cpu", "lookup-failed", "libvulkan.so.1"),
     Recorded("ucx-absent", "cpu", "dependency-missing", "libcuda.so.1"),

@@ -10,19 +10,24 @@ from inspector.model.attempts.wording import row_of
 from inspector.model.evidence import short
 from inspector.model.formatting import listed, name_of
 from inspector.model.state import Process
+from inspector.model.tree import program
 
 from .context import Context
 from .rule import UNEXPLAINED, Hit, Pattern
 
 _OF_DEVICES = re.compile(r"nvidia|cuda|rocm|amd-smi|hip(?:config|info)|vulkan|clinfo|opencl|gpu|xpu-smi", re.I)
 """Names of tools that tell of devices."""
+_SHELLS = ("sh", "bash", "dash", "ash", "busybox")
+_WITH_COMMAND = 3
+"""Words of `sh -c COMMAND`."""
+_NOT_FOUND = 127
 
 
 class ToolMissing(Pattern):
     id = "tool-missing"
     place = "reachable"
     meaning = "A program runs a tool to learn which devices there are (nvidia-smi, say), and it is not installed."
-    proof = "Each execve of it failed with ENOENT, in every folder of PATH, and none succeeded."
+    proof = "Each execve of it failed with ENOENT, or a shell that was to run it ended with 127, and none succeeded."
     cure = "Install the tool, or add its folder to PATH where the program is started."
     answers = UNEXPLAINED | {"nobody-asked", "management-only"}
 
@@ -33,6 +38,10 @@ class ToolMissing(Pattern):
                 missing = one.kind == "system" and one.call in ("execve", "execveat") and one.code == ENOENT
                 if missing and _OF_DEVICES.search(name_of(one.what)):
                     refused.setdefault(name_of(one.what), []).append(one)
+        for process in context.state.processes:
+            name, row = _not_found_by_shell(context, process)
+            if row is not None:
+                refused.setdefault(name, []).append(row)
         ran = {name_of(run.exe) for process in context.state.processes for run in process.execs}
         ran |= {name_of(run.argv[0]) for process in context.state.processes for run in process.execs if run.argv}
         for name, rows in refused.items():
@@ -41,11 +50,13 @@ class ToolMissing(Pattern):
 
     def _hit(self, context: Context, name: str, rows: list[Attempt]) -> Hit:
         asker = _program(rows[0].process)
-        folders = dict.fromkeys(one.what.rpartition("/")[0] for one in rows)
+        folders = dict.fromkeys(one.what.rpartition("/")[0] for one in rows if one.kind == "system")
+        looked = (
+            f"It was looked for in {listed(folders, 4)}" if folders else "A shell was to run it and found it nowhere"
+        )
         return Hit(
             title=f"{short(asker)} runs {name}, and it is not there",
-            cause=f"It was looked for in {listed(folders, 4)}. The program learns of devices from this tool, "
-            "and takes its absence for no GPU.",
+            cause=f"{looked}. The program learns of devices from this tool, and takes its absence for no GPU.",
             next_step=f"install {name}, or add its folder to PATH where the program is started",
             command=f"command -v {quote(name)}",
             process=asker,
@@ -58,9 +69,26 @@ class ToolMissing(Pattern):
 
 def _program(process: Process) -> Process:
     """Who asked: a child that could not execute anything is only the arm of its parent."""
-    while not process.execs and process.parent is not None:
+    while (not process.execs or _shell_words(process)) and process.parent is not None:
         process = process.parent
     return process
+
+
+def _shell_words(process: Process) -> list[str]:
+    """Of `sh -c 'nvidia-smi -q'` the words of the command."""
+    runs = program(process)
+    argv = runs.argv if runs is not None else []
+    shell = len(argv) == _WITH_COMMAND and argv[1] == "-c" and name_of(argv[0]) in _SHELLS
+    return argv[2].split() if shell else []
+
+
+def _not_found_by_shell(context: Context, process: Process) -> tuple[str, Attempt | None]:
+    """The tool that a shell did not find: it executes nothing then, and ends with 127 (sh(1))."""
+    words = _shell_words(process)
+    if not words or process.end is None or process.end.code != _NOT_FOUND or not _OF_DEVICES.search(name_of(words[0])):
+        return "", None
+    rows = context.analysis.attempts.get(process, [])
+    return name_of(words[0]), next((one for one in rows if one.kind == "end"), None)
 
 
 PATTERNS: tuple[Pattern, ...] = (ToolMissing(),)

@@ -71,3 +71,25 @@ def test_who_uses_the_device_through_another_library_is_not_blamed() -> None:
     story.consumer(812, BACKEND)
     working(story)
     assert not [one for one in findings(story) if one.severity == "error"]
+
+
+def _runs_by_shell(command: str, code: int) -> Story:
+    story = Story(can=(*CHANNELS, "exit-status"))
+    story.process(812, ("/usr/bin/node", "main.js"))
+    story.process(813, ("/bin/sh", "-c", command), parent=812)
+    story.end(813, code)
+    return story
+
+
+def test_a_tool_that_a_shell_did_not_find_is_not_installed() -> None:
+    first = answer(_runs_by_shell("nvidia-smi -q -x", 127))
+    assert (first.rule, first.pid) == ("tool-missing", 812)
+    assert "runs nvidia-smi, and it is not there" in first.title
+
+
+def test_a_tool_that_a_shell_ran_and_that_failed_is_there() -> None:
+    assert answer(_runs_by_shell("nvidia-smi -q -x", 9)).rule != "tool-missing"
+
+
+def test_a_tool_that_tells_nothing_of_devices_is_of_no_matter() -> None:
+    assert answer(_runs_by_shell("lsof -i", 127)).rule != "tool-missing"
