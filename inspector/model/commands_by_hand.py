@@ -95,6 +95,14 @@ def undefined(process: Process, path: str, name: str = "") -> str:
     return f"{command} | grep -w {quote(name)}" if name else command
 
 
+def wanted(process: Process, path: str, name: str) -> str:
+    """That a file wants a name from others; one whose folder is not known is looked for."""
+    if "/" in path:
+        return undefined(process, path, name)
+    found = f"find / -xdev -name {quote(path)} -exec nm -D --undefined-only {{}} + 2>/dev/null"
+    return f"{found} | grep -w {quote(name)}"
+
+
 def versions(process: Process, path: str) -> str:
     """Version nodes that a file offers and needs."""
     return f"readelf -V {quote(_outside(process, path))}"

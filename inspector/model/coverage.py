@@ -8,7 +8,7 @@ from inspector.stream.calls import WatchedFunction
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.session import Capability
 
-from .formatting import duration, name_of, plural
+from .formatting import duration, listed, name_of, plural
 from .state import Process, State
 from .tree import program
 from .usage import Use
@@ -64,6 +64,13 @@ def born_here(process: Process) -> bool:
     if process.origin == "fork":
         return process.told_at - process.started < _AT_ONCE
     return bool(process.execs) and process.execs[-1].environment_source == "exec"
+
+
+def seen_from_birth(state: State) -> str:
+    """That all were seen from their first instruction, but for those that were there before."""
+    late = [name_of(runs.argv[0]) if (runs := program(one)) and runs.argv else one.comm or str(one.pid)
+            for one in state.processes if not born_here(one)]  # fmt: skip
+    return f"all{f' but {listed(late, 3)}' if late else ''} were seen from their first instruction"
 
 
 def opens_told_throughout(state: State, process: Process) -> bool:

@@ -46,7 +46,7 @@ def answer_lines(context: PaneContext, number: int, width: int, most: int) -> li
     todo = _todo(finding, width)
     links = _fitted(steps, most - 1 - len(last) - len(todo))
     return [
-        _effect(context, finding, right),
+        _effect(context, finding, right, width),
         *(line for one in links for line in _arrow([one], "plain")),
         *last,
         *todo,
@@ -116,19 +116,21 @@ def _right(sure: str, number: int, total: int, width: int) -> tuple[Span, ...]:
     return ((words, "quiet"), (f" {number + 1} of {total}: [ ] " if total > 1 else "", "quiet"))
 
 
-def _effect(context: PaneContext, finding: Finding, right: tuple[Span, ...]) -> Line:
+def _effect(context: PaneContext, finding: Finding, right: tuple[Span, ...], width: int) -> Line:
     glyph, tone = SEVERITIES[finding.severity]
     mode = next((link for link in finding.chain if link.kind == "mode"), None)
     words = mode.text if mode is not None else short_paths(finding.title)
-    return Line(((f" {glyph} ", tone), (words, "strong"), (_where(context, finding), "quiet")), right)
+    where = _where(context, finding)
+    undecided = context.answer is not None and context.answer.mode.verdict == "undecided"
+    decided = "decided " if not undecided and 14 + len(words) + len(where) + _width(right) < width else ""
+    place = f"   {decided}{where}" if where else ""
+    return Line(((f" {glyph} ", tone), (words, "strong"), (place, "quiet")), right)
 
 
 def _where(context: PaneContext, finding: Finding) -> str:
-    """`   in 28465 ollama runner, which has ended`."""
+    """`in ollama runner 28465 ○`: that it has ended is a circle."""
     owner = next((one for one in reversed(context.state.processes) if one.pid == finding.pid), None)
-    if owner is None:
-        return ""
-    return f"   decided in {short_name(owner)} {owner.pid}{' ○' if owner.ended else ''}"
+    return f"in {short_name(owner)} {owner.pid}{' ○' if owner.ended else ''}" if owner is not None else ""
 
 
 def _sentence(context: PaneContext, finding: Finding, right: tuple[Span, ...], width: int, most: int) -> list[Line]:

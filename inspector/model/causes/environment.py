@@ -127,8 +127,9 @@ class StaticBinary(Pattern):
             carried = [key for key in LOADER_KEYS if runs.environment.get(key)]
             if not carried or process.lookups:
                 continue
+            verb = "has" if len(carried) == 1 else "have"
             yield Hit(
-                title=f"{short(process)} is statically linked: {listed(carried)} has no effect",
+                title=f"{short(process)} is statically linked: {' and '.join(carried)} {verb} no effect",
                 cause=f"{runs.exe} has no interpreter (PT_INTERP): no dynamic loader reads the variable.",
                 next_step="use a dynamically linked build of the program",
                 command=commands_by_hand.header(process, runs.exe),

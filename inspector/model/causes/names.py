@@ -44,6 +44,12 @@ def _provider_words(context: Context, process: Process, name: str) -> str:
     return listed(providers, 2) if providers else "no mapped file"
 
 
+def _let_it_export(provider: str, consumer: str, name: str) -> str:
+    if "/" in provider:
+        return f"let {name_of(provider)} export it, or refuse it cleanly inside"
+    return f"bring in the library that has {name}, or use a build of {name_of(consumer)} that does without it"
+
+
 class SymbolMissing(Cause):
     id = "symbol-missing"
     place = "exported"
@@ -67,8 +73,8 @@ class SymbolMissing(Cause):
             title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: it needs {listed([name, *more], 3)}, "
             f"which {provider} {'does not offer' if provider != 'no mapped file' else 'offers'}",
             cause=f"The loader says: {failure.words}.{f' {place.words}.' if known and place.words else ''}",
-            next_step=place.step if known else f"let {name_of(file)} export it, or refuse it cleanly inside",
-            command=commands_by_hand.exported(process, file, name),
+            next_step=place.step if known else _let_it_export(provider, failure.name, name),
+            command=(commands_by_hand.exported if file == provider else commands_by_hand.wanted)(process, file, name),
             process=process,
             confidence=case.sure,
             evidence=case.rows(),

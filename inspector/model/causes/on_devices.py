@@ -6,7 +6,7 @@ from inspector.model.decision import UNUSED_FOR, Decision
 from inspector.model.drivers import drivers_behind, software_drivers
 from inspector.model.evidence import short
 from inspector.model.families import family_of_api
-from inspector.model.formatting import duration, listed, name_of
+from inspector.model.formatting import ON_GPU, duration, listed, name_of
 from inspector.model.gpu_work import of_tree, words
 from inspector.model.progress import Progress
 
@@ -27,7 +27,7 @@ class GpuInUse(Conclusion):
             return None
         working = [work for work in of_tree(context.state, context.profiles) if work.proven]
         over = decision.process is not None and bool(decision.process.ended)
-        title = f"{'ran' if over else 'running'} on the GPU ({decision.verdict})"
+        title = f"{'ran' if over else 'running'} {ON_GPU.get(decision.verdict, 'on the GPU')}"
         if working:
             title += f": {words(max(working, key=lambda work: work.launches))}"
         elif decision.evidence:

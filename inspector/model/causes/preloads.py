@@ -52,13 +52,20 @@ def ignored_entry(context: Context, process: Process, entry: PreloadChecked) -> 
     return Hit(
         title=f"{place}, {entry.entry}, is ignored by the loader: {entry.problem or 'cannot be loaded'}",
         cause=entry.words or f"{entry.entry}: {entry.problem}",
-        next_step="put the file there, or remove the entry",
+        next_step=_step(entry.problem),
         command=f"file -L {quote(entry.entry)}; ls -lL {quote(entry.entry)}",
         process=process,
         confidence="proven",
         evidence=rows,
         subject=f"{entry.source}:{entry.entry}",
     )
+
+
+def _step(problem: str) -> str:
+    """What to do: a file that is there is no help as long as it is the wrong one."""
+    missing = not problem or "no such file" in problem.lower() or "cannot open" in problem.lower()
+    do = "put the file there" if missing else "replace it with a library that this program can load"
+    return f"{do}, or remove the entry"
 
 
 class IgnoredPreloads(Pattern):
@@ -95,7 +102,7 @@ class IgnoredPreloads(Pattern):
             yield Hit(
                 title=f"{object_} of {reading.groups.get('source', '?')} was ignored by a loader: {why}",
                 cause="The loader said so itself.",
-                next_step="put the file there, or remove the entry",
+                next_step=_step(why),
                 command=f"file -L {quote(object_)}; ls -lL {quote(object_)}",
                 severity="warning",
                 confidence="proven",

@@ -5,7 +5,7 @@ from typing import get_args
 
 from inspector.model import evidence
 from inspector.model.attempts.row import Attempt
-from inspector.model.coverage import born_here, capability
+from inspector.model.coverage import born_here, capability, seen_from_birth
 from inspector.model.decision import CONTRADICTING, Decision, Reason, computed, covered
 from inspector.model.evidence import short
 from inspector.model.formatting import listed, name_of
@@ -69,7 +69,7 @@ class NobodyAsked(Conclusion):
         searched = listed((path for path in read if holds_libraries(path)), 3)
         looked = f" Directories it searched: {searched}." if searched else ""
         return hit_of(
-            decision, "no process asked for a GPU: all were seen from their first instruction, and none loaded or "
+            decision, f"no process asked for a GPU: {seen_from_birth(context.state)}, and none loaded or "
             "looked up a GPU library", f"This is not a driver or library problem.{looked}",
             "if it should use a GPU: check whether this build or its backend directory has GPU code", subject="nobody",
         )  # fmt: skip

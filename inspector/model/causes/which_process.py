@@ -175,7 +175,7 @@ class ClientOnly(Pattern):
                 continue
             who = f"PID {peer.pid}" if peer.pid else "another process"
             yield Hit(
-                title=f"{title(process)} is a client: it talks to {peer.address}, where {who} does the work",
+                title=f"{short(process)} is a client: it talks to {peer.address}, where {who} does the work",
                 cause="Nothing set, mapped or traced in this process affects the GPU mode of the service.",
                 next_step="observe the service that does the work",
                 command=f"inspector {peer.pid}" if peer.pid else f"ss -tlnp | grep {peer.address.rsplit(':', 1)[-1]}",

@@ -2,7 +2,7 @@
 
 from inspector.model import evidence
 from inspector.model.attempts.wording import row_of, setting_row
-from inspector.model.coverage import born_here, has_begun, loads_told_by_files, of_use
+from inspector.model.coverage import born_here, has_begun, loads_told_by_files, of_use, seen_from_birth
 from inspector.model.families import MANAGEMENT, family_of_api
 from inspector.model.progress import Progress
 from inspector.model.settings import Setting
@@ -116,7 +116,8 @@ def by_nobody(ways: Ways) -> Decision | None:
     static = any((runs := program(process)) and runs.static for process in ways.state.processes if not is_tool(process))
     managed = next((one for one in ways.analysis.progress.values() if one.family in MANAGEMENT), None)
     first = ways.state.processes[0]
-    rows = [evidence.of_process(first, "every process was seen from its first instruction, and none asked for a GPU")]
+    seen = f"{seen_from_birth(ways.state)}, and none asked for a GPU"
+    rows = [evidence.of_process(first, seen)]
     if managed is not None:
         rows = [row_of(ways.state, managed.furthest)]
         return Decision("cpu", "likely", "management-only", managed.process, managed, word=ways.word, evidence=rows)

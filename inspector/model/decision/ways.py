@@ -56,7 +56,8 @@ def covered(state: State, processes: Iterable[Process], channels: Iterable[str],
 
     Records that were dropped leave a hole in that, unless `without_loss` is false.
     """
-    own = [process for process in processes if not is_tool(process)]
+    processes = list(processes)
+    own = [process for process in processes if not is_tool(process)] or processes
     if not all(born_here(process) for process in own):
         return False
     names = tuple(channels)

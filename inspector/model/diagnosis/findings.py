@@ -12,6 +12,7 @@ from inspector.model.causes.registry import CAUSES, CONCLUSIONS, PATTERNS
 from inspector.model.causes.rule import Hit, Pattern, Place, Rule
 from inspector.model.chain import Stop
 from inspector.model.decision import BEFORE, Decision
+from inspector.model.formatting import ON_GPU
 from inspector.model.log_claims import ON_CPU
 from inspector.model.stacks import asked_from, stack_of
 from inspector.model.verdict import Confidence, Evidence, Finding, Link, Severity
@@ -26,7 +27,6 @@ _PLACES: tuple[Place, ...] = (
 )  # fmt: skip
 _UNEXPLAINED = ("told", "unknown", "nothing-called")
 """Reasons behind which no refusal stands: a warning may be the cause there."""
-_ON_GPU = {"cuda": "on the GPU (CUDA)", "rocm": "on the GPU (ROCm)", "vulkan": "on the GPU (Vulkan)"}
 
 
 @dataclass(slots=True)
@@ -211,7 +211,7 @@ def _links(context: Context, one: Told, *, first: bool) -> list[Link]:
     """From the effect to the root."""
     links = [_link(context, attempt) for attempt in one.chain]
     if (first or one.answer) and (links or one.hit.severity == "error"):
-        links = [*_effect(context), *links]
+        links = [*_effect(context, failed=one.hit.severity == "error"), *links]
         root = one.hit.root or (one.hit.title if not one.chain else "")
         if root:
             pid = one.hit.process.pid if one.hit.process is not None else None
@@ -225,10 +225,11 @@ def _link(context: Context, attempt: Attempt) -> Link:
     return replace(link, asked_from=asked_from(stack)) if stack is not None else link
 
 
-def _effect(context: Context) -> Iterator[Link]:
+def _effect(context: Context, *, failed: bool) -> Iterator[Link]:
     decision = context.decision
     words = {"cpu": "on the CPU", "undecided": "CPU or GPU: undecided"}.get(decision.verdict)
-    yield Link(text=words or _ON_GPU.get(decision.verdict, "on the GPU"), kind="mode", subject=decision.verdict)
+    words = words or f"{'failed ' if failed else ''}{ON_GPU.get(decision.verdict, 'on the GPU')}"
+    yield Link(text=words, kind="mode", subject=decision.verdict)
     if decision.word is not None and decision.word.saying in ON_CPU:
         row = word_row(context.state, decision.word)
         yield Link(text=f"the program says: {row.text[:240]}", at=row.at, pid=row.pid, kind="words", subject=row.key,

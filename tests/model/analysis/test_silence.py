@@ -94,3 +94,12 @@ def test_a_library_that_was_found_in_the_last_folder_was_not_refused() -> None:
     looked_for(story, "/opt/c/libcuda.so.1", errno=0)
     story.driver(812, "/opt/c/libcuda.so.1")
     assert decision(story.state).reason != "stopped"
+
+
+def test_a_shell_that_ran_before_us_was_not_seen_from_its_first_instruction() -> None:
+    story = on(CHANNELS)
+    story.process(812, ("/bin/sh",), age=1_000 * MS, environment_source="proc")
+    assert decision(story.state).reason == "unknown"
+    story.process(813, ("/bin/app",), parent=812)
+    assert decision(story.state).reason == "nobody-asked"
+    assert "all but sh were seen from their first instruction" in answer(story).title

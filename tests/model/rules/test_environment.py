@@ -1,5 +1,7 @@
 """Rules about variables: did they reach the process, does its loader honour them?"""
 
+import pytest
+
 from inspector.model.diagnosis import diagnose
 from inspector.stream.libraries import PreloadChecked
 from inspector.stream.machine import PreloadFileRead
@@ -17,6 +19,28 @@ def test_a_static_program_gets_nothing_preloaded() -> None:
     assert rung(story, "environment").state == "no"
     story.tell(PreloadChecked(at=story.later(), pid=812, entry=SHIM, source="LD_PRELOAD", usable=False, problem="gone"))
     assert rules(story) == ["static-binary"]
+
+
+def test_a_static_program_with_two_variables_is_told_in_one_sentence() -> None:
+    story = Story()
+    folders = {"LD_PRELOAD": SHIM, "LD_LIBRARY_PATH": "/opt"}
+    story.process(812, environment=folders, static=True, interpreter=None)
+    assert answer(story).title.endswith("is statically linked: LD_PRELOAD and LD_LIBRARY_PATH have no effect")
+
+
+@pytest.mark.parametrize(
+    ("problem", "step"),
+    [
+        ("no such file", "put the file there, or remove the entry"),
+        ("wrong ELF class: ELFCLASS32", "replace it with a library that this program can load, or remove the entry"),
+    ],
+)
+def test_what_is_to_be_done_about_an_entry_depends_on_what_is_wrong_with_it(problem: str, step: str) -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM})
+    entry = PreloadChecked(at=story.later(), pid=812, entry=SHIM, source="LD_PRELOAD", usable=False, problem=problem)
+    story.tell(entry)
+    assert found(story, "preload-entry-unusable").next_step == step
 
 
 def test_a_static_program_without_loader_variables_is_no_fault() -> None:
