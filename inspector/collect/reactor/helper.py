@@ -149,9 +149,11 @@ class _Helper:
 
     def _young(self) -> None:
         """A program began: its libraries will come soon."""
-        self._until = max(self._until, time.monotonic() + CpuThreads.YOUNG_SECONDS)
-        self._warmup.keep(True)
-        os.eventfd_write(self._wake, 1)
+        now, before = time.monotonic(), self._until
+        self._until = max(before, now + CpuThreads.YOUNG_SECONDS)
+        if now >= before:  # else it is on, and looked after each second
+            self._warmup.keep(True)
+            os.eventfd_write(self._wake, 1)
 
     def _tell(self) -> None:
         """A thread of its own: the collector may be slow to read."""

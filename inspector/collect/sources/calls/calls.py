@@ -70,6 +70,8 @@ class CallsSource(TreeObserver):
         self._callers, self._outcomes = CallerSums(self._names), CallerSums(self._names)
         self._loads = loads
         self._announced: set[int] = set()
+        self._others_asked: set[str] = set()
+        """Files whose functions that no profile lists will be looked for in a moment."""
         self._early: list[Returned | EndedInside] = []
         """Calls of functions that are not announced yet."""
         self._unannounced: list[Count] = []
@@ -124,7 +126,13 @@ class CallsSource(TreeObserver):
         """A mapped file that exports functions of the plan is counted at once."""
         if self._exports_planned.of(image) and self._session.configure.count:
             self._files.watch_planned(candidate_of(mapping))
-            self._session.loop.after(_OTHERS_AFTER, lambda: self._files.watch_others(candidate_of(mapping)))
+            if mapping.file not in self._others_asked:
+                self._others_asked.add(mapping.file)
+                self._session.loop.after(_OTHERS_AFTER, lambda: self._watch_others(mapping))
+
+    def _watch_others(self, mapping: Mapping) -> None:
+        self._others_asked.discard(mapping.file)  # whoever maps it next asks again, should this one have ended
+        self._files.watch_others(candidate_of(mapping))
 
     def handle(self, request: Request) -> bool:
         """True when the request was ours."""
