@@ -123,6 +123,18 @@ def test_a_name_without_its_number_lies_beside_it_under_another_one(scene: Scene
     assert copy.brought_by == f"{there.parent}/libcuda.so -> libcuda.so.1"
 
 
+@pytest.mark.parametrize("mistyped", ["shm", "Shim", "shim2"])
+def test_a_folder_of_a_similar_name_is_what_was_meant(scene: Scene, libraries: dict[str, Path], mistyped: str) -> None:
+    there = put(libraries["driver"], scene.folder / "shim/lib/libcuda.so.1")
+    put(libraries["driver"], scene.folder / "elsewhere/lib/libcuda.so.1")
+    process = scene.run({"LD_LIBRARY_PATH": f"{scene.folder}/{mistyped}/lib"})
+    copy = only(scene.tell(refused(process.pid, "libcuda.so.1")))
+    assert (copy.path, copy.place, copy.usable) == (str(there), "similar name", True)
+    assert copy.brought_by == f"LD_LIBRARY_PATH={there.parent}:{scene.folder}/{mistyped}/lib"
+    asked = f"{scene.folder}/{mistyped}/lib/libcuda.so.1"
+    assert only(scene.tell(refused(process.pid, asked))).path == str(there)
+
+
 def test_of_two_versions_the_first_on_the_path_lacks_the_node_and_the_second_has_it(
     scene: Scene, libraries: dict[str, Path]
 ) -> None:

@@ -139,6 +139,8 @@ class LibraryNotFound(Cause):
         where = found_elsewhere(case, name, "library")
         path = (case.context.environment(process) or {}).get("LD_LIBRARY_PATH", "")
         searched = f" (LD_LIBRARY_PATH={path})" if path else " (no LD_LIBRARY_PATH is set)"
+        if all("/" in one for one in case.alternatives or (name,)):
+            searched = ""  # of a path the loader looks nowhere else
         words = where.words or "no directory of this process's search path holds it"
         by = asker(case)
         place = f"{words[0].upper()}{words[1:]}{searched}."

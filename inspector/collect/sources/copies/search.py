@@ -21,6 +21,7 @@ from ..libraries.candidates import Folders
 from ..libraries.file_view import why_unpredictable
 from ..tolerant_reads import attempt
 from .install_folders import Place, likely_places
+from .misspelled import folders_meant
 from .refused_names import Asked
 from .suitability import Suitability, alike, judge
 
@@ -151,7 +152,10 @@ class LibrarySearch:
         if b"/" in self._path:
             yield Place(os.path.dirname(self._path), "asked folder")
         listed = process.raw_environment.get(b"LD_LIBRARY_PATH", b"").replace(b";", b":").split(b":")
-        yield from (Place(folder, LIBRARY_PATH) for folder in listed if folder.startswith(b"/"))
+        named = [folder for folder in listed if folder.startswith(b"/")]
+        yield from (Place(folder, LIBRARY_PATH) for folder in named)
+        for folder in (os.path.dirname(self._path), *named) if self._by_path else named:
+            yield from (Place(meant, "similar name") for meant in folders_meant(folder, folders))
         for path in (asked.requester, asked.library, decode(self._program_path())):
             if path.startswith("/"):
                 yield Place(os.path.dirname(os.fsencode(path)), "beside")

@@ -69,10 +69,11 @@ class Folders:
             )
             if rest:
                 yield from self.glob(path, rest)
-            elif self._exists(path):
+            elif self.exists(path):
                 yield path
 
-    def _exists(self, path: bytes) -> bool:
+    def exists(self, path: bytes) -> bool:
+        """Whether something is there, whether or not it may be looked at."""
         try:
             self._files.locate(path)
         except PermissionError:
