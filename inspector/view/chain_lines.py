@@ -138,7 +138,7 @@ def _sentence(context: PaneContext, finding: Finding, right: tuple[Span, ...], w
     glyph, tone = SEVERITIES[finding.severity]
     if finding.severity == "info" and context.answer is not None and context.answer.mode.verdict == "undecided":
         glyph, tone = "?", "unknown"
-    title = wrapped(short_paths(finding.title), width - 4 - _width(right))
+    title = wrapped(short_paths(finding.title), width - 4, _width(right))
     lines = labelled(f" {glyph} ", title, "strong", indent=3, mark=tone)
     lines[0] = lines[0]._replace(right=right)
     todo = _todo(finding, width)

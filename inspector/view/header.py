@@ -43,8 +43,11 @@ class Status(NamedTuple):
 # Top
 
 
-def top(context: PaneContext, status: Status, recording: bool, mark: str) -> Line:
-    """Target, tree, vitals and state of the observation; mode and limits on the right."""
+def top(context: PaneContext, status: Status, recording: bool, mark: str, width: int) -> Line:
+    """Target, tree, vitals and state of the observation; mode and limits on the right.
+
+    Where there is no room for all, vitals go first, then the age of the last event, then the tree: none is cut.
+    """
     state = context.state
     left: list[Span] = [(" ", "plain"), (target(state), "strong")]
     if context.process is not None:
@@ -54,17 +57,19 @@ def top(context: PaneContext, status: Status, recording: bool, mark: str) -> Lin
         left += [DOT, ("● recording", "no")]
     if mark:
         left += [DOT, (f"◆ {mark}", "name")]
-    if context.live and state.timeline:
-        left += [DOT, (f"event {since(context.now - state.timeline[-1].at)}", "quiet")]
-    for words in (tree(state), vitals(state)):
-        if words:
-            left += [DOT, (words, "plain")]
     glyph, words, tone = mode_words(context)
     right: list[Span] = [(" ", "plain"), (f"{glyph} {words}", tone)]
     hidden = len(state.limits)
     if hidden:
         right += [DOT, (f"{plural(hidden, 'limit')} (l)", "unknown")]
-    return Line(tuple(left), (*right, (" ", "plain")))
+    age = f"event {since(context.now - state.timeline[-1].at)}" if context.live and state.timeline else ""
+    parts: list[Span] = [(age, "quiet"), (tree(state), "plain"), (vitals(state), "plain")]
+    for gone in ("", vitals(state), age, tree(state)):
+        parts = [part for part in parts if part[0] and part[0] != gone]
+        more = [span for part in parts for span in (DOT, part)]
+        if sum(len(text) for text, _ in (*left, *more, *right)) < width:
+            break
+    return Line((*left, *more), (*right, (" ", "plain")))
 
 
 def target(state: State) -> str:
@@ -120,9 +125,10 @@ def problem(words: str, width: int) -> list[Line]:
     return labelled(" ✗ ", [*parts[:2], " ".join(parts[2:])] if len(parts) > 3 else parts, "plain", indent=3, mark="no")
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """A text in lines of so many columns, never broken inside a word."""
-    return textwrap.wrap(text, max(20, width), break_on_hyphens=False)
+def wrapped(text: str, width: int, beside: int = 0) -> list[str]:
+    """A text in lines of so many columns, never broken inside a word; the first one leaves room `beside` it."""
+    lines = textwrap.wrap(text, max(20, width), break_on_hyphens=False, initial_indent=" " * min(beside, width // 2))
+    return [lines[0].lstrip(), *lines[1:]] if lines else []
 
 
 def labelled(label: str, parts: Sequence[str], tone: Tone, *, indent: int, mark: Tone = "quiet") -> list[Line]:

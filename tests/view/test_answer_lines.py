@@ -106,3 +106,12 @@ def test_paths_are_shortened_to_their_last_two_names_unless_that_makes_two_of_th
     assert (
         short_paths("LD_PRELOAD=/a/b/c.so:/d/e/f.so https://x/a/b/c") == "LD_PRELOAD=…/b/c.so:…/e/f.so https://x/a/b/c"
     )
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_the_top_line_leaves_out_what_has_no_room_instead_of_cutting_it(width: int) -> None:
+    context = context_of("the-question")
+    line = header.top(context, header.Status("recorded"), False, "", width)
+    words = "".join(text for text, _ in (*line.left, *line.right))
+    assert len(words) <= width and "recorded" in words and "✗ CPU (proven)" in words
+    assert ("2 processes, 1 ended" in words) == (width >= 80) and ("MiB" in words) == (width >= 100)

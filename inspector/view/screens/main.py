@@ -172,7 +172,7 @@ class MainScreen(PaneKeys):
             return
         mark = f"{since_start(context.state, context.scope.at)} s" if context.scope.at else ""
         recording = self.session.feed.recording is not None
-        self.top.tell([header.top(context, header.status_of(self.session), recording, mark)])
+        self.top.tell([header.top(context, header.status_of(self.session), recording, mark, size.width)])
         self._tell_answer(context)
         self._companions()
         self.tabs.tell([Line(tuple(span for tab in self._tabs() for span in tab))])
