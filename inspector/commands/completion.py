@@ -14,6 +14,7 @@ import shtab
 from inspector import __version__
 from inspector.commands.arguments import Options, every_parser
 from inspector.commands.errors import UserError
+from inspector.stream.invocation import program_name
 
 _RECORDINGS = shtab.glob("*.jsonl", "*.gz", "*.zst", "*.json")
 _TARGETS = shtab.cmd("inspector completion --words targets 2>/dev/null")
@@ -27,6 +28,8 @@ _COMPLETED: dict[tuple[str, str], shtab.CompleteType] = {
     ("diff", "other"): _RECORDINGS,
     ("demo", "target"): _CASES,
 }
+_KERNEL = 2
+"""kthreadd, the parent of the kernel's own threads: nobody looks for a GPU in them."""
 _FILES = ("output", "log", "profile")
 _FIRST_WORD = {
     "bash": '_inspector_targets() { compgen -W "$(inspector completion --words targets 2>/dev/null)" -- "$1"; }\n'
@@ -69,7 +72,9 @@ def _targets() -> Iterator[str]:
     """Names of running programs, services under the control of systemd, containers."""
     import psutil
 
-    names = {process.info["name"] or "" for process in psutil.process_iter(["name"])}
+    found = [one.info for one in psutil.process_iter(["pid", "ppid", "name", "cmdline"])]
+    programs = [one for one in found if _KERNEL not in (one["pid"], one["ppid"])]
+    names = {one["name"] or "" for one in programs} | {program_name(one["cmdline"] or [], "") for one in programs}
     yield from sorted(name for name in names if name and name.isprintable() and " " not in name)
     for unit in sorted(Path("/sys/fs/cgroup").glob("*.slice/*.service")):
         yield f"unit:{unit.name}"

@@ -43,6 +43,18 @@ def test_the_first_word_is_a_command_or_a_running_program(folder: Path) -> None:
     assert Path("/proc/self/comm").read_text().strip() in words
 
 
+def test_scripts_are_targets_by_their_own_name_and_threads_of_the_kernel_are_none(tmp_path: Path) -> None:
+    script = tmp_path / "serve-models.py"
+    script.write_text("import time; print(flush=True); time.sleep(60)")
+    program = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE)
+    assert program.stdout is not None and program.stdout.readline()
+    words = inspector("completion", "--words", "targets").stdout.decode().split()
+    program.kill()
+    program.communicate()
+    assert script.name in words
+    assert "kthreadd" not in words
+
+
 def test_a_command_completes_its_own_options_and_targets(folder: Path) -> None:
     (folder / "bad.jsonl.zst").touch()
     assert Path("/proc/self/comm").read_text().strip() in completed(folder, "inspector report")
