@@ -30,12 +30,16 @@ class Trouble:
         """What it says, without its time and level."""
         return visible(log_line.read(self.line.text).message.strip())[:_LONGEST]
 
+    @property
+    def by_hand(self) -> str:
+        """The command that shows the line."""
+        return commands_by_hand.log(self.source.found.name, self.line.number, self.line.text)
+
     def row(self, process: Process) -> Evidence:
         """The line as evidence."""
-        name, number = self.source.found.name, self.line.number
         return Evidence(
-            text=f"{name}: {visible(self.line.text)}", at=self.at, pid=process.pid, pane="logs",
-            key=f"{self.source.found.source}:{number}", by_hand=commands_by_hand.log(name, number, self.line.text),
+            text=f"{self.source.found.name}: {visible(self.line.text)}", at=self.at, pid=process.pid, pane="logs",
+            key=f"{self.source.found.source}:{self.line.number}", by_hand=self.by_hand,
         )  # fmt: skip
 
 

@@ -47,6 +47,8 @@ def test_the_librarys_own_log_says_why_it_refused() -> None:
     shims_log(story, "[vgpu] cuInit", "[vgpu] ERROR cannot reach worker: No such file or directory", "[vgpu] bye")
     finding = answer(story)
     assert f"{SHIMS} says: [vgpu] cannot reach worker: No such file or directory." in finding.cause
+    assert finding.next_step == "mend what vgpu.log tells of, then start again"
+    assert finding.command == f"sed -n 2p {SHIMS}"
     assert finding.chain[-1].text == "[vgpu] cannot reach worker: No such file or directory"
     assert any(row.by_hand == f"sed -n 2p {SHIMS}" for row in finding.evidence)
 

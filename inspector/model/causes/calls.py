@@ -88,6 +88,8 @@ class ApiError(Cause):
         rows += [told.row(leaf.process)] if told is not None else []
         known = profiles.apis.get(leaf.api)
         step, command = _next(case)
+        if told is not None:
+            step, command = f"mend what {name_of(told.source.found.name)} tells of, then start again", told.by_hand
         return Hit(
             title=f"{leaf.what} = {leaf.answer} in {short(leaf.process)}{said}",
             cause=f"{meaning}{_gate_words(leaf.process, gate)}{follow}{self._by(leaf)}",
