@@ -7,7 +7,7 @@ from typing import Literal
 
 from .families import family_of_function
 from .log_parsing import Kind
-from .log_parsing.vocabulary import CONCERNS_DEVICES, CONCERNS_GPU, NO_DEVICE, NOT_BUILT
+from .log_parsing.vocabulary import CONCERNS_DEVICES, CONCERNS_GPU, DROPPED, NO_DEVICE, NOT_BUILT
 from .log_runs import LogRun
 from .profiles import Profiles
 from .profiles.schema import Meaning
@@ -97,7 +97,8 @@ def own_error(state: State, words: Iterable[Word]) -> Word | None:
 def concerns_gpu(word: Word, *, perhaps: bool = False) -> bool:
     """Whether an error speaks of a GPU; with `perhaps` of any device or driver is enough."""
     lowered = word.text.lower()
-    phrases = (CONCERNS_GPU, NO_DEVICE, CONCERNS_DEVICES) if perhaps else (CONCERNS_GPU, NO_DEVICE)
+    surely = (CONCERNS_GPU, NO_DEVICE, DROPPED)
+    phrases = (*surely, CONCERNS_DEVICES) if perhaps else surely
     return any(phrase.find(word.text, lowered) is not None for phrase in phrases)
 
 

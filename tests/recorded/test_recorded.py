@@ -84,6 +84,15 @@ RUNS = (
     Recorded("mujoco-badvendor", "cpu", "lookup-failed", "libnope.so.0"),
     # looks by access(2) in each folder for libraries that decide which of its programs it starts
     Recorded("nodellama-nolib", "cpu", "lookup-failed", "libvulkan.so.1"),
+    # says the number of the error, and not of which call
+    Recorded("tinygrad-badicd", "cpu", "lookup-failed", "libnope.so.1"),
+    # "Driver version is too old" is what its own check of an encoder's version says
+    Recorded("nvvideocodec-old", "cpu", "ended-by-own-error", "no call or load of a GPU library was seen to fail"),
+    # a child that it starts to try a library; attached late: what the loader and the log still tell
+    Recorded("nodellama-nocudart", "cpu", "dependency-missing", "libcudart.so.13"),
+    Recorded("webgpu-absent-late", "cpu", "lookup-failed", "libvulkan.so.1"),
+    Recorded("openmm-nolib-late", "cpu", "lookup-failed", "libOpenCL.so.1"),
+    Recorded("mujoco-ok-late", "cpu", "software-driver", "swrast_dri.so"),
     # a shell was to run clinfo, and did not find it
     Recorded("systeminformation-notool", "cpu", "tool-missing", "clinfo"),
     # add-ons and plug-ins that were refused their libraries

@@ -15,6 +15,8 @@ from inspector.model.usage import looks_up_freely, uses
 from .row import Attempt
 from .undefined import lookup_told
 
+_UNNAMED = "a call of "
+
 
 def told(
     state: State, profiles: Profiles, words: Iterable[Word], seen: Sequence[Attempt],
@@ -63,10 +65,13 @@ def _asked(state: State, profiles: Profiles, process: Process, word: Word) -> At
 
 def _of_counted(told: Attempt, seen: Sequence[Attempt]) -> Attempt | None:
     """A call that was counted, with the answer that only the program tells."""
-    counted = next(
-        (one for one in seen if one.kind == told.kind == "call" and one.ok is None
-         and (one.process, one.what) == (told.process, told.what)), None,
-    )  # fmt: skip
+    unread = [
+        one for one in seen
+        if one.kind == told.kind == "call" and one.ok is None and one.process is told.process
+        and (one.what == told.what or (_is_unnamed(told) and one.family == told.family))
+    ]  # fmt: skip
+    alone = not _is_unnamed(told) or len(unread) == 1  # which of several failed is not told
+    counted = unread[0] if unread and alone else None
     if counted is None:
         return None
     inner = [one for one in seen if one.kind == "load" and one.ok is False and one.asker == counted.provider]
@@ -87,13 +92,18 @@ def _nobody_else(state: State, profiles: Profiles, process: Process, api: str) -
     return alone and not looks_up_freely(state, process)
 
 
+def _is_unnamed(told: Attempt) -> bool:
+    """The program names the number, and not the function."""
+    return told.what.startswith(_UNNAMED)
+
+
 def _unnamed_call(profiles: Profiles, process: Process, word: Word) -> Attempt:
     """An error of an API of which the program names the number, and not the function."""
     apis = [api for api in profiles.apis.values() if word.code in api.results]
     api = next((api for api in apis if family_of_api(profiles, api.name) == word.family), None)
     answer = profiles.result(api.name, word.code) if api is not None else str(word.code)
     return Attempt(
-        process, "call", f"a call of {api.title if api is not None else word.family}", False, word.at, code=word.code,
+        process, "call", f"{_UNNAMED}{api.title if api is not None else word.family}", False, word.at, code=word.code,
         api=api.name if api is not None else "", family=word.family, stage="asked", answer=answer, source="program",
         reading=word.reading, word=word,
     )  # fmt: skip

@@ -64,6 +64,11 @@ def test_a_name_that_the_program_itself_lacks_is_a_consequence_of_the_refused_li
     assert "asked for libcuda.so.1" in answer(story).title
 
 
+def test_a_driver_that_is_too_old_is_a_matter_of_the_gpu() -> None:
+    first = answer(_fails("RuntimeError: Driver version is too old"))
+    assert first.confidence == "likely" and "nothing related to the GPU" not in first.cause
+
+
 def test_a_full_disk_is_no_matter_of_a_device_file() -> None:
     story = _fails("OSError: [Errno 28] No space left on device", nodes=("/dev/nvidiactl",))
     assert answer(story).rule == "ended-by-own-error"
