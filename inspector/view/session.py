@@ -143,8 +143,10 @@ class Session:
             if perf_counter() >= end:
                 break
             self._collect()
-        if self.feed.recorded and self.event_queue.ended and not self._todo and self.playback is None:
-            self._finish_reading()
+        if self.reading and self.event_queue.ended and not self._todo:
+            self._collect()  # the last events may have come since
+            if not self._todo:
+                self._finish_reading()
         return bool(self._todo) and not self.paused
 
     def _collect(self) -> None:

@@ -153,6 +153,17 @@ def played(events: Sequence[AnyEvent]) -> Session:
     return session
 
 
+def test_events_that_come_while_the_end_is_noticed_belong_to_the_recording(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = main_question()
+    batches: list[list[AnyEvent]] = [list(events[:5]), [], list(events[5:])]
+    session = Session(FakeFeed(recorded=True), lambda: None)
+    monkeypatch.setattr(session.event_queue, "take", lambda most: batches.pop(0) if batches else [])
+    session.event_queue.ended = True
+    while session.playback is None:
+        session.advance(1)
+    assert list(session.playback.events) == list(events)
+
+
 def test_a_recording_ends_where_it_ended_and_can_be_wound_back_and_forth() -> None:
     session = played(main_question())
     whole = session.state
