@@ -119,6 +119,7 @@ def test_a_command_that_reaches_nobody_fails_and_gives_the_link_to_try(far: list
 
 
 @needs_sshd
+@pytest.mark.longer
 def test_the_collector_is_carried_to_a_machine_that_has_only_python(far: list[str]) -> None:
     words = [*far[:-1], "--bootstrap", "--", "sleep", "0.1"]
     first, again = (inspector("trace", *words) for _ in range(2))
