@@ -63,10 +63,10 @@ def main(words: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if words is None else words)
     _stand_in_for_closed_streams()
     warnings.simplefilter("ignore", FutureWarning)  # of expressions of users and profiles: no line of ours to mend
+    gc.set_threshold(OBJECTS)
     try:
         if given[:1] == ["collect"]:
             return _collect(given[1:])
-        gc.set_threshold(OBJECTS)
         from inspector.commands.arguments import parse
 
         options = parse(given, __version__)

@@ -20,6 +20,8 @@ PATIENCE_SECONDS = 60.0
 _BETTER_AFTER_SECONDS = 1.0
 """Better means take a while to set: not in the first moments, when the target itself starts."""
 _CHECK_SECONDS = 1.0
+_NEWS_NS = 100_000_000
+"""Records that come sooner one after the other are one piece of news."""
 
 
 class WatchingSource:
@@ -50,7 +52,10 @@ class WatchingSource:
         self._closed.set()
 
     def _goes_on(self, _: object = None) -> None:
-        self._until = self._session.loop.now() + int(YOUNG_SECONDS * 1e9)
+        until = self._session.loop.now() + int(YOUNG_SECONDS * 1e9)
+        if self._watch.on and until - self._until < _NEWS_NS:
+            return  # of thousands of records each second
+        self._until = until
         if not self._watch.on:
             self._watch.resume()
         self._tell()
