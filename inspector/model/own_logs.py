@@ -1,5 +1,6 @@
 """What the logs that a process keeps beside its output tell of trouble: a library's own reason for its answer."""
 
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 from inspector.stream import log_line
@@ -31,6 +32,12 @@ class Trouble:
         return visible(log_line.read(self.line.text).message.strip())[:_LONGEST]
 
     @property
+    def where(self) -> str:
+        """The log by its path; the program's output has none."""
+        name = self.source.found.name
+        return name if name.startswith("/") else "its output"
+
+    @property
     def by_hand(self) -> str:
         """The command that shows the line."""
         return commands_by_hand.log(self.source.found.name, self.line.number, self.line.text)
@@ -43,20 +50,31 @@ class Trouble:
         )  # fmt: skip
 
 
-def trouble_told(state: State, process: Process, until: int) -> Trouble | None:
-    """The newest line of trouble in a file that only libraries of the process write to; `until` is 0 for any time."""
-    told = (
-        Trouble(source, line, source.seen_at.get(line.number, 0))
-        for source in state.logs.values()
-        if _is_beside_output(source, process)
-        for line in source.lines
-        if log_line.read(line.text).rank >= Level.ERROR
-    )
-    before = (one for one in told if not until or one.at <= until + _SLACK)
-    return max(before, key=lambda one: (one.at, one.line.number), default=None)
+def trouble_told(
+    state: State, process: Process, during: tuple[int, int] | None, claims: Set[tuple[int, int]]
+) -> Trouble | None:
+    """Why a library answered as it did, in its own words: the newest trouble in a log of its own, else the first one
+    that was printed during the call.
+
+    `during` is None where the call was not seen; `claims` (source, number) are lines that only tell of the answer.
+    """
+    until = during[1] + _SLACK if during is not None else state.now
+    told = [one for one in _troubles(state, process) if (one.source.found.source, one.line.number) not in claims]
+    own = [one for one in told if not _is_output(one.source, process) and one.at <= until]
+    if own:
+        return max(own, key=lambda one: (one.at, one.line.number))
+    printed = [one for one in told if during is not None and during[0] <= one.at <= until]
+    return min(printed, key=lambda one: (one.at, one.line.number), default=None)
 
 
-def _is_beside_output(source: LogSource, process: Process) -> bool:
-    found = source.found
+def _troubles(state: State, process: Process) -> Iterator[Trouble]:
+    for source in state.logs.values():
+        if process.pid in source.found.pids:
+            for line in source.lines:
+                if log_line.read(line.text).rank >= Level.ERROR:
+                    yield Trouble(source, line, source.seen_at.get(line.number, 0))
+
+
+def _is_output(source: LogSource, process: Process) -> bool:
     output = {process.descriptors[number].target for number in (1, 2) if number in process.descriptors}
-    return found.kind == "file" and process.pid in found.pids and found.name not in output
+    return not source.found.name.startswith("/") or source.found.name in output

@@ -69,3 +69,25 @@ def test_trouble_after_the_answer_does_not_explain_it() -> None:
     story.later(10**9)
     story.log("[vgpu] ERROR cannot reach worker", source=2)
     assert "worker" not in answer(story).cause
+
+
+def called_and_printed(*lines: str) -> Story:
+    """A call that is refused, and what the program's output says during it."""
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    name = "stdout and stderr of server"
+    story.tell(LogFound(at=story.later(), source=2, name=name, kind="file", why="captured", pids=[812]))
+    story.call(812, "cuInit", 999, by=BACKEND)
+    story.log(*lines, source=2)
+    return story
+
+
+def test_what_was_printed_during_the_call_says_why_as_well() -> None:
+    story = called_and_printed("vgpu: licence check failed", "cuInit failed with error 999", "cannot go on: failed")
+    assert answer(story).cause.startswith("Its output says: vgpu: licence check failed.")
+
+
+def test_a_line_that_only_tells_of_the_answer_is_no_reason() -> None:
+    assert "output says" not in answer(called_and_printed("cuInit failed with error 999")).cause

@@ -83,13 +83,17 @@ class ApiError(Cause):
         rows += [
             evidence.of_open(case.state, leaf.process, one, f"before it the process read {one.path}") for one in gate
         ]
-        told = trouble_told(case.state, leaf.process, 0 if leaf.source == "program" else leaf.at)
-        meaning = f"{told.source.found.name} says: {told.words}." if told is not None else _meaning(advice)
+        claims = {(word.source, word.number) for word in case.context.analysis.words}
+        during = (leaf.begin, leaf.at) if leaf.source != "program" and leaf.begin else None
+        told = trouble_told(case.state, leaf.process, during, claims)
+        meaning = (
+            f"{told.where[0].upper()}{told.where[1:]} says: {told.words}." if told is not None else _meaning(advice)
+        )
         rows += [told.row(leaf.process)] if told is not None else []
         known = profiles.apis.get(leaf.api)
         step, command = _next(case)
         if told is not None:
-            step, command = f"mend what {name_of(told.source.found.name)} tells of, then start again", told.by_hand
+            step, command = f"mend what {name_of(told.where)} tells of, then start again", told.by_hand
         return Hit(
             title=f"{leaf.what} = {leaf.answer} in {short(leaf.process)}{said}",
             cause=f"{meaning}{_gate_words(leaf.process, gate)}{follow}{self._by(leaf)}",
