@@ -53,7 +53,7 @@ class EndedByOwnError(Cause):
         words = said.text.strip()[:240] if said is not None else _last_line(case)
         if not words:
             return None
-        about_gpu = said is not None and concerns_gpu(said)
+        about_gpu = said is not None and concerns_gpu(said, perhaps=progress is not None)
         before = f"nothing related to the GPU failed before.{reached}"
         if about_gpu:
             before = f"no call or load of a GPU library was seen to fail before{_listed(case)}.{reached}"

@@ -69,6 +69,22 @@ def test_a_driver_that_is_too_old_is_a_matter_of_the_gpu() -> None:
     assert first.confidence == "likely" and "nothing related to the GPU" not in first.cause
 
 
+def test_an_error_about_a_device_after_a_driver_was_asked_is_not_unrelated() -> None:
+    story = Story(can=CHANNELS)
+    story.process(812, ("/usr/bin/python3", "main.py"))
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", by=BACKEND)
+    story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 1})
+    story.log(
+        "Traceback (most recent call last):", '  File "main.py", line 3', "RuntimeError: Failed to create device!"
+    )
+    story.end(812, 1)
+    first = answer(story)
+    assert (first.rule, first.confidence) == ("ended-by-own-error", "likely")
+    assert "nothing related to the GPU" not in first.cause and "got as far as cuDeviceGetCount" in first.cause
+
+
 def test_a_full_disk_is_no_matter_of_a_device_file() -> None:
     story = _fails("OSError: [Errno 28] No space left on device", nodes=("/dev/nvidiactl",))
     assert answer(story).rule == "ended-by-own-error"
