@@ -66,10 +66,12 @@ class Matcher:
         return [number for number in range(_lines_in(data)) if number not in left_out]
 
     def _by_level(self, data: bytes) -> set[int]:
-        texts = data.removesuffix(b"\n").split(b"\n")
         low = self._level <= Level.INFO
         levels = tuple(one for one in _WORDS_OF if (one < self._level if low else one >= self._level))
         candidates = _candidates(levels, data)
+        if not candidates and not low and not self._carried:
+            return set()
+        texts = data.removesuffix(b"\n").split(b"\n")
         if low:
             lower = {number for number in candidates if _level(texts[number]) < self._level}
             return set(range(len(texts))).difference(lower)
