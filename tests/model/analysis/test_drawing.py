@@ -1,6 +1,8 @@
 """OpenGL by EGL: a software driver, one that cannot be loaded; beside an API to compute with it decides nothing."""
 
-from ..asking import BACKEND, answer
+from inspector.stream.calls import CallCount, CallerCount, CallersCounted, CallsCounted, FileOpened
+
+from ..asking import BACKEND, answer, findings
 from ..build import Story
 from .asking import decision
 from .test_decision import CHANNELS
@@ -44,3 +46,18 @@ def test_beside_a_refused_api_to_compute_with_it_decides_nothing() -> None:
     story.look_up(812, "dlopen", "libcuda.so.1", found=False, by=BACKEND, error=error)
     story.end()
     assert "libcuda.so.1" in answer(story).title
+
+
+def test_what_a_device_draws_is_not_called_nobody_asked() -> None:
+    story = _draws()
+    story.map(812, "/usr/lib/dri/radeonsi_dri.so", "dlopen")
+    story.tell(FileOpened(at=story.later(), pid=812, tid=812, path="/dev/dri/renderD128", errno=0, writable=True))
+    story.watch(EGL, DRAWS, returns=False)
+    for name in DRAWS:
+        number, at = story._functions[EGL, name], story.later()
+        story.tell(CallsCounted(at=at, counts=[CallCount(pid=812, function=number, count=1, first=at, last=at)]))
+        caller = CallerCount(pid=812, function=number, caller="/usr/bin/renders", count=1, first=at, last=at)
+        story.tell(CallersCounted(at=at, counts=[caller]))
+    story.end()
+    assert decision(story.state).verdict == "undecided"
+    assert not [one for one in findings(story) if one.severity == "error"]
