@@ -167,6 +167,7 @@ CASES = [
         "FIELD_MEMORY=33554432 exec $D/memory ends",
         Expected("cuda", OUT_OF_MEMORY.says, unsure=True),
     ),
+    Small("memory is refused to a worker", "FIELD_MEMORY=33554432 exec $D/memory worker", OUT_OF_MEMORY),
     Small("memory is refused, less is granted", "FIELD_MEMORY=33554432 exec $D/memory retries", GPU),
     Small("memory is refused, it works on", "FIELD_MEMORY=33554432 exec $D/memory goes-on", GPU),
     Small("spins", "FIELD_SPIN=1 exec timeout -s KILL 12 $D/program", SPINS),

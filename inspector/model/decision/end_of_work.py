@@ -33,6 +33,8 @@ def by_end_of_work(ways: Ways) -> Decision | None:
     busy = max(
         (one for one in ways.state.processes if not is_tool(one)), key=lambda one: one.cpu_after(at, ways.state.now)
     )
+    if crashed(process) and busy is process:
+        return None
     spent = busy.cpu_after(at, ways.state.now)
     told = ways.says_cpu and ways.word is not None and ways.word.at > at
     counted = calls_seen(ways, busy) and all(_launches_counted(ways.analysis, one.process) for one in ways.compute)
@@ -53,12 +55,10 @@ def by_end_of_work(ways: Ways) -> Decision | None:
 
 
 def _ends_work(ways: Ways, stop: Stop, until: int) -> bool:
-    """A call past discovery was refused, nobody launched anything after it, and its process lived on with it."""
+    """A call past discovery was refused, and nobody launched anything after it."""
     asked = stop.attempt
     past = asked.kind == "call" and asked.came_back and reaches(asked.stage, "context")
-    if not (past and stop.after_work and asked.at > until and stop.progress in ways.compute):
-        return False
-    return not crashed(stop.progress.process)
+    return past and stop.after_work and asked.at > until and stop.progress in ways.compute
 
 
 def _launches_counted(analysis: Analysis, process: Process) -> bool:

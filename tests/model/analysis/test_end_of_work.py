@@ -124,6 +124,29 @@ def test_another_process_that_computes_on_the_device_after_it_is_the_work() -> N
     assert decision(story.state).verdict == "cuda"
 
 
+def _worker_dies() -> Story:
+    story = Story(can=CHANNELS)
+    story.process(811)
+    story.process(812, parent=811)
+    story.driver(812, exports=MORE)
+    story.consumer(812, BACKEND)
+    working(story)
+    story.call(812, "cuMemAlloc_v2", 2, by=BACKEND)
+    story.end(812, signal=6)
+    return story
+
+
+def test_a_parent_that_computes_by_itself_after_its_worker_died_over_it_is_on_the_cpu() -> None:
+    story = _worker_dies()
+    _computes(story, pid=811)
+    assert decision(story.state).verdict == "cpu"
+    assert "cuMemAlloc_v2 = 2" in answer(story).title
+
+
+def test_a_worker_that_died_over_it_alone_says_nothing_of_what_follows() -> None:
+    assert decision(_worker_dies().state).reason != "stopped"
+
+
 def test_a_program_that_fails_over_it_ran_on_the_gpu_and_the_refusal_is_the_answer() -> None:
     story = _refused_amid_work()
     story.tell(ProcessEnded(at=story.later(), pid=812, code=1))
