@@ -52,6 +52,14 @@ def test_calls_of_other_processes_with_the_same_library_are_not_counted(watcher:
     assert seen.total("stride") == 100
 
 
+def test_what_is_let_go_in_a_hurry_is_not_counted_and_the_rest_is(watcher: Watcher, targets: Targets) -> None:
+    watch = watcher.watch(targets.library, "stride", "fill")
+    watch.detach([watch.first + 1], hurried=True)
+    seen = watcher.run(targets.program, "fill:3", "calls:2:5000")
+    assert seen.total("stride") == 10_000
+    assert seen.total("fill") == 0
+
+
 def test_counts_stay_exact_while_links_are_replaced(watcher: Watcher, targets: Targets) -> None:
     watch = watcher.watch(targets.library, "stride", "calm", "fill", "refuse", "slow", "outer")
 

@@ -152,14 +152,17 @@ class FileWatch:
         """Functions that are counted now."""
         return frozenset(self._counting)
 
-    def detach(self, functions: Iterable[int]) -> None:
-        """Count these no more. Takes some 50 ms of waiting for the kernel: call it outside of any loop."""
+    def detach(self, functions: Iterable[int], *, hurried: bool = False) -> None:
+        """Count these no more. Takes some 50 ms of waiting for the kernel: call it outside of any loop.
+
+        `hurried`: they cost nothing any more within some ms, and calls of the others are missed for a moment.
+        """
         with self._lock:
             going = self._counting.intersection(functions)
             self._counting -= going
             for group in list(self._groups):
                 if going.intersection(group.functions):
-                    self._shrink(group, going)
+                    self._shrink(group, going, hurried)
 
     def take_links(self) -> list[int]:
         """Its links, for the caller to close: nothing is counted here any more."""
@@ -203,17 +206,26 @@ class FileWatch:
     def _function(self, number: int) -> Function:
         return self.functions[number - self.first]
 
-    def _shrink(self, group: Group, going: Iterable[int]) -> None:
+    def _shrink(self, group: Group, going: Iterable[int], hurried: bool) -> None:
         """Take functions out of a group. While old and new links are on, each call passes both programs."""
-        old_links, old = group.links, group.generation
+        closing = threading.Thread(target=close_all, args=(group.links,), name="close")
+        old = group.generation
         group.functions = [number for number in group.functions if number not in going]
-        if group.functions:
+        if hurried:  # alone: both would wait for each other's lock
+            closing.start()
+            closing.join()
+        if not group.functions:
+            self._groups.remove(group)
+        elif hurried:
+            group.generation = self._maps.words[group.number] = (old + 1) & 0xFFFF
+            group.links = self._attach(group)
+        else:
             group.generation = (old + 1) & 0xFFFF
             group.links = self._attach(group)
             self._maps.words[group.number] = OVERLAP | old
             time.sleep(_OVERLAP_SECONDS)
             self._maps.words[group.number] = group.generation
             self._maps.clear_marks()
-        else:
-            self._groups.remove(group)
-        close_all(old_links)
+        if not hurried:
+            closing.start()
+        closing.join()

@@ -204,28 +204,32 @@ class CountedFiles:
                 why = f"the kernel refuses to count calls of {file.path} ({error})"
                 limit = LimitNoted(at=self._session.loop.now(), what="calls", why=why)
                 return lambda: self._session.sink.send(limit)
-            return self._read_results(self._session.loop.now(), file, watch, {})
+            return self._read_results(self._session.loop.now(), file, watch, None)
 
         self._attaching.begin(attach)
 
     def _read_results(
-        self, at: int, file: CountedFile, watch: FileWatch, known: Table[int, Exits]
+        self, at: int, file: CountedFile, watch: FileWatch, known: Table[int, Exits] | None
     ) -> Callable[[], None]:
         """Watch the exits of what gives results, the deciding functions first; counting began at `at`.
+
+        `known`: exits that are watched already; None when this file is counted since a moment, so that what is hot may
+        go in a hurry and counting begin anew.
 
         A program may be in the middle of a hot loop: how often its functions are called is seen before the exits of the
         others are probed, for the kernel takes its time to let a probe go.
         """
-        found = dict(known)
+        found = dict(known or {})
         giving = [number for number in watch.counting if self.functions[number].gives_results]
-        numbers = [number for number in giving if number not in known]
+        numbers = [number for number in giving if number not in found]
         deciding = [number for number in numbers if self.functions[number].function.decides]
         found |= self._read(file, watch, deciding)
         rates = self._counting.hot_functions(watch, HEAT_SECONDS)
         functions = {number: self.functions[number].function for number in rates}
         hot = too_hot(rates, functions, self._session.configure.budget)
         if hot:
-            watch.detach(hot)
+            watch.detach(hot, hurried=known is None)
+            at = self._session.loop.now() if known is None else at
         busy = {number: exits for number, exits in too_busy(rates).items() if number in numbers and number not in found}
         others = [number for number in numbers if number not in found and number not in busy]
         found |= busy | self._read(file, watch, others)
