@@ -10,6 +10,8 @@ Value = str | bool | Sequence[str]
 """What a setting can be."""
 
 _SECTION = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]\s*(?:#.*)?$")
+_QUOTED = re.compile(r""""(?:\\.|[^"\\])*"|'[^']*'|#.*""")
+"""Strings and a comment: brackets in them mean nothing."""
 _KEY = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9_.-]+))\s*=""")
 _LARGEST = 1 << 20
 
@@ -79,7 +81,8 @@ def _end_of_value(lines: Sequence[str], at: int) -> int:
     """The line behind a value that begins in line `at`: a list may take several."""
     depth = 0
     for number in range(at, len(lines) + 1):
-        depth += lines[number - 1].count("[") - lines[number - 1].count("]")
+        bare = _QUOTED.sub("", lines[number - 1])
+        depth += bare.count("[") - bare.count("]")
         if depth <= 0:
             return number
     return at

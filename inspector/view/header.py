@@ -46,7 +46,7 @@ class Status(NamedTuple):
 def top(context: PaneContext, status: Status, recording: bool, mark: str, width: int) -> Line:
     """Target, tree, vitals and state of the observation; mode and limits on the right.
 
-    Where there is no room for all, vitals go first, then the age of the last event, then the tree: none is cut.
+    Where there is no room for all, vitals go first, then the tree (its tab counts too), then the age of the last event.
     """
     state = context.state
     left: list[Span] = [(" ", "plain"), (target(state), "strong")]
@@ -64,7 +64,7 @@ def top(context: PaneContext, status: Status, recording: bool, mark: str, width:
         right += [DOT, (f"{plural(hidden, 'limit')} (l)", "unknown")]
     age = f"event {since(context.now - state.timeline[-1].at)}" if context.live and state.timeline else ""
     parts: list[Span] = [(age, "quiet"), (tree(state), "plain"), (vitals(state), "plain")]
-    for gone in ("", vitals(state), age, tree(state)):
+    for gone in ("", vitals(state), tree(state), age):
         parts = [part for part in parts if part[0] and part[0] != gone]
         more = [span for part in parts for span in (DOT, part)]
         if sum(len(text) for text, _ in (*left, *more, *right)) < width:
