@@ -14,7 +14,8 @@ from pathlib import Path
 GENERATIONS = {"a": "v0.6.5", "b": "v0.12.6", "c": "v0.32.15"}
 _LLAMA = "llama_cpp_python-0.3.36"
 _HERE = Path(__file__).parent / "stand_ins"
-_TARGETS = ("llama-server", "ggml-cpu")
+_PROGRAMS = ("llama-server", "llama-quantize")
+"""Of llama.cpp, which v0.32 runs: to answer, and to check a model that it is given."""
 _CMAKE = (
     "-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=ON", "-DGGML_BACKEND_DL=ON", "-DGGML_NATIVE=OFF",
     "-DGGML_OPENMP=OFF", "-DLLAMA_BUILD_TESTS=OFF", "-DLLAMA_BUILD_EXAMPLES=OFF", "-DLLAMA_BUILD_APP=OFF",
@@ -85,7 +86,7 @@ def _install(base: Path, root: Path, name: str, program: str, shim: Path) -> Oll
         _backend(root, base, _module(name) / "ml/backend/ggml/ggml", "-DOLLAMA")
     if name == "c":
         for file in _llama(base).glob("*"):
-            if file.name == "llama-server" or ".so" in file.name:
+            if file.name in _PROGRAMS or ".so" in file.name:
                 target = root / "lib/ollama" / file.name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(file, target, follow_symlinks=False)
@@ -120,9 +121,9 @@ def _sources(base: Path) -> Path:
 
 def _llama(base: Path) -> Path:
     place = base / "llama"
-    if not (place / "bin" / "llama-server").exists():
+    if not all((place / "bin" / name).exists() for name in _PROGRAMS):
         _run(["cmake", "-G", "Ninja", "-S", str(_sources(base)), "-B", str(place), *_CMAKE])
-        _run(["cmake", "--build", str(place), "--target", *_TARGETS])
+        _run(["cmake", "--build", str(place), "--target", *_PROGRAMS, "ggml-cpu"])
     return place / "bin"
 
 
