@@ -17,7 +17,8 @@ from .run import COMMAND
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_demo_that_is_ended_takes_its_processes_and_files_with_it(number: signal.Signals, tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    demo = subprocess.Popen([*COMMAND, "demo", "too-late"], env=environment, stdout=subprocess.DEVNULL)
+    heard = f"--default-signal={number.name.removeprefix('SIG')}"  # under nohup(1) it would be ignored
+    demo = subprocess.Popen(["env", heard, *COMMAND, "demo", "too-late"], env=environment, stdout=subprocess.DEVNULL)
     until = time.monotonic() + 60
     while not _programs_under(tmp_path):
         assert time.monotonic() < until and demo.poll() is None

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,10 @@ def _running(flatpak: Flatpak) -> Iterator[None]:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(30)
+        until = time.monotonic() + 30
+        while subprocess.run(["pgrep", "-x", PROGRAM], stdout=subprocess.DEVNULL).returncode == 0:
+            assert time.monotonic() < until, "the sandbox outlived flatpak"
+            time.sleep(0.05)
 
 
 def _waited_for(flatpak: Flatpak) -> "dict[str, list[dict[str, object]]]":
