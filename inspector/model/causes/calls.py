@@ -2,19 +2,20 @@
 
 import re
 
-from inspector.model import commands_by_hand, evidence
+from inspector.model import evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.evidence import short
 from inspector.model.formatting import name_of, plural
 from inspector.model.own_logs import trouble_told
 from inspector.model.state import Process
-from inspector.model.tree import ancestors, program
+from inspector.model.tree import ancestors
 from inspector.model.usage import faults
 from inspector.model.verdict import Evidence
 from inspector.stream.calls import FileOpened
 
 from .context import Case
 from .rule import Cause, Hit
+from .start_again import waited_for
 
 _GATE_WINDOW = 50_000_000
 """ns before a call in which a look at its own name, by the same thread, may have decided what it answers."""
@@ -147,11 +148,9 @@ def _next(case: Case) -> tuple[str, str]:
             "ls -l /dev/nvidia* /proc/driver/nvidia/version; lspci -nn | grep -i -E '3d|vga|display'",
         )
     library = name_of(leaf.provider) or "the library"
-    if leaf.process.ended or program(leaf.process) is None or leaf.source == "program":
-        first = [leaf.process, *ancestors(leaf.process)][-1]
-        runs = program(first)
-        return f"see in the next start what {library} opens and returns before that", commands_by_hand.wait_for(runs)
-    return f"see what {library} opened and returned before that", f"inspector trace {leaf.process.pid}"
+    if leaf.stage == "work":
+        return f"look at what this {leaf.what} was given, and at the work before it", waited_for(leaf.process)
+    return f"see in the next start what {library} opens and returns before that", waited_for(leaf.process)
 
 
 def _meaning(advice: str) -> str:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from inspector.model.analysis import Analysis
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import row_of
-from inspector.model.commands_by_hand import shell
 from inspector.model.decision import CONTRADICTING, Decision, covered
 from inspector.model.failed_loads import FailedLoad
 from inspector.model.families import MANAGEMENT, family_of_api
@@ -20,7 +19,7 @@ from inspector.model.worker import is_tool
 from inspector.stream.libraries import PreloadChecked
 from inspector.stream.processes import ProcessExec
 
-LOADER_KEYS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
+from .start_again import LOADER_KEYS, observed_again, rerun
 
 
 class Context:
@@ -193,14 +192,8 @@ class Case:
 
     def again(self) -> str:
         """The command that observes the next start from its first instruction."""
-        runs = program(self.process)
-        if runs is None or not runs.argv:
-            return "inspector --wait PROGRAM"
-        return f"inspector report -- {shell(runs.argv)}"
+        return observed_again(self.process)
 
     def rerun(self, *settings: str) -> str:
-        """The program once more with these settings; empty where its arguments are not known."""
-        runs = program(self.process)
-        if runs is None or not runs.argv:
-            return ""
-        return shell(["env", *settings, *runs.argv]) if settings else shell(runs.argv)
+        """The program once more with these settings; empty where it cannot be started from here."""
+        return rerun(self.process, *settings)

@@ -12,9 +12,10 @@ from inspector.model.state import Process
 from inspector.model.tree import ancestors, program
 from inspector.stream.libraries import Copy
 
-from .context import LOADER_KEYS, Case, Context
+from .context import Case, Context
 from .found_elsewhere import found_elsewhere
 from .rule import Cause, Hit, Pattern
+from .start_again import LOADER_KEYS, rerun, starter, waited_for
 
 _LOADERS = ("ld-linux", "ld.so", "ld-musl", "ld64")
 
@@ -257,7 +258,7 @@ class EnvironmentLost(Cause):
             next_step=f"set {key}={value} where {short(process)} is started",
             command=commands_by_hand.difference(process.pid, owner.pid)
             if owner is not process and not process.ended
-            else case.rerun(f"{key}={value}"),
+            else _set_again(process, f"{key}={value}"),
             process=process,
             confidence=case.sure if _source(process) == "exec" or process.origin == "run" else "likely",
             evidence=[
@@ -279,6 +280,11 @@ class EnvironmentLost(Cause):
         if paths:
             return any(path.rsplit("/", 1)[0] == folder.rstrip("/") for path in paths for folder in lost)
         return not has
+
+
+def _set_again(process: Process, setting: str) -> str:
+    """The process started with what it lost; what its starter does to a child shows only in the next start."""
+    return rerun(process, setting) if starter(process) is process else waited_for(process)
 
 
 def _former(owner: Process, process: Process) -> str:

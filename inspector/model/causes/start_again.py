@@ -1,0 +1,56 @@
+"""Starting a program again so that it is the same question: by whom it is started, and with which loader variables."""
+
+from inspector.model import commands_by_hand
+from inspector.model.commands_by_hand import shell
+from inspector.model.state import Process
+from inspector.model.tree import ancestors, program
+from inspector.model.worker import is_tool
+
+LOADER_KEYS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
+
+
+def starter(process: Process) -> Process:
+    """Whom one starts by hand to get this process: the outermost program above it that is no shell and no tool.
+
+    Arguments of a child are its parent's business (a port of today, a descriptor); started alone it does not work.
+    """
+    if is_tool(process):
+        return process
+    found = process
+    for ancestor in ancestors(process):
+        runs = program(ancestor)
+        if runs is not None and runs.argv and not is_tool(ancestor):
+            found = ancestor
+    return found
+
+
+def rerun(process: Process, *settings: str) -> str:
+    """The program once more with these settings and its own loader variables; empty where that cannot be done here."""
+    runs = program(starter(process))
+    if runs is None or not runs.argv or runs.own_root:
+        return ""
+    words = [*settings, *_carried(runs.environment, settings)]
+    return shell(["env", *words, *runs.argv]) if words else shell(runs.argv)
+
+
+def observed_again(process: Process) -> str:
+    """Observe the next start from its first instruction."""
+    first = starter(process)
+    runs = program(first)
+    if runs is None or not runs.argv:
+        return "inspector --wait PROGRAM"
+    if first is not process or runs.own_root:
+        return waited_for(process)
+    carried = _carried(runs.environment, ())
+    return f"inspector report -- {shell(['env', *carried, *runs.argv] if carried else runs.argv)}"
+
+
+def waited_for(process: Process) -> str:
+    """Observe the next start, whoever starts it; empty where the program has no name."""
+    return commands_by_hand.wait_for(program(starter(process)))
+
+
+def _carried(environment: dict[str, str], settings: tuple[str, ...]) -> list[str]:
+    """Loader variables that the process had and that no setting replaces or removes."""
+    named = {word.partition("=")[0] for word in settings}
+    return [f"{key}={environment[key]}" for key in LOADER_KEYS if environment.get(key) and key not in named]
