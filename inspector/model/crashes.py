@@ -11,6 +11,8 @@ FAULTS = frozenset((4, 5, 6, 7, 8, 11, 31))
 _SI_TKILL = -6
 """si_code of raise(3) and abort(3), see sigaction(2)."""
 _SIGABRT = 6
+NULL_PAGE = 4096
+"""Bytes from address 0 in which nothing ever lies: a pointer that was NULL leads there."""
 _STILL = 1_000_000
 """ns after a signal in which what was under way may still be told."""
 _BEHIND = 2_000_000_000
@@ -60,6 +62,11 @@ def _plainly_read(opened: FileOpened) -> bool:
 def raised(event: SignalDelivered) -> bool:
     """Sent by a thread of the program, not by the processor: where it arrived is no place of a fault."""
     return event.si_code == _SI_TKILL and event.signal != _SIGABRT
+
+
+def jumped_to_null(event: SignalDelivered | None) -> bool:
+    """The processor itself was to execute at an address of the first page: nothing ever lies there."""
+    return event is not None and event.si_code > 0 and event.library is None and event.ip < NULL_PAGE
 
 
 def crashed(process: Process) -> bool:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from inspector.model.crashes import FAULTS, fault
+from inspector.model.crashes import FAULTS, fault, jumped_to_null
 from inspector.model.folding.processes import end_words, place
 from inspector.model.formatting import signal_name
 from inspector.model.state import Process
+from inspector.stream.processes import SignalDelivered
 
 from .row import Attempt
 
@@ -15,7 +16,7 @@ def ends(process: Process) -> Iterator[Attempt]:
     deadly = fault(process)
     if deadly is not None:
         yield Attempt(
-            process, "signal", signal_name(deadly.signal), False, deadly.at, tid=deadly.tid, answer=place(deadly),
+            process, "signal", signal_name(deadly.signal), False, deadly.at, tid=deadly.tid, answer=_where(deadly),
             code=deadly.signal, provider=deadly.library or "", signal=deadly,
         )  # fmt: skip
     end = process.end
@@ -28,6 +29,11 @@ def ends(process: Process) -> Iterator[Attempt]:
         yield Attempt(
             process, "end", "its end", False, process.ended, answer=end_words(end), code=end.code or 0, end=end
         )
+
+
+def _where(deadly: SignalDelivered) -> str:
+    """Its place; of a jump through a NULL pointer there is only the address."""
+    return f"a jump to address {place(deadly)}" if jumped_to_null(deadly) else place(deadly)
 
 
 def ignored_preloads(process: Process) -> Iterator[Attempt]:

@@ -1,6 +1,6 @@
 """One attempt in words: as a sentence, as a row of evidence, and as a link of a chain."""
 
-from inspector.model import commands_by_hand, evidence
+from inspector.model import commands_by_hand, core_dumps, evidence
 from inspector.model.coverage import born_here
 from inspector.model.evidence import short
 from inspector.model.formatting import duration, name_of
@@ -87,7 +87,7 @@ def _by_hand(attempt: Attempt) -> str:
     if attempt.kind in ("load", "lookup"):
         return commands_by_hand.loads()
     if attempt.kind == "signal":
-        return "coredumpctl info"
+        return core_dumps.look_at(attempt.process)[1]
     path = attempt.what.removeprefix("unix:")
     if attempt.kind == "system" and path.startswith("/"):
         return commands_by_hand.path(attempt.process, path)

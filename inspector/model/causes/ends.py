@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable
 
-from inspector.model import commands_by_hand, evidence
+from inspector.model import commands_by_hand, core_dumps, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.coverage import born_here
-from inspector.model.crashes import killed, raised
+from inspector.model.crashes import NULL_PAGE, jumped_to_null, killed, raised
 from inspector.model.evidence import short
 from inspector.model.folding.processes import end_words, place
 from inspector.model.formatting import duration, listed, name_of
 from inspector.model.state import Process
 from inspector.model.tree import program, title
 from inspector.model.verdict import Evidence
+from inspector.model.worker import is_tool
 from inspector.stream.calls import LookedUp
 from inspector.stream.processes import SignalDelivered, ThreadWaits
 
@@ -19,7 +20,6 @@ from .context import Case, Context
 from .rule import Cause, Hit, Pattern
 
 _SURELY = 10_000_000_000
-_NULL_PAGE = 4096
 _START_FAILED = (126, 127)
 """Status of a program whose start or whose first call of a missing function failed (ld.so, shells)."""
 _JUST_BEFORE = 2_000_000_000
@@ -135,43 +135,70 @@ class ChildCrashed(Cause):
 
 def crashed_hit(context: Context, death: Attempt, around: Attempt | None, case: Case | None = None) -> Hit:
     """What is to be said of a death: where it was, who asked for what it was in, and what came before."""
-    process, signal = death.process, death.signal
-    null = _null_answer(process, signal)
-    lived = duration(process.ended - process.started)
-    plain = f"; its exit status only says: {end_words(process.end)}" if process.end and not process.end.signal else ""
-    cause = f"{title(process)} lived {lived}{plain}."
-    if null is not None:
-        cause += f" Before, {null.via} returned success with a NULL pointer for {null.name}: calling it crashes."
-    inside = _inside(around)
-    if not inside:
-        cause += _before(context, death)
-    if signal is not None and raised(signal):
-        cause += " A signal handler of the program raised it: the location of the fault is unknown."
-    cause += _abort_words(context, process)
-    where = _where(signal)
+    process, signal, name = death.process, death.signal, death.what
+    null, inside, where = _null_answer(process, signal), _inside(around), _where(signal)
+    jumped = jumped_to_null(signal)
     after = f" after {null.name} was answered with NULL" if null is not None else ""
-    name = death.what
-    sender = ""
-    if signal is not None and signal.sender not in (0, process.pid):
-        sender = f", sent by PID {signal.sender} {signal.sender_name}".rstrip()
-    spot = f" ({place(signal)})" if signal is not None and where else ""
+    spot = ""
+    if signal is not None and where:
+        spot = where if jumped else f" ({place(signal)})"
     telling = f"{title(process)} was killed by {name}{where}{after}"
     if inside:
-        telling = f"{name}{inside} in {title(process)}{spot}"
+        telling = f"{name}{inside} in {title(process)}{spot}{after}"
+    root = f"{name}{inside or where}"
+    if jumped and signal is not None:
+        root = f"{name}: jumped to address {signal.ip:#x}{inside}: a function pointer was NULL"
+        root += f",{after}" if after else ""
+    step, command = core_dumps.look_at(process)
     return Hit(
-        title=f"{telling}{sender}",
-        cause=cause,
-        next_step="inspect its core dump, or run it again with core dumps enabled"
-        + ("; the location above is proven" if where else ""),
-        command=f"coredumpctl gdb {process.pid}",
+        title=f"{telling}{_sender(process, signal)}",
+        cause=_why(context, death, inside, null),
+        next_step=step + ("; the location above is proven" if where and not jumped else ""),
+        command=command,
         process=process,
         severity="error",
         confidence=case.sure if case is not None else "likely",
         evidence=_rows(context, process, death, null) + (case.rows()[1:] if case is not None else []),
         at=death.at,
         subject=f"{death.code}:{inside or where}",
-        root=f"{name}{inside or where}",
+        root=root,
     )
+
+
+def _why(context: Context, death: Attempt, inside: str, null: LookedUp | None) -> str:
+    """What is known of the life of the process and of what came just before its death."""
+    process, signal = death.process, death.signal
+    plain = f"; its exit status only says: {end_words(process.end)}" if process.end and not process.end.signal else ""
+    cause = f"{title(process)} lived {duration(process.ended - process.started)}{plain}."
+    if null is not None:
+        cause += f" Before, {null.via} returned success with a NULL pointer for {null.name}: calling it crashes."
+    elif jumped_to_null(signal):
+        cause += " A call through a function pointer that is NULL ends there."
+    if not inside:
+        cause += _before(context, death)
+    cause += _preloaded(process, signal)
+    if is_tool(process) and not any(one.parent is process for one in context.state.processes):
+        cause += " It had not started any other program yet."
+    if signal is not None and raised(signal):
+        cause += " A signal handler of the program raised it: the location of the fault is unknown."
+    return cause + _abort_words(context, process)
+
+
+def _preloaded(process: Process, signal: SignalDelivered | None) -> str:
+    """That the library in which it fell is there by a preload, which the program did not ask for."""
+    if signal is None or not signal.library or raised(signal):
+        return ""
+    if not any(one.path == signal.library and one.route == "preload" for one in process.libraries.values()):
+        return ""
+    name = name_of(signal.library)
+    source = next((one.source for one in process.preloads if name_of(one.entry) == name), "LD_PRELOAD")
+    return f" {name} is in this process by {source}."
+
+
+def _sender(process: Process, signal: SignalDelivered | None) -> str:
+    if signal is None or signal.sender in (0, process.pid):
+        return ""
+    return f", sent by PID {signal.sender} {signal.sender_name}".rstrip()
 
 
 def _inside(around: Attempt | None) -> str:
@@ -201,7 +228,7 @@ def _before(context: Context, death: Attempt) -> str:
 
 def _rows(context: Context, process: Process, death: Attempt, null: LookedUp | None) -> list[Evidence]:
     text = f"{death.what} at {death.answer}"
-    rows = [evidence.of_moment(context.state, process, death.at, text, by_hand="coredumpctl info")]
+    rows = [evidence.of_moment(context.state, process, death.at, text, by_hand=core_dumps.look_at(process)[1])]
     if null is not None:
         rows.append(evidence.of_lookup(context.state, process, null, f"{null.via}({null.name}) = 0, pointer NULL"))
     if process.end is not None:
@@ -217,7 +244,7 @@ def _where(signal: SignalDelivered | None) -> str:
 
 def _null_answer(process: Process, signal: SignalDelivered | None) -> LookedUp | None:
     """The last look-up that succeeded with NULL, if the process then jumped near address 0."""
-    if signal is None or signal.library is not None or signal.ip > _NULL_PAGE:
+    if signal is None or signal.library is not None or signal.ip > NULL_PAGE:
         return None
     found = [lookup for lookup in process.lookups if lookup.found is False and lookup.via.startswith("cu")]
     return next((lookup for lookup in reversed(found) if lookup.result == 0 and lookup.at <= signal.at), None)

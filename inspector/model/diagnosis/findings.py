@@ -12,12 +12,14 @@ from inspector.model.causes.registry import CAUSES, CONCLUSIONS, PATTERNS
 from inspector.model.causes.rule import Hit, Pattern, Place, Rule
 from inspector.model.chain import Stop
 from inspector.model.decision import BEFORE, Decision
-from inspector.model.formatting import ON_GPU
+from inspector.model.evidence import short
 from inspector.model.log_claims import ON_CPU
 from inspector.model.stacks import asked_from, stack_of
+from inspector.model.state import Process
 from inspector.model.verdict import Confidence, Evidence, Finding, Link, Severity
 
 from . import call_sites
+from .effects import effect_words
 
 _MOST_EVIDENCE = 40
 _SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
@@ -209,7 +211,7 @@ def _answered(context: Context, one: Told) -> bool:
 
 def _links(context: Context, one: Told, *, first: bool) -> list[Link]:
     """From the effect to the root."""
-    links = [_link(context, attempt) for attempt in one.chain]
+    links = [_link(context, attempt, one.hit.process) for attempt in one.chain]
     if (first or one.answer) and (links or one.hit.severity == "error"):
         links = [*_effect(context, failed=one.hit.severity == "error"), *links]
         root = one.hit.root or (one.hit.title if not one.chain else "")
@@ -219,17 +221,18 @@ def _links(context: Context, one: Told, *, first: bool) -> list[Link]:
     return links
 
 
-def _link(context: Context, attempt: Attempt) -> Link:
+def _link(context: Context, attempt: Attempt, owner: Process | None) -> Link:
+    """One step; a death of another process than the one of the finding names it."""
     stack = stack_of(attempt)
     link = link_of(context.state, attempt)
+    if attempt.kind == "signal" and owner is not None and attempt.process is not owner:
+        link = replace(link, answer=f"{link.answer} of {short(attempt.process)}")
     return replace(link, asked_from=asked_from(stack)) if stack is not None else link
 
 
 def _effect(context: Context, *, failed: bool) -> Iterator[Link]:
     decision = context.decision
-    words = {"cpu": "on the CPU", "undecided": "CPU or GPU: undecided"}.get(decision.verdict)
-    words = words or f"{'failed ' if failed else ''}{ON_GPU.get(decision.verdict, 'on the GPU')}"
-    yield Link(text=words, kind="mode", subject=decision.verdict)
+    yield Link(text=effect_words(context, failed=failed), kind="mode", subject=decision.verdict)
     if decision.word is not None and decision.word.saying in ON_CPU:
         row = word_row(context.state, decision.word)
         yield Link(text=f"the program says: {row.text[:240]}", at=row.at, pid=row.pid, kind="words", subject=row.key,

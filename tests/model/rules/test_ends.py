@@ -1,7 +1,7 @@
 """Rules about how processes end, or do not."""
 
 from inspector.stream.calls import CallsInside, OpenCall
-from inspector.stream.processes import SignalDelivered, ThreadWaits
+from inspector.stream.processes import ProcessEnded, SignalDelivered, ThreadWaits
 
 from ..asking import BACKEND, CPU, answer, found, healthy, rules
 from ..build import DRIVER, SECOND, Story
@@ -88,6 +88,58 @@ def test_a_null_answer_explains_a_jump_to_address_zero() -> None:
     story.end(812, signal=11)
     finding = answer(story)
     assert finding.rule == "child-crashed" and "cuCtxSynchronize was answered with NULL" in finding.title
+
+
+def test_a_jump_through_a_null_pointer_is_told_as_such_not_as_a_place_in_a_library() -> None:
+    story = _running()
+    _fault(story, fatal=True, library=None, symbol=None, si_code=1)
+    story.end(812, signal=11)
+    finding = answer(story)
+    assert finding.chain[-1].text == "SIGSEGV: jumped to address 0x0: a function pointer was NULL"
+    assert "a function pointer that is NULL" in finding.cause and "proven" not in finding.next_step
+
+
+def test_no_core_dump_is_asked_for_where_none_was_written() -> None:
+    story = _running()
+    _fault(story, fatal=False)
+    story.end(812, code=2)
+    finding = answer(story)
+    assert "a handler turned it into exit status 2, so there is no core dump" in finding.next_step
+    assert finding.command == "gdb -ex run --args /opt/app/server"
+    assert not any("coredumpctl" in row.by_hand for row in finding.evidence)
+
+
+def test_a_core_dump_that_was_written_is_looked_for_where_the_kernel_put_it() -> None:
+    story = _running()
+    _fault(story, fatal=True)
+    story.tell(ProcessEnded(at=story.later(), pid=812, signal=11, core=True))
+    assert answer(story).command == "cat /proc/sys/kernel/core_pattern"
+
+
+def _effect(story: Story) -> str:
+    story.end(812, signal=11)
+    return next(link.text for link in answer(story).chain if link.kind == "mode")
+
+
+def test_a_program_that_crashed_is_not_told_to_be_on_the_cpu() -> None:
+    early = _running()
+    _fault(early, fatal=True)
+    assert _effect(early) == "crashed before it used a GPU"
+    later = _running()
+    later.call(812, "cuMemAlloc_v2", by=BACKEND, values={"pointer": 0x7F30_0000_0000})
+    _fault(later, fatal=True)
+    assert _effect(later) == "crashed on the GPU (CUDA)"
+
+
+def test_the_program_of_a_child_that_crashed_is_on_the_cpu_while_it_lives() -> None:
+    story = Story()
+    story.process(700, ("/opt/app/server",))
+    story.process(812, ("/opt/app/server", "runner"), parent=700)
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", by=BACKEND)
+    _fault(story, fatal=True)
+    assert _effect(story) == "on the CPU"
 
 
 def test_an_end_from_outside_or_in_order_is_no_crash() -> None:

@@ -1,0 +1,36 @@
+"""How to look at a crash by hand: in its core dump where one was written, else once more in a debugger."""
+
+from inspector.stream.processes import ProcessExec
+
+from . import commands_by_hand
+from .crashes import fault
+from .state import Process
+from .tree import program
+
+_CARRIED = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
+PATTERN = "cat /proc/sys/kernel/core_pattern"
+"""Where cores go (core(5)): a file, or a program that takes them."""
+
+
+def look_at(process: Process) -> tuple[str, str]:
+    """What to do, and the command; a core that nobody wrote is not asked for."""
+    end = process.end
+    if end is not None and end.core:
+        return (
+            f"inspect its core dump, core_pattern says where it is (systemd-coredump: coredumpctl gdb {process.pid})",
+            PATTERN,
+        )
+    why = "no core dump was written"
+    if fault(process) is not None and end is not None and not end.signal:
+        why = f"a handler turned it into exit status {end.code}, so there is no core dump"
+    runs = program(process)
+    if process.parent is not None or runs is None or not runs.argv:
+        return f"{why}: look with a debugger in its next start, or let it write a core (ulimit -c unlimited)", PATTERN
+    return f"{why}: run it again in a debugger, which stops there", in_debugger(runs)
+
+
+def in_debugger(runs: ProcessExec) -> str:
+    """The same program in a debugger, with what its loader read."""
+    carried = [f"{key}={runs.environment[key]}" for key in _CARRIED if runs.environment.get(key)]
+    words = ["env", *carried, *runs.argv] if carried else runs.argv
+    return f"gdb -ex run --args {commands_by_hand.shell(words)}"

@@ -1,0 +1,44 @@
+"""What the first link of a chain says: on the CPU, on the GPU, or dead before anything was computed."""
+
+from inspector.model.causes.context import Context
+from inspector.model.crashes import fault
+from inspector.model.formatting import ON_GPU
+from inspector.model.gpu_work import of_process
+from inspector.model.log_claims import ON_CPU
+from inspector.model.state import Process
+from inspector.model.tree import ancestors
+
+_UNTIL = 1_000_000_000
+"""ns after a death in which the others of a tree end of it."""
+
+
+def effect_words(context: Context, *, failed: bool) -> str:
+    """In words of the decision; a program that only crashed computed nowhere."""
+    decision = context.decision
+    if decision.verdict == "cpu":
+        return _of_death(context) or "on the CPU"
+    if decision.verdict == "undecided":
+        return "CPU or GPU: undecided"
+    return f"{'failed ' if failed else ''}{ON_GPU.get(decision.verdict, 'on the GPU')}"
+
+
+def _of_death(context: Context) -> str:
+    """Empty where somebody may have gone on, on the CPU."""
+    decision, process = context.decision, context.decision.process
+    said = decision.word is not None and decision.word.saying in ON_CPU
+    if process is None or said or fault(process) is None or _goes_on(context, process):
+        return ""
+    work = [one for one in of_process(context.state, process, context.profiles) if one.launches or one.allocations]
+    if work:
+        return f"crashed {ON_GPU.get(work[0].mode, 'on the GPU')}"
+    return "crashed before it used a GPU"
+
+
+def _goes_on(context: Context, dead: Process) -> bool:
+    """Somebody else of the tree lives on or ended later, and not because of this death."""
+    for one in context.state.processes:
+        above = one in ancestors(dead) and one.end is not None and bool(one.end.code or one.end.signal)
+        late = one.ended - dead.ended > _UNTIL and not above
+        if one is not dead and (not one.ended or late):
+            return True
+    return False
