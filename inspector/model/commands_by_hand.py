@@ -40,12 +40,33 @@ def wait_for(runs: ProcessExec | None) -> str:
 def _outside(process: Process, path: str) -> str:
     """A path as it is reached from outside the process's own file tree."""
     program = process.program
-    return f"/proc/{process.pid}/root{path}" if program is not None and program.own_root else path
+    if program is None or not program.own_root or not path.startswith("/"):
+        return path
+    alive = alive_beside(process)
+    return f"/proc/{(alive or process).pid}/root{path}"
+
+
+def alive_beside(process: Process) -> Process | None:
+    """The process, else its nearest living ancestor that sees the same file tree; None where none is left."""
+    own, one = process.program, process
+    while own is not None and one.ended:
+        if one.parent is None:
+            return None
+        one = one.parent
+        runs = one.program
+        if runs is not None and (runs.mount_namespace, runs.root) != (own.mount_namespace, own.root):
+            return None
+    return one
 
 
 def path(process: Process, path: str) -> str:
     """Whether a file is there, and whose it is."""
     return f"ls -ld {quote(_outside(process, path))}"
+
+
+def paths(process: Process, paths: Sequence[str]) -> str:
+    """Which of several files are there, and whose they are."""
+    return f"ls -ld {' '.join(quote(_outside(process, one)) for one in paths)}"
 
 
 def environment(pid: int, key: str = "") -> str:
@@ -67,6 +88,11 @@ def maps(pid: int, path: str) -> str:
 def identity(process: Process, path: str) -> str:
     """Inode, size and times of a file, links followed and not."""
     return f"stat -L {quote(_outside(process, path))}; ls -l {quote(_outside(process, path))}"
+
+
+def kind(process: Process, path: str) -> str:
+    """What a file is, links followed, and who may read it."""
+    return f"file -L {quote(_outside(process, path))}; ls -lL {quote(_outside(process, path))}"
 
 
 def dynamic(process: Process, path: str) -> str:
@@ -99,7 +125,7 @@ def wanted(process: Process, path: str, name: str) -> str:
     """That a file wants a name from others; one whose folder is not known is looked for."""
     if "/" in path:
         return undefined(process, path, name)
-    found = f"find / -xdev -name {quote(path)} -exec nm -D --undefined-only {{}} + 2>/dev/null"
+    found = f"find / -xdev -name {quote(path)} -exec nm -AD --undefined-only {{}} + 2>/dev/null"
     return f"{found} | grep -w {quote(name)}"
 
 

@@ -14,6 +14,7 @@ from inspector.model.verdict import Evidence
 from inspector.stream.calls import FileOpened
 
 from .context import Case
+from .opened_inside import opened_in_call
 from .rule import Cause, Hit
 from .start_again import waited_for
 
@@ -92,7 +93,7 @@ class ApiError(Cause):
         )
         rows += [told.row(leaf.process)] if told is not None else []
         known = profiles.apis.get(leaf.api)
-        step, command = _next(case)
+        step, command = _next(case, gate)
         if told is not None:
             step, command = f"mend what {name_of(told.where)} tells of, then start again", told.by_hand
         return Hit(
@@ -140,7 +141,7 @@ class ApiError(Cause):
         ]  # fmt: skip
 
 
-def _next(case: Case) -> tuple[str, str]:
+def _next(case: Case, gate: list[FileOpened]) -> tuple[str, str]:
     leaf, gpu = case.leaf, case.state.gpu
     if leaf.stage in ("initialised", "counted") and gpu is not None and not gpu.devices:
         return (
@@ -150,7 +151,9 @@ def _next(case: Case) -> tuple[str, str]:
     library = name_of(leaf.provider) or "the library"
     if leaf.stage == "work":
         return f"look at what this {leaf.what} was given, and at the work before it", waited_for(leaf.process)
-    return f"see in the next start what {library} opens and returns before that", waited_for(leaf.process)
+    looked = gate or opened_in_call(leaf)
+    last = f"; the last thing that it opened was {looked[-1].path}" if looked else ""
+    return f"see in the next start what {library} opens and returns before that{last}", waited_for(leaf.process)
 
 
 def _meaning(advice: str) -> str:

@@ -1,8 +1,9 @@
 """Who could call: did the consumer load, was it looked for at all, is there one?"""
 
 from collections.abc import Iterable
+from shlex import quote
 
-from inspector.model import commands_by_hand, evidence
+from inspector.model import evidence
 from inspector.model.coverage import born_here
 from inspector.model.crashes import crashed
 from inspector.model.evidence import short
@@ -14,6 +15,7 @@ from inspector.stream.libraries import CandidateFound
 
 from .context import Context
 from .rule import UNEXPLAINED, Hit, Pattern
+from .start_again import waited_for
 
 _PATIENCE = 1_000_000_000
 """ns that a living process is given to load its consumer before its absence is worth telling."""
@@ -115,15 +117,19 @@ class NoConsumer(Pattern):
     def _hit(self, context: Context, process: Process, use: Use) -> Hit:
         shim = next(p for p in use.providers if p.library.route in ("preload", "audit"))
         backends = [c for c in process.candidates.values() if c.kind == "backend"]
-        unopened = f"; {name_of(backends[0].path)} in {backends[0].directory} was not loaded" if backends else ""
+        usable = [c for c in backends if _may_use_a_gpu(context, c)]
+        unopened = f"; {name_of(usable[0].path)} in {usable[0].directory} was not loaded" if usable else ""
+        if backends and not usable:
+            unopened = f"; {backends[0].directory} holds no backend for a GPU"
+        step, command = _next(process, [c.directory for c in usable], [c.directory for c in backends])
         count = len(libraries(process))
         return Hit(
             title=f"{name_of(shim.path)} is mapped in {short(process)}, but none of its {count} mapped files can call "
                   f"{use.api}{unopened}",
             cause="A preloaded library is in every child process, also in those that never use a GPU. Only a "
             "library or program that imports, needs or looks up its names can call it.",
-            next_step="find the process that loads the GPU backend: observe the next start from its first instruction",
-            command=_again(context, process),
+            next_step=step,
+            command=command,
             process=process,
             confidence="likely",
             evidence=[
@@ -138,9 +144,20 @@ class NoConsumer(Pattern):
         )  # fmt: skip
 
 
-def _again(context: Context, process: Process) -> str:
-    runs = context.program(process)
-    return commands_by_hand.wait_for(runs)
+def _may_use_a_gpu(context: Context, backend: CandidateFound) -> bool:
+    """It uses an API of devices, or was not read."""
+    apis = context.state.apis.get(backend.file)
+    return bool(apis.consumes) if apis is not None else backend.file not in context.state.images
+
+
+def _next(process: Process, usable: list[str], backends: list[str]) -> tuple[str, str]:
+    """A backend that is there may be loaded at the next start; where none is there, or none belongs, it is not."""
+    if usable:
+        step = "find the process that loads the GPU backend: observe the next start from its first instruction"
+        return step, waited_for(process)
+    if backends:
+        return f"install the GPU backend into {backends[0]}", f"ls -R {quote(backends[0])}"
+    return f"observe the program that loads a GPU backend: {short(process)} does not", ""
 
 
 def _speaks(context: Context, process: Process) -> bool:

@@ -30,7 +30,10 @@ class StaleArtefact(Pattern):
         "The file that the process runs is not the file on disk any more: replaced, deleted or changed after the start."
     )
     proof = "Inode and times of the mapped file and of the file on disk differ."
-    cure = "Restart the process; replace libraries by renaming, never by copying over them."
+    cure = (
+        "Restart the process; a file that was deleted has to be put back before. Replace libraries by renaming, never "
+        "by copying over them."
+    )
 
     def find(self, context: Context) -> Iterable[Hit]:
         for process in context.state.processes:
@@ -48,21 +51,38 @@ class StaleArtefact(Pattern):
 def stale(process: Process, library: LibraryMapped) -> Hit:
     """What is to be said of a mapped file that is not the one on disk."""
     detail = f": {library.state_detail}" if library.state_detail else ""
+    gone = library.state == "deleted"
+    by_hand = (commands_by_hand.maps(process.pid, name_of(library.path)) if gone
+               else commands_by_hand.identity(process, library.path))  # fmt: skip
     return Hit(
         title=f"{short(process)} still runs the old {name_of(library.path)}; on disk it is {library.state}{detail}",
-        cause="A fix in the new file has no effect until the process restarts.",
-        next_step=f"restart {short(process)}; replace libraries by renaming, never by copying over them",
-        command=commands_by_hand.identity(process, library.path),
+        cause=_until_restart(library),
+        next_step=_bring_up_to_date(process, library),
+        command=by_hand,
         process=process,
         confidence="proven",
         evidence=[
             evidence.of_library(
                 process, library, f"{library.path}: mapped file {library.file}, {library.state}{detail}",
-                by_hand=commands_by_hand.identity(process, library.path),
+                by_hand=by_hand,
             )
         ],
         subject=library.path,
     )  # fmt: skip
+
+
+def _until_restart(library: LibraryMapped) -> str:
+    if library.state != "deleted":
+        return "A fix in the new file has no effect until the process restarts."
+    ignored = ": the loader ignores an entry whose file is gone" if library.route == "preload" else ""
+    return f"The process keeps the file that had that name; the next start does not find it{ignored}."
+
+
+def _bring_up_to_date(process: Process, library: LibraryMapped) -> str:
+    if library.state == "deleted":
+        return f"put {name_of(library.path)} back, then restart {short(process)}"
+    copied = "; replace libraries by renaming, never by copying over them" if library.state == "modified" else ""
+    return f"restart {short(process)}{copied}"
 
 
 class StaleProvider(Cause):
@@ -204,7 +224,7 @@ class LinkChainBypass(Cause):
         "The name that is asked for is a link to the vendor's versioned file; the shim was put under another name."
     )
     proof = "The chain of links from the asked name ends in another file than the shim that lies beside it."
-    cure = "Replace the end of the chain, not a link beside it."
+    cure = "Let the link of the asked name end in the shim."
 
     def explain(self, case: Case) -> Hit | None:
         if case.leaf.kind != "call":
@@ -223,13 +243,14 @@ class LinkChainBypass(Cause):
         return None
 
     def _hit(self, process: Process, provider: Provider, asked: str, other: CandidateFound) -> Hit:
-        chain = " -> ".join([*provider.library.links, provider.path]) if provider.library.links else provider.path
+        links = list(dict.fromkeys([*provider.library.links, provider.path]))
+        chain = " -> ".join(links)
         return Hit(
             title=f"{asked} is a link to {name_of(provider.path)}, not to {name_of(other.path)}",
             cause=f"{short(process)} asks for {asked}; the chain {chain} ends in the vendor's file, and {other.path} "
             "is never asked for by its name.",
-            next_step="replace the end of the link chain, not a link beside it",
-            command=f"ls -l {quote(provider.path.rsplit('/', 1)[0])}/",
+            next_step=f"let {links[0]} be a link to {other.path}",
+            command=f"ls -l {quote(links[0])} {quote(other.path)}",
             process=process,
             evidence=[
                 evidence.of_library(

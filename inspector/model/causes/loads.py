@@ -44,7 +44,10 @@ class DlopenOverridden(Cause):
         "A library of the process answers dlopen itself, with NULL and without touching the file or setting an error."
     )
     proof = "The question went to that library's own dlopen, no file was opened for it, and dlerror has no text."
-    cure = "Take the library out of LD_PRELOAD and find it by LD_LIBRARY_PATH, or do not export dlopen and dlsym."
+    cure = (
+        "Take the library out of LD_PRELOAD (one that provides an API is found by LD_LIBRARY_PATH), or do not export "
+        "dlopen and dlsym."
+    )
 
     def explain(self, case: Case) -> Hit | None:
         failure = case.failure
@@ -59,8 +62,8 @@ class DlopenOverridden(Cause):
             "without touching the file",
             cause="Its own dlopen cannot find the real one (its own dlsym answers NULL), so every load fails, and "
             "dlerror stays empty: no log shows it.",
-            next_step=f"take {name_of(hook)} out of LD_PRELOAD and find it by LD_LIBRARY_PATH, or do not export "
-            "dlopen and dlsym",
+            next_step=f"take {name_of(hook)} out of LD_PRELOAD{_found_by_path(case, hook)}, or do not export dlopen "
+            "and dlsym",
             command=commands_by_hand.exported(process, hook, via),
             process=process,
             confidence=case.sure,
@@ -69,6 +72,12 @@ class DlopenOverridden(Cause):
             subject=f"{hook}:{name_of(failure.name)}",
             root=f"{name_of(hook)} answers {via} for the whole process",
         )
+
+
+def _found_by_path(case: Case, hook: str) -> str:
+    """A library that provides an API is wanted all the same, by its name."""
+    provides = any(one.path == hook for use in case.context.computing(case.process) for one in use.providers)
+    return " and let it be found by LD_LIBRARY_PATH" if provides else ""
 
 
 class DependencyMissing(Cause):

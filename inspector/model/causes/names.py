@@ -36,17 +36,32 @@ def import_faults_of(context: Context, process: Process, use: Use) -> list[Neede
     return import_faults(context.state, process, use, context.profiles)
 
 
-def _provider_words(context: Context, process: Process, name: str) -> str:
-    """The file that should have offered a name."""
+def _provider_words(context: Context, process: Process, name: str, tried: Iterable[str] = ()) -> str:
+    """The file that should have offered a name: mapped, or opened by the load that was refused."""
     api = context.profiles.api_of_function(name)
     use = context.uses(process).get(api) if api is not None else None
     providers = [provider.path for provider in use.providers] if use is not None else []
+    providers = providers or [path for path in sorted(tried) if api and context.profiles.api_of_soname(path) == api]
     return listed(providers, 2) if providers else "no mapped file"
+
+
+def _opened_in_load(case: Case, failure: FailedLoad) -> frozenset[str]:
+    """Files that the loader found and opened in the load that was refused."""
+    found = {one.path for one in failure.lookup.tried if not one.errno} if failure.lookup is not None else set[str]()
+    found |= {one.path for one in failure.process.opens if not one.errno}
+    return frozenset(found & case.load.tried) if case.load is not None else frozenset()
+
+
+def _refused_file(failure: FailedLoad) -> str:
+    """The file that was refused, by its path where the loader names it."""
+    named = failure.words.partition(":")[0]
+    return named if "/" not in failure.name and named.startswith("/") and name_of(named) == failure.name \
+        else failure.name  # fmt: skip
 
 
 def _let_it_export(provider: str, consumer: str, name: str) -> str:
     if "/" in provider:
-        return f"let {name_of(provider)} export it, or refuse it cleanly inside"
+        return f"let {name_of(provider)} export it, if only to answer that it is not supported"
     return f"bring in the library that has {name}, or use a build of {name_of(consumer)} that does without it"
 
 
@@ -65,10 +80,10 @@ class SymbolMissing(Cause):
             return None
         process, name = failure.process, failure.symbol
         more = _others_missing(failure)
-        provider = _provider_words(case.context, process, name)
+        provider = _provider_words(case.context, process, name, _opened_in_load(case, failure))
         place = found_elsewhere(case, name, "symbol")
         known = where_is(case.state, process, name, "symbol") is not None
-        file = provider if "/" in provider else failure.name
+        file = provider if "/" in provider else _refused_file(failure)
         return Hit(
             title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: it needs {listed([name, *more], 3)}, "
             f"which {provider} {'does not offer' if provider != 'no mapped file' else 'offers'}",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from shlex import quote
 
-from inspector.model import evidence
+from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
 from inspector.model.formatting import name_of
 from inspector.model.state import Process
@@ -20,6 +20,12 @@ def hidden_by_namespace(context: Context, process: Process, entry: PreloadChecke
     """The entry is absent in a file tree that is not ours: it may well be there outside."""
     runs = context.program(process)
     return entry.path is None and entry.entry.startswith("/") and runs is not None and runs.own_root
+
+
+def _look_inside(process: Process, path: str) -> str:
+    """The file as the process sees it, by a living process that sees the same; from outside it would be there."""
+    alive = commands_by_hand.alive_beside(process)
+    return f"ls -l /proc/{alive.pid}/root{quote(path)}" if alive is not None else ""
 
 
 class HiddenByNamespace(Cause):
@@ -55,7 +61,7 @@ class HiddenByNamespace(Cause):
             cause=f"The process has a mount namespace of its own ({runs.container or runs.root}); paths resolve "
             "there, not as in your shell.",
             next_step="make the file available there (bind mount or image)",
-            command=f"ls -l /proc/{process.pid}/root{quote(path)}" if not process.ended else f"ls -l {quote(path)}",
+            command=_look_inside(process, path),
             process=process,
             confidence=case.sure,
             evidence=[
@@ -67,7 +73,7 @@ class HiddenByNamespace(Cause):
                 *case.rows(),
             ],
             subject=path,
-            root=f"{path} is not in the file tree of this process",
+            root=f"{path} is not in the file tree of {short(process)}",
         )  # fmt: skip
 
 
@@ -92,7 +98,7 @@ class HiddenPreloads(Pattern):
                     cause=f"The process has a mount namespace of its own ({runs.container or runs.root}); paths "
                     "resolve there, not as in your shell.",
                     next_step="make the file available there (bind mount or image)",
-                    command=f"ls -l /proc/{process.pid}/root{quote(entry.entry)}",
+                    command=_look_inside(process, entry.entry),
                     process=process,
                     confidence="proven",
                     evidence=[

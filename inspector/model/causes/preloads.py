@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable, Iterator
 from shlex import quote
 
-from inspector.model import evidence
+from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
 from inspector.model.formatting import listed, name_of, plural
 from inspector.model.state import Process
-from inspector.model.tree import program
+from inspector.model.tree import libraries, program
 from inspector.stream.libraries import PreloadChecked
 
 from .context import Case, Context
@@ -53,7 +53,7 @@ def ignored_entry(context: Context, process: Process, entry: PreloadChecked) -> 
         title=f"{place}, {entry.entry}, is ignored by the loader: {entry.problem or 'cannot be loaded'}",
         cause=entry.words or f"{entry.entry}: {entry.problem}",
         next_step=_step(entry.problem),
-        command=f"file -L {quote(entry.entry)}; ls -lL {quote(entry.entry)}",
+        command=commands_by_hand.kind(process, entry.entry),
         process=process,
         confidence="proven",
         evidence=rows,
@@ -128,13 +128,16 @@ class GlobalPreload(Pattern):
             entries = [entry for entry in file.entries if entry not in ignored]
             if not entries:
                 continue
-            carries = "carries" if file.carriers == 1 else "carry"
-            carriers = f"; {plural(file.carriers, 'process')} {carries} it now" if file.carriers else ""
+            count = max(file.carriers, _carrying(context, entries))
+            carries = "carries" if count == 1 else "carry"
+            carriers = f"; {plural(count, 'process')} {carries} it now" if count else ""
+            inside = _SEEN_BY.match(file.path)
+            whom = f"that starts in the mount namespace of PID {inside[2]}" if inside else "on the machine"
             names = f" ({listed(file.carrier_names)})" if file.carrier_names else ""
             yield Hit(
                 title=f"{file.path} loads {listed(name_of(e) for e in entries)} into every new "
                 f"process{carriers}{names}",
-                cause="A bug in that file breaks every program on the machine, including remote login.",
+                cause=f"A bug in that file breaks every program {whom}{'' if inside else ', including remote login'}.",
                 next_step=f"remove the lines from {file.path} and set LD_PRELOAD or LD_LIBRARY_PATH for one service "
                 "only",
                 command=f"cat {quote(_from_here(file.path))}",
@@ -149,6 +152,12 @@ class GlobalPreload(Pattern):
                 subject=file.path,
                 despite_use=not contained,
             )
+
+
+def _carrying(context: Context, entries: list[str]) -> int:
+    """How many living processes of the tree have one of these files mapped."""
+    alive = (process for process in context.state.processes if not process.ended)
+    return sum(any(library.path in entries for library in libraries(one).values()) for one in alive)
 
 
 def _from_here(path: str) -> str:

@@ -1,5 +1,6 @@
 """Was it called, and by whom?"""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from inspector.model import evidence
@@ -67,7 +68,7 @@ class CalledOnlyByItself(Pattern):
         functions = [reading.groups.get("function", "") for reading in lines]
         library = name_of(use.providers[0].path)
         return Hit(
-            title=f"the log of {library} tells of {plural(len(lines), 'call')} ({listed(functions, 3)}) in "
+            title=f"the log of {library} tells of {plural(_told_calls(lines), 'call')} ({listed(functions, 3)}) in "
             f"{short(process)}, where only the library itself could make them",
             cause="No file of that process imports, needs or names the functions: the library's constructor calls "
             "them. Such lines prove that it was loaded, not that anything uses it.",
@@ -80,6 +81,15 @@ class CalledOnlyByItself(Pattern):
             at=lines[0].at,
             subject=f"{library}:log",
         )
+
+
+def _told_calls(lines: list[Reading]) -> int:
+    """A call may have one line when it begins and one when it succeeds."""
+    kinds = Counter((one.groups.get("function", ""), one.rule.id) for one in lines)
+    most: dict[str, int] = {}
+    for (function, _), count in kinds.items():
+        most[function] = max(count, most.get(function, 0))
+    return sum(most.values())
 
 
 def lines_of_shim(context: Context, process: Process, use: Use) -> list[Reading]:

@@ -15,6 +15,7 @@ from inspector.model.verdict import Evidence
 
 from .context import Case, Context
 from .rule import UNEXPLAINED, Cause, Hit, Pattern
+from .start_again import waited_for
 
 
 def _found_before(context: Context) -> list[tuple[Process, Evidence]]:
@@ -39,7 +40,7 @@ class DeviceDropped(Pattern):
     place = "used"
     meaning = "The device was found by one look and dropped by a later one."
     proof = "A device was counted; a later child died over it, or the program says that it does not take it."
-    cure = "Run the second check by hand with the same environment and read its output."
+    cure = "See in the next start what the second check calls and says last."
 
     def find(self, context: Context) -> Iterable[Hit]:
         lines = list(context.start.of("device-dropped"))
@@ -51,7 +52,8 @@ class DeviceDropped(Pattern):
         yield Hit(
             title=self._title(first, dead, lines),
             cause=self._cause(context, dead, lines),
-            next_step="run the second check by hand with the same environment and read its output",
+            next_step="see in the next start what the second check calls and says last",
+            command=waited_for(checked) if (checked := dead or first) is not None else "",
             process=dead or first,
             confidence="proven" if lines else "likely",
             evidence=[
@@ -78,8 +80,10 @@ class DeviceDropped(Pattern):
     def _title(self, first: Process | None, dead: Process | None, lines: list[Reading]) -> str:
         finder = f"the device was found by {short(first)}" if first is not None else "a device was found"
         if dead is not None and dead.end is not None:
-            again = f"{short(dead)} checked it again, {end_words(dead.end)} after {duration(dead.ended - dead.started)}"
-            return f"{finder}; {again}: dropped"
+            ended = end_words(dead.end)
+            was = "was " if ended.startswith("killed") else ""
+            after = duration(dead.ended - dead.started)
+            return f"{finder}; {short(dead)} checked it again and {was}{ended} after {after}, so it was dropped"
         return f"{finder} and dropped: {says(lines[0].rule, lines[0].groups)}" if lines else finder
 
     def _cause(self, context: Context, dead: Process | None, lines: list[Reading]) -> str:

@@ -6,12 +6,13 @@ from dataclasses import replace
 from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.evidence import short
-from inspector.model.formatting import name_of, size
+from inspector.model.formatting import listed, name_of, size
 from inspector.model.state import Process
 from inspector.model.usage import FunctionCalls
 from inspector.stream.calls import CallReturned
 
 from .context import Case, Context
+from .opened_inside import opened_by_provider
 from .rule import UNEXPLAINED, Cause, Hit, Pattern
 
 _LEAST_MEMORY = 16 << 20
@@ -34,11 +35,15 @@ class NoDeviceCounted(Cause):
         if leaf.kind != "call" or leaf.code or not leaf.came_back or "count=0" not in leaf.answer:
             return None
         library = name_of(leaf.provider)
+        opened = list(dict.fromkeys(one.path for one in opened_by_provider(leaf, case.family_uses)))[-4:]
+        counts = f"it opened {listed(opened)} before" if opened else "device files, its settings"
         return Hit(
             title=f"{leaf.what} succeeded but reported 0 devices in {short(leaf.process)}",
             cause=f"{library} works but reports no devices.",
-            next_step=f"find out what {library} counts: device files, its settings",
-            command="ls -l /dev/nvidia* /dev/kfd /dev/dri /dev/dxg",
+            next_step=f"find out what {library} counts: {counts}",
+            command=commands_by_hand.paths(leaf.process, opened)
+            if opened
+            else "ls -l /dev/nvidia* /dev/kfd /dev/dri /dev/dxg",
             process=leaf.process,
             confidence=case.sure,
             evidence=case.rows(),

@@ -25,6 +25,18 @@ def test_a_name_that_the_shim_lacks_stops_the_load_of_the_backend() -> None:
     assert f"it needs cuCtxGetFlags, which {SHIM} does not offer" in finding.title
 
 
+def test_a_library_that_was_opened_in_the_refused_load_itself_is_the_one_that_lacks_the_name() -> None:
+    story = Story()
+    story.process(812)
+    words = f"{BACKEND}: undefined symbol: cuCtxGetFlags"
+    tried = [(BACKEND, 0), ("/usr/lib/libcuda.so.1", 2), ("/srv/lib/libcuda.so.1", 0)]
+    story.look_up(812, "dlopen", BACKEND, False, by="/opt/app/server", error=words, tried=tried)
+    story.log(CPU)
+    finding = answer(story)
+    assert "it needs cuCtxGetFlags, which /srv/lib/libcuda.so.1 does not offer" in finding.title
+    assert finding.command == "nm -D --defined-only /srv/lib/libcuda.so.1 | grep -w cuCtxGetFlags"
+
+
 def test_a_name_that_the_shim_hides_is_told_as_hidden() -> None:
     story = _failed("undefined symbol: cuCtxGetFlags", hidden="cuCtxGetFlags")
     assert answer(story).rule == "symbol-hidden"

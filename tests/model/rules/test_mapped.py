@@ -29,7 +29,11 @@ def test_a_child_has_the_entries_of_its_parent_and_their_fault() -> None:
     words = "libcuda.so.1: cannot open shared object file: No such file or directory"
     story.look_up(850, "dlopen", BACKEND, False, error=words, tried=[(BACKEND, 0)])
     story.end(850)
-    assert [answer(story).rule, answer(story).pid] == ["hidden-by-namespace", 850]
+    finding = answer(story)
+    assert [finding.rule, finding.pid] == ["hidden-by-namespace", 850]
+    assert finding.command == f"ls -l /proc/812/root{SHIM}", "the child is gone, its parent sees the same files"
+    story.end(812)
+    assert answer(story).command == "", "from outside the file would be there"
 
 
 def _changed(state: str, *, ended: bool = False) -> Story:
@@ -52,6 +56,13 @@ def test_an_old_file_that_still_runs_is_the_first_thing_to_know() -> None:
         assert (finding.rule, finding.confidence) == ("stale-artefact", "proven")
         assert "libshim-a.so" in finding.title and state in finding.title and "6 min younger" in finding.title
     assert rung(_changed("deleted"), "mapped").state == "no"
+
+
+def test_a_file_that_is_gone_has_to_be_put_back_before_a_restart() -> None:
+    gone, changed, new = (answer(_changed(state)) for state in ("deleted", "modified", "replaced"))
+    assert gone.next_step.startswith("put libshim-a.so back, then restart PID 812")
+    assert gone.command == "grep libshim-a.so /proc/812/maps"
+    assert "by renaming" in changed.next_step and "renam" not in gone.next_step + new.next_step
 
 
 def test_a_current_file_or_a_dead_process_is_not_stale() -> None:
@@ -159,6 +170,7 @@ def test_a_link_to_the_vendors_versioned_file_passes_the_shim_by() -> None:
     finding = answer(_linked(100))
     assert finding.rule == "link-chain-bypass"
     assert "libcudart.so.12 is a link to libcudart.so.12.8.90, not to libvgpu-cudart.so" in finding.title
+    assert finding.next_step == "let /app/libcudart.so.12 be a link to /shim/libvgpu-cudart.so"
     assert "link-chain-bypass" not in rules(_linked(0))
 
 

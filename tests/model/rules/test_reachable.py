@@ -205,6 +205,24 @@ def test_a_shim_in_a_process_without_any_consumer_is_told_after_a_moment() -> No
     assert "none of its 1 mapped files can call cuda-driver" in finding.title
 
 
+def test_a_folder_that_holds_only_a_backend_for_the_cpu_lacks_that_for_the_gpu() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload")
+    path = "/opt/app/lib/libbackend-cpu.so"
+    story.image(path, imports=["memcpy"])
+    story.tell(
+        CandidateFound(
+            at=story.later(), pid=812, profile="app", path=path, file=story.file(path), directory="/opt/app/lib",
+            kind="backend",
+        )
+    )  # fmt: skip
+    story.end(812)
+    finding = answer(story)
+    assert finding.rule == "no-consumer" and "/opt/app/lib holds no backend for a GPU" in finding.title
+    assert finding.command == "ls -R /opt/app/lib"
+
+
 def test_a_foreign_function_interface_makes_it_unknown_who_could_call() -> None:
     story = Story()
     story.process(812, ("/usr/bin/python3",), environment={"LD_PRELOAD": SHIM})

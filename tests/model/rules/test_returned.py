@@ -208,6 +208,24 @@ def test_no_device_by_count_outranks_the_error_of_the_runtime() -> None:
     assert "cuDeviceGetCount succeeded but reported 0 devices" in answer(story).title
 
 
+def test_what_the_library_opened_before_it_counted_no_device_is_looked_at() -> None:
+    story = _story(runtime=True)
+    story.call(812, "cuInit", by=RUNTIME)
+    story.tell(FileOpened(at=story.now - MS // 2, pid=812, tid=812, path="/dev/strange0", writable=True))
+    story.call(812, "cuDeviceGetCount", by=RUNTIME, values={"count": 0})
+    story.call(812, "cudaGetDeviceCount", 100, by=BACKEND, library=RUNTIME)
+    finding = answer(story)
+    assert finding.next_step.endswith("it opened /dev/strange0 before")
+    assert finding.command == "ls -ld /dev/strange0"
+
+
+def test_a_refusal_in_a_living_process_is_followed_up_in_its_next_start() -> None:
+    story = _story()
+    story.call(812, "cuInit", by=BACKEND)
+    story.call(812, "cuMemAlloc_v2", 2, by=BACKEND)
+    assert answer(story).command == "inspector --wait server"
+
+
 def test_a_count_of_one_is_no_fault() -> None:
     story = _story()
     story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 1})
