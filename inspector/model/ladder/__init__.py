@@ -1,6 +1,7 @@
 """The nine rungs of one API in one process: yes, no with proof, or unknown with what is missing to know."""
 
 from collections.abc import Iterator, Mapping
+from itertools import compress
 
 from inspector.model.analysis import Analysis
 from inspector.model.decision import Decision
@@ -9,7 +10,7 @@ from inspector.model.memo import once
 from inspector.model.profiles import Profiles
 from inspector.model.state import Process, State
 from inspector.model.usage import Use, uses
-from inspector.model.verdict import Ladder, Rung, RungName
+from inspector.model.verdict import RUNGS, Ladder, Rung, RungName
 
 from .binding import reachable, resolved
 from .calling import called, returned
@@ -42,8 +43,7 @@ def ladders(analysis: Analysis, decision: Decision, breaks: Breaks) -> Iterator[
             if _asked(analysis, process, use)
         ]
         own = {family: broken for (owner, family), broken in breaks.items() if owner is process}
-        if own and not any(_break_of(own, rail) for rail in rails):
-            api = _api_of_break(profiles, *next(iter(own.items())))
+        for api in _missing_rails(profiles, own, rails):
             rails.append(_rail(View(state, profiles, process, Use(api, process), decision.mode)))
         for ladder in _marked(rails, own, open_question=not breaks and decision.reason in _UNEXPLAINED):
             none = False
@@ -67,10 +67,25 @@ def _break_of(own: Mapping[str, Break], rail: Rail) -> Break | None:
     return own.get(family) or (own.get(ANY) if family not in MANAGEMENT else None)
 
 
+def _missing_rails(profiles: Profiles, own: Mapping[str, Break], rails: list[Rail]) -> Iterator[str]:
+    """APIs that need a rail of their own, since the root of a break belongs to them and nothing of them was there."""
+    there = {view.use.api for view, _ in rails}
+    if own and not any(_break_of(own, rail) for rail in rails):
+        api = _api_of_break(profiles, *next(iter(own.items())))
+        there.add(api)
+        yield api
+    for family, broken in own.items():
+        of_root = family_of_api(profiles, broken.api)
+        suits = of_root == family or (family == ANY and of_root not in MANAGEMENT)
+        if broken.api in profiles.apis and broken.api not in there and suits:
+            there.add(broken.api)
+            yield broken.api
+
+
 def _api_of_break(profiles: Profiles, family: str, broken: Break) -> str:
     """The API of the rail for a break in a process in which nothing of an API was ever there."""
     in_family = [api for api in profiles.apis if family in (ANY, family_of_api(profiles, api))]
-    named = [api for api in in_family if api in broken.apis]
+    named = [api for api in in_family if api == broken.api] or [api for api in in_family if api in broken.apis]
     first = _first_api(profiles)
     return named[0] if named else first if first in in_family or not in_family else in_family[0]
 
@@ -80,20 +95,36 @@ def _first_api(profiles: Profiles) -> str:
 
 
 def _marked(rails: list[Rail], own: Mapping[str, Break], *, open_question: bool) -> Iterator[Ladder]:
-    """The rails of one process, each with its break: one that never came so far by itself did not break there."""
+    """The rails of one process: each break is marked once, on the rail of its root; the others tell what they saw."""
     breaks = [_break_of(own, rail) for rail in rails]
-    here = [
-        broken is not None and breaks_here(rungs, broken, view.use.api)
-        for (view, rungs), broken in zip(rails, breaks, strict=True)
-    ]
-    anywhere = any(here)
-    for (view, rungs), broken, breaking in zip(rails, breaks, here, strict=True):
+    marked = {
+        _railed(list(compress(rails, (one is broken for one in breaks))), broken)
+        for broken in breaks if broken is not None
+    }  # fmt: skip
+    for rail, broken in zip(rails, breaks, strict=True):
+        view, rungs = rail
         name: RungName | None = None
-        if broken is not None and (breaking or (not anywhere and not broken.doubtful)):
+        if broken is not None and view.use.api in marked:
             name = broken.rung(rungs)
         elif broken is None and open_question and needed(view):
             name = first_no(rungs)
         yield _ladder(view, whole(rungs) if name is None else broken_at(rungs, name, broken), name)
+
+
+def _railed(rails: list[Rail], broken: Break) -> str:
+    """The API of the rail that a break is marked on: its root's, else one that stands there by itself."""
+    at_root = [rail for rail in rails if rail[0].use.api == broken.api]
+    if at_root and (not broken.doubtful or (broken.answers and _rung(at_root[0], broken).state != "unknown")):
+        return broken.api
+    here = [rail for rail in at_root or rails if breaks_here(rail[1], broken, rail[0].use.api)]
+    own = [rail for rail in here if _rung(rail, broken).state == "no"]
+    chosen = own or here or ([] if broken.doubtful else rails)
+    return chosen[0][0].use.api if chosen else ""
+
+
+def _rung(rail: Rail, broken: Break) -> Rung:
+    _, rungs = rail
+    return rungs[RUNGS.index(broken.rung(rungs))]
 
 
 def concerned(state: State, process: Process, profiles: Profiles) -> list[Use]:

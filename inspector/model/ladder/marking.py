@@ -16,12 +16,16 @@ class Break:
     """The place of the rule that explains it."""
     title: str
     evidence: tuple[Evidence, ...] = ()
+    api: str = ""
+    """The API of its root: only that rail is marked; empty where the root belongs to none."""
     apis: frozenset[str] = frozenset()
     """APIs that the chain of the break leads through; empty where it leads through none."""
     called: bool = False
     """A call stands in the chain."""
     doubtful: bool = False
     """A warning that is not proven: only a rung that is broken by itself is marked."""
+    answers: bool = False
+    """It is the answer: a warning marks the rail of its root, unless what it says broke there was not seen at all."""
 
     def rung(self, rungs: Iterable[Rung]) -> RungName:
         """The rung of a rail that is marked; the end of a process breaks the call it was in, else what came next."""

@@ -17,7 +17,9 @@ from inspector.demo.cases import CASES
 from inspector.demo.record import recording_of
 from inspector.model.causes.registry import find
 from inspector.model.diagnosis import diagnose
+from inspector.model.families import family_of_api
 from inspector.model.fold import apply_all
+from inspector.model.profiles import builtin_profiles
 from inspector.model.verdict import RUNGS, Answer, Ladder
 from inspector.stream.base import Event
 from inspector.stream.calls import (
@@ -122,6 +124,12 @@ def _agrees(answer: Answer) -> None:
         assert broken and answer.ladders[0].pid == first.pid, "the first rail is the broken one of the answer"
         places = {rule.place} | ({"exported"} if rule.id == "lookup-failed" else set())  # the asked file lacks the name
         assert places & {*broken} or rule.place in ("end", "which process")
+        of_process = [
+            (rail.pid, rail.started, family_of_api(builtin_profiles(), rail.api))
+            for rail in answer.ladders
+            if rail.first_broken
+        ]
+        assert len(of_process) == len({*of_process}), "one break is marked once"
     else:
         assert not [ladder.first_broken for ladder in answer.ladders if ladder.first_broken]
     for ladder in answer.ladders:
