@@ -69,6 +69,36 @@ def paths(process: Process, paths: Sequence[str]) -> str:
     return f"ls -ld {' '.join(quote(_outside(process, one)) for one in paths)}"
 
 
+def listing(process: Process, *paths: str) -> str:
+    """What lies in folders, or what files are, links included."""
+    return f"ls -l {' '.join(quote(_outside(process, one)) for one in paths)}"
+
+
+def inodes(process: Process, *paths: str) -> str:
+    """Whether paths lead to one file or to several: inode, size and time, links followed."""
+    return f"ls -liL {' '.join(quote(_outside(process, one)) for one in paths)}"
+
+
+def below(process: Process, folder: str) -> str:
+    """All that lies in a folder and below it."""
+    return f"ls -R {quote(_outside(process, folder))}"
+
+
+def search(process: Process, pattern: str) -> str:
+    """Where on its file system a file of such a name lies."""
+    return f"find {quote(_outside(process, '/'))} -xdev -name {quote(pattern)} 2>/dev/null"
+
+
+def link(process: Process, target: str, place: str) -> str:
+    """Make a link where the process sees it."""
+    return f"ln -s {quote(target)} {quote(_outside(process, place))}"
+
+
+def raised(process: Process, path: str) -> str:
+    """What gives a program more privileges than its caller has: file capabilities, a set-user-id bit."""
+    return f"getcap {quote(_outside(process, path))}; ls -l {quote(_outside(process, path))}"
+
+
 def environment(pid: int, key: str = "") -> str:
     """The environment of a process as it began."""
     command = f"tr '\\0' '\\n' < /proc/{pid}/environ"
@@ -125,8 +155,8 @@ def wanted(process: Process, path: str, name: str) -> str:
     """That a file wants a name from others; one whose folder is not known is looked for."""
     if "/" in path:
         return undefined(process, path, name)
-    found = f"find / -xdev -name {quote(path)} -exec nm -AD --undefined-only {{}} + 2>/dev/null"
-    return f"{found} | grep -w {quote(name)}"
+    found = f"find {quote(_outside(process, '/'))} -xdev -name {quote(path)}"
+    return f"{found} -exec nm -AD --undefined-only {{}} + 2>/dev/null | grep -w {quote(name)}"
 
 
 def versions(process: Process, path: str) -> str:

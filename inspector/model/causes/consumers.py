@@ -1,9 +1,8 @@
 """Who could call: did the consumer load, was it looked for at all, is there one?"""
 
 from collections.abc import Iterable
-from shlex import quote
 
-from inspector.model import evidence
+from inspector.model import commands_by_hand, evidence
 from inspector.model.coverage import born_here
 from inspector.model.crashes import crashed
 from inspector.model.evidence import short
@@ -156,7 +155,7 @@ def _next(process: Process, usable: list[str], backends: list[str]) -> tuple[str
         step = "find the process that loads the GPU backend: observe the next start from its first instruction"
         return step, waited_for(process)
     if backends:
-        return f"install the GPU backend into {backends[0]}", f"ls -R {quote(backends[0])}"
+        return f"install the GPU backend into {backends[0]}", commands_by_hand.below(process, backends[0])
     return f"observe the program that loads a GPU backend: {short(process)} does not", ""
 
 

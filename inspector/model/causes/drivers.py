@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from shlex import quote
 
-from inspector.model import evidence
+from inspector.model import commands_by_hand, evidence
 from inspector.model.drivers import drivers_behind
 from inspector.model.evidence import short
 from inspector.model.families import family_of_api
@@ -74,7 +73,9 @@ class NoDriverLoaded(Cause):
             next_step="remove that variable, or set it to a driver that exists"
             if chosen
             else "install the device's driver with its ICD file",
-            command=f"ls -l {quote(first.removesuffix(_ABSENT))}" if first.startswith("/") else case.again(),
+            command=commands_by_hand.listing(case.process, first.removesuffix(_ABSENT))
+            if first.startswith("/")
+            else case.again(),
             process=case.process,
             confidence=case.sure,
             evidence=[*chosen, *read_rows.values(), *case.rows()],

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from posixpath import normpath
-from shlex import quote
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.copies import where_is
@@ -60,7 +59,7 @@ class LoaderIgnoresEnvironment(Cause):
             cause="For a program that runs with more privileges than its caller the loader ignores these variables"
             f": {name_of(missing_file(case))} not found{f', {place}' if place else ''}.",
             next_step="start it without the extra privileges; then the variables work",
-            command=f"getcap {quote(runs.exe)}; ls -l {quote(runs.exe)}",
+            command=commands_by_hand.raised(process, runs.exe),
             process=process,
             confidence=case.sure,
             evidence=[
@@ -98,7 +97,7 @@ class IgnoredEnvironment(Pattern):
                 cause="For a program that runs with more privileges than its caller the loader ignores these "
                 "variables.",
                 next_step="start it without the extra privileges; then the variables work",
-                command=f"getcap {quote(runs.exe)}; ls -l {quote(runs.exe)}",
+                command=commands_by_hand.raised(process, runs.exe),
                 process=process,
                 severity="error" if context.rank(process) <= 3 else "warning",
                 confidence="likely",
@@ -174,7 +173,7 @@ class LibraryPathReplaced(Cause):
             f"{listed(given)}{replaced}",
             cause=f"The loader uses the option instead of the variable{f'; {where.words}' if where.words else ''}.",
             next_step="add the directory to --library-path, or start the program directly",
-            command=case.rerun(),
+            command=where.command if where.paths else case.rerun(),
             process=case.process,
             confidence=case.sure,
             evidence=case.rows(),

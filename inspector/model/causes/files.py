@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from shlex import quote
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
@@ -134,7 +133,7 @@ class StubLibrary(Cause):
             cause="The stub only provides the driver's names to the linker and returns this error from every call.",
             next_step=f"take {path.rpartition('/')[0] or 'the folder of the stub'} out of this program's search path"
             + (f", or put {behind[0].rpartition('/')[0]} before it" if behind else ""),
-            command=case.rerun(f"LD_LIBRARY_PATH={behind[0].rpartition('/')[0]}") if behind else case.again(),
+            command=case.rerun(_before_stub(case, path, behind[0])) if behind else case.again(),
             process=leaf.process,
             confidence=case.sure,
             evidence=case.rows(),
@@ -142,6 +141,13 @@ class StubLibrary(Cause):
             subject=path,
             root=f"{path} is a stub{second}",
         )
+
+
+def _before_stub(case: Case, stub: str, other: str) -> str:
+    """The search path with the folder of the other file first and without that of the stub."""
+    now = (case.context.environment(case.process) or {}).get("LD_LIBRARY_PATH", "").split(":")
+    first, without = other.rpartition("/")[0], ("", stub.rpartition("/")[0])
+    return f"LD_LIBRARY_PATH={':'.join([first, *(one for one in now if one not in (*without, first))])}"
 
 
 def _behind(case: Case) -> str:
@@ -250,7 +256,7 @@ class LinkChainBypass(Cause):
             cause=f"{short(process)} asks for {asked}; the chain {chain} ends in the vendor's file, and {other.path} "
             "is never asked for by its name.",
             next_step=f"let {links[0]} be a link to {other.path}",
-            command=f"ls -l {quote(links[0])} {quote(other.path)}",
+            command=commands_by_hand.listing(process, links[0], other.path),
             process=process,
             evidence=[
                 evidence.of_library(
@@ -355,7 +361,7 @@ class TwoCopies(Cause):
             cause="Two copies are two instances with separate state, even with equal bytes; the second was "
             "never initialised.",
             next_step="make one a symbolic link to the other",
-            command=f"stat {quote(first.function.library)} {quote(leaf.provider)}",
+            command=commands_by_hand.inodes(case.process, first.function.library, leaf.provider),
             process=case.process,
             confidence=case.sure,
             evidence=[

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from shlex import quote
 
+from inspector.model import commands_by_hand
 from inspector.model.copies import usable_copies, where_is
 from inspector.model.formatting import listed, name_of, stem
 from inspector.model.state import Process, State
@@ -33,7 +34,7 @@ def found_elsewhere(case: Case, name: str, *kinds: str) -> FoundElsewhere:
     beside = _known_paths(case.state, case.process, name) if found is None else []
     if beside:
         return _known(case, name, beside)
-    search = f"find / -xdev -name {quote(stem(name) + '*')} 2>/dev/null"
+    search = commands_by_hand.search(case.process, f"{stem(name)}*")
     if found is not None and found.complete:
         places = (
             f"none of {len(found.places)} directories that were looked at has it"
@@ -58,7 +59,8 @@ def _of_copy(case: Case, asked: CopiesFound, copies: list[Copy]) -> FoundElsewhe
     if " -> " in best.brought_by:
         link, _, target = best.brought_by.partition(" -> ")
         step = f"make {link} a link to {target}"
-        return FoundElsewhere(words, step, f"ln -s {quote(target)} {quote(link)}", tuple(one.path for one in copies))
+        return FoundElsewhere(words, step, commands_by_hand.link(case.process, target, link),
+                              tuple(one.path for one in copies))  # fmt: skip
     if best.brought_by:
         step = f"set {best.brought_by} where the program is started"
         return FoundElsewhere(words, step, case.rerun(best.brought_by), tuple(one.path for one in copies))
@@ -68,7 +70,9 @@ def _of_copy(case: Case, asked: CopiesFound, copies: list[Copy]) -> FoundElsewhe
         step = f"let the loader find {best.path}{lacks}: that file has it"
     elif best.order != 1:
         step = f"let the program ask for {best.path}"
-    return FoundElsewhere(words, step, f"ls -l {quote(best.path)}", tuple(one.path for one in copies))
+    return FoundElsewhere(
+        words, step, commands_by_hand.listing(case.process, best.path), tuple(one.path for one in copies)
+    )
 
 
 def _known(case: Case, name: str, paths: list[str]) -> FoundElsewhere:
@@ -78,7 +82,7 @@ def _known(case: Case, name: str, paths: list[str]) -> FoundElsewhere:
         return FoundElsewhere(
             words,
             f"ask for {name_of(paths[0])}, or let {folder}/{name_of(name)} be a link to it",
-            f"ln -s {quote(name_of(paths[0]))} {quote(f'{folder}/{name_of(name)}')}",
+            commands_by_hand.link(case.process, name_of(paths[0]), f"{folder}/{name_of(name)}"),
             tuple(paths),
         )
     before = (case.context.environment(case.process) or {}).get("LD_LIBRARY_PATH", "")

@@ -2,9 +2,8 @@
 
 import re
 from errno import ENOENT
-from shlex import quote
 
-from inspector.model import evidence
+from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.wording import word_row
 from inspector.model.decision import CONTRADICTING, Decision, covered
 from inspector.model.evidence import short
@@ -88,7 +87,8 @@ class BackendMissing(Conclusion):
                 f"nothing that {short(process)} found there can use a GPU",
                 f"It read the directory but loaded nothing that uses a GPU API.{looked}{there}{said}",
                 f"put the GPU backend into {folders[0]}", severity="error", confidence="likely", process=process,
-                command=f"ls -l {quote(folders[0])}", subject=folders[0], root=f"{folders[0]} has no GPU backend",
+                command=commands_by_hand.listing(process, folders[0]), subject=folders[0],
+                root=f"{folders[0]} has no GPU backend",
             )  # fmt: skip
         return None
 
@@ -140,7 +140,7 @@ class ProviderMissing(Conclusion):
                 f"{name_of(lacking[0].consumers[0].path)} {how.words if how is not None else 'names it'}; a program "
                 f"that lists directories for a library opens nothing where there is none.{read}{said}",
                 f"put {name} in a directory on its library path", severity="error", confidence="likely",
-                process=process, command=f"find / -xdev -name {quote(name + '*')} 2>/dev/null",
+                process=process, command=commands_by_hand.search(process, f"{name}*"),
                 subject=name, root=f"{name} is not on the search path of {short(process)}",
             )  # fmt: skip
         return None

@@ -1,7 +1,5 @@
 """Why a library could not be loaded: what the loader says, and what the files say behind it."""
 
-from shlex import quote
-
 from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
 from inspector.model.failed_loads import FailedLoad
@@ -124,7 +122,7 @@ def _searched(process: Process, failure: FailedLoad) -> list[Evidence]:
             process,
             step.path,
             f"looked at {step.path} ({step.rule}): {step.result}",
-            by_hand=f"ls -l {quote(step.path)}",
+            by_hand=commands_by_hand.listing(process, step.path),
         )
         for step in steps[:12]
     ]
@@ -189,7 +187,7 @@ class LoadRefused(Cause):
             cause=f"{asker(case)} asked for it. Most programs don't log a failed backend load; they continue "
             "without it.",
             next_step="check that the file is complete, readable and built for this machine",
-            command=f"file -L {quote(failure.name)}; readelf -h {quote(failure.name)}",
+            command=f"{commands_by_hand.kind(process, failure.name)}; {commands_by_hand.header(process, failure.name)}",
             process=process,
             confidence=case.sure if failure.words else "likely",
             evidence=case.rows(),

@@ -107,7 +107,7 @@ class LogNotWritable(Pattern):
             title=f"{short(process)} could not write {opened.path}: {errno_name(opened.errno)}{who}",
             cause=f"Its log stays empty or old; that says nothing about what was called.{tree}",
             next_step="give the process the right to write there, or let it log elsewhere",
-            command=f"ls -ld {quote(folder)}; ls -l {quote(opened.path)}",
+            command=commands_by_hand.paths(process, [folder, opened.path]),
             process=process,
             severity="warning",
             confidence="proven",

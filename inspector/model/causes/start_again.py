@@ -7,6 +7,8 @@ from inspector.model.tree import ancestors, program
 from inspector.model.worker import is_tool
 
 LOADER_KEYS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
+_OPTION = "--library-path "
+"""An option of the loader in place of a setting, as `Copy.brought_by` tells it."""
 
 
 def starter(process: Process) -> Process:
@@ -29,8 +31,14 @@ def rerun(process: Process, *settings: str) -> str:
     runs = program(starter(process))
     if runs is None or not runs.argv or runs.own_root:
         return ""
+    argv, option = runs.argv, next((one for one in settings if one.startswith(_OPTION)), "")
+    if option:
+        if _OPTION.strip() not in argv:
+            return ""
+        at = argv.index(_OPTION.strip()) + 1
+        argv, settings = [*argv[:at], option.removeprefix(_OPTION), *argv[at + 1 :]], ()
     words = [*settings, *_carried(runs.environment, settings)]
-    return shell(["env", *words, *runs.argv]) if words else shell(runs.argv)
+    return shell(["env", *words, *argv]) if words else shell(argv)
 
 
 def observed_again(process: Process) -> str:

@@ -4,6 +4,7 @@ import re
 from errno import EACCES, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM, ENXIO, EPERM
 from shlex import quote
 
+from inspector.model import commands_by_hand
 from inspector.model.attempts.system import is_device
 from inspector.model.attempts.wording import sentence
 from inspector.model.evidence import short
@@ -133,7 +134,11 @@ class NodeMissing(Cause):
             next_step=place.step
             if place.paths
             else f"load the kernel module {module}".rstrip() + " or create the node; a container must be given it",
-            command=place.command if place.paths else f"modprobe {module}" if module else f"ls -l {quote(leaf.what)}",
+            command=place.command
+            if place.paths
+            else f"modprobe {module}"
+            if module
+            else commands_by_hand.listing(leaf.process, leaf.what),
             process=leaf.process,
             confidence=case.sure,
             evidence=case.rows(),
@@ -178,12 +183,16 @@ class KernelRefused(Cause):
         leaf = case.leaf
         if leaf.call in ("connect", "bind"):
             address = leaf.what.removeprefix("unix:")
-            command = f"ls -l {quote(address)}" if address.startswith("/") else "ss -ltnx"
+            command = commands_by_hand.listing(leaf.process, address) if address.startswith("/") else "ss -ltnx"
             return f"nothing listens at {leaf.what}", f"start the service that listens at {leaf.what}", command
         if missing:
             where = leaf.what if leaf.what.startswith("/") else ""
             step = f"create {leaf.what}, or tell the library where it is"
-            return f"{leaf.what} is not there", step, f"ls -ld {quote(where)}" if where else case.again()
+            return (
+                f"{leaf.what} is not there",
+                step,
+                commands_by_hand.path(leaf.process, where) if where else case.again(),
+            )
         return f"the kernel refuses it: {leaf.answer}", "check why the kernel refuses it", case.again()
 
 

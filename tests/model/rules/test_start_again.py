@@ -27,6 +27,13 @@ def test_a_setting_takes_the_place_of_the_variable_that_the_program_had() -> Non
     assert command == "env LD_LIBRARY_PATH=/usr/lib/gpu LD_PRELOAD=/opt/shim/libshim.so /opt/app/server"
 
 
+def test_a_path_that_the_loader_has_as_an_option_is_replaced_there() -> None:
+    story = Story()
+    story.process(812, argv=["/lib/ld.so", "--library-path", "/opt/app/lib", "/opt/app/server"])
+    command = rerun(_process(story), "--library-path /srv/lib:/opt/app/lib")
+    assert command == "/lib/ld.so --library-path /srv/lib:/opt/app/lib /opt/app/server"
+
+
 def test_of_the_child_of_a_server_the_server_is_started_again() -> None:
     story = Story()
     story.process(812, argv=["/opt/app/server", "serve"], environment={"LD_PRELOAD": "/opt/shim/libshim.so"})
