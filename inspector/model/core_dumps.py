@@ -5,7 +5,8 @@ from inspector.stream.processes import ProcessExec
 from . import commands_by_hand
 from .crashes import fault
 from .state import Process
-from .tree import program
+from .tree import ancestors, program
+from .worker import is_tool
 
 _CARRIED = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
 PATTERN = "cat /proc/sys/kernel/core_pattern"
@@ -24,7 +25,8 @@ def look_at(process: Process) -> tuple[str, str]:
     if fault(process) is not None and end is not None and not end.signal:
         why = f"a handler turned it into exit status {end.code}, so there is no core dump"
     runs = program(process)
-    if process.parent is not None or runs is None or not runs.argv:
+    of_another = any(not is_tool(one) for one in ancestors(process))  # a server's child does not run alone
+    if of_another or runs is None or not runs.argv or runs.own_root:
         return f"{why}: look with a debugger in its next start, or let it write a core (ulimit -c unlimited)", PATTERN
     return f"{why}: run it again in a debugger, which stops there", in_debugger(runs)
 

@@ -25,7 +25,17 @@ class NearMiss:
     @property
     def words(self) -> str:
         """What the file does with the name, behind the name of the file."""
-        return "has it, but hidden" if self.kind == "hidden" else f"has it only as the C++ function {self.symbol}"
+        return self._has("it")
+
+    @property
+    def full_words(self) -> str:
+        """The same where the name was not told before."""
+        return self._has(self.name)
+
+    def _has(self, what: str) -> str:
+        return (
+            f"has {what}, but hidden" if self.kind == "hidden" else f"has {what} only as the C++ function {self.symbol}"
+        )
 
     @property
     def cause(self) -> str:

@@ -176,7 +176,8 @@ def step(link: Link) -> str:
     match link.kind:
         case "load" | "prediction":
             missing = link.answer.startswith(_NOT_FOUND) or link.answer.startswith(f"{name}: {_NOT_FOUND[1]}")
-            return f"{name} not found" if missing else f"{name} failed to load"
+            verb = "failed" if link.kind == "load" else "would fail"
+            return f"{name} not found" if missing else f"{name} {verb} to load"
         case "lookup":
             words = link.answer.rsplit(": ", 1)
             return f"{name}: {words[0]}" if len(words) == 1 else f"{name}: {words[0].rsplit(': ', 1)[-1]}"

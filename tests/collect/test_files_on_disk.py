@@ -1,13 +1,17 @@
 """Is the mapped file still the file on disk: current, replaced, deleted, rewritten, while we look and before."""
 
+import mmap
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from inspector.collect.sources.libraries.identity import duration
+from inspector.collect.kernel import procfs
+from inspector.collect.kernel.rootfs import Root
+from inspector.collect.sources.libraries.identity import Identity, When, duration, identify
 from inspector.stream.libraries import ImageRead, LibraryMapped, LibraryUnmapped
 
 from .collector import Collector
@@ -142,3 +146,24 @@ def test_an_unchanged_library_is_told_once(workshop: Workshop, library: Path) ->
 )
 def test_spans_of_time_have_one_unit(ns: int, words: str) -> None:
     assert duration(ns) == words
+
+
+def _looked_at(path: Path, change: Callable[[Path], None]) -> Identity:
+    """What is told of a file that we map ourselves and then change."""
+    path.write_bytes(b"x" * 4096)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
+        line = next(one for one in procfs.maps(os.getpid()) if one.path == os.fsencode(path))
+        mapped = time.monotonic_ns()
+        change(path)
+        return identify(Root(os.getpid()), os.getpid(), line, b"", line.start, When(mapped, mapped))
+
+
+def test_a_difference_of_less_than_a_second_between_two_files_is_not_told(tmp_path: Path) -> None:
+    seen = _looked_at(tmp_path / "libcopy.so", _replace)
+    assert seen.state == "replaced" and "younger" not in seen.detail and "on disk inode" in seen.detail
+
+
+def test_a_time_stamp_in_the_future_is_told_as_such(tmp_path: Path) -> None:
+    future = time.time_ns() + 60_000_000_000
+    seen = _looked_at(tmp_path / "libcopy.so", lambda path: os.utime(path, ns=(future, future)))
+    assert seen.state == "modified" and seen.detail == "its time stamp lies 60 s in the future"

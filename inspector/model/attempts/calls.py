@@ -74,7 +74,8 @@ class _Function:
         if refused is None:
             return None
         nothing = sample.result == 0 and _nothing(self.stage, sample)
-        values = ", ".join(f"{name}={value}" for name, value in sample.values.items() if name != "pointer")
+        told = {} if refused else sample.values  # what a failed call leaves there is what lay there before
+        values = ", ".join(f"{name}={value}" for name, value in told.items() if name != "pointer")
         words = self.profiles.result(self.use.api, sample.result)
         return self._attempt(
             not refused and not nothing, sample.at, begin=sample.entered, tid=sample.tid, asker=sample.caller,

@@ -277,4 +277,4 @@ def _words(failure: FailedLoad | None, lookup: LookedUp) -> str:
         return "found"
     if lookup.found is None:
         return "did not return"
-    return failure.words or "failed, the error was not seen"
+    return failure.words or "dlopen answered NULL, its error text was not seen"

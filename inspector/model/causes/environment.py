@@ -124,13 +124,17 @@ class StaticBinary(Pattern):
             runs = program(process)
             if runs is None or not runs.static or not process.execs or _dynamic_relative(context, process):
                 continue
+            loads = any(library.route == "dlopen" for library in process.libraries.values())
             carried = [key for key in LOADER_KEYS if runs.environment.get(key)]
+            if loads:
+                carried = [key for key in carried if key != "LD_LIBRARY_PATH"]  # its own dlopen reads that
             if not carried or process.lookups:
                 continue
             verb = "has" if len(carried) == 1 else "have"
             yield Hit(
                 title=f"{short(process)} is statically linked: {' and '.join(carried)} {verb} no effect",
-                cause=f"{runs.exe} has no interpreter (PT_INTERP): no dynamic loader reads the variable.",
+                cause=f"{runs.exe} has no interpreter (PT_INTERP): no dynamic loader "
+                f"{'preloads anything at its start' if loads else 'reads the variable'}.",
                 next_step="use a dynamically linked build of the program",
                 command=commands_by_hand.header(process, runs.exe),
                 process=process,

@@ -165,8 +165,9 @@ class PlaceholderAnswered(Cause):
             evidence.of_lookup(case.state, process, one, f"{one.via}({one.name}) = {one.address:#x} of {where}")
             for one in names[:10]
         ]
+        first = names[0].name + (f" and {len(names) - 1} more" if len(names) > 1 else "")
         called = f"; it was called, and {short(process)} ended with {process.end.code}" if lines and process.end else ""
-        title = f"{where} answered {len(names)} names with one placeholder in {short(process)}"
+        title = f"{where} answered {len(names)} names with one placeholder ({first}) in {short(process)}"
         return Hit(
             title=f"{title}{called}",
             cause="A look-up that always succeeds hides what is missing: the refusal comes with the call, and which of "

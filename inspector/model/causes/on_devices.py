@@ -6,7 +6,7 @@ from inspector.model.decision import UNUSED_FOR, Decision
 from inspector.model.drivers import drivers_behind, software_drivers
 from inspector.model.evidence import short
 from inspector.model.families import family_of_api
-from inspector.model.formatting import ON_GPU, duration, listed, name_of
+from inspector.model.formatting import ON_GPU, duration, listed, name_of, plural
 from inspector.model.gpu_work import of_tree, words
 from inspector.model.progress import Progress
 
@@ -36,10 +36,28 @@ class GpuInUse(Conclusion):
         if doubt and not working:
             counted = decision.evidence and decision.evidence[0].pane != "logs"
             doubt = f"Its log says so; {'the results of its work were not read' if counted else 'no work was counted'}."
-        cause = "But see the evidence against it." if decision.contradictions else "Nothing is broken."
+        cause = _ignored(context) or "Nothing is broken."
+        if decision.contradictions:
+            cause = "But see the evidence against it."
         if decision.stop is not None and decision.stop.after_work:
             cause = f"After it was refused: {sentence(decision.stop.attempt)}."
         return hit_of(decision, title, cause, doubt=doubt, subject="use")
+
+
+def _ignored(context: Context) -> str:
+    """Entries of a preload that no loader took: the GPU is in use without them."""
+    entries = {(one.source, one.entry): one for process in context.state.processes for one in process.preloads}
+    bad = [one for one in entries.values() if one.usable is False]
+    if not bad:
+        return ""
+    first = bad[0]
+    number = len([one for one in bad if one.source == first.source])
+    total = plural(sum(source == first.source for source, _ in entries), "entry")
+    why = first.problem or first.words
+    return (
+        f"{number} of {total} of {first.source} {'is' if number == 1 else 'are'} ignored: "
+        f"{name_of(first.entry)}{f' ({why})' if why else ''}."
+    )
 
 
 class GpuReady(Conclusion):

@@ -172,8 +172,8 @@ class SuccessWithoutWork(Pattern):
     def _hit(self, work: GpuWork, rows: list[Evidence], *, together: bool) -> Hit:
         return Hit(
             title=f"{words(work)}, but nothing shows that anything was done",
-            cause="The library may answer success by itself: no device is opened, and addresses or times are not those "
-            "of one. If it does, what the program computes is wrong, whatever its log says.",
+            cause="The library may answer success by itself: no device is opened, and the addresses or times of its "
+            "answers are not those of a real device. If so, what the program computes is wrong, whatever its log says.",
             next_step="check a result: copy a known array to the device and back, or compare an answer with a run on "
             "the CPU",
             process=work.process,

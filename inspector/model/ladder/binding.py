@@ -23,7 +23,9 @@ def reachable(view: View) -> Rung:
     if failed:
         failure = failed[0]
         seen = "failed to load" if failure.seen else "would fail to load"
-        detail = f"{name_of(failure.name)} {seen}: {failure.words or 'failed, the error was not seen'}"
+        detail = (
+            f"{name_of(failure.name)} {seen}: {failure.words or 'dlopen answered NULL, its error text was not seen'}"
+        )
         return Rung(rung="reachable", state="no", detail=detail, evidence=[failure_row(view.state, failure)])
     return _without_consumer(view)
 

@@ -146,7 +146,7 @@ class Moments:
         process = process_at(self._state, moment)
         notes = [
             Note("time", f"{wall_of(self._state, moment.at)}  ({since_start(self._state, moment.at)} s since start)"),
-            Note("process", title_of(process) if process is not None else str(moment.pid or "none")),
+            Note("process", title_of(process) if process is not None else str(moment.pid or "not known")),
             Note("kind", moment.kind),
             Note("what", moment.text, "no" if self.bad(index) and self._wrong else "plain"),
         ]

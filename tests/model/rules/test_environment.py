@@ -28,6 +28,23 @@ def test_a_static_program_with_two_variables_is_told_in_one_sentence() -> None:
     assert answer(story).title.endswith("is statically linked: LD_PRELOAD and LD_LIBRARY_PATH have no effect")
 
 
+def test_a_static_program_that_loads_by_itself_reads_the_search_path() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM, "LD_LIBRARY_PATH": "/opt"}, static=True, interpreter=None)
+    story.image(BACKEND)
+    story.map(812, BACKEND, "dlopen")
+    assert answer(story).title.endswith("is statically linked: LD_PRELOAD has no effect")
+
+
+def test_an_entry_of_a_preload_that_was_ignored_is_told_beside_a_gpu_in_use() -> None:
+    story = healthy()
+    for entry, usable in ((SHIM, True), ("/opt/gone.so", False)):
+        problem = "" if usable else "no such file"
+        story.tell(PreloadChecked(
+            at=story.later(), pid=812, entry=entry, source="LD_PRELOAD", usable=usable, problem=problem))  # fmt: skip
+    assert found(story, "gpu-in-use").cause == "1 of 2 entries of LD_PRELOAD is ignored: gone.so (no such file)."
+
+
 @pytest.mark.parametrize(
     ("problem", "step"),
     [

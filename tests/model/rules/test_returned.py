@@ -232,6 +232,12 @@ def test_a_count_of_one_is_no_fault() -> None:
     assert "no-device-counted" not in rules(story)
 
 
+def test_what_a_failed_call_left_in_its_out_values_is_not_told() -> None:
+    story = _story(runtime=True)
+    story.call(812, "cuMemGetInfo_v2", 3, by=RUNTIME, values={"free": 85_520_809_984, "total": 3_472_636_091_824})
+    assert "free=" not in answer(story).title and "cuMemGetInfo_v2 = 3" in answer(story).title
+
+
 def test_a_device_without_memory_is_told() -> None:
     story = _story()
     story.call(812, "cuDeviceTotalMem_v2", by=BACKEND, values={"total": 0})

@@ -21,6 +21,10 @@ _SLACK = 20_000_000
 """ns by which file times and process times may differ: both are as coarse as a clock tick."""
 
 
+_TELLING = 1_000_000_000
+"""ns from which on a difference of two files' times says anything."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What a look at the disk tells about one mapped file."""
@@ -130,6 +134,8 @@ def _replaced(line: MapLine, mapped: os.stat_result | None, disk: os.stat_result
     words = f"mapped inode {line.inode}, on disk inode {disk.st_ino}"
     if mapped is not None:
         age = disk.st_mtime_ns - mapped.st_mtime_ns
+        if abs(age) < _TELLING:
+            return words
         return f"{words}, {duration(age)} {'younger' if age >= 0 else 'older'}"
     return f"{words}, {_relative(disk.st_mtime_ns, since)}"
 
@@ -139,6 +145,9 @@ def _written(disk: os.stat_result, when: When, holds_other: Callable[[], bool]) 
     age = time.time_ns() - time.monotonic_ns()
     written, touched = disk.st_mtime_ns - age, disk.st_ctime_ns - age
     if written > when.latest + _SLACK:
+        ahead = disk.st_mtime_ns - time.time_ns()
+        if ahead > _TELLING:
+            return "modified", f"its time stamp lies {duration(ahead)} in the future"
         return "modified", f"written {_after(written - when.latest)}"
     if max(written, touched) <= when.earliest + _SLACK:
         return "current", ""
