@@ -62,6 +62,12 @@ def opened_as(process: Process, library: LibraryMapped) -> str:
     return next(filter(None, opened), "") or library.asked
 
 
+def preload_source(process: Process, path: str) -> str:
+    """Which list of preloads brought a file in: `LD_PRELOAD`, `/etc/ld.so.preload`."""
+    entries = (one for one in process.preloads if name_of(one.entry) == name_of(path))
+    return next((one.source for one in entries), "LD_PRELOAD")
+
+
 def unread(state: State, process: Process) -> list[LibraryMapped]:
     """Mapped files whose own facts are not known (yet): one of them may hold what is not found in the others."""
     mapped = libraries(process).values()

@@ -15,7 +15,7 @@ from inspector.model.usage import looks_up_freely, uses
 from .row import Attempt
 from .undefined import lookup_told
 
-_UNNAMED = "a call of the "
+_UNNAMED = "an unnamed call of the "
 
 
 def told(
@@ -97,17 +97,13 @@ def _is_unnamed(told: Attempt) -> bool:
     return told.what.startswith(_UNNAMED)
 
 
-def _unnamed(whose: str) -> str:
-    return f"{_UNNAMED}{whose} that its log does not name"
-
-
 def _unnamed_call(profiles: Profiles, process: Process, word: Word) -> Attempt:
     """An error of an API of which the program names the number, and not the function."""
     apis = [api for api in profiles.apis.values() if word.code in api.results]
     api = next((api for api in apis if family_of_api(profiles, api.name) == word.family), None)
     answer = profiles.result(api.name, word.code) if api is not None else str(word.code)
     return Attempt(
-        process, "call", _unnamed(api.title if api is not None else word.family), False, word.at, code=word.code,
+        process, "call", f"{_UNNAMED}{api.title if api is not None else word.family}", False, word.at, code=word.code,
         api=api.name if api is not None else "", family=word.family, stage="asked", answer=answer, source="program",
         reading=word.reading, word=word,
     )  # fmt: skip

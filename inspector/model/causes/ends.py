@@ -10,7 +10,7 @@ from inspector.model.evidence import short
 from inspector.model.folding.processes import end_words, place
 from inspector.model.formatting import duration, listed, name_of
 from inspector.model.state import Process
-from inspector.model.tree import program, title
+from inspector.model.tree import preload_source, program, title
 from inspector.model.verdict import Evidence
 from inspector.model.worker import is_tool
 from inspector.stream.calls import LookedUp
@@ -190,9 +190,7 @@ def _preloaded(process: Process, signal: SignalDelivered | None) -> str:
         return ""
     if not any(one.path == signal.library and one.route == "preload" for one in process.libraries.values()):
         return ""
-    name = name_of(signal.library)
-    source = next((one.source for one in process.preloads if name_of(one.entry) == name), "LD_PRELOAD")
-    return f" {name} is in this process by {source}."
+    return f" {name_of(signal.library)} is in this process by {preload_source(process, signal.library)}."
 
 
 def _sender(process: Process, signal: SignalDelivered | None) -> str:

@@ -207,7 +207,7 @@ def _of_near_miss(process: Process, found: NearMiss, consumer: str, sure: Confid
         confidence=sure,
         evidence=[*rows, near_miss_row(process, found)],
         subject=f"{found.path}:{found.name}",
-        root=f"{name_of(found.path)} {found.words}",
+        root=f"{name_of(found.path)} {found.full_words}",
     )
 
 

@@ -5,7 +5,7 @@ from inspector.model.coverage import born_here
 from inspector.model.formatting import listed, name_of, plural
 from inspector.model.requirements import NeededName, import_faults, no_beginning, wanted
 from inspector.model.state import Process
-from inspector.model.tree import libraries, opened_as, unread
+from inspector.model.tree import libraries, opened_as, preload_source, unread
 from inspector.model.usage import Provider
 from inspector.model.verdict import Evidence, Rung
 
@@ -64,6 +64,8 @@ def _route_words(process: Process, provider: Provider) -> str:
     library = provider.library
     if library.route == "unknown":
         return ""
+    if library.route == "preload":
+        return f" (by {preload_source(process, library.path)})"
     by = f" by {name_of(library.route_by)}" if library.route_by else ""
     name = opened_as(process, library)
     asked = f" as {name}" if name and name != library.path else ""

@@ -57,6 +57,8 @@ def test_a_name_that_the_shim_has_only_as_a_cpp_function_is_told_as_mangled() ->
     finding = answer(story)
     assert (finding.rule, finding.confidence) == ("symbol-mangled", "proven")
     assert "has it only as the C++ function _Z6cuInitj" in finding.title and 'extern "C"' in finding.next_step
+    assert finding.chain[-1].text == "libshim-a.so has cuInit only as the C++ function _Z6cuInitj"
+    assert rung(story, "mapped").detail == f"{SHIM} (by LD_PRELOAD)"
     assert "symbol-missing" not in rules(story)
 
 
