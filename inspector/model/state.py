@@ -58,6 +58,10 @@ if TYPE_CHECKING:
 MomentKind = Literal["process", "load", "lookup", "call", "open", "syscall", "log", "signal", "note"]
 
 
+ENTERS = "enters "
+"""How the moment begins that tells of a call which is open for long."""
+
+
 class Moment(Struct, frozen=True):
     """One row of the timeline."""
 

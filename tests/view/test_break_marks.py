@@ -38,6 +38,13 @@ def row_at_start(name: str) -> str:
         ("no-device", "cuInit -> 100"),
         ("child-crashed", "SIGSEGV"),
         ("lookup-failed", "dlsym(cuGetProcAddress_v2)"),
+        ("driver-too-old", "cuDriverGetVersion -> 0"),
+        ("export-table-refused", "cuGetExportTable("),
+        ("implausible-compute", "cuDeviceGetAttribute -> 0"),
+        ("absolute-path", "libcuda.so.1 mapped (dlopen)"),
+        ("no-version-table", "ended with code 127"),
+        ("call-blocked", "enters cuMemAlloc_v2"),
+        ("discovery-timeout", "enters cuInit"),
     ],
 )
 def test_the_timeline_begins_at_the_cause(name: str, words: str) -> None:

@@ -2,8 +2,8 @@
 
 from errno import ENOENT
 
-from inspector.model.formatting import errno_name, name_of, plural
-from inspector.model.state import Process, State
+from inspector.model.formatting import duration, errno_name, name_of, plural
+from inspector.model.state import ENTERS, Process, State
 from inspector.stream.calls import (
     CallersCounted,
     CallReturned,
@@ -33,6 +33,10 @@ _MOST_REFUSALS = 2_000
 _MOST_STACKS = 200
 _COUNTED_ONLY = -1
 """In `Process.told`: the first call of a function whose results are not watched."""
+_ENTERED = -2_000_000_000_000
+"""In `Process.told`: the first call of a function that was open for long."""
+_LONG = 100_000_000
+"""ns after which a call that is open is told."""
 
 
 def watched(state: State, event: FunctionsWatched) -> None:
@@ -138,7 +142,18 @@ def inside(state: State, event: CallsInside) -> None:
         process = process_at(state, pid, event.at)
         if not process.ended or event.at <= process.ended:
             process.open_calls = [event.open[index] for index in indexes]
+            _tell_entered(state, process, event.at)
     touch(state, "symbols")
+
+
+def _tell_entered(state: State, process: Process, now: int) -> None:
+    """A call that is open for long is told where it was entered, the first of each function: it may never return."""
+    for call in process.open_calls:
+        if now - call.entered >= _LONG and _first_time(process, call.function, _ENTERED):
+            function = state.functions.get(call.function)
+            name = function.name if function else f"function {call.function}"
+            text = f"{ENTERS}{name}, not back after {duration(now - call.entered)}"
+            tell(state, call.entered, process.pid, "call", text, key=str(call.function))
 
 
 def stack_taken(state: State, event: StackTaken) -> None:
