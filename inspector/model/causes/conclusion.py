@@ -4,12 +4,11 @@ from abc import abstractmethod
 from dataclasses import replace
 from typing import ClassVar
 
-from inspector.model import commands_by_hand
 from inspector.model.decision import Decision, Reason
-from inspector.model.tree import program
 
 from .context import Context
 from .rule import Hit, Place, Rule
+from .start_again import waited_for
 
 
 class Conclusion(Rule):
@@ -41,5 +40,4 @@ def hit_of(decision: Decision, title: str, cause: str, step: str = "", **facts: 
 def next_start(context: Context, decision: Decision) -> str:
     """The command that sees the next start from its first instruction."""
     process = decision.process or (context.state.processes[0] if context.state.processes else None)
-    runs = program(process) if process is not None else None
-    return commands_by_hand.wait_for(runs) or "inspector doctor"
+    return (waited_for(process) if process is not None else "") or "inspector doctor"

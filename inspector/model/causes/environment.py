@@ -260,7 +260,7 @@ class EnvironmentLost(Cause):
             cause=f"{key}={value} there, but it {how} {short(process)}: {name_of(name)} not found.",
             next_step=f"set {key}={value} where {short(process)} is started",
             command=commands_by_hand.difference(process.pid, owner.pid)
-            if owner is not process and not process.ended
+            if owner is not process and not process.ended and not owner.ended
             else _set_again(process, f"{key}={value}"),
             process=process,
             confidence=case.sure if _source(process) == "exec" or process.origin == "run" else "likely",

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 
-from inspector.model import evidence
+from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
 from inspector.model.state import Process
+from inspector.model.tree import program
 from inspector.model.usage import hides_devices
 from inspector.model.verdict import Confidence
 
 from .context import Case, Context
 from .rule import Cause, Hit
+from .start_again import rerun, starter
 
 _NO_DEVICE = ("NODEVICE", "INVALIDDEVICE", "DEVICENOTFOUND")
 
@@ -50,7 +52,7 @@ class VisibleDevicesHidden(Cause):
             cause=f"{known.effect if known is not None else 'The variable restricts which devices are seen'}.",
             next_step=f"take {key} out where the program "
             f"{'sets it' if inside else 'is started (children inherit it)'}, then restart",
-            command=case.rerun("-u", key),
+            command="" if inside else _without(process, key),
             process=process,
             confidence=sure,
             evidence=[evidence.of_environment(process, key, f"{short(process)}: {key}={value}"), *case.rows()],
@@ -59,6 +61,18 @@ class VisibleDevicesHidden(Cause):
             subject=f"{key}={value}",
             root=f"{key}={shown}{where}",
         )
+
+
+def _without(process: Process, key: str) -> str:
+    """The program without the variable; of one that its starter does not have, taking it from there shows nothing."""
+    first = starter(process)
+    runs = program(first)
+    if runs is not None and key in runs.environment:
+        return rerun(process, "-u", key)
+    parent = process.parent
+    if parent is None or parent.ended or process.ended:
+        return ""
+    return commands_by_hand.difference(process.pid, parent.pid)
 
 
 def _variables(context: Context, process: Process) -> Iterator[tuple[str, str, bool]]:

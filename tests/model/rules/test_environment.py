@@ -240,6 +240,18 @@ def test_an_empty_value_hides_all_devices_and_takes_in_the_error_that_it_causes(
     assert "api-error" not in rules(story)
 
 
+def test_a_variable_is_taken_out_where_it_came_in() -> None:
+    assert answer(_visible("", 100)).command == "env -u CUDA_VISIBLE_DEVICES /opt/app/server"
+    story = Story()
+    story.process(812)
+    story.process(850, parent=812, environment={"CUDA_VISIBLE_DEVICES": ""})
+    story.driver(850)
+    story.consumer(850, BACKEND)
+    story.call(850, "cuInit", 100, by=BACKEND)
+    story.log(CPU)
+    assert answer(story).command.startswith("diff <("), "the server does not have it: it gives it to its child"
+
+
 def test_a_foreign_id_with_no_device_is_likely_the_cause() -> None:
     finding = answer(_visible("GPU-0000", 100))
     assert (finding.rule, finding.confidence) == ("visible-devices-hidden", "likely")
