@@ -22,7 +22,6 @@ _WIDE = 100
 """Columns from which on the first line has room for more words."""
 _COPY = " Y copies "
 _COPIES: tuple[Span, ...] = ((_COPY, "quiet"),)
-_EFFECTS = {"cpu": "on the CPU", "undecided": "CPU or GPU: undecided"}
 PLAIN_RULES = ("nobody-asked", "management-only")
 """Rules by which nothing is wrong and nothing is to be done: the program has nothing to do with a GPU."""
 
@@ -106,7 +105,8 @@ def sure_of(context: PaneContext, finding: Finding) -> str:
     if finding.severity == "info" or context.answer is None:
         return ""
     order = ("guess", "likely", "proven")
-    explains = any(link.kind == "mode" for link in finding.chain)
+    stuck = finding.rule == "call-blocked"  # the mode is open because of it: that is no guess
+    explains = any(link.kind == "mode" for link in finding.chain) and not stuck
     return min(finding.confidence, context.answer.mode.confidence if explains else "proven", key=order.index)
 
 

@@ -7,9 +7,11 @@ from inspector.model.fold import apply_all
 from inspector.model.state import State
 from inspector.stream.events import AnyEvent
 from inspector.stream.logs import LogFound, LogLine, LogRead
+from inspector.stream.processes import ProcessEnded, ProcessStarted
 from inspector.stream.session import SessionStarted
+from inspector.view.pane_context import PaneContext
 from inspector.view.tables.logline import read_line
-from inspector.view.tables.logs import MergedLog, WholeLog
+from inspector.view.tables.logs import MergedLog, WholeLog, heading_of
 
 from .sample import START, WALL, at
 
@@ -118,6 +120,24 @@ def test_a_structured_line_shows_its_level_and_its_message_first() -> None:
     assert (read.level, read.words, read.bad) == ("warn", 'he said "no" id=cpu error="x failed"', True)
     assert read_line("plain").level == "" and not read_line("plain").bad
     assert read_line("ggml ERROR: bad").level == "error"
+
+
+def _heading(state: State) -> str:
+    return heading_of(PaneContext(state=state), None, merging=False, only="", whole=False)
+
+
+def test_the_heading_counts_one_line_as_one_and_tells_what_is_wrong_with_a_source() -> None:
+    state = state_of(
+        *source(1, "a.log", moment=1, backlog=False, texts=["one"]),
+        LogFound(at=at(0), source=2, name="b.log", kind="file", why="fd 2", readable=False, problem="EACCES"),
+    )
+    assert _heading(state) == "2 sources, 1 line; b.log: EACCES"
+
+
+def test_no_log_of_a_tree_that_has_ended_is_not_waited_for() -> None:
+    born = ProcessStarted(at=at(0), pid=7, ppid=1, started=at(0), origin="run", comm="x")
+    assert _heading(state_of(born)) == "no log found yet"
+    assert _heading(state_of(born, ProcessEnded(at=at(1), pid=7, code=0))) == "no log was found"
 
 
 def test_lines_from_before_the_machine_was_started_keep_their_order_and_their_time() -> None:

@@ -183,7 +183,7 @@ class LoadRefused(Cause):
         process = failure.process
         return Hit(
             title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: "
-            f"{failure.words or 'failed, the error was not seen'}",
+            f"{failure.words or 'dlopen answered NULL, its error text was not seen'}",
             cause=f"{asker(case)} asked for it. Most programs don't log a failed backend load; they continue "
             "without it.",
             next_step="check that the file is complete, readable and built for this machine",

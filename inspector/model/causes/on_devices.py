@@ -14,6 +14,8 @@ from .conclusion import Conclusion, hit_of, next_start
 from .context import Context
 from .rule import Hit
 
+NOTHING_BROKEN = "Nothing is broken."
+
 
 class GpuInUse(Conclusion):
     id = "gpu-in-use"
@@ -36,7 +38,7 @@ class GpuInUse(Conclusion):
         if doubt and not working:
             counted = decision.evidence and decision.evidence[0].pane != "logs"
             doubt = f"Its log says so; {'the results of its work were not read' if counted else 'no work was counted'}."
-        cause = _ignored(context) or "Nothing is broken."
+        cause = _ignored(context) or NOTHING_BROKEN
         if decision.contradictions:
             cause = "But see the evidence against it."
         if decision.stop is not None and decision.stop.after_work:

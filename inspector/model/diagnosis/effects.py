@@ -2,7 +2,8 @@
 
 from inspector.model.causes.context import Context
 from inspector.model.crashes import fault
-from inspector.model.formatting import ON_GPU
+from inspector.model.decision import Decision
+from inspector.model.formatting import ON_GPU, duration
 from inspector.model.gpu_work import of_process
 from inspector.model.log_claims import ON_CPU
 from inspector.model.state import Process
@@ -18,8 +19,16 @@ def effect_words(context: Context, *, failed: bool) -> str:
     if decision.verdict == "cpu":
         return _of_death(context) or "on the CPU"
     if decision.verdict == "undecided":
-        return "CPU or GPU: undecided"
+        return _of_hang(decision) or "CPU or GPU: undecided"
     return f"{'failed ' if failed else ''}{ON_GPU.get(decision.verdict, 'on the GPU')}"
+
+
+def _of_hang(decision: Decision) -> str:
+    """Where it is stuck: what it would compute on is open until then."""
+    stuck = decision.chain[-1] if decision.reason == "hangs" and decision.chain else None
+    if stuck is None or stuck.came_back or not stuck.begin:
+        return ""
+    return f"stuck in {stuck.what} for {duration(stuck.at - stuck.begin)}"
 
 
 def _of_death(context: Context) -> str:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import link_of, word_row
 from inspector.model.causes.context import Case, Context
+from inspector.model.causes.on_devices import NOTHING_BROKEN
 from inspector.model.causes.registry import CAUSES, CONCLUSIONS, PATTERNS
 from inspector.model.causes.rule import Hit, Pattern, Place, Rule
 from inspector.model.chain import Stop
@@ -157,7 +158,15 @@ def findings(context: Context, said: list[Told]) -> list[Finding]:
     groups = list(merged.values())
     if len(groups) > 1 and groups[0][0].rule.id != groups[1][0].rule.id:
         groups = [group for group in groups if group is groups[0] or not _silent(group[0], groups[0][0])]
-    return [_finding(context, group, first=number == 0) for number, group in enumerate(groups)]
+    return _with_the_rest([_finding(context, group, first=number == 0) for number, group in enumerate(groups)])
+
+
+def _with_the_rest(found: list[Finding]) -> list[Finding]:
+    """A GPU in use names what is wrong beside it: nobody turns a page behind "nothing is broken"."""
+    warning = next((one for one in found if one.severity == "warning"), None)
+    if not found or warning is None or found[0].cause != NOTHING_BROKEN:
+        return found
+    return [replace(found[0], cause=f"It works; beside that: {warning.title}."), *found[1:]]
 
 
 def _silent(one: Told, first: Told) -> bool:

@@ -8,6 +8,7 @@ from inspector.model.state import Process
 from inspector.model.tree import libraries, opened_as, preload_source, unread
 from inspector.model.usage import Provider
 from inspector.model.verdict import Evidence, Rung
+from inspector.stream.calls import LookedUp
 
 from .view import View
 
@@ -39,9 +40,7 @@ def mapped(view: View) -> Rung:
 
 
 def _not_mapped(view: View) -> Rung:
-    present = {library.path for library in libraries(view.process).values()}
-    loads = [one for one in view.use.lookups if one.found and one.via in ("dlopen", "dlmopen")]
-    brief = next((one for one in loads if one.answer not in present), None)
+    brief = _unloaded(view)
     if brief is not None:
         text = f"dlopen({brief.name}) succeeded; it was unloaded before we looked"
         row = evidence.of_lookup(view.state, view.process, brief, text)
@@ -58,6 +57,13 @@ def _not_mapped(view: View) -> Rung:
     )  # fmt: skip
     since = "" if born_here(view.process) else " now"
     return Rung(rung="mapped", state="no", detail=f"no mapped file provides it{since}", evidence=[row])
+
+
+def _unloaded(view: View) -> LookedUp | None:
+    """A load that succeeded, of a file that is not mapped any more."""
+    present = {library.path for library in libraries(view.process).values()}
+    loads = [one for one in view.use.lookups if one.found and one.via in ("dlopen", "dlmopen")]
+    return next((one for one in loads if one.answer not in present), None)
 
 
 def _route_words(process: Process, provider: Provider) -> str:
@@ -84,7 +90,7 @@ def exported(view: View) -> Rung:
     """Are the needed names there: defined, visible, at the right version?"""
     provider = view.provider
     if provider is None:
-        return Rung(rung="exported", state="unknown", detail="nothing is mapped that could export it")
+        return Rung(rung="exported", state="unknown", detail=_not_read(view))
     if provider.image is None or provider.image.error:
         why = provider.image.error if provider.image is not None else "not read yet"
         return Rung(rung="exported", state="unknown", detail=f"{name_of(provider.path)}: {why}")
@@ -120,6 +126,15 @@ def exported(view: View) -> Rung:
     dark = unread(view.state, view.process)
     detail += f"; {plural(len(dark), 'mapped file')} not read" if dark else ", other files offer the rest"
     return Rung(rung="exported", state="unknown" if dark else "yes", detail=detail, evidence=[row])
+
+
+def _not_read(view: View) -> str:
+    """Why the names of a provider are not known."""
+    if _unloaded(view) is None:
+        return "nothing is mapped that could export it"
+    lacking = list(dict.fromkeys(one.name for one in view.use.lookups if one.found is False and one.name))
+    lacks = f"; it was asked for {listed(lacking, 3)} in vain" if lacking else ""
+    return f"it was unloaded before its names were read{lacks}"
 
 
 def _nothing_offered(view: View, provider: Provider, total: int) -> Rung:

@@ -384,7 +384,8 @@ def heading_of(context: PaneContext, chosen: int | None, merging: bool, only: st
     """Which sources are shown, how much of them (`whole`: they are searched), and what is wrong with them."""
     logs = context.state.logs
     if not logs:
-        return "no log found yet"
+        over = context.state.processes and all(one.ended for one in context.state.processes)
+        return "no log was found" if over else "no log found yet"
     if chosen is not None and chosen in logs:
         log = logs[chosen]
         problem = f": {log.found.problem}" if log.found.problem else ""
@@ -393,6 +394,7 @@ def heading_of(context: PaneContext, chosen: int | None, merging: bool, only: st
     part = (
         f"{held:,} of {total:,} lines kept; o shows one log in full"
         if held < total and not whole
-        else f"{total:,} lines"
+        else plural(total, "line")
     )
-    return f"{only}{plural(len(logs), 'source')}, {part}" + (", merging…" if merging else "")
+    wrong = next((f"; {log.found.name}: {log.found.problem}" for log in logs.values() if log.found.problem), "")
+    return f"{only}{plural(len(logs), 'source')}, {part}{wrong}" + (", merging…" if merging else "")

@@ -267,3 +267,12 @@ def test_a_library_that_came_and_went_is_named_by_the_loaders_words() -> None:
     finding = found(story, "lookup-failed")
     assert "/x/libcuda.so.1 does not have it" in finding.title and "/x/libcuda.so.1" in finding.command
     assert rung(story, "mapped").state == "yes"
+
+
+def test_names_of_a_library_that_was_unloaded_before_it_was_read_are_not_known() -> None:
+    story = Story()
+    story.process(812)
+    story.look_up(812, "dlopen", "libcuda.so.1", True, answer=SHIM)
+    story.look_up(812, "dlsym", "cuInit", False, error=f"{SHIM}: undefined symbol: cuInit")
+    detail = rung(story, "exported").detail
+    assert detail == "it was unloaded before its names were read; it was asked for cuInit in vain"
