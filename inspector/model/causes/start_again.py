@@ -1,10 +1,14 @@
 """Starting a program again so that it is the same question: by whom it is started, and with which loader variables."""
 
+import os
+
 from inspector.model import commands_by_hand
 from inspector.model.commands_by_hand import shell
 from inspector.model.state import Process
 from inspector.model.tree import ancestors, program
 from inspector.model.worker import is_tool
+from inspector.stream.invocation import program_words
+from inspector.stream.processes import ProcessExec
 
 LOADER_KEYS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
 _OPTION = "--library-path "
@@ -37,8 +41,7 @@ def rerun(process: Process, *settings: str) -> str:
             return ""
         at = argv.index(_OPTION.strip()) + 1
         argv, settings = [*argv[:at], option.removeprefix(_OPTION), *argv[at + 1 :]], ()
-    words = [*settings, *_carried(runs.environment, settings)]
-    return shell(["env", *words, *argv]) if words else shell(argv)
+    return _command(runs, argv, settings)
 
 
 def observed_again(process: Process) -> str:
@@ -49,13 +52,27 @@ def observed_again(process: Process) -> str:
         return "inspector --wait PROGRAM"
     if first is not process or runs.own_root:
         return waited_for(process)
-    carried = _carried(runs.environment, ())
-    return f"inspector report -- {shell(['env', *carried, *runs.argv] if carried else runs.argv)}"
+    return f"inspector report -- {_command(runs, runs.argv)}"
 
 
 def waited_for(process: Process) -> str:
     """Observe the next start, whoever starts it; empty where the program has no name."""
     return commands_by_hand.wait_for(program(starter(process)))
+
+
+def _command(runs: ProcessExec, argv: list[str], settings: tuple[str, ...] = ()) -> str:
+    """The arguments behind `env`, which takes settings, loader variables and the folder that a relative path needs."""
+    folder = ["-C", runs.cwd] if runs.cwd and _is_relative(argv) else []
+    words = [*folder, *settings, *_carried(runs.environment, settings)]
+    return shell(["env", *words, *argv]) if words else shell(argv)
+
+
+def _is_relative(argv: list[str]) -> bool:
+    """The program, or the script of an interpreter, is named by a path that holds in one folder only."""
+    script = program_words([os.fsencode(word) for word in argv])
+    if script:
+        return not script[0].startswith(b"/")
+    return "/" in argv[0] and not argv[0].startswith("/")
 
 
 def _carried(environment: dict[str, str], settings: tuple[str, ...]) -> list[str]:

@@ -27,6 +27,16 @@ def test_a_setting_takes_the_place_of_the_variable_that_the_program_had() -> Non
     assert command == "env LD_LIBRARY_PATH=/usr/lib/gpu LD_PRELOAD=/opt/shim/libshim.so /opt/app/server"
 
 
+def test_a_relative_path_is_started_in_the_folder_where_it_holds() -> None:
+    story = Story()
+    story.process(812, argv=["./server"], cwd="/opt/app", environment={"LD_PRELOAD": "/opt/shim/libshim.so"})
+    story.process(813, argv=["python3", "train.py"], exe="/usr/bin/python3", cwd="/srv/job")
+    story.process(814, argv=["/opt/app/server"], cwd="/srv/job")
+    assert rerun(_process(story)) == "env -C /opt/app LD_PRELOAD=/opt/shim/libshim.so ./server"
+    assert observed_again(_process(story, 813)) == "inspector report -- env -C /srv/job python3 train.py"
+    assert rerun(_process(story, 814)) == "/opt/app/server"
+
+
 def test_a_path_that_the_loader_has_as_an_option_is_replaced_there() -> None:
     story = Story()
     story.process(812, argv=["/lib/ld.so", "--library-path", "/opt/app/lib", "/opt/app/server"])
