@@ -162,7 +162,7 @@ class NotCalled(Pattern):
             title = f"no call of {use.api} was seen in {short(process)}, which could call it (through {consumers})"
         return Hit(
             title=title,
-            cause=f"{_in_order(looked)}The program chose not to use the GPU, or has not got that far yet.",
+            cause=f"{_in_order(looked, use)}The program chose not to use the GPU, or has not got that far yet.",
             next_step="check the program's settings, and its log up to where it would look for devices",
             process=process,
             severity="error" if coverage.complete and not coverage.passive and looked else "warning",
@@ -179,9 +179,11 @@ class NotCalled(Pattern):
         )
 
 
-def _in_order(looked: bool) -> str:
+def _in_order(looked: bool, use: Use) -> str:
     """Only what was seen is said to be in order."""
-    return "Library, names and look-ups are in order. " if looked else "Its look-ups were not seen. "
+    if not looked:
+        return "Its look-ups were not seen. "
+    return f"Library{', names and look-ups' if use.lookups else ' and names'} are in order. "
 
 
 def _proven(coverage: Coverage, process: Process) -> bool:

@@ -131,7 +131,7 @@ class OtherServiceAnswers(Pattern):
             for port in sorted({_port(address) for address in other.listening} & ports - served):
                 who = f"PID {other.pid} ({other.unit or name_of(other.exe)})"
                 yield Hit(
-                    title=f"port {port} is served by {who}, you are looking at {short(first)}",
+                    title=f"port {port} is served by {who}; you are looking at {short(first)}",
                     cause="Two installations, one port: clients are served by the other one.",
                     next_step="observe that process, or stop one of the two",
                     command=f"inspector {other.pid}",

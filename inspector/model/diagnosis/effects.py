@@ -13,9 +13,15 @@ _UNTIL = 1_000_000_000
 """ns after a death in which the others of a tree end of it."""
 
 
-def effect_words(context: Context, *, failed: bool) -> str:
+_ELSEWHERE = ("other-service-answers", "client-only")
+"""Rules by which what this program computes on is beside the point."""
+
+
+def effect_words(context: Context, rule: str, *, failed: bool) -> str:
     """In words of the decision; a program that only crashed computed nowhere."""
     decision = context.decision
+    if rule in _ELSEWHERE:
+        return "another process does the work"
     if decision.verdict == "cpu":
         return _of_death(context) or "on the CPU"
     if decision.verdict == "undecided":

@@ -222,7 +222,7 @@ def _links(context: Context, one: Told, *, first: bool) -> list[Link]:
     """From the effect to the root."""
     links = [_link(context, attempt, one.hit.process) for attempt in one.chain]
     if (first or one.answer) and (links or one.hit.severity == "error"):
-        links = [*_effect(context, failed=one.hit.severity == "error"), *links]
+        links = [*_effect(context, one.rule.id, failed=one.hit.severity == "error"), *links]
         root = one.hit.root or (one.hit.title if not one.chain else "")
         if root:
             pid = one.hit.process.pid if one.hit.process is not None else None
@@ -239,9 +239,9 @@ def _link(context: Context, attempt: Attempt, owner: Process | None) -> Link:
     return replace(link, asked_from=asked_from(stack)) if stack is not None else link
 
 
-def _effect(context: Context, *, failed: bool) -> Iterator[Link]:
+def _effect(context: Context, rule: str, *, failed: bool) -> Iterator[Link]:
     decision = context.decision
-    yield Link(text=effect_words(context, failed=failed), kind="mode", subject=decision.verdict)
+    yield Link(text=effect_words(context, rule, failed=failed), kind="mode", subject=decision.verdict)
     if decision.word is not None and decision.word.saying in ON_CPU:
         row = word_row(context.state, decision.word)
         yield Link(text=f"the program says: {row.text[:240]}", at=row.at, pid=row.pid, kind="words", subject=row.key,

@@ -75,7 +75,8 @@ def test_the_port_that_clients_ask_is_served_by_another_process() -> None:
     _other(story)
     finding = answer(story)
     assert (finding.rule, finding.confidence) == ("other-service-answers", "proven")
-    assert "port 11434 is served by PID 640 (snap.ollama.listener), you are looking at PID 812" in finding.title
+    assert "port 11434 is served by PID 640 (snap.ollama.listener); you are looking at PID 812" in finding.title
+    assert finding.chain[0].text == "another process does the work"
 
 
 def test_two_services_on_two_ports_are_no_fault() -> None:
