@@ -1,9 +1,15 @@
 """Ladders: nine rungs, three-valued, each unknown with what is missing."""
 
+import pytest
+
+from inspector.demo.cases import CASES
+from inspector.demo.record import recording_of
 from inspector.model.diagnosis import diagnose
+from inspector.model.fold import apply_all
 from inspector.model.verdict import RUNGS, Ladder, RungName
 from inspector.stream.libraries import Slot, SlotsRead
 from inspector.stream.processes import ProcessStarted
+from inspector.stream.recording import Recording
 from inspector.stream.session import Capability, SessionStarted
 
 from .asking import BACKEND, CPU, SHIM, healthy, rung
@@ -129,6 +135,34 @@ def test_a_slot_that_points_elsewhere_breaks_the_rung_resolved() -> None:
     good = Slot(name="cuInit", bound_to="/opt/shim/libcuda.so.1")
     story.tell(SlotsRead(at=story.later(), pid=812, path=BACKEND, slots=[good]))
     assert rung(story, "resolved").state == "yes"
+
+
+def test_slots_that_were_read_and_are_not_bound_yet_are_said_to_have_been_read() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.consumer(812, BACKEND, imports=["cuInit"])
+    story.tell(SlotsRead(at=story.later(), pid=812, path=BACKEND, slots=[Slot(name="cuInit", bound_to=None)]))
+    told = rung(story, "resolved")
+    assert (told.state, told.detail) == ("unknown", "its slots were read: none is bound yet")
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "state", "words"),
+    [
+        ("discovery-timeout", "called", "yes", "was inside cuInit for 716 ms when it ended"),
+        ("success-without-work", "used", "unknown", "84 launches returned 0, no sign of work"),
+        ("healthy-legacy", "used", "unknown", "not yet"),
+        ("preload-one-missing", "environment", "yes", "entries of LD_PRELOAD is ignored ("),
+        ("healthy-ends-in-order", "returned", "yes", "20 calls returned 0, 3 a normal answer other than 0"),
+        ("wrapper-dies", "mapped", "no", "was killed by SIGSEGV"),
+    ],
+)
+def test_the_rung_says_what_was_seen(name: str, step: RungName, state: str, words: str) -> None:
+    case = next(one for one in CASES if one.name == name)
+    rail = diagnose(apply_all(Recording(str(recording_of(case))))).ladders[0]
+    told = next(one for one in rail.rungs if one.rung == step)
+    assert told.state == state and words in told.detail, told.detail
 
 
 def test_a_fork_that_executed_nothing_says_that_it_has_its_parents_environment() -> None:

@@ -107,10 +107,19 @@ def _bound(view: View) -> Rung | None:
     return None
 
 
+def _none_bound_yet(view: View) -> bool:
+    """The slots of consumers for this API were read, and the loader had filled none of them."""
+    every = (slot for slots in view.process.slots.values() for slot in slots.slots)
+    return any(view.profiles.api_of_function(slot.name) == view.use.api for slot in every)
+
+
 def _unresolved(view: View) -> Rung:
     if not view.use.providers or not view.use.consumers:
         missing = "provider" if not view.use.providers else "consumer"
         return Rung(rung="resolved", state="unknown", detail=f"there is no {missing} here")
+    if _none_bound_yet(view):
+        detail = "its slots were read: none is bound yet"
+        return Rung(rung="resolved", state="unknown", detail=detail)
     coverage = of_lookups(view.state, view.process)
     slots = [slot for each in view.process.slots.values() for slot in each.slots
              if view.profiles.api_of_function(slot.name) == view.use.api]  # fmt: skip

@@ -21,7 +21,9 @@ def called(view: View) -> Rung:
         if inside:
             oldest = min(inside, key=lambda call: call.entered)
             name = view.state.functions[oldest.function].name
-            detail += f"; inside {name} for {duration(view.state.now - oldest.entered)}"
+            ended = view.process.ended
+            stayed = duration((ended or view.state.now) - oldest.entered)
+            detail += f"; was inside {name} for {stayed} when it ended" if ended else f"; inside {name} for {stayed}"
         return Rung(rung="called", state="yes", detail=detail, evidence=rows)
     rows = [evidence.of_calls(view.process, calls, _count_words(calls)) for calls in use.calls.values()][:30]
     coverage = of_use(view.state, use)
@@ -93,10 +95,16 @@ def returned(view: View) -> Rung:
     if not good:
         return Rung(rung="returned", state="unknown", detail=_why_unread(use))
     read = ", all that were read" if any(calls.results_stopped for calls in use.calls.values()) else ""
-    detail = f"{plural(good, 'call')} returned 0{read}"
+    detail = f"{plural(good, 'call')} returned 0{read}{_harmless(use)}"
     if values:
         detail += f"; {listed((row.text for row in values), 3)}"
     return Rung(rung="returned", state="yes", detail=detail, evidence=values)
+
+
+def _harmless(use: Use) -> str:
+    """Results other than 0 that are no fault."""
+    others = sum(count for calls in use.calls.values() for code, count in calls.results.items() if code != 0)
+    return f", {others:,} a normal answer other than 0" if others else ""
 
 
 def _why_unread(use: Use) -> str:

@@ -1,7 +1,7 @@
 """Rung environment: did the loader's variables reach this process, and does its loader honour them?"""
 
 from inspector.model import commands_by_hand, evidence
-from inspector.model.formatting import listed
+from inspector.model.formatting import listed, name_of, plural
 from inspector.model.tree import environment_change, inherits, program
 from inspector.model.usage import hides_devices, no_device
 from inspector.model.verdict import Evidence, Rung
@@ -27,17 +27,18 @@ def environment(view: View) -> Rung:
         return Rung(rung="environment", state="no", detail=hidden.text, evidence=[hidden, *rows])
     if not carried:
         return _without_loader_keys(view)
-    return Rung(rung="environment", state="yes", detail=_carried_words(view, carried), evidence=rows)
+    detail = "; ".join(filter(None, (_ignored_words(view), _carried_words(view, carried))))
+    return Rung(rung="environment", state="yes", detail=detail, evidence=rows)
 
 
 def _refusal(view: View, runs: ProcessExec, carried: list[str]) -> Evidence | None:
     """Why what it carries has no effect; None when it has."""
     process = view.process
     if carried and runs.static:
-        text = f"{listed(carried)} has no effect: the program is static"
+        text = f"{listed(carried)} {'has' if len(carried) == 1 else 'have'} no effect: the program is static"
         return evidence.of_process(process, text, by_hand=commands_by_hand.header(process, runs.exe))
     if carried and runs.secure:
-        text = f"{listed(carried)} is ignored: AT_SECURE is set"
+        text = f"{listed(carried)} {'is' if len(carried) == 1 else 'are'} ignored: AT_SECURE is set"
         return evidence.of_process(process, text, by_hand=commands_by_hand.secure(process.pid))
     unusable = [entry for entry in process.preloads if entry.usable is False and entry.source != "LD_AUDIT"]
     if unusable and not view.use.providers:
@@ -64,6 +65,17 @@ def _without_loader_keys(view: View) -> Rung:
             rung="environment", state="no", detail=f"{change.key} of the parent did not reach it", evidence=[row]
         )
     return Rung(rung="environment", state="yes", detail="no loader variable is set, and none is needed")
+
+
+def _ignored_words(view: View) -> str:
+    """`1 of 3 entries of LD_PRELOAD is ignored: x.so: no such file`, where the others load."""
+    entries = [one for one in view.process.preloads if one.source == "LD_PRELOAD"]
+    ignored = [one for one in entries if one.usable is False]
+    if not ignored:
+        return ""
+    first = f"{name_of(ignored[0].entry)}: {ignored[0].problem or ignored[0].words}"
+    verb = "is" if len(ignored) == 1 else "are"
+    return f"{len(ignored)} of {plural(len(entries), 'entry')} of LD_PRELOAD {verb} ignored ({first})"
 
 
 def _carried_words(view: View, carried: list[str]) -> str:

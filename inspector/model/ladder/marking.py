@@ -64,15 +64,18 @@ def broken_at(rungs: list[Rung], name: RungName, why: Break | None) -> list[Rung
     place = RUNGS.index(name)
     marked = []
     for number, rung in enumerate(rungs):
-        if number == place and (rung.state == "no" or why is None):
-            marked.append(rung)
-        elif number == place and why is not None:
-            marked.append(Rung(rung=name, state="no", detail=why.title, evidence=[*why.evidence]))
+        if number == place:
+            own = why is None or (rung.state == "no" and why.place != "end")
+            marked.append(rung if own or why is None else _explained(name, why))
         elif number < place:
             marked.append(_passed(rung))
         else:
             marked.append(_behind(rung))
     return marked
+
+
+def _explained(name: RungName, why: Break) -> Rung:
+    return Rung(rung=name, state="no", detail=why.title, evidence=[*why.evidence])
 
 
 def whole(rungs: list[Rung]) -> list[Rung]:

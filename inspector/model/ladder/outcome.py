@@ -3,7 +3,7 @@
 from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
 from inspector.model.formatting import listed, plural
-from inspector.model.gpu_work import of_process, words
+from inspector.model.gpu_work import of_process, stub_signs, words
 from inspector.model.state import Process
 from inspector.model.verdict import Rung
 from inspector.stream.processes import Descriptor
@@ -47,6 +47,9 @@ def used(view: View) -> Rung:
     if launched:
         row = evidence.of_calls(view.process, launched[0].launched[0], words(launched[0]))
         detail = f"{plural(launched[0].launches, 'launch')} returned 0"
+        signs = stub_signs(view.state, launched[0], view.profiles)
+        if signs is not None and signs.together:
+            return Rung(rung="used", state="unknown", detail=f"{detail}, no sign of work", evidence=[row, *signs.rows])
         return Rung(rung="used", state="yes", detail=detail, evidence=[row])
     if mode.verdict == "cpu":
         detail = f"the program runs on the CPU ({mode.confidence})"
@@ -55,6 +58,9 @@ def used(view: View) -> Rung:
         detail = "no work after discovery was seen, and no log mentions any"
         return Rung(rung="used", state="unknown", detail=detail, evidence=mode.evidence)
     if own:
-        detail = f"{mode.verdict} ({mode.confidence})"
-        return Rung(rung="used", state="yes", detail=detail, evidence=mode.evidence)
-    return Rung(rung="used", state="unknown", detail=f"the tree uses {mode.verdict}, this process was not seen to")
+        done = own[0].allocations + own[0].others
+        detail = f"memory was prepared (success: {done:,}), no launch was seen"
+        return Rung(rung="used", state="unknown", detail=detail)
+    alone = len(view.state.processes) == 1
+    detail = "not yet: no launch was seen" if alone else f"the tree uses {mode.verdict}, this process was not seen to"
+    return Rung(rung="used", state="unknown", detail=detail)

@@ -22,6 +22,8 @@ COLUMNS = (
 )
 
 
+_DOUBTS = "success-without-work"
+"""The rule by which it is doubtful that anything was computed."""
 _SUCCESS: Span = ("✓ ", "quiet")
 
 
@@ -40,7 +42,11 @@ def mode_words(context: PaneContext) -> tuple[str, str, Tone]:
     if mode.verdict == "cpu":
         wrong = told_of(context.answer).wrong
         return "✗" if wrong else "○", f"CPU ({mode.confidence})", "no" if wrong else "quiet"
-    return "✓", f"{mode.verdict.upper()} ({mode.confidence})", "yes"
+    words = f"{mode.verdict.upper()} ({mode.confidence})"
+    first = context.answer.findings[0] if context.answer is not None and context.answer.findings else None
+    if first is not None and first.severity == "error" and any(link.kind == "mode" for link in first.chain):
+        return "✗", words, "no"
+    return ("?", words, "unknown") if first is not None and first.rule == _DOUBTS else ("✓", words, "yes")
 
 
 def _mode(context: PaneContext) -> Iterator[Item]:
