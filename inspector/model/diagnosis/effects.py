@@ -2,7 +2,7 @@
 
 from inspector.model.causes.context import Context
 from inspector.model.crashes import fault
-from inspector.model.decision import Decision
+from inspector.model.decision import UNUSED_FOR, Decision
 from inspector.model.formatting import ON_GPU, duration
 from inspector.model.gpu_work import of_process
 from inspector.model.log_claims import ON_CPU
@@ -41,12 +41,20 @@ def _of_death(context: Context) -> str:
     """Empty where somebody may have gone on, on the CPU."""
     decision, process = context.decision, context.decision.process
     said = decision.word is not None and decision.word.saying in ON_CPU
-    if process is None or said or fault(process) is None or _goes_on(context, process):
+    crashed = process is not None and fault(process) is not None
+    if process is None or said or not (crashed or _gave_up(decision, process)) or _goes_on(context, process):
         return ""
     work = [one for one in of_process(context.state, process, context.profiles) if one.launches or one.allocations]
     if work:
-        return f"crashed {ON_GPU.get(work[0].mode, 'on the GPU')}"
-    return "crashed before it used a GPU"
+        return f"{'crashed' if crashed else 'failed'} {ON_GPU.get(work[0].mode, 'on the GPU')}"
+    return f"{'crashed' if crashed else 'ended'} before it used a GPU"
+
+
+def _gave_up(decision: Decision, process: Process) -> bool:
+    """It ended with a failure, and did not compute for long after it was refused."""
+    end, refused = process.end, decision.chain[0].at if decision.chain else 0
+    failed = end is not None and bool(end.code)
+    return failed and bool(refused) and process.cpu_after(refused, process.ended) < UNUSED_FOR
 
 
 def _goes_on(context: Context, dead: Process) -> bool:

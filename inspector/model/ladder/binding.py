@@ -121,11 +121,6 @@ def _unresolved(view: View) -> Rung:
         detail = "its slots were read: none is bound yet"
         return Rung(rung="resolved", state="unknown", detail=detail)
     coverage = of_lookups(view.state, view.process)
-    slots = [slot for each in view.process.slots.values() for slot in each.slots
-             if view.profiles.api_of_function(slot.name) == view.use.api]  # fmt: skip
-    if coverage.complete and slots:
-        detail = f"{plural(len(slots), 'slot')} read, none of them bound yet"
-        return Rung(rung="resolved", state="unknown", detail=detail)
     if coverage.complete:
         return Rung(rung="resolved", state="unknown", detail="no look-up was seen, its slots were not read")
     return Rung(rung="resolved", state="unknown", detail=f"look-ups not seen: {coverage.words}")

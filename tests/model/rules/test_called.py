@@ -64,7 +64,7 @@ def test_lazy_slots_that_were_never_bound_prove_the_time_before() -> None:
     story.later(2 * SECOND)
     story.log(CPU)
     assert (answer(story).rule, answer(story).severity) == ("not-called", "warning")
-    assert rung(story, "resolved").detail == "1 slot read, none of them bound yet"
+    assert rung(story, "resolved").detail == "its slots were read: none is bound yet"
     assert answer(story).cause.startswith("Library and names are in order.")
     story.tell(
         SlotsRead(at=story.later(), pid=812, path=BACKEND, slots=[Slot(name="cuInit", bound_to="/x", lazy=False)])

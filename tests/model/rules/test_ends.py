@@ -1,5 +1,7 @@
 """Rules about how processes end, or do not."""
 
+import pytest
+
 from inspector.stream.calls import CallsInside, OpenCall
 from inspector.stream.processes import ProcessEnded, SignalDelivered, ThreadWaits
 
@@ -129,6 +131,17 @@ def test_a_program_that_crashed_is_not_told_to_be_on_the_cpu() -> None:
     later.call(812, "cuMemAlloc_v2", by=BACKEND, values={"pointer": 0x7F30_0000_0000})
     _fault(later, fatal=True)
     assert _effect(later) == "crashed on the GPU (CUDA)"
+
+
+@pytest.mark.parametrize(("code", "effect"), [(1, "ended before it used a GPU"), (0, "on the CPU")])
+def test_a_program_that_ended_with_a_failure_over_a_refusal_did_not_compute(code: int, effect: str) -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", 100, by=BACKEND)
+    story.end(812, code=code)
+    assert answer(story).chain[0].text == effect
 
 
 def test_the_program_of_a_child_that_crashed_is_on_the_cpu_while_it_lives() -> None:
