@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from inspector.stream.libraries import LibraryMapped
+from inspector.stream.libraries import LibraryMapped, PreloadChecked
 from inspector.stream.processes import ProcessExec
 from inspector.stream.text import visible
 
@@ -44,6 +44,11 @@ def program(process: Process) -> ProcessExec | None:
 def inherits(process: Process) -> bool:
     """It was born by fork and has not executed anything: it is its parent's program."""
     return not process.execs and process.parent is not None
+
+
+def is_preloaded(process: Process, entry: PreloadChecked) -> bool:
+    """The file of an entry is mapped by it, whatever became of the file since."""
+    return any(one.route == "preload" and one.path in (entry.entry, entry.path) for one in libraries(process).values())
 
 
 def libraries(process: Process) -> dict[int, LibraryMapped]:

@@ -9,9 +9,9 @@ from inspector.model.folding import logs, timeline
 from inspector.model.state import State
 from inspector.model.tree import environment_change, libraries, program
 from inspector.stream.base import Event
-from inspector.stream.calls import CallCount, CallsCounted, CallsInside, LookedUp, TriedFile
+from inspector.stream.calls import CallCount, CallsCounted, CallsInside, LookedUp, OpenCall, TriedFile
 from inspector.stream.events import AnyEvent
-from inspector.stream.libraries import LibraryMapped
+from inspector.stream.libraries import LibraryMapped, PreloadChecked
 from inspector.stream.logs import LogFound, LogLine, LogRead
 from inspector.stream.processes import EnvironmentRead, ProcessEnded, ProcessStarted, SignalDelivered
 from inspector.stream.session import CollectorWaits, ProgramCutShort
@@ -279,3 +279,44 @@ def test_how_a_program_ends_when_the_observation_is_over_is_no_doing_of_its() ->
     assert not process.ended and process.end is None
     assert process.cut_short is not None and process.cut_short.signal == 15
     assert len(process.open_calls) == 1
+
+
+def test_the_timeline_tells_a_library_of_a_refused_load_as_gone_again_and_a_mapped_entry_as_not_ignored() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812, "/opt/shim.so", "preload")
+    gone = PreloadChecked(
+        at=story.later(), pid=812, source="LD_PRELOAD", entry="/opt/shim.so", usable=False, problem="no such file"
+    )
+    story.tell(gone)
+    story.tell(msgspec.structs.replace(gone, entry="/opt/other.so"))
+    texts = [moment.text for moment in story.state.timeline]
+    assert "LD_PRELOAD entry /opt/shim.so: the next start will ignore it: no such file" in texts
+    assert "LD_PRELOAD entry /opt/other.so is ignored: no such file" in texts
+    entered = story.later()
+    mapped = story.later()
+    tried = TriedFile(path="/opt/b.so", errno=0)
+    story.tell(LookedUp(at=story.later(), pid=812, tid=812, via="dlopen", name="/opt/b.so", requester="/opt/app",
+                        found=False, error="undefined symbol: x", entered=entered, tried=[tried]))  # fmt: skip
+    story.tell(LibraryMapped(at=mapped, pid=812, base=4096, path="/opt/b.so", file="f:b", route="dlopen"))
+    assert "b.so mapped during the refused load, gone again (dlopen)" in [one.text for one in story.state.timeline]
+
+
+def test_counting_in_a_file_that_nobody_maps_is_told_with_its_path() -> None:
+    story = Story()
+    story.watch("/opt/shim/libcuda.so.1", DRIVER)
+    (note,) = [one.text for one in story.state.timeline if one.text.startswith("counting of")]
+    assert "of /opt/shim/libcuda.so.1 begins" in note and note.endswith(", not seen mapped so far")
+
+
+def test_a_call_that_stays_open_is_told_once_where_it_was_entered() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    entered = story.later()
+    number = next(iter(story.state.functions))
+    call = OpenCall(pid=812, tid=812, function=number, entered=entered)
+    for _ in range(2):
+        story.tell(CallsInside(at=story.later(SECOND), open=[call]))
+    (told,) = [one for one in story.state.timeline if one.text.startswith("enters ")]
+    assert (told.at, told.pid, told.bad) == (entered, 812, False)

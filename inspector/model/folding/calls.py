@@ -47,9 +47,12 @@ def watched(state: State, event: FunctionsWatched) -> None:
         state.stopped.pop(function.id, None)
         state.results_stopped.pop(function.id, None)
     touch(state, "symbols", "functions")
-    libraries = sorted({name_of(function.library) for function in new})
+    mapped = {library.file for process in state.current.values() for library in process.libraries.values()}
+    libraries = sorted({function.library if function.file not in mapped else name_of(function.library)
+                        for function in new})  # fmt: skip
     if libraries:
-        text = f"counting of {plural(len(new), 'function')} of {', '.join(libraries)} begins ({event.means})"
+        so_far = "" if any(function.file in mapped for function in new) else ", not seen mapped so far"
+        text = f"counting of {plural(len(new), 'function')} of {', '.join(libraries)} begins ({event.means}){so_far}"
         tell(state, event.at, 0, "note", text)
 
 

@@ -5,6 +5,7 @@ import msgspec
 from inspector.model.apis import describe
 from inspector.model.formatting import name_of
 from inspector.model.state import Process, State
+from inspector.model.tree import is_preloaded
 from inspector.stream.calls import LookedUp
 from inspector.stream.libraries import (
     CandidateFound,
@@ -89,7 +90,10 @@ def _tell_load(state: State, event: LibraryMapped) -> None:
     by = f" by {name_of(event.route_by)}" if event.route_by else ""
     route = "" if event.route == "unknown" else f" ({event.route}{by})"
     about = f" [{', '.join(concerned)}]" if concerned else ""
-    text = f"{name_of(event.path)} mapped{route}{about}"
+    process = process_at(state, event.pid, event.at)
+    in_vain = any(mapped_in_vain(process, lookup, event) for lookup in process.lookups[-_RECENT_LOOKUPS:])
+    gone = " during the refused load, gone again" if in_vain else ""
+    text = f"{name_of(event.path)} mapped{gone}{route}{about}"
     tell(state, event.at, event.pid, "load", text, bad=event.state in _STALE, key=f"{event.pid}:{event.base}")
 
 
@@ -131,7 +135,8 @@ def preload_checked(state: State, event: PreloadChecked) -> None:
     process.preloads = [*known, event]
     touch(state, "libraries", "processes")
     if event.usable is False:
-        text = f"{event.source} entry {event.entry} is ignored: {event.problem or event.words}"
+        ignored = ": the next start will ignore it" if is_preloaded(process, event) else " is ignored"
+        text = f"{event.source} entry {event.entry}{ignored}: {event.problem or event.words}"
         tell(state, event.at, event.pid, "load", text, bad=True)
 
 

@@ -2,7 +2,7 @@
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.formatting import listed, name_of, plural
-from inspector.model.tree import environment_change, inherits, program
+from inspector.model.tree import environment_change, inherits, is_preloaded, program
 from inspector.model.usage import hides_devices, no_device
 from inspector.model.verdict import Evidence, Rung
 from inspector.stream.processes import ProcessExec
@@ -70,7 +70,7 @@ def _without_loader_keys(view: View) -> Rung:
 def _ignored_words(view: View) -> str:
     """`1 of 3 entries of LD_PRELOAD is ignored: x.so: no such file`, where the others load."""
     entries = [one for one in view.process.preloads if one.source == "LD_PRELOAD"]
-    ignored = [one for one in entries if one.usable is False]
+    ignored = [one for one in entries if one.usable is False and not is_preloaded(view.process, one)]
     if not ignored:
         return ""
     first = f"{name_of(ignored[0].entry)}: {ignored[0].problem or ignored[0].words}"
