@@ -87,7 +87,7 @@ def _tell_load(state: State, event: LibraryMapped) -> None:
     concerned = _concerned(state, event.file)
     if not concerned and event.route not in _TELLING_ROUTES:
         return
-    by = f" by {name_of(event.route_by)}" if event.route_by else ""
+    by = f" by {name_of(event.route_by)}" if event.route_by and event.route != "preload" else ""
     route = "" if event.route == "unknown" else f" ({event.route}{by})"
     about = f" [{', '.join(concerned)}]" if concerned else ""
     process = process_at(state, event.pid, event.at)
