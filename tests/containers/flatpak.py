@@ -1,6 +1,7 @@
 """A flatpak of our own: a runtime with the machine's C library and a program with its driver beside it, installed."""
 
 import os
+import secrets
 import shutil
 import subprocess
 from pathlib import Path
@@ -27,7 +28,7 @@ command={program}
 [Environment]
 LD_LIBRARY_PATH={path}
 """
-APP, PROGRAM = "org.shim_inspector.Asks", "flatpak-asks"
+APP = "org.shim_inspector.Asks"
 
 
 class Flatpak:
@@ -36,15 +37,17 @@ class Flatpak:
     def __init__(self, folder: Path, *, driver_inside: bool) -> None:
         """With the driver in the sandbox's own /app/lib, or nowhere in it."""
         self._folder = folder
+        self.program = f"asks-{secrets.token_hex(3)}"
+        """Its name: others of its kind may run at the same time."""
         ref = _REF.format(machine=os.uname().machine)
         self._build_runtime(folder / "runtime", _RUNTIME.format(ref=ref))
         app = folder / "app"
         for place in ("files/bin", "files/lib", "export"):
             (app / place).mkdir(parents=True)
-        _compile(_PROGRAM, app / "files/bin" / PROGRAM, "-ldl")
+        _compile(_PROGRAM, app / "files/bin" / self.program, "-ldl")
         if driver_inside:
             _compile(_DRIVER, app / "files/lib/libcuda.so.1", "-shared", "-fPIC")
-        (app / "metadata").write_text(_APP.format(app=APP, ref=ref, program=PROGRAM, path="/app/lib"))
+        (app / "metadata").write_text(_APP.format(app=APP, ref=ref, program=self.program, path="/app/lib"))
         for place in ("home", "run"):
             (folder / place).mkdir(mode=0o700)
         self.run("build-export", "--runtime", folder / "repository", folder / "runtime", "1")

@@ -65,7 +65,7 @@ python3 -m pytest -q --junitxml=$OUT/files.xml -o junit_family=xunit1 tests/elf/
 """What of reading files is to be compared with the loader of another processor; random layouts take too long."""
 _SERVICE = f"""
 {_SETTINGS}
-timeout 300 python3 -m pytest -q -m live --junitxml=$OUT/service.xml -o junit_family=xunit1 \\
+timeout 500 python3 -m pytest -q -m live --junitxml=$OUT/service.xml -o junit_family=xunit1 \\
     tests/systemd/test_real_systemd.py
 """
 

@@ -88,7 +88,8 @@ def test_a_service_is_waited_for_and_seen_from_its_first_instruction(unit: Path)
 def test_a_restart_of_an_observed_service_is_followed_with_what_its_new_process_is_refused(unit: Path) -> None:
     systemctl("start", UNIT)
     before = main_pid()
-    with subprocess.Popen([*COMMAND, "record", "--wait", f"unit:{UNIT}", "-o", "-"], stdout=subprocess.PIPE) as record:
+    words = ["timeout", "--signal=INT", "150", *COMMAND, "record", "--wait", f"unit:{UNIT}", "-o", "-"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as record:  # what never comes must not be waited for for ever
         assert record.stdout is not None
         assert any(b'"constraints-read"' in line for line in record.stdout)  # read at leisure: all is set up by then
         systemctl("restart", UNIT)
