@@ -88,7 +88,7 @@ dist: $(STAMP)    ## sdist, wheel, and inspector.pyz: one file for any Python fr
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/python packaging/one_file.py dist/inspector.pyz
 
-lands: $(STAMP)   ## dist/inspector.pyz in bare user lands of Debian, Ubuntu and musl, with Python and nothing else
+lands: dist      ## dist/inspector.pyz in bare user lands of Debian, Ubuntu and musl, with Python and nothing else
 	@.ci/tools debootstrap musl-gcc cc
 	$(BIN)/python -m tests.lands $(ARGS)
 
