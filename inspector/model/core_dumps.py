@@ -2,13 +2,12 @@
 
 from inspector.stream.processes import ProcessExec
 
-from . import commands_by_hand
 from .crashes import fault
+from .start_again import by_hand
 from .state import Process
 from .tree import ancestors, program
 from .worker import is_tool
 
-_CARRIED = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
 PATTERN = "cat /proc/sys/kernel/core_pattern"
 """Where cores go (core(5)): a file, or a program that takes them."""
 
@@ -33,6 +32,4 @@ def look_at(process: Process) -> tuple[str, str]:
 
 def in_debugger(runs: ProcessExec) -> str:
     """The same program in a debugger, with what its loader read."""
-    carried = [f"{key}={runs.environment[key]}" for key in _CARRIED if runs.environment.get(key)]
-    words = ["env", *carried, *runs.argv] if carried else runs.argv
-    return f"gdb -ex run --args {commands_by_hand.shell(words)}"
+    return f"gdb -ex run --args {by_hand(runs)}"

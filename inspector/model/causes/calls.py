@@ -7,6 +7,7 @@ from inspector.model.attempts.row import Attempt
 from inspector.model.evidence import short
 from inspector.model.formatting import name_of, plural
 from inspector.model.own_logs import trouble_told
+from inspector.model.start_again import waited_for
 from inspector.model.state import Process
 from inspector.model.tree import ancestors
 from inspector.model.usage import faults
@@ -16,7 +17,6 @@ from inspector.stream.calls import FileOpened
 from .context import Case
 from .opened_inside import opened_in_call
 from .rule import Cause, Hit
-from .start_again import waited_for
 
 _GATE_WINDOW = 50_000_000
 """ns before a call in which a look at its own name, by the same thread, may have decided what it answers."""

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import ClassVar
 
 from inspector.model.decision import Decision, Reason
+from inspector.model.start_again import waited_for
 
 from .context import Context
 from .rule import Hit, Place, Rule
-from .start_again import waited_for
 
 
 class Conclusion(Rule):

@@ -7,6 +7,7 @@ from inspector.model.coverage import born_here
 from inspector.model.crashes import crashed
 from inspector.model.evidence import short
 from inspector.model.formatting import duration, listed, name_of
+from inspector.model.start_again import waited_for
 from inspector.model.state import Process
 from inspector.model.tree import libraries
 from inspector.model.usage import Use, looks_up_freely
@@ -14,7 +15,6 @@ from inspector.stream.libraries import CandidateFound
 
 from .context import Context
 from .rule import UNEXPLAINED, Hit, Pattern
-from .start_again import waited_for
 
 _PATIENCE = 1_000_000_000
 """ns that a living process is given to load its consumer before its absence is worth telling."""

@@ -11,6 +11,7 @@ from inspector.model.failed_loads import FailedLoad
 from inspector.model.families import MANAGEMENT, family_of_api
 from inspector.model.log_runs import LogRun
 from inspector.model.profiles import Profiles
+from inspector.model.start_again import LOADER_KEYS, observed_again, rerun
 from inspector.model.state import Process, State
 from inspector.model.tree import ancestors, program
 from inspector.model.usage import Use, uses
@@ -18,8 +19,6 @@ from inspector.model.verdict import Confidence, Evidence
 from inspector.model.worker import is_tool
 from inspector.stream.libraries import PreloadChecked
 from inspector.stream.processes import ProcessExec
-
-from .start_again import LOADER_KEYS, observed_again, rerun
 
 
 class Context:

@@ -7,6 +7,7 @@ from inspector.model import commands_by_hand, evidence
 from inspector.model.copies import where_is
 from inspector.model.evidence import short
 from inspector.model.formatting import listed, name_of
+from inspector.model.start_again import LOADER_KEYS, rerun, starter, waited_for
 from inspector.model.state import Process
 from inspector.model.tree import ancestors, program
 from inspector.stream.libraries import Copy
@@ -14,7 +15,6 @@ from inspector.stream.libraries import Copy
 from .context import Case, Context
 from .found_elsewhere import found_elsewhere
 from .rule import Cause, Hit, Pattern
-from .start_again import LOADER_KEYS, rerun, starter, waited_for
 
 _LOADERS = ("ld-linux", "ld.so", "ld-musl", "ld64")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
+from inspector.model.start_again import rerun, starter
 from inspector.model.state import Process
 from inspector.model.tree import program
 from inspector.model.usage import hides_devices
@@ -11,7 +12,6 @@ from inspector.model.verdict import Confidence
 
 from .context import Case, Context
 from .rule import Cause, Hit
-from .start_again import rerun, starter
 
 _NO_DEVICE = ("NODEVICE", "INVALIDDEVICE", "DEVICENOTFOUND")
 

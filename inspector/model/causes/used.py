@@ -10,12 +10,12 @@ from inspector.model.folding.processes import end_words
 from inspector.model.formatting import duration, listed, plural
 from inspector.model.gpu_work import GpuWork, of_tree, stub_signs, words
 from inspector.model.log_meanings import says
+from inspector.model.start_again import waited_for
 from inspector.model.state import Process, Reading
 from inspector.model.verdict import Evidence
 
 from .context import Case, Context
 from .rule import UNEXPLAINED, Cause, Hit, Pattern
-from .start_again import waited_for
 
 
 def _found_before(context: Context) -> list[tuple[Process, Evidence]]:

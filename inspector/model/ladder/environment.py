@@ -2,14 +2,13 @@
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.formatting import listed, name_of, plural
+from inspector.model.start_again import LOADER_KEYS
 from inspector.model.tree import environment_change, inherits, is_preloaded, program
 from inspector.model.usage import hides_devices, no_device
 from inspector.model.verdict import Evidence, Rung
 from inspector.stream.processes import ProcessExec
 
 from .view import View
-
-LOADER_KEYS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
 
 
 def environment(view: View) -> Rung:

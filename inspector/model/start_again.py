@@ -52,7 +52,12 @@ def observed_again(process: Process) -> str:
         return "inspector --wait PROGRAM"
     if first is not process or runs.own_root:
         return waited_for(process)
-    return f"inspector report -- {_command(runs, runs.argv)}"
+    return f"inspector report -- {by_hand(runs)}"
+
+
+def by_hand(runs: ProcessExec) -> str:
+    """The command that starts the program as it was started, with what its loader read."""
+    return _command(runs, runs.argv)
 
 
 def waited_for(process: Process) -> str:

@@ -1,9 +1,9 @@
 """A command that starts a program again asks the same question: the same program, with the same loader variables."""
 
-from inspector.model.causes.start_again import observed_again, rerun, waited_for
+from inspector.model.start_again import observed_again, rerun, waited_for
 from inspector.model.state import Process
 
-from ..build import Story
+from .build import Story
 
 SHIM = {"LD_PRELOAD": "/opt/shim/libshim.so", "LD_LIBRARY_PATH": "/opt/app/lib", "OTHER": "1"}
 
