@@ -296,6 +296,9 @@ def _from_the_first_on(state: State, process: Process) -> Coverage:
     """
     start = began(process)
     answering = [each for each in process.libraries.values() if answers_lookups(each.path)]
+    runs = program(process)
+    if state.lookups_watched and not answering and runs is not None and runs.static is False:
+        return Coverage(False, "its C library was not seen, nor whether look-ups that it answers are")
     for library in answering if state.lookups_watched else []:
         name, since = name_of(library.path), state.lookups_watched.get(library.file)
         if since is None:

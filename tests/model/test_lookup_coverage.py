@@ -60,3 +60,13 @@ def test_a_driver_that_was_looked_for_in_vain_is_named_though_no_look_up_was_see
     first = diagnose(story.state).findings[0]
     assert first.rule != "nobody-asked"
     assert "libcuda.so.1" in first.title
+
+
+@pytest.mark.parametrize(("static", "complete"), [(False, False), (True, True)])
+def test_a_program_whose_c_library_was_not_seen_may_have_asked_unless_it_needs_none(
+    static: bool, complete: bool
+) -> None:
+    story = Story(can=_CAN)
+    _watch(story, _LIBC)
+    story.process(812, static=static)
+    assert of_lookups(story.state, story.state.current[812]).complete is complete
