@@ -294,7 +294,7 @@ _FORMATS = {
 }
 
 
-_MODES = ("gpu", "cuda", "rocm", "vulkan", "cpu")
+_MODES = ("gpu", "cuda", "rocm", "vulkan", "opencl", "cpu")
 """inspector.report.expectation.Expected, which --help need not import."""
 _HOW_LONG = {
     "report": "how long to observe: 5s (default for a TARGET), 500ms, 2m",

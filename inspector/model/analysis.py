@@ -14,7 +14,7 @@ from .log_claims import ON_CPU, Word, last_word, words_of
 from .log_runs import LogRun
 from .memo import Steps, once_in_steps
 from .profiles import Profiles
-from .progress import Progress, progress_of
+from .progress import Progress, progress_of, without_start
 from .refusals import WITHOUT_IT, excused_by_siblings, excuses
 from .settings import Setting, without_gpu
 from .state import Process, State
@@ -171,8 +171,9 @@ def _judge(analysis: Analysis, process: Process) -> Steps[None]:
     heard = tuple(id(row.word) for row in rows if row.word is not None)
 
     def compute() -> Steps[tuple[dict[Attempt, str], dict[str, Progress]]]:
-        excused = yield from excuses(process, rows)
-        return excused, progress_of(process, rows)
+        hollow = without_start(rows)
+        excused = yield from excuses(process, rows, hollow)
+        return excused, progress_of(process, rows, hollow)
 
     excused, progress = yield from once_in_steps(
         "judgement", analysis.state, process, analysis.profiles, compute, (len(rows), heard)

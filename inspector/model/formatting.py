@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from inspector.stream.text import visible
 
-ON_GPU = {"cuda": "on the GPU (CUDA)", "rocm": "on the GPU (ROCm)", "vulkan": "on the GPU (Vulkan)"}
-"""What a verdict says."""
+ON_GPU = {"cuda": "on the GPU (CUDA)", "rocm": "on the GPU (ROCm)", "vulkan": "on the GPU (Vulkan)",
+          "opencl": "on the GPU (OpenCL)"}  # fmt: skip
+"""What each verdict that names a GPU says."""
 
 
 def name_of(path: str) -> str:

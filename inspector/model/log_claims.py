@@ -7,7 +7,7 @@ from typing import Literal
 
 from .families import family_of_function
 from .log_parsing import Kind
-from .log_parsing.vocabulary import CONCERNS_DEVICES, CONCERNS_GPU, DROPPED, NO_DEVICE, NOT_BUILT
+from .log_parsing.vocabulary import CONCERNS_DEVICES, CONCERNS_GPU, DROPPED, LACKS_MEMORY, NO_DEVICE, NOT_BUILT
 from .log_runs import LogRun
 from .profiles import Profiles
 from .profiles.schema import Meaning
@@ -19,7 +19,7 @@ Saying = Literal["cpu", "found", "dropped", "given", "given-nothing"]
 """The five classes of a last word; the newest of a start wins."""
 ON_CPU: frozenset[Saying | None] = frozenset(("cpu", "dropped", "given-nothing"))
 """Those that say that no GPU is used."""
-Refusal = Literal["", "no-device", "not-built", "call", "load", "lookup", "error", "own-error"]
+Refusal = Literal["", "no-device", "no-memory", "not-built", "call", "load", "lookup", "error", "own-error"]
 
 _OF_MEANING: dict[Meaning, Saying] = {
     "device-dropped": "dropped", "driver-too-old": "dropped", "no-device": "cpu", "buffer": "given",
@@ -28,7 +28,7 @@ _OF_KIND: dict[Kind, Saying] = {
     "on-cpu": "cpu", "found": "found", "dropped": "dropped", "given": "given", "given-nothing": "given-nothing",
 }  # fmt: skip
 _REFUSED: dict[Kind, Refusal] = {
-    "no-device": "no-device", "not-built": "not-built", "load": "load", "call": "call", "error": "error",
+    "no-device": "no-device", "no-memory": "no-memory", "not-built": "not-built", "load": "load", "call": "call", "error": "error",
     "ended": "own-error",
 }  # fmt: skip
 _LAST_LINES = 12
@@ -193,6 +193,8 @@ def _of_said(start: LogRun, said: Said, profiles: Profiles) -> Word | None:
         refusal = ""
     if words.kind == "on-cpu" and NO_DEVICE.find(words.text, words.text.lower()) is not None:
         refusal = "no-device"  # it says both: that it found none, and what it does now
+    if words.kind == "on-cpu" and LACKS_MEMORY.find(words.text, words.text.lower()) is not None:
+        refusal = "no-memory"
     if saying is None and not refusal:
         return None
     lowered = words.text.lower()

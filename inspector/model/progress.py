@@ -1,7 +1,7 @@
 """How far each consumer got: per process and family of APIs the stages that were reached, when and by which attempt."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from .attempts.row import Attempt
@@ -75,8 +75,33 @@ class Progress:
         return max((one.at for stage, one in self.last.items() if LEVEL[stage] >= LEVEL[least]), default=0)
 
 
-def progress_of(process: Process, attempts: Iterable[Attempt]) -> dict[str, Progress]:
-    """By family. Asking is a step too; what files foretell, and what a provider asked for its own ends, is none."""
+def without_start(attempts: Iterable[Attempt]) -> frozenset[Attempt]:
+    """Successes that mean nothing: the library that answered had refused to initialise, and was never initialised.
+
+    A real one refuses all else then; a stand-in may answer 0 to every question. Whoever gets a context from it, memory
+    or work was served all the same.
+    """
+    refused: set[tuple[str, str]] = set()
+    begun: set[tuple[str, str]] = set()
+    found = []
+    for one in attempts:
+        if one.kind != "call" or one.stage is None or not one.provider or not one.came_back:
+            continue
+        library = one.family, one.provider
+        if one.ok is False:
+            if one.begins and library not in begun:
+                refused.add(library)
+        elif one.begins or LEVEL[one.stage] >= LEVEL["context"]:
+            begun.add(library)
+            refused.discard(library)
+        elif library in refused:
+            found.append(one)
+    return frozenset(found)
+
+
+def progress_of(process: Process, attempts: Iterable[Attempt], hollow: Container[Attempt] = ()) -> dict[str, Progress]:
+    """By family. Asking is a step too; what files foretell, what a provider asked for its own ends, and a `hollow`
+    success (see `without_start`) is none."""
     found: dict[str, Progress] = {}
     for attempt in attempts:
         if (
@@ -91,7 +116,7 @@ def progress_of(process: Process, attempts: Iterable[Attempt]) -> dict[str, Prog
         progress.last.setdefault("asked", attempt)
         if attempt.asker:
             progress.askers.add(attempt.asker)
-        if attempt.ok is not False:
+        if attempt.ok is not False and attempt not in hollow:
             progress.reached.setdefault(attempt.stage, attempt)
             progress.last[attempt.stage] = attempt
             if attempt.stage == "work" and not is_copy(attempt.what):

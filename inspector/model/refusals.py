@@ -5,7 +5,7 @@ its own for it. Each kind has its own measure of what makes it good.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from .attempts.row import Attempt
 from .attempts.system import is_device
@@ -35,11 +35,16 @@ def is_table(attempt: Attempt) -> bool:
     return by_call or (attempt.lookup is not None and attempt.lookup.via == "cuGetExportTable")
 
 
-def excuses(process: Process, attempts: Sequence[Attempt]) -> Steps[dict[Attempt, str]]:
-    """Why each excused refusal of one process is no fault, as far as the process itself tells; in steps."""
+def excuses(
+    process: Process, attempts: Sequence[Attempt], hollow: Container[Attempt] = ()
+) -> Steps[dict[Attempt, str]]:
+    """Why each excused refusal of one process is no fault, as far as the process itself tells; in steps.
+
+    A `hollow` success excuses nothing (see `progress.without_start`)."""
     granted = _Granted()
     for number, one in enumerate(attempts):
-        granted.add(one)
+        if one not in hollow:
+            granted.add(one)
         if number % _STEP == 0:
             yield
     return (yield from _Judge(process, attempts, granted).judge())

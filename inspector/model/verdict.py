@@ -13,7 +13,7 @@ RUNGS: tuple[RungName, ...] = (
 Truth = Literal["yes", "no", "unknown"]
 Confidence = Literal["proven", "likely", "guess"]
 Severity = Literal["error", "warning", "info"]
-ModeName = Literal["cuda", "rocm", "vulkan", "cpu", "undecided"]
+ModeName = Literal["cuda", "rocm", "vulkan", "opencl", "cpu", "undecided"]
 PaneName = Literal["processes", "libraries", "symbols", "timeline", "logs", "gpu"]
 
 

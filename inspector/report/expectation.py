@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from .schema import Report
 
-Expected = Literal["gpu", "cuda", "rocm", "vulkan", "cpu"]
+Expected = Literal["gpu", "cuda", "rocm", "vulkan", "opencl", "cpu"]
 """A mode; `gpu` is any but the CPU."""
 UNEXPECTED = 1
 """Exit code when the mode is another one, or undecided."""

@@ -16,7 +16,7 @@ from .short_text import command, file_name
 from .timeline_svg import timeline
 
 _MOST_ROWS = 400
-_GOOD = ("cuda", "rocm", "vulkan")
+_GOOD = ("cuda", "rocm", "vulkan", "opencl")
 _ZOOM = (
     '<p class=hint><button type=button data-zoom=2 aria-label="zoom in">+</button> '
     '<button type=button data-zoom=0.5 aria-label="zoom out">&minus;</button> '

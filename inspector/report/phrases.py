@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from inspector.model.causes.registry import find
+from inspector.model.formatting import ON_GPU
 from inspector.model.verdict import RUNGS
 
 from .clock import duration, seconds_between
@@ -23,8 +24,8 @@ from .short_text import command, file_name
 
 R = TypeVar("R")
 _SMALL_TREE = 12
-MODE = {"cuda": "GPU in use: CUDA", "rocm": "GPU in use: ROCm", "vulkan": "GPU in use: Vulkan", "cpu": "CPU",
-        "undecided": "Undecided"}  # fmt: skip
+MODE = {"cuda": "GPU in use: CUDA", "rocm": "GPU in use: ROCm", "vulkan": "GPU in use: Vulkan",
+        "opencl": "GPU in use: OpenCL", "cpu": "CPU", "undecided": "Undecided"}  # fmt: skip
 _DULL = frozenset(("PATH", "HOME", "USER", "LOGNAME", "LANG", "PWD", "SHELL"))
 """Variables that explain little in most reports; the JSON has them."""
 _LONGEST_VALUE = 400
@@ -265,7 +266,7 @@ def chosen_ladders(report: Report) -> list[ApiReport]:
     shown = rails(report)
     broken = [ladder for ladder in shown if ladder.first_broken]
     whole = [ladder for ladder in shown if not ladder.first_broken]
-    if report.mode.verdict in ("cuda", "rocm", "vulkan") and whole:
+    if report.mode.verdict in ON_GPU and whole:
         return sorted(whole, key=_holding, reverse=True)[:2]
     rule = find(report.findings[0].rule) if report.findings else None
     of_answer = [ladder for ladder in broken if ladder.pid == pid]

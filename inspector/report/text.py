@@ -15,7 +15,14 @@ _MOST_ROWS = 60
 _MOST_LOG_LINES = 14
 _LONGEST_COMMAND = 3
 _RAIL_WIDTH = sum(len(name) + 2 for name in RUNGS)
-_MODE_COLOUR = {"cuda": "green", "rocm": "green", "vulkan": "green", "cpu": "red", "undecided": "yellow"}
+_MODE_COLOUR = {
+    "cuda": "green",
+    "rocm": "green",
+    "vulkan": "green",
+    "opencl": "green",
+    "cpu": "red",
+    "undecided": "yellow",
+}
 _SEVERITY_COLOUR = {"error": "red", "warning": "yellow", "info": "cyan"}
 _RUNG_COLOUR = {"yes": "green", "no": "red", "unknown": "yellow"}
 

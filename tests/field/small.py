@@ -33,6 +33,7 @@ NO_DEVICE = _cpu("cuInit = 100")
 REFUSED = Expected("cpu", ("cuInit = 100",), never=("SIGSEGV",))
 OUT_OF_MEMORY = _cpu("cuMemAlloc_v2 = 2 (CUDA_ERROR_OUT_OF_MEMORY)")
 SPINS = Expected("cpu|undecided", ("cuInit",))
+NOT_BEGUN = _cpu("cuInit = 999")
 NVML = _cpu("nvmlDeviceGetCount_v2")
 WITHOUT_BEGINNING = _cpu("cuInit", "/no-beginning/libcuda.so.1")
 _NOT_FOUND = "libcuda.so.1"
@@ -67,6 +68,12 @@ driver, count = ctypes.CDLL("libcuda.so.1"), ctypes.c_int()
 print(driver.cuInit(0), driver.cuDeviceGetCount(ctypes.byref(count)), count.value, flush=True)
 until = time.time() + 6
 while time.time() < until: sum(i * i for i in range(10000))
+"""
+_COUNTS_ALL_THE_SAME = """
+import ctypes, time
+driver, count = ctypes.CDLL("libcuda.so.1"), ctypes.c_int()
+print(driver.cuInit(0), driver.cuDeviceGetCount(ctypes.byref(count)), count.value, flush=True)
+time.sleep(3)
 """
 _IS_IT_LOADED = """
 import ctypes, os, time
@@ -161,6 +168,13 @@ CASES = [
     ),
     Small("memory is refused amid work", "FIELD_MEMORY=33554432 exec $D/memory silent", OUT_OF_MEMORY),
     Small("memory is refused, it says so", "FIELD_MEMORY=33554432 exec $D/memory says", OUT_OF_MEMORY),
+    Small(
+        "memory is refused, it says so, late",
+        "FIELD_MEMORY=33554432 exec $D/memory says",
+        _cpu("too little memory", "not enough memory (2)"),
+        attached=True,
+    ),
+    Small("refuses to begin and counts", f"LD_LIBRARY_PATH=$D/hollow {PYTHON} '{_COUNTS_ALL_THE_SAME}'", NOT_BEGUN),
     Small("memory is refused, pinned is granted", "FIELD_MEMORY=33554432 exec $D/memory pinned", OUT_OF_MEMORY),
     Small(
         "memory is refused, it ends",

@@ -31,6 +31,7 @@ _HELPER = "int helper_old(void) { return 1; }\nint helper_new(void) { return 2; 
 _BACKEND = "int helper_new(void), cuInit(unsigned);\nint start(void) { return helper_new() + cuInit(0); }\n"
 _NVML = "int nvmlInit_v2(void) { return 0; }\nint nvmlDeviceGetCount_v2(int *count) { *count = 0; return 0; }\n"
 _NO_BEGINNING = "int cuDeviceGetCount(int *count) { *count = 1; return 0; }\n"
+_HOLLOW = "int cuInit(unsigned flags) { return 999; }\n" + _NO_BEGINNING
 _NCCL = "int ncclStart(void) { return 0; }\n"
 _ADDON = "int ncclStart(void), cuInit(unsigned);\nint start(void) { return ncclStart() + cuInit(0); }\n"
 
@@ -63,6 +64,7 @@ def build(folder: Path) -> None:
     _shared(folder / "wheel/libbackend-cuda.so", _text(folder, _BACKEND), *needed, origin)
     _shared(folder / "nvml/libnvidia-ml.so.1", _text(folder, _NVML))
     _shared(folder / "no-beginning/libcuda.so.1", _text(folder, _NO_BEGINNING))
+    _shared(folder / "hollow/libcuda.so.1", _text(folder, _HOLLOW))
     nccl = _shared(folder / "addon/libnccl.so.2", _text(folder, _NCCL))
     _shared(folder / "addon/index.node", _text(folder, _ADDON), str(nccl), needed[1])
     nccl.unlink()

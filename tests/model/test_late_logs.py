@@ -4,6 +4,7 @@ from inspector.model.log_claims import last_word, words_of
 from inspector.model.log_runs import this_start
 from inspector.stream.logs import LogFound
 
+from .asking import answer
 from .build import SECOND, WALL, Story
 
 
@@ -25,3 +26,26 @@ def test_lines_of_an_older_file_may_be_of_an_earlier_run() -> None:
     start = this_start(story.state)
     word = last_word(words_of(start, story.state.profiles))
     assert word is not None and word.doubtful
+
+
+def _late(*lines: str) -> Story:
+    story = Story(attach=True)
+    story.process(812, age=100 * SECOND)
+    story.driver(812)
+    story.tell(LogFound(at=story.later(), source=1, name="/x.log", kind="file", why="fd 2", born=WALL - 99 * SECOND))
+    for line in lines:
+        story.log(line, backlog=True)
+    return story
+
+
+def test_who_says_that_memory_of_the_device_was_refused_and_goes_on_on_the_cpu_is_told_so() -> None:
+    for lines in (
+        ("not enough memory (2), falling back to the CPU",),
+        ("CUDA out of memory. Tried to allocate 2.00 GiB", "now running on CPU"),
+    ):
+        found = answer(_late(*lines))
+        assert (found.rule, found.confidence) == ("device-memory-missing", "likely") and lines[0] in found.title
+
+
+def test_who_only_says_that_memory_was_refused_may_have_asked_for_less_and_gone_on() -> None:
+    assert answer(_late("CUDA out of memory. Tried to allocate 2.00 GiB")).rule == "cause-not-seen"

@@ -68,7 +68,7 @@ def test_the_metrics_are_read_by_the_parsers_of_both_formats() -> None:
     assert text.endswith("# EOF\n")
     families = {family.name: family for family in openmetrics_families(text)}
     modes = {sample.labels["mode"]: sample.value for sample in families["shim_inspector_mode"].samples}
-    assert modes == {"cuda": 0, "rocm": 0, "vulkan": 0, "cpu": 1, "undecided": 0}
+    assert modes == {"cuda": 0, "rocm": 0, "vulkan": 0, "opencl": 0, "cpu": 1, "undecided": 0}
     calls = sum(sample.value for sample in families["shim_inspector_calls"].samples)
     assert calls == sum(call.count for call in sample_report().calls) > 0
     recorded = replace_progress(with_mode("cpu"))

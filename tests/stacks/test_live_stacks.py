@@ -52,6 +52,7 @@ int main(int argc, char **argv) {
         snprintf(name, sizeof name, "gpuOptional%d", i);
         found += seek(name);
     }
+    found += seek("gpuInit");
     return found == 0;
 }
 """
@@ -186,12 +187,14 @@ def test_compiled_code_that_asks_for_a_name_in_vain_is_told_to_its_beginning(fol
 
 
 def test_of_thousands_of_names_that_are_not_there_a_few_stacks_are_copied(folder: Path) -> None:
-    """Two of a name that is asked for again and again, sixteen in all."""
+    """Two of a name that is asked for again and again, sixteen in all, and the one of a name that decides."""
     stacks, lookups = looked_up(str(folder / "seeker"), "2000", "again")
     again = next(one for one in lookups if one.name == "gpuAgain")
     begun = {one.name: one.entered for one in lookups if one.name.startswith("gpuOptional")}
     assert again.entered == stacks[0].moment
-    assert [one.moment for one in stacks[2:]] == [begun[f"gpuOptional{number}"] for number in range(14)]
+    assert [one.moment for one in stacks[2:-1]] == [begun[f"gpuOptional{number}"] for number in range(14)]
+    (decides,) = (one for one in lookups if one.name == "gpuInit")
+    assert stacks[-1].moment == decides.entered
 
 
 def test_a_compiled_program_that_python_starts_is_no_python(folder: Path) -> None:

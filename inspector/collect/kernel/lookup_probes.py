@@ -3,7 +3,7 @@
 import contextlib
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from . import lookup_programs
@@ -61,6 +61,10 @@ class LookupProbes:
             for name in SIGNALS
         }
         engine.add_source(self)
+
+    def decide(self, names: Iterable[str]) -> None:
+        """Names of functions by which programs go: who asks for one in vain is told, however many came before."""
+        self._maps.decide(names)
 
     @property
     def fd(self) -> int:

@@ -6,6 +6,7 @@ constructor may never come back from it.
 """
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .assembler import Helper, Reg
@@ -23,7 +24,7 @@ from .frames import (
 from .membership import HEADER, MemberAssembler, Membership
 from .registers import HERE
 from .ring import RingBuffer
-from .stack_requests import LOADED, LOOKED_UP, StackMaps, ask_stack, within_budget
+from .stack_requests import DECIDING_LOOKED_UP, LOADED, LOOKED_UP, StackMaps, ask_stack, within_budget
 
 ASKED, LOOKED, REFUSED = 32, 33, 34
 NAME_SIZE, VERSION_SIZE, TEXT_SIZE = 256, 64, 512
@@ -39,6 +40,8 @@ _NAME_PLACE = HEADER.size + LOOKED_BODY.size - VERSION_SIZE - NAME_SIZE
 _NAME_WORDS = 4
 """Of 8 bytes, by which a name is told from others to keep to a budget."""
 _FACTOR = 0x01000193
+_ALL_BITS = (1 << 64) - 1
+_MOST_DECIDING = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +85,29 @@ class LookupMaps:
         self.frames, self.stacks = frames, stacks
         self.ring = RingBuffer(_RING_BYTES)
         self.kinds = Map(MapKind.ARRAY, 4, _SPEC.size, 1 << _KIND_BITS)
+        self.deciding = Map(MapKind.HASH, 4, 1, _MOST_DECIDING)
+        """Numbers of the names without which programs give up: their stacks are not in the budget of all others."""
         for name, kind in KINDS.items():
             spec = (kind.name, kind.identity, kind.version, kind.out, kind.status, kind.opens, 0, 0)
             self.kinds.put(struct.pack("<I", _NUMBERS[name]), _SPEC.pack(*spec))
 
+    def decide(self, names: Iterable[str]) -> None:
+        """The names of functions by which programs go."""
+        for name in list(dict.fromkeys(names))[:_MOST_DECIDING]:
+            self.deciding.put(struct.pack("=I", name_number(name.encode())), b"\1")
+
     def close(self) -> None:
         """Let the maps go."""
-        self.ring.close()
-        self.kinds.close()
+        for each in (self.ring, self.kinds, self.deciding):
+            each.close()
+
+
+def name_number(name: bytes) -> int:
+    """By which a name is told from others in budgets, as `_keep_name` computes it: names may get the same."""
+    number, size = 0, 8 * _NAME_WORDS
+    for word in struct.unpack(f"={_NAME_WORDS}Q", name[:size].ljust(size, b"\0")):
+        number = (number ^ word) * _FACTOR & _ALL_BITS
+    return (number ^ number >> 32) & 0xFFFFFFFF
 
 
 def cookie(kind: str, number: int) -> int:
@@ -190,12 +208,17 @@ def _ask_if_refused(a: MemberAssembler, maps: LookupMaps) -> None:
     ask_stack(a, maps.stacks, LOADED, context=Reg.R6)
     a.jump("out")
     a.label("name")
+    a.look_up(maps.deciding, -116)
+    a.jump_if(Reg.R0, "==", 0, "any name")
+    ask_stack(a, maps.stacks, DECIDING_LOOKED_UP, context=Reg.R6)
+    a.jump("out")
+    a.label("any name")
     within_budget(a, maps.stacks, -64, spent="out")
     ask_stack(a, maps.stacks, LOOKED_UP, context=Reg.R6)
 
 
 def _keep_name(a: MemberAssembler) -> None:
-    """A number for the name in the record at R9 to -116: names may get the same, then one is told less often."""
+    """`name_number` of the name in the record at R9 to -116."""
     a.move(Reg.R2, 0)
     for word in range(_NAME_WORDS):
         a.load(Reg.R1, Reg.R9, _NAME_PLACE + 8 * word)

@@ -12,16 +12,16 @@ from .interpreter_fields import PYTHON
 from .membership import MemberAssembler
 from .ring import RingBuffer
 
-ENTERED, RETURNED, LOADED, SIGNALLED, LOOKED_UP = range(5)
+ENTERED, RETURNED, LOADED, SIGNALLED, LOOKED_UP, DECIDING_LOOKED_UP = range(6)
 """Occasions: a deciding function is called first, one refuses, a library could not be loaded, a signal is deadly, a
-name was looked up in vain."""
+name was looked up in vain, one of a deciding function was."""
 _WANTED = struct.Struct("<QIi")
 """Moment, occasion, function."""
 _KEY = struct.Struct("<IIiI")
 """pid, occasion, function, whether it is the sum of all functions."""
 _OF_FUNCTION, _OF_OTHERS, _OF_LOOKUPS, _IN_ALL = 2, 16, 16, 64
 """So many stacks of one function, or name looked up, and occasion are copied in a process, of loads and signals, of
-look-ups, and so many in all."""
+look-ups of names that decide nothing, and so many in all."""
 _ALL = 0xFFFFFFFF
 _RING_BYTES = 2 << 20
 _LRU_HASH, _PROGRAM_ARRAY = MapKind.LRU_HASH, MapKind.PROGRAM_ARRAY

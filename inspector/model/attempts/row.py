@@ -80,6 +80,11 @@ class Attempt:
         return self.ok is False
 
     @property
+    def begins(self) -> bool:
+        """A call without which nothing else of its API works: `cuInit`, `vkCreateInstance`."""
+        return self.calls is not None and self.calls.role == "init"
+
+    @property
     def asker_name(self) -> str:
         """`libcudart.so.12`, or the process where nobody is known."""
         return name_of(self.asker) if self.asker else ""

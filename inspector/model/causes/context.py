@@ -9,6 +9,7 @@ from inspector.model.attempts.wording import row_of
 from inspector.model.decision import CONTRADICTING, Decision, covered
 from inspector.model.failed_loads import FailedLoad
 from inspector.model.families import MANAGEMENT, family_of_api
+from inspector.model.formatting import ON_GPU
 from inspector.model.log_runs import LogRun
 from inspector.model.profiles import Profiles
 from inspector.model.start_again import LOADER_KEYS, observed_again, rerun
@@ -35,7 +36,7 @@ class Context:
     @property
     def in_use(self) -> bool:
         """The program computes on a GPU, or found one and is ready to, more than guessed."""
-        return self.decision.verdict in ("cuda", "rocm", "vulkan") and self.decision.confidence != "guess"
+        return self.decision.verdict in ON_GPU and self.decision.confidence != "guess"
 
     def uses(self, process: Process) -> dict[str, Use]:
         """What the process has to do with each API."""

@@ -12,7 +12,7 @@ from inspector.model.formatting import listed, name_of
 from inspector.model.state import Process
 from inspector.model.worker import is_tool
 
-from .conclusion import Conclusion, hit_of
+from .conclusion import Conclusion, hit_of, next_start
 from .context import Context
 from .rule import Hit
 
@@ -57,6 +57,28 @@ class NotBuiltForGpu(Conclusion):
             "It was compiled or packaged without it; nothing failed.", "install the build that has GPU code",
             severity="error", confidence="likely", evidence=[word_row(context.state, said), *decision.evidence],
             subject="not built", root=said.text.strip()[:200],
+        )  # fmt: skip
+
+
+class MemoryMissing(Conclusion):
+    id = "device-memory-missing"
+    place = "returned"
+    meaning = "The program says that the device had too little memory for it, and that it went on on the CPU."
+    proof = "The program's own lines, of this start; the refused call itself was not seen."
+    cure = "Free memory of the device, or ask for less: a smaller model, batch, context or fewer layers."
+    reasons = ("told", "dropped")
+
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        refused = next((one for one in decision.chain if one.answer == "no-memory"), None)
+        if refused is None:
+            return None
+        words = refused.what[:200]
+        return hit_of(
+            decision, f"the device had too little memory for {short(refused.process)}, and it went on on the CPU: {words}",
+            "Memory of a device is asked for when it was found; the refusal itself was not seen.",
+            "see who holds the device's memory; free it, or ask for less (a smaller model, batch or context)",
+            severity="error", confidence="guess" if decision.confidence == "guess" else "likely",
+            process=refused.process, subject="memory", command=next_start(context, decision), root=words,
         )  # fmt: skip
 
 
@@ -146,4 +168,4 @@ class ProviderMissing(Conclusion):
         return None
 
 
-CONCLUSIONS: tuple[Conclusion, ...] = (NotBuiltForGpu(), BackendMissing(), ProviderMissing())
+CONCLUSIONS: tuple[Conclusion, ...] = (NotBuiltForGpu(), MemoryMissing(), BackendMissing(), ProviderMissing())

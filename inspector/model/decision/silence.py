@@ -42,7 +42,8 @@ def _hides(setting: Setting) -> bool:
 
 def by_word(ways: Ways) -> Decision | None:
     """The program says that it found none, or that it runs on the CPU."""
-    refused = [one for one in ways.analysis.unexcused("words") if one.answer == "no-device"]
+    kinds = ("no-device", "no-memory") if ways.says_cpu else ("no-device",)  # who lacks memory may ask for less
+    refused = [one for one in ways.analysis.unexcused("words") if one.answer in kinds]
     if not ways.says_cpu and not refused:
         return None
     doubtful = ways.word is not None and ways.word.doubtful

@@ -14,7 +14,7 @@ from inspector.model.worker import Worker, is_tool
 
 from .reason import CONTRADICTING
 
-VERDICTS: dict[str, ModeName] = {"cuda": "cuda", "rocm": "rocm", "vulkan": "vulkan"}
+VERDICTS: dict[str, ModeName] = {"cuda": "cuda", "rocm": "rocm", "vulkan": "vulkan", "opencl": "opencl"}
 
 
 class Ways:

@@ -19,7 +19,7 @@ READINGS_KEPT = 500
 _FIRST_READINGS = 100
 _MOMENTS_A_RULE = 200
 _MOST_CHANGES = 1_000
-_BAD_WORDS = frozenset(("dropped", "given-nothing", "no-device", "not-built", "error", "ended"))
+_BAD_WORDS = frozenset(("dropped", "given-nothing", "no-device", "no-memory", "not-built", "error", "ended"))
 T = TypeVar("T")
 
 

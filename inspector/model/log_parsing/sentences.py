@@ -9,11 +9,23 @@ from msgspec import Struct
 from . import vocabulary as v
 
 Kind = Literal[
-    "on-cpu", "found", "dropped", "given", "given-nothing", "no-device", "not-built", "call", "load", "error", "ended"
+    "on-cpu",
+    "found",
+    "dropped",
+    "given",
+    "given-nothing",
+    "no-device",
+    "no-memory",
+    "not-built",
+    "call",
+    "load",
+    "error",
+    "ended",
 ]
 """`on-cpu`: it runs on the CPU, or falls back to it. `found`: a device was found. `dropped`: one was found and is
 not taken (too old, unsupported). `given`: work was placed on the GPU. `given-nothing`: work could have been placed
-there, and none was. `no-device`: it found none. `not-built`: this build of it has no code for the GPU. `call`: the
+there, and none was. `no-device`: it found none. `no-memory`: memory of the
+device was refused. `not-built`: this build of it has no code for the GPU. `call`: the
 result of a function. `load`: a library or symbol that was refused. `error`: another failure that concerns the GPU.
 `ended`: the error by which it says that it ends."""
 
@@ -70,6 +82,8 @@ def words_of(line: str) -> list[Words]:
     claim = _claim(text, lowered)
     if claim is not None:
         found.append(claim)
+    elif not found and _lacks_device_memory(text, lowered):
+        found.append(Words("no-memory", text))
     elif not found and v.FAILURE.find(text, lowered) and not v.NO_FAILURE.find(text, lowered):
         found.append(Words("error", text))
     return found
@@ -95,6 +109,11 @@ def _claim(text: str, lowered: str) -> Words | None:
         if match is not None:
             return Words(kind, text, subject=match[0].strip())
     return None
+
+
+def _lacks_device_memory(text: str, lowered: str) -> bool:
+    """Memory was refused, and the line is about a GPU, not about the machine's own memory."""
+    return v.LACKS_MEMORY.find(text, lowered) is not None and v.CONCERNS_GPU.find(text, lowered) is not None
 
 
 def _results(text: str, lowered: str) -> Iterator[Words]:

@@ -15,7 +15,7 @@ _NO_PLACE = (
 )
 """Behind `cpu`: then it is a number of one, or a property of it, not the place where something runs."""
 _RUNS = (
-    r"\b(?:runs?|running|comput|execut|continu|work|infer|train|load|plac|mov|stay|remain|switch|revert|default|resort"
+    r"\b(?:runs?|running|comput|execut|continu|work|infer|train|load|plac|mov|stay|remain|retry|switch|revert|default|resort"
     r"|forc)\w*\b[^.;]{0,30}?"
 )
 _KEY = r"\b(?:library|backend|compute|provider|device|accelerator|platform|runs?_on)\s*[=:]\s*[\"'\[(]*"
@@ -127,6 +127,15 @@ NOT_BUILT: Final = _any(
     r"\b(?:unknown|unrecognized|unsupported)\s+(?:backend|platform|provider)\b",
     rf"\bno\s+(?:usable\s+)?{GPU}\s+(?:backend|support)\b",
 )
+LACKS_MEMORY: Final = _any(
+    "memory|oom",
+    r"\bout\s+of\s+(?:\w+\s+)?memory\b|\boutofmemory|\b(?:gpu|cuda|device)\s+oom\b",
+    r"\b(?:not\s+enough|insufficient|too\s+little)\s+(?:\w+\s+){0,3}?(?:memory|vram)\b",
+    r"\bmemory\s+(?:is\s+|was\s+)?(?:exhausted|insufficient|too\s+small)\b",
+    r"\b(?:fail(?:ed|ure|s)?|cannot|could\s+not|couldn'?t|unable)\b[^.;]{0,40}\ballocat\w+[^.;]{0,60}\b(?:memory|vram)\b",
+    r"\bmemory\s+allocation\b[^.;]{0,30}\b(?:fail\w*|refused|error)\b",
+)
+"""Memory was refused; whose, the rest of the line or the next ones tell."""
 CONCERNS_GPU: Final = _any(
     "gpu|cuda|nvidia|rocm|hip|vulkan|opencl|metal|accelerator|graphics card|egl",
     rf"(?<![a-z]){GPU}(?![a-z])|\beglI?\w*\b",

@@ -33,7 +33,7 @@ Meaning = Literal[
 ]  # fmt: skip
 """What a log line means to the model; `mode` is the program's own word about what it computes on."""
 
-ModeWord = Literal["cuda", "rocm", "vulkan", "cpu"]
+ModeWord = Literal["cuda", "rocm", "vulkan", "opencl", "cpu"]
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

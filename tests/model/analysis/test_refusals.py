@@ -48,11 +48,36 @@ def test_a_look_up_is_made_good_by_a_later_call_or_another_version() -> None:
 
 def test_a_call_is_made_good_by_a_later_success_at_or_above_its_stage_and_by_no_load() -> None:
     story = _program()
-    story.call(812, "cuInit", 100, by=BACKEND)
+    story.call(812, "cuDeviceGetCount", 999, by=BACKEND)
     story.look_up(812, "dlopen", "libcuda.so.1", True, by=BACKEND, answer="/opt/shim/libcuda.so.1")
     assert excused(story.state) == {}
     story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 1})
-    assert "cuInit" in excused(story.state)
+    assert "cuDeviceGetCount" in excused(story.state)
+
+
+def _refused_and_counted(*later: str, library: str = "/opt/shim/libcuda.so.1") -> Story:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", 999, by=BACKEND)
+    story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 1}, library=library)
+    for function in later:
+        story.call(812, function, by=BACKEND)
+    return story
+
+
+def test_a_driver_that_refused_to_initialise_and_counts_a_device_all_the_same_has_found_none() -> None:
+    story = _refused_and_counted()
+    made = decision(story.state)
+    assert (made.verdict, made.reason) == ("cpu", "stopped")
+    assert rules(story)[0] == "api-error" and "cuInit = 999" in diagnose(story.state).findings[0].title
+
+
+def test_who_initialises_it_once_more_or_gets_memory_of_it_has_found_one() -> None:
+    for later in ("cuInit", "cuMemAlloc_v2"):
+        made = decision(_refused_and_counted(later, "cuDeviceGetCount").state)
+        assert (made.verdict, made.reason) == ("cuda", "ready"), later
 
 
 def test_work_makes_everything_before_it_good() -> None:

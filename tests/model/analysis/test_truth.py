@@ -39,7 +39,7 @@ from inspector.stream.recording import Recording
 from inspector.stream.session import Capability, SessionStarted
 
 RECORDED = sorted((Path(__file__).parents[2] / "recorded" / "recordings").glob("*.zst"))
-ON_GPU = ("cuda", "rocm", "vulkan")
+ON_GPU = ("cuda", "rocm", "vulkan", "opencl")
 CHANNELS: dict[str, tuple[tuple[type[Event], ...], tuple[str, ...]]] = {
     "look-ups": ((LookedUp, LoaderRefused), ("lookups",)),
     "calls": (

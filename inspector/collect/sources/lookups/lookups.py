@@ -84,6 +84,8 @@ class LookupsSource(TreeObserver):
     ) -> None:
         self._session = session
         self._lookup_probes = LookupProbes(engine)
+        plan = session.plan
+        self._lookup_probes.decide(one.name for api in plan.apis for one in api.functions if one.decides)
         self._attaching = Attaching(session.loop)
         self._events = LookupEvents(addresses)
         self._folding = Folding()

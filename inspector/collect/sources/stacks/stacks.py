@@ -23,7 +23,14 @@ from ..tolerant_reads import attempt
 from .interpreters import Interpreters
 from .native import NativeFrames
 
-_OCCASIONS: Final[tuple[Occasion, ...]] = ("entered", "refused", "load", "signal", "lookup")
+_OCCASIONS: Final[tuple[Occasion, ...]] = (
+    "entered",
+    "refused",
+    "load",
+    "signal",
+    "lookup",
+    "lookup",
+)
 LAST_SECONDS: Final = 2.0
 """At the end, for stacks whose compiled code is not named yet."""
 _LARGEST_TABLE: Final = 4 << 20
