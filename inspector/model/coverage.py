@@ -119,7 +119,10 @@ def _without_provider(state: State, use: Use) -> Coverage:
 
 
 def _of_library(state: State, use: Use, library: LibraryMapped) -> Coverage:
-    watched = [f for f in state.functions.values() if f.file == library.file and f.api == use.api]
+    """The functions that profiles list are those without which nothing can be had of an API: silence of these is that
+    of all, also of further ones that are counted some time later."""
+    offered = [f for f in state.functions.values() if f.file == library.file and f.api == use.api]
+    watched = [f for f in offered if f.listed] or offered
     if not watched:
         return Coverage(False, _not_counted(state, library))
     process = use.process
@@ -174,22 +177,35 @@ def maybe_called_before(state: State, processes: Iterable[Process]) -> frozenset
     )
 
 
-def counted_late(state: State) -> dict[str, tuple[list[Process], str]]:
-    """Libraries of which calls may have been missed: in which processes, and in words how late counting began."""
-    found: dict[str, tuple[list[Process], str]] = {}
-    by_file: dict[str, WatchedFunction] = {}
+@dataclass(frozen=True, slots=True)
+class CountedLate:
+    """A library of which calls may have been missed."""
+
+    path: str
+    listed: bool
+    """Functions that profiles list; else the others, which are counted after them and decide nothing."""
+    processes: list[Process]
+    words: str
+    """How late counting began."""
+
+
+def counted_late(state: State) -> list[CountedLate]:
+    """Libraries of which calls may have been missed, what profiles list and what they do not apart."""
+    latest: dict[tuple[str, bool], WatchedFunction] = {}
     for function in state.functions.values():
         if function.id in state.stopped:
             continue
-        known = by_file.get(function.file)
+        known = latest.get((function.file, function.listed))
         if known is None or state.watched_since.get(function.id, 0) > state.watched_since.get(known.id, 0):
-            by_file[function.file] = function
+            latest[function.file, function.listed] = function
+    found: dict[tuple[str, bool], CountedLate] = {}
     for process in state.processes:
         for library in process.libraries.values():
-            watched = by_file.get(library.file)
-            if watched is not None and (words := lower_bound(state, process, watched)):
-                found.setdefault(library.path, ([], words))[0].append(process)
-    return found
+            for known in (latest.get((library.file, True)), latest.get((library.file, False))):
+                if known is not None and (words := lower_bound(state, process, known)):
+                    late = CountedLate(library.path, known.listed, [], words)
+                    found.setdefault((library.path, known.listed), late).processes.append(process)
+    return list(found.values())
 
 
 def _late(process: Process, library: LibraryMapped, since: int) -> str:

@@ -299,7 +299,7 @@ class State(Struct):
     refused: dict[str, str] = {}
     """`library:name` -> why it cannot be counted."""
     lookups_watched: dict[str, int] = {}
-    """File identity -> since when the look-ups that it answers are told."""
+    """File identity -> since when the look-ups that it answers are told; 0 where it answers none."""
     lookups_stopped: dict[str, str] = {}
     """File identity -> why they are told no more."""
     unexplained: dict[str, list[tuple[Process, LibraryMapped]]] = {}

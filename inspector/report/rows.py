@@ -295,9 +295,12 @@ def limits(state: State) -> list[LimitReport]:
     for function, why in state.stopped.items():
         if function in state.functions:
             rows.append(LimitReport(what=f"all calls of {state.functions[function].name}", why=why, grant=""))
-    for path, (processes, words) in counted_late(state).items():
-        pids = listed((f"PID {process.pid}" for process in processes), 3)
-        rows.append(LimitReport(what=f"calls of {name_of(path)} in {pids} before counting began", why=words, grant=""))
+    for late in counted_late(state):
+        pids = listed((f"PID {process.pid}" for process in late.processes), 3)
+        which = "calls of" if late.listed else "calls of functions that no profile lists of"
+        rows.append(
+            LimitReport(what=f"{which} {name_of(late.path)} in {pids} before counting began", why=late.words, grant="")
+        )
     if state.processes_dropped:
         what = f"{plural(state.processes_dropped, 'process')} that ended, the oldest and plainest"
         rows.append(LimitReport(what=what, why="dropped to bound memory, with everything counted in them", grant=""))

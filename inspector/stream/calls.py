@@ -17,6 +17,8 @@ class WatchedFunction(Fact, frozen=True, kw_only=True):
     """Identity of the file."""
     aliases: list[str] = []
     """Other names of the same address."""
+    listed: bool = True
+    """A profile names it; else it is counted because its name begins as those of its API do, and later than they."""
     offset: int = 0
     """File offset of the probe."""
     cost: int = 0

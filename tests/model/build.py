@@ -186,7 +186,7 @@ class Story:
 
     # -- calls -----------------------------------------------------------------------------------------------------
 
-    def watch(self, path: str, names: Sequence[str], *, returns: bool = True) -> None:
+    def watch(self, path: str, names: Sequence[str], *, returns: bool = True, listed: bool = True) -> None:
         """Functions of a file are counted from now on."""
         watched = []
         for name in names:
@@ -194,7 +194,13 @@ class Story:
             self._returns[number] = returns
             watched.append(
                 WatchedFunction(
-                    id=number, api=api_of(name), name=name, library=path, file=self.file(path), returns=returns
+                    id=number,
+                    api=api_of(name),
+                    name=name,
+                    library=path,
+                    file=self.file(path),
+                    returns=returns,
+                    listed=listed,
                 )
             )
         self.tell(FunctionsWatched(at=self.later(), functions=watched))

@@ -46,6 +46,15 @@ def test_look_ups_are_known_whole_when_the_c_library_was_watched_first(
     assert of_lookups(story.state, story.state.current[812]).complete is complete
 
 
+def test_a_part_of_the_c_library_that_answers_nothing_may_be_met_at_any_time() -> None:
+    story = _story([_LIBC], [])
+    libdl = "/usr/lib/x86_64-linux-gnu/libdl.so.2"
+    story.image(libdl)
+    story.map(812, libdl)
+    story.tell(LookupsWatched(at=story.later(MS), path=libdl, file=story.file(libdl)))
+    assert of_lookups(story.state, story.state.current[812]).complete
+
+
 def test_a_c_library_that_is_let_go_is_silent_from_then_on() -> None:
     story = _story([_LIBC], [])
     story.tell(LookupsStopped(at=story.later(), file=story.file(_LIBC), why="too many"))

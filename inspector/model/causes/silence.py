@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import get_args
 
 from inspector.model import evidence
-from inspector.model.attempts.row import Attempt
 from inspector.model.coverage import born_here, capability, seen_from_birth
 from inspector.model.decision import CONTRADICTING, Decision, Reason, computed, covered
 from inspector.model.evidence import short
+from inspector.model.families import family_of_api
 from inspector.model.formatting import listed, name_of
+from inspector.model.progress import Progress
 from inspector.model.worker import is_tool
 
 from .conclusion import Conclusion, hit_of, next_start
@@ -101,12 +102,23 @@ class NothingCalled(Conclusion):
         progress = decision.progress
         if progress is None:
             return None
-        one: Attempt = progress.furthest
+        names = _offering(context, progress) or [name_of(progress.furthest.provider or progress.furthest.what)]
+        them = "it" if len(names) == 1 else "them"
         return hit_of(
-            decision, f"{short(progress.process)} loaded {name_of(one.provider or one.what)} and never called it",
-            "Nothing failed: no look-up and no call of it was seen.", "check the program's settings",
+            decision, f"{short(progress.process)} loaded {listed(names, 3)} and never called {them}",
+            f"Nothing failed: no look-up and no call of {them} was seen.", "check the program's settings",
             severity="warning", command=next_start(context, decision),
         )  # fmt: skip
+
+
+def _offering(context: Context, progress: Progress) -> list[str]:
+    """Names of the libraries in its process that offer what it got to."""
+    uses = (
+        use
+        for use in context.uses(progress.process).values()
+        if family_of_api(context.profiles, use.api) == progress.family
+    )
+    return list(dict.fromkeys(name_of(provider.path) for use in uses for provider in use.providers))
 
 
 class NotSeen(Conclusion):

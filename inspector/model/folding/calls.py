@@ -168,7 +168,7 @@ def stack_taken(state: State, event: StackTaken) -> None:
 
 
 def lookups_watched(state: State, event: LookupsWatched) -> None:
-    state.lookups_watched.setdefault(event.file, event.at)
+    state.lookups_watched.setdefault(event.file, event.at if event.functions else 0)
     state.lookups_stopped.pop(event.file, None)
     touch(state, "symbols", "functions")
 

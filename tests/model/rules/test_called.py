@@ -1,6 +1,7 @@
 """Rules about calls: none, or only by the library itself."""
 
 from inspector.model.diagnosis import diagnose
+from inspector.report.rows import limits
 from inspector.stream.calls import CallCount, CallsCounted
 from inspector.stream.libraries import NeverExecuted, Slot, SlotsRead
 from inspector.stream.processes import ProcessStarted
@@ -32,6 +33,17 @@ def test_a_consumer_that_ended_without_a_call_is_proven() -> None:
     story = _idle()
     story.end(812)
     assert answer(story).confidence == "proven"
+
+
+def test_functions_that_no_profile_lists_may_be_counted_late_without_a_doubt_about_the_others() -> None:
+    story = _idle()
+    story.watch("/opt/shim/libcuda.so.1", ["cuProfilerStop"], listed=False)
+    story.end(812)
+    assert (answer(story).rule, answer(story).confidence) == ("not-called", "proven")
+    late = [row for row in limits(story.state) if "before counting began" in row.what]
+    assert [row.what for row in late] == [
+        "calls of functions that no profile lists of libcuda.so.1 in PID 812 before counting began"
+    ]
 
 
 def test_zero_calls_of_a_process_met_late_are_unknown_and_nobody_is_blamed() -> None:

@@ -59,6 +59,7 @@ class CountedFunction:
     site: Site
     function: Function
     planned: PlannedFunction | None
+    listed: bool
     file: CountedFile
 
     @property
@@ -271,7 +272,8 @@ class CountedFiles:
             function_at(site, known.plan if known else None) for site, known in zip(sites, planned, strict=True)
         ]
         for number, (site, function, known) in enumerate(zip(sites, functions, planned, strict=True), first):
-            self.functions[number] = CountedFunction(site, function, known, file)
+            listed = any(map(self._planned.is_listed, (site.name, *site.aliases)))
+            self.functions[number] = CountedFunction(site, function, known, listed, file)
         self._session.probed.add(file.file)
         return functions
 
@@ -344,6 +346,7 @@ def describe(number: int, counted: CountedFunction, exits: Exits | None) -> Watc
         library=counted.file.path,
         file=counted.file.file,
         aliases=list(counted.site.aliases),
+        listed=counted.listed,
         offset=counted.function.offset,
         cost=counted.function.cost,
         returns=exits is not None and not exits.unproven,
