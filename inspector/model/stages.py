@@ -27,12 +27,12 @@ _OF_WORDS: tuple[tuple[Stage, re.Pattern[str]], ...] = (
                              r"ComputeCapability|DeviceGet$|HandleBy|get_info|SetDevice$|GetDevice$")),
     ("initialised", re.compile(r"Init|CreateInstance|GetPlatformIDs|hsa_init|ExportTable")),
 )  # fmt: skip
-_TELLS_NOTHING = re.compile(r"^__|Error|Version|Shutdown|Destroy|Free|Release|Unload|Unregister")
+_TELLS_NOTHING = re.compile(r"^__|ExportTable\[|Error|Version|Shutdown|Destroy|Free|Release|Unload|Unregister")
 
 
 def stage_of(profiles: Profiles, api: str, function: str) -> Stage | None:
     """The stage that a success of this function shows; None when it shows none (versions, error texts, tear-down,
-    what a compiler registers before `main`: `__cudaRegisterFatBinary`).
+    what a compiler registers before `main`: `__cudaRegisterFatBinary`, functions of private tables).
 
     A profile's role decides; a function that no profile lists is read by the words of its name, which all APIs share.
     """

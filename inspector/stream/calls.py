@@ -208,6 +208,8 @@ class LookedUp(Event, frozen=True, kw_only=True):
     What its thread did in between it did inside of the look-up; what a refused dlopen mapped in between is gone."""
     count: int = 1
     """Equal look-ups folded into this one."""
+    lacking: list[int] = []
+    """Of a private table that was handed out: places in it that are NULL."""
 
 
 class TriedFile(Fact, frozen=True, kw_only=True):

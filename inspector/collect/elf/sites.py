@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from inspector.stream.text import decode
 
+from .eh_frame import FunctionRanges
 from .file import PF_X, PT_LOAD, ElfError, ElfFile, Segment
 from .processors.processor import Class, Processor, processors
 from .processors.x86 import NOP5_IS_CHEAP
@@ -91,6 +92,18 @@ def site_at(open_path: bytes, offset: int, name: str) -> Site | None:
         sites = Sites([], [])
         _place(processor, elf, text, offset - segment.offset + segment.address, 0, (name,), sites)
         return next(iter(sites.found), None)
+
+
+def begins_function(open_path: bytes, offset: int) -> bool:
+    """Whether the file's table for unwinding tells of a function that begins at this place of it."""
+    with ElfFile(open_path) as elf:
+        text = [s for s in elf.segments if s.kind == PT_LOAD and s.flags & PF_X]
+        segment = next((s for s in text if s.offset <= offset < s.offset + s.file_size), None)
+        if segment is None:
+            return False
+        address = offset - segment.offset + segment.address
+        found = FunctionRanges(elf).find(address)
+        return found is not None and found.start == address
 
 
 def _group(table: SymbolTable, wanted: dict[bytes, str]) -> tuple[dict[int, tuple[list[str], int]], list[Refusal]]:

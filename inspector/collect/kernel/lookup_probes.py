@@ -13,6 +13,7 @@ from .frames import Frame, read_frames
 from .lookup_programs import (
     ASKED,
     ASKED_BODY,
+    IDENTITY_SIZE,
     KINDS,
     LOOKED,
     LOOKED_BODY,
@@ -168,7 +169,8 @@ def _looked(raw: bytes, pid: int, tid: int, tag: int, at: int) -> Looked | None:
         tid=tid,
         cookie=number_of(tag),
         via=via,
-        name=name[:16] if shape.identity else _string(name),
+        name=name[:IDENTITY_SIZE] if shape.identity else _string(name),
+        table=name[IDENTITY_SIZE:] if shape.identity else b"",
         version=_string(version),
         handle=arguments[shape.handle] if shape.handle < 6 else 0,
         flags=arguments[shape.flags] if shape.flags < 6 else 0,

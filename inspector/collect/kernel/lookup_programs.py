@@ -30,6 +30,9 @@ ASKED, LOOKED, REFUSED = 32, 33, 34
 NAME_SIZE, VERSION_SIZE, TEXT_SIZE = 256, 64, 512
 ASKED_BODY = struct.Struct(f"<Q6Q{NAME_SIZE}s")
 """Return address, arguments, name. The record's own number is the cookie."""
+IDENTITY_SIZE = 16
+"""Of an id in the place of a name; behind it stands the beginning of what it was answered with."""
+_PIECE = 48
 LOOKED_BODY = struct.Struct(f"<QQQQQQ6Q{NAME_SIZE}s{VERSION_SIZE}s")
 """Entered, return address, result, answer, second status, load bias, arguments, name, version."""
 REFUSED_BODY = struct.Struct(f"<q{NAME_SIZE}s{TEXT_SIZE}s{VERSION_SIZE}s")
@@ -339,7 +342,11 @@ def _read_name(a: MemberAssembler) -> None:
     a.jump(done)
     a.label(identity)
     _argument(a, _SPEC_NAME, done)
-    _copy(a, Helper.PROBE_READ_USER, Reg.R9, _NAME_PLACE, 16, Reg.R3)
+    _copy(a, Helper.PROBE_READ_USER, Reg.R9, _NAME_PLACE, IDENTITY_SIZE, Reg.R3)
+    for place in range(0, NAME_SIZE - IDENTITY_SIZE, _PIECE):  # in pieces: memory may end behind a small table
+        a.load(Reg.R3, Reg.R9, HEADER.size + 24)
+        a.add(Reg.R3, place)
+        _copy(a, Helper.PROBE_READ_USER, Reg.R9, _NAME_PLACE + IDENTITY_SIZE + place, _PIECE, Reg.R3)
     a.label(done)
 
 

@@ -153,6 +153,8 @@ class Looked(Struct, frozen=True):
     """CUdriverProcAddressQueryResult of cuGetProcAddress_v2: 1 not found, 2 newer than the version asked for."""
     base: int = 0
     """Load bias of the library that dlopen or dlmopen opened."""
+    table: bytes = b""
+    """Of cuGetExportTable what lies at its answer, the first 240 bytes; zeros where that could not be read."""
 
 
 class Asked(Struct, frozen=True):

@@ -173,7 +173,7 @@ def _why(context: Context, death: Attempt, inside: str, null: LookedUp | None) -
     if null is not None:
         cause += f" Before, {null.via} returned success with a NULL pointer for {null.name}: calling it crashes."
     elif jumped_to_null(signal):
-        cause += " A call through a function pointer that is NULL ends there."
+        cause += f" A call through a function pointer that is NULL ends there{_tables_with_gaps(process)}."
     if not inside:
         cause += _before(context, death)
     cause += _preloaded(process, signal)
@@ -182,6 +182,17 @@ def _why(context: Context, death: Attempt, inside: str, null: LookedUp | None) -
     if signal is not None and raised(signal):
         cause += " A signal handler of the program raised it: the location of the fault is unknown."
     return cause + _abort_words(context, process)
+
+
+def _tables_with_gaps(process: Process) -> str:
+    """Private tables with NULL entries that were handed out to it."""
+    tables = (one for one in process.lookups if one.lacking and one.found)
+    told = [
+        f"{name_of(one.answer or one.answered_by) or 'the driver'} handed out the export table {one.name.upper()} "
+        f"without {'entry' if len(one.lacking) == 1 else 'entries'} {listed(map(str, one.lacking), 6)}"
+        for one in tables
+    ]
+    return f"; {listed(dict.fromkeys(told), 2)}" if told else ""
 
 
 def _preloaded(process: Process, signal: SignalDelivered | None) -> str:

@@ -14,6 +14,7 @@ from ...elf.sites import Site
 from ...kernel.call_maps import MOST_READS, READ_ROOM
 from ...kernel.counter_block import Read
 from ...kernel.file_watch import Function
+from .export_tables import OF_TABLE
 
 _NUMBERS = {"i32": "<i", "u32": "<I", "i64": "<q", "u64": "<Q", "f32": "<f", "f64": "<d", "pointer": "<Q"}
 _SIZES = {"uuid": 16, "string": 64, "hex": 16, "bytes": 16}
@@ -64,8 +65,9 @@ class NamedFunctions:
         api = next((api for api, match in self._apis if match.match(name)), None)
         if api is None:
             return None
+        hot = name.startswith(OF_TABLE)  # a runtime asks some of them at each of its own calls
         said = next((glob for glob in api.answers if fnmatchcase(name, glob.removeprefix("!"))), "!")
-        return PlannedFunction(api.api, FunctionPlan(name=name, returns=not said.startswith("!")))
+        return PlannedFunction(api.api, FunctionPlan(name=name, returns=not said.startswith("!"), hot=hot))
 
 
 def planned_functions(plan: Plan) -> dict[str, PlannedFunction]:

@@ -1,5 +1,6 @@
 """Functions that a library answers to look-ups without exporting them: counted at the address that was answered, under
-the name that was asked for (a shim that overrides dlsym, or has a cuGetProcAddress of its own).
+the name that was asked for (a shim that overrides dlsym, or has a cuGetProcAddress of its own), or under their place in
+the private table that was handed out.
 """
 
 from collections.abc import Callable
@@ -8,18 +9,20 @@ from typing import Final
 from inspector.stream.text import decode
 
 from ...elf.file import ElfError
-from ...elf.sites import Site, find_sites, site_at
+from ...elf.sites import Site, begins_function, find_sites, site_at
 from ...kernel.records import Looked
 from ..contract import Session
 from ..libraries.addresses import Addresses, Place
 from ..libraries.providers import Candidate
 from ..processes.feed import Feed
+from .call_plans import identifier
 from .counted_files import CountedFiles
+from .export_tables import OF_TABLE, entry_name, read_table
 
 _GATHERED: Final = 0.01
 """Seconds for which answers are gathered: setting probes waits for the kernel, however many there are."""
 _MOST_IN_FILE: Final = 1000
-_LOADS: Final = ("dlopen", "dlmopen", "dlclose", "cuGetExportTable")
+_LOADS: Final = ("dlopen", "dlmopen", "dlclose")
 
 
 class HandedOut:
@@ -36,13 +39,21 @@ class HandedOut:
 
     def _looked(self, record: Looked) -> None:
         name = decode(record.name)
-        refused = not record.answer or (record.via.startswith("cu") and record.status)
-        if record.via in _LOADS or refused or not self._files.is_counted(name):
+        if not record.answer or (record.via.startswith("cu") and record.status):
             return
-        place = self._addresses.find(record.pid, record.answer)
+        if record.via == "cuGetExportTable":
+            table = read_table(record)
+            for index, address in table.entries.items() if table is not None else ():
+                self._note(record.pid, address, entry_name(identifier(record.name), index))
+        elif record.via not in _LOADS and self._files.is_counted(name):
+            self._note(record.pid, record.answer, name)
+
+    def _note(self, pid: int, address: int, name: str) -> None:
+        """One function that was handed out."""
+        place = self._addresses.find(pid, address)
         if place is None or not place.file:
             return  # code that was made at run time is no file's
-        offset = record.answer - place.start + place.offset
+        offset = address - place.start + place.offset
         seen = self._seen.setdefault(place.file, {})
         if offset in seen or len(seen) >= _MOST_IN_FILE:
             return
@@ -61,12 +72,16 @@ class HandedOut:
 
     def _finder(self, candidate: Candidate, names: dict[int, str]) -> Callable[[], list[Site]]:
         def find() -> list[Site]:
+            """An entry of a table may be data beside the code: it is a function where the file says that one begins there."""
             try:
                 exported = self._exported.get(candidate.file)
                 if exported is None:
                     counted = (site for site in find_sites(candidate.open_path).found if self._is_counted(site))
                     exported = self._exported[candidate.file] = frozenset(site.address for site in counted)
-                found = (site_at(candidate.open_path, offset, name) for offset, name in names.items())
+                found = (
+                    site_at(candidate.open_path, offset, name) for offset, name in names.items()
+                    if not name.startswith(OF_TABLE) or begins_function(candidate.open_path, offset)
+                )  # fmt: skip
                 return [site for site in found if site is not None and site.address not in exported]
             except (ElfError, OSError):
                 return []

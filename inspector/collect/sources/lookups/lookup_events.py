@@ -10,6 +10,7 @@ from inspector.stream.text import decode
 from ...kernel.records import Looked
 from ..calls.call_plans import identifier
 from ..calls.callers import UNKNOWN
+from ..calls.export_tables import read_table
 from ..calls.pending_dlopens import Pending
 from ..libraries.addresses import Addresses, Place, SymbolNames
 
@@ -46,6 +47,7 @@ class LookupEvents:
             error="" if found else (pending.words if pending and pending.words else words),
             tried=pending.tried if pending else [],
             entered=record.entered,
+            lacking=_lacking(record) if found else [],
         )
 
     def unanswered(self, pending: Pending, answered_by: str, now: int) -> LookedUp:
@@ -75,6 +77,12 @@ class LookupEvents:
         if record.via in _LOADS:
             return self._addresses.library(record.pid, record.base)
         return self._addresses.owner(record.pid, record.answer, now)
+
+
+def _lacking(record: Looked) -> list[int]:
+    """NULL entries of a private table that was handed out: whoever calls one jumps to address 0."""
+    table = read_table(record) if record.via == "cuGetExportTable" else None
+    return list(table.lacking) if table is not None else []
 
 
 def _is_found(record: Looked) -> bool:
