@@ -117,8 +117,8 @@ class EventWriter:
     def send(self, event: Event) -> None:
         """Queue an event; thread-safe."""
         with self._changed:
-            if self._accept(event):
-                self._changed.notify()
+            if self._accept(event) and len(self._waiting) == 1:
+                self._changed.notify()  # else the writer is awake already
 
     def flush(self, seconds: float = 0.1) -> None:
         """Wait until all is written, at most so long: whoever has much to do holds up the writing thread."""

@@ -2,7 +2,7 @@
 
 from inspector.collect.loop import CollectorLoop
 from inspector.collect.sources.contract import Tracked, TreeObserver
-from inspector.collect.sources.processes.fault_isolation import Guarded
+from inspector.collect.sources.processes.fault_isolation import tell
 
 
 class Failing(TreeObserver):
@@ -26,8 +26,7 @@ def test_an_observer_that_fails_is_named_and_the_next_one_hears() -> None:
     failed: list[tuple[str, str]] = []
     loop = CollectorLoop(lambda name, error: failed.append((name, str(error))))
     hearing = Hearing()
-    for observer in (Guarded(Failing(), loop), Guarded(hearing, loop)):
-        observer.born(Tracked(pid=7, ppid=1, started=1))
+    tell(loop, [Failing().born, hearing.born], Tracked(pid=7, ppid=1, started=1))
     loop.stop()
     loop.run()
     assert hearing.heard == [7]

@@ -144,7 +144,9 @@ def test_what_begins_again_and_again_within_a_second_is_looked_at_eight_times(tm
     assert first.count(False) == 2 * Repeats.MOST
     assert first[-1]
     now[0] += 1_000_000_000
-    assert not repeats.again(base)
+    assert repeats.again(base), "it is remembered"
+    now[0] += Repeats.REMEMBERED_SECONDS * 1_000_000_000
+    assert not repeats.again(base), "what it may load can be another by then"
 
 
 def test_other_settings_are_looked_at_however_often_a_program_begins() -> None:

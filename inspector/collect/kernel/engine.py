@@ -8,7 +8,7 @@ import os
 import select
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from . import bpf, perf
 from .attach import close_all
@@ -105,6 +105,15 @@ class Engine:
         self._matches: Matches | None = None
         self._rings: list[perf.PerfRing] = []
         self.mappings_seen = False
+        self._takers: dict[type, Callable[[Any], list[Record]]] = {
+            Birth: self._born,
+            Death: self._died,
+            Executed: self._executed,
+            perf.Named: self._begins_program,
+            Mapped: self._mapped,
+            **dict.fromkeys((Forked, perf.ThreadEnded), _of_no_interest),
+            **dict.fromkeys((Lost, CallsBegan, ResultsKnown), _of_nobody),
+        }
         if foreign := foreign_namespace():
             raise EngineError(foreign)
         try:
@@ -189,7 +198,10 @@ class Engine:
         mappings = [record for ring in self._rings for record in ring.drain()]
         merged: list[Told] = [*early, *lives, *calls, *mappings]
         merged.sort(key=_time)
-        records: list[Record] = [*self._lost(), *(record for each in merged for record in self._take(each))]
+        records: list[Record] = [*self._lost()]
+        take, of_member = self._takers.get, self._of_member
+        for each in merged:
+            records += take(type(each), of_member)(each)
         self._early = [record for record in self._early if id(record) not in waited]
         self._depart(departing)
         return records
@@ -262,26 +274,6 @@ class Engine:
 
     def _hold(self, fd: int) -> None:
         self._held.append(fd)
-
-    def _take(self, each: Told) -> list[Record]:
-        """Follow the tree's growth and pass on what concerns it."""
-        match each:
-            case Birth():
-                return self._born(each)
-            case Death():
-                return self._died(each)
-            case Executed():
-                return self._executed(each)
-            case perf.Named():
-                return self._begins_program(each)
-            case Mapped():
-                return self._mapped(each)
-            case Forked() | perf.ThreadEnded():
-                return []
-            case Lost() | CallsBegan() | ResultsKnown():
-                return [each]
-            case _:
-                return self._of_member(each)
 
     def _of_member(self, record: OfMember) -> list[Record]:
         """What comes before the birth of its process is kept for the next time."""
@@ -392,7 +384,16 @@ class Engine:
 
 
 def _time(record: Told) -> int:
-    return 0 if isinstance(record, Lost | Written) else record.at
+    moment: int = getattr(record, "at", 0)  # what was lost or written has none
+    return moment
+
+
+def _of_no_interest(_: Told) -> list[Record]:
+    return []
+
+
+def _of_nobody(record: Record) -> list[Record]:
+    return [record]
 
 
 def _written(key: bytes, value: bytes) -> Written:

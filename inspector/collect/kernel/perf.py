@@ -40,6 +40,7 @@ _TASK_BODY = struct.Struct("<IIIIQ")
 _MMAP2_BODY = struct.Struct("<IIQQQIIQQII")
 _SAMPLE_ID = struct.Struct("<IIQ")
 """What follows each record under SAMPLE_ID_ALL with TID and TIME: pid, tid, time."""
+_NAMED_BODY = struct.Struct("<II")
 
 
 class Event(Struct, frozen=True):
@@ -204,12 +205,13 @@ def roomy_ring(fd: int) -> PerfRing:
 def parse(raw: bytes) -> list[PerfRecord]:
     """Records of a ring as they lie there; unknown kinds are passed over."""
     records: list[PerfRecord] = []
-    at = 0
-    while at + _RECORD.size <= len(raw):
-        kind, misc, size = _RECORD.unpack_from(raw, at)
-        if size < _RECORD.size:
+    at, end, head = 0, len(raw), _RECORD.size
+    unpack = _RECORD.unpack_from
+    while at + head <= end:
+        kind, misc, size = unpack(raw, at)
+        if size < head:
             break
-        record = _parse_one(kind, misc, raw[at + _RECORD.size : at + size])
+        record = _parse_one(kind, misc, raw[at + head : at + size])
         if record is not None:
             records.append(record)
         at += size
@@ -217,12 +219,15 @@ def parse(raw: bytes) -> list[PerfRecord]:
 
 
 def _parse_one(kind: int, misc: int, body: bytes) -> PerfRecord | None:
-    if len(body) < _SAMPLE_ID.size:
+    tail = len(body) - _SAMPLE_ID.size
+    if tail < 0:
         return None
-    _, _, at = _SAMPLE_ID.unpack_from(body, len(body) - _SAMPLE_ID.size)
+    _, _, at = _SAMPLE_ID.unpack_from(body, tail)
     try:
-        if kind == _MMAP2:
-            return _parse_mapping(at, body)
+        if kind == _MMAP2:  # most are: each program maps dozens of files, and all of the machine are told
+            pid, tid, start, length, offset, major, minor, inode, _, _, _ = _MMAP2_BODY.unpack_from(body)
+            path = body[_MMAP2_BODY.size : tail].split(b"\0", 1)[0]
+            return Mapped(at, pid, tid, start, length, offset, major, minor, inode, path)
         if kind == _FORK:
             pid, ppid, tid, _, _ = _TASK_BODY.unpack_from(body)
             return Forked(at=at, ppid=ppid, pid=pid) if pid == tid else None
@@ -230,20 +235,10 @@ def _parse_one(kind: int, misc: int, body: bytes) -> PerfRecord | None:
             pid, _, tid, _, _ = _TASK_BODY.unpack_from(body)
             return ThreadEnded(at=at, pid=pid, tid=tid)
         if kind == _COMM:
-            pid, tid = struct.unpack_from("<II", body)
-            return Named(at=at, pid=pid, tid=tid, name=_string(body, 8), executed=bool(misc & _MISC_EXEC))
+            pid, tid = _NAMED_BODY.unpack_from(body)
+            return Named(at, pid, tid, body[_NAMED_BODY.size : tail].split(b"\0", 1)[0], bool(misc & _MISC_EXEC))
         if kind == _LOST:
             return Lost(source="perf", count=struct.unpack_from("<Q", body, 8)[0])
     except struct.error:
         return None
     return None
-
-
-def _parse_mapping(at: int, body: bytes) -> Mapped:
-    pid, tid, start, length, offset, major, minor, inode, _, _, _ = _MMAP2_BODY.unpack_from(body)
-    path = _string(body, _MMAP2_BODY.size)
-    return Mapped(at, pid, tid, start, length, offset, major, minor, inode, path)
-
-
-def _string(body: bytes, start: int) -> bytes:
-    return body[start : len(body) - _SAMPLE_ID.size].split(b"\0", 1)[0]

@@ -7,7 +7,6 @@ change within a minor version. 3.13 and later carry them in their memory (_Py_De
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from ..elf.file import ElfError, ElfFile
 from ..elf.symbols import SymbolTable
@@ -128,7 +127,7 @@ def interpreter_in(open_path: bytes) -> Interpreter | None:
 
 def may_hold_python(path: str, executable: str) -> bool:
     """Whether a mapped file is worth a look: the program itself, or a library that is called like Python's."""
-    return path == executable or PurePosixPath(path).name.startswith("libpython")
+    return path == executable or path.rpartition("/")[2].startswith("libpython")
 
 
 def layout_of(found: Interpreter, bias: int, read: Read) -> Layout:

@@ -106,6 +106,8 @@ class CpuThreads:
         if not record.member and not self._is_awaited(record.pid):
             return
         self.load_watch.keep(self.YOUNG_SECONDS)
+        if self._load_candidates.is_repeat(record.pid):
+            return
         steps = (self._arming.foresee(path) for path in self._load_candidates.likely(record.pid))
         for _ in steps:
             if time.monotonic_ns() > until:
@@ -116,6 +118,7 @@ class CpuThreads:
     def _read(self, record: FirstRead) -> None:
         if self._arming.is_known(record.key):
             return
+        self._young()  # something new comes: further probes are to be set quickly
         path = opened_file(record)
         if path:  # a link that the kernel keeps to the very file that the process has open, or maps
             self._arming.arm(OpenPath(path, held=True), _seen_as(path), record.key)

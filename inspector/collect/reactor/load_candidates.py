@@ -36,11 +36,13 @@ class LoadCandidates:
         self._repeats = Repeats()
         self._own_mounts = _link(b"/proc/self/ns/mnt")
 
+    def is_repeat(self, pid: int) -> bool:
+        """Whether the process begins what has begun often of late: what it will load was foreseen."""
+        return self._repeats.again(b"/proc/%d" % pid)
+
     def likely(self, pid: int) -> Iterator[OpenPath]:
         """Files that the process will probably load, most likely first."""
         base = b"/proc/%d" % pid
-        if self._repeats.again(base):
-            return
         try:
             begun, reader, mounts = read_begun(base), reader_of(pid), mounts_of(pid)
         except OSError:
@@ -85,25 +87,37 @@ class Repeats:
 
     MOST = 8
     """Times within a second that are looked at in full."""
+    REMEMBERED_SECONDS = 300
+    """So long what began so often is not looked at again."""
+    _MOST_REMEMBERED = 256
     _NS = 1_000_000_000
 
     def __init__(self, now: Callable[[], int] = time.monotonic_ns) -> None:
         self._now = now
         self._second = 0
         self._counts: Counter[int] = Counter()
+        self._often: dict[int, int] = {}
+        """Until which second each is remembered."""
 
     def again(self, base: bytes) -> bool:
-        """Whether the process with this folder of /proc begins what has begun often within this second."""
+        """Whether the process with this folder of /proc begins what has begun often within one second of late."""
         second = self._now() // self._NS
         if second != self._second:
             self._second = second
             self._counts.clear()
         self._counts[0] += 1
-        if self._counts[0] <= self.MOST:  # all together: to compare costs something, too
+        if self._counts[0] <= self.MOST and not self._often:  # all together: to compare costs something, too
             return False
         like = hash((_link(base + b"/exe"), _link(base + b"/cwd"), _link(base + b"/ns/mnt"), _settings(base)))
+        if self._often.get(like, 0) > second:
+            return True
         self._counts[like] += 1
-        return self._counts[like] > self.MOST
+        if self._counts[like] <= self.MOST:
+            return False
+        if len(self._often) >= self._MOST_REMEMBERED:
+            self._often.clear()
+        self._often[like] = second + self.REMEMBERED_SECONDS
+        return True
 
 
 def _settings(base: bytes) -> bytes:

@@ -62,6 +62,10 @@ class Mapping:
     base: int
     """Load bias."""
 
+    def of(self, pid: int) -> "Mapping":
+        """The same in a child."""
+        return Mapping(pid, self.path, self.open_path, self.file, self.start, self.end, self.offset, self.base)
+
 
 @dataclass(slots=True)
 class Tracked:

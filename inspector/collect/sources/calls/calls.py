@@ -36,7 +36,7 @@ from .handed_out import HandedOut
 from .pending_dlopens import PendingLoads
 
 TICK_SECONDS = 0.05
-FLOODED_NS = 90_000_000
+FLOODED_NS = 240_000_000
 """Least time between two looks while many processes are born."""
 SLOW_SECONDS = 0.2
 _OTHERS_AFTER = 0.1

@@ -17,7 +17,7 @@ from ..contract import EventSink, Mapping, Session, Tracked, TreeObserver
 from ..libraries.file_view import Loaders, ProcessFiles, Rights, surroundings_of
 from ..tolerant_reads import attempt
 from .device_nodes import find_node
-from .refused_names import Asked, Names
+from .refused_names import TELLING, Asked, Names
 from .search import LibrarySearch, Mapped, SearchContext
 from .suitability import alike
 
@@ -125,6 +125,8 @@ class CopiesSource(TreeObserver):
         return new
 
     def _heard(self, event: Event) -> None:
+        if not isinstance(event, TELLING):
+            return
         named = list(self._names.of(event))
         if named and isinstance(event, LoaderRefused):  # the look-up that it belongs to, told next, knows who asked
             self._refused += named

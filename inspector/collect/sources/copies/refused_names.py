@@ -26,6 +26,10 @@ _FILE: Final = re.compile(
 """Words of dlerror(3): elf/dl-load.c, dl-version.c and dl-lookup.c of glibc."""
 
 
+TELLING = (LookedUp, LoaderRefused, LoadPredicted, PreloadChecked, LoaderWordsFound, FileOpened)
+"""Events that may say what was asked for in vain."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One name and who asked for it."""

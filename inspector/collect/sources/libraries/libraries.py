@@ -199,8 +199,7 @@ class Libraries(TreeObserver):
             self._sink.send(LibraryUnmapped(at=cached.looked, pid=process.pid, base=base, path=gone.path))
         for start in [start for start in process.mappings if start not in snapshot.mappings]:
             mapping = process.mappings.pop(start)
-            for observer in self._tree.hearing("unmapped"):
-                observer.unmapped(process, mapping)
+            self._tree.tell("unmapped", process, mapping)
 
     def _send_changes(self, cached: ProcessLibraries, snapshot: Snapshot) -> None:
         process = cached.process
@@ -215,8 +214,7 @@ class Libraries(TreeObserver):
         fresh = {start: new for start, new in snapshot.mappings.items() if process.mappings.get(start) != new}
         process.mappings.update(fresh)
         for mapping in fresh.values():
-            for observer in self._tree.hearing("mapped"):
-                observer.mapped(process, mapping)
+            self._tree.tell("mapped", process, mapping)
 
     def _send_library(self, cached: ProcessLibraries, event: LibraryMapped) -> None:
         cached.sent[event.base] = event
@@ -241,8 +239,7 @@ class Libraries(TreeObserver):
         if image.file in cached.imaged:
             return
         cached.imaged.add(image.file)
-        for observer in self._tree.hearing("image"):
-            observer.image(cached.process, mapping, image)
+        self._tree.tell("image", cached.process, mapping, image)
 
     def _note_refusal(self, process: Tracked) -> None:
         if process.pid in self._refused:

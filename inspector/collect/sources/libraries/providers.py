@@ -152,7 +152,7 @@ class Providers(TreeObserver):
 
     def _opened(self, record: Opened) -> None:
         """A library that is about to be mapped."""
-        if record.errno or b".so" not in os.path.basename(record.path):
+        if record.errno or b".so" not in record.path or b".so" not in os.path.basename(record.path):
             return
         process = self._session.tree.find(record.pid)
         program = process.program if process is not None and record.path.startswith(b"/") else None

@@ -1,62 +1,20 @@
 """One observer that fails takes no other with it: its fault is handed to the loop, which says it under its name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import ParamSpec
 
-from inspector.stream.libraries import ImageRead
+from ..contract import Loop
 
-from ..contract import Loop, Mapping, Tracked, TreeObserver
+P = ParamSpec("P")
 
 
-class Guarded(TreeObserver):
-    """Tells an observer of the tree; what it raises is raised in a callback of its own."""
-
-    def __init__(self, observer: TreeObserver, loop: Loop) -> None:
-        self._observer, self._loop = observer, loop
-
-    def born(self, process: Tracked) -> None:
+def tell(loop: Loop, hearers: Sequence[Callable[P, None]], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Call all of them; what one raises is raised in a callback that is called by the name of its class."""
+    for hear in hearers:
         try:
-            self._observer.born(process)
+            hear(*args, **kwargs)
         except Exception as error:
-            self._say(error)
-
-    def executed(self, process: Tracked) -> None:
-        try:
-            self._observer.executed(process)
-        except Exception as error:
-            self._say(error)
-
-    def ended(self, process: Tracked) -> None:
-        try:
-            self._observer.ended(process)
-        except Exception as error:
-            self._say(error)
-
-    def forgotten(self, process: Tracked) -> None:
-        try:
-            self._observer.forgotten(process)
-        except Exception as error:
-            self._say(error)
-
-    def mapped(self, process: Tracked, mapping: Mapping) -> None:
-        try:
-            self._observer.mapped(process, mapping)
-        except Exception as error:
-            self._say(error)
-
-    def unmapped(self, process: Tracked, mapping: Mapping) -> None:
-        try:
-            self._observer.unmapped(process, mapping)
-        except Exception as error:
-            self._say(error)
-
-    def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
-        try:
-            self._observer.image(process, mapping, image)
-        except Exception as error:
-            self._say(error)
-
-    def _say(self, error: Exception) -> None:
-        self._loop.soon(raising(error, type(self._observer).__qualname__))
+            loop.soon(raising(error, type(getattr(hear, "__self__", hear)).__qualname__))
 
 
 def raising(error: Exception, name: str) -> Callable[[], None]:

@@ -3,9 +3,9 @@
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import Literal
 
+from inspector.stream.libraries import ImageRead
 from inspector.stream.processes import ProcessEnded, ProcessStarted
 from inspector.stream.session import EventsLost
 from inspector.stream.text import decode
@@ -13,9 +13,9 @@ from inspector.stream.text import decode
 from ...kernel import procfs
 from ...kernel.pidfd import ExitWatch
 from ...kernel.records import Executed, Exited, Forked, Lost, Record
-from ..contract import EventSink, Loop, Tracked, TreeObserver
+from ..contract import EventSink, Loop, Mapping, Tracked, TreeObserver
 from ..tolerant_reads import attempt
-from .fault_isolation import Guarded
+from .fault_isolation import tell
 from .feed import Feed
 from .program import Keys, read_program
 
@@ -45,9 +45,8 @@ class ProcessTree:
         self._watches: dict[int, ExitWatch] = {}
         self._gone: set[int] = set()
         """Those that a look did not find any more, whose end was not told yet."""
-        self._observers: list[tuple[TreeObserver, TreeObserver]] = []
-        """Each observer, and what tells it and keeps its faults from the others."""
-        self._hearing: dict[Kind, list[TreeObserver]] = {}
+        self._observers: list[TreeObserver] = []
+        self._hearing: dict[Kind, list[Callable[..., None]]] = {}
         self._last_word: dict[int, Record] = {}
         """Within the batch being handed out: the last exec or end of each process."""
         feed.before_batch(self._look_ahead)
@@ -58,17 +57,17 @@ class ProcessTree:
 
     def watch(self, observer: TreeObserver) -> None:
         """Tell this observer of everything from now on."""
-        self._observers.append((observer, Guarded(observer, self._loop)))
+        self._observers.append(observer)
         self._hearing.clear()
 
-    def hearing(self, kind: Kind) -> list[TreeObserver]:
-        """Those who do something when they hear of this: most births concern few."""
-        known = self._hearing.get(kind)
-        if known is None:
+    def tell(self, kind: Kind, process: Tracked, *about: Mapping | ImageRead) -> None:
+        """Tell those observers who do something when they hear of this: most births concern few."""
+        hearers = self._hearing.get(kind)
+        if hearers is None:
             nothing = getattr(TreeObserver, kind)
-            known = [each for observer, each in self._observers if getattr(type(observer), kind) is not nothing]
-            self._hearing[kind] = known
-        return known
+            hearing = [observer for observer in self._observers if getattr(type(observer), kind) is not nothing]
+            hearers = self._hearing[kind] = [getattr(observer, kind) for observer in hearing]
+        tell(self._loop, hearers, process, *about)
 
     def processes(self) -> list[Tracked]:
         """The living ones, in order of admission."""
@@ -100,12 +99,10 @@ class ProcessTree:
         programs = [(process, process.program) for process in self.processes()]
         for process, _ in programs:
             process.program = None  # that is how a process is known to be found and not forked
-            for observer in self.hearing("born"):
-                observer.born(process)
+            self.tell("born", process)
         for process, program in programs:
             process.program = program
-            for observer in self.hearing("executed"):
-                observer.executed(process)
+            self.tell("executed", process)
 
     def expect(self, pid: int, origin: Origin, at: int) -> None:
         """Take in a followed process whose program an exec record is about to tell; it may have ended already."""
@@ -152,8 +149,7 @@ class ProcessTree:
                 comm=comm,
             )
         )
-        for observer in self.hearing("born"):
-            observer.born(process)
+        self.tell("born", process)
         return process
 
     def _hold(self, pid: int) -> None:
@@ -170,8 +166,7 @@ class ProcessTree:
         program = read_program(process, at, self._keys, record, superseded)
         process.program, process.raw_environment, process.root = program.event, program.environment, program.root
         self._sink.send(program.event)
-        for observer in self.hearing("executed"):
-            observer.executed(process)
+        self.tell("executed", process)
 
     def _look_ahead(self, batch: list[Record]) -> None:
         self._last_word = {record.pid: record for record in batch if isinstance(record, Executed | Exited)}
@@ -191,7 +186,7 @@ class ProcessTree:
             started=record.at,
             program=parent.program,
             raw_environment=parent.raw_environment,
-            mappings={start: replace(mapping, pid=record.pid) for start, mapping in parent.mappings.items()},
+            mappings={start: mapping.of(record.pid) for start, mapping in parent.mappings.items()},
         )
         self._admit(child, "fork", parent.program.comm if parent.program else "")
 
@@ -219,8 +214,7 @@ class ProcessTree:
         self._gone.discard(record.pid)
         self._sink.send(_ended(record, record.status if record.status is not None else self._let_go(record.pid)))
         self._let_go(record.pid)
-        for observer in self.hearing("ended"):
-            observer.ended(process)
+        self.tell("ended", process)
         self._forget_long_dead()
         if not self._living:
             self._emptied()
@@ -239,8 +233,7 @@ class ProcessTree:
             process = self._dead.popleft()
             if self._processes.get(process.pid) is process:
                 del self._processes[process.pid]
-                for observer in self.hearing("forgotten"):
-                    observer.forgotten(process)
+                self.tell("forgotten", process)
 
     def _lost(self, record: Lost) -> None:
         """After a hole in the records: say it, and look for births and ends that fell into it."""
