@@ -28,8 +28,8 @@ _OF_KIND: dict[Kind, Saying] = {
     "on-cpu": "cpu", "found": "found", "dropped": "dropped", "given": "given", "given-nothing": "given-nothing",
 }  # fmt: skip
 _REFUSED: dict[Kind, Refusal] = {
-    "no-device": "no-device", "no-memory": "no-memory", "not-built": "not-built", "load": "load", "call": "call", "error": "error",
-    "ended": "own-error",
+    "no-device": "no-device", "no-memory": "no-memory", "not-built": "not-built", "load": "load",
+    "call": "call", "error": "error", "ended": "own-error",
 }  # fmt: skip
 _LAST_LINES = 12
 """Lines that may follow the one that names the error: frames, hints, what a shell says of it."""

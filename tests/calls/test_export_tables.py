@@ -1,4 +1,4 @@
-"""Functions of a private table that a driver hands out: counted under their place in it, and those that it lacks told."""
+"""Functions of a private table that a driver hands out: counted under their place in it, and what it lacks."""
 
 import struct
 import subprocess

@@ -72,7 +72,7 @@ class HandedOut:
 
     def _finder(self, candidate: Candidate, names: dict[int, str]) -> Callable[[], list[Site]]:
         def find() -> list[Site]:
-            """An entry of a table may be data beside the code: it is a function where the file says that one begins there."""
+            """Data may lie beside the code: an entry of a table is a function where the file says that one begins."""
             try:
                 exported = self._exported.get(candidate.file)
                 if exported is None:
