@@ -1,4 +1,4 @@
-"""Secrets of 75 shapes in the log, the arguments and the environment of one target: in nothing that leaves, none."""
+"""Secrets of 150 shapes in the log, the arguments and the environment of one target: in nothing that leaves, none."""
 
 import html
 import json
@@ -18,6 +18,7 @@ from inspector.stream.transport import MAIN
 from tests.view.app_harness import running_app
 from tests.view.feeds import FakeFeed
 
+from .listed_shapes import listed
 from .newest_shapes import newest
 
 _PROGRAM = """
@@ -42,7 +43,7 @@ def _spellings(secret: str) -> list[bytes]:
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A target that says and is told all of them, as it was recorded."""
     folder = tmp_path_factory.mktemp("told")
-    shapes = newest()
+    shapes = [*newest(), *listed()]
     given = {
         "lines": [line for shape in shapes if shape.where == "log" for line in shape.text],
         "arguments": [shape.text for shape in shapes if shape.where == "arguments"],

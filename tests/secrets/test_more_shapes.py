@@ -2,9 +2,10 @@
 
 import pytest
 
-from inspector.stream.secrets import hide_lines, shown_arguments, shown_value
+from inspector.stream.secrets import hide, hide_lines, shown_arguments, shown_value
 
 from .later_shapes import harmless, second, third
+from .listed_shapes import HARMLESS_LINES, HARMLESS_VARIABLES, HARMLESS_WORDS, listed
 from .more_shapes import Shape, first
 from .newest_shapes import HARMLESS, newest
 
@@ -18,7 +19,7 @@ def shown(shape: Shape) -> list[str]:
     return [f"{key}={shown_value(key, value)}" for key, _, value in (text.partition("=") for text in shape.text)]
 
 
-@pytest.mark.parametrize("shape", [*first(), *second(), *third(), *newest()], ids=lambda shape: shape.where)
+@pytest.mark.parametrize("shape", [*first(), *second(), *third(), *newest(), *listed()], ids=lambda shape: shape.where)
 def test_no_secret_is_shown(shape: Shape) -> None:
     text = "\n".join(shown(shape))
     assert not [secret for secret in shape.secrets if secret in text], text
@@ -31,3 +32,16 @@ def test_nothing_harmless_is_hidden(shape: Shape) -> None:
 
 def test_options_of_programs_that_nobody_knows_are_judged_by_the_shape_of_their_values() -> None:
     assert shown_arguments(["tool", *HARMLESS]) == ["tool", *HARMLESS]
+
+
+@pytest.mark.parametrize("setting", HARMLESS_VARIABLES)
+def test_a_setting_that_is_listed_publicly_is_shown(setting: str) -> None:
+    key, _, value = setting.partition("=")
+    assert shown_value(key, value) == value
+    assert shown_arguments(["env", setting, "serve"]) == ["env", setting, "serve"]
+    assert hide(f"with {setting}") == f"with {setting}"
+
+
+def test_words_and_lines_of_gpu_programs_are_shown() -> None:
+    assert shown_arguments(HARMLESS_WORDS) == HARMLESS_WORDS
+    assert hide_lines(HARMLESS_LINES)[0] == HARMLESS_LINES

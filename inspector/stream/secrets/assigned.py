@@ -23,8 +23,9 @@ _WITH_DIGIT = r"[^\s\"'`,;:<>(){}\[\]]*\d[^\s\"'`,;<>)}\]]*"
 _BEHIND = re.compile(rf"[\w-]{{0,20}}\s{{1,3}}(?:is\s|was\s|of\s)?(?:{_QUOTED}|({_WITH_DIGIT}))")
 """A quoted text or a word with a digit directly behind: `passphrase 'X'`, `api key X1`."""
 _NAMED = re.compile(
-    r"(?:with|using|login \S{1,64}|user \S{1,64}|connect \S{1,64}|new|old|temporary|default) "
-    rf"(?:the )?(?:password|passphrase|secret|pin)\s{{1,3}}(?:{_QUOTED}|(\S{{3,512}}))",
+    r"(?:(?:with|using|login \S{1,64}|user \S{1,64}|connect \S{1,64}|new|old|temporary|default) "
+    r"(?:the )?(?:password|passphrase|secret|pin)|(?:login|user(?:name)?) \S{1,64} (?:pass|pw))"
+    rf"\s{{1,3}}(?:{_QUOTED}|(\S{{3,512}}))",
     re.IGNORECASE,
 )
 """`login bob password X`, `with password X`."""
@@ -49,6 +50,12 @@ _HEADER = re.compile(
 _HEADER_WORD = re.compile(r"[^\s\"'\\,]+")
 _BEARER = re.compile(r"\s{1,4}[\"']?(?!realm=)([\w.~+/=:-]{8,8192})", re.IGNORECASE)
 _PAIR = re.compile(r"s?\s?[:=]\s?\S{1,64}\s?/\s?(\S{3,512})", re.IGNORECASE)
+_LOGIN_PAIR = re.compile(
+    r"(?:\bauth\s?=\s?\(|(?:Basic|Digest)Auth\(|\.login\()\s?[\"'][^\"']{0,128}[\"'],\s?[\"']([^\"']{1,512})[\"']"
+)
+"""`auth=("bob", "X")`, as tracebacks quote it."""
+_COOKIE_JAR = re.compile(r"\s(?:TRUE|FALSE)\s/\S{0,256}\s(?:TRUE|FALSE)\s\d{1,12}\s\S{1,128}\s(\S+)")
+"""A line of a cookie file."""
 _MIXED_OR_LONG = re.compile(r"(?=\S{0,8191}\d)(?=\S{0,8191}[A-Za-z])\S{8,}|[A-Za-z0-9+/_-]{16,}={0,2}\Z")
 _OF_FILE = re.compile(r"s?[-_.]?(?:file|path|dir|folder)s?\b", re.IGNORECASE)
 _NO_SECRET = re.compile(
@@ -84,6 +91,12 @@ def spans(text: str, small: str) -> Iterator[Span]:
             yield from _header(text, end)
     for end in _ends(small, "bearer "):
         yield from _group_of(_BEARER.match(text, end - 1))
+    if "auth" in small or ".login(" in small:
+        for match in _LOGIN_PAIR.finditer(text):
+            yield match.span(1)
+    if "TRUE" in text or "FALSE" in text:
+        for match in _COOKIE_JAR.finditer(text):
+            yield match.span(1)
     for end in _ends(small, "credential"):
         yield from _group_of(_PAIR.match(text, end))
     if holds_any(small, _PARTS_OF_PROSE):

@@ -12,6 +12,7 @@ _LONG_OPTION = 4
 """Characters from which on a value is not joined to an option without `=`."""
 
 _NAME = (
+    r"(?![\w.-]{0,40}?(?:bos|eos|eot|pad|unk|sep|cls|mask|image|stop|sort|group|order)[-_](?:key|token)\b)"
     r"(?:[\w.-]*[-_.:])?"
     r"(?:\w{0,20}(?:password|passwd|passphrase|secret|credentials?|api_?key|api-key|apikey|authkey|authtoken|apitoken|"
     r"accesskey|secretkey|storepass|keypass|requirepass|masterauth)\w{0,8}|pass|pwd|pw|key|token|auth|authorization|"
@@ -33,9 +34,10 @@ _SHORT_OPTIONS = ("-p", "-P", "-w", "-W", "-pw")
 _LISTED = re.compile(rf"[\"']--?{_NAME}\\?[\"'],\s?\\?[\"']([^\"'\\]+)", re.IGNORECASE)
 """`"--token", "X"`: an argument list that is told as one."""
 _HARMLESS = re.compile(
-    r"|[+-]?\d{1,6}(?:\.\d*)?|true|false|yes|no|on|off|none|null|auto|/[^\s:@]*|\(hidden\)", re.IGNORECASE
+    r"|[+-]?\d{1,6}(?:\.\d*)?|true|false|yes|no|on|off|none|null|auto|/[^\s:@]*|<[^<>\s]{1,40}>|\(hidden\)",
+    re.IGNORECASE,
 )
-"""Values that are no secrets: switches, numbers, paths of files."""
+"""Values that are no secrets: switches, numbers, paths of files, a tokenizer's `<s>`."""
 _BEGINNINGS = (
     " -", "\"-", "'-", "\t-", "authtoken ", "login ", "password ", "/p:", "psk ", "key s:", "sqlplus ", "impdp ",
     "expdp ", "wpa_passphrase ",
@@ -78,11 +80,13 @@ def chosen_parts(words: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _behind_options(options: Sequence[str], words: Sequence[str]) -> Iterator[tuple[int, int]]:
-    following = False
+    following = ""
     for index, word in enumerate(words):
+        if following and word[:1] == "-" and following[0] not in "-/":
+            continue  # `login --relogin X`: the options of a command come before what it is given
         if following:
             yield index, _begin_of(word)
-        following = word in options
+        following = word if word in options else ""
         if not following:
             for option in options:
                 if word.startswith(option) and len(option) < _LONG_OPTION and option[0] in "-/":

@@ -6,7 +6,8 @@ from .known import SHORTEST, known
 
 FORMS = re.compile(
     r"(?:"
-    r"\d{6,12}:[A-Za-z0-9_-]{30,}"  # Telegram
+    r"\d{6,20}:[A-Za-z0-9_-]{30,}"  # Telegram, Asana
+    r"|access-(?:sandbox|development|production)-[0-9a-f-]{36}"  # Plaid
     r"|[A-Za-z0-9_.~-]{3}\dQ~[A-Za-z0-9_.~-]{30,}"  # Azure client secrets
     r"|[0-9a-f]{32}-us\d{1,2}"  # Mailchimp
     r"|(?:SK|AC|PK)[0-9a-f]{32}"  # Twilio
