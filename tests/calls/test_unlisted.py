@@ -51,6 +51,12 @@ def test_all_functions_of_the_api_are_counted_and_those_that_answer_a_status_wit
     assert set(odd) == {0, 801}
 
 
+def test_what_compilers_call_is_not_counted_unless_a_profile_lists_it() -> None:
+    functions = NamedFunctions(builtin_profiles().plan())
+    assert functions.is_counted("__cudaRegisterFatBinary")
+    assert not functions.is_counted("__cudaRegisterVar") and not functions.is_counted("__cudaPushCallConfiguration")
+
+
 @pytest.mark.parametrize(
     ("name", "answers"),
     [("cuStreamIsCapturing", True), ("cudaGetErrorString", False), ("clCreateContext", False), ("vkCmdDraw", False),

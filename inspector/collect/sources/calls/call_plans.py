@@ -58,8 +58,14 @@ class NamedFunctions:
         return self._others[name]
 
     def is_counted(self, name: str) -> bool:
-        """Whether it is counted without being asked for: all of an API of which the plan tells their answers."""
-        return self.is_listed(name) or any(api.answers and match.match(name) for api, match in self._apis)
+        """Whether it is counted without being asked for: all of an API of which the plan tells their answers.
+
+        Reserved names are what compilers call (`__cudaRegisterFunction`, 20,000 times in a start of PyTorch): they ask
+        nothing of a device.
+        """
+        if self.is_listed(name) or name.startswith("_"):
+            return self.is_listed(name)
+        return any(api.answers and match.match(name) for api, match in self._apis)
 
     def _other(self, name: str) -> PlannedFunction | None:
         api = next((api for api, match in self._apis if match.match(name)), None)
