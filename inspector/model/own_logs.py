@@ -9,6 +9,7 @@ from inspector.stream.logs import LogLine
 from inspector.stream.text import visible
 
 from . import commands_by_hand
+from .log_parsing.endings import begins_traceback
 from .state import LogSource, Process, State
 from .verdict import Evidence
 
@@ -63,7 +64,10 @@ def trouble_told(
     own = [one for one in told if not _is_output(one.source, process) and one.at <= until]
     if own:
         return max(own, key=lambda one: (one.at, one.line.number))
-    printed = [one for one in told if during is not None and during[0] <= one.at <= until]
+    printed = [
+        one for one in told
+        if during is not None and during[0] <= one.at <= until and not begins_traceback(one.line.text)
+    ]  # fmt: skip
     return min(printed, key=lambda one: (one.at, one.line.number), default=None)
 
 

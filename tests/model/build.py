@@ -36,13 +36,15 @@ DRIVER = ["cuInit", "cuDriverGetVersion", "cuDeviceGetCount", "cuDeviceGet", "cu
 RUNTIME = ["cudaGetDeviceCount", "cudaMalloc", "cudaLaunchKernel", "cudaGetDeviceProperties_v2",
            "__cudaRegisterFatBinary", "cudaRuntimeGetVersion"]  # fmt: skip
 NVML = ["nvmlInit_v2", "nvmlShutdown", "nvmlDeviceGetCount_v2", "nvmlDeviceGetMemoryInfo", "nvmlInitWithFlags"]
-API_OF = {"cu": "cuda-driver", "cuda": "cuda-runtime", "nvml": "nvml", "egl": "egl"}
+API_OF = {"cu": "cuda-driver", "cuda": "cuda-runtime", "nvml": "nvml", "egl": "egl", "vk": "vulkan", "cl": "opencl"}
 
 
 def api_of(name: str) -> str:
     """API of a function by its prefix."""
     return next(
-        API_OF[prefix] for prefix in ("nvml", "cuda", "cu", "egl") if name.removeprefix("__").startswith(prefix)
+        API_OF[prefix]
+        for prefix in ("nvml", "cuda", "cu", "egl", "vk", "cl")
+        if name.removeprefix("__").startswith(prefix)
     )
 
 

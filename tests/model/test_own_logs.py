@@ -91,3 +91,7 @@ def test_what_was_printed_during_the_call_says_why_as_well() -> None:
 
 def test_a_line_that_only_tells_of_the_answer_is_no_reason() -> None:
     assert "output says" not in answer(called_and_printed("cuInit failed with error 999")).cause
+
+
+def test_the_traceback_that_follows_a_refusal_is_no_reason_for_it() -> None:
+    assert "output says" not in answer(called_and_printed("Traceback (most recent call last):", "  File x")).cause

@@ -72,6 +72,12 @@ def _opened(process: Process, winner: Provider) -> LookedUp | None:
     return next((one for one in answered if one.via in ("dlopen", "dlmopen") and one.name), None)
 
 
+def _offers(provider: Provider, names: set[str]) -> bool:
+    """Whether a library exports one of these names; not known means that it may."""
+    image = provider.image
+    return image is None or bool(image.error) or any(one.visible and one.name in names for one in image.exports)
+
+
 def _named(context: Context, provider: Provider, api: str) -> bool:
     """It has the SONAME that consumers ask for (one without is the case of name-mismatch)."""
     soname = provider.image.soname if provider.image is not None else None
@@ -91,9 +97,13 @@ class BoundSlots(Pattern):
         for process, use in context.all_uses():
             if len(use.providers) < 2 or use.total_calls:
                 continue
-            bound = {slot.bound_to for read in process.slots.values() for slot in read.slots if slot.bound_to}
+            bound: dict[str, set[str]] = {}
+            for slot in (slot for read in process.slots.values() for slot in read.slots if slot.bound_to):
+                bound.setdefault(slot.bound_to or "", set()).add(slot.name)
             winner = next((one for one in use.providers if one.path in bound), None)
             loser = next((one for one in use.providers if one.path not in bound and not one.gone), None)
+            if loser is not None and winner is not None and not _offers(loser, bound[winner.path]):
+                continue  # each of the two offers a part of the API of its own
             if winner is not None and loser is not None and _named(context, loser, use.api):
                 title = f"in {short(process)} {use.api} is bound to {winner.path}, not to {loser.path}"
                 yield Hit(

@@ -74,7 +74,7 @@ class MemoryMissing(Conclusion):
             return None
         words = refused.what[:200]
         return hit_of(
-            decision, f"the device had too little memory for {short(refused.process)}, which went on on the CPU: {words}",
+            decision, f"the device had too little memory for {short(refused.process)}, and it went on: {words}",
             "Memory of a device is asked for when it was found; the refusal itself was not seen.",
             "see who holds the device's memory; free it, or ask for less (a smaller model, batch or context)",
             severity="error", confidence="guess" if decision.confidence == "guess" else "likely",

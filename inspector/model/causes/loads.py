@@ -149,13 +149,13 @@ class LibraryNotFound(Cause):
         if all("/" in one for one in case.alternatives or (name,)):
             searched = ""  # of a path the loader looks nowhere else
         words = where.words or "no directory of this process's search path holds it"
-        by = asker(case)
+        by, named = asker(case), _variable(case, name)
         place = f"{words[0].upper()}{words[1:]}{searched}."
         runtime = ' A CUDA runtime answers 35, "driver version is insufficient", for this as well.' \
             if case.leaf.api == "cuda-driver" else ""  # fmt: skip
         return Hit(
             title=f"{by} asked for {names}{'' if by == short(process) else f' in {short(process)}'}: not found",
-            cause=f"{failure.words or 'The file is not there'}. {place}{runtime}".strip(),
+            cause=f"{failure.words or 'The file is not there'}. {place}{runtime}{named}".strip(),
             next_step=where.step,
             command=where.command,
             process=process,
@@ -165,6 +165,16 @@ class LibraryNotFound(Cause):
             subject=name_of(name),
             root=where.words,
         )
+
+
+def _variable(case: Case, path: str) -> str:
+    """By which variable the process came to ask for this path."""
+    if "/" not in path:
+        return ""
+    for key, value in (case.context.environment(case.process) or {}).items():
+        if path.rstrip("/") in (one.rstrip("/") for one in value.split(":")):
+            return f" {key} names it."
+    return ""
 
 
 class LoadRefused(Cause):

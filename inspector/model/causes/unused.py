@@ -152,6 +152,7 @@ class NotCalled(Pattern):
     def _hit(self, context: Context, process: Process, use: Use) -> Hit:
         coverage = of_use(context.state, use)
         looked = of_lookups(context.state, process).complete
+        linked = context.profiles.is_loader(use.api)  # what many programs have with them for the case that it is needed
         sure: Confidence = "guess" if not coverage.complete else "likely"
         if _proven(coverage, process) and looked:
             sure = "proven"
@@ -165,7 +166,7 @@ class NotCalled(Pattern):
             cause=f"{_in_order(looked, use)}The program chose not to use the GPU, or has not got that far yet.",
             next_step="check the program's settings, and its log up to where it would look for devices",
             process=process,
-            severity="error" if coverage.complete and not coverage.passive and looked else "warning",
+            severity="error" if coverage.complete and not coverage.passive and looked and not linked else "warning",
             confidence=sure,
             evidence=[
                 evidence.of_process(process, f"0 calls of {coverage.watched} counted functions: {coverage.words}"),

@@ -51,6 +51,11 @@ _MOST_FRAMES: Final = 2_000
 """Lines that a traceback may have before it is given up."""
 
 
+def begins_traceback(line: str) -> bool:
+    """A line by which a Python program begins to tell how it ended: that follows a refusal, and is no reason for it."""
+    return _TRACEBACK.match(line[:MOST_TEXT].rstrip()) is not None
+
+
 class EndingReader:
     """Reads the lines of one log in order; what spans several lines is remembered from batch to batch."""
 

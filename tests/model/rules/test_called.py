@@ -6,7 +6,7 @@ from inspector.stream.calls import CallCount, CallsCounted
 from inspector.stream.libraries import NeverExecuted, Slot, SlotsRead
 from inspector.stream.processes import ProcessStarted
 
-from ..asking import BACKEND, CPU, SHIM, answer, found, healthy, rules, rung
+from ..asking import BACKEND, CPU, SHIM, answer, findings, found, healthy, rules, rung
 from ..build import DRIVER, MS, SECOND, Story
 
 
@@ -271,3 +271,15 @@ def test_calls_whose_results_were_not_seen_are_not_said_to_have_succeeded() -> N
     story.tell(CallsCounted(at=story.later(), counts=[CallCount(pid=812, function=number, count=3, first=1, last=2)]))
     assert rung(story, "called").detail.startswith("at least 3 calls, caller unknown; counting of libcuda.so.1")
     assert answer(story).rule == "cause-not-seen" and diagnose(story.state).mode.verdict == "undecided"
+
+
+def test_a_loader_that_is_only_linked_in_and_not_called_is_no_error() -> None:
+    story = Story()
+    story.watch("/usr/lib/libvulkan.so.1", ["vkCreateInstance"])
+    story.process(812)
+    story.driver(812, "/usr/lib/libvulkan.so.1", "needed", soname="libvulkan.so.1", exports=["vkCreateInstance"],
+                 watch=False)  # fmt: skip
+    story.consumer(812, BACKEND, imports=["vkCreateInstance"])
+    story.later(2 * SECOND)
+    story.end(812)
+    assert {one.severity for one in findings(story) if one.rule == "not-called"} <= {"warning"}

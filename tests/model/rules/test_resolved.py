@@ -276,3 +276,22 @@ def test_names_of_a_library_that_was_unloaded_before_it_was_read_are_not_known()
     story.look_up(812, "dlsym", "cuInit", False, error=f"{SHIM}: undefined symbol: cuInit")
     detail = rung(story, "exported").detail
     assert detail == "it was unloaded before its names were read; it was asked for cuInit in vain"
+
+
+def test_two_libraries_of_an_api_that_offer_other_names_of_it_are_not_in_each_others_way() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812, "/usr/lib/libEGL.so.1", "needed", soname="libEGL.so.1", exports=["eglInitialize"])
+    story.driver(812, "/usr/lib/libGLX.so.0", "needed", soname="libGLX.so.0", exports=["eglQueryString"])
+    story.consumer(812, BACKEND, imports=["eglInitialize"])
+    slot = Slot(name="eglInitialize", bound_to="/usr/lib/libEGL.so.1", lazy=False)
+    story.tell(SlotsRead(at=story.later(), pid=812, path=BACKEND, slots=[slot]))
+    assert "bound-elsewhere" not in rules(story)
+
+
+def test_of_a_path_that_a_variable_gave_the_variable_is_named() -> None:
+    story = Story()
+    story.process(812, environment={"REAL_DRIVER": "/opt/none/libcuda.so.1"})
+    absent = "/opt/none/libcuda.so.1: cannot open shared object file: No such file or directory"
+    story.look_up(812, "dlopen", "/opt/none/libcuda.so.1", False, by=BACKEND, error=absent)
+    assert "REAL_DRIVER names it." in answer(story).cause
