@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from inspector.stream.calls import LookedUp
+from inspector.stream.libraries import LibraryMapped
 from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted
 from inspector.stream.session import EventsLost, LimitNoted
 from tests.access.conftest import needs_root
@@ -150,4 +151,25 @@ def test_who_may_not_be_inspected_by_its_own_user_is_refused_in_words(tmp_path: 
         finally:
             hidden.kill()
     assert [event.pid for event in seen.of(ProcessExec)][:1] == [hidden.pid], "root sees it"
+    assert not failures(seen)
+
+
+@needs_root
+def test_a_process_whose_first_thread_has_ended_lives_on_in_the_others(tmp_path: Path) -> None:
+    program = (
+        "import ctypes, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "ctypes.CDLL(None).syscall(60, 0)\n"  # SYS_exit: of this thread alone
+    )
+    with subprocess.Popen([sys.executable, "-c", program]) as left:
+        try:
+            stat = Path(f"/proc/{left.pid}/stat")
+            while stat.read_text().rpartition(")")[2].split()[0] != "Z":
+                assert left.poll() is None
+            seen = record(tmp_path, str(left.pid), "--for", "4s")
+        finally:
+            left.kill()
+    assert not seen.of(ProcessEnded), "the kernel calls it a zombie, and it is none"
+    assert [event.pid for event in seen.of(ProcessExec)] == [left.pid]
+    assert any("libc" in event.path for event in seen.of(LibraryMapped))
     assert not failures(seen)

@@ -27,7 +27,7 @@ ONE_EXEC = 0x100
 _PROCESSES = 16384
 _MEMBER = struct.Struct("<II")
 _PID = struct.Struct("<I")
-RING_BYTES = 4 << 20
+RING_BYTES = 8 << 20
 
 BLANK_SIZE = 2048
 """Zeros that programs insert as new values which are larger than their stack."""

@@ -4,6 +4,8 @@ import os
 import struct
 from types import TracebackType
 
+from .procfs import path_of
+
 
 class Memory:
     """A process's memory, bound to the program that it runs now: after an exec or its end every read fails.
@@ -15,7 +17,7 @@ class Memory:
     def __init__(self, pid: int) -> None:
         """Raises PermissionError or FileNotFoundError/ProcessLookupError."""
         self.pid = pid
-        self._fd = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
+        self._fd = os.open(path_of(pid, "mem"), os.O_RDONLY | os.O_CLOEXEC)
 
     def read(self, address: int, size: int) -> bytes:
         """Exactly `size` bytes; OSError when any of them is not mapped or the program is gone."""

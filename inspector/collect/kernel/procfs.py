@@ -46,8 +46,11 @@ class Stat:
 
     @property
     def alive(self) -> bool:
-        """False for a zombie: it has no memory, no files and no program any more."""
-        return self.state not in ("Z", "X", "x")
+        """False for a zombie: it has no memory, no files and no program any more.
+
+        Where only the first thread has ended the process reads as one, and lives on in the others.
+        """
+        return self.threads > 1 or self.state not in ("Z", "X", "x")
 
     @property
     def started(self) -> int:
@@ -96,15 +99,25 @@ def suspended() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
 
 
+_STAND_INS: dict[int, int] = {}
+"""By process whose first thread has ended: a thread that lives, under which the kernel still shows its memory."""
+
+
+def shown_as(pid: int) -> int:
+    """Under which number /proc shows what a process holds: its own, or that of a thread which outlived the first."""
+    return _STAND_INS.get(pid, pid)
+
+
 def path_of(pid: int, *parts: str) -> str:
     """`/proc/PID/...` as text."""
-    return "/".join((f"/proc/{pid}", *parts))
+    return "/".join((f"/proc/{_STAND_INS.get(pid, pid)}", *parts))
 
 
 def read(pid: int, name: str) -> bytes:
     """One file of /proc/PID as it is; ProcessLookupError when the process does not exist (any more)."""
     try:
-        fd = os.open(path_of(pid, name), os.O_RDONLY | os.O_CLOEXEC)
+        path = f"/proc/{pid}/stat" if name == "stat" else path_of(pid, name)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         raise ProcessLookupError(pid) from None
     try:
@@ -133,8 +146,24 @@ def exists(pid: int) -> bool:
 
 
 def stat(pid: int) -> Stat:
-    """What the kernel counts about a process."""
-    return parse_stat(read(pid, "stat"))
+    """What the kernel counts about a process; notes who stands in for a first thread that has ended."""
+    found = parse_stat(read(pid, "stat"))
+    if found.state == "Z" and found.threads > 1:
+        _find_stand_in(pid)
+    elif _STAND_INS:
+        _STAND_INS.pop(pid, None)
+    return found
+
+
+def _find_stand_in(pid: int) -> None:
+    for name in os.listdir(f"/proc/{pid}/task"):
+        tid = int(name)
+        try:
+            if tid != pid and parse_stat(read(tid, "stat")).state not in ("Z", "X", "x"):
+                _STAND_INS[pid] = tid
+                return
+        except OSError:
+            continue
 
 
 def parse_stat(raw: bytes) -> Stat:

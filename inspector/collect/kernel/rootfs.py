@@ -49,7 +49,7 @@ class Root:
         self.foreign = (self.directory, self.mount_namespace) != _ours()
         """True when it is another tree than the collector's."""
         self._prefix = os.fsencode(procfs.path_of(pid, "root")) if self.foreign else b""
-        self._mounts = mounts_of(pid)
+        self._mounts = mounts_of(procfs.shown_as(pid))
 
     @property
     def key(self) -> tuple[int, bytes]:

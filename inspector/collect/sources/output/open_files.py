@@ -101,7 +101,7 @@ def open_file(pid: int, fd: int, mounts: Mounts | None = None) -> OpenFile:
         return OpenFile(fd, target, mode, inode=int(numbered[2]), flags=_flags(pid, fd) if pipe else os.O_RDWR)
     if not target.startswith(b"/"):
         return OpenFile(fd, target)
-    if not (mounts or mounts_of(pid)).answers(target):
+    if not (mounts or mounts_of(procfs.shown_as(pid))).answers(target):
         return OpenFile(fd, target, flags=_flags(pid, fd))
     try:
         status = os.stat(place)
@@ -117,7 +117,7 @@ def open_files(pid: int) -> list[OpenFile]:
     except FileNotFoundError:
         raise ProcessLookupError(pid) from None
     found = []
-    mounts = mounts_of(pid)
+    mounts = mounts_of(procfs.shown_as(pid))
     for fd in numbers[:MOST_READ]:
         try:
             found.append(open_file(pid, fd, mounts))
