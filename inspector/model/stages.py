@@ -1,7 +1,10 @@
 """How far somebody who asks for an API can get, and which call shows which stage."""
 
 import re
+from collections.abc import Callable
 from typing import Literal, get_args
+
+from inspector.stream.lazy_pattern import lazy
 
 from .profiles import Profiles
 from .profiles.schema import Role
@@ -17,17 +20,17 @@ _OF_ROLE: dict[Role, Stage] = {
     "attribute": "described", "name": "described", "memory": "described", "properties": "described",
     "context": "context", "module": "context", "alloc": "memory", "copy": "work", "launch": "work",
 }  # fmt: skip
-_OF_WORDS: tuple[tuple[Stage, re.Pattern[str]], ...] = (
-    ("work", re.compile(r"Launch|Memcpy|Memset|[Gg]emm|QueueSubmit|Enqueue[A-Z]")),
-    ("memory", re.compile(r"MemAlloc|Malloc|MemCreate|AllocateMemory|CreateBuffer|pool_allocate")),
-    ("context", re.compile(r"CtxCreate|PrimaryCtxRetain|StreamCreate|Create$|Create_v\d|vkCreateDevice|clCreateContext|"
+_OF_WORDS: tuple[tuple[Stage, Callable[[], re.Pattern[str]]], ...] = (
+    ("work", lazy(r"Launch|Memcpy|Memset|[Gg]emm|QueueSubmit|Enqueue[A-Z]")),
+    ("memory", lazy(r"MemAlloc|Malloc|MemCreate|AllocateMemory|CreateBuffer|pool_allocate")),
+    ("context", lazy(r"CtxCreate|PrimaryCtxRetain|StreamCreate|Create$|Create_v\d|vkCreateDevice|clCreateContext|"
                            r"queue_create|Module(Load|Get)|LibraryLoad")),
-    ("counted", re.compile(r"GetCount|DeviceCount|EnumeratePhysical|GetDeviceIDs|iterate_agents")),
-    ("described", re.compile(r"Attribute|GetName|GetUuid|GetPC[Ii]|TotalMem|MemGetInfo|GetMemoryInfo|Properties|"
+    ("counted", lazy(r"GetCount|DeviceCount|EnumeratePhysical|GetDeviceIDs|iterate_agents")),
+    ("described", lazy(r"Attribute|GetName|GetUuid|GetPC[Ii]|TotalMem|MemGetInfo|GetMemoryInfo|Properties|"
                              r"ComputeCapability|DeviceGet$|HandleBy|get_info|SetDevice$|GetDevice$")),
-    ("initialised", re.compile(r"Init|CreateInstance|GetPlatformIDs|hsa_init|ExportTable")),
+    ("initialised", lazy(r"Init|CreateInstance|GetPlatformIDs|hsa_init|ExportTable")),
 )  # fmt: skip
-_TELLS_NOTHING = re.compile(r"^__|ExportTable\[|Error|Version|Shutdown|Destroy|Free|Release|Unload|Unregister")
+_TELLS_NOTHING = lazy(r"^__|ExportTable\[|Error|Version|Shutdown|Destroy|Free|Release|Unload|Unregister")
 
 
 def stage_of(profiles: Profiles, api: str, function: str) -> Stage | None:
@@ -36,17 +39,17 @@ def stage_of(profiles: Profiles, api: str, function: str) -> Stage | None:
 
     A profile's role decides; a function that no profile lists is read by the words of its name, which all APIs share.
     """
-    if _TELLS_NOTHING.search(function):
+    if _TELLS_NOTHING().search(function):
         return None
     role = profiles.role(api, function)
     if role != "other":
         return _OF_ROLE.get(role)
-    return next((stage for stage, words in _OF_WORDS if words.search(function)), None)
+    return next((stage for stage, words in _OF_WORDS if words().search(function)), None)
 
 
 def tells_nothing(function: str) -> bool:
     """Versions, error texts, tear-down: what they answer is no step and no fault."""
-    return _TELLS_NOTHING.search(function) is not None
+    return _TELLS_NOTHING().search(function) is not None
 
 
 def reaches(stage: Stage | None, least: Stage) -> bool:

@@ -1,6 +1,5 @@
 """Events as JSON lines and back, readable up to a torn last line."""
 
-import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
@@ -8,11 +7,12 @@ import msgspec
 
 from .base import SCHEMA, Event
 from .events import AnyEvent
+from .lazy_pattern import lazy
 from .session import SessionStarted
 
 _ENCODER = msgspec.json.Encoder()
 _HUGE = 1 << 70
-_MAYBE_HUGE = re.compile(rb"[0-9]{21}|[0-9][eE]\+?[0-9]{2}")
+_MAYBE_HUGE = lazy(rb"[0-9]{21}|[0-9][eE]\+?[0-9]{2}")
 _REFUSALS = (msgspec.MsgspecError, RecursionError, ValueError)
 """Beside what does not fit: lists within lists without end, numbers of thousands of digits."""
 
@@ -48,7 +48,7 @@ def decode(line: bytes) -> AnyEvent | None:
     except _REFUSALS as error:
         _refuse_unless_unknown_kind(line, error)
         return None
-    if _MAYBE_HUGE.search(line) is not None and _holds_huge(line):
+    if _MAYBE_HUGE().search(line) is not None and _holds_huge(line):
         raise StreamError("damaged event (a number out of range)")
     return event
 

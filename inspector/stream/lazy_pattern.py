@@ -3,8 +3,9 @@
 import re
 from collections.abc import Callable
 from functools import cache
+from typing import AnyStr
 
 
-def lazy(source: str, flags: int = 0) -> Callable[[], re.Pattern[str]]:
+def lazy(source: AnyStr, flags: int = 0) -> Callable[[], re.Pattern[AnyStr]]:
     """A function that gives the compiled expression."""
     return cache(lambda: re.compile(source, flags))

@@ -7,13 +7,14 @@ from typing import Literal
 import msgspec
 
 from .base import Event, Fact, Request
+from .lazy_pattern import lazy
 from .libraries import Export
 from .logs import LogLine
 
 ValueKind = Literal["i32", "u32", "i64", "u64", "f32", "f64", "pointer", "string", "hex", "uuid", "bytes"]
 
 
-_PLACEHOLDER = re.compile(r"^\{(\w+)\}")
+_PLACEHOLDER = lazy(r"^\{(\w+)\}")
 
 
 class OutValue(Fact, frozen=True, kw_only=True):
@@ -106,7 +107,7 @@ class PlacePlan(Fact, frozen=True, kw_only=True):
 
 def split_placeholder(pattern: str) -> tuple[str, str]:
     """Placeholder that a pattern of `PlacePlan.folders` begins with, empty for none, and what follows it."""
-    match = _PLACEHOLDER.match(pattern)
+    match = _PLACEHOLDER().match(pattern)
     return (match[1], pattern[match.end() :].lstrip("/")) if match else ("", pattern.lstrip("/"))
 
 

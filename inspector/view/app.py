@@ -31,7 +31,7 @@ from .screens.overlay import OverlayScreen
 from .screens.picker import Listed, PickerScreen
 from .session import Session
 from .settings import Settings
-from .stylesheet import stylesheet
+from .stylesheet import OVER, stylesheet
 from .successor import root_of, successor
 from .tables.row import Column, Details, Item, ListTable, Note, Row, cell
 from .terminal import classes_at, speaks_unicode, wants_no_colour
@@ -171,6 +171,13 @@ class InspectorApp(CopyingApp):
         self.scheduler = Scheduler(session, self.set_timer, lambda: self._paint(session, main), lambda: self.app_focus)
         self.push_screen(main)
         main.call_after_refresh(session.start)  # reading is work: the first paint goes first
+        main.call_after_refresh(self._read_the_other_styles)
+
+    def _read_the_other_styles(self) -> None:
+        """Those of what opens later: from here on they are at hand."""
+        path = stylesheet(OVER)
+        if not self.stylesheet.has_source(str(path)):
+            self.stylesheet.add_source(path.read_text(encoding="utf-8"), (str(path), ""))
 
     def _paint(self, session: Session, main: MainScreen) -> None:
         if session is self.session and not self.missed():

@@ -1,9 +1,9 @@
 """Moments in words; the stream's clock is CLOCK_MONOTONIC ns of the target's machine."""
 
-import re
 from datetime import datetime
 
 from inspector.model.state import State
+from inspector.stream.lazy_pattern import lazy
 
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
@@ -21,8 +21,8 @@ def moment_of(state: State, wall: int) -> int:
     return (wall - session.wall + session.at) or 1 if session is not None and wall else 0
 
 
-_CLOCK = re.compile(r"(?:(\d{4})-(\d\d)-(\d\d)[T ])?(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?")
-_SECONDS = re.compile(r"([+-]\d+(?:\.\d+)?) ?s?")
+_CLOCK = lazy(r"(?:(\d{4})-(\d\d)-(\d\d)[T ])?(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?")
+_SECONDS = lazy(r"([+-]\d+(?:\.\d+)?) ?s?")
 
 
 def moment_typed(state: State, text: str) -> int | None:
@@ -33,10 +33,10 @@ def moment_typed(state: State, text: str) -> int | None:
     session, text = state.session, text.strip()
     if session is None:
         return None
-    seconds = _SECONDS.fullmatch(text)
+    seconds = _SECONDS().fullmatch(text)
     if seconds is not None:
         return session.at + int(float(seconds[1]) * SECOND)
-    clock = _CLOCK.fullmatch(text)
+    clock = _CLOCK().fullmatch(text)
     if clock is None:
         return None
     now = wall_ns(state, max(state.now, session.at))

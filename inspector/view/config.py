@@ -1,10 +1,11 @@
 """What may be set in the configuration file: theme, layout, keys, and of each list its columns, order, wrapping."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
+
+from inspector.stream.lazy_pattern import lazy
 
 from .config_file import line_of, text_of
 from .keys import LIST, MAIN, key_name
@@ -22,7 +23,7 @@ COLUMNS: Mapping[str, Sequence[Column]] = {
 """Sections about lists, with the columns that there are."""
 LAYOUT = ("zoom",)
 OF_A_LIST = ("columns", "sort", "descending", "wrap")
-_KEY = re.compile(r"(?:(?:ctrl|shift|alt)\+)*(?:[a-z_]{2,}|f\d{1,2}|\S)")
+_KEY = lazy(r"(?:(?:ctrl|shift|alt)\+)*(?:[a-z_]{2,}|f\d{1,2}|\S)")
 
 
 class ListConfig(Struct):
@@ -119,7 +120,7 @@ class _Check:
         keys = [part.strip() for part in value.split(",")] if isinstance(value, str) else []
         if key not in ids:
             self._wrong(section, key, f"there is no command {key!r}; ? in the program shows the ids")
-        elif not keys or not all(_KEY.fullmatch(one) for one in keys):
+        elif not keys or not all(_KEY().fullmatch(one) for one in keys):
             self._wrong(section, key, f"{value!r} is not a key: write x, X, ?, f5, ctrl+x, or several with commas")
         else:
             self._config.keys[key] = ",".join(keys)

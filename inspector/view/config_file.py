@@ -6,13 +6,15 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from inspector.stream.lazy_pattern import lazy
+
 Value = str | bool | Sequence[str]
 """What a setting can be."""
 
-_SECTION = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]\s*(?:#.*)?$")
-_QUOTED = re.compile(r""""(?:\\.|[^"\\])*"|'[^']*'|#.*""")
+_SECTION = lazy(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]\s*(?:#.*)?$")
+_QUOTED = lazy(r""""(?:\\.|[^"\\])*"|'[^']*'|#.*""")
 """Strings and a comment: brackets in them mean nothing."""
-_KEY = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9_.-]+))\s*=""")
+_KEY = lazy(r"""\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9_.-]+))\s*=""")
 _LARGEST = 1 << 20
 
 
@@ -50,7 +52,7 @@ def line_of(text: str, section: str, key: str = "") -> int:
     """The number, from 1, of the line that sets a key of a section (empty: before all sections), or begins it."""
     current = ""
     for number, line in enumerate(text.splitlines(), 1):
-        header = _SECTION.match(line)
+        header = _SECTION().match(line)
         if header is not None:
             current = header[1]
             if current == section and not key:
@@ -61,7 +63,7 @@ def line_of(text: str, section: str, key: str = "") -> int:
 
 
 def _named(line: str) -> str | None:
-    found = _KEY.match(line)
+    found = _KEY().match(line)
     return next((name for name in found.groups() if name is not None), "") if found is not None else None
 
 
@@ -81,7 +83,7 @@ def _end_of_value(lines: Sequence[str], at: int) -> int:
     """The line behind a value that begins in line `at`: a list may take several."""
     depth = 0
     for number in range(at, len(lines) + 1):
-        bare = _QUOTED.sub("", lines[number - 1])
+        bare = _QUOTED().sub("", lines[number - 1])
         depth += bare.count("[") - bare.count("]")
         if depth <= 0:
             return number
@@ -90,7 +92,7 @@ def _end_of_value(lines: Sequence[str], at: int) -> int:
 
 def _inserted(lines: list[str], text: str, section: str, written: str) -> list[str]:
     if not section:
-        first = next((number for number, line in enumerate(lines) if _SECTION.match(line)), len(lines))
+        first = next((number for number, line in enumerate(lines) if _SECTION().match(line)), len(lines))
         gap = [""] if first < len(lines) and (not first or lines[first - 1].strip()) else []
         return [*lines[:first], written, *gap, *lines[first:]]
     at = line_of(text, section)

@@ -1,13 +1,13 @@
 """Files that a person asks for from the screen: pictures, reports, recordings. Named by time, never over a link."""
 
 import os
-import re
 from datetime import datetime
 from pathlib import Path
 
 from inspector.stream.files import create
+from inspector.stream.lazy_pattern import lazy
 
-_FONT = re.compile(r"\s*@font-face \{[^}]*\}")
+_FONT = lazy(r"\s*@font-face \{[^}]*\}")
 
 
 def folder() -> Path:
@@ -28,7 +28,7 @@ def fresh(kind: str, ending: str) -> Path:
 
 def without_fonts(svg: str) -> str:
     """A picture in the fonts of whoever looks at it: none is fetched from a network when it is opened."""
-    return _FONT.sub("", svg)
+    return _FONT().sub("", svg)
 
 
 def write(path: Path, text: str) -> None:

@@ -33,6 +33,7 @@ class DiffOutputApp(App[R], Generic[R]):
     def __init__(self, **options: Any) -> None:
         self.diff_output = not os.environ.get("INSPECTOR_PLAIN_OUTPUT")
         super().__init__(**options)
+        self._disable_notifications = self._disable_tooltips = True  # nobody is shown any; each screen would mount them
         self._cell_diff = CellDiff()
         self._suspended = False
 

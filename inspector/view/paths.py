@@ -1,8 +1,8 @@
 """Paths in sentences and commands, shortened to what tells: their last two names."""
 
-import re
+from inspector.stream.lazy_pattern import lazy
 
-_PATH = re.compile(r"(?<![\w.…}/])(?<!:/)/[^\s/:;,|\"'()]+(?:/[^\s/:;,|\"'()]+){2,}/?")
+_PATH = lazy(r"(?<![\w.…}/])(?<!:/)/[^\s/:;,|\"'()]+(?:/[^\s/:;,|\"'()]+){2,}/?")
 """An absolute path of three names or more; not a part of an address or of another path."""
 _WHOLE = ("/proc/", "/sys/")
 """Files whose whole path tells."""
@@ -15,14 +15,14 @@ def short_paths(text: str) -> str:
 
     Two paths of one text that end alike keep as many names as it takes to tell them apart.
     """
-    paths = {match[0] for match in _PATH.finditer(text) if not match[0].startswith(_WHOLE)}
+    paths = {match[0] for match in _PATH().finditer(text) if not match[0].startswith(_WHOLE)}
     short = {path: _last(path, LAST) for path in paths}
     for path in paths:
         names = LAST
         while sum(_last(other, names) == short[path] for other in paths) > 1 and names < path.count("/"):
             names += 1
             short[path] = _last(path, names)
-    return _PATH.sub(lambda match: short.get(match[0], match[0]), text)
+    return _PATH().sub(lambda match: short.get(match[0], match[0]), text)
 
 
 def _last(path: str, count: int) -> str:

@@ -10,7 +10,11 @@ class SettingsApp(DiffOutputApp[int]):
     """Reads settings before the first paint, and writes them when they change and at the end."""
 
     settings: Settings
-    _first_theme: str
+    _first_theme = ""
+
+    def get_css_variables(self) -> dict[str, str]:
+        """Those of the theme; before it is chosen nothing is styled, and colours need not be mixed."""
+        return super().get_css_variables() if self._first_theme else {}
 
     def use(self, settings: Settings | None) -> None:
         """Take the theme and the keys of these settings; None: nothing is read and nothing kept."""

@@ -1,14 +1,17 @@
-"""Where the stylesheet lies: beside the package in a checkout, inside it when installed."""
+"""Where the stylesheets lie: beside the package in a checkout, inside it when installed."""
 
 from pathlib import Path
 
-_NAME = "inspector.tcss"
+MAIN = "inspector.tcss"
+"""The main screen."""
+OVER = "over.tcss"
+"""The screens over it: lists, the picker, a prompt."""
 _PACKAGE = Path(__file__).parent.parent
 
 
-def stylesheet() -> Path:
-    """The path of inspector.tcss; FileNotFoundError when the installation is broken."""
+def stylesheet(name: str = MAIN) -> Path:
+    """The path of a stylesheet; FileNotFoundError when the installation is broken."""
     for folder in (_PACKAGE / "styles", _PACKAGE.parent / "styles"):
-        if (folder / _NAME).is_file():
-            return folder / _NAME
-    raise FileNotFoundError(f"{_NAME} is missing: install shim-inspector again")
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(f"{name} is missing: install shim-inspector again")

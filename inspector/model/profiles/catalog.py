@@ -6,12 +6,13 @@ from fnmatch import fnmatchcase
 from functools import cached_property, lru_cache
 
 from inspector.model.log_parsing import MARKS
+from inspector.stream.lazy_pattern import lazy
 from inspector.stream.requests import ApiPlan, BackendPlan, FunctionPlan, PackagePlan, Plan, prefix_pattern
 
 from .loading import ProfileError
 from .schema import DECIDING, Api, EnvironmentKey, FunctionGroup, Package, Profile, Program, ProgramOption, Role
 
-_VARIANT = re.compile(r"(_v\d+)?(_ptsz|_ptds)?$")
+_VARIANT = lazy(r"(_v\d+)?(_ptsz|_ptds)?$")
 
 
 class Profiles:
@@ -192,7 +193,7 @@ class Profiles:
 @lru_cache(maxsize=8192)
 def _role(profiles: Profiles, api: str, function: str) -> Role:
     groups = profiles._groups
-    group = groups.get((api, function)) or groups.get((api, _VARIANT.sub("", function)))
+    group = groups.get((api, function)) or groups.get((api, _VARIANT().sub("", function)))
     return group.role if group else "other"
 
 

@@ -7,6 +7,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from inspector.view.header import Line
+from inspector.view.stylesheet import OVER, stylesheet
 from inspector.view.tables.listing import Listing
 from inspector.view.tables.row import Cell, Column, Details, Item, ListTable, Row, cell
 from inspector.view.tables.sorting import Sorting
@@ -19,6 +20,7 @@ _COLUMNS = (Column("COLUMN", 20), Column("SHOWN", 7), Column("SORTED"))
 class ColumnsScreen(ModalScreen[Sorting | None]):
     """Shows or hides columns at once; gives back the order that was chosen, None where none was."""
 
+    CSS_PATH = stylesheet(OVER)
     BINDINGS = [
         Binding("escape,q,s", "dismiss", "Back", show=False, id="columns-back"),
         Binding("space", "show_or_hide", "Show or hide", show=False, id="columns-toggle"),

@@ -77,8 +77,9 @@ class MainScreen(PaneKeys):
                 yield from (self.gap, self.tabs, self.pane_title)
                 with Container(id="body"):
                     yield from filter(None, (self.rows, both[1], self.detail))
-        yield self.filter_bar
-        yield from (self.notice, self.control, self.hints, self.small)
+        if self.session.feed.recorded:
+            yield self.control
+        yield self.hints
 
     @property
     def zoomed(self) -> bool:
@@ -91,6 +92,12 @@ class MainScreen(PaneKeys):
         if self.in_columns:
             self.actions.show(self.actions.named("timeline"))
         self.load_pane()
+        self.call_after_refresh(self._compose_hidden)
+
+    def _compose_hidden(self) -> None:
+        """What is not seen at first is not waited for."""
+        self.mount(self.filter_bar, self.notice, before=1)
+        self.mount(self.small)
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         """What was mounted a moment ago is styled already."""

@@ -9,6 +9,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from inspector.view.header import Line
+from inspector.view.stylesheet import OVER, stylesheet
 from inspector.view.tables.listing import Listing
 from inspector.view.tables.row import Cell, Table
 from inspector.view.widgets.detail import DetailPanel
@@ -20,6 +21,7 @@ from inspector.view.widgets.rows import Rows
 class OverlayScreen(ModalScreen[int | None]):
     """Shows a table under a title; gives back the index of the row that was opened, or None."""
 
+    CSS_PATH = stylesheet(OVER)
     BINDINGS = [
         Binding("escape", "back", "Back", id="back"),
         Binding("q", "dismiss", "Back", show=False, id="overlay-quit"),

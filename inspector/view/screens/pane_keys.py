@@ -140,7 +140,10 @@ class PaneKeys(Screen[None]):
     # Filter
 
     def action_filter(self) -> None:
-        self.filter_bar.open(self.actions.pane.pattern)
+        if self.filter_bar.is_mounted:
+            self.filter_bar.open(self.actions.pane.pattern)
+        else:  # typed before the first paint
+            self.call_after_refresh(self.action_filter)
 
     @on(FilterBar.Changed)
     def _filter_typed(self, message: FilterBar.Changed) -> None:

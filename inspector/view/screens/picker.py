@@ -13,6 +13,7 @@ from textual.worker import get_current_worker
 from inspector.stream.processes import ProcessListed
 from inspector.view.header import Line, hints, quitting
 from inspector.view.header import problem as problem_lines
+from inspector.view.stylesheet import OVER, stylesheet
 from inspector.view.tables.candidates import candidates
 from inspector.view.tables.row import Cell, ListTable
 from inspector.view.tables.sorting import Sorting
@@ -32,6 +33,7 @@ Listed = Callable[[], Sequence[ProcessListed]]
 class PickerScreen(Screen[str | None]):
     """Gives back the pid that was chosen, or None."""
 
+    CSS_PATH = stylesheet(OVER)
     BINDINGS = [
         Binding("slash", "filter", "Filter", id="picker-filter"),
         Binding("n", "next_match(1)", "Next match", show=False, id="picker-next"),
@@ -69,6 +71,7 @@ class PickerScreen(Screen[str | None]):
         self._table = ListTable((), ())
         """As it was found, whatever the rows are sorted by."""
         self.filter_bar = Horizontal(id="filter")
+        self.filter_bar.display = False
         self.pattern = Input(id="filter-text", compact=True, select_on_focus=False)
         self.rows = Rows(id="picker-rows")
 

@@ -8,12 +8,14 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from inspector.view.header import Line
+from inspector.view.stylesheet import OVER, stylesheet
 from inspector.view.widgets.lines import Lines
 
 
 class Prompt(ModalScreen[str | None]):
     """Asks for one line over the last lines of the screen; gives it back, or None."""
 
+    CSS_PATH = stylesheet(OVER)
     BINDINGS = [Binding("escape", "dismiss", "Back", show=False, id="prompt-back")]
 
     def __init__(self, question: str, value: str = "") -> None:

@@ -1,6 +1,5 @@
 """Which processes of a tree have a row of their own, and which are folded: helper programs, rows that are alike."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -10,11 +9,12 @@ from msgspec import Struct
 from inspector.model.formatting import name_of
 from inspector.model.state import Process
 from inspector.model.tree import children, libraries, program, roots
+from inspector.stream.lazy_pattern import lazy
 from inspector.view.pane_context import PaneContext
 
 from .exit_status import end_of
 
-_NUMBERS = re.compile(r"\b(?:\d{4,}|[0-9a-f]{8,})\b")
+_NUMBERS = lazy(r"\b(?:\d{4,}|[0-9a-f]{8,})\b")
 """Ports, pids and hashes in arguments: they differ from start to start."""
 ALIKE = 3
 """So many rows that are alike are folded into one."""
@@ -192,7 +192,7 @@ def _signature(process: Process, born: dict[int, list[Process]]) -> object:
     runs = program(process)
     if not process.ended or born.get(id(process)) or runs is None:
         return id(process)
-    return _NUMBERS.sub("#", _command(process)), end_of(process), tuple(sorted(runs.environment.items()))
+    return _NUMBERS().sub("#", _command(process)), end_of(process), tuple(sorted(runs.environment.items()))
 
 
 def _command(process: Process) -> str:

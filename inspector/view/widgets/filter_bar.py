@@ -37,6 +37,7 @@ class FilterBar(Horizontal):
 
     def __init__(self) -> None:
         super().__init__(id="filter")
+        self.display = False
         self.input = Input(id="filter-text", compact=True, select_on_focus=False)
         self._mark, self._kind = Lines(id="filter-mark"), Lines(id="filter-kind")
         self._place = 0

@@ -11,6 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
+from inspector.stream.lazy_pattern import lazy
 from inspector.stream.text import visible
 from inspector.view.tables.row import Cell, Column, Span
 
@@ -51,13 +52,13 @@ def width_of(text: str) -> int:
     return len(text) if text.isascii() else cell_len(text)
 
 
-_PATH = re.compile(r"/[^\s/:;,\"']+(?:/[^\s/:;,\"']+){2,}")
+_PATH = lazy(r"/[^\s/:;,\"']+(?:/[^\s/:;,\"']+){2,}")
 """A path of three names or more."""
 
 
 def squeezed(text: str, width: int) -> str:
     """A text that is too long with names left out in the middle of its paths, the longest first: the last say most."""
-    for path in sorted(_PATH.findall(text), key=len, reverse=True):
+    for path in sorted(_PATH().findall(text), key=len, reverse=True):
         excess = width_of(text) - width
         if excess > 0:
             text = text.replace(path, _shortened(path, len(path) - excess), 1)
