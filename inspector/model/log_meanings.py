@@ -5,16 +5,17 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from inspector.stream.iso_time import moment
+from inspector.stream.lazy_pattern import lazy
 from inspector.stream.logs import LogLine
 from inspector.stream.regex_cost import longest_text
 from inspector.stream.session import SessionStarted
 
 from .profiles import LogRule, Profiles
 
-_STAMP = re.compile(r"time=\"?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))")
+_STAMP = lazy(r"time=\"?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))")
 _MOST_TEXT = 4_096
 
-_QUOTED = re.compile(r"\| |  - | {10}| {4}\d\d:\d\d:\d\d\.\d{3}  |  (?:error  |warning|info   ) ")
+_QUOTED = lazy(r"\| |  - | {10}| {4}\d\d:\d\d:\d\d\.\d{3}  |  (?:error  |warning|info   ) ")
 """How lines of our own text report begin that quote logs: whoever keeps a report in a log does not log it again."""
 
 
@@ -37,11 +38,21 @@ def read_lines(profiles: Profiles, lines: Sequence[str]) -> Iterator[tuple[int, 
         return
     for index, line in enumerate(lines):
         for profile, rule, pattern, longest in present:
-            if rule.contains not in line or _QUOTED.match(line):
+            if rule.contains not in line or _QUOTED().match(line):
                 continue
             match = pattern.search(line[:longest])
             if match is not None:
                 yield index, profile, rule, {name: value or "" for name, value in match.groupdict().items()}
+
+
+def harmless(profiles: Profiles, line: str) -> bool:
+    """A line calls an answer an error that its API gives in ordinary programs as well."""
+    for _, _, rule, groups in read_lines(profiles, [line]):
+        function, code = groups.get("function", ""), groups.get("code", "")
+        if rule.means == "error" and code.isdecimal():
+            api = profiles.api_of_function(function) or ""
+            return profiles.normal(api, function, int(code), at_exit=True) is not None
+    return False
 
 
 def line_time(session: SessionStarted | None, line: LogLine) -> int:
@@ -54,7 +65,7 @@ def line_time(session: SessionStarted | None, line: LogLine) -> int:
 
 def stamp(text: str) -> int:
     """Wall time in ns of a `time=` stamp anywhere in a line (raw output may be glued before it); 0 without one."""
-    match = _STAMP.search(text[:_MOST_TEXT])
+    match = _STAMP().search(text[:_MOST_TEXT])
     if match is None:
         return 0
     try:

@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     from .log_parsing.endings import EndingReader
 
 MomentKind = Literal["process", "load", "lookup", "call", "open", "syscall", "log", "signal", "note"]
-
-
+EXECUTES = "executes "
+"""How the moment of an exec begins."""
 ENTERS = "enters "
 """How the moment begins that tells of a call which is open for long."""
 

@@ -170,7 +170,7 @@ def pane_title(pane: Pane) -> Line:
         parts.append(f"{listing.matching:,} match {listing.pattern}: n N")
     if pane.progress:
         parts.append(pane.progress)
-    if listing.follow:
+    if listing.follow and not pane.over:
         parts.append("following")
     inside = pane.ticks and listing.table.heading
     tone: Tone = "unknown" if inside and " inside " in str(inside) else "quiet"

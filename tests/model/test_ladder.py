@@ -6,7 +6,7 @@ from inspector.demo.cases import CASES
 from inspector.demo.record import recording_of
 from inspector.model.diagnosis import diagnose
 from inspector.model.fold import apply_all
-from inspector.model.verdict import RUNGS, Ladder, RungName
+from inspector.model.verdict import RUNGS, Answer, Ladder, RungName
 from inspector.stream.libraries import Slot, SlotsRead
 from inspector.stream.processes import ProcessStarted
 from inspector.stream.recording import Recording
@@ -240,3 +240,20 @@ def test_names_that_the_provider_lacks_are_not_said_to_be_among_its_own() -> Non
     story.image("/opt/app/libunread.so", exports=["cuDeviceGet"])
     told = rung(story, "exported")
     assert (told.state, told.detail.rpartition(", ")[2]) == ("yes", "other files offer the rest")
+
+
+def test_that_another_process_is_the_one_to_look_at_breaks_no_rung() -> None:
+    answer = _answer("other-service-answers")
+    assert answer.findings[0].rule == "other-service-answers"
+    assert not [rung for rail in answer.ladders for rung in rail.rungs if rung.state == "no"]
+
+
+def test_a_break_in_the_environment_is_asked_about_on_no_other_rail() -> None:
+    first, *others = _answer("static-program").ladders
+    assert first.first_broken == "environment" and others
+    rungs = [rail.rungs[0] for rail in others]
+    assert not [rung for rung in rungs if rung.state == "unknown" and rung.reached]
+
+
+def _answer(case: str) -> Answer:
+    return diagnose(apply_all(Recording(str(recording_of(next(one for one in CASES if one.name == case))))))

@@ -45,6 +45,11 @@ def row_at_start(name: str) -> str:
         ("no-version-table", "ended with code 127"),
         ("call-blocked", "enters cuMemAlloc_v2"),
         ("discovery-timeout", "enters cuInit"),
+        ("not-called", "grane mapped (executable)"),
+        ("reading-overridden", "libvemi-mmap.so mapped (preload)"),
+        ("placeholder-answered", "unknown function CALLED"),
+        ("no-backend", "libgrami-cuda.so mapped (preload)"),
+        ("static-program", "executes"),
     ],
 )
 def test_the_timeline_begins_at_the_cause(name: str, words: str) -> None:
@@ -58,6 +63,19 @@ def test_what_the_program_says_in_the_end_is_the_effect() -> None:
     assert sorted(marks.values()) == [CAUSE, EFFECT]
     (effect,) = (place for place, mark in marks.items() if mark == EFFECT)
     assert "library=cpu" in context.state.timeline[effect].text
+
+
+@pytest.mark.parametrize("name", ["not-called", "no-backend"])
+def test_where_the_chain_has_no_word_of_the_program_its_own_word_of_the_mode_is_the_effect(name: str) -> None:
+    context = shown(name)
+    marks = break_marks(context.answer, context.state.timeline)
+    effects = [context.state.timeline[place].kind for place, mark in marks.items() if mark == EFFECT]
+    assert effects == ["log"]
+
+
+def test_a_jump_to_null_is_told_with_its_address() -> None:
+    signals = [one.text for one in shown("null-success").state.timeline if one.kind == "signal"]
+    assert signals == ["SIGSEGV at address 0x0"]
 
 
 @pytest.mark.parametrize("name", [case.name for case in CASES if case.family == "healthy"])

@@ -3,15 +3,19 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inspector.demo.cases import CASES
+from inspector.demo.record import recording_of
 from inspector.model.fold import apply_all
 from inspector.model.state import State
 from inspector.stream.events import AnyEvent
 from inspector.stream.logs import LogFound, LogLine, LogRead
 from inspector.stream.processes import ProcessEnded, ProcessStarted
+from inspector.stream.recording import Recording
 from inspector.stream.session import SessionStarted
 from inspector.view.pane_context import PaneContext
-from inspector.view.tables.logline import read_line
-from inspector.view.tables.logs import MergedLog, WholeLog, heading_of
+from inspector.view.tables.log_heading import heading_of
+from inspector.view.tables.logline import is_bad, read_line
+from inspector.view.tables.logs import MergedLog, WholeLog
 
 from .sample import START, WALL, at
 
@@ -114,12 +118,18 @@ def test_merging_loses_no_line_and_keeps_the_order_of_each_source(moments: list[
 
 
 def test_a_structured_line_shows_its_level_and_its_message_first() -> None:
-    read = read_line(
-        'time=2026-01-02T03:04:05Z level=WARN source=a.go:1 msg="he said \\"no\\"" id=cpu error="x failed"'
-    )
-    assert (read.level, read.words, read.bad) == ("warn", 'he said "no" id=cpu error="x failed"', True)
-    assert read_line("plain").level == "" and not read_line("plain").bad
+    text = 'time=2026-01-02T03:04:05Z level=WARN source=a.go:1 msg="he said \\"no\\"" id=cpu error="x failed"'
+    read = read_line(text)
+    assert (read.level, read.words) == ("warn", 'he said "no" id=cpu error="x failed"')
+    assert is_bad(State(), text)
+    assert read_line("plain").level == "" and not is_bad(State(), "plain")
     assert read_line("ggml ERROR: bad").level == "error"
+
+
+def test_an_answer_that_ordinary_programs_get_is_no_trouble_whatever_the_log_calls_it() -> None:
+    state = State()
+    assert not is_bad(state, "[libvgpu-cuda] cuCtxGetDevice() ERROR: return_code=201 (pid=4711)")
+    assert is_bad(state, "[libvgpu-cuda] cuInit() ERROR: return_code=100 (pid=4711)")
 
 
 def _heading(state: State) -> str:
@@ -147,3 +157,9 @@ def test_lines_from_before_the_machine_was_started_keep_their_order_and_their_ti
     assert words(log) == ["no stamp", "one", "two", "three"]
     assert log.moment(0) == log.moment(1) < log.moment(2) < 0 < log.moment(3)
     assert "".join(text for text, _ in log.row(0).cells[0]).startswith("-")
+
+
+def test_the_heading_says_that_output_is_discarded() -> None:
+    case = next(one for one in CASES if one.name == "output-discarded")
+    words = _heading(apply_all(Recording(str(recording_of(case)))))
+    assert "prints is lost: its stderr is /dev/null" in words

@@ -1,6 +1,7 @@
 """Why a library could not be loaded: what the loader says, and what the files say behind it."""
 
 from inspector.model import commands_by_hand, evidence
+from inspector.model.coverage import born_here
 from inspector.model.evidence import short
 from inspector.model.failed_loads import FailedLoad
 from inspector.model.formatting import listed, name_of
@@ -27,6 +28,13 @@ def verb(failure: FailedLoad) -> str:
 def _there(where: FoundElsewhere) -> str:
     """Where it is, as a sentence behind another one."""
     return f" {where.words[0].upper()}{where.words[1:]}." if where.words else ""
+
+
+def _before_us(failure: FailedLoad) -> str:
+    """When a load that is only foretold was tried, in a process that ran already."""
+    if failure.seen or born_here(failure.process):
+        return ""
+    return " If it was tried, it was before we attached, in this process or in a child that has ended."
 
 
 def _doubt(failure: FailedLoad) -> str:
@@ -100,7 +108,7 @@ class DependencyMissing(Cause):
         words = failure.words or f"{missing}: cannot open shared object file"
         return Hit(
             title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: {missing}{by} not found",
-            cause=f"The loader says: {words}.{_there(where)} "
+            cause=f"The loader {'says' if failure.seen else 'would say'}: {words}.{_there(where)}{_before_us(failure)} "
             "Most programs don't log a failed backend load. Without the backend nothing calls the shim.",
             next_step=where.step,
             command=where.command or commands_by_hand.needed(process, failure.name),

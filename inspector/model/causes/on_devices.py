@@ -9,6 +9,7 @@ from inspector.model.families import family_of_api
 from inspector.model.formatting import ON_GPU, duration, listed, name_of, plural
 from inspector.model.gpu_work import of_tree, words
 from inspector.model.progress import Progress
+from inspector.model.state import Process
 
 from .conclusion import Conclusion, hit_of, next_start
 from .context import Context
@@ -38,11 +39,11 @@ class GpuInUse(Conclusion):
         if doubt and not working:
             counted = decision.evidence and decision.evidence[0].pane != "logs"
             doubt = f"Its log says so; {'the results of its work were not read' if counted else 'no work was counted'}."
-        cause = _ignored(context) or NOTHING_BROKEN
+        cause = _ignored(context) or NOTHING_BROKEN + _discarded(decision.process)
         if decision.contradictions:
             cause = "But see the evidence against it."
         if decision.stop is not None and decision.stop.after_work:
-            cause = f"After it was refused: {sentence(decision.stop.attempt)}."
+            cause = f"It worked until this was refused: {sentence(decision.stop.attempt)}."
         return hit_of(decision, title, cause, doubt=doubt, subject="use")
 
 
@@ -60,6 +61,14 @@ def _ignored(context: Context) -> str:
         f"{number} of {total} of {first.source} {'is' if number == 1 else 'are'} ignored: "
         f"{name_of(first.entry)}{f' ({why})' if why else ''}."
     )
+
+
+def _discarded(process: Process | None) -> str:
+    """That nobody can read what a library prints there: silence of it proves nothing."""
+    error = process.descriptors.get(2) if process is not None else None
+    if process is None or error is None or error.kind != "null":
+        return ""
+    return f" Its output is discarded: standard error of {short(process)} is {error.target}."
 
 
 class GpuReady(Conclusion):

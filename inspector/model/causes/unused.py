@@ -157,8 +157,8 @@ class NotCalled(Pattern):
         if _proven(coverage, process) and looked:
             sure = "proven"
         consumers = listed((name_of(consumer.path) for consumer in use.consumers), 3)
-        could = f"{short(process)} could call {use.api} (through {consumers}) but did not: 0 calls in"
-        title = f"{could} {lifetime(context, process)}"
+        could = f"{short(process)} could call {use.api} (through {consumers}) but did not: 0 calls"
+        title = f"{could} in the {lifetime(context, process)} of its life"
         if sure == "guess":
             title = f"no call of {use.api} was seen in {short(process)}, which could call it (through {consumers})"
         return Hit(

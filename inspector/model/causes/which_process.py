@@ -66,6 +66,7 @@ class SettingNotInForce(Pattern):
                 evidence.of_file_on_disk(path, f"{path}: {key}={value}", by_hand=commands_by_hand.unit(unit.unit)),
                 evidence.of_environment(process, key, f"{short(process)}: {state}"),
             ],
+            place="environment",
             doubt="A wrapper in ExecStart= could set it differently on purpose.",
         )
 
@@ -84,6 +85,7 @@ class SettingNotInForce(Pattern):
                     severity="warning",
                     confidence="proven",
                     evidence=[evidence.of_file_on_disk(file.path, f"{file.path}: {listed(file.entries)}")],
+                    place="environment",
                 )
 
 

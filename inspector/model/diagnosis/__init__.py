@@ -13,7 +13,7 @@ from inspector.model.profiles import Profiles
 from inspector.model.state import State
 from inspector.model.verdict import Answer, Ladder
 
-from .breaks import breaks, in_order
+from .breaks import another_process, breaks, in_order
 from .findings import Told, findings, told
 from .reached import reached
 
@@ -42,7 +42,7 @@ def draw(state: State, profiles: Profiles) -> Generator[None, None, Answer]:
         yield
     broken = breaks(context, said)
     rails: list[Ladder] = []
-    for rail in ladders(analysis, decision, broken):
+    for rail in ladders(analysis, decision, broken, explained=another_process(said)):
         rails.append(rail)
         yield
     return Answer(

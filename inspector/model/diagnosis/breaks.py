@@ -31,8 +31,20 @@ def breaks(context: Context, said: list[Told]) -> dict[tuple[Process, str], Brea
     return found
 
 
+def another_process(said: list[Told]) -> bool:
+    """The answer is that another process is the one to look at: that breaks nothing in this one."""
+    first = min(said, key=lambda each: each.order, default=None)
+    return first is not None and first.hit.severity == "error" and _elsewhere(first)
+
+
+def _elsewhere(one: Told) -> bool:
+    return (one.hit.place or one.rule.place) == "which process"
+
+
 def _blames(context: Context, first: Told) -> bool:
     """It says why; a warning does so only where no GPU is in use, and never by what a log alone tells."""
+    if _elsewhere(first):
+        return False
     if first.hit.severity == "warning":
         return not context.in_use and first.rule.place != "logged"
     return first.hit.severity == "error"

@@ -164,7 +164,7 @@ def findings(context: Context, said: list[Told]) -> list[Finding]:
 def _with_the_rest(found: list[Finding]) -> list[Finding]:
     """A GPU in use names what is wrong beside it: nobody turns a page behind "nothing is broken"."""
     warning = next((one for one in found if one.severity == "warning"), None)
-    if not found or warning is None or found[0].cause != NOTHING_BROKEN:
+    if not found or warning is None or not found[0].cause.startswith(NOTHING_BROKEN):
         return found
     return [replace(found[0], cause=f"It works; beside that: {warning.title}."), *found[1:]]
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from inspector.model import log_parsing
 from inspector.model.formatting import name_of
-from inspector.model.log_meanings import line_time, read_lines
+from inspector.model.log_meanings import harmless, line_time, read_lines
 from inspector.model.state import LogSource, Reading, Said, State
 from inspector.stream.logs import LogChanged, LogFound, LogLine, LogRead, WritesSeen
 
@@ -112,7 +112,8 @@ def _tell(state: State, source: LogSource, reading: Reading) -> None:
     if reading.at <= 0 or len(source.readings[f"{reading.profile}:{reading.rule.id}"]) > _MOMENTS_A_RULE:
         return
     key = f"{reading.source}:{reading.number}"
-    tell(state, reading.at, reading.pid, "log", reading.text, bad=reading.rule.bad, key=key)
+    bad = reading.rule.bad and not harmless(state.profiles, reading.text)
+    tell(state, reading.at, reading.pid, "log", reading.text, bad=bad, key=key)
 
 
 def _tell_said(state: State, source: LogSource, said: Said) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from typing import TypeVar
 
 from inspector.model.formatting import command, duration, name_of, signal_name
-from inspector.model.state import Process, State
+from inspector.model.state import EXECUTES, Process, State
 from inspector.stream.base import Event
 from inspector.stream.processes import (
     ConstraintsRead,
@@ -63,7 +63,7 @@ def executed(state: State, event: ProcessExec) -> None:
     process.comm = event.comm or process.comm
     touch(state, "processes", "libraries", "symbols")
     if process.origin != "attach" or len(process.execs) > 1:
-        tell(state, event.at, event.pid, "process", f"executes {command(event.argv)}", key=str(event.pid))
+        tell(state, event.at, event.pid, "process", f"{EXECUTES}{command(event.argv)}", key=str(event.pid))
 
 
 def _forget_old_program(process: Process, at: int) -> None:
@@ -127,11 +127,16 @@ def signalled(state: State, event: SignalDelivered) -> None:
     process = process_at(state, event.pid, event.at)
     keep(process.signals, event, _MOST_SIGNALS)
     touch(state, "processes")
-    where = f" at {place(event)}" if event.library or event.ip else ""
+    where = f" at {'address ' if event.library is None else ''}{place(event)}" if _placed(event) else ""
     sender = f", sent by {event.sender} {event.sender_name}".rstrip() if event.sender not in (0, event.pid) else ""
     text = f"{signal_name(event.signal)}{where}{sender}{'' if event.fatal else ' (handled)'}"
     bad = (event.fatal or event.signal in _FAULTS) and not _by_parent(process, event.signal)
     tell(state, event.at, event.pid, "signal", text, bad=bad)
+
+
+def _placed(event: SignalDelivered) -> bool:
+    """Where it happened is known: a fault at address 0 is one, 0 without a fault is nothing."""
+    return bool(event.library or event.ip) or (event.si_code > 0 and event.signal in _FAULTS and not event.sender)
 
 
 def place(event: SignalDelivered) -> str:

@@ -32,9 +32,15 @@ _UNEXPLAINED = ("unknown", "told", "dropped")
 """Reasons that leave open why: there the first rung that is proven broken is marked."""
 
 
-def ladders(analysis: Analysis, decision: Decision, breaks: Breaks) -> Iterator[Ladder]:
-    """One ladder for each API that somebody in a process asked for; else one for the tree's first process."""
+def ladders(
+    analysis: Analysis, decision: Decision, breaks: Breaks, *, explained: bool = False
+) -> Iterator[Ladder]:  # fmt: skip
+    """One ladder for each API that somebody in a process asked for; else one for the tree's first process.
+
+    `explained`: the answer says why without a break, so that none is looked for.
+    """
     state, profiles = analysis.state, analysis.profiles
+    open_question = not breaks and not explained and decision.reason in _UNEXPLAINED
     none = True
     for process in state.processes:
         rails = [
@@ -45,7 +51,7 @@ def ladders(analysis: Analysis, decision: Decision, breaks: Breaks) -> Iterator[
         own = {family: broken for (owner, family), broken in breaks.items() if owner is process}
         for api in _missing_rails(profiles, own, rails):
             rails.append(_rail(View(state, profiles, process, Use(api, process), decision.mode)))
-        for ladder in _marked(rails, own, open_question=not breaks and decision.reason in _UNEXPLAINED):
+        for ladder in _marked(rails, own, open_question=open_question):
             none = False
             yield ladder
     if none and state.processes and profiles.apis:

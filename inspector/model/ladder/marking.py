@@ -31,8 +31,6 @@ class Break:
         """The rung of a rail that is marked; the end of a process breaks the call it was in, else what came next."""
         if self.place in RUNGS:
             return self.place
-        if self.place == "which process":
-            return "environment"
         if self.called:
             return "returned"
         steps = [rung for rung in rungs if rung.rung != "logged"]
@@ -83,7 +81,10 @@ def whole(rungs: list[Rung]) -> list[Rung]:
     steps = [number for number, rung in enumerate(rungs) if rung.rung != "logged"]
     last = max((number for number in steps if rungs[number].state == "yes"), default=-1)
     end = next((number for number in steps if number > last and rungs[number].state == "no"), len(rungs))
-    return [_passed(rung) if number < end else _not_reached(rung) for number, rung in enumerate(rungs)]
+    return [
+        _not_reached(rung) if number >= end or (rung.rung == "environment" and rung.state == "no") else _passed(rung)
+        for number, rung in enumerate(rungs)
+    ]  # what is wrong with the environment of a process is marked on one of its rails
 
 
 def only_environment(rungs: list[Rung]) -> list[Rung]:

@@ -10,9 +10,10 @@ from inspector.stream.requests import FindLine, LineFound, LogPage, ReadLog, Sto
 from inspector.stream.session import RequestFailed
 from inspector.view.clock import wall_ns
 from inspector.view.pane_context import PaneContext
+from inspector.view.tables.log_heading import heading_of
 from inspector.view.tables.log_search import FoundInAll, LogSearch, Query
 from inspector.view.tables.logline import level_word
-from inspector.view.tables.logs import FoundLines, MergedLog, WholeLog, heading_of
+from inspector.view.tables.logs import FoundLines, MergedLog, WholeLog
 from inspector.view.tables.pages import Pages
 from inspector.view.tables.row import Table
 from inspector.view.tables.sorted_table import Sorter

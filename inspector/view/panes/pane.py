@@ -40,11 +40,16 @@ class Pane:
         """The filter, while the collector does the filtering."""
         self.said = ""
         """Words for the person about something that was asked for; whoever says them empties it."""
+        self.over = False
+        """Everything has ended: no row will come."""
         self.moved = False
         """An answer has put the cursor elsewhere."""
 
     def look(self, context: PaneContext) -> bool:
         """Bring the listing up to date; False when nothing that it shows has changed."""
+        state = context.state
+        all_ended = bool(state.processes) and all(one.ended for one in state.current.values())
+        self.over = all_ended or state.ended is not None
         seen = (self._stamp(context), self._second(context))
         if seen == self._seen:
             return False

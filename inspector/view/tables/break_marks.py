@@ -2,9 +2,10 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from inspector.model.formatting import name_of
-from inspector.model.state import ENTERS, Moment
+from inspector.model.state import ENTERS, EXECUTES, Moment
 from inspector.model.verdict import Answer, Evidence, Finding, Link
 
 _NEAR = 400
@@ -27,6 +28,9 @@ def break_marks(answer: Answer | None, timeline: Sequence[Moment]) -> dict[int, 
     cause = _cause(first, [(link, place) for link, place in told if marks[place] != EFFECT], timeline)
     if cause is not None and marks.get(cause) != EFFECT:
         marks[cause] = CAUSE
+    effect = _effect(answer, timeline) if not said else None
+    if effect is not None:
+        marks.setdefault(effect, EFFECT)
     return marks
 
 
@@ -40,7 +44,62 @@ def _cause(finding: Finding, told: list[tuple[Link, int]], timeline: Sequence[Mo
     if asked:
         return asked[-1]
     ends = (_of_moment(row, timeline, "process") for row in finding.evidence if row.pane == "processes")
-    return next((place for place in ends if place is not None and timeline[place].bad), None)
+    ended = next((place for place in ends if place is not None and timeline[place].bad), None)
+    return ended if ended is not None else _nearest_proof(finding.evidence, timeline)
+
+
+def _nearest_proof(evidence: Sequence[Evidence], timeline: Sequence[Moment]) -> int | None:
+    """Where nothing was refused: the first row that the timeline tells of, the start of a process last."""
+    places: dict[str, int] = {}
+    for row in evidence:
+        place = None
+        if row.pane in ("libraries", "symbols"):
+            place = _load(row, timeline)
+        elif row.pane == "logs":
+            place = _line(row, timeline)
+        elif row.pane == "processes":
+            place = _start(row, timeline)
+        elif row.at:
+            place = _of_moment(row, timeline)
+        if place is not None:
+            places.setdefault(row.pane or "", place)
+    order = ("timeline", "libraries", "symbols", "logs", "processes")
+    return next((places[pane] for pane in order if pane in places), None)
+
+
+def _load(row: Evidence, timeline: Sequence[Moment]) -> int | None:
+    """The load of the library that a row is about: by its key, or by the name that its words begin with."""
+    name = row.text.split(" ", 1)[0]
+    for place, one in enumerate(timeline):
+        if one.kind != "load" or one.pid != row.pid or one.bad:
+            continue
+        if one.key == row.key if row.pane == "libraries" else one.text.startswith(f"{name} mapped"):
+            return place
+    return None
+
+
+def _start(row: Evidence, timeline: Sequence[Moment]) -> int | None:
+    """The moment at which a process became the program that it is: its variables and its file are of then."""
+    for place in range(len(timeline) - 1, -1, -1):
+        moment = timeline[place]
+        if moment.pid == row.pid and moment.kind == "process" and moment.text.startswith(EXECUTES):
+            return place
+    return None
+
+
+def _effect(answer: Answer | None, timeline: Sequence[Moment]) -> int | None:
+    """The line of a log in which the program itself says its mode."""
+    said = answer.mode.evidence[:1] if answer is not None and answer.mode.verdict == "cpu" else []
+    return next((place for row in said if (place := _line(row, timeline)) is not None), None)
+
+
+def _line(row: Evidence, timeline: Sequence[Moment]) -> int | None:
+    """The moment of a line of a log."""
+    if row.pane != "logs" or not row.at:
+        return None
+    begin = bisect_left(timeline, row.at, key=lambda moment: moment.at)
+    at_once = takewhile(lambda place: timeline[place].at == row.at, range(begin, len(timeline)))
+    return next((place for place in at_once if timeline[place].key == row.key), None)
 
 
 def _place_of_proof(proof: Evidence, timeline: Sequence[Moment], *, in_chain: bool) -> int | None:

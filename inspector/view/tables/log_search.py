@@ -13,6 +13,7 @@ from inspector.stream.logs import LogLine
 from inspector.stream.patterns import SEARCHED, typed
 from inspector.stream.requests import LogPage, ReadLog, StopSearch
 
+from .logline import is_bad
 from .logs import COLUMNS, details_of_line, row_of_line, told_moment
 from .row import Details, Row
 
@@ -192,7 +193,7 @@ class FoundInAll:
         return self._entries[index].line.pid
 
     def bad(self, index: int) -> bool:
-        return read(self._entries[index].line.text).trouble
+        return is_bad(self._state, self._entries[index].line.text)
 
     def details(self, index: int) -> Details:
         at, source, line = self._entries[index]

@@ -1,12 +1,12 @@
-"""One log line as a row shows it: its level, its message, whether it tells of trouble."""
+"""One log line as a row shows it: its level, its message, whether it tells of trouble. Pure."""
 
 from typing import NamedTuple
 
-from inspector.stream.log_line import LONGEST, Level, read
+from inspector.model.log_meanings import harmless
+from inspector.model.state import State
+from inspector.stream.log_line import Level, read
 
 from .row import Tone
-
-__all__ = ["LONGEST", "Read", "read_line"]
 
 _WORDS = {
     Level.UNKNOWN: "",
@@ -27,13 +27,17 @@ class Read(NamedTuple):
     level: str
     tone: Tone
     words: str
-    bad: bool
 
 
 def read_line(text: str) -> Read:
     """The line without its stamp; the message of a structured line before its other keys."""
     line = read(text)
-    return Read(_WORDS[line.level], LEVEL_TONES.get(line.level, "quiet"), line.message, line.trouble)
+    return Read(_WORDS[line.level], LEVEL_TONES.get(line.level, "quiet"), line.message)
+
+
+def is_bad(state: State, text: str) -> bool:
+    """A line tells of trouble, and not of an answer that ordinary programs get as well."""
+    return read(text).trouble and not harmless(state.profiles, text)
 
 
 def level_word(level: Level) -> str:

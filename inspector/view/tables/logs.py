@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import NamedTuple
 
-from inspector.model.formatting import name_of, plural
+from inspector.model.formatting import name_of
 from inspector.model.state import LogSource, State
 from inspector.stream.log_line import Level, continues, read
 from inspector.stream.log_time import stamp
 from inspector.stream.logs import LogLine
 from inspector.view.clock import moment_of, since_start, wall_ns, wall_of, wall_text
-from inspector.view.pane_context import PaneContext
 
-from .logline import read_line
+from .logline import is_bad, read_line
 from .pages import Pages
 from .row import EMPTY, Column, Details, Note, Row, cell
 
@@ -177,7 +176,7 @@ class MergedLog:
         return self._lines[index].pid
 
     def bad(self, index: int) -> bool:
-        return read(self._lines[index].text).trouble
+        return is_bad(self._state, self._lines[index].text)
 
     def details(self, index: int) -> Details:
         return details_of_line(self._state, self._from[index], self._lines[index], self._at[index])
@@ -257,7 +256,7 @@ class WholeLog:
         return line.pid if line is not None else 0
 
     def bad(self, index: int) -> bool:
-        return read(self.text(index)).trouble
+        return is_bad(self._state, self.text(index))
 
     def details(self, index: int) -> Details:
         line = self.line(index)
@@ -309,7 +308,7 @@ class FoundLines:
         return line.pid if line is not None else 0
 
     def bad(self, index: int) -> bool:
-        return read(self.text(index)).trouble
+        return is_bad(self._state, self.text(index))
 
     def details(self, index: int) -> Details:
         line = self._pages.held(index)
@@ -341,7 +340,7 @@ def row_of_line(state: State, source: int, line: LogLine, at: int) -> Row:
             cell(wall_of(state, at), "quiet"),
             cell(source_name(state.logs[source]), "quiet"),
             cell(read.level, read.tone),
-            (("! ", "unknown"), (read.words, "plain")) if read.bad else cell(read.words),
+            (("! ", "unknown"), (read.words, "plain")) if is_bad(state, line.text) else cell(read.words),
         ),
     )
 
@@ -378,23 +377,3 @@ def _by_hand(log: LogSource) -> list[str]:
     if log.found.kind == "journal":
         return [f"journalctl -f -u {log.found.name.removeprefix('journal of ')}"]
     return []
-
-
-def heading_of(context: PaneContext, chosen: int | None, merging: bool, only: str, whole: bool) -> str:
-    """Which sources are shown, how much of them (`whole`: they are searched), and what is wrong with them."""
-    logs = context.state.logs
-    if not logs:
-        over = context.state.processes and all(one.ended for one in context.state.processes)
-        return "no log was found" if over else "no log found yet"
-    if chosen is not None and chosen in logs:
-        log = logs[chosen]
-        problem = f": {log.found.problem}" if log.found.problem else ""
-        return f"{only}{log.found.name} ({plural(log.lines_total, 'line')}){problem}"
-    held, total = sum(len(log.lines) for log in logs.values()), sum(log.lines_total for log in logs.values())
-    part = (
-        f"{held:,} of {total:,} lines kept; o shows one log in full"
-        if held < total and not whole
-        else plural(total, "line")
-    )
-    wrong = next((f"; {log.found.name}: {log.found.problem}" for log in logs.values() if log.found.problem), "")
-    return f"{only}{plural(len(logs), 'source')}, {part}{wrong}" + (", merging…" if merging else "")

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from inspector.model.formatting import duration
 from inspector.model.state import Moment, MomentKind, Process, State
+from inspector.stream.log_line import LONGEST
 from inspector.view.clock import since_start, wall_of
 from inspector.view.pane_context import PaneContext, title_of
 
 from .break_marks import CAUSE, EFFECT, break_marks
-from .logline import LONGEST, read_line
+from .logline import read_line
 from .row import Cell, Column, Details, Note, Row, Tone, cell
 from .told import told_of
 

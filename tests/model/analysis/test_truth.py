@@ -121,7 +121,8 @@ def _agrees(answer: Answer) -> None:
     assert rule is not None
     broken = [ladder.first_broken for ladder in answer.ladders if ladder.pid == first.pid and ladder.first_broken]
     if blamed:
-        assert broken and answer.ladders[0].pid == first.pid, "the first rail is the broken one of the answer"
+        assert answer.ladders[0].pid == first.pid, "the first rail is that of the answer"
+        assert broken or rule.place == "which process", "what another process does breaks nothing in this one"
         places = {rule.place} | ({"exported"} if rule.id == "lookup-failed" else set())  # the asked file lacks the name
         assert places & {*broken} or rule.place in ("end", "which process")
         of_process = [
