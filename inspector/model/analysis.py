@@ -56,6 +56,13 @@ class Analysis:
         yield from (one for (_, family), one in self.progress.items() if family not in MANAGEMENT | DRAWING)
         yield from drawn
 
+    def asking(self) -> Iterable[Progress]:
+        """Of those that compute: who got a library of the API, or was refused one. Who only has a library that could
+        ask, and everything of it is seen, has asked for nothing.
+        """
+        refused = {(one.process, one.family) for one in self.all_attempts() if one.ok is False}
+        return (one for one in self.computing() if one.has_library or (one.process, one.family) in refused)
+
     @property
     def only_draws(self) -> bool:
         """No API to compute with was asked for: at most one to draw."""

@@ -125,7 +125,8 @@ def _attempt(state: State, profiles: Profiles, process: Process, word: Word) -> 
             answer=profiles.result(api, word.code) if word.code != -1 else word.answer,
             source="program", reading=word.reading, word=word, own_ends=_nobody_else(state, profiles, process, api),
         )  # fmt: skip
-    if word.refusal == "lookup":
+    unbound = word.refusal == "load" and word.answer.startswith(f"undefined symbol: {word.name}")
+    if word.refusal == "lookup" or (unbound and family_of_function(profiles, word.name)):
         return Attempt(
             process,
             "lookup",
@@ -135,7 +136,7 @@ def _attempt(state: State, profiles: Profiles, process: Process, word: Word) -> 
             family=family_of_function(profiles, word.name),
             stage="resolved",
             api=profiles.api_of_function(word.name) or "",
-            provider=word.answer,
+            provider="" if unbound else word.answer,
             answer=word.text.strip(),
             source="program",
             reading=word.reading,

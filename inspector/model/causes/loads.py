@@ -180,7 +180,8 @@ def _variable(case: Case, path: str) -> str:
     if "/" not in path:
         return ""
     for key, value in (case.context.environment(case.process) or {}).items():
-        if path.rstrip("/") in (one.rstrip("/") for one in value.split(":")):
+        entries = {one.rstrip("/") for one in value.split(":")}
+        if path.rstrip("/") in entries or path.rpartition("/")[0] in entries - {""}:
             return f" {key} names it."
     return ""
 

@@ -62,7 +62,7 @@ class NobodyAsked(Conclusion):
         """The program's own word that it uses the CPU may stand beside it."""
         channels = (*CONTRADICTING, "environment")
         told = decision.reason == "told" and not covered(context.state, context.state.processes, channels)
-        if any(context.analysis.computing()) or told or decision.confidence == "guess":
+        if any(context.analysis.asking()) or told or decision.confidence == "guess":
             return None
         read = (
             folder.path for process in context.state.processes if not is_tool(process) for folder in process.folders

@@ -18,8 +18,8 @@ def by_drop(ways: Ways) -> Decision | None:
     """A device was found, and the program says that it does not take it."""
     found = [one for one in ways.compute if one.got_to("counted")]
     dropped = next((one for one in reversed(ways.analysis.words) if one.saying == "dropped"), None)
-    if dropped is None or not ways.says_cpu:
-        return None
+    if dropped is None or not ways.says_cpu or (not found and ways.software):
+        return None  # what it speaks of then may be the software that it used
     progress = max(found, key=lambda one: one.last_at("counted"), default=None)
     rows = [word_row(ways.state, dropped), *ways.word_rows()]
     against = [row_of(ways.state, progress.furthest)] if progress is not None else []

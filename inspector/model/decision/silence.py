@@ -106,7 +106,7 @@ def by_nobody(ways: Ways) -> Decision | None:
 
     Where look-ups were not all seen, files tell: what was loaded is mapped, what was refused was looked for.
     """
-    if ways.compute or ways.software or ways.analysis.drawn_by_device() or _unheard(ways) or not has_begun(ways.state):
+    if any(ways.analysis.asking()) or ways.analysis.drawn_by_device() or _unheard(ways) or not has_begun(ways.state):
         return None
     everyone = ways.state.processes
     if not covered(ways.state, everyone, ("process-births", "environment", *_BY_FILES), without_loss=False):

@@ -1,5 +1,7 @@
 """Where a program stopped: a call that hangs, a refusal, its death, its own error."""
 
+from collections.abc import Iterable
+
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.system import is_device, refused_node
 from inspector.model.attempts.wording import row_of, word_row
@@ -80,6 +82,7 @@ def by_stop(ways: Ways) -> Decision | None:
     if not analysis.only_draws:
         stops = {key: stop for key, stop in stops.items() if key[1] not in DRAWING}
     stops = {key: stop for key, stop in stops.items() if not _beside_the_point(ways, stop)}
+    stops = {key: stop for key, stop in stops.items() if not _went_past(stop, stops.values())}
     role = ways.role
     if role is not None:
         own = {key: stop for key, stop in stops.items() if key[0] is role}
@@ -123,6 +126,18 @@ def _beside_the_point(ways: Ways, stop: Stop) -> bool:
         return True
     others = [one for one in ways.compute if one.process is process and one.family != stop.progress.family]
     return any(one.has_library and (process, one.family) not in ways.analysis.stops for one in others)
+
+
+def _went_past(stop: Stop, others: Iterable[Stop]) -> bool:
+    """It lacked a library of no API that is known, went on to ask for an API, and was refused that."""
+    lacked = stop.attempt
+    absent = (
+        lacked.kind == "load" and not lacked.api and lacked.failure is not None and lacked.failure.cause == "absent"
+    )
+    return absent and any(
+        other.attempt.api and other.attempt.at > lacked.at and other.attempt.asker == lacked.asker
+        for other in others if other.progress.process is stop.progress.process
+    )  # fmt: skip
 
 
 def _gave_up(ways: Ways, stop: Stop, found: list[Progress]) -> bool:

@@ -1,0 +1,53 @@
+"""What a program went past, and what it only could have asked for, is not where it stopped."""
+
+from ..asking import answer, rules
+from ..build import NVML, Story
+from .asking import analysis, decision
+
+CHANNELS = ("process-births", "environment", "library-loads", "count-calls", "results", "open-files", "lookups")
+TOOL = "/opt/tool/bin/tool"
+
+
+def _absent(name: str) -> str:
+    return f"{name}: cannot open shared object file: No such file or directory"
+
+
+def _asks(*names: str) -> Story:
+    story = Story(can=CHANNELS)
+    story.process(812, (TOOL,))
+    for name in names:
+        story.look_up(812, "dlopen", name, False, by=TOOL, error=_absent(name))
+    return story
+
+
+def test_a_helper_that_a_program_went_past_to_ask_for_an_api_is_not_where_it_stopped() -> None:
+    story = _asks("libnvidia-sandboxutils.so.1", "libnvidia-ml.so.1")
+    story.end(812, code=1)
+    assert "libnvidia-ml.so.1" in answer(story).title
+
+
+def test_where_nothing_else_was_refused_the_helper_is_it() -> None:
+    story = _asks("libnvidia-sandboxutils.so.1")
+    story.end(812, code=1)
+    assert "libnvidia-sandboxutils.so.1" in answer(story).title
+
+
+def test_a_name_that_is_bound_at_its_first_call_is_told_by_the_loaders_last_words() -> None:
+    story = _asks()
+    story.driver(812, "/opt/shim/libnvidia-ml.so.1", soname="libnvidia-ml.so.1", exports=NVML)
+    story.call(812, "nvmlInit_v2", by=TOOL, library="/opt/shim/libnvidia-ml.so.1")
+    story.log(f"{TOOL}: symbol lookup error: {TOOL}: undefined symbol: nvmlDeviceGetAddressingMode")
+    story.end(812, code=127)
+    assert "nvmlDeviceGetAddressingMode" in answer(story).title
+
+
+def test_a_library_that_could_ask_and_never_did_asked_for_nothing() -> None:
+    story = Story(can=CHANNELS)
+    story.process(812, ("/usr/bin/python3",))
+    names = ["clGetPlatformIDs", "clGetDeviceIDs", "clCreateContext"]
+    story.image("/opt/cv2.abi3.so", dlopen_names=["libOpenCL.so.1"], api_names=names, imports_lookup=True)
+    story.map(812, "/opt/cv2.abi3.so", "dlopen")
+    assert [one.stage for one in analysis(story.state).computing()] == ["loaded"]
+    story.end(812)
+    assert decision(story.state).reason == "nobody-asked"
+    assert answer(story).rule == "nobody-asked" and not rules(story)
