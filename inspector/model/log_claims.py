@@ -31,6 +31,8 @@ _REFUSED: dict[Kind, Refusal] = {
     "no-device": "no-device", "no-memory": "no-memory", "not-built": "not-built", "load": "load",
     "call": "call", "error": "error", "ended": "own-error",
 }  # fmt: skip
+_NO_MORE = frozenset(("error", "crash"))
+"""Meanings of rules that tell of a line only that it is bad: what was refused, its own words tell."""
 _LAST_LINES = 12
 """Lines that may follow the one that names the error: frames, hints, what a shell says of it."""
 _FRAME = re.compile(r"\s|stack backtrace:|note: |goroutine \d|[\w./*()]+\(.*\)$")
@@ -69,7 +71,7 @@ def words_of(start: LogRun, profiles: Profiles) -> list[Word]:
     understood = {
         (one.source, one.number)
         for one in start.this
-        if one.rule.means != "error" or (one.source, one.number) in told  # an error of which its rule tells no more
+        if one.rule.means not in _NO_MORE or (one.source, one.number) in told
     }
     said = [
         word
