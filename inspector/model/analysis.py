@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from .attempts import Attempt, attempts_of
 from .attempts.logged import told
 from .chain import Stop, chain_of, driver_stop, stop_of, unread_stop
-from .drivers import software_drivers
+from .drivers import drivers_behind, software_drivers
 from .failed_loads import is_load
-from .families import DRAWING, MANAGEMENT
+from .families import DRAWING, MANAGEMENT, family_of_api
 from .formatting import name_of
 from .log_claims import ON_CPU, Word, last_word, words_of
 from .log_runs import LogRun
@@ -78,6 +78,19 @@ class Analysis:
     def drawn_by_device(self) -> bool:
         """Something may have been drawn by a device: no mode tells that."""
         return any(one.got_to("context") and not self._in_software(one) for one in self.drawing())
+
+    def drawn_with(self) -> tuple[Progress, list[str]] | None:
+        """What drew, and the drivers of devices behind it, where such a driver opened a device."""
+        for one in self.drawing():
+            if one.got_to("context"):
+                behind = [drivers_behind(one.process, api, self.profiles) for api in self._apis_of(one.family)]
+                drivers = [path for known in behind if known.nodes for path in known.hardware]
+                if drivers:
+                    return one, drivers
+        return None
+
+    def _apis_of(self, family: str) -> list[str]:
+        return [api for api in self.profiles.apis if family_of_api(self.profiles, api) == family]
 
     def _in_software(self, one: Progress) -> bool:
         return bool(software_drivers(self.state, one.process, one.family, self.profiles))

@@ -17,6 +17,8 @@ _AT_ONCE = 2_000_000
 """ns after a birth within which the kernel itself tells it."""
 _BINDS_NOTHING = ("LD_BIND_NOT", "LD_AUDIT", "LD_PROFILE")
 _PASSIVE_GAP = 5_000_000_000
+_MOSTLY = 10
+"""So many times longer than what was missed something was counted for the greater part."""
 _UNCOUNTED = ("processes without counters", "kernel records")
 """Losses after which a process may have called and have no count: see `EventsLost.source`."""
 """ns that may lie between the passive picture and the first probe (setting probes takes milliseconds)."""
@@ -36,6 +38,8 @@ class Coverage:
     """False: between the look that proves the time before, and the first probe, a call was not seen."""
     passive: bool = False
     """The time before the first probe is known from pages or slots alone: never the ground of an error."""
+    mostly: bool = False
+    """Not complete, but what was missed is short beside what was counted: silence makes "never called" likely."""
 
 
 def capability(state: State, name: str) -> Capability | None:
@@ -106,7 +110,8 @@ def of_use(state: State, use: Use) -> Coverage:
     worst = next((one for one in results if not one.complete), results[0])
     gapless = all(one.gapless for one in results)
     passive = any(one.passive for one in results)
-    return Coverage(worst.complete, worst.words, sum(one.watched for one in results), gapless, passive)
+    mostly = all(one.complete or one.mostly for one in results)
+    return Coverage(worst.complete, worst.words, sum(one.watched for one in results), gapless, passive, mostly)
 
 
 def _without_provider(state: State, use: Use) -> Coverage:
@@ -136,7 +141,10 @@ def _of_library(state: State, use: Use, library: LibraryMapped) -> Coverage:
     late = _late(process, library, since)
     if not late:
         return Coverage(True, "counted since it started", len(watched))
-    return _proof_before(state, use, library, watched, since) or Coverage(False, late, len(watched))
+    start = _callable_since(process, library)
+    counted = (process.ended or state.now) - since
+    mostly = born_here(process) and counted > _MOSTLY * max(0, since - start)
+    return _proof_before(state, use, library, watched, since) or Coverage(False, late, len(watched), mostly=mostly)
 
 
 def lower_bound(state: State, process: Process, function: WatchedFunction) -> str:

@@ -137,7 +137,7 @@ class EnvironmentRead(Event, frozen=True, kw_only=True):
 
     pid: int
     why: str
-    """Occasion, in words: `attach`, `dlopen refused`, `cuInit refused`."""
+    """Occasion, in words: `attach`, `dlopen`, `dlopen refused`, `cuInit refused`."""
     environment: dict[str, str] = {}
     changed: list[str] = []
     """Watched keys whose value differs from that at exec: other, added or removed since."""

@@ -9,8 +9,9 @@ from inspector.model.state import Process
 
 from .row import Attempt
 
-DEVICE_NODE = re.compile(r"/(nvidia\d+|nvidiactl|nvidia-(?:uvm|modeset|uvm-tools)|nvidia-caps/.*|kfd|renderD\d+|dxg)$")
-"""Device files of GPUs: NVIDIA's, the DRM's render nodes, KFD, and WSL's."""
+DEVICE_NODE = re.compile(r"/(nvidia\d+|nvidiactl|nvidia-uvm|nvidia-caps/.*|kfd|renderD\d+|dxg)$")
+"""Device files without which nothing is computed: NVIDIA's, the DRM's render nodes, KFD, and WSL's. Screens and
+debuggers alone need nvidia-modeset and nvidia-uvm-tools."""
 _SEARCH = re.compile(
     r"/(glibc-hwcaps|tls|haswell|x86_64)/|\.so[.\d]*$|\.(pyc?|pth|conf|json|cfg|jar|mo|class|egg-link)$|"
     r"/locale/|/(ld\.so|etc)/|__pycache__|/$"

@@ -194,6 +194,26 @@ class SoftwareDriver(Conclusion):
         )  # fmt: skip
 
 
+class DrawsOnDevice(Conclusion):
+    id = "draws-on-device"
+    place = "used"
+    meaning = "A program draws (OpenGL, EGL) through the driver of a device, and asked for no API that computes."
+    proof = "The driver is mapped, the process opened a device file, and a context was made."
+    cure = "Nothing to do; what is drawn is not counted."
+    reasons = ("draws",)
+
+    def conclude(self, context: Context, decision: Decision) -> Hit | None:
+        found = context.analysis.drawn_with()
+        if found is None:
+            return None
+        progress, drivers = found
+        return hit_of(
+            decision, f"{short(progress.process)} draws on a GPU (OpenGL) through {listed(map(name_of, drivers), 2)}; "
+            "no API that computes was asked for",
+            NOTHING_BROKEN, subject="draws",
+        )  # fmt: skip
+
+
 class CpuChosen(Conclusion):
     id = "cpu-chosen"
     place = "environment"
@@ -222,4 +242,4 @@ class CpuChosen(Conclusion):
 
 
 IN_USE: tuple[Conclusion, ...] = (GpuInUse(), GpuReady())
-NOT_USED: tuple[Conclusion, ...] = (FoundNotUsed(), SoftwareDriver(), CpuChosen(), NoWorkGiven())
+NOT_USED: tuple[Conclusion, ...] = (FoundNotUsed(), SoftwareDriver(), DrawsOnDevice(), CpuChosen(), NoWorkGiven())

@@ -3,7 +3,7 @@
 from inspector.model.analysis import Analysis
 
 from .end_of_work import BEFORE, by_end_of_work
-from .finds import by_drop, by_find, by_node, by_software
+from .finds import by_drawing, by_drop, by_find, by_node, by_software
 from .reason import CONTRADICTING, UNUSED_FOR, Decision, Reason
 from .silence import by_choice, by_files, by_monitor, by_no_call, by_nobody, by_word, undecided
 from .stops import by_death, by_hang, by_own_error, by_stop
@@ -17,7 +17,7 @@ def decide(analysis: Analysis) -> Decision:
     """The first step that applies: what was seen to compute, what stopped, what was found, what was said."""
     steps = (
         by_end_of_work, by_work, by_hang, by_nothing_given, by_death, by_stop, by_own_error, by_drop, by_find,
-        by_software, by_node, by_choice, by_files, by_word, by_no_call, by_monitor, by_nobody,
+        by_software, by_drawing, by_node, by_choice, by_files, by_word, by_monitor, by_no_call, by_nobody,
     )  # fmt: skip
     ways = Ways(analysis)
     return next((found for step in steps if (found := step(ways)) is not None), undecided(ways))

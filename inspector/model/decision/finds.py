@@ -82,6 +82,18 @@ def by_software(ways: Ways) -> Decision | None:
     return Decision("cpu", sure, "software", process, best, None, refused, ways.word, evidence=rows)
 
 
+def by_drawing(ways: Ways) -> Decision | None:
+    """A driver of a device draws, and nothing was asked of an API that computes: no mode tells that."""
+    found = ways.analysis.drawn_with()
+    if found is None or ways.says_cpu:
+        return None
+    progress, drivers = found
+    mapped = [library for library in libraries(progress.process).values() if library.path in drivers]
+    rows = [row_of(ways.state, progress.furthest)]
+    rows += [evidence.of_library(progress.process, one, f"{one.path} drives a device") for one in mapped[:3]]
+    return Decision("undecided", "likely", "draws", progress.process, progress, word=ways.word, evidence=rows)
+
+
 def by_node(ways: Ways) -> Decision | None:
     """A device node was refused, and the call around it was not seen."""
     node = refused_node(ways.analysis.unexcused("system"))

@@ -2,9 +2,8 @@
 
 from inspector.model import evidence
 from inspector.model.attempts.wording import row_of, setting_row
-from inspector.model.coverage import born_here, has_begun, loads_told_by_files, of_use, seen_from_birth
+from inspector.model.coverage import born_here, has_begun, loads_told_by_files, seen_from_birth
 from inspector.model.families import MANAGEMENT, family_of_api
-from inspector.model.progress import Progress
 from inspector.model.settings import Setting
 from inspector.model.stages import LEVEL
 from inspector.model.tree import program
@@ -13,8 +12,8 @@ from inspector.model.verdict import Confidence
 from inspector.model.worker import is_tool
 
 from .finds import calls_seen
-from .reason import CONTRADICTING, UNUSED_FOR, Decision
-from .ways import Ways, covered, deepest_of
+from .reason import UNUSED_FOR, Decision
+from .ways import Ways, calls_counted, covered, deepest_of
 from .work import maps_nothing_to_compute_with
 
 _BY_PROBES = ("lookups", "count-calls", "results")
@@ -56,23 +55,18 @@ def by_word(ways: Ways) -> Decision | None:
 
 
 def by_no_call(ways: Ways) -> Decision | None:
-    """A library of an API is there, somebody asked for it, and nothing was asked of it."""
+    """A library of an API is there, and nothing was asked of it until the end, or while much was computed."""
     loaded = [one for one in ways.compute if one.got_to("loaded")]
     if not loaded:
         return None
     best = max(loaded, key=lambda one: LEVEL[one.stage])
-    if not best.process.ended or best.got_to("resolved") or not _calls_proven(ways, best):
+    if best.got_to("initialised") or not calls_counted(ways, best):
+        return None
+    over = bool(best.process.ended) and not best.got_to("resolved")
+    if not over and best.process.cpu_after(best.newest, ways.state.now) <= UNUSED_FOR:
         return None
     return Decision("cpu", "likely", "nothing-called", best.process, best, word=ways.word,
                     evidence=[row_of(ways.state, best.furthest)])  # fmt: skip
-
-
-def _calls_proven(ways: Ways, progress: Progress) -> bool:
-    """That no call was seen is a proof: counted from the first moment on, through every channel."""
-    own = uses(ways.state, progress.process, ways.analysis.profiles).values()
-    mine = [use for use in own if family_of_api(ways.analysis.profiles, use.api) == progress.family and use.providers]
-    counted = all(of_use(ways.state, use).complete for use in mine)
-    return counted and bool(mine) and covered(ways.state, [progress.process], (*CONTRADICTING, "environment"))
 
 
 def by_monitor(ways: Ways) -> Decision | None:

@@ -17,7 +17,7 @@ from inspector.model.verdict import Confidence
 from inspector.model.worker import is_tool
 
 from .reason import Decision
-from .ways import Ways, deepest_of
+from .ways import Ways, calls_counted, deepest_of
 from .work import computed
 
 
@@ -78,7 +78,7 @@ def by_stop(ways: Ways) -> Decision | None:
     analysis, state = ways.analysis, ways.state
     stops = dict(analysis.stops)
     if any(one.got_to("loaded") for one in ways.compute):
-        stops = {key: stop for key, stop in stops.items() if key[1] not in MANAGEMENT}
+        stops = {key: stop for key, stop in stops.items() if key[1] not in MANAGEMENT or _decides(ways, stop)}
     if not analysis.only_draws:
         stops = {key: stop for key, stop in stops.items() if key[1] not in DRAWING}
     stops = {key: stop for key, stop in stops.items() if not _beside_the_point(ways, stop)}
@@ -104,12 +104,21 @@ def by_stop(ways: Ways) -> Decision | None:
     seen = all(one.source in ("kernel", "loader") for one in chain)
     went_on = bool(found) and stop.attempt.at <= stop.progress.newest and not _named_by_error(ways, stop)
     went_on |= bool(found) and stop.attempt.kind == "lookup" and not stop.attempt.decisive  # it could do without it
+    went_on |= stop.progress.family in MANAGEMENT and bool(ways.compute)  # what it computes with was not asked
     over = bool(process.ended) or ways.says_cpu or (death is not None and death.kind == "signal")
     sure: Confidence = "proven" if seen and over and not went_on and ways.complete() else "likely"
     rows = [row_of(state, one) for one in chain]
     against = [row_of(state, one.furthest) for one in found if one.process is not process][:2]
     return Decision("cpu", sure, "stopped", process, stop.progress, stop, chain, ways.word,
                     evidence=[*(ways.word_rows() if ways.says_cpu else []), *rows], contradictions=against)  # fmt: skip
+
+
+def _decides(ways: Ways, stop: Stop) -> bool:
+    """The management API answered that there is no device, and nothing was asked of an API to compute with: programs
+    ask the one to know whether to begin with the other.
+    """
+    own = [one for one in ways.compute if one.process is stop.progress.process and one.got_to("loaded")]
+    return _answered(stop.attempt) and all(not one.got_to("initialised") and calls_counted(ways, one) for one in own)
 
 
 def _answered(attempt: Attempt) -> bool:

@@ -4,11 +4,13 @@ from collections.abc import Iterable
 
 from inspector.model.analysis import Analysis
 from inspector.model.attempts.wording import word_row
-from inspector.model.coverage import born_here, capability, of_lookups
+from inspector.model.coverage import born_here, capability, of_lookups, of_use
 from inspector.model.drivers import software_drivers
+from inspector.model.families import family_of_api
 from inspector.model.progress import Progress
 from inspector.model.stages import LEVEL
 from inspector.model.state import Process, State
+from inspector.model.usage import uses
 from inspector.model.verdict import Evidence, ModeName
 from inspector.model.worker import Worker, is_tool
 
@@ -68,6 +70,17 @@ def covered(state: State, processes: Iterable[Process], channels: Iterable[str],
     if "lookups" in names and not all(of_lookups(state, one).complete for one in own):
         return False
     return not state.lost or not without_loss
+
+
+def calls_counted(ways: Ways, progress: Progress) -> bool:
+    """Whether a call of what it got to would have been seen: through every channel, from the first moment on or for all
+    but a small part of the time.
+    """
+    state, profiles = ways.state, ways.analysis.profiles
+    own = uses(state, progress.process, profiles).values()
+    mine = [use for use in own if family_of_api(profiles, use.api) == progress.family and use.providers]
+    counted = all(known.complete or known.mostly for known in (of_use(state, use) for use in mine))
+    return counted and bool(mine) and covered(state, [progress.process], (*CONTRADICTING, "environment"))
 
 
 def verdict_of(progress: Progress) -> ModeName:

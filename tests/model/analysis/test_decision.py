@@ -1,5 +1,6 @@
 """What the program computes on: work decides, not discovery, and coverage decides how sure it is."""
 
+import pytest
 from msgspec import structs
 
 from inspector.model.diagnosis import diagnose
@@ -8,7 +9,7 @@ from inspector.stream.processes import ProcessEnded, Vitals
 from inspector.stream.session import Capability, CollectorWaits, EventsLost
 
 from ..asking import BACKEND, CPU, CUDA, answer, findings, working
-from ..build import NVML, SECOND, Story
+from ..build import MS, NVML, SECOND, Story
 from .asking import decision
 
 MODEL = ("/opt/ollama", "runner", "--model", "/blobs/sha256-1", "--port", "1")
@@ -255,6 +256,43 @@ def test_a_driver_whose_functions_were_only_looked_up_changes_nothing_of_that() 
         story.tell(Vitals(at=story.later(SECOND), pid=812, cpu=100.0, rss=1, threads=1))
     made = decision(story.state)
     assert (made.verdict, made.confidence, made.reason) == ("cpu", "likely", "found-not-used")
+
+
+def _asks_nvml(devices: int, *, late: int = 0) -> Story:
+    """CUDA comes with a library and is never begun with, NVML is asked for devices, and seconds are computed."""
+    story = Story(can=CHANNELS)
+    story.process(812)
+    story.later(late)
+    path = "/usr/lib/libnvidia-ml.so.1"
+    story.driver(812)
+    story.driver(812, path, soname="libnvidia-ml.so.1", exports=NVML)
+    story.look_up(812, "dlsym", "cuInit", by="/opt/app/server")
+    story.call(812, "nvmlInit_v2", by="/opt/app/server", library=path)
+    story.call(812, "nvmlDeviceGetCount_v2", by="/opt/app/server", library=path, values={"count": devices})
+    for _ in range(4):
+        story.tell(Vitals(at=story.later(SECOND), pid=812, cpu=100.0, rss=1, threads=1))
+    return story
+
+
+@pytest.mark.parametrize("late", [0, MS])
+def test_a_program_that_begins_with_no_api_when_the_management_counts_no_device_is_told_so(late: int) -> None:
+    story = _asks_nvml(0, late=late)
+    story.end()
+    made = decision(story.state)
+    assert (made.verdict, made.confidence, made.reason) == ("cpu", "likely", "stopped")
+    assert answer(story).rule == "no-device-counted"
+
+
+def test_a_library_whose_names_were_looked_up_and_never_called_while_seconds_were_computed() -> None:
+    story = Story(can=CHANNELS)
+    story.process(812)
+    story.later(MS)
+    story.driver(812)
+    story.look_up(812, "dlsym", "cuInit", by="/opt/app/server")
+    for _ in range(4):
+        story.tell(Vitals(at=story.later(SECOND), pid=812, cpu=100.0, rss=1, threads=1))
+    made = decision(story.state)
+    assert (made.verdict, made.confidence, made.reason) == ("cpu", "likely", "nothing-called")
 
 
 def test_memory_that_was_refused_ended_a_program_although_it_asked_for_the_free_memory_afterwards() -> None:

@@ -58,6 +58,8 @@ def test_what_a_device_draws_is_not_called_nobody_asked() -> None:
         story.tell(CallsCounted(at=at, counts=[CallCount(pid=812, function=number, count=1, first=at, last=at)]))
         caller = CallerCount(pid=812, function=number, caller="/usr/bin/renders", count=1, first=at, last=at)
         story.tell(CallersCounted(at=at, counts=[caller]))
+    story.tell(FileOpened(at=story.later(), pid=812, tid=812, path="/dev/nvidia-modeset", errno=2))
     story.end()
-    assert decision(story.state).verdict == "undecided"
+    assert (decision(story.state).verdict, decision(story.state).reason) == ("undecided", "draws")
+    assert "draws on a GPU (OpenGL) through radeonsi_dri.so" in answer(story).title
     assert not [one for one in findings(story) if one.severity == "error"]

@@ -34,7 +34,8 @@ class _Place:
 
 
 class LiveEnvironmentSource(TreeObserver):
-    """Reads it of processes that we found, and of each when something is refused to it; tells it when it is news.
+    """Reads it of processes that we found, and of each when it loads a library or something is refused to it; tells it
+    when it is news.
 
     At once, in the loop: a program that was refused something may end soon, and it takes less than 1 ms.
     """
@@ -74,8 +75,8 @@ class LiveEnvironmentSource(TreeObserver):
             self._look(process, self._waiting.pop(process.pid))
 
     def _looked(self, record: Looked) -> None:
-        if record.answer == 0 and record.via in ("dlopen", "dlmopen"):
-            self._look_again(record.pid, f"{record.via} refused")
+        if record.via in ("dlopen", "dlmopen"):  # programs set what libraries read before they load them
+            self._look_again(record.pid, record.via if record.answer else f"{record.via} refused")
 
     def _returned(self, record: Returned) -> None:
         if record.result != 0:
