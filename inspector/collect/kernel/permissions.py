@@ -2,7 +2,6 @@
 
 import errno
 import os
-import resource
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from .early_programs import READ_TRACEPOINT
 from .engine import Engine, EngineError
 from .kernel_maps import KernelMaps
 from .lookup_probes import LookupProbes
+from .real_time import why_refused
 from .refusals import Need, Refusal, closed_memory, explain, hidden_processes, lacking
 from .uprobes import Means
 
@@ -212,17 +212,14 @@ def _first_calls(told: Rights) -> Capability:
     if told.probes.lost:
         return _not(name, "partly", "probes set at the mapping of a library, after its program went on",
                     slower_means(), lost)  # fmt: skip
-    if _fifo_is_refused():
-        fifo = Refusal("SCHED_FIFO is refused", "sudo inspector ..., or ulimit -r 50")
+    if why := why_refused():
+        granted = "sudo inspector ..., or ulimit -r 50" if lacking(["CAP_SYS_NICE"]) else ""
+        fifo = Refusal(f"SCHED_FIFO is refused ({why})", granted)
         return _not(name, "partly", "probes set at the first read of a library", fifo, lost)
     if not bpf.has_raw_tracepoint(READ_TRACEPOINT):
         older = Refusal(f"kernel {os.uname().release} does not report first reads", "boot Linux 6.10 or newer")
         return _not(name, "partly", "probes set at the mapping of a library (SCHED_FIFO)", older, f"some of {lost}")
     return _yes(name, how)
-
-
-def _fifo_is_refused() -> bool:
-    return bool(lacking(["CAP_SYS_NICE"])) and not resource.getrlimit(resource.RLIMIT_RTPRIO)[0]
 
 
 def _results(told: Rights) -> Capability:

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from ..access.opening import OpenPath
 from ..kernel.early_programs import Began, EarlyMaps, FirstRead, parse
 from ..kernel.membership import Membership
+from ..kernel.real_time import real_time
 from ..kernel.records import Mapped
 from .arming import Arming
 from .load_candidates import LoadCandidates
 from .load_watch import CodeMappings, FirstReads, LoadWatch
-from .priority import pin, real_time, short_slice
+from .priority import pin, short_slice
 
 _PRIORITY = 50
 _BUDGET_NS = 4_000_000

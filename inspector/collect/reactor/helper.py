@@ -17,12 +17,12 @@ from ..kernel.counter_block import CounterBlock
 from ..kernel.early_programs import EarlyMaps
 from ..kernel.kernel_maps import KernelMaps
 from ..kernel.perf import online_cpus
+from ..kernel.real_time import enter_root_group, real_time
 from .arming import Arming, Interests
 from .cpu_threads import ASIDE_PRIORITY, CpuThreads
 from .load_candidates import LoadCandidates
 from .load_watch import find_source
 from .messages import Answer, Arm, Begun, Observe, Order, Sync, Synced, Unable, Wait, receive_order, send
-from .priority import real_time
 from .remembered_files import recall_unrelated, remember_unrelated
 from .uprobe_warmup import UprobeWarmup
 
@@ -39,6 +39,7 @@ def run(end: socket.socket, maps: KernelMaps, early: EarlyMaps, block: CounterBl
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
+    enter_root_group()
     warmup = UprobeWarmup()
     load_decoder()
     sys.setswitchinterval(_SWITCH_SECONDS)

@@ -1,6 +1,5 @@
-"""Priority for a thread that has to run before the program that it reacts to (sched(7))."""
+"""Where and how soon an ordinary thread runs that has to react to a program (sched(7))."""
 
-import contextlib
 import ctypes
 import os
 import struct
@@ -9,28 +8,12 @@ from typing import Final
 
 from inspector.stream.syscall_numbers import number
 
-_FIRST: Final = -20
-"""The lowest niceness."""
 _SLICE_NS: Final = 100_000
 """The shortest that the kernel takes (sched_setattr(2), Linux 6.12). Who wakes with a shorter slice than the running
 thread has runs at once (PREEMPT_SHORT, kernel/sched/features.h), which niceness alone does not bring about."""
 _SLICES_SINCE: Final = (6, 12)
 _ATTRIBUTES: Final = struct.Struct("=IIQiIQQQ")
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
-
-
-def real_time(priority: int) -> str:
-    """Make the calling thread SCHED_FIFO; why it cannot be, where the user has not the right, else nothing.
-
-    Where it is refused (containers, a control group without real-time share) it goes before others as far as it may.
-    """
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(priority))
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _FIRST)
-        return os.strerror(error.errno or 0).lower()
-    return ""
 
 
 def short_slice() -> bool:

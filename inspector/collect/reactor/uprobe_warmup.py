@@ -16,7 +16,7 @@ from ..kernel import bpf
 from ..kernel.assembler import Assembler
 from ..kernel.bpf import ProgramKind
 from ..kernel.parent import end_with_parent
-from .priority import real_time
+from ..kernel.real_time import real_time
 
 _INTERVAL_MS = 16
 _CLOSERS = 8
