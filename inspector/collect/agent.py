@@ -275,10 +275,14 @@ class Agent(TreeObserver):
         if isinstance(request, Settle):
             self._settling.ask(request.id)
             return
-        for source in self._sources:
-            if isinstance(source, Answering) and source.handle(request):
-                return
         why = f"{type(request).__name__} is not possible here"
+        for source in self._sources:
+            try:
+                if isinstance(source, Answering) and source.handle(request):
+                    return
+            except Exception as error:  # whoever asked is answered all the same
+                why = f"{type(request).__name__} failed: {type(error).__name__}: {error}"
+                break
         self._sink.send(RequestFailed(at=self._loop.now(), id=request.id, why=why))
 
     def _refuse(self, why: str) -> None:

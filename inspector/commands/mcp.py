@@ -30,6 +30,7 @@ from inspector.stream.libraries import LoadPredicted
 from inspector.stream.redact import Redactor
 from inspector.stream.requests import PredictLoad, ReadSymbols, SymbolPage
 from inspector.stream.session import RequestFailed
+from inspector.stream.text import visible
 from inspector.stream.transport import MAIN, target_words
 
 A = TypeVar("A", bound=Event)
@@ -108,8 +109,7 @@ def _add_looking(made: MCPServer, kept: Observations, place: Sequence[str]) -> N
         """Watch TARGET (pid, process name, unit:NAME.service, container:ID, or a recording's path) for some seconds
         and answer why it is or is not on the GPU: mode, causes with their chains, next steps, what could not be seen.
         """
-        if target.startswith("-"):
-            raise ToolError(f"{target} is not a target: a pid, a name, unit:NAME.service, container:ID or a recording")
+        _check(target, "target: a pid, a name, unit:NAME.service, container:ID or a recording")
         for_ = f"--for={min(max(seconds, 0.2), _MOST_SECONDS):g}s"
         done = await _run("report", "--redact", "--format=json", for_, *place, target, wait=_MOST_SECONDS + 30)
         if not done.stdout:
@@ -120,6 +120,7 @@ def _add_looking(made: MCPServer, kept: Observations, place: Sequence[str]) -> N
     @_reading(made)
     async def explain(rule: str) -> str:
         """What a rule of a finding means, how it is proven and what to do."""
+        _check(rule, "rule of a finding")
         return await _said("explain", rule)
 
 
@@ -262,8 +263,17 @@ async def _said(*words: str) -> str:
     return done.stdout.decode(errors="replace")
 
 
+def _check(word: str, kind: str) -> None:
+    """ToolError for what would be read as an option, or is no word of a command line at all."""
+    if word.startswith("-") or not word.isprintable():
+        raise ToolError(f"{visible(word)} is no {kind}")
+
+
 async def _run(*words: str, wait: float) -> "subprocess.CompletedProcess[bytes]":
     command = [sys.executable, str(MAIN), *words]
-    return await anyio.to_thread.run_sync(
-        lambda: subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=wait)
-    )
+    try:
+        return await anyio.to_thread.run_sync(
+            lambda: subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=wait)
+        )
+    except subprocess.TimeoutExpired:
+        raise ToolError(f"no answer within {wait:g} s") from None

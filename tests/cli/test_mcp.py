@@ -69,3 +69,13 @@ async def test_a_running_process_is_asked_for_symbols_and_for_a_load_that_never_
         assert '"ok": false' in told and "cannot open shared object file" in told
         assert len(told) <= 6_000
         assert "no" in await said(connected, "symbols", pid=1 << 22, contains="x")
+
+
+async def test_words_that_are_options_or_no_words_are_refused_in_words(target: int) -> None:
+    async with client() as connected:
+        assert "is no rule" in await said(connected, "explain", rule="--format=markdown")
+        assert "is no target" in await said(connected, "report", target="-o/tmp/x", seconds=0.2)
+        assert "is no target" in await said(connected, "report", target="x\0y", seconds=0.2)
+        begun = time.monotonic()
+        assert "cannot be told" in await said(connected, "predicted_load", pid=target, name="a\0b")
+        assert time.monotonic() - begun < 20

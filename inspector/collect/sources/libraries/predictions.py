@@ -96,7 +96,15 @@ class PredictionsSource(TreeObserver):
             return True
         name, requester = os.fsencode(request.name), os.fsencode(request.requester)
         mappings = list(look.process.mappings.values())
-        self._in_background(lambda: [replace(self._predict(look, mappings, name, requester), asked=True)])
+
+        def predicted() -> list[Event]:
+            try:
+                return [replace(self._predict(look, mappings, name, requester), asked=True)]
+            except Exception as error:  # whoever asked is answered, whatever the name holds
+                why = f"what the loader would do cannot be told: {error}"
+                return [RequestFailed(at=self._session.loop.now(), id=request.id, why=why)]
+
+        self._in_background(predicted)
         return True
 
     def executed(self, process: Tracked) -> None:
