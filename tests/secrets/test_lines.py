@@ -54,3 +54,12 @@ def test_everyday_words_of_models_stay(line: str) -> None:
 def test_hiding_twice_changes_nothing_more(line: str) -> None:
     once = hide(line)
     assert hide(once) == once
+
+
+@pytest.mark.parametrize(
+    "time", ["2026-01-02 03:04:05,678", "time=2026-01-02T03:04:05.678Z", "[2026-01-02T03:04:05+01:00]"]
+)
+def test_what_stands_behind_the_time_of_a_line_is_judged_as_without_it(time: str) -> None:
+    for said in ("password=tiger7stripes", "--token abc123def", "level=INFO msg=ready", "-p Tr0ub4dor&3"):
+        assert hide(f"{time} {said}") == f"{time} {hide(' ' + said)[1:]}"
+    assert "tiger" not in hide(f"{time} password=tiger7stripes")

@@ -11,6 +11,10 @@ from .tokens import CRYPTED, END_OF_KEY, FORMS, LEAST_OF_FORMS, PRIVATE_KEY, is_
 
 HIDDEN = "(hidden)"
 _LONG_WORD = re.compile(r"[A-Za-z0-9_$?][A-Za-z0-9_.~=%$+:-]{9,}")
+_TIME = re.compile(
+    r"(?:time=|ts=|\[)?\"?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\"?\]?(?=\s)"
+)
+"""What most lines begin with, and what costs most to judge of them."""
 _JOINT = re.compile(r"[-.=%+:_]+")
 _LONG = 512
 """Characters of a name that is not kept in mind."""
@@ -40,6 +44,8 @@ def hide(text: str) -> str:
     """A text with what is plainly secret in it replaced; any other text as it is."""
     if len(text) < 6:
         return text
+    if (time := _TIME.match(text)) is not None:
+        return time[0] + hide(text[time.end() :])
     small = text.lower() if text.isascii() else text.translate(_SMALL)
     found = [*assigned.spans(text, small), *addresses.spans(text), *options.spans(text), *_by_form(text)]
     return _without(text, found) if found else text
