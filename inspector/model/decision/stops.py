@@ -1,6 +1,7 @@
 """Where a program stopped: a call that hangs, a refusal, its death, its own error."""
 
 from collections.abc import Iterable
+from signal import SIGABRT
 
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.system import is_device, refused_node
@@ -46,6 +47,7 @@ def by_death(ways: Ways) -> Decision | None:
         and (not is_tool(one.process) or any(library.route == "preload" for library in one.process.libraries.values()))
         and _concerned(ways, one.process)
         and not _was_used(ways, one.process)
+        and not _gave_up_over_a_refusal(ways, one)
         and not any(
             not stop.attempt.came_back for (process, _), stop in analysis.stops.items() if process is one.process
         )
@@ -59,6 +61,15 @@ def by_death(ways: Ways) -> Decision | None:
     sure: Confidence = "proven" if ways.complete() and not launched else "likely"
     return Decision("cpu", sure, "died", death.process, deepest_of(ways, death.process), None, [death], ways.word,
                     evidence=[*ways.word_rows(), row_of(ways.state, death)])  # fmt: skip
+
+
+def _gave_up_over_a_refusal(ways: Ways, death: Attempt) -> bool:
+    """It aborted by itself after an API had refused to begin with it: that is how it ends, and not why."""
+    stops = (stop for (process, _), stop in ways.analysis.stops.items() if process is death.process)
+    return death.code == SIGABRT and any(
+        _answered(stop.attempt) and stop.attempt.came_back and stop.attempt.at < death.at and not stop.after_work
+        for stop in stops
+    )
 
 
 def _concerned(ways: Ways, process: Process) -> bool:

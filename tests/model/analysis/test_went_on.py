@@ -1,6 +1,8 @@
 """What a program went past, and what it only could have asked for, is not where it stopped."""
 
-from ..asking import answer, rules
+from inspector.stream.processes import SignalDelivered
+
+from ..asking import BACKEND, answer, rules
 from ..build import NVML, Story
 from .asking import analysis, decision
 
@@ -39,6 +41,29 @@ def test_a_name_that_is_bound_at_its_first_call_is_told_by_the_loaders_last_word
     story.log(f"{TOOL}: symbol lookup error: {TOOL}: undefined symbol: nvmlDeviceGetAddressingMode")
     story.end(812, code=127)
     assert "nvmlDeviceGetAddressingMode" in answer(story).title
+
+
+def test_a_program_that_aborts_over_a_refusal_is_told_by_the_refusal() -> None:
+    story = _asks()
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", 100, by=BACKEND)
+    story.tell(
+        SignalDelivered(
+            at=story.later(),
+            pid=812,
+            tid=812,
+            signal=6,
+            si_code=-6,
+            fatal=True,
+            ip=0x7F00,
+            library="/usr/lib/libc.so.6",
+        )
+    )
+    story.end(812, signal=6)
+    made = decision(story.state)
+    assert (made.verdict, made.confidence, made.reason) == ("cpu", "proven", "stopped")
+    assert "cuInit = 100" in answer(story).title
 
 
 def test_a_library_that_could_ask_and_never_did_asked_for_nothing() -> None:
