@@ -8,7 +8,10 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from inspector.collect.kernel import permissions, registers
 from inspector.collect.kernel.permissions import examine
+from inspector.collect.kernel.registers import OTHER_PROCESSOR
+from inspector.collect.kernel.uprobes import MultiLinks
 from inspector.stream.session import Capability
 
 _NOBODY = 65534
@@ -83,4 +86,15 @@ def test_root_may_do_everything_where_the_kernel_can() -> None:
     rows = {row.name: row for row in examine()}
     if rows["count-calls"].state != "yes":
         pytest.skip(f"not on this machine: {rows['count-calls'].why}")
-    assert {row.state for row in rows.values() if "no uprobe_multi links" not in row.why} == {"yes"}
+    stated = ("no uprobe_multi links", OTHER_PROCESSOR)
+    assert {row.state for row in rows.values() if not any(words in row.why for words in stated)} == {"yes"}
+
+
+def test_where_compiled_code_is_not_unwound_what_is_missing_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def names() -> list[str]:
+        return [row.name for row in permissions.capabilities(None, MultiLinks())]
+
+    monkeypatch.setattr(registers, "HERE", registers.X86_64)
+    assert "call-stacks" not in names()
+    monkeypatch.setattr(registers, "HERE", registers.ARM64)
+    assert "call-stacks" in names()

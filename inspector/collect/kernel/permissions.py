@@ -10,7 +10,7 @@ from typing import Literal
 
 from inspector.stream.session import Capability
 
-from . import bpf, perf, uprobes
+from . import bpf, perf, registers, uprobes
 from .btf import BtfError
 from .counter_block import CounterBlock
 from .early_programs import READ_TRACEPOINT
@@ -107,6 +107,7 @@ def capabilities(programs: Refusal | None, probes: Refusal | Means) -> list[Capa
         _first_calls(told),
         _results(told),
         _open_files(told),
+        *_call_stacks(told),
     ]
 
 
@@ -234,6 +235,14 @@ def _open_files(told: Rights) -> Capability:
     if told.programs:
         return _not(name, "no", "not possible here", told.programs, lost)
     return _yes(name, "kernel programs at the end of system calls (bpf)")
+
+
+def _call_stacks(told: Rights) -> list[Capability]:
+    """A row only where more is missing than the probes that stacks are taken at."""
+    if registers.HERE is registers.X86_64 or isinstance(told.probes, Refusal):
+        return []
+    why = Refusal(registers.OTHER_PROCESSOR, "look at the program on x86-64")
+    return [_not("call-stacks", "partly", "those of Python code", why, "who called, in compiled code")]
 
 
 def _yes(name: str, how: str) -> Capability:

@@ -4,8 +4,14 @@
 
 #define API __attribute__((visibility("default"), noinline))
 
-/* Begins with a push, the kind of instruction that the kernel emulates. */
+/* Begins with the kind of instruction that the kernel emulates; LOCKED with one that no kernel can probe. */
+#ifdef __aarch64__
+#define PUSH __asm__ volatile("b 1f; 1:" ::: "memory")
+#define LOCKED "ldaxr w1, [x0]; add w1, w1, #1; stlxr w2, w1, [x0]; mov w0, #5; ret"
+#else
 #define PUSH __asm__ volatile("push %%rbx; pop %%rbx" ::: "memory")
+#define LOCKED "lock incl (%rdi); mov $5, %eax; ret"
+#endif
 
 API int stride(int x) { PUSH; return x + 1; }
 API int hot(int x) { PUSH; return x; }
@@ -21,7 +27,8 @@ API int nested(int depth) { PUSH; return depth ? nested(depth - 1) : 0; }
 /* What a callback throws passes through it. */
 API int relay(int (*callback)(int), int x) { PUSH; return callback(x) + 1; }
 
-/* Locked instruction first: no kernel can probe it. */
-API __attribute__((naked)) int locked(int *value) { __asm__("lock incl (%rdi); mov $5, %eax; ret"); }
+/* GCC has naked functions on x86-64 only. */
+API int locked(int *value);
+__asm__(".text; .balign 4; .globl locked; .type locked, %function; locked: " LOCKED "; .size locked, .-locked");
 
 __attribute__((constructor)) static void greet(void) { int value; fill(&value, "constructor"); }

@@ -37,7 +37,6 @@ _NEAR = 4 << 10
 _FILES_KEPT = 24
 _MOST_SYMBOLS = 400_000
 _MOST_STRINGS = 64 << 20
-OTHER_PROCESSOR = "compiled code is unwound on x86-64 only so far"
 _REGISTERS = (RSP, RBP, RBX, R12, R13, R14, R15)
 
 
@@ -66,7 +65,7 @@ class NativeFrames:
         `at_boundary`: the thread is at the first or last instruction of a function, which is not among them.
         """
         if registers.HERE is not registers.X86_64:
-            return [], OTHER_PROCESSOR
+            return [], registers.OTHER_PROCESSOR
         return self._unwound(record.registers, record.stack, find, at_boundary=at_boundary)
 
     def running(
@@ -74,7 +73,7 @@ class NativeFrames:
     ) -> tuple[list[CodeFrame], str]:
         """The same of a thread that was on a processor at that moment."""
         if registers.HERE is not registers.X86_64:
-            return [], OTHER_PROCESSOR
+            return [], registers.OTHER_PROCESSOR
         return self._unwound(registers_there, copied, lambda address: _holding(places, address), at_boundary=False)
 
     def _unwound(
@@ -103,7 +102,7 @@ class NativeFrames:
         end of its frame and leads from caller to caller up to where the thread began.
         """
         if registers.HERE is not registers.X86_64:
-            return [], OTHER_PROCESSOR
+            return [], registers.OTHER_PROCESSOR
         copy = StackCopy(sp, stack)
 
         def find(address: int) -> Place | None:
