@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help longer soak fuzz field field-tools kernels demo test check lint types layers format bench screenshots recordings tools bench-tools dist lands clean
+.PHONY: help longer soak fuzz field field-tools field-guest kernels demo test check lint types layers format bench screenshots recordings tools bench-tools dist lands clean
 
 help:            ## show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ field-tools:
 field: $(STAMP) field-tools   ## real programs: are all their calls counted, is the answer right? (parts: ARGS="--parts small,ollama")
 	$(BIN)/python -m tests.field $(ARGS)
 
+field-guest: $(STAMP) field-tools   ## real Ollama of each generation, waited for on Debian's stock 6.1 in a guest
+	@.ci/tools qemu-system-x86_64 debootstrap mkfs.ext4
+	$(BIN)/python -m tests.guests.field 6.1 $(ARGS)
+
 bench-tools:
 	@.ci/tools cc c++ tmux bpftrace gdb htop btop lnav readelf
 
@@ -69,7 +73,7 @@ fuzz: $(STAMP)   ## 100,000 mutants each of recordings, profiles, ELF files, lin
 	$(BIN)/python -m tests.fuzz $(ARGS)
 
 kernels: $(STAMP)   ## what works on Debian's stock kernels 5.10, 6.1, 6.12 and on arm64: guests under qemu, a table
-	@.ci/tools qemu-system-x86_64 qemu-system-aarch64 debootstrap mkfs.ext4
+	@.ci/tools cc aarch64-linux-gnu-gcc qemu-system-x86_64 qemu-system-aarch64 debootstrap mkfs.ext4
 	$(BIN)/python -m tests.guests.matrix $(ARGS)
 
 screenshots: $(STAMP) ## pictures for the README, made from the demo

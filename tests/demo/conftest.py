@@ -1,12 +1,9 @@
 """Patience for machines that are slower than ours by far: software emulation (SLOWER=10)."""
 
-import os
-
 import pytest
 
 from inspector.demo import observe
-
-SLOWER = float(os.environ.get("SLOWER", "1"))
+from tests.slower import SLOWER
 
 
 @pytest.fixture(autouse=True)

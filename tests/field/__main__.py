@@ -41,11 +41,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated: %(default)s")
     parser.add_argument("--at-once", type=int, default=3, metavar="N", help="cases that are asked about side by side")
     parser.add_argument("--wheels", action="store_true", help="every wheel layout, 5 GB of downloads; else a few")
+    parser.add_argument("--installed", type=Path, metavar="FOLDER", help="where real Ollama is ready; else it is built")
+    parser.add_argument("--tell", action="store_true", help="what the answer would be after each start")
     parser.add_argument("generations", nargs="*", default=list(ollama.GENERATIONS), metavar="GENERATION")
     return parser.parse_args()
 
 
 def _installed(options: argparse.Namespace, folder: Path) -> list[ollama.Ollama]:
+    if options.installed:
+        return ollama.prepared(options.installed.absolute(), options.generations, options.name)
     try:
         return ollama.prepare(_made(folder), options.generations, options.name)
     except ollama.CannotBuildError as error:
@@ -62,6 +66,8 @@ def _starts(options: argparse.Namespace, folder: Path) -> bool:
             seen = [starts.WAYS[way](one, folder) for _ in range(options.starts)]
             version = ollama.GENERATIONS[one.name]
             good &= starts.row(version, way, seen, time.monotonic() - begun) or way == "late"
+            if options.tell:
+                print("".join(f"   {start.answer}\n" for start in seen), end="", flush=True)
     return good
 
 

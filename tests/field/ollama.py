@@ -67,6 +67,11 @@ def prepare(folder: Path, generations: list[str], program: str) -> list[Ollama]:
     return [_install(base, folder / name, name, program, shim) for name in generations]
 
 
+def prepared(folder: Path, generations: list[str], program: str) -> list[Ollama]:
+    """What `prepare` left in a folder, perhaps on another machine."""
+    return [Ollama(name, folder / name / "bin" / program, folder / "shim") for name in generations]
+
+
 def model() -> Path:
     """A model of two layers that computes nonsense: enough to be loaded, offloaded and run. Made once."""
     path = built() / "tiny.gguf"

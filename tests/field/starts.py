@@ -12,19 +12,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from inspector.model.profiles import load
+from inspector.model.diagnosis import diagnose
+from inspector.model.fold import apply
+from inspector.model.profiles import builtin_profiles
+from inspector.model.state import State
 from inspector.stream.calls import CallsCounted, FunctionsWatched
 from inspector.stream.processes import ProcessExec
 from inspector.stream.requests import Quit
 from inspector.stream.session import LimitNoted
 from tests.collect.collector import Collector
+from tests.slower import SLOWER
 
 from .ollama import Ollama
 
-PLAN = load([]).plan()
+PROFILES = builtin_profiles()
+PLAN = PROFILES.plan()
 _DISCOVERED = b"inference compute"
 """What each generation logs at the end of its discovery."""
-_PATIENCE = 60.0
+_PATIENCE = 60.0 * SLOWER
 _SETTLED = 0.4
 """Seconds after discovery and after the end, for what comes late."""
 
@@ -41,6 +46,8 @@ class Start:
     processes: dict[int, str] = field(default_factory=dict)
     """Command lines by pid."""
     limits: list[str] = field(default_factory=list)
+    answer: str = ""
+    """Mode and first finding."""
 
     @property
     def complete(self) -> bool:
@@ -206,7 +213,17 @@ def _outcome(collector: Collector, notes: Path, apis: Sequence[str] = ("cuda-dri
     made: Calls = Counter((int(pid), name) for pid, name in map(str.split, lines) if name in known)
     processes = {event.pid: " ".join(event.argv)[:100] for event in collector.all(ProcessExec)}
     limits = [f"{limit.what}: {limit.why}" for limit in collector.all(LimitNoted)]
-    return Start(made, counted(collector, apis), processes, [*limits, *filter(None, [late])])
+    limits += filter(None, [late])
+    return Start(made, counted(collector, apis), processes, limits, _answer(collector))
+
+
+def _answer(collector: Collector) -> str:
+    state = State(profiles=PROFILES)
+    for event in collector.events:
+        apply(state, event)
+    found = diagnose(state)
+    first = f": {found.findings[0].title}" if found.findings else ""
+    return f"{found.mode.verdict} ({found.mode.confidence}){first}"
 
 
 def counted(collector: Collector, apis: Sequence[str]) -> Calls:

@@ -16,12 +16,16 @@ def main() -> int:
     parser.add_argument("--boot", default="", help="words added to the kernel's command line")
     parser.add_argument("--seconds", type=float, default=900, help="how long it may take")
     parser.add_argument("--out", type=Path, help="folder that receives what the command leaves in $OUT")
+    parser.add_argument(
+        "--service", default="", help="a line of shell that runs afterwards, under a systemd that is init"
+    )
     parser.add_argument("command", nargs="+", help="the command; one word is taken for a line of shell")
     words = parser.parse_args()
     try:
         done = guest.run(
-            words.kernel, guest.shell(words.command), boot=words.boot, seconds=words.seconds, out=words.out, show=True
-        )
+            words.kernel, guest.shell(words.command), boot=words.boot, seconds=words.seconds, out=words.out, show=True,
+            service=words.service,
+        )  # fmt: skip
     except (guest.GuestError, ImageError) as error:
         print(error, file=sys.stderr)
         return 125

@@ -6,13 +6,21 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 class ImageError(Exception):
     """An image cannot be built here; the message says why and what helps."""
+
+
+class CommandError(ImageError):
+    """A command that fetches or builds failed this time."""
+
+
+_TRIES, _PAUSE = 3, 20.0
 
 
 def cache_folder() -> Path:
@@ -37,8 +45,21 @@ def building(folder: Path) -> Iterator[bool]:
         (folder / "complete").touch()
 
 
+def persistently(build: Callable[[], None], what: str) -> None:
+    """Build what is fetched from an archive, again where a command failed: archives have bad moments."""
+    for number in range(1, _TRIES + 1):
+        try:
+            build()
+            return
+        except CommandError as error:
+            if number == _TRIES:
+                raise ImageError(f"{what} could not be built in {_TRIES} tries; the last one: {error}") from None
+            _say(f"{what}, try {number} of {_TRIES}: {error}\nagain in {_PAUSE:g} s")
+            time.sleep(_PAUSE)
+
+
 def run_command(*command: str, cwd: Path | None = None, seconds: float = 300) -> str:
-    """What a command prints; ImageError with its last words when it fails or is not done in time."""
+    """What a command prints; CommandError with its last words when it fails or is not done in time."""
     try:
         running = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, cwd=cwd,
@@ -51,10 +72,10 @@ def run_command(*command: str, cwd: Path | None = None, seconds: float = 300) ->
     except subprocess.TimeoutExpired:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
-        raise ImageError(f"{' '.join(command[:3])} ... was not done in {seconds:g} s: is there a network?") from None
+        raise CommandError(f"{' '.join(command[:3])} ... was not done in {seconds:g} s: is there a network?") from None
     if running.returncode:
         words = "\n".join(printed.strip().splitlines()[-8:])
-        raise ImageError(f"{' '.join(command[:3])} ... failed:\n{words}")
+        raise CommandError(f"{' '.join(command[:3])} ... failed:\n{words}")
     return printed
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import initramfs
 from .archive import Archive, archive_address
-from .build_cache import ImageError, building, cache_folder, run_command
+from .build_cache import ImageError, building, cache_folder, persistently, run_command
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def kernel(series: str) -> tuple[Path, Path]:
     folder = cache_folder() / f"kernel-{series}-{initramfs.VERSION}"
     with building(folder) as needed:
         if needed:
-            _download_kernel(series, folder)
+            persistently(lambda: _download_kernel(series, folder), f"the kernel {series}")
     return folder / "vmlinuz", folder / "initramfs"
 
 
@@ -67,7 +67,7 @@ def root(processor: Processor = X86_64) -> Path:
     folder = cache_folder() / f"root-{_key(_ROOT_RELEASE, _PACKAGES, *_foreign(processor))}"
     with building(folder) as needed:
         if needed:
-            _bootstrap(folder, processor)
+            persistently(lambda: _bootstrap(folder, processor), f"the root file system of {processor.debian}")
     return folder / "root.ext4"
 
 
@@ -78,7 +78,7 @@ def requirements(processor: Processor = X86_64) -> Path:
     folder = cache_folder() / f"requirements-{_key(ROOT_PYTHON, wanted, *_foreign(processor))}"
     with building(folder) as needed:
         if needed:
-            _install(folder, wanted, processor)
+            persistently(lambda: _install(folder, wanted, processor), f"the requirements of {processor.debian}")
     return folder / "requirements.ext4"
 
 

@@ -11,6 +11,7 @@ from inspector.stream.requests import ApiPlan, FunctionPlan, Plan
 from inspector.stream.stacks import Occasion, StackTaken
 from tests.calls.conftest import live as live
 from tests.collect.collector import Collector
+from tests.slower import SLOWER
 
 from .pythons import pythons
 
@@ -200,7 +201,7 @@ def test_compiled_code_that_asks_for_a_name_in_vain_is_told_to_its_beginning(fol
 
 def test_of_thousands_of_names_that_are_not_there_a_few_stacks_are_copied(folder: Path) -> None:
     """Two of a name that is asked for again and again, sixteen in all, and the one of a name that decides."""
-    stacks, lookups = looked_up(str(folder / "seeker"), "2000", "again")
+    stacks, lookups = looked_up(str(folder / "seeker"), f"{2000 / SLOWER:.0f}", "again")
     again = next(one for one in lookups if one.name == "gpuAgain")
     begun = {one.name: one.entered for one in lookups if one.name.startswith("gpuOptional")}
     assert again.entered == stacks[0].moment
