@@ -126,9 +126,7 @@ def _leave_unless_waited_for(a: MemberAssembler, maps: EarlyMaps) -> None:
     a.load(Reg.R6, Reg.R7, 0)
     a.jump_if(Reg.R6, "==", 0, "out")
     a.jump_if(Reg.R6, "==", 2, "waited for")
-    a.stack_address(Reg.R1, -32)
-    a.move(Reg.R2, _NAME.size)
-    a.call(Helper.CURRENT_COMM)
+    a.own_name(-32)
     a.look_up(maps.waited, -32)
     a.jump_if(Reg.R0, "==", 0, "out")
 

@@ -11,7 +11,7 @@ from .assembler import Helper, Reg
 from .bpf import Map
 from .btf import kernel_offsets
 from .frames import tell_frames
-from .membership import CONTROL_WAIT, HEADER, NAME, ONE_EXEC, MemberAssembler, Membership
+from .membership import CONTROL_WAIT, HEADER, ONE_EXEC, MemberAssembler, Membership
 from .registers import HERE
 from .stack_requests import SIGNALLED as ENDED_BY_SIGNAL
 from .stack_requests import StackMaps, ask_stack
@@ -100,9 +100,7 @@ def _on_exec(members: Membership, fields: dict[str, int]) -> bytes:
     a.load(Reg.R1, Reg.R1, 0)
     a.jump_if(Reg.R1, "==", 0, "out")
     a.jump_if(Reg.R1, "==", 2, "joins")
-    a.stack_address(Reg.R1, -32)
-    a.move(Reg.R2, NAME.size)
-    a.call(Helper.CURRENT_COMM)
+    a.own_name(-32)
     a.look_up(members.waited, -32)
     a.jump_if(Reg.R0, "==", 0, "out")
     a.label("joins")
