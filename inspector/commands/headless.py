@@ -3,8 +3,7 @@
 import gc
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,16 +12,16 @@ from typing import TYPE_CHECKING
 from inspector.commands import inputs
 from inspector.commands.arguments import Options
 from inspector.commands.errors import CUT_SHORT, NO_TARGET, NOT_PERMITTED, UserError, say
+from inspector.commands.progress import progress, telling_of_waits, while_recording
+from inspector.commands.redaction import greet, redacted, redactor_of, tell_hidden
 
 if TYPE_CHECKING:
     from inspector.commands.program_output import ProgramOutput
     from inspector.model.profiles import Profiles
-    from inspector.model.state import State
-    from inspector.report.observe import Observed, Watch
+    from inspector.report.observe import Observed
     from inspector.report.schema import Report
     from inspector.stream.events import AnyEvent
     from inspector.stream.processes import ProcessListed
-    from inspector.stream.redact import Redactor
 
 _DEFAULT_SECONDS = 5.0
 _NICE = 10
@@ -54,17 +53,17 @@ def trace(options: Options) -> int:
     from inspector.report.trace import Tracer
 
     tracer = Tracer(as_json=options.format == "json")
-    redactor = _redactor(options)
+    redactor = redactor_of(options)
     profiles = inputs.profiles(options)
     for observed in _growing(options, profiles):
         lines = tracer.lines(observed.state)
         if redactor is not None:
-            _greet(redactor, observed.state)
+            greet(redactor, observed.state)
             lines = redactor.texts(lines)
         sys.stdout.writelines(f"{line}\n" for line in lines)
         sys.stdout.flush()
     refuse_nothing(observed, options)
-    _tell_hidden(redactor)
+    tell_hidden(redactor)
     return 0
 
 
@@ -75,7 +74,7 @@ def record(options: Options) -> int:
 
     if not options.output:
         raise UserError("record needs a file", f"inspector record {options.target or 'TARGET'} -o seen.zst")
-    profiles, redactor = inputs.profiles(options), _redactor(options)
+    profiles, redactor = inputs.profiles(options), redactor_of(options)
     with inputs.watched(options) as watched, _own_output(watched, options):
         stream = inputs.collector(options, watched.words, lambda: profiles)
         try:
@@ -91,7 +90,7 @@ def record(options: Options) -> int:
         raise UserError(stream.recording_trouble, f"inspector report {options.output}", CUT_SHORT)
     for trouble in observed.troubles:
         say(trouble)
-    _tell_hidden(redactor)
+    tell_hidden(redactor)
     if options.output != "-":
         say(f"{Path(options.output).stat().st_size:,} bytes; next: inspector report {options.output}")
     return 0
@@ -312,98 +311,11 @@ def write(options: Options, content: bytes) -> None:
     say(f"written to {options.output} ({len(content):,} bytes)")
 
 
-_WAITS = "inspector: waiting for "
-"""How the collector says that its target is not there yet."""
-
-
-def progress(options: Options) -> "Callable[[Watch], None]":
-    """A line on stderr while it watches, when somebody sits there."""
-    waits = telling_of_waits()
-    if not sys.stderr.isatty():
-        return waits
-    begun = time.monotonic()
-
-    def tell(watch: "Watch") -> None:
-        waits(watch)
-        state, passed = watch.observed.state, time.monotonic() - (watch.since or begun)
-        limit = f" of {options.seconds:g}" if options.seconds else ""
-        what = f"{len(state.processes)} processes, {len(state.timeline)} events" if watch.since else "beginning"
-        over = watch.stream.ending is not None
-        sys.stderr.write("\r\x1b[K" + ("" if over else f"watching: {passed:.0f}{limit} s, {what}; Ctrl-C stops"))
-        sys.stderr.flush()
-
-    return tell
-
-
-def telling_of_waits() -> "Callable[[Watch], None]":
-    """Words on stderr when the collector waits for the target or is stuck, and when it goes on again."""
-    told = ""
-    said: set[str] = set()
-
-    def tell(watch: "Watch") -> None:
-        nonlocal told
-        for line in watch.stream.talk:
-            if line.startswith(_WAITS) and line not in said:
-                said.add(line)
-                say(line.removeprefix("inspector: "))
-        doing = watch.observed.state.collector_waits
-        if doing != told:
-            say(f"the collector is stuck, waiting for {doing}" if doing else "the collector is running again")
-            told = doing
-
-    return tell
-
-
 def _own_output(watched: inputs.Watched, options: Options) -> "ProgramOutput":
     """The copy of what the program behind `--` says; of nothing with -q."""
     from inspector.commands.program_output import ProgramOutput
 
     return ProgramOutput(None if options.quiet else watched.output)
-
-
-def while_recording(options: Options) -> "Callable[[Watch], None]":
-    """As `progress`; a recording that cannot go on ends the watching in order."""
-    tell = progress(options)
-
-    def look(watch: "Watch") -> None:
-        tell(watch)
-        watch.interrupted |= bool(watch.stream.recording_trouble)
-
-    return look
-
-
-def redacted(built: "Report", options: Options, state: "State | None" = None) -> "Report":
-    """The report with names hidden when --redact asks for it; the preview goes to stderr."""
-    redactor = _redactor(options)
-    if redactor is None:
-        return built
-    from inspector.stream.redact import rewritten
-
-    redactor.learn(built.observation.host, "HOST")
-    if state is not None:
-        _greet(redactor, state)
-    made = rewritten(built, redactor.text)
-    made = rewritten(made, redactor.text)  # a name that was met late also stood in what came before it
-    _tell_hidden(redactor)
-    return made
-
-
-def _redactor(options: Options) -> "Redactor | None":
-    if not options.redact:
-        return None
-    from inspector.stream.redact import Redactor
-
-    return Redactor()
-
-
-def _greet(redactor: "Redactor", state: "State") -> None:
-    if state.session is not None:
-        redactor.greet(state.session)
-
-
-def _tell_hidden(redactor: "Redactor | None") -> None:
-    if redactor is not None:
-        say("hidden: " + ("; ".join(redactor.preview()) or "nothing was found that identifies a person or a machine"))
 
 
 def _print_schema() -> int:

@@ -110,56 +110,58 @@ def _unnamed_call(profiles: Profiles, process: Process, word: Word) -> Attempt:
 
 
 def _attempt(state: State, profiles: Profiles, process: Process, word: Word) -> Attempt | None:
-    if word.refusal == "call" and word.family and not family_of_function(profiles, word.name):
-        return _unnamed_call(profiles, process, word)
+    """The refusal as its kind tells it; None where it is none of an API."""
     if word.refusal == "call":
-        api = profiles.api_of_function(word.name) or ""
-        family = family_of_function(profiles, word.name)
-        if not family or (api and profiles.role(api, word.name) in ("error", "lookup", "table")):
-            return None
-        if api and word.code and profiles.normal(api, word.name, word.code, at_exit=True) is not None:
-            return None
-        return Attempt(
-            process, "call", word.name, word.code == 0, word.at, api=api, family=family,
-            stage=stage_of(profiles, api, word.name), code=word.code,
-            answer=profiles.result(api, word.code) if word.code != -1 else word.answer,
-            source="program", reading=word.reading, word=word, own_ends=_nobody_else(state, profiles, process, api),
-        )  # fmt: skip
+        return _call(state, profiles, process, word)
     unbound = word.refusal == "load" and word.answer.startswith(f"undefined symbol: {word.name}")
     if word.refusal == "lookup" or (unbound and family_of_function(profiles, word.name)):
-        return Attempt(
-            process,
-            "lookup",
-            word.name,
-            False,
-            word.at,
-            family=family_of_function(profiles, word.name),
-            stage="resolved",
-            api=profiles.api_of_function(word.name) or "",
-            provider="" if unbound else word.answer,
-            answer=word.text.strip(),
-            source="program",
-            reading=word.reading,
-            word=word,
-            decisive=True,
-        )
+        return _lookup(profiles, process, word, provider="" if unbound else word.answer)
     if word.refusal == "load":
-        family = family_of_file(profiles, word.name)
-        missing = classify(word.answer or word.text, word.name)[1]
-        family = family or family_of_file(profiles, missing)
-        if not family:
-            return None
-        words = f"{word.name}: {word.answer}" if word.answer and word.name not in word.answer else word.answer
-        words = words or word.text.strip()
-        cause, missing, symbol, version = classify(words, word.name)
-        failure = FailedLoad(
-            process, word.name, cause, words, missing=missing, symbol=symbol, version=version, told=True
-        )
-        return Attempt(
-            process, "load", word.name, False, word.at, family=family, stage="loaded", failure=failure, answer=words,
-            source="program", reading=word.reading, word=word, api=profiles.api_of_soname(word.name) or "",
-        )  # fmt: skip
+        return _load(profiles, process, word)
     return Attempt(
         process, "words", word.text.strip(), False, word.at, answer=word.refusal, source="program",
         reading=word.reading, word=word, family=word.family,
+    )  # fmt: skip
+
+
+def _call(state: State, profiles: Profiles, process: Process, word: Word) -> Attempt | None:
+    if word.family and not family_of_function(profiles, word.name):
+        return _unnamed_call(profiles, process, word)
+    api = profiles.api_of_function(word.name) or ""
+    family = family_of_function(profiles, word.name)
+    if not family or (api and profiles.role(api, word.name) in ("error", "lookup", "table")):
+        return None
+    if api and word.code and profiles.normal(api, word.name, word.code, at_exit=True) is not None:
+        return None
+    return Attempt(
+        process, "call", word.name, word.code == 0, word.at, api=api, family=family,
+        stage=stage_of(profiles, api, word.name), code=word.code,
+        answer=profiles.result(api, word.code) if word.code != -1 else word.answer,
+        source="program", reading=word.reading, word=word, own_ends=_nobody_else(state, profiles, process, api),
+    )  # fmt: skip
+
+
+def _lookup(profiles: Profiles, process: Process, word: Word, provider: str) -> Attempt:
+    return Attempt(
+        process, "lookup", word.name, False, word.at, family=family_of_function(profiles, word.name),
+        stage="resolved", api=profiles.api_of_function(word.name) or "", provider=provider,
+        answer=word.text.strip(), source="program", reading=word.reading, word=word, decisive=True,
+    )  # fmt: skip
+
+
+def _load(profiles: Profiles, process: Process, word: Word) -> Attempt | None:
+    family = family_of_file(profiles, word.name)
+    missing = classify(word.answer or word.text, word.name)[1]
+    family = family or family_of_file(profiles, missing)
+    if not family:
+        return None
+    words = f"{word.name}: {word.answer}" if word.answer and word.name not in word.answer else word.answer
+    words = words or word.text.strip()
+    cause, missing, symbol, version = classify(words, word.name)
+    failure = FailedLoad(
+        process, word.name, cause, words, missing=missing, symbol=symbol, version=version, told=True
+    )  # fmt: skip
+    return Attempt(
+        process, "load", word.name, False, word.at, family=family, stage="loaded", failure=failure, answer=words,
+        source="program", reading=word.reading, word=word, api=profiles.api_of_soname(word.name) or "",
     )  # fmt: skip
