@@ -15,6 +15,8 @@ _INTERPRETER = lazy(
     r"(python[\d.]*|pypy[\d.]*|node|nodejs|deno|bun|java|ruby[\d.]*|perl[\d.]*|php[\d.]*|julia|lua[\d.]*|mono|dotnet"
     r"|Rscript|sh|bash|dash|zsh|ksh|busybox)"
 )
+_COLLECTOR = b"inspector/__main__.py"
+"""How a viewer that is not installed starts its collector."""
 _TAKES_VALUE = frozenset(
     [b"-W", b"-X", b"-r", b"--require", b"--import", b"-cp", b"-classpath", b"--class-path", b"--module-path", b"-I"]
 )
@@ -42,7 +44,8 @@ def program_name(argv: Sequence[str], exe: str) -> str:
 
 def is_inspector(argv: Sequence[bytes]) -> bool:
     """An inspector, whose command line holds the name that it was given: never what somebody looks for."""
-    return not {b"inspector", b"inspector.pyz"}.isdisjoint(program_words(argv))
+    words = program_words(argv)
+    return not {b"inspector", b"inspector.pyz"}.isdisjoint(words) or any(word.endswith(_COLLECTOR) for word in words)
 
 
 def is_call(argv: Sequence[bytes], text: bytes) -> bool:

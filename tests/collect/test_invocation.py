@@ -2,7 +2,7 @@
 
 import pytest
 
-from inspector.stream.invocation import is_call, program_words
+from inspector.stream.invocation import is_call, is_inspector, program_words
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,9 @@ def test_several_words_are_a_call_of_a_program_then_its_arguments_in_order(line:
 )
 def test_the_same_words_as_arguments_of_another_program_are_no_call(argv: list[str]) -> None:
     assert not is_call([word.encode() for word in argv], b"ollama serve")
+
+
+def test_a_collector_is_an_inspector_however_it_was_started() -> None:
+    for script in (b"/srv/.venv/bin/inspector", b"/srv/inspector/__main__.py"):
+        assert is_inspector([b"python3", script, b"collect"])
+    assert not is_inspector([b"python3", b"/srv/app/__main__.py", b"collect"])

@@ -1,9 +1,12 @@
 """Events fold into a state that never loses its order, never raises and stays bounded."""
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspector.demo.cases import CASES
+from inspector.demo.record import recording_of
 from inspector.model.fold import apply, apply_all
 from inspector.model.folding import logs, timeline
 from inspector.model.state import State
@@ -14,6 +17,7 @@ from inspector.stream.events import AnyEvent
 from inspector.stream.libraries import LibraryMapped, PreloadChecked
 from inspector.stream.logs import LogFound, LogLine, LogRead
 from inspector.stream.processes import EnvironmentRead, ProcessEnded, ProcessStarted, SignalDelivered
+from inspector.stream.recording import Recording
 from inspector.stream.session import CollectorWaits, ProgramCutShort
 from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallsSummed, SystemCallSum
 
@@ -320,3 +324,11 @@ def test_a_call_that_stays_open_is_told_once_where_it_was_entered() -> None:
         story.tell(CallsInside(at=story.later(SECOND), open=[call]))
     (told,) = [one for one in story.state.timeline if one.text.startswith("enters ")]
     assert (told.at, told.pid, told.bad) == (entered, 812, False)
+
+
+@pytest.mark.parametrize("name", ["one-of-ten-names", "the-question", "driver-too-old"])
+def test_a_line_of_a_log_is_one_moment_however_many_rules_understand_it(name: str) -> None:
+    case = next(one for one in CASES if one.name == name)
+    state = apply_all(Recording(str(recording_of(case))))
+    keys = [moment.key for moment in state.timeline if moment.kind == "log"]
+    assert keys and len(keys) == len(set(keys))

@@ -1,7 +1,7 @@
 """Log sources, their lines, and what the lines mean by the profiles."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TypeVar
 
 from inspector.model import log_parsing
@@ -47,14 +47,19 @@ def read(state: State, event: LogRead) -> None:
     else:
         source.seen_at.update((line.number, event.at) for line in lines)
     understood = set()
-    for reading in _readings(state, event, lines):
-        _keep(source.readings.setdefault(f"{reading.profile}:{reading.rule.id}", []), reading)
-        _tell(state, source, reading)
-        understood.add(reading.number)
+    for number, readings in groupby(_readings(state, event, lines), key=lambda reading: reading.number):
+        of_line = list(readings)
+        for reading in of_line:
+            _keep(source.readings.setdefault(f"{reading.profile}:{reading.rule.id}", []), reading)
+        _tell(state, source, next((one for one in of_line if one.rule.bad), of_line[0]))
+        understood.add(number)
+    telling: dict[int, Said] = {}
     for said in _said(state, source, event, lines):
         _keep(source.said.setdefault(said.words.kind, []), said)
-        if said.number not in understood:
-            _tell_said(state, source, said)
+        if said.number not in understood and (said.number not in telling or _says_bad(said)):
+            telling[said.number] = said
+    for said in telling.values():
+        _tell_said(state, source, said)
     _bound(source)
     touch(state, "logs")
 
@@ -109,6 +114,7 @@ def _keep(kept: list[T], item: T) -> None:
 
 
 def _tell(state: State, source: LogSource, reading: Reading) -> None:
+    """A line that several rules understand is one moment all the same."""
     if reading.at <= 0 or len(source.readings[f"{reading.profile}:{reading.rule.id}"]) > _MOMENTS_A_RULE:
         return
     key = f"{reading.source}:{reading.number}"
@@ -118,8 +124,12 @@ def _tell(state: State, source: LogSource, reading: Reading) -> None:
 
 def _tell_said(state: State, source: LogSource, said: Said) -> None:
     if said.at > 0 and len(source.said[said.words.kind]) <= _MOMENTS_A_RULE:
-        bad = said.words.refused or said.words.kind in _BAD_WORDS
-        tell(state, said.at, said.pid, "log", said.words.text, bad=bad, key=f"{said.source}:{said.number}")
+        key = f"{said.source}:{said.number}"
+        tell(state, said.at, said.pid, "log", said.words.text, bad=_says_bad(said), key=key)
+
+
+def _says_bad(said: Said) -> bool:
+    return bool(said.words.refused) or said.words.kind in _BAD_WORDS
 
 
 def _bound(source: LogSource) -> None:
