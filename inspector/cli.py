@@ -38,13 +38,19 @@ def _mcp(options: "Options") -> int:
 
 
 def _command(name: str) -> "Callable[[Options], int]":
-    from inspector.commands import headless, screen
+    from inspector.commands import screen
 
-    commands: dict[str, Callable[[Options], int]] = {
+    with_screen: dict[str, Callable[[Options], int]] = {
         "": screen.look,
         "run": screen.run,
         "replay": screen.replay,
         "demo": screen.demo,
+    }
+    if name in with_screen:
+        return with_screen[name]
+    from inspector.commands import headless
+
+    commands: dict[str, Callable[[Options], int]] = {
         "report": headless.report,
         "trace": headless.trace,
         "record": headless.record,

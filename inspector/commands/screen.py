@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
-from inspector.commands import headless, inputs
+from inspector.commands import inputs
 from inspector.commands.arguments import Options
 from inspector.commands.errors import UserError, say
 
@@ -26,11 +26,11 @@ def look(options: Options) -> int:
         if why is None:
             return _pick(options)
         say(f"no screen here: {why}. This is the list; an answer in text: inspector report PID")
-        return headless.listing(options)
+        return _list_in_text(options)
     if why is None:
         return replay(options) if inputs.is_recorded(options) else _show(options)
     say(f"no screen here: {why}. This is the text report: inspector report {options.target}")
-    return headless.report(options)
+    return _report_in_text(options)
 
 
 def run(options: Options) -> int:
@@ -41,7 +41,7 @@ def run(options: Options) -> int:
     if why is None:
         return _show(options)
     say(f"no screen here: {why}. This is the text report: inspector report -- CMD...")
-    return headless.report(options)
+    return _report_in_text(options)
 
 
 def replay(options: Options) -> int:
@@ -54,7 +54,7 @@ def replay(options: Options) -> int:
         raise UserError(f"{options.target} is not a readable recording", "inspector record TARGET -o FILE makes one")
     if why is not None:
         say(f"no screen here: {why}. This is the text report: inspector report {options.target}")
-        return headless.report(options)
+        return _report_in_text(options)
     from inspector.stream.recording import Recording
 
     return _screen(Recording(options.target), inputs.profiles(options), options)
@@ -81,6 +81,18 @@ def demo(options: Options) -> int:
     return 0
 
 
+def _report_in_text(options: Options) -> int:
+    from inspector.commands.headless import report
+
+    return report(options)
+
+
+def _list_in_text(options: Options) -> int:
+    from inspector.commands.headless import listing
+
+    return listing(options)
+
+
 def _show(options: Options) -> int:
     """The collector comes first: it begins, and is told what to look for, while we import what draws."""
     known = cache(lambda: inputs.profiles(options))
@@ -98,8 +110,10 @@ def _pick(options: Options) -> int:
 def _navigate(options: Options, profiles: "Profiles", source: "LiveStream | None") -> int:
     """The screen on a living target, with the way back to the picker and on to another target."""
 
-    def listed() -> "Sequence[ProcessListed]":
-        return headless.listed(options, profiles)
+    def look_around() -> "Sequence[ProcessListed]":
+        from inspector.commands.headless import listed
+
+        return listed(options, profiles)
 
     def connect(target: str) -> "LiveStream":
         from inspector.stream.transport import target_words
@@ -113,7 +127,7 @@ def _navigate(options: Options, profiles: "Profiles", source: "LiveStream | None
     started = options.program[0].rpartition("/")[2] if options.program else ""
     target = (options.target or "") if source is not None else ""
     return show(
-        source, listed=listed, connect=connect, profiles=profiles, mouse=mouse, target=target, waits=options.wait,
+        source, listed=look_around, connect=connect, profiles=profiles, mouse=mouse, target=target, waits=options.wait,
         started=started, settings=settings,
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from textual import events
 from textual.app import SystemCommand
@@ -28,7 +28,6 @@ from .output import plain_text
 from .scheduler import Scheduler
 from .screens.main import MainScreen
 from .screens.overlay import OverlayScreen
-from .screens.picker import Listed, PickerScreen
 from .session import Session
 from .settings import Settings
 from .stylesheet import OVER, stylesheet
@@ -37,6 +36,9 @@ from .tables.row import Column, Details, Item, ListTable, Note, Row, cell
 from .terminal import classes_at, speaks_unicode, wants_no_colour
 from .themes import THEMES
 from .widgets.styled_text import Charset
+
+if TYPE_CHECKING:
+    from .screens.picker import Listed
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end us as `q` does."""
@@ -68,7 +70,7 @@ class InspectorApp(CopyingApp):
         self,
         feed: Feed | None = None,
         *,
-        listed: Listed | None = None,
+        listed: "Listed | None" = None,
         connect: Connect | None = None,
         profiles: Profiles | None = None,
         target: str = "",
@@ -106,6 +108,8 @@ class InspectorApp(CopyingApp):
         self.exit(return_code=128 + number)
 
     def _pick(self, problem: str = "", pattern: str = "") -> None:
+        from .screens.picker import PickerScreen
+
         assert self._listed is not None
         session = self.session
         watched = [str(one.pid) for one in session.state.processes] if session is not None else []
@@ -119,7 +123,7 @@ class InspectorApp(CopyingApp):
         """Back to the picker, while the observation goes on behind it."""
         if self._listed is None or self._connect is None:
             self.say("q quits")
-        elif not isinstance(self.screen, PickerScreen):
+        elif self.screen is self.main:
             self._pick()
 
     def _picked(self, target: str | None) -> None:
@@ -269,6 +273,8 @@ class InspectorApp(CopyingApp):
 
     def say(self, words: str) -> None:
         """A message for the person, in the last line."""
+        from .screens.picker import PickerScreen
+
         screen = self.screen if isinstance(self.screen, OverlayScreen | PickerScreen) else self.main
         if screen is not None:
             screen.say(words)
@@ -339,7 +345,7 @@ class InspectorApp(CopyingApp):
 def run(
     source: Feed | Recording | None = None,
     *,
-    listed: Listed | None = None,
+    listed: "Listed | None" = None,
     connect: Connect | None = None,
     profiles: Profiles | None = None,
     mouse: bool = True,

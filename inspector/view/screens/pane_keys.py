@@ -11,9 +11,6 @@ from inspector.view.tables.sorting import Sorting
 from inspector.view.widgets.filter_bar import FilterBar
 from inspector.view.widgets.rows import Rows
 
-from .columns import ColumnsScreen
-from .prompt import Prompt
-
 
 class PaneKeys(Screen[None]):
     """The keys of a screen with one pane at a time; a subclass lays it out."""
@@ -79,6 +76,8 @@ class PaneKeys(Screen[None]):
         self._ask("Which time? 14:03:21, 2026-01-02 14:03, or +12.5 (seconds since the start)", self.actions.go_to_time)
 
     def action_columns(self) -> None:
+        from .columns import ColumnsScreen
+
         listing = self.actions.pane.listing
         self.app.push_screen(ColumnsScreen(self.actions.pane.title, listing), lambda sorting: self._arranged(sorting))
 
@@ -127,6 +126,8 @@ class PaneKeys(Screen[None]):
         self._ask("Log file to follow:", self.actions.add_log)
 
     def _ask(self, question: str, answer: Callable[[str], str]) -> None:
+        from .prompt import Prompt
+
         self.app.push_screen(Prompt(question), lambda text: self._asked(answer(text)) if text else None)
 
     def _asked(self, words: str) -> None:
