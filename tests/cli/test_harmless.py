@@ -67,3 +67,44 @@ def test_a_process_beside_the_target_gets_the_same_answers_too(asker: str) -> No
 
 def answers(asker: str) -> str:
     return subprocess.run([asker], capture_output=True, text=True, timeout=60).stdout.strip()
+
+
+READS_ITSELF = """
+#include <stdio.h>
+#include <time.h>
+int cuInit(unsigned flags);
+static int differs(const unsigned char *code, const unsigned char *before) {
+    for (int at = 0; at < 16; at++) if (code[at] != before[at]) return 1;
+    return 0;
+}
+int main(void) {
+    const volatile unsigned char *code = (const volatile unsigned char *)cuInit;
+    unsigned char before[16];
+    int changed = 0;
+    for (int at = 0; at < 16; at++) before[at] = code[at];
+    puts("up");
+    fflush(stdout);
+    for (int turn = 0; turn < 300; turn++) {
+        struct timespec rest = {0, 10000000};
+        nanosleep(&rest, 0);
+        changed |= differs((const unsigned char *)code, before);
+        cuInit(0);
+    }
+    return changed;
+}
+"""
+
+
+def test_without_counting_a_program_that_checks_its_own_code_finds_it_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "cuda.c").write_text("int cuInit(unsigned flags) { return flags ? 1 : 0; }\n")
+    (tmp_path / "checks.c").write_text(READS_ITSELF)
+    library, program = tmp_path / "libcuda.so.1", tmp_path / "checks"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, tmp_path / "cuda.c"], check=True)
+    linked = [str(library), f"-Wl,-rpath,{tmp_path}"]
+    subprocess.run(["gcc", "-O1", "-fPIC", "-o", program, tmp_path / "checks.c", *linked], check=True)
+    with subprocess.Popen([program], stdout=subprocess.PIPE) as target:
+        assert target.stdout is not None
+        target.stdout.readline()
+        words = [*COMMAND, "report", str(target.pid), "--for", "2s", "--no-count"]
+        subprocess.run(words, capture_output=True, timeout=120)
+        assert target.wait(timeout=60) == 0
