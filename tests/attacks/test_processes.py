@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.stream.calls import LookedUp
+from inspector.stream.calls import CallsCounted, LookedUp
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted
 from inspector.stream.session import EventsLost, LimitNoted
@@ -93,6 +93,31 @@ def test_five_thousand_births_in_ten_seconds_are_all_told_or_counted_as_lost(tmp
     for told in (births, programs, seen.of(ProcessEnded)):
         assert len(told) + lost >= BIRTHS
     assert not failures(seen)
+
+
+@needs_root
+@pytest.mark.skipif(not shutil.which("gcc"), reason="no C compiler here")
+def test_calls_of_children_that_live_for_a_moment_are_all_counted_or_said_to_be_missing(tmp_path: Path) -> None:
+    driver = "int cuInit(unsigned x) { return x ? 1 : 0; } int cuDeviceGetCount(int *n) { return *n = 0; }"
+    calls = (
+        "int cuInit(unsigned), cuDeviceGetCount(int *), n;"
+        "int main(void) { cuInit(0); for (int i = 0; i < 5; i++) cuDeviceGetCount(&n); return 0; }"
+    )
+    linked = [str(tmp_path / "libcuda.so.1"), f"-Wl,-rpath,{tmp_path}"]
+    for made, source, words in (
+        ("libcuda.so.1", driver, ["-shared", "-fPIC", "-Wl,-soname,libcuda.so.1"]),
+        ("calls", calls, linked),
+        ("spawns", _SPAWNS, []),
+    ):
+        (tmp_path / "x.c").write_text(source)
+        subprocess.run(["gcc", "-O1", "-o", tmp_path / made, tmp_path / "x.c", *words], check=True)
+    seen = record(tmp_path, program=[str(tmp_path / "spawns"), "600", str(tmp_path / "calls")], seconds=200)
+    totals: dict[tuple[int, int], int] = {}
+    for event in seen.of(CallsCounted):
+        totals |= {(row.pid, row.function): row.count for row in event.counts}
+    whole = [pid for pid in {pid for pid, _ in totals} if sum(n for (who, _), n in totals.items() if who == pid) == 6]
+    assert len(whole) == 600 or seen.of(EventsLost), f"{len(whole)} of 600, and nothing is said"
+    assert all(count <= 5 for count in totals.values()), "none is counted for another"
 
 
 @needs_root
