@@ -1,12 +1,14 @@
 """The timeline: moments in order of time, bounded."""
 
 from bisect import bisect_right
+from operator import attrgetter
 from typing import TypeVar
 
 from inspector.model.state import Moment, MomentKind, Process, State
 from inspector.stream.text import visible
 
 T = TypeVar("T")
+_at = attrgetter("at")
 LIMIT = 20_000
 """Moments kept; the oldest tenth goes when there are more."""
 
@@ -50,7 +52,3 @@ def process_at(state: State, pid: int, at: int) -> Process:
         process = process.previous
     process.revision += 1
     return process
-
-
-def _at(moment: Moment) -> int:
-    return moment.at
