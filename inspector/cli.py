@@ -3,13 +3,14 @@
 --help, --version and list know neither textual nor rich.
 """
 
+import contextlib
 import errno
 import gc
 import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from inspector import __version__
 from inspector.commands.errors import UserError, say
@@ -118,8 +119,12 @@ def _stand_in_for_closed_streams() -> None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the process
 
 
-def _collect(words: list[str]) -> int:
+def _collect(words: list[str]) -> NoReturn:
     """The collector, a process of its own: events on stdout, requests on stdin."""
     from inspector.collect.main import run
 
-    return run(words)
+    code = run(words)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)  # whoever waits for our end need not wait while the interpreter takes all apart that it held
