@@ -49,3 +49,9 @@ def test_who_says_that_memory_of_the_device_was_refused_and_goes_on_on_the_cpu_i
 
 def test_who_only_says_that_memory_was_refused_may_have_asked_for_less_and_gone_on() -> None:
     assert answer(_late("CUDA out of memory. Tried to allocate 2.00 GiB")).rule == "cause-not-seen"
+
+
+def test_an_error_about_a_gpu_before_the_words_that_it_runs_on_the_cpu_is_told_as_what_the_program_says() -> None:
+    found = answer(_late("failed: AttributeError('failed to load library cuda: try CUDA_PATH')", "running on CPU"))
+    assert found.rule == "told-by-program" and "failed to load library cuda" in found.title
+    assert found.confidence != "proven"

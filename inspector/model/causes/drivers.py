@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from errno import ENOENT, ENOTDIR
 from fnmatch import fnmatchcase
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.drivers import drivers_behind
 from inspector.model.evidence import short
 from inspector.model.families import family_of_api
-from inspector.model.formatting import listed, name_of
+from inspector.model.formatting import errno_name, listed, name_of
 from inspector.model.log_claims import concerns_gpu, own_error, says_not_built
 from inspector.model.profiles.schema import Profile
 from inspector.model.verdict import Evidence
@@ -16,7 +17,8 @@ from inspector.model.verdict import Evidence
 from .context import Case
 from .rule import Cause, Hit
 
-_ABSENT = " (not there)"
+_ABSENT = "not there"
+_NOWHERE = (ENOENT, ENOTDIR)
 
 
 class NoDriverLoaded(Cause):
@@ -62,6 +64,7 @@ class NoDriverLoaded(Cause):
         read_rows = dict(self._read(case, profile))
         told = f" {listed((row.text for row in chosen), 3)}." if chosen else ""
         read = f" It looked at {listed(read_rows, 4)}." if read_rows else ""
+        refused = next((text for text in read_rows if text.endswith(")") and _ABSENT not in text), "")
         loader = library or profile.title
         first = next((row.text.partition("=")[2] for row in chosen), next(iter(read_rows), ""))
         advice = profiles.advice(api, leaf.code)
@@ -70,10 +73,12 @@ class NoDriverLoaded(Cause):
             cause=f"The loader finds drivers through ICD files, and none led to a "
             f"driver{f': {advice}' if advice else ''}."
             f"{told}{read}",
-            next_step="remove that variable, or set it to a driver that exists"
+            next_step=f"mend what keeps the program from opening {refused}"
+            if refused
+            else "remove that variable, or set it to a driver that exists"
             if chosen
             else "install the device's driver with its ICD file",
-            command=commands_by_hand.listing(case.process, first.removesuffix(_ABSENT))
+            command=commands_by_hand.listing(case.process, first.partition(" (")[0])
             if first.startswith("/")
             else case.again(),
             process=case.process,
@@ -82,7 +87,7 @@ class NoDriverLoaded(Cause):
             doubt="" if leaf.code else f"The result was not read: {leaf.answer}.",
             at=leaf.at,
             subject=f"no driver:{api}",
-            root=f"{loader} loaded no driver",
+            root=f"{loader} loaded no driver" + (f": {refused} could not be opened" if refused else ""),
         )
 
     def _chosen(self, case: Case, profile: Profile) -> Iterator[Evidence]:
@@ -97,7 +102,8 @@ class NoDriverLoaded(Cause):
         places = [glob for glob in profile.devices if not glob.startswith(("/dev/", "/sys/"))]
         for opened in case.process.opens:
             if any(fnmatchcase(opened.path, glob) for glob in places):
-                text = f"{opened.path}{_ABSENT if opened.errno else ''}"
+                why = _ABSENT if opened.errno in _NOWHERE else errno_name(opened.errno)
+                text = f"{opened.path} ({why})" if opened.errno else opened.path
                 yield text, evidence.of_open(case.state, case.process, opened, f"it looked at {text}")
         for folder in case.process.folders:
             if any(fnmatchcase(folder.path.rstrip("/"), glob) for glob in places):

@@ -34,6 +34,8 @@ class ToldByProgram(Conclusion):
         if not refused and decision.reason == "told":
             return None  # it says what, and not why
         text = decision.word.text if decision.word is not None else refused[0].what if refused else ""
+        if refused and refused[0].answer == "error":
+            text = refused[0].what
         asked = "" if any(context.analysis.computing()) else "; no process was seen asking for a GPU library"
         late = any(not born_here(process) for process in context.state.processes)
         return hit_of(

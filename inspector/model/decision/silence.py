@@ -1,9 +1,11 @@
 """Nothing was asked of a device: it was chosen so, said so, foretold, or nobody asked."""
 
 from inspector.model import evidence
+from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import row_of, setting_row
 from inspector.model.coverage import born_here, has_begun, loads_told_by_files, seen_from_birth
 from inspector.model.families import MANAGEMENT, family_of_api
+from inspector.model.log_claims import concerns_gpu
 from inspector.model.settings import Setting
 from inspector.model.stages import LEVEL
 from inspector.model.tree import program
@@ -42,7 +44,8 @@ def _hides(setting: Setting) -> bool:
 def by_word(ways: Ways) -> Decision | None:
     """The program says that it found none, or that it runs on the CPU."""
     kinds = ("no-device", "no-memory") if ways.says_cpu else ("no-device",)  # who lacks memory may ask for less
-    refused = [one for one in ways.analysis.unexcused("words") if one.answer in kinds]
+    words = ways.analysis.unexcused("words")
+    refused = [one for one in words if one.answer in kinds] or _errors_before(ways, words)
     if not ways.says_cpu and not refused:
         return None
     doubtful = ways.word is not None and ways.word.doubtful
@@ -52,6 +55,19 @@ def by_word(ways: Ways) -> Decision | None:
     rows = [*(ways.word_rows() if ways.says_cpu else []), *[row_of(ways.state, one) for one in refused[:3]]]
     process = refused[0].process if refused else None
     return Decision("cpu", sure, "told", process, None, None, refused[:1], ways.word, evidence=rows)
+
+
+def _errors_before(ways: Ways, words: list[Attempt]) -> list[Attempt]:
+    """The newest error about a GPU that the same log tells before it says that the program runs on the CPU."""
+    last = ways.word
+    if last is None or not ways.says_cpu:
+        return []
+    told = [
+        (one.word.number, one) for one in words
+        if one.answer == "error" and one.word is not None and one.word.source == last.source
+        and one.word.number <= last.number and concerns_gpu(one.word)
+    ]  # fmt: skip
+    return [one for _, one in sorted(told, key=lambda each: each[0])[-1:]]
 
 
 def by_no_call(ways: Ways) -> Decision | None:
