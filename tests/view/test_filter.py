@@ -80,3 +80,11 @@ def test_keys_are_named_as_on_the_keyboard() -> None:
 def test_panes_name_only_keys_that_there_are() -> None:
     assert set(OWN) <= {one.id for one in MAIN}
     assert not {one.id for one in MAIN} & {one.id for one in LIST}
+
+
+async def test_the_line_of_the_filter_stands_below_the_list_and_above_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_app(FakeFeed(main_question()), monkeypatch) as stage:
+        await stage.press("4", "slash")
+        main = stage.app.main
+        assert main is not None
+        assert main.rows.region.bottom <= main.filter_bar.region.y < main.hints.region.y

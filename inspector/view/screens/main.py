@@ -96,7 +96,7 @@ class MainScreen(PaneKeys):
 
     def _compose_hidden(self) -> None:
         """What is not seen at first is not waited for."""
-        self.mount(self.filter_bar, self.notice, before=1)
+        self.mount(self.filter_bar, self.notice, after="#middle")
         self.mount(self.small)
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
