@@ -180,7 +180,11 @@ class _Judge:
         after = attempt.at if attempt.kind == "load" else -1
         family, granted = attempt.family, self.granted
         same = granted.files.get((family, stem(attempt.what)))
-        if same is not None and same.at > after:
+        runs = program(self.process)
+        itself = (
+            same is not None and runs is not None and name_of(same.provider) == name_of(runs.exe)
+        )  # the program is no library of its own
+        if same is not None and same.at > after and not itself:
             return f"{name_of(same.what)} was loaded"
         asker = attempt.asker if attempt.inside is None else attempt.inside.asker
         for who in (asker, *granted.brought.get(asker, ())):  # it passed the question on to a library of its own

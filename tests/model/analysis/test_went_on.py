@@ -1,5 +1,6 @@
 """What a program went past, and what it only could have asked for, is not where it stopped."""
 
+from inspector.stream.calls import LoaderRefused
 from inspector.stream.processes import SignalDelivered
 
 from ..asking import BACKEND, answer, rules
@@ -41,6 +42,19 @@ def test_a_name_that_is_bound_at_its_first_call_is_told_by_the_loaders_last_word
     story.log(f"{TOOL}: symbol lookup error: {TOOL}: undefined symbol: nvmlDeviceGetAddressingMode")
     story.end(812, code=127)
     assert "nvmlDeviceGetAddressingMode" in answer(story).title
+
+
+def test_that_the_program_itself_is_mapped_does_not_make_good_what_its_loader_refused() -> None:
+    story = _asks()
+    story.driver(812, "/opt/shim/libnvidia-ml.so.1", soname="libnvidia-ml.so.1", exports=NVML)
+    story.call(812, "nvmlInit_v2", by=TOOL, library="/opt/shim/libnvidia-ml.so.1")
+    missing = "undefined symbol: nvmlDeviceGetAddressingMode"
+    story.tell(
+        LoaderRefused(at=story.later(), pid=812, tid=812, object=TOOL, text=missing, occasion="symbol lookup error")
+    )
+    story.consumer(812, TOOL, imports=["nvmlDeviceGetAddressingMode"], route="unknown")
+    story.end(812, code=127)
+    assert (answer(story).rule, "nvmlDeviceGetAddressingMode" in answer(story).title) == ("symbol-missing", True)
 
 
 def test_a_program_that_aborts_over_a_refusal_is_told_by_the_refusal() -> None:
