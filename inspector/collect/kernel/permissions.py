@@ -242,8 +242,7 @@ def _call_stacks(told: Rights) -> list[Capability]:
     if registers.HERE is registers.X86_64 or isinstance(told.probes, Refusal):
         return []
     why = Refusal(registers.OTHER_PROCESSOR, "look at the program on x86-64")
-    how = "those of Python code, not proven on this processor"
-    return [_not("call-stacks", "partly", how, why, "who called, in compiled code")]
+    return [_not("call-stacks", "no", "not possible here", why, "who called")]
 
 
 def _yes(name: str, how: str) -> Capability:

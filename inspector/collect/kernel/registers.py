@@ -56,7 +56,7 @@ KNOWN: Final = platform.machine() in _BY_MACHINE
 """Whether our programs can read the registers of this machine's processor."""
 HERE: Final = _BY_MACHINE.get(platform.machine(), X86_64)
 """This machine's; those of x86-64 where none are known, and no program is loaded."""
-OTHER_PROCESSOR: Final = "compiled code is unwound on x86-64 only so far"
+OTHER_PROCESSOR: Final = "call stacks are copied on x86-64 only so far"
 """Why call stacks are missing elsewhere."""
 ADDRESS_MASK: Final = (1 << 48) - 1
 """On arm64 a return address may be signed in its upper bits, and is not any more at the return."""
