@@ -64,10 +64,14 @@ def by_death(ways: Ways) -> Decision | None:
 
 
 def _gave_up_over_a_refusal(ways: Ways, death: Attempt) -> bool:
-    """It aborted by itself after an API had refused to begin with it: that is how it ends, and not why."""
+    """It aborted by itself after an API had refused to begin with it, by a code: that is how it ends, and not why."""
     stops = (stop for (process, _), stop in ways.analysis.stops.items() if process is death.process)
     return death.code == SIGABRT and any(
-        _answered(stop.attempt) and stop.attempt.came_back and stop.attempt.at < death.at and not stop.after_work
+        _answered(stop.attempt)
+        and stop.attempt.code
+        and stop.attempt.came_back
+        and stop.attempt.at < death.at
+        and not stop.after_work
         for stop in stops
     )
 
