@@ -76,6 +76,33 @@ def test_a_level_leaves_out_no_line_that_has_it(level: Level, lines: list[str]) 
     assert list(Matcher("", level).hits("".join(f"{line}\n" for line in lines).encode())) == expected
 
 
+DIGITS = st.text("0123456789", min_size=10, max_size=10)
+DECIDING = (
+    "<3>oops",
+    "<14>1 fine",
+    '{"level": 30, "msg": "x"}',
+    "12:00:01 debug1 a",
+    "3 errors",
+    "0 errors",
+    "x failed=10",
+)
+
+
+@pytest.mark.parametrize("level", [one for one in Level if one])
+@given(
+    lines=st.lists(st.sampled_from([*TEXTS, *DECIDING]), min_size=1, max_size=8),
+    others=st.lists(DIGITS, min_size=3, max_size=6),
+)
+@settings(max_examples=40, deadline=None)
+def test_lines_that_differ_in_digits_alone_have_each_their_own_level(
+    level: Level, lines: list[str], others: list[str]
+) -> None:
+    many = [line.translate(str.maketrans("0123456789", digits)) for line in lines for digits in others]
+    expected = [number for number, line in enumerate(many) if read(line).rank >= level]
+    matcher, data = Matcher("", level), "".join(f"{line}\n" for line in many).encode()
+    assert list(matcher.hits(data)) == expected
+
+
 def test_what_continues_an_error_comes_with_it_also_over_two_pieces() -> None:
     trace = ["ERROR:root:it broke", "Traceback (most recent call last):", '  File "a.py", line 1, in f', "    g()",
              "ValueError: no", "INFO:root:on we go", "  indented"]  # fmt: skip

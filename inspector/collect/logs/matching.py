@@ -30,6 +30,12 @@ _QUICK = re.compile(rb"(?:^| )level=(debug|info|warn|error)\b", re.IGNORECASE)
 """The form that the most talkative programs write, read without taking the line apart."""
 
 
+_MASK = bytes.maketrans(b"23456789", b"1" * 8)
+_DIGITS_DECIDE = re.compile(rb'<\d|.*(?:level"\s*:\s*\d|debug\d)', re.IGNORECASE | re.DOTALL)
+"""The priority of syslog and levels in numbers: elsewhere only 0 is told from other digits (`0 errors`)."""
+_MOST_SHAPES = 20_000
+
+
 class Matcher:
     """Lines that match a pattern and are of a level; one with neither matches all."""
 
@@ -38,6 +44,8 @@ class Matcher:
         self._level = Level(max(0, min(level, max(Level))))
         self._carried = False
         """The last line of the piece before matched by its level: what continues it matches too."""
+        self._shapes: dict[bytes, bool | None] = {}
+        """Lines with all digits alike -> whether they are of the level; None where the digits decide."""
 
     def hits(self, data: bytes) -> Iterable[int]:
         """Numbers, from 0, of the lines of `data` that match; pieces of a log are given one after the other."""
@@ -66,16 +74,38 @@ class Matcher:
         return [number for number in range(_lines_in(data)) if number not in left_out]
 
     def _by_level(self, data: bytes) -> set[int]:
+        texts = _split(data)
+        found = self._by_shape(texts, data)
+        return set(found) if self._level <= Level.INFO else self._with_continued(texts, found)
+
+    def _by_shape(self, texts: list[bytes], data: bytes) -> list[int]:
+        """Programs write the same lines again and again with other digits: each such shape is looked at once."""
+        shapes = _split(data.translate(_MASK))
+        fresh = set(shapes).difference(self._shapes)
+        if 2 * len(fresh) > len(shapes):
+            return self._levelled(texts, data)
+        if len(self._shapes) > _MOST_SHAPES:
+            self._shapes.clear()
+            fresh = set(shapes)
+        ordered = list(fresh)
+        wanted = set(self._levelled(ordered, b"\n".join(ordered)))
+        self._shapes |= {
+            shape: None if _DIGITS_DECIDE.match(shape) else number in wanted for number, shape in enumerate(ordered)
+        }
+        known = [self._shapes[shape] for shape in shapes]
+        return [
+            number for number, yes in enumerate(known) if yes or (yes is None and _level(texts[number]) >= self._level)
+        ]
+
+    def _levelled(self, texts: list[bytes], data: bytes) -> list[int]:
+        """Lines of the level, found by the words that name it."""
         low = self._level <= Level.INFO
         levels = tuple(one for one in _WORDS_OF if (one < self._level if low else one >= self._level))
         candidates = _candidates(levels, data)
-        if not candidates and not low and not self._carried:
-            return set()
-        texts = data.removesuffix(b"\n").split(b"\n")
-        if low:
-            lower = {number for number in candidates if _level(texts[number]) < self._level}
-            return set(range(len(texts))).difference(lower)
-        return self._with_continued(texts, [one for one in candidates if _level(texts[one]) >= self._level])
+        if not low:
+            return [one for one in candidates if _level(texts[one]) >= self._level]
+        lower = {number for number in candidates if _level(texts[number]) < self._level}
+        return [number for number in range(len(texts)) if number not in lower]
 
     def _with_continued(self, texts: list[bytes], found: list[int]) -> set[int]:
         wanted = set(found)
@@ -86,6 +116,10 @@ class Matcher:
                 wanted.add(place)
         self._carried = len(texts) - 1 in wanted
         return wanted
+
+
+def _split(data: bytes) -> list[bytes]:
+    return data.removesuffix(b"\n").split(b"\n")
 
 
 def _lines_in(data: bytes) -> int:
