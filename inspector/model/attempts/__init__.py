@@ -8,7 +8,7 @@ from inspector.model.state import Process, State
 
 from .calls import calls
 from .ends import ends, ignored_preloads
-from .loads import LoadReader
+from .load_attempts import LoadReader
 from .lookups import lookups
 from .nesting import nest
 from .row import Attempt

@@ -12,8 +12,8 @@ from inspector.model.usage import Use
 from inspector.stream.calls import LookedUp
 
 from .context import Case
+from .failed_loads import LibraryNotFound
 from .found_elsewhere import found_elsewhere
-from .loads import LibraryNotFound
 from .rule import Cause, Hit
 
 _MORE_THAN_ALIASES = 8

@@ -18,8 +18,8 @@ from inspector.model.verdict import Confidence, Evidence
 from inspector.stream.libraries import ImageRead, LibraryMapped
 
 from .context import Case, Context
+from .failed_loads import verb
 from .found_elsewhere import found_elsewhere
-from .loads import verb
 from .rule import Cause, Hit, Pattern
 
 _MEMORY_NAMES = frozenset((

@@ -4,11 +4,11 @@ from inspector.model.analysis import Analysis
 
 from .end_of_work import BEFORE, by_end_of_work
 from .finds import by_drawing, by_drop, by_find, by_node, by_software
+from .gpu_work import by_nothing_given, by_work, computed
 from .reason import CONTRADICTING, UNUSED_FOR, Decision, Reason
 from .silence import by_choice, by_files, by_monitor, by_no_call, by_nobody, by_word, undecided
 from .stops import by_death, by_hang, by_own_error, by_stop
 from .ways import Ways, covered
-from .work import by_nothing_given, by_work, computed
 
 __all__ = ["BEFORE", "CONTRADICTING", "UNUSED_FOR", "Decision", "Reason", "computed", "covered", "decide"]
 

@@ -14,9 +14,9 @@ from inspector.model.verdict import Confidence
 from inspector.model.worker import is_tool
 
 from .finds import calls_seen
+from .gpu_work import maps_nothing_to_compute_with
 from .reason import UNUSED_FOR, Decision
 from .ways import Ways, calls_counted, covered, deepest_of
-from .work import maps_nothing_to_compute_with
 
 _BY_PROBES = ("lookups", "count-calls", "results")
 

@@ -17,9 +17,9 @@ from inspector.model.state import Process
 from inspector.model.verdict import Confidence
 from inspector.model.worker import is_tool
 
+from .gpu_work import computed
 from .reason import Decision
 from .ways import Ways, calls_counted, deepest_of
-from .work import computed
 
 
 def by_hang(ways: Ways) -> Decision | None:
