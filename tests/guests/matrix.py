@@ -33,6 +33,8 @@ TESTS = (
 )
 """Of these the live ones: what differs from kernel to kernel."""
 SECONDS = 900
+_NO_IMAGE = "image"
+"""The row of a kernel whose guest could not be built here."""
 _SLOWER = 10
 """Software emulation against this machine."""
 LIMITS: dict[tuple[str, str], str] = {
@@ -129,25 +131,30 @@ Column = dict[str, Cell]
 
 
 def main() -> int:
-    """0 when every cell is a pass or a stated limit."""
+    """0 when every cell is a pass or a stated limit, 3 when images could not be built, else 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.guests.matrix", description="what works on which kernel")
     parser.add_argument("kernels", nargs="*", default=list(KERNELS), help="series of stock kernels")
     parser.add_argument("--at-once", type=int, default=2, help="guests at the same time")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="how long one may take")
     parser.add_argument("--only-service", action="store_true", help="what runs under a systemd that is init, alone")
+    parser.add_argument("--again", action="store_true", help="try once more, alone, the kernels with faults")
     words = parser.parse_args()
     began = time.monotonic()
     order = sorted(words.kernels, key=lambda kernel: -_plan(kernel).seconds)  # so that both end at about the same time
     look = partial(_column, words.seconds, only_service=words.only_service)
     with ThreadPoolExecutor(words.at_once) as pool:
         found = dict(zip(order, pool.map(look, order), strict=True))
+    for kernel in [each for each in order if faults(each, found[each])] if words.again else []:
+        print(f"{kernel} once more: {'; '.join(faults(kernel, found[kernel]))}", flush=True)
+        found[kernel] = look(kernel)
     columns = {kernel: found[kernel] for kernel in words.kernels}
     print(table(columns))
     wrong = [f"{kernel}: {why}" for kernel, column in columns.items() for why in faults(kernel, column)]
     print("\n".join(wrong), file=sys.stderr)
     passed = sum(cell.passed for column in columns.values() for cell in column.values())
     print(f"{time.monotonic() - began:.0f} s\n{passed} passed, {len(wrong)} failed")
-    return 1 if wrong else 0
+    unbuilt = [kernel for kernel, column in columns.items() if _NO_IMAGE in column]
+    return 3 if unbuilt and len(unbuilt) == len(wrong) else 1 if wrong else 0
 
 
 def table(columns: dict[str, Column]) -> str:
@@ -216,7 +223,7 @@ def _column(seconds: float, kernel: str, only_service: bool = False) -> Column:
                 service=_SERVICE * (plan.service or only_service),
             )
         except (GuestError, ImageError) as error:
-            return {"guest": Cell(failed=(str(error),))}
+            return {_NO_IMAGE if isinstance(error, ImageError) else "guest": Cell(failed=(str(error),))}
         print(f"== {kernel}: {finished.seconds:.0f} s\n{_text(out / 'doctor.txt')}", flush=True)
         if only_service:
             return _results(out / "service.xml", finished)

@@ -39,3 +39,22 @@ def test_a_row_that_a_kernel_has_not_is_shown_as_missing() -> None:
 def test_what_hangs_while_images_are_built_fails_with_words() -> None:
     with pytest.raises(ImageError, match=r"sleep 60 ... was not done in 0.2 s"):
         run_command("sleep", "60", seconds=0.2)
+
+
+@pytest.mark.parametrize(
+    ("columns", "status"),
+    [
+        ([{"doctor": Cell(passed=1)}], 0),
+        ([{"doctor": Cell(failed=("slow",))}, {"doctor": Cell(passed=1)}], 0),
+        ([{"doctor": Cell(failed=("slow",))}, {"doctor": Cell(failed=("slow",))}], 1),
+        ([{"image": Cell(failed=("no archive",))}, {"image": Cell(failed=("no archive",))}], 3),
+    ],
+)
+def test_a_kernel_with_faults_is_tried_once_more_and_one_without_an_image_is_told_apart(
+    columns: list[matrix.Column], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rest = iter(columns)
+    monkeypatch.setattr(matrix, "_column", lambda *_, **__: next(rest))
+    monkeypatch.setattr("sys.argv", ["matrix", "5.10", "--again"])
+    assert matrix.main() == status
+    assert next(rest, None) is None
