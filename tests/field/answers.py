@@ -75,7 +75,7 @@ def started(command: Sequence[str], settings: dict[str, str], seconds: float = _
     return _run([f"--for={seconds:g}s", "--", *command], settings)
 
 
-def attached(command: Sequence[str], settings: dict[str, str], before: float, seconds: float = 4.0) -> bytes:
+def attached(command: Sequence[str], settings: dict[str, str], before: float, seconds: float = 7.0) -> bytes:
     """The report of a process that has been running for a while."""
     with running(command, settings) as process:
         time.sleep(before)
@@ -97,7 +97,7 @@ def waited(target: str, command: Sequence[str], settings: dict[str, str], second
 @contextmanager
 def running(command: Sequence[str], settings: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
     """A process group of its own, ended with the context."""
-    with tempfile.TemporaryFile() as output:
+    with tempfile.NamedTemporaryFile(suffix=".log") as output:
         process = subprocess.Popen(
             command, env={**os.environ, **settings}, stdout=output, stderr=output, start_new_session=True
         )

@@ -170,7 +170,7 @@ CASES = [
     Small("memory is refused, it says so", "FIELD_MEMORY=33554432 exec $D/memory says", OUT_OF_MEMORY),
     Small(
         "memory is refused, it says so, late",
-        "FIELD_MEMORY=33554432 exec $D/memory says",
+        "FIELD_MEMORY=33554432 FIELD_SECONDS=20 exec $D/memory says",
         _cpu("too little memory", "not enough memory (2)"),
         attached=True,
     ),

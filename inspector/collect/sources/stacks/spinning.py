@@ -64,14 +64,18 @@ def stuck(
 def _frames(
     native: NativeFrames, tid: int, places: Sequence[Place], provided: Collection[str]
 ) -> tuple[list[CodeFrame], str]:
-    """Of the newest sample, where all samples are in one call; else none."""
+    """Of the newest sample, where all samples are in one call; else none.
+
+    A sample whose stack could not be followed to such a call says nothing.
+    """
     taken = attempt(partial(samples, tid, _SECONDS), list[ThreadSample]())
     if len(taken) < _LEAST:
         return [], ""
     step = max(1, len(taken) // _MOST_READ)
     stacks = [native.running(one.registers, one.stack, places) for one in taken[::step]]
-    calls = {_call(frames, provided) for frames, _ in stacks}
-    return stacks[-1] if len(calls) == 1 and None not in calls else ([], "")
+    telling = [(frames, end) for frames, end in stacks if not end or _call(frames, provided) is not None]
+    calls = {_call(frames, provided) for frames, _ in telling}
+    return telling[-1] if len(telling) >= _LEAST and len(calls) == 1 and None not in calls else ([], "")
 
 
 def _call(frames: list[CodeFrame], provided: Collection[str]) -> tuple[str, str, CodeFrame | None] | None:
