@@ -41,6 +41,16 @@ def test_what_a_program_has_set_and_removed_since_its_start_is_told_when_a_load_
     assert read.changed == ["INSPECTOR_TEST_GONE", "INSPECTOR_TEST_SET"]
 
 
+def test_what_a_program_has_set_before_a_load_that_succeeds_is_told_as_well() -> None:
+    script = (
+        "import os, time; os.environ['INSPECTOR_TEST_SET'] = 'early'; time.sleep(0.3); "
+        "import ctypes; ctypes.CDLL('libm.so.6'); time.sleep(0.5)"
+    )
+    read = observed(sys.executable, "-S", "-c", script).all(EnvironmentRead)[-1]
+    assert (read.why, read.changed) == ("dlopen", ["INSPECTOR_TEST_SET"])
+    assert read.environment["INSPECTOR_TEST_SET"] == "early"
+
+
 def test_a_program_that_runs_already_is_read_at_attach() -> None:
     command = [sys.executable, "-S", "-c", _CHANGING.format(seconds=60)]
     with subprocess.Popen(command, env=_ENVIRONMENT, stdout=subprocess.PIPE) as target:

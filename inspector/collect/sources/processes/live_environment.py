@@ -21,6 +21,8 @@ _MOST_VARIABLES = 4096
 _LONGEST = 32768
 _PAUSE = 200_000_000
 """ns between two readings of one process."""
+_PAUSE_OF_ALL = 50_000_000
+"""ns between two readings at loads that succeeded, of whatever process: a flood of children loads libraries, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class LiveEnvironmentSource(TreeObserver):
         self._symbols: dict[str, int | None] = {}
         """By file: link-time address of the pointer, None where the file does not define it."""
         self._read_at: dict[int, int] = {}
+        self._loaded_at = 0
+        """When the last load that succeeded had a reading."""
         self._told: dict[int, EnvironmentRead] = {}
         self._waiting: dict[int, str] = {}
         """By process: why it is to be read as soon as its C library is known."""
@@ -75,8 +79,13 @@ class LiveEnvironmentSource(TreeObserver):
             self._look(process, self._waiting.pop(process.pid))
 
     def _looked(self, record: Looked) -> None:
-        if record.via in ("dlopen", "dlmopen"):  # programs set what libraries read before they load them
-            self._look_again(record.pid, record.via if record.answer else f"{record.via} refused")
+        if record.via not in ("dlopen", "dlmopen"):
+            return
+        if not record.answer:
+            self._look_again(record.pid, f"{record.via} refused")
+        elif (now := self._session.loop.now()) - self._loaded_at >= _PAUSE_OF_ALL:
+            self._loaded_at = now
+            self._look_again(record.pid, record.via)  # programs set what libraries read before they load them
 
     def _returned(self, record: Returned) -> None:
         if record.result != 0:
