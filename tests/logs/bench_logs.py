@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from inspector.collect.logs.line_rate_limit import LineLimiter, RateLimit
+from inspector.collect.logs.line_rate_limit import LineLimiter
 from inspector.collect.logs.reader import Reader
 from inspector.collect.logs.search import Pager
 from inspector.collect.logs.watched_lines import Marks
@@ -29,7 +29,7 @@ def lines_indexed_per_second(path: Path, marks: list[str], backlog: bool = False
     `backlog`: as at attach, where only the last lines are searched for marks; else all of them are, as under a flood.
     """
     tail = follow(path)
-    reader = Reader(tail, LineLimiter(Marks(marks), RateLimit()), path.stat().st_size if backlog else 0)
+    reader = Reader(tail, LineLimiter(Marks(marks)), path.stat().st_size if backlog else 0)
     begin = time.perf_counter()
     reader.read()
     while reader.more:

@@ -51,6 +51,14 @@ def test_what_a_program_has_set_before_a_load_that_succeeds_is_told_as_well() ->
     assert read.environment["INSPECTOR_TEST_SET"] == "early"
 
 
+def test_what_a_program_has_set_milliseconds_after_another_load_is_told_as_well() -> None:
+    script = (
+        "import ctypes, os; [ctypes.CDLL(name) for name in ('libdl.so.2', 'librt.so.1', 'libutil.so.1')]; "
+        "os.environ['INSPECTOR_TEST_SET'] = 'late'; ctypes.CDLL('libm.so.6'); import time; time.sleep(1)"
+    )
+    assert observed(sys.executable, "-S", "-c", script).all(EnvironmentRead)[-1].changed == ["INSPECTOR_TEST_SET"]
+
+
 def test_a_program_that_runs_already_is_read_at_attach() -> None:
     command = [sys.executable, "-S", "-c", _CHANGING.format(seconds=60)]
     with subprocess.Popen(command, env=_ENVIRONMENT, stdout=subprocess.PIPE) as target:

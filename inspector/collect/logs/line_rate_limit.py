@@ -1,6 +1,5 @@
 """Which new lines are sent: all as far as the ration goes, under a flood only marked ones and the newest."""
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ from inspector.stream.logs import LogLine
 from inspector.stream.secrets import hide, hide_lines
 from inspector.stream.text import decode_line
 
+from ..rate_limit import RateLimit
 from .generation import LINE_LIMIT
 from .tail import Lines
 from .watched_lines import Marks, Span
@@ -20,31 +20,6 @@ MARKED_LIMIT = 2_000
 """Marked lines of one piece that are sent; a log of nothing else is cut here, and says so."""
 _NEWEST_LEAST, _NEWEST_MOST = 10, 30
 """Lines of each piece that are sent when the ration is used up: a tenth of them, within these bounds."""
-
-
-class RateLimit:
-    """Lines a second that may be sent (a token bucket)."""
-
-    def __init__(
-        self,
-        per_second: int = LINES_A_SECOND,
-        at_once: int = LINES_AT_ONCE,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._rate, self._most = per_second, at_once
-        self._left = float(at_once)
-        self._clock = clock
-        self._last = clock()
-
-    def grant(self, count: int) -> bool:
-        """May so many lines go out now?"""
-        now = self._clock()
-        self._left = min(self._most, self._left + (now - self._last) * self._rate)
-        self._last = now
-        if count > self._left:
-            return False
-        self._left -= count
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +36,9 @@ class Choice:
 class LineLimiter:
     """Chooses for all logs of a session, which share one ration."""
 
-    def __init__(self, marks: Marks, ration: RateLimit) -> None:
+    def __init__(self, marks: Marks) -> None:
         self.marks = marks
-        self._rate_limit = ration
+        self._rate_limit = RateLimit(LINES_A_SECOND, LINES_AT_ONCE)
 
     def of_bytes(self, new: Lines, inside: bool = False) -> Choice:
         """Of new whole lines of a file; `inside`: they begin within a private key."""

@@ -11,7 +11,7 @@ from inspector.stream.session import RequestFailed
 
 from ...kernel.records import Opened, Written
 from ...kernel.rootfs import Root, own_root
-from ...logs.line_rate_limit import LineLimiter, RateLimit
+from ...logs.line_rate_limit import LineLimiter
 from ...logs.watched_lines import Marks
 from ..contract import Session, Tracked, TreeObserver
 from ..path_watch import PathWatch
@@ -46,7 +46,7 @@ class LogSource(TreeObserver):
         self._session = session
         self._watch = watch or PathWatch(session.loop, session.sink)
         self._marks = Marks(session.plan.log_marks)
-        self._catalog = LogCatalog(session, self._watch, LineLimiter(self._marks, RateLimit()), journalctl)
+        self._catalog = LogCatalog(session, self._watch, LineLimiter(self._marks), journalctl)
         self._planned: dict[tuple[int, bytes], PlannedFiles] = {}
         self._pids: set[int] = set()
         """Pids of the living and of who ended lately, as we number them and as they do."""

@@ -2,6 +2,8 @@
 
 import errno
 import re
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from inspector.stream.processes import EnvironmentRead
@@ -11,6 +13,7 @@ from ...elf.file import ElfError, ElfFile
 from ...elf.symbols import SymbolTable
 from ...kernel.memory import Memory
 from ...kernel.records import Looked, RefusedCall, Returned
+from ...rate_limit import RateLimit
 from ..contract import Mapping, Session, Tracked, TreeObserver
 from .feed import Feed
 from .program import Keys
@@ -19,10 +22,11 @@ _NAMES = (b"environ", b"__environ", b"_environ")
 _C_LIBRARY = re.compile(r"/(libc\.so\.6|libc-2\.\d+\.so|ld-musl-[^/]*\.so\.1|libc\.musl-[^/]*\.so\.1|libc\.so)$")
 _MOST_VARIABLES = 4096
 _LONGEST = 32768
-_PAUSE = 200_000_000
-"""ns between two readings of one process."""
-_PAUSE_OF_ALL = 50_000_000
-"""ns between two readings at loads that succeeded, of whatever process: a flood of children loads libraries, too."""
+_PAGE = 4096
+_OF_ONE_A_SECOND, _OF_ONE_AT_ONCE = 5, 20
+"""Readings of one process: a start loads, sets and is refused many things within milliseconds."""
+_AT_LOADS_A_SECOND, _AT_LOADS_AT_ONCE = 20, 100
+"""Readings at loads that succeeded, of all processes together: a flood of children loads libraries, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +51,8 @@ class LiveEnvironmentSource(TreeObserver):
         self._keys = keys
         self._symbols: dict[str, int | None] = {}
         """By file: link-time address of the pointer, None where the file does not define it."""
-        self._read_at: dict[int, int] = {}
-        self._loaded_at = 0
-        """When the last load that succeeded had a reading."""
+        self._readings: dict[int, RateLimit] = {}
+        self._at_loads = RateLimit(_AT_LOADS_A_SECOND, _AT_LOADS_AT_ONCE)
         self._told: dict[int, EnvironmentRead] = {}
         self._waiting: dict[int, str] = {}
         """By process: why it is to be read as soon as its C library is known."""
@@ -69,7 +72,7 @@ class LiveEnvironmentSource(TreeObserver):
 
     def ended(self, process: Tracked) -> None:
         """Nothing more can be read of it."""
-        self._read_at.pop(process.pid, None)
+        self._readings.pop(process.pid, None)
         self._told.pop(process.pid, None)
         self._waiting.pop(process.pid, None)
 
@@ -83,8 +86,7 @@ class LiveEnvironmentSource(TreeObserver):
             return
         if not record.answer:
             self._look_again(record.pid, f"{record.via} refused")
-        elif (now := self._session.loop.now()) - self._loaded_at >= _PAUSE_OF_ALL:
-            self._loaded_at = now
+        elif self._at_loads.grant():
             self._look_again(record.pid, record.via)  # programs set what libraries read before they load them
 
     def _returned(self, record: Returned) -> None:
@@ -101,18 +103,16 @@ class LiveEnvironmentSource(TreeObserver):
             self._look(process, why)
 
     def _look(self, process: Tracked, why: str) -> None:
-        now = self._session.loop.now()
         if process.program is None or process.program.elf_class == 32:
-            return
-        if now - self._read_at.get(process.pid, -_PAUSE) < _PAUSE:
             return
         places = _places(process)
         if not any(_C_LIBRARY.search(place.path) for place in places):
             self._waiting[process.pid] = why
             return
-        found = self._read(process.pid, places)
-        if found is not None:
-            self._read_at[process.pid] = now
+        limit = self._readings.get(process.pid)
+        if limit is None:
+            limit = self._readings[process.pid] = RateLimit(_OF_ONE_A_SECOND, _OF_ONE_AT_ONCE)
+        if limit.grant() and (found := self._read(process.pid, places)) is not None:
             self._tell(process, why, found)
 
     def _read(self, pid: int, places: list[_Place]) -> dict[bytes, bytes] | None:
@@ -169,11 +169,21 @@ def read_environment(pid: int, pointer: int) -> dict[bytes, bytes]:
     with Memory(pid) as memory:
         place = memory.word(pointer)
         found: dict[bytes, bytes] = {}
-        for number in range(_MOST_VARIABLES if place else 0):
-            text = memory.word(place + 8 * number)
-            if not text:
-                break
+        for text in _pointers(memory, place) if place else ():
             key, equals, value = memory.text(text, _LONGEST).partition(b"=")
             if equals:
                 found.setdefault(key, value)
         return found
+
+
+def _pointers(memory: Memory, place: int) -> Iterator[int]:
+    """Those of an array that ends with NULL, read page by page."""
+    if place % 8:
+        raise OSError(f"no array of pointers: {place:#x}")
+    for _ in range(_MOST_VARIABLES * 8 // _PAGE):
+        here = memory.read(place, _PAGE - place % _PAGE)
+        for (text,) in struct.iter_unpack("<Q", here):
+            if not text:
+                return
+            yield text
+        place += len(here)
