@@ -306,6 +306,32 @@ static void generated_code() {
     for (int i = 0; i < 1000; i++) sum += reinterpret_cast<int (*)(int *)>(page)(&devices) + devices;
     printf("%ld\n", sum);
 }
+// As a just-in-time compiler does: an exception passes a frame of code that was made here, behind a watched call.
+extern "C" void __register_frame(void *);
+static void generated_frames() {
+    unsigned char code[] = {0x48, 0x83, 0xec, 8, 0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xd0, 0x48, 0x83, 0xc4, 8, 0xc3};
+    memcpy(code + 6, &synchronize, 8);
+    char *page = static_cast<char *>(
+        mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    memcpy(page, code, sizeof code);
+    static unsigned char frames[64] = {
+        20, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0x78, 16, 0x0c, 7, 8, 0x90, 1,      // CIE: CFA is rsp+8, rip lies below it
+        0, 0, 0, 0, 0, 0, 28, 0, 0, 0, 28, 0, 0, 0,                          // FDE, 28 bytes behind that CIE
+        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x44, 0x0e, 16, 0x50, 0x0e, 8,
+    };
+    size_t size = sizeof code;
+    memcpy(frames + 32, &page, 8);
+    memcpy(frames + 40, &size, 8);
+    __register_frame(frames);
+    int caught = 0;
+    for (int i = 0; i < 50; i++) {
+        *inside = throws;
+        try { reinterpret_cast<int (*)()>(page)(); } catch (const std::exception &) { caught++; }
+        *inside = nullptr;
+        sum += counted() + reinterpret_cast<int (*)()>(page)();
+    }
+    printf("%d %ld\n", caught, sum);
+}
 static void tail_calls() {
     size_t bytes;
     for (int i = 0; i < 1000; i++) sum += total(&bytes, i % 3) + (int)bytes;
@@ -410,6 +436,7 @@ int main(int, char **arguments) {
         {"jump-from-handler", jump_from_handler}, {"switch-from-handler", switch_from_handler}, {"vfork", vforks},
         {"shared-memory", shared_memory}, {"fork-inside", fork_inside}, {"vfork-inside", vfork_inside},
         {"exec-inside", exec_inside}, {"moved-stack", moved_stack}, {"generated-code", generated_code},
+        {"generated-frames", generated_frames},
         {"tail-calls", tail_calls}, {"backtrace", backtraces}, {"recursion", recursion}, {"threads", threads},
         {"system-call-filter", system_call_filter}, {"strict-mode", strict_mode}, {"user-dispatch", user_dispatch},
         {"patched-function", patched_function}, {"single-steps", single_steps},

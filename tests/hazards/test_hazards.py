@@ -63,12 +63,27 @@ def hazards(tmp_path_factory: pytest.TempPathFactory) -> Hazards:
     subprocess.run([*shared, str(_SOURCES / "shim.cc")], check=True)
     program = ["g++", "-O1", "-fomit-frame-pointer", "-o", str(folder / "hazards"), str(_SOURCES / "program.cc")]
     subprocess.run([*program, "-ldl", "-lpthread"], check=True)
+    _build_callers(folder)
     script = (
         'export LD_LIBRARY_PATH="$1"; for name in $("$1/hazards"); do '
-        '"$1/hazards" $name >"$2/$name" 2>&1; echo "ends with $?" >>"$2/$name"; done'
+        '"$1/hazards" $name >"$2/$name" 2>&1; echo "ends with $?" >>"$2/$name"; done; '
+        'for caller in $(cd "$1" && ls -d in-* 2>/dev/null); do '
+        '"$1/$caller" >"$2/$caller" 2>&1; echo "ends with $?" >>"$2/$caller"; done'
     )
     made = Hazards(folder, script, {})
     return Hazards(folder, script, made.run(folder / "alone"))
+
+
+def _build_callers(folder: Path) -> None:
+    """Programs of other languages, of those whose compiler is here."""
+    if shutil.which("go"):
+        source = shutil.copy(_SOURCES / "caller.go", folder)
+        go = {"CGO_ENABLED": "1", "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GOCACHE": str(folder / "cache")}
+        build = ["go", "build", "-o", str(folder / "in-go"), source]
+        subprocess.run(build, check=True, cwd=folder, env=os.environ | go)
+    if shutil.which("rustc"):
+        build = ["rustc", "--edition", "2024", "-O", "-o", str(folder / "in-rust"), str(_SOURCES / "caller.rs")]
+        subprocess.run(build, check=True, cwd=folder)
 
 
 def test_a_target_does_what_it_does_unobserved_and_its_results_are_its_own(hazards: Hazards, tmp_path: Path) -> None:
