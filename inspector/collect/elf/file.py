@@ -26,6 +26,7 @@ DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM = 0x6FFFFFFC, 0x6FFFFFFD, 0x6
 DF_1_NOW, DF_1_NODEFLIB, DF_1_PIE = 0x1, 0x800, 0x08000000
 
 _MOST_DYNAMIC: Final = 1 << 20
+_SHORT_STRING: Final = 256
 _MOST_STRINGS: Final = 1 << 28
 _SHORT_NAMES: Final = {62: "x86_64", 3: "i386", 183: "aarch64", 40: "arm", 243: "riscv64", 21: "ppc64", 22: "s390x"}
 
@@ -143,15 +144,32 @@ class ElfFile:
 
     @cached_property
     def strings(self) -> bytes:
-        """The dynamic string table."""
+        """The dynamic string table; of large programs it has tens of MB: a few names are had for less by `string`."""
+        place, size = self._string_table
+        return self.read(place, size) + b"\0" if size else b""
+
+    @cached_property
+    def _string_table(self) -> tuple[int, int]:
+        """File offset and size of the dynamic string table; ElfError when the file does not hold it."""
         address, size = self.tag(DT_STRTAB), self.tag(DT_STRSZ)
-        if size and size > _MOST_STRINGS:
+        if address is None or not size:
+            return 0, 0
+        if size > _MOST_STRINGS:
             raise ElfError(f"damaged: a string table of {size:,} bytes")
-        return b"" if address is None or not size else self.read_at(address, size) + b"\0"
+        place = self.offset_of(address)
+        if place + size > self.size:
+            raise TruncatedError(place, size, self.size)
+        return place, size
 
     def string(self, offset: int) -> bytes:
         """One string of the dynamic string table."""
-        return cstring(self.strings, offset)
+        if "strings" in self.__dict__:
+            return cstring(self.strings, offset)
+        place, size = self._string_table
+        if not 0 <= offset < size:
+            return b""
+        found, end, _ = self.read(place + offset, min(_SHORT_STRING, size - offset)).partition(b"\0")
+        return found if end else cstring(self.strings, offset)
 
     def tag_strings(self, tag: int) -> list[bytes]:
         """The strings of all entries with a dynamic tag."""
