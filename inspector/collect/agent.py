@@ -251,7 +251,7 @@ class Agent(TreeObserver):
             if self._reactor is not None:
                 for path in recall(target.text):
                     self._reactor.arm(path, path)
-                self._reactor.wait_for(target.process_names)
+                self._reactor.wait_for(target.process_names, target.value if target.kind == "name" else "")
         elif self._options.wait or target.is_group:
             seconds = WAIT_SECONDS if self._options.wait else GROUP_SECONDS
             PolledArrivals(self._loop, self._tree, target.matches, seconds)

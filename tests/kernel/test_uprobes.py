@@ -106,7 +106,7 @@ def test_each_call_of_each_probed_function_counts_once_and_none_afterwards(
         uprobes.finish()
     subprocess.run([built.program], check=True)
     assert sum(_read(counts)) == CALLS * bound
-    assert _defined() == []
+    assert defined() == []
 
 
 def test_what_a_killed_process_defined_is_removed_by_the_next(built: Built) -> None:
@@ -117,12 +117,12 @@ def test_what_a_killed_process_defined_is_removed_by_the_next(built: Built) -> N
         tracefs_events.define(built.library, [find_sites(built.library, ["fn0"]).found[0].offset])
         os._exit(0)
     os.waitpid(child, 0)
-    assert _defined() == [f"inspector_{child}"]
+    assert defined() == [f"inspector_{child}"]
     tracefs_events.sweep()
-    assert _defined() == []
+    assert defined() == []
 
 
-def _defined() -> list[str]:
+def defined() -> list[str]:
     """Groups of ours that tracefs has."""
     try:
         root = open_tracefs()

@@ -115,6 +115,7 @@ class LookupProbes:
     def _load(self, code: bytes, name: str) -> UprobeProgram:
         program = UprobeProgram(code, name)
         self._stack.callback(program.close)
+        program.means.prepare(program, 1)
         return program
 
 

@@ -180,11 +180,6 @@ def _lookups(told: Rights) -> Capability:
     lost = "which libraries and functions were looked up, by whom, and the loader's error messages"
     if isinstance(told.probes, Refusal):
         return _not(name, "no", "not possible here", told.probes, lost)
-    if told.probes.lost:  # without uprobe_multi nobody reacts at the exec or the open itself
-        slower = slower_means()
-        why = slower.why or "a probe takes longer to set on this kernel"
-        lost = "the first look-ups of a program or library that was not predicted"
-        return Capability(name=name, state="partly", how=what, why=why, lost=lost, grant=slower.grant)
     return _yes(name, what)
 
 
@@ -210,9 +205,6 @@ def _first_calls(told: Rights) -> Capability:
     lost = "the first calls of a library that was not predicted, right after its load"
     if isinstance(told.probes, Refusal):
         return _not(name, "no", "not possible here", told.probes, "the first calls of a library")
-    if told.probes.lost:
-        return _not(name, "partly", "probes set at the mapping of a library, after its program went on",
-                    slower_means(), lost)  # fmt: skip
     if why := why_refused():
         granted = "sudo inspector ..., or ulimit -r 50" if lacking(["CAP_SYS_NICE"]) else ""
         fifo = Refusal(f"SCHED_FIFO is refused ({why})", granted)

@@ -6,6 +6,7 @@ First choice are `uprobe_multi` links (Linux 6.6) with any number of places; els
 import errno
 import functools
 import os
+import queue
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -50,8 +51,12 @@ class Means(Protocol):
         ...
 
     @property
-    def given_away(self) -> bool:
-        """Whether a descriptor means the same in another process that it is sent to."""
+    def left(self) -> float:
+        """Share of `most` that is free, 1 where any number can be set."""
+        ...
+
+    def prepare(self, program: "UprobeProgram", files: int) -> None:
+        """Do now what it takes to attach a program to places of so many files, so that it is quick then."""
         ...
 
     def portions(self, places: Sequence[Place]) -> list[list[int]]:
@@ -64,6 +69,10 @@ class Means(Protocol):
 
     def close(self, link: int) -> None:
         """Take the probes of one descriptor away; waits some 50 ms for the kernel, or leaves that to `finish`."""
+        ...
+
+    def give(self, link: int) -> None:
+        """Close a descriptor that another process has by now: its probes stay."""
         ...
 
     def finish(self) -> None:
@@ -82,19 +91,26 @@ class UprobeProgram:
         self.code, self.name = code, name
         self.means = means()
         self.fd = self.means.load(code, name)
+        self.copies: queue.SimpleQueue[uprobe_events.TabledProgram] = queue.SimpleQueue()
+        """What `prepare` has made."""
 
     def close(self) -> None:
         """Let it go; what is attached stays on."""
         os.close(self.fd)
+        while not self.copies.empty():
+            self.copies.get().close()
 
 
 class MultiLinks:
     """Links over any number of places of one file."""
 
-    name, most, lost, given_away = "uprobe_multi links", None, "", True
+    name, most, lost, left = "uprobe_multi links", None, "", 1.0
 
     def load(self, code: bytes, name: str) -> int:
         return bpf.load_program(ProgramKind.UPROBE, code, name, attach=bpf.UPROBE_MULTI)
+
+    def prepare(self, program: UprobeProgram, files: int) -> None:
+        pass
 
     def portions(self, places: Sequence[Place]) -> list[list[int]]:
         return [list(range(len(places)))]
@@ -107,6 +123,9 @@ class MultiLinks:
     def close(self, link: int) -> None:
         with above_programs():
             os.close(link)
+
+    def give(self, link: int) -> None:
+        os.close(link)
 
     def finish(self) -> None:
         pass
@@ -150,6 +169,14 @@ def close(link: int) -> None:
     """Take away what hangs on a descriptor, whatever it is."""
     if means.cache_info().currsize:
         means().close(link)
+    else:
+        os.close(link)
+
+
+def give(link: int) -> None:
+    """Close a descriptor that another process has by now; what hangs on it stays."""
+    if means.cache_info().currsize:
+        means().give(link)
     else:
         os.close(link)
 

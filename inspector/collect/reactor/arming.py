@@ -16,11 +16,12 @@ from ..kernel.call_maps import CallMaps
 from ..kernel.counter_block import CounterBlock
 from ..kernel.early_programs import EarlyMaps, file_key
 from ..kernel.file_watch import FileWatch, Function
+from ..kernel.uprobes import means
 from .messages import Armed, Group, Unable
 from .results import exit_memory, read_results
 
 _KEPT = 0.4
-"""Share of all numbers that is kept for files that are really opened."""
+"""Share of all numbers, and of all probes, that is kept for files that are really opened."""
 _PATIENCE_SECONDS = 0.005
 """So long a thread waits for another one that sets the probes of the same file."""
 
@@ -97,7 +98,7 @@ class Arming:
             return False
         if stat.S_ISREG(status.st_mode) and self.is_known(_key_of(status)):
             return False
-        return self._block.left > self._block.count * _KEPT and self.arm(path)
+        return min(self._block.left / self._block.count, means().left) > _KEPT and self.arm(path)
 
     def arm(self, path: bytes, seen_as: bytes = b"", told: bytes = b"") -> bool:
         """Have a file's functions counted when this returns; False when it has none or cannot be read.

@@ -81,9 +81,12 @@ class Reactor:
         finally:
             os.close(fd)
 
-    def wait_for(self, names: list[str]) -> None:
-        """React to processes of these names wherever they begin a program, if it is the one that is waited for."""
-        self._ask(Wait(names or ["*"]))
+    def wait_for(self, names: list[str], program: str = "") -> None:
+        """React to processes of these names wherever they begin a program, if it is the one that is waited for.
+
+        `program`: how it may be called, so that what lies beside it is counted before it begins.
+        """
+        self._ask(Wait(names or ["*"], os.fsencode(program)))
 
     def observe(self, seconds: float) -> None:
         """React for so long to what processes of the tree open."""

@@ -11,8 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 from ..elf.exits import load_decoder
+from ..kernel import uprobes
 from ..kernel.counter_block import CounterBlock
 from ..kernel.early_programs import EarlyMaps
 from ..kernel.kernel_maps import KernelMaps
@@ -27,6 +29,8 @@ from .remembered_files import recall_unrelated, remember_unrelated
 from .uprobe_warmup import UprobeWarmup
 
 _LOOK_SECONDS = 1.0
+_PREPARED = 4
+"""Files with many functions that may come at once."""
 _SWITCH_SECONDS = 1e-4
 """Between threads of this process, where Python has 5 ms."""
 
@@ -50,6 +54,7 @@ def run(end: socket.socket, maps: KernelMaps, early: EarlyMaps, block: CounterBl
     with contextlib.suppress(OSError):  # the collector is gone
         helper.serve()
     helper.remember()
+    warmup.close()
 
 
 class _Helper:
@@ -80,6 +85,8 @@ class _Helper:
         )
         self._arming = arming
         self._names = interests.names
+        for program in (block.entry, block.exits):
+            uprobes.means().prepare(program, _PREPARED)
         arming.load()
         arming.skip(recall_unrelated(interests.names))
 
@@ -126,11 +133,13 @@ class _Helper:
 
     def _obey(self, order: Order, descriptors: list[int]) -> None:
         match order:
-            case Wait(names):
+            case Wait(names, program):
                 self._waiting = True
                 self._cpu_threads.active = True
                 self._early.wait_for([os.fsencode(name) for name in names])
-                self._cpu_threads.in_background(self._arming.foresee(path) for path in self._load_candidates.common())
+                beside = self._load_candidates.of_program(program) if program else ()
+                paths = chain(beside, self._load_candidates.common())
+                self._cpu_threads.in_background(self._arming.foresee(path) for path in paths)
             case Observe(seconds):
                 self._cpu_threads.active = True
                 self._cpu_threads.load_watch.keep(seconds)
@@ -166,7 +175,7 @@ class _Helper:
             except OSError:  # it is gone, and `serve` ends
                 return
             for descriptor in descriptors:
-                os.close(descriptor)
+                uprobes.give(descriptor)
 
 
 def _once(work: Callable[[], object]) -> Iterator[object]:

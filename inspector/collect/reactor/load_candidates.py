@@ -1,7 +1,9 @@
 """Which files may a program load that begins now? Read of the process itself, before its first instruction runs."""
 
+import contextlib
 import os
 import re
+import stat
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +13,7 @@ from ..access.opening import OpenPath, read_regular
 from ..access.reader import reader_of
 from ..elf.cache import parse_cache
 from ..elf.file import ElfError, run_path
+from ..kernel.rootfs import Root
 from .folders import FolderCache, Tree
 from .origins import Begun, Origins, read_begun
 
@@ -54,6 +57,15 @@ class LoadCandidates:
         if space not in self._looked:
             yield from (OpenPath(tree.root + path, reader) for path in self._common(tree))
             self._remember(space)
+
+    def of_program(self, name: bytes) -> Iterator[OpenPath]:
+        """Files that the program of this name in our own file tree will probably load: known before it begins."""
+        pid = os.getpid()
+        program = _find_program(Root(pid), name)
+        if program:
+            tree = Tree(self._folder_cache, b"", reader_of(pid), mounts_of(pid))
+            look = _Look(Begun(program, b"/", [program], {}), tree, self._of_process)
+            yield from (OpenPath(path, tree.reader) for path in look.paths())
 
     def common(self) -> Iterator[bytes]:
         """Files of our own file tree that any program may load: the loader's cache, drivers' and toolkits' folders."""
@@ -118,6 +130,16 @@ class Repeats:
             self._often.clear()
         self._often[like] = second + self.REMEMBERED_SECONDS
         return True
+
+
+def _find_program(root: Root, name: bytes) -> bytes:
+    """Its path without links; empty where there is none. Without a slash in its name as a shell finds it (PATH)."""
+    for folder in [b"."] if b"/" in name else map(os.fsencode, os.get_exec_path()):
+        with contextlib.suppress(OSError, ValueError):
+            found = root.resolve(os.path.abspath(os.path.join(folder, name)))
+            if stat.S_ISREG(found.status.st_mode) and found.status.st_mode & 0o111:
+                return found.real
+    return b""
 
 
 def _settings(base: bytes) -> bytes:

@@ -17,6 +17,8 @@ class Wait(msgspec.Struct, frozen=True, tag="wait"):
     """React to processes of these names wherever they begin a program; `*` is every program."""
 
     names: list[str]
+    program: bytes = b""
+    """How it may be called: what lies beside it is probed now."""
 
 
 class Observe(msgspec.Struct, frozen=True, tag="observe"):

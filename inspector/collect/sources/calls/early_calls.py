@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 from inspector.stream.requests import Configure, Plan
 
-from ...kernel import uprobes
 from ...kernel.btf import BtfError
 from ...kernel.permissions import try_probes
 from ...kernel.refusals import Refusal, foreign_namespace
@@ -25,8 +24,6 @@ def start_reactor(configure: Configure, is_awaited: Callable[[int], bool]) -> Re
     To be called while this process has one thread.
     """
     if not configure.count or foreign_namespace() or isinstance(try_probes(), Refusal):
-        return None
-    if not uprobes.means().given_away:
         return None
     planned = planned_functions(configure.plan)
     if not planned:
