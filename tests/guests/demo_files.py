@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 from collections.abc import Collection
 from pathlib import Path
 
@@ -19,8 +20,25 @@ _ROOT_LIBC = (2, 36)
 """The guests' C library: what is linked against a newer one may not start there."""
 
 
-def archive(processor: Processor, cases: Collection[str], path: Path) -> bool:
-    """Fill an archive to be unpacked in ~/.cache; False where this machine cannot compile for the guest."""
+class DemoFiles:
+    """What some cases need, once for each kind of processor; safe for several threads."""
+
+    def __init__(self, cases: Collection[str], folder: Path) -> None:
+        """Archives go to the folder."""
+        self._cases, self._folder = cases, folder
+        self._archives: dict[Processor, Path | None] = {}
+        self._lock = threading.Lock()
+
+    def archive(self, processor: Processor) -> Path | None:
+        """To be unpacked in ~/.cache; None where this machine cannot compile for the guest."""
+        with self._lock:
+            if processor not in self._archives:
+                path = self._folder / f"{processor.debian}.tar"
+                self._archives[processor] = path if _build(processor, self._cases, path) else None
+            return self._archives[processor]
+
+
+def _build(processor: Processor, cases: Collection[str], path: Path) -> bool:
     compiler = shutil.which(_COMPILERS[processor.machine])
     if compiler is None or _own_libc() > _ROOT_LIBC:
         return False

@@ -1,5 +1,7 @@
 """One virtual machine that boots a kernel, runs one command in this source tree, and ends."""
 
+import functools
+import io
 import py_compile
 import shlex
 import subprocess
@@ -117,7 +119,7 @@ def _pack(commands: Mapping[str, str], archive: Path, extra: Mapping[str, Path])
         for name in sorted(filter(None, names)):
             if (_TREE / name).exists():
                 packed.add(_TREE / name, name)
-                _add_compiled(packed, name, archive.with_name("compiled"))
+                _add_compiled(packed, name)
         for name, path in extra.items():
             packed.add(path, name)
         script = archive.with_name("command")
@@ -129,14 +131,26 @@ def _pack(commands: Mapping[str, str], archive: Path, extra: Mapping[str, Path])
         disk.truncate((archive.stat().st_size + 511) & ~511)
 
 
-def _add_compiled(packed: tarfile.TarFile, name: str, scratch: Path) -> None:
+def _add_compiled(packed: tarfile.TarFile, name: str) -> None:
     """Where our Python is the guest's, what it would compile: emulated it takes minutes."""
-    if not name.endswith(".py") or sys.version_info[:2] != tuple(map(int, images.ROOT_PYTHON.split("."))):
-        return
     path = Path(name)
+    if path.suffix == ".py" and (code := _compiled(path)):
+        entry = tarfile.TarInfo(str(path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc"))
+        entry.size = len(code)
+        packed.addfile(entry, io.BytesIO(code))
+
+
+@functools.cache
+def _compiled(path: Path) -> bytes:
+    """Of a file of this source tree; nothing where it cannot be compiled, or a guest's Python is another one."""
+    if sys.version_info[:2] != tuple(map(int, images.ROOT_PYTHON.split("."))):
+        return b""
     unchecked = py_compile.PycInvalidationMode.UNCHECKED_HASH
-    if py_compile.compile(str(_TREE / path), str(scratch), name, quiet=2, invalidation_mode=unchecked) is not None:
-        packed.add(scratch, str(path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc"))
+    with tempfile.TemporaryDirectory(prefix="guest-") as name:
+        made = f"{name}/code"
+        if py_compile.compile(str(_TREE / path), made, str(path), quiet=2, invalidation_mode=unchecked) is None:
+            return b""
+        return Path(made).read_bytes()
 
 
 def _unpack(room: Path, out: Path | None) -> int:

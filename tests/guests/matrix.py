@@ -141,12 +141,14 @@ def main() -> int:
     words = parser.parse_args()
     began = time.monotonic()
     order = sorted(words.kernels, key=lambda kernel: -_plan(kernel).seconds)  # so that both end at about the same time
-    look = partial(_column, words.seconds, only_service=words.only_service)
-    with ThreadPoolExecutor(words.at_once) as pool:
-        found = dict(zip(order, pool.map(look, order), strict=True))
-    for kernel in [each for each in order if faults(each, found[each])] if words.again else []:
-        print(f"{kernel} once more: {'; '.join(faults(kernel, found[kernel]))}", flush=True)
-        found[kernel] = look(kernel)
+    with tempfile.TemporaryDirectory(prefix="kernel-matrix-") as name:
+        demo = demo_files.DemoFiles(CASES, Path(name))
+        look = partial(_column, demo, words.seconds, only_service=words.only_service)
+        with ThreadPoolExecutor(words.at_once) as pool:
+            found = dict(zip(order, pool.map(look, order), strict=True))
+        for kernel in [each for each in order if faults(each, found[each])] if words.again else []:
+            print(f"{kernel} once more: {'; '.join(faults(kernel, found[kernel]))}", flush=True)
+            found[kernel] = look(kernel)
     columns = {kernel: found[kernel] for kernel in words.kernels}
     print(table(columns))
     wrong = [f"{kernel}: {why}" for kernel, column in columns.items() for why in faults(kernel, column)]
@@ -207,11 +209,11 @@ def _plan(kernel: str) -> Plan:
     return PLANS.get(kernel, Plan())
 
 
-def _column(seconds: float, kernel: str, only_service: bool = False) -> Column:
+def _column(demo: demo_files.DemoFiles, seconds: float, kernel: str, only_service: bool = False) -> Column:
     plan = _plan(kernel)
     with tempfile.TemporaryDirectory(prefix="kernel-matrix-") as name:
-        out, built = Path(name), Path(name, _BUILT)
-        extra = {_BUILT: built} if demo_files.archive(KERNELS[kernel].processor, plan.cases, built) else {}
+        out, built = Path(name), demo.archive(KERNELS[kernel].processor)
+        extra = {_BUILT: built} if built is not None else {}
         command = "true" if only_service else plan.command
         try:
             finished = run(
