@@ -13,7 +13,6 @@ from inspector.collect.kernel.engine import Engine
 from inspector.collect.kernel.file_watch import Function
 from inspector.collect.kernel.frames import Frame
 from inspector.collect.kernel.records import CallsBegan, EndedInside, Forked, Returned
-from inspector.collect.kernel.registers import HERE
 from tests.kernel.observed import of
 from tests.slower import SLOWER
 
@@ -210,9 +209,6 @@ def _offset(targets: Targets, name: str) -> int:
     return next(int(line.split()[0], 16) for line in listing.splitlines() if line.endswith(f" T {name}"))
 
 
-@pytest.mark.skipif(
-    HERE.link is not None, reason="the return address is in a register: a call left by longjmp ends with the next one"
-)
 def test_a_call_that_was_left_by_an_exception_is_not_inside(watcher: Watcher, targets: Targets) -> None:
     watcher.watch(targets.library, "slow", returns=True)
     looks: list[int] = []
