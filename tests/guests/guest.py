@@ -57,12 +57,14 @@ def run(
     show: bool = False,
     extra: Mapping[str, Path] | None = None,
     service: str = "",
+    niceness: int = 0,
 ) -> Finished:
     """Run a shell command in a guest with the kernel of this series.
 
     `boot` is added to the kernel's command line, `out` receives what the command leaves in `$OUT`, `show` passes
     what it prints on while it runs, `extra` are more files, by their names in the guest's copy of the tree. `service`
-    is a second command, which runs afterwards as a service of a systemd that is init then.
+    is a second command, which runs afterwards as a service of a systemd that is init then. `niceness` says who goes
+    first where more guests run than there are processors: what a guest takes for time does not depend on it.
     Raises GuestError (also when `seconds` are over) and images.ImageError.
     """
     linux, initramfs = images.kernel(series)
@@ -83,17 +85,16 @@ def run(
             *(word for disk in disks for word in ("-drive", f"{disk},format=raw,if=virtio")),
         ]  # fmt: skip
         started = time.monotonic()
-        output = _watch(words, seconds, show, room / "console")
+        output = _watch(words, seconds, show, room / "console", niceness)
         return Finished(_unpack(room, out), output, time.monotonic() - started)
 
 
-def _watch(words: list[str], seconds: float, show: bool, console: Path) -> str:
+def _watch(words: list[str], seconds: float, show: bool, console: Path, niceness: int) -> str:
     """What the command printed until the guest switched itself off."""
     lines: list[str] = []
     try:
-        machine = subprocess.Popen(
-            ["timeout", f"{seconds:g}", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-        )
+        bounded = ["nice", "-n", str(niceness), "timeout", f"{seconds:g}", *words]
+        machine = subprocess.Popen(bounded, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     except FileNotFoundError:
         raise GuestError(f"{words[0]} is not here: .ci/tools {words[0]}") from None
     try:
