@@ -15,11 +15,8 @@ from tests.slower import SLOWER
 
 from .pythons import pythons
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.usefixtures("live"),
-    pytest.mark.skipif(HERE is not X86_64, reason=OTHER_PROCESSOR),
-]
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("live")]
+_PYTHON = pytest.mark.skipif(HERE is not X86_64, reason=OTHER_PROCESSOR)
 
 PLAN = Plan(
     apis=[
@@ -124,6 +121,7 @@ def source(taken: list[StackTaken], occasion: Occasion, number: int = 0) -> list
     return [(Path(frame.file).name, frame.line, frame.function) for frame in one.source]
 
 
+@_PYTHON
 @pytest.mark.parametrize("version", sorted(pythons()), ids=lambda version: f"{version[0]}.{version[1]}")
 def test_python_code_is_told_by_file_line_and_function(version: tuple[int, int], folder: Path) -> None:
     taken = stacks(pythons()[version], str(folder / "train.py"))
@@ -174,6 +172,7 @@ def looked_up(*command: str) -> tuple[list[StackTaken], list[LookedUp]]:
     return stacks, collector.all(LookedUp, lambda one: one.name.startswith("gpu"))
 
 
+@_PYTHON
 @pytest.mark.parametrize("version", sorted(pythons()), ids=lambda version: f"{version[0]}.{version[1]}")
 def test_who_asked_for_a_name_that_is_not_there_is_told(version: tuple[int, int], folder: Path) -> None:
     script = folder / "asking.py"
@@ -203,6 +202,7 @@ def test_of_thousands_of_names_that_are_not_there_a_few_stacks_are_copied(folder
     assert stacks[-1].moment == decides.entered
 
 
+@_PYTHON
 def test_a_compiled_program_that_python_starts_is_no_python(folder: Path) -> None:
     script = folder / "starting.py"
     script.write_text(f"import subprocess, time\ntime.sleep(0.3)\nsubprocess.run([{str(folder / 'seeker')!r}, '1'])\n")

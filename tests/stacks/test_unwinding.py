@@ -13,12 +13,26 @@ from hypothesis import strategies as st
 
 from inspector.collect.elf.eh_frame import FunctionRanges
 from inspector.collect.elf.file import ElfFile
-from inspector.collect.elf.unwinding import RBP, RETURN, RSP, Registers, Row, StackCopy, callers, row_at
+from inspector.collect.elf.unwinding import (
+    ARM64,
+    RBP,
+    RETURN,
+    RSP,
+    X86_64,
+    Convention,
+    Registers,
+    Row,
+    StackCopy,
+    callers,
+    row_at,
+)  # fmt: skip
 
-_LIBRARIES = [Path(path).resolve() for path in ("/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/libm.so.6")]
+_NAMES = ("/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/libm.so.6", "/lib/aarch64-linux-gnu/libc.so.6",
+          "/usr/aarch64-linux-gnu/lib/libc.so.6")  # fmt: skip
+_LIBRARIES = [path for name in _NAMES if (path := Path(name).resolve()).exists()]
 
 
-@pytest.mark.parametrize("library", [path for path in _LIBRARIES if path.exists()], ids=lambda path: path.name)
+@pytest.mark.parametrize("library", _LIBRARIES, ids=lambda path: f"{path.parent.parent.name}-{path.name}")
 def test_each_row_is_the_one_that_pyelftools_reads(library: Path) -> None:
     with library.open("rb") as stream, ElfFile(bytes(library)) as elf:
         entries = [one for one in ELFFile(stream).get_dwarf_info().EH_CFI_entries() if isinstance(one, FDE)]
@@ -49,10 +63,12 @@ def test_any_address_has_a_row_or_none(address: int) -> None:
         row_at(FunctionRanges(elf), address)
 
 
-def _walk(rows: dict[int, Row | str], words: list[int], registers: Registers, most: int = 8) -> tuple[list[int], str]:
-    content = b"".join(word.to_bytes(8, "little") for word in words)
+def _walk(
+    rows: dict[int, Row | str], words: list[int], registers: Registers, most: int = 8, convention: Convention = X86_64
+) -> tuple[list[int], str]:
+    stack = StackCopy(0x1000, b"".join(word.to_bytes(8, "little") for word in words))
     return callers(
-        1, registers, StackCopy(0x1000, content), lambda pc, returned: rows.get(pc - returned, "no table"), most=most
+        1, registers, stack, lambda pc, returned: rows.get(pc - returned, "no table"), most=most, convention=convention
     )
 
 
@@ -64,6 +80,19 @@ def test_callers_are_found_over_frames_with_and_without_a_frame_pointer() -> Non
     }
     words = [0x1010, 10, 0, 20]
     assert _walk(rows, words, {RSP: 0x1000, RBP: 0x1010}) == ([10, 20], "")
+
+
+def test_on_arm64_a_function_that_calls_none_returns_by_the_link_register_and_others_by_the_stack() -> None:
+    fp, link, sp, signed = ARM64.frame_pointer, ARM64.link or 0, ARM64.stack_pointer, 0x2A << 48
+    leaf, framed, last = (Row(sp, 0, returns=link), Row(fp, 32, {fp: -32, link: -24}, link), Row(ends=True))
+    rows: dict[int, Row | str] = {1: leaf, 9: framed, 19: last}
+    registers = {sp: 0x1000, fp: 0x1008, link: 10 | signed}
+    words = [0, 0x1028, 20 | signed, 0, 0, 0, 0]
+    assert _walk(rows, words, registers, convention=ARM64) == ([10, 20], "")
+    rows[9] = leaf
+    assert _walk(rows, words, registers, convention=ARM64) == ([10], "the stack is damaged")
+    stack = StackCopy(0x1000, b"")
+    assert ARM64.returned(registers, stack) == (10, registers)
 
 
 def test_where_it_goes_no_further_is_said() -> None:

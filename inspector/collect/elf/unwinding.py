@@ -1,25 +1,55 @@
 """Who called whom, from a copy of the stack and the tables that every library carries for exceptions (.eh_frame).
 
 Compilers leave out frame pointers, so following them alone gives wrong callers. The tables are exact for every
-instruction. Instructions of call frames: DWARF 5, section 6.4; registers: System V ABI for x86-64, figure 3.36.
+instruction. Instructions of call frames: DWARF 5, section 6.4; registers: System V ABI for x86-64, figure 3.36; DWARF
+for the Arm 64-bit Architecture (AADWARF64), section 4.1.
 """
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from .eh_frame import LARGEST_DESCRIPTION, Cursor, FunctionRanges
 from .file import ElfError
 
 RBX, RBP, RSP, R12, R13, R14, R15, RETURN = 3, 6, 7, 12, 13, 14, 15, 16
+_X19, _X20, _X21, _X22, _X29, _X30, _SP = 19, 20, 21, 22, 29, 30, 31
 UNKNOWN_REGISTER: Final = "a register that is needed is not known"
 NO_ROOM: Final = "there are more"
-_KEPT: Final = (RBX, RBP, R12, R13, R14, R15)
 _WORD = struct.Struct("<Q")
 _SIZES: Final = {0x02: "<B", 0x03: "<H", 0x04: "<I"}
 Registers = dict[int, int]
 """By DWARF number; absent: not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """How functions call each other on a processor; registers by DWARF number."""
+
+    stack_pointer: int
+    frame_pointer: int
+    others: tuple[int, ...]
+    """What of a thread's registers is known beside these two, in the order in which the kernel gives them."""
+    kept: tuple[int, ...]
+    """What a caller gets back as it was."""
+    link: int | None = None
+    """Holds the return address until a function saves it; None where a call leaves it on the stack."""
+    mask: int = (1 << 64) - 1
+    """What of a return address is the address: the rest may be its signature."""
+
+    def returned(self, registers: Registers, stack: "StackCopy") -> tuple[int | None, Registers]:
+        """Return address, and registers behind it, of a thread at the first or last instruction of a function."""
+        sp = registers[self.stack_pointer]
+        if self.link is None:
+            return stack.word(sp), registers | {self.stack_pointer: sp + 8}
+        return registers[self.link] & self.mask, registers
+
+
+X86_64: Final = Convention(RSP, RBP, (RBX, R12, R13, R14, R15), (RBX, RBP, R12, R13, R14, R15))
+ARM64: Final = Convention(
+    _SP, _X29, (_X30, _X19, _X20, _X21, _X22), (_X19, _X20, _X21, _X22, _X29), link=_X30, mask=(1 << 48) - 1
+)
 
 
 @dataclass(slots=True)
@@ -31,6 +61,8 @@ class Row:
     """The canonical frame address (CFA) is this register plus this offset."""
     saved: dict[int, int] = field(default_factory=dict)
     """Where registers of the caller lie, from the CFA."""
+    returns: int = RETURN
+    """Which of them is the return address."""
     ends: bool = False
     """There is no caller: the thread begins here."""
     unknown: bool = False
@@ -55,7 +87,9 @@ Rows = Callable[[int, bool], Row | str]
 """The row for an address of the process, or why there is none; True: it is a return address."""
 
 
-def callers(pc: int, registers: Registers, stack: StackCopy, rows: Rows, *, most: int) -> tuple[list[int], str]:
+def callers(
+    pc: int, registers: Registers, stack: StackCopy, rows: Rows, *, most: int, convention: Convention = X86_64
+) -> tuple[list[int], str]:
     """Return addresses from the innermost on, `pc` not among them, and why there are no more (empty: the beginning).
 
     `pc` is where the thread is; `registers` are those there.
@@ -71,23 +105,32 @@ def callers(pc: int, registers: Registers, stack: StackCopy, rows: Rows, *, most
         base = registers.get(row.register)
         if row.unknown or base is None:
             return found, UNKNOWN_REGISTER
-        frame = base + row.offset
-        if frame <= registers.get(RSP, 0):
+        frame, sp = base + row.offset, registers.get(convention.stack_pointer, 0)
+        if frame < sp or (frame == sp and (returned or convention.link is None)):
             return found, "the stack is damaged"
-        back = stack.word(frame + row.saved.get(RETURN, -8))
-        if back is None:
-            return found, "the copy of the stack ends"
+        back = _return_address(row, registers, stack, frame, convention)
+        if isinstance(back, str):
+            return found, back
         if back == 0:
             return found, ""
-        registers = _above(registers, row, stack, frame)
+        registers = _above(registers, row, stack, frame, convention)
         found.append(back)
         pc, returned = back, True
     return found, NO_ROOM
 
 
-def _above(registers: Registers, row: Row, stack: StackCopy, frame: int) -> Registers:
-    above: Registers = {RSP: frame}
-    for number in _KEPT:
+def _return_address(row: Row, registers: Registers, stack: StackCopy, frame: int, convention: Convention) -> int | str:
+    """Or why it is not known."""
+    if convention.link is not None and row.returns not in row.saved:
+        back = registers.get(convention.link)
+        return UNKNOWN_REGISTER if back is None else back & convention.mask
+    back = stack.word(frame + row.saved.get(row.returns, -8))
+    return "the copy of the stack ends" if back is None else back & convention.mask
+
+
+def _above(registers: Registers, row: Row, stack: StackCopy, frame: int, convention: Convention) -> Registers:
+    above: Registers = {convention.stack_pointer: frame}
+    for number in convention.kept:
         value = stack.word(frame + row.saved[number]) if number in row.saved else registers.get(number)
         if value is not None:
             above[number] = value
@@ -113,6 +156,8 @@ class _Common:
     augmented: bool
     code_unit: int
     data_unit: int
+    returns: int
+    """Column of the return address."""
     instructions: Cursor
 
 
@@ -129,7 +174,7 @@ def _read(ranges: FunctionRanges, at: int, address: int) -> Row | None:
         return None
     if common.augmented:
         cursor.skip(cursor.unsigned())
-    row = Row()
+    row = Row(returns=common.returns)
     machine = _Machine(common, row, start)
     machine.run(common.instructions, None)
     machine.initial = dict(row.saved)
@@ -144,7 +189,7 @@ def _common(ranges: FunctionRanges, at: int) -> _Common:
     cursor.fixed("<I")
     version, augmentation = cursor.byte(), cursor.string()
     code_unit, data_unit = cursor.unsigned(), cursor.signed()
-    cursor.byte() if version == 1 else cursor.unsigned()
+    returns = cursor.byte() if version == 1 else cursor.unsigned()
     pointer = 0
     if augmentation.startswith(b"z"):
         end = cursor.unsigned() + cursor.place
@@ -157,7 +202,7 @@ def _common(ranges: FunctionRanges, at: int) -> _Common:
                 cursor.pointer(cursor.byte())
         cursor.place = end
     instructions = Cursor(raw[: 4 + length], at, cursor.place)
-    return _Common(pointer, augmentation.startswith(b"z"), code_unit, data_unit, instructions)
+    return _Common(pointer, augmentation.startswith(b"z"), code_unit, data_unit, returns, instructions)
 
 
 class _Machine:
@@ -191,7 +236,7 @@ class _Machine:
     def _other(self, operation: int, code: Cursor) -> None:
         row, unit = self.row, self._common.data_unit
         match operation:
-            case 0x00:
+            case 0x00 | 0x2D:  # the second one: from here on, or no more, the return address is signed
                 pass
             case 0x05:
                 number = code.unsigned()
@@ -199,11 +244,11 @@ class _Machine:
             case 0x06:
                 self._restore(code.unsigned())
             case 0x07:
-                row.ends |= code.unsigned() == RETURN
+                row.ends |= code.unsigned() == row.returns
             case 0x08:
                 row.saved.pop(code.unsigned(), None)
             case 0x0A:
-                self._remembered.append(Row(row.register, row.offset, dict(row.saved), row.ends, row.unknown))
+                self._remembered.append(replace(row, saved=dict(row.saved)))
             case 0x0B:
                 self.row = self._remembered.pop()
             case 0x11:

@@ -234,7 +234,9 @@ def _call_stacks(told: Rights) -> list[Capability]:
     if registers.HERE is registers.X86_64 or isinstance(told.probes, Refusal):
         return []
     why = Refusal(registers.OTHER_PROCESSOR, "look at the program on x86-64")
-    return [_not("call-stacks", "no", "not possible here", why, "who called")]
+    return [
+        _not("call-stacks", "partly", "copied at calls, look-ups and signals (bpf)", why, "lines of Python that called")
+    ]
 
 
 def _yes(name: str, how: str) -> Capability:

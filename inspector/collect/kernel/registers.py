@@ -32,7 +32,7 @@ class Registers:
     mode_64: int
     """What the word holds under the mask in a 64-bit program."""
     unwinding: tuple[int, ...]
-    """Instruction and stack pointer, and six that a caller gets back as they were."""
+    """Instruction, stack and frame pointer, and five of those by which callers are found (`elf/unwinding.py`)."""
     size: int
     """Of struct pt_regs."""
     call_prefix: str
@@ -49,14 +49,14 @@ ARM64: Final = Registers(
     ip=256, sp=248, result=0, arguments=(0, 8, 16, 24, 32, 40), link=240,
     call=280, call_size=4, call_arguments=(272, 8, 16, 24, 32, 40),  # the first one is kept apart (orig_x0)
     mode=264, mode_mask=0x10, mode_64=0,  # PSR_MODE32_BIT
-    unwinding=(256, 248, 232, 152, 160, 168, 176, 184), size=336, call_prefix="__arm64_sys_",
+    unwinding=(256, 248, 232, 240, 152, 160, 168, 176), size=336, call_prefix="__arm64_sys_",
 )  # fmt: skip
 _BY_MACHINE: Final = {"x86_64": X86_64, "aarch64": ARM64}
 KNOWN: Final = platform.machine() in _BY_MACHINE
 """Whether our programs can read the registers of this machine's processor."""
 HERE: Final = _BY_MACHINE.get(platform.machine(), X86_64)
 """This machine's; those of x86-64 where none are known, and no program is loaded."""
-OTHER_PROCESSOR: Final = "call stacks are copied on x86-64 only so far"
-"""Why call stacks are missing elsewhere."""
+OTHER_PROCESSOR: Final = "frames of Python are copied on x86-64 only so far"
+"""Why they are missing elsewhere."""
 ADDRESS_MASK: Final = (1 << 48) - 1
 """On arm64 a return address may be signed in its upper bits, and is not any more at the return."""

@@ -12,7 +12,7 @@ from .btf import kernel_offsets
 from .frames import SP
 from .interpreter_fields import ABSENT, OFFSETS
 from .membership import HEADER, MemberAssembler, Membership
-from .registers import HERE
+from .registers import HERE, X86_64
 from .stack_requests import StackMaps, keep_to_budget, take_request
 
 STACK = 48
@@ -41,7 +41,6 @@ def stack_program(members: Membership, maps: StackMaps, *, tracepoint: bool) -> 
     Stack: -8 pid and tid, -16 and -24 addresses, -32 thread state, -40 thread pointer, -48 interpreter, -64 key,
     -72 text, -80 pid, -88 turns of a loop, -104 request, -112 one.
     """
-    task = kernel_offsets(("task_struct.thread", "thread_struct.fsbase", "task_struct.real_parent", "task_struct.tgid"))
     a = MemberAssembler(members)
     a.move(Reg.R6, Reg.R1)
     take_request(a, maps)
@@ -57,7 +56,10 @@ def stack_program(members: Membership, maps: StackMaps, *, tracepoint: bool) -> 
     if tracepoint:
         a.user_registers(Reg.R6)
     _copy_stack(a)
-    _copy_python(a, maps, task)
+    a.store(Reg.R9, HEADER.size + 84, 0, 4)
+    _end(a, NO_PYTHON)
+    if HERE is X86_64:  # elsewhere the thread pointer is not what CPython knows a thread by
+        _copy_python(a, maps)
     a.submit()
     a.label("out")
     a.leave()
@@ -82,10 +84,9 @@ def _copy_stack(a: MemberAssembler) -> None:
     a.label("stack copied")
 
 
-def _copy_python(a: MemberAssembler, maps: StackMaps, task: dict[str, int]) -> None:
+def _copy_python(a: MemberAssembler, maps: StackMaps) -> None:
     """R6 becomes the layout of this process's interpreter; a child that was just forked has its parent's."""
-    a.store(Reg.R9, HEADER.size + 84, 0, 4)
-    _end(a, NO_PYTHON)
+    task = kernel_offsets(("task_struct.thread", "thread_struct.fsbase", "task_struct.real_parent", "task_struct.tgid"))
     a.call(Helper.CURRENT_TASK)
     a.move(Reg.R7, Reg.R0)
     a.read_kernel(-40, 8, Reg.R7, task["task_struct.thread"] + task["thread_struct.fsbase"])

@@ -1,7 +1,7 @@
 """Where a thread is that does not wait: its registers and stack, taken a few times by the kernel while it runs.
 
 Software clock of perf_event_open(2) with the user registers and stack; nobody is stopped. Order of fields in a sample,
-numbers of registers: linux/perf_event.h, arch/x86/include/uapi/asm/perf_regs.h.
+numbers of registers: linux/perf_event.h, arch/x86/include/uapi/asm/perf_regs.h and that of arch/arm64.
 """
 
 import os
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from .perf import EXCLUDE_HYPERVISOR, EXCLUDE_KERNEL, SOFTWARE, TID, TIME, Event, PerfRing, enable, open_event
+from .registers import HERE, X86_64
 
 _TASK_CLOCK: Final = 1
 _REGISTERS, _STACK = 1 << 12, 1 << 13
@@ -20,8 +21,12 @@ _SAMPLE: Final = 9
 _RECORD: Final = struct.Struct("<IHH")
 _HEAD: Final = struct.Struct("<IIQQ")
 """pid, tid, time, ABI of the registers (2: 64 bits)."""
-_BX, _BP, _SP, _IP, _R12 = 1, 6, 7, 8, 20
-_TAKEN: Final = (_BX, _BP, _SP, _IP, _R12, _R12 + 1, _R12 + 2, _R12 + 3)
+_X86_64: Final = (8, 7, 6, 1, 20, 21, 22, 23)
+_ARM64: Final = (32, 31, 29, 30, 19, 20, 21, 22)
+_WANTED: Final = _X86_64 if HERE is X86_64 else _ARM64
+"""The same registers as `Registers.unwinding`, by perf's numbers."""
+_TAKEN: Final = sorted(_WANTED)
+"""The order in which a sample has them."""
 _VALUES: Final = struct.Struct(f"<{len(_TAKEN)}Q")
 _SIZE: Final = struct.Struct("<Q")
 _PERIOD: Final = 10_000_000
@@ -37,7 +42,7 @@ class ThreadSample:
 
     at: int
     registers: tuple[int, ...]
-    """Instruction pointer, stack pointer, rbp, rbx, r12 to r15."""
+    """In the order of `Registers.unwinding`."""
     stack: bytes
 
 
@@ -78,11 +83,11 @@ def _of(body: bytes) -> ThreadSample | None:
         _, _, when, abi = _HEAD.unpack_from(body)
         if abi != _64_BITS:
             return None
-        bx, bp, sp, ip, *rest = _VALUES.unpack_from(body, _HEAD.size)
+        taken = dict(zip(_TAKEN, _VALUES.unpack_from(body, _HEAD.size), strict=True))
         start = _HEAD.size + _VALUES.size
         size = _SIZE.unpack_from(body, start)[0]
         copied = min(size, _SIZE.unpack_from(body, start + _SIZE.size + size)[0]) if size else 0
     except struct.error:
         return None
     start += _SIZE.size
-    return ThreadSample(when, (ip, sp, bp, bx, *rest), body[start : start + copied])
+    return ThreadSample(when, tuple(taken[one] for one in _WANTED), body[start : start + copied])

@@ -11,21 +11,7 @@ from inspector.stream.text import decode
 from ...elf.eh_frame import FunctionRanges
 from ...elf.file import PT_LOAD, ElfError, ElfFile
 from ...elf.function_names import FunctionNames
-from ...elf.unwinding import (
-    NO_ROOM,
-    R12,
-    R13,
-    R14,
-    R15,
-    RBP,
-    RBX,
-    RSP,
-    UNKNOWN_REGISTER,
-    Row,
-    StackCopy,
-    callers,
-    row_at,
-)
+from ...elf.unwinding import ARM64, NO_ROOM, UNKNOWN_REGISTER, X86_64, Row, StackCopy, callers, row_at
 from ...kernel import registers
 from ...kernel.records import StackCopied
 from ..libraries.addresses import Place
@@ -37,7 +23,8 @@ _NEAR = 4 << 10
 _FILES_KEPT = 24
 _MOST_SYMBOLS = 400_000
 _MOST_STRINGS = 64 << 20
-_REGISTERS = (RSP, RBP, RBX, R12, R13, R14, R15)
+_HERE = X86_64 if registers.HERE is registers.X86_64 else ARM64
+_REGISTERS = (_HERE.stack_pointer, _HERE.frame_pointer, *_HERE.others)
 
 
 @dataclass(slots=True)
@@ -64,16 +51,12 @@ class NativeFrames:
 
         `at_boundary`: the thread is at the first or last instruction of a function, which is not among them.
         """
-        if registers.HERE is not registers.X86_64:
-            return [], registers.OTHER_PROCESSOR
         return self._unwound(record.registers, record.stack, find, at_boundary=at_boundary)
 
     def running(
         self, registers_there: Sequence[int], copied: bytes, places: Sequence[Place]
     ) -> tuple[list[CodeFrame], str]:
         """The same of a thread that was on a processor at that moment."""
-        if registers.HERE is not registers.X86_64:
-            return [], registers.OTHER_PROCESSOR
         return self._unwound(registers_there, copied, lambda address: _holding(places, address), at_boundary=False)
 
     def _unwound(
@@ -81,18 +64,17 @@ class NativeFrames:
     ) -> tuple[list[CodeFrame], str]:
         pc, *rest = registers_there
         saved = dict(zip(_REGISTERS, rest, strict=True))
-        sp = saved[RSP]
-        stack = StackCopy(sp, copied)
+        stack = StackCopy(saved[_HERE.stack_pointer], copied)
         if at_boundary:
-            back = stack.word(sp)
+            back, saved = _HERE.returned(saved, stack)
             if not back:
                 return [], "the stack could not be copied"
-            pc, saved = back, saved | {RSP: sp + 8}
+            pc = back
 
         def rows(address: int, returned: bool) -> Row | str:
             return self._row(find(address), address - (returned or at_boundary))
 
-        above, end = callers(pc, saved, stack, rows, most=MOST_FRAMES)
+        above, end = callers(pc, saved, stack, rows, most=MOST_FRAMES, convention=_HERE)
         return self._frames(pc, above, find, at_boundary=at_boundary), end
 
     def waiting(self, pc: int, sp: int, stack: bytes, places: Sequence[Place]) -> tuple[list[CodeFrame], str]:
@@ -101,8 +83,6 @@ class NativeFrames:
         Where a function on the way needs its frame pointer, the lowest place on the stack is taken that looks like the
         end of its frame and leads from caller to caller up to where the thread began.
         """
-        if registers.HERE is not registers.X86_64:
-            return [], registers.OTHER_PROCESSOR
         copy = StackCopy(sp, stack)
 
         def find(address: int) -> Place | None:
@@ -111,10 +91,12 @@ class NativeFrames:
         def rows(address: int, returned: bool) -> Row | str:
             return self._row(find(address), address - returned)
 
-        above, end = callers(pc, {RSP: sp}, copy, rows, most=MOST_FRAMES)
+        known = {_HERE.stack_pointer: sp}
+        above, end = callers(pc, known, copy, rows, most=MOST_FRAMES, convention=_HERE)
         if end == UNKNOWN_REGISTER:
             for pointer in self._frame_ends(sp, copy, len(stack), find):
-                longer, its_end = callers(pc, {RSP: sp, RBP: pointer}, copy, rows, most=MOST_FRAMES)
+                more = known | {_HERE.frame_pointer: pointer}
+                longer, its_end = callers(pc, more, copy, rows, most=MOST_FRAMES, convention=_HERE)
                 if its_end in ("", NO_ROOM) and len(longer) > len(above):
                     above, end = longer, its_end
                     break

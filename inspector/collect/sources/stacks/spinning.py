@@ -9,7 +9,6 @@ from inspector.stream.processes import ThreadWaits
 from inspector.stream.stacks import CodeFrame, StackTaken
 
 from ...kernel import procfs
-from ...kernel.registers import HERE, X86_64
 from ...kernel.thread_samples import ThreadSample, samples
 from ..libraries.addresses import Place
 from ..tolerant_reads import attempt
@@ -26,8 +25,6 @@ _TICKS: Final = 3
 
 def running(pid: int) -> dict[int, int]:
     """By thread: CPU time in clock ticks of those that are on a processor, or wait for one, and in no system call."""
-    if HERE is not X86_64:
-        return {}
     threads = attempt(lambda: os.listdir(f"/proc/{pid}/task"), list[str]())
     found = {int(tid): attempt(partial(_ticks, pid, int(tid)), None) for tid in threads}
     return {tid: ticks for tid, ticks in found.items() if ticks is not None}

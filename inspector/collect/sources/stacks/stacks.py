@@ -13,6 +13,7 @@ from ...kernel import stack_programs, stack_requests
 from ...kernel.engine import Engine
 from ...kernel.memory import Memory
 from ...kernel.records import InterpreterFrame, StackCopied
+from ...kernel.registers import HERE, OTHER_PROCESSOR, X86_64
 from ...kernel.stacks import Stacks
 from ...python.frames import line_in, source_frames
 from ...python.layouts import Layout
@@ -177,6 +178,8 @@ def _event(copy: _Copy, native: tuple[list[CodeFrame], str]) -> StackTaken:
 def _source(record: StackCopied, layout: Layout | str | None) -> tuple[list[SourceFrame], str]:
     if isinstance(layout, str):
         return [], layout
+    if layout is not None and HERE is not X86_64:
+        return [], OTHER_PROCESSOR
     if layout is None or record.python == stack_programs.NO_PYTHON:
         late = layout is not None
         return [], "its interpreter was not recognised before this call" if late else ""
