@@ -146,13 +146,17 @@ class _Finder:
         if not crashed(self.process):
             return False
         prediction = self.process.predictions.get(lookup.name)
-        return (prediction is not None and prediction.ok is False) or bool(self._damage(lookup.name))
+        return (prediction is not None and prediction.ok is False) or bool(self._damage(lookup))
 
-    def _damage(self, path: str) -> str:
-        """Why the file itself cannot be read as a library, in words; empty when it can or is unknown."""
-        candidate = self.process.candidates.get(path)
-        image = self.state.images.get(candidate.file) if candidate is not None else None
-        return f"{path}: {image.error}" if image is not None and image.error else ""
+    def _damage(self, lookup: LookedUp) -> str:
+        """Why the file, or one that it needs, cannot be read as a library, in words; empty if it can or is unknown."""
+        opened = [one.path for one in lookup.tried if not one.errno]
+        for path in dict.fromkeys((lookup.name, *opened)):
+            candidate = self.process.candidates.get(path)
+            image = self.state.images.get(candidate.file if candidate is not None else self._file_of(path))
+            if image is not None and image.error:
+                return f"{path}: {image.error}"
+        return ""
 
     def _matters(self, failure: FailedLoad) -> bool:
         """An optional file that is not there is normal; one that is there and fails is not."""
@@ -174,7 +178,7 @@ class _Finder:
         prediction = self.process.predictions.get(lookup.name) or next(
             (p for p in self.process.predictions.values() if name_of(p.name) == name_of(lookup.name)), None
         )
-        words = lookup.error or self._damage(lookup.name)
+        words = lookup.error or self._damage(lookup)
         if not words and self._overridden(lookup):
             return FailedLoad(
                 self.process, lookup.name, "overridden", "", requester=lookup.requester,

@@ -7,6 +7,7 @@ from .profiles import Profiles
 
 _OF_FILE: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("nvml", re.compile(r"nvidia-ml|nvml", re.I)),
+    ("smi", re.compile(r"libamd_?smi|librocm_smi", re.I)),
     (
         "cuda",
         re.compile(r"(?<!i)cuda|cublas|cudnn|cufft|curand|cusparse|cusolver|nccl|nvrtc|nvjitlink|libnvidia-", re.I),
@@ -24,7 +25,7 @@ _OF_FUNCTION: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("opencl", re.compile(r"cl[A-Z][a-z]")),
     ("egl", re.compile(r"egl[A-Z]|glX[A-Z]")),
 )
-MANAGEMENT = frozenset(("nvml",))
+MANAGEMENT = frozenset(("nvml", "smi"))
 """Families that read figures of devices and compute nothing."""
 DRAWING = frozenset(("egl",))
 """Families that draw: programs that compute use them as well, so they decide only where nothing else was asked for."""

@@ -39,6 +39,17 @@ _FRAME = re.compile(r"\s|stack backtrace:|note: |goroutine \d|[\w./*()]+\(.*\)$"
 """A line of a stack, or about one, as Rust, Go, Java and JavaScript print them."""
 _FAMILIES = {"cuda": "cuda", "nvidia": "cuda", "rocm": "rocm", "hip": "rocm", "vulkan": "vulkan", "opencl": "opencl"}
 
+_OF_STATUS = {
+    "CU": "cuda",
+    "cuda": "cuda",
+    "hip": "rocm",
+    "HSA_": "rocm",
+    "VK_": "vulkan",
+    "CL_": "opencl",
+    "NVML_": "nvml",
+}
+"""How the names of results begin."""
+
 
 @dataclass(frozen=True, slots=True)
 class Word:
@@ -202,6 +213,7 @@ def _of_said(start: LogRun, said: Said, profiles: Profiles) -> Word | None:
     lowered = words.text.lower()
     family = family_of_function(profiles, words.subject) if words.kind == "call" else ""
     family = family or next((family for name, family in _FAMILIES.items() if name in lowered), "")
+    family = family or next((family for begin, family in _OF_STATUS.items() if words.answer.startswith(begin)), "")
     return Word(
         said.source, said.number, words.text, said.at, said.pid, saying, family, refusal, words.subject,
         _code(profiles, words.answer) if words.kind == "call" else 0, words.answer, None, start.doubts(said),

@@ -94,6 +94,12 @@ try: ctypes.CDLL("libcuda.so.1").cuInit(0)
 except AttributeError as error: print("no GPU:", error, flush=True)
 time.sleep(9)
 """
+_ERROR_ONLY = """
+import time
+print("monitor: NVMLError_LibraryNotFound NVML Shared Library Not Found", flush=True)
+until = time.time() + 40
+while time.time() < until: sum(range(100000))
+"""
 
 CASES = [
     Small("works", "exec $D/program", GPU),
@@ -164,6 +170,17 @@ CASES = [
         "hangs, late",
         "FIELD_HANG=1 exec $D/program",
         Expected("cpu|undecided", ("cuInit", "/real/libcuda.so.1")),
+        attached=True,
+    ),
+    Small(
+        "cut short",
+        "LD_LIBRARY_PATH=$D/cut exec $D/program",
+        _cpu("/cut/libcuda.so.1", "truncated"),
+    ),
+    Small(
+        "tells an error and nothing else, late",
+        f"unset LD_LIBRARY_PATH; {PYTHON} '{_ERROR_ONLY}'",
+        _cpu("NVMLError_LibraryNotFound"),
         attached=True,
     ),
     Small("memory is refused amid work", "FIELD_MEMORY=33554432 exec $D/memory silent", OUT_OF_MEMORY),

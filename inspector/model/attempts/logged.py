@@ -1,12 +1,13 @@
 """What a program says was refused to it, as attempts: the only witness of what happened before we came."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from inspector.model.failed_loads import FailedLoad, classify
 from inspector.model.families import family_of_api, family_of_file, family_of_function
 from inspector.model.formatting import name_of
-from inspector.model.log_claims import Word, writer
+from inspector.model.log_claims import Word, concerns_gpu, writer
 from inspector.model.profiles import Profiles
 from inspector.model.stages import stage_of
 from inspector.model.state import Process, State
@@ -117,9 +118,14 @@ def _attempt(state: State, profiles: Profiles, process: Process, word: Word) -> 
     if word.refusal == "lookup" or (unbound and family_of_function(profiles, word.name)):
         return _lookup(profiles, process, word, provider="" if unbound else word.answer)
     if word.refusal == "load":
-        return _load(profiles, process, word)
+        loaded = _load(profiles, process, word)
+        return loaded or (_words(process, word, "error") if concerns_gpu(word) else None)
+    return _words(process, word, word.refusal)
+
+
+def _words(process: Process, word: Word, refused: str) -> Attempt:
     return Attempt(
-        process, "words", word.text.strip(), False, word.at, answer=word.refusal, source="program",
+        process, "words", word.text.strip(), False, word.at, answer=refused, source="program",
         reading=word.reading, word=word, family=word.family,
     )  # fmt: skip
 
@@ -158,6 +164,8 @@ def _load(profiles: Profiles, process: Process, word: Word) -> Attempt | None:
     words = f"{word.name}: {word.answer}" if word.answer and word.name not in word.answer else word.answer
     words = words or word.text.strip()
     cause, missing, symbol, version = classify(words, word.name)
+    if cause == "other" and _in_vain(word):
+        cause, missing = "absent", word.name
     failure = FailedLoad(
         process, word.name, cause, words, missing=missing, symbol=symbol, version=version, told=True
     )  # fmt: skip
@@ -165,3 +173,11 @@ def _load(profiles: Profiles, process: Process, word: Word) -> Attempt | None:
         process, "load", word.name, False, word.at, family=family, stage="loaded", failure=failure, answer=words,
         source="program", reading=word.reading, word=word, api=profiles.api_of_soname(word.name) or "",
     )  # fmt: skip
+
+
+def _in_vain(word: Word) -> bool:
+    """It says that the file itself was looked for and not found, and not what is wrong with it."""
+    name = re.escape(word.name)
+    looked = rf"\b(?:find|locate)\s+(?:(?:the|a|shared|library|object|file)[\s:]+){{0,4}}['\"`(]?{name}"
+    absent = rf"{name}['\")\]]{{0,2}}\s+(?:\w+\s+){{0,2}}?not\s+(?:be\s+)?found\b"
+    return re.search(f"{looked}|{absent}", word.text, re.IGNORECASE) is not None

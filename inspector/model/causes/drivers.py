@@ -6,6 +6,8 @@ from errno import ENOENT, ENOTDIR
 from fnmatch import fnmatchcase
 
 from inspector.model import commands_by_hand, evidence
+from inspector.model.attempts.row import Attempt
+from inspector.model.attempts.wording import row_of
 from inspector.model.drivers import drivers_behind
 from inspector.model.evidence import short
 from inspector.model.families import family_of_api
@@ -63,6 +65,8 @@ class NoDriverLoaded(Cause):
         chosen = list(self._chosen(case, profile))
         read_rows = dict(self._read(case, profile))
         told = f" {listed((row.text for row in chosen), 3)}." if chosen else ""
+        lacked = _refused_drivers(case, api)
+        told += f" {listed((one.answer for one in lacked), 2)}." if lacked else ""
         read = f" It looked at {listed(read_rows, 4)}." if read_rows else ""
         refused = next((text for text in read_rows if text.endswith(")") and _ABSENT not in text), "")
         loader = library or profile.title
@@ -83,7 +87,7 @@ class NoDriverLoaded(Cause):
             else case.again(),
             process=case.process,
             confidence=case.sure,
-            evidence=[*chosen, *read_rows.values(), *case.rows()],
+            evidence=[*chosen, *read_rows.values(), *[row_of(case.state, one) for one in lacked], *case.rows()],
             doubt="" if leaf.code else f"The result was not read: {leaf.answer}.",
             at=leaf.at,
             subject=f"no driver:{api}",
@@ -108,6 +112,13 @@ class NoDriverLoaded(Cause):
         for folder in case.process.folders:
             if any(fnmatchcase(folder.path.rstrip("/"), glob) for glob in places):
                 yield folder.path, evidence.of_file(case.process, folder.path, f"it read the names in {folder.path}")
+
+
+def _refused_drivers(case: Case, api: str) -> list[Attempt]:
+    """Libraries of the API that the loader was refused, as it was seen or as the program tells it."""
+    family = family_of_api(case.context.profiles, api)
+    refused = case.context.analysis.unexcused("load")
+    return [one for one in refused if one.process is case.process and one.family == family and one not in case.chain]
 
 
 CAUSES: tuple[Cause, ...] = (NoDriverLoaded(),)

@@ -22,6 +22,12 @@ from .rule import Cause, Hit, Pattern
 _SURELY = 10_000_000_000
 _START_FAILED = (126, 127)
 """Status of a program whose start or whose first call of a missing function failed (ld.so, shells)."""
+_SIGBUS, _BUS_ADRERR = 7, 2
+"""A page that is mapped and cannot be had: sigaction(2), mmap(2)."""
+_BEYOND_ITS_FILE = (
+    " It touched a page of a mapped file that lies behind the file's end, or for which there is no room: the file was "
+    "cut short or replaced in place, or the file system of its shared memory (/dev/shm) is full."
+)
 _JUST_BEFORE = 2_000_000_000
 _SPINS = (
     "keeps a processor busy and does not leave the call: it polls for something that does not come, or runs in circles"
@@ -172,6 +178,8 @@ def _why(context: Context, death: Attempt, inside: str, null: LookedUp | None) -
     cause = f"{title(process)} lived {duration(process.ended - process.started)}{plain}."
     if null is not None:
         cause += f" Before, {null.via} returned success with a NULL pointer for {null.name}: calling it crashes."
+    elif signal is not None and signal.signal == _SIGBUS and signal.si_code == _BUS_ADRERR:
+        cause += _BEYOND_ITS_FILE
     elif jumped_to_null(signal):
         cause += f" A call through a function pointer that is NULL ends there{_tables_with_gaps(process)}."
     if not inside:

@@ -17,7 +17,7 @@ from .rule import Cause, Hit
 def asker(case: Case) -> str:
     """Who asked, by name: the library, or the process."""
     load = case.load or case.leaf
-    return name_of(load.asker) if load.asker else short(load.process)
+    return name_of(load.asker) if load.asker not in ("", "?") else short(load.process)
 
 
 def verb(failure: FailedLoad) -> str:
@@ -200,13 +200,20 @@ class LoadRefused(Cause):
         if case.leaf.kind in ("signal", "end") and not failure.words:
             return None  # the process died in it, and nothing says that the file is at fault
         process = failure.process
+        named = failure.words.partition(": ")[0]
+        path = named if named.startswith("/") else failure.name
+        died = case.leaf.kind == "signal"
         return Hit(
             title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: "
             f"{failure.words or 'dlopen answered NULL, its error text was not seen'}",
-            cause=f"{asker(case)} asked for it. Most programs don't log a failed backend load; they continue "
-            "without it.",
+            cause=f"{asker(case)} asked for it. "
+            + (
+                f"Its load ended the process: {case.leaf.what}."
+                if died
+                else "Most programs don't log a failed backend load; they continue without it."
+            ),
             next_step="check that the file is complete, readable and built for this machine",
-            command=f"{commands_by_hand.kind(process, failure.name)}; {commands_by_hand.header(process, failure.name)}",
+            command=f"{commands_by_hand.kind(process, path)}; {commands_by_hand.header(process, path)}",
             process=process,
             confidence=case.sure if failure.words else "likely",
             evidence=case.rows(),

@@ -9,6 +9,7 @@ from inspector.model.decision import CONTRADICTING, Decision, Reason, computed, 
 from inspector.model.evidence import short
 from inspector.model.families import family_of_api
 from inspector.model.formatting import listed, name_of
+from inspector.model.log_claims import concerns_gpu
 from inspector.model.progress import Progress
 from inspector.model.worker import is_tool
 
@@ -146,8 +147,9 @@ class NotSeen(Conclusion):
             if decision.verdict == "cpu"
             else "could not see whether it uses the CPU or the GPU"
         )
-        if decision.word is not None:
-            got = f"{got}; the program says: {decision.word.text.strip()[:160]}"
+        told = decision.word.text if decision.word is not None else _newest_error(context)
+        if told:
+            got = f"{got}; the program says: {told.strip()[:160]}"
         return hit_of(
             decision, f"{what}{got}" + (f": {missing[0]}" if missing else ""),
             f"Missing: {'; '.join(missing)}." if missing else "What could be observed is fine.",
@@ -157,6 +159,13 @@ class NotSeen(Conclusion):
                 evidence.of_process(context.state.processes[0], missing[0] if missing else "nothing of an API was seen")
             ],
         )  # fmt: skip
+
+
+def _newest_error(context: Context) -> str:
+    """The last line in which the program tells an error about a GPU, where nothing shows what became of it."""
+    told = (one.word for one in context.analysis.unexcused("words") if one.answer == "error")
+    about = [word for word in told if word is not None and concerns_gpu(word)]
+    return about[-1].text if about else ""
 
 
 def _missing(context: Context) -> Iterator[str]:

@@ -1,10 +1,13 @@
 """What was seen to compute, or is given nothing to compute."""
 
+from collections.abc import Collection
+
 from inspector.model import evidence
 from inspector.model.analysis import Analysis
 from inspector.model.attempts.system import is_device
 from inspector.model.attempts.wording import row_of, setting_row
 from inspector.model.crashes import crashed
+from inspector.model.drivers import drivers_behind
 from inspector.model.evidence import short
 from inspector.model.families import MANAGEMENT, family_of_api, family_of_file
 from inspector.model.gpu_work import device_touched, of_tree, stub_signs, words
@@ -106,6 +109,8 @@ def maps_nothing_to_compute_with(state: State, process: Process, profiles: Profi
     main = program(process)
     for library in mapped:
         apis = state.apis.get(library.file)
+        if apis is not None and _has_no_driver(process, apis.provides, profiles):
+            continue
         named = family_of_file(profiles, library.path)
         offers = {family_of_api(profiles, api) for api in apis.provides} if apis is not None else set()
         backend = {family_of_api(profiles, api) for api in apis.consumes} if apis is not None else set()
@@ -113,6 +118,13 @@ def maps_nothing_to_compute_with(state: State, process: Process, profiles: Profi
         if (({named} | offers | (set() if itself else backend)) - {""}) - MANAGEMENT:
             return False
     return True
+
+
+def _has_no_driver(process: Process, provided: Collection[str], profiles: Profiles) -> bool:
+    """It is the loader of an API, and has brought in no driver that is known: so it computes nothing."""
+    loaders = [api for api in provided if profiles.is_loader(api)]
+    behind = [drivers_behind(process, api, profiles) for api in loaders]
+    return bool(loaders) and len(loaders) == len(provided) and all(one.none and not one.nodes for one in behind)
 
 
 def by_nothing_given(ways: Ways) -> Decision | None:

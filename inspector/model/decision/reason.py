@@ -13,7 +13,8 @@ from inspector.model.verdict import Confidence, Evidence, Mode, ModeName
 
 Reason = Literal[
     "works", "stopped", "died", "hangs", "given-nothing", "dropped", "ready", "found-not-used", "own-error", "told",
-    "chosen", "node", "software", "draws", "nothing-called", "nobody-asked", "management-only", "foretold", "unknown",
+    "chosen", "node", "software", "draws", "nothing-called", "nobody-asked", "management-only", "foretold",
+    "computes-without", "unknown",
 ]  # fmt: skip
 """Why the mode is what it is; `unknown` says that what is missing to know is listed."""
 

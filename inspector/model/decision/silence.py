@@ -57,6 +57,43 @@ def by_word(ways: Ways) -> Decision | None:
     return Decision("cpu", sure, "told", process, None, None, refused[:1], ways.word, evidence=rows)
 
 
+def by_error(ways: Ways) -> Decision | None:
+    """It was there before us, tells an error about a GPU, and nothing of its tree has a library to compute with."""
+    if ways.word is not None or not _bare_since_before(ways):
+        return None
+    told = [
+        one for one in ways.analysis.unexcused("words")
+        if one.answer == "error" and one.word is not None and concerns_gpu(one.word)
+    ]  # fmt: skip
+    if not told:
+        return None
+    rows = [row_of(ways.state, one) for one in reversed(told[-3:])]
+    return Decision("cpu", "likely", "told", told[-1].process, None, None, told[-1:], None, evidence=rows)
+
+
+def by_work_without(ways: Ways) -> Decision | None:
+    """It was there before us, has computed much since, and nothing of its tree has a library to compute with."""
+    if not _bare_since_before(ways):
+        return None
+    session = ways.state.session
+    since = session.at if session is not None else 0
+    busy = max(ways.state.processes, key=lambda one: one.cpu_after(since, ways.state.now))
+    used = busy.cpu_after(since, ways.state.now)
+    if used <= UNUSED_FOR:
+        return None
+    text = f"{used / 1e9:.1f} s of CPU time were used, and no library of an API for devices is mapped"
+    return Decision("cpu", "likely", "computes-without", busy, evidence=[evidence.of_process(busy, text)])
+
+
+def _bare_since_before(ways: Ways) -> bool:
+    """Some process was there before us, and none of those that live has a library to compute with, or a device."""
+    living = [one for one in ways.state.processes if not one.ended and not is_tool(one)]
+    late = any(not born_here(one) for one in living)
+    return late and all(
+        one.descriptors and maps_nothing_to_compute_with(ways.state, one, ways.analysis.profiles) for one in living
+    )
+
+
 def _errors_before(ways: Ways, words: list[Attempt]) -> list[Attempt]:
     """The newest error about a GPU that the same log tells before it says that the program runs on the CPU."""
     last = ways.word

@@ -60,6 +60,8 @@ _HINTS: Final = (
 _QUOTED: Final = re.compile(r"\| |  - | {10}| {4}\d\d:\d\d:\d\d\.\d{3}  |  (?:error  |warning|info   ) |inspector: ")
 """How lines of our own begin, that quote logs: whoever keeps a report in a log does not say it again."""
 
+_REQUIRED_BY: Final = re.compile(r"\(required by ([^()\s]{1,400})\)")
+
 _CLAIMS: Final[tuple[tuple[Kind, v.Phrase], ...]] = (
     ("given-nothing", v.GIVEN_NOTHING),
     ("not-built", v.NOT_BUILT),
@@ -135,5 +137,9 @@ def _loads(text: str, lowered: str) -> Iterator[Words]:
     for phrase in v.TOLD_LOAD:
         match = phrase.find(text, lowered)
         if match is not None:
-            yield Words("load", text, match["subject"], (match["answer"] or "").strip().rstrip(".,") or "not loaded")
+            subject, answer = match["subject"], (match["answer"] or "").strip().rstrip(".,") or "not loaded"
+            by = _REQUIRED_BY.search(text, match.end())
+            if by is not None:  # whose load failed is the one that needs the version
+                subject, answer = by[1], f"{subject}: {answer} {by[0]}"
+            yield Words("load", text, subject, answer)
             return

@@ -137,17 +137,21 @@ LACKS_MEMORY: Final = _any(
 )
 """Memory was refused; whose, the rest of the line or the next ones tell."""
 CONCERNS_GPU: Final = _any(
-    "gpu|cuda|nvidia|rocm|hip|vulkan|opencl|metal|accelerator|graphics card|egl",
-    rf"(?<![a-z]){GPU}(?![a-z])|\beglI?\w*\b",
+    "gpu|cuda|nvidia|nvml|rocm|hip|vulkan|opencl|metal|accelerator|graphics card|egl",
+    rf"(?<![a-z]){GPU}(?![a-z])|\beglI?\w*\b|\bnvml",
 )
 """Of an error by which a program ends: it is about the GPU, not about something else."""
 CONCERNS_DEVICES: Final = _any("device|adapter|driver", r"(?<!left on )\b(?:devices?|adapters?|drivers?)\b")
 """It may be about the GPU."""
 FAILURE: Final = _any(
-    "fail|error|cannot|can't|cant|could|unable|refused|denied|abort|crash|must have",
+    "fail|error|exception|cannot|can't|cant|could|unable|refused|denied|abort|crash|must have|lost|fallen"
+    "|not initiali|not loaded|not running|not ready|not responding",
     r"(?:\b(?:fail(?:ed|ure|s)?|error|cannot|can'?t|could\s+not|couldn'?t|unable|refused|denied|aborted|crash(?:ed)?"
     rf"|must\s+have)\b|level=(?:error|fatal)).{{0,160}}\b{GPU}",
     rf"\b{GPU}\b.{{0,120}}\b(?:fail(?:ed|ure|s)?|errors?|cannot|could\s+not|unable|refused|denied)\b",
+    rf"\b{GPU}(?:\s+(?:device|driver|module|runtime|library))?\s+(?:(?:is|was|has)\s+)?(?:lost|fallen\s+off"
+    r"|not\s+(?:initiali[sz]ed|loaded|running|ready|responding))\b",
+    r"\b(?:nvml|cuda|hip|roc|hsa|vulkan|opencl|gpu)\w{0,30}(?:error|exception)(?:_\w{1,40})?\b(?=\W{1,3}[a-z])",
 )
 """Something failed that concerns the GPU."""
 NO_FAILURE: Final = _any(
@@ -186,7 +190,7 @@ TOLD_RESULT: Final = (
     Phrase(
         _Expression(
             r"\b(?P<function>(?i:cuda|nvml|hip|rocm|hsa|opencl|vulkan))\s+(?i:(?:driver|runtime|api)\s+)?"
-            rf"(?i:error|failure|status)\s*(?i:code)?\s*[:=#(]*\s*(?P<answer>{_NUMBER})"
+            rf"(?i:error|failure|status)\s*(?i:code)?\s*[:=#(]{{0,3}}\s*['\"#]{{0,2}}(?P<answer>{_NUMBER})"
         ),
         ("error", "failure", "status"),
     ),
@@ -219,7 +223,7 @@ TOLD_LOAD: Final = (
     ),
     Phrase(
         _Expression(
-            rf"(?P<subject>{_LIBRARY})['\"]?\s+(?:lib(?:rary)?\s+|file\s+)?(?:was\s+|is\s+|could\s+)?"
+            rf"(?P<subject>{_LIBRARY})['\")\]]{{0,2}}\s+(?:lib(?:rary)?\s+|file\s+)?(?:was\s+|is\s+|could\s+)?"
             r"(?P<answer>not\s+(?:be\s+)?(?:found|loaded|opened|available))"
         ),
         (" not ",),
