@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inspector.stream.calls import CallOutcome, CallsInside, OpenCall, OutcomesCounted
+from inspector.stream.codec import encode
 from inspector.stream.secrets import HIDDEN, hide
+from inspector.stream.secrets.in_events import without_tokens
 
 
 @pytest.mark.parametrize(
@@ -63,3 +66,11 @@ def test_what_stands_behind_the_time_of_a_line_is_judged_as_without_it(time: str
     for said in ("password=tiger7stripes", "--token abc123def", "level=INFO msg=ready", "-p Tr0ub4dor&3"):
         assert hide(f"{time} {said}") == f"{time} {hide(' ' + said)[1:]}"
     assert "tiger" not in hide(f"{time} password=tiger7stripes")
+
+
+def test_the_path_of_who_calls_holds_no_token_wherever_it_is_told() -> None:
+    caller = "/tmp/npm_" + "a1B2c3D4e5F6" * 3 + "/libx.so"
+    outcome = CallOutcome(pid=1, function=0, caller=caller, result=0, count=1)
+    inside = OpenCall(pid=1, tid=1, function=0, entered=1, caller=caller)
+    for event in (OutcomesCounted(at=1, outcomes=[outcome]), CallsInside(at=1, open=[inside])):
+        assert b"npm_" not in encode(without_tokens(event))

@@ -4,6 +4,7 @@ import pytest
 
 from inspector.stream.secrets import hide, hide_lines, shown_arguments, shown_value
 
+from .further_shapes import further, unharmed
 from .later_shapes import harmless, second, third
 from .listed_shapes import HARMLESS_LINES, HARMLESS_VARIABLES, HARMLESS_WORDS, listed
 from .more_shapes import Shape, first
@@ -19,13 +20,15 @@ def shown(shape: Shape) -> list[str]:
     return [f"{key}={shown_value(key, value)}" for key, _, value in (text.partition("=") for text in shape.text)]
 
 
-@pytest.mark.parametrize("shape", [*first(), *second(), *third(), *newest(), *listed()], ids=lambda shape: shape.where)
+@pytest.mark.parametrize(
+    "shape", [*first(), *second(), *third(), *newest(), *listed(), *further()], ids=lambda shape: shape.where
+)
 def test_no_secret_is_shown(shape: Shape) -> None:
     text = "\n".join(shown(shape))
     assert not [secret for secret in shape.secrets if secret in text], text
 
 
-@pytest.mark.parametrize("shape", list(harmless()), ids=lambda shape: shape.where)
+@pytest.mark.parametrize("shape", [*harmless(), *unharmed()], ids=lambda shape: shape.where)
 def test_nothing_harmless_is_hidden(shape: Shape) -> None:
     assert shown(shape) == shape.text
 

@@ -16,9 +16,14 @@ _PLAIN = r"([^\s\"'`,;&<>{}()\[\]|][^\s\"'`,;&<>|\]})]{0,1023})"
 _TO = (
     r"[\w.-]{0,40}(?:\[[^\]\s\"']{1,32}\])?(?:\\?[\"'\]]){0,2}\s{0,9}(?:=>|:=|==?|-{1,2}>|:|：|\b(?:is|was|ist|est|es|are)\b\s{0,3}(?:now\b\s?)?:?"
     r"|\bto(?=\s[\"'])|[\"']?\svalue\s?=|,\s?\\?[\"']value\\?[\"']\s?:|>(?=[^\s<]))\s{0,9}"
-    r"(?:\w{1,20}\((?=[\"'])|\[\s?(?=[\"'])|\"\"(?=\")|''(?='))?"
+    r"(?:\w{1,20}\((?=[\"'])|(?:\(\w{1,20}\)\s?)?\w{0,20}\((?:len=)?\d{1,6}\)\s?(?=[\"'])|\[\s?(?=[\"'])"
+    r"|\"\"(?=\")|''(?='))?"
 )
-_ASSIGNED = re.compile(rf"s?{_TO}(?:{_QUOTED}|{_PLAIN})", re.IGNORECASE)
+_ASSIGNED = re.compile(rf"s?{_TO}(?:\[\[([^\]]{{1,1024}})\]\]|{_QUOTED}|{_PLAIN})", re.IGNORECASE)
+_PAIRED = re.compile(rf"[\"']?,\s?(?:{_QUOTED})\s?[)}}]")
+"""The second of two: `{password,"X"}`, `('password', 'X')`."""
+_MADE = re.compile(rf"\w{{0,20}}\(\s?(?:{_QUOTED})")
+"""`SecretStr('X')`: a thing that is called by the word."""
 _WITH_DIGIT = r"[^\s\"'`,;:<>(){}\[\]]*\d[^\s\"'`,;<>)}\]]*"
 _BEHIND = re.compile(rf"[\w-]{{0,20}}\s{{1,3}}(?:is\s|was\s|of\s)?(?:{_QUOTED}|({_WITH_DIGIT}))")
 """A quoted text or a word with a digit directly behind: `passphrase 'X'`, `api key X1`."""
@@ -44,6 +49,20 @@ _PROSE = re.compile(
 """Keys, codes and phrases as messages tell them."""
 _PROMPT = re.compile(r"passphrase for [^:\n]{1,128}:\s{1,3}(\S.{0,1023})", re.IGNORECASE)
 """A passphrase that was typed is several words: all that follows."""
+_TYPED = re.compile(
+    r"(?:passphrase|password|passcode|secret) (?:was )?(?:read|entered|typed|given|taken)(?: \w{1,9}){0,3}: "
+    rf"(?:{_QUOTED})",
+    re.IGNORECASE,
+)
+_ACCOUNT = re.compile(
+    rf"\b(?:user|role|to) \S{{1,130}} identified (?:with \S{{1,64}} )?by(?: password)?\s{{1,3}}"
+    rf"(?:{_QUOTED}|([^\s'\",;]{{1,256}}))"
+    r"|\bsetuser \S{1,64}(?: [^\s>]\S{0,63}){0,8} >(\S{1,256})"
+    r"|\bcreateuser (?:-e \S{1,64} )?\S{1,64} (?:md5|sha[\w-]{0,8}) (\S{1,256}(?: (?:des|aes[\w-]{0,8}) \S{1,256})?)"
+    rf"|\bsecurestring[ (]\s?(?:{_QUOTED})",
+    re.IGNORECASE,
+)
+"""How databases, daemons and PowerShell are given an account: SQL, Redis, snmpd.conf(5)."""
 _HEADER = re.compile(
     r"[\w-]{0,20}\\?[\"']?\s{0,3}[:=]\s{0,3}(\\?[\"'])?(?:([a-z][\w-]{1,40})(?=\s{1,4}\S)\s{1,4})?", re.IGNORECASE
 )
@@ -57,6 +76,8 @@ _LOGIN_PAIR = re.compile(
 _COOKIE_JAR = re.compile(r"\s(?:TRUE|FALSE)\s/\S{0,256}\s(?:TRUE|FALSE)\s\d{1,12}\s\S{1,128}\s(\S+)")
 """A line of a cookie file."""
 _MIXED_OR_LONG = re.compile(r"(?=\S{0,8191}\d)(?=\S{0,8191}[A-Za-z])\S{8,}|[A-Za-z0-9+/_-]{16,}={0,2}\Z")
+_ADDRESS = re.compile(r"0[xX][0-9a-fA-F]{1,16}[\])}.]?")
+"""A number of 64 bits: `cache key: 0x1f2e3d4c`."""
 _OF_FILE = re.compile(r"s?[-_.]?(?:file|path|dir|folder)s?\b", re.IGNORECASE)
 _NO_SECRET = re.compile(
     r"(?:\(hidden\)|true|false|yes|no|on|off|null|none|nil|undefined|empty|\*+|x+|<[^>]*>|\$\{?\w+\}?|%\w+%|"
@@ -74,6 +95,17 @@ _PARTS_OF_PROSE = (
     "mnemonic", "exponent", "password ", " pw ", " key ", "unseal", "requirepass", "masterauth", "login ", "log in ",
 )  # fmt: skip
 """One of these is in each; to look for them one by one is ten times as fast as an expression."""
+_OF_ACCOUNTS = (
+    "identified by",
+    "setuser ",
+    "createuser ",
+    "securestring",
+    " read",
+    " entered",
+    " typed",
+    " given",
+    " taken",
+)
 
 
 def spans(text: str, small: str) -> Iterator[Span]:
@@ -84,11 +116,14 @@ def spans(text: str, small: str) -> Iterator[Span]:
                 yield from _each(text, small, word, _no_path if word == "pwd" else _any)
                 for end in _ends(small, word):
                     yield from _directly_behind(text, end)
+                    yield from _enclosed(text, end - len(word), end)
     for word, judge in _WEAK.items():
-        yield from _each(text, small, word, judge, whole=True)
+        if word in small:  # most lines have none: to ask costs less than to begin to look
+            yield from _each(text, small, word, judge, whole=True)
     for word in ("authorization", "cookie"):
-        for end in _ends(small, word):
-            yield from _header(text, end)
+        if word in small:
+            for end in _ends(small, word):
+                yield from _header(text, end)
     for end in _ends(small, "bearer "):
         yield from _group_of(_BEARER.match(text, end - 1))
     if "auth" in small or ".login(" in small:
@@ -106,9 +141,13 @@ def spans(text: str, small: str) -> Iterator[Span]:
     if "passphrase for " in small:
         for match in _PROMPT.finditer(text):
             yield from _unless_told(text, match.span(1))
+    if holds_any(small, _OF_ACCOUNTS):
+        for match in _ACCOUNT.finditer(text):
+            yield _group(match)
     if "pass" in small or "secret" in small or " pin " in small:
-        for match in _NAMED.finditer(text):
-            yield from _unless_told(text, _group(match))
+        for pattern in (_NAMED, _TYPED):
+            for match in pattern.finditer(text):
+                yield from _unless_told(text, _group(match))
 
 
 def holds_any(text: str, parts: tuple[str, ...]) -> bool:
@@ -184,7 +223,7 @@ def _any(value: str) -> bool:
 
 
 def _mixed_or_long(value: str) -> bool:
-    return _MIXED_OR_LONG.match(value) is not None
+    return _MIXED_OR_LONG.match(value) is not None and _ADDRESS.fullmatch(value) is None
 
 
 def _no_result(value: str) -> bool:
@@ -202,6 +241,15 @@ def _directly_behind(text: str, end: int) -> Iterator[Span]:
     for found in _group_of(_BEHIND.match(text, end)):
         if not _is_none(text, found):
             yield found
+
+
+def _enclosed(text: str, begin: int, end: int) -> Iterator[Span]:
+    """The second of a pair whose first is the word, and what a thing of that name is made of."""
+    before = text[max(0, begin - 2) : begin]
+    if before[-1:] in ("(", "{") or before in ("('", '("', "{'", '{"'):
+        yield from _group_of(_PAIRED.match(text, end))
+    if text[begin].isupper() and not before[-1:].isalnum():
+        yield from _group_of(_MADE.match(text, end))
 
 
 def _unless_told(text: str, found: Span) -> Iterator[Span]:

@@ -6,7 +6,7 @@ from typing import get_type_hints
 import msgspec
 
 from inspector.stream.base import Event
-from inspector.stream.calls import CallsCounted, CallsInside, FunctionsWatched, OutcomesCounted
+from inspector.stream.calls import CallsCounted, FunctionsWatched, OpensSkipped
 from inspector.stream.libraries import ImageRead, NeverExecuted, SlotsRead
 from inspector.stream.logs import LogRead
 from inspector.stream.processes import Vitals
@@ -15,21 +15,21 @@ from inspector.stream.requests import LogPage, SymbolPage
 
 from .hiding import hide_names
 
-_LOOKED_AT = (LogRead, LogPage)
-"""Their lines were looked at as lines."""
-_OF_NUMBERS = (CallsCounted, OutcomesCounted, CallsInside, Vitals)
-_OF_SYMBOLS = (ImageRead, SymbolPage, FunctionsWatched, NeverExecuted, SlotsRead)
+_NOT_LOOKED_AT = frozenset((LogRead, LogPage, CallsCounted, OpensSkipped, Vitals))
+"""Numbers, and lines that were looked at as lines."""
+_OF_SYMBOLS = frozenset((ImageRead, SymbolPage, FunctionsWatched, NeverExecuted, SlotsRead))
 """Thousands of names that a compiler gave: only what stands directly in them is looked at."""
 
 
 def without_tokens(event: Event) -> Event:
     """The same event with the tokens in its texts replaced."""
-    if isinstance(event, _LOOKED_AT + _OF_NUMBERS):
+    kind = type(event)
+    if kind in _NOT_LOOKED_AT:
         return event
-    if not isinstance(event, _OF_SYMBOLS):
+    if kind not in _OF_SYMBOLS:
         return rewritten(event, hide_names)
     changed = {}
-    for name in _texts(type(event)):
+    for name in _texts(kind):
         text = getattr(event, name)
         shown = hide_names(text)
         if shown is not text:

@@ -7,6 +7,7 @@ from functools import cache
 from .assigned import holds_any
 from .chosen import looks_chosen
 from .known import known
+from .opaque import UUID
 
 _LONG_OPTION = 4
 """Characters from which on a value is not joined to an option without `=`."""
@@ -30,6 +31,7 @@ SPACED = re.compile(
 """`--token X` inside one argument, as in `sh -c "..."`."""
 _SHORT = re.compile(r"(?:^|(?<=[\s'\"]))-(?:pw|[pPwW])(?:\s{1,9}|=)?[\"']?([^\s\"']{6,256})")
 """`-p X`, `-pX`: the password's option in many programs, another thing in more of them; the value's shape decides."""
+_LETS_IN = ("login", "auth", "authenticate")
 _SHORT_OPTIONS = ("-p", "-P", "-w", "-W", "-pw")
 _LISTED = re.compile(rf"[\"']--?{_NAME}\\?[\"'],\s?\\?[\"']([^\"'\\]+)", re.IGNORECASE)
 """`"--token", "X"`: an argument list that is told as one."""
@@ -67,10 +69,10 @@ def secret_parts(program: str, words: Sequence[str]) -> Iterator[tuple[int, int]
 
 
 def chosen_parts(words: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """The same for a program that nobody knows: behind `-p` what has the shape of a password."""
+    """The same for a program that nobody knows: behind `-p` what has the shape of a password, a UUID behind `login`."""
     following = False
     for index, word in enumerate(words):
-        if following and looks_chosen(word):
+        if (following and looks_chosen(word)) or (index and words[index - 1] in _LETS_IN and UUID.fullmatch(word)):
             yield index, 0
         elif (
             word[:2] in _SHORT_OPTIONS and (begin := 2 + (word[2:3] == "=")) < len(word) and looks_chosen(word[begin:])
