@@ -118,8 +118,8 @@ def rewritten(struct: S, change: Callable[[str], str]) -> S:
     changed = {}
     for name in _text_fields(type(struct)):
         before = getattr(struct, name)
-        after = _rewritten(before, change)
-        if after is not before:
+        after = change(before) if type(before) is str else _rewritten(before, change) if before else before
+        if after is not before and after != before:
             changed[name] = after
     return msgspec.structs.replace(struct, **changed) if changed else struct
 
@@ -130,9 +130,10 @@ def _rewritten(value: object, change: Callable[[str], str]) -> object:
             return change(value)
         case list():
             after = [_rewritten(item, change) for item in value]
-            return value if all(one is other for one, other in zip(value, after, strict=True)) else after
+            return value if after == value else after
         case dict():
-            return {_rewritten(key, change): _rewritten(item, change) for key, item in value.items()}
+            changed = {_rewritten(key, change): _rewritten(item, change) for key, item in value.items()}
+            return value if changed == value else changed
         case msgspec.Struct():
             return rewritten(value, change)
     return value

@@ -85,12 +85,18 @@ class BpfError(OSError):
 
 def call(command: Command, attributes: bytes, what: str) -> int:
     """One bpf(2) call; BpfError says what was refused."""
-    buffer = ctypes.create_string_buffer(attributes.ljust(_ATTR_SIZE, b"\0"), _ATTR_SIZE)
-    result: int = _LIBC.syscall(_SYS_BPF, int(command), buffer, _ATTR_SIZE)
+    result = _bpf(command, attributes)
     if result < 0 and ctypes.get_errno() == errno.EPERM and command in _CHARGED and memlock.raise_limit():
-        result = _LIBC.syscall(_SYS_BPF, int(command), buffer, _ATTR_SIZE)
+        result = _bpf(command, attributes)
     if result < 0:
         raise BpfError(ctypes.get_errno(), what)
+    return result
+
+
+def _bpf(command: Command, attributes: bytes) -> int:
+    """Negative when it is refused."""
+    buffer = ctypes.create_string_buffer(attributes, _ATTR_SIZE)  # what is not given is zero
+    result: int = _LIBC.syscall(_SYS_BPF, int(command), buffer, _ATTR_SIZE)
     return result
 
 
@@ -181,18 +187,19 @@ class Map:
         os.close(self.fd)
 
     def _try(self, command: Command, key: bytes, value: ctypes.Array[ctypes.c_char] | None) -> bool:
-        try:
-            self._element(command, key, value)
-        except BpfError as error:
-            if error.errno == errno.ENOENT:
-                return False
-            raise
-        return True
+        """Most of what is asked for is absent: that is no exception."""
+        return self._element(command, key, value, (0, errno.ENOENT)) == 0
 
-    def _element(self, command: Command, key: bytes, value: ctypes.Array[ctypes.c_char] | None) -> None:
+    def _element(
+        self, command: Command, key: bytes, value: "ctypes.Array[ctypes.c_char] | None", usual: tuple[int, ...] = (0,)
+    ) -> int:
+        """The error that the kernel gives, of those that are usual."""
         keyed = ctypes.create_string_buffer(key, self.key_size) if self.key_size else None
-        attributes = struct.pack("<IIQQQ", self.fd, 0, _address(keyed), _address(value), 0)
-        call(command, attributes, f"{command.name.lower()} on a map")
+        refused = _bpf(command, struct.pack("<IIQQQ", self.fd, 0, _address(keyed), _address(value), 0)) < 0
+        error = ctypes.get_errno() if refused else 0
+        if error not in usual:
+            raise BpfError(error, f"{command.name.lower()} on a map")
+        return error
 
 
 def load_program(

@@ -7,6 +7,7 @@ import contextlib
 import os
 import select
 from collections.abc import Callable, Collection, Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -33,11 +34,12 @@ from .refusals import Need, Refusal, explain, foreign_namespace
 from .syscall_context import SyscallMaps
 from .syscall_refusals import SUM, SUM_KEY, sums_map
 from .syscall_watch import SyscallWatch
-from .syscall_writes import WRITTEN, WRITTEN_KEY, written_map
+from .syscall_writes import Writes
 from .system_calls import BY_NUMBER
 from .tree_programs import tree_programs
 
 Told = Decoded | perf.PerfRecord | Record
+_AT = attrgetter("at")
 Matches = Callable[[Executed], bool]
 
 
@@ -197,7 +199,8 @@ class Engine:
         calls = [record for source in self._sources for record in source.drain()]
         mappings = [record for ring in self._rings for record in ring.drain()]
         merged: list[Told] = [*early, *lives, *calls, *mappings]
-        merged.sort(key=_time)
+        merged.sort(key=_AT)
+        self._written.expect_ends(sum(type(each) is Death for each in lives))
         records: list[Record] = [*self._lost()]
         take, of_member = self._takers.get, self._of_member
         for each in merged:
@@ -208,7 +211,7 @@ class Engine:
 
     def writes(self) -> list[Written]:
         """What each living process of ours wrote to descriptors 1 and 2 so far; `drain` tells it of those that end."""
-        return [written for key, value in self._written.items() if (written := _written(key, value)).pid in self._slots]
+        return [written for written in self._written.all() if written.pid in self._slots]
 
     def call_sums(self) -> list[CallSum]:
         """Failed system calls that are only counted, of every process, also of those that have ended since."""
@@ -237,14 +240,14 @@ class Engine:
             self._stack.callback(maps.close)
         self.maps, self.members = maps, maps.members
         self._poll.register(self.members.ring.fd, select.EPOLLIN)
-        self._written = written_map()
+        self._written = Writes()
         self._stack.callback(self._written.close)
         self._sums = sums_map()
         self._stack.callback(self._sums.close)
         open_ones = (maps.open_calls, maps.open_lookups)
         for name, code in tree_programs(self.members, maps.open_calls, open_ones, maps.stacks).items():
             self._hold(self._raw(name, code))
-        told = SyscallMaps(self._written, self._sums, maps.open_calls, maps.open_lookups)
+        told = SyscallMaps(self._written.map, self._sums, maps.open_calls, maps.open_lookups)
         self.system_calls = SyscallWatch(self.members, told)
         self._stack.callback(self.system_calls.close)
         self._watch_mappings()
@@ -350,15 +353,7 @@ class Engine:
             self.members.release(slot)
             self._slots[pid] = death.slot
         self._departing.append((pid, death.slot))
-        return [*self._last_writes(pid), death.record]
-
-    def _last_writes(self, pid: int) -> Iterator[Written]:
-        for fd in (1, 2):
-            key = WRITTEN_KEY.pack(fd, pid)
-            value = self._written.get(key)
-            if value is not None:
-                yield _written(key, value)
-                self._written.delete(key)
+        return [*self._written.take(pid), death.record]
 
     def _depart(self, departing: list[tuple[int, int]]) -> None:
         """One drain after their ends, when records that were late are in."""
@@ -383,20 +378,9 @@ class Engine:
                 self._told[word] = total
 
 
-def _time(record: Told) -> int:
-    moment: int = getattr(record, "at", 0)  # what was lost or written has none
-    return moment
-
-
 def _of_no_interest(_: Told) -> list[Record]:
     return []
 
 
 def _of_nobody(record: Record) -> list[Record]:
     return [record]
-
-
-def _written(key: bytes, value: bytes) -> Written:
-    fd, pid = WRITTEN_KEY.unpack(key)
-    calls, size, failed, used, sample = WRITTEN.unpack(value)
-    return Written(pid, fd, calls, size, failed, sample[: min(used, len(sample))])

@@ -9,6 +9,7 @@ import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -84,6 +85,7 @@ class MapLine:
         return file_key(self.major, self.minor, self.inode)
 
 
+@lru_cache(4096)
 def file_key(major: int, minor: int, inode: int) -> str:
     """The identity of a file as all events spell it: `MAJOR:MINOR:INODE` in hexadecimal, hexadecimal, decimal."""
     return f"{major:x}:{minor:x}:{inode}"

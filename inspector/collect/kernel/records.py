@@ -287,6 +287,8 @@ class Lost(Struct, frozen=True):
 
     source: str
     count: int
+    at: int = 0
+    """When, is not told."""
 
 
 OfMember = (

@@ -8,6 +8,8 @@ from .shared_words import SharedWords
 
 _BUSY, _DISCARDED = 1 << 31, 1 << 30
 _HEADER = 8
+_GIVEN_BACK = 1 << 16
+"""Bytes after which the kernel may write there again, while more is read."""
 _LENGTH = struct.Struct("<I").unpack_from
 
 
@@ -26,17 +28,20 @@ class RingBuffer:
     def drain(self) -> list[bytes]:
         """Every complete record that waits, removed from the buffer."""
         end, at = self._produced[0], self._consumed[0]
-        records: list[bytes] = []
+        data, last = self._data, self._size - 1
+        given, records = at, list[bytes]()
         while at < end:
-            place = at & (self._size - 1)
-            (length,) = _LENGTH(self._data, place)
+            place = at & last
+            (length,) = _LENGTH(data, place)
             if length & _BUSY:
                 break
             size = length & ~(_BUSY | _DISCARDED)
             if not length & _DISCARDED:
-                records.append(self._data[place + _HEADER : place + _HEADER + size])
+                records.append(data[place + _HEADER : place + _HEADER + size])
             at += (size + _HEADER + 7) & ~7
-            self._consumed[0] = at
+            if at - given > _GIVEN_BACK:
+                self._consumed[0] = given = at
+        self._consumed[0] = at
         return records
 
     def close(self) -> None:

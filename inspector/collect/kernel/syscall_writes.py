@@ -1,10 +1,12 @@
 """Kernel code that counts what is written to standard output and error, and keeps the first bytes of it."""
 
 import struct
+from collections.abc import Iterator
 
 from .assembler import Helper, Reg
 from .bpf import NO_PREALLOC, Map, MapKind
 from .membership import MemberAssembler
+from .records import Written
 from .registers import HERE
 from .syscall_context import Means, user_registers_of
 from .system_calls import Call
@@ -17,11 +19,43 @@ WRITTEN = struct.Struct(f"<QQQQ{SAMPLE_SIZE}s")
 _CALLS, _BYTES, _FAILED, _USED, _SAMPLE = 0, 8, 16, 24, 32
 _SAMPLE_CHUNK = 256
 _DESCRIPTORS = 8192
+_MANY = 4
 
 
-def written_map() -> Map:
+class Writes:
     """(fd, pid) -> what was written there."""
-    return Map(MapKind.HASH, WRITTEN_KEY.size, WRITTEN.size, _DESCRIPTORS, NO_PREALLOC)
+
+    def __init__(self) -> None:
+        self.map = Map(MapKind.HASH, WRITTEN_KEY.size, WRITTEN.size, _DESCRIPTORS, NO_PREALLOC)
+        self._keys: set[bytes] | None = None
+        """What was written to, while many end."""
+
+    def all(self) -> list[Written]:
+        """Of everybody."""
+        return [_written(key, value) for key, value in self.map.items()]
+
+    def expect_ends(self, count: int) -> None:
+        """So many processes are asked for next: of many the map is read once, for most wrote nothing."""
+        self._keys = {key for key, _ in self.map.items()} if count > _MANY else None
+
+    def take(self, pid: int) -> Iterator[Written]:
+        """What a process wrote that ended; forgotten with it."""
+        for fd in (1, 2):
+            key = WRITTEN_KEY.pack(fd, pid)
+            value = self.map.get(key) if self._keys is None or key in self._keys else None
+            if value is not None:
+                yield _written(key, value)
+                self.map.delete(key)
+
+    def close(self) -> None:
+        """Let the map go."""
+        self.map.close()
+
+
+def _written(key: bytes, value: bytes) -> Written:
+    fd, pid = WRITTEN_KEY.unpack(key)
+    calls, size, failed, used, sample = WRITTEN.unpack(value)
+    return Written(pid, fd, calls, size, failed, sample[: min(used, len(sample))])
 
 
 def count_write(a: MemberAssembler, written: Map, call: Call, means: Means) -> None:

@@ -75,6 +75,8 @@ class Tracked:
     ppid: int
     started: int
     alive: bool = True
+    gone: bool = False
+    """Its end is among the records that are handed out now: /proc tells nothing of it any more."""
     program: ProcessExec | None = None
     root: Root | None = None
     """The file tree that its program began in; None when that was not seen, or it is a fork of who saw it."""
@@ -82,6 +84,11 @@ class Tracked:
     """Whole environment at exec; never leaves the collector."""
     mappings: dict[int, Mapping] = field(default_factory=dict)
     """Executable file mappings by start address."""
+
+    @property
+    def readable(self) -> bool:
+        """Whether /proc may still tell something of it: who asks of one that is gone waits for nothing."""
+        return self.alive and not self.gone
 
     @property
     def seen_from_its_exec(self) -> bool:

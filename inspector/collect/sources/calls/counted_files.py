@@ -77,6 +77,8 @@ class CountedFiles:
         self._exits = exit_memory("collector")
         self._exits.load()
         self._files: dict[tuple[int, int], CountedFile] = {}
+        self._met: set[str] = set()
+        """Identities of mapped files among them: every child maps the same few."""
         self.functions: dict[int, CountedFunction] = {}
         if reactor is not None:
             reactor.listen(self._told_by_reactor)
@@ -112,8 +114,14 @@ class CountedFiles:
 
     def watch_planned(self, candidate: Candidate) -> None:
         """By the reactor, which may know the file already, where there is one."""
+        if candidate.mapped and candidate.file in self._met:
+            return
         file = self._file(candidate)
-        if file is None or file.planned:
+        if file is None:
+            return
+        if candidate.mapped:
+            self._met.add(candidate.file)
+        if file.planned:
             return
         file.planned = True
         if self._reactor is not None:

@@ -98,7 +98,7 @@ class PassiveSource(TreeObserver):
     def _take(self, process: Tracked, file: str, unprobed: bool, again: bool = False) -> None:
         mappings = [mapping for mapping in process.mappings.values() if mapping.file == file]
         seen = self._seen.setdefault(process.pid, _Seen())
-        if not mappings or (file in seen.pictured and not again):
+        if not mappings or (file in seen.pictured and not again) or not process.readable:
             return
         seen.pictured.add(file)
         image, facts = self._providers[file]
@@ -143,7 +143,7 @@ class PassiveSource(TreeObserver):
     def _read_slots(self, process: Tracked, file: str) -> None:
         consumer = [mapping for mapping in process.mappings.values() if mapping.file == file]
         slots = self._consumers.get(file)
-        if not consumer or slots is None or not slots.wanted or not process.alive:
+        if not consumer or slots is None or not slots.wanted or not process.readable:
             return
         try:
             with Memory(process.pid) as memory:

@@ -125,7 +125,7 @@ class CopiesSource(TreeObserver):
         return new
 
     def _heard(self, event: Event) -> None:
-        if not isinstance(event, TELLING):
+        if type(event) not in TELLING:
             return
         named = list(self._names.of(event))
         if named and isinstance(event, LoaderRefused):  # the look-up that it belongs to, told next, knows who asked

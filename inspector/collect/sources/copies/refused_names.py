@@ -26,7 +26,7 @@ _FILE: Final = re.compile(
 """Words of dlerror(3): elf/dl-load.c, dl-version.c and dl-lookup.c of glibc."""
 
 
-TELLING = (LookedUp, LoaderRefused, LoadPredicted, PreloadChecked, LoaderWordsFound, FileOpened)
+TELLING = frozenset((LookedUp, LoaderRefused, LoadPredicted, PreloadChecked, LoaderWordsFound, FileOpened))
 """Events that may say what was asked for in vain."""
 
 
@@ -56,6 +56,9 @@ class Names:
     def of(self, event: Event) -> Iterator[Asked]:
         """What this event says was asked for in vain; most events say nothing."""
         match event:
+            case FileOpened():
+                if event.errno in _NO_NODE and self._node.fullmatch(event.path.rpartition("/")[2]):
+                    yield Asked(event.pid, "device", event.path)
             case LookedUp(found=False):
                 yield from self._of_lookup(event)
             case LoaderRefused():
@@ -69,8 +72,6 @@ class Names:
             case LoaderWordsFound():
                 for words in event.words:
                     yield from self._of_words(event.pid, words, "")
-            case FileOpened() if event.errno in _NO_NODE and self._node.fullmatch(os.path.basename(event.path)):
-                yield Asked(event.pid, "device", event.path)
 
     def _of_lookup(self, event: LookedUp) -> Iterator[Asked]:
         if event.via in ("dlopen", "dlmopen"):

@@ -73,7 +73,7 @@ class Circumstances:
 
 def circumstances(process: Tracked) -> Circumstances | None:
     """None when the process is gone or may not be looked at."""
-    root = attempt(lambda: Root(process.pid), None)
+    root = attempt(lambda: Root(process.pid), None) if process.readable else None
     if root is None:
         return None
     words = attempt(lambda: procfs.argv(process.pid), list[bytes]())

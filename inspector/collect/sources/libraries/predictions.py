@@ -154,7 +154,7 @@ class PredictionsSource(TreeObserver):
 
     def _look_at(self, process: Tracked) -> _Look | None:
         """None when the process is gone and saw another file tree than ours."""
-        root = process.root or attempt(lambda: Root(process.pid), None)
+        root = process.root or (attempt(lambda: Root(process.pid), None) if process.readable else None)
         known = self._looks.get(process.pid)
         if root is None and known is not None:
             root = known.root

@@ -155,6 +155,8 @@ class Providers(TreeObserver):
         if record.errno or b".so" not in record.path or b".so" not in os.path.basename(record.path):
             return
         process = self._session.tree.find(record.pid)
+        if process is not None and not process.readable:
+            return
         program = process.program if process is not None and record.path.startswith(b"/") else None
         key = (program.mount_namespace, program.root, record.path) if program is not None else None
         if key is not None and self._unwanted.get(key, 0) > record.at:

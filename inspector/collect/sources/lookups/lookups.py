@@ -122,11 +122,12 @@ class LookupsSource(TreeObserver):
 
     def mapped(self, process: Tracked, mapping: Mapping) -> None:
         """A C library or loader, perhaps of a container."""
-        self._watch_loader(Candidate(os.fsencode(mapping.path), mapping.open_path, mapping.file))
+        if mapping.file not in self._met and answers_lookups(mapping.path):
+            self._watch_loader(Candidate(os.fsencode(mapping.path), mapping.open_path, mapping.file))
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
         """A file that overrides dlopen or dlsym, or a driver that answers by name."""
-        if self._answers.of(image):
+        if self._answers.of(image) and mapping.file not in self._met:
             self._watch(Candidate(os.fsencode(mapping.path), mapping.open_path, mapping.file), KINDS)
 
     def ended(self, process: Tracked) -> None:

@@ -21,6 +21,7 @@ FOLD_SECONDS = 1.0
 SINGLY = 20
 """So many equal opens are told one by one, each with its own moment and thread."""
 _MOST_PATHS = 3000
+_MOST_KNOWN = 1024
 _LIBRARY = re.compile(rb"(\.so(\.[0-9.]+)?|\.so-[^/]*)$")
 _PREFIXES = (b"/proc/driver", b"/sys/bus/pci", b"/etc/ld.so.preload", b"/dev/nvidia", b"/dev/dri", b"/dev/kfd")
 _NOISE = (b"/dev/null", b"/dev/tty", b"/dev/pts/", b"/dev/urandom")
@@ -48,6 +49,8 @@ class OpensSource(TreeObserver):
     def __init__(self, session: Session, feed: Feed) -> None:
         self._session = session
         self._processes: dict[int, _Process] = {}
+        self._known: dict[tuple[bytes, int, int, bool], Key | None] = {}
+        """What opens are told as, by path, error, flags and whether inside of a call."""
         self._untold: set[int] = set()
         """Processes that opened something since the last look."""
         self._ticker = Ticker(session.loop, FOLD_SECONDS, self._fold)
@@ -69,20 +72,12 @@ class OpensSource(TreeObserver):
         self._ticker.wake()
         process = self._processes.setdefault(record.pid, _Process())
         self._untold.add(record.pid)
-        writable = record.flags & os.O_ACCMODE != os.O_RDONLY
-        if not self._is_of_interest(record, writable):
+        key = self._key_of(record)
+        if key is None:
             process.skipped += 1
             return
-        folder = "/" if _is_folder(record) and not record.path.endswith(b"/") else ""
-        event = FileOpened(
-            at=record.at,
-            pid=record.pid,
-            tid=record.tid,
-            path=decode(record.path) + folder,
-            errno=record.errno,
-            writable=writable,
-        )
-        key = (event.path, event.errno, writable)
+        path, error, writable = key
+        event = FileOpened(at=record.at, pid=record.pid, tid=record.tid, path=path, errno=error, writable=writable)
         told = process.told.get(key, 0)
         if told >= SINGLY:
             before = process.again.get(key)
@@ -93,6 +88,18 @@ class OpensSource(TreeObserver):
             self._session.sink.send(event)
         else:
             process.skipped += 1
+
+    def _key_of(self, record: Opened) -> Key | None:
+        """None for what is of no interest; children that are alike open the same files."""
+        kind = (record.path, record.errno, record.flags, record.inside)
+        if kind not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            writable = record.flags & os.O_ACCMODE != os.O_RDONLY
+            folder = "/" if _is_folder(record) and not record.path.endswith(b"/") else ""
+            wanted = self._is_of_interest(record, writable)
+            self._known[kind] = (decode(record.path) + folder, record.errno, writable) if wanted else None
+        return self._known[kind]
 
     def _is_of_interest(self, record: Opened, writable: bool) -> bool:
         path = record.path

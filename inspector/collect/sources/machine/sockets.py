@@ -43,8 +43,9 @@ class SocketSource(TreeObserver):
 
     def executed(self, process: Tracked) -> None:
         """A program may inherit sockets; most have none."""
-        self._notice(process.pid)
-        self._read_due()
+        if process.readable:
+            self._notice(process.pid)
+            self._read_due()
 
     def ended(self, process: Tracked) -> None:
         """What was sent stays true of its life."""

@@ -95,6 +95,8 @@ class DescriptorSource(TreeObserver):
     def _read(self, process: Tracked) -> bool:
         """Read all and send what differs; False when it cannot be read (any more)."""
         pid = process.pid
+        if not process.readable:
+            return False
         try:
             self._read_at[pid] = self._session.loop.now()
             self._counts[pid] = open_files.count(pid)

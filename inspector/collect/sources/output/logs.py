@@ -212,9 +212,9 @@ class LogSource(TreeObserver):
 
     def _read(self, process: Tracked) -> None:
         """Files that it writes, and its standard output and error."""
-        if process.pid == os.getpid():
-            return
         pid = process.pid
+        if pid == os.getpid() or not process.readable:
+            return
         self._counts[pid] = attempt(lambda: open_files.count(pid), 0)
         root = attempt(lambda: Root(pid), None)
         for file in attempt(lambda: open_files.open_files(pid), list[open_files.OpenFile]()):

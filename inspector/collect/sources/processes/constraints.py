@@ -49,7 +49,7 @@ class ConstraintsSource(TreeObserver):
         if second != self._second:
             self._second, self._started = second, 0
         self._started += 1
-        if self._started <= _MOST_STARTS_A_SECOND:
+        if self._started <= _MOST_STARTS_A_SECOND and process.readable:
             self._read(process.pid, "exec")
 
     def ended(self, process: Tracked) -> None:

@@ -96,8 +96,8 @@ class Feed:
 
     def hand_out(self, batch: list[Record]) -> None:
         """Give each record to its listeners; one that fails costs the others nothing, and is said by its name."""
-        births = sum(type(record) is Forked for record in batch)
-        self.flooded = self._flood.seen(time.monotonic_ns(), births)
+        kinds = list(map(type, batch))
+        self.flooded = self._flood.seen(time.monotonic_ns(), kinds.count(Forked))
         if not batch:
             return
         failures: list[tuple[Callable[..., None], Exception]] = []
@@ -107,8 +107,8 @@ class Feed:
             except Exception as error:
                 failures.append((batch_listener, error))
         listeners = self._listeners.get
-        for record in batch:
-            for listener in listeners(type(record), ()):
+        for kind, record in zip(kinds, batch, strict=True):
+            for listener in listeners(kind, ()):
                 try:
                     listener(record)
                 except Exception as error:

@@ -49,6 +49,8 @@ class ProcessTree:
         self._hearing: dict[Kind, list[Callable[..., None]]] = {}
         self._last_word: dict[int, Record] = {}
         """Within the batch being handed out: the last exec or end of each process."""
+        self._ends: dict[int, int] = {}
+        """Within it: when the last process of each number ended."""
         feed.before_batch(self._look_ahead)
         feed.listen(Forked, self._forked)
         feed.listen(Executed, self._executed)
@@ -138,7 +140,8 @@ class ProcessTree:
 
     def _admit(self, process: Tracked, origin: Origin, comm: str) -> Tracked:
         self._processes[process.pid] = self._living[process.pid] = process
-        self._hold(process.pid)
+        if process.readable:
+            self._hold(process.pid)
         self._sink.send(
             ProcessStarted(
                 at=process.started if origin == "fork" else self._loop.now(),
@@ -169,7 +172,19 @@ class ProcessTree:
         self.tell("executed", process)
 
     def _look_ahead(self, batch: list[Record]) -> None:
-        self._last_word = {record.pid: record for record in batch if isinstance(record, Executed | Exited)}
+        self._last_word, self._ends = {}, {}
+        for record in batch:
+            if isinstance(record, Executed):
+                self._last_word[record.pid] = record
+            elif isinstance(record, Exited):
+                self._last_word[record.pid] = record
+                if record.status is not None:  # else only its descriptor tells how it ended
+                    self._ends[record.pid] = record.at
+        for pid in self._ends.keys() & self._living.keys():
+            self._mark_if_gone(self._living[pid])
+
+    def _mark_if_gone(self, process: Tracked) -> None:
+        process.gone = self._ends.get(process.pid, 0) >= process.started
 
     def _forked(self, record: Forked) -> None:
         if self._lives(record.pid):
@@ -188,6 +203,7 @@ class ProcessTree:
             raw_environment=parent.raw_environment,
             mappings={start: mapping.of(record.pid) for start, mapping in parent.mappings.items()},
         )
+        self._mark_if_gone(child)
         self._admit(child, "fork", parent.program.comm if parent.program else "")
 
     def _executed(self, record: Executed) -> None:

@@ -79,7 +79,7 @@ class WaitsSource:
 
     def send(self, event: Event) -> None:
         """Pass it on."""
-        if isinstance(event, CallsInside):
+        if type(event) is CallsInside:
             self._open = event.open
         self._sink.send(event)
 

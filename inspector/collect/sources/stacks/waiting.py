@@ -72,10 +72,11 @@ class WaitingThreads(TreeObserver):
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
         """A library of an API: is somebody inside it?"""
-        named = {image.soname or "", os.path.basename(mapping.path)}
         if image.soname in self._sonames:
             self._provided.add(image.file)
-        if process.pid not in self._seen and named & self._sonames and self._looked < _MOST_PROCESSES:
+        if not process.readable or process.pid in self._seen or self._looked >= _MOST_PROCESSES:
+            return
+        if {image.soname or "", os.path.basename(mapping.path)} & self._sonames:
             self._seen.add(process.pid)
             self._looked += 1
             patience = _SETTLED if process.started < self._began else _YOUNG
