@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from inspector.stream.files import stranger_on_the_way
+
 SOURCES = Path(__file__).parent / "sources"
 _FLAGS = ("-O1", "-g0", "-Wl,--build-id=sha1", "-Wl,-z,noseparate-code", "-Wl,--no-as-needed")
 
@@ -91,7 +93,7 @@ def _cache() -> Path:
     """What lies there is executed: only a folder of our own user, whatever the environment says (sudo keeps it)."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     above = next(place for place in (base, *base.parents) if place.exists())
-    if above.stat().st_uid != os.geteuid():
+    if above.stat().st_uid != os.geteuid() or stranger_on_the_way(base) is not None:
         base = Path(pwd.getpwuid(os.geteuid()).pw_dir) / ".cache"
     return base / "shim-inspector" / "demo" / _sources_hash()
 

@@ -29,6 +29,47 @@ def create(path: str, *, mode: int = 0o600) -> BinaryIO:
     return os.fdopen(descriptor, "wb")
 
 
+_MOST_LINKS = 40
+"""The kernel's own limit, MAXSYMLINKS of linux/namei.h."""
+
+
+def stranger_on_the_way(path: str | Path) -> int | None:
+    """The user, neither root nor we, who may lead us elsewhere than to this path; None when there is nobody.
+
+    Whoever owns a folder or a link on the way, or may write to a folder that keeps nobody from renaming: root with the
+    environment of somebody else must follow none of them.
+    """
+    own, links = {0, os.geteuid()}, 0
+    waiting, here = list(Path(path).absolute().parts[:0:-1]), ""
+    while waiting:
+        part = waiting.pop()
+        if part in ("", "."):
+            continue
+        if part == "..":
+            here = here.rpartition("/")[0]
+            continue
+        try:
+            status = os.lstat(f"{here}/{part}")
+        except OSError:
+            return None  # nothing is there yet, and only who may write above could make it
+        if status.st_uid not in own:
+            return status.st_uid
+        if stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+            return _ANYBODY
+        if not stat.S_ISLNK(status.st_mode):
+            here = f"{here}/{part}"
+            continue
+        links += 1
+        target = str(Path(f"{here}/{part}").readlink()) if links <= _MOST_LINKS else ""
+        here = "" if target.startswith("/") else here
+        waiting += target.split("/")[::-1]
+    return None
+
+
+_ANYBODY = 65534
+"""Everybody may write there."""
+
+
 def _reason(path: str, error: OSError) -> str:
     if Path(path).is_symlink():
         return f"{path} is a symbolic link and is not written through: name the real file, or - for stdout"

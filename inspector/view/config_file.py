@@ -6,6 +6,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from inspector.stream.files import stranger_on_the_way
 from inspector.stream.lazy_pattern import lazy
 
 Value = str | bool | Sequence[str]
@@ -123,8 +124,11 @@ def _string(text: str) -> str:
 def write(path: Path, text: str) -> None:
     """Put the text in the place of the old one, whole or not at all, with mode 0600; OSError says why not.
 
-    Only into a folder that is ours alone: one of somebody else could lead us anywhere.
+    Only into a folder that is ours alone, and by links of ours: somebody else's could lead us anywhere.
     """
+    stranger = stranger_on_the_way(path)
+    if stranger is not None:
+        raise PermissionError(f"settings are not saved: uid {stranger} may lead {path} elsewhere")
     path = Path(os.path.realpath(path))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

@@ -4,17 +4,28 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from inspector.collect.access import user_cache
 from inspector.demo.build import _cache
 from inspector.model.profiles import ProfileError, load
-from inspector.stream.files import FileRefusedError, create
+from inspector.stream.files import FileRefusedError, create, stranger_on_the_way
+from inspector.view import config_file
 
 from .conftest import STRANGER, needs_root
 
 _PROFILE = 'name = "planted"\n'
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder like /tmp: everybody may write, nobody removes what is another's."""
+    with tempfile.TemporaryDirectory(prefix="shared-") as name:
+        Path(name).chmod(0o1777)
+        yield Path(name)
 
 
 @pytest.fixture
@@ -91,3 +102,42 @@ def test_folders_in_tmp_are_made_anew_and_those_of_strangers_are_left_alone() ->
     finally:
         (laid / "theirs").unlink()
         laid.rmdir()
+
+
+@needs_root
+def test_root_follows_no_link_of_somebody_else_to_what_it_writes(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    victim, theirs = shared / "victim", shared / "theirs"
+    victim.mkdir(mode=0o700)
+    (victim / "precious").write_text("precious\n")
+    (theirs / "config").mkdir(parents=True)
+    (theirs / "cache").mkdir()
+    (theirs / "cache/shim-inspector").symlink_to(victim)
+    (theirs / "config/config.toml").symlink_to(victim / "precious")
+    for place in (theirs, *theirs.rglob("*")):
+        os.chown(place, STRANGER, STRANGER, follow_symlinks=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(theirs / "cache"))
+    user_cache.write("met", b"x")
+    with pytest.raises(PermissionError, match=str(STRANGER)):
+        config_file.write(theirs / "config/config.toml", "theme = 1\n")
+    assert list(victim.iterdir()) == [victim / "precious"]
+    assert (victim / "precious").read_text() == "precious\n"
+
+
+@needs_root
+def test_our_own_links_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "cache").symlink_to("real")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    user_cache.write("met", b"x")
+    assert user_cache.read("met", 10) == b"x"
+    assert (tmp_path / "real/shim-inspector/met").exists()
+
+
+def test_a_folder_in_which_everybody_may_rename_leads_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    assert stranger_on_the_way(tmp_path / "open/x") is not None
+    (tmp_path / "open").chmod(0o1777)
+    assert stranger_on_the_way(tmp_path / "open/x") is None
+    (tmp_path / "loop").symlink_to("loop")
+    assert stranger_on_the_way(tmp_path / "loop/x") is None

@@ -4,6 +4,8 @@ import os
 import stat
 from pathlib import Path
 
+from inspector.stream.files import stranger_on_the_way
+
 
 def folder() -> Path:
     """XDG_CACHE_HOME/shim-inspector, or below ~/.cache."""
@@ -14,9 +16,11 @@ def folder() -> Path:
 def write(name: str, content: bytes) -> None:
     """Replace one file as a whole; silently nothing where the folder cannot be written or is not ours alone."""
     place = folder()
+    if stranger_on_the_way(place) is not None:
+        return
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not _is_ours_alone(os.stat(place)):
+        if not _is_ours_alone(os.stat(place)) or stranger_on_the_way(place) is not None:
             return
         fresh = place / f".{name}.{os.getpid()}"
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
