@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from inspector.stream.c_library import answers_lookups
 from inspector.stream.calls import WatchedFunction
 from inspector.stream.libraries import LibraryMapped
-from inspector.stream.session import Capability
+from inspector.stream.session import OPENS_UNTOLD, Capability
 
 from .formatting import duration, listed, name_of, plural
 from .state import Process, State
@@ -84,6 +84,10 @@ def opens_told_throughout(state: State, process: Process) -> bool:
     pauses.
     """
     opens = capability(state, "open-files")
+    if any(run.elf_class == 32 for run in process.execs) or any(
+        limit.what == OPENS_UNTOLD and limit.pid == process.pid for limit in state.limits
+    ):
+        return False
     if not born_here(process) or (opens is not None and opens.state == "no"):
         return False
     last = process.ended or state.now

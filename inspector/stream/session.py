@@ -64,6 +64,10 @@ class LimitNoted(Event, frozen=True, kw_only=True):
     pid: int | None = None
 
 
+OPENS_UNTOLD = "what it opens, and what the kernel refuses to it"
+"""`LimitNoted.what` of a process whose silence proves nothing: it asks the kernel by ways that are not watched."""
+
+
 class CollectorWaits(Event, frozen=True, kw_only=True):
     """The collector has not gone on for some seconds, and what it waits for: a file of a dead mount, a full pipe."""
 

@@ -1,6 +1,7 @@
 """Programs that end by an error of their own: about the GPU, about a build without it, or about something else."""
 
 from inspector.model.attempts.wording import word_row
+from inspector.model.coverage import opens_told_throughout
 from inspector.model.evidence import short
 from inspector.model.formatting import listed
 from inspector.model.log_claims import concerns_gpu, own_error, says_not_built
@@ -54,7 +55,8 @@ class EndedByOwnError(Cause):
         if not words:
             return None
         about_gpu = said is not None and concerns_gpu(said, perhaps=progress is not None)
-        before = f"nothing related to the GPU failed before.{reached}"
+        told = opens_told_throughout(case.state, process)
+        before = f"nothing related to the GPU {'failed' if told else 'was seen to fail'} before.{reached}"
         if about_gpu:
             before = f"no call or load of a GPU library was seen to fail before{_listed(case)}.{reached}"
         return Hit(

@@ -9,6 +9,7 @@ from fnmatch import translate
 from msgspec.structs import replace
 
 from inspector.stream.calls import FileOpened, OpensSkipped
+from inspector.stream.session import OPENS_UNTOLD, LimitNoted
 from inspector.stream.text import decode
 
 from ...kernel.records import Opened
@@ -51,6 +52,7 @@ class OpensSource(TreeObserver):
         self._processes: dict[int, _Process] = {}
         self._known: dict[tuple[bytes, int, int, bool], Key | None] = {}
         """What opens are told as, by path, error, flags and whether inside of a call."""
+        self._said = False
         self._untold: set[int] = set()
         """Processes that opened something since the last look."""
         self._ticker = Ticker(session.loop, FOLD_SECONDS, self._fold)
@@ -59,6 +61,15 @@ class OpensSource(TreeObserver):
         self._wanted = re.compile("|".join(patterns) or "(?!)")
         session.tree.watch(self)
         feed.listen(Opened, self._opened)
+
+    def executed(self, process: Tracked) -> None:
+        """What 32-bit programs ask of the kernel goes by other entries than those that are watched."""
+        program = process.program
+        if program is not None and program.elf_class == 32 and not self._said:
+            self._said = True
+            why = f"{program.exe} is a 32-bit program: its system calls are not watched"
+            limit = LimitNoted(at=program.at, what=OPENS_UNTOLD, why=why, pid=process.pid)
+            self._session.sink.send(limit)
 
     def forgotten(self, process: Tracked) -> None:
         """It opens nothing more."""

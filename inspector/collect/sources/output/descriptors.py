@@ -6,7 +6,7 @@ from fnmatch import translate
 from typing import Literal
 
 from inspector.stream.processes import Descriptor, DescriptorsRead
-from inspector.stream.session import LimitNoted
+from inspector.stream.session import OPENS_UNTOLD, LimitNoted
 from inspector.stream.text import decode
 
 from ...kernel.records import Opened
@@ -30,6 +30,10 @@ SPECIAL = (b"/dev/", b"/proc/", b"/sys/")
 """Where device files are, and files that stand for them."""
 
 
+_RING = b"anon_inode:[io_uring]"
+_MOST_RINGS = 16
+
+
 class DescriptorSource(TreeObserver):
     """Reads descriptors at each exec and when their number changes; sends them only when they differ."""
 
@@ -42,6 +46,8 @@ class DescriptorSource(TreeObserver):
         self._read_at: dict[int, int] = {}
         self._counted = Rounds(session.tree.processes)
         self._read_again = Rounds(session.tree.processes)
+        self._rings: set[int] = set()
+        """Processes of which that was said."""
         self._too_short = False
         self._refused = False
 
@@ -106,11 +112,18 @@ class DescriptorSource(TreeObserver):
                 self._refused = True
                 self._note("where output goes, and which logs and devices are open", "permission denied", pid)
             return False
+        self._look_for_rings(pid, files)
         found = self._of_interest(process, files)
         if found != self._sent.get(pid):
             self._sent[pid] = found
             self._session.sink.send(DescriptorsRead(at=self._session.loop.now(), pid=pid, descriptors=found))
         return True
+
+    def _look_for_rings(self, pid: int, files: list[OpenFile]) -> None:
+        """What a process puts into a ring the kernel does without a system call (io_uring(7))."""
+        if pid not in self._rings and len(self._rings) < _MOST_RINGS and any(file.target == _RING for file in files):
+            self._rings.add(pid)
+            self._note(OPENS_UNTOLD, "it has an io_uring: what the kernel does for it from there is not told", pid)
 
     def _of_interest(self, process: Tracked, files: list[OpenFile]) -> list[Descriptor]:
         by_number = {file.fd: file for file in files}
