@@ -26,8 +26,8 @@ def look_at(process: Process) -> tuple[str, str]:
     runs = program(process)
     of_another = any(not is_tool(one) for one in ancestors(process))  # a server's child does not run alone
     if of_another or runs is None or not runs.argv or runs.own_root:
-        return f"{why}: look with a debugger in its next start, or let it write a core (ulimit -c unlimited)", PATTERN
-    return f"{why}: run it again in a debugger, which stops there", in_debugger(runs)
+        return f"{why}: attach a debugger at its next start, or enable core dumps (ulimit -c unlimited)", PATTERN
+    return f"{why}: run it again in a debugger, which will stop there", in_debugger(runs)
 
 
 def in_debugger(runs: ProcessExec) -> str:

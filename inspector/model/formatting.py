@@ -47,6 +47,11 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}"
 
 
+def upper_first(words: str) -> str:
+    """The words as the beginning of a sentence."""
+    return words[:1].upper() + words[1:]
+
+
 def listed(items: Iterable[str], most: int = 4) -> str:
     """`a, b, c and 5 more`."""
     names = list(dict.fromkeys(items))

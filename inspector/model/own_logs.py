@@ -25,7 +25,7 @@ class Trouble:
     source: LogSource
     line: LogLine
     at: int
-    """CLOCK_MONOTONIC ns; 0 for what stood there when we came."""
+    """CLOCK_MONOTONIC ns; 0 for what stood there when we attached."""
 
     @property
     def words(self) -> str:

@@ -139,11 +139,11 @@ class _Offers:
             if other is not None:
                 why = f"{name_of(other.path)} {other.words}"
                 return replace(want, fault=other.kind, why=why, provider=other.path)
-            return replace(want, fault="missing", why=want.why or "no mapped file offers it")
+            return replace(want, fault="missing", why=want.why or "no loaded library defines it")
         if not want.version or any(version_fits(image, export, want.version) for image, export in offered):
             return None
         image, export = offered[0]
-        why = f"{name_of(image.path)} offers it at {export.version or 'no version'}"
+        why = f"{name_of(image.path)} defines it at {export.version or 'no version'}"
         return replace(want, fault="version", why=why, provider=image.path)
 
 

@@ -150,7 +150,7 @@ class Process(Struct, eq=False):
     packages: dict[str, PackageRead] = {}
     """By name: packages in use of which there are builds without a part for the GPU."""
     loader_words: LoaderWordsFound | None = None
-    """What the loader refused before we came, by what is left in memory."""
+    """What the loader refused before we attached, by what is left in memory."""
     never_executed: dict[str, NeverExecuted] = {}
     slots: dict[str, SlotsRead] = {}
     pointers: dict[str, PointersHeld] = {}
@@ -254,7 +254,7 @@ class LogSource(Struct):
     lines_total: int = 0
     bytes_total: int = 0
     backlog: int = 0
-    """Number of the first line that was written after we came; lines before it were there already."""
+    """Number of the first line that was written after we attached; lines before it were there already."""
     changes: list[LogChanged] = []
     seen_at: dict[int, int] = {}
     """Line number -> CLOCK_MONOTONIC ns of the event that brought it (absent for backlog)."""

@@ -33,7 +33,7 @@ class LibraryMapped(Event, frozen=True, kw_only=True):
     """Position in link-map order; -1 unknown."""
     state: FileState = "current"
     state_detail: str = ""
-    """`mapped inode 77, on disk inode 91, 6 min younger`."""
+    """`mapped inode 77, on disk inode 91, 6 min newer`."""
     mtime: int = 0
     """mtime of the file on disk now, ns since the epoch."""
 

@@ -48,7 +48,7 @@ class LogRead(Event, frozen=True, kw_only=True):
     lines_total: int
     bytes_total: int = 0
     backlog: bool = False
-    """True for lines that were there before we came."""
+    """True for lines that were there before we attached."""
 
 
 class LogChanged(Event, frozen=True, kw_only=True):

@@ -34,7 +34,7 @@ class StackTaken(Event, frozen=True, kw_only=True):
     tid: int
     occasion: Occasion
     """A deciding function is called first; a call answered no; a library was not loaded; a deadly signal; a name was
-    looked up in vain; it waits in a system call since before we came, and did not move while it was read."""
+    looked up in vain; it waits in a system call since before we attached, and did not move while it was read."""
     moment: int
     """Which call or signal it belongs to: `CallReturned.entered`, `LookedUp.entered`, `SignalDelivered.at`."""
     function: int = -1

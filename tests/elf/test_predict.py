@@ -114,14 +114,14 @@ def test_an_undefined_name_says_who_offers_it_under_which_node(pool: Workshop) -
     assert {(need.name, need.version, need.file) for need in event.undefined} == {
         ("first", "V_1", "libprovider.so.1"), ("second", "V_1", "libprovider.so.1"),
     }  # fmt: skip
-    assert event.offered_instead["first"] == "libprovider.so.1 offers it @V_OTHER"
+    assert event.offered_instead["first"] == "libprovider.so.1 defines it @V_OTHER"
 
 
 def test_a_provider_without_any_version_table_makes_the_loader_give_up(pool: Workshop) -> None:
     Layout("none", {"a": "bare"}, "", "").spread(pool)
     event = open_in_shell(pool, f"{pool.folder}/d/libconsumer.so", "@/a")
     assert event.words.startswith("Inconsistency detected by ld.so")
-    assert event.offered_instead["first"] == "libprovider.so.1 offers it without any version table"
+    assert event.offered_instead["first"] == "libprovider.so.1 defines it without any version table"
 
 
 def test_a_name_that_is_loaded_already_is_answered_without_a_search(pool: Workshop) -> None:

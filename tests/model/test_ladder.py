@@ -239,7 +239,7 @@ def test_names_that_the_provider_lacks_are_not_said_to_be_among_its_own() -> Non
     assert told.detail == "1 name; 1 of the 2 that consumers here import are among them; 1 mapped file not read"
     story.image("/opt/app/libunread.so", exports=["cuDeviceGet"])
     told = rung(story, "exported")
-    assert (told.state, told.detail.rpartition(", ")[2]) == ("yes", "other files offer the rest")
+    assert (told.state, told.detail.rpartition(", ")[2]) == ("yes", "other files define the rest")
 
 
 def test_that_another_process_is_the_one_to_look_at_breaks_no_rung() -> None:

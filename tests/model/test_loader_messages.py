@@ -1,4 +1,4 @@
-"""What the loader refused before we came, by what is left of its sentences in memory."""
+"""What the loader refused before we attached, by what is left of its sentences in memory."""
 
 from inspector.model.attempts import Attempt
 from inspector.model.diagnosis import diagnose
@@ -80,7 +80,7 @@ def test_the_programs_own_words_of_a_name_that_a_mapped_library_lacks_are_a_look
 def test_a_driver_without_a_beginning_is_told_where_nobody_saw_who_asked() -> None:
     answer = diagnose((story := late_driver("cuDeviceGetCount")).state, story.state.profiles)
     assert (answer.mode.verdict, answer.mode.confidence) == ("cpu", "likely")
-    assert "cuInit, without which nobody can begin" in answer.findings[0].title
+    assert "cuInit, without which nothing can start" in answer.findings[0].title
 
 
 def test_a_driver_that_hands_its_functions_out_by_itself_needs_to_export_none() -> None:

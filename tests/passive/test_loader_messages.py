@@ -1,4 +1,4 @@
-"""What the loader refused before we came, read out of the memory of a process that still lives."""
+"""What the loader refused before we attached, read out of the memory of a process that still lives."""
 
 import subprocess
 import sys

@@ -190,7 +190,7 @@ def _server() -> Process:
             route_by=SHIM,
             asked=SHIM,
             state="replaced",
-            state_detail="mapped inode 77, on disk inode 91, 6 min younger",
+            state_detail="mapped inode 77, on disk inode 91, 6 min newer",
         ),
     }
     return server

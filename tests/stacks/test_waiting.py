@@ -91,7 +91,7 @@ def test_it_is_the_answer_and_leaves_the_mode_open() -> None:
     answer = diagnose(hanging().state)
     first = answer.findings[0]
     assert (answer.mode.verdict, first.rule, first.confidence) == ("undecided", "call-blocked", "likely")
-    assert "cuInit" in first.title and "since before we came" in first.title
+    assert "cuInit" in first.title and "since before we attached" in first.title
     assert "libbackend.so" in first.cause
     assert any("pause" in row.text for row in first.evidence)
 
@@ -115,7 +115,7 @@ def test_of_a_process_that_began_under_our_eyes_only_the_beginning_of_the_call_w
     frames = [CodeFrame(path="/lib/libc.so.6", symbol="pause"), CodeFrame(path=driver, symbol="cuInit")]
     story.tell(StackTaken(at=at, pid=812, tid=812, occasion="waiting", moment=at, native=frames))
     first = diagnose(story.state).findings[0]
-    assert first.rule == "call-blocked" and "before we came" not in first.title
+    assert first.rule == "call-blocked" and "before we attached" not in first.title
 
 
 def test_a_busy_thread_is_not_said_to_wait() -> None:

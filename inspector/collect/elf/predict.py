@@ -227,7 +227,7 @@ class Predictor:
         perhaps = bind(reference, others).provider
         if perhaps is not None and not prediction.words:
             prediction.unknown = prediction.unknown or (
-                f"{decode(reference.name)} is offered by {decode(perhaps.path)}, "
+                f"{decode(reference.name)} is defined by {decode(perhaps.path)}, "
                 "which this load can use only if it was opened with RTLD_GLOBAL"
             )
             return
@@ -282,10 +282,10 @@ def _offered_instead(prediction: Prediction) -> dict[str, str]:
             offers = symbols.offers.get(reference.name, [])
             called = decode(place.library.soname or place.path)
             if offers and not symbols.has_versions:
-                instead[decode(reference.name)] = f"{called} offers it without any version table"
+                instead[decode(reference.name)] = f"{called} defines it without any version table"
             elif offers:
                 nodes = ", ".join(f"@{decode(offer.node)}" if offer.node else "without version" for offer in offers)
-                instead[decode(reference.name)] = f"{called} offers it {nodes}"
+                instead[decode(reference.name)] = f"{called} defines it {nodes}"
     return instead
 
 

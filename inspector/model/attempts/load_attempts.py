@@ -126,7 +126,7 @@ class LoadReader:
         inner = Attempt(
             self.process, "load" if kind == "load" else "lookup", what, False, attempt.at, tid=attempt.tid,
             family=attempt.family, stage="loaded" if kind == "load" else "resolved",
-            asker=failure.needed_by or attempt.what, answer="not found" if kind == "load" else "not offered",
+            asker=failure.needed_by or attempt.what, answer="not found" if kind == "load" else "not exported",
             source=attempt.source, failure=failure, lookup=attempt.lookup, inside=attempt,
             api=self.profiles.api_of_soname(what) or self.profiles.api_of_function(what) or "",
         )  # fmt: skip
@@ -239,7 +239,7 @@ class LoadReader:
             )  # fmt: skip
 
     def _remembered(self) -> Iterator[Attempt]:
-        """Refused before we came, by the loader's sentences in memory; what is there by now under any name served.
+        """Refused before we attached, by the loader's sentences in memory; what is there by now under any name served.
 
         Of a program that was seen from its first instruction its look-ups tell, and a sentence may be about a question
         whether something is loaded (RTLD_NOLOAD).

@@ -1,4 +1,4 @@
-"""What a program says was refused to it, as attempts: the only witness of what happened before we came."""
+"""What a program says was refused to it, as attempts: the only witness of what happened before we attached."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

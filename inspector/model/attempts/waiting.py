@@ -1,4 +1,4 @@
-"""Calls that threads are in since before we came, by their stacks: nobody saw them begin, and they do not return.
+"""Calls that threads are in since before we attached, by their stacks: nobody saw them begin, and they do not return.
 
 They wait, or are busy and do not leave the call."""
 
@@ -34,8 +34,9 @@ def _moved(process: Process, stack: StackTaken) -> bool:
 
 
 def _called_again(state: State, process: Process, attempt: Attempt, stack: StackTaken) -> bool:
-    """The function was entered after the stack was taken; of a busy thread, at all since we came: who calls it again
-    and again is in it at every look, and its calls may be counted no more. A call that begins later is seen to begin.
+    """The function was entered after the stack was taken; of a busy thread, at all since we attached: who calls it
+    again and again is in it at every look, and its calls may be counted no more. A call that begins later is seen to
+    begin.
     """
     entered = (
         count.last for number, count in process.counts.items()

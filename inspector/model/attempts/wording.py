@@ -53,7 +53,7 @@ def _call(attempt: Attempt) -> str:
 def _since(attempt: Attempt) -> str:
     """Of a call whose beginning nobody saw."""
     before_us = attempt.source == "memory" and not born_here(attempt.process)
-    return " since before we came" if before_us else " for some time"
+    return " since before we attached" if before_us else " for some time"
 
 
 def _by(attempt: Attempt) -> str:

@@ -16,7 +16,7 @@ from .rule import Cause, Hit, Pattern
 class BoundElsewhere(Cause):
     id = "bound-elsewhere"
     place = "resolved"
-    meaning = "Two libraries offer the API in one process; the consumer's calls go to the one that was not meant."
+    meaning = "Two libraries export the API in one process; the consumer's calls go to the one that was not meant."
     proof = "The file that answered the refused call, and another provider of the same API that nobody called."
     cure = "Take the first one from the process, or make it forward the calls."
 
@@ -41,7 +41,7 @@ class BoundElsewhere(Cause):
         if opened is not None:
             cause = f"{name_of(opened.requester)} opened {opened.name} by itself and asked there for the functions: "
             cause += "what is preloaded, or stands before it, is not asked then."
-            step = f"have {loser.path} opened instead of {opened.name}, by a setting or a link in its place"
+            step = f"make the program open {loser.path} instead of {opened.name}: by a setting, or a link in its place"
         title = f"in {short(case.process)} {case.leaf.what} etc. are bound to {winner.path}, not to {loser.path}"
         return Hit(
             title=title,

@@ -145,15 +145,15 @@ def _next(case: Case, gate: list[FileOpened]) -> tuple[str, str]:
     leaf, gpu = case.leaf, case.state.gpu
     if leaf.stage in ("initialised", "counted") and gpu is not None and not gpu.devices:
         return (
-            "see whether the machine has a device at all",
+            "check whether the machine has a device at all",
             "ls -l /dev/nvidia* /proc/driver/nvidia/version; lspci -nn | grep -i -E '3d|vga|display'",
         )
     library = name_of(leaf.provider) or "the library"
     if leaf.stage == "work":
         return f"look at what this {leaf.what} was given, and at the work before it", waited_for(leaf.process)
     looked = gate or opened_in_call(leaf)
-    last = f"; the last thing that it opened was {looked[-1].path}" if looked else ""
-    return f"see in the next start what {library} opens and returns before that{last}", waited_for(leaf.process)
+    last = f"; the last file it opened was {looked[-1].path}" if looked else ""
+    return f"watch the next start: what {library} opens and returns before that{last}", waited_for(leaf.process)
 
 
 def _meaning(advice: str) -> str:

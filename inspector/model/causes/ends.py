@@ -76,7 +76,7 @@ class CallBlocked(Cause):
             return None
         process = call.process
         age = case.state.now - call.begin if call.begin else 0
-        unseen = "for some time" if born_here(process) else "since before we came"
+        unseen = "for some time" if born_here(process) else "since before we attached"
         since = f"for {duration(age)}" if call.begin else unseen
         waits = process.waits.get(call.tid)
         where = (waits.syscall or waits.wchan) if waits is not None else ""

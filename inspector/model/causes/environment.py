@@ -75,7 +75,7 @@ class LoaderIgnoresEnvironment(Cause):
 
 
 class IgnoredEnvironment(Pattern):
-    """The same where no load was seen to be refused: the program may have asked before we came."""
+    """The same where no load was seen to be refused: the program may have asked before we attached."""
 
     id = "loader-ignores-environment"
     place = "environment"

@@ -68,7 +68,7 @@ class DlopenOverridden(Cause):
             "without touching the file",
             cause="Its own dlopen cannot find the real one (its own dlsym answers NULL), so every load fails, and "
             "dlerror stays empty: no log shows it.",
-            next_step=f"take {name_of(hook)} out of LD_PRELOAD{_found_by_path(case, hook)}, or do not export dlopen "
+            next_step=f"remove {name_of(hook)} from LD_PRELOAD{_found_by_path(case, hook)}, or do not export dlopen "
             "and dlsym",
             command=commands_by_hand.exported(process, hook, via),
             process=process,
@@ -76,7 +76,7 @@ class DlopenOverridden(Cause):
             evidence=[*case.rows(), defines],
             at=failure.at,
             subject=f"{hook}:{name_of(failure.name)}",
-            root=f"{name_of(hook)} answers {via} for the whole process",
+            root=f"{name_of(hook)} overrides {via} for the whole process",
         )
 
 

@@ -26,7 +26,7 @@ class StaleArtefact(Pattern):
     place = "mapped"
     notice = True
     meaning = (
-        "The file that the process runs is not the file on disk any more: replaced, deleted or changed after the start."
+        "The file that the process runs is no longer the file on disk: replaced, deleted or changed after the start."
     )
     proof = "Inode and times of the mapped file and of the file on disk differ."
     cure = (
@@ -255,7 +255,7 @@ class LinkChainBypass(Cause):
             title=f"{asked} is a link to {name_of(provider.path)}, not to {name_of(other.path)}",
             cause=f"{short(process)} asks for {asked}; the chain {chain} ends in the vendor's file, and {other.path} "
             "is never asked for by its name.",
-            next_step=f"let {links[0]} be a link to {other.path}",
+            next_step=f"make {links[0]} a link to {other.path}",
             command=commands_by_hand.listing(process, links[0], other.path),
             process=process,
             evidence=[

@@ -37,16 +37,23 @@ def found_elsewhere(case: Case, name: str, *kinds: str) -> FoundElsewhere:
     search = commands_by_hand.search(case.process, f"{stem(name)}*")
     if found is not None and found.complete:
         places = (
-            f"none of {len(found.places)} directories that were looked at has it"
+            f"it is in none of the {len(found.places)} directories searched"
             if found.places
             else "it is not on this machine"
         )
         if bad := [copy for copy in found.copies if copy.problem and copy.path != found.library]:
             places = f"{bad[0].path} would not do ({bad[0].problem})"
-        return FoundElsewhere(places, f"install the package with {name_of(name)}", search)
+        return FoundElsewhere(places, _get(found, name), search)
     return FoundElsewhere(
         "", f"check whether {name_of(name)} is on this machine, and add its directory to the library path", search
     )
+
+
+def _get(found: CopiesFound, name: str) -> str:
+    """What to do when no copy is on this machine: a library comes in a package, a symbol with another release."""
+    if found.kind in ("symbol", "version"):
+        return f"use a release of {name_of(found.library) or 'the library'} that has {name_of(name)}"
+    return f"install the package that provides {name_of(name)}"
 
 
 def _of_copy(case: Case, asked: CopiesFound, copies: list[Copy]) -> FoundElsewhere:
@@ -81,7 +88,7 @@ def _known(case: Case, name: str, paths: list[str]) -> FoundElsewhere:
     if name_of(paths[0]) != name_of(name):
         return FoundElsewhere(
             words,
-            f"ask for {name_of(paths[0])}, or let {folder}/{name_of(name)} be a link to it",
+            f"ask for {name_of(paths[0])}, or make {folder}/{name_of(name)} a link to it",
             commands_by_hand.link(case.process, name_of(paths[0]), f"{folder}/{name_of(name)}"),
             tuple(paths),
         )

@@ -50,7 +50,7 @@ class VisibleDevicesHidden(Cause):
             title=f"{key}={shown} hides the devices from {short(process)}: {case.leaf.what} = "
             f"{case.leaf.answer}{where}",
             cause=f"{known.effect if known is not None else 'The variable restricts which devices are seen'}.",
-            next_step=f"take {key} out where the program "
+            next_step=f"unset {key} where the program "
             f"{'sets it' if inside else 'is started (children inherit it)'}, then restart",
             command="" if inside else _without(process, key),
             process=process,

@@ -6,7 +6,7 @@ from shlex import quote
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
-from inspector.model.formatting import errno_name, listed, name_of, plural
+from inspector.model.formatting import errno_name, listed, name_of, plural, upper_first
 from inspector.model.state import Process
 from inspector.stream.calls import FileOpened
 from inspector.stream.processes import Descriptor
@@ -153,9 +153,9 @@ class LogUnreadable(Pattern):
                     kind = "NUL bytes" if change.what == "nul-bytes" else "unreadable parts"
                     yield Hit(
                         title=f"{name_of(name)} holds {kind}: grep says `binary file matches` and prints nothing",
-                        cause=f"{change.detail or 'Lines were written with wrong lengths'}; a line that grep does "
-                              "not show may be there.",
-                        next_step="search it as text",
+                        cause=f"{upper_first(change.detail) or 'Lines were written with wrong lengths'}; a line that "
+                              "grep does not show may be there.",
+                        next_step="search it as text (grep -a)",
                         command=f"grep -a -i -E 'cuda|gpu' {quote(name)}",
                         severity="warning",
                         confidence="proven",

@@ -5,7 +5,7 @@ from dataclasses import replace
 from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.evidence import short
-from inspector.model.formatting import listed, name_of
+from inspector.model.formatting import listed, name_of, upper_first
 from inspector.model.refusals import is_table
 from inspector.model.tree import libraries
 from inspector.model.usage import Use
@@ -85,7 +85,7 @@ class NameNotFound(Cause):
             (provider.path for use in case.family_uses for provider in use.providers), 2) or "the library"  # fmt: skip
         place = found_elsewhere(case, leaf.what, "symbol")
         title = (
-            f"{where} in {short(process)} does not offer {leaf.what}, without which nobody can begin"
+            f"{where} in {short(process)} does not export {leaf.what}, without which nothing can start"
             if leaf.source == "file"
             else f"{name_of(leaf.asker) or 'a consumer'} asked for {leaf.what} in {short(process)}; {where} does not "
             f"have it{said}"
@@ -93,10 +93,10 @@ class NameNotFound(Cause):
         return Hit(
             title=title,
             cause=f"{leaf.answer}; no call of {leaf.api or leaf.family} succeeded after it."
-            f"{f' {place.words}.' if place.paths else ''}",
+            f"{f' {upper_first(place.words)}.' if place.paths else ''}",
             next_step=place.step
             if place.paths
-            else f"let {name_of(where)} export {leaf.what}, or use a release that has it",
+            else f"export {leaf.what} from {name_of(where)}, or use a release of it that does",
             command=commands_by_hand.exported(process, where if where.startswith("/") else leaf.asker, leaf.what),
             process=process,
             severity="error" if _computes(case) else "warning",

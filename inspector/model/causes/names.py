@@ -7,7 +7,7 @@ from inspector.model import commands_by_hand, evidence
 from inspector.model.copies import where_is
 from inspector.model.evidence import short
 from inspector.model.failed_loads import FailedLoad
-from inspector.model.formatting import listed, name_of
+from inspector.model.formatting import listed, name_of, upper_first
 from inspector.model.memo import once
 from inspector.model.requirements import NeededName, import_faults, missing_names, required
 from inspector.model.state import Process
@@ -36,13 +36,16 @@ def import_faults_of(context: Context, process: Process, use: Use) -> list[Neede
     return import_faults(context.state, process, use, context.profiles)
 
 
+_NONE = "no loaded library"
+
+
 def _provider_words(context: Context, process: Process, name: str, tried: Iterable[str] = ()) -> str:
     """The file that should have offered a name: mapped, or opened by the load that was refused."""
     api = context.profiles.api_of_function(name)
     use = context.uses(process).get(api) if api is not None else None
     providers = [provider.path for provider in use.providers] if use is not None else []
     providers = providers or [path for path in sorted(tried) if api and context.profiles.api_of_soname(path) == api]
-    return listed(providers, 2) if providers else "no mapped file"
+    return listed(providers, 2) if providers else _NONE
 
 
 def _opened_in_load(case: Case, failure: FailedLoad) -> frozenset[str]:
@@ -61,15 +64,15 @@ def _refused_file(failure: FailedLoad) -> str:
 
 def _let_it_export(provider: str, consumer: str, name: str) -> str:
     if "/" in provider:
-        return f"let {name_of(provider)} export it, if only to answer that it is not supported"
-    return f"bring in the library that has {name}, or use a build of {name_of(consumer)} that does without it"
+        return f"export it from {name_of(provider)}, even if it only returns that it is not supported"
+    return f"load a library that defines {name}, or use a build of {name_of(consumer)} that does not need it"
 
 
 class SymbolMissing(Cause):
     id = "symbol-missing"
     place = "exported"
     meaning = (
-        "A consumer needs a name that no mapped library offers: the load fails, or the first call ends the program."
+        "A consumer needs a name that no loaded library defines: the load fails, or the first call ends the program."
     )
     proof = "The loader refused the load and named the symbol; or no mapped file exports what a consumer imports."
     cure = "Let the library export the name, or use one of the release that the consumer was built for."
@@ -84,10 +87,12 @@ class SymbolMissing(Cause):
         place = found_elsewhere(case, name, "symbol")
         known = where_is(case.state, process, name, "symbol") is not None
         file = provider if "/" in provider else _refused_file(failure)
+        lacks = f"{provider} defines" if provider == _NONE else f"{provider} does not export"
+        there = f" {upper_first(place.words)}." if known and place.words else ""
         return Hit(
             title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: it needs {listed([name, *more], 3)}, "
-            f"which {provider} {'does not offer' if provider != 'no mapped file' else 'offers'}",
-            cause=f"The loader says: {failure.words}.{f' {place.words}.' if known and place.words else ''}",
+            f"which {lacks}",
+            cause=f"The loader says: {failure.words}.{there}",
             next_step=place.step if known else _let_it_export(provider, failure.name, name),
             command=(commands_by_hand.exported if file == provider else commands_by_hand.wanted)(process, file, name),
             process=process,
@@ -95,7 +100,7 @@ class SymbolMissing(Cause):
             evidence=case.rows(),
             at=failure.at,
             subject=f"{name_of(failure.name)}:{name}",
-            root=f"{provider} {'does not offer' if provider != 'no mapped file' else 'offers'} {name}",
+            root=f"{lacks} {name}",
         )
 
 
@@ -122,9 +127,9 @@ class NamesNotOffered(Pattern):
         ran = "" if use.consumer_calls else "Bound at load, the load fails; "
         return Hit(
             title=f"{name_of(first.consumer)} needs {listed((want.name for want in missing), 3)}; {providers} does "
-            f"not offer {'it' if len(missing) == 1 else 'them'}",
+            f"not export {'it' if len(missing) == 1 else 'them'}",
             cause=f"{ran}bound at the first call, that call ends the program with status 127.".capitalize(),
-            next_step=f"let {name_of(use.providers[0].path)} export it",
+            next_step=f"export it from {name_of(use.providers[0].path)}",
             command=commands_by_hand.exported(process, use.providers[0].path, first.name),
             process=process,
             severity="warning" if use.consumer_calls else "error",
@@ -140,9 +145,9 @@ class NamesNotOffered(Pattern):
             want = missing[0]
             yield Hit(
                 title=f"{name_of(want.consumer)} will ask {use.providers[0].path} for {want.name}, which it does not "
-                "offer",
+                "export",
                 cause=f"{want.why}; without it the runtime gives up as if there were no driver.",
-                next_step=f"let {name_of(use.providers[0].path)} export {want.name}",
+                next_step=f"export {want.name} from {name_of(use.providers[0].path)}",
                 command=commands_by_hand.exported(process, use.providers[0].path, want.name),
                 process=process,
                 confidence="likely",
@@ -253,7 +258,7 @@ class NearMissNames(Pattern):
             return
         found = NearMiss(name, image.path, "mangled", symbol)
         hit = _of_near_miss(process, found, f"whoever uses {api}", "likely", [])
-        yield replace(hit, doubt="Another library may offer these names to whoever asks.")
+        yield replace(hit, doubt="Another library may define these names.")
 
 
 class HiddenNames(Pattern):
@@ -283,7 +288,7 @@ class OverridesLibc(Pattern):
     place = "exported"
     notice = True
     meaning = (
-        "A library of the GPU side defines names of libc or of the loader and so answers them for the whole process."
+        "A library of the GPU side defines names of libc or of the loader and so overrides them for the whole process."
     )
     proof = "The file's symbol table defines the names, and it stands before libc in the look-up order."
     cure = "Keep such names out of a GPU library."
@@ -296,10 +301,10 @@ class OverridesLibc(Pattern):
 
     def _hit(self, context: Context, process: Process, library: LibraryMapped, names: list[str]) -> Hit:
         return Hit(
-            title=f"{name_of(library.path)} answers {listed(names, 6)} for the whole process",
-            cause="Whoever calls these names gets the library's own functions; a fault in them looks like a fault of "
+            title=f"{name_of(library.path)} overrides {listed(names, 6)} for the whole process",
+            cause="Every caller of these names gets the library's own functions; a bug in them looks like a bug in "
             "something else: files that end early, loads that fail without a word, logs that stay empty.",
-            next_step="keep them out of a GPU library",
+            next_step="do not export them from a GPU library",
             command=commands_by_hand.exported(process, library.path, names[0]),
             process=process,
             severity="info" if context.in_use else "warning",

@@ -145,16 +145,18 @@ class NotSeen(Conclusion):
         what = (
             "on the CPU, no cause found so far"
             if decision.verdict == "cpu"
-            else "could not see whether it uses the CPU or the GPU"
+            else "undecided so far whether it uses the CPU or the GPU"
         )
         told = decision.word.text if decision.word is not None else _newest_error(context)
         if told:
             got = f"{got}; the program says: {told.strip()[:160]}"
+        waiting = not missing and any(not one.ended for one in context.state.current.values())
         return hit_of(
             decision, f"{what}{got}" + (f": {missing[0]}" if missing else ""),
-            f"Missing: {'; '.join(missing)}." if missing else "What could be observed is fine.",
-            "observe its next start from its first instruction", command=next_start(context, decision),
-            confidence="guess", doubt="More permissions or attaching earlier may show it.", subject="not seen",
+            f"Missing: {'; '.join(missing)}." if missing else "Nothing observed so far is wrong.",
+            "wait until it looks for devices" if waiting else "observe its next start from its first instruction",
+            command="" if waiting else next_start(context, decision), confidence="guess",
+            doubt="More permissions or attaching earlier may show it.", subject="not seen",
             evidence=decision.evidence or [
                 evidence.of_process(context.state.processes[0], missing[0] if missing else "nothing of an API was seen")
             ],

@@ -8,7 +8,7 @@ from inspector.model import commands_by_hand
 from inspector.model.attempts.system import is_device
 from inspector.model.attempts.wording import sentence
 from inspector.model.evidence import short
-from inspector.model.formatting import listed, name_of
+from inspector.model.formatting import listed, name_of, upper_first
 from inspector.model.state import Process
 from inspector.model.tree import program
 
@@ -127,7 +127,7 @@ class NodeMissing(Cause):
         name = name_of(leaf.what)
         module = _MODULES.get(name, "nvidia" if name.startswith("nvidia") else "amdgpu" if "renderD" in name else "")
         place = found_elsewhere(case, leaf.what, "device")
-        there = f" {place.words[0].upper()}{place.words[1:]}." if place.paths else ""
+        there = f" {upper_first(place.words)}." if place.paths else ""
         return Hit(
             title=f"{leaf.what} is not there for {short(leaf.process)}: {leaf.call} = {leaf.answer}",
             cause=f"Without the node the library cannot reach the driver in the kernel.{_consequence(case)}{there}",

@@ -24,7 +24,7 @@ class CalledOnlyByItself(Pattern):
         "All calls come from inside the library itself, say its constructor: its log looks active, nothing uses it."
     )
     proof = "The callers of all counted calls are the library itself."
-    cure = "Look for the process that loads a consumer; let the shim initialise at the first call."
+    cure = "Find the process that loads a consumer; make the shim initialise on its first call."
 
     def find(self, context: Context) -> Iterable[Hit]:
         for process, use in context.all_uses():
@@ -44,8 +44,7 @@ class CalledOnlyByItself(Pattern):
                 "from a consumer",
                 cause="The library calls its own functions when it is loaded. Lines of its log prove that it was "
                 "loaded, not that anything uses it.",
-                next_step="look for the process that loads a consumer; let the shim initialise at the first call "
-                "instead",
+                next_step="find the process that loads a consumer; make the shim initialise on its first call instead",
                 process=process,
                 severity="error" if context.matters(process) else "info",
                 confidence="proven" if _proven(coverage, process) else "likely",
@@ -72,7 +71,7 @@ class CalledOnlyByItself(Pattern):
             f"{short(process)}, where only the library itself could make them",
             cause="No file of that process imports, needs or names the functions: the library's constructor calls "
             "them. Such lines prove that it was loaded, not that anything uses it.",
-            next_step="look for the process that loads a consumer; make the shim initialise on its first call",
+            next_step="find the process that loads a consumer; make the shim initialise on its first call",
             process=process,
             severity="error" if context.matters(process) else "info",
             confidence="likely",

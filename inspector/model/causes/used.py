@@ -52,7 +52,7 @@ class DeviceDropped(Pattern):
         yield Hit(
             title=self._title(first, dead, lines),
             cause=self._cause(context, dead, lines),
-            next_step="see in the next start what the second check calls and says last",
+            next_step="watch the next start: what the second check calls and logs last",
             command=waited_for(checked) if (checked := dead or first) is not None else "",
             process=dead or first,
             confidence="proven" if lines else "likely",

@@ -40,7 +40,7 @@ class NoDeviceCounted(Cause):
         return Hit(
             title=f"{leaf.what} succeeded but reported 0 devices in {short(leaf.process)}",
             cause=f"{library} works but reports no devices.",
-            next_step=f"find out what {library} counts: {counts}",
+            next_step=f"find out why {library} counts no device: {counts}",
             command=commands_by_hand.paths(leaf.process, opened)
             if opened
             else "ls -l /dev/nvidia* /dev/kfd /dev/dri /dev/dxg",
@@ -73,7 +73,7 @@ class NoDeviceToldByLog(Pattern):
                 title=f"{function} succeeded but reported 0 devices, says the log of "
                 f"{reading.groups.get('library') or 'the shim'}",
                 cause="The shim works but reports no devices.",
-                next_step="find out what the shim counts: device files, its settings",
+                next_step="find out why the shim counts no device: device files, its settings",
                 process=process,
                 confidence="likely",
                 evidence=[evidence.of_reading(context.state, reading)],
@@ -165,7 +165,7 @@ def _hit(context: Context, process: Process, calls: FunctionCalls, sample: CallR
         else ""
     )
     return Hit(
-        title=f"{calls.name} answered success in {short(process)}, but {what}",
+        title=f"{calls.name} returned success in {short(process)}, but {what}",
         cause=f"No device has such a value; programs drop it or choose code that cannot run.{layout}",
         next_step=f"compare what {name_of(calls.function.library)} writes with the header of the release that "
         "the consumer uses",

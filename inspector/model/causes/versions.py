@@ -22,7 +22,7 @@ from .rule import Cause, Hit, Pattern
 class VersionNodeMissing(Cause):
     id = "version-node-missing"
     place = "exported"
-    meaning = "The name is offered, but not at the version node that the consumer was linked against."
+    meaning = "The name is defined, but not at the version node that the consumer was linked against."
     proof = "The loader refused the load and named the version; the tables of both files show it."
     cure = "Let the copy come first that defines the node, or build the library with that node."
 
@@ -112,7 +112,7 @@ def _offered(context: Context, failure: FailedLoad) -> str:
     for image in context.state.images.values():
         for export in image.exports:
             if export.name == failure.symbol and export.visible and export.version != failure.version:
-                return f"{name_of(image.path)} offers it at {export.version or 'no version'}"
+                return f"{name_of(image.path)} defines it at {export.version or 'no version'}"
     return ""
 
 

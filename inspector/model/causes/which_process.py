@@ -23,7 +23,7 @@ class SettingNotInForce(Pattern):
     place = "which process"
     notice = True
     meaning = (
-        "A unit file or /etc/ld.so.preload is younger than the process and says something else than the process has: "
+        "A unit file or /etc/ld.so.preload is newer than the process and says something else than the process has: "
         "the edit was not loaded, or the service was not restarted after it."
     )
     proof = "Times of the file and of the process, and what stands in the environment of the process."
@@ -53,7 +53,7 @@ class SettingNotInForce(Pattern):
     def _hit(self, unit: UnitRead, process: Process, key: str, value: str, has: str | None, path: str, age: int) -> Hit:
         reload = unit.needs_reload or (unit.in_force is not None and unit.in_force.get(key) != value)
         step = "systemctl daemon-reload && " if reload else ""
-        older = f"{name_of(path)} is {duration(age)} younger than {short(process)}" if age > 0 else f"{name_of(path)}"
+        older = f"{name_of(path)} is {duration(age)} newer than {short(process)}" if age > 0 else f"{name_of(path)}"
         state = f"it has {key}={has}" if has is not None else f"{key} is not in that process"
         return Hit(
             title=f"{older}; its {key} is not in force: {state}",
@@ -78,7 +78,7 @@ class SettingNotInForce(Pattern):
                 if not file.entries or age <= 0 or not mapped or mapped.intersection(file.entries):
                     continue
                 yield Hit(
-                    title=f"{file.path} is {duration(age)} younger than {short(process)}; it has no effect there",
+                    title=f"{file.path} is {duration(age)} newer than {short(process)}; it has no effect there",
                     cause="The file is read when a program starts, never later.",
                     next_step=f"restart {short(process)}; better: take the line out and set it for one service only",
                     process=process,

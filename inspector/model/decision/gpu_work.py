@@ -99,7 +99,7 @@ def _said_given(ways: Ways) -> Decision | None:
 
 def maps_nothing_to_compute_with(state: State, process: Process, profiles: Profiles) -> bool:
     """It lives, and no file that it maps now is a library of an API for devices, by name or by what it offers or uses;
-    nor does it hold a device. Whoever computes on one maps its driver meanwhile, whenever we came.
+    nor does it hold a device. Whoever computes on one maps its driver meanwhile, whenever we attached.
     """
     mapped = [one for one in libraries(process).values() if one.state != "unmapped"]
     if process.ended or not mapped:

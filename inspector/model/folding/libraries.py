@@ -172,7 +172,7 @@ def loader_words_found(state: State, event: LoaderWordsFound) -> None:
     process.loader_words = event
     touch(state, "libraries")
     for words in event.words:
-        tell(state, event.at, event.pid, "load", f"failed before we attached, as memory shows: {words}", bad=True)
+        tell(state, event.at, event.pid, "load", f"{words} (failed before we attached, found in memory)", bad=True)
 
 
 def never_executed(state: State, event: NeverExecuted) -> None:

@@ -49,5 +49,5 @@ def folder_listed(state: State, event: FolderListed) -> None:
 
 def watched(state: State, event: SystemCallsWatched) -> None:
     state.syscalls_watched.append(event)
-    words = "are reported from now on" if event.on else "are not reported until something starts or loads"
-    tell(state, event.at, 0, "note", f"opens and refused system calls {words} ({event.means})")
+    words = "recorded from here on" if event.on else "not recorded until something starts or loads"
+    tell(state, event.at, 0, "note", f"file opens and failed system calls {words} ({event.means})")

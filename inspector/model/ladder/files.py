@@ -124,7 +124,7 @@ def exported(view: View) -> Rung:
         return Rung(rung="exported", state="yes", detail=detail, evidence=[row])
     detail = f"{plural(total, 'name')}; {len(here)} of the {len(needed)} that consumers here import are among them"
     dark = unread(view.state, view.process)
-    detail += f"; {plural(len(dark), 'mapped file')} not read" if dark else ", other files offer the rest"
+    detail += f"; {plural(len(dark), 'mapped file')} not read" if dark else ", other files define the rest"
     return Rung(rung="exported", state="unknown" if dark else "yes", detail=detail, evidence=[row])
 
 

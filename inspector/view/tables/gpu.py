@@ -57,8 +57,8 @@ def _mode(context: PaneContext) -> Iterator[Item]:
     )
     mode = context.answer.mode if context.answer is not None else None
     if mode is not None:
-        yield from _evidence("for it", "evidence", mode.evidence, "yes")
-        yield from _evidence("against it", "contradiction", mode.contradictions, "no")
+        yield from _evidence("evidence", "evidence", mode.evidence, "yes")
+        yield from _evidence("contradicts", "contradiction", mode.contradictions, "no")
 
 
 def _evidence(words: str, key: str, rows: Iterable[Evidence], tone: Tone) -> Iterator[Item]:
@@ -95,7 +95,7 @@ def _machine(context: PaneContext) -> Iterator[Item]:
         )
     if absent:
         words = " ".join(device.path for device in absent)
-        yield _line("absent", cell("  not there", "quiet"), words, [Note("not there", words)], ["ls -l /dev/nvidia*"])
+        yield _line("absent", cell("  absent", "quiet"), words, [Note("absent", words)], ["ls -l /dev/nvidia*"])
     modules = " ".join(facts.modules) or "no GPU module is loaded"
     yield _line("modules", cell("  kernel modules"), modules, [Note("modules", modules)], ["lsmod"])
 

@@ -52,9 +52,7 @@ def libraries(context: PaneContext, folds: Folds | None = None) -> ListTable:
     unused = list(_candidates(context))
     files = sorted(_mapped_files(context), key=lambda mapped_file: _rank(state, mapped_file))
     mapped = _with_folded(context, files, folds or Folds())
-    whose = (
-        title_of(context.process) if context.process is not None else f"all {plural(len(state.processes), 'process')}"
-    )
+    whose = title_of(context.process) if context.process is not None else plural(len(state.processes), "process")
     heading = f"{plural(len(files), 'file')} in {whose}" + _not_there(failures)
     return ListTable(COLUMNS, [*asked, *failures, *mapped, *unused], heading)
 
@@ -189,6 +187,11 @@ def _failed(process: Process) -> Iterator[tuple[_Failure, str, LoadPredicted | N
             yield _Failure(prediction.name, "predicted", prediction.words), f"load:{prediction.name}", prediction
     for refusal in process.refusals:
         yield _Failure(refusal.object, "the loader said", refusal.text), f"refused:{refusal.object}", None
+    known = {name_of(one.object) for one in process.refusals} | {name_of(name) for name in process.predictions}
+    for sentence in process.loader_words.words if process.loader_words is not None else ():
+        name, _, text = sentence.partition(": ")
+        if text and name_of(name) not in known:
+            yield _Failure(name, "before we attached", text), f"recalled:{name}", None
 
 
 def _not_loaded(
@@ -198,7 +201,7 @@ def _not_loaded(
     tone: Tone = "no" if concerned else "quiet"
     words: Cell = ((f"{failure.route}: ", "quiet"), (failure.words, "plain" if concerned else "quiet"))
     row = Row(holders[0][1], (cell(name_of(failure.name), tone), _NOT_LOADED if concerned else _OPTIONAL, words))
-    notes = [Note("wanted", failure.name), Note(failure.route[:11], failure.words, tone)]
+    notes = [Note("wanted", failure.name), Note("error", f"{failure.words} ({failure.route})", tone)]
     if not concerned:
         notes.append(Note("", "nothing failed because of it", "quiet"))
     notes += [Note("in" if not place else "", title_of(process)) for place, (process, _) in enumerate(holders)]
@@ -238,7 +241,7 @@ def _missing(prediction: LoadPredicted) -> Iterator[Note]:
             yield Note("", f"  {step.path}: {step.result} ({step.rule})", "quiet")
     for need in prediction.undefined:
         version = f"@{need.version}" if need.version else ""
-        offer = prediction.offered_instead.get(need.name, "no library provides it")
+        offer = prediction.offered_instead.get(need.name, "no library defines it")
         yield Note("undefined", f"{need.name}{version}: {offer}", "no")
 
 

@@ -197,9 +197,9 @@ def _state(symbol: SymbolRow, known: Knowledge, count: int) -> Cell:
     if not symbol.defined:
         offers = known.offered.get(export.name)
         return (
-            (("✓ ", "yes"), (f"offered by {offers[0]}", "quiet"))
+            (("✓ ", "yes"), (f"defined in {offers[0]}", "quiet"))
             if offers
-            else (("→ ", "quiet"), ("needed here", "plain"))
+            else (("→ ", "quiet"), ("undefined, imported", "plain"))
         )
     if not export.visible:
         return (("✗ ", known.told.tone(concerned)), ("hidden: cannot be bound", known.told.tone(concerned)))
@@ -211,12 +211,12 @@ def _state(symbol: SymbolRow, known: Knowledge, count: int) -> Cell:
         if all(one.id in known.stopped for one in functions):
             return (("? ", "unknown"), ("no longer counted", "plain"))
         if any(one.id in known.late for one in functions):
-            return (("? ", "unknown"), ("no call since we came", "plain"))
+            return (("? ", "unknown"), ("no call since attach", "plain"))
         return (("· ", "quiet"), ("watched, not called", "quiet"))
     if holders := known.held.get((symbol.path, export.name)):
         return (("· ", "quiet"), (f"address held by {name_of(holders[0])}", "plain"))
     if needers := known.needed.get(export.name):
-        return (("· ", "quiet"), (f"needed by {needers[0]}", "quiet"))
+        return (("· ", "quiet"), (f"imported by {needers[0]}", "quiet"))
     return cell(export.kind if export.kind != "func" else "", "quiet")
 
 
@@ -227,7 +227,7 @@ def _details(symbol: SymbolRow, known: Knowledge) -> Details:
         notes.append(Note("demangled", symbol.demangled))
     notes.append(Note("library", symbol.path))
     binding = f"{'weak ' if export.weak else ''}{export.kind}, {'visible' if export.visible else 'hidden'}"
-    notes.append(Note("symbol", binding if symbol.defined else f"undefined: needed here ({export.kind})"))
+    notes.append(Note("symbol", binding if symbol.defined else f"undefined, imported ({export.kind})"))
     if export.version:
         notes.append(Note("version", f"{export.version}{' (default)' if export.default else ''}"))
     if symbol.defined:
@@ -238,7 +238,7 @@ def _details(symbol: SymbolRow, known: Knowledge) -> Details:
         notes.append(Note("executed", "never: its code page was not read since the program started"))
     for label, names in (
         ("held by", known.held.get((symbol.path, export.name))),
-        ("needed by", known.needed.get(export.name)),
+        ("imported by", known.needed.get(export.name)),
         ("defined in", known.offered.get(export.name)),
     ):
         notes += [Note(label if not place else "", name) for place, name in enumerate(names or ())]

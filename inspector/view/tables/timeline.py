@@ -154,9 +154,13 @@ class Moments:
         if why := self._excused.get((moment.pid, moment.at)):
             notes.append(Note("excused", why, "quiet"))
         if mark := self.marks.get(self._place(index)):
-            notes.append(Note("answer", f"a link of its chain: {mark}" if mark not in _MARKS else f"its {mark}"))
+            notes.append(
+                Note("answer", f"a link of its chain: {mark}" if mark not in _MARKS else f"this is its {mark}")
+            )
         if index:
-            notes.append(Note("before it", f"{duration(moment.at - self._moment(index - 1).at)} of silence", "quiet"))
+            notes.append(
+                Note("gap", f"{duration(moment.at - self._moment(index - 1).at)} after the event before", "quiet")
+            )
         return Details(_words(moment), notes)
 
 

@@ -22,7 +22,7 @@ def _failed(words: str, *, exports: list[str] | None = None, hidden: str = "") -
 def test_a_name_that_the_shim_lacks_stops_the_load_of_the_backend() -> None:
     finding = answer(_failed("undefined symbol: cuCtxGetFlags"))
     assert (finding.rule, finding.confidence) == ("symbol-missing", "proven")
-    assert f"it needs cuCtxGetFlags, which {SHIM} does not offer" in finding.title
+    assert f"it needs cuCtxGetFlags, which {SHIM} does not export" in finding.title
 
 
 def test_a_library_that_was_opened_in_the_refused_load_itself_is_the_one_that_lacks_the_name() -> None:
@@ -33,7 +33,7 @@ def test_a_library_that_was_opened_in_the_refused_load_itself_is_the_one_that_la
     story.look_up(812, "dlopen", BACKEND, False, by="/opt/app/server", error=words, tried=tried)
     story.log(CPU)
     finding = answer(story)
-    assert "it needs cuCtxGetFlags, which /srv/lib/libcuda.so.1 does not offer" in finding.title
+    assert "it needs cuCtxGetFlags, which /srv/lib/libcuda.so.1 does not export" in finding.title
     assert finding.command == "nm -D --defined-only /srv/lib/libcuda.so.1 | grep -w cuCtxGetFlags"
 
 
@@ -108,7 +108,7 @@ def test_a_name_at_another_version_is_told_with_both_nodes() -> None:
     )
     finding = answer(story)
     assert (finding.rule, finding.confidence) == ("version-node-missing", "proven")
-    assert "needs cublasCreate_v2@libcublas.so.12; libcublas.so.12 offers it at CUBLAS_12.0" in finding.title
+    assert "needs cublasCreate_v2@libcublas.so.12; libcublas.so.12 defines it at CUBLAS_12.0" in finding.title
 
 
 def test_a_predicted_failure_is_likely_and_says_that_it_is_predicted() -> None:

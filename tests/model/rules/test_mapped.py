@@ -43,7 +43,7 @@ def _changed(state: str, *, ended: bool = False) -> Story:
     story.consumer(812, BACKEND)
     story.call(812, "cuInit", 100, by=BACKEND, library=SHIM)
     base = next(iter(story.state.current[812].libraries))
-    story.map(812, SHIM, "preload", base=base, state=state, state_detail="on disk inode 91, 6 min younger")
+    story.map(812, SHIM, "preload", base=base, state=state, state_detail="on disk inode 91, 6 min newer")
     if ended:
         story.end(812)
     story.log(CPU)
@@ -54,7 +54,7 @@ def test_an_old_file_that_still_runs_is_the_first_thing_to_know() -> None:
     for state in ("replaced", "deleted", "modified"):
         finding = answer(_changed(state))
         assert (finding.rule, finding.confidence) == ("stale-artefact", "proven")
-        assert "libshim-a.so" in finding.title and state in finding.title and "6 min younger" in finding.title
+        assert "libshim-a.so" in finding.title and state in finding.title and "6 min newer" in finding.title
     assert rung(_changed("deleted"), "mapped").state == "no"
 
 
@@ -170,7 +170,7 @@ def test_a_link_to_the_vendors_versioned_file_passes_the_shim_by() -> None:
     finding = answer(_linked(100))
     assert finding.rule == "link-chain-bypass"
     assert "libcudart.so.12 is a link to libcudart.so.12.8.90, not to libvgpu-cudart.so" in finding.title
-    assert finding.next_step == "let /app/libcudart.so.12 be a link to /shim/libvgpu-cudart.so"
+    assert finding.next_step == "make /app/libcudart.so.12 a link to /shim/libvgpu-cudart.so"
     assert "link-chain-bypass" not in rules(_linked(0))
 
 

@@ -141,7 +141,7 @@ def test_a_library_that_was_opened_by_its_path_is_asked_alone() -> None:
     finding = answer(story)
     assert finding.rule == "bound-elsewhere"
     assert "opened /opt/vendor/libcuda.so.1 by itself" in finding.cause
-    assert finding.next_step.startswith(f"have {SHIM} opened instead of /opt/vendor/libcuda.so.1")
+    assert finding.next_step.startswith(f"make the program open {SHIM} instead of /opt/vendor/libcuda.so.1")
     assert "dlopen)" in rung(story, "mapped").detail
 
 

@@ -30,7 +30,7 @@ def test_a_drop_in_younger_than_its_process_is_not_in_force() -> None:
     _unit(story, mtime=WALL - 240 * SECOND)
     finding = answer(story)
     assert (finding.rule, finding.confidence) == ("setting-not-in-force", "proven")
-    assert "vgpu.conf is 6 min younger than PID 812 (ollama)" in finding.title
+    assert "vgpu.conf is 6 min newer than PID 812 (ollama)" in finding.title
     assert "LD_PRELOAD is not in that process" in finding.title
     assert finding.command.startswith("systemctl ")
 

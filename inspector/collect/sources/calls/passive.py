@@ -117,7 +117,7 @@ class PassiveSource(TreeObserver):
             self._session.sink.send(patched)
 
     def _was_found(self, process: Tracked) -> bool:
-        """It ran before we came. What is born here is counted from the start, and needs no picture."""
+        """It ran before we attached. What is born here is counted from the start, and needs no picture."""
         return process.started < self._begun and not process.seen_from_its_exec
 
     def _circumstances(self, pid: int, code: Code, facts: FileFacts, image: ImageRead) -> Circumstances:

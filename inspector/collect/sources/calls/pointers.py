@@ -111,7 +111,7 @@ class PointersSource(TreeObserver):
         return True
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
-        """Search a process that may have looked up functions of this provider before we came."""
+        """Search a process that may have looked up functions of this provider before we attached."""
         if not self._provides.of(image):
             return
         self._images[image.file] = image

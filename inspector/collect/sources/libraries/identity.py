@@ -136,7 +136,7 @@ def _replaced(line: MapLine, mapped: os.stat_result | None, disk: os.stat_result
         age = disk.st_mtime_ns - mapped.st_mtime_ns
         if abs(age) < _TELLING:
             return words
-        return f"{words}, {duration(age)} {'younger' if age >= 0 else 'older'}"
+        return f"{words}, {duration(age)} {'newer' if age >= 0 else 'older'}"
     return f"{words}, {_relative(disk.st_mtime_ns, since)}"
 
 

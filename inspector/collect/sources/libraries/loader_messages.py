@@ -1,4 +1,4 @@
-"""What the loader refused before we came: its own sentences, found in the memory of processes that lived before us.
+"""What the loader refused before we attached: its own sentences, found in the memory of processes that lived before us.
 
 dlerror(3) gives a text in memory that the C library keeps until the thread's next failure, and that lies there freed
 for a good while after. A search by reading only, of what is resident and writable, in pieces behind all other work.

@@ -1,5 +1,5 @@
-"""Threads that wait inside an API, perhaps since before we came: what they called is on their stacks, and a stack that
-does not move can be read without stopping anybody. It tells of calls whose beginning was missed.
+"""Threads that wait inside an API, perhaps since before we attached: what they called is on their stacks, and a stack
+that does not move can be read without stopping anybody. It tells of calls whose beginning was missed.
 
 A thread that sleeps in a system call tells its stack pointer and instruction pointer (proc_pid_syscall(5)); as long as
 both, and how often it was switched, stay the same, nothing of its stack changes.
