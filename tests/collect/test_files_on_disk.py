@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -165,5 +166,41 @@ def test_a_difference_of_less_than_a_second_between_two_files_is_not_told(tmp_pa
 
 def test_a_time_stamp_in_the_future_is_told_as_such(tmp_path: Path) -> None:
     future = time.time_ns() + 60_000_000_000
-    seen = _looked_at(tmp_path / "libcopy.so", lambda path: os.utime(path, ns=(future, future)))
-    assert seen.state == "modified" and seen.detail == "its time stamp lies 60 s in the future"
+
+    def touch(path: Path) -> None:
+        time.sleep(0.05)
+        os.utime(path, ns=(future, future))
+
+    seen = _looked_at(tmp_path / "libcopy.so", touch)
+    assert seen.state == "modified" and re.fullmatch(r"its time stamp lies \d+ s in the future", seen.detail)
+
+
+def test_a_file_that_came_with_a_time_stamp_in_the_future_is_what_was_mapped(tmp_path: Path) -> None:
+    path, future = tmp_path / "libcopy.so", time.time_ns() + 10**15
+    path.write_bytes(b"x" * 4096)
+    os.utime(path, ns=(future, future))
+    time.sleep(0.05)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ):
+        line = next(one for one in procfs.maps(os.getpid()) if one.path == os.fsencode(path))
+        mapped = time.monotonic_ns()
+        seen = identify(Root(os.getpid()), os.getpid(), line, b"", line.start, When(mapped, mapped))
+    assert seen.state == "current", seen.detail
+
+
+@pytest.mark.parametrize(("step", "way"), [(3600 * 10**9, "ahead"), (-3600 * 10**9, "back")])
+def test_a_clock_that_was_set_meanwhile_makes_no_file_a_changed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, way: str
+) -> None:
+    """The clock of this machine stays as it is: it reads as if it had been set, and the file's stamps as they are."""
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + step)
+    seen = _looked_at(tmp_path / "libcopy.so", lambda path: None)
+    assert seen.state in ("current", "unknown"), seen.detail
+    assert seen.state == "current" or f"the clock was set 60 min {way} meanwhile" in seen.detail
+    seen = _looked_at(tmp_path / "libother.so", _rewrite)
+    assert seen.state in ("modified", "unknown"), seen.detail
+
+
+def _rewrite(path: Path) -> None:
+    time.sleep(0.05)
+    path.write_bytes(b"y" * 4096)

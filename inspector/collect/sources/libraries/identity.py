@@ -141,11 +141,35 @@ def _replaced(line: MapLine, mapped: os.stat_result | None, disk: os.stat_result
 
 
 def _written(disk: os.stat_result, when: When, holds_other: Callable[[], bool]) -> tuple[FileState, str]:
-    """A write after the mapping is a change. One that may have come before it is one only if memory proves it."""
-    age = time.time_ns() - time.monotonic_ns()
+    """A write after the mapping is a change. One that may have come before it is one only if memory proves it.
+
+    Stamps are of the clock on the wall: one that was set since we began leaves two readings of them.
+    """
+    now = _clock()
+    found = _by_stamps(disk, when, now, holds_other)
+    if abs(now - _BEGAN) <= _TELLING or _by_stamps(disk, when, _BEGAN, holds_other)[0] == found[0]:
+        return found
+    words = f"the clock was set {duration(now - _BEGAN)} {'ahead' if now > _BEGAN else 'back'} meanwhile"
+    if holds_other():
+        return "modified", f"{words}; its memory still holds addresses of other content"
+    return "unknown", f"{words}: whether it was written since it was mapped is not known"
+
+
+def _clock() -> int:
+    """By how much the clock on the wall is ahead of the one that never steps."""
+    return time.time_ns() - time.monotonic_ns()
+
+
+_BEGAN = _clock()
+
+
+def _by_stamps(disk: os.stat_result, when: When, age: int, holds_other: Callable[[], bool]) -> tuple[FileState, str]:
+    """What its time stamps tell, by one reading of the clock."""
     written, touched = disk.st_mtime_ns - age, disk.st_ctime_ns - age
     if written > when.latest + _SLACK:
         ahead = disk.st_mtime_ns - time.time_ns()
+        if ahead > _TELLING and 0 < touched <= when.earliest + _SLACK:
+            return "current", ""  # the stamp was given to it before: each write since would have left its own moment
         if ahead > _TELLING:
             return "modified", f"its time stamp lies {duration(ahead)} in the future"
         return "modified", f"written {_after(written - when.latest)}"
