@@ -16,7 +16,7 @@ from inspector import __version__
 from inspector.commands.errors import UserError, say
 
 if TYPE_CHECKING:
-    from inspector.commands.arguments import Options
+    from inspector.commands.options import Options
 
 OBJECTS = 20_000
 """New objects between two looks for garbage: after 700, as Python has it, a tenth of each start is spent on looking."""
@@ -74,9 +74,7 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         if given[:1] == ["collect"]:
             return _collect(given[1:])
-        from inspector.commands.arguments import parse
-
-        options = parse(given, __version__)
+        options = _options(given)
         _end_in_order()
         return _command(options.command)(options)
     except UserError as trouble:
@@ -96,6 +94,17 @@ def main(words: Sequence[str] | None = None) -> int:
         say(f"the output cannot be written: {(error.strerror or str(error)).lower()}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
+
+
+def _options(words: list[str]) -> "Options":
+    from inspector.commands.options import plain
+
+    options = plain(words)
+    if options is None:
+        from inspector.commands.arguments import parse
+
+        options = parse(words, __version__)
+    return options
 
 
 def _end_in_order() -> None:

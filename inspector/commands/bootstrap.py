@@ -3,8 +3,6 @@
 import shlex
 from dataclasses import dataclass
 
-from msgspec.structs import replace
-
 from inspector.commands.bounded import run_bounded
 from inspector.commands.carried import MACHINES, NEWEST, OLDEST, FarPython, identity, packed
 from inspector.commands.errors import UserError, say
@@ -55,7 +53,7 @@ def bootstrap(place: Transport) -> Transport:
     folder = next((one for one in answer.folders if one.endswith(f"/{name}")), "") or _carry(
         packed(python), name, place
     )
-    return replace(place, remote_command=shlex.join([python.executable, f"{folder}/inspector/__main__.py"]))
+    return place._replace(remote_command=shlex.join([python.executable, f"{folder}/inspector/__main__.py"]))
 
 
 def chosen(pythons: list[FarPython], place: Transport) -> FarPython:

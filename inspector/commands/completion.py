@@ -12,8 +12,9 @@ from pathlib import Path
 import shtab
 
 from inspector import __version__
-from inspector.commands.arguments import Options, every_parser
+from inspector.commands.arguments import every_parser
 from inspector.commands.errors import UserError
+from inspector.commands.options import Options
 from inspector.stream.invocation import program_name
 
 _RECORDINGS = shtab.glob("*.jsonl", "*.gz", "*.zst", "*.json")

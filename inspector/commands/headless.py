@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inspector.commands import inputs
-from inspector.commands.arguments import Options
 from inspector.commands.errors import CUT_SHORT, NO_TARGET, NOT_PERMITTED, UserError, say
+from inspector.commands.options import Options
 from inspector.commands.progress import progress, telling_of_waits, while_recording
 from inspector.commands.redaction import greet, redacted, redactor_of, tell_hidden
 

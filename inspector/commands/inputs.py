@@ -6,12 +6,13 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from inspector.commands.arguments import Options
 from inspector.commands.errors import UserError
+from inspector.commands.options import Options
 
 if TYPE_CHECKING:
     from inspector.model.profiles import Profiles
     from inspector.stream.live import LiveStream
+    from inspector.stream.requests import Configure
     from inspector.stream.transport import Transport
 
 _MAGIC = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b'{"event"', b"{")
@@ -76,11 +77,12 @@ def collector(options: Options, words: Sequence[str], known: Callable[[], "Profi
 
     `known`: the profiles, asked for once it begins.
     """
-    from inspector.stream.live import LiveStream
-    from inspector.stream.requests import Configure
+    from inspector.stream.pipes import in_own_group
     from inspector.stream.transport import collector_command
 
-    def configure() -> Configure:
+    def configure() -> "Configure":
+        from inspector.stream.requests import Configure
+
         return Configure(
             plan=known().plan(),
             logs=options.log,
@@ -98,7 +100,10 @@ def collector(options: Options, words: Sequence[str], known: Callable[[], "Profi
         command = collector_command(words, where)
         reconnects = options.host and not options.program and options.command not in ("list", "doctor")
         if not reconnects:
-            return LiveStream(command, configure)
+            process = in_own_group(command)  # before all that it takes to understand it
+            from inspector.stream.live import LiveStream
+
+            return LiveStream(command, configure, process)
         from inspector.stream.reconnecting import ReconnectingStream
 
         return ReconnectingStream(command, configure)

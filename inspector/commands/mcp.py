@@ -20,9 +20,9 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 
 from inspector import __version__
-from inspector.commands.arguments import Options
 from inspector.commands.errors import UserError
 from inspector.commands.inputs import collector, profiles
+from inspector.commands.options import Options
 from inspector.report.schema import FindingReport, Report, from_json
 from inspector.report.short_text import command
 from inspector.stream.base import Event, Request

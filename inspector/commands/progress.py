@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from inspector.commands.arguments import Options
 from inspector.commands.errors import say
+from inspector.commands.options import Options
 
 if TYPE_CHECKING:
     from inspector.report.observe import Watch

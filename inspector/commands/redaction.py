@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from inspector.commands.arguments import Options
 from inspector.commands.errors import say
+from inspector.commands.options import Options
 
 if TYPE_CHECKING:
     from inspector.model.state import State

@@ -8,8 +8,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from inspector.commands import inputs
-from inspector.commands.arguments import Options
 from inspector.commands.errors import UserError, say
+from inspector.commands.options import Options
 
 if TYPE_CHECKING:
     from inspector.model.profiles import Profiles

@@ -50,9 +50,15 @@ class LiveStream:
 
     recorded = False
 
-    def __init__(self, command: Sequence[str], configure: Callable[[], Configure]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        configure: Callable[[], Configure],
+        process: "subprocess.Popen[bytes] | None" = None,
+    ) -> None:
         """Start the command; it is told what to look for when it is first read from, or first sent anything.
 
+        `process`: it was started by `in_own_group`, and goes on while this module is imported.
         Raises FileNotFoundError or PermissionError as Popen does; `read` and `send` raise what `configure` raises.
         """
         self.command = list(command)
@@ -79,9 +85,9 @@ class LiveStream:
         """Guards what several threads touch: outgoing bytes, history, recording."""
         self._reading = threading.Lock()
         """Held while a thread waits in `read`."""
-        self._start()
+        self._start(process)
 
-    def _start(self) -> None:
+    def _start(self, process: "subprocess.Popen[bytes] | None" = None) -> None:
         self._pending = b""
         self._stderr_pending = b""
         self._outgoing = bytearray()
@@ -90,7 +96,7 @@ class LiveStream:
         self._last_word = time.monotonic()
         self._silent = False
         """It was found waiting after a silence."""
-        self._process = in_own_group(self.command)
+        self._process = process or in_own_group(self.command)
         self._selector = selectors.DefaultSelector()
         self._open_pipes()
         self._configured = False

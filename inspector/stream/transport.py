@@ -4,8 +4,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-from msgspec import Struct
+from typing import NamedTuple
 
 MAIN = Path(__file__).resolve().parent.parent / "__main__.py"
 """What starts this package, wherever it lies."""
@@ -24,7 +23,7 @@ _SSH = (
 Everything else, ControlMaster, jump hosts, keys, comes from the user's own ssh configuration."""
 
 
-class Transport(Struct, frozen=True):
+class Transport(NamedTuple):
     """Where the collector runs; the default is this machine with this user's rights."""
 
     host: str = ""

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end us as `q` does."""
+COMPLETE = 0.5
+"""Seconds after which the first rows are waited for no more."""
 LOOK_AGAIN = 2
 """Seconds between two looks for a process that follows one that has ended."""
 ENDINGS = {
@@ -86,6 +88,8 @@ class InspectorApp(CopyingApp):
         self._target, self._waits, self._started = target, waits, started
         self._successor: ProcessListed | None = None
         self._looking_for_successor = False
+        self._completes: MainScreen | None = None
+        """The main screen of which only what the first paint needs is there yet."""
         self._asked = ""
         """The target for which a program that we started would be left, as far as a person was asked."""
         self._feed, self._listed, self._connect, self._profiles = feed, listed, connect, profiles
@@ -175,7 +179,16 @@ class InspectorApp(CopyingApp):
         self.scheduler = Scheduler(session, self.set_timer, lambda: self._paint(session, main), lambda: self.app_focus)
         self.push_screen(main)
         main.call_after_refresh(session.start)  # reading is work: the first paint goes first
-        main.call_after_refresh(self._read_the_other_styles)
+        self._completes = main
+        self.set_timer(COMPLETE, self.action_complete)
+
+    def action_complete(self) -> None:
+        """All that neither the first paint nor the first rows need: once these are painted, or do not come."""
+        main, self._completes = self._completes, None
+        if main is not None:
+            main.session.learn_rules()
+            self._read_the_other_styles()
+            main.compose_hidden()
 
     def _read_the_other_styles(self) -> None:
         """Those of what opens later: from here on they are at hand."""
@@ -186,6 +199,8 @@ class InspectorApp(CopyingApp):
     def _paint(self, session: Session, main: MainScreen) -> None:
         if session is self.session and not self.missed():
             main.news()
+            if main is self._completes and session.folded:
+                main.call_after_refresh(self.action_complete)
 
     def on_key(self, event: events.Key) -> None:
         """A letter typed right behind `/` went to the list that had the focus before: it is meant for the filter."""

@@ -77,8 +77,11 @@ class Session:
         self._played_at = 0
 
     def start(self) -> None:
-        """Begin to read; until events come, the rules that explain them are imported aside."""
+        """Begin to read."""
         self.event_queue.start()
+
+    def learn_rules(self) -> None:
+        """Import aside what explains the events: not before the first rows, which would wait for it."""
         threading.Thread(target=_import_rules, name="rules", daemon=True).start()
 
     # What is known

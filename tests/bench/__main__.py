@@ -1,6 +1,7 @@
 """`python -m tests.bench [--json FILE] [AREA...]`: measure, print the table; progress goes to stderr."""
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -25,6 +26,7 @@ def main() -> int:
     unknown = set(options.areas) - set(_AREAS)
     if unknown:
         parser.error(f"no such area: {', '.join(sorted(unknown))}")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as installed: byte code, and what is kept beside it, is written
     figures: list[Figure] = []
     for one in _MEASUREMENTS:
         if options.areas and one.area not in options.areas:

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from inspector.commands.arguments import COMMANDS, Options, duration, parse
+from inspector.commands.arguments import duration, parse
+from inspector.commands.options import COMMANDS, Options, plain
 
 from .run import inspector, said
 
@@ -123,3 +124,13 @@ def test_words_too_many_are_told_with_what_was_meant(
     with pytest.raises(SystemExit):
         parse(words, "1")
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["ollama"], ["812"], ["unit:ollama.service"], ["bad.zst"]])
+def test_plain_words_are_read_without_a_parser_and_mean_the_same(words: list[str]) -> None:
+    assert plain(words) == parse(words, "1.0")
+
+
+@pytest.mark.parametrize("words", [["report"], ["-"], ["--help"], [""], ["ollama", "--wait"], ["--", "report"]])
+def test_all_other_words_are_left_to_the_parser(words: list[str]) -> None:
+    assert plain(words) is None

@@ -3,22 +3,24 @@
 import re
 from collections.abc import Iterator
 
+from inspector.stream.lazy_pattern import lazy
+
 from .opaque import is_opaque
 
 Span = tuple[int, int]
 
-_END = re.compile(r"[\s\"'<>`|\\^{}]|$")
-_AUTHORITY_END = re.compile(r"[/\s\"'<>`?#]|$")
-_GRANTS = re.compile(
+_END = lazy(r"[\s\"'<>`|\\^{}]|$")
+_AUTHORITY_END = lazy(r"[/\s\"'<>`?#]|$")
+_GRANTS = lazy(
     r"[?&#;](?:amp;)?([\w.%-]{0,40}?(?:sig|signature|token|key|apikey|auth|authkey|password|passwd|pwd|pass|secret|code|"
     r"credential|session|sessionid|sid|ticket|otp|hmac|jwt|assertion|ssid|verifier|nonce|invite|hash))=([^&\s\"'#;<>]+)",
     re.IGNORECASE,
 )
-_LOGIN = re.compile(r"(?<![\w.+/:-])[\w.+-]{1,64}:([^\s:@/\"'<>]{1,512})@(?!sha\d)[\w.-]+")
-_ORACLE = re.compile(r"(?<![\w/])[\w$-]{1,64}/([^\s/@]{1,512})@")
+_LOGIN = lazy(r"(?<![\w.+/:-])[\w.+-]{1,64}:([^\s:@/\"'<>]{1,512})@(?!sha\d)[\w.-]+")
+_ORACLE = lazy(r"(?<![\w/])[\w$-]{1,64}/([^\s/@]{1,512})@")
 _NO_LOGIN = ("mailto:", "sip:", "sips:", "xmpp:", "acct:")
-_HOOK = re.compile(r"/with/key/|hooks?[./]|webhooks?[\w-]*/|/bot\d+:|/services/T", re.IGNORECASE)
-_NUMBER = re.compile(r"\d{1,7}|true|false|null|none|\(hidden\)", re.IGNORECASE)
+_HOOK = lazy(r"/with/key/|hooks?[./]|webhooks?[\w-]*/|/bot\d+:|/services/T", re.IGNORECASE)
+_NUMBER = lazy(r"\d{1,7}|true|false|null|none|\(hidden\)", re.IGNORECASE)
 _LEAST_CODE = 8
 
 
@@ -27,24 +29,24 @@ def spans(text: str) -> Iterator[Span]:
     at = text.find("://")
     while at >= 0:
         begin = at + 3
-        end = _search(_END, text, begin)
+        end = _search(_END(), text, begin)
         yield from _in_url(text, begin, end)
         at = text.find("://", end)
     if "@" in text and ":" in text:
-        for match in _LOGIN.finditer(text):
+        for match in _LOGIN().finditer(text):
             if not match[0].lower().startswith(_NO_LOGIN) and match[1] != "(hidden)":
                 yield match.span(1)
     if ("ORA-" in text or "oracle" in text) and "@" in text:
-        yield from (match.span(1) for match in _ORACLE.finditer(text))
+        yield from (match.span(1) for match in _ORACLE().finditer(text))
     if "=" in text and ("?" in text or "&" in text or "#" in text):
-        for match in _GRANTS.finditer(text):
+        for match in _GRANTS().finditer(text):
             short_code = match[1].lower() in ("code", "hash", "key", "sid") and len(match[2]) < _LEAST_CODE
-            if not short_code and not _NUMBER.fullmatch(match[2]):
+            if not short_code and not _NUMBER().fullmatch(match[2]):
                 yield match.span(2)
 
 
 def _in_url(text: str, begin: int, end: int) -> Iterator[Span]:
-    authority = _search(_AUTHORITY_END, text, begin)
+    authority = _search(_AUTHORITY_END(), text, begin)
     login = text.rfind("@", begin, max(authority, begin))
     if login < 0 and authority < end and text[authority] in "/#?":
         odd = text.find("@", authority, end)  # a password with a slash in it
@@ -53,7 +55,7 @@ def _in_url(text: str, begin: int, end: int) -> Iterator[Span]:
         yield begin, login
         authority = max(authority, login)
     path = text[authority:end]
-    if _HOOK.search(text, begin, end) and len(path) > 1:
+    if _HOOK().search(text, begin, end) and len(path) > 1:
         yield authority + 1, end
         return
     place = authority

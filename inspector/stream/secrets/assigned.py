@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Iterator
 
+from inspector.stream.lazy_pattern import lazy
+
 from .known import known
 
 Span = tuple[int, int]
@@ -19,22 +21,22 @@ _TO = (
     r"(?:\w{1,20}\((?=[\"'])|(?:\(\w{1,20}\)\s?)?\w{0,20}\((?:len=)?\d{1,6}\)\s?(?=[\"'])|\[\s?(?=[\"'])"
     r"|\"\"(?=\")|''(?='))?"
 )
-_ASSIGNED = re.compile(rf"s?{_TO}(?:\[\[([^\]]{{1,1024}})\]\]|{_QUOTED}|{_PLAIN})", re.IGNORECASE)
-_PAIRED = re.compile(rf"[\"']?,\s?(?:{_QUOTED})\s?[)}}]")
+_ASSIGNED = lazy(rf"s?{_TO}(?:\[\[([^\]]{{1,1024}})\]\]|{_QUOTED}|{_PLAIN})", re.IGNORECASE)
+_PAIRED = lazy(rf"[\"']?,\s?(?:{_QUOTED})\s?[)}}]")
 """The second of two: `{password,"X"}`, `('password', 'X')`."""
-_MADE = re.compile(rf"\w{{0,20}}\(\s?(?:{_QUOTED})")
+_MADE = lazy(rf"\w{{0,20}}\(\s?(?:{_QUOTED})")
 """`SecretStr('X')`: a thing that is called by the word."""
 _WITH_DIGIT = r"[^\s\"'`,;:<>(){}\[\]]*\d[^\s\"'`,;<>)}\]]*"
-_BEHIND = re.compile(rf"[\w-]{{0,20}}\s{{1,3}}(?:is\s|was\s|of\s)?(?:{_QUOTED}|({_WITH_DIGIT}))")
+_BEHIND = lazy(rf"[\w-]{{0,20}}\s{{1,3}}(?:is\s|was\s|of\s)?(?:{_QUOTED}|({_WITH_DIGIT}))")
 """A quoted text or a word with a digit directly behind: `passphrase 'X'`, `api key X1`."""
-_NAMED = re.compile(
+_NAMED = lazy(
     r"(?:(?:with|using|login \S{1,64}|user \S{1,64}|connect \S{1,64}|new|old|temporary|default) "
     r"(?:the )?(?:password|passphrase|secret|pin)|(?:login|user(?:name)?) \S{1,64} (?:pass|pw))"
     rf"\s{{1,3}}(?:{_QUOTED}|(\S{{3,512}}))",
     re.IGNORECASE,
 )
 """`login bob password X`, `with password X`."""
-_PROSE = re.compile(
+_PROSE = lazy(
     r"(?:(?:key|token|password|secret)s? "
     r"(?:provided|used|given|sent|received|supplied|for (?:user )?[\w.-]{1,64}(?: is)?)"
     r"|\b(?:using|encryption|signing|hmac|aes|master|shared)(?: the)? key(?= \S{16})|\bpassword changed from"
@@ -47,14 +49,14 @@ _PROSE = re.compile(
     re.IGNORECASE,
 )
 """Keys, codes and phrases as messages tell them."""
-_PROMPT = re.compile(r"passphrase for [^:\n]{1,128}:\s{1,3}(\S.{0,1023})", re.IGNORECASE)
+_PROMPT = lazy(r"passphrase for [^:\n]{1,128}:\s{1,3}(\S.{0,1023})", re.IGNORECASE)
 """A passphrase that was typed is several words: all that follows."""
-_TYPED = re.compile(
+_TYPED = lazy(
     r"(?:passphrase|password|passcode|secret) (?:was )?(?:read|entered|typed|given|taken)(?: \w{1,9}){0,3}: "
     rf"(?:{_QUOTED})",
     re.IGNORECASE,
 )
-_ACCOUNT = re.compile(
+_ACCOUNT = lazy(
     rf"\b(?:user|role|to) \S{{1,130}} identified (?:with \S{{1,64}} )?by(?: password)?\s{{1,3}}"
     rf"(?:{_QUOTED}|([^\s'\",;]{{1,256}}))"
     r"|\bsetuser \S{1,64}(?: [^\s>]\S{0,63}){0,8} >(\S{1,256})"
@@ -63,23 +65,23 @@ _ACCOUNT = re.compile(
     re.IGNORECASE,
 )
 """How databases, daemons and PowerShell are given an account: SQL, Redis, snmpd.conf(5)."""
-_HEADER = re.compile(
+_HEADER = lazy(
     r"[\w-]{0,20}\\?[\"']?\s{0,3}[:=]\s{0,3}(\\?[\"'])?(?:([a-z][\w-]{1,40})(?=\s{1,4}\S)\s{1,4})?", re.IGNORECASE
 )
-_HEADER_WORD = re.compile(r"[^\s\"'\\,]+")
-_BEARER = re.compile(r"\s{1,4}[\"']?(?!realm=)([\w.~+/=:-]{8,8192})", re.IGNORECASE)
-_PAIR = re.compile(r"s?\s?[:=]\s?\S{1,64}\s?/\s?(\S{3,512})", re.IGNORECASE)
-_LOGIN_PAIR = re.compile(
+_HEADER_WORD = lazy(r"[^\s\"'\\,]+")
+_BEARER = lazy(r"\s{1,4}[\"']?(?!realm=)([\w.~+/=:-]{8,8192})", re.IGNORECASE)
+_PAIR = lazy(r"s?\s?[:=]\s?\S{1,64}\s?/\s?(\S{3,512})", re.IGNORECASE)
+_LOGIN_PAIR = lazy(
     r"(?:\bauth\s?=\s?\(|(?:Basic|Digest)Auth\(|\.login\()\s?[\"'][^\"']{0,128}[\"'],\s?[\"']([^\"']{1,512})[\"']"
 )
 """`auth=("bob", "X")`, as tracebacks quote it."""
-_COOKIE_JAR = re.compile(r"\s(?:TRUE|FALSE)\s/\S{0,256}\s(?:TRUE|FALSE)\s\d{1,12}\s\S{1,128}\s(\S+)")
+_COOKIE_JAR = lazy(r"\s(?:TRUE|FALSE)\s/\S{0,256}\s(?:TRUE|FALSE)\s\d{1,12}\s\S{1,128}\s(\S+)")
 """A line of a cookie file."""
-_MIXED_OR_LONG = re.compile(r"(?=\S{0,8191}\d)(?=\S{0,8191}[A-Za-z])\S{8,}|[A-Za-z0-9+/_-]{16,}={0,2}\Z")
-_ADDRESS = re.compile(r"0[xX][0-9a-fA-F]{1,16}[\])}.]?")
+_MIXED_OR_LONG = lazy(r"(?=\S{0,8191}\d)(?=\S{0,8191}[A-Za-z])\S{8,}|[A-Za-z0-9+/_-]{16,}={0,2}\Z")
+_ADDRESS = lazy(r"0[xX][0-9a-fA-F]{1,16}[\])}.]?")
 """A number of 64 bits: `cache key: 0x1f2e3d4c`."""
-_OF_FILE = re.compile(r"s?[-_.]?(?:file|path|dir|folder)s?\b", re.IGNORECASE)
-_NO_SECRET = re.compile(
+_OF_FILE = lazy(r"s?[-_.]?(?:file|path|dir|folder)s?\b", re.IGNORECASE)
+_NO_SECRET = lazy(
     r"(?:\(hidden\)|true|false|yes|no|on|off|null|none|nil|undefined|empty|\*+|x+|<[^>]*>|\$\{?\w+\}?|%\w+%|"
     r"[+-]?\d{1,6}(?:\.\d*)?%?)[.:!?]*",
     re.IGNORECASE,
@@ -89,7 +91,7 @@ _NO_SECRET = re.compile(
 
 _LONGEST = 1024
 """Characters of a value that are looked at to judge it; what goes on is hidden with it."""
-_REST = re.compile(r"[^\s\"'`,;&<>|]*")
+_REST = lazy(r"[^\s\"'`,;&<>|]*")
 _PARTS_OF_PROSE = (
     "provided", "used", "given", "received", "supplied", "sent", " for ", "pin", "otp", "2fa", "mfa", "code", "phrase",
     "mnemonic", "exponent", "password ", " pw ", " key ", "unseal", "requirepass", "masterauth", "login ", "log in ",
@@ -125,28 +127,28 @@ def spans(text: str, small: str) -> Iterator[Span]:
             for end in _ends(small, word):
                 yield from _header(text, end)
     for end in _ends(small, "bearer "):
-        yield from _group_of(_BEARER.match(text, end - 1))
+        yield from _group_of(_BEARER().match(text, end - 1))
     if "auth" in small or ".login(" in small:
-        for match in _LOGIN_PAIR.finditer(text):
+        for match in _LOGIN_PAIR().finditer(text):
             yield match.span(1)
     if "TRUE" in text or "FALSE" in text:
-        for match in _COOKIE_JAR.finditer(text):
+        for match in _COOKIE_JAR().finditer(text):
             yield match.span(1)
     for end in _ends(small, "credential"):
-        yield from _group_of(_PAIR.match(text, end))
+        yield from _group_of(_PAIR().match(text, end))
     if holds_any(small, _PARTS_OF_PROSE):
-        for match in _PROSE.finditer(text):
+        for match in _PROSE().finditer(text):
             if text[slice(*_group(match))].strip(".,:;!").lower() not in known().how_it_is:
                 yield _group(match)
     if "passphrase for " in small:
-        for match in _PROMPT.finditer(text):
+        for match in _PROMPT().finditer(text):
             yield from _unless_told(text, match.span(1))
     if holds_any(small, _OF_ACCOUNTS):
-        for match in _ACCOUNT.finditer(text):
+        for match in _ACCOUNT().finditer(text):
             yield _group(match)
     if "pass" in small or "secret" in small or " pin " in small:
         for pattern in (_NAMED, _TYPED):
-            for match in pattern.finditer(text):
+            for match in pattern().finditer(text):
                 yield from _unless_told(text, _group(match))
 
 
@@ -175,7 +177,7 @@ def _each(text: str, small: str, word: str, judge: _Judge, whole: bool = False) 
             continue
         if begin >= done and (not whole or begin == 0 or text[begin].isupper() or not text[begin - 1].islower()):
             for first, last in _assigned(text, end, judge):
-                done = _REST.match(text, last).end() if last - first >= _LONGEST else last  # type: ignore[union-attr]
+                done = _REST().match(text, last).end() if last - first >= _LONGEST else last  # type: ignore[union-attr]
                 yield first, done
 
 
@@ -189,7 +191,7 @@ def _goes_on(text: str, end: int) -> bool:
 
 def _assigned(text: str, end: int, judge: _Judge) -> Iterator[Span]:
     """What is assigned to a word that ends there, if it can be a secret."""
-    match = _ASSIGNED.match(text, end)
+    match = _ASSIGNED().match(text, end)
     if match is None:
         return
     found = _group(match)
@@ -205,7 +207,7 @@ def _assigned(text: str, end: int, judge: _Judge) -> Iterator[Span]:
 
 def _names_a_file(text: str, end: int, begin: int) -> bool:
     """`--password-file=/run/x` and `/etc/passwd: Permission denied` tell of files."""
-    if text[begin : begin + 1] == "/" and _OF_FILE.match(text, end):
+    if text[begin : begin + 1] == "/" and _OF_FILE().match(text, end):
         return True
     word = end - 1
     while word > 0 and (text[word - 1].isalnum() or text[word - 1] in "_-."):
@@ -223,7 +225,7 @@ def _any(value: str) -> bool:
 
 
 def _mixed_or_long(value: str) -> bool:
-    return _MIXED_OR_LONG.match(value) is not None and _ADDRESS.fullmatch(value) is None
+    return _MIXED_OR_LONG().match(value) is not None and _ADDRESS().fullmatch(value) is None
 
 
 def _no_result(value: str) -> bool:
@@ -238,7 +240,7 @@ _WEAK: dict[str, _Judge] = {
 
 
 def _directly_behind(text: str, end: int) -> Iterator[Span]:
-    for found in _group_of(_BEHIND.match(text, end)):
+    for found in _group_of(_BEHIND().match(text, end)):
         if not _is_none(text, found):
             yield found
 
@@ -247,9 +249,9 @@ def _enclosed(text: str, begin: int, end: int) -> Iterator[Span]:
     """The second of a pair whose first is the word, and what a thing of that name is made of."""
     before = text[max(0, begin - 2) : begin]
     if before[-1:] in ("(", "{") or before in ("('", '("', "{'", '{"'):
-        yield from _group_of(_PAIRED.match(text, end))
+        yield from _group_of(_PAIRED().match(text, end))
     if text[begin].isupper() and not before[-1:].isalnum():
-        yield from _group_of(_MADE.match(text, end))
+        yield from _group_of(_MADE().match(text, end))
 
 
 def _unless_told(text: str, found: Span) -> Iterator[Span]:
@@ -260,7 +262,7 @@ def _unless_told(text: str, found: Span) -> Iterator[Span]:
 
 def _header(text: str, end: int) -> Iterator[Span]:
     """All of a header's value but its scheme, up to the quote that closes it or the end of the line."""
-    match = _HEADER.match(text, end)
+    match = _HEADER().match(text, end)
     if match is None:
         return
     begin = match.end()
@@ -268,7 +270,7 @@ def _header(text: str, end: int) -> Iterator[Span]:
     stop = text.find(quote, begin) if quote else -1
     stop = stop if stop >= 0 else len(text)
     if match[2] and match[2].lower() in known().schemes:
-        word = _HEADER_WORD.match(text, begin)
+        word = _HEADER_WORD().match(text, begin)
         stop = min(stop, word.end()) if word else stop
     if text[begin:stop].strip() and not _is_none(text, (begin, stop)):
         yield begin, stop
@@ -290,4 +292,4 @@ def _group(match: re.Match[str]) -> Span:
 
 
 def _is_none(text: str, found: Span) -> bool:
-    return _NO_SECRET.fullmatch(text[slice(*found)]) is not None
+    return _NO_SECRET().fullmatch(text[slice(*found)]) is not None

@@ -4,39 +4,37 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
+from inspector.stream.lazy_pattern import lazy
+
 from . import addresses, assigned, options
 from .known import SHORTEST, known
 from .opaque import LEAST, is_opaque
 from .tokens import CRYPTED, END_OF_KEY, FORMS, LEAST_OF_FORMS, PRIVATE_KEY, is_token
 
 HIDDEN = "(hidden)"
-_LONG_WORD = re.compile(r"[A-Za-z0-9_$?][A-Za-z0-9_.~=%$+:-]{9,}")
-_TIME = re.compile(
-    r"(?:time=|ts=|\[)?\"?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\"?\]?(?=\s)"
-)
+_LONG_WORD = lazy(r"[A-Za-z0-9_$?][A-Za-z0-9_.~=%$+:-]{9,}")
+_TIME = lazy(r"(?:time=|ts=|\[)?\"?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\"?\]?(?=\s)")
 """What most lines begin with, and what costs most to judge of them."""
-_JOINT = re.compile(r"[-.=%+:_]+")
+_JOINT = lazy(r"[-.=%+:_]+")
 _LONG = 512
 """Characters of a name that is not kept in mind."""
 _ENOUGH = 160
 """Characters that tell a token."""
-_GOES_ON = re.compile(r"[A-Za-z0-9+/=_%.~-]*[A-Za-z0-9+=_-]")
-_BASE64 = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/])")
-_FOLDER = re.compile(r"(?:^|/)[a-z]{3,}(?:/|$)")
+_GOES_ON = lazy(r"[A-Za-z0-9+/=_%.~-]*[A-Za-z0-9+=_-]")
+_BASE64 = lazy(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/])")
+_FOLDER = lazy(r"(?:^|/)[a-z]{3,}(?:/|$)")
 """A piece between slashes that is a word: no token in base64 has one."""
-_DIGEST = re.compile(
-    r"(?:\b(?:sha-?\d{1,3}|md5|blake\w{1,3})[:=-]|\b(?:fingerprint|etag|integrity)\W{1,3})$", re.IGNORECASE
-)
-_LINE_OF_KEY = re.compile(r"(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2,3}={0,2})?|[A-Za-z0-9+/]{2,}={1,2}")
+_DIGEST = lazy(r"(?:\b(?:sha-?\d{1,3}|md5|blake\w{1,3})[:=-]|\b(?:fingerprint|etag|integrity)\W{1,3})$", re.IGNORECASE)
+_LINE_OF_KEY = lazy(r"(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2,3}={0,2})?|[A-Za-z0-9+/]{2,}={1,2}")
 _SMALL = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
-_SECRET_KEY = re.compile(
+_SECRET_KEY = lazy(
     r"(?:^|_|(?<=[a-z]))(?:API)?(?:KEYS?|TOKENS?|PASS|PASSWORD|PASSWD|PASSPHRASE|PWD|PW|SECRETS?|AUTH\w*|COOKIES?|"
     r"CREDENTIALS?|CREDS?|PAT|DSN|SAS|JWT|PSK)(?:_|$|(?=\d))|PASSWORD|SECRET|APIKEY|XAUTHORITY|TOKEN$",
     re.IGNORECASE,
 )
-_KEY = re.compile(r"(\s*)(?:- )?(?:([\w.-]{1,64}):\s?[|>][-+\d]{0,2}\s*$|name:\s?[\"']?([\w.-]{1,64})[\"']?\s*$)")
-_VALUE = re.compile(r"(\s*value:\s?)(.+)")
-_MEMBER = re.compile(r"([\"'](?:\w*_)?(?:token|key|auth|pass)[\"']\s?:\s?)[\"']([^\"']{1,1024})[\"']", re.IGNORECASE)
+_KEY = lazy(r"(\s*)(?:- )?(?:([\w.-]{1,64}):\s?[|>][-+\d]{0,2}\s*$|name:\s?[\"']?([\w.-]{1,64})[\"']?\s*$)")
+_VALUE = lazy(r"(\s*value:\s?)(.+)")
+_MEMBER = lazy(r"([\"'](?:\w*_)?(?:token|key|auth|pass)[\"']\s?:\s?)[\"']([^\"']{1,1024})[\"']", re.IGNORECASE)
 _NO_SECRET_KEYS = frozenset(("PWD", "OLDPWD"))
 
 
@@ -44,7 +42,7 @@ def hide(text: str) -> str:
     """A text with what is plainly secret in it replaced; any other text as it is."""
     if len(text) < 6:
         return text
-    if (time := _TIME.match(text)) is not None:
+    if (time := _TIME().match(text)) is not None:
         return time[0] + hide(text[time.end() :])
     small = text.lower() if text.isascii() else text.translate(_SMALL)
     found = [*assigned.spans(text, small), *addresses.spans(text), *options.spans(text), *_by_form(text)]
@@ -59,7 +57,7 @@ def hide_names(text: str) -> str:
 @lru_cache(4096)
 def _hide_names(text: str) -> str:
     """The same paths come again and again."""
-    found = list(_tokens(text, _LONG_WORD.finditer(text)))
+    found = list(_tokens(text, _LONG_WORD().finditer(text)))
     return _without(text, found) if found else text
 
 
@@ -71,13 +69,13 @@ def hide_lines(lines: Sequence[str], inside: bool = False) -> tuple[list[str], b
     shown: list[str] = []
     block = _Block()
     for line in lines:
-        begins = "-----" in line and PRIVATE_KEY.search(line)
-        ends = "-----" in line and END_OF_KEY.search(line)
+        begins = "-----" in line and PRIVATE_KEY().search(line)
+        ends = "-----" in line and END_OF_KEY().search(line)
         if ends and not begins and not inside:
             _hide_back(shown)
         if inside and not begins:
             word = line.strip().rpartition(" ")[2]
-            inside = not ends and (_LINE_OF_KEY.fullmatch(word) is not None or ":" in line or not line.strip())
+            inside = not ends and (_LINE_OF_KEY().fullmatch(word) is not None or ":" in line or not line.strip())
             shown.append(HIDDEN if inside else hide(line))
         else:
             shown.append(block.hide(line))
@@ -100,9 +98,9 @@ class _Block:
                 return HIDDEN
             self._indent = -1
         named, self._named = self._named, False
-        if named and (match := _VALUE.match(line)) is not None and not options.is_harmless(match[2]):
+        if named and (match := _VALUE().match(line)) is not None and not options.is_harmless(match[2]):
             return match[1] + HIDDEN
-        if ":" in line and (match := _KEY.match(line)) is not None and _SECRET_KEY.search(match[2] or match[3]):
+        if ":" in line and (match := _KEY().match(line)) is not None and _SECRET_KEY().search(match[2] or match[3]):
             self._indent = len(match[1]) if match[2] else -1
             self._named = match[3] is not None
         return hide(line)
@@ -111,17 +109,17 @@ class _Block:
 def _hide_back(shown: list[str]) -> None:
     """A key ends whose beginning was not seen: its last lines stand directly before."""
     for index in range(len(shown) - 1, -1, -1):
-        if not _LINE_OF_KEY.fullmatch(shown[index].strip().rpartition(" ")[2]) and shown[index] != HIDDEN:
+        if not _LINE_OF_KEY().fullmatch(shown[index].strip().rpartition(" ")[2]) and shown[index] != HIDDEN:
             return
         shown[index] = HIDDEN
 
 
 def shown_value(key: str, value: str) -> str:
     """The value of an environment variable as it may be shown."""
-    if key not in _NO_SECRET_KEYS and _SECRET_KEY.search(key) and not options.is_harmless(value):
+    if key not in _NO_SECRET_KEYS and _SECRET_KEY().search(key) and not options.is_harmless(value):
         return HIDDEN
     if value.startswith("{"):
-        value = _MEMBER.sub(lambda match: match[1] + HIDDEN, value)
+        value = _MEMBER().sub(lambda match: match[1] + HIDDEN, value)
     return hide(value)
 
 
@@ -146,12 +144,12 @@ def shown_arguments(words: Iterable[str]) -> list[str]:
             shown.append(word[:begin] + HIDDEN)
         else:
             shown.append(_argument(word))
-        follows = options.OPTION.match(word) is not None
+        follows = word[:1] == "-" and options.OPTION().match(word) is not None
     return shown
 
 
 def _argument(word: str) -> str:
-    match = options.ASSIGNED.fullmatch(word)
+    match = options.ASSIGNED().fullmatch(word) if "=" in word or ":" in word else None
     if match is not None and not options.is_harmless(match[2]) and "://" not in match[1]:
         return match[1] + HIDDEN
     return hide(word)
@@ -159,7 +157,7 @@ def _argument(word: str) -> str:
 
 def _by_form(text: str) -> Iterator[tuple[int, int]]:
     """Words that are secret by their form, wherever they stand."""
-    words = list(_LONG_WORD.finditer(text))
+    words = list(_LONG_WORD().finditer(text))
     yield from _tokens(text, words)
     for match in words:
         if match.end() - match.start() >= LEAST and not _in_path(text, match.start()):
@@ -167,17 +165,17 @@ def _by_form(text: str) -> Iterator[tuple[int, int]]:
                 if is_opaque(text[begin:end]) and not _is_digest(text, begin):
                     yield begin, end
     if "/" in text or "+" in text or "==" in text:
-        for match in _BASE64.finditer(text):
-            if is_opaque(match[0]) and not _FOLDER.search(match[0]) and not _is_digest(text, match.start()):
+        for match in _BASE64().finditer(text):
+            if is_opaque(match[0]) and not _FOLDER().search(match[0]) and not _is_digest(text, match.start()):
                 yield match.span()
     if "-----BEGIN" in text:
-        for match in PRIVATE_KEY.finditer(text):
-            end_of_key = END_OF_KEY.search(text, match.end())
+        for match in PRIVATE_KEY().finditer(text):
+            end_of_key = END_OF_KEY().search(text, match.end())
             yield match.end(), end_of_key.start() if end_of_key is not None else len(text)
 
 
 def _is_digest(text: str, begin: int) -> bool:
-    return _DIGEST.search(text, max(0, begin - 16), begin) is not None
+    return _DIGEST().search(text, max(0, begin - 16), begin) is not None
 
 
 def _pieces(match: re.Match[str]) -> Iterator[tuple[int, int]]:
@@ -192,12 +190,12 @@ def _tokens(text: str, words: Iterable[re.Match[str]]) -> Iterator[tuple[int, in
     """Tokens of known providers, also as a part of a longer word: `upload-npm_X.log`."""
     for match in words:
         end = match.end()
-        for begin in (match.start(), *[joint.end() for joint in _JOINT.finditer(text, *match.span())]):
+        for begin in (match.start(), *[joint.end() for joint in _JOINT().finditer(text, *match.span())]):
             if _begins_token(text, begin, end):
                 yield begin, _end_of_token(text, end)
                 break
     if "$" in text:
-        for match in CRYPTED.finditer(text):
+        for match in CRYPTED().finditer(text):
             yield match.span()
 
 
@@ -208,7 +206,7 @@ def _begins_token(text: str, begin: int, end: int) -> bool:
         is_token(text[begin:enough]) or _is_base64_token(text, begin, end)
     ):
         return True
-    return end - begin >= LEAST_OF_FORMS and FORMS.match(text, begin, enough) is not None
+    return end - begin >= LEAST_OF_FORMS and FORMS().match(text, begin, enough) is not None
 
 
 def _is_base64_token(text: str, begin: int, end: int) -> bool:
@@ -221,7 +219,7 @@ def _is_base64_token(text: str, begin: int, end: int) -> bool:
 
 def _end_of_token(text: str, end: int) -> int:
     """A token in base64 may go on behind a slash or a plus."""
-    match = _GOES_ON.match(text, end)
+    match = _GOES_ON().match(text, end)
     return match.end() if match is not None else end
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
+from inspector.stream.lazy_pattern import lazy
+
 from .assigned import holds_any
 from .chosen import looks_chosen
 from .known import known
@@ -19,23 +21,23 @@ _NAME = (
     r"accesskey|secretkey|storepass|keypass|requirepass|masterauth)\w{0,8}|pass|pwd|pw|key|token|auth|authorization|"
     r"cookie|\w{1,20}Token|\w{1,20}Key|pat|psk|pin|otp|bearer|jwt|creds|webdav-pass|(?<=sonar\.)login)"
 )
-OPTION = re.compile(rf"--?{_NAME}$", re.IGNORECASE)
+OPTION = lazy(rf"--?{_NAME}$", re.IGNORECASE)
 """An option whose value is the next argument: `--token`, `--hf-token`, `-api_key`."""
-ASSIGNED = re.compile(rf"((?:--?|-D|\+|/)?{_NAME}[=:])(.+)", re.IGNORECASE | re.DOTALL)
+ASSIGNED = lazy(rf"((?:--?|-D|\+|/)?{_NAME}[=:])(.+)", re.IGNORECASE | re.DOTALL)
 """`password=X`, `--token=X`, `-Ddb.password=X`."""
-OPTION_ASSIGNED = re.compile(rf"(?:^|[\s'\"])--?{_NAME}=[\"']?([^\s\"'&;|<>]+)", re.IGNORECASE)
+OPTION_ASSIGNED = lazy(rf"(?:^|[\s'\"])--?{_NAME}=[\"']?([^\s\"'&;|<>]+)", re.IGNORECASE)
 """`--api-key=X` inside a text."""
-SPACED = re.compile(
+SPACED = lazy(
     rf"(?:^|[\s'\"])--?{_NAME}\s{{1,9}}(?:\"([^\"]+)\"|'([^']+)'|([^\s\"'&;|<>-][^\s\"'&;|<>]*))", re.IGNORECASE
 )
 """`--token X` inside one argument, as in `sh -c "..."`."""
-_SHORT = re.compile(r"(?:^|(?<=[\s'\"]))-(?:pw|[pPwW])(?:\s{1,9}|=)?[\"']?([^\s\"']{6,256})")
+_SHORT = lazy(r"(?:^|(?<=[\s'\"]))-(?:pw|[pPwW])(?:\s{1,9}|=)?[\"']?([^\s\"']{6,256})")
 """`-p X`, `-pX`: the password's option in many programs, another thing in more of them; the value's shape decides."""
 _LETS_IN = ("login", "auth", "authenticate")
 _SHORT_OPTIONS = ("-p", "-P", "-w", "-W", "-pw")
-_LISTED = re.compile(rf"[\"']--?{_NAME}\\?[\"'],\s?\\?[\"']([^\"'\\]+)", re.IGNORECASE)
+_LISTED = lazy(rf"[\"']--?{_NAME}\\?[\"'],\s?\\?[\"']([^\"'\\]+)", re.IGNORECASE)
 """`"--token", "X"`: an argument list that is told as one."""
-_HARMLESS = re.compile(
+_HARMLESS = lazy(
     r"|[+-]?\d{1,6}(?:\.\d*)?|true|false|yes|no|on|off|none|null|auto|/[^\s:@]*|<[^<>\s]{1,40}>|\(hidden\)",
     re.IGNORECASE,
 )
@@ -45,13 +47,13 @@ _BEGINNINGS = (
     "expdp ", "wpa_passphrase ",
 )  # fmt: skip
 """An option, or what stands in command lines that give a password away without one."""
-_ODD_DASH = re.compile(r"[^\S \t]-")
-_WORDS = re.compile(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|[;|&\n()]+|[^\s'\";|&()]+")
+_ODD_DASH = lazy(r"[^\S \t]-")
+_WORDS = lazy(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|[;|&\n()]+|[^\s'\";|&()]+")
 
 
 def is_harmless(value: str) -> bool:
     """Whether the value of an option or variable with a secret-looking name is none."""
-    return _HARMLESS.fullmatch(value) is not None
+    return _HARMLESS().fullmatch(value) is not None
 
 
 def secret_parts(program: str, words: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -103,7 +105,7 @@ def _begin_of(word: str) -> int:
     return 1 if word[:1] == "=" else 0
 
 
-_PIPED = re.compile(
+_PIPED = lazy(
     r"(?:echo|printf)\s+(?:-n\s+)?(?:'([^']+)'|\"([^\"]+)\"|([^\s|;&\"']+))\s*\|\s*(?:sudo|su|passwd|chpasswd|docker|podman|"
     r"openssl|gpg|gpg2|kinit|cryptsetup|smbpasswd|helm|gh|glab|vault|ssh-add|zip|mysql|runuser|htpasswd|skopeo|oras|npm)\b"
     r"|\bsend(?:line)?\s*(?:\(\s*)?[\"']([^\"']+)(?:\\[rn]|[\"'])"
@@ -113,23 +115,24 @@ _PIPED = re.compile(
 
 def spans(text: str) -> Iterator[tuple[int, int]]:
     """Where passwords lie in command lines within a text."""
-    if text[:1] != "-" and not holds_any(text, _BEGINNINGS) and ("-" not in text or _ODD_DASH.search(text) is None):
+    if text[:1] != "-" and not holds_any(text, _BEGINNINGS) and ("-" not in text or _ODD_DASH().search(text) is None):
         return
-    yield from (match.span(match.lastindex or 0) for match in _PIPED.finditer(text))
-    for match in OPTION_ASSIGNED.finditer(text):
+    if "|" in text or "send" in text:
+        yield from (match.span(match.lastindex or 0) for match in _PIPED().finditer(text))
+    for match in OPTION_ASSIGNED().finditer(text) if "=" in text else ():
         if not is_harmless(match[1]):
             yield match.span(1)
-    for match in _LISTED.finditer(text):
+    for match in _LISTED().finditer(text):
         if not is_harmless(match[1]):
             yield match.span(1)
-    for match in SPACED.finditer(text):
+    for match in SPACED().finditer(text):
         assert match.lastindex is not None
         if not is_harmless(match[match.lastindex]):
             yield match.span(match.lastindex)
-    yield from (match.span(1) for match in _SHORT.finditer(text) if looks_chosen(match[1]))
+    yield from (match.span(1) for match in _SHORT().finditer(text) if looks_chosen(match[1]))
     for match in _programs().finditer(text):
         places: list[re.Match[str]] = []
-        for word in _WORDS.finditer(text, match.end()):
+        for word in _WORDS().finditer(text, match.end()):
             if word[0][0] in ";|&\n()" or len(places) > 200:
                 break
             places.append(word)

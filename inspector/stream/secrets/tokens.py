@@ -1,10 +1,10 @@
 """Forms that providers give to their tokens, as they document them; new ones are found by `opaque` as a rule."""
 
-import re
+from inspector.stream.lazy_pattern import lazy
 
 from .known import SHORTEST, known
 
-FORMS = re.compile(
+FORMS = lazy(
     r"(?:"
     r"\d{6,20}:[A-Za-z0-9_-]{30,}"  # Telegram, Asana
     r"|access-(?:sandbox|development|production)-[0-9a-f-]{36}"  # Plaid
@@ -22,14 +22,14 @@ FORMS = re.compile(
 """Tokens that begin with nothing of their own; for the beginning of a word."""
 LEAST_OF_FORMS = 20
 """Characters of the shortest of them."""
-CRYPTED = re.compile(r"\$(?:1|2[abxy]|5|6|7|y|gy|apr1|argon2\w{0,2}|scrypt|pbkdf2[\w-]{0,12})\$[^\s'\":;]{8,400}")
+CRYPTED = lazy(r"\$(?:1|2[abxy]|5|6|7|y|gy|apr1|argon2\w{0,2}|scrypt|pbkdf2[\w-]{0,12})\$[^\s'\":;]{8,400}")
 """Passwords as crypt(5) keeps them."""
 
-PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}(?:PRIVATE KEY|SECRET)[A-Z0-9 ]{0,20}-----")
-END_OF_KEY = re.compile(r"-----END [A-Z0-9 ]{0,60}-----")
+PRIVATE_KEY = lazy(r"-----BEGIN [A-Z0-9 ]{0,40}(?:PRIVATE KEY|SECRET)[A-Z0-9 ]{0,20}-----")
+END_OF_KEY = lazy(r"-----END [A-Z0-9 ]{0,60}-----")
 
 
-_BODY = re.compile(r"[A-Za-z0-9_+/=~%-]*")
+_BODY = lazy(r"[A-Za-z0-9_+/=~%-]*")
 _LEAST_BODY = 8
 _LEAST_LETTERS = 12
 
@@ -40,7 +40,7 @@ def is_token(word: str) -> bool:
     if word[:SHORTEST] not in known().beginnings or not word.startswith(prefixes):
         return False
     rest = word[max(len(prefix) for prefix in prefixes if word.startswith(prefix)) :]
-    body = _BODY.match(rest)[0]  # type: ignore[index]
+    body = _BODY().match(rest)[0]  # type: ignore[index]
     if any(character.isdigit() for character in body):
         return len(body) >= _LEAST_BODY
     return len(body) >= _LEAST_LETTERS and body.isalnum() and not body.islower()

@@ -99,7 +99,7 @@ class Pane:
         """Put the cursor on the next or previous row that tells of trouble; returns words to say."""
         if self.listing.next_bad(step):
             return ""
-        return "no error below; E goes back up" if step > 0 else "no error above; e goes down"
+        return "no error below" if step > 0 else "no error above"
 
     def go_to(self, context: PaneContext, at: int) -> str:
         """Put the cursor on the last row at or before a moment; returns words to say."""

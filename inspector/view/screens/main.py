@@ -2,7 +2,6 @@
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.containers import Container
 from textual.timer import Timer
 
 from inspector.model.verdict import Evidence
@@ -24,6 +23,7 @@ from inspector.view.terminal import HEIGHTS, WIDTHS
 from inspector.view.widgets.companion import Companion
 from inspector.view.widgets.detail import NOTHING, DetailPanel
 from inspector.view.widgets.filter_bar import FilterBar
+from inspector.view.widgets.frame import Frame
 from inspector.view.widgets.lines import FocusLines, Lines, cell_at
 from inspector.view.widgets.rows import Rows
 
@@ -70,12 +70,12 @@ class MainScreen(PaneKeys):
     def compose(self) -> ComposeResult:
         both = (self.at_left, self.at_right) if self.in_columns else (None, None)
         yield self.top
-        with Container(id="middle"):
-            with Container(id="left"):
+        with Frame(id="middle"):
+            with Frame(id="left"):
                 yield from filter(None, (self.answer, self.ladder, both[0]))
-            with Container(id="right"):
+            with Frame(id="right"):
                 yield from (self.gap, self.tabs, self.pane_title)
-                with Container(id="body"):
+                with Frame(id="body"):
                     yield from filter(None, (self.rows, both[1], self.detail))
         if self.session.feed.recorded:
             yield self.control
@@ -92,9 +92,8 @@ class MainScreen(PaneKeys):
         if self.in_columns:
             self.actions.show(self.actions.named("timeline"))
         self.load_pane()
-        self.call_after_refresh(self._compose_hidden)
 
-    def _compose_hidden(self) -> None:
+    def compose_hidden(self) -> None:
         """What is not seen at first is not waited for."""
         self.mount(self.filter_bar, self.notice, after="#middle")
         self.mount(self.small)
@@ -223,7 +222,8 @@ class MainScreen(PaneKeys):
         everywhere = rebound(header.quitting(self.session.ends_with_us), keys)
         if self._said:
             left = self.size.width - len(self._said) - 3
-            beside = header.hints((), left, everywhere).left if left >= ROOM_FOR_KEYS else ()
+            own = rebound(self.actions.pane.hints, keys)
+            beside = header.hints(own, left, everywhere).left if left >= ROOM_FOR_KEYS else ()
             return [Line(((f" {self._said}  ", "strong"), *beside))]
         waits = self.session.state.collector_waits if self.session.live else ""
         waits = f"the collector is stuck, waiting for {waits}" if waits else ""

@@ -143,7 +143,8 @@ class PaneKeys(Screen[None]):
     def action_filter(self) -> None:
         if self.filter_bar.is_mounted:
             self.filter_bar.open(self.actions.pane.pattern)
-        else:  # typed before the first paint
+        else:  # typed before the first rows
+            self.call_later(self.run_action, "app.complete")
             self.call_after_refresh(self.action_filter)
 
     @on(FilterBar.Changed)

@@ -1,18 +1,18 @@
 """A pane that is seen beside the one that the keys are for: its title and its rows, at the same moment."""
 
 from textual.app import ComposeResult
-from textual.containers import Container
 from textual.message import Message
 
 from inspector.view.header import Line, pane_title
 from inspector.view.pane_context import PaneContext
 from inspector.view.panes.pane import Pane
 
+from .frame import Frame
 from .lines import Lines
 from .rows import Rows
 
 
-class Companion(Container):
+class Companion(Frame):
     """Shows a pane without taking keys; a click turns to it."""
 
     class Clicked(Message):
