@@ -15,7 +15,7 @@ from inspector.stream.events import AnyEvent
 from inspector.stream.live import LiveStream
 from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted
 from inspector.stream.recording import Recording
-from inspector.stream.session import LimitNoted, SessionStarted
+from inspector.stream.session import COLLECTOR_ENDED, LimitNoted, SessionStarted
 
 _TICK = 0.2
 
@@ -90,7 +90,7 @@ class Watch:
         self.observed.cut_short = True
         self.observed.troubles.append(f"{ending.words}. {ending.help}".rstrip(". "))
         at = monotonic_ns()
-        limit = LimitNoted(at=at, what="everything from the end of the collector on", why=ending.words, grant="")
+        limit = LimitNoted(at=at, what=COLLECTOR_ENDED, why=ending.words, grant="")
         apply(self.observed.state, limit)
 
     def run(self, tell: Callable[["Watch"], None]) -> Observed:

@@ -64,6 +64,8 @@ class LimitNoted(Event, frozen=True, kw_only=True):
     pid: int | None = None
 
 
+COLLECTOR_ENDED = "everything from the end of the collector on"
+"""What a limit names where the collector ended before the time was over."""
 OPENS_UNTOLD = "what it opens, and what the kernel refuses to it"
 """`LimitNoted.what` of a process whose silence proves nothing: it asks the kernel by ways that are not watched."""
 

@@ -5,6 +5,7 @@ import pytest
 from inspector.model.diagnosis import diagnose
 from inspector.stream.logs import LogFound
 from inspector.stream.processes import Descriptor, DescriptorsRead, Vitals
+from inspector.stream.session import COLLECTOR_ENDED, LimitNoted
 
 from .asking import answer
 from .build import SECOND, WALL, Story
@@ -85,3 +86,20 @@ def test_a_driver_that_could_not_be_loaded_is_told_with_a_loader_that_has_none()
     story.map(812, "/usr/lib/libvulkan.so.1")
     found = answer(story)
     assert "libGLX_nvidia.so.0" in f"{found.title} {found.cause}"
+
+
+def test_a_loader_whose_refusal_only_the_program_tells_has_no_driver() -> None:
+    story = _late("no platforms: CL_PLATFORM_NOT_FOUND_KHR")
+    story.image("/usr/lib/libOpenCL.so.1", soname="libOpenCL.so.1", exports=("clGetPlatformIDs", "clGetDeviceIDs"))
+    story.map(812, "/usr/lib/libOpenCL.so.1")
+    assert answer(story).rule == "no-driver-loaded"
+
+
+def test_an_error_is_of_the_runtime_where_the_program_says_so() -> None:
+    assert "CUDA runtime API = 500" in answer(_late("CUDA Runtime failure: '#500' at /build/x.h:32")).title
+
+
+def test_a_collector_that_ended_is_told_before_that_it_came_late() -> None:
+    story = _late("ready")
+    story.tell(LimitNoted(at=story.later(), what=COLLECTOR_ENDED, why="the collector was killed by SIGKILL (9)"))
+    assert "the collector was killed by SIGKILL" in answer(story).title

@@ -101,7 +101,10 @@ def _is_unnamed(told: Attempt) -> bool:
 def _unnamed_call(profiles: Profiles, process: Process, word: Word) -> Attempt:
     """An error of an API of which the program names the number, and not the function."""
     apis = [api for api in profiles.apis.values() if word.code in api.results]
-    api = next((api for api in apis if family_of_api(profiles, api.name) == word.family), None)
+    apis = [api for api in apis if family_of_api(profiles, api.name) == word.family]
+    lowered = word.text.lower()
+    said = (api for api in apis for kind in ("runtime", "driver") if kind in lowered and api.name.endswith(kind))
+    api = next(said, next(iter(apis), None))
     answer = profiles.result(api.name, word.code) if api is not None else str(word.code)
     return Attempt(
         process, "call", f"{_UNNAMED}{api.title if api is not None else word.family}", False, word.at, code=word.code,

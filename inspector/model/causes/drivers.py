@@ -36,7 +36,8 @@ class NoDriverLoaded(Cause):
             return self._of_own_error(case)
         if leaf.kind != "call" or not leaf.came_back or not profiles.is_loader(leaf.api):
             return None
-        if leaf.stage != "initialised" or not drivers_behind(case.process, leaf.api, profiles).none:
+        unnamed = leaf.source == "program" and leaf.stage == "asked"
+        if (leaf.stage != "initialised" and not unnamed) or not drivers_behind(case.process, leaf.api, profiles).none:
             return None
         answered = f"{leaf.what} = {leaf.answer}" if leaf.code else f"nothing followed {leaf.what}"
         return self._hit(case, leaf.api, name_of(leaf.provider), answered)

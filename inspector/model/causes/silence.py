@@ -12,6 +12,7 @@ from inspector.model.formatting import listed, name_of
 from inspector.model.log_claims import concerns_gpu
 from inspector.model.progress import Progress
 from inspector.model.worker import is_tool
+from inspector.stream.session import COLLECTOR_ENDED
 
 from .conclusion import Conclusion, hit_of, next_start
 from .context import Context
@@ -172,6 +173,9 @@ def _newest_error(context: Context) -> str:
 
 def _missing(context: Context) -> Iterator[str]:
     """What was not observable here, in words."""
+    yield from (
+        f"{one.why}: nothing was seen from then on" for one in context.state.limits if one.what == COLLECTOR_ENDED
+    )
     late = [process for process in context.state.processes if not born_here(process) and not is_tool(process)]
     if late:
         yield f"{short(late[0])} started before we attached"
