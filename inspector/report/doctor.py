@@ -7,6 +7,8 @@ from inspector.stream.text import visible
 
 from .layout import AnsiStyle, padded, wrapped
 
+_ADVICE = ("boot ", "run it ", "look at ")
+"""How grants begin that no shell can carry out."""
 _COLOUR = {"yes": "green", "partly": "yellow", "no": "red"}
 
 
@@ -32,7 +34,9 @@ def grants(session: SessionStarted) -> str:
     for row in session.capabilities:
         if row.grant and (row.state != "yes" or row.lost):
             wanted.setdefault(visible(row.grant), []).append(visible(row.name))
-    told = "".join(f"# {', '.join(names)}\n{command}\n" for command, names in wanted.items())
+    told = "".join(
+        f"# {', '.join(names)}\n{'# ' * command.startswith(_ADVICE)}{command}\n" for command, names in wanted.items()
+    )
     return told or "# Nothing is missing that a command could grant.\n"
 
 
@@ -48,10 +52,14 @@ def _paragraph(row: Capability, names: int, width: int, ansi_style: AnsiStyle) -
 
 
 def _summary(capabilities: list[Capability]) -> str:
-    missing = [row.name for row in capabilities if row.state != "yes"]
     if not capabilities:
         return "The collector reported no capabilities."
-    if not missing:
+    missing = {
+        word: [row.name for row in capabilities if row.state == state]
+        for word, state in (("partly", "partly"), ("not", "no"))
+    }
+    told = "; ".join(f"{word}: {', '.join(names)}" for word, names in missing.items() if names)
+    available = sum(row.state == "yes" for row in capabilities)
+    if not told:
         return "All capabilities are available."
-    available = len(capabilities) - len(missing)
-    return f"{available} of {len(capabilities)} capabilities available; not: {', '.join(missing)}."
+    return f"{available} of {len(capabilities)} capabilities available; {told}."
