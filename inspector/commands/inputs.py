@@ -1,6 +1,7 @@
 """From the words of the command line to streams: profiles, places, living collectors, files."""
 
 import os
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -121,14 +122,21 @@ def is_recorded(options: Options) -> bool:
     target = options.target
     if not target or options.program:
         return False
+    if Path(target).is_fifo():
+        raise UserError(
+            f"{target} is a FIFO (named pipe), and no recording",
+            f"inspector {options.command or 'report'} - < {shlex.quote(target)}",
+        )
     return target == "-" or (not target.isdecimal() and (looks_recorded(target) or _is_missing_file(target)))
 
 
 def looks_recorded(path: str) -> bool:
-    """Whether a file begins like a recording or a JSON report."""
+    """Whether a file begins like a recording or a JSON report; a FIFO is not opened: it may have no writer."""
     try:
+        if not Path(path).is_file():
+            return False
         with open(path, "rb") as file:
-            return Path(path).is_file() and file.read(8).startswith(_MAGIC)
+            return file.read(8).startswith(_MAGIC)
     except OSError:
         return False
 

@@ -1,5 +1,6 @@
 """How a stream ended, in words for the user."""
 
+import errno
 import shlex
 import signal
 from collections.abc import Sequence
@@ -35,6 +36,9 @@ def without_farewell(command: Sequence[str], status: int, last: str, begun: bool
         occasion = "the connection was lost" if begun else "no connection"
         by_hand = shlex.join([*command[:-1], "true"])
         return Ending(False, f"{occasion} (ssh ended with status 255{said})", status, by_hand)
+    if f"[Errno {errno.EMFILE}]" in last:
+        return Ending(False, "the collector may not open as many files as it needs: `ulimit -n` is too low", status,
+                      f"ulimit -n {_FILES}")  # fmt: skip
     if status < 0:
         return Ending(False, f"the collector was killed by {_signal_name(-status)}{said}", status)
     return Ending(False, f"the collector ended with status {status} without saying why{said}", status)
@@ -48,6 +52,8 @@ def newer(event: SessionStarted, schema: int) -> str:
     )
 
 
+_FILES = 4096
+"""Descriptors that are enough for a tree of some hundred processes."""
 _INSTALL = "pip install shim-inspector on that machine, or name it with --remote-command, or carry it with --bootstrap"
 _SUDO = "allow sudo without a password there (sudo -n), or log in as root"
 

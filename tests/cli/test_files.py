@@ -1,6 +1,7 @@
 """Commands on recordings and reports: nothing runs, so everything is the same on every machine."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,13 @@ def test_a_file_that_is_no_recording_is_exit_code_2_or_3_with_a_sentence(tmp_pat
 def test_replay_takes_recordings_only(path: str) -> None:
     done = inspector("replay", path)
     assert done.returncode == 2 and f"{path} is not a readable recording" in said(done)
+
+
+@pytest.mark.parametrize("command", ["report", "replay", "trace"])
+def test_a_fifo_is_not_waited_for(tmp_path: Path, command: str) -> None:
+    os.mkfifo(path := tmp_path / "pipe")
+    done = inspector(command, str(path))
+    assert done.returncode == 2 and f"{path} is" in said(done) and "recording" in said(done)
 
 
 @pytest.mark.parametrize(("kind", "code"), [("no-such-target", 3), ("not-permitted", 4)])

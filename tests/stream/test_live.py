@@ -92,6 +92,13 @@ def test_a_collector_that_ends_without_a_farewell_is_said(tmp_path: Path) -> Non
     assert stream.ending is not None and "status 5" in stream.ending.words
 
 
+def test_too_low_a_limit_of_open_files_is_said_with_the_remedy(tmp_path: Path) -> None:
+    stream = LiveStream(collector(tmp_path, "raise OSError(24, 'Too many open files')"), configure)
+    drain(stream)
+    assert stream.ending is not None and "`ulimit -n` is too low" in stream.ending.words
+    assert stream.ending.help == "ulimit -n 4096"
+
+
 def test_a_far_side_without_inspector_is_said_with_the_remedy() -> None:
     stream = LiveStream(["sh", "-c", "inspector-is-not-here collect"], configure)
     drain(stream)
