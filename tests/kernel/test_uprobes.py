@@ -12,7 +12,7 @@ import pytest
 from inspector.collect.elf.sites import find_sites
 from inspector.collect.kernel import tracefs_events, uprobe_events, uprobes
 from inspector.collect.kernel.assembler import Assembler, Helper, Reg
-from inspector.collect.kernel.attach import attach_all, close_all
+from inspector.collect.kernel.attach import AttachThreads, attach_all, close_all
 from inspector.collect.kernel.bpf import Map, MapKind
 from inspector.collect.kernel.tracepoints import open_tracefs
 from inspector.collect.kernel.uprobe_events import UprobeEvents
@@ -106,6 +106,27 @@ def test_each_call_of_each_probed_function_counts_once_and_none_afterwards(
         uprobes.finish()
     subprocess.run([built.program], check=True)
     assert sum(_read(counts)) == CALLS * bound
+    assert defined() == []
+
+
+@pytest.mark.parametrize("contended", [False, True])
+def test_threads_set_each_probe_once_whether_others_are_in_the_way_or_not(
+    built: Built, contended: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AttachThreads, "CONTENDED_NS", -1 if contended else 1 << 62)
+    counts = Map(MapKind.ARRAY, 4, 8, FUNCTIONS)
+    program = UprobeProgram(_counting(counts), "counts")
+    sites = {site.name: site for site in find_sites(built.library, [f"fn{n}" for n in range(FUNCTIONS)]).found}
+    places = [Place(sites[f"fn{n}"].offset, n << 32) for n in range(FUNCTIONS)] + [Place(1 << 40, 0)]
+    attached = attach_all(program, built.library, places, AttachThreads(4, 1))
+    try:
+        subprocess.run([built.program], check=True)
+    finally:
+        close_all(attached.links)
+        uprobes.finish()
+    bound = FUNCTIONS - sum(number < FUNCTIONS for number in attached.refused)
+    assert sum(_read(counts)) == CALLS * bound
+    assert FUNCTIONS in attached.refused
     assert defined() == []
 
 

@@ -3,14 +3,17 @@
 import contextlib
 import errno
 import mmap
+import queue
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from . import uprobes
-from .uprobes import Place, UprobeProgram
+from .real_time import real_time
+from .uprobes import MultiLinks, Place, UprobeProgram
 
-__all__ = ["Attached", "Place", "attach_all", "checked_by_kernel", "close_all"]
+__all__ = ["AttachThreads", "Attached", "Place", "attach_all", "checked_by_kernel", "close_all"]
 
 _ENOTSUPP = 524
 """Not in errno(3): the kernel's own number for an instruction that cannot be probed."""
@@ -25,14 +28,76 @@ class Attached:
     refused: dict[int, str] = field(default_factory=dict)
 
 
-def attach_all(program: UprobeProgram, path: bytes, places: Sequence[Place]) -> Attached:
+class AttachThreads:
+    """Threads that set probes side by side while forks of others are in the way.
+
+    Each place takes `dup_mmap_sem` for itself, also within one link, and each time waits for forks that have begun
+    meanwhile, which a busy machine may keep from going on for 10 to 100 ms. Side by side they wait once, together.
+    """
+
+    CONTENDED_NS = 1_000_000
+    """So long one place takes at most when nobody is in the way."""
+    _FIRST = (1, 6)
+    """Places that are tried before the rest, to see how long they take."""
+
+    def __init__(self, count: int, priority: int) -> None:
+        """`priority`: of SCHED_FIFO."""
+        self._count, self._jobs = count, queue.SimpleQueue[Callable[[], None]]()
+        for _ in range(count):
+            threading.Thread(target=self._work, args=(priority,), name="attach", daemon=True).start()
+
+    def attach(self, attach: Callable[[list[int]], None], numbers: list[int]) -> None:
+        """In a few links where nobody is in the way, else by all threads; OSError when one was refused."""
+        done = 0
+        for size in self._FIRST:
+            begun = time.monotonic_ns()
+            attach(numbers[done : done + size])
+            done += size
+            if time.monotonic_ns() - begun > self.CONTENDED_NS:
+                self._side_by_side(attach, numbers[done:])
+                return
+        attach(numbers[done:])
+
+    def _side_by_side(self, attach: Callable[[list[int]], None], numbers: list[int]) -> None:
+        ended: queue.SimpleQueue[OSError | None] = queue.SimpleQueue()
+
+        def job(some: list[int]) -> Callable[[], None]:
+            return lambda: ended.put(_error_of(lambda: attach(some)))
+
+        jobs = [job(some) for first in range(self._count) if (some := numbers[first :: self._count])]
+        for each in jobs:
+            self._jobs.put(each)
+        for error in [ended.get() for _ in jobs]:
+            if error is not None:
+                raise error
+
+    def _work(self, priority: int) -> None:
+        real_time(priority)
+        while True:
+            self._jobs.get()()
+
+
+def attach_all(
+    program: UprobeProgram, path: bytes, places: Sequence[Place], threads: AttachThreads | None = None
+) -> Attached:
     """Probe all places that can be probed, in as few links as possible; other refusals are raised as OSError.
 
     A link is all or nothing, so a refused one is halved; what is on stays on, because taking it off costs most.
     """
     attached = Attached()
-    for portion in program.means.portions(places):
-        _attach(program, path, [(number, places[number]) for number in portion], attached)
+
+    def attach(numbers: Sequence[int]) -> None:
+        _attach(program, path, [(number, places[number]) for number in numbers], attached)
+
+    try:
+        if threads is not None and isinstance(program.means, MultiLinks):
+            threads.attach(attach, list(range(len(places))))
+        else:
+            for portion in program.means.portions(places):
+                attach(portion)
+    except OSError:
+        close_all(attached.links)
+        raise
     return attached
 
 
@@ -74,6 +139,14 @@ def checked_by_kernel(fd: int) -> Iterator[None]:
         return
     with mapped:
         yield
+
+
+def _error_of(work: Callable[[], None]) -> OSError | None:
+    try:
+        work()
+    except OSError as error:
+        return error
+    return None
 
 
 def _words(error: OSError) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from inspector.collect.access import mounts
 
-from .attach import Place, attach_all, checked_by_kernel, close_all
+from .attach import AttachThreads, Place, attach_all, checked_by_kernel, close_all
 from .call_maps import COUNTER, OVERLAP, CallMaps, cookie
 from .counter_block import CounterBlock, Read
 from .exit_links import ExitLinks, Offsets
@@ -59,13 +59,21 @@ class FileWatch:
     """Counting of functions of one file, in all processes that map it, now and later; only members are told apart."""
 
     def __init__(
-        self, block: CounterBlock, maps: CallMaps, path: bytes, first: int, functions: Sequence[Function], mapped: bool
+        self,
+        block: CounterBlock,
+        maps: CallMaps,
+        path: bytes,
+        first: int,
+        functions: Sequence[Function],
+        mapped: bool,
+        threads: AttachThreads | None = None,
     ) -> None:
         """Functions get the numbers `first`, `first` + 1, ... of a block; OSError when file or probes are refused.
 
-        `mapped`: some process maps the file, so that the kernel looks at each instruction at once.
+        `mapped`: some process maps the file, so that the kernel looks at each instruction at once. `threads` set the
+        probes where they are to be set in a hurry.
         """
-        self._init(block, maps, os.open(path, os.O_RDONLY | os.O_CLOEXEC), first, functions, mapped)
+        self._init(block, maps, os.open(path, os.O_RDONLY | os.O_CLOEXEC), first, functions, mapped, threads)
         for number, function in enumerate(self.functions, first):
             if function.at_entry:
                 block.put_reads(number, function.reads)
@@ -79,7 +87,14 @@ class FileWatch:
             raise
 
     def _init(
-        self, block: CounterBlock, maps: CallMaps, file: int, first: int, functions: Sequence[Function], mapped: bool
+        self,
+        block: CounterBlock,
+        maps: CallMaps,
+        file: int,
+        first: int,
+        functions: Sequence[Function],
+        mapped: bool,
+        threads: AttachThreads | None = None,
     ) -> None:
         self.first = first
         self.functions = list(functions)
@@ -88,7 +103,7 @@ class FileWatch:
         self._stack = contextlib.ExitStack()
         self._stack.callback(mounts.close, file)
         self._fd, self._path = file, b"/proc/self/fd/%d" % file
-        self._block, self._maps, self._mapped = block, maps, mapped
+        self._block, self._maps, self._mapped, self._threads = block, maps, mapped, threads
         self._exits = ExitLinks(block, self._path)
         self._lock = threading.Lock()
         self._groups: list[Group] = []
@@ -193,7 +208,8 @@ class FileWatch:
 
     def _attach(self, group: Group) -> list[int]:
         wanted = [number for number in group.functions if number not in self.refused]
-        attached = attach_all(self._block.entry, self._path, [self._place(number, group) for number in wanted])
+        places = [self._place(number, group) for number in wanted]
+        attached = attach_all(self._block.entry, self._path, places, self._threads)
         self.refused |= {wanted[place]: why for place, why in attached.refused.items()}
         group.functions = [number for number in wanted if number not in self.refused]
         self._counting.update(group.functions)

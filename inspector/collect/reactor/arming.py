@@ -12,6 +12,7 @@ from ..access.file_memory import FileMemory
 from ..access.opening import open_regular
 from ..elf.file import ElfError
 from ..elf.sites import Site, find_sites
+from ..kernel.attach import AttachThreads
 from ..kernel.call_maps import CallMaps
 from ..kernel.counter_block import CounterBlock
 from ..kernel.early_programs import EarlyMaps, file_key
@@ -22,6 +23,8 @@ from .results import exit_memory, read_results
 
 _KEPT = 0.4
 """Share of all numbers, and of all probes, that is kept for files that are really opened."""
+_THREADS, _PRIORITY = 12, 50
+"""Of the threads that set the probes of one file side by side."""
 _PATIENCE_SECONDS = 0.005
 """So long a thread waits for another one that sets the probes of the same file."""
 
@@ -62,6 +65,7 @@ class Arming:
         self._files: dict[bytes, _File] = {}
         self._sites: FileMemory[list[Site]] = FileMemory("sites", "\n".join(interests.names), list[Site])
         self._exits = exit_memory("reactor")
+        self._threads = AttachThreads(_THREADS, _PRIORITY)
 
     def load(self) -> None:
         """Take what earlier runs learnt of files."""
@@ -154,7 +158,7 @@ class Arming:
             return False
         functions = [self._interests.function_at(site) for site in found]
         try:
-            watch = FileWatch(self._block, self._calls, path, first, functions, mapped=True)
+            watch = FileWatch(self._block, self._calls, path, first, functions, True, self._threads)
         except OSError as error:
             self._tell(Unable(f"calls of {os.fsdecode(seen_as)}", f"the kernel refuses to count them ({error})"), [])
             return False
