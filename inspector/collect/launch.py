@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pwd
 import shlex
 import signal
 from collections.abc import Iterable, Sequence
@@ -18,19 +19,21 @@ _EXEC_FAILED = 127
 class Launch:
     """One child of ours. Create it before any thread is started: it is a plain fork(2)."""
 
-    def __init__(self, command: Sequence[str], output: str = "stderr") -> None:
+    def __init__(self, command: Sequence[str], output: str = "stderr", *, as_caller: bool = False) -> None:
         """`output`: where its stdout and stderr go: `stderr` (ours), `null`, or the path of a file.
 
-        Its stdin is /dev/null: ours carries requests. TargetError when the output file cannot be opened.
+        Its stdin is /dev/null: ours carries requests. `as_caller`: only we were to have root's rights, not the command.
+        TargetError when the output file cannot be opened.
         """
         self.command, self._output = list(command), output
-        target = _open_output(output)
+        caller = _caller() if as_caller else None
+        target = _open_output(output, caller)
         go_read, self._go = os.pipe()
         self._failure, failure_write = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._go)  # or the end of the collector would leave it waiting for ever
-            _become(self.command, go_read, failure_write, target)
+            _become(self.command, go_read, failure_write, target, caller)
         os.close(go_read)
         os.close(failure_write)
         os.read(self._failure, 1)  # its descriptors are the command's from here on, for those who look at them
@@ -107,18 +110,42 @@ def _send(process: Tracked, number: signal.Signals) -> None:
         os.close(descriptor)
 
 
-def _open_output(output: str) -> int:
+def _caller() -> pwd.struct_passwd | None:
+    """Who called sudo(8); None where nobody did, or root itself."""
+    uid = os.environ.get("SUDO_UID", "")
+    if os.geteuid() != 0 or not uid.isdecimal() or int(uid) == 0:
+        return None
+    try:
+        return pwd.getpwuid(int(uid))
+    except KeyError:
+        why = f"uid {uid}, who called sudo, has no entry in passwd: as whom the command is to run is not known"
+        raise TargetError("not-permitted", why) from None
+
+
+def _be(caller: pwd.struct_passwd) -> None:
+    """For good: ids, groups, and what tells them to programs."""
+    os.initgroups(caller.pw_name, caller.pw_gid)
+    os.setgid(caller.pw_gid)
+    os.setuid(caller.pw_uid)
+    os.environ.update(HOME=caller.pw_dir, USER=caller.pw_name, LOGNAME=caller.pw_name, SHELL=caller.pw_shell)
+
+
+def _open_output(output: str, caller: pwd.struct_passwd | None) -> int:
+    """The file belongs to whom the command runs as."""
     if output == "stderr":
         return 2
     path = os.devnull if output == "null" else output
     try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        if caller is not None and output != "null":
+            os.fchown(opened, caller.pw_uid, caller.pw_gid)
+        return opened
     except OSError as error:
         why = f"cannot write the command's output to {path}: {os.strerror(error.errno or 0)}"
         raise TargetError("not-permitted", why) from None
 
 
-def _become(command: list[str], go: int, failure: int, output: int) -> None:
+def _become(command: list[str], go: int, failure: int, output: int, caller: pwd.struct_passwd | None) -> None:
     """In the child: wait for the word, then be the command; never returns."""
     try:
         os.setpgid(0, 0)  # Ctrl-C at the terminal is for the collector
@@ -130,6 +157,8 @@ def _become(command: list[str], go: int, failure: int, output: int) -> None:
             os._exit(_EXEC_FAILED)  # the collector is gone
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
+        if caller is not None:
+            _be(caller)
         os.execvp(command[0], command)
     except OSError as error:
         os.write(failure, str(error.errno or 0).encode())

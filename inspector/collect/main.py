@@ -69,6 +69,7 @@ def parse(argv: Sequence[str]) -> Options | None:
         wait=given.wait,
         command=tuple(command),
         run_output=given.run_output,
+        as_caller=given.as_caller,
         keep=given.keep,
         list=given.list,
         capabilities=given.capabilities,
@@ -85,6 +86,7 @@ def _parser() -> "argparse.ArgumentParser":
     parser.add_argument("--wait", action="store_true", help="wait for the target, and for each later start of it")
     parser.add_argument("--run", action="store_true", help="start the command behind `--` under observation")
     parser.add_argument("--run-output", default="stderr", metavar="PATH|null|stderr", help="where its output goes")
+    parser.add_argument("--as-caller", action="store_true", help="run the command as whom sudo(8) was called by")
     parser.add_argument("--keep", action="store_true", help="leave the command running at the end")
     parser.add_argument("--list", action="store_true", help="list processes and exit")
     parser.add_argument("--capabilities", action="store_true", help="report what this machine and user allow, and exit")

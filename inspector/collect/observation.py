@@ -15,7 +15,7 @@ from .target import TargetError, awaited
 def observe(options: Options, configure: Configure, request_reader: RequestReader) -> int:
     """Fork and give privileges up before threads exist, then let the agent do the rest."""
     try:
-        launch = Launch(options.command, options.run_output) if options.command else None
+        launch = Launch(options.command, options.run_output, as_caller=options.as_caller) if options.command else None
     except TargetError as error:
         write_all([started(asked(options), []), missing(error), ended(error.why, ok=False)])
         return 0

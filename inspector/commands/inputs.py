@@ -69,7 +69,8 @@ def watched(options: Options) -> Iterator[Watched]:
     here = place(options).here
     name = f"{os.urandom(4).hex()}.log"
     with run_folder() if here else nullcontext(Path("/tmp")) as folder:
-        words = [f"--run-output={folder / name}", *program_words(options.program)]
+        elevated = ["--as-caller"] if options.sudo else []  # it is we who look as root, not the program
+        words = [f"--run-output={folder / name}", *elevated, *program_words(options.program)]
         yield Watched(words, folder / name if here else None)
 
 

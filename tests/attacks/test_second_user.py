@@ -1,6 +1,7 @@
 """Another user of the machine has prepared everything that root's environment points to, and waits for our files."""
 
 import os
+import pwd
 import socket
 import subprocess
 import sys
@@ -124,3 +125,23 @@ def test_no_control_socket_that_a_stranger_laid_for_ssh_is_asked(shared: Path, m
         with pytest.raises(BlockingIOError):
             listening.accept()
         listening.close()
+
+
+@needs_root
+def test_a_program_that_is_started_under_sudo_is_no_root_and_its_output_is_its_users(shared: Path) -> None:
+    """Only what looks has rights: a stand-in for sudo(8) says who called it."""
+    told, sudo = shared / "told", shared / "bin/sudo"
+    sudo.parent.mkdir()
+    nobody = pwd.getpwnam("nobody")
+    sudo.write_text(f'#!/bin/sh\nshift 2\nexec env SUDO_UID={nobody.pw_uid} SUDO_GID={nobody.pw_gid} "$@"\n')
+    sudo.chmod(0o755)
+    told.touch()
+    told.chmod(0o666)
+    script = f'id -u >>{told}; id -G >>{told}; stat -L -c %u /proc/self/fd/2 >>{told}; echo "$USER" >>{told}'
+    environment = {**os.environ, "PATH": f"{sudo.parent}:{os.environ['PATH']}", "TMPDIR": str(shared)}
+    words = [sys.executable, str(MAIN), "report", "--sudo", "--for", "30s", "--", "sh", "-c", script]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120)
+    assert "Traceback" not in done.stderr
+    uid, groups, owner, user = told.read_text().splitlines()
+    assert (int(uid), int(owner), user) == (nobody.pw_uid, nobody.pw_uid, "nobody"), done.stderr
+    assert "0" not in groups.split()
