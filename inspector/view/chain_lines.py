@@ -25,6 +25,9 @@ _COPIES: tuple[Span, ...] = ((_COPY, "quiet"),)
 PLAIN_RULES = ("nobody-asked", "management-only")
 """Rules by which nothing is wrong and nothing is to be done: the program has nothing to do with a GPU."""
 
+OPEN_RULES = ("cause-not-seen",)
+"""Rules that say what is not known: no `✓` stands before them."""
+
 
 def answer_lines(context: PaneContext, number: int, width: int, most: int) -> list[Line]:
     """One finding in at most `most` lines; root, fix and command are the last to go."""
@@ -136,7 +139,8 @@ def _where(context: PaneContext, finding: Finding) -> str:
 def _sentence(context: PaneContext, finding: Finding, right: tuple[Span, ...], width: int, most: int) -> list[Line]:
     """A finding without a chain: its title, why, what to do."""
     glyph, tone = SEVERITIES[finding.severity]
-    if finding.severity == "info" and context.answer is not None and context.answer.mode.verdict == "undecided":
+    undecided = context.answer is not None and context.answer.mode.verdict == "undecided"
+    if finding.severity == "info" and (undecided or finding.rule in OPEN_RULES):
         glyph, tone = "?", "unknown"
     title = wrapped(short_paths(finding.title), width - 4, _width(right))
     lines = labelled(f" {glyph} ", title, "strong", indent=3, mark=tone)

@@ -1,11 +1,13 @@
 """The timeline around the break: cause and effect are marked, it begins there, and what was made good is dimmed."""
 
 import pytest
+from msgspec.structs import replace
 
 from inspector.demo.cases import CASES
 from inspector.demo.record import recording_of
 from inspector.model.diagnosis import diagnose
 from inspector.model.fold import apply_all
+from inspector.model.verdict import Evidence
 from inspector.stream.recording import Recording
 from inspector.view.app import InspectorApp
 from inspector.view.feed import Replay
@@ -55,6 +57,24 @@ def row_at_start(name: str) -> str:
 def test_the_timeline_begins_at_the_cause(name: str, words: str) -> None:
     row = row_at_start(name)
     assert "◀ cause" in row and words in row
+
+
+def test_the_cursor_goes_along_when_a_later_answer_names_another_break_until_a_person_moves_it() -> None:
+    context = shown("the-question")
+    state, answer = context.state, context.answer
+    assert answer is not None
+    load = next(one for one in state.timeline if one.kind == "load")
+    proof = Evidence(text=load.text, pane="timeline", at=load.at, pid=load.pid, key=load.key)
+    early = replace(answer, findings=[replace(answer.findings[0], chain=[], evidence=[proof])])
+    pane, moved = TimelinePane(), TimelinePane()
+    for one in (pane, moved):
+        one.look(PaneContext(state, early))
+    first = pane.listing.chosen
+    moved.listing.move(1)
+    for one in (pane, moved):
+        one.look(PaneContext(state, answer))
+    assert first is not None and pane.listing.chosen not in (None, first) and pane.moved
+    assert moved.listing.chosen == 1
 
 
 def test_what_the_program_says_in_the_end_is_the_effect() -> None:

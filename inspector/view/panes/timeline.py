@@ -23,18 +23,27 @@ class TimelinePane(Pane):
         self.listing.sorter = Sorter()
         self.hides = False
         """Refusals that are excused are left out."""
-        self._begun = self._stale = False
+        self._placed: int | None = None
+        """The row of the break on which the cursor was put; None: none is known yet."""
+        self._stale = False
         self._moments: Moments | None = None
 
     def look(self, context: PaneContext) -> bool:
         changed = super().look(context)
         sorted_otherwise = bool(self.listing.sorting.title)
-        if changed and not self._begun and self._moments is not None and self.listing.follow and not sorted_otherwise:
+        if changed and self._moments is not None and self._untouched and not sorted_otherwise:
             place = self._moments.break_row
-            if place is not None:
-                self._begun, self.moved, self.listing.follow = True, True, False
+            if place is not None and place != self._placed:
+                self._placed, self.moved, self.listing.follow = place, True, False
                 self.listing.reveal(place)
         return changed
+
+    @property
+    def _untouched(self) -> bool:
+        """The cursor is where it was put last: it goes along when a later answer names another break."""
+        if self._placed is None:
+            return self.listing.follow
+        return not self.listing.follow and self.listing.chosen == self._placed
 
     def table(self, context: PaneContext) -> Moments:
         if self._moments is None or self._stale or not self._moments.grow(context):
