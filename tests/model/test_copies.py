@@ -3,6 +3,7 @@
 from inspector.model.copies import usable_copies, where_is
 from inspector.stream.libraries import CopiesFound, Copy
 
+from .asking import answer
 from .build import Story
 
 
@@ -41,3 +42,15 @@ def test_copies_that_would_do_come_by_the_loaders_order_and_never_from_the_stubs
     assert [copy.path for copy in usable_copies(found)] == [
         "/b/libcuda.so.1", "/opt/cuda/compat/libcuda.so.1", "/host/libcuda.so.1",
     ]  # fmt: skip
+
+
+def test_a_search_that_saw_no_folder_does_not_say_that_the_file_is_nowhere() -> None:
+    story = Story()
+    story.process(812)
+    words = "libcuda.so.1: cannot open shared object file: No such file or directory"
+    story.look_up(812, "dlopen", "libcuda.so.1", False, by="/opt/app/server", error=words)
+    story.tell(CopiesFound(at=story.later(), pid=812, kind="library", asked="libcuda.so.1"))
+    told = answer(story)
+    assert told.rule == "lookup-failed" and "is not on this machine" not in told.cause
+    story.tell(CopiesFound(at=story.later(), pid=812, kind="library", asked="libcuda.so.1", places=["/usr/lib"]))
+    assert "none of the 1 directories" in answer(story).cause or "None of" in answer(story).cause

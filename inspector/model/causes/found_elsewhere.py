@@ -35,7 +35,7 @@ def found_elsewhere(case: Case, name: str, *kinds: str) -> FoundElsewhere:
     if beside:
         return _known(case, name, beside)
     search = commands_by_hand.search(case.process, f"{stem(name)}*")
-    if found is not None and found.complete:
+    if found is not None and found.complete and (found.places or found.copies or found.kind == "device"):
         places = (
             f"it is in none of the {len(found.places)} directories searched"
             if found.places
