@@ -15,9 +15,8 @@ from .base import SCHEMA, Request
 from .codec import StreamError, decode, encode
 from .end_message import Ending, newer, without_farewell
 from .events import AnyEvent
-from .history import History
+from .live_recording import LiveRecording
 from .pipes import in_own_group, read_block
-from .recording import RecordingWriter
 from .requests import Configure, Quit, encode_request
 from .session import CollectorWaits, LimitNoted, SessionEnded, SessionStarted
 from .text import decode_line
@@ -76,10 +75,7 @@ class LiveStream:
         self._news: list[AnyEvent] = []
         """Events of our own, to come with the next batch."""
         self._latest = 0
-        self._history: History | None = History()
-        """None: nobody will begin to record later."""
-        self._writer: RecordingWriter | None = None
-        self._redactor: Redactor | None = None
+        self._recording = LiveRecording(self._recording_failed)
         self._begun = False
         self._lock = threading.RLock()
         """Guards what several threads touch: outgoing bytes, history, recording."""
@@ -199,32 +195,24 @@ class LiveStream:
         """
         with self._lock:
             self.stop_recording()
-            self._writer, self._redactor = RecordingWriter(str(path)), redactor
             self.recording_trouble = ""
-            for line in self._history.lines() if self._history is not None else ():
-                self._write(line)
+            self._recording.begin(str(path), redactor)
 
     def forget_history(self) -> None:
         """Keep nothing for a recording that begins later: nobody is there to ask for one."""
         with self._lock:
-            self._history = None
+            self._recording.forget()
 
     @property
     def recording(self) -> str | None:
         """Where it is recorded to now."""
-        return self._writer.path if self._writer else None
+        return self._recording.path
 
     def stop_recording(self) -> None:
         """Finish the file of `record`, if any."""
         with self._lock:
-            if self.ending is None:
-                self._write(encode(SessionEnded(at=self._latest, reason="the recording was stopped")))
-            writer, self._writer = self._writer, None
-            if writer is not None:
-                try:
-                    writer.close()
-                except OSError as error:
-                    self._recording_failed(writer, error)
+            reason = "the recording was stopped"
+            self._recording.end(SessionEnded(at=self._latest, reason=reason) if self.ending is None else None)
 
     def close(self) -> None:
         """End the collector: it is asked first, and killed when it does not listen."""
@@ -344,33 +332,16 @@ class LiveStream:
         if isinstance(event, SessionStarted) and event.schema > SCHEMA:
             self._goodbye = SessionEnded(at=event.at, ok=False, reason=newer(event, SCHEMA))
             self._process.terminate()
-        self._remember(line, event)
+        self._recording.keep(line, event)
         return event
 
     def _adjusted(self, event: AnyEvent) -> AnyEvent:
         """The event as the viewer is to see it; a stream of several parts keeps their numbers apart here."""
         return event
 
-    def _write(self, line: bytes) -> None:
-        if self._writer is None:
-            return
-        if self._redactor is not None and (event := decode(line)) is not None:
-            line = encode(self._redactor.event(event))
-        try:
-            self._writer.write(line)
-        except OSError as error:
-            writer, self._writer = self._writer, None
-            with suppress(OSError):
-                writer.close()
-            self._recording_failed(writer, error)
-
-    def _recording_failed(self, writer: RecordingWriter, error: OSError) -> None:
-        """A full disk ends the recording, not the watching; a reader of stdout that went away ends both."""
-        if writer.path == "-":
-            raise error
-        why = (error.strerror or str(error)).lower()
-        self.recording_trouble = f"{writer.path} can no longer be written: {why}; what it holds can be read"
-        self._note("the rest of the recording", self.recording_trouble)
+    def _recording_failed(self, words: str) -> None:
+        self.recording_trouble = words
+        self._note("the rest of the recording", words)
 
     def _note(self, what: str, why: str) -> None:
         """Tell the viewer, and whoever reads the recording, of something that is not known."""
@@ -378,13 +349,8 @@ class LiveStream:
 
     def _insert(self, event: AnyEvent) -> None:
         """An event of our own, between those of the collector."""
-        self._remember(encode(event), event)
+        self._recording.keep(encode(event), event)
         self._news.append(event)
-
-    def _remember(self, line: bytes, event: AnyEvent) -> None:
-        if self._history is not None:
-            self._history.keep(line, event)
-        self._write(line)
 
     def _end(self) -> None:
         try:
