@@ -103,3 +103,10 @@ def test_a_collector_that_ended_is_told_before_that_it_came_late() -> None:
     story = _late("ready")
     story.tell(LimitNoted(at=story.later(), what=COLLECTOR_ENDED, why="the collector was killed by SIGKILL (9)"))
     assert "the collector was killed by SIGKILL" in answer(story).title
+
+
+def test_a_version_is_needed_by_the_file_that_the_loader_names() -> None:
+    words = "/lib/libc.so.6: version `GLIBC_2.99' not found (required by /opt/driver/libcuda.so.1)"
+    found = answer(_late(f"UnsatisfiedLinkError: /opt/app/libJCudaDriver.so: {words}"))
+    assert found.title.startswith("libcuda.so.1 needs GLIBC_2.99 of libc.so.6")
+    assert "C library" in found.next_step

@@ -32,10 +32,13 @@ class VersionNodeMissing(Cause):
             return None
         node = f"{failure.symbol}@{failure.version}" if failure.symbol else failure.version
         lacks, other = _lacking(failure), _other_copy(case, failure)
+        whose = _required_by(failure)
         offered = failure.offered or _offered(case.context, failure)
         came = place_of(case, lacks)
         why = offered or (f"{lacks}{came} came first and does not define it" if lacks else failure.words)
         step = f"build {name_of(lacks) or 'the library'} with a version script whose node is named like the one needed"
+        if node.startswith("GLIBC_"):
+            step = f"use a build of {name_of(whose)} for this system's C library, or a newer system"
         command = commands_by_hand.versions(case.process, lacks or failure.name)
         if other:
             why += f"; {other} defines it"
@@ -45,7 +48,7 @@ class VersionNodeMissing(Cause):
             step, command = f"put {folder} first in LD_LIBRARY_PATH of this program", case.rerun(setting) or command
         needs = f"{node} of {name_of(lacks)}" if lacks and not failure.symbol else node
         return Hit(
-            title=f"{name_of(failure.name)} needs {needs}; {why}",
+            title=f"{name_of(whose)} needs {needs}; {why}",
             cause=f"With version tables on both sides the loader takes a name only at the node that was asked for: "
             f"{failure.words or node}.",
             next_step=step,
@@ -57,6 +60,12 @@ class VersionNodeMissing(Cause):
             subject=f"{name_of(failure.name)}:{node}",
             root=why,
         )
+
+
+def _required_by(failure: FailedLoad) -> str:
+    """The file that needs the version, as the loader names it: the asked one, or one that it needs."""
+    named = failure.words.partition("(required by ")[2].partition(")")[0]
+    return named or failure.name
 
 
 def _lacking(failure: FailedLoad) -> str:
