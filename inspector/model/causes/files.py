@@ -6,6 +6,7 @@ from dataclasses import replace
 from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
 from inspector.model.formatting import listed, name_of
+from inspector.model.refusals import is_table
 from inspector.model.state import Process
 from inspector.model.tree import libraries
 from inspector.model.usage import Provider, Use
@@ -121,7 +122,8 @@ class StubLibrary(Cause):
 
     def explain(self, case: Case) -> Hit | None:
         leaf = case.leaf
-        if leaf.kind != "call" or not case.context.profiles.is_called(leaf.api, leaf.code, "STUBLIBRARY"):
+        answered = leaf.kind == "call" or (leaf.kind == "lookup" and is_table(leaf))
+        if not answered or not case.context.profiles.is_called(leaf.api, leaf.code, "STUBLIBRARY"):
             return None
         path = _behind(case)
         place, other = place_of(case, path), found_elsewhere(case, path, "provider", "library")

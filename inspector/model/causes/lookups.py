@@ -32,8 +32,8 @@ class ExportTableRefused(Cause):
         table = leaf if leaf.kind == "lookup" and is_table(leaf) else None
         if table is None and leaf.kind == "call":
             table = self._before(case, leaf)
-        if table is None:
-            return None
+        if table is None or case.context.profiles.is_called(table.api, table.code, "STUBLIBRARY"):
+            return None  # a stub refuses everything alike
         name = case.context.profiles.table_name(table.api, table.what)
         called = f" ({name})" if name else ""
         answer = case.context.profiles.result(table.api, table.code) if table.code else "0 with a NULL table"
