@@ -9,6 +9,6 @@ def test_a_stub_that_refuses_a_table_is_told_as_a_stub() -> None:
     story.process(812)
     story.driver(812, "/opt/stubs/libcuda.so.1")
     story.look_up(812, "cuGetExportTable", "6bd5fb6c-5bf4-e74a-8987-d93912fd9df9", False, result=34,
-                  answered_by="/opt/stubs/libcuda.so.1")  # fmt: skip
+                  answered_by="/opt/app/libbackend.so")  # fmt: skip
     found = answer(story)
     assert found.rule == "stub-library" and "/opt/stubs/libcuda.so.1" in found.title

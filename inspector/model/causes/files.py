@@ -158,6 +158,8 @@ def _behind(case: Case) -> str:
     leaf = case.leaf
     rows = case.context.analysis.attempts[leaf.process]
     loaded = [one for one in rows if one.kind == "load" and one.ok and one.family == leaf.family and one.provider]
+    if leaf.kind == "lookup":  # who asked may be all that is told with it
+        return next((one.provider for one in loaded if one.api == leaf.api), "")
     asked = next((one.provider for one in loaded if one.asker == leaf.provider != one.provider), "")
     return asked or leaf.provider or next((one.provider for one in loaded), "")
 
