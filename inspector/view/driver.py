@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import sys
 from codecs import getincrementaldecoder
 from threading import Event
@@ -89,11 +90,19 @@ class BackpressureDriver(LinuxDriver):
             due = parser._timeout_time
             wait = None if due is None else max(0.0, due - get_time())
             if self.fileno in select.select([self.fileno, self._stop_event.fileno()], [], [], wait)[0]:
-                keys = os.read(self.fileno, 4096)
-                if not keys:
+                keys = self._read_keys()
+                if not keys:  # it hung up; the kernel tells only those whose controlling terminal it is
+                    os.kill(os.getpid(), signal.SIGHUP)
                     return
                 text = decode(keys)
                 for event in parser.feed(text) if text else ():
                     self.process_message(event)
             for event in parser.tick():
                 self.process_message(event)
+
+    def _read_keys(self) -> bytes:
+        """What the terminal has; nothing when there is no terminal any more."""
+        try:
+            return os.read(self.fileno, 4096)
+        except OSError:
+            return b""

@@ -1,7 +1,10 @@
 """How the screen ends: by a signal, by a terminal that is closed, and how it lives through sizes that show nothing."""
 
 import os
+import pty
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -24,6 +27,19 @@ def test_a_terminal_that_is_closed_ends_it() -> None:
     terminal = Terminal((80, 24), {})
     terminal.read_until("q quit")
     assert terminal.close() in (128 + signal.SIGHUP, -signal.SIGHUP)
+
+
+def test_a_terminal_that_is_closed_ends_it_also_where_it_is_nobodys_controlling_terminal() -> None:
+    ours, its = pty.openpty()
+    program = [sys.executable, "-m", "tests.view.program"]
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    with subprocess.Popen(program, stdin=its, stdout=its, stderr=its, start_new_session=True, env=environment) as shown:
+        os.close(its)
+        received = b""
+        while b"quit" not in received:
+            received += os.read(ours, 4096)
+        os.close(ours)
+        assert shown.wait(20) == 128 + signal.SIGHUP
 
 
 def test_it_lives_through_a_size_of_one_cell_and_comes_back() -> None:
