@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.copies import where_is
+from inspector.model.coverage import born_here
 from inspector.model.evidence import short
 from inspector.model.failed_loads import FailedLoad
 from inspector.model.formatting import listed, name_of, upper_first
@@ -124,7 +125,8 @@ class NamesNotOffered(Pattern):
     def _of_imports(self, process: Process, use: Use, missing: list[NeededName]) -> Hit:
         first = missing[0]
         providers = listed((provider.path for provider in use.providers), 2)
-        ran = "" if use.consumer_calls else "Bound at load, the load fails; "
+        met_running = not process.ended and not born_here(process)  # it came so far, by whichever calls
+        ran = "" if use.consumer_calls or met_running else "Bound at load, the load fails; "
         return Hit(
             title=f"{name_of(first.consumer)} needs {listed((want.name for want in missing), 3)}; {providers} does "
             f"not export {'it' if len(missing) == 1 else 'them'}",
@@ -132,7 +134,7 @@ class NamesNotOffered(Pattern):
             next_step=f"export it from {name_of(use.providers[0].path)}",
             command=commands_by_hand.exported(process, use.providers[0].path, first.name),
             process=process,
-            severity="warning" if use.consumer_calls else "error",
+            severity="warning" if use.consumer_calls or met_running else "error",
             confidence="likely",
             evidence=name_rows(process, missing),
             doubt="The name may belong to a path that this program never takes.",

@@ -136,6 +136,15 @@ def test_a_lazily_bound_import_that_nobody_offers_is_likely_a_fault() -> None:
     assert rung(story, "exported").state == "no"
 
 
+def test_of_a_program_that_was_met_running_such_an_import_is_no_error() -> None:
+    story = Story()
+    story.process(812)
+    story.state.processes[0].origin = "attach"
+    story.driver(812)
+    story.consumer(812, BACKEND, imports=["cuInit", "cuCtxGetFlags"])
+    assert found(story, "symbol-missing").severity == "warning"
+
+
 def test_imports_that_are_all_offered_or_weak_are_no_fault() -> None:
     story = healthy()
     story.consumer(812, "/opt/app/other.so", imports=["cuInit"])
