@@ -21,7 +21,7 @@ demo: $(STAMP)   ## the question as a real process, under inspection
 	$(BIN)/inspector demo
 
 tools:
-	@.ci/tools cc c++ aarch64-linux-gnu-gcc tmux sshd chromium zsh fish jq zstdcat
+	@.ci/tools cc c++ musl-gcc aarch64-linux-gnu-gcc tmux sshd chromium zsh fish jq zstdcat
 
 # Four workers even on two cores: most of the time is waiting for real processes.
 test: $(STAMP) tools   ## the tests, live ones included, in some five minutes on two processors
