@@ -1,6 +1,8 @@
 """The main screen over the main question, at the sizes that people have."""
 
 import pytest
+from textual.events import Resize
+from textual.geometry import Size
 
 from inspector.view import header
 
@@ -120,6 +122,17 @@ async def test_a_terminal_that_is_too_small_says_so_and_lives(
         await ui.press("2", "j", "slash", "x", "escape", "z")
         await ui.pilot.resize_terminal(80, 24)
         await ui.until_shown("2 Libraries")
+
+
+async def test_a_size_of_a_moment_ago_that_is_told_late_is_not_taken_for_the_terminals(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with running_app(FakeFeed(main_question()), monkeypatch, (200, 60)) as ui:
+        await ui.pilot.resize_terminal(80, 24)
+        ui.app.screen.post_message(Resize(Size(200, 60), Size(200, 60)))
+        await ui.pilot.pause()
+        await ui.pilot.pause()
+        assert ui.app.screen.outer_size == (80, 24)
 
 
 async def test_the_smallest_terminal_shows_all_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,10 +14,12 @@ from inspector.view.tables.sorting import Sorting
 from inspector.view.widgets.lines import Lines
 from inspector.view.widgets.rows import Rows
 
+from .terminal_size import TerminalSized
+
 _COLUMNS = (Column("COLUMN", 20), Column("SHOWN", 7), Column("SORTED"))
 
 
-class ColumnsScreen(ModalScreen[Sorting | None]):
+class ColumnsScreen(TerminalSized, ModalScreen[Sorting | None]):
     """Shows or hides columns at once; gives back the order that was chosen, None where none was."""
 
     CSS_PATH = stylesheet(OVER)

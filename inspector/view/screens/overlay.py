@@ -17,8 +17,10 @@ from inspector.view.widgets.filter_bar import FilterBar
 from inspector.view.widgets.lines import Lines
 from inspector.view.widgets.rows import Rows
 
+from .terminal_size import TerminalSized
 
-class OverlayScreen(ModalScreen[int | None]):
+
+class OverlayScreen(TerminalSized, ModalScreen[int | None]):
     """Shows a table under a title; gives back the index of the row that was opened, or None."""
 
     CSS_PATH = stylesheet(OVER)

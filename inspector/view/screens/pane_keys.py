@@ -11,8 +11,10 @@ from inspector.view.tables.sorting import Sorting
 from inspector.view.widgets.filter_bar import FilterBar
 from inspector.view.widgets.rows import Rows
 
+from .terminal_size import TerminalSized
 
-class PaneKeys(Screen[None]):
+
+class PaneKeys(TerminalSized, Screen[None]):
     """The keys of a screen with one pane at a time; a subclass lays it out."""
 
     session: Session

@@ -22,6 +22,7 @@ from inspector.view.widgets.lines import Lines
 from inspector.view.widgets.rows import Rows
 
 from .columns import ColumnsScreen
+from .terminal_size import TerminalSized
 
 AGAIN = 2.0
 """Seconds between two looks."""
@@ -30,7 +31,7 @@ Listed = Callable[[], Sequence[ProcessListed]]
 """Looks at the machine; may take its time, raises OSError with a sentence for the user."""
 
 
-class PickerScreen(Screen[str | None]):
+class PickerScreen(TerminalSized, Screen[str | None]):
     """Gives back the pid that was chosen, or None."""
 
     CSS_PATH = stylesheet(OVER)

@@ -11,8 +11,10 @@ from inspector.view.header import Line
 from inspector.view.stylesheet import OVER, stylesheet
 from inspector.view.widgets.lines import Lines
 
+from .terminal_size import TerminalSized
 
-class Prompt(ModalScreen[str | None]):
+
+class Prompt(TerminalSized, ModalScreen[str | None]):
     """Asks for one line over the last lines of the screen; gives it back, or None."""
 
     CSS_PATH = stylesheet(OVER)
