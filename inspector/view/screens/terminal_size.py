@@ -1,10 +1,16 @@
 """Screens keep to the size that the terminal has now."""
 
+from typing import TYPE_CHECKING
+
 from textual.events import Resize
-from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from textual.widget import Widget as _Base
+else:
+    _Base = object  # Textual takes the styles of the first base alone that is a widget
 
 
-class TerminalSized(Widget):
+class TerminalSized(_Base):
     """A screen that is told no size of a moment ago.
 
     A layout tells each widget that it has another size, the screen itself as well (`Screen._refresh_layout`). Where the
