@@ -3,7 +3,7 @@
 import errno
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from inspector.stream.processes import EnvironmentRead
@@ -18,6 +18,7 @@ from ..contract import Mapping, Session, Tracked, TreeObserver
 from .feed import Feed
 from .program import Keys
 
+_LOADS = ("dlopen", "dlmopen")
 _NAMES = (b"environ", b"__environ", b"_environ")
 _C_LIBRARY = re.compile(r"/(libc\.so\.6|libc-2\.\d+\.so|ld-musl-[^/]*\.so\.1|libc\.musl-[^/]*\.so\.1|libc\.so)$")
 _MOST_VARIABLES = 4096
@@ -39,6 +40,29 @@ class _Place:
     base: int
 
 
+class _Reading:
+    """Of one process, again and again."""
+
+    def __init__(self, pointer: int) -> None:
+        self.limit = RateLimit(_OF_ONE_A_SECOND, _OF_ONE_AT_ONCE)
+        self._pointer = pointer
+        self._texts: list[int] = []
+
+    def read(self, pid: int, whole: bool) -> dict[bytes, bytes] | None:
+        """The variables; None when they cannot be read, or unless `whole` are where they were at the last time: setenv
+        gives a variable another place.
+        """
+        try:
+            with Memory(pid) as memory:
+                texts = list(texts_of(memory, self._pointer))
+                if texts == self._texts and not whole:
+                    return None
+                self._texts = texts
+                return variables(memory, texts)
+        except OSError:
+            return None
+
+
 class LiveEnvironmentSource(TreeObserver):
     """Reads it of processes that we found, and of each when it loads a library or something is refused to it; tells it
     when it is news.
@@ -51,7 +75,7 @@ class LiveEnvironmentSource(TreeObserver):
         self._keys = keys
         self._symbols: dict[str, int | None] = {}
         """By file: link-time address of the pointer, None where the file does not define it."""
-        self._readings: dict[int, RateLimit] = {}
+        self._readings: dict[int, _Reading] = {}
         self._at_loads = RateLimit(_AT_LOADS_A_SECOND, _AT_LOADS_AT_ONCE)
         self._told: dict[int, EnvironmentRead] = {}
         self._waiting: dict[int, str] = {}
@@ -82,7 +106,7 @@ class LiveEnvironmentSource(TreeObserver):
             self._look(process, self._waiting.pop(process.pid))
 
     def _looked(self, record: Looked) -> None:
-        if record.via not in ("dlopen", "dlmopen"):
+        if record.via not in _LOADS:
             return
         if not record.answer:
             self._look_again(record.pid, f"{record.via} refused")
@@ -105,25 +129,23 @@ class LiveEnvironmentSource(TreeObserver):
     def _look(self, process: Tracked, why: str) -> None:
         if process.program is None or process.program.elf_class == 32:
             return
+        reading = self._readings.get(process.pid)
+        if reading is None:
+            pointer = self._pointer(process, why)
+            if pointer is None:
+                return
+            reading = self._readings[process.pid] = _Reading(pointer)
+        if reading.limit.grant() and (found := reading.read(process.pid, why not in _LOADS)) is not None:
+            self._tell(process, why, found)
+
+    def _pointer(self, process: Tracked, why: str) -> int | None:
+        """Where it lies; None when no file defines it, or none is known yet, which is waited for."""
         places = _places(process)
         if not any(_C_LIBRARY.search(place.path) for place in places):
             self._waiting[process.pid] = why
-            return
-        limit = self._readings.get(process.pid)
-        if limit is None:
-            limit = self._readings[process.pid] = RateLimit(_OF_ONE_A_SECOND, _OF_ONE_AT_ONCE)
-        if limit.grant() and (found := self._read(process.pid, places)) is not None:
-            self._tell(process, why, found)
-
-    def _read(self, pid: int, places: list[_Place]) -> dict[bytes, bytes] | None:
-        for place in places:
-            value = self._symbol(place)
-            if value is not None:
-                try:
-                    return read_environment(pid, place.base + value)
-                except OSError:
-                    return None
-        return None
+            return None
+        values = ((place, self._symbol(place)) for place in places)
+        return next((place.base + value for place, value in values if value is not None), None)
 
     def _symbol(self, place: _Place) -> int | None:
         if place.file not in self._symbols:
@@ -165,22 +187,27 @@ def find_environ(open_path: bytes) -> int | None:
 
 
 def read_environment(pid: int, pointer: int) -> dict[bytes, bytes]:
-    """The variables behind a `char **environ`, of a name the first, as getenv(3) has it; OSError when unreadable."""
+    """The variables behind a `char **environ`; OSError when unreadable."""
     with Memory(pid) as memory:
-        place = memory.word(pointer)
-        found: dict[bytes, bytes] = {}
-        for text in _pointers(memory, place) if place else ():
-            key, equals, value = memory.text(text, _LONGEST).partition(b"=")
-            if equals:
-                found.setdefault(key, value)
-        return found
+        return variables(memory, texts_of(memory, pointer))
 
 
-def _pointers(memory: Memory, place: int) -> Iterator[int]:
-    """Those of an array that ends with NULL, read page by page."""
+def variables(memory: Memory, texts: Iterable[int]) -> dict[bytes, bytes]:
+    """What stands at these addresses, of a name the first, as getenv(3) has it."""
+    found: dict[bytes, bytes] = {}
+    for text in texts:
+        key, equals, value = memory.text(text, _LONGEST).partition(b"=")
+        if equals:
+            found.setdefault(key, value)
+    return found
+
+
+def texts_of(memory: Memory, pointer: int) -> Iterator[int]:
+    """The addresses in the array behind a `char **environ`, which ends with NULL, read page by page."""
+    place = memory.word(pointer)
     if place % 8:
         raise OSError(f"no array of pointers: {place:#x}")
-    for _ in range(_MOST_VARIABLES * 8 // _PAGE):
+    for _ in range(_MOST_VARIABLES * 8 // _PAGE if place else 0):
         here = memory.read(place, _PAGE - place % _PAGE)
         for (text,) in struct.iter_unpack("<Q", here):
             if not text:
