@@ -13,9 +13,9 @@ class Options:
     command: tuple[str, ...] = ()
     """To be started under observation, instead of a target."""
     run_output: str = "stderr"
+    """Where that command's output goes: `stderr`, `null` or a path."""
     as_caller: bool = False
     """The command is run by whom sudo(8) was called by."""
-    """Where that command's output goes: `stderr`, `null` or a path."""
     keep: bool = False
     """Leave that command running at the end."""
     list: bool = False

@@ -85,7 +85,7 @@ def opens_told_throughout(state: State, process: Process) -> bool:
     """
     opens = capability(state, "open-files")
     if any(run.elf_class == 32 for run in process.execs) or any(
-        limit.what == OPENS_UNTOLD and limit.pid == process.pid for limit in state.limits
+        limit.what == OPENS_UNTOLD and limit.pid in (None, process.pid) for limit in state.limits
     ):
         return False
     if not born_here(process) or (opens is not None and opens.state == "no"):

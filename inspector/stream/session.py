@@ -67,7 +67,7 @@ class LimitNoted(Event, frozen=True, kw_only=True):
 COLLECTOR_ENDED = "everything from the end of the collector on"
 """What a limit names where the collector ended before the time was over."""
 OPENS_UNTOLD = "what it opens, and what the kernel refuses to it"
-"""`LimitNoted.what` of a process whose silence proves nothing: it asks the kernel by ways that are not watched."""
+"""`LimitNoted.what` of a process, or of all, whose silence proves nothing: they ask by ways that are not watched."""
 
 
 class CollectorWaits(Event, frozen=True, kw_only=True):

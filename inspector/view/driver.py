@@ -91,6 +91,8 @@ class BackpressureDriver(LinuxDriver):
             wait = None if due is None else max(0.0, due - get_time())
             if self.fileno in select.select([self.fileno, self._stop_event.fileno()], [], [], wait)[0]:
                 keys = self._read_keys()
+                if keys is None:
+                    continue
                 if not keys:  # it hung up; the kernel tells only those whose controlling terminal it is
                     os.kill(os.getpid(), signal.SIGHUP)
                     return
@@ -100,9 +102,11 @@ class BackpressureDriver(LinuxDriver):
             for event in parser.tick():
                 self.process_message(event)
 
-    def _read_keys(self) -> bytes:
-        """What the terminal has; nothing when there is no terminal any more."""
+    def _read_keys(self) -> bytes | None:
+        """What the terminal has; empty when there is no terminal any more, None when somebody else took it."""
         try:
             return os.read(self.fileno, 4096)
+        except BlockingIOError:  # whoever shares it may have made it non-blocking
+            return None
         except OSError:
             return b""

@@ -130,6 +130,17 @@ def test_threads_set_each_probe_once_whether_others_are_in_the_way_or_not(
     assert defined() == []
 
 
+def test_a_fault_in_one_of_the_threads_is_raised_and_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AttachThreads, "CONTENDED_NS", -1)
+
+    def attach(numbers: list[int]) -> None:
+        if 5 in numbers:
+            raise ValueError("five")
+
+    with pytest.raises(ValueError, match="five"):
+        AttachThreads(4, 1).attach(attach, list(range(9)))
+
+
 def test_what_a_killed_process_defined_is_removed_by_the_next(built: Built) -> None:
     if isinstance(uprobes.means(), MultiLinks):
         pytest.skip("uprobe_multi links are used on this kernel")

@@ -3,6 +3,7 @@
 import pytest
 
 from inspector.model.coverage import opens_told_throughout
+from inspector.stream.session import OPENS_UNTOLD, LimitNoted
 from inspector.stream.syscalls import SystemCallsWatched
 
 from .build import MS, Story
@@ -35,4 +36,12 @@ def test_a_pause_counts_when_it_overlaps_the_life_of_the_process(
     story.later(10 * MS)
     story.end(812)
     _change(story, False)
+    assert opens_told_throughout(story.state, story.state.current[812]) is told
+
+
+@pytest.mark.parametrize(("pid", "told"), [(812, False), (None, False), (813, True)])
+def test_a_process_that_asks_by_ways_that_are_not_watched_is_not_told_throughout(pid: int | None, told: bool) -> None:
+    story = Story(can=("open-files",))
+    story.process(812)
+    story.tell(LimitNoted(at=story.later(), what=OPENS_UNTOLD, why="more than 16 processes have an io_uring", pid=pid))
     assert opens_told_throughout(story.state, story.state.current[812]) is told

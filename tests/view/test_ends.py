@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from inspector.view.driver import BackpressureDriver
+
 from .terminal import Terminal
 
 LEFT = b"\x1b[?1049l"
@@ -40,6 +42,17 @@ def test_a_terminal_that_is_closed_ends_it_also_where_it_is_nobodys_controlling_
             received += os.read(ours, 4096)
         os.close(ours)
         assert shown.wait(20) == 128 + signal.SIGHUP
+
+
+def test_a_terminal_from_which_somebody_else_took_the_keys_is_not_gone() -> None:
+    ours, its = os.pipe()
+    os.set_blocking(ours, False)
+    driver = BackpressureDriver.__new__(BackpressureDriver)
+    driver.fileno = ours
+    assert driver._read_keys() is None
+    os.close(its)
+    assert driver._read_keys() == b""
+    os.close(ours)
 
 
 def test_it_lives_through_a_size_of_one_cell_and_comes_back() -> None:

@@ -59,7 +59,7 @@ class AttachThreads:
         attach(numbers[done:])
 
     def _side_by_side(self, attach: Callable[[list[int]], None], numbers: list[int]) -> None:
-        ended: queue.SimpleQueue[OSError | None] = queue.SimpleQueue()
+        ended: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
 
         def job(some: list[int]) -> Callable[[], None]:
             return lambda: ended.put(_error_of(lambda: attach(some)))
@@ -95,7 +95,7 @@ def attach_all(
         else:
             for portion in program.means.portions(places):
                 attach(portion)
-    except OSError:
+    except Exception:
         close_all(attached.links)
         raise
     return attached
@@ -141,10 +141,11 @@ def checked_by_kernel(fd: int) -> Iterator[None]:
         yield
 
 
-def _error_of(work: Callable[[], None]) -> OSError | None:
+def _error_of(work: Callable[[], None]) -> Exception | None:
+    """Whatever it is: who has handed out the work waits for a word of each."""
     try:
         work()
-    except OSError as error:
+    except Exception as error:
         return error
     return None
 

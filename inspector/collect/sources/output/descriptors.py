@@ -121,9 +121,13 @@ class DescriptorSource(TreeObserver):
 
     def _look_for_rings(self, pid: int, files: list[OpenFile]) -> None:
         """What a process puts into a ring the kernel does without a system call (io_uring(7))."""
-        if pid not in self._rings and len(self._rings) < _MOST_RINGS and any(file.target == _RING for file in files):
-            self._rings.add(pid)
+        if len(self._rings) > _MOST_RINGS or pid in self._rings or not any(file.target == _RING for file in files):
+            return
+        self._rings.add(pid)
+        if len(self._rings) <= _MOST_RINGS:
             self._note(OPENS_UNTOLD, "it has an io_uring: what the kernel does for it from there is not told", pid)
+        else:
+            self._note(OPENS_UNTOLD, f"more than {_MOST_RINGS} processes have an io_uring", None)
 
     def _of_interest(self, process: Tracked, files: list[OpenFile]) -> list[Descriptor]:
         by_number = {file.fd: file for file in files}
@@ -153,7 +157,7 @@ class DescriptorSource(TreeObserver):
             peer="journald" if journal else peer,
         )
 
-    def _note(self, what: str, why: str, pid: int) -> None:
+    def _note(self, what: str, why: str, pid: int | None) -> None:
         grant = "" if os.geteuid() == 0 else "sudo inspector ..."
         self._session.sink.send(LimitNoted(at=self._session.loop.now(), what=what, why=why, grant=grant, pid=pid))
 
