@@ -351,7 +351,7 @@ class Agent(TreeObserver):
             self._images.save()
         if self._reactor is not None:
             if self._options.wait:
-                remember(self._options.target, self._reactor.met)
+                remember(self._options.target, ((each.path, each.device, each.inode) for each in self._reactor.met))
             self._reactor.close()
         if self._records.engine is not None:
             self._records.engine.close()  # at once: at our exit the kernel would take one after the other away

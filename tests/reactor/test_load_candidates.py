@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from inspector.collect.access.opening import OpenPath
 from inspector.collect.reactor.load_candidates import LoadCandidates, Repeats
 
 
@@ -66,6 +69,23 @@ def test_what_a_program_brings_along_lies_beside_it_and_in_the_lib_folders_next_
     (tmp_path / "share" / "libcuda.so").touch()
     found = foreseen(program, LD_LIBRARY_PATH="", LD_PRELOAD="")
     assert found == [f"{tmp_path}/bin/libcudart.so", f"{deep}/libggml-cuda.so"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a mount name space is made by root")
+def test_a_file_in_another_file_tree_keeps_the_path_that_it_has_there(tmp_path: Path) -> None:
+    program = program_in(tmp_path / "bin")
+    (tmp_path / "bin" / "libcuda.so.1").touch()
+    inside = os.fsencode(tmp_path / "bin" / "libcuda.so.1")
+    process = subprocess.Popen(["unshare", "--mount", program, "60"])
+    try:
+        while Path(f"/proc/{process.pid}/exe").readlink() != program:
+            time.sleep(0.001)
+        wait_for_exec(process.pid)
+        found = {each: each.seen_as for each in LoadCandidates(["cuda"]).likely(process.pid)}
+    finally:
+        process.kill()
+        process.wait()
+    assert found[OpenPath(b"/proc/%d/root%s" % (process.pid, inside))] == inside
 
 
 def test_a_folder_that_gets_another_file_is_listed_anew(tmp_path: Path) -> None:

@@ -18,24 +18,38 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "shim-inspector"
 
 
+def identified(file: Path) -> tuple[bytes, int, int]:
+    """As the reactor tells of a file that is counted."""
+    status = file.stat()
+    return os.fsencode(file), status.st_dev, status.st_ino
+
+
 def test_files_are_recalled_by_target_while_they_are_the_same(tmp_path: Path) -> None:
     same, changed, gone = (tmp_path / name for name in ("same.so", "changed.so", "gone.so"))
     for file in (same, changed, gone):
         file.write_text("1")
-    remember("ollama", [os.fsencode(file) for file in (same, changed, gone)])
+    remember("ollama", [identified(file) for file in (same, changed, gone)])
     changed.write_text("2")
     gone.unlink()
     assert recall("ollama") == [os.fsencode(same)]
     assert recall("another") == []
 
 
+def test_a_file_of_a_container_is_not_taken_for_the_one_that_has_its_path_here(tmp_path: Path) -> None:
+    file = tmp_path / "libcuda.so.1"
+    file.touch()
+    path, device, inode = identified(file)
+    remember("ollama", [(path, device, inode + 1)])
+    assert recall("ollama") == []
+
+
 def test_what_others_can_write_is_not_believed(tmp_path: Path, cache: Path) -> None:
     file = tmp_path / "same.so"
     file.touch()
-    remember("ollama", [os.fsencode(file)])
+    remember("ollama", [identified(file)])
     cache.chmod(0o777)
     assert recall("ollama") == []
-    remember("other", [os.fsencode(file)])
+    remember("other", [identified(file)])
     cache.chmod(0o700)
     assert recall("ollama") == [os.fsencode(file)]
     assert recall("other") == []
@@ -44,7 +58,7 @@ def test_what_others_can_write_is_not_believed(tmp_path: Path, cache: Path) -> N
 def test_it_can_be_read_by_its_owner_only(tmp_path: Path, cache: Path) -> None:
     file = tmp_path / "same.so"
     file.touch()
-    remember("ollama", [os.fsencode(file)])
+    remember("ollama", [identified(file)])
     assert [entry.stat().st_mode & 0o777 for entry in cache.iterdir()] == [0o600]
 
 
@@ -52,7 +66,7 @@ def test_it_can_be_read_by_its_owner_only(tmp_path: Path, cache: Path) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_in_its_place_recall_nothing_or_paths(content: bytes) -> None:
     folder().mkdir(parents=True, exist_ok=True, mode=0o700)
-    remember("x", [os.fsencode(__file__)])
+    remember("x", [identified(Path(__file__))])
     (kept,) = folder().glob("met-*")
     kept.write_bytes(content)
     assert all(path.startswith(b"/") for path in recall("x"))

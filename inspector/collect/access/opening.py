@@ -42,10 +42,14 @@ class OpenPath(bytes):
     """None: as ourselves."""
     held: bool
     """A link of /proc that the kernel itself keeps to exactly that file (`/proc/PID/fd/3`)."""
+    seen_as: bytes
+    """The file's path in the file tree of the process; the same as ours where nothing else is said."""
 
-    def __new__(cls, path: bytes, reader: Reader | None = None, *, held: bool = False) -> "OpenPath":
+    def __new__(
+        cls, path: bytes, reader: Reader | None = None, *, held: bool = False, seen_as: bytes = b""
+    ) -> "OpenPath":
         made = super().__new__(cls, path)
-        made.reader, made.held = reader, held
+        made.reader, made.held, made.seen_as = reader, held, seen_as or path
         return made
 
     def beside(self, path: bytes) -> "OpenPath":

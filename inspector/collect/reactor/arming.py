@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ..access import mounts
 from ..access.file_memory import FileMemory
-from ..access.opening import open_regular
+from ..access.opening import OpenPath, open_regular
 from ..elf.file import ElfError
 from ..elf.sites import Site, find_sites
 from ..kernel.attach import AttachThreads
@@ -104,20 +104,22 @@ class Arming:
             return False
         return min(self._block.left / self._block.count, means().left) > _KEPT and self.arm(path)
 
-    def arm(self, path: bytes, seen_as: bytes = b"", told: bytes = b"") -> bool:
+    def arm(self, path: bytes, told: bytes = b"") -> bool:
         """Have a file's functions counted when this returns; False when it has none or cannot be read.
 
-        `seen_as`: its path as whoever opened it has it. `told`: the key by which the kernel told of it, where a file
-        system has two numbers for one file.
+        `told`: the key by which the kernel told of it, where a file system has two numbers for one file.
         """
         try:
             fd = open_regular(path)
         except (OSError, ValueError):
             return False
-        return self.arm_opened(fd, seen_as or path, told)
+        return self.arm_opened(fd, path.seen_as if isinstance(path, OpenPath) else path, told)
 
     def arm_opened(self, fd: int, seen_as: bytes, told: bytes = b"") -> bool:
-        """The same for a file that is open; closes the descriptor."""
+        """The same for a file that is open; closes the descriptor.
+
+        `seen_as`: its path as whoever opened it has it.
+        """
         try:
             status = os.fstat(fd)
             key = _key_of(status)

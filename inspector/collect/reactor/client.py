@@ -55,8 +55,8 @@ class Reactor:
         self.maps.calls.take_groups_from(GROUPS)
         self._end.setblocking(False)
         self._heard: list[Heard] = []
-        self.met: list[bytes] = []
-        """Paths of the files that are counted."""
+        self.met: list[Armed] = []
+        """The files that are counted."""
         self.first_reads = False
         """Whether each library is met before anything of it runs, whatever leads to it; known after `settle`."""
         self._number, self._synced, self.alive = 0, 0, True
@@ -148,7 +148,7 @@ class Reactor:
 
     def _hand_out(self, answer: Armed | Unable, descriptors: list[int]) -> None:
         if isinstance(answer, Armed):
-            self.met.append(answer.path)
+            self.met.append(answer)
         for heard in self._heard:
             heard(answer, descriptors)
 

@@ -122,12 +122,12 @@ class CpuThreads:
         self._young()  # something new comes: further probes are to be set quickly
         path = opened_file(record)
         if path:  # a link that the kernel keeps to the very file that the process has open, or maps
-            self._arming.arm(OpenPath(path, held=True), _seen_as(path), record.key)
+            self._arming.arm(OpenPath(path, held=True, seen_as=_seen_as(path)), record.key)
 
     def _mapped(self, record: Mapped) -> None:
         if self._members.slot_of(record.pid) is not None:
             path = b"/proc/%d/map_files/%x-%x" % (record.pid, record.start, record.start + record.length)
-            self._arming.arm(OpenPath(path, held=True), record.path)
+            self._arming.arm(OpenPath(path, held=True, seen_as=record.path))
 
     def _work_aside(self) -> None:
         while True:

@@ -53,9 +53,9 @@ class LoadCandidates:
         space = _link(base + b"/ns/mnt")
         tree = Tree(self._folder_cache, b"" if space == self._own_mounts else base + b"/root", reader, mounts)
         paths = _Look(begun, tree, self._of_process).paths()
-        yield from (OpenPath(tree.root + path, reader) for path in paths)
+        yield from (OpenPath(tree.root + path, reader, seen_as=path) for path in paths)
         if space not in self._looked:
-            yield from (OpenPath(tree.root + path, reader) for path in self._common(tree))
+            yield from (OpenPath(tree.root + path, reader, seen_as=path) for path in self._common(tree))
             self._remember(space)
 
     def of_program(self, name: bytes) -> Iterator[OpenPath]:

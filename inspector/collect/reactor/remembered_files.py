@@ -32,9 +32,13 @@ class RememberedFile(msgspec.Struct, frozen=True, array_like=True):
     """st_ctime_ns."""
 
 
-def remember(target: str, paths: Iterable[bytes]) -> None:
-    """Keep these files for the next time; silently nothing where the folder cannot be written or is not ours alone."""
-    met = [found for path in dict.fromkeys(paths) if (found := _look_at(path)) is not None][-_MOST:]
+def remember(target: str, files: Iterable[tuple[bytes, int, int]]) -> None:
+    """Keep these files (path, device, inode) for the next time, but for those that are other ones in our file tree.
+
+    Silently nothing where the folder cannot be written or is not ours alone.
+    """
+    looked = {file: _look_at(file[0]) for file in dict.fromkeys(files)}
+    met = [it for (_, *file), it in looked.items() if it is not None and [it.device, it.inode] == file][-_MOST:]
     if met:
         user_cache.write(_name_of("met", target), msgspec.msgpack.encode(met))
 
