@@ -8,8 +8,9 @@ import selectors
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+import msgspec
 
 from .priority import read_last
 
@@ -20,17 +21,16 @@ Failed = Callable[[str, Exception], None]
 """Told which callback raised what; it must not raise itself."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Timer:
+class _Timer(msgspec.Struct, frozen=True, order=True):
     due: int
     order: int
-    period: int = field(compare=False)
+    """Of its own: what follows is never compared."""
+    period: int
     """ns until the next call; 0: there is none."""
-    callback: Callable[[], None] = field(compare=False)
+    callback: Callable[[], None]
 
 
-@dataclass(slots=True)
-class Work:
+class Work(msgspec.Struct):
     """What a thread is at, for whoever watches that it goes on."""
 
     tid: int

@@ -1,10 +1,9 @@
 """What the collector was asked to do by its command line."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True):
     """The words of the command line."""
 
     target: str = ""

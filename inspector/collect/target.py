@@ -3,8 +3,9 @@
 import os
 import pwd
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from inspector.stream.invocation import INTERPRETERS, SHELLS, is_call, is_inspector, program_words
 from inspector.stream.text import decode
@@ -31,8 +32,7 @@ class TargetError(Exception):
         self.help = help
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """A target as the user wrote it."""
 
     text: str

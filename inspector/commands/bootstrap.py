@@ -1,7 +1,8 @@
 """`--bootstrap`: carries the collector to a machine that has Python but not this package; it installs nothing."""
 
 import shlex
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.commands.bounded import run_bounded
 from inspector.commands.carried import MACHINES, NEWEST, OLDEST, FarPython, identity, packed
@@ -37,8 +38,7 @@ _SLOWEST_LINK = 20_000
 """Bytes a second: what is copied slower than this stands still."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(msgspec.Struct, frozen=True):
     """What the other side said of itself."""
 
     pythons: list[FarPython]

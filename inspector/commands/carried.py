@@ -14,8 +14,9 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from inspector.commands.bounded import run_bounded
 from inspector.commands.errors import UserError, say
@@ -37,8 +38,7 @@ _FETCH_SECONDS = 300.0
 Files = dict[str, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class FarPython:
+class FarPython(msgspec.Struct, frozen=True):
     """A Python on another machine."""
 
     executable: str

@@ -10,7 +10,7 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from copy import copy
 from typing import Literal, TypeVar
 
 import anyio
@@ -237,7 +237,8 @@ async def _answer(options: Options, pid: int, request: Request, kind: type[A]) -
 
 
 def _ask(options: Options, pid: int, request: Request, kind: type[A]) -> A:
-    options = replace(options, no_count=True, redact=True)
+    options = copy(options)
+    options.no_count = options.redact = True
     known = profiles(options)
     stream = collector(options, target_words(str(pid)), lambda: known)
     redactor = Redactor()

@@ -1,7 +1,6 @@
 """What the command line may ask for, apart from what reads it: the screen on a plain target needs no more."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,16 +24,15 @@ COMMANDS = {
 """Command -> what it does; one without words is not shown."""
 
 
-@dataclass(slots=True)
 class Options:
-    """Every option of every command, with its default."""
+    """Every option of every command, with its default. No struct: --help and --version wait for no library."""
 
     command: str = ""
     """Empty: the screen on TARGET, or the picker."""
-    target: str | None = None
+    target: str | None
     other: str | None = None
     """The second file of `diff`."""
-    program: list[str] = field(default_factory=list)
+    program: list[str]
     """What stands behind `--`."""
     wait: bool = False
     seconds: float | None = None
@@ -45,13 +43,13 @@ class Options:
     everything: bool = False
     names: bool = False
     host: str = ""
-    ssh_option: list[str] = field(default_factory=list)
+    ssh_option: list[str]
     via: str = ""
     sudo: bool = False
     remote_command: str = "inspector"
     bootstrap: bool = False
-    log: list[str] = field(default_factory=list)
-    profile: list[str] = field(default_factory=list)
+    log: list[str]
+    profile: list[str]
     no_count: bool = False
     quiet: bool = False
     budget: float = 1.0
@@ -61,6 +59,10 @@ class Options:
     fix: bool = False
     words: str = ""
     """Which words `completion` asks for while somebody types."""
+
+    def __init__(self, target: str | None = None) -> None:
+        self.target = target
+        self.program, self.ssh_option, self.log, self.profile = [], [], [], []
 
 
 def plain(words: Sequence[str]) -> Options | None:

@@ -6,9 +6,10 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import msgspec
 
 from inspector.stream.files import stranger_on_the_way
 
@@ -20,8 +21,7 @@ class CompilerError(Exception):
     """There is no C compiler, or it refused; the message is for the user."""
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(msgspec.Struct, frozen=True):
     """How one file of a case is made."""
 
     sources: tuple[str, ...]

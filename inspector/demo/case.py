@@ -1,8 +1,9 @@
 """What a case is, what it must produce, and how its processes are started."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from inspector.model.verdict import ModeName
 
@@ -14,12 +15,11 @@ Family = Literal[
 ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Launch:
+class Launch(msgspec.Struct, frozen=True):
     """A process tree, ready to be started: command, whole environment, and what happens once it speaks."""
 
     argv: list[str]
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = msgspec.field(default_factory=dict)
     ready: str = ""
     """Text in the log when the story is told; then `then` is done and, for a late case, the observer comes."""
     then: Callable[[], None] | None = None
@@ -31,8 +31,7 @@ class Launch:
     """File in the case's directory that descriptors 1 and 2 of the tree write to."""
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(msgspec.Struct, frozen=True):
     """One fault (or none) as a real process tree, with the answer that the inspector must give."""
 
     name: str

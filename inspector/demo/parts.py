@@ -1,7 +1,9 @@
 """The standard parts that cases are made of: recipes of libraries and programs, and the server's usual layout."""
 
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
 
 from .build import Recipe
 from .case import Launch
@@ -59,8 +61,7 @@ def mangled(recipe: Recipe, *names: str) -> Recipe:
     return replace(recipe, defines=(*recipe.defines, *(f"{name}=_Z{len(name)}{name}v" for name in names)))
 
 
-@dataclass
-class ServerTree:
+class ServerTree(msgspec.Struct):
     """A model server with its libraries where Ollama has them, and a folder for shims."""
 
     stage: Stage

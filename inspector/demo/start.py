@@ -6,8 +6,9 @@ import signal
 import subprocess
 import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from .case import Case, Launch
 from .case_directory import Stage
@@ -23,8 +24,7 @@ class CaseError(Exception):
     """A case did not come to the point that it is meant to show; the message says what is missing."""
 
 
-@dataclass
-class _Tree:
+class _Tree(msgspec.Struct):
     """One process group that we started."""
 
     process: subprocess.Popen[bytes]
@@ -32,8 +32,7 @@ class _Tree:
     log: Path
 
 
-@dataclass
-class StartedCase:
+class StartedCase(msgspec.Struct):
     """A case whose processes exist; `release` lets them begin, `stop` ends them and removes the directory."""
 
     case: Case
@@ -42,7 +41,7 @@ class StartedCase:
     launch: Launch
     sentence: str
     """What the first finding must say, with the names of this seed."""
-    _trees: list[_Tree] = field(default_factory=list)
+    _trees: list[_Tree] = msgspec.field(default_factory=list)
 
     @property
     def pid(self) -> int:

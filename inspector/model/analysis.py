@@ -1,7 +1,8 @@
 """The one analysis that answer, ladder and report come from: attempts, progress, what is excused, stops, the worker."""
 
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from .attempts import Attempt, attempts_of
 from .attempts.logged import told
@@ -24,19 +25,18 @@ _GIVEN_UP = 2_000_000_000
 """ns between a refusal and the words of a program that does without a GPU because of it."""
 
 
-@dataclass(slots=True)
-class Analysis:
+class Analysis(msgspec.Struct):
     """Everything that is concluded before a word is chosen for it."""
 
     state: State
     profiles: Profiles
     start: LogRun
-    attempts: dict[Process, list[Attempt]] = field(default_factory=dict)
-    progress: dict[tuple[Process, str], Progress] = field(default_factory=dict)
-    excused: dict[Attempt, str] = field(default_factory=dict)
-    stops: dict[tuple[Process, str], Stop] = field(default_factory=dict)
-    words: list[Word] = field(default_factory=list)
-    settings: list[tuple[Process, Setting]] = field(default_factory=list)
+    attempts: dict[Process, list[Attempt]] = msgspec.field(default_factory=dict)
+    progress: dict[tuple[Process, str], Progress] = msgspec.field(default_factory=dict)
+    excused: dict[Attempt, str] = msgspec.field(default_factory=dict)
+    stops: dict[tuple[Process, str], Stop] = msgspec.field(default_factory=dict)
+    words: list[Word] = msgspec.field(default_factory=list)
+    settings: list[tuple[Process, Setting]] = msgspec.field(default_factory=list)
     """By which processes are told to use no GPU."""
     worker: Worker | None = None
 

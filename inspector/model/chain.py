@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from errno import ENOENT
+
+import msgspec
+from msgspec.structs import replace
 
 from .attempts.row import Attempt
 from .attempts.system import is_device
@@ -20,15 +22,14 @@ _WENT_ON = 2_000_000_000
 _LIBRARY_SEARCH = re.compile(r"\.(so(\.[\d.]+)?|conf|json|cfg)$|/locale/")
 
 
-@dataclass(slots=True, eq=False)
-class Stop:
+class Stop(msgspec.Struct, eq=False):
     """The refusal at which the progress of one process in one family ended."""
 
     progress: Progress
     attempt: Attempt
-    alternatives: list[str] = field(default_factory=list)
+    alternatives: list[str] = msgspec.field(default_factory=list)
     """Other names of the same step that were refused as well, in order: `libcuda.so.1`, `libcuda.so`."""
-    beside: list[Attempt] = field(default_factory=list)
+    beside: list[Attempt] = msgspec.field(default_factory=list)
     """Other files of the same step that were refused for reasons of their own."""
     after_work: bool = False
     """The device was in use before."""

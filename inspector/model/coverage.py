@@ -1,7 +1,8 @@
 """How much of a process was seen: whether "0 calls" is a proof, and in which words to say what is missing."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.stream.c_library import answers_lookups
 from inspector.stream.calls import WatchedFunction
@@ -24,8 +25,7 @@ _UNCOUNTED = ("processes without counters", "kernel records")
 """ns that may lie between the passive picture and the first probe (setting probes takes milliseconds)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(msgspec.Struct, frozen=True):
     """What counting covers of one API in one process."""
 
     complete: bool
@@ -189,8 +189,7 @@ def maybe_called_before(state: State, processes: Iterable[Process]) -> frozenset
     )
 
 
-@dataclass(frozen=True, slots=True)
-class CountedLate:
+class CountedLate(msgspec.Struct, frozen=True):
     """A library of which calls may have been missed."""
 
     path: str

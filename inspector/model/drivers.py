@@ -1,8 +1,9 @@
 """What stands behind the loader of an API (Vulkan, OpenCL): drivers of devices, or only some that use the CPU."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+
+import msgspec
 
 from .coverage import opens_told_throughout
 from .families import family_of_api
@@ -15,13 +16,12 @@ _NODES = ("/dev/dri/renderD", "/dev/dri/card", "/dev/nvidia", "/dev/kfd", "/dev/
 """Device nodes without which no driver reaches a device (drm(7), Documentation/admin-guide/devices.txt)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drivers:
+class Drivers(msgspec.Struct, frozen=True):
     """Drivers that a loader brought into one process, by their paths."""
 
-    hardware: list[str] = field(default_factory=list)
-    software: list[str] = field(default_factory=list)
-    nodes: list[str] = field(default_factory=list)
+    hardware: list[str] = msgspec.field(default_factory=list)
+    software: list[str] = msgspec.field(default_factory=list)
+    nodes: list[str] = msgspec.field(default_factory=list)
     """Device nodes that the process opened."""
 
     @property

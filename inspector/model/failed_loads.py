@@ -1,8 +1,10 @@
 """Loads that failed or would fail, with the cause taken from the loader's own words."""
 
 import re
-from dataclasses import dataclass, replace
 from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from inspector.stream.calls import FileOpened, LoaderRefused, LookedUp
 from inspector.stream.libraries import LoadPredicted, Need
@@ -30,8 +32,7 @@ _RTLD_NOLOAD = 4
 """dlopen(3): a question whether the library is loaded; NULL is its plain answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class FailedLoad:
+class FailedLoad(msgspec.Struct, frozen=True):
     """One load that failed (seen) or would fail (predicted from files)."""
 
     process: Process

@@ -1,6 +1,6 @@
 """What was done past discovery, and whether anything real stands behind the success that was answered."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 from . import evidence
 from .coverage import opens_told_throughout
@@ -23,15 +23,14 @@ _QUICK = 20_000
 """ns: a launch that really goes somewhere takes a few microseconds, and a return probe adds about one."""
 
 
-@dataclass(slots=True)
-class GpuWork:
+class GpuWork(msgspec.Struct):
     """What one process did through one API past discovery, for its consumers."""
 
     process: Process
     api: str
     mode: ModeWord
     launches: int = 0
-    launched: list[FunctionCalls] = field(default_factory=list)
+    launched: list[FunctionCalls] = msgspec.field(default_factory=list)
     allocations: int = 0
     others: int = 0
     """Successful module loads and copies."""
@@ -95,8 +94,7 @@ def words(work: GpuWork) -> str:
     return f"{short(work.process)}: {' and '.join(parts)} through {work.api} returned 0"
 
 
-@dataclass(frozen=True, slots=True)
-class StubEvidence:
+class StubEvidence(msgspec.Struct, frozen=True):
     """Signs that success was answered and nothing was done."""
 
     rows: list[Evidence]

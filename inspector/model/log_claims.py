@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from .families import family_of_function
 from .log_parsing import Kind
@@ -51,8 +52,7 @@ _OF_STATUS = {
 """How the names of results begin."""
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(msgspec.Struct, frozen=True):
     """One line in which a program speaks of what it computes on, or of what was refused to it."""
 
     source: int

@@ -1,7 +1,8 @@
 """Which log lines belong to this start of the program, and which to earlier runs (case: old lines taken for new)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from .coverage import began, born_here
 from .profiles.schema import Meaning
@@ -12,15 +13,14 @@ _SLACK = 2_000_000_000
 """ns by which a line may seem older than its process: clocks of loggers, time zones of a second."""
 
 
-@dataclass(slots=True)
-class LogRun:
+class LogRun(msgspec.Struct):
     """The lines of this start that profiles understand, and those of earlier ones."""
 
-    this: list[Reading] = field(default_factory=list)
-    earlier: list[Reading] = field(default_factory=list)
-    said: list[Said] = field(default_factory=list)
+    this: list[Reading] = msgspec.field(default_factory=list)
+    earlier: list[Reading] = msgspec.field(default_factory=list)
+    said: list[Said] = msgspec.field(default_factory=list)
     """What the lines of this start say without a profile, in order of time; see `log_claims.py`."""
-    doubtful: set[tuple[int, int]] = field(default_factory=set)
+    doubtful: set[tuple[int, int]] = msgspec.field(default_factory=set)
     """Source and number of lines in `this` that may be of an earlier run: no time in them, no start before them."""
 
     def of(self, *meanings: Meaning) -> Iterator[Reading]:

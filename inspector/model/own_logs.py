@@ -1,7 +1,8 @@
 """What the logs that a process keeps beside its output tell of trouble: a library's own reason for its answer."""
 
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.stream import log_line
 from inspector.stream.log_line import Level
@@ -18,8 +19,7 @@ _SLACK = 100_000_000
 _LONGEST = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(msgspec.Struct, frozen=True):
     """A line of level error or worse, or one whose words tell of something that failed."""
 
     source: LogSource

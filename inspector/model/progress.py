@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Container, Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from .attempts.row import Attempt
 from .stages import LEVEL, Stage
@@ -23,17 +24,16 @@ def until(attempt: Attempt) -> int:
     return max(attempt.at, calls.last) if calls is not None and trusted else attempt.at
 
 
-@dataclass(slots=True, eq=False)
-class Progress:
+class Progress(msgspec.Struct, eq=False):
     """What one process reached in one family of APIs."""
 
     process: Process
     family: str
-    reached: dict[Stage, Attempt] = field(default_factory=dict)
+    reached: dict[Stage, Attempt] = msgspec.field(default_factory=dict)
     """The first attempt that showed each stage."""
-    last: dict[Stage, Attempt] = field(default_factory=dict)
+    last: dict[Stage, Attempt] = msgspec.field(default_factory=dict)
     """The newest that showed it."""
-    askers: set[str] = field(default_factory=set)
+    askers: set[str] = msgspec.field(default_factory=set)
     launched: Attempt | None = None
     """The newest launch that succeeded; copies alone place data, and compute nothing."""
     launched_until: int = 0

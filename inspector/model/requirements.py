@@ -1,7 +1,9 @@
 """What consumers need by name and version, set against what the mapped files offer."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from inspector.stream.libraries import Export, ImageRead, Need
 
@@ -15,8 +17,7 @@ from .tree import libraries
 from .usage import Use
 
 
-@dataclass(frozen=True, slots=True)
-class NeededName:
+class NeededName(msgspec.Struct, frozen=True):
     """One name that one consumer needs."""
 
     name: str

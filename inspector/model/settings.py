@@ -1,9 +1,10 @@
 """Settings that decide: variables and options with which a program uses no GPU, and since when they say so."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
+
+import msgspec
 
 from .profiles import Profiles
 from .profiles.schema import EnvironmentKey
@@ -13,8 +14,7 @@ Place = Literal["environment", "memory", "argument"]
 """`environment`: as at exec. `memory`: set inside the process since then. `argument`: on its command line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """One setting of one process with which it uses no GPU, or not all."""
 
     key: str

@@ -1,8 +1,9 @@
 """Names that a file has, but not as a consumer asks for them: hidden, or as C++ functions."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from inspector.stream.libraries import ImageRead
 
@@ -12,8 +13,7 @@ from .tree import libraries
 from .verdict import Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class NearMiss:
+class NearMiss(msgspec.Struct, frozen=True):
     """One function of one file that nobody can bind to by its name."""
 
     name: str

@@ -1,7 +1,8 @@
 """How one process stands to one API: who provides it, who could call it, who did, and with what result."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from inspector.stream.calls import CallerCount, CallOutcome, CallReturned, LookedUp, OpenCall, WatchedFunction
 from inspector.stream.libraries import ImageRead, LibraryMapped
@@ -20,8 +21,7 @@ _LOOK = 500_000_000
 """ns between two looks at the counters, at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(msgspec.Struct, frozen=True):
     """A file in the process that offers an API."""
 
     library: LibraryMapped
@@ -38,8 +38,7 @@ class Provider:
         return self.library.state == "unmapped"
 
 
-@dataclass(frozen=True, slots=True)
-class Consumer:
+class Consumer(msgspec.Struct, frozen=True):
     """A file in the process that calls an API, or could."""
 
     path: str
@@ -50,8 +49,7 @@ class Consumer:
     """It was seen to ask for the API or to call it."""
 
 
-@dataclass(slots=True)
-class FunctionCalls:
+class FunctionCalls(msgspec.Struct):
     """All that is known of one function in one process."""
 
     function: WatchedFunction
@@ -65,16 +63,16 @@ class FunctionCalls:
     borrowed: int = 0
     """Calls by the provider of another API for its own ends (NVML asks the driver)."""
     by_unknown: int = 0
-    results: dict[int, int] = field(default_factory=dict)
+    results: dict[int, int] = msgspec.field(default_factory=dict)
     """Results given to consumers, as far as they were read."""
     returned: int = 0
     """Calls whose result was read, by whomever they were."""
-    last_of: dict[int, int] = field(default_factory=dict)
+    last_of: dict[int, int] = msgspec.field(default_factory=dict)
     """By result: the moment a consumer got it last."""
-    callers: dict[str, int] = field(default_factory=dict)
-    samples: list[CallReturned] = field(default_factory=list)
+    callers: dict[str, int] = msgspec.field(default_factory=dict)
+    samples: list[CallReturned] = msgspec.field(default_factory=list)
     """Calls in full by consumers, in order."""
-    inside: list[OpenCall] = field(default_factory=list)
+    inside: list[OpenCall] = msgspec.field(default_factory=list)
     stopped: str = ""
     """Why counting stopped: the figures are lower bounds."""
     results_stopped: str = ""
@@ -103,17 +101,16 @@ class FunctionCalls:
         return self.results.get(0, 0)
 
 
-@dataclass(slots=True)
-class Use:
+class Use(msgspec.Struct):
     """One process and one API."""
 
     api: str
     process: Process
-    providers: list[Provider] = field(default_factory=list)
-    consumers: list[Consumer] = field(default_factory=list)
-    calls: dict[int, FunctionCalls] = field(default_factory=dict)
+    providers: list[Provider] = msgspec.field(default_factory=list)
+    consumers: list[Consumer] = msgspec.field(default_factory=list)
+    calls: dict[int, FunctionCalls] = msgspec.field(default_factory=dict)
     """By function id; only functions that were called."""
-    lookups: list[LookedUp] = field(default_factory=list)
+    lookups: list[LookedUp] = msgspec.field(default_factory=list)
     """Look-ups of its library names, function names and tables."""
 
     @property

@@ -1,7 +1,8 @@
 """Which process does the work: a server finds a device, a child of it computes."""
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from .formatting import duration, name_of
 from .state import Process, State
@@ -19,8 +20,7 @@ _TOOLS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Worker:
+class Worker(msgspec.Struct, frozen=True):
     """The process that computes, and what shows it."""
 
     process: Process

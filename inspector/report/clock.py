@@ -1,7 +1,8 @@
 """Moments of the stream's clock as wall time, written the same on every machine."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+
+import msgspec
 
 from inspector.stream.iso_time import moment
 from inspector.stream.session import SessionStarted
@@ -10,8 +11,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _NS = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(msgspec.Struct, frozen=True):
     """CLOCK_MONOTONIC ns to UTC and to seconds since the observation began."""
 
     began: int = 0

@@ -2,14 +2,14 @@
 
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 _NARROW = 36
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
-@dataclass(frozen=True, slots=True)
-class AnsiStyle:
+class AnsiStyle(msgspec.Struct, frozen=True):
     """Colour by ANSI codes, or none at all; meaning never rests on colour alone."""
 
     on: bool = False
@@ -69,12 +69,11 @@ def box(lines: Iterable[str], width: int) -> list[str]:
     return [edge, *(f"| {padded(line, width - 4)} |" for line in lines), edge]
 
 
-@dataclass(slots=True)
-class Table:
+class Table(msgspec.Struct):
     """Columns as wide as their content; the last one takes the rest of the line, or the next line, and wraps."""
 
     heads: Sequence[str]
-    rows: list[Sequence[str]] = field(default_factory=list)
+    rows: list[Sequence[str]] = msgspec.field(default_factory=list)
     numbers: Sequence[int] = ()
     """Indices of columns that are aligned to the right."""
     widest: int = 34

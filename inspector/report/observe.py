@@ -2,9 +2,10 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from time import monotonic, monotonic_ns
 from types import FrameType
+
+import msgspec
 
 from inspector.model.fold import apply
 from inspector.model.profiles import Profiles
@@ -20,12 +21,11 @@ from inspector.stream.session import COLLECTOR_ENDED, LimitNoted, SessionStarted
 _TICK = 0.2
 
 
-@dataclass(slots=True)
-class Observed:
+class Observed(msgspec.Struct):
     """What was seen, and what is wrong with the way in which it was seen."""
 
     state: State
-    troubles: list[str] = field(default_factory=list)
+    troubles: list[str] = msgspec.field(default_factory=list)
     cut_short: bool = False
     """The collector ended before the watching did: what came later was seen by nobody."""
     unreached: Ending | None = None

@@ -3,7 +3,6 @@
 import ipaddress
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import lru_cache
 from types import UnionType
 from typing import Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -25,13 +24,12 @@ _STAND_IN = re.compile(r"(?:USER|HOST|ADDRESS)\d+")
 _HARMLESS_NAMES = frozenset(("localhost", "root", "nobody", "daemon", "systemd-journal", "ollama"))
 
 
-@dataclass(slots=True)
-class Redactor:
+class Redactor(msgspec.Struct):
     """Replaces names as it meets them; `hidden` is the preview of what was hidden."""
 
-    hidden: dict[str, str] = field(default_factory=dict)
+    hidden: dict[str, str] = msgspec.field(default_factory=dict)
     """What stood there -> its stand-in, in order of first meeting."""
-    counts: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
     """Stand-in -> how often it was put in."""
     _known: re.Pattern[str] | None = None
 

@@ -128,7 +128,9 @@ def test_words_too_many_are_told_with_what_was_meant(
 
 @pytest.mark.parametrize("words", [[], ["ollama"], ["812"], ["unit:ollama.service"], ["bad.zst"]])
 def test_plain_words_are_read_without_a_parser_and_mean_the_same(words: list[str]) -> None:
-    assert plain(words) == parse(words, "1.0")
+    plainly, parsed = plain(words), parse(words, "1.0")
+    names = Options.__annotations__
+    assert [getattr(plainly, name) for name in names] == [getattr(parsed, name) for name in names]
 
 
 @pytest.mark.parametrize("words", [["report"], ["-"], ["--help"], [""], ["ollama", "--wait"], ["--", "report"]])

@@ -1,13 +1,12 @@
 """Profiles: built in and of the user, the watch plan, and what their words say."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
 from inspector.model import profiles
-from inspector.model.profiles import ProfileError, Profiles, builtin_profiles, compiled, load
+from inspector.model.profiles import ProfileError, Profiles, builtin_profiles, load
 from inspector.model.profiles.loading import builtin, parse
 from inspector.stream.requests import AnyRequest, Configure, decode_request, encode_request
 
@@ -34,32 +33,6 @@ def test_the_built_in_profiles_are_there_and_cover_the_four_apis() -> None:
 def test_the_parts_of_each_built_in_profile_fit_as_those_of_a_users_own_must() -> None:
     files = sorted(Path(profiles.__file__).parent.glob("*.toml"))
     assert [parse(path.read_text(encoding="utf-8"), path.name) for path in files] == builtin()
-
-
-def test_profiles_that_were_read_once_are_kept_until_a_file_changes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    source, place = tmp_path / "own.toml", tmp_path / "kept"
-    source.write_text(OWN)
-    read = [parse(OWN, "x")]
-    assert compiled.kept([source], place) is None
-    compiled.keep([source], read, place)
-    assert compiled.kept([source], place) == read
-    source.write_text(OWN + "\n")
-    assert compiled.kept([source], place) is None
-    compiled.keep([source], read, place)
-    place.write_bytes(place.read_bytes()[:-9])
-    assert compiled.kept([source], place) is None
-
-
-def test_profiles_are_kept_where_bytecode_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    compiled.keep([], [], tmp_path / "kept")
-    assert not [*tmp_path.iterdir()]
-    monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    compiled.keep([], [], tmp_path / "no such folder" / "kept")
-    assert not [*tmp_path.iterdir()]
 
 
 def test_the_watch_plan_survives_the_wire_and_its_marks_compile_together() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from inspector.stream.calls import CallOutcome, CallsInside, OpenCall, OutcomesCounted
 from inspector.stream.codec import encode
-from inspector.stream.secrets import HIDDEN, hide
+from inspector.stream.secrets import HIDDEN, hide, options
 from inspector.stream.secrets.in_events import without_tokens
 
 
@@ -74,3 +74,8 @@ def test_the_path_of_who_calls_holds_no_token_wherever_it_is_told() -> None:
     inside = OpenCall(pid=1, tid=1, function=0, entered=1, caller=caller)
     for event in (OutcomesCounted(at=1, outcomes=[outcome]), CallsInside(at=1, open=[inside])):
         assert b"npm_" not in encode(without_tokens(event))
+
+
+@given(st.from_regex(options.OPTION()) | st.from_regex(options.ASSIGNED(), fullmatch=True))
+def test_the_quick_question_lets_every_option_through_that_names_a_secret(word: str) -> None:
+    assert options.may_name_secret(word)

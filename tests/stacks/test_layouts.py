@@ -3,12 +3,12 @@
 import shutil
 import subprocess
 import sysconfig
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 from inspector.collect.python.layouts import (
     _BY_VERSION,

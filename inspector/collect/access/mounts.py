@@ -11,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
+
+import msgspec
 
 T = TypeVar("T")
 
@@ -34,11 +35,10 @@ class NotAnsweringError(OSError):
         super().__init__(errno.ETIMEDOUT, f"its file system, mounted at {os.fsdecode(mount)}, does not answer", path)
 
 
-@dataclass(slots=True)
-class _Asked:
+class _Asked(msgspec.Struct):
     """One question to a mount."""
 
-    done: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = msgspec.field(default_factory=threading.Event)
     at: float = 0.0
 
 

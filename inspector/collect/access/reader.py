@@ -12,8 +12,9 @@ import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
+
+import msgspec
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _SETGROUPS = {"x86_64": 116, "aarch64": 159}.get(platform.machine())
@@ -28,8 +29,7 @@ _NOBODY_ELSE = (1 << 32) - 1
 """No id: setfsuid(2) answers the one that is set and changes nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(msgspec.Struct, frozen=True):
     """The ids with which a process opens files."""
 
     uid: int

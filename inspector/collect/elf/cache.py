@@ -2,8 +2,9 @@
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from .file import cstring
 from .processors.here import HERE
@@ -23,8 +24,7 @@ _MOST_ENTRIES: Final = 1_000_000
 ELF_ANY: Final = 0x0001
 
 
-@dataclass(frozen=True, slots=True)
-class CacheEntry:
+class CacheEntry(msgspec.Struct, frozen=True):
     """One line of `ldconfig -p`."""
 
     name: bytes
@@ -34,11 +34,10 @@ class CacheEntry:
     """Folder of glibc-hwcaps that it lies in: `x86-64-v3`."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoaderCache:
+class LoaderCache(msgspec.Struct, frozen=True):
     """The entries by name, in the order in which the loader meets them."""
 
-    entries: Mapping[bytes, Sequence[CacheEntry]] = field(default_factory=dict)
+    entries: Mapping[bytes, Sequence[CacheEntry]] = msgspec.field(default_factory=dict)
     problem: str = ""
     """Why the cache is not used, in words; empty when it is fine."""
 

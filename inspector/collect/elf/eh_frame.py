@@ -7,8 +7,9 @@ Linux Standard Base 5.0, section 10.6; the language-specific data area (LSDA) as
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from .file import ElfError, ElfFile
 
@@ -23,8 +24,7 @@ _LARGEST_DATA_AREA: Final = 1 << 16
 _MOST_ENTRIES: Final = 1 << 22
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionRange:
+class FunctionRange(msgspec.Struct, frozen=True):
     """One function, or one part of it; link-time addresses."""
 
     start: int

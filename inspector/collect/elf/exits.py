@@ -10,9 +10,10 @@ leads to code that this file does not hold, or that cannot be followed, its exit
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from .eh_frame import FunctionRanges
 from .file import ElfError, ElfFile
@@ -40,8 +41,7 @@ TOO_LARGE: Final = "it is too large to be decoded whole"
 ENDLESS: Final = "no instruction in it returns"
 
 
-@dataclass(frozen=True, slots=True)
-class Exits:
+class Exits(msgspec.Struct, frozen=True):
     """The `ret` instructions of one function."""
 
     offsets: tuple[int, ...]
@@ -52,15 +52,14 @@ class Exits:
     """Why it may also leave in another way, so that some calls would not be seen to return; empty: all are known."""
 
 
-@dataclass(slots=True)
-class _Part:
+class _Part(msgspec.Struct):
     """What one stretch of code does; link-time addresses."""
 
     starts: frozenset[int]
     """Of its instructions."""
     size: int
-    returns: list[int] = field(default_factory=list)
-    targets: set[int] = field(default_factory=set)
+    returns: list[int] = msgspec.field(default_factory=list)
+    targets: set[int] = msgspec.field(default_factory=set)
     """Where direct jumps, jump tables and exceptions lead."""
     unproven: str = ""
 

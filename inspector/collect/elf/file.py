@@ -8,10 +8,11 @@ import os
 import struct
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from types import TracebackType
 from typing import Final
+
+import msgspec
 
 from inspector.collect.access.opening import NotRegularError, open_regular
 
@@ -43,8 +44,7 @@ class TruncatedError(ElfError):
         self.offset, self.size = offset, size
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(msgspec.Struct, frozen=True):
     """One program header."""
 
     kind: int
@@ -55,8 +55,7 @@ class Segment:
     memory_size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """How structures of one ELF class lie in the file (elf(5))."""
 
     header: struct.Struct

@@ -4,10 +4,11 @@ import errno
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
 from typing import Final
+
+import msgspec
 
 from inspector.collect.access.opening import NotRegularError, open_regular
 
@@ -54,8 +55,7 @@ class RefusedError(Exception):
 WRONG_CLASS: Final = "wrong ELF class: ELFCLASS32"
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(msgspec.Struct, frozen=True):
     """A definition that others can bind to."""
 
     node: bytes
@@ -66,8 +66,7 @@ class Offer:
     """Version index without the hidden bit; 1 when the file has no versions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(msgspec.Struct, frozen=True):
     """An undefined symbol that a relocation refers to."""
 
     name: bytes

@@ -7,8 +7,9 @@ every step is bounded and a chain that changes under our feet ends where it stop
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+import msgspec
 
 from .file import DT_DEBUG, PT_DYNAMIC
 
@@ -39,8 +40,7 @@ class Reader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedObject:
+class LoadedObject(msgspec.Struct, frozen=True):
     """One entry of the loader's list."""
 
     namespace: int
@@ -53,11 +53,10 @@ class LoadedObject:
     """l_ld: address of its dynamic section."""
 
 
-@dataclass(frozen=True, slots=True)
-class LinkMap:
+class LinkMap(msgspec.Struct, frozen=True):
     """All loaded objects in load order, namespace by namespace."""
 
-    objects: list[LoadedObject] = field(default_factory=list)
+    objects: list[LoadedObject] = msgspec.field(default_factory=list)
     consistent: bool = True
     """False when the loader was at work, or a chain broke off: some objects may be missing."""
 

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from .file import ElfError, ElfFile
 from .processors.here import HERE
@@ -17,8 +18,7 @@ _LAST_LEGACY_RELEASE: Final = 36
 """glibc 2.37 dropped the search in `tls` and platform folders (NEWS for 2.37)."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoaderFacts:
+class LoaderFacts(msgspec.Struct, frozen=True):
     """What decides about a search besides the files that take part in it."""
 
     system_folders: tuple[bytes, ...] = HERE.loader.folders

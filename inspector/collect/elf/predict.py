@@ -5,7 +5,8 @@ relocation. Nothing is executed: a shim's constructor could do anything.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from inspector.stream.libraries import Dependency, LoadPredicted, Need
 from inspector.stream.text import decode
@@ -16,8 +17,7 @@ from .scope import ASSERTION, MissingNode, bind, missing_nodes
 from .search import Answer, Loaded, Search, Surroundings
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(msgspec.Struct, frozen=True):
     """A file that the process has loaded in its main namespace."""
 
     path: bytes
@@ -26,8 +26,7 @@ class Present:
     """By which exactly that file can be opened."""
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True):
     """The process that would load something."""
 
     pid: int
@@ -41,17 +40,16 @@ class Situation:
     life leaves gaps). Empty: `present` is all there is."""
 
 
-@dataclass(slots=True)
-class Prediction:
+class Prediction(msgspec.Struct):
     """A predicted load, as far as it got."""
 
     root: Loaded | None = None
-    objects: list[Loaded] = field(default_factory=list)
+    objects: list[Loaded] = msgspec.field(default_factory=list)
     """The search list of the root: itself and what it needs, breadth first."""
-    tree: list[Dependency] = field(default_factory=list)
-    missing: list[Dependency] = field(default_factory=list)
-    nodes: list[MissingNode] = field(default_factory=list)
-    undefined: list[tuple[Loaded, Reference]] = field(default_factory=list)
+    tree: list[Dependency] = msgspec.field(default_factory=list)
+    missing: list[Dependency] = msgspec.field(default_factory=list)
+    nodes: list[MissingNode] = msgspec.field(default_factory=list)
+    undefined: list[tuple[Loaded, Reference]] = msgspec.field(default_factory=list)
     words: str = ""
     """The first failure."""
     unknown: str = ""

@@ -3,8 +3,9 @@
 import itertools
 from array import array
 from collections.abc import Collection
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from .file import DT_FLAGS, DT_FLAGS_1, ElfError, ElfFile
 from .processors.processor import Relocations, processors
@@ -20,8 +21,7 @@ _MOST_BYTES: Final = 1 << 28
 _ENOUGH_OTHERS: Final = 256
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionSlot:
+class FunctionSlot(msgspec.Struct, frozen=True):
     """A word that holds the address of an imported function."""
 
     name: bytes
@@ -31,8 +31,7 @@ class FunctionSlot:
     """A PLT slot that may be bound at the first call."""
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionSlots:
+class FunctionSlots(msgspec.Struct, frozen=True):
     """The slots of one file."""
 
     wanted: list[FunctionSlot]

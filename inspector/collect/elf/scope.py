@@ -1,8 +1,9 @@
 """Which definition a reference binds to, which version nodes are missing (glibc 2.36 elf/dl-lookup.c, dl-version.c)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from inspector.stream.text import decode
 
@@ -20,8 +21,7 @@ ASSERTION: Final = (
 from which the reference expects a node."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True):
     """The outcome of one look-up."""
 
     provider: Loaded | None
@@ -57,8 +57,7 @@ def _only_default(offers: Sequence[Offer], reference: Reference) -> bool:
     return sum(offer.index > _BASE_AND_FIRST and not offer.hidden for offer in offers) == 1
 
 
-@dataclass(frozen=True, slots=True)
-class MissingNode:
+class MissingNode(msgspec.Struct, frozen=True):
     """A version node that a provider was expected to define."""
 
     provider: Loaded

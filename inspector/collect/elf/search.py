@@ -9,8 +9,9 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Final, Protocol
+
+import msgspec
 
 from inspector.stream.libraries import SearchStep
 from inspector.stream.text import decode
@@ -36,13 +37,12 @@ class FileTree(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """What decides a search besides the libraries: one process's files, environment and loader."""
 
     files: FileTree
-    loader: LoaderFacts = field(default_factory=LoaderFacts)
-    cache: LoaderCache = field(default_factory=LoaderCache)
+    loader: LoaderFacts = msgspec.field(default_factory=LoaderFacts)
+    cache: LoaderCache = msgspec.field(default_factory=LoaderCache)
     library_path: bytes = b""
     """Value of LD_LIBRARY_PATH, or of --library-path, which takes its place."""
     path_by_option: bool = False
@@ -53,8 +53,7 @@ class Surroundings:
     """Working directory, for relative paths."""
 
 
-@dataclass(eq=False, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, eq=False):
     """An object in the (predicted) link map."""
 
     path: bytes
@@ -62,10 +61,10 @@ class Loaded:
     library: Library
     brought_by: "Loaded | None" = None
     """l_loader: who needed it first."""
-    names: set[bytes] = field(default_factory=set)
+    names: set[bytes] = msgspec.field(default_factory=set)
     """Names by which it was asked for."""
     rule: str = ""
-    needs: list["Loaded"] = field(default_factory=list)
+    needs: list["Loaded"] = msgspec.field(default_factory=list)
     """Its DT_NEEDED, found."""
 
     def answers_to(self, name: bytes) -> bool:
@@ -73,14 +72,13 @@ class Loaded:
         return name in (self.path, self.library.soname) or name in self.names
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """The outcome of one search."""
 
     library: Library | None = None
     path: bytes = b""
     rule: str = ""
-    steps: list[SearchStep] = field(default_factory=list)
+    steps: list[SearchStep] = msgspec.field(default_factory=list)
     blamed: bytes = b""
     """The name or path that the loader names when nothing was found or the search was given up."""
     error: str = ""

@@ -1,8 +1,9 @@
 """What only tools see in an ELF file, the loader never: sections and notes; absent or damaged ones are no error."""
 
 import struct
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from .file import CLASS_64, PT_NOTE, ElfError, ElfFile, cstring
 
@@ -13,8 +14,7 @@ _NOTE: Final = struct.Struct("<III")
 _GNU_BUILD_ID: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """Where a section lies in the file."""
 
     name: str

@@ -5,11 +5,12 @@ some fifty times faster than an object a symbol. Layouts and numbers: elf(5).
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import reduce
 from itertools import compress
 from operator import or_
 from typing import Final
+
+import msgspec
 
 from .file import CLASS_64, Layout
 
@@ -31,8 +32,7 @@ _NOT_LOCAL: Final = _table(lambda info: info >> 4 != 0)
 _BINDABLE: Final = _table(lambda other: other & 3 not in (1, 2))
 
 
-@dataclass(frozen=True, slots=True)
-class SymbolMasks:
+class SymbolMasks(msgspec.Struct, frozen=True):
     """One byte a symbol, in table order: one where it is so, else zero."""
 
     exported: bytes

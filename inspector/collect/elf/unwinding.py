@@ -7,8 +7,10 @@ for the Arm 64-bit Architecture (AADWARF64), section 4.1.
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from .eh_frame import LARGEST_DESCRIPTION, Cursor, FunctionRanges
 from .file import ElfError
@@ -23,8 +25,7 @@ Registers = dict[int, int]
 """By DWARF number; absent: not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Convention:
+class Convention(msgspec.Struct, frozen=True):
     """How functions call each other on a processor; registers by DWARF number."""
 
     stack_pointer: int
@@ -52,14 +53,13 @@ ARM64: Final = Convention(
 )
 
 
-@dataclass(slots=True)
-class Row:
+class Row(msgspec.Struct):
     """How to get from one frame to that of its caller, at one instruction."""
 
     register: int = RSP
     offset: int = 8
     """The canonical frame address (CFA) is this register plus this offset."""
-    saved: dict[int, int] = field(default_factory=dict)
+    saved: dict[int, int] = msgspec.field(default_factory=dict)
     """Where registers of the caller lie, from the CFA."""
     returns: int = RETURN
     """Which of them is the return address."""
@@ -148,8 +148,7 @@ def row_at(ranges: FunctionRanges, address: int) -> Row | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Common:
+class _Common(msgspec.Struct, frozen=True):
     """What descriptions of one kind share (CIE)."""
 
     pointer: int

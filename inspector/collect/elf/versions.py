@@ -3,9 +3,10 @@
 import struct
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
+
+import msgspec
 
 from .file import DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM, DT_VERSYM, ElfFile
 
@@ -19,8 +20,7 @@ _MOST_ENTRIES: Final = 0x7FFF
 _MOST_BYTES: Final = 256 << 10
 
 
-@dataclass(frozen=True, slots=True)
-class NeededNode:
+class NeededNode(msgspec.Struct, frozen=True):
     """A version node that this file expects another file to define."""
 
     file: bytes

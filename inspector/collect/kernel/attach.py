@@ -7,7 +7,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from . import uprobes
 from .real_time import real_time
@@ -20,12 +21,11 @@ _ENOTSUPP = 524
 _ABOUT_A_PLACE = (_ENOTSUPP, errno.EINVAL, errno.EOPNOTSUPP, errno.EIO, errno.EFAULT, errno.ENOSPC)
 
 
-@dataclass(slots=True)
-class Attached:
+class Attached(msgspec.Struct):
     """Links that are on now, and the numbers of the places that the kernel refused, with its word."""
 
-    links: list[int] = field(default_factory=list)
-    refused: dict[int, str] = field(default_factory=dict)
+    links: list[int] = msgspec.field(default_factory=list)
+    refused: dict[int, str] = msgspec.field(default_factory=dict)
 
 
 class AttachThreads:

@@ -1,14 +1,14 @@
 """Which functions cost too much to be counted: a pure decision on what was counted in the last moments."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 BURST_SECONDS = 1.0
 """So many seconds' worth of the budget may be spent at once: a start-up burst is not a hot loop."""
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(msgspec.Struct, frozen=True):
     """What one function cost since the last look."""
 
     calls: int

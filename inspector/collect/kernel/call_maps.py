@@ -6,7 +6,8 @@ Counters are an array in memory shared with the collector: no call leaves the ke
 import errno
 import struct
 import threading
-from dataclasses import dataclass
+
+import msgspec
 
 from .bpf import MMAPABLE, NO_PREALLOC, Map, MapKind
 from .membership import SLOTS
@@ -83,8 +84,7 @@ class CallMaps:
             each.close()
 
 
-@dataclass(frozen=True, slots=True)
-class FileMaps:
+class FileMaps(msgspec.Struct, frozen=True):
     """Maps of one watched file, whose functions have the numbers from `first` on."""
 
     first: int

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from .bpf import Map
 from .call_maps import OUTCOME, OUTCOME_KEY
@@ -10,8 +11,7 @@ from .call_programs import TIMED_CALLS
 from .membership import SHARED_SLOT
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """Calls of one function in one process from one place with one result so far."""
 
     pid: int

@@ -8,7 +8,8 @@ import contextlib
 import mmap
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from .call_maps import (
     COUNTER,
@@ -33,8 +34,7 @@ BLOCK = 256
 """Functions of a block, unless more are asked for at once: 2 MiB of counters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(msgspec.Struct, frozen=True):
     """Memory behind a pointer argument, to be read at an exit of the call."""
 
     argument: int

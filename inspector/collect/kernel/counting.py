@@ -4,7 +4,8 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from .attach import close_all
 from .budget import Budget, Load
@@ -28,8 +29,7 @@ _RESULTS_BURST = 10.0
 """Seconds' worth of it that a discovery may spend at once: some 2,000 results."""
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
+class Count(msgspec.Struct, frozen=True):
     """Entries of one function in one process so far."""
 
     pid: int
@@ -40,16 +40,14 @@ class Count:
     """Exact for the first 64 calls; later the moment when we saw that there were more."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped:
+class Stopped(msgspec.Struct, frozen=True):
     """A function that cost too much and was detached."""
 
     function: int
     per_second: float
 
 
-@dataclass(slots=True)
-class _Spell:
+class _Spell(msgspec.Struct):
     """Calls since the last judgement."""
 
     since: int

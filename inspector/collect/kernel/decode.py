@@ -2,8 +2,9 @@
 
 import re
 import struct
-from dataclasses import dataclass
 from errno import ENOENT, ENOTDIR
+
+import msgspec
 
 from .frames import left_open
 from .membership import HEADER
@@ -39,8 +40,7 @@ from .tree_programs import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Birth:
+class Birth(msgspec.Struct, frozen=True):
     """A member was born, with the slot that the kernel gave it."""
 
     record: Forked
@@ -51,8 +51,7 @@ class Birth:
         return self.record.at
 
 
-@dataclass(frozen=True, slots=True)
-class Death:
+class Death(msgspec.Struct, frozen=True):
     """A member is gone, and the slot that it had."""
 
     record: Exited

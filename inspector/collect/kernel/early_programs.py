@@ -7,7 +7,8 @@ Arguments of the tracepoints: include/trace/events/sched.h and filemap.h (those 
 
 import os
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.stream.syscall_numbers import number
 
@@ -41,8 +42,7 @@ _NSEC_MASK = 0x7FFFFFFF
 """The highest bit of i_ctime_nsec is a flag of the kernel's own (I_CTIME_QUERIED)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Began:
+class Began(msgspec.Struct, frozen=True):
     """A process executes a program."""
 
     at: int
@@ -51,8 +51,7 @@ class Began:
     """False: it may be the one that is waited for."""
 
 
-@dataclass(frozen=True, slots=True)
-class FirstRead:
+class FirstRead(msgspec.Struct, frozen=True):
     """The first page of a library is read."""
 
     at: int

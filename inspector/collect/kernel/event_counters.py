@@ -7,8 +7,9 @@ some 0.1 s a descriptor to be closed. It is never inherited: that would make for
 import ctypes
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from . import perf, procfs
 from .perf import Event, open_event
@@ -21,8 +22,7 @@ _UPROBE_TYPE = Path("/sys/bus/event_source/devices/uprobe/type")
 _QUIET = perf.EXCLUDE_KERNEL | perf.EXCLUDE_HYPERVISOR
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(msgspec.Struct, frozen=True):
     """One function in one process."""
 
     number: int

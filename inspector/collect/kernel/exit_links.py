@@ -8,7 +8,8 @@ one of them goes, the others move to a new link: in between a return passes both
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from .attach import Place, attach_all, close_all
 from .counter_block import CounterBlock
@@ -17,11 +18,10 @@ Offsets = Mapping[int, Sequence[int]]
 """By function: file offsets of all its `ret` instructions."""
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(msgspec.Struct):
     functions: frozenset[int]
     hurried: bool
-    links: list[int] = field(default_factory=list)
+    links: list[int] = msgspec.field(default_factory=list)
 
 
 class ExitLinks:

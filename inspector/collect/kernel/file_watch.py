@@ -9,7 +9,8 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from inspector.collect.access import mounts
 
@@ -28,8 +29,7 @@ EXIT_COST = 16_000
 """ns that a probe on a `ret` adds, as measured in a KVM guest with kernel 6.18: it is single-stepped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(msgspec.Struct, frozen=True):
     """What to count."""
 
     offset: int
@@ -45,14 +45,13 @@ class Function:
     reads: tuple[Read, ...] = ()
 
 
-@dataclass(slots=True)
-class Group:
+class Group(msgspec.Struct):
     """Functions of a file that share links."""
 
     number: int
     functions: list[int]
     generation: int = 0
-    links: list[int] = field(default_factory=list)
+    links: list[int] = msgspec.field(default_factory=list)
 
 
 class FileWatch:

@@ -1,8 +1,9 @@
 """What the kernel holds a process to, as /proc/PID tells it: limits, ids, seccomp mode, mounts without execution."""
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from . import procfs
 
@@ -19,8 +20,7 @@ _SECCOMP: dict[bytes, Seccomp] = {b"0": "none", b"1": "strict", b"2": "filter"}
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(msgspec.Struct, frozen=True):
     """One resource limit; None is unlimited."""
 
     name: str
@@ -28,8 +28,7 @@ class Limit:
     hard: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(msgspec.Struct, frozen=True):
     """As whom a process runs, from /proc/PID/status; what is not told there is -1, empty or `unknown`."""
 
     uid: int

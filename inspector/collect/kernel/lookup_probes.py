@@ -4,7 +4,8 @@ import contextlib
 import os
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from . import lookup_programs
 from .attach import Place, attach_all, checked_by_kernel, close_all
@@ -34,8 +35,7 @@ SIGNALS = ("_dl_signal_exception", "_dl_signal_error")
 """Exports of glibc (version GLIBC_PRIVATE) through which every error of the loader goes."""
 
 
-@dataclass(frozen=True, slots=True)
-class LookupFunction:
+class LookupFunction(msgspec.Struct, frozen=True):
     """One function that answers look-ups, at a file offset; `kind` is a key of KINDS or one of SIGNALS."""
 
     kind: str

@@ -7,7 +7,8 @@ constructor may never come back from it.
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from .assembler import Helper, Reg
 from .bpf import Map, MapKind
@@ -47,8 +48,7 @@ _ALL_BITS = (1 << 64) - 1
 _MOST_DECIDING = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """How one look-up function takes its arguments; indices from 0, 7 for what it lacks."""
 
     name: int

@@ -13,9 +13,10 @@ import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
+
+import msgspec
 
 from . import procfs
 
@@ -30,8 +31,7 @@ _PAGE_PRESENT, _PAGE_SWAPPED, _PAGE_FILE = 1 << 63, 1 << 62, 1 << 61
 _WORDS_AT_ONCE: Final = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """Neighbouring pages that are there, be it in swap."""
 
     start: int

@@ -4,9 +4,10 @@ import errno
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from inspector.stream.session import Capability
 
@@ -24,8 +25,7 @@ from .uprobes import Means
 _UPROBE_TYPE = Path("/sys/bus/event_source/devices/uprobe/type")
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(msgspec.Struct, frozen=True):
     """What the kernel refuses; None where it said yes."""
 
     programs: Refusal | None

@@ -8,9 +8,10 @@ import os
 import struct
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+import msgspec
 
 PROC = Path("/proc")
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -25,8 +26,7 @@ AT_SECURE, AT_SYSINFO_EHDR = 23, 33
 """elf.h, getauxval(3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(msgspec.Struct, frozen=True):
     """The fields of /proc/PID/stat that anybody here needs."""
 
     pid: int
@@ -59,8 +59,7 @@ class Stat:
         return self.start_ticks * _TICK_NS - suspended()
 
 
-@dataclass(frozen=True, slots=True)
-class MapLine:
+class MapLine(msgspec.Struct, frozen=True):
     """One line of /proc/PID/maps."""
 
     start: int

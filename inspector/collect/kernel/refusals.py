@@ -4,8 +4,9 @@ import errno
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from . import bpf, memlock, registers
 from .assembler import Assembler, Helper, Reg
@@ -30,8 +31,7 @@ _CHARGES_MAPS_BEFORE = (5, 11)
 """Older kernels charge maps to the limit on locked memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """Something that is not possible here."""
 
     why: str

@@ -4,12 +4,12 @@ Offsets in struct pt_regs: arch/x86/include/asm/ptrace.h, arch/arm64/include/asm
 """
 
 import platform
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Registers:
+
+class Registers(msgspec.Struct, frozen=True):
     """Offsets in struct pt_regs of one processor."""
 
     ip: int

@@ -8,9 +8,10 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
+
+import msgspec
 
 from inspector.collect.access.mounts import Mounts, mounts_of
 from inspector.collect.access.opening import OpenPath
@@ -23,8 +24,7 @@ _MOST_LINKS = 40
 """The kernel's own limit, MAXSYMLINKS of linux/namei.h."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(msgspec.Struct, frozen=True):
     """Where a path leads."""
 
     real: bytes

@@ -4,7 +4,7 @@ At its end the arguments of a call still lie in the thread's saved user register
 or address, so its page is in memory.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from .assembler import Helper, Reg
 from .bpf import Map
@@ -15,8 +15,7 @@ KEY, TID = -24, -12
 """On the stack: the key of sums, with the number of the call; the thread, where it was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class SyscallMaps:
+class SyscallMaps(msgspec.Struct, frozen=True):
     """What the programs write to and look at."""
 
     written: Map
@@ -27,8 +26,7 @@ class SyscallMaps:
     """tid -> look-ups that are open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
+class Means(msgspec.Struct, frozen=True):
     """Where a program sits: where it finds the result, and whether it tells while the kernel's functions are probed."""
 
     result: int

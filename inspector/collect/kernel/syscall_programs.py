@@ -5,8 +5,9 @@ What is done with writes and refusals is in `syscall_writes` and `syscall_refusa
 
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import groupby
+
+from msgspec.structs import replace
 
 from .assembler import Reg
 from .frames import jump_if_inside

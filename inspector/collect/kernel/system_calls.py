@@ -1,7 +1,8 @@
 """The system calls that are watched, as far as this processor has them, and what of each matters."""
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from inspector.stream.syscall_numbers import number
 
@@ -29,8 +30,7 @@ class Shape(Enum):
     """When it failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One system call. Arguments are named as in its manual page; `_` is one that says nothing."""
 
     name: str

@@ -8,8 +8,9 @@ import os
 import struct
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from .perf import EXCLUDE_HYPERVISOR, EXCLUDE_KERNEL, SOFTWARE, TID, TIME, Event, PerfRing, enable, open_event
 from .registers import HERE, X86_64
@@ -36,8 +37,7 @@ _PAGES: Final = 128
 _64_BITS: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadSample:
+class ThreadSample(msgspec.Struct, frozen=True):
     """One moment of a thread."""
 
     at: int

@@ -1,7 +1,8 @@
 """Which new lines are sent: all as far as the ration goes, under a flood only marked ones and the newest."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.stream.logs import LogLine
 from inspector.stream.secrets import hide, hide_lines
@@ -22,8 +23,7 @@ _NEWEST_LEAST, _NEWEST_MOST = 10, 30
 """Lines of each piece that are sent when the ration is used up: a tenth of them, within these bounds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """Lines to send."""
 
     lines: list[LogLine]

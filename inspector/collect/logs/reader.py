@@ -2,7 +2,8 @@
 
 import time
 from collections import deque
-from dataclasses import dataclass, field
+
+import msgspec
 
 from inspector.stream.logs import LogLine
 
@@ -19,12 +20,11 @@ _HOLD = 0.5
 """Seconds that an unterminated line is waited for."""
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(msgspec.Struct):
     """What one step brought."""
 
-    lines: list[LogLine] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    lines: list[LogLine] = msgspec.field(default_factory=list)
+    changes: list[Change] = msgspec.field(default_factory=list)
     backlog: bool = False
     unsearched: int = 0
     """Lines that were too many to be searched for marks."""

@@ -2,7 +2,8 @@
 
 import os
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.collect.access.opening import OpenPath, open_regular
 
@@ -14,8 +15,7 @@ _TRIES = 5
 """Looks at a folder in which names move under our eyes."""
 
 
-@dataclass(frozen=True, slots=True)
-class _RotatedFile:
+class _RotatedFile(msgspec.Struct, frozen=True):
     path: OpenPath
     mtime: int
     size: int

@@ -5,7 +5,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.stream.log_time import stamp
 from inspector.stream.logs import LogLine
@@ -29,8 +30,7 @@ _UNSTAMPED = 400
 """Lines without a time that are passed by in the search for a moment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """An answer to ReadLog, complete or on the way to it."""
 
     total: int

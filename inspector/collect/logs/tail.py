@@ -8,8 +8,9 @@ read to its end once more, then the new one begins. Files that came and went bet
 import os
 from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from inspector.collect.access.opening import OpenPath, open_regular
 
@@ -25,8 +26,7 @@ _KEPT = 32
 What = Literal["rotated", "truncated", "deleted", "unreadable", "nul-bytes", "binary", "long-line", "back"]
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(msgspec.Struct, frozen=True):
     """Whole lines as they were written."""
 
     first: int
@@ -36,8 +36,7 @@ class Lines:
     """All with their newlines; the last one of a generation may lack it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """Something happened to the file, or a defect was found in it."""
 
     what: What

@@ -2,23 +2,22 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
+
+import msgspec
 
 from inspector.stream.literals import any_of, rare_part, required_literals
 from inspector.stream.regex_cost import PatternError, longest_text
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """A marked line within some bytes: from its first byte to its newline."""
 
     begin: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
+class _Pattern(msgspec.Struct, frozen=True):
     """One pattern, and how many bytes of a line it is used on."""
 
     compiled: re.Pattern[bytes]
@@ -29,15 +28,14 @@ class _Pattern:
         return self.compiled.search(data, span.begin, min(span.end, span.begin + self.longest)) is not None
 
 
-@dataclass(slots=True)
-class _Compiled:
+class _Compiled(msgspec.Struct):
     """The patterns, ready to search."""
 
-    by_part: dict[bytes, list["_Pattern"]] = field(default_factory=dict)
+    by_part: dict[bytes, list["_Pattern"]] = msgspec.field(default_factory=dict)
     """By a text that every match holds."""
-    unaided: list["_Pattern"] = field(default_factory=list)
+    unaided: list["_Pattern"] = msgspec.field(default_factory=list)
     """Those that have none."""
-    refused: list[str] = field(default_factory=list)
+    refused: list[str] = msgspec.field(default_factory=list)
 
 
 class Marks:

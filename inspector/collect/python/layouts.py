@@ -6,7 +6,8 @@ change within a minor version. 3.13 and later carry them in their memory (_Py_De
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from ..elf.file import ElfError, ElfFile
 from ..elf.symbols import SymbolTable
@@ -21,8 +22,7 @@ Read = Callable[[int, int], bytes]
 """Bytes at an address of the process; OSError when they cannot be read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """Offsets in bytes from the beginning of each structure; `interpreters` from that of _PyRuntime."""
 
     version: tuple[int, int]
@@ -97,8 +97,7 @@ class UnknownPythonError(Exception):
     """Its frames cannot be found; the message says why, in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interpreter:
+class Interpreter(msgspec.Struct, frozen=True):
     """What a file that holds CPython says; link-time addresses."""
 
     runtime: int

@@ -5,7 +5,8 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from ..access import mounts
 from ..access.file_memory import FileMemory
@@ -32,8 +33,7 @@ FunctionAt = Callable[[Site], Function]
 Tell = Callable[[Armed | Unable, list[int]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Interests:
+class Interests(msgspec.Struct, frozen=True):
     """What is to be counted."""
 
     names: list[str]
@@ -48,9 +48,8 @@ class Interests:
     """Whether a process that has just begun its program is the one that is waited for."""
 
 
-@dataclass(slots=True)
-class _File:
-    done: threading.Event = field(default_factory=threading.Event)
+class _File(msgspec.Struct):
+    done: threading.Event = msgspec.field(default_factory=threading.Event)
     unrelated: bool = False
     """It defines no function of interest."""
 

@@ -4,9 +4,10 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
+
+import msgspec
 
 from ..access.mounts import Mounts
 from ..access.reader import Reader, reading_as
@@ -18,8 +19,7 @@ _LIBRARY = re.compile(rb"\.so(\.|$)|\.node$")
 _GLOB = re.compile(rb"[*?[]")
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """What lies in a folder, as paths."""
 
     likely: Sequence[bytes] = ()
@@ -55,8 +55,7 @@ class FolderCache:
         self._known[root, folder, reader] = changed, listing
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(msgspec.Struct, frozen=True):
     """The files as one process sees them, listed with its rights."""
 
     folder_cache: FolderCache

@@ -6,7 +6,8 @@ They stand for the placeholders of a plan's places: `{program}`, `{cwd}`, `{site
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.stream.requests import split_placeholder
 
@@ -21,8 +22,7 @@ _MOST_WORDS = 2
 """Of a command line that may name a program: the interpreter and its script."""
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
+class Begun(msgspec.Struct, frozen=True):
     """What is read of a process that has just begun its program."""
 
     program: bytes

@@ -1,8 +1,9 @@
 """What every source may rely on: the loop that drives it, the sink for its events, the tree that it watches."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
+
+import msgspec
 
 from inspector.stream.base import Event
 from inspector.stream.libraries import ImageRead
@@ -45,8 +46,7 @@ class Loop(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Mapping:
+class Mapping(msgspec.Struct):
     """One file mapped executable in one tracked process."""
 
     pid: int
@@ -67,8 +67,7 @@ class Mapping:
         return Mapping(pid, self.path, self.open_path, self.file, self.start, self.end, self.offset, self.base)
 
 
-@dataclass(slots=True)
-class Tracked:
+class Tracked(msgspec.Struct):
     """One process under observation, as the sources share it."""
 
     pid: int
@@ -80,9 +79,9 @@ class Tracked:
     program: ProcessExec | None = None
     root: Root | None = None
     """The file tree that its program began in; None when that was not seen, or it is a fork of who saw it."""
-    raw_environment: dict[bytes, bytes] = field(default_factory=dict)
+    raw_environment: dict[bytes, bytes] = msgspec.field(default_factory=dict)
     """Whole environment at exec; never leaves the collector."""
-    mappings: dict[int, Mapping] = field(default_factory=dict)
+    mappings: dict[int, Mapping] = msgspec.field(default_factory=dict)
     """Executable file mappings by start address."""
 
     @property
@@ -128,25 +127,20 @@ class Tree(Protocol):
     def find(self, pid: int) -> Tracked | None: ...
 
 
-@dataclass(slots=True)
 class Session:
     """What one observation shares among its sources."""
 
-    loop: Loop
-    sink: EventSink
-    tree: Tree
-    configure: Configure
-    captured: dict[tuple[int, int], str] = field(default_factory=dict)
-    """Files of ours in which the output of a program is caught that we started, by device and inode: what they hold."""
-    probed: set[str] = field(default_factory=set)
-    """Files (by identity) that carry or carried probes of ours: their code pages are no evidence of a patch."""
-    lookups_probed_at: int = 0
-    """When look-ups of one more file began to be told, ns: what was in the middle of one then is told by nobody."""
-    images: ImageCache = field(init=False)
-    """What was read of library files, in this run and before."""
-
-    def __post_init__(self) -> None:
-        self.images = ImageCache(self.plan)
+    def __init__(self, loop: Loop, sink: EventSink, tree: Tree, configure: Configure) -> None:
+        self.loop, self.sink, self.tree, self.configure = loop, sink, tree, configure
+        self.captured: dict[tuple[int, int], str] = {}
+        """Files of ours in which the output of a program is caught that we started, by device and inode: what they
+        hold."""
+        self.probed: set[str] = set()
+        """Files (by identity) that carry or carried probes of ours: their code pages are no evidence of a patch."""
+        self.lookups_probed_at = 0
+        """When look-ups of one more file began to be told, ns: what was in the middle of one then is told by nobody."""
+        self.images = ImageCache(configure.plan)
+        """What was read of library files, in this run and before."""
 
     @property
     def plan(self) -> Plan:

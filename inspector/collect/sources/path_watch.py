@@ -8,8 +8,9 @@ import errno
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from inspector.collect.access import mounts
 from inspector.stream.session import LimitNoted
@@ -37,14 +38,13 @@ _CALM_LOOKS = 20
 _State = tuple[int, int, int, int] | None
 
 
-@dataclass(slots=True)
-class _Folder:
+class _Folder(msgspec.Struct):
     """One directory and the paths in it that somebody wants to hear of."""
 
     place: str
     """The directory as inotify is told it: without links, but for those of /proc/PID/root."""
-    interests: dict[str, list[Callable[[], None]]] = field(default_factory=dict)
-    states: dict[str, _State] = field(default_factory=dict)
+    interests: dict[str, list[Callable[[], None]]] = msgspec.field(default_factory=dict)
+    states: dict[str, _State] = msgspec.field(default_factory=dict)
     watch: "Following | None" = None
     events: int = 0
     """Since the last look; written by watchdog's thread."""

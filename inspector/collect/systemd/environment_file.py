@@ -1,13 +1,13 @@
 """Files of EnvironmentFile=: shell-like assignments without expansion (systemd.exec(5), src/basic/env-file.c)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from .syntax import WHITESPACE, Trouble, assignment
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(msgspec.Struct, frozen=True):
     """One assignment."""
 
     key: str

@@ -4,7 +4,8 @@ import os
 import shutil
 import subprocess
 import time
-from dataclasses import dataclass
+
+import msgspec
 
 from .syntax import assignment, split_words
 
@@ -14,8 +15,7 @@ _BOOTED = "/run/systemd/system"
 """Exists exactly where systemd runs as init (sd_booted(3))."""
 
 
-@dataclass(frozen=True, slots=True)
-class InForce:
+class InForce(msgspec.Struct, frozen=True):
     """A unit as the running systemd has it."""
 
     environment: dict[str, str]

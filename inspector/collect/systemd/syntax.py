@@ -5,7 +5,8 @@ Whatever systemd would ignore is ignored here too, and told as trouble: it is wh
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 WHITESPACE = " \t\n\r"
 _COMMENTS = "#;"
@@ -26,8 +27,7 @@ _NUMERIC_ESCAPE = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(msgspec.Struct, frozen=True):
     """`Key=value` in a section."""
 
     section: str
@@ -37,16 +37,14 @@ class Directive:
     """Where it begins, from 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(msgspec.Struct, frozen=True):
     """Something that systemd ignores or misreads, in words."""
 
     line: int
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(msgspec.Struct, frozen=True):
     """A value split into words."""
 
     words: list[str]
@@ -54,12 +52,11 @@ class Words:
     """Why the rest of the value is ignored, empty when it is not."""
 
 
-@dataclass(slots=True)
-class UnitText:
+class UnitText(msgspec.Struct):
     """What one unit file says."""
 
-    directives: list[Directive] = field(default_factory=list)
-    trouble: list[Trouble] = field(default_factory=list)
+    directives: list[Directive] = msgspec.field(default_factory=list)
+    trouble: list[Trouble] = msgspec.field(default_factory=list)
 
 
 def parse_unit(text: str) -> UnitText:

@@ -4,7 +4,8 @@ import os
 import platform
 import re
 import stat
-from dataclasses import dataclass, field
+
+import msgspec
 
 from .environment_file import parse_environment_file
 from .syntax import Directive, Trouble, assignment, parse_unit, split_words
@@ -24,8 +25,7 @@ _LARGEST = 1 << 20
 _SPECIFIER = re.compile(r"%(.)")
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     """One environment assignment and where it is made."""
 
     key: str
@@ -34,24 +34,22 @@ class Setting:
     line: int
 
 
-@dataclass(slots=True)
-class Unit:
+class Unit(msgspec.Struct):
     """A unit as its files say."""
 
     name: str
-    files: list[tuple[str, int]] = field(default_factory=list)
+    files: list[tuple[str, int]] = msgspec.field(default_factory=list)
     """Path and mtime in ns, in reading order."""
-    watched: list[str] = field(default_factory=list)
+    watched: list[str] = msgspec.field(default_factory=list)
     """Files and directories whose change may change the unit."""
-    settings: list[Setting] = field(default_factory=list)
+    settings: list[Setting] = msgspec.field(default_factory=list)
     """In the order in which they take effect: the last one of a key wins."""
     stderr: str = ""
-    sandbox: list[str] = field(default_factory=list)
-    trouble: list[str] = field(default_factory=list)
+    sandbox: list[str] = msgspec.field(default_factory=list)
+    trouble: list[str] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
+class _Placed(msgspec.Struct, frozen=True):
     """A directive and the file that it stands in."""
 
     path: str

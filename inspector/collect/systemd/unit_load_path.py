@@ -1,7 +1,8 @@
 """Which files make up a unit, in the order in which systemd reads them (systemd.unit(5), unit file load path)."""
 
 import os
-from dataclasses import dataclass, field
+
+import msgspec
 
 FOLDERS = (
     "etc/systemd/system.control",
@@ -21,15 +22,14 @@ FOLDERS = (
 """From the highest to the lowest priority."""
 
 
-@dataclass(slots=True)
-class UnitPlaces:
+class UnitPlaces(msgspec.Struct):
     """The files of one unit."""
 
-    files: list[str] = field(default_factory=list)
+    files: list[str] = msgspec.field(default_factory=list)
     """Paths in reading order: the unit file, then its drop-ins by file name."""
-    looked: list[str] = field(default_factory=list)
+    looked: list[str] = msgspec.field(default_factory=list)
     """Every directory that could hold one: a change of these may change `files`."""
-    ignored: list[str] = field(default_factory=list)
+    ignored: list[str] = msgspec.field(default_factory=list)
     """Files that lie there without effect, each with the reason."""
 
 

@@ -1,6 +1,6 @@
 """Cases in which the question is who called, if anybody."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ..case import Case, Launch
 from ..case_directory import Stage

@@ -2,8 +2,9 @@
 
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from ..case import Case, Launch
 from ..case_directory import Stage

@@ -1,6 +1,6 @@
 """Cases in which the shim is mapped and a name is not there as the consumer wants it."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ..build import Recipe
 from ..case import Case, Launch

@@ -1,6 +1,6 @@
 """Programs that work: nothing may be blamed here."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ..case import Case, Launch
 from ..case_directory import Stage

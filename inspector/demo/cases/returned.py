@@ -1,7 +1,8 @@
 """Cases in which the function is called and what it answers is the fault."""
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ..case import Case, Launch
 from ..case_directory import Stage

@@ -1,6 +1,6 @@
 """Cases in which the device was found and then not used."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from ..case import Case, Launch
 from ..case_directory import Stage

@@ -1,8 +1,9 @@
 """Cases in which one looks at the wrong process, or too late."""
 
 import socket
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from ..case import Case, Launch
 from ..case_directory import Stage

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from inspector.model.failed_loads import FailedLoad, classify
 from inspector.model.families import family_of_api, family_of_file, family_of_function

@@ -1,7 +1,8 @@
 """One thing that was asked for, and its answer: the one kind of row that all evidence becomes."""
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from inspector.model.failed_loads import FailedLoad
 from inspector.model.formatting import name_of
@@ -19,8 +20,7 @@ Source = Literal["kernel", "loader", "file", "memory", "program", "setting"]
 """Who says so: the kernel (counted, seen), the loader, a file that was read, memory, the program itself, a setting."""
 
 
-@dataclass(slots=True, eq=False)
-class Attempt:
+class Attempt(msgspec.Struct, eq=False):
     """Who asked whom for what, when, on which thread, inside which other attempt, and what was answered."""
 
     process: Process
@@ -70,8 +70,8 @@ class Attempt:
     preload: PreloadChecked | None = None
     tried: frozenset[str] = frozenset()
     """Paths that a load opened on its way."""
-    inside: "Attempt | None" = field(default=None, repr=False)
-    within: list["Attempt"] = field(default_factory=list, repr=False)
+    inside: "Attempt | None" = None
+    within: list["Attempt"] = msgspec.field(default_factory=list)
     """What was asked inside it, in order."""
 
     @property

@@ -1,8 +1,9 @@
 """What is said of the mode where no chain of refusals stands behind it: what such a rule is and gives back."""
 
 from abc import abstractmethod
-from dataclasses import replace
 from typing import ClassVar
+
+from msgspec.structs import replace
 
 from inspector.model.decision import Decision, Reason
 from inspector.model.start_again import waited_for
@@ -34,7 +35,7 @@ def hit_of(decision: Decision, title: str, cause: str, step: str = "", **facts: 
         severity="info",
         subject=decision.reason,
     )
-    return replace(hit, **facts)  # type: ignore[arg-type]
+    return replace(hit, **facts)
 
 
 def next_start(context: Context, decision: Decision) -> str:

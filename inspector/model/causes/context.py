@@ -1,7 +1,8 @@
 """What explanations look at: the state with its analysis, and one chain of refusals."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.model.analysis import Analysis
 from inspector.model.attempts.row import Attempt
@@ -119,8 +120,7 @@ class Context:
         return any(one.pid == process.pid and one.rule.means in means for one in self.start.this)
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(msgspec.Struct, frozen=True):
     """One chain of refusals, from the stop to its leaf."""
 
     context: Context

@@ -1,9 +1,10 @@
 """Why the loader of an API (Vulkan, OpenCL, EGL) has nothing behind it: which places it was given, which it read."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from errno import ENOENT, ENOTDIR
 from fnmatch import fnmatchcase
+
+from msgspec.structs import replace
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt

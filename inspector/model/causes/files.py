@@ -1,7 +1,8 @@
 """Which file provides the API, is it the one that was meant, and is it still the one on disk?"""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short

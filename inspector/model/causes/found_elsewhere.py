@@ -1,7 +1,8 @@
 """Where else is it? The place of what was asked for in vain, and what would bring it in."""
 
-from dataclasses import dataclass
 from shlex import quote
+
+import msgspec
 
 from inspector.model import commands_by_hand
 from inspector.model.copies import usable_copies, where_is
@@ -12,8 +13,7 @@ from inspector.stream.libraries import CopiesFound, Copy
 from .context import Case
 
 
-@dataclass(frozen=True, slots=True)
-class FoundElsewhere:
+class FoundElsewhere(msgspec.Struct, frozen=True):
     """What is known of where it is."""
 
     words: str

@@ -1,6 +1,6 @@
 """Why a look-up by name was refused: private tables, functions that are not there, placeholders."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt

@@ -1,7 +1,8 @@
 """Names: is what was asked for there, and visible? Which names should not be there?"""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.copies import where_is

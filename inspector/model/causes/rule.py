@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import ClassVar, Literal
+
+import msgspec
 
 from inspector.model.decision import Reason
 from inspector.model.state import Process
@@ -18,8 +19,7 @@ Place = Literal[
 """Where on the ladder a rule stands, from cause to consequence."""
 
 
-@dataclass(slots=True)
-class Hit:
+class Hit(msgspec.Struct):
     """One thing that is said."""
 
     title: str
@@ -30,7 +30,7 @@ class Hit:
     process: Process | None = None
     severity: Severity = "error"
     confidence: Confidence = "likely"
-    evidence: list[Evidence] = field(default_factory=list)
+    evidence: list[Evidence] = msgspec.field(default_factory=list)
     doubt: str = ""
     at: int = 0
     """The moment it happened; orders findings of one rung."""

@@ -1,7 +1,8 @@
 """What became of the device in the end: dropped, found and not used, used for show, in use."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from inspector.model import evidence
 from inspector.model.crashes import crashed

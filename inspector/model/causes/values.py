@@ -1,7 +1,8 @@
 """Calls that succeed with values that no program can use: no device, no memory, a device that cannot be."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt

@@ -1,7 +1,8 @@
 """Versions of names: a node that no file defines, a library without any."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.copies import where_is

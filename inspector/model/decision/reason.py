@@ -1,7 +1,8 @@
 """The decision: what a program computes on, for which reason, with its evidence."""
 
-from dataclasses import dataclass, field
 from typing import Literal
+
+import msgspec
 
 from inspector.model.attempts.row import Attempt
 from inspector.model.chain import Stop
@@ -27,8 +28,7 @@ UNUSED_FOR = 2_000_000_000
 """ns of CPU time after the last step from which on a device that was found counts as not used."""
 
 
-@dataclass(slots=True)
-class Decision:
+class Decision(msgspec.Struct):
     """The mode with its reason; `chain` leads from the stop to the root."""
 
     verdict: ModeName
@@ -37,13 +37,13 @@ class Decision:
     process: Process | None = None
     progress: Progress | None = None
     stop: Stop | None = None
-    chain: list[Attempt] = field(default_factory=list)
+    chain: list[Attempt] = msgspec.field(default_factory=list)
     word: Word | None = None
     """What the program itself says, where it says it."""
-    settings: list[Setting] = field(default_factory=list)
+    settings: list[Setting] = msgspec.field(default_factory=list)
     """By which `process` is told to use no GPU."""
-    evidence: list[Evidence] = field(default_factory=list)
-    contradictions: list[Evidence] = field(default_factory=list)
+    evidence: list[Evidence] = msgspec.field(default_factory=list)
+    contradictions: list[Evidence] = msgspec.field(default_factory=list)
 
     @property
     def mode(self) -> Mode:

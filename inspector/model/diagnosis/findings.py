@@ -1,8 +1,8 @@
 """From the decision to findings: the first is the answer, with its chain; everything else stands beside it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
+import msgspec
 from msgspec.structs import replace
 
 from inspector.model.attempts.row import Attempt
@@ -32,14 +32,13 @@ _UNEXPLAINED = ("told", "unknown", "nothing-called")
 """Reasons behind which no refusal stands: a warning may be the cause there."""
 
 
-@dataclass(slots=True)
-class Told:
+class Told(msgspec.Struct):
     """One thing that is said, with its place in the order."""
 
     rule: Rule
     hit: Hit
     order: tuple[int, ...]
-    chain: list[Attempt] = field(default_factory=list)
+    chain: list[Attempt] = msgspec.field(default_factory=list)
     answer: bool = False
     """It explains the decision itself."""
     family: str = ""

@@ -1,15 +1,13 @@
 """How the rungs of a rail are marked: up to its break yes, there no, behind it not reached. One break, marked once."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import msgspec
 
 from inspector.model.verdict import RUNGS, Evidence, Rung, RungName
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(msgspec.Struct, frozen=True):
     """Where the analysis says that the rails of one process and family break, and by what."""
 
     place: str

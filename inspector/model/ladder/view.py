@@ -1,6 +1,6 @@
 """What a rung looks at: one API in one process, with everything around it."""
 
-from dataclasses import dataclass
+import msgspec
 
 from inspector.model.profiles import Profiles
 from inspector.model.state import Process, State
@@ -8,8 +8,7 @@ from inspector.model.usage import Provider, Use
 from inspector.model.verdict import Mode
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """One API in one process."""
 
     state: State

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
+from inspector.stream.decoded_toml import beside_bytecode, read_once
 from inspector.stream.regex_cost import PatternError, longest_text
 
-from .compiled import keep, kept
 from .schema import LogRule, Profile
 
 _LARGEST = 1 << 20
@@ -66,11 +66,12 @@ def builtin() -> list[Profile]:
     A test checks how their parts fit; here it would take longer than all the rest, before the first word is printed.
     """
     files = sorted(Path(__file__).parent.glob("*.toml"))
-    profiles = kept(files)
-    if profiles is None:
-        profiles = [_decode(file.read_text(encoding="utf-8"), file.name) for file in files]
-        keep(files, profiles)
-    return profiles
+    sources = [*files, Path(__file__).with_name("schema.py")]
+
+    def read() -> list[Profile]:
+        return [_decode(file.read_text(encoding="utf-8"), file.name) for file in files]
+
+    return read_once(sources, list[Profile], beside_bytecode(__spec__), read)
 
 
 def _refuse_strangers(path: Path, status: os.stat_result) -> None:

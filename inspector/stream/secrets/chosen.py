@@ -32,7 +32,7 @@ def looks_chosen(value: str) -> bool:
     signs = len(_SIGN().findall(value))
     if signs and letters and (any(map(str.isdigit, value)) or signs > 1):
         return True
-    return any(map(_is_mixed, _BETWEEN().split(UUID.sub("", value)))) or is_opaque(value)
+    return any(map(_is_mixed, _BETWEEN().split(UUID().sub("", value)))) or is_opaque(value)
 
 
 def _is_mixed(part: str) -> bool:

@@ -144,12 +144,13 @@ def shown_arguments(words: Iterable[str]) -> list[str]:
             shown.append(word[:begin] + HIDDEN)
         else:
             shown.append(_argument(word))
-        follows = word[:1] == "-" and options.OPTION().match(word) is not None
+        follows = word[:1] == "-" and options.may_name_secret(word) and options.OPTION().match(word) is not None
     return shown
 
 
 def _argument(word: str) -> str:
-    match = options.ASSIGNED().fullmatch(word) if "=" in word or ":" in word else None
+    assigns = ("=" in word or ":" in word) and options.may_name_secret(word)
+    match = options.ASSIGNED().fullmatch(word) if assigns else None
     if match is not None and not options.is_harmless(match[2]) and "://" not in match[1]:
         return match[1] + HIDDEN
     return hide(word)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import msgspec
 
+from inspector.stream.decoded_toml import beside_bytecode, read_once
+
 SHORTEST = 3
 """Characters that every prefix of a token has at least."""
 
@@ -52,7 +54,13 @@ def known() -> Known:
 
 
 def _read() -> Known:
-    file = msgspec.toml.decode((Path(__file__).parent / "known.toml").read_text(encoding="utf-8"), type=_File)
+    words = Path(__file__).with_name("known.toml")
+    file = read_once(
+        [words, Path(__file__)],
+        _File,
+        beside_bytecode(__spec__),
+        lambda: msgspec.toml.decode(words.read_text(encoding="utf-8"), type=_File),
+    )
     programs: dict[str, list[Program]] = {}
     for program in file.programs:
         for name in program.names.split():

@@ -6,17 +6,19 @@ must stay. So a word is judged by how little of it is made of words, not by its 
 
 import re
 
+from inspector.stream.lazy_pattern import lazy
+
 from .known import known
 
-_WORDY = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}|[0-9]{4,}")
+_WORDY = lazy(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}|[0-9]{4,}")
 """Pieces that people make: `Memory`, `CUDA`, `12345`."""
-_SEPARATORS = re.compile(r"[^A-Za-z0-9]+")
-_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
-_TURN = re.compile(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])")
-UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-_MANGLED = re.compile(r"_*Z[A-Z0-9]|N(?:K|St|S_)?\d|S[ta_]\d|[?$]|_R[A-Z]|__imp_|_INTERNAL_|__nv_|__device_stub|0[xX]")
+_SEPARATORS = lazy(r"[^A-Za-z0-9]+")
+_HEX = lazy(r"[0-9a-f]+|[0-9A-F]+")
+_TURN = lazy(r"[0-9](?=[A-Za-z])|[A-Za-z](?=[0-9])")
+UUID = lazy(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_MANGLED = lazy(r"_*Z[A-Z0-9]|N(?:K|St|S_)?\d|S[ta_]\d|[?$]|_R[A-Z]|__imp_|_INTERNAL_|__nv_|__device_stub|0[xX]")
 """How compilers begin their names, whole or cut."""
-_VERSION_OF_FUNCTION = re.compile(r"(?:_v\d{1,2}|_ptsz|_ptds)+$")
+_VERSION_OF_FUNCTION = lazy(r"(?:_v\d{1,2}|_ptsz|_ptds)+$")
 LEAST = 20
 """Characters of what can be told to be drawn by lot."""
 _LEAST_HEX = 24
@@ -31,21 +33,21 @@ def is_opaque(word: str) -> bool:
     """Whether a word (letters, digits and what joins them) looks drawn by lot."""
     if len(word) < LEAST:
         return False
-    word = _VERSION_OF_FUNCTION.sub("", word)
-    if len(word) < LEAST or _MANGLED.match(word):
+    word = _VERSION_OF_FUNCTION().sub("", word)
+    if len(word) < LEAST or _MANGLED().match(word):
         return False
-    parts = [part for part in _SEPARATORS.split(UUID.sub("", word)) if part]
+    parts = [part for part in _SEPARATORS().split(UUID().sub("", word)) if part]
     joined = "".join(parts)
     if len(joined) < LEAST:
         return False
     longest = max(parts, key=len)
-    if _HEX.fullmatch(longest):
+    if _HEX().fullmatch(longest):
         return len(longest) >= _LEAST_HEX and len(parts) > 1 and not _names_a_digest(word, longest)
     if joined.isdigit():
         return False
     if joined.islower() or joined.isupper():
-        return len(longest) >= LEAST and len(_TURN.findall(longest)) * 5 >= len(longest)
-    wordy = sum(map(len, _WORDY.findall(word)))
+        return len(longest) >= LEAST and len(_TURN().findall(longest)) * 5 >= len(longest)
+    wordy = sum(map(len, _WORDY().findall(word)))
     limit = _MOST_WORDY_IN_ONE if len(longest) >= _LONG else _MOST_WORDY
     if joined.isalpha():
         limit /= 2
@@ -53,5 +55,5 @@ def is_opaque(word: str) -> bool:
 
 
 def _names_a_digest(word: str, number: str) -> bool:
-    before = _SEPARATORS.split(word[: word.index(number)].lower())
+    before = _SEPARATORS().split(word[: word.index(number)].lower())
     return any(piece in known().digests for piece in before) or all(piece.isdigit() or not piece for piece in before)

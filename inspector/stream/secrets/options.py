@@ -21,6 +21,11 @@ _NAME = (
     r"accesskey|secretkey|storepass|keypass|requirepass|masterauth)\w{0,8}|pass|pwd|pw|key|token|auth|authorization|"
     r"cookie|\w{1,20}Token|\w{1,20}Key|pat|psk|pin|otp|bearer|jwt|creds|webdav-pass|(?<=sonar\.)login)"
 )
+_PARTS_OF_NAMES = (
+    "pass", "secret", "cred", "key", "auth", "token", "pwd", "pw", "cookie", "pat", "psk", "pin", "otp", "bearer",
+    "jwt", "login",
+)  # fmt: skip
+"""One of these is in each name: most arguments have none, and need no expression."""
 OPTION = lazy(rf"--?{_NAME}$", re.IGNORECASE)
 """An option whose value is the next argument: `--token`, `--hf-token`, `-api_key`."""
 ASSIGNED = lazy(rf"((?:--?|-D|\+|/)?{_NAME}[=:])(.+)", re.IGNORECASE | re.DOTALL)
@@ -51,6 +56,11 @@ _ODD_DASH = lazy(r"[^\S \t]-")
 _WORDS = lazy(r"'[^']*'|\"(?:[^\"\\]|\\.)*\"|[;|&\n()]+|[^\s'\";|&()]+")
 
 
+def may_name_secret(word: str) -> bool:
+    """Whether an argument may be OPTION or ASSIGNED: asked first, for it costs less."""
+    return holds_any(word.casefold(), _PARTS_OF_NAMES)
+
+
 def is_harmless(value: str) -> bool:
     """Whether the value of an option or variable with a secret-looking name is none."""
     return _HARMLESS().fullmatch(value) is not None
@@ -74,7 +84,7 @@ def chosen_parts(words: Sequence[str]) -> Iterator[tuple[int, int]]:
     """The same for a program that nobody knows: behind `-p` what has the shape of a password, a UUID behind `login`."""
     following = False
     for index, word in enumerate(words):
-        if (following and looks_chosen(word)) or (index and words[index - 1] in _LETS_IN and UUID.fullmatch(word)):
+        if (following and looks_chosen(word)) or (index and words[index - 1] in _LETS_IN and UUID().fullmatch(word)):
             yield index, 0
         elif (
             word[:2] in _SHORT_OPTIONS and (begin := 2 + (word[2:3] == "=")) < len(word) and looks_chosen(word[begin:])
@@ -122,14 +132,21 @@ def spans(text: str) -> Iterator[tuple[int, int]]:
     for match in OPTION_ASSIGNED().finditer(text) if "=" in text else ():
         if not is_harmless(match[1]):
             yield match.span(1)
-    for match in _LISTED().finditer(text):
+    for match in _LISTED().finditer(text) if "'" in text or '"' in text else ():
         if not is_harmless(match[1]):
             yield match.span(1)
+    if holds_any(text, _SHORT_OPTIONS):
+        yield from (match.span(1) for match in _SHORT().finditer(text) if looks_chosen(match[1]))
+    if len(text.split(None, 1)) > 1:
+        yield from _in_commands(text)
+
+
+def _in_commands(text: str) -> Iterator[tuple[int, int]]:
+    """Behind options and programs that take a password as one of the next words."""
     for match in SPACED().finditer(text):
         assert match.lastindex is not None
         if not is_harmless(match[match.lastindex]):
             yield match.span(match.lastindex)
-    yield from (match.span(1) for match in _SHORT().finditer(text) if looks_chosen(match[1]))
     for match in _programs().finditer(text):
         places: list[re.Match[str]] = []
         for word in _WORDS().finditer(text, match.end()):

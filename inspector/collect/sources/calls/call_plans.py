@@ -4,8 +4,9 @@ import re
 import struct
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+import msgspec
 
 from inspector.stream.requests import Argument, FunctionPlan, OutValue, Plan, ValueKind, prefix_pattern
 from inspector.stream.text import decode
@@ -23,8 +24,7 @@ _BEHIND_POINTER = ("string", "uuid", "hex", "bytes")
 Values = dict[str, int | str | float]
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedFunction:
+class PlannedFunction(msgspec.Struct, frozen=True):
     """A function of the plan with the API that it belongs to."""
 
     api: str

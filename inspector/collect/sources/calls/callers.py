@@ -1,7 +1,8 @@
 """Entries and results summed up by the calling library, from what the kernel counted by return address."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from inspector.stream.calls import CallOutcome
 
@@ -16,8 +17,7 @@ _PATIENCE = 10
 """So many looks a return address may wait for the mapping record of its library."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Who made a call."""
 
     path: str
@@ -25,10 +25,9 @@ class Caller:
     """The library that was called itself."""
 
 
-@dataclass(slots=True)
-class _Sum:
+class _Sum(msgspec.Struct):
     caller: Caller
-    parts: dict[tuple[int, int], Outcome] = field(default_factory=dict)
+    parts: dict[tuple[int, int], Outcome] = msgspec.field(default_factory=dict)
     """By return address and raw result."""
 
     def event(self, pid: int, function: int, result: int) -> CallOutcome:

@@ -3,8 +3,9 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Mapping as Table
-from dataclasses import dataclass, field
 from itertools import islice
+
+import msgspec
 
 from inspector.stream.base import Request
 from inspector.stream.calls import FunctionsRefused, FunctionsWatched, WatchedFunction
@@ -37,8 +38,7 @@ Attached = Callable[[Sequence[int], Table[int, float]], None]
 """Told which functions are counted from now on, and which were detached at once, with their calls a second."""
 
 
-@dataclass(slots=True)
-class CountedFile:
+class CountedFile(msgspec.Struct):
     """A watched file."""
 
     path: str
@@ -49,11 +49,10 @@ class CountedFile:
     """Functions of the plan were looked for."""
     whole: bool = False
     """The other functions of its APIs were looked for."""
-    watches: list[FileWatch] = field(default_factory=list)
+    watches: list[FileWatch] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class CountedFunction:
+class CountedFunction(msgspec.Struct, frozen=True):
     """A function by the number that the kernel counts it under."""
 
     site: Site

@@ -1,7 +1,8 @@
 """Private export tables: arrays of function pointers that a driver hands out by an id, in place of names."""
 
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from ...kernel.memory import Memory
 from ...kernel.records import Looked
@@ -10,8 +11,7 @@ _WORD = 8
 _MOST_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class ExportTable:
+class ExportTable(msgspec.Struct, frozen=True):
     """What lies in one table."""
 
     entries: dict[int, int]

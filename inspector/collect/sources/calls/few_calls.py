@@ -1,6 +1,6 @@
 """Calls of a few functions, counted by perf events where kernel programs are not allowed; entries only."""
 
-from dataclasses import dataclass
+import msgspec
 
 from inspector.stream.calls import CallCount, CallsCounted, FunctionsWatched, WatchedFunction
 from inspector.stream.libraries import ImageRead
@@ -17,8 +17,7 @@ from .call_plans import planned_functions
 TICK_SECONDS = 0.1
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(msgspec.Struct):
     count: int
     first: int
 

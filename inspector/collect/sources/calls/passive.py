@@ -5,7 +5,6 @@ page in and turns it into a private copy. So this source must watch the tree bef
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -35,13 +34,12 @@ Counted = Callable[[int, str], bool]
 """Whether calls of a file (by identity) are counted in a process (by pid)."""
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(msgspec.Struct):
     """What was looked at in one process."""
 
-    pictured: set[str] = field(default_factory=set)
+    pictured: set[str] = msgspec.field(default_factory=set)
     """Files, by identity."""
-    slots: dict[str, SlotsRead] = field(default_factory=dict)
+    slots: dict[str, SlotsRead] = msgspec.field(default_factory=dict)
     """By file identity, as sent."""
 
 

@@ -1,8 +1,9 @@
 """Passive evidence as events: made from page tables and memory that were read, without a process to touch."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from inspector.stream.libraries import CodePatched, ImageRead, NeverExecuted, Slot, SlotsRead
 from inspector.stream.text import decode
@@ -19,8 +20,7 @@ _MOST_START_UP: Final = 64
 _NAMES_OF_START_UP: Final = ("_init", "_fini")
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(msgspec.Struct, frozen=True):
     """The executable mappings of one file in one process, and their pages."""
 
     path: str
@@ -52,8 +52,7 @@ class Code:
         return self.presence.empty(window, window + _WINDOW)
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(msgspec.Struct, frozen=True):
     """What else must be known of a file's code in a process before an absent page means that it never ran."""
 
     start_up: Sequence[int]
@@ -83,8 +82,7 @@ class Circumstances:
         return ""
 
 
-@dataclass(slots=True)
-class FileFacts:
+class FileFacts(msgspec.Struct):
     """What passive evidence needs of a file beyond its image."""
 
     init: int | None = None

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from inspector.stream.calls import TriedFile
 from inspector.stream.text import decode
@@ -13,12 +14,11 @@ _MOST_TRIED = 64
 _MOST_THREADS = 4096
 
 
-@dataclass(slots=True)
-class Pending:
+class Pending(msgspec.Struct):
     """One dlopen that has begun."""
 
     asked: Asked
-    tried: list[TriedFile] = field(default_factory=list)
+    tried: list[TriedFile] = msgspec.field(default_factory=list)
     words: str = ""
     told: bool = False
     """It was told as unanswered, because it takes long."""

@@ -6,7 +6,8 @@ in are left out. Small processes that lived before us are searched by themselves
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Table
-from dataclasses import dataclass, field
+
+import msgspec
 
 from inspector.stream.base import Event, Request
 from inspector.stream.libraries import ImageRead, PointersHeld
@@ -30,8 +31,7 @@ MOST_BYTES = 16 << 30
 _PROGRESS_BYTES = 256 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(msgspec.Struct, frozen=True):
     """A mapped library and its exported functions."""
 
     path: str
@@ -47,15 +47,14 @@ class Provider:
         return cls(mapping.path, functions)
 
 
-@dataclass(slots=True)
-class Holders:
+class Holders(msgspec.Struct):
     """Sorts found addresses by who holds them."""
 
     lines: Sequence[MapLine]
     files: Table[str, Mapping]
     """By file identity."""
-    found: dict[str, set[str]] = field(default_factory=dict)
-    _relocated: dict[str, frozenset[int]] = field(default_factory=dict)
+    found: dict[str, set[str]] = msgspec.field(default_factory=dict)
+    _relocated: dict[str, frozenset[int]] = msgspec.field(default_factory=dict)
 
     def add(self, hit: Hit, names: Iterable[str]) -> None:
         """Note a hit unless the loader itself wrote the address there."""

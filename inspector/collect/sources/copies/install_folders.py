@@ -3,8 +3,9 @@
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from inspector.stream.requests import PlacePlan, split_placeholder
 
@@ -16,8 +17,7 @@ _LISTS: Final = (b"LD_LIBRARY_PATH", b"PYTHONPATH", b"PATH")
 """Variables that hold folders separated by colons."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """One folder that is there."""
 
     folder: bytes

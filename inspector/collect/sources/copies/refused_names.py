@@ -4,9 +4,10 @@ import errno
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fnmatch import translate
 from typing import Final, Literal
+
+import msgspec
 
 from inspector.stream.base import Event
 from inspector.stream.calls import FileOpened, LoaderRefused, LookedUp
@@ -30,8 +31,7 @@ TELLING = frozenset((LookedUp, LoaderRefused, LoadPredicted, PreloadChecked, Loa
 """Events that may say what was asked for in vain."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """One name and who asked for it."""
 
     pid: int

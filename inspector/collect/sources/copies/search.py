@@ -1,11 +1,10 @@
 """The search for copies of one library, in small steps: first where its loader looks, then where it lies for others."""
 
-import dataclasses
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from inspector.stream.libraries import CopiesFound, Copy
@@ -32,8 +31,7 @@ _MOST_PREDICTED: Final = 3
 LIBRARY_PATH: Final = "LD_LIBRARY_PATH"
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(msgspec.Struct, frozen=True):
     """A file that some process of the tree has mapped."""
 
     path: bytes
@@ -41,8 +39,7 @@ class Mapped:
     pids: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
-class SearchContext:
+class SearchContext(msgspec.Struct, frozen=True):
     """What a search builds on, taken down when the name was asked for."""
 
     process: Tracked
@@ -55,12 +52,11 @@ class SearchContext:
     """The collector's own file tree where the process sees another one."""
 
 
-@dataclass(slots=True)
-class _Found:
-    copies: list[Copy] = field(default_factory=list)
-    files: dict[tuple[bool, str], int] = field(default_factory=dict)
+class _Found(msgspec.Struct):
+    copies: list[Copy] = msgspec.field(default_factory=list)
+    files: dict[tuple[bool, str], int] = msgspec.field(default_factory=dict)
     """Identity of each file, or path of one without, -> its place in `copies`."""
-    folders: list[str] = field(default_factory=list)
+    folders: list[str] = msgspec.field(default_factory=list)
     complete: bool = True
 
 
@@ -195,7 +191,7 @@ class LibrarySearch:
         """Its words about the file itself or what it needs; empty where it would be taken, or that cannot be said."""
         around = self._context.around
         folders = b":".join([os.path.dirname(path), *filter(None, [around.library_path])])
-        beside = around if around.secure else dataclasses.replace(around, library_path=folders)
+        beside = around if around.secure else replace(around, library_path=folders)
         situation = Situation(self._context.process.pid, beside, program=self._program_path())
         predictor = Predictor(situation, self._context.library_cache)
         try:

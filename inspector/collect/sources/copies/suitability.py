@@ -3,9 +3,10 @@
 import filecmp
 import os
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from inspector.stream.text import decode
 
@@ -20,14 +21,13 @@ _STUBS: Final = b"/stubs/"
 _MOST_NODES: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Suitability:
+class Suitability(msgspec.Struct, frozen=True):
     """What was found at a path."""
 
     file: str = ""
     """Its identity; empty when it cannot be read."""
     soname: str | None = None
-    version_nodes: list[str] = field(default_factory=list)
+    version_nodes: list[str] = msgspec.field(default_factory=list)
     usable: bool | None = None
     problem: str = ""
 

@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from inspector.stream.text import decode
 
@@ -22,8 +23,7 @@ _LOOKS_PER_SECOND = 5
 _DELETED = b" (deleted)"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A stretch of a process's memory that holds code of a file."""
 
     start: int

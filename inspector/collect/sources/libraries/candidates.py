@@ -7,8 +7,9 @@ searches or preloads from, and implements an API; which of several the process t
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+import msgspec
 
 from inspector.stream.requests import BackendPlan, Plan
 
@@ -23,8 +24,7 @@ SYSTEM_FOLDERS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """One file."""
 
     path: bytes

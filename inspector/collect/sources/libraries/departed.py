@@ -5,8 +5,8 @@ of the loader and mapped files, in the same order, as long as nothing happened t
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from msgspec import structs
 
 from ...kernel.records import Mapped
@@ -20,8 +20,7 @@ _FRESH_NS = 100_000_000
 _Like = tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(msgspec.Struct, frozen=True):
     """One of them, as it was looked at."""
 
     starts: tuple[int, ...]

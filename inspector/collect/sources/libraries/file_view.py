@@ -4,7 +4,8 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from inspector.collect.access.opening import read_regular
 from inspector.stream.processes import ProcessExec
@@ -21,8 +22,7 @@ _CACHE_FILE = b"/etc/ld.so.cache"
 _LARGEST_CACHE = 64 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Rights:
+class Rights(msgspec.Struct, frozen=True):
     """As whom a process opens files (credentials(7)); access control lists and security modules are not looked at."""
 
     uid: int
@@ -75,12 +75,11 @@ class ProcessFiles:
         return known
 
 
-@dataclass(slots=True)
-class Loaders:
+class Loaders(msgspec.Struct):
     """Loaders and caches that were read before, by file and time."""
 
-    _loaders: dict[tuple[int, int, int], LoaderFacts] = field(default_factory=dict)
-    _caches: dict[tuple[int, int, int], LoaderCache] = field(default_factory=dict)
+    _loaders: dict[tuple[int, int, int], LoaderFacts] = msgspec.field(default_factory=dict)
+    _caches: dict[tuple[int, int, int], LoaderCache] = msgspec.field(default_factory=dict)
 
     def loader(self, open_path: bytes) -> LoaderFacts:
         """The facts of an ld.so file."""
@@ -135,8 +134,7 @@ def surroundings_of(process: Tracked, root: Root, loaders: Loaders, prefix: Sequ
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(msgspec.Struct, frozen=True):
     """ld.so started as a command (ld.so(8))."""
 
     library_path: bytes | None

@@ -3,7 +3,8 @@
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.collect.access.mounts import NotAnsweringError, aside
 from inspector.stream.libraries import ImageRead
@@ -27,8 +28,7 @@ _Identity = tuple[int, int]
 _Content = tuple[int, int]
 
 
-@dataclass(slots=True)
-class _Watched:
+class _Watched(msgspec.Struct):
     """One path and what was there when it was last looked at."""
 
     name: str

@@ -8,7 +8,8 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from inspector.collect.access.opening import read_regular
 
@@ -33,15 +34,14 @@ _MOST_STRING_CHUNKS = 8
 """Of a mebibyte each: where a compiler puts the strings of an ordinary program."""
 
 
-@dataclass(slots=True)
-class Hints:
+class Hints(msgspec.Struct):
     """Files, names and folders."""
 
-    paths: list[bytes] = field(default_factory=list)
+    paths: list[bytes] = msgspec.field(default_factory=list)
     """Absolute."""
-    names: list[bytes] = field(default_factory=list)
+    names: list[bytes] = msgspec.field(default_factory=list)
     """Without a slash: to be looked for wherever the loader may look."""
-    folders: list[bytes] = field(default_factory=list)
+    folders: list[bytes] = msgspec.field(default_factory=list)
 
     def add(self, words: Sequence[bytes], directory: bytes) -> None:
         """Take library words in; a relative path begins at a directory."""
@@ -52,8 +52,7 @@ class Hints:
                 self.names.append(word)
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(msgspec.Struct, frozen=True):
     """What is read of a process itself."""
 
     root: Root

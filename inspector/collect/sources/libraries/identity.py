@@ -3,7 +3,8 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from inspector.collect.access import mounts
 from inspector.stream.libraries import FileState
@@ -25,19 +26,17 @@ _TELLING = 1_000_000_000
 """ns from which on a difference of two files' times says anything."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """What a look at the disk tells about one mapped file."""
 
     state: FileState
     detail: str = ""
     mtime: int = 0
     size: int = 0
-    links: list[str] = field(default_factory=list)
+    links: list[str] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class When:
+class When(msgspec.Struct, frozen=True):
     """Between which moments (CLOCK_MONOTONIC ns) a file was mapped; equal where the kernel told."""
 
     earliest: int

@@ -1,7 +1,6 @@
 """What is known of each process's libraries between two looks, and when to look again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -25,8 +24,7 @@ _FORK_PATIENCE = _NS // 5
 """A fork that has not executed anything for 200 ms is a worker: its libraries, its parent's so far, are sent."""
 
 
-@dataclass(slots=True)
-class ProcessLibraries:
+class ProcessLibraries(msgspec.Struct):
     """One process's libraries."""
 
     process: Tracked
@@ -34,14 +32,14 @@ class ProcessLibraries:
     """When its program began: a change of a file after that is a change under its feet."""
     by_looking: bool
     """It was found by looking: its first program began with the process, not when we saw it."""
-    sent: dict[int, LibraryMapped] = field(default_factory=dict)
+    sent: dict[int, LibraryMapped] = msgspec.field(default_factory=dict)
     """By base."""
-    seen_at: dict[tuple[str, int], int] = field(default_factory=dict)
+    seen_at: dict[tuple[str, int], int] = msgspec.field(default_factory=dict)
     """By file identity and base: when a look first found it there."""
-    scopes: dict[int, list[str]] = field(default_factory=dict)
-    places: dict[int, bytes] = field(default_factory=dict)
-    signatures: dict[int, Signature] = field(default_factory=dict)
-    records: list[Mapped] = field(default_factory=list)
+    scopes: dict[int, list[str]] = msgspec.field(default_factory=dict)
+    places: dict[int, bytes] = msgspec.field(default_factory=dict)
+    signatures: dict[int, Signature] = msgspec.field(default_factory=dict)
+    records: list[Mapped] = msgspec.field(default_factory=list)
     """Mappings that the kernel told of since the program, or the fork, began."""
     parent: "ProcessLibraries | None" = None
     """Of a fork that has neither executed a program nor been looked at: its parent's libraries are its own."""
@@ -52,7 +50,7 @@ class ProcessLibraries:
     """What the last look cost, ns."""
     code_pages: bytes = b""
     """As /proc/PID/status counted them at the last look: the number changes with every dlopen and dlclose."""
-    imaged: set[str] = field(default_factory=set)
+    imaged: set[str] = msgspec.field(default_factory=set)
     """Files whose ELF facts the observers were told."""
 
     def inherited(self) -> dict[int, LibraryMapped]:

@@ -2,15 +2,15 @@
 
 import os
 from collections import OrderedDict
-from dataclasses import dataclass
+
+import msgspec
 
 from ...elf.file import DT_NEEDED, DT_SONAME, PF_X, PT_LOAD, ElfError, ElfFile, Segment
 
 _KEPT = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class LibrarySummary:
+class LibrarySummary(msgspec.Struct, frozen=True):
     """The few facts that routes and load biases follow from; all empty for a file that cannot be read."""
 
     soname: bytes = b""

@@ -6,8 +6,8 @@ and what it has mapped. Nothing is opened by a loader, nothing is executed.
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
+import msgspec
 from msgspec.structs import replace
 
 from inspector.stream.base import Event, Request
@@ -41,19 +41,18 @@ _EMPTY_NS = 2_000_000_000
 _MOST_EMPTY = 256
 
 
-@dataclass(slots=True)
-class _Look:
+class _Look(msgspec.Struct):
     """One program of one process, and what was found near it."""
 
     process: Tracked
     root: Root
     due: int
     """When to predict; 0: done."""
-    backends: list[tuple[Candidate, ImageRead]] = field(default_factory=list)
-    preloads: list[PreloadChecked] = field(default_factory=list)
+    backends: list[tuple[Candidate, ImageRead]] = msgspec.field(default_factory=list)
+    preloads: list[PreloadChecked] = msgspec.field(default_factory=list)
     around: bool = False
     """It was looked around."""
-    named: list[tuple[str, str]] = field(default_factory=list)
+    named: list[tuple[str, str]] = msgspec.field(default_factory=list)
     """Of a program that was there before us: files that name a library of an API, and that name."""
 
     @property

@@ -12,7 +12,8 @@ import os
 import stat
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.stream.requests import Plan
 
@@ -52,8 +53,7 @@ _MOST_VERDICTS = 4096
 _UNWANTED_NS = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True):
     """A file on disk that may provide an API."""
 
     path: bytes

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.stream.libraries import Route
 from inspector.stream.text import decode
@@ -10,8 +11,7 @@ from inspector.stream.text import decode
 from .library_summaries import LibrarySummary
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(msgspec.Struct, frozen=True):
     """One object as the loader placed it, in link-map order."""
 
     path: bytes
@@ -31,8 +31,7 @@ class Placed:
         return frozenset([self.summary.soname, *paths, *map(os.path.basename, paths)]) - {b""}
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(msgspec.Struct, frozen=True):
     """How one object came in."""
 
     route: Route
@@ -40,8 +39,7 @@ class Way:
     asked: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """What the program started with."""
 
     program: bytes

@@ -1,7 +1,5 @@
 """One look at what a process has mapped: maps, link map and disk merged into events and mappings."""
 
-from dataclasses import dataclass, field
-
 import msgspec
 
 from inspector.stream.libraries import LibraryMapped
@@ -16,28 +14,26 @@ from .routes import Placed, Way, find_ways
 from .views import View
 
 
-@dataclass(slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct):
     """What one look found."""
 
-    libraries: dict[int, LibraryMapped] = field(default_factory=dict)
+    libraries: dict[int, LibraryMapped] = msgspec.field(default_factory=dict)
     """By base, in link-map order as far as known."""
-    mappings: dict[int, Mapping] = field(default_factory=dict)
+    mappings: dict[int, Mapping] = msgspec.field(default_factory=dict)
     """By start address; in link-map order as far as known."""
-    open_paths: dict[str, list[bytes]] = field(default_factory=dict)
+    open_paths: dict[str, list[bytes]] = msgspec.field(default_factory=dict)
     """File identity -> paths that may lead to it, best first."""
-    places: dict[int, bytes] = field(default_factory=dict)
+    places: dict[int, bytes] = msgspec.field(default_factory=dict)
     """Base -> the path by which we look at that place of the disk."""
-    signatures: dict[int, Signature] = field(default_factory=dict)
+    signatures: dict[int, Signature] = msgspec.field(default_factory=dict)
     """Base -> what lay there, signed before it was looked at; only of files that are new at their place."""
-    scopes: dict[int, list[str]] = field(default_factory=dict)
+    scopes: dict[int, list[str]] = msgspec.field(default_factory=dict)
     """Namespace -> paths in link-map order."""
     settled: bool = True
     """False while the loader is at work: look again soon."""
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(msgspec.Struct, frozen=True):
     """What earlier looks and records told of the process."""
 
     libraries: dict[int, LibraryMapped]
@@ -50,8 +46,7 @@ class Past:
     """When its program began."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Object:
+class _Object(msgspec.Struct, frozen=True):
     place: Placed
     line: MapLine
 

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.collect.access.mounts import NotAnsweringError
 from inspector.collect.access.opening import read_regular
@@ -24,8 +25,7 @@ _NO_LIBRARY = (b"/dev/zero", b"/SYSV", b"/dev/shm/", b"//anon", b"/anon_hugepage
 """Executable mappings that are memory with a name, not files."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(msgspec.Struct, frozen=True):
     """What was read; the look itself touches nothing but files."""
 
     process: Tracked

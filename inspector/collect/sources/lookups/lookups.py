@@ -3,7 +3,8 @@
 import os
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from inspector.stream.c_library import answers_lookups
 from inspector.stream.calls import LoaderRefused, LookupsStopped, LookupsWatched
@@ -56,13 +57,12 @@ def lookup_functions(open_path: bytes, sites: Sequence[Site]) -> list[LookupFunc
     ]
 
 
-@dataclass(slots=True)
-class _File:
+class _File(msgspec.Struct):
     path: str
     functions: list[str]
     number: int = -1
     """Of what it answers; none while it has no function to probe."""
-    identities: dict[str, str] = field(default_factory=dict)
+    identities: dict[str, str] = msgspec.field(default_factory=dict)
     """By what mappings tell of it, and the path there: an overlay shows a file with another device."""
     since: int = 0
     """When its look-ups began to be told; 0 before."""

@@ -3,9 +3,9 @@
 import errno
 import os
 import re
-from dataclasses import dataclass, field
 from fnmatch import translate
 
+import msgspec
 from msgspec.structs import replace
 
 from inspector.stream.calls import FileOpened, OpensSkipped
@@ -32,13 +32,12 @@ _SPECIAL = (b"/dev/", b"/proc/", b"/sys/")
 Key = tuple[str, int, bool]
 
 
-@dataclass(slots=True)
-class _Process:
+class _Process(msgspec.Struct):
     """What one process opened."""
 
-    told: dict[Key, int] = field(default_factory=dict)
+    told: dict[Key, int] = msgspec.field(default_factory=dict)
     """How many of each path and result were told one by one."""
-    again: dict[Key, FileOpened] = field(default_factory=dict)
+    again: dict[Key, FileOpened] = msgspec.field(default_factory=dict)
     """What was folded since the last look: the newest of each kind, with its count."""
     skipped: int = 0
     skipped_told: int = 0

@@ -1,8 +1,8 @@
 """What surrounds the tree: GPU devices, /etc/ld.so.preload, other processes that may be the ones that answer."""
 
 import os
-from dataclasses import dataclass
 
+import msgspec
 from msgspec import structs
 
 from inspector.stream.machine import GpuRead, PreloadFileRead
@@ -19,8 +19,7 @@ _COUNT_CARRIERS = 6
 """Looks after which the carriers of preload entries are counted anew."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Picture:
+class _Picture(msgspec.Struct, frozen=True):
     """One look at the machine."""
 
     gpu: GpuRead

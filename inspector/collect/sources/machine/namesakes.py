@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.stream.processes import SameNameProcess
 from inspector.stream.text import decode
@@ -20,8 +21,7 @@ _BELIEVED = 6
 """Looks after which everything is read anew: a pid may have executed another program, or be another process."""
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(msgspec.Struct, frozen=True):
     """What makes another process a namesake of the tree."""
 
     names: frozenset[bytes]

@@ -2,8 +2,9 @@
 
 import ipaddress
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from ...kernel import procfs
 
@@ -16,8 +17,7 @@ _LOOPBACKS = (b"7F:", b"01000000:")
 """How addresses of 127.0.0.0/8 (also mapped into IPv6) and ::1 end, written as little-endian words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True):
     """An address and a port."""
 
     address: str
@@ -32,8 +32,7 @@ class Endpoint:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class TcpSocket:
+class TcpSocket(msgspec.Struct, frozen=True):
     """One row of the table."""
 
     local: Endpoint

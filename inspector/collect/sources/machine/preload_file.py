@@ -2,7 +2,8 @@
 
 import os
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.collect.access.opening import read_regular
 from inspector.stream.machine import PreloadFileRead
@@ -20,8 +21,7 @@ _LIBRARY = re.compile(rb"/|\.so\b")
 _MOST_NAMES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Carriers:
+class Carriers(msgspec.Struct, frozen=True):
     """Processes that map an entry."""
 
     count: int = 0

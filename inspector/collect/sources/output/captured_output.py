@@ -1,6 +1,6 @@
 """Output that nobody can read a second time, as far as the kernel saw it written: the first bytes of each process."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 from inspector.stream.logs import LogLine, LogRead
 from inspector.stream.requests import FindLine, ReadLog
@@ -18,12 +18,11 @@ def first_lines(sample: bytes) -> list[str]:
     return hide_lines([decode_line(line) for line in raw])[0]
 
 
-@dataclass(slots=True)
-class _Beginning:
+class _Beginning(msgspec.Struct):
     """Lines of one process and descriptor."""
 
-    numbers: list[int] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
+    numbers: list[int] = msgspec.field(default_factory=list)
+    texts: list[str] = msgspec.field(default_factory=list)
 
 
 class CapturedOutputFeed:

@@ -3,8 +3,8 @@
 import os
 import stat
 import time
-from dataclasses import dataclass, field
 
+import msgspec
 from msgspec import structs
 
 from inspector.collect.access import mounts
@@ -40,15 +40,14 @@ _OWN_FRESH = 1_000_000_000
 _BINARY = "binary data, not followed (--log follows it anyway)"
 
 
-@dataclass(slots=True)
-class _Log:
+class _Log(msgspec.Struct):
     """One source as it was last told."""
 
     found: LogFound
     place: Place | None = None
     feed: Feed | None = None
     tail: FileTail | None = None
-    joined: list[int] = field(default_factory=list)
+    joined: list[int] = msgspec.field(default_factory=list)
     """Processes that are not told yet."""
 
 

@@ -5,9 +5,10 @@ import os
 import pwd
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from fnmatch import translate
 from functools import cache
+
+import msgspec
 
 from inspector.collect.access import mounts
 from inspector.collect.access.mounts import mounts_of
@@ -26,8 +27,7 @@ _TRANSLATED = re.compile(r"\(\?s:(.*)\)\\[Zz]", re.DOTALL)
 """What fnmatch.translate puts around a pattern."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A file that may be a log."""
 
     name: bytes
@@ -93,22 +93,20 @@ def _owner_of(folder: bytes) -> Reader | None:
     return Reader(uid, user.pw_gid, tuple(sorted(os.getgrouplist(user.pw_name, user.pw_gid))))
 
 
-@dataclass(slots=True)
-class _Folder:
+class _Folder(msgspec.Struct):
     """One folder in which names are looked for."""
 
-    patterns: list[str] = field(default_factory=list)
+    patterns: list[str] = msgspec.field(default_factory=list)
     time: int = -1
     """When a name came or went, as it was when it was listed."""
 
 
-@dataclass(slots=True)
-class PlannedFiles:
+class PlannedFiles(msgspec.Struct):
     """Files that the plan's globs name in one file tree; folders are listed again only when they changed."""
 
     patterns: list[str]
     root: Root
-    _folders: dict[bytes, _Folder] = field(default_factory=dict)
+    _folders: dict[bytes, _Folder] = msgspec.field(default_factory=dict)
 
     def find(self, pids: set[int]) -> Iterator[Place]:
         """All files there are now; `{pid}` stands for one of these pids."""

@@ -3,7 +3,8 @@
 import os
 import re
 import stat
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.collect.access.mounts import Mounts, mounts_of
 
@@ -19,8 +20,7 @@ _TERMINAL_MAJORS = (4, 5, *range(136, 144))
 """tty and console, /dev/tty, pseudo-terminals."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenFile:
+class OpenFile(msgspec.Struct, frozen=True):
     """One descriptor of a process."""
 
     fd: int

@@ -1,7 +1,8 @@
 """Who holds the other end of a pipe or a Unix socket: looked for in the tree and among its ancestors."""
 
 import os
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.stream.text import decode
 
@@ -19,8 +20,7 @@ _FRESH_FOR_UNKNOWN = 20_000_000
 _MOST_NAMED = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Holder:
+class _Holder(msgspec.Struct, frozen=True):
     pid: int
     file: OpenFile
 

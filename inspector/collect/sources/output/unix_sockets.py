@@ -2,7 +2,8 @@
 
 import socket
 import struct
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.stream.text import decode
 
@@ -24,8 +25,7 @@ _ANSWER_SIZE = 16
 """struct unix_diag_msg."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnixSocket:
+class UnixSocket(msgspec.Struct, frozen=True):
     """One Unix socket of our network namespace."""
 
     inode: int

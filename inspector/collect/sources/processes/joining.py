@@ -3,7 +3,8 @@
 import os
 import select
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from ...kernel import perf, procfs
 from ...kernel.procfs import Stat
@@ -17,8 +18,7 @@ _YOUNG = 1_000_000_000
 """For so long a new process may still be about to execute its program."""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(msgspec.Struct, frozen=True):
     """What a target is recognised by."""
 
     pid: int

@@ -4,7 +4,8 @@ import errno
 import re
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.stream.processes import EnvironmentRead
 from inspector.stream.text import decode
@@ -30,8 +31,7 @@ _AT_LOADS_A_SECOND, _AT_LOADS_AT_ONCE = 20, 100
 """Readings at loads that succeeded, of all processes together: a flood of children loads libraries, too."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """Where the pointer may lie: a file that may define it, and its load bias in the process."""
 
     path: str

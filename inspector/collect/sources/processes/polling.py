@@ -1,7 +1,8 @@
 """Births, execs and ends by looking at /proc every 50 ms: what is left where the kernel tells us nothing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from ...kernel import procfs
 from ...kernel.pidfd import zombie_status
@@ -11,8 +12,7 @@ _STRANGERS_KEPT = 20
 """Looks after which a pid that was none of ours is looked at again: it may belong to a new process."""
 
 
-@dataclass(slots=True)
-class _Life:
+class _Life(msgspec.Struct):
     started: int
     """Start in clock ticks: with the pid it names one process."""
     program: tuple[int | bytes, bytes]

@@ -1,6 +1,6 @@
 """Which record source this machine and user allow: kernel programs, perf records, or looking now and then."""
 
-from dataclasses import dataclass
+import msgspec
 
 from inspector.stream.session import LimitNoted
 
@@ -13,8 +13,7 @@ from .perf_records import PerfRecords
 from .polling import PollingRecords
 
 
-@dataclass(frozen=True, slots=True)
-class Records:
+class Records(msgspec.Struct, frozen=True):
     """The feed that was chosen, and what is lost with it."""
 
     feed: Feed

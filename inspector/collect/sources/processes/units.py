@@ -1,7 +1,8 @@
 """The systemd units of the processes: what their files set, what is in force, and each change of the files."""
 
 import os
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.stream.machine import FileChanged, UnitFile, UnitRead, UnitSetting
 from inspector.stream.text import visible
@@ -19,8 +20,7 @@ _NAMED = "unit:"
 _Times = dict[str, int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(msgspec.Struct, frozen=True):
     """A unit as it was last read."""
 
     unit: Unit

@@ -3,7 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from inspector.stream.stacks import CodeFrame
 from inspector.stream.text import decode
@@ -27,8 +28,7 @@ _HERE = X86_64 if registers.HERE is registers.X86_64 else ARM64
 _REGISTERS = (_HERE.stack_pointer, _HERE.frame_pointer, *_HERE.others)
 
 
-@dataclass(slots=True)
-class _File:
+class _File(msgspec.Struct):
     """An open file with its tables."""
 
     elf: ElfFile

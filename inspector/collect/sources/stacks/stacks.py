@@ -3,8 +3,10 @@
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from inspector.stream.session import LimitNoted
 from inspector.stream.stacks import CodeFrame, Occasion, SourceFrame, StackTaken
@@ -148,8 +150,7 @@ class StacksSource:
         return self._interpreters.layout(process.ppid)
 
 
-@dataclass(frozen=True, slots=True)
-class _Copy:
+class _Copy(msgspec.Struct, frozen=True):
     """A copy, and what is known of its process at that moment."""
 
     record: StackCopied

@@ -9,9 +9,10 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
+
+import msgspec
 
 from inspector.stream.libraries import ImageRead
 from inspector.stream.processes import ThreadWaits
@@ -42,8 +43,7 @@ _PAGE: Final = 4 << 10
 _SWITCHES: Final = (b"voluntary_ctxt_switches", b"nonvoluntary_ctxt_switches")
 
 
-@dataclass(frozen=True, slots=True)
-class Rest:
+class Rest(msgspec.Struct, frozen=True):
     """Where a thread waits; equal as long as it has not moved."""
 
     syscall: int

@@ -7,8 +7,9 @@ import re
 import resource
 import struct
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallsSummed, SystemCallSum
 from inspector.stream.text import decode
@@ -51,8 +52,7 @@ class Counters(Protocol):
     def forget_call_sums(self, pids: Collection[int]) -> None: ...
 
 
-@dataclass(slots=True)
-class _Repeated:
+class _Repeated(msgspec.Struct):
     """Refusals that are folded since the last look."""
 
     event: SystemCallRefused
@@ -60,16 +60,15 @@ class _Repeated:
     since: int
 
 
-@dataclass(slots=True)
-class _Process:
+class _Process(msgspec.Struct):
     """What is known of one process."""
 
-    opened: dict[int, Opened] = field(default_factory=dict)
+    opened: dict[int, Opened] = msgspec.field(default_factory=dict)
     """What each descriptor was opened for last."""
-    told: dict[Key, int] = field(default_factory=dict)
-    again: dict[Key, _Repeated] = field(default_factory=dict)
-    sums: list[CallSum] = field(default_factory=list)
-    searched: list[SystemCallRefused] = field(default_factory=list)
+    told: dict[Key, int] = msgspec.field(default_factory=dict)
+    again: dict[Key, _Repeated] = msgspec.field(default_factory=dict)
+    sums: list[CallSum] = msgspec.field(default_factory=list)
+    searched: list[SystemCallRefused] = msgspec.field(default_factory=list)
     """Programs that it found not, as long as it may still find and execute one."""
 
 
