@@ -66,3 +66,9 @@ def software_drivers(state: State, process: Process, family: str, profiles: Prof
 
 def _matches(path: str, globs: Iterable[str]) -> bool:
     return any(fnmatchcase(name_of(path), glob) for glob in globs)
+
+
+def machine_lacks_device(state: State) -> bool:
+    """The machine was looked at, and it has neither a file of a GPU nor a driver of one in its kernel."""
+    gpu = state.gpu
+    return gpu is not None and not gpu.driver and not any(node.present for node in gpu.devices)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from .coverage import began, born_here
+from .first_lines import said_in_first_lines
 from .profiles.schema import Meaning
 from .state import LogSource, Process, Reading, Said, State
 from .tree import roots
@@ -42,6 +43,7 @@ def this_start(state: State) -> LogRun:
     first = min(roots(state), key=lambda process: process.started, default=None)
     for source in state.logs.values():
         _sort_out(start, source, first, _is_of_this_start(state, source, first))
+    start.said += said_in_first_lines(state)
     start.this.sort(key=lambda reading: (reading.at, reading.number))
     start.said.sort(key=lambda said: (said.at, said.source, said.number))
     return start

@@ -68,6 +68,10 @@ SENTENCES = {
     "continuing on the CPU": [("on-cpu", "")],
     "This package was not compiled with CUDA support": [("not-built", "")],
     "CUDA driver library cannot be found.": [("error", "")],
+    "ROCk module is NOT loaded, possibly no GPU devices": [("no-device", "")],
+    "ERROR:root:Driver not initialized (amdgpu not found in modules)": [("no-device", "")],
+    "[AVHWDeviceContext @ 0x1] Cannot load cuMemAllocPitch_v2": [("load", "undefined symbol: cuMemAllocPitch_v2")],
+    "Waffle error: 0x2 WAFFLE_ERROR_UNKNOWN: open drm file for gbm failed": [("error", "")],
 }  # fmt: skip
 SAYS_NOTHING = [
     "This binary is optimized to use available CPU instructions in performance-critical operations.",
@@ -75,7 +79,8 @@ SAYS_NOTHING = [
     "pci device 0000:00:1f.2: no driver found", "block device sda: no errors", "GET /device/driver 404 error",
     "collector cpu enabled device=cpu0", "fp16 is not supported on CPU; using FP32 instead", "backend loaded",
     "worker 3 on node gpu-17 answered in 12 ms", "loading model from /models/cuda.bin", "wrote libcuda.so.1",
-    "cudaMalloc of 4096 bytes", "12.5% of CPU", "device driver model v2",
+    "cudaMalloc of 4096 bytes", "could not find clients.json", "cannot load clBLAS", "radeon card in slot 2",
+    "module drm loaded", "12.5% of CPU", "device driver model v2",
     "    00:00:00.123  cuInit returned 100 and nothing worked: this is a line of our own report",
 ]  # fmt: skip
 

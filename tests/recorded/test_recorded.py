@@ -105,6 +105,24 @@ RUNS = (
     Recorded("hwloc-noicd", "cpu", "no-driver-loaded", "OCL_ICD_VENDORS=/opt/field/emptydir"),
     # linked with the loaders of Vulkan and OpenCL, which it has no use for here
     Recorded("handbrake-cpu", "cpu", "lookup-failed", "libnvidia-encode.so.1"),
+    # a library for another C library: what was mapped while its load was refused is no load
+    Recorded("nvmlw-musl", "cpu", "backend-load-failed", "libc.so: invalid ELF header"),
+    # dies in a function that was not counted: the stack names it
+    Recorded("nvmlw-segv", "cpu", "child-crashed", "SIGSEGV inside nvmlDeviceGetTemperature of libnvidia-ml.so.1"),
+    # attached late: dozens of names were asked for in vain, and the library is not mapped any more
+    Recorded("nvmlw-late", "cpu", "management-only", "libnvidia-ml.so.1"),
+    # an exception that nobody caught says why it gave up; a library that is cut short says what the signal does not
+    Recorded("leelaz-refused", "cpu", "child-crashed", "No suitable OpenCL device found"),
+    Recorded("leelaz-cut", "cpu", "child-crashed", "libOpenCL.so.1 is cut short"),
+    # ended before its output was found: what it wrote first is all there is
+    Recorded("wflinfo-gbm", "cpu", "ended-by-own-error", "open drm file for gbm failed"),
+    Recorded("rocminfo-nomodule", "cpu", "ended-by-own-error", "ROCk module is NOT loaded"),
+    # says of the kernel's own driver that it is not there
+    Recorded("rocmsmi-nomodule", "cpu", "told-by-program", "amdgpu not found in modules"),
+    # names the function that it lacks, without calling it one
+    Recorded("ffmpeg-old", "cpu", "lookup-failed", "cuMemAllocPitch_v2"),
+    # says the error, and not of which call: of the last
+    Recorded("jocl-nodevice", "cpu", "api-error", "clGetDeviceIDs = -1 (CL_DEVICE_NOT_FOUND)"),
 )
 
 

@@ -1,6 +1,6 @@
 """Loads of libraries, granted and refused: by dlopen, at the start of a program, and what files foretell."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from errno import ENOENT, ENOTDIR
 
 from inspector.model.coverage import born_here, of_lookups
@@ -16,7 +16,7 @@ from inspector.stream.calls import FileOpened, LoaderRefused, LookedUp
 from inspector.stream.libraries import LibraryMapped
 
 from .row import Attempt
-from .undefined import lookup_told
+from .undefined import lookup_told, optional_names
 
 _ASKED_ROUTES = ("needed", "dlopen", "unknown")
 """Routes by which somebody asked; a preload is nobody's question."""
@@ -221,7 +221,11 @@ class LoadReader:
         return bool(borrowing)
 
     def _came_in_vain(self, library: LibraryMapped) -> bool:
-        return any(one.found is False and one.at >= library.at for one in self.process.lookups if is_load(one))
+        """It was mapped while a load was refused; where the mapping was told late, while the only loads of it were."""
+        loads = [one for one in self.process.lookups if is_load(one)]
+        mine = [one for one in loads if name_of(one.name) == name_of(library.asked or library.path)]
+        only_refused = bool(mine) and all(one.found is False for one in mine)
+        return only_refused or any(one.found is False and one.at >= library.at for one in loads)
 
     def _predicted(self) -> Iterator[Attempt]:
         told = {name_of(one.name) for one in self.process.lookups if is_load(one)}
@@ -248,7 +252,12 @@ class LoadReader:
             return
         known = {stem(one.name) for one in self.process.lookups if one.via in ("dlopen", "dlmopen")}
         known |= {stem(library.path) for library in self.mapped.values() if library.state != "unmapped"}
-        for words in self.process.loader_words.words if self.process.loader_words is not None else ():
+        remembered = self.process.loader_words.words if self.process.loader_words is not None else ()
+        optional = optional_names(self.profiles, remembered)
+        yield from self._remembered_loads(optional)
+        for words in remembered:
+            if words in optional:
+                continue
             asked = lookup_told(self.state, self.process, self.profiles, words, "memory")
             if asked is not None:
                 yield asked
@@ -264,6 +273,17 @@ class LoadReader:
             yield Attempt(
                 self.process, "load", name, False, self.process.started, family=family, stage="loaded", answer=words,
                 source="memory", sampled=False, failure=failure, api=self.profiles.api_of_soname(name) or "",
+            )  # fmt: skip
+
+    def _remembered_loads(self, optional: Iterable[str]) -> Iterator[Attempt]:
+        """Who was asked for names was there: libraries that are not mapped any more."""
+        paths = {words.partition(": ")[0].rpartition(" ")[2] for words in optional}
+        here = {name_of(library.path) for library in self.mapped.values() if library.state != "unmapped"}
+        for name in sorted({name_of(path) for path in paths} - here):
+            yield Attempt(
+                self.process, "load", name, True, self.process.started, family=family_of_file(self.profiles, name),
+                stage="loaded", answer="was there", source="memory", sampled=False,
+                api=self.profiles.api_of_soname(name) or "",
             )  # fmt: skip
 
 

@@ -72,13 +72,21 @@ def _of_counted(told: Attempt, seen: Sequence[Attempt]) -> Attempt | None:
         if one.kind == told.kind == "call" and one.ok is None and one.process is told.process
         and (one.what == told.what or (_is_unnamed(told) and one.family == told.family))
     ]  # fmt: skip
-    alone = not _is_unnamed(told) or len(unread) == 1  # which of several failed is not told
-    counted = unread[0] if unread and alone else None
+    counted = unread[0] if unread else None
+    if counted is not None and _is_unnamed(told) and len(unread) > 1:  # it speaks of the last
+        last = _last_call(told, seen)
+        counted = last if last in unread else None
     if counted is None:
         return None
     inner = [one for one in seen if one.kind == "load" and one.ok is False and one.asker == counted.provider]
     return replace(counted, ok=told.ok, answer=told.answer, code=told.code, source="program", word=told.word,
                    reading=told.reading, within=inner)  # fmt: skip
+
+
+def _last_call(told: Attempt, seen: Sequence[Attempt]) -> Attempt | None:
+    """The newest call of its API in the process: a program that goes on after an error makes another one."""
+    calls = [one for one in seen if one.kind == "call" and one.process is told.process and one.family == told.family]
+    return max(calls, key=lambda one: one.at, default=None)
 
 
 def _seen(process: Process, word: Word, known: set[tuple[Process, str]], names: set[str]) -> bool:

@@ -1,10 +1,11 @@
 """Names that a mapped library does not have: as the loader's words tell of it after the fact, and as its table says."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from inspector.model.coverage import of_lookups
 from inspector.model.failed_loads import classify
-from inspector.model.families import family_of_api, family_of_function
+from inspector.model.families import family_of_api, family_of_file, family_of_function
+from inspector.model.formatting import name_of
 from inspector.model.profiles import Profiles
 from inspector.model.requirements import no_beginning
 from inspector.model.state import Process, State
@@ -41,6 +42,25 @@ def lookup_told(state: State, process: Process, profiles: Profiles, words: str, 
         stage="resolved", provider=library.path, answer=f"{library.path}: undefined symbol: {symbol}", source=source,
         sampled=False, decisive=profiles.role(api, symbol) in DECISIVE,
     )  # fmt: skip
+
+
+def optional_names(profiles: Profiles, sentences: Iterable[str]) -> set[str]:
+    """Sentences about names for which one library of an API was asked in vain, one name after the other.
+
+    Whoever asks a library for its next name can do without the one before, unless nobody can begin without it. And what
+    provides an API needs none of its own functions from elsewhere: it was asked by dlsym(3), and was there.
+    """
+    asked: dict[str, list[tuple[str, str]]] = {}
+    for words in sentences:
+        name = name_of(words.partition(": ")[0].rpartition(" ")[2])
+        symbol = classify(words, name)[2]
+        family = family_of_function(profiles, symbol) if symbol else ""
+        if family and family == family_of_file(profiles, name) and profiles.api_of_soname(name) is not None:
+            asked.setdefault(name, []).append((words, symbol))
+    return {
+        words for each in asked.values() if len({symbol for _, symbol in each}) > 1 for words, symbol in each
+        if profiles.role(profiles.api_of_function(symbol) or "", symbol) not in DECISIVE
+    }  # fmt: skip
 
 
 def _lacking(state: State, process: Process, path: str, symbol: str) -> LibraryMapped | None:

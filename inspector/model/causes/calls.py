@@ -4,6 +4,7 @@ import re
 
 from inspector.model import evidence
 from inspector.model.attempts.row import Attempt
+from inspector.model.drivers import machine_lacks_device
 from inspector.model.evidence import short
 from inspector.model.formatting import name_of, plural
 from inspector.model.own_logs import trouble_told
@@ -15,6 +16,7 @@ from inspector.model.verdict import Evidence
 from inspector.stream.calls import FileOpened
 
 from .context import Case
+from .on_devices import LOOK_FOR_DEVICE
 from .opened_inside import opened_in_call
 from .rule import Cause, Hit
 
@@ -142,12 +144,9 @@ class ApiError(Cause):
 
 
 def _next(case: Case, gate: list[FileOpened]) -> tuple[str, str]:
-    leaf, gpu = case.leaf, case.state.gpu
-    if leaf.stage in ("initialised", "counted") and gpu is not None and not gpu.devices:
-        return (
-            "check whether the machine has a device at all",
-            "ls -l /dev/nvidia* /proc/driver/nvidia/version; lspci -nn | grep -i -E '3d|vga|display'",
-        )
+    leaf = case.leaf
+    if leaf.stage in ("initialised", "counted") and machine_lacks_device(case.state):
+        return LOOK_FOR_DEVICE
     library = name_of(leaf.provider) or "the library"
     if leaf.stage == "work":
         return f"look at what this {leaf.what} was given, and at the work before it", waited_for(leaf.process)

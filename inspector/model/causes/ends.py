@@ -17,6 +17,7 @@ from inspector.stream.calls import LookedUp
 from inspector.stream.processes import SignalDelivered, ThreadWaits
 
 from .context import Case, Context
+from .crash_places import cut_short, function_of_an_api, last_words, only_software, words_of
 from .rule import Cause, Hit, Pattern
 
 _SURELY = 10_000_000_000
@@ -142,7 +143,9 @@ class ChildCrashed(Cause):
 def crashed_hit(context: Context, death: Attempt, around: Attempt | None, case: Case | None = None) -> Hit:
     """What is to be said of a death: where it was, who asked for what it was in, and what came before."""
     process, signal, name = death.process, death.signal, death.what
-    null, inside, where = _null_answer(process, signal), _inside(around), _where(signal)
+    null, where = _null_answer(process, signal), _where(signal)
+    inside = _inside(around) or function_of_an_api(context, death)
+    said, (cut, short_by) = last_words(context, death), _cut_short(context, process, signal)
     jumped = jumped_to_null(signal)
     after = f" after {null.name} was answered with NULL" if null is not None else ""
     spot = ""
@@ -156,10 +159,20 @@ def crashed_hit(context: Context, death: Attempt, around: Attempt | None, case: 
         root = f"{name}: jumped to address {signal.ip:#x}{inside}: a function pointer was NULL"
         root += f",{after}" if after else ""
     step, command = core_dumps.look_at(process)
+    step += "; the location above is proven" if where and not jumped else ""
+    if cut:
+        telling, root = f"{telling}: {name_of(cut)} is cut short", f"{cut} is cut short: {short_by}"
+        step, command = f"put a whole {name_of(cut)} there", commands_by_hand.header(process, cut)
+    elif said is not None and not inside:
+        telling, root = f"{title(process)} gave up with {name}: {words_of(said)}", words_of(said)
+        step, command = "mend what its own words name", case.rerun() if case is not None else command
+    software = only_software(context, process, said)
+    if software and not inside:
+        step = "install the device's driver with its ICD file: see what its own words name"
     return Hit(
         title=f"{telling}{_sender(process, signal)}",
-        cause=_why(context, death, inside, null),
-        next_step=step + ("; the location above is proven" if where and not jumped else ""),
+        cause=f"{_why(context, death, inside, null)}{software}",
+        next_step=step,
         command=command,
         process=process,
         severity="error",
@@ -179,7 +192,8 @@ def _why(context: Context, death: Attempt, inside: str, null: LookedUp | None) -
     if null is not None:
         cause += f" Before, {null.via} returned success with a NULL pointer for {null.name}: calling it crashes."
     elif signal is not None and signal.signal == _SIGBUS and signal.si_code == _BUS_ADRERR:
-        cause += _BEYOND_ITS_FILE
+        cut, short_by = _cut_short(context, process, signal)
+        cause += f" {cut} is cut short: {short_by}." if cut else _BEYOND_ITS_FILE
     elif jumped_to_null(signal):
         cause += f" A call through a function pointer that is NULL ends there{_tables_with_gaps(process)}."
     if not inside:
@@ -190,6 +204,11 @@ def _why(context: Context, death: Attempt, inside: str, null: LookedUp | None) -
     if signal is not None and raised(signal):
         cause += " A signal handler of the program raised it: the location of the fault is unknown."
     return cause + _abort_words(context, process)
+
+
+def _cut_short(context: Context, process: Process, signal: SignalDelivered | None) -> tuple[str, str]:
+    beyond = signal is not None and signal.signal == _SIGBUS and signal.si_code == _BUS_ADRERR
+    return cut_short(context.state, process) if beyond else ("", "")
 
 
 def _tables_with_gaps(process: Process) -> str:

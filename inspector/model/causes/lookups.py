@@ -6,6 +6,7 @@ from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.evidence import short
 from inspector.model.formatting import listed, name_of, upper_first
+from inspector.model.log_claims import writer
 from inspector.model.refusals import is_table
 from inspector.model.tree import libraries
 from inspector.model.usage import Use
@@ -122,9 +123,11 @@ def _computes(case: Case) -> bool:
 
 
 def _decides(case: Case) -> bool:
-    """A name without which nobody can begin."""
+    """A name without which nobody can begin, or that the program itself names as what it lacks."""
+    named = any(word.name == case.leaf.what and word.refusal in ("load", "lookup")
+                and writer(case.state, word) is case.process for word in case.context.analysis.words)  # fmt: skip
     role = case.context.profiles.role(case.leaf.api, case.leaf.what)
-    return role in ("init", "count", "version", "lookup", "table")
+    return named or role in ("init", "count", "version", "lookup", "table")
 
 
 def _asked_file(leaf: Attempt) -> str:

@@ -3,7 +3,7 @@
 from inspector.model.attempts.wording import sentence
 from inspector.model.coverage import born_here
 from inspector.model.decision import UNUSED_FOR, Decision
-from inspector.model.drivers import drivers_behind, software_drivers
+from inspector.model.drivers import drivers_behind, machine_lacks_device, software_drivers
 from inspector.model.evidence import short
 from inspector.model.families import family_of_api
 from inspector.model.formatting import ON_GPU, duration, listed, name_of, plural
@@ -16,6 +16,12 @@ from .context import Context
 from .rule import Hit
 
 NOTHING_BROKEN = "Nothing is broken."
+
+LOOK_FOR_DEVICE = (
+    "check whether the machine has a device at all",
+    "ls -l /dev/dri /dev/kfd /dev/nvidia* /proc/driver/nvidia/version; lspci -nn | grep -i -E '3d|vga|display'",
+)
+"""Next step and command where the machine shows no GPU."""
 
 
 class GpuInUse(Conclusion):
@@ -183,7 +189,7 @@ class SoftwareDriver(Conclusion):
         what = api.title.removesuffix(" loader")
         others = drivers_behind(process, api.name, context.profiles).hardware
         idle = f" {listed(map(name_of, others), 3)} was loaded too and opened no device." if others else ""
-        none = "" if context.state.gpu is None or context.state.gpu.devices else " This machine shows no GPU."
+        none = " This machine shows no GPU." if machine_lacks_device(context.state) else ""
         return hit_of(
             decision, f"{what} in {short(process)} runs on the CPU: "
             f"only {listed(map(name_of, drivers), 2)} is behind it, a software driver",

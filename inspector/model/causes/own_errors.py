@@ -2,12 +2,15 @@
 
 from inspector.model.attempts.wording import word_row
 from inspector.model.coverage import opens_told_throughout
+from inspector.model.drivers import machine_lacks_device
 from inspector.model.evidence import short
+from inspector.model.first_lines import last_line
 from inspector.model.formatting import listed
-from inspector.model.log_claims import concerns_gpu, own_error, says_not_built
+from inspector.model.log_claims import Word, concerns_gpu, own_error, says_not_built, writer
 
 from .context import Case
 from .lacking import holds_libraries
+from .on_devices import LOOK_FOR_DEVICE
 from .rule import Cause, Hit
 
 
@@ -47,11 +50,11 @@ class EndedByOwnError(Cause):
         leaf = case.leaf
         if leaf.kind != "end":
             return None
-        said = own_error(case.state, case.context.analysis.words)
         process = leaf.process
+        said = own_error(case.state, case.context.analysis.words) or _about_gpu(case)
         progress = next((one for one in case.context.analysis.of_process(process) if one.got_to("initialised")), None)
         reached = f" It had got as far as {progress.furthest.what}." if progress is not None else ""
-        words = said.text.strip()[:240] if said is not None else _last_line(case)
+        words = said.text.strip()[:240] if said is not None else last_line(case.state)[:240]
         if not words:
             return None
         about_gpu = said is not None and concerns_gpu(said, perhaps=progress is not None)
@@ -59,11 +62,16 @@ class EndedByOwnError(Cause):
         before = f"nothing related to the GPU {'failed' if told else 'was seen to fail'} before.{reached}"
         if about_gpu:
             before = f"no call or load of a GPU library was seen to fail before{_listed(case)}.{reached}"
+        step, command = "fix the program's own error first", case.rerun()
+        if about_gpu:
+            step = "fix what the error names"
+            if machine_lacks_device(case.state):
+                before, (step, command) = f"{before} This machine shows no GPU.", LOOK_FOR_DEVICE
         return Hit(
             title=f"{short(process)} failed with its own error: {words}",
             cause=f"It {leaf.answer.removeprefix('it ')}; {before}",
-            next_step="fix what the error names" if about_gpu else "fix the program's own error first",
-            command=case.rerun(),
+            next_step=step,
+            command=command,
             process=process,
             confidence=case.sure if said is not None and not about_gpu else "likely",
             evidence=[*([word_row(case.state, said)] if said is not None else []), *case.rows()],
@@ -79,9 +87,13 @@ def _listed(case: Case) -> str:
     return f"; it listed {listed(folders, 6)}, and loaded none from there" if folders else ""
 
 
-def _last_line(case: Case) -> str:
-    lines = [line for source in case.state.logs.values() for line in source.lines[-1:] if line.text.strip()]
-    return lines[-1].text.strip()[:240] if lines else ""
+def _about_gpu(case: Case) -> Word | None:
+    """The last line of the process that tells of a device or its driver, where it did not say that it ends by it."""
+    said = [
+        word for word in case.context.analysis.words
+        if word.refusal in ("no-device", "error") and writer(case.state, word) is case.process
+    ]  # fmt: skip
+    return said[-1] if said else None
 
 
 CAUSES: tuple[Cause, ...] = (NotBuiltByOwnError(), EndedByOwnError())

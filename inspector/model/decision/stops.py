@@ -9,6 +9,7 @@ from inspector.model.attempts.wording import row_of, word_row
 from inspector.model.chain import Stop
 from inspector.model.drivers import drivers_behind
 from inspector.model.families import DRAWING, MANAGEMENT, family_of_api
+from inspector.model.first_lines import last_line
 from inspector.model.formatting import name_of
 from inspector.model.log_claims import concerns_gpu, own_error
 from inspector.model.progress import Progress
@@ -220,4 +221,4 @@ def _refused_driver(ways: Ways, process: Process) -> Attempt | None:
 
 
 def _spoke(ways: Ways) -> bool:
-    return any(source.lines for source in ways.state.logs.values())
+    return bool(last_line(ways.state))

@@ -53,6 +53,7 @@ MOST_TEXT: Final = 1_000
 _HINTS: Final = (
     "cpu", "gpu", "cuda", "nvidia", "nvml", "rocm", "hip", "hsa", "vulkan", "vk", "opencl", "cl_", "device", "driver",
     "accelerat", "offload", "provider", "platform", ".so", ".node", "java.library.path", "undefined symbol",
+    "amdgpu", "nouveau", "radeon", "i915", "drm", "gbm",
     "cuinit", "cuctx", "cumem", "cumod", "cuget", "culaunch", "culink", "clget", "clcreate", "clenqueue", "clbuild",
 )  # fmt: skip
 """Without one of these, in lower case, a line says nothing about a GPU: looked for first, because it is fast."""
@@ -130,7 +131,8 @@ def _results(text: str, lowered: str) -> Iterator[Words]:
 def _loads(text: str, lowered: str) -> Iterator[Words]:
     named = v.TOLD_NAME.find(text, lowered)
     if named is not None:
-        yield Words("load", text, named["function"], f"undefined symbol: {named['function']}")
+        function = named["function"] or named["bare"]
+        yield Words("load", text, function, f"undefined symbol: {function}")
         return
     if not any(name in lowered for name in (".so", ".node", "java.library.path", "undefined symbol")):
         return

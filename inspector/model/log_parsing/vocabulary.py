@@ -14,6 +14,8 @@ _NO_PLACE = (
     r"|temp|s\b|load\b|limit|quota|memory usage|extension|capabilit|support|vendor|architecture))"
 )
 """Behind `cpu`: then it is a number of one, or a property of it, not the place where something runs."""
+_MODULE = r"(?:amdgpu|amdkfd|rock|nouveau|radeon|i915|nvidia(?:[-_](?:uvm|drm|modeset))?)"
+"""Drivers of devices in the kernel; ROCk is AMD's."""
 _RUNS = (
     r"\b(?:runs?|running|comput|execut|continu|work|infer|train|load|plac|mov|stay|remain|retry|switch|revert|default|resort"
     r"|forc)\w*\b[^.;]{0,30}?"
@@ -89,6 +91,7 @@ NO_DEVICE: Final = _any(
     r"\bnumber\s+of\s+(?:platforms|devices|gpus)\s*[:=]?\s*0\b",
     rf"\b{GPU}(?:[\s_-]device)?[\s_-]count\s*[:=]?\s*0(?![\w.:])",
     rf"\b{GPU}\s*(?:\d+\s*)?(?:is\s+)?available\s*[:=]\s*(?:false|no|0)\b|\bis_available\(\)\W*false\b",
+    rf"\b{_MODULE}(?:\s+(?:kernel\s+)?(?:driver|module))?\s+(?:is\s+|was\s+)?not\s+(?:found|loaded|present|installed)\b",
 )
 DROPPED: Final = _any(
     "too |unsupported|not supported|no longer|below|insufficient|skip|drop|ignor|compatible|filter|not using",
@@ -137,8 +140,8 @@ LACKS_MEMORY: Final = _any(
 )
 """Memory was refused; whose, the rest of the line or the next ones tell."""
 CONCERNS_GPU: Final = _any(
-    "gpu|cuda|nvidia|nvml|rocm|hip|vulkan|opencl|metal|accelerator|graphics card|egl",
-    rf"(?<![a-z]){GPU}(?![a-z])|\beglI?\w*\b|\bnvml",
+    "gpu|cuda|nvidia|nvml|rocm|hip|vulkan|opencl|metal|accelerator|graphics card|egl|drm|gbm|/dri",
+    rf"(?<![a-z]){GPU}(?![a-z])|\beglI?\w*\b|\bnvml|\b(?:drm|gbm)\b|/dev/dri\b",
 )
 """Of an error by which a program ends: it is about the GPU, not about something else."""
 CONCERNS_DEVICES: Final = _any("device|adapter|driver", r"(?<!left on )\b(?:devices?|adapters?|drivers?)\b")
@@ -151,6 +154,7 @@ FAILURE: Final = _any(
     rf"\b{GPU}\b.{{0,120}}\b(?:fail(?:ed|ure|s)?|errors?|cannot|could\s+not|unable|refused|denied)\b",
     rf"\b{GPU}(?:\s+(?:device|driver|module|runtime|library))?\s+(?:(?:is|was|has)\s+)?(?:lost|fallen\s+off"
     r"|not\s+(?:initiali[sz]ed|loaded|running|ready|responding))\b",
+    r"\b(?:fail(?:ed|ure)?|cannot|could\s+not|unable)\b.{0,60}(?:\b(?:drm|gbm)\b|/dev/dri)|\b(?:drm|gbm)\b.{0,40}\bfailed\b",
     r"\b(?:nvml|cuda|hip|roc|hsa|vulkan|opencl|gpu)\w{0,30}(?:error|exception)(?:_\w{1,40})?\b(?=\W{1,3}[a-z])",
 )
 """Something failed that concerns the GPU."""
@@ -237,14 +241,17 @@ TOLD_LOAD: Final = (
 """A library or symbol and how it was refused; the loader's own words first."""
 TOLD_NAME: Final = Phrase(
     _Expression(
-        r"\b(?i:fail(?:ed|ure)|unable|could\s+not|couldn'?t|cannot|can'?t|error)\s+(?i:to\s+|when\s+|while\s+)?"
+        r"\b(?i:fail(?:ed|ure)|unable|could\s+not|couldn'?t|cannot|can'?t|error)\s+(?i:to\s+|when\s+|while\s+)?(?:"
         r"(?i:get|getting|find|finding|load|loading|resolve|resolving|locate|look(?:ing)?\s*up|obtain|import|bind|dlsym)\s+"
         r"(?i:the\s+|address\s+of\s+)?(?i:driver\s+|cuda\s+|api\s+)?"
         r"(?i:functions?|symbols?|entry\s*points?|proc(?:edure)?(?:\s+address)?|address|pointer)\s+"
         rf"(?i:for\s+|of\s+|to\s+|named\s+)?['\"`]?(?P<function>{_FUNCTION})\b"
+        r"|(?i:find|finding|load|loading|resolve|resolving|locate|look(?:ing)?\s*up|import|bind|dlsym)\s+"
+        r"['\"`]?(?P<bare>(?:cu|cuda|nvml|hip|vk|cl)[A-Z][a-z]+(?:[A-Z0-9]\w*)?\b)(?!\.))"
     ),
-    ("function", "symbol", "entry", "proc", "address", "pointer"),
-)
+    ("function", "symbol", "entry", "proc", "address", "pointer", "load", "find", "resolv", "locate", "look", "import",
+     "bind", "dlsym"),
+)  # fmt: skip
 """A function of an API that was looked up in vain."""
 
 MARKS: Final = (

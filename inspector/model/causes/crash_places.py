@@ -1,0 +1,65 @@
+"""What tells of a death beside the call that was open: the stack at the signal, a file cut short, the last words."""
+
+from signal import SIGABRT
+
+from inspector.model.attempts.row import Attempt
+from inspector.model.drivers import software_drivers
+from inspector.model.families import family_of_function
+from inspector.model.formatting import listed, name_of
+from inspector.model.log_claims import Word
+from inspector.model.stacks import stack_of
+from inspector.model.state import Process, State
+
+from .context import Context
+
+_ONLY_THAT_IT_DIED = frozenset(
+    ("Aborted", "Bus error", "Illegal instruction", "Segmentation fault", "terminate called")
+)
+"""What a shell or a run-time library prints of any death: that it was one, and not why."""
+_LONGEST = 200
+
+
+def function_of_an_api(context: Context, death: Attempt) -> str:
+    """` inside nvmlInit_v2 of libnvidia-ml.so.1, called by app`: the innermost such frame at the signal."""
+    stack = stack_of(death)
+    frames = list(stack.native) if stack is not None else []
+    for place, frame in enumerate(frames):
+        known = family_of_function(context.profiles, frame.symbol) if frame.symbol else ""
+        if known and ".so" in name_of(frame.path):
+            caller = next((one.path for one in frames[place + 1 :] if one.path != frame.path), "")
+            asked = f", called by {name_of(caller)}" if caller else ""
+            return f" inside {frame.symbol} of {name_of(frame.path)}{asked}"
+    return ""
+
+
+def cut_short(state: State, process: Process) -> tuple[str, str]:
+    """A mapped file of the process that ends before what its own headers tell, and how; both empty where none does."""
+    for library in process.libraries.values():
+        image = state.images.get(library.file)
+        if image is not None and image.error is not None and image.error.startswith("truncated"):
+            return library.path, image.error
+    return "", ""
+
+
+def last_words(context: Context, death: Attempt) -> Word | None:
+    """Why a program says that it gives up, just before abort(3): an exception, an assertion, a panic."""
+    if death.code != SIGABRT:
+        return None
+    said = [
+        word for word in context.analysis.words
+        if word.refusal == "own-error" and word.pid in (0, death.process.pid) and word.name not in _ONLY_THAT_IT_DIED
+    ]  # fmt: skip
+    return said[-1] if said else None
+
+
+def words_of(said: Word) -> str:
+    """A last word without what a run-time library puts before it."""
+    return (said.answer if said.name == "what()" and said.answer else said.text).strip()[:_LONGEST]
+
+
+def only_software(context: Context, process: Process, said: Word | None) -> str:
+    """That nothing but the CPU stands behind the API of which the last words speak."""
+    if said is None or not said.family:
+        return ""
+    drivers = software_drivers(context.state, process, said.family, context.profiles)
+    return f" Only {listed(map(name_of, drivers), 2)} was there for it, a software driver." if drivers else ""
