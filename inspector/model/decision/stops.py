@@ -60,7 +60,10 @@ def by_death(ways: Ways) -> Decision | None:
     # What it had launched may have been computed before it fell.
     launched = any(one.launched is not None for one in ways.compute if one.process is death.process)
     sure: Confidence = "proven" if ways.complete() and not launched else "likely"
-    return Decision("cpu", sure, "died", death.process, deepest_of(ways, death.process), None, [death], ways.word,
+    progress = deepest_of(ways, death.process) or next(  # of who only reads figures of devices, how far that got
+        (one for one in analysis.progress.values() if one.process is death.process and one.family in MANAGEMENT), None
+    )
+    return Decision("cpu", sure, "died", death.process, progress, None, [death], ways.word,
                     evidence=[*ways.word_rows(), row_of(ways.state, death)])  # fmt: skip
 
 
