@@ -306,6 +306,24 @@ def test_the_timeline_tells_a_library_of_a_refused_load_as_gone_again_and_a_mapp
     assert "b.so mapped during the refused load, gone again (dlopen)" in [one.text for one in story.state.timeline]
 
 
+def test_what_a_refused_load_mapped_is_gone_though_a_busy_machine_tells_of_it_late_unless_it_was_asked_for_again() -> None:
+    for again in (False, True):
+        story = Story()
+        story.process(812)
+        path, entered = "/opt/shim/libcuda.so.1", story.later()
+        asked = LookedUp(at=story.later(), pid=812, tid=812, via="dlopen", name="libcuda.so.1", requester="/opt/app",
+                         found=False, error="libdep.so.2: cannot open shared object file", entered=entered,
+                         tried=[TriedFile(path=path, errno=0)])  # fmt: skip
+        story.tell(asked)
+        if again:
+            second = msgspec.structs.replace(asked, at=asked.at + 300_000_000, entered=asked.at + 100_000_000)
+            story.tell(msgspec.structs.replace(second, found=True, answer=path, error="", tried=[]))
+        late = LibraryMapped(at=asked.at + 500_000_000, pid=812, base=4096, path=path, file="f:cuda", route="dlopen",
+                             asked="libcuda.so.1")  # fmt: skip
+        story.tell(late)
+        assert story.state.processes[0].libraries[4096].state == ("current" if again else "unmapped")
+
+
 def test_counting_in_a_file_that_nobody_maps_is_told_with_its_path() -> None:
     story = Story()
     story.watch("/opt/shim/libcuda.so.1", DRIVER)

@@ -30,6 +30,8 @@ _RECENT_LOOKUPS = 100
 _STALE = ("replaced", "deleted", "modified")
 _TOLD_LATE = 20_000_000
 """ns after which a mapping is told at the latest: that of a refused dlopen may be heard of after the refusal."""
+_TOLD_VERY_LATE = 2_000_000_000
+"""The same on a busy machine: of a name that nobody asked for again meanwhile."""
 _TELLING_ROUTES = ("preload", "audit", "dlopen")
 
 
@@ -57,15 +59,23 @@ def mapped_in_vain(process: Process, lookup: LookedUp, library: LibraryMapped) -
     mapped_at = process.mapped_at.get(library.base, library.at)
     if lookup.entered and lookup.entered <= mapped_at <= lookup.at:
         return True
-    if mapped_at > lookup.at + _TOLD_LATE or mapped_at < lookup.entered:
+    last = _TOLD_VERY_LATE if library.asked == lookup.name and _asked_last(process, lookup) else _TOLD_LATE
+    if mapped_at > lookup.at + last or mapped_at < lookup.entered:
         return False
     return any(tried.errno == 0 and tried.path == library.path for tried in lookup.tried)
+
+
+def _asked_last(process: Process, lookup: LookedUp) -> bool:
+    """Nobody asked for that name after it, as far as was heard."""
+    same = (one for one in reversed(process.lookups) if one.via in ("dlopen", "dlmopen") and one.name == lookup.name)
+    return next(same, lookup) is lookup
 
 
 def held_after_all(process: Process, lookup: LookedUp) -> None:
     """A dlopen that succeeds right after one that was refused holds what it answers."""
     for base, library in process.libraries.items():
-        late = lookup.at - process.mapped_at.get(base, 0) <= _TOLD_LATE
+        mapped_at = process.mapped_at.get(base, 0)
+        late = lookup.at - mapped_at <= _TOLD_LATE or (0 < lookup.entered <= mapped_at)
         if library.state == "unmapped" and library.path == lookup.answer and late:
             process.libraries[base] = msgspec.structs.replace(library, state="current")
 
