@@ -7,7 +7,8 @@ from .profiles import Profiles
 
 _OF_FILE: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("nvml", re.compile(r"nvidia-ml|nvml", re.I)),
-    ("smi", re.compile(r"libamd_?smi|librocm_smi", re.I)),
+    ("amd-smi", re.compile(r"libamd_?smi", re.I)),
+    ("rocm-smi", re.compile(r"librocm_smi", re.I)),
     (
         "cuda",
         re.compile(r"(?<!i)cuda|cublas|cudnn|cufft|curand|cusparse|cusolver|nccl|nvrtc|nvjitlink|libnvidia-", re.I),
@@ -19,13 +20,15 @@ _OF_FILE: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 _OF_FUNCTION: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("nvml", re.compile(r"nvml[A-Z]")),
+    ("amd-smi", re.compile(r"amdsmi_")),
+    ("rocm-smi", re.compile(r"rsmi_")),
     ("cuda", re.compile(r"cu[A-Z]|(__)?cuda[A-Z]|cublas|cudnn|cufft|nccl[A-Z]|nvrtc[A-Z]|nvJitLink")),
     ("rocm", re.compile(r"(__)?hip[A-Z]|hsa_|roc(blas|fft)")),
     ("vulkan", re.compile(r"vk[A-Z]")),
     ("opencl", re.compile(r"cl[A-Z][a-z]")),
     ("egl", re.compile(r"egl[A-Z]|glX[A-Z]")),
 )
-MANAGEMENT = frozenset(("nvml", "smi"))
+MANAGEMENT = frozenset(("nvml", "amd-smi", "rocm-smi"))
 """Families that read figures of devices and compute nothing."""
 DRAWING = frozenset(("egl",))
 """Families that draw: programs that compute use them as well, so they decide only where nothing else was asked for."""

@@ -99,7 +99,11 @@ class _Function:
         end = self.process.ended
         at_exit = bool(end) and end - at < _EXIT_WINDOW
         normal = self.profiles.normal(self.use.api, self.calls.name, result, at_exit=at_exit)
-        return None if normal is not None else True
+        return None if normal is not None and not self._found_nothing(result) else True
+
+    def _found_nothing(self, result: int) -> bool:
+        """The function that counts devices had but an error to tell, whoever was asked and for whatever."""
+        return self.calls.role == "count" and result < 0 and all(one < 0 for one in self.calls.results)
 
     def _unseen(self) -> Iterator[Attempt]:
         """Calls whose callers or results are not known."""

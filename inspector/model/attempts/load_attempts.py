@@ -6,7 +6,7 @@ from errno import ENOENT, ENOTDIR
 from inspector.model.coverage import born_here, of_lookups
 from inspector.model.crashes import crashed
 from inspector.model.failed_loads import FailedLoad, classify, failure_of, foretold, is_load
-from inspector.model.families import bundles_loader, family_of_api, family_of_file, family_of_function
+from inspector.model.families import MANAGEMENT, bundles_loader, family_of_api, family_of_file, family_of_function
 from inspector.model.formatting import listed, name_of, stem
 from inspector.model.profiles import Profiles
 from inspector.model.state import Process, State
@@ -63,7 +63,7 @@ class LoadReader:
         provides = (api for api in sorted(apis.provides) if not bundles_loader(self.profiles, path, api))
         known = [*provides, *apis.consumes]
         families = [family_of_api(self.profiles, api) for api in known if api in self.profiles.apis]
-        return next((family for family in families if family != "nvml"), families[0] if families else "")
+        return next((family for family in families if family not in MANAGEMENT), families[0] if families else "")
 
     def _linked(self, path: str) -> str:
         """Family of a library that others need: what could ask, and the loader of drivers, are only linked in by it."""

@@ -92,6 +92,8 @@ def _last_call(told: Attempt, seen: Sequence[Attempt]) -> Attempt | None:
 def _seen(process: Process, word: Word, known: set[tuple[Process, str]], names: set[str]) -> bool:
     """The same was seen in the process itself, or in any where the writer is not certain."""
     name = name_of(word.name)
+    if not name:
+        return False  # runtimes look up the empty name as well
     return (process, name) in known or (not word.pid and name in names)
 
 
