@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from .attempts.row import Attempt
 from .attempts.system import is_device
-from .families import MANAGEMENT
+from .drivers import drivers_behind
+from .families import MANAGEMENT, family_of_api
 from .formatting import name_of
 from .progress import Progress
 from .refusals import counted_too_late, is_optional
@@ -88,17 +89,27 @@ def unread_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -
 
 
 def driver_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -> Stop | None:
-    """The loader of an API was refused its driver, and nothing more of the API was seen: its calls are not."""
+    """The loader of an API was refused its driver, and nothing more of the API was seen, or nothing that it answered:
+    without any driver that was no success.
+    """
     process = progress.process
     own = [one for one in attempts if one.family == progress.family]
     refused = [one for one in own if one.kind == "load" and one.ok is False and one.own_ends]
-    if not refused or any(one.kind == "call" for one in own) or progress.got_to("initialised"):
+    answered = [one for one in own if one.kind == "call" and (one.ok is not None or not one.came_back)]
+    if not refused or answered or (progress.got_to("initialised") and not _has_no_driver(state, progress)):
         return None
     if any(one.kind == "load" and one.ok and one.own_ends for one in own):
         return None  # it has another driver
     if not process.ended and process.cpu_after(refused[-1].at, state.now) < _WENT_ON:
         return None
     return Stop(progress, replace(refused[0], source="file"))
+
+
+def _has_no_driver(state: State, progress: Progress) -> bool:
+    """The loader of this family brought none into the process."""
+    loaders = [api.name for api in state.profiles.apis.values() if api.software]
+    mine = [name for name in loaders if family_of_api(state.profiles, name) == progress.family]
+    return bool(mine) and all(drivers_behind(progress.process, name, state.profiles).none for name in mine)
 
 
 def _part_of_a_refusal(attempt: Attempt) -> bool:

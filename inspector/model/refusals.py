@@ -23,6 +23,8 @@ _NAME = re.compile(r"\b[a-z]+_?[A-Z]\w+")
 """A function's name in a sentence: `Missing symbol cuDeviceGetCount`."""
 WITHOUT_IT = "it went on without it"
 """Of a name that is not needed by every consumer, and after which nothing of its API is known to have come."""
+_IN_BULK = 5
+"""Names that were refused to one asker from which on, where it got as many times more, it takes what there is."""
 _STEP = 1_000
 """Rows between two glances at the keys."""
 _KILLED = frozenset((1, 2, 3, 9, 13, 15))
@@ -66,6 +68,8 @@ class _Granted:
         """By family and API: calls, whatever they answered but a refusal."""
         self.names: dict[tuple[str, str], Attempt] = {}
         """By family and name without its version; by family and the empty name, any look-up."""
+        self.asked: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
+        """By family and asker: names of functions that it got, and that it was refused."""
         self.files: dict[tuple[str, str], Attempt] = {}
         """By family and library without its version."""
         self.by_asker: dict[tuple[str, str], Attempt] = {}
@@ -84,6 +88,8 @@ class _Granted:
 
     def add(self, one: Attempt) -> None:
         """Take a success into account; they come in order of time."""
+        if one.kind == "lookup" and one.family:
+            self.asked.setdefault((one.family, one.asker), (set(), set()))[one.ok is False].add(one.what)
         if one.ok is False or not one.family or one.stage is None:
             return
         family, level = one.family, LEVEL[one.stage]
@@ -110,6 +116,11 @@ class _Granted:
             self.brought.setdefault(one.asker, set()).add(one.provider)
         if level >= LEVEL["initialised"]:
             self.by_asker[family, one.asker] = one
+
+    def takes_what_there_is(self, one: Attempt) -> bool:
+        """Its asker fills a table of functions, old and new ones: it did not stop at those that were refused."""
+        got, refused = self.asked.get((one.family, one.asker), (set(), set()))
+        return len(refused) >= _IN_BULK and len(got) >= _IN_BULK * len(refused)
 
 
 class _Judge:
@@ -206,6 +217,8 @@ class _Judge:
         ):
             if one is not None and one.at > attempt.at:
                 return f"it went on to {one.what}"
+        if optional and granted.takes_what_there_is(attempt):
+            return "it asked for many names more, and takes what there is"
         if optional and granted.initialised.get(family, attempt.at) < attempt.at:
             end = self.process.end
             if end is None or not (end.code or end.signal):

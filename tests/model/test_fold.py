@@ -306,7 +306,7 @@ def test_the_timeline_tells_a_library_of_a_refused_load_as_gone_again_and_a_mapp
     assert "b.so mapped during the refused load, gone again (dlopen)" in [one.text for one in story.state.timeline]
 
 
-def test_what_a_refused_load_mapped_is_gone_though_a_busy_machine_tells_of_it_late_unless_it_was_asked_for_again() -> None:
+def test_what_a_refused_load_mapped_is_gone_though_it_is_told_late_unless_it_was_asked_for_again() -> None:
     for again in (False, True):
         story = Story()
         story.process(812)

@@ -123,6 +123,29 @@ RUNS = (
     Recorded("ffmpeg-old", "cpu", "lookup-failed", "cuMemAllocPitch_v2"),
     # says the error, and not of which call: of the last
     Recorded("jocl-nodevice", "cpu", "api-error", "clGetDeviceIDs = -1 (CL_DEVICE_NOT_FOUND)"),
+    # what the refused load had mapped was told after the program's end
+    Recorded("nvimgcodec-nodep", "cpu", "dependency-missing", "libvgpu-rpc.so.2"),
+    # fills a table of Vulkan's functions, 18 of which are too new for its loader, and calls none; then turns to CUDA
+    Recorded("imageioffmpeg-absent", "cpu", "lookup-failed", "asked for libcuda.so.1"),
+    Recorded("imageioffmpeg-old", "cpu", "lookup-failed", "cuDeviceComputeCapability"),
+    Recorded("imageioffmpeg-silent", "cpu", "lookup-failed", "cuDeviceComputeCapability"),
+    Recorded("imageioffmpeg-pocl", "cpu", "software-driver", "libpocl.so"),
+    # AMD's management interface: its first call refused, a name that it does not have
+    Recorded("pyrsmi-init", "cpu", "api-error", "34 (AMDSMI_STATUS_DRIVER_NOT_LOADED)"),
+    Recorded("pyrsmi-old-late", "cpu", "lookup-failed", "amdsmi_get_processor_handles_by_type"),
+    # a variable leaves out every driver; attached late: the program's last words, and no driver is mapped
+    Recorded("vulkan-disabled", "cpu", "no-driver-loaded", "VK_LOADER_DRIVERS_DISABLE=*"),
+    Recorded("vulkan-disabled-late", "cpu", "no-driver-loaded", "VkErrorIncompatibleDriver"),
+    # attached late: its last words name a function that the mapped driver does not have
+    Recorded("cudacore-old-late", "cpu", "lookup-failed", "cuGetProcAddress_v2"),
+    # told to do without CUDA, it ends by an error that is told on two lines
+    Recorded("numbacuda-off", "cpu", "ended-by-own-error", "NUMBA_DISABLE_CUDA=1"),
+    # the driver answers names that it does not have with one placeholder; the program says what its runtime answered
+    Recorded("rmm-placeholders", "cpu", "api-error", "35 (cudaErrorInsufficientDriver)"),
+    # results of EGL are not read: without any driver none of them was a success
+    Recorded("pyglet-badvendor", "cpu", "lookup-failed", "libEGL_nvidia.so.0"),
+    # each question for devices was answered with an error that is harmless once
+    Recorded("clesperanto-nodevice", "cpu", "api-error", "CL_DEVICE_NOT_FOUND"),
 )
 
 

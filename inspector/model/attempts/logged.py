@@ -18,6 +18,8 @@ from .row import Attempt
 from .undefined import lookup_told
 
 _UNNAMED = "an unnamed call of the "
+_FUNCTION = re.compile(r"\b[a-z]+_?[A-Z]\w+|\b[a-z]+smi_\w+")
+"""A function's name in a sentence."""
 
 
 def told(
@@ -49,6 +51,10 @@ def told(
                 known.add((process, asked.what))
                 yield asked
             continue
+        for lacked in _names_lacked(state, profiles, process, word):
+            if (process, lacked.what) not in known:
+                known.add((process, lacked.what))
+                yield lacked
         if word.refusal in ("call", "load", "lookup") and _seen(process, word, known, names):
             continue
         attempt = _attempt(state, profiles, process, word)
@@ -63,6 +69,16 @@ def _asked(state: State, profiles: Profiles, process: Process, word: Word) -> At
     words = word.answer if word.answer.startswith(word.name) else f"{word.name}: {word.answer}"
     told = lookup_told(state, process, profiles, words, "program")
     return None if told is None else replace(told, at=word.at, word=word, reading=word.reading, sampled=True)
+
+
+def _names_lacked(state: State, profiles: Profiles, process: Process, word: Word) -> Iterator[Attempt]:
+    """Functions that an error names, and that no file that is mapped has: `Failed to get cuGetProcAddress_v2`."""
+    if word.refusal not in ("error", "own-error"):
+        return
+    for name in _FUNCTION.findall(word.text):
+        told = lookup_told(state, process, profiles, f"{name}: undefined symbol: {name}", "program")
+        if told is not None:
+            yield replace(told, at=word.at, word=word, reading=word.reading, sampled=True)
 
 
 def _of_counted(told: Attempt, seen: Sequence[Attempt]) -> Attempt | None:

@@ -33,7 +33,7 @@ class NoDriverLoaded(Cause):
 
     def explain(self, case: Case) -> Hit | None:
         leaf, profiles = case.leaf, case.context.profiles
-        if leaf.kind == "end":
+        if leaf.kind == "end" or (leaf.kind == "words" and leaf.answer == "own-error"):
             return self._of_own_error(case)
         if leaf.kind != "call" or not leaf.came_back or not profiles.is_loader(leaf.api):
             return None
@@ -44,7 +44,7 @@ class NoDriverLoaded(Cause):
         return self._hit(case, leaf.api, name_of(leaf.provider), answered)
 
     def _of_own_error(self, case: Case) -> Hit | None:
-        """The program ended by an error about the GPU, and the one loader that it has brought in no driver."""
+        """The last words of the program are an error about the GPU, and its one loader brought in no driver."""
         said, profiles = own_error(case.state, case.context.analysis.words), case.context.profiles
         loaders = [use for use in case.context.uses(case.process).values() if profiles.is_loader(use.api)]
         loaders = [use for use in loaders if use.providers]
@@ -73,6 +73,7 @@ class NoDriverLoaded(Cause):
         refused = next((text for text in read_rows if text.endswith(")") and _ABSENT not in text), "")
         loader = library or profile.title
         first = next((row.text.partition("=")[2] for row in chosen), next(iter(read_rows), ""))
+        without = [word for row in chosen for word in ("-u", row.text.partition("=")[0])]
         advice = profiles.advice(api, leaf.code)
         return Hit(
             title=f"no driver is behind {loader} in {short(case.process)}: {answered}",
@@ -86,7 +87,7 @@ class NoDriverLoaded(Cause):
             else "install the device's driver with its ICD file",
             command=commands_by_hand.listing(case.process, first.partition(" (")[0])
             if first.startswith("/")
-            else case.again(),
+            else (case.rerun(*without) if without else "") or case.again(),
             process=case.process,
             confidence=case.sure,
             evidence=[*chosen, *read_rows.values(), *[row_of(case.state, one) for one in lacked], *case.rows()],

@@ -9,6 +9,7 @@ from inspector.model.families import family_of_api
 from inspector.model.formatting import ON_GPU, duration, listed, name_of, plural
 from inspector.model.gpu_work import of_tree, words
 from inspector.model.progress import Progress
+from inspector.model.start_again import rerun
 from inspector.model.state import Process
 
 from .conclusion import Conclusion, hit_of, next_start
@@ -238,6 +239,7 @@ class CpuChosen(Conclusion):
             title=f"{first.text} keeps {who} on the CPU{inside}",
             cause=f"{first.effect}. The program does as told; nothing failed.{said}",
             next_step=f"remove {first.key}, or change it",
+            command=rerun(decision.process, "-u", first.key) if first.place == "environment" else "",
             process=decision.process,
             severity="warning",
             confidence=decision.confidence,

@@ -1,6 +1,6 @@
 """Programs that end by an error of their own: about the GPU, about a build without it, or about something else."""
 
-from inspector.model.attempts.wording import word_row
+from inspector.model.attempts.wording import setting_row, word_row
 from inspector.model.coverage import opens_told_throughout
 from inspector.model.drivers import machine_lacks_device
 from inspector.model.evidence import short
@@ -62,11 +62,16 @@ class EndedByOwnError(Cause):
         before = f"nothing related to the GPU {'failed' if told else 'was seen to fail'} before.{reached}"
         if about_gpu:
             before = f"no call or load of a GPU library was seen to fail before{_listed(case)}.{reached}"
+        off = [one for owner, one in case.context.analysis.settings if owner is process and about_gpu]
         step, command = "fix the program's own error first", case.rerun()
         if about_gpu:
             step = "fix what the error names"
             if machine_lacks_device(case.state):
                 before, (step, command) = f"{before} This machine shows no GPU.", LOOK_FOR_DEVICE
+        if off:
+            before += "".join(f" {one.text}: {one.effect}." for one in off[:2])
+            without = [word for one in off if one.place == "environment" for word in ("-u", one.key)]
+            step, command = f"remove {off[0].key}, or change it", case.rerun(*without)
         return Hit(
             title=f"{short(process)} failed with its own error: {words}",
             cause=f"It {leaf.answer.removeprefix('it ')}; {before}",
@@ -74,11 +79,12 @@ class EndedByOwnError(Cause):
             command=command,
             process=process,
             confidence=case.sure if said is not None and not about_gpu else "likely",
-            evidence=[*([word_row(case.state, said)] if said is not None else []), *case.rows()],
+            evidence=[*([word_row(case.state, said)] if said is not None else []),
+                      *(setting_row(process, one) for one in off), *case.rows()],
             at=leaf.at,
             subject=words,
-            root=words,
-        )
+            root=off[0].text if off else words,
+        )  # fmt: skip
 
 
 def _listed(case: Case) -> str:

@@ -7,6 +7,7 @@ from .finds import by_drawing, by_drop, by_find, by_node, by_software
 from .gpu_work import by_nothing_given, by_work, computed
 from .reason import CONTRADICTING, UNUSED_FOR, Decision, Reason
 from .silence import (
+    by_absent_driver,
     by_choice,
     by_error,
     by_files,
@@ -27,8 +28,8 @@ def decide(analysis: Analysis) -> Decision:
     """The first step that applies: what was seen to compute, what stopped, what was found, what was said."""
     steps = (
         by_end_of_work, by_work, by_hang, by_nothing_given, by_death, by_stop, by_own_error, by_drop, by_find,
-        by_software, by_drawing, by_node, by_choice, by_files, by_word, by_error, by_monitor, by_no_call, by_nobody,
-        by_work_without,
+        by_software, by_drawing, by_node, by_choice, by_files, by_word, by_error, by_absent_driver, by_monitor,
+        by_no_call, by_nobody, by_work_without,
     )  # fmt: skip
     ways = Ways(analysis)
     return next((found for step in steps if (found := step(ways)) is not None), undecided(ways))

@@ -1,13 +1,18 @@
 """Nothing was asked of a device: it was chosen so, said so, foretold, or nobody asked."""
 
+from collections.abc import Collection
+
 from inspector.model import evidence
 from inspector.model.attempts.row import Attempt
+from inspector.model.attempts.system import is_device
 from inspector.model.attempts.wording import row_of, setting_row
 from inspector.model.coverage import born_here, has_begun, loads_told_by_files, seen_from_birth
+from inspector.model.drivers import drivers_behind
 from inspector.model.families import MANAGEMENT, family_of_api
 from inspector.model.log_claims import concerns_gpu
 from inspector.model.settings import Setting
 from inspector.model.stages import LEVEL
+from inspector.model.state import Process
 from inspector.model.tree import program
 from inspector.model.usage import uses
 from inspector.model.verdict import Confidence
@@ -69,6 +74,42 @@ def by_error(ways: Ways) -> Decision | None:
         return None
     rows = [row_of(ways.state, one) for one in reversed(told[-3:])]
     return Decision("cpu", "likely", "told", told[-1].process, None, None, told[-1:], None, evidence=rows)
+
+
+def by_absent_driver(ways: Ways) -> Decision | None:
+    """It was there before us, tells an error about a GPU, and none of what lives has a driver to reach one with."""
+    if ways.word is not None or not ways.compute or any(one.got_to("initialised") for one in ways.compute):
+        return None
+    living = [one for one in ways.state.processes if not one.ended and not is_tool(one)]
+    late = [one for one in living if not born_here(one)]
+    families = {one.family for one in ways.compute}
+    if not late or not all(one.descriptors and _reaches_none(ways, one, families) for one in living):
+        return None
+    told = [
+        one for one in ways.analysis.unexcused("words")
+        if one.word is not None and one.answer in ("error", "own-error") and one.process in late
+        and concerns_gpu(one.word) and one.word.family in ("", *families)
+    ]  # fmt: skip
+    if not told:
+        return None
+    last = next((one for one in reversed(told) if one.answer == "own-error"), told[-1])
+    rows = [row_of(ways.state, one) for one in reversed(told[-3:])]
+    return Decision("cpu", "likely", "told", last.process, deepest_of(ways, last.process), None, [last], None,
+                    evidence=rows)  # fmt: skip
+
+
+def _reaches_none(ways: Ways, process: Process, families: Collection[str]) -> bool:
+    """No driver of these families is mapped, and no device is held: what could only ask for one does not reach it."""
+    profiles = ways.analysis.profiles
+    if any(one.kind == "device" and is_device(one.target) for one in process.descriptors.values()):
+        return False
+    for use in uses(ways.state, process, profiles).values():
+        known = profiles.apis[use.api]
+        if family_of_api(profiles, use.api) not in families or known.drives or all(one.gone for one in use.providers):
+            continue
+        if not profiles.is_loader(use.api) or not drivers_behind(process, use.api, profiles).none:
+            return False
+    return True
 
 
 def by_work_without(ways: Ways) -> Decision | None:

@@ -11,7 +11,7 @@ from inspector.model.drivers import drivers_behind
 from inspector.model.families import DRAWING, MANAGEMENT, family_of_api
 from inspector.model.first_lines import last_line
 from inspector.model.formatting import name_of
-from inspector.model.log_claims import concerns_gpu, own_error
+from inspector.model.log_claims import Word, concerns_gpu, own_error
 from inspector.model.progress import Progress
 from inspector.model.refusals import is_table
 from inspector.model.state import Process
@@ -152,8 +152,17 @@ def _beside_the_point(ways: Ways, stop: Stop) -> bool:
     process = stop.progress.process
     if any(one.kind == "device" and is_device(one.target) for one in process.descriptors.values()):
         return True
+    if any(_names(word, stop) for word in ways.analysis.words):
+        return False
     others = [one for one in ways.compute if one.process is process and one.family != stop.progress.family]
+    if _failed(process):  # what it turned to last counts, not what it had and began nothing with
+        others = [one for one in others if one.got_to("initialised") or one.newest > stop.attempt.at]
     return any(one.has_library and (process, one.family) not in ways.analysis.stops for one in others)
+
+
+def _names(word: Word, stop: Stop) -> bool:
+    """The program itself says that it could not do without what was refused."""
+    return bool(word.refusal) and name_of(stop.attempt.what) in word.text
 
 
 def _went_past(stop: Stop, others: Iterable[Stop]) -> bool:
@@ -173,10 +182,14 @@ def _gave_up(ways: Ways, stop: Stop, found: list[Progress]) -> bool:
     that step or a later one succeeded after it, or its own error names it.
     """
     process, asked = stop.progress.process, stop.attempt
-    if process.end is None or not (process.end.code or process.end.signal):
+    if not _failed(process):
         return False
     last = _named_by_error(ways, stop) or asked.at > stop.progress.last_at(asked.stage or "asked")
     return last and any(one.process is process for one in found)
+
+
+def _failed(process: Process) -> bool:
+    return process.end is not None and bool(process.end.code or process.end.signal)
 
 
 def _named_by_error(ways: Ways, stop: Stop) -> bool:

@@ -65,13 +65,15 @@ class EndingReader:
         self._frames = 0
         self._place = False
         """The line before said where a Rust thread panicked: this one says why."""
+        self._begun: Words | None = None
+        """The line before, or the one before an empty one, named an error and ended with a colon: this one goes on."""
         self._named: Words | None = None
         """The line before named an error of a language whose frames begin with `at`."""
 
     def read(self, lines: Sequence[str]) -> Iterator[tuple[int, Words]]:
         """The endings in one batch, each with the index of the line that completes it."""
         whole = "\n".join(lines).lower()
-        busy = self._prefix is not None or self._place or self._named is not None
+        busy = self._prefix is not None or self._place or self._named is not None or self._begun is not None
         if not busy and not any(hint in whole for hint in _HINTS):
             return
         for index, line in enumerate(lines):
@@ -88,6 +90,10 @@ class EndingReader:
         if self._place:
             self._place = False
             return Words("ended", line.strip(), "panicked", line.strip())
+        if self._begun is not None and line.strip():
+            begun, self._begun = self._begun, None
+            answer = f"{begun.answer} {line.strip()}"
+            return Words("ended", f"{begun.text} {line.strip()}"[:MOST_TEXT], begun.subject, answer[:MOST_TEXT])
         named, self._named = self._named, None
         if named is not None and _STACK.match(line):
             return named
@@ -113,4 +119,6 @@ class EndingReader:
         match = _NAMED.match(text)
         if match is None or _CHAINED.match(text):
             return None
-        return Words("ended", text.strip(), match["subject"], (match["answer"] or "").strip())
+        found = Words("ended", text.strip(), match["subject"], (match["answer"] or "").strip())
+        self._begun = found if found.answer.endswith(":") else None
+        return found

@@ -93,3 +93,29 @@ def test_a_full_disk_is_no_matter_of_a_device_file() -> None:
 def test_a_build_without_the_gpu_says_so_by_its_error() -> None:
     first = answer(_fails("LightError: CUDA Tree Learner was not enabled in this build."))
     assert first.rule == "cpu-only-build"
+
+
+def test_a_setting_that_forbids_the_gpu_is_what_an_error_about_the_gpu_means() -> None:
+    story = Story(can=CHANNELS)
+    story.process(812, ("/usr/bin/python3", "main.py"), environment={"NUMBA_DISABLE_CUDA": "1"})
+    story.log("Traceback (most recent call last):", '  File "main.py", line 3', "CudaSupportError: CUDA is disabled")
+    story.end(812, 1)
+    first = answer(story)
+    assert (first.rule, "-u NUMBA_DISABLE_CUDA" in first.command) == ("ended-by-own-error", True)
+    assert "NUMBA_DISABLE_CUDA=1" in first.cause
+
+
+def test_what_an_error_with_a_colon_at_its_end_says_on_its_next_line_is_told_with_it() -> None:
+    first = answer(_fails("CudaSupportError: Error at driver init: ", "", "CUDA driver library cannot be found."))
+    assert first.title.endswith("Error at driver init: CUDA driver library cannot be found.")
+
+
+def test_an_error_of_which_the_number_alone_is_told_is_no_empty_name_that_was_looked_up() -> None:
+    story = Story(can=CHANNELS)
+    story.process(812, ("/usr/bin/python3", "main.py"))
+    story.driver(812)
+    story.look_up(812, "cuGetProcAddress_v2", "", answer="/opt/shim/libcuda.so.1", by="/usr/bin/python3")
+    story.log("Traceback (most recent call last):", '  File "main.py", line 3',
+              "CUDARuntimeError: cudaErrorInsufficientDriver: CUDA driver version is insufficient")  # fmt: skip
+    story.end(812, 1)
+    assert "35 (cudaErrorInsufficientDriver)" in answer(story).title

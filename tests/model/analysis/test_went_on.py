@@ -90,3 +90,19 @@ def test_a_library_that_could_ask_and_never_did_asked_for_nothing() -> None:
     story.end(812)
     assert decision(story.state).reason == "nobody-asked"
     assert answer(story).rule == "nobody-asked" and not rules(story)
+
+
+def _table(refused: int) -> Story:
+    story = _asks()
+    story.driver(812, "/opt/shim/libcuda.so.1")
+    for number in range(40):
+        story.look_up(812, "dlsym", f"cuGot{number}", True, by=TOOL, answer="/opt/shim/libcuda.so.1")
+    for number in range(refused):
+        story.look_up(812, "dlsym", f"cuNew{number}", False, by=TOOL, error=f"undefined symbol: cuNew{number}")
+    story.end(812, code=1)
+    return story
+
+
+def test_who_fills_a_table_of_functions_does_not_stop_at_those_that_are_too_new() -> None:
+    assert not [stop.attempt.what for stop in analysis(_table(6).state).stops.values()]
+    assert [stop.attempt.what for stop in analysis(_table(1).state).stops.values()] == ["cuNew0"]
