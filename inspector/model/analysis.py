@@ -6,7 +6,7 @@ import msgspec
 
 from .attempts import Attempt, attempts_of
 from .attempts.logged import told
-from .chain import Stop, chain_of, driver_stop, stop_of, unread_stop
+from .chain import Stop, chain_of, driver_stop, lacked_drivers, stop_of, unread_stop
 from .drivers import drivers_behind, software_drivers
 from .failed_loads import is_load
 from .families import DRAWING, MANAGEMENT, family_of_api
@@ -139,6 +139,11 @@ def analyse(state: State, profiles: Profiles, start: LogRun) -> Generator[None, 
         stop = stop_of(state, progress, rows, analysis.excused) or unread_stop(state, progress, rows)
         stop = stop or driver_stop(state, progress, rows)
         if stop is not None and not is_tool(process):
+            for lacked in lacked_drivers(stop, rows, analysis.excused):
+                for one in (lacked, *lacked.within):
+                    analysis.excused.pop(one, None)
+                stop.attempt.within.append(lacked)
+                stop.before = True
             analysis.stops[process, family] = stop
     analysis.settings = [
         (process, setting)

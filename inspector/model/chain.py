@@ -11,7 +11,7 @@ from .attempts.row import Attempt
 from .attempts.system import is_device
 from .drivers import drivers_behind
 from .families import MANAGEMENT, family_of_api
-from .formatting import name_of
+from .formatting import name_of, stem
 from .progress import Progress
 from .refusals import counted_too_late, is_optional
 from .stages import LEVEL
@@ -32,6 +32,8 @@ class Stop(msgspec.Struct, eq=False):
     """Other names of the same step that were refused as well, in order: `libcuda.so.1`, `libcuda.so`."""
     beside: list[Attempt] = msgspec.field(default_factory=list)
     """Other files of the same step that were refused for reasons of their own."""
+    before: bool = False
+    """What is taken for its reason came before it, and not inside of it."""
     after_work: bool = False
     """The device was in use before."""
 
@@ -67,7 +69,8 @@ def stop_of(state: State, progress: Progress, attempts: Iterable[Attempt], excus
     beside = [
         one for one in same if one.failure is not None and one.failure.cause != "absent" and one.what != first.what
     ]
-    return Stop(progress, first, names, beside, progress.launched is not None and progress.launched.at < first.at)
+    worked = progress.launched is not None and progress.launched.at < first.at
+    return Stop(progress, first, names, beside, after_work=worked)
 
 
 def unread_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -> Stop | None:
@@ -82,7 +85,7 @@ def unread_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -
     if not process.ended and process.cpu_after(last.at, state.now) < _WENT_ON:
         return None
     refused = [one for one in attempts if one.ok is False]
-    inner = [one for one in refused if one.kind == "load" and one.asker == last.provider]
+    inner = [one for one in refused if one.kind == "load" and stem(one.asker) == stem(last.provider)]  # of any link
     inner += [one for one in refused if one.kind == "system" and is_device(one.what) and one.at >= last.at]
     answer = f"its result could not be read, and nothing of {last.api} followed"
     return Stop(progress, replace(last, ok=False, answer=answer, source="file", within=inner))
@@ -110,6 +113,19 @@ def _has_no_driver(state: State, progress: Progress) -> bool:
     loaders = [api.name for api in state.profiles.apis.values() if api.software]
     mine = [name for name in loaders if family_of_api(state.profiles, name) == progress.family]
     return bool(mine) and all(drivers_behind(progress.process, name, state.profiles).none for name in mine)
+
+
+def lacked_drivers(stop: Stop, attempts: Iterable[Attempt], excused: dict[Attempt, str]) -> list[Attempt]:
+    """Drivers that the loader of an API could not load before it had no device to tell of: it began without them."""
+    asked = stop.attempt
+    if asked.kind != "call" or asked.stage != "counted" or not asked.came_back:
+        return []
+    refused = [
+        one for one in attempts
+        if one.kind == "load" and one.ok is False and one.own_ends and one.at < asked.at
+        and one.family == asked.family and stem(one.asker) == stem(asked.provider)
+    ]  # fmt: skip
+    return [one for one in refused if "was loaded" not in excused.get(one, "")]
 
 
 def _part_of_a_refusal(attempt: Attempt) -> bool:

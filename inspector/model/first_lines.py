@@ -1,11 +1,17 @@
 """First lines that a process wrote, of which no log is known: the kernel kept them as they were written."""
 
+import re
 from collections.abc import Iterator
 
 from . import log_parsing
 from .log_parsing.endings import EndingReader
 from .state import Process, Said, State
 from .worker import is_tool
+
+_LAST = 4
+"""Lines of a log of which one tells what the program said last."""
+_FAREWELL = re.compile(r"\W*(?:(?:exit|abort|quit|terminat|stopp)(?:ing|ed)?|bye|done)?\W*$", re.IGNORECASE)
+"""Nothing, or that it ends, without a reason."""
 
 
 def said_in_first_lines(state: State) -> Iterator[Said]:
@@ -30,10 +36,10 @@ def _said(process: Process, descriptor: int, at: int, lines: list[str]) -> Itera
 
 
 def last_line(state: State) -> str:
-    """The last line of any log of this start, else the last of the first lines that a program of the tree wrote."""
-    lines = [line.text for source in state.logs.values() for line in source.lines[-1:] if line.text.strip()]
-    lines = lines or [
-        line for process in state.processes if not is_tool(process)
-        for event in process.writes.values() for line in event.sample[-1:] if line.strip()
-    ]  # fmt: skip
-    return lines[-1].strip() if lines else ""
+    """The last line of any log that says more than that it ends, else the last of what a program wrote first."""
+    logs = [[line.text for line in source.lines[-_LAST:]] for source in state.logs.values()]
+    if not any(logs):
+        programs = (process for process in state.processes if not is_tool(process))
+        logs = [event.sample for process in programs for event in process.writes.values()]
+    told = [telling[-1] for lines in logs if (telling := [line for line in lines if _FAREWELL.match(line) is None])]
+    return told[-1].strip() if told else ""

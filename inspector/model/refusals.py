@@ -25,6 +25,8 @@ WITHOUT_IT = "it went on without it"
 """Of a name that is not needed by every consumer, and after which nothing of its API is known to have come."""
 _IN_BULK = 5
 """Names that were refused to one asker from which on, where it got as many times more, it takes what there is."""
+_NO_LOOK = frozenset(("mmap", "mprotect", "mlock", "ioctl"))
+"""System calls on what is open already: that the same file was opened elsewhere makes none of them good."""
 _STEP = 1_000
 """Rows between two glances at the keys."""
 _KILLED = frozenset((1, 2, 3, 9, 13, 15))
@@ -240,7 +242,8 @@ class _Judge:
         return end is not None and bool(end.code or end.signal) and (after is None or after.at < attempt.at)
 
     def _system(self, attempt: Attempt) -> str:
-        at = self.granted.opened.get(name_of(attempt.what), -1)
+        opened = attempt.refused_call is None or attempt.call not in _NO_LOOK  # a look at a path, made good by another
+        at = self.granted.opened.get(name_of(attempt.what), -1) if opened else -1
         return "it was found at another place or time" if at >= attempt.at else self._went_on_to_a_device(attempt)
 
     def _went_on_to_a_device(self, attempt: Attempt) -> str:

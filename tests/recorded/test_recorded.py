@@ -121,6 +121,19 @@ RUNS = (
     Recorded("rocmsmi-nomodule", "cpu", "told-by-program", "amdgpu not found in modules"),
     # names the function that it lacks, without calling it one
     Recorded("ffmpeg-old", "cpu", "lookup-failed", "cuMemAllocPitch_v2"),
+    # the driver's dependency found no room: the loader began without it, and then had no device
+    Recorded("ash-addressspace", "cpu", "limit-reached", "the limit of address space of this process"),
+    # a variable leaves every driver out; no driver, and it gives up by naming the call alone
+    Recorded("lwjgl-disabled", "cpu", "no-driver-loaded", "VK_LOADER_DRIVERS_DISABLE=*"),
+    Recorded("leelaz-novendors", "cpu", "no-driver-loaded", "nothing followed clGetPlatformIDs"),
+    # the loader is mapped by a link: what it asked for is told by its file
+    Recorded("opencv-dependency", "cpu", "dependency-missing", "libmissing-runtime.so.3"),
+    Recorded("opencv-disabled", "cpu", "cpu-chosen", "OPENCV_OPENCL_RUNTIME=disabled"),
+    # a package that uses one API by itself lacks its part for another
+    Recorded("ort-noprovider", "cpu", "cpu-only-build", "libonnxruntime_providers_shared.so"),
+    Recorded("ort-default", "cpu", "nobody-asked", "no process asked for a GPU"),
+    # its last line says only that it ends
+    Recorded("vkcube-nodisplay", "cpu", "ended-by-own-error", "Cannot connect to XCB"),
     # says the error, and not of which call: of the last
     Recorded("jocl-nodevice", "cpu", "api-error", "clGetDeviceIDs = -1 (CL_DEVICE_NOT_FOUND)"),
     # what the refused load had mapped was told after the program's end

@@ -24,6 +24,7 @@ _GATE_WINDOW = 50_000_000
 """ns before a call in which a look at its own name, by the same thread, may have decided what it answers."""
 
 
+_NO_MEMORY = ("OUTOFMEMORY", "MEMORYALLOCATION", "OUTOFDEVICEMEMORY", "MEMOBJECTALLOCATIONFAILURE")
 _VENDOR_FILE = re.compile(r"\.so\.\d{3}\.\d")
 """Files of NVIDIA's driver carry its release: `libcuda.so.580.95.05`; they look at names for their own ends."""
 
@@ -96,7 +97,12 @@ class ApiError(Cause):
         rows += [told.row(leaf.process)] if told is not None else []
         known = profiles.apis.get(leaf.api)
         step, command = _next(case, gate)
-        if told is not None:
+        lacks_memory = profiles.is_called(leaf.api, leaf.code, *_NO_MEMORY)
+        if lacks_memory:  # what is printed then is a consequence
+            step = (
+                "see who holds the device's memory; free it, or ask for less (a smaller model, batch, image or context)"
+            )
+        elif told is not None:
             step, command = f"mend what {name_of(told.where)} tells of, then start again", told.by_hand
         return Hit(
             title=f"{leaf.what} = {leaf.answer} in {short(leaf.process)}{said}",
@@ -110,7 +116,7 @@ class ApiError(Cause):
             doubt="The call itself was not counted." if leaf.source == "program" else "",
             at=leaf.begin or leaf.at,
             subject=f"{leaf.what}:{leaf.code}",
-            root=told.words if told is not None else "",
+            root=told.words if told is not None and not lacks_memory else "",
             despite_use=leaf.stage == "work",
         )
 

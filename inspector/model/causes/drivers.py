@@ -94,7 +94,8 @@ class NoDriverLoaded(Cause):
             doubt="" if leaf.code else f"The result was not read: {leaf.answer}.",
             at=leaf.at,
             subject=f"no driver:{api}",
-            root=f"{loader} loaded no driver" + (f": {refused} could not be opened" if refused else ""),
+            root=f"{loader} loaded no driver"
+            + (f": {refused} could not be opened" if refused else f": {chosen[0].text}" if chosen else ""),
         )
 
     def _chosen(self, case: Case, profile: Profile) -> Iterator[Evidence]:

@@ -7,10 +7,12 @@ from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.wording import word_row
 from inspector.model.decision import CONTRADICTING, Decision, covered
 from inspector.model.evidence import short
+from inspector.model.failed_loads import is_load
 from inspector.model.families import MANAGEMENT, family_of_file
-from inspector.model.formatting import listed, name_of
+from inspector.model.formatting import listed, name_of, stem
 from inspector.model.state import Process
 from inspector.model.worker import is_tool
+from inspector.stream.libraries import PackageRead
 
 from .conclusion import Conclusion, hit_of, next_start
 from .context import Context
@@ -19,6 +21,8 @@ from .rule import Hit
 _GUESS = re.compile(r"\b(possible|possibly|maybe|may be|might|perhaps)\b", re.I)
 
 
+_SEVERAL = 3
+"""Functions of an API that a file names at least, where it uses it: one alone may stand in a message."""
 _SCRIPTS = re.compile(r"python|perl|ruby|node_modules|site-packages|/share/|/locale|/proc/|/sys/")
 """Folders in which interpreters look for their own modules."""
 
@@ -35,19 +39,33 @@ class NotBuiltForGpu(Conclusion):
         """Behind it stands that nobody asked, or that the program says so."""
         for process in context.state.processes:
             for package in process.packages.values():
-                if package.gpu_part is False:
-                    looked = f"; looked for it in {listed(package.looked, 2)}" if package.looked else ""
-                    known = context.profiles.package(package.package)
-                    cure = known.remedy if known is not None else f"install the build of {package.package} for a GPU"
-                    row = evidence.of_file(process, package.path, f"{package.package}: {package.path}{looked}")
-                    return hit_of(
-                        decision,
-                        f"{package.package} of {short(process)} is a CPU-only build",
-                        f"{package.path} is there, and no file of it can use a GPU{looked}.",
-                        cure,
-                        severity="error", process=process, confidence="likely", evidence=[row, *decision.evidence],
-                        subject=package.package, root=f"{package.package} is a CPU-only build",
-                    )  # fmt: skip
+                able = _can_use(context, package)
+                asked = _refused_beside(process, package)
+                if package.gpu_part is False and (asked or not able or decision.verdict != "cpu"):
+                    return self._of_package(context, decision, process, package, able, asked)
+        return self._told(context, decision)
+
+    def _of_package(
+        self, context: Context, decision: Decision, process: Process, package: PackageRead, able: list[str],
+        asked: list[str],
+    ) -> Hit:  # fmt: skip
+        looked = f"; looked for it in {listed(package.looked, 2)}" if package.looked else ""
+        known = context.profiles.package(package.package)
+        cure = known.remedy if known is not None else f"install the build of {package.package} for a GPU"
+        if "/node_modules/" in package.path:  # what is advised is of Python's package
+            cure = f"install the part of {package.package} for a GPU: its own install script, or a package of its own"
+        row = evidence.of_file(process, package.path, f"{package.package}: {package.path}{looked}")
+        without = f"came without its part for a GPU ({listed(map(name_of, asked or package.looked), 2)})"
+        lacks = without if able else "is a CPU-only build"
+        other = f"none of its parts for a GPU lies beside it; by itself it can use {listed(able, 2)}"
+        return hit_of(
+            decision, f"{package.package} of {short(process)} {lacks}",
+            f"{package.path} is there, and {other if able else 'no file of it can use a GPU'}{looked}.", cure,
+            severity="error", process=process, confidence="likely", evidence=[row, *decision.evidence],
+            subject=package.package, root=f"{package.package} {lacks}",
+        )  # fmt: skip
+
+    def _told(self, context: Context, decision: Decision) -> Hit | None:
         told = (word for word in context.analysis.words if word.refusal == "not-built")
         said = next((word for word in told if not _GUESS.search(word.text)), None)
         if said is None or (decision.verdict != "cpu" and decision.reason != "unknown"):
@@ -58,6 +76,23 @@ class NotBuiltForGpu(Conclusion):
             severity="error", confidence="likely", evidence=[word_row(context.state, said), *decision.evidence],
             subject="not built", root=said.text.strip()[:200],
         )  # fmt: skip
+
+
+def _refused_beside(process: Process, package: PackageRead) -> list[str]:
+    """Libraries of the package's own folder that were asked for in vain."""
+    folder = package.path.rpartition("/")[0] + "/"
+    return [one.name for one in process.lookups if one.found is False and one.name.startswith(folder) and is_load(one)]
+
+
+def _can_use(context: Context, package: PackageRead) -> list[str]:
+    """APIs to compute with of which the package's main file names several functions: it holds that part itself."""
+    images = (image for image in context.state.images.values() if image.path == package.path)
+    apis = next((context.state.apis[image.file] for image in images if image.file in context.state.apis), None)
+    known = context.profiles.apis
+    return [] if apis is None else [
+        api for api, how in apis.consumes.items()
+        if api in known and known[api].mode is not None and len({*how.names, *how.imports}) >= _SEVERAL
+    ]  # fmt: skip
 
 
 class MemoryMissing(Conclusion):
@@ -152,6 +187,8 @@ class ProviderMissing(Conclusion):
                 continue
             api = next((use.api for use in lacking if use.api == "cuda-driver"), lacking[0].api)
             name = context.profiles.apis[api].sonames[0]
+            if any(stem(one.library) == stem(name) for one in context.state.functions.values()):
+                continue  # it is on this machine, and nobody asked for it
             folders = list(dict.fromkeys(folder.path for folder in process.folders if "lib" in folder.path))
             read = f" Directories it read: {listed(folders, 4)}." if folders else ""
             how = lacking[0].consumers[0].how

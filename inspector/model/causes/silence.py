@@ -44,9 +44,10 @@ class ToldByProgram(Conclusion):
             decision, f"the program says: {text.strip()[:200]}{asked}",
             "It started before we attached: what it asked for was not seen." if late else
             "Nothing seen explains it further.",
-            "observe its next start from its first instruction",
+            "observe its next start from its first instruction" if late else
+            "look at its settings and at what else it printed: what it asked for was seen",
             severity="warning",
-            command=next_start(context, decision),
+            command=next_start(context, decision) if late else "",
             doubt="" if not late else "Its first calls would show the refusal itself.",
         )  # fmt: skip
 
@@ -73,9 +74,10 @@ class NobodyAsked(Conclusion):
         )
         searched = listed((path for path in read if holds_libraries(path)), 3)
         looked = f" Directories it searched: {searched}." if searched else ""
+        said = f" The program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
         return hit_of(
             decision, f"no process asked for a GPU: {seen_from_birth(context.state)}, and none loaded or "
-            "looked up a GPU library", f"This is not a driver or library problem.{looked}",
+            "looked up a GPU library", f"This is not a driver or library problem.{looked}{said}",
             "if it should use a GPU: check whether this build or its backend directory has GPU code", subject="nobody",
         )  # fmt: skip
 

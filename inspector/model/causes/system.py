@@ -32,6 +32,18 @@ def _consequence(case: Case) -> str:
     return f" {outer[0]}." if outer else ""
 
 
+_LIMITS = {
+    EMFILE: (("RLIMIT_NOFILE", "-n", "the limit of open files of this process"),),
+    ENFILE: (("", "-n", "the machine's limit of open files"),),
+    ENOMEM: (
+        ("RLIMIT_AS", "-v", "the limit of address space of this process"),
+        ("RLIMIT_DATA", "-d", "the limit of data of this process"),
+        ("RLIMIT_MEMLOCK", "-l", "a limit of memory"),
+    ),
+}
+"""Which limits a refusal may come from, the first that is set; getrlimit(2), and what ulimit calls them."""
+
+
 class LimitReached(Cause):
     id = "limit-reached"
     place = "returned"
@@ -43,17 +55,17 @@ class LimitReached(Cause):
         leaf = case.leaf
         if leaf.kind != "system" or leaf.code not in (EMFILE, ENFILE, ENOMEM):
             return None
-        name = "RLIMIT_NOFILE" if leaf.code == EMFILE else "RLIMIT_MEMLOCK" if leaf.code == ENOMEM else ""
+        possible = _LIMITS[leaf.code]
+        name, option, kind = next((one for one in possible if _limit(leaf.process, one[0]) is not None), possible[-1])
         limit = _limit(leaf.process, name)
-        what = {EMFILE: "the limit of open files of this process", ENFILE: "the machine's limit of open files",
-                ENOMEM: "a limit of memory"}[leaf.code]  # fmt: skip
+        what = kind if limit is not None or leaf.code != ENOMEM else "a limit of memory"
         amount = f" is {limit}" if limit is not None else " is reached"
-        option = "-n" if leaf.code == EMFILE else "-l"
-        pid = leaf.process.pid
+        pid, setting = leaf.process.pid, name.replace("RLIMIT_", "Limit")
+        many = "much" if leaf.code == ENOMEM else "many"
         return Hit(
             title=f"{leaf.call}({leaf.what}) = {leaf.answer} in {short(leaf.process)}: {what}{amount}",
             cause=f"The kernel refuses to give more.{_consequence(case)}",
-            next_step=f"raise the limit (ulimit {option}, LimitNOFILE= of its unit) or find what holds so many",
+            next_step=f"raise the limit (ulimit {option}, {setting}= of its unit) or find what holds so {many}",
             command=f"bash -c {quote(f'ulimit {option} 65536; exec {case.rerun()}')}"
             if leaf.code == EMFILE and case.rerun()
             else f"cat /proc/{pid}/limits",
@@ -69,6 +81,9 @@ class LimitReached(Cause):
 def _limit(process: Process, name: str) -> int | None:
     rows = process.constraints.limits if process.constraints is not None else []
     return next((row.soft for row in rows if row.name == name), None)
+
+
+_NOEXEC = "A file may not be mapped as code where its file system is mounted noexec (mmap(2))."
 
 
 class NotPermitted(Cause):
@@ -95,13 +110,17 @@ class NotPermitted(Cause):
             if leaf.what.startswith("/")
             else f"grep -i seccomp /proc/{leaf.process.pid}/status"
         )
-        if name_of(leaf.what) in ("kfd",) or "renderD" in leaf.what:
+        if leaf.call == "mmap" and leaf.code == EPERM:
+            step = "lay the file on a file system that is not mounted noexec, or mount that one with exec"
+            command = f"findmnt -T {quote(leaf.what)}"
+        elif name_of(leaf.what) in ("kfd",) or "renderD" in leaf.what:
             step = "add the user to the device's group (render or video) and restart"
         elif constraints is not None and constraints.seccomp == "filter" and not leaf.what.startswith("/"):
             step = "allow the call in the seccomp filter of the container or unit"
         return Hit(
             title=f"{leaf.call}({leaf.what}) = {leaf.answer} in {short(leaf.process)}{who}",
-            cause=f"The process may not use it.{_consequence(case)}",
+            cause=f"{_NOEXEC if leaf.call == 'mmap' and leaf.code == EPERM else 'The process may not use it.'}"
+            f"{_consequence(case)}",
             next_step=step,
             command=command,
             process=leaf.process,

@@ -68,16 +68,25 @@ def by_death(ways: Ways) -> Decision | None:
 
 
 def _gave_up_over_a_refusal(ways: Ways, death: Attempt) -> bool:
-    """It aborted by itself after an API had refused to begin with it, by a code: that is how it ends, and not why."""
+    """It aborted by itself after an API had refused to begin with it, by a code, or by a call that its own last words
+    name: that is how it ends, and not why.
+    """
     stops = (stop for (process, _), stop in ways.analysis.stops.items() if process is death.process)
     return death.code == SIGABRT and any(
         _answered(stop.attempt)
-        and stop.attempt.code
+        and (stop.attempt.code or _in_last_words(ways, stop.attempt))
         and stop.attempt.came_back
         and stop.attempt.at < death.at
         and not stop.after_work
         for stop in stops
     )
+
+
+def _in_last_words(ways: Ways, attempt: Attempt) -> bool:
+    """An error by which its process says that it ends names the function."""
+    words = ways.analysis.words
+    said = (word for word in words if word.refusal == "own-error" and word.pid in (0, attempt.process.pid))
+    return any(attempt.what in word.text for word in said)
 
 
 def _concerned(ways: Ways, process: Process) -> bool:
@@ -125,7 +134,8 @@ def by_stop(ways: Ways) -> Decision | None:
     went_on |= bool(found) and stop.attempt.kind == "lookup" and not stop.attempt.decisive  # it could do without it
     went_on |= stop.progress.family in MANAGEMENT and bool(ways.compute)  # what it computes with was not asked
     over = bool(process.ended) or ways.says_cpu or (death is not None and death.kind == "signal")
-    sure: Confidence = "proven" if seen and over and not went_on and ways.complete() else "likely"
+    surely = seen and over and not went_on and not stop.before
+    sure: Confidence = "proven" if surely and ways.complete() else "likely"
     rows = [row_of(state, one) for one in chain]
     against = [row_of(state, one.furthest) for one in found if one.process is not process][:2]
     return Decision("cpu", sure, "stopped", process, stop.progress, stop, chain, ways.word,

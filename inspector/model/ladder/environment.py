@@ -2,6 +2,7 @@
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.formatting import listed, name_of, plural
+from inspector.model.settings import without_gpu
 from inspector.model.start_again import LOADER_KEYS
 from inspector.model.tree import environment_change, inherits, is_preloaded, program
 from inspector.model.usage import hides_devices, no_device
@@ -21,7 +22,7 @@ def environment(view: View) -> Rung:
     refusal = _refusal(view, runs, carried)
     if refusal is not None:
         return Rung(rung="environment", state="no", detail=refusal.text, evidence=[refusal, *rows])
-    hidden = _hidden(view, runs)
+    hidden = _hidden(view, runs) or _switched_off(view)
     if hidden is not None:
         return Rung(rung="environment", state="no", detail=hidden.text, evidence=[hidden, *rows])
     if not carried:
@@ -43,6 +44,17 @@ def _refusal(view: View, runs: ProcessExec, carried: list[str]) -> Evidence | No
     if unusable and not view.use.providers:
         text = f"{unusable[0].source} entry {unusable[0].entry} is ignored: {unusable[0].problem or unusable[0].words}"
         return evidence.of_environment(process, "LD_PRELOAD", text)
+    return None
+
+
+def _switched_off(view: View) -> Evidence | None:
+    """The variable that keeps the program off this API, of which nothing was brought in."""
+    if view.use.providers or view.use.total_calls:
+        return None
+    known = view.profiles.apis.get(view.use.api)
+    for setting in without_gpu(view.process, view.profiles):
+        if setting.place == "environment" and setting.mode and known is not None and setting.mode == known.mode:
+            return evidence.of_environment(view.process, setting.key, f"{setting.text} switches it off")
     return None
 
 
