@@ -211,6 +211,8 @@ class ThreadWaits(Event, frozen=True, kw_only=True):
     wchan: str = ""
     busy: bool = False
     """It does not wait: it was on a processor, in the same call, at every look."""
+    again: bool = False
+    """It slept, woke and slept again, in the same call at every look."""
 
 
 class ProcessListed(Event, frozen=True, kw_only=True):

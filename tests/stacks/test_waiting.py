@@ -26,6 +26,11 @@ static volatile int done;
 static int circles(void) { int turns = 0; while (!done) turns++; return turns; }
 int gpuInit(void) { volatile int room[64]; room[1] = circles(); return room[1]; }
 """
+_NAPS = """
+#include <time.h>
+static int look(void) { struct timespec nap = {0, 20000000}; return nanosleep(&nap, 0); }
+int gpuInit(void) { volatile int room[64]; do room[1] = look(); while (room[1] <= 0); return room[1]; }
+"""
 _PROGRAM = """
 int gpuInit(void);
 __attribute__((noinline)) int ask_driver(int deep) { return deep ? ask_driver(deep - 1) + 1 : gpuInit() + 1; }
@@ -73,6 +78,20 @@ def test_a_call_that_a_busy_thread_does_not_leave_is_told_too(optimised: str, tm
             spins.kill()
     assert ("libgpu.so.1", "gpuInit") in [(Path(frame.path).name, frame.symbol) for frame in stack.native]
     assert waits.busy and not waits.syscall
+
+
+@pytest.mark.usefixtures("live")
+@pytest.mark.parametrize("optimised", ["-O0", "-O2"])
+def test_a_call_in_which_a_thread_sleeps_again_and_again_is_told_too(optimised: str, tmp_path: Path) -> None:
+    with subprocess.Popen([_built(tmp_path, _NAPS, _PROGRAM, optimised)]) as polls:
+        try:
+            with Collector(str(polls.pid), plan=PLAN) as collector:
+                stack = collector.wait(StackTaken, lambda one: one.occasion == "waiting")
+                waits = collector.wait(ThreadWaits, lambda one: one.tid == polls.pid)
+        finally:
+            polls.kill()
+    assert ("libgpu.so.1", "gpuInit") in [(Path(frame.path).name, frame.symbol) for frame in stack.native]
+    assert waits.again and waits.syscall.endswith("nanosleep")
 
 
 def hanging(symbol: str = "cuInit") -> Story:
@@ -132,7 +151,8 @@ def test_who_enters_the_function_again_has_left_it() -> None:
     assert diagnose(story.state).findings[0].rule != "call-blocked"
 
 
-def test_a_busy_thread_whose_calls_were_counted_calls_again_and_again() -> None:
+@pytest.mark.parametrize("how", ["busy", "again"])
+def test_a_busy_or_polling_thread_whose_calls_were_counted_calls_again_and_again(how: str) -> None:
     story = Story(attach=True)
     story.process(812, age=9 * SECOND)
     driver = story.driver(812)
@@ -140,6 +160,6 @@ def test_a_busy_thread_whose_calls_were_counted_calls_again_and_again() -> None:
     story.call(812, "cuMemGetInfo_v2", by=BACKEND, count=900)
     at = story.later()
     frames = [CodeFrame(path=driver, symbol="cuMemGetInfo_v2"), CodeFrame(path=BACKEND, offset=16)]
-    story.tell(ThreadWaits(at=at, pid=812, tid=812, busy=True))
+    story.tell(ThreadWaits(at=at, pid=812, tid=812, busy=how == "busy", again=how == "again"))
     story.tell(StackTaken(at=at, pid=812, tid=812, occasion="waiting", moment=at, native=frames))
     assert diagnose(story.state).findings[0].rule != "call-blocked"

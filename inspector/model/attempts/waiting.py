@@ -34,16 +34,16 @@ def _moved(process: Process, stack: StackTaken) -> bool:
 
 
 def _called_again(state: State, process: Process, attempt: Attempt, stack: StackTaken) -> bool:
-    """The function was entered after the stack was taken; of a busy thread, at all since we attached: who calls it
-    again and again is in it at every look, and its calls may be counted no more. A call that begins later is seen to
-    begin.
+    """The function was entered after the stack was taken; of a thread that is busy or polls, at all since we attached:
+    who calls it again and again is in it at every look, and its calls may be counted no more. A call that begins later
+    is seen to begin.
     """
     entered = (
         count.last for number, count in process.counts.items()
         if (function := state.functions.get(number)) is not None and function.name == attempt.what
     )  # fmt: skip
     waits = process.waits.get(stack.tid)
-    since = 0 if waits is not None and waits.busy else stack.at
+    since = 0 if waits is not None and (waits.busy or waits.again) else stack.at
     return any(at > since for at in entered)
 
 

@@ -70,12 +70,12 @@ def _frames(
         return [], ""
     step = max(1, len(taken) // _MOST_READ)
     stacks = [native.running(one.registers, one.stack, places) for one in taken[::step]]
-    telling = [(frames, end) for frames, end in stacks if not end or _call(frames, provided) is not None]
-    calls = {_call(frames, provided) for frames, _ in telling}
+    telling = [(frames, end) for frames, end in stacks if not end or call_of(frames, provided) is not None]
+    calls = {call_of(frames, provided) for frames, _ in telling}
     return telling[-1] if len(telling) >= _LEAST and len(calls) == 1 and None not in calls else ([], "")
 
 
-def _call(frames: list[CodeFrame], provided: Collection[str]) -> tuple[str, str, CodeFrame | None] | None:
+def call_of(frames: list[CodeFrame], provided: Collection[str]) -> tuple[str, str, CodeFrame | None] | None:
     """The outermost function of such a library, and the place that called it."""
     inside = [number for number, frame in enumerate(frames) if frame.path in provided and frame.symbol]
     if not inside:

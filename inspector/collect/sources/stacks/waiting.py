@@ -8,7 +8,7 @@ both, and how often it was switched, stay the same, nothing of its stack changes
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
@@ -25,6 +25,7 @@ from ..contract import Mapping, Session, Tracked, TreeObserver
 from ..libraries.addresses import Place
 from ..tolerant_reads import attempt
 from .native import NativeFrames
+from .polling import polling
 from .spinning import running, stuck
 
 _SETTLED: Final = 0.1
@@ -105,6 +106,11 @@ class WaitingThreads(TreeObserver):
                 if any(frame.path in provided and frame.symbol for frame in stack.native):
                     self._session.sink.send(waits)
                     self._session.sink.send(stack)
+            now_again = resting(process.pid)
+            naps = {tid: rest for tid, rest in now_again.items() if _naps(before.get(tid), rest)}
+            for waits, stack in polling(process.pid, naps, _look(process.pid), _stack, places, provided, now):
+                self._session.sink.send(waits)
+                self._session.sink.send(stack)
             for waits, stack in stuck(process.pid, busy, places, provided, now):
                 self._session.sink.send(waits)
                 self._session.sink.send(stack)
@@ -129,6 +135,16 @@ def resting(pid: int) -> dict[int, Rest]:
     threads = attempt(lambda: os.listdir(f"/proc/{pid}/task"), list[str]())[:_MOST_THREADS]
     found = {int(tid): attempt(partial(_rest, pid, int(tid)), None) for tid in threads}
     return {tid: rest for tid, rest in found.items() if rest is not None}
+
+
+def _naps(before: Rest | None, now: Rest) -> bool:
+    """It slept there before, and has been awake since."""
+    there = (now.syscall, now.sp, now.pc)
+    return before is not None and before.switches != now.switches and (before.syscall, before.sp, before.pc) == there
+
+
+def _look(pid: int) -> Callable[[int], Rest | None]:
+    return lambda tid: attempt(partial(_rest, pid, tid), None)
 
 
 def _rest(pid: int, tid: int) -> Rest | None:
