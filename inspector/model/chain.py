@@ -11,7 +11,7 @@ from .attempts.row import Attempt
 from .attempts.system import is_device
 from .drivers import drivers_behind
 from .families import MANAGEMENT, family_of_api
-from .formatting import name_of, stem
+from .formatting import duration, name_of, stem
 from .progress import Progress
 from .refusals import counted_too_late, is_optional
 from .stages import LEVEL
@@ -20,6 +20,8 @@ from .state import State
 _ASKING = ("load", "lookup", "call")
 _WENT_ON = 2_000_000_000
 """ns of CPU time after a call from which on its consumer does without it."""
+_AT_ONCE = 50_000_000
+"""ns between a call and the end of its process in which it may never have returned."""
 _LIBRARY_SEARCH = re.compile(r"\.(so(\.[\d.]+)?|conf|json|cfg)$|/locale/")
 
 
@@ -88,6 +90,8 @@ def unread_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -
     inner = [one for one in refused if one.kind == "load" and stem(one.asker) == stem(last.provider)]  # of any link
     inner += [one for one in refused if one.kind == "system" and is_device(one.what) and one.at >= last.at]
     answer = f"its result could not be read, and nothing of {last.api} followed"
+    if process.ended and process.ended - last.at < _AT_ONCE:
+        answer = f"its result could not be read: the process ended {duration(process.ended - last.at)} after it began"
     return Stop(progress, replace(last, ok=False, answer=answer, source="file", within=inner))
 
 

@@ -30,6 +30,16 @@ def look_at(process: Process) -> tuple[str, str]:
     return f"{why}: run it again in a debugger, which will stop there", in_debugger(runs)
 
 
+def stop_at_exit(process: Process) -> tuple[str, str]:
+    """What to do to see who ends a process by exit(3), and the command; empty where it does not run alone."""
+    runs = program(process)
+    of_another = any(not is_tool(one) for one in ancestors(process))
+    if of_another or runs is None or not runs.argv or runs.own_root:
+        return "a debugger that is attached at its next start and stops at exit shows who calls it", ""
+    words = "-ex 'catch syscall exit_group' -ex run -ex backtrace"
+    return "a debugger that stops at exit shows who called it", f"gdb {words} --args {by_hand(runs)}"
+
+
 def in_debugger(runs: ProcessExec) -> str:
     """The same program in a debugger, with what its loader read."""
     return f"gdb -ex run --args {by_hand(runs)}"

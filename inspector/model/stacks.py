@@ -3,16 +3,21 @@
 import re
 from collections.abc import Iterable
 
+from inspector.stream.c_library import answers_lookups
 from inspector.stream.stacks import CodeFrame, SourceFrame, StackTaken
 from inspector.stream.text import visible
 
 from .attempts.row import Attempt
 from .formatting import name_of
+from .state import Process
 
 _OF_OTHERS = re.compile(r"^<|/lib(64)?/python\d|/(site|dist)-packages/")
 """Code of Python and of packages; of what stands above it the user has heard."""
 _CARRIER = re.compile(r"^(lib(c|dl|pthread|ffi|stdc\+\+)[.-]|ld-)")
 """Libraries that only pass a call on."""
+_LOADER = re.compile(r"^ld-(linux|musl)")
+LOADS = frozenset(("dlopen", "dlmopen", "__libc_dlopen_mode"))
+"""Functions of C libraries by which libraries are loaded (dlopen(3))."""
 _MOST_NAMED = 4
 
 
@@ -35,6 +40,29 @@ def _belongs(stack: StackTaken, attempt: Attempt) -> bool:
     if attempt.calls is None or attempt.calls.function.id != stack.function or not attempt.begin:
         return False
     return (stack.tid, stack.moment) == (attempt.tid, attempt.begin)
+
+
+def waiting(process: Process, tid: int, since: int = 0) -> StackTaken | None:
+    """The newest stack of a thread that was seen not to get on, taken after a moment."""
+    found = [
+        one for one in process.stacks if one.occasion == "waiting" and one.tid == tid and one.at >= since
+    ]  # fmt: skip
+    return found[-1] if found else None
+
+
+def in_loader(frame: CodeFrame) -> bool:
+    """Whether a frame is code of the dynamic loader: below it nobody but a load has any."""
+    return _LOADER.match(name_of(frame.path)) is not None or (frame.symbol in LOADS and answers_lookups(frame.path))
+
+
+def innermost_code(process: Process, tid: int) -> str:
+    """`setup of libcuda.so.1`: where a thread is that does not get on, outside of the C library; empty when unknown."""
+    stack = waiting(process, tid)
+    frames = stack.native if stack is not None else ()
+    inner = next((one for one in frames if one.path != "?" and not _CARRIER.match(name_of(one.path))), None)
+    if inner is None or ".so" not in name_of(inner.path):
+        return ""
+    return f"{inner.symbol} of {name_of(inner.path)}" if inner.symbol else name_of(inner.path)
 
 
 def asked_from(stack: StackTaken) -> str:

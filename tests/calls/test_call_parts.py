@@ -100,6 +100,15 @@ def test_loads_of_a_process_that_ends_are_given_up() -> None:
     assert loads.leave(7) == []
 
 
+def test_loads_of_a_file_that_is_watched_no_more_are_given_up() -> None:
+    loads = PendingLoads()
+    loads.begin(asked(100, b"a"))
+    loads.forget(1)
+    assert loads.is_inside(7)
+    loads.forget(0)
+    assert not loads.is_inside(7)
+
+
 def test_the_loaders_words_are_those_of_dlerror() -> None:
     refused = Refused(1, 7, 7, b"libx.so", b"cannot open shared object file", b"", 2)
     assert loader_words(refused) == "libx.so: cannot open shared object file: No such file or directory"

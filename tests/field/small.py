@@ -33,6 +33,9 @@ NO_DEVICE = _cpu("cuInit = 100")
 REFUSED = Expected("cpu", ("cuInit = 100",), never=("SIGSEGV",))
 OUT_OF_MEMORY = _cpu("cuMemAlloc_v2 = 2 (CUDA_ERROR_OUT_OF_MEMORY)")
 SPINS = Expected("cpu|undecided", ("cuInit",))
+ENDS_IN_LOAD = _cpu("ended during the load of libcuda.so.1")
+ENDS_IN_CALL = _cpu("ended inside cuInit of libcuda.so.1")
+STAYS_IN_LOAD = Expected("cpu|undecided", ("the load of libcuda.so.1", "set_up_device"), never=("failed to load",))
 NOT_BEGUN = _cpu("cuInit = 999")
 NVML = _cpu("nvmlDeviceGetCount_v2")
 WITHOUT_BEGINNING = _cpu("cuInit", "/no-beginning/libcuda.so.1")
@@ -203,6 +206,24 @@ CASES = [
     Small("memory is refused, it works on", "FIELD_MEMORY=33554432 exec $D/memory goes-on", GPU),
     Small("spins", "FIELD_SPIN=1 exec timeout -s KILL 12 $D/program", SPINS),
     Small("spins, late", "FIELD_SPIN=1 exec $D/program", SPINS, attached=True),
+    Small("ends while it is loaded", "FIELD_AT_LOAD=ends LD_LIBRARY_PATH=$D/stays exec $D/program", ENDS_IN_LOAD),
+    Small("ends in a call", "FIELD_AT_CALL=ends LD_LIBRARY_PATH=$D/stays exec $D/program", ENDS_IN_CALL),
+    Small(
+        "waits while it is loaded",
+        "FIELD_AT_LOAD=waits LD_LIBRARY_PATH=$D/stays exec timeout -s KILL 12 $D/program",
+        STAYS_IN_LOAD,
+    ),
+    Small(
+        "waits while it is loaded, late",
+        "FIELD_AT_LOAD=waits LD_LIBRARY_PATH=$D/stays exec $D/program",
+        STAYS_IN_LOAD,
+        attached=True,
+    ),
+    Small(
+        "spins while a name is looked up",
+        "LD_LIBRARY_PATH=$D/chooses exec timeout -s KILL 12 $D/program",
+        Expected("cpu|undecided", ("choose_code of libcuda.so.1",), never=("does not have it", "never called")),
+    ),
     Small("handles a fault", "FIELD_ANSWER=100 exec $D/program handled", REFUSED),
     Small("found by its path", "LD_LIBRARY_PATH=$D/empty exec $D/program path $D/real/libcuda.so.1", GPU),
     Small("looks for tools", "exec $D/program tools", GPU),

@@ -32,6 +32,24 @@ _BACKEND = "int helper_new(void), cuInit(unsigned);\nint start(void) { return he
 _NVML = "int nvmlInit_v2(void) { return 0; }\nint nvmlDeviceGetCount_v2(int *count) { *count = 0; return 0; }\n"
 _NO_BEGINNING = "int cuDeviceGetCount(int *count) { *count = 1; return 0; }\n"
 _HOLLOW = "int cuInit(unsigned flags) { return 999; }\n" + _NO_BEGINNING
+_STAYS = """
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+static int how(const char *name, const char *what) { return getenv(name) && !strcmp(getenv(name), what); }
+__attribute__((constructor)) static void set_up_device(void) {
+    if (how("FIELD_AT_LOAD", "ends")) _exit(0);
+    while (how("FIELD_AT_LOAD", "waits")) pause();
+}
+int cuInit(unsigned flags) { if (how("FIELD_AT_CALL", "ends")) exit(0); return 0; }
+int cuDeviceGetCount(int *count) { *count = 1; return 0; }
+"""
+_CHOOSES = """
+static int begin(unsigned flags) { return 0; }
+static int (*choose_code(void))(unsigned) { for (volatile int busy = 1; busy;) {} return begin; }
+int cuInit(unsigned) __attribute__((ifunc("choose_code")));
+int cuDeviceGetCount(int *count) { *count = 1; return 0; }
+"""
 _NCCL = "int ncclStart(void) { return 0; }\n"
 _ADDON = "int ncclStart(void), cuInit(unsigned);\nint start(void) { return ncclStart() + cuInit(0); }\n"
 
@@ -68,6 +86,8 @@ def build(folder: Path) -> None:
     _shared(folder / "nvml/libnvidia-ml.so.1", _text(folder, _NVML))
     _shared(folder / "no-beginning/libcuda.so.1", _text(folder, _NO_BEGINNING))
     _shared(folder / "hollow/libcuda.so.1", _text(folder, _HOLLOW))
+    _shared(folder / "stays/libcuda.so.1", _text(folder, _STAYS))
+    _shared(folder / "chooses/libcuda.so.1", _text(folder, _CHOOSES))
     nccl = _shared(folder / "addon/libnccl.so.2", _text(folder, _NCCL))
     _shared(folder / "addon/index.node", _text(folder, _ADDON), str(nccl), needed[1])
     nccl.unlink()

@@ -9,6 +9,7 @@ from inspector.model.failed_loads import FailedLoad, classify, failure_of, foret
 from inspector.model.families import MANAGEMENT, bundles_loader, family_of_api, family_of_file, family_of_function
 from inspector.model.formatting import listed, name_of, stem
 from inspector.model.profiles import Profiles
+from inspector.model.stacks import in_loader, waiting
 from inspector.model.state import Process, State
 from inspector.model.tree import libraries
 from inspector.model.usage import asks_for_others, uses
@@ -77,8 +78,10 @@ class LoadReader:
         return "" if only_linked else family
 
     def _of_lookup(self, lookup: LookedUp) -> Attempt | None:
-        refused = lookup.found is False or (lookup.found is None and crashed(self.process))
-        failure = failure_of(self.state, self.process, self.profiles, lookup) if refused else None
+        stays = lookup.found is None and self._stays(lookup)
+        refused = lookup.found is False or stays
+        told = lookup.found is False or (stays and crashed(self.process))
+        failure = failure_of(self.state, self.process, self.profiles, lookup) if told else None
         family = self.family(lookup.name) or self.family(lookup.answer or "")
         if not family and failure is not None:
             family = family_of_file(self.profiles, failure.missing) or family_of_function(self.profiles, failure.symbol)
@@ -88,17 +91,30 @@ class LoadReader:
         if not family:
             return None
         attempt = Attempt(
-            self.process, "load", lookup.name, None if lookup.found is None and not refused else not refused, lookup.at,
+            self.process, "load", lookup.name, None if lookup.found is None and not refused else not refused,
+            (self.process.ended or self.state.now) if stays else lookup.at,
             begin=lookup.entered, tid=lookup.tid, family=family, stage="loaded", asker=lookup.requester,
             provider=lookup.answer or "", answer=_words(failure, lookup), source="loader",
-            came_back=lookup.found is not None, failure=failure, lookup=lookup,
+            came_back=not stays, failure=failure, lookup=lookup,
             api=self.profiles.api_of_soname(lookup.name) or "", tried=frozenset(one.path for one in lookup.tried),
             own_ends=bool(loader) or not self._for_others(lookup.requester, lookup.name),
         )  # fmt: skip
         if failure is not None:
             self.in_vain.add(lookup.name)
             self._refused_inside(attempt, failure)
+        if stays:
+            self.in_vain.update(one.path for one in lookup.tried if not one.errno)
         return attempt
+
+    def _stays(self, lookup: LookedUp) -> bool:
+        """A load that was not seen to return: its process ended in it, or the stack of its thread is still inside.
+
+        Where events were lost, its return may be one of them.
+        """
+        if self.process.ended:
+            return not self.state.lost or crashed(self.process)
+        stack = waiting(self.process, lookup.tid, lookup.entered)
+        return stack is not None and any(map(in_loader, stack.native))
 
     def _expected(self, name: str, failure: FailedLoad) -> bool:
         """A backend that a profile knows there, or a load that a library of the process answers itself."""
@@ -293,8 +309,8 @@ def missing_of(refusal: LoaderRefused) -> str:
 
 
 def _words(failure: FailedLoad | None, lookup: LookedUp) -> str:
-    if failure is None:
-        return "found"
     if lookup.found is None:
         return "did not return"
+    if failure is None:
+        return "found"
     return failure.words or "dlopen answered NULL, its error text was not seen"

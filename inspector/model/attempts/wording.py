@@ -19,6 +19,8 @@ def sentence(attempt: Attempt) -> str:
     """`libcudart.so.12 asked for libcuda.so.1: cannot open shared object file`, who and what and the answer."""
     who = attempt.asker_name or short(attempt.process)
     match attempt.kind:
+        case "load" | "lookup" if not attempt.came_back:
+            return f"{doing(attempt)}{_so_long(attempt)} in {short(attempt.process)}{_by(attempt)}"
         case "load":
             return f"{who} asked for {attempt.what}: {attempt.answer}"
         case "lookup":
@@ -39,21 +41,30 @@ def sentence(attempt: Attempt) -> str:
     return f"the program says: {attempt.what[:_LONGEST]}"
 
 
+def doing(attempt: Attempt) -> str:
+    """What goes on while an attempt has not been answered: `cuInit`, `the load of libcuda.so.1`."""
+    if attempt.kind == "load":
+        return f"the load of {name_of(attempt.what)}"
+    return f"the look-up of {attempt.what}" if attempt.kind == "lookup" else attempt.what
+
+
 def _call(attempt: Attempt) -> str:
     if attempt.ok is None:
         times = f" {attempt.calls.total:,} times" if attempt.calls is not None else ""
         return f"{attempt.what} was called{times}, results not read,"
     if attempt.came_back:
         return f"{attempt.what} = {attempt.answer}"
+    return f"{attempt.what}{_so_long(attempt)}"
+
+
+def _so_long(attempt: Attempt) -> str:
+    """How long it did not return; of a call whose beginning nobody saw, what is known."""
+    if attempt.begin and attempt.process.ended:
+        return f" had not returned when the process ended, {duration(max(0, attempt.at - attempt.begin))} later,"
     if attempt.begin:
-        return f"{attempt.what} did not return for {duration(max(0, attempt.at - attempt.begin))}"
-    return f"{attempt.what} did not return{_since(attempt)}"
-
-
-def _since(attempt: Attempt) -> str:
-    """Of a call whose beginning nobody saw."""
+        return f" did not return for {duration(max(0, attempt.at - attempt.begin))}"
     before_us = attempt.source == "memory" and not born_here(attempt.process)
-    return " since before we attached" if before_us else " for some time"
+    return f" did not return {'since before we attached' if before_us else 'for some time'}"
 
 
 def _by(attempt: Attempt) -> str:
@@ -61,7 +72,8 @@ def _by(attempt: Attempt) -> str:
     if not attempt.came_back and attempt.provider:
         answered = f", inside {attempt.provider}"
     said = ", in the program's own words" if attempt.source == "program" else ""
-    asked = f", called by {attempt.asker_name}" if attempt.asker and attempt.asker != attempt.provider else ""
+    verb = "called" if attempt.kind == "call" else "asked for"
+    asked = f", {verb} by {attempt.asker_name}" if attempt.asker and attempt.asker != attempt.provider else ""
     return f"{answered}{asked}{said}"
 
 

@@ -92,7 +92,9 @@ class ApiError(Cause):
         during = (leaf.begin, leaf.at) if leaf.source != "program" and leaf.begin else None
         told = trouble_told(case.state, leaf.process, during, claims)
         meaning = (
-            f"{told.where[0].upper()}{told.where[1:]} says: {told.words}." if told is not None else _meaning(advice)
+            f"{told.where[0].upper()}{told.where[1:]} says: {told.words}."
+            if told is not None
+            else _meaning(leaf, advice)
         )
         rows += [told.row(leaf.process)] if told is not None else []
         known = profiles.apis.get(leaf.api)
@@ -161,8 +163,10 @@ def _next(case: Case, gate: list[FileOpened]) -> tuple[str, str]:
     return f"watch the next start: what {library} opens and returns before that{last}", waited_for(leaf.process)
 
 
-def _meaning(advice: str) -> str:
+def _meaning(leaf: Attempt, advice: str) -> str:
     """What a result usually means: a shim may mean something else by it."""
+    if leaf.source == "file" and not leaf.code:
+        return "Whether the library refused the call, or never came back from it, was not seen."
     return f"That usually means: {advice}." if advice else "The library refused the call."
 
 

@@ -165,6 +165,12 @@ class Case(msgspec.Struct, frozen=True):
         return next((one for one in reversed(self.chain) if one.kind == "call"), None)
 
     @property
+    def unanswered(self) -> Attempt | None:
+        """The innermost call, load or look-up of the chain that did not return."""
+        asked = (one for one in reversed(self.chain) if one.kind in ("call", "load", "lookup"))
+        return next((one for one in asked if not one.came_back), None)
+
+    @property
     def use(self) -> Use | None:
         """The API of the innermost call or of the leaf in its process."""
         one = self.call or self.leaf

@@ -4,9 +4,7 @@ from collections.abc import Iterable
 
 from inspector.model import commands_by_hand, core_dumps, evidence
 from inspector.model.attempts.row import Attempt
-from inspector.model.coverage import born_here
-from inspector.model.crashes import NULL_PAGE, jumped_to_null, killed, raised
-from inspector.model.evidence import short
+from inspector.model.crashes import NULL_PAGE, jumped_to_null, raised
 from inspector.model.folding.processes import end_words, place
 from inspector.model.formatting import duration, listed, name_of
 from inspector.model.state import Process
@@ -14,13 +12,12 @@ from inspector.model.tree import preload_source, program, title
 from inspector.model.verdict import Evidence
 from inspector.model.worker import is_tool
 from inspector.stream.calls import LookedUp
-from inspector.stream.processes import SignalDelivered, ThreadWaits
+from inspector.stream.processes import SignalDelivered
 
 from .context import Case, Context
 from .crash_places import cut_short, function_of_an_api, last_words, only_software, words_of
 from .rule import Cause, Hit, Pattern
 
-_SURELY = 10_000_000_000
 _START_FAILED = (126, 127)
 """Status of a program whose start or whose first call of a missing function failed (ld.so, shells)."""
 _SIGBUS, _BUS_ADRERR = 7, 2
@@ -30,100 +27,6 @@ _BEYOND_ITS_FILE = (
     "cut short or replaced in place, or the file system of its shared memory (/dev/shm) is full."
 )
 _JUST_BEFORE = 2_000_000_000
-_SPINS = (
-    "keeps a processor busy and does not leave the call: it polls for something that does not come, or runs in circles"
-)
-_WAITS = "is waiting for something: a remote side, a device, a lock"
-
-
-class DiscoveryTimeout(Cause):
-    id = "discovery-timeout"
-    place = "end"
-    meaning = "Discovery timed out: the parent gave up on its child process."
-    proof = "The child was killed from outside while a call was open in it."
-    cure = "Give the library a shorter timeout than the program's."
-
-    def explain(self, case: Case) -> Hit | None:
-        call = case.call
-        if call is None or call.came_back or not killed(call.process):
-            return None
-        process = call.process
-        lived = duration(process.ended - process.started)
-        lines = list(case.context.start.of("timeout"))
-        return Hit(
-            title=f"{short(process)} was killed after {lived}, still inside {call.what}",
-            cause=f"{call.what} of {name_of(call.provider)} did not return, and the parent timed out.",
-            next_step=f"give {name_of(call.provider)} a shorter timeout than the program's",
-            command=case.again(),
-            process=process,
-            confidence=case.sure if lines else "likely",
-            evidence=[*case.rows(), *[evidence.of_reading(case.state, reading) for reading in lines[:3]]],
-            at=process.ended,
-            subject=call.what,
-            root=f"{call.what} of {name_of(call.provider)} does not return",
-        )
-
-
-class CallBlocked(Cause):
-    id = "call-blocked"
-    place = "end"
-    meaning = "A call was entered and does not return."
-    proof = "The kernel counted its entry and no exit, and the thread still waits."
-    cure = "See where the thread waits: the far side, a device, a lock."
-
-    def explain(self, case: Case) -> Hit | None:
-        call = case.call
-        if call is None or call.came_back or call.process.ended:
-            return None
-        process = call.process
-        age = case.state.now - call.begin if call.begin else 0
-        unseen = "for some time" if born_here(process) else "since before we attached"
-        since = f"for {duration(age)}" if call.begin else unseen
-        waits = process.waits.get(call.tid)
-        where = (waits.syscall or waits.wchan) if waits is not None else ""
-        busy = not where and _busy(case, call, waits)
-        how = f", waiting in {where}" if where else ", busy all the time" if busy else ""
-        limit = _limit(case.context, process)
-        ends = f" The program times out after {limit:.0f} s." if limit else ""
-        rows = case.rows()
-        if how:
-            rows.append(
-                evidence.of_process(process, f"thread {call.tid}{how}", by_hand=commands_by_hand.waits(process.pid))
-            )
-        asked = f", called by {name_of(call.asker)}" if call.asker and call.asker != call.provider else ""
-        whose = call.provider or "the library"
-        return Hit(
-            title=f"{call.what} in {short(process)} has been running {since} and has not returned{how}",
-            cause=f"{whose} {_SPINS if busy else _WAITS}{asked}.{ends}",
-            next_step="see in which function of it the time is spent"
-            if busy
-            else "see where its threads are waiting; use a debugger only if you may stop the process",
-            command=f"perf top -p {process.pid}" if busy else commands_by_hand.waits(process.pid),
-            process=process,
-            confidence=case.sure if age > _SURELY else "likely",
-            evidence=rows,
-            doubt="" if age > _SURELY else "It may just be slow.",
-            at=call.begin,
-            subject=call.what,
-            root=f"inside {call.what} of {name_of(call.provider)}{how}",
-        )
-
-
-def _busy(case: Case, call: Attempt, waits: ThreadWaits | None) -> bool:
-    """The thread was seen on a processor all the time, or its process spent most of the call's time on one."""
-    if waits is not None and waits.busy:
-        return True
-    age = case.state.now - call.begin
-    return bool(call.begin) and call.process.cpu_after(call.begin, case.state.now) > age // 2
-
-
-def _limit(context: Context, process: Process) -> float:
-    """Seconds that the parent waits for a discovery child, as its profile says."""
-    runs = context.program(process)
-    known = context.profiles.program(name_of(runs.argv[0])) if runs is not None and runs.argv else None
-    if known is None or runs is None or not any(word in runs.argv[1:] for word in known.discovery):
-        return 0.0
-    return known.discovery_limit
 
 
 class ChildCrashed(Cause):
@@ -368,32 +271,5 @@ def _around(rows: list[Attempt]) -> Attempt | None:
     return max(stuck, key=lambda one: one.begin, default=None)
 
 
-class TimeoutsInLogs(Pattern):
-    """Discovery gave up, and no child was seen inside a call."""
-
-    id = "discovery-timeout"
-    place = "end"
-    meaning = DiscoveryTimeout.meaning
-    proof = DiscoveryTimeout.proof
-    cure = DiscoveryTimeout.cure
-
-    def find(self, context: Context) -> Iterable[Hit]:
-        reading = next(iter(context.start.of("timeout")), None)
-        if reading is None:
-            return
-        dead = [p for p in context.state.processes if p.end is not None and p.end.code not in (0, None)]
-        early = f" {short(dead[0])} was dead long before: {end_words(dead[0].end)}." if dead and dead[0].end else ""
-        yield Hit(
-            title="discovery timed out",
-            cause=f"The log says so; no child process was seen inside a call.{early}",
-            next_step="observe the next start from its first instruction",
-            command="inspector --wait PROGRAM",
-            confidence="likely",
-            evidence=[evidence.of_reading(context.state, reading)],
-            at=reading.at,
-            subject="log",
-        )
-
-
-CAUSES: tuple[Cause, ...] = (DiscoveryTimeout(), CallBlocked(), ChildCrashed(), StartFailed())
-PATTERNS: tuple[Pattern, ...] = (Deaths(), TimeoutsInLogs())
+CAUSES: tuple[Cause, ...] = (ChildCrashed(), StartFailed())
+PATTERNS: tuple[Pattern, ...] = (Deaths(),)

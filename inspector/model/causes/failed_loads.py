@@ -196,7 +196,7 @@ class LoadRefused(Cause):
     def explain(self, case: Case) -> Hit | None:
         failure = case.failure
         if failure is None:
-            return self._of_words(case) if case.leaf.kind == "load" else None
+            return self._of_words(case) if case.leaf.kind == "load" and case.leaf.came_back else None
         if case.leaf.kind in ("signal", "end") and not failure.words:
             return None  # the process died in it, and nothing says that the file is at fault
         process = failure.process

@@ -78,7 +78,7 @@ class NameNotFound(Cause):
 
     def explain(self, case: Case) -> Hit | None:
         leaf = case.leaf
-        if leaf.kind != "lookup" or leaf.failure is not None:
+        if leaf.kind != "lookup" or leaf.failure is not None or not leaf.came_back:
             return None
         said = ", says its own log" if leaf.source == "program" else ""
         process = leaf.process

@@ -18,6 +18,7 @@ from . import (
     lookups,
     names,
     namespaces,
+    not_returned,
     on_devices,
     own_errors,
     preloads,
@@ -48,6 +49,7 @@ CAUSES: tuple[Cause, ...] = (
     *values.CAUSES,
     *drivers.CAUSES,
     *used.CAUSES,
+    *not_returned.CAUSES,
     *ends.CAUSES,
     *calls.FORK,
     *hidden_devices.CAUSES,
@@ -74,6 +76,7 @@ PATTERNS: tuple[Pattern, ...] = (
     *driver_versions.PATTERNS,
     *values.PATTERNS,
     *ends.PATTERNS,
+    *not_returned.PATTERNS,
     *logged.PATTERNS,
     *used.PATTERNS,
 )

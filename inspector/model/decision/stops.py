@@ -26,7 +26,7 @@ from .ways import Ways, calls_counted, deepest_of
 def by_hang(ways: Ways) -> Decision | None:
     open_now = [
         stop for (process, _), stop in ways.analysis.stops.items()
-        if not stop.attempt.came_back and not process.ended and stop.attempt.kind == "call"
+        if not stop.attempt.came_back and not process.ended
     ]  # fmt: skip
     if not open_now:
         return None

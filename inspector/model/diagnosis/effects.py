@@ -1,5 +1,6 @@
 """What the first link of a chain says: on the CPU, on the GPU, or dead before anything was computed."""
 
+from inspector.model.attempts.wording import doing
 from inspector.model.causes.context import Context
 from inspector.model.crashes import fault
 from inspector.model.decision import UNUSED_FOR, Decision
@@ -34,7 +35,7 @@ def _of_hang(decision: Decision) -> str:
     stuck = decision.chain[-1] if decision.reason == "hangs" and decision.chain else None
     if stuck is None or stuck.came_back or not stuck.begin:
         return ""
-    return f"stuck in {stuck.what} for {duration(stuck.at - stuck.begin)}"
+    return f"stuck in {doing(stuck)} for {duration(stuck.at - stuck.begin)}"
 
 
 def _of_death(context: Context) -> str:
@@ -42,7 +43,8 @@ def _of_death(context: Context) -> str:
     decision, process = context.decision, context.decision.process
     said = decision.word is not None and decision.word.saying in ON_CPU
     crashed = process is not None and fault(process) is not None
-    if process is None or said or not (crashed or _gave_up(decision, process)) or _goes_on(context, process):
+    over = crashed or _gave_up(decision, process) or _ended_inside(decision, process) if process is not None else False
+    if process is None or said or not over or _goes_on(context, process):
         return ""
     work = [one for one in of_process(context.state, process, context.profiles) if one.launches or one.allocations]
     if work:
@@ -55,6 +57,11 @@ def _gave_up(decision: Decision, process: Process) -> bool:
     end, refused = process.end, decision.chain[0].at if decision.chain else 0
     failed = end is not None and bool(end.code)
     return failed and bool(refused) and process.cpu_after(refused, process.ended) < UNUSED_FOR
+
+
+def _ended_inside(decision: Decision, process: Process) -> bool:
+    """It ended in the middle of what it asked for."""
+    return bool(process.ended) and bool(decision.chain) and not decision.chain[0].came_back
 
 
 def _goes_on(context: Context, dead: Process) -> bool:

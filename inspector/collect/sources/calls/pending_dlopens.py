@@ -68,6 +68,13 @@ class PendingLoads:
         tids = [tid for tid, stack in self._threads.items() if stack[0].asked.pid == pid]
         return [pending for tid in tids for pending in self._threads.pop(tid)]
 
+    def forget(self, cookie: int) -> None:
+        """Those of a file that is watched no more: nobody will see them return."""
+        for tid, stack in list(self._threads.items()):
+            stack[:] = [pending for pending in stack if pending.asked.cookie != cookie]
+            if not stack:
+                del self._threads[tid]
+
     def older_than(self, moment: int) -> Iterator[Pending]:
         """Those that began before a moment and were not told yet."""
         for stack in self._threads.values():

@@ -130,6 +130,10 @@ class LookupsSource(TreeObserver):
         if self._answers.of(image) and mapping.file not in self._met:
             self._watch(Candidate(os.fsencode(mapping.path), mapping.open_path, mapping.file), KINDS)
 
+    def executed(self, process: Tracked) -> None:
+        """Another program is in its place: nothing of the one before is open."""
+        self._pending.leave(process.pid)
+
     def ended(self, process: Tracked) -> None:
         """What it was in the middle of, nobody will answer."""
         for pending in self._pending.leave(process.pid):
@@ -307,6 +311,7 @@ class LookupsSource(TreeObserver):
     def _let_go(self, file: _File) -> None:
         """Telling so many look-ups would slow the target down."""
         self._lookup_probes.detach(file.number)
+        self._pending.forget(file.number)
         why = f"{file.path} answers more than {MOST_PER_SECOND:,} look-ups a second: they are not told any more"
         now = self._session.loop.now()
         for identity in file.identities:
