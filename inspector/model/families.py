@@ -11,7 +11,9 @@ _OF_FILE: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("rocm-smi", re.compile(r"librocm_smi", re.I)),
     (
         "cuda",
-        re.compile(r"(?<!i)cuda|cublas|cudnn|cufft|curand|cusparse|cusolver|nccl|nvrtc|nvjitlink|libnvidia-", re.I),
+        re.compile(
+            r"(?<!i)cuda|cublas|cudnn|cufft|cufile|curand|cusparse|cusolver|nccl|nvrtc|nvjitlink|libnvidia-", re.I
+        ),
     ),
     ("rocm", re.compile(r"amdhip|hsa-runtime|rocblas|hipblas|miopen|rocm|rccl|libamd_|-hip\b", re.I)),
     ("vulkan", re.compile(r"vulkan|GLX_nvidia|_icd\.", re.I)),

@@ -76,6 +76,15 @@ def asked_from(stack: StackTaken) -> str:
     return visible(_code(code, name_of(code.path))) if code is not None and code.path != "?" else ""
 
 
+def behind_carriers(stack: StackTaken) -> CodeFrame | None:
+    """The innermost frame of code that does more than pass a call on: who called abort(3), say."""
+    if not stack.native or not _CARRIER.match(name_of(stack.native[0].path)):
+        return None
+    known = (frame for frame in stack.native if not _CARRIER.match(name_of(frame.path)))
+    found = next(known, None)
+    return found if found is not None and found.path not in ("", "?") else None
+
+
 def callers(stack: StackTaken) -> str:
     """`ask (train.py:6) <- main (train.py:15) <- ...`, the innermost first, of the user's own code if there is any."""
     own = [frame for frame in stack.source if not _OF_OTHERS.search(frame.file)] or stack.source

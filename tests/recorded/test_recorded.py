@@ -157,6 +157,12 @@ RUNS = (
     Recorded("rmm-placeholders", "cpu", "api-error", "35 (cudaErrorInsufficientDriver)"),
     # results of EGL are not read: without any driver none of them was a success
     Recorded("pyglet-badvendor", "cpu", "lookup-failed", "libEGL_nvidia.so.0"),
+    # a driver that calls abort(3), which the stack at the signal tells
+    Recorded("vulkan-abort", "cpu", "child-crashed", "vk_icdNegotiateLoaderICDInterfaceVersion+0x11 (libvk_abort.so)"),
+    # attached late: "Failure finding" a library; a call that sleeps again and again
+    Recorded("kvikio-nofile-late", "cpu", "lookup-failed", "asked for libcufile.so.0"),
+    Recorded("gpustat-polls-late", "undecided", "call-blocked", "nvmlDeviceGetName"),
+    Recorded("py3nvml-32bit", "cpu", "backend-load-failed", "/opt/field/d/bits32/libnvidia-ml.so.1"),
     # each question for devices was answered with an error that is harmless once
     Recorded("clesperanto-nodevice", "cpu", "api-error", "CL_DEVICE_NOT_FOUND"),
 )

@@ -7,7 +7,7 @@ from inspector.model.drivers import software_drivers
 from inspector.model.families import family_of_function
 from inspector.model.formatting import listed, name_of
 from inspector.model.log_claims import Word
-from inspector.model.stacks import stack_of
+from inspector.model.stacks import behind_carriers, stack_of
 from inspector.model.state import Process, State
 
 from .context import Context
@@ -30,6 +30,25 @@ def function_of_an_api(context: Context, death: Attempt) -> str:
             asked = f", called by {name_of(caller)}" if caller else ""
             return f" inside {frame.symbol} of {name_of(frame.path)}{asked}"
     return ""
+
+
+def aborted_at(death: Attempt) -> str:
+    """`start+0x11 (libgpu.so)`: who called abort(3), which is what the C library did for it."""
+    stack = stack_of(death) if death.code == SIGABRT else None
+    frame = behind_carriers(stack) if stack is not None else None
+    if frame is None:
+        return ""
+    return f"{frame.symbol}+{frame.offset:#x} ({name_of(frame.path)})" if frame.symbol else name_of(frame.path)
+
+
+def refused_drivers(context: Context, death: Attempt) -> str:
+    """Drivers that the loader of an API was refused before: without one it may answer NULL for a function."""
+    refused = [
+        one for one in context.analysis.unexcused("load")
+        if one.process is death.process and one.own_ends and one.at <= death.at
+    ]  # fmt: skip
+    told = dict.fromkeys(f"{name_of(one.asker)} asked for {name_of(one.what)} in vain" for one in refused)
+    return f" Before, {listed(told, 2)}: it has no driver." if told else ""
 
 
 def cut_short(state: State, process: Process) -> tuple[str, str]:
@@ -63,3 +82,14 @@ def only_software(context: Context, process: Process, said: Word | None) -> str:
         return ""
     drivers = software_drivers(context.state, process, said.family, context.profiles)
     return f" Only {listed(map(name_of, drivers), 2)} was there for it, a software driver." if drivers else ""
+
+
+def tables_with_gaps(process: Process) -> str:
+    """Private tables with NULL entries that were handed out to it."""
+    tables = (one for one in process.lookups if one.lacking and one.found)
+    told = [
+        f"{name_of(one.answer or one.answered_by) or 'the driver'} handed out the export table {one.name.upper()} "
+        f"without {'entry' if len(one.lacking) == 1 else 'entries'} {listed(map(str, one.lacking), 6)}"
+        for one in tables
+    ]
+    return f"; {listed(dict.fromkeys(told), 2)}" if told else ""

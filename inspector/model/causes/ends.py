@@ -15,7 +15,16 @@ from inspector.stream.calls import LookedUp
 from inspector.stream.processes import SignalDelivered
 
 from .context import Case, Context
-from .crash_places import cut_short, function_of_an_api, last_words, only_software, words_of
+from .crash_places import (
+    aborted_at,
+    cut_short,
+    function_of_an_api,
+    last_words,
+    only_software,
+    refused_drivers,
+    tables_with_gaps,
+    words_of,
+)
 from .rule import Cause, Hit, Pattern
 
 _START_FAILED = (126, 127)
@@ -46,18 +55,19 @@ class ChildCrashed(Cause):
 def crashed_hit(context: Context, death: Attempt, around: Attempt | None, case: Case | None = None) -> Hit:
     """What is to be said of a death: where it was, who asked for what it was in, and what came before."""
     process, signal, name = death.process, death.signal, death.what
-    null, where = _null_answer(process, signal), _where(signal)
+    null, at = _null_answer(process, signal), aborted_at(death)
+    where = f" in {at}" if at else _where(signal)
     inside = _inside(around) or function_of_an_api(context, death)
     said, (cut, short_by) = last_words(context, death), _cut_short(context, process, signal)
     jumped = jumped_to_null(signal)
     after = f" after {null.name} was answered with NULL" if null is not None else ""
     spot = ""
     if signal is not None and where:
-        spot = where if jumped else f" ({place(signal)})"
+        spot = where if jumped else f" ({at or place(signal)})"
     telling = f"{title(process)} was killed by {name}{where}{after}"
     if inside:
         telling = f"{name}{inside} in {title(process)}{spot}{after}"
-    root = f"{name}{inside or where}"
+    root = f"{name}{inside or where}{f', at {at}' if at and inside else ''}"
     if jumped and signal is not None:
         root = f"{name}: jumped to address {signal.ip:#x}{inside}: a function pointer was NULL"
         root += f",{after}" if after else ""
@@ -98,7 +108,8 @@ def _why(context: Context, death: Attempt, inside: str, null: LookedUp | None) -
         cut, short_by = _cut_short(context, process, signal)
         cause += f" {cut} is cut short: {short_by}." if cut else _BEYOND_ITS_FILE
     elif jumped_to_null(signal):
-        cause += f" A call through a function pointer that is NULL ends there{_tables_with_gaps(process)}."
+        cause += f" A call through a function pointer that is NULL ends there{tables_with_gaps(process)}."
+        cause += refused_drivers(context, death)
     if not inside:
         cause += _before(context, death)
     cause += _preloaded(process, signal)
@@ -112,17 +123,6 @@ def _why(context: Context, death: Attempt, inside: str, null: LookedUp | None) -
 def _cut_short(context: Context, process: Process, signal: SignalDelivered | None) -> tuple[str, str]:
     beyond = signal is not None and signal.signal == _SIGBUS and signal.si_code == _BUS_ADRERR
     return cut_short(context.state, process) if beyond else ("", "")
-
-
-def _tables_with_gaps(process: Process) -> str:
-    """Private tables with NULL entries that were handed out to it."""
-    tables = (one for one in process.lookups if one.lacking and one.found)
-    told = [
-        f"{name_of(one.answer or one.answered_by) or 'the driver'} handed out the export table {one.name.upper()} "
-        f"without {'entry' if len(one.lacking) == 1 else 'entries'} {listed(map(str, one.lacking), 6)}"
-        for one in tables
-    ]
-    return f"; {listed(dict.fromkeys(told), 2)}" if told else ""
 
 
 def _preloaded(process: Process, signal: SignalDelivered | None) -> str:

@@ -175,6 +175,12 @@ class LibraryNotFound(Cause):
         )
 
 
+def _opened(case: Case, name: str) -> str:
+    """The file that the loader opened for a bare name, and would not take."""
+    tried = case.leaf.lookup.tried if case.leaf.lookup is not None else []
+    return next((one.path for one in tried if not one.errno and name_of(one.path) == name_of(name)), "")
+
+
 def _variable(case: Case, path: str) -> str:
     """By which variable the process came to ask for this path."""
     if "/" not in path:
@@ -201,12 +207,13 @@ class LoadRefused(Cause):
             return None  # the process died in it, and nothing says that the file is at fault
         process = failure.process
         named = failure.words.partition(": ")[0]
-        path = named if named.startswith("/") else failure.name
+        path = named if named.startswith("/") else _opened(case, failure.name) or failure.name
+        which = f" It is {path}." if path != failure.name and path not in failure.words else ""
         died = case.leaf.kind == "signal"
         return Hit(
             title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: "
             f"{failure.words or 'dlopen answered NULL, its error text was not seen'}",
-            cause=f"{asker(case)} asked for it. "
+            cause=f"{asker(case)} asked for it.{which} "
             + (
                 f"Its load ended the process: {case.leaf.what}."
                 if died

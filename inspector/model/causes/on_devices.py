@@ -129,6 +129,8 @@ class FoundNotUsed(Conclusion):
 def by(progress: Progress) -> str:
     """The call, look-up or load that shows how far it got, with who answered."""
     one = progress.furthest
+    if one.kind == "load":
+        return f"{one.provider or one.what} is mapped in {short(progress.process)}, no call was seen"
     return f"{one.what} in {short(progress.process)}" + (f", returned by {one.provider}" if one.provider else "")
 
 

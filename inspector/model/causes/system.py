@@ -106,7 +106,7 @@ class NotPermitted(Cause):
             who = f" (uid {runs.uid})"
         step = "give the user access to it: by its group, by the container's or unit's device rules"
         command = (
-            f"ls -l {quote(leaf.what)}; id"
+            f"namei -l {quote(leaf.what)}; id"
             if leaf.what.startswith("/")
             else f"grep -i seccomp /proc/{leaf.process.pid}/status"
         )

@@ -220,7 +220,7 @@ TOLD_LOAD: Final = (
     Phrase(
         _Expression(
             r"\b(?i:could\s+not|couldn'?t|cannot|can'?t|unable\s+to|failed\s+to|error|failure|failed)\s+(?:\w+\s+)?"
-            r"(?i:load|open|loading|opening|dlopen|find|locate)\b[^.;]{0,40}?"
+            r"(?i:load|open|loading|opening|dlopen|find|finding|locate)\b[^.;]{0,40}?"
             rf"['\"`:\s(=/](?P<subject>{_LIBRARY})\b(?:['\")\s]*[:;,]\s*(?P<answer>[^;]{{1,200}}))?"
         ),
         ("load", "open", "find", "locate"),

@@ -101,6 +101,20 @@ def test_a_jump_through_a_null_pointer_is_told_as_such_not_as_a_place_in_a_libra
     assert "a function pointer that is NULL" in finding.cause and "proven" not in finding.next_step
 
 
+def test_a_jump_through_a_null_pointer_names_the_driver_that_its_loader_was_refused_before() -> None:
+    story = Story()
+    story.process(812, ("/usr/bin/viewer",))
+    loader = "/usr/lib/libEGL.so.1"
+    story.look_up(812, "dlopen", "libEGL.so.1", answer=loader, by="/usr/bin/viewer")
+    story.image(loader, soname="libEGL.so.1", exports=("eglInitialize",))
+    story.map(812, loader)
+    error = "libEGL_gpu.so.0: cannot open shared object file: No such file or directory"
+    story.look_up(812, "dlopen", "libEGL_gpu.so.0", found=False, by=loader, error=error)
+    _fault(story, fatal=True, library=None, symbol=None, si_code=1)
+    story.end(812, signal=11)
+    assert "libEGL.so.1 asked for libEGL_gpu.so.0 in vain" in answer(story).cause
+
+
 def test_no_core_dump_is_asked_for_where_none_was_written() -> None:
     story = _running()
     _fault(story, fatal=False)
