@@ -83,6 +83,10 @@ def _limit(process: Process, name: str) -> int | None:
     return next((row.soft for row in rows if row.name == name), None)
 
 
+_DEVICE_RULES = (
+    "Owner and mode of the file would answer EACCES: what refuses it are the device rules of its cgroup (container, "
+    "unit), a security module, or the driver itself."
+)
 _NOEXEC = "A file may not be mapped as code where its file system is mounted noexec (mmap(2))."
 
 
@@ -104,6 +108,7 @@ class NotPermitted(Cause):
             who = f" (uid {constraints.uid}, groups {listed(groups, 6)})" if constraints.uid >= 0 else ""
         elif (runs := program(leaf.process)) is not None and runs.uid >= 0:
             who = f" (uid {runs.uid})"
+        by_rules = leaf.code == EPERM and is_device(leaf.what)
         step = "give the user access to it: by its group, by the container's or unit's device rules"
         command = (
             f"namei -l {quote(leaf.what)}; id"
@@ -113,14 +118,19 @@ class NotPermitted(Cause):
         if leaf.call == "mmap" and leaf.code == EPERM:
             step = "lay the file on a file system that is not mounted noexec, or mount that one with exec"
             command = f"findmnt -T {quote(leaf.what)}"
+        elif by_rules:
+            step = "allow the device where the container or unit is set up: --gpus, --device, DeviceAllow="
+            command = f"ls -l {quote(leaf.what)}; cat /proc/{leaf.process.pid}/cgroup"
         elif name_of(leaf.what) in ("kfd",) or "renderD" in leaf.what:
             step = "add the user to the device's group (render or video) and restart"
         elif constraints is not None and constraints.seccomp == "filter" and not leaf.what.startswith("/"):
             step = "allow the call in the seccomp filter of the container or unit"
+        why = _NOEXEC if leaf.call == "mmap" and leaf.code == EPERM else "The process may not use it."
+        if by_rules:
+            who, why = "", _DEVICE_RULES
         return Hit(
             title=f"{leaf.call}({leaf.what}) = {leaf.answer} in {short(leaf.process)}{who}",
-            cause=f"{_NOEXEC if leaf.call == 'mmap' and leaf.code == EPERM else 'The process may not use it.'}"
-            f"{_consequence(case)}",
+            cause=f"{why}{_consequence(case)}",
             next_step=step,
             command=command,
             process=leaf.process,
@@ -128,7 +138,9 @@ class NotPermitted(Cause):
             evidence=case.rows(),
             at=leaf.at,
             subject=f"{leaf.answer}:{leaf.what}",
-            root=f"the process may not use {leaf.what}",
+            root=f"{'device rules' if by_rules else 'permissions'} keep the process from {leaf.what}"
+            if is_device(leaf.what)
+            else f"the process may not use {leaf.what}",
         )
 
 

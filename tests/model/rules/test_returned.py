@@ -300,3 +300,12 @@ def test_a_line_about_a_function_that_is_counted_adds_nothing() -> None:
     story = healthy()
     story.log("[libvgpu-cuda] cuInit() ERROR: return_code=100 (pid=812)")
     assert rules(story) == ["gpu-in-use"]
+
+
+@pytest.mark.parametrize(("errno", "says"), [(1, "the device rules of its cgroup"), (13, "The process may not use it")])
+def test_device_rules_are_told_from_the_bits_of_a_file_by_the_error(errno: int, says: str) -> None:
+    story = _story()
+    story.call(812, "cuInit", 100, by=BACKEND)
+    story.tell(FileOpened(at=story.now - MS // 2, pid=812, tid=812, path="/dev/nvidiactl", writable=True, errno=errno))
+    finding = answer(story)
+    assert finding.rule == "not-permitted" and says in finding.cause
