@@ -132,6 +132,12 @@ RUNS = (
     # a package that uses one API by itself lacks its part for another
     Recorded("ort-noprovider", "cpu", "cpu-only-build", "libonnxruntime_providers_shared.so"),
     Recorded("ort-default", "cpu", "nobody-asked", "no process asked for a GPU"),
+    # a driver was mapped for a load that was refused, and the process ended before it was seen to go
+    Recorded("opencv-addressspace", "cpu", "limit-reached", "the limit of address space of this process"),
+    # the loader itself had no descriptor left to start it
+    Recorded("nvmlw-nodescriptor", "cpu", "child-crashed", "the limit of open files of this process is 4"),
+    # attached late: the loader's sentence in the log names what was asked for and what that needs
+    Recorded("jcuda-dependency-late", "cpu", "dependency-missing", "libvirt-gpu-transport.so.2 not found"),
     # its last line says only that it ends
     Recorded("vkcube-nodisplay", "cpu", "ended-by-own-error", "Cannot connect to XCB"),
     # says the error, and not of which call: of the last

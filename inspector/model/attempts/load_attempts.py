@@ -215,7 +215,8 @@ class LoadReader:
         for library in self.process.libraries.values():  # what a fork has from its parent it did not ask for
             if library.route not in _ASKED_ROUTES or library.path in answered or library.path in self.in_vain:
                 continue
-            if library.state == "unmapped" and self._came_in_vain(library):
+            gone = library.state == "unmapped"
+            if (gone and self._came_in_vain(library)) or (self.process.ended and self._only_refused(library)):
                 continue
             family = self._linked(library.path) if library.route == "needed" else self.family(library.path)
             if family and not self._borrowed(library):
@@ -238,10 +239,14 @@ class LoadReader:
 
     def _came_in_vain(self, library: LibraryMapped) -> bool:
         """It was mapped while a load was refused; where the mapping was told late, while the only loads of it were."""
-        loads = [one for one in self.process.lookups if is_load(one)]
-        mine = [one for one in loads if name_of(one.name) == name_of(library.asked or library.path)]
-        only_refused = bool(mine) and all(one.found is False for one in mine)
-        return only_refused or any(one.found is False and one.at >= library.at for one in loads)
+        loads = (one for one in self.process.lookups if is_load(one))
+        return self._only_refused(library) or any(one.found is False and one.at >= library.at for one in loads)
+
+    def _only_refused(self, library: LibraryMapped) -> bool:
+        """Each load of it was refused: what the loader mapped for that it took away again."""
+        asked = name_of(library.asked or library.path)
+        loads = [one for one in self.process.lookups if is_load(one) and name_of(one.name) == asked]
+        return bool(loads) and all(one.found is False for one in loads)
 
     def _predicted(self) -> Iterator[Attempt]:
         told = {name_of(one.name) for one in self.process.lookups if is_load(one)}

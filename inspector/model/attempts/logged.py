@@ -17,6 +17,7 @@ from inspector.model.usage import looks_up_freely, uses
 from .row import Attempt
 from .undefined import lookup_told
 
+_LIBRARY = re.compile(r"[\w./+~@-]*\w\.(?:so(?:\.[\w.]*\w)?|node)\b")
 _UNNAMED = "an unnamed call of the "
 _FUNCTION = re.compile(r"\b[a-z]+_?[A-Z]\w+|\b[a-z]+smi_\w+")
 """A function's name in a sentence."""
@@ -189,19 +190,24 @@ def _load(profiles: Profiles, process: Process, word: Word) -> Attempt | None:
     family = family_of_file(profiles, word.name)
     missing = classify(word.answer or word.text, word.name)[1]
     family = family or family_of_file(profiles, missing)
+    asked = word.name
+    if not family and word.family:  # `/app/libbackend-cuda.so: libneeded.so.2: cannot open shared object file`
+        named = (one for one in _LIBRARY.findall(word.text) if name_of(one) != name_of(word.name))
+        asked = next((one for one in named if word.family in one.lower()), "")
+        family = word.family if asked else ""
     if not family:
         return None
     words = f"{word.name}: {word.answer}" if word.answer and word.name not in word.answer else word.answer
     words = words or word.text.strip()
-    cause, missing, symbol, version = classify(words, word.name)
+    cause, missing, symbol, version = classify(words, asked)
     if cause == "other" and _in_vain(word):
         cause, missing = "absent", word.name
     failure = FailedLoad(
-        process, word.name, cause, words, missing=missing, symbol=symbol, version=version, told=True
+        process, asked, cause, words, missing=missing, symbol=symbol, version=version, told=True
     )  # fmt: skip
     return Attempt(
-        process, "load", word.name, False, word.at, family=family, stage="loaded", failure=failure, answer=words,
-        source="program", reading=word.reading, word=word, api=profiles.api_of_soname(word.name) or "",
+        process, "load", asked, False, word.at, family=family, stage="loaded", failure=failure, answer=words,
+        source="program", reading=word.reading, word=word, api=profiles.api_of_soname(asked) or "",
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What tells of a death beside the call that was open: the stack at the signal, a file cut short, the last words."""
 
+from errno import EMFILE
 from signal import SIGABRT
 
 from inspector.model.attempts.row import Attempt
@@ -93,3 +94,15 @@ def tables_with_gaps(process: Process) -> str:
         for one in tables
     ]
     return f"; {listed(dict.fromkeys(told), 2)}" if told else ""
+
+
+def refused_start(process: Process) -> tuple[str, str]:
+    """What the loader said when it would not start the program, and the limit of open files if that was in its way."""
+    said = process.refusals[-1] if process.refusals else None
+    if said is None:
+        return "", ""
+    full = any(one.errno == EMFILE and one.tid == said.tid for one in process.opens)
+    limits = process.constraints.limits if process.constraints is not None else []
+    most = next((one.soft for one in limits if one.name == "RLIMIT_NOFILE" and full), None)
+    limit = "" if most is None else f"the limit of open files of this process is {most}"
+    return f"{said.object}: {said.text}" if said.object else said.text, limit

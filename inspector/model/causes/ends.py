@@ -22,6 +22,7 @@ from .crash_places import (
     last_words,
     only_software,
     refused_drivers,
+    refused_start,
     tables_with_gaps,
     words_of,
 )
@@ -230,12 +231,14 @@ def start_failed(context: Context, end: Attempt) -> Hit:
     process = end.process
     suspects = _overriding(context, process)
     why = f" Its preload {listed(suspects)} overrides libc functions." if suspects else ""
-    runs = program(process)
+    runs, (said, limit) = program(process), refused_start(process)
+    after = f"{duration(process.ended - process.started)} after it started"
     return Hit(
-        title=f"{title(process)} ended with {end.code}, {duration(process.ended - process.started)} after it started",
+        title=f"{title(process)} ended with {end.code}, {after}{f': {said}' if said else ''}",
         cause="127: the loader rejected the program, or it called a missing function; 126: it could not be "
         f"executed.{why}",
-        next_step="run it by hand and read the loader's messages",
+        next_step="raise the limit (ulimit -n)" if limit else "run it by hand and read the loader's messages",
+        root=limit or said,
         command=commands_by_hand.shell(runs.argv) if runs is not None else "",
         process=process,
         confidence="likely",
