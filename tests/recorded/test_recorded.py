@@ -161,6 +161,8 @@ RUNS = (
     Recorded("numbacuda-off", "cpu", "ended-by-own-error", "NUMBA_DISABLE_CUDA=1"),
     # the driver answers names that it does not have with one placeholder; the program says what its runtime answered
     Recorded("rmm-placeholders", "cpu", "api-error", "35 (cudaErrorInsufficientDriver)"),
+    # attached late: 35 has two reasons, and no driver is mapped
+    Recorded("rmm-absent-late", "cpu", "api-error", "No libcuda.so.1 is mapped here"),
     # results of EGL are not read: without any driver none of them was a success
     Recorded("pyglet-badvendor", "cpu", "lookup-failed", "libEGL_nvidia.so.0"),
     # a driver that calls abort(3), which the stack at the signal tells

@@ -16,6 +16,8 @@ from inspector.model.verdict import Evidence
 from inspector.stream.calls import FileOpened
 
 from .context import Case
+from .driver_versions import driver_there
+from .found_elsewhere import found_elsewhere
 from .on_devices import LOOK_FOR_DEVICE
 from .opened_inside import opened_in_call
 from .rule import Cause, Hit
@@ -106,9 +108,13 @@ class ApiError(Cause):
             )
         elif told is not None:
             step, command = f"mend what {name_of(told.where)} tells of, then start again", told.by_hand
+        there, lacks = driver_there(case)
+        if lacks and told is None:
+            where = found_elsewhere(case, lacks, "library")
+            step, command = where.step, where.command
         return Hit(
             title=f"{leaf.what} = {leaf.answer} in {short(leaf.process)}{said}",
-            cause=f"{meaning}{_gate_words(leaf.process, gate)}{follow}{self._by(leaf)}",
+            cause=f"{meaning}{there}{_gate_words(leaf.process, gate)}{follow}{self._by(leaf)}",
             next_step=step,
             command=command,
             process=leaf.process,

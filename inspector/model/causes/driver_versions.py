@@ -61,6 +61,27 @@ class DriverTooOld(Cause):
         return case.context.profiles.is_called(leaf.api, leaf.code, "INSUFFICIENTDRIVER", "SYSTEMDRIVERMISMATCH")
 
 
+def driver_there(case: Case) -> tuple[str, str]:
+    """Of the two reasons for 35, no driver or an old one, which it can be here; and the name of a driver that is not
+    there. Both empty where that is no question.
+    """
+    leaf, profiles = case.leaf, case.context.profiles
+    runtime = profiles.apis.get(leaf.api)
+    if runtime is None or not runtime.drives or not profiles.is_called(leaf.api, leaf.code, "INSUFFICIENTDRIVER"):
+        return "", ""
+    driver = profiles.apis[runtime.drives[-1]]
+    every = case.context.uses(case.process)
+    mapped = [one for one in every[driver.name].providers if not one.gone] if driver.name in every else []
+    if not mapped:
+        return f" No {driver.sonames[0]} is mapped here: it was not found, or could not be loaded.", driver.sonames[0]
+    said = [
+        one.values["version"] for calls in every[driver.name].with_role("version") for one in calls.samples
+        if one.result == 0 and isinstance(one.values.get("version"), int)
+    ]  # fmt: skip
+    version = f", and says version {dotted(int(said[-1]))}" if said else ""
+    return f" {mapped[0].path} is mapped{version}: it was found, and did not serve this runtime.", ""
+
+
 def _follows(case: Case) -> str:
     leaf = case.leaf
     return f" Consequence: {leaf.what} = {leaf.answer}." if leaf.kind == "call" else ""
