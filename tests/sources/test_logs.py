@@ -8,9 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from inspector.collect.access.opening import OpenPath
 from inspector.collect.kernel.records import Opened
+from inspector.collect.logs.line_rate_limit import LineLimiter
 from inspector.collect.logs.reader import FIRST_LINES
+from inspector.collect.logs.watched_lines import Marks
+from inspector.collect.sources.output.log_catalog import LogCatalog
+from inspector.collect.sources.output.log_paths import Place
 from inspector.collect.sources.output.logs import LogSource
+from inspector.collect.sources.path_watch import PathWatch
 from inspector.stream.logs import LogChanged, LogFound, LogLine, LogRead
 from inspector.stream.requests import AddLog, LogPage, Plan, ReadLog
 from inspector.stream.session import EventsLost, LimitNoted, RequestFailed
@@ -130,6 +136,19 @@ def test_a_given_log_may_appear_later(tmp_path: Path) -> None:
     assert [found.source for found in bench.sink.of(LogFound)] == [1, 1]
     assert bench.sink.of(LogFound)[-1].readable
     source.close()
+
+
+def test_output_of_a_process_that_is_gone_before_it_is_opened_is_read_by_the_name_of_its_file(tmp_path: Path) -> None:
+    path, bench = tmp_path / "app.out", Bench()
+    path.write_bytes(b"RuntimeError: cuInit failed\n")
+    catalog = LogCatalog(bench.session, PathWatch(bench.loop, bench.sink), LineLimiter(Marks([])), "journalctl")
+    held = OpenPath(b"/proc/4194305/fd/1", held=True)  # no process has such a number
+    catalog.file(Place(bytes(path), held, OpenPath(bytes(path)), "stdout of pid 4194305"))
+    catalog.begin()
+    bench.loop.settle()
+    assert [found.readable for found in bench.sink.of(LogFound)][-1]
+    assert [line.text for line in _lines(bench)] == ["RuntimeError: cuInit failed"]
+    catalog.close()
 
 
 def test_a_directory_given_as_a_log_is_refused_without_a_traceback(tmp_path: Path) -> None:

@@ -82,7 +82,9 @@ class LogCatalog:
         try:
             status = mounts.aside(place.opens, lambda: os.stat(place.opens))
         except OSError as error:
-            if place.named:
+            if (by_name := _by_its_name(place, error)) is not None:
+                self.file(by_name, pid)
+            elif place.named:
                 self._missing(place, refusal(place.opens, error))
             return
         if not stat.S_ISREG(status.st_mode):
@@ -328,6 +330,9 @@ class LogCatalog:
         try:
             fd = open_regular(place.opens)
         except OSError as error:
+            if (by_name := _by_its_name(place, error)) is not None:
+                self._begin(log, by_name)
+                return
             self._tell(log, readable=False, problem=refusal(place.opens, error))
             return
         status = os.fstat(fd)
@@ -384,3 +389,9 @@ class LogCatalog:
         self.note(
             f"the journal of {unit}", words, "" if os.geteuid() == 0 else "sudo usermod -aG systemd-journal $USER"
         )
+
+
+def _by_its_name(place: Place, error: OSError) -> Place | None:
+    """The same file by the name that it has, where whoever held it open is gone meanwhile."""
+    gone = isinstance(error, FileNotFoundError | ProcessLookupError) and place.opens.held
+    return structs.replace(place, opens=place.path) if gone and place.path is not None else None
