@@ -68,6 +68,8 @@ SENTENCES = {
     "continuing on the CPU": [("on-cpu", "")],
     "This package was not compiled with CUDA support": [("not-built", "")],
     "CUDA driver library cannot be found.": [("error", "")],
+    "cu->cuMemAlloc(&data, size) failed -> CUDA_ERROR_STAND_IN: no": [("call", "CUDA_ERROR_STAND_IN")],
+    "Failed to initialize: Driver/library version mismatch": [("error", "")],
     "ROCk module is NOT loaded, possibly no GPU devices": [("no-device", "")],
     "ERROR:root:Driver not initialized (amdgpu not found in modules)": [("no-device", "")],
     "[AVHWDeviceContext @ 0x1] Cannot load cuMemAllocPitch_v2": [("load", "undefined symbol: cuMemAllocPitch_v2")],
@@ -94,6 +96,11 @@ def test_a_sentence_is_understood_without_knowing_the_program(line: str, expecte
 @pytest.mark.parametrize("line", SAYS_NOTHING)
 def test_a_line_that_only_mentions_a_device_says_nothing(line: str) -> None:
     assert words_of(line) == []
+
+
+def test_the_function_before_an_arrow_is_the_one_that_failed() -> None:
+    told = words_of("[AVHWDeviceContext @ 0x1] cu->cuInit(0) failed -> CUDA_ERROR_NO_DEVICE: none is detected")
+    assert (told[0].subject, told[0].answer) == ("cuInit", "CUDA_ERROR_NO_DEVICE")
 
 
 def test_a_told_call_names_its_function_and_whether_it_was_refused() -> None:

@@ -133,7 +133,8 @@ def _unnamed_call(profiles: Profiles, process: Process, word: Word) -> Attempt:
     lowered = word.text.lower()
     said = (api for api in apis for kind in ("runtime", "driver") if kind in lowered and api.name.endswith(kind))
     api = next(said, next(iter(apis), None))
-    answer = profiles.result(api.name, word.code) if api is not None else str(word.code)
+    unknown = word.answer if word.code == -1 and word.answer else str(word.code)
+    answer = profiles.result(api.name, word.code) if api is not None else unknown
     return Attempt(
         process, "call", f"{_UNNAMED}{api.title if api is not None else word.family}", False, word.at, code=word.code,
         api=api.name if api is not None else "", family=word.family, stage="asked", answer=answer, source="program",

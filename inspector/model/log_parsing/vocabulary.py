@@ -147,13 +147,14 @@ CONCERNS_GPU: Final = _any(
 CONCERNS_DEVICES: Final = _any("device|adapter|driver", r"(?<!left on )\b(?:devices?|adapters?|drivers?)\b")
 """It may be about the GPU."""
 FAILURE: Final = _any(
-    "fail|error|exception|cannot|can't|cant|could|unable|refused|denied|abort|crash|must have|lost|fallen"
+    "mismatch|fail|error|exception|cannot|can't|cant|could|unable|refused|denied|abort|crash|must have|lost|fallen"
     "|not initiali|not loaded|not running|not ready|not responding",
     r"(?:\b(?:fail(?:ed|ure|s)?|error|cannot|can'?t|could\s+not|couldn'?t|unable|refused|denied|aborted|crash(?:ed)?"
     rf"|must\s+have)\b|level=(?:error|fatal)).{{0,160}}\b{GPU}",
     rf"\b{GPU}\b.{{0,120}}\b(?:fail(?:ed|ure|s)?|errors?|cannot|could\s+not|unable|refused|denied)\b",
     rf"\b{GPU}(?:\s+(?:device|driver|module|runtime|library))?\s+(?:(?:is|was|has)\s+)?(?:lost|fallen\s+off"
     r"|not\s+(?:initiali[sz]ed|loaded|running|ready|responding))\b",
+    r"\bdriver/library\s+version\s+mismatch\b",
     r"\b(?:fail(?:ed|ure)?|cannot|could\s+not|unable)\b.{0,60}(?:\b(?:drm|gbm)\b|/dev/dri)|\b(?:drm|gbm)\b.{0,40}\bfailed\b",
     r"\b(?:nvml|cuda|hip|roc|hsa|vulkan|opencl|gpu)\w{0,30}(?:error|exception)(?:_\w{1,40})?\b(?=\W{1,3}[a-z])",
 )
@@ -174,7 +175,7 @@ TOLD_RESULT: Final = (
         _Expression(
             rf"\b(?P<function>{_FUNCTION})\b(?:\([^()]*\))?['\"`]?\s*(?:->|=>|==|[:=,]|\s)?\s*"
             r"(?:(?:has\s+|have\s+)?(?:return(?:ed|s)|failed|fails|error|err|result|status|rc|gave|answered|with|code"
-            rf"|[:=(\[])[^\w-]*){{0,4}}(?P<answer>{_NUMBER}|{_STATUS})"
+            rf"|[:=(\[])(?:[^\w-]|->)*){{0,4}}(?P<answer>{_NUMBER}|{_STATUS})"
         ),
         ("cu", "nvml", "hip", "hsa_", "vk", "cl"),
     ),
