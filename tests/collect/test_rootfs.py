@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from inspector.collect.kernel.rootfs import Root
+from inspector.collect.kernel.rootfs import DanglingLinkError, Root
 from inspector.collect.sources.tolerant_reads import attempt
 
 from .targets import Life, Workshop
@@ -40,8 +40,9 @@ def test_loops_and_dead_links_are_errors_not_hangs(own: Root, tmp_path: Path) ->
     (tmp_path / "dead").symlink_to("nowhere")
     with pytest.raises(OSError, match="symbolic links"):
         own.resolve(os.fsencode(tmp_path / "a"))
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(DanglingLinkError) as dead:
         own.resolve(os.fsencode(tmp_path / "dead"))
+    assert dead.value.target == os.fsencode(tmp_path / "nowhere")
 
 
 def test_our_own_tree_is_not_foreign(own: Root) -> None:

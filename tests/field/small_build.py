@@ -50,6 +50,10 @@ static int (*choose_code(void))(unsigned) { for (volatile int busy = 1; busy;) {
 int cuInit(unsigned) __attribute__((ifunc("choose_code")));
 int cuDeviceGetCount(int *count) { *count = 1; return 0; }
 """
+_THREAD_LOCAL = """
+__thread char room[8192] __attribute__((tls_model("initial-exec")));
+int cuInit(unsigned flags) { return room[flags]; }
+"""
 _NCCL = "int ncclStart(void) { return 0; }\n"
 _ADDON = "int ncclStart(void), cuInit(unsigned);\nint start(void) { return ncclStart() + cuInit(0); }\n"
 
@@ -87,6 +91,11 @@ def build(folder: Path) -> None:
     _shared(folder / "no-beginning/libcuda.so.1", _text(folder, _NO_BEGINNING))
     _shared(folder / "hollow/libcuda.so.1", _text(folder, _HOLLOW))
     _shared(folder / "stays/libcuda.so.1", _text(folder, _STAYS))
+    _shared(folder / "thread-local/libcuda.so.1", _text(folder, _THREAD_LOCAL))
+    for place in ("dangling", "circle", "directory/libcuda.so.1"):
+        (folder / place).mkdir(parents=True)
+    (folder / "dangling/libcuda.so.1").symlink_to("libcuda.so.535.99")
+    (folder / "circle/libcuda.so.1").symlink_to("libcuda.so.1")
     _shared(folder / "chooses/libcuda.so.1", _text(folder, _CHOOSES))
     nccl = _shared(folder / "addon/libnccl.so.2", _text(folder, _NCCL))
     _shared(folder / "addon/index.node", _text(folder, _ADDON), str(nccl), needed[1])

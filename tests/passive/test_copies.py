@@ -123,6 +123,22 @@ def test_a_name_without_its_number_lies_beside_it_under_another_one(scene: Scene
     assert copy.brought_by == f"{there.parent}/libcuda.so -> libcuda.so.1"
 
 
+@pytest.mark.parametrize(
+    ("leads_to", "problem"),
+    [
+        ("libcuda.so.535", "a link to {folder}/libcuda.so.535, which is not there"),
+        ("libcuda.so.1", "its symbolic links lead in a circle"),
+    ],
+)
+def test_a_link_that_leads_to_no_file_is_told_as_one(scene: Scene, leads_to: str, problem: str) -> None:
+    folder = scene.folder / "real"
+    folder.mkdir()
+    (folder / "libcuda.so.1").symlink_to(leads_to)
+    process = scene.run({"LD_LIBRARY_PATH": str(folder)})
+    copy = only(scene.tell(refused(process.pid, "libcuda.so.1")))
+    assert (copy.usable, copy.problem) == (False, problem.format(folder=folder))
+
+
 @pytest.mark.parametrize("mistyped", ["shm", "Shim", "shim2"])
 def test_a_folder_of_a_similar_name_is_what_was_meant(scene: Scene, libraries: dict[str, Path], mistyped: str) -> None:
     there = put(libraries["driver"], scene.folder / "shim/lib/libcuda.so.1")

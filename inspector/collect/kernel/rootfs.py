@@ -34,6 +34,13 @@ class Resolved(msgspec.Struct, frozen=True):
     status: os.stat_result
 
 
+class DanglingLinkError(FileNotFoundError):
+    """A path is a symbolic link, and what it leads to is not there."""
+
+    target: bytes = b""
+    """What it leads to, as the process sees it."""
+
+
 class Root:
     """One process's view of the file tree."""
 
@@ -77,7 +84,14 @@ class Root:
     def resolve(self, path: bytes) -> Resolved:
         """Follow all links inside this tree; OSError (no such file, not permitted, a loop) as open(2) would give."""
         walk = _Walk(self._prefix, self._mounts)
-        real, status = walk.to_end(path)
+        try:
+            real, status = walk.to_end(path)
+        except FileNotFoundError as error:
+            if not walk.spelled:
+                raise
+            dangling = DanglingLinkError(error.errno, error.strerror, path)
+            dangling.target = walk.spelled[-1]
+            raise dangling from None
         links = [*walk.spelled, real] if walk.spelled or real != os.path.normpath(path) else []
         return Resolved(real, list(dict.fromkeys([path, *links] if links else [])), status)
 

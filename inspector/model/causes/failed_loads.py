@@ -192,6 +192,26 @@ def _variable(case: Case, path: str) -> str:
     return ""
 
 
+_ADVICE = (
+    ("static TLS block", "raise the room for thread-local variables, or preload the library (LD_PRELOAD)"),
+    ("Is a directory", "remove the directory and put the file there: a container runtime creates one where the file "
+     "that it is to mount is not on the host"),
+    ("file too short", "copy or install the file anew: it is empty or cut short"),
+    ("executable stack", "use a build without an executable stack (patchelf --clear-execstack)"),
+)  # fmt: skip
+"""What to do about words of glibc's loader (dl-load.c, dl-reloc.c, dl-execstack.c)."""
+_MORE_TLS = "GLIBC_TUNABLES=glibc.rtld.optional_static_tls=16384"
+"""The GNU C Library manual, Dynamic Linking Tunables."""
+
+
+def _advice(case: Case, words: str) -> tuple[str, str]:
+    """What to do about the loader's words, and the command where it is another one than to look at the file."""
+    for part, step in _ADVICE:
+        if part in words:
+            return step, case.rerun(_MORE_TLS) if "TLS" in part else ""
+    return "check that the file is complete, readable and built for this machine", ""
+
+
 class LoadRefused(Cause):
     id = "backend-load-failed"
     place = "reachable"
@@ -210,6 +230,7 @@ class LoadRefused(Cause):
         path = named if named.startswith("/") else _opened(case, failure.name) or failure.name
         which = f" It is {path}." if path != failure.name and path not in failure.words else ""
         died = case.leaf.kind == "signal"
+        step, command = _advice(case, failure.words)
         return Hit(
             title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: "
             f"{failure.words or 'dlopen answered NULL, its error text was not seen'}",
@@ -219,8 +240,8 @@ class LoadRefused(Cause):
                 if died
                 else "Most programs don't log a failed backend load; they continue without it."
             ),
-            next_step="check that the file is complete, readable and built for this machine",
-            command=f"{commands_by_hand.kind(process, path)}; {commands_by_hand.header(process, path)}",
+            next_step=step,
+            command=command or f"{commands_by_hand.kind(process, path)}; {commands_by_hand.header(process, path)}",
             process=process,
             confidence=case.sure if failure.words else "likely",
             evidence=case.rows(),

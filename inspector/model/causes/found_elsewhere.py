@@ -43,6 +43,9 @@ def found_elsewhere(case: Case, name: str, *kinds: str) -> FoundElsewhere:
         )
         if bad := [copy for copy in found.copies if copy.problem and copy.path != found.library]:
             places = f"{bad[0].path} would not do ({bad[0].problem})"
+            if bad[0].problem.startswith("a link to "):
+                look = commands_by_hand.listing(case.process, bad[0].path)
+                return FoundElsewhere(places, "install anew what the link leads to, or correct the link", look)
         return FoundElsewhere(places, _get(found, name), search)
     return FoundElsewhere(
         "", f"check whether {name_of(name)} is on this machine, and add its directory to the library path", search

@@ -1,7 +1,7 @@
 """Why a system call failed inside a load or a call of an API: limits, permissions, nodes and files not there."""
 
 import re
-from errno import EACCES, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM, ENXIO, EPERM
+from errno import EACCES, ELOOP, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM, ENXIO, EPERM
 from shlex import quote
 
 from inspector.model import commands_by_hand
@@ -224,6 +224,8 @@ class KernelRefused(Cause):
                 step,
                 commands_by_hand.path(leaf.process, where) if where else case.again(),
             )
+        if leaf.code == ELOOP:
+            return "its symbolic links lead in a circle", "correct the link", f"namei -l {quote(leaf.what)}"
         return f"the kernel refuses it: {leaf.answer}", "check why the kernel refuses it", case.again()
 
 

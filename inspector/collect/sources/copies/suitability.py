@@ -1,5 +1,6 @@
 """Would a file do: its name, its format, its rights, and whether it has the symbol or version node that is wanted."""
 
+import errno
 import filecmp
 import os
 import re
@@ -14,11 +15,13 @@ from ...elf.file import ElfError
 from ...elf.library import Library, LibraryCache, RefusedError
 from ...elf.search import FileTree
 from ...elf.stubs import answers_only_errors
+from ...kernel.rootfs import DanglingLinkError
 from .refused_names import Asked
 
 _STUBS: Final = b"/stubs/"
 """Where toolkits keep files to link with, whose functions answer an error and nothing else."""
 _MOST_NODES: Final = 64
+IN_A_CIRCLE: Final = "its symbolic links lead in a circle"
 
 
 class Suitability(msgspec.Struct, frozen=True):
@@ -48,8 +51,10 @@ def judge(path: bytes, asked: Asked, files: FileTree, library_cache: LibraryCach
         library = library_cache.read(files.locate(path))
     except PermissionError:
         return Suitability(usable=False, problem="permission denied")
-    except OSError:
-        return None
+    except DanglingLinkError as error:
+        return Suitability(usable=False, problem=f"a link to {decode(error.target)}, which is not there")
+    except OSError as error:
+        return Suitability(usable=False, problem=IN_A_CIRCLE) if error.errno == errno.ELOOP else None
     except RefusedError as error:
         return Suitability(usable=False, problem=str(error))
     except ElfError as error:
