@@ -14,6 +14,8 @@ from .state import Process, State
 
 _DEEPEST = 1_000
 """Generations followed before a damaged stream is taken for a circle."""
+_MOST_OF_COMMAND = 40
+"""Characters of a command line in a title."""
 
 
 class KeyChange(Struct, frozen=True):
@@ -117,9 +119,10 @@ def children(state: State) -> dict[int, list[Process]]:
 
 
 def title(process: Process) -> str:
-    """`850 (ollama runner --port 41227)`."""
+    """`850 (ollama runner --port 41227)`; where that is long, files without their folders: `850 (python train.py)`."""
     runs = program(process)
-    what = (
-        command(runs.argv, 40) if runs and runs.argv else visible(process.comm) or (name_of(runs.exe) if runs else "")
-    )
+    argv = runs.argv if runs is not None else []
+    if len(" ".join(argv)) > _MOST_OF_COMMAND:
+        argv = [name_of(word) if word.startswith("/") else word for word in argv]
+    what = command(argv, _MOST_OF_COMMAND) if argv else visible(process.comm) or (name_of(runs.exe) if runs else "")
     return f"{process.pid} ({what})" if what else str(process.pid)

@@ -105,7 +105,7 @@ CASES = (
         stage=_wrapper_dies,
         rule="child-crashed",
         mode="cpu",
-        sentence="/sh",
+        sentence="sh start",
     ),
     Case(
         name="call-blocked",
