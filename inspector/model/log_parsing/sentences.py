@@ -129,9 +129,9 @@ def _results(text: str, lowered: str) -> Iterator[Words]:
 
 
 def _loads(text: str, lowered: str) -> Iterator[Words]:
-    named = v.TOLD_NAME.find(text, lowered)
+    named = next((match for phrase in v.TOLD_NAME if (match := phrase.find(text, lowered)) is not None), None)
     if named is not None:
-        function = named["function"] or named["bare"]
+        function = named["function"]
         yield Words("load", text, function, f"undefined symbol: {function}")
         return
     if not any(name in lowered for name in (".so", ".node", "java.library.path", "undefined symbol")):

@@ -240,19 +240,28 @@ TOLD_LOAD: Final = (
     Phrase(_Expression(r"(?P<answer>undefined symbol: (?P<subject>\w+)(?:, version \w+)?)"), ("undefined symbol",)),
 )
 """A library or symbol and how it was refused; the loader's own words first."""
-TOLD_NAME: Final = Phrase(
-    _Expression(
-        r"\b(?i:fail(?:ed|ure)|unable|could\s+not|couldn'?t|cannot|can'?t|error)\s+(?i:to\s+|when\s+|while\s+)?(?:"
-        r"(?i:get|getting|find|finding|load|loading|resolve|resolving|locate|look(?:ing)?\s*up|obtain|import|bind|dlsym)\s+"
-        r"(?i:the\s+|address\s+of\s+)?(?i:driver\s+|cuda\s+|api\s+)?"
-        r"(?i:functions?|symbols?|entry\s*points?|proc(?:edure)?(?:\s+address)?|address|pointer)\s+"
-        rf"(?i:for\s+|of\s+|to\s+|named\s+)?['\"`]?(?P<function>{_FUNCTION})\b"
-        r"|(?i:find|finding|load|loading|resolve|resolving|locate|look(?:ing)?\s*up|import|bind|dlsym)\s+"
-        r"['\"`]?(?P<bare>(?:cu|cuda|nvml|hip|vk|cl)[A-Z][a-z]+(?:[A-Z0-9]\w*)?\b)(?!\.))"
+_FAILED_TO = r"\b(?i:fail(?:ed|ure)|unable|could\s+not|couldn'?t|cannot|can'?t|error)\s+(?i:to\s+|when\s+|while\s+)?"
+_VERBS = ("load", "loading", "find", "finding", "resolve", "resolving", "locate", "import", "bind", "dlsym")
+_BEGINNINGS = ("cu", "nvml", "hip", "vk", "cl")
+TOLD_NAME: Final = (
+    Phrase(
+        _Expression(
+            rf"{_FAILED_TO}"
+            r"(?i:get|getting|find|finding|load|loading|resolve|resolving|locate|look(?:ing)?\s*up|obtain|import|bind|dlsym)\s+"
+            r"(?i:the\s+|address\s+of\s+)?(?i:driver\s+|cuda\s+|api\s+)?"
+            r"(?i:functions?|symbols?|entry\s*points?|proc(?:edure)?(?:\s+address)?|address|pointer)\s+"
+            rf"(?i:for\s+|of\s+|to\s+|named\s+)?['\"`]?(?P<function>{_FUNCTION})\b"
+        ),
+        ("function", "symbol", "entry", "proc", "address", "pointer"),
     ),
-    ("function", "symbol", "entry", "proc", "address", "pointer", "load", "find", "resolv", "locate", "look", "import",
-     "bind", "dlsym"),
-)  # fmt: skip
+    Phrase(
+        _Expression(
+            rf"{_FAILED_TO}(?i:{'|'.join(_VERBS)}) "
+            r"(?P<function>(?:cu|cuda|nvml|hip|vk|cl)[A-Z][a-z]+(?:[A-Z0-9]\w*)?\b)(?!\.)"
+        ),
+        tuple(f"{verb} {begin}" for verb in _VERBS for begin in _BEGINNINGS),
+    ),
+)
 """A function of an API that was looked up in vain."""
 
 MARKS: Final = (
