@@ -114,7 +114,7 @@ class ApiError(Cause):
             step, command = where.step, where.command
         return Hit(
             title=f"{leaf.what} = {leaf.answer} in {short(leaf.process)}{said}",
-            cause=f"{meaning}{there}{_gate_words(leaf.process, gate)}{follow}{self._by(leaf)}",
+            cause=f"{meaning}{there}{_settings(case)}{_gate_words(leaf.process, gate)}{follow}{self._by(leaf)}",
             next_step=step,
             command=command,
             process=leaf.process,
@@ -155,6 +155,20 @@ class ApiError(Cause):
             evidence.of_calls(case.process, one.calls, f"{one.what} = {one.answer}", at=one.at)
             for one in self._later(case)[:8] if one.calls is not None
         ]  # fmt: skip
+
+
+def _settings(case: Case) -> str:
+    """Variables that tell the drivers behind a loader what to offer: one that finds no device may do as told."""
+    leaf, profiles = case.leaf, case.context.profiles
+    if leaf.stage not in ("initialised", "counted") or not profiles.is_loader(leaf.api):
+        return ""
+    own = next((one for one in profiles.profiles if one.api is not None and one.api.name == leaf.api), None)
+    known = {one.key: one for one in own.environment if one.kind in ("setting", "search")} if own is not None else {}
+    found = [
+        f"{key}={value} is set: {known[key].effect}"
+        for key, value in (case.context.environment(case.process) or {}).items() if key in known
+    ]  # fmt: skip
+    return f" {'. '.join(found[:2])}." if found else ""
 
 
 def _next(case: Case, gate: list[FileOpened]) -> tuple[str, str]:
