@@ -138,6 +138,8 @@ RUNS = (
     Recorded("nvmlw-nodescriptor", "cpu", "child-crashed", "the limit of open files of this process is 4"),
     # attached late: the loader's sentence in the log names what was asked for and what that needs
     Recorded("jcuda-dependency-late", "cpu", "dependency-missing", "libvirt-gpu-transport.so.2 not found"),
+    # the folder that a variable names may not be read by this user
+    Recorded("aparapi-locked", "cpu", "no-driver-loaded", "icd/locked/ (EACCES) could not be opened"),
     # its last line says only that it ends
     Recorded("vkcube-nodisplay", "cpu", "ended-by-own-error", "Cannot connect to XCB"),
     # says the error, and not of which call: of the last

@@ -108,6 +108,8 @@ class NoDriverLoaded(Cause):
     def _read(self, case: Case, profile: Profile) -> Iterator[tuple[str, Evidence]]:
         """ICD files and their folders that the process opened or listed, whether they were there or not."""
         places = [glob for glob in profile.devices if not glob.startswith(("/dev/", "/sys/"))]
+        named = (row.text.partition("=")[2].rstrip("/") for row in self._chosen(case, profile))
+        places += [glob for path in named if path.startswith("/") for glob in (path, f"{path}/", f"{path}/*")]
         for opened in case.process.opens:
             if any(fnmatchcase(opened.path, glob) for glob in places):
                 why = _ABSENT if opened.errno in _NOWHERE else errno_name(opened.errno)
