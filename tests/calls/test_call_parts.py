@@ -10,7 +10,8 @@ from inspector.collect.kernel.counter_block import Read
 from inspector.collect.kernel.records import Asked, Looked, Opened, Refused
 from inspector.collect.sources.calls.call_plans import arguments_of, function_at, planned_functions, signed, values_of
 from inspector.collect.sources.calls.pending_dlopens import PendingLoads, loader_words
-from inspector.collect.sources.lookups.lookup_events import Folding
+from inspector.collect.sources.libraries.addresses import Addresses, Place
+from inspector.collect.sources.lookups.lookup_events import Folding, LookupEvents
 from inspector.stream.calls import LookedUp, TriedFile
 from inspector.stream.requests import ApiPlan, Argument, FunctionPlan, OutValue, Plan
 
@@ -107,6 +108,25 @@ def test_loads_of_a_file_that_is_watched_no_more_are_given_up() -> None:
     assert loads.is_inside(7)
     loads.forget(0)
     assert not loads.is_inside(7)
+
+
+class Nowhere(Addresses):
+    """Nothing is known of any address."""
+
+    def __init__(self) -> None:
+        pass
+
+    def owner(self, pid: int, address: int, now: int) -> Place | None:
+        return None
+
+
+def test_a_load_whose_name_could_not_be_read_is_known_by_the_files_that_were_tried() -> None:
+    loads = PendingLoads()
+    loads.begin(asked(100, b""))
+    loads.opened(opened(b"/a/libcuda.so.1", 2))
+    (pending,) = loads.leave(7)
+    told = LookupEvents(Nowhere()).unanswered(pending, "/lib/libc.so.6", 300)
+    assert (told.name, told.found, told.entered) == ("libcuda.so.1", None, 100)
 
 
 def test_the_loaders_words_are_those_of_dlerror() -> None:

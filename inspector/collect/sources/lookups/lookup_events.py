@@ -1,5 +1,6 @@
 """Kernel records of look-ups as events: addresses become libraries and symbols; equal ones are folded into one."""
 
+import os
 from typing import cast
 
 import msgspec
@@ -51,14 +52,18 @@ class LookupEvents:
         )
 
     def unanswered(self, pending: Pending, answered_by: str, now: int) -> LookedUp:
-        """A dlopen that has not returned, and perhaps never will."""
+        """A dlopen that has not returned, and perhaps never will.
+
+        Where its name could not be read when it was called, the files that were tried have it.
+        """
         record = pending.asked
+        name = decode(record.name) or next((os.path.basename(one.path) for one in pending.tried), "")
         return LookedUp(
             at=now,
             pid=record.pid,
             tid=record.tid,
             via=cast(Via, record.via),
-            name=decode(record.name),
+            name=name,
             requester=self.library(record.pid, record.caller, now),
             found=None,
             answered_by=answered_by,
