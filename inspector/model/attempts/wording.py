@@ -29,7 +29,7 @@ def sentence(attempt: Attempt) -> str:
         case "call":
             return f"{_call(attempt)} in {short(attempt.process)}{_by(attempt)}"
         case "system":
-            return f"{attempt.call}({attempt.what}) = {attempt.answer} in {short(attempt.process)}"
+            return f"{system_call(attempt)} = {attempt.answer} in {short(attempt.process)}"
         case "signal":
             return f"{attempt.what} in {attempt.answer}, {short(attempt.process)}"
         case "end":
@@ -39,6 +39,11 @@ def sentence(attempt: Attempt) -> str:
         case "prediction":
             return f"{name_of(attempt.what)} would fail to load: {attempt.answer}"
     return f"the program says: {attempt.what[:_LONGEST]}"
+
+
+def system_call(attempt: Attempt) -> str:
+    """`open(/dev/nvidiactl)`, `mprotect()` where it is about nothing that has a name."""
+    return f"{attempt.call}({attempt.what if attempt.what != attempt.call else ''})"
 
 
 def doing(attempt: Attempt) -> str:

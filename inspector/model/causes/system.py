@@ -6,9 +6,9 @@ from shlex import quote
 
 from inspector.model import commands_by_hand
 from inspector.model.attempts.system import is_device
-from inspector.model.attempts.wording import sentence
+from inspector.model.attempts.wording import sentence, system_call
 from inspector.model.evidence import short
-from inspector.model.formatting import listed, name_of, upper_first
+from inspector.model.formatting import listed, name_of, size, upper_first
 from inspector.model.state import Process
 from inspector.model.tree import program
 
@@ -32,16 +32,19 @@ def _consequence(case: Case) -> str:
     return f" {outer[0]}." if outer else ""
 
 
+_OF_MEMORY = (
+    ("RLIMIT_AS", "-v", "the limit of address space of this process"),
+    ("RLIMIT_DATA", "-d", "the limit of data of this process"),
+)
+_OF_LOCKED_MEMORY = (("RLIMIT_MEMLOCK", "-l", "the limit of locked memory of this process"),)
 _LIMITS = {
     EMFILE: (("RLIMIT_NOFILE", "-n", "the limit of open files of this process"),),
     ENFILE: (("", "-n", "the machine's limit of open files"),),
-    ENOMEM: (
-        ("RLIMIT_AS", "-v", "the limit of address space of this process"),
-        ("RLIMIT_DATA", "-d", "the limit of data of this process"),
-        ("RLIMIT_MEMLOCK", "-l", "a limit of memory"),
-    ),
+    ENOMEM: _OF_MEMORY,
 }
 """Which limits a refusal may come from, the first that is set; getrlimit(2), and what ulimit calls them."""
+_LOCKS = frozenset(("mlock", "mlock2", "mlockall", "shmctl", "io_uring_setup", "io_uring_register", "ioctl", "bpf"))
+"""System calls that answer ENOMEM where too much memory would be locked; drivers lock it in ioctl(2)."""
 
 
 class LimitReached(Cause):
@@ -55,27 +58,49 @@ class LimitReached(Cause):
         leaf = case.leaf
         if leaf.kind != "system" or leaf.code not in (EMFILE, ENFILE, ENOMEM):
             return None
-        possible = _LIMITS[leaf.code]
+        locks = leaf.code == ENOMEM and leaf.call in _LOCKS
+        possible = _OF_LOCKED_MEMORY if locks else _LIMITS[leaf.code]
         name, option, kind = next((one for one in possible if _limit(leaf.process, one[0]) is not None), possible[-1])
         limit = _limit(leaf.process, name)
-        what = kind if limit is not None or leaf.code != ENOMEM else "a limit of memory"
+        if limit is None and leaf.code == ENOMEM:
+            return _without_limit(case)
         amount = f" is {limit}" if limit is not None else " is reached"
         pid, setting = leaf.process.pid, name.replace("RLIMIT_", "Limit")
         many = "much" if leaf.code == ENOMEM else "many"
         return Hit(
-            title=f"{leaf.call}({leaf.what}) = {leaf.answer} in {short(leaf.process)}: {what}{amount}",
+            title=f"{system_call(leaf)} = {leaf.answer} in {short(leaf.process)}: {kind}{amount}",
             cause=f"The kernel refuses to give more.{_consequence(case)}",
             next_step=f"raise the limit (ulimit {option}, {setting}= of its unit) or find what holds so {many}",
             command=f"bash -c {quote(f'ulimit {option} 65536; exec {case.rerun()}')}"
             if leaf.code == EMFILE and case.rerun()
             else f"cat /proc/{pid}/limits",
             process=leaf.process,
-            confidence=case.sure,
+            confidence="likely" if locks else case.sure,
             evidence=case.rows(),
+            doubt="A driver answers so for other reasons as well." if leaf.call == "ioctl" else "",
             at=leaf.at,
             subject=f"{leaf.answer}:{name}",
-            root=f"{what}{amount}",
+            root=f"{kind}{amount}",
         )
+
+
+def _without_limit(case: Case) -> Hit:
+    """No limit of the process is set: what was asked for, and what the machine gives."""
+    leaf = case.leaf
+    length = leaf.refused_call.arguments.get("length", 0) if leaf.refused_call is not None else 0
+    asked = f" {size(length)} were asked for." if length else ""
+    return Hit(
+        title=f"{system_call(leaf)} = {leaf.answer} in {short(leaf.process)}: the kernel does not give so much memory",
+        cause=f"No limit of the process is set for it.{asked}{_consequence(case)}",
+        next_step="compare what was asked for with what the machine and the cgroup of the process give",
+        command="grep -E 'MemAvailable|Commit' /proc/meminfo; sysctl vm.overcommit_memory vm.max_map_count",
+        process=leaf.process,
+        confidence=case.sure,
+        evidence=case.rows(),
+        at=leaf.at,
+        subject=f"{leaf.answer}:{leaf.call}",
+        root="the kernel does not give so much memory",
+    )
 
 
 def _limit(process: Process, name: str) -> int | None:
@@ -129,7 +154,7 @@ class NotPermitted(Cause):
         if by_rules:
             who, why = "", _DEVICE_RULES
         return Hit(
-            title=f"{leaf.call}({leaf.what}) = {leaf.answer} in {short(leaf.process)}{who}",
+            title=f"{system_call(leaf)} = {leaf.answer} in {short(leaf.process)}{who}",
             cause=f"{why}{_consequence(case)}",
             next_step=step,
             command=command,
@@ -194,7 +219,7 @@ class KernelRefused(Cause):
         library = missing and _LIBRARY.search(leaf.what) is not None
         why, step, command = self._library(case) if library else self._other(case, missing=missing)
         return Hit(
-            title=f"{leaf.call}({leaf.what}) = {leaf.answer} in {short(leaf.process)}",
+            title=f"{system_call(leaf)} = {leaf.answer} in {short(leaf.process)}",
             cause=f"{why}.{_consequence(case)}",
             next_step=step,
             command=command,

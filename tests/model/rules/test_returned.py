@@ -4,6 +4,8 @@ import pytest
 from msgspec import structs
 
 from inspector.stream.calls import FileOpened
+from inspector.stream.processes import ConstraintsRead, ResourceLimit
+from inspector.stream.syscalls import SystemCallRefused
 
 from ..asking import BACKEND, CPU, answer, found, healthy, rules, rung, working
 from ..build import MS, NVML, Story
@@ -309,3 +311,18 @@ def test_device_rules_are_told_from_the_bits_of_a_file_by_the_error(errno: int, 
     story.tell(FileOpened(at=story.now - MS // 2, pid=812, tid=812, path="/dev/nvidiactl", writable=True, errno=errno))
     finding = answer(story)
     assert finding.rule == "not-permitted" and says in finding.cause
+
+
+def test_a_limit_of_locked_memory_is_not_blamed_for_memory_that_nobody_locks() -> None:
+    story = _story()
+    limits = [ResourceLimit(name="RLIMIT_MEMLOCK", soft=8 << 20), ResourceLimit(name="RLIMIT_AS", soft=None)]
+    story.tell(ConstraintsRead(at=story.later(), pid=812, why="exec", uid=1000, gid=1000, groups=[], limits=limits))
+    story.call(812, "cuInit", 999, by=BACKEND)
+    at = story.now - MS // 2
+    story.tell(
+        SystemCallRefused(at=at, pid=812, tid=812, call="mprotect", errno=12, arguments={"length": 64 << 40})
+    )  # fmt: skip
+    finding = answer(story)
+    assert finding.rule == "limit-reached"
+    assert "mprotect() = ENOMEM" in finding.title and "64 TiB were asked for" in finding.cause
+    assert "8388608" not in finding.title
