@@ -35,7 +35,7 @@ def _of_hang(decision: Decision) -> str:
     stuck = decision.chain[-1] if decision.reason == "hangs" and decision.chain else None
     if stuck is None or stuck.came_back or not stuck.begin:
         return ""
-    return f"stuck in {doing(stuck)} for {duration(stuck.at - stuck.begin)}"
+    return f"stuck in {doing(stuck)} for over {duration(stuck.at - stuck.begin)}"
 
 
 def _of_death(context: Context) -> str:

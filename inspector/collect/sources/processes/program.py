@@ -108,7 +108,7 @@ def read_program(
 
     `superseded`: it has executed something else since, or ended, so that /proc would tell of another program.
     """
-    before = process.program or ProcessExec(at=at, pid=process.pid, argv=[], exe="")
+    before = process.program or ProcessExec(at=at, pid=process.pid, argv=[], exe="", cwd=_inherited(process.ppid))
     if superseded and record is not None:
         return _told(process.pid, at, keys, record, before)
     pid = process.pid
@@ -144,6 +144,11 @@ def read_program(
         container=place.container,
     )
     return Program(event, environment.variables, place.tree)
+
+
+def _inherited(parent: int) -> str:
+    """The directory that a process has from its parent, where nothing else tells of its own."""
+    return decode(attempt(lambda: procfs.link(parent, "cwd"), b"")) if parent > 0 else ""
 
 
 def _told(pid: int, at: int, keys: Keys, record: Executed, before: ProcessExec) -> Program:
@@ -202,7 +207,9 @@ def _named_by(record: Executed, before: ProcessExec) -> bytes:
     """The file that was asked for, as its process spelled it."""
     if not record.filename:
         return b""
-    return os.path.normpath(os.path.join(os.fsencode(before.cwd or "/"), record.filename))
+    if not before.cwd:
+        return record.filename  # of a relative one nobody knows the folder
+    return os.path.normpath(os.path.join(os.fsencode(before.cwd), record.filename))
 
 
 def _arguments(pid: int, record: Executed | None) -> list[str]:
