@@ -53,10 +53,14 @@ def flooded() -> Iterator[Terminal]:
             yield terminal
 
 
+_REST = 9.5
+"""Seconds without a byte: of the first ten after an event the header counts each."""
+
+
 def idle() -> list[Figure]:
     """Nothing changes: bytes a second and CPU of viewer and collector, beside htop and btop."""
     with running(sys.executable, *_STILL) as process, inspecting(str(process.pid)) as terminal:
-        terminal.settle(2.0, 10.0)
+        terminal.settle(_REST, 60.0)
         meter = CpuMeter(family(terminal.pid))
         ours_bytes = terminal.read_for(8.0) / 8
         cpu = meter.percent()
