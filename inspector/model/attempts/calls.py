@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from inspector.model.crashes import crashed, killed
 from inspector.model.families import family_of_api
 from inspector.model.profiles import Profiles
-from inspector.model.profiles.schema import DECIDING
 from inspector.model.stages import stage_of, tells_nothing
 from inspector.model.state import Process, State
 from inspector.model.usage import FunctionCalls, Use, uses
@@ -127,8 +126,8 @@ class _Function:
         process = self.process
         over = crashed(process) or killed(process)
         for call in self.calls.inside:
-            if process.ended and not over and call.tid != process.pid and self.calls.role not in DECIDING:
-                continue  # another thread may wait for events when the main thread ends the process
+            if process.ended and not over and call.tid != process.pid and self.calls.role != "init":
+                continue  # another thread may wait for events, or poll, when the main thread ends the process
             if process.ended or self.state.now - call.entered > _LONG:
                 yield self._open(call.entered, call.tid, call.caller)
         lost = self.calls.unreturned or (self.calls.sees_returns and self.calls.total and not self.calls.returned)

@@ -1,5 +1,7 @@
 """Loads, look-ups and calls that did not return: the process ended in them, or its thread does not get on."""
 
+import pytest
+
 from inspector.stream.calls import CallsInside, LookedUp, OpenCall
 from inspector.stream.processes import ThreadWaits
 from inspector.stream.session import EventsLost
@@ -85,7 +87,7 @@ def test_what_chooses_a_function_may_hang_while_its_name_is_looked_up() -> None:
 def _in_call(*, tid: int, function: str) -> Story:
     story = Story()
     story.process(812, (PROGRAM,))
-    story.driver(812, exports=["cuInit", "cuEventQuery"])
+    story.driver(812, exports=["cuInit", "cuEventQuery", "cuMemGetInfo_v2"])
     story.consumer(812, "/opt/app/libbackend.so")
     story.inside(812, function)
     (opened,) = story.state.processes[0].open_calls
@@ -100,5 +102,10 @@ def test_a_process_that_ends_in_a_call_is_told_so() -> None:
     assert finding.rule == "ended-inside" and "ended inside cuInit of libcuda.so.1" in finding.title
 
 
-def test_another_thread_that_waits_for_an_event_at_the_end_is_in_order() -> None:
-    assert "ended-inside" not in rules(_in_call(tid=815, function="cuEventQuery"))
+@pytest.mark.parametrize("function", ["cuEventQuery", "cuMemGetInfo_v2"])
+def test_another_thread_that_waits_or_polls_at_the_end_is_in_order(function: str) -> None:
+    assert "ended-inside" not in rules(_in_call(tid=815, function=function))
+
+
+def test_a_process_that_ends_while_another_thread_begins_with_the_api_is_told_so() -> None:
+    assert "ended-inside" in rules(_in_call(tid=815, function="cuInit"))
