@@ -1,6 +1,7 @@
 """What the logs that a process keeps beside its output tell of trouble: a library's own reason for its answer."""
 
 from collections.abc import Iterator, Set
+from itertools import islice, zip_longest
 
 import msgspec
 
@@ -74,7 +75,9 @@ def trouble_told(
 def _troubles(state: State, process: Process) -> Iterator[Trouble]:
     for source in state.logs.values():
         if process.pid in source.found.pids:
-            for line in source.lines:
+            for line, following in zip_longest(source.lines, islice(source.lines, 1, None)):
+                if following is not None and begins_traceback(following.text):
+                    continue  # the program reports an exception of its own: what follows from the answer
                 if log_line.read(line.text).rank >= Level.ERROR:
                     yield Trouble(source, line, source.seen_at.get(line.number, 0))
 

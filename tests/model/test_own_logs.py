@@ -95,3 +95,8 @@ def test_a_line_that_only_tells_of_the_answer_is_no_reason() -> None:
 
 def test_the_traceback_that_follows_a_refusal_is_no_reason_for_it() -> None:
     assert "output says" not in answer(called_and_printed("Traceback (most recent call last):", "  File x")).cause
+
+
+def test_nor_is_an_exception_that_the_program_reports_with_its_traceback() -> None:
+    story = called_and_printed("ERROR:root:Exception: no handles", "Traceback (most recent call last):", "  File x")
+    assert "output says" not in answer(story).cause
