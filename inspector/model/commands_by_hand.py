@@ -74,6 +74,11 @@ def listing(process: Process, *paths: str) -> str:
     return f"ls -l {' '.join(quote(_outside(process, one)) for one in paths)}"
 
 
+def manifest(process: Process, path: str) -> str:
+    """What a JSON file says, or where its syntax is wrong."""
+    return f"python3 -m json.tool {quote(_outside(process, path))}"
+
+
 def inodes(process: Process, *paths: str) -> str:
     """Whether paths lead to one file or to several: inode, size and time, links followed."""
     return f"ls -liL {' '.join(quote(_outside(process, one)) for one in paths)}"

@@ -82,10 +82,14 @@ class NoDriverLoaded(Cause):
             f"{told}{read}",
             next_step=f"mend what keeps the program from opening {refused}"
             if refused
+            else "mend the file that the variable names (its JSON, the library in it), or remove the variable"
+            if first.endswith(".json")
             else "remove that variable, or set it to a driver that exists"
             if chosen
             else "install the device's driver with its ICD file",
-            command=commands_by_hand.listing(case.process, first.partition(" (")[0])
+            command=commands_by_hand.manifest(case.process, first)
+            if first.startswith("/") and first.endswith(".json")
+            else commands_by_hand.listing(case.process, first.partition(" (")[0])
             if first.startswith("/")
             else (case.rerun(*without) if without else "") or case.again(),
             process=case.process,
