@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from inspector.commands import inputs
-from inspector.commands.errors import UserError, say
+from inspector.commands.errors import NO_TARGET, UserError, say
 from inspector.commands.options import Options
 
 if TYPE_CHECKING:
@@ -39,9 +39,26 @@ def run(options: Options) -> int:
         raise UserError("run needs a program to start", "inspector run -- CMD...")
     why = _no_screen()
     if why is None:
+        refuse_absent(options)
         return _show(options)
     say(f"no screen here: {why}. This is the text report: inspector report -- CMD...")
     return _report_in_text(options)
+
+
+def refuse_absent(options: Options) -> None:
+    """UserError for a program that cannot be started here: a screen would only show that nothing ran."""
+    from pathlib import Path
+    from shlex import quote
+    from shutil import which
+
+    program = options.program[0]
+    if not inputs.place(options).here or which(program):
+        return
+    words = quote(program)
+    if "/" not in program:
+        raise UserError(f"cannot start {program}: no such program in PATH", f"command -v {words}", NO_TARGET)
+    why = "it is no file that may be executed" if Path(program).exists() else "no such file"
+    raise UserError(f"cannot start {program}: {why}", f"ls -l {words}", NO_TARGET)
 
 
 def replay(options: Options) -> int:

@@ -112,7 +112,7 @@ def status_of(session: Session) -> Status:
     if state.missing is not None and not state.processes:
         return Status("✗ not observed", "no")
     if feed.error:
-        return Status("✗ collector died", "no")
+        return Status("✗ ended" if state.ended is not None else "✗ collector died", "no")
     return Status(f"ended: {state.ended.reason}" if state.ended is not None and state.ended.reason else "ended")
 
 

@@ -7,7 +7,9 @@ import sys
 import pytest
 
 from inspector.commands.arguments import duration, parse
+from inspector.commands.errors import UserError
 from inspector.commands.options import COMMANDS, Options, plain
+from inspector.commands.screen import refuse_absent
 
 from .run import inspector, said
 
@@ -136,3 +138,21 @@ def test_plain_words_are_read_without_a_parser_and_mean_the_same(words: list[str
 @pytest.mark.parametrize("words", [["report"], ["-"], ["--help"], [""], ["ollama", "--wait"], ["--", "report"]])
 def test_all_other_words_are_left_to_the_parser(words: list[str]) -> None:
     assert plain(words) is None
+
+
+@pytest.mark.parametrize(
+    ("program", "why", "command"),
+    [
+        ("/no/such/program", "no such file", "ls -l /no/such/program"),
+        ("no-such-program", "no such program in PATH", "command -v no-such-program"),
+        ("/etc/passwd", "it is no file that may be executed", "ls -l /etc/passwd"),
+    ],
+)
+def test_no_screen_is_opened_on_a_program_that_cannot_be_started(program: str, why: str, command: str) -> None:
+    options = Options()
+    options.program = [program]
+    with pytest.raises(UserError, match=f"cannot start {program}: {why}") as refused:
+        refuse_absent(options)
+    assert (refused.value.command, refused.value.code) == (command, 3)
+    options.host = "elsewhere"
+    refuse_absent(options)
