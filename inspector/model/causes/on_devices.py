@@ -191,7 +191,8 @@ class SoftwareDriver(Conclusion):
         )  # fmt: skip
         what = api.title.removesuffix(" loader")
         others = drivers_behind(process, api.name, context.profiles).hardware
-        idle = f" {listed(map(name_of, others), 3)} was loaded too and opened no device." if others else ""
+        were = "was" if len(others) == 1 else "were"
+        idle = f" {listed(map(name_of, others), 3)} {were} loaded too and opened no device." if others else ""
         none = " This machine shows no GPU." if machine_lacks_device(context.state) else ""
         return hit_of(
             decision, f"{what} in {short(process)} runs on the CPU: "
