@@ -91,7 +91,7 @@ def unread_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -
     inner += [one for one in refused if one.kind == "system" and is_device(one.what) and one.at >= last.at]
     answer = f"its result could not be read, and nothing of {last.api} followed"
     if process.ended and process.ended - last.at < _AT_ONCE:
-        answer = f"its result could not be read: the process ended {duration(process.ended - last.at)} after it began"
+        answer = f"its result was not read: the process ended {duration(process.ended - last.at)} later"
     return Stop(progress, replace(last, ok=False, answer=answer, source="file", within=inner))
 
 

@@ -44,7 +44,7 @@ def row_at_start(name: str) -> str:
         ("export-table-refused", "cuGetExportTable("),
         ("implausible-compute", "cuDeviceGetAttribute -> 0"),
         ("absolute-path", "libcuda.so.1 mapped (dlopen)"),
-        ("no-version-table", "ended with code 127"),
+        ("no-version-table", "libcudart.so.12 mapped"),
         ("call-blocked", "enters cuMemAlloc_v2"),
         ("discovery-timeout", "enters cuInit"),
         ("not-called", "grane mapped (executable)"),

@@ -64,8 +64,9 @@ def _call(attempt: Attempt) -> str:
 
 def _so_long(attempt: Attempt) -> str:
     """How long it did not return; of a call whose beginning nobody saw, what is known."""
-    if attempt.begin and attempt.process.ended:
-        return f" had not returned when the process ended, {duration(max(0, attempt.at - attempt.begin))} later,"
+    if attempt.process.ended:
+        later = f", {duration(max(0, attempt.at - attempt.begin))} later," if attempt.begin else ""
+        return f" had not returned when the process ended{later}"
     if attempt.begin:
         return f" did not return for {duration(max(0, attempt.at - attempt.begin))}"
     before_us = attempt.source == "memory" and not born_here(attempt.process)

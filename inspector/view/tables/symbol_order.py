@@ -35,9 +35,9 @@ def order_of(known: Knowledge, sorting: Sorting) -> Order:
             ahead = sorted(known.functions, key=lambda one: (_calls(one, known), one[1]))
         case "WHAT IS KNOWN":
             ahead = sorted(known.functions.keys() | known.never, key=lambda one: (_state(one, known), one[1]))
-        case _:
-            return Order()
-    if sorting.descending:
+        case _:  # of thousands of names those come first that were called, then those whose calls are counted
+            ahead = sorted(known.functions, key=lambda one: (_state(one, known), one[1]))
+    if sorting.title and sorting.descending:
         ahead.reverse()
     return Order(ahead=[f"{file}:{name}" for file, name in ahead[:_MOST_AHEAD]])
 
