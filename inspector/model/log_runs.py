@@ -42,7 +42,7 @@ def this_start(state: State) -> LogRun:
     start = LogRun()
     first = min(roots(state), key=lambda process: process.started, default=None)
     for source in state.logs.values():
-        _sort_out(start, source, first, _is_of_this_start(state, source, first))
+        _sort_out(start, source, first, _is_of_this_start(state, source, first), _is_older(state, source, first))
     start.said += said_in_first_lines(state)
     start.this.sort(key=lambda reading: (reading.at, reading.number))
     start.said.sort(key=lambda said: (said.at, said.source, said.number))
@@ -56,14 +56,24 @@ def _is_of_this_start(state: State, source: LogSource, first: Process | None) ->
     return source.found.born - state.session.wall + state.session.at >= first.started - _SLACK
 
 
-def _sort_out(start: LogRun, source: LogSource, first: Process | None, young: bool) -> None:
+def _is_older(state: State, source: LogSource, first: Process | None) -> bool:
+    """Whether nobody has written to the file since the first process began, when it was first read."""
+    if first is None or state.session is None or not source.found.modified:
+        return False
+    return source.found.modified - state.session.wall + state.session.at < first.started - _SLACK
+
+
+def _sort_out(start: LogRun, source: LogSource, first: Process | None, young: bool, older_file: bool) -> None:
+    def before(one: Reading | Said) -> bool:
+        return (older_file and one.backlog) or _before(one, first)
+
     readings = sorted((r for group in source.readings.values() for r in group), key=lambda reading: reading.number)
-    fresh = [reading for reading in readings if not _before(reading, first)]
+    fresh = [reading for reading in readings if not before(reading)]
     cut, begun = _last_start(fresh)
-    older = [reading for reading in readings if _before(reading, first) or reading.number < cut]
+    older = [reading for reading in readings if before(reading) or reading.number < cut]
     start.earlier += older
     start.this += (newer := [reading for reading in fresh if reading.number >= cut])
-    start.said += (said := [one for one in source.all_said() if one.number >= cut and not _before(one, first)])
+    start.said += (said := [one for one in source.all_said() if one.number >= cut and not before(one)])
     if young or begun or (not older and first is not None and born_here(first)):
         return
     told: list[Reading | Said] = [*newer, *said]

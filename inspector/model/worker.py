@@ -30,9 +30,9 @@ class Worker(msgspec.Struct, frozen=True):
 
 
 def is_tool(process: Process) -> bool:
-    """A tool of shells and builds: it uses no device, and what it opens proves nothing."""
+    """A tool of shells and builds, by its name: it asked for no device, and what it opens proves nothing."""
     runs = program(process)
-    if runs is None:
+    if runs is None or process.asks:
         return False
     return bool(_TOOLS.match(name_of(runs.exe))) or bool(runs.argv and _TOOLS.match(name_of(runs.argv[0])))
 

@@ -22,6 +22,9 @@ class LogFound(Event, frozen=True, kw_only=True):
     file: str = ""
     born: int = 0
     """Wall ns of the file's birth, 0 unknown: all lines of one that is younger than the program are of this start."""
+    modified: int = 0
+    """Wall ns of the last write before it was first read, 0 unknown: of what was written before the program began, no
+    line is of this start."""
 
 
 class LogLine(Fact, frozen=True, kw_only=True):

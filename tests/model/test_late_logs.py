@@ -28,6 +28,21 @@ def test_lines_of_an_older_file_may_be_of_an_earlier_run() -> None:
     assert word is not None and word.doubtful
 
 
+def test_nothing_of_a_file_that_nobody_wrote_to_since_the_program_began_is_of_this_start() -> None:
+    story = Story(attach=True)
+    story.process(812, age=100 * SECOND)
+    old = WALL - 999 * SECOND
+    found = LogFound(
+        at=story.later(), source=1, name="/x.log", kind="file", why="fd 2", born=old, modified=old + 99 * SECOND
+    )
+    story.tell(found)
+    story.log("offloaded 33/33 layers to GPU", backlog=True)
+    assert last_word(words_of(this_start(story.state), story.state.profiles)) is None
+    story.log("no GPU found, using CPU")
+    word = last_word(words_of(this_start(story.state), story.state.profiles))
+    assert word is not None and word.saying == "cpu"
+
+
 def _late(*lines: str) -> Story:
     story = Story(attach=True)
     story.process(812, age=100 * SECOND)

@@ -109,10 +109,11 @@ class LoadReader:
     def _stays(self, lookup: LookedUp) -> bool:
         """A load that was not seen to return: its process ended in it, or the stack of its thread is still inside.
 
-        Where events were lost, its return may be one of them.
+        Where events were lost, its return may be one of them. What another thread was loading meanwhile did not end it.
         """
         if self.process.ended:
-            return not self.state.lost or crashed(self.process)
+            main = lookup.tid == self.process.pid
+            return (main and not self.state.lost) or crashed(self.process)
         stack = waiting(self.process, lookup.tid, lookup.entered)
         return stack is not None and any(map(in_loader, stack.native))
 

@@ -23,7 +23,7 @@ from inspector.stream.calls import (
 )
 from inspector.stream.stacks import StackTaken
 
-from .libraries import held_after_all, unloaded
+from .libraries import asked, held_after_all, unloaded
 from .timeline import keep, process_at, tell, touch
 
 _MOST_CALLS = 10_000
@@ -181,6 +181,7 @@ def lookups_stopped(state: State, event: LookupsStopped) -> None:
 def looked_up(state: State, event: LookedUp) -> None:
     process = process_at(state, event.pid, event.at)
     keep(process.lookups, event, _MOST_LOOKUPS)
+    asked(state, process, event)
     if event.found is False:
         unloaded(process, event)
     elif event.found and event.via in ("dlopen", "dlmopen"):

@@ -3,6 +3,7 @@
 import msgspec
 
 from inspector.model.apis import describe
+from inspector.model.families import family_of_file
 from inspector.model.formatting import name_of
 from inspector.model.state import Process, State
 from inspector.model.tree import is_preloaded
@@ -32,6 +33,7 @@ _TOLD_LATE = 20_000_000
 """ns after which a mapping is told at the latest: that of a refused dlopen may be heard of after the refusal."""
 _TOLD_VERY_LATE = 2_000_000_000
 """The same on a busy machine: of a name that nobody asked for again meanwhile."""
+_ASKED = ("needed", "dlopen")
 _TELLING_ROUTES = ("preload", "audit", "dlopen")
 
 
@@ -43,6 +45,8 @@ def mapped(state: State, event: LibraryMapped) -> None:
         process.mapped_at[event.base] = event.at
     if any(mapped_in_vain(process, lookup, event) for lookup in process.lookups[-_RECENT_LOOKUPS:]):
         process.libraries[event.base] = msgspec.structs.replace(event, state="unmapped")
+    if event.route in _ASKED and family_of_file(state.profiles, event.asked or event.path):
+        process.asks |= not _is_preload(process, event.route_by)
     touch(state, "libraries", "symbols")
     if before is not None and before.path == event.path:
         _tell_change(state, before, event)
@@ -50,6 +54,16 @@ def mapped(state: State, event: LibraryMapped) -> None:
         _tell_load(state, event)
     else:
         state.unexplained.setdefault(event.file, []).append((process, event))
+
+
+def asked(state: State, process: Process, lookup: LookedUp) -> None:
+    """Who asks for a library of a GPU; what a preloaded library asks for, its program knows nothing of."""
+    if lookup.via in ("dlopen", "dlmopen") and family_of_file(state.profiles, lookup.name):
+        process.asks |= not _is_preload(process, lookup.requester)
+
+
+def _is_preload(process: Process, path: str) -> bool:
+    return any(one.path == path and one.route == "preload" for one in process.libraries.values())
 
 
 def mapped_in_vain(process: Process, lookup: LookedUp, library: LibraryMapped) -> bool:

@@ -109,3 +109,18 @@ def test_another_thread_that_waits_or_polls_at_the_end_is_in_order(function: str
 
 def test_a_process_that_ends_while_another_thread_begins_with_the_api_is_told_so() -> None:
     assert "ended-inside" in rules(_in_call(tid=815, function="cuInit"))
+
+
+def test_what_another_thread_was_loading_when_the_main_thread_ended_the_process_is_not_blamed() -> None:
+    story = Story()
+    story.process(812, (PROGRAM,))
+    entered = story.later()
+    story.driver(812)
+    story.tell(
+        LookedUp(
+            at=story.later(SECOND), pid=812, tid=815, via="dlopen", name="libcublas.so.12", requester=PROGRAM,
+            found=None, entered=entered, flags=2,
+        )
+    )  # fmt: skip
+    story.end(812, code=0)
+    assert "ended-inside" not in rules(story)

@@ -1,5 +1,8 @@
 """Rules about looking at the right process."""
 
+import pytest
+
+from inspector.model.worker import is_tool
 from inspector.stream.machine import PreloadFileRead, UnitFile, UnitRead, UnitSetting
 from inspector.stream.processes import Peer, SameNameProcess, SocketsRead
 
@@ -114,3 +117,31 @@ def test_the_parent_of_working_children_is_information_only() -> None:
     finding = found(story, "work-done-by-children")
     assert finding.severity == "info" and "PID 850" in finding.title
     assert "work-done-by-children" not in rules(healthy())
+
+
+@pytest.mark.parametrize("name", ["sort", "bash", "test", "git"])
+def test_a_program_that_asks_for_a_gpu_is_no_tool_whatever_its_name(name: str) -> None:
+    story = Story()
+    story.process(812, (f"/opt/app/{name}",), comm=name)
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", 100, by=BACKEND)
+    assert "cuInit = 100" in answer(story).title
+
+
+def test_a_tool_into_which_a_shim_is_preloaded_stays_one() -> None:
+    story = Story()
+    story.process(812, ("/usr/bin/sort",), comm="sort")
+    story.map(812, SHIM, "preload")
+    story.look_up(812, "dlopen", "libcuda.so.1", False, by=SHIM, error="libcuda.so.1: cannot open shared object file")
+    assert is_tool(story.state.processes[0])
+
+
+def test_a_program_that_becomes_a_shell_was_what_it_was() -> None:
+    story = Story()
+    story.process(812, ("/opt/app/server",), comm="server")
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", 100, by=BACKEND)
+    story.execute(812, ("/bin/sh", "-c", "sleep 9"))
+    assert "cuInit = 100" in answer(story).title

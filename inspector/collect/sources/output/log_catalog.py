@@ -349,7 +349,8 @@ class LogCatalog:
         log.place, log.tail = place, FileTail(fd, place.path, named=place.named)
         reader = Reader(log.tail, self._limiter, backlog, whole=whole)
         log.feed = FileFeed(self._session, log.found.source, log.found.name, reader)
-        self._tell(log, readable=True, problem="", size=status.st_size, file=procfs.stat_key(status), born=birth or 0)
+        facts = {"size": status.st_size, "file": procfs.stat_key(status), "modified": status.st_mtime_ns}
+        self._tell(log, readable=True, problem="", born=birth or 0, **facts)
         self._listen(log)
         log.feed.wake()
 
