@@ -49,6 +49,8 @@ def span(begin: str | None, end: str | None) -> str:
 def headline(report: Report) -> str:
     """`CPU (proven)`."""
     word = MODE[report.mode.verdict]
+    if report.findings and report.findings[0].rule == "gpu-ready":
+        word = word.replace("GPU in use", "GPU found, not used yet")
     return word if report.mode.verdict == "undecided" else f"{word} ({report.mode.confidence})"
 
 
