@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from inspector.stream.calls import CallOutcome, CallsInside, OpenCall, OutcomesCounted
 from inspector.stream.codec import encode
 from inspector.stream.secrets import HIDDEN, hide, options
+from inspector.stream.secrets.hiding import shown_arguments
 from inspector.stream.secrets.in_events import without_tokens
 
 
@@ -79,3 +80,36 @@ def test_the_path_of_who_calls_holds_no_token_wherever_it_is_told() -> None:
 @given(st.from_regex(options.OPTION()) | st.from_regex(options.ASSIGNED(), fullmatch=True))
 def test_the_quick_question_lets_every_option_through_that_names_a_secret(word: str) -> None:
     assert options.may_name_secret(word)
+
+
+CHOSEN = "zQ003xKwPv7R"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-u", f"admin:{CHOSEN}"], [f"--user=admin:{CHOSEN}"], ["--login", CHOSEN], ["--license", CHOSEN],
+        [f"/p:{CHOSEN}"],
+        ["--passwort", CHOSEN], ["--senha", CHOSEN], ["--contrase\u00f1a", CHOSEN], ["--mot-de-passe", CHOSEN],
+        ["--geheim", CHOSEN], ["--parole", CHOSEN], ["--mnemonic", f"{CHOSEN} legal winner"],
+        ["--signing-seed", CHOSEN],
+    ],
+)  # fmt: skip
+def test_passwords_of_unknown_programs_are_hidden_in_other_languages_as_well(words: list[str]) -> None:
+    assert CHOSEN not in " ".join(shown_arguments(["prog", *words]))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["docker", "run", "-u", "1000:1000"], ["docker", "run", "--user", "root:video"], ["vllm", "--seed", "42"],
+        ["x", "--user=me", "--license", "mit"], ["x", "--token", "128001"], ["x", "--username", "build-agent"],
+    ],
+)  # fmt: skip
+def test_users_seeds_and_numbers_stay(words: list[str]) -> None:
+    assert shown_arguments(words) == words
+
+
+@pytest.mark.parametrize("line", ["using token {} for hub", "jwt={}", "Your one-time code is {}", "HF_TOKEN {}"])
+def test_what_lets_somebody_in_is_hidden_behind_a_word_alone(line: str) -> None:
+    assert CHOSEN not in hide(line.format(CHOSEN))

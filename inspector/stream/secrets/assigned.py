@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from inspector.stream.lazy_pattern import lazy
 
+from .chosen import looks_chosen
 from .known import known
 
 Span = tuple[int, int]
@@ -42,7 +43,7 @@ _PROSE = lazy(
     r"|\b(?:using|encryption|signing|hmac|aes|master|shared)(?: the)? key(?= \S{16})|\bpassword changed from"
     r"|\b(?:requirepass|masterauth)|\bunseal key(?: \d{1,2})?(?=:)|\blog ?in (?:with|as|using) \S{1,64} /"
     r"|\b(?:pin|otp|totp|2fa|mfa|(?:verification|recovery|backup|one-time|login|security) code)(?: code)?"
-    r"(?: for \S{1,64}?)?"
+    r"(?: for \S{1,64}?)?(?: is| was)?"
     r"(?=[\s:=]{1,3}\S{0,9}\d)"
     r"|\b(?:seed|recovery|secret) phrase|\bmnemonic|\bprivate exponent|\bpassword [057]|\bpw(?= \S*\d))"
     rf"\s?[:=]?\s{{0,3}}(?:{_QUOTED}|((?<=phrase: ).{{8,400}}|\S{{4,8192}}))",
@@ -134,6 +135,10 @@ def spans(text: str, small: str) -> Iterator[Span]:
     if "TRUE" in text or "FALSE" in text:
         for match in _COOKIE_JAR().finditer(text):
             yield match.span(1)
+    for end in _ends(small, "token "):
+        behind = _HEADER_WORD().match(text, end)
+        if behind is not None and looks_chosen(behind[0]):
+            yield behind.span()
     for end in _ends(small, "credential"):
         yield from _group_of(_PAIR().match(text, end))
     if holds_any(small, _PARTS_OF_PROSE):
@@ -234,7 +239,7 @@ def _no_result(value: str) -> bool:
 
 _WEAK: dict[str, _Judge] = {
     "key": _mixed_or_long, "token": _mixed_or_long, "auth": _mixed_or_long, "sig": _mixed_or_long,
-    "signature": _mixed_or_long, "pass": _no_result, "pw": _no_result,
+    "signature": _mixed_or_long, "jwt": _mixed_or_long, "pass": _no_result, "pw": _no_result,
 }  # fmt: skip
 """Everyday words in the logs of language models (`EOG token = 128001`): only what could be a secret behind them is."""
 

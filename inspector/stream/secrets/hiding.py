@@ -7,6 +7,7 @@ from functools import lru_cache
 from inspector.stream.lazy_pattern import lazy
 
 from . import addresses, assigned, options
+from .chosen import looks_chosen
 from .known import SHORTEST, known
 from .opaque import LEAST, is_opaque
 from .tokens import CRYPTED, END_OF_KEY, FORMS, LEAST_OF_FORMS, PRIVATE_KEY, is_token
@@ -117,6 +118,8 @@ def _hide_back(shown: list[str]) -> None:
 def shown_value(key: str, value: str) -> str:
     """The value of an environment variable as it may be shown."""
     if key not in _NO_SECRET_KEYS and _SECRET_KEY().search(key) and not options.is_harmless(value):
+        return HIDDEN
+    if "LICEN" in key.upper() and looks_chosen(value):
         return HIDDEN
     if value.startswith("{"):
         value = _MEMBER().sub(lambda match: match[1] + HIDDEN, value)

@@ -19,11 +19,14 @@ _NAME = (
     r"(?:[\w.-]*[-_.:])?"
     r"(?:\w{0,20}(?:password|passwd|passphrase|secret|credentials?|api_?key|api-key|apikey|authkey|authtoken|apitoken|"
     r"accesskey|secretkey|storepass|keypass|requirepass|masterauth)\w{0,8}|pass|pwd|pw|key|token|auth|authorization|"
+    r"passwort|kennwort|senha|contrase(?:n|ñ)a|mot-?de-?passe|geheim\w{0,8}|parole|parola|wachtwoord|salasana|lösenord|"
+    r"mnemonic|(?:\w{1,20}[-_])?seed[-_]phrase|signing[-_]seed|"
     r"cookie|\w{1,20}Token|\w{1,20}Key|pat|psk|pin|otp|bearer|jwt|creds|webdav-pass|(?<=sonar\.)login)"
 )
 _PARTS_OF_NAMES = (
     "pass", "secret", "cred", "key", "auth", "token", "pwd", "pw", "cookie", "pat", "psk", "pin", "otp", "bearer",
-    "jwt", "login",
+    "jwt", "login", "kennwort", "senha", "contrase", "geheim", "parol", "wachtwoord", "salasana", "senord",
+    "mnemonic", "seed",
 )  # fmt: skip
 """One of these is in each name: most arguments have none, and need no expression."""
 OPTION = lazy(rf"--?{_NAME}$", re.IGNORECASE)
@@ -39,6 +42,9 @@ SPACED = lazy(
 _SHORT = lazy(r"(?:^|(?<=[\s'\"]))-(?:pw|[pPwW])(?:\s{1,9}|=)?[\"']?([^\s\"']{6,256})")
 """`-p X`, `-pX`: the password's option in many programs, another thing in more of them; the value's shape decides."""
 _LETS_IN = ("login", "auth", "authenticate")
+_USERS = ("-u", "-U", "--user", "--username", "--login", "--credentials", "--proxy-user", "--license", "--licence")
+"""Behind these stands `user:password`, or what lets somebody in; the shape decides."""
+_JOINED_USER = lazy(r"(?:--(?:user|username|login|credentials|proxy-user|licen[cs]e)=|/[pP]:)(?:[^:/]{1,64}:)?(.+)")
 _SHORT_OPTIONS = ("-p", "-P", "-w", "-W", "-pw")
 _LISTED = lazy(rf"[\"']--?{_NAME}\\?[\"'],\s?\\?[\"']([^\"'\\]+)", re.IGNORECASE)
 """`"--token", "X"`: an argument list that is told as one."""
@@ -90,6 +96,10 @@ def chosen_parts(words: Sequence[str]) -> Iterator[tuple[int, int]]:
             word[:2] in _SHORT_OPTIONS and (begin := 2 + (word[2:3] == "=")) < len(word) and looks_chosen(word[begin:])
         ):
             yield index, begin
+        elif index and words[index - 1] in _USERS and looks_chosen(word.rpartition(":")[2]):
+            yield index, word.rfind(":") + 1
+        elif (joined := _JOINED_USER().fullmatch(word)) is not None and looks_chosen(joined[1]):
+            yield index, joined.start(1)
         following = word in _SHORT_OPTIONS
 
 
