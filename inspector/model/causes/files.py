@@ -189,8 +189,9 @@ class OtherLibraryFirst(Cause):
     def _hit(self, context: Context, process: Process, winner: Provider, other: CandidateFound, name: str) -> Hit:
         folders = (context.environment(process) or {}).get("LD_LIBRARY_PATH", "").split(":")
         places = [_place(folders, path) for path in (winner.path, other.path)]
+        behind = "comes after it" if places[1] else "is another one, which it did not get"
         return Hit(
-            title=f"{name} came from {winner.path}{places[0]}; {other.path}{places[1]} comes after it",
+            title=f"{name} came from {winner.path}{places[0]}; {other.path}{places[1]} {behind}",
             cause="The first file of that name on the search path is used; the others are never looked at.",
             next_step=f"put {other.directory} first in LD_LIBRARY_PATH of this process, or remove the other file",
             command=commands_by_hand.identity(process, winner.path),
