@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from inspector.collect.reactor.client import Reactor
+
 from .figures import Figure, Measurement
 from .peers import ours, program
 from .screen_emulator import Picture
@@ -60,6 +62,7 @@ _REST = 9.5
 def idle() -> list[Figure]:
     """Nothing changes: bytes a second and CPU of viewer and collector, beside htop and btop."""
     with running(sys.executable, *_STILL) as process, inspecting(str(process.pid)) as terminal:
+        terminal.read_for(Reactor.YOUNG_SECONDS)  # so long probes are kept cheap to set: a library may come
         terminal.settle(_REST, 60.0)
         meter = CpuMeter(family(terminal.pid))
         ours_bytes = terminal.read_for(8.0) / 8
@@ -83,6 +86,7 @@ def live() -> list[Figure]:
             running(target(), "logs", "1", log) as process,
             inspecting("--log", log, str(process.pid)) as terminal,
         ):
+            terminal.read_for(Reactor.YOUNG_SECONDS)
             for pane in _PANES:
                 terminal.key(pane.encode())
                 terminal.settle(0.5, 2.0)
