@@ -80,14 +80,22 @@ def test_a_call_that_a_busy_thread_does_not_leave_is_told_too(optimised: str, tm
     assert waits.busy and not waits.syscall
 
 
+def _naps_of(pid: int) -> tuple[StackTaken, ThreadWaits] | None:
+    """None where the thread was awake at the look, as it may be on a busy machine."""
+    with Collector(str(pid), plan=PLAN) as collector:
+        try:
+            stack = collector.wait(StackTaken, lambda one: one.occasion == "waiting")
+            return stack, collector.wait(ThreadWaits, lambda one: one.tid == pid and one.again)
+        except AssertionError:
+            return None
+
+
 @pytest.mark.usefixtures("live")
 @pytest.mark.parametrize("optimised", ["-O0", "-O2"])
 def test_a_call_in_which_a_thread_sleeps_again_and_again_is_told_too(optimised: str, tmp_path: Path) -> None:
     with subprocess.Popen([_built(tmp_path, _NAPS, _PROGRAM, optimised)]) as polls:
         try:
-            with Collector(str(polls.pid), plan=PLAN) as collector:
-                stack = collector.wait(StackTaken, lambda one: one.occasion == "waiting")
-                waits = collector.wait(ThreadWaits, lambda one: one.tid == polls.pid and one.again)
+            stack, waits = next(filter(None, (_naps_of(polls.pid) for _ in range(3))))
         finally:
             polls.kill()
     assert ("libgpu.so.1", "gpuInit") in [(Path(frame.path).name, frame.symbol) for frame in stack.native]
