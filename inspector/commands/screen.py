@@ -52,7 +52,7 @@ def refuse_absent(options: Options) -> None:
     from shutil import which
 
     program = options.program[0]
-    if not inputs.place(options).here or which(program):
+    if options.sudo or not inputs.place(options).here or which(program):  # sudo has a PATH of its own
         return
     words = quote(program)
     if "/" not in program:

@@ -139,8 +139,8 @@ class Process(Struct, eq=False):
     """All execs in order; empty for a fork that has not executed (it inherits its parent's)."""
     libraries: dict[int, LibraryMapped] = {}
     """By base, in order of appearance; those unmapped again stay with state `unmapped`."""
-    asks: bool = False
-    """It, or a library of its own, asked for a library of a GPU: whatever its name, it is no tool."""
+    asked_by: set[str] = set()
+    """Paths of who asked for a library of a GPU in it; empty for whoever opened one that is mapped."""
     scopes: dict[int, ScopeRead] = {}
     preloads: list[PreloadChecked] = []
     predictions: dict[str, LoadPredicted] = {}

@@ -32,9 +32,26 @@ class Worker(msgspec.Struct, frozen=True):
 def is_tool(process: Process) -> bool:
     """A tool of shells and builds, by its name: it asked for no device, and what it opens proves nothing."""
     runs = program(process)
-    if runs is None or process.asks:
+    if runs is None or any(not _came_by_preload(process, path) for path in process.asked_by):
         return False
     return bool(_TOOLS.match(name_of(runs.exe))) or bool(runs.argv and _TOOLS.match(name_of(runs.argv[0])))
+
+
+def _came_by_preload(process: Process, path: str) -> bool:
+    """Who asked is a preloaded library, or one that such a library needs: the program knows nothing of it.
+
+    Of a library that somebody opened, and nobody saw who, it may be.
+    """
+    by_path = {one.path: one for one in process.libraries.values()}
+    if path in ("", "?"):
+        return any(one.route == "preload" for one in by_path.values())
+    seen: set[str] = set()
+    while (library := by_path.get(path)) is not None and path not in seen:
+        if library.route == "preload":
+            return True
+        seen.add(path)
+        path = library.route_by
+    return False
 
 
 def worker_of(state: State) -> Worker | None:

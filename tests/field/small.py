@@ -65,6 +65,11 @@ import ctypes
 ctypes.CDLL("libcuda.so.1").cuInit(0)
 import no_such_module_anywhere
 """
+_BECOMES_A_SHELL = """
+import ctypes, os
+ctypes.CDLL("libcuda.so.1").cuInit(0)
+os.execvp("sh", ["sh", "-c", "sleep 2"])
+"""
 _FOUND_UNUSED = """
 import ctypes, time
 driver, count = ctypes.CDLL("libcuda.so.1"), ctypes.c_int()
@@ -206,6 +211,13 @@ CASES = [
     Small("memory is refused, it works on", "FIELD_MEMORY=33554432 exec $D/memory goes-on", GPU),
     Small("spins", "FIELD_SPIN=1 exec timeout -s KILL 12 $D/program", SPINS),
     Small("spins, late", "FIELD_SPIN=1 exec $D/program", SPINS, attached=True),
+    Small(
+        "a shim that asks in every tool",
+        "FIELD_ANSWER=100 LD_PRELOAD=$D/preloaded/libvgpu.so exec sh -c 'sort /dev/null; sleep 1; cat /dev/null'",
+        Expected("cpu", blames_nothing=True),
+    ),
+    Small("is named like a tool", "cp $D/program $D/sort; FIELD_ANSWER=100 exec $D/sort", NO_DEVICE),
+    Small("becomes a shell", f"export FIELD_ANSWER=100; {PYTHON} '{_BECOMES_A_SHELL}'", NO_DEVICE),
     Small("ends while it is loaded", "FIELD_AT_LOAD=ends LD_LIBRARY_PATH=$D/stays exec $D/program", ENDS_IN_LOAD),
     Small("ends in a call", "FIELD_AT_CALL=ends LD_LIBRARY_PATH=$D/stays exec $D/program", ENDS_IN_CALL),
     Small(

@@ -111,11 +111,12 @@ class LoadReader:
 
         Where events were lost, its return may be one of them. What another thread was loading meanwhile did not end it.
         """
+        stack = waiting(self.process, lookup.tid, lookup.entered)
+        inside = stack is not None and any(map(in_loader, stack.native))
         if self.process.ended:
             main = lookup.tid == self.process.pid
-            return (main and not self.state.lost) or crashed(self.process)
-        stack = waiting(self.process, lookup.tid, lookup.entered)
-        return stack is not None and any(map(in_loader, stack.native))
+            return ((main or inside) and not self.state.lost) or crashed(self.process)
+        return inside
 
     def _expected(self, name: str, failure: FailedLoad) -> bool:
         """A backend that a profile knows there, or a load that a library of the process answers itself."""

@@ -7,6 +7,7 @@ from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.system import is_device, refused_node
 from inspector.model.attempts.wording import row_of, word_row
 from inspector.model.chain import Stop
+from inspector.model.crashes import crashed
 from inspector.model.drivers import drivers_behind
 from inspector.model.families import DRAWING, MANAGEMENT, family_of_api
 from inspector.model.first_lines import last_line
@@ -134,7 +135,8 @@ def by_stop(ways: Ways) -> Decision | None:
     went_on |= bool(found) and stop.attempt.kind == "lookup" and not stop.attempt.decisive  # it could do without it
     went_on |= stop.progress.family in MANAGEMENT and bool(ways.compute)  # what it computes with was not asked
     over = bool(process.ended) or ways.says_cpu or (death is not None and death.kind == "signal")
-    surely = seen and over and not went_on and not stop.before
+    unseen = not stop.attempt.came_back and stop.attempt.kind != "call" and not crashed(process)  # by another way out
+    surely = seen and over and not went_on and not stop.before and not unseen
     sure: Confidence = "proven" if surely and ways.complete() else "likely"
     rows = [row_of(state, one) for one in chain]
     against = [row_of(state, one.furthest) for one in found if one.process is not process][:2]

@@ -33,7 +33,7 @@ _TOLD_LATE = 20_000_000
 """ns after which a mapping is told at the latest: that of a refused dlopen may be heard of after the refusal."""
 _TOLD_VERY_LATE = 2_000_000_000
 """The same on a busy machine: of a name that nobody asked for again meanwhile."""
-_ASKED = ("needed", "dlopen")
+_ASKED = ("needed", "dlopen", "unknown")
 _TELLING_ROUTES = ("preload", "audit", "dlopen")
 
 
@@ -46,7 +46,7 @@ def mapped(state: State, event: LibraryMapped) -> None:
     if any(mapped_in_vain(process, lookup, event) for lookup in process.lookups[-_RECENT_LOOKUPS:]):
         process.libraries[event.base] = msgspec.structs.replace(event, state="unmapped")
     if event.route in _ASKED and family_of_file(state.profiles, event.asked or event.path):
-        process.asks |= not _is_preload(process, event.route_by)
+        process.asked_by.add(event.route_by)
     touch(state, "libraries", "symbols")
     if before is not None and before.path == event.path:
         _tell_change(state, before, event)
@@ -57,13 +57,9 @@ def mapped(state: State, event: LibraryMapped) -> None:
 
 
 def asked(state: State, process: Process, lookup: LookedUp) -> None:
-    """Who asks for a library of a GPU; what a preloaded library asks for, its program knows nothing of."""
+    """Remember who asks for a library of a GPU."""
     if lookup.via in ("dlopen", "dlmopen") and family_of_file(state.profiles, lookup.name):
-        process.asks |= not _is_preload(process, lookup.requester)
-
-
-def _is_preload(process: Process, path: str) -> bool:
-    return any(one.path == path and one.route == "preload" for one in process.libraries.values())
+        process.asked_by.add(lookup.requester)
 
 
 def mapped_in_vain(process: Process, lookup: LookedUp, library: LibraryMapped) -> bool:

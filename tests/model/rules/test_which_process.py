@@ -137,6 +137,27 @@ def test_a_tool_into_which_a_shim_is_preloaded_stays_one() -> None:
     assert is_tool(story.state.processes[0])
 
 
+@pytest.mark.parametrize("through", [SHIM, "/opt/vgpu/lib/libhelper.so"])
+def test_nor_is_it_a_program_where_the_shim_or_what_it_needs_gets_the_driver(through: str) -> None:
+    story = Story()
+    story.process(812, ("/bin/sh", "-c", "sort /dev/null"), comm="sh")
+    story.map(812, SHIM, "preload")
+    if through != SHIM:
+        story.map(812, through, "needed", route_by=SHIM)
+    story.driver(812, route="dlopen")
+    story.look_up(812, "dlopen", "libcuda.so.1", True, by=through, answer="/opt/shim/libcuda.so.1")
+    assert is_tool(story.state.processes[0])
+    assert "cuInit" not in answer(story).title
+
+
+def test_what_the_program_itself_asks_for_beside_a_preloaded_shim_counts() -> None:
+    story = Story()
+    story.process(812, ("/opt/app/sort",), comm="sort")
+    story.map(812, SHIM, "preload")
+    story.look_up(812, "dlopen", "libcuda.so.1", True, by="/opt/app/sort", answer="/opt/shim/libcuda.so.1")
+    assert not is_tool(story.state.processes[0])
+
+
 def test_a_program_that_becomes_a_shell_was_what_it_was() -> None:
     story = Story()
     story.process(812, ("/opt/app/server",), comm="server")
