@@ -185,7 +185,7 @@ class InspectorApp(CopyingApp):
     def action_complete(self) -> None:
         """All that neither the first paint nor the first rows need: once these are painted, or do not come."""
         main, self._completes = self._completes, None
-        if main is not None:
+        if main is not None and main.is_attached:  # else it was ended before it was whole
             main.session.learn_rules()
             self._read_the_other_styles()
             main.compose_hidden()

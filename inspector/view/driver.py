@@ -5,6 +5,7 @@ import select
 import signal
 import sys
 from codecs import getincrementaldecoder
+from contextlib import suppress
 from threading import Event
 from typing import IO, Any
 
@@ -26,13 +27,16 @@ class PendingOutput:
         self._unflushed = 0
 
     def write(self, text: str) -> int:
-        """Runs in the writer's thread."""
+        """Runs in the writer's thread. What a terminal that is gone does not take, nobody misses: see `_read_keys`."""
         self._unflushed += len(text)
-        return self._file.write(text)
+        with suppress(OSError):
+            return self._file.write(text)
+        return len(text)
 
     def flush(self) -> None:
         """Runs in the writer's thread; returns when the terminal has taken it all."""
-        self._file.flush()
+        with suppress(OSError):
+            self._file.flush()
         self.taken += self._unflushed
         self._unflushed = 0
 

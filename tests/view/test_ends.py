@@ -5,11 +5,16 @@ import pty
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
-from inspector.view.driver import BackpressureDriver
+from inspector.view.app import InspectorApp
+from inspector.view.driver import BackpressureDriver, PendingOutput
+from inspector.view.screens.main import MainScreen
 
+from .feeds import FakeFeed
+from .sample import main_question
 from .terminal import Terminal
 
 LEFT = b"\x1b[?1049l"
@@ -42,6 +47,27 @@ def test_a_terminal_that_is_closed_ends_it_also_where_it_is_nobodys_controlling_
             received += os.read(ours, 4096)
         os.close(ours)
         assert shown.wait(20) == 128 + signal.SIGHUP
+
+
+def test_what_a_terminal_that_is_gone_does_not_take_is_no_error() -> None:
+    ours, its = pty.openpty()
+    with os.fdopen(its, "w") as file:
+        pending = PendingOutput(file)
+        os.close(ours)
+        pending.write("x" * 100_000)
+        pending.flush()
+        with suppress(OSError):
+            file.close()
+
+
+async def test_who_is_ended_before_the_screen_is_whole_mounts_nothing_more() -> None:
+    app = InspectorApp(FakeFeed(main_question()))
+    async with app.run_test(size=(80, 24)):
+        shown = app.screen
+        assert isinstance(shown, MainScreen)
+        app._completes = MainScreen(shown.session, "", app.settings)
+        app.action_complete()
+        assert app._completes is None
 
 
 def test_a_terminal_from_which_somebody_else_took_the_keys_is_not_gone() -> None:
