@@ -66,6 +66,8 @@ class _Granted:
     def __init__(self) -> None:
         self.calls: dict[tuple[str, int], Attempt] = {}
         """By family and least stage: calls that were answered with success."""
+        self.reached: dict[tuple[str, int], Attempt] = {}
+        """As `calls`, also of those whose answer was not read."""
         self.called: dict[tuple[str, str], Attempt] = {}
         """By family and API: calls, whatever they answered but a refusal."""
         self.names: dict[tuple[str, str], Attempt] = {}
@@ -97,6 +99,7 @@ class _Granted:
         family, level = one.family, LEVEL[one.stage]
         if one.kind == "call":
             self.called[family, one.api] = self.called[family, ""] = one
+            self.reached |= dict.fromkeys([(family, least) for least in range(level + 1)], one)
             if one.ok:
                 for least in range(level + 1):
                     self.calls[family, least] = one
@@ -212,8 +215,11 @@ class _Judge:
         family, granted = attempt.family, self.granted
         optional = not attempt.decisive and not is_table(attempt)
         apis = (attempt.api, "") if not attempt.api else (attempt.api,)
+        called = [granted.called.get((family, api)) for api in apis]
+        if attempt.decisive and attempt.serves is not None:  # who begins without the next step has not taken it
+            called = [granted.reached.get((family, LEVEL[attempt.serves]))]
         for one in (
-            *(granted.called.get((family, api)) for api in apis),
+            *called,
             granted.names.get((family, _VARIANT.sub("", attempt.what))),
             granted.names.get((family, "")) if optional else None,
         ):

@@ -217,6 +217,11 @@ CASES = [
         Expected("cpu", blames_nothing=True),
     ),
     Small("is named like a tool", "cp $D/program $D/sort; FIELD_ANSWER=100 exec $D/sort", NO_DEVICE),
+    Small(
+        "looks up all names, then begins",
+        "LD_LIBRARY_PATH=$D/no-count exec $D/asks-first",
+        _cpu("cuDeviceGetCount", "/no-count/libcuda.so.1"),
+    ),
     Small("becomes a shell", f"export FIELD_ANSWER=100; {PYTHON} '{_BECOMES_A_SHELL}'", NO_DEVICE),
     Small("ends while it is loaded", "FIELD_AT_LOAD=ends LD_LIBRARY_PATH=$D/stays exec $D/program", ENDS_IN_LOAD),
     Small("ends in a call", "FIELD_AT_CALL=ends LD_LIBRARY_PATH=$D/stays exec $D/program", ENDS_IN_CALL),

@@ -52,6 +52,21 @@ __attribute__((constructor)) static void look(void) {
     if (init) init(0);
 }
 """
+_NO_COUNT = "int cuInit(unsigned flags) { return 0; }\n"
+_ASKS_FIRST = """
+#include <dlfcn.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(void) {
+    void *driver = dlopen("libcuda.so.1", RTLD_NOW);
+    int (*init)(unsigned) = dlsym(driver, "cuInit"), (*count)(int *) = dlsym(driver, "cuDeviceGetCount");
+    printf("cuInit: %d\\n", init(0));
+    if (!count) puts("using the processor");
+    fflush(stdout);
+    sleep(3);
+    return 0;
+}
+"""
 _CHOOSES = """
 static int begin(unsigned flags) { return 0; }
 static int (*choose_code(void))(unsigned) { for (volatile int busy = 1; busy;) {} return begin; }
@@ -105,6 +120,8 @@ def build(folder: Path) -> None:
     (folder / "dangling/libcuda.so.1").symlink_to("libcuda.so.535.99")
     (folder / "circle/libcuda.so.1").symlink_to("libcuda.so.1")
     _shared(folder / "preloaded/libvgpu.so", _text(folder, _ASKS_ITSELF), "-ldl")
+    _shared(folder / "no-count/libcuda.so.1", _text(folder, _NO_COUNT))
+    _compile(folder / "asks-first", _text(folder, _ASKS_FIRST), "-ldl")
     _shared(folder / "chooses/libcuda.so.1", _text(folder, _CHOOSES))
     nccl = _shared(folder / "addon/libnccl.so.2", _text(folder, _NCCL))
     _shared(folder / "addon/index.node", _text(folder, _ADDON), str(nccl), needed[1])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from inspector.model.families import family_of_api, family_of_function
 from inspector.model.profiles import Profiles
+from inspector.model.stages import stage_of
 from inspector.model.state import Process, State
 from inspector.model.usage import asks_for_others
 from inspector.stream.calls import LookedUp
@@ -38,5 +39,6 @@ def _attempt(state: State, process: Process, profiles: Profiles, lookup: LookedU
         answer="found" if lookup.found else lookup.error or result or f"{lookup.via} answered NULL",
         code=lookup.result, source="loader", lookup=lookup,
         decisive=profiles.role(api, lookup.name) in DECISIVE,
+        serves=stage_of(profiles, api, lookup.name) if api else None,
         own_ends=not asks_for_others(state, process, profiles, lookup.requester, api),
     )  # fmt: skip

@@ -51,6 +51,8 @@ class Attempt(msgspec.Struct, eq=False):
     came_back: bool = True
     decisive: bool = False
     """A look-up of a name without which nobody can begin."""
+    serves: Stage | None = None
+    """Of a look-up: what a call of that name would reach."""
     own_ends: bool = False
     """A provider asked for its own ends (NVML asks the driver): no progress of anybody, but perhaps a reason."""
     sampled: bool = True

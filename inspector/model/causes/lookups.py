@@ -93,7 +93,7 @@ class NameNotFound(Cause):
         )
         return Hit(
             title=title,
-            cause=f"{leaf.answer}; no call of {leaf.api or leaf.family} succeeded after it."
+            cause=f"{leaf.answer}; no step of {leaf.api or leaf.family} that needs it was seen to succeed after it."
             f"{f' {upper_first(place.words)}.' if place.paths else ''}",
             next_step=place.step
             if place.paths
