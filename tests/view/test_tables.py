@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from inspector.model.fold import apply_all
 from inspector.model.state import State
 from inspector.model.verdict import Answer, Finding, Link, Mode
-from inspector.stream.calls import CallsInside, FileOpened, OpenCall
+from inspector.stream.calls import CallsInside, FileOpened, LoaderRefused, OpenCall
 from inspector.stream.events import AnyEvent
 from inspector.stream.libraries import CandidateFound, Dependency, LoadPredicted, PreloadChecked
 from inspector.stream.machine import PreloadFileRead, UnitFile, UnitRead, UnitSetting
@@ -147,6 +147,14 @@ def test_a_library_tells_by_which_rule_of_the_loader_it_is_found() -> None:
     found = Dependency(name="libcuda.so.1", path=SHIM_PATH, by="x", rule="LD_LIBRARY_PATH")
     prediction = LoadPredicted(at=at(4), pid=SERVER, name="libcuda.so.1", ok=True, tree=[found])
     assert "found by LD_LIBRARY_PATH" in notes(libraries(sight_of(prediction)), SHIM_PATH)
+
+
+def test_a_library_that_lacks_a_name_is_loaded_all_the_same() -> None:
+    asked = LoaderRefused(at=at(9.0), pid=SERVER, tid=SERVER, object=SHIM_PATH, text="undefined symbol: cuNothing")
+    absent = LoaderRefused(at=at(9.0), pid=SERVER, tid=SERVER, object="libnope.so.1", text="cannot open shared object")
+    before, shown = rows(libraries(sight_of())), rows(libraries(sight_of(asked, absent)))
+    assert len(shown) == len(before) + 1
+    assert any("libnope.so.1" in row and "not loaded" in row for row in shown)
 
 
 def test_one_process_narrows_the_libraries() -> None:

@@ -1,7 +1,7 @@
 """The pane Libraries: every mapped file, its route, whether it is still the one on disk; and what did not load."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import partial
 from typing import NamedTuple
 
@@ -185,13 +185,20 @@ def _failed(process: Process) -> Iterator[tuple[_Failure, str, LoadPredicted | N
     for prediction in process.predictions.values():
         if prediction.ok is False:
             yield _Failure(prediction.name, "predicted", prediction.words), f"load:{prediction.name}", prediction
+    here = {name_of(one.path) for one in process.libraries.values() if one.state != "unmapped"}
     for refusal in process.refusals:
-        yield _Failure(refusal.object, "the loader said", refusal.text), f"refused:{refusal.object}", None
+        if not _of_a_name(refusal.object, refusal.text, here):
+            yield _Failure(refusal.object, "the loader said", refusal.text), f"refused:{refusal.object}", None
     known = {name_of(one.object) for one in process.refusals} | {name_of(name) for name in process.predictions}
     for sentence in process.loader_words.words if process.loader_words is not None else ():
         name, _, text = sentence.partition(": ")
-        if text and name_of(name) not in known:
+        if text and name_of(name) not in known and not _of_a_name(name, text, here):
             yield _Failure(name, "before we attached", text), f"recalled:{name}", None
+
+
+def _of_a_name(library: str, text: str, here: Set[str]) -> bool:
+    """A library that is there was asked for a name that it has not: that is no load that failed."""
+    return text.startswith("undefined symbol") and name_of(library) in here
 
 
 def _not_loaded(
