@@ -22,6 +22,8 @@ COLUMNS = (
 )
 
 
+_UNUSED = "gpu-ready"
+"""The rule of a device that was found and given nothing yet."""
 _DOUBTS = "success-without-work"
 """The rule by which it is doubtful that anything was computed."""
 _SUCCESS: Span = ("✓ ", "quiet")
@@ -46,6 +48,8 @@ def mode_words(context: PaneContext) -> tuple[str, str, Tone]:
     first = context.answer.findings[0] if context.answer is not None and context.answer.findings else None
     if first is not None and first.severity == "error" and any(link.kind == "mode" for link in first.chain):
         return "✗", words, "no"
+    if first is not None and first.rule == _UNUSED:
+        return "○", f"{mode.verdict.upper()} found, not used yet ({mode.confidence})", "quiet"
     return ("?", words, "unknown") if first is not None and first.rule == _DOUBTS else ("✓", words, "yes")
 
 
