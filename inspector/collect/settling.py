@@ -25,12 +25,19 @@ class Settling:
     """One answer for each question, in the order of asking."""
 
     def __init__(
-        self, loop: CollectorLoop, send: Callable[[Settled], None], reactor: Reactor | None, sources: Sequence[object]
+        self,
+        loop: CollectorLoop,
+        drain: Callable[[], None],
+        send: Callable[[Settled], None],
+        reactor: Reactor | None,
+        sources: Sequence[object],
     ) -> None:
-        self._loop, self._send, self._reactor, self._sources = loop, send, reactor, sources
+        """`drain`: reads the records that wait."""
+        self._loop, self._drain, self._send, self._reactor, self._sources = loop, drain, send, reactor, sources
 
     def ask(self, number: int) -> None:
         """Answer under this number when nothing is under way any more: a tree that never rests is never settled."""
+        self._drain()
         self._behind_the_work(lambda: self._behind_the_reactor(number))
 
     def _behind_the_work(self, then: Callable[[], None]) -> None:

@@ -195,7 +195,8 @@ class Engine:
         departing, self._departing = self._departing, []
         early, self._early = self._early, []
         waited = {id(record) for record in early}
-        lives = [record for raw in self.members.ring.drain() if (record := decode(raw)) is not None]
+        rings = (self.members.ring, self.members.deferred_ring)
+        lives = [record for ring in rings for raw in ring.drain() if (record := decode(raw)) is not None]
         calls = [record for source in self._sources for record in source.drain()]
         mappings = [record for ring in self._rings for record in ring.drain()]
         merged: list[Told] = [*early, *lives, *calls, *mappings]
@@ -239,7 +240,8 @@ class Engine:
             maps = KernelMaps()
             self._stack.callback(maps.close)
         self.maps, self.members = maps, maps.members
-        self._poll.register(self.members.ring.fd, select.EPOLLIN)
+        for ring in (self.members.ring, self.members.deferred_ring):
+            self._poll.register(ring.fd, select.EPOLLIN)
         self._written = Writes()
         self._stack.callback(self._written.close)
         self._sums = sums_map()

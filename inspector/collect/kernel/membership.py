@@ -28,6 +28,12 @@ _PROCESSES = 16384
 _MEMBER = struct.Struct("<II")
 _PID = struct.Struct("<I")
 RING_BYTES = 8 << 20
+DEFERRED_RING_BYTES = 8 << 20
+_DEFERRED = 1 << 20
+"""Bytes of records that wait before they wake whoever reads them."""
+_AVAILABLE_DATA = 0
+_NO_WAKEUP, _FORCE_WAKEUP = 1, 2
+"""BPF_RB_AVAIL_DATA, BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP of linux/bpf.h."""
 
 BLANK_SIZE = 2048
 """Zeros that programs insert as new values which are larger than their stack."""
@@ -45,7 +51,9 @@ CONTROL_RESTING = 32
 """Not 0: nobody looks at the counters of calls, so the next counted call is reported."""
 CONTROL_FUNCTIONS_TELL = 40
 """Not 0: programs on the kernel's own functions tell of system calls, and the one on all of them is silent."""
-_CONTROL_SIZE = 48
+CONTROL_OPENS_WAKE = 48
+"""Not 0: an opened file is told at once, because nothing else meets a library before its first call."""
+_CONTROL_SIZE = 56
 
 NAME = struct.Struct("<16s")
 """Name of a process (TASK_COMM_LEN): of the file that it executed, as it was called."""
@@ -81,7 +89,10 @@ class Membership:
         self.control = Map(MapKind.ARRAY, 4, _CONTROL_SIZE, 1, MMAPABLE)
         self.blank = Map(MapKind.ARRAY, 4, BLANK_SIZE, 1)
         self.ring = RingBuffer(RING_BYTES)
+        self.deferred_ring = RingBuffer(DEFERRED_RING_BYTES)
+        """Of what comes in crowds and may be read a moment later: opened files, refused calls."""
         self._words = SharedWords(self.control.memory())
+        self.tell_opens_at_once(True)
         self.stack_field = _stack_field()
         """Where a thread's kernel stack is found in its task_struct; None where a helper tells its registers."""
         for slot in range(STRANGERS_SLOT + 1, SLOTS):
@@ -146,6 +157,10 @@ class Membership:
         """From now on programs on the kernel's functions tell of system calls, not the one on all system calls."""
         self._words[CONTROL_FUNCTIONS_TELL // 8] = 1
 
+    def tell_opens_at_once(self, at_once: bool) -> None:
+        """Whether an opened file wakes whoever reads the records; at first it does."""
+        self._words[CONTROL_OPENS_WAKE // 8] = int(at_once)
+
     def control_word(self, offset: int) -> int:
         """A counter of the control map."""
         return self._words[offset // 8]
@@ -153,7 +168,7 @@ class Membership:
     def close(self) -> None:
         """Let the maps go."""
         self._words.close()
-        for each in (self.tree, self.slots, self.waited, self.control, self.blank, self.ring):
+        for each in (self.tree, self.slots, self.waited, self.control, self.blank, self.ring, self.deferred_ring):
             each.close()
 
 
@@ -268,4 +283,28 @@ class MemberAssembler(Assembler):
         """Hand the record in R9 over."""
         self.move(Reg.R1, Reg.R9)
         self.move(Reg.R2, 0)
+        self.call(Helper.RINGBUF_SUBMIT)
+
+    def submit_deferred(self, wake_word: int | None = None) -> None:
+        """Hand over the record in R9, of the ring of deferred ones: it wakes nobody until many wait.
+
+        `wake_word`: place of a control word that is not 0 while each is to be told at once.
+        """
+        wake, no_wake, submit = self.fresh("wake"), self.fresh("no_wake"), self.fresh("submit")
+        if wake_word is not None:
+            self.map_value(Reg.R1, self.members.control.fd, wake_word)
+            self.load(Reg.R1, Reg.R1, 0)
+            self.jump_if(Reg.R1, "!=", 0, wake)
+        self.map(Reg.R1, self.members.deferred_ring.fd)
+        self.move(Reg.R2, _AVAILABLE_DATA)
+        self.call(Helper.RINGBUF_QUERY)
+        self.jump_if(Reg.R0, "<=", _DEFERRED, no_wake)
+        if wake_word is not None:
+            self.label(wake)
+        self.move(Reg.R2, _FORCE_WAKEUP)
+        self.jump(submit)
+        self.label(no_wake)
+        self.move(Reg.R2, _NO_WAKEUP)
+        self.label(submit)
+        self.move(Reg.R1, Reg.R9)
         self.call(Helper.RINGBUF_SUBMIT)

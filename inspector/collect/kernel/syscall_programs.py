@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from .assembler import Reg
 from .frames import jump_if_inside
-from .membership import CONTROL_FUNCTIONS_TELL, HEADER, MemberAssembler, Membership
+from .membership import CONTROL_FUNCTIONS_TELL, CONTROL_OPENS_WAKE, HEADER, MemberAssembler, Membership
 from .registers import HERE
 from .syscall_context import (
     KEY,
@@ -122,7 +122,7 @@ def _report_open(a: MemberAssembler, maps: SyscallMaps, call: Call, means: Means
     succeeded, inside = a.fresh("succeeded"), a.fresh("inside")
     a.find_member("out")
     user_registers_of(a, means)
-    a.reserve(a.members.ring, HEADER.size + OPENED_BODY.size, "out")
+    a.reserve(a.members.deferred_ring, HEADER.size + OPENED_BODY.size, "out")
     a.head(OPENED)
     a.load(Reg.R1, Reg.R6, means.result)
     a.store(Reg.R9, 12, Reg.R1, 4)
@@ -143,7 +143,7 @@ def _report_open(a: MemberAssembler, maps: SyscallMaps, call: Call, means: Means
     a.store(Reg.R9, HEADER.size, Reg.R1)
     a.label(succeeded)
     read_string(a, HEADER.size + 8, PATH_SIZE, call.path)
-    a.submit()
+    a.submit_deferred(CONTROL_OPENS_WAKE)
 
 
 def _report_listing(a: MemberAssembler, means: Means) -> None:
@@ -152,8 +152,8 @@ def _report_listing(a: MemberAssembler, means: Means) -> None:
     a.jump_if(Reg.R1, "!=", 0, "out")
     a.find_member("out")
     user_registers_of(a, means)
-    a.reserve(a.members.ring, HEADER.size, "out")
+    a.reserve(a.members.deferred_ring, HEADER.size, "out")
     a.head(LISTED)
     a.load(Reg.R1, Reg.R7, HERE.call_arguments[0])
     a.store(Reg.R9, 12, Reg.R1, 4)
-    a.submit()
+    a.submit_deferred()

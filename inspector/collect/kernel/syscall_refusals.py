@@ -168,7 +168,7 @@ def _add_up(a: MemberAssembler, sums: Map) -> None:
 
 
 def _tell(a: MemberAssembler, call: Call, means: Means) -> None:
-    a.reserve(a.members.ring, HEADER.size + REFUSED_CALL_BODY.size, "out")
+    a.reserve(a.members.deferred_ring, HEADER.size + REFUSED_CALL_BODY.size, "out")
     a.head(REFUSED_CALL)
     a.load(Reg.R1, Reg.R6, means.result)
     a.store(Reg.R9, 12, Reg.R1, 4)
@@ -189,7 +189,7 @@ def _tell(a: MemberAssembler, call: Call, means: Means) -> None:
         a.jump_if(Reg.R0, "!=", 0, failed)
         a.store(Reg.R9, _SIZE, _RLIMIT_SIZE)
         a.label(failed)
-    a.submit()
+    a.submit_deferred()
 
 
 def _read_address(a: MemberAssembler) -> None:

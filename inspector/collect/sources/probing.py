@@ -31,7 +31,8 @@ def probe_makers(session: Session, records: Records) -> list[Maker]:
         return [few, *_system_calls(session, records)]
     assert engine is not None, "without an engine there is a refusal"
     addresses, loads = Addresses(session.tree, records.feed), PendingLoads()
-    providers = Providers(session, records.feed, [*planned_functions(session.plan), *KINDS, *SIGNALS], records.reactor)
+    names = [*planned_functions(session.plan), *KINDS, *SIGNALS]
+    providers = Providers(session, records.feed, names, engine, records.reactor)
     return [
         ("call stacks", lambda: StacksSource(session, engine, records.feed, addresses)),
         ("files that provide an API", lambda: providers),

@@ -24,6 +24,7 @@ from ...elf.file import ElfError
 from ...elf.image import is_system_library
 from ...elf.symbols import exports_any
 from ...kernel import procfs
+from ...kernel.engine import Engine
 from ...kernel.records import Mapped, Opened, Record
 from ...kernel.rootfs import Root
 from ...reactor.client import Reactor
@@ -72,9 +73,11 @@ Found = Callable[[Candidate], None]
 class Providers(TreeObserver):
     """Finds the files as the processes of the tree see the file system, and hands each to whoever listens."""
 
-    def __init__(self, session: Session, feed: Feed, names: Collection[str], reactor: Reactor | None) -> None:
+    def __init__(
+        self, session: Session, feed: Feed, names: Collection[str], engine: Engine, reactor: Reactor | None
+    ) -> None:
         """`names`: a file that defines one of these functions is wanted."""
-        self._session, self._reactor = session, reactor
+        self._session, self._reactor, self._engine = session, reactor, engine
         self._names = frozenset(name.encode() for name in names)
         self._search = _Search(session.plan)
         self._seen: set[tuple[object, ...]] = set()
@@ -111,6 +114,7 @@ class Providers(TreeObserver):
             self._tell(self._search.named(around))
             if self._reactor is not None and self._reactor.first_reads and not around.root.foreign:
                 return  # it meets whatever else there is in time; containers lie on overlays, whose reads are not told
+            self._engine.members.tell_opens_at_once(True)
             if self._spent < _AT_FIRST_SECONDS + _SHARE * (time.monotonic() - self._begun):
                 self._session.loop.in_background(lambda: self._suspects(around), self._tell)
 

@@ -94,6 +94,11 @@ class Feed:
         else:
             loop.every(self.POLL_SECONDS, lambda: self.hand_out(source.drain()))
 
+    def drain(self) -> None:
+        """Read and hand out what waits and wakes nobody: before one says that all is told."""
+        for source in filter(None, (self._source, self._second)):
+            self.hand_out(source.drain())
+
     def hand_out(self, batch: list[Record]) -> None:
         """Give each record to its listeners; one that fails costs the others nothing, and is said by its name."""
         kinds = list(map(type, batch))
