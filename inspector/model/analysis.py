@@ -58,9 +58,10 @@ class Analysis(msgspec.Struct):
 
     def asking(self) -> Iterable[Progress]:
         """Of those that compute: who got a library of the API, or was refused one. Who only has a library that could
-        ask, and everything of it is seen, has asked for nothing.
+        ask, and everything of it is seen, has asked for nothing; what files foretell is no question.
         """
-        refused = {(one.process, one.family) for one in self.all_attempts() if one.ok is False}
+        asked = (one for one in self.all_attempts() if one.kind != "prediction")
+        refused = {(one.process, one.family) for one in asked if one.ok is False}
         return (one for one in self.computing() if one.has_library or (one.process, one.family) in refused)
 
     @property

@@ -12,12 +12,16 @@ from .profiles import Profiles
 from .state import Process, State
 from .tree import libraries
 
+_ENTRIES = ("vk_icdGetInstanceProcAddr", "clGetExtensionFunctionAddress")
+"""What a loader looks up in each driver that it opens (Vulkan: loader's interface; OpenCL: cl_khr_icd)."""
 _NODES = ("/dev/dri/renderD", "/dev/dri/card", "/dev/nvidia", "/dev/kfd", "/dev/dxg", "/dev/mali", "/dev/kgsl")
 """Device nodes without which no driver reaches a device (drm(7), Documentation/admin-guide/devices.txt)."""
 
 
 class Drivers(msgspec.Struct, frozen=True):
-    """Drivers that a loader brought into one process, by their paths."""
+    """Drivers that a loader brought into one process, by their paths: those of known names, and those in which it
+    looked up a driver's entry.
+    """
 
     hardware: list[str] = msgspec.field(default_factory=list)
     software: list[str] = msgspec.field(default_factory=list)
@@ -44,11 +48,19 @@ def drivers_behind(process: Process, api: str, profiles: Profiles) -> Drivers:
         return Drivers()
     mapped = libraries(process).values()
     paths = dict.fromkeys(library.path for library in mapped)
+    loaders = {library.path for library in mapped if profiles.api_of_soname(library.asked or library.path) == api}
+    entered = {
+        one.answer for one in process.lookups
+        if one.name in _ENTRIES and one.found and one.requester in loaders and one.answer not in loaders
+    }  # fmt: skip
+    software = [path for path in paths if _matches(path, known.software)]
     opened = [one.path for one in process.opens if not one.errno]
     held = [one.target for one in process.descriptors.values() if one.kind == "device"]
     return Drivers(
-        hardware=[path for path in paths if _matches(path, known.hardware)],
-        software=[path for path in paths if _matches(path, known.software)],
+        hardware=[
+            path for path in paths if _matches(path, known.hardware) or (path in entered and path not in software)
+        ],
+        software=software,
         nodes=list(dict.fromkeys(path for path in (*opened, *held) if path.startswith(_NODES))),
     )
 

@@ -3,8 +3,12 @@
 import re
 from collections.abc import Iterator
 
+from inspector.stream import log_line
+from inspector.stream.log_line import Level
+
 from . import log_parsing
 from .log_parsing.endings import EndingReader
+from .log_parsing.vocabulary import CONCERNS_DEVICES
 from .state import Process, Said, State
 from .worker import is_tool
 
@@ -36,10 +40,18 @@ def _said(process: Process, descriptor: int, at: int, lines: list[str]) -> Itera
 
 
 def last_line(state: State) -> str:
-    """The last line of any log that says more than that it ends, else the last of what a program wrote first."""
+    """The last line of any log that says more than that it ends, else the last of what a program wrote first; of its
+    last lines an error about a device comes before another error, and that before the rest.
+    """
     logs = [[line.text for line in source.lines[-_LAST:]] for source in state.logs.values()]
     if not any(logs):
         programs = (process for process in state.processes if not is_tool(process))
         logs = [event.sample for process in programs for event in process.writes.values()]
-    told = [telling[-1] for lines in logs if (telling := [line for line in lines if _FAREWELL.match(line) is None])]
-    return told[-1].strip() if told else ""
+    told = [telling for lines in logs if (telling := [line for line in lines if _FAREWELL.match(line) is None])]
+    return max(reversed(told[-1]), key=_tells).strip() if told else ""
+
+
+def _tells(line: str) -> tuple[bool, bool]:
+    """How much a line tells of why a program ended."""
+    failed = log_line.read(line).rank >= Level.ERROR
+    return failed and CONCERNS_DEVICES.find(line, line.lower()) is not None, failed

@@ -13,7 +13,7 @@ from .log_runs import LogRun
 from .profiles import Profiles
 from .profiles.schema import Meaning
 from .state import Process, Reading, Said, State
-from .tree import libraries, roots
+from .tree import ancestors, libraries, roots
 from .worker import is_tool
 
 Saying = Literal["cpu", "found", "dropped", "given", "given-nothing"]
@@ -34,6 +34,8 @@ _REFUSED: dict[Kind, Refusal] = {
 }  # fmt: skip
 _NO_MORE = frozenset(("error", "crash"))
 """Meanings of rules that tell of a line only that it is bad: what was refused, its own words tell."""
+DEATHS_TOLD = frozenset(("Aborted", "Bus error", "Illegal instruction", "Segmentation fault", "terminate called"))
+"""What a shell or a run-time library prints of any death: that it was one, and not why."""
 _LAST_LINES = 12
 """Lines that may follow the one that names the error: frames, hints, what a shell says of it."""
 _FRAME = re.compile(r"\s|stack backtrace:|note: |goroutine \d|[\w./*()]+\(.*\)$")
@@ -123,7 +125,10 @@ def says_not_built(word: Word) -> bool:
 def _of_a_tool(state: State, word: Word) -> bool:
     """Written by a shell or a tool on the way to the program."""
     who = writer(state, word)
-    return who is not None and is_tool(who)
+    if who is None or not is_tool(who):
+        return False
+    starts = any(not is_tool(one) and who in ancestors(one) for one in state.processes)
+    return not starts or bool(word.pid) or word.name in DEATHS_TOLD
 
 
 def _stands_last(state: State, word: Word) -> bool:

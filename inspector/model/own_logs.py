@@ -11,6 +11,7 @@ from inspector.stream.logs import LogLine
 from inspector.stream.text import visible
 
 from . import commands_by_hand
+from .coverage import born_here
 from .log_parsing.endings import begins_traceback
 from .state import LogSource, Process, State
 from .verdict import Evidence
@@ -53,16 +54,16 @@ class Trouble(msgspec.Struct, frozen=True):
 
 
 def trouble_told(
-    state: State, process: Process, during: tuple[int, int] | None, claims: Set[tuple[int, int]]
+    state: State, process: Process, library: str, during: tuple[int, int] | None, claims: Set[tuple[int, int]]
 ) -> Trouble | None:
     """Why a library answered as it did, in its own words: the newest trouble in a log of its own, else the first one
-    that was printed during the call.
+    that was printed during the call. A log that the process wrote to before it had the library is the program's own.
 
     `during` is None where the call was not seen; `claims` (source, number) are lines that only tell of the answer.
     """
     until = during[1] + _SLACK if during is not None else state.now
     told = [one for one in _troubles(state, process) if (one.source.found.source, one.line.number) not in claims]
-    own = [one for one in told if not _is_output(one.source, process) and one.at <= until]
+    own = [one for one in told if _is_of_library(one.source, process, library) and one.at <= until]
     if own:
         return max(own, key=lambda one: (one.at, one.line.number))
     printed = [
@@ -78,8 +79,23 @@ def _troubles(state: State, process: Process) -> Iterator[Trouble]:
             for line, following in zip_longest(source.lines, islice(source.lines, 1, None)):
                 if following is not None and begins_traceback(following.text):
                     continue  # the program reports an exception of its own: what follows from the answer
-                if log_line.read(line.text).rank >= Level.ERROR:
+                if log_line.read(line.text).rank >= Level.ERROR and not _is_older(state, process, source, line):
                     yield Trouble(source, line, source.seen_at.get(line.number, 0))
+
+
+def _is_of_library(source: LogSource, process: Process, library: str) -> bool:
+    if _is_output(source, process):
+        return False
+    loads = (one for one in process.lookups if one.via in ("dlopen", "dlmopen") and one.answer == library)
+    came = min((one.entered for one in loads), default=0)
+    return not any(one.writable and one.path == source.found.name and one.at < came for one in process.opens)
+
+
+def _is_older(state: State, process: Process, source: LogSource, line: LogLine) -> bool:
+    """It stood in a file older than the process, which was seen to begin, when that was found."""
+    if line.number in source.seen_at or not born_here(process) or state.session is None or not source.found.born:
+        return False
+    return source.found.born - state.session.wall + state.session.at < process.started
 
 
 def _is_output(source: LogSource, process: Process) -> bool:

@@ -74,6 +74,8 @@ class _Granted:
         """By family and name without its version; by family and the empty name, any look-up."""
         self.asked: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
         """By family and asker: names of functions that it got, and that it was refused."""
+        self.got_on: dict[tuple[str, str], int] = {}
+        """By family and asker: how many names it got after one that it was refused."""
         self.files: dict[tuple[str, str], Attempt] = {}
         """By family and library without its version."""
         self.by_asker: dict[tuple[str, str], Attempt] = {}
@@ -93,7 +95,10 @@ class _Granted:
     def add(self, one: Attempt) -> None:
         """Take a success into account; they come in order of time."""
         if one.kind == "lookup" and one.family:
-            self.asked.setdefault((one.family, one.asker), (set(), set()))[one.ok is False].add(one.what)
+            _, refused = names = self.asked.setdefault((one.family, one.asker), (set(), set()))
+            names[one.ok is False].add(one.what)
+            if refused and one.ok:
+                self.got_on[one.family, one.asker] = self.got_on.get((one.family, one.asker), 0) + 1
         if one.ok is False or not one.family or one.stage is None:
             return
         family, level = one.family, LEVEL[one.stage]
@@ -122,10 +127,14 @@ class _Granted:
         if level >= LEVEL["initialised"]:
             self.by_asker[family, one.asker] = one
 
-    def takes_what_there_is(self, one: Attempt) -> bool:
-        """Its asker fills a table of functions, old and new ones: it did not stop at those that were refused."""
-        got, refused = self.asked.get((one.family, one.asker), (set(), set()))
-        return len(refused) >= _IN_BULK and len(got) >= _IN_BULK * len(refused)
+    def takes_what_there_is(self, one: Attempt, *, failed: bool) -> bool:
+        """Its asker fills a table of functions, old and new ones: it did not stop at those that were refused.
+
+        Of who `failed` in the end it may have been the reason, but for the few that are new."""
+        asker = one.family, one.asker
+        got, refused = self.asked.get(asker, (set(), set()))
+        few = len(got) >= _IN_BULK * len(refused)
+        return len(refused) >= _IN_BULK and (few or (not failed and self.got_on.get(asker, 0) >= _IN_BULK))
 
 
 class _Judge:
@@ -225,12 +234,12 @@ class _Judge:
         ):
             if one is not None and one.at > attempt.at:
                 return f"it went on to {one.what}"
-        if optional and granted.takes_what_there_is(attempt):
+        end = self.process.end
+        failed = end is not None and bool(end.code or end.signal)
+        if optional and granted.takes_what_there_is(attempt, failed=failed):
             return "it asked for many names more, and takes what there is"
-        if optional and granted.initialised.get(family, attempt.at) < attempt.at:
-            end = self.process.end
-            if end is None or not (end.code or end.signal):
-                return WITHOUT_IT
+        if optional and granted.initialised.get(family, attempt.at) < attempt.at and not failed:
+            return WITHOUT_IT
         return ""
 
     def _call(self, attempt: Attempt) -> str:

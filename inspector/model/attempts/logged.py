@@ -118,6 +118,8 @@ def _nobody_else(state: State, profiles: Profiles, process: Process, api: str) -
     """A shim tells of a call where no file could have made it but itself, or a provider of another API."""
     use = uses(state, process, profiles).get(api)
     alone = use is not None and bool(use.providers) and not use.consumers
+    if use is not None and any(one.library.route == "dlopen" for one in use.providers):
+        return False  # who opened it looks up what it calls
     return alone and not looks_up_freely(state, process)
 
 

@@ -4,9 +4,9 @@ import re
 
 from inspector.model import evidence
 from inspector.model.attempts.row import Attempt
-from inspector.model.drivers import machine_lacks_device
+from inspector.model.drivers import drivers_behind, machine_lacks_device
 from inspector.model.evidence import short
-from inspector.model.formatting import name_of, plural
+from inspector.model.formatting import listed, name_of, plural
 from inspector.model.own_logs import trouble_told
 from inspector.model.start_again import waited_for
 from inspector.model.state import Process
@@ -92,13 +92,15 @@ class ApiError(Cause):
         ]
         claims = {(word.source, word.number) for word in case.context.analysis.words}
         during = (leaf.begin, leaf.at) if leaf.source != "program" and leaf.begin else None
-        told = trouble_told(case.state, leaf.process, during, claims)
+        told = trouble_told(case.state, leaf.process, leaf.provider, during, claims)
         meaning = (
             f"{told.where[0].upper()}{told.where[1:]} says: {told.words}."
             if told is not None
             else _meaning(leaf, advice)
         )
         rows += [told.row(leaf.process)] if told is not None else []
+        if told is None and (behind := _behind(case)):
+            meaning = behind
         known = profiles.apis.get(leaf.api)
         step, command = _next(case, gate)
         lacks_memory = profiles.is_called(leaf.api, leaf.code, *_NO_MEMORY)
@@ -169,6 +171,16 @@ def _settings(case: Case) -> str:
         for key, value in (case.context.environment(case.process) or {}).items() if key in known
     ]  # fmt: skip
     return f" {'. '.join(found[:2])}." if found else ""
+
+
+def _behind(case: Case) -> str:
+    """Drivers that the loader brought in, where it says all the same that it cannot begin."""
+    leaf = case.leaf
+    if not leaf.begins or not leaf.code or not case.context.profiles.is_loader(leaf.api):
+        return ""
+    found = drivers_behind(case.process, leaf.api, case.context.profiles)
+    names = [name_of(path) for path in (*found.hardware, *found.software)]
+    return f"The loader found {listed(names, 4)}, and no driver would begin." if names else ""
 
 
 def _next(case: Case, gate: list[FileOpened]) -> tuple[str, str]:

@@ -7,16 +7,12 @@ from inspector.model.attempts.row import Attempt
 from inspector.model.drivers import software_drivers
 from inspector.model.families import family_of_function
 from inspector.model.formatting import listed, name_of
-from inspector.model.log_claims import Word
+from inspector.model.log_claims import DEATHS_TOLD, Word
 from inspector.model.stacks import behind_carriers, stack_of
 from inspector.model.state import Process, State
 
 from .context import Context
 
-_ONLY_THAT_IT_DIED = frozenset(
-    ("Aborted", "Bus error", "Illegal instruction", "Segmentation fault", "terminate called")
-)
-"""What a shell or a run-time library prints of any death: that it was one, and not why."""
 _LONGEST = 200
 
 
@@ -67,7 +63,7 @@ def last_words(context: Context, death: Attempt) -> Word | None:
         return None
     said = [
         word for word in context.analysis.words
-        if word.refusal == "own-error" and word.pid in (0, death.process.pid) and word.name not in _ONLY_THAT_IT_DIED
+        if word.refusal == "own-error" and word.pid in (0, death.process.pid) and word.name not in DEATHS_TOLD
     ]  # fmt: skip
     return said[-1] if said else None
 

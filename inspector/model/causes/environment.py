@@ -203,7 +203,7 @@ class SetTooLate(Cause):
         before = (case.context.environment(case.process) or {}).get("LD_LIBRARY_PATH", "")
         added = [folder for folder in folders(value) if folder not in folders(before)]
         found = where_is(case.state, case.process, name, "library")
-        if not added or (found is not None and found.complete and not _holds(added, found.copies)):
+        if not added or found is None or not _holds(added, found.copies):
             return None
         row = evidence.of_environment(case.process, "LD_LIBRARY_PATH", f"in its memory: LD_LIBRARY_PATH={value}")
         return Hit(
@@ -263,7 +263,9 @@ class EnvironmentLost(Cause):
             if owner is not process and not process.ended and not owner.ended
             else _set_again(process, f"{key}={value}"),
             process=process,
-            confidence=case.sure if _source(process) == "exec" or process.origin == "run" else "likely",
+            confidence=case.sure
+            if (where.paths or key == "LD_PRELOAD") and (_source(process) == "exec" or process.origin == "run")
+            else "likely",
             evidence=[
                 evidence.of_environment(owner, key, f"{short(owner)}: {key}={value}"),
                 evidence.of_environment(process, key, f"{short(process)}: {f'{key}={has}' if has else f'no {key}'}"),
@@ -282,7 +284,8 @@ class EnvironmentLost(Cause):
             return bool(mapped.intersection(lost))
         if paths:
             return any(path.rsplit("/", 1)[0] == folder.rstrip("/") for path in paths for folder in lost)
-        return not has
+        found = where_is(case.state, case.process, missing_file(case), "library")
+        return not has and not (found is not None and found.complete)
 
 
 def _set_again(process: Process, setting: str) -> str:

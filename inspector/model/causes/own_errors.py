@@ -7,6 +7,7 @@ from inspector.model.evidence import short
 from inspector.model.first_lines import last_line
 from inspector.model.formatting import listed
 from inspector.model.log_claims import Word, concerns_gpu, own_error, says_not_built, writer
+from inspector.model.log_parsing.vocabulary import CONCERNS_DEVICES
 
 from .context import Case
 from .lacking import holds_libraries
@@ -58,6 +59,7 @@ class EndedByOwnError(Cause):
         if not words:
             return None
         about_gpu = said is not None and concerns_gpu(said, perhaps=progress is not None)
+        about_gpu |= said is None and CONCERNS_DEVICES.find(words, words.lower()) is not None
         told = opens_told_throughout(case.state, process)
         before = f"nothing related to the GPU {'failed' if told else 'was seen to fail'} before.{reached}"
         if about_gpu:

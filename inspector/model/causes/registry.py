@@ -56,6 +56,7 @@ CAUSES: tuple[Cause, ...] = (
     *driver_versions.CAUSES,
     *bindings.CAUSES,
     *calls.CAUSES,
+    *tools.CAUSES,
     *own_errors.CAUSES,
 )
 """From the special to the general: the first that has something to say of a chain explains it."""

@@ -8,12 +8,13 @@ from shlex import quote
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import row_of
 from inspector.model.evidence import short
+from inspector.model.first_lines import last_line
 from inspector.model.formatting import listed, name_of
 from inspector.model.state import Process
 from inspector.model.tree import program
 
-from .context import Context
-from .rule import UNEXPLAINED, Hit, Pattern
+from .context import Case, Context
+from .rule import UNEXPLAINED, Cause, Hit, Pattern
 
 _OF_DEVICES = re.compile(r"nvidia|cuda|rocm|amd-smi|hip(?:config|info)|vulkan|clinfo|opencl|gpu|xpu-smi", re.I)
 """Names of tools that tell of devices."""
@@ -91,4 +92,22 @@ def _not_found_by_shell(context: Context, process: Process) -> tuple[str, Attemp
     return name_of(words[0]), next((one for one in rows if one.kind == "end"), None)
 
 
+class EndedWithoutTool(Cause):
+    id = ToolMissing.id
+    place = ToolMissing.place
+    meaning = ToolMissing.meaning
+    proof = ToolMissing.proof
+    cure = ToolMissing.cure
+
+    def explain(self, case: Case) -> Hit | None:
+        """The program ended with a failure, and its words name a tool that is not there."""
+        if case.leaf.kind != "end":
+            return None
+        said = [word.text for word in case.context.analysis.words if word.refusal in ("own-error", "error")]
+        said.append(last_line(case.state))
+        missing = ToolMissing().find(case.context)
+        return next((hit for hit in missing if any(hit.subject in text for text in said)), None)
+
+
+CAUSES: tuple[Cause, ...] = (EndedWithoutTool(),)
 PATTERNS: tuple[Pattern, ...] = (ToolMissing(),)

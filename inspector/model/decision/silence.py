@@ -156,8 +156,7 @@ def by_no_call(ways: Ways) -> Decision | None:
     best = max(loaded, key=lambda one: LEVEL[one.stage])
     if best.got_to("initialised") or not calls_counted(ways, best):
         return None
-    over = bool(best.process.ended) and not best.got_to("resolved")
-    if not over and best.process.cpu_after(best.newest, ways.state.now) <= UNUSED_FOR:
+    if not best.process.ended and best.process.cpu_after(best.newest, ways.state.now) <= UNUSED_FOR:
         return None
     return Decision("cpu", "likely", "nothing-called", best.process, best, word=ways.word,
                     evidence=[row_of(ways.state, best.furthest)])  # fmt: skip

@@ -70,17 +70,24 @@ def by_death(ways: Ways) -> Decision | None:
 
 def _gave_up_over_a_refusal(ways: Ways, death: Attempt) -> bool:
     """It aborted by itself after an API had refused to begin with it, by a code, or by a call that its own last words
-    name: that is how it ends, and not why.
+    name; or it fell in the file that had asked, without what it was refused: that is how it ends, and not why.
     """
     stops = (stop for (process, _), stop in ways.analysis.stops.items() if process is death.process)
-    return death.code == SIGABRT and any(
+    return any(
         _answered(stop.attempt)
         and (stop.attempt.code or _in_last_words(ways, stop.attempt))
+        and (death.code == SIGABRT or _fell_without(stop.attempt, death))
         and stop.attempt.came_back
         and stop.attempt.at < death.at
         and not stop.after_work
         for stop in stops
     )
+
+
+def _fell_without(refused: Attempt, death: Attempt) -> bool:
+    """The fault is in the file that was refused the beginning of an API."""
+    signal, asker = death.signal, refused.asker
+    return refused.begins and signal is not None and bool(signal.library) and signal.library == asker
 
 
 def _in_last_words(ways: Ways, attempt: Attempt) -> bool:
