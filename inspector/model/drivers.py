@@ -7,13 +7,13 @@ import msgspec
 
 from .coverage import opens_told_throughout
 from .families import family_of_api
-from .formatting import name_of
+from .formatting import name_of, stem
 from .profiles import Profiles
 from .state import Process, State
 from .tree import libraries
 
-_ENTRIES = ("vk_icdGetInstanceProcAddr", "clGetExtensionFunctionAddress")
-"""What a loader looks up in each driver that it opens (Vulkan: loader's interface; OpenCL: cl_khr_icd)."""
+_ENTRIES = {"vulkan": "vk_icdGetInstanceProcAddr", "opencl": "clGetExtensionFunctionAddress"}
+"""What a loader looks up in each driver that it opens (Vulkan: loader and driver interface; OpenCL: cl_khr_icd)."""
 _NODES = ("/dev/dri/renderD", "/dev/dri/card", "/dev/nvidia", "/dev/kfd", "/dev/dxg", "/dev/mali", "/dev/kgsl")
 """Device nodes without which no driver reaches a device (drm(7), Documentation/admin-guide/devices.txt)."""
 
@@ -47,12 +47,12 @@ def drivers_behind(process: Process, api: str, profiles: Profiles) -> Drivers:
     if known is None or not known.software:
         return Drivers()
     mapped = libraries(process).values()
-    paths = dict.fromkeys(library.path for library in mapped)
-    loaders = {library.path for library in mapped if profiles.api_of_soname(library.asked or library.path) == api}
+    own = {stem(name) for name in known.sonames}
     entered = {
         one.answer for one in process.lookups
-        if one.name in _ENTRIES and one.found and one.requester in loaders and one.answer not in loaders
+        if one.found and one.answer and one.name == _ENTRIES.get(api) and stem(one.answer) not in own
     }  # fmt: skip
+    paths = dict.fromkeys([*(library.path for library in mapped), *entered])
     software = [path for path in paths if _matches(path, known.software)]
     opened = [one.path for one in process.opens if not one.errno]
     held = [one.target for one in process.descriptors.values() if one.kind == "device"]

@@ -41,3 +41,18 @@ def test_a_driver_with_its_device_does() -> None:
 def test_an_api_without_a_loader_has_no_drivers_behind_it() -> None:
     assert not only_software(told(LAVAPIPE), "cuda-driver")
     assert not only_software(told(), "vulkan")
+
+
+def test_a_driver_of_unknown_name_is_known_by_the_entry_that_its_loader_looked_up() -> None:
+    story = told()
+    story.look_up(812, "dlsym", "vk_icdGetInstanceProcAddr", by="/usr/lib/libvulkan.so.1", answer="/opt/libvirt.so")
+    drivers = drivers_behind(story.state.processes[0], "vulkan", story.state.profiles)
+    assert (drivers.hardware, drivers.none) == (["/opt/libvirt.so"], False)
+
+
+def test_the_loader_itself_is_no_driver_behind_it() -> None:
+    story = told()
+    names = ["clGetExtensionFunctionAddress", "clGetPlatformIDs"]
+    for name in names:
+        story.look_up(812, "dlsym", name, by="/opt/app/server", answer="/usr/lib/libOpenCL.so.1.0.0")
+    assert drivers_behind(story.state.processes[0], "opencl", story.state.profiles).none

@@ -1,5 +1,6 @@
 """Whose words a line is that several processes could have written, and what a library's own log adds to its answer."""
 
+from inspector.stream.calls import FileOpened
 from inspector.stream.logs import LogFound
 from inspector.stream.processes import Descriptor, DescriptorsRead
 
@@ -100,3 +101,29 @@ def test_the_traceback_that_follows_a_refusal_is_no_reason_for_it() -> None:
 def test_nor_is_an_exception_that_the_program_reports_with_its_traceback() -> None:
     story = called_and_printed("ERROR:root:Exception: no handles", "Traceback (most recent call last):", "  File x")
     assert "output says" not in answer(story).cause
+
+
+def test_a_line_of_an_earlier_run_is_no_reason_for_an_answer_of_this_one() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    born = story.state.session.wall - 10**12 if story.state.session is not None else 0
+    story.tell(LogFound(at=story.later(), source=2, name=SHIMS, kind="file", why="open", pids=[812], born=born))
+    story.log("[vgpu] ERROR cannot reach worker", source=2, backlog=True)
+    story.call(812, "cuInit", 999, by=BACKEND)
+    assert "worker" not in answer(story).cause
+
+
+def test_a_log_that_the_program_opened_before_it_had_the_library_is_the_programs_own() -> None:
+    story = Story()
+    story.process(812)
+    story.tell(FileOpened(at=story.later(), pid=812, tid=812, path=SHIMS, writable=True))
+    story.look_up(812, "dlopen", "libcuda.so.1", answer="/opt/shim/libcuda.so.1", entered=story.later())
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.tell(LogFound(at=story.later(), source=2, name=SHIMS, kind="file", why="open for writing", pids=[812]))
+    story.log("ERROR cannot reach the container engine", source=2)
+    story.later(10**9)
+    story.call(812, "cuInit", 999, by=BACKEND)
+    assert "engine" not in answer(story).cause

@@ -175,6 +175,25 @@ RUNS = (
     Recorded("py3nvml-32bit", "cpu", "backend-load-failed", "/opt/field/d/bits32/libnvidia-ml.so.1"),
     # each question for devices was answered with an error that is harmless once
     Recorded("clesperanto-nodevice", "cpu", "api-error", "POCL_DEVICES=nosuch is set"),
+    # a library that could ask for several APIs, and was told to use the CPU: what files foretell is no question
+    Recorded("iree-local", "cpu", "nobody-asked", "no process asked for a GPU"),
+    # attached late: a foreign function interface opened the driver, and the program says what that answered
+    Recorded("koffi-refused-late", "cpu", "api-error", "cuInit = 46 (CUDA_ERROR_DEVICE_UNAVAILABLE)"),
+    # its last words name the tool that a shell did not find
+    Recorded("nodesmi-notool", "cpu", "tool-missing", "nvidia-smi"),
+    # the lines before the last one say why; its shell holds the same log
+    Recorded("glmark-nodevice", "cpu", "ended-by-own-error", "Failed to find a suitable DRM device"),
+    Recorded("weston-nodevice", "cpu", "ended-by-own-error", "failed to create compositor backend"),
+    # lines of an earlier run stand in its own log
+    Recorded("glances-oldlog", "cpu", "api-error", "the kernel driver is not loaded"),
+    # ended before its libraries were told: the loader of drivers is known by what it looked up
+    Recorded("vulkano-badicd", "cpu", "lookup-failed", "libGLX_nvgone.so.0"),
+    Recorded("vulkano-refuses", "cpu", "api-error", "The loader found libvk_incompat.so, and no driver would begin"),
+    Recorded("candle-notbuilt", "cpu", "cpu-only-build", "has not been built with cuda support"),
+    # it gives up over memory that the kernel refused
+    Recorded("gocu-addressspace", "cpu", "limit-reached", "the limit of address space of this process is 61440000"),
+    # it gives up over a device that it did not find, behind a driver that has none
+    Recorded("opencl3-pocl", "cpu", "software-driver", "libpocl.so"),
 )
 
 

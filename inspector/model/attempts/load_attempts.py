@@ -124,9 +124,13 @@ class LoadReader:
         return known or failure.cause == "overridden"
 
     def _loader(self, path: str) -> str:
-        """Family of the loader that this library is (Vulkan, OpenCL): what it asks for are its drivers."""
+        """Family of the loader that this library is (Vulkan, OpenCL): what it asks for are its drivers.
+
+        Of a file that nobody could read before the process ended, the name tells it.
+        """
         apis = self.state.apis.get(self.by_path.get(path, ""))
-        provides = sorted(apis.provides) if apis is not None else ()
+        named = (one for one in self.profiles.apis.values() if stem(path) in map(stem, one.sonames))
+        provides = sorted(apis.provides) if apis is not None else [one.name for one in named]
         return next((family_of_api(self.profiles, api) for api in provides if self.profiles.is_loader(api)), "")
 
     def _for_others(self, requester: str, name: str) -> bool:

@@ -23,12 +23,17 @@ class NotBuiltByOwnError(Cause):
     cure = "Install the build that has GPU code."
 
     def explain(self, case: Case) -> Hit | None:
-        said = own_error(case.state, case.context.analysis.words) if case.leaf.kind == "end" else None
+        if case.leaf.kind != "end":
+            return None
+        words = case.context.analysis.words
+        said = own_error(case.state, words) or next(
+            (one for one in reversed(words) if one.refusal == "not-built"), None
+        )
         if said is None or not says_not_built(said):
             return None
-        words = said.text.strip()[:200]
+        told = said.text.strip()[:200]
         return Hit(
-            title=f"the program says this build has no GPU code: {words}",
+            title=f"the program says this build has no GPU code: {told}",
             cause="It was compiled or packaged without it; nothing failed before.",
             next_step="install the build that has GPU code",
             process=case.process,
@@ -36,7 +41,7 @@ class NotBuiltByOwnError(Cause):
             evidence=[word_row(case.state, said), *case.rows()],
             at=case.leaf.at,
             subject="not built",
-            root=words,
+            root=told,
         )
 
 

@@ -7,7 +7,7 @@ from inspector.model import evidence
 from inspector.model.coverage import born_here, capability, seen_from_birth
 from inspector.model.decision import CONTRADICTING, Decision, Reason, computed, covered
 from inspector.model.evidence import short
-from inspector.model.families import family_of_api
+from inspector.model.families import MANAGEMENT, family_of_api
 from inspector.model.formatting import listed, name_of
 from inspector.model.log_claims import concerns_gpu
 from inspector.model.progress import Progress
@@ -38,7 +38,9 @@ class ToldByProgram(Conclusion):
         text = decision.word.text if decision.word is not None else refused[0].what if refused else ""
         if refused and refused[0].answer == "error":
             text = refused[0].what
-        asked = "" if any(context.analysis.computing()) else "; no process was seen asking for a GPU library"
+        managed = any(one.family in MANAGEMENT and one.has_library for one in context.analysis.progress.values())
+        none = "only figures of devices were asked for" if managed else "no process was seen asking for a GPU library"
+        asked = "" if any(context.analysis.computing()) else f"; {none}"
         late = any(not born_here(process) for process in context.state.processes)
         return hit_of(
             decision, f"the program says: {text.strip()[:200]}{asked}",

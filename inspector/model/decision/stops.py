@@ -1,6 +1,7 @@
 """Where a program stopped: a call that hangs, a refusal, its death, its own error."""
 
 from collections.abc import Iterable
+from errno import ENOMEM
 from signal import SIGABRT
 
 from inspector.model.attempts.row import Attempt
@@ -228,8 +229,8 @@ def by_own_error(ways: Ways) -> Decision | None:
     if not failed:
         return None
     got = [one for one in ways.compute if one.got_to("loaded")]
-    if said is None and ways.software:
-        return None  # a status alone tells less than the driver that answered
+    if ways.software and (said is None or _lacked_device(ways, said)):
+        return None  # the driver that answered tells more than a status, or than that no device was found behind it
     if said is None and (any(one.process is not failed[-1].process for one in got) or (not got and not _spoke(ways))):
         return None
     process = failed[-1].process
@@ -237,6 +238,7 @@ def by_own_error(ways: Ways) -> Decision | None:
     node = node or _refused_driver(ways, process)
     if node is not None and not (said is not None and concerns_gpu(said, perhaps=True)):
         node = None  # it failed over something else
+    node = node or _refused_memory(ways, process, said)
     sure: Confidence = "proven" if ways.complete() and node is None else "likely"
     rows = [row_of(ways.state, failed[-1])]
     rows += [word_row(ways.state, said)] if said is not None else []
@@ -244,6 +246,20 @@ def by_own_error(ways: Ways) -> Decision | None:
     chain = [failed[-1], node] if node is not None else [failed[-1]]
     return Decision("cpu", sure, "own-error", process, deepest_of(ways, process), None, chain, said,
                     evidence=rows)  # fmt: skip
+
+
+def _lacked_device(ways: Ways, said: Word) -> bool:
+    """It gives up over a device that it did not find, and all that it asked has only drivers that use the CPU."""
+    found_none = said.family in ("", *(one.family for one in ways.software)) and concerns_gpu(said, perhaps=True)
+    return found_none and not any(one.has_library for one in ways.compute)
+
+
+def _refused_memory(ways: Ways, process: Process, said: Word | None) -> Attempt | None:
+    """The newest refusal of memory by the kernel, where the program gives up over memory."""
+    if said is None or "memory" not in said.text.lower():
+        return None
+    refused = [one for one in ways.analysis.unexcused("system") if one.process is process and one.code == ENOMEM]
+    return refused[-1] if refused else None
 
 
 def _refused_driver(ways: Ways, process: Process) -> Attempt | None:

@@ -1,6 +1,7 @@
 """What a program went past, and what it only could have asked for, is not where it stopped."""
 
 from inspector.stream.calls import LoaderRefused
+from inspector.stream.libraries import LoadPredicted
 from inspector.stream.processes import SignalDelivered
 
 from ..asking import BACKEND, answer, rules
@@ -106,3 +107,49 @@ def _table(refused: int) -> Story:
 def test_who_fills_a_table_of_functions_does_not_stop_at_those_that_are_too_new() -> None:
     assert not [stop.attempt.what for stop in analysis(_table(6).state).stops.values()]
     assert [stop.attempt.what for stop in analysis(_table(1).state).stops.values()] == ["cuNew0"]
+
+
+def _whole_table(*, failed: bool) -> Story:
+    """Of hundreds of names, old and new, as many are refused as found, one after the other."""
+    story = _asks()
+    story.driver(812, "/opt/shim/libcuda.so.1")
+    for number in range(12):
+        story.look_up(812, "dlsym", f"cuOld{number}", True, by=TOOL, answer="/opt/shim/libcuda.so.1")
+        story.look_up(812, "dlsym", f"cuNew{number}", False, by=TOOL, error=f"undefined symbol: cuNew{number}")
+    story.end(812, code=int(failed))
+    return story
+
+
+def test_who_asked_on_for_other_names_and_ended_well_did_not_stop_at_any_of_them() -> None:
+    assert not analysis(_whole_table(failed=False).state).stops
+    assert answer(_whole_table(failed=False)).rule == "not-called"
+    assert analysis(_whole_table(failed=True).state).stops
+
+
+def _falls(place: str) -> Story:
+    story = _asks()
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", 100, by=BACKEND)
+    story.tell(SignalDelivered(
+        at=story.later(), pid=812, tid=812, signal=11, si_code=1, fatal=True, ip=0x7F00, library=place))  # fmt: skip
+    story.end(812, signal=11)
+    return story
+
+
+def test_who_falls_in_its_own_code_without_what_it_was_refused_is_told_by_the_refusal() -> None:
+    finding = answer(_falls(BACKEND))
+    assert (finding.rule, finding.chain[0].text) == ("api-error", "crashed before it used a GPU")
+    assert "cuInit = 100" in finding.title
+    assert answer(_falls("/opt/app/lib/other.so")).rule == "child-crashed"
+
+
+def test_what_files_foretell_is_no_question() -> None:
+    story = Story(can=CHANNELS)
+    story.process(812, ("/usr/bin/python3",))
+    story.image(BACKEND, dlopen_names=["libcuda.so"], api_names=["cuInit", "cuDeviceGet"], imports_lookup=True)
+    story.map(812, BACKEND, "dlopen")
+    words = _absent("libcuda.so")
+    story.tell(LoadPredicted(at=story.later(), pid=812, name="libcuda.so", ok=False, words=words))
+    story.end(812)
+    assert answer(story).rule == "nobody-asked"

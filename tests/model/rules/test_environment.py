@@ -3,11 +3,12 @@
 import pytest
 
 from inspector.model.diagnosis import diagnose
-from inspector.stream.libraries import PreloadChecked
+from inspector.stream.libraries import CopiesFound, Copy, PreloadChecked
 from inspector.stream.machine import PreloadFileRead
+from inspector.stream.processes import EnvironmentRead
 
 from ..asking import BACKEND, CPU, SHIM, answer, found, healthy, rules, rung, working
-from ..build import Story
+from ..build import SECOND, Story
 
 
 def test_a_static_program_gets_nothing_preloaded() -> None:
@@ -311,3 +312,47 @@ def test_the_shims_calls_are_told_apart_when_the_server_is_healthy() -> None:
     working(story, 850, library=SHIM)
     assert rules(story)[0] == "gpu-in-use"
     assert all(finding.severity == "info" for finding in diagnose(story.state).findings)
+
+
+def _set_inside(found: CopiesFound | None) -> Story:
+    """A program adds a folder to its own search path, and is refused a library that its backend needs."""
+    story = Story()
+    story.process(812, ("/opt/app/server",))
+    later = {"LD_LIBRARY_PATH": "/opt/app/lib64"}
+    story.tell(EnvironmentRead(
+        at=story.later(), pid=812, why="dlopen refused", environment=later, changed=list(later)))  # fmt: skip
+    words = "libneeded.so.5: cannot open shared object file: No such file or directory"
+    story.image(BACKEND, imports=["cuInit"], needed=["libneeded.so.5"])
+    story.look_up(812, "dlopen", BACKEND, False, by="/opt/app/server", error=words, tried=[(BACKEND, 0)])
+    if found is not None:
+        story.tell(found)
+    story.end(812, code=1)
+    return story
+
+
+def test_a_variable_that_was_set_too_late_is_the_cause_only_where_its_folder_has_the_file() -> None:
+    there = CopiesFound(
+        at=200 * SECOND, pid=812, kind="library", asked="libneeded.so.5",
+        copies=[Copy(path="/opt/app/lib64/libneeded.so.5", place="LD_LIBRARY_PATH")])  # fmt: skip
+    assert answer(_set_inside(there)).rule == "set-too-late"
+    assert answer(_set_inside(None)).rule == "dependency-missing"
+    nowhere = CopiesFound(at=200 * SECOND, pid=812, kind="library", asked="libneeded.so.5", places=["/usr/lib"])
+    assert answer(_set_inside(nowhere)).rule == "dependency-missing"
+
+
+def test_a_search_path_that_the_child_lost_is_no_cause_where_the_file_lies_nowhere() -> None:
+    def child(*told: CopiesFound) -> str:
+        story = Story()
+        story.process(812, environment={"LD_LIBRARY_PATH": "/opt/cuda/lib64"})
+        story.process(850, ("/opt/app/server", "runner"), parent=812, environment_source="exec")
+        words = "libcuda.so.1: cannot open shared object file: No such file or directory"
+        story.look_up(850, "dlopen", "libcuda.so.1", False, by="/opt/app/server", error=words)
+        for one in told:
+            story.tell(one)
+        story.end(850)
+        story.log(CPU)
+        return answer(story).rule
+
+    nowhere = CopiesFound(at=200 * SECOND, pid=850, kind="library", asked="libcuda.so.1", places=["/usr/lib"])
+    assert child() == "environment-lost"
+    assert child(nowhere) == "lookup-failed"
