@@ -32,10 +32,19 @@ def _fault(process: Process) -> SignalDelivered | None:
     deadly = []
     for event in reversed(process.signals):
         near = abs(process.ended - event.at) <= _BEHIND
-        exited = near and process.end is not None and process.end.code != 0 and not _went_on(process, event)
+        failed = process.end is not None and process.end.code != 0 and not _ended_by_another(process)
+        exited = near and failed and not _went_on(process, event)
         if event.signal in FAULTS and (event.fatal or exited):
             deadly.append(event)
     return max(deadly, key=lambda event: (event.si_code > 0, not raised(event)), default=None)
+
+
+def _ended_by_another(process: Process) -> bool:
+    """Another process ended it: what it handled shortly before is not why."""
+    last = process.end.signal if process.end is not None else None
+    return any(
+        event.fatal and event.signal == last and event.sender not in (0, process.pid) for event in process.signals
+    )
 
 
 def _went_on(process: Process, event: SignalDelivered) -> bool:

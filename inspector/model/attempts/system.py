@@ -44,11 +44,14 @@ def refused_calls(process: Process) -> Iterator[Attempt]:
 def refused_node(rows: Iterable[Attempt]) -> Attempt | None:
     """The device file whose refusal tells most: one that is there and closed, else the last that was asked for.
 
-    Render nodes are asked for by number, one after the other: of those that are not there the first stands for all.
+    Numbered nodes are asked for one after the other: of those that are not there the first stands for all.
     """
     nodes = [row for row in rows if is_device(row.what)]
     closed = [row for row in nodes if row.code != ENOENT]
-    single = [row for row in nodes if "/renderD" not in row.what]
+    first: dict[str, Attempt] = {}
+    for row in nodes:
+        first.setdefault(row.what.rstrip("0123456789"), row)
+    single = [row for row in first.values() if "/renderD" not in row.what]
     return next((some[-1] for some in (closed, single) if some), nodes[0] if nodes else None)
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import row_of
+from inspector.model.coverage import of_use
 from inspector.model.drivers import drivers_behind
 from inspector.model.evidence import short
 from inspector.model.families import family_of_api
@@ -50,6 +51,8 @@ class NoDriverLoaded(Cause):
         loaders = [use for use in loaders if use.providers]
         if said is None or says_not_built(said) or not concerns_gpu(said) or len(loaders) != 1:
             return None
+        if of_use(case.state, loaders[0]).complete and not loaders[0].total_calls:
+            return None  # the loader was not asked for anything
         api, library = loaders[0].api, name_of(loaders[0].providers[0].path)
         if (
             said.family not in ("", family_of_api(profiles, api))

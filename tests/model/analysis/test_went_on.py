@@ -153,3 +153,17 @@ def test_what_files_foretell_is_no_question() -> None:
     story.tell(LoadPredicted(at=story.later(), pid=812, name="libcuda.so", ok=False, words=words))
     story.end(812)
     assert answer(story).rule == "nobody-asked"
+
+
+def test_a_signal_that_was_handled_is_no_fault_of_who_is_ended_by_another() -> None:
+    """A sandbox answers system calls by SIGSYS, and a browser ends its children by SIGTERM."""
+    story = Story(can=CHANNELS)
+    story.process(800, ("/opt/app/browser",))
+    story.process(812, ("/opt/app/browser", "-content"), parent=800)
+    for number, fatal, sender in ((31, False, 0), (15, True, 800)):
+        story.tell(SignalDelivered(
+            at=story.later(), pid=812, tid=812, signal=number, si_code=1, fatal=fatal, ip=0x7F00, sender=sender,
+            library="/usr/lib/libc.so.6"))  # fmt: skip
+    story.end(812, signal=15)
+    story.end(800)
+    assert answer(story).rule == "nobody-asked"
