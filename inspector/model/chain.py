@@ -81,14 +81,15 @@ def unread_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -
     What the library itself was refused on its way, drivers that it could not load and device nodes that could not be
     opened from its entry on, is what happened inside.
     """
-    last, process = progress.furthest, progress.process
+    first, process = progress.furthest, progress.process
+    last = progress.last[progress.stage]
     if last.kind != "call" or last.ok is not None or last.stage != "initialised":
         return None
     if not process.ended and process.cpu_after(last.at, state.now) < _WENT_ON:
         return None
     refused = [one for one in attempts if one.ok is False]
     inner = [one for one in refused if one.kind == "load" and stem(one.asker) == stem(last.provider)]  # of any link
-    inner += [one for one in refused if one.kind == "system" and is_device(one.what) and one.at >= last.at]
+    inner += [one for one in refused if one.kind == "system" and is_device(one.what) and one.at >= first.at]
     answer = f"its result could not be read, and nothing of {last.api} followed"
     if process.ended and process.ended - last.at < _AT_ONCE:
         answer = f"its result was not read: the process ended {duration(process.ended - last.at)} later"

@@ -12,8 +12,10 @@ from .profiles import Profiles
 from .state import Process, State
 from .tree import libraries
 
-_ENTRIES = {"vulkan": "vk_icdGetInstanceProcAddr", "opencl": "clGetExtensionFunctionAddress"}
+DRIVER_ENTRIES = {"vulkan": "vk_icdGetInstanceProcAddr", "opencl": "clGetExtensionFunctionAddress"}
 """What a loader looks up in each driver that it opens (Vulkan: loader and driver interface; OpenCL: cl_khr_icd)."""
+_VENDOR_ENTRIES = ("__egl_Main", "__glx_Main")
+"""What the loader of OpenGL looks up in the library of a vendor, which finds drivers of its own (libglvnd)."""
 _NODES = ("/dev/dri/renderD", "/dev/dri/card", "/dev/nvidia", "/dev/kfd", "/dev/dxg", "/dev/mali", "/dev/kgsl")
 """Device nodes without which no driver reaches a device (drm(7), Documentation/admin-guide/devices.txt)."""
 
@@ -27,11 +29,13 @@ class Drivers(msgspec.Struct, frozen=True):
     software: list[str] = msgspec.field(default_factory=list)
     nodes: list[str] = msgspec.field(default_factory=list)
     """Device nodes that the process opened."""
+    vendors: list[str] = msgspec.field(default_factory=list)
+    """Libraries of vendors that the loader opened; whether a driver stands behind them is their answer."""
 
     @property
     def none(self) -> bool:
         """The loader brought in no driver that is known."""
-        return not self.hardware and not self.software
+        return not self.hardware and not self.software and not self.vendors
 
     @property
     def only_software(self) -> bool:
@@ -50,7 +54,7 @@ def drivers_behind(process: Process, api: str, profiles: Profiles) -> Drivers:
     own = {stem(name) for name in known.sonames}
     entered = {
         one.answer for one in process.lookups
-        if one.found and one.answer and one.name == _ENTRIES.get(api) and stem(one.answer) not in own
+        if one.found and one.answer and one.name == DRIVER_ENTRIES.get(api) and stem(one.answer) not in own
     }  # fmt: skip
     paths = dict.fromkeys([*(library.path for library in mapped), *entered])
     software = [path for path in paths if _matches(path, known.software)]
@@ -61,8 +65,17 @@ def drivers_behind(process: Process, api: str, profiles: Profiles) -> Drivers:
             path for path in paths if _matches(path, known.hardware) or (path in entered and path not in software)
         ],
         software=software,
+        vendors=[one.answer or "" for one in process.lookups if one.found and one.name in _VENDOR_ENTRIES]
+        if api == "egl"
+        else [],
         nodes=list(dict.fromkeys(path for path in (*opened, *held) if path.startswith(_NODES))),
     )
+
+
+def without_entry(process: Process, api: str) -> list[str]:
+    """Files that a loader opened as drivers, and that lack a driver's entry."""
+    told = (one.error for one in process.lookups if one.found is False and one.name == DRIVER_ENTRIES.get(api))
+    return list(dict.fromkeys(words.partition(": undefined symbol")[0] for words in told if words.startswith("/")))
 
 
 def software_drivers(state: State, process: Process, family: str, profiles: Profiles) -> list[str]:

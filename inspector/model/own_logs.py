@@ -68,7 +68,7 @@ def trouble_told(
         return max(own, key=lambda one: (one.at, one.line.number))
     printed = [
         one for one in told
-        if during is not None and during[0] <= one.at <= until and not begins_traceback(one.line.text)
+        if during is not None and during[0] <= one.at <= until and not _in_traceback(one.source, one.line, during[0])
     ]  # fmt: skip
     return min(printed, key=lambda one: (one.at, one.line.number), default=None)
 
@@ -81,6 +81,12 @@ def _troubles(state: State, process: Process) -> Iterator[Trouble]:
                     continue  # the program reports an exception of its own: what follows from the answer
                 if log_line.read(line.text).rank >= Level.ERROR and not _is_older(state, process, source, line):
                     yield Trouble(source, line, source.seen_at.get(line.number, 0))
+
+
+def _in_traceback(source: LogSource, line: LogLine, since: int) -> bool:
+    """A traceback has begun by then: that and what it leads to follow from the answer."""
+    before = (one for one in source.lines if one.number <= line.number and source.seen_at.get(one.number, 0) >= since)
+    return any(begins_traceback(one.text) for one in before)
 
 
 def _is_of_library(source: LogSource, process: Process, library: str) -> bool:

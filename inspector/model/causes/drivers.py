@@ -10,10 +10,10 @@ from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import row_of
 from inspector.model.coverage import of_use
-from inspector.model.drivers import drivers_behind
+from inspector.model.drivers import DRIVER_ENTRIES, drivers_behind, without_entry
 from inspector.model.evidence import short
 from inspector.model.families import family_of_api
-from inspector.model.formatting import errno_name, listed, name_of
+from inspector.model.formatting import errno_name, listed, name_of, stem
 from inspector.model.log_claims import concerns_gpu, own_error, says_not_built
 from inspector.model.profiles.schema import Profile
 from inspector.model.verdict import Evidence
@@ -72,6 +72,9 @@ class NoDriverLoaded(Cause):
         told = f" {listed((row.text for row in chosen), 3)}." if chosen else ""
         lacked = _refused_drivers(case, api)
         told += f" {listed((one.answer for one in lacked), 2)}." if lacked else ""
+        empty = [path for path in without_entry(case.process, api) if stem(path) != stem(library)]
+        lacks = f"{listed(empty, 2)} {'has' if len(empty) == 1 else 'have'} no {DRIVER_ENTRIES.get(api)}"
+        told += f" {lacks}: no driver of this API." if empty else ""
         read = f" It looked at {listed(read_rows, 4)}." if read_rows else ""
         refused = next((text for text in read_rows if text.endswith(")") and _ABSENT not in text), "")
         loader = library or profile.title
@@ -102,7 +105,15 @@ class NoDriverLoaded(Cause):
             at=leaf.at,
             subject=f"no driver:{api}",
             root=f"{loader} loaded no driver"
-            + (f": {refused} could not be opened" if refused else f": {chosen[0].text}" if chosen else ""),
+            + (
+                f": {lacks}"
+                if empty
+                else f": {refused} could not be opened"
+                if refused
+                else f": {chosen[0].text}"
+                if chosen
+                else ""
+            ),
         )
 
     def _chosen(self, case: Case, profile: Profile) -> Iterator[Evidence]:

@@ -94,7 +94,9 @@ class ManagementOnly(Conclusion):
 
     def conclude(self, context: Context, decision: Decision) -> Hit | None:
         how = by(decision.progress) if decision.progress is not None else ""
-        return hit_of(decision, f"devices were only monitored ({how}); no process asked for a compute API",
+        seen = decision.progress is None or decision.progress.stage != "loaded"
+        told = "devices were only monitored" if seen else "devices are only monitored, if at all"
+        return hit_of(decision, f"{told} ({how}); no process asked for a compute API",
                     "A monitor does just that.", subject="management")  # fmt: skip
 
 

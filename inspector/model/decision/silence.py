@@ -64,7 +64,7 @@ def by_word(ways: Ways) -> Decision | None:
 
 def by_error(ways: Ways) -> Decision | None:
     """It was there before us, tells an error about a GPU, and nothing of its tree has a library to compute with."""
-    if ways.word is not None or not _bare_since_before(ways):
+    if ways.word is not None or not _bare_since_before(ways) or _reads_figures(ways):
         return None
     told = [
         one for one in ways.analysis.unexcused("words")
@@ -74,6 +74,12 @@ def by_error(ways: Ways) -> Decision | None:
         return None
     rows = [row_of(ways.state, one) for one in reversed(told[-3:])]
     return Decision("cpu", "likely", "told", told[-1].process, None, None, told[-1:], None, evidence=rows)
+
+
+def _reads_figures(ways: Ways) -> bool:
+    """A living process is seen to be answered by the management API: errors in its words concern some figure."""
+    managing = (one for one in ways.analysis.progress.values() if one.family in MANAGEMENT and not one.process.ended)
+    return any(one.last[one.stage].kind == "call" and one.last[one.stage].ok for one in managing)
 
 
 def by_absent_driver(ways: Ways) -> Decision | None:
