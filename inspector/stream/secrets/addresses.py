@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 from inspector.stream.lazy_pattern import lazy
 
+from .chosen import could_be_chosen, looks_chosen
+from .found import Span
+from .known import known
 from .opaque import is_opaque
-
-Span = tuple[int, int]
 
 _END = lazy(r"[\s\"'<>`|\\^{}]|$")
 _AUTHORITY_END = lazy(r"[/\s\"'<>`?#]|$")
@@ -16,12 +17,19 @@ _GRANTS = lazy(
     r"credential|session|sessionid|sid|ticket|otp|hmac|jwt|assertion|ssid|verifier|nonce|invite|hash))=([^&\s\"'#;<>]+)",
     re.IGNORECASE,
 )
-_LOGIN = lazy(r"(?<![\w.+/:-])[\w.+-]{1,64}:([^\s:@/\"'<>]{1,512})@(?!sha\d)[\w.-]+")
+_QUERY = lazy(r"[?&]([\w.%\[\]-]{1,40})=([^&\s\"'#;<>=]{8,256})")
+_HEX = lazy(r"[0-9a-f-]+|[0-9A-F-]+")
+_PASSWORD_FILE = lazy(
+    r"(?:^|(?<=[\s\"']))(?:[a-z][\w.-]{0,63}|\*):(?:\d{4,5}|\*):[\w*-]{1,64}:[\w*.-]{1,64}:(\S{4,256})$"
+)
+"""A line of PostgreSQL's file of passwords."""
+_LOGIN = lazy(r"(?<![\w.+/:-])[\w.+-]{1,64}:([^\s:@/\"'<>]{1,512})@(?!sha\d)(?:[\w.-]+|(?=/\w))")
 _ORACLE = lazy(r"(?<![\w/])[\w$-]{1,64}/([^\s/@]{1,512})@")
 _NO_LOGIN = ("mailto:", "sip:", "sips:", "xmpp:", "acct:")
 _HOOK = lazy(r"/with/key/|hooks?[./]|webhooks?[\w-]*/|/bot\d+:|/services/T", re.IGNORECASE)
 _NUMBER = lazy(r"\d{1,7}|true|false|null|none|\(hidden\)", re.IGNORECASE)
 _LEAST_CODE = 8
+_LEAST_HEX = 32
 
 
 def spans(text: str) -> Iterator[Span]:
@@ -43,6 +51,17 @@ def spans(text: str) -> Iterator[Span]:
             short_code = match[1].lower() in ("code", "hash", "key", "sid") and len(match[2]) < _LEAST_CODE
             if not short_code and not _NUMBER().fullmatch(match[2]):
                 yield match.span(2)
+        for match in _QUERY().finditer(text):
+            if _HEX().fullmatch(match[2]):
+                is_secret = len(match[2]) >= _LEAST_HEX and "-" not in match[2] and match[1] not in known().digests
+            else:
+                is_secret = looks_chosen(match[2])
+            if is_secret:
+                yield match.span(2)
+    if text.count(":") > 3:
+        for match in _PASSWORD_FILE().finditer(text):
+            if could_be_chosen(match[1]):
+                yield match.span(1)
 
 
 def _in_url(text: str, begin: int, end: int) -> Iterator[Span]:

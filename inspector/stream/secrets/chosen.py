@@ -2,7 +2,11 @@
 
 Asked only of what stands behind an option that is the password's in many programs and a port, a prompt or a process in
 others (`-p`). So ports, ranges, paths, names of models and processors, prompts and plain words are none.
+How much has to speak for it depends on what stands beside: `could_be_chosen` where the place is that of a password
+nearly for sure, `looks_chosen` where it may be, `looks_drawn` where nothing but the value tells.
 """
+
+import re
 
 from inspector.stream.lazy_pattern import lazy
 
@@ -15,11 +19,25 @@ _NO_PASSWORD = lazy(
     r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"  # mail
     r"|\$\w+|\$\{.*|%.*|[~*?.-].*|.*\.(?:so|gguf|json|ya?ml|toml|py|sh|txt|log|conf|cfg|safetensors|bin|onnx)"
 )
-_SIGN = lazy(r"(?<=\w)[!#^&$@]|[!#^&$@](?=\w)")
+_NO_LOGIN = lazy(
+    r"\w+=\w*|.*:\d{1,5}(?:/\w{3,4})?|v?\d+(?:\.\d+)+\w{0,4}|(?:[\w-]+\.)+[a-z]{2,6}|\$.*|.*[\[\](){}<>\"'].*"
+)
+"""Settings, ports of hosts and versions."""
+_OF_PEOPLE = lazy(r"secret|passw|p[a4@]ss?w|pa55|s3cr|letmein|changeme|hunter\d|qwert|geheim", re.IGNORECASE)
+"""What people write into passwords."""
+_SIGN = lazy(r"(?<=\w)[!#^&$@]|[!#^&$@](?=\w)|(?<=[A-Za-z])[*%](?=[A-Za-z])")
 """What words, numbers and names of this field do not hold."""
 _BETWEEN = lazy(r"[-._:,=+/]+")
 _PIECE = lazy(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _LEAST_PIECES, _LEAST_LENGTH = 5, 8
+_LONGEST_PIECE = 3
+_SIGNED = lazy(r"(?=\w{1,64}[!#^&$])[\w!#^&$*%@]{8,64}")
+"""A sign at the beginning is one of NCCL's lists: `^docker0`."""
+_LEAST_DRAWN, _TURNS_DRAWN = 10, 0.45
+_MADE_BY_TOOLS = lazy(
+    r"_*Z|\d{8}T\d{6}|0[xX]|(?:[0-9a-f]+|[0-9A-F]+)$|(?:I?L[a-z]{1,2}\d+E|[A-Z][a-z]?\d{1,3}[A-Z]?){3}"
+)
+"""Mangled names, times, numbers, formulas of tiles and layouts (`M16N8K16`)."""
 _TURNS = 0.4
 """Turns from letters to digits or to capitals for each character: `gfx90a` and `h264mp4toannexb` have less."""
 
@@ -32,9 +50,51 @@ def looks_chosen(value: str) -> bool:
     signs = len(_SIGN().findall(value))
     if signs and letters and (any(map(str.isdigit, value)) or signs > 1):
         return True
+    if value.isalnum() and not (value.islower() and value.isalpha()) and _OF_PEOPLE().search(value):
+        return True
     return any(map(_is_mixed, _BETWEEN().split(UUID().sub("", value)))) or is_opaque(value)
 
 
 def _is_mixed(part: str) -> bool:
     pieces = len(_PIECE().findall(part))
     return len(part) >= _LEAST_LENGTH and pieces >= _LEAST_PIECES and pieces - 1 >= _TURNS * len(part)
+
+
+def could_be_chosen(value: str) -> bool:
+    """Whether a value that stands where a password does can be one: letters and digits or signs, and no known thing."""
+    if not _LEAST <= len(value) <= _MOST or any(map(str.isspace, value)) or _NO_PASSWORD().fullmatch(value):
+        return False
+    rest = UUID().sub("", value)
+    if len(rest) < _LEAST or _NO_LOGIN().fullmatch(value):
+        return False
+    return any(map(str.isalpha, rest)) and (
+        any(map(str.isdigit, rest)) or _SIGN().search(rest) is not None or _changes_size(rest)
+    )
+
+
+def _changes_size(word: str) -> bool:
+    """Whether capitals stand in a word as no person puts them: `fwpRgiBnUztp`."""
+    return not word.islower() and word.isalnum() and len(_PIECE().findall(word)) * _LONGEST_PIECE >= len(word)
+
+
+def has_signs(value: str) -> bool:
+    """Whether a value, of which nothing is known, has letters, digits and signs as passwords have and nothing else."""
+    return (
+        any(map(str.isdigit, value))
+        and any(map(str.isalpha, value))
+        and _SIGNED().fullmatch(value) is not None
+        and not _NO_PASSWORD().fullmatch(value)
+    )
+
+
+def looks_drawn(value: str) -> bool:
+    """Whether a short value is letters of both sizes and digits in no order, and no number, kernel or mangled name."""
+    if not _LEAST_DRAWN <= len(value) <= _MOST or value.islower() or value.isupper() or not value.isalnum():
+        return False
+    pieces = _PIECE().findall(value)
+    return (
+        len(pieces) >= _LEAST_PIECES
+        and len(pieces) - 1 >= _TURNS_DRAWN * len(value)
+        and any(map(str.isdigit, value))
+        and _MADE_BY_TOOLS().match(value) is None
+    )

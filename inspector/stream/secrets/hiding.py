@@ -6,8 +6,10 @@ from functools import lru_cache
 
 from inspector.stream.lazy_pattern import lazy
 
-from . import addresses, assigned, options
-from .chosen import looks_chosen
+from . import addresses, assigned, headers, options, prose, reading
+from .blocks import SECRET_KEY, Blocks
+from .chosen import could_be_chosen, has_signs, looks_chosen, looks_drawn
+from .found import Span, holds_any
 from .known import SHORTEST, known
 from .opaque import LEAST, is_opaque
 from .tokens import CRYPTED, END_OF_KEY, FORMS, LEAST_OF_FORMS, PRIVATE_KEY, is_token
@@ -16,6 +18,9 @@ HIDDEN = "(hidden)"
 _LONG_WORD = lazy(r"[A-Za-z0-9_$?][A-Za-z0-9_.~=%$+:-]{9,}")
 _TIME = lazy(r"(?:time=|ts=|\[)?\"?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\"?\]?(?=\s)")
 """What most lines begin with, and what costs most to judge of them."""
+_PART_OF_PATH = lazy(r"[^/\s]{8,}")
+_LOGIN_IN_PATH = lazy(r"(?<![\w.+-])[\w.+-]{1,64}:([^\s:@/]{4,256})@")
+_ALNUM = lazy(r"[A-Za-z0-9]{10,}")
 _JOINT = lazy(r"[-.=%+:_]+")
 _LONG = 512
 """Characters of a name that is not kept in mind."""
@@ -28,13 +33,6 @@ _FOLDER = lazy(r"(?:^|/)[a-z]{3,}(?:/|$)")
 _DIGEST = lazy(r"(?:\b(?:sha-?\d{1,3}|md5|blake\w{1,3})[:=-]|\b(?:fingerprint|etag|integrity)\W{1,3})$", re.IGNORECASE)
 _LINE_OF_KEY = lazy(r"(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2,3}={0,2})?|[A-Za-z0-9+/]{2,}={1,2}")
 _SMALL = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
-_SECRET_KEY = lazy(
-    r"(?:^|_|(?<=[a-z]))(?:API)?(?:KEYS?|TOKENS?|PASS|PASSWORD|PASSWD|PASSPHRASE|PWD|PW|SECRETS?|AUTH\w*|COOKIES?|"
-    r"CREDENTIALS?|CREDS?|PAT|DSN|SAS|JWT|PSK)(?:_|$|(?=\d))|PASSWORD|SECRET|APIKEY|XAUTHORITY|TOKEN$",
-    re.IGNORECASE,
-)
-_KEY = lazy(r"(\s*)(?:- )?(?:([\w.-]{1,64}):\s?[|>][-+\d]{0,2}\s*$|name:\s?[\"']?([\w.-]{1,64})[\"']?\s*$)")
-_VALUE = lazy(r"(\s*value:\s?)(.+)")
 _MEMBER = lazy(r"([\"'](?:\w*_)?(?:token|key|auth|pass)[\"']\s?:\s?)[\"']([^\"']{1,1024})[\"']", re.IGNORECASE)
 _NO_SECRET_KEYS = frozenset(("PWD", "OLDPWD"))
 
@@ -45,9 +43,36 @@ def hide(text: str) -> str:
         return text
     if (time := _TIME().match(text)) is not None:
         return time[0] + hide(text[time.end() :])
-    small = text.lower() if text.isascii() else text.translate(_SMALL)
-    found = [*assigned.spans(text, small), *addresses.spans(text), *options.spans(text), *_by_form(text)]
+    found = _found(text)
     return _without(text, found) if found else text
+
+
+def _found(text: str) -> list[Span]:
+    """Where secrets lie in a text, also those that only who decodes it reads."""
+    plain = text.isascii()
+    if (not plain or not text.isprintable()) and (clear := reading.without_marks(text)) is not None:
+        return [clear.back(span) for span in _found(clear.text)]
+    found = _found_as_written(text, _small(text))
+    if (not plain or "%" in text or "\\" in text or "&" in text) and (read := reading.decoded(text)) is not None:
+        found += [read.back(span) for span in _found_as_written(read.text, _small(read.text))]
+    return found
+
+
+def _small(text: str) -> str:
+    """The text in lower case, each letter where it was: a few capitals of other alphabets become two letters."""
+    small = text.lower()
+    return small if len(small) == len(text) else text.translate(_SMALL)
+
+
+def _found_as_written(text: str, small: str) -> list[Span]:
+    return [
+        *assigned.spans(text, small),
+        *headers.spans(text, small),
+        *prose.spans(text, small),
+        *addresses.spans(text),
+        *options.spans(text),
+        *_by_form(text),
+    ]
 
 
 def hide_names(text: str) -> str:
@@ -58,8 +83,22 @@ def hide_names(text: str) -> str:
 @lru_cache(4096)
 def _hide_names(text: str) -> str:
     """The same paths come again and again."""
-    found = list(_tokens(text, _LONG_WORD().finditer(text)))
+    found = [*_tokens(text, _odd_words(text)), *(_told_in_path(text) if "/" in text else ())]
     return _without(text, found) if found else text
+
+
+def _told_in_path(text: str) -> Iterator[Span]:
+    """`/run/token=X/a`, `/mnt/user:X@host`, `/cache/api_key-X.json`: a part of a path that says that it is secret."""
+    for part in _PART_OF_PATH().finditer(text):
+        begin, small = part.start(), part[0].lower()
+        if "=" in small or ":" in small:
+            yield from ((begin + first, begin + last) for first, last in assigned.spans(part[0], small))
+        if "@" in small and (login := _LOGIN_IN_PATH().search(part[0])) is not None and could_be_chosen(login[1]):
+            yield begin + login.start(1), begin + login.end(1)
+        if holds_any(small, ("key", "token", "secret", "passw", "cred", "sess")):
+            for piece in _ALNUM().finditer(text, *part.span()):
+                if looks_drawn(piece[0]) or is_opaque(piece[0]):
+                    yield piece.span()
 
 
 def hide_lines(lines: Sequence[str], inside: bool = False) -> tuple[list[str], bool]:
@@ -68,7 +107,7 @@ def hide_lines(lines: Sequence[str], inside: bool = False) -> tuple[list[str], b
     `inside` tells whether a key had begun before them; the second answer, whether one goes on behind them.
     """
     shown: list[str] = []
-    block = _Block()
+    blocks = Blocks()
     for line in lines:
         begins = "-----" in line and PRIVATE_KEY().search(line)
         ends = "-----" in line and END_OF_KEY().search(line)
@@ -79,32 +118,10 @@ def hide_lines(lines: Sequence[str], inside: bool = False) -> tuple[list[str], b
             inside = not ends and (_LINE_OF_KEY().fullmatch(word) is not None or ":" in line or not line.strip())
             shown.append(HIDDEN if inside else hide(line))
         else:
-            shown.append(block.hide(line))
+            told = blocks.spans(line)
+            shown.append(_without(line, [*told, *_found(line)]) if told else hide(line))
             inside = bool(begins) and not ends
     return shown, inside
-
-
-class _Block:
-    """YAML that goes over lines: `password: |` with what is indented below, `name: API_TOKEN` with `value:` below."""
-
-    def __init__(self) -> None:
-        self._indent = -1
-        """Of the key whose value is below; -1 for none."""
-        self._named = False
-
-    def hide(self, line: str) -> str:
-        """The next line."""
-        if self._indent >= 0 and line.strip():
-            if len(line) - len(line.lstrip()) > self._indent:
-                return HIDDEN
-            self._indent = -1
-        named, self._named = self._named, False
-        if named and (match := _VALUE().match(line)) is not None and not options.is_harmless(match[2]):
-            return match[1] + HIDDEN
-        if ":" in line and (match := _KEY().match(line)) is not None and _SECRET_KEY().search(match[2] or match[3]):
-            self._indent = len(match[1]) if match[2] else -1
-            self._named = match[3] is not None
-        return hide(line)
 
 
 def _hide_back(shown: list[str]) -> None:
@@ -117,9 +134,11 @@ def _hide_back(shown: list[str]) -> None:
 
 def shown_value(key: str, value: str) -> str:
     """The value of an environment variable as it may be shown."""
-    if key not in _NO_SECRET_KEYS and _SECRET_KEY().search(key) and not options.is_harmless(value):
+    if key not in _NO_SECRET_KEYS and SECRET_KEY().search(key) and not options.is_harmless(value):
         return HIDDEN
     if "LICEN" in key.upper() and looks_chosen(value):
+        return HIDDEN
+    if has_signs(value):
         return HIDDEN
     if value.startswith("{"):
         value = _MEMBER().sub(lambda match: match[1] + HIDDEN, value)
@@ -161,13 +180,13 @@ def _argument(word: str) -> str:
 
 def _by_form(text: str) -> Iterator[tuple[int, int]]:
     """Words that are secret by their form, wherever they stand."""
-    words = list(_LONG_WORD().finditer(text))
+    words = _odd_words(text)
     yield from _tokens(text, words)
     for match in words:
-        if match.end() - match.start() >= LEAST and not _in_path(text, match.start()):
-            for begin, end in _pieces(match):
-                if is_opaque(text[begin:end]) and not _is_digest(text, begin):
-                    yield begin, end
+        for begin, end in _pieces(match) if not _in_path(text, match.start()) else ():
+            piece = text[begin:end]
+            if (looks_drawn(piece) or is_opaque(piece)) and not _is_digest(text, begin):
+                yield begin, end
     if "/" in text or "+" in text or "==" in text:
         for match in _BASE64().finditer(text):
             if is_opaque(match[0]) and not _FOLDER().search(match[0]) and not _is_digest(text, match.start()):
@@ -178,6 +197,47 @@ def _by_form(text: str) -> Iterator[tuple[int, int]]:
             yield match.end(), end_of_key.start() if end_of_key is not None else len(text)
 
 
+def _odd_words(text: str) -> list[re.Match[str]]:
+    """The long words of a text that need a closer look."""
+    if all(map(_is_plain, _LONG_WORD().findall(text))):
+        return []
+    return [match for match in _LONG_WORD().finditer(text) if not _is_plain(match[0])]
+
+
+def _is_plain(word: str) -> bool:
+    """Whether no secret is in a word, wherever it stands."""
+    return _is_plain_word(word) if len(word) < _LONG else _is_plain_word.__wrapped__(word)
+
+
+@lru_cache(8192)
+def _is_plain_word(word: str) -> bool:
+    """The same words come again and again."""
+    beginnings = known().beginnings
+    if word[:SHORTEST] in beginnings:
+        return False
+    long = len(word) >= LEAST
+    if not (word.isalpha() or word.isdigit()):
+        for joint in _JOINT().finditer(word):
+            begin = joint.end()
+            if word[begin : begin + SHORTEST] in beginnings or (long and FORMS().match(word, begin) is not None):
+                return False
+        if (long and FORMS().match(word) is not None) or (
+            not word.islower() and not word.isupper() and any(map(looks_drawn, _ends_cut(word)))
+        ):
+            return False
+    return not long or not any(map(is_opaque, _ends_cut(word)))
+
+
+def _ends_cut(word: str) -> list[str]:
+    return [piece.rstrip(":=.") for piece in _split(word)]
+
+
+def _split(word: str) -> list[str]:
+    if ":" not in word and "=" not in word:
+        return [word]
+    return re.split(r"(?<=[:=])", word)
+
+
 def _is_digest(text: str, begin: int) -> bool:
     return _DIGEST().search(text, max(0, begin - 16), begin) is not None
 
@@ -185,7 +245,7 @@ def _is_digest(text: str, begin: int) -> bool:
 def _pieces(match: re.Match[str]) -> Iterator[tuple[int, int]]:
     """A long word and, when something is assigned in it, its parts: `id=GPU-1` is no word."""
     begin = match.start()
-    for piece in re.split(r"(?<=[:=])", match[0]):
+    for piece in _split(match[0]):
         yield begin, begin + len(piece.rstrip(":=."))
         begin += len(piece)
 

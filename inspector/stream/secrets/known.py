@@ -44,7 +44,10 @@ class Known(msgspec.Struct, frozen=True):
     how_it_is: frozenset[str]
     results: frozenset[str]
     schemes: frozenset[str]
-    strong: dict[str, list[str]]
+    strong: tuple[tuple[str, list[str]], ...]
+    """Those that may stand in ASCII, each behind a part of it that is quick to look for."""
+    strong_anywhere: tuple[tuple[str, list[str]], ...]
+    """All of them."""
     programs: dict[str, list[Program]]
 
 
@@ -72,7 +75,8 @@ def _read() -> Known:
         how_it_is=frozenset(file.how_it_is.split()),
         results=frozenset(file.results.split()),
         schemes=frozenset(file.schemes.split()),
-        strong=file.strong,
+        strong=tuple((part, words) for part, words in file.strong.items() if any(map(str.isascii, words))),
+        strong_anywhere=tuple(file.strong.items()),
         programs=programs,
     )
 

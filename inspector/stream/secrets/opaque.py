@@ -26,6 +26,8 @@ _MOST_WORDY = 0.6
 """Of words of 32 characters drawn by lot two in a hundred have more by chance, of names of programs nearly all."""
 _MOST_WORDY_IN_ONE = 0.7
 """For a long word without any separator."""
+_LEAST_LONGEST, _MANY_PARTS = 12, 4
+"""Names of kernels and packages are many short pieces, each as long as it has to be."""
 _LONG = 30
 
 
@@ -41,6 +43,8 @@ def is_opaque(word: str) -> bool:
     if len(joined) < LEAST:
         return False
     longest = max(parts, key=len)
+    if len(longest) < _LEAST_LONGEST and len(parts) >= _MANY_PARTS and len(set(map(len, parts))) > 1:
+        return False
     if _HEX().fullmatch(longest):
         return len(longest) >= _LEAST_HEX and len(parts) > 1 and not _names_a_digest(word, longest)
     if joined.isdigit():

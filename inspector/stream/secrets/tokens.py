@@ -10,6 +10,7 @@ FORMS = lazy(
     r"|access-(?:sandbox|development|production)-[0-9a-f-]{36}"  # Plaid
     r"|[A-Za-z0-9_.~-]{3}\dQ~[A-Za-z0-9_.~-]{30,}"  # Azure client secrets
     r"|[0-9a-f]{32}-us\d{1,2}"  # Mailchimp
+    r"|(?:[0-9a-f]{32}:[0-9a-f]{32}|[0-9A-F]{32}:[0-9A-F]{32})(?![0-9A-Fa-f])"  # hashes of Windows
     r"|(?:SK|AC|PK)[0-9a-f]{32}"  # Twilio
     r"|[a-z0-9]{6}\.(?=[a-z]{0,15}\d)[a-z0-9]{16}"  # Kubernetes bootstrap
     r"|access_token\$\w{4,12}\$[\w$]{20,}"  # PayPal
