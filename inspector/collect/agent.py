@@ -26,6 +26,7 @@ from .kernel.permissions import capabilities, try_probes
 from .kernel.refusals import grant_of_rights
 from .launch import Launch
 from .loop import CollectorLoop
+from .making_way import MakingWay
 from .options import Options
 from .priority import step_back
 from .reactor.client import Reactor
@@ -157,6 +158,9 @@ class Agent(TreeObserver):
             self._loop, self._waits, Keys(self._configure.plan.environment), self._records.feed, self._emptied
         )
         self._living = self._tree.processes
+        making_way = MakingWay()
+        self._tree.watch(making_way)
+        self._loop.makes_way = making_way.wanted
         self._tree.attach(pids, _origin(target))  # told at once: what looks at them closely is imported after that
         _check_births(self._tree, births)
         self._sink.flush()

@@ -1,5 +1,6 @@
 """The collector's single loop: readable descriptors, timers, one worker thread for files."""
 
+import contextlib
 import heapq
 import itertools
 import os
@@ -12,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from .making_way import MakingWay
 from .priority import read_last
 
 T = TypeVar("T")
@@ -53,7 +55,10 @@ class CollectorLoop:
         self.works = [self._own]
         """The loop's own thread, which is at work from its creation on, and the worker."""
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self._selector.register(self._wake_read, selectors.EVENT_READ, self._take_handed)
+        self._selector.register(self._wake_read, selectors.EVENT_READ, self._woken)
+        self.makes_way: Callable[[], bool] = lambda: False
+        """Whether what can wait is to wait a little: all but descriptors that can be read."""
+        self._postponed = False
         self._worker = threading.Thread(target=self._work_loop, name="collector-files", daemon=True)
         self._worker.start()
 
@@ -106,10 +111,13 @@ class CollectorLoop:
         self._own.tid = threading.get_native_id()
         while self._running:
             self._own.since = 0
-            ready = self._selector.select(self._until_next_timer())
+            ready = self._selector.select(self._rest())
             for key, _ in ready:
                 self._call(key.data)
-            self._fire_timers()
+            self._postponed = self.makes_way()
+            if not self._postponed:
+                self._take_handed()
+                self._fire_timers()
         self._own.since = self.now()
         self._close()
 
@@ -129,11 +137,12 @@ class CollectorLoop:
         except Exception as error:
             self._failed(_name(callback), error)
 
-    def _take_handed(self) -> None:
-        try:
+    def _woken(self) -> None:
+        """Something was handed over, which is taken after what can be read."""
+        with contextlib.suppress(BlockingIOError):
             os.read(self._wake_read, 4096)
-        except BlockingIOError:
-            pass
+
+    def _take_handed(self) -> None:
         for _ in range(self._handed.qsize()):
             self._call(self._handed.get_nowait())
 
@@ -144,7 +153,10 @@ class CollectorLoop:
     def _set_timer(self, due: int, period: int, callback: Callable[[], None]) -> None:
         heapq.heappush(self._timers, _Timer(due, next(self._order), period, callback))
 
-    def _until_next_timer(self) -> float | None:
+    def _rest(self) -> float | None:
+        """Seconds until something is to be done."""
+        if self._postponed:
+            return MakingWay.AGAIN_SECONDS
         if not self._timers:
             return None
         return max(0.0, (self._timers[0].due - self.now()) / _NS)
@@ -162,6 +174,8 @@ class CollectorLoop:
         work = Work(threading.get_native_id())
         self.works.append(work)
         while (carry := self._work.get()) is not None:
+            while self.makes_way() and self._running:
+                time.sleep(MakingWay.AGAIN_SECONDS)
             work.since = self.now()
             carry()
             work.since = 0

@@ -35,7 +35,7 @@ def foreseen(program: Path, *places: str, **environment: str) -> list[str]:
     with running(program, **environment) as pid:
         load_candidates = LoadCandidates(["cuda"], places)
         list(load_candidates.common())
-        return [os.fsdecode(path) for path in load_candidates.likely(pid)]
+        return [os.fsdecode(path) for path in load_candidates.likely(pid) if path]
 
 
 def program_in(folder: Path) -> Path:
@@ -81,7 +81,7 @@ def test_a_file_in_another_file_tree_keeps_the_path_that_it_has_there(tmp_path: 
         while Path(f"/proc/{process.pid}/exe").readlink() != program:
             time.sleep(0.001)
         wait_for_exec(process.pid)
-        found = {each: each.seen_as for each in LoadCandidates(["cuda"]).likely(process.pid)}
+        found = {each: each.seen_as for each in LoadCandidates(["cuda"]).likely(process.pid) if each}
     finally:
         process.kill()
         process.wait()
@@ -95,9 +95,9 @@ def test_a_folder_that_gets_another_file_is_listed_anew(tmp_path: Path) -> None:
     load_candidates = LoadCandidates(["cuda"])
     list(load_candidates.common())
     with running(program, LD_LIBRARY_PATH=str(shims)) as pid:
-        assert list(load_candidates.likely(pid)) == []
+        assert list(filter(None, load_candidates.likely(pid))) == []
         (shims / "libcuda.so.1").touch()
-        assert list(load_candidates.likely(pid)) == [os.fsencode(shims / "libcuda.so.1")]
+        assert list(filter(None, load_candidates.likely(pid))) == [os.fsencode(shims / "libcuda.so.1")]
 
 
 def test_a_process_that_is_gone_lets_nothing_be_foreseen(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_packages_of_a_virtual_environment_are_found_by_how_its_interpreter_was_
     process = subprocess.Popen([tmp_path / "bin" / "python", "-c", "import time; time.sleep(60)"])
     try:
         wait_for_exec(process.pid)
-        found = [os.fsdecode(path) for path in load_candidates.likely(process.pid)]
+        found = [os.fsdecode(path) for path in load_candidates.likely(process.pid) if path]
     finally:
         process.kill()
         process.wait()

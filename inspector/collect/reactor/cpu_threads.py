@@ -109,7 +109,7 @@ class CpuThreads:
         self.load_watch.keep(self.YOUNG_SECONDS)
         if self._load_candidates.is_repeat(record.pid):
             return
-        steps = (self._arming.foresee(path) for path in self._load_candidates.likely(record.pid))
+        steps = (path and self._arming.foresee(path) for path in self._load_candidates.likely(record.pid))
         for _ in steps:
             if time.monotonic_ns() > until:
                 self._later.put(steps)

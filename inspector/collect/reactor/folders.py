@@ -63,9 +63,16 @@ class Tree(msgspec.Struct, frozen=True):
     """Where its tree begins for us; empty for our own."""
     reader: Reader
     mounts: Mounts
+    listed: dict[bytes, Listing] = msgspec.field(default_factory=dict)
+    """Folders that were listed already: many patterns begin alike."""
 
     def list(self, folder: bytes) -> Listing:
         """What lies in a folder; nothing where the process may not list it, or where its file system is silent."""
+        if folder not in self.listed:
+            self.listed[folder] = self._list_as_reader(folder)
+        return self.listed[folder]
+
+    def _list_as_reader(self, folder: bytes) -> Listing:
         if not self.mounts.answers(folder):
             return _NOTHING
         with reading_as(self.reader):

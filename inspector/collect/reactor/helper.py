@@ -68,7 +68,7 @@ class _Helper:
         warmup: UprobeWarmup,
     ) -> None:
         self._end, self._early, self._warmup = end, early, warmup
-        self._waiting, self._until = False, 0.0
+        self._waiting, self._until, self._rehearsed = False, 0.0, False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._said: set[type[Exception]] = set()
         self._answers: queue.SimpleQueue[tuple[Answer, list[int]]] = queue.SimpleQueue()
@@ -141,6 +141,7 @@ class _Helper:
                 paths = chain(beside, self._load_candidates.common())
                 self._cpu_threads.in_background(self._arming.foresee(path) for path in paths)
             case Observe(seconds):
+                self._rehearse()
                 self._cpu_threads.active = True
                 self._cpu_threads.load_watch.keep(seconds)
                 self._until = max(self._until, time.monotonic() + seconds)
@@ -150,6 +151,15 @@ class _Helper:
                 self._cpu_threads.later(_once(lambda: self._arming.arm_opened(descriptors[0], path)))
             case Sync(number):
                 self._cpu_threads.later(_once(lambda: self._answers.put((Synced(number), []))))
+
+    def _rehearse(self) -> None:
+        """Look at ourselves as at a program that begins: what is done for the first time costs several times as much,
+        and a program would wait for it. What any program may load is foreseen with it."""
+        if not self._rehearsed:
+            self._rehearsed = True
+            for path in self._load_candidates.likely(os.getpid()):
+                if path:
+                    self._arming.foresee(path)
 
     def _failed(self, error: Exception) -> None:
         """Said once for each kind."""

@@ -22,6 +22,8 @@ _MOST_FOLDERS = 200
 _MOST_ROOTS = 256
 _SPLIT_PRELOAD = re.compile(rb"[ :]+")
 _SPLIT_FOLDERS = re.compile(rb"[:;]")
+_COVERED = re.compile(rb"/(?:python|pypy)[\d.]+$")
+"""Folders below `../lib` with thousands of files, whose parts with libraries are places of the plan (`{site}`)."""
 _CACHE = b"/etc/ld.so.cache"
 _LARGEST_CACHE = 16 << 20
 
@@ -43,8 +45,8 @@ class LoadCandidates:
         """Whether the process begins what has begun often of late: what it will load was foreseen."""
         return self._repeats.again(b"/proc/%d" % pid)
 
-    def likely(self, pid: int) -> Iterator[OpenPath]:
-        """Files that the process will probably load, most likely first."""
+    def likely(self, pid: int) -> Iterator[OpenPath | None]:
+        """Files that the process will probably load, most likely first; None between them, so that work is bounded."""
         base = b"/proc/%d" % pid
         try:
             begun, reader, mounts = read_begun(base), reader_of(pid), mounts_of(pid)
@@ -53,9 +55,10 @@ class LoadCandidates:
         space = _link(base + b"/ns/mnt")
         tree = Tree(self._folder_cache, b"" if space == self._own_mounts else base + b"/root", reader, mounts)
         paths = _Look(begun, tree, self._of_process).paths()
-        yield from (OpenPath(tree.root + path, reader, seen_as=path) for path in paths)
+        yield from (OpenPath(tree.root + path, reader, seen_as=path) if path else None for path in paths)
         if space not in self._looked:
-            yield from (OpenPath(tree.root + path, reader, seen_as=path) for path in self._common(tree))
+            common = self._common(tree)
+            yield from (OpenPath(tree.root + path, reader, seen_as=path) if path else None for path in common)
             self._remember(space)
 
     def of_program(self, name: bytes) -> Iterator[OpenPath]:
@@ -65,15 +68,15 @@ class LoadCandidates:
         if program:
             tree = Tree(self._folder_cache, b"", reader_of(pid), mounts_of(pid))
             look = _Look(Begun(program, b"/", [program], {}), tree, self._of_process)
-            yield from (OpenPath(path, tree.reader) for path in look.paths())
+            yield from (OpenPath(path, tree.reader) for path in look.paths() if path)
 
     def common(self) -> Iterator[bytes]:
         """Files of our own file tree that any program may load: the loader's cache, drivers' and toolkits' folders."""
         pid = os.getpid()
-        yield from self._common(Tree(self._folder_cache, b"", reader_of(pid), mounts_of(pid)))
+        yield from filter(None, self._common(Tree(self._folder_cache, b"", reader_of(pid), mounts_of(pid))))
         self._remember(self._own_mounts)
 
-    def _common(self, tree: Tree) -> Iterator[bytes]:
+    def _common(self, tree: Tree) -> Iterator[bytes | None]:
         try:
             cache = parse_cache(read_regular(OpenPath(tree.root + _CACHE, tree.reader), _LARGEST_CACHE))
         except (OSError, ValueError):
@@ -81,9 +84,11 @@ class LoadCandidates:
         for name, entries in cache.entries.items():
             if self._folder_cache.likely.search(name):
                 yield from (entry.path for entry in entries)
+        yield None
         for pattern in self._of_machine:
             for folder in tree.glob(pattern):
                 yield from tree.list(folder).likely
+            yield None
 
     def _remember(self, space: bytes) -> None:
         if len(self._looked) > _MOST_ROOTS:
@@ -157,7 +162,7 @@ class _Look:
         self._begun, self._tree, self._places = begun, tree, places
         self._left = _MOST_FOLDERS
 
-    def paths(self) -> Iterator[bytes]:
+    def paths(self) -> Iterator[bytes | None]:
         """As `LoadCandidates.likely`; as the process may open them."""
         begun, environment = self._begun, self._begun.environment
         for entry in _SPLIT_PRELOAD.split(environment.get(b"LD_PRELOAD", b"")):
@@ -167,20 +172,23 @@ class _Look:
         folders = [os.path.join(begun.directory, entry) for entry in searched if entry]
         for folder in folders:
             yield from self._tree.list(folder).likely
+            yield None
         yield from self._of_program(begun.program)
         origins = Origins(begun, self._tree)
         for pattern in self._places:
             for folder in origins.expand(pattern):
                 yield from self._tree.list(folder).likely
+            yield None
         for folder in folders:
             yield from self._tree.list(folder).libraries
 
-    def _of_program(self, program: bytes) -> Iterator[bytes]:
+    def _of_program(self, program: bytes) -> Iterator[bytes | None]:
         if not program.startswith(b"/"):
             return
         home = os.path.dirname(program)
         for folder in dict.fromkeys((home, *self._run_path(program, home))):
             yield from self._tree.list(folder).likely
+            yield None
         for top in self._beside(program):
             yield from self._below(top)
 
@@ -197,12 +205,13 @@ class _Look:
             return [os.path.join(above, name, os.path.basename(program)) for name in (b"lib", b"lib64")]
         return [path for path in self._tree.list(above).folders if os.path.basename(path).startswith(b"lib")]
 
-    def _below(self, folder: bytes) -> Iterator[bytes]:
-        if self._left <= 0:
+    def _below(self, folder: bytes) -> Iterator[bytes | None]:
+        if self._left <= 0 or _COVERED.search(folder):
             return
         self._left -= 1
         listing = self._tree.list(folder)
         yield from listing.likely
+        yield None
         for inner in listing.folders:
             yield from self._below(inner)
 

@@ -205,6 +205,7 @@ class _Search:
         self._sonames = tuple(os.fsencode(soname) for api in plan.apis for soname in api.sonames)
         self._beside = tuple(os.fsencode(pattern) for backend in plan.backends for pattern in backend.beside)
         self._caches: dict[tuple[int, bytes], LoaderCache] = {}
+        self._listings = _Listings()
 
     def named(self, around: hints.Circumstances) -> list[Candidate]:
         """Everything that settings name, and every SONAME in every folder that the loader may look at."""
@@ -245,7 +246,7 @@ class _Search:
         """Where the loader may find names without a slash."""
         wanted = list(dict.fromkeys(name for name in names if name))
         places = list(dict.fromkeys((*folders, *_DEFAULT_FOLDERS)))[:_MOST_FOLDERS]
-        paths = [folder.rstrip(b"/") + b"/" + name for folder in places for name in wanted]
+        paths = [path for folder in places for path in self._listings.among(root, folder, wanted)]
         cache = self._cache(root) if wanted else LoaderCache()
         return paths + [path for name in wanted if (path := cache.find(name, ()))]
 
@@ -261,6 +262,45 @@ class _Search:
         if root.key not in self._caches:
             self._caches[root.key] = parse_cache(attempt(lambda: _read(root, _CACHE), b""))
         return self._caches[root.key]
+
+
+class _Listings:
+    """Which names lie in a folder: one list, kept while the folder does not change, instead of a look for each name."""
+
+    _MOST, _MOST_NAMES = 256, 20_000
+    _SETTLED_NS = 2_000_000_000
+    """A folder that changed just now may change again without another time of change."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, bytes], tuple[int, frozenset[bytes]]] = {}
+
+    def among(self, root: Root, folder: bytes, names: Iterable[bytes]) -> list[bytes]:
+        """Paths of those of the names that lie in a folder of a file tree, or may."""
+        folder = folder.rstrip(b"/") + b"/"
+        listed = self._list(root, folder) if root.answers(folder) else frozenset()
+        return [folder + name for name in names if listed is None or name in listed or b"/" in name]
+
+    def _list(self, root: Root, folder: bytes) -> frozenset[bytes] | None:
+        """None where it cannot be listed, or not in short."""
+        try:
+            place = root.outside(root.resolve(folder).real)
+            changed = os.stat(place).st_mtime_ns
+            known = self._known.get(key := (root.key, folder))
+            if known is not None and known[0] == changed:
+                return known[1]
+            with os.scandir(place) as entries:
+                names = frozenset(entry.name for _, entry in zip(range(self._MOST_NAMES + 1), entries, strict=False))
+        except (FileNotFoundError, NotADirectoryError):
+            return frozenset()
+        except (OSError, ValueError):
+            return None
+        if len(names) > self._MOST_NAMES:
+            return None
+        if time.time_ns() - changed > self._SETTLED_NS:
+            if len(self._known) >= self._MOST:
+                self._known.clear()
+            self._known[key] = changed, names
+        return names
 
 
 def _libraries_in(root: Root, folder: bytes) -> list[bytes]:
