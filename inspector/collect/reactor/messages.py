@@ -102,9 +102,10 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
-def send(end: socket.socket, message: Order | Answer, descriptors: Sequence[int] = ()) -> None:
-    """Send one message; OSError when the other side is gone."""
-    socket.send_fds(end, [_encoder.encode(message)], list(descriptors)[:_MOST_DESCRIPTORS])
+def send(end: socket.socket, message: Order | Answer, descriptors: Sequence[int] = (), *, wait: bool = True) -> None:
+    """Send one message; OSError when the other side is gone, BlockingIOError when it is to wait for it and may not."""
+    flags = 0 if wait else socket.MSG_DONTWAIT
+    socket.send_fds(end, [_encoder.encode(message)], list(descriptors)[:_MOST_DESCRIPTORS], flags)
 
 
 def receive_order(end: socket.socket) -> tuple[Order, list[int]] | None:
