@@ -15,7 +15,7 @@ from .formatting import duration, name_of, stem
 from .progress import Progress
 from .refusals import counted_too_late, is_optional
 from .stages import LEVEL
-from .state import State
+from .state import Process, State
 
 _ASKING = ("load", "lookup", "call")
 _WENT_ON = 2_000_000_000
@@ -85,9 +85,9 @@ def unread_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -
     last = progress.last[progress.stage]
     if last.kind != "call" or last.ok is not None or last.stage != "initialised":
         return None
-    if not process.ended and process.cpu_after(last.at, state.now) < _WENT_ON:
-        return None
     refused = [one for one in attempts if one.ok is False]
+    if not _is_over(state, process, last.at, refused):
+        return None
     inner = [one for one in refused if one.kind == "load" and stem(one.asker) == stem(last.provider)]  # of any link
     inner += [one for one in refused if one.kind == "system" and is_device(one.what) and one.at >= first.at]
     answer = f"its result could not be read, and nothing of {last.api} followed"
@@ -108,9 +108,15 @@ def driver_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -
         return None
     if any(one.kind == "load" and one.ok and one.own_ends for one in own):
         return None  # it has another driver
-    if not process.ended and process.cpu_after(refused[-1].at, state.now) < _WENT_ON:
+    if not _is_over(state, process, refused[-1].at, attempts):
         return None
     return Stop(progress, replace(refused[0], source="file"))
+
+
+def _is_over(state: State, process: Process, since: int, attempts: Iterable[Attempt]) -> bool:
+    """It ended, computed much, or said that it found no device: nothing more is to come."""
+    gave_up = any(one.kind == "words" and one.answer == "no-device" and one.at >= since for one in attempts)
+    return bool(process.ended) or gave_up or process.cpu_after(since, state.now) >= _WENT_ON
 
 
 def _has_no_driver(state: State, progress: Progress) -> bool:

@@ -105,7 +105,7 @@ def last_word(words: Iterable[Word]) -> Word | None:
 
 def own_error(state: State, words: Iterable[Word]) -> Word | None:
     """The error by which a program says that it ends: one that was caught and logged has other lines behind it."""
-    said = (one for one in reversed(list(words)) if one.refusal == "own-error" and _stands_last(state, one))
+    said = (one for one in reversed(list(words)) if one.refusal == "own-error" and stands_last(state, one))
     return next((one for one in said if not _of_a_tool(state, one)), None)
 
 
@@ -131,7 +131,8 @@ def _of_a_tool(state: State, word: Word) -> bool:
     return not starts or bool(word.pid) or word.name in DEATHS_TOLD
 
 
-def _stands_last(state: State, word: Word) -> bool:
+def stands_last(state: State, word: Word) -> bool:
+    """At most a few lines follow it in its log: frames, hints, what a shell says of it."""
     source = state.logs.get(word.source)
     if source is None:
         return True

@@ -190,6 +190,22 @@ RUNS = (
     Recorded("vulkano-badicd", "cpu", "lookup-failed", "libGLX_nvgone.so.0"),
     Recorded("vulkano-refuses", "cpu", "api-error", "The loader found libvk_incompat.so, and no driver would begin"),
     Recorded("candle-notbuilt", "cpu", "cpu-only-build", "has not been built with cuda support"),
+    # its shell ended with the same status; its last words before abort(3) are an error about OpenGL
+    Recorded(
+        "kitty-nodisplay", "cpu", "ended-by-own-error", "kitty) failed with its own error: GLFW initialization failed"
+    ),
+    Recorded("qml-nocontext", "cpu", "child-crashed", "gave up with SIGABRT: Failed to create OpenGL context"),
+    # it says that it found no device, and has not ended yet: its driver found no room
+    Recorded("ocl-addressspace", "cpu", "limit-reached", "the limit of address space of this process"),
+    # what a traceback says follows from the answer
+    Recorded("zeus-lost", "cpu", "api-error", "the device has fallen off the bus"),
+    # attached late: errors of a monitor that is answered concern some figure
+    Recorded("mlflow-late", "cpu", "management-only", "nvmlDeviceGetMemoryInfo"),
+    # a driver without its entry; a loader that was asked for nothing
+    Recorded("opencl3-noentry", "cpu", "no-driver-loaded", "libvcl.so has no clGetExtensionFunctionAddress"),
+    Recorded("skia-nocontext", "cpu", "ended-by-own-error", "no GPU context, falling back to raster"),
+    # the vendor that a variable names is not there
+    Recorded("glxgears-novendor", "cpu", "software-driver", "asked for libGLX_nvidia.so.0 in vain"),
     # it gives up over memory that the kernel refused
     Recorded("gocu-addressspace", "cpu", "limit-reached", "the limit of address space of this process is 61440000"),
     # it gives up over a device that it did not find, behind a driver that has none

@@ -7,7 +7,7 @@ from inspector.model.attempts.row import Attempt
 from inspector.model.drivers import software_drivers
 from inspector.model.families import family_of_function
 from inspector.model.formatting import listed, name_of
-from inspector.model.log_claims import DEATHS_TOLD, Word
+from inspector.model.log_claims import DEATHS_TOLD, Word, concerns_gpu, stands_last
 from inspector.model.stacks import behind_carriers, stack_of
 from inspector.model.state import Process, State
 
@@ -65,7 +65,12 @@ def last_words(context: Context, death: Attempt) -> Word | None:
         word for word in context.analysis.words
         if word.refusal == "own-error" and word.pid in (0, death.process.pid) and word.name not in DEATHS_TOLD
     ]  # fmt: skip
-    return said[-1] if said else None
+    errors = [
+        word for word in context.analysis.words
+        if word.refusal == "error" and word.pid in (0, death.process.pid)
+        and concerns_gpu(word) and stands_last(context.state, word)
+    ]  # fmt: skip
+    return next(iter([*said[-1:], *errors[-1:]]), None)
 
 
 def words_of(said: Word) -> str:

@@ -194,6 +194,9 @@ class SoftwareDriver(Conclusion):
         were = "was" if len(others) == 1 else "were"
         idle = f" {listed(map(name_of, others), 3)} {were} loaded too and opened no device." if others else ""
         none = " This machine shows no GPU." if machine_lacks_device(context.state) else ""
+        refused = (one for one in context.analysis.unexcused("load") if one.process is process and one.own_ends)
+        vain = dict.fromkeys(f"{name_of(one.asker)} asked for {name_of(one.what)} in vain" for one in refused)
+        idle += f" Before, {listed(vain, 2)}." if vain else ""
         return hit_of(
             decision, f"{what} in {short(process)} runs on the CPU: "
             f"only {listed(map(name_of, drivers), 2)} is behind it, a software driver",

@@ -94,10 +94,13 @@ class ManagementOnly(Conclusion):
 
     def conclude(self, context: Context, decision: Decision) -> Hit | None:
         how = by(decision.progress) if decision.progress is not None else ""
+        asked = context.analysis.attempts.get(decision.process, []) if decision.process is not None else []
+        lacking = [one.what for one in asked if one.kind == "lookup" and one.ok is False and one.family in MANAGEMENT]
+        lacks = f" It asked for {listed(dict.fromkeys(lacking), 3)}, and did not get that." if lacking else ""
         seen = decision.progress is None or decision.progress.stage != "loaded"
         told = "devices were only monitored" if seen else "devices are only monitored, if at all"
         return hit_of(decision, f"{told} ({how}); no process asked for a compute API",
-                    "A monitor does just that.", subject="management")  # fmt: skip
+                    f"A monitor does just that.{lacks}", subject="management")  # fmt: skip
 
 
 class NothingCalled(Conclusion):

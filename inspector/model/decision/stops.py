@@ -119,6 +119,7 @@ def by_stop(ways: Ways) -> Decision | None:
     if not analysis.only_draws:
         stops = {key: stop for key, stop in stops.items() if key[1] not in DRAWING}
     stops = {key: stop for key, stop in stops.items() if not _beside_the_point(ways, stop)}
+    stops = {key: stop for key, stop in stops.items() if not _better_told(ways, stop)}
     stops = {key: stop for key, stop in stops.items() if not _went_past(stop, stops.values())}
     role = ways.role
     if role is not None:
@@ -180,6 +181,22 @@ def _beside_the_point(ways: Ways, stop: Stop) -> bool:
     return any(one.has_library and (process, one.family) not in ways.analysis.stops for one in others)
 
 
+def _better_told(ways: Ways, stop: Stop) -> bool:
+    """Of a call nobody read the result or a reason, and the program ended by an error of its own about the GPU."""
+    unread = stop.attempt.kind == "call" and stop.attempt.source == "file" and not stop.attempt.within
+    said = own_error(ways.state, ways.analysis.words) if unread and _failed(stop.progress.process) else None
+    has_driver = not _reaches_no_driver(ways, stop.progress)
+    return said is not None and concerns_gpu(said, perhaps=True) and has_driver
+
+
+def _reaches_no_driver(ways: Ways, progress: Progress) -> bool:
+    """The loader of its API brought in none: that is told by the call."""
+    profiles = ways.analysis.profiles
+    loaders = [one for one in profiles.apis if profiles.is_loader(one)]
+    mine = [one for one in loaders if family_of_api(profiles, one) == progress.family]
+    return any(drivers_behind(progress.process, one, profiles).none for one in mine)
+
+
 def _names(word: Word, stop: Stop) -> bool:
     """The program itself says that it could not do without what was refused."""
     return bool(word.refusal) and name_of(stop.attempt.what) in word.text
@@ -221,7 +238,7 @@ def _named_by_error(ways: Ways, stop: Stop) -> bool:
 def by_own_error(ways: Ways) -> Decision | None:
     """The program ended by its own error, and nothing of an API was refused."""
     said = own_error(ways.state, ways.analysis.words)
-    roots = [process for process in ways.state.processes if process.parent is None and process.execs]
+    roots = [_failed_of(ways, process) for process in ways.state.processes if process.parent is None and process.execs]
     failed = [
         one for process in roots for one in ways.analysis.attempts.get(process, [])
         if one.kind == "end" and one.code > 0
@@ -246,6 +263,17 @@ def by_own_error(ways: Ways) -> Decision | None:
     chain = [failed[-1], node] if node is not None else [failed[-1]]
     return Decision("cpu", sure, "own-error", process, deepest_of(ways, process), None, chain, said,
                     evidence=rows)  # fmt: skip
+
+
+def _failed_of(ways: Ways, process: Process) -> Process:
+    """Of a shell that passes on with what status its program ended: that program."""
+    code = process.end.code if process.end is not None else None
+    while is_tool(process):
+        mine = [one for one in ways.state.processes if one.parent is process and one.end is not None and one.execs]
+        if not mine or mine[-1].end is None or mine[-1].end.code != code:
+            break
+        process = mine[-1]
+    return process
 
 
 def _lacked_device(ways: Ways, said: Word) -> bool:

@@ -66,7 +66,8 @@ class EndingReader:
         self._place = False
         """The line before said where a Rust thread panicked: this one says why."""
         self._begun: Words | None = None
-        """The line before, or the one before an empty one, named an error and ended with a colon: this one goes on."""
+        """The line before, or the one before an empty one, named an error and ended with a colon or a parenthesis: this
+        one goes on."""
         self._named: Words | None = None
         """The line before named an error of a language whose frames begin with `at`."""
 
@@ -120,5 +121,5 @@ class EndingReader:
         if match is None or _CHAINED.match(text):
             return None
         found = Words("ended", text.strip(), match["subject"], (match["answer"] or "").strip())
-        self._begun = found if found.answer.endswith(":") else None
+        self._begun = found if found.answer.endswith((":", "(")) else None
         return found

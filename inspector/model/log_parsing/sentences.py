@@ -53,7 +53,7 @@ MOST_TEXT: Final = 1_000
 _HINTS: Final = (
     "cpu", "gpu", "cuda", "nvidia", "nvml", "rocm", "hip", "hsa", "vulkan", "vk", "opencl", "cl_", "device", "driver",
     "accelerat", "offload", "provider", "platform", ".so", ".node", "java.library.path", "undefined symbol",
-    "amdgpu", "nouveau", "radeon", "i915", "drm", "gbm",
+    "amdgpu", "nouveau", "radeon", "i915", "drm", "gbm", "opengl", "glx", "egl",
     "cuinit", "cuctx", "cumem", "cumod", "cuget", "culaunch", "culink", "clget", "clcreate", "clenqueue", "clbuild",
 )  # fmt: skip
 """Without one of these, in lower case, a line says nothing about a GPU: looked for first, because it is fast."""

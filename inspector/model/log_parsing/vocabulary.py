@@ -140,8 +140,8 @@ LACKS_MEMORY: Final = _any(
 )
 """Memory was refused; whose, the rest of the line or the next ones tell."""
 CONCERNS_GPU: Final = _any(
-    "gpu|cuda|nvidia|nvml|rocm|hip|vulkan|opencl|metal|accelerator|graphics card|egl|drm|gbm|/dri",
-    rf"(?<![a-z]){GPU}(?![a-z])|\beglI?\w*\b|\bnvml|\b(?:drm|gbm)\b|/dev/dri\b",
+    "gpu|cuda|nvidia|nvml|rocm|hip|vulkan|opencl|metal|accelerator|graphics card|egl|drm|gbm|/dri|opengl|glx",
+    rf"(?<![a-z]){GPU}(?![a-z])|\b(?:opengl|glx)\b|\beglI?\w*\b|\bnvml|\b(?:drm|gbm)\b|/dev/dri\b",
 )
 """Of an error by which a program ends: it is about the GPU, not about something else."""
 CONCERNS_DEVICES: Final = _any("device|adapter|driver", r"(?<!left on )\b(?:devices?|adapters?|drivers?)\b")
@@ -156,6 +156,7 @@ FAILURE: Final = _any(
     r"|not\s+(?:initiali[sz]ed|loaded|running|ready|responding))\b",
     r"\bdriver/library\s+version\s+mismatch\b",
     r"\b(?:fail(?:ed|ure)?|cannot|could\s+not|unable)\b.{0,60}(?:\b(?:drm|gbm)\b|/dev/dri)|\b(?:drm|gbm)\b.{0,40}\bfailed\b",
+    r"\b(?:[Ff]ail(?:ed|ure)?|[Cc]annot|[Cc]ould\s+not|[Uu]nable)\b.{0,60}\b(?:OpenGL|GLX|EGL)\b",
     r"\b(?:nvml|cuda|hip|roc|hsa|vulkan|opencl|gpu)\w{0,30}(?:error|exception)(?:_\w{1,40})?\b(?=\W{1,3}[a-z])",
 )
 """Something failed that concerns the GPU."""
