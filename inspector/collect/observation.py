@@ -1,5 +1,8 @@
 """How an observation begins: what has to be done while this process has one thread, then the agent."""
 
+import contextlib
+import resource
+
 from inspector.stream.requests import Configure
 
 from .agent import Agent
@@ -19,5 +22,16 @@ def observe(options: Options, configure: Configure, request_reader: RequestReade
     except TargetError as error:
         write_all([started(asked(options), []), missing(error), ended(error.why, ok=False)])
         return 0
+    _open_many_files()
     give_up(started_a_command=launch is not None)
     return Agent(options, configure, request_reader, launch, start_reactor(configure, awaited(options.target))).run()
+
+
+def _open_many_files() -> None:
+    """Up to the hard limit: each probed file takes some descriptors, and the usual soft limit is for select(2).
+
+    What we start has its own limit: it was forked before.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

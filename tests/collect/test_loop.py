@@ -126,3 +126,23 @@ def test_many_threads_may_hand_over_at_once(loop: CollectorLoop) -> None:
     loop.in_background(join, lambda _: loop.soon(loop.stop))
     loop.run()
     assert len(seen) == 8000
+
+
+def test_what_can_wait_waits_while_way_is_made_and_what_can_be_read_does_not(loop: CollectorLoop) -> None:
+    order: list[str] = []
+    read, write = os.pipe()
+    making = [True]
+    loop.makes_way = lambda: making[0]
+
+    def arrived() -> None:
+        os.read(read, 1)
+        order.append("read")
+        making[0] = False
+
+    loop.on_readable(read, arrived)
+    loop.soon(lambda: order.append("handed over"))
+    loop.in_background(lambda: order.append("work"), lambda _: loop.stop())
+    loop.after(0.0, lambda: order.append("timer"))
+    threading.Timer(0.1, os.write, (write, b"\0")).start()
+    loop.run()
+    assert order[0] == "read" and sorted(order[1:]) == ["handed over", "timer", "work"]

@@ -1,6 +1,7 @@
 """What the kernel tells about a tree of real processes."""
 
 import os
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -153,3 +154,34 @@ def test_slots_are_given_back_so_that_a_thousand_children_find_one(engine: Engin
     engine.drain()
     engine.drain()
     assert engine.processes() == []
+
+
+_OPENS = "import sys\nfor line in sys.stdin: [open('/dev/null').close() for _ in range(int(line))]; print(flush=True)"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_an_opened_file_wakes_who_reads_the_records_only_when_it_is_to_be_told_at_once(
+    engine: Engine, at_once: bool
+) -> None:
+    engine.members.tell_opens_at_once(at_once)
+    with engine.adopting():
+        process = subprocess.Popen([sys.executable, "-c", _OPENS], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None and process.stdout is not None
+
+    def let_open(times: int) -> bool:
+        assert process.stdin is not None and process.stdout is not None
+        engine.drain()
+        process.stdin.write(b"%d\n" % times)
+        process.stdin.flush()
+        process.stdout.readline()
+        return bool(select.select([engine.fd], [], [], 0.2)[0])
+
+    try:
+        let_open(1)  # it has begun
+        assert let_open(1) is at_once
+        assert [record.path for record in of(Opened, engine.drain())] == [b"/dev/null"]
+        assert let_open(4_000), "many that wait do wake"
+        assert len(of(Opened, engine.drain())) == 4_000
+    finally:
+        process.kill()
+        process.communicate()

@@ -1,6 +1,7 @@
 """Which files a program that begins may load, read of real processes."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -174,3 +175,20 @@ def test_other_settings_are_looked_at_however_often_a_program_begins() -> None:
     assert any(repeats.again(b"/proc/self") for _ in range(40))
     with running(Path("/bin/sleep"), LD_LIBRARY_PATH="/elsewhere") as pid:
         assert not repeats.again(b"/proc/%d" % pid)
+
+
+def test_an_interpreters_own_thousands_of_files_are_not_walked_through(tmp_path: Path) -> None:
+    for folder in ("bin", "lib/python3.11/email/mime", "lib/extra"):
+        (tmp_path / folder).mkdir(parents=True)
+    program = shutil.copy("/bin/sleep", tmp_path / "bin" / "sleep")
+    for folder in ("lib/python3.11/email/mime", "lib/extra"):
+        (tmp_path / folder / "libcuda.so.1").touch()
+    process = subprocess.Popen([program, "60"])
+    try:
+        load_candidates = LoadCandidates(["cuda"])
+        list(load_candidates.common())
+        found = [path for path in load_candidates.likely(process.pid) if path]
+    finally:
+        process.kill()
+        process.wait()
+    assert found == [os.fsencode(tmp_path / "lib/extra/libcuda.so.1")]

@@ -1,5 +1,6 @@
 """Files under counting, each once for the machine: what a file offers, and its probes, in some 0.1 ms."""
 
+import errno
 import os
 import stat
 import threading
@@ -19,7 +20,7 @@ from ..kernel.counter_block import CounterBlock
 from ..kernel.early_programs import EarlyMaps, file_key
 from ..kernel.file_watch import FileWatch, Function
 from ..kernel.uprobes import means
-from .messages import Armed, Group, Unable
+from .messages import NO_DESCRIPTOR, Armed, Group, Unable
 from .results import exit_memory, read_results
 
 _KEPT = 0.4
@@ -110,7 +111,11 @@ class Arming:
         """
         try:
             fd = open_regular(path)
-        except (OSError, ValueError):
+        except ValueError:
+            return False
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._tell(Unable(f"calls of {os.fsdecode(bytes(path))}", NO_DESCRIPTOR), [])
             return False
         return self.arm_opened(fd, path.seen_as if isinstance(path, OpenPath) else path, told)
 

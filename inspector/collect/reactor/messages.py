@@ -1,5 +1,6 @@
 """What the collector and its reactor say to each other: one message a packet, descriptors beside it (unix(7))."""
 
+import os
 import socket
 from collections.abc import Sequence
 
@@ -89,6 +90,8 @@ class Unable(msgspec.Struct, frozen=True, tag="unable"):
     why: str
 
 
+NO_DESCRIPTOR = "the collector may open no more files; ulimit -n tells how many"
+
 Order = Wait | Observe | Arm | Sync
 Answer = Armed | Begun | Synced | Unable
 
@@ -110,16 +113,24 @@ def send(end: socket.socket, message: Order | Answer, descriptors: Sequence[int]
 
 def receive_order(end: socket.socket) -> tuple[Order, list[int]] | None:
     """The next order with its descriptors; None when the other side is gone."""
-    raw, descriptors = _receive(end)
+    raw, descriptors, _ = _receive(end)
     return (_orders.decode(raw), descriptors) if raw else None
 
 
 def receive_answer(end: socket.socket) -> tuple[Answer, list[int]] | None:
     """The next answer with its descriptors; None when the other side is gone, BlockingIOError when there is none."""
-    raw, descriptors = _receive(end)
-    return (_answers.decode(raw), descriptors) if raw else None
+    raw, descriptors, cut = _receive(end)
+    if not raw:
+        return None
+    answer = _answers.decode(raw)
+    if cut and isinstance(answer, Armed):  # probes without a descriptor are gone
+        for descriptor in descriptors:
+            os.close(descriptor)
+        return Unable(f"calls of {os.fsdecode(answer.path)}", NO_DESCRIPTOR), []
+    return answer, descriptors
 
 
-def _receive(end: socket.socket) -> tuple[bytes, list[int]]:
-    raw, descriptors, _, _ = socket.recv_fds(end, _LARGEST, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
-    return raw, descriptors
+def _receive(end: socket.socket) -> tuple[bytes, list[int], bool]:
+    """Raw bytes, descriptors, and whether some of these found no room (recvmsg(2), MSG_CTRUNC)."""
+    raw, descriptors, flags, _ = socket.recv_fds(end, _LARGEST, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+    return raw, descriptors, bool(flags & socket.MSG_CTRUNC)
