@@ -206,6 +206,11 @@ RUNS = (
     Recorded("skia-nocontext", "cpu", "ended-by-own-error", "no GPU context, falling back to raster"),
     # the vendor that a variable names is not there
     Recorded("glxgears-novendor", "cpu", "software-driver", "asked for libGLX_nvidia.so.0 in vain"),
+    # the loader would not start it for want of a file that its driver needs; it had no descriptor left
+    Recorded("gocu-dependency", "cpu", "dependency-missing", "libvgpu-transport.so.4"),
+    Recorded("gocu-nodescriptor", "cpu", "limit-reached", "the limit of open files of this process is 6"),
+    # a child of it tried the same library
+    Recorded("glfw-nodisplay", "cpu", "ended-by-own-error", "GLFW cannot start"),
     # it gives up over memory that the kernel refused
     Recorded("gocu-addressspace", "cpu", "limit-reached", "the limit of address space of this process is 61440000"),
     # it gives up over a device that it did not find, behind a driver that has none

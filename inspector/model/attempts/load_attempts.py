@@ -174,7 +174,7 @@ class LoadReader:
         end = self.process.end
         fatal = end is not None and end.code == _LOADER_REFUSES and 0 <= self.process.ended - refusal.at < _SOON
         family = family_of_file(self.profiles, missing) or family_of_function(self.profiles, symbol)
-        family = family or self.family(refusal.object)
+        family = family or self.family(refusal.object) or (self._of_program() if fatal else "")
         if not family and not fatal:
             return None
         program = self.process.program
@@ -182,13 +182,28 @@ class LoadReader:
         failure = FailedLoad(
             self.process, name, cause, words, missing=missing, symbol=symbol, version=version, refusal=refusal
         )
+        since = 0 if symbol or version else self._searched_since(refusal)
         attempt = Attempt(
-            self.process, "load", name or words, False, refusal.at, tid=refusal.tid, family=family, stage="loaded",
-            asker=program.exe if program is not None else "", answer=words, source="loader", failure=failure,
+            self.process, "load", name or words, False, refusal.at, begin=since,
+            tid=refusal.tid, family=family, stage="loaded", asker=program.exe if program is not None else "",
+            answer=words, source="loader", failure=failure,
             api=self.profiles.api_of_soname(name) or "",
         )  # fmt: skip
         self._refused_inside(attempt, failure)
         return attempt
+
+    def _of_program(self) -> str:
+        """Family of a library that the program needs, where the loader would not start it for want of another."""
+        known = (family_of_file(self.profiles, one.asked or one.path) for one in self.mapped.values())
+        return next((family for family in known if family), "")
+
+    def _searched_since(self, refusal: LoaderRefused) -> int:
+        """When the loader began to look for the file that it did not get; 0 unknown."""
+        tried = (
+            one.at for one in self.process.opens
+            if one.tid == refusal.tid and one.at <= refusal.at and name_of(one.path) == name_of(refusal.object)
+        )  # fmt: skip
+        return min(tried, default=0)
 
     def _of_opens(self) -> Iterator[Attempt]:
         """Libraries that were looked for in vain in folder after folder, where the look-ups were not all seen."""

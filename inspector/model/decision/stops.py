@@ -248,7 +248,8 @@ def by_own_error(ways: Ways) -> Decision | None:
     got = [one for one in ways.compute if one.got_to("loaded")]
     if ways.software and (said is None or _lacked_device(ways, said)):
         return None  # the driver that answered tells more than a status, or than that no device was found behind it
-    if said is None and (any(one.process is not failed[-1].process for one in got) or (not got and not _spoke(ways))):
+    elsewhere = bool(got) and all(one.process is not failed[-1].process for one in got)
+    if said is None and (elsewhere or (not got and not _spoke(ways))):
         return None
     process = failed[-1].process
     node = refused_node(one for one in ways.analysis.unexcused("system") if one.process is process)
