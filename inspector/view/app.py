@@ -115,13 +115,7 @@ class InspectorApp(CopyingApp):
         from .screens.picker import PickerScreen
 
         assert self._listed is not None
-        session = self.session
-        watched = [str(one.pid) for one in session.state.processes] if session is not None else []
-        ends = session.ends_with_us if session is not None else ""
-        cursor = watched[0] if watched else ""
-        self.push_screen(
-            PickerScreen(self._listed, problem, pattern, cursor, ends=ends, stays=frozenset(watched)), self._picked
-        )
+        self.push_screen(PickerScreen(self._listed, problem, pattern, self.session), self._picked)
 
     def action_pick(self) -> None:
         """Back to the picker, while the observation goes on behind it."""
@@ -134,9 +128,7 @@ class InspectorApp(CopyingApp):
         session = self.session
         if target is None or self._connect is None:
             self.exit(0)
-        elif session is None or not any(
-            str(one.pid) == target for one in session.state.current.values() if session.live
-        ):
+        elif session is None or not _shows(session, target):
             self.switch(target)
 
     def switch(self, target: str) -> None:
@@ -355,6 +347,14 @@ class InspectorApp(CopyingApp):
 
     def action_redraw(self) -> None:
         self.redraw()
+
+
+def _shows(session: Session, target: str) -> bool:
+    """Whether what was chosen is what this session observes, or has observed up to its end."""
+    from .tables.candidates import ENDED
+
+    running = (one for one in session.state.current.values() if session.live and not one.ended)
+    return target.startswith(ENDED) or any(str(one.pid) == target for one in running)
 
 
 def run(

@@ -165,3 +165,23 @@ async def test_a_process_of_the_same_name_in_another_tree_can_be_opened(monkeypa
     async with looking_at(FakeFeed([*main_question(), other]), monkeypatch) as (ui, connected):
         await ui.press("1", "G", "o")
         await ui.until(lambda: connected == ["900"])
+
+
+async def test_a_program_that_has_ended_stays_in_the_list_and_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = FakeFeed(main_question())
+    gone = [one for one in LISTED if one.pid != SERVER]
+    async with looking_at(feed, monkeypatch, started="ollama", listed=gone) as (ui, connected):
+        await ui.until_shown("q quit and end ollama")
+        await ui.press("escape")
+        await ui.until_shown("sshd")
+        feed.come(*over())
+        await ui.until_shown("○ SIGTERM  /usr/local/bin/ollama serve")
+        assert "q quit and end" not in ui.text and "q quit" in ui.text
+        await ui.press("g", "enter")
+        await ui.until_shown("✗ CPU (likely)")
+        await ui.press("escape")
+        await ui.until_shown("○ SIGTERM")
+        assert str(SERVER) in ui.cursor
+        await ui.press("enter")
+        await ui.until_shown("✗ CPU (likely)")
+        assert not connected, "all that was seen of it is still known"

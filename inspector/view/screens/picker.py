@@ -1,6 +1,6 @@
 """The picker: which process? Those that have to do with a GPU first; looks again every two seconds."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -10,11 +10,13 @@ from textual.screen import Screen
 from textual.widgets import Input
 from textual.worker import get_current_worker
 
+from inspector.model.state import Process
 from inspector.stream.processes import ProcessListed
 from inspector.view.header import Line, hints, quitting
 from inspector.view.header import problem as problem_lines
+from inspector.view.session import Session
 from inspector.view.stylesheet import OVER, stylesheet
-from inspector.view.tables.candidates import candidates
+from inspector.view.tables.candidates import ENDED, candidates
 from inspector.view.tables.row import Cell, ListTable
 from inspector.view.tables.sorting import Sorting
 from inspector.view.widgets.detail import NOTHING, DetailPanel
@@ -32,7 +34,7 @@ Listed = Callable[[], Sequence[ProcessListed]]
 
 
 class PickerScreen(TerminalSized, Screen[str | None]):
-    """Gives back the pid that was chosen, or None."""
+    """Gives back the chosen target, or a key with ENDED for what is observed already; None for none."""
 
     CSS_PATH = stylesheet(OVER)
     BINDINGS = [
@@ -52,20 +54,19 @@ class PickerScreen(TerminalSized, Screen[str | None]):
         listed: Listed,
         problem: str = "",
         pattern: str = "",
-        cursor: str = "",
-        *,
-        ends: str = "",
-        stays: Collection[str] = (),
+        observed: Session | None = None,
     ) -> None:
-        """`problem` says why the last choice led nowhere; the list is narrowed to `pattern`, and begins at a row.
+        """`problem` says why the last choice led nowhere; the list is narrowed to `pattern`.
 
-        `ends` is a program that ends when another target is chosen than `stays`, its processes.
+        `observed` goes on behind the picker: its process is under the cursor, and stays in the list when it has ended.
         """
         super().__init__()
-        self._ends, self._stays, self._asked = ends, stays, ""
-        self._narrow, self._cursor = pattern, cursor
+        self._observed, self._asked = observed, ""
+        self._narrow, self._points = pattern, observed is not None
         self._listed = listed
         self._problem = problem
+        self._said_ends = ""
+        """The program that would end, when the keys were last told."""
         self._stood = ""
         """The row under the cursor: what was said of it goes with it."""
         self._words = "listing processes"
@@ -96,7 +97,8 @@ class PickerScreen(TerminalSized, Screen[str | None]):
 
     def _say(self, problem: str) -> None:
         """Why a choice leads nowhere, or the keys."""
-        keys = (("Enter", "inspect"), ("/", "filter"), ("s", "sort"), ("y", "copy"), quitting(self._ends)[-1])
+        self._said_ends = self._ends()
+        keys = (("Enter", "inspect"), ("/", "filter"), ("s", "sort"), ("y", "copy"), quitting(self._ends())[-1])
         lines = problem_lines(problem, self.size.width) if problem else [hints(keys, self.size.width, ())]
         self.query_one("#picker-status", Lines).tell(lines, grow=True)
 
@@ -115,11 +117,23 @@ class PickerScreen(TerminalSized, Screen[str | None]):
         if isinstance(found, str):
             self._words = f"cannot list processes: {found}"
         else:
-            self._table = candidates(found)
+            root = self._root()
+            self._table = candidates(found, root if root is not None and root.ended else None)
             self._words = self._table.heading
             self._sort(self.rows.listing.sorting)
             self._begin()
+        if self._said_ends != self._ends():  # it ended meanwhile
+            self._say("")
         self._headline()
+
+    def _root(self) -> Process | None:
+        """The process that is observed behind the picker: the oldest of its tree."""
+        processes = self._observed.state.processes if self._observed is not None else []
+        return processes[0] if processes else None
+
+    def _ends(self) -> str:
+        """The program that ends when it is left."""
+        return self._observed.ends_with_us if self._observed is not None else ""
 
     def _begin(self) -> None:
         """What was asked for is narrowed to, and what is observed is under the cursor, once there is a list."""
@@ -129,8 +143,8 @@ class PickerScreen(TerminalSized, Screen[str | None]):
             self.pattern.value = pattern
             self.rows.listing.narrow(pattern)
             self.rows.refreshed()
-        cursor, self._cursor = self._cursor, ""
-        index = self.rows.listing.table.find(cursor) if cursor else None
+        root, self._points = self._root() if self._points else None, False
+        index = self.rows.listing.table.find(f"{ENDED if root.ended else ''}{root.pid}") if root is not None else None
         if index is not None:
             self.rows.listing.reveal(index)
             self.rows.show_cursor()
@@ -185,9 +199,11 @@ class PickerScreen(TerminalSized, Screen[str | None]):
             self._say(f"cannot be observed: {refused}")
             return
         key = message.rows.listing.table.row(index).key
-        if self._ends and key not in self._stays and key != self._asked:
+        stays = {str(one.pid) for one in self._observed.state.processes} if self._observed is not None else ()
+        ends = self._ends()
+        if ends and key not in stays and key != self._asked:
             self._asked = key
-            self._say(f"{self._ends} was started here and ends when you leave it: Enter again leaves it")
+            self._say(f"{ends} was started here and ends when you leave it: Enter again leaves it")
         else:
             self.dismiss(key)
 

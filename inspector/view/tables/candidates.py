@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from inspector.model.formatting import name_of, plural, size
+from inspector.model.state import Process
+from inspector.model.tree import program
 from inspector.stream.invocation import program_name
 from inspector.stream.processes import ProcessListed
 
+from .exit_status import end_of
 from .row import Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
 
 COLUMNS = (
@@ -17,16 +20,42 @@ COLUMNS = (
     Column("COMMAND"),
 )
 
+ENDED = "ended:"
+"""What the key of a process begins with that is observed and has ended: its pid may be another one's by now."""
 
-def candidates(listed: Iterable[ProcessListed]) -> ListTable:
-    """All of them, each with what makes it interesting and why it may not be observable; then units and containers."""
+
+def candidates(listed: Iterable[ProcessListed], ended: Process | None = None) -> ListTable:
+    """All of them, each with what makes it interesting and why it may not be observable; then units and containers.
+
+    `ended` is the observed process where it no longer runs: it comes first, because what was seen of it is still known.
+    """
     ordered = sorted(listed, key=lambda one: (_rank(one), one.observable == "no", one.pid))
     relevant = sum(1 for one in ordered if _rank(one) < 2)
     groups = list(_groups(ordered))
     heading = f"{plural(len(ordered), 'process')}, {relevant or 'none'} with a GPU library or a preload"
     if groups:
         heading += "; units and containers below"
-    return ListTable(COLUMNS, [*(_item(one) for one in ordered), *groups], heading)
+    gone = [_ended(ended)] if ended is not None else []
+    return ListTable(COLUMNS, [*gone, *(_item(one) for one in ordered), *groups], heading)
+
+
+def _ended(process: Process) -> Item:
+    """The observed process that has ended, with how it ended in place of what it uses."""
+    runs = program(process)
+    command = " ".join(runs.argv) if runs is not None and runs.argv else f"[{process.comm}]"
+    row = Row(
+        f"{ENDED}{process.pid}",
+        (
+            cell(str(process.pid)),
+            cell(""),
+            cell("ended", "quiet"),
+            cell(""),
+            cell(""),
+            (*end_of(process), ("  ", "plain"), (command, "plain")),
+        ),
+    )
+    notes = [Note("command", command), Note("ended", "all that was seen of it is still known: Enter shows it")]
+    return Item(row, Details(f"{process.pid} {name_of(command.split()[0])}", notes))
 
 
 def _groups(listed: Iterable[ProcessListed]) -> Iterator[Item]:
