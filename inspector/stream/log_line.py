@@ -76,7 +76,12 @@ _EDGE = "[](){}<>:|,-\"'"
 _NAME = lazy(r"[a-zA-Z_][a-zA-Z_.$@-]*$")
 
 _TROUBLE = lazy(
-    r"\b(?:error|fail(?:ed|ure)?|fatal|panic|cannot|refused|not found|traceback|SIG[A-Z]{3,5})\b|(?:error|exception):",
+    r"\b(?:error|fail(?:ed|ure)?|fatal|panic(?:ked)?|cannot|can't|refused|denied|aborted|traceback|SIG[A-Z]{3,5}"
+    r"|could(?: not|n't)|unable to|not (?:found|loaded|installed|compiled|supported|available)|no such|too old"
+    r"|undefined symbol|terminate called|unhandled|uncaught|assertion|core dumped|segmentation fault|out of memory"
+    r"|illegal instruction|stack smashing|no (?:[\w-]+ ){0,3}(?:gpu|device|driver)s?)\b"
+    r"|(?:error|exception|\*\*\*|what\(\)|caused by):|_ERROR_[A-Z]|\b(?:cuda|hip)Error[A-Z]"
+    r"|(?:free|alloc)\(\): |double free",
     re.IGNORECASE,
 )
 _HARMLESS = lazy(

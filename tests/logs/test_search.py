@@ -76,6 +76,21 @@ def test_a_level_leaves_out_no_line_that_has_it(level: Level, lines: list[str]) 
     assert list(Matcher("", level).hits("".join(f"{line}\n" for line in lines).encode())) == expected
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "can't open it", "access denied", "aborted", "could not", "couldn't", "unable to", "not loaded", "not installed",
+        "not compiled", "not supported", "not available", "no such file", "too old", "undefined symbol: f", "*** : x ***:",
+        "terminate called after", "unhandled", "uncaught", "assertion", "core dumped", "segmentation fault", "double free",
+        "out of memory", "what(): x", "illegal instruction", "stack smashing", "no gpu", "no usable devices", "no driver",
+        "caused by: x", "free(): x", "malloc(): x", "CUDA_ERROR_X", "cudaErrorX", "panicked at",
+    ],
+)  # fmt: skip
+def test_a_line_that_tells_of_trouble_in_words_is_found_as_an_error(text: str) -> None:
+    data = f"fine\n{text}\nfine\n".encode()
+    assert list(Matcher("", Level.ERROR).hits(data)) == [1]
+
+
 DIGITS = st.text("0123456789", min_size=10, max_size=10)
 DECIDING = (
     "<3>oops",

@@ -15,7 +15,12 @@ _WORDS_OF: dict[Level, str] = {
     Level.DEBUG: "debug dbg dbug fine",
     Level.INFO: "inf notice note config log",
     Level.WARN: "warn wrn",
-    Level.ERROR: "err eror fail cannot refused not_found traceback exception sever sig",
+    Level.ERROR: (
+        "err eror fail cannot can't refused denied aborted traceback exception sever sig could_not couldn't unable_to"
+        " not_found not_loaded not_installed not_compiled not_supported not_available no_such too_old undefined_symbol"
+        " terminate_called unhandled uncaught assertion core_dumped segmentation_fault out_of_memory what()"
+        " illegal_instruction stack_smashing gpu device driver ***: caused_by: free(): alloc(): double_free"
+    ),
     Level.FATAL: "fatal fata ftl panic crit alert emerg",
 }
 """Texts of which a line of each level holds at least one, in lower case; `_SHORT_OF` for forms without a word."""
