@@ -111,6 +111,8 @@ class Actions:
             return self._only_library(pane.listing.table.row(index).key)
         if isinstance(pane.listing.table, SymbolTable):
             symbol = pane.listing.table.symbol(index)
+            if symbol is not None and not symbol.file:
+                return f"no library is known to define {symbol.symbol.name}"
             self._only_file(symbol.file if symbol is not None else "")
             return "O: all libraries"
         return self._only_owner(pane.listing.table.pid(index), pane.listing.table.moment(index))
@@ -245,6 +247,8 @@ class Actions:
         if symbol is None:
             return "c counts calls of a function: select one in Symbols (3)"
         name = symbol.symbol.name
+        if not symbol.file:
+            return f"{name} was not found: there is nothing to count"
         if not symbol.defined or symbol.symbol.kind not in ("func", "ifunc"):
             return f"{name} is not a function defined in this library"
         if not self.session.live:

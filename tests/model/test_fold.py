@@ -96,6 +96,16 @@ def test_the_timeline_is_in_order_of_time_whatever_order_events_come_in() -> Non
     assert all(moment.bad for moment in state.timeline)
 
 
+def test_a_library_that_was_mapped_before_we_attached_is_told_as_that() -> None:
+    story = Story(attach=True)
+    story.process(812, age=SECOND)
+    story.map(812, "/opt/shim.so", "preload")
+    story.map(812, "/opt/late.so", "dlopen")
+    texts = [moment.text for moment in story.state.timeline]
+    assert "shim.so mapped (preload), when we attached or before" in texts
+    assert "late.so mapped (dlopen)" in texts
+
+
 def test_the_timeline_tells_loads_lookups_calls_and_ends_in_plain_words() -> None:
     story = Story()
     story.process(812)

@@ -7,6 +7,7 @@ import pytest
 
 from inspector.model.state import State
 from inspector.model.verdict import Answer
+from inspector.stream.calls import LookedUp
 from inspector.stream.events import AnyEvent
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.processes import Vitals
@@ -16,8 +17,8 @@ from inspector.view.feed import EventQueue, Replay
 from inspector.view.session import Session
 
 from .app_harness import drawn, running_app
-from .feeds import FakeFeed
-from .sample import SERVER, at, main_question
+from .feeds import BigCollector, FakeFeed
+from .sample import BACKEND_PATH, SERVER, at, main_question
 
 
 class Broken(FakeFeed):
@@ -219,6 +220,40 @@ async def test_a_recording_shows_the_symbols_that_it_holds(monkeypatch: pytest.M
         await ui.press("enter")
         assert "· never executed" in ui.line_with("cuMemAlloc_v2")
         assert "1 of 7 · /mem" in ui.text
+
+
+def in_vain(name: str) -> LookedUp:
+    """A symbol that the backend asked for and did not get."""
+    return LookedUp(at=at(2.5), pid=SERVER, tid=SERVER, via="dlsym", name=name, requester=BACKEND_PATH, found=False)
+
+
+async def test_a_name_that_no_file_defines_is_found_by_the_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = [*main_question(), in_vain("cuDeviceGetUuid")]
+    async with running_app(FakeFeed(events, recorded=True), monkeypatch, size=(160, 50)) as ui:
+        await ui.until_shown("recorded")
+        await ui.press("3", "slash", *"getuuid")
+        await ui.press("enter")
+        assert "libggml-cuda.so" in ui.cursor and "asked for, not found" in ui.cursor
+        assert "no library of these processes is known to define it" in ui.text
+        await ui.press("c")
+        assert "cuDeviceGetUuid was not found" in ui.text
+
+
+async def test_a_name_that_no_file_defines_comes_before_what_the_collector_finds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    feed = BigCollector(names=["cuDeviceGet", "cuDeviceGetName"], symbols=2)
+    feed.first_events.append(in_vain("cuDeviceGetUuid"))
+    async with running_app(feed, monkeypatch) as ui:
+        await ui.press("3")
+        await ui.until_shown("cuDeviceGetName")
+        assert "cuDeviceGetUuid" not in ui.text, "it is optional: nothing of the answer"
+        await ui.press("slash", *"cudeviceget")
+        await ui.until_shown("cuDeviceGetUuid")
+        await ui.press("enter")
+        assert "cuDeviceGetUuid" in ui.cursor and "3 · /cudeviceget" in ui.text
+        await ui.press("o")
+        assert "no library is known to define cuDeviceGetUuid" in ui.text
 
 
 def _known(state: State) -> tuple[int, int, list[str]]:

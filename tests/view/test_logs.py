@@ -59,6 +59,14 @@ def test_lines_of_many_sources_stand_in_order_of_time() -> None:
     assert words(merged(state_of(*first, *second))) == ["one", "two", "three", "no stamp", "four"]
 
 
+def test_a_time_that_a_line_does_not_tell_itself_is_marked_as_approximate() -> None:
+    lines = source(1, "a.log", moment=9, backlog=True, texts=[stamped(1, "one"), "no stamp"])
+    log = merged(state_of(*lines))
+    times = [log.row(index).cells[0][0][0] for index in range(2)]
+    assert times == ["+1.000", "~+1.000"]
+    assert any("about " in note.text and "has no timestamp" in note.text for note in log.details(1).notes)
+
+
 def test_new_lines_come_at_the_end_and_keep_the_epoch() -> None:
     state = state_of(
         *source(1, "a", moment=1, backlog=False, texts=["x"]), *source(2, "b", moment=2, backlog=False, texts=["y"])
@@ -156,7 +164,7 @@ def test_lines_from_before_the_machine_was_started_keep_their_order_and_their_ti
     log = merged(state_of(*source(1, "a", moment=5, backlog=True, texts=lines)))
     assert words(log) == ["no stamp", "one", "two", "three"]
     assert log.moment(0) == log.moment(1) < log.moment(2) < 0 < log.moment(3)
-    assert "".join(text for text, _ in log.row(0).cells[0]).startswith("-")
+    assert "".join(text for text, _ in log.row(0).cells[0]).startswith("~-")
 
 
 def test_the_heading_says_that_output_is_discarded() -> None:

@@ -113,8 +113,15 @@ def _tell_load(state: State, event: LibraryMapped) -> None:
     process = process_at(state, event.pid, event.at)
     in_vain = any(mapped_in_vain(process, lookup, event) for lookup in process.lookups[-_RECENT_LOOKUPS:])
     gone = " during the refused load, gone again" if in_vain else ""
-    text = f"{name_of(event.path)} mapped{gone}{route}{about}"
+    before = ", when we attached or before" if _was_there(process, event) else ""
+    text = f"{name_of(event.path)} mapped{gone}{route}{before}{about}"
     tell(state, event.at, event.pid, "load", text, bad=event.state in _STALE, key=f"{event.pid}:{event.base}")
+
+
+def _was_there(process: Process, event: LibraryMapped) -> bool:
+    """Found at the first look at a process that ran already: when it was mapped is not known."""
+    first = min(process.mapped_at.values(), default=0)
+    return process.origin == "attach" and len(process.execs) <= 1 and event.at == first
 
 
 def _concerned(state: State, file: str) -> list[str]:

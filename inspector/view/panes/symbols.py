@@ -9,6 +9,7 @@ from inspector.stream.base import Event
 from inspector.stream.requests import ReadSymbols, StopSearch, SymbolPage, SymbolRow
 from inspector.stream.session import RequestFailed
 from inspector.view.pane_context import PaneContext
+from inspector.view.tables.absent_names import AbsentNames
 from inspector.view.tables.pages import Pages
 from inspector.view.tables.row import Table
 from inspector.view.tables.sorting import Sorting
@@ -23,7 +24,7 @@ class SymbolsPane(Pane):
 
     name = "symbols"
     title = "Symbols"
-    depends = ("symbols",)
+    depends = ("symbols", "answer")
     hints = (("c", "count its calls"), ("o", "only this library"), ("O", "all libraries"))
 
     def __init__(self, asker: Asker) -> None:
@@ -35,6 +36,8 @@ class SymbolsPane(Pane):
         """What will be shown as soon as its first page is here."""
         self._query: Hashable = None
         self._all = 0
+        self._absent = 0
+        """Names that were asked for in vain, before those of the collector."""
         self._refusal = ""
         self.everything = False
         """All libraries were asked for; otherwise the one that provides a GPU API is shown while none is chosen."""
@@ -45,11 +48,15 @@ class SymbolsPane(Pane):
             self._pages = self._coming = self._query = None
             self._remote_pattern = ""
             known = knowledge(context)
+            absent = AbsentNames(context, known)
             rows = arranged(recorded_symbols(context), known, self.listing.sorting)
-            return SymbolTable(rows, known, heading_of(context))
+            return SymbolTable([*absent.blamed, *rows, *absent.others], known, heading_of(context))
         self._ask(context, self._remote_pattern)
         heading = f"{heading_of(context)}: {self._refusal}" if self._refusal else heading_of(context)
-        return SymbolTable(self._pages or (), knowledge(context), heading)
+        known = knowledge(context)
+        ahead = AbsentNames(context, known).matching(self._remote_pattern)
+        self._absent = len(ahead)
+        return SymbolTable(self._pages or (), known, heading, ahead)
 
     def narrow(self, context: PaneContext, pattern: str) -> None:
         if context.live:
@@ -96,7 +103,7 @@ class SymbolsPane(Pane):
         return False
 
     def total(self) -> int:
-        return self._all if self._pages is not None else super().total()
+        return self._all + self._absent if self._pages is not None else super().total()
 
     def count(self, context: PaneContext) -> int:
         return self._all if context.live else super().count(context)

@@ -19,7 +19,7 @@ from .row import EMPTY, Column, Details, Note, Row, cell
 
 COLUMNS = (
     Column("SECONDS", 10, right=True),
-    Column("TIME", 12, least=100),
+    Column("TIME", 13, least=100),
     Column("SOURCE", 17),
     Column("LEVEL", 5),
     Column("LINE"),
@@ -40,6 +40,11 @@ def told_moment(state: State, line: LogLine) -> int:
     """The moment that a line's carrier or its own stamp tells, negative before the machine was started; 0 for none."""
     near = state.session.wall if state.session is not None else 0
     return moment_of(state, line.wall or stamp(line.text, near))
+
+
+def is_inferred(state: State, source: LogSource, line: LogLine, at: int) -> bool:
+    """Neither the line nor its coming tells the moment with which it is shown: that of a line beside it."""
+    return bool(at) and source.seen_at.get(line.number) != at and not told_moment(state, line)
 
 
 class _Head(NamedTuple):
@@ -333,11 +338,12 @@ def _without_source(row: Row) -> Row:
 def row_of_line(state: State, source: int, line: LogLine, at: int) -> Row:
     """A line as a row of a table of several sources."""
     read = read_line(line.text)
+    about = "~" if is_inferred(state, state.logs[source], line, at) else ""
     return Row(
         f"{source}:{line.number}",
         (
-            cell(since_start(state, at), "quiet"),
-            cell(wall_of(state, at), "quiet"),
+            cell(about + since_start(state, at), "quiet"),
+            cell(about + wall_of(state, at), "quiet"),
             cell(source_name(state.logs[source]), "quiet"),
             cell(read.level, read.tone),
             (("! ", "unknown"), (read.words, "plain")) if is_bad(state, line.text) else cell(read.words),
@@ -356,9 +362,13 @@ def details_of_line(state: State, source: int, line: LogLine, at: int) -> Detail
     log = state.logs[source]
     seen = line.number in log.seen_at
     when = wall_text(wall_ns(state, at), date=True) if at else "unknown: the line has no timestamp"
+    if is_inferred(state, log, line, at):
+        when = f"about {when}: the line has no timestamp, one beside it was written then"
+    elif at and not seen:
+        when = f"{when} (from the line)"
     notes = [
         Note("line", line.text),
-        Note("time", when if seen or not at else f"{when} (from the line)"),
+        Note("time", when),
         Note("source", f"{log.found.name}, line {line.number + 1:,} of {log.lines_total:,}"),
         Note("found", log.found.why),
         Note("written by", str(line.pid) if line.pid else ", ".join(map(str, log.found.pids)) or "unknown"),

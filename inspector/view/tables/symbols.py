@@ -15,7 +15,7 @@ from inspector.view.pane_context import PaneContext, title_of
 
 from .pages import Pages
 from .row import EMPTY, Cell, Column, Details, Note, Row, Tone, cell
-from .told import Told, told_of
+from .told import Told, failed, told_of
 
 COLUMNS = (
     Column("NAME"),
@@ -44,6 +44,8 @@ class Knowledge(Struct):
     """Name -> libraries that import it."""
     offered: dict[str, list[str]] = {}
     """Name -> libraries that define it, of those whose names we hold."""
+    asked: dict[str, list[str]] = {}
+    """Name -> who asked for it in vain."""
     told: Told = Told()
 
 
@@ -97,17 +99,24 @@ class SymbolTable:
 
     columns = COLUMNS
 
-    def __init__(self, source: "Pages[SymbolRow] | Sequence[SymbolRow]", known: Knowledge, heading: str) -> None:
-        self._source = source
+    def __init__(
+        self, source: "Pages[SymbolRow] | Sequence[SymbolRow]", known: Knowledge, heading: str,
+        ahead: Sequence[SymbolRow] = (),
+    ) -> None:  # fmt: skip
+        """`ahead` are rows that come before those of the source."""
+        self._source, self._ahead = source, ahead
         self.known = known
         self.heading = heading
-        self.epoch: object = source
+        self.epoch: object = (source, [row.symbol.name for row in ahead]) if ahead else source
 
     def __len__(self) -> int:
-        return len(self._source)
+        return len(self._ahead) + len(self._source)
 
     def symbol(self, index: int) -> SymbolRow | None:
         """The symbol of a row, None while it is on its way."""
+        if index < len(self._ahead):
+            return self._ahead[index]
+        index -= len(self._ahead)
         return self._source.get(index) if isinstance(self._source, Pages) else self._source[index]
 
     def row(self, index: int) -> Row:
@@ -115,15 +124,17 @@ class SymbolTable:
         return _WAITING if symbol is None else _row(symbol, self.known)
 
     def text(self, index: int) -> str:
-        source = self._source
-        symbol = source.held(index) if isinstance(source, Pages) else source[index]
-        return f"{symbol.symbol.name} {symbol.demangled}" if symbol is not None else ""
+        source, place = self._source, index - len(self._ahead)
+        if place < 0:
+            return text_of(self._ahead[index])
+        symbol = source.held(place) if isinstance(source, Pages) else source[place]
+        return text_of(symbol) if symbol is not None else ""
 
     def find(self, key: str) -> int | None:
         """Only among the rows that are here; a jump to any other sets the filter instead."""
         if isinstance(self._source, Pages):
             return None
-        return next((place for place, one in enumerate(self._source) if _key(one) == key), None)
+        return next((place for place, one in enumerate((*self._ahead, *self._source)) if _key(one) == key), None)
 
     def near(self, at: int) -> int | None:
         return None
@@ -135,7 +146,8 @@ class SymbolTable:
         return 0
 
     def bad(self, index: int) -> bool:
-        return False
+        symbol = self.symbol(index)
+        return symbol is not None and not symbol.file and symbol.symbol.name in self.known.told.names
 
     def details(self, index: int) -> Details:
         symbol = self.symbol(index)
@@ -174,6 +186,11 @@ def heading_of(context: PaneContext) -> str:
     return f"all libraries of {whose}"
 
 
+def text_of(symbol: SymbolRow) -> str:
+    """What a filter looks at."""
+    return f"{symbol.symbol.name} {symbol.demangled}"
+
+
 def _key(symbol: SymbolRow) -> str:
     return f"{symbol.file}:{symbol.symbol.name}"
 
@@ -194,6 +211,8 @@ def _row(symbol: SymbolRow, known: Knowledge) -> Row:
 def _state(symbol: SymbolRow, known: Knowledge, count: int) -> Cell:
     export = symbol.symbol
     concerned = export.name in known.told.names
+    if not symbol.file:
+        return failed("asked for, not found", concerned)
     if not symbol.defined:
         offers = known.offered.get(export.name)
         return (
@@ -222,6 +241,8 @@ def _state(symbol: SymbolRow, known: Knowledge, count: int) -> Cell:
 
 def _details(symbol: SymbolRow, known: Knowledge) -> Details:
     export = symbol.symbol
+    if not symbol.file:
+        return _not_found(symbol, known)
     notes = [Note("name", export.name)]
     if symbol.demangled and symbol.demangled != export.name:
         notes.append(Note("demangled", symbol.demangled))
@@ -244,6 +265,18 @@ def _details(symbol: SymbolRow, known: Knowledge) -> Details:
         notes += [Note(label if not place else "", name) for place, name in enumerate(names or ())]
     by_hand = [f"readelf -Ws --dyn-syms {shlex.quote(symbol.path)} | grep -w {shlex.quote(export.name)}"]
     return Details(export.name, notes, by_hand)
+
+
+def _not_found(symbol: SymbolRow, known: Knowledge) -> Details:
+    """A name that was asked for in vain."""
+    name = symbol.symbol.name
+    notes = [Note("name", name), Note("symbol", "no library of these processes is known to define it", "unknown")]
+    if symbol.symbol.version:
+        notes.append(Note("version", f"{symbol.symbol.version} was asked for"))
+    askers = list(dict.fromkeys(one for one in known.asked.get(name, ()) if one))
+    notes += [Note("asked by" if not place else "", path) for place, path in enumerate(askers)]
+    by_hand = [f"grep -aow -m1 {shlex.quote(name)} {shlex.quote(symbol.path)}"] if symbol.path.startswith("/") else []
+    return Details(name, notes, by_hand)
 
 
 def _watched(function: WatchedFunction, known: Knowledge) -> list[Note]:
