@@ -137,7 +137,8 @@ def stands_last(state: State, word: Word) -> bool:
     if source is None:
         return True
     frames = sum(1 for line in source.lines if line.number > word.number and _FRAME.match(line.text))
-    return source.lines_total - frames - word.number <= _LAST_LINES
+    ours = sum(1 for number in source.own if number > word.number)
+    return source.lines_total - frames - ours - word.number <= _LAST_LINES
 
 
 def writer(state: State, word: Word) -> Process | None:

@@ -10,13 +10,11 @@ from inspector.stream.logs import LogLine
 from inspector.stream.regex_cost import longest_text
 from inspector.stream.session import SessionStarted
 
+from .own_output import quotes
 from .profiles import LogRule, Profiles
 
 _STAMP = lazy(r"time=\"?(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))")
 _MOST_TEXT = 4_096
-
-_QUOTED = lazy(r"\| |  - | {10}| {4}\d\d:\d\d:\d\d\.\d{3}  |  (?:error  |warning|info   ) ")
-"""How lines of our own text report begin that quote logs: whoever keeps a report in a log does not log it again."""
 
 
 @lru_cache(maxsize=8)
@@ -38,7 +36,7 @@ def read_lines(profiles: Profiles, lines: Sequence[str]) -> Iterator[tuple[int, 
         return
     for index, line in enumerate(lines):
         for profile, rule, pattern, longest in present:
-            if rule.contains not in line or _QUOTED().match(line):
+            if rule.contains not in line or quotes(line):
                 continue
             match = pattern.search(line[:longest])
             if match is not None:

@@ -79,7 +79,9 @@ def _troubles(state: State, process: Process) -> Iterator[Trouble]:
             for line, following in zip_longest(source.lines, islice(source.lines, 1, None)):
                 if following is not None and begins_traceback(following.text):
                     continue  # the program reports an exception of its own: what follows from the answer
-                if log_line.read(line.text).rank >= Level.ERROR and not _is_older(state, process, source, line):
+                if line.number in source.own or _is_older(state, process, source, line):
+                    continue
+                if log_line.read(line.text).rank >= Level.ERROR:
                     yield Trouble(source, line, source.seen_at.get(line.number, 0))
 
 

@@ -50,6 +50,7 @@ from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCal
 
 from .apis import ImageApis
 from .log_parsing import Kind, Words
+from .own_output import OwnOutput
 from .profiles import LogRule, Profiles, builtin_profiles
 
 if TYPE_CHECKING:
@@ -266,6 +267,10 @@ class LogSource(Struct):
     """What lines say by themselves, by kind, in order; bounded like `readings`."""
     endings: "EndingReader" = field(default_factory=_ending_reader)
     """In the middle of a traceback it remembers so; only folding uses it."""
+    own_output: OwnOutput = field(default_factory=OwnOutput)
+    """In the middle of a report of ours it remembers so; only folding uses it."""
+    own: set[int] = set()
+    """Numbers of the held lines that we wrote ourselves: they say nothing of the program."""
 
     def all_said(self) -> list[Said]:
         """Everything said, in order of the lines."""

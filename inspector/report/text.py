@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from inspector.model.own_output import FIRST, LAST_SECTION
 from inspector.model.verdict import RUNGS
 
 from . import alike, phrases
@@ -42,7 +43,7 @@ class _Page:
         self.report, self.width, self.ansi_style = report, width, ansi_style
 
     def lines(self) -> Iterable[str]:
-        for line in wrapped(f"inspector - {phrases.subject(self.report)}", self.width):
+        for line in wrapped(f"{FIRST}{phrases.subject(self.report)}", self.width):
             yield self.ansi_style(line, "dim")
         yield ""
         yield from self._answer()
@@ -59,7 +60,7 @@ class _Page:
             ("Failed system calls", self._opens()),
             ("Logs", self._logs()),
             ("What could not be seen", self._limits()),
-            ("Coverage", self._coverage()),
+            (LAST_SECTION, self._coverage()),
         )
         for title, lines in sections:
             made = list(lines)

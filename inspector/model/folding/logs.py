@@ -46,8 +46,9 @@ def read(state: State, event: LogRead) -> None:
         source.backlog = max(source.backlog, event.lines_total, lines[-1].number + 1 if lines else 0)
     else:
         source.seen_at.update((line.number, event.at) for line in lines)
+    _leave_out_ours(source, lines)
     understood = set()
-    for number, readings in groupby(_readings(state, event, lines), key=lambda reading: reading.number):
+    for number, readings in groupby(_readings(state, source, event, lines), key=lambda reading: reading.number):
         of_line = list(readings)
         for reading in of_line:
             _keep(source.readings.setdefault(f"{reading.profile}:{reading.rule.id}", []), reading)
@@ -62,6 +63,15 @@ def read(state: State, event: LogRead) -> None:
         _tell_said(state, source, said)
     _bound(source)
     touch(state, "logs")
+
+
+def _leave_out_ours(source: LogSource, lines: Sequence[LogLine]) -> None:
+    source.own.update([line.number for line in lines if source.own_output.is_ours(line.text)])
+
+
+def _texts(source: LogSource, lines: Sequence[LogLine]) -> list[str]:
+    """What the program wrote: lines of our own are empty."""
+    return ["" if line.number in source.own else line.text for line in lines]
 
 
 def _new_lines(source: LogSource, lines: list[LogLine]) -> Sequence[LogLine]:
@@ -80,8 +90,8 @@ def _new_lines(source: LogSource, lines: list[LogLine]) -> Sequence[LogLine]:
     return [merged[number] for number in sorted(numbers)]
 
 
-def _readings(state: State, event: LogRead, lines: Sequence[LogLine]) -> Iterator[Reading]:
-    for index, profile, rule, groups in read_lines(state.profiles, [line.text for line in lines]):
+def _readings(state: State, source: LogSource, event: LogRead, lines: Sequence[LogLine]) -> Iterator[Reading]:
+    for index, profile, rule, groups in read_lines(state.profiles, _texts(source, lines)):
         line = lines[index]
         written = line_time(state.session, line)
         yield Reading(
@@ -97,7 +107,7 @@ def _pid(line: LogLine, groups: dict[str, str]) -> int:
 
 
 def _said(state: State, source: LogSource, event: LogRead, lines: Sequence[LogLine]) -> Iterator[Said]:
-    texts = [line.text for line in lines]
+    texts = _texts(source, lines)
     for index, words in (*log_parsing.read_lines(texts), *source.endings.read(texts)):
         line = lines[index]
         written = line_time(state.session, line)
@@ -143,6 +153,7 @@ def _bound(source: LogSource) -> None:
     for line in oldest:
         if line.number not in marked:
             source.seen_at.pop(line.number, None)
+            source.own.discard(line.number)
     source.lines[:0] = kept
 
 

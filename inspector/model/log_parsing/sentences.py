@@ -6,6 +6,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from inspector.model.own_output import quotes
+
 from . import vocabulary as v
 
 Kind = Literal[
@@ -58,9 +60,6 @@ _HINTS: Final = (
 )  # fmt: skip
 """Without one of these, in lower case, a line says nothing about a GPU: looked for first, because it is fast."""
 
-_QUOTED: Final = re.compile(r"\| |  - | {10}| {4}\d\d:\d\d:\d\d\.\d{3}  |  (?:error  |warning|info   ) |inspector: ")
-"""How lines of our own begin, that quote logs: whoever keeps a report in a log does not say it again."""
-
 _REQUIRED_BY: Final = re.compile(r"\(required by ([^()\s]{1,400})\)")
 
 _CLAIMS: Final[tuple[tuple[Kind, v.Phrase], ...]] = (
@@ -77,7 +76,7 @@ _CLAIMS: Final[tuple[tuple[Kind, v.Phrase], ...]] = (
 
 def words_of(line: str) -> list[Words]:
     """All that one line says; most say nothing. What a call or a load answered comes before what was made of it."""
-    if _QUOTED.match(line):
+    if quotes(line):
         return []
     text = line[:MOST_TEXT].strip()
     lowered = text.lower()
