@@ -19,7 +19,7 @@ from .row import EMPTY, Column, Details, Note, Row, cell
 
 COLUMNS = (
     Column("SECONDS", 10, right=True),
-    Column("TIME", 13, least=100),
+    Column("TIME", 12, least=100),
     Column("SOURCE", 17),
     Column("LEVEL", 5),
     Column("LINE"),
@@ -343,7 +343,7 @@ def row_of_line(state: State, source: int, line: LogLine, at: int) -> Row:
         f"{source}:{line.number}",
         (
             cell(about + since_start(state, at), "quiet"),
-            cell(about + wall_of(state, at), "quiet"),
+            cell(wall_of(state, at), "quiet"),
             cell(source_name(state.logs[source]), "quiet"),
             cell(read.level, read.tone),
             (("! ", "unknown"), (read.words, "plain")) if is_bad(state, line.text) else cell(read.words),
