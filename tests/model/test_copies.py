@@ -54,3 +54,42 @@ def test_a_search_that_saw_no_folder_does_not_say_that_the_file_is_nowhere() -> 
     assert told.rule == "lookup-failed" and "is not on this machine" not in told.cause
     story.tell(CopiesFound(at=story.later(), pid=812, kind="library", asked="libcuda.so.1", places=["/usr/lib"]))
     assert "none of the 1 directories" in answer(story).cause or "None of" in answer(story).cause
+
+
+WORDS = "libcuda.so.1: cannot open shared object file: No such file or directory"
+
+
+def asked_in_vain(*copies: Copy) -> Story:
+    """A program that asks for the driver in vain, and what the search for it met."""
+    story = Story()
+    story.process(812)
+    story.look_up(812, "dlopen", "libcuda.so.1", False, by="/opt/app/server", error=WORDS)
+    places = ["/usr/lib"]
+    story.tell(CopiesFound(
+        at=story.later(), pid=812, kind="library", asked="libcuda.so.1", copies=list(copies), places=places
+    ))  # fmt: skip
+    return story
+
+
+def test_a_driver_in_a_folder_that_the_search_does_not_know_is_named_in_place_of_a_package() -> None:
+    story = asked_in_vain()
+    story.process(813, parent=812)
+    story.map(813, "/srv/driver/libcuda.so.1")
+    assert answer(story).next_step == "put /srv/driver first in LD_LIBRARY_PATH of this program"
+
+
+def test_a_driver_that_no_setting_brings_in_is_made_known_to_ldconfig() -> None:
+    story = asked_in_vain(Copy(path="/usr/lib/nvidia/libcuda.so.1", place="driver", usable=True))
+    assert answer(story).next_step == "add /usr/lib/nvidia to a file in /etc/ld.so.conf.d, then run ldconfig"
+
+
+def test_what_hinders_a_driver_that_is_there_is_mended_before_a_package_is_installed() -> None:
+    path = "/usr/lib/nvidia/libcuda.so.1"
+    denied = Copy(path=path, place="driver", usable=False, problem="permission denied")
+    assert answer(asked_in_vain(denied)).next_step == f"let the user of this process read {path}"
+    needs = "libnvidia-ptx.so.1: cannot open shared object file: No such file or directory"
+    lacking = Copy(path=path, place="driver", usable=False, problem=needs)
+    told = answer(asked_in_vain(lacking)).next_step
+    assert told == "bring libnvidia-ptx.so.1, which libcuda.so.1 needs, to the library path"
+    foreign = Copy(path=path, place="driver", usable=False, problem="wrong ELF class: ELFCLASS32")
+    assert answer(asked_in_vain(foreign)).next_step == "install the package that provides libcuda.so.1"

@@ -6,6 +6,7 @@ import msgspec
 
 from inspector.model import commands_by_hand
 from inspector.model.copies import usable_copies, where_is
+from inspector.model.failed_loads import classify
 from inspector.model.formatting import listed, name_of, stem
 from inspector.model.state import Process, State
 from inspector.stream.libraries import CopiesFound, Copy
@@ -31,7 +32,10 @@ def found_elsewhere(case: Case, name: str, *kinds: str) -> FoundElsewhere:
     copies = usable_copies(found) if found is not None else []
     if found is not None and copies:
         return _of_copy(case, found, copies)
-    beside = _known_paths(case.state, case.process, name) if found is None else []
+    beside = _known_paths(case.state, case.process, name) if found is None or found.kind == "library" else []
+    if found is not None:  # what it met would not do; what it did not meet may lie in a folder that it does not know
+        met = {copy.path for copy in found.copies}
+        beside = [path for path in beside if path not in met and name_of(path) == name_of(name)]
     if beside:
         return _known(case, name, beside)
     search = commands_by_hand.search(case.process, f"{stem(name)}*")
@@ -42,14 +46,26 @@ def found_elsewhere(case: Case, name: str, *kinds: str) -> FoundElsewhere:
             else "it is not on this machine"
         )
         if bad := [copy for copy in found.copies if copy.problem and copy.path != found.library]:
-            places = f"{bad[0].path} would not do ({bad[0].problem})"
-            if bad[0].problem.startswith("a link to "):
-                look = commands_by_hand.listing(case.process, bad[0].path)
-                return FoundElsewhere(places, "install anew what the link leads to, or correct the link", look)
+            return _unfit(case, found, bad[0], name, search)
         return FoundElsewhere(places, _get(found, name), search)
     return FoundElsewhere(
         "", f"check whether {name_of(name)} is on this machine, and add its directory to the library path", search
     )
+
+
+def _unfit(case: Case, found: CopiesFound, copy: Copy, name: str, search: str) -> FoundElsewhere:
+    """There is one, and the loader would not take it: that one is to be mended where it can be."""
+    words = f"{copy.path} would not do ({copy.problem})"
+    look = commands_by_hand.listing(case.process, copy.path)
+    if copy.problem.startswith("a link to "):
+        return FoundElsewhere(words, "install anew what the link leads to, or correct the link", look)
+    if copy.problem == "permission denied":
+        return FoundElsewhere(words, f"let the user of this process read {copy.path}", look)
+    cause, missing, _, _ = classify(copy.problem, copy.path)
+    if cause == "dependency":
+        needed = commands_by_hand.needed(case.process, copy.path)
+        return FoundElsewhere(words, f"bring {missing}, which {name_of(copy.path)} needs, to the library path", needed)
+    return FoundElsewhere(words, _get(found, name), search)
 
 
 def _get(found: CopiesFound, name: str) -> str:
@@ -80,6 +96,8 @@ def _of_copy(case: Case, asked: CopiesFound, copies: list[Copy]) -> FoundElsewhe
         step = f"let the loader find {best.path}{lacks}: that file has it"
     elif best.order != 1:
         step = f"let the program ask for {best.path}"
+        if asked.kind == "library" and "/" not in asked.asked and name_of(best.path) == asked.asked:
+            step = f"add {best.path.rpartition('/')[0]} to a file in /etc/ld.so.conf.d, then run ldconfig"
     return FoundElsewhere(
         words, step, commands_by_hand.listing(case.process, best.path), tuple(one.path for one in copies)
     )
