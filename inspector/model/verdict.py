@@ -86,6 +86,14 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`train.py:14 in main`, where a stack was copied."""
 
 
+def ended_first(effect: str) -> str:
+    """`crashed`, `failed` or `ended`, where the effect (the first link of a chain) says that it came before any result:
+    then the mode is not worth a word. Empty otherwise.
+    """
+    word = effect.partition(" ")[0]
+    return word if word in ("crashed", "failed", "ended") else ""
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """A named cause with its proof and the next step."""
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from inspector.model.causes.registry import find
 from inspector.model.formatting import ON_GPU
-from inspector.model.verdict import RUNGS
+from inspector.model.verdict import RUNGS, ended_first
 
 from .clock import duration, seconds_between
 from .schema import (
@@ -47,10 +47,12 @@ def span(begin: str | None, end: str | None) -> str:
 
 
 def headline(report: Report) -> str:
-    """`CPU (proven)`."""
+    """`CPU (proven)`; `Crashed (proven)` where it ended before it computed anything."""
     word = MODE[report.mode.verdict]
     if report.findings and report.findings[0].rule == "gpu-ready":
         word = word.replace("GPU in use", "GPU found, not used yet")
+    if report.findings and report.mode.verdict == "cpu" and (chain := report.findings[0].chain):
+        word = ended_first(chain[0].text).capitalize() or word
     return word if report.mode.verdict == "undecided" else f"{word} ({report.mode.confidence})"
 
 

@@ -80,6 +80,7 @@ def short_name(process: Process) -> str:
 
 
 def name_and_word(argv: Sequence[str]) -> tuple[str, str]:
-    """What runs, and in which way: the name of the program and its first word, unless that is an option."""
+    """What runs, and in which way: the name of the program and its first word, unless that is an option or a number."""
     word = argv[1] if len(argv) > 1 and not argv[1].startswith("-") else ""
+    word = "" if word[:1].isdigit() else word  # beside a pid a number says nothing
     return name_of(argv[0]), name_of(word)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from errno import ENOENT, ENOTDIR
+from typing import Literal
 
 from inspector.model.coverage import born_here, of_lookups
 from inspector.model.crashes import crashed
@@ -139,6 +140,7 @@ class LoadReader:
 
     def _refused_inside(self, attempt: Attempt, failure: FailedLoad) -> None:
         """What the loader names as the reason: another file, or a name."""
+        kind: Literal["load", "lookup"]
         if failure.missing and name_of(failure.missing) != name_of(failure.name):
             what, kind = failure.missing, "load"
         elif failure.symbol or failure.version:
@@ -146,9 +148,9 @@ class LoadReader:
         else:
             return
         inner = Attempt(
-            self.process, "load" if kind == "load" else "lookup", what, False, attempt.at, tid=attempt.tid,
+            self.process, kind, what, False, attempt.at, tid=attempt.tid,
             family=attempt.family, stage="loaded" if kind == "load" else "resolved",
-            asker=failure.needed_by or attempt.what, answer="not found" if kind == "load" else "not exported",
+            asker=failure.needed_by or attempt.what, answer=_absence(failure, kind),
             source=attempt.source, failure=failure, lookup=attempt.lookup, inside=attempt,
             api=self.profiles.api_of_soname(what) or self.profiles.api_of_function(what) or "",
         )  # fmt: skip
@@ -332,6 +334,15 @@ class LoadReader:
 def missing_of(refusal: LoaderRefused) -> str:
     """The file that the loader did not find."""
     return classify(f"{refusal.object}: {refusal.text}", "")[1] or refusal.object
+
+
+def _absence(failure: FailedLoad, kind: str) -> str:
+    """What is said of what a load needed: a file, a name, a name at a version."""
+    if kind == "load":
+        return "not found"
+    if failure.symbol and failure.version:
+        return f"not defined at version {failure.version}"
+    return "not exported"
 
 
 def _words(failure: FailedLoad | None, lookup: LookedUp) -> str:

@@ -56,7 +56,8 @@ def stale(process: Process, library: LibraryMapped) -> Hit:
     by_hand = (commands_by_hand.maps(process.pid, name_of(library.path)) if gone
                else commands_by_hand.identity(process, library.path))  # fmt: skip
     return Hit(
-        title=f"{short(process)} still runs the old {name_of(library.path)}; on disk it is {library.state}{detail}",
+        title=f"{short(process)} still runs the old {name_of(library.path)}; the file on disk was "
+        f"{library.state}{detail}",
         cause=_until_restart(library),
         next_step=_bring_up_to_date(process, library),
         command=by_hand,

@@ -37,7 +37,7 @@ class VersionNodeMissing(Cause):
         offered = failure.offered or _offered(case.context, failure)
         came = place_of(case, lacks)
         why = offered or (f"{lacks}{came} came first and does not define it" if lacks else failure.words)
-        step = f"build {name_of(lacks) or 'the library'} with a version script whose node is named like the one needed"
+        step = f"build {name_of(lacks) or 'the library'} with a version script that has the node {failure.version}"
         if node.startswith("GLIBC_"):
             step = f"use a build of {name_of(whose)} for this system's C library, or a newer system"
         command = commands_by_hand.versions(case.process, lacks or failure.name)
@@ -108,7 +108,8 @@ class VersionsNotOffered(Pattern):
                 yield Hit(
                     title=f"{name_of(want.consumer)} needs {want.full_name}; {want.why}",
                     cause="With version tables on both sides the loader takes a name only at the node asked for.",
-                    next_step="build the library with a version script whose node is named like the one needed",
+                    next_step="build the library with a version script that has the node "
+                    f"{want.full_name.rpartition('@')[2]}",
                     command=commands_by_hand.versions(process, want.provider or want.consumer),
                     process=process,
                     confidence="likely",

@@ -99,7 +99,7 @@ def unloaded(process: Process, lookup: LookedUp) -> None:
 
 def _tell_change(state: State, before: LibraryMapped, event: LibraryMapped) -> None:
     if event.state in _STALE and before.state != event.state:
-        text = f"{name_of(event.path)} on disk is {event.state}: {event.state_detail}"
+        text = f"{name_of(event.path)} on disk was {event.state}: {event.state_detail}"
         tell(state, event.at, event.pid, "load", text, bad=True, key=f"{event.pid}:{event.base}")
 
 

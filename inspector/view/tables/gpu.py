@@ -5,7 +5,7 @@ from functools import partial
 
 from inspector.model.formatting import duration, name_of, size
 from inspector.model.state import Process
-from inspector.model.verdict import Evidence
+from inspector.model.verdict import Evidence, ended_first
 from inspector.stream.calls import CallerCount, CallOutcome, CallReturned, WatchedFunction
 from inspector.view.clock import since_start, wall_of
 from inspector.view.pane_context import PaneContext, title_of
@@ -41,11 +41,13 @@ def mode_words(context: PaneContext) -> tuple[str, str, Tone]:
     mode = context.answer.mode if context.answer is not None else None
     if mode is None or mode.verdict == "undecided":
         return "?", "GPU mode undecided", "unknown"
+    first = context.answer.findings[0] if context.answer is not None and context.answer.findings else None
     if mode.verdict == "cpu":
         wrong = told_of(context.answer).wrong
-        return "✗" if wrong else "○", f"CPU ({mode.confidence})", "no" if wrong else "quiet"
+        effect = first.chain[0].text if first is not None and first.chain else ""
+        word = ended_first(effect) or "CPU"
+        return "✗" if wrong else "○", f"{word} ({mode.confidence})", "no" if wrong else "quiet"
     words = f"{mode.verdict.upper()} ({mode.confidence})"
-    first = context.answer.findings[0] if context.answer is not None and context.answer.findings else None
     if first is not None and first.severity == "error" and any(link.kind == "mode" for link in first.chain):
         return "✗", words, "no"
     if first is not None and first.rule == _UNUSED:
