@@ -28,7 +28,7 @@ def redacted(built: "Report", options: Options, state: "State | None" = None) ->
 
 
 def redactor_of(options: Options) -> "Redactor | None":
-    """What hides names, when --redact asks for it."""
+    """The redactor when --redact asks for one, else None."""
     if not options.redact:
         return None
     from inspector.stream.redact import Redactor
@@ -37,7 +37,7 @@ def redactor_of(options: Options) -> "Redactor | None":
 
 
 def greet(redactor: "Redactor", state: "State") -> None:
-    """Let it know the names of the machine that was observed."""
+    """Tell the redactor the names of the observed machine."""
     if state.session is not None:
         redactor.greet(state.session)
 

@@ -57,11 +57,11 @@ class CaseStream(LiveStream):
 
     @property
     def quiet(self) -> bool:
-        """Nothing was heard of files and programs for a while, after something was."""
+        """No event about files or programs has come for a while, after some had."""
         return 0 < self._told_at <= monotonic() - _QUIET
 
     def ask(self) -> int:
-        """A question whether all that is known by now was read and is counted; see `is_answered`."""
+        """Ask whether all that is known by now was read and is counted; see `is_answered`."""
         self._asked += 1
         self.send(Settle(id=_FIRST_ID + self._asked))
         return self._asked

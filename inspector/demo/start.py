@@ -63,7 +63,7 @@ class StartedCase(msgspec.Struct):
         os.write(self._trees[-1].gate, b"g")
 
     def go(self) -> None:
-        """Let it come to the GPU; nothing once it was stopped."""
+        """Let it go on to use the GPU; does nothing once it was stopped."""
         if self._trees:
             (self.directory / _HOLD).touch()
 

@@ -118,7 +118,7 @@ def _mode(good: Report, bad: Report) -> Iterator[Difference]:
 
 
 def _firsts(rows: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Of several rows about the same the first."""
+    """The first of several rows about the same thing."""
     found: dict[str, str] = {}
     for what, text in rows:
         found.setdefault(what, text)

@@ -22,14 +22,14 @@ _TICK = 0.2
 
 
 class Observed(msgspec.Struct):
-    """What was seen, and what is wrong with the way in which it was seen."""
+    """What was observed, and what went wrong with the observation itself."""
 
     state: State
     troubles: list[str] = msgspec.field(default_factory=list)
     cut_short: bool = False
     """The collector ended before the watching did: what came later was seen by nobody."""
     unreached: Ending | None = None
-    """How the collector ended that never said a word: no link, no inspector over there."""
+    """How a collector ended that sent no event: no connection, or no inspector on the other machine."""
 
 
 def from_recording(path: str, profiles: Profiles) -> Observed:

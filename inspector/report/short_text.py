@@ -1,4 +1,4 @@
-"""The shortest ways to say something, for everything that must start fast."""
+"""Short forms of paths and commands; imports nothing, for commands that must start fast."""
 
 from collections.abc import Iterable
 

@@ -3,6 +3,6 @@
 import os
 
 os.environ.setdefault("TEXTUAL_FPS", "240")
-"""A paint waits up to two of these periods for another one; how often we paint is limited by `scheduler`."""
+"""Frame rate: a repaint is delayed by up to two frames; `scheduler` limits how often the screen is painted."""
 os.environ.setdefault("ESCDELAY", "40")
 """Milliseconds after which ESC is a key and not the beginning of one."""

@@ -1,4 +1,4 @@
-"""What a person does with the panes, without a screen: choose, narrow, jump, mark, count. Returns words to say."""
+"""Commands on the panes (choose, narrow, jump, mark, count) without a screen; each returns a message to show."""
 
 from msgspec.structs import replace
 

@@ -1,4 +1,4 @@
-"""How long ago something was, in words that move: each second at first, then ever more slowly: rest is cheap."""
+"""How long ago something was, as text that changes each second at first and then less often, to save repaints."""
 
 SECOND = 1_000_000_000
 _STEPS = (10, 30)

@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from .screens.picker import Listed
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
-"""Signals that end us as `q` does."""
+"""Signals that quit the screen as `q` does."""
 COMPLETE = 0.5
-"""Seconds after which the first rows are waited for no more."""
+"""Seconds to wait for the first rows before the rest of the screen is mounted."""
 LOOK_AGAIN = 2
 """Seconds between two looks for a process that follows one that has ended."""
 ENDINGS = {
@@ -175,7 +175,7 @@ class InspectorApp(CopyingApp):
         self.set_timer(COMPLETE, self.action_complete)
 
     def action_complete(self) -> None:
-        """All that neither the first paint nor the first rows need: once these are painted, or do not come."""
+        """Mount what neither the first paint nor the first rows need, once these are painted or do not come."""
         main, self._completes = self._completes, None
         if main is not None and main.is_attached:  # else it was ended before it was whole
             main.session.learn_rules()
@@ -256,7 +256,7 @@ class InspectorApp(CopyingApp):
     # What a person asks for
 
     def action_command_palette(self) -> None:
-        """Every command by name."""
+        """Open the palette with all commands."""
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(placeholder="Type a part of a command", id="--command-palette"))
 

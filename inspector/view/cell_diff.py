@@ -25,7 +25,7 @@ class Cells(Struct):
     texts: list[str]
     codes: list[str]
     odd: bool = False
-    """A terminal may count these cells otherwise than we do."""
+    """Whether a terminal may give these cells another width than we do."""
 
     @classmethod
     def blank(cls, width: int) -> "Cells":
@@ -54,14 +54,14 @@ class CellDiff(Struct):
     _dirty: set[int] = set()
 
     def resize(self, width: int, height: int) -> None:
-        """Another size: everything that was sent is void."""
+        """Take another size and forget what was sent."""
         if (width, height) != (self.width, self.height):
             self.width, self.height = width, height
             self._wanted = [Cells.blank(width) for _ in range(height)]
             self.forget()
 
     def forget(self) -> None:
-        """Something else may have drawn: send all lines again."""
+        """Send all lines again, because something else may have drawn over them."""
         self._sent = [None] * self.height
         self._dirty = set(range(self.height))
 

@@ -104,7 +104,7 @@ def _waiting(context: PaneContext, width: int) -> list[Line]:
 
 
 def sure_of(context: PaneContext, finding: Finding) -> str:
-    """How sure the cause is: no surer than that what it explains is so. Empty where nothing is explained."""
+    """Confidence of the cause, at most that of the mode that it explains; empty where it explains none."""
     if finding.severity == "info" or context.answer is None:
         return ""
     order = ("guess", "likely", "proven")

@@ -27,7 +27,7 @@ _KEY = lazy(r"(?:(?:ctrl|shift|alt)\+)*(?:[a-z_]{2,}|f\d{1,2}|\S)")
 
 
 class ListConfig(Struct):
-    """Of one list."""
+    """The settings of one list."""
 
     columns: tuple[str, ...] = ()
     sort: str = ""
@@ -36,7 +36,7 @@ class ListConfig(Struct):
 
 
 class Config(Struct):
-    """Everything; what is not set is as the program has it."""
+    """All settings; what is not set keeps its default."""
 
     theme: str = ""
     zoom: bool = False

@@ -13,7 +13,7 @@ class CopyingApp(SettingsApp):
     """Copies by OSC 52, and into tmux where it runs in one."""
 
     copied = ""
-    """The last copy, while nobody knows whether the terminal took it."""
+    """The text that was copied last, while it is not known whether the terminal took it."""
 
     def action_copy_row(self) -> None:
         """Copy what is selected with the mouse, the answer when it has the focus, else the row under the cursor."""

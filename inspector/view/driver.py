@@ -1,4 +1,4 @@
-"""Textual's driver for a terminal, made prompt and thrifty; with output.py all that touches Textual's private parts."""
+"""Textual's terminal driver with prompt keys and back-pressure; it and output.py alone use Textual's private API."""
 
 import os
 import select
@@ -19,7 +19,7 @@ SWITCH = 0.001
 
 
 class PendingOutput:
-    """A terminal's file that knows how much was given to it and not taken yet."""
+    """The terminal's output file; knows how much the terminal has not accepted yet."""
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -27,7 +27,7 @@ class PendingOutput:
         self._unflushed = 0
 
     def write(self, text: str) -> int:
-        """Runs in the writer's thread. What a terminal that is gone does not take, nobody misses: see `_read_keys`."""
+        """Runs in the writer's thread. Errors of a terminal that is gone are ignored: `_read_keys` notices its end."""
         self._unflushed += len(text)
         with suppress(OSError):
             return self._file.write(text)
@@ -73,7 +73,7 @@ class PollableEvent(Event):
 
 
 class BackpressureDriver(LinuxDriver):
-    """Knows whether the terminal keeps up, and sleeps until a key comes; Textual's own looks ten times a second."""
+    """Tells whether the terminal keeps up, and sleeps until a key comes; Textual's own polls ten times a second."""
 
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)

@@ -12,7 +12,7 @@ from inspector.stream.events import AnyEvent
 
 _BATCH = 500
 ROOM = 50_000
-"""Events that may wait for the screen; beyond, the reader waits and the collector feels it."""
+"""Events that may wait for the screen; beyond, the reader stops reading, which slows the collector down."""
 
 
 class Feed(Protocol):
@@ -83,14 +83,14 @@ class Replay:
         self.alive = False
 
     def send(self, request: Request) -> None:
-        """Nobody can answer."""
+        """Does nothing: a recording answers no requests."""
 
     def record(self, path: Path) -> None:
         """Refused: it is a file already."""
         raise OSError("this is already a recording: copy its file")
 
     def stop_recording(self) -> None:
-        """Nothing is recorded."""
+        """Does nothing: nothing is being recorded."""
 
     def close(self) -> None:
         """Stop reading."""
@@ -131,7 +131,7 @@ class EventQueue:
             return not self._woken
 
     def close(self) -> None:
-        """Let the reader go without waiting for it: it may hang in a read that the feed's `close` ends."""
+        """Leave the reader thread without waiting for it: it may be blocked in a read that the feed's `close` ends."""
         with self._changed:
             self._closed = True
             self._changed.notify()

@@ -41,7 +41,7 @@ class PaneContext(Struct, frozen=True):
     """The name of the target that has yet to begin (`--wait`)."""
 
     def narrowed(self, **choices: object) -> "PaneContext":
-        """The same with other choices."""
+        """A copy with other choices."""
         return replace(self, scope=replace(self.scope, **choices))
 
     @property
@@ -53,7 +53,7 @@ class PaneContext(Struct, frozen=True):
 
     @property
     def profiles(self) -> Profiles:
-        """What results and variables mean."""
+        """The profiles, which say what results and variables mean."""
         return self.state.profiles
 
     def result_name(self, api: str, result: int) -> str:

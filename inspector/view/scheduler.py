@@ -1,4 +1,4 @@
-"""How fast news reach the screen: at once after a rest, under a flood in small bites between keys."""
+"""When new events reach the screen: at once after a pause, in small steps between keys while many come."""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,14 +8,14 @@ from time import perf_counter
 from .session import Session
 
 FOLD = 0.006
-"""Seconds of folding, or of drawing an answer, between two keys."""
+"""Seconds of folding events, or of computing the answer, before keys are handled."""
 BREATH = 0.015
-"""Seconds left to keys between two bites, and between two paints at least."""
+"""Seconds left for keys between two steps; the least time between two paints."""
 PAINT = 0.1
 PAINT_UNSEEN = 0.5
 """Seconds between two paints on the average, with and without the focus of the terminal."""
 AT_ONCE = 3
-"""Paints that a rest saves up, so that what happens after it is seen at once."""
+"""Paints allowed in a row after a pause, so that what happens next is seen at once."""
 DIAGNOSE = 0.5
 """Seconds between two answers at least; `SHARE` times as long as one takes, if that is more."""
 SHARE = 20
@@ -53,7 +53,7 @@ class Scheduler:
 
     @property
     def shown(self) -> bool:
-        """What is known, and what it means as far as that is drawn, is painted."""
+        """Whether all that is known, and the newest answer, is painted."""
         return not self._dirty
 
     def woken(self) -> None:

@@ -1,4 +1,4 @@
-"""One observation as the screen lives it: events folded in small bites, the answer drawn now and then, time moved."""
+"""One observation on the screen: folds events in small steps, computes the answer, moves in time."""
 
 import threading
 from collections import deque
@@ -19,14 +19,14 @@ from .feed import EventQueue, Feed
 from .pane_context import PaneContext, Scope
 
 BITE = 64
-"""Events between two glances at the clock."""
+"""Events folded between two looks at the clock."""
 PATIENCE = 200_000
 """Events that wait while the screen is paused; beyond, the pause ends by itself."""
 ANSWERS = (SymbolPage, LogPage, LineFound, RequestFailed)
 
 
 Drawing = Generator[None, None, Answer]
-"""An answer in the making: a key may go before each step."""
+"""An answer that is computed in steps; keys are handled between them."""
 
 
 def draw(state: State, profiles: Profiles) -> Drawing:
@@ -81,7 +81,7 @@ class Session:
         self.event_queue.start()
 
     def learn_rules(self) -> None:
-        """Import aside what explains the events: not before the first rows, which would wait for it."""
+        """Import the rules in a thread of its own, so that the first rows do not wait for them."""
         threading.Thread(target=_import_rules, name="rules", daemon=True).start()
 
     # What is known
@@ -176,13 +176,13 @@ class Session:
 
     @property
     def drawing(self) -> bool:
-        """An answer is half drawn: until it is done nothing is folded."""
+        """Whether an answer is being computed; until it is done no event is folded."""
         return self._drawing is not None
 
     def diagnose(self, budget: float) -> bool:
-        """Draw the answer anew if anything has changed since, or go on with it; True when it is done and another one.
+        """Compute the answer if anything has changed, or go on with it; True when it is done and differs.
 
-        What takes longer than `budget` seconds is left for the next time.
+        What takes longer than `budget` seconds goes on in the next call.
         """
         if self._drawing is None and not self._begin_drawing():
             return False
@@ -226,7 +226,7 @@ class Session:
         return self.playback is not None and not self.playback.paused
 
     def play(self) -> bool:
-        """Let the recording go on by the time that has passed; True when something happened in it."""
+        """Advance the recording by the time that has passed; True when something happened in it."""
         now = monotonic_ns()
         elapsed, self._played_at = now - self._played_at, now
         if self.playback is None or not self.playing:
@@ -280,5 +280,5 @@ class Session:
         self._generation += 1
 
     def close(self) -> None:
-        """Let the reader go; the feed itself is closed by whoever opened it."""
+        """Stop reading; the feed itself is closed by whoever opened it."""
         self.event_queue.close()

@@ -35,7 +35,7 @@ class SettingsApp(DiffOutputApp[int]):
         return next((one for one in self.screen_stack if isinstance(one, MainScreen)), None)
 
     def begin_settings(self, main: MainScreen) -> None:
-        """From here on it is kept what differs from this."""
+        """Take the present values as saved: only what differs from them is written."""
         self.settings.begin(self._values(main))
 
     def keep_settings(self) -> None:

@@ -22,7 +22,7 @@ from inspector.view.tables.sorting import Sorting
 from .pane import Asker, Pane
 
 MERGE = 0.008
-"""Seconds of merging between two keys."""
+"""Seconds that merging may take before keys are handled."""
 LEVELS = (Level.UNKNOWN, Level.INFO, Level.WARN, Level.ERROR)
 """Minimum levels in the order in which a key goes through them; the first one shows all lines."""
 

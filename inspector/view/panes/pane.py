@@ -1,4 +1,4 @@
-"""What a pane is: a listing with a name, made anew only when something that it shows has changed."""
+"""A pane: a named list, rebuilt only when something that it shows has changed."""
 
 from collections.abc import Callable, Hashable
 from typing import Protocol

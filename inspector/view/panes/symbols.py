@@ -77,7 +77,7 @@ class SymbolsPane(Pane):
         return f"{doing} {pages.searched * 100 // max(1, pages.all_total)} %"
 
     def sort(self, context: PaneContext, sorting: Sorting) -> str:
-        """The collector sorts, or first what only we know to sort by; it shows how far it is meanwhile."""
+        """The collector sorts; where only the viewer knows the values, it is told which names come first."""
         self.listing.sorting, self._seen = sorting, None
         return ""
 

@@ -94,12 +94,12 @@ class MainScreen(PaneKeys):
         self.load_pane()
 
     def compose_hidden(self) -> None:
-        """What is not seen at first is not waited for."""
+        """Mount what is hidden at first, so that the first paint does not wait for it."""
         self.mount(self.filter_bar, self.notice, after="#middle")
         self.mount(self.small)
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
-        """What was mounted a moment ago is styled already."""
+        """Skip Textual's restyling: what was just mounted is styled already."""
         event.refresh_styles, self._seen = self._seen, True
 
     @property

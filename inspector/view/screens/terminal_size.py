@@ -11,7 +11,7 @@ else:
 
 
 class TerminalSized(_Base):
-    """A screen that is told no size of a moment ago.
+    """A screen that ignores sizes that the terminal no longer has.
 
     A layout tells each widget that it has another size, the screen itself as well (`Screen._refresh_layout`). Where the
     terminal has changed its size again meanwhile, that word comes after the newer one and replaces it: the screen stays

@@ -1,4 +1,4 @@
-"""A table with a cursor, a filter and a search, whatever its length: what a list on the screen is without its paint."""
+"""A table of any length with a cursor, a filter and a search: the state of a list, without its drawing."""
 
 from array import array
 from bisect import bisect_left, bisect_right
@@ -14,9 +14,9 @@ from .sorted_table import Sorter
 from .sorting import Sorting
 
 LOOKED_AT = 50_000
-"""Rows that are looked at for the next one that tells of trouble."""
+"""Rows that are searched at most for the next one that tells of a problem."""
 STRIDE = 2_000
-"""Rows that a scan looks at between two glances at the clock."""
+"""Rows that a scan reads between two looks at the clock."""
 
 
 class Listing:

@@ -1,4 +1,4 @@
-"""A long list that lives elsewhere and comes in pages: what is looked at is asked for, the rest is not."""
+"""A long list that is fetched in pages: only pages that are looked at are requested."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from typing import Generic, Protocol, TypeVar
 T = TypeVar("T")
 
 PAGE = 200
-"""Rows a page."""
+"""Rows per page."""
 HELD = 100
 """Pages held at most; the longest unused goes first."""
 

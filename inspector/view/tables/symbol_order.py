@@ -13,7 +13,7 @@ from .symbols import Knowledge
 
 
 class Order(Struct, frozen=True):
-    """As ReadSymbols has it."""
+    """The order as ReadSymbols takes it."""
 
     sort: Literal["", "name", "library"] = ""
     descending: bool = False

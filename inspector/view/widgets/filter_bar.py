@@ -26,14 +26,14 @@ class FilterBar(Horizontal):
     """What was looked for in this run, the newest last; the same in all lists."""
 
     class Changed(Message):
-        """Another pattern stands in the line."""
+        """The pattern in the line has changed."""
 
         def __init__(self, value: str) -> None:
             super().__init__()
             self.value = value
 
     class Entered(Message):
-        """The pattern is meant to stay: the list has the keys again."""
+        """Enter was pressed: the pattern stays and the list has the focus again."""
 
     def __init__(self) -> None:
         super().__init__(id="filter")

@@ -18,11 +18,11 @@ from .row_line import RowLine, drawn_row
 from .styled_text import column_at, laid_out, last_width, styled, wrapped_part
 
 WHEEL = 3
-"""Rows a turn of the wheel."""
+"""Rows per turn of the wheel."""
 SLIDE = 16
 """Characters that the last column slides with one key."""
 SCAN = 0.008
-"""Seconds of a filter's scan between two keys."""
+"""Seconds that a filter's scan may take before keys are handled."""
 
 
 class Rows(LineWidget, can_focus=True):
