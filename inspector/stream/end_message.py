@@ -15,7 +15,7 @@ class Ending(Struct, frozen=True):
     """How a stream ended."""
 
     ok: bool
-    """The collector said goodbye in order."""
+    """The collector sent SessionEnded: it ended in order."""
     words: str
     status: int | None = None
     """Exit status of the command, negative for a signal, None while unknown."""
@@ -24,7 +24,7 @@ class Ending(Struct, frozen=True):
 
 
 def without_farewell(command: Sequence[str], status: int, last: str, begun: bool) -> Ending:
-    """A collector, or what leads to it, that ended with `status` and no goodbye; `last` is its last line of talk."""
+    """A collector, or the command that leads to it, that ended with `status` and no SessionEnded; `last`: its stderr."""
     said = f"; it said: {last}" if last else ""
     if status == 127 and "sudo" in last:
         return Ending(False, f"sudo is not installed there{said}", status, "log in there as root instead")

@@ -167,7 +167,7 @@ class LiveStream:
         return events
 
     def tell_what_to_look_for(self) -> None:
-        """At once, so that the collector goes on while we are not ready to read."""
+        """Send the watch plan now, so that the collector starts while the viewer is not ready to read."""
         with self._lock:
             if self._configured:
                 return
@@ -215,7 +215,7 @@ class LiveStream:
             self._recording.end(SessionEnded(at=self._latest, reason=reason) if self.ending is None else None)
 
     def close(self) -> None:
-        """End the collector: it is asked first, and killed when it does not listen."""
+        """End the collector: it is asked first, and killed when it does not respond."""
         self.finish()
 
     def kill(self) -> None:

@@ -103,7 +103,7 @@ def read(text: str) -> LineRead:
 
 
 def level_of(text: str) -> Level:
-    """The level alone."""
+    """The level of a line, without taking the rest apart."""
     return (_structured(text[:LONGEST]) or _headed(text[:LONGEST]))[0]
 
 

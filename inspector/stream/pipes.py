@@ -9,7 +9,7 @@ _BLOCK = 1 << 20
 
 
 def read_block(descriptor: int) -> bytes | None:
-    """What is there, at most a block; None when there is nothing yet, empty at the end."""
+    """The bytes at hand, at most a block; None when there are none yet, empty at the end."""
     try:
         return os.read(descriptor, _BLOCK)
     except BlockingIOError:

@@ -42,7 +42,7 @@ class ReconnectingStream(LiveStream):
     """
 
     def __init__(self, command: Sequence[str], configure: Callable[[], Configure]) -> None:
-        """As LiveStream; the first link must come about, only a broken one is mended."""
+        """As LiveStream; the first connection must succeed, only a broken one is restored."""
         self._numbers = _Numbers()
         self._living = _Living()
         self._lost_at: float | None = None
@@ -60,7 +60,7 @@ class ReconnectingStream(LiveStream):
                 super().send(self._numbers.down(request))
 
     def finish(self) -> list[AnyEvent]:
-        """End it; a broken link is not mended any more."""
+        """End it; a broken connection is not restored any more."""
         self._closing = True
         return super().finish()
 

@@ -25,7 +25,7 @@ _HARMLESS_NAMES = frozenset(("localhost", "root", "nobody", "daemon", "systemd-j
 
 
 class Redactor(msgspec.Struct):
-    """Replaces names as it meets them; `hidden` is the preview of what was hidden."""
+    """Replaces names as it finds them; `hidden` lists what was hidden."""
 
     hidden: dict[str, str] = msgspec.field(default_factory=dict)
     """What stood there -> its stand-in, in order of first meeting."""
@@ -42,13 +42,13 @@ class Redactor(msgspec.Struct):
             self._known = re.compile(rf"(?<!\w)(?:{words})(?!\w)")
 
     def greet(self, session: SessionStarted) -> None:
-        """Learn what the collector told of its machine: such names are hidden before they are met."""
+        """Take the names that the collector tells of its machine, so that they are hidden from the first event on."""
         self.learn(session.host, "HOST")
         for name, kind in session.names.items():
             self.learn(name, kind)
 
     def texts(self, texts: list[str]) -> list[str]:
-        """All of them, with what is met in one hidden in each."""
+        """The texts redacted; what is found in one is hidden in all of them."""
         for text in texts:
             self._meet(text)
         return [self.text(text) for text in texts]

@@ -1,4 +1,4 @@
-"""Regular expressions of strangers: only such as cannot take long, whatever text they meet.
+"""Checks regular expressions of users and profiles: only those whose cost is bounded on any text are used.
 
 Python's engine tries one way after the other. What makes it slow is a text that can be divided among parts in many
 ways. Refused are repeats within repeats that allow that; for free repeats behind each other the text is cut so far that

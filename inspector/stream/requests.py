@@ -177,7 +177,7 @@ class CountFunctions(Request, frozen=True, kw_only=True):
 
 
 class StopCounting(Request, frozen=True, kw_only=True):
-    """Let these functions go."""
+    """Stop counting these functions."""
 
     functions: list[int]
 

@@ -1,4 +1,4 @@
-"""Sorting in steps, each of which takes some milliseconds: what is long must keep nobody waiting."""
+"""Sorting in steps of some milliseconds each, so that long lists block nothing."""
 
 import time
 from array import array

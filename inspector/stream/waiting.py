@@ -1,4 +1,4 @@
-"""What a process that does not go on waits for, read from /proc without a look at the files that it waits for.
+"""What a process that makes no progress waits for, read from /proc without touching the files that it waits for.
 
 proc_pid_syscall(5) tells the system call and its arguments; a path is in memory, a descriptor's name a link of /proc.
 Waiting for events is rest and is not told.

@@ -1,4 +1,4 @@
-"""Addresses that let somebody in: `user:password@host`, query parameters that grant or sign, hooks."""
+"""Addresses that hold credentials: `user:password@host`, query parameters that grant or sign, hooks."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Words that look drawn by lot: what no person and no compiler would write.
+"""Words that look random: what no person and no compiler would write.
 
 The names of this field are long and odd as well (mangled symbols, GPU ids, digests, kernels, model files), and they
 must stay. So a word is judged by how little of it is made of words, not by its entropy alone.
@@ -20,7 +20,7 @@ _MANGLED = lazy(r"_*Z[A-Z0-9]|N(?:K|St|S_)?\d|S[ta_]\d|[?$]|_R[A-Z]|__imp_|_INTE
 """How compilers begin their names, whole or cut."""
 _VERSION_OF_FUNCTION = lazy(r"(?:_v\d{1,2}|_ptsz|_ptds)+$")
 LEAST = 20
-"""Characters of what can be told to be drawn by lot."""
+"""Characters from which on a word can be told to be random."""
 _LEAST_HEX = 24
 _MOST_WORDY = 0.6
 """Of words of 32 characters drawn by lot two in a hundred have more by chance, of names of programs nearly all."""
@@ -32,7 +32,7 @@ _LONG = 30
 
 
 def is_opaque(word: str) -> bool:
-    """Whether a word (letters, digits and what joins them) looks drawn by lot."""
+    """Whether a word (letters, digits and what joins them) looks random."""
     if len(word) < LEAST:
         return False
     word = _VERSION_OF_FUNCTION().sub("", word)
