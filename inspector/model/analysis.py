@@ -26,7 +26,7 @@ _GIVEN_UP = 2_000_000_000
 
 
 class Analysis(msgspec.Struct):
-    """Everything that is concluded before a word is chosen for it."""
+    """All conclusions about a state, before they are put into words."""
 
     state: State
     profiles: Profiles

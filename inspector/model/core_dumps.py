@@ -13,7 +13,7 @@ PATTERN = "cat /proc/sys/kernel/core_pattern"
 
 
 def look_at(process: Process) -> tuple[str, str]:
-    """What to do, and the command; a core that nobody wrote is not asked for."""
+    """What to do, and the command; a core dump only where one was written."""
     end = process.end
     if end is not None and end.core:
         return (

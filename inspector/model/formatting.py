@@ -1,4 +1,4 @@
-"""Small words: names, durations, sizes and lists as people write them; target text is made harmless here."""
+"""Names, durations, sizes and lists as people write them; target text is made harmless here."""
 
 import errno
 import signal

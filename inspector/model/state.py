@@ -105,7 +105,7 @@ class Said(Struct, frozen=True):
     at: int = 0
     """As in `Reading`."""
     pid: int = 0
-    """The writing pid if the carrier gives it, else 0; `words.writer` knows more."""
+    """The writing pid if the carrier gives it, else 0; `log_claims.writer` knows more."""
     backlog: bool = False
     read_at: int = 0
 
@@ -329,7 +329,7 @@ class State(Struct):
     timeline: list[Moment] = []
     """In order of time."""
     dead: int = 0
-    """How many of `processes` have ended, as `folding.forgetting` counts."""
+    """How many of `processes` have ended, as `folding.eviction` counts."""
     processes_dropped: int = 0
     """How many that ended were dropped to bound the memory."""
     timeline_dropped: int = 0

@@ -24,7 +24,7 @@ class Ending(Struct, frozen=True):
 
 
 def without_farewell(command: Sequence[str], status: int, last: str, begun: bool) -> Ending:
-    """A collector, or the command that leads to it, that ended with `status` and no SessionEnded; `last`: its stderr."""
+    """How a collector ended that sent no SessionEnded, by its exit `status`; `last` is its last line of stderr."""
     said = f"; it said: {last}" if last else ""
     if status == 127 and "sudo" in last:
         return Ending(False, f"sudo is not installed there{said}", status, "log in there as root instead")

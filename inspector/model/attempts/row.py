@@ -54,7 +54,7 @@ class Attempt(msgspec.Struct, eq=False):
     serves: Stage | None = None
     """Of a look-up: what a call of that name would reach."""
     own_ends: bool = False
-    """A provider asked for its own ends (NVML asks the driver): no progress of anybody, but perhaps a reason."""
+    """A provider asked for itself (NVML asks the driver): no progress of a consumer, but perhaps a reason."""
     sampled: bool = True
     """False: only counted, `at` is the last time of its kind."""
     failure: FailedLoad | None = None

@@ -40,7 +40,7 @@ class Context:
         return self.decision.verdict in ON_GPU and self.decision.confidence != "guess"
 
     def uses(self, process: Process) -> dict[str, Use]:
-        """What the process has to do with each API."""
+        """How the process uses or provides each API."""
         return uses(self.state, process, self.profiles)
 
     def all_uses(self) -> Iterator[tuple[Process, Use]]:

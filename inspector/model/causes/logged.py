@@ -1,4 +1,4 @@
-"""Does a word of it reach anybody: where output goes, which logs cannot be written or read, which lines are old."""
+"""Where output goes, which logs cannot be written or read, which lines are of an earlier run."""
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase

@@ -21,7 +21,7 @@ Reason = Literal[
 
 
 CONTRADICTING = ("process-births", "lookups", "count-calls", "results", "library-loads")
-"""Channels by which a "no" could be contradicted; a closed one makes it unproven."""
+"""Kinds of events that could contradict a "no"; where one is not watched, it is unproven."""
 
 
 UNUSED_FOR = 2_000_000_000

@@ -19,7 +19,7 @@ _ELSEWHERE = ("other-service-answers", "client-only")
 
 
 def effect_words(context: Context, rule: str, *, failed: bool) -> str:
-    """In words of the decision; a program that only crashed computed nowhere."""
+    """The decision in words; a program that crashed first is said to have crashed, and where."""
     decision = context.decision
     if rule in _ELSEWHERE:
         return "another process does the work"

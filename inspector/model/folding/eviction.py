@@ -8,7 +8,7 @@ newest of all.
 from inspector.model.state import Process, State
 
 MOST_DEAD = 1_000
-"""Dead processes that are kept."""
+"""Ended processes that are kept."""
 _SLACK = 100
 """So many more may gather: letting go looks at all of them."""
 _FIRST_TELLING = 100
@@ -16,7 +16,7 @@ _FIRST_TELLING = 100
 
 
 def forget_dead(state: State) -> None:
-    """Let the oldest dead go when there are too many; `state.processes_dropped` counts them."""
+    """Drop the oldest ended processes when there are too many; `state.processes_dropped` counts them."""
     state.dead += 1
     if state.dead <= MOST_DEAD + _SLACK:
         return

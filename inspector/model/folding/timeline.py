@@ -29,20 +29,20 @@ def tell(state: State, at: int, pid: int, kind: MomentKind, text: str, *, bad: b
 
 
 def touch(state: State, *panes: str) -> None:
-    """Say that what these panes show has changed."""
+    """Mark these panes as changed, so that they are listed again."""
     for pane in panes:
         state.revisions[pane] = state.revisions.get(pane, 0) + 1
 
 
 def keep(items: list[T], item: T, limit: int) -> None:
-    """Append, and let the oldest tenth go when the list has outgrown its limit."""
+    """Append, and drop the oldest tenth when the list has outgrown its limit."""
     items.append(item)
     if len(items) > limit:
         del items[: max(1, limit // 10)]
 
 
 def process_at(state: State, pid: int, at: int) -> Process:
-    """The process that had this pid at that moment; one that was never announced is made up: nothing is lost."""
+    """The process that had this pid at that moment; one that was never announced is added, so that no event is lost."""
     process = state.current.get(pid)
     if process is None:
         process = Process(pid=pid, ppid=0, started=at, origin="unseen")

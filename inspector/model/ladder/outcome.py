@@ -1,4 +1,4 @@
-"""Rungs logged and used: does a word of it reach anybody, and what is computed on in the end?"""
+"""Rungs logged and used: where do messages of the process go, and what was computed on in the end?"""
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
@@ -12,7 +12,7 @@ from .view import View
 
 
 def logged(view: View) -> Rung:
-    """Where does this process's word go, and can it be read?"""
+    """Where do this process's messages go, and can they be read?"""
     process = view.process
     sources = [source for source in view.state.logs.values() if process.pid in source.found.pids]
     readable = [source for source in sources if source.found.readable]

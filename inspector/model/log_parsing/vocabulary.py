@@ -273,4 +273,4 @@ MARKS: Final = (
     "java.library.path", "layers to GPU", "llvmpipe",
 )  # fmt: skip
 """Texts of decisive lines that the collector can look for in every line of a flood: each holds a byte that is rare in
-logs, with four bytes from there on (collect/logs/literals.py), so that the search stays fast. Case counts."""
+logs, with four bytes from there on (stream/literals.py), so that the search stays fast. Case counts."""
