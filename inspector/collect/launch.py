@@ -67,11 +67,11 @@ class Launch:
             self.lives = False
 
     def ask_to_end(self, tree: Iterable[Tracked]) -> None:
-        """SIGTERM to it and to all that it brought into the world: nobody else would end them."""
+        """Send SIGTERM to it and to all that it started: nobody else would end them."""
         self._signal(signal.SIGTERM, tree)
 
     def make_it_end(self, tree: Iterable[Tracked]) -> None:
-        """SIGKILL to those that did not listen."""
+        """Send SIGKILL to those that did not end."""
         self._signal(signal.SIGKILL, tree)
 
     def _signal(self, number: signal.Signals, tree: Iterable[Tracked]) -> None:

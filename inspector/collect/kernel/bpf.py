@@ -183,7 +183,7 @@ class Map:
         return mmap.mmap(self.fd, (size + mmap.PAGESIZE - 1) & -mmap.PAGESIZE, mmap.MAP_SHARED)
 
     def close(self) -> None:
-        """Let the map go; programs that use it keep it alive."""
+        """Close the map; programs that use it keep it alive."""
         os.close(self.fd)
 
     def _try(self, command: Command, key: bytes, value: ctypes.Array[ctypes.c_char] | None) -> bool:

@@ -23,7 +23,7 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class Budget:
-    """A purse that fills at the allowed rate; when it is empty the costliest functions must go."""
+    """A token bucket that fills at the allowed rate; when it is empty the costliest functions are detached."""
 
     def __init__(self, percent: float, burst: float = BURST_SECONDS) -> None:
         self._rate = percent / 100

@@ -78,7 +78,7 @@ class CallMaps:
             self.marks.delete(key)
 
     def close(self) -> None:
-        """Let the maps go."""
+        """Close the maps."""
         self.words.close()
         for each in (self.outcomes, self.callers, self.generations, self.marks, self.ring):
             each.close()
@@ -100,6 +100,6 @@ class FileMaps(msgspec.Struct, frozen=True):
         return cls(first, count, counters, Map(MapKind.ARRAY, 4, READS.size, count), exits)
 
     def close(self) -> None:
-        """Let the maps go."""
+        """Close the maps."""
         for each in (self.counters, self.reads, self.exits):
             each.close()

@@ -120,7 +120,7 @@ class CounterBlock:
         return self._exits[self._exit_place(function) + RESULTS_READ]
 
     def close(self) -> None:
-        """Let maps and programs go; links that are on keep what they need alive."""
+        """Close maps and programs; links that are on keep what they need alive."""
         self._stack.close()
 
     def _exit_place(self, function: int) -> int:

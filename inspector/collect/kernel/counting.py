@@ -180,7 +180,7 @@ class Counting:
         return changed
 
     def judge(self, now: int) -> list[Stopped]:
-        """Let go what cost too much since the last call (of `counts` and of this)."""
+        """Detach what cost too much since the last call (of `counts` and of this)."""
         loads = {number: Load(spell.calls, self._cost(number)) for number, spell in self._loads.items()}
         begun = {number: max(spell.since, self._judged) for number, spell in self._loads.items()}
         elapsed, self._judged, self._loads = now - self._judged, now, {}

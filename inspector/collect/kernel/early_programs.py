@@ -92,7 +92,7 @@ class EarlyMaps:
         self.known.put(key, b"\1\0\0\0")
 
     def close(self) -> None:
-        """Let the maps go."""
+        """Close the maps."""
         for table in (self.by_processor, self.known, self.waited, self.waiting):
             table.close()
         for ring in self.rings:

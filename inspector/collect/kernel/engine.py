@@ -61,7 +61,7 @@ class EngineError(Exception):
 
 
 class SlotUser(Protocol):
-    """Somebody who keeps counters under the slots of processes."""
+    """Something that keeps counters under the slots of processes."""
 
     def settle(self, gone: Mapping[int, int | None]) -> None:
         """Processes are gone: take their last counts and clear their slots, which others get next.
@@ -178,7 +178,7 @@ class Engine:
         return list(self._slots)
 
     def add_slot_user(self, user: SlotUser) -> None:
-        """Have somebody settle the counters of each process that ends."""
+        """Have a user settle the counters of each process that ends."""
         self._users.append(user)
 
     def add_source(self, source: Source) -> None:

@@ -25,5 +25,5 @@ class KernelMaps:
             self._stack = made.pop_all()
 
     def close(self) -> None:
-        """Let the maps go; programs that use them keep them alive."""
+        """Close the maps; programs that use them keep them alive."""
         self._stack.close()

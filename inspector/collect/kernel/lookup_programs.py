@@ -100,7 +100,7 @@ class LookupMaps:
             self.deciding.put(struct.pack("=I", name_number(name.encode())), b"\1")
 
     def close(self) -> None:
-        """Let the maps go."""
+        """Close the maps."""
         for each in (self.ring, self.kinds, self.deciding):
             each.close()
 

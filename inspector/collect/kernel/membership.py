@@ -166,7 +166,7 @@ class Membership:
         return self._words[offset // 8]
 
     def close(self) -> None:
-        """Let the maps go."""
+        """Close the maps."""
         self._words.close()
         for each in (self.tree, self.slots, self.waited, self.control, self.blank, self.ring, self.deferred_ring):
             each.close()

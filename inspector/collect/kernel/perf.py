@@ -184,7 +184,7 @@ class PerfRing:
         return first + self._memory[base : base + length - len(first)]
 
     def close(self) -> None:
-        """Let the event go; the mapping would keep it alive."""
+        """Close the event and its mapping, which would keep it alive."""
         self._words.close()
         os.close(self.fd)
 

@@ -45,7 +45,7 @@ class RingBuffer:
         return records
 
     def close(self) -> None:
-        """Let the buffer go."""
+        """Close the buffer."""
         self._consumed.close()
         self._produced.close()
         self._data.close()

@@ -19,7 +19,7 @@ class SharedWords:
         self._words[index] = value
 
     def close(self) -> None:
-        """Let the mapping go."""
+        """Close the mapping."""
         self._words.release()
         self._view.release()
         self._memory.close()

@@ -39,7 +39,7 @@ class StackMaps:
         self.ring = RingBuffer(_RING_BYTES)
 
     def close(self) -> None:
-        """Let the maps go."""
+        """Close the maps."""
         for each in (self.probes, self.tracepoints, self.wanted, self.taken, self.pythons, self.ring):
             each.close()
 

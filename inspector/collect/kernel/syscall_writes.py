@@ -48,7 +48,7 @@ class Writes:
                 self.map.delete(key)
 
     def close(self) -> None:
-        """Let the map go."""
+        """Close the map."""
         self.map.close()
 
 

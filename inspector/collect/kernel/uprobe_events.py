@@ -239,7 +239,7 @@ class TabledProgram:
         return self._fd
 
     def close(self) -> None:
-        """It is not needed."""
+        """Close the copy, which is not needed."""
         self._table.close()
         os.close(self._fd)
 

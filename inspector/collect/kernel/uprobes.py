@@ -95,7 +95,7 @@ class UprobeProgram:
         """What `prepare` has made."""
 
     def close(self) -> None:
-        """Let it go; what is attached stays on."""
+        """Close the program; what is attached stays on."""
         os.close(self.fd)
         while not self.copies.empty():
             self.copies.get().close()

@@ -16,7 +16,7 @@ from .watched_lines import Marks, Span
 LINES_A_SECOND = 500
 """What all logs together may send in full, on the average."""
 LINES_AT_ONCE = 4_000
-"""What a rest saves up: programs say most while they start."""
+"""Lines that may be sent at once after a pause: programs write most while they start."""
 MARKED_LIMIT = 2_000
 """Marked lines of one piece that are sent; a log of nothing else is cut here, and says so."""
 _NEWEST_LEAST, _NEWEST_MOST = 10, 30

@@ -31,7 +31,7 @@ _UNREADABLE = LibrarySummary()
 
 
 class LibrarySummaries:
-    """Outlines by file identity, each file read once."""
+    """Summaries by file identity, each file read once."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, LibrarySummary] = OrderedDict()

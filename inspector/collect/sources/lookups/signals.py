@@ -33,7 +33,7 @@ class SignalsSource(TreeObserver):
         self._ticker = Ticker(session.loop, self.SWEEP_SECONDS, self._sweep)
 
     def mapped(self, process: Tracked, mapping: Mapping) -> None:
-        """Perhaps what a signal waits for."""
+        """Name the signals that waited for this mapping."""
         for record in self._held.get(process.pid, []):
             if mapping.start <= record.ip < mapping.end:
                 self._held[process.pid].remove(record)

@@ -68,10 +68,10 @@ class CapturedOutputFeed:
             send_page(self._session, self._source, request, among(self._lines, request))
 
     def stop(self, request: int) -> None:
-        """All is answered."""
+        """Does nothing: requests are answered at once."""
 
     def wake(self) -> None:
-        """Nothing comes by itself."""
+        """Does nothing: lines come by `add`."""
 
     def close(self) -> None:
-        """Everything was told."""
+        """Does nothing: all lines were sent."""

@@ -94,7 +94,7 @@ class FileFeed:
         self._search_on()
 
     def stop(self, request: int) -> None:
-        """Let a search go; a piece of it that is under way is finished and forgotten."""
+        """Give a search up; a piece of it that is under way is finished and dropped."""
         self._asked = [one for one in self._asked if one.id != request]
         self._told.pop(request, None)
 
@@ -270,7 +270,7 @@ class JournalFeed:
             send_page(self._session, self._source, request, self._journal.page(request))
 
     def stop(self, request: int) -> None:
-        """All is answered."""
+        """Does nothing: requests are answered at once."""
 
     def close(self) -> None:
         """End journalctl, which is ours."""

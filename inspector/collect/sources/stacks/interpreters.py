@@ -52,7 +52,7 @@ class Interpreters(TreeObserver):
             self._forget(process.pid)
 
     def mapped(self, process: Tracked, mapping: Mapping) -> None:
-        """Perhaps the interpreter."""
+        """Take in a mapped file, which may be the interpreter."""
         if process.pid in self._packed or not process.alive:
             return
         executable = process.program.exe if process.program else ""
