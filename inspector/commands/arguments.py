@@ -304,7 +304,9 @@ def _add_looking(parser: argparse.ArgumentParser, command: str) -> None:
     if command in ("", "run", "replay", "demo"):
         group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
         group.add_argument(
-            "--reset-config", action="store_true", help="put ~/.config/shim-inspector/config.toml aside, and begin anew"
+            "--reset-config",
+            action="store_true",
+            help="move ~/.config/shim-inspector/config.toml aside and start with the defaults",
         )
 
 

@@ -14,4 +14,4 @@ def foreign_pid_namespace() -> str:
         return ""
     if name == _INITIAL:
         return ""
-    return "inspector runs in a pid name space of its own, whose numbers kernel programs do not know"
+    return "inspector runs in a PID namespace of its own, whose numbers kernel programs do not know"

@@ -61,7 +61,7 @@ CASES = (
     ),
     Case(
         name="log-not-writable",
-        story="the shim's log goes to a folder that does not exist",
+        story="the shim's log goes to a directory that does not exist",
         family="logged",
         stage=_not_writable,
         rule="gpu-in-use",

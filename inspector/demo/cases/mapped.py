@@ -150,7 +150,7 @@ CASES = (
     ),
     Case(
         name="other-library-first",
-        story="two folders hold libcuda.so.1, and the vendor's stands first in LD_LIBRARY_PATH",
+        story="two directories hold libcuda.so.1, and the vendor's stands first in LD_LIBRARY_PATH",
         family="mapped",
         stage=_other_first,
         rule="other-library-first",

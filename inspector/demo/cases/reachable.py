@@ -103,7 +103,7 @@ CASES = (
     ),
     Case(
         name="backend-disabled",
-        story="OLLAMA_LLM_LIBRARY names a folder that is not there, so no folder is looked at",
+        story="OLLAMA_LLM_LIBRARY names a directory that is not there, so none is looked at",
         family="reachable",
         stage=_backend_disabled,
         rule="backend-disabled",

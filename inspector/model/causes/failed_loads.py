@@ -197,7 +197,7 @@ _ADVICE = (
     ("Is a directory", "remove the directory and put the file there: a container runtime creates one where the file "
      "that it is to mount is not on the host"),
     ("cannot read file data", "look at what lies there: no file, or one that cannot be read"),
-    ("file too short", "copy or install the file anew: it is empty or cut short"),
+    ("file too short", "copy or install the file again: it is empty or cut short"),
     ("executable stack", "use a build without an executable stack (patchelf --clear-execstack)"),
 )  # fmt: skip
 """What to do about words of glibc's loader (dl-load.c, dl-reloc.c, dl-execstack.c)."""

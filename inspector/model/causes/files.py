@@ -135,7 +135,7 @@ class StubLibrary(Cause):
             title=f"{path or 'the library that answered'}{place} is the link-time stub of the toolkit: {leaf.what} = "
             f"{leaf.answer}{second}",
             cause="The stub only provides the driver's names to the linker and returns this error from every call.",
-            next_step=f"take {path.rpartition('/')[0] or 'the folder of the stub'} out of this program's search path"
+            next_step=f"take {path.rpartition('/')[0] or 'the directory of the stub'} out of this program's search path"
             + (f", or put {behind[0].rpartition('/')[0]} before it" if behind else ""),
             command=case.rerun(_before_stub(case, path, behind[0])) if behind else case.again(),
             process=leaf.process,

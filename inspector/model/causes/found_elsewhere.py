@@ -58,7 +58,7 @@ def _unfit(case: Case, found: CopiesFound, copy: Copy, name: str, search: str) -
     words = f"{copy.path} would not do ({copy.problem})"
     look = commands_by_hand.listing(case.process, copy.path)
     if copy.problem.startswith("a link to "):
-        return FoundElsewhere(words, "install anew what the link leads to, or correct the link", look)
+        return FoundElsewhere(words, "install what the link leads to, or correct the link", look)
     if copy.problem == "permission denied":
         return FoundElsewhere(words, f"let the user of this process read {copy.path}", look)
     cause, missing, _, _ = classify(copy.problem, copy.path)

@@ -223,7 +223,7 @@ class SymbolHidden(_NearMissRule):
     id = "symbol-hidden"
     kind = "hidden"
     meaning = (
-        "The name is in the library, but hidden (visibility, `local: *` in a version script): nobody can bind to it."
+        "The name is in the library, but hidden (visibility, `local: *` in a version script): others cannot bind to it."
     )
     proof = "The symbol table holds the name with local or hidden binding, and who asked for it was refused."
     cure = "Export it: default visibility, or `global:` in the version script."
@@ -232,7 +232,7 @@ class SymbolHidden(_NearMissRule):
 class SymbolMangled(_NearMissRule):
     id = "symbol-mangled"
     kind = "mangled"
-    meaning = 'The name is in the library, but as a C++ function (no extern "C"): nobody can bind to it by its C name.'
+    meaning = 'The name is in the library, but as a C++ function (no extern "C"): others cannot bind to its C name.'
     proof = "The file exports the function under its C++ name alone, and who asked for the C name was refused."
     cure = 'Declare the API functions extern "C" and rebuild the library.'
 

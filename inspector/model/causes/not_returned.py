@@ -174,7 +174,7 @@ class TimeoutsInLogs(Pattern):
         if reading is None:
             return
         dead = [p for p in context.state.processes if p.end is not None and p.end.code not in (0, None)]
-        early = f" {short(dead[0])} was dead long before: {end_words(dead[0].end)}." if dead and dead[0].end else ""
+        early = f" {short(dead[0])} had ended long before: {end_words(dead[0].end)}." if dead and dead[0].end else ""
         yield Hit(
             title="discovery timed out",
             cause=f"The log says so; no child process was seen inside a call.{early}",

@@ -29,7 +29,7 @@ class ToolMissing(Pattern):
     place = "reachable"
     meaning = "A program runs a tool to learn which devices there are (nvidia-smi, say), and it is not installed."
     proof = "Each execve of it failed with ENOENT, or a shell that was to run it ended with 127, and none succeeded."
-    cure = "Install the tool, or add its folder to PATH where the program is started."
+    cure = "Install the tool, or add its directory to PATH where the program is started."
     answers = UNEXPLAINED | {"nobody-asked", "management-only"}
 
     def find(self, context: Context) -> Iterable[Hit]:
@@ -58,7 +58,7 @@ class ToolMissing(Pattern):
         return Hit(
             title=f"{short(asker)} runs {name}, and it is not there",
             cause=f"{looked}. The program learns of devices from this tool, and takes its absence for no GPU.",
-            next_step=f"install {name}, or add its folder to PATH where the program is started",
+            next_step=f"install {name}, or add its directory to PATH where the program is started",
             command=f"command -v {quote(name)}",
             process=asker,
             evidence=[row_of(context.state, one) for one in rows[:8]],

@@ -40,7 +40,7 @@ class DeviceDropped(Pattern):
     answers = UNEXPLAINED | {"found-not-used"}
     place = "used"
     meaning = "The device was found by one look and dropped by a later one."
-    proof = "A device was counted; a later child died over it, or the program says that it does not take it."
+    proof = "A device was counted; a later child ended over it, or the program says that it does not take it."
     cure = "See in the next start what the second check calls and says last."
 
     def find(self, context: Context) -> Iterable[Hit]:

@@ -134,7 +134,7 @@ class NoVersionTable(Pattern):
         "A library under a SONAME from which versions are needed has no version table of any kind: glibc ends the "
         "program with an internal assertion (status 127), before any constructor."
     )
-    proof = "Neither file section of versions is in the provider, and the consumer needs versions of its SONAME."
+    proof = "The provider has no version section at all, and the consumer needs versions of its SONAME."
     cure = "Link the provider with a version script; any node cures it."
 
     def find(self, context: Context) -> Iterable[Hit]:

@@ -214,7 +214,7 @@ class WorkDoneByChildren(Pattern):
         "mappings and calls prove nothing."
     )
     proof = "Only children asked for or called an API of devices."
-    cure = "Look at the children; dead ones stay on the screen."
+    cure = "Look at the children; ended ones stay on the screen."
 
     def find(self, context: Context) -> Iterable[Hit]:
         children = [one for one in context.state.processes if one.parent is not None and context.rank(one) <= 1]

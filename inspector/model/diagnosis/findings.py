@@ -165,7 +165,7 @@ def _with_the_rest(found: list[Finding]) -> list[Finding]:
     warning = next((one for one in found if one.severity == "warning"), None)
     if not found or warning is None or not found[0].cause.startswith(NOTHING_BROKEN):
         return found
-    return [replace(found[0], cause=f"It works; beside that: {warning.title}."), *found[1:]]
+    return [replace(found[0], cause=f"It works. Also: {warning.title}."), *found[1:]]
 
 
 def _silent(one: Told, first: Told) -> bool:

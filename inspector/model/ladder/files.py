@@ -106,7 +106,7 @@ def exported(view: View) -> Rung:
     beginning = no_beginning(view.state, view.process, view.use, view.profiles)
     offers = any(view.profiles.api_of_function(one.name) == view.use.api for one in image.exports if one.visible)
     if beginning and offers and not view.use.consumer_calls:
-        detail = f"{plural(total, 'name')}; {beginning}, without which nobody can begin, is not among them"
+        detail = f"{plural(total, 'name')}; {beginning}, without which the API cannot be used, is not among them"
         by_hand = commands_by_hand.exported(view.process, provider.path, beginning)
         row = evidence.of_library(view.process, provider.library, detail, by_hand=by_hand)
         return Rung(rung="exported", state="no", detail=detail, evidence=[row])

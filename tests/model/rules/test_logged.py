@@ -47,7 +47,7 @@ def test_a_log_that_cannot_be_written_is_told_with_the_reason() -> None:
     story.tell(FileOpened(at=story.later(), pid=812, tid=812, path="/tmp/vgpu_last_error", errno=13, writable=True))
     finding = found(story, "log-not-writable")
     assert "could not write /tmp/vgpu_last_error: EACCES" in finding.title
-    assert answer(story).cause == f"It works; beside that: {finding.title}."
+    assert answer(story).cause == f"It works. Also: {finding.title}."
 
 
 def test_a_log_that_was_written_or_a_device_that_was_not_is_no_log_fault() -> None:
