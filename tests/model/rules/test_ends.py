@@ -251,14 +251,14 @@ def test_a_child_ended_inside_a_call_is_a_timeout_and_names_the_call() -> None:
     assert answer(_given_up(log=False)).confidence == "likely"
 
 
-def test_a_timeout_in_the_log_names_a_child_that_was_dead_long_before() -> None:
+def test_a_timeout_in_the_log_names_a_child_that_had_ended_long_before() -> None:
     story = Story()
     story.process(812)
     story.process(850, ("/opt/app/server", "runner"), parent=812)
     story.end(850, code=127)
     story.log('msg="failure during GPU discovery" error="failed to finish discovery before timeout"', CPU)
     finding = found(story, "discovery-timeout")
-    assert "PID 850 (server) was dead long before: ended with code 127" in finding.cause
+    assert "PID 850 (server) had ended long before: ended with code 127" in finding.cause
 
 
 def test_a_child_that_is_ended_after_its_answer_is_no_timeout() -> None:
