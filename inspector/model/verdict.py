@@ -86,12 +86,13 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`train.py:14 in main`, where a stack was copied."""
 
 
-def ended_first(effect: str) -> str:
-    """`crashed`, `failed` or `ended`, where the effect (the first link of a chain) says that it came before any result:
-    then the mode is not worth a word. Empty otherwise.
+def in_place_of_cpu(effect: str) -> str:
+    """What a badge says where the effect (the first link of a chain) is not that the program computes on the CPU.
+
+    `crashed`, `failed` or `ended` before any result; `another process`, which does the work. Empty otherwise.
     """
-    word = effect.partition(" ")[0]
-    return word if word in ("crashed", "failed", "ended") else ""
+    words = ("crashed", "failed", "ended", "another process")
+    return next((one for one in words if effect.startswith(f"{one} ")), "")
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from inspector.model.causes.registry import find
 from inspector.model.formatting import ON_GPU
-from inspector.model.verdict import RUNGS, ended_first
+from inspector.model.verdict import RUNGS, in_place_of_cpu
 
 from .clock import duration, seconds_between
 from .schema import (
@@ -47,12 +47,12 @@ def span(begin: str | None, end: str | None) -> str:
 
 
 def headline(report: Report) -> str:
-    """`CPU (proven)`; `Crashed (proven)` where it ended before it computed anything."""
+    """`CPU (proven)`; `Crashed (proven)` where it computed nothing at all."""
     word = MODE[report.mode.verdict]
     if report.findings and report.findings[0].rule == "gpu-ready":
         word = word.replace("GPU in use", "GPU found, not used yet")
     if report.findings and report.mode.verdict == "cpu" and (chain := report.findings[0].chain):
-        word = ended_first(chain[0].text).capitalize() or word
+        word = in_place_of_cpu(chain[0].text).capitalize() or word
     return word if report.mode.verdict == "undecided" else f"{word} ({report.mode.confidence})"
 
 

@@ -102,7 +102,7 @@ def test_a_library_that_was_mapped_before_we_attached_is_told_as_that() -> None:
     story.map(812, "/opt/shim.so", "preload")
     story.map(812, "/opt/late.so", "dlopen")
     texts = [moment.text for moment in story.state.timeline]
-    assert "shim.so mapped (preload), when we attached or before" in texts
+    assert "shim.so was mapped already (preload)" in texts
     assert "late.so mapped (dlopen)" in texts
 
 

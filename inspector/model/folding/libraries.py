@@ -113,8 +113,8 @@ def _tell_load(state: State, event: LibraryMapped) -> None:
     process = process_at(state, event.pid, event.at)
     in_vain = any(mapped_in_vain(process, lookup, event) for lookup in process.lookups[-_RECENT_LOOKUPS:])
     gone = " during the refused load, gone again" if in_vain else ""
-    before = ", when we attached or before" if _was_there(process, event) else ""
-    text = f"{name_of(event.path)} mapped{gone}{route}{before}{about}"
+    came = "was mapped already" if _was_there(process, event) else "mapped"
+    text = f"{name_of(event.path)} {came}{gone}{route}{about}"
     tell(state, event.at, event.pid, "load", text, bad=event.state in _STALE, key=f"{event.pid}:{event.base}")
 
 

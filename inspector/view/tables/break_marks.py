@@ -73,7 +73,11 @@ def _load(row: Evidence, timeline: Sequence[Moment]) -> int | None:
     for place, one in enumerate(timeline):
         if one.kind != "load" or one.pid != row.pid or one.bad:
             continue
-        if one.key == row.key if row.pane == "libraries" else one.text.startswith(f"{name} mapped"):
+        if (
+            one.key == row.key
+            if row.pane == "libraries"
+            else one.text.startswith((f"{name} mapped", f"{name} was mapped"))
+        ):
             return place
     return None
 

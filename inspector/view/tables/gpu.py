@@ -5,7 +5,7 @@ from functools import partial
 
 from inspector.model.formatting import duration, name_of, size
 from inspector.model.state import Process
-from inspector.model.verdict import Evidence, ended_first
+from inspector.model.verdict import Evidence, in_place_of_cpu
 from inspector.stream.calls import CallerCount, CallOutcome, CallReturned, WatchedFunction
 from inspector.view.clock import since_start, wall_of
 from inspector.view.pane_context import PaneContext, title_of
@@ -45,7 +45,7 @@ def mode_words(context: PaneContext) -> tuple[str, str, Tone]:
     if mode.verdict == "cpu":
         wrong = told_of(context.answer).wrong
         effect = first.chain[0].text if first is not None and first.chain else ""
-        word = ended_first(effect) or "CPU"
+        word = in_place_of_cpu(effect) or "CPU"
         return "✗" if wrong else "○", f"{word} ({mode.confidence})", "no" if wrong else "quiet"
     words = f"{mode.verdict.upper()} ({mode.confidence})"
     if first is not None and first.severity == "error" and any(link.kind == "mode" for link in first.chain):
