@@ -6,6 +6,7 @@ from itertools import islice, zip_longest
 import msgspec
 
 from inspector.stream import log_line
+from inspector.stream.lazy_pattern import lazy
 from inspector.stream.log_line import Level
 from inspector.stream.logs import LogLine
 from inspector.stream.text import visible
@@ -19,6 +20,8 @@ from .verdict import Evidence
 _SLACK = 100_000_000
 """ns by which a line may come to us after the answer that it tells of."""
 _LONGEST = 200
+_ENDS = lazy(r"\bpanicked at\b|^terminate called\b|^\s+what\(\):")
+"""How a program says that it ends by an error: that follows from the answer."""
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -79,7 +82,7 @@ def _troubles(state: State, process: Process) -> Iterator[Trouble]:
             for line, following in zip_longest(source.lines, islice(source.lines, 1, None)):
                 if following is not None and begins_traceback(following.text):
                     continue  # the program reports an exception of its own: what follows from the answer
-                if line.number in source.own or _is_older(state, process, source, line):
+                if line.number in source.own or _ENDS().search(line.text) or _is_older(state, process, source, line):
                     continue
                 if log_line.read(line.text).rank >= Level.ERROR:
                     yield Trouble(source, line, source.seen_at.get(line.number, 0))
