@@ -72,6 +72,8 @@ _CLAIMS: Final[tuple[tuple[Kind, v.Phrase], ...]] = (
     ("found", v.FOUND),
 )
 """Denials first: they hold the words of what they deny."""
+_DENIED: Final = re.compile(r"\b(?:unable|fail(?:ed|ure)?|cannot|can'?t|couldn'?t|could\s+not)\b", re.IGNORECASE)
+"""Before what would be a find: `Unable to retrieve available GPU devices`."""
 
 
 def words_of(line: str) -> list[Words]:
@@ -108,7 +110,7 @@ def _claim(text: str, lowered: str) -> Words | None:
     """What it says of the GPU as a whole."""
     for kind, phrase in _CLAIMS:
         match = phrase.find(text, lowered)
-        if match is not None:
+        if match is not None and not (kind == "found" and _DENIED.search(text, 0, match.start())):
             return Words(kind, text, subject=match[0].strip())
     return None
 
