@@ -18,8 +18,8 @@ from .cpu_threads import CpuThreads
 from .helper import run
 from .messages import Arm, Armed, Begun, Observe, Order, Sync, Synced, Unable, Wait, pair, receive_answer, send
 
-FUNCTIONS = 1024
-"""So many can be counted in files that the reactor meets: 8 MiB of counters."""
+FUNCTIONS = 2048
+"""So many can be counted in files that the reactor meets: 16 MiB of counters."""
 GROUPS = 2048
 _RING_BYTES = 1 << 16
 

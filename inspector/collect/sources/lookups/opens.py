@@ -22,6 +22,7 @@ FOLD_SECONDS = 1.0
 SINGLY = 20
 """So many equal opens are told one by one, each with its own moment and thread."""
 _MOST_PATHS = 3000
+"""Of one process: of devices, drivers and refusals, and as many again of everything else."""
 _MOST_KNOWN = 1024
 _LIBRARY = re.compile(rb"(\.so(\.[0-9.]+)?|\.so-[^/]*)$")
 _PREFIXES = (b"/proc/driver", b"/sys/bus/pci", b"/etc/ld.so.preload", b"/dev/nvidia", b"/dev/dri", b"/dev/kfd")
@@ -37,6 +38,10 @@ class _Process(msgspec.Struct):
 
     told: dict[Key, int] = msgspec.field(default_factory=dict)
     """How many of each path and result were told one by one."""
+    deciding: int = 0
+    """Paths among them that have room of their own."""
+    full: bool = False
+    """Some were left out that were of interest."""
     again: dict[Key, FileOpened] = msgspec.field(default_factory=dict)
     """What was folded since the last look: the newest of each kind, with its count."""
     skipped: int = 0
@@ -93,11 +98,26 @@ class OpensSource(TreeObserver):
             before = process.again.get(key)
             since = before.since if before else record.at
             process.again[key] = replace(event, count=before.count + 1 if before else 1, since=since)
-        elif told or len(process.told) < _MOST_PATHS:
+        elif told or self._has_room(process, record):
             process.told[key] = told + 1
             self._session.sink.send(event)
         else:
             process.skipped += 1
+            self._say_full(process, record)
+
+    def _has_room(self, process: _Process, record: Opened) -> bool:
+        """A crowd of files does not keep what decides from being told."""
+        if not _decides(record):
+            return len(process.told) - process.deciding < _MOST_PATHS
+        process.deciding += process.deciding < _MOST_PATHS
+        return process.deciding < _MOST_PATHS
+
+    def _say_full(self, process: _Process, record: Opened) -> None:
+        if not process.full:
+            process.full = True
+            why = f"it opened, or tried to, more than {_MOST_PATHS:,} different files of interest"
+            limit = LimitNoted(at=record.at, what=OPENS_UNTOLD, why=why, pid=record.pid)
+            self._session.sink.send(limit)
 
     def _key_of(self, record: Opened) -> Key | None:
         """None for what is of no interest; children that are alike open the same files."""
@@ -137,6 +157,11 @@ class OpensSource(TreeObserver):
                 process.skipped_told = process.skipped
                 self._session.sink.send(OpensSkipped(at=now, pid=pid, count=process.skipped))
         return False
+
+
+def _decides(record: Opened) -> bool:
+    refused = record.errno not in (0, errno.ENOENT, errno.ENOTDIR)
+    return refused or record.inside or record.path.startswith(_PREFIXES)
 
 
 def _tells_a_refusal(record: Opened) -> bool:

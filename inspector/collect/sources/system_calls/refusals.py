@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from inspector.stream.session import OPENS_UNTOLD, LimitNoted
 from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallsSummed, SystemCallSum
 from inspector.stream.text import decode
 
@@ -70,6 +71,8 @@ class _Process(msgspec.Struct):
     sums: list[CallSum] = msgspec.field(default_factory=list)
     searched: list[SystemCallRefused] = msgspec.field(default_factory=list)
     """Programs that it found not, as long as it may still find and execute one."""
+    full: bool = False
+    """Some refusals were left out."""
 
 
 class RefusalsSource(TreeObserver):
@@ -142,6 +145,10 @@ class RefusalsSource(TreeObserver):
         elif told or len(process.told) < _MOST_KINDS:
             process.told[key] = told + 1
             self._session.sink.send(event)
+        elif not process.full:
+            process.full = True
+            why = f"the kernel refused more than {_MOST_KINDS:,} different things to it"
+            self._session.sink.send(LimitNoted(at=event.at, what=OPENS_UNTOLD, why=why, pid=event.pid))
 
     def _fold(self) -> bool:
         """Whether a search for a program is under way; else nothing is to be told until something more happens."""
