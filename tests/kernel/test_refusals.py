@@ -54,7 +54,7 @@ def test_a_seccomp_filter_is_named_with_the_option_that_lifts_it(number: int) ->
 def test_a_pid_name_space_is_named_and_everything_that_is_lost_by_it() -> None:
     rows = examined("unshare", "--pid", "--fork", "--mount-proc")
     for name in ("process-births", "lookups", "count-calls", "results", "open-files"):
-        assert rows[name].state != "yes" and "pid name space" in rows[name].why, name
+        assert rows[name].state != "yes" and "PID namespace" in rows[name].why, name
         assert "--pid=host" in rows[name].grant
 
 
