@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from inspector.model.failed_loads import classify
 from inspector.model.state import Process
 from inspector.stream.libraries import Export
 from inspector.stream.patterns import typed
@@ -57,6 +56,8 @@ def _asked(process: Process) -> Iterator[tuple[str, str, str]]:
 
 def _named(sentences: Iterable[str], asker: str = "") -> Iterator[tuple[str, str, str]]:
     """The symbol of each sentence of the loader that speaks of one: `libx.so: undefined symbol: cuInit`."""
+    from inspector.model.failed_loads import classify  # with the first such sentence, after the first paint
+
     for words in sentences:
         _, _, name, version = classify(words, "")
         if name:
