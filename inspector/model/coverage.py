@@ -121,10 +121,20 @@ def of_use(state: State, use: Use) -> Coverage:
 def _without_provider(state: State, use: Use) -> Coverage:
     words = "no mapped library provides it"
     libraries = use.process.libraries
+    unseen = _answered_from_elsewhere(use.process)
+    if unseen:
+        return Coverage(False, f"a look-up was answered from {unseen}, which was not seen mapped")
     complete = (
         born_here(use.process) and bool(libraries) and all(lib.file in state.images for lib in libraries.values())
     )
     return Coverage(complete, words if complete else f"{words} now; earlier calls are unknown")
+
+
+def _answered_from_elsewhere(process: Process) -> str:
+    """A file from which a look-up was answered though no mapping of it is known: then not all mappings are."""
+    known = {library.path for library in process.libraries.values()}
+    answers = (lookup.answer for lookup in process.lookups if lookup.found and lookup.answer)
+    return next((answer for answer in answers if answer.startswith("/") and answer not in known), "")
 
 
 def _of_library(state: State, use: Use, library: LibraryMapped) -> Coverage:

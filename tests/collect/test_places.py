@@ -2,15 +2,17 @@
 
 import shutil
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from inspector.stream.libraries import ImageRead
+from inspector.stream.libraries import ImageRead, LibraryMapped
 from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessListed
 from inspector.stream.session import LimitNoted
 
-from .collector import NOBODY, Collector
+from .collector import NOBODY, Collector, observed
 from .targets import Life, Workshop
 
 
@@ -117,3 +119,14 @@ def _jail(workshop: Workshop, tmp_path: Path) -> Path:
             pytest.skip(f"{name} is not in ld.so.cache here")
         shutil.copy(paths[name], jail / "lib" / name)
     return jail
+
+
+def test_a_library_in_shared_memory_is_a_library_and_other_memory_there_is_none(workshop: Workshop) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        library, other = Path(folder) / "libshm.so.1", Path(folder) / "sem.memory"
+        for each in (library, other):
+            shutil.copy(workshop.shim, each)
+        loads = f"import ctypes; [ctypes.CDLL(each) for each in ({str(library)!r}, {str(other)!r})]"
+        seen = observed(sys.executable, "-c", loads)
+    mapped = {event.path for event in seen.all(LibraryMapped)}
+    assert str(library) in mapped and str(other) not in mapped

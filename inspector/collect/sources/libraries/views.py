@@ -1,6 +1,7 @@
 """Everything that one look reads of a process, living or gone, before anything is made of it."""
 
 import os
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -21,7 +22,7 @@ from ..tolerant_reads import attempt
 from .identity import map_file
 from .routes import Start
 
-_NO_LIBRARY = (b"/dev/zero", b"/SYSV", b"/dev/shm/", b"//anon", b"/anon_hugepage", b"[")
+_NO_LIBRARY = re.compile(rb"/dev/zero|/SYSV|//anon|/anon_hugepage|\[|/dev/shm/(?!.*\.so[^/]*$)")
 """Executable mappings that are memory with a name, not files."""
 
 
@@ -120,7 +121,7 @@ def _reader_of_gone(process: Tracked) -> Reader | None:
 
 
 def _libraries(lines: list[MapLine]) -> list[MapLine]:
-    return [line for line in lines if not line.path.startswith(_NO_LIBRARY)]
+    return [line for line in lines if not _NO_LIBRARY.match(line.path)]
 
 
 def _line(record: Mapped) -> MapLine:

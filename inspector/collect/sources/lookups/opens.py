@@ -137,7 +137,7 @@ class OpensSource(TreeObserver):
             return False
         if record.errno and _tells_a_refusal(record):
             return True
-        if path.startswith(_SHARED_MEMORY):
+        if path.startswith(_SHARED_MEMORY) and not _LIBRARY.search(path):
             return False
         if writable or _LIBRARY.search(path) or path.startswith(_PREFIXES):
             return True
