@@ -183,9 +183,9 @@ class LookupsSource(TreeObserver):
         self._files[key] = None
         try:
             sites = find_sites(candidate.open_path, names).found
-        except ElfError:
+            functions = lookup_functions(candidate.open_path, [site for site in sites if site.name in names])
+        except ElfError:  # also when its process, through which it is seen, has just ended
             return
-        functions = lookup_functions(candidate.open_path, [site for site in sites if site.name in names])
         path = decode(candidate.path)
         file = self._files[key] = _File(path, sorted({function.kind for function in functions}))
         file.identities[candidate.file] = path
