@@ -145,6 +145,7 @@ def by_stop(ways: Ways) -> Decision | None:
     went_on |= stop.progress.family in MANAGEMENT and bool(ways.compute)  # what it computes with was not asked
     over = bool(process.ended) or ways.says_cpu or (death is not None and death.kind == "signal")
     unseen = not stop.attempt.came_back and stop.attempt.kind != "call" and not crashed(process)  # by another way out
+    unseen |= stop.progress.got_to("work") and stop.progress.launched is None  # of work whose results were not read
     surely = seen and over and not went_on and not stop.before and not unseen
     sure: Confidence = "proven" if surely and ways.complete() else "likely"
     rows = [row_of(state, one) for one in chain]
