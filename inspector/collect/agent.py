@@ -106,7 +106,9 @@ class Agent(TreeObserver):
         self._said: set[tuple[str, type]] = set()
         self._reason, self._in_order = "", True
         self._living: Callable[[], list[Tracked]] = list
-        self._settling = Settling(self._loop, self._drain, self._sink.send, reactor, self._sources)
+        self._settling = Settling(
+            self._loop, lambda: self._records.feed.drain(), self._sink.send, reactor, self._sources
+        )
         self._images: ImageCache | None = None
 
     def run(self) -> int:
@@ -158,8 +160,7 @@ class Agent(TreeObserver):
             self._loop, self._waits, Keys(self._configure.plan.environment), self._records.feed, self._emptied
         )
         self._living = self._tree.processes
-        making_way = MakingWay()
-        self._tree.watch(making_way)
+        self._tree.watch(making_way := MakingWay())
         self._loop.makes_way = making_way.wanted
         self._tree.attach(pids, _origin(target))  # told at once: what looks at them closely is imported after that
         _check_births(self._tree, births)
@@ -178,18 +179,11 @@ class Agent(TreeObserver):
         ):  # not earlier: a probe changes pages that sources take a picture of when they start
             self._reactor.observe(Reactor.YOUNG_SECONDS)
             self._reactor.settle()
-            self._defer_opens(self._reactor)
+            self._records.defer_opens(process.program for process in self._tree.processes())
         if target is not None:
             self._await(target)
         if self._launch is not None:
             self._launch.go()
-
-    def _defer_opens(self, reactor: Reactor) -> None:
-        """Opened files need not be told at once where the reactor meets libraries: not in containers, see Providers."""
-        programs = [process.program for process in self._tree.processes()]
-        own = all(program is None or program.own_root for program in programs)
-        if reactor.first_reads and own and self._records.engine is not None:
-            self._records.engine.members.tell_opens_at_once(False)
 
     def _find(self, target: Target | None) -> list[int]:
         """The processes to begin with; TargetError when there are none and none is waited for."""
@@ -348,11 +342,8 @@ class Agent(TreeObserver):
         """Called from the thread of the watchdog."""
         self._sink.send(CollectorWaits(at=self._loop.now(), doing=doing))
 
-    def _drain(self) -> None:
-        self._records.feed.drain()
-
     def _close(self) -> None:
-        self._drain()
+        self._records.feed.drain()
         for source in reversed(self._sources):
             if isinstance(source, Closing):
                 try:

@@ -92,7 +92,7 @@ def unread_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -
     inner += [one for one in refused if one.kind == "system" and is_device(one.what) and one.at >= first.at]
     answer = f"its result could not be read, and nothing of {last.api} followed"
     if process.ended and process.ended - last.at < _AT_ONCE:
-        if process.end is not None and process.end.code == 0 and not inner and not _has_no_driver(state, progress):
+        if process.end is not None and process.end.code == 0 and not inner and not has_no_driver(state, progress):
             return None  # nothing went wrong as far as it says: it may have wanted to know no more
         answer = f"its result was not read: the process ended {duration(process.ended - last.at)} later"
     return Stop(progress, replace(last, ok=False, answer=answer, source="file", within=inner))
@@ -106,7 +106,7 @@ def driver_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -
     own = [one for one in attempts if one.family == progress.family]
     refused = [one for one in own if one.kind == "load" and one.ok is False and one.own_ends]
     answered = [one for one in own if one.kind == "call" and (one.ok is not None or not one.came_back)]
-    if not refused or answered or (progress.got_to("initialised") and not _has_no_driver(state, progress)):
+    if not refused or answered or (progress.got_to("initialised") and not has_no_driver(state, progress)):
         return None
     if any(one.kind == "load" and one.ok and one.own_ends for one in own):
         return None  # it has another driver
@@ -121,7 +121,7 @@ def _is_over(state: State, process: Process, since: int, attempts: Iterable[Atte
     return bool(process.ended) or gave_up or process.cpu_after(since, state.now) >= _WENT_ON
 
 
-def _has_no_driver(state: State, progress: Progress) -> bool:
+def has_no_driver(state: State, progress: Progress) -> bool:
     """The loader of this family brought none into the process."""
     loaders = [api.name for api in state.profiles.apis.values() if api.software]
     mine = [name for name in loaders if family_of_api(state.profiles, name) == progress.family]

@@ -155,12 +155,11 @@ class _Helper:
 
     def _rehearse(self) -> None:
         """Look at ourselves as at a program that begins: what is done for the first time costs several times as much,
-        and a program would wait for it. What any program may load is foreseen with it."""
+        and a program would wait for it. What any program may load is probed in the background: it can take long."""
         if not self._rehearsed:
             self._rehearsed = True
-            for path in self._load_candidates.likely(os.getpid()):
-                if path:
-                    self._arming.foresee(path)
+            paths = [path for path in self._load_candidates.likely(os.getpid()) if path]
+            self._cpu_threads.in_background(self._arming.foresee(path) for path in paths)
 
     def _failed(self, error: Exception) -> None:
         """Said once for each kind."""

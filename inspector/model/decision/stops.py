@@ -7,7 +7,7 @@ from signal import SIGABRT
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.system import is_device, refused_node
 from inspector.model.attempts.wording import row_of, word_row
-from inspector.model.chain import Stop
+from inspector.model.chain import Stop, has_no_driver
 from inspector.model.crashes import crashed
 from inspector.model.drivers import drivers_behind
 from inspector.model.families import DRAWING, MANAGEMENT, family_of_api
@@ -186,16 +186,8 @@ def _better_told(ways: Ways, stop: Stop) -> bool:
     """Of a call nobody read the result or a reason, and the program ended by an error of its own about the GPU."""
     unread = stop.attempt.kind == "call" and stop.attempt.source == "file" and not stop.attempt.within
     said = own_error(ways.state, ways.analysis.words) if unread and _failed(stop.progress.process) else None
-    has_driver = not _reaches_no_driver(ways, stop.progress)
+    has_driver = not has_no_driver(ways.state, stop.progress)
     return said is not None and concerns_gpu(said, perhaps=True) and has_driver
-
-
-def _reaches_no_driver(ways: Ways, progress: Progress) -> bool:
-    """The loader of its API brought in none: that is told by the call."""
-    profiles = ways.analysis.profiles
-    loaders = [one for one in profiles.apis if profiles.is_loader(one)]
-    mine = [one for one in loaders if family_of_api(profiles, one) == progress.family]
-    return any(drivers_behind(progress.process, one, profiles).none for one in mine)
 
 
 def _names(word: Word, stop: Stop) -> bool:

@@ -1,7 +1,10 @@
 """Which record source this machine and user allow: kernel programs, perf records, or looking now and then."""
 
+from collections.abc import Iterable
+
 import msgspec
 
+from inspector.stream.processes import ProcessExec
 from inspector.stream.session import LimitNoted
 
 from ...kernel.engine import Engine, EngineError
@@ -24,6 +27,12 @@ class Records(msgspec.Struct, frozen=True):
     limits: list[LimitNoted]
     refusal: Refusal | None = None
     """Why the kernel runs no programs for us."""
+
+    def defer_opens(self, programs: Iterable[ProcessExec | None]) -> None:
+        """Tell opened files later where the reactor meets libraries earlier: not in containers, see `Providers`."""
+        meets = self.reactor is not None and self.reactor.first_reads
+        if self.engine is not None and meets and all(each is None or each.own_root for each in programs):
+            self.engine.members.tell_opens_at_once(False)
 
 
 def open_records(loop: Loop, reactor: Reactor | None) -> Records:
