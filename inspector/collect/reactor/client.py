@@ -57,6 +57,8 @@ class Reactor:
         self._heard: list[Heard] = []
         self.met: list[Armed] = []
         """The files that are counted."""
+        self._met: set[tuple[int, int]] = set()
+        """Their devices and inodes: to ask for one again would only be in the way of who sets probes."""
         self.first_reads = False
         """Whether each library is met before anything of it runs, whatever leads to it; known after `settle`."""
         self._number, self._synced, self.alive = 0, 0, True
@@ -77,7 +79,9 @@ class Reactor:
         except (OSError, ValueError):
             return
         try:
-            self._ask(Arm(seen_as), [fd])
+            status = os.fstat(fd)
+            if (status.st_dev, status.st_ino) not in self._met:
+                self._ask(Arm(seen_as), [fd])
         finally:
             os.close(fd)
 
@@ -149,6 +153,7 @@ class Reactor:
     def _hand_out(self, answer: Armed | Unable, descriptors: list[int]) -> None:
         if isinstance(answer, Armed):
             self.met.append(answer)
+            self._met.add((answer.device, answer.inode))
         for heard in self._heard:
             heard(answer, descriptors)
 
