@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,17 @@ def real_time(priority: int) -> str:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _FIRST)
         return os.strerror(number).lower()
     return ""
+
+
+@contextlib.contextmanager
+def ordinary(priority: int) -> Iterator[None]:
+    """Let the calling thread be as any other for what takes long; afterwards it has its real-time priority again."""
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+    try:
+        yield
+    finally:
+        real_time(priority)
 
 
 def enter_root_group() -> None:

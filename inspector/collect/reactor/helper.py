@@ -19,7 +19,7 @@ from ..kernel.counter_block import CounterBlock
 from ..kernel.early_programs import EarlyMaps
 from ..kernel.kernel_maps import KernelMaps
 from ..kernel.perf import online_cpus
-from ..kernel.real_time import enter_root_group, real_time
+from ..kernel.real_time import enter_root_group, ordinary, real_time
 from .arming import Arming, Interests
 from .cpu_threads import ASIDE_PRIORITY, CpuThreads
 from .load_candidates import LoadCandidates
@@ -142,12 +142,12 @@ class _Helper:
                 paths = chain(beside, self._load_candidates.common())
                 self._cpu_threads.in_background(self._arming.foresee(path) for path in paths)
             case Observe(seconds):
-                self._rehearse()
                 self._cpu_threads.active = True
                 self._cpu_threads.load_watch.keep(seconds)
                 self._until = max(self._until, time.monotonic() + seconds)
                 self._warmup.keep(True)
                 self._warmup.wait()
+                self._rehearse()
             case Arm(path):
                 self._cpu_threads.later(_once(lambda: self._arming.arm_opened(descriptors[0], path)))
             case Sync(number):
@@ -155,11 +155,12 @@ class _Helper:
 
     def _rehearse(self) -> None:
         """Look at ourselves as at a program that begins: what is done for the first time costs several times as much,
-        and a program would wait for it. What any program may load is probed in the background: it can take long."""
+        and a program would wait for it. What any program may load is probed before one that we start begins."""
         if not self._rehearsed:
             self._rehearsed = True
-            paths = [path for path in self._load_candidates.likely(os.getpid()) if path]
-            self._cpu_threads.in_background(self._arming.foresee(path) for path in paths)
+            with ordinary(ASIDE_PRIORITY):  # it can take long, and nobody waits for this thread yet
+                for path in filter(None, self._load_candidates.likely(os.getpid())):
+                    self._arming.foresee(path)
 
     def _failed(self, error: Exception) -> None:
         """Said once for each kind."""
