@@ -19,6 +19,7 @@ from inspector.collect.reactor import cpu_threads, load_watch
 from inspector.collect.reactor.arming import Interests
 from inspector.collect.reactor.client import Reactor
 from inspector.collect.reactor.messages import Armed, Unable
+from inspector.collect.reactor.priority import PRIORITY
 from inspector.collect.sources.calls.call_plans import function_at
 from inspector.stream.requests import FunctionPlan
 from tests.kernel.test_uprobes import defined
@@ -105,6 +106,17 @@ def test_a_library_of_which_only_the_process_knows_is_counted_from_its_construct
         pytest.skip("first reads are not told here, or without priority")
     assert [each.path for each in observed.told if isinstance(each, Armed)] == [os.fsencode(shim)]
     assert observed.calls() == 2
+
+
+def test_no_thread_keeps_a_processor_from_the_one_that_holds_the_lock_of_python(observed: Observed) -> None:
+    """All threads have one priority, also while work of every kind goes on: none begins later with less."""
+    observed.reactor.wait_for(["awaited"])
+    observed.reactor.settle()
+    if any(isinstance(each, Unable) for each in observed.told):
+        pytest.skip("SCHED_FIFO is refused here")
+    threads = [int(each.name) for each in Path(f"/proc/{observed.reactor.pid}/task").iterdir()]
+    assert len(threads) > 2 * len(os.sched_getaffinity(0))
+    assert {os.sched_getparam(each).sched_priority for each in threads} == {PRIORITY}
 
 
 @pytest.mark.parametrize("kind", ["tmpfs", "overlay", "squashfs"])

@@ -21,12 +21,13 @@ from ..kernel.early_programs import EarlyMaps, file_key
 from ..kernel.file_watch import FileWatch, Function
 from ..kernel.uprobes import means
 from .messages import NO_DESCRIPTOR, Armed, Group, Unable
+from .priority import PRIORITY
 from .results import exit_memory, read_results
 
 _KEPT = 0.4
 """Share of all numbers, and of all probes, that is kept for files that are really opened."""
-_THREADS, _PRIORITY = 12, 50
-"""Of the threads that set the probes of one file side by side."""
+_THREADS = 12
+"""That set the probes of one file side by side."""
 _PATIENCE_SECONDS = 0.005
 """So long a thread waits for another one that sets the probes of the same file."""
 
@@ -65,7 +66,7 @@ class Arming:
         self._files: dict[bytes, _File] = {}
         self._sites: FileMemory[list[Site]] = FileMemory("sites", "\n".join(interests.names), list[Site])
         self._exits = exit_memory("reactor")
-        self._threads = AttachThreads(_THREADS, _PRIORITY)
+        self._threads = AttachThreads(_THREADS, PRIORITY)
 
     def load(self) -> None:
         """Take what earlier runs learnt of files."""

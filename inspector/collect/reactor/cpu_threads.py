@@ -15,16 +15,12 @@ from ..kernel.records import Mapped
 from .arming import Arming
 from .load_candidates import LoadCandidates
 from .load_watch import CodeMappings, FirstReads, LoadWatch
-from .priority import pin, short_slice
+from .priority import PRIORITY, pin, short_slice
 
-_PRIORITY = 50
 _BUDGET_NS = 4_000_000
 """So long a thread may hold its processor for one event; what is left to be looked at is done aside."""
-ASIDE_PRIORITY = 10
-"""Of the other threads: above ordinary programs, because they hold locks that the reacting threads want."""
 _REST = 3
-"""The thread aside rests so many times as long as it worked."""
-
+"""A thread aside rests so many times as long as it computed."""
 
 _REACTING = 2
 """Threads for each processor: while one waits in the kernel for a probe to be set, which forks of others can hold up,
@@ -55,7 +51,8 @@ class CpuThreads:
         self._is_awaited, self._young, self._failed = is_awaited, young, failed
         self.active = False
         """Whether programs that begin are reacted to; what is told of them before is left to the collector."""
-        self._later: queue.SimpleQueue[Iterator[object]] = queue.SimpleQueue()
+        self._urgent = queue.SimpleQueue[Iterator[object]]()
+        self._background = queue.SimpleQueue[Iterator[object]]()
 
     def start(self, processors: list[int]) -> None:
         """Begin to react."""
@@ -64,18 +61,19 @@ class CpuThreads:
             for _ in range(_REACTING):
                 name = f"react-{processor}"
                 threading.Thread(target=self._react, args=(processor, turn), daemon=True, name=name).start()
-        threading.Thread(target=self._work_aside, daemon=True, name="aside").start()
+        for name, work in (("aside", self._urgent), ("background", self._background)):
+            threading.Thread(target=self._work, args=(work,), daemon=True, name=name).start()
 
     def later(self, steps: Iterator[object]) -> None:
         """Do this aside, step by step."""
-        self._later.put(steps)
+        self._urgent.put(steps)
 
     def in_background(self, steps: Iterator[object]) -> None:
-        """The same in a thread of its own, for what is not urgent."""
-        threading.Thread(target=self._go_through, args=(steps,), daemon=True, name="background").start()
+        """The same for what is not urgent: nothing that is waits for it."""
+        self._background.put(steps)
 
     def _react(self, processor: int, turn: threading.Lock) -> None:
-        refused = real_time(_PRIORITY)
+        refused = real_time(PRIORITY)
         if not refused or short_slice():  # else it would wait there for the program: another processor may be free
             pin(processor)
         ring, mappings = self._maps.rings[processor], self._mappings.get(processor)
@@ -112,7 +110,7 @@ class CpuThreads:
         steps = (path and self._arming.foresee(path) for path in self._load_candidates.likely(record.pid))
         for _ in steps:
             if time.monotonic_ns() > until:
-                self._later.put(steps)
+                self.later(steps)
                 break
         self._young()
 
@@ -129,25 +127,21 @@ class CpuThreads:
             path = b"/proc/%d/map_files/%x-%x" % (record.pid, record.start, record.start + record.length)
             self._arming.arm(OpenPath(path, held=True, seen_as=record.path))
 
-    def _work_aside(self) -> None:
+    def _work(self, waiting: "queue.SimpleQueue[Iterator[object]]") -> None:
+        real_time(PRIORITY)
         while True:
-            self._go_through(self._later.get())
-
-    def _go_through(self, steps: Iterator[object]) -> None:
-        real_time(ASIDE_PRIORITY)
-        try:
-            for _ in _rested(steps):
-                pass
-        except Exception as error:
-            self._failed(error)
+            try:
+                _take_turns(waiting.get())
+            except Exception as error:
+                self._failed(error)
 
 
-def _rested(steps: Iterator[object]) -> Iterator[object]:
-    begun = time.monotonic()
-    for step in steps:
-        yield step
-        time.sleep(min(_REST * (time.monotonic() - begun), 0.1))
-        begun = time.monotonic()
+def _take_turns(steps: Iterator[object]) -> None:
+    """Take the steps, and leave the processor to others between them; who waits for the kernel has left it already."""
+    begun = time.thread_time()
+    for _ in steps:
+        time.sleep(min(_REST * (time.thread_time() - begun), 0.1))
+        begun = time.thread_time()
 
 
 def opened_file(record: FirstRead) -> bytes:

@@ -7,7 +7,6 @@ import queue
 import select
 import signal
 import socket
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,21 +18,19 @@ from ..kernel.counter_block import CounterBlock
 from ..kernel.early_programs import EarlyMaps
 from ..kernel.kernel_maps import KernelMaps
 from ..kernel.perf import online_cpus
-from ..kernel.real_time import enter_root_group, ordinary, real_time
+from ..kernel.real_time import enter_root_group, real_time
 from .arming import Arming, Interests
-from .cpu_threads import ASIDE_PRIORITY, CpuThreads
+from .cpu_threads import CpuThreads
 from .load_candidates import LoadCandidates
 from .load_watch import find_source
 from .messages import Answer, Arm, Begun, Observe, Order, Sync, Synced, Unable, Wait, receive_order, send
+from .priority import PRIORITY, as_ordinary, switch_quickly
 from .remembered_files import recall_unrelated, remember_unrelated
 from .uprobe_warmup import UprobeWarmup
 
 _LOOK_SECONDS = 1.0
 _PREPARED = 4
 """Files with many functions that may come at once."""
-_SWITCH_SECONDS = 1e-5
-"""Between threads of this process, where Python has 5 ms: a thread that reacts and waits for another one leaves its
-processor to the program that it should be ahead of, which needs some 0.1 ms from the load to the first call."""
 
 
 def run(end: socket.socket, maps: KernelMaps, early: EarlyMaps, block: CounterBlock, interests: Interests) -> None:
@@ -47,7 +44,6 @@ def run(end: socket.socket, maps: KernelMaps, early: EarlyMaps, block: CounterBl
     enter_root_group()
     warmup = UprobeWarmup()
     load_decoder()
-    sys.setswitchinterval(_SWITCH_SECONDS)
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -93,13 +89,14 @@ class _Helper:
 
     def serve(self) -> None:
         """Until the collector closes its end; OSError when it is gone before."""
-        if why := real_time(ASIDE_PRIORITY):
+        if why := real_time(PRIORITY):
             late = (
                 "first calls that come at once: what sets the probes may not run before the program that it reacts to"
             )
             self._answers.put((Unable(late, f"SCHED_FIFO is refused ({why})"), []))
         threading.Thread(target=self._tell, daemon=True, name="tell").start()
         self._cpu_threads.start(self._processors)
+        switch_quickly()
         poll = select.poll()
         poll.register(self._end, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
@@ -158,7 +155,7 @@ class _Helper:
         and a program would wait for it. What any program may load is probed before one that we start begins."""
         if not self._rehearsed:
             self._rehearsed = True
-            with ordinary(ASIDE_PRIORITY):  # it can take long, and nobody waits for this thread yet
+            with as_ordinary():  # it can take long, and nobody waits for this thread yet
                 for path in filter(None, self._load_candidates.likely(os.getpid())):
                     self._arming.foresee(path)
 
@@ -189,7 +186,7 @@ class _Helper:
 
     def _tell(self) -> None:
         """A thread of its own for what the collector is slow to read."""
-        real_time(ASIDE_PRIORITY)
+        real_time(PRIORITY)
         while True:
             answer, descriptors = self._answers.get()
             try:
