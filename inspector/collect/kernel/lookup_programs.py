@@ -38,7 +38,8 @@ LOOKED_BODY = struct.Struct(f"<QQQQQQ6Q{NAME_SIZE}s{VERSION_SIZE}s")
 """Entered, return address, result, answer, second status, load bias, arguments, name, version."""
 REFUSED_BODY = struct.Struct(f"<q{NAME_SIZE}s{TEXT_SIZE}s{VERSION_SIZE}s")
 """errno, object, text, occasion."""
-_RING_BYTES = 2 << 20
+_RING_BYTES = 8 << 20
+"""Some 6,000 names that are looked up in vain, each with the loader's words: the one that decides comes last."""
 _NONE = 7
 _NAME_PLACE = HEADER.size + LOOKED_BODY.size - VERSION_SIZE - NAME_SIZE
 _NAME_WORDS = 4
