@@ -106,6 +106,11 @@ class CollectorLoop:
 
         self._work.put(carry)
 
+    def make_way(self) -> None:
+        """In a thread that reads files: return when a program that begins needs no processor of ours."""
+        while self.makes_way() and self._running:
+            time.sleep(MakingWay.AGAIN_SECONDS)
+
     def run(self) -> None:
         """Drive everything until `stop`."""
         self._own.tid = threading.get_native_id()
@@ -174,8 +179,7 @@ class CollectorLoop:
         work = Work(threading.get_native_id())
         self.works.append(work)
         while (carry := self._work.get()) is not None:
-            while self.makes_way() and self._running:
-                time.sleep(MakingWay.AGAIN_SECONDS)
+            self.make_way()
             work.since = self.now()
             carry()
             work.since = 0

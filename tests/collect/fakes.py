@@ -46,6 +46,9 @@ class FakeLoop:
     def in_background(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
         done(work())
 
+    def make_way(self) -> None:
+        """Nothing else needs a processor."""
+
     def settle(self) -> None:
         """Run what was handed over."""
         while self.handed:

@@ -42,6 +42,9 @@ class ImmediateLoop:
     def in_background(self, work: Callable[[], T], done: Callable[[T], None]) -> None:
         done(work())
 
+    def make_way(self) -> None:
+        """Nothing else needs a processor."""
+
     def tick(self) -> None:
         """All timers fire once."""
         once, self.once = self.once, []

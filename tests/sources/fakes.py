@@ -50,6 +50,9 @@ class FakeLoop:
         result = work()
         self.soon(lambda: done(result))
 
+    def make_way(self) -> None:
+        """Nothing else needs a processor."""
+
     def settle(self) -> None:
         """Run what was handed in, and what that hands in."""
         while self.handed:

@@ -132,6 +132,13 @@ class ElfFile:
                 return address - segment.address + segment.offset
         raise ElfError(f"damaged: no loadable segment holds address {address:#x}")
 
+    def address_of(self, offset: int) -> int:
+        """Link-time address of what lies at a file offset; the offset itself where no segment loads it."""
+        for segment in self._loads:
+            if segment.offset <= offset < segment.offset + segment.file_size:
+                return offset - segment.offset + segment.address
+        return offset
+
     def read_at(self, address: int, size: int) -> bytes:
         """Exactly `size` bytes at a link-time address."""
         return self.read(self.offset_of(address), size)

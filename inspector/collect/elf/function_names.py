@@ -1,17 +1,18 @@
 """Which function holds an address, by the symbol tables of a file; a name is read only when it is asked for."""
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from contextlib import suppress
+from itertools import chain
 from typing import Final, NamedTuple
 
-from .file import CLASS_64, ElfError, ElfFile, cstring
+from .file import CLASS_64, ElfError, ElfFile, Layout, cstring
 from .sections import SHT_SYMTAB, read_sections, section_bytes
-from .symbols import STT_FUNC, SymbolTable
+from .symbol_masks import SymbolMasks, both, places
+from .symbols import SymbolTable
 
 _MOST_SYMBOLS: Final = 400_000
 _MOST_STRINGS: Final = 64 << 20
-_TYPE: Final = 15
-"""Of `st_info` (elf(5))."""
 
 
 class NamedFunction(NamedTuple):
@@ -22,49 +23,65 @@ class NamedFunction(NamedTuple):
     name: bytes
 
 
+class FunctionTable:
+    """Functions of one symbol table by where they begin; columns judged in bulk, names read when they are asked for.
+
+    A program may have hundreds of thousands of symbols. Of two at one address the first.
+    """
+
+    def __init__(self, raw: bytes, strings: bytes, layout: Layout, *, with_size: bool) -> None:
+        """`with_size`: without functions of which is not known where they end."""
+        self._symbol, self._strings = layout.symbol, strings
+        self._raw = raw = raw[: len(raw) // layout.symbol.size * layout.symbol.size]
+        words, width = (memoryview(raw).cast("Q"), 3) if layout is CLASS_64 else (memoryview(raw).cast("I"), 4)
+        self._size_field = 5 if layout is CLASS_64 else 2
+        mask = SymbolMasks.of(raw, layout).defined_functions
+        if with_size:
+            mask = both(mask, bytes(map(bool, words[2::width].tolist())))
+        numbers = list(places(mask))[::-1]
+        self._numbers = dict(zip(map(words[1::width].tolist().__getitem__, numbers), numbers, strict=True))
+
+    @property
+    def begins(self) -> Iterable[int]:
+        """Link-time addresses."""
+        return self._numbers
+
+    def beginning_at(self, begin: int) -> tuple[bytes, int] | None:
+        """Name and size in bytes of the function that begins there."""
+        number = self._numbers.get(begin)
+        if number is None:
+            return None
+        symbol = self._symbol.unpack_from(self._raw, number * self._symbol.size)
+        return cstring(self._strings, symbol[0]), symbol[self._size_field]
+
+
 class FunctionNames:
     """Of the dynamic symbol table, and of the full one where it is there; of two at one address the first."""
 
     def __init__(self, elf: ElfFile) -> None:
         """What is damaged has no names."""
-        self._strings: list[bytes] = []
-        rows: list[tuple[int, int, int, int]] = []
+        self._tables: list[FunctionTable] = []
         with suppress(ElfError):
             table = SymbolTable(elf)
             if len(table) <= _MOST_SYMBOLS:
-                rows += self._rows(elf, table.raw, elf.strings)
+                self._tables.append(FunctionTable(table.raw, elf.strings, elf.layout, with_size=True))
         with suppress(ElfError):
             sections = read_sections(elf)
             most = _MOST_SYMBOLS * elf.layout.symbol.size
             for section in sections:
                 if section.kind == SHT_SYMTAB and section.size <= most and section.link < len(sections):
-                    strings = section_bytes(elf, sections[section.link], _MOST_STRINGS)
-                    rows += self._rows(elf, section_bytes(elf, section, most), strings)
-        self._rows_by_begin = sorted(rows)
-        self._begins = [begin for begin, *_ in self._rows_by_begin]
+                    raw, strings = (
+                        section_bytes(elf, section, most),
+                        section_bytes(elf, sections[section.link], _MOST_STRINGS),
+                    )
+                    self._tables.append(FunctionTable(raw, strings, elf.layout, with_size=True))
+        self._begins = sorted(chain.from_iterable(table.begins for table in self._tables))
 
     def at(self, address: int) -> NamedFunction | None:
         """The function whose code holds a link-time address; None where none is named."""
         place = bisect_right(self._begins, address)
         if not place:
             return None
-        first = bisect_right(self._begins, self._begins[place - 1] - 1)
-        begin, number, name_at, size = self._rows_by_begin[first]
-        return NamedFunction(begin, cstring(self._strings[number], name_at)) if address < begin + size else None
-
-    def _rows(self, elf: ElfFile, raw: bytes, strings: bytes) -> list[tuple[int, int, int, int]]:
-        """Begin, number of the table, where its name is, and size of each function; rows, for they are many."""
-        number = len(self._strings)
-        self._strings.append(strings)
-        unpacked = elf.layout.symbol.iter_unpack(raw[: len(raw) // elf.layout.symbol.size * elf.layout.symbol.size])
-        if elf.layout is CLASS_64:
-            return [
-                (value, number, name, size)
-                for name, info, _, section, value, size in unpacked
-                if size and section and info & _TYPE == STT_FUNC
-            ]
-        return [
-            (value, number, name, size)
-            for name, value, size, info, _, section in unpacked
-            if size and section and info & _TYPE == STT_FUNC
-        ]
+        begin = self._begins[place - 1]
+        name, size = next(filter(None, (table.beginning_at(begin) for table in self._tables)))
+        return NamedFunction(begin, name) if address < begin + size else None

@@ -61,6 +61,12 @@ class SymbolMasks(msgspec.Struct, frozen=True):
         masks = (defined & visible, defined & ~visible, everyone & ~section, _number(info.translate(_IS_FUNCTION)))
         return cls(*((mask & everyone).to_bytes(count, "little") for mask in masks))
 
+    @property
+    def defined_functions(self) -> bytes:
+        """Functions whose code is in this file."""
+        defined = _number(self.exported) | _number(self.local)
+        return (_number(self.functions) & defined).to_bytes(len(self.functions), "little")
+
 
 def places(mask: bytes) -> Iterator[int]:
     """The symbols that a mask tells."""

@@ -45,6 +45,10 @@ class Loop(Protocol):
         """Run `work` in the one worker thread (files, hashing), then `done` with its result in the loop."""
         ...
 
+    def make_way(self) -> None:
+        """In a thread of one's own that reads files: return when a program that begins needs no processor of ours."""
+        ...
+
 
 class Mapping(msgspec.Struct):
     """One file mapped executable in one tracked process."""

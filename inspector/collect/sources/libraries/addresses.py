@@ -9,7 +9,8 @@ import msgspec
 from inspector.stream.text import decode
 
 from ...elf.file import ElfError, ElfFile
-from ...elf.symbols import STT_FUNC, STT_IFUNC, SymbolTable
+from ...elf.function_names import FunctionTable
+from ...elf.symbols import SymbolTable
 from ...kernel import procfs
 from ...kernel.records import Executed, Forked, Mapped
 from ..contract import Tracked, Tree, TreeObserver
@@ -126,38 +127,41 @@ def _shared(path: bytes) -> tuple[bytes, str]:
     return path, decode(path) or "[anon]"
 
 
+class _Exports(msgspec.Struct, frozen=True):
+    """What a file exports; it is closed."""
+
+    elf: ElfFile
+    functions: FunctionTable
+
+
 class SymbolNames:
     """Names of exported functions by address, each file read once; large files are left out."""
 
     def __init__(self) -> None:
-        self._files: dict[str, dict[int, str]] = {}
+        self._files: dict[str, _Exports | None] = {}
 
     def at(self, place: Place, address: int) -> str:
         """The exported function that begins at an address of a process; empty when there is none or it is unknown."""
         if not place.file:
             return ""
-        names = self._files.get(place.file)
-        if names is None:
+        if place.file not in self._files:
             if len(self._files) >= _FILES_KEPT:
                 self._files.clear()
-            names = self._files[place.file] = _names_by_offset(place)
-        return names.get(address - place.start + place.offset, "")
+            self._files[place.file] = _exports(place)
+        exports = self._files[place.file]
+        if exports is None:
+            return ""
+        found = exports.functions.beginning_at(exports.elf.address_of(address - place.start + place.offset))
+        return decode(found[0]) if found is not None else ""
 
 
-def _names_by_offset(place: Place) -> dict[int, str]:
-    """Function names by file offset; empty for a file that cannot be read any more."""
+def _exports(place: Place) -> _Exports | None:
+    """None for a file that cannot be read any more."""
     try:
         with ElfFile(place.open_path) as elf:
-            if not same_file(elf.identity, place.file):
-                return {}
             table = SymbolTable(elf)
-            if len(table) > _MOST_SYMBOLS:
-                return {}
-            functions = [
-                (symbol, name)
-                for symbol, name in zip(table.symbols(), table.names(), strict=False)
-                if symbol.defined and symbol.type in (STT_FUNC, STT_IFUNC)
-            ]
-            return {elf.offset_of(symbol.value): decode(name) for symbol, name in reversed(functions)}
+            if not same_file(elf.identity, place.file) or len(table) > _MOST_SYMBOLS:
+                return None
+            return _Exports(elf, FunctionTable(table.raw, elf.strings, elf.layout, with_size=False))
     except (ElfError, OSError):
-        return {}
+        return None

@@ -10,7 +10,7 @@ from inspector.stream.stacks import CodeFrame
 from inspector.stream.text import decode
 
 from ...elf.eh_frame import FunctionRanges
-from ...elf.file import PT_LOAD, ElfError, ElfFile
+from ...elf.file import ElfError, ElfFile
 from ...elf.function_names import FunctionNames
 from ...elf.unwinding import ARM64, NO_ROOM, UNKNOWN_REGISTER, X86_64, Row, StackCopy, callers, row_at
 from ...kernel import registers
@@ -22,8 +22,6 @@ MOST_FRAMES = 48
 _NEAR = 4 << 10
 """Bytes of the stack in which the frame of the function is that calls the C library."""
 _FILES_KEPT = 24
-_MOST_SYMBOLS = 400_000
-_MOST_STRINGS = 64 << 20
 _HERE = X86_64 if registers.HERE is registers.X86_64 else ARM64
 _REGISTERS = (_HERE.stack_pointer, _HERE.frame_pointer, *_HERE.others)
 
@@ -182,8 +180,4 @@ def _open(place: Place) -> _File | None:
 
 
 def _link_time(elf: ElfFile, place: Place, address: int) -> int:
-    offset = address - place.start + place.offset
-    for segment in elf.segments:
-        if segment.kind == PT_LOAD and segment.offset <= offset < segment.offset + segment.file_size:
-            return offset - segment.offset + segment.address
-    return offset
+    return elf.address_of(address - place.start + place.offset)

@@ -104,6 +104,7 @@ class StacksSource:
         while self._wake.wait() and not self._over:
             self._wake.clear()
             while self._copies and not self._over:
+                self._session.loop.make_way()
                 copy = self._copies[0]
                 native = self._compiled(copy)
                 known = copy.layout or self._layout(copy.record.pid)  # perhaps only since then
