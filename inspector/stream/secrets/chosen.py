@@ -10,6 +10,7 @@ import re
 
 from inspector.stream.lazy_pattern import lazy
 
+from .drawn import chance
 from .opaque import UUID, is_opaque
 
 _LEAST, _MOST = 6, 256
@@ -33,7 +34,7 @@ _LEAST_PIECES, _LEAST_LENGTH = 5, 8
 _LONGEST_PIECE = 3
 _SIGNED = lazy(r"(?=\w{1,64}[!#^&$])[\w!#^&$*%@]{8,64}")
 """A sign at the beginning is one of NCCL's lists: `^docker0`."""
-_LEAST_DRAWN, _TURNS_DRAWN = 10, 0.45
+_LEAST_DRAWN, _LEAST_CHANCE = 10, 7
 _MADE_BY_TOOLS = lazy(
     r"_*Z|\d{8}T\d{6}|0[xX]|(?:[0-9a-f]+|[0-9A-F]+)$|(?:I?L[a-z]{1,2}\d+E|[A-Z][a-z]?\d{1,3}[A-Z]?){3}"
 )
@@ -91,10 +92,4 @@ def looks_drawn(value: str) -> bool:
     """Whether a short value is letters of both sizes and digits in no order, and no number, kernel or mangled name."""
     if not _LEAST_DRAWN <= len(value) <= _MOST or value.islower() or value.isupper() or not value.isalnum():
         return False
-    pieces = _PIECE().findall(value)
-    return (
-        len(pieces) >= _LEAST_PIECES
-        and len(pieces) - 1 >= _TURNS_DRAWN * len(value)
-        and any(map(str.isdigit, value))
-        and _MADE_BY_TOOLS().match(value) is None
-    )
+    return any(map(str.isdigit, value)) and _MADE_BY_TOOLS().match(value) is None and chance(value) > _LEAST_CHANCE

@@ -31,6 +31,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     results: str
     schemes: str
     strong: dict[str, list[str]]
+    followers: dict[str, str]
     programs: list[Program]
 
 
@@ -48,6 +49,8 @@ class Known(msgspec.Struct, frozen=True):
     """Those that may stand in ASCII, each behind a part of it that is quick to look for."""
     strong_anywhere: tuple[tuple[str, list[str]], ...]
     """All of them."""
+    followers: dict[str, str]
+    """For each character, and for the start of a word, how unlikely each is to follow it in a name (`drawn`)."""
     programs: dict[str, list[Program]]
 
 
@@ -77,6 +80,7 @@ def _read() -> Known:
         schemes=frozenset(file.schemes.split()),
         strong=tuple((part, words) for part, words in file.strong.items() if any(map(str.isascii, words))),
         strong_anywhere=tuple(file.strong.items()),
+        followers=file.followers,
         programs=programs,
     )
 
