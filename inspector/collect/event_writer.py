@@ -109,6 +109,8 @@ class EventWriter:
         self._many = False
         """The last batch was large."""
         self._open = True
+        self.make_way: Callable[[], None] = lambda: None
+        """Waits while a program that begins needs our processors; what gathers meanwhile leaves in one piece."""
         lock = threading.RLock()
         self._changed, self._written = threading.Condition(lock), threading.Condition(lock)
         self._writer = threading.Thread(target=self._write_all, name="collector-stream", daemon=True)
@@ -159,6 +161,7 @@ class EventWriter:
             self._changed.wait_for(lambda: self._waiting or not self._open)
         if self._open:
             time.sleep(_MANY_SECONDS if self._many else BATCH_SECONDS)
+            self.make_way()
         with self._changed:
             batch, self._writing = list(self._waiting), True
             self._waiting.clear()

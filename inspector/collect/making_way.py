@@ -1,4 +1,4 @@
-"""What can wait, waits while a program that has just begun finds all processors busy: its start takes no longer then.
+"""What can wait, waits while a program that has just begun has no processor beside its own: its start takes no longer.
 
 Niceness does not give that: a thread that wakes runs for a tick at least, and the scheduler keeps sessions and control
 groups apart before it looks at it (sched(7), autogroup).
@@ -17,7 +17,7 @@ _LOADAVG: Final = "/proc/loadavg"
 class MakingWay(TreeObserver):
     """Asked by the loop and its worker before what can wait."""
 
-    LONGEST_SECONDS = 0.3
+    LONGEST_SECONDS = 0.6
     """So long in all, and not again before twice that: where programs begin all the time, half of it is for us."""
     AGAIN_SECONDS = 0.005
     """After which to ask again."""
@@ -38,9 +38,9 @@ class MakingWay(TreeObserver):
             self._window, self._made = now, 0.0
 
     def wanted(self) -> bool:
-        """Whether somebody else runs on each of our processors, and a young program may wait for one."""
+        """Whether no processor is free beside us, so that a young program may wait for one."""
         now = time.monotonic()
-        if now > self._until or self._made > self.LONGEST_SECONDS or _runnable() <= self._processors:
+        if now > self._until or self._made > self.LONGEST_SECONDS or _runnable() < self._processors:
             self._asked = 0.0
             return False
         if self._asked:

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import threading
 from typing import Final
 
 from inspector.stream.syscall_numbers import number
@@ -19,11 +20,15 @@ _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 def step_back() -> None:
     """For all threads of this process, and those that they start: processors are for others first.
 
-    The kernel lets a thread lower itself without any right; where a sandbox does not, it stays as it was.
+    Threads that read files or write do not interrupt a program either (SCHED_BATCH, sched(7)); the main thread may: a
+    process is to be looked at before it is over. The kernel lets a thread lower itself without any right; where a
+    sandbox does not, it stays as it was.
     """
     for thread in os.listdir("/proc/self/task"):
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, int(thread), max(_NICE, os.getpriority(os.PRIO_PROCESS, int(thread))))
+            if int(thread) != threading.main_thread().native_id:
+                os.sched_setscheduler(int(thread), os.SCHED_BATCH, os.sched_param(0))
 
 
 def read_last() -> None:
