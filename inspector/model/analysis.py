@@ -19,7 +19,7 @@ from .progress import Progress, progress_of, without_start
 from .refusals import WITHOUT_IT, excused_by_siblings, excuses
 from .settings import Setting, without_gpu
 from .state import Process, State
-from .worker import Worker, is_tool, worker_of
+from .worker import Worker, is_tool, serves_display, worker_of
 
 _GIVEN_UP = 2_000_000_000
 """ns between a refusal and the words of a program that does without a GPU because of it."""
@@ -206,7 +206,7 @@ def _judge(analysis: Analysis, process: Process) -> Steps[None]:
     )
     analysis.excused |= excused
     for family, one in progress.items():
-        if not is_tool(process):
+        if not is_tool(process) and not (family in DRAWING and serves_display(process)):
             analysis.progress[process, family] = one
 
 

@@ -18,6 +18,7 @@ _OF_FILE: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("rocm", re.compile(r"amdhip|hsa-runtime|rocblas|hipblas|miopen|rocm|rccl|libamd_|-hip\b", re.I)),
     ("vulkan", re.compile(r"vulkan|GLX_nvidia|_icd\.", re.I)),
     ("opencl", re.compile(r"opencl", re.I)),
+    ("video", re.compile(r"^libvdpau_\w+\.so|_drv_video\.so$")),  # drivers that VDPAU and VA-API load
     ("egl", re.compile(r"^lib(EGL|GLX)\b|_dri\.so$|^libgallium-")),
 )
 _OF_FUNCTION: tuple[tuple[str, re.Pattern[str]], ...] = (
@@ -32,8 +33,9 @@ _OF_FUNCTION: tuple[tuple[str, re.Pattern[str]], ...] = (
 )
 MANAGEMENT = frozenset(("nvml", "amd-smi", "rocm-smi"))
 """Families that read figures of devices and compute nothing."""
-DRAWING = frozenset(("egl",))
-"""Families that draw: programs that compute use them as well, so they decide only where nothing else was asked for."""
+DRAWING = frozenset(("egl", "video"))
+"""Families that draw, or decode what is to be drawn: programs that compute use them as well, so they decide only where
+nothing else was asked for."""
 
 
 def family_of_api(profiles: Profiles, api: str) -> str:

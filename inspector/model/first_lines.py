@@ -17,6 +17,10 @@ _LAST = 4
 _FAREWELL = re.compile(r"\W*(?:(?:exit|abort|quit|terminat|stopp)(?:ing|ed)?|bye|done)?\W*$", re.IGNORECASE)
 """Nothing, or that it ends, without a reason."""
 
+_FAILS = re.compile(
+    r"\b(?:fail(?:ed|ure)?|error|cannot|can't|could not|couldn't|unable|denied|refused)\b", re.IGNORECASE
+)
+
 
 def said_in_first_lines(state: State) -> Iterator[Said]:
     """What they say: the only words of a program that ended before anybody could look where its output leads."""
@@ -51,7 +55,7 @@ def last_line(state: State) -> str:
     return max(reversed(told[-1]), key=_tells).strip() if told else ""
 
 
-def _tells(line: str) -> tuple[bool, bool]:
+def _tells(line: str) -> tuple[bool, bool, bool]:
     """How much a line tells of why a program ended."""
     failed = log_line.read(line).rank >= Level.ERROR
-    return failed and CONCERNS_DEVICES.find(line, line.lower()) is not None, failed
+    return failed and CONCERNS_DEVICES.find(line, line.lower()) is not None, failed, _FAILS.search(line) is not None

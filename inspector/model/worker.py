@@ -19,6 +19,8 @@ _TOOLS = re.compile(
     r"which|expr|cksum|\w+sum|wc|mktemp|rmdir|printf|echo|seq|yes|od|xxd|realpath|ps|pgrep|kill|test|true|false|date|hostname|lscpu|setsid|nohup|stdbuf|taskset|flock|docker-entrypoint)$"
 )
 
+_DISPLAY_SERVERS = re.compile(r"^(X|Xorg|Xorg\.bin|Xvfb|Xephyr|Xnest|Xwayland|Xvnc|Xtigervnc|Xtightvnc)$")
+
 
 class Worker(msgspec.Struct, frozen=True):
     """The process that computes, and what shows it."""
@@ -35,6 +37,12 @@ def is_tool(process: Process) -> bool:
     if runs is None or any(not _came_by_preload(process, path) for path in process.asked_by):
         return False
     return bool(_TOOLS.match(name_of(runs.exe))) or bool(runs.argv and _TOOLS.match(name_of(runs.argv[0])))
+
+
+def serves_display(process: Process) -> bool:
+    """A display server that something else of the tree started: what it draws with tells nothing of the program."""
+    runs = program(process)
+    return process.parent is not None and runs is not None and bool(_DISPLAY_SERVERS.match(name_of(runs.exe)))
 
 
 def _came_by_preload(process: Process, path: str) -> bool:

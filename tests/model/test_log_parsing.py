@@ -76,6 +76,8 @@ SENTENCES = {
     "Waffle error: 0x2 WAFFLE_ERROR_UNKNOWN: open drm file for gbm failed": [("error", "")],
 }  # fmt: skip
 SAYS_NOTHING = [
+    "No CPU tracking mode found. Falling back on estimation based on TDP for CPU.",
+    "No CPU tracking mode found. Falling back on CPU load mode.",
     "This binary is optimized to use available CPU instructions in performance-critical operations.",
     "thread pinned to CPU 3", "cpu usage 30%, errors: 0", "tokens per second on CPU 0", "GPU driver loaded, no errors",
     "pci device 0000:00:1f.2: no driver found", "block device sda: no errors", "GET /device/driver 404 error",

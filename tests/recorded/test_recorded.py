@@ -217,6 +217,17 @@ RUNS = (
     Recorded("gocu-addressspace", "cpu", "limit-reached", "the limit of address space of this process is 61440000"),
     # it gives up over a device that it did not find, behind a driver that has none
     Recorded("opencl3-pocl", "cpu", "software-driver", "libpocl.so"),
+    # drivers of VDPAU and VA-API; the display server beside the program draws in software, which says nothing of it
+    Recorded("vdpauinfo-nodriver", "cpu", "lookup-failed", "asked for libvdpau_nvidia.so.1"),
+    Recorded("vainfo-nodriver", "cpu", "lookup-failed", "nvidia_drv_video.so"),
+    # asks for the tool of each vendor in turn, and NVML began
+    Recorded("codecarbon-notool", "cpu", "tool-missing", "nvidia-smi"),
+    # attached late: falls back on an estimate for the CPU, which is no place where it runs
+    Recorded("codecarbon-late", "cpu", "told-by-program", "No GPU found"),
+    # the program that it was to become is not to be executed by this user
+    Recorded("slangpy-noexec", "cpu", "child-crashed", "the kernel would not execute"),
+    # the loader passes over a driver for another processor as if it were not there
+    Recorded("pyqrack-arm", "cpu", "lookup-failed", "libarm.so is made for another processor"),
 )
 
 

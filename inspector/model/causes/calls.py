@@ -27,6 +27,11 @@ _GATE_WINDOW = 50_000_000
 
 
 _NO_MEMORY = ("OUTOFMEMORY", "MEMORYALLOCATION", "OUTOFDEVICEMEMORY", "MEMOBJECTALLOCATIONFAILURE")
+_MISMATCH = ("VERSIONMISMATCH", "DRIVERMISMATCH")
+_ONE_VERSION = (
+    "reboot, or install the kernel's driver and its libraries in one version; in a container, those of the host",
+    "cat /proc/driver/nvidia/version; modinfo -F version nvidia",
+)
 _VENDOR_FILE = re.compile(r"\.so\.\d{3}\.\d")
 """Files of NVIDIA's driver carry its release: `libcuda.so.580.95.05`; they look at names for their own ends."""
 
@@ -185,6 +190,8 @@ def _behind(case: Case) -> str:
 
 def _next(case: Case, gate: list[FileOpened]) -> tuple[str, str]:
     leaf = case.leaf
+    if case.context.profiles.is_called(leaf.api, leaf.code, *_MISMATCH):
+        return _ONE_VERSION
     if leaf.stage in ("initialised", "counted") and machine_lacks_device(case.state):
         return LOOK_FOR_DEVICE
     library = name_of(leaf.provider) or "the library"

@@ -1,6 +1,6 @@
 """What tells of a death beside the call that was open: the stack at the signal, a file cut short, the last words."""
 
-from errno import EMFILE
+from errno import EMFILE, ENOENT
 from signal import SIGABRT
 
 from inspector.model.attempts.row import Attempt
@@ -10,6 +10,7 @@ from inspector.model.formatting import listed, name_of
 from inspector.model.log_claims import DEATHS_TOLD, Word, concerns_gpu, stands_last
 from inspector.model.stacks import behind_carriers, stack_of
 from inspector.model.state import Process, State
+from inspector.stream.syscalls import SystemCallRefused
 
 from .context import Context
 
@@ -107,3 +108,10 @@ def refused_start(process: Process) -> tuple[str, str]:
     most = next((one.soft for one in limits if one.name == "RLIMIT_NOFILE" and full), None)
     limit = "" if most is None else f"the limit of open files of this process is {most}"
     return f"{said.object}: {said.text}" if said.object else said.text, limit
+
+
+def refused_program(process: Process) -> SystemCallRefused | None:
+    """What the process was to become, where the kernel would not execute it: for want of a right, or of its kind."""
+    since = process.execs[-1].at if process.execs else 0
+    refused = [one for one in process.refused_calls if one.call in ("execve", "execveat") and one.at > since]
+    return next((one for one in reversed(refused) if one.errno != ENOENT), None)

@@ -1,18 +1,21 @@
 """How processes end: by a fault inside a call, in one that never returns, by a limit of who waits, by an error."""
 
 from collections.abc import Iterable
+from errno import EACCES, EPERM
+from shlex import quote
 
 from inspector.model import commands_by_hand, core_dumps, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.crashes import NULL_PAGE, jumped_to_null, raised
 from inspector.model.folding.processes import end_words, place
-from inspector.model.formatting import duration, listed, name_of
+from inspector.model.formatting import duration, errno_name, listed, name_of
 from inspector.model.state import Process
 from inspector.model.tree import preload_source, program, title
 from inspector.model.verdict import Evidence
 from inspector.model.worker import is_tool
 from inspector.stream.calls import LookedUp
 from inspector.stream.processes import SignalDelivered
+from inspector.stream.syscalls import SystemCallRefused
 
 from .context import Case, Context
 from .crash_places import (
@@ -22,6 +25,7 @@ from .crash_places import (
     last_words,
     only_software,
     refused_drivers,
+    refused_program,
     refused_start,
     tables_with_gaps,
     words_of,
@@ -216,7 +220,9 @@ def _concerned(context: Context, process: Process) -> bool:
     """
     if not process.execs:
         return False
-    return context.rank(process) <= 2 or bool(process.refusals) or bool(_overriding(context, process))
+    if context.rank(process) <= 2 or refused_program(process) is not None:
+        return True
+    return bool(process.refusals) or bool(_overriding(context, process))
 
 
 def _overriding(context: Context, process: Process) -> list[str]:
@@ -226,9 +232,34 @@ def _overriding(context: Context, process: Process) -> list[str]:
     return [name_of(image.path) for image in images if image is not None and image.overrides]
 
 
+def _not_executed(context: Context, end: Attempt, refused: SystemCallRefused) -> Hit:
+    """The kernel would not execute what the process was to become."""
+    process, why = end.process, errno_name(refused.errno)
+    closed = refused.errno in (EACCES, EPERM)
+    step = f"let the user of this process execute {refused.subject}, and enter the directories above it" if closed \
+        else f"put a program of this machine's kind at {refused.subject}"  # fmt: skip
+    said = f"execve({refused.subject}) = {why}"
+    return Hit(
+        title=f"{title(process)} ended with {end.code}: the kernel would not execute {refused.subject} ({why})",
+        cause="It ended because it could not become that program; none of its code has run.",
+        next_step=step,
+        command=f"namei -l {quote(refused.subject)}" if closed
+        else commands_by_hand.kind(process, refused.subject),
+        process=process,
+        confidence="likely",
+        evidence=[evidence.of_moment(context.state, process, refused.at, said),
+                  evidence.of_process(process, end_words(process.end) if process.end else "", at=process.ended)],
+        at=process.ended,
+        subject=str(end.code),
+        root=said,
+    )  # fmt: skip
+
+
 def start_failed(context: Context, end: Attempt) -> Hit:
     """A program that ended with the status of a failed start."""
     process = end.process
+    if (refused := refused_program(process)) is not None:
+        return _not_executed(context, end, refused)
     suspects = _overriding(context, process)
     why = f" Its preload {listed(suspects)} overrides libc functions." if suspects else ""
     runs, (said, limit) = program(process), refused_start(process)

@@ -157,15 +157,21 @@ class LibraryNotFound(Cause):
         if all("/" in one for one in case.alternatives or (name,)):
             searched = ""  # of a path the loader looks nowhere else
         words = where.words or "no directory of this process's search path holds it"
-        by, named = asker(case), _variable(case, name)
+        by, key = asker(case), _variable(case, name)
+        step, command = where.step, where.command
+        names_file = name in (case.context.environment(process) or {}).get(key, "").split(":")
+        if names_file and not where.paths and not where.unfit:
+            step, command = f"set {key} to what is there, or remove it", case.rerun("-u", key)
         place = f"{words[0].upper()}{words[1:]}{searched}."
         runtime = ' A CUDA runtime answers 35, "driver version is insufficient", for this as well.' \
             if case.leaf.api == "cuda-driver" else ""  # fmt: skip
+        named = f" {key} names it." if key else ""
         return Hit(
-            title=f"{by} asked for {names}{'' if by == short(process) else f' in {short(process)}'}: not found",
+            title=f"{by} asked for {names}{'' if by == short(process) else f' in {short(process)}'}: "
+            f"{where.unfit or 'not found'}",
             cause=f"{failure.words or 'The file is not there'}. {place}{runtime}{named}".strip(),
-            next_step=where.step,
-            command=where.command,
+            next_step=step,
+            command=command,
             process=process,
             confidence=case.sure,
             evidence=case.rows(),
@@ -188,7 +194,7 @@ def _variable(case: Case, path: str) -> str:
     for key, value in (case.context.environment(case.process) or {}).items():
         entries = {one.rstrip("/") for one in value.split(":")}
         if path.rstrip("/") in entries or path.rpartition("/")[0] in entries - {""}:
-            return f" {key} names it."
+            return key
     return ""
 
 

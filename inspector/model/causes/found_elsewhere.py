@@ -13,6 +13,9 @@ from inspector.stream.libraries import CopiesFound, Copy
 
 from .context import Case
 
+OTHER_PROCESSOR = "made for another processor"
+"""Loaders pass over such a file as if it were not there (glibc, elf/dl-load.c)."""
+
 
 class FoundElsewhere(msgspec.Struct, frozen=True):
     """What is known of where it is."""
@@ -24,6 +27,8 @@ class FoundElsewhere(msgspec.Struct, frozen=True):
     command: str
     """The command that does or shows it."""
     paths: tuple[str, ...] = ()
+    unfit: str = ""
+    """`/opt/x/libcuda.so.1 is made for another processor`: what stands where the file should be."""
 
 
 def found_elsewhere(case: Case, name: str, *kinds: str) -> FoundElsewhere:
@@ -61,6 +66,10 @@ def _unfit(case: Case, found: CopiesFound, copy: Copy, name: str, search: str) -
         return FoundElsewhere(words, "install what the link leads to, or correct the link", look)
     if copy.problem == "permission denied":
         return FoundElsewhere(words, f"let the user of this process read {copy.path}", look)
+    if copy.problem == OTHER_PROCESSOR:
+        step = f"put a build for the processor of this machine in place of {copy.path}"
+        kind = commands_by_hand.kind(case.process, copy.path)
+        return FoundElsewhere(words, step, kind, unfit=f"{copy.path} is {copy.problem}")
     cause, missing, _, _ = classify(copy.problem, copy.path)
     if cause == "dependency":
         needed = commands_by_hand.needed(case.process, copy.path)

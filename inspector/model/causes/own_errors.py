@@ -1,5 +1,7 @@
 """Programs that end by an error of their own: about the GPU, about a build without it, or about something else."""
 
+import re
+
 from inspector.model.attempts.wording import setting_row, word_row
 from inspector.model.coverage import opens_told_throughout
 from inspector.model.drivers import machine_lacks_device
@@ -8,11 +10,20 @@ from inspector.model.first_lines import last_line
 from inspector.model.formatting import listed
 from inspector.model.log_claims import Word, concerns_gpu, own_error, says_not_built, writer
 from inspector.model.log_parsing.vocabulary import CONCERNS_DEVICES
+from inspector.model.settings import Setting
 
 from .context import Case
 from .lacking import holds_libraries
 from .on_devices import LOOK_FOR_DEVICE
 from .rule import Cause, Hit
+
+_OF_A_SETTING = re.compile(
+    r"\b(?:invalid|unknown|unrecogni[sz]ed|unsupported|bad|wrong)\b[^.:]{0,60}\b(?:value|option|argument|parameter|flag|name)\b",
+    re.IGNORECASE,
+)
+"""What it says is wrong is what it was given, not what it found."""
+_SHORTLY = 40
+"""Lines between the reason that a program prints and the error by which it ends."""
 
 
 class NotBuiltByOwnError(Cause):
@@ -65,33 +76,61 @@ class EndedByOwnError(Cause):
             return None
         about_gpu = said is not None and concerns_gpu(said, perhaps=progress is not None)
         about_gpu |= said is None and CONCERNS_DEVICES.find(words, words.lower()) is not None
-        told = opens_told_throughout(case.state, process)
-        before = f"nothing related to the GPU {'failed' if told else 'was seen to fail'} before.{reached}"
-        if about_gpu:
-            before = f"no call or load of a GPU library was seen to fail before{_listed(case)}.{reached}"
         off = [one for owner, one in case.context.analysis.settings if owner is process and about_gpu]
-        step, command = "fix the program's own error first", case.rerun()
-        if about_gpu:
-            step = "fix what the error names"
-            if machine_lacks_device(case.state):
-                before, (step, command) = f"{before} This machine shows no GPU.", LOOK_FOR_DEVICE
-        if off:
-            before += "".join(f" {one.text}: {one.effect}." for one in off[:2])
-            without = [word for one in off if one.place == "environment" for word in ("-u", one.key)]
-            step, command = f"remove {off[0].key}, or change it", case.rerun(*without)
+        reason = _reason(case, said)
+        before, step, command = _advice(case, words, reached, reason, off, about_gpu=about_gpu)
+        root = off[0].text if off else reason.text.strip()[:240] if reason is not None else words
         return Hit(
             title=f"{short(process)} failed with its own error: {words}",
             cause=f"It {leaf.answer.removeprefix('it ')}; {before}",
             next_step=step,
             command=command,
             process=process,
-            confidence=case.sure if said is not None and not about_gpu else "likely",
-            evidence=[*([word_row(case.state, said)] if said is not None else []),
+            confidence=case.sure if said is not None and not about_gpu and reason is None else "likely",
+            evidence=[*(word_row(case.state, one) for one in (reason, said) if one is not None),
                       *(setting_row(process, one) for one in off), *case.rows()],
             at=leaf.at,
             subject=words,
-            root=off[0].text if off else words,
+            root=root,
         )  # fmt: skip
+
+
+def _advice(
+    case: Case, words: str, reached: str, reason: Word | None, off: list[Setting], *, about_gpu: bool
+) -> tuple[str, str, str]:
+    """What came before the error, what to do about it, and the command."""
+    told = opens_told_throughout(case.state, case.process)
+    before = f"nothing related to the GPU {'failed' if told else 'was seen to fail'} before.{reached}"
+    step, command = "fix the program's own error first", case.rerun()
+    if about_gpu:
+        before = f"no call or load of a GPU library was seen to fail before{_listed(case)}.{reached}"
+        step = "fix what the error names"
+    if reason is not None:
+        before, step = (
+            f"before that it said: {reason.text.strip().rstrip('.')[:240]}.{reached}",
+            "fix what these words name",
+        )
+    elif about_gpu and machine_lacks_device(case.state) and _OF_A_SETTING.search(words) is None:
+        before, (step, command) = f"{before} This machine shows no GPU.", LOOK_FOR_DEVICE
+    if off:
+        before += "".join(f" {one.text}: {one.effect}." for one in off[:2])
+        without = [word for one in off if one.place == "environment" for word in ("-u", one.key)]
+        step, command = f"remove {off[0].key}, or change it", case.rerun(*without)
+    return before, step, command
+
+
+def _reason(case: Case, said: Word | None) -> Word | None:
+    """What it said of a GPU shortly before an error that tells less: `Failed to create device` follows from a library
+    that was not found.
+    """
+    if said is None or said.refusal != "own-error":
+        return None
+    told = [
+        word for word in case.context.analysis.words
+        if word.refusal in ("error", "load", "lookup") and word.source == said.source and word.text != said.text
+        and 0 < said.number - word.number <= _SHORTLY and writer(case.state, word) is case.process
+    ]  # fmt: skip
+    return told[-1] if told and not said.name.endswith(("ImportError", "ModuleNotFoundError")) else None
 
 
 def _listed(case: Case) -> str:

@@ -1,13 +1,14 @@
 """Tools that a program runs to learn of devices, and that are not installed: `nvidia-smi`, `rocminfo`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from errno import ENOENT
 from shlex import quote
 
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import row_of
 from inspector.model.evidence import short
+from inspector.model.families import MANAGEMENT
 from inspector.model.first_lines import last_line
 from inspector.model.formatting import listed, name_of
 from inspector.model.state import Process
@@ -18,6 +19,12 @@ from .rule import UNEXPLAINED, Cause, Hit, Pattern
 
 _OF_DEVICES = re.compile(r"nvidia|cuda|rocm|amd-smi|hip(?:config|info)|vulkan|clinfo|opencl|gpu|xpu-smi", re.I)
 """Names of tools that tell of devices."""
+_VENDORS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("nvidia", re.compile(r"nvidia|nvml|cuda", re.I)),
+    ("amd", re.compile(r"rocm|amd|hip", re.I)),
+    ("intel", re.compile(r"xpu|intel", re.I)),
+)
+"""Whose devices a tool, or a family of APIs, tells of."""
 _SHELLS = ("sh", "bash", "dash", "ash", "busybox")
 _WITH_COMMAND = 3
 """Words of `sh -c COMMAND`."""
@@ -45,9 +52,9 @@ class ToolMissing(Pattern):
                 refused.setdefault(name, []).append(row)
         ran = {name_of(run.exe) for process in context.state.processes for run in process.execs}
         ran |= {name_of(run.argv[0]) for process in context.state.processes for run in process.execs if run.argv}
-        for name, rows in refused.items():
-            if name not in ran:
-                yield self._hit(context, name, rows)
+        absent = {name: rows for name, rows in refused.items() if name not in ran}
+        for name in _worth_telling(context, absent):
+            yield self._hit(context, name, absent[name])
 
     def _hit(self, context: Context, name: str, rows: list[Attempt]) -> Hit:
         asker = _program(rows[0].process)
@@ -66,6 +73,19 @@ class ToolMissing(Pattern):
             subject=name,
             root=f"{name} is not in PATH",
         )
+
+
+def _worth_telling(context: Context, tools: Collection[str]) -> list[str]:
+    """Those of a vendor whose management API began, where one did: programs ask for each vendor in turn."""
+    began = {
+        _vendor(one.family)
+        for one in context.analysis.progress.values() if one.family in MANAGEMENT and one.got_to("initialised")
+    }  # fmt: skip
+    return [name for name in tools if not began or _vendor(name) in ("", *began)]
+
+
+def _vendor(name: str) -> str:
+    return next((vendor for vendor, words in _VENDORS if words.search(name)), "")
 
 
 def _program(process: Process) -> Process:

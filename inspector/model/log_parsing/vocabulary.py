@@ -62,7 +62,7 @@ ON_CPU: Final = _any(
     rf"{_RUNS}\b(?:on|onto|to|with)\s+(?:the\s+|only\s+)?cpu\b{_NO_PLACE}",
     r"\bcpu\s+(?:device\s+)?(?:will\s+be|is)\s+used\b",
     r"\b(?:using|on|to)\s+(?:the\s+)?(?:llvmpipe|swrast|lavapipe|softpipe)\b|\bllvmpipe\s\(LLVM\b",
-    r"\bfall(?:s|ing|en)?[ -]?back\b[^.]{0,40}\b(?:cpu|software|host|llvmpipe)\b",
+    rf"\bfall(?:s|ing|en)?[ -]?back\b[^.]{{0,40}}\b(?:(?<!for )(?<!of )cpu\b{_NO_PLACE}|(?:software|host|llvmpipe)\b)",
     r"\b(?:cpu|software)\s+(?:fall[ -]?back|mode|rendering)\b|\bcpu[- ](?:backend\s+)?only\b",
     rf"\bwithout\s+(?:a\s+|any\s+)?{GPU}\b(?:\s+(?:support|acceleration))?",
     rf"\b{GPU}(?:\s+(?:support|acceleration|backend))?\s+(?:will\s+not\s+be|won'?t\s+be|(?:is|are)\s+not)\s+(?:used|enabled)\b",
