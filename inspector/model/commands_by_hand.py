@@ -120,6 +120,11 @@ def maps(pid: int, path: str) -> str:
     return f"grep {quote(path)} /proc/{pid}/maps"
 
 
+def consumers() -> str:
+    """Which processes of the machine have a library mapped that computes on a GPU by CUDA or HIP."""
+    return "grep -lE '/lib(cudart|cublas|ggml-cuda|ggml-hip|torch_cuda|torch_hip)' /proc/[0-9]*/maps 2>/dev/null"
+
+
 def identity(process: Process, path: str) -> str:
     """Inode, size and times of a file, links followed and not."""
     return f"stat -L {quote(_outside(process, path))}; ls -l {quote(_outside(process, path))}"

@@ -67,7 +67,8 @@ def stamp(text: str) -> int:
     if match is None:
         return 0
     try:
-        return int(moment(match[1]).timestamp() * 1e9)
+        when = moment(match[1])
+        return int(when.replace(microsecond=0).timestamp()) * 1_000_000_000 + when.microsecond * 1_000
     except ValueError:
         return 0
 

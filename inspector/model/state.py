@@ -271,6 +271,8 @@ class LogSource(Struct):
     """In the middle of a report of ours it remembers so; only folding uses it."""
     own: set[int] = set()
     """Numbers of the held lines that we wrote ourselves: they say nothing of the program."""
+    refusals: set[int] = set()
+    """Numbers of the held lines that are understood, and tell that something was refused or given up."""
 
     def all_said(self) -> list[Said]:
         """Everything said, in order of the lines."""

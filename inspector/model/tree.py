@@ -119,10 +119,10 @@ def children(state: State) -> dict[int, list[Process]]:
 
 
 def title(process: Process) -> str:
-    """`850 (ollama runner --port 41227)`; where that is long, files without their folders: `850 (python train.py)`."""
+    """`PID 850 (ollama runner --port 41227)`; a long one without folders: `PID 850 (python train.py)`."""
     runs = program(process)
     argv = runs.argv if runs is not None else []
     if len(" ".join(argv)) > _MOST_OF_COMMAND:
         argv = [name_of(word) if word.startswith("/") else word for word in argv]
     what = command(argv, _MOST_OF_COMMAND) if argv else visible(process.comm) or (name_of(runs.exe) if runs else "")
-    return f"{process.pid} ({what})" if what else str(process.pid)
+    return f"PID {process.pid} ({what})" if what else f"PID {process.pid}"

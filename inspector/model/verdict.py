@@ -86,6 +86,10 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`train.py:14 in main`, where a stack was copied."""
 
 
+ON_CPU, ELSEWHERE = "on the CPU", "another process does the work"
+"""Effects, the first links of chains."""
+
+
 def in_place_of_cpu(effect: str) -> str:
     """What a badge says where the effect (the first link of a chain) is not that the program computes on the CPU.
 

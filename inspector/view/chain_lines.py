@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from inspector.model.formatting import name_of
-from inspector.model.verdict import Finding, Link
+from inspector.model.verdict import ELSEWHERE, ON_CPU, Finding, Link
 
 from .ages import age
 from .header import Line, labelled, problem, wrapped
@@ -15,6 +15,7 @@ from .tables.row import Span, Tone
 ARROW = "   ← "
 LABEL = 6
 """Columns of the words before a line: `fix`, `run`."""
+_NO_RETURN = "did not"
 _NOT_FOUND = ("not found", "cannot open shared object file")
 _MOST_ROOT, _MOST_FIX, _MOST_RUN = 3, 3, 2
 """Lines that root, fix and command may take on a small screen."""
@@ -36,7 +37,8 @@ def answer_lines(context: PaneContext, number: int, width: int, most: int) -> li
         return without_finding(context, width, most)
     total, number = len(found), number % len(found)
     finding = found[number]
-    right = _right(sure_of(context, finding), number, total, width)
+    sure = sure_of(context, finding)
+    right = _right(sure if width < _WIDE or not sure else f"cause {sure}", number, total)
     if finding.rule in PLAIN_RULES:
         return labelled(" ", wrapped(short_paths(finding.title), width - 3 - _width(right)), "quiet", indent=2)[:most]
     chain = [link for link in finding.chain if link.kind not in ("mode", "words")]
@@ -48,7 +50,7 @@ def answer_lines(context: PaneContext, number: int, width: int, most: int) -> li
     todo = _todo(finding, width)
     links = _fitted(steps, most - 1 - len(last) - len(todo))
     return [
-        _effect(context, finding, right, width),
+        _effect(context, finding, (_right(f"cause {sure}" if sure else "", number, total), right), width),
         *(line for one in links for line in _arrow([one], "plain")),
         *last,
         *todo,
@@ -113,27 +115,33 @@ def sure_of(context: PaneContext, finding: Finding) -> str:
     return min(finding.confidence, context.answer.mode.confidence if explains else "proven", key=order.index)
 
 
-def _right(sure: str, number: int, total: int, width: int) -> tuple[Span, ...]:
+def _right(sure: str, number: int, total: int) -> tuple[Span, ...]:
     """`cause proven  1 of 3`: that the mode is so is told in the line above."""
-    words = f" {'cause ' if width >= _WIDE else ''}{sure} " if sure else " "
-    return ((words, "quiet"), (f" {number + 1} of {total}: [ ] " if total > 1 else "", "quiet"))
+    return ((f" {sure} " if sure else " ", "quiet"), (f" {number + 1} of {total}: [ ] " if total > 1 else "", "quiet"))
 
 
-def _effect(context: PaneContext, finding: Finding, right: tuple[Span, ...], width: int) -> Line:
+def _effect(context: PaneContext, finding: Finding, rights: Sequence[tuple[Span, ...]], width: int) -> Line:
+    """The effect, and where it was decided; whether the cause is proven or likely in as many words as there is room."""
     glyph, tone = SEVERITIES[finding.severity]
     mode = next((link for link in finding.chain if link.kind == "mode"), None)
     words = mode.text if mode is not None else short_paths(finding.title)
-    where = _where(context, finding)
-    undecided = context.answer is not None and context.answer.mode.verdict == "undecided"
-    decided = "decided " if not undecided and 14 + len(words) + len(where) + _width(right) < width else ""
-    place = f"   {decided}{where}" if where else ""
-    return Line(((f" {glyph} ", tone), (words, "strong"), (place, "quiet")), right)
+    where = _where(context, finding) if words != ELSEWHERE else ""
+    begin: list[Span] = [(f" {glyph} ", tone), (words, "strong")]
+    ways = [(right, f"   {place}{where}" if where else "") for right in rights
+            for place in (("decided ", "") if words == ON_CPU else ("",))]  # fmt: skip
+    fits = (way for way in ways if _width((*begin, *way[0])) + len(way[1]) <= width)
+    right, place = next(fits, ways[-1])
+    return Line((*begin, (place, "quiet")), right)
 
 
 def _where(context: PaneContext, finding: Finding) -> str:
-    """`in ollama runner 28465 ○`: that it has ended is a circle."""
+    """`in ollama runner 28465 ○`: that it has ended is a circle. What is only expected may have failed before."""
     owner = next((one for one in reversed(context.state.processes) if one.pid == finding.pid), None)
-    return f"in {short_name(owner)} {owner.pid}{' ○' if owner.ended else ''}" if owner is not None else ""
+    if owner is None:
+        return ""
+    if owner.origin == "attach" and any(link.kind == "prediction" for link in finding.chain):
+        return "before we attached, perhaps in a child"
+    return f"in {short_name(owner)} {owner.pid}{' ○' if owner.ended else ''}"
 
 
 def _sentence(context: PaneContext, finding: Finding, right: tuple[Span, ...], width: int, most: int) -> list[Line]:
@@ -168,10 +176,16 @@ def _prompt(command: str) -> str:
 
 def _steps(links: Sequence[Link], root: str) -> list[str]:
     """The links in few words, without the one that the root tells again."""
-    steps = [step(link) for link in links]
     words = root.lower()
+    links = [link for link in links if not (_is_open(link) and link.subject.lower() in words)]
+    steps = [step(link) for link in links]
     said = links and any(one.lower() in words for one in (name_of(links[-1].subject), steps[-1], links[-1].text))
     return list(dict.fromkeys(steps[:-1] if said else steps))
+
+
+def _is_open(link: Link) -> bool:
+    """A call that did not come back."""
+    return link.kind == "call" and link.answer.startswith(_NO_RETURN)
 
 
 def step(link: Link) -> str:
@@ -186,7 +200,7 @@ def step(link: Link) -> str:
             words = link.answer.rsplit(": ", 1)
             return f"{name}: {words[0]}" if len(words) == 1 else f"{name}: {words[0].rsplit(': ', 1)[-1]}"
         case "call":
-            if link.answer.startswith("did not"):
+            if _is_open(link):
                 return f"{name} {link.answer}"
             told = link.answer.lstrip("-")[:1].isdigit()
             return f"{name} = {link.answer}" if told else f"{name}: {link.answer.partition(',')[0]}"

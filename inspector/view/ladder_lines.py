@@ -9,7 +9,7 @@ from .header import Line, labelled, wrapped
 from .pane_context import PaneContext
 from .paths import short_paths
 from .tables.answers import glyph_of
-from .tables.row import Cell, Span
+from .tables.row import Span, Tone
 
 SHORT: dict[RungName, str] = {
     "environment": "env", "mapped": "map", "exported": "exp", "reachable": "reach", "resolved": "resolve",
@@ -81,9 +81,13 @@ def _row(
     for step in steps:
         glyph, tone = glyph_of(rungs[step])
         spans.append((f"{glyph:^{len(words[step]) + 2}}", tone))
+    return Line((*spans, (f"  {_owner(context, group)}", "quiet")))
+
+
+def _owner(context: PaneContext, group: Sequence[Ladder]) -> str:
+    """`28465 ○ +1`: whose rail the first one is, that it has ended, and how many more there are."""
     one = group[0]
-    owner = f"{one.pid}{' ○' if _has_ended(context, one) else ''}{f' +{len(group) - 1}' if len(group) > 1 else ''}"
-    return Line((*spans, (f"  {owner}", "quiet")))
+    return f"{one.pid}{' ○' if _has_ended(context, one) else ''}{f' +{len(group) - 1}' if len(group) > 1 else ''}"
 
 
 def _rest(groups: Sequence[Sequence[Ladder]], broken: RungName | None) -> Line:
@@ -99,23 +103,29 @@ def in_column(context: PaneContext, pid: int | None, width: int, most: int) -> l
     lines = upright(context, pid, width, most - 2)
     if not lines:
         return []
-    rail = folded(shown_rails(context.answer), pid)[0][0]
-    owner = f"{rail.pid}{' ○' if _has_ended(context, rail) else ''}"
-    title: list[Span] = [(" LADDER ", "strong"), (f"{rail.api} in {owner} ", "name")]
+    group = folded(shown_rails(context.answer), pid)[0]
+    title: list[Span] = [(" LADDER ", "strong"), (f"{_name(group)} in {_owner(context, group)} ", "name")]
     used = sum(len(text) for text, _ in title)
     return [Line((*title, ("─" * max(0, width - used - 1), "quiet"))), *lines, Line()]
 
 
 def upright(context: PaneContext, pid: int | None, width: int, most: int) -> list[Line]:
-    """The first rail with the reason of each rung, what was not reached in one line, and the other rails folded."""
+    """The first rail with the reason of each rung, what was not reached in one line, and the other rails folded.
+
+    Reasons are told in full where there is room for all of them beside the other rails.
+    """
     groups = folded(shown_rails(context.answer), pid)
     if not groups:
         return []
     rail = groups[0][0]
     steps = [rung for rung in rail.rungs if rung.rung != "logged" or rail.first_broken == "logged"]
-    lines = [line for rung in steps if rung.reached for line in _reason(rung, rail.first_broken, width)]
+    reached = [rung for rung in steps if rung.reached]
     behind = [f"· {rung.rung}" for rung in steps if not rung.reached]
-    lines += [Line(((f" {'  '.join(behind)}", "quiet"),))] if behind else []
+    last = [Line(((f" {'  '.join(behind)}", "quiet"),))] if behind else []
+    others = len(groups) if len(groups) > 1 else 0
+    lines = [line for rung in reached for line in _reason(rung, rail.first_broken, width, in_full=True)] + last
+    if len(lines) + others > most:
+        lines = [line for rung in reached for line in _reason(rung, rail.first_broken, width)] + last
     room = most - len(lines)
     if len(groups) > 1 and room > 1:
         lines += table_of(context, groups[1:], rail.first_broken, width, room)
@@ -135,15 +145,14 @@ def table_of(
     return [*lines, _rest(groups[len(rows) :], broken)] if len(rows) < len(groups) else lines
 
 
-def _reason(rung: Rung, broken: RungName | None, width: int) -> list[Line]:
-    """A rung with why; the reason of the break is told in full."""
+def _reason(rung: Rung, broken: RungName | None, width: int, *, in_full: bool = False) -> list[Line]:
+    """A rung with why; the reason of the break is always told in full."""
     glyph, tone = glyph_of(rung)
-    detail = short_paths(rung.detail)
-    if rung.rung != broken:
-        return [Line(((f" {glyph} ", tone), (f"{rung.rung:<12}", "plain"), (detail, "quiet")))]
-    first, *more = wrapped(detail, width - 16) or [""]
-    head: Cell = ((f" {glyph} ", tone), (f"{rung.rung.upper():<12}", "no"), (first, "strong"))
-    return [Line(head), *labelled("", more, "strong", indent=15)]
+    detail, breaks = short_paths(rung.detail), rung.rung == broken
+    first, *more = (wrapped(detail, width - 16) or [""]) if breaks or in_full else [detail]
+    name: Span = (f"{rung.rung.upper():<12}", "no") if breaks else (f"{rung.rung:<12}", "plain")
+    words: Tone = "strong" if breaks else "quiet"
+    return [Line(((f" {glyph} ", tone), name, (first, words))), *labelled("", more, words, indent=15)]
 
 
 def _has_ended(context: PaneContext, ladder: Ladder) -> bool:

@@ -1,5 +1,6 @@
 """The answer of every case on a small screen: nothing that decides is cut, the chain comes first, healthy is quiet."""
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +21,9 @@ FOREIGN = sorted((Path(__file__).parents[1] / "recorded" / "recordings").glob("*
 PATHS = {case.name: recording_of(case) for case in CASES} | {path.name.split(".")[0]: path for path in FOREIGN}
 NAMES = list(PATHS)
 WIDTH, HEIGHT = 80, 24
+NAMED = re.compile(r"[\w-]+\.so[\w.]*|\b(?:cu|cuda|nvml|cl|vk)[A-Z]\w+|\b[A-Z][A-Z_]{6,}\b|\b\d+/\d+\b|\bstatic")
+"""Files, functions, variables, amounts: what a reason names."""
+WRONG = [case.name for case in CASES if case.family not in ("healthy", "logged")]
 HEALTHY = [case.name for case in CASES if case.family == "healthy"]
 
 
@@ -115,3 +119,49 @@ def test_the_top_line_leaves_out_what_has_no_room_instead_of_cutting_it(width: i
     words = "".join(text for text, _ in (*line.left, *line.right))
     assert len(words) <= width and "recorded" in words and "✗ CPU (proven)" in words
     assert ("2 processes, 1 ended" in words) == (width >= 80) and ("MiB" in words) == (width >= 100)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_one_break_is_marked_and_the_ladder_names_what_the_answer_names(name: str) -> None:
+    answer = context_of(name).answer
+    assert answer is not None
+    broken = [group for group in ladder_lines.folded(ladder_lines.shown_rails(answer), None) if group[0].first_broken]
+    assert len(broken) <= 1
+    first = answer.findings[0]
+    root = next((link.text for link in first.chain if link.kind == "root"), first.title)
+    for rail in broken[0] if broken else ():
+        detail = next(rung.detail for rung in rail.rungs if rung.rung == rail.first_broken)
+        said = set(NAMED.findall(detail)) & set(NAMED.findall(f"{root} {first.title}"))
+        assert said or detail == first.title, detail
+
+
+def test_on_a_large_screen_every_reason_of_the_first_rail_is_told_to_its_end() -> None:
+    lines = ladder_lines.in_column(context_of("absolute-path"), None, 80, 24)
+    assert "unloaded (dlclose)" in " ".join(text_of(lines).split()) and not any(
+        "…" in text_of([line])[-2:] for line in lines
+    )
+    assert "×2 in 29142 +1" in text_of(ladder_lines.in_column(context_of("replaced-library"), 29142, 80, 24)[:1])
+
+
+def test_a_call_that_did_not_return_is_told_once() -> None:
+    assert text_of(answered("child-crashed")).count("cuDeviceTotalMem_v2") == 1
+    assert text_of(answered("discovery-timeout")).count("cuInit") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("too-late", "before we attached, perhaps in a child"),
+        ("lost-in-wrapper", "decided in rive"),
+        ("crash-blamed-on-neighbour", "in kori"),
+        ("client-only", ""),
+    ],
+)
+def test_the_effect_says_where_it_was_decided(name: str, words: str) -> None:
+    place = answered(name)[0].left[2][0].strip()
+    assert place.startswith(words) if words else not place
+
+
+def test_that_the_cause_is_only_likely_is_not_taken_for_the_mode() -> None:
+    for name in ("no-backend", "other-library-first"):
+        assert "cause likely" in "".join(text for text, _ in answered(name)[0].right)

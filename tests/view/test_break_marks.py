@@ -14,7 +14,9 @@ from inspector.view.feed import Replay
 from inspector.view.pane_context import PaneContext
 from inspector.view.panes.timeline import TimelinePane
 from inspector.view.tables.break_marks import CAUSE, EFFECT, break_marks
+from inspector.view.tables.logs import moment_of_line, row_of_line
 from inspector.view.tables.row import plain
+from inspector.view.tables.timeline import Moments
 
 from .app_harness import AppHarness
 
@@ -52,6 +54,9 @@ def row_at_start(name: str) -> str:
         ("placeholder-answered", "unknown function CALLED"),
         ("no-backend", "libgrami-cuda.so mapped (preload)"),
         ("static-program", "executes"),
+        ("preload-missing", "LD_PRELOAD entry"),
+        ("hidden-by-namespace", "LD_PRELOAD entry"),
+        ("replaced-library", "the file on disk was replaced"),
     ],
 )
 def test_the_timeline_begins_at_the_cause(name: str, words: str) -> None:
@@ -135,3 +140,44 @@ async def test_e_goes_to_the_next_refusal_that_counts(monkeypatch: pytest.Monkey
         assert "✗" in ui.cursor and "◀ cause" not in ui.cursor
     assert app.session is not None
     app.session.close()
+
+
+@pytest.mark.parametrize("name", [case.name for case in CASES])
+def test_a_log_line_has_one_time_and_one_sign_in_timeline_and_logs(name: str) -> None:
+    context = shown(name)
+    moments = Moments(context)
+    for index, moment in enumerate(context.state.timeline):
+        source, _, number = moment.key.partition(":")
+        if moment.kind != "log" or not number:
+            continue
+        held = context.state.logs[int(source)].lines
+        line = next(one for one in held if one.number == int(number))
+        at = moment_of_line(context.state, context.state.logs[int(source)], line)
+        seconds, time, *_, words = row_of_line(context.state, int(source), line, at).cells
+        row = moments.row(index).cells
+        assert row[0] == seconds and row[1] == time
+        assert ("! " in [text for text, _ in row[-1]]) == (words[0][0] == "! "), plain(moments.row(index))
+
+
+def test_lines_that_came_together_stand_in_the_timeline_as_in_their_log() -> None:
+    keys = [one.key for one in shown("two-copies").state.timeline if one.kind == "log" and one.key]
+    assert keys == sorted(keys, key=lambda key: int(key.partition(":")[2]))
+
+
+def test_the_details_of_a_moment_say_what_happened_once() -> None:
+    context = shown("the-question")
+    moments = Moments(context)
+    for index, moment in enumerate(context.state.timeline):
+        details = moments.details(index)
+        assert moment.text not in [note.text for note in details.notes] or details.title != moment.text
+
+
+def test_a_file_that_was_looked_into_as_a_folder_is_no_refusal() -> None:
+    opens = [one for one in shown("no-backend").state.timeline if "ENOTDIR" in one.text]
+    assert opens and not any(one.bad for one in opens)
+
+
+@pytest.mark.parametrize("name", ["no-consumer", "called-only-by-itself", "backend-disabled"])
+def test_what_is_to_be_found_or_changed_has_a_command(name: str) -> None:
+    answer = shown(name).answer
+    assert answer is not None and answer.findings[0].command

@@ -14,7 +14,7 @@ from inspector.stream.recording import Recording
 from inspector.stream.session import SessionStarted
 from inspector.view.pane_context import PaneContext
 from inspector.view.tables.log_heading import heading_of
-from inspector.view.tables.logline import is_bad, read_line
+from inspector.view.tables.logline import read_line, reads_bad
 from inspector.view.tables.logs import MergedLog, WholeLog
 
 from .sample import START, WALL, at
@@ -129,15 +129,15 @@ def test_a_structured_line_shows_its_level_and_its_message_first() -> None:
     text = 'time=2026-01-02T03:04:05Z level=WARN source=a.go:1 msg="he said \\"no\\"" id=cpu error="x failed"'
     read = read_line(text)
     assert (read.level, read.words) == ("warn", 'he said "no" id=cpu error="x failed"')
-    assert is_bad(State(), text)
-    assert read_line("plain").level == "" and not is_bad(State(), "plain")
+    assert reads_bad(State(), text)
+    assert read_line("plain").level == "" and not reads_bad(State(), "plain")
     assert read_line("ggml ERROR: bad").level == "error"
 
 
 def test_an_answer_that_ordinary_programs_get_is_no_trouble_whatever_the_log_calls_it() -> None:
     state = State()
-    assert not is_bad(state, "[libvgpu-cuda] cuCtxGetDevice() ERROR: return_code=201 (pid=4711)")
-    assert is_bad(state, "[libvgpu-cuda] cuInit() ERROR: return_code=100 (pid=4711)")
+    assert not reads_bad(state, "[libvgpu-cuda] cuCtxGetDevice() ERROR: return_code=201 (pid=4711)")
+    assert reads_bad(state, "[libvgpu-cuda] cuInit() ERROR: return_code=100 (pid=4711)")
 
 
 def _heading(state: State) -> str:

@@ -192,12 +192,15 @@ def _next(case: Case, gate: list[FileOpened]) -> tuple[str, str]:
     leaf = case.leaf
     if case.context.profiles.is_called(leaf.api, leaf.code, *_MISMATCH):
         return _ONE_VERSION
+    library = name_of(leaf.provider) or "the library"
+    if gate:
+        step = f"check whether {library} admits a program named {leaf.process.comm}"
+        return f"{step}: it read {gate[-1].path} just before", waited_for(leaf.process)
     if leaf.stage in ("initialised", "counted") and machine_lacks_device(case.state):
         return LOOK_FOR_DEVICE
-    library = name_of(leaf.provider) or "the library"
     if leaf.stage == "work":
         return f"look at what this {leaf.what} was given, and at the work before it", waited_for(leaf.process)
-    looked = gate or opened_in_call(leaf)
+    looked = opened_in_call(leaf)
     last = f"; the last file it opened was {looked[-1].path}" if looked else ""
     return f"watch the next start: what {library} opens and returns before that{last}", waited_for(leaf.process)
 

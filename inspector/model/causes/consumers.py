@@ -7,7 +7,7 @@ from inspector.model.coverage import born_here
 from inspector.model.crashes import crashed
 from inspector.model.evidence import short
 from inspector.model.formatting import duration, listed, name_of
-from inspector.model.start_again import waited_for
+from inspector.model.start_again import rerun, waited_for
 from inspector.model.state import Process
 from inspector.model.tree import libraries
 from inspector.model.usage import Use, looks_up_freely
@@ -63,6 +63,7 @@ class BackendDisabled(Pattern):
             title=f"{key}={value} names no backend directory; there is {listed(folders)}",
             cause=f"{effect}.",
             next_step=f"unset {key}, or set it to {folders[0]}, and restart",
+            command=rerun(process, "-u", key),
             process=process,
             confidence="proven" if lines else "likely",
             evidence=[
@@ -156,7 +157,8 @@ def _next(process: Process, usable: list[str], backends: list[str]) -> tuple[str
         return step, waited_for(process)
     if backends:
         return f"install the GPU backend into {backends[0]}", commands_by_hand.below(process, backends[0])
-    return f"observe the program that loads a GPU backend: {short(process)} does not", ""
+    step = f"observe the program that loads a GPU backend: {short(process)} does not"
+    return step, commands_by_hand.consumers()
 
 
 def _speaks(context: Context, process: Process) -> bool:

@@ -68,7 +68,7 @@ def crashed_hit(context: Context, death: Attempt, around: Attempt | None, case: 
     after = f" after {null.name} was answered with NULL" if null is not None else ""
     spot = ""
     if signal is not None and where:
-        spot = where if jumped else f" ({at or place(signal)})"
+        spot = where if jumped else f", at {at or place(signal)}"
     telling = f"{title(process)} was killed by {name}{where}{after}"
     if inside:
         telling = f"{name}{inside} in {title(process)}{spot}{after}"

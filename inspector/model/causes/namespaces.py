@@ -57,7 +57,7 @@ class HiddenByNamespace(Cause):
         runs = program(process)
         assert runs is not None
         return Hit(
-            title=f"{path} does not exist in the file system that {short(process)} sees",
+            title=f"{path} does not exist in the mount namespace of {short(process)}",
             cause=f"The process has a mount namespace of its own ({runs.container or runs.root}); paths resolve "
             "there, not as in your shell.",
             next_step="make the file available there (bind mount or image)",
@@ -73,7 +73,7 @@ class HiddenByNamespace(Cause):
                 *case.rows(),
             ],
             subject=path,
-            root=f"{path} is not in the file tree of {short(process)}",
+            root=f"{path} does not exist in the mount namespace of {short(process)}",
         )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ class HiddenPreloads(Pattern):
                     continue
                 text = f"{short(process)}: {entry.source}={entry.entry}"
                 yield Hit(
-                    title=f"{entry.entry} does not exist in the file system that {short(process)} sees",
+                    title=f"{entry.entry} does not exist in the mount namespace of {short(process)}",
                     cause=f"The process has a mount namespace of its own ({runs.container or runs.root}); paths "
                     "resolve there, not as in your shell.",
                     next_step="make the file available there (bind mount or image)",

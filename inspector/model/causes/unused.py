@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from inspector.model import evidence
+from inspector.model import commands_by_hand, evidence
 from inspector.model.coverage import Coverage, born_here, of_lookups, of_use
 from inspector.model.crashes import crashed
 from inspector.model.evidence import short
@@ -45,6 +45,7 @@ class CalledOnlyByItself(Pattern):
                 cause="The library calls its own functions when it is loaded. Lines of its log prove that it was "
                 "loaded, not that anything uses it.",
                 next_step="find the process that loads a consumer; make the shim initialise on its first call instead",
+                command=commands_by_hand.consumers(),
                 process=process,
                 severity="error" if context.matters(process) else "info",
                 confidence="proven" if _proven(coverage, process) else "likely",
@@ -72,6 +73,7 @@ class CalledOnlyByItself(Pattern):
             cause="No file of that process imports, needs or names the functions: the library's constructor calls "
             "them. Such lines prove that it was loaded, not that anything uses it.",
             next_step="find the process that loads a consumer; make the shim initialise on its first call",
+            command=commands_by_hand.consumers(),
             process=process,
             severity="error" if context.matters(process) else "info",
             confidence="likely",

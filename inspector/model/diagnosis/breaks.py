@@ -5,13 +5,14 @@ from collections.abc import Iterable
 
 from inspector.model.causes.context import Context
 from inspector.model.families import MANAGEMENT
+from inspector.model.formatting import name_of
 from inspector.model.ladder import ANY, Break
 from inspector.model.state import Process
 from inspector.model.verdict import Ladder
 
 from .findings import Told, subject_of
 
-_PARTS = re.compile(r"[:@\s]+")
+_PARTS = re.compile(r"[:@=\s]+")
 """What stands between the names of a subject: `libggml-cuda.so:cublasCreate_v2@libcublas.so.12`."""
 
 
@@ -21,7 +22,7 @@ def breaks(context: Context, said: list[Told]) -> dict[tuple[Process, str], Brea
     if first is None or not _blames(context, first):
         return {}
     found: dict[tuple[Process, str], Break] = {}
-    same = [first, *(each for each in said if each is not first and subject_of(each) == subject_of(first))]
+    same = [first, *(each for each in said if each is not first and _same(each, first))]
     for one in same:
         for process, family in _places(one):
             found.setdefault((process, family), _break(context, one, answers=True))
@@ -29,6 +30,12 @@ def breaks(context: Context, said: list[Told]) -> dict[tuple[Process, str], Brea
         if one.chain and one.family and one.family not in MANAGEMENT and one.hit.severity != "info" and one not in same:
             found.setdefault((one.chain[0].process, one.family), _break(context, one))
     return found
+
+
+def _same(one: Told, first: Told) -> bool:
+    """It is the answer in another process, and as sure there: what is only expected of a process breaks nothing."""
+    alike = (one.hit.severity, one.hit.confidence) == (first.hit.severity, first.hit.confidence)
+    return alike and subject_of(one) == subject_of(first)
 
 
 def another_process(said: list[Told]) -> bool:
@@ -62,6 +69,7 @@ def _break(context: Context, one: Told, *, answers: bool = False) -> Break:
     return Break(
         place=one.hit.place or one.rule.place,
         title=one.hit.title,
+        names=frozenset(name_of(part) for part in _PARTS.split(one.hit.subject) if part),
         evidence=tuple(one.hit.evidence[:8]),
         api=_api_of_root(context, one),
         apis=frozenset(attempt.api for attempt in one.chain if attempt.api),

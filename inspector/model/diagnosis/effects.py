@@ -6,9 +6,10 @@ from inspector.model.crashes import fault
 from inspector.model.decision import UNUSED_FOR, Decision
 from inspector.model.formatting import ON_GPU, duration
 from inspector.model.gpu_work import of_process
-from inspector.model.log_claims import ON_CPU
+from inspector.model.log_claims import ON_CPU as SAYS_CPU
 from inspector.model.state import Process
 from inspector.model.tree import ancestors
+from inspector.model.verdict import ELSEWHERE, ON_CPU
 
 _UNTIL = 1_000_000_000
 """ns after a death in which the others of a tree end of it."""
@@ -22,9 +23,9 @@ def effect_words(context: Context, rule: str, *, failed: bool) -> str:
     """The decision in words; a program that crashed first is said to have crashed, and where."""
     decision = context.decision
     if rule in _ELSEWHERE:
-        return "another process does the work"
+        return ELSEWHERE
     if decision.verdict == "cpu":
-        return _of_death(context) or "on the CPU"
+        return _of_death(context) or ON_CPU
     if decision.verdict == "undecided":
         return _of_hang(decision) or "CPU or GPU: undecided"
     return f"{'failed ' if failed else ''}{ON_GPU.get(decision.verdict, 'on the GPU')}"
@@ -41,7 +42,7 @@ def _of_hang(decision: Decision) -> str:
 def _of_death(context: Context) -> str:
     """Empty where somebody may have gone on, on the CPU."""
     decision, process = context.decision, context.decision.process
-    said = decision.word is not None and decision.word.saying in ON_CPU
+    said = decision.word is not None and decision.word.saying in SAYS_CPU
     crashed = process is not None and fault(process) is not None
     over = crashed or _gave_up(decision, process) or _ended_inside(decision, process) if process is not None else False
     if process is None or said or not over or _goes_on(context, process):

@@ -1,6 +1,6 @@
 """Counted calls, their results, look-ups, loader errors and file opens."""
 
-from errno import ENOENT
+from errno import ENOENT, ENOTDIR
 
 from inspector.model.formatting import duration, errno_name, name_of, plural
 from inspector.model.state import ENTERS, Process, State
@@ -219,7 +219,7 @@ def opened(state: State, event: FileOpened) -> None:
     if not searched:
         text = f"opens {event.path}{' for writing' if event.writable else ''}"
         text += f": {errno_name(event.errno)}" if event.errno else ""
-        tell(state, event.at, event.pid, "open", text, bad=event.errno not in (0, ENOENT))
+        tell(state, event.at, event.pid, "open", text, bad=event.errno not in (0, ENOENT, ENOTDIR))
 
 
 def opens_skipped(state: State, event: OpensSkipped) -> None:

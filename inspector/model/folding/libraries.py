@@ -114,7 +114,8 @@ def _tell_load(state: State, event: LibraryMapped) -> None:
     in_vain = any(mapped_in_vain(process, lookup, event) for lookup in process.lookups[-_RECENT_LOOKUPS:])
     gone = " during the refused load, gone again" if in_vain else ""
     came = "was mapped already" if _was_there(process, event) else "mapped"
-    text = f"{name_of(event.path)} {came}{gone}{route}{about}"
+    stale = f"; the file on disk was {event.state}" if event.state in _STALE else ""
+    text = f"{name_of(event.path)} {came}{gone}{route}{about}{stale}"
     tell(state, event.at, event.pid, "load", text, bad=event.state in _STALE, key=f"{event.pid}:{event.base}")
 
 

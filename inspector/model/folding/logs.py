@@ -47,20 +47,19 @@ def read(state: State, event: LogRead) -> None:
     else:
         source.seen_at.update((line.number, event.at) for line in lines)
     _leave_out_ours(source, lines)
-    understood = set()
+    telling: dict[int, Reading | Said] = {}
     for number, readings in groupby(_readings(state, source, event, lines), key=lambda reading: reading.number):
         of_line = list(readings)
         for reading in of_line:
             _keep(source.readings.setdefault(f"{reading.profile}:{reading.rule.id}", []), reading)
-        _tell(state, source, next((one for one in of_line if one.rule.bad), of_line[0]))
-        understood.add(number)
-    telling: dict[int, Said] = {}
+        telling[number] = next((one for one in of_line if one.rule.bad), of_line[0])
     for said in _said(state, source, event, lines):
         _keep(source.said.setdefault(said.words.kind, []), said)
-        if said.number not in understood and (said.number not in telling or _says_bad(said)):
+        known = telling.get(said.number)
+        if known is None or (isinstance(known, Said) and _says_bad(said)):
             telling[said.number] = said
-    for said in telling.values():
-        _tell_said(state, source, said)
+    for number in sorted(telling):
+        _tell(state, source, telling[number])
     _bound(source)
     touch(state, "logs")
 
@@ -123,19 +122,17 @@ def _keep(kept: list[T], item: T) -> None:
         del kept[_FIRST_READINGS : 2 * _FIRST_READINGS]
 
 
-def _tell(state: State, source: LogSource, reading: Reading) -> None:
-    """A line that several rules understand is one moment all the same."""
-    if reading.at <= 0 or len(source.readings[f"{reading.profile}:{reading.rule.id}"]) > _MOMENTS_A_RULE:
-        return
-    key = f"{reading.source}:{reading.number}"
-    bad = reading.rule.bad and not harmless(state.profiles, reading.text)
-    tell(state, reading.at, reading.pid, "log", reading.text, bad=bad, key=key)
-
-
-def _tell_said(state: State, source: LogSource, said: Said) -> None:
-    if said.at > 0 and len(source.said[said.words.kind]) <= _MOMENTS_A_RULE:
-        key = f"{said.source}:{said.number}"
-        tell(state, said.at, said.pid, "log", said.words.text, bad=_says_bad(said), key=key)
+def _tell(state: State, source: LogSource, line: Reading | Said) -> None:
+    """A line that several rules understand is one moment all the same, and where it is wrong so in every list."""
+    if isinstance(line, Reading):
+        alike, text = len(source.readings[f"{line.profile}:{line.rule.id}"]), line.text
+        bad = line.rule.bad and not harmless(state.profiles, line.text)
+    else:
+        alike, text, bad = len(source.said[line.words.kind]), line.words.text, _says_bad(line)
+    if bad:
+        source.refusals.add(line.number)
+    if line.at > 0 and alike <= _MOMENTS_A_RULE:
+        tell(state, line.at, line.pid, "log", text, bad=bad, key=f"{line.source}:{line.number}")
 
 
 def _says_bad(said: Said) -> bool:
@@ -154,6 +151,7 @@ def _bound(source: LogSource) -> None:
         if line.number not in marked:
             source.seen_at.pop(line.number, None)
             source.own.discard(line.number)
+            source.refusals.discard(line.number)
     source.lines[:0] = kept
 
 

@@ -13,6 +13,8 @@ class Break(msgspec.Struct, frozen=True):
     place: str
     """The place of the rule that explains it."""
     title: str
+    names: frozenset[str] = frozenset()
+    """Functions, variables and files, these without their folders, that it is about."""
     evidence: tuple[Evidence, ...] = ()
     api: str = ""
     """The API of its root: only that rail is marked; empty where the root belongs to none."""
@@ -61,13 +63,18 @@ def broken_at(rungs: list[Rung], name: RungName, why: Break | None) -> list[Rung
     marked = []
     for number, rung in enumerate(rungs):
         if number == place:
-            own = why is None or (rung.state == "no" and why.place != "end")
-            marked.append(rung if own or why is None else _explained(name, why))
+            marked.append(rung if why is None or _says_why(rung, why) else _explained(name, why))
         elif number < place:
             marked.append(_passed(rung))
         else:
             marked.append(_behind(rung))
     return marked
+
+
+def _says_why(rung: Rung, why: Break) -> bool:
+    """The rung is broken by itself, and its reason names what the answer names."""
+    told = not why.answers or any(name in rung.detail for name in why.names)
+    return rung.state == "no" and why.place != "end" and told
 
 
 def _explained(name: RungName, why: Break) -> Rung:

@@ -196,7 +196,7 @@ class MainScreen(PaneKeys):
         else:
             width = self._left_width
             told = [*answer_lines(context, self.actions.finding, width, size.height // 3), Line()]
-            rails = ladder_lines.in_column(context, pid, width, size.height // 3)
+            rails = ladder_lines.in_column(context, pid, width, size.height * 2 // 5)
         self.answer.tell(told if self.on_answer else without_copy(told), grow=True)
         self.ladder.tell(rails, grow=True)
 

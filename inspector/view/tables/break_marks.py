@@ -40,12 +40,32 @@ def _cause(finding: Finding, told: list[tuple[Link, int]], timeline: Sequence[Mo
     below = _place_of_proof(proof, timeline, in_chain=bool(told)) if proof is not None else None
     if below is not None:
         return below
+    named = _named(finding, timeline)
+    if named is not None:
+        return named
     asked = [place for link, place in told if link.kind != "end"] or [place for _, place in told]
     if asked:
         return asked[-1]
     ends = (_of_moment(row, timeline, "process") for row in finding.evidence if row.pane == "processes")
     ended = next((place for place in ends if place is not None and timeline[place].bad), None)
     return ended if ended is not None else _nearest_proof(finding.evidence, timeline)
+
+
+def _named(finding: Finding, timeline: Sequence[Moment]) -> int | None:
+    """A load in this process that is marked as wrong, of a file that the root names: what was asked for it came later.
+
+    An entry that the loader ignored, a file that was replaced or deleted on disk.
+    """
+    root = next((link.text for link in finding.chain if link.kind == "root"), finding.title)
+    names = _files(root)
+    for place, one in enumerate(timeline):
+        if one.bad and one.kind == "load" and one.pid == finding.pid and names & _files(one.text):
+            return place
+    return None
+
+
+def _files(text: str) -> set[str]:
+    return {name_of(word.strip(",:;()")) for word in text.split() if ".so" in word}
 
 
 def _nearest_proof(evidence: Sequence[Evidence], timeline: Sequence[Moment]) -> int | None:

@@ -193,7 +193,8 @@ class FoundInAll:
         return self._entries[index].line.pid
 
     def bad(self, index: int) -> bool:
-        return is_bad(self._state, self._entries[index].line.text)
+        _, source, line = self._entries[index]
+        return is_bad(self._state, source, line)
 
     def details(self, index: int) -> Details:
         at, source, line = self._entries[index]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from inspector.model.log_meanings import harmless
 from inspector.model.state import State
 from inspector.stream.log_line import Level, read
+from inspector.stream.logs import LogLine
 
 from .row import Tone
 
@@ -35,8 +36,13 @@ def read_line(text: str) -> Read:
     return Read(_WORDS[line.level], LEVEL_TONES.get(line.level, "quiet"), line.message)
 
 
-def is_bad(state: State, text: str) -> bool:
+def is_bad(state: State, source: int, line: LogLine) -> bool:
     """A line tells of trouble, and not of an answer that ordinary programs get as well."""
+    return line.number in state.logs[source].refusals or reads_bad(state, line.text)
+
+
+def reads_bad(state: State, text: str) -> bool:
+    """By its words alone."""
     return read(text).trouble and not harmless(state.profiles, text)
 
 

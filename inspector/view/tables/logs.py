@@ -181,7 +181,7 @@ class MergedLog:
         return self._lines[index].pid
 
     def bad(self, index: int) -> bool:
-        return is_bad(self._state, self._lines[index].text)
+        return is_bad(self._state, self._from[index], self._lines[index])
 
     def details(self, index: int) -> Details:
         return details_of_line(self._state, self._from[index], self._lines[index], self._at[index])
@@ -261,7 +261,8 @@ class WholeLog:
         return line.pid if line is not None else 0
 
     def bad(self, index: int) -> bool:
-        return is_bad(self._state, self.text(index))
+        line = self.line(index)
+        return line is not None and is_bad(self._state, self._number, line)
 
     def details(self, index: int) -> Details:
         line = self.line(index)
@@ -313,7 +314,8 @@ class FoundLines:
         return line.pid if line is not None else 0
 
     def bad(self, index: int) -> bool:
-        return is_bad(self._state, self.text(index))
+        line = self._pages.held(index)
+        return line is not None and is_bad(self._state, self._number, line)
 
     def details(self, index: int) -> Details:
         line = self._pages.held(index)
@@ -346,7 +348,7 @@ def row_of_line(state: State, source: int, line: LogLine, at: int) -> Row:
             cell(wall_of(state, at), "quiet"),
             cell(source_name(state.logs[source]), "quiet"),
             cell(read.level, read.tone),
-            (("! ", "unknown"), (read.words, "plain")) if is_bad(state, line.text) else cell(read.words),
+            (("! ", "unknown"), (read.words, "plain")) if is_bad(state, source, line) else cell(read.words),
         ),
     )
 

@@ -11,7 +11,7 @@ from inspector.view.clock import since_start, wall_of
 from inspector.view.pane_context import PaneContext, title_of
 
 from .break_marks import CAUSE, EFFECT, break_marks
-from .logline import read_line
+from .logline import read_line, reads_bad
 from .row import Cell, Column, Details, Note, Row, Tone, cell
 from .told import told_of
 
@@ -96,12 +96,14 @@ class Moments:
     def row(self, index: int) -> Row:
         moment = self._moment(index)
         words = _words(moment)
-        bad = self.bad(index) and self._wrong
+        says, bad = moment.kind == "log", self.bad(index)
         mark = self.marks.get(self._place(index), "")
-        if moment.bad and not bad:
-            text: Cell = (("· ", "quiet"), (words, "quiet"))
+        if says and bad:
+            text: Cell = (("! ", "unknown"), (words, "plain"))  # as in the pane Logs
+        elif bad and self._wrong:
+            text = (("✗ ", "no"), (words, "plain"))
         else:
-            text = (("✗ ", "no"), (words, "plain")) if bad else cell(words)
+            text = (("· ", "quiet"), (words, "quiet")) if moment.bad else cell(words)
         text = (_MARKS[mark], *text) if mark in _MARKS else text
         return Row(
             str(self._place(index)),
@@ -109,7 +111,7 @@ class Moments:
                 cell(since_start(self._state, moment.at), "quiet"),
                 cell(wall_of(self._state, moment.at), "quiet"),
                 cell(str(moment.pid) if moment.pid else "", "quiet"),
-                cell(moment.kind, "no" if bad else _TONES.get(moment.kind, "quiet")),
+                cell(moment.kind, "no" if bad and self._wrong and not says else _TONES.get(moment.kind, "quiet")),
                 text,
             ),
         )
@@ -138,19 +140,25 @@ class Moments:
         return self._moment(index).pid
 
     def bad(self, index: int) -> bool:
-        """A refusal that was never made good, or trouble of another kind."""
+        """A refusal that was never made good, or trouble of another kind; a log line that tells of any."""
         moment = self._moment(index)
+        if moment.kind == "log":
+            return moment.bad or reads_bad(self._state, moment.text)
         return moment.bad and (moment.pid, moment.at) not in self._excused
 
     def details(self, index: int) -> Details:
         moment = self._moment(index)
         process = process_at(self._state, moment)
+        words = _words(moment)
         notes = [
             Note("time", f"{wall_of(self._state, moment.at)}  ({since_start(self._state, moment.at)} s since start)"),
-            Note("process", title_of(process) if process is not None else str(moment.pid or "not known")),
             Note("kind", moment.kind),
-            Note("what", moment.text, "no" if self.bad(index) and self._wrong else "plain"),
         ]
+        if process is not None or moment.pid or moment.kind != "note":
+            whose = title_of(process) if process is not None else str(moment.pid or "not known")
+            notes.insert(1, Note("process", whose))
+        if words != moment.text:
+            notes.append(Note("line", moment.text))
         if why := self._excused.get((moment.pid, moment.at)):
             notes.append(Note("excused", why, "quiet"))
         if mark := self.marks.get(self._place(index)):
@@ -161,7 +169,7 @@ class Moments:
             notes.append(
                 Note("gap", f"{duration(moment.at - self._moment(index - 1).at)} after the event before", "quiet")
             )
-        return Details(_words(moment), notes)
+        return Details(words, notes)
 
 
 def excused_of(context: PaneContext) -> Mapping[tuple[int, int], str]:

@@ -120,7 +120,7 @@ def test_a_long_command_is_told_without_the_folders_of_its_files() -> None:
     story.process(812, ("/srv/environments/of/somebody/bin/python", "/srv/projects/of/somebody/train.py"))
     _fault(story, fatal=True, library="/usr/lib/libother.so")
     story.end(812, signal=11)
-    assert answer(story).title.startswith("812 (python train.py) was killed by SIGSEGV")
+    assert answer(story).title.startswith("PID 812 (python train.py) was killed by SIGSEGV")
 
 
 def test_no_core_dump_is_asked_for_where_none_was_written() -> None:

@@ -186,6 +186,7 @@ def test_a_filter_that_names_no_folder_outranks_the_missing_consumer() -> None:
     finding = answer(_disabled("cuda_v9"))
     assert finding.rule == "backend-disabled"
     assert "OLLAMA_LLM_LIBRARY=cuda_v9 names no backend directory; there is cuda_v12" in finding.title
+    assert finding.command == "" or "-u OLLAMA_LLM_LIBRARY" in finding.command
     assert rules(_disabled("cuda_v9"))[1] == "no-consumer"
 
 

@@ -58,6 +58,7 @@ def test_a_look_at_its_own_name_before_the_refusal_is_told_as_a_perhaps() -> Non
     finding = answer(story)
     assert "CUDA_ERROR_NOT_INITIALIZED" in finding.title and "/proc/self/comm" in finding.cause
     assert "perhaps" in finding.cause
+    assert "admits a program named server: it read /proc/self/comm" in finding.next_step
 
 
 @pytest.mark.parametrize(
