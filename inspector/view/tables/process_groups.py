@@ -177,7 +177,8 @@ def _entries(
     listed: list[Process | Group] = []
     for signature, members in groups.items():
         if signature == "helper" and len(members) >= HELPERS:
-            words = f"+{len(members)} helper programs  {tally(members)}"
+            everyone = list(_with_children(members, born))
+            words = f"+{len(everyone)} helper programs  {tally(everyone)}"
             listed.append(Group(f"helpers:{above}", words, members, False))
         elif signature != "helper" and len(members) >= ALIKE:
             words = f"×{len(members)} alike: {_command(members[0])}"
@@ -185,6 +186,15 @@ def _entries(
         else:
             listed += members
     return sorted(listed, key=lambda one: one.members[0].started if isinstance(one, Group) else one.started)
+
+
+def _with_children(members: Sequence[Process], born: dict[int, list[Process]]) -> Iterator[Process]:
+    """They, and all that they started."""
+    due = [*members]
+    while due:
+        process = due.pop()
+        yield process
+        due += born.get(id(process), [])
 
 
 def _signature(process: Process, born: dict[int, list[Process]]) -> object:
