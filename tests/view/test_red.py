@@ -73,6 +73,8 @@ def test_where_the_answer_finds_nothing_wrong_nothing_is_red_in_any_pane(name: s
         ("replaced-library", "libraries", "replaced"),
         ("lost-in-children", "processes", "LD_PRELOAD lost"),
         ("symbol-hidden", "symbols", "hidden: cannot be bound"),
+        ("no-device", "symbols", "called, returned 100 (CUDA_ERROR_NO_DEVICE)"),
+        ("child-crashed", "symbols", "called, did not return"),
     ],
 )
 def test_what_the_answer_tells_of_is_red_in_its_pane(name: str, where: str, text: str) -> None:

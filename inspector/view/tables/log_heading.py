@@ -3,6 +3,7 @@
 from inspector.model.formatting import plural
 from inspector.model.state import State
 from inspector.view.pane_context import PaneContext
+from inspector.view.paths import short_paths
 
 
 def heading_of(context: PaneContext, chosen: int | None, merging: bool, only: str, whole: bool) -> str:
@@ -21,7 +22,8 @@ def heading_of(context: PaneContext, chosen: int | None, merging: bool, only: st
         if held < total and not whole
         else plural(total, "line")
     )
-    wrong = next((f"; {log.found.name}: {log.found.problem}" for log in logs.values() if log.found.problem), "")
+    hindered = (log.found for log in logs.values() if log.found.problem)
+    wrong = next((f"; {short_paths(one.name)}: {one.problem}" for one in hindered), "")
     wrong = _lost(context.state) or wrong
     return f"{only}{plural(len(logs), 'source')}, {part}{wrong}" + (", merging…" if merging else "")
 

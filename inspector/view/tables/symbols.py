@@ -223,7 +223,7 @@ def _state(symbol: SymbolRow, known: Knowledge, count: int) -> Cell:
     if not export.visible:
         return (("✗ ", known.told.tone(concerned)), ("hidden: cannot be bound", known.told.tone(concerned)))
     if count:
-        return (("✓ ", "yes"), ("called", "plain"))
+        return _called(export.name, known)
     if (symbol.file, export.name) in known.never:
         return (("· ", "quiet"), ("never executed", "plain"))
     if functions := known.functions.get((symbol.file, export.name)):
@@ -237,6 +237,15 @@ def _state(symbol: SymbolRow, known: Knowledge, count: int) -> Cell:
     if needers := known.needed.get(export.name):
         return (("· ", "quiet"), (f"imported by {needers[0]}", "quiet"))
     return cell(export.kind if export.kind != "func" else "", "quiet")
+
+
+def _called(name: str, known: Knowledge) -> Cell:
+    """That it was called, and how that ended where the answer tells of it."""
+    answer = known.told.answers.get(name, "")
+    if not answer:
+        return (("✓ ", "yes"), ("called", "plain"))
+    said = answer if not answer.lstrip("-")[:1].isdigit() else f"returned {answer}"
+    return failed(f"called, {said}", told=True)
 
 
 def _details(symbol: SymbolRow, known: Knowledge) -> Details:

@@ -1,5 +1,7 @@
 """What the answer tells of as wrong: red belongs to that alone, in every list. Pure."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from inspector.model.formatting import name_of
@@ -19,6 +21,8 @@ class Told(Struct, frozen=True):
     rows: frozenset[tuple[str, str]] = frozenset()
     """Panes and keys of rows."""
     pids: frozenset[int] = frozenset()
+    answers: Mapping[str, str] = {}
+    """What a call of the chain was answered, by function: `100 (CUDA_ERROR_NO_DEVICE)`, `did not return`."""
     ends: frozenset[int] = frozenset()
     """Processes whose end is a link on the way to what is wrong."""
 
@@ -45,6 +49,7 @@ def told_of(answer: Answer | None) -> Told:
         rules=frozenset(one.rule for one in findings),
         names=frozenset(name_of(link.subject) for link in links if link.subject),
         rows=rows,
+        answers={link.subject: link.answer for link in links if link.kind == "call" and link.answer},
         pids=frozenset(blamed | {int(key) for pane, key in rows if pane == "processes" and key.isdecimal()}),
         ends=frozenset(link.pid for link in links if link.pid is not None and link.kind in ("end", "signal")),
     )
