@@ -226,6 +226,8 @@ RUNS = (
     Recorded("codecarbon-late", "cpu", "told-by-program", "No GPU found"),
     # the program that it was to become is not to be executed by this user
     Recorded("slangpy-noexec", "cpu", "child-crashed", "the kernel would not execute"),
+    # it asked for CUDA between two questions to Vulkan, which told it of the CPU alone, and found no device
+    Recorded("sapien-lavapipe", "cpu", "software-driver", "libvulkan_lvp.so"),
     # the loader passes over a driver for another processor as if it were not there
     Recorded("pyqrack-arm", "cpu", "lookup-failed", "libarm.so is made for another processor"),
 )

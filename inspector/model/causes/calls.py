@@ -27,11 +27,19 @@ _GATE_WINDOW = 50_000_000
 
 
 _NO_MEMORY = ("OUTOFMEMORY", "MEMORYALLOCATION", "OUTOFDEVICEMEMORY", "MEMOBJECTALLOCATIONFAILURE")
-_MISMATCH = ("VERSIONMISMATCH", "DRIVERMISMATCH")
-_ONE_VERSION = (
-    "reboot, or install the kernel's driver and its libraries in one version; in a container, those of the host",
-    "cat /proc/driver/nvidia/version; modinfo -F version nvidia",
+_OF_RESULT = (
+    (
+        ("VERSIONMISMATCH", "DRIVERMISMATCH"),
+        "reboot, or install the kernel's driver and its libraries in one version; in a container, those of the host",
+        "cat /proc/driver/nvidia/version; modinfo -F version nvidia",
+    ),
+    (
+        ("SYSTEMNOTREADY",),
+        "start nvidia-fabricmanager, in the version of the driver, and read its log",
+        "systemctl status nvidia-fabricmanager; journalctl -u nvidia-fabricmanager",
+    ),
 )
+"""Ends of result names that leave no doubt of what to do, see `Profiles.is_called`."""
 _VENDOR_FILE = re.compile(r"\.so\.\d{3}\.\d")
 """Files of NVIDIA's driver carry its release: `libcuda.so.580.95.05`; they look at names for their own ends."""
 
@@ -190,8 +198,9 @@ def _behind(case: Case) -> str:
 
 def _next(case: Case, gate: list[FileOpened]) -> tuple[str, str]:
     leaf = case.leaf
-    if case.context.profiles.is_called(leaf.api, leaf.code, *_MISMATCH):
-        return _ONE_VERSION
+    for endings, step, command in _OF_RESULT:
+        if case.context.profiles.is_called(leaf.api, leaf.code, *endings):
+            return step, command
     library = name_of(leaf.provider) or "the library"
     if gate:
         step = f"check whether {library} admits a program named {leaf.process.comm}"

@@ -4,12 +4,13 @@ import re
 
 from inspector.model.attempts.wording import setting_row, word_row
 from inspector.model.coverage import opens_told_throughout
-from inspector.model.drivers import machine_lacks_device
+from inspector.model.drivers import machine_lacks_device, software_drivers
 from inspector.model.evidence import short
 from inspector.model.first_lines import last_line
-from inspector.model.formatting import listed
+from inspector.model.formatting import listed, name_of
 from inspector.model.log_claims import Word, concerns_gpu, own_error, says_not_built, writer
 from inspector.model.log_parsing.vocabulary import CONCERNS_DEVICES
+from inspector.model.progress import Progress
 from inspector.model.settings import Setting
 
 from .context import Case
@@ -70,7 +71,7 @@ class EndedByOwnError(Cause):
         process = leaf.process
         said = own_error(case.state, case.context.analysis.words) or _about_gpu(case)
         progress = next((one for one in case.context.analysis.of_process(process) if one.got_to("initialised")), None)
-        reached = f" It had got as far as {progress.furthest.what}." if progress is not None else ""
+        reached = _reached(case, progress) if progress is not None else ""
         words = said.text.strip()[:240] if said is not None else last_line(case.state)[:240]
         if not words:
             return None
@@ -93,6 +94,13 @@ class EndedByOwnError(Cause):
             subject=words,
             root=root,
         )  # fmt: skip
+
+
+def _reached(case: Case, progress: Progress) -> str:
+    """How far it had got, and that nothing but the CPU stood behind it."""
+    drivers = software_drivers(case.state, progress.process, progress.family, case.context.profiles)
+    only = f", with {listed(map(name_of, drivers), 2)} alone behind it, a software driver" if drivers else ""
+    return f" It had got as far as {progress.furthest.what}{only}."
 
 
 def _advice(

@@ -176,10 +176,22 @@ def _beside_the_point(ways: Ways, stop: Stop) -> bool:
         return True
     if any(_names(word, stop) for word in ways.analysis.words):
         return False
+    if stop.attempt.kind == "load" and _turned_to_software(ways, stop):
+        return True
     others = [one for one in ways.compute if one.process is process and one.family != stop.progress.family]
     if _failed(process):  # what it turned to last counts, not what it had and began nothing with
         others = [one for one in others if one.got_to("initialised") or one.newest > stop.attempt.at]
     return any(one.has_library and (process, one.family) not in ways.analysis.stops for one in others)
+
+
+def _turned_to_software(ways: Ways, stop: Stop) -> bool:
+    """It went on with another API, was told of a device that is the CPU, and gave up for want of one."""
+    said = own_error(ways.state, ways.analysis.words) if _failed(stop.progress.process) else None
+    went_on = any(
+        one.process is stop.progress.process and one.got_to("counted") and one.newest > stop.attempt.at
+        for one in ways.software
+    )  # fmt: skip
+    return went_on and said is not None and _lacked_device(ways, said)
 
 
 def _better_told(ways: Ways, stop: Stop) -> bool:

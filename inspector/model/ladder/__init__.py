@@ -48,7 +48,10 @@ def ladders(
             for use in concerned(state, process, profiles)
             if _asked(analysis, process, use)
         ]
-        own = {family: broken for (owner, family), broken in breaks.items() if owner is process}
+        own: dict[str, Break] = {}
+        for (owner, family), broken in breaks.items():
+            if owner is process:
+                own.setdefault(_with_rail(profiles, family), broken)
         for api in _missing_rails(profiles, own, rails):
             rails.append(_rail(View(state, profiles, process, Use(api, process), decision.mode)))
         for ladder in _marked(rails, own, open_question=open_question):
@@ -58,6 +61,11 @@ def ladders(
         first = state.processes[0]
         view, rungs = _rail(View(state, profiles, first, Use(_first_api(profiles), first), decision.mode))
         yield _ladder(view, only_environment(rungs), None)
+
+
+def _with_rail(profiles: Profiles, family: str) -> str:
+    """The family, where some API of it has a rail; drivers of an API that no profile knows break any rail."""
+    return family if any(family_of_api(profiles, api) == family for api in profiles.apis) else ANY
 
 
 def _asked(analysis: Analysis, process: Process, use: Use) -> bool:
