@@ -1,4 +1,4 @@
-"""What is asked of each library that each process maps: most map the same few, so a file is judged once."""
+"""A cache of judgments about mapped files: processes map the same few libraries, so each file is judged once."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -10,7 +10,7 @@ _MOST = 4096
 
 
 class PerFile(Generic[T]):
-    """Answers by file identity."""
+    """Judgments keyed by the identity of the file (device and inode)."""
 
     def __init__(self, judge: Callable[[ImageRead], T]) -> None:
         """`judge` looks at the facts of the file alone."""

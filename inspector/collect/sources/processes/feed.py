@@ -1,4 +1,4 @@
-"""The kernel's records on their way to the sources: one drain, in order, each kind to those who listen for it."""
+"""Reads the kernel's records in one place, in order of time, and passes each kind to the sources subscribed to it."""
 
 import time
 from collections.abc import Callable
@@ -13,36 +13,36 @@ R = TypeVar("R", bound=Record)
 
 
 class RecordSource(Protocol):
-    """What tells of births, execs, ends and loads: the BPF engine, perf records, or polling."""
+    """Source of fork, exec, exit and mmap records: BPF, perf events, or polling of /proc."""
 
     @property
     def fd(self) -> int:
-        """Readable when records wait; -1 when it must be asked now and then."""
+        """File descriptor that is readable when records wait; -1: it must be polled."""
         ...
 
     def follow(self, pid: int) -> bool:
-        """Tell of this process and of all that it will give birth to; False when it cannot."""
+        """Record this process and its descendants; False when the source cannot."""
         ...
 
     def drain(self) -> list[Record]:
-        """The records since the last call, in order of time as far as the kernel keeps it."""
+        """Records since the last call; sorted by time within a CPU, nearly so across CPUs."""
         ...
 
 
 FLOOD = 30
-"""Births a second from which records are read in batches: who lives so short has ended before we could look at it."""
+"""Forks a second from which records are read in batches: such children end before /proc could be read anyway."""
 BATCH_SECONDS = 0.25
 _SECOND = 1_000_000_000
 
 
 class Flood:
-    """Whether so many processes are born that looking at each at once costs too much."""
+    """Detects a fork rate at which reading each process at once costs too much."""
 
     def __init__(self) -> None:
         self._second, self._births, self._before = 0, 0, 0
 
     def seen(self, now: int, births: int) -> bool:
-        """Count these births; True while there were too many in this second or the one before."""
+        """Count forks; True while there were too many in this second or the previous one."""
         second = now // _SECOND
         if second != self._second:
             self._before = self._births if second == self._second + 1 else 0
@@ -52,7 +52,7 @@ class Flood:
 
 
 class Feed:
-    """Drains the record source and hands its records out; under a flood of births in batches."""
+    """Drains the record source and dispatches its records; in batches while the fork rate is high."""
 
     POLL_SECONDS = 0.05
 
@@ -65,7 +65,7 @@ class Feed:
         self._batch_listeners: list[Callable[[list[Record]], None]] = []
         self._flood = Flood()
         self.flooded = False
-        """So much happens that it is read in batches: whoever looks on his own may do so more rarely."""
+        """Records are read in batches: sources that poll may poll more rarely."""
         self._listeners: dict[type, list[Callable[[Record], None]]] = {}
 
     def follow(self, pid: int) -> None:
@@ -74,11 +74,11 @@ class Feed:
             self._second.follow(pid)
 
     def before_batch(self, listener: Callable[[list[Record]], None]) -> None:
-        """Hear a whole batch before its records are handed out one by one."""
+        """Subscribe to whole batches, before their records are dispatched one by one."""
         self._batch_listeners.append(listener)
 
     def listen(self, kind: type[R], listener: Callable[[R], None], first: bool = False) -> None:
-        """Hear all records of one kind; `first`: before those who listen already."""
+        """Subscribe to one kind of record; `first`: before the existing subscribers."""
         listeners = self._listeners.setdefault(kind, [])
         listeners.insert(0 if first else len(listeners), listener)  # type: ignore[arg-type]
 
@@ -100,7 +100,7 @@ class Feed:
             self.hand_out(source.drain())
 
     def hand_out(self, batch: list[Record]) -> None:
-        """Give each record to its listeners; one that fails costs the others nothing, and is said by its name."""
+        """Dispatch records; one listener that raises does not affect the others: the loop reports it by its name."""
         kinds = list(map(type, batch))
         self.flooded = self._flood.seen(time.monotonic_ns(), kinds.count(Forked))
         if not batch:
@@ -124,7 +124,7 @@ class Feed:
             self._loop.soon(raising(fault, getattr(failed, "__qualname__", type(failed).__name__)))
 
     def tell(self, record: Record) -> None:
-        """Give one record to its listeners, as if the kernel had told it."""
+        """Dispatch one record as if it came from the kernel."""
         for listener in self._listeners.get(type(record), ()):
             listener(record)
 

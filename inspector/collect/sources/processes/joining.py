@@ -1,4 +1,4 @@
-"""Processes that join later: the one that is waited for, new ones of a unit or container, those that map a library."""
+"""Attaching to processes that start later: by `--wait`, in an observed unit or container, or by mapping a library."""
 
 import os
 import select
@@ -15,11 +15,11 @@ from .feed import Feed
 from .processes import ProcessTree
 
 _YOUNG = 1_000_000_000
-"""For so long a new process may still be about to execute its program."""
+"""ns after its fork during which a new process may still call execve(2)."""
 
 
 class Program(msgspec.Struct, frozen=True):
-    """What a target is recognised by."""
+    """The program of a process; `Matches` decides by it whether the process is attached."""
 
     pid: int
     argv: list[bytes]
@@ -31,19 +31,19 @@ Matches = Callable[[Program], bool]
 
 
 def program_of(stat: Stat) -> Program:
-    """What a process runs, as far as it may be read."""
+    """Program and arguments from /proc/PID/exe and cmdline; empty where we may not read them."""
     argv = attempt(lambda: procfs.argv(stat.pid), list[bytes]())
     return Program(stat.pid, argv, attempt(lambda: procfs.link(stat.pid, "exe"), b""), stat.comm)
 
 
 def program_of_exec(record: Executed) -> Program:
-    """What a process is about to run."""
+    """The same for a process that is inside execve(2)."""
     argv = procfs.split_strings(record.argv) or attempt(lambda: procfs.argv(record.pid), list[bytes]())
     return Program(record.pid, argv, record.filename, os.path.basename(record.filename)[:15])
 
 
 class ExecArrivals:
-    """Admits every process that executes a matching program, told by the kernel: from its first instruction."""
+    """Attaches at the kernel's record of execve(2): a matching program is observed from its first instruction."""
 
     def __init__(self, tree: ProcessTree, feed: Feed, matches: Matches) -> None:
         self._tree = tree
@@ -57,14 +57,14 @@ class ExecArrivals:
 
 
 class PolledArrivals:
-    """The same by looking at new processes now and then: what is short is missed, the first moments always."""
+    """The same without kernel records, by polling /proc: processes shorter than a poll and the first ms are missed."""
 
     def __init__(self, loop: Loop, tree: ProcessTree, matches: Matches, seconds: float) -> None:
         self._loop = loop
         self._tree = tree
         self._matches = matches
         self._judged: set[int] = set()
-        """Those that were looked at and will not become the target any more."""
+        """Processes that were checked and are too old to become a target."""
         loop.every(seconds, self._look)
 
     def _look(self) -> None:
@@ -93,7 +93,7 @@ class OverlookedArrivals:
         self._tree, self._matches = tree, matches
         self._judged: set[int] = set()
         self._seen: set[int] = set()
-        """Those that matched at the last look."""
+        """Processes that matched at the last poll."""
         loop.every(self.LOOK_SECONDS, self._look)
 
     def _look(self) -> None:
@@ -114,7 +114,7 @@ class OverlookedArrivals:
 
 
 class MappingArrivals:
-    """Attaches every process of the machine that maps one file, as soon as the kernel tells or a look shows it."""
+    """Attaches every process that maps one file, from perf mmap records, else by polling /proc/PID/maps."""
 
     LOOK_SECONDS = 2.0
 
