@@ -12,7 +12,8 @@ _OF_FILE: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "cuda",
         re.compile(
-            r"(?<!i)cuda|cublas|cudnn|cufft|cufile|curand|cusparse|cusolver|nccl|nvrtc|nvjitlink|libnvidia-", re.I
+            r"(?<!i)cuda|cublas|cudnn|cufft|cufile|curand|cusparse|cusolver|nccl|nvrtc|nvjitlink|nvcuvid|nvoptix|libnvidia-",
+            re.I,
         ),
     ),
     ("rocm", re.compile(r"amdhip|hsa-runtime|rocblas|hipblas|miopen|rocm|rccl|libamd_|-hip\b", re.I)),

@@ -228,6 +228,8 @@ RUNS = (
     Recorded("slangpy-noexec", "cpu", "child-crashed", "the kernel would not execute"),
     # it asked for CUDA between two questions to Vulkan, which told it of the CPU alone, and found no device
     Recorded("sapien-lavapipe", "cpu", "software-driver", "libvulkan_lvp.so"),
+    # it has a context, and the driver's library to decode with is not there
+    Recorded("pyav-nocuvid", "cpu", "found-not-used", "asked for libnvcuvid.so.1 and was refused"),
     # the loader passes over a driver for another processor as if it were not there
     Recorded("pyqrack-arm", "cpu", "lookup-failed", "libarm.so is made for another processor"),
 )

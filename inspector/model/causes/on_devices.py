@@ -115,15 +115,31 @@ class FoundNotUsed(Conclusion):
         if decision.process is not None and decision.process.ended and spent < UNUSED_FOR:
             after = ", and the program ended without giving it work"
         said = f"; the program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
+        cause, step = _went_without(context, progress)
         return hit_of(
             decision,
             f"a device was found ({by(progress)}){after or said}",
-            "Nothing refused it: the driver answered and the program went on without the device"
-            f"{said if after else ''}.",
-            "check its settings: which device it was told to use",
+            f"{cause}{said if after else ''}.",
+            step,
             severity="error" if spent > UNUSED_FOR or said else "warning",
             doubt="A server may still be waiting for its first request." if not after else "",
         )
+
+
+def _went_without(context: Context, progress: Progress) -> tuple[str, str]:
+    """Why it gave the device nothing, and what to do: a library that it was refused after it had found it, if any."""
+    refused = [
+        one for one in context.analysis.unexcused("load")
+        if one.process is progress.process and one.family == progress.family and one.at > progress.newest
+    ]  # fmt: skip
+    if not refused:
+        return (
+            "Nothing refused it: the driver answered and the program went on without the device",
+            "check its settings: which device it was told to use",
+        )
+    last = refused[0]
+    step = f"install {name_of(last.what)}, or bring it to the library path: it belongs to the driver or the toolkit"
+    return f"After that {name_of(last.asker) or 'the program'} asked for {name_of(last.what)} and was refused", step
 
 
 def by(progress: Progress) -> str:
