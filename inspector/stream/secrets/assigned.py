@@ -9,12 +9,13 @@ from . import nested
 from .chosen import could_be_chosen, looks_chosen
 from .found import QUOTED, Span, ends, group, group_of, is_none, unless_told
 from .known import known
+from .naming import is_neutral
 
 _Judge = Callable[[str], bool]
 
 _PLAIN = r"([^\s\"'`,;&<>{}()\[\]|][^\s\"'`,;&<>|\]})]{0,1023})"
 _SIGN = (
-    r"(?:=>|:=|==?|-{1,2}>|:|：|\b(?:is|was|ist|est|es|are)\b\s{0,3}(?:now\b\s?)?:?"
+    r"(?:=>|:=|==?|-{1,2}>|:|：|\b(?:is|was|ist|est|es|are|è|é|lautet|jest|är)\b\s{0,3}(?:now\b\s?)?:?"
     r"|\bto(?=\s[\"'])|[\"']?\svalue\s?=|,\s?\\?[\"']?value\\?[\"']?\s?:|>(?:<!\[CDATA\[)?(?=[^\s<])"
     r"|\s[\w:.-]{1,40}=[^<>\n]{0,200}>(?:<!\[CDATA\[)?(?=[^\s<])"  # an element with attributes
     r"|(?:\\r\\n|\r?\n){2}|\\{1,2}[=:]|</\w{1,20}>\s{0,9}(?:<\w{1,20}>){1,2}(?=[^\s<])"
@@ -48,7 +49,11 @@ _ADDRESS = lazy(r"0[xX][0-9a-fA-F]{1,16}[\])}.]?")
 """A number of 64 bits: `cache key: 0x1f2e3d4c`."""
 _DOTTED = lazy(r"[a-z_][a-z_0-9]*(?:\.[a-z_0-9]+){2,}")
 """A name in a module or a model: `model.layers.0.q_proj`."""
+_SIZES = lazy(r"\d{1,6}(?:x\d{1,6}){1,6}")
+_CALL = lazy(r"[A-Za-z_][\w.]{0,60}\(")
+"""`key_states.shape = torch.Size([1`: code."""
 _OF_FILE = lazy(r"s?[-_.]?(?:file|path|dir|folder)s?\b", re.IGNORECASE)
+_NAME_ON = lazy(r"[\w.-]{1,40}")
 _LONGEST = 1024
 """Characters of a value that are looked at to judge it; what goes on is hidden with it."""
 _REST = lazy(r"[^\s\"'`,;&<>|]*")
@@ -128,7 +133,7 @@ def _assigned(text: str, end: int, judge: _Judge) -> Iterator[Span]:
     if match is None:
         return
     found = group(match)
-    if _names_a_file(text, end, found[0]):
+    if _names_a_file(text, end, found[0]) or _is_neutral(text, end, found):
         return
     if not judge(text[slice(*found)]):
         return
@@ -136,6 +141,14 @@ def _assigned(text: str, end: int, judge: _Judge) -> Iterator[Span]:
         yield from unless_told(text, found)
     elif not is_none(text, found):
         yield found
+
+
+def _is_neutral(text: str, end: int, found: Span) -> bool:
+    """`secret_name: X`, unless X looks like a password: asked only where a name goes on behind the word."""
+    if text[end : end + 1] not in ("_", "-", ".") and not text[end : end + 1].isupper():
+        return False
+    name = _NAME_ON().match(text, end)
+    return name is not None and is_neutral("x" + name[0]) and not looks_chosen(text[slice(*found)])
 
 
 def _names_a_file(text: str, end: int, begin: int) -> bool:
@@ -161,6 +174,8 @@ def _mixed_or_long(value: str) -> bool:
     return (
         _MIXED_OR_LONG().match(value) is not None
         and _ADDRESS().fullmatch(value) is None
+        and _CALL().match(value) is None
+        and _SIZES().fullmatch(value) is None
         and (_DOTTED().fullmatch(value) is None or looks_chosen(value))
     )
 
@@ -182,6 +197,7 @@ _STEPS = ("render ", "compute ", "backward ", "forward ", "optimizer ")
 """Passes that are steps."""
 _JUDGES: dict[str, _Judge] = {"pwd": _no_path, "session_id": _mixed_or_long, "sessionid": _mixed_or_long}
 """Strong words that name something harmless as well."""
+_LONGEST_NAME = 64
 _NEAR = 120
 """Characters before a word in which it may be compared with something."""
 _NO_PASSES = ("by", "com", "tres", "sub", "render", "multi", "sur", "over", "under", "compute", "depth")
@@ -203,6 +219,8 @@ def _enclosed(text: str, begin: int, end: int) -> Iterator[Span]:
     compared = _COMPARED().search(text[max(0, begin - _NEAR) : begin])
     if compared is not None:
         yield max(0, begin - _NEAR) + compared.start(1), max(0, begin - _NEAR) + compared.end(1)
+    while begin > 0 and end - begin < _LONGEST_NAME and (text[begin - 1].isalnum() or text[begin - 1] in "_.-"):
+        begin -= 1  # the word may be the end of a name: `define('DB_PASSWORD', 'X')`
     before = text[max(0, begin - 2) : begin]
     if before[-1:] in ("(", "{") or before in ("('", '("', "{'", '{"'):
         yield from group_of(_PAIRED().match(text, end))

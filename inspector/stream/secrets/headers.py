@@ -18,7 +18,7 @@ _PAIR = lazy(r"s?\s?[:=]\s?\S{1,64}\s?/\s?(\S{3,512})", re.IGNORECASE)
 _LOGIN_TRIED = lazy(r"(?<![\w/.:-])[\w.@-]{1,64}([:/])([^\s/\]),\"']{6,256})")
 """`creds admin:X`, `login attempt [root/X]`."""
 _LOGIN_PAIR = lazy(
-    r"(?:\bauth[\"']?\s?[:=]\s?[(\[]|(?:Basic|Digest)Auth\(|\.login\()"
+    r"(?:\bauth[\"']?\s?[:=]\s?[(\[]|\bcredentials?:?\s?[(\[]|(?:Basic|Digest)Auth\(|\.login\()"
     r"\s?[\"'][^\"']{0,128}[\"'],\s?[\"']([^\"']{1,512})[\"']"
 )
 """`auth=("bob", "X")`, as tracebacks quote it."""
@@ -33,7 +33,9 @@ _AUTH_COMMAND = lazy(
     r"(?=\S{0,200}[\d=])(\S{6,8192})"
 )
 _PASS_COMMAND = lazy(
-    r"(?:[>]|\b[CS]:|\b(?:ftp|pop3?|irc|imap)\b.{0,40}?)\s{0,3}(?:PASS|:?IDENTIFY) (\S{4,512})", re.IGNORECASE
+    r"\b[A-Za-z]{1,4}\d{1,6} LOGIN \S{1,128} \"?([^\s\"]{1,512})"
+    r"|(?:[>]|\b[CS]:|\b(?:ftp|pop3?|irc|imap)\b.{0,40}?)\s{0,3}(?:PASS|:?IDENTIFY) (\S{4,512})",
+    re.IGNORECASE,
 )
 """What clients of mail, FTP and Redis say."""
 _PARTS_OF_LOGINS = ("login", "cred", "daten", "identifiants")
@@ -51,7 +53,7 @@ def spans(text: str, small: str) -> Iterator[Span]:
     if "bearer " in small:
         for end in ends(small, "bearer "):
             yield from group_of(_BEARER().match(text, end - 1))
-    if "auth" in small or ".login(" in small:
+    if "auth" in small or ".login(" in small or "credential" in small:
         for match in _LOGIN_PAIR().finditer(text):
             yield match.span(1)
         for match in _AUTH_COMMAND().finditer(text):
@@ -60,9 +62,9 @@ def spans(text: str, small: str) -> Iterator[Span]:
         for match in _CONNECTS().finditer(text):
             if could_be_chosen(match[1]):
                 yield match.span(1)
-    if "PASS " in text or "IDENTIFY " in text:
+    if "PASS " in text or "IDENTIFY " in text or " LOGIN " in text:
         for match in _PASS_COMMAND().finditer(text):
-            yield match.span(1)
+            yield match.span(match.lastindex or 0)
     if "TRUE" in text or "FALSE" in text:
         for match in _COOKIE_JAR().finditer(text):
             yield match.span(1)

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from inspector.stream.lazy_pattern import lazy
 
-from . import addresses, assigned, headers, options, prose, reading
+from . import addresses, assigned, headers, naming, options, prose, reading
 from .blocks import SECRET_KEY, Blocks
 from .chosen import could_be_chosen, has_signs, looks_chosen, looks_drawn
 from .found import Span, holds_any
@@ -34,6 +34,8 @@ _DIGEST = lazy(r"(?:\b(?:sha-?\d{1,3}|md5|blake\w{1,3})[:=-]|\b(?:fingerprint|et
 _LINE_OF_KEY = lazy(r"(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2,3}={0,2})?|[A-Za-z0-9+/]{2,}={1,2}")
 _SMALL = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
 _MEMBER = lazy(r"([\"'](?:\w*_)?(?:token|key|auth|pass)[\"']\s?:\s?)[\"']([^\"']{1,1024})[\"']", re.IGNORECASE)
+_LOGIN = lazy(r"(?:admin|administrator|root|guest|user|test):(?=[^/\s]*[A-Za-z])[^/\s:]{4,64}")
+"""A variable that is a user and a password."""
 _NO_SECRET_KEYS = frozenset(("PWD", "OLDPWD"))
 
 
@@ -71,6 +73,7 @@ def _found_as_written(text: str, small: str) -> list[Span]:
         *prose.spans(text, small),
         *addresses.spans(text),
         *options.spans(text),
+        *naming.spans(text),
         *_by_form(text),
     ]
 
@@ -135,6 +138,8 @@ def _hide_back(shown: list[str]) -> None:
 def shown_value(key: str, value: str) -> str:
     """The value of an environment variable as it may be shown."""
     if key not in _NO_SECRET_KEYS and SECRET_KEY().search(key) and not options.is_harmless(value):
+        return HIDDEN if not naming.is_neutral(key) or looks_chosen(value) else hide(value)
+    if naming.is_unnamed_number(key, value) or _LOGIN().fullmatch(value) is not None:
         return HIDDEN
     if "LICEN" in key.upper() and looks_chosen(value):
         return HIDDEN

@@ -27,6 +27,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prefixes: str
     digests: str
+    heads: str
     how_it_is: str
     results: str
     schemes: str
@@ -42,6 +43,8 @@ class Known(msgspec.Struct, frozen=True):
     beginnings: frozenset[str]
     """The first characters of the prefixes, `SHORTEST` of each: nearly no other word begins with one."""
     digests: frozenset[str]
+    heads: frozenset[str]
+    """Last words of names that say that the value is no secret."""
     how_it_is: frozenset[str]
     results: frozenset[str]
     schemes: frozenset[str]
@@ -75,6 +78,7 @@ def _read() -> Known:
         prefixes=tuple(file.prefixes.split()),
         beginnings=frozenset(prefix[:SHORTEST] for prefix in file.prefixes.split()),
         digests=frozenset(file.digests.split()),
+        heads=frozenset(file.heads.split()),
         how_it_is=frozenset(file.how_it_is.split()),
         results=frozenset(file.results.split()),
         schemes=frozenset(file.schemes.split()),

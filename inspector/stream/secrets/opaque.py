@@ -26,6 +26,10 @@ _MOST_OF_COMPILERS = 25
 """For what begins as compilers begin a name: Rust ends it with a hash."""
 _HEX_INSIDE = lazy(r"(?=[0-9a-f]{0,12}\d)[0-9a-f]{32}|(?=[0-9A-F]{0,12}\d)[0-9A-F]{32}")
 """A digest stands alone; one that goes on with other letters is none."""
+_OF_REQUEST = lazy(r"(?:chatcmpl|cmpl|resp|req|msg|call|embd)[-_][A-Za-z0-9]{20,64}$")
+"""How servers of models number what they are asked."""
+_PRIVATE_NUMBER = lazy(r"0x[0-9a-fA-F]{64}")
+"""The private key of a wallet; numbers in a program are shorter."""
 _TIME = lazy(r"(?:19|20)\d{6}[T_-]?\d{4,6}Z?")
 _LEAST_LONGEST, _MANY_PARTS = 13, 4
 """Names of kernels and packages are many short pieces, each as long as it has to be."""
@@ -38,6 +42,10 @@ def is_opaque(word: str) -> bool:
     word = _VERSION_OF_FUNCTION().sub("", word)
     if len(word) < LEAST:
         return False
+    if _OF_REQUEST().match(word):
+        return False
+    if _PRIVATE_NUMBER().fullmatch(word):
+        return True
     certain = _MOST_OF_COMPILERS if _MANGLED().match(word) else _LEAST_CHANCE
     parts = [part for part in _SEPARATORS().split(UUID().sub("", word)) if part]
     joined = "".join(parts)

@@ -11,6 +11,7 @@ from inspector.stream.lazy_pattern import lazy
 from .chosen import could_be_chosen, looks_chosen, looks_drawn
 from .found import holds_any
 from .known import known
+from .naming import is_unnamed_number
 from .opaque import UUID
 
 _Judge = Callable[[str], bool]
@@ -18,7 +19,7 @@ _LONG_OPTION = 4
 """Characters from which on a value is not joined to an option without `=`."""
 
 _NAME = (
-    r"(?![\w.-]{0,40}?(?:bos|eos|eot|pad|unk|sep|cls|mask|image|stop|sort|group|order)[-_](?:key|token)\b)"
+    r"(?![\w.-]{0,40}?(?:bos|eos|eot|pad|unk|sep|cls|mask|image|stop|sort|group|order|label|text|prompt|column|recv)[-_](?:key|token)\b)"
     r"(?:[\w.-]*[-_.:])?"
     r"(?:\w{0,20}(?:password|passwd|passphrase|secret|credentials?|api_?key|api-key|apikey|authkey|authtoken|apitoken|"
     r"accesskey|secretkey|storepass|keypass|requirepass|masterauth)\w{0,8}|pass|pwd|pw|key|token|auth|authorization|"
@@ -48,7 +49,7 @@ _LETS_IN = ("login", "auth", "authenticate")
 _USERS = ("-u", "-U", "--user", "--username", "--login", "--credentials", "--proxy-user", "--license", "--licence")
 """Behind these stands `user:password`, or what lets somebody in; the shape decides."""
 _JOINED_USER = lazy(r"(?:--(?:user|username|login|credentials|proxy-user|licen[cs]e)=|/[pP]:)(?:[^:/]{1,64}:)?(.+)")
-_NAMES_USER = lazy(r"-[A-Za-z]?[uU]|/r?u(?:ser)?|--(?:user|username|login|credentials|proxy-user)")
+_NAMES_USER = lazy(r"-[A-Za-z]?[uU]|/r?u(?:ser)?|-l|--(?:user|username|login|credentials|proxy-user)")
 _USERS_JOINED = ("--user=", "--username=", "--login=", "/u:")
 _USER = lazy(r"(?!-)[\w@.\\-]{1,64}(?<!\.py)")
 _OF_A_LOGIN = lazy(
@@ -73,6 +74,9 @@ _TELLS_SURELY = lazy(
 )
 _ADDS_USER = lazy(r"(?:add|create|new|set)[-_]user|user[-_](?:add|mod)", re.IGNORECASE)
 _LONG_NUMBER = lazy(r"[0-9a-f]{24,128}")
+_MIXED = lazy(r"(?=[a-z\d]*[A-Z])(?=[A-Z\d]*[a-z])[A-Za-z0-9]{4,64}")
+"""A password of letters of both sizes, where somebody logs in."""
+_KEY_NUMBER = lazy(r"[0-9a-f]{32,128}")
 _WORDS_TOLD, _WORDS_BEHIND_OPTION = 4, 2
 _SHORT_OPTIONS = ("-p", "-P", "-w", "-W", "-pw")
 _BEFORE_PASSWORDS = frozenset(
@@ -85,7 +89,7 @@ _BEFORE_PASSWORDS = frozenset(
     )
 )
 """Behind these a password stands as a word of its own, if it looks like one."""
-_BEFORE_KEYS = frozenset(f"-{which}" for which in "kKsSaAxXtT")
+_BEFORE_KEYS = frozenset(f"-{which}" for which in "kKsSaAxXtTH")
 """Behind these as well, but more often a size, a place or a time."""
 _LISTED = lazy(rf"[\"']--?{_NAME}\\?[\"'],\s?\\?[\"']([^\"'\\]+)", re.IGNORECASE)
 """`"--token", "X"`: an argument list that is told as one."""
@@ -130,14 +134,16 @@ def secret_parts(program: str, words: Sequence[str]) -> Iterator[tuple[int, int]
 
 def chosen_parts(words: Sequence[str]) -> Iterator[tuple[int, int]]:
     """The same for a program that nobody knows: behind `-p` what has the shape of a password, a UUID behind `login`."""
-    is_password = could_be_chosen if _names_a_user(words) else looks_chosen
+    named = _names_a_user(words)
+    is_password = could_be_chosen if named else looks_chosen
     told = _Told()
     before = ""
     for index, word in enumerate(words):
         if (
-            (before in _BEFORE_PASSWORDS and is_password(word))
-            or (before in _BEFORE_KEYS and "@" not in word and looks_chosen(word))
+            (before in _BEFORE_PASSWORDS and (is_password(word) or (named and _MIXED().fullmatch(word) is not None)))
+            or (before in _BEFORE_KEYS and "@" not in word and (looks_chosen(word) or _KEY_NUMBER().fullmatch(word)))
             or (before in _LETS_IN and UUID().fullmatch(word))
+            or (before[:2] == "--" and _KEY_NUMBER().fullmatch(word) and is_unnamed_number(before, word))
         ):
             yield index, 0
         elif (

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from inspector.stream.lazy_pattern import lazy
 
+from .chosen import could_be_chosen
 from .found import QUOTED, Span, group, holds_any, unless_told
 from .known import known
 
@@ -21,7 +22,8 @@ _PROSE = lazy(
     r"|\b(?:using|encryption|signing|hmac|aes|master|shared|link|pairing|session|network|group|root|wrapping|recovery)"
     r"(?: the)? key(?= \S{16})|\bpassword changed from"
     r"|\b(?:requirepass|masterauth)|\bunseal key(?: \d{1,2})?(?=:)|\blog ?in (?:with|as|using) \S{1,64} /"
-    r"|\b(?:pin|otp|totp|2fa|mfa|(?:verification|recovery|backup|one-time|login|security) code)(?: code)?"
+    r"|\b(?:pin|otp|totp|2fa|mfa"
+    r"|(?:verification|recovery|backup|one-time|login|security|pairing|activation) code)(?: code)?"
     r"(?: for \S{1,64}?)?(?: is| was)?[\"']?"
     r"(?=[\s:=]{1,3}\S{0,9}\d)"
     r"|\b(?:seed|recovery|secret) phrase|\bmnemonic|\b(?:backup|recovery) codes(?=: )|"
@@ -30,6 +32,11 @@ _PROSE = lazy(
     re.IGNORECASE,
 )
 """Keys, codes and phrases as messages tell them."""
+_OF_NETWORK = lazy(
+    r"\b(?:radius|tacacs|isakmp|ssid|wi-?fi|wpa)\d?\b[^\n]{0,60}? key(?: [07])?:? \"?([^\s\"]{6,64})", re.IGNORECASE
+)
+"""How routers and access points are told a key."""
+_NETWORKS = ("radius", "tacacs", "isakmp", "ssid", "wi-fi", "wifi", "wpa")
 _PATH = lazy(r"[/~][^\s:@]*")
 _PROMPT = lazy(r"passphrase for [^:\n]{1,128}:\s{1,3}(\S.{0,1023})", re.IGNORECASE)
 """A passphrase that was typed is several words: all that follows."""
@@ -82,6 +89,10 @@ def spans(text: str, small: str) -> Iterator[Span]:
             value = text[slice(*group(match))]
             if value.strip(".,:;!").lower() not in known().how_it_is and _PATH().fullmatch(value) is None:
                 yield group(match)
+    if " key" in small and holds_any(small, _NETWORKS):
+        for match in _OF_NETWORK().finditer(text):
+            if could_be_chosen(match[1]):
+                yield match.span(1)
     if named and "passphrase for " in small:
         for match in _PROMPT().finditer(text):
             yield from unless_told(text, match.span(1))

@@ -1,0 +1,48 @@
+"""What the name beside a value says of it: its last word is what it is, and some words name numbers of things."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from inspector.stream.lazy_pattern import lazy
+
+from .found import Span
+from .known import known
+
+_WORD = lazy(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|[A-Z]")
+_HEX = lazy(r"(?=[a-fA-F]*\d)(?=\d*[a-fA-F])(?:[0-9a-f]{20,512}|[0-9A-F]{20,512})")
+_LEAST = 32
+_LONG_HEX = lazy(r"[0-9a-fA-F]{32}")
+_ASSIGNED_HEX = lazy(
+    r"(?<![\w./-])([A-Za-z][\w.-]{0,64})[\"']?\s?(?:=>|[=:])\s?[\"']?(?:0x)?"
+    r"((?:[0-9a-f]{32,512}|[0-9A-F]{32,512})(?![\w-]))"
+    r"|\b(?:key|seed|secret|session|token|macaroon)\s(?:0x)?((?:[0-9a-f]{32,512}|[0-9A-F]{32,512})(?![\w-]))"
+)
+"""`name=X` with a long number, and such a number directly behind what may name a secret."""
+
+
+@lru_cache(2048)
+def words_of(name: str) -> tuple[str, ...]:
+    """The words of a name: `NodeID`, `node_id` and `NODE-ID` have the same two."""
+    return tuple(word.lower() for word in _WORD().findall(name))
+
+
+def is_neutral(name: str) -> bool:
+    """Whether a name that holds the name of a secret ends with what is none: `token_limit`, `secretName`."""
+    words = words_of(name)
+    return len(words) > 1 and words[-1] in known().heads
+
+
+def is_unnamed_number(name: str, value: str) -> bool:
+    """Whether a value is a long hexadecimal number and its name tells of no digest, commit or identifier."""
+    return _HEX().fullmatch(value) is not None and known().digests.isdisjoint(words_of(name))
+
+
+def spans(text: str) -> Iterator[Span]:
+    """Where long hexadecimal numbers are assigned to what names no digest, commit or identifier."""
+    if max(map(len, text.split()), default=0) < _LEAST or _LONG_HEX().search(text) is None:
+        return  # as nearly all lines: this costs a tenth of what the pattern does
+    for match in _ASSIGNED_HEX().finditer(text):
+        if match[1] is None:
+            yield match.span(3)
+        elif is_unnamed_number(match[1], match[2]):
+            yield match.span(2)
