@@ -44,6 +44,8 @@ def test_a_long_number_is_shown_where_its_name_is_one_of_things(name: str) -> No
         ("radius server 10.0.0.5 key radSharedX1", "radSharedX1"),
         ('Wi-Fi: SSID "Lab", key "labwifi2020"', "labwifi2020"),
         ("bad credentials ('bob', 'tracePw1')", "tracePw1"), ("pairing code 4821-9934", "4821-9934"),
+        ("relay [smtp.x.io]:587 me@x.io:postPw7", "postPw7"), ("stats auth admin:haPw77", "haPw77"),
+        ("Bind password for cn=x: ldPw11", "ldPw11"),
         ("das Kennwort lautet: Plumhorst", "Plumhorst"), ('{"creds":{"u":"a","p":"pee11"}}', "pee11"),
     ],
 )  # fmt: skip
@@ -64,6 +66,13 @@ def test_a_long_number_behind_an_option_of_an_unknown_name_is_hidden() -> None:
     assert shown_arguments(["x", "--salt", NUMBER[:32], "--revision", NUMBER[:40]])[2:] == [
         HIDDEN, "--revision", NUMBER[:40]
     ]  # fmt: skip
+
+
+def test_a_list_of_as_many_bytes_as_a_key_has_is_hidden_behind_its_name() -> None:
+    key = ", ".join(map(str, range(100, 132)))
+    assert key not in hide(f"Solana keypair [{key}]")
+    assert hide(f"token ids: [{key}]") == f"token ids: [{key}]"
+    assert hide(f"seqlens_key: [{key}, 4096]") == f"seqlens_key: [{key}, 4096]"
 
 
 def test_who_logs_in_gives_a_password_behind_p() -> None:

@@ -40,7 +40,7 @@ _BEHIND = lazy(
     r"([A-Za-z]{8,256})(?![\w(.]))"
 )
 """A quoted text, a word with a digit or one of odd capitals directly behind: `passphrase 'X'`, `api key X1`."""
-_FURTHER_BEHIND = lazy(r"[\w-]{0,20}(?: [\w'@.-]{1,64}){1,4}: ?[\"']?([^\s\"',;]{6,256})")
+_FURTHER_BEHIND = lazy(r"[\w-]{0,20}(?: [\w'@.=,-]{1,64}){1,4}: ?[\"']?([^\s\"',;]{6,256})")
 """`password too short: X`, `secret of bob: X`."""
 _COMPARED = lazy(r"[\"']([^\"'\s]{4,80})[\"']\s?(?:[=!]==?|is|is not|in|not in)\s?[\w.]{0,40}$")
 """What a word that names a secret is compared with."""

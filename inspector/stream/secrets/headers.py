@@ -38,6 +38,11 @@ _PASS_COMMAND = lazy(
     re.IGNORECASE,
 )
 """What clients of mail, FTP and Redis say."""
+_USER_AND_PASSWORD = lazy(
+    r"(?<![\w.+/-])(?:[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,4}|admin|administrator|root|guest)"
+    r":([^\s:/@\"',]{6,256})(?=[\s\"',]|$)"
+)
+"""`me@example.org:X`, `admin:X`: as lists of accounts hold it."""
 _PARTS_OF_LOGINS = ("login", "cred", "daten", "identifiants")
 _LOGINS = ("credential", "creds", "gangsdaten", "anmeldedaten", "identifiants", "credencial", "login")
 _COOKIE_JAR = lazy(r"\s(?:TRUE|FALSE)\s/\S{0,256}\s(?:TRUE|FALSE)\s\d{1,12}\s\S{1,128}\s(\S+)")
@@ -58,7 +63,7 @@ def spans(text: str, small: str) -> Iterator[Span]:
             yield match.span(1)
         for match in _AUTH_COMMAND().finditer(text):
             yield match.span(match.lastindex or 0)
-    if "onnect" in text or "redential" in text or "__construct(" in text or "ogin(" in text:
+    if "onnect" in text or "redential" in text or "__construct(" in text or "ogin(" in text or "PDO(" in text:
         for match in _CONNECTS().finditer(text):
             if could_be_chosen(match[1]):
                 yield match.span(1)
@@ -76,6 +81,10 @@ def spans(text: str, small: str) -> Iterator[Span]:
 
 
 def _logins(text: str, small: str) -> Iterator[Span]:
+    if ":" in text and ("@" in text or "admin" in small or "root:" in small or "guest:" in small):
+        for match in _USER_AND_PASSWORD().finditer(text):
+            if could_be_chosen(match[1]):
+                yield match.span(1)
     if holds_any(small, _PARTS_OF_LOGINS):
         for word in _LOGINS:
             for end in ends(small, word):

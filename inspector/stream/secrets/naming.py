@@ -1,5 +1,6 @@
 """What the name beside a value says of it: its last word is what it is, and some words name numbers of things."""
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -20,6 +21,10 @@ _ASSIGNED_HEX = lazy(
 """`name=X` with a long number, and such a number directly behind what may name a secret."""
 
 
+_BYTES = lazy(r"(?:key|seed|secret|keypair)[\"']?\s?[:=]?\s?\[\s?((?:\d{1,3},\s?){15,63}\d{1,3})\s?\]", re.IGNORECASE)
+_LENGTHS_OF_KEYS = (16, 32, 64)
+
+
 @lru_cache(2048)
 def words_of(name: str) -> tuple[str, ...]:
     """The words of a name: `NodeID`, `node_id` and `NODE-ID` have the same two."""
@@ -38,7 +43,12 @@ def is_unnamed_number(name: str, value: str) -> bool:
 
 
 def spans(text: str) -> Iterator[Span]:
-    """Where long hexadecimal numbers are assigned to what names no digest, commit or identifier."""
+    """Where long hexadecimal numbers are assigned to what names no digest, commit or identifier, and keys in bytes."""
+    if text.count(",") >= min(_LENGTHS_OF_KEYS) - 1 and "[" in text:
+        for match in _BYTES().finditer(text):
+            numbers = [int(number) for number in match[1].split(",")]
+            if len(numbers) in _LENGTHS_OF_KEYS and max(numbers) < 256:
+                yield match.span(1)
     if max(map(len, text.split()), default=0) < _LEAST or _LONG_HEX().search(text) is None:
         return  # as nearly all lines: this costs a tenth of what the pattern does
     for match in _ASSIGNED_HEX().finditer(text):
