@@ -43,3 +43,15 @@ def test_a_stripped_library_names_what_it_exports(library: Path) -> None:
     with ElfFile(str(library).encode()) as elf:
         names = FunctionNames(elf)
         assert (names.at(shown), names.at(inner)) == ((shown, b"shown"), None)
+
+
+def test_code_that_chooses_a_function_at_the_first_call_has_its_own_name(tmp_path: Path) -> None:
+    code = """
+    static void *choose(void) { return 0; }
+    int chosen(void) __attribute__((ifunc("choose")));
+    """
+    library = tmp_path / "libchosen.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=code.encode(), check=True)
+    with ElfFile(str(library).encode()) as elf:
+        begin = named(library)["choose"][0]
+        assert FunctionNames(elf).at(begin) == (begin, b"choose")

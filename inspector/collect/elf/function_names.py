@@ -9,10 +9,12 @@ from typing import Final, NamedTuple
 from .file import CLASS_64, ElfError, ElfFile, Layout, cstring
 from .sections import SHT_SYMTAB, read_sections, section_bytes
 from .symbol_masks import SymbolMasks, both, places
-from .symbols import SymbolTable
+from .symbols import STT_FUNC, SymbolTable
 
 _MOST_SYMBOLS: Final = 400_000
 _MOST_STRINGS: Final = 64 << 20
+_IS_CODE: Final = bytes(info & 15 == STT_FUNC for info in range(256))
+"""By `st_info` (elf(5)), for `bytes.translate`."""
 
 
 class NamedFunction(NamedTuple):
@@ -29,14 +31,17 @@ class FunctionTable:
     A program may have hundreds of thousands of symbols. Of two at one address the first.
     """
 
-    def __init__(self, raw: bytes, strings: bytes, layout: Layout, *, with_size: bool) -> None:
-        """`with_size`: without functions of which is not known where they end."""
+    def __init__(self, raw: bytes, strings: bytes, layout: Layout, *, extents: bool) -> None:
+        """`extents`: of each function code from its beginning to its end; not where the end is unknown, and not what is
+        chosen when it is called first (STT_GNU_IFUNC), whose address is that of another function, which chooses."""
         self._symbol, self._strings = layout.symbol, strings
         self._raw = raw = raw[: len(raw) // layout.symbol.size * layout.symbol.size]
         words, width = (memoryview(raw).cast("Q"), 3) if layout is CLASS_64 else (memoryview(raw).cast("I"), 4)
         self._size_field = 5 if layout is CLASS_64 else 2
         mask = SymbolMasks.of(raw, layout).defined_functions
-        if with_size:
+        if extents:
+            info_at = 4 if layout is CLASS_64 else 12
+            mask = both(mask, raw[info_at :: layout.symbol.size].translate(_IS_CODE))
             mask = both(mask, bytes(map(bool, words[2::width].tolist())))
         numbers = list(places(mask))[::-1]
         self._numbers = dict(zip(map(words[1::width].tolist().__getitem__, numbers), numbers, strict=True))
@@ -64,7 +69,7 @@ class FunctionNames:
         with suppress(ElfError):
             table = SymbolTable(elf)
             if len(table) <= _MOST_SYMBOLS:
-                self._tables.append(FunctionTable(table.raw, elf.strings, elf.layout, with_size=True))
+                self._tables.append(FunctionTable(table.raw, elf.strings, elf.layout, extents=True))
         with suppress(ElfError):
             sections = read_sections(elf)
             most = _MOST_SYMBOLS * elf.layout.symbol.size
@@ -74,7 +79,7 @@ class FunctionNames:
                         section_bytes(elf, section, most),
                         section_bytes(elf, sections[section.link], _MOST_STRINGS),
                     )
-                    self._tables.append(FunctionTable(raw, strings, elf.layout, with_size=True))
+                    self._tables.append(FunctionTable(raw, strings, elf.layout, extents=True))
         self._begins = sorted(chain.from_iterable(table.begins for table in self._tables))
 
     def at(self, address: int) -> NamedFunction | None:

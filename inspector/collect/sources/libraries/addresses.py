@@ -162,6 +162,6 @@ def _exports(place: Place) -> _Exports | None:
             table = SymbolTable(elf)
             if not same_file(elf.identity, place.file) or len(table) > _MOST_SYMBOLS:
                 return None
-            return _Exports(elf, FunctionTable(table.raw, elf.strings, elf.layout, with_size=False))
+            return _Exports(elf, FunctionTable(table.raw, elf.strings, elf.layout, extents=False))
     except (ElfError, OSError):
         return None
