@@ -2,6 +2,8 @@
 
 import os
 
+import msgspec
+
 from inspector.stream.base import Event
 from inspector.stream.calls import CallsInside, OpenCall
 from inspector.stream.processes import ThreadWaits, Vitals
@@ -14,7 +16,28 @@ from ..tolerant_reads import attempt
 from .processes import ProcessTree
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_ONE_TICK = 150 / _TICKS
+"""Percent of a processor, for a second or a little less: who uses as much now and then is told of once."""
 _MOST_WAITS = 64
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """How a process did in the last second, as `Vitals`."""
+
+    cpu: float
+    rss: int
+    threads: int
+    state: str
+
+
+def is_news(sample: Sample, told: Sample | None, rested: bool) -> bool:
+    """Whether a sample differs from the one that was told last by more than the clock's step.
+
+    `rested`: it used no processor in the second before either.
+    """
+    if told is None or (sample.rss, sample.threads, sample.state) != (told.rss, told.threads, told.state):
+        return True
+    return abs(told.cpu - sample.cpu) > _ONE_TICK or (rested and not sample.cpu and told.cpu > 0)
 
 
 class VitalsSource(TreeObserver):
@@ -28,7 +51,7 @@ class VitalsSource(TreeObserver):
         self._tree = tree
         self._before: dict[int, tuple[int, int]] = {}
         """pid -> moment and CPU ticks of the last sample."""
-        self._sent: dict[int, tuple[float, int, int, str]] = {}
+        self._told: dict[int, Sample] = {}
         self._rounds = Rounds(tree.processes)
         self._busy: set[int] = set()
         """pids that used the CPU, or are new."""
@@ -42,7 +65,7 @@ class VitalsSource(TreeObserver):
     def ended(self, process: Tracked) -> None:
         """Forget it."""
         self._before.pop(process.pid, None)
-        self._sent.pop(process.pid, None)
+        self._told.pop(process.pid, None)
         self._busy.discard(process.pid)
 
     def _sample(self) -> None:
@@ -57,16 +80,15 @@ class VitalsSource(TreeObserver):
         then, ticks = self._before.get(stat.pid, (now, stat.cpu_ticks))
         self._before[stat.pid] = now, stat.cpu_ticks
         cpu = round(100e9 * (stat.cpu_ticks - ticks) / _TICKS / (now - then), 1) if now > then else 0.0
-        vitals = (cpu, stat.rss, stat.threads, stat.state)
+        sample = Sample(cpu, stat.rss, stat.threads, stat.state)
+        rested = stat.pid not in self._busy
         if cpu:
             self._busy.add(stat.pid)
         else:
             self._busy.discard(stat.pid)
-        if self._sent.get(stat.pid) != vitals:
-            self._sent[stat.pid] = vitals
-            self._session.sink.send(
-                Vitals(at=now, pid=stat.pid, cpu=cpu, rss=stat.rss, threads=stat.threads, state=stat.state)
-            )
+        if is_news(sample, self._told.get(stat.pid), rested):
+            self._told[stat.pid] = sample
+            self._session.sink.send(Vitals(at=now, pid=stat.pid, **msgspec.structs.asdict(sample)))
 
 
 class WaitsSource:
