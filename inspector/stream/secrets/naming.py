@@ -11,7 +11,8 @@ from .known import known
 
 _WORD = lazy(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|[A-Z]")
 _HEX = lazy(r"(?=[a-fA-F]*\d)(?=\d*[a-fA-F])(?:[0-9a-f]{20,512}|[0-9A-F]{20,512})")
-_LEAST = 32
+_EACH = 8
+_FOUR_HEX = lazy(r"[0-9a-fA-F]{4}")
 _LONG_HEX = lazy(r"[0-9a-fA-F]{32}")
 _ASSIGNED_HEX = lazy(
     r"(?<![\w./-])([A-Za-z][\w.-]{0,64})[\"']?\s?(?:=>|[=:])\s?[\"']?(?:0x)?"
@@ -49,8 +50,8 @@ def spans(text: str) -> Iterator[Span]:
             numbers = [int(number) for number in match[1].split(",")]
             if len(numbers) in _LENGTHS_OF_KEYS and max(numbers) < 256:
                 yield match.span(1)
-    if max(map(len, text.split()), default=0) < _LEAST or _LONG_HEX().search(text) is None:
-        return  # as nearly all lines: this costs a tenth of what the pattern does
+    if _FOUR_HEX().search(text[_EACH - 1 :: _EACH]) is None or _LONG_HEX().search(text) is None:
+        return  # as nearly all lines: each long number shows four of its digits here
     for match in _ASSIGNED_HEX().finditer(text):
         if match[1] is None:
             yield match.span(3)
