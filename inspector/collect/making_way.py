@@ -17,7 +17,7 @@ _LOADAVG: Final = "/proc/loadavg"
 class MakingWay(TreeObserver):
     """Asked by the loop and its worker before what can wait."""
 
-    LONGEST_SECONDS = 0.6
+    LONGEST_SECONDS = 0.4
     """So long in all, and not again before twice that: where programs begin all the time, half of it is for us."""
     AGAIN_SECONDS = 0.005
     """After which to ask again."""

@@ -19,7 +19,7 @@ _QUIET = 0.35
 """Seconds without a byte after which a repaint is over, also on a busy machine."""
 PANES = "234561"
 SIZES = [(80, 24), (120, 36)]
-SCREEN = {80: 7_700, 120: 15_600}
+SCREEN = {80: 7_900, 120: 15_800}
 OVERLAY = {80: 4_700, 120: 8_700}
 PANE_SWITCH = {80: 2_500, 120: 4_000}
 CURSOR = {80: 700, 120: 2_050}
