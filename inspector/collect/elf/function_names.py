@@ -75,10 +75,8 @@ class FunctionNames:
             most = _MOST_SYMBOLS * elf.layout.symbol.size
             for section in sections:
                 if section.kind == SHT_SYMTAB and section.size <= most and section.link < len(sections):
-                    raw, strings = (
-                        section_bytes(elf, section, most),
-                        section_bytes(elf, sections[section.link], _MOST_STRINGS),
-                    )
+                    strings = section_bytes(elf, sections[section.link], _MOST_STRINGS)
+                    raw = section_bytes(elf, section, most)
                     self._tables.append(FunctionTable(raw, strings, elf.layout, extents=True))
         self._begins = sorted(chain.from_iterable(table.begins for table in self._tables))
 

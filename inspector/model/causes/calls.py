@@ -7,7 +7,7 @@ from inspector.model.attempts.row import Attempt
 from inspector.model.drivers import drivers_behind, machine_lacks_device
 from inspector.model.evidence import short
 from inspector.model.formatting import listed, name_of, plural
-from inspector.model.own_logs import trouble_told
+from inspector.model.own_logs import Trouble, trouble_told
 from inspector.model.start_again import waited_for
 from inspector.model.state import Process
 from inspector.model.tree import ancestors
@@ -115,18 +115,8 @@ class ApiError(Cause):
         if told is None and (behind := _behind(case)):
             meaning = behind
         known = profiles.apis.get(leaf.api)
-        step, command = _next(case, gate)
-        lacks_memory = profiles.is_called(leaf.api, leaf.code, *_NO_MEMORY)
-        if lacks_memory:  # what is printed then is a consequence
-            step = (
-                "see who holds the device's memory; free it, or ask for less (a smaller model, batch, image or context)"
-            )
-        elif told is not None:
-            step, command = f"mend what {name_of(told.where)} tells of, then start again", told.by_hand
         there, lacks = driver_there(case)
-        if lacks and told is None:
-            where = found_elsewhere(case, lacks, "library")
-            step, command = where.step, where.command
+        step, command = _step(case, gate, told, lacks)
         return Hit(
             title=f"{leaf.what} = {leaf.answer} in {short(leaf.process)}{said}",
             cause=f"{meaning}{there}{_settings(case)}{_gate_words(leaf.process, gate)}{follow}{self._by(leaf)}",
@@ -139,7 +129,7 @@ class ApiError(Cause):
             doubt="The call itself was not counted." if leaf.source == "program" else "",
             at=leaf.begin or leaf.at,
             subject=f"{leaf.what}:{leaf.code}",
-            root=told.words if told is not None and not lacks_memory else "",
+            root=told.words if told is not None and not _lacks_memory(case) else "",
             despite_use=leaf.stage == "work",
         )
 
@@ -194,6 +184,23 @@ def _behind(case: Case) -> str:
     found = drivers_behind(case.process, leaf.api, case.context.profiles)
     names = [name_of(path) for path in (*found.hardware, *found.software)]
     return f"The loader found {listed(names, 4)}, and no driver would begin." if names else ""
+
+
+def _lacks_memory(case: Case) -> bool:
+    return case.context.profiles.is_called(case.leaf.api, case.leaf.code, *_NO_MEMORY)
+
+
+def _step(case: Case, gate: list[FileOpened], told: Trouble | None, lacks: str) -> tuple[str, str]:
+    """What to do, and the command; `lacks`: the library of a driver that is missing here."""
+    if lacks and told is None:
+        where = found_elsewhere(case, lacks, "library")
+        return where.step, where.command
+    step, command = _next(case, gate)
+    if _lacks_memory(case):  # what is printed then is a consequence
+        step = "see who holds the device's memory; free it, or ask for less (a smaller model, batch, image or context)"
+    elif told is not None:
+        step, command = f"mend what {name_of(told.where)} tells of, then start again", told.by_hand
+    return step, command
 
 
 def _next(case: Case, gate: list[FileOpened]) -> tuple[str, str]:
