@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inspector.collect.access import opening
 from inspector.collect.access.opening import NotRegularError, OpenPath, open_regular, read_regular
 from inspector.collect.access.reader import Reader, own, parse_status, reader_of, reading_as
 
@@ -244,3 +245,22 @@ def test_ids_are_read_from_the_status_of_a_process() -> None:
     raw = b"Name:\tx\nUid:\t1\t2\t3\t4\nGid:\t5\t6\t7\t8\nGroups:\t30 20 \nCapEff:\t0000000000000004\n"
     assert parse_status(raw, True) == Reader(4, 8, (20, 30), overrides=True)
     assert not parse_status(raw, False).overrides
+
+
+@needs_root
+def test_a_path_that_leads_upwards_is_opened_while_others_rename(tmp_path: Path) -> None:
+    """The kernel then answers EAGAIN now and then (openat2(2))."""
+    (tmp_path / "x.log").write_text("here")
+    (tmp_path / "a").mkdir()
+    moves = f"import os\nos.chdir({str(tmp_path)!r})\nprint(1, flush=True)\n"
+    moves += "while True: os.rename('a', 'b'); os.rename('b', 'a')"
+    mover = subprocess.Popen([sys.executable, "-c", moves], stdout=subprocess.PIPE)
+    assert mover.stdout is not None and mover.stdout.readline()
+    root = os.open(tmp_path, os.O_PATH | os.O_DIRECTORY)
+    try:
+        for _ in range(20_000):
+            os.close(opening._openat2(root, b"../" * 20 + b"x.log", os.O_RDONLY, opening._RESOLVE_IN_ROOT))
+    finally:
+        mover.kill()
+        mover.wait()
+        os.close(root)

@@ -21,6 +21,8 @@ _OPENAT2 = 437
 _AT_FDCWD = -100
 _RESOLVE_NO_MAGICLINKS, _RESOLVE_IN_ROOT = 0x02, 0x10
 """linux/openat2.h."""
+_TRIES = 32
+"""Of one path, each some microseconds: who renames without end is not waited for."""
 _FOREIGN = re.compile(rb"(/proc/\d+/root)(/.*)", re.DOTALL)
 _NO_FILES = {
     0x9FA0: "proc", 0x62656572: "sysfs", 0x64626720: "debugfs", 0x74726163: "tracefs", 0x27E0EB: "cgroup",
@@ -122,15 +124,22 @@ def _reopen(place: int) -> int:
 
 
 def _openat2(folder: int, path: bytes, flags: int, resolve: int) -> int:
-    """openat2(2), since Linux 5.6; an older kernel refuses with ENOSYS."""
+    """openat2(2), since Linux 5.6; an older kernel refuses with ENOSYS.
+
+    EAGAIN: something was renamed or mounted anywhere while a `..` was followed below a root; it is to be tried again.
+    """
     how = struct.pack("<QQQ", flags, 0, resolve)
     if b"\0" in path:
         raise ValueError("embedded null byte")
-    fd: int = _LIBC.syscall(_OPENAT2, folder, path, how, len(how))
-    if fd < 0:
+    number = errno.EAGAIN
+    for _ in range(_TRIES):
+        fd: int = _LIBC.syscall(_OPENAT2, folder, path, how, len(how))
+        if fd >= 0:
+            return fd
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), path)
-    return fd
+        if number != errno.EAGAIN:
+            break
+    raise OSError(number, os.strerror(number), path)
 
 
 def _file_system(fd: int) -> int:
