@@ -1,11 +1,9 @@
 """How an observation begins: what has to be done while this process has one thread, then the agent."""
 
-import contextlib
-import resource
-
 from inspector.stream.requests import Configure
 
 from .agent import Agent
+from .kernel.descriptors import enlarge_table, raise_limit
 from .kernel.privileges import give_up
 from .launch import Launch
 from .options import Options
@@ -22,16 +20,7 @@ def observe(options: Options, configure: Configure, request_reader: RequestReade
     except TargetError as error:
         write_all([started(asked(options), []), missing(error), ended(error.why, ok=False)])
         return 0
-    _open_many_files()
+    raise_limit()
+    enlarge_table()
     give_up(started_a_command=launch is not None)
     return Agent(options, configure, request_reader, launch, start_reactor(configure, awaited(options.target))).run()
-
-
-def _open_many_files() -> None:
-    """Up to the hard limit: each probed file takes some descriptors, and the usual soft limit is for select(2).
-
-    What we start has its own limit: it was forked before.
-    """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,7 +14,8 @@ from .starts import PLAN, Start
 
 _STAND_INS = Path(__file__).parent / "stand_ins"
 _MICROSECONDS = (0, 50, 200, 1000, 5000)
-_SIZES = {"small": 0, "61 MB": 61 << 20}
+_KINDS = {"small": (0, ""), "small, on one processor": (0, "taskset -c 0 "), "61 MB": (61 << 20, "")}
+"""Bytes of the library; how the program begins. On one processor all is told to one thread of the helper."""
 _SOURCE = """
 const char padding[1 + {size}] = {{1}};
 int cuInit(unsigned flags) {{ return padding[flags] - 1; }}
@@ -21,16 +23,16 @@ int cuInit(unsigned flags) {{ return padding[flags] - 1; }}
 
 
 def run(folder: Path, count: int) -> bool:
-    """A row for each size and pause, of so many loads; whether every call was counted."""
+    """A row for each kind and pause, of so many loads; whether every call was counted."""
     program = folder / "loads"
     subprocess.run(["gcc", "-O1", "-w", "-o", program, _STAND_INS / "loads.c", "-ldl"], check=True)
     starts.head()
     good = True
-    for name, size in _SIZES.items():
+    for name, (size, begin) in _KINDS.items():
         library = _library(folder, size)
         for pause in _MICROSECONDS:
             begun = time.monotonic()
-            seen = _loads(folder, program, library, count, pause)
+            seen = _loads(folder, f"{begin}{program}", library, count, pause)
             good &= starts.row(f"unforeseen, {name}", f"{pause / 1000:g} ms", [seen], time.monotonic() - begun)
     return good
 
@@ -42,8 +44,8 @@ def _library(folder: Path, size: int) -> Path:
     return library
 
 
-def _loads(folder: Path, program: Path, library: Path, count: int, pause: int) -> Start:
-    place = folder / f"{library.stem}-{pause}"
+def _loads(folder: Path, program: str, library: Path, count: int, pause: int) -> Start:
+    place = Path(tempfile.mkdtemp(dir=folder))
     for number in range(count):
         (place / str(number)).mkdir(parents=True)
         copy = place / str(number) / "libodd.so"

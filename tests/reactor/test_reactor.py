@@ -15,7 +15,7 @@ from inspector.collect.kernel import uprobes
 from inspector.collect.kernel.early_programs import FirstRead, file_key
 from inspector.collect.kernel.engine import Engine
 from inspector.collect.kernel.membership import SLOTS
-from inspector.collect.reactor import cpu_threads, load_watch
+from inspector.collect.reactor import cpu_threads, load_watch, messages
 from inspector.collect.reactor.arming import Interests
 from inspector.collect.reactor.client import Reactor
 from inspector.collect.reactor.messages import Armed, Unable
@@ -28,6 +28,13 @@ from tests.slower import SLOWER
 pytestmark = pytest.mark.live
 _SHIM = "int gpuInit(void) { return 7; } __attribute__((constructor)) static void begin(void) { gpuInit(); }"
 _LOADS = "import ctypes, os, sys; ctypes.CDLL(os.path.join(*sys.argv[1:])).gpuInit()"
+_LOADS_MANY = """
+import ctypes, os, sys
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+for number in range(int(sys.argv[1])):
+    ctypes.CDLL(os.path.join(sys.argv[2], str(number), sys.argv[3])).gpuInit()
+"""
+_MANY = 300
 INTERESTS = Interests(
     names=["gpuInit"],
     stems=["gpu"],
@@ -117,6 +124,24 @@ def test_no_thread_keeps_a_processor_from_the_one_that_holds_the_lock_of_python(
     threads = [int(each.name) for each in Path(f"/proc/{observed.reactor.pid}/task").iterdir()]
     assert len(threads) > 2 * len(os.sched_getaffinity(0))
     assert {os.sched_getparam(each).sched_priority for each in threads} == {PRIORITY}
+
+
+def test_libraries_are_counted_on_one_processor_however_many_come_while_nobody_reads_what_is_told(
+    shim: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(messages, "_ROOM", 1 << 16)
+    observed = _observed()
+    try:
+        for number in range(_MANY):
+            (tmp_path / str(number)).mkdir()
+            shutil.copy(shim, tmp_path / str(number))
+        with observed.engine.adopting():
+            subprocess.run([sys.executable, "-c", _LOADS_MANY, str(_MANY), tmp_path, shim.name], check=True)
+        assert observed.calls() == 2 * _MANY
+        observed.reactor.settle(10)
+        assert len([each for each in observed.told if isinstance(each, Armed)]) == _MANY
+    finally:
+        observed.close()
 
 
 @pytest.mark.parametrize("kind", ["tmpfs", "overlay", "squashfs"])

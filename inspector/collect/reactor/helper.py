@@ -1,6 +1,7 @@
 """The helper process: reacts to what the kernel tells, carries out what the collector asks, ends with the collector."""
 
 import contextlib
+import errno
 import gc
 import os
 import queue
@@ -15,6 +16,7 @@ from itertools import chain
 from ..elf.exits import load_decoder
 from ..kernel import uprobes
 from ..kernel.counter_block import CounterBlock
+from ..kernel.descriptors import enlarge_table
 from ..kernel.early_programs import EarlyMaps
 from ..kernel.kernel_maps import KernelMaps
 from ..kernel.perf import online_cpus
@@ -29,6 +31,8 @@ from .remembered_files import recall_unrelated, remember_unrelated
 from .uprobe_warmup import UprobeWarmup
 
 _LOOK_SECONDS = 1.0
+_FULL, _FULL_SECONDS = (errno.EAGAIN, errno.ETOOMANYREFS), 0.01
+"""The collector has to read first; after so long it may have."""
 _PREPARED = 4
 """Files with many functions that may come at once."""
 
@@ -41,6 +45,7 @@ def run(end: socket.socket, maps: KernelMaps, early: EarlyMaps, block: CounterBl
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)
+    enlarge_table()
     enter_root_group()
     warmup = UprobeWarmup()
     load_decoder()
@@ -177,10 +182,9 @@ class _Helper:
         """Told by the thread that set the probes: another one would be in its way when the next library comes."""
         try:
             send(self._end, answer, descriptors, wait=False)
-        except BlockingIOError:
-            self._answers.put((answer, descriptors))
-        except OSError:  # it is gone, and `serve` ends
-            return
+        except OSError as error:
+            if error.errno in _FULL:
+                self._answers.put((answer, descriptors))
         else:
             _give(descriptors)
 
@@ -189,10 +193,15 @@ class _Helper:
         real_time(PRIORITY)
         while True:
             answer, descriptors = self._answers.get()
-            try:
-                send(self._end, answer, descriptors)
-            except OSError:  # it is gone, and `serve` ends
-                return
+            while True:
+                try:
+                    send(self._end, answer, descriptors)
+                except OSError as error:
+                    if error.errno not in _FULL:  # it is gone, and `serve` ends
+                        return
+                    time.sleep(_FULL_SECONDS)
+                else:
+                    break
             _give(descriptors)
 
 

@@ -1,5 +1,6 @@
 """What the collector and its reactor say to each other: one message a packet, descriptors beside it (unix(7))."""
 
+import array
 import os
 import socket
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from ..elf.sites import Site
 _LARGEST = 1 << 18
 _MOST_DESCRIPTORS = 253
 """SCM_MAX_FD of the kernel."""
+_ROOM = 8 << 20
+"""Bytes that may wait to be read, where the kernel grants so many (net.core.wmem_max)."""
 
 
 class Wait(msgspec.Struct, frozen=True, tag="wait"):
@@ -102,13 +105,17 @@ _answers = msgspec.msgpack.Decoder(Answer)
 
 def pair() -> tuple[socket.socket, socket.socket]:
     """Two ends of a connection that keeps packets apart."""
-    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for end in ends:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
+    return ends
 
 
 def send(end: socket.socket, message: Order | Answer, descriptors: Sequence[int] = (), *, wait: bool = True) -> None:
     """Send one message; OSError when the other side is gone, BlockingIOError when it is to wait for it and may not."""
-    flags = 0 if wait else socket.MSG_DONTWAIT
-    socket.send_fds(end, [_encoder.encode(message)], list(descriptors)[:_MOST_DESCRIPTORS], flags)
+    beside = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors[:_MOST_DESCRIPTORS]))]
+    # not socket.send_fds: it ignores its flags
+    end.sendmsg([_encoder.encode(message)], beside if descriptors else [], 0 if wait else socket.MSG_DONTWAIT)
 
 
 def receive_order(end: socket.socket) -> tuple[Order, list[int]] | None:
