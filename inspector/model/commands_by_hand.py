@@ -226,6 +226,20 @@ def log(name: str, number: int, text: str) -> str:
     return ""
 
 
+def log_lines(name: str, pattern: str) -> str:
+    """All lines of a log that tell of something."""
+    if name.startswith("/"):
+        return f"grep -n -i -E {quote(pattern)} {quote(name)}"
+    if name.startswith("journal of "):
+        return f"journalctl -u {quote(name.removeprefix('journal of '))} | grep -i -E {quote(pattern)}"
+    return ""
+
+
+def code(process: Process, path: str, function: str) -> str:
+    """What a function does, instruction by instruction: one that only answers success is a few of them."""
+    return f"objdump -d --no-show-raw-insn --disassemble={quote(function)} {quote(_outside(process, path))}"
+
+
 def unit(name: str) -> str:
     """A unit as it is in force."""
     return f"systemctl show {quote(name)} -p Environment,DropInPaths,MainPID,NeedDaemonReload"

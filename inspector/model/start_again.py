@@ -49,7 +49,7 @@ def observed_again(process: Process) -> str:
     first = starter(process)
     runs = program(first)
     if runs is None or not runs.argv:
-        return "inspector --wait PROGRAM"
+        return "inspector doctor"
     if first is not process or runs.own_root:
         return waited_for(process)
     return f"inspector report -- {by_hand(runs)}"

@@ -61,6 +61,8 @@ EXECUTES = "executes "
 """How the moment of an exec begins."""
 ENTERS = "enters "
 """How the moment begins that tells of a call which is open for long."""
+WAS_THERE = "was mapped already"
+"""What the moment of a load says that came before we attached: when, is not known."""
 
 
 class Moment(Struct, frozen=True):

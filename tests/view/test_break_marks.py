@@ -1,5 +1,7 @@
 """The timeline around the break: cause and effect are marked, it begins there, and what was made good is dimmed."""
 
+from pathlib import Path
+
 import pytest
 from msgspec.structs import replace
 
@@ -13,7 +15,7 @@ from inspector.view.app import InspectorApp
 from inspector.view.feed import Replay
 from inspector.view.pane_context import PaneContext
 from inspector.view.panes.timeline import TimelinePane
-from inspector.view.tables.break_marks import CAUSE, EFFECT, break_marks
+from inspector.view.tables.break_marks import CAUSE, EFFECT, break_marks, why_unmarked
 from inspector.view.tables.logs import moment_of_line, row_of_line
 from inspector.view.tables.row import plain
 from inspector.view.tables.timeline import Moments
@@ -57,6 +59,9 @@ def row_at_start(name: str) -> str:
         ("preload-missing", "LD_PRELOAD entry"),
         ("hidden-by-namespace", "LD_PRELOAD entry"),
         ("replaced-library", "the file on disk was replaced"),
+        ("global-preload", "opens /etc/ld.so.preload"),
+        ("called-only-by-itself", "libripo-cuda.so mapped (preload)"),
+        ("not-offloaded", "offloaded 0/29 layers"),
     ],
 )
 def test_the_timeline_begins_at_the_cause(name: str, words: str) -> None:
@@ -177,7 +182,28 @@ def test_a_file_that_was_looked_into_as_a_folder_is_no_refusal() -> None:
     assert opens and not any(one.bad for one in opens)
 
 
-@pytest.mark.parametrize("name", ["no-consumer", "called-only-by-itself", "backend-disabled"])
-def test_what_is_to_be_found_or_changed_has_a_command(name: str) -> None:
-    answer = shown(name).answer
-    assert answer is not None and answer.findings[0].command
+FIELD = Path(__file__).parent.parent / "recorded" / "recordings"
+ALL = {case.name: recording_of(case) for case in CASES} | {path.name.split(".")[0]: path for path in FIELD.iterdir()}
+WITHOUT = {
+    "too-late": "before we attached",
+    "other-service-answers": "before we attached",
+    "gpustat-polls-late": "before we attached",
+    "koffi-refused-late": "a log line without a time",
+    "linux510-unseen": "no event tells of the cause",
+}
+"""Causes that no event can tell of, and what the pane says of that."""
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_the_cause_is_marked_once_or_it_is_said_why_no_event_tells_of_it(name: str) -> None:
+    state = apply_all(Recording(str(ALL[name])))
+    answer = diagnose(state)
+    marks = break_marks(answer, state.timeline)
+    wrong = bool(answer.findings) and answer.findings[0].severity != "info"
+    why = why_unmarked(answer, marks, state)
+    assert list(marks.values()).count(CAUSE) == (wrong and not why)
+    assert WITHOUT.get(name, "") in why
+    if why:
+        assert why in Moments(PaneContext(state, answer, now=state.now)).heading
+        owner = next((one for one in state.processes if one.pid == answer.findings[0].pid), None)
+        assert name == "linux510-unseen" or owner is None or owner.origin == "attach", why

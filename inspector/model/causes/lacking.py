@@ -62,6 +62,7 @@ class NotBuiltForGpu(Conclusion):
             decision, f"{package.package} of {short(process)} {lacks}",
             f"{package.path} is there, and {other if able else 'no file of it can use a GPU'}{looked}.", cure,
             severity="error", process=process, confidence="likely", evidence=[row, *decision.evidence],
+            command=commands_by_hand.listing(process, package.path.rpartition("/")[0]),
             subject=package.package, root=f"{package.package} {lacks}",
         )  # fmt: skip
 

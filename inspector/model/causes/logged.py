@@ -7,6 +7,7 @@ from shlex import quote
 from inspector.model import commands_by_hand, evidence
 from inspector.model.evidence import short
 from inspector.model.formatting import errno_name, listed, name_of, plural, upper_first
+from inspector.model.start_again import rerun
 from inspector.model.state import Process
 from inspector.stream.calls import FileOpened
 from inspector.stream.processes import Descriptor
@@ -51,6 +52,7 @@ class OutputDiscarded(Pattern):
                 next_step=f"set {known}, or make the shim log to a file named by PID"
                 if known
                 else "make the shim log to a file named by PID",
+                command=rerun(process, known) if known else "",
                 process=process,
                 severity="info" if context.in_use else "warning",
                 confidence="proven",

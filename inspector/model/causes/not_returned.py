@@ -12,6 +12,7 @@ from inspector.model.first_lines import last_line
 from inspector.model.folding.processes import end_words
 from inspector.model.formatting import duration, name_of
 from inspector.model.stacks import innermost_code
+from inspector.model.start_again import waited_for
 from inspector.model.state import Process
 from inspector.stream.processes import ThreadWaits
 
@@ -179,7 +180,7 @@ class TimeoutsInLogs(Pattern):
             title="discovery timed out",
             cause=f"The log says so; no child process was seen inside a call.{early}",
             next_step="observe the next start from its first instruction",
-            command="inspector --wait PROGRAM",
+            command=waited_for(dead[0] if dead else context.state.processes[0]) if context.state.processes else "",
             confidence="likely",
             evidence=[evidence.of_reading(context.state, reading)],
             at=reading.at,

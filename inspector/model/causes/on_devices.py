@@ -1,12 +1,13 @@
 """Devices were found or chosen against: in use, ready, given nothing, left aside."""
 
+from inspector.model import commands_by_hand
 from inspector.model.attempts.wording import sentence
 from inspector.model.coverage import born_here
 from inspector.model.decision import UNUSED_FOR, Decision
 from inspector.model.drivers import drivers_behind, machine_lacks_device, software_drivers
 from inspector.model.evidence import short
 from inspector.model.families import family_of_api
-from inspector.model.formatting import ON_GPU, duration, listed, name_of, plural
+from inspector.model.formatting import ON_GPU, duration, listed, name_of, plural, stem
 from inspector.model.gpu_work import of_tree, words
 from inspector.model.progress import Progress
 from inspector.model.start_again import rerun
@@ -115,19 +116,22 @@ class FoundNotUsed(Conclusion):
         if decision.process is not None and decision.process.ended and spent < UNUSED_FOR:
             after = ", and the program ended without giving it work"
         said = f"; the program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
-        cause, step = _went_without(context, progress)
+        cause, step, command = _went_without(context, progress)
         return hit_of(
             decision,
             f"a device was found ({by(progress)}){after or said}",
             f"{cause}{said if after else ''}.",
             step,
             severity="error" if spent > UNUSED_FOR or said else "warning",
+            command=command,
             doubt="A server may still be waiting for its first request." if not after else "",
         )
 
 
-def _went_without(context: Context, progress: Progress) -> tuple[str, str]:
-    """Why it gave the device nothing, and what to do: a library that it was refused after it had found it, if any."""
+def _went_without(context: Context, progress: Progress) -> tuple[str, str, str]:
+    """Why it gave the device nothing, what to do, and the command for it: a library that it was refused after it had
+    found it, if any.
+    """
     refused = [
         one for one in context.analysis.unexcused("load")
         if one.process is progress.process and one.family == progress.family and one.at > progress.newest
@@ -136,10 +140,12 @@ def _went_without(context: Context, progress: Progress) -> tuple[str, str]:
         return (
             "Nothing refused it: the driver answered and the program went on without the device",
             "check its settings: which device it was told to use",
+            "",
         )
     last = refused[0]
     step = f"install {name_of(last.what)}, or bring it to the library path: it belongs to the driver or the toolkit"
-    return f"After that {name_of(last.asker) or 'the program'} asked for {name_of(last.what)} and was refused", step
+    why = f"After that {name_of(last.asker) or 'the program'} asked for {name_of(last.what)} and was refused"
+    return why, step, commands_by_hand.search(progress.process, f"{stem(name_of(last.what))}*")
 
 
 def by(progress: Progress) -> str:

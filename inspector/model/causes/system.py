@@ -65,15 +65,13 @@ class LimitReached(Cause):
         if limit is None and leaf.code == ENOMEM:
             return _without_limit(case)
         amount = f" is {limit}" if limit is not None else " is reached"
-        pid, setting = leaf.process.pid, name.replace("RLIMIT_", "Limit")
+        setting = name.replace("RLIMIT_", "Limit")
         many = "much" if leaf.code == ENOMEM else "many"
         return Hit(
             title=f"{system_call(leaf)} = {leaf.answer} in {short(leaf.process)}: {kind}{amount}",
             cause=f"The kernel refuses to give more.{_consequence(case)}",
             next_step=f"raise the limit (ulimit {option}, {setting}= of its unit) or find what holds so {many}",
-            command=f"bash -c {quote(f'ulimit {option} 65536; exec {case.rerun()}')}"
-            if leaf.code == EMFILE and case.rerun()
-            else f"cat /proc/{pid}/limits",
+            command=_raised(case, option) if name else "cat /proc/sys/fs/file-nr",
             process=leaf.process,
             confidence="likely" if locks else case.sure,
             evidence=case.rows(),
@@ -82,6 +80,14 @@ class LimitReached(Cause):
             subject=f"{leaf.answer}:{name}",
             root=f"{kind}{amount}",
         )
+
+
+def _raised(case: Case, option: str) -> str:
+    """The program once more with a higher limit; where it cannot be started here, the limits as they are."""
+    amount, again = "65536" if option == "-n" else "unlimited", case.rerun()
+    if again:
+        return f"bash -c {quote(f'ulimit {option} {amount}; exec {again}')}"
+    return "" if case.process.ended else f"cat /proc/{case.process.pid}/limits"
 
 
 def _without_limit(case: Case) -> Hit:

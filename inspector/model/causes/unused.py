@@ -166,6 +166,7 @@ class NotCalled(Pattern):
             title=title,
             cause=f"{_in_order(looked, use)}The program chose not to use the GPU, or has not got that far yet.",
             next_step="check the program's settings, and its log up to where it would look for devices",
+            command="" if process.ended else commands_by_hand.environment(process.pid),
             process=process,
             severity="error" if coverage.complete and not coverage.passive and looked and not linked else "warning",
             confidence=sure,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from inspector.model import evidence
+from inspector.model import commands_by_hand, evidence
 from inspector.model.crashes import crashed
 from inspector.model.evidence import short
 from inspector.model.folding.processes import end_words
@@ -17,6 +17,9 @@ from inspector.model.verdict import Evidence
 
 from .context import Case, Context
 from .rule import UNEXPLAINED, Cause, Hit, Pattern
+
+_PLACING = "num_gpu|n_gpu_layers|n-gpu-layers|offload|memory"
+"""What logs say of how much of a model goes to a device, and why."""
 
 
 def _found_before(context: Context) -> list[tuple[Process, Evidence]]:
@@ -138,6 +141,7 @@ class NotOffloaded(Pattern):
             cause="The device list was fine; the decision was made later: an option such as num_gpu=0, too little "
             "memory, or an empty list handed to the scheduler.",
             next_step="check the request's options (num_gpu) and the device's free memory",
+            command=self._told(context, line),
             process=loader,
             confidence="proven",
             evidence=[
@@ -148,6 +152,11 @@ class NotOffloaded(Pattern):
             at=line.at,
             subject="offload",
         )
+
+    def _told(self, context: Context, line: Reading) -> str:
+        """What the log says of the options and the memory that decided."""
+        source = context.state.logs.get(line.source)
+        return commands_by_hand.log_lines(source.found.name, _PLACING) if source is not None else ""
 
 
 class SuccessWithoutWork(Pattern):
@@ -177,6 +186,7 @@ class SuccessWithoutWork(Pattern):
             "answers are not those of a real device. If so, what the program computes is wrong, whatever its log says.",
             next_step="check a result: copy a known array to the device and back, or compare an answer with a run on "
             "the CPU",
+            command=self._code(work),
             process=work.process,
             severity="warning",
             confidence="likely" if together else "guess",
@@ -186,6 +196,10 @@ class SuccessWithoutWork(Pattern):
             subject=work.api,
             despite_use=together,
         )
+
+    def _code(self, work: GpuWork) -> str:
+        launch = work.launched[0].function if work.launched else None
+        return commands_by_hand.code(work.process, launch.library, launch.name) if launch is not None else ""
 
     def _of_lines(self, context: Context, stubs: list[Reading]) -> Hit:
         names = listed((reading.groups.get("function") or reading.groups.get("state", "?") for reading in stubs), 4)

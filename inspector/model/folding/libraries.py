@@ -5,7 +5,7 @@ import msgspec
 from inspector.model.apis import describe
 from inspector.model.families import family_of_file
 from inspector.model.formatting import name_of
-from inspector.model.state import Process, State
+from inspector.model.state import WAS_THERE, Process, State
 from inspector.model.tree import is_preloaded
 from inspector.stream.calls import LookedUp
 from inspector.stream.libraries import (
@@ -113,7 +113,7 @@ def _tell_load(state: State, event: LibraryMapped) -> None:
     process = process_at(state, event.pid, event.at)
     in_vain = any(mapped_in_vain(process, lookup, event) for lookup in process.lookups[-_RECENT_LOOKUPS:])
     gone = " during the refused load, gone again" if in_vain else ""
-    came = "was mapped already" if _was_there(process, event) else "mapped"
+    came = WAS_THERE if _was_there(process, event) else "mapped"
     stale = f"; the file on disk was {event.state}" if event.state in _STALE else ""
     text = f"{name_of(event.path)} {came}{gone}{route}{about}{stale}"
     tell(state, event.at, event.pid, "load", text, bad=event.state in _STALE, key=f"{event.pid}:{event.base}")

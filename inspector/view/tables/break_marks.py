@@ -1,11 +1,11 @@
 """Where in the timeline the answer happened: the moment of its cause, that of its effect, and links between. Pure."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from inspector.model.formatting import name_of
-from inspector.model.state import ENTERS, EXECUTES, Moment
+from inspector.model.state import ENTERS, EXECUTES, WAS_THERE, Moment, State
 from inspector.model.verdict import Answer, Evidence, Finding, Link
 
 _NEAR = 400
@@ -22,19 +22,34 @@ def break_marks(answer: Answer | None, timeline: Sequence[Moment]) -> dict[int, 
         return {}
     told = list(_told(first, timeline))
     marks = {place: LINK for _, place in told}
-    said = [place for link, place in told if link.kind == "words"]
-    if said:
-        marks[said[0]] = EFFECT
-    cause = _cause(first, [(link, place) for link, place in told if marks[place] != EFFECT], timeline)
-    if cause is not None and marks.get(cause) != EFFECT:
-        marks[cause] = CAUSE
-    effect = _effect(answer, timeline) if not said else None
+    said = next((place for link, place in told if link.kind == "words"), None)
+    cause = _cause(first, [(link, place) for link, place in told if place != said], timeline, said)
+    if cause is None or cause == said:
+        cause = _said(first, timeline)  # the program's own line is all that tells of it
+    effect = said if said is not None and said != cause else _effect(answer, timeline)
     if effect is not None:
-        marks.setdefault(effect, EFFECT)
+        marks[effect] = EFFECT
+    if cause is not None:
+        marks[cause] = CAUSE
     return marks
 
 
-def _cause(finding: Finding, told: list[tuple[Link, int]], timeline: Sequence[Moment]) -> int | None:
+def why_unmarked(answer: Answer | None, marks: Mapping[int, str], state: State) -> str:
+    """Why no moment is marked as the cause of what is wrong; empty where one is, or where nothing is wrong."""
+    first = answer.findings[0] if answer is not None and answer.findings else None
+    if first is None or first.severity == "info" or not state.timeline or CAUSE in marks.values():
+        return ""
+    if any(row.pane == "logs" and not row.at for row in first.evidence):
+        return "the cause is a log line without a time: see Logs"
+    owner = next((one for one in reversed(state.processes) if one.pid == first.pid), None)
+    if owner is None or owner.origin == "attach":
+        return "the cause lies before we attached"
+    return "no event tells of the cause"
+
+
+def _cause(
+    finding: Finding, told: list[tuple[Link, int]], timeline: Sequence[Moment], effect: int | None
+) -> int | None:
     """The moment of the root: what proves it where that lies below the chain, else the last refusal that was told."""
     proof = finding.evidence[0] if finding.evidence else None
     below = _place_of_proof(proof, timeline, in_chain=bool(told)) if proof is not None else None
@@ -48,7 +63,16 @@ def _cause(finding: Finding, told: list[tuple[Link, int]], timeline: Sequence[Mo
         return asked[-1]
     ends = (_of_moment(row, timeline, "process") for row in finding.evidence if row.pane == "processes")
     ended = next((place for place in ends if place is not None and timeline[place].bad), None)
-    return ended if ended is not None else _nearest_proof(finding.evidence, timeline)
+    if ended is not None:
+        return ended
+    refused = _refused(finding, timeline)
+    if refused is not None:
+        return refused
+    near = _nearest_proof(finding.evidence, timeline)
+    if near is None or near == effect:
+        met = _met(finding, timeline)
+        return met if met is not None else near
+    return near
 
 
 def _named(finding: Finding, timeline: Sequence[Moment]) -> int | None:
@@ -56,12 +80,40 @@ def _named(finding: Finding, timeline: Sequence[Moment]) -> int | None:
 
     An entry that the loader ignored, a file that was replaced or deleted on disk.
     """
-    root = next((link.text for link in finding.chain if link.kind == "root"), finding.title)
-    names = _files(root)
+    names = _files(_root(finding))
     for place, one in enumerate(timeline):
         if one.bad and one.kind == "load" and one.pid == finding.pid and names & _files(one.text):
             return place
     return None
+
+
+def _refused(finding: Finding, timeline: Sequence[Moment]) -> int | None:
+    """A refusal in this process of a file that the words of the finding name, where it has no chain."""
+    names = _files(finding.cause) if not finding.chain else set()
+    for place, one in enumerate(timeline):
+        if one.bad and one.kind != "log" and one.pid == finding.pid and names & _files(one.text):
+            return place
+    return None
+
+
+def _met(finding: Finding, timeline: Sequence[Moment]) -> int | None:
+    """Where this process met what the root names: the load of a file, the first look into a folder."""
+    root = _root(finding)
+    names, folders = _files(root), {word.rstrip(",:;") for word in root.split() if word.startswith("/")}
+    for place, one in enumerate(timeline):
+        met = names & _files(one.text) if one.kind == "load" else folders & set(one.text.split())
+        if one.pid == finding.pid and one.kind in ("load", "open") and met and WAS_THERE not in one.text:
+            return place
+    return None
+
+
+def _said(finding: Finding, timeline: Sequence[Moment]) -> int | None:
+    """The line of a log that is the first proof."""
+    return _line(finding.evidence[0], timeline) if finding.evidence else None
+
+
+def _root(finding: Finding) -> str:
+    return next((link.text for link in finding.chain if link.kind == "root"), finding.title)
 
 
 def _files(text: str) -> set[str]:
@@ -179,4 +231,12 @@ def _place(link: Link, timeline: Sequence[Moment]) -> int | None:
             entered = place if entered is None else entered
         if moment.at == link.at and same is None:
             same = place
-    return same if entered is None else entered
+    found = same if entered is None else entered
+    return found if found is not None or link.kind != "call" else _told_before(link, timeline, begin)
+
+
+def _told_before(link: Link, timeline: Sequence[Moment], begin: int) -> int | None:
+    """The last time that this call was told with this answer: equal answers that follow are only counted."""
+    words = f"{name_of(link.subject)} -> {link.answer}"
+    found = (place for place in range(begin - 1, -1, -1) if timeline[place].pid == link.pid)
+    return next((place for place in found if timeline[place].text.startswith(words)), None)

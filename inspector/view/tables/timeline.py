@@ -10,7 +10,7 @@ from inspector.stream.log_line import LONGEST
 from inspector.view.clock import since_start, wall_of
 from inspector.view.pane_context import PaneContext, title_of
 
-from .break_marks import CAUSE, EFFECT, break_marks
+from .break_marks import CAUSE, EFFECT, break_marks, why_unmarked
 from .logline import read_line, reads_bad
 from .row import Cell, Column, Details, Note, Row, Tone, cell
 from .told import told_of
@@ -61,8 +61,6 @@ class Moments:
         if self._seen and timeline[self._seen - 1] is not self._newest:
             return False
         self._excused = excused_of(context)
-        self._wrong = True
-        """Refusals count: the answer tells of something that is wrong."""
         if not self._all:
             self._picked.extend(index for index in range(self._seen, len(timeline)) if self._is_shown(timeline[index]))
         if self._answer is not context.answer or len(timeline) != self._seen:
@@ -70,7 +68,8 @@ class Moments:
         self._wrong = told_of(context.answer).wrong
         self._seen, self._newest = len(timeline), timeline[-1] if timeline else None
         self.heading = inside_now(context) or (title_of(whose) if whose is not None else "all processes, one clock")
-        self.heading += "; excused refusals hidden: h" if self._hides else ""
+        why = why_unmarked(context.answer, self.marks, context.state)
+        self.heading += (f"; {why}" if why else "") + ("; excused refusals hidden: h" if self._hides else "")
         return True
 
     def _is_shown(self, moment: Moment) -> bool:

@@ -33,7 +33,7 @@ def test_a_child_has_the_entries_of_its_parent_and_their_fault() -> None:
     assert [finding.rule, finding.pid] == ["hidden-by-namespace", 850]
     assert finding.command == f"ls -l /proc/812/root{SHIM}", "the child is gone, its parent sees the same files"
     story.end(812)
-    assert answer(story).command == "", "from outside the file would be there"
+    assert answer(story).command == "inspector --wait server", "from outside the file would be there"
 
 
 def _changed(state: str, *, ended: bool = False) -> Story:
