@@ -394,7 +394,7 @@ def _check_births(tree: ProcessTree, births: dict[int, int]) -> None:
     for pid, birth in births.items():
         process = tree.find(pid)
         if process is None:
-            raise TargetError("ended", f"process {pid} ended while attaching", "inspector list")
+            raise TargetError("ended", f"PID {pid} ended while attaching", "inspector list")
         if abs(process.started - birth) > SAME_BIRTH:
-            why = f"process {pid} ended while attaching; its PID now belongs to another process"
+            why = f"PID {pid} ended while attaching; another process has that number now"
             raise TargetError("ended", why, "inspector list")

@@ -118,7 +118,7 @@ def _caller() -> pwd.struct_passwd | None:
     try:
         return pwd.getpwuid(int(uid))
     except KeyError:
-        why = f"uid {uid}, who called sudo, has no entry in passwd: as whom the command is to run is not known"
+        why = f"uid {uid}, who called sudo, has no entry in passwd: so the user to run the command as is not known"
         raise TargetError("not-permitted", why) from None
 
 

@@ -92,7 +92,7 @@ class _LibrarySearch:
 
 def _observable(stat: Stat, readable: bool, counts: bool) -> tuple[Literal["yes", "partly", "no"], str]:
     if not stat.alive:
-        return "no", f"it has ended; its parent {stat.ppid} has not collected it yet"
+        return "no", f"it has ended; its parent {stat.ppid} has not reaped it yet"
     if not readable and os.geteuid() == 0:
         return "no", "the kernel denies access: it has capabilities that you lack, or a security module protects it"
     if not readable:

@@ -60,7 +60,7 @@ def parse(argv: Sequence[str]) -> Options | None:
     elif command and target:
         trouble = "name either a target or a command, not both"
     elif not (command or target or given.list or given.capabilities):
-        trouble = "name a target: a pid, a program name, unit:NAME, container:NAME, lib:PATH, or `-- COMMAND`"
+        trouble = "name a target: a PID, a program name, unit:NAME, container:NAME, lib:PATH, or `-- COMMAND`"
     if trouble:
         print(f"inspector collect: {trouble}", file=sys.stderr)
         return None
@@ -81,12 +81,12 @@ def _parser() -> "argparse.ArgumentParser":
     import argparse
 
     parser = argparse.ArgumentParser(prog="inspector collect", description=__doc__, allow_abbrev=False)
-    parser.add_argument("target", nargs="?", help="pid, name or part of the command line, unit:, container:, lib:")
+    parser.add_argument("target", nargs="?", help="PID, name or part of the command line, unit:, container:, lib:")
     parser.add_argument("--target", dest="given_target", metavar="TARGET", help="the same, for a name with a dash")
     parser.add_argument("--wait", action="store_true", help="wait for the target, and for each later start of it")
     parser.add_argument("--run", action="store_true", help="start the command behind `--` under observation")
     parser.add_argument("--run-output", default="stderr", metavar="PATH|null|stderr", help="where its output goes")
-    parser.add_argument("--as-caller", action="store_true", help="run the command as whom sudo(8) was called by")
+    parser.add_argument("--as-caller", action="store_true", help="run the command as the user who called sudo(8)")
     parser.add_argument("--keep", action="store_true", help="leave the command running at the end")
     parser.add_argument("--list", action="store_true", help="list processes and exit")
     parser.add_argument("--capabilities", action="store_true", help="report what this machine and user allow, and exit")
@@ -128,5 +128,5 @@ def _tell_capabilities(target: str) -> int:
     from .kernel.permissions import examine
     from .session_events import ended, started, write_all
 
-    write_all([started(target, examine()), ended("all capabilities are told")])
+    write_all([started(target, examine()), ended("all capabilities are reported")])
     return 0

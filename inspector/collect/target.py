@@ -110,8 +110,8 @@ class Target(msgspec.Struct, frozen=True):
         if len(pids) > 1:
             shown = ", ".join(f"{pid} ({_one_line(pid)})" for pid in pids[:_MOST_CANDIDATES])
             more = f" and {len(pids) - _MOST_CANDIDATES} more" if len(pids) > _MOST_CANDIDATES else ""
-            why = f"`{self.text}` means {len(pids)} separate process trees: {shown}{more}"
-            raise TargetError("no-such-target", why, f"name one by its pid: inspector {pids[0]}")
+            why = f"`{self.text}` matches {len(pids)} process trees: {shown}{more}"
+            raise TargetError("no-such-target", why, f"name one by its PID: inspector {pids[0]}")
         return pids[0]
 
     def _in_group(self) -> list[int]:
@@ -139,7 +139,7 @@ class Target(msgspec.Struct, frozen=True):
             case _:
                 why = f"no process has `{self.text}` as its name or in its command line"
                 if os.path.isfile(self.text):
-                    why += "; it is a file, and no recording"
+                    why += "; it is a file, but not a recording"
                     wait = f"processes that map it: inspector lib:{self.text}; {wait}"
                 if hidden := hidden_processes():
                     return TargetError("not-permitted", f"{why}; {hidden.why}", hidden.grant)
@@ -182,16 +182,16 @@ def find_pid(pid: int) -> int:
         leader = int(procfs.status(pid).get(b"Tgid", b"0"))
     except OSError:
         if hidden := hidden_processes():
-            why = f"process {pid} is not visible here: {hidden.why}"
+            why = f"PID {pid} is not visible here: {hidden.why}"
             raise TargetError("not-permitted", why, hidden.grant) from None
-        raise TargetError("no-such-target", f"there is no process {pid}", "inspector list") from None
+        raise TargetError("no-such-target", f"there is no process with PID {pid}", "inspector list") from None
     name = decode(stat.comm)
     if stat.kernel_thread:
-        why = f"process {pid} ({name}) is a kernel thread: it has no program, no libraries, no environment"
+        why = f"PID {pid} ({name}) is a kernel thread: it has no program, no libraries, no environment"
         raise TargetError("no-such-target", why, "inspector list")
     if not stat.alive:
         parent = decode(attempt(lambda: procfs.stat(stat.ppid).comm, b"?"))
-        why = f"process {pid} ({name}) has ended; it is a zombie until its parent {stat.ppid} ({parent}) collects it"
+        why = f"PID {pid} ({name}) has ended; it is a zombie until its parent {stat.ppid} ({parent}) reaps it"
         raise TargetError("ended", why, f"inspector {stat.ppid}")
     return leader or pid
 
@@ -202,7 +202,7 @@ def check_permitted(pid: int) -> None:
         procfs.read(pid, "maps")
         procfs.read(pid, "auxv")
     except ProcessLookupError:
-        raise TargetError("ended", f"process {pid} ended just now", "inspector list") from None
+        raise TargetError("ended", f"PID {pid} ended just now", "inspector list") from None
     except OSError:
         owner = attempt(lambda: os.stat(procfs.path_of(pid)).st_uid, -1)
         raise TargetError("not-permitted", *_refusal(pid, owner, os.geteuid())) from None
@@ -213,11 +213,11 @@ def _refusal(pid: int, owner: int, ours: int) -> tuple[str, str]:
     seen = "its arguments, vitals and children can be seen, its libraries, environment, open files and calls cannot"
     if ours == 0 or owner == ours:
         why = (
-            f"the kernel refuses process {pid} ({_one_line(pid)}) to {_user(ours)}: it holds capabilities that you "
+            f"the kernel refuses PID {pid} ({_one_line(pid)}) to {_user(ours)}: it holds capabilities that you "
             f"lack, is protected by a security module, or may not be dumped; {seen}"
         )
         return why, "inspector doctor" if ours == 0 else f"sudo inspector {pid}"
-    why = f"process {pid} ({_one_line(pid)}) belongs to {_user(owner)}, and you are {_user(ours)}: {seen}"
+    why = f"PID {pid} ({_one_line(pid)}) belongs to {_user(owner)}, and you are {_user(ours)}: {seen}"
     return why, f"sudo inspector {pid}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from inspector.commands.options import COMMANDS, Options
 
 _TARGETS = """\
-TARGET is a pid, a process name or a part of its command line, unit:ollama.service,
+TARGET is a PID, a process name or a part of its command line, unit:ollama.service,
 container:NAME, or lib:PATH (every process that maps that file, now or later).
 A target named like a command goes after --:  inspector -- report
 """

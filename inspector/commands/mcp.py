@@ -42,7 +42,7 @@ _QUESTION = 1
 _QUESTION_SECONDS = 30.0
 _MOST_TEXT = 6_000
 _INSTRUCTIONS = """\
-Answers why a process computes on the CPU although a GPU library or shim is loaded. Begin with `report` on a pid or
+Answers why a process computes on the CPU although a GPU library or shim is loaded. Begin with `report` on a PID or
 name: it watches for some seconds and gives the cause, its chain and the next step. `timeline`, `logs`, `calls` and
 `libraries` tell more about an observation by its number;
 `symbols` and `predicted_load` ask a running process anew.
@@ -109,7 +109,7 @@ def _add_looking(made: MCPServer, kept: Observations, place: Sequence[str]) -> N
         """Watch TARGET (pid, process name, unit:NAME.service, container:ID, or a recording's path) for some seconds
         and answer why it is or is not on the GPU: mode, causes with their chains, next steps, what could not be seen.
         """
-        _check(target, "target: a pid, a name, unit:NAME.service, container:ID or a recording")
+        _check(target, "target: a PID, a name, unit:NAME.service, container:ID or a recording")
         for_ = f"--for={min(max(seconds, 0.2), _MOST_SECONDS):g}s"
         done = await _run("report", "--redact", "--format=json", for_, *place, target, wait=_MOST_SECONDS + 30)
         if not done.stdout:
@@ -129,7 +129,7 @@ def _add_calls_and_times(made: MCPServer, kept: Observations) -> None:
     async def timeline(observation: int, begin: float = 0.0, end: float = 1e9, contains: str = "") -> str:
         """Loads, look-ups, calls with results, refusals and ends between two moments, in seconds since it began."""
         found = [
-            f"{row.seconds:.3f} pid {row.pid} {row.kind}: {row.text}"
+            f"{row.seconds:.3f} PID {row.pid} {row.kind}: {row.text}"
             for row in kept.get(observation).timeline
             if begin <= row.seconds <= end and contains in row.text
         ]
@@ -139,7 +139,7 @@ def _add_calls_and_times(made: MCPServer, kept: Observations) -> None:
     async def calls(observation: int, contains: str = "") -> str:
         """API functions that were called: how often, by which library, with which results and values."""
         found = [
-            f"{call.function} x{call.count} in pid {call.pid}, {call.library}, by {json.dumps(call.callers)}, results "
+            f"{call.function} x{call.count} in PID {call.pid}, {call.library}, by {json.dumps(call.callers)}, results "
             f"{json.dumps(call.results)}, values {json.dumps(call.values)}{_bound(call.lower_bound)}"
             for call in kept.get(observation).calls
             if contains in call.function
@@ -163,7 +163,7 @@ def _add_files_and_logs(made: MCPServer, kept: Observations) -> None:
     async def libraries(observation: int, contains: str = "") -> str:
         """Mapped libraries: path, how they came in, SONAME, whether the file on disk is still the one in use."""
         found = [
-            f"pid {each.pid} {each.path} by {each.route}, SONAME {each.soname}, {each.state}"
+            f"PID {each.pid} {each.path} by {each.route}, SONAME {each.soname}, {each.state}"
             for each in kept.get(observation).libraries
             if contains in each.path
         ]
@@ -191,7 +191,7 @@ def summary(report: Report) -> str:
     """The answer for a reader with little room: mode, then the causes with their chains, then what was not seen."""
     target = report.target
     lines = [
-        f"target: {command(target.argv)} (pid {target.pid}), {len(target.tree)} processes, "
+        f"target: {command(target.argv)} (PID {target.pid}), {len(target.tree)} processes, "
         f"watched for {report.observation.seconds:.1f} s",
         f"mode: {report.mode.verdict} ({report.mode.confidence})",
         *(f"  evidence: {row.text}" for row in report.mode.evidence[:3]),
@@ -254,7 +254,7 @@ def _ask(options: Options, pid: int, request: Request, kind: type[A]) -> A:
                     return shown
     finally:
         stream.kill()
-    raise ToolError(f"no answer about process {pid}: {stream.ending.words if stream.ending else 'it took too long'}")
+    raise ToolError(f"no answer about PID {pid}: {stream.ending.words if stream.ending else 'it took too long'}")
 
 
 async def _said(*words: str) -> str:

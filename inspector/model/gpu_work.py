@@ -130,7 +130,7 @@ def _small_addresses(state: State, use: Use) -> list[Evidence]:
         for sample in calls.samples:
             pointer = _number(sample.values.get("pointer"))
             if sample.result == 0 and pointer is not None and pointer < _TOY_POINTER:
-                text = f"{calls.name} answered 0 with the address {pointer:#x}: a number of the library's own"
+                text = f"{calls.name} returned 0 with the address {pointer:#x}: a number of the library's own"
                 rows.append(evidence.of_sample(state, use.process, calls, sample, text))
                 break
     return rows

@@ -244,7 +244,7 @@ class _Judge:
 
     def _call(self, attempt: Attempt) -> str:
         if attempt.stage is None:
-            return "it tells nothing about the device"
+            return "it says nothing about the device"
         if is_optional(attempt) and not self._ended_over(attempt):
             return "programs go on without it"
         granted = self.granted.deeds if self._amid_work(attempt) else self.granted.calls

@@ -48,7 +48,7 @@ class Differences(msgspec.Struct, frozen=True, kw_only=True):
 def compare(good: Report, bad: Report) -> Differences:
     """What differs; pids, addresses, moments, counts above zero and a move of the whole program are no differences."""
     folders = _moved(good.target.exe, bad.target.exe)
-    good, bad = (rewritten(report, lambda text: _PID.sub("pid N", text)) for report in (good, bad))
+    good, bad = (rewritten(report, lambda text: _PID.sub("PID N", text)) for report in (good, bad))
     if folders is not None:
         good = rewritten(good, lambda text: text.replace(folders[0], folders[1]))
     found = [

@@ -126,7 +126,7 @@ def _chain(report: Report) -> str:
     rows = []
     for depth, link in enumerate(links):
         place = ", ".join(
-            part for part in (f"pid {link.pid}" if link.pid else "", phrases.time_of_day(link.at)) if part
+            part for part in (f"PID {link.pid}" if link.pid else "", phrases.time_of_day(link.at)) if part
         )
         rows.append(
             f'<li style="margin-left:{min(depth, 8)}em">{"&larr; " if depth else ""}{escape(link.text)}'
@@ -144,7 +144,7 @@ def _proof(report: Report) -> str:
 
 
 def _evidence(row: EvidenceRow, label: str) -> str:
-    place = ", ".join(part for part in (f"pid {row.pid}" if row.pid else "", phrases.time_of_day(row.at)) if part)
+    place = ", ".join(part for part in (f"PID {row.pid}" if row.pid else "", phrases.time_of_day(row.at)) if part)
     return (
         f"<li>{f'<b>{escape(label)}:</b> ' if label else ''}{escape(row.text)}"
         f"{f' <small>{escape(place)}</small>' if place else ''}"
@@ -174,7 +174,7 @@ def _ladders(report: Report) -> str:
         words = zip(ladder.rungs, phrases.rail(ladder.rungs), strict=True)
         cells = "".join(f'<td class="{_class(rung)}">{word}</td>' for rung, word in words)
         rows.append(f"<tr><th>{escape(ladder.api)}</th><td>{phrases.pids(pids)}</td>{cells}</tr>")
-    heads = "".join(f"<th>{name}</th>" for name in ("api", "pid", *RUNGS))
+    heads = "".join(f"<th>{name}</th>" for name in ("API", "PID", *RUNGS))
     rails = f'<table class="rails"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
     return f'<div class="ladders">{chosen}</div><div class="wide">{rails}</div>'
 
@@ -193,7 +193,7 @@ def _ladder(ladder: ApiReport) -> str:
     )
     provider = escape(ladder.provider) if ladder.provider else "no mapped library provides it"
     return (
-        f"<div class=ladder><h3>{escape(ladder.api)} <small>in pid {ladder.pid}</small></h3>"
+        f"<div class=ladder><h3>{escape(ladder.api)} <small>in PID {ladder.pid}</small></h3>"
         f"<p class=path>{provider}</p><ol>{rungs}</ol></div>"
     )
 
@@ -210,7 +210,7 @@ def _timeline(report: Report) -> str:
         f'<tr class="{bad}"><td>{time}</td><td>{pid}</td><td>{kind}</td><td>{text}</td></tr>'
         for time, pid, kind, text, bad in rows
     )
-    table = _table(("time", "pid", "kind", "what"), body, len(report.timeline))
+    table = _table(("time", "PID", "kind", "what"), body, len(report.timeline))
     return (
         f"{picture}{_ZOOM}"
         f"<p id=what aria-live=polite></p><details><summary>All {len(report.timeline)} events as a table</summary>"
@@ -263,7 +263,7 @@ def _calls(report: Report) -> str:
     ]  # fmt: skip
     kinds = ["bad" if phrases.failed_call(row) else "" for row in report.calls[:_MOST_ROWS]]
     return _table(
-        ("pid", "function", "calls", "first", "results, callers, values"), _rows(rows, kinds), len(report.calls)
+        ("PID", "function", "calls", "first", "results, callers, values"), _rows(rows, kinds), len(report.calls)
     )  # fmt: skip
 
 
@@ -274,13 +274,13 @@ def _lookups(report: Report) -> str:
          escape(phrases.lookup(row)))
         for row in failed[:_MOST_ROWS]
     ]  # fmt: skip
-    return _table(("pid", "via", "name", "asked by", "answer"), _rows(rows), len(failed))
+    return _table(("PID", "via", "name", "asked by", "answer"), _rows(rows), len(failed))
 
 
 def _opens(report: Report) -> str:
     failed = phrases.failed_opens(report)
     rows = [(who, result, f"<code>{escape(path)}</code>") for who, result, path in failed[:_MOST_ROWS]]
-    return _table(("pid", "result", "path"), _rows(rows), len(failed))
+    return _table(("PID", "result", "path"), _rows(rows), len(failed))
 
 
 def _libraries(report: Report) -> str:
@@ -295,7 +295,7 @@ def _libraries(report: Report) -> str:
             for row in rows[:_MOST_ROWS]
         ]  # fmt: skip
         kinds = ["bad" if row.state in ("replaced", "deleted", "modified") else "" for row in rows[:_MOST_ROWS]]
-        parts.append(_table(("pid", "file", "state", "route", "build-id"), _rows(cells, kinds), len(rows)))
+        parts.append(_table(("PID", "file", "state", "route", "build-id"), _rows(cells, kinds), len(rows)))
     if parts[1]:
         parts[1] = f"<details><summary>{len(rest)} other mapped files</summary>{parts[1]}</details>"
     return "".join(parts)

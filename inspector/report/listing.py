@@ -30,12 +30,12 @@ def as_text(rows: list[ProcessListed], *, width: int, colour: bool) -> str:
             "No process here maps a GPU library, has a preload or is known to a profile.\n"
             "All processes: inspector list --all.  To see one from its first instruction: inspector --wait NAME\n"
         )
-    ansi_style, table = AnsiStyle(colour), Table(("pid", "observable", "apis", "program"), numbers=(0,))
+    ansi_style, table = AnsiStyle(colour), Table(("PID", "observable", "APIs", "program"), numbers=(0,))
     for row in rows:
         table.add(str(row.pid), row.observable, " ".join(row.apis) or "-", _program(row))
     lines = table.lines(width, ansi_style, indent="")
     hindered = [row for row in rows if row.observable != "yes" and row.why]
-    lines += ["", *(f"pid {row.pid}: {visible(row.why)}" for row in hindered[:5])] if hindered else []
+    lines += ["", *(f"PID {row.pid}: {visible(row.why)}" for row in hindered[:5])] if hindered else []
     lines += ["", f"Next: inspector {rows[0].pid}    or without a screen: inspector report {rows[0].pid}"]
     return "\n".join(lines) + "\n"
 

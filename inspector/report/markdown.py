@@ -102,7 +102,7 @@ def _evidence(report: Report) -> Iterable[str]:
 
 
 def _place(row: EvidenceRow) -> str:
-    parts = [f"pid {row.pid}" if row.pid else "", phrases.time_of_day(row.at)]
+    parts = [f"PID {row.pid}" if row.pid else "", phrases.time_of_day(row.at)]
     words = ", ".join(part for part in parts if part)
     return f" ({words})" if words else ""
 
@@ -121,11 +121,11 @@ def _ladder(report: Report) -> list[str]:
         (code(ladder.api), phrases.pids(pids), *phrases.rail(ladder.rungs))
         for ladder, pids in phrases.same_rails(report)
     ]
-    lines = _table(("api", "pid", *RUNGS), rows) if rows else []
+    lines = _table(("API", "PID", *RUNGS), rows) if rows else []
     for ladder in phrases.chosen_ladders(report):
         broken = next((rung for rung in ladder.rungs if rung.rung == ladder.first_broken), None)
         if broken is not None:
-            where = f"{ladder.api} in pid {ladder.pid}"
+            where = f"{ladder.api} in PID {ladder.pid}"
             lines += ["", f"First broken rung of {where}: **{broken.rung}**, {plain(broken.detail)}"]
     return lines
 
@@ -147,7 +147,7 @@ def _processes(report: Report) -> Iterable[str]:
 def _calls(report: Report) -> list[str]:
     rows, left_out = phrases.calls_by_likes(report, _MOST_ROWS)
     made = _table(
-        ("pid", "function", "calls", "results, callers, values"),
+        ("PID", "function", "calls", "results, callers, values"),
         [
             (phrases.pids([like.pid for like in likes]), code(row.function), str(row.count), code(phrases.call(row)))
             for row, likes in rows
@@ -158,7 +158,7 @@ def _calls(report: Report) -> list[str]:
 
 def _lookups(report: Report) -> list[str]:
     return _table(
-        ("pid", "via", "name", "asked by", "answer"),
+        ("PID", "via", "name", "asked by", "answer"),
         [
             (
                 phrases.pids([like.pid for like in group]),
@@ -176,13 +176,13 @@ def _lookups(report: Report) -> list[str]:
 
 def _opens(report: Report) -> list[str]:
     return _table(
-        ("pid", "result", "path"), [(who, result, code(path)) for who, result, path in phrases.failed_opens(report)]
+        ("PID", "result", "path"), [(who, result, code(path)) for who, result, path in phrases.failed_opens(report)]
     )  # fmt: skip
 
 
 def _libraries(report: Report) -> list[str]:
     return _table(
-        ("pid", "file", "state", "route", "build-id"),
+        ("PID", "file", "state", "route", "build-id"),
         [
             (
                 str(row.pid),

@@ -70,7 +70,7 @@ def subject(report: Report) -> str:
     name = command(target.argv)
     what = name if name and target.asked.isdecimal() else target.asked or name or "nothing"
     parts = [
-        f"{what} (pid {target.pid})" if target.pid and str(target.pid) != what else f"{what}",
+        f"{what} (PID {target.pid})" if target.pid and str(target.pid) != what else f"{what}",
         seen.host,
         f"{count} process{'es' if count != 1 else ''} in {duration(seen.seconds)}",
         f"{seen.began[:10]} {seen.began[11:19]} UTC" if seen.began else "",

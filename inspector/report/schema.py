@@ -95,7 +95,7 @@ class RungReport(ReportStruct, frozen=True, kw_only=True):
     state: Truth
     detail: str
     evidence: list[EvidenceRow]
-    reached: Annotated[bool, Meta(description="false: behind the break, or nobody asked for more.")] = True
+    reached: Annotated[bool, Meta(description="false: behind the break, or nothing asked for more.")] = True
 
 
 class ApiReport(ReportStruct, frozen=True, kw_only=True):

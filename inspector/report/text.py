@@ -90,7 +90,7 @@ class _Page:
         for depth, link in enumerate(links):
             arrow = "<- " if depth else ""
             place = ", ".join(
-                part for part in (f"pid {link.pid}" if link.pid else "", phrases.time_of_day(link.at)) if part
+                part for part in (f"PID {link.pid}" if link.pid else "", phrases.time_of_day(link.at)) if part
             )
             indent = "  " + "  " * min(depth, 8)
             yield from wrapped(
@@ -106,7 +106,7 @@ class _Page:
     def _evidence(self, rows: Iterable[EvidenceRow], before: str = "") -> Iterable[str]:
         for row, count in alike.evidence(rows):
             place = ", ".join(
-                part for part in (f"pid {row.pid}" if row.pid else "", phrases.time_of_day(row.at)) if part
+                part for part in (f"PID {row.pid}" if row.pid else "", phrases.time_of_day(row.at)) if part
             )
             times = f" ×{count}" if count > 1 else ""
             yield from wrapped(f"{before}{row.text}{times}" + (f"  [{place}]" if place else ""), self.width, "  - ")
@@ -135,7 +135,7 @@ class _Page:
 
     def _ladder(self, ladder: ApiReport) -> Iterable[str]:
         provider = ladder.provider or "no mapped library provides it"
-        yield from wrapped(f"{ladder.api} in pid {ladder.pid}: {provider}", self.width, "  ", "    ")
+        yield from wrapped(f"{ladder.api} in PID {ladder.pid}: {provider}", self.width, "  ", "    ")
         for rung in ladder.rungs:
             word = self.ansi_style(padded(phrases.rung_word(rung), 4), _rung_colour(rung))
             mark = "  <-- first broken rung" if rung.rung == ladder.first_broken else ""
@@ -148,7 +148,7 @@ class _Page:
         apis = max(len(ladder.api) for ladder, _ in rows)
         room = self.width - apis - 14
         names = [name if room >= _RAIL_WIDTH else name[:3] for name in RUNGS]
-        yield self.ansi_style("  " + padded("api", apis) + "  " + padded("pid", 8) + "  " + "  ".join(names), "dim")
+        yield self.ansi_style("  " + padded("API", apis) + "  " + padded("PID", 8) + "  " + "  ".join(names), "dim")
         for ladder, pids in rows[:_MOST_ROWS]:
             words = [
                 self.ansi_style(padded(phrases.rung_word(rung), len(name)), _rung_colour(rung))
@@ -188,7 +188,7 @@ class _Page:
             yield self.ansi_style(line, *colours)
 
     def _calls(self) -> Iterable[str]:
-        table = Table(("pid", "function", "calls", "first", "results, callers, values"), numbers=(2,))
+        table = Table(("PID", "function", "calls", "first", "results, callers, values"), numbers=(2,))
         rows, left_out = phrases.calls_by_likes(self.report, _MOST_ROWS)
         for row, likes in rows:
             who, first = phrases.pids([like.pid for like in likes]), phrases.time_of_day(row.first)
@@ -200,7 +200,7 @@ class _Page:
         rows = phrases.folded(
             phrases.failed_lookups(self.report), lambda row: (row.via, row.name, row.requester, phrases.lookup(row))
         )
-        table = Table(("pid", "via", "name", "asked by", "times", "answer"), numbers=(4,))
+        table = Table(("PID", "via", "name", "asked by", "times", "answer"), numbers=(4,))
         for row, likes in rows[:_MOST_ROWS]:
             who, times = phrases.pids([like.pid for like in likes]), sum(like.count for like in likes)
             name, requester = file_name(row.name), file_name(row.requester)
@@ -216,7 +216,7 @@ class _Page:
             phrases.striking_libraries(self.report),
             lambda row: (row.path, row.state, row.state_detail, phrases.route(row)),
         )
-        table = Table(("pid", "state", "file"))
+        table = Table(("PID", "state", "file"))
         for row, likes in rows[:_MOST_ROWS]:
             table.add(phrases.pids([like.pid for like in likes]), row.state, row.path)
             table.add("", "", "; ".join(part for part in (phrases.route(row), row.state_detail) if part))
@@ -225,7 +225,7 @@ class _Page:
 
     def _opens(self) -> Iterable[str]:
         rows = phrases.failed_opens(self.report)
-        table = Table(("pid", "result", "path"))
+        table = Table(("PID", "result", "path"))
         for row in rows[:_MOST_ROWS]:
             table.add(*row)
         yield from table.lines(self.width, self.ansi_style)

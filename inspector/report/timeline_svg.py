@@ -117,7 +117,7 @@ def _name(name: str, lane: int, x: float, escape: Callable[[str], str]) -> str:
 def _mark(row: TimelineRow, lane: int, begin: float, scale: float, escape: Callable[[str], str]) -> str:
     x, y = (row.seconds - begin) * scale, _HEAD + lane * _LANE + 20
     bad = " bad" if row.bad else ""
-    say = f"{phrases.time_of_day(row.at)}  pid {row.pid}  {row.kind}: {row.text}"
+    say = f"{phrases.time_of_day(row.at)}  PID {row.pid}  {row.kind}: {row.text}"
     if row.lasts:
         length = row.lasts * scale
         say += f"  ({duration(row.lasts)})"

@@ -11,7 +11,7 @@ class LogFound(Event, frozen=True, kw_only=True):
     source: int
     """Number used by the other log events of this stream."""
     name: str
-    """Path as the process sees it, or `journal of ollama.service`, `stderr of pid 812`."""
+    """Path as the process sees it, or `journal of ollama.service`, `stderr of PID 812`."""
     kind: Literal["file", "journal", "pipe", "tty"]
     why: str
     """How it was found: `open for writing by pid 812`, `fd 2`, `named by profile ollama`, `given with --log`."""

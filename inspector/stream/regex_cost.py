@@ -66,7 +66,7 @@ def longest_text(pattern: str) -> int:
         re.compile(pattern)
         tree: tuple[Item, ...] = tuple(parser.parse(pattern))  # type: ignore[arg-type]
     except (re.error, OverflowError, RecursionError) as error:
-        raise PatternError(f"no regular expression: {error}") from None
+        raise PatternError(f"not a regular expression: {error}") from None
     try:
         whole = _sequence(tree, _Part(), inside=False)
     except RecursionError:

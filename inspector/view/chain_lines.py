@@ -154,14 +154,24 @@ def _sentence(context: PaneContext, finding: Finding, right: tuple[Span, ...], w
     lines = labelled(f" {glyph} ", title, "strong", indent=3, mark=tone)
     lines[0] = lines[0]._replace(right=right)
     todo = _todo(finding, width)
-    why = wrapped(short_paths(finding.cause), width - 4)
-    lines += labelled("", why, "quiet", indent=3)[: max(0, most - len(lines) - len(todo))]
+    why = _whole_sentences(short_paths(finding.cause), width - 4, most - len(lines) - len(todo))
+    lines += labelled("", why, "quiet", indent=3)
     return [*lines, *todo][:most]
+
+
+def _whole_sentences(text: str, width: int, most: int) -> list[str]:
+    """As many sentences as fit, so that none is cut; lines of the first where not even that fits."""
+    lines = wrapped(text, width)
+    while len(lines) > most and ". " in text:
+        text = text.rpartition(". ")[0] + "."
+        lines = wrapped(text, width)
+    return lines[: max(0, most)]
 
 
 def _todo(finding: Finding, width: int) -> list[Line]:
     step = wrapped(short_paths(finding.next_step), width - LABEL - 1)[:_MOST_FIX]
-    lines = labelled(" fix", step, "plain", indent=LABEL, mark="yes")
+    label = " fix" if finding.severity != "info" else " next"  # where nothing is wrong there is nothing to fix
+    lines = labelled(label, step, "plain", indent=LABEL, mark="yes")
     if finding.command:
         command = wrapped(short_paths(_prompt(finding.command)), width - LABEL - len(_COPY))
         command = command if len(command) <= _MOST_RUN else [command[0], " ".join(command[1:])]

@@ -14,7 +14,11 @@ from .targets import Life, Workshop
 
 def test_a_pid_that_does_not_exist_is_said() -> None:
     answer = refusal("4194303")
-    assert (answer.kind, answer.why, answer.help) == ("no-such-target", "there is no process 4194303", "inspector list")
+    assert (answer.kind, answer.why, answer.help) == (
+        "no-such-target",
+        "there is no process with PID 4194303",
+        "inspector list",
+    )
 
 
 def test_a_part_of_the_command_line_names_the_topmost_of_one_tree(workshop: Workshop) -> None:

@@ -80,9 +80,9 @@ def test_the_number_of_a_thread_means_its_process() -> None:
 @pytest.mark.parametrize(
     ("text", "why", "help"),
     [
-        ("4194303", "there is no process 4194303", "inspector list"),
+        ("4194303", "there is no process with PID 4194303", "inspector list"),
         ("no-such-program", "no process has `no-such-program`", "inspector --wait no-such-program"),
-        ("/etc/passwd", "it is a file, and no recording", "inspector lib:/etc/passwd"),
+        ("/etc/passwd", "it is a file, but not a recording", "inspector lib:/etc/passwd"),
         ("unit:nothing", "no process runs in the unit nothing", "inspector --wait unit:nothing"),
         ("container:0123456789ab", "no process runs in a container", "inspector --wait container:0123456789ab"),
     ],
@@ -95,7 +95,7 @@ def test_what_is_not_there_is_said_with_what_helps(text: str, why: str, help: st
 
 def test_a_name_of_several_trees_is_answered_with_the_candidates(workshop: Workshop) -> None:
     with Life(workshop.program, "line") as one, Life(workshop.program, "line") as other:
-        with pytest.raises(TargetError, match="means 2 separate process trees") as caught:
+        with pytest.raises(TargetError, match="matches 2 process trees") as caught:
             parse_target(str(workshop.program)).find()
         assert str(one.pid) in caught.value.why and str(other.pid) in caught.value.why
         assert caught.value.help.endswith(f"inspector {min(one.pid, other.pid)}")

@@ -132,7 +132,7 @@ def test_a_pid_that_is_used_again_is_a_new_process(grove: Grove) -> None:
 def test_a_target_whose_pid_went_to_another_process_meanwhile_is_refused(grove: Grove) -> None:
     grove.tree.attach([os.getpid()])
     _check_births(grove.tree, {os.getpid(): procfs.stat(os.getpid()).started})
-    with pytest.raises(TargetError, match="its PID now belongs to another process"):
+    with pytest.raises(TargetError, match="another process has that number now"):
         _check_births(grove.tree, {os.getpid(): 1})
     with pytest.raises(TargetError, match="ended while attaching"):
         _check_births(grove.tree, {NO_ONE: 1})

@@ -31,7 +31,7 @@ def shared_log() -> Story:
 
 def shims_log(story: Story, *lines: str) -> None:
     """The shim's own log, which only the runner writes to."""
-    found = LogFound(at=story.later(), source=2, name=SHIMS, kind="file", why="open for writing by pid 812", pids=[812])
+    found = LogFound(at=story.later(), source=2, name=SHIMS, kind="file", why="open for writing by PID 812", pids=[812])
     story.tell(found)
     story.log(*lines, backlog=True, source=2)
 
@@ -48,7 +48,7 @@ def test_the_librarys_own_log_says_why_it_refused() -> None:
     shims_log(story, "[vgpu] cuInit", "[vgpu] ERROR cannot reach worker: No such file or directory", "[vgpu] bye")
     finding = answer(story)
     assert f"{SHIMS} says: [vgpu] cannot reach worker: No such file or directory." in finding.cause
-    assert finding.next_step == "mend what vgpu.log tells of, then start again"
+    assert finding.next_step == "fix what vgpu.log reports, then start again"
     assert finding.command == f"sed -n 2p {SHIMS}"
     assert finding.chain[-1].text == "[vgpu] cannot reach worker: No such file or directory"
     assert any(row.by_hand == f"sed -n 2p {SHIMS}" for row in finding.evidence)

@@ -138,7 +138,7 @@ BAD = {
     "does not fit the format": "name = 3",
     "unknown field": 'name = "x"\nnmae = "y"',
     "empty name": 'name = ""',
-    "no regular expression": 'name="x"\n[[logs]]\nid="a"\ncontains="b"\npattern="("\nmeans="note"',
+    "not a regular expression": 'name="x"\n[[logs]]\nid="a"\ncontains="b"\npattern="("\nmeans="note"',
     "not a group of its pattern": 'name="x"\n[[logs]]\nid="a"\ncontains="b"\nsays="{who}"\nmeans="note"',
     "needs `contains`": 'name="x"\n[[logs]]\nid="a"\ncontains=""\nmeans="note"',
     "Invalid enum value": 'name="x"\n[[logs]]\nid="a"\ncontains="b"\nmeans="nonsense"',

@@ -127,7 +127,7 @@ def test_a_name_without_its_number_lies_beside_it_under_another_one(scene: Scene
     ("leads_to", "problem"),
     [
         ("libcuda.so.535", "a link to {folder}/libcuda.so.535, which is not there"),
-        ("libcuda.so.1", "its symbolic links lead in a circle"),
+        ("libcuda.so.1", "its symbolic links form a loop"),
     ],
 )
 def test_a_link_that_leads_to_no_file_is_told_as_one(scene: Scene, leads_to: str, problem: str) -> None:

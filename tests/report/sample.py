@@ -326,11 +326,11 @@ def _logs() -> dict[int, LogSource]:
         LogLine(number=2, text="time=03:04:06 level=INFO msg=\"inference compute\" id=cpu library=cpu"),
     ]  # fmt: skip
     found = LogFound(
-        at=at(0), source=1, name="/var/log/ollama.log", kind="file", why="open for writing by pid 812", pids=[812]
+        at=at(0), source=1, name="/var/log/ollama.log", kind="file", why="open for writing by PID 812", pids=[812]
     )
     silent = LogFound(
         at=at(0), source=2, name="/tmp/shim.log", kind="file", why="named by profile vgpu", readable=False,
-        problem="no such file in the mount namespace of pid 845",
+        problem="no such file in the mount namespace of PID 845",
     )  # fmt: skip
     source = LogSource(found=found, lines=lines, lines_total=9, seen_at={1: at(90), 2: at(640)})
     return {1: source, 2: LogSource(found=silent)}

@@ -115,7 +115,7 @@ def test_the_exit_code_is_the_answer() -> None:
 
 
 def test_a_target_that_is_missing_or_forbidden_has_its_own_exit_code() -> None:
-    gone = State(missing=TargetMissing(at=1, why="there is no process 7", kind="no-such-target"))
+    gone = State(missing=TargetMissing(at=1, why="there is no process with PID 7", kind="no-such-target"))
     forbidden = State(missing=TargetMissing(at=1, why="it is root's", kind="not-permitted"))
     assert exit_code(gone, _report("undecided")) == 3
     assert exit_code(forbidden, _report("undecided")) == 4

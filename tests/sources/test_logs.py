@@ -91,7 +91,7 @@ def test_a_file_that_a_process_holds_open_for_writing_is_found_and_followed(writ
     source = _started(bench)
     found = next(event for event in bench.sink.of(LogFound) if event.kind == "file")
     assert found.name == str(tmp_path / "held.log")
-    assert found.why == f"open for writing by pid {writer.pid}"
+    assert found.why == f"open for writing by PID {writer.pid}"
     assert found.pids == [writer.pid]
     writer.write(b"after\n")
     bench.until(lambda: "after" in _texts(bench))
@@ -143,7 +143,7 @@ def test_output_of_a_process_that_is_gone_before_it_is_opened_is_read_by_the_nam
     path.write_bytes(b"RuntimeError: cuInit failed\n")
     catalog = LogCatalog(bench.session, PathWatch(bench.loop, bench.sink), LineLimiter(Marks([])), "journalctl")
     held = OpenPath(b"/proc/4194305/fd/1", held=True)  # no process has such a number
-    catalog.file(Place(bytes(path), held, OpenPath(bytes(path)), "stdout of pid 4194305"))
+    catalog.file(Place(bytes(path), held, OpenPath(bytes(path)), "stdout of PID 4194305"))
     catalog.begin()
     bench.loop.settle()
     assert [found.readable for found in bench.sink.of(LogFound)][-1]
@@ -157,7 +157,7 @@ def test_a_directory_given_as_a_log_is_refused_without_a_traceback(tmp_path: Pat
     assert source.handle(AddLog(path=str(tmp_path)))
     bench.loop.turn()
     assert bench.sink.of(LogFound) == []
-    assert "no file" in bench.sink.of(LimitNoted)[0].why
+    assert "not a file" in bench.sink.of(LimitNoted)[0].why
     source.close()
 
 
@@ -321,6 +321,6 @@ def test_a_mark_that_is_no_regular_expression_is_said_and_the_others_work(tmp_pa
     path.write_text("hello world\n")
     bench = Bench(Plan(log_marks=["(", "hello"]), logs=[str(path)])
     source = _started(bench)
-    assert "no regular expression" in bench.sink.of(LimitNoted)[0].why
+    assert "not a regular expression" in bench.sink.of(LimitNoted)[0].why
     assert _texts(bench) == ["hello world"]
     source.close()

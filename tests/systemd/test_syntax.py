@@ -120,4 +120,4 @@ def test_an_environment_file_is_read_like_the_shell_would_without_expansion() ->
         ("I", 'half"quoted"', 13),
         ("J", "last", 14),
     ]
-    assert [(one.line, one.words) for one in trouble] == [(10, "a line that is no assignment is ignored")]
+    assert [(one.line, one.words) for one in trouble] == [(10, "a line that is not an assignment is ignored")]

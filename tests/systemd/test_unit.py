@@ -107,7 +107,7 @@ def test_files_of_variables_win_over_the_unit_whatever_their_place(root: Path) -
     assert "B" not in {one.key for one in found.settings}
     assert any("/etc/default/missing" in words and "does not start" in words for words in found.trouble)
     assert "UnsetEnvironment= removes B" in found.trouble
-    assert "/etc/default/a:2: a line that is no assignment is ignored" in found.trouble
+    assert "/etc/default/a:2: a line that is not an assignment is ignored" in found.trouble
 
 
 def test_damage_of_a_hand_edited_drop_in_is_told_with_its_place(root: Path) -> None:
@@ -119,9 +119,9 @@ def test_damage_of_a_hand_edited_drop_in_is_told_with_its_place(root: Path) -> N
         "Environment=HF_TOKEN=abc def",
     )
     assert read_unit("a.service", str(root)).trouble == [
-        f"{path}:2: '/b.so' is no assignment and is ignored: quote the whole assignment of LD_PRELOAD",
+        f"{path}:2: '/b.so' is not an assignment and is ignored: quote the whole assignment of LD_PRELOAD",
         f'{path}:3: a quote " is never closed: the rest of the line is ignored',
-        f"{path}:4: a word is no assignment and is ignored: quote the whole assignment of HF_TOKEN",
+        f"{path}:4: a word is not an assignment and is ignored: quote the whole assignment of HF_TOKEN",
     ]
 
 

@@ -189,7 +189,7 @@ WITHOUT = {
     "other-service-answers": "before we attached",
     "gpustat-polls-late": "before we attached",
     "koffi-refused-late": "a log line without a time",
-    "linux510-unseen": "no event tells of the cause",
+    "linux510-unseen": "the cause itself was not seen as an event",
 }
 """Causes that no event can tell of, and what the pane says of that."""
 

@@ -58,10 +58,10 @@ def over() -> list[ProcessEnded]:
 
 
 async def test_a_name_that_fits_several_opens_the_picker_narrowed_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    feed = FakeFeed([missing("`ollama` means 2 separate process trees")])
+    feed = FakeFeed([missing("`ollama` matches 2 process trees")])
     async with looking_at(feed, monkeypatch) as (ui, connected):
         await ui.until_shown("3 match ollama")
-        assert "✗ `ollama` means 2 separate process trees" in ui.text and "sshd" not in ui.text
+        assert "✗ `ollama` matches 2 process trees" in ui.text and "sshd" not in ui.text
         assert "900" in ui.cursor
         await ui.press("enter")
         await ui.until_shown("✗ CPU (likely)")

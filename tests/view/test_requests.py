@@ -68,8 +68,8 @@ async def test_a_question_can_be_left_and_an_empty_one_asks_nothing(monkeypatch:
 async def test_a_request_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     feed = FakeFeed(main_question())
     async with running_app(feed, monkeypatch) as ui:
-        feed.come(RequestFailed(at=at(4), id=77, why="process 4711 is not under observation"))
-        await ui.until_shown("process 4711 is not under observation")
+        feed.come(RequestFailed(at=at(4), id=77, why="PID 4711 is not under observation"))
+        await ui.until_shown("PID 4711 is not under observation")
 
 
 async def test_a_recording_can_answer_neither(monkeypatch: pytest.MonkeyPatch) -> None:

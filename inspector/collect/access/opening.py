@@ -72,7 +72,9 @@ def open_regular(path: bytes) -> int:
                 raise NotRegularError(errno.EISDIR, "a directory, not a file", os.fsdecode(path))
             raise NotRegularError(errno.EINVAL, "not a regular file", os.fsdecode(path))
         if made_by := _NO_FILES.get(_file_system(place)):
-            raise NotRegularError(errno.EINVAL, f"a file of {made_by}, which the kernel makes up", os.fsdecode(path))
+            raise NotRegularError(
+                errno.EINVAL, f"a file of {made_by}, whose content the kernel generates", os.fsdecode(path)
+            )
         return _open_for(place, reader)
     finally:
         os.close(place)
@@ -111,7 +113,7 @@ def _open_for(place: int, reader: Reader | None) -> int:
         return _reopen(place)
     with reading_as(reader) as taken:
         if not taken and not os.fstat(place).st_mode & stat.S_IROTH:
-            raise PermissionError(errno.EACCES, f"only uid {reader.uid} may read it, whose ids we cannot take on")
+            raise PermissionError(errno.EACCES, f"only uid {reader.uid} may read it, and we cannot act as that user")
         return _reopen(place)
 
 

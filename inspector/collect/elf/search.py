@@ -235,6 +235,6 @@ class Search:
                 answer.fail(path, NOT_OPENED, errno.ENOENT)
         except ElfError as error:
             result = str(error)
-            answer.unknown = f"{decode(path)} cannot be judged: {error}"
+            answer.unknown = f"{decode(path)} cannot be checked: {error}"
         answer.steps.append(SearchStep(path=decode(path), rule=rule, result=result))
         return ends

@@ -278,9 +278,9 @@ def task_iterator(program: int, pid: int) -> int:
     """A descriptor that runs an iterator program on one process when it is read (union bpf_iter_link_info)."""
     which = ctypes.create_string_buffer(struct.pack("<III", 0, pid, 0))
     attributes = struct.pack("<IIIIQI", program, 0, TRACE_ITER, 0, _address(which), len(which))
-    link = call(Command.LINK_CREATE, attributes, f"an iterator over process {pid}")
+    link = call(Command.LINK_CREATE, attributes, f"an iterator over PID {pid}")
     try:
-        return call(Command.ITER_CREATE, struct.pack("<II", link, 0), f"reading an iterator over process {pid}")
+        return call(Command.ITER_CREATE, struct.pack("<II", link, 0), f"reading an iterator over PID {pid}")
     finally:
         os.close(link)
 

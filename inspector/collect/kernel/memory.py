@@ -26,7 +26,7 @@ class Memory:
         except (OverflowError, ValueError):
             raise OSError(f"no address: {address:#x}") from None
         if len(found) != size:
-            raise OSError(f"cannot read {size} bytes at {address:#x} of process {self.pid}")
+            raise OSError(f"cannot read {size} bytes at {address:#x} of PID {self.pid}")
         return found
 
     def word(self, address: int) -> int:

@@ -206,7 +206,7 @@ def _first_calls(told: Rights) -> Capability:
     if isinstance(told.probes, Refusal):
         return _not(name, "no", "not possible here", told.probes, "the first calls of a library")
     if why := why_refused():
-        granted = "sudo inspector ..., or ulimit -r 50" if lacking(["CAP_SYS_NICE"]) else ""
+        granted = "sudo inspector, or ulimit -r 50" if lacking(["CAP_SYS_NICE"]) else ""
         fifo = Refusal(f"SCHED_FIFO is refused ({why})", granted)
         return _not(name, "partly", "probes set at the first read of a library", fifo, lost)
     if not bpf.has_raw_tracepoint(READ_TRACEPOINT):

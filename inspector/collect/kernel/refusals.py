@@ -100,7 +100,7 @@ def lacking(names: Iterable[str]) -> str:
 def grant_of_rights() -> str:
     """The command that gives all rights to who has not got them."""
     if os.geteuid() != 0:
-        return "sudo inspector ..."
+        return "sudo inspector"
     if _in_container():
         return "docker run --privileged --pid=host ..."
     if _has_own_users():
@@ -154,7 +154,7 @@ def _forbidden(need: Need) -> Refusal:
         found.append(_filtered())
     if not found and _kernel() < _CHARGES_MAPS_BEFORE and memlock.is_tight():
         why = "the limit on locked memory is too low for this kernel (ulimit -l)"
-        found.append(Refusal(why, _by_root("prlimit --memlock=unlimited inspector ...")))
+        found.append(Refusal(why, _by_root("prlimit --memlock=unlimited inspector")))
     if not found:
         found.append(Refusal("the kernel or a security module does not permit it", grant_of_rights()))
     return Refusal("; ".join(each.why for each in found), found[0].grant)

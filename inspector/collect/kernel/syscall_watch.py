@@ -107,7 +107,7 @@ class SyscallWatch:
 
         def attach(call: Call) -> int:
             if call.function not in numbers:
-                raise BtfError(f"this kernel tells of no {call.function}")
+                raise BtfError(f"this kernel does not report {call.function}")
             code = call_program(self._members, self._maps, call, FUNCTION_EXIT)
             target = numbers[call.function]
             program = bpf.load_program(ProgramKind.TRACING, code, call.name, attach=bpf.FUNCTION_EXIT, function=target)

@@ -111,7 +111,7 @@ class FileTail:
         if data:
             self.bytes_total += len(data)
             if self._turns_out_binary(data):
-                return [Change("binary", "binary data from its first bytes on: it is no log and is not followed")]
+                return [Change("binary", "binary data from its first bytes on: not a log, and not followed")]
             found += self._defects(data)
             found += self._whole_lines(data)
         elif self._moving:

@@ -146,10 +146,10 @@ class PathWatch:
         """inotify(7): ENOSPC is the user's limit of watches, EMFILE that of instances."""
         if error.errno == errno.ENOSPC:
             self._refused = True
-            self._note("the limit of inotify watches is reached", "sudo sysctl fs.inotify.max_user_watches=524288")
+            self._note("the limit on inotify watches is reached", "sudo sysctl fs.inotify.max_user_watches=524288")
         elif error.errno == errno.EMFILE:
             self._refused = True
-            self._note("the limit of inotify instances is reached", "sudo sysctl fs.inotify.max_user_instances=512")
+            self._note("the limit on inotify instances is reached", "sudo sysctl fs.inotify.max_user_instances=512")
 
     def _note(self, why: str, grant: str) -> None:
         if not self._noted:

@@ -136,5 +136,5 @@ class _Reader:
             self._state = self._before_key
 
     def _ignore(self) -> None:
-        self.trouble.append(Trouble(self._begin, "a line that is no assignment is ignored"))
+        self.trouble.append(Trouble(self._begin, "a line that is not an assignment is ignored"))
         self._state = self._before_key

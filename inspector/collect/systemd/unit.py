@@ -129,7 +129,7 @@ def _assignments(unit: Unit, placed: _Placed) -> list[Setting]:
             continue
         shown = repr(word) if word.startswith("/") else "a word"  # anything else may be the rest of a secret
         hint = f": quote the whole assignment of {found[-1].key}" if found else ""
-        unit.trouble.append(f"{path}:{directive.line}: {shown} is no assignment and is ignored{hint}")
+        unit.trouble.append(f"{path}:{directive.line}: {shown} is not an assignment and is ignored{hint}")
     if split.damage:
         unit.trouble.append(f"{path}:{directive.line}: {split.damage}: the rest of the line is ignored")
     return found

@@ -216,7 +216,7 @@ CASES = (
     ),
     Case(
         name="visible-devices-empty",
-        story="CUDA_VISIBLE_DEVICES is set and empty: a healthy driver answers 100, no device",
+        story="CUDA_VISIBLE_DEVICES is set and empty: a healthy driver returns 100, no device",
         family="environment",
         stage=_visible_empty,
         rule="visible-devices-hidden",

@@ -64,7 +64,7 @@ DRIVER_AS_PROFILER = Recipe(("driver.c",), defines=('LABEL="libtrace"', "VENDOR"
 CASES = (
     Case(
         name="dlopen-overridden",
-        story="a preloaded library answers dlopen itself, with NULL and without an error text",
+        story="a preloaded library implements dlopen itself and returns NULL without an error text",
         family="resolved",
         stage=_overridden,
         rule="dlopen-overridden",

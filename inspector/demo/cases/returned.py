@@ -79,7 +79,7 @@ def _framework(*options: str, **settings: str) -> Callable[[Stage], Launch]:
 CASES = (
     Case(
         name="no-device",
-        story="cuInit answers 100, no device",
+        story="cuInit returns 100, no device",
         family="returned",
         stage=_in_server(SHIM_FAIL="cuInit=100"),
         rule="api-error",
@@ -88,7 +88,7 @@ CASES = (
     ),
     Case(
         name="wrong-process-name",
-        story="the shim works only in a process of a certain name and answers 3 in all others",
+        story="the shim works only in a process of a certain name and returns 3 in all others",
         family="returned",
         stage=_in_server(SHIM_ONLY="ollama.bin.real"),
         rule="api-error",
@@ -142,7 +142,7 @@ CASES = (
     ),
     Case(
         name="memory-refused",
-        story="cuMemGetInfo_v2 answers 3 before there is a context",
+        story="cuMemGetInfo_v2 returns 3 before there is a context",
         family="returned",
         stage=_direct(SHIM_FAIL="cuMemGetInfo_v2=3"),
         rule="api-error",
@@ -169,7 +169,7 @@ CASES = (
     ),
     Case(
         name="invalid-image",
-        story="the device was found; loading its code answers 200, invalid image",
+        story="the device was found; loading its code returns 200, invalid image",
         family="returned",
         stage=_in_program(SHIM_FAIL="cuLibraryLoadData=200"),
         rule="api-error",
@@ -178,7 +178,7 @@ CASES = (
     ),
     Case(
         name="sticky-error",
-        story="the sixth launch answers 700, and everything after it too",
+        story="the sixth launch returns 700, and everything after it too",
         family="returned",
         stage=_in_program("CUDA error", SHIM_FAIL="cuLaunchKernel=700@6,cuCtxSynchronize=700@2"),
         rule="api-error",
@@ -197,7 +197,7 @@ CASES = (
     ),
     Case(
         name="optional-module",
-        story="cuInit answers 100; before it, a module that has to do with no GPU could not be loaded",
+        story="cuInit returns 100; before it, a module that has nothing to do with GPUs could not be loaded",
         family="returned",
         stage=_framework(SHIM_FAIL="cuInit=100"),
         rule="api-error",
@@ -206,7 +206,7 @@ CASES = (
     ),
     Case(
         name="placeholder-answered",
-        story="the shim answers every name; the function that it does not have is called and refuses",
+        story="the shim returns a function for every name; one that it does not have is called and refuses",
         family="returned",
         stage=_framework("--stream"),
         rule="placeholder-answered",

@@ -47,7 +47,7 @@ CASES = (
     ),
     Case(
         name="success-without-work",
-        story="allocations and launches all answer 0, and nothing behind them does anything",
+        story="allocations and launches all return 0, and nothing behind them does anything",
         family="used",
         stage=_stub,
         rule="success-without-work",

@@ -65,7 +65,7 @@ class _Function:
                     self.process, "lookup", str(sample.arguments.get("table", "")), False, sample.at,
                     begin=sample.entered, tid=sample.tid, api=self.use.api, family=self.family, stage="resolved",
                     asker=sample.caller, provider=self.calls.function.library, calls=self.calls, sample=sample,
-                    answer=f"cuGetExportTable answered {words}{' with a NULL table' if empty else ''}",
+                    answer=f"cuGetExportTable returned {words}{' with a NULL table' if empty else ''}",
                     code=sample.result, source="loader",
                 )  # fmt: skip
 

@@ -350,4 +350,4 @@ def _words(failure: FailedLoad | None, lookup: LookedUp) -> str:
         return "did not return"
     if failure is None:
         return "found"
-    return failure.words or "dlopen answered NULL, its error text was not seen"
+    return failure.words or "dlopen returned NULL, its error text was not seen"

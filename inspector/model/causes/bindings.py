@@ -17,7 +17,7 @@ class BoundElsewhere(Cause):
     id = "bound-elsewhere"
     place = "resolved"
     meaning = "Two libraries export the API in one process; the consumer's calls go to the one that was not meant."
-    proof = "The file that answered the refused call, and another provider of the same API that nobody called."
+    proof = "The file whose function refused the call, and another provider of the same API that nobody called."
     cure = "Take the first one from the process, or make it forward the calls."
 
     def explain(self, case: Case) -> Hit | None:

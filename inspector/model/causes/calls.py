@@ -85,8 +85,8 @@ class InitialisedBeforeFork(Cause):
 class ApiError(Cause):
     id = "api-error"
     place = "returned"
-    meaning = "A call of a consumer answered an error, and nothing tells more of it; what follows are consequences."
-    proof = "The result was read when the function returned, or the program tells it."
+    meaning = "A call of a consumer returned an error, and nothing says more about it; what follows are consequences."
+    proof = "The result was read when the function returned, or the program reports it."
     cure = "Look at what the library opened and returned before that."
 
     def explain(self, case: Case) -> Hit | None:
@@ -199,7 +199,7 @@ def _step(case: Case, gate: list[FileOpened], told: Trouble | None, lacks: str) 
     if _lacks_memory(case):  # what is printed then is a consequence
         step = "see who holds the device's memory; free it, or ask for less (a smaller model, batch, image or context)"
     elif told is not None:
-        step, command = f"mend what {name_of(told.where)} tells of, then start again", told.by_hand
+        step, command = f"fix what {name_of(told.where)} reports, then start again", told.by_hand
     return step, command
 
 

@@ -45,11 +45,11 @@ class DriverTooOld(Cause):
         return Hit(
             title=title,
             cause=f"{by} refuses an older driver with 35, before it asks for any device.{_follows(case)}",
-            next_step=f"make {name_of(library)} report at least {wanted}, or use an older runtime",
+            next_step=f"make {name_of(library)} report at least {dotted(wanted)} ({wanted}), or use an older runtime",
             command=case.again(),
             process=case.process,
             confidence=case.sure,
-            evidence=[evidence.of_file(case.process, library, f"{function} answered {version} ({dotted(version)})"),
+            evidence=[evidence.of_file(case.process, library, f"{function} returned {version} ({dotted(version)})"),
                       *case.rows()],
             at=case.leaf.at,
             subject=f"{version}:{wanted}",

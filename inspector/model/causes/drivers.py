@@ -30,7 +30,7 @@ class NoDriverLoaded(Cause):
     place = "reachable"
     meaning = "The loader of Vulkan, OpenCL or OpenGL is there, and it loaded no driver: no ICD file led it to one."
     proof = "Its first call was refused, or nothing followed it, and no driver was mapped into the process."
-    cure = "Install the device's driver with its ICD file, or mend the variable that names another place."
+    cure = "Install the device's driver with its ICD file, or fix the variable that names another place."
 
     def explain(self, case: Case) -> Hit | None:
         leaf, profiles = case.leaf, case.context.profiles
@@ -60,7 +60,7 @@ class NoDriverLoaded(Cause):
         ):
             return None
         hit = self._hit(case, api, library, f"the program says: {said.text.strip()[:160]}")
-        return replace(hit, confidence="likely", doubt="What its loader answered was not read.") if hit else None
+        return replace(hit, confidence="likely", doubt="What its loader returned was not read.") if hit else None
 
     def _hit(self, case: Case, api: str, library: str, answered: str) -> Hit | None:
         leaf, profiles = case.leaf, case.context.profiles
@@ -86,9 +86,9 @@ class NoDriverLoaded(Cause):
             cause=f"The loader finds drivers through ICD files, and none led to a "
             f"driver{f': {advice}' if advice else ''}."
             f"{told}{read}",
-            next_step=f"mend what keeps the program from opening {refused}"
+            next_step=f"fix what keeps the program from opening {refused}"
             if refused
-            else "mend the file that the variable names (its JSON, the library in it), or remove the variable"
+            else "fix the file that the variable names (its JSON, the library in it), or remove the variable"
             if first.endswith(".json")
             else "remove that variable, or set it to a driver that exists"
             if chosen

@@ -47,7 +47,7 @@ class ChildCrashed(Cause):
     id = "child-crashed"
     place = "end"
     meaning = "A process crashed: by a signal, also one that a handler turned into an exit status."
-    proof = "The signal was told by the kernel, with the call or load that was open on the thread."
+    proof = "The signal was reported by the kernel, with the call or load that was open on the thread."
     cure = "Look at the function that is named; the core or a debugger shows the line."
 
     def explain(self, case: Case) -> Hit | None:
@@ -65,7 +65,7 @@ def crashed_hit(context: Context, death: Attempt, around: Attempt | None, case: 
     inside = _inside(around) or function_of_an_api(context, death)
     said, (cut, short_by) = last_words(context, death), _cut_short(context, process, signal)
     jumped = jumped_to_null(signal)
-    after = f" after {null.name} was answered with NULL" if null is not None else ""
+    after = f" after {null.name} returned NULL" if null is not None else ""
     spot = ""
     if signal is not None and where:
         spot = where if jumped else f", at {at or place(signal)}"
@@ -83,7 +83,7 @@ def crashed_hit(context: Context, death: Attempt, around: Attempt | None, case: 
         step, command = f"put a whole {name_of(cut)} there", commands_by_hand.header(process, cut)
     elif said is not None and not inside:
         telling, root = f"{title(process)} gave up with {name}: {words_of(said)}", words_of(said)
-        step, command = "mend what its own words name", case.rerun() if case is not None else command
+        step, command = "fix what its own words name", case.rerun() if case is not None else command
     software = only_software(context, process, said)
     if software and not inside:
         step = "install the device's driver with its ICD file: see what its own words name"
@@ -240,7 +240,7 @@ def _not_executed(context: Context, end: Attempt, refused: SystemCallRefused) ->
         else f"put a program of this machine's kind at {refused.subject}"  # fmt: skip
     said = f"execve({refused.subject}) = {why}"
     return Hit(
-        title=f"{title(process)} ended with {end.code}: the kernel would not execute {refused.subject} ({why})",
+        title=f"{title(process)} ended with code {end.code}: the kernel would not execute {refused.subject} ({why})",
         cause="It ended because it could not become that program; none of its code has run.",
         next_step=step,
         command=f"namei -l {quote(refused.subject)}" if closed
@@ -265,7 +265,7 @@ def start_failed(context: Context, end: Attempt) -> Hit:
     runs, (said, limit) = program(process), refused_start(process)
     after = f"{duration(process.ended - process.started)} after it started"
     return Hit(
-        title=f"{title(process)} ended with {end.code}, {after}{f': {said}' if said else ''}",
+        title=f"{title(process)} ended with code {end.code}, {after}{f': {said}' if said else ''}",
         cause="127: the loader rejected the program, or it called a missing function; 126: it could not be "
         f"executed.{why}",
         next_step="raise the limit (ulimit -n)" if limit else "run it by hand and read the loader's messages",

@@ -323,7 +323,7 @@ class SettingWithoutEffect(Pattern):
     notice = True
     meaning = "A variable is set that the program does not read."
     proof = "The variable stands in the environment, and the program's source does not know it."
-    cure = "Remove it, so that nobody relies on it."
+    cure = "Remove it, so that nothing relies on it."
 
     def find(self, context: Context) -> Iterable[Hit]:
         for process in context.state.processes:
@@ -334,7 +334,7 @@ class SettingWithoutEffect(Pattern):
                 yield Hit(
                     title=f"{key} is set but has no effect",
                     cause=f"{known.truth or known.effect}.",
-                    next_step=f"remove {key}, so that nobody relies on it",
+                    next_step=f"remove {key}, so that nothing relies on it",
                     process=process,
                     severity="info",
                     confidence="proven",

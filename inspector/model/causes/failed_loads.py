@@ -47,7 +47,8 @@ class DlopenOverridden(Cause):
     id = "dlopen-overridden"
     place = "resolved"
     meaning = (
-        "A library of the process answers dlopen itself, with NULL and without touching the file or setting an error."
+        "A library of the process implements dlopen itself and returns NULL without touching the file or setting an "
+        "error."
     )
     proof = "The question went to that library's own dlopen, no file was opened for it, and dlerror has no text."
     cure = (
@@ -64,9 +65,9 @@ class DlopenOverridden(Cause):
             process, hook, f"{hook} defines {via}", by_hand=commands_by_hand.exported(process, hook, via)
         )
         return Hit(
-            title=f"{via}({name_of(failure.name)}) in {short(process)} was answered by {name_of(hook)} with NULL "
+            title=f"{via}({name_of(failure.name)}) in {short(process)} got NULL from {name_of(hook)} "
             "without touching the file",
-            cause="Its own dlopen cannot find the real one (its own dlsym answers NULL), so every load fails, and "
+            cause="Its own dlopen cannot find the real one (its own dlsym returns NULL), so every load fails, and "
             "dlerror stays empty: no log shows it.",
             next_step=f"remove {name_of(hook)} from LD_PRELOAD{_found_by_path(case, hook)}, or do not export dlopen "
             "and dlsym",
@@ -140,7 +141,7 @@ class LibraryNotFound(Cause):
     id = "lookup-failed"
     place = "resolved"
     meaning = "A consumer asked for the API's library or for one of its functions and was refused."
-    proof = "The loader or the API itself answered so; no call of the API succeeded after it."
+    proof = "The loader or the API itself said so; no call of the API succeeded after it."
     cure = "Bring the library or the function to where it was asked for, under the name that was asked for."
 
     def explain(self, case: Case) -> Hit | None:
@@ -163,7 +164,7 @@ class LibraryNotFound(Cause):
         if names_file and not where.paths and not where.unfit:
             step, command = f"set {key} to what is there, or remove it", case.rerun("-u", key)
         place = f"{words[0].upper()}{words[1:]}{searched}."
-        runtime = ' A CUDA runtime answers 35, "driver version is insufficient", for this as well.' \
+        runtime = ' A CUDA runtime returns 35, "driver version is insufficient", for this as well.' \
             if case.leaf.api == "cuda-driver" else ""  # fmt: skip
         named = f" {key} names it." if key else ""
         return Hit(
@@ -240,7 +241,7 @@ class LoadRefused(Cause):
         step, command = _advice(case, failure.words)
         return Hit(
             title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: "
-            f"{failure.words or 'dlopen answered NULL, its error text was not seen'}",
+            f"{failure.words or 'dlopen returned NULL, its error text was not seen'}",
             cause=f"{asker(case)} asked for it.{which} "
             + (
                 f"Its load ended the process: {case.leaf.what}."

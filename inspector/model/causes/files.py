@@ -119,7 +119,7 @@ class StubLibrary(Cause):
     id = "stub-library"
     place = "mapped"
     meaning = "The toolkit's stub of the driver, made for linking only, was loaded in place of the driver."
-    proof = "A call answered with the result that only the stub has, or the file lies in a directory of stubs."
+    proof = "A call returned the result that only the stub has, or the file lies in a directory of stubs."
     cure = "Take the directory of stubs out of the search path; the driver's own library belongs there."
 
     def explain(self, case: Case) -> Hit | None:
@@ -350,7 +350,7 @@ class TwoCopies(Cause):
     id = "two-copies"
     place = "mapped"
     meaning = "Two instances of a library live in one process; what one was told, the other does not know."
-    proof = "One file's initialisation succeeded, and another file of the same API answered that it is not initialised."
+    proof = "One file's initialisation succeeded, and another file of the same API said that it is not initialised."
     cure = "Make one a symbolic link to the other."
 
     def explain(self, case: Case) -> Hit | None:

@@ -60,7 +60,7 @@ def found_elsewhere(case: Case, name: str, *kinds: str) -> FoundElsewhere:
 
 def _unfit(case: Case, found: CopiesFound, copy: Copy, name: str, search: str) -> FoundElsewhere:
     """There is one, and the loader would not take it: that one is to be mended where it can be."""
-    words = f"{copy.path} would not do ({copy.problem})"
+    words = f"{copy.path} cannot be used ({copy.problem})"
     look = commands_by_hand.listing(case.process, copy.path)
     if copy.problem.startswith("a link to "):
         return FoundElsewhere(words, "install what the link leads to, or correct the link", look)
@@ -99,7 +99,7 @@ def _of_copy(case: Case, asked: CopiesFound, copies: list[Copy]) -> FoundElsewhe
     if best.brought_by:
         step = f"set {best.brought_by} where the program is started"
         return FoundElsewhere(words, step, case.rerun(best.brought_by), tuple(one.path for one in copies))
-    step = "start the program again: its loader finds it there by now"
+    step = "start the program again: its loader will find it there now"
     if asked.kind == "symbol":
         lacks = f" in place of {asked.library}" if asked.library else ""
         step = f"let the loader find {best.path}{lacks}: that file has it"

@@ -25,7 +25,7 @@ class ExportTableRefused(Cause):
     id = "export-table-refused"
     place = "returned"
     meaning = "The runtime asks the driver for a private table by its id; without it it gives up, whatever else works."
-    proof = "The driver answered cuGetExportTable with an error, and nothing was asked of it after that."
+    proof = "The driver's cuGetExportTable returned an error, and nothing was called in it after that."
     cure = "Pass cuGetExportTable through to a real driver, implement the table, or replace the runtime instead."
 
     def explain(self, case: Case) -> Hit | None:
@@ -139,10 +139,8 @@ def _asked_file(leaf: Attempt) -> str:
 class PlaceholderAnswered(Cause):
     id = "placeholder-answered"
     place = "resolved"
-    meaning = (
-        "Names that a library does not have were answered with one common function; a program that calls it fails."
-    )
-    proof = "Many names were answered with one address that has no name of its own, and the program ended after it."
+    meaning = "For names that it does not have, a library returned one common function; a program that calls it fails."
+    proof = "Many names got one address that has no name of its own, and the program ended after it."
     cure = "Answer names that are not there with an error, or make the placeholder log its name."
 
     def explain(self, case: Case) -> Hit | None:
@@ -169,7 +167,8 @@ class PlaceholderAnswered(Cause):
             for one in names[:10]
         ]
         first = names[0].name + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-        called = f"; it was called, and {short(process)} ended with {process.end.code}" if lines and process.end else ""
+        ended = f", and {short(process)} ended with code {process.end.code}" if process.end else ""
+        called = f"; it was called{ended}" if lines and ended else ""
         title = f"{where} answered {len(names)} names with one placeholder ({first}) in {short(process)}"
         return Hit(
             title=f"{title}{called}",

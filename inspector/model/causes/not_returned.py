@@ -130,7 +130,7 @@ class EndedInside(Cause):
     id = "ended-inside"
     place = "end"
     meaning = "The process ended in the middle of a call, or of the load of a library, without a signal."
-    proof = "The kernel told the entry and then the end of the process, and no return between them."
+    proof = "The kernel reported the entry and then the end of the process, and no return between them."
     cure = "Read the library's own last words; a debugger that stops at exit shows who called it."
 
     def explain(self, case: Case) -> Hit | None:
@@ -146,7 +146,7 @@ class EndedInside(Cause):
         step, command = core_dumps.stop_at_exit(process)
         said = last_line(case.state)[:200]
         return Hit(
-            title=f"{short(process)} ended {how} {place}{asked}, with exit status {end.code}",
+            title=f"{short(process)} ended {how} {place}{asked}, with code {end.code}",
             cause=f"It never came back from there: {whose} ended the process, or another thread did meanwhile."
             f"{f' The last line of its output: {said}' if said else ''}",
             next_step=f"read what {whose} said last; {step}",

@@ -29,7 +29,7 @@ LOOK_FOR_DEVICE = (
 class GpuInUse(Conclusion):
     id = "gpu-in-use"
     meaning = "The program runs on the GPU."
-    proof = "Work (launches, copies, graphs) was answered with success; proven where a device stands behind it."
+    proof = "Work (launches, copies, graphs) succeeded; proven where a device stands behind it."
     cure = "Nothing to do."
     reasons = ("works",)
 

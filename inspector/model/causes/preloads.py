@@ -16,7 +16,7 @@ from .environment import folders, missing_file
 from .namespaces import hidden_by_namespace
 from .rule import Cause, Hit, Pattern
 
-_SEEN_BY = re.compile(r"^(.*) \(as pid (\d+) sees it\)$")
+_SEEN_BY = re.compile(r"^(.*) \(as (?:PID|pid) (\d+) sees it\)$")
 
 
 class PreloadEntryUnusable(Cause):
@@ -161,7 +161,7 @@ def _carrying(context: Context, entries: list[str]) -> int:
 
 
 def _from_here(path: str) -> str:
-    """Where a file lies for us that is told as `PATH (as pid N sees it)`."""
+    """Where a file lies for us that is told as `PATH (as PID N sees it)`."""
     return _SEEN_BY.sub(r"/proc/\2/root\1", path)
 
 

@@ -51,7 +51,7 @@ class LimitReached(Cause):
     id = "limit-reached"
     place = "returned"
     meaning = "The kernel refused a system call because a limit of the process or the machine is reached."
-    proof = "The system call's errno (EMFILE, ENFILE, ENOMEM), told at the moment it failed, and the limit as read."
+    proof = "The system call's errno (EMFILE, ENFILE, ENOMEM), reported at the moment it failed, and the limit as read."
     cure = "Raise the limit where the program is started, or let it hold fewer descriptors or less memory."
 
     def explain(self, case: Case) -> Hit | None:
@@ -75,7 +75,7 @@ class LimitReached(Cause):
             process=leaf.process,
             confidence="likely" if locks else case.sure,
             evidence=case.rows(),
-            doubt="A driver answers so for other reasons as well." if leaf.call == "ioctl" else "",
+            doubt="A driver returns this for other reasons as well." if leaf.call == "ioctl" else "",
             at=leaf.at,
             subject=f"{leaf.answer}:{name}",
             root=f"{kind}{amount}",
@@ -125,7 +125,7 @@ class NotPermitted(Cause):
     id = "not-permitted"
     place = "returned"
     meaning = "The kernel refused a file, a device or a system call for want of permission."
-    proof = "The system call's errno (EACCES, EPERM), told at the moment it failed inside the call or load."
+    proof = "The system call's errno (EACCES, EPERM), reported at the moment it failed inside the call or load."
     cure = "Give the user the group of the device, or let the cgroup, the container or the filter admit it."
 
     def explain(self, case: Case) -> Hit | None:
@@ -214,7 +214,7 @@ class KernelRefused(Cause):
     id = "system-call-refused"
     place = "returned"
     meaning = "The kernel refused a system call inside a load or a call of the API that then failed."
-    proof = "The system call's errno, told at the moment it failed, on the same thread and inside that call."
+    proof = "The system call's errno, reported at the moment it failed, on the same thread and inside that call."
     cure = "Bring what it asked for: the file, the socket, the memory."
 
     def explain(self, case: Case) -> Hit | None:

@@ -164,7 +164,7 @@ class NotCalled(Pattern):
             title = f"no call of {use.api} was seen in {short(process)}, which could call it (through {consumers})"
         return Hit(
             title=title,
-            cause=f"{_in_order(looked, use)}The program chose not to use the GPU, or has not got that far yet.",
+            cause=f"{_in_order(looked, use)}The program chose not to use the GPU, or has not reached that point yet.",
             next_step="check the program's settings, and its log up to where it would look for devices",
             command="" if process.ended else commands_by_hand.environment(process.pid),
             process=process,

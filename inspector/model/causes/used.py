@@ -120,7 +120,7 @@ class NotOffloaded(Pattern):
     answers = UNEXPLAINED | {"given-nothing", "found-not-used"}
     place = "used"
     meaning = "The device was found and kept, and the work was placed on the CPU all the same."
-    proof = "The program's own line about its layers, and what discovery answered before."
+    proof = "The program's own line about its layers, and what discovery found before."
     cure = "Check the request's options (num_gpu, -ngl) and the device's free memory."
 
     def find(self, context: Context) -> Iterable[Hit]:
@@ -163,7 +163,7 @@ class SuccessWithoutWork(Pattern):
     id = "success-without-work"
     place = "used"
     notice = True
-    meaning = "Allocations and launches answer success, and there are signs that nothing is done behind them."
+    meaning = "Allocations and launches return success, and there are signs that nothing is done behind them."
     proof = (
         "Never: no device and no other way out was open since the birth of the process, addresses are small numbers, "
         "launches are quick. Each alone is normal; all of them are likely to mean it."
@@ -182,7 +182,7 @@ class SuccessWithoutWork(Pattern):
     def _hit(self, work: GpuWork, rows: list[Evidence], *, together: bool) -> Hit:
         return Hit(
             title=f"{words(work)}, but nothing shows that anything was done",
-            cause="The library may answer success by itself: no device is opened, and the addresses or times of its "
+            cause="The library may return success by itself: no device is opened, and the addresses or times of its "
             "answers are not those of a real device. If so, what the program computes is wrong, whatever its log says.",
             next_step="check a result: copy a known array to the device and back, or compare an answer with a run on "
             "the CPU",
@@ -205,7 +205,7 @@ class SuccessWithoutWork(Pattern):
         names = listed((reading.groups.get("function") or reading.groups.get("state", "?") for reading in stubs), 4)
         return Hit(
             title=f"the shim's own log names {plural(len(stubs), 'call')} of stubs: {names}",
-            cause="A stub answers success and does nothing; what is computed from it is wrong.",
+            cause="A stub returns success and does nothing; what is computed from it is wrong.",
             next_step="implement these functions, or make them return an error",
             severity="warning",
             confidence="likely",

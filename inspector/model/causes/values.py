@@ -88,7 +88,7 @@ class ZeroMemory(Cause):
     id = "zero-memory"
     place = "returned"
     meaning = "A device is there, but reports no memory; programs drop such a device."
-    proof = "The function that tells the memory returned success and wrote 0."
+    proof = "The function that reports the memory returned success and wrote 0."
     cure = "Let the library report the memory of its device."
 
     def explain(self, case: Case) -> Hit | None:

@@ -221,7 +221,8 @@ def _answered(context: Context, one: Told) -> bool:
 def _links(context: Context, one: Told, *, first: bool) -> list[Link]:
     """From the effect to the root."""
     links = [_link(context, attempt, one.hit.process) for attempt in one.chain]
-    if (first or one.answer) and (links or one.hit.severity == "error"):
+    blames = one.hit.severity == "error" or (one.hit.severity == "warning" and context.decision.verdict == "cpu")
+    if (first or one.answer) and (links or blames):
         links = [*_effect(context, one.rule.id, failed=one.hit.severity == "error"), *links]
         root = one.hit.root or (one.hit.title if not one.chain else "")
         if root:

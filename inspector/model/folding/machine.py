@@ -54,7 +54,7 @@ def collector_waits(state: State, event: CollectorWaits) -> None:
     touch(state, "session")
     if event.doing:
         why = f"the collector is stuck, waiting for {event.doing}"
-        limit_noted(state, LimitNoted(at=event.at, what="what it would have reported meanwhile", why=why))
+        limit_noted(state, LimitNoted(at=event.at, what="what it would have reported until then", why=why))
 
 
 def work_progressed(state: State, event: WorkProgressed) -> None:

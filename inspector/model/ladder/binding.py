@@ -24,7 +24,7 @@ def reachable(view: View) -> Rung:
         failure = failed[0]
         seen = "failed to load" if failure.seen else "would fail to load"
         detail = (
-            f"{name_of(failure.name)} {seen}: {failure.words or 'dlopen answered NULL, its error text was not seen'}"
+            f"{name_of(failure.name)} {seen}: {failure.words or 'dlopen returned NULL, its error text was not seen'}"
         )
         return Rung(rung="reachable", state="no", detail=detail, evidence=[failure_row(view.state, failure)])
     return _without_consumer(view)

@@ -12,6 +12,7 @@ _NEAR = 400
 """Moments behind that of a link among which its own is looked for: a call is told when it has returned."""
 _TELLING = 80
 """Characters of a line by which it is known again."""
+_NO_REFUSALS = ("mode", "words", "root")
 CAUSE, EFFECT, LINK = "cause", "effect", "link"
 
 
@@ -24,7 +25,7 @@ def break_marks(answer: Answer | None, timeline: Sequence[Moment]) -> dict[int, 
     marks = {place: LINK for _, place in told}
     said = next((place for link, place in told if link.kind == "words"), None)
     cause = _cause(first, [(link, place) for link, place in told if place != said], timeline, said)
-    if cause is None or cause == said:
+    if cause is None:
         cause = _said(first, timeline)  # the program's own line is all that tells of it
     effect = said if said is not None and said != cause else _effect(answer, timeline)
     if effect is not None:
@@ -44,7 +45,7 @@ def why_unmarked(answer: Answer | None, marks: Mapping[int, str], state: State) 
     owner = next((one for one in reversed(state.processes) if one.pid == first.pid), None)
     if owner is None or owner.origin == "attach":
         return "the cause lies before we attached"
-    return "no event tells of the cause"
+    return "the cause itself was not seen as an event"
 
 
 def _cause(
@@ -68,11 +69,8 @@ def _cause(
     refused = _refused(finding, timeline)
     if refused is not None:
         return refused
-    near = _nearest_proof(finding.evidence, timeline)
-    if near is None or near == effect:
-        met = _met(finding, timeline)
-        return met if met is not None else near
-    return near
+    near = _nearest_proof(finding.evidence, timeline, effect)
+    return near if near is not None else _met(finding, timeline)
 
 
 def _named(finding: Finding, timeline: Sequence[Moment]) -> int | None:
@@ -88,8 +86,8 @@ def _named(finding: Finding, timeline: Sequence[Moment]) -> int | None:
 
 
 def _refused(finding: Finding, timeline: Sequence[Moment]) -> int | None:
-    """A refusal in this process of a file that the words of the finding name, where it has no chain."""
-    names = _files(finding.cause) if not finding.chain else set()
+    """A refusal in this process of a file that the words of the finding name, where its chain holds none."""
+    names = _files(finding.cause) if all(link.kind in _NO_REFUSALS for link in finding.chain) else set()
     for place, one in enumerate(timeline):
         if one.bad and one.kind != "log" and one.pid == finding.pid and names & _files(one.text):
             return place
@@ -120,8 +118,11 @@ def _files(text: str) -> set[str]:
     return {name_of(word.strip(",:;()")) for word in text.split() if ".so" in word}
 
 
-def _nearest_proof(evidence: Sequence[Evidence], timeline: Sequence[Moment]) -> int | None:
-    """Where nothing was refused: the first row that the timeline tells of, the start of a process last."""
+def _nearest_proof(evidence: Sequence[Evidence], timeline: Sequence[Moment], effect: int | None) -> int | None:
+    """Where nothing was refused: the first row that the timeline tells of, the start of a process last.
+
+    The line that is the effect is no cause of itself.
+    """
     places: dict[str, int] = {}
     for row in evidence:
         place = None
@@ -136,7 +137,7 @@ def _nearest_proof(evidence: Sequence[Evidence], timeline: Sequence[Moment]) -> 
         if place is not None:
             places.setdefault(row.pane or "", place)
     order = ("timeline", "libraries", "symbols", "logs", "processes")
-    return next((places[pane] for pane in order if pane in places), None)
+    return next((places[pane] for pane in order if places.get(pane, effect) != effect), None)
 
 
 def _load(row: Evidence, timeline: Sequence[Moment]) -> int | None:

@@ -89,7 +89,7 @@ def test_a_null_answer_explains_a_jump_to_address_zero() -> None:
     _fault(story, fatal=True, library=None, symbol=None)
     story.end(812, signal=11)
     finding = answer(story)
-    assert finding.rule == "child-crashed" and "cuCtxSynchronize was answered with NULL" in finding.title
+    assert finding.rule == "child-crashed" and "cuCtxSynchronize returned NULL" in finding.title
 
 
 def test_a_jump_through_a_null_pointer_is_told_as_such_not_as_a_place_in_a_library() -> None:

@@ -86,7 +86,7 @@ def test_output_that_somebody_else_reads_is_no_finding(kind: Literal["pipe", "tt
     story = healthy()
     story.tell(
         LogFound(
-            at=story.later(), source=5, name="stdout of pid 812: pipe:[7]", kind=kind, why="fd 1", readable=False,
+            at=story.later(), source=5, name="stdout of PID 812: pipe:[7]", kind=kind, why="fd 1", readable=False,
             problem="can be read only by its reader",
         )
     )  # fmt: skip

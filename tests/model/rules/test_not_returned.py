@@ -45,7 +45,7 @@ def test_a_process_that_ends_while_a_library_is_loaded_is_told_so() -> None:
     story.end(812, code=0)
     finding = answer(story)
     assert finding.rule == "ended-inside"
-    assert "ended during the load of libcuda.so.1, asked for by program, with exit status 0" in finding.title
+    assert "ended during the load of libcuda.so.1, asked for by program, with code 0" in finding.title
     assert "nvidia: no licence" in finding.cause
     assert finding.chain[0].text == "ended before it used a GPU"
 

@@ -27,7 +27,7 @@ def _hooked(found_: bool, *, tried: bool) -> Story:
 def test_a_dlopen_that_a_hook_answers_with_null_is_the_answer() -> None:
     finding = answer(_hooked(False, tried=False))
     assert (finding.rule, finding.confidence) == ("dlopen-overridden", "proven")
-    assert "dlopen(libbackend.so) in PID 812 (server) was answered by libhook.so with NULL" in finding.title
+    assert "dlopen(libbackend.so) in PID 812 (server) got NULL from libhook.so" in finding.title
 
 
 def test_a_hook_that_passes_the_question_on_is_not_the_answer() -> None:

@@ -100,9 +100,9 @@ class PointersSource(TreeObserver):
         process = self._session.tree.find(request.pid)
         why = ""
         if process is None or not process.alive:
-            why = f"process {request.pid} is not under observation, or has ended"
+            why = f"PID {request.pid} is not under observation, or has ended"
         elif not self._providers(process):
-            why = f"process {request.pid} has mapped no library that provides a known API: there is nothing to look for"
+            why = f"PID {request.pid} has mapped no library that provides a known API: there is nothing to look for"
         if why or process is None:
             self._session.sink.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=why))
         else:

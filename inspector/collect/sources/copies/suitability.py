@@ -21,7 +21,7 @@ from .refused_names import Asked
 _STUBS: Final = b"/stubs/"
 """Where toolkits keep files to link with, whose functions answer an error and nothing else."""
 _MOST_NODES: Final = 64
-IN_A_CIRCLE: Final = "its symbolic links lead in a circle"
+IN_A_CIRCLE: Final = "its symbolic links form a loop"
 
 
 class Suitability(msgspec.Struct, frozen=True):

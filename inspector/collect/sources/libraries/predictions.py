@@ -90,7 +90,7 @@ class PredictionsSource(TreeObserver):
         process = self._session.tree.find(request.pid)
         look = self._look_at(process) if process is not None else None
         if look is None:
-            why = f"process {request.pid} is not under observation, or its files can no longer be seen"
+            why = f"PID {request.pid} is not under observation, or its files can no longer be seen"
             self._session.sink.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=why))
             return True
         name, requester = os.fsencode(request.name), os.fsencode(request.requester)
@@ -100,7 +100,7 @@ class PredictionsSource(TreeObserver):
             try:
                 return [replace(self._predict(look, mappings, name, requester), asked=True)]
             except Exception as error:  # whoever asked is answered, whatever the name holds
-                why = f"what the loader would do cannot be told: {error}"
+                why = f"the loader's steps cannot be predicted: {error}"
                 return [RequestFailed(at=self._session.loop.now(), id=request.id, why=why)]
 
         self._in_background(predicted)

@@ -37,7 +37,7 @@ class SymbolsSource:
             return False
         process = self._session.tree.find(request.pid)
         if process is None:
-            why = f"process {request.pid} is not under observation"
+            why = f"PID {request.pid} is not under observation"
             self._session.sink.send(RequestFailed(at=self._session.loop.now(), id=request.id, why=why))
             return True
         mappings = _one_per_file(process)
@@ -61,9 +61,9 @@ class SymbolsSource:
 
     def _answer(self, request: ReadSymbols, mappings: Sequence[Mapping]) -> Event:
         if request.id not in self._running:
-            return RequestFailed(at=self._session.loop.now(), id=request.id, why="nobody waits for it any more")
+            return RequestFailed(at=self._session.loop.now(), id=request.id, why="the request is no longer wanted")
         if request.file and all(mapping.file != request.file for mapping in mappings):
-            why = f"process {request.pid} no longer maps that file"
+            why = f"PID {request.pid} no longer maps that file"
             return RequestFailed(at=self._session.loop.now(), id=request.id, why=why)
         return self._index(mappings).page(request, self._session.loop.now(), PIECE)
 

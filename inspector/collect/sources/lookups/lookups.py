@@ -312,7 +312,7 @@ class LookupsSource(TreeObserver):
         """Telling so many look-ups would slow the target down."""
         self._lookup_probes.detach(file.number)
         self._pending.forget(file.number)
-        why = f"{file.path} answers more than {MOST_PER_SECOND:,} look-ups a second: they are not told any more"
+        why = f"{file.path} answers more than {MOST_PER_SECOND:,} look-ups a second: they are no longer reported"
         now = self._session.loop.now()
         for identity in file.identities:
             self._session.sink.send(LookupsStopped(at=now, file=identity, why=why))

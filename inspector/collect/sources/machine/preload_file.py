@@ -58,7 +58,7 @@ def read_preload_file(at: int, root: Root, before: PreloadFileRead | None = None
 
 def spelled(root: Root) -> str:
     """How the file of this tree is called in events."""
-    return decode(PATH) if not root.foreign else f"{decode(PATH)} (as pid {root.pid} sees it)"
+    return decode(PATH) if not root.foreign else f"{decode(PATH)} (as PID {root.pid} sees it)"
 
 
 def _earlier(before: PreloadFileRead) -> Carriers:

@@ -66,7 +66,7 @@ class DescriptorSource(TreeObserver):
         """
         if not self._read(process) and not self._too_short and not self._refused:
             self._too_short = True
-            why = f"pid {process.pid} ended before /proc/{process.pid}/fd could be read"
+            why = f"PID {process.pid} ended before /proc/{process.pid}/fd could be read"
             self._note("the descriptors of processes that end at once", why, process.pid)
 
     def ended(self, process: Tracked) -> None:
@@ -125,7 +125,7 @@ class DescriptorSource(TreeObserver):
             return
         self._rings.add(pid)
         if len(self._rings) <= _MOST_RINGS:
-            self._note(OPENS_UNTOLD, "it has an io_uring: what the kernel does for it from there is not told", pid)
+            self._note(OPENS_UNTOLD, "it has an io_uring: what the kernel does for it through there is not seen", pid)
         else:
             self._note(OPENS_UNTOLD, f"more than {_MOST_RINGS} processes have an io_uring", None)
 
@@ -158,7 +158,7 @@ class DescriptorSource(TreeObserver):
         )
 
     def _note(self, what: str, why: str, pid: int | None) -> None:
-        grant = "" if os.geteuid() == 0 else "sudo inspector ..."
+        grant = "" if os.geteuid() == 0 else "sudo inspector"
         self._session.sink.send(LimitNoted(at=self._session.loop.now(), what=what, why=why, grant=grant, pid=pid))
 
 

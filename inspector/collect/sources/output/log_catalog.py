@@ -89,7 +89,7 @@ class LogCatalog:
             return
         if not stat.S_ISREG(status.st_mode):
             if place.named:
-                self.note(f"the log {decode(place.name)}", "it is a directory or a device, and no file")
+                self.note(f"the log {decode(place.name)}", "it is a directory or a device, not a file")
             return
         log = self._known(identity(status), place)
         if log is None and not self._is_own(identity(status)):
@@ -120,9 +120,9 @@ class LogCatalog:
         found = LogFound(
             at=0,
             source=number,
-            name=f"{OUTPUT_NAMES[file.fd]} of pid {process.pid}: {decode(file.target)}",
+            name=f"{OUTPUT_NAMES[file.fd]} of PID {process.pid}: {decode(file.target)}",
             kind=kind,
-            why=f"fd {file.fd} of pid {process.pid}",
+            why=f"fd {file.fd} of PID {process.pid}",
             pids=[process.pid],
             readable=False,
             problem=NOWHERE if file.null else UNREAD[kind],
@@ -184,7 +184,7 @@ class LogCatalog:
             source=number,
             name=f"journal of {unit}",
             kind="journal",
-            why=f"pid {pid} belongs to {unit}",
+            why=f"PID {pid} belongs to {unit}",
             pids=[pid],
         )
         feed = JournalFeed(

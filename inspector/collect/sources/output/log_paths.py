@@ -54,7 +54,7 @@ def written(process: Tracked, file: OpenFile, root: Root | None) -> Place:
         name=name,
         opens=OpenPath(os.fsencode(procfs.path_of(pid, "fd", str(file.fd))), root.reader if root else None, held=True),
         path=path if same else None,
-        why=f"{output} of pid {pid}" if output else f"open for writing by pid {pid}",
+        why=f"{output} of PID {pid}" if output else f"open for writing by PID {pid}",
         pid=pid if root is not None and root.foreign else 0,
         named=output is not None,
     )

@@ -65,7 +65,7 @@ class LogSource(TreeObserver):
         self._session.tree.watch(self)
         for pattern in self._marks.refused:
             self._catalog.note(
-                f"log lines that match {pattern.partition(': ')[0]}", f"no regular expression: {pattern}"
+                f"log lines that match {pattern.partition(': ')[0]}", f"not a regular expression: {pattern}"
             )
         for path in self._session.configure.logs:
             self._add(path)
@@ -158,7 +158,7 @@ class LogSource(TreeObserver):
         if root is not None and real is not None and not real.startswith(SPECIAL):
             path = root.outside(real)
             pid = root.pid if root.foreign else 0
-            why = f"opened for writing by pid {record.pid}"
+            why = f"opened for writing by PID {record.pid}"
             self._catalog.file(Place(record.path, path, path, why, pid, named=False), record.pid)
 
     def _root(self, pid: int) -> Root | None:

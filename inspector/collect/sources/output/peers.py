@@ -97,6 +97,6 @@ def _opposite(one: OpenFile, other: OpenFile) -> bool:
 
 def _named(pid: int) -> str:
     try:
-        return f"pid {pid} {decode(procfs.stat(pid).comm)}"
+        return f"PID {pid} {decode(procfs.stat(pid).comm)}"
     except OSError:
-        return f"pid {pid}"
+        return f"PID {pid}"

@@ -132,7 +132,7 @@ class StacksSource:
             return True
         if not self._crowded:
             self._crowded = True
-            why = f"more than {_PER_SECOND} refusals and deciding calls a second: not every stack is told"
+            why = f"more than {_PER_SECOND} refusals and deciding calls a second: not every stack is shown"
             self._session.sink.send(LimitNoted(at=now, what="who called (call stacks)", why=why))
         return False
 

@@ -103,7 +103,7 @@ class WatchingSource:
                 f"files opened and system calls refused later than {YOUNG_SECONDS:.0f} s after a start, load or look-up"
             )
             why = (
-                "this kernel has neither fexit nor kprobes: to watch them all costs each system call of the machine "
-                "some 50 ns, so they are watched only while something starts"
+                "this kernel has neither fexit nor kprobes: watching them all would cost each system call of the "
+                "machine about 50 ns, so they are watched only while something starts"
             )
             self._session.sink.send(LimitNoted(at=self._session.loop.now(), what=what, why=why))
