@@ -66,10 +66,8 @@ def _compute(state: State, process: Process, profiles: Profiles) -> list[GpuWork
 
 def _of_use(process: Process, api: str, mode: ModeWord, use: Use) -> GpuWork:
     work = GpuWork(process, api, mode)
-    for calls in use.with_role(*WORK):
+    for calls in _asked_by_program(use):
         good = calls.succeeded
-        if not calls.function.returns:
-            continue
         if calls.role == "launch" and good:
             work.launches += good
             work.launched.append(calls)
@@ -80,6 +78,14 @@ def _of_use(process: Process, api: str, mode: ModeWord, use: Use) -> GpuWork:
     synchronised = any(calls.results.get(0) for calls in use.with_role("sync"))
     work.finished = synchronised or not crashed(process)
     return work
+
+
+def _asked_by_program(use: Use) -> list[FunctionCalls]:
+    """Functions that give work, each step of it once: what a shim hands on to the library behind it is one launch."""
+    read = [calls for calls in use.with_role(*WORK) if calls.function.returns]
+    direct = [calls for calls in read if not use.handed_on(calls)]
+    told = {calls.name for calls in direct if calls.succeeded}
+    return direct + [calls for calls in read if use.handed_on(calls) and calls.name not in told]
 
 
 def words(work: GpuWork) -> str:

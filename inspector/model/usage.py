@@ -129,6 +129,11 @@ class Use(msgspec.Struct):
         """Called functions of these roles."""
         return (calls for calls in self.calls.values() if calls.role in roles)
 
+    def handed_on(self, calls: FunctionCalls) -> bool:
+        """Whether all its calls came from another library of the same API: a shim before the library that works."""
+        others = {one.path for one in self.providers if one.library.file != calls.function.file}
+        return bool(calls.callers) and others.issuperset(calls.callers)
+
     def went_on_after(self, moment: int) -> bool:
         """Whether a function (not for look-ups) was called later; calls that are only counted are dated by a look."""
         others = [calls for calls in self.calls.values() if calls.role not in ("table", "lookup")]
@@ -260,10 +265,18 @@ class _Reader:
         apis = self.state.apis.get(library.file) if library is not None else None
         provides = apis.provides if apis is not None else frozenset()
         if function.api in provides:
-            return "own" if library is not None and library.file == function.file else "consumer"
+            itself = library is not None and library.file == function.file
+            return "own" if itself or (library is not None and self._begins(library, function.name)) else "consumer"
         if any(function.api in self.profiles.apis[api].borrows for api in provides if api in self.profiles.apis):
             return "borrowed"
         return "own" if provides and self._only_in_constructor(outcome) else "consumer"
+
+    def _begins(self, shim: LibraryMapped, name: str) -> bool:
+        """Whether a library that hands this function on was asked for it by nobody but itself."""
+        watched = self.state.functions.values()
+        own = (each.id for each in watched if each.file == shim.file and each.name == name)
+        callers = [caller for number in own for caller in self.process.calls_by(number)]
+        return bool(callers) and all(caller.own or caller.caller == shim.path for caller in callers)
 
     def _only_in_constructor(self, outcome: CallOutcome | CallerCount) -> bool:
         seen = [

@@ -209,6 +209,17 @@ def test_a_runtime_shims_constructor_is_no_consumer_either() -> None:
     assert found(story, "called-only-by-itself").pid == 812
 
 
+def test_a_constructors_call_that_is_handed_on_to_the_library_behind_is_no_consumer_either() -> None:
+    story = Story()
+    real = "/opt/real/libcuda.so.1"
+    story.process(812, environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload")
+    story.driver(812, real)
+    story.call(812, "cuInit", by=SHIM, library=real)
+    story.call(812, "cuInit", by=SHIM, library=SHIM, constructor=True)
+    assert found(story, "called-only-by-itself").pid == 812
+
+
 def test_a_consumers_call_beside_the_constructors_is_what_counts() -> None:
     story = healthy()
     story.call(812, "cuInit", by="/opt/shim/libcuda.so.1", constructor=True)

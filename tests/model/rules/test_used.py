@@ -166,3 +166,27 @@ def test_nvml_alone_is_no_use_of_the_gpu_and_no_fault() -> None:
     assert (rules(story), result.mode.verdict) == ([], "cpu")
     assert result.findings[0].rule == "management-only"
     assert [ladder.api for ladder in result.ladders] == ["nvml"]
+
+
+REAL = "/opt/real/libcuda.so.1"
+
+
+def test_what_a_shim_hands_on_to_the_library_behind_it_is_work_of_its_caller_once() -> None:
+    story = healthy()
+    story.driver(812, REAL)
+    working(story, library=REAL, by="/opt/shim/libcuda.so.1")
+    assert "312 launches and 1 allocation" in answer(story).title
+
+
+def test_work_counts_where_only_the_library_behind_a_shim_is_counted() -> None:
+    story = healthy()
+    story.driver(812, REAL)
+    story.call(812, "cuModuleLoadData", by="/opt/shim/libcuda.so.1", library=REAL)
+    assert "312 launches and 1 allocation" in answer(story).title
+    alone = Story()
+    alone.process(812)
+    alone.driver(812, watch=False)
+    alone.driver(812, REAL)
+    alone.consumer(812, BACKEND)
+    working(alone, library=REAL, by="/opt/shim/libcuda.so.1")
+    assert "312 launches and 1 allocation" in answer(alone).title

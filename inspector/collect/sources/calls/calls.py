@@ -63,7 +63,7 @@ class CallsSource(TreeObserver):
         feed, engine, reactor = records.feed, records.engine, records.reactor
         self._feed, self._engine = feed, engine
         self._counting = Counting(engine, session.configure.budget, reactor.block if reactor else None)
-        self._files = CountedFiles(session, self._counting, reactor, self._attached)
+        self._files = CountedFiles(session, self._counting, reactor, self._attached, self._say_stopped)
         self._handed_out = HandedOut(session, feed, addresses, self._files)
         self._exports_planned = PerFile(self._files.exports_planned)
         self._names = CallerNames(addresses)

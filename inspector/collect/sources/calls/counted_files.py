@@ -28,6 +28,7 @@ from ..libraries.providers import Candidate
 from .attaching import Attaching
 from .call_plans import NamedFunctions, PlannedFunction, function_at
 from .hot_functions import HEAT_SECONDS, too_busy, too_hot
+from .written_files import Key, WrittenFiles
 
 _MOST_AT_ONCE = 4000
 _MOST_OTHERS = 2000
@@ -36,6 +37,8 @@ _CALMER_SECONDS = (1.0, 4.0, 16.0)
 """So long is waited, each time, until is looked again at what was called too often for its results to be read."""
 Attached = Callable[[Sequence[int], Table[int, float]], None]
 """Told which functions are counted from now on, and which were detached at once, with their calls a second."""
+LetGo = Callable[[Sequence[int], str], None]
+"""Told which functions are counted no more, and why."""
 
 
 class CountedFile(msgspec.Struct):
@@ -44,6 +47,7 @@ class CountedFile(msgspec.Struct):
     path: str
     file: str
     open_path: bytes
+    key: Key
     mapped: bool = False
     planned: bool = False
     """Functions of the plan were looked for."""
@@ -69,13 +73,17 @@ class CountedFunction(msgspec.Struct, frozen=True):
 class CountedFiles:
     """By the reactor where there is one, else aside; each function by the number that the kernel counts it under."""
 
-    def __init__(self, session: Session, counting: Counting, reactor: Reactor | None, attached: Attached) -> None:
+    def __init__(
+        self, session: Session, counting: Counting, reactor: Reactor | None, attached: Attached, let_go: LetGo
+    ) -> None:
         self._session, self._counting, self._reactor, self._told = session, counting, reactor, attached
+        self._let_go = let_go
         self._planned = NamedFunctions(session.plan)
         self._attaching = Attaching(session.loop)
         self._exits = exit_memory("collector")
         self._exits.load()
-        self._files: dict[tuple[int, int], CountedFile] = {}
+        self._files: dict[Key, CountedFile] = {}
+        self._written = WrittenFiles(session.loop, self._gone)
         self._met: set[str] = set()
         """Identities of mapped files among them: every child maps the same few."""
         self.functions: dict[int, CountedFunction] = {}
@@ -97,6 +105,7 @@ class CountedFiles:
     def close(self) -> None:
         """Begin nothing more."""
         self._attaching.close()
+        self._written.close()
         self._exits.save()
 
     def is_planned(self, name: str) -> bool:
@@ -182,6 +191,7 @@ class CountedFiles:
         left = iter(links)
         groups = [Group(each.number, each.functions, 0, list(islice(left, each.links))) for each in told.groups]
         watch = self._counting.adopt(opened, told.first, functions, groups)
+        self._hold((told.device, told.inode), b"/proc/self/fd/%d" % opened, watch)
         watch.refused |= told.refused
         proven = {number: each.offsets for number, each in told.exits.items() if not each.unproven}
         watch.exits.adopt(proven, list(left), told.exits_at)
@@ -196,7 +206,8 @@ class CountedFiles:
         key = (status.st_dev, status.st_ino)
         known = self._files.get(key)
         if known is None:
-            known = self._files[key] = CountedFile(decode(candidate.path), candidate.file, candidate.open_path)
+            known = CountedFile(decode(candidate.path), candidate.file, candidate.open_path, key)
+            self._files[key] = known
         known.mapped |= candidate.mapped
         return known
 
@@ -212,9 +223,31 @@ class CountedFiles:
                 why = f"the kernel refuses to count calls of {file.path} ({error})"
                 limit = LimitNoted(at=self._session.loop.now(), what="calls", why=why)
                 return lambda: self._session.sink.send(limit)
+            self._hold(file.key, file.open_path, watch)
             return self._read_results(self._session.loop.now(), file, watch, None)
 
         self._attaching.begin(attach)
+
+    def _hold(self, key: Key, path: bytes, watch: FileWatch) -> None:
+        why = self._written.hold(key, path, watch)
+        if why:
+            what = "writes to libraries whose functions are counted: start it again after you replaced one"
+            self._session.sink.send(LimitNoted(at=self._session.loop.now(), what=what, why=why))
+
+    def _gone(self, key: Key, watches: Sequence[FileWatch]) -> None:
+        """A file is written to and has no probe any more; what it holds now is another file, to be met anew."""
+        file = self._files.pop(key, None)
+        if file is None:
+            return
+        self._met.discard(file.file)
+        for watch in watches:
+            numbers = [each for each, _ in enumerate(watch.functions, watch.first) if each not in watch.refused]
+            self._let_go(numbers, f"{file.path} was written to")
+            if watch in file.watches:
+                self._counting.remove(watch)
+        mapping = self._mapping_of(file.file)
+        if mapping is not None:
+            self.watch_planned(candidate_of(mapping))
 
     def _read_results(
         self, at: int, file: CountedFile, watch: FileWatch, known: Table[int, Exits] | None
