@@ -99,6 +99,10 @@ def _observed() -> Observed:
         pytest.skip(f"no kernel programs here: {error}")
 
 
+def children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def load(observed: Observed, shim: Path) -> None:
     with observed.engine.adopting():
         subprocess.run([sys.executable, "-c", _LOADS, str(shim.parent), shim.name], check=True)
@@ -121,9 +125,12 @@ def test_no_thread_keeps_a_processor_from_the_one_that_holds_the_lock_of_python(
     observed.reactor.settle()
     if any(isinstance(each, Unable) for each in observed.told):
         pytest.skip("SCHED_FIFO is refused here")
-    threads = [int(each.name) for each in Path(f"/proc/{observed.reactor.pid}/task").iterdir()]
-    assert len(threads) > 2 * len(os.sched_getaffinity(0))
-    assert {os.sched_getparam(each).sched_priority for each in threads} == {PRIORITY}
+    helper = observed.reactor.pid
+    [reacting] = children(helper)
+    threads = {pid: [int(each.name) for each in Path(f"/proc/{pid}/task").iterdir()] for pid in (helper, reacting)}
+    assert len(threads[reacting]) > 2 * len(os.sched_getaffinity(0))
+    for some in threads.values():
+        assert {os.sched_getparam(each).sched_priority for each in some} == {PRIORITY}
 
 
 def test_libraries_are_counted_on_one_processor_however_many_come_while_nobody_reads_what_is_told(
@@ -276,15 +283,10 @@ def test_what_offers_nothing_is_not_looked_at_again_by_the_next_run(
 
 
 def test_the_helper_ends_with_its_collector(observed: Observed) -> None:
-    helper = observed.reactor.pid
-    children = Path(f"/proc/{helper}/task/{helper}/children").read_text().split()
+    [reacting] = children(observed.reactor.pid)
+    [warmup] = children(reacting)
     observed.reactor.close()
-    assert not Path(f"/proc/{helper}").exists()
-    for warmup in children:
-        until = 100
-        while Path(f"/proc/{warmup}").exists() and until:
-            until -= 1
-            subprocess.run(["sleep", "0.05"], check=True)
-        assert not Path(f"/proc/{warmup}").exists()
+    for pid in (observed.reactor.pid, reacting, warmup):
+        assert not Path(f"/proc/{pid}").exists()
     observed.close()
     assert defined() == []

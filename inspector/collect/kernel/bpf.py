@@ -59,6 +59,8 @@ class ProgramKind(IntEnum):
     TRACING = 26
 
 
+_NOEXIST = 1
+"""BPF_NOEXIST of linux/bpf.h."""
 NO_PREALLOC = 1 << 0
 MMAPABLE = 1 << 10
 SLEEPABLE = 1 << 4
@@ -141,6 +143,11 @@ class Map:
         """Set the value of a key; BpfError (E2BIG) when the map is full. A queue has the empty key."""
         self._element(Command.MAP_UPDATE, key, ctypes.create_string_buffer(value, self.value_size))
 
+    def add(self, key: bytes, value: bytes) -> bool:
+        """Set the value of a new key, False when there is one; BpfError (E2BIG) when the map is full."""
+        new = ctypes.create_string_buffer(value, self.value_size)
+        return self._element(Command.MAP_UPDATE, key, new, (0, errno.EEXIST), _NOEXIST) == 0
+
     def delete(self, key: bytes) -> bool:
         """Remove a key; False when it is absent."""
         return self._try(Command.MAP_DELETE, key, None)
@@ -191,11 +198,16 @@ class Map:
         return self._element(command, key, value, (0, errno.ENOENT)) == 0
 
     def _element(
-        self, command: Command, key: bytes, value: "ctypes.Array[ctypes.c_char] | None", usual: tuple[int, ...] = (0,)
+        self,
+        command: Command,
+        key: bytes,
+        value: "ctypes.Array[ctypes.c_char] | None",
+        usual: tuple[int, ...] = (0,),
+        flags: int = 0,
     ) -> int:
         """The error that the kernel gives, of those that are usual."""
         keyed = ctypes.create_string_buffer(key, self.key_size) if self.key_size else None
-        refused = _bpf(command, struct.pack("<IIQQQ", self.fd, 0, _address(keyed), _address(value), 0)) < 0
+        refused = _bpf(command, struct.pack("<IIQQQ", self.fd, 0, _address(keyed), _address(value), flags)) < 0
         error = ctypes.get_errno() if refused else 0
         if error not in usual:
             raise BpfError(error, f"{command.name.lower()} on a map")

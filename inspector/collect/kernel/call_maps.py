@@ -56,21 +56,21 @@ class CallMaps:
         self.ring = RingBuffer(_RING_BYTES)
         self.words = SharedWords(self.generations.memory())
         """Generation word of each group."""
-        self._groups = 0
+        self._groups, self._groups_end = 0, GROUPS
         self._lock = threading.Lock()
 
     def next_group(self) -> int:
         """A group number that is free; OSError when there are no more."""
         with self._lock:
-            if self._groups == GROUPS:
+            if self._groups == self._groups_end:
                 raise OSError(errno.ENOSPC, "too many groups of functions")
             self._groups += 1
             return self._groups - 1
 
-    def take_groups_from(self, first: int) -> None:
-        """Give out groups from this number on: another process gives out those below."""
+    def take_groups(self, first: int, end: int = GROUPS) -> None:
+        """Give out groups from this number on to another: other processes give out the rest."""
         with self._lock:
-            self._groups = max(self._groups, first)
+            self._groups, self._groups_end = max(self._groups, first), end
 
     def clear_marks(self) -> None:
         """Forget the marks of a change that is over."""

@@ -6,7 +6,6 @@ just now comes within 0.1 ms. A block serves any number of files, one after the 
 
 import contextlib
 import mmap
-import threading
 from collections.abc import Sequence
 
 import msgspec
@@ -27,6 +26,7 @@ from .call_maps import (
 )
 from .call_programs import entry_program, exit_program
 from .membership import Membership
+from .shared_lock import SharedLock
 from .shared_words import SharedWords
 from .uprobes import UprobeProgram
 
@@ -53,9 +53,10 @@ class CounterBlock:
         self.first, self.count = first, count
         self._stack = contextlib.ExitStack()
         self._used = SharedWords(mmap.mmap(-1, mmap.PAGESIZE))
-        """Also seen by a process that shares the block since a fork."""
+        """Also seen by processes that share the block since a fork."""
         self._stack.callback(self._used.close)
-        self._lock = threading.Lock()
+        self._lock = SharedLock()
+        self._stack.callback(self._lock.close)
         try:
             self._maps = FileMaps.create(first, count)
             self._stack.callback(self._maps.close)

@@ -31,7 +31,9 @@ _MOST_NAMES = 64
 EXEC_TRACEPOINT, READ_TRACEPOINT = "sched_process_exec", "mm_filemap_get_pages"
 FAULT_TRACEPOINTS = ("mm_filemap_map_pages", "mm_filemap_fault")
 """A page of a mapped file is touched, where reading the file does not pass the page cache (tmpfs, ZFS)."""
-_KNOWN_FILES = 1 << 16
+_MOST_FILES = 1 << 16
+CLAIMED, UNRELATED, COUNTED = 1, 2, 3
+"""Of a file: somebody looks at it now; it defines no function of interest; it does."""
 _READS = (number("read"), number("pread64"))
 """System calls whose first argument is the descriptor that is read: read, pread64."""
 _FIELDS = (
@@ -69,14 +71,15 @@ class FirstRead(msgspec.Struct, frozen=True):
 
 
 class EarlyMaps:
-    """A ring for each processor, the files that need no look any more, and whom we wait for."""
+    """A ring for each processor, what is known of files, and whom we wait for."""
 
     def __init__(self, processors: int, ring_bytes: int) -> None:
         self.rings = [RingBuffer(ring_bytes) for _ in range(processors)]
         self.by_processor = Map(MapKind.ARRAY_OF_MAPS, 4, 4, processors, inner=self.rings[0].fd)
         for processor, ring in enumerate(self.rings):
             self.by_processor.put(struct.pack("<I", processor), struct.pack("<I", ring.fd))
-        self.known = Map(MapKind.HASH, FILE_KEY.size, 4, _KNOWN_FILES)
+        self.files = Map(MapKind.HASH, FILE_KEY.size, 4, _MOST_FILES)
+        """CLAIMED, UNRELATED or COUNTED; the first reads of the last two are not told."""
         self.waited = Map(MapKind.HASH, _NAME.size, 4, _MOST_NAMES)
         self.waiting = Map(MapKind.ARRAY, 4, 8, 1)
         """0: tell of members only; 1: also of processes with a name that is waited for; 2: of all."""
@@ -87,13 +90,9 @@ class EarlyMaps:
             self.waited.put(_NAME.pack(name[:15]), b"\1\0\0\0")
         self.waiting.put(bytes(4), struct.pack("<Q", 2 if ANY in names else int(bool(names))))
 
-    def is_known(self, key: bytes) -> None:
-        """Tell of the first reads of this file no more."""
-        self.known.put(key, b"\1\0\0\0")
-
     def close(self) -> None:
         """Close the maps."""
-        for table in (self.by_processor, self.known, self.waited, self.waiting):
+        for table in (self.by_processor, self.files, self.waited, self.waiting):
             table.close()
         for ring in self.rings:
             ring.close()
@@ -146,8 +145,11 @@ def read_program(members: Membership, maps: EarlyMaps, any_page: bool = False) -
     a.read_kernel(-16, 8, Reg.R7, fields["address_space.host"])
     a.load(Reg.R6, Reg.R10, -16)
     _file_key(a, fields, changed)
-    a.look_up(maps.known, -40)
-    a.jump_if(Reg.R0, "!=", 0, "out")
+    a.look_up(maps.files, -40)
+    a.jump_if(Reg.R0, "==", 0, "not known")
+    a.load(Reg.R1, Reg.R0, 0, 4)
+    a.jump_if(Reg.R1, "!=", CLAIMED, "out")
+    a.label("not known")
     _find_name(a, fields)
     a.user_registers(Reg.R6)
     a.load(Reg.R7, Reg.R6, HERE.call_arguments[0])

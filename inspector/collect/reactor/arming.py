@@ -3,9 +3,8 @@
 import errno
 import os
 import stat
-import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 
@@ -17,9 +16,10 @@ from ..elf.sites import Site, find_sites
 from ..kernel.attach import AttachThreads
 from ..kernel.call_maps import CallMaps
 from ..kernel.counter_block import CounterBlock
-from ..kernel.early_programs import EarlyMaps, file_key
+from ..kernel.early_programs import file_key
 from ..kernel.file_watch import FileWatch, Function
 from ..kernel.uprobes import means
+from .file_claims import FileClaims
 from .messages import NO_DESCRIPTOR, Armed, Group, Unable
 from .priority import PRIORITY
 from .results import exit_memory, read_results
@@ -28,8 +28,6 @@ _KEPT = 0.4
 """Share of all numbers, and of all probes, that is kept for files that are really opened."""
 _THREADS = 12
 """That set the probes of one file side by side."""
-_PATIENCE_SECONDS = 0.005
-"""So long a thread waits for another one that sets the probes of the same file."""
 
 FunctionAt = Callable[[Site], Function]
 Tell = Callable[[Armed | Unable, list[int]], None]
@@ -50,22 +48,17 @@ class Interests(msgspec.Struct, frozen=True):
     """Whether a process that has just begun its program is the one that is waited for."""
 
 
-class _File(msgspec.Struct):
-    done: threading.Event = msgspec.field(default_factory=threading.Event)
-    unrelated: bool = False
-    """It defines no function of interest."""
-
-
 class Arming:
     """Sets probes on files that define a function of interest, and tells of each file that has got some."""
 
-    def __init__(self, block: CounterBlock, calls: CallMaps, maps: EarlyMaps, interests: Interests, tell: Tell) -> None:
-        """Functions get numbers of the block, one after the other."""
-        self._block, self._calls, self._maps = block, calls, maps
+    def __init__(
+        self, owner: str, block: CounterBlock, calls: CallMaps, claims: FileClaims, interests: Interests, tell: Tell
+    ) -> None:
+        """Functions get numbers of the block, one after the other. `owner`: the process whose memory of files it is."""
+        self._block, self._calls, self._claims = block, calls, claims
         self._interests, self._tell = interests, tell
-        self._files: dict[bytes, _File] = {}
-        self._sites: FileMemory[list[Site]] = FileMemory("sites", "\n".join(interests.names), list[Site])
-        self._exits = exit_memory("reactor")
+        self._sites: FileMemory[list[Site]] = FileMemory(f"sites-{owner}", "\n".join(interests.names), list[Site])
+        self._exits = exit_memory(owner)
         self._threads = AttachThreads(_THREADS, PRIORITY)
 
     def load(self) -> None:
@@ -78,21 +71,13 @@ class Arming:
         self._sites.save()
         self._exits.save()
 
-    @property
-    def unrelated(self) -> list[bytes]:
-        """Keys of the files that were found to define no function of interest, those of earlier runs first."""
-        return [key for key, file in self._files.items() if file.unrelated]
-
-    def skip(self, keys: Iterable[bytes]) -> None:
-        """These define no function of interest, as an earlier run found out."""
-        for key in keys:
-            file = self._files.setdefault(key, _File(unrelated=True))
-            file.done.set()
-            self._maps.is_known(key)
-
     def is_known(self, key: bytes) -> bool:
-        """A file of this key needs no look any more."""
-        return key in self._files
+        """A file of this key was looked at, or is."""
+        return self._claims.is_known(key)
+
+    def wait(self, key: bytes) -> None:
+        """Return when nobody looks at a file any more, or when that takes too long."""
+        self._claims.wait(key)
 
     def foresee(self, path: bytes) -> bool:
         """As `arm`, for a file that may never be opened: some room is kept for those that are."""
@@ -127,22 +112,17 @@ class Arming:
         """
         try:
             status = os.fstat(fd)
-            key = _key_of(status)
-            mine = _File()
-            file = self._files.setdefault(key, mine)
-            if file is not mine:
-                file.done.wait(_PATIENCE_SECONDS)
+            key, related = _key_of(status), True
+            if not self._claims.claim(key):
+                self._claims.wait(key)
                 return False
             try:
                 found = self._find(b"/proc/self/fd/%d" % fd, status)
-                file.unrelated = found == []
+                related = found != []
                 return self._arm(b"/proc/self/fd/%d" % fd, seen_as, status, found) if found else False
             finally:
-                file.done.set()
-                self._maps.is_known(key)
-                if told and told != key:
-                    self._files[told] = file
-                    self._maps.is_known(told)
+                for each in {key, told or key}:
+                    self._claims.settle(each, related=related)
         finally:
             os.close(fd)
 

@@ -27,7 +27,7 @@ Heard = Callable[[Armed | Unable, list[int]], None]
 
 
 class Reactor:
-    """A helper process with a thread for each processor."""
+    """A helper process, and its child that has threads for each processor."""
 
     YOUNG_SECONDS = CpuThreads.YOUNG_SECONDS
 
@@ -52,7 +52,7 @@ class Reactor:
             self._end.close()
             self._become(parent, theirs, interests)
         theirs.close()
-        self.maps.calls.take_groups_from(GROUPS)
+        self.maps.calls.take_groups(GROUPS)
         self._end.setblocking(False)
         self._heard: list[Heard] = []
         self.met: list[Armed] = []
@@ -160,6 +160,6 @@ class Reactor:
     def _become(self, parent: int, end: socket.socket, interests: Interests) -> None:
         try:
             end_with_parent(parent)
-            run(end, self.maps, self._early, self.block, interests)
+            run(end, self.maps, self._early, self.block, GROUPS, interests)
         finally:
             os._exit(0)

@@ -1,11 +1,10 @@
-"""One thread for each processor: it runs where something happened, before the program that did it goes on."""
+"""Threads for each processor: one runs where something happened, before the program that did it goes on."""
 
 import os
-import queue
 import select
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from ..access.opening import OpenPath
 from ..kernel.early_programs import Began, EarlyMaps, FirstRead, parse
@@ -18,17 +17,15 @@ from .load_watch import CodeMappings, FirstReads, LoadWatch
 from .priority import PRIORITY, pin, short_slice
 
 _BUDGET_NS = 4_000_000
-"""So long a thread may hold its processor for one event; what is left to be looked at is done aside."""
-_REST = 3
-"""A thread aside rests so many times as long as it computed."""
-
+"""So long a thread may hold its processor for one event; the rest of what is to be looked at is left to another
+process."""
 _REACTING = 2
 """Threads for each processor: while one waits in the kernel for a probe to be set, which forks of others can hold up,
 the next event has one that takes it."""
 
 
 class CpuThreads:
-    """The threads, and one more that does aside what takes longer."""
+    """The threads. Nothing else that computes may share Python's lock with them."""
 
     YOUNG_SECONDS = 30.0
     """So long after a program began its libraries are expected."""
@@ -42,17 +39,17 @@ class CpuThreads:
         source: FirstReads | CodeMappings,
         is_awaited: Callable[[int], bool],
         young: Callable[[], None],
+        foresee: Callable[[int], None],
         failed: Callable[[Exception], None],
     ) -> None:
-        """`young`: called when a program begins; `failed`: told of a fault of ours, which costs one file only."""
+        """`young`: called when a program begins; `foresee`: gets a process for whose files there is no time here;
+        `failed`: told of a fault of ours, which costs one file only."""
         self._maps, self._arming, self._load_candidates, self._members = maps, arming, load_candidates, members
         self._mappings = source.rings if isinstance(source, CodeMappings) else {}
         self.load_watch = LoadWatch(source)
-        self._is_awaited, self._young, self._failed = is_awaited, young, failed
+        self._is_awaited, self._young, self._foresee, self._failed = is_awaited, young, foresee, failed
         self.active = False
         """Whether programs that begin are reacted to; what is told of them before is left to the collector."""
-        self._urgent = queue.SimpleQueue[Iterator[object]]()
-        self._background = queue.SimpleQueue[Iterator[object]]()
 
     def start(self, processors: list[int]) -> None:
         """Begin to react."""
@@ -61,16 +58,16 @@ class CpuThreads:
             for _ in range(_REACTING):
                 name = f"react-{processor}"
                 threading.Thread(target=self._react, args=(processor, turn), daemon=True, name=name).start()
-        for name, work in (("aside", self._urgent), ("background", self._background)):
-            threading.Thread(target=self._work, args=(work,), daemon=True, name=name).start()
 
-    def later(self, steps: Iterator[object]) -> None:
-        """Do this aside, step by step."""
-        self._urgent.put(steps)
-
-    def in_background(self, steps: Iterator[object]) -> None:
-        """The same for what is not urgent: nothing that is waits for it."""
-        self._background.put(steps)
+    def look_at(self, pid: int) -> None:
+        """Probe what a process will probably load, as long as there is time for it."""
+        until = time.monotonic_ns() + _BUDGET_NS
+        for path in self._load_candidates.likely(pid):
+            if path:
+                self._arming.foresee(path)
+            if time.monotonic_ns() > until:
+                self._foresee(pid)
+                break
 
     def _react(self, processor: int, turn: threading.Lock) -> None:
         refused = real_time(PRIORITY)
@@ -101,21 +98,17 @@ class CpuThreads:
                 self._mapped(mapped)
 
     def _began(self, record: Began) -> None:
-        until = time.monotonic_ns() + _BUDGET_NS
         if not record.member and not self._is_awaited(record.pid):
             return
         self.load_watch.keep(self.YOUNG_SECONDS)
         if self._load_candidates.is_repeat(record.pid):
             return
-        steps = (path and self._arming.foresee(path) for path in self._load_candidates.likely(record.pid))
-        for _ in steps:
-            if time.monotonic_ns() > until:
-                self.later(steps)
-                break
+        self.look_at(record.pid)
         self._young()
 
     def _read(self, record: FirstRead) -> None:
         if self._arming.is_known(record.key):
+            self._arming.wait(record.key)
             return
         self._young()  # something new comes: further probes are to be set quickly
         path = opened_file(record)
@@ -126,22 +119,6 @@ class CpuThreads:
         if self._members.slot_of(record.pid) is not None:
             path = b"/proc/%d/map_files/%x-%x" % (record.pid, record.start, record.start + record.length)
             self._arming.arm(OpenPath(path, held=True, seen_as=record.path))
-
-    def _work(self, waiting: "queue.SimpleQueue[Iterator[object]]") -> None:
-        real_time(PRIORITY)
-        while True:
-            try:
-                _take_turns(waiting.get())
-            except Exception as error:
-                self._failed(error)
-
-
-def _take_turns(steps: Iterator[object]) -> None:
-    """Take the steps, and leave the processor to others between them; who waits for the kernel has left it already."""
-    begun = time.thread_time()
-    for _ in steps:
-        time.sleep(min(_REST * (time.thread_time() - begun), 0.1))
-        begun = time.thread_time()
 
 
 def opened_file(record: FirstRead) -> bytes:

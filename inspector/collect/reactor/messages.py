@@ -1,4 +1,7 @@
-"""What the collector and its reactor say to each other: one message a packet, descriptors beside it (unix(7))."""
+"""What the collector and the two processes of its reactor say to each other: a message a packet, descriptors beside it.
+
+See unix(7).
+"""
 
 import array
 import os
@@ -50,6 +53,12 @@ class Synced(msgspec.Struct, frozen=True, tag="synced"):
     number: int
 
 
+class Foresee(msgspec.Struct, frozen=True, tag="foresee"):
+    """Probe what this process will probably load: whoever reacts has no time for all of it."""
+
+    pid: int
+
+
 class Group(msgspec.Struct, frozen=True, array_like=True):
     """Functions of a file that share links; so many of the descriptors are its links."""
 
@@ -97,10 +106,13 @@ NO_DESCRIPTOR = "the collector may open no more files; ulimit -n tells how many"
 
 Order = Wait | Observe | Arm | Sync
 Answer = Armed | Begun | Synced | Unable
+Report = Foresee | Synced
+"""What the process that reacts says to the one that has time."""
 
 _encoder = msgspec.msgpack.Encoder()
 _orders = msgspec.msgpack.Decoder(Order)
 _answers = msgspec.msgpack.Decoder(Answer)
+_reports = msgspec.msgpack.Decoder(Report)
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -111,7 +123,9 @@ def pair() -> tuple[socket.socket, socket.socket]:
     return ends
 
 
-def send(end: socket.socket, message: Order | Answer, descriptors: Sequence[int] = (), *, wait: bool = True) -> None:
+def send(
+    end: socket.socket, message: Order | Answer | Report, descriptors: Sequence[int] = (), *, wait: bool = True
+) -> None:
     """Send one message; OSError when the other side is gone, BlockingIOError when it is to wait for it and may not."""
     beside = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors[:_MOST_DESCRIPTORS]))]
     # not socket.send_fds: it ignores its flags
@@ -122,6 +136,12 @@ def receive_order(end: socket.socket) -> tuple[Order, list[int]] | None:
     """The next order with its descriptors; None when the other side is gone."""
     raw, descriptors, _ = _receive(end)
     return (_orders.decode(raw), descriptors) if raw else None
+
+
+def receive_report(end: socket.socket) -> Report | None:
+    """The next report; None when the other side is gone."""
+    raw, _, _ = _receive(end)
+    return _reports.decode(raw) if raw else None
 
 
 def receive_answer(end: socket.socket) -> tuple[Answer, list[int]] | None:
