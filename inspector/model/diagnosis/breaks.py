@@ -73,7 +73,7 @@ def _break(context: Context, one: Told, *, answers: bool = False) -> Break:
         evidence=tuple(one.hit.evidence[:8]),
         api=_api_of_root(context, one),
         apis=frozenset(attempt.api for attempt in one.chain if attempt.api),
-        called=any(attempt.kind == "call" for attempt in one.chain),
+        calls=frozenset(attempt.api for attempt in one.chain if attempt.kind == "call"),
         doubtful=one.hit.severity == "warning" and one.hit.confidence != "proven",
         answers=answers,
     )

@@ -16,7 +16,7 @@ from .binding import reachable, resolved
 from .calling import called, returned
 from .environment import environment
 from .files import exported, mapped
-from .marking import Break, breaks_here, broken_at, first_no, only_environment, whole
+from .marking import Break, breaks_here, broken_at, first_no, held_up, only_environment, whole
 from .need import needed
 from .outcome import logged, used
 from .view import View
@@ -124,7 +124,12 @@ def _marked(rails: list[Rail], own: Mapping[str, Break], *, open_question: bool)
             name = first_no(rungs)
             if name == "used" and family_of_api(view.profiles, view.use.api) in MANAGEMENT:
                 name = None  # who reads figures only computes on the CPU, and nothing is wrong with that
-        yield _ladder(view, whole(rungs) if name is None else broken_at(rungs, name, broken), name)
+        if name is not None:
+            rungs = broken_at(rungs, name, broken)
+        else:
+            follows = broken is not None and view.use.api in broken.calls
+            rungs = held_up(rungs) if follows else whole(rungs)
+        yield _ladder(view, rungs, name)
 
 
 def _railed(rails: list[Rail], broken: Break) -> str:

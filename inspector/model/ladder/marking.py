@@ -20,8 +20,8 @@ class Break(msgspec.Struct, frozen=True):
     """The API of its root: only that rail is marked; empty where the root belongs to none."""
     apis: frozenset[str] = frozenset()
     """APIs that the chain of the break leads through; empty where it leads through none."""
-    called: bool = False
-    """A call stands in the chain."""
+    calls: frozenset[str] = frozenset()
+    """APIs of the calls in its chain, each of which was refused or did not return because of the root."""
     doubtful: bool = False
     """A warning that is not proven: only a rung that is broken by itself is marked."""
     answers: bool = False
@@ -31,7 +31,7 @@ class Break(msgspec.Struct, frozen=True):
         """The rung of a rail that is marked; the end of a process breaks the call it was in, else what came next."""
         if self.place in RUNGS:
             return self.place
-        if self.called:
+        if self.calls:
             return "returned"
         steps = [rung for rung in rungs if rung.rung != "logged"]
         passed = max((number for number, rung in enumerate(steps) if rung.state == "yes"), default=-1)
@@ -90,6 +90,13 @@ def whole(rungs: list[Rung]) -> list[Rung]:
         _not_reached(rung) if number >= end or (rung.rung == "environment" and rung.state == "no") else _passed(rung)
         for number, rung in enumerate(rungs)
     ]  # what is wrong with the environment of a process is marked on one of its rails
+
+
+def held_up(rungs: list[Rung]) -> list[Rung]:
+    """The rail of an API whose call was refused, or did not return, because of a root on another rail."""
+    place = RUNGS.index("returned")
+    rungs = whole(rungs)
+    return [*rungs[:place], *(_behind(rung) for rung in rungs[place:])]
 
 
 def only_environment(rungs: list[Rung]) -> list[Rung]:

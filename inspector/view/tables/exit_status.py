@@ -17,7 +17,7 @@ LOADER_KEYS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
 
 
 def end_of(process: Process, told: Told = NOTHING) -> Cell:
-    """How it ended, with a glyph: `✗ SIGSEGV in libx.so`, `○ SIGKILL by its parent`, `○ exit 0`, `● running`.
+    """How it ended, with a glyph: `✗ SIGSEGV in libx.so`, `○ SIGKILL by parent`, `○ exit 0`, `● running`.
 
     It is an error only where the answer tells of it, else `!` or, where another program ended it, `○`.
     """
@@ -27,7 +27,7 @@ def end_of(process: Process, told: Told = NOTHING) -> Cell:
     if end is not None and end.signal is not None:
         deadly = next((one for one in reversed(process.signals) if one.fatal and one.signal == end.signal), None)
         if end.signal in ENDINGS and process.pid not in told.ends:
-            by = " by its parent" if deadly is not None and 0 < deadly.sender == process.ppid else ""
+            by = " by parent" if deadly is not None and 0 < deadly.sender == process.ppid else ""
             return (("○ ", "quiet"), (signal_name(end.signal) + by, "quiet"))
         library = deadly.library if deadly is not None and end.signal in FAULTS else None
         place = f" in {name_of(library)}" if library else ""

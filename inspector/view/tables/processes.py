@@ -19,7 +19,7 @@ COLUMNS = (
     Column("PID", 8, right=True),
     Column("PROCESS", tree=True),
     Column("LIVED", 11, right=True),
-    Column("END", 24),
+    Column("END", 20),
     Column("ENVIRONMENT", 23),
     Column("CPU", 5, right=True, least=110),
     Column("MEMORY", 9, right=True, least=110),

@@ -11,6 +11,11 @@ from .frame import Frame
 from .lines import Lines
 from .rows import Rows
 
+_HEAD = 2
+"""Lines of its title and its columns."""
+_LEAST, _MOST = 6, 60
+"""Lines that it takes, whatever it shows: few rows that come and go do not move the list, more than a screen is all."""
+
 
 class Companion(Frame):
     """Shows a pane without taking keys; a click turns to it."""
@@ -27,6 +32,7 @@ class Companion(Frame):
         self._title, self._rows = Lines(id=f"{id}-title", classes="companion-title"), Rows(id=f"{id}-rows")
         self._rows.can_focus = False
         self._pane: Pane | None = None
+        self._lines = 0
 
     def compose(self) -> ComposeResult:
         yield from (self._title, self._rows)
@@ -42,6 +48,13 @@ class Companion(Frame):
         line = pane_title(pane)
         left = ((f" {key} {pane.title} ", "strong"), *line.left)
         self._title.tell([Line(left, line.right)])
+        self._take(len(pane.listing.table) + _HEAD)
+
+    def _take(self, lines: int) -> None:
+        """Take no more lines than it has rows: what it does not need is the list's."""
+        most = max(_LEAST, min(lines, _MOST))
+        if self._lines != most:
+            self._lines = self.styles.max_height = most
 
     def go_to(self, at: int) -> None:
         """Put its cursor on the last row at or before a moment, as far as the row is at hand."""
