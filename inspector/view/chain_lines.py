@@ -160,12 +160,14 @@ def _sentence(context: PaneContext, finding: Finding, right: tuple[Span, ...], w
 
 
 def _whole_sentences(text: str, width: int, most: int) -> list[str]:
-    """As many sentences as fit, so that none is cut; lines of the first where not even that fits."""
+    """As many sentences as fit, so that none is cut; of a first that does not fit, its beginning."""
     lines = wrapped(text, width)
     while len(lines) > most and ". " in text:
         text = text.rpartition(". ")[0] + "."
         lines = wrapped(text, width)
-    return lines[: max(0, most)]
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], f"{lines[most - 1][: width - 1]}…"] if most > 0 else []
 
 
 def _todo(finding: Finding, width: int) -> list[Line]:

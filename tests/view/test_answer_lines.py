@@ -165,3 +165,24 @@ def test_the_effect_says_where_it_was_decided(name: str, words: str) -> None:
 def test_that_the_cause_is_only_likely_is_not_taken_for_the_mode() -> None:
     for name in ("no-backend", "other-library-first"):
         assert "cause likely" in "".join(text for text, _ in answered(name)[0].right)
+
+
+@pytest.mark.parametrize(
+    ("name", "api", "outer"),
+    [("child-crashed", "cuda-driver", "cuda-runtime"), ("call-blocked", "cuda-driver", "cuda-runtime")],
+)
+def test_a_call_that_waits_for_the_one_that_broke_has_not_returned_in_its_own_ladder(
+    name: str, api: str, outer: str
+) -> None:
+    answer = context_of(name).answer
+    assert answer is not None
+    rails = {rail.api: rail for rail in answer.ladders if rail.pid == answer.findings[0].pid}
+    assert rails[api].first_broken == "returned"
+    returned = next(rung for rung in rails[outer].rungs if rung.rung == "returned")
+    assert (returned.state, returned.reached) == ("unknown", False)
+
+
+def test_words_below_the_answer_end_with_a_whole_sentence() -> None:
+    lines = [text_of([line]).rstrip() for line in answer_lines(context_of("success-without-work"), 0, 80, 8)]
+    fix = next(place for place, line in enumerate(lines) if line.startswith(" fix"))
+    assert lines[fix - 1].endswith(".")

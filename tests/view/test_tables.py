@@ -2,6 +2,8 @@
 
 from msgspec.structs import replace
 
+from inspector.demo.cases import find
+from inspector.demo.record import recording_of
 from inspector.model.fold import apply_all
 from inspector.model.state import State
 from inspector.model.verdict import Answer, Finding, Link, Mode
@@ -18,6 +20,7 @@ from inspector.stream.processes import (
     SocketsRead,
     ThreadWaits,
 )
+from inspector.stream.recording import Recording
 from inspector.view.pane_context import PaneContext, Scope
 from inspector.view.tables.gpu import gpu, value_words
 from inspector.view.tables.libraries import libraries
@@ -165,7 +168,7 @@ def test_one_process_narrows_the_libraries() -> None:
 def test_an_open_call_is_counted_in_seconds_with_its_wait() -> None:
     inside = CallsInside(at=at(4), open=[OpenCall(pid=SERVER, tid=SERVER, function=3, entered=at(3))])
     waits = ThreadWaits(at=at(4), pid=SERVER, tid=SERVER, syscall="futex")
-    assert inside_now(sight_of(inside, waits)) == "4711 inside cuMemAlloc_v2 for 12.0 s waiting in futex"
+    assert inside_now(sight_of(inside, waits)) == "4711 inside cuMemAlloc_v2 for 12.0 s, waiting in futex"
 
 
 def test_the_gpu_pane_counts_who_called_nothing() -> None:
@@ -179,3 +182,22 @@ def test_values_read_as_people_read_them() -> None:
     assert value_words("total", 85_520_809_984) == "79.65 GiB"
     assert value_words("pointer", 255) == "0xff"
     assert value_words("count", 1) == "1"
+
+
+def test_two_files_of_one_name_are_told_apart_by_their_folders_wherever_they_are_listed() -> None:
+    case = find("two-copies")
+    assert case is not None
+    context = PaneContext(apply_all(Recording(str(recording_of(case)))))
+    listed = [plain(libraries(context).row(index)) for index in range(2)]
+    assert "…/opt/ripo/libcuda.so.1" in listed[0] and "…/srv/ripo/libcuda.so.1" in listed[1]
+
+
+def test_calls_inside_each_other_on_one_thread_are_told_once() -> None:
+    calls = [OpenCall(pid=SERVER, tid=SERVER, function=number, entered=at(3)) for number in (3, 4)]
+    assert inside_now(sight_of(CallsInside(at=at(4), open=calls))).count("4711 inside") == 1
+
+
+def test_a_title_in_the_pane_gpu_has_the_whole_line() -> None:
+    table = gpu(sight_of())
+    titles = [table.row(place) for place in range(len(table)) if table.row(place).key.startswith("calls:")]
+    assert titles and all(len(row.cells) == 1 for row in titles)

@@ -183,7 +183,7 @@ class SuccessWithoutWork(Pattern):
         return Hit(
             title=f"{words(work)}, but nothing shows that anything was done",
             cause="The library may return success by itself: no device is opened, and the addresses or times of its "
-            "answers are not those of a real device. If so, what the program computes is wrong, whatever its log says.",
+            "results are not those of a real device. If so, what the program computes is wrong, whatever its log says.",
             next_step="check a result: copy a known array to the device and back, or compare an answer with a run on "
             "the CPU",
             command=self._code(work),

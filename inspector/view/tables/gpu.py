@@ -77,7 +77,7 @@ def _evidence(words: str, key: str, rows: Iterable[Evidence], tone: Tone) -> Ite
 
 def _line(key: str, label: Cell, text: str, notes: list[Note], by_hand: Iterable[str] = ()) -> Item:
     title = "".join(part for part, _ in label).strip() or text
-    return Item(Row(key, (label, cell(text))), Details(title, notes, list(by_hand)))
+    return Item(Row(key, (label, cell(text)) if text else (label,)), Details(title, notes, list(by_hand)))
 
 
 def _machine(context: PaneContext) -> Iterator[Item]:

@@ -1,7 +1,7 @@
 """The pane Libraries: every mapped file, its route, whether it is still the one on disk; and what did not load."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from inspector.model.tree import opened_as
 from inspector.stream.libraries import ImageRead, LibraryMapped, LoadPredicted
 from inspector.view.clock import wall_text
 from inspector.view.pane_context import PaneContext, title_of
+from inspector.view.paths import names_apart
 
 from .process_groups import Folds, helper_programs
 from .row import Cell, Column, Details, Item, ListTable, Note, Row, Tone, cell
@@ -49,9 +50,10 @@ def libraries(context: PaneContext, folds: Folds | None = None) -> ListTable:
     state = context.state
     asked = [_asked(process, one) for process in context.processes for one in process.asked_loads.values()]
     failures = sorted(_failures(context), key=lambda one: one.row.cells[1] is not _NOT_LOADED)
-    unused = list(_candidates(context))
+    names = _names(context)
+    unused = list(_candidates(context, names))
     files = sorted(_mapped_files(context), key=lambda mapped_file: _rank(state, mapped_file))
-    mapped = _with_folded(context, files, folds or Folds())
+    mapped = _with_folded(context, files, folds or Folds(), names)
     whose = title_of(context.process) if context.process is not None else plural(len(state.processes), "process")
     heading = f"{plural(len(files), 'file')} in {whose}" + _not_there(failures)
     return ListTable(COLUMNS, [*asked, *failures, *mapped, *unused], heading)
@@ -64,15 +66,23 @@ def _not_there(failures: Sequence[Item]) -> str:
     return (f", {failed} failed to load" if failed else "") + (f", {optional} optional not loaded" if optional else "")
 
 
-def _with_folded(context: PaneContext, files: Sequence[_MappedFile], folds: Folds) -> list[Item]:
+def _names(context: PaneContext) -> Mapping[str, str]:
+    """What each file is called: two of one name are told apart by their folders."""
+    mapped = (library.path for process in context.processes for library in libraries_of(process).values())
+    return names_apart([*mapped, *(path for process in context.processes for path in process.candidates)])
+
+
+def _with_folded(
+    context: PaneContext, files: Sequence[_MappedFile], folds: Folds, names: Mapping[str, str]
+) -> list[Item]:
     """The files, those that only helper programs map as one row."""
     helpers = helper_programs(context) if context.process is None else set()
     folded = [one for one in files if all(id(process) in helpers for process, _ in one.holders)]
-    items = [_item(context, one) for one in files if one not in folded]
+    items = [_item(context, one, names) for one in files if one not in folded]
     folds.groups, folds.above = set(), {}
     if len(folded) < 2 or folds.everything:
-        return items + [_item(context, one) for one in folded]
-    members = [_item(context, one) for one in folded]
+        return items + [_item(context, one, names) for one in folded]
+    members = [_item(context, one, names) for one in folded]
     words: Cell = (("▸ ", "quiet"), (f"+{len(folded)} libraries of helper programs", "quiet"))
     also = [] if "helpers" in folds.opened else [key for one in members for key in (one.row.key, *one.also)]
     notes = [Note("right", "shows them one by one"), *(Note("", one.path) for one in folded)]
@@ -103,7 +113,7 @@ def _rank(state: State, mapped_file: _MappedFile) -> int:
     return 2 if apis is not None and apis.consumes else 3
 
 
-def _item(context: PaneContext, mapped_file: _MappedFile) -> Item:
+def _item(context: PaneContext, mapped_file: _MappedFile, names: Mapping[str, str]) -> Item:
     image, apis = context.state.images.get(mapped_file.file), context.state.apis.get(mapped_file.file)
     library = _worst(mapped_file)
     told, keys = (
@@ -115,7 +125,7 @@ def _item(context: PaneContext, mapped_file: _MappedFile) -> Item:
     row = Row(
         f"{mapped_file.file}:{mapped_file.path}",
         (
-            cell(name_of(mapped_file.path), "name" if concerned else "plain"),
+            cell(names[mapped_file.path], "name" if concerned else "plain"),
             _state(library, blamed),
             cell(_route(library), "plain" if library.route in ("preload", "dlopen", "audit") else "quiet"),
             cell(", ".join(apis.words()) if apis is not None else ""),
@@ -252,7 +262,7 @@ def _missing(prediction: LoadPredicted) -> Iterator[Note]:
         yield Note("undefined", f"{need.name}{version}: {offer}", "no")
 
 
-def _candidates(context: PaneContext) -> Iterator[Item]:
+def _candidates(context: PaneContext, names: Mapping[str, str]) -> Iterator[Item]:
     """Backends that a program could load, and of which no load was seen."""
     seen = {library.path for process in context.processes for library in libraries_of(process).values()}
     waiting: dict[str, list[Process]] = {}
@@ -264,7 +274,7 @@ def _candidates(context: PaneContext) -> Iterator[Item]:
         prediction = holders[0].predictions.get(path)
         would = ", it would load" if prediction is not None and prediction.ok else ""
         words = f"no load was seen{would}"
-        row = Row(f"candidate:{path}", (cell(name_of(path), "quiet"), _NOT_SEEN, cell(f"backend: {words}", "quiet")))
+        row = Row(f"candidate:{path}", (cell(names[path], "quiet"), _NOT_SEEN, cell(f"backend: {words}", "quiet")))
         notes = [Note("path", path), Note("profile", holders[0].candidates[path].profile), Note("load", words)]
         notes += [Note("near" if not place else "", title_of(process)) for place, process in enumerate(holders)]
         by_hand = [f"readelf -d {shlex.quote(path)}"]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from inspector.model.formatting import name_of
 from inspector.model.state import LogSource, State
 from inspector.stream.log_line import Level, continues, read
@@ -17,10 +19,11 @@ from .logline import is_bad, read_line
 from .pages import Pages
 from .row import EMPTY, Column, Details, Note, Row, cell
 
+SOURCE = Column("SOURCE", 17)
 COLUMNS = (
     Column("SECONDS", 10, right=True),
     Column("TIME", 12, least=100),
-    Column("SOURCE", 17),
+    SOURCE,
     Column("LEVEL", 5),
     Column("LINE"),
 )
@@ -61,8 +64,6 @@ def _number(line: LogLine) -> int:
 class MergedLog:
     """Held lines of several sources in one order of time; grows at the end, begins anew when older lines turn up."""
 
-    columns = COLUMNS
-
     def __init__(self, state: State, sources: Sequence[int], since: int = 0, level: Level = Level.UNKNOWN) -> None:
         """Of the moment `since` and of a `level` on; 0 and UNKNOWN: all lines."""
         self._state, self._level = state, level
@@ -79,6 +80,13 @@ class MergedLog:
         """Sources whose last merged line is shown: what continues it is as well."""
         self.epoch: object = object()
         self.heading = ""
+
+    @property
+    def columns(self) -> Sequence[Column]:
+        """That of the sources is no wider than the names in it."""
+        names = (len(source_name(self._state.logs[number])) for number in self._last)
+        source, widest = COLUMNS.index(SOURCE), min(SOURCE.width, max(len(SOURCE.title), *names, 0))
+        return (*COLUMNS[:source], replace(SOURCE, width=widest), *COLUMNS[source + 1 :])
 
     def grow(self, budget: float) -> bool:
         """Merge new lines for `budget` seconds; True while there are more."""

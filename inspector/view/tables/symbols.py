@@ -12,6 +12,7 @@ from inspector.stream.calls import WatchedFunction
 from inspector.stream.libraries import Export, Need
 from inspector.stream.requests import SymbolRow
 from inspector.view.pane_context import PaneContext, title_of
+from inspector.view.paths import names_apart, short_paths
 
 from .pages import Pages
 from .row import EMPTY, Cell, Column, Details, Note, Row, Tone, cell
@@ -19,7 +20,7 @@ from .told import Told, failed, told_of
 
 COLUMNS = (
     Column("NAME"),
-    Column("LIBRARY", 20),
+    Column("LIBRARY", 20, keep_end=True),
     Column("CALLS", 7, right=True),
     Column("WHAT IS KNOWN", 23),
 )
@@ -46,6 +47,8 @@ class Knowledge(Struct):
     """Name -> libraries that define it, of those whose names we hold."""
     asked: dict[str, list[str]] = {}
     """Name -> who asked for it in vain."""
+    file_names: dict[str, str] = {}
+    """Path -> what a library is called here: files of one name have as much of their paths as tells them apart."""
     told: Told = Told()
 
 
@@ -80,6 +83,7 @@ def knowledge(context: PaneContext) -> Knowledge:
     known.late = maybe_called_before(state, context.processes)
     known.never = set().union(*never)
     _gather_names(state, files, known)
+    known.file_names = names_apart(state.images[file].path for file in files if file in state.images)
     return known
 
 
@@ -182,7 +186,7 @@ def heading_of(context: PaneContext) -> str:
     whose = title_of(context.process) if context.process is not None else "all processes"
     image = context.state.images.get(context.scope.file)
     if context.scope.file:
-        return f"{name_of(image.path) if image is not None else context.scope.file}  ({whose})"
+        return f"{short_paths(image.path) if image is not None else context.scope.file}  ({whose})"
     return f"all libraries of {whose}"
 
 
@@ -205,7 +209,15 @@ def _row(symbol: SymbolRow, known: Knowledge) -> Row:
     count = sum(known.counts.get(function.id, 0) for function in functions)
     late = any(function.id in known.late for function in functions)
     calls = cell(f"{count:,}", "strong" if count else "unknown" if late else "quiet") if functions else EMPTY
-    return Row(_key(symbol), (name, cell(name_of(symbol.path), "quiet"), calls, _state(symbol, known, count)))
+    return Row(
+        _key(symbol),
+        (
+            name,
+            cell(known.file_names.get(symbol.path) or name_of(symbol.path), "quiet"),
+            calls,
+            _state(symbol, known, count),
+        ),
+    )
 
 
 def _state(symbol: SymbolRow, known: Knowledge, count: int) -> Cell:

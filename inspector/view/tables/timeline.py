@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from inspector.model.formatting import duration
 from inspector.model.state import Moment, MomentKind, Process, State
+from inspector.stream.calls import OpenCall
 from inspector.stream.log_line import LONGEST
 from inspector.view.clock import since_start, wall_of
 from inspector.view.pane_context import PaneContext, title_of
@@ -162,7 +163,7 @@ class Moments:
             notes.append(Note("excused", why, "quiet"))
         if mark := self.marks.get(self._place(index)):
             notes.append(
-                Note("answer", f"a link of its chain: {mark}" if mark not in _MARKS else f"this is its {mark}")
+                Note("answer", f"a link of its chain: {mark}" if mark not in _MARKS else f"this row is its {mark}")
             )
         if index:
             notes.append(
@@ -193,16 +194,22 @@ def _belongs(moment: Moment, process: Process) -> bool:
 
 
 def inside_now(context: PaneContext) -> str:
-    """`4712 has been inside cuInit for 12 s`; empty when no call is open."""
-    state = context.state
+    """`4712 inside cudaMalloc > cuMemAlloc_v2 for 12 s, waiting in futex`; empty when no call is open."""
     parts = []
     for process in context.processes:
+        threads: dict[int, list[OpenCall]] = {}
         for call in process.open_calls if not process.ended else ():
-            function = state.functions.get(call.function)
-            name = function.name if function is not None else f"function {call.function}"
-            wait = process.waits.get(call.tid)
-            where = (
-                f" waiting in {wait.syscall or wait.wchan}" if wait is not None and (wait.syscall or wait.wchan) else ""
-            )
-            parts.append(f"{process.pid} inside {name} for {duration(context.now - call.entered)}{where}")
-    return "  ".join(parts[:3])
+            threads.setdefault(call.tid, []).append(call)
+        for tid, calls in threads.items():
+            calls.sort(key=lambda call: call.entered)
+            names = " > ".join(_name_of(context.state, call.function) for call in calls)
+            wait = process.waits.get(tid)
+            place = (wait.syscall or wait.wchan) if wait is not None else ""
+            inside = f"{process.pid} inside {names} for {duration(context.now - calls[-1].entered)}"
+            parts.append(f"{inside}, waiting in {place}" if place else inside)
+    return "; ".join(parts[:3])
+
+
+def _name_of(state: State, number: int) -> str:
+    function = state.functions.get(number)
+    return function.name if function is not None else f"function {number}"
