@@ -3,7 +3,8 @@
 What is plainly a secret never leaves the collector; all else of a text stays as it was written. No ready rule set is
 taken: those that exist find secrets in source code, with few false alarms, while here the unknown ones matter most.
 So there are four ways to know one, each made to err towards hiding: where it stands (`assigned`, `nested`, `prose`,
-`headers`, `addresses`, `options`, `naming`; `blocks` for what a line tells of the next), which provider's form it has
+`phrases`, `codes`, `sql`, `headers`, `addresses`, `options`, `logins`, `commands`, `naming`; `blocks` for what a line
+tells of the next), which provider's form it has
 (`tokens`), that a person would choose it (`chosen`), and that it looks drawn by lot (`opaque`, `drawn`). What a name in
 escapes, colours or look-alike letters names is found as who decodes it reads it (`reading`).
 Every step is linear in the length of the text: words are found by plain search, and each pattern is bounded.

@@ -8,6 +8,7 @@ from inspector.stream.lazy_pattern import lazy
 from .chosen import could_be_chosen, looks_chosen
 from .found import Span
 from .known import known
+from .naming import words_of
 from .opaque import is_opaque
 
 _END = lazy(r"[\s\"'<>`|\\^{}]|$")
@@ -17,8 +18,14 @@ _GRANTS = lazy(
     r"credential|session|sessionid|sid|ticket|otp|hmac|jwt|assertion|ssid|verifier|nonce|invite|hash))=([^&\s\"'#;<>]+)",
     re.IGNORECASE,
 )
-_QUERY = lazy(r"[?&]([\w.%\[\]-]{1,40})=([^&\s\"'#;<>=]{8,256})")
+_QUERY = lazy(r"[?&]([\w.%\[\]-]{1,40})=([^&\s\"'#;<>=]{6,256})")
 _HEX = lazy(r"[0-9a-f-]+|[0-9A-F-]+")
+_LINKS = frozenset((
+    "login", "signin", "reset", "invite", "invitation", "verify", "confirm", "activate", "activation", "magic",
+    "join", "recover", "unsubscribe", "share",
+))  # fmt: skip
+"""Folders of links that were sent to one person: what stands behind lets somebody in."""
+_NO_LINK = lazy(r"(?:o?auth|saml|v|step|phase)\d+", re.IGNORECASE)
 _PASSWORD_FILE = lazy(
     r"(?:^|(?<=[\s\"']))(?:[a-z][\w.-]{0,63}|\*):(?:\d{4,5}|\*):[\w*-]{1,64}:[\w*.-]{1,64}:(\S{4,256})$"
 )
@@ -29,7 +36,9 @@ _NO_LOGIN = ("mailto:", "sip:", "sips:", "xmpp:", "acct:")
 _HOOK = lazy(r"/with/key/|hooks?[./]|webhooks?[\w-]*/|/bot\d+:|/services/T", re.IGNORECASE)
 _NUMBER = lazy(r"\d{1,7}|true|false|null|none|\(hidden\)", re.IGNORECASE)
 _LEAST_CODE = 8
-_LEAST_HEX = 32
+_NAME = lazy(r"[a-z]+(?:[-_.][a-z0-9]+){2,}|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+"""Of a file, a model, a constant."""
+_MIXED_HEX = lazy(r"(?=\d{0,63}[a-fA-F])(?=[a-fA-F]{0,63}\d).{8}")
 
 
 def spans(text: str) -> Iterator[Span]:
@@ -52,10 +61,14 @@ def spans(text: str) -> Iterator[Span]:
             if not short_code and not _NUMBER().fullmatch(match[2]):
                 yield match.span(2)
         for match in _QUERY().finditer(text):
+            words = words_of(match[1])
+            plain = not known().plain_parameters.isdisjoint(words)
             if _HEX().fullmatch(match[2]):
-                is_secret = len(match[2]) >= _LEAST_HEX and "-" not in match[2] and match[1] not in known().digests
+                harmless = plain or not known().digests.isdisjoint(words)
+                is_secret = not harmless and "-" not in match[2] and _MIXED_HEX().match(match[2]) is not None
             else:
-                is_secret = looks_chosen(match[2])
+                plain |= _NAME().fullmatch(match[2]) is not None
+                is_secret = (looks_chosen if plain else could_be_chosen)(match[2])
             if is_secret:
                 yield match.span(2)
     if text.count(":") > 3:
@@ -77,11 +90,16 @@ def _in_url(text: str, begin: int, end: int) -> Iterator[Span]:
     if _HOOK().search(text, begin, end) and len(path) > 1:
         yield authority + 1, end
         return
-    place = authority
+    place, folder = authority, ""
     for part in path.partition("?")[0].split("/"):
-        if is_opaque(part):
+        if is_opaque(part) or (_is_of_link(folder) and could_be_chosen(part) and not _NO_LINK().fullmatch(part)):
             yield place, place + len(part)
         place += len(part) + 1
+        folder = part.lower()
+
+
+def _is_of_link(folder: str) -> bool:
+    return not _LINKS.isdisjoint(folder.split("-"))
 
 
 def _has_port(authority: str) -> bool:

@@ -5,17 +5,17 @@ from collections.abc import Callable, Iterator
 
 from inspector.stream.lazy_pattern import lazy
 
-from . import nested
+from . import nested, phrases
 from .chosen import could_be_chosen, looks_chosen
-from .found import QUOTED, Span, ends, group, group_of, is_none, unless_told
-from .known import known
+from .found import QUOTED, Span, ends, group, group_of, holds_any, is_none, unless_told
+from .known import NAMES, known
 from .naming import is_neutral
 
 _Judge = Callable[[str], bool]
 
 _PLAIN = r"([^\s\"'`,;&<>{}()\[\]|][^\s\"'`,;&<>|\]})]{0,1023})"
 _SIGN = (
-    r"(?:=>|:=|==?|-{1,2}>|:|：|\b(?:is|was|ist|est|es|are|è|é|lautet|jest|är)\b\s{0,3}(?:now\b\s?)?:?"
+    r"(?:=>|:=|==?|-{1,2}>|::(?=\s)|[:：は是为為→]|\b(?:is|was|ist|est|es|are|è|é|lautet|jest|är)\b\s{0,3}(?:now\b\s?)?:?"
     r"|\bto(?=\s[\"'])|[\"']?\svalue\s?=|,\s?\\?[\"']?value\\?[\"']?\s?:|>(?:<!\[CDATA\[)?(?=[^\s<])"
     r"|\s[\w:.-]{1,40}=[^<>\n]{0,200}>(?:<!\[CDATA\[)?(?=[^\s<])"  # an element with attributes
     r"|(?:\\r\\n|\r?\n){2}|\\{1,2}[=:]|</\w{1,20}>\s{0,9}(?:<\w{1,20}>){1,2}(?=[^\s<])"
@@ -35,12 +35,18 @@ _MADE = lazy(rf"\w{{0,20}}\(\s?(?:{QUOTED})")
 _MADE_OF_BARE = lazy(r"\w{0,20}\(([^\s\"'(),=]{6,256})\)")
 _WITH_DIGIT = r"[^\s\"'`,;:<>(){}\[\]]*\d[^\s\"'`,;<>)}\]]*"
 _BEHIND = lazy(
-    rf"[\w-]{{0,20}}(?:\s{{1,3}}|\.{{3,80}}\s?)(?:(?:is|was|of|will be|changed|set|from|to)\s){{0,2}}"
+    rf"[\w-]{{0,20}}(?:\s{{1,3}}|\.{{3,80}}\s?)(?:(?:is|was|of|will be|changed|set|from|to|wurde|auf|zu)\s){{0,2}}"
     rf"(?:{QUOTED}|({_WITH_DIGIT})|"
     r"([A-Za-z]{8,256})(?![\w(.]))"
 )
 """A quoted text, a word with a digit or one of odd capitals directly behind: `passphrase 'X'`, `api key X1`."""
-_FURTHER_BEHIND = lazy(r"[\w-]{0,20}(?: [\w'@.=,-]{1,64}){1,4}: ?[\"']?([^\s\"',;]{6,256})")
+_TOKEN_BEHIND = lazy(r"[\w-]{0,20} ([A-Za-z][\w.-]{7,512})")
+_OF_OBJECT = lazy(
+    r"[\"'`] (?:in namespace|does not|(?:was |is )?(?:not |already )?"
+    r"(?:found|exist|created|deleted|missing|unchanged|configured))"
+)
+"""`secret "regcred" not found`: the name of one."""
+_FURTHER_BEHIND = lazy(r"[\w-]{0,20}(?: [\w'@.=,()-]{1,64}){1,8}: ?[\"']?([^\s\"',;]{6,256})")
 """`password too short: X`, `secret of bob: X`."""
 _COMPARED = lazy(r"[\"']([^\"'\s]{4,80})[\"']\s?(?:[=!]==?|is|is not|in|not in)\s?[\w.]{0,40}$")
 """What a word that names a secret is compared with."""
@@ -49,6 +55,8 @@ _ADDRESS = lazy(r"0[xX][0-9a-fA-F]{1,16}[\])}.]?")
 """A number of 64 bits: `cache key: 0x1f2e3d4c`."""
 _DOTTED = lazy(r"[a-z_][a-z_0-9]*(?:\.[a-z_0-9]+){2,}")
 """A name in a module or a model: `model.layers.0.q_proj`."""
+_OF_PIECES = lazy(r"[a-z]{2,12}(?:_[a-z0-9]{1,12}){3,16}")
+"""A kernel: `attn_fwd_sm90_bf16_hdim128`."""
 _SIZES = lazy(r"\d{1,6}(?:x\d{1,6}){1,6}")
 _CALL = lazy(r"[A-Za-z_][\w.]{0,60}\(")
 """`key_states.shape = torch.Size([1`: code."""
@@ -59,19 +67,20 @@ _LONGEST = 1024
 _REST = lazy(r"[^\s\"'`,;&<>|]*")
 
 
-def spans(text: str, small: str) -> Iterator[Span]:
-    """Where secrets lie in a text; `small` is the same in lower case."""
+def spans(text: str, small: str, named: bool) -> Iterator[Span]:
+    """Where secrets lie in a text; `small` is the same in lower case, `named` whether one of `NAMES` is in it."""
     opens = "{" in text or "[" in text or "(" in text
-    yield from _behind_strong(text, small, opens)
-    for word, judge in _WEAK.items():
+    yield from _behind_strong(text, small, named, opens)
+    for word, judge in _WEAK.items() if named else _WEAK_OTHERS.items():
         if word in small:  # most lines have none: to ask costs less than to begin to look
             yield from _each(text, small, word, judge, whole=True)
             if opens:
                 yield from _below(text, ends(small, word), looks_chosen)
 
 
-def _behind_strong(text: str, small: str, opens: bool) -> Iterator[Span]:
-    for part, words in known().strong if text.isascii() else known().strong_anywhere:
+def _behind_strong(text: str, small: str, named: bool, opens: bool) -> Iterator[Span]:
+    plain = known().strong if named else known().strong_others
+    for part, words in plain if text.isascii() else known().strong_anywhere:
         if part in small:
             for word in words:
                 if word not in small:
@@ -79,6 +88,8 @@ def _behind_strong(text: str, small: str, opens: bool) -> Iterator[Span]:
                 judge = _JUDGES.get(word, _any)
                 yield from _each(text, small, word, judge)
                 for end in ends(small, word):
+                    if not word.isascii():
+                        yield from phrases.told_elsewhere(text, end)
                     yield from _directly_behind(text, end)
                     yield from _enclosed(text, end - len(word), end)
                 if opens:
@@ -105,6 +116,8 @@ def _each(text: str, small: str, word: str, judge: _Judge, whole: bool = False) 
             continue
         if begin >= done:
             glued = whole and begin > 0 and text[begin].islower() and text[begin - 1].islower()
+            if glued and word == "clave":
+                continue  # an enclave
             if whole and word == "pass" and text.endswith(_STEPS, max(0, begin - 9), begin):
                 continue
             for first, last in _assigned(text, end, _of_glued(text, begin, end) if glued else judge):
@@ -135,12 +148,13 @@ def _assigned(text: str, end: int, judge: _Judge) -> Iterator[Span]:
     found = group(match)
     if _names_a_file(text, end, found[0]) or _is_neutral(text, end, found):
         return
-    if not judge(text[slice(*found)]):
+    if not judge(text[slice(*found)]) or text.startswith(_ARTICLES, found[0]):
         return
-    if any(word in text[end : found[0]].lower() for word in (" is", " was", " es", " are")):
+    whole = phrases.whole(text, found) if judge is _any and match.lastindex == _ASSIGNED().groups else found
+    if whole == found and any(word in text[end : found[0]].lower() for word in (" is", " was", " es", " are")):
         yield from unless_told(text, found)
     elif not is_none(text, found):
-        yield found
+        yield whole
 
 
 def _is_neutral(text: str, end: int, found: Span) -> bool:
@@ -176,7 +190,14 @@ def _mixed_or_long(value: str) -> bool:
         and _ADDRESS().fullmatch(value) is None
         and _CALL().match(value) is None
         and _SIZES().fullmatch(value) is None
+        and (_OF_PIECES().fullmatch(value) is None or looks_chosen(value))
         and (_DOTTED().fullmatch(value) is None or looks_chosen(value))
+    )
+
+
+def _of_token(value: str) -> bool:
+    return _mixed_or_long(value) or (
+        value.isalnum() and could_be_chosen(value) and not value.lower().startswith("token")
     )
 
 
@@ -185,12 +206,16 @@ def _no_result(value: str) -> bool:
 
 
 _WEAK: dict[str, _Judge] = {
-    "key": _mixed_or_long, "token": _mixed_or_long, "auth": _mixed_or_long, "sig": _mixed_or_long,
+    "key": _mixed_or_long, "token": _of_token, "auth": _mixed_or_long, "sig": _mixed_or_long,
     "signature": _mixed_or_long, "jwt": _mixed_or_long, "pass": _no_result, "pw": _no_result,
+    "jeton": _of_token, "clave": _no_result,
 }  # fmt: skip
 """Everyday words in the logs of language models (`EOG token = 128001`): only what could be a secret behind them is."""
+_WEAK_OTHERS = {word: judge for word, judge in _WEAK.items() if not holds_any(word, NAMES)}
 
 
+_ARTICLES = ("The ", "An ", "A ", "This ", "Your ", "Whether ", "Optional ")
+"""What begins a sentence that describes: `:param password: The password of the user`."""
 _LETTERS_BEHIND = 6
 """The group of `_BEHIND` that holds letters alone."""
 _STEPS = ("render ", "compute ", "backward ", "forward ", "optimizer ")
@@ -207,8 +232,11 @@ def _directly_behind(text: str, end: int) -> Iterator[Span]:
     match = _BEHIND().match(text, end)
     if match is not None and (match.lastindex != _LETTERS_BEHIND or could_be_chosen(match[_LETTERS_BEHIND])):
         for found in group_of(match):
-            if not is_none(text, found):
+            if not is_none(text, found) and _OF_OBJECT().match(text, found[1]) is None:
                 yield found
+    match = _TOKEN_BEHIND().match(text, end)
+    if match is not None and match[1].startswith(known().prefixes):
+        yield match.span(1)
     match = _FURTHER_BEHIND().match(text, end)
     if match is not None and could_be_chosen(match[1]):
         yield match.span(1)

@@ -7,6 +7,7 @@ nearly for sure, `looks_chosen` where it may be, `looks_drawn` where nothing but
 """
 
 import re
+from functools import lru_cache
 
 from inspector.stream.lazy_pattern import lazy
 
@@ -24,8 +25,19 @@ _NO_LOGIN = lazy(
     r"\w+=\w*|.*:\d{1,5}(?:/\w{3,4})?|v?\d+(?:\.\d+)+\w{0,4}|(?:[\w-]+\.)+[a-z]{2,6}|\$.*|.*[\[\](){}<>\"'].*"
 )
 """Settings, ports of hosts and versions."""
-_OF_PEOPLE = lazy(r"secret|passw|p[a4@]ss?w|pa55|s3cr|letmein|changeme|hunter\d|qwert|geheim", re.IGNORECASE)
+_OF_PEOPLE = lazy(
+    r"secret|passw|p[a4@]ss?w|pa55|s3cr|letmein|changeme|hunter\d|qwert|geheim|iloveyou|trustno|opensesame|welcome\d|"
+    r"testing\d{2}|(?:spring|summer|autumn|winter|sommer|herbst|fr[uü]hling)(?:19|20)\d\d|(?:hello|admin|root|dragon|monkey)\d{3}",
+    re.IGNORECASE,
+)
 """What people write into passwords."""
+_OF_MANY = lazy(
+    r"(?:p[a4@]ss?w[o0]rd|pa55w[o0]rd|s3cret|secret|letmein|changeme|hunter|qwerty?|qwertz|geheim|iloveyou|trustno|welcome|"
+    r"testing|hello|admin|dragon|monkey|summer|winter|spring|autumn|sommer|herbst)\d{1,4}",
+    re.IGNORECASE,
+)
+"""The words that lists of stolen passwords begin with, with the numbers that people put behind them."""
+_LONGEST_CHOSEN = 64
 _SIGN = lazy(r"(?<=\w)[!#^&$@]|[!#^&$@](?=\w)|(?<=[A-Za-z])[*%](?=[A-Za-z])")
 """What words, numbers and names of this field do not hold."""
 _BETWEEN = lazy(r"[-._:,=+/]+")
@@ -86,6 +98,14 @@ def has_signs(value: str) -> bool:
         and _SIGNED().fullmatch(value) is not None
         and not _NO_PASSWORD().fullmatch(value)
     )
+
+
+@lru_cache(4096)
+def is_plainly_chosen(word: str) -> bool:
+    """Whether a bare word, of which nothing is known, is a password: it has signs in it, or many people take it."""
+    if not _LEAST <= len(word) <= _LONGEST_CHOSEN or word.isalpha() or word[0] in "-/.":
+        return False
+    return has_signs(word) or (word.isalnum() and _OF_MANY().fullmatch(word) is not None)
 
 
 def looks_drawn(value: str) -> bool:

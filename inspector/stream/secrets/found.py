@@ -40,7 +40,8 @@ def ends(small: str, word: str) -> Iterator[int]:
 
 def unless_told(text: str, found: Span) -> Iterator[Span]:
     """A secret in prose, unless the word tells how it is: `the password is required`."""
-    if text[slice(*found)].strip(".,:;!").lower() not in known().how_it_is and not is_none(text, found):
+    word = text[slice(*found)].strip(".,:;!").lower()
+    if word not in known().how_it_is and not (word.isalpha() and word.endswith("ed")) and not is_none(text, found):
         yield found
 
 

@@ -15,10 +15,28 @@ _HEADER = lazy(
 _HEADER_WORD = lazy(r"[^\s\"'\\,]+")
 _BEARER = lazy(r"\s{1,4}[\"']?(?!realm=)([\w.~+/=:-]{8,8192})", re.IGNORECASE)
 _PAIR = lazy(r"s?\s?[:=]\s?\S{1,64}\s?/\s?(\S{3,512})", re.IGNORECASE)
+_OF_RADIUS = lazy(
+    r"\blogin (?:ok|incorrect|invalid)[^\[\n]{0,80}: ?\[[^\]/\s]{1,64}/([^\]\n<]{1,256})\]", re.IGNORECASE
+)
+"""How FreeRADIUS logs what was tried."""
 _LOGIN_TRIED = lazy(r"(?<![\w/.:-])[\w.@-]{1,64}([:/])([^\s/\]),\"']{6,256})")
 """`creds admin:X`, `login attempt [root/X]`."""
+_TRIED_PAIR = lazy(
+    r"\b(?:tried|trying|tries|attempt(?:ed|ing)?(?: with)?|guess(?:ed)?|found|valid|brute\S{0,8}) "
+    r"\[?[\w.@-]{1,64}[:/]([^\s/\])\",']{4,256})"
+)
+_OWN_HEADER = lazy(
+    r"\bx-(?:[\w]{1,24}-){0,4}(?:token|key|auth|secret|signature|password|access|session)"
+    r"[\"']?\s?[:=]\s?[\"']?([^\s\"',;]{4,4096})",
+    re.IGNORECASE,
+)
+"""`X-Subject-Token: X`: headers that services make up."""
+_CONNECTS_SURELY = lazy(
+    r"\b(?:mysqli?(?:_p?connect)?|ldap_bind|ftp_login|ssh2_auth_password|imap_open|odbc_connect|oci_connect)"
+    r"\([^()\n]{0,300}?,\s?[\"']([^\"'\n]{1,256})[\"']\s?\)"
+)
 _LOGIN_PAIR = lazy(
-    r"(?:\bauth[\"']?\s?[:=]\s?[(\[]|\bcredentials?:?\s?[(\[]|(?:Basic|Digest)Auth\(|\.login\()"
+    r"(?:\bauth[\"']?\s?[:=]\s?[(\[]{1,3}|\bcredentials?:?\s?[(\[]|(?:Basic|Digest)Auth\(|\.login\(|\.auth\(|\.authenticate\()"
     r"\s?[\"'][^\"']{0,128}[\"'],\s?[\"']([^\"']{1,512})[\"']"
 )
 """`auth=("bob", "X")`, as tracebacks quote it."""
@@ -29,12 +47,15 @@ _CONNECTS = lazy(
 """The last of what a function that connects is given."""
 _AUTH_COMMAND = lazy(
     r"\"(?:AUTH|auth)\" (?:\"[^\"]{0,128}\" )?\"([^\"]{1,512})\""
+    r"|\bAUTH LOGIN [\w+/=]{2,512} ([\w+/=]{4,8192})"
     r"|\bAUTH (?:(?:LOGIN|PLAIN|XOAUTH2|OAUTHBEARER|NTLM|CRAM-MD5|SCRAM-[\w-]{1,20}) |default )?"
     r"(?=\S{0,200}[\d=])(\S{6,8192})"
 )
+_AUTH_ELEMENT = lazy(r"<auth [^<>\n]{0,200}>([^<>\s]{4,1024})", re.IGNORECASE)
+"""How XMPP logs in."""
 _PASS_COMMAND = lazy(
     r"\b[A-Za-z]{1,4}\d{1,6} LOGIN \S{1,128} \"?([^\s\"]{1,512})"
-    r"|(?:[>]|\b[CS]:|\b(?:ftp|pop3?|irc|imap)\b.{0,40}?)\s{0,3}(?:PASS|:?IDENTIFY) (\S{4,512})",
+    r"|(?:[>]|\b[CS]:|\b(?:ftp|pop3?|irc|imap)\b.{0,40}?)\s{0,3}(?:PASS|:?IDENTIFY(?: \S{1,64}(?= \S))?) (\S{4,512})",
     re.IGNORECASE,
 )
 """What clients of mail, FTP and Redis say."""
@@ -45,16 +66,25 @@ _USER_AND_PASSWORD = lazy(
 """`me@example.org:X`, `admin:X`: as lists of accounts hold it."""
 _PARTS_OF_LOGINS = ("login", "cred", "daten", "identifiants")
 _LOGINS = ("credential", "creds", "gangsdaten", "anmeldedaten", "identifiants", "credencial", "login")
+_NUMBER = lazy(r"(?=[a-f]{0,64}\d)(?=\d{0,64}[a-f])[0-9a-f]{12,128}")
+_OF_GOOGLE = lazy(r"\d//?[\w-]{8,512}")
+_CODE_OF_GOOGLE = lazy(r"\bcode (\d//?[\w-]{8,512})", re.IGNORECASE)
+_QUOTED_TOKEN = lazy(r"\b(?:using|with|auth) token [\"']([^\s\"'<>|]{4,512})[\"'](?! (?:id|at)\b)", re.IGNORECASE)
+"""Who uses one; a tokenizer only finds them."""
 _COOKIE_JAR = lazy(r"\s(?:TRUE|FALSE)\s/\S{0,256}\s(?:TRUE|FALSE)\s\d{1,12}\s\S{1,128}\s(\S+)")
 """A line of a cookie file."""
 
 
-def spans(text: str, small: str) -> Iterator[Span]:
+def spans(text: str, small: str, named: bool) -> Iterator[Span]:
     """Where they lie; `small` is the text in lower case."""
     for word in ("authorization", "cookie"):
         if word in small:
             for end in ends(small, word):
                 yield from _header(text, end)
+    if "x-" in small:
+        for match in _OWN_HEADER().finditer(text):
+            if not is_none(text, match.span(1)):
+                yield match.span(1)
     if "bearer " in small:
         for end in ends(small, "bearer "):
             yield from group_of(_BEARER().match(text, end - 1))
@@ -67,17 +97,36 @@ def spans(text: str, small: str) -> Iterator[Span]:
         for match in _CONNECTS().finditer(text):
             if could_be_chosen(match[1]):
                 yield match.span(1)
+    if "onnect(" in text or "_bind(" in text or "ftp_login(" in text or "_password(" in text:
+        for match in _CONNECTS_SURELY().finditer(text):
+            yield match.span(1)
+    if "<auth " in small:
+        for match in _AUTH_ELEMENT().finditer(text):
+            yield match.span(1)
     if "PASS " in text or "IDENTIFY " in text or " LOGIN " in text:
         for match in _PASS_COMMAND().finditer(text):
             yield match.span(match.lastindex or 0)
     if "TRUE" in text or "FALSE" in text:
         for match in _COOKIE_JAR().finditer(text):
             yield match.span(1)
-    for end in ends(small, "token ") if "token " in small else ():
-        behind = _HEADER_WORD().match(text, end)
-        if behind is not None and looks_chosen(behind[0]):
-            yield behind.span()
+    if named or "session id " in small or "code " in small:
+        yield from _tokens(text, small)
     yield from _logins(text, small)
+
+
+def _tokens(text: str, small: str) -> Iterator[Span]:
+    """What stands directly behind `token`, the name of a session or `code`."""
+    for word in ("token ", "session id "):
+        for end in ends(small, word) if word in small else ():
+            behind = _HEADER_WORD().match(text, end)
+            if behind is not None and _is_behind_token(behind[0]):
+                yield behind.span()
+    if "/" in text and "code " in small:
+        for match in _CODE_OF_GOOGLE().finditer(text):
+            yield match.span(1)
+    if "h token " in small or "g token " in small:
+        for match in _QUOTED_TOKEN().finditer(text):
+            yield match.span(1)
 
 
 def _logins(text: str, small: str) -> Iterator[Span]:
@@ -89,9 +138,23 @@ def _logins(text: str, small: str) -> Iterator[Span]:
         for word in _LOGINS:
             for end in ends(small, word):
                 yield from group_of(_PAIR().match(text, end))
+        for match in _OF_RADIUS().finditer(text):
+            yield match.span(1)
+        for match in _TRIED_PAIR().finditer(text):
+            if could_be_chosen(match[1]):
+                yield match.span(1)
         for match in _LOGIN_TRIED().finditer(text) if ":" in text or "/" in text else ():
             if (could_be_chosen if match[1] == ":" else _looks_chosen_or_odd)(match[2]):
                 yield match.span(2)
+
+
+def _is_behind_token(value: str) -> bool:
+    return (
+        looks_chosen(value)
+        or (value.startswith(known().prefixes) and could_be_chosen(value))
+        or _NUMBER().fullmatch(value) is not None
+        or _OF_GOOGLE().fullmatch(value) is not None
+    )
 
 
 def _looks_chosen_or_odd(value: str) -> bool:

@@ -6,13 +6,13 @@ from functools import lru_cache
 
 from inspector.stream.lazy_pattern import lazy
 
-from . import addresses, assigned, headers, naming, options, prose, reading
+from . import addresses, assigned, codes, commands, headers, naming, options, phrases, prose, reading, sql
 from .blocks import SECRET_KEY, Blocks
 from .chosen import could_be_chosen, has_signs, looks_chosen, looks_drawn
 from .found import Span, holds_any
-from .known import SHORTEST, known
+from .known import NAMES, SHORTEST, known
 from .opaque import LEAST, is_opaque
-from .tokens import CRYPTED, END_OF_KEY, FORMS, LEAST_OF_FORMS, PRIVATE_KEY, is_token
+from .tokens import CRYPTED, END_OF_KEY, FORMS, LEAST_OF_FORMS, OF_DIRECTORY, PRIVATE_KEY, is_token
 
 HIDDEN = "(hidden)"
 _LONG_WORD = lazy(r"[A-Za-z0-9_$?][A-Za-z0-9_.~=%$+:-]{9,}")
@@ -20,6 +20,7 @@ _TIME = lazy(r"(?:time=|ts=|\[)?\"?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,
 """What most lines begin with, and what costs most to judge of them."""
 _PART_OF_PATH = lazy(r"[^/\s]{8,}")
 _LOGIN_IN_PATH = lazy(r"(?<![\w.+-])[\w.+-]{1,64}:([^\s:@/]{4,256})@")
+_NAMED_IN_PATH = lazy(r"(?i:passw(?:or)?d|passphrase|pwd)[-_=.]([A-Za-z]{3,32}\d{2,8}[!?]?)(?![A-Za-z0-9])")
 _ALNUM = lazy(r"[A-Za-z0-9]{10,}")
 _JOINT = lazy(r"[-.=%+:_]+")
 _LONG = 512
@@ -28,6 +29,8 @@ _ENOUGH = 160
 """Characters that tell a token."""
 _GOES_ON = lazy(r"[A-Za-z0-9+/=_%.~-]*[A-Za-z0-9+=_-]")
 _BASE64 = lazy(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/])")
+_CURVE_KEY = lazy(r"(?<![\w+])[\w+]{43}=(?![\w=])")
+"""A key of 32 bytes in base64, as WireGuard writes it; names of files hold no such sign."""
 _FOLDER = lazy(r"(?:^|/)[a-z]{3,}(?:/|$)")
 """A piece between slashes that is a word: no token in base64 has one."""
 _DIGEST = lazy(r"(?:\b(?:sha-?\d{1,3}|md5|blake\w{1,3})[:=-]|\b(?:fingerprint|etag|integrity)\W{1,3})$", re.IGNORECASE)
@@ -36,6 +39,8 @@ _SMALL = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
 _MEMBER = lazy(r"([\"'](?:\w*_)?(?:token|key|auth|pass)[\"']\s?:\s?)[\"']([^\"']{1,1024})[\"']", re.IGNORECASE)
 _LOGIN = lazy(r"(?:admin|administrator|root|guest|user|test):(?=[^/\s]*[A-Za-z])[^/\s:]{4,64}")
 """A variable that is a user and a password."""
+_SCHEMED = lazy(r"(?:bearer|basic|digest|apikey) \S{3,4096}", re.IGNORECASE)
+"""A variable that is a header."""
 _NO_SECRET_KEYS = frozenset(("PWD", "OLDPWD"))
 
 
@@ -67,15 +72,22 @@ def _small(text: str) -> str:
 
 
 def _found_as_written(text: str, small: str) -> list[Span]:
-    return [
-        *assigned.spans(text, small),
-        *headers.spans(text, small),
-        *prose.spans(text, small),
+    named = holds_any(small, NAMES)
+    found = [
+        *assigned.spans(text, small, named),
+        *headers.spans(text, small, named),
+        *codes.spans(text, small, named),
         *addresses.spans(text),
         *options.spans(text),
         *naming.spans(text),
         *_by_form(text),
     ]
+    if " " in text or "\t" in text:  # sentences are of several words
+        found += prose.spans(text, small, named)
+        found += phrases.spans(text, small, named)
+        if named or " >" in text:
+            found += sql.spans(text, small)
+    return found
 
 
 def hide_names(text: str) -> str:
@@ -87,6 +99,8 @@ def hide_names(text: str) -> str:
 def _hide_names(text: str) -> str:
     """The same paths come again and again."""
     found = [*_tokens(text, _odd_words(text)), *(_told_in_path(text) if "/" in text else ())]
+    if "=" in text:
+        found += [match.span() for match in _CURVE_KEY().finditer(text)]
     return _without(text, found) if found else text
 
 
@@ -95,9 +109,11 @@ def _told_in_path(text: str) -> Iterator[Span]:
     for part in _PART_OF_PATH().finditer(text):
         begin, small = part.start(), part[0].lower()
         if "=" in small or ":" in small:
-            yield from ((begin + first, begin + last) for first, last in assigned.spans(part[0], small))
+            yield from ((begin + first, begin + last) for first, last in assigned.spans(part[0], small, named=True))
         if "@" in small and (login := _LOGIN_IN_PATH().search(part[0])) is not None and could_be_chosen(login[1]):
             yield begin + login.start(1), begin + login.end(1)
+        if holds_any(small, ("passw", "passphrase", "pwd")):
+            yield from ((begin + told.start(1), begin + told.end(1)) for told in _NAMED_IN_PATH().finditer(part[0]))
         if holds_any(small, ("key", "token", "secret", "passw", "cred", "sess")):
             for piece in _ALNUM().finditer(text, *part.span()):
                 if looks_drawn(piece[0]) or is_opaque(piece[0]):
@@ -137,6 +153,8 @@ def _hide_back(shown: list[str]) -> None:
 
 def shown_value(key: str, value: str) -> str:
     """The value of an environment variable as it may be shown."""
+    if _SCHEMED().fullmatch(value) is not None:
+        return HIDDEN
     if key not in _NO_SECRET_KEYS and SECRET_KEY().search(key) and not options.is_harmless(value):
         return HIDDEN if not naming.is_neutral(key) or looks_chosen(value) else hide(value)
     if naming.is_unnamed_number(key, value) or _LOGIN().fullmatch(value) is not None:
@@ -159,19 +177,23 @@ def shown_arguments(words: Iterable[str]) -> list[str]:
         for index, begin in options.secret_parts(program, given[start + 1 :]):
             if not options.is_harmless(given[start + 1 + index][begin:]):
                 secret[start + 1 + index] = begin
-    for index, begin in options.chosen_parts(given):
+    for index, begin in commands.chosen_parts(given):
         secret.setdefault(index, begin)
     shown: list[str] = []
-    follows = False
+    follows = many = False
     for index, word in enumerate(given):
         begin = secret.get(index, -1)
-        if follows and not word.startswith("--") and not options.is_harmless(word):
+        if follows and not word.startswith("--") and not options.is_harmless_behind(given[index - 1], word):
             shown.append(HIDDEN)
         elif begin >= 0:
             shown.append(word[:begin] + HIDDEN)
         else:
             shown.append(_argument(word))
-        follows = word[:1] == "-" and options.may_name_secret(word) and options.OPTION().match(word) is not None
+        goes_on = follows and many and word[:1] != "-"
+        follows = goes_on or (
+            word[:1] in ("-", "+", "/") and options.may_name_secret(word) and options.OPTION().match(word) is not None
+        )
+        many = goes_on or (follows and options.MANY().fullmatch(word) is not None)
     return shown
 
 
@@ -180,6 +202,8 @@ def _argument(word: str) -> str:
     match = options.ASSIGNED().fullmatch(word) if assigns else None
     if match is not None and not options.is_harmless(match[2]) and "://" not in match[1]:
         return match[1] + HIDDEN
+    if " " in word and commands.may_tell(word):
+        return _without(word, [*_found(word), *commands.parts_within(word)])
     return hide(word)
 
 
@@ -265,6 +289,9 @@ def _tokens(text: str, words: Iterable[re.Match[str]]) -> Iterator[tuple[int, in
                 break
     if "$" in text:
         for match in CRYPTED().finditer(text):
+            yield match.span()
+    if "{" in text and "}" in text and ("SHA" in text or "MD5" in text or "CRYPT" in text):
+        for match in OF_DIRECTORY().finditer(text):
             yield match.span()
 
 

@@ -10,6 +10,10 @@ SHORTEST = 3
 """Characters that every prefix of a token has at least."""
 
 
+NAMES = ("key", "token", "pass", "secret", "word")
+"""One of these is in nearly each name of a secret: asked once of each line, for most have none."""
+
+
 class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How some programs take a password (their manual pages); words are separated by spaces."""
 
@@ -20,6 +24,8 @@ class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Only with one of these words among the arguments: `docker run -p 80:80` is a port. Empty: always."""
     last_words: int = 0
     """So many words at the end are secret."""
+    positions: str = ""
+    """These of its words that are no options are secret, counted from 1."""
     login_with_slash: bool = False
     """Oracle's `user/password@db`."""
 
@@ -30,6 +36,9 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     heads: str
     how_it_is: str
     results: str
+    processes: str
+    plain_parameters: str
+    partitions: str
     schemes: str
     strong: dict[str, list[str]]
     followers: dict[str, str]
@@ -47,13 +56,23 @@ class Known(msgspec.Struct, frozen=True):
     """Last words of names that say that the value is no secret."""
     how_it_is: frozenset[str]
     results: frozenset[str]
+    processes: frozenset[str]
+    """What stands behind the word of a secret without being one: `password prompt`."""
+    plain_parameters: frozenset[str]
+    """Words of names of query parameters whose values are no secrets, whatever they look like."""
     schemes: frozenset[str]
     strong: tuple[tuple[str, list[str]], ...]
     """Those that may stand in ASCII, each behind a part of it that is quick to look for."""
+    strong_others: tuple[tuple[str, list[str]], ...]
+    """Those of them without one of `found.NAMES`."""
     strong_anywhere: tuple[tuple[str, list[str]], ...]
     """All of them."""
     followers: dict[str, str]
     """For each character, and for the start of a word, how unlikely each is to follow it in a name (`drawn`)."""
+    telling: frozenset[str]
+    """Words that tell of a secret without being one."""
+    partitions: frozenset[str]
+    """Programs whose -p is none of a user's password."""
     programs: dict[str, list[Program]]
 
 
@@ -81,8 +100,17 @@ def _read() -> Known:
         heads=frozenset(file.heads.split()),
         how_it_is=frozenset(file.how_it_is.split()),
         results=frozenset(file.results.split()),
+        processes=frozenset(file.processes.split()),
+        plain_parameters=frozenset(file.plain_parameters.split()),
         schemes=frozenset(file.schemes.split()),
+        telling=frozenset(f"{file.how_it_is} {file.processes} {file.results} {file.heads}".split()),
+        partitions=frozenset(file.partitions.split()),
         strong=tuple((part, words) for part, words in file.strong.items() if any(map(str.isascii, words))),
+        strong_others=tuple(
+            (part, words)
+            for part, words in file.strong.items()
+            if any(map(str.isascii, words)) and not all(any(name in word for name in NAMES) for word in words)
+        ),
         strong_anywhere=tuple(file.strong.items()),
         followers=file.followers,
         programs=programs,

@@ -7,6 +7,7 @@ from .known import SHORTEST, known
 FORMS = lazy(
     r"(?:"
     r"\d{6,20}:[A-Za-z0-9_-]{30,}"  # Telegram, Asana
+    r"|K10[0-9a-f]{8,}::[\w-]{1,64}:\w{8,}"  # k3s
     r"|access-(?:sandbox|development|production)-[0-9a-f-]{36}"  # Plaid
     r"|[A-Za-z0-9_.~-]{3}\dQ~[A-Za-z0-9_.~-]{30,}"  # Azure client secrets
     r"|[0-9a-f]{32}-us\d{1,2}"  # Mailchimp
@@ -25,6 +26,8 @@ LEAST_OF_FORMS = 20
 """Characters of the shortest of them."""
 CRYPTED = lazy(r"\$(?:1|2[abxy]|5|6|7|y|gy|apr1|argon2\w{0,2}|scrypt|pbkdf2[\w-]{0,12})\$[^\s'\":;]{8,400}")
 """Passwords as crypt(5) keeps them."""
+OF_DIRECTORY = lazy(r"\{(?:S?SHA\d{0,3}|S?MD5|CRYPT|PBKDF2[\w-]{0,12}|ARGON2\w{0,2})\}[\w+/=$.,:-]{4,400}")
+"""Passwords as LDAP keeps them."""
 
 PRIVATE_KEY = lazy(r"-----BEGIN [A-Z0-9 ]{0,40}(?:PRIVATE KEY|SECRET)[A-Z0-9 ]{0,20}-----")
 END_OF_KEY = lazy(r"-----END [A-Z0-9 ]{0,60}-----")

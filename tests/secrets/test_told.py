@@ -1,0 +1,67 @@
+"""What operators would write, listed by where it stands: «…» marks the secrets; what is harmless has its own lists."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from inspector.stream.secrets import hide, hide_names, shown_arguments, shown_value
+
+_MARKED = re.compile("«(.*?)»")
+_LISTS = Path(__file__).with_name("told")
+_PLACES = ("arguments", "variables", "lines", "names")
+
+
+def _shapes(name: str) -> list[str]:
+    return (_LISTS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+
+
+def _shown(place: str, text: str) -> tuple[str, str]:
+    """A text as it is and as it is shown."""
+    if place == "arguments":
+        words = shlex.split(text)
+        return " ".join(words), " ".join(shown_arguments(words))
+    if place == "variables":
+        key, _, value = text.partition("=")
+        return value, shown_value(key, value)
+    return text, hide_names(text) if place == "names" else hide(text)
+
+
+@pytest.mark.parametrize(("place", "shape"), [(place, shape) for place in _PLACES for shape in _shapes(place)])
+def test_what_an_operator_would_not_tell_is_hidden(place: str, shape: str) -> None:
+    secrets = _MARKED.findall(shape)
+    assert secrets
+    _, shown = _shown(place, shape.replace("«", "").replace("»", ""))
+    assert not [secret for secret in secrets if secret in shown], shown
+
+
+@pytest.mark.parametrize(
+    ("place", "text"), [(place, text) for place in _PLACES for text in _shapes(f"harmless_{place}")]
+)
+def test_what_an_operator_needs_to_see_is_shown(place: str, text: str) -> None:
+    as_it_is, shown = _shown(place, text)
+    assert shown == as_it_is
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("the password is open sesame", "the password is (hidden)"),
+        ("password is required by the server", "password is required by the server"),
+        ("password=X7 user=bob", "password=(hidden) user=bob"),
+        ("the secret key is tiger", "the secret key is (hidden)"),
+        ("the secret sauce is batching", "the secret sauce is batching"),
+        ("failed to pin 1048576 bytes of host memory", "failed to pin 1048576 bytes of host memory"),
+        ("error code 700, login code 7001", "error code 700, login code (hidden)"),
+        ("GET /x?gpu=RTX4090&q=a1b2c3&state=k4j5h6g7", "GET /x?gpu=RTX4090&q=a1b2c3&state=(hidden)"),
+        ("INSERT INTO t (id, password) VALUES (1, 'tiger')", "INSERT INTO t (id, password) VALUES (1, '(hidden)')"),
+    ],
+)
+def test_only_the_secret_of_a_sentence_is_hidden(text: str, shown: str) -> None:
+    assert hide(text) == shown
+
+
+@pytest.mark.parametrize("unit", ["password is a-", "a, b ", "code 1-2-", "insert into t (a) values ('", "creds a:b "])
+def test_long_texts_are_looked_at_in_linear_time(unit: str) -> None:
+    assert len(hide(unit * 4000)) > 0
