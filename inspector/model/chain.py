@@ -42,8 +42,15 @@ class Stop(msgspec.Struct, eq=False):
     @property
     def rank(self) -> tuple[object, ...]:
         """Compute before management, what was answered before what only files tell, the deepest stage, the earliest."""
-        stage = LEVEL[self.attempt.stage or "asked"]
-        return self.progress.family in MANAGEMENT, self.attempt.source == "file", -stage, self.attempt.at
+        return self.progress.family in MANAGEMENT, self.attempt.source == "file", -self._level, self.attempt.at
+
+    @property
+    def _level(self) -> int:
+        """A library that goes with an API (a compiler, cuBLAS) is asked for by who has the API itself: that is further
+        than who was refused another vendor's."""
+        level = LEVEL[self.attempt.stage or "asked"]
+        beside = self.attempt.kind == "load" and not self.attempt.api and self.progress.has_library
+        return max(level, LEVEL["resolved"]) if beside else level
 
 
 def stop_of(state: State, progress: Progress, attempts: Iterable[Attempt], excused: dict[Attempt, str]) -> Stop | None:

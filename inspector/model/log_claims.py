@@ -38,8 +38,10 @@ DEATHS_TOLD = frozenset(("Aborted", "Bus error", "Illegal instruction", "Segment
 """What a shell or a run-time library prints of any death: that it was one, and not why."""
 _LAST_LINES = 12
 """Lines that may follow the one that names the error: frames, hints, what a shell says of it."""
-_FRAME = re.compile(r"\s|stack backtrace:|note: |goroutine \d|[\w./*()]+\(.*\)$")
-"""A line of a stack, or about one, as Rust, Go, Java and JavaScript print them."""
+_FRAME = re.compile(
+    r"\s|stack backtrace:|note: |goroutine \d|runtime stack:|created by |[\w./*()-]+\(.*\)$|[a-z]\w{1,5} +0x[0-9a-f]+$"
+)
+"""A line of a stack, or about one, as Rust, Go, Java and JavaScript print them; Go adds the registers."""
 _FAMILIES = {"cuda": "cuda", "nvidia": "cuda", "rocm": "rocm", "hip": "rocm", "vulkan": "vulkan", "opencl": "opencl"}
 
 _OF_STATUS = {
@@ -50,6 +52,7 @@ _OF_STATUS = {
     "VK_": "vulkan",
     "CL_": "opencl",
     "NVML_": "nvml",
+    "EGL_": "egl",
 }
 """How the names of results begin."""
 
@@ -162,9 +165,13 @@ def _seen_to_write(state: State, word: Word) -> list[int]:
 
 
 def _could_call(state: State, word: Word, holders: list[int]) -> list[int]:
-    """Of several that share a log: who has the library whose function answered."""
+    """Of several that share a log: who called the function that answered, else who has its library."""
     api = state.profiles.api_of_function(word.name) if word.refusal == "call" else None
-    return [pid for pid in holders if api is not None and pid in state.current and _has(state, state.current[pid], api)]
+    if api is None:
+        return []
+    able = [pid for pid in holders if pid in state.current and _has(state, state.current[pid], api)]
+    numbers = {function.id for function in state.functions.values() if function.name == word.name}
+    return [pid for pid in able if not numbers.isdisjoint(state.current[pid].counts)] or able
 
 
 def _has(state: State, process: Process, api: str) -> bool:

@@ -57,9 +57,12 @@ def _arguments(process: Process, profiles: Profiles) -> Iterator[Setting]:
         if not option.off:
             yield Setting(word, "", "argument", option.effect)
             continue
+        if not given and not name.startswith("-"):
+            continue  # `cuda=false` is a setting, `cuda` a word
         value = value if given else next(iter(words[place + 1 : place + 2]), "")
         if value and _is_off(value, option.off):
-            yield Setting(name, value, "argument", option.effect)
+            key, value = (name, value) if name.startswith("-") else (word, "")
+            yield Setting(key, value, "argument", option.effect)
 
 
 def _deciding(known: EnvironmentKey, value: str) -> str:

@@ -184,6 +184,8 @@ class Process(Struct, eq=False):
     """System calls that failed, opens not among them, in order of telling."""
     summed_calls: list[SystemCallSum] = []
     folders: list[FolderListed] = []
+    linker_knew_not: list[tuple[str, int, int]] = []
+    """Libraries that a child `ld -t -lNAME` was asked for and did not find, with its birth and its end."""
     constraints: ConstraintsRead | None = None
     """As read last."""
     environments: list[EnvironmentRead] = []

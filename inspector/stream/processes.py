@@ -38,6 +38,8 @@ class ProcessExec(Event, frozen=True, kw_only=True):
     """`exec`: read in the kernel at the exec itself; `proc`: /proc/PID/environ read at `at`."""
     other_keys: int = 0
     """How many environment keys were not collected."""
+    unset: list[str] = []
+    """Keys that the environment lacks and whose absence tells something (`DISPLAY`); empty where it is not known."""
     interpreter: str | None = None
     """PT_INTERP of the executable; None when it has none or is unknown."""
     static: bool | None = None

@@ -137,7 +137,7 @@ class Plan(Fact, frozen=True, kw_only=True):
 
     apis: list[ApiPlan] = []
     environment: list[str] = []
-    """Environment keys to collect; a trailing `*` is a prefix."""
+    """Environment keys to collect; a trailing `*` is a prefix, a leading one an ending."""
     log_files: list[str] = []
     """Globs of log and marker files, as the process sees them; `{pid}` stands for a pid of the tree."""
     log_marks: list[str] = []

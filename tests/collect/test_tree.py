@@ -78,6 +78,7 @@ def test_a_child_that_was_gone_before_we_looked_is_told_from_records_alone(grove
         {"LD_PRELOAD": "/x.so"},
     )
     assert (program.environment_source, program.other_keys, program.cwd) == ("exec", 1, str(Path.cwd()))
+    assert program.unset == ["DISPLAY", "WAYLAND_DISPLAY"]
     assert grove.sink.all(ProcessEnded)[-1].code == 3
     assert grove.witness.heard[-3:] == [("born", child), ("executed", child), ("ended", child)]
 

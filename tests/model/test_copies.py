@@ -93,3 +93,16 @@ def test_what_hinders_a_driver_that_is_there_is_mended_before_a_package_is_insta
     assert told == "bring libnvidia-ptx.so.1, which libcuda.so.1 needs, to the library path"
     foreign = Copy(path=path, place="driver", usable=False, problem="wrong ELF class: ELFCLASS32")
     assert answer(asked_in_vain(foreign)).next_step == "install the package that provides libcuda.so.1"
+
+
+def test_another_release_of_a_library_is_named_and_no_link_to_it_is_advised() -> None:
+    story = Story()
+    story.process(812)
+    words = "libdrm_amdgpu.so.9: cannot open shared object file: No such file or directory"
+    story.look_up(812, "dlopen", "/opt/rocm/libamdhip64.so", False, by="/opt/app/server", error=words)
+    there = "/usr/lib/libdrm_amdgpu.so.1"
+    copy = Copy(path=there, place="system", usable=True, brought_by=f"/usr/lib/libdrm_amdgpu.so.9 -> {there}")
+    story.tell(CopiesFound(at=story.later(), pid=812, kind="library", asked="libdrm_amdgpu.so.9", copies=[copy]))
+    told = answer(story)
+    assert "only another release is there" in told.cause.lower()
+    assert told.next_step.startswith("install the release that has libdrm_amdgpu.so.9")

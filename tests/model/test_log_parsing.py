@@ -147,6 +147,12 @@ ENDINGS = {
               "    at Module.load (node:internal/modules/cjs/loader:1)"],
              ("Error", "libnccl.so.2: cannot open shared object file")),
     "C": (["app: driver.c:3: main: Assertion `count > 0' failed."], ("Assertion", "`count > 0' failed.")),
+    "places before what is said": (
+        ["Traceback (most recent call last):", '  File "a.py", line 3, in <module>',
+         "RuntimeError: Exception from src/core.cpp:117:", "Exception from src/dev/plugin.cpp:112:",
+         "[GPU] no supported devices found"],
+        ("RuntimeError", "[GPU] no supported devices found"),
+    ),
     "ld.so": (["./app: error while loading shared libraries: libcuda.so.1: cannot open shared object file"],
               ("error while loading shared libraries", "libcuda.so.1: cannot open shared object file")),
 }  # fmt: skip
@@ -189,6 +195,20 @@ def test_any_lines_are_read_for_endings_without_harm(lines: list[str]) -> None:
 
 def told(story: Story) -> list[Word]:
     return log_claims.words_of(this_start(story.state), story.state.profiles)
+
+
+def test_the_stack_behind_a_fatal_error_of_go_is_long_and_no_later_word() -> None:
+    story = Story()
+    story.process(812)
+    frames = ["goroutine 1 [running]:", "main.main()", "\t/src/main.go:3 +0x1", "created by main.start in goroutine 2"]
+    story.log("fatal error: runtime: eventfd failed", *frames * 20, "rax    0x0", "rip    0x4a1f00")
+    error = log_claims.own_error(story.state, told(story))
+    assert error is not None and error.text.endswith("eventfd failed")
+
+
+def test_a_library_that_was_looked_for_by_its_name_is_not_found() -> None:
+    lines = ['msg="failed to locate \\"libcuda.so.\\": libcuda.so.575.51.03: not there"']
+    assert [(one.subject, one.answer) for _, one in read_lines(lines)] == [("libcuda.so", "not found")]
 
 
 def test_last_words_stand_among_what_was_written_last() -> None:

@@ -30,6 +30,8 @@ def told(environment: dict[str, str] | None = None, *arguments: str) -> list[tup
         ({"NUMBA_DISABLE_CUDA": "1"}, "NUMBA_DISABLE_CUDA=1"),
         ({"LLAMA_ARG_DEVICE": "none"}, "LLAMA_ARG_DEVICE=none"),
         ({"PJRT_DEVICE": "CPU"}, "PJRT_DEVICE=CPU"),
+        ({"GEGL_USE_OPENCL": "no"}, "GEGL_USE_OPENCL=no"),
+        ({"APP_DISABLE_GPU": "1"}, "APP_DISABLE_GPU=1"),
     ],
 )
 def test_a_variable_with_which_no_gpu_is_used_is_told(environment: dict[str, str], text: str) -> None:
@@ -41,7 +43,7 @@ def test_a_variable_with_which_no_gpu_is_used_is_told(environment: dict[str, str
     [
         {"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "0,-1"}, {"CUDA_VISIBLE_DEVICES": "GPU-1-2"},
         {"JAX_PLATFORMS": "cuda,cpu"}, {"JAX_PLATFORMS": ""}, {"NUMBA_DISABLE_CUDA": "0"},
-        {"PATH": ""}, {"HOME": "cpu"},
+        {"PATH": ""}, {"HOME": "cpu"}, {"GEGL_USE_OPENCL": "yes"}, {"APP_DISABLE_GPU": "0"},
     ],
 )  # fmt: skip
 def test_a_variable_that_leaves_a_gpu_is_not(environment: dict[str, str]) -> None:
@@ -55,13 +57,17 @@ def test_a_variable_that_leaves_a_gpu_is_not(environment: dict[str, str]) -> Non
         (["--n-gpu-layers=0"], "--n-gpu-layers 0"),
         (["serve", "--device", "cpu", "-x"], "--device cpu"),
         (["--no-gpu"], "--no-gpu"),
+        (["--conf", "opencl=FALSE"], "opencl=FALSE"),
     ],
 )
 def test_an_option_with_which_no_gpu_is_used_is_told(arguments: list[str], text: str) -> None:
     assert told({}, *arguments) == [(text, "argument")]
 
 
-@pytest.mark.parametrize("arguments", [["-ngl", "33"], ["--device", "cuda:0"], ["--device"], ["-ngl"], ["-m", "cpu"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["-ngl", "33"], ["--device", "cuda:0"], ["--device"], ["-ngl"], ["-m", "cpu"], ["cuda", "false"], ["gpu=0"]],
+)
 def test_an_option_that_leaves_a_gpu_is_not(arguments: list[str]) -> None:
     assert told({}, *arguments) == []
 

@@ -141,7 +141,7 @@ RUNS = (
     # the folder that a variable names may not be read by this user
     Recorded("aparapi-locked", "cpu", "no-driver-loaded", "icd/locked/ (EACCES) could not be opened"),
     # its last line says only that it ends
-    Recorded("vkcube-nodisplay", "cpu", "ended-by-own-error", "Cannot connect to XCB"),
+    Recorded("vkcube-nodisplay", "cpu", "no-display", "Cannot connect to XCB"),
     # says the error, and not of which call: of the last
     Recorded("jocl-nodevice", "cpu", "api-error", "clGetDeviceIDs = -1 (CL_DEVICE_NOT_FOUND)"),
     # what the refused load had mapped was told after the program's end
@@ -232,6 +232,23 @@ RUNS = (
     Recorded("pyav-nocuvid", "cpu", "found-not-used", "asked for libnvcuvid.so.1 and was refused"),
     # the loader passes over a driver for another processor as if it were not there
     Recorded("pyqrack-arm", "cpu", "lookup-failed", "libarm.so is made for another processor"),
+    # has the driver, and not its compiler; then turns to HIP and OpenCL, of which there is nothing
+    Recorded("hashcat-nonvrtc", "cpu", "lookup-failed", "libnvrtc.so"),
+    # ctypes.util.find_library asks ld.so.cache, the compiler and the linker, and opens nothing
+    Recorded("keops-nonvrtc", "cpu", "lookup-failed", "libnvrtc.so: neither in ld.so.cache nor known to the linker"),
+    # eglInitialize ends by a jump, so that its result is not read; it says nothing
+    Recorded("egl-nodisplay", "cpu", "no-display", "neither DISPLAY nor WAYLAND_DISPLAY is set"),
+    Recorded("egl-refused", "cpu", "no-display", "/tmp/.X11-unix/X77"),
+    # Go's runtime had no descriptor left, and tells the number of the error alone
+    Recorded("ctk-descriptors", "cpu", "limit-reached", "the limit of open files of this process is 7"),
+    # looks for the files of the driver by name, beside NVML that answers
+    Recorded("ctk-nodriver", "cpu", "lookup-failed", "libcuda.so: not found"),
+    # workers that share a log with the server that they were forked from
+    Recorded("gunicorn-badicd", "cpu", "lookup-failed", "/opt/field/badicd/libnope.so.1"),
+    # a variable of its own
+    Recorded("gegl-off", "cpu", "cpu-chosen", "GEGL_USE_OPENCL=no"),
+    # what a result means tells what to do
+    Recorded("ffirs-permission", "cpu", "api-error", "4 (NVML_ERROR_NO_PERMISSION)"),
 )
 
 

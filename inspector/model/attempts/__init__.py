@@ -12,7 +12,7 @@ from .load_attempts import LoadReader
 from .lookups import lookups
 from .nesting import nest
 from .row import Attempt
-from .searches import searched
+from .searches import searched, searched_by_linker
 from .system import refused_calls, refused_opens
 from .undefined import without_beginning
 from .waiting import waiting_calls
@@ -36,6 +36,7 @@ def _read(state: State, process: Process, profiles: Profiles) -> Steps[list[Atte
     for row in chain(
         LoadReader(state, process, profiles).read(),
         searched(process, profiles),
+        searched_by_linker(process, profiles),
         lookups(state, process, profiles),
         calls(state, process, profiles),
         waiting_calls(state, process, profiles),

@@ -217,6 +217,6 @@ def _load(profiles: Profiles, process: Process, word: Word) -> Attempt | None:
 def _in_vain(word: Word) -> bool:
     """It says that the file itself was looked for and not found, and not what is wrong with it."""
     name = re.escape(word.name)
-    looked = rf"\b(?:find|locate)\s+(?:(?:the|a|shared|library|object|file)[\s:]+){{0,4}}['\"`(]?{name}"
+    looked = rf"\b(?:find|locate)\s+(?:(?:the|a|shared|library|object|file)[\s:]+){{0,4}}\\?['\"`(]?{name}"
     absent = rf"{name}['\")\]]{{0,2}}\s+(?:\w+\s+){{0,2}}?not\s+(?:be\s+)?found\b"
     return re.search(f"{looked}|{absent}", word.text, re.IGNORECASE) is not None

@@ -1,11 +1,13 @@
-"""Libraries that a program looked for by itself, path by path with stat(2) or access(2), before it would load any."""
+"""Libraries that a program looked for by itself before it would load any: path by path with stat(2) or access(2), or by
+asking the linker for them.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator
 from errno import ENOENT
 
 from inspector.model.failed_loads import FailedLoad
-from inspector.model.families import family_of_api
+from inspector.model.families import family_of_api, family_of_file
 from inspector.model.formatting import name_of, plural, stem
 from inspector.model.profiles import Profiles
 from inspector.model.state import Process
@@ -40,7 +42,7 @@ def searched(process: Process, profiles: Profiles) -> Iterator[Attempt]:
 
 
 def _attempt(process: Process, profiles: Profiles, name: str, looks: list[SystemCallRefused]) -> Attempt:
-    api = profiles.api_of_soname(name) or ""
+    api = _api_of(profiles, name)
     last = looks[-1]
     words = f"not in any of {plural(len({one.subject for one in looks}), 'place')} that the program looked at"
     failure = FailedLoad(process, name, "absent", words, missing=name)
@@ -48,3 +50,21 @@ def _attempt(process: Process, profiles: Profiles, name: str, looks: list[System
         process, "load", name, False, last.at, begin=looks[0].at, tid=last.tid, call=last.call, api=api,
         family=family_of_api(profiles, api), stage="loaded", answer=words, source="file", failure=failure,
     )  # fmt: skip
+
+
+def searched_by_linker(process: Process, profiles: Profiles) -> Iterator[Attempt]:
+    """Libraries of which the linker knew nothing: `ctypes.util.find_library` of Python asks so, after ld.so.cache and
+    the compiler, and opens nothing by itself.
+    """
+    for library, begin, at in process.linker_knew_not:
+        if family := family_of_file(profiles, library):
+            words = f"{library}: neither in ld.so.cache nor known to the linker (ctypes.util.find_library)"
+            failure = FailedLoad(process, library, "absent", words, missing=library)
+            yield Attempt(
+                process, "load", library, False, at, begin=begin, api=_api_of(profiles, library), family=family,
+                stage="loaded", answer=words, failure=failure,
+            )  # fmt: skip
+
+
+def _api_of(profiles: Profiles, library: str) -> str:
+    return profiles.api_of_soname(library) or ""

@@ -30,7 +30,7 @@ class BoundElsewhere(Cause):
         for loser in use.providers:
             if winner is None or loser is winner or loser.library.file in called or loser.gone or loser.apis is None:
                 continue
-            if _named(case.context, loser, use.api):
+            if _named(case.context, loser, use.api) and _offers(loser, {leaf.what}):
                 return self._hit(case, winner, loser)
         return None
 

@@ -38,6 +38,11 @@ _OF_RESULT = (
         "start nvidia-fabricmanager, in the version of the driver, and read its log",
         "systemctl status nvidia-fabricmanager; journalctl -u nvidia-fabricmanager",
     ),
+    (
+        ("NOPERMISSION", "NOTPERMITTED"),
+        "let the user of this process open the device files: their group, the device rules of its container or unit",
+        "ls -l /dev/nvidia* /dev/kfd /dev/dri; id",
+    ),
 )
 """Ends of result names that leave no doubt of what to do, see `Profiles.is_called`."""
 _VENDOR_FILE = re.compile(r"\.so\.\d{3}\.\d")
@@ -116,6 +121,8 @@ class ApiError(Cause):
             meaning = behind
         known = profiles.apis.get(leaf.api)
         there, lacks = driver_there(case)
+        if leaf.stage in ("initialised", "counted") and machine_lacks_device(case.state):
+            there += " This machine shows no GPU."
         step, command = _step(case, gate, told, lacks)
         return Hit(
             title=f"{leaf.what} = {leaf.answer} in {short(leaf.process)}{said}",

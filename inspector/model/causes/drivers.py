@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from errno import ENOENT, ENOTDIR
 from fnmatch import fnmatchcase
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from inspector.model import commands_by_hand, evidence
@@ -67,75 +68,115 @@ class NoDriverLoaded(Cause):
         profile = next((one for one in profiles.profiles if one.api is not None and one.api.name == api), None)
         if profile is None:
             return None
-        chosen = list(self._chosen(case, profile))
-        read_rows = dict(self._read(case, profile))
-        told = f" {listed((row.text for row in chosen), 3)}." if chosen else ""
-        lacked = _refused_drivers(case, api)
-        told += f" {listed((one.answer for one in lacked), 2)}." if lacked else ""
-        empty = [path for path in without_entry(case.process, api) if stem(path) != stem(library)]
-        lacks = f"{listed(empty, 2)} {'has' if len(empty) == 1 else 'have'} no {DRIVER_ENTRIES.get(api)}"
-        told += f" {lacks}: no driver of this API." if empty else ""
-        read = f" It looked at {listed(read_rows, 4)}." if read_rows else ""
-        refused = next((text for text in read_rows if text.endswith(")") and _ABSENT not in text), "")
-        loader = library or profile.title
-        first = next((row.text.partition("=")[2] for row in chosen), next(iter(read_rows), ""))
-        without = [word for row in chosen for word in ("-u", row.text.partition("=")[0])]
+        loader, lacked = library or profile.title, _refused_drivers(case, api)
+        looked = _Looked(
+            chosen=list(_chosen(case, profile)),
+            read=dict(_read(case, profile)),
+            empty=[path for path in without_entry(case.process, api) if stem(path) != stem(library)],
+            entry=DRIVER_ENTRIES.get(api) or "",
+        )
         advice = profiles.advice(api, leaf.code)
+        told = f" {listed((one.answer for one in lacked), 2)}." if lacked else ""
         return Hit(
             title=f"no driver is behind {loader} in {short(case.process)}: {answered}",
             cause=f"The loader finds drivers through ICD files, and none led to a "
-            f"driver{f': {advice}' if advice else ''}."
-            f"{told}{read}",
-            next_step=f"fix what keeps the program from opening {refused}"
-            if refused
-            else "fix the file that the variable names (its JSON, the library in it), or remove the variable"
-            if first.endswith(".json")
-            else "remove that variable, or set it to a driver that exists"
-            if chosen
-            else "install the device's driver with its ICD file",
-            command=commands_by_hand.manifest(case.process, first)
-            if first.startswith("/") and first.endswith(".json")
-            else commands_by_hand.listing(case.process, first.partition(" (")[0])
-            if first.startswith("/")
-            else (case.rerun(*without) if without else "") or case.again(),
+            f"driver{f': {advice}' if advice else ''}.{looked.words(told)}",
+            next_step=looked.step(),
+            command=looked.command(case),
             process=case.process,
             confidence=case.sure,
-            evidence=[*chosen, *read_rows.values(), *[row_of(case.state, one) for one in lacked], *case.rows()],
+            evidence=[*looked.chosen, *looked.read.values(), *[row_of(case.state, one) for one in lacked],
+                      *case.rows()],
             doubt="" if leaf.code else f"The result was not read: {leaf.answer}.",
             at=leaf.at,
             subject=f"no driver:{api}",
-            root=f"{loader} loaded no driver"
-            + (
-                f": {lacks}"
-                if empty
-                else f": {refused} could not be opened"
-                if refused
-                else f": {chosen[0].text}"
-                if chosen
-                else ""
-            ),
-        )
+            root=f"{loader} loaded no driver{looked.why()}",
+        )  # fmt: skip
 
-    def _chosen(self, case: Case, profile: Profile) -> Iterator[Evidence]:
-        """Variables that name another place for drivers."""
-        search = {one.key for one in profile.environment if one.kind == "search"}
-        for key, value in (case.context.environment(case.process) or {}).items():
-            if key in search:
-                yield evidence.of_environment(case.process, key, f"{key}={value}")
 
-    def _read(self, case: Case, profile: Profile) -> Iterator[tuple[str, Evidence]]:
-        """ICD files and their folders that the process opened or listed, whether they were there or not."""
-        places = [glob for glob in profile.devices if not glob.startswith(("/dev/", "/sys/"))]
-        named = (row.text.partition("=")[2].rstrip("/") for row in self._chosen(case, profile))
-        places += [glob for path in named if path.startswith("/") for glob in (path, f"{path}/", f"{path}/*")]
-        for opened in case.process.opens:
-            if any(fnmatchcase(opened.path, glob) for glob in places):
-                why = _ABSENT if opened.errno in _NOWHERE else errno_name(opened.errno)
-                text = f"{opened.path} ({why})" if opened.errno else opened.path
-                yield text, evidence.of_open(case.state, case.process, opened, f"it looked at {text}")
-        for folder in case.process.folders:
-            if any(fnmatchcase(folder.path.rstrip("/"), glob) for glob in places):
-                yield folder.path, evidence.of_file(case.process, folder.path, f"it read the names in {folder.path}")
+class _Looked(Struct, frozen=True):
+    """Where a loader looked for drivers, and what it found there."""
+
+    chosen: list[Evidence]
+    """Variables that name another place."""
+    read: dict[str, Evidence]
+    """ICD files and their folders, whether they were there or not."""
+    empty: list[str]
+    """Files that were named as drivers and have no entry of one."""
+    entry: str
+    """The function that each driver of this API has."""
+
+    @property
+    def refused(self) -> str:
+        """The first place that is there and could not be opened, with the reason."""
+        return next((text for text in self.read if text.endswith(")") and _ABSENT not in text), "")
+
+    @property
+    def first(self) -> str:
+        """The place to look at by hand: that of a variable before those of the system."""
+        return next((row.text.partition("=")[2] for row in self.chosen), next(iter(self.read), ""))
+
+    @property
+    def lacks(self) -> str:
+        """`libm.so.6 has no vk_icdGetInstanceProcAddr`."""
+        return f"{listed(self.empty, 2)} {'has' if len(self.empty) == 1 else 'have'} no {self.entry}"
+
+    def words(self, lacked: str) -> str:
+        """All of it as sentences; `lacked` tells of libraries that were refused."""
+        told = f" {listed((row.text for row in self.chosen), 3)}." if self.chosen else ""
+        told += lacked
+        told += f" {self.lacks}: no driver of this API." if self.empty else ""
+        return told + (f" It looked at {listed(self.read, 4)}." if self.read else "")
+
+    def why(self) -> str:
+        """What stands behind it in a few words."""
+        if self.empty:
+            return f": {self.lacks}"
+        if self.refused:
+            return f": {self.refused} could not be opened"
+        return f": {self.chosen[0].text}" if self.chosen else ""
+
+    def step(self) -> str:
+        """What to do."""
+        if self.refused:
+            return f"fix what keeps the program from opening {self.refused}"
+        if self.first.endswith(".json"):
+            return "fix the file that the variable names (its JSON, the library in it), or remove the variable"
+        if self.chosen:
+            return "remove that variable, or set it to a driver that exists"
+        return "install the device's driver with its ICD file"
+
+    def command(self, case: Case) -> str:
+        """What shows the place, else the program without the variable."""
+        if self.first.startswith("/"):
+            if self.first.endswith(".json"):
+                return commands_by_hand.manifest(case.process, self.first)
+            return commands_by_hand.listing(case.process, self.first.partition(" (")[0])
+        without = [word for row in self.chosen for word in ("-u", row.text.partition("=")[0])]
+        return (case.rerun(*without) if without else "") or case.again()
+
+
+def _chosen(case: Case, profile: Profile) -> Iterator[Evidence]:
+    """Variables that name another place for drivers."""
+    search = {one.key for one in profile.environment if one.kind == "search"}
+    for key, value in (case.context.environment(case.process) or {}).items():
+        if key in search:
+            yield evidence.of_environment(case.process, key, f"{key}={value}")
+
+
+def _read(case: Case, profile: Profile) -> Iterator[tuple[str, Evidence]]:
+    """ICD files and their folders that the process opened or listed, whether they were there or not."""
+    places = [glob for glob in profile.devices if not glob.startswith(("/dev/", "/sys/"))]
+    named = (row.text.partition("=")[2].rstrip("/") for row in _chosen(case, profile))
+    places += [glob for path in named if path.startswith("/") for glob in (path, f"{path}/", f"{path}/*")]
+    for opened in case.process.opens:
+        if any(fnmatchcase(opened.path, glob) for glob in places):
+            why = _ABSENT if opened.errno in _NOWHERE else errno_name(opened.errno)
+            text = f"{opened.path} ({why})" if opened.errno else opened.path
+            yield text, evidence.of_open(case.state, case.process, opened, f"it looked at {text}")
+    for folder in case.process.folders:
+        if any(fnmatchcase(folder.path.rstrip("/"), glob) for glob in places):
+            yield folder.path, evidence.of_file(case.process, folder.path, f"it read the names in {folder.path}")
 
 
 def _refused_drivers(case: Case, api: str) -> list[Attempt]:

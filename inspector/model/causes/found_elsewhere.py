@@ -1,5 +1,6 @@
 """Where else is it? The place of what was asked for in vain, and what would bring it in."""
 
+import re
 from shlex import quote
 
 import msgspec
@@ -15,6 +16,8 @@ from .context import Case
 
 OTHER_PROCESSOR = "made for another processor"
 """Loaders pass over such a file as if it were not there (glibc, elf/dl-load.c)."""
+_RELEASE = re.compile(r"\.so\.(\d{1,2})(?:\.|$)")
+"""The number in a SONAME; NVIDIA's files carry the three digits of a driver in its place."""
 
 
 class FoundElsewhere(msgspec.Struct, frozen=True):
@@ -93,6 +96,10 @@ def _of_copy(case: Case, asked: CopiesFound, copies: list[Copy]) -> FoundElsewhe
                            f"ls -l {quote(best.path)}", tuple(one.path for one in copies))  # fmt: skip
     if " -> " in best.brought_by:
         link, _, target = best.brought_by.partition(" -> ")
+        if _of_another_release(link, best.path):
+            return FoundElsewhere(f"only another release is there: {best.path}", _other_release(link, best.path),
+                                  commands_by_hand.listing(case.process, best.path),
+                                  tuple(one.path for one in copies))  # fmt: skip
         step = f"make {link} a link to {target}"
         return FoundElsewhere(words, step, commands_by_hand.link(case.process, target, link),
                               tuple(one.path for one in copies))  # fmt: skip
@@ -115,6 +122,9 @@ def _of_copy(case: Case, asked: CopiesFound, copies: list[Copy]) -> FoundElsewhe
 def _known(case: Case, name: str, paths: list[str]) -> FoundElsewhere:
     folder = paths[0].rsplit("/", 1)[0]
     words = f"it lies in {listed(paths, 3)}" if name_of(paths[0]) == name_of(name) else f"there is {listed(paths, 3)}"
+    if _of_another_release(name, paths[0]):
+        look = commands_by_hand.listing(case.process, paths[0])
+        return FoundElsewhere(words, _other_release(name, paths[0]), look, tuple(paths))
     if name_of(paths[0]) != name_of(name):
         return FoundElsewhere(
             words,
@@ -127,6 +137,16 @@ def _known(case: Case, name: str, paths: list[str]) -> FoundElsewhere:
     return FoundElsewhere(
         words, f"put {folder} first in LD_LIBRARY_PATH of this program", case.rerun(setting), tuple(paths)
     )
+
+
+def _of_another_release(asked: str, found: str) -> bool:
+    """The numbers of the two SONAMEs differ: what was made for the one need not work with the other."""
+    numbers = [match[1] for one in (asked, found) if (match := _RELEASE.search(name_of(one)))]
+    return len(numbers) == len((asked, found)) and numbers[0] != numbers[1]
+
+
+def _other_release(asked: str, found: str) -> str:
+    return f"install the release that has {name_of(asked)}, or let the program ask for {name_of(found)} where that fits"
 
 
 def _known_paths(state: State, process: Process, name: str) -> list[str]:

@@ -15,7 +15,7 @@ from inspector.stream.processes import Descriptor
 from .context import Context
 from .rule import Hit, Pattern
 
-_LOG_ENDINGS = (".log", ".txt", ".out", ".err")
+_LOG_ENDINGS = (".log", ".out", ".err", "log.txt")
 _TELLING = (
     "mode",
     "device",

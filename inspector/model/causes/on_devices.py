@@ -4,6 +4,7 @@ from inspector.model import commands_by_hand
 from inspector.model.attempts.wording import sentence
 from inspector.model.coverage import born_here
 from inspector.model.decision import UNUSED_FOR, Decision
+from inspector.model.display_servers import refused_display
 from inspector.model.drivers import drivers_behind, machine_lacks_device, software_drivers
 from inspector.model.evidence import short
 from inspector.model.families import family_of_api
@@ -219,6 +220,10 @@ class SoftwareDriver(Conclusion):
         refused = (one for one in context.analysis.unexcused("load") if one.process is process and one.own_ends)
         vain = dict.fromkeys(f"{name_of(one.asker)} asked for {name_of(one.what)} in vain" for one in refused)
         idle += f" Before, {listed(vain, 2)}." if vain else ""
+        if (display := refused_display(process)) is not None:
+            idle += f" Before, no display server answered it at {display.subject}."
+        told = [one for owner, one in context.analysis.settings if owner is process]
+        idle += f" {told[0].text} as well: {told[0].effect}." if told else ""
         return hit_of(
             decision, f"{what} in {short(process)} runs on the CPU: "
             f"only {listed(map(name_of, drivers), 2)} is behind it, a software driver",

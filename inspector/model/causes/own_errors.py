@@ -17,12 +17,19 @@ from .context import Case
 from .lacking import holds_libraries
 from .on_devices import LOOK_FOR_DEVICE
 from .rule import Cause, Hit
+from .system import LimitReached, limit_of
 
 _OF_A_SETTING = re.compile(
     r"\b(?:invalid|unknown|unrecogni[sz]ed|unsupported|bad|wrong)\b[^.:]{0,60}\b(?:value|option|argument|parameter|flag|name)\b",
     re.IGNORECASE,
 )
 """What it says is wrong is what it was given, not what it found."""
+_NO_DESCRIPTOR = re.compile(
+    r"\btoo many open files\b|\bEMFILE\b|\b(?:errno|failed with|error)[ =:(]*24\b", re.IGNORECASE
+)
+"""Words for EMFILE; Go's runtime tells the number alone."""
+_FEW_DESCRIPTORS = 65_536
+"""Whoever may hold more is not told to raise a limit."""
 _SHORTLY = 40
 """Lines between the reason that a program prints and the error by which it ends."""
 
@@ -57,6 +64,40 @@ class NotBuiltByOwnError(Cause):
         )
 
 
+class OutOfDescriptors(Cause):
+    """A limit that only the program tells: not every system call that makes a descriptor is watched."""
+
+    id = LimitReached.id
+    place = LimitReached.place
+    meaning = LimitReached.meaning
+    proof = LimitReached.proof
+    cure = LimitReached.cure
+
+    def explain(self, case: Case) -> Hit | None:
+        process, said = case.process, own_error(case.state, case.context.analysis.words)
+        limit = limit_of(process, "RLIMIT_NOFILE")
+        if case.leaf.kind != "end" or said is None or limit is None or limit > _FEW_DESCRIPTORS:
+            return None
+        source = case.state.logs.get(said.source)
+        lines = [line for line in source.lines if -_SHORTLY <= line.number - said.number <= 0] if source else []
+        told = next((line.text.strip() for line in reversed(lines) if _NO_DESCRIPTOR.search(line.text)), "")
+        if not told:
+            return None
+        root = f"the limit of open files of this process is {limit}"
+        return Hit(
+            title=f"{short(process)} failed over the limit of open files, which is {limit}: {told[:160]}",
+            cause=f"It {case.leaf.answer.removeprefix('it ')}. Its last words: {said.text.strip()[:200]}.",
+            next_step="raise the limit (ulimit -n, LimitNOFILE= of its unit) or find what holds so many",
+            command=case.rerun(),
+            process=process,
+            confidence="likely",
+            evidence=[word_row(case.state, said), *case.rows()],
+            at=case.leaf.at,
+            subject="EMFILE:RLIMIT_NOFILE",
+            root=root,
+        )
+
+
 class EndedByOwnError(Cause):
     id = "ended-by-own-error"
     place = "end"
@@ -69,10 +110,9 @@ class EndedByOwnError(Cause):
         if leaf.kind != "end":
             return None
         process = leaf.process
-        said = own_error(case.state, case.context.analysis.words) or _about_gpu(case)
+        said, words = last_words(case)
         progress = next((one for one in case.context.analysis.of_process(process) if one.got_to("initialised")), None)
         reached = _reached(case, progress) if progress is not None else ""
-        words = said.text.strip()[:240] if said is not None else last_line(case.state)[:240]
         if not words:
             return None
         about_gpu = said is not None and concerns_gpu(said, perhaps=progress is not None)
@@ -94,6 +134,14 @@ class EndedByOwnError(Cause):
             subject=words,
             root=root,
         )  # fmt: skip
+
+
+def last_words(case: Case) -> tuple[Word | None, str]:
+    """The error by which the program says that it ends, or what it said last of a device, and the text of it; else the
+    last line of its log.
+    """
+    said = own_error(case.state, case.context.analysis.words) or _about_gpu(case)
+    return said, said.text.strip()[:240] if said is not None else last_line(case.state)[:240]
 
 
 def _reached(case: Case, progress: Progress) -> str:
@@ -156,4 +204,4 @@ def _about_gpu(case: Case) -> Word | None:
     return said[-1] if said else None
 
 
-CAUSES: tuple[Cause, ...] = (NotBuiltByOwnError(), EndedByOwnError())
+CAUSES: tuple[Cause, ...] = (NotBuiltByOwnError(), OutOfDescriptors(), EndedByOwnError())

@@ -60,8 +60,8 @@ class LimitReached(Cause):
             return None
         locks = leaf.code == ENOMEM and leaf.call in _LOCKS
         possible = _OF_LOCKED_MEMORY if locks else _LIMITS[leaf.code]
-        name, option, kind = next((one for one in possible if _limit(leaf.process, one[0]) is not None), possible[-1])
-        limit = _limit(leaf.process, name)
+        name, option, kind = next((one for one in possible if limit_of(leaf.process, one[0]) is not None), possible[-1])
+        limit = limit_of(leaf.process, name)
         if limit is None and leaf.code == ENOMEM:
             return _without_limit(case)
         amount = f" is {limit}" if limit is not None else " is reached"
@@ -109,7 +109,8 @@ def _without_limit(case: Case) -> Hit:
     )
 
 
-def _limit(process: Process, name: str) -> int | None:
+def limit_of(process: Process, name: str) -> int | None:
+    """The soft limit of this name; None: none is set, or it was not read."""
     rows = process.constraints.limits if process.constraints is not None else []
     return next((row.soft for row in rows if row.name == name), None)
 

@@ -208,13 +208,17 @@ def _names(word: Word, stop: Stop) -> bool:
 
 
 def _went_past(stop: Stop, others: Iterable[Stop]) -> bool:
-    """It lacked a library of no API that is known, went on to ask for an API, and was refused that."""
-    lacked = stop.attempt
+    """It lacked a library of no API that is known, went on to ask for an API, and was refused that.
+
+    Who has the API that the library goes with, and turned to another vendor's, stopped at the library.
+    """
+    lacked, had_api = stop.attempt, stop.progress.has_library
     absent = (
         lacked.kind == "load" and not lacked.api and lacked.failure is not None and lacked.failure.cause == "absent"
     )
     return absent and any(
         other.attempt.api and other.attempt.at > lacked.at and other.attempt.asker == lacked.asker
+        and (not had_api or other.progress.family == stop.progress.family)
         for other in others if other.progress.process is stop.progress.process
     )  # fmt: skip
 

@@ -104,7 +104,18 @@ def ended(state: State, event: ProcessEnded) -> None:
         state, event.at, event.pid, "process", f"{end_words(event)} after {lived}",
         bad=bool(event.code or event.signal) and not _by_parent(process, event.signal), key=str(event.pid),
     )  # fmt: skip
+    if process.parent is not None and event.code and (library := _asked_of_linker(process)):
+        keep(process.parent.linker_knew_not, (library, process.started, event.at), _MOST_OTHERS)
+        process.parent.revision += 1
     forget_dead(state)
+
+
+def _asked_of_linker(process: Process) -> str:
+    """The library of `ld -t ... -lNAME`, as Python's `ctypes.util.find_library` asks for one; empty for other links."""
+    argv = process.execs[-1].argv if process.execs else []
+    names = [word.removeprefix("-l") for word in argv if word.startswith("-l") and len(word) > len("-l")]
+    asks = len(names) == 1 and "-t" in argv and name_of(argv[0]) == "ld"
+    return f"lib{names[0]}.so" if asks else ""
 
 
 def _by_parent(process: Process, number: int | None) -> bool:

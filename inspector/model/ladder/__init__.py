@@ -139,8 +139,15 @@ def _railed(rails: list[Rail], broken: Break) -> str:
         return broken.api
     here = [rail for rail in at_root or rails if breaks_here(rail[1], broken, rail[0].use.api)]
     own = [rail for rail in here if _rung(rail, broken).state == "no"]
-    chosen = own or here or ([] if broken.doubtful else rails)
+    seen = [rail for rail in rails if broken.answers and _stands_behind(rail, broken)]
+    chosen = own or here or (seen if broken.doubtful else rails)
     return chosen[0][0].use.api if chosen else ""
+
+
+def _stands_behind(rail: Rail, broken: Break) -> bool:
+    """The rung was seen, and nobody got past it to a call."""
+    called = any(rung.rung == "called" and rung.state == "yes" for rung in rail[1])
+    return _rung(rail, broken).state != "unknown" and not called
 
 
 def _rung(rail: Rail, broken: Break) -> Rung:

@@ -47,6 +47,10 @@ _BEFORE_STACK: Final = re.compile(r"^(?P<subject>(?:[A-Z]\w*)?(?:Error|Exception
 _STACK: Final = re.compile(r"^\s+at \S")
 """A frame of JavaScript or Java: the line before the first one names the error."""
 _RUST_PLACE: Final = re.compile(r"^\S+:\d+:\d+:$")
+_PLACE: Final = re.compile(
+    r"\b(?:Exception|Error|Check .{1,80}? failed|Assertion .{1,80}? failed) (?:from|at) \S+:\d+:$"
+)
+"""All that a line of an error tells is where it was thrown: the next one says what."""
 _MOST_FRAMES: Final = 2_000
 """Lines that a traceback may have before it is given up."""
 
@@ -92,9 +96,7 @@ class EndingReader:
             self._place = False
             return Words("ended", line.strip(), "panicked", line.strip())
         if self._begun is not None and line.strip():
-            begun, self._begun = self._begun, None
-            answer = f"{begun.answer} {line.strip()}"
-            return Words("ended", f"{begun.text} {line.strip()}"[:MOST_TEXT], begun.subject, answer[:MOST_TEXT])
+            return self._go_on(self._begun, line.strip())
         named, self._named = self._named, None
         if named is not None and _STACK.match(line):
             return named
@@ -106,6 +108,15 @@ class EndingReader:
         if (match := _BEFORE_STACK.match(line)) is not None:
             self._named = Words("ended", line.strip(), match["subject"], match["answer"])
         return None
+
+    def _go_on(self, begun: Words, line: str) -> Words:
+        """An error with one more of its lines; those that only name places of the source give way to what is said."""
+        place = _PLACE.search(begun.answer)
+        answer = f"{begun.answer[: place.start()]}{line}" if place is not None else f"{begun.answer} {line}"
+        text = f"{begun.text.removesuffix(begun.answer)}{answer}"
+        words = Words("ended", text[:MOST_TEXT], begun.subject, answer[:MOST_TEXT])
+        self._begun = words if _PLACE.search(words.answer) is not None else None
+        return words
 
     def _in_traceback(self, line: str) -> Words | None:
         """Frames are set in; the first line that is not names the exception."""

@@ -72,6 +72,7 @@ _CLAIMS: Final[tuple[tuple[Kind, v.Phrase], ...]] = (
     ("found", v.FOUND),
 )
 """Denials first: they hold the words of what they deny."""
+_LOOKED_FOR = re.compile(r"\b(?:find|finding|locate)\b", re.IGNORECASE)
 _DENIED: Final = re.compile(r"\b(?:unable|fail(?:ed|ure)?|cannot|can'?t|couldn'?t|could\s+not)\b", re.IGNORECASE)
 """Before what would be a find: `Unable to retrieve available GPU devices`."""
 
@@ -140,7 +141,8 @@ def _loads(text: str, lowered: str) -> Iterator[Words]:
     for phrase in v.TOLD_LOAD:
         match = phrase.find(text, lowered)
         if match is not None:
-            subject, answer = match["subject"], (match["answer"] or "").strip().rstrip(".,") or "not loaded"
+            subject, answer = match["subject"], (match["answer"] or "").strip().rstrip(".,")
+            answer = answer or ("not found" if _LOOKED_FOR.search(match[0]) else "not loaded")
             by = _REQUIRED_BY.search(text, match.end())
             if by is not None:  # whose load failed is the one that needs the version
                 subject, answer = by[1], f"{subject}: {answer} {by[0]}"

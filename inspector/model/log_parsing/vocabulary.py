@@ -164,10 +164,11 @@ NO_FAILURE: Final = _any(
     "error", r"\b(?:no|0|without)\s+(?:\w+\s+)?errors?\b", r"\berrors?\s*[=:]\s*(?:0|none|false|<?nil>?|null)\b"
 )
 
-_FUNCTION = r"(?:cu[A-Z]\w+|cuda[A-Z]\w+|nvml[A-Z]\w+|hip[A-Z]\w+|hsa_\w+|vk[A-Z]\w+|cl[A-Z]\w+)"
+_FUNCTION = r"(?:cu[A-Z]\w+|cuda[A-Z]\w+|nvml[A-Z]\w+|hip[A-Z]\w+|hsa_\w+|vk[A-Z]\w+|cl[A-Z]\w+|egl[A-Z]\w+)"
 _STATUS = (
     r"(?:CUDA_ERROR_\w+|CUDA_SUCCESS|cudaError[A-Z]\w+|cudaSuccess|NVML_ERROR_\w+|NVML_SUCCESS|hipError[A-Z]\w+"
-    r"|hipSuccess|HSA_STATUS_\w+|VK_ERROR_\w+|VK_SUCCESS|CL_[A-Z]{2,}_[A-Z_]{2,}|CUBLAS_STATUS_\w+|CUDNN_STATUS_\w+)"
+    r"|hipSuccess|HSA_STATUS_\w+|VK_ERROR_\w+|VK_SUCCESS|CL_[A-Z]{2,}_[A-Z_]{2,}|CUBLAS_STATUS_\w+|CUDNN_STATUS_\w+"
+    r"|EGL_(?:NOT_INITIALIZED|BAD_\w+|CONTEXT_LOST))"
 )
 _NUMBER = r"(?:0x[0-9a-fA-F]+\b|-?\d+\b(?![.%\w]))"
 
@@ -178,7 +179,7 @@ TOLD_RESULT: Final = (
             r"(?:(?:has\s+|have\s+)?(?:return(?:ed|s)|failed|fails|error|err|result|status|rc|gave|answered|with|code"
             rf"|[:=(\[])(?:[^\w-]|->)*){{0,4}}(?P<answer>{_NUMBER}|{_STATUS})"
         ),
-        ("cu", "nvml", "hip", "hsa_", "vk", "cl"),
+        ("cu", "nvml", "hip", "hsa_", "vk", "cl", "egl"),
     ),
     Phrase(
         _Expression(
@@ -202,7 +203,7 @@ TOLD_RESULT: Final = (
     ),
     Phrase(
         _Expression(rf"(?P<function>)\b(?P<answer>{_STATUS})\b"),
-        ("_error", "error_", "cudaerror", "hiperror", "_status", "cl_"),
+        ("_error", "error_", "cudaerror", "hiperror", "_status", "cl_", "egl_"),
     ),
 )
 """A function, or an API, and what it answered; the surest form first."""

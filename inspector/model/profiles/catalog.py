@@ -146,11 +146,14 @@ class Profiles:
         return {key.key: key for profile in self.profiles for key in profile.environment}
 
     def environment_key(self, key: str) -> EnvironmentKey | None:
-        """What is known about a variable: its own entry, or that of the longest prefix."""
+        """What is known about a variable: its own entry, or that of the longest prefix or ending."""
         if key in self._keys:
             return self._keys[key]
-        prefixes = [name for name in self._keys if name.endswith("*") and key.startswith(name[:-1])]
-        return self._keys[max(prefixes, key=len)] if prefixes else None
+        parts = [
+            name for name in self._keys
+            if (name.endswith("*") and key.startswith(name[:-1])) or (name.startswith("*") and key.endswith(name[1:]))
+        ]  # fmt: skip
+        return self._keys[max(parts, key=len)] if parts else None
 
     def program(self, name: str) -> Program | None:
         """What is known about a program of this file name."""

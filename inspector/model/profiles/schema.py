@@ -114,7 +114,7 @@ class EnvironmentKey(Part, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A variable that matters, and what it really does."""
 
     key: str
-    """A trailing `*` is a prefix."""
+    """A trailing `*` is a prefix, a leading one an ending."""
     effect: str
     kind: KeyKind = "setting"
     mode: ModeWord | None = None

@@ -150,6 +150,16 @@ def test_a_library_that_passes_calls_on_is_not_in_the_way() -> None:
     assert "bound-elsewhere" not in rules(healthy())
 
 
+def test_two_libraries_that_each_offer_a_part_of_an_api_are_not_in_each_others_way() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812, "/opt/libpart.so", "needed", soname="libpart.so")
+    story.image(SHIM, soname="libcuda.so.1", exports=[name for name in DRIVER if name != "cuInit"])
+    story.map(812, SHIM, "needed")
+    story.call(812, "cuInit", 100, by=BACKEND, library="/opt/libpart.so")
+    assert "bound-elsewhere" not in rules(story)
+
+
 def test_slots_show_the_binding_before_any_call() -> None:
     story = Story()
     story.process(812)

@@ -43,6 +43,11 @@ class _Environment(Struct, frozen=True):
     known: bool
     source: Literal["exec", "proc", "unknown"]
 
+    @property
+    def unset(self) -> list[str]:
+        """Those that tell something by their absence, where all is known."""
+        return [key for key in _TELL_UNSET if key.encode() not in self.variables] if self.known else []
+
 
 class _Loading(Struct, frozen=True):
     """What the executable file's header says."""
@@ -73,17 +78,22 @@ class _Place(Struct, frozen=True):
     container: str | None
 
 
+_TELL_UNSET = ("DISPLAY", "WAYLAND_DISPLAY")
+"""Variables without which no display server is found."""
+
+
 class Keys:
     """Which environment keys are collected: those that the loader reads and those that the plan names."""
 
     def __init__(self, planned: list[str]) -> None:
         keys = [*_LOADER_KEYS, *planned]
-        self._exact = frozenset(key for key in keys if not key.endswith("*"))
+        self._exact = frozenset(key for key in keys if "*" not in key)
         self._prefixes = tuple(key[:-1] for key in keys if key.endswith("*"))
+        self._suffixes = tuple(key[1:] for key in keys if key.startswith("*"))
         self._blocks: dict[bytes, tuple[dict[bytes, bytes], dict[str, str]]] = {}
 
     def __contains__(self, key: str) -> bool:
-        return key in self._exact or key.startswith(self._prefixes)
+        return key in self._exact or key.startswith(self._prefixes) or key.endswith(self._suffixes)
 
     def shown(self, variables: dict[bytes, bytes]) -> dict[str, str]:
         """The collected ones as harmless text, values that look secret replaced."""
@@ -131,6 +141,7 @@ def read_program(
         environment_known=environment.known,
         environment_source=environment.source,
         other_keys=len(environment.variables) - len(environment.shown),
+        unset=environment.unset,
         interpreter=loading.interpreter,
         static=loading.static,
         elf_class=loading.elf_class,
@@ -168,6 +179,7 @@ def _told(pid: int, at: int, keys: Keys, record: Executed, before: ProcessExec) 
         environment_known=environment.known,
         environment_source=environment.source,
         other_keys=len(environment.variables) - len(environment.shown),
+        unset=environment.unset,
         interpreter=loading.interpreter,
         static=loading.static,
         elf_class=loading.elf_class,

@@ -1,0 +1,49 @@
+"""Programs that draw and find no display server."""
+
+from inspector.model.diagnosis import diagnose
+from inspector.stream.syscalls import SystemCallRefused
+
+from .asking import answer, rules
+from .build import Story
+
+GAVE_UP = "Failed to create an OpenGL window"
+
+
+def _ended(said: str, *, refused: str = "", **environment: str) -> Story:
+    story = Story()
+    story.process(812, environment=environment)
+    if refused:
+        story.tell(SystemCallRefused(
+            at=story.later(), pid=812, tid=812, call="connect", errno=111, subject=refused,
+        ))  # fmt: skip
+    story.log(said)
+    story.end(812, code=1)
+    return story
+
+
+def test_a_server_that_does_not_answer_is_named() -> None:
+    finding = answer(_ended(GAVE_UP, refused="unix:/tmp/.X11-unix/X7", DISPLAY=":7"))
+    assert (finding.rule, finding.confidence) == ("no-display", "likely")
+    assert "connect(unix:/tmp/.X11-unix/X7) = ECONNREFUSED" in finding.title
+    assert "DISPLAY=:7" in finding.cause
+
+
+def test_a_wayland_compositor_is_a_server_as_well() -> None:
+    assert answer(_ended(GAVE_UP, refused="unix:/run/user/1000/wayland-0")).rule == "no-display"
+
+
+def test_other_sockets_are_no_display_server() -> None:
+    assert "no-display" not in rules(_ended(GAVE_UP, refused="unix:/run/nscd/socket"))
+
+
+def test_what_has_nothing_to_do_with_a_display_is_not_blamed_on_one() -> None:
+    assert "no-display" not in rules(_ended("no such model", refused="unix:/tmp/.X11-unix/X7"))
+
+
+def test_who_draws_without_a_server_does_not_lack_one() -> None:
+    story = _ended(GAVE_UP, refused="unix:/tmp/.X11-unix/X7", EGL_PLATFORM="surfaceless")
+    assert "no-display" not in rules(story)
+
+
+def test_the_mode_is_that_of_a_program_that_ended() -> None:
+    assert diagnose(_ended(GAVE_UP, refused="unix:/tmp/.X11-unix/X7").state).mode.verdict == "cpu"
