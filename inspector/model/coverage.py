@@ -9,6 +9,7 @@ from inspector.stream.calls import WatchedFunction
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.session import OPENS_UNTOLD, Capability
 
+from .early_look_ups import asked_too_early
 from .formatting import duration, listed, name_of, plural
 from .state import Process, State
 from .tree import program
@@ -115,6 +116,9 @@ def of_use(state: State, use: Use) -> Coverage:
     gapless = all(one.gapless for one in results)
     passive = any(one.passive for one in results)
     mostly = all(one.complete or one.mostly for one in results)
+    unheard = "" if passive else asked_too_early(state, use)
+    if unheard:
+        return Coverage(False, unheard, sum(one.watched for one in results))
     return Coverage(worst.complete, worst.words, sum(one.watched for one in results), gapless, passive, mostly)
 
 

@@ -320,9 +320,7 @@ class _Reader:
             self._observe(api, lookup.requester)
 
     def _may_ask(self, api: str, requester: str) -> bool:
-        library = self.by_path.get(requester)
-        apis = self.state.apis.get(library.file) if library is not None else None
-        return drives(apis, self.profiles, api)
+        return _is_consumer(self.state, self.by_path.get(requester), self.profiles, api)
 
     def _observe(self, api: str, path: str) -> None:
         consumers = self._use(api).consumers
@@ -345,7 +343,14 @@ def drives(apis: ImageApis | None, profiles: Profiles, api: str) -> bool:
 def asks_for_others(state: State, process: Process, profiles: Profiles, requester: str, api: str) -> bool:
     """Whether a library that asked is a consumer; False for a provider that asks for its own ends."""
     library = next((one for one in libraries(process).values() if one.path == requester), None)
-    return drives(state.apis.get(library.file) if library is not None else None, profiles, api)
+    return _is_consumer(state, library, profiles, api)
+
+
+def _is_consumer(state: State, library: LibraryMapped | None, profiles: Profiles, api: str) -> bool:
+    """The program itself asks for its own ends only, whatever it offers to the libraries that it loads."""
+    if library is None or library.route == "executable":
+        return True
+    return drives(state.apis.get(library.file), profiles, api)
 
 
 def faults(use: Use, profiles: Profiles) -> list[tuple[FunctionCalls, int, int]]:

@@ -6,6 +6,7 @@ from typing import get_args
 from inspector.model import evidence
 from inspector.model.coverage import born_here, capability, seen_from_birth
 from inspector.model.decision import CONTRADICTING, Decision, Reason, computed, covered
+from inspector.model.early_look_ups import asked_too_early
 from inspector.model.evidence import short
 from inspector.model.families import MANAGEMENT, family_of_api
 from inspector.model.formatting import listed, name_of
@@ -196,8 +197,18 @@ def _missing(context: Context) -> Iterator[str]:
         yield f"{sum(context.state.lost.values())} events were lost"
     for progress in context.analysis.computing():
         if not progress.got_to("initialised") and not computed(context.analysis, progress):
-            yield f"no call of {progress.family} in {short(progress.process)} was seen"
+            why = _uncounted(context, progress)
+            yield f"no call of {progress.family} in {short(progress.process)} was seen{f' ({why})' if why else ''}"
             break
+
+
+def _uncounted(context: Context, progress: Progress) -> str:
+    """Why calls may have gone unseen in a process that was seen from its first instruction."""
+    if not born_here(progress.process):
+        return ""
+    own = context.uses(progress.process).values()
+    mine = [use for use in own if family_of_api(context.profiles, use.api) == progress.family and use.lookups]
+    return next(filter(None, (asked_too_early(context.state, use) for use in mine)), "")
 
 
 CONCLUSIONS: tuple[Conclusion, ...] = (ToldByProgram(), NothingCalled(), ManagementOnly(), NobodyAsked(), NotSeen())

@@ -60,7 +60,7 @@ def _found_by_word(ways: Ways) -> Decision | None:
         return None
     doubtful = ways.word.doubtful
     verdict = VERDICTS.get(ways.word.family)
-    if verdict is None:
+    if verdict is None or ways.nothing_to_compute_with():
         return None
     return Decision(verdict, "guess" if doubtful else "likely", "ready", word=ways.word, evidence=ways.word_rows())
 

@@ -85,10 +85,8 @@ def _said_given(ways: Ways) -> Decision | None:
     """Its own word that the device was given work, where its calls were not seen."""
     if ways.word is None or ways.word.saying != "given":
         return None
-    loaded = [one for one in ways.compute if one.got_to("loaded")]
-    doers = [ways.role] if ways.role is not None else ways.state.processes
-    if covered(ways.state, doers, ("lookups", "library-loads")) and not any(one.process in doers for one in loaded):
-        return None  # whatever it says: who computes has no library to compute with
+    if ways.nothing_to_compute_with():
+        return None
     if ways.role is not None and maps_nothing_to_compute_with(ways.state, ways.role, ways.analysis.profiles):
         return None
     family = next((one.family for one in ways.compute), "") or ways.word.family or "cuda"

@@ -219,7 +219,10 @@ def by_nobody(ways: Ways) -> Decision | None:
     sure: Confidence = "proven" if by_probes and not static and not alive else "likely"
     if ways.state.lost:
         sure = "guess"
-    return Decision("cpu", sure, "nobody-asked", first, word=ways.word, evidence=rows)
+    told = ways.word is not None and not ways.says_cpu
+    against = ways.word_rows() if told else []
+    return Decision("cpu", "likely" if against and sure == "proven" else sure, "nobody-asked", first, word=ways.word,
+                    evidence=rows, contradictions=against)  # fmt: skip
 
 
 def _unheard(ways: Ways) -> bool:

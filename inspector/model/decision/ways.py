@@ -44,6 +44,13 @@ class Ways:
         """The process that was started for a model."""
         return self.worker.process if self.worker is not None and self.worker.by_role else None
 
+    def nothing_to_compute_with(self) -> bool:
+        """Whoever would compute was seen from its first instruction and never loaded a library to compute with: no
+        device of this tree is what the program's words are about."""
+        doers = [self.role] if self.role is not None else self.state.processes
+        loaded = [one.process for one in self.compute if one.got_to("loaded")]
+        return covered(self.state, doers, ("lookups", "library-loads")) and not any(one in doers for one in loaded)
+
     def complete(self) -> bool:
         """Every process was seen from its first instruction, and every channel that could contradict was open."""
         return covered(self.state, self.state.processes, CONTRADICTING)

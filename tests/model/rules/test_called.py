@@ -294,3 +294,39 @@ def test_a_loader_that_is_only_linked_in_and_not_called_is_no_error() -> None:
     story.later(2 * SECOND)
     story.end(812)
     assert {one.severity for one in findings(story) if one.rule == "not-called"} <= {"warning"}
+
+
+def test_a_function_that_was_got_before_its_calls_were_counted_may_have_been_called() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812, watch=False)
+    story.consumer(812, BACKEND, imports=["dlsym"])
+    story.look_up(812, "dlsym", "cuInit", by=BACKEND, answer="/opt/shim/libcuda.so.1")
+    story.watch("/opt/shim/libcuda.so.1", DRIVER)
+    story.later(60 * SECOND)
+    story.end(812)
+    assert "not-called" not in rules(story)
+    assert rung(story, "called").detail == "cuInit was looked up 1 ms before its calls were counted"
+    assert "cuInit was looked up 1 ms before its calls were counted" in answer(story).cause
+
+
+def test_a_function_that_another_library_answers_in_place_of_the_api_is_not_said_to_be_uncalled() -> None:
+    story = _idle()
+    story.image("/opt/hook.so", exports=["dlsym"])
+    story.map(812, "/opt/hook.so", "preload")
+    story.look_up(812, "dlsym", "cuInit", by=BACKEND, answer="/opt/hook.so")
+    story.later(60 * SECOND)
+    story.end(812)
+    assert "not-called" not in rules(story)
+    assert rung(story, "called").detail == "cuInit was answered from hook.so, whose function is not counted"
+
+
+def test_a_program_that_offers_the_api_itself_asks_for_it_all_the_same() -> None:
+    story = Story()
+    story.process(812)
+    story.image("/opt/app/server", exports=["cuInit", "cuDeviceGetCount"])
+    story.map(812, "/opt/app/server", "executable")
+    story.look_up(812, "dlsym", "cuInit", by="/opt/app/server", answer="/opt/app/server")
+    story.watch("/opt/app/server", ["cuInit", "cuDeviceGetCount"])
+    story.end(812)
+    assert answer(story).rule == "cause-not-seen"

@@ -18,10 +18,19 @@ def test_a_working_program_is_in_use_and_nothing_is_blamed() -> None:
 
 def test_a_log_that_says_cuda_is_in_use_likely_and_no_more() -> None:
     story = Story()
-    story.process(812)
+    story.process(812, age=60_000 * MS)
     story.log(CUDA)
     finding = answer(story)
     assert (finding.rule, finding.confidence) == ("gpu-ready", "likely")
+
+
+def test_a_log_that_says_cuda_is_no_gpu_where_nobody_was_ever_seen_to_load_a_library_for_one() -> None:
+    story = Story()
+    story.process(812)
+    story.log(CUDA)
+    mode = diagnose(story.state).mode
+    assert (mode.verdict, answer(story).rule) == ("cpu", "nobody-asked")
+    assert "library=CUDA" in mode.contradictions[0].text
 
 
 def test_a_program_that_asks_for_nothing_is_on_the_cpu_and_nothing_is_blamed() -> None:
