@@ -32,7 +32,7 @@ class _Timer(msgspec.Struct, frozen=True, order=True):
     callback: Callable[[], None]
 
 
-class Work(msgspec.Struct):
+class ThreadActivity(msgspec.Struct):
     """What a thread is at, for whoever watches that it goes on."""
 
     tid: int
@@ -51,7 +51,7 @@ class CollectorLoop:
         self._handed: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._running = True
-        self._own = Work(threading.get_native_id(), self.now())
+        self._own = ThreadActivity(threading.get_native_id(), self.now())
         self.works = [self._own]
         """The loop's own thread, which is at work from its creation on, and the worker."""
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -176,7 +176,7 @@ class CollectorLoop:
 
     def _work_loop(self) -> None:
         read_last()
-        work = Work(threading.get_native_id())
+        work = ThreadActivity(threading.get_native_id())
         self.works.append(work)
         while (carry := self._work.get()) is not None:
             self.make_way()

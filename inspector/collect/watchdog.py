@@ -8,7 +8,7 @@ from typing import Final
 
 from inspector.stream.waiting import KERNEL_SECONDS, waits_for
 
-from .loop import Work
+from .loop import ThreadActivity
 
 _LOOK_SECONDS: Final = 0.5
 _PATIENCE_NS: Final = 1_500_000_000
@@ -18,7 +18,7 @@ _PATIENCE_NS: Final = 1_500_000_000
 class Watchdog:
     """Looks at pieces of work and tells what the oldest one waits for, once, and the end of the wait as no words."""
 
-    def __init__(self, works: Sequence[Work], tell: Callable[[str], None]) -> None:
+    def __init__(self, works: Sequence[ThreadActivity], tell: Callable[[str], None]) -> None:
         """`works` may grow; `tell` is called from the thread of the watchdog."""
         self._works = works
         self._tell = tell

@@ -228,7 +228,7 @@ def refuse_nothing(observed: "Observed", options: Options) -> None:
     missing = observed.state.missing
     if missing is not None and (missing.kind == "no-such-target" or not observed.state.processes):
         if missing.kind == "not-permitted":
-            far = not inputs.place(options).here
+            far = not inputs.transport_of(options).here
             raise UserError(missing.why, "the same with --sudo" if far else missing.help, NOT_PERMITTED)
         raise UserError(missing.why, missing.help or "inspector list --all", NO_TARGET)
 

@@ -29,7 +29,7 @@ def profiles(options: Options) -> "Profiles":
         raise UserError(str(error), "inspector --help  (--profile PATH)") from None
 
 
-def place(options: Options) -> "Transport":
+def transport_of(options: Options) -> "Transport":
     """Where the collector is to run."""
     from inspector.stream.transport import Transport
 
@@ -66,7 +66,7 @@ def watched(options: Options) -> Iterator[Watched]:
             raise UserError("name a TARGET, a recording, or a program behind --", f"inspector {options.command} --help")
         yield Watched(target_words(options.target, wait=options.wait))
         return
-    here = place(options).here
+    here = transport_of(options).here
     name = f"{os.urandom(4).hex()}.log"
     with run_folder() if here else nullcontext(Path("/tmp")) as folder:
         elevated = ["--as-caller"] if options.sudo else []  # it is we who look as root, not the program
@@ -93,7 +93,7 @@ def collector(options: Options, words: Sequence[str], known: Callable[[], "Profi
             redact=options.redact,
         )
 
-    where = place(options)
+    where = transport_of(options)
     try:
         if options.bootstrap and not where.here:
             from inspector.commands.bootstrap import bootstrap

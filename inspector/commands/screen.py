@@ -52,7 +52,7 @@ def refuse_absent(options: Options) -> None:
     from shutil import which
 
     program = options.program[0]
-    if options.sudo or not inputs.place(options).here or which(program):  # sudo has a PATH of its own
+    if options.sudo or not inputs.transport_of(options).here or which(program):  # sudo has a PATH of its own
         return
     words = quote(program)
     if "/" not in program:
@@ -161,7 +161,7 @@ def _settings(options: Options) -> "Settings":
     from inspector.view import config_file
     from inspector.view.settings import Settings
 
-    path = config_file.place()
+    path = config_file.config_path()
     if options.reset_config:
         say(config_file.reset(path) or f"there are no settings in {path}")
     return Settings(path)

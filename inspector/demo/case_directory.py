@@ -35,7 +35,7 @@ class Stage:
 
     def put(self, recipe: Recipe, at: str) -> Path:
         """A fresh copy (an inode of its own) of what the recipe makes, padded to a size of its own."""
-        path = self._place(at)
+        path = self._path(at)
         padding = bytes(self.random.randrange(0, 4096, 16))
         path.write_bytes(build(recipe).read_bytes() + padding)
         path.chmod(0o755)
@@ -43,14 +43,14 @@ class Stage:
 
     def write(self, at: str, content: str | bytes, mode: int = 0o644) -> Path:
         """A file with that content."""
-        path = self._place(at)
+        path = self._path(at)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         path.chmod(mode)
         return path
 
     def link(self, at: str, target: str) -> Path:
         """A symbolic link."""
-        path = self._place(at)
+        path = self._path(at)
         path.symlink_to(target)
         return path
 
@@ -58,7 +58,7 @@ class Stage:
         """Where something is or would be."""
         return str(self.directory / at)
 
-    def _place(self, at: str) -> Path:
+    def _path(self, at: str) -> Path:
         path = self.directory / at
         path.parent.mkdir(parents=True, exist_ok=True)
         return path

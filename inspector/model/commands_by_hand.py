@@ -202,7 +202,7 @@ def results(process: Process, path: str, function: str, exits: Sequence[int]) ->
     return f"bpftrace -e {quote(program)}{_FROM_NOW_ON}"
 
 
-def loads(command: str = "PROGRAM") -> str:
+def loader_trace(command: str = "PROGRAM") -> str:
     """The loader's own words about files and symbols, for a program started by hand."""
     return f"LD_DEBUG=libs,symbols {command}"
 

@@ -75,7 +75,7 @@ def of_sample(state: State, process: Process, calls: FunctionCalls, sample: Call
 
 def of_lookup(state: State, process: Process, lookup: LookedUp, text: str) -> Evidence:
     """A fact about one look-up."""
-    return of_moment(state, process, lookup.at, text, by_hand=commands_by_hand.loads())
+    return of_moment(state, process, lookup.at, text, by_hand=commands_by_hand.loader_trace())
 
 
 def of_open(state: State, process: Process, opened: FileOpened, text: str) -> Evidence:

@@ -64,7 +64,7 @@ class FailedLoad(msgspec.Struct, frozen=True):
     """The file uses or offers an API, or lacks something that does; False where its own facts show none."""
 
     @property
-    def seen(self) -> bool:
+    def happened(self) -> bool:
         """It really happened, it is not only predicted."""
         return bool(self.lookup or self.refusal or self.reading or self.opened or self.told)
 
@@ -107,7 +107,9 @@ def failure_row(state: State, failure: FailedLoad) -> Evidence:
     if failure.reading is not None:
         return evidence.of_reading(state, failure.reading)
     if failure.refusal is not None:
-        return evidence.of_moment(state, failure.process, failure.refusal.at, text, by_hand=commands_by_hand.loads())
+        return evidence.of_moment(
+            state, failure.process, failure.refusal.at, text, by_hand=commands_by_hand.loader_trace()
+        )
     if failure.opened is not None:
         return evidence.of_open(state, failure.process, failure.opened, text)
     by_hand = commands_by_hand.needed(failure.process, failure.name)

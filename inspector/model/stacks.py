@@ -71,7 +71,7 @@ def asked_from(stack: StackTaken) -> str:
     if own is None and stack.source:
         own = stack.source[0]
     if own is not None:
-        return visible(_place(own, name_of(own.file)))
+        return visible(_location(own, name_of(own.file)))
     code = next((frame for frame in stack.native if not _CARRIER.match(name_of(frame.path))), None)
     return visible(_code(code, name_of(code.path))) if code is not None and code.path != "?" else ""
 
@@ -89,13 +89,13 @@ def callers(stack: StackTaken) -> str:
     """`ask (train.py:6) <- main (train.py:15) <- ...`, the innermost first, of the user's own code if there is any."""
     own = [frame for frame in stack.source if not _OF_OTHERS.search(frame.file)] or stack.source
     if own:
-        return _joined(_place(frame, name_of(frame.file)) for frame in own)
+        return _joined(_location(frame, name_of(frame.file)) for frame in own)
     return _joined(_code(frame, name_of(frame.path)) for frame in stack.native)
 
 
 def lines(stack: StackTaken) -> list[str]:
     """Every frame, the innermost first, and where it is known no further."""
-    told = [_place(frame, frame.file) for frame in stack.source]
+    told = [_location(frame, frame.file) for frame in stack.source]
     if stack.source_end:
         told.append(f"Python: {stack.source_end}")
     told += [_code(frame, frame.path) for frame in stack.native]
@@ -110,7 +110,7 @@ def _joined(places: Iterable[str]) -> str:
     return visible(" <- ".join(told[:_MOST_NAMED]) + more)
 
 
-def _place(frame: SourceFrame, file: str) -> str:
+def _location(frame: SourceFrame, file: str) -> str:
     line = f":{frame.line}" if frame.line is not None else ""
     return f"{file}{line}{f' in {frame.function}' if frame.function else ''}"
 

@@ -154,7 +154,7 @@ def _processes(good: Report, bad: Report) -> Iterator[Difference]:
             yield Difference(area="processes", what=name, good=ends[0], bad=ends[1])
             continue
         yield from _pairs("processes", {f"{name}: end": _end(one)}, {f"{name}: end": _end(other)})
-        yield from _pairs("processes", {f"{name}: facts": _facts(one)}, {f"{name}: facts": _facts(other)})
+        yield from _pairs("processes", {f"{name}: facts": _properties(one)}, {f"{name}: facts": _properties(other)})
         if one.environment_known and other.environment_known:
             yield from _pairs("environment", _environment(name, one), _environment(name, other))
 
@@ -163,7 +163,7 @@ def _end(process: TreeProcess) -> str:
     return phrases.fate(process).split(" after ")[0]
 
 
-def _facts(process: TreeProcess) -> str:
+def _properties(process: TreeProcess) -> str:
     parts = [
         process.exe,
         f"uid {process.uid}",

@@ -96,12 +96,12 @@ def _evidence(report: Report) -> Iterable[str]:
     for before, rows in kinds:
         for row, count in alike.evidence(rows):
             times = f" ×{count}" if count > 1 else ""
-            yield f"- {before}{code(row.text)}{times}{_place(row)}"
+            yield f"- {before}{code(row.text)}{times}{_pid_and_time(row)}"
             if row.by_hand:
                 yield f"  - by hand: {code(row.by_hand)}"
 
 
-def _place(row: EvidenceRow) -> str:
+def _pid_and_time(row: EvidenceRow) -> str:
     parts = [f"PID {row.pid}" if row.pid else "", phrases.time_of_day(row.at)]
     words = ", ".join(part for part in parts if part)
     return f" ({words})" if words else ""

@@ -73,7 +73,7 @@ def longest_text(pattern: str) -> int:
         raise PatternError("its groups are nested too deep") from None
     again = int(whole.again or bool(whole.run and not _is_anchored(tree)))
     for length in LENGTHS:
-        if length ** (whole.free + again) * whole.ways * _starts(tree, length) <= _STEPS:
+        if length ** (whole.free + again) * whole.ways * _start_positions(tree, length) <= _STEPS:
             return length
     raise PatternError("too many free repeats one behind the other (.* x .*): say what ends each ([^x]*)")
 
@@ -82,7 +82,7 @@ def _is_anchored(tree: tuple[Item, ...]) -> bool:
     return bool(tree) and tree[0][0] is codes.AT and tree[0][1] in (codes.AT_BEGINNING, codes.AT_BEGINNING_STRING)
 
 
-def _starts(tree: tuple[Item, ...], length: int) -> int:
+def _start_positions(tree: tuple[Item, ...], length: int) -> int:
     """From how many places of a text the pattern may be tried in earnest: it begins with so many plain characters."""
     if _is_anchored(tree):
         return 1

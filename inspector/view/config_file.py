@@ -19,7 +19,7 @@ _KEY = lazy(r"""\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9_.-]+))\s*=""")
 _LARGEST = 1 << 20
 
 
-def place() -> Path:
+def config_path() -> Path:
     """Where it lies: below $XDG_CONFIG_HOME or ~/.config; it need not be there."""
     base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
     return Path(base) / "shim-inspector" / "config.toml"

@@ -13,7 +13,7 @@ from inspector.stream.transport import MAIN
 E = TypeVar("E")
 
 
-class Seen:
+class Observed:
     """A finished recording."""
 
     def __init__(self, path: Path, said: str) -> None:
@@ -26,11 +26,11 @@ class Seen:
         return [event for event in self.events if isinstance(event, kind)]
 
 
-def record(folder: Path, *words: str, program: Sequence[str] = (), seconds: int = 60) -> Seen:
+def record(folder: Path, *words: str, program: Sequence[str] = (), seconds: int = 60) -> Observed:
     """What `inspector record` writes of a target, or of a program that it starts."""
     path = folder / "seen.jsonl"
     command = [sys.executable, str(MAIN), "record", *words, "-o", str(path), *(["--", *program] if program else [])]
     done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
-    return Seen(path, done.stderr)
+    return Observed(path, done.stderr)

@@ -14,7 +14,7 @@ from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted
 from inspector.stream.session import EventsLost, LimitNoted
 from tests.access.conftest import needs_root
 
-from .observed import Seen, record
+from .observed import Observed, record
 
 pytestmark = pytest.mark.longer
 
@@ -75,7 +75,7 @@ int main(int argc, char **argv) {
 """
 
 
-def failures(seen: Seen) -> list[LimitNoted]:
+def failures(seen: Observed) -> list[LimitNoted]:
     """Limits that tell of a fault of ours."""
     return [limit for limit in seen.of(LimitNoted) if "Error" in limit.why or "failed" in limit.why]
 

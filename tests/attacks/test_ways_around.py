@@ -12,7 +12,7 @@ from inspector.report.observe import from_recording
 from inspector.stream.session import OPENS_UNTOLD, LimitNoted
 from tests.access.conftest import needs_root
 
-from .observed import Seen, record
+from .observed import Observed, record
 
 pytestmark = [pytest.mark.longer, pytest.mark.skipif(not shutil.which("gcc"), reason="no C compiler here")]
 
@@ -54,7 +54,7 @@ def _made(folder: Path, source: str, *words: str) -> str:
     return str(folder / "x")
 
 
-def _is_said(folder: Path, seen: Seen) -> bool:
+def _is_said(folder: Path, seen: Observed) -> bool:
     """That silence proves nothing; whoever reads the recording does not take it for a proof either."""
     state = from_recording(str(folder / "seen.jsonl"), builtin_profiles()).state
     (process,) = state.processes

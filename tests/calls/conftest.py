@@ -30,7 +30,7 @@ class Targets:
         return self.folder / "program"
 
     @property
-    def loads(self) -> Path:
+    def loading_program(self) -> Path:
         return self.folder / "loads"
 
     @property
@@ -54,7 +54,7 @@ def targets(tmp_path_factory: pytest.TempPathFactory) -> Targets:
     subprocess.run([*compiler, "-shared", "-fPIC", "-o", built.library, _SOURCES / "watched.c"], check=True)
     linked = ["-L", str(folder), "-lwatched", f"-Wl,-rpath,{folder}", "-pthread"]
     subprocess.run([*compiler, "-o", built.program, _SOURCES / "program.c", *linked], check=True)
-    subprocess.run([*compiler, "-o", built.loads, _SOURCES / "loads.c", "-ldl"], check=True)
+    subprocess.run([*compiler, "-o", built.loading_program, _SOURCES / "loads.c", "-ldl"], check=True)
     subprocess.run([*compiler, "-shared", "-fPIC", "-o", built.driver, _SOURCES / "driver.c"], check=True)
     asks = [str(_SOURCES / "asks.c"), "-L", str(folder), "-ldriver", f"-Wl,-rpath,{folder}"]
     subprocess.run([*compiler, "-o", built.driver_program, *asks], check=True)

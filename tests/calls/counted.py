@@ -18,7 +18,7 @@ from inspector.collect.kernel.records import Exited, Record
 
 
 @dataclass
-class Seen:
+class CountedRun:
     """Everything that was told of one run."""
 
     pid: int
@@ -75,7 +75,7 @@ class Watcher:
         self.names |= dict(enumerate(names, watch.first))
         return watch
 
-    def run(self, *command: str | Path, meanwhile: Callable[[subprocess.Popen[str]], None] | None = None) -> Seen:
+    def run(self, *command: str | Path, meanwhile: Callable[[subprocess.Popen[str]], None] | None = None) -> CountedRun:
         """Run a command as a member until it ends."""
         self.records, self.counts, self.outcomes = [], {}, {}
         with self.engine.adopting():
@@ -84,7 +84,7 @@ class Watcher:
             meanwhile(process)
         output, _ = process.communicate("go\n" * 9)
         self._until_ended(process.pid)
-        return Seen(process.pid, output, process.returncode, self.records, self.counts, self.outcomes)
+        return CountedRun(process.pid, output, process.returncode, self.records, self.counts, self.outcomes)
 
     def look(self) -> None:
         """Take in what was told and counted since the last look."""

@@ -10,7 +10,7 @@ from inspector.collect.kernel.counter_block import Read
 from inspector.collect.kernel.records import Asked, Looked, Opened, Refused
 from inspector.collect.sources.calls.call_plans import arguments_of, function_at, planned_functions, signed, values_of
 from inspector.collect.sources.calls.pending_dlopens import PendingLoads, loader_words
-from inspector.collect.sources.libraries.addresses import Addresses, Place
+from inspector.collect.sources.libraries.addresses import Addresses, CodeRange
 from inspector.collect.sources.lookups.lookup_events import Folding, LookupEvents
 from inspector.stream.calls import LookedUp, TriedFile
 from inspector.stream.requests import ApiPlan, Argument, FunctionPlan, OutValue, Plan
@@ -116,7 +116,7 @@ class Nowhere(Addresses):
     def __init__(self) -> None:
         pass
 
-    def owner(self, pid: int, address: int, now: int) -> Place | None:
+    def owner(self, pid: int, address: int, now: int) -> CodeRange | None:
         return None
 
 

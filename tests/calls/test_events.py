@@ -84,7 +84,7 @@ def test_each_call_of_a_child_of_a_moment_is_told_with_caller_result_and_values(
 
 
 def test_a_call_from_a_constructor_that_dlopen_runs_is_told_as_such(targets: Targets, live: None) -> None:
-    with Collector("--", str(targets.loads), f"open:{targets.library}", plan=plan(FILL)) as collector:
+    with Collector("--", str(targets.loading_program), f"open:{targets.library}", plan=plan(FILL)) as collector:
         call = collector.wait(CallReturned)
     assert (call.own, call.constructor, call.arguments) == (True, True, {"name": "constructor"})
 
@@ -116,13 +116,13 @@ def test_calls_after_a_silence_are_counted_to_the_last_one(targets: Targets, liv
 
 
 def test_a_failed_load_is_told_with_files_tried_and_the_words_of_the_loader(targets: Targets, live: None) -> None:
-    with Collector("--", str(targets.loads), "missing:libnowhere.so.7", plan=plan(STRIDE)) as collector:
+    with Collector("--", str(targets.loading_program), "missing:libnowhere.so.7", plan=plan(STRIDE)) as collector:
         looked = collector.wait(LookedUp, lambda event: event.name == "libnowhere.so.7")
         refused = collector.wait(LoaderRefused)
         collector.wait(ProcessEnded)
         assert len(collector.all(LoaderRefused)) == 1
     assert (looked.via, looked.found, looked.answer) == ("dlopen", False, None)
-    assert looked.requester == str(targets.loads)
+    assert looked.requester == str(targets.loading_program)
     assert looked.answered_by.endswith("libc.so.6")
     assert looked.error == "libnowhere.so.7: cannot open shared object file: No such file or directory"
     tried = [tried for tried in looked.tried if "ld.so.cache" not in tried.path]
@@ -141,7 +141,7 @@ def test_a_file_whose_load_was_refused_tells_its_own_facts(targets: Targets, tmp
         [*compiler, module, "-x", "c", "/dev/null", f"-L{tmp_path}", "-Wl,--no-as-needed", "-lgone"], check=True
     )
     (tmp_path / "libgone.so").unlink()
-    with Collector("--", str(targets.loads), f"missing:{module}", plan=plan(STRIDE)) as collector:
+    with Collector("--", str(targets.loading_program), f"missing:{module}", plan=plan(STRIDE)) as collector:
         image = collector.wait(ImageRead, lambda event: event.path == str(module))
     assert image.needed == ["libgone.so"]
 
@@ -149,7 +149,7 @@ def test_a_file_whose_load_was_refused_tells_its_own_facts(targets: Targets, tmp
 def test_look_ups_name_who_asked_and_what_was_found(targets: Targets, live: None) -> None:
     words = [
         "--",
-        str(targets.loads),
+        str(targets.loading_program),
         f"open:{targets.library}",
         "sym:stride",
         "sym:nothing",

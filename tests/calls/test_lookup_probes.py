@@ -42,7 +42,7 @@ def watch(lookup_probes: LookupProbes, path: bytes) -> int:
 def test_a_load_tells_who_asked_and_where_the_library_lies(
     engine: Engine, lookup_probes: LookupProbes, targets: Targets
 ) -> None:
-    _, records = run(engine, str(targets.loads), f"open:{targets.library}")
+    _, records = run(engine, str(targets.loading_program), f"open:{targets.library}")
     (asked,) = of(Asked, records)
     (looked,) = of(Looked, records)
     assert (asked.via, asked.name) == ("dlopen", bytes(targets.library))
@@ -56,7 +56,7 @@ def test_a_load_tells_who_asked_and_where_the_library_lies(
 def test_a_failed_load_tells_the_words_of_the_loader(
     engine: Engine, lookup_probes: LookupProbes, targets: Targets
 ) -> None:
-    _, records = run(engine, str(targets.loads), "missing:libnowhere.so.7")
+    _, records = run(engine, str(targets.loading_program), "missing:libnowhere.so.7")
     looked = of(Looked, records)[-1]
     assert (looked.name, looked.answer) == (b"libnowhere.so.7", 0)
     refused = of(Refused, records)[0]
@@ -82,7 +82,7 @@ def test_a_program_that_cannot_start_tells_what_is_missing(
 def test_a_symbol_name_is_read_wherever_it_lies(
     engine: Engine, lookup_probes: LookupProbes, targets: Targets, way: str
 ) -> None:
-    _, records = run(engine, str(targets.loads), f"open:{targets.library}", f"{way}:stride")
+    _, records = run(engine, str(targets.loading_program), f"open:{targets.library}", f"{way}:stride")
     symbols = [record for record in of(Looked, records) if record.via == "dlsym"]
     assert [(record.name, record.answer != 0) for record in symbols] == [(b"stride", True)]
 
@@ -90,7 +90,7 @@ def test_a_symbol_name_is_read_wherever_it_lies(
 def test_a_symbol_that_is_not_there_has_no_answer_and_a_reason(
     engine: Engine, lookup_probes: LookupProbes, targets: Targets
 ) -> None:
-    _, records = run(engine, str(targets.loads), f"open:{targets.library}", "sym:nothing")
+    _, records = run(engine, str(targets.loading_program), f"open:{targets.library}", "sym:nothing")
     symbol = next(record for record in of(Looked, records) if record.via == "dlsym")
     assert (symbol.name, symbol.answer) == (b"nothing", 0)
     assert [refused.text for refused in of(Refused, records)] == [b"undefined symbol: nothing"]
@@ -112,7 +112,7 @@ def test_a_driver_that_answers_by_name_tells_both_of_its_answers(
 
 
 def test_thousands_of_look_ups_are_all_told(engine: Engine, lookup_probes: LookupProbes, targets: Targets) -> None:
-    _, records = run(engine, str(targets.loads), f"open:{targets.library}", "repeat:3000")
+    _, records = run(engine, str(targets.loading_program), f"open:{targets.library}", "repeat:3000")
     assert len([record for record in of(Looked, records) if record.name == b"stride"]) == 3000
 
 

@@ -59,7 +59,7 @@ PLAN = Plan(
 
 
 @dataclass(frozen=True)
-class Place:
+class Layout:
     """A program in one folder, a shim in another."""
 
     folder: Path
@@ -74,8 +74,8 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path: Path, live: None) -> Iterator[Place]:
-    built = Place(tmp_path)
+def layout(tmp_path: Path, live: None) -> Iterator[Layout]:
+    built = Layout(tmp_path)
     for folder in (built.program.parent, built.elsewhere):
         folder.mkdir()
     (tmp_path / "shim.c").write_text(SHIM)
@@ -110,37 +110,37 @@ def counted_whole(collector: Collector) -> None:
     assert all(event.own for event in collector.all(CallReturned, lambda event: event.constructor))
 
 
-def test_a_shim_beside_the_program_is_counted_from_its_constructor_on(place: Place) -> None:
-    (place.elsewhere / NAME).rename(place.program.parent / NAME)
-    counted_whole(observe("env", f"WHERE={place.program.parent}", str(place.program), CODED))
+def test_a_shim_beside_the_program_is_counted_from_its_constructor_on(layout: Layout) -> None:
+    (layout.elsewhere / NAME).rename(layout.program.parent / NAME)
+    counted_whole(observe("env", f"WHERE={layout.program.parent}", str(layout.program), CODED))
 
 
-def test_a_shim_in_the_library_path_is_counted_from_its_constructor_on(place: Place) -> None:
-    setting = f"LD_LIBRARY_PATH={place.elsewhere}"
-    counted_whole(observe("env", setting, f"WHERE={place.elsewhere}/.", str(place.program), CODED))
+def test_a_shim_in_the_library_path_is_counted_from_its_constructor_on(layout: Layout) -> None:
+    setting = f"LD_LIBRARY_PATH={layout.elsewhere}"
+    counted_whole(observe("env", setting, f"WHERE={layout.elsewhere}/.", str(layout.program), CODED))
 
 
-def test_a_shim_that_a_script_names_is_counted_from_its_constructor_on(place: Place) -> None:
-    script = place.program.parent / "script.py"
-    path = place.elsewhere / NAME
+def test_a_shim_that_a_script_names_is_counted_from_its_constructor_on(layout: Layout) -> None:
+    script = layout.program.parent / "script.py"
+    path = layout.elsewhere / NAME
     script.write_text(f"import ctypes\ngpu = ctypes.CDLL({str(path)!r})\nfor _ in range({CALLS}): gpu.gpuInit()\n")
     counted_whole(observe(sys.executable, str(script)))
 
 
-def test_a_shim_that_a_library_of_the_program_names_is_counted_from_its_constructor_on(place: Place) -> None:
-    (place.folder / "between.c").write_text(f'const char *name(void) {{ return "{NAME}"; }}')
-    between = place.program.parent / "libbetween.so"
-    command = ["gcc", "-shared", "-fPIC", "-o", str(between), str(place.folder / "between.c")]
-    subprocess.run([*command, f"-Wl,-rpath,{place.elsewhere}"], check=True)
-    counted_whole(observe("env", f"WHERE={place.elsewhere}/.", str(place.program), CODED))
+def test_a_shim_that_a_library_of_the_program_names_is_counted_from_its_constructor_on(layout: Layout) -> None:
+    (layout.folder / "between.c").write_text(f'const char *name(void) {{ return "{NAME}"; }}')
+    between = layout.program.parent / "libbetween.so"
+    command = ["gcc", "-shared", "-fPIC", "-o", str(between), str(layout.folder / "between.c")]
+    subprocess.run([*command, f"-Wl,-rpath,{layout.elsewhere}"], check=True)
+    counted_whole(observe("env", f"WHERE={layout.elsewhere}/.", str(layout.program), CODED))
 
 
-def test_a_shim_that_nobody_could_foresee_is_counted_from_its_constructor_on_or_said_to_be_late(place: Place) -> None:
-    hidden = place.elsewhere / "deep"
+def test_a_shim_that_nobody_could_foresee_is_counted_from_its_constructor_on_or_said_to_be_late(layout: Layout) -> None:
+    hidden = layout.elsewhere / "deep"
     hidden.mkdir()
-    (place.elsewhere / NAME).rename(hidden / NAME)
-    go = place.folder / "go"
-    script = f"cd /; W={place.elsewhere}; WHERE=$W/deep {place.program} {CODED} {go}"
+    (layout.elsewhere / NAME).rename(hidden / NAME)
+    go = layout.folder / "go"
+    script = f"cd /; W={layout.elsewhere}; WHERE=$W/deep {layout.program} {CODED} {go}"
     with Collector("--run-output", "null", "--", "sh", "-c", script, plan=PLAN) as collector:
         collector.wait(FunctionsWatched, lambda event: "gpuInit" in {each.name for each in event.functions})
         go.touch()

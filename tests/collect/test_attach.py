@@ -27,7 +27,7 @@ class Observation:
 
 
 @pytest.fixture(scope="module")
-def seen(workshop: Workshop) -> Iterator[Observation]:
+def attached(workshop: Workshop) -> Iterator[Observation]:
     with (
         Life(workshop.program, f"load:{workshop.shim}", "line", "line", env=ENVIRONMENT) as life,
         Collector(str(life.pid)) as collector,
@@ -38,15 +38,17 @@ def seen(workshop: Workshop) -> Iterator[Observation]:
         assert life.lives()
 
 
-def test_the_first_line_anchors_the_stream(seen: Observation) -> None:
-    first = seen.collector.wait(SessionStarted)
-    assert (first.target, first.collector, first.uid) == (str(seen.pid), seen.collector.pid, os.getuid())
+def test_the_first_line_anchors_the_stream(attached: Observation) -> None:
+    first = attached.collector.wait(SessionStarted)
+    assert (first.target, first.collector, first.uid) == (str(attached.pid), attached.collector.pid, os.getuid())
     assert first.capabilities
-    assert seen.collector.events[0] is first
+    assert attached.collector.events[0] is first
 
 
-def test_a_living_process_is_told_with_program_and_chosen_environment(seen: Observation, workshop: Workshop) -> None:
-    program = seen.collector.program(seen.pid)
+def test_a_living_process_is_told_with_program_and_chosen_environment(
+    attached: Observation, workshop: Workshop
+) -> None:
+    program = attached.collector.program(attached.pid)
     assert program.argv == [str(workshop.program), f"load:{workshop.shim}", "line", "line"]
     assert program.exe == str(workshop.program)
     assert program.environment == {
@@ -59,25 +61,25 @@ def test_a_living_process_is_told_with_program_and_chosen_environment(seen: Obse
     assert program.interpreter and program.interpreter.startswith("/lib")
 
 
-def test_libraries_come_with_route_scope_and_elf_facts(seen: Observation, workshop: Workshop) -> None:
-    shim = seen.collector.library(seen.pid, "libshim.so.1")
+def test_libraries_come_with_route_scope_and_elf_facts(attached: Observation, workshop: Workshop) -> None:
+    shim = attached.collector.library(attached.pid, "libshim.so.1")
     assert (shim.route, shim.asked, shim.state) == ("dlopen", "libshim.so.1", "current")
-    libc = seen.collector.library(seen.pid, "libc.so.6")
+    libc = attached.collector.library(attached.pid, "libc.so.6")
     assert (libc.route, libc.route_by, libc.asked) == ("needed", str(workshop.program), "libc.so.6")
-    assert seen.collector.library(seen.pid, "/program").route == "executable"
-    scope = seen.collector.wait(ScopeRead, lambda e: e.pid == seen.pid)
+    assert attached.collector.library(attached.pid, "/program").route == "executable"
+    scope = attached.collector.wait(ScopeRead, lambda e: e.pid == attached.pid)
     assert (scope.order[0], scope.order[-1]) == (str(workshop.program), str(workshop.shim))
-    image = seen.collector.wait(ImageRead, lambda e: e.file == shim.file)
+    image = attached.collector.wait(ImageRead, lambda e: e.file == shim.file)
     assert (image.soname, [export.name for export in image.exports]) == ("libshim.so.1", ["shim_one", "shim_two"])
 
 
-def test_symbols_are_answered_in_pages(seen: Observation) -> None:
-    shim = seen.collector.library(seen.pid, "libshim.so.1")
-    seen.collector.send(ReadSymbols(id=7, pid=seen.pid, file=shim.file, filter="shim_", limit=1))
-    page = seen.collector.wait(SymbolPage, lambda e: e.id == 7)
+def test_symbols_are_answered_in_pages(attached: Observation) -> None:
+    shim = attached.collector.library(attached.pid, "libshim.so.1")
+    attached.collector.send(ReadSymbols(id=7, pid=attached.pid, file=shim.file, filter="shim_", limit=1))
+    page = attached.collector.wait(SymbolPage, lambda e: e.id == 7)
     assert (page.total, [row.symbol.name for row in page.rows]) == (2, ["shim_one"])
-    seen.collector.send(ReadSymbols(id=8, pid=seen.pid, filter="^shim_"))
-    assert seen.collector.wait(SymbolPage, lambda e: e.id == 8).files >= 3
+    attached.collector.send(ReadSymbols(id=8, pid=attached.pid, filter="^shim_"))
+    assert attached.collector.wait(SymbolPage, lambda e: e.id == 8).files >= 3
 
 
 @pytest.mark.parametrize(
@@ -88,31 +90,31 @@ def test_symbols_are_answered_in_pages(seen: Observation) -> None:
         (ScanPointers(id=13, pid=1), "not under observation"),
     ],
 )
-def test_requests_about_strangers_are_refused_in_words(seen: Observation, request_: Request, why: str) -> None:
-    seen.collector.send(request_)
-    assert why in seen.collector.wait(RequestFailed, lambda e: e.id == request_.id).why
+def test_requests_about_strangers_are_refused_in_words(attached: Observation, request_: Request, why: str) -> None:
+    attached.collector.send(request_)
+    assert why in attached.collector.wait(RequestFailed, lambda e: e.id == request_.id).why
 
 
-def test_a_file_that_the_process_does_not_map_has_no_symbols(seen: Observation) -> None:
-    seen.collector.send(ReadSymbols(id=14, pid=seen.pid, file="0:0:0"))
-    assert "no longer maps that file" in seen.collector.wait(RequestFailed, lambda e: e.id == 14).why
+def test_a_file_that_the_process_does_not_map_has_no_symbols(attached: Observation) -> None:
+    attached.collector.send(ReadSymbols(id=14, pid=attached.pid, file="0:0:0"))
+    assert "no longer maps that file" in attached.collector.wait(RequestFailed, lambda e: e.id == 14).why
 
 
-def test_a_request_that_nobody_knows_is_answered_in_words(seen: Observation) -> None:
-    seen.collector.send_raw(b'{"request":"dance"}\nnonsense\n')
-    assert "not a request" in seen.collector.wait(RequestFailed, lambda e: e.id == 0).why
+def test_a_request_that_nobody_knows_is_answered_in_words(attached: Observation) -> None:
+    attached.collector.send_raw(b'{"request":"dance"}\nnonsense\n')
+    assert "not a request" in attached.collector.wait(RequestFailed, lambda e: e.id == 0).why
 
 
-def test_vitals_come_once_and_then_only_when_they_change(seen: Observation) -> None:
-    vitals = seen.collector.wait(Vitals, lambda e: e.pid == seen.pid)
+def test_vitals_come_once_and_then_only_when_they_change(attached: Observation) -> None:
+    vitals = attached.collector.wait(Vitals, lambda e: e.pid == attached.pid)
     assert vitals.rss > 0 and vitals.threads == 1 and vitals.state == "S"
-    told = [(e.cpu, e.rss, e.threads, e.state) for e in seen.collector.all(Vitals)]
+    told = [(e.cpu, e.rss, e.threads, e.state) for e in attached.collector.all(Vitals)]
     assert len(told) == len(set(told))
 
 
-def test_each_file_is_read_once(seen: Observation) -> None:
-    seen.collector.wait(ImageRead, lambda e: e.path.endswith("libc.so.6"))
-    files = [image.file for image in seen.collector.all(ImageRead)]
+def test_each_file_is_read_once(attached: Observation) -> None:
+    attached.collector.wait(ImageRead, lambda e: e.path.endswith("libc.so.6"))
+    files = [image.file for image in attached.collector.all(ImageRead)]
     assert len(files) == len(set(files))
 
 

@@ -27,11 +27,11 @@ class Births:
 
 def test_a_few_births_are_no_flood_and_many_are_one_until_a_second_is_calm() -> None:
     flood = Flood()
-    assert not flood.seen(1 * SECOND, FLOOD)
-    assert flood.seen(2 * SECOND, FLOOD + 1)
-    assert flood.seen(3 * SECOND, 0)
-    assert not flood.seen(4 * SECOND, 0)
-    assert not flood.seen(9 * SECOND, 0)
+    assert not flood.too_many(1 * SECOND, FLOOD)
+    assert flood.too_many(2 * SECOND, FLOOD + 1)
+    assert flood.too_many(3 * SECOND, 0)
+    assert not flood.too_many(4 * SECOND, 0)
+    assert not flood.too_many(9 * SECOND, 0)
 
 
 def test_a_flood_of_births_is_read_in_batches_and_all_of_it_is_told() -> None:

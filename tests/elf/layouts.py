@@ -119,12 +119,12 @@ class Layout:
         for folder in "abcd":
             shutil.rmtree(workshop.folder / folder, ignore_errors=True)
         for folder, kind in self.places.items():
-            _place(workshop.folder / "pool" / kind / "libprovider.so.1", workshop.folder / folder)
-        _place(workshop.folder / "pool" / "inner" / "libinner.so", workshop.folder / "c")
+            _installed(workshop.folder / "pool" / kind / "libprovider.so.1", workshop.folder / folder)
+        _installed(workshop.folder / "pool" / "inner" / "libinner.so", workshop.folder / "c")
         if self.helper:
             kind = "helper" if self.helper != "d" else "empty-helper"
-            _place(workshop.folder / "pool" / kind / "libhelper.so", workshop.folder / self.helper)
-        return _place(workshop.folder / "pool" / self.consumer / "libconsumer.so", workshop.folder / "d")
+            _installed(workshop.folder / "pool" / kind / "libhelper.so", workshop.folder / self.helper)
+        return _installed(workshop.folder / "pool" / self.consumer / "libconsumer.so", workshop.folder / "d")
 
     def environment(self, workshop: Workshop) -> dict[str, str]:
         """For the program that opens the consumer."""
@@ -135,7 +135,7 @@ class Layout:
         return environment
 
 
-def _place(source: Path, folder: Path) -> Path:
+def _installed(source: Path, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / source.name
     if not target.exists():

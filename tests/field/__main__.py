@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import answers, ollama, ollama_cases, starts, unforeseen, wheels
+from . import answers, counted_starts, ollama, ollama_cases, unforeseen, wheels
 
 PARTS = ("starts", "unforeseen", "small", "ollama", "wheels")
 
@@ -22,7 +22,7 @@ def main() -> int:
         folder = Path(name)
         folder.chmod(0o755)
         parts: dict[str, Callable[[], bool]] = {
-            "starts": lambda: _starts(options, folder),
+            "starts": lambda: _run_starts(options, folder),
             "unforeseen": lambda: unforeseen.run(_made(folder / "unforeseen"), options.starts * 10),
             "small": lambda: _answers("small programs", answers.small_jobs(_made(folder / "small")), options.at_once),
             "ollama": lambda: _ollama(options, folder),
@@ -37,7 +37,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--starts", type=int, default=3, metavar="N", help="of each kind that calls are counted of")
     parser.add_argument("--busy", action="store_true", help="with a busy loop on each processor")
     parser.add_argument("--name", default="ollama", help="of the program: another one where a server of that name runs")
-    parser.add_argument("--ways", default=",".join(starts.WAYS), help="comma-separated: %(default)s")
+    parser.add_argument("--ways", default=",".join(counted_starts.WAYS), help="comma-separated: %(default)s")
     parser.add_argument("--parts", default=",".join(PARTS), help="comma-separated: %(default)s")
     parser.add_argument("--at-once", type=int, default=3, metavar="N", help="cases that are asked about side by side")
     parser.add_argument("--wheels", action="store_true", help="every wheel layout, 5 GB of downloads; else a few")
@@ -57,15 +57,15 @@ def _installed(options: argparse.Namespace, folder: Path) -> list[ollama.Ollama]
         return []
 
 
-def _starts(options: argparse.Namespace, folder: Path) -> bool:
+def _run_starts(options: argparse.Namespace, folder: Path) -> bool:
     good = True
-    starts.head()
+    counted_starts.head()
     for one in _installed(options, folder / "starts"):
         for way in options.ways.split(","):
             begun = time.monotonic()
-            seen = [starts.WAYS[way](one, folder) for _ in range(options.starts)]
+            seen = [counted_starts.WAYS[way](one, folder) for _ in range(options.starts)]
             version = ollama.GENERATIONS[one.name]
-            good &= starts.row(version, way, seen, time.monotonic() - begun) or way == "late"
+            good &= counted_starts.row(version, way, seen, time.monotonic() - begun) or way == "late"
             if options.tell:
                 print("".join(f"   {start.answer}\n" for start in seen), end="", flush=True)
     return good

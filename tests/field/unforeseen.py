@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tests.collect.collector import Collector
 
-from . import starts
-from .starts import PLAN, Start
+from . import counted_starts
+from .counted_starts import PLAN, Start
 
 _STAND_INS = Path(__file__).parent / "stand_ins"
 _MICROSECONDS = (0, 50, 200, 1000, 5000)
@@ -26,14 +26,14 @@ def run(folder: Path, count: int) -> bool:
     """A row for each kind and pause, of so many loads; whether every call was counted."""
     program = folder / "loads"
     subprocess.run(["gcc", "-O1", "-w", "-o", program, _STAND_INS / "loads.c", "-ldl"], check=True)
-    starts.head()
+    counted_starts.head()
     good = True
     for name, (size, begin) in _KINDS.items():
         library = _library(folder, size)
         for pause in _MICROSECONDS:
             begun = time.monotonic()
-            seen = _loads(folder, f"{begin}{program}", library, count, pause)
-            good &= starts.row(f"unforeseen, {name}", f"{pause / 1000:g} ms", [seen], time.monotonic() - begun)
+            seen = _load_series(folder, f"{begin}{program}", library, count, pause)
+            good &= counted_starts.row(f"unforeseen, {name}", f"{pause / 1000:g} ms", [seen], time.monotonic() - begun)
     return good
 
 
@@ -44,7 +44,7 @@ def _library(folder: Path, size: int) -> Path:
     return library
 
 
-def _loads(folder: Path, program: str, library: Path, count: int, pause: int) -> Start:
+def _load_series(folder: Path, program: str, library: Path, count: int, pause: int) -> Start:
     place = Path(tempfile.mkdtemp(dir=folder))
     for number in range(count):
         (place / str(number)).mkdir(parents=True)
@@ -56,7 +56,7 @@ def _loads(folder: Path, program: str, library: Path, count: int, pause: int) ->
         "--run", "--run-output", "null", "--", "sh", "-c", shell, plan=PLAN, environment=dict(os.environ)
     ) as collector:
         collector.finish()
-        counted = starts.counted(collector, ("cuda-driver",))
+        counted = counted_starts.counted(collector, ("cuda-driver",))
     subprocess.run(["rm", "-r", place], check=True)
     (pid,) = {pid for pid, _ in counted} or {0}
     return Start(Counter({(pid, "cuInit"): count}), counted)

@@ -11,11 +11,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import starts
+from . import counted_starts
 from .ollama import built
 
 _STAND_INS = Path(__file__).parent / "stand_ins"
-_WAYS = {"waited for": starts.program_waited, "by report": starts.program_reported}
+_WAYS = {"waited for": counted_starts.program_waited, "by report": counted_starts.program_reported}
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def run(folder: Path, count: int, everything: bool) -> bool:
     shim.mkdir(exist_ok=True)
     command = ["gcc", "-O1", "-w", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o", str(shim / "libcuda.so.1")]
     subprocess.run([*command, str(_STAND_INS / "driver.c")], check=True)
-    starts.head()
+    counted_starts.head()
     good = True
     for name, asks in _programs(folder, everything):
         script = folder / f"{name.replace(' ', '-')}.sh"
@@ -108,7 +108,7 @@ def run(folder: Path, count: int, everything: bool) -> bool:
         for way, start in _WAYS.items():
             begun = time.monotonic()
             seen = [start(script, folder) for _ in range(count)]
-            good &= starts.row(name, way, seen, time.monotonic() - begun)
+            good &= counted_starts.row(name, way, seen, time.monotonic() - begun)
     return good
 
 

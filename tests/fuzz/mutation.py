@@ -21,7 +21,7 @@ def mutant(whole: bytes, chance: random.Random) -> bytes:
     for _ in range(chance.randint(1, _MOST_CHANGES)):
         if not raw:
             break
-        at = _place(len(raw), chance)
+        at = _position(len(raw), chance)
         length = min(chance.choice((1, 1, 2, 4, 8, 16, 64, 1024)), len(raw) - at)
         match chance.randrange(7):
             case 0:
@@ -44,6 +44,6 @@ def mutant(whole: bytes, chance: random.Random) -> bytes:
     return bytes(raw)
 
 
-def _place(size: int, chance: random.Random) -> int:
+def _position(size: int, chance: random.Random) -> int:
     """Headers lie in front: half of the changes go there."""
     return chance.randrange(min(size, chance.choice((64, 512, 4096, size, size))))

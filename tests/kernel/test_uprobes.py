@@ -16,7 +16,7 @@ from inspector.collect.kernel.attach import AttachThreads, attach_all, close_all
 from inspector.collect.kernel.bpf import Map, MapKind
 from inspector.collect.kernel.tracepoints import open_tracefs
 from inspector.collect.kernel.uprobe_events import UprobeEvents
-from inspector.collect.kernel.uprobes import Means, MultiLinks, Place, UprobeProgram
+from inspector.collect.kernel.uprobes import Means, MultiLinks, ProbeSite, UprobeProgram
 
 pytestmark = pytest.mark.live
 FUNCTIONS, CALLS = 300, 7
@@ -93,7 +93,7 @@ def test_each_call_of_each_probed_function_counts_once_and_none_afterwards(
     counts = Map(MapKind.ARRAY, 4, 8, FUNCTIONS)
     program = UprobeProgram(_counting(counts), "counts")
     sites = {site.name: site for site in find_sites(built.library, [f"fn{n}" for n in range(FUNCTIONS)]).found}
-    places = [Place(sites[f"fn{n}"].offset, n << 32) for n in range(number)]
+    places = [ProbeSite(sites[f"fn{n}"].offset, n << 32) for n in range(number)]
     attached = attach_all(program, built.library, places)
     bound = number if means.most is None else min(number, means.most)
     try:
@@ -117,7 +117,7 @@ def test_threads_set_each_probe_once_whether_others_are_in_the_way_or_not(
     counts = Map(MapKind.ARRAY, 4, 8, FUNCTIONS)
     program = UprobeProgram(_counting(counts), "counts")
     sites = {site.name: site for site in find_sites(built.library, [f"fn{n}" for n in range(FUNCTIONS)]).found}
-    places = [Place(sites[f"fn{n}"].offset, n << 32) for n in range(FUNCTIONS)] + [Place(1 << 40, 0)]
+    places = [ProbeSite(sites[f"fn{n}"].offset, n << 32) for n in range(FUNCTIONS)] + [ProbeSite(1 << 40, 0)]
     attached = attach_all(program, built.library, places, AttachThreads(4, 1))
     try:
         subprocess.run([built.program], check=True)

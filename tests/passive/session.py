@@ -52,7 +52,7 @@ class ImmediateLoop:
             callback()
 
 
-class KeepingOutlet:
+class KeepingWriter:
     """Keeps what is sent."""
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class Bench:
     """A session and everything that a test wants to see of it."""
 
     def __init__(self, plan: Plan, *, count: bool = True) -> None:
-        self.loop, self.sink, self.tree = ImmediateLoop(), KeepingOutlet(), FixedTree()
+        self.loop, self.sink, self.tree = ImmediateLoop(), KeepingWriter(), FixedTree()
         self.session = Session(self.loop, self.sink, self.tree, Configure(plan=plan, count=count))
 
     def track(self, pid: int) -> Tracked:

@@ -18,8 +18,8 @@ from inspector.stream.transport import MAIN
 from tests.view.app_harness import running_app
 from tests.view.feeds import FakeFeed
 
-from .listed_shapes import listed
-from .newest_shapes import newest
+from .listed_samples import listed
+from .newest_samples import newest
 
 _PROGRAM = """
 import json, subprocess, sys, time

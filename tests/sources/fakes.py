@@ -71,7 +71,7 @@ class FakeLoop:
         self.settle()
 
 
-class FakeOutlet:
+class FakeWriter:
     """Keeps all events."""
 
     def __init__(self) -> None:
@@ -140,7 +140,7 @@ class Bench:
 
     def __init__(self, plan: Plan | None = None, logs: list[str] | None = None) -> None:
         self.loop = FakeLoop()
-        self.sink = FakeOutlet()
+        self.sink = FakeWriter()
         self.tree = FakeTree()
         self.session = Session(self.loop, self.sink, self.tree, Configure(plan=plan or Plan(), logs=logs or []))
 

@@ -14,7 +14,7 @@ from inspector.collect.logs.line_rate_limit import LineLimiter
 from inspector.collect.logs.reader import FIRST_LINES
 from inspector.collect.logs.watched_lines import Marks
 from inspector.collect.sources.output.log_catalog import LogCatalog
-from inspector.collect.sources.output.log_paths import Place
+from inspector.collect.sources.output.log_paths import LogPath
 from inspector.collect.sources.output.logs import LogSource
 from inspector.collect.sources.path_watch import PathWatch
 from inspector.stream.logs import LogChanged, LogFound, LogLine, LogRead
@@ -143,7 +143,7 @@ def test_output_of_a_process_that_is_gone_before_it_is_opened_is_read_by_the_nam
     path.write_bytes(b"RuntimeError: cuInit failed\n")
     catalog = LogCatalog(bench.session, PathWatch(bench.loop, bench.sink), LineLimiter(Marks([])), "journalctl")
     held = OpenPath(b"/proc/4194305/fd/1", held=True)  # no process has such a number
-    catalog.file(Place(bytes(path), held, OpenPath(bytes(path)), "stdout of PID 4194305"))
+    catalog.file(LogPath(bytes(path), held, OpenPath(bytes(path)), "stdout of PID 4194305"))
     catalog.begin()
     bench.loop.settle()
     assert [found.readable for found in bench.sink.of(LogFound)][-1]

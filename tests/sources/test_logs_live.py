@@ -17,7 +17,7 @@ from inspector.collect.sources.output.logs import LogSource
 from inspector.stream.logs import LogFound, LogRead
 from inspector.stream.requests import Configure, LogPage, Plan, ReadLog, StopSearch
 
-from .fakes import FakeOutlet, FakeTree
+from .fakes import FakeTree, FakeWriter
 
 
 class Live:
@@ -25,7 +25,7 @@ class Live:
 
     def __init__(self, plan: Plan, logs: list[str], pids: list[int]) -> None:
         self.faults: list[str] = []
-        self.sink = FakeOutlet()
+        self.sink = FakeWriter()
         self.tree = FakeTree()
         self.loop = CollectorLoop(lambda what, error: self.faults.append(f"{what}: {error!r}"))
         for pid in pids:

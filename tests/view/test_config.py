@@ -143,7 +143,7 @@ def test_reset_puts_the_file_aside(tmp_path: Path) -> None:
 
 def test_it_lies_where_xdg_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", "/x")
-    assert config_file.place() == Path("/x/shim-inspector/config.toml")
+    assert config_file.config_path() == Path("/x/shim-inspector/config.toml")
 
 
 def test_the_documentation_names_all_ids_sections_and_settings() -> None:

@@ -21,7 +21,7 @@ from inspector.view.tables.symbols import SymbolTable, knowledge, recorded_symbo
 from .app_harness import AppHarness, running_app
 from .feeds import FakeFeed
 from .sample import SERVER, at, main_question
-from .test_tables import sight_of
+from .test_tables import context_of
 
 
 async def typed(ui: AppHarness, text: str) -> None:
@@ -90,7 +90,7 @@ def test_a_load_that_a_person_asked_about_is_no_evidence_of_what_the_program_doe
 
 
 def test_a_function_that_was_let_go_is_not_said_to_be_uncalled() -> None:
-    context = sight_of(CountingStopped(at=at(4), functions=[2], why="asked by the user"))
+    context = context_of(CountingStopped(at=at(4), functions=[2], why="asked by the user"))
     context = replace(context, live=False)
     table = SymbolTable(recorded_symbols(context), knowledge(context), "")
     names = {function.name for function in context.state.functions.values() if function.id == 2}

@@ -31,7 +31,7 @@ from inspector.view.tables.timeline import inside_now
 from .sample import FIRST, SERVER, SHIM_PATH, at, main_question
 
 
-def sight_of(*more: AnyEvent, process: tuple[int, int] | None = None) -> PaneContext:
+def context_of(*more: AnyEvent, process: tuple[int, int] | None = None) -> PaneContext:
     """The main question and some more events."""
     state = apply_all([*main_question(), *more], State())
     return PaneContext(state=state, scope=Scope(process=process), now=at(15))
@@ -59,7 +59,7 @@ def test_a_unit_says_of_each_setting_whether_it_is_in_force() -> None:
     unit = UnitRead(
         at=at(4), unit="ollama.service", files=[UnitFile(path=place, mtime=1)], settings=settings, needs_reload=True
     )
-    said = notes(processes(sight_of(unit)), str(SERVER))
+    said = notes(processes(context_of(unit)), str(SERVER))
     assert f"LD_PRELOAD={SHIM_PATH} (vgpu.conf:3): in force" in said
     assert "OLLAMA_NUM_GPU=999 (vgpu.conf:4): not in this process" in said
     assert "OLLAMA_DEBUG=2 (vgpu.conf:5): this process has 1" in said
@@ -70,7 +70,7 @@ def test_the_preload_file_of_the_machine_is_shown_with_its_carriers() -> None:
     preload = PreloadFileRead(
         at=at(4), path="/etc/ld.so.preload", entries=["/opt/x.so"], carriers=212, carrier_names=["sshd", "bash"]
     )
-    said = notes(processes(sight_of(preload)), str(SERVER))
+    said = notes(processes(context_of(preload)), str(SERVER))
     assert "ld.so.preload /opt/x.so" in said
     assert "in 212 processes on this machine: sshd, bash" in said
 
@@ -80,7 +80,7 @@ def test_a_process_tells_where_its_output_goes_what_it_serves_and_what_it_could_
         at=at(4), pid=SERVER, listening=["127.0.0.1:11434"], connected=[Peer(address="127.0.0.1:80", pid=9, argv="x")]
     )
     opened = FileOpened(at=at(4), pid=SERVER, tid=SERVER, path="/var/log/vgpu.log", errno=13, count=3)
-    said = notes(processes(sight_of(sockets, opened)), str(SERVER))
+    said = notes(processes(context_of(sockets, opened)), str(SERVER))
     assert "fd 1 /dev/null: output written here is lost" in said
     assert "serves 127.0.0.1:11434" in said and "talks to 127.0.0.1:80 9 x" in said
     assert "opens /var/log/vgpu.log: EACCES, 3 times" in said
@@ -94,7 +94,7 @@ def test_a_crash_names_signal_library_and_symbol() -> None:
         ),
         ProcessEnded(at=at(5), pid=900, signal=11),
     ]
-    table = processes(sight_of(*crash))
+    table = processes(context_of(*crash))
     assert any("! SIGSEGV in libvgpu-cuda.so.1" in row for row in rows(table))
     assert f"signal SIGSEGV at nvmlInit_v2+0x1c4 in {SHIM_PATH}" in notes(table, "900")
 
@@ -105,14 +105,14 @@ def test_a_kill_from_outside_blames_no_library() -> None:
         SignalDelivered(at=at(5), pid=900, tid=900, signal=9, fatal=True, library="/lib/libc.so.6"),
         ProcessEnded(at=at(5), pid=900, signal=9),
     ]
-    sight = sight_of(*killed)
+    sight = context_of(*killed)
     assert any("○ SIGKILL" in row and "libc" not in row for row in rows(processes(sight)))
     assert not [one for one in sight.state.timeline if one.bad and one.pid == 900]
 
 
 def test_a_kill_is_red_where_the_answer_tells_of_it() -> None:
     killed = ProcessEnded(at=at(5), pid=900, signal=9)
-    sight = sight_of(ProcessStarted(at=at(4), pid=900, ppid=SERVER, started=at(4), origin="fork"), killed)
+    sight = context_of(ProcessStarted(at=at(4), pid=900, ppid=SERVER, started=at(4), origin="fork"), killed)
     finding = Finding(rule="discovery-timeout", severity="error", confidence="likely", title="t", cause="c",
                       next_step="n", evidence=[], pid=900,
                       chain=[Link(text="killed", kind="end", pid=900)])  # fmt: skip
@@ -122,7 +122,7 @@ def test_a_kill_is_red_where_the_answer_tells_of_it() -> None:
 
 def test_others_of_the_same_name_stand_below_the_tree() -> None:
     other = SameNameProcess(at=at(4), pid=77, argv=["/snap/ollama", "serve"], exe="/snap/ollama", listening=["*:11434"])
-    table = processes(sight_of(other))
+    table = processes(context_of(other))
     assert "another tree: o" in rows(table)[-1]
     assert "serves *:11434" in notes(table, "other:77")
 
@@ -130,7 +130,7 @@ def test_others_of_the_same_name_stand_below_the_tree() -> None:
 def test_a_useless_preload_entry_is_a_library_that_did_not_load() -> None:
     words = "object '/x.so' from LD_PRELOAD cannot be preloaded: ignored."
     entry = PreloadChecked(at=at(4), pid=SERVER, source="LD_PRELOAD", entry="/x.so", usable=False, words=words)
-    assert f"LD_PRELOAD: {words}" in rows(libraries(sight_of(entry)))[0] + rows(libraries(sight_of(entry)))[1]
+    assert f"LD_PRELOAD: {words}" in rows(libraries(context_of(entry)))[0] + rows(libraries(context_of(entry)))[1]
 
 
 def test_a_backend_of_which_no_load_was_seen_is_listed_as_such() -> None:
@@ -143,36 +143,36 @@ def test_a_backend_of_which_no_load_was_seen_is_listed_as_such() -> None:
         directory="/lib/ollama",
     )
     would = LoadPredicted(at=at(4), pid=SERVER, name="/lib/ollama/libggml-hip.so", ok=True)
-    assert "backend: no load was seen, it would load" in rows(libraries(sight_of(candidate, would)))[-1]
+    assert "backend: no load was seen, it would load" in rows(libraries(context_of(candidate, would)))[-1]
 
 
 def test_a_library_tells_by_which_rule_of_the_loader_it_is_found() -> None:
     found = Dependency(name="libcuda.so.1", path=SHIM_PATH, by="x", rule="LD_LIBRARY_PATH")
     prediction = LoadPredicted(at=at(4), pid=SERVER, name="libcuda.so.1", ok=True, tree=[found])
-    assert "found by LD_LIBRARY_PATH" in notes(libraries(sight_of(prediction)), SHIM_PATH)
+    assert "found by LD_LIBRARY_PATH" in notes(libraries(context_of(prediction)), SHIM_PATH)
 
 
 def test_a_library_that_lacks_a_name_is_loaded_all_the_same() -> None:
     asked = LoaderRefused(at=at(9.0), pid=SERVER, tid=SERVER, object=SHIM_PATH, text="undefined symbol: cuNothing")
     absent = LoaderRefused(at=at(9.0), pid=SERVER, tid=SERVER, object="libnope.so.1", text="cannot open shared object")
-    before, shown = rows(libraries(sight_of())), rows(libraries(sight_of(asked, absent)))
+    before, shown = rows(libraries(context_of())), rows(libraries(context_of(asked, absent)))
     assert len(shown) == len(before) + 1
     assert any("libnope.so.1" in row and "not loaded" in row for row in shown)
 
 
 def test_one_process_narrows_the_libraries() -> None:
-    table = libraries(sight_of(process=(FIRST, at(2.0))))
+    table = libraries(context_of(process=(FIRST, at(2.0))))
     assert "2 files in 4720 ollama runner, 1 optional not loaded" in table.heading
 
 
 def test_an_open_call_is_counted_in_seconds_with_its_wait() -> None:
     inside = CallsInside(at=at(4), open=[OpenCall(pid=SERVER, tid=SERVER, function=3, entered=at(3))])
     waits = ThreadWaits(at=at(4), pid=SERVER, tid=SERVER, syscall="futex")
-    assert inside_now(sight_of(inside, waits)) == "4711 inside cuMemAlloc_v2 for 12.0 s, waiting in futex"
+    assert inside_now(context_of(inside, waits)) == "4711 inside cuMemAlloc_v2 for 12.0 s, waiting in futex"
 
 
 def test_the_gpu_pane_counts_who_called_nothing() -> None:
-    table = gpu(sight_of())
+    table = gpu(context_of())
     assert any("2 of 3 processes called none of 3 watched functions" in row for row in rows(table))
     said = notes(table, f"{FIRST}:1")
     assert f"returned CUDA_ERROR_NO_DEVICE to {SHIM_PATH} (the library itself)" in said
@@ -194,10 +194,10 @@ def test_two_files_of_one_name_are_told_apart_by_their_folders_wherever_they_are
 
 def test_calls_inside_each_other_on_one_thread_are_told_once() -> None:
     calls = [OpenCall(pid=SERVER, tid=SERVER, function=number, entered=at(3)) for number in (3, 4)]
-    assert inside_now(sight_of(CallsInside(at=at(4), open=calls))).count("4711 inside") == 1
+    assert inside_now(context_of(CallsInside(at=at(4), open=calls))).count("4711 inside") == 1
 
 
 def test_a_title_in_the_pane_gpu_has_the_whole_line() -> None:
-    table = gpu(sight_of())
+    table = gpu(context_of())
     titles = [table.row(place) for place in range(len(table)) if table.row(place).key.startswith("calls:")]
     assert titles and all(len(row.cells) == 1 for row in titles)

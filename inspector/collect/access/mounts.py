@@ -77,14 +77,14 @@ class Mounts:
         asked = _Asked(at=time.monotonic())
         found: list[T | Exception] = []
 
-        def work() -> None:
+        def look_aside() -> None:
             try:
                 found.append(look())
             except Exception as error:  # whoever asked is to get it, whatever it is
                 found.append(error)
             asked.done.set()
 
-        threading.Thread(target=work, name="looks-at-mount", daemon=True).start()
+        threading.Thread(target=look_aside, name="looks-at-mount", daemon=True).start()
         if not asked.done.wait(ANSWER_SECONDS):
             with self._lock:
                 self._asked[mount] = asked  # until that thread comes back it does not answer
@@ -175,17 +175,17 @@ _OF_PROCESS = re.compile(rb"/proc/(\d+)/root(?=/)")
 
 def check(path: str | bytes) -> None:
     """NotAnsweringError when a path of our own tree, or /proc/PID/root/..., lies on a mount that does not answer."""
-    mounts, inside = _place(os.fsencode(path))
+    mounts, inside = _mounts_and_path(os.fsencode(path))
     mounts.check(inside)
 
 
 def aside(path: str | bytes, look: Callable[[], T]) -> T:
     """What a look at such a path gives, as `Mounts.aside`."""
-    mounts, inside = _place(os.fsencode(path))
+    mounts, inside = _mounts_and_path(os.fsencode(path))
     return mounts.aside(inside, look)
 
 
-def _place(path: bytes) -> tuple[Mounts, bytes]:
+def _mounts_and_path(path: bytes) -> tuple[Mounts, bytes]:
     theirs = _OF_PROCESS.match(path)
     if theirs:
         return mounts_of(int(theirs[1])), path[theirs.end() :]
@@ -196,10 +196,10 @@ def close(fd: int) -> None:
     """Close a file that may lie on such a mount: closing tells its server, who may be gone, or never answer."""
     done = threading.Event()
 
-    def work() -> None:
+    def close() -> None:
         with suppress(OSError):  # the descriptor is free all the same (close(2))
             os.close(fd)
         done.set()
 
-    threading.Thread(target=work, name="closes-file", daemon=True).start()
+    threading.Thread(target=close, name="closes-file", daemon=True).start()
     done.wait(ANSWER_SECONDS)

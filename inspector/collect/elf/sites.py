@@ -77,7 +77,7 @@ def find_sites(open_path: bytes, names: Iterable[str] = ()) -> Sites:
         text = [s for s in elf.segments if s.kind == PT_LOAD and s.flags & PF_X]
         sites = Sites([], refused)
         for address, (aliases, size) in groups.items():
-            _place(processor, elf, text, address, size, tuple(aliases), sites)
+            _probe_point(processor, elf, text, address, size, tuple(aliases), sites)
         return sites
 
 
@@ -90,7 +90,7 @@ def site_at(open_path: bytes, offset: int, name: str) -> Site | None:
         if processor is None or segment is None:
             return None
         sites = Sites([], [])
-        _place(processor, elf, text, offset - segment.offset + segment.address, 0, (name,), sites)
+        _probe_point(processor, elf, text, offset - segment.offset + segment.address, 0, (name,), sites)
         return next(iter(sites.found), None)
 
 
@@ -139,7 +139,7 @@ def _no_function(symbol: Symbol) -> str:
     return ""
 
 
-def _place(
+def _probe_point(
     processor: Processor,
     elf: ElfFile,
     text: list[Segment],
@@ -156,7 +156,7 @@ def _place(
     left = segment.address + segment.file_size - address
     code = elf.read_some(start, min(_PROLOGUE, left))
     body = elf.read_some(start, min(size, left)) if 0 < size <= _LARGEST_BODY else b""
-    place = processor.place(code, body)
+    place = processor.probe_point(code, body)
     if place is None:
         sites.refused.append(Refusal(names, f"its first instruction ({code[:5].hex(' ')}) cannot be probed"))
         return

@@ -12,9 +12,9 @@ import msgspec
 
 from . import uprobes
 from .real_time import real_time
-from .uprobes import MultiLinks, Place, UprobeProgram
+from .uprobes import MultiLinks, ProbeSite, UprobeProgram
 
-__all__ = ["AttachThreads", "Attached", "Place", "attach_all", "checked_by_kernel", "close_all"]
+__all__ = ["AttachThreads", "Attached", "ProbeSite", "attach_all", "checked_by_kernel", "close_all"]
 
 _ENOTSUPP = 524
 """Not in errno(3): the kernel's own number for an instruction that cannot be probed."""
@@ -44,7 +44,7 @@ class AttachThreads:
         """`priority`: of SCHED_FIFO."""
         self._count, self._jobs = count, queue.SimpleQueue[Callable[[], None]]()
         for _ in range(count):
-            threading.Thread(target=self._work, args=(priority,), name="attach", daemon=True).start()
+            threading.Thread(target=self._run, args=(priority,), name="attach", daemon=True).start()
 
     def attach(self, attach: Callable[[list[int]], None], numbers: list[int]) -> None:
         """In a few links where nobody is in the way, else by all threads; OSError when one was refused."""
@@ -71,14 +71,14 @@ class AttachThreads:
             if error is not None:
                 raise error
 
-    def _work(self, priority: int) -> None:
+    def _run(self, priority: int) -> None:
         real_time(priority)
         while True:
             self._jobs.get()()
 
 
 def attach_all(
-    program: UprobeProgram, path: bytes, places: Sequence[Place], threads: AttachThreads | None = None
+    program: UprobeProgram, path: bytes, places: Sequence[ProbeSite], threads: AttachThreads | None = None
 ) -> Attached:
     """Probe all places that can be probed, in as few links as possible; other refusals are raised as OSError.
 
@@ -101,7 +101,7 @@ def attach_all(
     return attached
 
 
-def _attach(program: UprobeProgram, path: bytes, numbered: list[tuple[int, Place]], attached: Attached) -> None:
+def _attach(program: UprobeProgram, path: bytes, numbered: list[tuple[int, ProbeSite]], attached: Attached) -> None:
     if not numbered:
         return
     try:

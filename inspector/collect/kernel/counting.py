@@ -47,7 +47,7 @@ class Stopped(msgspec.Struct, frozen=True):
     per_second: float
 
 
-class _Spell(msgspec.Struct):
+class _CountingPeriod(msgspec.Struct):
     """Calls since the last judgement."""
 
     since: int
@@ -76,7 +76,7 @@ class Counting:
         self._finals: list[Count] = []
         self._outcomes = CallSums(self._maps.outcomes)
         self._callers = CallSums(self._maps.callers)
-        self._loads: dict[int, _Spell] = {}
+        self._loads: dict[int, _CountingPeriod] = {}
         self._leaving: list[threading.Thread] = []
         self._judged = 0
         engine.add_slot_user(self)
@@ -302,7 +302,7 @@ class Counting:
         old = COUNTER.iter_unpack(before.ljust(len(row), b"\0"))
         for number, (now, then) in enumerate(zip(COUNTER.iter_unpack(row), old, strict=True), block.first):
             if now[0] != then[0]:
-                self._loads.setdefault(number, _Spell(now[1])).calls += now[0] - then[0]
+                self._loads.setdefault(number, _CountingPeriod(now[1])).calls += now[0] - then[0]
                 yield number, now[0], now[1], now[2] if now[0] <= TIMED_CALLS else seen
 
     def _cost(self, number: int) -> int:

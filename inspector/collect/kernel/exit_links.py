@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from .attach import Place, attach_all, close_all
+from .attach import ProbeSite, attach_all, close_all
 from .counter_block import CounterBlock
 
 Offsets = Mapping[int, Sequence[int]]
@@ -105,7 +105,7 @@ class ExitLinks:
         return closing
 
     def _link(self, group: _Group) -> None:
-        places = [(number, Place(offset, number)) for number in group.functions for offset in self._exits[number]]
+        places = [(number, ProbeSite(offset, number)) for number in group.functions for offset in self._exits[number]]
         attached = attach_all(self._block.exits, self._path, [place for _, place in places])
         self.refused |= {places[place][0]: why for place, why in attached.refused.items()}
         group.functions -= self.refused.keys()

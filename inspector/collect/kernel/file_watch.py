@@ -14,7 +14,7 @@ import msgspec
 
 from inspector.collect.access import mounts
 
-from .attach import AttachThreads, Place, attach_all, checked_by_kernel, close_all
+from .attach import AttachThreads, ProbeSite, attach_all, checked_by_kernel, close_all
 from .call_maps import COUNTER, OVERLAP, CallMaps, cookie
 from .counter_block import CounterBlock, Read
 from .exit_links import ExitLinks, Offsets
@@ -207,16 +207,16 @@ class FileWatch:
 
     def _attach(self, group: Group) -> list[int]:
         wanted = [number for number in group.functions if number not in self.refused]
-        places = [self._place(number, group) for number in wanted]
+        places = [self._site(number, group) for number in wanted]
         attached = attach_all(self._block.entry, self._path, places, self._threads)
         self.refused |= {wanted[place]: why for place, why in attached.refused.items()}
         group.functions = [number for number in wanted if number not in self.refused]
         self._counting.update(group.functions)
         return attached.links
 
-    def _place(self, number: int, group: Group) -> Place:
+    def _site(self, number: int, group: Group) -> ProbeSite:
         function = self._function(number)
-        return Place(function.offset, cookie(number, group.generation, group.number, function.at_entry))
+        return ProbeSite(function.offset, cookie(number, group.generation, group.number, function.at_entry))
 
     def _function(self, number: int) -> Function:
         return self.functions[number - self.first]

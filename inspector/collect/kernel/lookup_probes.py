@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from . import lookup_programs
-from .attach import Place, attach_all, checked_by_kernel, close_all
+from .attach import ProbeSite, attach_all, checked_by_kernel, close_all
 from .engine import Engine
 from .frames import Frame, read_frames
 from .lookup_programs import (
@@ -90,7 +90,7 @@ class LookupProbes:
             own = b"/proc/self/fd/%d" % fd
             for function in functions:
                 if function.kind in SIGNALS:
-                    links += attach_all(self._signals[function.kind], own, [Place(function.offset, 0)]).links
+                    links += attach_all(self._signals[function.kind], own, [ProbeSite(function.offset, 0)]).links
             links += attach_all(self._exit, own, exits).links
             links += attach_all(self._entry, own, entries).links
 
@@ -119,15 +119,15 @@ class LookupProbes:
         return program
 
 
-def _places(number: int, functions: Sequence[LookupFunction]) -> tuple[list[Place], list[Place]]:
+def _places(number: int, functions: Sequence[LookupFunction]) -> tuple[list[ProbeSite], list[ProbeSite]]:
     """Where to probe entries and exits."""
-    entries: list[Place] = []
-    exits: list[Place] = []
+    entries: list[ProbeSite] = []
+    exits: list[ProbeSite] = []
     for function in functions:
         if function.kind in KINDS and function.exits:
-            entry = Place(function.offset, cookie(function.kind, number))
+            entry = ProbeSite(function.offset, cookie(function.kind, number))
             entries.append(entry)
-            exits += [Place(offset, entry.cookie) for offset in function.exits]
+            exits += [ProbeSite(offset, entry.cookie) for offset in function.exits]
     return entries, exits
 
 

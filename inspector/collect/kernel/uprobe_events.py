@@ -27,7 +27,7 @@ from .lock_priority import above_programs
 from .shared_words import SharedWords
 
 if TYPE_CHECKING:
-    from .uprobes import Place, UprobeProgram
+    from .uprobes import ProbeSite, UprobeProgram
 
 MOST_SINGLE = 240
 """Single events at the same time: closing all of them takes some 15 s, and a message has room for as many."""
@@ -78,19 +78,19 @@ class UprobeEvents:
         """Share of `most` that is free, 1 where any number can be set."""
         return 1.0 if self.most is None else 1 - self._used[0] / self.most
 
-    def portions(self, places: Sequence["Place"]) -> list[list[int]]:
+    def portions(self, places: Sequence["ProbeSite"]) -> list[list[int]]:
         """Numbers of the places that go into one event each."""
         room = MOST_SINGLE - self._used[0]
         if self._tracefs and len(places) > min(self._few, room):
             return _apart_in_their_pages(places)
         return [[number] for number in range(len(places))]
 
-    def attach(self, program: "UprobeProgram", path: bytes, places: Sequence["Place"]) -> int:
+    def attach(self, program: "UprobeProgram", path: bytes, places: Sequence["ProbeSite"]) -> int:
         """A descriptor that keeps the program on one portion of places; OSError when refused."""
         with above_programs():
             return self._attach(program, path, places)
 
-    def _attach(self, program: "UprobeProgram", path: bytes, places: Sequence["Place"]) -> int:
+    def _attach(self, program: "UprobeProgram", path: bytes, places: Sequence["ProbeSite"]) -> int:
         full = self._used[0] >= MOST_SINGLE
         if self._tracefs and (full or len(places) > 1 or not self._cookies):
             return self._attach_shared(program, path, places)
@@ -171,7 +171,7 @@ class UprobeEvents:
         self._aside.submit(self.prepare, program, 1)
         return copy
 
-    def _attach_shared(self, program: "UprobeProgram", path: bytes, places: Sequence["Place"]) -> int:
+    def _attach_shared(self, program: "UprobeProgram", path: bytes, places: Sequence["ProbeSite"]) -> int:
         own = self._copy(program).filled(places)
         try:
             name, number = tracefs_events.define(path, [place.offset for place in places])
@@ -227,7 +227,7 @@ class TabledProgram:
             self._table.close()
             raise
 
-    def filled(self, places: Sequence["Place"]) -> int:
+    def filled(self, places: Sequence["ProbeSite"]) -> int:
         """The program with the cookies of these places, as a descriptor."""
         cookies = [0] * PAGE
         for place in places:
@@ -244,7 +244,7 @@ class TabledProgram:
         os.close(self._fd)
 
 
-def _apart_in_their_pages(places: Sequence["Place"]) -> list[list[int]]:
+def _apart_in_their_pages(places: Sequence["ProbeSite"]) -> list[list[int]]:
     """Few groups, in each of which every place has another position in its page."""
     groups: list[dict[int, int]] = []
     for number, place in enumerate(places):

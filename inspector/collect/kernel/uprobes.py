@@ -20,7 +20,7 @@ MULTI_SINCE = "6.6"
 _NOWHERE = b"/inspector-asks-whether-it-may"
 
 
-class Place(NamedTuple):
+class ProbeSite(NamedTuple):
     """Where to probe, and what the program is told there."""
 
     offset: int
@@ -59,11 +59,11 @@ class Means(Protocol):
         """Do now what it takes to attach a program to places of so many files, so that it is quick then."""
         ...
 
-    def portions(self, places: Sequence[Place]) -> list[list[int]]:
+    def portions(self, places: Sequence[ProbeSite]) -> list[list[int]]:
         """Numbers of the places that go into one link each."""
         ...
 
-    def attach(self, program: "UprobeProgram", path: bytes, places: Sequence[Place]) -> int:
+    def attach(self, program: "UprobeProgram", path: bytes, places: Sequence[ProbeSite]) -> int:
         """A descriptor that keeps the program on one portion of places, all or nothing; OSError when refused."""
         ...
 
@@ -112,10 +112,10 @@ class MultiLinks:
     def prepare(self, program: UprobeProgram, files: int) -> None:
         pass
 
-    def portions(self, places: Sequence[Place]) -> list[list[int]]:
+    def portions(self, places: Sequence[ProbeSite]) -> list[list[int]]:
         return [list(range(len(places)))]
 
-    def attach(self, program: UprobeProgram, path: bytes, places: Sequence[Place]) -> int:
+    def attach(self, program: UprobeProgram, path: bytes, places: Sequence[ProbeSite]) -> int:
         offsets, cookies = [place.offset for place in places], [place.cookie for place in places]
         with above_programs():
             return bpf.attach_uprobes(program.fd, path, offsets, cookies)

@@ -27,7 +27,7 @@ class Background:
     def start(self) -> None:
         """Begin to work."""
         for name, work in (("urgent", self._urgent), ("whenever", self._whenever)):
-            threading.Thread(target=self._work, args=(work,), daemon=True, name=name).start()
+            threading.Thread(target=self._run, args=(work,), daemon=True, name=name).start()
 
     def soon(self, steps: Steps) -> None:
         """Take these steps after those that were given before."""
@@ -37,7 +37,7 @@ class Background:
         """The same for what nothing urgent waits for."""
         self._whenever.put(steps)
 
-    def _work(self, waiting: "queue.SimpleQueue[Steps]") -> None:
+    def _run(self, waiting: "queue.SimpleQueue[Steps]") -> None:
         real_time(PRIORITY)
         while True:
             try:

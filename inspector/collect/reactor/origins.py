@@ -60,12 +60,12 @@ class Origins:
         if not name:
             return
         if name not in self._known:
-            self._known[name] = _starts(name, self._begun, self._tree)
+            self._known[name] = _origin_folders(name, self._begun, self._tree)
         for start in self._known[name]:
             yield from self._tree.glob(os.path.join(start, os.fsencode(rest)) if rest else start)
 
 
-def _starts(name: str, begun: Begun, tree: Tree) -> list[bytes]:
+def _origin_folders(name: str, begun: Begun, tree: Tree) -> list[bytes]:
     match name:
         case "program":
             return _once(os.path.dirname(path) for path in _programs(begun, tree))

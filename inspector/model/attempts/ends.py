@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from inspector.model.crashes import FAULTS, fault, jumped_to_null
-from inspector.model.folding.processes import end_words, place
+from inspector.model.folding.processes import end_words, location
 from inspector.model.formatting import signal_name
 from inspector.model.state import Process
 from inspector.stream.processes import SignalDelivered
@@ -33,7 +33,7 @@ def ends(process: Process) -> Iterator[Attempt]:
 
 def _where(deadly: SignalDelivered) -> str:
     """Its place; of a jump through a NULL pointer there is only the address."""
-    return f"a jump to address {place(deadly)}" if jumped_to_null(deadly) else place(deadly)
+    return f"a jump to address {location(deadly)}" if jumped_to_null(deadly) else location(deadly)
 
 
 def ignored_preloads(process: Process) -> Iterator[Attempt]:

@@ -56,7 +56,7 @@ def told(
             if (process, lacked.what) not in known:
                 known.add((process, lacked.what))
                 yield lacked
-        if word.refusal in ("call", "load", "lookup") and _seen(process, word, known, names):
+        if word.refusal in ("call", "load", "lookup") and _was_observed(process, word, known, names):
             continue
         attempt = _attempt(state, profiles, process, word)
         if attempt is not None:
@@ -106,7 +106,7 @@ def _last_call(told: Attempt, seen: Sequence[Attempt]) -> Attempt | None:
     return max(calls, key=lambda one: one.at, default=None)
 
 
-def _seen(process: Process, word: Word, known: set[tuple[Process, str]], names: set[str]) -> bool:
+def _was_observed(process: Process, word: Word, known: set[tuple[Process, str]], names: set[str]) -> bool:
     """The same was seen in the process itself, or in any where the writer is not certain."""
     name = name_of(word.name)
     if not name:

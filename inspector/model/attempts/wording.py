@@ -103,7 +103,7 @@ def row_of(state: State, attempt: Attempt) -> Evidence:
 
 def _by_hand(attempt: Attempt) -> str:
     if attempt.kind in ("load", "lookup"):
-        return commands_by_hand.loads()
+        return commands_by_hand.loader_trace()
     if attempt.kind == "signal":
         return core_dumps.look_at(attempt.process)[1]
     path = attempt.what.removeprefix("unix:")

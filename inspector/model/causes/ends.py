@@ -7,7 +7,7 @@ from shlex import quote
 from inspector.model import commands_by_hand, core_dumps, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.crashes import NULL_PAGE, jumped_to_null, raised
-from inspector.model.folding.processes import end_words, place
+from inspector.model.folding.processes import end_words, location
 from inspector.model.formatting import duration, errno_name, listed, name_of
 from inspector.model.state import Process
 from inspector.model.tree import preload_source, program, title
@@ -68,7 +68,7 @@ def crashed_hit(context: Context, death: Attempt, around: Attempt | None, case: 
     after = f" after {null.name} returned NULL" if null is not None else ""
     spot = ""
     if signal is not None and where:
-        spot = where if jumped else f", at {at or place(signal)}"
+        spot = where if jumped else f", at {at or location(signal)}"
     telling = f"{title(process)} was killed by {name}{where}{after}"
     if inside:
         telling = f"{name}{inside} in {title(process)}{spot}{after}"
@@ -183,7 +183,7 @@ def _rows(context: Context, process: Process, death: Attempt, null: LookedUp | N
 def _where(signal: SignalDelivered | None) -> str:
     if signal is None or raised(signal):
         return ""
-    return f" in {place(signal)}" if signal.library else f" at address {place(signal)}"
+    return f" in {location(signal)}" if signal.library else f" at address {location(signal)}"
 
 
 def _null_answer(process: Process, signal: SignalDelivered | None) -> LookedUp | None:

@@ -22,7 +22,7 @@ def asker(case: Case) -> str:
 
 def verb(failure: FailedLoad) -> str:
     """`could not be loaded` of what was seen, `would not load` of what files foretell."""
-    return "failed to load" if failure.seen else "would fail to load"
+    return "failed to load" if failure.happened else "would fail to load"
 
 
 def _there(where: FoundElsewhere) -> str:
@@ -32,13 +32,13 @@ def _there(where: FoundElsewhere) -> str:
 
 def _before_us(failure: FailedLoad) -> str:
     """When a load that is only foretold was tried, in a process that ran already."""
-    if failure.seen or born_here(failure.process):
+    if failure.happened or born_here(failure.process):
         return ""
     return " If it was tried, it was before we attached, in this process or in a child that has ended."
 
 
 def _doubt(failure: FailedLoad) -> str:
-    if failure.seen:
+    if failure.happened:
         return ""
     return "Predicted from files: the program may set another path before it loads the file."
 
@@ -109,8 +109,9 @@ class DependencyMissing(Cause):
         words = failure.words or f"{missing}: cannot open shared object file"
         return Hit(
             title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: {missing}{by} not found",
-            cause=f"The loader {'says' if failure.seen else 'would say'}: {words}.{_there(where)}{_before_us(failure)} "
-            "Most programs don't log a failed backend load. Without the backend nothing calls the shim.",
+            cause=f"The loader {'says' if failure.happened else 'would say'}: {words}.{_there(where)}"
+            f"{_before_us(failure)} Most programs don't log a failed backend load. Without the backend nothing calls "
+            "the shim.",
             next_step=where.step,
             command=where.command or commands_by_hand.needed(process, failure.name),
             process=process,

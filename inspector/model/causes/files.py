@@ -189,7 +189,7 @@ class OtherLibraryFirst(Cause):
 
     def _hit(self, context: Context, process: Process, winner: Provider, other: CandidateFound, name: str) -> Hit:
         folders = (context.environment(process) or {}).get("LD_LIBRARY_PATH", "").split(":")
-        places = [_place(folders, path) for path in (winner.path, other.path)]
+        places = [_position(folders, path) for path in (winner.path, other.path)]
         behind = "comes after it" if places[1] else "is another one, which it did not get"
         return Hit(
             title=f"{name} came from {winner.path}{places[0]}; {other.path}{places[1]} {behind}",
@@ -210,13 +210,13 @@ class OtherLibraryFirst(Cause):
 def place_of(case: Case, path: str) -> str:
     """` (place 1 of LD_LIBRARY_PATH)`; empty where it came from elsewhere."""
     return (
-        _place((case.context.environment(case.process) or {}).get("LD_LIBRARY_PATH", "").split(":"), path)
+        _position((case.context.environment(case.process) or {}).get("LD_LIBRARY_PATH", "").split(":"), path)
         if path
         else ""
     )
 
 
-def _place(folders: list[str], path: str) -> str:
+def _position(folders: list[str], path: str) -> str:
     folder = path.rsplit("/", 1)[0]
     for index, one in enumerate(folders):
         if one.rstrip("/") == folder:

@@ -43,7 +43,7 @@ class DiscoveryTimeout(Cause):
         inner = innermost_code(process, call.tid) if call.kind != "call" else ""
         return Hit(
             title=f"{short(process)} was killed after {lived}, still inside {doing(call)}",
-            cause=f"It was in {_place(call, inner)}, which did not return, and who waited for it gave up.",
+            cause=f"It was in {_location(call, inner)}, which did not return, and who waited for it gave up.",
             next_step=f"give {name_of(call.provider or call.what)} a shorter timeout than the program's",
             command=case.again(),
             process=process,
@@ -51,7 +51,7 @@ class DiscoveryTimeout(Cause):
             evidence=[*case.rows(), *[evidence.of_reading(case.state, reading) for reading in lines[:3]]],
             at=process.ended,
             subject=call.what,
-            root=f"{_place(call, inner)} does not return",
+            root=f"{_location(call, inner)} does not return",
         )
 
 
@@ -98,11 +98,11 @@ class CallBlocked(Cause):
             doubt="" if age > _SURELY else "It may just be slow.",
             at=call.begin,
             subject=call.what,
-            root=f"inside {_place(call, inner)}{how}",
+            root=f"inside {_location(call, inner)}{how}",
         )
 
 
-def _place(call: Attempt, inner: str) -> str:
+def _location(call: Attempt, inner: str) -> str:
     """`cuInit of libcuda.so.1`, `setup of libcuda.so.1, while it is being loaded`."""
     if call.kind == "call":
         return f"{call.what} of {name_of(call.provider)}"
@@ -142,7 +142,7 @@ class EndedInside(Cause):
         verb = "called" if call.kind == "call" else "asked for"
         asked = f", {verb} by {name_of(call.asker)}" if call.asker and call.asker != call.provider else ""
         how = "inside" if call.kind == "call" else "during"
-        place = _place(call, "")
+        place = _location(call, "")
         step, command = core_dumps.stop_at_exit(process)
         said = last_line(case.state)[:200]
         return Hit(

@@ -105,7 +105,7 @@ def in_order(rails: Iterable[Ladder], context: Context, said: list[Told]) -> lis
     who = (about.pid, about.started) if about is not None else None
     root = _api_of_root(context, first) if first is not None and _blames(context, first) else ""
 
-    def place(rail: Ladder) -> tuple[bool, bool, bool, bool, int]:
+    def rank(rail: Ladder) -> tuple[bool, bool, bool, bool, int]:
         steps = [number for number, rung in enumerate(rail.rungs) if rung.state == "yes" and rung.rung != "logged"]
         reads_only = rail.api in context.profiles.apis and context.profiles.apis[rail.api].mode is None
         return (
@@ -116,4 +116,4 @@ def in_order(rails: Iterable[Ladder], context: Context, said: list[Told]) -> lis
             -max(steps, default=-1),
         )
 
-    return sorted(rails, key=place)
+    return sorted(rails, key=rank)

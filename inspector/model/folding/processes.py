@@ -138,7 +138,7 @@ def signalled(state: State, event: SignalDelivered) -> None:
     process = process_at(state, event.pid, event.at)
     keep(process.signals, event, _MOST_SIGNALS)
     touch(state, "processes")
-    where = f" at {'address ' if event.library is None else ''}{place(event)}" if _placed(event) else ""
+    where = f" at {'address ' if event.library is None else ''}{location(event)}" if _placed(event) else ""
     sender = f", sent by {event.sender} {event.sender_name}".rstrip() if event.sender not in (0, event.pid) else ""
     text = f"{signal_name(event.signal)}{where}{sender}{'' if event.fatal else ' (handled)'}"
     bad = (event.fatal or event.signal in _FAULTS) and not _by_parent(process, event.signal)
@@ -150,7 +150,7 @@ def _placed(event: SignalDelivered) -> bool:
     return bool(event.library or event.ip) or (event.si_code > 0 and event.signal in _FAULTS and not event.sender)
 
 
-def place(event: SignalDelivered) -> str:
+def location(event: SignalDelivered) -> str:
     """`nvmlInit_v2+0x1c4 (libvgpu-nvml.so)`, `libfoo.so+0x10`, `0x0`."""
     if event.library is None:
         return f"{event.ip:#x}"

@@ -22,7 +22,7 @@ def reachable(view: View) -> Rung:
         return Rung(rung="reachable", state="yes", detail=f"by {names}", evidence=rows)
     if failed:
         failure = failed[0]
-        seen = "failed to load" if failure.seen else "would fail to load"
+        seen = "failed to load" if failure.happened else "would fail to load"
         detail = (
             f"{name_of(failure.name)} {seen}: {failure.words or 'dlopen returned NULL, its error text was not seen'}"
         )

@@ -83,7 +83,7 @@ def words_of(line: str) -> list[Words]:
         return []
     text = line[:MOST_TEXT].strip()
     lowered = text.lower()
-    found = [*_results(text, lowered), *_loads(text, lowered)]
+    found = [*_results(text, lowered), *_failed_loads(text, lowered)]
     claim = _claim(text, lowered)
     if claim is not None:
         found.append(claim)
@@ -130,7 +130,7 @@ def _results(text: str, lowered: str) -> Iterator[Words]:
             return
 
 
-def _loads(text: str, lowered: str) -> Iterator[Words]:
+def _failed_loads(text: str, lowered: str) -> Iterator[Words]:
     named = next((match for phrase in v.TOLD_NAME if (match := phrase.find(text, lowered)) is not None), None)
     if named is not None:
         function = named["function"]

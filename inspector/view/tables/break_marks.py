@@ -207,12 +207,12 @@ def _of_moment(row: Evidence, timeline: Sequence[Moment], kind: str = "") -> int
 def _told(finding: Finding, timeline: Sequence[Moment]) -> Iterator[tuple[Link, int]]:
     """The links of the chain, from the effect to the root, that stand in the timeline."""
     for link in finding.chain:
-        place = _place(link, timeline) if link.at else None
+        place = _moment_of(link, timeline) if link.at else None
         if place is not None:
             yield link, place
 
 
-def _place(link: Link, timeline: Sequence[Moment]) -> int | None:
+def _moment_of(link: Link, timeline: Sequence[Moment]) -> int | None:
     """The moment that tells of a link: of its process, with its name, at its time or soon after."""
     begin = bisect_left(timeline, link.at, key=lambda moment: moment.at)
     name = "" if link.kind in ("words", "end") else name_of(link.subject)

@@ -222,7 +222,7 @@ class WholeLog:
         lines = self._source.lines
         if self._pages is None:
             return lines[index]
-        place = index if index < len(lines) and lines[index].number == index else _place(lines, index)
+        place = index if index < len(lines) and lines[index].number == index else _index_of(lines, index)
         return lines[place] if place is not None else self._pages.get(index)
 
     def row(self, index: int) -> Row:
@@ -235,7 +235,7 @@ class WholeLog:
         lines = self._source.lines
         if self._pages is None or (index < len(lines) and lines[index].number == index):
             return lines[index].text
-        place = _place(lines, index)
+        place = _index_of(lines, index)
         if place is not None:
             return lines[place].text
         held = self._pages.held(index)
@@ -247,7 +247,7 @@ class WholeLog:
             return None
         if self._pages is not None:
             return int(number) if int(number) < len(self) else None
-        return _place(self._source.lines, int(number))
+        return _index_of(self._source.lines, int(number))
 
     def near(self, at: int) -> int | None:
         lines = self._source.lines
@@ -332,7 +332,7 @@ class FoundLines:
         return details_of_line(self._state, self._number, line, self._at(line))
 
 
-def _place(lines: Sequence[LogLine], number: int) -> int | None:
+def _index_of(lines: Sequence[LogLine], number: int) -> int | None:
     place = bisect_left(lines, number, key=_number)
     return place if place < len(lines) and lines[place].number == number else None
 

@@ -38,10 +38,10 @@ class SortedTable:
         return self._table.text(self._order[index])
 
     def find(self, key: str) -> int | None:
-        return self._place(self._table.find(key))
+        return self._position(self._table.find(key))
 
     def near(self, at: int) -> int | None:
-        return self._place(self._table.near(at))
+        return self._position(self._table.near(at))
 
     def moment(self, index: int) -> int:
         return self._table.moment(self._order[index])
@@ -55,7 +55,7 @@ class SortedTable:
     def details(self, index: int) -> Details:
         return self._table.details(self._order[index])
 
-    def _place(self, index: int | None) -> int | None:
+    def _position(self, index: int | None) -> int | None:
         try:
             return self._order.index(index) if index is not None else None
         except ValueError:  # it has come since

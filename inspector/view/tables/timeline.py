@@ -81,9 +81,9 @@ class Moments:
         return self._seen if self._all else len(self._picked)
 
     def _moment(self, index: int) -> Moment:
-        return self._state.timeline[self._place(index)]
+        return self._state.timeline[self._index(index)]
 
-    def _place(self, index: int) -> int:
+    def _index(self, index: int) -> int:
         return index if self._all else self._picked[index]
 
     @property
@@ -97,7 +97,7 @@ class Moments:
         moment = self._moment(index)
         words = _words(moment)
         says, bad = moment.kind == "log", self.bad(index)
-        mark = self.marks.get(self._place(index), "")
+        mark = self.marks.get(self._index(index), "")
         if says and bad:
             text: Cell = (("! ", "unknown"), (words, "plain"))  # as in the pane Logs
         elif bad and self._wrong:
@@ -106,7 +106,7 @@ class Moments:
             text = (("· ", "quiet"), (words, "quiet")) if moment.bad else cell(words)
         text = (_MARKS[mark], *text) if mark in _MARKS else text
         return Row(
-            str(self._place(index)),
+            str(self._index(index)),
             (
                 cell(since_start(self._state, moment.at), "quiet"),
                 cell(wall_of(self._state, moment.at), "quiet"),
@@ -161,7 +161,7 @@ class Moments:
             notes.append(Note("line", moment.text))
         if why := self._excused.get((moment.pid, moment.at)):
             notes.append(Note("excused", why, "quiet"))
-        if mark := self.marks.get(self._place(index)):
+        if mark := self.marks.get(self._index(index)):
             notes.append(
                 Note("answer", f"a link of its chain: {mark}" if mark not in _MARKS else f"this row is its {mark}")
             )

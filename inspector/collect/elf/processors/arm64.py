@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from .processor import AARCH64, STRAIGHT, Class, LoaderNames, Place, Read, Relocations, Step, Way
+from .processor import AARCH64, STRAIGHT, Class, LoaderNames, ProbePoint, Read, Relocations, Step, Way
 
 if TYPE_CHECKING:
     from capstone import Cs
@@ -64,10 +64,10 @@ class _Arm64:
         levels=(),
     )
 
-    def place(self, code: bytes, body: bytes) -> Place | None:
+    def probe_point(self, code: bytes, body: bytes) -> ProbePoint | None:
         """The first instruction, also where that is `bti`: a breakpoint is as good a landing pad."""
         kind = class_of(code)
-        return None if kind == "refused" else Place(0, kind, 0, kind)
+        return None if kind == "refused" else ProbePoint(0, kind, 0, kind)
 
     def decoder(self) -> "Cs":
         from capstone import CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, Cs

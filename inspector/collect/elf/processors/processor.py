@@ -54,7 +54,7 @@ class Way(Struct, frozen=True):
 STRAIGHT: Final = Way()
 
 
-class Place(Struct, frozen=True):
+class ProbePoint(Struct, frozen=True):
     """Where a function is probed, in bytes from its first instruction."""
 
     entry: int
@@ -98,7 +98,7 @@ class Processor(Protocol):
     @property
     def loader(self) -> LoaderNames: ...
 
-    def place(self, code: bytes, body: bytes) -> Place | None:
+    def probe_point(self, code: bytes, body: bytes) -> ProbePoint | None:
         """Where to probe a function; None where its first instruction cannot be probed."""
         ...
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from .processor import STRAIGHT, X86_64, Class, LoaderNames, Place, Read, Relocations, Step, Way
+from .processor import STRAIGHT, X86_64, Class, LoaderNames, ProbePoint, Read, Relocations, Step, Way
 from .x86_jump_tables import table_targets
 from .x86_prologue import ENDBR64, class_of, straight_length
 
@@ -43,12 +43,12 @@ class _X86:
     )
     """x86-64 psABI, relocations and table 3.1."""
 
-    def place(self, code: bytes, body: bytes) -> Place | None:
+    def probe_point(self, code: bytes, body: bytes) -> ProbePoint | None:
         """Behind `endbr64` unless what follows is worse: both are steps of the same straight line."""
         skips = code.startswith(ENDBR64) and class_of(code[len(ENDBR64) :]) != "refused"
         entry = len(ENDBR64) if skips else 0
         kind = class_of(code[entry:])
-        return None if kind == "refused" else Place(entry, kind, *_cheapest(code, body, entry, kind))
+        return None if kind == "refused" else ProbePoint(entry, kind, *_cheapest(code, body, entry, kind))
 
     def decoder(self) -> "Cs":
         from capstone import CS_ARCH_X86, CS_MODE_64, Cs  # 60 ms: only when there is something to decode

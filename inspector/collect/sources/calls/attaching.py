@@ -22,7 +22,7 @@ class Attaching:
 
     def begin(self, work: Callable[[], Callable[[], None]]) -> None:
         """Run `work` aside; what it returns is called in the loop."""
-        future = self._pool.submit(self._work, work)
+        future = self._pool.submit(self._run, work)
         self._running.add(future)
         future.add_done_callback(self._running.discard)
 
@@ -42,7 +42,7 @@ class Attaching:
         self.finish()
         self._pool.shutdown()
 
-    def _work(self, work: Callable[[], Callable[[], None]]) -> None:
+    def _run(self, work: Callable[[], Callable[[], None]]) -> None:
         done = work()
         with self._lock:
             self._done.append(done)

@@ -17,7 +17,7 @@ from .call_plans import planned_functions
 TICK_SECONDS = 0.1
 
 
-class _Seen(msgspec.Struct):
+class _Counted(msgspec.Struct):
     count: int
     first: int
 
@@ -34,7 +34,7 @@ class FewCallsSource(TreeObserver):
         self._counters = EventCounters(self._by_uprobes)
         self._numbers: dict[tuple[str, str], int] = {}
         self._in_process: dict[int, int] = {}
-        self._seen: dict[tuple[int, int], _Seen] = {}
+        self._seen: dict[tuple[int, int], _Counted] = {}
         self._said = False
         session.tree.watch(self)
 
@@ -114,7 +114,7 @@ class FewCallsSource(TreeObserver):
         now = self._session.loop.now()
         changed = []
         for (pid, number), count in self._counters.counts().items():
-            seen = self._seen.setdefault((pid, number), _Seen(0, now))
+            seen = self._seen.setdefault((pid, number), _Counted(0, now))
             if count > seen.count:
                 seen.first = now if seen.count == 0 else seen.first
                 seen.count = count

@@ -12,7 +12,7 @@ from ...elf.file import ElfError
 from ...elf.sites import Site, begins_function, find_sites, site_at
 from ...kernel.records import Looked
 from ..contract import Session
-from ..libraries.addresses import Addresses, Place
+from ..libraries.addresses import Addresses, CodeRange
 from ..libraries.providers import Candidate
 from ..processes.feed import Feed
 from .call_plans import identifier
@@ -32,7 +32,7 @@ class HandedOut:
         self._session, self._addresses, self._files = session, addresses, files
         self._seen: dict[str, dict[int, str]] = {}
         """By file: offsets that were answered, with the name that was asked for first."""
-        self._fresh: dict[str, tuple[Place, dict[int, str]]] = {}
+        self._fresh: dict[str, tuple[CodeRange, dict[int, str]]] = {}
         self._exported: dict[str, frozenset[int]] = {}
         """By file: link-time addresses that are counted by their exported name; used in one thread at a time."""
         feed.listen(Looked, self._looked)

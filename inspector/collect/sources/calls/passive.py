@@ -34,7 +34,7 @@ Counted = Callable[[int, str], bool]
 """Whether calls of a file (by identity) are counted in a process (by pid)."""
 
 
-class _Seen(msgspec.Struct):
+class _Looked(msgspec.Struct):
     """What was looked at in one process."""
 
     pictured: set[str] = msgspec.field(default_factory=set)
@@ -58,7 +58,7 @@ class PassiveSource(TreeObserver):
         """By file identity: whether it defines functions of the plan, and whether it calls some."""
         self._consumers: dict[str, FunctionSlots | None] = {}
         """None while it is read where the slots are."""
-        self._seen: dict[int, _Seen] = {}
+        self._seen: dict[int, _Looked] = {}
         self._copies = PrivateCopies()
         self._begun = session.loop.now()
         session.tree.watch(self)
@@ -95,7 +95,7 @@ class PassiveSource(TreeObserver):
 
     def _take(self, process: Tracked, file: str, unprobed: bool, again: bool = False) -> None:
         mappings = [mapping for mapping in process.mappings.values() if mapping.file == file]
-        seen = self._seen.setdefault(process.pid, _Seen())
+        seen = self._seen.setdefault(process.pid, _Looked())
         if not mappings or (file in seen.pictured and not again) or not process.readable:
             return
         seen.pictured.add(file)
@@ -148,7 +148,7 @@ class PassiveSource(TreeObserver):
                 event = slots_read(self._session.loop.now(), memory, consumer, slots, list(process.mappings.values()))
         except OSError:
             return
-        sent = self._seen.setdefault(process.pid, _Seen()).slots
+        sent = self._seen.setdefault(process.pid, _Looked()).slots
         before = sent.get(file)
         if before is None or msgspec.structs.replace(before, at=event.at) != event:
             sent[file] = event

@@ -129,13 +129,13 @@ class PointersSource(TreeObserver):
 
     def _search(self, process: Tracked, providers: list[Provider], most: int) -> None:
         files = {mapping.file: mapping for mapping in process.mappings.values()}
-        self._session.loop.in_background(lambda: self._work(process.pid, files, providers, most), self._send)
+        self._session.loop.in_background(lambda: self._walk_all(process.pid, files, providers, most), self._send)
 
     def _send(self, events: list[Event]) -> None:
         for event in events:
             self._session.sink.send(event)
 
-    def _work(self, pid: int, files: Table[str, Mapping], providers: list[Provider], most: int) -> list[Event]:
+    def _walk_all(self, pid: int, files: Table[str, Mapping], providers: list[Provider], most: int) -> list[Event]:
         """In the worker thread: one walk through memory for all providers."""
         try:
             lines = procfs.maps(pid)

@@ -17,7 +17,7 @@ _LISTS: Final = (b"LD_LIBRARY_PATH", b"PYTHONPATH", b"PATH")
 """Variables that hold folders separated by colons."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class InstallFolder(msgspec.Struct, frozen=True):
     """One folder that is there."""
 
     folder: bytes
@@ -25,7 +25,7 @@ class Place(msgspec.Struct, frozen=True):
     """See `Copy.place`."""
 
 
-def likely_places(process: Tracked, plans: Sequence[PlacePlan], folders: Folders) -> Iterator[Place]:
+def likely_places(process: Tracked, plans: Sequence[PlacePlan], folders: Folders) -> Iterator[InstallFolder]:
     """The folders that the plan names, as the process spells them, in the plan's order, each once."""
     values = _values(process)
     seen: set[bytes] = set()
@@ -34,7 +34,7 @@ def likely_places(process: Tracked, plans: Sequence[PlacePlan], folders: Folders
             for folder in _expanded(pattern, values, folders):
                 if folder not in seen:
                     seen.add(folder)
-                    yield Place(folder, plan.kind)
+                    yield InstallFolder(folder, plan.kind)
 
 
 def _expanded(pattern: str, values: Mapping[str, Sequence[bytes]], folders: Folders) -> Iterator[bytes]:

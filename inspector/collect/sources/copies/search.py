@@ -19,7 +19,7 @@ from ..contract import Tracked
 from ..libraries.candidates import Folders
 from ..libraries.file_view import why_unpredictable
 from ..tolerant_reads import attempt
-from .install_folders import Place, likely_places
+from .install_folders import InstallFolder, likely_places
 from .misspelled import folders_meant
 from .refused_names import Asked
 from .suitability import Suitability, alike, judge
@@ -142,23 +142,23 @@ class LibrarySearch:
 
     # -- where it may lie ------------------------------------------------------------------------------------------
 
-    def _near_places(self, folders: Folders) -> Iterator[Place]:
+    def _near_places(self, folders: Folders) -> Iterator[InstallFolder]:
         """Folders of one file tree, the nearest first."""
         asked, process = self._asked, self._context.process
         if b"/" in self._path:
-            yield Place(os.path.dirname(self._path), "asked folder")
+            yield InstallFolder(os.path.dirname(self._path), "asked folder")
         listed = process.raw_environment.get(b"LD_LIBRARY_PATH", b"").replace(b";", b":").split(b":")
         named = [folder for folder in listed if folder.startswith(b"/")]
-        yield from (Place(folder, LIBRARY_PATH) for folder in named)
+        yield from (InstallFolder(folder, LIBRARY_PATH) for folder in named)
         for folder in (os.path.dirname(self._path), *named) if self._by_path else named:
-            yield from (Place(meant, "similar name") for meant in folders_meant(folder, folders))
+            yield from (InstallFolder(meant, "similar name") for meant in folders_meant(folder, folders))
         for path in (asked.requester, asked.library, decode(self._program_path())):
             if path.startswith("/"):
-                yield Place(os.path.dirname(os.fsencode(path)), "beside")
-        yield from (Place(folder, "default") for folder in self._context.around.loader.system_folders)
+                yield InstallFolder(os.path.dirname(os.fsencode(path)), "beside")
+        yield from (InstallFolder(folder, "default") for folder in self._context.around.loader.system_folders)
         yield from likely_places(process, self._context.plans, folders)
 
-    def _in_folder(self, place: Place, folders: Folders, *, outside: bool) -> Iterator[None]:
+    def _in_folder(self, place: InstallFolder, folders: Folders, *, outside: bool) -> Iterator[None]:
         folder = os.path.normpath(place.folder)
         if (outside, folder) in self._seen:
             return

@@ -24,7 +24,7 @@ _LOOKS_PER_SECOND = 5
 _DELETED = b" (deleted)"
 
 
-class Place(msgspec.Struct, frozen=True):
+class CodeRange(msgspec.Struct, frozen=True):
     """A stretch of a process's memory that holds code of a file."""
 
     start: int
@@ -47,8 +47,8 @@ class Addresses(TreeObserver):
     def __init__(self, tree: Tree, feed: Feed) -> None:
         """Create it before the sources that ask it: it must hear each record first."""
         self._tree = tree
-        self._told: dict[int, list[Place]] = {}
-        self._before: dict[int, list[Place]] = {}
+        self._told: dict[int, list[CodeRange]] = {}
+        self._before: dict[int, list[CodeRange]] = {}
         """Of the program before the last exec: counts of its calls may still be on their way."""
         self._looked: dict[int, int] = {}
         feed.listen(Forked, self._forked)
@@ -61,28 +61,30 @@ class Addresses(TreeObserver):
         for each in (self._told, self._before, self._looked):
             each.pop(process.pid, None)
 
-    def find(self, pid: int, address: int) -> Place | None:
+    def find(self, pid: int, address: int) -> CodeRange | None:
         """What lies at an address; None when it is unknown (yet)."""
         for place in self._places(pid):
             if place.holds(address):
                 return place
         return None
 
-    def places(self, pid: int) -> list[Place]:
+    def places(self, pid: int) -> list[CodeRange]:
         """All that is known to lie in a process, the newest first; for other threads to search."""
         return list(self._places(pid))
 
-    def library(self, pid: int, base: int) -> Place | None:
+    def library(self, pid: int, base: int) -> CodeRange | None:
         """The file that is loaded with this load bias: its code is the first that lies above."""
         process = self._tree.find(pid)
         for mapping in process.mappings.values() if process else ():
             if mapping.base == base:
-                return Place(mapping.start, mapping.end, mapping.path, mapping.file, mapping.offset, mapping.open_path)
+                return CodeRange(
+                    mapping.start, mapping.end, mapping.path, mapping.file, mapping.offset, mapping.open_path
+                )
         above = [place for place in self._places(pid) if place.start >= base and place.file]
         nearest = min(above, key=lambda place: place.start, default=None)
         return nearest if nearest is not None and nearest.start - base <= nearest.offset + procfs.PAGE else None
 
-    def owner(self, pid: int, address: int, now: int) -> Place | None:
+    def owner(self, pid: int, address: int, now: int) -> CodeRange | None:
         """Like `find`, but looks at /proc for data and for code of no file; a few times a second at most."""
         place = self.find(pid, address)
         if place is not None or address == 0 or now - self._looked.get(pid, 0) < 1e9 / _LOOKS_PER_SECOND:
@@ -90,7 +92,7 @@ class Addresses(TreeObserver):
         self._looked[pid] = now
         for line in attempt(lambda: procfs.maps(pid), list[procfs.MapLine]()):
             if line.start <= address < line.end:
-                found = Place(
+                found = CodeRange(
                     line.start, line.end, decode(line.path) or "[anon]", line.file if line.inode else "",
                     line.offset, line.path,
                 )  # fmt: skip
@@ -98,12 +100,12 @@ class Addresses(TreeObserver):
                 return found
         return None
 
-    def _places(self, pid: int) -> Iterator[Place]:
+    def _places(self, pid: int) -> Iterator[CodeRange]:
         """Newest first: a later mapping replaces what was there."""
         yield from reversed(self._told.get(pid, ()))
         process = self._tree.find(pid)
         for mapping in process.mappings.values() if process else ():
-            yield Place(mapping.start, mapping.end, mapping.path, mapping.file, mapping.offset, mapping.open_path)
+            yield CodeRange(mapping.start, mapping.end, mapping.path, mapping.file, mapping.offset, mapping.open_path)
         yield from self._before.get(pid, ())
 
     def _forked(self, record: Forked) -> None:
@@ -117,7 +119,7 @@ class Addresses(TreeObserver):
         path, shown = _shared(record.path.removesuffix(_DELETED))
         file = sys.intern(procfs.file_key(record.major, record.minor, record.inode)) if record.inode else ""
         end = record.start + record.length
-        place = Place(record.start, end, shown, file, record.offset, path)
+        place = CodeRange(record.start, end, shown, file, record.offset, path)
         self._told.setdefault(record.pid, []).append(place)
 
 
@@ -140,7 +142,7 @@ class SymbolNames:
     def __init__(self) -> None:
         self._files: dict[str, _Exports | None] = {}
 
-    def at(self, place: Place, address: int) -> str:
+    def at(self, place: CodeRange, address: int) -> str:
         """The exported function that begins at an address of a process; empty when there is none or it is unknown."""
         if not place.file:
             return ""
@@ -155,7 +157,7 @@ class SymbolNames:
         return decode(found[0]) if found is not None else ""
 
 
-def _exports(place: Place) -> _Exports | None:
+def _exports(place: CodeRange) -> _Exports | None:
     """None for a file that cannot be read any more."""
     try:
         with ElfFile(place.open_path) as elf:

@@ -20,7 +20,7 @@ _FRESH_NS = 100_000_000
 _Like = tuple[object, ...]
 
 
-class _Seen(msgspec.Struct, frozen=True):
+class _Mapped(msgspec.Struct, frozen=True):
     """One of them, as it was looked at."""
 
     starts: tuple[int, ...]
@@ -32,7 +32,7 @@ class Departed:
     """What was found of those that were looked at."""
 
     def __init__(self) -> None:
-        self._seen: dict[_Like, _Seen] = {}
+        self._seen: dict[_Like, _Mapped] = {}
         self._signatures: dict[bytes, Signature] = {}
         self._signed_at = 0
 
@@ -47,7 +47,7 @@ class Departed:
         if len(self._seen) >= _MOST:
             self._seen.clear()
         if _is_plain(snapshot, rows):
-            self._seen[like] = _Seen(tuple(rows), snapshot)
+            self._seen[like] = _Mapped(tuple(rows), snapshot)
         else:
             self._seen.pop(like, None)
         return snapshot
@@ -81,7 +81,7 @@ def _is_plain(snapshot: Snapshot, rows: dict[int, Mapped]) -> bool:
     return current and snapshot.mappings.keys() == rows.keys() and len(snapshot.libraries) == len(rows)
 
 
-def _moved(seen: _Seen, pid: int, rows: dict[int, Mapped], at: int) -> Snapshot:
+def _moved(seen: _Mapped, pid: int, rows: dict[int, Mapped], at: int) -> Snapshot:
     """The same at other addresses, in the same order."""
     by = {old: new - old for old, new in zip(seen.starts, rows, strict=True)}
     found = Snapshot(open_paths=seen.snapshot.open_paths)

@@ -13,7 +13,7 @@ from ..calls.call_plans import identifier
 from ..calls.callers import UNKNOWN
 from ..calls.export_tables import read_table
 from ..calls.pending_dlopens import Pending
-from ..libraries.addresses import Addresses, Place, SymbolNames
+from ..libraries.addresses import Addresses, CodeRange, SymbolNames
 
 _MOST_KINDS = 20_000
 _LOADS = ("dlopen", "dlmopen")
@@ -78,7 +78,7 @@ class LookupEvents:
         place = self._addresses.owner(pid, address, now)
         return place.path if place else UNKNOWN
 
-    def _answer(self, record: Looked, now: int) -> Place | None:
+    def _answer(self, record: Looked, now: int) -> CodeRange | None:
         if record.via in _LOADS:
             return self._addresses.library(record.pid, record.base)
         return self._addresses.owner(record.pid, record.answer, now)

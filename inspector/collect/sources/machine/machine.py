@@ -82,11 +82,11 @@ class MachineSource(TreeObserver):
         self._looks += 1
         believed = {} if self._looks % _COUNT_CARRIERS == 0 else dict(self._preloads)
 
-        def work() -> _Picture:
+        def read_all() -> _Picture:
             preloads = [read_preload_file(at, root, believed.get(spelled(root))) for root in roots]
             return _Picture(read_gpu(at, patterns, self._root), preloads, self._namesakes.look(at, family))
 
-        self._session.loop.in_background(work, self._compare)
+        self._session.loop.in_background(read_all, self._compare)
 
     def _family(self) -> Family:
         processes = self._session.tree.processes()

@@ -75,7 +75,7 @@ class SocketSource(TreeObserver):
         self._busy = True
         due, self._due = self._due, set()
 
-        def work() -> dict[int, _Table]:
+        def read_tables() -> dict[int, _Table]:
             return _tables(due)
 
         def done(tables: dict[int, _Table]) -> None:
@@ -84,7 +84,7 @@ class SocketSource(TreeObserver):
                 self._compare(pid, table)
             self._read_due()
 
-        self._session.loop.in_background(work, done)
+        self._session.loop.in_background(read_tables, done)
 
     def _compare(self, pid: int, table: _Table) -> None:
         process = self._session.tree.find(pid)

@@ -24,7 +24,7 @@ from ..path_watch import POLL_SECONDS, PathWatch
 from ..poll_rate import Ticker
 from .captured_output import CapturedOutputFeed
 from .followed_log import Feed, FileFeed, JournalFeed
-from .log_paths import OUTPUT_NAMES, Place
+from .log_paths import OUTPUT_NAMES, LogPath
 from .open_files import OpenFile
 from .output_kinds import BEGINNING, NOWHERE, UNREAD, output_kind, own_files
 
@@ -44,7 +44,7 @@ class _Log(msgspec.Struct):
     """One source as it was last told."""
 
     found: LogFound
-    place: Place | None = None
+    place: LogPath | None = None
     feed: Feed | None = None
     tail: FileTail | None = None
     joined: list[int] = msgspec.field(default_factory=list)
@@ -77,7 +77,7 @@ class LogCatalog:
 
     # -- taking in -------------------------------------------------------------------------------------------------
 
-    def file(self, place: Place, pid: int = 0) -> None:
+    def file(self, place: LogPath, pid: int = 0) -> None:
         """Take a file in; one that is known only gets the process added."""
         try:
             status = mounts.aside(place.opens, lambda: os.stat(place.opens))
@@ -274,7 +274,7 @@ class LogCatalog:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _known(self, who: Identity, place: Place) -> _Log | None:
+    def _known(self, who: Identity, place: LogPath) -> _Log | None:
         """The source that has this file, had it before a rotation, or will find it at its path."""
         number = self._by_file.get(who)
         if number is None:
@@ -294,7 +294,7 @@ class LogCatalog:
             self._own, self._own_read = own_files(), now
         return who in self._own
 
-    def _enlist(self, place: Place, status: os.stat_result, pid: int) -> _Log | None:
+    def _enlist(self, place: LogPath, status: os.stat_result, pid: int) -> _Log | None:
         most = MOST_FILES if place.named else MOST_FILES // 2
         if sum(log.place is not None for log in self._logs.values()) >= most:
             self.note("further log files", f"{most} are followed already; name those that matter with --log")
@@ -314,7 +314,7 @@ class LogCatalog:
         self._logs[number] = _Log(found, place)
         return self._logs[number]
 
-    def _missing(self, place: Place, why: str) -> None:
+    def _missing(self, place: LogPath, why: str) -> None:
         """A file that was asked for by name and is not there, or closed to us."""
         if place.name in self._by_name:
             return
@@ -325,7 +325,7 @@ class LogCatalog:
         self._logs[number] = _Log(found, place)
         self._tell(self._logs[number])
 
-    def _begin(self, log: _Log, place: Place) -> None:
+    def _begin(self, log: _Log, place: LogPath) -> None:
         """Open the file and follow it; tell why when that cannot be."""
         try:
             fd = open_regular(place.opens)
@@ -392,7 +392,7 @@ class LogCatalog:
         )
 
 
-def _by_its_name(place: Place, error: OSError) -> Place | None:
+def _by_its_name(place: LogPath, error: OSError) -> LogPath | None:
     """The same file by the name that it has, where whoever held it open is gone meanwhile."""
     gone = isinstance(error, FileNotFoundError | ProcessLookupError) and place.opens.held
     return structs.replace(place, opens=place.path) if gone and place.path is not None else None

@@ -27,7 +27,7 @@ _TRANSLATED = re.compile(r"\(\?s:(.*)\)\\[Zz]", re.DOTALL)
 """What fnmatch.translate puts around a pattern."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class LogPath(msgspec.Struct, frozen=True):
     """A file that may be a log."""
 
     name: bytes
@@ -43,14 +43,14 @@ class Place(msgspec.Struct, frozen=True):
     """A person, a profile or an output names it: it is followed even when it does not look like text."""
 
 
-def written(process: Tracked, file: OpenFile, root: Root | None) -> Place:
+def written(process: Tracked, file: OpenFile, root: Root | None) -> LogPath:
     """The place of a regular file that a process holds open for writing."""
     pid = process.pid
     name = root.inside(file.path) if root else file.path
     path = root.outside(name) if root else None
     same = path is not None and attempt(lambda: _is(path, file), False)
     output = OUTPUT_NAMES.get(file.fd)
-    return Place(
+    return LogPath(
         name=name,
         opens=OpenPath(os.fsencode(procfs.path_of(pid, "fd", str(file.fd))), root.reader if root else None, held=True),
         path=path if same else None,
@@ -65,7 +65,7 @@ def _is(path: bytes, file: OpenFile) -> bool:
     return (status.st_dev, status.st_ino) == (file.device, file.inode)
 
 
-def given(path: str, roots: Iterable[Root]) -> Place:
+def given(path: str, roots: Iterable[Root]) -> LogPath:
     """A path that a person gave: as we see it, else as a process of the tree sees it.
 
     It is opened as the owner of its folder may: whoever can put another file in its place shows us what is theirs only.
@@ -75,9 +75,9 @@ def given(path: str, roots: Iterable[Root]) -> Place:
         for root in roots:
             if root.foreign and (real := attempt(lambda root=root: root.resolve(here).real, None)):  # type: ignore[misc]
                 outside = root.outside(real)
-                return Place(here, outside, outside, "given with --log", root.pid)
+                return LogPath(here, outside, outside, "given with --log", root.pid)
     opens = OpenPath(here, attempt(lambda: _owner_of(os.path.dirname(here)), None))
-    return Place(here, opens, opens, "given with --log")
+    return LogPath(here, opens, opens, "given with --log")
 
 
 def _owner_of(folder: bytes) -> Reader | None:
@@ -108,7 +108,7 @@ class PlannedFiles(msgspec.Struct):
     root: Root
     _folders: dict[bytes, _Folder] = msgspec.field(default_factory=dict)
 
-    def find(self, pids: set[int]) -> Iterator[Place]:
+    def find(self, pids: set[int]) -> Iterator[LogPath]:
         """All files there are now; `{pid}` stands for one of these pids."""
         self._folders.clear()
         for pattern in self.patterns:
@@ -116,7 +116,7 @@ class PlannedFiles(msgspec.Struct):
                 self._folders.setdefault(folder, _Folder()).patterns.append(pattern)
         yield from self.find_changed(pids)
 
-    def find_changed(self, pids: set[int]) -> Iterator[Place]:
+    def find_changed(self, pids: set[int]) -> Iterator[LogPath]:
         """Those in folders that got or lost a name since the last look."""
         for place, folder in self._folders.items():
             time = _time(self.root.outside(place))
@@ -132,7 +132,7 @@ class PlannedFiles(msgspec.Struct):
         real = attempt(lambda: self.root.resolve(os.fsencode(folder or "/")).real, b"")
         return [real] if real else []
 
-    def _files(self, pattern: str, folder: bytes, names: list[bytes], pids: set[int]) -> Iterator[Place]:
+    def _files(self, pattern: str, folder: bytes, names: list[bytes], pids: set[int]) -> Iterator[LogPath]:
         wanted = name_pattern(os.path.basename(pattern))
         for name in names:
             match = wanted.fullmatch(os.fsdecode(name))
@@ -142,7 +142,7 @@ class PlannedFiles(msgspec.Struct):
                 if real is not None:
                     path = self.root.outside(real if self.root.foreign else inside)
                     pid = self.root.pid if self.root.foreign else 0
-                    yield Place(inside, path, path, f"named by a profile: {pattern}", pid)
+                    yield LogPath(inside, path, path, f"named by a profile: {pattern}", pid)
 
 
 @cache

@@ -21,7 +21,7 @@ from . import open_files
 from .captured_output import first_lines
 from .descriptors import SPECIAL, is_journal, is_log
 from .log_catalog import LogCatalog
-from .log_paths import OUTPUT_NAMES, Place, PlannedFiles, given, written
+from .log_paths import OUTPUT_NAMES, LogPath, PlannedFiles, given, written
 from .peers import journal_at_other_end
 
 _LOG_NAME = re.compile(rb"log|trace|debug|diag|\.(?:txt|out|err)$", re.IGNORECASE)
@@ -159,7 +159,7 @@ class LogSource(TreeObserver):
             path = root.outside(real)
             pid = root.pid if root.foreign else 0
             why = f"opened for writing by PID {record.pid}"
-            self._catalog.file(Place(record.path, path, path, why, pid, named=False), record.pid)
+            self._catalog.file(LogPath(record.path, path, path, why, pid, named=False), record.pid)
 
     def _root(self, pid: int) -> Root | None:
         """The file tree of a process; of one that is gone ours, if it saw the same."""
@@ -227,7 +227,7 @@ class LogSource(TreeObserver):
                 self._catalog.output(process, file, journal)
 
     def _add(self, path: str) -> None:
-        place: Place = given(path, [planned.root for planned in self._planned.values()])
+        place: LogPath = given(path, [planned.root for planned in self._planned.values()])
         self._catalog.file(place)
 
 

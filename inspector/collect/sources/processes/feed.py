@@ -41,7 +41,7 @@ class Flood:
     def __init__(self) -> None:
         self._second, self._births, self._before = 0, 0, 0
 
-    def seen(self, now: int, births: int) -> bool:
+    def too_many(self, now: int, births: int) -> bool:
         """Count forks; True while there were too many in this second or the previous one."""
         second = now // _SECOND
         if second != self._second:
@@ -102,7 +102,7 @@ class Feed:
     def hand_out(self, batch: list[Record]) -> None:
         """Dispatch records; one listener that raises does not affect the others: the loop reports it by its name."""
         kinds = list(map(type, batch))
-        self.flooded = self._flood.seen(time.monotonic_ns(), kinds.count(Forked))
+        self.flooded = self._flood.too_many(time.monotonic_ns(), kinds.count(Forked))
         if not batch:
             return
         failures: list[tuple[Callable[..., None], Exception]] = []

@@ -31,7 +31,7 @@ _AT_LOADS_A_SECOND, _AT_LOADS_AT_ONCE = 20, 100
 """Readings at loads that succeeded, of all processes together: a flood of children loads libraries, too."""
 
 
-class _Place(msgspec.Struct, frozen=True):
+class _Candidate(msgspec.Struct, frozen=True):
     """Where the pointer may lie: a file that may define it, and its load bias in the process."""
 
     path: str
@@ -147,7 +147,7 @@ class LiveEnvironmentSource(TreeObserver):
         values = ((place, self._symbol(place)) for place in places)
         return next((place.base + value for place, value in values if value is not None), None)
 
-    def _symbol(self, place: _Place) -> int | None:
+    def _symbol(self, place: _Candidate) -> int | None:
         if place.file not in self._symbols:
             self._symbols[place.file] = find_environ(place.open_path)
         return self._symbols[place.file]
@@ -164,13 +164,13 @@ class LiveEnvironmentSource(TreeObserver):
             self._session.sink.send(event)
 
 
-def _places(process: Tracked) -> list[_Place]:
+def _places(process: Tracked) -> list[_Candidate]:
     """The program first: it holds the pointer itself when it was linked to name it (a copy relocation)."""
     mappings = list(process.mappings.values())
     exe = process.program.exe if process.program is not None else ""
     ordered: list[Mapping] = [one for one in mappings if one.path == exe]
     ordered += [one for one in mappings if _C_LIBRARY.search(one.path)]
-    return [_Place(one.path, one.file, one.open_path, one.base) for one in ordered]
+    return [_Candidate(one.path, one.file, one.open_path, one.base) for one in ordered]
 
 
 def find_environ(open_path: bytes) -> int | None:

@@ -64,7 +64,7 @@ _KNOWN: dict[tuple[int, int, int, int, bytes], _Loading] = {}
 _MOST_KNOWN = 256
 
 
-class _Place(Struct, frozen=True):
+class _Context(Struct, frozen=True):
     """Where a process runs: as whom, in which file tree, namespace, unit and container."""
 
     tree: Root | None
@@ -123,7 +123,7 @@ def read_program(
         return _told(process.pid, at, keys, record, before)
     pid = process.pid
     status = attempt(lambda: procfs.status(pid), dict[bytes, bytes]())
-    place = _place(pid, status, before)
+    place = _context(pid, status, before)
     exe = _executable(pid, place.tree, record, before)
     environment = _environment(pid, keys, record)
     loading = _loading(pid, exe, b"" if place.own_root else exe)
@@ -190,12 +190,12 @@ def _told(pid: int, at: int, keys: Keys, record: Executed, before: ProcessExec) 
     return Program(event, environment.variables)
 
 
-def _place(pid: int, status: dict[bytes, bytes], before: ProcessExec) -> _Place:
+def _context(pid: int, status: dict[bytes, bytes], before: ProcessExec) -> _Context:
     """Where it runs; an exec changes none of it by itself, so what cannot be read is as it was."""
     tree = attempt(lambda: Root(pid), None)
     control = attempt(lambda: procfs.cgroup(pid), "")
     uids, pids = status.get(b"Uid", b"").split(), status.get(b"NSpid", b"").split()
-    return _Place(
+    return _Context(
         tree=tree,
         root=decode(tree.directory) if tree else before.root,
         mount_namespace=tree.mount_namespace if tree else before.mount_namespace,

@@ -20,7 +20,7 @@ _NAMED = "unit:"
 _Times = dict[str, int | None]
 
 
-class _Seen(msgspec.Struct, frozen=True):
+class _LastRead(msgspec.Struct, frozen=True):
     """A unit as it was last read."""
 
     unit: Unit
@@ -38,7 +38,7 @@ class UnitSource(TreeObserver):
         self._systemctl = systemctl
         self._keys = Keys(session.plan.environment)
         self._named = [target.removeprefix(_NAMED)] if target.startswith(_NAMED) else []
-        self._units: dict[str, _Seen | None] = {}
+        self._units: dict[str, _LastRead | None] = {}
         """None while a unit is being read for the first time."""
         self._absent: set[str] = set()
         """Names of programs after which no unit is named."""
@@ -76,13 +76,13 @@ class UnitSource(TreeObserver):
                 self._absent.add(name)
 
     def _read(self, name: str) -> None:
-        def work() -> tuple[Unit, InForce | None]:
+        def read_unit_now() -> tuple[Unit, InForce | None]:
             return read_unit(name, self._root), show_unit(name, self._systemctl)
 
-        self._session.loop.in_background(work, lambda found: self._send(*found))
+        self._session.loop.in_background(read_unit_now, lambda found: self._send(*found))
 
     def _send(self, unit: Unit, in_force: InForce | None) -> None:
-        self._units[unit.name] = _Seen(unit, _times(unit.watched))
+        self._units[unit.name] = _LastRead(unit, _times(unit.watched))
         self._session.sink.send(unit_event(self._session.loop.now(), unit, in_force, self._keys))
 
     def _check(self) -> None:
@@ -94,7 +94,7 @@ class UnitSource(TreeObserver):
             if now == seen.times:
                 continue
             self._tell_changes(seen.times, now)
-            self._units[name] = _Seen(seen.unit, now)
+            self._units[name] = _LastRead(seen.unit, now)
             self._read(name)
 
     def _tell_changes(self, before: _Times, now: _Times) -> None:

@@ -15,7 +15,7 @@ from ...elf.function_names import FunctionNames
 from ...elf.unwinding import ARM64, NO_ROOM, UNKNOWN_REGISTER, X86_64, Row, StackCopy, callers, row_at
 from ...kernel import registers
 from ...kernel.records import StackCopied
-from ..libraries.addresses import Place
+from ..libraries.addresses import CodeRange
 from ..libraries.library_summaries import same_file
 
 MOST_FRAMES = 48
@@ -34,7 +34,7 @@ class _File(msgspec.Struct):
     names: FunctionNames | None = None
 
 
-Find = Callable[[int], Place | None]
+Find = Callable[[int], CodeRange | None]
 """What lies at an address of the process."""
 
 
@@ -52,7 +52,7 @@ class NativeFrames:
         return self._unwound(record.registers, record.stack, find, at_boundary=at_boundary)
 
     def running(
-        self, registers_there: Sequence[int], copied: bytes, places: Sequence[Place]
+        self, registers_there: Sequence[int], copied: bytes, places: Sequence[CodeRange]
     ) -> tuple[list[CodeFrame], str]:
         """The same of a thread that was on a processor at that moment."""
         return self._unwound(registers_there, copied, lambda address: _holding(places, address), at_boundary=False)
@@ -75,7 +75,7 @@ class NativeFrames:
         above, end = callers(pc, saved, stack, rows, most=MOST_FRAMES, convention=_HERE)
         return self._frames(pc, above, find, at_boundary=at_boundary), end
 
-    def waiting(self, pc: int, sp: int, stack: bytes, places: Sequence[Place]) -> tuple[list[CodeFrame], str]:
+    def waiting(self, pc: int, sp: int, stack: bytes, places: Sequence[CodeRange]) -> tuple[list[CodeFrame], str]:
         """The same of a thread in a system call, of which only these two registers are known.
 
         Where a function on the way needs its frame pointer, the lowest place on the stack is taken that looks like the
@@ -83,7 +83,7 @@ class NativeFrames:
         """
         copy = StackCopy(sp, stack)
 
-        def find(address: int) -> Place | None:
+        def find(address: int) -> CodeRange | None:
             return _holding(places, address)
 
         def rows(address: int, returned: bool) -> Row | str:
@@ -121,7 +121,7 @@ class NativeFrames:
                 file.elf.close()
         self._files.clear()
 
-    def _row(self, place: Place | None, address: int) -> Row | str:
+    def _row(self, place: CodeRange | None, address: int) -> Row | str:
         if place is None:
             return "unknown code lies there"
         file = self._file(place)
@@ -133,7 +133,7 @@ class NativeFrames:
             return f"{place.path} cannot be read there: {error}"
         return row if row is not None else f"{place.path} has no table for unwinding there"
 
-    def _frame(self, place: Place | None, address: int, returned: bool) -> CodeFrame:
+    def _frame(self, place: CodeRange | None, address: int, returned: bool) -> CodeFrame:
         if place is None:
             return CodeFrame(path="?")
         file = self._file(place)
@@ -148,7 +148,7 @@ class NativeFrames:
             return CodeFrame(path=place.path, symbol=decode(function.name), offset=at - function.begin)
         return CodeFrame(path=place.path, offset=offset)
 
-    def _file(self, place: Place) -> _File | None:
+    def _file(self, place: CodeRange) -> _File | None:
         if not place.file:
             return None
         if place.file not in self._files:
@@ -161,11 +161,11 @@ class NativeFrames:
         return self._files[place.file]
 
 
-def _holding(places: Sequence[Place], address: int) -> Place | None:
+def _holding(places: Sequence[CodeRange], address: int) -> CodeRange | None:
     return next((place for place in places if place.holds(address)), None)
 
 
-def _open(place: Place) -> _File | None:
+def _open(place: CodeRange) -> _File | None:
     """By the mapping itself, or by its path when its process is gone; never another file of that name."""
     for path in (place.open_path, place.path.encode("utf-8", "surrogateescape")):
         try:
@@ -179,5 +179,5 @@ def _open(place: Place) -> _File | None:
     return None
 
 
-def _link_time(elf: ElfFile, place: Place, address: int) -> int:
+def _link_time(elf: ElfFile, place: CodeRange, address: int) -> int:
     return elf.address_of(address - place.start + place.offset)

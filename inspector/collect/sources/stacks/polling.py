@@ -13,7 +13,7 @@ from inspector.stream.stacks import CodeFrame, StackTaken
 
 from ...kernel.memory import Memory
 from ...kernel.syscalls import name_of
-from ..libraries.addresses import Place
+from ..libraries.addresses import CodeRange
 from .native import NativeFrames
 from .spinning import call_of
 
@@ -53,7 +53,7 @@ def polling(
     naps: Mapping[int, Nap],
     look: Callable[[int], Nap | None],
     stack_of: Callable[[Memory, int], bytes],
-    places: Sequence[Place],
+    places: Sequence[CodeRange],
     provided: Collection[str],
     now: int,
 ) -> Iterator[tuple[ThreadWaits, StackTaken]]:
@@ -87,7 +87,7 @@ class _Watch:
     native: NativeFrames
     look: Callable[[int], Nap | None]
     stack_of: Callable[[Memory, int], bytes]
-    places: Sequence[Place]
+    places: Sequence[CodeRange]
 
     def taken(self, tid: int, nap: Nap) -> Taken:
         """Its stack during this nap; nothing where it woke meanwhile."""
@@ -99,7 +99,7 @@ class _Watch:
         seen: dict[tuple[bytes, ...], Taken] = {}
         for _ in range(_LOOKS):
             nap = self.look(tid)
-            if nap is not None and _place(nap) == _place(first) and nap.switches not in seen:
+            if nap is not None and _position(nap) == _position(first) and nap.switches not in seen:
                 taken = self.taken(tid, nap)
                 if taken[0]:
                     seen[nap.switches] = taken
@@ -109,5 +109,5 @@ class _Watch:
         return list(seen.values())
 
 
-def _place(nap: Nap) -> tuple[int, int, int]:
+def _position(nap: Nap) -> tuple[int, int, int]:
     return nap.syscall, nap.sp, nap.pc

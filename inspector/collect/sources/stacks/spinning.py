@@ -10,7 +10,7 @@ from inspector.stream.stacks import CodeFrame, StackTaken
 
 from ...kernel import procfs
 from ...kernel.thread_samples import ThreadSample, samples
-from ..libraries.addresses import Place
+from ..libraries.addresses import CodeRange
 from ..tolerant_reads import attempt
 from .native import NativeFrames
 
@@ -38,7 +38,7 @@ def _ticks(pid: int, tid: int) -> int | None:
 
 
 def stuck(
-    pid: int, before: dict[int, int], places: Sequence[Place], provided: Collection[str], now: int
+    pid: int, before: dict[int, int], places: Sequence[CodeRange], provided: Collection[str], now: int
 ) -> Iterator[tuple[ThreadWaits, StackTaken]]:
     """Of threads that were busy since a look: those that did not leave a call of a library of an API."""
     after = running(pid)
@@ -59,7 +59,7 @@ def stuck(
 
 
 def _frames(
-    native: NativeFrames, tid: int, places: Sequence[Place], provided: Collection[str]
+    native: NativeFrames, tid: int, places: Sequence[CodeRange], provided: Collection[str]
 ) -> tuple[list[CodeFrame], str]:
     """Of the newest sample, where all samples are in one call; else none.
 

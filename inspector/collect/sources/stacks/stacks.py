@@ -20,7 +20,7 @@ from ...kernel.stacks import Stacks
 from ...python.frames import line_in, source_frames
 from ...python.layouts import Layout
 from ..contract import Session
-from ..libraries.addresses import Addresses, Place
+from ..libraries.addresses import Addresses, CodeRange
 from ..processes.feed import Feed
 from ..tolerant_reads import attempt
 from .interpreters import Interpreters
@@ -115,7 +115,7 @@ class StacksSource:
         self._native.close()
 
     def _compiled(self, copy: "_Copy") -> tuple[list[CodeFrame], str]:
-        def find(address: int) -> Place | None:
+        def find(address: int) -> CodeRange | None:
             return next((place for place in copy.places if place.holds(address)), None)
 
         try:
@@ -136,7 +136,7 @@ class StacksSource:
             self._session.sink.send(LimitNoted(at=now, what="who called (call stacks)", why=why))
         return False
 
-    def _places(self, pid: int) -> list[Place]:
+    def _places(self, pid: int) -> list[CodeRange]:
         """With the paths by which we can open exactly those files, also where the process has another root."""
         process = self._session.tree.find(pid)
         paths = {one.file: one.open_path for one in process.mappings.values()} if process is not None else {}
@@ -155,7 +155,7 @@ class _Copy(msgspec.Struct, frozen=True):
     """A copy, and what is known of its process at that moment."""
 
     record: StackCopied
-    places: list[Place]
+    places: list[CodeRange]
     layout: Layout | str | None
 
 

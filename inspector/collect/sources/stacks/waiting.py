@@ -22,7 +22,7 @@ from ...kernel import procfs
 from ...kernel.memory import Memory
 from ...kernel.syscalls import name_of
 from ..contract import Mapping, Session, Tracked, TreeObserver
-from ..libraries.addresses import Place
+from ..libraries.addresses import CodeRange
 from ..tolerant_reads import attempt
 from .native import NativeFrames
 from .polling import polling
@@ -95,7 +95,7 @@ class WaitingThreads(TreeObserver):
 
     def _second(self, process: Tracked, before: dict[int, Rest], busy: dict[int, int]) -> None:
         places = [
-            Place(one.start, one.end, one.path, one.file, one.offset, one.open_path)
+            CodeRange(one.start, one.end, one.path, one.file, one.offset, one.open_path)
             for one in process.mappings.values()
         ]
         now = self._session.loop.now()
@@ -156,7 +156,9 @@ def _rest(pid: int, tid: int) -> Rest | None:
     return Rest(number, sp, pc, switches) if number >= 0 else None
 
 
-def _read(pid: int, before: dict[int, Rest], places: list[Place], now: int) -> Iterator[tuple[ThreadWaits, StackTaken]]:
+def _read(
+    pid: int, before: dict[int, Rest], places: list[CodeRange], now: int
+) -> Iterator[tuple[ThreadWaits, StackTaken]]:
     native = NativeFrames()
     try:
         with Memory(pid) as memory:

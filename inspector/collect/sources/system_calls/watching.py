@@ -62,12 +62,12 @@ class WatchingSource:
         self._ticker.wake()
 
     def _improve(self) -> None:
-        def work() -> None:
+        def improve() -> None:
             self._watch.improve()
             if not self._closed.is_set():
                 self._session.loop.soon(self._tell)
 
-        threading.Thread(target=work, name="system-calls", daemon=True).start()
+        threading.Thread(target=improve, name="system-calls", daemon=True).start()
 
     def _check(self) -> bool:
         """True while the tracepoint is on."""

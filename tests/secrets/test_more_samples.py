@@ -4,11 +4,11 @@ import pytest
 
 from inspector.stream.secrets import hide, hide_lines, shown_arguments, shown_value
 
-from .further_shapes import further, unharmed
-from .later_shapes import harmless, second, third
-from .listed_shapes import HARMLESS_LINES, HARMLESS_VARIABLES, HARMLESS_WORDS, listed
-from .more_shapes import Shape, first
-from .newest_shapes import HARMLESS, newest
+from .further_samples import further, unharmed
+from .later_samples import harmless, second, third
+from .listed_samples import HARMLESS_LINES, HARMLESS_VARIABLES, HARMLESS_WORDS, listed
+from .more_samples import Shape, first
+from .newest_samples import HARMLESS, newest
 
 
 def shown(shape: Shape) -> list[str]:

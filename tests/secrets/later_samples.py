@@ -4,7 +4,7 @@
 import string
 from collections.abc import Iterator
 
-from .more_shapes import B64, HEX, LOWER, UPPER, URLSAFE, Shape, env, line, lot, put, words
+from .more_samples import B64, HEX, LOWER, UPPER, URLSAFE, Shape, env, line, lot, put, words
 
 
 def second() -> Iterator[Shape]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from inspector.stream.secrets import HIDDEN, hide, hide_lines, hide_names, shown_arguments, shown_value
 from inspector.stream.secrets.opaque import is_opaque
 
-from .shapes import ARGUMENTS, HARMLESS_LINES, HARMLESS_VALUES, LATER, LINES, TOKENS, fill
+from .samples import ARGUMENTS, HARMLESS_LINES, HARMLESS_VALUES, LATER, LINES, TOKENS, fill
 
 _SEEDS = range(4)
 _LEAST = 4

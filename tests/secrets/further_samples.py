@@ -4,7 +4,7 @@
 import string
 from collections.abc import Iterator
 
-from .more_shapes import B64, HEX, LOWER, UPPER, URLSAFE, Shape, env, line, lot, words
+from .more_samples import B64, HEX, LOWER, UPPER, URLSAFE, Shape, env, line, lot, words
 
 _BASE32 = string.ascii_uppercase + "234567"
 

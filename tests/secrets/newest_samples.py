@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from .more_shapes import B64, HEX, UPPER, URLSAFE, Shape, env, line, lot, words
+from .more_samples import B64, HEX, UPPER, URLSAFE, Shape, env, line, lot, words
 
 
 def _lines() -> Iterator[tuple[str, str]]:
