@@ -205,6 +205,11 @@ class Process(Struct, eq=False):
     memo: dict[str, tuple[object, object]] = {}
     """Only model/memo.py looks at it."""
 
+    @property
+    def stopped(self) -> bool:
+        """A signal or a debugger holds it (T and t of proc(5)): it does nothing until it is continued."""
+        return not self.ended and self.vitals is not None and self.vitals.state in ("T", "t")
+
     def spend(self, vitals: Vitals) -> None:
         """New vitals: until a second before them the last ones held."""
         before = self.vitals

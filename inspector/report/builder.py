@@ -134,6 +134,7 @@ def _tree_process(process: Process, clock: Clock) -> TreeProcess:
         secure=program.secure if program else None,
         static=program.static if program else None,
         output=descriptors,
+        stopped=process.stopped,
     )
 
 

@@ -79,9 +79,9 @@ def subject(report: Report) -> str:
 
 
 def fate(process: TreeProcess) -> str:
-    """`running`, `exit 0 after 310 ms`, `SIGSEGV after 40 ms`."""
+    """`running`, `stopped`, `exit 0 after 310 ms`, `SIGSEGV after 40 ms`."""
     if process.ended is None:
-        return "running"
+        return "stopped" if process.stopped else "running"
     status = process.exit
     if status is None or (status.code is None and status.signal is None):
         how = "ended"

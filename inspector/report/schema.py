@@ -67,6 +67,7 @@ class TreeProcess(ReportStruct, frozen=True, kw_only=True):
     secure: Annotated[bool | None, Meta(description="AT_SECURE: the loader ignores LD_PRELOAD.")] = None
     static: bool | None = None
     output: Annotated[dict[str, str], Meta(description="Where fd 1 and 2 lead.")] = {}
+    stopped: Annotated[bool, Meta(description="A signal or a debugger holds it.")] = False
 
 
 class Target(ReportStruct, frozen=True, kw_only=True):

@@ -133,8 +133,10 @@ def _unnamed_call(profiles: Profiles, process: Process, word: Word) -> Attempt:
     apis = [api for api in profiles.apis.values() if word.code in api.results]
     apis = [api for api in apis if family_of_api(profiles, api.name) == word.family]
     lowered = word.text.lower()
-    said = (api for api in apis for kind in ("runtime", "driver") if kind in lowered and api.name.endswith(kind))
-    api = next(said, next(iter(apis), None))
+    general = [api for kind in ("runtime", "driver") for api in apis if api.name.endswith(kind)]
+    apis = [*general, *(api for api in apis if api not in general)]
+    named = (api for api in apis if re.search(rf"\b{api.name.rpartition('-')[2]}", lowered))
+    api = next(named, next(iter(apis), None))
     unknown = word.answer if word.code == -1 and word.answer else str(word.code)
     answer = profiles.result(api.name, word.code) if api is not None else unknown
     return Attempt(

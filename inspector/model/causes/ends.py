@@ -18,6 +18,7 @@ from inspector.stream.processes import SignalDelivered
 from inspector.stream.syscalls import SystemCallRefused
 
 from .context import Case, Context
+from .copied_probes import WITHOUT_PROBES, copied_probe, without_probes
 from .crash_places import (
     aborted_at,
     cut_short,
@@ -69,7 +70,8 @@ def crashed_hit(context: Context, death: Attempt, around: Attempt | None, case: 
     spot = ""
     if signal is not None and where:
         spot = where if jumped else f", at {at or location(signal)}"
-    telling = f"{title(process)} was killed by {name}{where}{after}"
+    died = "crashed with" if process.end is not None and not process.end.signal else "was killed by"
+    telling = f"{title(process)} {died} {name}{where}{after}"
     if inside:
         telling = f"{name}{inside} in {title(process)}{spot}{after}"
     root = f"{name}{inside or where}{f', at {at}' if at and inside else ''}"
@@ -87,14 +89,17 @@ def crashed_hit(context: Context, death: Attempt, around: Attempt | None, case: 
     software = only_software(context, process, said)
     if software and not inside:
         step = "install the device's driver with its ICD file: see what its own words name"
+    ours = copied_probe(context.state, process, signal)
+    if ours:
+        step, command = WITHOUT_PROBES, without_probes(process)
     return Hit(
         title=f"{telling}{_sender(process, signal)}",
-        cause=f"{_why(context, death, inside, null)}{software}",
+        cause=ours or f"{_why(context, death, inside, null)}{software}",
         next_step=step,
         command=command,
         process=process,
         severity="error",
-        confidence=case.sure if case is not None else "likely",
+        confidence=case.sure if case is not None and not ours else "likely",
         evidence=_rows(context, process, death, null) + (case.rows()[1:] if case is not None else []),
         at=death.at,
         subject=f"{death.code}:{inside or where}",

@@ -186,6 +186,9 @@ def _missing(context: Context) -> Iterator[str]:
     yield from (
         f"{one.why}: nothing was seen from then on" for one in context.state.limits if one.what == COLLECTOR_ENDED
     )
+    held = next((process for process in context.state.processes if process.stopped), None)
+    if held is not None:
+        yield f"{short(held)} is stopped, by a signal or a debugger, and does nothing until it is continued"
     late = [process for process in context.state.processes if not born_here(process) and not is_tool(process)]
     if late:
         yield f"{short(late[0])} started before we attached"

@@ -22,7 +22,7 @@ def end_of(process: Process, told: Told = NOTHING) -> Cell:
     It is an error only where the answer tells of it, else `!` or, where another program ended it, `○`.
     """
     if not process.ended:
-        return (("● ", "yes"), ("running", "plain"))
+        return (("● ", "unknown"), ("stopped", "plain")) if process.stopped else (("● ", "yes"), ("running", "plain"))
     end = process.end
     if end is not None and end.signal is not None:
         deadly = next((one for one in reversed(process.signals) if one.fatal and one.signal == end.signal), None)

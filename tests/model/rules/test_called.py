@@ -1,10 +1,12 @@
 """Rules about calls: none, or only by the library itself."""
 
 from inspector.model.diagnosis import diagnose
+from inspector.report.builder import report
+from inspector.report.phrases import fate
 from inspector.report.rows import limits
 from inspector.stream.calls import CallCount, CallsCounted
 from inspector.stream.libraries import NeverExecuted, Slot, SlotsRead
-from inspector.stream.processes import ProcessStarted
+from inspector.stream.processes import ProcessStarted, Vitals
 
 from ..asking import BACKEND, CPU, SHIM, answer, findings, found, healthy, rules, rung
 from ..build import DRIVER, MS, SECOND, Story
@@ -330,3 +332,12 @@ def test_a_program_that_offers_the_api_itself_asks_for_it_all_the_same() -> None
     story.watch("/opt/app/server", ["cuInit", "cuDeviceGetCount"])
     story.end(812)
     assert answer(story).rule == "cause-not-seen"
+
+
+def test_a_process_that_is_stopped_is_told_so() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.tell(Vitals(at=story.later(), pid=812, cpu=0.0, rss=4096, threads=1, state="T"))
+    assert "is stopped, by a signal or a debugger" in answer(story).cause
+    assert [fate(one) for one in report(story.state, diagnose(story.state)).target.tree] == ["stopped"]

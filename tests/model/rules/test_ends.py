@@ -266,3 +266,31 @@ def test_a_child_that_is_ended_after_its_answer_is_no_timeout() -> None:
     story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 1})
     story.end(812, signal=9)
     assert "discovery-timeout" not in rules(story)
+
+
+def test_a_fault_that_a_handler_turned_into_an_exit_status_killed_nobody() -> None:
+    story = _running()
+    _fault(story, fatal=False, si_code=1)
+    story.end(812, code=3)
+    assert "crashed with SIGSEGV" in answer(story).title
+
+
+def _trapped(library: str | None) -> Story:
+    story = _running()
+    trap = SignalDelivered(
+        at=story.later(), pid=812, tid=812, signal=5, si_code=128, fatal=True, ip=0x7F00, library=library
+    )
+    story.tell(trap)
+    story.end(812, signal=5)
+    return story
+
+
+def test_a_trap_in_copied_code_is_perhaps_a_byte_of_ours() -> None:
+    finding = answer(_trapped(None))
+    assert (finding.rule, finding.confidence) == ("child-crashed", "likely")
+    assert finding.cause.startswith("Perhaps by us: functions of libcuda.so.1 are counted by one changed byte in each")
+    assert finding.command.startswith("inspector --no-count --wait ")
+
+
+def test_a_trap_in_a_library_is_its_own() -> None:
+    assert "by us" not in answer(_trapped("/opt/app/libassert.so")).cause

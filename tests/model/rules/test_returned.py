@@ -327,3 +327,15 @@ def test_a_limit_of_locked_memory_is_not_blamed_for_memory_that_nobody_locks() -
     assert finding.rule == "limit-reached"
     assert "mprotect() = ENOMEM" in finding.title and "64 TiB were asked for" in finding.cause
     assert "8388608" not in finding.title
+
+
+def test_a_number_without_a_function_is_read_by_the_api_that_the_words_name() -> None:
+    told = {
+        "error: CUDA error 1": "CUDA runtime API = 1 (cudaErrorInvalidValue)",
+        "error: CUDA driver error 1": "CUDA driver API = 1 (CUDA_ERROR_INVALID_VALUE)",
+    }
+    for line, words in told.items():
+        story = Story()
+        story.process(812, ("/usr/bin/python3", "train.py"))
+        story.log(line)
+        assert words in answer(story).title

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+from inspector.stream.invocation import is_inspector
 from inspector.stream.libraries import ImageRead
 from inspector.stream.processes import ProcessEnded, ProcessStarted
 from inspector.stream.session import EventsLost
@@ -129,8 +130,11 @@ class ProcessTree:
 
     def _unknown_descendants(self) -> list[int]:
         """Never ourselves, who may descend from the target: what we do to look would be seen, and told, for ever."""
-        parents = {stat.pid: stat.ppid for stat in procfs.all_stats() if stat.alive and stat.pid != os.getpid()}
-        return [pid for pid, parent in parents.items() if self._lives(parent) and not self._lives(pid)]
+        parents = {stat.pid: stat.ppid for stat in procfs.all_stats() if stat.alive}
+        ours = _ourselves(parents)
+        return [
+            pid for pid, parent in parents.items() if self._lives(parent) and pid not in ours and not self._lives(pid)
+        ]
 
     def _admit_found(self, pid: int, origin: Origin) -> Tracked | None:
         stat = attempt(lambda: procfs.stat(pid), None)
@@ -274,3 +278,17 @@ def _ended(record: Exited, status: int | None) -> ProcessEnded:
             at=record.at, pid=record.pid, signal=os.WTERMSIG(status), core=os.WCOREDUMP(status), cpu=record.cpu
         )
     return ProcessEnded(at=record.at, pid=record.pid, code=os.WEXITSTATUS(status), cpu=record.cpu)
+
+
+def _ourselves(parents: dict[int, int]) -> set[int]:
+    """The collector, the inspector that started it, and what lies between the two (sudo)."""
+    above = [os.getpid()]
+    while (parent := parents.get(above[-1], 0)) and parent not in above:
+        above.append(parent)
+        if is_inspector(_argv(parent)):
+            return set(above)
+    return {os.getpid()}
+
+
+def _argv(pid: int) -> list[bytes]:
+    return attempt(lambda: procfs.argv(pid), list[bytes]())
