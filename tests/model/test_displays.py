@@ -41,8 +41,8 @@ def test_what_has_nothing_to_do_with_a_display_is_not_blamed_on_one() -> None:
 
 
 def test_who_draws_without_a_server_does_not_lack_one() -> None:
-    story = _ended(GAVE_UP, refused="unix:/tmp/.X11-unix/X7", EGL_PLATFORM="surfaceless")
-    assert "no-display" not in rules(story)
+    for setting in ({"EGL_PLATFORM": "surfaceless"}, {"SDL_VIDEODRIVER": "dummy"}, {"QT_QPA_PLATFORM": "offscreen"}):
+        assert "no-display" not in rules(_ended(GAVE_UP, refused="unix:/tmp/.X11-unix/X7", **setting))
 
 
 def test_the_mode_is_that_of_a_program_that_ended() -> None:

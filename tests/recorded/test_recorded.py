@@ -249,6 +249,12 @@ RUNS = (
     Recorded("gegl-off", "cpu", "cpu-chosen", "GEGL_USE_OPENCL=no"),
     # what a result means tells what to do
     Recorded("ffirs-permission", "cpu", "api-error", "4 (NVML_ERROR_NO_PERMISSION)"),
+    # attached late: it says only that there is none, and its loader has no driver
+    Recorded("javacl-badicd-late", "cpu", "no-driver-loaded", "OCL_ICD_VENDORS=/opt/field/badicd"),
+    # looks through PATH by itself, and executes nothing
+    Recorded("nvsmi-notool", "cpu", "tool-missing", "needs nvidia-smi"),
+    # a server of workers that are started for its tasks
+    Recorded("ray-old", "cpu", "lookup-failed", "nvmlDeviceGetCount_v2"),
 )
 
 

@@ -141,11 +141,10 @@ class ApiError(Cause):
         )
 
     def _by(self, leaf: Attempt) -> str:
-        return (
-            f" Returned by {leaf.provider}{f', called by {name_of(leaf.asker)}' if leaf.asker else ''}."
-            if leaf.provider
-            else ""
-        )
+        if not leaf.provider:
+            return ""
+        asker = "code that was made at run time" if leaf.asker in ("[anon]", "//anon") else name_of(leaf.asker)
+        return f" Returned by {leaf.provider}{f', called by {asker}' if leaf.asker else ''}."
 
     def _later(self, case: Case) -> list[Attempt]:
         rows = case.context.analysis.attempts[case.process]

@@ -16,8 +16,20 @@ from .rule import Cause, Hit
 _ABOUT_DISPLAY = re.compile(
     r"\b(?:displays?|windows?|screens?|gpu context|opengl|egl|glx|glfw|xcb|x ?server|x11|wayland)\b", re.IGNORECASE
 )
-_WITHOUT_DISPLAY = ("surfaceless", "device", "gbm", "drm")
-"""Values of EGL_PLATFORM for which no display server is asked."""
+_PLATFORM = ("EGL_PLATFORM", "SDL_VIDEODRIVER", "SDL_VIDEO_DRIVER", "QT_QPA_PLATFORM")
+_WITHOUT_DISPLAY = (
+    "surfaceless",
+    "device",
+    "gbm",
+    "drm",
+    "kmsdrm",
+    "dummy",
+    "offscreen",
+    "minimal",
+    "eglfs",
+    "linuxfb",
+)
+"""Values of these variables for which no display server is asked."""
 
 
 class NoDisplay(Cause):
@@ -33,7 +45,7 @@ class NoDisplay(Cause):
         words = last_words(case)[1] if leaf.kind == "end" else ""
         gave_up = leaf.kind == "end" and leaf.code > 0 and _ABOUT_DISPLAY.search(words) is not None
         settings = case.context.environment(process) or {}
-        if not (begins or gave_up) or settings.get("EGL_PLATFORM") in _WITHOUT_DISPLAY:
+        if not (begins or gave_up) or any(settings.get(key) in _WITHOUT_DISPLAY for key in _PLATFORM):
             return None
         refused, runs = refused_display(process), program(process)
         if refused is not None:

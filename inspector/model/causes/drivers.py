@@ -35,8 +35,8 @@ class NoDriverLoaded(Cause):
 
     def explain(self, case: Case) -> Hit | None:
         leaf, profiles = case.leaf, case.context.profiles
-        if leaf.kind == "end" or (leaf.kind == "words" and leaf.answer == "own-error"):
-            return self._of_own_error(case)
+        if leaf.kind == "end" or (leaf.kind == "words" and leaf.answer in ("own-error", "no-device")):
+            return self._of_words(case)
         if leaf.kind != "call" or not leaf.came_back or not profiles.is_loader(leaf.api):
             return None
         unnamed = leaf.source == "program" and leaf.stage == "asked"
@@ -45,9 +45,12 @@ class NoDriverLoaded(Cause):
         answered = f"{leaf.what} = {leaf.answer}" if leaf.code else f"nothing followed {leaf.what}"
         return self._hit(case, leaf.api, name_of(leaf.provider), answered)
 
-    def _of_own_error(self, case: Case) -> Hit | None:
-        """The last words of the program are an error about the GPU, and its one loader brought in no driver."""
-        said, profiles = own_error(case.state, case.context.analysis.words), case.context.profiles
+    def _of_words(self, case: Case) -> Hit | None:
+        """The last words of the program are an error about the GPU, or it says that it found none, and its one loader
+        brought in no driver.
+        """
+        profiles, found_none = case.context.profiles, case.leaf.answer == "no-device"
+        said = case.leaf.word if found_none else own_error(case.state, case.context.analysis.words)
         loaders = [use for use in case.context.uses(case.process).values() if profiles.is_loader(use.api)]
         loaders = [use for use in loaders if use.providers]
         if said is None or says_not_built(said) or not concerns_gpu(said) or len(loaders) != 1:

@@ -112,6 +112,21 @@ def _not_found_by_shell(context: Context, process: Process) -> tuple[str, Attemp
     return name_of(words[0]), next((one for one in rows if one.kind == "end"), None)
 
 
+_TOLD = re.compile(
+    r"\b(?:find|locate|run|execute|exec|start)\b[^.;]{0,20}?[\s'\"`](?P<sought>[\w-]+)['\"`]?(?:\s|$|[:;,.])"
+    r"|[\s'\"`](?P<unknown>[\w-]+)['\"`]?:?\s+(?:command |executable )?(?:was |is )?not found\b"
+    r"|No such file or directory: '(?P<absent>[\w-]+)'"
+)
+"""A tool that an error says was not found; `shutil.which` and its like look for it without executing anything."""
+_TOOLS_OF_DEVICES = re.compile(r"(?:nvidia-smi|rocm-smi|amd-smi|xpu-smi|rocminfo|clinfo|vulkaninfo|hipconfig|nvcc)$")
+
+
+def _told(text: str) -> str:
+    """The tool of devices that a line says is not there."""
+    names = (match[match.lastgroup or 0] for match in _TOLD.finditer(text))
+    return next((name for name in names if _TOOLS_OF_DEVICES.match(name)), "")
+
+
 class EndedWithoutTool(Cause):
     id = ToolMissing.id
     place = ToolMissing.place
@@ -126,7 +141,23 @@ class EndedWithoutTool(Cause):
         said = [word.text for word in case.context.analysis.words if word.refusal in ("own-error", "error")]
         said.append(last_line(case.state))
         missing = ToolMissing().find(case.context)
-        return next((hit for hit in missing if any(hit.subject in text for text in said)), None)
+        hit = next((hit for hit in missing if any(hit.subject in text for text in said)), None)
+        return hit or next((_of_words(case, name, text) for text in reversed(said) if (name := _told(text))), None)
+
+
+def _of_words(case: Case, name: str, text: str) -> Hit:
+    return Hit(
+        title=f"{short(case.process)} needs {name}, and did not find it",
+        cause=f"The program says: {text.strip()[:200]}. It learns of devices from this tool.",
+        next_step=f"install {name}, or add its directory to PATH where the program is started",
+        command=f"command -v {quote(name)}",
+        process=case.process,
+        confidence="likely",
+        evidence=case.rows(),
+        at=case.leaf.at,
+        subject=name,
+        root=f"{name} is not in PATH",
+    )
 
 
 CAUSES: tuple[Cause, ...] = (EndedWithoutTool(),)

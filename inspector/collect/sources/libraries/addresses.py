@@ -22,6 +22,8 @@ _FILES_KEPT = 256
 _MOST_SYMBOLS = 20_000
 _LOOKS_PER_SECOND = 5
 _DELETED = b" (deleted)"
+_NO_FILE = (b"", b"//anon")
+"""What the kernel's records call memory of no file."""
 
 
 class CodeRange(msgspec.Struct, frozen=True):
@@ -126,7 +128,7 @@ class Addresses(TreeObserver):
 @lru_cache(4096)
 def _shared(path: bytes) -> tuple[bytes, str]:
     """A path and its harmless text, once for all processes that map the file."""
-    return path, decode(path) or "[anon]"
+    return path, "[anon]" if path in _NO_FILE else decode(path)
 
 
 class _Exports(msgspec.Struct, frozen=True):
