@@ -65,3 +65,16 @@ def test_only_the_secret_of_a_sentence_is_hidden(text: str, shown: str) -> None:
 @pytest.mark.parametrize("unit", ["password is a-", "a, b ", "code 1-2-", "insert into t (a) values ('", "creds a:b "])
 def test_long_texts_are_looked_at_in_linear_time(unit: str) -> None:
     assert len(hide(unit * 4000)) > 0
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    passwd = _raw_input(prompt, stream, input=input)",
+        "    self.secret = secret",
+        "    credentials = property(get_credentials, set_credentials)",
+        '{"event": "send", "to": "gpu0"}',
+    ],
+)
+def test_a_line_of_a_program_that_names_a_secret_is_shown(line: str) -> None:
+    assert hide(line) == line

@@ -30,7 +30,7 @@ _PASSWORD_FILE = lazy(
     r"(?:^|(?<=[\s\"']))(?:[a-z][\w.-]{0,63}|\*):(?:\d{4,5}|\*):[\w*-]{1,64}:[\w*.-]{1,64}:(\S{4,256})$"
 )
 """A line of PostgreSQL's file of passwords."""
-_LOGIN = lazy(r"(?<![\w.+/:-])[\w.+-]{1,64}:([^\s:@/\"'<>]{1,512})@(?!sha\d)(?:[\w.-]+|(?=/\w))")
+_LOGIN = lazy(r"(?:(?<![\w.+/:-])|(?<=\w//))[\w.+-]{1,64}:([^\s:@/\"'<>]{1,512})@(?!sha\d)(?:[\w.-]+|(?=/\w))")
 _ORACLE = lazy(r"(?<![\w/])[\w$-]{1,64}/([^\s/@]{1,512})@")
 _NO_LOGIN = ("mailto:", "sip:", "sips:", "xmpp:", "acct:")
 _HOOK = lazy(r"/with/key/|hooks?[./]|webhooks?[\w-]*/|/bot\d+:|/services/T", re.IGNORECASE)

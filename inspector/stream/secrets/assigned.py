@@ -102,7 +102,10 @@ def _below(text: str, ends: Iterator[int], judge: _Judge) -> Iterator[Span]:
     for end in ends:
         if end >= done and (within := nested.inside(text, end)) is not None:
             done = within[1]
+            called = _OF_CALL().match(text, end) is not None
             for found in nested.values(text, within, judge):
+                if called and text[found[0] - 1] not in "\"'":
+                    continue  # names of a program's own variables
                 if not is_none(text, found) and text[found[0] - 1 : found[1] + 1] != "(hidden)":
                     yield found
 
@@ -146,6 +149,8 @@ def _assigned(text: str, end: int, judge: _Judge) -> Iterator[Span]:
     if match is None:
         return
     found = group(match)
+    if _is_code(text, end, found):
+        return
     if _names_a_file(text, end, found[0]) or _is_neutral(text, end, found):
         return
     if not judge(text[slice(*found)]) or text.startswith(_ARTICLES, found[0]):
@@ -155,6 +160,17 @@ def _assigned(text: str, end: int, judge: _Judge) -> Iterator[Span]:
         yield from unless_told(text, found)
     elif not is_none(text, found):
         yield whole
+
+
+def _is_code(text: str, end: int, found: Span) -> bool:
+    """`passwd = ask(...)`, `self.secret = secret`: a line of a program, as tracebacks quote it."""
+    end += text[end : end + 1] == "s"
+    if text[end : end + 3] != " = " or found[0] != end + 3:
+        return False
+    value = text[slice(*found)]
+    name, bracket, _ = text[found[0] : found[1] + 1].partition("(")
+    called = bracket == "(" and name.replace(".", "").isidentifier()
+    return called or text.endswith(value, 0, end)
 
 
 def _is_neutral(text: str, end: int, found: Span) -> bool:
@@ -216,6 +232,7 @@ _WEAK_OTHERS = {word: judge for word, judge in _WEAK.items() if not holds_any(wo
 
 _ARTICLES = ("The ", "An ", "A ", "This ", "Your ", "Whether ", "Optional ")
 """What begins a sentence that describes: `:param password: The password of the user`."""
+_OF_CALL = lazy(r"\w{0,40} = [A-Za-z_][\w.]{0,60}\(")
 _LETTERS_BEHIND = 6
 """The group of `_BEHIND` that holds letters alone."""
 _STEPS = ("render ", "compute ", "backward ", "forward ", "optimizer ")

@@ -16,7 +16,7 @@ _CODE = (
 )
 """Digits, in groups or not, or letters of one size with digits in them."""
 _BEHIND = lazy(
-    r"(?:e?s)?(?: code| number)?(?: (?:set|changed|sent))?(?: (?:for|of|de) (?:user )?\S{1,64}?)?[\"']?"
+    r"(?:e?s)?(?: code| number)?(?: (?:set|changed|sent))?(?: (?:for|of|de) \S{1,64}?(?: \w{1,16}){0,3}?)?[\"']?"
     r"(?:\s{0,3}[:=#]\s{0,3}|,?\s(?:is|was|now|ist|est|es|lautet|set to):?\s{1,3})[\"'(]?" + _CODE
 )
 _DIRECTLY = lazy(

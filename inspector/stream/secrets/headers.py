@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from inspector.stream.lazy_pattern import lazy
 
 from .chosen import could_be_chosen, looks_chosen
-from .found import Span, ends, group_of, holds_any, is_none
+from .found import Span, ends, group, group_of, holds_any, is_none
 from .known import known
 
 _HEADER = lazy(
     r"[\w-]{0,20}\\?[\"']?\s{0,3}[:=]\s{0,3}(\\?[\"'])?(?:([a-z][\w-]{1,40})(?=\s{1,4}\S)\s{1,4})?", re.IGNORECASE
 )
 _HEADER_WORD = lazy(r"[^\s\"'\\,]+")
-_BEARER = lazy(r"\s{1,4}[\"']?(?!realm=)([\w.~+/=:-]{8,8192})", re.IGNORECASE)
+_BEARER = lazy(r"\s{1,4}[\"']?(?!realm=)([\w.~+/=:-]{8,8192}|(?<=[:=] Bearer )[\w.~+/=:-]{3,8})", re.IGNORECASE)
 _PAIR = lazy(r"s?\s?[:=]\s?\S{1,64}\s?/\s?(\S{3,512})", re.IGNORECASE)
 _OF_RADIUS = lazy(
     r"\blogin (?:ok|incorrect|invalid)[^\[\n]{0,80}: ?\[[^\]/\s]{1,64}/([^\]\n<]{1,256})\]", re.IGNORECASE
@@ -26,17 +26,19 @@ _TRIED_PAIR = lazy(
     r"\[?[\w.@-]{1,64}[:/]([^\s/\])\",']{4,256})"
 )
 _OWN_HEADER = lazy(
-    r"\bx-(?:[\w]{1,24}-){0,4}(?:token|key|auth|secret|signature|password|access|session)"
+    r"(?:[\w]{1,24}-){0,4}(?:token|key|auth|secret|signature|password|access|session)"
     r"[\"']?\s?[:=]\s?[\"']?([^\s\"',;]{4,4096})",
     re.IGNORECASE,
 )
-"""`X-Subject-Token: X`: headers that services make up."""
+"""`X-Subject-Token: X`: headers that services make up, behind their `x-`."""
+_LONGER = len(" x-")
 _CONNECTS_SURELY = lazy(
     r"\b(?:mysqli?(?:_p?connect)?|ldap_bind|ftp_login|ssh2_auth_password|imap_open|odbc_connect|oci_connect)"
     r"\([^()\n]{0,300}?,\s?[\"']([^\"'\n]{1,256})[\"']\s?\)"
 )
+_TRIES = ("tried ", "trying ", "tries ", "attempt", "guess", "found ", "valid ", "brute")
 _LOGIN_PAIR = lazy(
-    r"(?:\bauth[\"']?\s?[:=]\s?[(\[]{1,3}|\bcredentials?:?\s?[(\[]|(?:Basic|Digest)Auth\(|\.login\(|\.auth\(|\.authenticate\()"
+    r"(?:\bauth[\"']?\s?[:=]\s?[(\[]{1,3}|\bcredentials?:?\s?[(\[]|(?:Basic|Digest)Auth\(|\blogin\(|\.auth\(|\.authenticate\()"
     r"\s?[\"'][^\"']{0,128}[\"'],\s?[\"']([^\"']{1,512})[\"']"
 )
 """`auth=("bob", "X")`, as tracebacks quote it."""
@@ -75,6 +77,10 @@ _COOKIE_JAR = lazy(r"\s(?:TRUE|FALSE)\s/\S{0,256}\s(?:TRUE|FALSE)\s\d{1,12}\s\S{
 """A line of a cookie file."""
 
 
+_OF_LOGINS = ((_LOGIN_PAIR, ","), (_AUTH_COMMAND, "AUTH"), (_AUTH_COMMAND, '"auth"'), (_AUTH_ELEMENT, "<"))
+"""Each with a sign that it needs."""
+
+
 def spans(text: str, small: str, named: bool) -> Iterator[Span]:
     """Where they lie; `small` is the text in lower case."""
     for word in ("authorization", "cookie"):
@@ -82,36 +88,38 @@ def spans(text: str, small: str, named: bool) -> Iterator[Span]:
             for end in ends(small, word):
                 yield from _header(text, end)
     if "x-" in small:
-        for match in _OWN_HEADER().finditer(text):
-            if not is_none(text, match.span(1)):
-                yield match.span(1)
+        for end in ends(small, "x-"):
+            if end < _LONGER or not small[end - _LONGER].isalnum():
+                yield from (span for span in group_of(_OWN_HEADER().match(text, end)) if not is_none(text, span))
     if "bearer " in small:
         for end in ends(small, "bearer "):
             yield from group_of(_BEARER().match(text, end - 1))
-    if "auth" in small or ".login(" in small or "credential" in small:
-        for match in _LOGIN_PAIR().finditer(text):
-            yield match.span(1)
-        for match in _AUTH_COMMAND().finditer(text):
-            yield match.span(match.lastindex or 0)
-    if "onnect" in text or "redential" in text or "__construct(" in text or "ogin(" in text or "PDO(" in text:
-        for match in _CONNECTS().finditer(text):
-            if could_be_chosen(match[1]):
-                yield match.span(1)
-    if "onnect(" in text or "_bind(" in text or "ftp_login(" in text or "_password(" in text:
-        for match in _CONNECTS_SURELY().finditer(text):
-            yield match.span(1)
-    if "<auth " in small:
-        for match in _AUTH_ELEMENT().finditer(text):
-            yield match.span(1)
+    if "auth" in small or "login(" in small or "credential" in small:
+        for pattern, sign in _OF_LOGINS:
+            if sign in text:
+                yield from (group(match) for match in pattern().finditer(text))
+    if "(" in text:
+        yield from _called(text, small)
     if "PASS " in text or "IDENTIFY " in text or " LOGIN " in text:
         for match in _PASS_COMMAND().finditer(text):
-            yield match.span(match.lastindex or 0)
+            yield group(match)
     if "TRUE" in text or "FALSE" in text:
         for match in _COOKIE_JAR().finditer(text):
             yield match.span(1)
     if named or "session id " in small or "code " in small:
         yield from _tokens(text, small)
     yield from _logins(text, small)
+
+
+def _called(text: str, small: str) -> Iterator[Span]:
+    """What functions that connect or log in are given."""
+    if holds_any(text, ("onnect", "redential", "__construct(", "ogin(", "PDO(")):
+        for match in _CONNECTS().finditer(text):
+            if could_be_chosen(match[1]):
+                yield match.span(1)
+    if holds_any(small, ("connect(", "_bind(", "_login(", "_password(")):
+        for match in _CONNECTS_SURELY().finditer(text):
+            yield match.span(1)
 
 
 def _tokens(text: str, small: str) -> Iterator[Span]:
@@ -138,11 +146,10 @@ def _logins(text: str, small: str) -> Iterator[Span]:
         for word in _LOGINS:
             for end in ends(small, word):
                 yield from group_of(_PAIR().match(text, end))
-        for match in _OF_RADIUS().finditer(text):
-            yield match.span(1)
-        for match in _TRIED_PAIR().finditer(text):
-            if could_be_chosen(match[1]):
-                yield match.span(1)
+        if "[" in text and "login " in small:
+            yield from (match.span(1) for match in _OF_RADIUS().finditer(text))
+        if holds_any(small, _TRIES):
+            yield from (match.span(1) for match in _TRIED_PAIR().finditer(text) if could_be_chosen(match[1]))
         for match in _LOGIN_TRIED().finditer(text) if ":" in text or "/" in text else ():
             if (could_be_chosen if match[1] == ":" else _looks_chosen_or_odd)(match[2]):
                 yield match.span(2)

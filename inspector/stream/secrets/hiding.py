@@ -33,6 +33,7 @@ _CURVE_KEY = lazy(r"(?<![\w+])[\w+]{43}=(?![\w=])")
 """A key of 32 bytes in base64, as WireGuard writes it; names of files hold no such sign."""
 _FOLDER = lazy(r"(?:^|/)[a-z]{3,}(?:/|$)")
 """A piece between slashes that is a word: no token in base64 has one."""
+_FILE_OF_DIGEST = lazy(r"/[0-9a-f]{32,128}$")
 _DIGEST = lazy(r"(?:\b(?:sha-?\d{1,3}|md5|blake\w{1,3})[:=-]|\b(?:fingerprint|etag|integrity)\W{1,3})$", re.IGNORECASE)
 _LINE_OF_KEY = lazy(r"(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2,3}={0,2})?|[A-Za-z0-9+/]{2,}={1,2}")
 _SMALL = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
@@ -218,7 +219,7 @@ def _by_form(text: str) -> Iterator[tuple[int, int]]:
                 yield begin, end
     if "/" in text or "+" in text or "==" in text:
         for match in _BASE64().finditer(text):
-            if is_opaque(match[0]) and not _FOLDER().search(match[0]) and not _is_digest(text, match.start()):
+            if is_opaque(match[0]) and not _is_of_file(match[0]) and not _is_digest(text, match.start()):
                 yield match.span()
     if "-----BEGIN" in text:
         for match in PRIVATE_KEY().finditer(text):
@@ -265,6 +266,10 @@ def _split(word: str) -> list[str]:
     if ":" not in word and "=" not in word:
         return [word]
     return re.split(r"(?<=[:=])", word)
+
+
+def _is_of_file(piece: str) -> bool:
+    return _FOLDER().search(piece) is not None or _FILE_OF_DIGEST().search(piece) is not None
 
 
 def _is_digest(text: str, begin: int) -> bool:

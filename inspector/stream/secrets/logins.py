@@ -25,7 +25,7 @@ _OF_A_LOGIN = lazy(
 )
 """Options behind which a user and a password may stand as one word."""
 _LOGS_IN = lazy(
-    r"--?(?:[\w-]{0,40}[-_])?(?:auth|login|creds?|credentials|userpass|(?:proxy|ftp|http|smtp|api)-?user)",
+    r"--?(?:[\w-]{0,40}[-_])?(?:auth|login|creds?|credentials?|basic|userpass|(?:proxy|ftp|http|smtp|api)-?user)",
     re.IGNORECASE,
 )
 """Options behind which nothing else does."""

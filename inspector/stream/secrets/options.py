@@ -21,7 +21,7 @@ _NAME = (
     r"accesskey|secretkey|storepass|keypass|requirepass|masterauth)\w{0,8}|pass|pwd|(?!no)\w{0,8}pw|key|token|auth|authorization|salt|pepper|hmac|community|"
     r"(?:invit\w{1,5}|unlock|access|activation|recovery|backup|verification|security|pairing|licen[cs]e)[-_]?code|"
     r"passwort|kennwort|senha|contrase(?:n|ñ)a|mot-?de-?passe|geheim\w{0,8}|parole|parola|wachtwoord|salasana|lösenord|"
-    r"mnemonic|(?:\w{1,20}[-_])?seed[-_]phrase|signing[-_]seed|"
+    r"mnemonic|(?:\w{1,20}[-_])?seed[-_]phrase|(?:signing|totp|otp|wallet|master|recovery|hd)[-_]seed|"
     r"cookie|\w{1,20}Token|\w{1,20}Key|pat|psk|pin|otp|bearer|jwt|creds|webdav-pass|(?<=sonar\.)login)"
 )
 PARTS_OF_NAMES = (
@@ -48,7 +48,7 @@ _SHORT = lazy(r"(?:^|(?<=[\s'\"]))-(?:pw|[pPwW])(?!ass)(?:\s{1,9}|=)?[\"']?([^\s
 _LISTED = lazy(rf"[\"']--?{_NAME}\\?[\"'],\s?\\?[\"']([^\"'\\]+)", re.IGNORECASE)
 """`"--token", "X"`: an argument list that is told as one."""
 _HARMLESS = lazy(
-    r"|[+-]?\d{1,6}(?:\.\d*)?|true|false|yes|no|on|off|none|null|auto|/[^\s:@]*|<[^<>\s]{1,40}>|\(hidden\)",
+    r"|[+-]?\d{1,6}(?:\.\d*)?|\d{1,2}(?:[-,]\d{1,2}){1,16}|true|false|yes|no|on|off|none|null|auto|/[^\s:@]*|<[^<>\s]{1,40}>|\(hidden\)",
     re.IGNORECASE,
 )
 """Values that are no secrets: switches, numbers, paths of files, a tokenizer's `<s>`."""
@@ -58,7 +58,7 @@ _OF_PROGRAM = lazy(
 _NO_PROGRAM = lazy(r"api|auth|access|secret|private|sign|encrypt|master|account|license", re.IGNORECASE)
 _BEGINNINGS = (
     " -", "\"-", "'-", "\t-", "authtoken ", "login ", "password ", "/p:", "psk ", "key s:", "sqlplus ", "impdp ",
-    "expdp ", "wpa_passphrase ", "send \"", "send '", "sendline(",
+    "expdp ", "wpa_passphrase ", "<<<",
 )  # fmt: skip
 """An option, or what stands in command lines that give a password away without one."""
 _ODD_DASH = lazy(r"[^\S \t]-")
@@ -77,7 +77,9 @@ def is_harmless(value: str) -> bool:
 
 def is_harmless_behind(option: str, value: str) -> bool:
     """The same for what stands behind an option: `--layer-key self_attn.q_proj` names a thing in a program."""
-    return is_harmless(value) or (
+    if is_harmless(value) or (option.endswith("pass") and value in known().results):
+        return True
+    return (
         option.endswith("key") and _OF_PROGRAM().fullmatch(value) is not None and _NO_PROGRAM().search(option) is None
     )
 
@@ -121,20 +123,23 @@ def _begin_of(word: str) -> int:
 
 
 _PIPED = lazy(
-    r"(?:echo|printf)\s+(?:-n\s+|['\"]%s(?:\\n)?['\"]\s+)?(?:'([^']+)'|\"([^\"]+)\"|([^\s|;&\"']+))\s*\|\s*(?:sudo|su|passwd|chpasswd|docker|podman|"
-    r"openssl|gpg|gpg2|kinit|cryptsetup|smbpasswd|helm|gh|glab|vault|ssh-add|zip|mysql|runuser|htpasswd|skopeo|oras|npm)\b"
-    r"|(?:read -\w{0,4}s|passw|login|secret)[^\n<]{0,200}<<<\s{0,3}[\"']?([^\s\"']{1,256})"
-    r"|\bsend(?:line)?\s*(?:\(\s*)?[\"']([^\"']+)(?:\\[rn]|[\"'])"
+    r"(?:echo|printf)\s+(?:-n\s+|['\"]%s(?:\\n)?['\"]\s+)?(?:'([^']+)'|\"([^\"]+)\"|([^\s|;&\"']+))\s*\|\s*"
+    r"(?:sudo|su|passwd|chpasswd|docker|podman|openssl|gpg|gpg2|kinit|cryptsetup|smbpasswd|helm|gh|glab|vault|ssh-add|"
+    r"zip|mysql|runuser|htpasswd|skopeo|oras|npm)\b"
+    r"|\bsend(?: --)?\s{1,3}\\?[\"']([^\s\"']{3,256}?)\\{1,2}[rn]|\bsendline\s*\(?\s*[\"']([^\"'\n]{1,256})[\"']"
 )
+_HERE = lazy(r"(?:read -\w{0,4}s|passw|login|secret)[^\n<]{0,200}<<<\s{0,3}[\"']?([^\s\"']{1,256})")
 """A password given to the input of a program, by a pipe or by expect(1)."""
 
 
 def spans(text: str) -> Iterator[tuple[int, int]]:
     """Where passwords lie in command lines within a text."""
+    if "send" in text or ("|" in text and ("echo " in text or "printf " in text)):
+        yield from (match.span(match.lastindex or 0) for match in _PIPED().finditer(text))
     if text[:1] != "-" and not holds_any(text, _BEGINNINGS) and ("-" not in text or _ODD_DASH().search(text) is None):
         return
-    if "|" in text or "send" in text or "<<<" in text:
-        yield from (match.span(match.lastindex or 0) for match in _PIPED().finditer(text))
+    if "<<<" in text:
+        yield from (match.span(1) for match in _HERE().finditer(text))
     for match in OPTION_ASSIGNED().finditer(text) if "=" in text else ():
         if not is_harmless(match[1]):
             yield match.span(1)
@@ -151,7 +156,8 @@ def _in_commands(text: str) -> Iterator[tuple[int, int]]:
     """Behind options and programs that take a password as one of the next words."""
     for match in SPACED().finditer(text):
         assert match.lastindex is not None
-        if not is_harmless(match[match.lastindex]):
+        value = match[match.lastindex]
+        if not is_harmless(value) and value.lower() not in known().how_it_is:
             yield match.span(match.lastindex)
     for match in _programs().finditer(text):
         places: list[re.Match[str]] = []

@@ -7,9 +7,11 @@ from inspector.stream.lazy_pattern import lazy
 from .blocks import SECRET_KEY
 from .found import QUOTED, Span, ends, group, holds_any, unless_told
 from .known import known
+from .naming import is_neutral
 from .options import is_harmless
 
 _PHRASE = lazy(r"[\w'-]{1,24}(?:(?: |, ?)[\w'-]{1,24}){1,23}(?=\s*[\"'.;)\]}]?\s*$|[\"'])")
+_LONGEST_NAME = 64
 _LEAST_WORDS = 4
 """Words from which on a phrase may begin with a word that tells how something is: `correct horse battery staple`."""
 _PAIR_OF_WORDS = 2
@@ -46,7 +48,8 @@ _OF_WHOM = frozenset(("for", "of", "on", "to", "at", "from", "in", "für", "von"
 _COPULA = lazy(r"\s(?:is|was|will be|set to|changed to|reset to|ist|lautet|est|es|jest)\b|[=:]")
 _FROM_TO = lazy(r"(?: was)?(?: changed)? from [\"']?([^\s\"'].{0,64}?)[\"']? to [\"']?([^\s\"',;][^\"',;\n]{0,64})")
 _VARIABLE = lazy(
-    r"(?:\bexport|\bsetx?|\benv|--env|-e|\bENV|\bARG|\+)\s([A-Z][A-Z0-9_]{2,64})[= ][\"']?([^\s\"']{1,512})"
+    r"(?:(?:^|; ?|&& ?)(?=[A-Z0-9]{1,32}_)|(?:\bexport|\bsetx?|\benv|--env|-e|\bENV|\bARG|\+)\s)"
+    r"([A-Z][A-Z0-9_]{2,64})[= ][\"']?([^\s\"']{1,512})"
 )
 """Variables as shells, Dockerfiles and traces of scripts set them."""
 _SAID_TO_PROGRAM = lazy(
@@ -65,6 +68,9 @@ _PAIR = lazy(
 )
 """`credentials alice:X`."""
 _OTHER_NAMES = ("kennwort", "cookie", "cred", "daten", "identifiants")
+_BEGINS_WITH_VARIABLE = lazy(r"[A-Z0-9]{1,32}_[A-Z0-9_]{1,64}=")
+_INPUT = lazy(rf"\binput_value=(?:{QUOTED})")
+"""How pydantic tells of a field that it did not like."""
 _SET_VARIABLES = ("export ", "set ", "setx ", "env ", "-e ", "ENV ", "ARG ", "+ ")
 _COMMANDS = ("PASS ", "AUTH ", "RCON ", "IDENTIF", "> user ")
 _OF_PAIRS = ("credential", "creds", "zugangsdaten", "anmeldedaten", "identifiants")
@@ -94,7 +100,8 @@ def told(text: str, end: int) -> Iterator[Span]:
         begin, stop = group(match)
         about = _COPULA().split(text[end:begin], maxsplit=1)[0].lower().split()
         goes_on = text[stop - 2 : stop + 1] == "ly "  # `the secret value was originally provided`
-        if _is_about_itself(about) and not goes_on:
+        assigned = not about and text[end:begin].strip()[:1] in "=:"
+        if _is_about_itself(about) and not goes_on and not assigned:
             yield from unless_told(text, (begin, stop))
     if (match := _FROM_TO().match(text, end)) is not None:
         yield from (match.span(1), match.span(2))
@@ -122,9 +129,9 @@ def spans(text: str, small: str, named: bool) -> Iterable[Span]:
 
 def _spans(text: str, small: str) -> Iterator[Span]:
     yield from _named(text, small)
-    if "=" in text and holds_any(text, _SET_VARIABLES):
+    if "=" in text and (_BEGINS_WITH_VARIABLE().match(text) or holds_any(text, _SET_VARIABLES)):
         for match in _VARIABLE().finditer(text):
-            if SECRET_KEY().search(match[1]) and not is_harmless(match[2]):
+            if SECRET_KEY().search(match[1]) and not is_neutral(match[1]) and not is_harmless(match[2]):
                 yield match.span(2)
     if holds_any(text, _COMMANDS):
         for match in _SAID_TO_PROGRAM().finditer(text):
@@ -135,18 +142,26 @@ def _spans(text: str, small: str) -> Iterator[Span]:
 
 
 def _named(text: str, small: str) -> Iterator[Span]:
+    if "input_value=" in text:
+        for match in _INPUT().finditer(text):
+            names_before = text[max(0, match.start() - _LONGEST_NAME) : match.start()].split()
+            if any(map(SECRET_KEY().search, names_before)):
+                yield group(match)
     for part, names in _NAMES.items():
         for name in names if part in small else ():
             for end in ends(small, name):
                 yield from told(text, end)
-                if part in _SPOKEN_OF and (match := _SPOKEN().match(text, end)) and not _explains(match[1].lower()):
-                    yield match.span(1)
+                if part in _SPOKEN_OF:
+                    yield from _spoken(text, end)
     if "secret " in small and holds_any(small, _JUDGED):
         for end in ends(small, "secret"):
-            match = _SPOKEN().match(text, end)
-            if match is not None and not _explains(match[1].lower()) and text[match.end() :].strip(".,;)"):
-                yield match.span(1)
+            yield from (span for span in _spoken(text, end) if text[span[1] :].strip(".,;)"))
     for name in _OF_PAIRS:
         for end in ends(small, name):
-            if (match := _PAIR().match(text, end)) is not None:
-                yield match.span(1)
+            yield from (match.span(1) for match in [_PAIR().match(text, end)] if match is not None)
+
+
+def _spoken(text: str, end: int) -> Iterator[Span]:
+    match = _SPOKEN().match(text, end)
+    if match is not None and not _explains(match[1].lower()):
+        yield match.span(1)

@@ -49,12 +49,17 @@ _OF_ROUTERS = lazy(
 _PRIVACY = lazy(r"\bpriv (?:des|3des|aes(?:[ -]?\d{3})?) ([^\s\"]{4,128})", re.IGNORECASE)
 """How routers are told a secret, as their manuals say."""
 _NETWORKS = ("radius", "tacacs", "isakmp", "ssid", "wi-fi", "wifi", "wpa")
+_PROMPTS = ("passphrase for ", "password for ", "passphrase ", "password ")
 _PATH = lazy(r"[/~][^\s:@]*")
-_PROMPT = lazy(r"passphrase for [^:\n]{1,128}:\s{1,3}(\S.{0,1023})", re.IGNORECASE)
+_PROMPT = lazy(
+    r"(?:passphrase for [^:\n]{1,128}|password for (?:user )?\S{1,128}"
+    r"|(?:passphrase|password) (?:accepted|entered|used|tried)):\s{1,3}(\S.{0,1023})",
+    re.IGNORECASE,
+)
 """A passphrase that was typed is several words: all that follows."""
 _TYPED = lazy(
-    r"(?:passphrase|password|passcode|secret) (?:was )?(?:read|entered|typed|given|taken)(?: \w{1,9}){0,3}: "
-    rf"(?:{QUOTED})",
+    r"(?:passphrase|password|passcode|secret)(?: (?:was )?(?:read|entered|typed|given|taken)(?: \w{1,9}){0,3}: "
+    rf"|(?: \w{{1,16}}){{1,5}} (?:with|as) )(?:{QUOTED})",
     re.IGNORECASE,
 )
 _ACCOUNT = lazy(
@@ -100,9 +105,10 @@ def spans(text: str, small: str, named: bool) -> Iterator[Span]:
         yield from (match.span(1) for match in _PRIVACY().finditer(text))
     if "community" in small:
         yield from (group(match) for match in _COMMUNITY().finditer(text))
-    if named and "passphrase for " in small:
+    if named and holds_any(small, _PROMPTS):
         for match in _PROMPT().finditer(text):
-            yield from unless_told(text, match.span(1))
+            if match[1].split()[0].lower() not in known().telling:
+                yield from unless_told(text, match.span(1))
     if (named or holds_any(small, _PARTS_OF_ACCOUNTS)) and holds_any(small, _OF_ACCOUNTS):
         for match in _ACCOUNT().finditer(text):
             yield group(match)
