@@ -71,13 +71,24 @@ def _sort_out(start: LogRun, source: LogSource, first: Process | None, young: bo
     fresh = [reading for reading in readings if not before(reading)]
     cut, begun = _last_start(fresh)
     older = [reading for reading in readings if before(reading) or reading.number < cut]
+    newer = [reading for reading in fresh if reading.number >= cut]
+    said = [one for one in source.all_said() if one.number >= cut and not before(one)]
+    if source.found.shared and not young and not begun:
+        older += [reading for reading in newer if _of_whomever(reading)]
+        newer = [reading for reading in newer if not _of_whomever(reading)]
+        said = [one for one in said if not _of_whomever(one)]
     start.earlier += older
-    start.this += (newer := [reading for reading in fresh if reading.number >= cut])
-    start.said += (said := [one for one in source.all_said() if one.number >= cut and not before(one)])
+    start.this += newer
+    start.said += said
     if young or begun or (not older and first is not None and born_here(first)):
         return
     told: list[Reading | Said] = [*newer, *said]
     start.doubtful |= {(one.source, one.number) for one in told if one.backlog and not one.at}
+
+
+def _of_whomever(one: Reading | Said) -> bool:
+    """It stood there when we came, and bears no time: of a file with several writers that is nobody's word."""
+    return one.backlog and not one.at
 
 
 def _last_start(readings: list[Reading]) -> tuple[int, bool]:

@@ -25,6 +25,8 @@ class LogFound(Event, frozen=True, kw_only=True):
     modified: int = 0
     """Wall ns of the last write before it was first read, 0 unknown: of what was written before the program began, no
     line is of this start."""
+    shared: bool = False
+    """Whoever started the process writes to the same file, and is not of the tree: lines may be of others."""
 
 
 class LogLine(Fact, frozen=True, kw_only=True):

@@ -70,3 +70,24 @@ def test_an_error_about_a_gpu_before_the_words_that_it_runs_on_the_cpu_is_told_a
     found = answer(_late("failed: AttributeError('failed to load library cuda: try CUDA_PATH')", "running on CPU"))
     assert found.rule == "told-by-program" and "failed to load library cuda" in found.title
     assert found.confidence != "proven"
+
+
+def _shared(born: int) -> Story:
+    story = Story(attach=True)
+    story.process(812, age=100 * SECOND)
+    story.driver(812)
+    found = LogFound(at=story.later(), source=1, name="/x.log", kind="file", why="fd 1", born=WALL - born, shared=True)
+    story.tell(found)
+    story.log("cuInit = 100 (CUDA_ERROR_NO_DEVICE)", backlog=True)
+    return story
+
+
+def test_lines_that_stood_in_the_log_of_a_whole_job_are_nobodys_word() -> None:
+    story = _shared(999 * SECOND)
+    assert answer(story).rule == "cause-not-seen"
+    story.log("cuInit = 100 (CUDA_ERROR_NO_DEVICE)")
+    assert answer(story).rule == "api-error"
+
+
+def test_lines_of_a_shared_log_that_is_younger_than_the_program_are_its_own() -> None:
+    assert answer(_shared(99 * SECOND)).rule == "api-error"

@@ -26,7 +26,7 @@ from .captured_output import CapturedOutputFeed
 from .followed_log import Feed, FileFeed, JournalFeed
 from .log_paths import OUTPUT_NAMES, LogPath
 from .open_files import OpenFile
-from .output_kinds import BEGINNING, NOWHERE, UNREAD, output_kind, own_files
+from .output_kinds import BEGINNING, NOWHERE, UNREAD, output_kind, own_files, written_by_parent
 
 MOST_FILES = 64
 """Files followed at once; half of them is kept free for those that a person, a profile or an output names."""
@@ -310,6 +310,7 @@ class LogCatalog:
             pids=[pid] if pid else [],
             size=status.st_size,
             file=procfs.stat_key(status),
+            shared=written_by_parent(self._session.tree, pid, status),
         )
         self._logs[number] = _Log(found, place)
         return self._logs[number]

@@ -3,7 +3,8 @@
 import os
 from typing import Literal
 
-from ...logs.file_checks import Identity
+from ...logs.file_checks import Identity, identity
+from ..contract import Tree
 from ..tolerant_reads import attempt
 from . import open_files
 from .open_files import OpenFile
@@ -34,3 +35,12 @@ def own_files() -> set[Identity]:
         files: list[OpenFile] = attempt(lambda pid=pid: open_files.open_files(pid), [])  # type: ignore[misc]
         found |= {(file.device, file.inode) for file in files if file.regular and file.writable}
     return found
+
+
+def written_by_parent(tree: Tree, pid: int, status: os.stat_result) -> bool:
+    """Whether a file is also the output of who started a process, and is not of the tree: a job's common log."""
+    process = tree.find(pid)
+    if process is None or tree.find(process.ppid) is not None:
+        return False
+    files: list[OpenFile] = attempt(lambda: open_files.open_files(process.ppid), [])
+    return any(one.fd in (1, 2) and (one.device, one.inode) == identity(status) for one in files)
