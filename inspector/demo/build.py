@@ -21,7 +21,7 @@ class CompilerError(Exception):
     """There is no C compiler, or it refused; the message is for the user."""
 
 
-class Recipe(msgspec.Struct, frozen=True):
+class BuildSpec(msgspec.Struct, frozen=True):
     """How one file of a case is made."""
 
     sources: tuple[str, ...]
@@ -34,21 +34,21 @@ class Recipe(msgspec.Struct, frozen=True):
     strip: bool = False
     """Also drop the table of local symbols: a hidden name is then not in the file at all."""
     defines: tuple[str, ...] = ()
-    needs: tuple["Recipe", ...] = ()
+    needs: tuple["BuildSpec", ...] = ()
     """Libraries that it is linked against: they become DT_NEEDED by their SONAMEs."""
     flags: tuple[str, ...] = ()
 
 
-def build(recipe: Recipe) -> Path:
+def build(spec: BuildSpec) -> Path:
     """The compiled file, from the cache if it was built before; raises CompilerError."""
-    target = _cache() / _key(recipe)
+    target = _cache() / _key(spec)
     if target.exists():
         return target
-    needed = [build(one) for one in recipe.needs]
+    needed = [build(one) for one in spec.needs]
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as room:
         made = Path(room) / "made"
-        _compile(recipe, needed, made)
+        _compile(spec, needed, made)
         made.replace(target)
     return target
 
@@ -62,29 +62,29 @@ def _compiler() -> str | None:
     return shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
 
 
-def _compile(recipe: Recipe, needed: list[Path], made: Path) -> None:
+def _compile(spec: BuildSpec, needed: list[Path], made: Path) -> None:
     compiler = _compiler()
     if compiler is None:
         raise CompilerError(
             "no C compiler found (cc, gcc or clang): install one, for example: apt-get install gcc libc6-dev"
         )
-    command = [compiler, *_FLAGS, *(f"-D{one}" for one in recipe.defines), "-o", str(made)]
-    command += [str(SOURCES / name) for name in recipe.sources]
-    if recipe.shared:
-        command += ["-fPIC", "-shared", *_naming(recipe, made.with_name("version.map"))]
-    command += [*map(str, needed), *recipe.flags, "-ldl"]
+    command = [compiler, *_FLAGS, *(f"-D{one}" for one in spec.defines), "-o", str(made)]
+    command += [str(SOURCES / name) for name in spec.sources]
+    if spec.shared:
+        command += ["-fPIC", "-shared", *_naming(spec, made.with_name("version.map"))]
+    command += [*map(str, needed), *spec.flags, "-ldl"]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode:
-        raise CompilerError(f"the C compiler refused {' '.join(recipe.sources)}:\n{result.stderr.strip()}")
+        raise CompilerError(f"the C compiler refused {' '.join(spec.sources)}:\n{result.stderr.strip()}")
 
 
-def _naming(recipe: Recipe, script: Path) -> list[str]:
-    flags = [f"-Wl,-soname,{recipe.soname}"] if recipe.soname else []
-    if recipe.node or recipe.hide:
-        hidden = "".join(f"{name};" for name in recipe.hide)
-        script.write_text(f"{recipe.node} {{ global: *; {'local: ' + hidden if hidden else ''} }};\n")
+def _naming(spec: BuildSpec, script: Path) -> list[str]:
+    flags = [f"-Wl,-soname,{spec.soname}"] if spec.soname else []
+    if spec.node or spec.hide:
+        hidden = "".join(f"{name};" for name in spec.hide)
+        script.write_text(f"{spec.node} {{ global: *; {'local: ' + hidden if hidden else ''} }};\n")
         flags.append(f"-Wl,--version-script={script}")
-    if recipe.strip:
+    if spec.strip:
         flags.append("-s")
     return flags
 
@@ -106,6 +106,6 @@ def _sources_hash() -> str:
     return digest.hexdigest()[:16]
 
 
-def _key(recipe: Recipe) -> str:
-    name = recipe.sources[0].removesuffix(".c")
-    return f"{name}-{hashlib.sha256(repr((recipe, _FLAGS)).encode()).hexdigest()[:16]}"
+def _key(spec: BuildSpec) -> str:
+    name = spec.sources[0].removesuffix(".c")
+    return f"{name}-{hashlib.sha256(repr((spec, _FLAGS)).encode()).hexdigest()[:16]}"

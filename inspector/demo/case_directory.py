@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from .build import Recipe, build
+from .build import BuildSpec, build
 
 _SYLLABLES = ("ba", "ko", "ri", "tu", "ne", "zo", "mi", "la", "ve", "shu", "po", "gra")
 
@@ -33,11 +33,11 @@ class Stage:
         self.names[key] = value
         return value
 
-    def put(self, recipe: Recipe, at: str) -> Path:
-        """A fresh copy (an inode of its own) of what the recipe makes, padded to a size of its own."""
+    def put(self, spec: BuildSpec, at: str) -> Path:
+        """A fresh copy (an inode of its own) of what the spec makes, padded to a size of its own."""
         path = self._path(at)
         padding = bytes(self.random.randrange(0, 4096, 16))
-        path.write_bytes(build(recipe).read_bytes() + padding)
+        path.write_bytes(build(spec).read_bytes() + padding)
         path.chmod(0o755)
         return path
 

@@ -1,35 +1,35 @@
-"""The standard parts that cases are made of: recipes of libraries and programs, and the server's usual layout."""
+"""The standard parts that cases are made of: build specifications of libraries and programs, and the server's usual layout."""
 
 from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
-from .build import Recipe
+from .build import BuildSpec
 from .case import Launch
 from .case_directory import Stage
 
-DRIVER = Recipe(("driver.c",), soname="libcuda.so.1")
-VENDOR = Recipe(("driver.c",), soname="libcuda.so.1", defines=("VENDOR",))
+DRIVER = BuildSpec(("driver.c",), soname="libcuda.so.1")
+VENDOR = BuildSpec(("driver.c",), soname="libcuda.so.1", defines=("VENDOR",))
 """A vendor's driver on a machine without its hardware."""
-NVML = Recipe(("nvml.c",), soname="libnvidia-ml.so.1")
-RUNTIME = Recipe(("runtime.c",), soname="libcudart.so.12", node="libcudart.so.12")
-BLAS_LT = Recipe(("blas_lt.c",), soname="libcublasLt.so.12")
-BLAS = Recipe(("blas.c",), soname="libcublas.so.12", node="libcublas.so.12", needs=(BLAS_LT,))
-BACKEND = Recipe(("backend.c",), needs=(RUNTIME, BLAS, DRIVER))
-SERVER = Recipe(("server.c", "runner.c", "http.c"), shared=False)
-INFER = Recipe(("infer.c",), shared=False)
-DIRECT = Recipe(("direct.c",), shared=False)
-LINKED = Recipe(("direct.c",), shared=False, defines=("LINKED",), needs=(DRIVER,))
-LEGACY = Recipe(("legacy.c",), shared=False)
-MODERN = Recipe(("modern.c",), shared=False)
-MONITOR = Recipe(("monitor.c",), shared=False)
-CLIENT = Recipe(("client.c", "http.c"), shared=False)
-MODEL = Recipe(("model.c",), shared=False)
-VIEW = Recipe(("view.c",), shared=False)
-GATE = Recipe(("gate.c",), shared=False)
-FRAMEWORK = Recipe(("framework.c",), shared=False)
-MODULE = Recipe(("view.c",), needs=(Recipe(("gate.c",), soname="libtbb.so.12"),))
+NVML = BuildSpec(("nvml.c",), soname="libnvidia-ml.so.1")
+RUNTIME = BuildSpec(("runtime.c",), soname="libcudart.so.12", node="libcudart.so.12")
+BLAS_LT = BuildSpec(("blas_lt.c",), soname="libcublasLt.so.12")
+BLAS = BuildSpec(("blas.c",), soname="libcublas.so.12", node="libcublas.so.12", needs=(BLAS_LT,))
+BACKEND = BuildSpec(("backend.c",), needs=(RUNTIME, BLAS, DRIVER))
+SERVER = BuildSpec(("server.c", "runner.c", "http.c"), shared=False)
+INFER = BuildSpec(("infer.c",), shared=False)
+DIRECT = BuildSpec(("direct.c",), shared=False)
+LINKED = BuildSpec(("direct.c",), shared=False, defines=("LINKED",), needs=(DRIVER,))
+LEGACY = BuildSpec(("legacy.c",), shared=False)
+MODERN = BuildSpec(("modern.c",), shared=False)
+MONITOR = BuildSpec(("monitor.c",), shared=False)
+CLIENT = BuildSpec(("client.c", "http.c"), shared=False)
+MODEL = BuildSpec(("model.c",), shared=False)
+VIEW = BuildSpec(("view.c",), shared=False)
+GATE = BuildSpec(("gate.c",), shared=False)
+FRAMEWORK = BuildSpec(("framework.c",), shared=False)
+MODULE = BuildSpec(("view.c",), needs=(BuildSpec(("gate.c",), soname="libtbb.so.12"),))
 """A module that has to do with no API, and that needs a library of its own."""
 
 _BESIDE = ("-Wl,-rpath,$ORIGIN",)
@@ -51,14 +51,14 @@ DRIVER_NAMES = (
 """The names of the driver that a ggml backend is bound to at load."""
 
 
-def without(recipe: Recipe, *names: str) -> Recipe:
+def without(spec: BuildSpec, *names: str) -> BuildSpec:
     """The same library without these functions."""
-    return replace(recipe, hide=names, strip=True)
+    return replace(spec, hide=names, strip=True)
 
 
-def mangled(recipe: Recipe, *names: str) -> Recipe:
+def mangled(spec: BuildSpec, *names: str) -> BuildSpec:
     """The same library with these functions as a C++ compiler names them when extern "C" is forgotten."""
-    return replace(recipe, defines=(*recipe.defines, *(f"{name}=_Z{len(name)}{name}v" for name in names)))
+    return replace(spec, defines=(*spec.defines, *(f"{name}=_Z{len(name)}{name}v" for name in names)))
 
 
 class ServerTree(msgspec.Struct):
@@ -81,8 +81,8 @@ class ServerTree(msgspec.Struct):
         self.environment["LD_LIBRARY_PATH"] = self.stage.path(self.shims)
 
 
-def server_tree(stage: Stage, *, leave_out: tuple[str, ...] = (), **others: Recipe) -> ServerTree:
-    """Server, backend, runtime and cuBLAS in place; `others` replaces a file by another recipe, `leave_out` omits one.
+def server_tree(stage: Stage, *, leave_out: tuple[str, ...] = (), **others: BuildSpec) -> ServerTree:
+    """Server, backend, runtime and cuBLAS in place; `others` replaces a file by another spec, `leave_out` omits one.
 
     Keys of `others`: `backend`, `runtime`, `blas`, `blas_lt`, `server`.
     """
@@ -95,14 +95,14 @@ def server_tree(stage: Stage, *, leave_out: tuple[str, ...] = (), **others: Reci
         "blas": ("libcublas.so.12", BLAS),
         "blas_lt": ("libcublasLt.so.12", BLAS_LT),
     }
-    for key, (name, recipe) in files.items():
+    for key, (name, spec) in files.items():
         if key not in leave_out:
-            stage.put(others.get(key, recipe), f"{folder}/{name}")
+            stage.put(others.get(key, spec), f"{folder}/{name}")
     shims = f"{stage.random.choice(('opt/vgpu/lib', 'usr/lib64', 'srv/shim'))}"
     return ServerTree(stage, str(program), folder, shims, {})
 
 
-def put_shims(tree: ServerTree, driver: Recipe = DRIVER, nvml: Recipe = NVML) -> tuple[str, str]:
+def put_shims(tree: ServerTree, driver: BuildSpec = DRIVER, nvml: BuildSpec = NVML) -> tuple[str, str]:
     """The two shims under file names of their own in the folder of the shims; their paths relative to the stage."""
     word = tree.stage.note("shim", f"lib{tree.stage.word()}")
     paths = (f"{tree.shims}/{word}-cuda.so", f"{tree.shims}/{word}-nvml.so")
@@ -123,12 +123,12 @@ def server_launch(tree: ServerTree, ready: str = DISCOVERED, **environment: str)
     return Launch([tree.program], tree.environment | environment, ready=ready)
 
 
-def put_program(stage: Stage, recipe: Recipe, name: str = "") -> str:
+def put_program(stage: Stage, spec: BuildSpec, name: str = "") -> str:
     """A program in a folder of its own under a made-up name; its path."""
-    return str(stage.put(recipe, f"opt/{stage.word()}/bin/{name or stage.word()}"))
+    return str(stage.put(spec, f"opt/{stage.word()}/bin/{name or stage.word()}"))
 
 
-def shim_folder(stage: Stage, driver: Recipe = DRIVER, nvml: Recipe | None = None) -> str:
+def shim_folder(stage: Stage, driver: BuildSpec = DRIVER, nvml: BuildSpec | None = None) -> str:
     """A folder with the shims under the names that programs ask for, for LD_LIBRARY_PATH; its path."""
     folder = f"srv/{stage.word()}/lib"
     stage.put(driver, f"{folder}/libcuda.so.1")
@@ -142,7 +142,7 @@ def device(stage: Stage) -> dict[str, str]:
     return {"SHIM_DEVICE": str(stage.write("dev/resource0", bytes(4096)))}
 
 
-def put_inference(stage: Stage, **others: Recipe) -> str:
+def put_inference(stage: Stage, **others: BuildSpec) -> str:
     """A single program that computes, with backend, runtime and cuBLAS beside it; its path. Keys as `server_tree`."""
     program = put_program(stage, INFER)
     folder = str(Path(program).parent.relative_to(stage.directory))

@@ -58,8 +58,8 @@ def package() -> Callable[[str], Path]:
 def shims(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the project's driver and NVML shims under the names that programs ask for."""
     folder = tmp_path_factory.mktemp("shims")
-    for name, recipe in (("libcuda.so.1", DRIVER), ("libnvidia-ml.so.1", NVML)):
-        (folder / name).write_bytes(build(recipe).read_bytes())
+    for name, spec in (("libcuda.so.1", DRIVER), ("libnvidia-ml.so.1", NVML)):
+        (folder / name).write_bytes(build(spec).read_bytes())
     return folder
 
 

@@ -1,6 +1,6 @@
 """Cases in which a process dies or hangs, and nobody says where."""
 
-from ..build import Recipe
+from ..build import BuildSpec
 from ..case import Case, Launch
 from ..case_directory import Stage
 from ..parts import (
@@ -14,7 +14,7 @@ from ..parts import (
     shim_folder,
 )
 
-_FAULTY = Recipe(("override.c",), defines=("FAULTY",))
+_FAULTY = BuildSpec(("override.c",), defines=("FAULTY",))
 
 
 def _crash_in_child(stage: Stage) -> Launch:

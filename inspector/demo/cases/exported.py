@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from ..build import Recipe
+from ..build import BuildSpec
 from ..case import Case, Launch
 from ..case_directory import Stage
 from ..parts import (
@@ -23,7 +23,7 @@ from ..parts import (
     without,
 )  # fmt: skip
 
-_READING = Recipe(("override.c",), defines=("READING",))
+_READING = BuildSpec(("override.c",), defines=("READING",))
 
 
 def _missing(stage: Stage) -> Launch:

@@ -1,6 +1,6 @@
 """Cases in which the look-up of a name goes wrong, or ends in another library."""
 
-from ..build import Recipe
+from ..build import BuildSpec
 from ..case import Case, Launch
 from ..case_directory import Stage
 from ..parts import (
@@ -18,7 +18,7 @@ from ..parts import (
     without,
 )  # fmt: skip
 
-_LOADING = Recipe(("override.c",), defines=("LOADING",))
+_LOADING = BuildSpec(("override.c",), defines=("LOADING",))
 
 
 def _overridden(stage: Stage) -> Launch:
@@ -58,7 +58,7 @@ def _bound_elsewhere(stage: Stage) -> Launch:
     return Launch([put_program(stage, LINKED)], environment, ready=OFFLOADED)
 
 
-DRIVER_AS_PROFILER = Recipe(("driver.c",), defines=('LABEL="libtrace"', "VENDOR"))
+DRIVER_AS_PROFILER = BuildSpec(("driver.c",), defines=('LABEL="libtrace"', "VENDOR"))
 """A library of another purpose that exports the driver's names as well."""
 
 CASES = (
