@@ -1,4 +1,4 @@
-"""The standard parts that cases are made of: build specifications of libraries and programs, and the server's usual layout."""
+"""The standard parts of cases: build specifications of libraries and programs, and the usual layout of the server."""
 
 from pathlib import Path
 
