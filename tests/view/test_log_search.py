@@ -81,6 +81,21 @@ async def test_e_goes_through_the_refusals_of_the_timeline(monkeypatch: pytest.M
         assert ui.cursor == first
 
 
+async def test_behind_the_last_error_e_goes_on_from_the_top(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
+        await ui.press("4", "g", "e")
+        first = ui.cursor
+        await ui.press("G", "e")
+        assert ui.cursor == first and "went on from the top" in ui.text
+
+
+async def test_behind_the_last_error_of_a_file_e_goes_on_from_its_top(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed = BigCollector(symbols=1, lines=300_000)
+    async with running_app(feed, monkeypatch) as ui:
+        await ui.press("5", "o", "o", "G", "e")
+        await ui.until(lambda: "line 5 of a flood" in ui.cursor)
+
+
 async def test_a_colon_asks_for_a_time_and_goes_there(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
         await ui.press("4", "colon", *"+2.5", "enter")

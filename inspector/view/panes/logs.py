@@ -19,7 +19,7 @@ from inspector.view.tables.row import Table
 from inspector.view.tables.sorted_table import Sorter
 from inspector.view.tables.sorting import Sorting
 
-from .pane import Asker, Pane
+from .pane import Asker, Pane, went_round
 
 MERGE = 0.008
 """Seconds that merging may take before keys are handled."""
@@ -68,6 +68,8 @@ class LogsPane(Pane):
         self._sorter = Sorter()
         self._line = -1
         """The request for a line to go to; -1: none."""
+        self._round: tuple[int, int, int] | None = None
+        """Source, line and direction of a search for an error that has yet to go on from the other end."""
         self.listing.follow = True
 
     def look(self, context: PaneContext) -> bool:
@@ -227,15 +229,17 @@ class LogsPane(Pane):
         number, chosen = self._paged(context), self.listing.chosen
         if number is None or chosen is None:
             return super().next_bad(context, step)
-        self._find(
-            lambda request: FindLine(
-                id=request, source=number, start=chosen, backwards=step < 0, level=int(Level.ERROR)
-            )
-        )
+        self._look_for_error(number, chosen, step)
+        self._round = number, chosen, step
         return ""
 
+    def _look_for_error(self, source: int, start: int, step: int) -> None:
+        self._find(
+            lambda request: FindLine(id=request, source=source, start=start, backwards=step < 0, level=int(Level.ERROR))
+        )
+
     def go_to(self, context: PaneContext, at: int) -> str:
-        number = self._paged(context)
+        number, self._round = self._paged(context), None
         if number is None:
             return super().go_to(context, at)
         wall = wall_ns(context.state, at)
@@ -256,9 +260,16 @@ class LogsPane(Pane):
         self._line = self._asker.ask(make)
 
     def _go(self, number: int) -> None:
+        if number < 0 and self._round is not None:
+            source, chosen, step = self._round
+            self._round = None
+            self._look_for_error(source, -1 if step > 0 else len(self.listing.table), step)
+            self.said = went_round(chosen, chosen - step, step)
+            return
         if number < 0:
             self.said = "there is none"
             return
+        self._round = None
         self.listing.follow = False
         self.listing.reveal(number)
         self.moved = True

@@ -21,6 +21,13 @@ class Asker(Protocol):
         """Send the request that `make` builds for a fresh id; returns the id."""
 
 
+def went_round(before: int, now: int, step: int) -> str:
+    """Words for a search that went on from the other end; empty where it did not."""
+    if (now - before) * step > 0:
+        return ""
+    return "went on from the top" if step > 0 else "went on from the end"
+
+
 class Pane:
     """A listing of one kind of thing."""
 
@@ -97,9 +104,13 @@ class Pane:
 
     def next_bad(self, context: PaneContext, step: int) -> str:
         """Put the cursor on the next or previous row that tells of trouble; returns words to say."""
-        if self.listing.next_bad(step):
-            return ""
-        return "no error below" if step > 0 else "no error above"
+        before = self.listing.cursor
+        if not self.listing.next_bad(step):
+            return "no other error here" if before >= 0 and self._is_bad(before) else "no error here"
+        return went_round(before, self.listing.cursor, step)
+
+    def _is_bad(self, position: int) -> bool:
+        return position < len(self.listing) and self.listing.table.bad(self.listing.index(position))
 
     def go_to(self, context: PaneContext, at: int) -> str:
         """Put the cursor on the last row at or before a moment; returns words to say."""

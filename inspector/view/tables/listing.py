@@ -3,6 +3,7 @@
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import chain, islice
 from time import perf_counter
 
 from msgspec.structs import replace
@@ -193,14 +194,18 @@ class Listing:
         return True
 
     def next_bad(self, step: int) -> bool:
-        """Put the cursor on the next (1) or previous (-1) row that tells of trouble; False when there is none."""
-        place, end = self.cursor + step, self.cursor + step * LOOKED_AT
-        while 0 <= place < len(self) and place != end:
+        """Put the cursor on the next (1) or previous (-1) row that tells of trouble; False when there is none.
+
+        Behind the last one it goes on from the other end.
+        """
+        count = len(self)
+        ahead = range(self.cursor + step, count if step > 0 else -1, step)
+        others = range(self.cursor) if step > 0 else range(count - 1, self.cursor, -1)
+        for place in islice(chain(ahead, others), LOOKED_AT):
             if self.table.bad(self.index(place)):
                 self.follow = False
                 self.move(place)
                 return True
-            place += step
         return False
 
     def reveal(self, index: int) -> None:

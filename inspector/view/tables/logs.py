@@ -19,7 +19,7 @@ from .logline import is_bad, read_line
 from .pages import Pages
 from .row import EMPTY, Column, Details, Note, Row, cell
 
-SOURCE = Column("SOURCE", 17)
+SOURCE = Column("SOURCE", 19)
 COLUMNS = (
     Column("SECONDS", 10, right=True),
     Column("TIME", 12, least=100),
