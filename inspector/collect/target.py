@@ -56,12 +56,14 @@ class Target(msgspec.Struct, frozen=True):
         """The topmost living processes that it means; TargetError when there is none, or no single tree.
 
         `waits`: others of that name may come (`--wait`), so all are kept that run it: a client before its server.
+        Not those of a shell or interpreter, which have nothing to do with each other.
         """
         match self.kind:
             case "pid":
                 return [find_pid(int(self.value))]
             case "name" if waits:
-                return topmost(program.pid for program in all_programs() if self.matches(program))
+                found = topmost(program.pid for program in all_programs() if self.matches(program))
+                return [] if len(found) > 1 and self.value in (*SHELLS, *INTERPRETERS) else found
             case "name":
                 return [self._only(topmost(self._named()))]
             case "library":

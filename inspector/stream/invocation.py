@@ -23,13 +23,16 @@ _TAKES_VALUE = frozenset(
 _NAMES_PROGRAM = frozenset([b"-m", b"-jar", b"--module"])
 _HOLDS_PROGRAM = frozenset([b"-c", b"-e", b"--eval", b"-p", b"--print"])
 
+_STREAMS = (b"/dev/fd/", b"/dev/stdin", b"/proc/self/fd/")
+"""Where an interpreter reads a program that has no name."""
+
 
 def program_words(argv: Sequence[bytes]) -> list[bytes]:
     """By which names one would call what an interpreter runs: `train.py`, `train`, `Main`; empty for other programs."""
     if not argv or not _INTERPRETER().fullmatch(os.fsdecode(_base(argv[0]))):
         return []
     word = _program_argument(argv[1:])
-    if not word:
+    if not word or word.startswith(_STREAMS):
         return []
     name = _base(word)
     stem = name.rpartition(b".")

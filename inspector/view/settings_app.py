@@ -1,9 +1,18 @@
 """The part of the application that keeps what a person sets up: theme, columns, order, layout, keys."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+from textual.dom import DOMNode
+
 from .output import DiffOutputApp
 from .screens.main import MainScreen
 from .settings import Settings, Values, values_of
 from .themes import THEMES, first_theme
+
+if TYPE_CHECKING:
+    from textual.actions import ActionParseResult
 
 
 class SettingsApp(DiffOutputApp[int]):
@@ -11,6 +20,21 @@ class SettingsApp(DiffOutputApp[int]):
 
     settings: Settings
     _first_theme = ""
+    _ends = False
+
+    def exit(self, result: int | None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
+        """As Textual's; keys that were typed ahead mean the shell from here on."""
+        self._ends = True
+        super().exit(result, return_code, message)
+
+    async def run_action(
+        self,
+        action: "str | ActionParseResult",
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """As Textual's, until the screen is taken down: there is nothing left that a key could act on."""
+        return self._ends or await super().run_action(action, default_namespace, namespaces)
 
     def get_css_variables(self) -> dict[str, str]:
         """Those of the theme; before it is chosen nothing is styled, and colours need not be mixed."""

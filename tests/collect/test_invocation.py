@@ -2,7 +2,7 @@
 
 import pytest
 
-from inspector.stream.invocation import is_call, is_inspector, program_words
+from inspector.stream.invocation import is_call, is_inspector, program_name, program_words
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,10 @@ def test_an_interpreters_program_is_what_it_runs(line: str, name: str) -> None:
 )
 def test_a_word_among_arguments_is_no_program(line: str) -> None:
     assert b"ollama" not in program_words(line.encode().split())
+
+
+def test_a_script_that_comes_through_a_descriptor_has_no_name() -> None:
+    assert program_name(["bash", "/dev/fd/3"], "/usr/bin/bash") == "bash"
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,12 @@ def test_who_waits_keeps_all_that_run_it_and_nobody_who_only_names_it(
         assert parse_target("kept").find(waits=True) == []
 
 
+def test_who_waits_for_a_shell_keeps_none_of_those_that_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(target, "_ourselves", lambda: {os.getpid()})
+    with Life("bash", "-c", "read x"), Life("bash", "-c", "read x"):
+        assert parse_target("bash").find(waits=True) == []
+
+
 def test_a_library_that_nobody_maps_is_no_error() -> None:
     assert parse_target("lib:/no/such/library.so").find() == []
 

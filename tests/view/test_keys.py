@@ -266,3 +266,11 @@ async def test_q_quits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_binding_has_an_id_of_its_own() -> None:
     ids = [binding.id for binding in MAIN]
     assert None not in ids and len(set(ids)) == len(ids)
+
+
+async def test_what_was_typed_ahead_of_the_end_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
+        for key in "qla?d":
+            ui.app.simulate_key(key)
+        await ui.pilot.pause(0.5)
+    assert ui.app.return_code == 0

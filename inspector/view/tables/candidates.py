@@ -16,7 +16,7 @@ COLUMNS = (
     Column("USER", 9),
     Column("AGE", 8, right=True),
     Column("GPU", 24),
-    Column("MEMORY", 8, right=True, least=120),
+    Column("MEMORY", 9, right=True, least=120),
     Column("COMMAND"),
 )
 
