@@ -118,6 +118,7 @@ _NAMES = {
     "pageup": "PgUp",
     "pagedown": "PgDn",
 }
+_HELP = (Column("KEY", 14), Column("DOES", 58), Column("WHERE", 20), Column("ID FOR REBINDING", least=110))
 _OTHERS = [
     ("/ text", "Filters are regular expressions, case ignored; an invalid one is plain text"),
     ("/ !text", "Rows that do not match"),
@@ -162,8 +163,15 @@ def help_table(pane: str, title: str, keymap: Mapping[str, str]) -> ListTable:
     for one in others:
         rows.append((_keys(one, keymap), one.description, ", ".join(OWN[one.id or ""]), one.id or ""))
     rows += [(sign, what, "signs", "") for sign, what in _SIGNS]
-    columns = (Column("KEY", 14), Column("DOES", 58), Column("WHERE", 20), Column("ID FOR REBINDING", least=110))
-    return ListTable(columns, [_item(number, *one) for number, one in enumerate(rows)], f"{title} first   / filters")
+    return ListTable(_HELP, [_item(number, *one) for number, one in enumerate(rows)], f"{title} first   / filters")
+
+
+def picker_help(bindings: Sequence[Binding], keymap: Mapping[str, str]) -> ListTable:
+    """The keys of the list of processes, those of all lists, and how filters are written."""
+    rows = [(_keys(one, keymap), one.description, "here", one.id or "") for one in bindings]
+    rows += [(_keys(one, keymap), one.description, "lists", one.id or "") for one in LIST]
+    rows += [(key, what, "filter", "") for key, what in _OTHERS]
+    return ListTable(_HELP, [_item(number, *one) for number, one in enumerate(rows)], "/ filters")
 
 
 def rebound(hints: Sequence[tuple[str, str]], keymap: Mapping[str, str]) -> list[tuple[str, str]]:

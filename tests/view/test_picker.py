@@ -128,3 +128,13 @@ async def test_the_picker_is_sorted_by_the_same_keys_as_the_panes(monkeypatch: p
         await ui.press("S")
         pids = [line.lstrip("▸ ?✗").split()[0] for line in ui.lines[2:7]]
         assert "PID ▾" in ui.text and [one for one in pids if one.isdecimal()] == ["4711", "555", "300", "1"]
+
+
+async def test_the_picker_has_a_help_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with picking(monkeypatch) as (ui, _):
+        await ui.until_shown("? keys")
+        await ui.press("question_mark")
+        await ui.until_shown("Filter the rows")
+        assert "Fuzzy" in ui.text or "lists" in ui.text
+        await ui.press("escape")
+        await ui.until_shown("COMMAND")

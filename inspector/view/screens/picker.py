@@ -14,6 +14,7 @@ from inspector.model.state import Process
 from inspector.stream.processes import ProcessListed
 from inspector.view.header import Line, hints, quitting
 from inspector.view.header import problem as problem_lines
+from inspector.view.keys import picker_help
 from inspector.view.session import Session
 from inspector.view.stylesheet import OVER, stylesheet
 from inspector.view.tables.candidates import ENDED, candidates
@@ -24,6 +25,7 @@ from inspector.view.widgets.lines import Lines
 from inspector.view.widgets.rows import Rows
 
 from .columns import ColumnsScreen
+from .overlay import OverlayScreen
 from .terminal_size import TerminalSized
 
 AGAIN = 2.0
@@ -38,15 +40,16 @@ class PickerScreen(TerminalSized, Screen[str | None]):
 
     CSS_PATH = stylesheet(OVER)
     BINDINGS = [
-        Binding("slash", "filter", "Filter", id="picker-filter"),
+        Binding("slash", "filter", "Filter the rows", id="picker-filter"),
         Binding("n", "next_match(1)", "Next match", show=False, id="picker-next"),
         Binding("N", "next_match(-1)", "Previous match", show=False, id="picker-previous"),
         Binding("escape", "back", "Back", show=False, id="picker-back"),
-        Binding("s", "columns", "Sort, choose columns", show=False, id="picker-columns"),
+        Binding("s", "columns", "Sort by a column, choose columns", show=False, id="picker-columns"),
         Binding("S", "reverse", "Reverse the order", show=False, id="picker-reverse"),
         Binding("y", "app.copy_row", "Copy the row", show=False, id="picker-copy"),
+        Binding("question_mark", "keys", "Help", id="picker-help"),
         Binding("q", "app.quit", "Quit", id="picker-quit"),
-        Binding("ctrl+l", "app.redraw", "Draw again", show=False, id="picker-redraw"),
+        Binding("ctrl+l", "app.redraw", "Redraw the screen", show=False, id="picker-redraw"),
     ]
 
     def __init__(
@@ -95,10 +98,21 @@ class PickerScreen(TerminalSized, Screen[str | None]):
         self.look()
         self.set_interval(AGAIN, self.look)
 
+    def action_keys(self) -> None:
+        bindings = [one for one in self.BINDINGS if isinstance(one, Binding)]
+        self.app.push_screen(OverlayScreen("Help", picker_help(bindings, {}), details=False))
+
     def _say(self, problem: str) -> None:
         """Why a choice leads nowhere, or the keys."""
         self._said_ends = self._ends()
-        keys = (("Enter", "inspect"), ("/", "filter"), ("s", "sort"), ("y", "copy"), quitting(self._ends())[-1])
+        keys = (
+            ("Enter", "inspect"),
+            ("/", "filter"),
+            ("s", "sort"),
+            ("y", "copy"),
+            ("?", "keys"),
+            quitting(self._ends())[-1],
+        )
         lines = problem_lines(problem, self.size.width) if problem else [hints(keys, self.size.width, ())]
         self.query_one("#picker-status", Lines).tell(lines, grow=True)
 
