@@ -66,7 +66,7 @@ def test_a_pipe_names_the_process_that_reads_it(sleepers: list[subprocess.Popen[
     bench.tree.add(reader)
     found = _read(bench, writer)
     assert found[2].kind == "pipe"
-    assert f"pid {reader} " in found[2].peer
+    assert f"PID {reader} " in found[2].peer
 
 
 def test_a_terminal_and_a_file_and_a_closed_descriptor(sleepers: list[subprocess.Popen[bytes]], tmp_path: Path) -> None:
