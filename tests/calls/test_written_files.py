@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from inspector.collect.kernel.file_writes import FileWrites
-from inspector.stream.calls import CountingStopped
+from inspector.stream.calls import CallsCounted, CountingStopped, FunctionsWatched
 from inspector.stream.requests import ApiPlan, FunctionPlan, Plan
 from tests.collect.collector import Collector
 
@@ -78,6 +78,17 @@ def test_a_program_that_loads_a_library_written_in_place_computes_what_it_would_
     assert seen[1:] == [alone, alone]
     stopped = collector.all(CountingStopped)
     assert stopped and all(event.why.endswith("libgpu.so.1 was written to") for event in stopped)
+
+
+@pytest.mark.live
+def test_a_link_or_other_rights_do_not_have_a_file_counted_twice(folder: Path, live: None) -> None:
+    script = "./program; ln libgpu.so.1 other.so; chmod 700 libgpu.so.1; ./program"
+    collector, _ = _observed(folder, script)
+    names = {each.id: each.name for event in collector.all(FunctionsWatched) for each in event.functions}
+    counted = {(row.pid, row.function): row.count for event in collector.all(CallsCounted) for row in event.counts}
+    by_process = [(pid, names[function], count) for (pid, function), count in counted.items()]
+    assert len(by_process) == len({(pid, name) for pid, name, _ in by_process})
+    assert max(count for _, _, count in by_process) == 3
 
 
 def test_the_first_write_to_a_file_is_told_and_a_rename_over_its_path_is_none(tmp_path: Path) -> None:

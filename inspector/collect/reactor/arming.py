@@ -116,13 +116,19 @@ class Arming:
             if not self._claims.claim(key):
                 self._claims.wait(key)
                 return False
+            written = False
             try:
                 found = self._find(b"/proc/self/fd/%d" % fd, status)
                 related = found != []
-                return self._arm(b"/proc/self/fd/%d" % fd, seen_as, status, found) if found else False
+                if not found:
+                    return False
+                if self._claims.probe(status):
+                    return self._arm(b"/proc/self/fd/%d" % fd, seen_as, status, found)
+                written = not self._claims.is_as_probed(status)
+                return False
             finally:
                 for each in {key, told or key}:
-                    self._claims.settle(each, related=related)
+                    self._claims.forget(each) if written else self._claims.settle(each, related=related)
         finally:
             os.close(fd)
 
@@ -141,12 +147,14 @@ class Arming:
     def _arm(self, path: bytes, seen_as: bytes, status: os.stat_result, found: list[Site]) -> bool:
         first = self._block.take(len(found))
         if first is None:
+            self._claims.release(status.st_dev, status.st_ino)
             self._tell(Unable(f"calls of {os.fsdecode(seen_as)}", "too many functions are counted already"), [])
             return False
         functions = [self._interests.function_at(site) for site in found]
         try:
             watch = FileWatch(self._block, self._calls, path, first, functions, True, self._threads)
         except OSError as error:
+            self._claims.release(status.st_dev, status.st_ino)
             self._tell(Unable(f"calls of {os.fsdecode(seen_as)}", f"the kernel refuses to count them ({error})"), [])
             return False
         at = time.monotonic_ns()
@@ -168,6 +176,7 @@ class Arming:
             exits,
             time.monotonic_ns(),
         )
+        self._claims.probed(status)
         self._tell(armed, [file, *(link for group in groups for link in group.links), *watch.exits.links])
         return True
 

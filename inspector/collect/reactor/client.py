@@ -15,6 +15,7 @@ from ..kernel.parent import end_with_parent
 from ..kernel.perf import online_cpus
 from .arming import Interests
 from .cpu_threads import CpuThreads
+from .file_claims import FileClaims
 from .helper import run
 from .messages import Arm, Armed, Begun, Observe, Order, Sync, Synced, Unable, Wait, pair, receive_answer, send
 
@@ -95,6 +96,11 @@ class Reactor:
     def observe(self, seconds: float) -> None:
         """React for so long to what processes of the tree open."""
         self._ask(Observe(seconds))
+
+    def release(self, device: int, inode: int) -> None:
+        """What it set on this file is gone; have it counted anew when it is met."""
+        self._met.discard((device, inode))
+        FileClaims(self._early).release(device, inode)
 
     def ask_for_mark(self) -> int:
         """A number for `has_passed`."""

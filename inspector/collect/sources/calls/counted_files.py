@@ -245,6 +245,8 @@ class CountedFiles:
             self._let_go(numbers, f"{file.path} was written to")
             if watch in file.watches:
                 self._counting.remove(watch)
+        if self._reactor is not None:
+            self._reactor.release(*key)
         mapping = self._mapping_of(file.file)
         if mapping is not None:
             self.watch_planned(candidate_of(mapping))
