@@ -15,14 +15,14 @@ _Judge = Callable[[str], bool]
 
 _PLAIN = r"([^\s\"'`,;&<>{}()\[\]|][^\s\"'`,;&<>|\]})]{0,1023})"
 _SIGN = (
-    r"(?:=>|:=|==?|-{1,2}>|::(?=\s)|[:：は是为為→]|\b(?:is|was|ist|est|es|are|è|é|lautet|jest|är)\b\s{0,3}(?:now\b\s?)?:?"
+    r"(?:=>|:=|==?|-{1,2}>|::(?=\s)|[:：は是为為→은는]|\b(?:is|was|ist|est|es|are|è|é|lautet|jest|är)\b\s{0,3}(?:now\b\s?)?:?"
     r"|\bto(?=\s[\"'])|[\"']?\svalue\s?=|,\s?\\?[\"']?value\\?[\"']?\s?:|>(?:<!\[CDATA\[)?(?=[^\s<])"
     r"|\s[\w:.-]{1,40}=[^<>\n]{0,200}>(?:<!\[CDATA\[)?(?=[^\s<])"  # an element with attributes
     r"|(?:\\r\\n|\r?\n){2}|\\{1,2}[=:]|</\w{1,20}>\s{0,9}(?:<\w{1,20}>){1,2}(?=[^\s<])"
     r"|[|│](?=[^|│\n]{1,200}[|│]))"  # a table
 )
 _TO = (
-    rf"[\w.-]{{0,40}}(?:\[[^\]\s\"']{{1,32}}\])?(?:\\{{0,7}}[\"'\]]){{0,2}}(?:\s\([^()\n]{{1,40}}\))?\s{{0,9}}{_SIGN}\s{{0,9}}"
+    rf"[\w.-]{{0,40}}(?:\[[^\]\s\"']{{1,32}}\])?(?:\\{{0,7}}[\"'\])]){{0,2}}(?:\s\([^()\n]{{1,40}}\))?\s{{0,9}}{_SIGN}\s{{0,9}}"
     r"(?:\w{1,20}\((?=[\"'])|(?:\(\*?\w{1,20}\)\s?)?\w{0,20}\((?:len=)?\d{1,6}\)\s?(?=[\"'])|\[\s?(?=[\"'])"
     r"|\(\*?\w{1,20}\)\s?\(0x[0-9a-f]{1,16}:?\)?\s?(?=[\"'])|(?:!{1,2}[\w/.:]{1,40}|&\w{1,20})\s{1,3}"
     r"|[BNRUbnru]{1,2}(?=[\"'])|\"\"(?=\")|''(?='))?"
@@ -40,6 +40,8 @@ _BEHIND = lazy(
     r"([A-Za-z]{8,256})(?![\w(.]))"
 )
 """A quoted text, a word with a digit or one of odd capitals directly behind: `passphrase 'X'`, `api key X1`."""
+_IN_PARENTHESES = lazy(r"\s?\((?:\w{1,32}:\s?)?([^\s()]{4,256})\)")
+"""`password (X)`, `password(default:X)`."""
 _TOKEN_BEHIND = lazy(r"[\w-]{0,20} ([A-Za-z][\w.-]{7,512})")
 _OF_OBJECT = lazy(
     r"[\"'`] (?:in namespace|does not|(?:was |is )?(?:not |already )?"
@@ -64,6 +66,8 @@ _OF_FILE = lazy(r"s?[-_.]?(?:file|path|dir|folder)s?\b", re.IGNORECASE)
 _NAME_ON = lazy(r"[\w.-]{1,40}")
 _LONGEST = 1024
 """Characters of a value that are looked at to judge it; what goes on is hidden with it."""
+_IN_BRACKETS = lazy(r"(?:[)\]}|(\[{]{1,3}[A-Za-z0-9][^\s\"'`,;&<>|\]})]{0,255}){0,8}")
+"""A value goes on behind a bracket that a letter follows: `password=ab]cd`."""
 _REST = lazy(r"[^\s\"'`,;&<>|]*")
 
 
@@ -153,9 +157,12 @@ def _assigned(text: str, end: int, judge: _Judge) -> Iterator[Span]:
         return
     if _names_a_file(text, end, found[0]) or _is_neutral(text, end, found):
         return
-    if not judge(text[slice(*found)]) or text.startswith(_ARTICLES, found[0]):
+    if not judge(text[slice(*found)]) or text.startswith(_NO_VALUES, found[0]):
         return
-    whole = phrases.whole(text, found) if judge is _any and match.lastindex == _ASSIGNED().groups else found
+    whole = found
+    if judge is _any and match.lastindex == _ASSIGNED().groups:
+        found = found[0], _IN_BRACKETS().match(text, found[1]).end()  # type: ignore[union-attr]
+        whole = phrases.whole(text, found)
     if whole == found and any(word in text[end : found[0]].lower() for word in (" is", " was", " es", " are")):
         yield from unless_told(text, found)
     elif not is_none(text, found):
@@ -230,8 +237,8 @@ _WEAK: dict[str, _Judge] = {
 _WEAK_OTHERS = {word: judge for word, judge in _WEAK.items() if not holds_any(word, NAMES)}
 
 
-_ARTICLES = ("The ", "An ", "A ", "This ", "Your ", "Whether ", "Optional ")
-"""What begins a sentence that describes: `:param password: The password of the user`."""
+_NO_VALUES = ("$(", "The ", "An ", "A ", "This ", "Your ", "Whether ", "Optional ")
+"""A command's output, and what begins a sentence: `:param password: The password of the user`."""
 _OF_CALL = lazy(r"\w{0,40} = [A-Za-z_][\w.]{0,60}\(")
 _LETTERS_BEHIND = 6
 """The group of `_BEHIND` that holds letters alone."""
@@ -251,6 +258,9 @@ def _directly_behind(text: str, end: int) -> Iterator[Span]:
         for found in group_of(match):
             if not is_none(text, found) and _OF_OBJECT().match(text, found[1]) is None:
                 yield found
+    match = _IN_PARENTHESES().match(text, end)
+    if match is not None and could_be_chosen(match[1]):
+        yield match.span(1)
     match = _TOKEN_BEHIND().match(text, end)
     if match is not None and match[1].startswith(known().prefixes):
         yield match.span(1)

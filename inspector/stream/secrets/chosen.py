@@ -37,6 +37,9 @@ _OF_MANY = lazy(
     re.IGNORECASE,
 )
 """The words that lists of stolen passwords begin with, with the numbers that people put behind them."""
+_SIGN_OF_MANY = lazy(r"[!#^]")
+_NUMBERED = lazy(r"[A-Za-z]+#\d+|.*#L\d+")
+"""`Issue#12`, a line of a file."""
 _LONGEST_CHOSEN = 64
 _SIGN = lazy(r"(?<=\w)[!#^&$@]|[!#^&$@](?=\w)|(?<=[A-Za-z])[*%](?=[A-Za-z])")
 """What words, numbers and names of this field do not hold."""
@@ -98,6 +101,13 @@ def has_signs(value: str) -> bool:
         and _SIGNED().fullmatch(value) is not None
         and not _NO_PASSWORD().fullmatch(value)
     )
+
+
+def is_made_up(word: str) -> bool:
+    """Whether a word of a line has letters of both sizes, digits and signs in one another, as only passwords have."""
+    signs = len(_SIGN_OF_MANY().findall(word.rstrip("!")))
+    kinds = (str.isupper, str.islower, str.isdigit)
+    return signs > 0 and all(any(map(kind, word)) for kind in kinds) and _NUMBERED().fullmatch(word) is None
 
 
 @lru_cache(4096)

@@ -59,13 +59,15 @@ _NAMES: dict[str, dict[str, Callable[[], re.Pattern[str]]]] = {
 _PARTS = ("code", "pin", "otp", "fa ", "puk", "digo", "tan: ", "tan is", "licen", "activation",
           "验证码", "驗證碼", "認証コード", "暗証番号", "인증", "код")  # fmt: skip
 """One of these is there, where no other name of a secret is."""
+_NAMED_PARTS = ("passwor", "passkey", "serial", "product")
 _OF_PRODUCTS = ("licen", "serial", "product", "activation")
 _WINDOW = 24
 
 
 def spans(text: str, small: str, named: bool) -> Iterable[Span]:
     """Where they lie; `small` is the text in lower case."""
-    return _spans(text, small) if named or holds_any(small, _PARTS) else ()
+    told = holds_any(small, _PARTS) or (named and holds_any(small, _NAMED_PARTS))
+    return _spans(text, small) if told else ()
 
 
 def _spans(text: str, small: str) -> Iterator[Span]:

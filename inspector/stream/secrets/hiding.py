@@ -8,7 +8,7 @@ from inspector.stream.lazy_pattern import lazy
 
 from . import addresses, assigned, codes, commands, headers, naming, options, phrases, prose, reading, sql
 from .blocks import SECRET_KEY, Blocks
-from .chosen import could_be_chosen, has_signs, looks_chosen, looks_drawn
+from .chosen import could_be_chosen, has_signs, is_made_up, looks_chosen, looks_drawn
 from .found import Span, holds_any
 from .known import NAMES, SHORTEST, known
 from .opaque import LEAST, is_opaque
@@ -31,6 +31,8 @@ _GOES_ON = lazy(r"[A-Za-z0-9+/=_%.~-]*[A-Za-z0-9+=_-]")
 _BASE64 = lazy(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{40,}={0,2}(?![A-Za-z0-9+/])")
 _CURVE_KEY = lazy(r"(?<![\w+])[\w+]{43}=(?![\w=])")
 """A key of 32 bytes in base64, as WireGuard writes it; names of files hold no such sign."""
+_SIGN_INSIDE = lazy(r"\w[!#^][\w@$%&*!#^]")
+_WITH_SIGNS = lazy(r"(?<![^\s:=(,])[A-Za-z0-9][\w!#^&$*%@]{6,63}(?![^\s),;.:])")
 _FOLDER = lazy(r"(?:^|/)[a-z]{3,}(?:/|$)")
 """A piece between slashes that is a word: no token in base64 has one."""
 _FILE_OF_DIGEST = lazy(r"/[0-9a-f]{32,128}$")
@@ -220,6 +222,10 @@ def _by_form(text: str) -> Iterator[tuple[int, int]]:
     if "/" in text or "+" in text or "==" in text:
         for match in _BASE64().finditer(text):
             if is_opaque(match[0]) and not _is_of_file(match[0]) and not _is_digest(text, match.start()):
+                yield match.span()
+    if ("#" in text or "^" in text or "!" in text) and _SIGN_INSIDE().search(text) is not None:
+        for match in _WITH_SIGNS().finditer(text):
+            if is_made_up(match[0]):
                 yield match.span()
     if "-----BEGIN" in text:
         for match in PRIVATE_KEY().finditer(text):

@@ -1,10 +1,12 @@
 """Bare words that a person chose, told by the sentence alone: `password is open sesame`, `PASS tiger`."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from inspector.stream.lazy_pattern import lazy
 
 from .blocks import SECRET_KEY
+from .chosen import could_be_chosen
 from .found import QUOTED, Span, ends, group, holds_any, unless_told
 from .known import known
 from .naming import is_neutral
@@ -32,6 +34,7 @@ _OF_NOUNS = ("ed", "ion", "ity", "ment", "ness", "ance", "ence")
 _NAMES = {
     "pass": ("password", "passphrase", "passwort", "passcode"),
     "kennwort": ("kennwort",),
+    "pwd": ("pwd",),
     "secret": ("secret",),
     "api": ("api key", "api-key"),
     "access": ("access key", "access token"),
@@ -67,12 +70,18 @@ _PAIR = lazy(
     r"((?![^\W\d]{0,8}//|\d{1,5}\b)[^\s:/,\"')\]]{4,256})"
 )
 """`credentials alice:X`."""
-_OTHER_NAMES = ("kennwort", "cookie", "cred", "daten", "identifiants")
+_OTHER_NAMES = ("kennwort", "pwd", "cookie", "cred", "daten", "identifiants")
 _BEGINS_WITH_VARIABLE = lazy(r"[A-Z0-9]{1,32}_[A-Z0-9_]{1,64}=")
 _INPUT = lazy(rf"\binput_value=(?:{QUOTED})")
 """How pydantic tells of a field that it did not like."""
 _SET_VARIABLES = ("export ", "set ", "setx ", "env ", "-e ", "ENV ", "ARG ", "+ ")
 _COMMANDS = ("PASS ", "AUTH ", "RCON ", "IDENTIF", "> user ")
+_IS_THE_PASSWORD = lazy(
+    r"(?<!\S)[\"'(]?([^\s\"']{6,64}?)[\"')]? is (?:the|your|my|his|her|our|its) (?:\w{1,16} ){0,2}"
+    r"(?:password|passphrase|passcode|secret|pin|token|api key)\b",
+    re.IGNORECASE,
+)
+_IS_OURS = (" is the ", " is your ", " is my ", " is our ", " is his ", " is her ", " is its ")
 _OF_PAIRS = ("credential", "creds", "zugangsdaten", "anmeldedaten", "identifiants")
 
 
@@ -101,7 +110,8 @@ def told(text: str, end: int) -> Iterator[Span]:
         about = _COPULA().split(text[end:begin], maxsplit=1)[0].lower().split()
         goes_on = text[stop - 2 : stop + 1] == "ly "  # `the secret value was originally provided`
         assigned = not about and text[end:begin].strip()[:1] in "=:"
-        if _is_about_itself(about) and not goes_on and not assigned:
+        is_path = text[begin] in "/~"
+        if _is_about_itself(about) and not goes_on and not assigned and not is_path:
             yield from unless_told(text, (begin, stop))
     if (match := _FROM_TO().match(text, end)) is not None:
         yield from (match.span(1), match.span(2))
@@ -156,6 +166,10 @@ def _named(text: str, small: str) -> Iterator[Span]:
     if "secret " in small and holds_any(small, _JUDGED):
         for end in ends(small, "secret"):
             yield from (span for span in _spoken(text, end) if text[span[1] :].strip(".,;)"))
+    if " is " in small and holds_any(small, _IS_OURS):
+        for match in _IS_THE_PASSWORD().finditer(text):
+            if could_be_chosen(match[1]):
+                yield match.span(1)
     for name in _OF_PAIRS:
         for end in ends(small, name):
             yield from (match.span(1) for match in [_PAIR().match(text, end)] if match is not None)
