@@ -98,7 +98,7 @@ class Reactor:
         self._ask(Observe(seconds))
 
     def release(self, device: int, inode: int) -> None:
-        """What it set on this file is gone; have it counted anew when it is met."""
+        """What it set on this file is gone; have it counted anew when it is met. In any thread."""
         self._met.discard((device, inode))
         FileClaims(self._early).release(device, inode)
 

@@ -83,7 +83,7 @@ class CountedFiles:
         self._exits = exit_memory("collector")
         self._exits.load()
         self._files: dict[Key, CountedFile] = {}
-        self._written = WrittenFiles(session.loop, self._gone)
+        self._written = WrittenFiles(session.loop, reactor.release if reactor else None, self._gone)
         self._met: set[str] = set()
         """Identities of mapped files among them: every child maps the same few."""
         self.functions: dict[int, CountedFunction] = {}
@@ -245,8 +245,6 @@ class CountedFiles:
             self._let_go(numbers, f"{file.path} was written to")
             if watch in file.watches:
                 self._counting.remove(watch)
-        if self._reactor is not None:
-            self._reactor.release(*key)
         mapping = self._mapping_of(file.file)
         if mapping is not None:
             self.watch_planned(candidate_of(mapping))

@@ -10,15 +10,16 @@ from ..contract import Loop
 
 Key = tuple[int, int]
 """Device and inode, as stat(2) gives them."""
+Freed = Callable[[int, int], None]
 Gone = Callable[[Key, list[FileWatch]], None]
 
 
 class WrittenFiles:
     """Who copies a new library over the old one in place, and starts a program, has it run as it is."""
 
-    def __init__(self, loop: Loop, gone: Gone) -> None:
-        """`gone` is told in the loop when the probes of a file are away."""
-        self._loop, self._gone = loop, gone
+    def __init__(self, loop: Loop, freed: Freed | None, gone: Gone) -> None:
+        """When the probes of a file are away `freed` is told at once, in a thread, and then `gone` in the loop."""
+        self._loop, self._freed, self._gone = loop, freed, gone
         self._lock = threading.Lock()
         self._keys: dict[int, Key] = {}
         self._held: dict[Key, list[FileWatch]] = {}
@@ -49,4 +50,6 @@ class WrittenFiles:
             watches = self._held.pop(key, []) if key is not None else []
         if key is not None:
             close_all([link for watch in watches for link in watch.take_links()])
+            if self._freed is not None:
+                self._freed(*key)
             self._loop.soon(lambda: self._gone(key, watches))
