@@ -5,6 +5,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -57,15 +58,15 @@ LAST_WORDS_SECONDS = 0.15
 READING_SECONDS = 3.0
 """At most so long, then, for files that are still to be read."""
 FIRST_LOOK_SECONDS = 5.0
-GROUP_SECONDS = 1.0
-WAIT_SECONDS = 0.05
+GROUP_SECONDS, WAIT_SECONDS = 1.0, 0.05
 
 
 @runtime_checkable
 class Startable(Protocol):
     """A source that reads what is there and then follows."""
 
-    def start(self) -> None: ...
+    def start(self) -> None:
+        """Read what is there and begin to follow it; called once, before the first event is due."""
 
 
 @runtime_checkable
@@ -74,14 +75,14 @@ class Answering(Protocol):
 
     def handle(self, request: Request) -> bool:
         """True when the request was its own."""
-        ...
 
 
 @runtime_checkable
 class Closing(Protocol):
     """A source with something to give back or a last word to say."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back descriptors, threads and probes; called once, also after a fault."""
 
 
 class Agent(TreeObserver):
@@ -383,18 +384,16 @@ def _origin(target: Target | None) -> Origin:
 
 
 def _found_now(target: Target, waits: bool) -> list[int]:
-    try:
+    with suppress(TargetError):
         return target.find(waits)
-    except TargetError:
-        return []
+    return []
 
 
 def _check_births(tree: ProcessTree, births: dict[int, int]) -> None:
     """TargetError when a process ended while attaching, or its number went to another one."""
     for pid, birth in births.items():
-        process = tree.find(pid)
+        process, why = tree.find(pid), f"PID {pid} ended while attaching"
         if process is None:
-            raise TargetError("ended", f"PID {pid} ended while attaching", "inspector list")
-        if abs(process.started - birth) > SAME_BIRTH:
-            why = f"PID {pid} ended while attaching; another process has that number now"
             raise TargetError("ended", why, "inspector list")
+        if abs(process.started - birth) > SAME_BIRTH:
+            raise TargetError("ended", f"{why}; another process has that number now", "inspector list")

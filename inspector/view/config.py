@@ -45,6 +45,12 @@ class Config(Struct):
     problems: list[str] = []
     """What could not be used, each with its line, in words for the user."""
 
+    @property
+    def first_problem(self) -> str:
+        """The first of them, how many more there are, and how to go on; empty where all is well."""
+        more = f" ({len(self.problems) - 1} more)" if self.problems[1:] else ""
+        return f"{self.problems[0]}{more}; Esc goes on" if self.problems else ""
+
 
 def read(path: Path) -> Config:
     """The settings of a file; whatever is wrong with it is told in `problems`, and the rest is used."""

@@ -149,15 +149,18 @@ class Cursor:
         return self.place < len(self._raw)
 
     def byte(self) -> int:
+        """The next byte; IndexError behind the end."""
         self.place += 1
         return self._raw[self.place - 1]
 
     def fixed(self, layout: str) -> int:
+        """The next number in a layout of `struct`; struct.error where fewer bytes are left."""
         (value,) = struct.unpack_from(layout, self._raw, self.place)
         self.place += struct.calcsize(layout)
         return int(value)
 
     def string(self) -> bytes:
+        """The bytes up to the next NUL, without it; all that is left where there is none."""
         end = self._raw.index(b"\0", self.place) if b"\0" in self._raw[self.place :] else len(self._raw)
         found, self.place = self._raw[self.place : end], end + 1
         return found

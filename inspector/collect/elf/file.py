@@ -115,7 +115,7 @@ class ElfFile:
         return raw
 
     def read_some(self, offset: int, size: int) -> bytes:
-        """Up to `size` bytes at a file offset."""
+        """Up to `size` bytes at a file offset; ElfError when the file cannot be read."""
         if offset < 0 or size < 0 or offset >= self.size:
             return b""
         try:

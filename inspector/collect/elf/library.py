@@ -193,7 +193,7 @@ def _maps_beyond_end(error: TruncatedError) -> bool:
 
 
 def verify(open_path: bytes, machine: int = HERE.machine) -> None:
-    """The loader's checks of a file's first bytes, in its order and words."""
+    """The loader's checks of a file's first bytes, in its order and words (dl-load.c); RefusedError."""
     try:
         fd = open_regular(open_path)
     except NotRegularError as error:

@@ -42,10 +42,12 @@ class Symbol(NamedTuple):
 
     @property
     def binding(self) -> int:
+        """STB_LOCAL, STB_GLOBAL, STB_WEAK: the upper half of st_info (elf(5))."""
         return self.info >> 4
 
     @property
     def type(self) -> int:
+        """STT_FUNC, STT_OBJECT, STT_GNU_IFUNC: the lower half of st_info (elf(5))."""
         return self.info & 15
 
     @property
@@ -124,7 +126,7 @@ class SymbolTable:
         ]
 
     def symbol(self, index: int) -> Symbol:
-        """One entry."""
+        """One entry; ElfError when there is none of that index."""
         start = index * self._layout.size
         rows = self.parse(self._elf, self.raw[start : start + self._layout.size])
         if not rows:

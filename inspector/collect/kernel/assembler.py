@@ -73,7 +73,7 @@ class Assembler:
         self._fresh = 0
 
     def label(self, name: str) -> None:
-        """Name the next instruction."""
+        """Name the next instruction; ValueError when the name is taken."""
         if name in self._labels:
             raise ValueError(f"label {name} is set twice")
         self._labels[name] = len(self._code)

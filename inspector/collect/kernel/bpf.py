@@ -158,7 +158,10 @@ class Map:
         return value.raw if self._try(Command.MAP_POP, b"", value) else None
 
     def items(self) -> list[tuple[bytes, bytes]]:
-        """All keys and values of a hash, in one or few system calls; changes meanwhile may or may not show."""
+        """All keys and values of a hash, in one or few system calls; changes meanwhile may or may not show.
+
+        BpfError where it cannot be read.
+        """
         if self._rows is None:
             self._rows = _Rows(self.key_size, self.value_size, min(self.entries, _ROWS_BYTES // self.value_size + 1))
         found: list[tuple[bytes, bytes]] = []

@@ -65,21 +65,30 @@ class TypeData:
         self._structs: dict[int, int] = {}
 
     def offsets(self, fields: Iterable[str]) -> dict[str, int]:
-        """Byte offsets of `struct.field` names; fields of anonymous inner structures count as their owner's."""
+        """Byte offsets of `struct.field` names; fields of anonymous inner structures count as their owner's.
+
+        BtfError when there is no such field.
+        """
         try:
             return {field: self._offset(field) for field in fields}
         except (struct.error, RecursionError, IndexError):
             raise BtfError("the kernel's type data is damaged") from None
 
     def function(self, name: str) -> int:
-        """The number of a function's type, by which a tracing program is loaded; walks many types, some 40 ms."""
+        """The number of a function's type, by which a tracing program is loaded; walks many types, some 40 ms.
+
+        BtfError when there is none.
+        """
         found = self.ids(_FUNCTION, [name])
         if name not in found:
             raise BtfError(f"this kernel has no function {name}")
         return found[name]
 
     def ids(self, kind: int, names: Iterable[str]) -> dict[str, int]:
-        """Ids of the types of one kind with these names; a name that there is no such type of is left out."""
+        """Ids of the types of one kind with these names; a name that there is no such type of is left out.
+
+        BtfError when the data is damaged.
+        """
         wanted = {place + 1: name for name in names if (place := self._names.find(b"\0" + name.encode() + b"\0")) >= 0}
         found: dict[str, int] = {}
         seen = 1

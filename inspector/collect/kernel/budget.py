@@ -19,6 +19,7 @@ class Load(msgspec.Struct, frozen=True):
 
     @property
     def spent(self) -> int:
+        """ns of processor time that all calls together cost."""
         return self.calls * self.cost
 
 

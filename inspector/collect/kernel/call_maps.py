@@ -95,6 +95,7 @@ class FileMaps(msgspec.Struct, frozen=True):
 
     @classmethod
     def create(cls, first: int, count: int) -> "FileMaps":
+        """Maps for `count` functions from number `first` on; OSError where the kernel refuses them (bpf(2))."""
         counters = Map(MapKind.ARRAY, 4, COUNTER.size, SLOTS * count, MMAPABLE)
         exits = Map(MapKind.ARRAY, 4, EXIT_STATE.size, count, MMAPABLE)
         return cls(first, count, counters, Map(MapKind.ARRAY, 4, READS.size, count), exits)

@@ -48,6 +48,7 @@ class Birth(msgspec.Struct, frozen=True):
 
     @property
     def at(self) -> int:
+        """When it was forked, CLOCK_MONOTONIC ns."""
         return self.record.at
 
 
@@ -59,6 +60,7 @@ class Death(msgspec.Struct, frozen=True):
 
     @property
     def at(self) -> int:
+        """When it ended, CLOCK_MONOTONIC ns."""
         return self.record.at
 
 

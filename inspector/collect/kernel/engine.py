@@ -75,9 +75,11 @@ class Source(Protocol):
     """A further ring of records that is drained together with the tree's."""
 
     @property
-    def fd(self) -> int: ...
+    def fd(self) -> int:
+        """Descriptor that is readable while records wait (poll(2))."""
 
-    def drain(self) -> list[Record]: ...
+    def drain(self) -> list[Record]:
+        """All records that wait, in the order in which the kernel wrote them."""
 
 
 class Engine:

@@ -42,6 +42,7 @@ class Span(msgspec.Struct, frozen=True):
 
     @property
     def pages(self) -> int:
+        """How many pages it has."""
         return (self.end - self.start) // procfs.PAGE
 
 

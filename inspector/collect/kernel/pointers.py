@@ -27,6 +27,7 @@ class Area(msgspec.Struct, frozen=True):
 
     @property
     def size(self) -> int:
+        """Bytes."""
         return self.end - self.start
 
 

@@ -107,28 +107,33 @@ class MultiLinks:
     name, most, lost, left = "uprobe_multi links", None, "", 1.0
 
     def load(self, code: bytes, name: str) -> int:
+        """Load code of this kind of program and give its descriptor; OSError with the verifier's errno."""
         return bpf.load_program(ProgramKind.UPROBE, code, name, attach=bpf.UPROBE_MULTI)
 
     def prepare(self, program: UprobeProgram, files: int) -> None:
-        pass
+        """Nothing: a link of this kind takes its places when it is made."""
 
     def portions(self, places: Sequence[ProbeSite]) -> list[list[int]]:
+        """Indices of places for each link: one link takes them all."""
         return [list(range(len(places)))]
 
     def attach(self, program: UprobeProgram, path: bytes, places: Sequence[ProbeSite]) -> int:
+        """Set probes at all places of a file by one link, whose descriptor it gives; OSError where one is refused."""
         offsets, cookies = [place.offset for place in places], [place.cookie for place in places]
         with above_programs():
             return bpf.attach_uprobes(program.fd, path, offsets, cookies)
 
     def close(self, link: int) -> None:
+        """Take the probes of a link away; the kernel waits for programs that run meanwhile."""
         with above_programs():
             os.close(link)
 
     def give(self, link: int) -> None:
+        """Close our descriptor of a link that another process holds as well: its probes stay."""
         os.close(link)
 
     def finish(self) -> None:
-        pass
+        """Nothing: no state is kept beside the links."""
 
     def attempt(self) -> None:
         """OSError when the kernel does not allow it: a place that does not exist is asked for."""

@@ -20,7 +20,8 @@ from ..kernel.membership import Membership
 class Switch(Protocol):
     """A source that can be turned on and off."""
 
-    def turn(self, on: bool) -> None: ...
+    def turn(self, on: bool) -> None:
+        """Watch loads, or watch none, which costs nothing."""
 
 
 class FirstReads:

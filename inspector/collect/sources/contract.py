@@ -19,7 +19,8 @@ T = TypeVar("T")
 class EventSink(Protocol):
     """Where events go; thread-safe, never blocks the caller for long."""
 
-    def send(self, event: Event) -> None: ...
+    def send(self, event: Event) -> None:
+        """Hand an event on, to the viewer and to a recording; it never blocks."""
 
 
 class Loop(Protocol):
@@ -29,13 +30,17 @@ class Loop(Protocol):
         """CLOCK_MONOTONIC ns."""
         ...
 
-    def on_readable(self, fd: int, callback: Callable[[], None]) -> None: ...
+    def on_readable(self, fd: int, callback: Callable[[], None]) -> None:
+        """Call back in the loop whenever a descriptor can be read (poll(2))."""
 
-    def forget(self, fd: int) -> None: ...
+    def forget(self, fd: int) -> None:
+        """Call back no more for a descriptor; before it is closed, since its number is used again."""
 
-    def every(self, seconds: float, callback: Callable[[], None]) -> None: ...
+    def every(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Call back each so many seconds until the loop ends."""
 
-    def after(self, seconds: float, callback: Callable[[], None]) -> None: ...
+    def after(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Call back once, in so many seconds."""
 
     def soon(self, callback: Callable[[], None]) -> None:
         """Run in the loop's thread; may be called from any thread."""
@@ -102,18 +107,23 @@ class Tracked(msgspec.Struct):
 class TreeObserver:
     """What a source overrides to hear about the tree; called in the loop's thread, after the event was sent."""
 
-    def born(self, process: Tracked) -> None: ...
+    def born(self, process: Tracked) -> None:
+        """A process joined the tree: forked by one of it, or found when we attached."""
 
-    def executed(self, process: Tracked) -> None: ...
+    def executed(self, process: Tracked) -> None:
+        """It executed a program: all that was mapped before is gone."""
 
-    def ended(self, process: Tracked) -> None: ...
+    def ended(self, process: Tracked) -> None:
+        """It ended; its files in /proc may be gone already."""
 
     def forgotten(self, process: Tracked) -> None:
         """It ended long ago and nobody has its number: no record of it is to come."""
 
-    def mapped(self, process: Tracked, mapping: Mapping) -> None: ...
+    def mapped(self, process: Tracked, mapping: Mapping) -> None:
+        """A file was mapped executable in a process."""
 
-    def unmapped(self, process: Tracked, mapping: Mapping) -> None: ...
+    def unmapped(self, process: Tracked, mapping: Mapping) -> None:
+        """A mapping is gone, by munmap(2), dlclose(3) or an exec."""
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
         """The ELF facts of a mapped file are known (once per process and file)."""
@@ -122,13 +132,15 @@ class TreeObserver:
 class Tree(Protocol):
     """The processes under observation."""
 
-    def watch(self, observer: TreeObserver) -> None: ...
+    def watch(self, observer: TreeObserver) -> None:
+        """Tell an observer of everything from now on; what is there already it has to ask for."""
 
     def processes(self) -> list[Tracked]:
         """The living ones."""
         ...
 
-    def find(self, pid: int) -> Tracked | None: ...
+    def find(self, pid: int) -> Tracked | None:
+        """The living process of that number; None where it is not of the tree."""
 
 
 class Session:
@@ -148,4 +160,5 @@ class Session:
 
     @property
     def plan(self) -> Plan:
+        """What to look for, as the viewer last said."""
         return self.configure.plan

@@ -51,7 +51,7 @@ class MainScreen(PaneKeys):
         self.actions = Actions(session)
         self._config = (settings or Settings()).config
         (settings or Settings()).apply(self.actions.panes)
-        self._problem = "; ".join([*self._config.problems[:2], "Esc goes on"]) if self._config.problems else ""
+        self._problem = self._config.first_problem
         self._said, self._seen = "", False
         self._silence: Timer | None = None
         self.top, self.gap, self.tabs = Lines(id="top"), Lines(id="gap"), Lines(id="tabs")

@@ -30,6 +30,7 @@ class Step(Struct, frozen=True):
 
     @property
     def after(self) -> int:
+        """Address of the instruction behind it, where the processor goes on unless this one leads elsewhere."""
         return self.address + self.size
 
     @property
@@ -90,13 +91,20 @@ class Processor(Protocol):
     """One kind of processor."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """As uname(2) has it: `x86_64`, `aarch64`."""
+
     @property
-    def machine(self) -> int: ...
+    def machine(self) -> int:
+        """e_machine of its files (elf(5)): what else is made for another processor."""
+
     @property
-    def relocations(self) -> Relocations: ...
+    def relocations(self) -> Relocations:
+        """Numbers of its relocation types (the psABI), by what they do."""
+
     @property
-    def loader(self) -> LoaderNames: ...
+    def loader(self) -> LoaderNames:
+        """File names of its dynamic loaders, glibc's and musl's."""
 
     def probe_point(self, code: bytes, body: bytes) -> ProbePoint | None:
         """Where to probe a function; None where its first instruction cannot be probed."""

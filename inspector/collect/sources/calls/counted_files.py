@@ -67,6 +67,7 @@ class CountedFunction(msgspec.Struct, frozen=True):
 
     @property
     def gives_results(self) -> bool:
+        """Whether its result means something by the plan: others are counted only."""
         return self.planned is not None and self.planned.plan.returns
 
 
@@ -342,6 +343,7 @@ class CountedFiles:
             self._session.sink.send(FunctionsRefused(at=at, library=file.path, names=names, why=why))
 
     def count_on_request(self, request: CountFunctions) -> None:
+        """Count what a person asked for, at most so many functions at once; a refusal is sent in words."""
         mapping = self._mapping_of(request.file)
         file = self._file(candidate_of(mapping)) if mapping else None
         if file is None:

@@ -40,6 +40,7 @@ class Provider(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, mapping: Mapping, image: ImageRead) -> "Provider":
+        """Addresses of the functions that a mapped file exports: its load bias plus their values in the file."""
         functions: dict[int, list[str]] = {}
         for export in image.exports:
             if export.kind == "func":

@@ -37,6 +37,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
     @property
     def kind(self) -> str:
+        """`backend` for what a program may load to use an API, `provider` for what offers it."""
         return "backend" if self.backend else "provider"
 
 

@@ -48,9 +48,11 @@ Key = tuple[str, int, str]
 class Counters(Protocol):
     """Who counts harmless failures: the engine."""
 
-    def call_sums(self) -> list[CallSum]: ...
+    def call_sums(self) -> list[CallSum]:
+        """How often each process was refused the same call, counted in the kernel since they were last forgotten."""
 
-    def forget_call_sums(self, pids: Collection[int]) -> None: ...
+    def forget_call_sums(self, pids: Collection[int]) -> None:
+        """Drop the counts of processes that have ended: the kernel's map has room for so many."""
 
 
 class _Repeated(msgspec.Struct):
