@@ -203,7 +203,7 @@ def variables(memory: Memory, texts: Iterable[int]) -> dict[bytes, bytes]:
 
 
 def texts_of(memory: Memory, pointer: int) -> Iterator[int]:
-    """The addresses in the array behind a `char **environ`, which ends with NULL, read page by page; OSError when it cannot be."""
+    """The addresses in the array behind a `char **environ`, which ends with NULL, in pages; OSError."""
     place = memory.word(pointer)
     if place % 8:
         raise OSError(f"no array of pointers: {place:#x}")
