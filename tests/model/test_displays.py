@@ -1,6 +1,10 @@
 """Programs that draw and find no display server."""
 
+import pytest
+from msgspec.structs import replace
+
 from inspector.model.diagnosis import diagnose
+from inspector.stream.processes import SignalDelivered
 from inspector.stream.syscalls import SystemCallRefused
 
 from .asking import answer, rules
@@ -18,6 +22,20 @@ def _ended(said: str, *, refused: str = "", **environment: str) -> Story:
         ))  # fmt: skip
     story.log(said)
     story.end(812, code=1)
+    return story
+
+
+def _without_display(said: str = GAVE_UP, signal: int = 0, setting: dict[str, str] | None = None) -> Story:
+    story = Story()
+    story.process(812, environment=setting or {})
+    runs = story.state.processes[0].execs[-1]
+    story.tell(replace(runs, at=story.later(), unset=["DISPLAY", "WAYLAND_DISPLAY"]))
+    story.log(said)
+    if signal:
+        story.tell(SignalDelivered(at=story.later(), pid=812, tid=812, signal=signal, fatal=True))
+        story.end(812, signal=signal)
+    else:
+        story.end(812, code=1)
     return story
 
 
@@ -40,9 +58,16 @@ def test_what_has_nothing_to_do_with_a_display_is_not_blamed_on_one() -> None:
     assert "no-display" not in rules(_ended("no such model", refused="unix:/tmp/.X11-unix/X7"))
 
 
-def test_who_draws_without_a_server_does_not_lack_one() -> None:
-    for setting in ({"EGL_PLATFORM": "surfaceless"}, {"SDL_VIDEODRIVER": "dummy"}, {"QT_QPA_PLATFORM": "offscreen"}):
-        assert "no-display" not in rules(_ended(GAVE_UP, refused="unix:/tmp/.X11-unix/X7", **setting))
+@pytest.mark.parametrize("setting", [{"EGL_PLATFORM": "surfaceless"}, {"SDL_VIDEODRIVER": "dummy"}])
+def test_who_draws_without_a_server_does_not_lack_one(setting: dict[str, str]) -> None:
+    assert answer(_without_display()).rule == "no-display"
+    assert "no-display" not in rules(_without_display(setting=setting))
+
+
+def test_a_fall_after_the_words_that_there_is_none_is_told_by_these() -> None:
+    story = _without_display("qt.qpa.xcb: could not connect to display", signal=6)
+    assert "could not connect to display" in answer(story).cause
+    assert answer(_without_display("loading the model", signal=6)).rule == "child-crashed"
 
 
 def test_the_mode_is_that_of_a_program_that_ended() -> None:

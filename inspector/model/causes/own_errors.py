@@ -9,7 +9,7 @@ from inspector.model.evidence import short
 from inspector.model.first_lines import last_line
 from inspector.model.formatting import listed, name_of
 from inspector.model.log_claims import Word, concerns_gpu, own_error, says_not_built, writer
-from inspector.model.log_parsing.vocabulary import CONCERNS_DEVICES
+from inspector.model.log_parsing.vocabulary import CONCERNS_DEVICES, CONCERNS_GPU
 from inspector.model.progress import Progress
 from inspector.model.settings import Setting
 
@@ -116,7 +116,7 @@ class EndedByOwnError(Cause):
         if not words:
             return None
         about_gpu = said is not None and concerns_gpu(said, perhaps=progress is not None)
-        about_gpu |= said is None and CONCERNS_DEVICES.find(words, words.lower()) is not None
+        about_gpu |= said is None and any(one.find(words, words.lower()) for one in (CONCERNS_DEVICES, CONCERNS_GPU))
         off = [one for owner, one in case.context.analysis.settings if owner is process and about_gpu]
         reason = _reason(case, said)
         before, step, command = _advice(case, words, reached, reason, off, about_gpu=about_gpu)

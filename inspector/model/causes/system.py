@@ -4,6 +4,8 @@ import re
 from errno import EACCES, ELOOP, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM, ENXIO, EPERM
 from shlex import quote
 
+from msgspec.structs import replace
+
 from inspector.model import commands_by_hand
 from inspector.model.attempts.system import is_device
 from inspector.model.attempts.wording import sentence, system_call
@@ -47,6 +49,10 @@ _LOCKS = frozenset(("mlock", "mlock2", "mlockall", "shmctl", "io_uring_setup", "
 """System calls that answer ENOMEM where too much memory would be locked; drivers lock it in ioctl(2)."""
 
 
+_AT_ONCE = 50_000_000
+"""ns between a refusal and the fault of who did not look at it."""
+
+
 class LimitReached(Cause):
     id = "limit-reached"
     place = "returned"
@@ -88,6 +94,25 @@ def _raised(case: Case, option: str) -> str:
     if again:
         return f"bash -c {quote(f'ulimit {option} {amount}; exec {again}')}"
     return "" if case.process.ended else f"cat /proc/{case.process.pid}/limits"
+
+
+class FellWithoutMemory(LimitReached):
+    """A process that fell just after memory was refused to the same thread: many programs do not look at the answer."""
+
+    def explain(self, case: Case) -> Hit | None:
+        death = case.leaf
+        if death.kind != "signal":
+            return None
+        refused = [
+            one for one in case.context.analysis.attempts[case.process]
+            if one.kind == "system" and one.code == ENOMEM and one.tid == death.tid
+            and 0 <= death.at - one.at < _AT_ONCE
+        ]  # fmt: skip
+        limited = any(limit_of(case.process, name) is not None for name, _, _ in _OF_MEMORY)
+        if not refused or not limited:
+            return None
+        hit = super().explain(replace(case, chain=[*case.chain, refused[-1]]))
+        return replace(hit, confidence="likely") if hit is not None else None
 
 
 def _without_limit(case: Case) -> Hit:
@@ -261,4 +286,4 @@ class KernelRefused(Cause):
         return f"the kernel refuses it: {leaf.answer}", "check why the kernel refuses it", case.again()
 
 
-CAUSES: tuple[Cause, ...] = (LimitReached(), NotPermitted(), NodeMissing(), KernelRefused())
+CAUSES: tuple[Cause, ...] = (LimitReached(), FellWithoutMemory(), NotPermitted(), NodeMissing(), KernelRefused())

@@ -141,7 +141,7 @@ LACKS_MEMORY: Final = _any(
 """Memory was refused; whose, the rest of the line or the next ones tell."""
 CONCERNS_GPU: Final = _any(
     "gpu|cuda|nvidia|nvml|rocm|hip|vulkan|opencl|metal|accelerator|graphics card|egl|drm|gbm|/dri|opengl|glx",
-    rf"(?<![a-z]){GPU}(?![a-z])|\b(?:opengl|glx)\b|\beglI?\w*\b|\bnvml|\b(?:drm|gbm)\b|/dev/dri\b",
+    rf"(?<![a-z]){GPU}(?![a-z])|\b(?:opengl|glx)\b|\beglI?\w*\b|\bnvml|\b(?:drm|gbm)\b|\bdrm(?-i:[A-Z])|/dev/dri\b",
 )
 """Of an error by which a program ends: it is about the GPU, not about something else."""
 CONCERNS_DEVICES: Final = _any("device|adapter|driver", r"(?<!left on )\b(?:devices?|adapters?|drivers?)\b")

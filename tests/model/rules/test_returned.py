@@ -4,7 +4,7 @@ import pytest
 from msgspec import structs
 
 from inspector.stream.calls import FileOpened
-from inspector.stream.processes import ConstraintsRead, ResourceLimit
+from inspector.stream.processes import ConstraintsRead, ResourceLimit, SignalDelivered
 from inspector.stream.syscalls import SystemCallRefused
 
 from ..asking import BACKEND, CPU, answer, found, healthy, rules, rung, working
@@ -339,3 +339,25 @@ def test_a_number_without_a_function_is_read_by_the_api_that_the_words_name() ->
         story.process(812, ("/usr/bin/python3", "train.py"))
         story.log(line)
         assert words in answer(story).title
+
+
+def _fell(*, thread: int = 812, limit: int | None = 700 << 20) -> Story:
+    story = _story()
+    limits = [ResourceLimit(name="RLIMIT_AS", soft=limit)]
+    story.tell(ConstraintsRead(at=story.later(), pid=812, why="exec", uid=1000, gid=1000, groups=[], limits=limits))
+    at = story.later()
+    story.tell(SystemCallRefused(at=at, pid=812, tid=thread, call="mmap", errno=12, arguments={"length": 4096}))
+    story.tell(SignalDelivered(at=at + MS, pid=812, tid=812, signal=11, fatal=True))
+    story.end(812, signal=11)
+    return story
+
+
+def test_a_fall_just_after_memory_was_refused_is_told_by_the_limit() -> None:
+    finding = answer(_fell())
+    assert (finding.rule, finding.confidence) == ("limit-reached", "likely")
+    assert "mmap() = ENOMEM" in finding.title
+
+
+def test_memory_that_another_thread_did_not_get_or_that_no_limit_refused_is_not_blamed_for_a_fall() -> None:
+    assert answer(_fell(thread=900)).rule == "child-crashed"
+    assert answer(_fell(limit=None)).rule == "child-crashed"
