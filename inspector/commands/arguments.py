@@ -294,7 +294,7 @@ def _add_looking(parser: argparse.ArgumentParser, command: str) -> None:
         group.add_argument("--no-count", action="store_true", help="passive evidence only: no probes")
         group.add_argument(
             "--budget",
-            type=float,
+            type=percent,
             default=1.0,
             metavar="PERCENT",
             help="percent of a CPU that counting may cost; default: 1",
@@ -310,10 +310,26 @@ def _add_looking(parser: argparse.ArgumentParser, command: str) -> None:
         )
 
 
+_WHOLE = 100.0
+
+
 def duration(text: str) -> float:
     """`5s`, `500ms`, `2m`, `1h` or plain seconds, in seconds; argparse.ArgumentTypeError for anything else."""
     for unit, seconds in (("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0), ("", 1.0)):
         number = text.removesuffix(unit) if unit else text
         if (not unit or number != text) and number.replace(".", "", 1).isdecimal() and number.isascii():
+            if not float(number):
+                raise argparse.ArgumentTypeError(f"{text!r} is no time to observe; write 5s, 500ms or 2m")
             return float(number) * seconds
     raise argparse.ArgumentTypeError(f"{text!r} is not a duration; write 5s, 500ms or 2m")
+
+
+def percent(text: str) -> float:
+    """A share of one processor; argparse.ArgumentTypeError for what is none."""
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 < share <= _WHOLE:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share of a CPU; write a number of percent, 0.5 or 1")
+    return share

@@ -178,6 +178,7 @@ def observe(options: Options, profiles: "Profiles") -> "Observed":
             return from_recording(options.target, profiles)
         except RecordingError as error:
             raise UserError(str(error), "inspector record TARGET -o FILE makes one") from None
+    check_writable(options)
     seconds = options.seconds if options.seconds or options.program else _DEFAULT_SECONDS
     with inputs.watched(options) as watched, _own_output(watched, options):
         stream = inputs.collector(options, watched.words, lambda: profiles)
@@ -312,6 +313,17 @@ def write(options: Options, content: bytes) -> None:
     except FileRefusedError as error:
         raise UserError(str(error)) from None
     say(f"written to {options.output} ({len(content):,} bytes)")
+
+
+def check_writable(options: Options) -> None:
+    """Say that the file of -o cannot be, before a program has run for it; UserError says why."""
+    from inspector.stream.files import FileRefusedError, check_place
+
+    if options.output and options.output != "-":
+        try:
+            check_place(options.output)
+        except FileRefusedError as error:
+            raise UserError(str(error)) from None
 
 
 def _own_output(watched: inputs.Watched, options: Options) -> "ProgramOutput":

@@ -1,5 +1,6 @@
 """Files that we write: private where they hold what a target said, and never through a symbolic link."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -27,6 +28,19 @@ def create(path: str, *, mode: int = 0o600) -> BinaryIO:
         os.close(descriptor)
         raise
     return os.fdopen(descriptor, "wb")
+
+
+def check_place(path: str) -> None:
+    """That there is a folder for a file which is to be created later; FileRefusedError says what stands against it."""
+    where = Path(path)
+    if where.is_symlink():
+        raise FileRefusedError(_reason(path, OSError(errno.ELOOP, "")))
+    if where.is_dir():
+        raise FileRefusedError(_reason(path, OSError(errno.EISDIR, os.strerror(errno.EISDIR))))
+    if not where.parent.is_dir():
+        raise FileRefusedError(_reason(path, OSError(errno.ENOENT, os.strerror(errno.ENOENT))))
+    if not os.access(where if where.exists() else where.parent, os.W_OK):
+        raise FileRefusedError(_reason(path, OSError(errno.EACCES, os.strerror(errno.EACCES))))
 
 
 _MOST_LINKS = 40

@@ -184,3 +184,11 @@ def test_an_expression_that_a_later_python_may_read_otherwise_is_used_without_a_
     )
     done = inspector("report", recording, "--profile", str(profile))
     assert done.stdout and "Warning" not in said(done)
+
+
+def test_a_report_that_nothing_can_hold_is_refused_before_the_program_runs(tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    for place in (tmp_path / "nowhere" / "report.json", tmp_path):
+        done = inspector("report", "-o", str(place), "--", "touch", str(ran))
+        assert (done.returncode, ran.exists()) == (2, False)
+        assert f"{place} cannot be written" in said(done)

@@ -31,6 +31,13 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         duration(text)
 
 
+@pytest.mark.parametrize("words", [["--for", "0s"], ["--budget", "-5"], ["--budget", "nan"], ["--budget", "0"]])
+def test_no_time_and_no_share_of_a_processor_are_refused(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        parse(["report", *words, "ollama"], "1")
+    assert refused.value.code == 2
+
+
 def test_a_word_that_is_no_command_is_a_target() -> None:
     assert (options("ollama").command, options("ollama").target) == ("", "ollama")
     assert (options("report", "ollama").command, options("report", "ollama").target) == ("report", "ollama")

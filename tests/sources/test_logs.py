@@ -138,6 +138,20 @@ def test_a_given_log_may_appear_later(tmp_path: Path) -> None:
     source.close()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root reads what others may not")
+def test_a_given_log_in_a_folder_that_everybody_may_write_to_shows_what_everybody_may_read(tmp_path: Path) -> None:
+    folder, secret = tmp_path / "open", tmp_path / "secret"
+    folder.mkdir()
+    folder.chmod(0o777)
+    secret.write_text("root's own\n")
+    secret.chmod(0o600)
+    (folder / "app.log").symlink_to(secret)
+    bench = Bench(logs=[str(folder / "app.log")])
+    source = _started(bench)
+    assert _texts(bench) == [] and bench.sink.of(LogFound)[-1].problem
+    source.close()
+
+
 def test_output_of_a_process_that_is_gone_before_it_is_opened_is_read_by_the_name_of_its_file(tmp_path: Path) -> None:
     path, bench = tmp_path / "app.out", Bench()
     path.write_bytes(b"RuntimeError: cuInit failed\n")

@@ -14,6 +14,7 @@ from inspector.collect.access import mounts
 from inspector.collect.access.mounts import mounts_of
 from inspector.collect.access.opening import OpenPath
 from inspector.collect.access.reader import NO_GROUP, Reader
+from inspector.stream.files import stranger_on_the_way
 
 from ...kernel import procfs
 from ...kernel.rootfs import Root
@@ -68,7 +69,7 @@ def _is(path: bytes, file: OpenFile) -> bool:
 def given(path: str, roots: Iterable[Root]) -> LogPath:
     """A path that a person gave: as we see it, else as a process of the tree sees it.
 
-    It is opened as the owner of its folder may: whoever can put another file in its place shows us what is theirs only.
+    It is opened as whoever can put another file in its place may, so that they show us what is theirs only.
     """
     here = os.fsencode(os.path.abspath(path))
     if mounts_of(os.getpid()).answers(here) and not os.path.exists(here):
@@ -76,15 +77,18 @@ def given(path: str, roots: Iterable[Root]) -> LogPath:
             if root.foreign and (real := attempt(lambda root=root: root.resolve(here).real, None)):  # type: ignore[misc]
                 outside = root.outside(real)
                 return LogPath(here, outside, outside, "given with --log", root.pid)
-    opens = OpenPath(here, attempt(lambda: _owner_of(os.path.dirname(here)), None))
+    opens = OpenPath(here, attempt(lambda: _reader_of(os.path.dirname(here)), None))
     return LogPath(here, opens, opens, "given with --log")
 
 
-def _owner_of(folder: bytes) -> Reader | None:
-    """As whom the owner of a folder opens files; None when that is us, or root."""
+def _reader_of(folder: bytes) -> Reader | None:
+    """As whom opens files who owns a folder, or something on the way to it, or may write there: None when only we can.
+
+    Where everybody may write, as nobody: what all may read.
+    """
     mounts.check(folder)
-    uid = os.stat(folder).st_uid
-    if uid in (0, os.geteuid()):
+    uid = stranger_on_the_way(os.fsdecode(folder))
+    if uid is None:
         return None
     try:
         user = pwd.getpwuid(uid)
