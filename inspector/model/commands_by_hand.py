@@ -202,11 +202,6 @@ def results(process: Process, path: str, function: str, exits: Sequence[int]) ->
     return f"bpftrace -e {quote(program)}{_FROM_NOW_ON}"
 
 
-def loader_trace(command: str = "PROGRAM") -> str:
-    """The loader's own words about files and symbols, for a program started by hand."""
-    return f"LD_DEBUG=libs,symbols {command}"
-
-
 def descriptors(pid: int) -> str:
     """Where a process writes."""
     return f"ls -l /proc/{pid}/fd"

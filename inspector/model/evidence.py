@@ -9,6 +9,7 @@ from inspector.stream.libraries import LibraryMapped
 from inspector.stream.text import visible
 
 from . import commands_by_hand
+from .start_again import loader_trace
 from .state import Moment, Process, Reading, State
 from .usage import FunctionCalls
 from .verdict import Evidence
@@ -75,7 +76,7 @@ def of_sample(state: State, process: Process, calls: FunctionCalls, sample: Call
 
 def of_lookup(state: State, process: Process, lookup: LookedUp, text: str) -> Evidence:
     """A fact about one look-up."""
-    return of_moment(state, process, lookup.at, text, by_hand=commands_by_hand.loader_trace())
+    return of_moment(state, process, lookup.at, text, by_hand=loader_trace(process))
 
 
 def of_open(state: State, process: Process, opened: FileOpened, text: str) -> Evidence:

@@ -14,6 +14,7 @@ from .crashes import crashed
 from .formatting import name_of
 from .memo import once
 from .profiles import Profiles
+from .start_again import loader_trace
 from .state import Process, Reading, State
 from .tree import libraries
 from .verdict import Confidence, Evidence
@@ -108,7 +109,7 @@ def failure_row(state: State, failure: FailedLoad) -> Evidence:
         return evidence.of_reading(state, failure.reading)
     if failure.refusal is not None:
         return evidence.of_moment(
-            state, failure.process, failure.refusal.at, text, by_hand=commands_by_hand.loader_trace()
+            state, failure.process, failure.refusal.at, text, by_hand=loader_trace(failure.process)
         )
     if failure.opened is not None:
         return evidence.of_open(state, failure.process, failure.opened, text)

@@ -44,6 +44,11 @@ def rerun(process: Process, *settings: str) -> str:
     return _command(runs, argv, settings)
 
 
+def loader_trace(process: Process) -> str:
+    """What the loader says of files and symbols (ld.so(8), LD_DEBUG) when the program starts once more."""
+    return rerun(process, "LD_DEBUG=libs,symbols")
+
+
 def observed_again(process: Process) -> str:
     """Observe the next start from its first instruction."""
     first = starter(process)

@@ -6,6 +6,7 @@ from inspector.model.evidence import short
 from inspector.model.formatting import duration, name_of
 from inspector.model.log_claims import Word
 from inspector.model.settings import Setting
+from inspector.model.start_again import loader_trace
 from inspector.model.state import Process, State
 from inspector.model.verdict import Evidence, Link
 from inspector.stream.text import visible
@@ -103,7 +104,7 @@ def row_of(state: State, attempt: Attempt) -> Evidence:
 
 def _by_hand(attempt: Attempt) -> str:
     if attempt.kind in ("load", "lookup"):
-        return commands_by_hand.loader_trace()
+        return loader_trace(attempt.process)
     if attempt.kind == "signal":
         return core_dumps.look_at(attempt.process)[1]
     path = attempt.what.removeprefix("unix:")

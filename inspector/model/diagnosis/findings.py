@@ -20,7 +20,7 @@ from inspector.model.state import Process
 from inspector.model.verdict import Confidence, Evidence, Finding, Link, Severity
 
 from . import call_sites
-from .commands import command_of
+from .commands import command_of, shown_by_hand
 from .effects import effect_words
 
 _MOST_EVIDENCE = 40
@@ -185,7 +185,9 @@ def _finding(context: Context, group: list[Told], *, first: bool) -> Finding:
         cause=hit.cause + _until_then(context, one) + call_sites.asked_by(one.chain) + _also(group),
         next_step=hit.next_step,
         command=command_of(context, hit),
-        evidence=[*_evidence(group), *call_sites.rows(context.state, one.chain)],
+        evidence=[
+            shown_by_hand(context, row) for row in (*_evidence(group), *call_sites.rows(context.state, one.chain))
+        ],
         pid=hit.process.pid if hit.process is not None else None,
         doubt=hit.doubt,
         chain=_links(context, one, first=first),
