@@ -56,6 +56,8 @@ def test_what_an_operator_needs_to_see_is_shown(place: str, text: str) -> None:
         ("my_password=hope]nobody[finds this", "my_password=(hidden) this"),
         ("password (default:Qx7rTb2w) of it", "password (default:(hidden)) of it"),
         ("Qx7rTb2w is the password, use it", "(hidden) is the password, use it"),
+        ("ID/PW: bob/Qx7rTb2w", "ID/PW: bob/(hidden)"),
+        ('if (password !== "Qx7rTb2w") {', 'if (password !== "(hidden)") {'),
         ("set Qx7r#Tb2w^ for bob", "set (hidden) for bob"),
         ("see issue#12345, Foo#L12 and the run!", "see issue#12345, Foo#L12 and the run!"),
         ('-v "$(pwd):$(pwd)" x', '-v "$(pwd):$(pwd)" x'),

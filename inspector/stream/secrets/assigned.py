@@ -15,7 +15,7 @@ _Judge = Callable[[str], bool]
 
 _PLAIN = r"([^\s\"'`,;&<>{}()\[\]|][^\s\"'`,;&<>|\]})]{0,1023})"
 _SIGN = (
-    r"(?:=>|:=|==?|-{1,2}>|::(?=\s)|[:：は是为為→은는]|\b(?:is|was|ist|est|es|are|è|é|lautet|jest|är)\b\s{0,3}(?:now\b\s?)?:?"
+    r"(?:=>|:=|={1,3}|!={1,2}(?=\s?[\"'])|-{1,2}>|::(?=\s)|[:：は是为為→은는]|\b(?:is|was|ist|est|es|are|è|é|lautet|jest|är)\b\s{0,3}(?:now\b\s?)?:?"
     r"|\bto(?=\s[\"'])|[\"']?\svalue\s?=|,\s?\\?[\"']?value\\?[\"']?\s?:|>(?:<!\[CDATA\[)?(?=[^\s<])"
     r"|\s[\w:.-]{1,40}=[^<>\n]{0,200}>(?:<!\[CDATA\[)?(?=[^\s<])"  # an element with attributes
     r"|(?:\\r\\n|\r?\n){2}|\\{1,2}[=:]|</\w{1,20}>\s{0,9}(?:<\w{1,20}>){1,2}(?=[^\s<])"
@@ -134,7 +134,7 @@ def _each(text: str, small: str, word: str, judge: _Judge, whole: bool = False) 
 
 def _of_glued(text: str, begin: int, end: int) -> _Judge:
     """`dbpass=X`, `hftoken=X`; but `bypass`, `renderpass` and `monkey` are words of their own."""
-    if text[begin:end] != "pass" or text.endswith(_NO_PASSES, max(0, begin - 8), begin):
+    if text[begin:end] not in ("pass", "pw") or text.endswith(_NO_PASSES, max(0, begin - 8), begin):
         return looks_chosen
     return could_be_chosen
 

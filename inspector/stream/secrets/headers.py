@@ -36,6 +36,14 @@ _CONNECTS_SURELY = lazy(
     r"\b(?:mysqli?(?:_p?connect)?|ldap_bind|ftp_login|ssh2_auth_password|imap_open|odbc_connect|oci_connect)"
     r"\([^()\n]{0,300}?,\s?[\"']([^\"'\n]{1,256})[\"']\s?\)"
 )
+_HEADS_OF_PAIRS = ("id/p", "id / p", "id pw", "id pass", "user/p", "name/p", "login/p")
+_HEADED_PAIR = lazy(
+    r"(?:\bid|\b\w{0,16}id|user(?:name)?|login)\s?[/ ]\s?(?:pw|pwd|pass(?:word)?)\b"
+    r"[\s:=(-]{1,4}[\w.-]{1,64}\s?[/,: (]{1,2}\s?"
+    r"([^\s\"',)]{6,256})",
+    re.IGNORECASE,
+)
+"""`ID/PW: bob/X`, as people note it."""
 _TRIES = ("tried ", "trying ", "tries ", "attempt", "guess", "found ", "valid ", "brute")
 _LOGIN_PAIR = lazy(
     r"(?:\bauth[\"']?\s?[:=]\s?[(\[]{1,3}|\bcredentials?:?\s?[(\[]|(?:Basic|Digest)Auth\(|\blogin\(|\.auth\(|\.authenticate\()"
@@ -83,8 +91,8 @@ _OF_LOGINS = ((_LOGIN_PAIR, ","), (_AUTH_COMMAND, "AUTH"), (_AUTH_COMMAND, '"aut
 
 def spans(text: str, small: str, named: bool) -> Iterator[Span]:
     """Where they lie; `small` is the text in lower case."""
-    for word in ("authorization", "cookie"):
-        if word in small:
+    for word, part in (("authorization", "auth"), ("cookie", "cookie")):
+        if part in small:
             for end in ends(small, word):
                 yield from _header(text, end)
     if "x-" in small:
@@ -140,6 +148,10 @@ def _tokens(text: str, small: str) -> Iterator[Span]:
 def _logins(text: str, small: str) -> Iterator[Span]:
     if ":" in text and ("@" in text or "admin" in small or "root:" in small or "guest:" in small):
         for match in _USER_AND_PASSWORD().finditer(text):
+            if could_be_chosen(match[1]):
+                yield match.span(1)
+    if ("pw" in small or "/pass" in small or "id pass" in small) and holds_any(small, _HEADS_OF_PAIRS):
+        for match in _HEADED_PAIR().finditer(text):
             if could_be_chosen(match[1]):
                 yield match.span(1)
     if holds_any(small, _PARTS_OF_LOGINS):

@@ -1,7 +1,7 @@
 """Bare words that a person chose, told by the sentence alone: `password is open sesame`, `PASS tiger`."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from inspector.stream.lazy_pattern import lazy
 
@@ -71,6 +71,8 @@ _PAIR = lazy(
 )
 """`credentials alice:X`."""
 _OTHER_NAMES = ("kennwort", "pwd", "cookie", "cred", "daten", "identifiants")
+_FIRST_NAMES = ("pass", "secret", "api", "access", "private key", "input_value=", *_OTHER_NAMES)
+"""With one of `known.NAMES`, one of these is in what is told here."""
 _BEGINS_WITH_VARIABLE = lazy(r"[A-Z0-9]{1,32}_[A-Z0-9_]{1,64}=")
 _INPUT = lazy(rf"\binput_value=(?:{QUOTED})")
 """How pydantic tells of a field that it did not like."""
@@ -132,14 +134,11 @@ def _is_about_itself(words: list[str]) -> bool:
     return _STILL_ITSELF.issuperset(words)
 
 
-def spans(text: str, small: str, named: bool) -> Iterable[Span]:
-    """Where they lie; `small` is the text in lower case."""
-    return _spans(text, small) if named or holds_any(small, _OTHER_NAMES) or holds_any(text, _COMMANDS) else ()
-
-
-def _spans(text: str, small: str) -> Iterator[Span]:
-    yield from _named(text, small)
-    if "=" in text and (_BEGINS_WITH_VARIABLE().match(text) or holds_any(text, _SET_VARIABLES)):
+def spans(text: str, small: str, named: bool) -> Iterator[Span]:
+    """Where they lie; `small` is the text in lower case, `named` whether one of `known.NAMES` is in it."""
+    if holds_any(small, _FIRST_NAMES if named else _OTHER_NAMES):
+        yield from _named(text, small)
+    if named and "=" in text and (holds_any(text, _SET_VARIABLES) or _BEGINS_WITH_VARIABLE().match(text)):
         for match in _VARIABLE().finditer(text):
             if SECRET_KEY().search(match[1]) and not is_neutral(match[1]) and not is_harmless(match[2]):
                 yield match.span(2)
@@ -171,7 +170,7 @@ def _named(text: str, small: str) -> Iterator[Span]:
             if could_be_chosen(match[1]):
                 yield match.span(1)
     for name in _OF_PAIRS:
-        for end in ends(small, name):
+        for end in ends(small, name) if name in small else ():
             yield from (match.span(1) for match in [_PAIR().match(text, end)] if match is not None)
 
 

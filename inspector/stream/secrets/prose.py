@@ -84,6 +84,7 @@ _ALONE = ("codes: ", "phrase", "mnemonic", "exponent", " pw ", "login ", "log in
 """Or one of these."""
 _WITH_NAMES = ("changed from", "requirepass", "masterauth", "unseal", "password 0", "password 5", "password 7")
 """Or one of these beside the names."""
+_ON_ROUTERS = ("isakmp", "-server", "enable ", "pre-shared-")
 _PARTS_OF_ACCOUNTS = ("user ", "identified by", "securestring")
 _OF_ACCOUNTS = ("identified by", "setuser ", "createuser ", "securestring", "set password")
 _OF_SEEDS = ("seed", "mnemonic", "phrase", "wallet", "recovery")
@@ -100,19 +101,20 @@ def spans(text: str, small: str, named: bool) -> Iterator[Span]:
         for match in _OF_NETWORK().finditer(text):
             if could_be_chosen(match[1]):
                 yield match.span(1)
-    if (named and holds_any(small, ("isakmp", "-server", "enable ", "pre-shared-"))) or " priv " in small:
+    if (named and holds_any(small, _ON_ROUTERS)) or " priv " in small:
         yield from (group(match) for match in _OF_ROUTERS().finditer(text))
         yield from (match.span(1) for match in _PRIVACY().finditer(text))
     if "community" in small:
         yield from (group(match) for match in _COMMUNITY().finditer(text))
-    if named and holds_any(small, _PROMPTS):
+    asked = named and ("pass" in small or "secret" in small)
+    if asked and holds_any(small, _PROMPTS):
         for match in _PROMPT().finditer(text):
             if match[1].split()[0].lower() not in known().telling:
                 yield from unless_told(text, match.span(1))
-    if (named or holds_any(small, _PARTS_OF_ACCOUNTS)) and holds_any(small, _OF_ACCOUNTS):
+    if (asked or holds_any(small, _PARTS_OF_ACCOUNTS)) and holds_any(small, _OF_ACCOUNTS):
         for match in _ACCOUNT().finditer(text):
             yield group(match)
-    if (named and ("pass" in small or "secret" in small)) or " pin " in small:
+    if asked or " pin " in small:
         for pattern in (_NAMED, _TYPED):
             for match in pattern().finditer(text):
                 if match[match.lastindex or 0] not in known().processes:
@@ -125,7 +127,7 @@ def spans(text: str, small: str, named: bool) -> Iterator[Span]:
 def _tells(small: str) -> bool:
     """Whether something stands beside a name of secrets that `_PROSE` knows."""
     for name in NAMES:
-        for end in ends(small, name):
+        for end in ends(small, name) if name in small else ():
             if small.startswith(_BEHIND_NAMES, end + (small[end : end + 1] == "s")):
                 return True
             if name == "key" and small.endswith(_KINDS_OF_KEYS, 0, max(0, end - len(" key"))):
