@@ -25,8 +25,8 @@ COLUMNS = (
     Column("STATE", 12),
     Column("ROUTE", 26),
     Column("GPU API", 22),
-    Column("SONAME", 20, least=100),
-    Column("BUILD-ID", 8, least=120),
+    Column("SONAME", 20, least=140),
+    Column("BUILD-ID", 8, least=150),
     Column("IN", 4, right=True),
     Column("PATH", keep_end=True, least=90),
 )
