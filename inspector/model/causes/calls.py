@@ -105,9 +105,7 @@ class ApiError(Cause):
         library = leaf.reading.groups.get("library", "") if leaf.reading is not None else ""
         said = f", says the log of {library}" if library else ", says its own log" if leaf.source == "program" else ""
         rows = case.rows()
-        rows += [
-            evidence.of_open(case.state, leaf.process, one, f"before it the process read {one.path}") for one in gate
-        ]
+        rows += _gate_rows(case, gate)
         claims = {(word.source, word.number) for word in case.context.analysis.words}
         during = (leaf.begin, leaf.at) if leaf.source != "program" and leaf.begin else None
         told = trouble_told(case.state, leaf.process, leaf.provider, during, claims)
@@ -120,9 +118,7 @@ class ApiError(Cause):
         if told is None and (behind := _behind(case)):
             meaning = behind
         known = profiles.apis.get(leaf.api)
-        there, lacks = driver_there(case)
-        if leaf.stage in ("initialised", "counted") and machine_lacks_device(case.state):
-            there += " This machine shows no GPU."
+        there, lacks = _driver_and_device(case)
         step, command = _step(case, gate, told, lacks)
         return Hit(
             title=f"{leaf.what} = {leaf.answer} in {short(leaf.process)}{said}",
@@ -166,6 +162,14 @@ class ApiError(Cause):
             evidence.of_calls(case.process, one.calls, f"{one.what} = {one.answer}", at=one.at)
             for one in self._later(case)[:8] if one.calls is not None
         ]  # fmt: skip
+
+
+def _driver_and_device(case: Case) -> tuple[str, str]:
+    """Whether a driver is there, and a device, in words; and the library of a driver that is missing here."""
+    there, lacks = driver_there(case)
+    if case.leaf.stage in ("initialised", "counted") and machine_lacks_device(case.state):
+        there += " This machine shows no GPU."
+    return there, lacks
 
 
 def _settings(case: Case) -> str:
@@ -243,6 +247,11 @@ def _gate(leaf: Attempt) -> list[FileOpened]:
     begin = sample.entered - _GATE_WINDOW
     looks = [o for o in process.opens if o.path in names and o.tid == sample.tid and not o.writable]
     return [o for o in looks if begin <= o.at <= sample.at][-2:]
+
+
+def _gate_rows(case: Case, gate: list[FileOpened]) -> list[Evidence]:
+    process = case.leaf.process
+    return [evidence.of_open(case.state, process, one, f"before it the process read {one.path}") for one in gate]
 
 
 def _gate_words(process: Process, gate: list[FileOpened]) -> str:

@@ -158,13 +158,7 @@ class NotPermitted(Cause):
         leaf = case.leaf
         if leaf.kind != "system" or leaf.code not in (EACCES, EPERM):
             return None
-        constraints = leaf.process.constraints
-        who, groups = "", []
-        if constraints is not None:
-            groups = constraints.group_names
-            who = f" (uid {constraints.uid}, groups {listed(groups, 6)})" if constraints.uid >= 0 else ""
-        elif (runs := program(leaf.process)) is not None and runs.uid >= 0:
-            who = f" (uid {runs.uid})"
+        constraints, who = leaf.process.constraints, _who(leaf.process)
         by_rules = leaf.code == EPERM and is_device(leaf.what)
         step = "give the user access to it: by its group, by the container's or unit's device rules"
         command = (
@@ -199,6 +193,15 @@ class NotPermitted(Cause):
             if is_device(leaf.what)
             else f"the process may not use {leaf.what}",
         )
+
+
+def _who(process: Process) -> str:
+    """` (uid 1000, groups video)`, as far as it is known."""
+    constraints = process.constraints
+    if constraints is not None:
+        return f" (uid {constraints.uid}, groups {listed(constraints.group_names, 6)})" if constraints.uid >= 0 else ""
+    runs = program(process)
+    return f" (uid {runs.uid})" if runs is not None and runs.uid >= 0 else ""
 
 
 class NodeMissing(Cause):
