@@ -106,7 +106,7 @@ def _add_looking(made: MCPServer, kept: Observations, place: Sequence[str]) -> N
 
     @_reading(made)
     async def report(target: str, seconds: float = 5.0) -> str:
-        """Watch TARGET (pid, process name, unit:NAME.service, container:ID, or a recording's path) for some seconds
+        """Watch TARGET (PID, process name, unit:NAME.service, container:ID, or a recording's path) for some seconds
         and answer why it is or is not on the GPU: mode, causes with their chains, next steps, what could not be seen.
         """
         _check(target, "target: a PID, a name, unit:NAME.service, container:ID or a recording")

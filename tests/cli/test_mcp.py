@@ -49,7 +49,7 @@ async def test_an_assistant_is_offered_the_documented_tools_and_they_only_read()
 async def test_an_observation_is_told_shortly_and_can_be_asked_about(target: int) -> None:
     async with client() as connected:
         answer = await said(connected, "report", target=str(target), seconds=1)
-        assert answer.startswith("observation 1\n") and f"pid {target}" in answer and "mode: " in answer
+        assert answer.startswith("observation 1\n") and f"PID {target}" in answer and "mode: " in answer
         assert len(answer) < 8_000
         assert "libc.so.6" in await said(connected, "libraries", observation=1, contains="libc.so")
         assert "observation 7 is not kept" in await said(connected, "timeline", observation=7)
@@ -77,5 +77,5 @@ async def test_words_that_are_options_or_no_words_are_refused_in_words(target: i
         assert "is no target" in await said(connected, "report", target="-o/tmp/x", seconds=0.2)
         assert "is no target" in await said(connected, "report", target="x\0y", seconds=0.2)
         begun = time.monotonic()
-        assert "cannot be told" in await said(connected, "predicted_load", pid=target, name="a\0b")
+        assert "cannot be predicted" in await said(connected, "predicted_load", pid=target, name="a\0b")
         assert time.monotonic() - begun < 20
