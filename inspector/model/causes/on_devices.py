@@ -115,12 +115,22 @@ class FoundNotUsed(Conclusion):
         spent = decision.process.cpu_after(progress.newest, context.state.now) if decision.process is not None else 0
         after = f", then {duration(spent)} of CPU time were spent and it got no work" if spent else ""
         if decision.process is not None and decision.process.ended and spent < UNUSED_FOR:
-            after = ", and the program ended without giving it work"
+            after = (
+                ", and the program ended without giving it work"
+                if progress.stage != "initialised"
+                else ", then it ended"
+            )
         said = f"; the program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
         cause, step, command = _went_without(context, progress)
+        begun = progress.stage == "initialised"
+        found = (
+            f"the API began ({by(progress)}) and no device was asked for"
+            if begun
+            else f"a device was found ({by(progress)})"
+        )
         return hit_of(
             decision,
-            f"a device was found ({by(progress)}){after or said}",
+            f"{found}{after or said}",
             f"{cause}{said if after else ''}.",
             step,
             severity="error" if spent > UNUSED_FOR or said else "warning",

@@ -27,6 +27,7 @@ _BY_PROBES = ("lookups", "count-calls", "results")
 
 
 _BY_FILES = ("library-loads", "open-files")
+_LOADER = ("dlopen", "dlmopen", "dlsym", "dlvsym")
 
 
 def by_choice(ways: Ways) -> Decision | None:
@@ -155,17 +156,23 @@ def _errors_before(ways: Ways, words: list[Attempt]) -> list[Attempt]:
 
 
 def by_no_call(ways: Ways) -> Decision | None:
-    """A library of an API is there, and nothing was asked of it until the end, or while much was computed."""
+    """A library of an API is there; it was asked no more than to begin until the end, or while much was computed."""
     loaded = [one for one in ways.compute if one.got_to("loaded")]
     if not loaded:
         return None
     best = max(loaded, key=lambda one: LEVEL[one.stage])
-    if best.got_to("initialised") or not calls_counted(ways, best):
+    begun = best.stage == "initialised" and not _handed_out(best.process)
+    if (best.got_to("initialised") and not begun) or not calls_counted(ways, best):
         return None
     if not best.process.ended and best.process.cpu_after(best.newest, ways.state.now) <= UNUSED_FOR:
         return None
-    return Decision("cpu", "likely", "nothing-called", best.process, best, word=ways.word,
-                    evidence=[row_of(ways.state, best.furthest)])  # fmt: skip
+    return Decision("cpu", "likely", "found-not-used" if begun else "nothing-called", best.process, best,
+                    word=ways.word, evidence=[row_of(ways.state, best.furthest)])  # fmt: skip
+
+
+def _handed_out(process: Process) -> bool:
+    """The library itself gave functions away (cuGetProcAddress, tables): these may be others than those it exports."""
+    return any(one.found and one.via not in _LOADER for one in process.lookups)
 
 
 def by_monitor(ways: Ways) -> Decision | None:

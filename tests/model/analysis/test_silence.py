@@ -1,12 +1,12 @@
 """What was not observable is never the ground of a "no", and what files tell is, where look-ups were not all seen."""
 
-from inspector.stream.calls import FileOpened
+from inspector.stream.calls import FileOpened, Via
 from inspector.stream.processes import ProcessStarted
 from inspector.stream.session import Capability, CollectorWaits, EventsLost
 from inspector.stream.syscalls import SystemCallsWatched
 
-from ..asking import answer
-from ..build import MS, Story
+from ..asking import BACKEND, answer
+from ..build import DRIVER, MS, Story
 from .asking import decision
 
 CHANNELS = ("process-births", "environment", "library-loads", "count-calls", "results", "open-files", "lookups")
@@ -103,3 +103,27 @@ def test_a_shell_that_ran_before_us_was_not_seen_from_its_first_instruction() ->
     story.process(813, ("/bin/app",), parent=812)
     assert decision(story.state).reason == "nobody-asked"
     assert "all but sh were seen from their first instruction" in answer(story).title
+
+
+def _only_began(via: Via = "dlsym") -> Story:
+    story = Story()
+    story.watch("/opt/shim/libcuda.so.1", DRIVER)
+    story.process(812)
+    story.driver(812, watch=False)
+    story.consumer(812, BACKEND, imports=["dlsym"])
+    for name in ("cuInit", "cuDeviceGetCount"):
+        story.look_up(812, via, name, by=BACKEND, answer="/opt/shim/libcuda.so.1")
+    story.call(812, "cuInit", by=BACKEND)
+    story.end(812)
+    return story
+
+
+def test_a_program_that_began_an_api_and_ended_is_on_the_cpu() -> None:
+    finding = answer(_only_began())
+    assert (finding.rule, finding.severity) == ("found-not-used", "warning")
+    assert "the API began (cuInit in PID 812" in finding.title
+    assert "no device was asked for, then it ended" in finding.title
+
+
+def test_what_a_driver_hands_out_itself_may_have_been_called_without_a_count() -> None:
+    assert answer(_only_began("cuGetProcAddress_v2")).rule == "cause-not-seen"
