@@ -230,7 +230,7 @@ def test_without_the_right_to_take_ids_on_only_what_all_may_read_is_read(home: P
     said = subprocess.run(
         [sys.executable, "-c", program, str(secret), str(everybody)], capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert said == ["only uid 64123 may read it, whose ids we cannot take on", "b'all'"]
+    assert said == ["only uid 64123 may read it, and we cannot act as that user", "b'all'"]
 
 
 @given(st.binary())
