@@ -108,14 +108,14 @@ WAYS = {"waited for": waited, "behind a script": wrapped, "preloaded": preloaded
 
 def head() -> None:
     """The line above the rows."""
-    print(f"{'program':30}{'way':18}{'complete':>12}{'calls made':>12}{'counted':>10}{'seconds':>9}")
+    print(f"{'program':34}{'way':18}{'complete':>12}{'calls made':>12}{'counted':>10}{'seconds':>9}")
 
 
 def row(name: str, way: str, seen: list[Start], seconds: float) -> bool:
     """One line for some starts, and what was missed; whether every one is complete."""
     complete = sum(start.complete for start in seen)
     made, counted = sum(start.made.total() for start in seen), sum(start.counted.total() for start in seen)
-    print(f"{name:30}{way:18}{f'{complete} of {len(seen)}':>12}{made:12}{counted:10}{seconds:9.1f}", flush=True)
+    print(f"{name:34}{way:18}{f'{complete} of {len(seen)}':>12}{made:12}{counted:10}{seconds:9.1f}", flush=True)
     for number, start in enumerate(seen, 1):
         if not start.complete and way != "late":
             print(f"   start {number}: {start.differences}; {start.limits}", file=sys.stderr, flush=True)

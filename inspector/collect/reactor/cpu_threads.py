@@ -16,9 +16,11 @@ from .load_candidates import LoadCandidates
 from .load_watch import CodeMappings, FirstReads, LoadWatch
 from .priority import PRIORITY, pin, short_slice
 
-_BUDGET_NS = 4_000_000
-"""So long a thread may hold its processor for one event; the rest of what is to be looked at is left to another
-process."""
+_BUDGET_NS = 1_000_000
+"""So long a thread may keep a program that begins from going on, to look at what it may load; the rest is left to
+another process: what is loaded sooner is met when it is read."""
+_BUDGET_WITHOUT_READS_NS = 4_000_000
+"""The same where first reads are not told, and what was not foreseen is met too late for its first calls."""
 _REACTING = 2
 """Threads for each processor: while one waits in the kernel for a probe to be set, which forks of others can hold up,
 the next event has one that takes it."""
@@ -44,6 +46,7 @@ class CpuThreads:
     ) -> None:
         """`young`: called when a program begins; `foresee`: gets a process for whose files there is no time here;
         `failed`: told of a fault of ours, which costs one file only."""
+        self._budget = _BUDGET_WITHOUT_READS_NS if isinstance(source, CodeMappings) else _BUDGET_NS
         self._maps, self._arming, self._load_candidates, self._members = maps, arming, load_candidates, members
         self._mappings = source.rings if isinstance(source, CodeMappings) else {}
         self.load_watch = LoadWatch(source)
@@ -61,7 +64,7 @@ class CpuThreads:
 
     def look_at(self, pid: int) -> None:
         """Probe what a process will probably load, as long as there is time for it."""
-        until = time.monotonic_ns() + _BUDGET_NS
+        until = time.monotonic_ns() + self._budget
         for path in self._load_candidates.likely(pid):
             if path:
                 self._arming.foresee(path)

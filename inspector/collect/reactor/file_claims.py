@@ -8,7 +8,6 @@ from ..kernel.early_programs import CLAIMED, COUNTED, UNRELATED, EarlyMaps, file
 
 _PATIENCE_NS = 5_000_000
 """So long one waits for another one that sets the probes of the same file."""
-_LOOK_SECONDS = 0.0001
 _PROBED, _CONTENT = 1 << 63, 1 << 62
 """Mark keys of our own by a bit that no inode has: a file with probes, and what it held when it got them."""
 
@@ -32,10 +31,13 @@ class FileClaims:
         self._files.put(key, _value(COUNTED if related else UNRELATED))
 
     def wait(self, key: bytes) -> None:
-        """Return when whoever has claimed it has settled it, or when that takes too long."""
+        """Return when whoever has claimed it has settled it, or when that takes too long.
+
+        The processor is left to threads of the same priority only: a program must not go on there meanwhile.
+        """
         until = time.monotonic_ns() + _PATIENCE_NS
         while self._files.get(key) == _value(CLAIMED) and time.monotonic_ns() < until:
-            time.sleep(_LOOK_SECONDS)
+            os.sched_yield()
 
     def probe(self, status: os.stat_result) -> bool:
         """Whether the caller is to set the probes of a file; else it has some: a link, a rename or other rights give
