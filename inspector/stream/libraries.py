@@ -265,9 +265,10 @@ class Copy(Fact, frozen=True, kw_only=True):
     outside: bool = False
     """It lies outside of the process's own file tree: on the host of a container, or hidden by a mount."""
     place: str
-    """Why it was looked at: `asked folder`, `LD_LIBRARY_PATH`, `search path`, `ld.so.cache`, `default`, `beside` (who
-    asks, or the program), `similar name` (of a folder that is not there), `mapped`, or the kind of a folder that a
-    profile names: `driver`, `toolkit`, `stubs`, `compat`, `wsl`, `wheel`, `conda`, `node-modules`, `local`."""
+    """Why it was looked at: `asked folder`, `LD_LIBRARY_PATH`, `set inside` (the same, as the program set it later),
+    `search path`, `ld.so.cache`, `default`, `beside` (who asks, or the program), `similar name` (of a folder that is
+    not there), `mapped`, or the kind of a folder that a profile names: `driver`, `toolkit`, `stubs`, `compat`, `wsl`,
+    `wheel`, `conda`, `node-modules`, `local`."""
     rule: str = ""
     """Rule by which the loader of this process looks there for the asked name (see `SearchStep.rule`); empty: it does
     not look there, or not under this name."""

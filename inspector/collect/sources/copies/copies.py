@@ -10,6 +10,7 @@ from typing import Final
 from inspector.stream.base import Event
 from inspector.stream.calls import LoaderRefused
 from inspector.stream.libraries import CopiesFound, ImageRead
+from inspector.stream.processes import EnvironmentRead
 
 from ...elf.library import LibraryCache
 from ...kernel.rootfs import Root, own_root
@@ -18,7 +19,7 @@ from ..libraries.file_view import Loaders, ProcessFiles, Rights, surroundings_of
 from ..tolerant_reads import attempt
 from .device_nodes import find_node
 from .refused_names import TELLING, Asked, Names
-from .search import LibrarySearch, Mapped, SearchContext
+from .search import LIBRARY_PATH, LibrarySearch, Mapped, SearchContext
 from .suitability import alike
 
 _MOST_SEARCHES: Final = 256
@@ -65,6 +66,8 @@ class CopiesSource(TreeObserver):
         """Providers that a search was asked for."""
         self._asked: dict[int, set[str]] = {}
         """By process."""
+        self._set_inside: dict[int, list[bytes]] = {}
+        """By process: folders of the LD_LIBRARY_PATH that it has set itself, too late for its loader."""
         self._refused: list[Asked] = []
         """Names in the loader's words that no look-up was told of yet."""
         self._symbols = 0
@@ -102,6 +105,7 @@ class CopiesSource(TreeObserver):
     def forgotten(self, process: Tracked) -> None:
         """It asks for nothing more."""
         self._asked.pop(process.pid, None)
+        self._set_inside.pop(process.pid, None)
 
     def image(self, process: Tracked, mapping: Mapping, image: ImageRead) -> None:
         """A file that provides an API: is there another one of its name?"""
@@ -125,6 +129,11 @@ class CopiesSource(TreeObserver):
         return new
 
     def _heard(self, event: Event) -> None:
+        if isinstance(event, EnvironmentRead):
+            if LIBRARY_PATH in event.changed:
+                value = os.fsencode(event.environment.get(LIBRARY_PATH, ""))
+                self._set_inside[event.pid] = [folder for folder in value.split(b":") if folder.startswith(b"/")]
+            return
         if type(event) not in TELLING:
             return
         named = list(self._names.of(event))
@@ -194,8 +203,10 @@ class CopiesSource(TreeObserver):
     def _find_copies(self, asked: Asked, process: Tracked, root: Root, mapped: list[Mapped]) -> Job:
         outside = ProcessFiles(own_root(), Rights.of(os.getpid(), os.geteuid())) if root.foreign else None
         around = surroundings_of(process, root, self._loaders)
+        set_inside = self._set_inside.get(asked.pid, ())
+        plans = self._session.plan.places
         search = LibrarySearch(
-            asked, SearchContext(process, around, self._library_cache, self._session.plan.places, mapped, outside)
+            asked, SearchContext(process, around, self._library_cache, plans, mapped, outside, set_inside)
         )
         yield from search.steps()
         return search.result(self._session.loop.now())

@@ -50,6 +50,8 @@ class SearchContext(msgspec.Struct, frozen=True):
     """Files of the tree whose names are like the asked one."""
     outside: FileTree | None = None
     """The collector's own file tree where the process sees another one."""
+    set_inside: Sequence[bytes] = ()
+    """Folders of an LD_LIBRARY_PATH that the program has set itself: its loader does not look there."""
 
 
 class _Found(msgspec.Struct):
@@ -150,6 +152,7 @@ class LibrarySearch:
         listed = process.raw_environment.get(b"LD_LIBRARY_PATH", b"").replace(b";", b":").split(b":")
         named = [folder for folder in listed if folder.startswith(b"/")]
         yield from (InstallFolder(folder, LIBRARY_PATH) for folder in named)
+        yield from (InstallFolder(folder, "set inside") for folder in self._context.set_inside)
         for folder in (os.path.dirname(self._path), *named) if self._by_path else named:
             yield from (InstallFolder(meant, "similar name") for meant in folders_meant(folder, folders))
         for path in (asked.requester, asked.library, decode(self._program_path())):
