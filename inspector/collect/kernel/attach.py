@@ -41,7 +41,7 @@ class AttachThreads:
     """Places that are tried before the rest, to see how long they take."""
 
     def __init__(self, count: int, priority: int) -> None:
-        """`priority`: of SCHED_FIFO."""
+        """`priority`: of SCHED_FIFO; 0 for none."""
         self._count, self._jobs = count, queue.SimpleQueue[Callable[[], None]]()
         for _ in range(count):
             threading.Thread(target=self._run, args=(priority,), name="attach", daemon=True).start()
@@ -72,7 +72,8 @@ class AttachThreads:
                 raise error
 
     def _run(self, priority: int) -> None:
-        real_time(priority)
+        if priority:
+            real_time(priority)
         while True:
             self._jobs.get()()
 

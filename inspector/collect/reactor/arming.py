@@ -21,7 +21,6 @@ from ..kernel.file_watch import FileWatch, Function
 from ..kernel.uprobes import means
 from .file_claims import FileClaims
 from .messages import NO_DESCRIPTOR, Armed, Group, Unable
-from .priority import PRIORITY
 from .results import exit_memory, read_results
 
 _KEPT = 0.4
@@ -52,14 +51,24 @@ class Arming:
     """Sets probes on files that define a function of interest, and tells of each file that has got some."""
 
     def __init__(
-        self, owner: str, block: CounterBlock, calls: CallMaps, claims: FileClaims, interests: Interests, tell: Tell
+        self,
+        owner: str,
+        block: CounterBlock,
+        calls: CallMaps,
+        claims: FileClaims,
+        interests: Interests,
+        tell: Tell,
+        priority: int,
     ) -> None:
-        """Functions get numbers of the block, one after the other. `owner`: the process whose memory of files it is."""
+        """Functions get numbers of the block, one after the other. `owner`: the process whose memory of files it is.
+
+        `priority`: of SCHED_FIFO, that of all threads of the process; 0 for none.
+        """
         self._block, self._calls, self._claims = block, calls, claims
         self._interests, self._tell = interests, tell
         self._sites: FileMemory[list[Site]] = FileMemory(f"sites-{owner}", "\n".join(interests.names), list[Site])
         self._exits = exit_memory(owner)
-        self._threads = AttachThreads(_THREADS, PRIORITY)
+        self._threads = AttachThreads(_THREADS, priority)
 
     def load(self) -> None:
         """Take what earlier runs learnt of files."""

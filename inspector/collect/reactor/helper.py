@@ -18,7 +18,7 @@ from ..kernel.descriptors import enlarge_table
 from ..kernel.early_programs import EarlyMaps
 from ..kernel.kernel_maps import KernelMaps
 from ..kernel.parent import end_with_parent
-from ..kernel.real_time import enter_root_group, real_time
+from ..kernel.real_time import enter_root_group
 from .arming import Arming, Interests
 from .background import Background
 from .file_claims import FileClaims
@@ -36,7 +36,6 @@ from .messages import (
     receive_report,
     send,
 )
-from .priority import PRIORITY, as_ordinary, switch_quickly
 from .reacting import END_OF_GROUPS, Reacting
 from .remembered_files import recall_unrelated, remember_unrelated
 from .telling import Telling
@@ -97,10 +96,10 @@ class _Helper:
     ) -> None:
         self._collector, self._reacting = collector, reacting
         self._rehearsed = False
-        self._telling = Telling(collector)
+        self._telling = Telling(collector, 0)
         self._background = Background(self._telling.failed)
         self._claims = FileClaims(early)
-        self._arming = Arming("helper", block, maps.calls, self._claims, interests, self._telling.armed)
+        self._arming = Arming("helper", block, maps.calls, self._claims, interests, self._telling.armed, 0)
         self._load_candidates = LoadCandidates(interests.stems, interests.places)
         self._names = interests.names
         self._arming.load()
@@ -108,10 +107,8 @@ class _Helper:
 
     def serve(self) -> None:
         """Until the collector closes its end, or the process that reacts has ended; OSError when one is gone before."""
-        real_time(PRIORITY)
         self._telling.start()
         self._background.start()
-        switch_quickly()
         poll = select.poll()
         poll.register(self._collector, select.POLLIN)
         poll.register(self._reacting, select.POLLIN)
@@ -149,7 +146,7 @@ class _Helper:
     def _hear(self, report: Report) -> None:
         match report:
             case Foresee(pid):
-                self._background.soon(self._foresee(pid))
+                self._background.for_program(self._foresee(pid))
             case Synced(number):
                 self._background.soon(_once(lambda: self._telling.say(Synced(number))))
 
@@ -157,9 +154,8 @@ class _Helper:
         """What any program may load is probed before one that we start begins."""
         if not self._rehearsed:
             self._rehearsed = True
-            with as_ordinary():  # it can take long, and nobody waits for this thread yet
-                for _ in self._foresee(os.getpid()):
-                    pass
+            for _ in self._foresee(os.getpid()):
+                pass
 
     def _foresee(self, pid: int) -> Iterator[object]:
         return (path and self._arming.foresee(path) for path in self._load_candidates.likely(pid))

@@ -26,6 +26,8 @@ from .uprobe_warmup import UprobeWarmup
 _LOOK_SECONDS = 1.0
 _PREPARED = 4
 """Files with many functions that may come at once."""
+_FEW_PROCESSORS = 4
+"""On fewer, which often share a core, what somebody else does beside a program that begins slows it down as well."""
 FIRST_GROUP, END_OF_GROUPS = 0, GROUPS // 4
 """Numbers of groups that this process gives out."""
 
@@ -47,7 +49,7 @@ class Reacting:
         self._warmup = UprobeWarmup()
         self._waiting, self._until, self._rehearsed = False, 0.0, False
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._telling = Telling(collector)
+        self._telling = Telling(collector, PRIORITY)
         maps.calls.take_groups(FIRST_GROUP, END_OF_GROUPS)
         self._processors = [each for each in online_cpus() if each < len(early.rings)]
         source, why = find_source(maps.members, early, self._processors)
@@ -55,7 +57,10 @@ class Reacting:
             late = "first calls of libraries that were not predicted, if they come within 0.1 ms of the load"
             self._telling.say(Unable(late, why))
         self._telling.say(Begun(first_reads=not why))
-        self._arming = Arming("reacting", block, maps.calls, FileClaims(early), interests, self._telling.armed)
+        self._foresees_all = bool(why) or len(self._processors) >= _FEW_PROCESSORS
+        self._arming = Arming(
+            "reacting", block, maps.calls, FileClaims(early), interests, self._telling.armed, PRIORITY
+        )
         self._arming.load()
         self._cpu_threads = CpuThreads(
             early,
@@ -131,6 +136,8 @@ class Reacting:
                 self._cpu_threads.look_at(os.getpid())
 
     def _foresee(self, pid: int) -> None:
+        if not self._foresees_all:  # what it loads is met when it is read
+            return
         with contextlib.suppress(OSError):  # it has much to do, or is gone
             send(self._helper, Foresee(pid), wait=False)
 

@@ -9,7 +9,6 @@ import time
 from ..kernel import uprobes
 from ..kernel.real_time import real_time
 from .messages import Answer, Unable, send
-from .priority import PRIORITY
 
 _FULL = (errno.EAGAIN, errno.ETOOMANYREFS)
 """The collector has to read first."""
@@ -19,8 +18,9 @@ _FULL_SECONDS = 0.01
 class Telling:
     """One process's way to the collector; several may share a connection."""
 
-    def __init__(self, end: socket.socket) -> None:
-        self._end = end
+    def __init__(self, end: socket.socket, priority: int) -> None:
+        """`priority`: of SCHED_FIFO, that of all threads of the process; 0 for none."""
+        self._end, self._priority = end, priority
         self._answers: queue.SimpleQueue[tuple[socket.socket, Answer, list[int]]] = queue.SimpleQueue()
         self._said: set[type[Exception]] = set()
 
@@ -50,7 +50,8 @@ class Telling:
 
     def _tell(self) -> None:
         """A thread of its own for what the collector is slow to read."""
-        real_time(PRIORITY)
+        if self._priority:
+            real_time(self._priority)
         while True:
             end, answer, descriptors = self._answers.get()
             while not _sent(end, answer, descriptors):
