@@ -109,6 +109,7 @@ async def test_zoom_gives_the_pane_the_whole_screen(monkeypatch: pytest.MonkeyPa
     async with running_app(FakeFeed(main_question()), monkeypatch) as ui:
         await ui.press("4", "z")
         assert " fix " not in ui.text and "discovering" in ui.text
+        assert "z show the answer" in ui.text
         await ui.press("z")
         assert " fix " in ui.text
 

@@ -222,7 +222,7 @@ class MainScreen(PaneKeys):
         everywhere = rebound(header.quitting(self.session.ends_with_us), keys)
         if self._said:
             left = self.size.width - len(self._said) - 3
-            own = rebound(self.actions.pane.hints, keys)
+            own = rebound(self.own_hints, keys)
             beside = header.hints(own, left, everywhere).left if left >= ROOM_FOR_KEYS else ()
             return [Line(((f" {self._said}  ", "strong"), *beside))]
         waits = self.session.state.collector_waits if self.session.live else ""
@@ -232,7 +232,7 @@ class MainScreen(PaneKeys):
             return header.problem(error, self.size.width)
         if self._problem:
             return header.problem(self._problem, self.size.width)
-        return [header.hints(rebound(self.actions.pane.hints, keys), self.size.width, everywhere)]
+        return [header.hints(rebound(self.own_hints, keys), self.size.width, everywhere)]
 
     def _paint_control(self) -> None:
         playback = self.session.playback

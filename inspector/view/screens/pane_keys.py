@@ -45,8 +45,15 @@ class PaneKeys(TerminalSized, Screen[None]):
             words, pane.said = pane.said, ""
             self.say(words)
 
+    @property
+    def own_hints(self) -> tuple[tuple[str, str], ...]:
+        """Keys of this pane; above all how to see the answer again, which a zoom hides, perhaps since the last run."""
+        own = self.actions.pane.hints
+        return (("z", "show the answer"), *own) if self.has_class("-zoom") else own
+
     def action_zoom(self) -> None:
         self.toggle_class("-zoom")
+        self.update_header()
         self.call_later(self.run_action, "app.keep_settings")
 
     def action_only(self) -> None:
@@ -176,6 +183,7 @@ class PaneKeys(TerminalSized, Screen[None]):
             self.set_focus(self.rows)
         elif self.has_class("-zoom"):
             self.remove_class("-zoom")
+            self.update_header()
         else:
             self.app.call_later(self.app.run_action, "pick")
 
