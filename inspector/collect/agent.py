@@ -274,6 +274,7 @@ class Agent(TreeObserver):
             print(
                 f"inspector: waiting for {target.text}{', which is not there yet' if absent else ''}", file=sys.stderr
             )
+        self._settling.ask(0)
 
     def _handle(self, request: Request) -> None:
         if isinstance(request, Quit):

@@ -329,6 +329,8 @@ class State(Struct):
     others: list[SameNameProcess] = []
     collector_waits: str = ""
     """What the collector waits for while it does not go on."""
+    settled: bool = False
+    """It has had nothing under way since it began: who is started now is observed from the first instruction on."""
     limits: list[LimitNoted] = []
     lost: dict[str, int] = {}
     syscalls_watched: list[SystemCallsWatched] = []

@@ -93,7 +93,8 @@ class EventsLost(Event, frozen=True, kw_only=True):
 
 
 class Settled(Event, frozen=True, kw_only=True):
-    """Answer to `Settle`."""
+    """Answer to `Settle`: nothing is under way any more. Unasked, with the number 0: what is waited for may be
+    started now."""
 
     id: int
 

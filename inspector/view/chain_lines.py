@@ -101,8 +101,11 @@ def _doing(context: PaneContext) -> str:
 def _waiting(context: PaneContext, width: int) -> list[Line]:
     begun = context.state.session.at if context.state.session is not None else context.now
     words = f"Waiting for a process named {context.waits_for} · {age(context.now - begun)}"
-    told = "Start it now: it is observed from its first instruction. Esc: choose a running process"
-    return [Line(((" ● ", "yes"), (words, "strong"))), *labelled("", wrapped(told, width - 4), "quiet", indent=3)]
+    ready = context.state.settled
+    told = "Start it now: it is observed from its first instruction" if ready else "Getting ready: do not start it yet"
+    mark: Span = (" ● ", "yes") if ready else (" ? ", "unknown")
+    below = wrapped(f"{told}. Esc: choose a running process", width - 4)
+    return [Line((mark, (words, "strong"))), *labelled("", below, "quiet", indent=3)]
 
 
 def sure_of(context: PaneContext, finding: Finding) -> str:

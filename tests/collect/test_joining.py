@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted
-from inspector.stream.session import LimitNoted
+from inspector.stream.session import LimitNoted, Settled
 
 from .collector import NOBODY, Collector
 from .targets import Life, Workshop
@@ -22,6 +22,7 @@ def test_a_program_that_is_waited_for_is_observed_from_its_first_instruction(
     program = _named(workshop, tmp_path / "awaited")
     with Collector("--wait", "--target=awaited") as collector:
         collector.hears("waiting for awaited")
+        assert collector.wait(Settled).id == 0
         subprocess.run([program, f"load:{workshop.shim}", "exit:3"], check=False)
         seen = collector.wait(ProcessExec)
         assert (seen.exe, seen.environment_source) == (str(program), "exec")

@@ -212,7 +212,7 @@ def test_no_stream_of_events_makes_the_fold_raise(events: list[Event]) -> None:
 def test_every_event_kind_is_folded_or_is_the_answer_to_a_request() -> None:
     from inspector.model.fold import _HANDLERS
 
-    answers = {"SymbolPage", "LogPage", "LineFound", "ProcessListed", "Settled"}
+    answers = {"SymbolPage", "LogPage", "LineFound", "ProcessListed"}
     assert {kind.__name__ for kind in AnyEvent.__args__} - {kind.__name__ for kind in _HANDLERS} == answers
     assert all(issubclass(kind, msgspec.Struct) for kind in _HANDLERS)
 

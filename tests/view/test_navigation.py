@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from inspector.stream.processes import ProcessEnded, ProcessListed, SameNameProcess
-from inspector.stream.session import SessionStarted, TargetMissing
+from inspector.stream.session import SessionStarted, Settled, TargetMissing
 from inspector.view import app as app_module
 from inspector.view import session
 from inspector.view.app import InspectorApp
@@ -131,6 +131,9 @@ async def test_waiting_says_for_what_and_since_when_and_moves(monkeypatch: pytes
     async with looking_at(feed, monkeypatch, waits=True) as (ui, _):
         await ui.until_shown("Waiting for a process named ollama · 0:00")
         await ui.until_shown("Waiting for a process named ollama · 0:01")
+        assert "do not start it yet" in ui.text
+        feed.come(Settled(at=at(1), id=0))
+        await ui.until_shown("Start it now")
         feed.come(*main_question()[1:])
         await ui.until_shown("✗ CPU (likely)")
         assert "Waiting" not in ui.text

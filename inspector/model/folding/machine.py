@@ -11,6 +11,7 @@ from inspector.stream.session import (
     RequestFailed,
     SessionEnded,
     SessionStarted,
+    Settled,
     TargetMissing,
     WorkProgressed,
 )
@@ -47,6 +48,11 @@ def limit_noted(state: State, event: LimitNoted) -> None:
     if not known and len(state.limits) < _MOST_LIMITS:
         state.limits.append(event)
         touch(state, "session")
+
+
+def settled(state: State, event: Settled) -> None:
+    state.settled = True
+    touch(state, "session")
 
 
 def collector_waits(state: State, event: CollectorWaits) -> None:
