@@ -123,7 +123,7 @@ def test_a_kill_is_red_where_the_answer_tells_of_it() -> None:
 def test_others_of_the_same_name_stand_below_the_tree() -> None:
     other = SameNameProcess(at=at(4), pid=77, argv=["/snap/ollama", "serve"], exe="/snap/ollama", listening=["*:11434"])
     table = processes(context_of(other))
-    assert "another tree: o" in rows(table)[-1]
+    assert "other tree: press o" in rows(table)[-1]
     assert "serves *:11434" in notes(table, "other:77")
 
 

@@ -137,7 +137,7 @@ def _other(one: SameNameProcess) -> Item:
             cell(str(one.pid), "quiet"),
             ((argv, "quiet"),),
             EMPTY,
-            cell("another tree: o", "quiet"),
+            cell("other tree: press o", "quiet"),
             EMPTY,
             EMPTY,
             EMPTY,
