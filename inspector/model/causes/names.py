@@ -307,7 +307,7 @@ class OverridesLibc(Pattern):
             title=f"{name_of(library.path)} overrides {listed(names, 6)} for the whole process",
             cause="Every caller of these names gets the library's own functions; a bug in them looks like a bug in "
             "something else: files that end early, loads that fail without a word, logs that stay empty.",
-            next_step="do not export them from a GPU library",
+            next_step=f"do not export {listed(names, 6)} from {name_of(library.path)}",
             command=commands_by_hand.exported(process, library.path, names[0]),
             process=process,
             severity="info" if context.in_use else "warning",
