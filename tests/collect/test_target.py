@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from inspector.collect import target
+from inspector.collect.kernel import procfs
 from inspector.collect.kernel.records import Mapped
 from inspector.collect.sources.processes.joining import Program
 from inspector.collect.target import (
@@ -114,7 +115,10 @@ def test_who_waits_keeps_all_that_run_it_and_nobody_who_only_names_it(
 
 
 def test_who_waits_for_a_shell_keeps_none_of_those_that_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, "_ourselves", lambda: {os.getpid()})
+    above = [os.getpid()]  # a shell may have started us
+    while above[-1] > 1:
+        above.append(procfs.stat(above[-1]).ppid)
+    monkeypatch.setattr(target, "_ourselves", lambda: set(above))
     with Life("bash", "-c", "read x"), Life("bash", "-c", "read x"):
         assert parse_target("bash").find(waits=True) == []
 
