@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from .more_samples import B64, HEX, LOWER, UPPER, URLSAFE, Shape, env, line, lot, words
+from .more_samples import B64, HEX, LOWER, UPPER, URLSAFE, Shape, lot, shapes_of
 
 _DIGITS = "0123456789"
 
@@ -107,16 +107,7 @@ def _variables() -> Iterator[tuple[str, str, str]]:
 
 def listed() -> list[Shape]:
     """75 of them."""
-    shapes = [
-        line(
-            text.replace("{{", "\1").replace("}}", "\2").replace("{}", secret).replace("\1", "{").replace("\2", "}"),
-            secret,
-        )
-        for text, secret in _lines()
-    ]
-    shapes += [words([word.replace("{}", secret) for word in given], secret) for given, secret in _arguments()]
-    shapes += [env(name, value.replace("{}", secret), secret) for name, value, secret in _variables()]
-    return shapes
+    return shapes_of(_lines(), _arguments(), _variables())
 
 
 HARMLESS_VARIABLES = [

@@ -3,7 +3,7 @@
 import base64
 import random
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 _CHANCE = random.Random("shapes")
@@ -247,3 +247,21 @@ def first() -> Iterator[Shape]:
     yield w(lambda s: env("HTTP_PROXY", f"http://joe:{s}@proxy:3128", s), "proxpw")
     yield w(lambda s: env("CUDA_VISIBLE_DEVICES_NOTE", f"ghp_{s}", s), lot(36))
     yield w(lambda s: env("OLLAMA_API_KEY", s, s), "ok1")
+
+
+def shapes_of(
+    lines: Iterable[tuple[str, str]],
+    arguments: Iterable[tuple[list[str], str]],
+    variables: Iterable[tuple[str, str, str]],
+) -> list[Shape]:
+    """Texts with `{}` where their secret stands; `{{` and `}}` are braces."""
+    shapes = [
+        line(
+            text.replace("{{", "\1").replace("}}", "\2").replace("{}", secret).replace("\1", "{").replace("\2", "}"),
+            secret,
+        )
+        for text, secret in lines
+    ]
+    shapes += [words([word.replace("{}", secret) for word in given], secret) for given, secret in arguments]
+    shapes += [env(name, value.replace("{}", secret), secret) for name, value, secret in variables]
+    return shapes

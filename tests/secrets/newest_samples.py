@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from .more_samples import B64, HEX, UPPER, URLSAFE, Shape, env, line, lot, words
+from .more_samples import B64, HEX, UPPER, URLSAFE, Shape, lot, shapes_of
 
 
 def _lines() -> Iterator[tuple[str, str]]:
@@ -102,16 +102,7 @@ def _variables() -> Iterator[tuple[str, str, str]]:
 
 def newest() -> list[Shape]:
     """75 of them."""
-    shapes = [
-        line(
-            text.replace("{{", "\1").replace("}}", "\2").replace("{}", secret).replace("\1", "{").replace("\2", "}"),
-            secret,
-        )
-        for text, secret in _lines()
-    ]
-    shapes += [words([word.replace("{}", secret) for word in given], secret) for given, secret in _arguments()]
-    shapes += [env(name, value.replace("{}", secret), secret) for name, value, secret in _variables()]
-    return shapes
+    return shapes_of(_lines(), _arguments(), _variables())
 
 
 HARMLESS = [
