@@ -131,7 +131,8 @@ def test_no_thread_keeps_a_processor_from_the_one_that_holds_the_lock_of_python(
         pytest.skip("SCHED_FIFO is refused here")
     [reacting] = children(observed.reactor.pid)
     assert len(priorities(reacting)) > 2 * len(os.sched_getaffinity(0))
-    assert set(priorities(reacting)) == {PRIORITY} and set(priorities(observed.reactor.pid)) == {0}
+    assert set(priorities(reacting)) == {PRIORITY}
+    assert max(priorities(observed.reactor.pid)) <= 1  # before ordinary programs while it has a file claimed
 
 
 def test_libraries_are_counted_on_one_processor_however_many_come_while_nobody_reads_what_is_told(

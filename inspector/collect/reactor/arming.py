@@ -18,6 +18,7 @@ from ..kernel.call_maps import CallMaps
 from ..kernel.counter_block import CounterBlock
 from ..kernel.early_programs import file_key
 from ..kernel.file_watch import FileWatch, Function
+from ..kernel.lock_priority import above_programs
 from ..kernel.uprobes import means
 from .file_claims import FileClaims
 from .messages import NO_DESCRIPTOR, Armed, Group, Unable
@@ -121,25 +122,29 @@ class Arming:
         """
         try:
             status = os.fstat(fd)
-            key, related = _key_of(status), True
-            if not self._claims.claim(key):
-                self._claims.wait(key)
-                return False
-            written = False
-            try:
-                found = self._find(b"/proc/self/fd/%d" % fd, status)
-                related = found != []
-                if not found:
-                    return False
-                if self._claims.probe(status):
-                    return self._arm(b"/proc/self/fd/%d" % fd, seen_as, status, found)
-                written = not self._claims.is_as_probed(status)
-                return False
-            finally:
-                for each in {key, told or key}:
-                    self._claims.forget(each) if written else self._claims.settle(each, related=related)
+            key = _key_of(status)
+            if self._claims.claim(key):
+                with above_programs():  # a thread that reacts may wait for this, and keep a processor meanwhile
+                    return self._arm_claimed(b"/proc/self/fd/%d" % fd, seen_as, status, {key, told or key})
+            self._claims.wait(key)
+            return False
         finally:
             os.close(fd)
+
+    def _arm_claimed(self, path: bytes, seen_as: bytes, status: os.stat_result, keys: set[bytes]) -> bool:
+        related, written = True, False
+        try:
+            found = self._find(path, status)
+            related = found != []
+            if not found:
+                return False
+            if self._claims.probe(status):
+                return self._arm(path, seen_as, status, found)
+            written = not self._claims.is_as_probed(status)
+            return False
+        finally:
+            for each in keys:
+                self._claims.forget(each) if written else self._claims.settle(each, related=related)
 
     def _find(self, path: bytes, status: os.stat_result) -> list[Site] | None:
         """Functions of interest that a file defines; None when it cannot be read."""

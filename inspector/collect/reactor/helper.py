@@ -63,6 +63,7 @@ def run(
         try:
             ours.close()
             end_with_parent(parent)
+            enlarge_table()
             _react(Reacting(theirs, end, maps, early, block, interests))
         finally:
             os._exit(0)
@@ -78,7 +79,6 @@ def run(
 
 
 def _react(reacting: Reacting) -> None:
-    enlarge_table()
     with contextlib.suppress(OSError):  # the helper is gone
         reacting.serve()
     reacting.close()
