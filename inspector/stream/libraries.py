@@ -135,6 +135,8 @@ class PreloadChecked(Event, frozen=True, kw_only=True):
     entry: str
     path: str | None = None
     """Where it was found."""
+    there: bool = False
+    """A file has that name, though perhaps none that could be used or read."""
     usable: bool | None
     problem: str = ""
     words: str = ""

@@ -86,7 +86,9 @@ def test_a_file_that_its_user_may_not_read_is_unusable_though_we_can_read_it(ent
     plain = around()
     files = ProcessFiles(Root(os.getpid()), NOBODY)
     surroundings = Surroundings(files, plain.loader, plain.cache)
-    assert check(str(target), surroundings=surroundings).problem == f"its user may not read {target}"
+    refused = check(str(target), surroundings=surroundings)
+    assert (refused.problem, refused.there) == (f"its user may not read {target}", True)
+    assert not check(str(target.with_name("libnone.so")), surroundings=surroundings).there
     assert check(entries["good"], surroundings=surroundings).usable
     assert check(str(target)).usable
 

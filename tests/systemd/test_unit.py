@@ -110,6 +110,14 @@ def test_files_of_variables_win_over_the_unit_whatever_their_place(root: Path) -
     assert "/etc/default/a:2: a line that is not an assignment is ignored" in found.trouble
 
 
+def test_a_file_of_variables_that_is_a_fifo_is_not_waited_for(root: Path) -> None:
+    _write(root, "etc/systemd/system/a.service", "EnvironmentFile=/vars", "Environment=A=unit")
+    os.mkfifo(root / "vars")
+    found = read_unit("a.service", str(root))
+    assert [one.value for one in found.settings] == ["unit"]
+    assert any("/vars" in words and "not a regular file" in words for words in found.trouble)
+
+
 def test_damage_of_a_hand_edited_drop_in_is_told_with_its_place(root: Path) -> None:
     path = _write(
         root,

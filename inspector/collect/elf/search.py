@@ -26,7 +26,9 @@ NOT_OPENED: Final = "cannot open shared object file"
 NOT_SETUID: Final = "not set-user-ID"
 FROM_CACHE: Final = "ld.so.cache"
 _WRONG_CLASS_RESULT: Final = "wrong class"
-_RESULTS: Final = {errno.ENOENT: "no such file", errno.ENOTDIR: "no such file", errno.EACCES: "permission denied"}
+NO_SUCH_FILE: Final = "no such file"
+PERMISSION_DENIED: Final = "permission denied"
+_RESULTS: Final = {errno.ENOENT: NO_SUCH_FILE, errno.ENOTDIR: NO_SUCH_FILE, errno.EACCES: PERMISSION_DENIED}
 
 
 class FileTree(Protocol):

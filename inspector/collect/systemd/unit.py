@@ -7,6 +7,8 @@ import stat
 
 import msgspec
 
+from inspector.collect.access.opening import read_regular
+
 from .environment_file import parse_environment_file
 from .syntax import Directive, Trouble, assignment, parse_unit, split_words
 from .unit_load_path import find_unit, instance_of
@@ -83,8 +85,7 @@ def _text(unit: Unit, path: str) -> str | None:
         if not stat.S_ISREG(status.st_mode):
             unit.trouble.append(f"{path} is masked: it leads to {os.path.realpath(path)}")
             return None
-        with open(path, "rb") as file:
-            raw = file.read(_LARGEST)
+        raw = read_regular(os.fsencode(path), _LARGEST)
     except OSError as error:
         unit.trouble.append(f"{path} cannot be read: {(error.strerror or str(error)).lower()}")
         return None
@@ -139,8 +140,7 @@ def _from_file(unit: Unit, value: str, root: str) -> list[Setting]:
     optional, path = value.startswith("-"), value.removeprefix("-")
     unit.watched.append(os.path.join(root, path.lstrip("/")))
     try:
-        with open(unit.watched[-1], "rb") as file:
-            text = file.read(_LARGEST).decode("utf-8", "backslashreplace")
+        text = read_regular(os.fsencode(unit.watched[-1]), _LARGEST).decode("utf-8", "backslashreplace")
     except OSError as error:
         if not optional:
             words = (error.strerror or str(error)).lower()

@@ -19,7 +19,7 @@ from .rule import Cause, Hit, Pattern
 def hidden_by_namespace(context: Context, process: Process, entry: PreloadChecked) -> bool:
     """The entry is absent in a file tree that is not ours: it may well be there outside."""
     runs = context.program(process)
-    return entry.path is None and entry.entry.startswith("/") and runs is not None and runs.own_root
+    return entry.path is None and not entry.there and entry.entry.startswith("/") and runs is not None and runs.own_root
 
 
 def _look_inside(process: Process, path: str) -> str:

@@ -63,6 +63,8 @@ def ignored_entry(context: Context, process: Process, entry: PreloadChecked) -> 
 
 def _step(problem: str) -> str:
     """What to do: a file that is there is no help as long as it is the wrong one."""
+    if problem.startswith("its user may not read "):
+        return "let its user read the file and pass through the folders above it, or remove the entry"
     missing = not problem or "no such file" in problem.lower() or "cannot open" in problem.lower()
     do = "put the file there" if missing else "replace it with a library that this program can load"
     return f"{do}, or remove the entry"

@@ -20,6 +20,18 @@ def test_a_path_that_the_processs_own_tree_lacks_is_hidden_by_its_namespace() ->
     assert "preload-entry-unusable" not in rules(story)
 
 
+def test_an_entry_that_its_user_may_not_read_is_there_in_any_file_tree() -> None:
+    story = Story()
+    story.process(812, environment={"LD_PRELOAD": SHIM}, own_root=True, mount_namespace=4026532, root="/")
+    refused = f"its user may not read {SHIM}"
+    event = {"source": "LD_PRELOAD", "entry": SHIM, "usable": False, "problem": refused, "there": True}
+    story.tell(PreloadChecked(at=story.later(), pid=812, **event))  # type: ignore[arg-type]
+    finding = answer(story)
+    assert finding.rule == "preload-entry-unusable" and refused in finding.title
+    assert "let its user read" in finding.next_step
+    assert "hidden-by-namespace" not in rules(story)
+
+
 def test_a_child_has_the_entries_of_its_parent_and_their_fault() -> None:
     story = Story()
     entries = {"LD_PRELOAD": SHIM}

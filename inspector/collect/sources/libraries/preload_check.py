@@ -8,7 +8,7 @@ from inspector.stream.text import decode
 
 from ...elf.file import ElfError
 from ...elf.library import LibraryCache
-from ...elf.search import NOT_OPENED, NOT_SETUID, Answer, Loaded, Search, Surroundings
+from ...elf.search import NO_SUCH_FILE, NOT_OPENED, NOT_SETUID, PERMISSION_DENIED, Answer, Loaded, Search, Surroundings
 from ..preload_entries import file_entries, list_entries
 
 Source = Literal["LD_PRELOAD", "LD_AUDIT", "/etc/ld.so.preload"]
@@ -53,6 +53,7 @@ def check_preload(
         source=source,
         entry=decode(entry),
         path=decode(answer.path) if answer.library else None,
+        there=any(step.result != NO_SUCH_FILE for step in answer.steps),
         usable=None if answer.unknown else not problem,
         problem=problem or answer.unknown,
         words=_words(source, entry, answer),
@@ -78,7 +79,7 @@ def _problem(answer: Answer) -> str:
 def _not_opened(answer: Answer) -> str:
     if any(step.result == NOT_SETUID for step in answer.steps):
         return "the program gains privileges (AT_SECURE): only a set-user-ID file in a default directory would be taken"
-    refused = [step for step in answer.steps if step.result == "permission denied"]
+    refused = [step for step in answer.steps if step.result == PERMISSION_DENIED]
     if refused:
         return f"its user may not read {refused[0].path}"
     if len(answer.steps) == 1:
