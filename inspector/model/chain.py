@@ -53,7 +53,7 @@ class Stop(msgspec.Struct, eq=False):
         return max(level, LEVEL["resolved"]) if beside else level
 
 
-def stop_of(state: State, progress: Progress, attempts: Iterable[Attempt], excused: dict[Attempt, str]) -> Stop | None:
+def stop_of(state: State, progress: Progress, attempts: Sequence[Attempt], excused: dict[Attempt, str]) -> Stop | None:
     """Where a consumer stopped; None when nothing that it asked for was refused for good."""
     refused = [
         one
@@ -74,7 +74,10 @@ def stop_of(state: State, progress: Progress, attempts: Iterable[Attempt], excus
     steps = [one for one in tail if not is_optional(one)]
     first = _first(steps) if steps else tail[-1]
     same = [one for one in tail if (one.kind, one.stage) == (first.kind, first.stage) and one.kind == "load"]
-    names = list(dict.fromkeys(one.what for one in same if one.failure is None or one.failure.cause == "absent"))
+    ending = _ending(attempts) if len(same) > 1 else ""
+    first = next((one for one in same if _is_named(one, ending)), first)
+    absent = [one.what for one in same if one.failure is None or one.failure.cause == "absent"]
+    names = list(dict.fromkeys(absent if first.what not in absent else [first.what, *absent]))
     beside = [
         one for one in same if one.failure is not None and one.failure.cause != "absent" and one.what != first.what
     ]
@@ -146,6 +149,17 @@ def lacked_drivers(stop: Stop, attempts: Iterable[Attempt], excused: dict[Attemp
         and one.family == asked.family and stem(one.asker) == stem(asked.provider)
     ]  # fmt: skip
     return [one for one in refused if "was loaded" not in excused.get(one, "")]
+
+
+def _ending(attempts: Sequence[Attempt]) -> str:
+    """The error by which the process says that it ends."""
+    return next((one.what for one in reversed(attempts) if one.kind == "words" and one.answer == "own-error"), "")
+
+
+def _is_named(attempt: Attempt, text: str) -> bool:
+    """Of several files that were looked for in vain, the one that a sentence tells of: `library cudart not found`."""
+    name = stem(attempt.what)
+    return bool(text) and re.search(rf"\b(lib)?{re.escape(name.removeprefix('lib'))}\b", text) is not None
 
 
 def _part_of_a_refusal(attempt: Attempt) -> bool:

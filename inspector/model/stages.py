@@ -52,6 +52,16 @@ def tells_nothing(function: str) -> bool:
     return _TELLS_NOTHING().search(function) is not None
 
 
+_STATUS = lazy(r"Version|Shutdown|Destroy|Free|Release|Unload|Unregister")
+
+
+def begins_unasked(function: str) -> bool:
+    """A version or a tear-down, which has no step of its own: called first it has to begin its API all the same
+    (`cudaFree(0)` is how programs do that), and so tells of its beginning where it is refused.
+    """
+    return tells_nothing(function) and _STATUS().search(function) is not None and "Error" not in function
+
+
 def reaches(stage: Stage | None, least: Stage) -> bool:
     """Whether a stage is this one or a later one."""
     return stage is not None and LEVEL[stage] >= LEVEL[least]

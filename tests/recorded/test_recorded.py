@@ -255,6 +255,14 @@ RUNS = (
     Recorded("nvsmi-notool", "cpu", "tool-missing", "needs nvidia-smi"),
     # a server of workers that are started for its tasks
     Recorded("ray-old", "cpu", "lookup-failed", "nvmlDeviceGetCount_v2"),
+    # the first call into the runtime begins it, whatever it is (cudaFree), and asks for the driver
+    Recorded("polygraphy-nodriver", "cpu", "lookup-failed", "libcudart.so.12 asked for libcuda.so.1"),
+    # the text of an error is looked up in vain because of the error
+    Recorded("cpmkernels-stub", "cpu", "stub-library", "cuDriverGetVersion = 34 (CUDA_ERROR_STUB_LIBRARY)"),
+    # of four libraries that it did not find its error names one
+    Recorded("cpmkernels-nolink", "cpu", "lookup-failed", "there is /opt/field/d/onlyrt/libcudart.so.12"),
+    # a package of Python that its part for the GPU needs
+    Recorded("implicit-normm", "cpu", "ended-by-own-error", "RMM isn't installed"),
 )
 
 

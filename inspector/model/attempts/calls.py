@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from inspector.model.crashes import crashed, killed
 from inspector.model.families import family_of_api
 from inspector.model.profiles import Profiles
-from inspector.model.stages import stage_of, tells_nothing
+from inspector.model.stages import begins_unasked, stage_of, tells_nothing
 from inspector.model.state import Process, State
 from inspector.model.usage import FunctionCalls, Use, uses
 from inspector.stream.calls import CallReturned, OpenCall
@@ -22,15 +22,25 @@ _EXIT_WINDOW = 1_000_000_000
 def calls(state: State, process: Process, profiles: Profiles) -> Iterator[Attempt]:
     """Every call of which something is known; calls that are only counted become one row a result."""
     for use in uses(state, process, profiles).values():
+        begun = _begun(use)
         for called in use.calls.values():
-            yield from _Function(state, process, profiles, use, called).read()
+            yield from _Function(state, process, profiles, use, called, begun).read()
+
+
+def _begun(use: Use) -> int:
+    """When its API first answered a step with success; 0: never."""
+    steps = [one for one in use.calls.values() if one.succeeded and not tells_nothing(one.name)]
+    return min((one.first for one in steps), default=0)
 
 
 class _Function:
     """One function in one process."""
 
-    def __init__(self, state: State, process: Process, profiles: Profiles, use: Use, calls: FunctionCalls) -> None:
+    def __init__(
+        self, state: State, process: Process, profiles: Profiles, use: Use, calls: FunctionCalls, begun: int
+    ) -> None:
         self.state, self.process, self.profiles, self.use, self.calls = state, process, profiles, use, calls
+        self.begun = begun
         self.family = family_of_api(profiles, use.api)
         self.stage = stage_of(profiles, use.api, calls.name)
 
@@ -144,6 +154,8 @@ class _Function:
             stage = "work"  # what was launched before fails here
         if stage is None and ok is False and facts.get("came_back", True) and not tells_nothing(self.calls.name):
             stage = "described"  # unknown to us, but a program may have ended over it
+        if stage is None and ok is False and begins_unasked(self.calls.name) and not 0 < self.begun <= at:
+            stage = "initialised"  # its API had not begun before
         if stage is None and not facts.get("came_back", True):
             stage = "resolved"  # whatever it was to tell, its consumer got no further
         return Attempt(

@@ -24,6 +24,10 @@ _OF_A_SETTING = re.compile(
     re.IGNORECASE,
 )
 """What it says is wrong is what it was given, not what it found."""
+_TO_INSTALL = re.compile(
+    r"\b(?:is|are)(?: not|n['’]t) installed\b|\bnot installed\b|\b(?:pip|conda) install\b", re.IGNORECASE
+)
+"""It names software that is missing: no matter of devices."""
 _NO_DESCRIPTOR = re.compile(
     r"\btoo many open files\b|\bEMFILE\b|\b(?:errno|failed with|error)[ =:(]*24\b", re.IGNORECASE
 )
@@ -166,6 +170,8 @@ def _advice(
             f"before that it said: {reason.text.strip().rstrip('.')[:240]}.{reached}",
             "fix what these words name",
         )
+    elif about_gpu and _TO_INSTALL.search(words) is not None:
+        step = "install what the error names, for the very interpreter or program that asked"
     elif about_gpu and machine_lacks_device(case.state) and _OF_A_SETTING.search(words) is None:
         before, (step, command) = f"{before} This machine shows no GPU.", LOOK_FOR_DEVICE
     if off:
@@ -177,13 +183,14 @@ def _advice(
 
 def _reason(case: Case, said: Word | None) -> Word | None:
     """What it said of a GPU shortly before an error that tells less: `Failed to create device` follows from a library
-    that was not found.
+    that was not found. The same sentence (`raise ValueError("…")` of a traceback) is no reason for itself.
     """
     if said is None or said.refusal != "own-error":
         return None
+    message = said.text.partition(": ")[2].strip() or said.text.strip()
     told = [
         word for word in case.context.analysis.words
-        if word.refusal in ("error", "load", "lookup") and word.source == said.source and word.text != said.text
+        if word.refusal in ("error", "load", "lookup") and word.source == said.source and message not in word.text
         and 0 < said.number - word.number <= _SHORTLY and writer(case.state, word) is case.process
     ]  # fmt: skip
     return told[-1] if told and not said.name.endswith(("ImportError", "ModuleNotFoundError")) else None

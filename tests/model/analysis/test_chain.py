@@ -117,3 +117,45 @@ def test_a_compute_api_decides_before_one_that_only_reads_figures() -> None:
         words = f"{name}: cannot open shared object file: No such file or directory"
         story.look_up(812, "dlopen", name, False, by="/opt/app/server", error=words)
     assert chain(story.state)[0] == "libcuda.so.1"
+
+
+def test_whatever_is_called_first_begins_its_api() -> None:
+    story = _asking()
+    story.watch(RUNTIME, ["cudaFree", "cudaMalloc"])
+    story.image(RUNTIME, soname="libcudart.so.12", exports=["cudaFree", "cudaMalloc"], imports=["cuInit"])
+    story.map(812, RUNTIME)
+    begin = story.now
+    story.call(812, "cuInit", 100, by=RUNTIME)
+    story.now = begin - MS
+    story.call(812, "cudaFree", 100, by=BACKEND, library=RUNTIME, took=20 * MS)
+    assert chain(story.state) == ["cudaFree", "cuInit"]
+
+
+def test_a_tear_down_that_is_refused_after_its_api_had_begun_is_no_stop() -> None:
+    story = _asking()
+    story.watch(RUNTIME, ["cudaFree", "cudaMalloc"])
+    story.image(RUNTIME, soname="libcudart.so.12", exports=["cudaFree", "cudaMalloc"], imports=["cuInit"])
+    story.map(812, RUNTIME)
+    story.call(812, "cudaMalloc", 0, by=BACKEND, library=RUNTIME)
+    story.call(812, "cudaFree", 1, by=BACKEND, library=RUNTIME)
+    assert chain(story.state) == []
+
+
+def test_a_version_that_is_refused_first_comes_before_the_text_of_that_error() -> None:
+    story = _asking()
+    story.watch("/opt/shim/libcuda.so.1", ["cuDriverGetVersion"])
+    story.call(812, "cuDriverGetVersion", 34, by=BACKEND)
+    story.look_up(812, "dlsym", "cuGetErrorString", False, by=BACKEND, error="undefined symbol: cuGetErrorString")
+    story.end(812, 1)
+    assert chain(story.state) == ["cuDriverGetVersion"]
+
+
+def test_of_files_that_were_looked_for_in_vain_the_one_that_the_error_names_is_the_root() -> None:
+    story = Story()
+    story.process(812, ("/usr/bin/python3", "main.py"))
+    for name in ("libnvrtc.so", "libcuda.so", "libcudart.so"):
+        story.look_up(812, "dlopen", name, False, by="/usr/bin/python3",
+                      error=f"{name}: cannot open shared object file: No such file or directory")  # fmt: skip
+    story.log("Traceback (most recent call last):", "RuntimeError: Library cudart is not initialized")
+    story.end(812, 1)
+    assert chain(story.state)[0] == "libcudart.so"

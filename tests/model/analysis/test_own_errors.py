@@ -119,3 +119,14 @@ def test_an_error_of_which_the_number_alone_is_told_is_no_empty_name_that_was_lo
               "CUDARuntimeError: cudaErrorInsufficientDriver: CUDA driver version is insufficient")  # fmt: skip
     story.end(812, 1)
     assert "35 (cudaErrorInsufficientDriver)" in answer(story).title
+
+
+def test_the_line_of_a_traceback_that_raises_an_error_is_no_reason_of_it() -> None:
+    first = answer(_fails("    raise ValueError(\"RMM isn't installed, can't train on GPU.\")",
+                          "ValueError: RMM isn't installed, can't train on GPU."))  # fmt: skip
+    assert first.rule == "ended-by-own-error" and "before that it said" not in first.cause
+
+
+def test_software_that_an_error_names_is_to_be_installed_whatever_the_machine_has() -> None:
+    first = answer(_fails("ValueError: RMM isn't installed, can't train on GPU."))
+    assert first.next_step.startswith("install what the error names")
