@@ -13,12 +13,7 @@ from msgspec import structs
 
 from inspector.stream.base import Request
 from inspector.stream.requests import Configure, Quit, Settle
-from inspector.stream.session import (
-    CollectorWaits,
-    LimitNoted,
-    ProgramCutShort,
-    RequestFailed,
-)
+from inspector.stream.session import CollectorWaits, LimitNoted, ProgramCutShort, RequestFailed
 
 from .elf.image_cache import ImageCache
 from .event_writer import EventWriter
@@ -32,6 +27,7 @@ from .options import Options
 from .priority import step_back
 from .reactor.client import Reactor
 from .reactor.remembered_files import recall, remember
+from .rehearsal import rehearse
 from .request_reader import RequestReader
 from .session_events import asked, ended, missing, started
 from .settling import Settling
@@ -174,10 +170,11 @@ class Agent(TreeObserver):
         self._images = self._session.images
         self._loop.in_background(self._images.load, lambda _: None)
         self._start_sources()
+        if not pids:
+            own = self._launch.pid if self._launch else os.getpid()
+            rehearse(own, Keys(self._configure.plan.environment), self._libraries, self._loop.now())
         self._records.feed.begin(self._loop)
-        if (
-            self._reactor is not None
-        ):  # not earlier: a probe changes pages that sources take a picture of when they start
+        if self._reactor is not None:  # not earlier: sources take a picture of pages that a probe changes
             self._reactor.observe(Reactor.YOUNG_SECONDS)
             self._reactor.settle()
             self._records.defer_opens(process.program for process in self._tree.processes())

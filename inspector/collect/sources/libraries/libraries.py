@@ -1,5 +1,6 @@
 """Mapped libraries of every process of the tree, as they come, move, change on disk and go."""
 
+from contextlib import suppress
 from functools import cache
 
 from inspector.stream.libraries import ImageRead, LibraryMapped, LibraryUnmapped, ScopeRead
@@ -53,6 +54,11 @@ class Libraries(TreeObserver):
     def busy(self) -> bool:
         """True while ELF facts of mapped files are still to come."""
         return self._images.busy
+
+    def rehearse(self, process: Tracked) -> None:
+        """Look once and tell nobody: what every program maps is read before the first one begins."""
+        with suppress(OSError):
+            look(view_living(process), self._loop.now(), cache_of_found(process).past(), self._summaries)
 
     def born(self, process: Tracked) -> None:
         """A found process waits for `executed`; a fork has its parent's libraries for now."""
