@@ -28,7 +28,7 @@ PROPERTIES = FunctionPlan(
         OutValue(name="ratio", argument=0, kind="f32", offset=264),
     ],
 )
-SITE = Site("getProperties", (), 0x1000, 0x1004, 500, 0x1008, 240, "nop5", 64)
+SITE = Site("getProperties", (), 0x1000, 0x1004, 500, 0x1008, 500, "nop", 64)
 
 
 def test_reads_are_out_values_then_arguments_behind_pointers() -> None:

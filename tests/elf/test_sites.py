@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.collect.elf.file import ElfError
-from inspector.collect.elf.processors.x86 import NOP5_IS_CHEAP
 from inspector.collect.elf.processors.x86_prologue import class_of, straight_length
-from inspector.collect.elf.sites import COST, Site, find_sites
+from inspector.collect.elf.sites import Site, find_sites
 
 from .damage import DAMAGE, damaged
 from .workshop import Workshop
@@ -42,6 +41,9 @@ finish behind_moves
 function loops_back
   xor %eax,%eax; 1: nop; inc %eax; cmp $9,%eax; jne 1b; ret
 finish loops_back
+function loops_back_before
+  xor %eax,%eax; 1: inc %eax; nop; cmp $9,%eax; jne 1b; ret
+finish loops_back_before
 function locked
   lock addl $1,(%rdi); ret
 finish locked
@@ -54,6 +56,18 @@ finish padded
 function five
   .byte 0x0f,0x1f,0x44,0,0; mov $7,%eax; ret
 finish five
+function five_behind_endbr
+  endbr64; .byte 0x0f,0x1f,0x44,0,0; mov $7,%eax; ret
+finish five_behind_endbr
+function loop_behind_endbr
+  endbr64; 1: push %rbx; pop %rbx; dec %edi; jne 1b; ret
+finish loop_behind_endbr
+function loop_behind_five
+  .byte 0x0f,0x1f,0x44,0,0; 1: dec %edi; jne 1b; ret
+finish loop_behind_five
+function vector_behind_marks
+  endbr64; .byte 0x0f,0x1f,0x44,0,0; vzeroupper; ret
+finish vector_behind_marks
 function unsized
   mov $1,%eax; push %rbx; pop %rbx; ret
 .globl second_name
@@ -118,17 +132,29 @@ def test_a_straight_line_to_a_branch_is_counted_there_and_entered_at_the_front(s
     assert (site.kind, site.cost, site.entry_cost) == ("branch", 500, 16_300)
 
 
-def test_a_place_that_a_loop_jumps_back_to_is_not_used(sites: dict[str, Site]) -> None:
-    site = sites["loops_back"]
-    assert (site.offset, site.kind) == (site.entry, "stepped")
+@pytest.mark.parametrize("name", ["loops_back", "loops_back_before"])
+def test_a_place_that_a_loop_passes_again_is_not_used(sites: dict[str, Site], name: str) -> None:
+    assert (sites[name].offset, sites[name].kind) == (sites[name].entry, "stepped")
 
 
 def test_a_function_of_unknown_size_is_probed_at_its_entry_only(sites: dict[str, Site]) -> None:
     assert sites["unsized"].offset == sites["unsized"].entry
 
 
-def test_the_five_byte_nop_costs_what_the_kernel_makes_of_it(sites: dict[str, Site]) -> None:
-    assert sites["five"].cost == (240 if NOP5_IS_CHEAP else COST["stepped"])
+def test_a_nop_of_five_bytes_is_passed_by_since_a_probe_there_becomes_a_system_call(sites: dict[str, Site]) -> None:
+    five, landing = sites["five"], sites["five_behind_endbr"]
+    assert five.entry == five.address + 5
+    assert landing.entry == landing.address + 9
+    assert sites["vector_behind_marks"].entry == sites["vector_behind_marks"].address
+
+
+def test_where_a_loop_comes_back_to_what_follows_the_marks_nothing_is_counted_twice(
+    assembled: Path, sites: dict[str, Site]
+) -> None:
+    assert sites["loop_behind_endbr"].entry == sites["loop_behind_endbr"].address
+    assert sites["loop_behind_endbr"].offset == sites["loop_behind_endbr"].entry
+    (refused,) = find_sites(os.fsencode(assembled), ["loop_behind_five"]).refused
+    assert "cannot be probed" in refused.why
 
 
 def test_what_the_kernel_refuses_is_refused_here_with_the_reason(assembled: Path) -> None:
@@ -196,7 +222,7 @@ def test_a_known_length_is_the_length_that_a_disassembler_gives() -> None:
 def test_any_bytes_have_a_class_and_a_length_within_them(code: bytes) -> None:
     length = straight_length(code)
     assert length is None or 0 < length <= len(code)
-    assert class_of(code) in {"push", "nop", "nop5", "branch", "stepped", "refused"}
+    assert class_of(code) in {"push", "nop", "branch", "stepped", "refused"}
 
 
 @settings(max_examples=80, deadline=None)

@@ -27,7 +27,7 @@
 typedef void (*Action)(void *);
 static Action *inside;
 static void **inside_argument;
-static int (*init)(unsigned), (*count)(int *), (*total)(size_t *, int), (*synchronize)(), (*name)(char *, int, int);
+static int (*init)(unsigned), (*count)(int *), (*total)(size_t *, int), (*synchronize)(), (*patchable)(void **), (*name)(char *, int, int);
 static int (*launch)(void *, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, void *, void **, void **);
 
 static const size_t STACK = 1 << 18;
@@ -49,6 +49,7 @@ static void load() {
     find(library, count, "cuDeviceGetCount");
     find(library, total, "cuDeviceTotalMem_v2");
     find(library, synchronize, "cuCtxSynchronize");
+    find(library, patchable, "cuCtxPopCurrent_v2");
     find(library, name, "cuDeviceGetName");
     find(library, launch, "cuLaunchKernel");
 }
@@ -389,7 +390,7 @@ static void user_dispatch() {
     signal(SIGSYS, refuses_system_call);
     if (prctl(59 /* PR_SET_SYSCALL_USER_DISPATCH */, 1, low, size, &selector)) perror("user dispatch");
     selector = 1;
-    for (int i = 0; i < 100; i++) sum += counted() + synchronize();
+    for (int i = 0; i < 100; i++) sum += counted() + synchronize() + patchable(nullptr);
     selector = 0;
     printf("%ld\n", sum);
 }

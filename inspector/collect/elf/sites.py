@@ -1,8 +1,8 @@
 """Where to put uprobes: for each function the entry, and the cheapest place that every call passes.
 
 The first instruction decides what a probe costs, by a factor of 35: a `push`, a jump or a nop is emulated in the
-kernel, anything else is single-stepped. So a probe goes behind `endbr64`, or to the first emulated instruction that
-follows in a straight line and is no branch target.
+kernel, anything else is single-stepped. So a probe goes behind `endbr64` and a nop of five bytes, or to the first
+emulated instruction that follows in a straight line and is no branch target.
 """
 
 from collections.abc import Iterable
@@ -15,12 +15,9 @@ from inspector.stream.text import decode
 from .eh_frame import FunctionRanges
 from .file import PF_X, PT_LOAD, ElfError, ElfFile, Segment
 from .processors.processor import Class, Processor, processors
-from .processors.x86 import NOP5_IS_CHEAP
 from .symbols import STT_FUNC, STT_IFUNC, Symbol, SymbolTable
 
-COST: Final[dict[Class, int]] = {
-    "push": 500, "nop": 500, "branch": 500, "stepped": 16_300, "nop5": 240 if NOP5_IS_CHEAP else 16_300,
-}  # fmt: skip
+COST: Final[dict[Class, int]] = {"push": 500, "nop": 500, "branch": 500, "stepped": 16_300}
 """Nanoseconds that counting adds to a call, as measured in a KVM guest with kernel 6.18; `stepped` is less on metal."""
 
 NOT_EXPORTED: Final = "the file does not export it"
@@ -37,7 +34,7 @@ class Site(Struct, frozen=True):
     address: int
     """Link-time address (st_value)."""
     entry: int
-    """For return probes, arguments and callers: the first instruction, or the one behind `endbr64`."""
+    """For return probes, arguments and callers: the first instruction that does something."""
     entry_cost: int
     """ns a call."""
     offset: int

@@ -9,9 +9,9 @@ from msgspec import Struct, field
 if TYPE_CHECKING:
     from capstone import Cs
 
-Class = Literal["push", "nop", "nop5", "branch", "stepped", "refused"]
-"""What a uprobe on an instruction is: the first four are emulated in the kernel, `stepped` runs out of line through a
-single-step trap, `refused` cannot be probed at all."""
+Class = Literal["push", "nop", "branch", "stepped", "refused"]
+"""What a uprobe on an instruction is: the first three are emulated in the kernel, `stepped` runs out of line through a
+single-step trap, `refused` cannot be probed, or not without harm."""
 Read = Callable[[int, int], bytes]
 """Bytes at a link-time address; raises ElfError."""
 X86_64, AARCH64 = 62, 183

@@ -1,13 +1,12 @@
 """x86-64: relocations and levels of the psABI, prologues, jumps."""
 
-import os
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from .processor import STRAIGHT, X86_64, Class, LoaderNames, ProbePoint, Read, Relocations, Step, Way
 from .x86_jump_tables import table_targets
-from .x86_prologue import ENDBR64, class_of, straight_length
+from .x86_prologue import ENDBR64, NOP5, class_of, straight_length
 
 if TYPE_CHECKING:
     from capstone import Cs
@@ -16,15 +15,6 @@ _DEEPEST: Final = 6
 _NEVER_GO_ON: Final = ("jmp", "hlt", "ud2", "int3")
 _BACKWARD_NEAR: Final = re.compile(rb"(?=(?:[\xe8\xe9]|\x0f[\x80-\x8f])(..\xff\xff))", re.DOTALL)
 _BACKWARD_SHORT: Final = re.compile(rb"(?=[\x70-\x7f\xeb\xe0-\xe3]([\x80-\xff]))", re.DOTALL)
-
-
-def _kernel_is_at_least(major: int, minor: int) -> bool:
-    numbers = re.findall(r"\d+", os.uname().release)[:2]
-    return [int(number) for number in numbers] >= [major, minor]
-
-
-NOP5_IS_CHEAP: Final = _kernel_is_at_least(6, 18)
-"""From there on a uprobe on the five-byte nop becomes a call (arch/x86/kernel/uprobes.c, can_optimize)."""
 
 
 class _X86:
@@ -44,9 +34,7 @@ class _X86:
     """x86-64 psABI, relocations and table 3.1."""
 
     def probe_point(self, code: bytes, body: bytes) -> ProbePoint | None:
-        """Behind `endbr64` unless what follows is worse: both are steps of the same straight line."""
-        skips = code.startswith(ENDBR64) and class_of(code[len(ENDBR64) :]) != "refused"
-        entry = len(ENDBR64) if skips else 0
+        entry = _entry(code, body)
         kind = class_of(code[entry:])
         return None if kind == "refused" else ProbePoint(entry, kind, *_cheapest(code, body, entry, kind))
 
@@ -80,20 +68,29 @@ def _number(operand: str) -> int | None:
         return None
 
 
-def _cheapest(code: bytes, body: bytes, entry: int, kind: Class) -> tuple[int, Class]:
-    """The first emulated instruction in a straight line from the entry, when it is proven to be no branch target.
+def _entry(code: bytes, body: bytes) -> int:
+    """Behind what a function begins with and does nothing, unless what follows is worse or a loop comes back to it."""
+    places = [0]
+    while mark := next((each for each in (ENDBR64, NOP5) if code.startswith(each, places[-1])), b""):
+        behind = places[-1] + len(mark)
+        if _is_target(body, behind):
+            break
+        places.append(behind)
+    return next((place for place in reversed(places) if class_of(code[place:]) != "refused"), 0)
 
-    A five-byte nop only at the entry: there the call that replaces it cannot overwrite a leaf function's red zone.
-    """
+
+def _cheapest(code: bytes, body: bytes, entry: int, kind: Class) -> tuple[int, Class]:
+    """The first emulated instruction in a straight line from the entry, where no branch leads back into that line."""
     at, here = entry, kind
     for _ in range(_DEEPEST):
-        if here in ("push", "branch", "nop") or (here == "nop5" and at == entry and NOP5_IS_CHEAP):
-            proven = at == entry or (at < len(body) and not _is_target(body, at))
-            return (at, here) if proven else (entry, kind)
+        if here in ("push", "branch", "nop"):
+            return at, here
         length = straight_length(code[at:])
         if length is None:
             break
         at += length
+        if at >= len(body) or _is_target(body, at):
+            break
         here = class_of(code[at:])
     return entry, kind
 

@@ -11,6 +11,8 @@ from .processor import Class
 
 ENDBR64: Final = b"\xf3\x0f\x1e\xfa"
 NOP5: Final = b"\x0f\x1f\x44\x00\x00"
+"""From Linux 6.18 on a uprobe here becomes a call of code that makes a system call (arch/x86/kernel/uprobes.c,
+can_optimize): it ends programs that trap their own system calls (prctl(2), PR_SET_SYSCALL_USER_DISPATCH)."""
 
 _REFUSED: Final = frozenset(
     [
@@ -51,15 +53,13 @@ _PREFIXES: Final = frozenset([0x64, 0x65, 0x66, 0xF2, 0xF3])
 
 def class_of(code: bytes) -> Class:
     """What a uprobe on the instruction at the start of `code` would be."""
-    if not code or code[0] in _REFUSED:
+    if not code or code[0] in _REFUSED or code.startswith(NOP5):
         return "refused"
     first = code[0]
     if 0x50 <= first <= 0x57 or (first == 0x41 and len(code) > 1 and 0x50 <= code[1] <= 0x57):
         return "push"
     if first == 0x90:
         return "nop"
-    if code.startswith(NOP5):
-        return "nop5"
     if first in (0xE8, 0xE9, 0xEB) or 0x70 <= first <= 0x7F:
         return "branch"
     if first == 0x0F and len(code) > 1 and 0x80 <= code[1] <= 0x8F:
