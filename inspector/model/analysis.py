@@ -7,6 +7,7 @@ import msgspec
 from .attempts import Attempt, attempts_of
 from .attempts.logged import told
 from .chain import Stop, chain_of, driver_stop, lacked_drivers, stop_of, unread_stop
+from .coverage import born_here
 from .drivers import drivers_behind, software_drivers
 from .failed_loads import is_load
 from .families import DRAWING, MANAGEMENT, family_of_api
@@ -139,7 +140,7 @@ def analyse(state: State, profiles: Profiles, start: LogRun) -> Generator[None, 
         rows = analysis.attempts[process]
         stop = stop_of(state, progress, rows, analysis.excused) or unread_stop(state, progress, rows)
         stop = stop or driver_stop(state, progress, rows)
-        if stop is not None and not is_tool(process):
+        if stop is not None and _asks(process, rows):
             for lacked in lacked_drivers(stop, rows, analysis.excused):
                 for one in (lacked, *lacked.within):
                     analysis.excused.pop(one, None)
@@ -206,8 +207,16 @@ def _judge(analysis: Analysis, process: Process) -> Steps[None]:
     )
     analysis.excused |= excused
     for family, one in progress.items():
-        if not is_tool(process) and not (family in DRAWING and serves_display(process)):
+        if _asks(process, rows) and not (family in DRAWING and serves_display(process)):
             analysis.progress[process, family] = one
+
+
+def _asks(process: Process, rows: list[Attempt]) -> bool:
+    """No shell and no tool of one, but where a shell from before us holds the log in which somebody tells of a refusal
+    who has ended since.
+    """
+    told = any(row.word is not None and row.kind in ("load", "lookup", "call") for row in rows)
+    return not is_tool(process) or (told and not born_here(process))
 
 
 def _open_refusals(analysis: Analysis) -> list[Attempt]:

@@ -7,13 +7,13 @@ from .lazy_pattern import lazy
 
 INTERPRETERS = (
     "python", "python2", "python3", *(f"python3.{minor}" for minor in range(6, 20)), "pypy3", "node", "nodejs", "deno",
-    "bun", "java", "ruby", "perl", "php", "julia", "lua", "mono", "dotnet", "Rscript",
+    "bun", "java", "ruby", "perl", "php", "julia", "lua", "luajit", "guile", "tclsh", "mono", "dotnet", "Rscript",
 )  # fmt: skip
 """Names of processes that run a program named in their arguments."""
 SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "busybox")
 _INTERPRETER = lazy(
-    r"(python[\d.]*|pypy[\d.]*|node|nodejs|deno|bun|java|ruby[\d.]*|perl[\d.]*|php[\d.]*|julia|lua[\d.]*|mono|dotnet"
-    r"|Rscript|sh|bash|dash|zsh|ksh|busybox)"
+    r"(python[\d.]*|pypy[\d.]*|node|nodejs|deno|bun|java|ruby[\d.]*|perl[\d.]*|php[\d.]*|julia|lua[\d.]*|luajit"
+    r"|guile|tclsh[\d.]*|mono|dotnet|Rscript|sh|bash|dash|zsh|ksh|busybox)"
 )
 _COLLECTOR = b"inspector/__main__.py"
 """How a viewer that is not installed starts its collector."""
@@ -22,6 +22,11 @@ _TAKES_VALUE = frozenset(
 )
 _NAMES_PROGRAM = frozenset([b"-m", b"-jar", b"--module"])
 _HOLDS_PROGRAM = frozenset([b"-c", b"-e", b"--eval", b"-p", b"--print"])
+_RUNS = {b"deno": (b"run", b"serve", b"test", b"bench"), b"bun": (b"run", b"test", b"x"), b"dotnet": (b"exec",)}
+"""Words before the script by which an interpreter is told to run it (`deno run main.ts`)."""
+_CODE_FOLLOWS = {b"deno": (b"eval",)}
+_SETS = {b"php": b"-d"}
+"""An option that takes a value with one interpreter alone: `php -d ffi.enable=1 main.php`."""
 
 _STREAMS = (b"/dev/fd/", b"/dev/stdin", b"/proc/self/fd/")
 """Where an interpreter reads a program that has no name."""
@@ -31,7 +36,7 @@ def program_words(argv: Sequence[bytes]) -> list[bytes]:
     """By which names one would call what an interpreter runs: `train.py`, `train`, `Main`; empty for other programs."""
     if not argv or not _INTERPRETER().fullmatch(os.fsdecode(_base(argv[0]))):
         return []
-    word = _program_argument(argv[1:])
+    word = _program_argument(argv[1:], _base(argv[0]))
     if not word or word.startswith(_STREAMS):
         return []
     name = _base(word)
@@ -74,15 +79,19 @@ def _names_program(argv: Sequence[bytes], text: bytes, run: Sequence[bytes]) -> 
     return at >= 0 and any(at < place + length and place < at + len(text) for place, length in places)
 
 
-def _program_argument(arguments: Sequence[bytes]) -> bytes:
-    words = iter(arguments)
+def _program_argument(arguments: Sequence[bytes], interpreter: bytes) -> bytes:
+    words, verbs = iter(arguments), _RUNS.get(interpreter, ())
     for word in words:
         if word in _NAMES_PROGRAM:
             return next(words, b"")
         if word in _HOLDS_PROGRAM:
             return b""
-        if word in _TAKES_VALUE:
+        if word in _TAKES_VALUE or word == _SETS.get(interpreter):
             next(words, b"")
+        elif word in verbs:
+            verbs = ()  # a script may have that name, too
+        elif word in _CODE_FOLLOWS.get(interpreter, ()):
+            return b""
         elif word == b"--":
             return next(words, b"")
         elif not word.startswith(b"-"):

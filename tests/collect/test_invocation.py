@@ -15,6 +15,10 @@ from inspector.stream.invocation import is_call, is_inspector, program_name, pro
         ("java -jar server.jar", "server.jar"),
         ("node --require ./a.js /srv/index.js", "index.js"),
         ("bash -x ./serve.sh", "serve.sh"),
+        ("deno run -A /srv/main.ts", "main.ts"),
+        ("bun run run", "run"),
+        ("php -d ffi.enable=1 main.php", "main.php"),
+        ("luajit main.lua", "main.lua"),
     ],
 )
 def test_an_interpreters_program_is_what_it_runs(line: str, name: str) -> None:
@@ -22,7 +26,16 @@ def test_an_interpreters_program_is_what_it_runs(line: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["systemctl start ollama", "grep ollama log", "python -c ollama", "java -version", "python3", ""]
+    "line",
+    [
+        "systemctl start ollama",
+        "grep ollama log",
+        "python -c ollama",
+        "deno eval ollama",
+        "java -version",
+        "python3",
+        "",
+    ],
 )
 def test_a_word_among_arguments_is_no_program(line: str) -> None:
     assert b"ollama" not in program_words(line.encode().split())

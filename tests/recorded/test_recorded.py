@@ -261,6 +261,10 @@ RUNS = (
     Recorded("cpmkernels-stub", "cpu", "stub-library", "cuDriverGetVersion = 34 (CUDA_ERROR_STUB_LIBRARY)"),
     # of four libraries that it did not find its error names one
     Recorded("cpmkernels-nolink", "cpu", "lookup-failed", "there is /opt/field/d/onlyrt/libcudart.so.12"),
+    # who tries plug-ins for several APIs has none by a loader of Vulkan that came with one of them
+    Recorded("gstnvcodec-nodriver", "cpu", "lookup-failed", "asked for libcuda.so.1"),
+    # attached late: who said so has ended, and its shell holds the log
+    Recorded("deno-old-late", "cpu", "lookup-failed", "nvmlDeviceGetHandleByIndex_v2"),
     # a package of Python that its part for the GPU needs
     Recorded("implicit-normm", "cpu", "ended-by-own-error", "RMM isn't installed"),
 )

@@ -24,22 +24,26 @@ def lookup_told(state: State, process: Process, profiles: Profiles, words: str, 
     """The look-up of which `libcuda.so.1: undefined symbol: cuInit` speaks, where that library is mapped and stayed so.
 
     A load that fails for a name leaves nothing mapped, and the name is among what the file needs; else it was asked for
-    by dlsym(3). None where any mapped file offers the name: whoever asked may have gone there.
+    by dlsym(3). None where any mapped file offers the name: whoever asked may have gone there. What provides an API
+    needs none of its functions from elsewhere, so that words of one that is not mapped any more tell of dlsym(3), too.
     """
     path = words.partition(": ")[0].rpartition(" ")[2]
     _, _, symbol, _ = classify(words, path)
     api = profiles.api_of_function(symbol) if symbol else None
     if api is None:
         return None
+    use = uses(state, process, profiles).get(api)
+    providers = [one.path for one in use.providers if not one.gone] if use is not None else []
+    gone = path if not providers and profiles.api_of_soname(path) == api else ""
     if path == symbol:  # the words name no library: it is the one that provides the API
-        use = uses(state, process, profiles).get(api)
-        path = next((one.path for one in use.providers if not one.gone), "") if use is not None else ""
+        path = next(iter(providers), "")
     library = _lacking(state, process, path, symbol) if path else None
-    if library is None:
+    provider = library.path if library is not None else gone
+    if not provider:
         return None
     return Attempt(
         process, "lookup", symbol, False, process.started, api=api, family=family_of_function(profiles, symbol),
-        stage="resolved", provider=library.path, answer=f"{library.path}: undefined symbol: {symbol}", source=source,
+        stage="resolved", provider=provider, answer=f"{provider}: undefined symbol: {symbol}", source=source,
         sampled=False, decisive=profiles.role(api, symbol) in DECISIVE,
     )  # fmt: skip
 

@@ -181,7 +181,15 @@ def _beside_the_point(ways: Ways, stop: Stop) -> bool:
     others = [one for one in ways.compute if one.process is process and one.family != stop.progress.family]
     if _failed(process):  # what it turned to last counts, not what it had and began nothing with
         others = [one for one in others if one.got_to("initialised") or one.newest > stop.attempt.at]
+    others = [one for one in others if one.got_to("initialised") or not _linked_in(ways, one)]
     return any(one.has_library and (process, one.family) not in ways.analysis.stops for one in others)
+
+
+def _linked_in(ways: Ways, progress: Progress) -> bool:
+    """A loader of drivers that came with a library, without one: nobody got a device's library by it."""
+    asked = any(one.kind == "call" and one.family == progress.family
+                for one in ways.analysis.attempts.get(progress.process, []))  # fmt: skip
+    return not asked and has_no_driver(ways.state, progress)
 
 
 def _turned_to_software(ways: Ways, stop: Stop) -> bool:
