@@ -7,7 +7,8 @@ from .lazy_pattern import lazy
 
 INTERPRETERS = (
     "python", "python2", "python3", *(f"python3.{minor}" for minor in range(6, 20)), "pypy3", "node", "nodejs", "deno",
-    "bun", "java", "ruby", "perl", "php", "julia", "lua", "luajit", "guile", "tclsh", "mono", "dotnet", "Rscript",
+    "bun", "bun.exe", "java", "ruby", "perl", "php", "julia", "lua", "luajit", "guile", "tclsh", "mono", "dotnet",
+    "Rscript",
 )  # fmt: skip
 """Names of processes that run a program named in their arguments."""
 SHELLS = ("sh", "bash", "dash", "zsh", "ksh", "busybox")
@@ -34,9 +35,10 @@ _STREAMS = (b"/dev/fd/", b"/dev/stdin", b"/proc/self/fd/")
 
 def program_words(argv: Sequence[bytes]) -> list[bytes]:
     """By which names one would call what an interpreter runs: `train.py`, `train`, `Main`; empty for other programs."""
-    if not argv or not _INTERPRETER().fullmatch(os.fsdecode(_base(argv[0]))):
+    interpreter = _base(argv[0]).removesuffix(b".exe") if argv else b""  # as npm has bun
+    if not _INTERPRETER().fullmatch(os.fsdecode(interpreter)):
         return []
-    word = _program_argument(argv[1:], _base(argv[0]))
+    word = _program_argument(argv[1:], interpreter)
     if not word or word.startswith(_STREAMS):
         return []
     name = _base(word)

@@ -17,6 +17,7 @@ from inspector.stream.invocation import is_call, is_inspector, program_name, pro
         ("bash -x ./serve.sh", "serve.sh"),
         ("deno run -A /srv/main.ts", "main.ts"),
         ("bun run run", "run"),
+        ("/opt/node_modules/bun/bin/bun.exe run /srv/main.js", "main.js"),
         ("php -d ffi.enable=1 main.php", "main.php"),
         ("luajit main.lua", "main.lua"),
     ],
