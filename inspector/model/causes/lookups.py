@@ -100,7 +100,7 @@ class NameNotFound(Cause):
             else f"export {leaf.what} from {name_of(where)}, or use a release of it that does",
             command=commands_by_hand.exported(process, where if where.startswith("/") else leaf.asker, leaf.what),
             process=process,
-            severity="error" if _computes(case) else "warning",
+            severity="error" if _computes(case) or _all_that_is_left(case) else "warning",
             confidence=case.sure if _decides(case) else "likely",
             evidence=case.rows(),
             doubt="The consumer may have another way to go on without the name.",
@@ -120,6 +120,12 @@ def _undefined_in(case: Case, path: str, name: str) -> bool:
 def _computes(case: Case) -> bool:
     known = case.context.profiles.apis.get(case.leaf.api)
     return known is None or known.mode is not None
+
+
+def _all_that_is_left(case: Case) -> bool:
+    """The program's words are the only witness: the library that they name is not mapped any more."""
+    path = case.leaf.provider
+    return case.leaf.source == "program" and all(one.path != path for one in libraries(case.process).values())
 
 
 def _decides(case: Case) -> bool:
