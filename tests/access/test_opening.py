@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.collect.access import opening
-from inspector.collect.access.opening import NotRegularError, OpenPath, open_regular, read_regular
+from inspector.collect.access.opening import LeasedError, NotRegularError, OpenPath, open_regular, read_regular
 from inspector.collect.access.reader import Reader, own, parse_status, reader_of, reading_as
 
 from .conftest import LIBC, STRANGER, Stranger, needs_root
@@ -264,3 +264,27 @@ def test_a_path_that_leads_upwards_is_opened_while_others_rename(tmp_path: Path)
         mover.kill()
         mover.wait()
         os.close(root)
+
+
+_HOLDS_A_LEASE = """
+import fcntl, os, sys
+file = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("held", flush=True)
+sys.stdin.read()
+print(fcntl.fcntl(file, fcntl.F_GETLEASE) == fcntl.F_WRLCK, flush=True)
+"""
+
+
+def test_a_file_under_lease_is_not_opened_since_that_would_signal_its_holder(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", _HOLDS_A_LEASE, log], stdin=pipe, stdout=pipe, text=True) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        assert program.stdout.readline() == "held\n"
+        with pytest.raises(LeasedError, match=f"process {program.pid} holds a lease on it"):
+            open_regular(os.fsencode(log))
+        program.stdin.close()
+        assert program.stdout.read() == "True\n", "SIGIO would have ended it by now"
+    assert program.returncode == 0

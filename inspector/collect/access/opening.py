@@ -12,7 +12,7 @@ import re
 import stat
 import struct
 
-from . import mounts
+from . import leases, mounts
 from .reader import Reader, reading_as
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -35,6 +35,10 @@ _NO_FILES = {
 
 class NotRegularError(OSError):
     """What has that name is no regular file; opening it could wake up or block its other end."""
+
+
+class LeasedError(OSError):
+    """A program holds a lease on the file: opening it would send that program a signal."""
 
 
 class OpenPath(bytes):
@@ -75,6 +79,9 @@ def open_regular(path: bytes) -> int:
             raise NotRegularError(
                 errno.EINVAL, f"a file of {made_by}, whose content the kernel generates", os.fsdecode(path)
             )
+        if (holder := leases.holder(os.fstat(place).st_ino)) is not None:
+            why = f"process {holder} holds a lease on it, and opening it would send that a signal"
+            raise LeasedError(errno.EAGAIN, why, os.fsdecode(path))
         return _open_for(place, reader)
     finally:
         os.close(place)

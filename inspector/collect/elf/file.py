@@ -121,7 +121,7 @@ class ElfFile:
         try:
             return os.pread(self._fd, min(size, self.size - offset), offset)
         except OSError as error:
-            raise ElfError(f"cannot be read: {os.strerror(error.errno or errno.EIO)}") from None
+            raise ElfError(f"cannot be read: {error.strerror or os.strerror(error.errno or errno.EIO)}") from None
 
     def offset_of(self, address: int) -> int:
         """File offset of a link-time address; ElfError when no loadable segment holds it."""
