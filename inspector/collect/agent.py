@@ -14,6 +14,7 @@ from msgspec import structs
 from inspector.stream.base import Request
 from inspector.stream.requests import Configure, Quit, Settle
 from inspector.stream.session import CollectorWaits, LimitNoted, ProgramCutShort, RequestFailed
+from inspector.stream.text import visible
 
 from .elf.image_cache import ImageCache
 from .event_writer import EventWriter
@@ -275,7 +276,7 @@ class Agent(TreeObserver):
 
     def _handle(self, request: Request) -> None:
         if isinstance(request, Quit):
-            self._leave("asked to quit")
+            self._leave(visible(request.why) or "asked to quit")
             return
         if isinstance(request, Settle):
             self._settling.ask(request.id)

@@ -238,10 +238,11 @@ _FORMATS = {
 
 _MODES = ("gpu", "cuda", "rocm", "vulkan", "opencl", "cpu")
 """inspector.report.expectation.Expected, which --help need not import."""
+_FROM_WHEN = "with --wait from the target's start on: the wait itself has no limit"
 _HOW_LONG = {
-    "report": "how long to observe: 5s (default for a TARGET), 500ms, 2m",
-    "trace": "how long to observe: 5s, 500ms, 2m; default: until Ctrl-C",
-    "record": "how long to observe: 5s, 500ms, 2m; default: until Ctrl-C",
+    "report": f"how long to observe: 5s (default for a TARGET), 500ms, 2m; {_FROM_WHEN}",
+    "trace": f"how long to observe: 5s, 500ms, 2m; default: until Ctrl-C; {_FROM_WHEN}",
+    "record": f"how long to observe: 5s, 500ms, 2m; default: until Ctrl-C; {_FROM_WHEN}",
 }
 
 

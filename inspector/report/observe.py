@@ -73,7 +73,7 @@ class Watch:
         try:
             while self.stream.ending is None and not self._over():
                 yield self._apply(self.stream.read(_TICK))
-            yield self._apply(self.stream.finish())
+            yield self._apply(self.stream.finish(self._why()))
         finally:
             signal.signal(signal.SIGINT, before)
             self.stream.close()
@@ -112,6 +112,12 @@ class Watch:
         if self.since is None and self.stream.waits_for:
             self.since = self._begun
         return self._seconds is not None and self.since is not None and monotonic() - self.since >= self._seconds
+
+    def _why(self) -> str:
+        """Why the watching ends, in words."""
+        if self.interrupted or self._seconds is None:
+            return "stopped by Ctrl-C"
+        return f"its time was over: {self._seconds:g} s (--for)"
 
     def _apply(self, events: list[AnyEvent]) -> list[AnyEvent]:
         for event in events:

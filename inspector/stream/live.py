@@ -223,9 +223,12 @@ class LiveStream:
         self._end_hard()
         self.stop_recording()
 
-    def finish(self) -> list[AnyEvent]:
-        """Like `close`, without waiting for one that is stuck; the last events, unless another thread reads them."""
-        self.send(Quit())
+    def finish(self, why: str = "") -> list[AnyEvent]:
+        """Like `close`, without waiting for one that is stuck; the last events, unless another thread reads them.
+
+        `why` is told as the reason of the end.
+        """
+        self.send(Quit(why=why))
         events = self._read_until(time.monotonic() + _FAREWELL)
         if self.ending is None:
             events += self._end_hard()

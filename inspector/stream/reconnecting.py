@@ -59,10 +59,10 @@ class ReconnectingStream(LiveStream):
             if self._broken is None:
                 super().send(self._numbers.down(request))
 
-    def finish(self) -> list[AnyEvent]:
+    def finish(self, why: str = "") -> list[AnyEvent]:
         """End it; a broken connection is not restored any more."""
         self._closing = True
-        return super().finish()
+        return super().finish(why)
 
     def kill(self) -> None:
         """End it at once."""

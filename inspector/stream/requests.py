@@ -265,6 +265,9 @@ class Settle(Request, frozen=True, kw_only=True):
 class Quit(Request, frozen=True, kw_only=True):
     """End the observation in order."""
 
+    why: str = ""
+    """What `session-ended` gives as its reason; empty: a person has asked."""
+
 
 AnyRequest = (
     Configure

@@ -39,6 +39,7 @@ def test_a_program_is_run_to_its_end_and_reported_as_the_schema_says() -> None:
 def test_a_program_that_goes_on_is_ended_when_the_time_is_over() -> None:
     made = json.loads(inspector("report", "--for", "500ms", "--format", "json", "--", "sleep", "600").stdout)
     assert made["observation"]["seconds"] < 30
+    assert made["observation"]["ended"] == "its time was over: 0.5 s (--for)"
     assert not Path(f"/proc/{made['target']['pid']}").exists()
 
 

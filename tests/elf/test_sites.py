@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.collect.elf.file import ElfError
+from inspector.collect.elf.processors import x86
 from inspector.collect.elf.processors.x86_prologue import class_of, straight_length
 from inspector.collect.elf.sites import Site, find_sites
 
@@ -53,6 +54,15 @@ finish vector
 function padded
   .byte 0x66,0x66,0x48,0xe8,0,0,0,0; ret
 finish padded
+function calls
+  endbr64; call at_push; ret
+finish calls
+function calls_behind
+  endbr64; mov %rdi,%rax; call at_push; ret
+finish calls_behind
+function calls_through
+  call *(%rdi); ret
+finish calls_through
 function five
   .byte 0x0f,0x1f,0x44,0,0; mov $7,%eax; ret
 finish five
@@ -167,6 +177,24 @@ def test_what_the_kernel_refuses_is_refused_here_with_the_reason(assembled: Path
     assert "cannot be probed" in why["padded"]
     assert why["number"] == why["label"] == "not a function"
     assert why["nowhere"] == "the file does not export it"
+
+
+def test_no_call_is_probed_where_a_shadow_stack_holds_return_addresses(
+    assembled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["calls", "calls_behind", "calls_through", "at_push"]
+    calls = (b"\xe8", b"\xff\x17")
+    raw = assembled.read_bytes()
+    monkeypatch.setattr(x86, "SHADOW_STACKS", False)
+    found = find_sites(os.fsencode(assembled), names).found
+    assert {site.name for site in found if raw.startswith(calls, site.offset)} == set(names) - {"at_push"}
+    monkeypatch.setattr(x86, "SHADOW_STACKS", True)
+    answer = find_sites(os.fsencode(assembled), names)
+    assert {site.name for site in answer.found} == {"calls", "calls_behind", "at_push"}
+    assert not [
+        site for site in answer.found if raw.startswith(calls, site.offset) or raw.startswith(calls, site.entry)
+    ]
+    assert {refusal.names[0] for refusal in answer.refused} == {"calls_through"}
 
 
 def test_an_indirect_function_is_refused_and_says_that_it_is_a_resolver() -> None:

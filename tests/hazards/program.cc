@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -405,18 +406,19 @@ static void patched_function() {
     memcpy(place, saved, 16);
     printf("%d %d\n", patched, count(&devices));
 }
+static pid_t traced() {
+    pid_t child = fork();
+    if (child) { waitpid(child, nullptr, 0); return child; }
+    ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+    raise(SIGSTOP);
+    int result = 0;
+    for (int i = 0; i < 5; i++) result += counted() + synchronize();
+    _exit(result);
+}
 // A debugger takes one step after the other through calls.
 static void single_steps() {
-    pid_t child = fork();
-    if (!child) {
-        ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-        raise(SIGSTOP);
-        int result = 0;
-        for (int i = 0; i < 5; i++) result += counted() + synchronize();
-        _exit(result);
-    }
-    int status;
-    waitpid(child, &status, 0);
+    pid_t child = traced();
+    int status = 0;
     for (long steps = 0; steps < 100000; steps++) {
         ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr);
         waitpid(child, &status, 0);
@@ -424,6 +426,52 @@ static void single_steps() {
         if (WIFSTOPPED(status) && WSTOPSIG(status) != SIGTRAP) break;
     }
     printf("%d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+}
+// Return addresses lie on a second stack, too, where processor and kernel have it (arch_prctl(2), ARCH_SHSTK_ENABLE).
+static void shadow_stack() {
+    handle(calls_in_handler, new_stack(), STACK);
+    long refused;
+    asm volatile("syscall" : "=a"(refused) : "a"(SYS_arch_prctl), "D"(0x5001), "S"(1) : "rcx", "r11", "memory");
+    many_signals();
+    for (int i = 0; i < 1000; i++) sum += counted() + synchronize() + init(0);
+    printf("%s %ld %d\n", refused ? "none" : "on", sum, signals);
+    syscall(SYS_exit_group, 0);  // those who called us are not on it
+}
+// A debugger stops a program inside of each watched call, by a trap that it writes.
+__attribute__((noinline)) static void stops_here(void *) { sum++; }
+static void debugger_traps() {
+    *inside = stops_here;
+    pid_t child = traced();
+    int status, stops = 0;
+    long place = reinterpret_cast<long>(stops_here), whole = ptrace(PTRACE_PEEKTEXT, child, place, nullptr);
+    ptrace(PTRACE_POKETEXT, child, place, (whole & ~0xffl) | 0xcc);
+    for (; stops < 50; stops++) {
+        ptrace(PTRACE_CONT, child, nullptr, nullptr);
+        waitpid(child, &status, 0);
+        if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP) break;
+        struct user_regs_struct registers;
+        ptrace(PTRACE_GETREGS, child, nullptr, &registers);
+        registers.rip = place;
+        ptrace(PTRACE_SETREGS, child, nullptr, &registers);
+        ptrace(PTRACE_POKETEXT, child, place, whole);
+        ptrace(PTRACE_SINGLESTEP, child, nullptr, nullptr);
+        waitpid(child, &status, 0);
+        ptrace(PTRACE_POKETEXT, child, place, (whole & ~0xffl) | 0xcc);
+    }
+    printf("%d stops, %d\n", stops, WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
+}
+// A debugger whose breakpoint is the processor's own (DR0), at the first instruction of a watched function.
+static void debug_registers() {
+    pid_t child = traced();
+    int status, stops = 0;
+    ptrace(PTRACE_POKEUSER, child, offsetof(struct user, u_debugreg[0]), reinterpret_cast<long>(count));
+    ptrace(PTRACE_POKEUSER, child, offsetof(struct user, u_debugreg[7]), 1);
+    for (; stops < 50; stops++) {
+        ptrace(PTRACE_CONT, child, nullptr, nullptr);
+        waitpid(child, &status, 0);
+        if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP) break;
+    }
+    printf("%d stops, %d\n", stops, WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
 }
 
 int main(int, char **arguments) {
@@ -441,6 +489,7 @@ int main(int, char **arguments) {
         {"tail-calls", tail_calls}, {"backtrace", backtraces}, {"recursion", recursion}, {"threads", threads},
         {"system-call-filter", system_call_filter}, {"strict-mode", strict_mode}, {"user-dispatch", user_dispatch},
         {"patched-function", patched_function}, {"single-steps", single_steps},
+        {"shadow-stack", shadow_stack}, {"debugger-traps", debugger_traps}, {"debug-registers", debug_registers},
     };
     if (!arguments[1]) {
         for (const auto &one : all) puts(one.first.c_str());

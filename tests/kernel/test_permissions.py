@@ -8,8 +8,8 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from inspector.collect.kernel import permissions, registers
-from inspector.collect.kernel.permissions import examine
+from inspector.collect.kernel import perf, permissions, registers
+from inspector.collect.kernel.permissions import capabilities, examine, try_probes
 from inspector.collect.kernel.registers import OTHER_PROCESSOR
 from inspector.collect.kernel.uprobes import MultiLinks
 from inspector.stream.session import Capability
@@ -51,6 +51,16 @@ def test_each_thing_that_is_lacking_says_why_what_is_lost_and_what_grants_it() -
     for row in examine():
         assert row.how
         assert row.state == "yes" or (row.why and row.lost and row.grant)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("kprobes", [True, False])
+def test_a_kernel_without_kprobes_is_told_to_watch_system_calls_only_while_something_starts(
+    monkeypatch: pytest.MonkeyPatch, kprobes: bool
+) -> None:
+    monkeypatch.setattr(perf, "has_kernel_probes", lambda: kprobes)
+    (row,) = (row for row in capabilities(None, try_probes()) if row.name == "open-files")
+    assert ("until 5 s after a start" in row.how) is not kprobes
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become nobody")

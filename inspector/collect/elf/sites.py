@@ -15,11 +15,14 @@ from inspector.stream.text import decode
 from .eh_frame import FunctionRanges
 from .file import PF_X, PT_LOAD, ElfError, ElfFile, Segment
 from .processors.processor import Class, Processor, processors
+from .processors.x86 import SHADOW_STACKS
 from .symbols import STT_FUNC, STT_IFUNC, Symbol, SymbolTable
 
 COST: Final[dict[Class, int]] = {"push": 500, "nop": 500, "branch": 500, "stepped": 16_300}
 """Nanoseconds that counting adds to a call, as measured in a KVM guest with kernel 6.18; `stepped` is less on metal."""
 
+PLACES_DEPEND_ON: Final = f"shadow stacks {SHADOW_STACKS}"
+"""What of the machine they depend on, beside the file."""
 NOT_EXPORTED: Final = "the file does not export it"
 _PROLOGUE: Final = 64
 _LARGEST_BODY: Final = 1 << 16
@@ -155,7 +158,7 @@ def _probe_point(
     body = elf.read_some(start, min(size, left)) if 0 < size <= _LARGEST_BODY else b""
     place = processor.probe_point(code, body)
     if place is None:
-        sites.refused.append(Refusal(names, f"its first instruction ({code[:5].hex(' ')}) cannot be probed"))
+        sites.refused.append(Refusal(names, f"its first instruction ({code[:5].hex(' ')}) cannot be probed here"))
         return
     site = Site(
         names[0], names[1:], address, start + place.entry, COST[place.kind], start + place.deeper,

@@ -106,6 +106,11 @@ def attach_tracepoint(program: int, number: int) -> int:
     return _attach(open_event(Event(kind=TRACEPOINT, config=number), -1, 0), program)
 
 
+def has_kernel_probes() -> bool:
+    """Whether this kernel has kprobes at all."""
+    return _KPROBES.exists()
+
+
 def attach_kernel_return(program: int, function: str) -> int:
     """A descriptor that keeps a BPF program on the return of one of the kernel's functions, until it is closed.
 

@@ -22,6 +22,7 @@ from .real_time import why_refused
 from .refusals import Need, Refusal, closed_memory, explain, hidden_processes, lacking
 from .uprobes import Means
 
+_WHILE_STARTING = "only until 5 s after a start, load, look-up or call: this kernel has no kprobes"
 _UPROBE_TYPE = Path("/sys/bus/event_source/devices/uprobe/type")
 
 
@@ -226,7 +227,8 @@ def _open_files(told: Rights) -> Capability:
     name, lost = "open-files", "which files were opened, which were missing, and which system calls were refused"
     if told.programs:
         return _not(name, "no", "not possible here", told.programs, lost)
-    return _yes(name, "kernel programs at the end of system calls (bpf)")
+    how = "kernel programs at the end of system calls (bpf)"
+    return _yes(name, how if perf.has_kernel_probes() else f"{how}; {_WHILE_STARTING}")
 
 
 def _call_stacks(told: Rights) -> list[Capability]:

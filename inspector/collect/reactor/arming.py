@@ -12,7 +12,7 @@ from ..access import mounts
 from ..access.file_memory import FileMemory
 from ..access.opening import OpenPath, open_regular
 from ..elf.file import ElfError
-from ..elf.sites import Site, find_sites
+from ..elf.sites import PLACES_DEPEND_ON, Site, find_sites
 from ..kernel.attach import AttachThreads
 from ..kernel.call_maps import CallMaps
 from ..kernel.counter_block import CounterBlock
@@ -67,7 +67,8 @@ class Arming:
         """
         self._block, self._calls, self._claims = block, calls, claims
         self._interests, self._tell = interests, tell
-        self._sites: FileMemory[list[Site]] = FileMemory(f"sites-{owner}", "\n".join(interests.names), list[Site])
+        known_by = "\n".join([*interests.names, PLACES_DEPEND_ON])
+        self._sites: FileMemory[list[Site]] = FileMemory(f"sites-{owner}", known_by, list[Site])
         self._exits = exit_memory(owner)
         self._threads = AttachThreads(_THREADS, priority)
 

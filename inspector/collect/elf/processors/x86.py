@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from .processor import STRAIGHT, X86_64, Class, LoaderNames, ProbePoint, Read, Relocations, Step, Way
 from .x86_jump_tables import table_targets
-from .x86_prologue import ENDBR64, NOP5, class_of, straight_length
+from .x86_prologue import ENDBR64, NOP5, class_of, is_call, straight_length
 
 if TYPE_CHECKING:
     from capstone import Cs
@@ -15,6 +15,21 @@ _DEEPEST: Final = 6
 _NEVER_GO_ON: Final = ("jmp", "hlt", "ud2", "int3")
 _BACKWARD_NEAR: Final = re.compile(rb"(?=(?:[\xe8\xe9]|\x0f[\x80-\x8f])(..\xff\xff))", re.DOTALL)
 _BACKWARD_SHORT: Final = re.compile(rb"(?=[\x70-\x7f\xeb\xe0-\xe3]([\x80-\xff]))", re.DOTALL)
+
+
+def _shadow_stacks() -> bool:
+    """Whether programs here may have a second stack of return addresses, which `ret` compares (x86/shstk.rst)."""
+    try:
+        with open("/proc/cpuinfo", "rb") as file:
+            return b" user_shstk" in file.read(1 << 14)
+    except OSError:
+        return False
+
+
+SHADOW_STACKS: Final = _shadow_stacks()
+"""A probe on a call leaves no address there where older kernels emulate it, and that of its copy where it is
+single-stepped (arch/x86/kernel/uprobes.c, branch_emulate_op and default_post_xol_op): it would end
+the program at the next `ret`."""
 
 
 class _X86:
@@ -36,7 +51,7 @@ class _X86:
     def probe_point(self, code: bytes, body: bytes) -> ProbePoint | None:
         entry = _entry(code, body)
         kind = class_of(code[entry:])
-        return None if kind == "refused" else ProbePoint(entry, kind, *_cheapest(code, body, entry, kind))
+        return ProbePoint(entry, kind, *_cheapest(code, body, entry, kind)) if _may_be(code[entry:]) else None
 
     def decoder(self) -> "Cs":
         from capstone import CS_ARCH_X86, CS_MODE_64, Cs  # 60 ms: only when there is something to decode
@@ -76,14 +91,19 @@ def _entry(code: bytes, body: bytes) -> int:
         if _is_target(body, behind):
             break
         places.append(behind)
-    return next((place for place in reversed(places) if class_of(code[place:]) != "refused"), 0)
+    return next((place for place in reversed(places) if _may_be(code[place:])), 0)
+
+
+def _may_be(code: bytes) -> bool:
+    """Whether a probe may sit on the first instruction."""
+    return class_of(code) != "refused" and not (SHADOW_STACKS and is_call(code))
 
 
 def _cheapest(code: bytes, body: bytes, entry: int, kind: Class) -> tuple[int, Class]:
     """The first emulated instruction in a straight line from the entry, where no branch leads back into that line."""
     at, here = entry, kind
     for _ in range(_DEEPEST):
-        if here in ("push", "branch", "nop"):
+        if here in ("push", "branch", "nop") and _may_be(code[at:]):
             return at, here
         length = straight_length(code[at:])
         if length is None:

@@ -67,6 +67,15 @@ def class_of(code: bytes) -> Class:
     return _class_behind_prefixes(code)
 
 
+def is_call(code: bytes) -> bool:
+    """Whether the first instruction puts a return address on the stack."""
+    at = 0
+    while at < len(code) and (code[at] in _PREFIXES or 0x40 <= code[at] <= 0x4F):
+        at += 1
+    opcode, operation = code[at : at + 1], code[at + 1 : at + 2]
+    return opcode == b"\xe8" or (opcode == b"\xff" and operation != b"" and operation[0] >> 3 & 7 in (2, 3))
+
+
 def _class_behind_prefixes(code: bytes) -> Class:
     """Padded branches (`66 48 e8`, the TLS call) are refused with errno 524, and so is what a prefix only hides."""
     at, narrow = 0, False
