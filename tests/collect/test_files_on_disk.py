@@ -14,6 +14,7 @@ from inspector.collect.kernel import procfs
 from inspector.collect.kernel.rootfs import Root
 from inspector.collect.sources.libraries.identity import Identity, When, duration, identify
 from inspector.stream.libraries import ImageRead, LibraryMapped, LibraryUnmapped
+from inspector.stream.session import EventsLost
 
 from .collector import Collector
 from .targets import Life, Workshop
@@ -76,8 +77,9 @@ def test_a_file_written_before_it_was_mapped_is_current_even_in_an_older_process
         collector.library(life.pid, "libc.so.6")
         workshop.shim_at(library)
         life.step()
-        assert collector.library(life.pid, "libfresh.so").state == "current"
+        told = collector.library(life.pid, "libfresh.so")
         collector.quit()
+        _is_current(collector, told)
 
 
 def test_a_file_written_after_the_start_but_perhaps_before_its_mapping_is_not_called_modified(
@@ -114,8 +116,14 @@ def test_a_file_written_between_two_lives_of_a_library_is_current(workshop: Work
         gone = collector.wait(LibraryUnmapped, lambda e: e.path.endswith("libcopy.so"))
         workshop.shim_at(library)
         life.step()
-        assert collector.library(life.pid, "libcopy.so", lambda e: e.at > gone.at).state == "current"
+        told = collector.library(life.pid, "libcopy.so", lambda e: e.at > gone.at)
         collector.quit()
+        _is_current(collector, told)
+
+
+def _is_current(collector: Collector, told: LibraryMapped) -> None:
+    """Or not known, where the kernel's record of the mapping was lost, which is said: all processes fill its buffer."""
+    assert told.state == "current" or (told.state == "unknown" and collector.all(EventsLost)), told.state_detail
 
 
 def _other_build(folder: Path) -> Path:

@@ -150,8 +150,13 @@ def test_libraries_are_counted_on_one_processor_however_many_come_while_nobody_r
         observed.reactor.settle(10)
         if any(isinstance(each, Unable) for each in observed.told):
             pytest.skip("first reads are not told here, or without priority")
-        assert calls > 1.5 * _MANY  # on a machine that is more than full, forks hold some up
-        assert len([each for each in observed.told if isinstance(each, Armed)]) == _MANY
+        deadline = time.monotonic() + 60
+        while (armed := sum(isinstance(each, Armed) for each in observed.told)) < _MANY:
+            assert time.monotonic() < deadline, armed
+            observed.reactor.settle(1)
+        # Each is called twice. On a machine that is more than full, forks hold some up; one that waits for its reader
+        # misses all calls behind the 169th library.
+        assert calls > 1.2 * _MANY
     finally:
         observed.close()
 

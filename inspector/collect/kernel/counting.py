@@ -19,8 +19,11 @@ from .frames import Frame, read_frames
 from .membership import CONTROL_RESTING, HEADER, SHARED_SLOT, STRANGERS_SLOT
 from .open_calls import seems_open
 from .records import CallsBegan, Record, ResultsKnown, Returned
+from .run_time import has_not_run, kept_waiting, run_times
 
 _SHORTEST = 1_000_000
+_PATIENCE = 10
+"""Times as long as who has a processor is looked at, where nobody gets one."""
 _FEW = 100
 """Calls that tell of no hot loop."""
 RESULTS_PERCENT = 0.3
@@ -116,14 +119,22 @@ class Counting:
     def hot_functions(self, watch: FileWatch, seconds: float) -> dict[int, float]:
         """Calls a second of each function of a file, by whomever, while this waits; in any thread.
 
-        Empty, without a wait, where none was called often since it is counted: that is no hot loop.
+        Empty where none was called often since it is counted, though who wants to run did: that is no hot loop. On a
+        busy machine a loop may stand still for the whole time: only that in which a program could run counts.
         """
-        begun, before = time.monotonic(), self._totals(watch)
-        if max(before.values(), default=0) < _FEW:
-            return {}
-        time.sleep(seconds)
-        elapsed, after = time.monotonic() - begun, self._totals(watch)
-        return {number: (after[number] - before[number]) / elapsed for number in after}
+        pids, patience = self._engine.processes(), seconds * _PATIENCE
+        begun, times = time.monotonic(), run_times(pids)
+        while max(self._totals(watch).values(), default=0) < _FEW:
+            if time.monotonic() - begun > patience or not has_not_run(times, run_times(pids), _SHORTEST):
+                return {}
+            time.sleep(_SHORTEST / 1e9)
+        begun, times, before, could_run = time.monotonic(), run_times(pids), self._totals(watch), 0.0
+        while could_run < seconds / 2 and time.monotonic() - begun < patience:
+            time.sleep(seconds)
+            elapsed = time.monotonic() - begun
+            could_run = elapsed - kept_waiting(times, run_times(pids), int(elapsed * 1e9)) / 1e9
+        after, could_run = self._totals(watch), max(could_run, seconds / 4)
+        return {number: (after[number] - before[number]) / could_run for number in after}
 
     def _totals(self, watch: FileWatch) -> dict[int, int]:
         numbers = range(watch.first, watch.first + len(watch.functions))
