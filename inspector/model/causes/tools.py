@@ -62,7 +62,7 @@ class ToolMissing(Pattern):
         looked = (
             f"It was looked for in {listed(folders, 4)}" if folders else "A shell was to run it and found it nowhere"
         )
-        return Hit(
+        hit = Hit(
             title=f"{short(asker)} runs {name}, and it is not there",
             cause=f"{looked}. The program learns of devices from this tool, and takes its absence for no GPU.",
             next_step=f"install {name}, or add its directory to PATH where the program is started",
@@ -73,6 +73,12 @@ class ToolMissing(Pattern):
             subject=name,
             root=f"{name} is not in PATH",
         )
+        if _is_all_it_runs(asker):
+            hit.title = f"{short(asker)} was to run {name}, which is not there"
+            hit.cause = f"{looked}. Nothing else was started: the shell ended with {_NOT_FOUND}."
+            hit.next_step = f"install {name}, or correct its path or PATH"
+            hit.root = f"{name} is not there"
+        return hit
 
 
 def _worth_telling(context: Context, tools: Collection[str]) -> list[str]:
@@ -93,6 +99,13 @@ def _program(process: Process) -> Process:
     while (not process.execs or _shell_words(process)) and process.parent is not None:
         process = process.parent
     return process
+
+
+def _is_all_it_runs(asker: Process) -> bool:
+    """A shell that ended because it did not find what it was to run: that is no tool of a program."""
+    runs = program(asker)
+    over = asker.end is not None and asker.end.code == _NOT_FOUND
+    return over and runs is not None and bool(runs.argv) and name_of(runs.argv[0]) in _SHELLS
 
 
 def _shell_words(process: Process) -> list[str]:
