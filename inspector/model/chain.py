@@ -177,12 +177,14 @@ def _first(tail: Sequence[Attempt]) -> Attempt:
 
 
 def _asks_itself(attempt: Attempt) -> bool:
-    """A look-up in the asker's own scope, whether it has the name linked in; or in that of the program: so ends who
-    looks up names of a library that was refused to it.
+    """A look-up in the asker's own scope, whether it has the name linked in; in that of the program, or in no library
+    at all, as the program tells it: so ends who looks up names of a library that was refused to it.
     """
     refusing, found, _ = attempt.answer.partition(": undefined symbol")
     if attempt.kind != "lookup":
         return False
+    if attempt.source == "program" and not attempt.provider:
+        return True
     linked = bool(attempt.asker) and attempt.answer.startswith(f"{attempt.asker}: ")
     return linked or (bool(found) and refusing.startswith("/") and ".so" not in name_of(refusing))
 

@@ -265,6 +265,8 @@ RUNS = (
     Recorded("gstnvcodec-nodriver", "cpu", "lookup-failed", "asked for libcuda.so.1"),
     # attached late: who said so has ended, and its shell holds the log
     Recorded("deno-old-late", "cpu", "lookup-failed", "nvmlDeviceGetHandleByIndex_v2"),
+    # a foreign function interface looks for a name in no library at all after its library was refused
+    Recorded("platypus-nodriver", "cpu", "lookup-failed", "Platypus.so asked for libcuda.so.1"),
     # what was to be started is not there
     Recorded("wgpuinfo-absent", "cpu", "tool-missing", "was to run wgpu-info, which is not there"),
     # a package of Python that its part for the GPU needs

@@ -91,6 +91,7 @@ class NameNotFound(Cause):
             else f"{name_of(leaf.asker) or 'a consumer'} asked for {leaf.what} in {short(process)}; {where} does not "
             f"have it{said}"
         )
+        asked = where if where.startswith("/") else leaf.asker
         return Hit(
             title=title,
             cause=f"{leaf.answer}; no step of {leaf.api or leaf.family} that needs it was seen to succeed after it."
@@ -98,7 +99,7 @@ class NameNotFound(Cause):
             next_step=place.step
             if place.paths
             else f"export {leaf.what} from {name_of(where)}, or use a release of it that does",
-            command=commands_by_hand.exported(process, where if where.startswith("/") else leaf.asker, leaf.what),
+            command=commands_by_hand.exported(process, asked, leaf.what) if asked else case.rerun(),
             process=process,
             severity="error" if _computes(case) or _all_that_is_left(case) else "warning",
             confidence=case.sure if _decides(case) else "likely",
