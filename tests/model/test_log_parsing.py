@@ -60,6 +60,7 @@ SENTENCES = {
     "CUDA available: True": [("found", "")],
     "model loaded to cuda in 2 s": [("given", "")],
     "skipping GPU: compute capability 3.5 too old": [("dropped", "")],
+    "WARNING: You are running an unsupported driver, you may have problems": [],
     "Cannot load libnvidia-encode.so.1": [("load", "not loaded")],
     "Warp CUDA error: Failed to get function cuGetProcAddress": [("load", "undefined symbol: cuGetProcAddress")],
     "could not find symbol 'nvmlDeviceGetCount_v2'": [("load", "undefined symbol: nvmlDeviceGetCount_v2")],

@@ -267,6 +267,8 @@ RUNS = (
     Recorded("deno-old-late", "cpu", "lookup-failed", "nvmlDeviceGetHandleByIndex_v2"),
     # a foreign function interface looks for a name in no library at all after its library was refused
     Recorded("platypus-nodriver", "cpu", "lookup-failed", "Platypus.so asked for libcuda.so.1"),
+    # a monitor that is answered warns of a driver that it does not know
+    Recorded("chnvml-ok", "cpu", "management-only", "devices were only monitored"),
     # what was to be started is not there
     Recorded("wgpuinfo-absent", "cpu", "tool-missing", "was to run wgpu-info, which is not there"),
     # a package of Python that its part for the GPU needs

@@ -76,6 +76,11 @@ _LOOKED_FOR = re.compile(r"\b(?:find|finding|locate)\b", re.IGNORECASE)
 _DENIED: Final = re.compile(r"\b(?:unable|fail(?:ed|ure)?|cannot|can'?t|couldn'?t|could\s+not)\b", re.IGNORECASE)
 """Before what would be a find: `Unable to retrieve available GPU devices`."""
 
+_HEDGED: Final = re.compile(
+    r"\b(?:may|might)\b[^.;]{0,30}\b(?:problem|issue|error|fail|not work|unstable|unexpected)", re.IGNORECASE
+)
+"""Of a driver that is taken all the same: `unsupported driver, you may have problems`."""
+
 
 def words_of(line: str) -> list[Words]:
     """All that one line says; most say nothing. What a call or a load answered comes before what was made of it."""
@@ -111,6 +116,8 @@ def _claim(text: str, lowered: str) -> Words | None:
     """What it says of the GPU as a whole."""
     for kind, phrase in _CLAIMS:
         match = phrase.find(text, lowered)
+        if match is not None and kind == "dropped" and _HEDGED.search(text, match.start()):
+            return None
         if match is not None and not (kind == "found" and _DENIED.search(text, 0, match.start())):
             return Words(kind, text, subject=match[0].strip())
     return None
