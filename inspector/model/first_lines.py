@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from inspector.stream import log_line
 from inspector.stream.log_line import Level
+from inspector.stream.logs import WritesSeen
 
 from . import log_parsing
 from .log_parsing.endings import EndingReader
@@ -25,22 +26,30 @@ _FAILS = re.compile(
 def said_in_first_lines(state: State) -> Iterator[Said]:
     """What they say: the only words of a program that ended before anybody could look where its output leads."""
     written = [
-        (process, event.fd, event.at, event.sample)
+        (process, event)
         for process in state.processes if not is_tool(process)
         for event in process.writes.values() if event.sample
     ]  # fmt: skip
     if not written:
         return
     known = {line.text.strip() for source in state.logs.values() for line in source.lines}
-    for process, descriptor, at, sample in written:
-        if known.isdisjoint(line.strip() for line in sample):
-            yield from _said(process, descriptor, at, sample)
+    for process, event in written:
+        if known.isdisjoint(line.strip() for line in event.sample):
+            yield from _said(process, event)
 
 
-def _said(process: Process, descriptor: int, at: int, lines: list[str]) -> Iterator[Said]:
-    source = -(process.pid * 4 + descriptor)  # no log has a number below zero
-    for number, words in (*log_parsing.read_lines(lines), *EndingReader().read(lines)):
-        yield Said(source=source, number=number, words=words, at=process.ended or at, pid=process.pid, read_at=at)
+def _said(process: Process, event: WritesSeen) -> Iterator[Said]:
+    """Of who wrote more than was kept nobody knows the last words: an error among the first was perhaps survived."""
+    source = -(process.pid * 4 + event.fd)  # no log has a number below zero
+    endings = EndingReader().read(event.sample) if is_all(event) else []
+    for number, words in (*log_parsing.read_lines(event.sample), *endings):
+        at = process.ended or event.at
+        yield Said(source=source, number=number, words=words, at=at, pid=process.pid, read_at=event.at)
+
+
+def is_all(event: WritesSeen) -> bool:
+    """Whether the lines that were kept are all that was written there."""
+    return event.bytes <= sum(len(line.encode()) + 1 for line in event.sample)
 
 
 def last_line(state: State) -> str:

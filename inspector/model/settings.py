@@ -6,9 +6,11 @@ from typing import Literal
 
 import msgspec
 
+from .formatting import name_of
 from .profiles import Profiles
 from .profiles.schema import EnvironmentKey
 from .state import Process
+from .tree import libraries
 
 Place = Literal["environment", "memory", "argument"]
 """`environment`: as at exec. `memory`: set inside the process since then. `argument`: on its command line."""
@@ -42,9 +44,21 @@ def _variables(process: Process, profiles: Profiles) -> Iterator[Setting]:
     now = process.environments[-1].environment if process.environments else None
     for key, value in (at_exec if now is None else now).items():
         known = profiles.environment_key(key)
-        if known is not None and _is_off(_deciding(known, value), known.off):
+        if known is not None and _is_off(_deciding(known, value), known.off) and _is_read(process, known.of):
             place: Place = "environment" if now is None or at_exec.get(key) == value else "memory"
             yield Setting(key, value, place, known.effect, known.mode or "")
+
+
+def _is_read(process: Process, globs: list[str]) -> bool:
+    """Whether the process is, or has mapped, what reads such a variable; a whole service may have it for one program.
+
+    Where no mapping is known, nobody can say that it does not.
+    """
+    runs, mapped = process.program, libraries(process)
+    if not globs or not mapped:
+        return True
+    paths = [one.path for one in mapped.values()] + ([runs.exe, *runs.argv[:1]] if runs is not None else [])
+    return any(fnmatchcase(path if "/" in glob else name_of(path), glob) for path in paths for glob in globs)
 
 
 def _arguments(process: Process, profiles: Profiles) -> Iterator[Setting]:

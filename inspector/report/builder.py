@@ -5,12 +5,13 @@ from typing import TypeVar
 
 from inspector.model import tree
 from inspector.model.state import Process, State
-from inspector.model.verdict import Answer, Evidence, Finding, Ladder, Link, Mode, Reached
+from inspector.model.verdict import Answer, Evidence, Finding, Ladder, Link, Reached
 from inspector.stream.redact import rewritten
 from inspector.stream.text import visible
 
 from . import rows
 from .clock import Clock
+from .phrases import mode_words
 from .schema import (
     SCHEMA_NAME,
     ApiReport,
@@ -46,7 +47,7 @@ def report(
     facts = Report(
         schema=SCHEMA_NAME,
         target=_target(state, clock),
-        mode=_mode(answer.mode, clock),
+        mode=_mode(answer, clock),
         apis=_newest("apis", [_api(ladder, clock) for ladder in answer.ladders], left_out),
         findings=[_finding(finding, clock) for finding in _first("findings", answer.findings, left_out)],
         calls=_newest("calls", rows.calls(state, clock), left_out),
@@ -163,12 +164,16 @@ def _evidence(rows: list[Evidence], clock: Clock) -> list[EvidenceRow]:
     ]  # fmt: skip
 
 
-def _mode(mode: Mode, clock: Clock) -> ModeReport:
+def _mode(answer: Answer, clock: Clock) -> ModeReport:
+    mode = answer.mode
+    first = answer.findings[0] if answer.findings else None
+    effect = first.chain[0].text if first is not None and first.chain else ""
     return ModeReport(
         verdict=mode.verdict,
         confidence=mode.confidence,
         evidence=_evidence(mode.evidence, clock),
         contradictions=_evidence(mode.contradictions, clock),
+        words=mode_words(mode.verdict, first.rule if first is not None else "", effect),
     )
 
 

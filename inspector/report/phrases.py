@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from inspector.model.causes.registry import find
 from inspector.model.formatting import ON_GPU
-from inspector.model.verdict import RUNGS, in_place_of_cpu
+from inspector.model.verdict import RUNGS, ModeName, in_place_of_cpu
 
 from .clock import duration, seconds_between
 from .schema import (
@@ -46,13 +46,19 @@ def span(begin: str | None, end: str | None) -> str:
     return duration(seconds_between(begin, end))
 
 
+def mode_words(verdict: ModeName, rule: str, effect: str) -> str:
+    """The verdict in words, by the first finding's rule and the first link of its chain: `CPU`, `Crashed`."""
+    word = MODE[verdict]
+    if rule == "gpu-ready":
+        word = word.replace("GPU in use", "GPU found, not used yet")
+    return (in_place_of_cpu(effect).capitalize() if verdict == "cpu" else "") or word
+
+
 def headline(report: Report) -> str:
     """`CPU (proven)`; `Crashed (proven)` where it computed nothing at all."""
-    word = MODE[report.mode.verdict]
-    if report.findings and report.findings[0].rule == "gpu-ready":
-        word = word.replace("GPU in use", "GPU found, not used yet")
-    if report.findings and report.mode.verdict == "cpu" and (chain := report.findings[0].chain):
-        word = in_place_of_cpu(chain[0].text).capitalize() or word
+    first = report.findings[0] if report.findings else None
+    effect = first.chain[0].text if first is not None and first.chain else ""
+    word = mode_words(report.mode.verdict, first.rule if first is not None else "", effect)
     return word if report.mode.verdict == "undecided" else f"{word} ({report.mode.confidence})"
 
 

@@ -87,6 +87,13 @@ class ModeReport(ReportStruct, frozen=True, kw_only=True):
     confidence: Confidence
     evidence: list[EvidenceRow]
     contradictions: list[EvidenceRow]
+    words: Annotated[
+        str,
+        Meta(
+            description="As the screen and the text say it; of `cpu` also `Crashed`, `Failed`, `Ended` (it computed "
+            "nothing, on a GPU or on the CPU) and `Another process`."
+        ),
+    ] = ""
 
 
 class RungReport(ReportStruct, frozen=True, kw_only=True):

@@ -85,3 +85,14 @@ def test_a_variable_that_was_set_inside_the_process_is_told_so() -> None:
 @given(st.text(), st.lists(st.text(), max_size=4))
 def test_any_value_is_read_without_harm(value: str, arguments: list[str]) -> None:
     told({"CUDA_VISIBLE_DEVICES": value, "JAX_PLATFORMS": value}, "-ngl", value, *arguments)
+
+
+def test_a_variable_means_something_to_who_reads_it_only() -> None:
+    story = Story()
+    story.process(812, environment={"JAX_PLATFORMS": "cpu", "NUMBA_DISABLE_CUDA": "1", "FORCE_CPU": "1"})
+    story.image("/usr/lib/libc.so.6")
+    story.map(812, "/usr/lib/libc.so.6")
+    (process,) = story.state.processes
+    assert [one.key for one in without_gpu(process, PROFILES)] == ["FORCE_CPU"]
+    story.map(812, "/v/lib/python3.11/site-packages/jaxlib/xla_extension.so")
+    assert [one.key for one in without_gpu(process, PROFILES)] == ["JAX_PLATFORMS", "FORCE_CPU"]

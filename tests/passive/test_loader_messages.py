@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -52,6 +53,41 @@ def test_what_a_process_was_refused_before_we_came_is_found_in_its_memory(refuse
     assert found.pid == refused
 
 
+SILENT = """
+#include <dlfcn.h>
+#include <stdio.h>
+#include <unistd.h>
+int main(void) {
+    dlopen("libcuda-of-nobody.so.1", RTLD_NOW);
+    puts("");
+    fflush(stdout);
+    sleep(600);
+    return 0;
+}
+"""
+
+
+@pytest.fixture
+def silent(tmp_path: Path) -> Iterator[int]:
+    """A program that takes the refusal and never asks why."""
+    (tmp_path / "silent.c").write_text(SILENT)
+    subprocess.run(["gcc", "-O1", "-o", tmp_path / "silent", tmp_path / "silent.c", "-ldl"], check=True)
+    process = subprocess.Popen([tmp_path / "silent"], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    yield process.pid
+    process.kill()
+    process.communicate()
+
+
+def test_a_refusal_that_nobody_asked_the_reason_of_is_found_as_well(silent: int) -> None:
+    bench = Bench(builtin_profiles().plan())
+    bench.track(silent)
+    LoaderMessagesSource(bench.session).start()
+    (found,) = bench.sink.of(LoaderWordsFound)
+    assert found.words == ["libcuda-of-nobody.so.1: cannot open shared object file"]
+
+
 def test_a_process_that_began_under_our_eyes_is_not_searched(refused: int) -> None:
     bench = Bench(builtin_profiles().plan())
     process = bench.track(refused)
@@ -66,6 +102,16 @@ def test_each_sentence_of_a_loader_is_known_among_other_memory(sentence: bytes) 
     assert sentences(b"\0\0\x17q no GPU: " + sentence + b"\0\xff\0") == [sentence]
 
 
+def test_who_never_asks_for_the_error_leaves_its_parts_in_memory() -> None:
+    memory = (
+        b"A\0\0\0cannot open shared object file\0libcuda.so.1\0\0\0Q\0undefined symbol: cuFoo\0/opt/x/libcuda.so.1\0"
+    )
+    assert sentences(memory) == [
+        b"libcuda.so.1: cannot open shared object file",
+        b"/opt/x/libcuda.so.1: undefined symbol: cuFoo",
+    ]
+
+
 def test_words_that_name_no_file_are_a_text_about_loading() -> None:
     assert sentences(b"\0%s: cannot open shared object file: %s\0grep 'undefined symbol: ' x\0") == []
 
@@ -73,4 +119,4 @@ def test_words_that_name_no_file_are_a_text_about_loading() -> None:
 @given(st.lists(st.binary(max_size=60) | st.sampled_from(SENTENCES), max_size=8))
 def test_any_memory_is_searched_without_harm(pieces: list[bytes]) -> None:
     memory = b"\0".join(pieces)
-    assert all(found in memory for found in sentences(memory))
+    assert all(part in memory for found in sentences(memory) for part in found.split(b": ", 1))

@@ -20,31 +20,13 @@ from .driver_versions import driver_there
 from .found_elsewhere import found_elsewhere
 from .on_devices import LOOK_FOR_DEVICE
 from .opened_inside import opened_in_call
+from .result_steps import NO_MEMORY, step_of, step_of_unknown
 from .rule import Cause, Hit
 
 _GATE_WINDOW = 50_000_000
 """ns before a call in which a look at its own name, by the same thread, may have decided what it answers."""
 
 
-_NO_MEMORY = ("OUTOFMEMORY", "MEMORYALLOCATION", "OUTOFDEVICEMEMORY", "MEMOBJECTALLOCATIONFAILURE")
-_OF_RESULT = (
-    (
-        ("VERSIONMISMATCH", "DRIVERMISMATCH"),
-        "reboot, or install the kernel's driver and its libraries in one version; in a container, those of the host",
-        "cat /proc/driver/nvidia/version; modinfo -F version nvidia",
-    ),
-    (
-        ("SYSTEMNOTREADY",),
-        "start nvidia-fabricmanager, in the version of the driver, and read its log",
-        "systemctl status nvidia-fabricmanager; journalctl -u nvidia-fabricmanager",
-    ),
-    (
-        ("NOPERMISSION", "NOTPERMITTED"),
-        "let the user of this process open the device files: their group, the device rules of its container or unit",
-        "ls -l /dev/nvidia* /dev/kfd /dev/dri; id",
-    ),
-)
-"""Ends of result names that leave no doubt of what to do, see `Profiles.is_called`."""
 _VENDOR_FILE = re.compile(r"\.so\.\d{3}\.\d")
 """Files of NVIDIA's driver carry its release: `libcuda.so.580.95.05`; they look at names for their own ends."""
 
@@ -197,7 +179,7 @@ def _behind(case: Case) -> str:
 
 
 def _lacks_memory(case: Case) -> bool:
-    return case.context.profiles.is_called(case.leaf.api, case.leaf.code, *_NO_MEMORY)
+    return case.context.profiles.is_called(case.leaf.api, case.leaf.code, *NO_MEMORY)
 
 
 def _step(case: Case, gate: list[FileOpened], told: Trouble | None, lacks: str) -> tuple[str, str]:
@@ -206,24 +188,25 @@ def _step(case: Case, gate: list[FileOpened], told: Trouble | None, lacks: str) 
         where = found_elsewhere(case, lacks, "library")
         return where.step, where.command
     step, command = _next(case, gate)
-    if _lacks_memory(case):  # what is printed then is a consequence
-        step = "see who holds the device's memory; free it, or ask for less (a smaller model, batch, image or context)"
-    elif told is not None:
+    if told is not None and not _lacks_memory(case):  # what is printed then is a consequence
         step, command = f"fix what {name_of(told.where)} reports, then start again", told.by_hand
     return step, command
 
 
 def _next(case: Case, gate: list[FileOpened]) -> tuple[str, str]:
     leaf = case.leaf
-    for endings, step, command in _OF_RESULT:
-        if case.context.profiles.is_called(leaf.api, leaf.code, *endings):
-            return step, command
+    known = step_of(case.context.profiles, leaf.api, leaf.code)
+    if known is not None:
+        return known
     library = name_of(leaf.provider) or "the library"
     if gate:
         step = f"check whether {library} admits a program named {leaf.process.comm}"
         return f"{step}: it read {gate[-1].path} just before", waited_for(leaf.process)
     if leaf.stage in ("initialised", "counted") and machine_lacks_device(case.state):
         return LOOK_FOR_DEVICE
+    unknown = step_of_unknown(case.context.profiles, leaf.api, leaf.code)
+    if unknown is not None and (_VENDOR_FILE.search(leaf.provider) or not leaf.provider):
+        return unknown
     if leaf.stage == "work":
         return f"look at what this {leaf.what} was given, and at the work before it", waited_for(leaf.process)
     looked = opened_in_call(leaf)

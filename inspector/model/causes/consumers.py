@@ -122,7 +122,8 @@ class NoConsumer(Pattern):
         if backends and not usable:
             unopened = f"; {backends[0].directory} holds no backend for a GPU"
         step, command = _next(process, [c.directory for c in usable], [c.directory for c in backends])
-        count = len(libraries(process))
+        count, seen = len(libraries(process)), born_here(process)
+        later = "A consumer may still be loaded later." if not process.ended else ""
         return Hit(
             title=f"{name_of(shim.path)} is mapped in {short(process)}, but none of its {count} mapped files can call "
                   f"{use.api}{unopened}",
@@ -131,7 +132,8 @@ class NoConsumer(Pattern):
             next_step=step,
             command=command,
             process=process,
-            confidence="likely",
+            severity="error" if seen else "info",
+            confidence="likely" if seen else "guess",
             evidence=[
                 evidence.of_library(process, shim.library, f"mapped: {shim.path} ({shim.library.route})"),
                 evidence.of_process(
@@ -139,7 +141,7 @@ class NoConsumer(Pattern):
                     by_hand=f"cat /proc/{process.pid}/maps",
                 ),
             ],
-            doubt="A consumer may still be loaded later." if not process.ended else "",
+            doubt=later if seen else f"A child of it that ended before we attached may have had one. {later}".strip(),
             subject=f"{shim.path}:{use.api}",
         )  # fmt: skip
 

@@ -9,6 +9,7 @@ from inspector.model.attempts.row import Attempt
 from inspector.model.crashes import NULL_PAGE, jumped_to_null, raised
 from inspector.model.folding.processes import end_words, location
 from inspector.model.formatting import duration, errno_name, listed, name_of
+from inspector.model.start_again import by_hand, observed_again
 from inspector.model.state import Process
 from inspector.model.tree import preload_source, program, title
 from inspector.model.verdict import Evidence
@@ -85,7 +86,7 @@ def crashed_hit(context: Context, death: Attempt, around: Attempt | None, case: 
         step, command = f"put a whole {name_of(cut)} there", commands_by_hand.header(process, cut)
     elif said is not None and not inside:
         telling, root = f"{title(process)} gave up with {name}: {words_of(said)}", words_of(said)
-        step, command = "fix what its own words name", case.rerun() if case is not None else command
+        step, command = "fix what its own words name", observed_again(process)
     software = only_software(context, process, said)
     if software and not inside:
         step = "install the device's driver with its ICD file: see what its own words name"
@@ -275,7 +276,7 @@ def start_failed(context: Context, end: Attempt) -> Hit:
         f"executed.{why}",
         next_step="raise the limit (ulimit -n)" if limit else "run it by hand and read the loader's messages",
         root=limit or said,
-        command=commands_by_hand.shell(runs.argv) if runs is not None else "",
+        command=by_hand(runs) if runs is not None else "",
         process=process,
         confidence="likely",
         evidence=[evidence.of_process(process, end_words(process.end) if process.end else "", at=process.ended)],

@@ -14,7 +14,7 @@ from inspector.model.formatting import duration, name_of
 from inspector.model.stacks import innermost_code
 from inspector.model.start_again import waited_for
 from inspector.model.state import Process
-from inspector.stream.processes import ThreadWaits
+from inspector.stream.processes import ProcessEnded, ThreadWaits
 
 from .context import Case, Context
 from .rule import Cause, Hit, Pattern
@@ -146,19 +146,28 @@ class EndedInside(Cause):
         step, command = core_dumps.stop_at_exit(process)
         said = last_line(case.state)[:200]
         return Hit(
-            title=f"{short(process)} ended {how} {place}{asked}, with code {end.code}",
+            title=f"{short(process)} ended {how} {place}{asked}, {_status(end)}",
             cause=f"It never came back from there: {whose} ended the process, or another thread did meanwhile."
             f"{f' The last line of its output: {said}' if said else ''}",
             next_step=f"read what {whose} said last; {step}",
             command=command,
             process=process,
-            confidence=case.sure if call.kind == "call" else "likely",
+            confidence=case.sure if call.kind == "call" and end.code is not None else "likely",
             evidence=[*case.rows(), evidence.of_process(process, end_words(end), at=process.ended)],
-            doubt="" if call.kind == "call" else "Of a load only the usual way out is watched.",
+            doubt="It may have been killed there."
+            if end.code is None
+            else ""
+            if call.kind == "call"
+            else "Of a load only the usual way out is watched.",
             at=process.ended,
             subject=call.what,
             root=f"the process ends {how} {place}",
         )
+
+
+def _status(end: ProcessEnded) -> str:
+    """`with code 0`; how, where the kernel did not tell it."""
+    return f"with code {end.code}" if end.code is not None else "its status was not seen"
 
 
 class TimeoutsInLogs(Pattern):

@@ -2,8 +2,7 @@
 
 from inspector.model import commands_by_hand
 from inspector.model.attempts.wording import sentence
-from inspector.model.coverage import born_here
-from inspector.model.decision import UNUSED_FOR, Decision
+from inspector.model.decision import UNUSED_FOR, Decision, covered, maps_nothing_to_compute_with
 from inspector.model.display_servers import refused_display
 from inspector.model.drivers import drivers_behind, machine_lacks_device, software_drivers
 from inspector.model.evidence import short
@@ -185,13 +184,7 @@ class NoWorkGiven(Conclusion):
             why.append(word.text.strip()[:160])
         loads = context.analysis.attempts.get(worker, [])
         got = sorted({name_of(one.provider or one.what) for one in loads if one.kind == "load" and one.ok})
-        gave = (
-            f"it loaded {listed(got)} and gave it no work"
-            if got
-            else "it neither loaded nor asked for a GPU library"
-            if born_here(worker)
-            else "it has no library of a GPU loaded, nor a backend"
-        )
+        gave = f"it loaded {listed(got)} and gave it no work" if got else _lacked(context, worker)
         found = next((row.text for row in decision.contradictions), "")
         return hit_of(
             decision,
@@ -203,6 +196,15 @@ class NoWorkGiven(Conclusion):
             subject=f"{'; '.join(why)}" or "no work",
             command=next_start(context, decision),
         )
+
+
+def _lacked(context: Context, worker: Process) -> str:
+    """What it did not have, as far as that was seen."""
+    if covered(context.state, [worker], ("lookups", "library-loads")):
+        return "it neither loaded nor asked for a GPU library"
+    if maps_nothing_to_compute_with(context.state, worker, context.profiles):
+        return "it has no library of a GPU loaded, nor a backend"
+    return "it was given no work for a GPU"
 
 
 class SoftwareDriver(Conclusion):

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from errno import ENOENT
 from shlex import quote
 
+from inspector.model import commands_by_hand
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import row_of
 from inspector.model.evidence import short
@@ -62,16 +63,19 @@ class ToolMissing(Pattern):
         looked = (
             f"It was looked for in {listed(folders, 4)}" if folders else "A shell was to run it and found it nowhere"
         )
+        place = _only_place(context, asker, folders)
         hit = Hit(
-            title=f"{short(asker)} runs {name}, and it is not there",
+            title=f"{short(asker)} runs {f'{place}/{name}' if place else name}, and it is not there",
             cause=f"{looked}. The program learns of devices from this tool, and takes its absence for no GPU.",
-            next_step=f"install {name}, or add its directory to PATH where the program is started",
-            command=f"command -v {quote(name)}",
+            next_step=f"put {name} there, or tell the program where it is: it does not look in PATH"
+            if place
+            else f"install {name}, or add its directory to PATH where the program is started",
+            command=commands_by_hand.path(asker, f"{place}/{name}") if place else f"command -v {quote(name)}",
             process=asker,
             evidence=[row_of(context.state, one) for one in rows[:8]],
             at=rows[0].at,
             subject=name,
-            root=f"{name} is not in PATH",
+            root=f"{place}/{name} is not there" if place else f"{name} is not in PATH",
         )
         if _is_all_it_runs(asker):
             hit.title = f"{short(asker)} was to run {name}, which is not there"
@@ -79,6 +83,13 @@ class ToolMissing(Pattern):
             hit.next_step = f"install {name}, or correct its path or PATH"
             hit.root = f"{name} is not there"
         return hit
+
+
+def _only_place(context: Context, asker: Process, folders: Collection[str]) -> str:
+    """The one folder in which a program looks for a tool, where PATH does not name it."""
+    path = (context.environment(asker) or {}).get("PATH")
+    only = next(iter(folders)) if len(folders) == 1 else ""
+    return only if only and path is not None and only not in path.split(":") else ""
 
 
 def _worth_telling(context: Context, tools: Collection[str]) -> list[str]:

@@ -1,13 +1,13 @@
 """Calls that succeed with values that no program can use: no device, no memory, a device that cannot be."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
 from inspector.model import commands_by_hand, evidence
-from inspector.model.attempts.row import Attempt
 from inspector.model.evidence import short
 from inspector.model.formatting import listed, name_of, size
+from inspector.model.start_again import observed_again
 from inspector.model.state import Process
 from inspector.model.usage import FunctionCalls
 from inspector.stream.calls import CallReturned
@@ -98,8 +98,8 @@ class ZeroMemory(Cause):
         return Hit(
             title=f"{leaf.what} succeeded but reported 0 bytes in {short(leaf.process)}",
             cause="Programs drop a device without memory, most of them without a line in the log.",
-            next_step=f"make {name_of(leaf.provider)} report its device's memory",
-            command=commands_by_hand.results(leaf.process, leaf.provider, leaf.what, _exits(leaf)),
+            next_step=f"make {name_of(leaf.provider)} report its device's memory, then observe the next start",
+            command=observed_again(leaf.process),
             process=leaf.process,
             confidence=case.sure,
             evidence=case.rows(),
@@ -154,10 +154,6 @@ def implausible(context: Context) -> Iterator[Hit]:
                         break
 
 
-def _exits(leaf: Attempt) -> Sequence[int]:
-    return leaf.calls.function.exits if leaf.calls is not None else ()
-
-
 def _hit(context: Context, process: Process, calls: FunctionCalls, sample: CallReturned, what: str) -> Hit:
     layout = (
         " Name and offsets belong to one release of the structure: a library that fills the layout of another "
@@ -169,8 +165,8 @@ def _hit(context: Context, process: Process, calls: FunctionCalls, sample: CallR
         title=f"{calls.name} returned success in {short(process)}, but {what}",
         cause=f"No device has such a value; programs drop it or choose code that cannot run.{layout}",
         next_step=f"compare what {name_of(calls.function.library)} writes with the header of the release that "
-        "the consumer uses",
-        command=commands_by_hand.results(process, calls.function.library, calls.name, calls.function.exits),
+        "the consumer uses, then observe the next start",
+        command=observed_again(process),
         process=process,
         confidence="likely",
         evidence=[evidence.of_sample(context.state, process, calls, sample, f"{calls.name} = 0, {_shown(sample)}")],

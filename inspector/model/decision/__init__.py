@@ -4,7 +4,7 @@ from inspector.model.analysis import Analysis
 
 from .end_of_work import BEFORE, by_end_of_work
 from .finds import by_drawing, by_drop, by_find, by_node, by_software
-from .gpu_work import by_nothing_given, by_work, computed
+from .gpu_work import by_nothing_given, by_work, computed, maps_nothing_to_compute_with
 from .reason import CONTRADICTING, UNUSED_FOR, Decision, Reason
 from .silence import (
     by_absent_driver,
@@ -21,7 +21,17 @@ from .silence import (
 from .stops import by_death, by_hang, by_own_error, by_stop
 from .ways import Ways, covered
 
-__all__ = ["BEFORE", "CONTRADICTING", "UNUSED_FOR", "Decision", "Reason", "computed", "covered", "decide"]
+__all__ = [
+    "BEFORE",
+    "CONTRADICTING",
+    "UNUSED_FOR",
+    "Decision",
+    "Reason",
+    "computed",
+    "covered",
+    "decide",
+    "maps_nothing_to_compute_with",
+]
 
 
 def decide(analysis: Analysis) -> Decision:

@@ -69,10 +69,10 @@ def computed(analysis: Analysis, progress: Progress) -> bool:
 
 
 def _in_order(analysis: Analysis, progress: Progress) -> bool:
-    """Data was placed, and nothing was refused and nobody died over what comes next."""
-    return (progress.process, progress.family) not in analysis.stops and not (
-        crashed(progress.process) or _unread_and_failed(progress)
-    )
+    """Data was placed, and nothing was refused and nobody died or failed over what comes next."""
+    end = progress.process.end
+    failed = crashed(progress.process) or (end is not None and bool(end.code))
+    return (progress.process, progress.family) not in analysis.stops and not failed
 
 
 def _unread_and_failed(progress: Progress) -> bool:

@@ -33,7 +33,7 @@ _LOADER = ("dlopen", "dlmopen", "dlsym", "dlvsym")
 def by_choice(ways: Ways) -> Decision | None:
     """A setting keeps the program off the device, and it asked for none or was not seen to."""
     told = ways.analysis.settings
-    if not told or (not ways.compute and not ways.says_cpu and all(_hides(setting) for _, setting in told)):
+    if not told or (not ways.compute and not ways.says_cpu and all(_hides(ways, setting) for _, setting in told)):
         return None
     process = told[0][0]
     chosen = [setting for owner, setting in told if owner is process]
@@ -42,9 +42,10 @@ def by_choice(ways: Ways) -> Decision | None:
                     evidence=[*rows, *(ways.word_rows() if ways.says_cpu else [])])  # fmt: skip
 
 
-def _hides(setting: Setting) -> bool:
+def _hides(ways: Ways, setting: Setting) -> bool:
     """It hides devices; that alone does not say that the program would have asked for one."""
-    return setting.key.endswith("VISIBLE_DEVICES")
+    known = ways.analysis.profiles.environment_key(setting.key)
+    return setting.key.endswith("VISIBLE_DEVICES") or (known is not None and known.kind == "visible-devices")
 
 
 def by_word(ways: Ways) -> Decision | None:

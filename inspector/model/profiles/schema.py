@@ -123,6 +123,9 @@ class EnvironmentKey(Part, frozen=True, kw_only=True, forbid_unknown_fields=True
     """The widespread belief that this corrects."""
     off: list[str] = []
     """Values with which no GPU is used: globs, whatever their case."""
+    of: list[str] = []
+    """Who reads it: globs of a program's or a mapped file's name, or with a `/` of its path; `off` means nothing to
+    others. Empty: any program may."""
 
 
 class ProgramOption(Part, frozen=True, kw_only=True, forbid_unknown_fields=True):

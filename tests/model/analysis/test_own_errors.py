@@ -1,10 +1,11 @@
 """A program that ends by its own error: what it says of the GPU decides whether that error stands alone."""
 
 from inspector.stream.calls import FileOpened
+from inspector.stream.logs import WritesSeen
 
 from ..asking import BACKEND, answer
 from ..build import Story
-from .asking import decision
+from .asking import analysis, decision
 from .test_decision import CHANNELS
 
 
@@ -130,3 +131,17 @@ def test_the_line_of_a_traceback_that_raises_an_error_is_no_reason_of_it() -> No
 def test_software_that_an_error_names_is_to_be_installed_whatever_the_machine_has() -> None:
     first = answer(_fails("ValueError: RMM isn't installed, can't train on GPU."))
     assert first.next_step.startswith("install what the error names")
+
+
+def test_an_error_among_the_first_lines_is_no_last_word_where_more_was_written() -> None:
+    lines = ["Traceback (most recent call last):", "ImportError: no module named gpu"]
+
+    def said(written: int) -> list[str]:
+        story = Story()
+        story.process(812)
+        story.tell(WritesSeen(at=story.later(), pid=812, fd=2, writes=2, bytes=written, sample=lines))
+        story.end(812, code=1)
+        return [word.refusal for word in analysis(story.state).words]
+
+    assert "own-error" in said(sum(len(line) + 1 for line in lines))
+    assert "own-error" not in said(7_000)

@@ -32,11 +32,23 @@ from inspector.stream.calls import (
     LookedUp,
     OutcomesCounted,
 )
-from inspector.stream.libraries import LoadPredicted
+from inspector.stream.libraries import CopiesFound, LoadPredicted
 from inspector.stream.logs import LogFound, LogRead
-from inspector.stream.processes import ProcessExec, SignalDelivered
+from inspector.stream.processes import (
+    ConstraintsRead,
+    DescriptorsRead,
+    ProcessEnded,
+    ProcessExec,
+    SignalDelivered,
+    SocketsRead,
+    Vitals,
+)
 from inspector.stream.recording import Recording
 from inspector.stream.session import Capability, SessionStarted
+from inspector.stream.stacks import StackTaken
+from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallsSummed
+
+from .attached_late import attached_late
 
 RECORDED = sorted((Path(__file__).parents[2] / "recorded" / "recordings").glob("*.zst"))
 ON_GPU = ("cuda", "rocm", "vulkan", "opencl")
@@ -50,6 +62,13 @@ CHANNELS: dict[str, tuple[tuple[type[Event], ...], tuple[str, ...]]] = {
     "opens": ((FileOpened,), ("open-files",)),
     "logs": ((LogFound, LogRead), ()),
     "environment": ((), ("environment",)),
+    "stacks": ((StackTaken,), ()),
+    "signals": ((SignalDelivered,), ()),
+    "system calls": ((SystemCallRefused, SystemCallsSummed, FolderListed), ()),
+    "limits": ((ConstraintsRead,), ()),
+    "copies": ((CopiesFound,), ()),
+    "what others hold": ((DescriptorsRead, SocketsRead, Vitals), ()),
+    "how it ended": ((), ("exit-status",)),
 }
 """What is withheld together: events, and the abilities that bring them."""
 
@@ -79,6 +98,8 @@ def withheld(events: Sequence[Event], channel: str) -> Iterator[Event]:
             yield msgspec.structs.replace(event, capabilities=rows)
         elif channel == "environment" and isinstance(event, ProcessExec):
             yield msgspec.structs.replace(event, environment={}, environment_known=False)
+        elif channel == "how it ended" and isinstance(event, ProcessEnded):
+            yield msgspec.structs.replace(event, code=None, signal=None, core=False, cpu=None)
         elif channel == "results" and isinstance(event, FunctionsWatched):
             functions = [msgspec.structs.replace(one, returns=False) for one in event.functions]
             yield msgspec.structs.replace(event, functions=functions)
@@ -90,7 +111,10 @@ def withheld(events: Sequence[Event], channel: str) -> Iterator[Event]:
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_channel_that_is_switched_off_makes_no_answer_different_and_sure(case: object, channel: str) -> None:
     name = case.name  # type: ignore[attr-defined]
-    full, part = whole(name), diagnose(apply_all(withheld(events_of(name), channel)))
+    _never_different_and_sure(whole(name), diagnose(apply_all(withheld(events_of(name), channel))))
+
+
+def _never_different_and_sure(full: Answer, part: Answer) -> None:
     if full.mode.verdict in ON_GPU:
         assert (part.mode.verdict, part.mode.confidence) != ("cpu", "proven")
     else:
@@ -101,6 +125,21 @@ def test_a_channel_that_is_switched_off_makes_no_answer_different_and_sure(case:
         if one.severity == "error" and one.confidence == "proven" and one.rule not in known:
             own = {link.subject for link in one.chain if link.kind not in ("root", "mode", "words")}
             assert own and own <= told, f"{one.rule}: {one.title}"  # a link of the same chain, and no more than that
+
+
+LATER = (0.3, 0.6, 0.9)
+"""Parts of an observation after which it might have begun."""
+
+
+@pytest.mark.parametrize("part", LATER)
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_who_attaches_late_is_told_nothing_different_and_sure(case: object, part: float) -> None:
+    name = case.name  # type: ignore[attr-defined]
+    events = events_of(name)
+    at = sorted(event.at for event in events)[int(len(events) * part)]
+    told = attached_late(events, at)
+    if told:
+        _never_different_and_sure(whole(name), diagnose(apply_all(told)))
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

@@ -243,3 +243,14 @@ def test_the_parent_of_a_consumer_is_not_told_to_lack_one() -> None:
     story.call(850, "cuInit", 100, by=BACKEND, library=SHIM)
     story.end(850)
     assert "no-consumer" not in rules(story)
+
+
+def test_a_process_that_was_there_before_us_is_not_blamed_for_want_of_a_consumer() -> None:
+    story = Story()
+    story.process(812, age=60 * SECOND, environment={"LD_PRELOAD": SHIM})
+    story.driver(812, SHIM, "preload")
+    story.later(2 * SECOND)
+    finding = found(story, "no-consumer")
+    assert (finding.severity, finding.confidence) == ("info", "guess")
+    assert "A child of it that ended before we attached may have had one" in finding.doubt
+    assert answer(story).rule == "cause-not-seen"

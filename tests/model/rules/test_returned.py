@@ -225,7 +225,7 @@ def test_what_the_library_opened_before_it_counted_no_device_is_looked_at() -> N
 def test_a_refusal_in_a_living_process_is_followed_up_in_its_next_start() -> None:
     story = _story()
     story.call(812, "cuInit", by=BACKEND)
-    story.call(812, "cuMemAlloc_v2", 2, by=BACKEND)
+    story.call(812, "cuMemAlloc_v2", 201, by=BACKEND)
     assert answer(story).command == "inspector --wait server"
 
 
@@ -361,3 +361,25 @@ def test_a_fall_just_after_memory_was_refused_is_told_by_the_limit() -> None:
 def test_memory_that_another_thread_did_not_get_or_that_no_limit_refused_is_not_blamed_for_a_fall() -> None:
     assert answer(_fell(thread=900)).rule == "child-crashed"
     assert answer(_fell(limit=None)).rule == "child-crashed"
+
+
+@pytest.mark.parametrize(
+    ("library", "code", "does"),
+    [
+        ("/usr/lib/libcuda.so.580.95.05", 999, "nvidia_uvm"),
+        ("/opt/shim/libcuda.so.1", 999, "watch the next start"),  # what a shim means by it only its own steps tell
+        ("/opt/shim/libcuda.so.1", 46, "who holds the device"),
+        ("/opt/shim/libcuda.so.1", 804, "compatibility libcuda"),
+        ("/opt/shim/libcuda.so.1", 805, "MPS"),
+    ],
+)
+def test_what_to_do_about_a_result_follows_from_its_meaning(library: str, code: int, does: str) -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812, library)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", code, by=BACKEND, library=library)
+    story.end(812, code=1)
+    finding = answer(story)
+    assert finding.rule == "api-error" and does in finding.next_step
+    assert finding.command

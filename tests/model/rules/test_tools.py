@@ -1,8 +1,12 @@
 """Tools of devices that a program needs, and that are not installed."""
 
+from errno import ENOENT
+
 import pytest
 
-from ..asking import answer, rules
+from inspector.stream.syscalls import SystemCallRefused
+
+from ..asking import answer, found, rules
 from ..build import Story
 
 
@@ -31,3 +35,23 @@ def test_a_tool_that_only_the_programs_error_names_is_told(said: str) -> None:
 def test_a_tool_that_ran_and_failed_is_not_missing() -> None:
     assert "tool-missing" not in rules(_ended("Error: nvidia-smi failed: no devices were found"))
     assert "tool-missing" not in rules(_ended("Error: could not run nvidia-smi-wrapper.py"))
+
+
+def _looked_for(path: str, *more: str) -> Story:
+    story = Story()
+    story.process(812, environment={"PATH": "/usr/bin:/bin"})
+    for one in (path, *more):
+        story.tell(SystemCallRefused(at=story.later(), pid=812, tid=812, call="execve", errno=ENOENT, subject=one))
+    story.end(812, code=1)
+    return story
+
+
+def test_a_tool_that_is_looked_for_in_one_place_is_to_be_put_there() -> None:
+    finding = found(_looked_for("/opt/rocm/bin/rocminfo"), "tool-missing")
+    assert "runs /opt/rocm/bin/rocminfo" in finding.title and "does not look in PATH" in finding.next_step
+    assert finding.command == "ls -ld /opt/rocm/bin/rocminfo"
+
+
+def test_one_that_is_looked_for_in_path_is_to_be_installed() -> None:
+    finding = found(_looked_for("/usr/bin/rocminfo", "/bin/rocminfo"), "tool-missing")
+    assert finding.command == "command -v rocminfo"

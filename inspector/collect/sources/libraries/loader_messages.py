@@ -1,11 +1,12 @@
 """What the loader refused before we attached: its own sentences, found in the memory of processes that lived before us.
 
 dlerror(3) gives a text in memory that the C library keeps until the thread's next failure, and that lies there freed
-for a good while after. A search by reading only, of what is resident and writable, in pieces behind all other work.
+for a good while after. Who never calls it leaves its two parts there, what and of which file (glibc's `dl_exception`).
+A search by reading only, of what is resident and writable, in pieces behind all other work.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from inspector.stream.libraries import LoaderWordsFound
@@ -34,7 +35,20 @@ SENTENCES: Final = re.compile(
     rb"|Error loading shared library %b: [A-Z][\w ]{4,60})" % (_FILE, _FILE, _NAME, _NAME, _NAME, _FILE)
 )
 """dl-load.c, dl-lookup.c and dl-version.c of glibc, dynlink.c of musl."""
-_HINTS: Final = (b"shared object file", b"undefined symbol: ", b"' not found (required", b"ELF ", b"shared library ")
+_PARTS: Final = re.compile(
+    rb"(?<![\w./+@~-])(?P<what>cannot open shared object file|wrong ELF class: ELFCLASS(?:32|64)|invalid ELF header"
+    rb"|file too short|undefined symbol: [A-Za-z_]\w{1,200}(?:, version [\w.]+)?"
+    rb"|version `[\w.]{1,80}' not found \(required by %b\))\0(?P<file>%b|/%b)\0" % (_NAME, _FILE, _NAME)
+)
+"""dl-exception.c of glibc: the error and then the name of the object, each with its NUL; the errno lies elsewhere."""
+_HINTS: Final = (
+    b"shared object file",
+    b"file too short",
+    b"undefined symbol: ",
+    b"' not found (required",
+    b"ELF ",
+    b"shared library ",
+)
 """One of these is in every sentence: found at gigabytes a second."""
 
 
@@ -79,12 +93,24 @@ def search(pid: int) -> Iterator[list[str] | None]:
                 yield None
     except OSError:
         pass  # gone, or not ours to read: the doctor and the limits say so
-    yield [decode(words) for words in list(found)[:_MOST_FOUND]]
+    yield [decode(words) for words in _fullest(found)[:_MOST_FOUND]]
+
+
+def _fullest(found: Iterable[bytes]) -> list[bytes]:
+    """Without those that another one tells with its errno as well: both forms of one refusal may lie in memory."""
+    known = list(found)
+    return [one for one in known if not any(other.startswith(one + b": ") for other in known)]
 
 
 def sentences(data: bytes) -> list[bytes]:
     """What a piece of memory holds of the loader's sentences."""
-    return [match[0] for hint in _HINTS for at in _places(data, hint) if (match := _around(data, at)) is not None]
+    found = []
+    for at in (at for hint in _HINTS for at in _places(data, hint)):
+        if (match := _around(data, at, SENTENCES)) is not None:
+            found.append(match[0])
+        elif (match := _around(data, at, _PARTS)) is not None:
+            found.append(match["file"] + b": " + match["what"])
+    return found
 
 
 def _places(data: bytes, hint: bytes) -> Iterator[int]:
@@ -94,11 +120,11 @@ def _places(data: bytes, hint: bytes) -> Iterator[int]:
         at = data.find(hint, at + len(hint))
 
 
-def _around(data: bytes, at: int) -> "re.Match[bytes] | None":
+def _around(data: bytes, at: int, pattern: "re.Pattern[bytes]") -> "re.Match[bytes] | None":
     """The sentence that a hint is a part of."""
     window = data[max(0, at - _OVERLAP // 2) : at + _OVERLAP // 2]
     place = at - max(0, at - _OVERLAP // 2)
-    return next((match for match in SENTENCES.finditer(window) if match.start() <= place < match.end()), None)
+    return next((match for match in pattern.finditer(window) if match.start() <= place < match.end()), None)
 
 
 def _pieces(areas: Sequence[Area]) -> Iterator[tuple[int, int]]:
