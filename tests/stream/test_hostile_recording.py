@@ -41,6 +41,15 @@ def test_a_bomb_fills_neither_memory_nor_time(tmp_path: Path, name: str) -> None
     assert int(megabytes) < _MEGABYTES
 
 
+@pytest.mark.parametrize("line", [b"\n", b" \n", b"x\n"])
+def test_lines_without_end_that_tell_nothing_are_not_read_to_the_end(tmp_path: Path, line: bytes) -> None:
+    packed = tmp_path / "x.jsonl.gz"
+    packed.write_bytes(gzip.compress(_stream() + line * (20 << 20), 1))
+    recording = Recording(str(packed))
+    assert len(list(recording)) == len(story())
+    assert any("the rest is not read: 100,000 lines are empty or damaged" in trouble for trouble in recording.troubles)
+
+
 @pytest.mark.parametrize(
     "line",
     [
