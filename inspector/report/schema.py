@@ -342,7 +342,10 @@ def to_json(report: Report) -> bytes:
 
 def from_json(content: bytes) -> Report:
     """A report that was written as JSON; raises msgspec.MsgspecError for anything else."""
-    return _DECODER.decode(content)
+    try:
+        return _DECODER.decode(content)
+    except RecursionError:
+        raise msgspec.DecodeError("it is nested too deep") from None
 
 
 def schema() -> bytes:

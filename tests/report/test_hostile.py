@@ -26,6 +26,12 @@ def hostile(text: str) -> Report:
     return rewritten(sample_report(), lambda word: visible(f"{word}{text}" if " " in word or "/" in word else word))
 
 
+def test_a_report_that_is_nested_without_end_is_refused() -> None:
+    deep = b'{"schema":"shim-inspector/report/1","target":' + b'{"a":' * 200_000 + b"1" + b"}" * 200_001
+    with pytest.raises(msgspec.DecodeError, match="nested"):
+        from_json(deep)
+
+
 class _Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
