@@ -73,6 +73,11 @@ static int (*choose_code(void))(unsigned) { for (volatile int busy = 1; busy;) {
 int cuInit(unsigned) __attribute__((ifunc("choose_code")));
 int cuDeviceGetCount(int *count) { *count = 1; return 0; }
 """
+_SILENT = """
+#include <dlfcn.h>
+#include <unistd.h>
+int main(int count, char **words) { dlopen(words[1], RTLD_NOW); sleep(60); return 0; }
+"""
 _THREAD_LOCAL = """
 __thread char room[8192] __attribute__((tls_model("initial-exec")));
 int cuInit(unsigned flags) { return room[flags]; }
@@ -121,6 +126,7 @@ def build(folder: Path) -> None:
     (folder / "circle/libcuda.so.1").symlink_to("libcuda.so.1")
     _shared(folder / "preloaded/libvgpu.so", _text(folder, _ASKS_ITSELF), "-ldl")
     _shared(folder / "no-count/libcuda.so.1", _text(folder, _NO_COUNT))
+    _compile(folder / "silent", _text(folder, _SILENT), "-ldl")
     _compile(folder / "asks-first", _text(folder, _ASKS_FIRST), "-ldl")
     _shared(folder / "chooses/libcuda.so.1", _text(folder, _CHOOSES))
     nccl = _shared(folder / "addon/libnccl.so.2", _text(folder, _NCCL))

@@ -32,6 +32,15 @@ def test_what_is_mapped_by_now_under_any_name_was_found_after_all() -> None:
     assert remembered(story, GONE) == []
 
 
+def test_who_did_not_ask_why_and_has_another_library_of_the_family_did_without_it() -> None:
+    words = "libcudnn.so.9: cannot open shared object file"
+    (attempt,) = remembered(late(), words)
+    assert attempt.family == "cuda"
+    story = late()
+    story.map(812, "/opt/x/libcuda.so.1")
+    assert remembered(story, words) == []
+
+
 def test_it_is_the_likely_cause_where_nothing_else_is_known() -> None:
     story = late()
     remembered(story, GONE)

@@ -24,6 +24,8 @@ _ASKED_ROUTES = ("needed", "dlopen", "unknown")
 """Routes by which somebody asked; a preload is nobody's question."""
 ANY_FAMILY = "gpu"
 """Family of a backend of which only the place is known: for which API it is, nobody has read."""
+_UNASKED = "cannot open shared object file"
+"""Without an errno: nobody asked for the reason. Who has another library of the family did without this one."""
 _SOON = 1_000_000_000
 _LOADER_REFUSES = 127
 """Status with which ld.so ends a program that it cannot start (ld.so(8), rtld.c)."""
@@ -297,6 +299,7 @@ class LoadReader:
         known = {stem(one.name) for one in self.process.lookups if one.via in ("dlopen", "dlmopen")}
         known |= {stem(library.path) for library in self.mapped.values() if library.state != "unmapped"}
         remembered = self.process.loader_words.words if self.process.loader_words is not None else ()
+        there = {family_of_file(self.profiles, one.path) for one in self.mapped.values() if one.state != "unmapped"}
         optional = optional_names(self.profiles, remembered)
         yield from self._remembered_loads(optional)
         for words in remembered:
@@ -309,7 +312,7 @@ class LoadReader:
             name = words.partition(": ")[0]
             cause, missing, symbol, version = classify(words, name)
             family = family_of_file(self.profiles, missing or name) or family_of_function(self.profiles, symbol)
-            if not family or stem(missing or name) in known:
+            if not family or stem(missing or name) in known or (words.endswith(_UNASKED) and family in there):
                 continue
             failure = FailedLoad(
                 self.process, name, cause, words, missing=missing, symbol=symbol, version=version, told=True

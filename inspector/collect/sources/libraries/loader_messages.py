@@ -37,10 +37,11 @@ SENTENCES: Final = re.compile(
 """dl-load.c, dl-lookup.c and dl-version.c of glibc, dynlink.c of musl."""
 _PARTS: Final = re.compile(
     rb"(?<![\w./+@~-])(?P<what>cannot open shared object file|wrong ELF class: ELFCLASS(?:32|64)|invalid ELF header"
-    rb"|file too short|undefined symbol: [A-Za-z_]\w{1,200}(?:, version [\w.]+)?"
-    rb"|version `[\w.]{1,80}' not found \(required by %b\))\0(?P<file>%b|/%b)\0" % (_NAME, _FILE, _NAME)
+    rb"|file too short)\0(?P<file>%b)\0" % _FILE
 )
-"""dl-exception.c of glibc: the error and then the name of the object, each with its NUL; the errno lies elsewhere."""
+"""dl-exception.c of glibc: the error and then the name of the object, each with its NUL; the errno lies elsewhere.
+
+Loads only: who looks up a name and does not ask why it is not there can do without it."""
 _HINTS: Final = (
     b"shared object file",
     b"file too short",
