@@ -22,7 +22,7 @@ _MOST_WINDOW = 64 << 20
 _MOST_EXPANSION = 300
 _FED = 1 << 10
 _PIECE = 1 << 20
-_LEAST_SUSPECT = 256 << 20
+_LEAST_SUSPECT = 32 << 20
 """A recording is packed to a tenth; what grows so much, to more than this, is made to fill memory or time."""
 _MOST_USELESS = 100_000
 """Lines that are empty or damaged, behind which the rest of a file is not read: two billion fit into 9 MB of .gz."""

@@ -41,6 +41,14 @@ def test_a_bomb_fills_neither_memory_nor_time(tmp_path: Path, name: str) -> None
     assert int(megabytes) < _MEGABYTES
 
 
+def test_one_event_a_million_times_is_no_recording_that_is_worth_its_time(tmp_path: Path) -> None:
+    packed, event = tmp_path / "x.jsonl.zst", encode(story()[1])
+    packed.write_bytes(zstandard.ZstdCompressor().compress(_stream() + event * ((48 << 20) // len(event))))
+    recording = Recording(str(packed))
+    assert sum(1 for _ in recording) < (40 << 20) // len(event)
+    assert any("fold" in trouble for trouble in recording.troubles)
+
+
 @pytest.mark.parametrize("line", [b"\n", b" \n", b"x\n"])
 def test_lines_without_end_that_tell_nothing_are_not_read_to_the_end(tmp_path: Path, line: bytes) -> None:
     packed = tmp_path / "x.jsonl.gz"
