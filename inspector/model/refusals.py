@@ -290,6 +290,14 @@ def shape(process: Process) -> tuple[object, ...]:
     return process.ppid, name_of(argv[0]) if argv else process.comm, words
 
 
+def failed_beside(attempt: Attempt, other: Progress) -> bool:
+    """Its process ended with a failure over a refused call, while another one was there already that computes: two
+    workers, of which one does not make good what the other was refused."""
+    process = attempt.process
+    failed = attempt.kind == "call" and process.end is not None and bool(process.end.code)
+    return failed and other.launched is not None and other.process.started < process.ended
+
+
 def excused_by_siblings(
     refusals: Iterable[Attempt], progress: dict[tuple[Process, str], Progress]
 ) -> dict[Attempt, str]:
@@ -301,7 +309,9 @@ def excused_by_siblings(
     found = {}
     for attempt in refusals:
         for one in counted.get((shape(attempt.process), attempt.family), ()):
-            if one.process is not attempt.process and one.last_at("counted") > attempt.at:
+            if one.process is attempt.process or failed_beside(attempt, one):
+                continue
+            if one.last_at("counted") > attempt.at:
                 found[attempt] = f"PID {one.process.pid}, which does the same, found a device later"
     return found
 

@@ -15,9 +15,11 @@ from inspector.model.chain import Stop
 from inspector.model.decision import BEFORE, Decision
 from inspector.model.evidence import short
 from inspector.model.log_claims import ON_CPU
+from inspector.model.refusals import failed_beside
 from inspector.model.stacks import asked_from, stack_of
 from inspector.model.state import Process
 from inspector.model.verdict import Confidence, Evidence, Finding, Link, Severity
+from inspector.model.worker import is_tool
 
 from . import call_sites
 from .commands import command_of, shown_by_hand
@@ -97,7 +99,7 @@ def _answer(context: Context, decision: Decision) -> Told | None:
 
 
 def _other_stops(context: Context, decision: Decision) -> Iterator[Told]:
-    """Stops that did not decide; in use only what went wrong at the work itself, or does not return."""
+    """Stops that did not decide; in use only what went wrong at the work itself, of a worker, or does not return."""
     for (process, family), stop in context.analysis.stops.items():
         for other in stop.beside if not context.in_use else ():
             beside = explained(context, context.analysis.chain(other))
@@ -107,7 +109,8 @@ def _other_stops(context: Context, decision: Decision) -> Iterator[Told]:
                 )
         if stop is decision.stop and decision.reason != "works":
             continue
-        if context.in_use and not (stop.after_work or not stop.attempt.came_back):
+        failed = context.in_use and _failed_beside_work(context, stop)
+        if context.in_use and not (stop.after_work or not stop.attempt.came_back or failed):
             continue
         chain = context.analysis.chain_of_stop(stop)
         found = explained(context, chain, stop.alternatives)
@@ -115,6 +118,8 @@ def _other_stops(context: Context, decision: Decision) -> Iterator[Told]:
             rule, hit = found
             if not context.in_use and not decision.chain:
                 hit.severity = "info"  # the analysis has seen that it decides nothing
+            if failed:
+                hit.severity = "warning"
             hit.despite_use |= _ended_over(stop)
             at_work = context.in_use and stop.after_work and hit.despite_use
             yield Told(rule, hit, (0,) if at_work else (4, _weight(hit), context.rank(process), stop.attempt.at), chain,
@@ -126,6 +131,14 @@ def _ended_over(stop: Stop) -> bool:
     progress = stop.progress
     failed = progress.process.end is not None and bool(progress.process.end.code)
     return failed and stop.after_work and stop.attempt.at > progress.launched_until
+
+
+def _failed_beside_work(context: Context, stop: Stop) -> bool:
+    """A call was refused to one of several workers, which ended with a failure; none that came later made it good."""
+    process, family = stop.progress.process, stop.progress.family
+    others = [one for one in context.analysis.progress.values() if one.family == family and one.launched is not None]
+    beside = all(one.process is not process and failed_beside(stop.attempt, one) for one in others)
+    return bool(others) and beside and not is_tool(process)
 
 
 def _weight(hit: Hit) -> int:

@@ -383,3 +383,31 @@ def test_what_to_do_about_a_result_follows_from_its_meaning(library: str, code: 
     finding = answer(story)
     assert finding.rule == "api-error" and does in finding.next_step
     assert finding.command
+
+
+def _with_a_second_worker(code: int, *, again: bool = False) -> Story:
+    story = healthy()
+    for pid, refused in ((850, True), *(((851, False),) if again else ())):
+        story.process(pid, ("/opt/app/server", "worker"), parent=812, environment={})
+        story.driver(pid, watch=False)
+        story.consumer(pid, BACKEND)
+        if refused:
+            story.call(pid, "cuInit", by=BACKEND)
+            story.call(pid, "cuMemAlloc_v2", 2, by=BACKEND)
+            story.end(pid, code=code)
+        else:
+            working(story, pid)
+    return story
+
+
+def test_a_worker_that_failed_over_a_refused_call_is_told_beside_one_that_works() -> None:
+    story = _with_a_second_worker(1)
+    assert answer(story).rule == "gpu-in-use"
+    finding = found(story, "api-error")
+    assert (finding.pid, finding.severity) == (850, "warning")
+    assert "Also: cuMemAlloc_v2 = 2 (CUDA_ERROR_OUT_OF_MEMORY) in PID 850" in answer(story).cause
+
+
+def test_a_worker_that_ended_well_or_was_started_again_and_works_blames_nothing() -> None:
+    assert rules(_with_a_second_worker(0)) == ["gpu-in-use"]
+    assert rules(_with_a_second_worker(1, again=True)) == ["gpu-in-use"]
