@@ -44,7 +44,7 @@ class Analysis(msgspec.Struct):
     def all_attempts(self) -> Iterable[Attempt]:
         """Of all processes that are no tools of a shell."""
         for process, rows in self.attempts.items():
-            if not is_tool(process):
+            if not is_tool(process) or _tells_of_another(process, rows):
                 yield from rows
 
     def of_process(self, process: Process) -> Iterable[Progress]:
@@ -217,6 +217,11 @@ def _asks(process: Process, rows: list[Attempt]) -> bool:
     """
     told = any(row.word is not None and row.kind in ("load", "lookup", "call") for row in rows)
     return not is_tool(process) or (told and not born_here(process))
+
+
+def _tells_of_another(process: Process, rows: list[Attempt]) -> bool:
+    """What is known of a shell from before us is only what others left in its log."""
+    return not born_here(process) and any(row.word is not None for row in rows)
 
 
 def _open_refusals(analysis: Analysis) -> list[Attempt]:

@@ -269,6 +269,8 @@ RUNS = (
     Recorded("platypus-nodriver", "cpu", "lookup-failed", "Platypus.so asked for libcuda.so.1"),
     # a monitor that is answered warns of a driver that it does not know
     Recorded("chnvml-ok", "cpu", "management-only", "devices were only monitored"),
+    # attached late: it ended by its own error, and its shell holds the log
+    Recorded("pyamdgpuinfo-late", "cpu", "told-by-program", "No such file or directory: '/dev/dri/'"),
     # what was to be started is not there
     Recorded("wgpuinfo-absent", "cpu", "tool-missing", "was to run wgpu-info, which is not there"),
     # a package of Python that its part for the GPU needs

@@ -70,7 +70,9 @@ def by_error(ways: Ways) -> Decision | None:
         return None
     told = [
         one for one in ways.analysis.unexcused("words")
-        if one.answer == "error" and one.word is not None and concerns_gpu(one.word)
+        if one.word is not None and (
+            (one.answer == "error" and concerns_gpu(one.word))
+            or (one.answer == "own-error" and is_tool(one.process) and concerns_gpu(one.word, perhaps=True)))
     ]  # fmt: skip
     if not told:
         return None
@@ -135,8 +137,11 @@ def by_work_without(ways: Ways) -> Decision | None:
 
 
 def _bare_since_before(ways: Ways) -> bool:
-    """Some process was there before us, and none of those that live has a library to compute with, or a device."""
-    living = [one for one in ways.state.processes if not one.ended and not is_tool(one)]
+    """Some process was there before us, and none of those that live has a library to compute with, or a device: of a
+    shell all that it waits for may have ended before.
+    """
+    alive = [one for one in ways.state.processes if not one.ended]
+    living = [one for one in alive if not is_tool(one)] or alive
     late = any(not born_here(one) for one in living)
     return late and all(
         one.descriptors and maps_nothing_to_compute_with(ways.state, one, ways.analysis.profiles) for one in living
