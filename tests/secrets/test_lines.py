@@ -82,6 +82,11 @@ def test_the_quick_question_lets_every_option_through_that_names_a_secret(word: 
     assert options.may_name_secret(word)
 
 
+def test_the_name_of_a_secret_hides_no_device_behind_it() -> None:
+    shown = shown_arguments(["podman", "run", "--secret", "db_pass", "--device", "nvidia.com/gpu=all", "img"])
+    assert shown[-3:] == ["--device", "nvidia.com/gpu=all", "img"]
+
+
 CHOSEN = "zQ003xKwPv7R"
 
 

@@ -70,7 +70,22 @@ def test_only_the_secret_of_a_sentence_is_hidden(text: str, shown: str) -> None:
     assert hide(text) == shown
 
 
-@pytest.mark.parametrize("unit", ["password is a-", "a, b ", "code 1-2-", "insert into t (a) values ('", "creds a:b "])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "password is a-",
+        "a, b ",
+        "code 1-2-",
+        "insert into t (a) values ('",
+        "creds a:b ",
+        "['-a', ",
+        "('-p' ",
+        "password zq ",
+        "connect('a', ",
+        "auth(",
+        "[('-a',",
+    ],
+)
 def test_long_texts_are_looked_at_in_linear_time(unit: str) -> None:
     assert len(hide(unit * 4000)) > 0
 

@@ -10,6 +10,7 @@ from .found import Span
 from .known import known
 from .naming import words_of
 from .opaque import is_opaque
+from .unknown import is_known
 
 _END = lazy(r"[\s\"'<>`|\\^{}]|$")
 _AUTHORITY_END = lazy(r"[/\s\"'<>`?#]|$")
@@ -30,8 +31,12 @@ _PASSWORD_FILE = lazy(
     r"(?:^|(?<=[\s\"']))(?:[a-z][\w.-]{0,63}|\*):(?:\d{4,5}|\*):[\w*-]{1,64}:[\w*.-]{1,64}:(\S{4,256})$"
 )
 """A line of PostgreSQL's file of passwords."""
-_LOGIN = lazy(r"(?:(?<![\w.+/:-])|(?<=\w//))[\w.+-]{1,64}:([^\s:@/\"'<>]{1,512})@(?!sha\d)(?:[\w.-]+|(?=/\w))")
+_LOGIN = lazy(
+    r"(?:(?<![\w.+/:-])|(?<=\w//))[\w.+-]{1,64}:([^\s:@/\"'<>]{1,512})@(?!sha\d|\d{1,8}(?![\w.-]))(?:[\w.-]+|(?=/\w))"
+)
 _ORACLE = lazy(r"(?<![\w/])[\w$-]{1,64}/([^\s/@]{1,512})@")
+_OF_WEB = ("http://", "https://")
+_USER = lazy(r"[a-z_][a-z_.-]{0,31}\d{0,2}|(?:[A-Z]?[a-z]{2,16}){1,4}")
 _NO_LOGIN = ("mailto:", "sip:", "sips:", "xmpp:", "acct:")
 _HOOK = lazy(r"/with/key/|hooks?[./]|webhooks?[\w-]*/|/bot\d+:|/services/T", re.IGNORECASE)
 _NUMBER = lazy(r"\d{1,7}|true|false|null|none|\(hidden\)", re.IGNORECASE)
@@ -73,7 +78,7 @@ def spans(text: str) -> Iterator[Span]:
                 yield match.span(2)
     if text.count(":") > 3:
         for match in _PASSWORD_FILE().finditer(text):
-            if could_be_chosen(match[1]):
+            if not is_known(match[1]):
                 yield match.span(1)
 
 
@@ -83,8 +88,9 @@ def _in_url(text: str, begin: int, end: int) -> Iterator[Span]:
     if login < 0 and authority < end and text[authority] in "/#?":
         odd = text.find("@", authority, end)  # a password with a slash in it
         login = odd if odd > 0 and ":" in text[begin:authority] and not _has_port(text[begin:authority]) else -1
-    if login > begin and text[begin:login] != "(hidden)":
-        yield begin, login
+    if login > begin:
+        if text[begin:login] != "(hidden)" and not _is_user(text[begin:login], of_web=text.endswith(_OF_WEB, 0, begin)):
+            yield begin, login
         authority = max(authority, login)
     path = text[authority:end]
     if _HOOK().search(text, begin, end) and len(path) > 1:
@@ -96,6 +102,13 @@ def _in_url(text: str, begin: int, end: int) -> Iterator[Span]:
             yield place, place + len(part)
         place += len(part) + 1
         folder = part.lower()
+
+
+def _is_user(login: str, of_web: bool) -> bool:
+    """Whether what stands before a host is a user alone: `ssh://git@host`; on the web a token stands there as well."""
+    if ":" in login:
+        return False
+    return is_known(login) if of_web else _USER().fullmatch(login) is not None and not looks_chosen(login)
 
 
 def _is_of_link(folder: str) -> bool:

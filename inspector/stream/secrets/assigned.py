@@ -57,11 +57,18 @@ _ADDRESS = lazy(r"0[xX][0-9a-fA-F]{1,16}[\])}.]?")
 """A number of 64 bits: `cache key: 0x1f2e3d4c`."""
 _DOTTED = lazy(r"[a-z_][a-z_0-9]*(?:\.[a-z_0-9]+){2,}")
 """A name in a module or a model: `model.layers.0.q_proj`."""
-_OF_PIECES = lazy(r"[a-z]{2,12}(?:_[a-z0-9]{1,12}){3,16}")
-"""A kernel: `attn_fwd_sm90_bf16_hdim128`."""
+_OF_PIECES = lazy(
+    r"[a-z]{2,12}(?:_[a-z0-9]{1,12}){3,16}|[a-z]{2,12}(?:[-.][a-z0-9]{1,12}){2,16}|(?:ssh|ecdsa)-[\w-]{3,24}"
+)
+"""A kernel (`attn_fwd_sm90_bf16_hdim128`), a model, a kind of public keys."""
 _SIZES = lazy(r"\d{1,6}(?:x\d{1,6}){1,6}")
 _CALL = lazy(r"[A-Za-z_][\w.]{0,60}\(")
 """`key_states.shape = torch.Size([1`: code."""
+_ASKS = lazy(
+    r"(?:get|env|read|load|prompt|fetch|look_?up|pop|find|param|ask|require|arg)\w{0,16}\([\"']$", re.IGNORECASE
+)
+_NAME_OF_ONE = lazy(r"(?i:[a-z_.-]{0,40}(?:pass|secret|token|key|cred|auth|pw)[a-z_.-]{0,40})")
+"""A program asks for the secret of that name: `os.environ.get("DB_PASSWORD")`."""
 _OF_FILE = lazy(r"s?[-_.]?(?:file|path|dir|folder)s?\b", re.IGNORECASE)
 _NAME_ON = lazy(r"[\w.-]{1,40}")
 _LONGEST = 1024
@@ -108,7 +115,7 @@ def _below(text: str, ends: Iterator[int], judge: _Judge) -> Iterator[Span]:
             done = within[1]
             called = _OF_CALL().match(text, end) is not None
             for found in nested.values(text, within, judge):
-                if called and text[found[0] - 1] not in "\"'":
+                if called and (text[found[0] - 1] not in "\"'" or _is_asked_for(text, found)):
                     continue  # names of a program's own variables
                 if not is_none(text, found) and text[found[0] - 1 : found[1] + 1] != "(hidden)":
                     yield found
@@ -171,13 +178,22 @@ def _assigned(text: str, end: int, judge: _Judge) -> Iterator[Span]:
 
 def _is_code(text: str, end: int, found: Span) -> bool:
     """`passwd = ask(...)`, `self.secret = secret`: a line of a program, as tracebacks quote it."""
-    end += text[end : end + 1] == "s"
+    value = text[slice(*found)]
+    if _is_asked_for(text, found):
+        return True
+    if (goes_on := _NAME_ON().match(text, end)) is not None:
+        end = goes_on.end()
     if text[end : end + 3] != " = " or found[0] != end + 3:
         return False
-    value = text[slice(*found)]
     name, bracket, _ = text[found[0] : found[1] + 1].partition("(")
     called = bracket == "(" and name.replace(".", "").isidentifier()
     return called or text.endswith(value, 0, end)
+
+
+def _is_asked_for(text: str, found: Span) -> bool:
+    """Whether a value is the name by which a program asks for a secret."""
+    asked = _ASKS().search(text, max(0, found[0] - _LONGEST_NAME), found[0])
+    return asked is not None and _NAME_OF_ONE().fullmatch(text, *found) is not None
 
 
 def _is_neutral(text: str, end: int, found: Span) -> bool:
@@ -265,8 +281,13 @@ def _directly_behind(text: str, end: int) -> Iterator[Span]:
     if match is not None and match[1].startswith(known().prefixes):
         yield match.span(1)
     match = _FURTHER_BEHIND().match(text, end)
-    if match is not None and could_be_chosen(match[1]):
+    if match is not None and could_be_chosen(match[1]) and _last_word(text, match.start(1)) not in known().heads:
         yield match.span(1)
+
+
+def _last_word(text: str, end: int) -> str:
+    """The word before a colon."""
+    return text[max(0, end - _LONGEST_NAME) : end].rstrip(" :'\"").rpartition(" ")[2].lower()
 
 
 def _enclosed(text: str, begin: int, end: int) -> Iterator[Span]:

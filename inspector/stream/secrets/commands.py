@@ -21,6 +21,7 @@ from .logins import (
 from .naming import is_unnamed_number, words_of
 from .opaque import UUID
 from .options import PARTS_OF_NAMES, is_harmless
+from .unknown import is_known
 
 _LETS_IN = ("login", "auth", "authenticate")
 _TELLS = lazy(
@@ -48,6 +49,8 @@ _VALUES = ("--value", "--secret-string", "--secret-value", "--plaintext")
 _NO_PORT = lazy(r"\d{6,12}")
 _EXACT = frozenset(("password", "passphrase", "psk", "wpa-psk"))
 """Words of a command behind which stands what they name."""
+_WAITING = frozenset(("token", "auth", "apikey", "api-key", "authtoken", "unlock", "passcode", "licence", "license"))
+"""Words of a command behind which a secret may stand, or what is done with it: `token list`."""
 _SCHEMES = ("digest", "basic")
 _ACCOUNTS = [{what, how} for what in ("user", "users", "account") for how in ("add", "create", "new", "register")]
 _SETS = frozenset(("set", "put", "store", "update", "change"))
@@ -132,6 +135,10 @@ class _Told:
         self._surely = False
         self._certain_in = 0
         """After so many words that are no options comes a secret, whatever it looks like; 0 for none."""
+        self._waits = 0
+        """So many words may be between a command that is told a secret and the secret, all of them known ones."""
+        self._only_next = False
+        """What is certain stands behind the value of an option: `--secret db_pass --device X` tells of none."""
         self._on_secrets = False
         """A command on a secret, whose value stands behind `--value`."""
         self._value = False
@@ -145,7 +152,14 @@ class _Told:
             return -1 if is_harmless(word) else 0
         if word[:1] == "-" and "=" not in word:
             return -1
-        if self._certain_in == 1 and not is_harmless(word) and word[:1] != "$" and word not in known().telling:
+        if (
+            self._certain_in == 1
+            and not is_harmless(word)
+            and word[:1] != "$"
+            and word.rstrip("?!.,:;") not in known().telling
+        ):
+            return 0
+        if self._waits and not is_known(word):
             return 0
         if self._before in _SCHEMES and (pair := USER_AND_WORD().fullmatch(word)) is not None:
             return pair.start(1)
@@ -161,18 +175,25 @@ class _Told:
         """The next word was this one."""
         self._left = max(0, self._left - 1)
         self._value = self._on_secrets and word in _VALUES
+        if word[:1] == "-" and self._only_next:
+            self._certain_in = 0
         if word[:1] != "-" and not (self._certain_in == 1 and (word.isdigit() or word in _SETS)):
             self._certain_in = max(0, self._certain_in - 1)
         if word in _EXACT and self._before[:1] != "-":
             self._certain_in = 1
         if {word, self._before} in _ACCOUNTS:
             self._left, self._surely = 2, True
-        self._before = word
+        behind_option, self._before = self._before[:2] == "--" and "=" not in self._before, word
+        self._waits = 0 if not is_known(word) else max(0, self._waits - 1)
+        if word in _WAITING and not behind_option:
+            self._waits = _WORDS_TOLD
         sets, self._sets = self._sets, word in _SETS
         if (tells := _tells(word)) is not None:
             self._left, self._surely, certain, on_secrets = tells
             self._surely |= sets
             self._certain_in = certain or self._certain_in
+            self._waits = _WORDS_TOLD if certain == 1 and not behind_option else self._waits
+            self._only_next = behind_option and certain == 1
             self._on_secrets |= on_secrets
 
 

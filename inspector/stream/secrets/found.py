@@ -15,8 +15,8 @@ QUOTED = (
 )
 _NO_SECRET = lazy(
     r"(?:\(hidden\)|true|false|yes|no|on|off|null|none|nil|undefined|empty|not|missing|required|"
-    r"invalid|expired|unknown|unset|default|\*+|x+|<[^>]*>|\$\{?\w+\}?|%\w+%|"
-    r"[+-]?\d{1,6}(?:\.\d*)?%?)[.:!?]*",
+    r"invalid|expired|unknown|unset|default|&?str|string|bytes|secretstr|optional|object|\*+|x+|<[^>]*>|\$\{?\w+\}?|%\w+%|"
+    r"--?[a-z][a-z-]*|[+-]?\d{1,6}(?:\.\d*)?%?)[.:!?]*",
     re.IGNORECASE,
 )
 """What stands there when there is no secret."""
@@ -40,7 +40,7 @@ def ends(small: str, word: str) -> Iterator[int]:
 
 def unless_told(text: str, found: Span) -> Iterator[Span]:
     """A secret in prose, unless the word tells how it is: `the password is required`."""
-    word = text[slice(*found)].strip(".,:;!").lower()
+    word = text[slice(*found)].strip(".,:;!?").lower()
     if word not in known().how_it_is and not (word.isalpha() and word.endswith("ed")) and not is_none(text, found):
         yield found
 

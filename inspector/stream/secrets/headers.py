@@ -8,6 +8,7 @@ from inspector.stream.lazy_pattern import lazy
 from .chosen import could_be_chosen, looks_chosen
 from .found import Span, ends, group, group_of, holds_any, is_none
 from .known import known
+from .unknown import is_known
 
 _HEADER = lazy(
     r"[\w-]{0,20}\\?[\"']?\s{0,3}[:=]\s{0,3}(\\?[\"'])?(?:([a-z][\w-]{1,40})(?=\s{1,4}\S)\s{1,4})?", re.IGNORECASE
@@ -32,10 +33,15 @@ _OWN_HEADER = lazy(
 )
 """`X-Subject-Token: X`: headers that services make up, behind their `x-`."""
 _LONGER = len(" x-")
-_CONNECTS_SURELY = lazy(
-    r"\b(?:mysqli?(?:_p?connect)?|ldap_bind|ftp_login|ssh2_auth_password|imap_open|odbc_connect|oci_connect)"
-    r"\([^()\n]{0,300}?,\s?[\"']([^\"'\n]{1,256})[\"']\s?\)"
+_CALLEES = ("connect", "login", "auth", "cred", "wifi", "mysqli", "pdo", "passw", "_bind", "crypt")
+_CALL = lazy(
+    r"\b((?:[\w.:]|->){0,64}(?:connect|login|auth|cred|wifi|mysqli|pdo|passw|_bind|crypt)(?:[\w.:]|->){0,40})"
+    r"\(\s?((?:[^()\"'\n]{0,64}[bu]?(?:\"[^\"\n]{0,256}\"|'[^'\n]{0,256}')){1,8})",
+    re.IGNORECASE,
 )
+_ARGUMENT = lazy(r"(?<![=:\w])\s?[bu]?(?:\"([^\"\s]{4,256})\"|'([^'\s]{4,256})')(?!\s?[:=])")
+_TAKES_ONLY_SECRETS = lazy(r"(?:passw(?:or)?d|passphrase|credentials?)$|crypt\w{0,8}$", re.IGNORECASE)
+"""`set_password("X")`, `pgp_sym_decrypt(c, 'X')`."""
 _HEADS_OF_PAIRS = ("id/p", "id / p", "id pw", "id pass", "user/p", "name/p", "login/p")
 _HEADED_PAIR = lazy(
     r"(?:\bid|\b\w{0,16}id|user(?:name)?|login)\s?[/ ]\s?(?:pw|pwd|pass(?:word)?)\b"
@@ -120,14 +126,18 @@ def spans(text: str, small: str, named: bool) -> Iterator[Span]:
 
 
 def _called(text: str, small: str) -> Iterator[Span]:
-    """What functions that connect or log in are given."""
+    """What functions that connect or log in are given, but for the first of it and for known words."""
     if holds_any(text, ("onnect", "redential", "__construct(", "ogin(", "PDO(")):
         for match in _CONNECTS().finditer(text):
             if could_be_chosen(match[1]):
                 yield match.span(1)
-    if holds_any(small, ("connect(", "_bind(", "_login(", "_password(")):
-        for match in _CONNECTS_SURELY().finditer(text):
-            yield match.span(1)
+    if holds_any(small, _CALLEES):
+        for match in _CALL().finditer(text):
+            given = [word.span(word.lastindex or 0) for word in _ARGUMENT().finditer(text, *match.span(2))]
+            alone = _TAKES_ONLY_SECRETS().search(match[1]) is not None
+            for span in given if alone else given[text[match.start(2)] in "\"'" :]:
+                if not is_known(text[slice(*span)]):
+                    yield span
 
 
 def _tokens(text: str, small: str) -> Iterator[Span]:

@@ -6,9 +6,23 @@ from functools import lru_cache
 
 from inspector.stream.lazy_pattern import lazy
 
-from . import addresses, assigned, codes, commands, headers, naming, options, phrases, prose, reading, sql
+from . import (
+    addresses,
+    arguments,
+    assigned,
+    codes,
+    commands,
+    headers,
+    naming,
+    options,
+    phrases,
+    prose,
+    reading,
+    sql,
+    unknown,
+)
 from .blocks import SECRET_KEY, Blocks
-from .chosen import could_be_chosen, has_signs, is_made_up, looks_chosen, looks_drawn
+from .chosen import has_signs, is_made_up, looks_chosen, looks_drawn
 from .found import Span, holds_any
 from .known import NAMES, SHORTEST, known
 from .opaque import LEAST, is_opaque
@@ -36,7 +50,11 @@ _WITH_SIGNS = lazy(r"(?<![^\s:=(,])[A-Za-z0-9][\w!#^&$*%@]{6,63}(?![^\s),;.:])")
 _FOLDER = lazy(r"(?:^|/)[a-z]{3,}(?:/|$)")
 """A piece between slashes that is a word: no token in base64 has one."""
 _FILE_OF_DIGEST = lazy(r"/[0-9a-f]{32,128}$")
-_DIGEST = lazy(r"(?:\b(?:sha-?\d{1,3}|md5|blake\w{1,3})[:=-]|\b(?:fingerprint|etag|integrity)\W{1,3})$", re.IGNORECASE)
+_PUBLIC = ("AAAAB3NzaC", "AAAAC3NzaC", "AAAAE2VjZHNh")
+"""How public keys of SSH begin."""
+_DIGEST = lazy(
+    r"(?:\b(?:sha-?\d{1,3}|md5|blake\w{1,3})[:=-]\s?|\b(?:fingerprint|etag|integrity)\W{1,3})$", re.IGNORECASE
+)
 _LINE_OF_KEY = lazy(r"(?:[A-Za-z0-9+/]{4}){4,}(?:[A-Za-z0-9+/]{2,3}={0,2})?|[A-Za-z0-9+/]{2,}={1,2}")
 _SMALL = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
 _MEMBER = lazy(r"([\"'](?:\w*_)?(?:token|key|auth|pass)[\"']\s?:\s?)[\"']([^\"']{1,1024})[\"']", re.IGNORECASE)
@@ -82,12 +100,14 @@ def _found_as_written(text: str, small: str) -> list[Span]:
         *codes.spans(text, small, named),
         *addresses.spans(text),
         *options.spans(text),
+        *arguments.spans(text),
         *naming.spans(text),
         *_by_form(text),
     ]
     if " " in text or "\t" in text:  # sentences are of several words
         found += prose.spans(text, small, named)
         found += phrases.spans(text, small, named)
+        found += unknown.spans(text, small)
         if named or " >" in text:
             found += sql.spans(text, small)
     return found
@@ -113,7 +133,7 @@ def _told_in_path(text: str) -> Iterator[Span]:
         begin, small = part.start(), part[0].lower()
         if "=" in small or ":" in small:
             yield from ((begin + first, begin + last) for first, last in assigned.spans(part[0], small, named=True))
-        if "@" in small and (login := _LOGIN_IN_PATH().search(part[0])) is not None and could_be_chosen(login[1]):
+        if "@" in small and (login := _LOGIN_IN_PATH().search(part[0])) is not None and not unknown.is_known(login[1]):
             yield begin + login.start(1), begin + login.end(1)
         if holds_any(small, ("passw", "passphrase", "pwd")):
             yield from ((begin + told.start(1), begin + told.end(1)) for told in _NAMED_IN_PATH().finditer(part[0]))
@@ -159,7 +179,9 @@ def shown_value(key: str, value: str) -> str:
     if _SCHEMED().fullmatch(value) is not None:
         return HIDDEN
     if key not in _NO_SECRET_KEYS and SECRET_KEY().search(key) and not options.is_harmless(value):
-        return HIDDEN if not naming.is_neutral(key) or looks_chosen(value) else hide(value)
+        if naming.is_neutral(key):
+            return HIDDEN if looks_drawn(value) or is_opaque(value) or has_signs(value) else hide(value)
+        return HIDDEN if naming.is_certain(key) or not unknown.is_known(value) else hide(value)
     if naming.is_unnamed_number(key, value) or _LOGIN().fullmatch(value) is not None:
         return HIDDEN
     if "LICEN" in key.upper() and looks_chosen(value):
@@ -174,36 +196,14 @@ def shown_value(key: str, value: str) -> str:
 def shown_arguments(words: Iterable[str]) -> list[str]:
     """An argument list as it may be shown: values of secret options replaced, wherever they stand."""
     given = list(words)
-    secret = {0: -1}
-    for start in range(min(len(given), 3)):  # `sudo -u x mysql -pX` and `env A=1 mysql -pX` begin later
-        program = given[start].rpartition("/")[2]
-        for index, begin in options.secret_parts(program, given[start + 1 :]):
-            if not options.is_harmless(given[start + 1 + index][begin:]):
-                secret[start + 1 + index] = begin
-    for index, begin in commands.chosen_parts(given):
-        secret.setdefault(index, begin)
-    shown: list[str] = []
-    follows = many = False
-    for index, word in enumerate(given):
-        begin = secret.get(index, -1)
-        if follows and not word.startswith("--") and not options.is_harmless_behind(given[index - 1], word):
-            shown.append(HIDDEN)
-        elif begin >= 0:
-            shown.append(word[:begin] + HIDDEN)
-        else:
-            shown.append(_argument(word))
-        goes_on = follows and many and word[:1] != "-"
-        follows = goes_on or (
-            word[:1] in ("-", "+", "/") and options.may_name_secret(word) and options.OPTION().match(word) is not None
-        )
-        many = goes_on or (follows and options.MANY().fullmatch(word) is not None)
-    return shown
+    secret = arguments.begins(given)
+    return [word[: secret[index]] + HIDDEN if index in secret else _argument(word) for index, word in enumerate(given)]
 
 
 def _argument(word: str) -> str:
     assigns = ("=" in word or ":" in word) and options.may_name_secret(word)
     match = options.ASSIGNED().fullmatch(word) if assigns else None
-    if match is not None and not options.is_harmless(match[2]) and "://" not in match[1]:
+    if match is not None and "://" not in match[1] and not options.is_harmless_behind(match[1].rstrip("=:"), match[2]):
         return match[1] + HIDDEN
     if " " in word and commands.may_tell(word):
         return _without(word, [*_found(word), *commands.parts_within(word)])
@@ -279,7 +279,7 @@ def _is_of_file(piece: str) -> bool:
 
 
 def _is_digest(text: str, begin: int) -> bool:
-    return _DIGEST().search(text, max(0, begin - 16), begin) is not None
+    return text.startswith(_PUBLIC, begin) or _DIGEST().search(text, max(0, begin - 16), begin) is not None
 
 
 def _pieces(match: re.Match[str]) -> Iterator[tuple[int, int]]:

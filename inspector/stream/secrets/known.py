@@ -20,6 +20,10 @@ class Program(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     names: str
     options: str = ""
     """Behind these it stands, joined or as the next word."""
+    joined: bool = True
+    """Whether a value may be joined to an option of one letter."""
+    logins: str = ""
+    """Behind these a user stands, and perhaps its password behind `:`, `%` or `,`."""
     only_with: str = ""
     """Only with one of these words among the arguments: `docker run -p 80:80` is a port. Empty: always."""
     last_words: int = 0

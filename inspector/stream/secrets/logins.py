@@ -42,14 +42,14 @@ _CODE = lazy(r"\d{4,12}")
 _NO_CODE = lazy(
     r"(?:error|exit|status|return|country|lang\w*|zip|postal|area|op|by?te|qr|bar|color|source|unit)[-_]?code"
 )
-_ASKS_COMMAND = lazy(r"--?[\w-]*(?:pass|secret|token|cred|key)[\w-]*(?:command|cmd|eval|helper|program)")
+_ASKS_COMMAND = lazy(r"--?[\w-]*(?:pass|secret|token|cred|key)[\w-]*")
 _ECHOES = lazy(r"(?:/\w+)*(?:echo|printf)\s+(?:-n\s+)?[\"']?(.+?)[\"']?")
 SHORT_OPTIONS = ("-p", "-P", "-w", "-W", "-pw")
 BEFORE_PASSWORDS = frozenset(
     (*SHORT_OPTIONS, "/p", "/rp", "/pw", *(f"-{first}{last}" for first in ascii_letters for last in "pPwW"))
 )
 """Behind these a password stands as a word of its own, if it looks like one."""
-_BESIDE_USER = lazy(r"-[A-Za-z]?[uU]")
+_BESIDE_USER = lazy(r"-[A-Za-z]?[uU]|/u")
 _BARE_WORD = lazy(r"[a-z]{4,64}")
 
 

@@ -11,6 +11,12 @@ from .known import known
 
 _WORD = lazy(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|[A-Z]")
 _HEX = lazy(r"(?=[a-fA-F]*\d)(?=\d*[a-fA-F])(?:[0-9a-f]{20,512}|[0-9A-F]{20,512})")
+_CERTAIN = lazy(
+    r"pass|pwd|secret|cred|cookie|pin|otp|seed|phrase|psk|api|auth|access|private|sign|crypt|master|account|license|"
+    r"bearer|session|user|kennwort|contrase|senha|geheim|parol|wachtwoord|hook|jwt|salt|pepper|hmac|fernet|clave|"
+    r"pw$|^(?:\w+_)?(?:token|pat|dsn|sas|sk)$",
+    re.IGNORECASE,
+)
 _EACH = 8
 _FOUR_HEX = lazy(r"[0-9a-fA-F]{4}")
 _LONG_HEX = lazy(r"[0-9a-fA-F]{32}")
@@ -36,6 +42,11 @@ def is_neutral(name: str) -> bool:
     """Whether a name that holds the name of a secret ends with what is none: `token_limit`, `secretName`."""
     words = words_of(name)
     return len(words) > 1 and words[-1] in known().heads
+
+
+def is_certain(name: str) -> bool:
+    """Whether a name says by more than `key`, `token` or the like that its value is a secret."""
+    return _CERTAIN().search(name) is not None
 
 
 def is_unnamed_number(name: str, value: str) -> bool:

@@ -10,7 +10,12 @@ from .chosen import looks_chosen
 from .found import holds_any
 from .known import known
 from .logins import SHORT_OPTIONS
+from .naming import words_of
 
+_LONG_NAMES = frozenset(
+    ("password", "passwd", "pass", "passphrase", "prompt", "port", "protocol", "profile", "progress")
+)
+"""Options that some programs write with one dash: no value is joined to a shorter one."""
 _LONG_OPTION = 4
 """Characters from which on a value is not joined to an option without `=`."""
 
@@ -21,7 +26,7 @@ _NAME = (
     r"accesskey|secretkey|storepass|keypass|requirepass|masterauth)\w{0,8}|pass|pwd|(?!no)\w{0,8}pw|key|token|auth|authorization|salt|pepper|hmac|community|"
     r"(?:invit\w{1,5}|unlock|access|activation|recovery|backup|verification|security|pairing|licen[cs]e)[-_]?code|"
     r"passwort|kennwort|senha|contrase(?:n|ñ)a|mot-?de-?passe|geheim\w{0,8}|parole|parola|wachtwoord|salasana|lösenord|"
-    r"mnemonic|(?:\w{1,20}[-_])?seed[-_]phrase|(?:signing|totp|otp|wallet|master|recovery|hd)[-_]seed|"
+    r"mnemonic|seed[-_]words?|\w{0,20}passcode|(?:\w{1,20}[-_])?seed[-_]phrase|(?:signing|totp|otp|wallet|master|recovery|hd)[-_]seed|"
     r"cookie|\w{1,20}Token|\w{1,20}Key|pat|psk|pin|otp|bearer|jwt|creds|webdav-pass|(?<=sonar\.)login)"
 )
 PARTS_OF_NAMES = (
@@ -31,11 +36,27 @@ PARTS_OF_NAMES = (
     "hmac", "community", "code",
 )  # fmt: skip
 """One of these is in each name: most arguments have none, and need no expression."""
-OPTION = lazy(rf"(?:--?|\+){_NAME}$|/(?:password|pass|pwd|pw)$", re.IGNORECASE)
+OPTION = lazy(rf"(?:--?|\+{{1,2}}){_NAME}$|/(?:password|pass|pwd|pw)$", re.IGNORECASE)
 """An option whose value is the next argument: `--token`, `--hf-token`, `-api_key`."""
+_GOES_ON = lazy(
+    r"(?:--?|\+{1,2})[\w.-]{0,40}?(?:passw(?:or)?d|passphrase|passcode|secret|credential)s?[-_.][\w.-]{1,40}$",
+    re.IGNORECASE,
+)
+"""A name of a secret that goes on: what it ends with tells whether it is one still."""
+_SWITCHES = frozenset((
+    "no", "ask", "gen", "genkey", "generate", "show", "list", "print", "without", "disable", "enable", "skip",
+    "allow",
+))  # fmt: skip
+"""What options begin with that take no secret, only tell of one."""
+_NAMES_ONE = frozenset((
+    "id", "ids", "arn", "stdin", "fd", "prompt", "command", "cmd", "label", "generator", "box", "hash",
+    "encryption", "rotation", "engine",
+))  # fmt: skip
+"""What a name of a secret goes on with if it tells where or which the secret is."""
+_PUBLIC = frozenset(("public", "pub", "pubkey", "publickey"))
 MANY = lazy(r"--?[\w-]*(?:keys|tokens|passwords|secrets|user-?pass)")
 """An option with several values, up to the next one."""
-ASSIGNED = lazy(rf"((?:--?|-D|\+|/)?{_NAME}[=:])(.+)", re.IGNORECASE | re.DOTALL)
+ASSIGNED = lazy(rf"((?:--?|-D|\+|/)?{_NAME}(?:=|:(?!:)))(.+)", re.IGNORECASE | re.DOTALL)
 """`password=X`, `--token=X`, `-Ddb.password=X`."""
 OPTION_ASSIGNED = lazy(rf"(?:^|[\s'\"])--?{_NAME}=[\"']?([^\s\"'&;|<>]+)", re.IGNORECASE)
 """`--api-key=X` inside a text."""
@@ -48,10 +69,17 @@ _SHORT = lazy(r"(?:^|(?<=[\s'\"]))-(?:pw|[pPwW])(?!ass)(?:\s{1,9}|=)?[\"']?([^\s
 _LISTED = lazy(rf"[\"']--?{_NAME}\\?[\"'],\s?\\?[\"']([^\"'\\]+)", re.IGNORECASE)
 """`"--token", "X"`: an argument list that is told as one."""
 _HARMLESS = lazy(
-    r"|[+-]?\d{1,6}(?:\.\d*)?|\d{1,2}(?:[-,]\d{1,2}){1,16}|true|false|yes|no|on|off|none|null|auto|/[^\s:@]*|<[^<>\s]{1,40}>|\(hidden\)",
+    r"|[+-]?\d{1,6}(?:\.\d*)?|\d{1,2}(?:[-,]\d{1,2}){1,16}|true|false|yes|no|on|off|none|null|auto|/[^\s@]*|<[^<>\s]{1,40}>|\(hidden\)",
     re.IGNORECASE,
 )
 """Values that are no secrets: switches, numbers, paths of files, a tokenizer's `<s>`."""
+_OPTION_OR_FILE = lazy(
+    r"-[A-Za-z]?|-[a-z][a-z-]{1,24}|--[a-z][\w-]{0,40}"
+    r"|(?:\.{1,2}|~)/[^\s:@]*|(?!\w+://)@?(?:[\w.~-]{1,64}/){0,16}[\w.~-]{1,64}"
+    r"\.(?:pem|key|pub|crt|cer|der|p12|pfx|jks|keystore|gpg|asc|age|txt|json|ya?ml|toml|conf|cfg|env|ini|kdbx|pass|secret)"
+    r"|(?:env|file|fd|stdin|keyring|prompt):[\w./-]{0,128}"
+)
+"""The next option, behind one that is a switch here, and files that hold the secret."""
 _OF_PROGRAM = lazy(
     r"(?=[^_]{0,64}_)[a-z_]\w{0,64}(?:\.[a-z_0-9]\w{0,64}){1,16}|(?!\w*(?:pass|secret|key))[a-z]+(?:_[a-z]+)+"
 )
@@ -70,6 +98,16 @@ def may_name_secret(word: str) -> bool:
     return holds_any(word.casefold(), PARTS_OF_NAMES)
 
 
+def takes_secret(option: str) -> bool:
+    """Whether the argument behind an option is a secret: `--smtp-pass`, `--passwd-string`; not `--no-password`."""
+    words = words_of(option)
+    if not words or words[0] in _SWITCHES or words[-1] in known().heads or not _PUBLIC.isdisjoint(words):
+        return False
+    if OPTION().match(option) is not None:
+        return True
+    return option[0] in "-+" and words[-1] not in _NAMES_ONE and _GOES_ON().match(option) is not None
+
+
 def is_harmless(value: str) -> bool:
     """Whether the value of an option or variable with a secret-looking name is none."""
     return _HARMLESS().fullmatch(value) is not None
@@ -78,6 +116,8 @@ def is_harmless(value: str) -> bool:
 def is_harmless_behind(option: str, value: str) -> bool:
     """The same for what stands behind an option: `--layer-key self_attn.q_proj` names a thing in a program."""
     if is_harmless(value) or (option.endswith("pass") and value in known().results):
+        return True
+    if _OPTION_OR_FILE().fullmatch(value) is not None:
         return True
     return (
         option.endswith("key") and _OF_PROGRAM().fullmatch(value) is not None and _NO_PROGRAM().search(option) is None
@@ -89,7 +129,8 @@ def secret_parts(program: str, words: Sequence[str]) -> Iterator[tuple[int, int]
     for known_as in known().programs.get(program, ()):
         needed = known_as.only_with.split()
         if not needed or not set(needed).isdisjoint(words):
-            yield from _behind_options(known_as.options.split(), words)
+            yield from _behind_options(known_as.options.split(), words, known_as.joined)
+            yield from _behind_logins(known_as.logins.split(), words)
             last = range(max(0, len(words) - known_as.last_words), len(words))
             yield from ((index, 0) for index in last)
             places = [index for index, word in enumerate(words) if word[:1] != "-"] if known_as.positions else []
@@ -100,7 +141,17 @@ def secret_parts(program: str, words: Sequence[str]) -> Iterator[tuple[int, int]
                         yield index, word.index("/") + 1
 
 
-def _behind_options(options: Sequence[str], words: Sequence[str]) -> Iterator[tuple[int, int]]:
+def _behind_logins(options: Sequence[str], words: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Behind the user, where a password stands beside it: `-u bob:X`, `-Ubob%X`, `--user=bob,X`."""
+    before = ""
+    for index, word in enumerate(words):
+        start = 0 if before in options else next((len(o) for o in options if word.startswith(o) and word != o), -1)
+        if start >= 0 and (begin := _begin_of(word[start:])) > (word[start : start + 1] == "="):
+            yield index, start + begin
+        before = word
+
+
+def _behind_options(options: Sequence[str], words: Sequence[str], joined: bool) -> Iterator[tuple[int, int]]:
     following = ""
     for index, word in enumerate(words):
         if following and word[:1] == "-" and following[0] not in "-/":
@@ -108,7 +159,7 @@ def _behind_options(options: Sequence[str], words: Sequence[str]) -> Iterator[tu
         if following:
             yield index, _begin_of(word)
         following = word if word in options else ""
-        if not following:
+        if joined and not following and word[1:] not in _LONG_NAMES:
             for option in options:
                 if word.startswith(option) and len(option) < _LONG_OPTION and option[0] in "-/":
                     yield index, len(option) + _begin_of(word[len(option) :])

@@ -6,7 +6,7 @@ from .known import SHORTEST, known
 
 FORMS = lazy(
     r"(?:"
-    r"\d{6,20}:[A-Za-z0-9_-]{30,}"  # Telegram, Asana
+    r"(?:bot)?\d{6,20}:[A-Za-z0-9_-]{30,}"  # Telegram, Asana
     r"|K10[0-9a-f]{8,}::[\w-]{1,64}:\w{8,}"  # k3s
     r"|access-(?:sandbox|development|production)-[0-9a-f-]{36}"  # Plaid
     r"|[A-Za-z0-9_.~-]{3}\dQ~[A-Za-z0-9_.~-]{30,}"  # Azure client secrets

@@ -1,0 +1,110 @@
+"""Words that no message has, in a sentence that tells of a password: there, what is not known is not shown.
+
+Everywhere else what looks harmless is shown; here the reverse. Messages of programs are made of some thousand words
+(`vocabulary.txt`: those that at least five packages have in common), so a word, alone or in quotes, that is none of
+them, no path, no host, no number and no name of somebody (`for bob`) is taken to be the password.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from inspector.stream.lazy_pattern import lazy
+
+from .found import Span, ends, holds_any
+
+_TELL = (
+    "password", "passwd", "passphrase", "passcode", "pass phrase", "passwort", "kennwort", "credential", "rootpw",
+    "bindpw", "masterauth", "requirepass", "psk", "pwd ", "pw ",
+)  # fmt: skip
+"""Names of what a person types; tokens and keys are mostly known by how they look."""
+_NEAR = 160
+"""Characters before and behind such a name in which its password may stand."""
+_QUOTED = lazy(r"(?<![\w=:\\%])[\"'`]([^\s\"'`\\]{4,64})[\"'`](?!\s?(?:[:=]|=>|[\w(]))")
+_BARE = lazy(r"(?:(?<=\s)|^)[(\[]?([^\s\"'`(){}\[\]<>,;=]{4,64})(?=[\"')\]]?[.,;:!?]{0,3}(?:\s|$))")
+_CODE = lazy(r"\w\(|[;{]\s*$|\s[:!=]?=\s|^\s*(?:def|class|if|for|return|import|from|let|const|var|func|fn) ")
+"""A line of a program: its bare words are names, only what it quotes is text."""
+_HARMLESS = lazy(
+    r"[^A-Za-z]*|.*[/\\@=%${}<>|*].*|.*\w[:].*|[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,6}|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
+    r"|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|--?[A-Za-z][\w-]*|(?:sha|md|aes|des|rc|argon|pbkdf|blake|ed)-?\d{1,5}\w{0,2}(?:-\w{1,8})*|\w*\[.*|v?\d{1,6}(?:[._]\d+)*[a-z]{0,3}"
+)
+"""Numbers, paths, addresses, settings, hosts, modules, variables, options, algorithms."""
+_PIECE = lazy(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_NAMED_BEFORE = lazy(
+    r"\b(?:user(?:name)?s?|for|of|account|role|login|on|at|by|in|into|via|host|server|database|db|service|client|peer|"
+    r"realm|group|domain|file|module|plugin|option|column|field|key|variable|parameter|property|table|command|"
+    r"unit|container|pod|secret|volume|interface|device|network|ssid|named|called|namespace|policy|method|type|as|using)"
+    r"[\s:]\s?[\"'(]*$",
+    re.IGNORECASE,
+)
+"""What is called so is somebody or something, no password."""
+_COPULA = lazy(r"\b(?:is|was|be|to|ist|lautet|with)\s+[\"'(]*$", re.IGNORECASE)
+_LONGEST_BEFORE = 24
+
+
+_BEGINS = ("un", "re", "non", "pre", "mis", "dis", "in", "auto", "sub", "multi")
+_ENDS = ("s", "es", "ed", "d", "ing", "ly", "er", "able")
+"""What words of messages begin and end with."""
+
+
+def _read() -> frozenset[str]:
+    return frozenset(Path(__file__).with_name("vocabulary.txt").read_text(encoding="ascii").split())
+
+
+_VOCABULARY = _read()
+
+
+def spans(text: str, small: str) -> Iterator[Span]:
+    """Where they lie; `small` is the text in lower case."""
+    if not holds_any(small, _TELL):
+        return
+    patterns = (_QUOTED(),) if _CODE().search(text) is not None else (_QUOTED(), _BARE())
+    for begin, stop in _windows(text, small):
+        for pattern in patterns:
+            for match in pattern.finditer(text, begin, stop):
+                if not is_known(match[1]) and not _is_named(text, match.start(1)):
+                    yield match.span(1)
+
+
+def _windows(text: str, small: str) -> Iterator[Span]:
+    """What is near the names, each piece once."""
+    begin = stop = 0
+    for end in sorted(end for name in _TELL if name in small for end in ends(small, name)):
+        if end - _NEAR > stop:
+            yield begin, stop
+            begin = end - _NEAR
+        stop = end + _NEAR
+    yield begin, stop
+
+
+def _is_named(text: str, begin: int) -> bool:
+    return _NAMED_BEFORE().search(text, max(0, begin - _LONGEST_BEFORE), begin) is not None
+
+
+def is_known(word: str) -> bool:
+    """Whether a word is one of messages, or by its form no password."""
+    word = word.rstrip(".,:;!?")
+    if _HARMLESS().fullmatch(word) is not None:
+        return True
+    if word.isalpha() and holds_any(word.lower(), _TELL):
+        return True
+    return all(len(piece) < 4 or piece.isdigit() or _is_word(piece.lower()) for piece in _pieces(word))
+
+
+def _pieces(word: str) -> list[str]:
+    pieces = _PIECE().findall(word)
+    mixed = len(pieces) > 2 and any(map(str.isdigit, pieces))
+    return [word + "\0000"] if mixed else pieces
+
+
+def _is_word(piece: str) -> bool:
+    if piece in _VOCABULARY:
+        return True
+    begin = next((begin for begin in _BEGINS if piece.startswith(begin)), "")
+    stems = (piece, piece[len(begin) :])
+    return any(
+        stem in _VOCABULARY
+        or (stem.endswith(end) and not _VOCABULARY.isdisjoint((stem[: -len(end)], stem[: -len(end)] + "e")))
+        for stem in stems
+        for end in _ENDS
+    )
