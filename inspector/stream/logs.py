@@ -4,6 +4,9 @@ from typing import Literal
 
 from .base import Event, Fact
 
+ENDED_BEFORE = "the process ended before the file could be opened"
+"""Why a log was not read that only its process could name: no right would help."""
+
 
 class LogFound(Event, frozen=True, kw_only=True):
     """A log source; the same `source` again replaces what was known."""

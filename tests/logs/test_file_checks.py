@@ -8,6 +8,7 @@ import pytest
 from inspector.collect.access.opening import open_regular
 from inspector.collect.logs.file_checks import born, looks_binary, refusal
 from inspector.collect.logs.rotated_files import rotated_names
+from inspector.stream.logs import ENDED_BEFORE
 
 
 def test_a_new_file_tells_when_it_was_born(tmp_path: Path) -> None:
@@ -47,6 +48,7 @@ def test_a_refusal_names_owner_and_mode(tmp_path: Path) -> None:
     assert "-rw-------" in words
     assert "owner" in words
     assert refusal(b"/nowhere", FileNotFoundError(2, "No such file or directory")) == "no such file or directory"
+    assert refusal(b"/proc/9/root/x", ProcessLookupError(9)) == ENDED_BEFORE
     assert "directory above it" in refusal(b"/nowhere/x", PermissionError(13, "Permission denied"))
 
 

@@ -275,6 +275,12 @@ RUNS = (
     Recorded("wgpuinfo-absent", "cpu", "tool-missing", "was to run wgpu-info, which is not there"),
     # a package of Python that its part for the GPU needs
     Recorded("implicit-normm", "cpu", "ended-by-own-error", "RMM isn't installed"),
+    # after public threads: a node that only the last words name, a limit of threads, a filter against new code, a
+    # result that nobody read
+    Recorded("ffmpegvaapi-nonode", "cpu", "device-node-missing", "/dev/dri/renderD128 is not there"),
+    Recorded("serve-pidslimit", "cpu", "limit-reached", "the limit of processes and threads"),
+    Recorded("serve-nonewcode", "cpu", "not-permitted", "seccomp filter"),
+    Recorded("serve-unread", "cpu", "found-not-used", "What cuModuleLoadData returned was not read"),
 )
 
 

@@ -8,6 +8,7 @@ import stat
 import struct
 
 from inspector.collect.access.opening import OpenPath
+from inspector.stream.logs import ENDED_BEFORE
 
 Identity = tuple[int, int]
 """Device and inode: what stays the same when a log is renamed."""
@@ -30,6 +31,8 @@ def identity(status: os.stat_result) -> Identity:
 
 def refusal(path: bytes, error: OSError) -> str:
     """Why a file cannot be read, in words with owner and mode where they are the reason."""
+    if isinstance(error, ProcessLookupError):
+        return ENDED_BEFORE
     if not isinstance(error, PermissionError):
         return (error.strerror or str(error)).lower()
     reader = path.reader if isinstance(path, OpenPath) else None

@@ -10,6 +10,7 @@ from inspector.model.formatting import errno_name, listed, name_of, plural, uppe
 from inspector.model.start_again import rerun
 from inspector.model.state import Process
 from inspector.stream.calls import FileOpened
+from inspector.stream.logs import ENDED_BEFORE
 from inspector.stream.processes import Descriptor
 
 from .context import Context
@@ -138,7 +139,8 @@ class LogUnreadable(Pattern):
     def find(self, context: Context) -> Iterable[Hit]:
         for number, source in context.state.logs.items():
             name = source.found.name
-            if not source.found.readable and source.found.kind == "file" and "binary" not in source.found.problem:
+            told = source.found.problem == ENDED_BEFORE or "binary" in source.found.problem
+            if not source.found.readable and source.found.kind == "file" and not told:
                 yield Hit(
                     title=f"{name} cannot be read: {source.found.problem or 'no permission'}",
                     cause="What the program says there is unknown.",

@@ -1,6 +1,7 @@
 """Devices were found or chosen against: in use, ready, given nothing, left aside."""
 
 from inspector.model import commands_by_hand
+from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import sentence
 from inspector.model.decision import UNUSED_FOR, Decision, covered, maps_nothing_to_compute_with
 from inspector.model.display_servers import refused_display
@@ -10,7 +11,7 @@ from inspector.model.families import family_of_api
 from inspector.model.formatting import ON_GPU, duration, listed, name_of, plural, stem
 from inspector.model.gpu_work import of_tree, words
 from inspector.model.progress import Progress
-from inspector.model.start_again import rerun
+from inspector.model.start_again import rerun, waited_for
 from inspector.model.state import Process
 
 from .conclusion import Conclusion, hit_of, next_start
@@ -44,15 +45,22 @@ class GpuInUse(Conclusion):
         elif decision.evidence:
             title += ": its log says so" if decision.evidence[0].pane == "logs" else f": {decision.evidence[0].text}"
         doubt = "" if decision.confidence == "proven" else "no device was seen behind the success"
-        if doubt and not working:
-            counted = decision.evidence and decision.evidence[0].pane != "logs"
-            doubt = f"Its log says so; {'the results of its work were not read' if counted else 'no work was counted'}."
         cause = _ignored(context) or NOTHING_BROKEN + _discarded(decision.process)
+        if doubt and not working and decision.evidence and decision.evidence[0].pane == "logs":
+            doubt = "Its log says so; no work was counted."
+        elif doubt and not working and _unread(decision.progress):
+            doubt = "What its work returned was not read."
+            cause = "No error was seen; whether the device took the work is not known."
         if decision.contradictions:
             cause = "But see the evidence against it."
         if decision.stop is not None and decision.stop.after_work:
             cause = f"It worked until this was refused: {sentence(decision.stop.attempt)}."
         return hit_of(decision, title, cause, doubt=doubt, subject="use")
+
+
+def _unread(progress: Progress | None) -> bool:
+    """Work was asked of the device, and nobody read what came back."""
+    return progress is not None and "work" in progress.last and progress.last["work"].ok is None
 
 
 def _ignored(context: Context) -> str:
@@ -146,6 +154,16 @@ def _went_without(context: Context, progress: Progress) -> tuple[str, str, str]:
         one for one in context.analysis.unexcused("load")
         if one.process is progress.process and one.family == progress.family and one.at > progress.newest
     ]  # fmt: skip
+    if not refused and (said := _said_after(context, progress)) is not None:
+        step, command = _about_memory() if said.answer == "no-memory" else ("look at what else it printed before", "")
+        return f"The driver answered, and then the program said: {said.what[:200].rstrip('.')}", step, command
+    unread = next((one for one in reversed(_calls(context, progress)) if one.ok is None), None)
+    if not refused and unread is not None:
+        return (
+            f"What {name_of(unread.what)} returned was not read, so it may have been refused",
+            "watch its next start",
+            waited_for(progress.process),
+        )
     if not refused:
         return (
             "Nothing refused it: the driver answered and the program went on without the device",
@@ -156,6 +174,28 @@ def _went_without(context: Context, progress: Progress) -> tuple[str, str, str]:
     step = f"install {name_of(last.what)}, or bring it to the library path: it belongs to the driver or the toolkit"
     why = f"After that {name_of(last.asker) or 'the program'} asked for {name_of(last.what)} and was refused"
     return why, step, commands_by_hand.search(progress.process, f"{stem(name_of(last.what))}*")
+
+
+def _calls(context: Context, progress: Progress) -> list[Attempt]:
+    rows = context.analysis.attempts[progress.process]
+    return [one for one in rows if one.kind == "call" and one.family == progress.family and one.came_back]
+
+
+def _said_after(context: Context, progress: Progress) -> Attempt | None:
+    """The last failure that the program told of after the device was found; it is the reason that it gives itself."""
+    told = [
+        one for one in context.analysis.unexcused("words")
+        if one.process is progress.process and one.at > progress.newest and one.answer != "own-error"
+    ]  # fmt: skip
+    return told[-1] if told else None
+
+
+def _about_memory() -> tuple[str, str]:
+    """What to do where a device has too little memory, and the command that shows who holds it."""
+    return (
+        "see who holds the device's memory; free it, or ask for less (a smaller model, batch or context)",
+        "nvidia-smi",
+    )
 
 
 def by(progress: Progress) -> str:

@@ -2,16 +2,19 @@
 
 import re
 
+from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import setting_row, word_row
 from inspector.model.coverage import opens_told_throughout
 from inspector.model.drivers import machine_lacks_device, software_drivers
 from inspector.model.evidence import short
+from inspector.model.families import MANAGEMENT
 from inspector.model.first_lines import last_line
 from inspector.model.formatting import listed, name_of
 from inspector.model.log_claims import Word, concerns_gpu, own_error, says_not_built, writer
 from inspector.model.log_parsing.vocabulary import CONCERNS_DEVICES, CONCERNS_GPU
 from inspector.model.progress import Progress
 from inspector.model.settings import Setting
+from inspector.model.start_again import waited_for
 
 from .context import Case
 from .lacking import holds_libraries
@@ -162,6 +165,9 @@ def _advice(
     told = opens_told_throughout(case.state, case.process)
     before = f"nothing related to the GPU {'failed' if told else 'was seen to fail'} before.{reached}"
     step, command = "fix the program's own error first", case.rerun()
+    if reason is None and (call := _last_unread(case)) is not None:
+        before = f"what {call.what} returned just before was not read, so it may have been refused.{reached}"
+        return before, "watch its next start", waited_for(case.process)
     if about_gpu:
         before = f"no call or load of a GPU library was seen to fail before{_listed(case)}.{reached}"
         step = "fix what the error names"
@@ -194,6 +200,16 @@ def _reason(case: Case, said: Word | None) -> Word | None:
         and 0 < said.number - word.number <= _SHORTLY and writer(case.state, word) is case.process
     ]  # fmt: skip
     return told[-1] if told and not said.name.endswith(("ImportError", "ModuleNotFoundError")) else None
+
+
+def _last_unread(case: Case) -> Attempt | None:
+    """The last call of an API to compute with, where nobody read what it returned."""
+    rows = [
+        one for one in case.context.analysis.attempts[case.process]
+        if one.kind == "call" and one.stage is not None and one.family and one.family not in MANAGEMENT
+    ]  # fmt: skip
+    last = max(rows, key=lambda one: one.at, default=None)
+    return last if last is not None and last.ok is None and last.came_back else None
 
 
 def _listed(case: Case) -> str:

@@ -56,6 +56,11 @@ _STEPS = (
         "nvidia-smi --query-gpu=name,compute_cap,driver_version --format=csv",
     ),
     ResultStep(
+        ("ERRORINVALIDDEVICE",),
+        "ask for a device that is there: they are numbered from 0, and only those that the process sees count",
+        "ls -l /dev/nvidia[0-9]* /dev/dri/renderD*; env | grep VISIBLE_DEVICES",
+    ),
+    ResultStep(
         ("JITCOMPILERNOTFOUND",),
         "install libnvidia-ptxjitcompiler.so.1, which belongs to the driver",
         "find / -xdev -name 'libnvidia-ptxjitcompiler*' 2>/dev/null",

@@ -1,12 +1,13 @@
 """Why a system call failed inside a load or a call of an API: limits, permissions, nodes and files not there."""
 
 import re
-from errno import EACCES, ELOOP, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM, ENXIO, EPERM
+from errno import EACCES, EAGAIN, ELOOP, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM, ENOTTY, ENXIO, EPERM
 from shlex import quote
 
 from msgspec.structs import replace
 
 from inspector.model import commands_by_hand
+from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.system import is_device
 from inspector.model.attempts.wording import sentence, system_call
 from inspector.model.evidence import short
@@ -43,8 +44,13 @@ _LIMITS = {
     EMFILE: (("RLIMIT_NOFILE", "-n", "the limit of open files of this process"),),
     ENFILE: (("", "-n", "the machine's limit of open files"),),
     ENOMEM: _OF_MEMORY,
+    EAGAIN: (("", "-u", "the limit of processes and threads, of its user or its cgroup,"),),
 }
 """Which limits a refusal may come from, the first that is set; getrlimit(2), and what ulimit calls them."""
+_SETTINGS = {ENFILE: "fs.file-max of the machine", EAGAIN: "pids.max of its cgroup, TasksMax= of its unit"}
+"""Where a limit that is none of the process alone is set."""
+_BIRTHS = frozenset(("clone", "clone3", "fork", "vfork"))
+"""System calls that answer EAGAIN where there would be too many processes or threads (clone(2))."""
 _LOCKS = frozenset(("mlock", "mlock2", "mlockall", "shmctl", "io_uring_setup", "io_uring_register", "ioctl", "bpf"))
 """System calls that answer ENOMEM where too much memory would be locked; drivers lock it in ioctl(2)."""
 
@@ -62,7 +68,7 @@ class LimitReached(Cause):
 
     def explain(self, case: Case) -> Hit | None:
         leaf = case.leaf
-        if leaf.kind != "system" or leaf.code not in (EMFILE, ENFILE, ENOMEM):
+        if leaf.kind != "system" or leaf.code not in _LIMITS or (leaf.code == EAGAIN and leaf.call not in _BIRTHS):
             return None
         locks = leaf.code == ENOMEM and leaf.call in _LOCKS
         possible = _OF_LOCKED_MEMORY if locks else _LIMITS[leaf.code]
@@ -71,13 +77,13 @@ class LimitReached(Cause):
         if limit is None and leaf.code == ENOMEM:
             return _without_limit(case)
         amount = f" is {limit}" if limit is not None else " is reached"
-        setting = name.replace("RLIMIT_", "Limit")
+        setting = f"{name.replace('RLIMIT_', 'Limit')}= of its unit" if name else _SETTINGS[leaf.code]
         many = "much" if leaf.code == ENOMEM else "many"
         return Hit(
             title=f"{system_call(leaf)} = {leaf.answer} in {short(leaf.process)}: {kind}{amount}",
             cause=f"The kernel refuses to give more.{_consequence(case)}",
-            next_step=f"raise the limit (ulimit {option}, {setting}= of its unit) or find what holds so {many}",
-            command=_raised(case, option) if name else "cat /proc/sys/fs/file-nr",
+            next_step=f"raise the limit (ulimit {option}, {setting}) or find what holds so {many}",
+            command=_raised(case, option) if name else _shown(leaf),
             process=leaf.process,
             confidence="likely" if locks else case.sure,
             evidence=case.rows(),
@@ -86,6 +92,13 @@ class LimitReached(Cause):
             subject=f"{leaf.answer}:{name}",
             root=f"{kind}{amount}",
         )
+
+
+def _shown(leaf: Attempt) -> str:
+    """Shows a limit that is none of the process alone."""
+    if leaf.code == EAGAIN:
+        return f"cat /proc/{leaf.process.pid}/cgroup; cat /proc/sys/kernel/threads-max; ulimit -u"
+    return "cat /proc/sys/fs/file-nr"
 
 
 def _raised(case: Case, option: str) -> str:
@@ -144,6 +157,10 @@ _DEVICE_RULES = (
     "Owner and mode of the file would answer EACCES: what refuses it are the device rules of its cgroup (container, "
     "unit), a security module, or the driver itself."
 )
+_NO_NEW_CODE = (
+    "Memory that is written to and executed is refused by a seccomp filter (MemoryDenyWriteExecute= of a unit) or a "
+    "security module; drivers that make code at run time need it."
+)
 _NOEXEC = "A file may not be mapped as code where its file system is mounted noexec (mmap(2))."
 
 
@@ -158,27 +175,10 @@ class NotPermitted(Cause):
         leaf = case.leaf
         if leaf.kind != "system" or leaf.code not in (EACCES, EPERM):
             return None
-        constraints, who = leaf.process.constraints, _who(leaf.process)
         by_rules = leaf.code == EPERM and is_device(leaf.what)
-        step = "give the user access to it: by its group, by the container's or unit's device rules"
-        command = (
-            f"namei -l {quote(leaf.what)}; id"
-            if leaf.what.startswith("/")
-            else f"grep -i seccomp /proc/{leaf.process.pid}/status"
-        )
-        if leaf.call == "mmap" and leaf.code == EPERM:
-            step = "lay the file on a file system that is not mounted noexec, or mount that one with exec"
-            command = f"findmnt -T {quote(leaf.what)}"
-        elif by_rules:
-            step = "allow the device where the container or unit is set up: --gpus, --device, DeviceAllow="
-            command = f"ls -l {quote(leaf.what)}; cat /proc/{leaf.process.pid}/cgroup"
-        elif name_of(leaf.what) in ("kfd",) or "renderD" in leaf.what:
-            step = "add the user to the device's group (render or video) and restart"
-        elif constraints is not None and constraints.seccomp == "filter" and not leaf.what.startswith("/"):
-            step = "allow the call in the seccomp filter of the container or unit"
-        why = _NOEXEC if leaf.call == "mmap" and leaf.code == EPERM else "The process may not use it."
-        if by_rules:
-            who, why = "", _DEVICE_RULES
+        why, step, command = _way_in(leaf, by_rules=by_rules)
+        who = "" if by_rules else _who(leaf.process)
+        what = f"{'device rules' if by_rules else 'permissions'} keep the process from {leaf.what}"
         return Hit(
             title=f"{system_call(leaf)} = {leaf.answer} in {short(leaf.process)}{who}",
             cause=f"{why}{_consequence(case)}",
@@ -189,10 +189,30 @@ class NotPermitted(Cause):
             evidence=case.rows(),
             at=leaf.at,
             subject=f"{leaf.answer}:{leaf.what}",
-            root=f"{'device rules' if by_rules else 'permissions'} keep the process from {leaf.what}"
-            if is_device(leaf.what)
-            else f"the process may not use {leaf.what}",
+            root=what if is_device(leaf.what) else f"the process may not use {leaf.what}",
         )
+
+
+def _way_in(leaf: Attempt, *, by_rules: bool) -> tuple[str, str, str]:
+    """Why the process may not, what to do, and the command that shows it."""
+    process, of_file = leaf.process, leaf.what.startswith("/")
+    seccomp = f"grep -i seccomp /proc/{process.pid}/status"
+    filtered = process.constraints is not None and process.constraints.seccomp == "filter"
+    if leaf.call in ("mmap", "mprotect") and not of_file:
+        step = "let the unit, the container or the security module admit code that is made at run time"
+        return _NO_NEW_CODE, step, f"{seccomp}; cat /proc/{process.pid}/attr/current"
+    if leaf.call == "mmap" and leaf.code == EPERM:
+        step = "lay the file on a file system that is not mounted noexec, or mount that one with exec"
+        return _NOEXEC, step, f"findmnt -T {quote(leaf.what)}"
+    if by_rules:
+        step = "allow the device where the container or unit is set up: --gpus, --device, DeviceAllow="
+        return _DEVICE_RULES, step, f"ls -l {quote(leaf.what)}; cat /proc/{process.pid}/cgroup"
+    step = "give the user access to it: by its group, by the container's or unit's device rules"
+    if name_of(leaf.what) in ("kfd",) or "renderD" in leaf.what:
+        step = "add the user to the device's group (render or video) and restart"
+    elif filtered and not of_file:
+        step = "allow the call in the seccomp filter of the container or unit"
+    return "The process may not use it.", step, f"namei -l {quote(leaf.what)}; id" if of_file else seccomp
 
 
 def _who(process: Process) -> str:
@@ -216,7 +236,7 @@ class NodeMissing(Cause):
         if leaf.kind != "system" or not is_device(leaf.what) or leaf.code not in (ENOENT, ENXIO, ENODEV):
             return None
         name = name_of(leaf.what)
-        module = _MODULES.get(name, "nvidia" if name.startswith("nvidia") else "amdgpu" if "renderD" in name else "")
+        module = _MODULES.get(name, "nvidia" if name.startswith("nvidia") else "")
         place = found_elsewhere(case, leaf.what, "device")
         there = f" {upper_first(place.words)}." if place.paths else ""
         return Hit(
@@ -224,7 +244,8 @@ class NodeMissing(Cause):
             cause=f"Without the node the library cannot reach the driver in the kernel.{_consequence(case)}{there}",
             next_step=place.step
             if place.paths
-            else f"load the kernel module {module}".rstrip() + " or create the node; a container must be given it",
+            else f"load the kernel module {module or 'of the device (amdgpu, i915, xe)'} or create the node; "
+            "a container must be given it",
             command=place.command
             if place.paths
             else f"modprobe {module}"
@@ -286,6 +307,13 @@ class KernelRefused(Cause):
             )
         if leaf.code == ELOOP:
             return "its symbolic links lead in a circle", "correct the link", f"namei -l {quote(leaf.what)}"
+        if leaf.code == ENOTTY and is_device(leaf.what):
+            return (
+                f"what is behind {leaf.what} does not know the driver's requests: it has the number of another device",
+                "create the node anew with the number that the driver has now (nvidia-modprobe -c 0 -u), or load the "
+                "driver's module again",
+                f"ls -l {quote(leaf.what)}; cat /proc/devices",
+            )
         return f"the kernel refuses it: {leaf.answer}", "check why the kernel refuses it", case.again()
 
 

@@ -24,6 +24,9 @@ from .gpu_work import computed
 from .reason import Decision
 from .ways import Ways, calls_counted, deepest_of
 
+_LAST_LINES = 12
+"""Of a log: those in which a program tells why it ends."""
+
 
 def by_hang(ways: Ways) -> Decision | None:
     open_now = [
@@ -271,7 +274,8 @@ def by_own_error(ways: Ways) -> Decision | None:
     process = failed[-1].process
     node = refused_node(one for one in ways.analysis.unexcused("system") if one.process is process)
     node = node or _refused_driver(ways, process)
-    if node is not None and not (said is not None and concerns_gpu(said, perhaps=True)):
+    about_gpu = said is not None and concerns_gpu(said, perhaps=True)
+    if node is not None and not about_gpu and not _names_path(ways, node.what):
         node = None  # it failed over something else
     node = node or _refused_memory(ways, process, said)
     sure: Confidence = "proven" if ways.complete() and node is None else "likely"
@@ -281,6 +285,12 @@ def by_own_error(ways: Ways) -> Decision | None:
     chain = [failed[-1], node] if node is not None else [failed[-1]]
     return Decision("cpu", sure, "own-error", process, deepest_of(ways, process), None, chain, said,
                     evidence=rows)  # fmt: skip
+
+
+def _names_path(ways: Ways, path: str) -> bool:
+    """One of the last lines names a file: programs tell what they could not open in words of their own."""
+    last = (line.text for source in ways.state.logs.values() for line in source.lines[-_LAST_LINES:])
+    return path.startswith("/") and any(path in text for text in last)
 
 
 def _failed_of(ways: Ways, process: Process) -> Process:

@@ -54,7 +54,7 @@ MOST_TEXT: Final = 1_000
 
 _HINTS: Final = (
     "cpu", "gpu", "cuda", "nvidia", "nvml", "rocm", "hip", "hsa", "vulkan", "vk", "opencl", "cl_", "device", "driver",
-    "accelerat", "offload", "provider", "platform", ".so", ".node", "java.library.path", "undefined symbol",
+    "accelerat", "vram", "offload", "provider", "platform", ".so", ".node", "java.library.path", "undefined symbol",
     "amdgpu", "nouveau", "radeon", "i915", "drm", "gbm", "opengl", "glx", "egl",
     "cuinit", "cuctx", "cumem", "cumod", "cuget", "culaunch", "culink", "clget", "clcreate", "clenqueue", "clbuild",
 )  # fmt: skip

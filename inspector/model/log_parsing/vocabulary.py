@@ -131,7 +131,7 @@ NOT_BUILT: Final = _any(
     rf"\bno\s+(?:usable\s+)?{GPU}\s+(?:backend|support)\b",
 )
 LACKS_MEMORY: Final = _any(
-    "memory|oom",
+    "memory|oom|vram",
     r"\bout\s+of\s+(?:\w+\s+)?memory\b|\boutofmemory|\b(?:gpu|cuda|device)\s+oom\b",
     r"\b(?:not\s+enough|insufficient|too\s+little)\s+(?:\w+\s+){0,3}?(?:memory|vram)\b",
     r"\bmemory\s+(?:is\s+|was\s+)?(?:exhausted|insufficient|too\s+small)\b",
@@ -140,8 +140,8 @@ LACKS_MEMORY: Final = _any(
 )
 """Memory was refused; whose, the rest of the line or the next ones tell."""
 CONCERNS_GPU: Final = _any(
-    "gpu|cuda|nvidia|nvml|rocm|hip|vulkan|opencl|metal|accelerator|graphics card|egl|drm|gbm|/dri|opengl|glx",
-    rf"(?<![a-z]){GPU}(?![a-z])|\b(?:opengl|glx)\b|\beglI?\w*\b|\bnvml|\b(?:drm|gbm)\b|\bdrm(?-i:[A-Z])|/dev/dri\b",
+    "gpu|cuda|nvidia|nvml|rocm|hip|vulkan|opencl|metal|accelerator|graphics card|egl|drm|gbm|/dri|opengl|glx|vram",
+    rf"(?<![a-z]){GPU}(?![a-z])|\b(?:opengl|glx|vram)\b|\beglI?\w*\b|\bnvml|\b(?:drm|gbm)\b|\bdrm(?-i:[A-Z])|/dev/dri\b",
 )
 """Of an error by which a program ends: it is about the GPU, not about something else."""
 CONCERNS_DEVICES: Final = _any("device|adapter|driver", r"(?<!left on )\b(?:devices?|adapters?|drivers?)\b")
