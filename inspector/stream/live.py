@@ -2,6 +2,7 @@
 
 import os
 import selectors
+import signal
 import subprocess
 import threading
 import time
@@ -88,6 +89,7 @@ class LiveStream:
         self._stderr_pending = b""
         self._outgoing = bytearray()
         self._goodbye: SessionEnded | None = None
+        self._given_up = ""
         self._over = False
         self._last_word = time.monotonic()
         self._silent = False
@@ -238,6 +240,7 @@ class LiveStream:
     def _end_hard(self) -> list[AnyEvent]:
         """Kill it; one that waits in the kernel is left to the kernel."""
         doing = waits_for(self._process.pid) or self.waits_for
+        self._given_up = f"it was waiting for {doing}" if doing else "it was still at work"
         self._process.kill()
         events = self._read_until(time.monotonic() + (_DEATH if doing else _PATIENCE), whatever=True)
         if self.ending is None:
@@ -385,4 +388,6 @@ class LiveStream:
     def _words(self, status: int) -> Ending:
         if self._goodbye is not None:
             return Ending(self._goodbye.ok, self._goodbye.reason, status)
+        if self._given_up and status == -signal.SIGKILL:
+            return Ending(False, f"the collector did not end when asked: we sent it SIGKILL; {self._given_up}", status)
         return without_farewell(self.command, status, self.talk[-1] if self.talk else "", self._begun)

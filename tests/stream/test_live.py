@@ -86,6 +86,15 @@ def test_a_killed_collector_is_said_with_the_signal_and_its_last_words(tmp_path:
     assert stream.ending.words == "the collector was killed by SIGKILL (9); it said: out of luck"
 
 
+def test_a_collector_that_we_killed_is_said_with_what_it_waited_for(tmp_path: Path) -> None:
+    body = "out.write(STREAM); out.flush(); os.kill(os.getpid(), signal.SIGSTOP)"
+    stream = LiveStream(collector(tmp_path, body, encode(started())), configure)
+    assert stream.read(None) == [started()]
+    stream.finish()
+    assert stream.ending is not None
+    assert stream.ending.words.startswith("the collector did not end when asked: we sent it SIGKILL; it was ")
+
+
 def test_a_collector_that_ends_without_a_farewell_is_said(tmp_path: Path) -> None:
     stream = LiveStream(collector(tmp_path, "sys.exit(5)"), configure)
     drain(stream)
