@@ -181,6 +181,8 @@ def _is_code(text: str, end: int, found: Span) -> bool:
     value = text[slice(*found)]
     if _is_asked_for(text, found):
         return True
+    if text[found[1] : found[1] + 1] in (",", ")") and text.endswith(f"{value}=", 0, found[0]) and "(" in text[:end]:
+        return True  # `connect(user=user, password=password)`
     if (goes_on := _NAME_ON().match(text, end)) is not None:
         end = goes_on.end()
     if text[end : end + 3] != " = " or found[0] != end + 3:

@@ -26,7 +26,7 @@ _CODE = lazy(r"\w\(|[;{]\s*$|\s[:!=]?=\s|^\s*(?:def|class|if|for|return|import|f
 """A line of a program: its bare words are names, only what it quotes is text."""
 _HARMLESS = lazy(
     r"[^A-Za-z]*|.*[/\\@=%${}<>|*].*|.*\w[:].*|[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,6}|(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*"
-    r"|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|--?[A-Za-z][\w-]*|(?:sha|md|aes|des|rc|argon|pbkdf|blake|ed)-?\d{1,5}\w{0,2}(?:-\w{1,8})*|\w*\[.*|v?\d{1,6}(?:[._]\d+)*[a-z]{0,3}"
+    r"|[A-Z]{2,6}|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|--?[A-Za-z][\w-]*|(?:sha|md|aes|des|rc|argon|pbkdf|blake|ed)-?\d{1,5}\w{0,2}(?:-\w{1,8})*|\w*\[.*|v?\d{1,6}(?:[._]\d+)*[a-z]{0,3}"
 )
 """Numbers, paths, addresses, settings, hosts, modules, variables, options, algorithms."""
 _PIECE = lazy(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
