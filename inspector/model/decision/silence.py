@@ -6,7 +6,8 @@ from inspector.model import evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.system import is_device
 from inspector.model.attempts.wording import row_of, setting_row
-from inspector.model.coverage import born_here, has_begun, loads_told_by_files, seen_from_birth
+from inspector.model.beginnings import has_begun
+from inspector.model.coverage import born_here, loads_told_by_files, seen_from_birth
 from inspector.model.drivers import drivers_behind
 from inspector.model.families import MANAGEMENT, family_of_api
 from inspector.model.log_claims import concerns_gpu
