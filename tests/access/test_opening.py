@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspector.collect.access import opening
-from inspector.collect.access.opening import LeasedError, NotRegularError, OpenPath, open_regular, read_regular
+from inspector.collect.access.opening import (
+    LeasedError,
+    NotRegularError,
+    OpenPath,
+    open_log,
+    open_regular,
+    read_regular,
+)
 from inspector.collect.access.reader import Reader, own, parse_status, reader_of, reading_as
 
 from .conftest import LIBC, STRANGER, Stranger, needs_root
@@ -276,7 +283,7 @@ print(fcntl.fcntl(file, fcntl.F_GETLEASE) == fcntl.F_WRLCK, flush=True)
 """
 
 
-def test_a_file_under_lease_is_not_opened_since_that_would_signal_its_holder(tmp_path: Path) -> None:
+def test_a_log_under_lease_is_not_opened_since_that_would_signal_its_holder(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", _HOLDS_A_LEASE, log], stdin=pipe, stdout=pipe, text=True) as program:
@@ -284,7 +291,7 @@ def test_a_file_under_lease_is_not_opened_since_that_would_signal_its_holder(tmp
         assert program.stdout is not None
         assert program.stdout.readline() == "held\n"
         with pytest.raises(LeasedError, match=f"process {program.pid} holds a lease on it"):
-            open_regular(os.fsencode(log))
+            open_log(os.fsencode(log))
         program.stdin.close()
         assert program.stdout.read() == "True\n", "SIGIO would have ended it by now"
     assert program.returncode == 0

@@ -7,7 +7,8 @@ from typing import Final
 
 _PATH: Final = "/proc/locks"
 _SHARE: Final = 0.05
-"""Of the time may go into reading the list: some 20 us where it is short, and a report opens thousands of files."""
+"""Of the time may go into reading the list, which programs that lock files wait for: 20 us, and some ms of a grace
+period where nobody has read it of late."""
 _WRITE: Final = re.compile(rb"^\d+: (?:LEASE|DELEG) +\S+ +WRITE +(-?\d+) [0-9a-f]+:[0-9a-f]+:(\d+) ", re.MULTILINE)
 """proc_pid_locks(5) of the kernel's documentation: who, on which device and inode. Only a lease for writing is broken
 by a reader, a delegation of an NFS server included."""

@@ -68,6 +68,19 @@ def open_regular(path: bytes) -> int:
 
     O_PATH first, because open(2) of a FIFO or a device acts on it; O_NOATIME where we may.
     """
+    return _open(path, may_be_leased=False)
+
+
+def open_log(path: bytes) -> int:
+    """The same for a file that a program writes; LeasedError while it holds a lease on it.
+
+    Not asked of libraries: who maps one has broken the lease, and to read the kernel's list of locks takes the lock for
+    which every flock(2) of the machine waits, for a grace period of RCU (fs/locks.c, locks_start).
+    """
+    return _open(path, may_be_leased=True)
+
+
+def _open(path: bytes, *, may_be_leased: bool) -> int:
     reader = path.reader if isinstance(path, OpenPath) else None
     place = _find(path, reader)
     try:
@@ -79,7 +92,7 @@ def open_regular(path: bytes) -> int:
             raise NotRegularError(
                 errno.EINVAL, f"a file of {made_by}, whose content the kernel generates", os.fsdecode(path)
             )
-        if (holder := leases.holder(os.fstat(place).st_ino)) is not None:
+        if may_be_leased and (holder := leases.holder(os.fstat(place).st_ino)) is not None:
             why = f"process {holder} holds a lease on it, and opening it would send that a signal"
             raise LeasedError(errno.EAGAIN, why, os.fsdecode(path))
         return _open_for(place, reader)

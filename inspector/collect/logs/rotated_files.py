@@ -5,7 +5,7 @@ import re
 
 import msgspec
 
-from inspector.collect.access.opening import OpenPath, open_regular
+from inspector.collect.access.opening import OpenPath, open_log
 
 from .file_checks import Identity, identity
 
@@ -103,7 +103,7 @@ class RotatedFiles:
 def _open_exactly(path: OpenPath, who: Identity) -> int | None:
     """The file if the name still means it, None when it was renamed or removed meanwhile."""
     try:
-        fd = open_regular(path)
+        fd = open_log(path)
     except OSError:
         return None
     if identity(os.fstat(fd)) == who:

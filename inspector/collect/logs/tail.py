@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from inspector.collect.access.opening import OpenPath, open_regular
+from inspector.collect.access.opening import OpenPath, open_log
 
 from .file_checks import SAMPLE, Identity, identity, looks_binary, refusal
 from .generation import LINE_LIMIT, Generation
@@ -287,7 +287,7 @@ class FileTail:
         """Another file has the name: read those that had it in between, then this one."""
         assert self.path is not None
         known = {generation.identity for generation in (*self.generations, *self._upcoming)}
-        newest = Generation(open_regular(self.path), 0)
+        newest = Generation(open_log(self.path), 0)
         if newest.identity in known:
             newest.close()
             return

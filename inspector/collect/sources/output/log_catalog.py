@@ -8,7 +8,7 @@ import msgspec
 from msgspec import structs
 
 from inspector.collect.access import mounts
-from inspector.collect.access.opening import open_regular
+from inspector.collect.access.opening import open_log
 from inspector.stream.logs import LogFound
 from inspector.stream.session import LimitNoted
 from inspector.stream.text import decode
@@ -329,7 +329,7 @@ class LogCatalog:
     def _begin(self, log: _Log, place: LogPath) -> None:
         """Open the file and follow it; tell why when that cannot be."""
         try:
-            fd = open_regular(place.opens)
+            fd = open_log(place.opens)
         except OSError as error:
             if (by_name := _by_its_name(place, error)) is not None:
                 self._begin(log, by_name)
