@@ -28,7 +28,6 @@ from .options import Options
 from .priority import step_back
 from .reactor.client import Reactor
 from .reactor.remembered_files import recall, remember
-from .rehearsal import rehearse
 from .request_reader import RequestReader
 from .session_events import asked, ended, missing, started
 from .settling import Settling
@@ -173,6 +172,8 @@ class Agent(TreeObserver):
         self._loop.in_background(self._images.load, lambda _: None)
         self._start_sources()
         if not pids:
+            from .rehearsal import rehearse
+
             own = self._launch.pid if self._launch else os.getpid()
             rehearse(own, Keys(self._configure.plan.environment), self._libraries, self._loop.now())
         self._records.feed.begin(self._loop)

@@ -40,7 +40,7 @@ def test_a_call_that_a_shared_log_tells_of_is_one_of_the_process_that_has_the_li
     finding = answer(shared_log())
     assert (finding.rule, finding.pid) == ("api-error", 812)
     assert "PID 812 (server.py)" in finding.title
-    assert finding.command == "inspector --wait server.py"
+    assert finding.command == "nvidia-smi -q -d COMPUTE,PIDS || inspector list", "who holds the device"
 
 
 def test_the_librarys_own_log_says_why_it_refused() -> None:

@@ -97,8 +97,14 @@ class LimitReached(Cause):
 def _shown(leaf: Attempt) -> str:
     """Shows a limit that is none of the process alone."""
     if leaf.code == EAGAIN:
-        return f"cat /proc/{leaf.process.pid}/cgroup; cat /proc/sys/kernel/threads-max; ulimit -u"
+        return _shown_of(leaf.process, "cgroup", "cat {}", "cat /proc/sys/kernel/threads-max; ulimit -u")
     return "cat /proc/sys/fs/file-nr"
+
+
+def _shown_of(process: Process, file: str, command: str, also: str) -> str:
+    """Commands of which the first reads a file of the process in /proc, where that is still there."""
+    of_it = command.format(f"/proc/{process.pid}/{file}")
+    return also if process.ended else f"{of_it}; {also}"
 
 
 def _raised(case: Case, option: str) -> str:
@@ -196,17 +202,17 @@ class NotPermitted(Cause):
 def _way_in(leaf: Attempt, *, by_rules: bool) -> tuple[str, str, str]:
     """Why the process may not, what to do, and the command that shows it."""
     process, of_file = leaf.process, leaf.what.startswith("/")
-    seccomp = f"grep -i seccomp /proc/{process.pid}/status"
+    seccomp = _shown_of(process, "status", "grep -i seccomp {}", "cat /sys/kernel/security/lsm")
     filtered = process.constraints is not None and process.constraints.seccomp == "filter"
     if leaf.call in ("mmap", "mprotect") and not of_file:
         step = "let the unit, the container or the security module admit code that is made at run time"
-        return _NO_NEW_CODE, step, f"{seccomp}; cat /proc/{process.pid}/attr/current"
+        return _NO_NEW_CODE, step, seccomp
     if leaf.call == "mmap" and leaf.code == EPERM:
         step = "lay the file on a file system that is not mounted noexec, or mount that one with exec"
         return _NOEXEC, step, f"findmnt -T {quote(leaf.what)}"
     if by_rules:
         step = "allow the device where the container or unit is set up: --gpus, --device, DeviceAllow="
-        return _DEVICE_RULES, step, f"ls -l {quote(leaf.what)}; cat /proc/{process.pid}/cgroup"
+        return _DEVICE_RULES, step, _shown_of(process, "cgroup", "cat {}", f"ls -l {quote(leaf.what)}")
     step = "give the user access to it: by its group, by the container's or unit's device rules"
     if name_of(leaf.what) in ("kfd",) or "renderD" in leaf.what:
         step = "add the user to the device's group (render or video) and restart"
