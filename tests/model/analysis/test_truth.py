@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from _pytest.mark import ParameterSet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,6 +72,13 @@ CHANNELS: dict[str, tuple[tuple[type[Event], ...], tuple[str, ...]]] = {
     "how it ended": ((), ("exit-status",)),
 }
 """What is withheld together: events, and the abilities that bring them."""
+MAIN = ("look-ups", "calls", "opens", "logs", "environment")
+"""Those that most answers rest on; the others are for the longer suite."""
+
+
+def longer(value: str | float) -> ParameterSet:
+    """A parameter of the longer suite."""
+    return pytest.param(value, marks=pytest.mark.longer)
 
 
 @cache
@@ -107,7 +115,7 @@ def withheld(events: Sequence[Event], channel: str) -> Iterator[Event]:
             yield event
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("channel", [each if each in MAIN else longer(each) for each in CHANNELS])
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_a_channel_that_is_switched_off_makes_no_answer_different_and_sure(case: object, channel: str) -> None:
     name = case.name  # type: ignore[attr-defined]
@@ -127,13 +135,10 @@ def _never_different_and_sure(full: Answer, part: Answer) -> None:
             assert own and own <= told, f"{one.rule}: {one.title}"  # a link of the same chain, and no more than that
 
 
-LATER = (0.3, 0.6, 0.9)
-"""Parts of an observation after which it might have begun."""
-
-
-@pytest.mark.parametrize("part", LATER)
+@pytest.mark.parametrize("part", [longer(0.3), 0.6, longer(0.9)])
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_who_attaches_late_is_told_nothing_different_and_sure(case: object, part: float) -> None:
+    """`part`: of an observation, after which it might have begun."""
     name = case.name  # type: ignore[attr-defined]
     events = events_of(name)
     at = sorted(event.at for event in events)[int(len(events) * part)]
