@@ -55,6 +55,7 @@ def without_line(words: str) -> str:
     return re.sub(r"dl-lookup\.c: \d+: ", "dl-lookup.c: ", words)
 
 
+@pytest.mark.longer
 @settings(max_examples=220, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(layout=layouts())
 def test_a_predicted_load_is_what_the_real_loader_does(pool: Workshop, layout: Layout) -> None:

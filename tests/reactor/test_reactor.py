@@ -135,6 +135,7 @@ def test_no_thread_keeps_a_processor_from_the_one_that_holds_the_lock_of_python(
     assert max(priorities(observed.reactor.pid)) <= 1  # before ordinary programs while it has a file claimed
 
 
+@pytest.mark.longer
 def test_libraries_are_counted_on_one_processor_however_many_come_while_nobody_reads_what_is_told(
     shim: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,6 +89,7 @@ def test_the_page_paints_at_every_size(page: Path, tmp_path: Path, flags: tuple[
     assert picture.stat().st_size > 40_000, "an empty page is a few KB"
 
 
+@pytest.mark.longer
 def test_the_page_prints(page: Path, tmp_path: Path) -> None:
     paper = tmp_path / "page.pdf"
     browse(page, tmp_path / "profile", f"--print-to-pdf={paper}", "--no-pdf-header-footer")

@@ -90,6 +90,7 @@ def _naps_of(pid: int) -> tuple[StackTaken, ThreadWaits] | None:
             return None
 
 
+@pytest.mark.longer
 @pytest.mark.usefixtures("live")
 @pytest.mark.parametrize("optimised", ["-O0", "-O2"])
 def test_a_call_in_which_a_thread_sleeps_again_and_again_is_told_too(optimised: str, tmp_path: Path) -> None:
