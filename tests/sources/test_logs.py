@@ -10,12 +10,15 @@ import pytest
 
 from inspector.collect.access.opening import OpenPath
 from inspector.collect.kernel.records import Opened
+from inspector.collect.kernel.rootfs import Root
 from inspector.collect.logs.line_rate_limit import LineLimiter
 from inspector.collect.logs.reader import FIRST_LINES
 from inspector.collect.logs.watched_lines import Marks
+from inspector.collect.sources.contract import Tracked
 from inspector.collect.sources.output.log_catalog import LogCatalog
-from inspector.collect.sources.output.log_paths import LogPath
+from inspector.collect.sources.output.log_paths import LogPath, written
 from inspector.collect.sources.output.logs import LogSource
+from inspector.collect.sources.output.open_files import OpenFile
 from inspector.collect.sources.path_watch import PathWatch
 from inspector.stream.logs import LogChanged, LogFound, LogLine, LogRead
 from inspector.stream.requests import AddLog, LogPage, Plan, ReadLog
@@ -315,6 +318,29 @@ def test_a_deleted_file_is_followed_through_the_descriptor_that_holds_it(writer:
     writer.write(b"into the void\n")
     bench.until(lambda: "into the void" in _texts(bench))
     source.close()
+
+
+def test_a_log_that_is_rotated_between_two_of_our_looks_keeps_its_name(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    with log.open("wb") as file:
+        status = os.fstat(file.fileno())
+        seen = OpenFile(
+            file.fileno(), os.fsencode(log), status.st_mode, status.st_dev, status.st_ino, flags=os.O_WRONLY
+        )
+        log.rename(tmp_path / "app.log.1")
+        log.write_text("new\n")
+        place = written(Tracked(os.getpid(), 1, 0), seen, Root(os.getpid()))
+        assert place.path == os.fsencode(log)
+
+
+def test_a_name_that_means_another_file_to_us_is_not_followed(tmp_path: Path) -> None:
+    log = tmp_path / "app.log"
+    with log.open("wb") as file:
+        log.unlink()
+        log.write_text("of somebody else\n")
+        status, target = os.fstat(file.fileno()), os.fsencode(f"{log} (deleted)")
+        seen = OpenFile(file.fileno(), target, status.st_mode, status.st_dev, status.st_ino, flags=os.O_WRONLY)
+        assert written(Tracked(os.getpid(), 1, 0), seen, Root(os.getpid())).path is None
 
 
 def test_our_own_output_is_never_followed(tmp_path: Path) -> None:

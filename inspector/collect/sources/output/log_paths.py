@@ -49,7 +49,7 @@ def written(process: Tracked, file: OpenFile, root: Root | None) -> LogPath:
     pid = process.pid
     name = root.inside(file.path) if root else file.path
     path = root.outside(name) if root else None
-    same = path is not None and attempt(lambda: _is(path, file), False)
+    same = path is not None and (attempt(lambda: _is(path, file), False) or _was_renamed(pid, file))
     output = OUTPUT_NAMES.get(file.fd)
     return LogPath(
         name=name,
@@ -64,6 +64,13 @@ def written(process: Tracked, file: OpenFile, root: Root | None) -> LogPath:
 def _is(path: bytes, file: OpenFile) -> bool:
     status = os.stat(path)
     return (status.st_dev, status.st_ino) == (file.device, file.inode)
+
+
+def _was_renamed(pid: int, file: OpenFile) -> bool:
+    """Whether a log was rotated between the look at its descriptor and the one at its name, which goes on being it."""
+    held = procfs.path_of(pid, "fd", str(file.fd))
+    now = attempt(lambda: os.fsencode(os.readlink(held)), file.target)
+    return now != file.target and attempt(lambda: _is(os.fsencode(held), file), False)
 
 
 def given(path: str, roots: Iterable[Root]) -> LogPath:
