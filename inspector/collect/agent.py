@@ -158,8 +158,7 @@ class Agent(TreeObserver):
         )
         self._living = self._tree.processes
         self._tree.watch(making_way := MakingWay())
-        self._loop.makes_way, self._loop.stands = making_way.wanted, making_way.stand
-        self._sink.make_way = self._loop.make_way
+        self._loop.makes_way, self._sink.make_way = making_way.wanted, self._loop.make_way
         self._tree.attach(pids, _origin(target))  # told at once: what looks at them closely is imported after that
         _check_births(self._tree, births)
         self._sink.flush()

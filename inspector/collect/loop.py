@@ -58,8 +58,6 @@ class CollectorLoop:
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._woken)
         self.makes_way: Callable[[], bool] = lambda: False
         """Whether what can wait is to wait a little: all but descriptors that can be read."""
-        self.stands: Callable[[], None] = lambda: None
-        """Has the calling thread stand where it is to stand now."""
         self._postponed = False
         self._worker = threading.Thread(target=self._work_loop, name="collector-files", daemon=True)
         self._worker.start()
@@ -110,7 +108,6 @@ class CollectorLoop:
 
     def make_way(self) -> None:
         """In a thread that reads files: return when a program that begins needs no processor of ours."""
-        self.stands()
         while self.makes_way() and self._running:
             time.sleep(MakingWay.AGAIN_SECONDS)
 
@@ -119,7 +116,6 @@ class CollectorLoop:
         self._own.tid = threading.get_native_id()
         while self._running:
             self._own.since = 0
-            self.stands()
             ready = self._selector.select(self._rest())
             for key, _ in ready:
                 self._call(key.data)

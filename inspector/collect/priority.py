@@ -31,32 +31,6 @@ def step_back() -> None:
                 os.sched_setscheduler(int(thread), os.SCHED_BATCH, os.sched_param(0))
 
 
-def may_stand_aside() -> bool:
-    """Whether a thread that is SCHED_IDLE may be again what it was: without CAP_SYS_NICE it would stay so for ever."""
-    outcomes: list[bool] = []
-
-    def attempt() -> None:
-        with contextlib.suppress(OSError):
-            policy = stand_aside()
-            os.sched_setscheduler(0, policy, os.sched_param(0))
-            outcomes.append(True)
-
-    thread = threading.Thread(target=attempt)
-    thread.start()
-    thread.join()
-    return bool(outcomes)
-
-
-def stand_aside() -> int:
-    """Have the calling thread run only where no program wants the processor (SCHED_IDLE, sched(7)); what it was before.
-
-    It interrupts nobody and makes room at once. On two processors with three busy threads it still ran each 0.2 s.
-    """
-    policy = os.sched_getscheduler(0)
-    os.sched_setscheduler(0, os.SCHED_IDLE | policy & os.SCHED_RESET_ON_FORK, os.sched_param(0))
-    return policy
-
-
 def read_last() -> None:
     """For the calling thread: disks are for others, and for our own other threads, first."""
     _LIBC.syscall(_IOPRIO_SET, _WHO_PROCESS, 0, _CLASS_BEST_EFFORT << _CLASS_SHIFT | _LAST_LEVEL)

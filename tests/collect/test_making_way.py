@@ -1,21 +1,18 @@
 """A program that has just begun has the processors for itself, for a bounded time and only where all are busy."""
 
-import os
 import time
 
 import pytest
 
 from inspector.collect import making_way
 from inspector.collect.making_way import MakingWay
-from inspector.collect.priority import may_stand_aside
 from inspector.collect.sources.contract import Tracked
 
 
 @pytest.fixture
 def runnable(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many threads run or wait for a processor, on a machine that has been full for a minute."""
     threads = [1000]
-    monkeypatch.setattr(making_way, "_load", lambda: making_way._Load(1000.0, threads[0]))
+    monkeypatch.setattr(making_way, "_runnable", lambda: threads[0])
     return threads
 
 
@@ -56,31 +53,3 @@ def test_a_machine_that_hides_how_many_threads_run_has_no_way_made(monkeypatch: 
     way = MakingWay()
     way.executed(_process(age=0.0))
     assert not way.wanted()
-
-
-def test_a_thread_stands_aside_while_a_program_begins_on_a_calm_machine_and_is_then_what_it_was(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    assert may_stand_aside()
-    monkeypatch.setattr(making_way, "_load", lambda: making_way._Load(0.0, 1))
-    monkeypatch.setattr(making_way, "_ASIDE_SECONDS", 0.05)
-    before, way = os.sched_getscheduler(0), MakingWay()
-    way.executed(_process(age=0.0))
-    assert os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK == os.SCHED_IDLE
-    time.sleep(0.06)
-    way.stand()
-    assert os.sched_getscheduler(0) == before
-
-
-def test_no_thread_stands_aside_on_a_full_machine_where_it_would_come_too_late(runnable: list[int]) -> None:
-    before, way = os.sched_getscheduler(0), MakingWay()
-    way.executed(_process(age=0.0))
-    assert os.sched_getscheduler(0) == before
-
-
-def test_no_thread_stands_aside_that_could_not_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(making_way, "_load", lambda: making_way._Load(0.0, 1))
-    monkeypatch.setattr(making_way, "may_stand_aside", lambda: False)
-    before, way = os.sched_getscheduler(0), MakingWay()
-    way.executed(_process(age=0.0))
-    assert os.sched_getscheduler(0) == before
