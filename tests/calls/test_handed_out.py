@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from inspector.model.profiles import builtin_profiles
-from inspector.stream.calls import CallReturned, FunctionsWatched
+from inspector.stream.calls import CallReturned, FunctionsWatched, LookedUp
 from tests.calls.conftest import live as live
 from tests.collect.collector import Collector
 
@@ -57,12 +57,7 @@ int main(void) {
 @pytest.mark.usefixtures("live")
 @pytest.mark.parametrize("answer", [_BY_THE_API, _BY_DLSYM], ids=["cuGetProcAddress", "dlsym"])
 def test_hidden_functions_are_counted_at_the_address_that_was_answered(answer: str, tmp_path: Path) -> None:
-    (tmp_path / "shim.c").write_text(_HIDDEN + answer)
-    (tmp_path / "program.c").write_text(_PROGRAM)
-    library, program = f"{tmp_path}/libcuda.so.1", f"{tmp_path}/program"
-    shared = ["-w", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o", library, f"{tmp_path}/shim.c", "-ldl"]
-    subprocess.run(["gcc", "-O1", *shared], check=True)
-    subprocess.run(["gcc", "-O1", "-w", "-o", program, f"{tmp_path}/program.c", "-ldl"], check=True)
+    library, program = _built(tmp_path, answer, _PROGRAM)
     command = ["env", f"LD_LIBRARY_PATH={tmp_path}", f"LD_PRELOAD={library}", program]
     with Collector("--run-output", "null", "--", *command, plan=builtin_profiles().plan()) as collector:
         collector.finish()
@@ -75,3 +70,36 @@ def test_hidden_functions_are_counted_at_the_address_that_was_answered(answer: s
     assert results == {watched["cuInit"].id: {0}, watched["cuStreamIsCapturing"].id: {0, 801}}
     counted = [call.values for call in calls if call.function == watched["cuDeviceGetCount"].id]
     assert counted and all(values == {"count": 3} for values in counted)
+
+
+_ASKS_AT_ONCE = """
+#include <dlfcn.h>
+#include <unistd.h>
+int main(void) {
+  sleep(1);
+  void *driver = dlopen("libcuda.so.1", RTLD_NOW), *found;
+  int (*get)(const char *, void **, int, unsigned long, int *) = dlsym(driver, "cuGetProcAddress_v2");
+  return get("cuInit", &found, 12000, 0, 0) || get("cuNothing", &found, 12000, 0, 0) != 500;
+}
+"""
+
+
+@pytest.mark.usefixtures("live")
+def test_what_a_driver_in_the_library_path_is_asked_right_after_its_load_is_told(tmp_path: Path) -> None:
+    _, program = _built(tmp_path, _BY_THE_API, _ASKS_AT_ONCE)
+    command = ["env", f"LD_LIBRARY_PATH={tmp_path}", program]
+    with Collector("--run-output", "null", "--", *command, plan=builtin_profiles().plan()) as collector:
+        collector.finish()
+    asked = [(each.name, each.found) for each in collector.all(LookedUp) if each.via == "cuGetProcAddress_v2"]
+    assert asked == [("cuInit", True), ("cuNothing", False)]
+
+
+def _built(folder: Path, answer: str, source: str) -> tuple[str, str]:
+    """The shim, and a program that asks it."""
+    (folder / "shim.c").write_text(_HIDDEN + answer)
+    (folder / "program.c").write_text(source)
+    library, program = f"{folder}/libcuda.so.1", f"{folder}/program"
+    shared = ["-w", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", "-o", library, f"{folder}/shim.c", "-ldl"]
+    subprocess.run(["gcc", "-O1", *shared], check=True)
+    subprocess.run(["gcc", "-O1", "-w", "-o", program, f"{folder}/program.c", "-ldl"], check=True)
+    return library, program

@@ -109,19 +109,14 @@ class Providers(TreeObserver):
 
     def executed(self, process: Tracked) -> None:
         """What settings name at once; the rest aside."""
-        if self._is_met_in_time(process):
-            return
         around = self._new(process)
         if around is not None:
             self._tell(self._search.named(around))
+            if self._reactor is not None and self._reactor.first_reads and not around.root.foreign:
+                return  # it meets whatever else there is in time; containers lie on overlays, whose reads are not told
             self._engine.members.tell_opens_at_once(True)
             if self._spent < _AT_FIRST_SECONDS + _SHARE * (time.monotonic() - self._begun):
                 self._session.loop.in_background(lambda: self._suspects(around), self._tell)
-
-    def _is_met_in_time(self, process: Tracked) -> bool:
-        """The reactor meets libraries at their first reads; containers lie on overlays, where none are told."""
-        first_reads = self._reactor is not None and self._reactor.first_reads
-        return first_reads and process.program is not None and not process.program.own_root
 
     def _new(self, process: Tracked) -> hints.Circumstances | None:
         """None also when an equal process was looked around before."""
