@@ -7,6 +7,7 @@ them, no path, no host, no number and no name of somebody (`for bob`) is taken t
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from inspector.stream.lazy_pattern import lazy
@@ -47,11 +48,10 @@ _ENDS = ("s", "es", "ed", "d", "ing", "ly", "er", "able")
 """What words of messages begin and end with."""
 
 
-def _read() -> frozenset[str]:
+@cache
+def _vocabulary() -> frozenset[str]:
+    """Read when it is first needed: few texts tell of a password."""
     return frozenset(Path(__file__).with_name("vocabulary.txt").read_text(encoding="ascii").split())
-
-
-_VOCABULARY = _read()
 
 
 def spans(text: str, small: str) -> Iterator[Span]:
@@ -88,23 +88,20 @@ def is_known(word: str) -> bool:
         return True
     if word.isalpha() and holds_any(word.lower(), _TELL):
         return True
-    return all(len(piece) < 4 or piece.isdigit() or _is_word(piece.lower()) for piece in _pieces(word))
-
-
-def _pieces(word: str) -> list[str]:
     pieces = _PIECE().findall(word)
-    mixed = len(pieces) > 2 and any(map(str.isdigit, pieces))
-    return [word + "\0000"] if mixed else pieces
+    if len(pieces) > 2 and any(map(str.isdigit, pieces)):
+        return False  # letters and digits mixed, as no word is
+    return all(len(piece) < 4 or piece.isdigit() or _is_word(piece.lower()) for piece in pieces)
 
 
 def _is_word(piece: str) -> bool:
-    if piece in _VOCABULARY:
+    known = _vocabulary()
+    if piece in known:
         return True
     begin = next((begin for begin in _BEGINS if piece.startswith(begin)), "")
     stems = (piece, piece[len(begin) :])
     return any(
-        stem in _VOCABULARY
-        or (stem.endswith(end) and not _VOCABULARY.isdisjoint((stem[: -len(end)], stem[: -len(end)] + "e")))
+        stem in known or (stem.endswith(end) and not known.isdisjoint((stem[: -len(end)], stem[: -len(end)] + "e")))
         for stem in stems
         for end in _ENDS
     )
