@@ -50,8 +50,12 @@ _ENDS = ("s", "es", "ed", "d", "ing", "ly", "er", "able")
 
 @cache
 def _vocabulary() -> frozenset[str]:
-    """Read when it is first needed: few texts tell of a password."""
-    return frozenset(Path(__file__).with_name("vocabulary.txt").read_text(encoding="ascii").split())
+    """Read when it is first needed: few texts tell of a password.
+
+    As UTF-8, whose codec Python has from its start: any other is a file of the library, which whoever we have become
+    may not read.
+    """
+    return frozenset(Path(__file__).with_name("vocabulary.txt").read_bytes().decode().split())
 
 
 def spans(text: str, small: str) -> Iterator[Span]:
