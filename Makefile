@@ -5,7 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help longer soak fuzz field field-tools field-guest kernels demo test check lint types layers format bench screenshots recordings tools bench-tools dist lands clean
+# Python keeps what it compiles: each of some thousand starts would compile it again.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help longer soak fuzz field field-tools field-guest kernels demo test check lint types layers format bench screenshots recordings compiled tools bench-tools dist lands clean
 
 help:            ## show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,14 +23,17 @@ demo: $(STAMP)   ## the question as a real process, under inspection
 	@.ci/tools cc
 	$(BIN)/inspector demo
 
+compiled: $(STAMP)
+	@$(BIN)/python -m compileall -q inspector
+
 tools:
 	@.ci/tools cc c++ musl-gcc aarch64-linux-gnu-gcc tmux sshd chromium zsh fish jq zstdcat
 
 # Four workers even on two cores: most of the time is waiting for real processes.
-test: $(STAMP) tools   ## the tests, live ones included, in some five minutes on two processors
+test: $(STAMP) compiled tools   ## the tests, live ones included, in some five minutes on two processors
 	$(BIN)/python -m pytest -n 4 --dist loadgroup -m "not longer" $(ARGS)
 
-longer: $(STAMP) tools ## the tests that take long: attacks, containers, far machines, every demo case live
+longer: $(STAMP) compiled tools ## the tests that take long: attacks, containers, far machines, every demo case live
 	$(BIN)/python -m pytest -n 4 --dist loadgroup -m longer $(ARGS)
 
 lint: $(STAMP)   ## style
@@ -60,8 +66,7 @@ field-guest: $(STAMP) field-tools   ## real Ollama of each generation, waited fo
 bench-tools:
 	@.ci/tools cc c++ tmux bpftrace gdb htop btop lnav readelf
 
-bench: $(STAMP) bench-tools   ## our figures beside the named peers, in one run
-	$(BIN)/python -m compileall -q inspector
+bench: $(STAMP) compiled bench-tools   ## our figures beside the named peers, in one run
 	$(BIN)/python -m tests.bench --json bench.json $(ARGS)
 
 soak: $(STAMP)   ## ten minutes of a busy tree: memory stays level (an hour: ARGS="--for 3600 --json curve.json")

@@ -1,18 +1,11 @@
 """Each recording of a program from PyPI, crates.io, Go or Debian leads to its answer."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
-from inspector.model.diagnosis import diagnose
-from inspector.model.fold import apply
-from inspector.model.profiles import builtin_profiles
-from inspector.model.state import State
-from inspector.model.verdict import Answer
-from inspector.stream.recording import Recording
+from tests.recordings import OF_PROGRAMS, answer_of, together
 
-RECORDINGS = Path(__file__).parent / "recordings"
 MOST = 100 << 10
 """Bytes that one recording may take."""
 
@@ -284,18 +277,10 @@ RUNS = (
 )
 
 
-def answer(name: str) -> Answer:
-    recording = Recording(str(RECORDINGS / f"{name}.jsonl.zst"))
-    state = State(profiles=builtin_profiles())
-    for event in recording:
-        apply(state, event)
-    assert recording.troubles == []
-    return diagnose(state)
-
-
-@pytest.mark.parametrize("run", RUNS, ids=[run.name for run in RUNS])
-def test_the_answer_to_a_program_of_somebody_else_is_right(run: Recorded) -> None:
-    found = answer(run.name)
+@pytest.mark.parametrize("name", together(run.name for run in RUNS))
+def test_the_answer_to_a_program_of_somebody_else_is_right(name: str) -> None:
+    run = next(one for one in RUNS if one.name == name)
+    found = answer_of(name)
     first = found.findings[0]
     told = " ".join([first.title, first.cause, *(link.text for link in first.chain)])
     assert (found.mode.verdict, first.rule) == (run.mode, run.rule)
@@ -303,6 +288,5 @@ def test_the_answer_to_a_program_of_somebody_else_is_right(run: Recorded) -> Non
 
 
 def test_recordings_are_small_and_none_is_without_an_answer() -> None:
-    files = list(RECORDINGS.iterdir())
-    assert {file.name.removesuffix(".jsonl.zst") for file in files} == {run.name for run in RUNS}
-    assert all(file.stat().st_size < MOST for file in files)
+    assert set(OF_PROGRAMS) == {run.name for run in RUNS}
+    assert all(file.stat().st_size < MOST for file in OF_PROGRAMS.values())

@@ -1,6 +1,7 @@
 """No secret of any known shape is shown, and nothing that a GPU program is set by or says is hidden."""
 
 import re
+from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -21,43 +22,42 @@ def _filled(shape: str, seed: int) -> tuple[str, list[str]]:
     return text.replace("\1", "{").replace("\2", "}"), [secret for secret in secrets if len(secret) >= _LEAST]
 
 
-@pytest.mark.parametrize("shape", TOKENS)
-def test_a_token_is_hidden_alone_and_in_a_sentence(shape: str) -> None:
-    for seed in _SEEDS:
-        text, secrets = _filled(shape, seed)
+def _samples(shapes: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """Texts of these shapes, and the secrets in each."""
+    return (_filled(shape, seed) for shape in shapes for seed in _SEEDS)
+
+
+def test_a_token_is_hidden_alone_and_in_a_sentence() -> None:
+    for text, secrets in _samples(TOKENS):
         for said in (text, f"got {text} from server", f"level=INFO msg=x value={text}", f'["{text}", 1]'):
             shown = hide(said)
             assert not [secret for secret in secrets if secret in shown], shown
 
 
-@pytest.mark.parametrize("shape", [*LINES, *LATER])
-def test_a_secret_in_a_line_is_hidden(shape: str) -> None:
-    for seed in _SEEDS:
-        text, secrets = _filled(shape, seed)
+def test_a_secret_in_a_line_is_hidden() -> None:
+    for text, secrets in _samples([*LINES, *LATER]):
         shown = hide(text)
         assert not [secret for secret in secrets if secret in shown], shown
 
 
-@pytest.mark.parametrize("shape", ARGUMENTS)
-def test_a_secret_in_an_argument_is_hidden(shape: str) -> None:
-    for seed in _SEEDS:
-        text, secrets = _filled(shape, seed)
+def test_a_secret_in_an_argument_is_hidden() -> None:
+    for text, secrets in _samples(ARGUMENTS):
         shown = " ".join(shown_arguments(text.split("␀")))
         assert not [secret for secret in secrets if secret in shown], shown
 
 
-@pytest.mark.parametrize("setting", HARMLESS_VALUES)
-def test_a_setting_of_a_gpu_program_is_shown(setting: str) -> None:
-    key, _, value = setting.partition("=")
-    assert shown_value(key, value) == value
-    assert shown_arguments(["env", setting, "serve"]) == ["env", setting, "serve"]
-    assert hide(f"the variable {key} is {value}") == f"the variable {key} is {value}"
+def test_a_setting_of_a_gpu_program_is_shown() -> None:
+    for setting in HARMLESS_VALUES:
+        key, _, value = setting.partition("=")
+        assert shown_value(key, value) == value
+        assert shown_arguments(["env", setting, "serve"]) == ["env", setting, "serve"]
+        assert hide(f"the variable {key} is {value}") == f"the variable {key} is {value}"
 
 
-@pytest.mark.parametrize("line", HARMLESS_LINES)
-def test_what_gpu_programs_say_is_shown(line: str) -> None:
-    assert hide(line) == line
-    assert hide_names(line) == line
+def test_what_gpu_programs_say_is_shown() -> None:
+    for line in HARMLESS_LINES:
+        assert hide(line) == line
+        assert hide_names(line) == line
 
 
 def test_a_private_key_is_hidden_over_its_lines() -> None:

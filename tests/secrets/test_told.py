@@ -28,20 +28,21 @@ def _shown(place: str, text: str) -> tuple[str, str]:
     return text, hide_names(text) if place == "names" else hide(text)
 
 
-@pytest.mark.parametrize(("place", "shape"), [(place, shape) for place in _PLACES for shape in _shapes(place)])
-def test_what_an_operator_would_not_tell_is_hidden(place: str, shape: str) -> None:
-    secrets = _MARKED.findall(shape)
-    assert secrets
-    _, shown = _shown(place, shape.replace("«", "").replace("»", ""))
-    assert not [secret for secret in secrets if secret in shown], shown
+@pytest.mark.parametrize("place", _PLACES)
+def test_what_an_operator_would_not_tell_is_hidden(place: str) -> None:
+    told = []
+    for shape in _shapes(place):
+        secrets = _MARKED.findall(shape)
+        _, shown = _shown(place, shape.replace("«", "").replace("»", ""))
+        if not secrets or any(secret in shown for secret in secrets):
+            told.append((shape, shown))
+    assert told == []
 
 
-@pytest.mark.parametrize(
-    ("place", "text"), [(place, text) for place in _PLACES for text in _shapes(f"harmless_{place}")]
-)
-def test_what_an_operator_needs_to_see_is_shown(place: str, text: str) -> None:
-    as_it_is, shown = _shown(place, text)
-    assert shown == as_it_is
+@pytest.mark.parametrize("place", _PLACES)
+def test_what_an_operator_needs_to_see_is_shown(place: str) -> None:
+    both = [_shown(place, text) for text in _shapes(f"harmless_{place}")]
+    assert [shown for _, shown in both] == [as_it_is for as_it_is, _ in both]
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,17 @@
 """The answer of every case on a small screen: nothing that decides is cut, the chain comes first, healthy is quiet."""
 
 import re
-from functools import cache
-from pathlib import Path
 
 import pytest
 
 from inspector.demo.cases import CASES
-from inspector.demo.record import recording_of
-from inspector.model.diagnosis import diagnose
-from inspector.model.fold import apply_all
-from inspector.stream.recording import Recording
 from inspector.view import header, ladder_lines
 from inspector.view.chain_lines import answer_lines
 from inspector.view.header import Line
 from inspector.view.pane_context import PaneContext
 from inspector.view.paths import short_paths
+from tests.recordings import ALL, answer_of, state_of, together
 
-FOREIGN = sorted((Path(__file__).parents[1] / "recorded" / "recordings").glob("*.zst"))
-PATHS = {case.name: recording_of(case) for case in CASES} | {path.name.split(".")[0]: path for path in FOREIGN}
-NAMES = list(PATHS)
 WIDTH, HEIGHT = 80, 24
 NAMED = re.compile(r"[\w-]+\.so[\w.]*|\b(?:cu|cuda|nvml|cl|vk)[A-Z]\w+|\b[A-Z][A-Z_]{6,}\b|\b\d+/\d+\b|\bstatic")
 """Files, functions, variables, amounts: what a reason names."""
@@ -27,11 +19,10 @@ WRONG = [case.name for case in CASES if case.family not in ("healthy", "logged")
 HEALTHY = [case.name for case in CASES if case.family == "healthy"]
 
 
-@cache
 def context_of(name: str) -> PaneContext:
     """What the screen shows of a case at its end."""
-    state = apply_all(Recording(str(PATHS[name])))
-    return PaneContext(state, diagnose(state), now=state.now)
+    state = state_of(name)
+    return PaneContext(state, answer_of(name), now=state.now)
 
 
 def answered(name: str, width: int = WIDTH, height: int = HEIGHT) -> list[Line]:
@@ -51,7 +42,7 @@ def text_of(lines: list[Line]) -> str:
     return " ".join("".join(text for text, _ in line.left) for line in lines)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", together(ALL))
 def test_every_headline_and_fix_fits_a_small_screen(name: str) -> None:
     answer = context_of(name).answer
     assert answer is not None
@@ -67,7 +58,7 @@ def test_every_headline_and_fix_fits_a_small_screen(name: str) -> None:
         assert " ".join(short_paths(decisive).split()) in said
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", together(ALL))
 def test_the_chain_leads_from_the_effect_to_the_root_and_then_to_the_fix_and_the_command(name: str) -> None:
     answer = context_of(name).answer
     assert answer is not None
@@ -81,7 +72,7 @@ def test_the_chain_leads_from_the_effect_to_the_root_and_then_to_the_fix_and_the
     assert signs[1 : signs.index("fix")] == ["←"] * (signs.index("fix") - 1)
 
 
-@pytest.mark.parametrize("name", HEALTHY)
+@pytest.mark.parametrize("name", together(HEALTHY))
 def test_healthy_is_quiet(name: str) -> None:
     tones = [tone for line in (*answered(name), *rails(name)) for _, tone in (*line.left, *line.right)]
     assert "no" not in tones
@@ -121,7 +112,7 @@ def test_the_top_line_leaves_out_what_has_no_room_instead_of_cutting_it(width: i
     assert ("2 processes, 1 ended" in words) == (width >= 80) and ("MiB" in words) == (width >= 100)
 
 
-@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("name", together(WRONG))
 def test_one_break_is_marked_and_the_ladder_names_what_the_answer_names(name: str) -> None:
     answer = context_of(name).answer
     assert answer is not None

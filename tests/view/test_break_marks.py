@@ -1,14 +1,10 @@
 """The timeline around the break: cause and effect are marked, it begins there, and what was made good is dimmed."""
 
-from pathlib import Path
-
 import pytest
 from msgspec.structs import replace
 
 from inspector.demo.cases import CASES
 from inspector.demo.record import recording_of
-from inspector.model.diagnosis import diagnose
-from inspector.model.fold import apply_all
 from inspector.model.verdict import Evidence
 from inspector.stream.recording import Recording
 from inspector.view.app import InspectorApp
@@ -19,14 +15,15 @@ from inspector.view.tables.break_marks import CAUSE, EFFECT, break_marks, why_un
 from inspector.view.tables.logs import moment_of_line, row_of_line
 from inspector.view.tables.row import plain
 from inspector.view.tables.timeline import Moments
+from tests.recordings import ALL, OF_CASES, answer_of, state_of, together
 
 from .app_harness import AppHarness
 
 
 def shown(name: str) -> PaneContext:
     """What the panes are given of a case at its end."""
-    state = apply_all(Recording(str(recording_of(next(case for case in CASES if case.name == name)))))
-    return PaneContext(state, diagnose(state), now=state.now)
+    state = state_of(name)
+    return PaneContext(state, answer_of(name), now=state.now)
 
 
 def row_at_start(name: str) -> str:
@@ -108,7 +105,7 @@ def test_a_jump_to_null_is_told_with_its_address() -> None:
     assert signals == ["SIGSEGV at address 0x0"]
 
 
-@pytest.mark.parametrize("name", [case.name for case in CASES if case.family == "healthy"])
+@pytest.mark.parametrize("name", together(case.name for case in CASES if case.family == "healthy"))
 def test_where_nothing_is_wrong_nothing_is_marked_and_the_newest_is_shown(name: str) -> None:
     context = shown(name)
     pane = TimelinePane()
@@ -147,7 +144,7 @@ async def test_e_goes_to_the_next_refusal_that_counts(monkeypatch: pytest.Monkey
     app.session.close()
 
 
-@pytest.mark.parametrize("name", [case.name for case in CASES])
+@pytest.mark.parametrize("name", together(OF_CASES))
 def test_a_log_line_has_one_time_and_one_sign_in_timeline_and_logs(name: str) -> None:
     context = shown(name)
     moments = Moments(context)
@@ -182,8 +179,6 @@ def test_a_file_that_was_looked_into_as_a_folder_is_no_refusal() -> None:
     assert opens and not any(one.bad for one in opens)
 
 
-FIELD = Path(__file__).parent.parent / "recorded" / "recordings"
-ALL = {case.name: recording_of(case) for case in CASES} | {path.name.split(".")[0]: path for path in FIELD.iterdir()}
 WITHOUT = {
     "too-late": "before we attached",
     "other-service-answers": "before we attached",
@@ -195,10 +190,9 @@ WITHOUT = {
 """Causes that no event can tell of, and what the pane says of that."""
 
 
-@pytest.mark.parametrize("name", sorted(ALL))
+@pytest.mark.parametrize("name", together(ALL))
 def test_the_cause_is_marked_once_or_it_is_said_why_no_event_tells_of_it(name: str) -> None:
-    state = apply_all(Recording(str(ALL[name])))
-    answer = diagnose(state)
+    state, answer = state_of(name), answer_of(name)
     marks = break_marks(answer, state.timeline)
     wrong = bool(answer.findings) and answer.findings[0].severity != "info"
     why = why_unmarked(answer, marks, state)

@@ -5,8 +5,7 @@ healthy streams: never the CPU, never an error.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import cache
-from pathlib import Path
+from functools import lru_cache
 
 import msgspec
 import pytest
@@ -15,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inspector.demo.cases import CASES
-from inspector.demo.record import recording_of
 from inspector.model.causes.registry import find
 from inspector.model.diagnosis import diagnose
 from inspector.model.families import family_of_api
@@ -44,14 +42,13 @@ from inspector.stream.processes import (
     SocketsRead,
     Vitals,
 )
-from inspector.stream.recording import Recording
 from inspector.stream.session import Capability, SessionStarted
 from inspector.stream.stacks import StackTaken
 from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallsSummed
+from tests.recordings import OF_CASES, OF_PROGRAMS, answer_of, events_of, together
 
 from .attached_late import attached_late
 
-RECORDED = sorted((Path(__file__).parents[2] / "recorded" / "recordings").glob("*.zst"))
 ON_GPU = ("cuda", "rocm", "vulkan", "opencl")
 CHANNELS: dict[str, tuple[tuple[type[Event], ...], tuple[str, ...]]] = {
     "look-ups": ((LookedUp, LoaderRefused), ("lookups",)),
@@ -81,19 +78,6 @@ def longer(value: str | float) -> ParameterSet:
     return pytest.param(value, marks=pytest.mark.longer)
 
 
-@cache
-def events_of(name: str) -> tuple[Event, ...]:
-    """The recording of a case."""
-    case = next(one for one in CASES if one.name == name)
-    return tuple(Recording(str(recording_of(case))))
-
-
-@cache
-def whole(name: str) -> Answer:
-    """The answer with everything seen."""
-    return diagnose(apply_all(events_of(name)))
-
-
 def withheld(events: Sequence[Event], channel: str) -> Iterator[Event]:
     """The stream as it comes where a channel is closed, and said to be."""
     kinds, abilities = CHANNELS[channel]
@@ -115,11 +99,16 @@ def withheld(events: Sequence[Event], channel: str) -> Iterator[Event]:
             yield event
 
 
+@lru_cache(len(CHANNELS))
+def answer_without(name: str, channel: str) -> Answer:
+    """What is said where a channel is closed."""
+    return diagnose(apply_all(withheld(events_of(name), channel)))
+
+
 @pytest.mark.parametrize("channel", [each if each in MAIN else longer(each) for each in CHANNELS])
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_a_channel_that_is_switched_off_makes_no_answer_different_and_sure(case: object, channel: str) -> None:
-    name = case.name  # type: ignore[attr-defined]
-    _never_different_and_sure(whole(name), diagnose(apply_all(withheld(events_of(name), channel))))
+@pytest.mark.parametrize("name", together(OF_CASES))
+def test_a_channel_that_is_switched_off_makes_no_answer_different_and_sure(name: str, channel: str) -> None:
+    _never_different_and_sure(answer_of(name), answer_without(name, channel))
 
 
 def _never_different_and_sure(full: Answer, part: Answer) -> None:
@@ -136,25 +125,19 @@ def _never_different_and_sure(full: Answer, part: Answer) -> None:
 
 
 @pytest.mark.parametrize("part", [longer(0.3), 0.6, longer(0.9)])
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_who_attaches_late_is_told_nothing_different_and_sure(case: object, part: float) -> None:
+@pytest.mark.parametrize("name", together(OF_CASES))
+def test_who_attaches_late_is_told_nothing_different_and_sure(name: str, part: float) -> None:
     """`part`: of an observation, after which it might have begun."""
-    name = case.name  # type: ignore[attr-defined]
     events = events_of(name)
     at = sorted(event.at for event in events)[int(len(events) * part)]
     told = attached_late(events, at)
     if told:
-        _never_different_and_sure(whole(name), diagnose(apply_all(told)))
+        _never_different_and_sure(answer_of(name), diagnose(apply_all(told)))
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_the_ladder_is_never_against_the_answer(case: object) -> None:
-    _agrees(whole(case.name))  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("path", RECORDED, ids=[path.name for path in RECORDED])
-def test_nor_is_it_in_recordings_of_foreign_programs(path: Path) -> None:
-    _agrees(diagnose(apply_all(Recording(str(path)))))
+@pytest.mark.parametrize("name", together([*OF_CASES, *OF_PROGRAMS]))
+def test_the_ladder_is_never_against_the_answer(name: str) -> None:
+    _agrees(answer_of(name))
 
 
 def _agrees(answer: Answer) -> None:
@@ -194,9 +177,9 @@ def _is_one_break(ladder: Ladder) -> None:
 
 
 @pytest.mark.parametrize("channel", [each if each in MAIN else longer(each) for each in CHANNELS])
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_a_ladder_has_one_break_at_most_whatever_was_not_seen(case: object, channel: str) -> None:
-    for ladder in diagnose(apply_all(withheld(events_of(case.name), channel))).ladders:  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", together(OF_CASES))
+def test_a_ladder_has_one_break_at_most_whatever_was_not_seen(name: str, channel: str) -> None:
+    for ladder in answer_without(name, channel).ladders:
         _is_one_break(ladder)
 
 
@@ -244,7 +227,7 @@ def _harmless(pid: int, tid: int) -> st.SearchStrategy[list[Event]]:
 def test_harmless_refusals_in_a_healthy_stream_never_make_it_the_cpu_or_an_error(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(HEALTHY))
     events = events_of(name)
-    answer = whole(name)
+    answer = answer_of(name)
     working = next((row.pid for row in answer.mode.evidence if row.pid), None)
     pid = working or next(event.pid for event in events if isinstance(event, ProcessExec))
     begun = next((event.at for event in events if isinstance(event, ProcessExec) and event.pid == pid), events[0].at)
