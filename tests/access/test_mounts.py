@@ -56,6 +56,7 @@ def test_a_dead_mount_is_found_out_once_and_then_refused_at_once(tmp_path: Path)
     assert float(second.split()[1]) < ANSWER_SECONDS / 2
 
 
+@pytest.mark.longer
 @needs_root
 @needs_fuse
 def test_a_dead_mount_as_log_and_library_folder_is_named_in_the_report(tmp_path: Path) -> None:

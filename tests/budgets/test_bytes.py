@@ -15,6 +15,8 @@ from tests.bench.terminal import Terminal
 
 from .recorded import recorded
 
+pytestmark = pytest.mark.longer
+
 _QUIET = 0.35
 """Seconds without a byte after which a repaint is over, also on a busy machine."""
 PANES = "234561"

@@ -62,6 +62,7 @@ def test_what_is_let_go_in_a_hurry_is_not_counted_and_the_rest_is(watcher: Watch
     assert seen.total("fill") == 0
 
 
+@pytest.mark.longer
 def test_counts_stay_exact_while_links_are_replaced(watcher: Watcher, targets: Targets) -> None:
     watch = watcher.watch(targets.library, "stride", "calm", "fill", "refuse", "slow", "outer")
 

@@ -89,6 +89,7 @@ def test_a_call_from_a_constructor_that_dlopen_runs_is_told_as_such(targets: Tar
     assert (call.own, call.constructor, call.arguments) == (True, True, {"name": "constructor"})
 
 
+@pytest.mark.longer
 def test_our_own_probes_are_not_taken_for_a_patch(targets: Targets, live: None) -> None:
     with Collector("--", str(targets.program), "fill:1", plan=plan(FILL, STRIDE)) as collector:
         collector.wait(CallReturned)
@@ -105,6 +106,7 @@ def test_a_call_that_blocks_is_inside_until_it_returns(targets: Targets, live: N
     assert call.entered < inside.at < after.at
 
 
+@pytest.mark.longer
 def test_calls_after_a_silence_are_counted_to_the_last_one(targets: Targets, live: None) -> None:
     shell = (
         f"{targets.program} calls:1:5; sleep 0.7; {targets.program} calls:1:7; sleep 0.7; {targets.program} calls:1:9"
@@ -133,6 +135,7 @@ def test_a_failed_load_is_told_with_files_tried_and_the_words_of_the_loader(targ
     )  # fmt: skip
 
 
+@pytest.mark.longer
 def test_a_file_whose_load_was_refused_tells_its_own_facts(targets: Targets, tmp_path: Path, live: None) -> None:
     module = tmp_path / "module.so"
     compiler = ["gcc", "-shared", "-fPIC", "-nostdlib", "-o"]
@@ -190,6 +193,7 @@ def test_opens_of_devices_are_told_and_others_counted(targets: Targets, live: No
     assert not {"/etc/hostname", "/etc", "/etc/"} & paths
 
 
+@pytest.mark.longer
 def test_functions_are_counted_and_let_go_on_request(targets: Targets, live: None) -> None:
     with Collector("--", str(targets.program), "slow:3000000", plan=plan(STRIDE)) as collector:
         mapped = collector.wait(LibraryMapped, lambda event: event.path == str(targets.library))
@@ -231,6 +235,7 @@ def test_a_hot_loop_that_runs_already_is_let_go_at_once_and_its_exits_are_never_
         target.wait()
 
 
+@pytest.mark.longer
 def test_results_of_what_is_called_often_only_at_first_are_read_when_that_is_over(targets: Targets, live: None) -> None:
     target = subprocess.Popen([targets.program, "calms:1.5"])
     try:
@@ -248,6 +253,7 @@ def test_results_of_what_is_called_often_only_at_first_are_read_when_that_is_ove
         target.wait()
 
 
+@pytest.mark.longer
 def test_what_strangers_call_takes_no_results_from_the_observed_program(targets: Targets, live: None) -> None:
     """Enough results are enough of the tree's own, unless strangers would pay for many more."""
     target = subprocess.Popen([targets.program, "wait", "refuse:3", "wait"], stdin=subprocess.PIPE)

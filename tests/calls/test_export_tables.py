@@ -39,6 +39,7 @@ int main(void) {
 """
 
 
+@pytest.mark.longer
 @pytest.mark.usefixtures("live")
 def test_functions_of_a_private_table_are_counted_by_their_place_in_it(tmp_path: Path) -> None:
     (tmp_path / "driver.c").write_text(_DRIVER)

@@ -31,6 +31,7 @@ int main(void) { gpuInit(); for (int i = 0; i < 40; i++) { usleep(100000); gpuOd
 """
 
 
+@pytest.mark.longer
 @pytest.mark.usefixtures("live")
 def test_all_functions_of_the_api_are_counted_and_those_that_answer_a_status_with_it(tmp_path: Path) -> None:
     (tmp_path / "shim.c").write_text(_SHIM)

@@ -85,6 +85,7 @@ def test_a_program_over_there_is_traced_from_here(far: list[str]) -> None:
     assert any("ended with code 3" in text for text in texts)
 
 
+@pytest.mark.longer
 @needs_sshd
 def test_a_recording_made_over_there_is_read_here(far: list[str], tmp_path: Path) -> None:
     path = tmp_path / "far.zst"
@@ -93,6 +94,7 @@ def test_a_recording_made_over_there_is_read_here(far: list[str], tmp_path: Path
     assert b"sleep 0.2" in inspector("trace", str(path)).stdout
 
 
+@pytest.mark.longer
 @needs_sshd
 def test_the_machine_over_there_is_listed_and_examined(far: list[str]) -> None:
     listed = inspector("list", "--all", "--format", "json", *far)
@@ -224,6 +226,7 @@ def test_what_is_carried_holds_all_that_a_collector_imports(tmp_path: Path) -> N
     assert b"No module named" not in done.stdout
 
 
+@pytest.mark.longer
 @needs_sshd
 def test_a_lost_link_ends_the_trace_with_words(far: list[str]) -> None:
     tracing = subprocess.Popen(
@@ -256,6 +259,7 @@ def test_a_host_that_does_not_answer_is_said_with_what_to_check() -> None:
     assert "no connection" in said(done) and "Connection refused" in said(done) and "BatchMode" in said(done)
 
 
+@pytest.mark.longer
 def test_words_that_carry_a_command_lead_into_a_container() -> None:
     """`env -i` stands in for `docker exec -i X`: it runs the words behind it and keeps the pipes."""
     done = inspector("trace", "--via", f"env -i PATH={os.environ['PATH']}", REMOTE, "--", "true")
@@ -267,6 +271,7 @@ def test_a_carrier_that_is_not_there_is_said() -> None:
     assert done.returncode == 2 and "no-such-docker cannot be started" in said(done)
 
 
+@pytest.mark.longer
 @needs_sshd
 def test_a_broken_link_is_mended_and_the_gap_is_said(far: list[str]) -> None:
     target = subprocess.Popen(["sleep", "600"])

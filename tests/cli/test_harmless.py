@@ -95,6 +95,7 @@ int main(void) {
 """
 
 
+@pytest.mark.longer
 def test_without_counting_a_program_that_checks_its_own_code_finds_it_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "cuda.c").write_text("int cuInit(unsigned flags) { return flags ? 1 : 0; }\n")
     (tmp_path / "checks.c").write_text(READS_ITSELF)

@@ -57,6 +57,7 @@ def test_a_target_is_left_as_it_was(sleeper: str) -> None:
     assert Path(f"/proc/{sleeper}/stat").read_text().split()[2] in "SR"
 
 
+@pytest.mark.longer
 @pytest.mark.parametrize(
     ("program", "words"),
     [
@@ -71,6 +72,7 @@ def test_a_program_that_cannot_be_started_is_exit_code_3_with_the_reason(program
     assert (words in said(done) and f"ls -l {program}" in said(done)) or f"command -v {program}" in said(done)
 
 
+@pytest.mark.longer
 def test_a_script_whose_interpreter_is_not_there_is_told_as_such(tmp_path: Path) -> None:
     script = tmp_path / "script"
     script.write_text("#!/no/such/interpreter\n")
@@ -94,12 +96,14 @@ def test_what_a_program_says_reaches_stderr_as_it_runs_and_the_report_too() -> N
     assert "CUDA error: no device" in json.dumps(json.loads(out)["logs"])
 
 
+@pytest.mark.longer
 def test_with_q_what_a_program_says_is_kept_back() -> None:
     done = inspector("report", "-q", "--format", "json", "--", "sh", "-c", "echo hidden word")
     assert "hidden word" not in said(done)
     assert "hidden word" in done.stdout.decode()
 
 
+@pytest.mark.longer
 def test_folders_of_runs_that_were_killed_are_swept_at_the_next_start(tmp_path: Path) -> None:
     environment = {"TMPDIR": str(tmp_path)}
     words = [*COMMAND, "report", "-q", "--", "sleep", "600"]
@@ -117,6 +121,7 @@ def test_folders_of_runs_that_were_killed_are_swept_at_the_next_start(tmp_path: 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.longer
 @pytest.mark.parametrize("command", ["report", "trace"])
 def test_a_target_that_is_not_there_is_exit_code_3_with_the_next_step(command: str) -> None:
     done = inspector(command, "999999999")
@@ -184,12 +189,14 @@ def test_ctrl_c_ends_the_watching_and_prints_what_is_known(sleeper: str) -> None
     assert "inspector - " in text and "Traceback" not in text and sleeper in text
 
 
+@pytest.mark.longer
 def test_a_terminal_shows_progress_and_a_pipe_does_not(sleeper: str) -> None:
     _, text = on_a_terminal("report", "--for", "1s", sleeper)
     assert "watching: " in text.split("==stderr==")[1]
     assert said(inspector("report", "--for", "300ms", sleeper)) == ""
 
 
+@pytest.mark.longer
 def test_a_dumb_terminal_gets_the_text_report_and_is_told_why() -> None:
     code, text = on_a_terminal("run", "--", "true", environment={"TERM": "dumb"})
     assert code in (10, 11, 12)

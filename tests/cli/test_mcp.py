@@ -38,6 +38,7 @@ async def said(connected: Client, tool: str, **words: object) -> str:
     return "".join(part.text for part in result.content if isinstance(part, TextContent))
 
 
+@pytest.mark.longer
 async def test_an_assistant_is_offered_the_documented_tools_and_they_only_read() -> None:
     async with client() as connected:
         offered = (await connected.list_tools()).tools
@@ -55,12 +56,14 @@ async def test_an_observation_is_told_shortly_and_can_be_asked_about(target: int
         assert "observation 7 is not kept" in await said(connected, "timeline", observation=7)
 
 
+@pytest.mark.longer
 async def test_what_cannot_be_observed_is_an_answer_and_no_crash() -> None:
     async with client() as connected:
         assert "no process" in await said(connected, "report", target="there-is-no-such-program", seconds=0.2)
         assert "yes" in await said(connected, "doctor")
 
 
+@pytest.mark.longer
 async def test_a_running_process_is_asked_for_symbols_and_for_a_load_that_never_was(target: int) -> None:
     async with client() as connected:
         rows = await said(connected, "symbols", pid=target, contains="^dlopen", kind="defined")
@@ -71,6 +74,7 @@ async def test_a_running_process_is_asked_for_symbols_and_for_a_load_that_never_
         assert "no" in await said(connected, "symbols", pid=1 << 22, contains="x")
 
 
+@pytest.mark.longer
 async def test_words_that_are_options_or_no_words_are_refused_in_words(target: int) -> None:
     async with client() as connected:
         assert "is no rule" in await said(connected, "explain", rule="--format=markdown")

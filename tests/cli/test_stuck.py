@@ -75,6 +75,7 @@ def test_a_stopped_collector_is_said_and_sigterm_ends_the_viewer(endless: Viewer
     assert endless.target.poll() is None
 
 
+@pytest.mark.longer
 def test_a_collector_that_goes_on_again_is_said(endless: Viewer) -> None:
     assert b"is stuck" in endless.said()
     os.kill(endless.collector, signal.SIGCONT)
@@ -88,6 +89,7 @@ def test_the_time_is_over_although_the_collector_is_stopped() -> None:
     assert b"is stuck" in said or b"cannot be stopped" in said  # on a full machine the time is over before the silence
 
 
+@pytest.mark.longer
 def test_a_program_goes_on_when_the_collector_that_started_it_is_killed(tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     words = ["report", "--for", "10m", "--", "sh", "-c", f"echo $$ > {mark}; exec sleep 600"]

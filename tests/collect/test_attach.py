@@ -82,6 +82,7 @@ def test_symbols_are_answered_in_pages(attached: Observation) -> None:
     assert attached.collector.wait(SymbolPage, lambda e: e.id == 8).files >= 3
 
 
+@pytest.mark.longer
 @pytest.mark.parametrize(
     ("request_", "why"),
     [
@@ -142,6 +143,7 @@ def test_a_library_loaded_and_unloaded_later_comes_and_goes(workshop: Workshop) 
         collector.quit()
 
 
+@pytest.mark.longer
 def test_a_library_that_is_loaded_again_has_a_second_life(workshop: Workshop) -> None:
     words = ["line", f"load:{workshop.shim}", "line", "unload", "line", f"load:{workshop.shim}", "line", "unload"]
     with Life(workshop.program, *words, "line", "line") as life, Collector(str(life.pid)) as collector:
@@ -160,6 +162,7 @@ def _comes_and_goes(collector: Collector, life: Life, since: int) -> int:
     return gone.at
 
 
+@pytest.mark.longer
 def test_a_static_program_has_no_loader_and_no_libraries(workshop: Workshop) -> None:
     with Life(workshop.static, "line") as life, Collector(str(life.pid)) as collector:
         program = collector.program(life.pid)
@@ -179,6 +182,7 @@ def test_preloaded_libraries_are_told_by_their_entries(workshop: Workshop, tmp_p
         collector.quit()
 
 
+@pytest.mark.longer
 def test_links_from_the_asked_name_to_the_file_are_told(workshop: Workshop, tmp_path: Path) -> None:
     (tmp_path / "libshim.so.1.2").write_bytes(workshop.shim.read_bytes())
     (tmp_path / "libshim.so.1").symlink_to("libshim.so.1.2")

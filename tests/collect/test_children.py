@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from inspector.stream.libraries import LibraryMapped
 from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted, SignalDelivered
 from inspector.stream.session import SessionEnded, TargetMissing
@@ -46,6 +48,7 @@ def test_children_that_end_at_once_come_with_their_libraries_too(workshop: Works
         assert {"program", "libc.so.6"} <= names
 
 
+@pytest.mark.longer
 def test_what_a_loaded_library_needs_is_told_so_even_in_a_process_that_is_gone(workshop: Workshop) -> None:
     seen = observed("sh", "-c", f"for n in 1 2 3; do {workshop.program} load:{workshop.top} exit:0; done; true")
     for child in seen.all(ProcessExec, lambda e: e.exe == str(workshop.program)):
@@ -92,6 +95,7 @@ def test_a_command_that_cannot_be_started_is_said_in_words() -> None:
         assert not collector.finish().ok
 
 
+@pytest.mark.longer
 def test_output_of_the_command_goes_where_it_is_told(tmp_path: Path) -> None:
     output = tmp_path / "output"
     with Collector("--run-output", str(output), "--run", "--", "sh", "-c", "echo out; echo err >&2") as collector:
@@ -99,6 +103,7 @@ def test_output_of_the_command_goes_where_it_is_told(tmp_path: Path) -> None:
     assert output.read_text() == "out\nerr\n"
 
 
+@pytest.mark.longer
 def test_without_a_word_about_it_the_output_joins_what_is_said_to_people() -> None:
     with Collector("--run", "--", "echo", "to the talk") as collector:
         collector.finish()

@@ -48,6 +48,7 @@ def test_quitting_ends_the_command_that_it_started_and_tells_its_end(workshop: W
         assert not Path(f"/proc/{pid}").exists()
 
 
+@pytest.mark.longer
 def test_a_command_that_does_not_listen_is_made_to_end(workshop: Workshop) -> None:
     script = f"trap '' TERM; {workshop.program} sleep:60000 & wait; wait; sleep 60"
     with Collector("--run-output", "null", "--run", "--", "sh", "-c", script) as collector:
@@ -58,6 +59,7 @@ def test_a_command_that_does_not_listen_is_made_to_end(workshop: Workshop) -> No
         assert {collector.end(other).signal for other in collector.descendants_of(pid)} == {signal.SIGKILL}
 
 
+@pytest.mark.longer
 @pytest.mark.parametrize(
     "script", ["{0} sleep:60000; true", "{0} sleep:60000 & exit 0", "setsid {0} sleep:60000; true"]
 )

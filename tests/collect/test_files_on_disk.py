@@ -47,6 +47,7 @@ def test_a_file_that_was_replaced_before_we_came_is_told_with_both_inodes(worksh
             collector.quit()
 
 
+@pytest.mark.longer
 def test_changes_on_disk_are_told_while_we_look(workshop: Workshop, library: Path) -> None:
     with Life(workshop.program, f"load:{library}", "line") as life, Collector(str(life.pid)) as collector:
         assert collector.library(life.pid, "libcopy.so").state == "current"
@@ -69,6 +70,7 @@ def test_a_file_rewritten_in_place_is_modified(workshop: Workshop, library: Path
             collector.quit()
 
 
+@pytest.mark.longer
 def test_a_file_written_before_it_was_mapped_is_current_even_in_an_older_process(
     workshop: Workshop, tmp_path: Path
 ) -> None:
@@ -82,6 +84,7 @@ def test_a_file_written_before_it_was_mapped_is_current_even_in_an_older_process
         _is_current(collector, told)
 
 
+@pytest.mark.longer
 def test_a_file_written_after_the_start_but_perhaps_before_its_mapping_is_not_called_modified(
     workshop: Workshop, library: Path
 ) -> None:
@@ -97,6 +100,7 @@ def test_a_file_written_after_the_start_but_perhaps_before_its_mapping_is_not_ca
             collector.quit()
 
 
+@pytest.mark.longer
 def test_other_content_written_in_place_before_we_came_shows_in_memory(workshop: Workshop, library: Path) -> None:
     with Life(workshop.program, f"load:{library}", "line", "line") as life:
         life.step()
@@ -108,6 +112,7 @@ def test_other_content_written_in_place_before_we_came_shows_in_memory(workshop:
             collector.quit()
 
 
+@pytest.mark.longer
 def test_a_file_written_between_two_lives_of_a_library_is_current(workshop: Workshop, library: Path) -> None:
     words = [f"load:{library}", "line", "unload", "line", f"load:{library}", "line", "line"]
     with Life(workshop.program, *words) as life, Collector(str(life.pid)) as collector:

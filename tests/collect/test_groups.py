@@ -54,6 +54,7 @@ def _enter(group: Path, pid: int) -> None:
     (group / "cgroup.procs").write_text(str(pid))
 
 
+@pytest.mark.longer
 @pytest.mark.parametrize("group", [f"docker-{ID}.scope"], indirect=True, ids=["docker"])
 def test_a_container_is_all_of_its_processes_also_those_that_join_later(group: Path, workshop: Workshop) -> None:
     with Life(workshop.program, "line") as first, Life(workshop.program, "line") as other:
@@ -67,6 +68,7 @@ def test_a_container_is_all_of_its_processes_also_those_that_join_later(group: P
             collector.quit()
 
 
+@pytest.mark.longer
 @pytest.mark.parametrize("group", ["inspector-test.service"], indirect=True)
 def test_a_unit_is_named_with_or_without_its_suffix(group: Path, workshop: Workshop) -> None:
     with Life(workshop.program, "line") as life:

@@ -4,6 +4,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from inspector.stream.processes import ProcessEnded, ProcessExec, ProcessStarted
 from inspector.stream.session import LimitNoted, Settled
 
@@ -31,6 +33,7 @@ def test_a_program_that_is_waited_for_is_observed_from_its_first_instruction(
         collector.quit()
 
 
+@pytest.mark.longer
 def test_a_program_that_is_started_through_a_link_of_another_name_joins_a_little_later(
     workshop: Workshop, tmp_path: Path
 ) -> None:
@@ -43,6 +46,7 @@ def test_a_program_that_is_started_through_a_link_of_another_name_joins_a_little
         collector.quit()
 
 
+@pytest.mark.longer
 def test_waiting_goes_on_for_each_later_start(workshop: Workshop, tmp_path: Path) -> None:
     program = _named(workshop, tmp_path / "again")
     with Collector("--wait", "--target=again") as collector:
@@ -86,6 +90,7 @@ def test_whoever_maps_a_library_now_or_later_is_observed(workshop: Workshop, tmp
         collector.quit()
 
 
+@pytest.mark.longer
 def test_a_library_that_nobody_maps_yet_is_waited_for(workshop: Workshop, tmp_path: Path) -> None:
     library = tmp_path / "libnever.so"
     with Collector(f"lib:{library}") as collector:

@@ -4,6 +4,8 @@ import json
 import os
 from pathlib import Path
 
+import pytest
+
 from inspector.stream.libraries import ImageRead
 from inspector.stream.processes import ProcessEnded, ProcessExec
 from inspector.stream.session import LimitNoted, SessionEnded
@@ -77,6 +79,7 @@ def test_a_target_that_ends_while_observed_ends_the_session_in_order(workshop: W
         assert (ended.reason, ended.ok) == ("the whole tree has ended", True)
 
 
+@pytest.mark.longer
 def test_targets_that_end_during_the_attach_are_never_a_traceback(workshop: Workshop) -> None:
     for delay in (0, 100, 180):
         with Life("sh", "-c", f"{workshop.program} sleep:{delay}; true") as life, Collector(str(life.pid)) as collector:

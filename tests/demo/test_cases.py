@@ -80,6 +80,7 @@ def test_the_first_cases_are_the_question_and_its_healthy_twin() -> None:
     assert [case.name for case in CASES[:2]] == ["the-question", "healthy"]
 
 
+@pytest.mark.longer
 def test_every_case_comes_to_its_point() -> None:
     names = [case.name for case in CASES]
     with ProcessPoolExecutor(4) as workers:  # not threads: a fork would inherit files that another one still writes

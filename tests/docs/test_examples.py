@@ -11,6 +11,8 @@ import pytest
 
 from .examples import Example, blocks, matches
 
+pytestmark = pytest.mark.longer
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 RECORDINGS = {"bad.zst": "the-question", "good.zst": "healthy"}

@@ -204,6 +204,7 @@ def test_a_secure_program_ignores_the_environment_and_origin(pool: Workshop) -> 
         assert predict_load(Situation(1, surround), LibraryCache(), consumer, b"", at=0).ok is ok
 
 
+@pytest.mark.longer
 def test_system_libraries_load_as_the_loader_lists_them() -> None:
     libraries = system_libraries(Path(f"/usr{FOLDER}"))
     result = agreement(libraries[:: max(1, len(libraries) // 60)])

@@ -216,6 +216,7 @@ def test_offsets_count_from_the_file_and_not_from_the_load_address(workshop: Wor
     assert path.read_bytes()[site.entry] == 0x55
 
 
+@pytest.mark.longer
 def test_every_site_of_a_large_library_is_an_instruction_boundary() -> None:
     found = find_sites(os.fsencode(LIBCRYPTO)).found
     deeper = [site for site in found if site.offset != site.entry]

@@ -53,6 +53,7 @@ PARTS = st.sampled_from([
 SIGNS = st.text('aAbBcC7_ .,"[]^-\x1c\x0b\tzé', max_size=6)
 
 
+@pytest.mark.longer
 @given(parts=st.lists(PARTS, min_size=1, max_size=5), lines=st.lists(SIGNS, min_size=1, max_size=8))
 @settings(max_examples=1_500, deadline=None)
 @pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")

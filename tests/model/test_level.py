@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import msgspec
+import pytest
 
 from inspector.model.diagnosis import diagnose
 from inspector.model.fold import apply
@@ -88,6 +89,7 @@ def test_a_parent_stays_as_long_as_a_child_of_it() -> None:
     assert orphan.parent is not None and orphan.parent.program is not None
 
 
+@pytest.mark.longer
 def test_a_pid_that_is_used_again_is_another_process() -> None:
     state, _ = _fold(_tree(6_000))
     newest = state.processes[-1]
@@ -98,6 +100,7 @@ def test_a_pid_that_is_used_again_is_another_process() -> None:
     assert depth <= 1
 
 
+@pytest.mark.longer
 def test_the_report_of_a_busy_tree_is_bounded_and_says_what_it_lacks() -> None:
     state, _ = _fold(_tree(4_000, calls=True))
     made = report(state, diagnose(state))

@@ -162,6 +162,7 @@ def test_libraries_are_counted_on_one_processor_however_many_come_while_nobody_r
         observed.close()
 
 
+@pytest.mark.longer
 @pytest.mark.parametrize("kind", ["tmpfs", "overlay", "squashfs"])
 def test_a_library_on_a_file_system_of_another_kind_is_armed_at_its_first_touch(
     observed: Observed, shim: Path, tmp_path: Path, kind: str

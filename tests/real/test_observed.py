@@ -188,5 +188,6 @@ def test_a_program_that_only_asks_nvml_is_blamed_for_nothing(observe: Observe) -
     assert answer.findings[0].rule == "management-only"
 
 
+@pytest.mark.longer
 def test_an_ordinal_that_does_not_exist_is_no_work_and_no_proof(observe: Observe) -> None:
     assert diagnose(observe("bindings").state).mode.verdict != "cuda"

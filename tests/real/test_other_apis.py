@@ -80,6 +80,7 @@ def test_vulkan_without_a_driver_manifest_answers_incompatible_driver(asked: Cal
     assert report["mode"]["verdict"] == "cpu"
 
 
+@pytest.mark.longer
 def test_opencl_without_a_vendor_is_asked_once_for_its_platforms(asked: Callable[..., dict[str, Any]]) -> None:
     """Its loader leaves some functions by a jump into a layer: such calls are counted, their results are not read."""
     report = asked(["ocl-icd-libopencl1"], _OPENCL, OCL_ICD_VENDORS="/nowhere")

@@ -13,7 +13,10 @@ from inspector.report.schema import from_json
 from .sample import sample_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium")
+pytestmark = [
+    pytest.mark.longer,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: apt-get install chromium"),
+]
 
 PROBE = """
 <script>
@@ -89,7 +92,6 @@ def test_the_page_paints_at_every_size(page: Path, tmp_path: Path, flags: tuple[
     assert picture.stat().st_size > 40_000, "an empty page is a few KB"
 
 
-@pytest.mark.longer
 def test_the_page_prints(page: Path, tmp_path: Path) -> None:
     paper = tmp_path / "page.pdf"
     browse(page, tmp_path / "profile", f"--print-to-pdf={paper}", "--no-pdf-header-footer")

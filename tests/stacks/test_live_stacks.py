@@ -1,9 +1,11 @@
 """Who asked, of real interpreters of each version and of a C program: exactly the line, the function, the symbol."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from inspector.collect.kernel.registers import HERE, OTHER_PROCESSOR, X86_64
 from inspector.stream.calls import LookedUp
@@ -121,8 +123,16 @@ def source(taken: list[StackTaken], occasion: Occasion, number: int = 0) -> list
     return [(Path(frame.file).name, frame.line, frame.function) for frame in one.source]
 
 
+def _versions() -> Iterator[ParameterSet]:
+    """The newest; the others are for the longer suite."""
+    *others, newest = sorted(pythons())
+    for version in (newest, *others):
+        marks = [] if version == newest else [pytest.mark.longer]
+        yield pytest.param(version, id=f"{version[0]}.{version[1]}", marks=marks)
+
+
 @_PYTHON
-@pytest.mark.parametrize("version", sorted(pythons()), ids=lambda version: f"{version[0]}.{version[1]}")
+@pytest.mark.parametrize("version", _versions())
 def test_python_code_is_told_by_file_line_and_function(version: tuple[int, int], folder: Path) -> None:
     taken = stacks(pythons()[version], str(folder / "train.py"))
     qualified = version > (3, 10)
@@ -173,7 +183,7 @@ def looked_up(*command: str) -> tuple[list[StackTaken], list[LookedUp]]:
 
 
 @_PYTHON
-@pytest.mark.parametrize("version", sorted(pythons()), ids=lambda version: f"{version[0]}.{version[1]}")
+@pytest.mark.parametrize("version", _versions())
 def test_who_asked_for_a_name_that_is_not_there_is_told(version: tuple[int, int], folder: Path) -> None:
     script = folder / "asking.py"
     script.write_text(_ASKING.replace("SHIM", f"{folder}/libgpu.so.1"))
@@ -183,6 +193,7 @@ def test_who_asked_for_a_name_that_is_not_there_is_told(version: tuple[int, int]
     assert source([stack], "lookup")[-2:] == [("asking.py", 7, "main"), ("asking.py", 11, "<module>")]
 
 
+@pytest.mark.longer
 def test_compiled_code_that_asks_for_a_name_in_vain_is_told_to_its_beginning(folder: Path) -> None:
     stacks, lookups = looked_up(str(folder / "seeker"), "1")
     (refused,) = (one for one in lookups if one.name == "gpuOptional0")
@@ -191,6 +202,7 @@ def test_compiled_code_that_asks_for_a_name_in_vain_is_told_to_its_beginning(fol
     assert not stack.native_end
 
 
+@pytest.mark.longer
 def test_of_thousands_of_names_that_are_not_there_a_few_stacks_are_copied(folder: Path) -> None:
     """Two of a name that is asked for again and again, sixteen in all, and the one of a name that decides."""
     stacks, lookups = looked_up(str(folder / "seeker"), f"{2000 / SLOWER:.0f}", "again")
@@ -202,6 +214,7 @@ def test_of_thousands_of_names_that_are_not_there_a_few_stacks_are_copied(folder
     assert stacks[-1].moment == decides.entered
 
 
+@pytest.mark.longer
 @_PYTHON
 def test_a_compiled_program_that_python_starts_is_no_python(folder: Path) -> None:
     script = folder / "starting.py"

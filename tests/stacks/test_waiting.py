@@ -50,7 +50,7 @@ def _built(folder: Path, shim: str, program: str, optimised: str) -> str:
 
 
 @pytest.mark.usefixtures("live")
-@pytest.mark.parametrize("optimised", ["-O0", "-O2"])
+@pytest.mark.parametrize("optimised", [pytest.param("-O0", marks=pytest.mark.longer), "-O2"])
 def test_the_call_that_a_thread_hangs_in_is_told_though_we_came_later(optimised: str, tmp_path: Path) -> None:
     program = _built(tmp_path, _SHIM, _PROGRAM, optimised)
     with subprocess.Popen([program]) as hangs:
@@ -67,7 +67,7 @@ def test_the_call_that_a_thread_hangs_in_is_told_though_we_came_later(optimised:
 
 
 @pytest.mark.usefixtures("live")
-@pytest.mark.parametrize("optimised", ["-O0", "-O2"])
+@pytest.mark.parametrize("optimised", [pytest.param("-O0", marks=pytest.mark.longer), "-O2"])
 def test_a_call_that_a_busy_thread_does_not_leave_is_told_too(optimised: str, tmp_path: Path) -> None:
     with subprocess.Popen([_built(tmp_path, _SPINS, _PROGRAM, optimised)]) as spins:
         try:
@@ -92,7 +92,7 @@ def _naps_of(pid: int) -> tuple[StackTaken, ThreadWaits] | None:
 
 @pytest.mark.longer
 @pytest.mark.usefixtures("live")
-@pytest.mark.parametrize("optimised", ["-O0", "-O2"])
+@pytest.mark.parametrize("optimised", [pytest.param("-O0", marks=pytest.mark.longer), "-O2"])
 def test_a_call_in_which_a_thread_sleeps_again_and_again_is_told_too(optimised: str, tmp_path: Path) -> None:
     with subprocess.Popen([_built(tmp_path, _NAPS, _PROGRAM, optimised)]) as polls:
         try:

@@ -41,6 +41,7 @@ def test_a_bomb_fills_neither_memory_nor_time(tmp_path: Path, name: str) -> None
     assert int(megabytes) < _MEGABYTES
 
 
+@pytest.mark.longer
 def test_one_event_a_million_times_is_no_recording_that_is_worth_its_time(tmp_path: Path) -> None:
     packed, event = tmp_path / "x.jsonl.zst", encode(story()[1])
     packed.write_bytes(zstandard.ZstdCompressor().compress(_stream() + event * ((48 << 20) // len(event))))

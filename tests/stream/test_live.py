@@ -130,6 +130,7 @@ def test_a_newer_collector_is_ended_with_advice(tmp_path: Path) -> None:
     assert stream.ending is not None and "update shim-inspector" in stream.ending.words
 
 
+@pytest.mark.longer
 def test_closing_asks_first_and_then_ends_a_collector_that_does_not_listen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

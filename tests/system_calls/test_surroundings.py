@@ -51,6 +51,7 @@ def test_what_a_program_has_set_before_a_load_that_succeeds_is_told_as_well() ->
     assert read.environment["INSPECTOR_TEST_SET"] == "early"
 
 
+@pytest.mark.longer
 def test_what_a_program_has_set_milliseconds_after_another_load_is_told_as_well() -> None:
     script = (
         "import ctypes, os; [ctypes.CDLL(name) for name in ('libdl.so.2', 'librt.so.1', 'libutil.so.1')]; "
@@ -96,6 +97,7 @@ def test_our_own_environment_is_read_from_memory_as_it_is() -> None:
     del os.environ["INSPECTOR_TEST_OWN"]
 
 
+@pytest.mark.longer
 def test_the_limit_that_a_refused_open_met_is_told_with_the_number_of_open_descriptors() -> None:
     seen = observed(sys.executable, "-S", "-c", _FULL)
     read = next(event for event in seen.all(ConstraintsRead) if event.why == "open: EMFILE")

@@ -72,6 +72,7 @@ def _asked(feed: BigCollector) -> list[ReadSymbols]:
     return [one for one in feed.asked if isinstance(one, ReadSymbols)]
 
 
+@pytest.mark.longer
 async def test_a_log_of_a_million_lines_scrolls_and_filters_by_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     feed = BigCollector(symbols=1)
     async with running_app(feed, monkeypatch) as ui:
@@ -92,6 +93,7 @@ class NoFeed(BigCollector):
     """A collector that never answers."""
 
 
+@pytest.mark.longer
 def test_a_million_held_lines_are_filtered_in_small_pieces() -> None:
     state = apply_all(main_question())
     lines = [LogLine(number=number, text=log_text(number)) for number in range(MILLION)]

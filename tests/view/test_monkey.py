@@ -10,6 +10,8 @@ from .app_harness import running_app
 from .feeds import BigCollector, FakeFeed
 from .sample import main_question
 
+pytestmark = pytest.mark.longer
+
 KEYS = [
     *[binding.key for binding in MAIN if binding.key not in ("q", "P")],
     *"jkgGcu0", "enter", "enter", "escape", "escape", "pagedown", "pageup", "left", "right", "down", "up", "backspace",

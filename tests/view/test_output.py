@@ -105,6 +105,7 @@ TALL = 12
 windows = st.lists(st.tuples(st.integers(0, 40), st.integers(0, TALL), st.booleans()), min_size=2, max_size=6)
 
 
+@pytest.mark.longer
 @settings(max_examples=80, deadline=None)
 @given(windows, st.integers(0, 3), st.sampled_from(["ab", "a✓b", "日本"]))
 def test_a_list_that_scrolls_shows_what_full_frames_show(
@@ -202,6 +203,7 @@ def becomes_equal(one: Terminal, other: Terminal) -> bool:
     return False
 
 
+@pytest.mark.longer
 @pytest.mark.terminal
 @pytest.mark.parametrize(("colours", "steps"), [("truecolor", STEPS), ("", STEPS[:5])], ids=["rgb", "ansi"])
 def test_a_terminal_shows_the_same_with_and_without_differences(colours: str, steps: list[tuple[str, str]]) -> None:
@@ -235,6 +237,7 @@ def test_no_colour_means_no_colour() -> None:
         assert code not in terminal.received
 
 
+@pytest.mark.longer
 @pytest.mark.terminal
 def test_a_quiet_screen_sends_nothing() -> None:
     terminal = Terminal((80, 24), {"COLORTERM": "truecolor"})
