@@ -21,10 +21,9 @@ from tests.view.feeds import FakeFeed
 from .listed_samples import listed
 from .newest_samples import newest
 
+pytestmark = pytest.mark.xdist_group("secrets in outputs")  # one observation for all
 _PROGRAM = """
 import json, subprocess, sys, time
-
-pytestmark = pytest.mark.xdist_group("secrets in outputs")  # one observation for all
 given = json.load(open(sys.argv[1]))
 with open(sys.argv[2], "a") as log:
     log.write("".join(f"{line}\\n" for line in given["lines"]))
