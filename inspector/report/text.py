@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from inspector.model.formatting import plural
 from inspector.model.own_output import FIRST, LAST_SECTION
 from inspector.model.verdict import RUNGS
 
@@ -250,9 +251,10 @@ class _Page:
             yield from wrapped(line.text, self.width, f"    {when}  ", " " * 18)
 
     def _limits(self) -> Iterable[str]:
-        for limit in self.report.limits:
+        limits = self.report.limits
+        for place, limit in enumerate(limits):
             yield from wrapped(f"{limit.what}: {limit.why}" if limit.why else limit.what, self.width, "  - ")
-            if limit.grant:
+            if limit.grant and [one.grant for one in limits[place + 1 : place + 2]] != [limit.grant]:
                 yield self.ansi_style(f"      to grant it: {limit.grant}", "dim")
 
     def _coverage(self) -> Iterable[str]:
@@ -260,12 +262,16 @@ class _Page:
         notes = [
             seen.coverage,
             *(f"The stream: {trouble}." for trouble in seen.troubles),
-            f"{seen.opens_left_out} opens of no interest are not listed." if seen.opens_left_out else "",
+            _left_out(seen.opens_left_out),
             *(f"{count} more {name} are not listed." for name, count in seen.left_out.items()),
             f"The observation ended: {seen.ended}." if seen.ended else "",
         ]
         for note in notes:
             yield from wrapped(note, self.width, "  ") if note else []
+
+
+def _left_out(opens: int) -> str:
+    return f"{plural(opens, 'open')} of no interest {'is' if opens == 1 else 'are'} not listed." if opens else ""
 
 
 def _more(count: int, most: int, what: str) -> Iterable[str]:

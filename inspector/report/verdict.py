@@ -1,6 +1,6 @@
 """The exit code of `inspector report`: the answer as a number."""
 
-from inspector.model.causes.registry import NOT_SEEN
+from inspector.model.causes.registry import WITHOUT_CAUSE
 from inspector.model.state import State
 
 from .schema import Report
@@ -19,5 +19,5 @@ def exit_code(state: State, report: Report, *, cut_short: bool = False) -> int:
         return UNDECIDED
     if report.mode.verdict != "cpu":
         return GPU
-    named = bool(report.findings) and report.findings[0].rule != NOT_SEEN
+    named = bool(report.findings) and report.findings[0].rule not in WITHOUT_CAUSE
     return CPU_NAMED if named else CPU_UNKNOWN

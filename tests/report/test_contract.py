@@ -111,6 +111,7 @@ def test_the_exit_code_is_the_answer() -> None:
     assert exit_code(state(), _report("cpu")) == 11
     assert exit_code(state(), _report("cpu", "info", "nobody-asked")) == 10
     assert exit_code(state(), _report("cpu", "info", "cause-not-seen")) == 11
+    assert exit_code(state(), _report("cpu", "warning", "told-by-program")) == 11
     assert exit_code(state(), _report("undecided", "error")) == 12
 
 

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from msgspec.structs import replace
 
-from inspector.model.decision import Decision, Reason
+from inspector.model.coverage import capability
+from inspector.model.decision import CONTRADICTING, Decision, Reason
 from inspector.model.start_again import waited_for
 
 from .context import Context
@@ -39,6 +40,18 @@ def hit_of(decision: Decision, title: str, cause: str, step: str = "", **facts: 
 
 
 def next_start(context: Context, decision: Decision) -> str:
-    """The command that sees the next start from its first instruction."""
+    """The command that sees the next start from its first instruction, with the rights that were lacking."""
     process = decision.process or (context.state.processes[0] if context.state.processes else None)
-    return (waited_for(process) if process is not None else "") or "inspector doctor"
+    command = waited_for(process) if process is not None else ""
+    return (f"sudo {command}" if _as_root(context) else command) if command else "inspector doctor"
+
+
+def to_observe(context: Context) -> str:
+    """What `next_start` does, in words: the same look with the same rights would see no more."""
+    return f"observe its next start from its first instruction{', as root' if _as_root(context) else ''}"
+
+
+def _as_root(context: Context) -> bool:
+    """Whether what could contradict was closed to this user, and root may see it."""
+    rows = (capability(context.state, name) for name in CONTRADICTING)
+    return any(row is not None and row.state != "yes" and row.grant.startswith("sudo inspector") for row in rows)

@@ -86,7 +86,8 @@ PATTERNS: tuple[Pattern, ...] = (
 CONCLUSIONS: tuple[Conclusion, ...] = (
     *on_devices.IN_USE, *lacking.CONCLUSIONS, *on_devices.NOT_USED, *silence.CONCLUSIONS,
 )  # fmt: skip
-NOT_SEEN = silence.NotSeen.id
+WITHOUT_CAUSE = frozenset((silence.NotSeen.id, silence.ToldByProgram.id))
+"""Rules that tell the mode, and say that its cause was not seen."""
 
 
 @cache

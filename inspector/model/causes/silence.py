@@ -1,6 +1,6 @@
 """Nothing was asked of a device, or nothing was seen of it: said by the program, by silence, or not known."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import get_args
 
 from inspector.model import evidence
@@ -15,7 +15,7 @@ from inspector.model.progress import Progress
 from inspector.model.worker import is_tool
 from inspector.stream.session import COLLECTOR_ENDED
 
-from .conclusion import Conclusion, hit_of, next_start
+from .conclusion import Conclusion, hit_of, next_start, to_observe
 from .context import Context
 from .lacking import holds_libraries
 from .on_devices import by
@@ -36,23 +36,28 @@ class ToldByProgram(Conclusion):
         refused = [one for one in decision.chain if one.kind == "words"]
         if not refused and decision.reason == "told":
             return None  # it says what, and not why
-        text = decision.word.text if decision.word is not None else refused[0].what if refused else ""
-        if refused and refused[0].answer == "error":
-            text = refused[0].what
+        said = refused[0].what if refused else decision.word.text if decision.word is not None else ""
         managed = any(one.family in MANAGEMENT and one.has_library for one in context.analysis.progress.values())
         none = "only figures of devices were asked for" if managed else "no process was seen asking for a GPU library"
         asked = "" if any(context.analysis.computing()) else f"; {none}"
-        late = any(not born_here(process) for process in context.state.processes)
+        unseen = _unseen(context)
         return hit_of(
-            decision, f"the program says: {text.strip()[:200]}{asked}",
-            "It started before we attached: what it asked for was not seen." if late else
-            "Nothing seen explains it further.",
-            "observe its next start from its first instruction" if late else
+            decision, f"the program says: {said.strip()[:200]}{asked}", unseen or "Nothing seen explains it further.",
+            to_observe(context) if unseen else
             "look at its settings and at what else it printed: what it asked for was seen",
             severity="warning",
-            command=next_start(context, decision) if late else "",
-            doubt="" if not late else "Its first calls would show the refusal itself.",
+            command=next_start(context, decision) if unseen else "",
+            doubt="Its first calls would show the refusal itself." if unseen else "",
         )  # fmt: skip
+
+
+def _unseen(context: Context) -> str:
+    """Why what the program asked for may not have been seen; empty where all of it was."""
+    state = context.state
+    if any(not born_here(process) for process in state.processes):
+        return "It started before we attached: what it asked for was not seen."
+    closed = list(_closed(context, CONTRADICTING))
+    return f"What it asked for was not seen: {'; '.join(closed)}." if closed else ""
 
 
 class NobodyAsked(Conclusion):
@@ -165,7 +170,7 @@ class NotSeen(Conclusion):
         return hit_of(
             decision, f"{what}{got}" + (f": {missing[0]}" if missing else ""),
             f"Missing: {'; '.join(missing)}." if missing else "Nothing observed so far is wrong.",
-            "wait until it looks for devices" if waiting else "observe its next start from its first instruction",
+            "wait until it looks for devices" if waiting else to_observe(context),
             command="" if waiting else next_start(context, decision), confidence="guess",
             doubt="More permissions or attaching earlier may show it.", subject="not seen",
             evidence=decision.evidence or [
@@ -192,10 +197,7 @@ def _missing(context: Context) -> Iterator[str]:
     late = [process for process in context.state.processes if not born_here(process) and not is_tool(process)]
     if late:
         yield f"{short(late[0])} started before we attached"
-    for name in _CHANNELS:
-        found = capability(context.state, name)
-        if found is not None and found.state != "yes":
-            yield f"{name}: {found.why or found.lost or 'closed here'}"
+    yield from _closed(context, _CHANNELS)
     if context.state.lost:
         yield f"{sum(context.state.lost.values())} events were lost"
     for progress in context.analysis.computing():
@@ -203,6 +205,16 @@ def _missing(context: Context) -> Iterator[str]:
             why = _uncounted(context, progress)
             yield f"no call of {progress.family} in {short(progress.process)} was seen{f' ({why})' if why else ''}"
             break
+
+
+def _closed(context: Context, channels: Iterable[str]) -> Iterator[str]:
+    """What this machine or user does not allow, each reason once with the abilities that it takes away."""
+    reasons: dict[str, list[str]] = {}
+    for name in channels:
+        found = capability(context.state, name)
+        if found is not None and found.state != "yes":
+            reasons.setdefault(found.why or found.lost or "closed here", []).append(name)
+    yield from (f"{why} ({', '.join(names)})" for why, names in reasons.items())
 
 
 def _uncounted(context: Context, progress: Progress) -> str:

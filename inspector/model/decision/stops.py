@@ -263,8 +263,8 @@ def by_own_error(ways: Ways) -> Decision | None:
         one for process in roots for one in ways.analysis.attempts.get(process, [])
         if one.kind == "end" and one.code > 0
     ]  # fmt: skip
-    if not failed:
-        return None
+    if not failed or (said is None and ways.says_cpu):
+        return None  # it told of no error, and that it does without: a status by itself is no reason
     got = [one for one in ways.compute if one.got_to("loaded")]
     if ways.software and (said is None or _lacked_device(ways, said)):
         return None  # the driver that answered tells more than a status, or than that no device was found behind it

@@ -28,14 +28,17 @@ class Break(msgspec.Struct, frozen=True):
     """It is the answer: a warning marks the rail of its root, unless what it says broke there was not seen at all."""
 
     def rung(self, rungs: Iterable[Rung]) -> RungName:
-        """The rung of a rail that is marked; the end of a process breaks the call it was in, else what came next."""
+        """The rung of a rail that is marked; the end of a process breaks the call it was in, else what came next.
+
+        A step of which nobody could see whether it was taken is none that did not come.
+        """
         if self.place in RUNGS:
             return self.place
         if self.calls:
             return "returned"
         steps = [rung for rung in rungs if rung.rung != "logged"]
         passed = max((number for number, rung in enumerate(steps) if rung.state == "yes"), default=-1)
-        return steps[min(passed + 1, len(steps) - 1)].rung
+        return next((rung.rung for rung in steps[passed + 1 :] if rung.state == "no"), steps[-1].rung)
 
 
 def first_no(rungs: list[Rung]) -> RungName | None:
