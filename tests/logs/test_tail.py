@@ -5,12 +5,14 @@ import re
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from inspector.collect.logs.generation import LINE_LIMIT
+from inspector.collect.logs.generation import LINE_LIMIT, Generation
+from inspector.collect.logs.tail import Change, FileTail
 
 from .lines import Drain, follow
 
@@ -331,6 +333,55 @@ def test_a_writer_that_does_not_append_tells_exactly_how_much_was_cut_unread(log
         seen.now()
         assert seen.lines == [b"one", b"three"]
         assert seen.changes[-1].detail == "its writer goes on at byte 16: exactly 12 bytes were cut unread"
+
+
+def test_a_writer_that_goes_on_while_we_look_at_what_was_cut_has_no_line_doubled(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Drain(follow(log))
+    with log.open("r+b", buffering=0) as file:
+        file.write(b"one\n")
+        seen.now()
+        os.truncate(log, 0)
+        count_lost = FileTail._count_lost
+
+        def then_written(tail: FileTail, read: int) -> Iterator[Change]:
+            monkeypatch.undo()
+            yield from count_lost(tail, read)
+            file.write(b"two\n")
+
+        monkeypatch.setattr(FileTail, "_count_lost", then_written)
+        seen.now()
+        seen.now()
+        file.write(b"three\n")
+        seen.now()
+        assert seen.lines == [b"one", b"two", b"three"]
+        assert seen.changes[-1].detail == "its writer goes on at byte 4: exactly 0 bytes were cut unread"
+
+
+@pytest.mark.parametrize("appends", [False, True])
+def test_a_cut_between_the_question_for_new_bytes_and_their_reading_is_noticed(
+    log: Path, monkeypatch: pytest.MonkeyPatch, appends: bool
+) -> None:
+    seen = Drain(follow(log))
+    with log.open("ab" if appends else "r+b", buffering=0) as file:
+        file.write(b"one\n")
+        seen.now()
+        file.write(b"two is lost\n")
+        pending = Generation.pending
+
+        def then_cut(generation: Generation) -> int:
+            there = pending(generation)
+            monkeypatch.undo()
+            os.truncate(log, 0)
+            file.write(b"three is long enough\n")
+            return there
+
+        monkeypatch.setattr(Generation, "pending", then_cut)
+        seen.now()
+        seen.now()
+        assert seen.lines == [b"one", b"three is long enough"]
+        assert next(change.what for change in seen.changes) == "truncated"
 
 
 def _steady_writer(log: Path, stop: threading.Event, written: list[int]) -> None:

@@ -57,9 +57,13 @@ class Generation:
         return self.first + self.lines
 
     def advance(self, limit: int) -> bytes:
-        """Read and index what comes next, at most `limit` bytes."""
-        now = time.time_ns()
-        data = os.pread(self.fd, limit, self.position)
+        """Read and index what comes next, at most `limit` bytes; nothing when the file was cut since `pending`.
+
+        What we have read last is read once more with it: what follows in a file that was cut is another text.
+        """
+        now, again = time.time_ns(), len(self._trace)
+        data = os.pread(self.fd, again + limit, self.position - again)
+        data = data[again:] if data[:again] == self._trace else b""
         if data:
             self.read_at = now
             self.index.feed(data)

@@ -106,7 +106,8 @@ class FileTail:
             found += self._start_over()
         if self._read_before_cut is not None and pending:
             found += self._count_lost(self._read_before_cut)
-        data = self.current.advance(limit) if pending else b""
+        decided = self._read_before_cut is None  # else its writer may go on at any moment, behind a hole
+        data = self.current.advance(limit) if pending and decided else b""
         self.more = len(data) == limit
         if data:
             self.bytes_total += len(data)
