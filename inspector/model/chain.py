@@ -9,12 +9,14 @@ from msgspec.structs import replace
 
 from .attempts.row import Attempt
 from .attempts.system import is_device
+from .coverage import born_here
+from .crashes import may_have_failed
 from .drivers import drivers_behind
 from .families import MANAGEMENT, family_of_api
 from .formatting import duration, name_of, stem
 from .progress import Progress
-from .refusals import counted_too_late, is_optional
-from .stages import LEVEL
+from .refusals import counted_too_late, counts_calls, is_optional
+from .stages import LEVEL, tells_nothing
 from .state import Process, State
 
 _ASKING = ("load", "lookup", "call")
@@ -38,6 +40,9 @@ class Stop(msgspec.Struct, eq=False):
     """What is taken for its reason came before it, and not inside of it."""
     after_work: bool = False
     """The device was in use before."""
+    unsaid: bool = False
+    """Its process ended with a failure, and not in words that name this: a library that goes with an API is one that
+    programs do without."""
 
     @property
     def rank(self) -> tuple[object, ...]:
@@ -66,6 +71,7 @@ def stop_of(state: State, progress: Progress, attempts: Sequence[Attempt], excus
         and not one.own_ends
         and not _part_of_a_refusal(one)
         and not (one.kind == "lookup" and one.source in ("loader", "kernel") and counted_too_late(state, one))
+        and not _tells_of_an_unread_error(state, one, attempts)
     ]
     after = progress.last_at("initialised")
     tail = [one for one in refused if not one.at or one.at >= after] or refused
@@ -82,7 +88,12 @@ def stop_of(state: State, progress: Progress, attempts: Sequence[Attempt], excus
         one for one in same if one.failure is not None and one.failure.cause != "absent" and one.what != first.what
     ]
     worked = progress.launched is not None and progress.launched.at < first.at
-    return Stop(progress, first, names, beside, after_work=worked)
+    absent_beside = (
+        first.kind == "load" and not first.api and (first.failure is None or first.failure.cause == "absent")
+    )
+    beside_api = absent_beside and may_have_failed(progress.process.end)
+    unsaid = beside_api and not _is_named(first, ending or _ending(attempts))
+    return Stop(progress, first, names, beside, after_work=worked, unsaid=unsaid)
 
 
 def unread_stop(state: State, progress: Progress, attempts: Iterable[Attempt]) -> Stop | None:
@@ -149,6 +160,14 @@ def lacked_drivers(stop: Stop, attempts: Iterable[Attempt], excused: dict[Attemp
         and one.family == asked.family and stem(one.asker) == stem(asked.provider)
     ]  # fmt: skip
     return [one for one in refused if "was loaded" not in excused.get(one, "")]
+
+
+def _tells_of_an_unread_error(state: State, lookup: Attempt, attempts: Iterable[Attempt]) -> bool:
+    """It asked in vain for the text of an error: what a call before had answered is the reason, and was not seen."""
+    if lookup.kind != "lookup" or "Error" not in lookup.what or not tells_nothing(lookup.what):
+        return False
+    unread = (one.kind == "call" and one.ok is None and one.family == lookup.family for one in attempts)
+    return any(unread) or not born_here(lookup.process) or not counts_calls(state)
 
 
 def _ending(attempts: Sequence[Attempt]) -> str:

@@ -1,7 +1,7 @@
 """How a process came to its end, and whether a fault of its own lies behind a plain exit status."""
 
 from inspector.stream.calls import FileOpened
-from inspector.stream.processes import SignalDelivered
+from inspector.stream.processes import ProcessEnded, SignalDelivered
 
 from .memo import once_of
 from .state import Process
@@ -88,3 +88,13 @@ def killed(process: Process) -> bool:
     """Somebody else ended it (SIGKILL, SIGTERM and the like)."""
     end = process.end
     return end is not None and bool(end.signal) and end.signal not in FAULTS
+
+
+def tells_how(end: ProcessEnded | None) -> bool:
+    """Whether it is known how a process ended: the kernel does not tell it of everyone."""
+    return end is not None and (end.code is not None or end.signal is not None)
+
+
+def may_have_failed(end: ProcessEnded | None) -> bool:
+    """It ended, and not in order as far as is known."""
+    return end is not None and (bool(end.code or end.signal) or not tells_how(end))

@@ -72,6 +72,11 @@ def drivers_behind(process: Process, api: str, profiles: Profiles) -> Drivers:
     )
 
 
+def is_driver(profiles: Profiles, name: str) -> bool:
+    """By its name it is what the loader of an API opens by itself: no program asks for it."""
+    return any(_matches(name, (*api.hardware, *api.software)) for api in profiles.apis.values())
+
+
 def without_entry(process: Process, api: str) -> list[str]:
     """Files that a loader opened as drivers, and that lack a driver's entry."""
     told = (one.error for one in process.lookups if one.found is False and one.name == DRIVER_ENTRIES.get(api))

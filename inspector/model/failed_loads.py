@@ -10,7 +10,7 @@ from inspector.stream.calls import FileOpened, LoaderRefused, LookedUp
 from inspector.stream.libraries import LoadPredicted, Need
 
 from . import commands_by_hand, evidence
-from .crashes import crashed
+from .crashes import crashed, tells_how
 from .formatting import name_of
 from .memo import once
 from .profiles import Profiles
@@ -220,14 +220,15 @@ class _Finder:
         """The loader's own error where no dlopen row tells it: at the start of a program, or without look-up rights."""
         words = f"{refusal.object}: {refusal.text}" if refusal.object else refusal.text
         cause, missing, _, _ = classify(words, "")
-        fatal = self.process.ended and 0 <= self.process.ended - refusal.at < _SOON and _status(self.process) == 127
+        soon = bool(self.process.ended) and 0 <= self.process.ended - refusal.at < _SOON
+        fatal = soon and (_status(self.process) == 127 or not tells_how(self.process.end))
         if not fatal and cause in ("symbol", "version", "other"):
             return
         told = any(missing and missing in failure.words for failure in found.values())
         if told or (not fatal and not self._known(missing)) or name_of(missing) in self.loaded:
             return
         started = self.process.program.exe if fatal and self.process.program else ""
-        name = started or refusal.object
+        name = started or refusal.object or missing
         found.setdefault(name_of(name) or words, self._classified(name, words, refusal=refusal))
 
     def _known(self, name: str) -> bool:

@@ -13,6 +13,7 @@ from .log_parsing.vocabulary import CONCERNS_DEVICES
 from .state import Process, Said, State
 from .worker import is_tool
 
+_STDERR = 2
 _LAST = 4
 """Lines of a log of which one tells what the program said last."""
 _FAREWELL = re.compile(r"\W*(?:(?:exit|abort|quit|terminat|stopp)(?:ing|ed)?|bye|done)?\W*$", re.IGNORECASE)
@@ -52,14 +53,22 @@ def is_all(event: WritesSeen) -> bool:
     return event.bytes <= sum(len(line.encode()) + 1 for line in event.sample)
 
 
+def _ending(process: Process) -> list[str]:
+    """What it wrote to its standard error, else elsewhere; nothing where it wrote more than was kept: its last words
+    are not known then.
+    """
+    written = [event for event in process.writes.values() if event.bytes]
+    written = [event for event in written if event.fd == _STDERR] or written
+    return [line for event in written for line in event.sample] if all(map(is_all, written)) else []
+
+
 def last_line(state: State) -> str:
     """The last line of any log that says more than that it ends, else the last of what a program wrote first; of its
     last lines an error about a device comes before another error, and that before the rest.
     """
     logs = [[line.text for line in source.lines[-_LAST:]] for source in state.logs.values()]
     if not any(logs):
-        programs = (process for process in state.processes if not is_tool(process))
-        logs = [event.sample for process in programs for event in process.writes.values()]
+        logs = [_ending(process) for process in state.processes if not is_tool(process)]
     told = [telling for lines in logs if (telling := [line for line in lines if _FAREWELL.match(line) is None])]
     return max(reversed(told[-1]), key=_tells).strip() if told else ""
 

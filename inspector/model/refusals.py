@@ -9,7 +9,8 @@ from collections.abc import Container, Iterable, Sequence
 
 from .attempts.row import Attempt
 from .attempts.system import is_device
-from .coverage import born_here
+from .coverage import born_here, capability
+from .crashes import may_have_failed
 from .families import MANAGEMENT
 from .formatting import name_of, stem
 from .memo import Steps
@@ -234,8 +235,7 @@ class _Judge:
         ):
             if one is not None and one.at > attempt.at:
                 return f"it went on to {one.what}"
-        end = self.process.end
-        failed = end is not None and bool(end.code or end.signal)
+        failed = may_have_failed(self.process.end)
         if optional and granted.takes_what_there_is(attempt, failed=failed):
             return "it asked for many names more, and takes what there is"
         if optional and granted.initialised.get(family, attempt.at) < attempt.at and not failed:
@@ -253,8 +253,8 @@ class _Judge:
 
     def _ended_over(self, attempt: Attempt) -> bool:
         """The process ended with a failure, and nothing of the family succeeded after it."""
-        end, after = self.process.end, self.granted.calls.get((attempt.family, 0))
-        return end is not None and bool(end.code or end.signal) and (after is None or after.at < attempt.at)
+        after = self.granted.calls.get((attempt.family, 0))
+        return may_have_failed(self.process.end) and (after is None or after.at < attempt.at)
 
     def _system(self, attempt: Attempt) -> str:
         opened = attempt.refused_call is None or attempt.call not in _NO_LOOK  # a look at a path, made good by another
@@ -317,10 +317,19 @@ def excused_by_siblings(
 
 
 def counted_too_late(state: State, attempt: Attempt) -> bool:
-    """A refused look-up says nothing while the calls of that library were not counted from the start."""
+    """A refused look-up says nothing while the calls of that library were not counted from the start, or not at all."""
     watched = [
         state.watched_since.get(function.id, state.now)
         for function in state.functions.values()
         if function.api == attempt.api and (not attempt.provider or function.library == attempt.provider)
     ]
+    refusing = attempt.provider or attempt.answer.partition(": undefined symbol")[0]
+    if refusing.startswith("/") and not watched and not counts_calls(state):
+        return True
     return not born_here(attempt.process) or (bool(watched) and min(watched) > attempt.at)
+
+
+def counts_calls(state: State) -> bool:
+    """Whether calls are counted at all; recordings of before do not say."""
+    found = capability(state, "count-calls")
+    return found is None or found.state == "yes"

@@ -6,6 +6,7 @@ from typing import Literal
 
 from inspector.model.coverage import born_here, of_lookups
 from inspector.model.crashes import crashed
+from inspector.model.drivers import is_driver
 from inspector.model.failed_loads import FailedLoad, classify, failure_of, foretold, is_load
 from inspector.model.families import MANAGEMENT, bundles_loader, family_of_api, family_of_file, family_of_function
 from inspector.model.formatting import listed, name_of, stem
@@ -174,7 +175,7 @@ class LoadReader:
 
     def _of_refusal(self, refusal: LoaderRefused) -> Attempt | None:
         words = f"{refusal.object}: {refusal.text}" if refusal.object else refusal.text
-        cause, missing, symbol, version = classify(words, "")
+        _, missing, symbol, version = classify(words, "")
         end = self.process.end
         fatal = end is not None and end.code == _LOADER_REFUSES and 0 <= self.process.ended - refusal.at < _SOON
         family = family_of_file(self.profiles, missing) or family_of_function(self.profiles, symbol)
@@ -184,7 +185,14 @@ class LoadReader:
         program = self.process.program
         name = program.exe if fatal and program is not None and missing else missing or refusal.object
         failure = FailedLoad(
-            self.process, name, cause, words, missing=missing, symbol=symbol, version=version, refusal=refusal
+            self.process,
+            name,
+            classify(words, name)[0],
+            words,
+            missing=missing,
+            symbol=symbol,
+            version=version,
+            refusal=refusal,
         )
         since = 0 if symbol or version else self._searched_since(refusal)
         attempt = Attempt(
@@ -234,6 +242,7 @@ class LoadReader:
                 self.process, "load", name, False, opens[-1].at, begin=opens[0].at, tid=opens[-1].tid, family=family,
                 stage="loaded", answer=words, failure=failure, opened=opens[-1],
                 api=self.profiles.api_of_soname(name) or "", tried=frozenset(one.path for one in opens),
+                own_ends=is_driver(self.profiles, name),
             )  # fmt: skip
 
     def _of_mappings(self, answered: set[str]) -> Iterator[Attempt]:

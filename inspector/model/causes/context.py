@@ -188,7 +188,7 @@ class Case(msgspec.Struct, frozen=True):
         """Proven where kernel or loader tell every link, and whatever could contradict was seen; else likely."""
         told = all(one.source in ("kernel", "loader") for one in self.chain)
         stop = self.context.decision.stop
-        told = told and not (stop is not None and stop.before and len(self.chain) > 1)
+        told = told and not (stop is not None and (stop.unsaid or (stop.before and len(self.chain) > 1)))
         return "proven" if told and covered(self.state, self._relatives(), CONTRADICTING) else "likely"
 
     def _relatives(self) -> list[Process]:

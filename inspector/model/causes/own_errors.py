@@ -85,9 +85,7 @@ class OutOfDescriptors(Cause):
         limit = limit_of(process, "RLIMIT_NOFILE")
         if case.leaf.kind != "end" or said is None or limit is None or limit > _FEW_DESCRIPTORS:
             return None
-        source = case.state.logs.get(said.source)
-        lines = [line for line in source.lines if -_SHORTLY <= line.number - said.number <= 0] if source else []
-        told = next((line.text.strip() for line in reversed(lines) if _NO_DESCRIPTOR.search(line.text)), "")
+        told = _told_of_descriptors(case, said)
         if not told:
             return None
         root = f"the limit of open files of this process is {limit}"
@@ -134,13 +132,26 @@ class EndedByOwnError(Cause):
             next_step=step,
             command=command,
             process=process,
-            confidence=case.sure if said is not None and not about_gpu and reason is None else "likely",
+            confidence="likely" if said is None or about_gpu or reason or _may_follow(case, said) else case.sure,
             evidence=[*(word_row(case.state, one) for one in (reason, said) if one is not None),
                       *(setting_row(process, one) for one in off), *case.rows()],
             at=leaf.at,
             subject=words,
             root=root,
         )  # fmt: skip
+
+
+def _may_follow(case: Case, said: Word) -> bool:
+    """Its error may come from what the kernel refused: that was not told, or it tells of memory or descriptors."""
+    lacks = "memory" in said.text.lower() or bool(_told_of_descriptors(case, said))
+    return lacks or not opens_told_throughout(case.state, case.process)
+
+
+def _told_of_descriptors(case: Case, said: Word) -> str:
+    """The line near its last words that tells of descriptors that it did not get."""
+    source = case.state.logs.get(said.source)
+    lines = [line for line in source.lines if -_SHORTLY <= line.number - said.number <= 0] if source else []
+    return next((line.text.strip() for line in reversed(lines) if _NO_DESCRIPTOR.search(line.text)), "")
 
 
 def last_words(case: Case) -> tuple[Word | None, str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from inspector.model import commands_by_hand, evidence
 from inspector.model.coverage import Coverage, born_here, of_lookups, of_use
-from inspector.model.crashes import crashed
+from inspector.model.crashes import crashed, tells_how
 from inspector.model.evidence import short
 from inspector.model.formatting import listed, name_of, plural
 from inspector.model.state import Process, Reading
@@ -154,6 +154,7 @@ class NotCalled(Pattern):
         coverage = of_use(context.state, use)
         looked = of_lookups(context.state, process).complete
         linked = context.profiles.is_loader(use.api)  # what many programs have with them for the case that it is needed
+        counted = coverage.complete and (not process.ended or tells_how(process.end))
         sure: Confidence = "guess" if not coverage.complete else "likely"
         if _proven(coverage, process) and looked:
             sure = "proven"
@@ -168,7 +169,7 @@ class NotCalled(Pattern):
             next_step="check the program's settings, and its log up to where it would look for devices",
             command="" if process.ended else commands_by_hand.environment(process.pid),
             process=process,
-            severity="error" if coverage.complete and not coverage.passive and looked and not linked else "warning",
+            severity="error" if counted and not coverage.passive and looked and not linked else "warning",
             confidence=sure,
             evidence=[
                 evidence.of_process(process, f"0 calls of {coverage.watched} counted functions: {coverage.words}"),
@@ -190,8 +191,9 @@ def _in_order(looked: bool, use: Use) -> str:
 
 
 def _proven(coverage: Coverage, process: Process) -> bool:
-    """Whether every call from its first instruction to its end would have been counted."""
-    return coverage.complete and coverage.gapless and not coverage.passive and bool(process.ended)
+    """Whether every call from its first instruction to its end would have been counted; of an end that was not told
+    nobody knows whether it came before the program was to call anything."""
+    return coverage.complete and coverage.gapless and not coverage.passive and tells_how(process.end)
 
 
 def _doubt(coverage: Coverage, process: Process) -> str:

@@ -3,6 +3,7 @@
 from inspector.model import evidence
 from inspector.model.attempts.system import refused_node
 from inspector.model.attempts.wording import row_of, word_row
+from inspector.model.coverage import born_here
 from inspector.model.drivers import software_drivers
 from inspector.model.stages import LEVEL
 from inspector.model.state import Process
@@ -45,6 +46,8 @@ def by_find(ways: Ways) -> Decision | None:
     over = all(process.ended for process in ways.state.processes)
     if (over or busy.cpu_after(newest, ways.state.now) > UNUSED_FOR) and calls_seen(ways, busy):
         return Decision("cpu", "likely", "found-not-used", busy, best, word=ways.word, evidence=rows)
+    if over:  # what it did with the device was not seen, and it does no more
+        return Decision("undecided", "guess", "unknown", best.process, best, word=ways.word, evidence=rows)
     return Decision(verdict_of(best), "likely", "ready", best.process, best, word=ways.word,
                     evidence=[*rows, *ways.word_rows()])  # fmt: skip
 
@@ -95,10 +98,14 @@ def by_drawing(ways: Ways) -> Decision | None:
 
 
 def by_node(ways: Ways) -> Decision | None:
-    """A device node was refused, and the call around it was not seen."""
+    """A device node was refused, and the call around it was not seen; who was there before us and ended in order may
+    have been refused something else before.
+    """
     node = refused_node(ways.analysis.unexcused("system"))
     if node is None:
         return None
     rows = [*(ways.word_rows() if ways.says_cpu else []), row_of(ways.state, node)]
-    return Decision("cpu", "likely", "node", node.process, deepest_of(ways, node.process), None, [node], ways.word,
-                    evidence=rows)  # fmt: skip
+    end, process = node.process.end, node.process
+    did_without = end is not None and end.code == 0 and not born_here(process) and not ways.says_cpu
+    return Decision("cpu", "guess" if did_without else "likely", "node", process, deepest_of(ways, process), None,
+                    [node], ways.word, evidence=rows)  # fmt: skip

@@ -7,7 +7,7 @@ from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.system import is_device
 from inspector.model.attempts.wording import row_of, setting_row
 from inspector.model.beginnings import has_begun
-from inspector.model.coverage import born_here, loads_told_by_files, seen_from_birth
+from inspector.model.coverage import born_here, loads_told_by_files, opens_told_throughout, seen_from_birth
 from inspector.model.drivers import drivers_behind
 from inspector.model.families import MANAGEMENT, family_of_api
 from inspector.model.log_claims import concerns_gpu
@@ -230,7 +230,10 @@ def by_nobody(ways: Ways) -> Decision | None:
         rows = [row_of(ways.state, managed.furthest)]
         return Decision("cpu", "likely", "management-only", managed.process, managed, word=ways.word, evidence=rows)
     alive = any(not process.ended for process in ways.state.processes)
-    sure: Confidence = "proven" if by_probes and not static and not alive else "likely"
+    told_all = all(
+        opens_told_throughout(ways.state, one) for one in everyone if not is_tool(one)
+    )  # who asks by stat(2)
+    sure: Confidence = "proven" if by_probes and not static and not alive and told_all else "likely"
     if ways.state.lost:
         sure = "guess"
     told = ways.word is not None and not ways.says_cpu

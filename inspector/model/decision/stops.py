@@ -16,13 +16,14 @@ from inspector.model.formatting import name_of
 from inspector.model.log_claims import Word, concerns_gpu, own_error
 from inspector.model.progress import Progress
 from inspector.model.refusals import is_table
+from inspector.model.stages import reaches
 from inspector.model.state import Process
 from inspector.model.verdict import Confidence
 from inspector.model.worker import is_tool
 
 from .gpu_work import computed
-from .reason import Decision
-from .ways import Ways, calls_counted, deepest_of
+from .reason import CONTRADICTING, Decision
+from .ways import Ways, calls_counted, covered, deepest_of
 
 _LAST_LINES = 12
 """Of a log: those in which a program tells why it ends."""
@@ -149,12 +150,25 @@ def by_stop(ways: Ways) -> Decision | None:
     over = bool(process.ended) or ways.says_cpu or (death is not None and death.kind == "signal")
     unseen = not stop.attempt.came_back and stop.attempt.kind != "call" and not crashed(process)  # by another way out
     unseen |= stop.progress.got_to("work") and stop.progress.launched is None  # of work whose results were not read
-    surely = seen and over and not went_on and not stop.before and not unseen
+    surely = seen and over and not went_on and not stop.before and not stop.unsaid and not unseen
     sure: Confidence = "proven" if surely and ways.complete() else "likely"
+    if _may_have_worked(ways, stop):
+        sure = "guess"
     rows = [row_of(state, one) for one in chain]
     against = [row_of(state, one.furthest) for one in found if one.process is not process][:2]
     return Decision("cpu", sure, "stopped", process, stop.progress, stop, chain, ways.word,
                     evidence=[*(ways.word_rows() if ways.says_cpu else []), *rows], contradictions=against)  # fmt: skip
+
+
+def _may_have_worked(ways: Ways, stop: Stop) -> bool:
+    """The program itself tells of an answer that a device gave, to a step past discovery or over memory, and its calls
+    or their results were not seen: nobody knows what it had computed before.
+    """
+    asked = stop.attempt
+    if asked.kind != "call" or asked.source != "program" or ways.says_cpu:
+        return False
+    deep = reaches(asked.stage, "context") or "memory" in asked.answer.lower()
+    return deep and not covered(ways.state, [stop.progress.process], CONTRADICTING)
 
 
 def _decides(ways: Ways, stop: Stop) -> bool:

@@ -87,6 +87,8 @@ def _answer(context: Context, decision: Decision) -> Told | None:
         if found is not None:
             if decision.reason == "own-error" and decision.confidence == "likely":
                 found[1].confidence = _weaker(found[1].confidence)  # what came before an error need not be its cause
+            if decision.reason == "node" and decision.confidence == "guess":
+                found[1].confidence = "guess"
             family = decision.progress.family if decision.progress is not None else ""
             return Told(*found, (1,), decision.chain, answer=True, family=family)
     for conclusion in CONCLUSIONS:

@@ -44,7 +44,7 @@ from inspector.stream.processes import (
 )
 from inspector.stream.session import Capability, SessionStarted
 from inspector.stream.stacks import StackTaken
-from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallsSummed
+from inspector.stream.syscalls import FolderListed, SystemCallRefused, SystemCallsSummed, SystemCallsWatched
 from tests.recordings import OF_CASES, OF_PROGRAMS, answer_of, events_of, together
 
 from .attached_late import attached_late
@@ -92,6 +92,8 @@ def withheld(events: Sequence[Event], channel: str) -> Iterator[Event]:
             yield msgspec.structs.replace(event, environment={}, environment_known=False)
         elif channel == "how it ended" and isinstance(event, ProcessEnded):
             yield msgspec.structs.replace(event, code=None, signal=None, core=False, cpu=None)
+        elif channel == "system calls" and isinstance(event, SystemCallsWatched):
+            yield msgspec.structs.replace(event, on=False)
         elif channel == "results" and isinstance(event, FunctionsWatched):
             functions = [msgspec.structs.replace(one, returns=False) for one in event.functions]
             yield msgspec.structs.replace(event, functions=functions)
@@ -108,10 +110,11 @@ def answer_without(name: str, channel: str) -> Answer:
 @pytest.mark.parametrize("channel", [each if each in MAIN else longer(each) for each in CHANNELS])
 @pytest.mark.parametrize("name", together(OF_CASES))
 def test_a_channel_that_is_switched_off_makes_no_answer_different_and_sure(name: str, channel: str) -> None:
-    _never_different_and_sure(answer_of(name), answer_without(name, channel))
+    never_different_and_sure(answer_of(name), answer_without(name, channel))
 
 
-def _never_different_and_sure(full: Answer, part: Answer) -> None:
+def never_different_and_sure(full: Answer, part: Answer) -> None:
+    """A mode or an error is proven of a part only where the whole has it."""
     if full.mode.verdict in ON_GPU:
         assert (part.mode.verdict, part.mode.confidence) != ("cpu", "proven")
     else:
@@ -132,7 +135,7 @@ def test_who_attaches_late_is_told_nothing_different_and_sure(name: str, part: f
     at = sorted(event.at for event in events)[int(len(events) * part)]
     told = attached_late(events, at)
     if told:
-        _never_different_and_sure(answer_of(name), diagnose(apply_all(told)))
+        never_different_and_sure(answer_of(name), diagnose(apply_all(told)))
 
 
 @pytest.mark.parametrize("name", together([*OF_CASES, *OF_PROGRAMS]))
