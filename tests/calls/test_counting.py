@@ -233,6 +233,7 @@ def test_a_process_that_dies_in_a_call_tells_in_which_one(watcher: Watcher, targ
     assert seen.code == -signal.SIGSEGV
 
 
+@pytest.mark.longer
 def test_a_function_that_only_a_stranger_calls_often_is_let_go_as_well(engine: Engine, targets: Targets) -> None:
     counting = Counting(engine, percent=1.0)
     watch = Watcher(engine, counting).watch(targets.library, "hot", "calm", returns=True)

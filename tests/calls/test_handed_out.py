@@ -54,6 +54,7 @@ int main(void) {
 """
 
 
+@pytest.mark.longer
 @pytest.mark.usefixtures("live")
 @pytest.mark.parametrize("answer", [_BY_THE_API, _BY_DLSYM], ids=["cuGetProcAddress", "dlsym"])
 def test_hidden_functions_are_counted_at_the_address_that_was_answered(answer: str, tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def _observed(folder: Path, script: str) -> tuple[Collector, list[str]]:
     return collector, told.read_text().splitlines()
 
 
+@pytest.mark.longer
 @pytest.mark.live
 def test_a_program_that_loads_a_library_written_in_place_computes_what_it_would_without_us(
     folder: Path, live: None

@@ -49,6 +49,7 @@ def test_a_target_gets_the_same_answers_from_the_loader_as_unobserved(asker: str
     assert out.read_text().strip() == "next beside"
 
 
+@pytest.mark.longer
 def test_a_process_beside_the_target_gets_the_same_answers_too(asker: str) -> None:
     recording = subprocess.Popen(
         [*COMMAND, "record", "-o", "-", "--", "sleep", "600"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

@@ -82,6 +82,7 @@ def test_a_collector_that_goes_on_again_is_said(endless: Viewer) -> None:
     assert b"is running again" in endless.said()
 
 
+@pytest.mark.longer
 def test_the_time_is_over_although_the_collector_is_stopped() -> None:
     viewer = Viewer("--for", "4s")
     _, said = viewer.process.communicate(timeout=60)

@@ -65,6 +65,7 @@ def test_waiting_for_what_is_there_already_attaches_to_it(workshop: Workshop, tm
         collector.quit()
 
 
+@pytest.mark.longer
 def test_a_word_in_somebody_elses_arguments_is_not_the_awaited_program(workshop: Workshop, tmp_path: Path) -> None:
     program = _named(workshop, tmp_path / "expected")
     with Collector("--wait", "--target=expected") as collector:

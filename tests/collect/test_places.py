@@ -121,6 +121,7 @@ def _jail(workshop: Workshop, tmp_path: Path) -> Path:
     return jail
 
 
+@pytest.mark.longer
 def test_a_library_in_shared_memory_is_a_library_and_other_memory_there_is_none(workshop: Workshop) -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         library, other = Path(folder) / "libshm.so.1", Path(folder) / "sem.memory"

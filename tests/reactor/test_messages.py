@@ -39,6 +39,7 @@ def test_who_may_not_wait_for_a_slow_reader_is_told_so() -> None:
             send(theirs, Unable("x" * 100_000, ""), [theirs.fileno()], wait=False)
 
 
+@pytest.mark.longer
 @pytest.mark.live
 def test_a_low_soft_limit_of_open_files_is_no_limit_of_libraries_and_stays_that_of_the_program(tmp_path: Path) -> None:
     script = f"ulimit -Sn 64; exec {sys.executable} -m inspector report --quiet --format json -- sh -c 'ulimit -Sn >&2'"

@@ -80,6 +80,7 @@ def test_the_raw_json_in_the_page_is_the_report() -> None:
     assert from_json(raw.encode()) == report
 
 
+@pytest.mark.longer
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_leaves_the_page_its_elements(text: str) -> None:

@@ -91,6 +91,7 @@ def test_none_is_in_the_timeline(recording: Path, secrets: list[str]) -> None:
     assert leaked(secrets, shown) == []
 
 
+@pytest.mark.longer
 async def test_none_is_on_the_screen(recording: Path, secrets: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     async with running_app(FakeFeed(list(Recording(str(recording)))), monkeypatch, (200, 60)) as ui:
         for number in "123456":

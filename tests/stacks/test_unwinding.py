@@ -32,6 +32,7 @@ _NAMES = ("/lib/x86_64-linux-gnu/libc.so.6", "/lib/x86_64-linux-gnu/libm.so.6", 
 _LIBRARIES = [path for name in _NAMES if (path := Path(name).resolve()).exists()]
 
 
+@pytest.mark.longer
 @pytest.mark.parametrize("library", _LIBRARIES, ids=lambda path: f"{path.parent.parent.name}-{path.name}")
 def test_each_row_is_the_one_that_pyelftools_reads(library: Path) -> None:
     with library.open("rb") as stream, ElfFile(bytes(library)) as elf:

@@ -225,6 +225,7 @@ def _harmless(pid: int, tid: int) -> st.SearchStrategy[list[Event]]:
     )
 
 
+@pytest.mark.longer
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_harmless_refusals_in_a_healthy_stream_never_make_it_the_cpu_or_an_error(data: st.DataObject) -> None:
