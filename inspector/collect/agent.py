@@ -270,9 +270,8 @@ class Agent(TreeObserver):
         self._tree.attach(_found_now(target, self._options.wait), _origin(target))  # whoever came since the first look
         if not self._tree.processes():
             absent = target.kind == "library" and not Path(target.value).exists()
-            print(
-                f"inspector: waiting for {target.text}{', which is not there yet' if absent else ''}", file=sys.stderr
-            )
+            state = ", which is not there yet" if absent else ": start it now"
+            print(f"inspector: waiting for {target.text}{state}", file=sys.stderr)
         self._settling.ask(0)
 
     def _handle(self, request: Request) -> None:
@@ -299,7 +298,7 @@ class Agent(TreeObserver):
         """The last process has ended: read what is left of it, then go, unless others may still join."""
         stays = self._options.wait or self._options.target.startswith("lib:")
         if self._options.wait and not self._reason:
-            print(f"inspector: waiting for the next start of {self._options.target}", file=sys.stderr)
+            print(f"inspector: it has ended; waiting for the next start of {self._options.target}", file=sys.stderr)
         if self._reason:
             self._loop.stop()  # we were leaving, and this was all that we waited for
         elif not stays:

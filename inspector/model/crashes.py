@@ -15,8 +15,9 @@ NULL_PAGE = 4096
 """Bytes from address 0 in which nothing ever lies: a pointer that was NULL leads there."""
 _STILL = 1_000_000
 """ns after a signal in which what was under way may still be told."""
-_BEHIND = 2_000_000_000
-"""ns between a handled fault and the plain exit that it causes (Go prints its stacks in between)."""
+_BEHIND = 500_000_000
+"""ns between a handled fault and the plain exit that it causes (Go prints its stacks in between): who lives on for
+longer was not ended by it."""
 
 
 def fault(process: Process) -> SignalDelivered | None:
@@ -33,10 +34,15 @@ def _fault(process: Process) -> SignalDelivered | None:
     for event in reversed(process.signals):
         near = abs(process.ended - event.at) <= _BEHIND
         failed = process.end is not None and process.end.code != 0 and not _ended_by_another(process)
-        exited = near and failed and not _went_on(process, event)
+        exited = near and failed and not _was_sent(process, event) and not _went_on(process, event)
         if event.signal in FAULTS and (event.fatal or exited):
             deadly.append(event)
     return max(deadly, key=lambda event: (event.si_code > 0, not raised(event)), default=None)
+
+
+def _was_sent(process: Process, event: SignalDelivered) -> bool:
+    """By kill(2), to a handler that waits for it: no fault of the processor, and no abort(3) either."""
+    return bool(event.sender) and event.si_code <= 0 and (event.signal != _SIGABRT or event.sender != process.pid)
 
 
 def _ended_by_another(process: Process) -> bool:

@@ -47,7 +47,7 @@ def test_a_report_that_waits_says_for_what() -> None:
     command = [*COMMAND, "report", "--wait", "no-such-program-yet"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as waits:
         assert waits.stderr is not None
-        assert waits.stderr.readline() == b"inspector: waiting for no-such-program-yet\n"
+        assert waits.stderr.readline() == b"inspector: waiting for no-such-program-yet: start it now\n"
         waits.send_signal(signal.SIGINT)
 
 

@@ -33,6 +33,20 @@ def test_a_program_that_is_waited_for_is_observed_from_its_first_instruction(
         collector.quit()
 
 
+def test_a_program_that_is_waited_for_by_its_path_is_met_when_it_is_started_by_a_relative_one(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    program = _named(workshop, tmp_path / "relative")
+    with Collector("--wait", f"--target={program}") as collector:
+        collector.hears(f"waiting for {program}: start it now")
+        assert collector.wait(Settled).id == 0
+        with subprocess.Popen(["./relative", "line"], cwd=tmp_path, stdin=subprocess.PIPE) as life:
+            seen = collector.wait(ProcessExec)
+            assert (seen.pid, seen.argv[0], seen.environment_source) == (life.pid, "./relative", "exec")
+            life.communicate(b"\n")
+        collector.quit()
+
+
 @pytest.mark.longer
 def test_a_program_that_is_started_through_a_link_of_another_name_joins_a_little_later(
     workshop: Workshop, tmp_path: Path

@@ -39,7 +39,7 @@ def _waited_for(flatpak: Flatpak) -> "dict[str, list[dict[str, object]]]":
     words = [*COMMAND, "report", "--wait", flatpak.program, "--for", "3s", "--format", "json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as report:
         assert report.stderr is not None
-        assert report.stderr.readline() == f"inspector: waiting for {flatpak.program}\n".encode()
+        assert report.stderr.readline() == f"inspector: waiting for {flatpak.program}: start it now\n".encode()
         with _running(flatpak):
             printed, _ = report.communicate(timeout=120)
     made: dict[str, list[dict[str, object]]] = json.loads(printed)

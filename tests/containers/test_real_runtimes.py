@@ -50,7 +50,7 @@ def test_a_container_is_waited_for_by_its_name_and_the_loaders_words_in_it_are_h
     words = apart.words([*COMMAND, "report", "--wait", "container:asking", "--for", "3s", "--format", "json"])
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as report:
         assert report.stderr is not None
-        assert report.stderr.readline() == b"inspector: waiting for container:asking\n"
+        assert report.stderr.readline() == b"inspector: waiting for container:asking: start it now\n"
         runtime.start("asking")
         printed, said = report.communicate(timeout=120)
     made = json.loads(printed)

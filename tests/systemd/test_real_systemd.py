@@ -77,7 +77,7 @@ def test_a_service_is_waited_for_and_seen_from_its_first_instruction(unit: Path)
     words = [*COMMAND, "report", "--wait", f"unit:{UNIT}", "--for", SECONDS, "--format", "json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as waiting:
         assert waiting.stderr is not None
-        assert waiting.stderr.readline() == f"inspector: waiting for unit:{UNIT}\n".encode()
+        assert waiting.stderr.readline() == f"inspector: waiting for unit:{UNIT}: start it now\n".encode()
         systemctl("start", UNIT)
         printed, words_said = waiting.communicate(timeout=300)
     made = json.loads(printed)

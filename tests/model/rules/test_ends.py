@@ -2,11 +2,12 @@
 
 import pytest
 
+from inspector.model.verdict import Finding
 from inspector.stream.calls import CallsInside, OpenCall
 from inspector.stream.processes import ProcessEnded, SignalDelivered, ThreadWaits
 
 from ..asking import BACKEND, CPU, answer, found, healthy, rules
-from ..build import DRIVER, SECOND, Story
+from ..build import DRIVER, MS, SECOND, Story
 
 LIBRARY = "/opt/shim/libcuda.so.1"
 
@@ -39,6 +40,25 @@ def test_a_fault_is_told_with_its_place_and_the_last_call() -> None:
     assert (finding.rule, finding.confidence) == ("child-crashed", "proven")
     assert "was killed by SIGSEGV in cuDeviceGetCount+0x1c4 (libcuda.so.1)" in finding.title
     assert "Last, it called cuInit of libcuda.so.1" in finding.cause
+
+
+def _handled(*, code: int, sender: int = 0, later: int = MS) -> Finding:
+    story = _running()
+    story.tell(SignalDelivered(
+        at=story.later(), pid=812, tid=812, signal=31, si_code=code, fatal=False, library="/lib/libc.so.6",
+        symbol="kill", sender=sender))  # fmt: skip
+    story.later(later)
+    story.end(812, code=2)
+    return answer(story)
+
+
+def test_a_handled_signal_that_somebody_sent_is_no_crash() -> None:
+    assert _handled(code=1).rule == "child-crashed"
+    assert _handled(code=0, sender=812).rule != "child-crashed"
+
+
+def test_who_lives_on_after_a_fault_that_it_handled_was_not_ended_by_it() -> None:
+    assert _handled(code=1, later=600 * MS).rule != "child-crashed"
 
 
 def _raised(story: Story) -> None:

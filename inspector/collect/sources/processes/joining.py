@@ -39,7 +39,15 @@ def program_of(stat: Stat) -> Program:
 def program_of_exec(record: Executed) -> Program:
     """The same for a process that is inside execve(2)."""
     argv = procfs.split_strings(record.argv) or attempt(lambda: procfs.argv(record.pid), list[bytes]())
-    return Program(record.pid, argv, record.filename, os.path.basename(record.filename)[:15])
+    return Program(record.pid, argv, _from_root(record), os.path.basename(record.filename)[:15])
+
+
+def _from_root(record: Executed) -> bytes:
+    """The path of the program, as `program_of` has it: execve(2) may have been given it relative to a folder."""
+    if record.filename.startswith(b"/"):
+        return record.filename
+    folder = attempt(lambda: procfs.link(record.pid, "cwd"), b"")
+    return os.path.normpath(os.path.join(folder, record.filename)) if folder else record.filename
 
 
 class ExecArrivals:
