@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from inspector.stream.secrets import hide, hide_names, shown_arguments, shown_value
+from inspector.stream.secrets import hide, hide_lines, hide_names, shown_arguments, shown_value
 
 _MARKED = re.compile("«(.*?)»")
+_NEXT_LINE = "\u23ce"
 _LISTS = Path(__file__).with_name("told")
 _PLACES = ("arguments", "variables", "lines", "names")
 
@@ -25,7 +26,10 @@ def _shown(place: str, text: str) -> tuple[str, str]:
     if place == "variables":
         key, _, value = text.partition("=")
         return value, shown_value(key, value)
-    return text, hide_names(text) if place == "names" else hide(text)
+    if place == "names":
+        return text, hide_names(text)
+    lines = text.split(_NEXT_LINE)
+    return "\n".join(lines), "\n".join(hide_lines(lines)[0])
 
 
 @pytest.mark.parametrize("place", _PLACES)

@@ -1,15 +1,16 @@
 """Values that stand behind a word which names a secret: `password=X`, `"apiKey": "X"`, `the password is X`."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from inspector.stream.lazy_pattern import lazy
 
 from . import nested, phrases
 from .chosen import could_be_chosen, looks_chosen
-from .found import QUOTED, Span, ends, group, group_of, holds_any, is_none, unless_told
+from .found import QUOTED, Span, ends, group, group_of, holds_any, is_none, one_of, unless_told
 from .known import NAMES, known
 from .naming import is_neutral
+from .unknown import is_known
 
 _Judge = Callable[[str], bool]
 
@@ -28,6 +29,8 @@ _TO = (
     r"|[BNRUbnru]{1,2}(?=[\"'])|\"\"(?=\")|''(?='))?"
 )
 _ASSIGNED = lazy(rf"s?{_TO}(?:\[\[([^\]]{{1,1024}})\]\]|{QUOTED}|{_PLAIN})", re.IGNORECASE)
+_ANNOTATED = lazy(rf"[\w.-]{{0,40}}\s?:\s?&?(?:'\w{{1,16}}\s)?[A-Za-z_][\w.<>\[\]|?]{{0,40}}\s?=\s?(?:{QUOTED})")
+"""`secret: &str = "X"`: a variable with its type."""
 _PAIRED = lazy(rf"[\"']?,\s?(?:<<)?(?:{QUOTED})(?:>>)?\s?[)}}]")
 """The second of two: `{password,"X"}`, `('password', 'X')`."""
 _MADE = lazy(rf"\w{{0,20}}\(\s?(?:{QUOTED})")
@@ -78,10 +81,11 @@ _IN_BRACKETS = lazy(r"(?:[)\]}|(\[{]{1,3}[A-Za-z0-9][^\s\"'`,;&<>|\]})]{0,255}){
 _REST = lazy(r"[^\s\"'`,;&<>|]*")
 
 
-def spans(text: str, small: str, named: bool) -> Iterator[Span]:
-    """Where secrets lie in a text; `small` is the same in lower case, `named` whether one of `NAMES` is in it."""
+def spans(text: str, small: str, named: bool, abroad: bool) -> Iterator[Span]:
+    """Where secrets lie in a text; `small` is the same in lower case, `named` whether one of `NAMES` is in it, `abroad`
+    whether a name of another language may be."""
     opens = "{" in text or "[" in text or "(" in text
-    yield from _behind_strong(text, small, named, opens)
+    yield from _behind_strong(text, small, named, abroad, opens)
     for word, judge in _WEAK.items() if named else _WEAK_OTHERS.items():
         if word in small:  # most lines have none: to ask costs less than to begin to look
             yield from _each(text, small, word, judge, whole=True)
@@ -89,9 +93,8 @@ def spans(text: str, small: str, named: bool) -> Iterator[Span]:
                 yield from _below(text, ends(small, word), looks_chosen)
 
 
-def _behind_strong(text: str, small: str, named: bool, opens: bool) -> Iterator[Span]:
-    plain = known().strong if named else known().strong_others
-    for part, words in plain if text.isascii() else known().strong_anywhere:
+def _behind_strong(text: str, small: str, named: bool, abroad: bool, opens: bool) -> Iterator[Span]:
+    for part, words in _strong_in(text, small, named, abroad):
         if part in small:
             for word in words:
                 if word not in small:
@@ -105,6 +108,20 @@ def _behind_strong(text: str, small: str, named: bool, opens: bool) -> Iterator[
                     yield from _enclosed(text, end - len(word), end)
                 if opens:
                     yield from _below(text, ends(small, word), judge)
+
+
+def _strong_in(text: str, small: str, named: bool, abroad: bool) -> Iterable[tuple[str, list[str]]]:
+    """Those of the strong words that may stand in a text."""
+    if not text.isascii():
+        return known().strong_anywhere
+    plain = known().strong if named else known().strong_others
+    if (_ANY_STRONG if named else _ANY_OTHER)().search(small) is None:
+        plain = ()
+    return (*plain, *known().strong_of_languages) if abroad else plain
+
+
+_ANY_STRONG = lazy(one_of(part for part, _ in known().strong))
+_ANY_OTHER = lazy(one_of(part for part, _ in known().strong_others))
 
 
 def _below(text: str, ends: Iterator[int], judge: _Judge) -> Iterator[Span]:
@@ -156,7 +173,8 @@ def _goes_on(text: str, end: int) -> bool:
 
 def _assigned(text: str, end: int, judge: _Judge) -> Iterator[Span]:
     """What is assigned to a word that ends there, if it can be a secret."""
-    match = _ASSIGNED().match(text, end)
+    annotated = _ANNOTATED().match(text, end) if '= "' in text or "= '" in text else None
+    match = annotated or _ASSIGNED().match(text, end)
     if match is None:
         return
     found = group(match)
@@ -246,10 +264,14 @@ def _no_result(value: str) -> bool:
     return len(value) > 3 and value.lower() not in known().results
 
 
+def _no_word(value: str) -> bool:
+    return not is_known(value)
+
+
 _WEAK: dict[str, _Judge] = {
     "key": _mixed_or_long, "token": _of_token, "auth": _mixed_or_long, "sig": _mixed_or_long,
     "signature": _mixed_or_long, "jwt": _mixed_or_long, "pass": _no_result, "pw": _no_result,
-    "jeton": _of_token, "clave": _no_result,
+    "jeton": _of_token, "clave": _no_result, "cred": _no_word,
 }  # fmt: skip
 """Everyday words in the logs of language models (`EOG token = 128001`): only what could be a secret behind them is."""
 _WEAK_OTHERS = {word: judge for word, judge in _WEAK.items() if not holds_any(word, NAMES)}

@@ -6,7 +6,7 @@ from inspector.stream.lazy_pattern import lazy
 
 from . import nested
 from .chosen import could_be_chosen
-from .found import Span, holds_any
+from .found import Span, one_of
 from .opaque import is_opaque
 from .options import is_harmless
 
@@ -15,7 +15,8 @@ SECRET_KEY = lazy(
     r"PASSWORD|PASSWD|PASSPHRASE|PWD|PW|SECRETS?|AUTH(?!ORS?(?:_|$))\w*|COOKIES?|"
     r"CREDENTIALS?|CREDS?|PAT|DSN|SAS|JWT|PSK)(?:_|$|(?=\d))|PASSW|PASSPHRASE|SECRET|APIKEY|XAUTHORITY|TOKEN$|"
     r"CREDENTIAL|KENNWORT|MOT_?DE_?PASSE|CONTRASE|SENHA|GEHEIM|PAROLA|WACHTWOORD|(?:^|_)(?:SK|UNSEAL|WEBHOOK|CREDS?|"
-    r"PASSC\w*|FERNET|CLAVE\w*|PIN|OTP|SEED|MNEMONIC|SALT|PEPPER|LICENSE_KEY)(?:_|$)",
+    r"PASSC\w*|FERNET|CLAVE\w*|PIN|T?OTP|HOTP|[M2]FA|SEED|MNEMONIC|SALT|PEPPER|LICEN[CS]E(?:_KEY)?|AUTHTOK|COMMUNITY|"
+    r"PASSE|PHRASE|PRIVKEY|JAAS|SERIAL_KEY|PRODUCT_KEY)(?:_|$)|(?:^|_)(?:ACCESS|LOGIN|PRIV|API|SIGNING|WALLET|UNLOCK|RECOVERY)$",
     re.IGNORECASE,
 )
 """A variable, or a key on a line of its own, whose value is secret."""
@@ -45,10 +46,11 @@ _ONE_SCALAR = lazy(r"\s*(?:[-+>] )?[\"']?([^\s\"']{4,1024})[\"']?\s*[,}\])]{0,4}
 _TAIL = 90
 """Characters at the end of a line in which it names what is below."""
 _OPENING = ":{[(=>|\\]\"'?,+-"
-_PARTS = ("pass", "secret", "token", "key", "cred", "auth", "code", "kennwort", "pwd", "name:")
+_PARTS = ("pass", "secret", "token", "key", "cred", "auth", "code", "kennwort", "pwd", "name:", "stringdata", "logins")
 """One of these is in each such end."""
+_ANY_PART = lazy(one_of(_PARTS))
 _CODE = lazy(r"\d{4,8}")
-_CERTAIN = lazy(r"(?:secret|credential|passw)", re.IGNORECASE)
+_CERTAIN = lazy(r"secret|credential|passw|stringdata|^auths$|^logins$|keyring|user-?pass", re.IGNORECASE)
 
 
 class Blocks:
@@ -59,6 +61,8 @@ class Blocks:
         """Indentation of the key whose text is below; -1 for none."""
         self._values_below = -1
         """The same of a container whose name is secret."""
+        self._in_element = False
+        """An element whose name is secret has begun: `<auth-user-pass>`."""
         self._named = False
         """A name stood alone on a line, so its value may stand on the next."""
         self._asked = False
@@ -72,12 +76,19 @@ class Blocks:
         if not end:
             return []
         found = self._told_before(line) if self._waits() else []
-        if (end[-1] in _OPENING or end[-1].isalnum()) and holds_any(end[-_TAIL:].lower(), _PARTS):
+        if (end[-1] in _OPENING or end[-1].isalnum()) and _ANY_PART().search(end[-_TAIL:].lower()):
             self._hear(end)
         return found
 
     def _waits(self) -> bool:
-        return self._named or self._asked or self._in_section or self._text_below >= 0 or self._values_below >= 0
+        return (
+            self._named
+            or self._asked
+            or self._in_section
+            or self._text_below >= 0
+            or self._values_below >= 0
+            or self._in_element
+        )
 
     def _told_before(self, line: str) -> list[Span]:
         indent = len(line) - len(line.lstrip())
@@ -85,6 +96,9 @@ class Blocks:
             if indent > self._text_below:
                 return [(0, len(line))]
             self._text_below = -1
+        self._in_element = self._in_element and not line.lstrip().startswith("<")
+        if self._in_element:
+            return [(indent, len(line.rstrip()))]
         named, self._named = self._named, False
         asked, self._asked = self._asked, False
         if self._values_below >= 0:
@@ -114,6 +128,7 @@ class Blocks:
             self._named = SECRET_KEY().search(match[match.lastindex or 0]) is not None
         elif (match := _OPENS().match(line)) is not None and _CERTAIN().search(match[2]):
             self._values_below = len(match[1])
+            self._in_element = line.lstrip()[0] == "<"
         elif (match := _SECTION().match(line)) is not None and _CERTAIN().search(match[1]):
             self._in_section = True
         self._asked = _ENDS_WITH_NAME().search(line, max(0, len(line) - _TAIL)) is not None

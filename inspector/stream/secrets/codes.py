@@ -37,6 +37,17 @@ _GIVEN = lazy(
     r"(?:code|pin|tan|passw|otp)"
 )
 """`G-482910 is your verification code`."""
+_TO_ENTER = lazy(
+    rf"\b(?:use|enter|type|text|with|is)(?: code)? {_CODE} (?:to|for) "
+    r"(?:sign|log|verif|authent|confirm|activat|unlock|pair|join|finish)",
+    re.IGNORECASE,
+)
+"""`use 918-273 to sign in`."""
+_SEED = lazy(
+    r"\b(?:seed|t?otp|hotp|mfa|2fa|authenticator)\b(?:\W{1,3}[a-z]{2,12}){0,3}\W{1,3}([A-Z2-7]{16,128})(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+"""What codes are counted from, in base 32."""
 _NAMES: dict[str, dict[str, Callable[[], re.Pattern[str]]]] = {
     "code": {"code": _BEFORE_CODE},
     "pin": {"pin": _BEGINS_WORD},
@@ -45,8 +56,8 @@ _NAMES: dict[str, dict[str, Callable[[], re.Pattern[str]]]] = {
     "puk": {"puk": _BEGINS_WORD},
     "passkey": {"passkey": _BEGINS_WORD},
     "digo": {"código": _BEGINS_WORD, "codigo": _BEGINS_WORD},
+    "tan ": {"tan": _BEGINS_WORD},
     "tan: ": {"tan": _BEGINS_WORD},
-    "tan is": {"tan": _BEGINS_WORD},
     "passwor": {},
     "验证码": {"验证码": _BEGINS_WORD},
     "驗證碼": {"驗證碼": _BEGINS_WORD},
@@ -56,17 +67,31 @@ _NAMES: dict[str, dict[str, Callable[[], re.Pattern[str]]]] = {
     "код": {"код": _BEGINS_WORD},
 }
 """What names a code, behind a part of it, and what has to stand before it: an `error code` lets nobody in."""
-_PARTS = ("code", "pin", "otp", "fa ", "puk", "digo", "tan: ", "tan is", "licen", "activation",
+_PARTS = ("code", "pin", "otp", "fa ", "puk", "digo", "tan ", "tan: ", "licen", "activation",
           "验证码", "驗證碼", "認証コード", "暗証番号", "인증", "код")  # fmt: skip
 """One of these is there, where no other name of a secret is."""
-_NAMED_PARTS = ("passwor", "passkey", "serial", "product")
+NAMED_TRIGGERS = ("passwor", "passkey", "serial", "product")
 _OF_PRODUCTS = ("licen", "serial", "product", "activation")
+_OF_SEEDS = ("seed", "otp", "fa ", "fa:", "fa=", "authenticator")
+_PURPOSES = (
+    "to sign",
+    "to log",
+    "to verif",
+    "to authent",
+    "to confirm",
+    "to activat",
+    "to unlock",
+    "to pair",
+    "to join",
+)
+TRIGGERS = (*_PARTS, *_PURPOSES, "seed", "authenticator")
+"""One of these is there, or one of `NAMED_TRIGGERS` beside another name of a secret."""
 _WINDOW = 24
 
 
 def spans(text: str, small: str, named: bool) -> Iterable[Span]:
     """Where they lie; `small` is the text in lower case."""
-    told = holds_any(small, _PARTS) or (named and holds_any(small, _NAMED_PARTS))
+    told = holds_any(small, TRIGGERS) or (named and holds_any(small, NAMED_TRIGGERS))
     return _spans(text, small) if told else ()
 
 
@@ -79,6 +104,10 @@ def _spans(text: str, small: str) -> Iterator[Span]:
             if " is your " in small or " ist ihr " in small or " est votre " in small:
                 for match in _GIVEN().finditer(text):
                     yield match.span(1)
+    if holds_any(small, _OF_SEEDS):
+        yield from (match.span(1) for match in _SEED().finditer(text) if match[1].isupper())
+    if " to " in small:
+        yield from (match.span(1) for match in _TO_ENTER().finditer(text))
     if " key" in small or "licen" in small or "activation" in small:
         yield from _of_products(text, small)
 

@@ -21,7 +21,7 @@ from .logins import (
 from .naming import is_unnamed_number, words_of
 from .opaque import UUID
 from .options import PARTS_OF_NAMES, is_harmless
-from .unknown import is_known
+from .unknown import is_known, is_of_field
 
 _LETS_IN = ("login", "auth", "authenticate")
 _TELLS = lazy(
@@ -35,9 +35,9 @@ _TELLS_SURELY = lazy(
     r"authkey|apikey|\w[-_](?:key|token)s?$",
     re.IGNORECASE,
 )
-_ADDS_USER = lazy(r"(?:add|create|new|set)[-_]user|user[-_](?:add|mod)", re.IGNORECASE)
+_ADDS_USER = lazy(r"(?:add|create|new|set)[-_:]user|users?[-_:](?:add|mod|create|new|register)", re.IGNORECASE)
 _GIVES_PASSWORD = lazy(
-    r"(?:\w{1,40}[.:])?(?:add|create|new|set|change|reset|update|authenticate|verify|login)[-_](?:user|passw\w{0,8}|pass|pwd)|(?:user|passw\w{0,8})[-_](?:add|set|change|create)"
+    r"(?:\w{1,40}[.:])?(?:add|create|new|set|change|reset|update|authenticate|verify|login)[-_](?:user|passw\w{0,8}|pass|pwd)|(?:users?|passw\w{0,8})[-_:](?:add|set|change|create|new|register)"
 )
 """A command that is told a user and a password, or (of the `initial` one) the password alone."""
 _GIVES_FIRST = lazy(r"(?:set|change|reset)[-_](?:initial|root|admin|master|default)[-_]passw\w{0,8}")
@@ -53,12 +53,16 @@ _WAITING = frozenset(("token", "auth", "apikey", "api-key", "authtoken", "unlock
 """Words of a command behind which a secret may stand, or what is done with it: `token list`."""
 _SCHEMES = ("digest", "basic")
 _ACCOUNTS = [{what, how} for what in ("user", "users", "account") for how in ("add", "create", "new", "register")]
+_USERS = frozenset(("user", "users", "account", "adduser", "useradd", "createuser"))
+_USER_AND_PASSWORD = 2
 _SETS = frozenset(("set", "put", "store", "update", "change"))
 _LONG_NUMBER = lazy(r"[0-9a-f]{24,128}")
 _CODE = lazy(r"\d{4,12}")
 _MIXED = lazy(r"(?=[a-z\d]*[A-Z])(?=[A-Z\d]*[a-z])[A-Za-z0-9]{4,64}")
 """A password of letters of both sizes, where somebody logs in."""
 _KEY_NUMBER = lazy(r"[0-9a-f]{32,128}|[0-9A-F]{32,128}")
+_OPTIONS_OF_PASSWORDS = frozenset(("-p", "-P"))
+_BARE_WORD = lazy(r"[A-Za-z]{4,32}\d{0,4}")
 _BEFORE_KEYS = frozenset(f"-{which}" for which in "kKsSaAxXtTH")
 """Behind these a password may stand as well, but more often a size, a place or a time."""
 _PARTS_OF_TELLING = (*PARTS_OF_NAMES, "user", "lock", "seal", "crypt", "basic", "digest")
@@ -73,11 +77,13 @@ def chosen_parts(words: Sequence[str]) -> Iterator[tuple[int, int]]:
     named = names_a_user(words)
     is_password = could_be_chosen if named else looks_chosen
     windows = any(word[:2] in ("/u", "/U") and ":" in word for word in words)
+    plain = not known().partitions.isdisjoint(word.rpartition("/")[2] for word in words[:3])
     told = _Told()
     before = ""
     for index, word in enumerate(words):
         if (
-            (before in BEFORE_PASSWORDS and (is_password(word) or (named and _suits_user(words, index))))
+            (before in _OPTIONS_OF_PASSWORDS and not plain and _is_no_setting(words, index))
+            or (before in BEFORE_PASSWORDS and (is_password(word) or (named and _suits_user(words, index))))
             or (before in _BEFORE_KEYS and "@" not in word and (looks_chosen(word) or _KEY_NUMBER().fullmatch(word)))
             or (before in _LETS_IN and UUID().fullmatch(word))
             or (before[:1] in ("-", "+") and (is_code(before, word) or _is_number_of(before, word)))
@@ -117,6 +123,12 @@ def _suits_user(words: Sequence[str], index: int) -> bool:
     return _MIXED().fullmatch(words[index]) is not None or is_beside_user(words, index)
 
 
+def _is_no_setting(words: Sequence[str], index: int) -> bool:
+    """Whether a bare word behind `-p` of an unknown program is no word of messages and no name of this field."""
+    word = words[index]
+    return _BARE_WORD().fullmatch(word) is not None and not is_of_field(word)
+
+
 def _is_number_of(option: str, word: str) -> bool:
     """Whether a long number stands behind an option that names no digest."""
     return (
@@ -145,6 +157,8 @@ class _Told:
         self._before = ""
         self._sets = False
         """The word before was `set` or the like."""
+        self._user = 0
+        """Behind `user` the first word is its name, the second may be its password: `net user bob X`."""
 
     def begin_in(self, word: str) -> int:
         """Where the secret begins in the next word; -1 if it is none."""
@@ -160,6 +174,8 @@ class _Told:
         ):
             return 0
         if self._waits and not is_known(word):
+            return 0
+        if self._user == 1 and word[:1] not in "/$" and could_be_chosen(word):
             return 0
         if self._before in _SCHEMES and (pair := USER_AND_WORD().fullmatch(word)) is not None:
             return pair.start(1)
@@ -179,6 +195,9 @@ class _Told:
             self._certain_in = 0
         if word[:1] != "-" and not (self._certain_in == 1 and (word.isdigit() or word in _SETS)):
             self._certain_in = max(0, self._certain_in - 1)
+        self._user = (
+            _USER_AND_PASSWORD if word in _USERS else self._user - 1 if self._user and not is_known(word) else 0
+        )
         if word in _EXACT and self._before[:1] != "-":
             self._certain_in = 1
         if {word, self._before} in _ACCOUNTS:

@@ -1,7 +1,8 @@
 """What all looks at a text share: how values are quoted, where words end, what is no secret."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from inspector.stream.lazy_pattern import lazy
 
@@ -28,6 +29,19 @@ def holds_any(text: str, parts: tuple[str, ...]) -> bool:
         if part in text:
             return True
     return False
+
+
+def one_of(words: Iterable[str]) -> str:
+    """A pattern that finds one of many words, by their letters one after the other: quicker than to ask for each."""
+    return _branches(sorted(set(words)))
+
+
+def _branches(words: Sequence[str]) -> str:
+    if "" in words:
+        return ""  # a shorter word is enough
+    by_first = groupby(words, key=lambda word: word[0])
+    told = [re.escape(first) + _branches([word[1:] for word in group]) for first, group in by_first]
+    return told[0] if len(told) == 1 else f"(?:{'|'.join(told)})"
 
 
 def ends(small: str, word: str) -> Iterator[int]:

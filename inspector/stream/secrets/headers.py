@@ -14,7 +14,10 @@ _HEADER = lazy(
     r"[\w-]{0,20}\\?[\"']?\s{0,3}[:=]\s{0,3}(\\?[\"'])?(?:([a-z][\w-]{1,40})(?=\s{1,4}\S)\s{1,4})?", re.IGNORECASE
 )
 _HEADER_WORD = lazy(r"[^\s\"'\\,]+")
-_BEARER = lazy(r"\s{1,4}[\"']?(?!realm=)([\w.~+/=:-]{8,8192}|(?<=[:=] Bearer )[\w.~+/=:-]{3,8})", re.IGNORECASE)
+_BEARER = lazy(
+    r"\s{1,4}[\"']?(?!realm=)([\w.~+/=:-]{8,8192}|(?<=[:=] Bearer )[\w.~+/=:-]{3,8}|[a-z]{5,7}(?![\w.~+/=:-]))",
+    re.IGNORECASE,
+)
 _PAIR = lazy(r"s?\s?[:=]\s?\S{1,64}\s?/\s?(\S{3,512})", re.IGNORECASE)
 _OF_RADIUS = lazy(
     r"\blogin (?:ok|incorrect|invalid)[^\[\n]{0,80}: ?\[[^\]/\s]{1,64}/([^\]\n<]{1,256})\]", re.IGNORECASE

@@ -13,8 +13,10 @@ from . import (
     codes,
     commands,
     headers,
+    languages,
     naming,
     options,
+    people,
     phrases,
     prose,
     reading,
@@ -22,19 +24,27 @@ from . import (
     unknown,
 )
 from .blocks import SECRET_KEY, Blocks
-from .chosen import has_signs, is_made_up, looks_chosen, looks_drawn
-from .found import Span, holds_any
+from .chosen import could_be_chosen, has_signs, is_made_up, looks_chosen, looks_drawn
+from .found import Span, holds_any, one_of
 from .known import NAMES, SHORTEST, known
-from .opaque import LEAST, is_opaque
+from .opaque import LEAST, UUID, is_opaque
 from .tokens import CRYPTED, END_OF_KEY, FORMS, LEAST_OF_FORMS, OF_DIRECTORY, PRIVATE_KEY, is_token
 
 HIDDEN = "(hidden)"
 _LONG_WORD = lazy(r"[A-Za-z0-9_$?][A-Za-z0-9_.~=%$+:-]{9,}")
+_TOLD = lazy(one_of((*codes.TRIGGERS, *codes.NAMED_TRIGGERS, *languages.TRIGGERS, *people.TRIGGERS, *unknown.TRIGGERS)))
+"""What most lines have none of: asked once, instead of by each that looks for some of these."""
 _TIME = lazy(r"(?:time=|ts=|\[)?\"?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\"?\]?(?=\s)")
 """What most lines begin with, and what costs most to judge of them."""
 _PART_OF_PATH = lazy(r"[^/\s]{8,}")
 _LOGIN_IN_PATH = lazy(r"(?<![\w.+-])[\w.+-]{1,64}:([^\s:@/]{4,256})@")
-_NAMED_IN_PATH = lazy(r"(?i:passw(?:or)?d|passphrase|pwd)[-_=.]([A-Za-z]{3,32}\d{2,8}[!?]?)(?![A-Za-z0-9])")
+_USER_AND_PERCENT = lazy(r"[A-Za-z][\w.-]{1,63}%(?![0-9A-Fa-f]{2})([^%\s]{4,64})")
+"""As clients of SMB write them."""
+_NAMED_IN_PATH = lazy(
+    r"(?i:(passw(?:or)?d|passphrase|passcode|pwd|(?<![A-Za-z])pw)|secret|token|cookie|api_?key|(?<![A-Za-z])(?:psk|tok))"
+    r"[-_=.:~]([A-Za-z0-9!$&+-]{4,64}?)(?=\.[a-z0-9]{1,5}$|[^A-Za-z0-9!$&+-]|$)"
+)
+_NAMES_IN_PATHS = ("pass", "pwd", "pw", "secret", "token", "tok", "cookie", "apikey", "api_key", "psk")
 _ALNUM = lazy(r"[A-Za-z0-9]{10,}")
 _JOINT = lazy(r"[-.=%+:_]+")
 _LONG = 512
@@ -60,7 +70,9 @@ _SMALL = {letter: letter + 32 for letter in range(ord("A"), ord("Z") + 1)}
 _MEMBER = lazy(r"([\"'](?:\w*_)?(?:token|key|auth|pass)[\"']\s?:\s?)[\"']([^\"']{1,1024})[\"']", re.IGNORECASE)
 _LOGIN = lazy(r"(?:admin|administrator|root|guest|user|test):(?=[^/\s]*[A-Za-z])[^/\s:]{4,64}")
 """A variable that is a user and a password."""
-_SCHEMED = lazy(r"(?:bearer|basic|digest|apikey) \S{3,4096}", re.IGNORECASE)
+_PAIR_OF_LOGIN = lazy(r"[\w.@\\-]{1,64}:(?!\d{1,5}$|//)[^\s:/]{3,256}")
+_PIN = lazy(r"\d{4,12}")
+_SCHEMED = lazy(r"bearer \S{3,4096}|(?:basic|digest|apikey) (?=\S{0,64}[\d=]|\S{16})\S{3,4096}", re.IGNORECASE)
 """A variable that is a header."""
 _NO_SECRET_KEYS = frozenset(("PWD", "OLDPWD"))
 
@@ -94,21 +106,28 @@ def _small(text: str) -> str:
 
 def _found_as_written(text: str, small: str) -> list[Span]:
     named = holds_any(small, NAMES)
+    told = not text.isascii() or _TOLD().search(small) is not None
+    abroad = told and languages.may_name(text, small)
     found = [
-        *assigned.spans(text, small, named),
+        *assigned.spans(text, small, named, abroad),
         *headers.spans(text, small, named),
-        *codes.spans(text, small, named),
         *addresses.spans(text),
         *options.spans(text),
         *arguments.spans(text),
         *naming.spans(text),
         *_by_form(text),
     ]
+    if told:
+        found += codes.spans(text, small, named)
+        found += people.spans(text, small)
     if " " in text or "\t" in text:  # sentences are of several words
         found += prose.spans(text, small, named)
         found += phrases.spans(text, small, named)
-        found += unknown.spans(text, small)
-        if named or " >" in text:
+        if told:
+            found += unknown.spans(text, small)
+        if abroad:
+            found += languages.spans(text, small)
+        if named or " >" in text or "insert" in small:
             found += sql.spans(text, small)
     return found
 
@@ -132,11 +151,16 @@ def _told_in_path(text: str) -> Iterator[Span]:
     for part in _PART_OF_PATH().finditer(text):
         begin, small = part.start(), part[0].lower()
         if "=" in small or ":" in small:
-            yield from ((begin + first, begin + last) for first, last in assigned.spans(part[0], small, named=True))
+            yield from (
+                (begin + first, begin + last) for first, last in assigned.spans(part[0], small, named=True, abroad=True)
+            )
         if "@" in small and (login := _LOGIN_IN_PATH().search(part[0])) is not None and not unknown.is_known(login[1]):
             yield begin + login.start(1), begin + login.end(1)
-        if holds_any(small, ("passw", "passphrase", "pwd")):
-            yield from ((begin + told.start(1), begin + told.end(1)) for told in _NAMED_IN_PATH().finditer(part[0]))
+        if "%" in small and (login := _USER_AND_PERCENT().fullmatch(part[0])) and not unknown.is_known(login[1]):
+            yield begin + login.start(1), begin + login.end(1)
+        for told in _NAMED_IN_PATH().finditer(part[0]) if holds_any(small, _NAMES_IN_PATHS) else ():
+            if not unknown.is_known(told[2]) and (told[1] or could_be_chosen(told[2])):
+                yield begin + told.start(2), begin + told.end(2)
         if holds_any(small, ("key", "token", "secret", "passw", "cred", "sess")):
             for piece in _ALNUM().finditer(text, *part.span()):
                 if looks_drawn(piece[0]) or is_opaque(piece[0]):
@@ -176,12 +200,18 @@ def _hide_back(shown: list[str]) -> None:
 
 def shown_value(key: str, value: str) -> str:
     """The value of an environment variable as it may be shown."""
-    if _SCHEMED().fullmatch(value) is not None:
+    if _SCHEMED().fullmatch(value) is not None and not unknown.is_of_field(value.rpartition(" ")[2]):
+        return HIDDEN
+    if _PAIR_OF_LOGIN().fullmatch(value) is not None and naming.is_of_login(key):
+        return HIDDEN
+    if UUID().fullmatch(value) is not None and naming.is_unnamed(key):
+        return HIDDEN
+    if naming.is_code(key) and _PIN().fullmatch(value) is not None:
         return HIDDEN
     if key not in _NO_SECRET_KEYS and SECRET_KEY().search(key) and not options.is_harmless(value):
         if naming.is_neutral(key):
             return HIDDEN if looks_drawn(value) or is_opaque(value) or has_signs(value) else hide(value)
-        return HIDDEN if naming.is_certain(key) or not unknown.is_known(value) else hide(value)
+        return HIDDEN if naming.is_certain(key) or not unknown.is_of_field(value) else hide(value)
     if naming.is_unnamed_number(key, value) or _LOGIN().fullmatch(value) is not None:
         return HIDDEN
     if "LICEN" in key.upper() and looks_chosen(value):
@@ -203,6 +233,9 @@ def shown_arguments(words: Iterable[str]) -> list[str]:
 def _argument(word: str) -> str:
     assigns = ("=" in word or ":" in word) and options.may_name_secret(word)
     match = options.ASSIGNED().fullmatch(word) if assigns else None
+    name, is_set, value = word.partition("=")
+    if is_set and ":" in value and naming.is_of_login(name) and _PAIR_OF_LOGIN().fullmatch(value):
+        return f"{name}={HIDDEN}"
     if match is not None and "://" not in match[1] and not options.is_harmless_behind(match[1].rstrip("=:"), match[2]):
         return match[1] + HIDDEN
     if " " in word and commands.may_tell(word):

@@ -44,7 +44,9 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plain_parameters: str
     partitions: str
     schemes: str
+    field: str
     strong: dict[str, list[str]]
+    strong_of_languages: dict[str, list[str]]
     followers: dict[str, str]
     programs: list[Program]
 
@@ -65,10 +67,14 @@ class Known(msgspec.Struct, frozen=True):
     plain_parameters: frozenset[str]
     """Words of names of query parameters whose values are no secrets, whatever they look like."""
     schemes: frozenset[str]
+    field: frozenset[str]
+    """Names of this field, which no vocabulary of messages has."""
     strong: tuple[tuple[str, list[str]], ...]
     """Those that may stand in ASCII, each behind a part of it that is quick to look for."""
     strong_others: tuple[tuple[str, list[str]], ...]
     """Those of them without one of `found.NAMES`."""
+    strong_of_languages: tuple[tuple[str, list[str]], ...]
+    """Those in ASCII that other languages than English have."""
     strong_anywhere: tuple[tuple[str, list[str]], ...]
     """All of them."""
     followers: dict[str, str]
@@ -107,6 +113,7 @@ def _read() -> Known:
         processes=frozenset(file.processes.split()),
         plain_parameters=frozenset(file.plain_parameters.split()),
         schemes=frozenset(file.schemes.split()),
+        field=frozenset(file.field.split()),
         telling=frozenset(f"{file.how_it_is} {file.processes} {file.results} {file.heads}".split()),
         partitions=frozenset(file.partitions.split()),
         strong=tuple((part, words) for part, words in file.strong.items() if any(map(str.isascii, words))),
@@ -115,7 +122,8 @@ def _read() -> Known:
             for part, words in file.strong.items()
             if any(map(str.isascii, words)) and not all(any(name in word for name in NAMES) for word in words)
         ),
-        strong_anywhere=tuple(file.strong.items()),
+        strong_of_languages=tuple(file.strong_of_languages.items()),
+        strong_anywhere=(*file.strong.items(), *file.strong_of_languages.items()),
         followers=file.followers,
         programs=programs,
     )

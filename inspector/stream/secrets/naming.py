@@ -17,6 +17,11 @@ _CERTAIN = lazy(
     r"pw$|^(?:\w+_)?(?:token|pat|dsn|sas|sk)$",
     re.IGNORECASE,
 )
+_LIKELY = lazy(
+    r"(?:^|_)(?:ACCESS|LOGIN|PRIV|API|SIGNING|WALLET|UNLOCK|RECOVERY|LICEN[CS]E|COMMUNITY|PHRASE|PASSE|JAAS)$",
+    re.IGNORECASE,
+)
+"""Names of secrets and of other things alike: `GRAPHICS_API=vulkan`."""
 _EACH = 8
 _FOUR_HEX = lazy(r"[0-9a-fA-F]{4}")
 _LONG_HEX = lazy(r"[0-9a-fA-F]{32}")
@@ -46,7 +51,30 @@ def is_neutral(name: str) -> bool:
 
 def is_certain(name: str) -> bool:
     """Whether a name says by more than `key`, `token` or the like that its value is a secret."""
-    return _CERTAIN().search(name) is not None
+    return _CERTAIN().search(name) is not None and _LIKELY().search(name) is None
+
+
+_OF_LOGINS = frozenset(("login", "auth", "userpass", "userpwd", "credentials", "creds", "cred", "basic", "account"))
+_NUMBERED_SO = frozenset(
+    ("device", "devices", "visible", "index", "uuids", "ids", "run", "domain", "realm", "tenant", "host")
+)
+
+
+def is_of_login(name: str) -> bool:
+    """Whether a user and a password stand together under that name: `ADMIN_LOGIN=bob:X`."""
+    return not _OF_LOGINS.isdisjoint(words_of(name))
+
+
+def is_unnamed(name: str) -> bool:
+    """Whether a name tells of no digest, commit, identifier or device."""
+    words = words_of(name)
+    return known().digests.isdisjoint(words) and _NUMBERED_SO.isdisjoint(words)
+
+
+def is_code(name: str) -> bool:
+    """Whether a number of that name lets somebody in: `DOOR_PIN`."""
+    words = words_of(name)
+    return len(words) > 0 and words[-1] in ("pin", "puk", "otp", "totp", "passcode", "mfa")
 
 
 def is_unnamed_number(name: str, value: str) -> bool:

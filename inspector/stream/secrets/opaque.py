@@ -47,7 +47,7 @@ def is_opaque(word: str) -> bool:
     if _PRIVATE_NUMBER().fullmatch(word):
         return True
     certain = _MOST_OF_COMPILERS if _MANGLED().match(word) else _LEAST_CHANCE
-    parts = [part for part in _SEPARATORS().split(UUID().sub("", word)) if part]
+    parts = [part for part in _SEPARATORS().split(UUID().sub("", word)) if part and part not in known().field]
     joined = "".join(parts)
     if len(joined) < LEAST:
         return False

@@ -25,21 +25,21 @@ _NAME = (
     r"(?:\w{0,20}(?:password|passwd|passphrase|secret|credentials?|api_?key|api-key|apikey|authkey|authtoken|apitoken|"
     r"accesskey|secretkey|storepass|keypass|requirepass|masterauth)\w{0,8}|pass|pwd|(?!no)\w{0,8}pw|key|token|auth|authorization|salt|pepper|hmac|community|"
     r"(?:invit\w{1,5}|unlock|access|activation|recovery|backup|verification|security|pairing|licen[cs]e)[-_]?code|"
-    r"passwort|kennwort|senha|contrase(?:n|ñ)a|mot-?de-?passe|geheim\w{0,8}|parole|parola|wachtwoord|salasana|lösenord|"
-    r"mnemonic|seed[-_]words?|\w{0,20}passcode|(?:\w{1,20}[-_])?seed[-_]phrase|(?:signing|totp|otp|wallet|master|recovery|hd)[-_]seed|"
+    r"(?:nt|lm|ntlm)[-_]?hash|passwort|kennwort|senha|contrase(?:n|ñ)a|mot-?de-?passe|geheim\w{0,8}|parole|parola|wachtwoord|salasana|lösenord|"
+    r"phrase|mnemonic|seed[-_]words?|\w{0,20}passcode|(?:\w{1,20}[-_])?seed[-_]phrase|(?:signing|totp|otp|wallet|master|recovery|hd)[-_]seed|"
     r"cookie|\w{1,20}Token|\w{1,20}Key|pat|psk|pin|otp|bearer|jwt|creds|webdav-pass|(?<=sonar\.)login)"
 )
 PARTS_OF_NAMES = (
     "pass", "secret", "cred", "key", "auth", "token", "pwd", "pw", "cookie", "pat", "psk", "pin", "otp", "bearer",
     "jwt", "login", "kennwort", "senha", "contrase", "geheim", "parol", "wachtwoord", "salasana", "senord",
-    "mnemonic", "seed", "salt", "pepper",
+    "phrase", "mnemonic", "seed", "salt", "pepper", "nt-hash", "lm-hash", "nt_hash", "nthash", "lmhash",
     "hmac", "community", "code",
 )  # fmt: skip
 """One of these is in each name: most arguments have none, and need no expression."""
 OPTION = lazy(rf"(?:--?|\+{{1,2}}){_NAME}$|/(?:password|pass|pwd|pw)$", re.IGNORECASE)
 """An option whose value is the next argument: `--token`, `--hf-token`, `-api_key`."""
 _GOES_ON = lazy(
-    r"(?:--?|\+{1,2})[\w.-]{0,40}?(?:passw(?:or)?d|passphrase|passcode|secret|credential)s?[-_.][\w.-]{1,40}$",
+    r"(?:--?|\+{1,2})[\w.-]{0,40}?(?:passw(?:or)?d|passphrase|passcode|secret|credential|\w{2,8}pass)s?[-_.][\w.-]{1,40}$",
     re.IGNORECASE,
 )
 """A name of a secret that goes on: what it ends with tells whether it is one still."""

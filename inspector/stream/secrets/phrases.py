@@ -9,6 +9,7 @@ from .blocks import SECRET_KEY
 from .chosen import could_be_chosen
 from .found import QUOTED, Span, ends, group, holds_any, unless_told
 from .known import known
+from .language_words import language_words
 from .naming import is_neutral
 from .options import is_harmless
 
@@ -20,7 +21,8 @@ _PAIR_OF_WORDS = 2
 """Behind `=`, one more word is as likely one of the sentence: `password=X ok`."""
 _SPOKEN = lazy(
     r"\s(?:was )?\(?([^\W\d_]{4,64})\)?(?=[.,;!)]?$|[,;)]|\s(?:accepted|rejected|refused|ok|okay|failed|denied|"
-    r"connected|loaded|too|worked|works|matched|matches|verified|does|did|for user|was)\b)"
+    r"incorrect|invalid|wrong|entered|given|typed|mismatch|provided|expired|connected|"
+    r"loaded|too|worked|works|matched|matches|verified|does|did|for user|was)\b)"
 )
 """A word of letters alone, directly behind `password`, that ends the sentence or is judged by the next word."""
 _TOLD = lazy(
@@ -32,7 +34,7 @@ _TOLD = lazy(
 _OF_NOUNS = ("ed", "ion", "ity", "ment", "ness", "ance", "ence")
 """What words of messages end with: `password authentication`, `password required`."""
 _NAMES = {
-    "pass": ("password", "passphrase", "passwort", "passcode"),
+    "pass": ("password", "passphrase", "pass phrase", "pass-phrase", "passwort", "passcode"),
     "kennwort": ("kennwort",),
     "pwd": ("pwd",),
     "secret": ("secret",),
@@ -101,7 +103,7 @@ def whole(text: str, found: Span) -> Span:
 
 
 def _explains(word: str) -> bool:
-    return word.endswith(_OF_NOUNS) or word in known().telling
+    return word.endswith(_OF_NOUNS) or word in known().telling or word in language_words().messages
 
 
 def told(text: str, end: int) -> Iterator[Span]:

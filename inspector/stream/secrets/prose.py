@@ -8,6 +8,7 @@ from inspector.stream.lazy_pattern import lazy
 from .chosen import could_be_chosen
 from .found import QUOTED, Span, ends, group, holds_any, unless_told
 from .known import NAMES, known
+from .unknown import is_of_field
 
 _NAMED = lazy(
     r"(?:(?:with|using|login \S{1,64}|user \S{1,64}|connect \S{1,64}|new|old|temporary|default) "
@@ -30,7 +31,9 @@ _PROSE = lazy(
 )
 """Keys, codes and phrases as messages tell them."""
 _OF_NETWORK = lazy(
-    r"\b(?:radius|tacacs|isakmp|ssid|wi-?fi|wpa)\d?\b[^\n]{0,60}? key(?: [07])?:? \"?([^\s\"]{6,64})", re.IGNORECASE
+    r"\b(?:radius|tacacs|isakmp|ssid|wi-?fi|wpa|wep|wlan|ipsec|ike|vpn|bluetooth)\d?\b[^\n]{0,60}? key(?: \d)?:? "
+    r"\"?([^\s\"]{6,64})",
+    re.IGNORECASE,
 )
 """How routers and access points are told a key."""
 _COMMUNITY = lazy(
@@ -46,9 +49,24 @@ _OF_ROUTERS = lazy(
     r"|\bauth (?:md5|sha[\w-]{0,6}) ([^\s\"]{4,128})",
     re.IGNORECASE,
 )
+_HEXDUMP = lazy(r"\bhexdump\w{0,8}\(len=\d{1,5}\):?((?: [0-9a-f]{2}){4,512})")
 _PRIVACY = lazy(r"\bpriv (?:des|3des|aes(?:[ -]?\d{3})?) ([^\s\"]{4,128})", re.IGNORECASE)
 """How routers are told a secret, as their manuals say."""
-_NETWORKS = ("radius", "tacacs", "isakmp", "ssid", "wi-fi", "wifi", "wpa")
+_NETWORKS = (
+    "radius",
+    "tacacs",
+    "isakmp",
+    "ssid",
+    "wi-fi",
+    "wifi",
+    "wpa",
+    "wep",
+    "wlan",
+    "ipsec",
+    "ike",
+    "vpn",
+    "bluet",
+)
 _PROMPTS = ("passphrase for ", "password for ", "passphrase ", "password ")
 _PATH = lazy(r"[/~][^\s:@]*")
 _PROMPT = lazy(
@@ -99,13 +117,15 @@ def spans(text: str, small: str, named: bool) -> Iterator[Span]:
                 yield group(match)
     if " key" in small and holds_any(small, _NETWORKS):
         for match in _OF_NETWORK().finditer(text):
-            if could_be_chosen(match[1]):
+            if could_be_chosen(match[1]) or not is_of_field(match[1]):
                 yield match.span(1)
     if (named and holds_any(small, _ON_ROUTERS)) or " priv " in small:
         yield from (group(match) for match in _OF_ROUTERS().finditer(text))
         yield from (match.span(1) for match in _PRIVACY().finditer(text))
     if "community" in small:
         yield from (group(match) for match in _COMMUNITY().finditer(text))
+    if "hexdump" in small and (named or "psk" in small):
+        yield from (match.span(1) for match in _HEXDUMP().finditer(text))
     asked = named and ("pass" in small or "secret" in small)
     if asked and holds_any(small, _PROMPTS):
         for match in _PROMPT().finditer(text):

@@ -7,10 +7,18 @@ from inspector.stream.lazy_pattern import lazy
 
 from .found import Span, holds_any
 from .naming import words_of
+from .unknown import is_known
 
 _INSERT = lazy(
     r"\b(?:insert|replace)\b[^(\n]{1,200}\(([^()\n]{1,600})\)\s{0,3}values\s{0,3}\((.{1,4000})", re.IGNORECASE
 )
+_INTO_USERS = lazy(
+    r"\b(?:insert|replace)\s(?:\w{1,16}\s)?into\s[\"'`\[]?(?:\w{1,40}[.\"'`\]]{1,3})?[\"'`\[]?\w{0,40}(?:users?|accounts?|passw\w{0,8}|credentials?|logins?|secrets?"
+    r"|members?|admins?)[\"'`\]]?\s{1,3}values\s?\((.{1,4000})",
+    re.IGNORECASE,
+)
+"""Rows of a table of people, whose columns are not told."""
+_QUOTED = lazy(r"'([^'\s]{4,512})'")
 _VALUE = lazy(
     r"\s*(?:[NEnexX]{0,2}'((?:[^'\\]|\\.|''){0,1024})'|\"((?:[^\"\\]|\\.){0,1024})\"|([^,()'\"]{0,1024}))\s*(?:[,)]|$)"
 )
@@ -30,6 +38,10 @@ def spans(text: str, small: str) -> Iterator[Span]:
     if "values" in small and holds_any(small, ("insert", "replace")):
         for match in _INSERT().finditer(text):
             yield from _of_columns(text, match)
+        for match in _INTO_USERS().finditer(text):
+            for value in _QUOTED().finditer(text, *match.span(1)):
+                if not is_known(value[1]) and text[match.start(1) : value.start()].strip():
+                    yield value.span(1)
     if "pragma " in small or " >" in small:
         for match in _OTHERS().finditer(text):
             yield match.span(match.lastindex or 0)

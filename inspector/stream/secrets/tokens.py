@@ -19,6 +19,9 @@ FORMS = lazy(
     r"|SCW[0-9A-Z]{17}"
     r"|[A-Za-z0-9_-]{20,40}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{25,}"  # Discord
     r"|[A-Za-z0-9]{14}\.atlasv1\.[\w-]{20,}"
+    r"|(?=[A-Z0-9-]{0,48}[G-Z])(?=[A-Z-]{0,48}\d)"
+    r"(?:(?:[A-Z0-9]{5}-){3,7}[A-Z0-9]{5}|(?:[A-Z0-9]{4}-){4,7}[A-Z0-9]{4}|(?:[A-Z0-9]{6}-){3,7}[A-Z0-9]{6})(?![\w-])"
+    r"|(?:\d{6}-){7}\d{6}(?![\w-])"  # keys of licences, and by which disks are recovered
     r")"
 )
 """Tokens that begin with nothing of their own; for the beginning of a word."""
