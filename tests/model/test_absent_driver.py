@@ -14,7 +14,7 @@ def mode(story: Story) -> Mode:
     return diagnose(story.state).mode
 
 
-def _late(*, driver: bool, device: str = "") -> Story:
+def _late(*, driver: bool, device: str = "", words: tuple[str, ...] = (ERROR,)) -> Story:
     story = Story(can=("process-births", "environment", "library-loads", "count-calls", "results", "lookups"))
     story.process(812, ("/opt/app/server",), age=10**10)
     held = [Descriptor(fd=2, target="/var/log/app.log", kind="file")]
@@ -23,7 +23,8 @@ def _late(*, driver: bool, device: str = "") -> Story:
     story.consumer(812, "/opt/app/binding.so", imports=["cuInit"], route="dlopen")
     if driver:
         story.driver(812)
-    story.log(ERROR, backlog=True)
+    for line in words:
+        story.log(line, backlog=True)
     return story
 
 
@@ -36,3 +37,18 @@ def test_without_any_driver_it_is_on_the_cpu() -> None:
 def test_a_driver_that_is_mapped_or_a_device_that_is_held_leaves_it_open() -> None:
     assert mode(_late(driver=True)).verdict == "undecided"
     assert mode(_late(driver=False, device="/dev/nvidia0")).verdict != "cpu"
+
+
+def test_who_could_not_begin_with_a_mapped_driver_is_on_the_cpu() -> None:
+    story = _late(driver=True, words=("Failed to initialize the GPU engine: see above", "listening on port 8080"))
+    assert (mode(story).verdict, mode(story).confidence) == ("cpu", "likely")
+
+
+def test_a_line_that_speaks_of_a_gpu_behind_it_leaves_it_open() -> None:
+    story = _late(driver=True, words=("Failed to initialize the GPU engine: see above", "GPU engine is up now"))
+    assert mode(story).verdict != "cpu"
+
+
+def test_a_device_that_is_held_leaves_it_open_whatever_was_said_before() -> None:
+    story = _late(driver=True, device="/dev/nvidia0", words=("Failed to initialize the GPU engine: see above",))
+    assert mode(story).verdict != "cpu"

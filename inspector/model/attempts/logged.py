@@ -128,13 +128,17 @@ def _is_unnamed(told: Attempt) -> bool:
     return told.what.startswith(_UNNAMED)
 
 
-def _unnamed_call(profiles: Profiles, process: Process, word: Word) -> Attempt:
-    """An error of an API of which the program names the number, and not the function."""
+def _unnamed_call(state: State, profiles: Profiles, process: Process, word: Word) -> Attempt:
+    """An error of an API of which the program names the number, and not the function; of several that know the number
+    it is one that is mapped.
+    """
     apis = [api for api in profiles.apis.values() if word.code in api.results]
     apis = [api for api in apis if family_of_api(profiles, api.name) == word.family]
     lowered = word.text.lower()
     general = [api for kind in ("runtime", "driver") for api in apis if api.name.endswith(kind)]
+    known = uses(state, process, profiles)
     apis = [*general, *(api for api in apis if api not in general)]
+    apis.sort(key=lambda api: api.name not in known or not known[api.name].providers)
     named = (api for api in apis if re.search(rf"\b{api.name.rpartition('-')[2]}", lowered))
     api = next(named, next(iter(apis), None))
     unknown = word.answer if word.code == -1 and word.answer else str(word.code)
@@ -168,7 +172,7 @@ def _words(process: Process, word: Word, refused: str) -> Attempt:
 
 def _call(state: State, profiles: Profiles, process: Process, word: Word) -> Attempt | None:
     if word.family and not family_of_function(profiles, word.name):
-        return _unnamed_call(profiles, process, word)
+        return _unnamed_call(state, profiles, process, word)
     api = profiles.api_of_function(word.name) or ""
     family = family_of_function(profiles, word.name)
     if not family or (api and profiles.role(api, word.name) in ("error", "lookup", "table")):

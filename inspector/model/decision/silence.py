@@ -1,5 +1,6 @@
 """Nothing was asked of a device: it was chosen so, said so, foretold, or nobody asked."""
 
+import re
 from collections.abc import Collection
 
 from inspector.model import evidence
@@ -11,6 +12,7 @@ from inspector.model.coverage import born_here, loads_told_by_files, opens_told_
 from inspector.model.drivers import drivers_behind
 from inspector.model.families import MANAGEMENT, family_of_api
 from inspector.model.log_claims import concerns_gpu
+from inspector.model.log_parsing.vocabulary import CONCERNS_GPU
 from inspector.model.settings import Setting
 from inspector.model.stages import LEVEL
 from inspector.model.state import Process
@@ -28,6 +30,8 @@ _BY_PROBES = ("lookups", "count-calls", "results")
 
 
 _BY_FILES = ("library-loads", "open-files")
+_BEGINS = re.compile(r"\b(?:(?:re)?initiali[sz]\w*|init|start(?:ing|ed|up)?|enabl\w*|creat\w*)\b", re.IGNORECASE)
+"""What an error says could not be done, without which nothing of a device is used."""
 _LOADER = ("dlopen", "dlmopen", "dlsym", "dlvsym")
 
 
@@ -88,20 +92,23 @@ def _reads_figures(ways: Ways) -> bool:
 
 
 def by_absent_driver(ways: Ways) -> Decision | None:
-    """It was there before us, tells an error about a GPU, and none of what lives has a driver to reach one with."""
+    """It was there before us, tells an error about a GPU, and none of what lives has a driver to reach one with; or it
+    has one, and its last words about a GPU are that it could not begin with it.
+    """
     if ways.word is not None or not ways.compute or any(one.got_to("initialised") for one in ways.compute):
         return None
     living = [one for one in ways.state.processes if not one.ended and not is_tool(one)]
     late = [one for one in living if not born_here(one)]
     families = {one.family for one in ways.compute}
-    if not late or not all(one.descriptors and _reaches_none(ways, one, families) for one in living):
+    if not late or any(not one.descriptors or _holds_device(one) for one in living):
         return None
+    reached = any(not _reaches_none(ways, one, families) for one in living)
     told = [
         one for one in ways.analysis.unexcused("words")
         if one.word is not None and one.answer in ("error", "own-error") and one.process in late
         and concerns_gpu(one.word) and one.word.family in ("", *families)
     ]  # fmt: skip
-    if not told:
+    if not told or (reached and not _could_not_begin(ways, told[-1])):
         return None
     last = next((one for one in reversed(told) if one.answer == "own-error"), told[-1])
     rows = [row_of(ways.state, one) for one in reversed(told[-3:])]
@@ -109,11 +116,23 @@ def by_absent_driver(ways: Ways) -> Decision | None:
                     evidence=rows)  # fmt: skip
 
 
-def _reaches_none(ways: Ways, process: Process, families: Collection[str]) -> bool:
-    """No driver of these families is mapped, and no device is held: what could only ask for one does not reach it."""
-    profiles = ways.analysis.profiles
-    if any(one.kind == "device" and is_device(one.target) for one in process.descriptors.values()):
+def _holds_device(process: Process) -> bool:
+    return any(one.kind == "device" and is_device(one.target) for one in process.descriptors.values())
+
+
+def _could_not_begin(ways: Ways, told: Attempt) -> bool:
+    """It says that it could not begin with a GPU, and no line behind it in its log speaks of one."""
+    word = told.word
+    if word is None or _BEGINS.search(word.text) is None:
         return False
+    source = ways.state.logs.get(word.source)
+    later = (line.text for line in source.lines if line.number > word.number) if source is not None else ()
+    return not any(CONCERNS_GPU.find(text, text.lower()) for text in later)
+
+
+def _reaches_none(ways: Ways, process: Process, families: Collection[str]) -> bool:
+    """No driver of these families is mapped: what could only ask for a device does not reach it."""
+    profiles = ways.analysis.profiles
     for use in uses(ways.state, process, profiles).values():
         known = profiles.apis[use.api]
         if family_of_api(profiles, use.api) not in families or known.drives or all(one.gone for one in use.providers):

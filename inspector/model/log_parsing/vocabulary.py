@@ -67,17 +67,21 @@ ON_CPU: Final = _any(
     rf"\bwithout\s+(?:a\s+|any\s+)?{GPU}\b(?:\s+(?:support|acceleration))?",
     rf"\b{GPU}(?:\s+(?:support|acceleration|backend))?\s+(?:will\s+not\s+be|won'?t\s+be|(?:is|are)\s+not)\s+(?:used|enabled)\b",
     rf"\b{GPU}(?:\s+(?:support|acceleration|backend))?\s+(?:is|are)\s+disabled\b",
+    rf"\b{GPU}\s+(?:support|acceleration|backend)\s+disabled\b",
+    rf"\bwithout\s+(?:(?:hardware|{GPU})\s+)?acceleration\b",
     r"\b100\s*%\s*cpu\b",
     rf"{_KEY}(?:cpu|CPUExecutionProvider)\b(?!\s*[,:]\s*\w*(?:cuda|gpu|rocm))",
 )
 FOUND: Final = _any(
-    "found|detected|discovered|counted|available|visible|created|added|selected|library="
+    "found|detected|discovered|counted|available|visible|created|added|selected|initialized|initialised|library="
     "|library:|backend|provider|device=|device:|device =|device :|compute|accelerator|platform|runs_on|run_on",
     rf"{_KEY}(?:cuda|rocm|hip|vulkan|opencl|gpu)\w*",
     rf"\b(?:found|detected|discovered|counted|available|visible)\b\D{{0,12}}\b{_SOME}\s+(?:{GPU}|usable\s)",
     rf"\b{_SOME}\s+(?:\w+\s+)?{GPU}(?:\s+devices?)?\s+(?:(?:were|was|is|are)\s+)?(?:found|detected|available|visible|discovered)",
     r"\b(?:created|added|selected)\s+(?:device|gpu)\b.{0,60}\bgpu",
     rf"\b{GPU}\s*(?:\d+\s*)?(?:is\s+)?available\s*[:=]\s*(?:true|yes|1)\b|\bis_available\(\)\W*true\b",
+    rf"\b{GPU}(?:\s+(?:driver|runtime|backend|device))?\s+(?:is\s+|was\s+)?(?:successfully\s+)?initiali[sz]ed\b(?!\W*(?:false|no)\b)",
+    rf"\b{GPU}\b.{{0,60}}\b(?:found|detected)\s+{_SOME}\s+devices?\b",
 )
 NO_DEVICE: Final = _any(
     "no |not |zero |found 0|: 0|= 0| 0 |:0|=0|   0|count 0|false|unavailable|no-|=no",
@@ -172,10 +176,12 @@ _STATUS = (
 )
 _NUMBER = r"(?:0x[0-9a-fA-F]+\b|-?\d+\b(?![.%\w]))"
 
+_API = r"cuda|nvml|hip|rocm|hsa|opencl|vulkan"
+
 TOLD_RESULT: Final = (
     Phrase(
         _Expression(
-            rf"\b(?P<function>{_FUNCTION})\b(?:\([^()]*\))?['\"`]?\s*(?:->|=>|==|[:=,]|\s)?\s*"
+            rf"\b(?P<function>{_FUNCTION})\b(?:\((?:[^()]|\([^()]*\))*\)+|(?!\())['\"`]?\s*(?:->|=>|==|[:=,]|\s)?\s*"
             r"(?:(?:has\s+|have\s+)?(?:return(?:ed|s)|failed|fails|error|err|result|status|rc|gave|answered|with|code"
             rf"|[:=(\[])(?:[^\w-]|->)*){{0,4}}(?P<answer>{_NUMBER}|{_STATUS})"
         ),
@@ -196,10 +202,24 @@ TOLD_RESULT: Final = (
     ),
     Phrase(
         _Expression(
-            r"\b(?P<function>(?i:cuda|nvml|hip|rocm|hsa|opencl|vulkan))\s+(?i:(?:driver|runtime|api)\s+)?"
+            rf"\b(?P<function>(?i:{_API}))\s+(?i:(?:driver|runtime|api)\s+)?"
             rf"(?i:error|failure|status)\s*(?i:code)?\s*[:=#(]{{0,3}}\s*['\"#]{{0,2}}(?P<answer>{_NUMBER})"
         ),
         ("error", "failure", "status"),
+    ),
+    Phrase(
+        _Expression(
+            r"\b(?i:fail(?:ed|ure)?|cannot|could\s+not|unable)\b[^.;\d]{0,20}\b(?i:initiali[sz]\w*|init|start)\s+(?i:the\s+)?"
+            rf"(?P<function>(?i:{_API}))\b[^.;\d]{{0,20}}[:=(]\s*(?i:error|code|status)?\s*(?P<answer>{_NUMBER})(?!\s+(?:of|time|attempt|tr))"
+        ),
+        ("init", "start"),
+    ),
+    Phrase(
+        _Expression(
+            rf"\b(?P<function>(?i:{_API}))\b[^.;\d]{{0,20}}\b(?i:initiali[sz]\w*|init)\s+(?i:fail(?:ed|ure)?|error)\b"
+            rf"[^.;\d-]{{0,20}}(?P<answer>{_NUMBER})(?!\s+(?:of|time|attempt|tr))"
+        ),
+        ("init",),
     ),
     Phrase(
         _Expression(rf"(?P<function>)\b(?P<answer>{_STATUS})\b"),
