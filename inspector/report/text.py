@@ -51,7 +51,7 @@ class _Page:
         sections = (
             ("What led to it", self._chain()),
             ("Evidence", self._proof()),
-            ("Evidence against it", self._evidence(self.report.mode.contradictions)),
+            ("Evidence against it", self._contradictions()),
             ("Also found", self._other_findings()),
             ("Ladder", self._ladders()),
             (self._process_title(), self._processes()),
@@ -103,6 +103,15 @@ class _Page:
         if self.report.findings:
             yield from self._evidence(self.report.findings[0].evidence)
         yield from self._evidence(phrases.mode_evidence(self.report), f"mode {self.report.mode.verdict}: ")
+
+    def _contradictions(self) -> Iterable[str]:
+        """What speaks against the mode, where it is not what the answer itself stands on: that was shown."""
+        against = self.report.mode.contradictions
+        proof = self.report.findings[0].evidence if self.report.findings else []
+        shown = {(row.text, row.pid, row.at) for row in proof}
+        if against and all((row.text, row.pid, row.at) in shown for row in against):
+            return ["  - the evidence above"]
+        return self._evidence(against)
 
     def _evidence(self, rows: Iterable[EvidenceRow], before: str = "") -> Iterable[str]:
         for row, count in alike.evidence(rows):

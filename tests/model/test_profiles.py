@@ -1,6 +1,7 @@
 """Profiles: built in and of the user, the watch plan, and what their words say."""
 
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,13 @@ def test_a_profile_that_is_not_there_or_defines_a_known_api_again_is_an_error(tm
 def test_values_without_end_are_an_error_in_words(value: str) -> None:
     with pytest.raises(ProfileError, match="is no TOML"):
         parse(f'name = "x"\nports = [{value}]\n', "x.toml")
+
+
+def test_settings_of_terraform_are_none_of_tensorflow() -> None:
+    asked = PROFILES.plan().environment
+
+    def is_collected(name: str) -> bool:
+        return any(fnmatchcase(name, key) for key in asked)
+
+    assert is_collected("TF_CPP_MIN_LOG_LEVEL") and is_collected("TF_FORCE_GPU_ALLOW_GROWTH")
+    assert not any(map(is_collected, ("TF_VAR_password", "TF_CLI_CONFIG_FILE", "TF_LOG", "TF_DATA_DIR")))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from inspector.report.layout import AnsiStyle, Table, box, cells, shortened, wrapped
 from inspector.report.text import render
@@ -21,6 +22,16 @@ def test_the_answer_comes_first_in_a_box() -> None:
     lines = render(sample_report()).splitlines()
     assert lines[2].startswith("+--") and "CPU (proven)" in lines[3]
     assert "needs version node libcudart.so.12" in lines[5]
+
+
+def test_what_speaks_against_the_mode_is_not_shown_twice() -> None:
+    report = sample_report()
+    proof = report.findings[0].evidence
+    again = [replace(row, by_hand="another command") for row in proof]
+    against = render(replace(report, mode=replace(report.mode, contradictions=again)))
+    assert "Evidence against it\n  - the evidence above\n" in against
+    other = [replace(row, text="something else") for row in proof[:1]]
+    assert "  - something else" in render(replace(report, mode=replace(report.mode, contradictions=other)))
 
 
 @pytest.mark.parametrize("width", [70, 80, 100, 140])

@@ -1,6 +1,6 @@
 """Nothing was asked of a device, or nothing was seen of it: said by the program, by silence, or not known."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import get_args
 
 from inspector.model import evidence
@@ -12,6 +12,7 @@ from inspector.model.families import MANAGEMENT, family_of_api
 from inspector.model.formatting import listed, name_of
 from inspector.model.log_claims import concerns_gpu
 from inspector.model.progress import Progress
+from inspector.model.state import Process
 from inspector.model.worker import is_tool
 from inspector.stream.session import COLLECTOR_ENDED
 
@@ -166,17 +167,31 @@ class NotSeen(Conclusion):
         told = decision.word.text if decision.word is not None else _newest_error(context)
         if told:
             got = f"{got}; the program says: {told.strip()[:160]}"
-        waiting = not missing and any(not one.ended for one in context.state.current.values())
+        step, command = _next(context, decision, missing)
         return hit_of(
             decision, f"{what}{got}" + (f": {missing[0]}" if missing else ""),
             f"Missing: {'; '.join(missing)}." if missing else "Nothing observed so far is wrong.",
-            "wait until it looks for devices" if waiting else to_observe(context),
-            command="" if waiting else next_start(context, decision), confidence="guess",
+            step, command=command, confidence="guess",
             doubt="More permissions or attaching earlier may show it.", subject="not seen",
             evidence=decision.evidence or [
                 evidence.of_process(context.state.processes[0], missing[0] if missing else "nothing of an API was seen")
             ],
         )  # fmt: skip
+
+
+def _next(context: Context, decision: Decision, missing: Sequence[str]) -> tuple[str, str]:
+    """What to do to know more, and the command; a process that is stopped can show nothing before it goes on."""
+    held = _held(context)
+    if held is not None:
+        step = f"continue it (kill -CONT {held.pid}), or the debugger that TracerPid names"
+        return step, f"grep -E '^(State|TracerPid):' /proc/{held.pid}/status"
+    if not missing and any(not one.ended for one in context.state.current.values()):
+        return "wait until it looks for devices", ""
+    return to_observe(context), next_start(context, decision)
+
+
+def _held(context: Context) -> Process | None:
+    return next((one for one in context.state.current.values() if one.stopped and not one.ended), None)
 
 
 def _newest_error(context: Context) -> str:
@@ -191,7 +206,7 @@ def _missing(context: Context) -> Iterator[str]:
     yield from (
         f"{one.why}: nothing was seen from then on" for one in context.state.limits if one.what == COLLECTOR_ENDED
     )
-    held = next((process for process in context.state.processes if process.stopped), None)
+    held = _held(context)
     if held is not None:
         yield f"{short(held)} is stopped, by a signal or a debugger, and does nothing until it is continued"
     late = [process for process in context.state.processes if not born_here(process) and not is_tool(process)]

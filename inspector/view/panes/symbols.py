@@ -25,7 +25,7 @@ class SymbolsPane(Pane):
     name = "symbols"
     title = "Symbols"
     depends = ("symbols", "answer")
-    hints = (("c", "count its calls"), ("o", "only this library"), ("O", "all libraries"))
+    hints = (("c", "count its calls, or not"), ("o", "only this library"), ("O", "all libraries"))
 
     def __init__(self, asker: Asker) -> None:
         super().__init__()

@@ -340,4 +340,5 @@ def test_a_process_that_is_stopped_is_told_so() -> None:
     story.driver(812)
     story.tell(Vitals(at=story.later(), pid=812, cpu=0.0, rss=4096, threads=1, state="T"))
     assert "is stopped, by a signal or a debugger" in answer(story).cause
+    assert "kill -CONT 812" in answer(story).next_step and answer(story).command.endswith("/proc/812/status")
     assert [fate(one) for one in report(story.state, diagnose(story.state)).target.tree] == ["stopped"]
