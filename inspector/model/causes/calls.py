@@ -27,8 +27,11 @@ _GATE_WINDOW = 50_000_000
 """ns before a call in which a look at its own name, by the same thread, may have decided what it answers."""
 
 
-_VENDOR_FILE = re.compile(r"\.so\.\d{3}\.\d")
-"""Files of NVIDIA's driver carry its release: `libcuda.so.580.95.05`; they look at names for their own ends."""
+_NAMED_AS_DRIVER = re.compile(r"(?:^|/)lib(?:cuda|nvidia-ml)\.so")
+_VENDOR_FILE = re.compile(r"\.so\.(?:\d{3}\.\d|1\.1$)")
+"""Files of NVIDIA's driver carry its release: `libcuda.so.580.95.05` (under WSL and on Jetson: 1.1); they look at names
+for their own ends.
+"""
 
 
 class InitialisedBeforeFork(Cause):
@@ -202,7 +205,7 @@ def _next(case: Case, gate: list[FileOpened]) -> tuple[str, str]:
     if gate:
         step = f"check whether {library} admits a program named {leaf.process.comm}"
         return f"{step}: it read {gate[-1].path} just before", waited_for(leaf.process)
-    if leaf.stage in ("initialised", "counted") and machine_lacks_device(case.state):
+    if leaf.stage in ("initialised", "counted") and machine_lacks_device(case.state) and not _stands_in(leaf):
         return LOOK_FOR_DEVICE
     unknown = step_of_unknown(case.context.profiles, leaf.api, leaf.code)
     if unknown is not None and (_VENDOR_FILE.search(leaf.provider) or not leaf.provider):
@@ -212,6 +215,11 @@ def _next(case: Case, gate: list[FileOpened]) -> tuple[str, str]:
     looked = opened_in_call(leaf)
     last = f"; the last file it opened was {looked[-1].path}" if looked else ""
     return f"watch the next start: what {library} opens and returns before that{last}", waited_for(leaf.process)
+
+
+def _stands_in(leaf: Attempt) -> bool:
+    """A shim answered in place of NVIDIA's driver: what it answers without a device is its own affair."""
+    return _NAMED_AS_DRIVER.search(leaf.provider) is not None and not _VENDOR_FILE.search(leaf.provider)
 
 
 def _meaning(leaf: Attempt, advice: str) -> str:

@@ -4,6 +4,7 @@ import pytest
 from msgspec import structs
 
 from inspector.stream.calls import FileOpened
+from inspector.stream.machine import GpuRead
 from inspector.stream.processes import ConstraintsRead, ResourceLimit, SignalDelivered
 from inspector.stream.syscalls import SystemCallRefused
 
@@ -383,6 +384,20 @@ def test_what_to_do_about_a_result_follows_from_its_meaning(library: str, code: 
     finding = answer(story)
     assert finding.rule == "api-error" and does in finding.next_step
     assert finding.command
+
+
+@pytest.mark.parametrize(
+    ("library", "does"),
+    [("/usr/lib/libcuda.so.580.95.05", "whether the machine has a device"), ("/opt/shim/libcuda.so.1", "libcuda.so.1")],
+)
+def test_a_shim_that_refuses_is_looked_at_where_the_machine_has_no_device(library: str, does: str) -> None:
+    story = Story()
+    story.tell(GpuRead(at=story.later()))
+    story.process(812)
+    story.driver(812, library)
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", 999, by=BACKEND, library=library)
+    assert does in answer(story).next_step
 
 
 def _with_a_second_worker(code: int, *, again: bool = False) -> Story:
