@@ -10,17 +10,28 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from .errors import UserError
+
 _PREFIX: Final = "inspector-run-"
 _UNBORN: Final = ".inspector-new-"
 
 
+def place_for_files() -> Path:
+    """Where folders of a run may lie ($TMPDIR, /tmp, ...); UserError where all are full, or cannot be written to."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        why = "no folder for temporary files can be written to: all are full, or mounted read-only"
+        raise UserError(f"{why}; TMPDIR names another one", "df -h /tmp /var/tmp") from None
+
+
 @contextmanager
 def run_folder() -> Iterator[Path]:
-    """A folder that goes at the end, and at the next run when this one is killed; OSError when there is no room.
+    """A folder that goes at the end, and at the next run when this one is killed; UserError when there is no room.
 
     Its owner holds a lock on it (flock(2)), which the kernel releases however the owner ends.
     """
-    _sweep(Path(tempfile.gettempdir()))
+    _sweep(place_for_files())
     unborn = Path(tempfile.mkdtemp(prefix=_UNBORN))
     folder = unborn.with_name(_PREFIX + unborn.name.removeprefix(_UNBORN))
     lock = os.open(unborn, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

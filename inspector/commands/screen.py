@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from inspector.commands import inputs
 from inspector.commands.errors import NO_TARGET, UserError, say
 from inspector.commands.options import Options
+from inspector.commands.run_folder import place_for_files
 
 if TYPE_CHECKING:
     from inspector.model.profiles import Profiles
@@ -86,6 +87,7 @@ def demo(options: Options) -> int:
         return 0
     why = _no_screen() if sys.stdout.isatty() else "standard output is not a terminal"
     profiles = inputs.profiles(options)
+    place_for_files()
     try:
         shown = run_demo(
             options.target, profiles, say, None if why else lambda source: _screen(source, profiles, options)

@@ -1,14 +1,17 @@
 """Commands on recordings and reports: nothing runs, so everything is the same on every machine."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from inspector.cli import main
 from inspector.report.formats import render
 from inspector.stream.base import Event
 from inspector.stream.calls import CallCount, CallsCounted, FunctionsWatched, WatchedFunction
@@ -192,3 +195,16 @@ def test_a_report_that_nothing_can_hold_is_refused_before_the_program_runs(tmp_p
         done = inspector("report", "-o", str(place), "--", "touch", str(ran))
         assert (done.returncode, ran.exists()) == (2, False)
         assert f"{place} cannot be written" in said(done)
+
+
+@pytest.mark.parametrize("words", [("report", "--", "true"), ("record", "-o", "x.zst", "--", "true"), ("demo",)])
+def test_where_no_temporary_file_can_be_written_one_sentence_says_so(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", refuse)
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    assert "no folder for temporary files can be written to" in capsys.readouterr().err
