@@ -33,7 +33,11 @@ def _escape(one: str) -> str:
 
 def wait_for(runs: ProcessExec | None) -> str:
     """Observe the next start of a program; empty where it has no name."""
-    name = program_name(runs.argv, runs.exe) if runs is not None else ""
+    return wait_for_name(program_name(runs.argv, runs.exe)) if runs is not None else ""
+
+
+def wait_for_name(name: str) -> str:
+    """Observe the next start of what is called so; empty for no name."""
     return f"inspector --wait {quote(name)}" if name else ""
 
 

@@ -4,10 +4,11 @@ import os
 
 from inspector.model import commands_by_hand
 from inspector.model.commands_by_hand import shell
+from inspector.model.shell_commands import programs_told
 from inspector.model.state import Process
 from inspector.model.tree import ancestors, program
 from inspector.model.worker import is_tool
-from inspector.stream.invocation import program_words
+from inspector.stream.invocation import SHELLS, program_name, program_words
 from inspector.stream.processes import ProcessExec
 
 LOADER_KEYS = ("LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT")
@@ -66,8 +67,20 @@ def by_hand(runs: ProcessExec) -> str:
 
 
 def waited_for(process: Process) -> str:
-    """Observe the next start, whoever starts it; empty where the program has no name."""
-    return commands_by_hand.wait_for(program(starter(process)))
+    """Observe the next start, whoever starts it; empty where the program has no name, or is a shell that runs none.
+
+    Where a shell alone is left, what it was told to run.
+    """
+    runs = program(starter(process))
+    told = programs_told(runs.argv) if runs is not None else []
+    if told:
+        return commands_by_hand.wait_for_name(told[0])
+    return "" if runs is not None and _runs_nothing(runs) else commands_by_hand.wait_for(runs)
+
+
+def _runs_nothing(runs: ProcessExec) -> bool:
+    """A shell at which somebody sits, or that was given no program: nobody waits for the next one."""
+    return program_name(runs.argv, runs.exe) in SHELLS
 
 
 def _command(runs: ProcessExec, argv: list[str], settings: tuple[str, ...] = ()) -> str:

@@ -36,7 +36,12 @@ def is_tool(process: Process) -> bool:
     runs = program(process)
     if runs is None or any(not _came_by_preload(process, path) for path in process.asked_by):
         return False
-    return bool(_TOOLS.match(name_of(runs.exe))) or bool(runs.argv and _TOOLS.match(name_of(runs.argv[0])))
+    return is_tool_name(name_of(runs.exe)) or bool(runs.argv and is_tool_name(name_of(runs.argv[0])))
+
+
+def is_tool_name(name: str) -> bool:
+    """The name of a file is that of a tool of shells and builds."""
+    return _TOOLS.match(name) is not None
 
 
 def serves_display(process: Process) -> bool:

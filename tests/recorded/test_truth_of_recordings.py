@@ -37,6 +37,13 @@ def test_who_attaches_late_to_a_foreign_program_is_told_nothing_different_and_su
     assert not {part: words for part, words in wrong.items() if words}
 
 
+def test_who_is_met_late_and_draws_on_a_software_driver_until_its_end_is_on_the_cpu() -> None:
+    events = events_of("ncnn-ok")
+    moments = sorted(event.at for event in events)
+    answer = diagnose(apply_all(attached_late(events, moments[int(len(events) * 0.3)])))
+    assert (answer.mode.verdict, answer.findings[0].rule) == ("cpu", "software-driver")
+
+
 def _different(full: Answer, part: Answer) -> str:
     """What the part says that the whole does not, and is sure of; empty for nothing."""
     never_different_and_sure(full, part)
