@@ -53,6 +53,14 @@ def is_all(event: WritesSeen) -> bool:
     return event.bytes <= sum(len(line.encode()) + 1 for line in event.sample)
 
 
+def last_line_of(state: State, process: Process) -> str:
+    """What a process wrote last: in a log that it alone held, else of its first lines, where these are all."""
+    sources = [one for one in state.logs.values() if one.found.pids == [process.pid] and one.lines]
+    lines = [line.text for line in sources[-1].lines[-_LAST:]] if sources else _ending(process)
+    telling = [line for line in lines if _FAREWELL.match(line) is None]
+    return max(reversed(telling), key=_tells).strip() if telling else ""
+
+
 def _ending(process: Process) -> list[str]:
     """What it wrote to its standard error, else elsewhere; nothing where it wrote more than was kept: its last words
     are not known then.

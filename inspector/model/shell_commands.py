@@ -9,15 +9,15 @@ from .formatting import name_of
 from .worker import is_tool_name
 
 _BUILTINS = frozenset((
-    "cd", "export", "set", "unset", "exec", "eval", "exit", "trap", "ulimit", "umask", "wait", "shift", "local", "source",
-    ".", ":", "[", "[[", "{", "}", "!", "if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done", "case",
-    "esac", "function", "time", "command", "builtin", "in", "readonly",
+    "cd", "export", "set", "unset", "exec", "eval", "exit", "trap", "ulimit", "umask", "wait", "shift", "local",
+    ".", ":", "[", "[[", "{", "}", "!", "if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done",
+    "source", "case", "esac", "function", "time", "command", "builtin", "in", "readonly",
 ))  # fmt: skip
 """Words of the shell itself (sh(1)), behind which the next word may be a program."""
 _ENDS = frozenset(("&", "&&", "|", "||", ";", ";;", "(", ")", "\n"))
 _TAKE_PROGRAM = frozenset((
-    "exec", "command", "builtin", "time", "then", "do", "else", "if", "while", "until", "!", "{", "env", "nohup", "nice",
-    "sudo", "setsid",
+    "exec", "command", "builtin", "time", "then", "do", "else", "if", "while", "until", "!", "{", "env", "nohup",
+    "nice", "sudo", "setsid",
 ))  # fmt: skip
 """Behind these stands a program and its arguments."""
 

@@ -7,8 +7,10 @@ from shlex import quote
 from inspector.model import commands_by_hand, core_dumps, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.crashes import NULL_PAGE, jumped_to_null, raised
+from inspector.model.first_lines import last_line_of
 from inspector.model.folding.processes import end_words, location
 from inspector.model.formatting import duration, errno_name, listed, name_of
+from inspector.model.log_claims import DEATHS_TOLD
 from inspector.model.start_again import by_hand, observed_again
 from inspector.model.state import Process
 from inspector.model.tree import preload_source, program, title
@@ -128,7 +130,7 @@ def _why(context: Context, death: Attempt, inside: str, null: LookedUp | None) -
         cause += " It had not started any other program yet."
     if signal is not None and raised(signal):
         cause += " A signal handler of the program raised it: the location of the fault is unknown."
-    return cause + _abort_words(context, process)
+    return cause + (_abort_words(context, process) or _wrote_last(context, death))
 
 
 def _cut_short(context: Context, process: Process, signal: SignalDelivered | None) -> tuple[str, str]:
@@ -203,6 +205,14 @@ def _null_answer(process: Process, signal: SignalDelivered | None) -> LookedUp |
 def _abort_words(context: Context, process: Process) -> str:
     lines = [reading.text.strip() for reading in context.start.of("crash") if reading.pid in (0, process.pid)]
     return f" The log says: {lines[-1][:160]}" if lines else ""
+
+
+def _wrote_last(context: Context, death: Attempt) -> str:
+    """The last line that it wrote, where no words of its own are told as the reason."""
+    line = last_line_of(context.state, death.process)
+    if not line or any(line.startswith(words) for words in DEATHS_TOLD) or last_words(context, death) is not None:
+        return ""
+    return f" Its last line: {line[:200].rstrip('.')}."
 
 
 class StartFailed(Cause):
