@@ -15,7 +15,7 @@ from .unknown import is_known, is_of_field
 _END = lazy(r"[\s\"'<>`|\\^{}]|$")
 _AUTHORITY_END = lazy(r"[/\s\"'<>`?#]|$")
 _GRANTS = lazy(
-    r"[?&#;](?:amp;)?([\w.%-]{0,40}?(?:sig|signature|token|key|apikey|auth|authkey|password|passwd|pwd|pass|secret|code|"
+    r"[?&#;](?:amp;)?([\w.%-]{0,40}?(?:sig|signature|token|key|apikey|auth|authkey|password|passwd|pwd|pass|secret|code|access|"
     r"credential|session|sessionid|sid|ticket|otp|hmac|jwt|assertion|ssid|verifier|nonce|invite|hash))=([^&\s\"'#;<>]+)",
     re.IGNORECASE,
 )

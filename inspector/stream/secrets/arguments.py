@@ -39,6 +39,7 @@ def _behind_names(words: Sequence[str]) -> Iterator[int]:
         follows = goes_on or (
             word[:1] in ("-", "+", "/") and options.may_name_secret(word) and options.takes_secret(word)
         )
+        follows |= word[-1:] == "=" and options.may_name_secret(word) and options.takes_secret(f"--{word[:-1]}")
         many = goes_on or (follows and options.MANY().fullmatch(word) is not None)
 
 

@@ -17,7 +17,7 @@ _Judge = Callable[[str], bool]
 _PLAIN = r"([^\s\"'`,;&<>{}()\[\]|][^\s\"'`,;&<>|\]})]{0,1023})"
 _SIGN = (
     r"(?:=>|:=|={1,3}|!={1,2}(?=\s?[\"'])|-{1,2}>|::(?=\s)|[:：は是为為→은는]|\b(?:is|was|ist|est|es|are|è|é|lautet|jest|är)\b\s{0,3}(?:now\b\s?)?:?"
-    r"|\bto(?=\s[\"'])|[\"']?\svalue\s?=|,\s?\\?[\"']?value\\?[\"']?\s?:|>(?:<!\[CDATA\[)?(?=[^\s<])"
+    r"|\bto(?=\s[\"'])|[\"']?(?:\s[\w-]{1,20}=[\"'][^\"'<>]{0,64}[\"']){0,4}\svalue\s?=|,\s?\\?[\"']?value\\?[\"']?\s?:|>(?:<!\[CDATA\[)?(?=[^\s<])"
     r"|\s[\w:.-]{1,40}=[^<>\n]{0,200}>(?:<!\[CDATA\[)?(?=[^\s<])"  # an element with attributes
     r"|(?:\\r\\n|\r?\n){2}|\\{1,2}[=:]|</\w{1,20}>\s{0,9}(?:<\w{1,20}>){1,2}(?=[^\s<])"
     r"|[|│](?=[^|│\n]{1,200}[|│]))"  # a table
@@ -47,11 +47,11 @@ _IN_PARENTHESES = lazy(r"\s?\((?:\w{1,32}:\s?)?([^\s()]{4,256})\)")
 """`password (X)`, `password(default:X)`."""
 _TOKEN_BEHIND = lazy(r"[\w-]{0,20} ([A-Za-z][\w.-]{7,512})")
 _OF_OBJECT = lazy(
-    r"[\"'`] (?:in namespace|does not|(?:was |is )?(?:not |already )?"
+    r"[\"'`] (?:in namespace|does not(?! match)|(?:was |is )?(?:not |already )?"
     r"(?:found|exist|created|deleted|missing|unchanged|configured))"
 )
 """`secret "regcred" not found`: the name of one."""
-_FURTHER_BEHIND = lazy(r"[\w-]{0,20}(?: [\w'@.=,()-]{1,64}){1,8}: ?[\"']?([^\s\"',;]{6,256})")
+_FURTHER_BEHIND = lazy(r"[\w-]{0,20}(?: [\w'@.=,()-]{1,64}){1,8}(?:: ?| = )[\"']?([^\s\"',;]{6,256})")
 """`password too short: X`, `secret of bob: X`."""
 _COMPARED = lazy(r"[\"']([^\"'\s]{4,80})[\"']\s?(?:[=!]==?|is|is not|in|not in)\s?[\w.]{0,40}$")
 """What a word that names a secret is compared with."""

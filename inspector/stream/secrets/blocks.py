@@ -16,7 +16,7 @@ SECRET_KEY = lazy(
     r"CREDENTIALS?|CREDS?|PAT|DSN|SAS|JWT|PSK)(?:_|$|(?=\d))|PASSW|PASSPHRASE|SECRET|APIKEY|XAUTHORITY|TOKEN$|"
     r"CREDENTIAL|KENNWORT|MOT_?DE_?PASSE|CONTRASE|SENHA|GEHEIM|PAROLA|WACHTWOORD|(?:^|_)(?:SK|UNSEAL|WEBHOOK|CREDS?|"
     r"PASSC\w*|FERNET|CLAVE\w*|PIN|T?OTP|HOTP|[M2]FA|SEED|MNEMONIC|SALT|PEPPER|LICEN[CS]E(?:_KEY)?|AUTHTOK|COMMUNITY|"
-    r"PASSE|PHRASE|PRIVKEY|JAAS|SERIAL_KEY|PRODUCT_KEY)(?:_|$)|(?:^|_)(?:ACCESS|LOGIN|PRIV|API|SIGNING|WALLET|UNLOCK|RECOVERY)$",
+    r"PASSE|PHRASE|(?:CRYPT|SECRET|MAGIC)_?WORD|PRIVKEY|JAAS|SERIAL_KEY|PRODUCT_KEY)(?:_|$)|(?:^|_)(?:ACCESS|LOGIN|PRIV|API|SIGNING|WALLET|UNLOCK|RECOVERY)$",
     re.IGNORECASE,
 )
 """A variable, or a key on a line of its own, whose value is secret."""
@@ -39,6 +39,7 @@ _ENDS_WITH_NAME = lazy(
     r"kennwort|passwort|authorization|"
     r"(?:verification|recovery|one-time|login|security|access|backup) codes?)(?: for [^:]{1,64})?[\"']?"
     r"(?:\s?[:=?]>?\s*\\?|\s*\\|\s*\]:)\s*$|--?[\w-]{0,40}(?:password|passwd|token|secret|key)\s*\\?\s*$"
+    r"|\b(?:password|passphrase)\b[^:\n]{1,60}:\s*$"
     r"|form-data;.{0,80}name=\"?[\w.-]{0,40}(?:pass|secret|token|key|auth|cred)[\w.-]{0,40}\"?\s*$",
     re.IGNORECASE,
 )
@@ -49,8 +50,9 @@ _OPENING = ":{[(=>|\\]\"'?,+-"
 _PARTS = ("pass", "secret", "token", "key", "cred", "auth", "code", "kennwort", "pwd", "name:", "stringdata", "logins")
 """One of these is in each such end."""
 _ANY_PART = lazy(one_of(_PARTS))
+_NUMBER = lazy(r"[0-9a-f]{16,128}")
 _CODE = lazy(r"\d{4,8}")
-_CERTAIN = lazy(r"secret|credential|passw|stringdata|^auths$|^logins$|keyring|user-?pass", re.IGNORECASE)
+_CERTAIN = lazy(r"secret|credential|passw|stringdata|^auths$|^logins$|keyring|user-?pass|^api_?keys$", re.IGNORECASE)
 
 
 class Blocks:
@@ -143,6 +145,7 @@ def _answers(value: str, quoted: bool) -> bool:
     return (
         could_be_chosen(value)
         or _CODE().fullmatch(value) is not None
+        or _NUMBER().fullmatch(value) is not None
         or is_opaque(value)
         or (quoted and not is_harmless(value))
     )

@@ -8,7 +8,9 @@ from inspector.stream.lazy_pattern import lazy
 from .found import Span, ends, holds_any
 
 _CODE = (
-    r"((?:[A-Z]{1,3}-)?(?:\d{2,5}(?:[ -]\d{2,5}){1,4}|\d{4,12})"
+    r"((?=[A-Z -]{0,24}\d)[A-Z0-9]{2,6}(?:-[A-Z0-9]{3,6}){1,8}"
+    r"|(?=[A-Z ]{0,24}\d)[A-Z0-9]{4}(?: [A-Z0-9]{4}){2,8}"
+    r"|(?:[A-Z]{1,3}-)?(?:\d{2,5}(?:[ -]\d{2,5}){1,4}|\d{4,12})"
     r"|(?=[A-Z-]{0,24}\d|[A-Z]{4}-[A-Z]{4})[A-Z0-9]{4,12}(?:-[A-Z0-9]{2,12}){0,11}"
     r"|(?=[a-z-]{0,24}\d)[a-z0-9]{4,12}(?:-[a-z0-9]{4,12}){1,11}|(?=[a-z]{0,12}\d)(?=\d{0,12}[a-z])[a-z0-9]{5,12}"
     r"|(?=[A-Za-z-]{0,24}\d)[A-Za-z0-9]{4,12}(?:-[A-Za-z0-9]{4,12}){1,11})"
@@ -16,7 +18,8 @@ _CODE = (
 )
 """Digits, in groups or not, or letters of one size with digits in them."""
 _BEHIND = lazy(
-    r"(?:e?s)?(?: code| number)?(?: (?:set|changed|sent))?(?: (?:for|of|de) \S{1,64}?(?: \w{1,16}){0,3}?)?[\"']?"
+    r"(?:e?s)?(?: code| number)?(?: (?:set|changed|sent))?"
+    r"(?: (?:for|of|de|des|der|del|du) \S{1,64}?(?: \w{1,16}){0,3}?)?[\"']?"
     r"(?:\s{0,3}[:=#]\s{0,3}|,?\s(?:is|was|now|ist|est|es|lautet|set to):?\s{1,3})[\"'(]?" + _CODE
 )
 _DIRECTLY = lazy(
@@ -27,7 +30,8 @@ _DIRECTLY = lazy(
 _BEFORE_CODE = lazy(
     r"(?:verification|recovery|backup|one[- ]?time|log-?in|sign-?in|security|pairing|activation|auth\w{0,12}|access|"
     r"device|user|guard|confirmation|set-?up|invit\w{1,5}|scratch|reset|unlock|2fa|mfa|sms|t?otp|pin|emergency|"
-    r"registration|redeem|gift|licen[sc]e|serial|product|coupon|\b(?:enter|use|type|your)(?: the| this)?|"
+    r"\b(?:gate|door|alarm|safe|lock|garage|wi-?fi|kit)|registration|redeem|gift|licen[sc]e|serial|product|coupon|"
+    r"\b(?:enter|use|type|your)(?: the| this)?|"
     r"best[aä]tigungs|freischalt|sicherheits|zugangs|einmal|anmelde)[ _-]?$"
 )
 _BEFORE_KEY = lazy(r"(?:licen[sc]e|serial|product|activation) $")

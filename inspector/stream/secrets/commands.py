@@ -37,7 +37,7 @@ _TELLS_SURELY = lazy(
 )
 _ADDS_USER = lazy(r"(?:add|create|new|set)[-_:]user|users?[-_:](?:add|mod|create|new|register)", re.IGNORECASE)
 _GIVES_PASSWORD = lazy(
-    r"(?:\w{1,40}[.:])?(?:add|create|new|set|change|reset|update|authenticate|verify|login)[-_](?:user|passw\w{0,8}|pass|pwd)|(?:users?|passw\w{0,8})[-_:](?:add|set|change|create|new|register)"
+    r"(?:\w{1,40}[.:])?(?:add|create|new|set|change|reset|update|authenticate|verify|login)[-_](?:user|passw\w{0,8}|pass|pwd)|(?:users?|passw\w{0,8})[-_:](?:add|set|change|create|new|register|passw\w{0,8})"
 )
 """A command that is told a user and a password, or (of the `initial` one) the password alone."""
 _GIVES_FIRST = lazy(r"(?:set|change|reset)[-_](?:initial|root|admin|master|default)[-_]passw\w{0,8}")
@@ -62,7 +62,7 @@ _MIXED = lazy(r"(?=[a-z\d]*[A-Z])(?=[A-Z\d]*[a-z])[A-Za-z0-9]{4,64}")
 """A password of letters of both sizes, where somebody logs in."""
 _KEY_NUMBER = lazy(r"[0-9a-f]{32,128}|[0-9A-F]{32,128}")
 _OPTIONS_OF_PASSWORDS = frozenset(("-p", "-P"))
-_BARE_WORD = lazy(r"[A-Za-z]{4,32}\d{0,4}")
+_BARE_WORD = lazy(r"[A-Za-z]{4,32}(?:-[A-Za-z]{2,32}){0,4}\d{0,4}")
 _BEFORE_KEYS = frozenset(f"-{which}" for which in "kKsSaAxXtTH")
 """Behind these a password may stand as well, but more often a size, a place or a time."""
 _PARTS_OF_TELLING = (*PARTS_OF_NAMES, "user", "lock", "seal", "crypt", "basic", "digest")

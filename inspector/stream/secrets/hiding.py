@@ -41,7 +41,7 @@ _LOGIN_IN_PATH = lazy(r"(?<![\w.+-])[\w.+-]{1,64}:([^\s:@/]{4,256})@")
 _USER_AND_PERCENT = lazy(r"[A-Za-z][\w.-]{1,63}%(?![0-9A-Fa-f]{2})([^%\s]{4,64})")
 """As clients of SMB write them."""
 _NAMED_IN_PATH = lazy(
-    r"(?i:(passw(?:or)?d|passphrase|passcode|pwd|(?<![A-Za-z])pw)|secret|token|cookie|api_?key|(?<![A-Za-z])(?:psk|tok))"
+    r"(?i:(passw(?:or)?d|passphrase|passcode|pwd|(?<![A-Za-z])pw)|secret|token|cookie|api_?key|(?<![A-Za-z])pass|(?<![A-Za-z])(?:psk|tok))"
     r"[-_=.:~]([A-Za-z0-9!$&+-]{4,64}?)(?=\.[a-z0-9]{1,5}$|[^A-Za-z0-9!$&+-]|$)"
 )
 _NAMES_IN_PATHS = ("pass", "pwd", "pw", "secret", "token", "tok", "cookie", "apikey", "api_key", "psk")

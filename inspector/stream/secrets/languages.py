@@ -22,7 +22,7 @@ _REACH = 96
 _LEAST, _MOST_WORDS = 3, 6
 """Characters of a password; words between its name and the sign that it follows."""
 _WORD = lazy(r"[^\s:：=,;.!?()\"'„“”«»「」『』<>]{1,64}(?:[.!?'-][^\s:：=,;()\"'„“”«»「」『』<>]{1,64})*")
-_END = lazy(r"[.;!?](?=\s|$)|\s[|]\s")
+_END = lazy(r"[.;](?=\s|$)|\s[|]\s")
 _SIGN = lazy(r"\s{0,3}[:：=]\s{0,3}|\s(?:[-–—]|->|=>)\s")
 _VALUE = lazy(rf"{QUOTED}|[„“”«「『]([^„“”»」』]{{1,256}})[“”»」』]|([^\s\"',;、。]{{1,256}})")
 _QUOTED_ODDLY = lazy(r"[„“”«「『]([^\s„“”»」』]{3,256})[“”»」』]")

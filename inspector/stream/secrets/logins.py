@@ -9,6 +9,7 @@ from inspector.stream.lazy_pattern import lazy
 
 from .chosen import could_be_chosen, looks_chosen, looks_drawn
 from .known import known
+from .unknown import is_of_field
 
 _Judge = Callable[[str], bool]
 _LONG_OPTION = 4
@@ -25,7 +26,7 @@ _OF_A_LOGIN = lazy(
 )
 """Options behind which a user and a password may stand as one word."""
 _LOGS_IN = lazy(
-    r"--?(?:[\w-]{0,40}[-_])?(?:auth|login|creds?|credentials?|basic|userpass|(?:proxy|ftp|http|smtp|api)-?user)",
+    r"--?(?:[\w-]{0,40}[-_])?(?:\w{0,12}auth|login|creds?|credentials?|basic|userpass|(?:proxy|ftp|http|smtp|api)-?user)",
     re.IGNORECASE,
 )
 """Options behind which nothing else does."""
@@ -36,6 +37,9 @@ _PAIR = lazy(r"(?!https?:)[^,:%;\s]{1,64}(?:[,:%;]|::)([^,/\s]{6,256})")
 """`user:X`, `ssid,X`, `user%X`."""
 _SLASHED = lazy(r"(?:[a-z]\w{0,30}/){1,2}([^/]{10,256})")
 """`user/X`, `oracle/user/X`; paths look so as well, hence only what is drawn by lot."""
+_OF_PAIRS = ("-a", "-u", "-U", "-l")
+_TWO_WORDS = lazy(r"[A-Za-z][\w.@-]{1,63}:(?!//)([A-Za-z][^\s:/]{3,255})")
+"""`-a user:X`."""
 _THREE_KINDS = lazy(r"(?=[A-Za-z]*\d)(?=[A-Z\d]*[a-z])(?=[a-z\d]*[A-Z])[A-Za-z0-9]{6,64}")
 _CODE_ASKED = lazy(r"--?(?:[\w-]{0,40}[-_])?(?:otp|totp|pin|puk|mfa|2fa|passcode|\w{2,16}[-_]?code)(?:-code)?")
 _CODE = lazy(r"\d{4,12}")
@@ -49,7 +53,7 @@ BEFORE_PASSWORDS = frozenset(
     (*SHORT_OPTIONS, "/p", "/rp", "/pw", *(f"-{first}{last}" for first in ascii_letters for last in "pPwW"))
 )
 """Behind these a password stands as a word of its own, if it looks like one."""
-_BESIDE_USER = lazy(r"-[A-Za-z]?[uU]|/u")
+_BESIDE_USER = lazy(r"-[A-Za-z]?[uU]|/r?u")
 _BARE_WORD = lazy(r"[a-z]{4,64}")
 
 
@@ -97,6 +101,8 @@ def begin_of_login(before: str, word: str, is_password: _Judge) -> int:
     """Where the password begins in a word that holds a user and a password; -1 for none."""
     if before[:1] == "-" and (begin := _begin_behind(before, word)) >= 0:
         return begin
+    if before in _OF_PAIRS and (told := _TWO_WORDS().fullmatch(word)) is not None and not is_of_field(told[1]):
+        return told.start(1)
     if before in _USERS:
         pair = _PAIR().fullmatch(word)
         if pair is not None and could_be_chosen(pair[1]):

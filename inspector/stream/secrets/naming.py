@@ -12,7 +12,7 @@ from .known import known
 _WORD = lazy(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|[A-Z]")
 _HEX = lazy(r"(?=[a-fA-F]*\d)(?=\d*[a-fA-F])(?:[0-9a-f]{20,512}|[0-9A-F]{20,512})")
 _CERTAIN = lazy(
-    r"pass|pwd|secret|cred|cookie|pin|otp|seed|phrase|psk|api|auth|access|private|sign|crypt|master|account|license|"
+    r"pass|pwd|secret|cred|cookie|pin|otp|seed|phrase|psk|api|auth|access|private|sign|crypt|master|account|licen[cs]e|"
     r"bearer|session|user|kennwort|contrase|senha|geheim|parol|wachtwoord|hook|jwt|salt|pepper|hmac|fernet|clave|"
     r"pw$|^(?:\w+_)?(?:token|pat|dsn|sas|sk)$",
     re.IGNORECASE,
@@ -54,6 +54,21 @@ def is_certain(name: str) -> bool:
     return _CERTAIN().search(name) is not None and _LIKELY().search(name) is None
 
 
+_LET_IN = frozenset(
+    (
+        "pin",
+        "unlock",
+        "access",
+        "pairing",
+        "recovery",
+        "backup",
+        "verification",
+        "security",
+        "activation",
+        "door",
+        "login",
+    )
+)
 _OF_LOGINS = frozenset(("login", "auth", "userpass", "userpwd", "credentials", "creds", "cred", "basic", "account"))
 _NUMBERED_SO = frozenset(
     ("device", "devices", "visible", "index", "uuids", "ids", "run", "domain", "realm", "tenant", "host")
@@ -74,6 +89,8 @@ def is_unnamed(name: str) -> bool:
 def is_code(name: str) -> bool:
     """Whether a number of that name lets somebody in: `DOOR_PIN`."""
     words = words_of(name)
+    if words[-1:] == ("code",):
+        return not _LET_IN.isdisjoint(words)
     return len(words) > 0 and words[-1] in ("pin", "puk", "otp", "totp", "passcode", "mfa")
 
 

@@ -11,6 +11,7 @@ from .found import holds_any
 from .known import known
 from .logins import SHORT_OPTIONS
 from .naming import words_of
+from .unknown import is_of_field
 
 _LONG_NAMES = frozenset(
     ("password", "passwd", "pass", "passphrase", "prompt", "port", "protocol", "profile", "progress")
@@ -117,6 +118,8 @@ def is_harmless_behind(option: str, value: str) -> bool:
     """The same for what stands behind an option: `--layer-key self_attn.q_proj` names a thing in a program."""
     if is_harmless(value) or (option.endswith("pass") and value in known().results):
         return True
+    if option in ("--key", "-key") and value.isalpha() and is_of_field(value):
+        return True  # of a table, a cache, a set of data
     if _OPTION_OR_FILE().fullmatch(value) is not None:
         return True
     return (

@@ -37,6 +37,7 @@ _NAMES = {
     "pass": ("password", "passphrase", "pass phrase", "pass-phrase", "passwort", "passcode"),
     "kennwort": ("kennwort",),
     "pwd": ("pwd",),
+    "pw ": ("pw",),
     "secret": ("secret",),
     "api": ("api key", "api-key"),
     "access": ("access key", "access token"),

@@ -28,7 +28,7 @@ TRIGGERS = (*_TELL, *_PAIRED, *_PASS)
 """One of these is in each text that tells of a password."""
 _NEAR = 160
 """Characters before and behind such a name in which its password may stand."""
-_QUOTED = lazy(r"(?<![\w=:\\%])[\"'`]([^\s\"'`\\]{4,64})[\"'`](?!\s?(?:[:=]|=>|[\w(]))")
+_QUOTED = lazy(r"(?<![\w=:\\%])[\"'`]([^\s\"'`\\]{4,64})[\"'`](?!\s?(?:[:=]|=>)|[\w(])")
 _BARE = lazy(r"(?:(?<=\s)|^)[(\[]?([^\s\"'`(){}\[\]<>,;=]{4,64})(?=[\"')\]]?[.,;:!?]{0,3}(?:\s|$))")
 _CODE = lazy(
     r"\w\((?![^()\n]{0,40}\)(?:\[\d{1,7}\])?:\s)|[;{]\s*$|\s[:!=]?=\s"
