@@ -36,7 +36,7 @@ _PASSWORD_FILE = lazy(
 """A line of PostgreSQL's file of passwords."""
 _SECRETS_OF_PPP = lazy(
     r"\s*(?:[\w.@\\-]{1,64}|\*|\"[^\"\n]{0,64}\")\s{1,9}(?:[\w.-]{1,64}|\*|\"[^\"\n]{0,64}\")\s{1,9}"
-    r"(\"[^\"\n]{3,256}\"|[^\s\"*]{3,256})\s{1,9}\*"
+    r"(\"[^\"\n]{3,256}\")\s{1,9}\*"
 )
 """A line of the file of passwords of pppd(8): client, server, secret, addresses."""
 _LOGIN = lazy(
