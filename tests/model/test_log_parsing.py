@@ -42,6 +42,7 @@ SENTENCES = {
     "could not allocate 512 MiB of GPU memory, retrying on CPU": [("on-cpu", "")],
     "MemoryError: not enough memory": [],
     "cuInit returned 100": [("call", "100")],
+    "WARNING:engine:torch.cuda.is_available() returned False": [("no-device", "")],
     "failed to initialize CUDA (100)": [("call", "100")],
     "CUDA init failed with error code 3": [("call", "3")],
     "hip: init error -1": [("call", "-1")],

@@ -22,6 +22,7 @@ _RUNS = (
 )
 _KEY = r"\b(?:library|backend|compute|provider|device|accelerator|platform|runs?_on)\s*[=:]\s*[\"'\[(]*"
 _SOME = r"[1-9]\d*"
+_AVAILABLE = r"\bis_available\(\)\W*(?:(?:returned|returns|is|was)\W+)?"
 
 
 class _Expression:
@@ -79,7 +80,7 @@ FOUND: Final = _any(
     rf"\b(?:found|detected|discovered|counted|available|visible)\b\D{{0,12}}\b{_SOME}\s+(?:{GPU}|usable\s)",
     rf"\b{_SOME}\s+(?:\w+\s+)?{GPU}(?:\s+devices?)?\s+(?:(?:were|was|is|are)\s+)?(?:found|detected|available|visible|discovered)",
     r"\b(?:created|added|selected)\s+(?:device|gpu)\b.{0,60}\bgpu",
-    rf"\b{GPU}\s*(?:\d+\s*)?(?:is\s+)?available\s*[:=]\s*(?:true|yes|1)\b|\bis_available\(\)\W*true\b",
+    rf"\b{GPU}\s*(?:\d+\s*)?(?:is\s+)?available\s*[:=]\s*(?:true|yes|1)\b|{_AVAILABLE}true\b",
     rf"\b{GPU}(?:\s+(?:driver|runtime|backend|device))?\s+(?:is\s+|was\s+)?(?:successfully\s+)?initiali[sz]ed\b(?!\W*(?:false|no)\b)",
     rf"\b{GPU}\b.{{0,60}}\b(?:found|detected)\s+{_SOME}\s+devices?\b",
 )
@@ -94,7 +95,7 @@ NO_DEVICE: Final = _any(
     rf"\b(?:detected|counted|available|visible)\s*[:=]?\s*(?:0|no|zero)\s+(?:{GPU}|\w+\s+devices?)\b",
     r"\bnumber\s+of\s+(?:platforms|devices|gpus)\s*[:=]?\s*0\b",
     rf"\b{GPU}(?:[\s_-]device)?[\s_-]count\s*[:=]?\s*0(?![\w.:])",
-    rf"\b{GPU}\s*(?:\d+\s*)?(?:is\s+)?available\s*[:=]\s*(?:false|no|0)\b|\bis_available\(\)\W*false\b",
+    rf"\b{GPU}\s*(?:\d+\s*)?(?:is\s+)?available\s*[:=]\s*(?:false|no|0)\b|{_AVAILABLE}false\b",
     rf"\b{_MODULE}(?:\s+(?:kernel\s+)?(?:driver|module))?\s+(?:is\s+|was\s+)?not\s+(?:found|loaded|present|installed)\b",
 )
 DROPPED: Final = _any(
