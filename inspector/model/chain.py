@@ -78,6 +78,10 @@ def stop_of(state: State, progress: Progress, attempts: Sequence[Attempt], excus
     if not tail:
         return None
     steps = [one for one in tail if not is_optional(one)]
+    if not progress.has_library:  # names are looked up in vain where the library was refused
+        loads = [one for one in steps if one.kind == "load"]
+        answered = any(one.kind == "call" or (one.kind == "lookup" and one.provider) for one in steps)
+        steps = loads if loads and not answered else steps
     first = _first(steps) if steps else tail[-1]
     same = [one for one in tail if (one.kind, one.stage) == (first.kind, first.stage) and one.kind == "load"]
     ending = _ending(attempts) if len(same) > 1 else ""
@@ -205,7 +209,9 @@ def _asks_itself(attempt: Attempt) -> bool:
     if attempt.source == "program" and not attempt.provider:
         return True
     linked = bool(attempt.asker) and attempt.answer.startswith(f"{attempt.asker}: ")
-    return linked or (bool(found) and refusing.startswith("/") and ".so" not in name_of(refusing))
+    called_as = {run.argv[0] for run in attempt.process.execs if run.argv}  # so the loader calls the program itself
+    of_program = refusing in called_as or (refusing.startswith("/") and ".so" not in name_of(refusing))
+    return linked or (bool(found) and of_program)
 
 
 def chain_of(attempt: Attempt, excused: dict[Attempt, str]) -> list[Attempt]:

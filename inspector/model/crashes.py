@@ -37,7 +37,12 @@ def _fault(process: Process) -> SignalDelivered | None:
         exited = near and failed and not _was_sent(process, event) and not _went_on(process, event)
         if event.signal in FAULTS and (event.fatal or exited):
             deadly.append(event)
-    return max(deadly, key=lambda event: (event.si_code > 0, not raised(event)), default=None)
+    return max(deadly, key=lambda event: (event.si_code > 0, not raised(event), _sent(event)), default=None)
+
+
+def _sent(event: SignalDelivered) -> bool:
+    """It came from the processor or from somebody; a thread that dies because another one did has it from nobody."""
+    return event.si_code != 0 or event.sender != 0
 
 
 def _was_sent(process: Process, event: SignalDelivered) -> bool:

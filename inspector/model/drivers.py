@@ -89,6 +89,7 @@ def software_drivers(state: State, process: Process, family: str, profiles: Prof
         if api.software and family_of_api(profiles, api.name) == family:
             drivers = drivers_behind(process, api.name, profiles)
             told = opens_told_throughout(state, process) or bool(process.descriptors)  # what it holds, met late
+            told |= machine_lacks_device(state)  # then there is none to open
             blind = bool(drivers.hardware) and not told
             return drivers.software if drivers.only_software and not blind else []
     return []

@@ -8,7 +8,7 @@ import msgspec
 
 from .families import family_of_function
 from .log_parsing import Kind
-from .log_parsing.vocabulary import CONCERNS_DEVICES, CONCERNS_GPU, DROPPED, LACKS_MEMORY, NO_DEVICE, NOT_BUILT
+from .log_parsing.vocabulary import CONCERNS_DEVICES, CONCERNS_GPU, DROPPED, FAILURE, LACKS_MEMORY, NO_DEVICE, NOT_BUILT
 from .log_runs import LogRun
 from .profiles import Profiles
 from .profiles.schema import Meaning
@@ -220,6 +220,8 @@ def _of_said(start: LogRun, said: Said, profiles: Profiles) -> Word | None:
         refusal = ""
     if words.kind == "on-cpu" and NO_DEVICE.find(words.text, words.text.lower()) is not None:
         refusal = "no-device"  # it says both: that it found none, and what it does now
+    elif words.kind == "on-cpu" and FAILURE.find(words.text, words.text.lower()) is not None:
+        refusal = "error"  # and what failed before
     if words.kind == "on-cpu" and LACKS_MEMORY.find(words.text, words.text.lower()) is not None:
         refusal = "no-memory"
     if saying is None and not refusal:

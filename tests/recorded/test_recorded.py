@@ -274,6 +274,19 @@ RUNS = (
     Recorded("serve-pidslimit", "cpu", "limit-reached", "the limit of processes and threads"),
     Recorded("serve-nonewcode", "cpu", "not-permitted", "seccomp filter"),
     Recorded("serve-unread", "cpu", "found-not-used", "What cuModuleLoadData returned was not read"),
+    # a library that lists devices asked OpenCL; the program itself says that it was built without, over two lines
+    Recorded("gromacs-nogpu", "cpu", "cpu-only-build", "has been built without GPU support"),
+    # says in one line that the GPU failed it and that the CPU goes on
+    Recorded("nona-nogpu", "cpu", "told-by-program", "Could not initialize GPU"),
+    # attached late: its add-on for CUDA could not be loaded, of which its own line alone is left
+    Recorded("llamanode-late", "cpu", "told-by-program", 'Not found package for variant "cuda"'),
+    # find_library knew of no libcuda, so that names were looked up in the program itself, started by a relative path
+    Recorded("gpuctypes-absent", "cpu", "lookup-failed", "libcuda.so: neither in ld.so.cache nor known to the linker"),
+    # counted platforms, of which the one driver uses the CPU, and ended well; what it was answered was not read
+    Recorded("gpuctypes-pocl", "cpu", "software-driver", "found only the CPU"),
+    # aborts at once when its backend cannot be loaded; all its threads die of the signal that one of them raised
+    Recorded("luisa-absent", "cpu", "dependency-missing", "libcuda.so.1 not found"),
+    Recorded("luisa-old", "cpu", "child-crashed", "CUDA driver version 11.4 is too old"),
 )
 
 

@@ -59,16 +59,17 @@ def cut_short(state: State, process: Process) -> tuple[str, str]:
 
 
 def last_words(context: Context, death: Attempt) -> Word | None:
-    """Why a program says that it gives up, just before abort(3): an exception, an assertion, a panic."""
-    if death.code != SIGABRT:
-        return None
+    """Why a program says that it gives up, just before abort(3): an exception, an assertion, a panic. Before any other
+    fault: what it said last of a GPU that failed it, without which it went on and fell.
+    """
     said = [
         word for word in context.analysis.words
-        if word.refusal == "own-error" and word.pid in (0, death.process.pid) and word.name not in DEATHS_TOLD
+        if death.code == SIGABRT and word.refusal == "own-error" and word.pid in (0, death.process.pid)
+        and word.name not in DEATHS_TOLD
     ]  # fmt: skip
     errors = [
         word for word in context.analysis.words
-        if word.refusal == "error" and word.pid in (0, death.process.pid)
+        if (word.refusal == "error" or word.saying == "dropped") and word.pid in (0, death.process.pid)
         and concerns_gpu(word) and stands_last(context.state, word)
     ]  # fmt: skip
     return next(iter([*said[-1:], *errors[-1:]]), None)

@@ -11,12 +11,14 @@ from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import row_of
 from inspector.model.coverage import of_use
+from inspector.model.crashes import jumped_to_null
 from inspector.model.drivers import DRIVER_ENTRIES, drivers_behind, without_entry
 from inspector.model.evidence import short
 from inspector.model.families import family_of_api
 from inspector.model.formatting import errno_name, listed, name_of, stem
 from inspector.model.log_claims import concerns_gpu, own_error, says_not_built
 from inspector.model.profiles.schema import Profile
+from inspector.model.usage import Use
 from inspector.model.verdict import Evidence
 
 from .context import Case
@@ -37,6 +39,8 @@ class NoDriverLoaded(Cause):
         leaf, profiles = case.leaf, case.context.profiles
         if leaf.kind == "end" or (leaf.kind == "words" and leaf.answer in ("own-error", "no-device")):
             return self._of_words(case)
+        if leaf.kind == "signal":
+            return self._of_death(case)
         if leaf.kind != "call" or not leaf.came_back or not profiles.is_loader(leaf.api):
             return None
         unnamed = leaf.source == "program" and leaf.stage == "asked"
@@ -51,12 +55,9 @@ class NoDriverLoaded(Cause):
         """
         profiles, found_none = case.context.profiles, case.leaf.answer == "no-device"
         said = case.leaf.word if found_none else own_error(case.state, case.context.analysis.words)
-        loaders = [use for use in case.context.uses(case.process).values() if profiles.is_loader(use.api)]
-        loaders = [use for use in loaders if use.providers]
+        loaders = _asked_loaders(case)
         if said is None or says_not_built(said) or not concerns_gpu(said) or len(loaders) != 1:
             return None
-        if of_use(case.state, loaders[0]).complete and not loaders[0].total_calls:
-            return None  # the loader was not asked for anything
         api, library = loaders[0].api, name_of(loaders[0].providers[0].path)
         if (
             said.family not in ("", family_of_api(profiles, api))
@@ -64,6 +65,23 @@ class NoDriverLoaded(Cause):
         ):
             return None
         hit = self._hit(case, api, library, f"the program says: {said.text.strip()[:160]}")
+        return replace(hit, confidence="likely", doubt="What its loader returned was not read.") if hit else None
+
+    def _of_death(self, case: Case) -> Hit | None:
+        """It called a function that it did not get, after the one loader that it asked had found nothing in a place
+        that a variable names: without one, drivers may lack for a display alone.
+        """
+        loaders, profiles = _asked_loaders(case), case.context.profiles
+        if not jumped_to_null(case.leaf.signal):
+            return None
+        if len(loaders) != 1 or not drivers_behind(case.process, loaders[0].api, profiles).none:
+            return None
+        api = loaders[0].api
+        profile = next((one for one in profiles.profiles if one.api is not None and one.api.name == api), None)
+        if profile is None or not any(_chosen(case, profile)):
+            return None
+        fell = f"it fell with {case.leaf.what}"
+        hit = self._hit(case, api, name_of(loaders[0].providers[0].path), fell)
         return replace(hit, confidence="likely", doubt="What its loader returned was not read.") if hit else None
 
     def _hit(self, case: Case, api: str, library: str, answered: str) -> Hit | None:
@@ -95,6 +113,13 @@ class NoDriverLoaded(Cause):
             subject=f"no driver:{api}",
             root=f"{loader} loaded no driver{looked.why()}",
         )  # fmt: skip
+
+
+def _asked_loaders(case: Case) -> list[Use]:
+    """Loaders of drivers that the process has, without those that were asked for nothing."""
+    profiles = case.context.profiles
+    own = [use for use in case.context.uses(case.process).values() if profiles.is_loader(use.api) and use.providers]
+    return [use for use in own if use.total_calls or not of_use(case.state, use).complete]
 
 
 class _Looked(Struct, frozen=True):

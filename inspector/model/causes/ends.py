@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from errno import EACCES, EPERM
 from shlex import quote
+from signal import SIGABRT
 
 from inspector.model import commands_by_hand, core_dumps, evidence
 from inspector.model.attempts.row import Attempt
@@ -87,7 +88,9 @@ def crashed_hit(context: Context, death: Attempt, around: Attempt | None, case: 
         telling, root = f"{telling}: {name_of(cut)} is cut short", f"{cut} is cut short: {short_by}"
         step, command = f"put a whole {name_of(cut)} there", commands_by_hand.header(process, cut)
     elif said is not None and not inside:
-        telling, root = f"{title(process)} gave up with {name}: {words_of(said)}", words_of(said)
+        gave_up = f"{title(process)} gave up with {name}: {words_of(said)}"
+        telling = gave_up if death.code == SIGABRT else f"{telling} after it said: {words_of(said)}"
+        root = words_of(said)
         step, command = "fix what its own words name", observed_again(process)
     software = only_software(context, process, said)
     if software and not inside:

@@ -33,10 +33,12 @@ class NotBuiltForGpu(Conclusion):
     meaning = "The program or a package of it was built without a part for the GPU."
     proof = "The package's files lie there and the part for the GPU does not, or the program says so itself."
     cure = "Install the build that has GPU code."
-    reasons = ("told", "dropped", "nobody-asked", "unknown", "nothing-called")
+    reasons = ("told", "dropped", "nobody-asked", "unknown", "nothing-called", "software")
 
     def conclude(self, context: Context, decision: Decision) -> Hit | None:
         """Behind it stands that nobody asked, or that the program says so."""
+        if decision.reason == "software":  # another API may be what it was built for
+            return self._told(context, decision, ("", decision.progress.family if decision.progress else ""))
         for process in context.state.processes:
             for package in process.packages.values():
                 able = _can_use(context, package)
@@ -66,8 +68,11 @@ class NotBuiltForGpu(Conclusion):
             subject=package.package, root=f"{package.package} {lacks}",
         )  # fmt: skip
 
-    def _told(self, context: Context, decision: Decision) -> Hit | None:
-        told = (word for word in context.analysis.words if word.refusal == "not-built")
+    def _told(self, context: Context, decision: Decision, families: tuple[str, ...] = ()) -> Hit | None:
+        told = (
+            word for word in context.analysis.words
+            if word.refusal == "not-built" and (not families or word.family in families)
+        )  # fmt: skip
         said = next((word for word in told if not _GUESS.search(word.text)), None)
         if said is None or (decision.verdict != "cpu" and decision.reason != "unknown"):
             return None

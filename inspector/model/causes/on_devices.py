@@ -11,6 +11,7 @@ from inspector.model.families import family_of_api
 from inspector.model.formatting import ON_GPU, duration, listed, name_of, plural, stem
 from inspector.model.gpu_work import of_tree, words
 from inspector.model.progress import Progress
+from inspector.model.stages import LEVEL
 from inspector.model.start_again import rerun, waited_for
 from inspector.model.state import Process
 
@@ -265,6 +266,7 @@ class SoftwareDriver(Conclusion):
             if one.software and family_of_api(context.profiles, one.name) == progress.family
         )  # fmt: skip
         what = api.title.removesuffix(" loader")
+        computed = LEVEL[progress.stage] >= LEVEL["context"]
         others = drivers_behind(process, api.name, context.profiles).hardware
         were = "was" if len(others) == 1 else "were"
         idle = f" {listed(map(name_of, others), 3)} {were} loaded too and opened no device." if others else ""
@@ -277,7 +279,7 @@ class SoftwareDriver(Conclusion):
         told = [one for owner, one in context.analysis.settings if owner is process]
         idle += f" {told[0].text} as well: {told[0].effect}." if told else ""
         return hit_of(
-            decision, f"{what} in {short(process)} runs on the CPU: "
+            decision, f"{what} in {short(process)} {'runs on' if computed else 'found only'} the CPU: "
             f"only {listed(map(name_of, drivers), 2)} is behind it, a software driver",
             f"It got as far as {name_of(progress.furthest.what)}, and no device file was opened.{idle}{none}",
             "install the device's driver with its ICD file, and give the process access to the device file",

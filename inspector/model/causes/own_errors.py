@@ -37,6 +37,8 @@ _NO_DESCRIPTOR = re.compile(
 """Words for EMFILE; Go's runtime tells the number alone."""
 _FEW_DESCRIPTORS = 65_536
 """Whoever may hold more is not told to raise a limit."""
+_WRAPPED = 3
+"""Lines over which one sentence goes."""
 _SHORTLY = 40
 """Lines between the reason that a program prints and the error by which it ends."""
 
@@ -52,9 +54,7 @@ class NotBuiltByOwnError(Cause):
         if case.leaf.kind != "end":
             return None
         words = case.context.analysis.words
-        said = own_error(case.state, words) or next(
-            (one for one in reversed(words) if one.refusal == "not-built"), None
-        )
+        said = own_error(case.state, words) or _first_of_a_sentence(words)
         if said is None or not says_not_built(said):
             return None
         told = said.text.strip()[:200]
@@ -69,6 +69,13 @@ class NotBuiltByOwnError(Cause):
             subject="not built",
             root=told,
         )
+
+
+def _first_of_a_sentence(words: list[Word]) -> Word | None:
+    """The last place where it says so; a sentence that is broken into lines begins with what it says."""
+    told = [one for one in words if one.refusal == "not-built"]
+    near = (one for one in told if one.source == told[-1].source and told[-1].number - one.number <= _WRAPPED)
+    return next(near, None)
 
 
 class OutOfDescriptors(Cause):

@@ -3,7 +3,7 @@
 from inspector.model import evidence
 from inspector.model.attempts.system import refused_node
 from inspector.model.attempts.wording import row_of, word_row
-from inspector.model.coverage import born_here
+from inspector.model.coverage import born_here, opens_told_throughout
 from inspector.model.drivers import software_drivers
 from inspector.model.stages import LEVEL
 from inspector.model.state import Process
@@ -81,7 +81,8 @@ def by_software(ways: Ways) -> Decision | None:
     rows = [row_of(ways.state, one) for one in refused]
     rows += [evidence.of_library(process, one, f"{one.path} runs on the CPU") for one in mapped[:3]]
     rows += [row_of(ways.state, best.furthest), *(ways.word_rows() if ways.says_cpu else [])]
-    sure: Confidence = "proven" if ways.complete() and process.ended else "likely"
+    seen = ways.complete() and opens_told_throughout(ways.state, process)
+    sure: Confidence = "proven" if seen and process.ended else "likely"
     return Decision("cpu", sure, "software", process, best, None, refused, ways.word, evidence=rows)
 
 

@@ -13,7 +13,7 @@ from inspector.model.drivers import drivers_behind
 from inspector.model.families import DRAWING, MANAGEMENT, family_of_api
 from inspector.model.first_lines import last_line
 from inspector.model.formatting import name_of
-from inspector.model.log_claims import Word, concerns_gpu, own_error
+from inspector.model.log_claims import Word, concerns_gpu, own_error, says_not_built, stands_last
 from inspector.model.progress import Progress
 from inspector.model.refusals import is_table
 from inspector.model.stages import reaches
@@ -25,6 +25,8 @@ from .gpu_work import computed
 from .reason import CONTRADICTING, Decision
 from .ways import Ways, calls_counted, covered, deepest_of
 
+_AT_ONCE = 1_000_000_000
+"""ns between a refused load and an abort(3) because of it; call stacks and messages are printed in between."""
 _LAST_LINES = 12
 """Of a log: those in which a program tells why it ends."""
 
@@ -77,8 +79,8 @@ def _gave_up_over_a_refusal(ways: Ways, death: Attempt) -> bool:
     """It aborted by itself after an API had refused to begin with it, by a code, or by a call that its own last words
     name; or it fell in the file that had asked, without what it was refused: that is how it ends, and not why.
     """
-    stops = (stop for (process, _), stop in ways.analysis.stops.items() if process is death.process)
-    return any(
+    stops = [stop for (process, _), stop in ways.analysis.stops.items() if process is death.process]
+    return any(_could_not_load(stop, death) for stop in stops) or any(
         _answered(stop.attempt)
         and (stop.attempt.code or _in_last_words(ways, stop.attempt))
         and (death.code == SIGABRT or _fell_without(stop.attempt, death))
@@ -87,6 +89,13 @@ def _gave_up_over_a_refusal(ways: Ways, death: Attempt) -> bool:
         and not stop.after_work
         for stop in stops
     )
+
+
+def _could_not_load(stop: Stop, death: Attempt) -> bool:
+    """It was refused a library of an API, and aborted by itself at once."""
+    asked = stop.attempt
+    at_once = 0 <= death.at - asked.at <= _AT_ONCE
+    return asked.kind == "load" and asked.source != "file" and death.code == SIGABRT and at_once
 
 
 def _fell_without(refused: Attempt, death: Attempt) -> bool:
@@ -220,8 +229,12 @@ def _turned_to_software(ways: Ways, stop: Stop) -> bool:
 
 
 def _better_told(ways: Ways, stop: Stop) -> bool:
-    """Of a call nobody read the result or a reason, and the program ended by an error of its own about the GPU."""
+    """Of a call nobody read the result or a reason, and the program ended by an error of its own about the GPU, or the
+    one driver behind it uses the CPU, whatever it answered.
+    """
     unread = stop.attempt.kind == "call" and stop.attempt.source == "file" and not stop.attempt.within
+    if unread and stop.progress in ways.software and not _failed(stop.progress.process):
+        return True
     said = own_error(ways.state, ways.analysis.words) if unread and _failed(stop.progress.process) else None
     has_driver = not has_no_driver(ways.state, stop.progress)
     return said is not None and concerns_gpu(said, perhaps=True) and has_driver
@@ -280,7 +293,8 @@ def by_own_error(ways: Ways) -> Decision | None:
     if not failed or (said is None and ways.says_cpu):
         return None  # it told of no error, and that it does without: a status by itself is no reason
     got = [one for one in ways.compute if one.got_to("loaded")]
-    if ways.software and (said is None or _lacked_device(ways, said)):
+    said = said or _not_built(ways)
+    if ways.software and (said is None or _lacked_device(ways, said)) and not (said and says_not_built(said)):
         return None  # the driver that answered tells more than a status, or than that no device was found behind it
     elsewhere = bool(got) and all(one.process is not failed[-1].process for one in got)
     if said is None and (elsewhere or (not got and not _spoke(ways))):
@@ -299,6 +313,12 @@ def by_own_error(ways: Ways) -> Decision | None:
     chain = [failed[-1], node] if node is not None else [failed[-1]]
     return Decision("cpu", sure, "own-error", process, deepest_of(ways, process), None, chain, said,
                     evidence=rows)  # fmt: skip
+
+
+def _not_built(ways: Ways) -> Word | None:
+    """Among its last lines the program says that it was built without code for a GPU, of which API or of any."""
+    said = (one for one in reversed(ways.analysis.words) if one.refusal == "not-built")
+    return next((one for one in said if stands_last(ways.state, one)), None)
 
 
 def _names_path(ways: Ways, path: str) -> bool:

@@ -152,7 +152,8 @@ CONCERNS_GPU: Final = _any(
 CONCERNS_DEVICES: Final = _any("device|adapter|driver", r"(?<!left on )\b(?:devices?|adapters?|drivers?)\b")
 """It may be about the GPU."""
 FAILURE: Final = _any(
-    "mismatch|fail|error|exception|cannot|can't|cant|could|unable|refused|denied|abort|crash|must have|lost|fallen"
+    "fallback|falling back|mismatch|fail|error|exception|cannot|can't|cant|could|unable"
+    "|refused|denied|abort|crash|must have|lost|fallen"
     "|not initiali|not loaded|not running|not ready|not responding",
     r"(?:\b(?:fail(?:ed|ure|s)?|error|cannot|can'?t|could\s+not|couldn'?t|unable|refused|denied|aborted|crash(?:ed)?"
     rf"|must\s+have)\b|level=(?:error|fatal)).{{0,160}}\b{GPU}",
@@ -161,7 +162,8 @@ FAILURE: Final = _any(
     r"|not\s+(?:initiali[sz]ed|loaded|running|ready|responding))\b",
     r"\bdriver/library\s+version\s+mismatch\b",
     r"\b(?:fail(?:ed|ure)?|cannot|could\s+not|unable)\b.{0,60}(?:\b(?:drm|gbm)\b|/dev/dri)|\b(?:drm|gbm)\b.{0,40}\bfailed\b",
-    r"\b(?:[Ff]ail(?:ed|ure)?|[Cc]annot|[Cc]ould\s+not|[Uu]nable)\b.{0,60}\b(?:OpenGL|GLX|EGL)\b",
+    r"\b(?:[Ff]ail(?:ed|ure)?|[Cc]annot|[Cc]an't|[Cc]ould\s+not|[Uu]nable)\b.{0,60}\b(?:OpenGL|GLX|EGL)\b",
+    rf"\bnot\s+found\b[^.;]{{0,60}}\b{GPU}\b.{{0,60}}\bfall\w*[ -]?back\b",
     r"\b(?:nvml|cuda|hip|roc|hsa|vulkan|opencl|gpu)\w{0,30}(?:error|exception)(?:_\w{1,40})?\b(?=\W{1,3}[a-z])",
 )
 """Something failed that concerns the GPU."""
