@@ -33,7 +33,8 @@ def holds_any(text: str, parts: tuple[str, ...]) -> bool:
 
 def one_of(words: Iterable[str]) -> str:
     """A pattern that finds one of many words, by their letters one after the other: quicker than to ask for each."""
-    return _branches(sorted(set(words)))
+    several = set(words)
+    return _branches(sorted(word for word in several if not any(part in word for part in several - {word})))
 
 
 def _branches(words: Sequence[str]) -> str:
