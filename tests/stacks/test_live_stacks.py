@@ -1,7 +1,6 @@
 """Who asked, of real interpreters of each version and of a C program: exactly the line, the function, the symbol."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -123,12 +122,11 @@ def source(taken: list[StackTaken], occasion: Occasion, number: int = 0) -> list
     return [(Path(frame.file).name, frame.line, frame.function) for frame in one.source]
 
 
-def _versions() -> Iterator[ParameterSet]:
+def _versions() -> list[ParameterSet]:
     """The newest; the others are for the longer suite."""
-    *others, newest = sorted(pythons())
-    for version in (newest, *others):
-        marks = [] if version == newest else [pytest.mark.longer]
-        yield pytest.param(version, id=f"{version[0]}.{version[1]}", marks=marks)
+    found = sorted(pythons())
+    marks = {version: [pytest.mark.longer] for version in found[:-1]}
+    return [pytest.param(one, id=f"{one[0]}.{one[1]}", marks=marks.get(one, ())) for one in found]
 
 
 @_PYTHON
