@@ -181,6 +181,7 @@ def test_a_program_that_cannot_start_says_what_is_missing(targets: Targets, live
     assert refused.object == "libwatchex.so"
 
 
+@pytest.mark.longer
 def test_opens_of_devices_are_told_and_others_counted(targets: Targets, live: None) -> None:
     shell = "cat /dev/zero-nothing /etc/hostname /nowhere/libx.so.1 >/dev/null; ls /usr/lib /etc >/dev/null; sleep 1.2"
     with Collector("--", "sh", "-c", shell, plan=plan(STRIDE, devices=("/dev/zero*",))) as collector:
@@ -272,6 +273,7 @@ def test_what_strangers_call_takes_no_results_from_the_observed_program(targets:
         target.wait()
 
 
+@pytest.mark.longer
 def test_the_answer_that_all_is_settled_comes_when_what_is_mapped_is_counted(targets: Targets, live: None) -> None:
     target = subprocess.Popen([targets.program, "wait"], stdin=subprocess.PIPE)
     try:

@@ -120,6 +120,7 @@ def test_a_shim_in_the_library_path_is_counted_from_its_constructor_on(layout: L
     counted_whole(observe("env", setting, f"WHERE={layout.elsewhere}/.", str(layout.program), CODED))
 
 
+@pytest.mark.longer
 def test_a_shim_that_a_script_names_is_counted_from_its_constructor_on(layout: Layout) -> None:
     script = layout.program.parent / "script.py"
     path = layout.elsewhere / NAME
@@ -127,6 +128,7 @@ def test_a_shim_that_a_script_names_is_counted_from_its_constructor_on(layout: L
     counted_whole(observe(sys.executable, str(script)))
 
 
+@pytest.mark.longer
 def test_a_shim_that_a_library_of_the_program_names_is_counted_from_its_constructor_on(layout: Layout) -> None:
     (layout.folder / "between.c").write_text(f'const char *name(void) {{ return "{NAME}"; }}')
     between = layout.program.parent / "libbetween.so"

@@ -81,6 +81,7 @@ def test_a_program_that_loads_a_library_written_in_place_computes_what_it_would_
     assert stopped and all(event.why.endswith("libgpu.so.1 was written to") for event in stopped)
 
 
+@pytest.mark.longer
 @pytest.mark.live
 def test_a_link_or_other_rights_do_not_have_a_file_counted_twice(folder: Path, live: None) -> None:
     script = "./program; ln libgpu.so.1 other.so; chmod 700 libgpu.so.1; ./program"

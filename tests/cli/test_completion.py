@@ -63,6 +63,7 @@ def test_a_command_completes_its_own_options_and_targets(folder: Path) -> None:
     assert "openmetrics" in completed(folder, "inspector report --format")
 
 
+@pytest.mark.longer
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_every_shell_reads_its_script(shell: str, tmp_path: Path) -> None:
     script = inspector("completion", shell)

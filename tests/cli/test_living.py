@@ -36,6 +36,7 @@ def test_a_program_is_run_to_its_end_and_reported_as_the_schema_says() -> None:
     jsonschema.validate(made, schema, jsonschema.Draft202012Validator)
 
 
+@pytest.mark.longer
 def test_a_program_that_goes_on_is_ended_when_the_time_is_over() -> None:
     made = json.loads(inspector("report", "--for", "500ms", "--format", "json", "--", "sleep", "600").stdout)
     assert made["observation"]["seconds"] < 30
@@ -43,6 +44,7 @@ def test_a_program_that_goes_on_is_ended_when_the_time_is_over() -> None:
     assert not Path(f"/proc/{made['target']['pid']}").exists()
 
 
+@pytest.mark.longer
 def test_a_report_that_waits_says_for_what() -> None:
     command = [*COMMAND, "report", "--wait", "no-such-program-yet"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as waits:
@@ -203,6 +205,7 @@ def test_a_dumb_terminal_gets_the_text_report_and_is_told_why() -> None:
     assert "no screen here: this terminal has no cursor control" in text and "inspector - true" in text
 
 
+@pytest.mark.longer
 def test_a_recording_of_a_living_target_gives_its_report_elsewhere(sleeper: str, tmp_path: Path) -> None:
     path = str(tmp_path / "seen.zst")
     assert inspector("record", "--for", "500ms", "-o", path, sleeper).returncode == 0

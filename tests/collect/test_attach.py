@@ -73,6 +73,7 @@ def test_libraries_come_with_route_scope_and_elf_facts(attached: Observation, wo
     assert (image.soname, [export.name for export in image.exports]) == ("libshim.so.1", ["shim_one", "shim_two"])
 
 
+@pytest.mark.longer
 def test_symbols_are_answered_in_pages(attached: Observation) -> None:
     shim = attached.collector.library(attached.pid, "libshim.so.1")
     attached.collector.send(ReadSymbols(id=7, pid=attached.pid, file=shim.file, filter="shim_", limit=1))
@@ -96,6 +97,7 @@ def test_requests_about_strangers_are_refused_in_words(attached: Observation, re
     assert why in attached.collector.wait(RequestFailed, lambda e: e.id == request_.id).why
 
 
+@pytest.mark.longer
 def test_a_file_that_the_process_does_not_map_has_no_symbols(attached: Observation) -> None:
     attached.collector.send(ReadSymbols(id=14, pid=attached.pid, file="0:0:0"))
     assert "no longer maps that file" in attached.collector.wait(RequestFailed, lambda e: e.id == 14).why
@@ -106,6 +108,7 @@ def test_a_request_that_nobody_knows_is_answered_in_words(attached: Observation)
     assert "not a request" in attached.collector.wait(RequestFailed, lambda e: e.id == 0).why
 
 
+@pytest.mark.longer
 def test_vitals_come_once_and_then_only_when_they_change(attached: Observation) -> None:
     vitals = attached.collector.wait(Vitals, lambda e: e.pid == attached.pid)
     assert vitals.rss > 0 and vitals.threads == 1 and vitals.state == "S"

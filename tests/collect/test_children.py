@@ -38,6 +38,7 @@ def test_children_of_50_ms_come_with_argv_environment_libraries_and_exit(worksho
         assert libraries["libshim.so.1"] == "dlopen"
 
 
+@pytest.mark.longer
 def test_children_that_end_at_once_come_with_their_libraries_too(workshop: Workshop) -> None:
     seen = observed("sh", "-c", f"for n in 1 2 3 4 5 6 7 8; do {workshop.program} exit:$n; done; true")
     children = seen.all(ProcessExec, lambda e: e.exe == str(workshop.program))
@@ -88,6 +89,7 @@ def test_a_command_that_ends_at_once_is_told_whole() -> None:
     assert seen.all(ProcessExec)[0].argv == ["true"]
 
 
+@pytest.mark.longer
 def test_a_command_that_cannot_be_started_is_said_in_words() -> None:
     with Collector("--run", "--", "/nowhere/at-all") as collector:
         missing = collector.wait(TargetMissing)

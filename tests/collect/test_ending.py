@@ -71,6 +71,7 @@ def test_quitting_ends_all_that_the_command_brought_into_the_world(workshop: Wor
         assert collector.end(child.pid).signal == signal.SIGTERM
 
 
+@pytest.mark.longer
 def test_keep_leaves_the_command_running(workshop: Workshop) -> None:
     with Collector("--keep", "--run-output", "null", "--run", "--", str(workshop.program), "sleep:60000") as collector:
         pid = collector.program_of_run()

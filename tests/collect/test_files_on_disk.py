@@ -33,6 +33,7 @@ def _replace(path: Path) -> None:
     fresh.rename(path)
 
 
+@pytest.mark.longer
 def test_a_file_that_was_replaced_before_we_came_is_told_with_both_inodes(workshop: Workshop, library: Path) -> None:
     with Life(workshop.program, f"load:{library}", "line", "line") as life:
         life.step()

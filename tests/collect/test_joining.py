@@ -72,6 +72,7 @@ def test_waiting_goes_on_for_each_later_start(workshop: Workshop, tmp_path: Path
         assert len(collector.all(ProcessStarted)) == 2
 
 
+@pytest.mark.longer
 def test_waiting_for_what_is_there_already_attaches_to_it(workshop: Workshop, tmp_path: Path) -> None:
     program = _named(workshop, tmp_path / "already")
     with Life(program, "line") as life, Collector("--wait", "--target=already") as collector:

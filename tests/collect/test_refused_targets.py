@@ -56,6 +56,7 @@ def test_hostile_names_and_arguments_arrive_harmless(workshop: Workshop, tmp_pat
         assert all(json.loads(line) for line in collector.raw)
 
 
+@pytest.mark.longer
 def test_a_program_whose_file_is_deleted_is_told(workshop: Workshop, tmp_path: Path) -> None:
     copy = tmp_path / "gone"
     copy.write_bytes(workshop.program.read_bytes())

@@ -1,5 +1,6 @@
 """Whatever stream comes, an answer comes out of it."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from inspector.stream.base import Event
 from . import strategies
 
 
+@pytest.mark.longer
 @settings(max_examples=150, deadline=None)
 @given(st.lists(strategies.events(), max_size=40))
 def test_no_stream_of_events_makes_the_diagnosis_raise(events: list[Event]) -> None:

@@ -49,6 +49,7 @@ def test_trace_events_keep_the_published_format() -> None:
     assert lives[1].dur == pytest.approx(310_000)
 
 
+@pytest.mark.longer
 @given(st.lists(st.tuples(st.integers(-5, 40), st.integers(1, 30)), max_size=12))
 def test_slices_of_a_lane_nest_and_every_lane_has_a_name(calls: list[tuple[int, int]]) -> None:
     rows = [

@@ -148,6 +148,7 @@ def test_python_code_is_told_by_file_line_and_function(version: tuple[int, int],
     assert crash.native[0].symbol == "gpuCrash"
 
 
+@pytest.mark.longer
 def test_a_c_program_without_frame_pointers_is_told_to_its_beginning(folder: Path) -> None:
     taken = stacks(str(folder / "program"))
     entered = next(stack for stack in taken if stack.occasion == "entered")
