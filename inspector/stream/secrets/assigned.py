@@ -120,8 +120,8 @@ def _strong_in(text: str, small: str, named: bool, abroad: bool) -> Iterable[tup
     return (*plain, *known().strong_of_languages) if abroad else plain
 
 
-_ANY_STRONG = lazy(one_of(part for part, _ in known().strong))
-_ANY_OTHER = lazy(one_of(part for part, _ in known().strong_others))
+_ANY_STRONG = one_of(part for part, _ in known().strong)
+_ANY_OTHER = one_of(part for part, _ in known().strong_others)
 
 
 def _below(text: str, ends: Iterator[int], judge: _Judge) -> Iterator[Span]:

@@ -49,7 +49,7 @@ _TAIL = 90
 _OPENING = ":{[(=>|\\]\"'?,+-"
 _PARTS = ("pass", "secret", "token", "key", "cred", "auth", "code", "kennwort", "pwd", "name:", "stringdata", "logins")
 """One of these is in each such end."""
-_ANY_PART = lazy(one_of(_PARTS))
+_ANY_PART = one_of(_PARTS)
 _NUMBER = lazy(r"[0-9a-f]{16,128}")
 _CODE = lazy(r"\d{4,8}")
 _CERTAIN = lazy(r"secret|credential|passw|stringdata|^auths$|^logins$|keyring|user-?pass|^api_?keys$", re.IGNORECASE)

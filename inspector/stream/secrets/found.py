@@ -1,7 +1,8 @@
 """What all looks at a text share: how values are quoted, where words end, what is no secret."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import groupby
 
 from inspector.stream.lazy_pattern import lazy
@@ -31,10 +32,18 @@ def holds_any(text: str, parts: tuple[str, ...]) -> bool:
     return False
 
 
-def one_of(words: Iterable[str]) -> str:
-    """A pattern that finds one of many words, by their letters one after the other: quicker than to ask for each."""
-    several = set(words)
-    return _branches(sorted(word for word in several if not any(part in word for part in several - {word})))
+def one_of(words: Iterable[str]) -> Callable[[], re.Pattern[str]]:
+    """Finds one of many words, by their letters one after the other: quicker than to ask for each.
+
+    As `lazy`, it is made when it is first used.
+    """
+    several = frozenset(words)
+    return cache(lambda: re.compile(_branches(sorted(_shortest(several)))))
+
+
+def _shortest(words: frozenset[str]) -> Iterator[str]:
+    """Those that hold none of the others: where one of those is, one of these is."""
+    return (word for word in words if not any(part in word for part in words if part != word))
 
 
 def _branches(words: Sequence[str]) -> str:

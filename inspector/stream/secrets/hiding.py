@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from inspector.stream.lazy_pattern import lazy
 
@@ -106,7 +106,7 @@ def _small(text: str) -> str:
 
 def _found_as_written(text: str, small: str) -> list[Span]:
     named = holds_any(small, NAMES)
-    told = not text.isascii() or _told().search(small) is not None
+    told = not text.isascii() or _TOLD().search(small) is not None
     abroad = told and languages.may_name(text, small)
     found = [
         *assigned.spans(text, small, named, abroad),
@@ -132,21 +132,17 @@ def _found_as_written(text: str, small: str) -> list[Span]:
     return found
 
 
-@cache
-def _told() -> re.Pattern[str]:
-    """What most lines have none of: asked once, instead of by each that looks for some of these."""
-    return re.compile(
-        one_of(
-            (
-                *_COMMON,
-                *codes.TRIGGERS,
-                *codes.NAMED_TRIGGERS,
-                *languages.TRIGGERS,
-                *people.TRIGGERS,
-                *unknown.TRIGGERS,
-            )
-        )
+_TOLD = one_of(
+    (
+        *_COMMON,
+        *codes.TRIGGERS,
+        *codes.NAMED_TRIGGERS,
+        *languages.TRIGGERS,
+        *people.TRIGGERS,
+        *unknown.TRIGGERS,
     )
+)
+"""What most lines have none of: asked once, instead of by each that looks for some of these."""
 
 
 def hide_names(text: str) -> str:

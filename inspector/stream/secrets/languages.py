@@ -16,7 +16,7 @@ from .unknown import is_known
 
 TRIGGERS = (*language_words().parts, *language_words().codes_in_ascii)
 """One of these is in each such name in ASCII."""
-_ANY_NAME = lazy(one_of(language_words().all()))
+_ANY_NAME = one_of(language_words().all())
 _REACH = 96
 """Characters behind a name in which its password may stand."""
 _LEAST, _MOST_WORDS = 3, 6

@@ -1,4 +1,4 @@
-"""A user and beside it a word that no message has, where somebody logs in: `denied for bob/X`, `login as bob and X`."""
+"""A user and beside it a word that no message has, where somebody logs in: `denied for jsmith/X`."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from .unknown import is_of_field
 _OF_ONE_WHO_LOGS_IN = lazy(
     r"(?<![\w/.%\\-])(?:[\w.-]{1,32}\\{1,2})?([\w.@-]{1,64})(?:%|\s?/\s?)([^\s/%\\\])\"',;:=.]{4,256})(?=[\s\])\"',;.]|$)"
 )
-"""`denied for bob/X`, `bob%X`: somebody and a word that no message has, where somebody logs in."""
+"""`denied for jsmith/X`, `bob%X`: somebody and a word that no message has, where somebody logs in."""
 _OF_TWO_WORDS = lazy(
     r"(?<![^\s\"'(\[=,])([A-Za-z][\w.@-]{1,63}):([A-Za-z][^\s:/\"'\])=,;.(]{3,255})(?=[\s\"')\],;.]|$)"
     r"|\b(?:log|logg|sign)(?:ing)? ?in (?:with|as) ([\w.@-]{1,64}) (?:and|with) ([^\s,;.]{4,256})"

@@ -61,14 +61,14 @@ _ENDS = ("s", "es", "ed", "d", "ing", "ly", "er", "able")
 """What words of messages begin and end with."""
 
 
+_FILE = Path(__file__).with_name("vocabulary.txt").read_bytes()
+"""Read at the start: later it may be out of reach (another user, another root), as files of Python's library may be."""
+
+
 @cache
 def _vocabulary() -> frozenset[str]:
-    """Read when it is first needed: few texts tell of a password.
-
-    As UTF-8, whose codec Python has from its start: any other is a file of the library, which whoever we have become
-    may not read.
-    """
-    return frozenset(Path(__file__).with_name("vocabulary.txt").read_bytes().decode().split())
+    """Taken apart when it is first needed, for few texts tell of a password; by the codec that Python always has."""
+    return frozenset(_FILE.decode().split())
 
 
 def spans(text: str, small: str) -> Iterator[Span]:
