@@ -2,6 +2,8 @@
 
 import sys
 
+from inspector.stream.own_command import runnable
+
 CUT_SHORT, USAGE, NO_TARGET, NOT_PERMITTED = 1, 2, 3, 4
 
 
@@ -15,4 +17,4 @@ class UserError(OSError):
 
 def say(sentence: str) -> None:
     """Words for the person go to stderr; stdout is data."""
-    print(f"inspector: {sentence}", file=sys.stderr, flush=True)
+    print(f"inspector: {runnable(sentence)}", file=sys.stderr, flush=True)

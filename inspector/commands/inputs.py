@@ -79,6 +79,7 @@ def collector(options: Options, words: Sequence[str], known: Callable[[], "Profi
 
     `known`: the profiles, asked for once it begins.
     """
+    from inspector.stream.own_command import reach_by
     from inspector.stream.pipes import in_own_group
     from inspector.stream.transport import collector_command
 
@@ -94,6 +95,7 @@ def collector(options: Options, words: Sequence[str], known: Callable[[], "Profi
         )
 
     where = transport_of(options)
+    reach_by(where)
     try:
         if options.bootstrap and not where.here:
             from inspector.commands.bootstrap import bootstrap

@@ -6,6 +6,7 @@ from typing import TypeVar
 from inspector.model import tree
 from inspector.model.state import Process, State
 from inspector.model.verdict import Answer, Evidence, Finding, Ladder, Link, Reached
+from inspector.stream.own_command import runnable
 from inspector.stream.redact import rewritten
 from inspector.stream.text import visible
 
@@ -204,7 +205,7 @@ def _finding(finding: Finding, clock: Clock) -> FindingReport:
         evidence=_evidence(finding.evidence, clock),
         pid=finding.pid,
         doubt=finding.doubt,
-        command=finding.command,
+        command=runnable(finding.command),
         chain=[_link(link, clock) for link in finding.chain],
     )
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from inspector.stream.own_command import runnable
 from inspector.stream.session import Capability, SessionStarted
 from inspector.stream.text import visible
 
@@ -33,7 +34,7 @@ def grants(session: SessionStarted) -> str:
     wanted: dict[str, list[str]] = {}
     for row in session.capabilities:
         if row.grant and (row.state != "yes" or row.lost):
-            wanted.setdefault(visible(row.grant), []).append(visible(row.name))
+            wanted.setdefault(visible(runnable(row.grant)), []).append(visible(row.name))
     told = "".join(
         f"# {', '.join(names)}\n{'# ' * command.startswith(_ADVICE)}{command}\n" for command, names in wanted.items()
     )
@@ -45,7 +46,7 @@ def _paragraph(row: Capability, names: int, width: int, ansi_style: AnsiStyle) -
     head = ansi_style(padded(row.state, 6), _COLOUR[row.state])
     first, *rest = wrapped(visible(row.how), width - margin)
     lines = [f"  {head}  {padded(visible(row.name), names)}  {first}", *(" " * margin + line for line in rest)]
-    for label, text in (("why", row.why), ("lost", row.lost), ("grant", row.grant)):
+    for label, text in (("why", row.why), ("lost", row.lost), ("grant", runnable(row.grant))):
         if text:
             lines += wrapped(visible(text), width, " " * margin + f"{label}: ", " " * (margin + len(label) + 2))
     return lines

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from inspector.stream.own_command import runnable
 from inspector.stream.processes import ProcessListed
 from inspector.stream.text import visible
 
@@ -25,18 +26,19 @@ def as_json(rows: list[ProcessListed]) -> bytes:
 
 def as_text(rows: list[ProcessListed], *, width: int, colour: bool) -> str:
     """A table and what to do next."""
+    called = runnable("inspector")
     if not rows:
         return (
             "No process here maps a GPU library, has a preload or is known to a profile.\n"
-            "All processes: inspector list --all.  To see one from its first instruction: inspector --wait NAME\n"
+            f"All processes: {called} list --all.  To see one from its first instruction: {called} --wait NAME\n"
         )
     ansi_style, table = AnsiStyle(colour), Table(("PID", "observable", "APIs", "program"), numbers=(0,))
     for row in rows:
         table.add(str(row.pid), row.observable, " ".join(row.apis) or "-", _program(row))
     lines = table.lines(width, ansi_style, indent="")
     hindered = [row for row in rows if row.observable != "yes" and row.why]
-    lines += ["", *(f"PID {row.pid}: {visible(row.why)}" for row in hindered[:5])] if hindered else []
-    lines += ["", f"Next: inspector {rows[0].pid}    or without a screen: inspector report {rows[0].pid}"]
+    lines += ["", *(f"PID {row.pid}: {visible(runnable(row.why))}" for row in hindered[:5])] if hindered else []
+    lines += ["", f"Next: {called} {rows[0].pid}    or without a screen: {called} report {rows[0].pid}"]
     return "\n".join(lines) + "\n"
 
 

@@ -13,6 +13,7 @@ from inspector.model.state import LogSource, Process, State
 from inspector.model.verdict import Answer
 from inspector.stream.calls import CallerCount, CallOutcome, FileOpened, LookedUp, WatchedFunction
 from inspector.stream.libraries import Export, ImageRead, Need
+from inspector.stream.own_command import runnable
 from inspector.stream.syscalls import SystemCallRefused
 
 from .clock import Clock, wall_iso
@@ -288,10 +289,10 @@ def _add(
 
 def limits(state: State) -> list[LimitReport]:
     """What cannot be known here: noted by the collector, refused by the machine, let go or lost on the way."""
-    rows = [LimitReport(what=limit.what, why=limit.why, grant=limit.grant) for limit in state.limits]
+    rows = [LimitReport(what=limit.what, why=limit.why, grant=runnable(limit.grant)) for limit in state.limits]
     for capability in state.session.capabilities if state.session else []:
         if capability.lost:
-            rows.append(LimitReport(what=capability.lost, why=capability.why, grant=capability.grant))
+            rows.append(LimitReport(what=capability.lost, why=capability.why, grant=runnable(capability.grant)))
     for function, why in state.stopped.items():
         if function in state.functions:
             rows.append(LimitReport(what=f"all calls of {state.functions[function].name}", why=why, grant=""))

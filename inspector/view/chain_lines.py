@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from inspector.model.formatting import name_of
 from inspector.model.verdict import ELSEWHERE, ON_CPU, Finding, Link
+from inspector.stream.own_command import runnable
 
 from .ages import age
 from .header import Line, labelled, problem, wrapped
@@ -80,7 +81,9 @@ def without_finding(context: PaneContext, width: int, most: int) -> list[Line]:
     state = context.state
     if state.missing is not None:
         lines = problem(state.missing.why, width)
-        return lines + labelled(" fix", wrapped(state.missing.help, width - LABEL - 1)[:2], "name", indent=LABEL)
+        return lines + labelled(
+            " fix", wrapped(runnable(state.missing.help), width - LABEL - 1)[:2], "name", indent=LABEL
+        )
     if context.waits_for and not state.processes:
         return _waiting(context, width)
     working = [f"{one.task} {one.done:,} of {one.total:,}" for one in state.work.values()]
@@ -186,7 +189,7 @@ def _todo(finding: Finding, width: int) -> list[Line]:
 
 
 def _prompt(command: str) -> str:
-    return f"$ {command}" if command else ""
+    return f"$ {runnable(command)}" if command else ""
 
 
 def _steps(links: Sequence[Link], root: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from inspector.stream.own_command import runnable
+
 from . import clipboard
 from .settings_app import SettingsApp
 from .tables.row import plain
@@ -33,7 +35,7 @@ class CopyingApp(SettingsApp):
         main, rows = self.main, self.screen.query(Rows).first()
         if main is not None and main.on_answer:
             finding = main.actions.current_finding()
-            self._copy(finding.command if finding is not None else "", "command")
+            self._copy(runnable(finding.command) if finding is not None else "", "command")
             return
         by_hand = rows.listing.table.details(rows.listing.chosen).by_hand if rows.listing.chosen is not None else ()
         self._copy(by_hand[0] if by_hand else "", "command")

@@ -120,7 +120,9 @@ def test_a_target_that_was_missing_has_its_exit_code(tmp_path: Path, kind: str, 
         missing = TargetMissing(at=2 * SECOND, why="it is root's", kind="not-permitted", help="sudo inspector")
     done = inspector("report", save(tmp_path / "m.jsonl", [story()[0], missing]))
     assert done.returncode == code
-    assert missing.why in said(done) and missing.help in said(done)
+    sudo, _, words = missing.help.partition("inspector")
+    assert missing.why in said(done) and f"next: {sudo}{sys.executable} " in said(done)
+    assert said(done).rstrip().endswith(f"__main__.py{words}"), "as it was started, so that it runs as it is"
 
 
 def test_a_trace_of_a_recording_is_its_timeline(recording: str) -> None:

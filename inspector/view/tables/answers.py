@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from inspector.model.formatting import plural
 from inspector.model.verdict import Evidence, Finding, Ladder, Rung, Severity, Truth
+from inspector.stream.own_command import runnable
 from inspector.stream.session import Capability, LimitNoted
 from inspector.view.clock import since_start, wall_of
 from inspector.view.pane_context import PaneContext
@@ -140,10 +141,11 @@ def _right(one: Capability) -> Item:
         "no": ("✗ no", "no"),
     }
     words, tone = states[one.state]
-    lost = ". ".join(part for part in (one.why, one.lost, one.grant) if part)
+    grant = runnable(one.grant)
+    lost = ". ".join(part for part in (one.why, one.lost, grant) if part)
     row = Row(one.name, (cell(one.name, "strong"), cell(words, tone), cell(one.how), cell(lost, "quiet")))
-    notes = [Note("how", one.how), Note("why", one.why), Note("lost", one.lost), Note("grant", one.grant)]
-    return Item(row, Details(one.name, [note for note in notes if note.text], [one.grant] if one.grant else ()))
+    notes = [Note("how", one.how), Note("why", one.why), Note("lost", one.lost), Note("grant", grant)]
+    return Item(row, Details(one.name, [note for note in notes if note.text], [grant] if grant else ()))
 
 
 def limits(listed: list[LimitNoted], lost: Mapping[str, int]) -> ListTable:
@@ -154,10 +156,11 @@ def limits(listed: list[LimitNoted], lost: Mapping[str, int]) -> ListTable:
 
 
 def _limit(number: int, one: LimitNoted) -> Item:
-    text: Cell = ((one.why, "plain"), (f"  grant: {one.grant}" if one.grant else "", "name"))
+    grant = runnable(one.grant)
+    text: Cell = ((one.why, "plain"), (f"  grant: {grant}" if grant else "", "name"))
     row = Row(str(number), (cell(str(one.pid) if one.pid else "", "quiet"), cell(one.what), text))
-    notes = [Note("what", one.what), Note("why", one.why)] + ([Note("grant", one.grant)] if one.grant else [])
-    return Item(row, Details(one.what, notes, [one.grant] if one.grant else ()))
+    notes = [Note("what", one.what), Note("why", one.why)] + ([Note("grant", grant)] if grant else [])
+    return Item(row, Details(one.what, notes, [grant] if grant else ()))
 
 
 def _dropped(lost: Mapping[str, int]) -> Iterator[Item]:

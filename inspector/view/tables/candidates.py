@@ -6,6 +6,7 @@ from inspector.model.formatting import name_of, plural, size
 from inspector.model.state import Process
 from inspector.model.tree import program
 from inspector.stream.invocation import program_name
+from inspector.stream.own_command import runnable
 from inspector.stream.processes import ProcessListed
 
 from .exit_status import end_of
@@ -85,7 +86,7 @@ def _group(kind: str, name: str, members: Sequence[ProcessListed]) -> Item:
         ),
     )
     notes = [Note(kind, name)] + [Note("process", f"{one.pid} {' '.join(one.argv)}") for one in members[:40]]
-    return Item(row, Details(f"{kind} {name}", notes, [f"inspector {kind}:{name}"]))
+    return Item(row, Details(f"{kind} {name}", notes, [runnable(f"inspector {kind}:{name}")]))
 
 
 def _rank(one: ProcessListed) -> int:
@@ -138,7 +139,7 @@ def _gpu(one: ProcessListed) -> str:
 def _details(one: ProcessListed, command: str) -> Details:
     notes = []
     if one.why:
-        notes.append(Note(one.observable, one.why, "no" if one.observable == "no" else "unknown"))
+        notes.append(Note(one.observable, runnable(one.why), "no" if one.observable == "no" else "unknown"))
     notes += [Note("command", command), Note("program", one.exe or "not readable"), Note("user", one.user)]
     if one.unit:
         notes.append(Note("unit", one.unit))
@@ -146,4 +147,4 @@ def _details(one: ProcessListed, command: str) -> Details:
         notes.append(Note("container", one.container))
     notes += [Note("library" if not place else "", path) for place, path in enumerate(one.libraries)]
     notes += [Note("preload" if not place else "", entry) for place, entry in enumerate(one.preloads)]
-    return Details(f"{one.pid} {program_name(one.argv, one.exe)}", notes, [f"inspector {one.pid}"])
+    return Details(f"{one.pid} {program_name(one.argv, one.exe)}", notes, [runnable(f"inspector {one.pid}")])
