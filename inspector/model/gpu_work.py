@@ -17,6 +17,8 @@ from .verdict import Evidence
 
 _STANDARD = 2
 """Descriptors up to this one are input, output and errors."""
+_SHARED = ("/memfd:", "/dev/shm/", "/SYSV")
+"""Memory that another process may compute on, as maps and descriptors name it (proc(5))."""
 _TOY_POINTER = 1 << 20
 """Device addresses of drivers lie far above this; counters and handles lie below."""
 _QUICK = 20_000
@@ -113,12 +115,12 @@ class StubEvidence(msgspec.Struct, frozen=True):
 def stub_signs(state: State, work: GpuWork, profiles: Profiles) -> StubEvidence | None:
     """Signs against this work; None when there are too few to say anything."""
     use = uses(state, work.process, profiles).get(work.api)
-    if use is None or not work.launches or device_touched(state, work.process):
+    if use is None or not work.launches:
         return None
     rows = _small_addresses(state, use)
     quick = [calls for calls in work.launched if _all_quick(calls)]
     together = bool(rows and quick)
-    silence = _silence(state, work.process)
+    silence = nothing_behind(state, work.process)
     if silence is None or not (rows or quick):
         return None
     rows += [
@@ -171,12 +173,16 @@ def _is_device(path: str, writable: bool) -> bool:
     return writable and path.rsplit("/", 1)[-1].startswith("resource")
 
 
-def _silence(state: State, process: Process) -> Evidence | None:
-    """The statement that no device was opened, None when the opens of this process were not all seen, or another way
-    out is there.
+def nothing_behind(state: State, process: Process) -> Evidence | None:
+    """The statement that no device was opened; None when the opens of this process were not all seen, or another way
+    out is there: a socket or pipe to whoever has the device, memory that is shared.
     """
-    ways_out = (one for one in process.descriptors.values() if one.fd > _STANDARD and one.kind in ("socket", "pipe"))
-    if not opens_told_throughout(state, process) or any(ways_out):
+    if device_touched(state, process) or not opens_told_throughout(state, process):
+        return None
+    descriptors = [one for one in process.descriptors.values() if one.fd > _STANDARD]
+    if any(one.kind in ("socket", "pipe") or one.target.startswith(_SHARED) for one in descriptors):
+        return None
+    if any(library.path.startswith(_SHARED) for library in process.libraries.values()):
         return None
     seen = len(process.opens) + process.opens_skipped
     text = f"no device was opened by {short(process)} since it started ({plural(seen, 'open')} seen)"

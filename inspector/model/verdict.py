@@ -65,6 +65,10 @@ class Mode(msgspec.Struct, frozen=True, kw_only=True):
     confidence: Confidence
     evidence: list[Evidence] = []
     contradictions: list[Evidence] = []
+    device_seen: bool = True
+    """False where work returned success and, though all that could have shown it was watched, no device and no way to
+    one was seen behind it.
+    """
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from inspector.model.causes.registry import find
 from inspector.model.formatting import ON_GPU
-from inspector.model.verdict import RUNGS, ModeName, in_place_of_cpu
+from inspector.model.verdict import RUNGS, Mode, in_place_of_cpu
 
 from .clock import duration, seconds_between
 from .schema import (
@@ -46,9 +46,12 @@ def span(begin: str | None, end: str | None) -> str:
     return duration(seconds_between(begin, end))
 
 
-def mode_words(verdict: ModeName, rule: str, effect: str) -> str:
+def mode_words(mode: Mode, rule: str, effect: str) -> str:
     """The verdict in words, by the first finding's rule and the first link of its chain: `CPU`, `Crashed`."""
+    verdict = mode.verdict
     word = MODE[verdict]
+    if not mode.device_seen:
+        return f"{word.removeprefix('GPU in use: ')} answers, no device seen"
     if rule == "gpu-ready":
         word = word.replace("GPU in use", "GPU found, not used yet")
     return (in_place_of_cpu(effect).capitalize() if verdict == "cpu" else "") or word
@@ -56,9 +59,7 @@ def mode_words(verdict: ModeName, rule: str, effect: str) -> str:
 
 def headline(report: Report) -> str:
     """`CPU (proven)`; `Crashed (proven)` where it computed nothing at all."""
-    first = report.findings[0] if report.findings else None
-    effect = first.chain[0].text if first is not None and first.chain else ""
-    word = mode_words(report.mode.verdict, first.rule if first is not None else "", effect)
+    word = report.mode.words or MODE[report.mode.verdict]
     return word if report.mode.verdict == "undecided" else f"{word} ({report.mode.confidence})"
 
 

@@ -9,7 +9,7 @@ from inspector.model.drivers import drivers_behind, machine_lacks_device, softwa
 from inspector.model.evidence import short
 from inspector.model.families import family_of_api
 from inspector.model.formatting import ON_GPU, duration, listed, name_of, plural, stem
-from inspector.model.gpu_work import of_tree, words
+from inspector.model.gpu_work import GpuWork, of_tree, words
 from inspector.model.progress import Progress
 from inspector.model.stages import LEVEL
 from inspector.model.start_again import rerun, waited_for
@@ -45,6 +45,8 @@ class GpuInUse(Conclusion):
             title += f": {words(max(working, key=lambda work: work.launches))}"
         elif decision.evidence:
             title += ": its log says so" if decision.evidence[0].pane == "logs" else f": {decision.evidence[0].text}"
+        if decision.silence is not None:
+            return _without_device(decision, working)
         doubt = "" if decision.confidence == "proven" else "no device was seen behind the success"
         cause = _ignored(context) or NOTHING_BROKEN + _discarded(decision.process)
         if doubt and not working and decision.evidence and decision.evidence[0].pane == "logs":
@@ -57,6 +59,24 @@ class GpuInUse(Conclusion):
         if decision.stop is not None and decision.stop.after_work:
             cause = f"It worked until this was refused: {sentence(decision.stop.attempt)}."
         return hit_of(decision, title, cause, doubt=doubt, subject="use")
+
+
+def _without_device(decision: Decision, working: list[GpuWork]) -> Hit:
+    """Success that nothing stands behind: it is told as that, and is no use of a device yet."""
+    most = max(working, key=lambda work: work.launches, default=None)
+    done = words(most) if most is not None else decision.evidence[0].text
+    launch = most.launched[0].function if most is not None else None
+    return hit_of(
+        decision,
+        f"{done}; no device was seen behind it",
+        "All files that it opened were seen, and no device, socket or shared memory was among them. What only returns "
+        "success computes nothing; a library that computes on the CPU by itself looks the same.",
+        "check a result: copy a known array to the device and back, or compare it with a run on the CPU",
+        command=commands_by_hand.code(most.process, launch.library, launch.name) if most and launch else "",
+        evidence=[*decision.evidence, *([decision.silence] if decision.silence is not None else [])],
+        doubt="A way to the device from before, such as memory that it inherited, would not show.",
+        subject="use",
+    )
 
 
 def _unread(progress: Progress | None) -> bool:

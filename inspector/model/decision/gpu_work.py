@@ -10,7 +10,7 @@ from inspector.model.crashes import crashed
 from inspector.model.drivers import drivers_behind
 from inspector.model.evidence import short
 from inspector.model.families import MANAGEMENT, family_of_api, family_of_file
-from inspector.model.gpu_work import device_touched, of_tree, stub_signs, words
+from inspector.model.gpu_work import device_touched, nothing_behind, of_tree, stub_signs, words
 from inspector.model.profiles import Profiles
 from inspector.model.progress import Progress
 from inspector.model.stages import LEVEL
@@ -43,11 +43,13 @@ def by_work(ways: Ways) -> Decision | None:
         rows += ways.word_rows()
     stop = analysis.stops.get((best.process, best.family))
     real = any(device_touched(state, one.process) for one in working)
+    silences = [nothing_behind(state, one.process) if one.process.descriptors else None for one in working]
+    silence = silences[0] if all(silences) else None  # where descriptors were not read, a socket may have been there
     answered = best.launched is not None and best.launched.ok
     sure: Confidence = "proven" if answered and real and not against else "likely"
     verdict = verdict_of(best)
     return Decision(verdict, sure, "works", best.process, best, stop, analysis.chain(stop.attempt) if stop else [],
-                    ways.word, evidence=rows, contradictions=against)  # fmt: skip
+                    ways.word, evidence=rows, contradictions=against, silence=silence)  # fmt: skip
 
 
 def _worked(ways: Ways, progress: Progress) -> bool:

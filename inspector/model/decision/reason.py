@@ -44,10 +44,16 @@ class Decision(msgspec.Struct):
     """By which `process` is told to use no GPU."""
     evidence: list[Evidence] = msgspec.field(default_factory=list)
     contradictions: list[Evidence] = msgspec.field(default_factory=list)
+    silence: Evidence | None = None
+    """That nothing was seen which a device could be behind, where the mode is that of work which returned success."""
 
     @property
     def mode(self) -> Mode:
         """As reports show it."""
         return Mode(
-            verdict=self.verdict, confidence=self.confidence, evidence=self.evidence, contradictions=self.contradictions
+            verdict=self.verdict,
+            confidence=self.confidence,
+            evidence=self.evidence,
+            contradictions=self.contradictions,
+            device_seen=self.silence is None,
         )

@@ -48,6 +48,10 @@ def used(view: View) -> Rung:
         row = evidence.of_calls(view.process, launched[0].launched[0], words(launched[0]))
         detail = f"{plural(launched[0].launches, 'launch')} returned 0"
         signs = stub_signs(view.state, launched[0], view.profiles)
+        if not mode.device_seen:
+            rows = signs.rows if signs is not None else []
+            detail += ", no device seen behind it" if signs is None or not signs.together else ", no sign of work"
+            return Rung(rung="used", state="unknown", detail=detail, evidence=[row, *rows])
         if signs is not None and signs.together:
             return Rung(rung="used", state="unknown", detail=f"{detail}, no sign of work", evidence=[row, *signs.rows])
         return Rung(rung="used", state="yes", detail=detail, evidence=[row])

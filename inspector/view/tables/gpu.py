@@ -52,6 +52,8 @@ def mode_words(context: PaneContext) -> tuple[str, str, Tone]:
         return "✗", words, "no"
     if first is not None and first.rule == _UNUSED:
         return "○", f"{mode.verdict.upper()} found, not used yet ({mode.confidence})", "quiet"
+    if not mode.device_seen:
+        return "?", f"{mode.verdict.upper()} answers, no device seen ({mode.confidence})", "unknown"
     return ("?", words, "unknown") if first is not None and first.rule == _DOUBTS else ("✓", words, "yes")
 
 

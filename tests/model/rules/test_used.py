@@ -1,6 +1,11 @@
 """Rules about what became of the device in the end."""
 
+from typing import Literal
+
+import pytest
+
 from inspector.model.diagnosis import diagnose
+from inspector.report.phrases import mode_words
 from inspector.stream.calls import FileOpened
 from inspector.stream.processes import Descriptor, DescriptorsRead
 
@@ -127,6 +132,25 @@ def test_a_socket_that_is_open_may_be_the_way_to_a_device() -> None:
     way_out = Descriptor(fd=5, target="socket:[77]", kind="socket", writable=True)
     story.tell(DescriptorsRead(at=story.later(), pid=812, descriptors=[way_out]))
     assert rules(story) == ["gpu-in-use"]
+
+
+def test_success_with_no_device_behind_it_is_told_as_that_and_not_as_a_gpu_in_use() -> None:
+    story = _launching(0x7F30_0000_0000, 5 * MS)
+    assert diagnose(story.state).mode.device_seen, "a socket may have been there: descriptors were not read"
+    story.tell(DescriptorsRead(at=story.later(), pid=812, descriptors=[Descriptor(fd=2, target="/x", kind="file")]))
+    finding = answer(story)
+    assert finding.rule == "gpu-in-use" and "no device was seen behind it" in finding.title
+    mode = diagnose(story.state).mode
+    assert mode.verdict == "cuda" and not mode.device_seen
+    assert mode_words(mode, finding.rule, "") == "CUDA answers, no device seen"
+
+
+@pytest.mark.parametrize(("kind", "target"), [("socket", "socket:[7]"), ("pipe", "pipe:[7]"), ("other", "/memfd:ring")])
+def test_a_shim_that_forwards_its_calls_uses_a_gpu(kind: Literal["socket", "pipe", "other"], target: str) -> None:
+    story = _launching(0x7F30_0000_0000, 5 * MS)
+    way = Descriptor(fd=5, target=target, kind=kind, writable=True)
+    story.tell(DescriptorsRead(at=story.later(), pid=812, descriptors=[way]))
+    assert diagnose(story.state).mode.device_seen
 
 
 def test_quick_launches_alone_are_only_a_guess_behind_the_answer() -> None:
