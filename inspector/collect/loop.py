@@ -187,8 +187,9 @@ class CollectorLoop:
     def _close(self) -> None:
         self._work.put(None)
         self._selector.close()
+        closing, self._wake_write = self._wake_write, -1  # another thread may ask once more: never in a file of others
         os.close(self._wake_read)
-        os.close(self._wake_write)
+        os.close(closing)
 
 
 def _name(callback: Callable[..., object]) -> str:

@@ -11,6 +11,7 @@ from inspector.stream.session import OPENS_UNTOLD, Capability
 
 from .early_look_ups import asked_too_early
 from .formatting import duration, listed, name_of, plural
+from .losses import holes, look_ups_are_missing, mappings_are_missing, may_have_no_counts
 from .state import Process, State
 from .tree import program
 from .usage import Use
@@ -19,11 +20,10 @@ _AT_ONCE = 2_000_000
 """ns after a birth within which the kernel itself tells it."""
 _BINDS_NOTHING = ("LD_BIND_NOT", "LD_AUDIT", "LD_PROFILE")
 _PASSIVE_GAP = 5_000_000_000
+"""ns that may lie between the passive picture and the first probe (setting probes takes milliseconds)."""
 _MOSTLY = 10
 """So many times longer than what was missed something was counted for the greater part."""
-_UNCOUNTED = ("processes without counters", "kernel records")
-"""Losses after which a process may have called and have no count: see `EventsLost.source`."""
-"""ns that may lie between the passive picture and the first probe (setting probes takes milliseconds)."""
+_TOO_BUSY = "calls may be missing: the machine was too busy to keep counters apart"
 
 
 class Coverage(msgspec.Struct, frozen=True):
@@ -128,6 +128,8 @@ def _without_provider(state: State, use: Use) -> Coverage:
     unseen = _answered_from_elsewhere(use.process)
     if unseen:
         return Coverage(False, f"a look-up was answered from {unseen}, which was not seen mapped")
+    if mappings_are_missing(state):
+        return Coverage(False, f"{words}, as far as is known: mappings were told faster than they could be read")
     complete = (
         born_here(use.process) and bool(libraries) and all(lib.file in state.images for lib in libraries.values())
     )
@@ -154,8 +156,8 @@ def _of_library(state: State, use: Use, library: LibraryMapped) -> Coverage:
     if stopped:
         words = f"counting of {stopped[0].name} stopped: {state.stopped[stopped[0].id]}"
         return Coverage(False, words, len(watched))
-    if any(source in state.lost for source in _UNCOUNTED):
-        return Coverage(False, "calls may be missing: the machine was too busy to keep counters apart", len(watched))
+    if may_have_no_counts(state, process):
+        return Coverage(False, _TOO_BUSY, len(watched))
     late = _late(process, library, since)
     if not late:
         return Coverage(True, "counted since it started", len(watched))
@@ -169,6 +171,10 @@ def lower_bound(state: State, process: Process, function: WatchedFunction) -> st
     """Why the count of a function in a process is a lower bound; empty when it is exact."""
     if function.id in state.stopped:
         return state.stopped[function.id]
+    return _TOO_BUSY if may_have_no_counts(state, process) else _counted_late(state, process, function)
+
+
+def _counted_late(state: State, process: Process, function: WatchedFunction) -> str:
     library = next((each for each in process.libraries.values() if each.file == function.file), None)
     since = state.watched_since.get(function.id)
     return _late(process, library, since) if library is not None and since is not None else ""
@@ -227,7 +233,7 @@ def counted_late(state: State) -> list[CountedLate]:
     for process in state.processes:
         for library in process.libraries.values():
             for known in (latest.get((library.file, True)), latest.get((library.file, False))):
-                if known is not None and (words := lower_bound(state, process, known)):
+                if known is not None and (words := _counted_late(state, process, known)):
                     late = CountedLate(library.path, known.listed, [], words)
                     found.setdefault((library.path, known.listed), late).processes.append(process)
     return list(found.values())
@@ -324,6 +330,8 @@ def of_lookups(state: State, process: Process) -> Coverage:
     missing = lacking(state, "lookups", "")
     if missing:
         return Coverage(False, missing)
+    if look_ups_are_missing(state):
+        return Coverage(False, "look-ups came faster than they could be read")
     if not born_here(process):
         age = duration((state.session.at if state.session else process.started) - process.started)
         return Coverage(False, f"the process started {age} before we attached")
@@ -364,7 +372,7 @@ def loads_told_by_files(state: State, process: Process) -> bool:
     """
     mapped = capability(state, "library-loads")
     open_channels = (mapped is None or mapped.state == "yes") and opens_told_throughout(state, process)
-    return open_channels and not state.lost and len(process.opens) < _MOST_OPENS
+    return open_channels and not holes(state) and len(process.opens) < _MOST_OPENS
 
 
 def summary(state: State) -> str:

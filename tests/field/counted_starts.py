@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from inspector.model.coverage import lower_bound
 from inspector.model.diagnosis import diagnose
 from inspector.model.fold import apply
 from inspector.model.profiles import builtin_profiles
@@ -19,7 +20,7 @@ from inspector.model.state import State
 from inspector.stream.calls import CallsCounted, FunctionsWatched
 from inspector.stream.processes import ProcessExec
 from inspector.stream.requests import Quit
-from inspector.stream.session import LimitNoted
+from inspector.stream.session import EventsLost, LimitNoted
 from tests.collect.collector import Collector
 from tests.slower import SLOWER
 
@@ -48,6 +49,8 @@ class Start:
     limits: list[str] = field(default_factory=list)
     answer: str = ""
     """Mode and first finding."""
+    said: dict[int, str] = field(default_factory=dict)
+    """By pid of who made calls that were not counted: why its counts are lower bounds; empty where that is not said."""
 
     @property
     def complete(self) -> bool:
@@ -118,7 +121,8 @@ def row(name: str, way: str, seen: list[Start], seconds: float) -> bool:
     print(f"{name:34}{way:18}{f'{complete} of {len(seen)}':>12}{made:12}{counted:10}{seconds:9.1f}", flush=True)
     for number, start in enumerate(seen, 1):
         if not start.complete and way != "late":
-            print(f"   start {number}: {start.differences}; {start.limits}", file=sys.stderr, flush=True)
+            said = f"{start.differences}; {start.limits}; {start.said}"
+            print(f"   start {number}: {said}", file=sys.stderr, flush=True)
     return complete == len(seen)
 
 
@@ -213,17 +217,35 @@ def _outcome(collector: Collector, notes: Path, apis: Sequence[str] = ("cuda-dri
     made: Calls = Counter((int(pid), name) for pid, name in map(str.split, lines) if name in known)
     processes = {event.pid: " ".join(event.argv)[:100] for event in collector.all(ProcessExec)}
     limits = [f"{limit.what}: {limit.why}" for limit in collector.all(LimitNoted)]
+    limits += [f"{lost.count} {lost.source} lost" for lost in collector.all(EventsLost)]
     limits += filter(None, [late])
-    return Start(made, counted(collector, apis), processes, limits, _answer(collector))
+    seen, state = counted(collector, apis), _state(collector)
+    said = {pid: _lower_bound(state, pid) for pid, _ in made - seen}
+    return Start(made, seen, processes, limits, _answer(state), said)
 
 
-def _answer(collector: Collector) -> str:
+def _state(collector: Collector) -> State:
     state = State(profiles=PROFILES)
     for event in collector.events:
         apply(state, event)
+    return state
+
+
+def _answer(state: State) -> str:
     found = diagnose(state)
     first = f": {found.findings[0].title}" if found.findings else ""
     return f"{found.mode.verdict} ({found.mode.confidence}){first}"
+
+
+def _lower_bound(state: State, pid: int) -> str:
+    """What the model says of the functions of a process that are counted."""
+    words = (
+        lower_bound(state, process, function)
+        for process in state.processes
+        if process.pid == pid
+        for function in state.functions.values()
+    )
+    return next(filter(None, words), "")
 
 
 def counted(collector: Collector, apis: Sequence[str]) -> Calls:

@@ -10,7 +10,7 @@ from inspector.model.verdict import RUNGS, Answer, Ladder, RungName
 from inspector.stream.libraries import Slot, SlotsRead
 from inspector.stream.processes import ProcessStarted
 from inspector.stream.recording import Recording
-from inspector.stream.session import Capability, SessionStarted
+from inspector.stream.session import Capability, EventsLost, SessionStarted
 
 from .asking import BACKEND, CPU, SHIM, healthy, rung
 from .build import DRIVER, NVML, SECOND, WALL, Story
@@ -122,6 +122,25 @@ def test_functions_that_were_let_go_make_their_count_a_lower_bound() -> None:
     launch = next(number for number, f in story.state.functions.items() if f.name == "cuLaunchKernel")
     story.tell(CountingStopped(at=story.later(), functions=[launch], why="costs too much"))
     assert rung(story, "called").detail.startswith("at least ")
+
+
+@pytest.mark.parametrize(("source", "told"), [("processes without counters", True), ("call stacks", False)])
+def test_only_where_counters_were_short_may_who_was_not_counted_have_called(source: str, told: bool) -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812)
+    story.consumer(812, BACKEND)
+    before = rung(story, "called")
+    story.tell(EventsLost(at=story.later(), source=source, count=3))
+    after = rung(story, "called")
+    assert ("too busy to keep counters apart" in after.detail, after != before) == (told, told)
+
+
+def test_who_was_counted_has_counters_of_its_own_however_short_they_were() -> None:
+    story = healthy()
+    before = rung(story, "called")
+    story.tell(EventsLost(at=story.later(), source="processes without counters", count=3))
+    assert rung(story, "called") == before
 
 
 def test_a_slot_that_points_elsewhere_breaks_the_rung_resolved() -> None:

@@ -10,7 +10,7 @@ import threading
 import msgspec
 
 from .bpf import MMAPABLE, NO_PREALLOC, Map, MapKind
-from .membership import SLOTS
+from .membership import CONTROL_LOST_CALLS, SLOTS
 from .ring import RingBuffer
 from .shared_words import SharedWords
 from .stack_requests import StackMaps
@@ -53,7 +53,7 @@ class CallMaps:
         self.callers = Map(MapKind.HASH, OUTCOME_KEY.size, OUTCOME.size, _OUTCOMES)
         self.generations = Map(MapKind.ARRAY, 4, 8 * GROUPS, 1, MMAPABLE)
         self.marks = Map(MapKind.HASH, 8, 4, 4096, NO_PREALLOC)
-        self.ring = RingBuffer(_RING_BYTES)
+        self.ring = RingBuffer(_RING_BYTES, CONTROL_LOST_CALLS)
         self.words = SharedWords(self.generations.memory())
         """Generation word of each group."""
         self._groups, self._groups_end = 0, GROUPS

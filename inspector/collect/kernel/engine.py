@@ -17,7 +17,7 @@ from .bpf import BpfError, ProgramKind
 from .btf import BtfError
 from .decode import Birth, Death, Decoded, decode
 from .kernel_maps import KernelMaps
-from .membership import CONTROL_CROWDED, CONTROL_LOST, CONTROL_LOST_OUTCOMES
+from .losses import Losses
 from .records import (
     CallsBegan,
     CallSum,
@@ -45,11 +45,6 @@ Matches = Callable[[Executed], bool]
 
 _MAPPINGS_WAKE = 16384
 """Bytes, some 120 records: most are of strangers."""
-_LOSSES = {
-    CONTROL_LOST: "kernel records",
-    CONTROL_CROWDED: "processes without counters",
-    CONTROL_LOST_OUTCOMES: "results of calls",
-}
 
 
 class EngineError(Exception):
@@ -100,13 +95,17 @@ class Engine:
         self._executed_at: dict[int, int] = {}
         """When each process last executed a program, as told so far."""
         self._departing: list[tuple[int, int]] = []
+        """Processes that ended in the last drain, with their slots."""
+        self._ending: set[tuple[int, int]] = set()
+        """The same, with those of the drain before, while one is under way."""
         self._users: list[SlotUser] = []
         self._sources: list[Source] = []
         self._executing: dict[int, list[Record]] = {}
         self._early: list[OfMember | perf.Named] = []
         """Records of processes that are none of ours, or whose birth was not told yet."""
-        self._told = dict.fromkeys(_LOSSES, 0)
         self._matches: Matches | None = None
+        self._has_waited = False
+        """Members may be candidates of `wait_for`, which are none of ours until they match."""
         self._rings: list[perf.PerfRing] = []
         self.mappings_seen = False
         self._takers: dict[type, Callable[[Any], list[Record]]] = {
@@ -133,6 +132,8 @@ class Engine:
 
     def follow(self, pid: int) -> bool:
         """Observe a living process and all that it starts from now on; False when there is no such process."""
+        if pid in self._slots:
+            return True
         self._slots[pid] = self.members.add(pid)
         if Path(f"/proc/{pid}").exists():
             return True
@@ -159,7 +160,7 @@ class Engine:
         Meanwhile each process that executes a program of one of these names, or any where there are none, is a member
         until `matches` denies it. None ends the waiting.
         """
-        self._matches = matches
+        self._matches, self._has_waited = matches, self._has_waited or matches is not None
         self.members.wait_for(None if matches is None else [os.fsencode(name) for name in names])
 
     @property
@@ -195,6 +196,7 @@ class Engine:
         call with the mapping of its caller. What comes before the birth of its process waits for the next time.
         """
         departing, self._departing = self._departing, []
+        self._ending = set(departing)
         early, self._early = self._early, []
         waited = {id(record) for record in early}
         rings = (self.members.ring, self.members.deferred_ring)
@@ -204,7 +206,7 @@ class Engine:
         merged: list[Told] = [*early, *lives, *calls, *mappings]
         merged.sort(key=_AT)
         self._written.expect_ends(sum(type(each) is Death for each in lives))
-        records: list[Record] = [*self._lost()]
+        records: list[Record] = [*self._losses.new()]
         take, of_member = self._takers.get, self._of_member
         for each in merged:
             records += take(type(each), of_member)(each)
@@ -241,7 +243,7 @@ class Engine:
         if maps is None:
             maps = KernelMaps()
             self._stack.callback(maps.close)
-        self.maps, self.members = maps, maps.members
+        self.maps, self.members, self._losses = maps, maps.members, Losses(maps.members)
         for ring in (self.members.ring, self.members.deferred_ring):
             self._poll.register(ring.fd, select.EPOLLIN)
         self._written = Writes()
@@ -313,11 +315,19 @@ class Engine:
     def _born(self, birth: Birth) -> list[Record]:
         """A child of a candidate that `wait_for` denied is denied too."""
         pid, parent = birth.record.pid, birth.record.ppid
-        if parent in self._slots or parent == os.getpid():
-            self._slots[pid] = birth.slot
+        if not self._has_waited or parent in self._slots or parent == os.getpid():
+            self._take_in(pid, birth.slot)
             return [birth.record]
         self._deny(pid, told=0)
         return []
+
+    def _take_in(self, pid: int, slot: int) -> None:
+        """Its counters are in the slot that the kernel gave it; what `follow` gave one that had ended goes."""
+        had = self._slots.get(pid, slot)
+        self._slots[pid] = slot
+        if had != slot and (pid, had) not in self._ending:  # else its number was taken by a process that was born since
+            self.members.remove(pid, had)
+            self._settle({had: pid})
 
     def _executed(self, record: Executed) -> list[Record]:
         """A process that we do not know is a candidate of `wait_for`."""
@@ -350,13 +360,14 @@ class Engine:
         slot = self._slots.get(pid)
         if slot is None:
             self._executed_at.pop(pid, None)
-            self._settle({death.slot: None})
+            self._settle({death.slot: None if self._has_waited else pid})  # whose birth was lost
             return []
         if slot != death.slot:  # it ended before `wait_for` could add it: the kernel's own slot is the true one
-            self.members.remove(pid)
             self.members.release(slot)
             self._slots[pid] = death.slot
+        self.members.remove(pid, slot)  # what `add` has put in again while it ended: another process may get its number
         self._departing.append((pid, death.slot))
+        self._ending.add((pid, death.slot))
         return [*self._written.take(pid), death.record]
 
     def _depart(self, departing: list[tuple[int, int]]) -> None:
@@ -373,13 +384,6 @@ class Engine:
             user.settle(gone)
         for slot in gone:
             self.members.release(slot)
-
-    def _lost(self) -> Iterator[Lost]:
-        for word, source in _LOSSES.items():
-            total = self.members.control_word(word)
-            if total > self._told[word]:
-                yield Lost(source=source, count=total - self._told[word])
-                self._told[word] = total
 
 
 def _of_no_interest(_: Told) -> list[Record]:

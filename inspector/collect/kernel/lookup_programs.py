@@ -22,7 +22,7 @@ from .frames import (
     push_frame,
     read_caller,
 )
-from .membership import HEADER, MemberAssembler, Membership
+from .membership import CONTROL_LOST_LOOKUPS, HEADER, MemberAssembler, Membership
 from .registers import HERE
 from .ring import RingBuffer
 from .stack_requests import DECIDING_LOOKED_UP, LOADED, LOOKED_UP, StackMaps, ask_stack, within_budget
@@ -87,7 +87,7 @@ class LookupMaps:
 
     def __init__(self, frames: Map, stacks: StackMaps) -> None:
         self.frames, self.stacks = frames, stacks
-        self.ring = RingBuffer(_RING_BYTES)
+        self.ring = RingBuffer(_RING_BYTES, CONTROL_LOST_LOOKUPS)
         self.kinds = Map(MapKind.ARRAY, 4, _SPEC.size, 1 << _KIND_BITS)
         self.deciding = Map(MapKind.HASH, 4, 1, _MOST_DECIDING)
         """Numbers of the names without which programs give up: their stacks are not in the budget of all others."""

@@ -42,9 +42,9 @@ BLANK_SIZE = 2048
 CONTROL_WAIT = 0
 """1: processes that execute a program of a name that is waited for become members at once; 2: all that execute one."""
 CONTROL_LOST = 8
-"""Records that found the ring full."""
+"""Records of births, execs, ends and signals that found their ring full, or ends that could not be noted."""
 CONTROL_CROWDED = 16
-"""Processes that found no slot."""
+"""Processes that found no slot, or no room in the tree."""
 CONTROL_LOST_OUTCOMES = 24
 """Returns that were not summed up because there were too many different results."""
 CONTROL_RESTING = 32
@@ -53,7 +53,9 @@ CONTROL_FUNCTIONS_TELL = 40
 """Not 0: programs on the kernel's own functions tell of system calls, and the one on all of them is silent."""
 CONTROL_OPENS_WAKE = 48
 """Not 0: an opened file is told at once, because nothing else meets a library before its first call."""
-_CONTROL_SIZE = 56
+CONTROL_LOST_OPENS, CONTROL_LOST_CALLS, CONTROL_LOST_LOOKUPS, CONTROL_LOST_STACKS = 56, 64, 72, 80
+"""Records of other rings that found theirs full: opened files and refused calls, single calls, look-ups, stacks."""
+_CONTROL_SIZE = 88
 
 NAME = struct.Struct("<16s")
 """Name of a process (TASK_COMM_LEN): of the file that it executed, as it was called."""
@@ -88,10 +90,12 @@ class Membership:
         self.waited = Map(MapKind.HASH, NAME.size, 4, _MOST_NAMES)
         self.control = Map(MapKind.ARRAY, 4, _CONTROL_SIZE, 1, MMAPABLE)
         self.blank = Map(MapKind.ARRAY, 4, BLANK_SIZE, 1)
-        self.ring = RingBuffer(RING_BYTES)
-        self.deferred_ring = RingBuffer(DEFERRED_RING_BYTES)
+        self.ring = RingBuffer(RING_BYTES, CONTROL_LOST)
+        self.deferred_ring = RingBuffer(DEFERRED_RING_BYTES, CONTROL_LOST_OPENS)
         """Of what comes in crowds and may be read a moment later: opened files, refused calls."""
         self._words = SharedWords(self.control.memory())
+        self._without_slot = 0
+        """Processes that `add` found no slot for."""
         self.tell_opens_at_once(True)
         self.stack_field = _stack_field()
         """Where a thread's kernel stack is found in its task_struct; None where a helper tells its registers."""
@@ -99,13 +103,14 @@ class Membership:
             self.release(slot)
 
     def add(self, pid: int, flags: int = 0) -> int:
-        """Put a living process in and tell its slot; it keeps the one it has."""
+        """Put a living process in and tell its slot; it keeps the one it has. When none is free that is counted."""
         known = self.tree.get(_PID.pack(pid))
         if known is not None:
             slot, _ = _MEMBER.unpack(known)
         else:
             taken = None if flags & ONLY_CHILDREN else self.slots.pop()
             slot = _PID.unpack(taken)[0] if taken is not None else SHARED_SLOT
+            self._without_slot += taken is None and not flags & ONLY_CHILDREN
         self.tree.put(_PID.pack(pid), _MEMBER.pack(slot, flags))
         return int(slot)
 
@@ -114,17 +119,23 @@ class Membership:
         known = self.tree.get(_PID.pack(pid))
         return int(_MEMBER.unpack(known)[1]) // ONE_EXEC if known is not None else 0
 
-    def remove(self, pid: int) -> int | None:
-        """Take a process out and tell the slot that it had; None when it was not in."""
-        known = self.tree.get(_PID.pack(pid))
-        if known is None or not self.tree.delete(_PID.pack(pid)):
+    def remove(self, pid: int, slot: int | None = None) -> int | None:
+        """Take a process out and tell the slot that it had; None when it was not in, or not with this `slot`: another
+        process has its number by now."""
+        had = self.slot_of(pid)
+        if had is None or (slot is not None and had != slot) or not self.tree.delete(_PID.pack(pid)):
             return None
-        return int(_MEMBER.unpack(known)[0])
+        return had
 
     def slot_of(self, pid: int) -> int | None:
         """The slot of a member; None when it is none."""
         known = self.tree.get(_PID.pack(pid))
         return int(_MEMBER.unpack(known)[0]) if known is not None else None
+
+    @property
+    def crowded(self) -> int:
+        """How many processes found no slot, and so have no counters of their own."""
+        return self.control_word(CONTROL_CROWDED) + self._without_slot
 
     def release(self, slot: int) -> None:
         """Give a slot back for the next birth; its counters must be clean."""
@@ -256,14 +267,14 @@ class MemberAssembler(Assembler):
         self.stack_address(dst, _REGISTERS_COPY)
 
     def reserve(self, ring: RingBuffer, size: int, full: str) -> None:
-        """R9 = room for a record; when there is none it is counted and the program goes to `full`."""
+        """R9 = room for a record; when there is none it is counted for this ring and the program goes to `full`."""
         room = self.fresh("room")
         self.map(Reg.R1, ring.fd)
         self.move(Reg.R2, size)
         self.move(Reg.R3, 0)
         self.call(Helper.RINGBUF_RESERVE)
         self.jump_if(Reg.R0, "!=", 0, room)
-        self.count(CONTROL_LOST)
+        self.count(ring.lost_at)
         self.jump(full)
         self.label(room)
         self.move(Reg.R9, Reg.R0)

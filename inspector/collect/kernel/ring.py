@@ -16,8 +16,9 @@ _LENGTH = struct.Struct("<I").unpack_from
 class RingBuffer:
     """A BPF ring buffer of `size` bytes (a power of two) with its consumer."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, size: int, lost_at: int = 0) -> None:
+        """`lost_at`: place of the control word that counts the records for which there was no room."""
+        self._size, self.lost_at = size, lost_at
         self._map = Map(MapKind.RINGBUF, 0, 0, size)
         self.fd = self._map.fd
         page = mmap.PAGESIZE

@@ -9,7 +9,7 @@ import struct
 from .assembler import Helper, Reg
 from .bpf import NO_PREALLOC, Map, MapKind
 from .interpreter_fields import PYTHON
-from .membership import MemberAssembler
+from .membership import CONTROL_LOST_STACKS, MemberAssembler
 from .ring import RingBuffer
 
 ENTERED, RETURNED, LOADED, SIGNALLED, LOOKED_UP, DECIDING_LOOKED_UP = range(6)
@@ -36,7 +36,7 @@ class StackMaps:
         self.wanted = Map(MapKind.HASH, 8, _WANTED.size, 4096, NO_PREALLOC)
         self.taken = Map(_LRU_HASH, _KEY.size, 8, 4096)
         self.pythons = Map(MapKind.HASH, 4, PYTHON.size, 4096, NO_PREALLOC)
-        self.ring = RingBuffer(_RING_BYTES)
+        self.ring = RingBuffer(_RING_BYTES, CONTROL_LOST_STACKS)
 
     def close(self) -> None:
         """Close the maps."""

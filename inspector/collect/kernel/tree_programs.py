@@ -6,12 +6,13 @@ Arguments of the tracepoints: include/trace/events/sched.h and signal.h. Record 
 
 import struct
 from collections.abc import Iterable
+from errno import ENOENT
 
 from .assembler import Helper, Reg
 from .bpf import Map
 from .btf import kernel_offsets
 from .frames import tell_frames
-from .membership import CONTROL_WAIT, HEADER, ONE_EXEC, MemberAssembler, Membership
+from .membership import CONTROL_CROWDED, CONTROL_WAIT, HEADER, ONE_EXEC, MemberAssembler, Membership
 from .registers import HERE
 from .stack_requests import SIGNALLED as ENDED_BY_SIGNAL
 from .stack_requests import StackMaps, ask_stack
@@ -72,7 +73,7 @@ def _on_fork(members: Membership, fields: dict[str, int]) -> bytes:
     a.load(Reg.R7, Reg.R10, -12, 4)
     a.jump_if(Reg.R1, "!=", Reg.R7, "out")
     a.take_slot(-24)
-    a.update(members.tree, -12, -24)
+    _join(a, key=-12, member=-24)
     a.reserve(members.ring, HEADER.size + FORK_BODY.size, "out")
     a.head(FORKED)
     a.load(Reg.R1, Reg.R9, 4, 4)
@@ -84,6 +85,15 @@ def _on_fork(members: Membership, fields: dict[str, int]) -> bytes:
     a.label("out")
     a.leave()
     return a.build()
+
+
+def _join(a: MemberAssembler, key: int, member: int) -> None:
+    """Put a process into the tree; where that is refused nothing of it can be counted, which is told."""
+    joined = a.fresh("joined")
+    a.update(a.members.tree, key, member)
+    a.jump_if(Reg.R0, "==", 0, joined)
+    a.count(CONTROL_CROWDED)
+    a.label(joined)
 
 
 def _on_exec(members: Membership, fields: dict[str, int]) -> bytes:
@@ -106,7 +116,7 @@ def _on_exec(members: Membership, fields: dict[str, int]) -> bytes:
     a.label("joins")
     a.take_slot(-16)
     a.store(Reg.R10, -12, ONE_EXEC, 4)
-    a.update(members.tree, -4, -16)
+    _join(a, key=-4, member=-16)
     a.label("report")
     _find_memory(a, fields)
     for number, size in enumerate(MEMORY_SIZES):
@@ -193,7 +203,10 @@ def _on_exit(members: Membership, fields: dict[str, int], calls: Map, thread_map
     a.map(Reg.R1, members.tree.fd)
     a.stack_address(Reg.R2, -4)
     a.call(Helper.MAP_DELETE)
-    a.jump_if(Reg.R0, "!=", 0, "out")
+    a.jump_if(Reg.R0, "==", 0, "the last")
+    a.add(Reg.R0, ENOENT)
+    a.jump_if(Reg.R0, "==", 0, "out")  # another thread that ends now tells it; any other refusal leaves it to us
+    a.label("the last")
     _sum_cpu_time(a, fields)
     a.read_kernel(-24, 4, Reg.R9, fields["signal_struct.flags"])
     a.read_kernel(-28, 4, Reg.R9, fields["signal_struct.group_exit_code"])

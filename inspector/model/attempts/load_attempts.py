@@ -10,6 +10,7 @@ from inspector.model.drivers import is_driver
 from inspector.model.failed_loads import FailedLoad, classify, failure_of, foretold, is_load
 from inspector.model.families import MANAGEMENT, bundles_loader, family_of_api, family_of_file, family_of_function
 from inspector.model.formatting import listed, name_of, stem
+from inspector.model.losses import holes
 from inspector.model.profiles import Profiles
 from inspector.model.stacks import in_loader, waiting
 from inspector.model.state import Process, State
@@ -119,7 +120,7 @@ class LoadReader:
         inside = stack is not None and any(map(in_loader, stack.native))
         if self.process.ended:
             main = lookup.tid == self.process.pid
-            return ((main or inside) and not self.state.lost) or crashed(self.process)
+            return ((main or inside) and not holes(self.state)) or crashed(self.process)
         return inside
 
     def _expected(self, name: str, failure: FailedLoad) -> bool:

@@ -13,6 +13,7 @@ from inspector.model.drivers import drivers_behind
 from inspector.model.families import MANAGEMENT, family_of_api
 from inspector.model.log_claims import concerns_gpu
 from inspector.model.log_parsing.vocabulary import CONCERNS_GPU
+from inspector.model.losses import holes
 from inspector.model.settings import Setting
 from inspector.model.stages import LEVEL
 from inspector.model.state import Process
@@ -253,7 +254,7 @@ def by_nobody(ways: Ways) -> Decision | None:
         opens_told_throughout(ways.state, one) for one in everyone if not is_tool(one)
     )  # who asks by stat(2)
     sure: Confidence = "proven" if by_probes and not static and not alive and told_all else "likely"
-    if ways.state.lost:
+    if holes(ways.state):
         sure = "guess"
     told = ways.word is not None and not ways.says_cpu
     against = ways.word_rows() if told else []
@@ -264,7 +265,7 @@ def by_nobody(ways: Ways) -> Decision | None:
 def _unheard(ways: Ways) -> bool:
     """There was more to tell: the collector was stuck to the end, or a driver is mapped and events were lost."""
     state, profiles = ways.state, ways.analysis.profiles
-    if state.collector_waits or not state.lost:
+    if state.collector_waits or not holes(state):
         return bool(state.collector_waits)
     every = (use for process in state.processes for use in uses(state, process, profiles).values())
     return any(use.providers and family_of_api(profiles, use.api) not in MANAGEMENT for use in every)

@@ -7,6 +7,7 @@ from inspector.model.attempts.wording import word_row
 from inspector.model.coverage import born_here, capability, of_lookups, of_use
 from inspector.model.drivers import software_drivers
 from inspector.model.families import family_of_api
+from inspector.model.losses import holes
 from inspector.model.progress import Progress
 from inspector.model.stages import LEVEL
 from inspector.model.state import Process, State
@@ -76,7 +77,7 @@ def covered(state: State, processes: Iterable[Process], channels: Iterable[str],
             return False
     if "lookups" in names and not all(of_lookups(state, one).complete for one in own):
         return False
-    return not state.lost or not without_loss
+    return not holes(state) or not without_loss
 
 
 def calls_counted(ways: Ways, progress: Progress) -> bool:

@@ -1,6 +1,7 @@
 """The session itself and what surrounds the processes."""
 
 from inspector.model.formatting import plural
+from inspector.model.losses import UNCOUNTED
 from inspector.model.state import State
 from inspector.stream.machine import FileChanged, GpuRead, PreloadFileRead, UnitRead
 from inspector.stream.session import (
@@ -74,7 +75,8 @@ def work_progressed(state: State, event: WorkProgressed) -> None:
 def events_lost(state: State, event: EventsLost) -> None:
     state.lost[event.source] = state.lost.get(event.source, 0) + event.count
     touch(state, "session")
-    text = f"{plural(event.count, 'record')} of {event.source} lost: the timeline has a gap here, counts stay exact"
+    counts = "calls may be missing" if event.source in UNCOUNTED else "counts stay exact"
+    text = f"{plural(event.count, 'record')} of {event.source} lost: the timeline has a gap here, {counts}"
     tell(state, event.at, 0, "note", text, bad=True)
 
 

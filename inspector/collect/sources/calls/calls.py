@@ -151,7 +151,8 @@ class CallsSource(TreeObserver):
         return self._files.busy or self._waiting or self._soon
 
     def close(self) -> None:
-        """Say the last counts and take all probes away."""
+        """Say the last counts and take all probes away: also those of files that are only being announced."""
+        self._files.settle()
         self._files.close()
         self._look()
         self._slow_tick()
