@@ -6,11 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from inspector.stream.logs import LogRead
+from inspector.stream.processes import ProcessExec
+from inspector.stream.recording import Recording
 from inspector.stream.secrets import hide, hide_lines, hide_names, shown_arguments, shown_value
+from tests.recordings import ALL
 
 _MARKED = re.compile("«(.*?)»")
 _NEXT_LINE = "\u23ce"
 _LISTS = Path(__file__).with_name("told")
+LEAST_LOOKED_AT = 3000
+"""Lines and processes of all recordings together."""
 _PLACES = ("arguments", "variables", "lines", "names")
 
 
@@ -106,3 +112,18 @@ def test_long_texts_are_looked_at_in_linear_time(unit: str) -> None:
 )
 def test_a_line_of_a_program_that_names_a_secret_is_shown(line: str) -> None:
     assert hide(line) == line
+
+
+def test_what_programs_said_and_were_given_in_all_recordings_is_shown() -> None:
+    hidden = looked_at = 0
+    for name in ALL:
+        for event in Recording(str(ALL[name])):
+            if isinstance(event, ProcessExec):
+                looked_at += 1
+                variables = {key: shown_value(key, value) for key, value in event.environment.items()}
+                hidden += shown_arguments(event.argv) != event.argv or variables != event.environment
+            elif isinstance(event, LogRead):
+                looked_at += len(event.lines)
+                hidden += sum(hide(line.text) != line.text for line in event.lines)
+    assert looked_at > LEAST_LOOKED_AT
+    assert hidden <= 1, "one name of a library looks drawn by lot"

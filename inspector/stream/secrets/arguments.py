@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from inspector.stream.lazy_pattern import lazy
 
-from . import commands, options
+from . import commands, options, strangers
 from .found import Span
 
 _ITEM = r"[bu]?(?:'[^'\n]{0,512}'|\"[^\"\n]{0,512}\")"
@@ -25,6 +25,8 @@ def begins(words: Sequence[str]) -> dict[int, int]:
             if not options.is_harmless(words[start + 1 + index][begin:]):
                 found.setdefault(start + 1 + index, begin)
     for index, begin in commands.chosen_parts(words):
+        found.setdefault(index, begin)
+    for index, begin in strangers.parts(words):
         found.setdefault(index, begin)
     return found
 

@@ -46,7 +46,7 @@ _BEHIND = lazy(
 _IN_PARENTHESES = lazy(r"\s?\((?:\w{1,32}:\s?)?([^\s()]{4,256})\)")
 """`password (X)`, `password(default:X)`."""
 _TOKEN_BEHIND = lazy(r"[\w-]{0,20} ([A-Za-z][\w.-]{7,512})")
-_OF_OBJECT = lazy(
+OF_OBJECT = lazy(
     r"[\"'`] (?:in namespace|does not(?! match)|(?:was |is )?(?:not |already )?"
     r"(?:found|exist|created|deleted|missing|unchanged|configured))"
 )
@@ -296,7 +296,7 @@ def _directly_behind(text: str, end: int) -> Iterator[Span]:
     match = _BEHIND().match(text, end)
     if match is not None and (match.lastindex != _LETTERS_BEHIND or could_be_chosen(match[_LETTERS_BEHIND])):
         for found in group_of(match):
-            if not is_none(text, found) and _OF_OBJECT().match(text, found[1]) is None:
+            if not is_none(text, found) and OF_OBJECT().match(text, found[1]) is None:
                 yield found
     match = _IN_PARENTHESES().match(text, end)
     if match is not None and could_be_chosen(match[1]):

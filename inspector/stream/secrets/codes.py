@@ -24,7 +24,7 @@ _BEHIND = lazy(
 )
 _DIRECTLY = lazy(
     rf"(?: code)?\s{{1,3}}[\"'(]?{_CODE}(?=[\"').,;!]|$|\s(?:accepted|displayed|sent|for|is|to|at|expired|invalid|"
-    r"wrong|rejected|ok|failed|from|was|does|entered|used|activated)\b)"
+    r"wrong|rejected|confirmed|ok|failed|from|was|does|entered|used|activated)\b)"
 )
 """Without a sign between: `pin 1048576 bytes of memory` is no code."""
 _BEFORE_CODE = lazy(

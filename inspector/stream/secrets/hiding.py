@@ -7,24 +7,30 @@ from functools import lru_cache
 from inspector.stream.lazy_pattern import lazy
 
 from . import (
+    access,
     addresses,
     arguments,
     assigned,
     codes,
     commands,
+    denied,
     headers,
+    in_paths,
     languages,
     naming,
     options,
     people,
     phrases,
+    plain,
     prose,
     reading,
+    settings,
     sql,
+    strangers,
     unknown,
 )
 from .blocks import SECRET_KEY, Blocks
-from .chosen import could_be_chosen, has_signs, is_made_up, looks_chosen, looks_drawn
+from .chosen import has_signs, is_made_up, looks_chosen, looks_drawn
 from .found import Span, holds_any, one_of
 from .known import NAMES, SHORTEST, known
 from .opaque import LEAST, UUID, is_opaque
@@ -36,16 +42,6 @@ _COMMON = ("pass", "code", "user", "auth", "cred", "pw", "codi", "kode", "nummer
 """Parts that many of the words have which tell of secrets: the fewer are looked for, the quicker."""
 _TIME = lazy(r"(?:time=|ts=|\[)?\"?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\"?\]?(?=\s)")
 """What most lines begin with, and what costs most to judge of them."""
-_PART_OF_PATH = lazy(r"[^/\s]{8,}")
-_LOGIN_IN_PATH = lazy(r"(?<![\w.+-])[\w.+-]{1,64}:([^\s:@/]{4,256})@")
-_USER_AND_PERCENT = lazy(r"[A-Za-z][\w.-]{1,63}%(?![0-9A-Fa-f]{2})([^%\s]{4,64})")
-"""As clients of SMB write them."""
-_NAMED_IN_PATH = lazy(
-    r"(?i:(passw(?:or)?d|passphrase|passcode|pwd|(?<![A-Za-z])pw)|secret|token|cookie|api_?key|(?<![A-Za-z])pass|(?<![A-Za-z])(?:psk|tok))"
-    r"[-_=.:~]([A-Za-z0-9!$&+-]{4,64}?)(?=\.[a-z0-9]{1,5}$|[^A-Za-z0-9!$&+-]|$)"
-)
-_NAMES_IN_PATHS = ("pass", "pwd", "pw", "secret", "token", "tok", "cookie", "apikey", "api_key", "psk")
-_ALNUM = lazy(r"[A-Za-z0-9]{10,}")
 _JOINT = lazy(r"[-.=%+:_]+")
 _LONG = 512
 """Characters of a name that is not kept in mind."""
@@ -115,14 +111,18 @@ def _found_as_written(text: str, small: str) -> list[Span]:
         *options.spans(text),
         *arguments.spans(text),
         *naming.spans(text),
+        *denied.spans(text),
         *_by_form(text),
     ]
     if told:
         found += codes.spans(text, small, named)
         found += people.spans(text, small)
+        found += access.spans(text, small)
     if " " in text or "\t" in text:  # sentences are of several words
         found += prose.spans(text, small, named)
         found += phrases.spans(text, small, named)
+        if named or told:
+            found += access.behind_names(text, small)
         if told:
             found += unknown.spans(text, small)
         if abroad:
@@ -135,6 +135,7 @@ def _found_as_written(text: str, small: str) -> list[Span]:
 _TOLD = one_of(
     (
         *_COMMON,
+        *access.TRIGGERS,
         *codes.TRIGGERS,
         *codes.NAMED_TRIGGERS,
         *languages.TRIGGERS,
@@ -153,31 +154,10 @@ def hide_names(text: str) -> str:
 @lru_cache(4096)
 def _hide_names(text: str) -> str:
     """The same paths come again and again."""
-    found = [*_tokens(text, _odd_words(text)), *(_told_in_path(text) if "/" in text else ())]
+    found = [*_tokens(text, _odd_words(text)), *(in_paths.spans(text) if "/" in text or "\\" in text else ())]
     if "=" in text:
         found += [match.span() for match in _CURVE_KEY().finditer(text)]
     return _without(text, found) if found else text
-
-
-def _told_in_path(text: str) -> Iterator[Span]:
-    """`/run/token=X/a`, `/mnt/user:X@host`, `/cache/api_key-X.json`: a part of a path that says that it is secret."""
-    for part in _PART_OF_PATH().finditer(text):
-        begin, small = part.start(), part[0].lower()
-        if "=" in small or ":" in small:
-            yield from (
-                (begin + first, begin + last) for first, last in assigned.spans(part[0], small, named=True, abroad=True)
-            )
-        if "@" in small and (login := _LOGIN_IN_PATH().search(part[0])) is not None and not unknown.is_known(login[1]):
-            yield begin + login.start(1), begin + login.end(1)
-        if "%" in small and (login := _USER_AND_PERCENT().fullmatch(part[0])) and not unknown.is_known(login[1]):
-            yield begin + login.start(1), begin + login.end(1)
-        for told in _NAMED_IN_PATH().finditer(part[0]) if holds_any(small, _NAMES_IN_PATHS) else ():
-            if not unknown.is_known(told[2]) and (told[1] or could_be_chosen(told[2])):
-                yield begin + told.start(2), begin + told.end(2)
-        if holds_any(small, ("key", "token", "secret", "passw", "cred", "sess")):
-            for piece in _ALNUM().finditer(text, *part.span()):
-                if looks_drawn(piece[0]) or is_opaque(piece[0]):
-                    yield piece.span()
 
 
 def hide_lines(lines: Sequence[str], inside: bool = False) -> tuple[list[str], bool]:
@@ -231,9 +211,18 @@ def shown_value(key: str, value: str) -> str:
         return HIDDEN
     if has_signs(value):
         return HIDDEN
+    if (" " in value and value[:1] == "-") or not (settings.is_setting(key) or plain.is_plain(value)):
+        return _of_unknown(value)
     if value.startswith("{"):
         value = _MEMBER().sub(lambda match: match[1] + HIDDEN, value)
     return hide(value)
+
+
+def _of_unknown(value: str) -> str:
+    """The value of a variable that nobody knows, which is not plain: settings within it are."""
+    if value[0] in "{[(<" or "=" in value or value[0] == "-":
+        return _without(value, [*_found(value), *strangers.within(f"{value}")])
+    return HIDDEN
 
 
 def shown_arguments(words: Iterable[str]) -> list[str]:
@@ -251,8 +240,8 @@ def _argument(word: str) -> str:
         return f"{name}={HIDDEN}"
     if match is not None and "://" not in match[1] and not options.is_harmless_behind(match[1].rstrip("=:"), match[2]):
         return match[1] + HIDDEN
-    if " " in word and commands.may_tell(word):
-        return _without(word, [*_found(word), *commands.parts_within(word)])
+    if " " in word and word[0] not in "{[(<" and (commands.may_tell(word) or "=" in word):
+        return _without(word, [*_found(word), *commands.parts_within(word), *strangers.within(word)])
     return hide(word)
 
 

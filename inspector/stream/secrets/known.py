@@ -45,6 +45,11 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     partitions: str
     schemes: str
     field: str
+    settings: str
+    families: str
+    tools: str
+    wrappers: str
+    taken: str
     strong: dict[str, list[str]]
     strong_of_languages: dict[str, list[str]]
     followers: dict[str, str]
@@ -69,6 +74,16 @@ class Known(msgspec.Struct, frozen=True):
     schemes: frozenset[str]
     field: frozenset[str]
     """Names of this field, which no vocabulary of messages has."""
+    settings: frozenset[str]
+    """Last words of names whose values are shown, whatever they are."""
+    families: frozenset[str]
+    """First words of the names of variables and options of this field."""
+    tools: frozenset[str]
+    """Programs whose options are known."""
+    wrappers: frozenset[str]
+    """Programs that run another one."""
+    taken: frozenset[str]
+    """Words of messages that people take for passwords."""
     strong: tuple[tuple[str, list[str]], ...]
     """Those that may stand in ASCII, each behind a part of it that is quick to look for."""
     strong_others: tuple[tuple[str, list[str]], ...]
@@ -114,6 +129,11 @@ def _read() -> Known:
         plain_parameters=frozenset(file.plain_parameters.split()),
         schemes=frozenset(file.schemes.split()),
         field=frozenset(file.field.split()),
+        settings=frozenset(file.settings.split()),
+        families=frozenset(file.families.split()),
+        tools=frozenset(file.tools.split()),
+        wrappers=frozenset(file.wrappers.split()),
+        taken=frozenset(file.taken.split()),
         telling=frozenset(f"{file.how_it_is} {file.processes} {file.results} {file.heads}".split()),
         partitions=frozenset(file.partitions.split()),
         strong=tuple((part, words) for part, words in file.strong.items() if any(map(str.isascii, words))),

@@ -28,9 +28,9 @@ TRIGGERS = (*_TELL, *_PAIRED, *_PASS)
 """One of these is in each text that tells of a password."""
 _NEAR = 160
 """Characters before and behind such a name in which its password may stand."""
-_QUOTED = lazy(r"(?<![\w=:\\%])[\"'`]([^\s\"'`\\]{4,64})[\"'`](?!\s?(?:[:=]|=>)|[\w(])")
-_BARE = lazy(r"(?:(?<=\s)|^)[(\[]?([^\s\"'`(){}\[\]<>,;=]{4,64})(?=[\"')\]]?[.,;:!?]{0,3}(?:\s|$))")
-_CODE = lazy(
+QUOTED = lazy(r"(?<![\w=:\\%])[\"'`]([^\s\"'`\\]{4,64})[\"'`](?!\s?(?:[:=]|=>)|[\w(])")
+BARE = lazy(r"(?:(?<=\s)|^)[(\[]?([^\s\"'`(){}\[\]<>,;=]{4,64})(?=[\"')\]]?[.,;:!?]{0,3}(?:\s|$))")
+CODE = lazy(
     r"\w\((?![^()\n]{0,40}\)(?:\[\d{1,7}\])?:\s)|[;{]\s*$|\s[:!=]?=\s"
     r"|^\s*(?:def|class|if|for|return|import|from|let|const|var|func|fn) "
 )
@@ -76,11 +76,11 @@ def spans(text: str, small: str) -> Iterator[Span]:
     names = _TELL if holds_any(small, _TELL) else _of_login(small)
     if not names:
         return
-    patterns = (_QUOTED(),) if _CODE().search(text) is not None else (_QUOTED(), _BARE())
+    patterns = (QUOTED(),) if CODE().search(text) is not None else (QUOTED(), BARE())
     for begin, stop in _windows(small, names):
         for pattern in patterns:
             for match in pattern.finditer(text, begin, stop):
-                if not _is_said(match[1]) and not _is_named(text, match.start(1)):
+                if not is_said(match[1]) and not is_named(text, match.start(1)):
                     yield match.span(1)
 
 
@@ -102,12 +102,13 @@ def _windows(small: str, names: tuple[str, ...]) -> Iterator[Span]:
     yield begin, stop
 
 
-def _is_said(word: str) -> bool:
+def is_said(word: str) -> bool:
     """Whether messages have a word, in any language."""
     return is_known(word) or word.lower().rstrip(".,:;!?") in language_words().messages
 
 
-def _is_named(text: str, begin: int) -> bool:
+def is_named(text: str, begin: int) -> bool:
+    """Whether the words before say that it is somebody or something of that name."""
     return _NAMED_BEFORE().search(text, max(0, begin - _LONGEST_BEFORE), begin) is not None
 
 
@@ -123,7 +124,7 @@ def is_known(word: str) -> bool:
         return False  # letters and digits mixed, as no word is
     if len(pieces) > _MOST_OF_SHORT and len(pieces) * _SHORT_PIECE >= len(word):
         return False  # so are capitals and small letters
-    return all(len(piece) < 4 or piece.isdigit() or _is_word(piece.lower()) for piece in pieces)
+    return all(len(piece) < 4 or piece.isdigit() or is_word(piece.lower()) for piece in pieces)
 
 
 def is_of_field(value: str) -> bool:
@@ -135,7 +136,7 @@ def _numbered(word: str) -> str:
     return word.lower().rstrip("0123456789.")
 
 
-def _is_word(piece: str) -> bool:
+def is_word(piece: str) -> bool:
     words = _vocabulary()
     if piece in words:
         return True
