@@ -8,7 +8,8 @@ where it stands (`assigned`, `nested`, `prose`, `phrases`, `codes`, `sql`, `head
 `options`, `logins`, `commands`, `naming`, `in_paths`; `blocks` for what a line tells of the next), that beside the name
 of a password or somebody who logs in stands a word that messages do not have (`unknown`, `people`; `languages` for
 sentences that are not English), which provider's form it has (`tokens`), that a person would choose it (`chosen`), and
-that it looks drawn by lot (`opaque`, `drawn`). What a name in escapes, colours or look-alike letters names is found as who decodes it reads it (`reading`).
+that it looks drawn by lot (`opaque`, `drawn`). What a name in escapes, colours or look-alike letters names is
+found as who decodes it reads it (`reading`).
 Every step is linear in the length of the text: words are found by plain search, and each pattern is bounded.
 """
 
