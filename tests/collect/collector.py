@@ -42,8 +42,14 @@ class Collector:
     """Starts `inspector collect WORDS`, sends the plan, gathers the events."""
 
     def __init__(
-        self, *words: str, plan: Plan = PLAN, uid: int = 0, environment: Mapping[str, str] = os.environ
+        self,
+        *words: str,
+        plan: Plan = PLAN,
+        uid: int = 0,
+        environment: Mapping[str, str] = os.environ,
+        budget: float = 1.0,
     ) -> None:
+        """`budget`: per cent of a processor that counting may cost."""
         self._cache = tempfile.TemporaryDirectory(prefix="inspector-cache-")
         program = ["-c", _AS_NOBODY.format(uid=uid)] if uid else ["-m", "inspector.collect"]
         self._process = subprocess.Popen(
@@ -61,7 +67,7 @@ class Collector:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._reader.start()
         self._listener.start()
-        self.send(Configure(plan=plan))
+        self.send(Configure(plan=plan, budget=budget))
 
     def __enter__(self) -> "Collector":
         return self
