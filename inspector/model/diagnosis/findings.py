@@ -24,6 +24,7 @@ from inspector.model.worker import is_tool
 from . import call_sites
 from .commands import command_of, shown_by_hand
 from .effects import effect_words
+from .farewell import farewell
 
 _MOST_EVIDENCE = 40
 _SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
@@ -240,7 +241,8 @@ def _links(context: Context, one: Told, *, first: bool) -> list[Link]:
     links = [_link(context, attempt, one.hit.process) for attempt in one.chain]
     blames = one.hit.severity == "error" or (one.hit.severity == "warning" and context.decision.verdict == "cpu")
     if (first or one.answer) and (links or blames):
-        links = [*_effect(context, one.rule.id, failed=one.hit.severity == "error"), *links]
+        said = farewell(context, one.chain)
+        links = [*_effect(context, one.rule.id, failed=one.hit.severity == "error"), *([said] if said else []), *links]
         root = one.hit.root or (one.hit.title if not one.chain else "")
         if root:
             pid = one.hit.process.pid if one.hit.process is not None else None

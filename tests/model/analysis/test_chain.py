@@ -1,6 +1,7 @@
 """From the stop down to the root: nesting by thread and time, and what stands at the end."""
 
 from inspector.stream.calls import FileOpened
+from inspector.stream.logs import WritesSeen
 from inspector.stream.processes import SignalDelivered
 
 from ..asking import BACKEND, CPU, answer
@@ -89,6 +90,29 @@ def test_a_death_inside_a_call_is_told_by_the_call_and_who_asked_for_it() -> Non
     assert chain(story.state) == ["cuInit", "SIGABRT"]
     finding = answer(story)
     assert finding.rule == "child-crashed" and "SIGABRT inside cuInit of libcuda.so.1" in finding.title
+
+
+def _gives_up(*lines: str) -> list[str]:
+    """The chain of a program that is refused and aborts over it; what it wrote went into a pipe."""
+    story = _asking()
+    story.call(812, "cuInit", 100, by=BACKEND)
+    written = sum(len(line) + 1 for line in lines)
+    story.tell(WritesSeen(at=story.later(), pid=812, fd=2, writes=1, bytes=written, sample=list(lines)))
+    story.tell(SignalDelivered(at=story.later(), pid=812, tid=812, signal=6, fatal=True, library="/lib/libc.so.6"))
+    story.end(812, signal=6)
+    return [link.text for link in answer(story).chain]
+
+
+def test_who_gives_up_over_a_refusal_is_told_with_its_last_words_wherever_they_went() -> None:
+    said = _gives_up("app: app.c:3: main: Assertion `rc == 0' failed.")
+    assert said[1] == "it gave up with SIGABRT: app: app.c:3: main: Assertion `rc == 0' failed."
+    assert said[2].startswith("cuInit = 100")
+    thrown = _gives_up("terminate called after throwing an instance of 'std::runtime_error'", "  what():  no engine")
+    assert thrown[1] == "it gave up with SIGABRT: no engine"
+
+
+def test_who_gives_up_without_a_word_is_told_by_the_refusal() -> None:
+    assert [text.split(" ")[0] for text in _gives_up()] == ["crashed", "cuInit"]
 
 
 def test_a_call_that_does_not_come_back_leaves_the_mode_undecided_with_its_cause_named() -> None:
