@@ -57,6 +57,8 @@ def last_line_of(state: State, process: Process) -> str:
     """What a process wrote last: in a log that it alone held, else of its first lines, where these are all."""
     sources = [one for one in state.logs.values() if one.found.pids == [process.pid] and one.lines]
     lines = [line.text for line in sources[-1].lines[-_LAST:]] if sources else _ending(process)
+    shared = (line for one in state.logs.values() for line in one.lines if line.pid == process.pid)
+    lines = lines or [line.text for line in shared][-_LAST:]
     telling = [line for line in lines if _FAREWELL.match(line) is None]
     return max(reversed(telling), key=_tells).strip() if telling else ""
 

@@ -4,16 +4,20 @@ import re
 from collections.abc import Collection, Iterable
 from errno import ENOENT
 from shlex import quote
+from signal import SIGINT, SIGKILL, SIGPIPE, SIGTERM
 
-from inspector.model import commands_by_hand
+from inspector.model import commands_by_hand, evidence
 from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.wording import row_of
 from inspector.model.evidence import short
 from inspector.model.families import MANAGEMENT
-from inspector.model.first_lines import last_line
+from inspector.model.first_lines import last_line, last_line_of
+from inspector.model.folding.processes import end_words
 from inspector.model.formatting import listed, name_of
+from inspector.model.start_again import by_hand
 from inspector.model.state import Process
 from inspector.model.tree import program
+from inspector.stream.invocation import program_name
 
 from .context import Case, Context
 from .rule import UNEXPLAINED, Cause, Hit, Pattern
@@ -30,6 +34,7 @@ _SHELLS = ("sh", "bash", "dash", "ash", "busybox")
 _WITH_COMMAND = 3
 """Words of `sh -c COMMAND`."""
 _NOT_FOUND = 127
+_LONGEST = 200
 
 
 class ToolMissing(Pattern):
@@ -184,5 +189,53 @@ def _of_words(case: Case, name: str, text: str) -> Hit:
     )
 
 
+class ToolFailed(Pattern):
+    id = "tool-failed"
+    place = "returned"
+    meaning = "A program runs a tool to learn which devices there are (nvidia-smi, say), and the tool failed."
+    proof = (
+        "The kernel told how the tool ended, and no later run of it succeeded; what it wrote is told where it was seen."
+    )
+    cure = "Run the tool by hand as the program did, and mend what it names."
+    answers = ToolMissing.answers
+
+    def find(self, context: Context) -> Iterable[Hit]:
+        last: dict[str, Process] = {}
+        for process in context.state.processes:
+            runs = program(process)
+            name = program_name(runs.argv, runs.exe) if runs is not None and process.parent is not None else ""
+            if process.ended and (_OF_DEVICES.search(name) or _TOOLS_OF_DEVICES.match(name)):
+                last[name] = process
+        for name, process in last.items():
+            if _failed(process) and not any(one.parent is process for one in context.state.processes):
+                yield self._hit(context, name, process)
+
+    def _hit(self, context: Context, name: str, process: Process) -> Hit:
+        end, runs = process.end, program(process)
+        asker = _program(process.parent) if process.parent is not None else process
+        said = last_line_of(context.state, process)[:_LONGEST].rstrip(".")
+        told = f": {said}" if said else ""
+        how = end_words(end) if end is not None else "failed"
+        return Hit(
+            title=f"{short(asker)} ran {name}, which {how}{told}",
+            cause="The program learns of devices from this tool, and asked for no GPU by itself.",
+            next_step=f"run {name} by hand as the program did, and mend what it names",
+            command=by_hand(runs) if runs is not None else "",
+            process=asker,
+            evidence=[evidence.of_process(process, f"{short(process)} {how}{told}", at=process.ended)],
+            at=process.ended,
+            subject=name,
+            root=f"{name} {how}{told}",
+        )
+
+
+def _failed(process: Process) -> bool:
+    """By its status, or by a signal that is its own fault; a shell that found no tool is told as that."""
+    end = process.end
+    if end is None or end.signal in (SIGKILL, SIGTERM, SIGINT, SIGPIPE):
+        return False
+    return bool(end.signal) or bool(end.code and end.code not in (_NOT_FOUND - 1, _NOT_FOUND))
+
+
 CAUSES: tuple[Cause, ...] = (EndedWithoutTool(),)
-PATTERNS: tuple[Pattern, ...] = (ToolMissing(),)
+PATTERNS: tuple[Pattern, ...] = (ToolMissing(), ToolFailed())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from inspector.stream.logs import LogFound, LogLine, LogRead
 from inspector.stream.syscalls import SystemCallRefused
 
 from ..asking import BACKEND, answer, findings, working
@@ -89,6 +90,33 @@ def test_a_tool_that_a_shell_did_not_find_is_not_installed() -> None:
 
 def test_a_tool_that_a_shell_ran_and_that_failed_is_there() -> None:
     assert answer(_runs_by_shell("nvidia-smi -q -x", 9)).rule != "tool-missing"
+
+
+def _runs_tool(*codes: int, argv: tuple[str, ...] = ("/usr/bin/nvidia-smi", "-L"), said: str = "") -> Story:
+    """A program runs a tool as often as there are statuses; its words went into the program's pipe."""
+    story = Story(can=(*CHANNELS, "exit-status"))
+    story.process(812, ("/usr/bin/python3", "train.py"))
+    story.tell(LogFound(at=story.later(), source=1, name="pipe", kind="pipe", why="seen in the kernel"))
+    for pid, code in enumerate(codes, start=813):
+        story.process(pid, argv, parent=812)
+        line = LogLine(number=pid, text=said, pid=pid)
+        story.tell(LogRead(at=story.later(), source=1, lines=[line] if said else [], lines_total=1))
+        story.end(pid, code)
+    story.end(812)
+    return story
+
+
+def test_a_tool_of_devices_that_failed_is_why_who_ran_it_asked_for_no_gpu() -> None:
+    first = answer(_runs_tool(9, said="NVIDIA-SMI has failed: no driver"))
+    assert (first.rule, first.pid) == ("tool-failed", 812)
+    assert "train.py) ran nvidia-smi, which ended with code 9: NVIDIA-SMI has failed: no driver" in first.title
+    assert first.command == "/usr/bin/nvidia-smi -L"
+
+
+def test_a_tool_that_succeeded_in_the_end_or_tells_nothing_of_devices_blames_nothing() -> None:
+    assert answer(_runs_tool(9, 0)).rule == "nobody-asked"
+    assert answer(_runs_tool(1, argv=("/usr/bin/lsof", "-i"))).rule == "nobody-asked"
+    assert answer(_runs_tool(127)).rule != "tool-failed", "a shell that found no tool is told as that"
 
 
 def test_a_tool_that_tells_nothing_of_devices_is_of_no_matter() -> None:
