@@ -295,11 +295,12 @@ def test_a_fault_that_a_handler_turned_into_an_exit_status_killed_nobody() -> No
     assert "crashed with SIGSEGV" in answer(story).title
 
 
-def _trapped(library: str | None) -> Story:
+def _trapped(library: str | None, symbol: str | None = None, offset: int = 0) -> Story:
     story = _running()
     trap = SignalDelivered(
-        at=story.later(), pid=812, tid=812, signal=5, si_code=128, fatal=True, ip=0x7F00, library=library
-    )
+        at=story.later(), pid=812, tid=812, signal=5, si_code=128, fatal=True, ip=0x7F00, library=library,
+        symbol=symbol, offset=offset,
+    )  # fmt: skip
     story.tell(trap)
     story.end(812, signal=5)
     return story
@@ -312,5 +313,14 @@ def test_a_trap_in_copied_code_is_perhaps_a_byte_of_ours() -> None:
     assert finding.command.startswith("inspector --no-count --wait ")
 
 
-def test_a_trap_in_a_library_is_its_own() -> None:
+def test_a_trap_behind_a_probe_of_a_counted_function_is_perhaps_a_byte_of_ours() -> None:
+    """Code that was copied to huge pages lies in the place of the original, with the byte of the probe."""
+    finding = answer(_trapped("/opt/shim/libcuda.so.1", "cuInit", 5))
+    assert (finding.rule, finding.confidence) == ("child-crashed", "likely")
+    assert finding.cause.startswith("Perhaps by us: functions of libcuda.so.1 are counted by one changed byte in each")
+
+
+def test_a_trap_elsewhere_in_a_library_is_its_own() -> None:
     assert "by us" not in answer(_trapped("/opt/app/libassert.so")).cause
+    assert "by us" not in answer(_trapped("/opt/shim/libcuda.so.1", "cuInit", 200)).cause
+    assert "by us" not in answer(_trapped("/opt/shim/libcuda.so.1", "helper", 5)).cause
