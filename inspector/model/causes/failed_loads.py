@@ -1,5 +1,7 @@
 """Why a library could not be loaded: what the loader says, and what the files say behind it."""
 
+from collections.abc import Collection
+
 from inspector.model import commands_by_hand, evidence
 from inspector.model.coverage import born_here
 from inspector.model.evidence import short
@@ -168,19 +170,38 @@ class LibraryNotFound(Cause):
         runtime = ' A CUDA runtime returns 35, "driver version is insufficient", for this as well.' \
             if case.leaf.api == "cuda-driver" else ""  # fmt: skip
         named = f" {key} names it." if key else ""
+        optional = not key and not where.unfit and _may_be_optional(case, case.alternatives or (name,))
         return Hit(
             title=f"{by} asked for {names}{'' if by == short(process) else f' in {short(process)}'}: "
             f"{where.unfit or 'not found'}",
             cause=f"{failure.words or 'The file is not there'}. {place}{runtime}{named}".strip(),
-            next_step=step,
+            next_step=f"if it should use a GPU: {step}" if optional else step,
             command=command,
             process=process,
-            confidence=case.sure,
+            severity="warning" if optional else "error",
+            confidence="guess" if optional else case.sure,
             evidence=case.rows(),
+            doubt="It may be an optional plug-in: the program went on without it, and said nothing of it."
+            if optional
+            else "",
             at=case.leaf.at,
             subject=name_of(name),
             root=where.words,
         )
+
+
+def _may_be_optional(case: Case, names: Collection[str]) -> bool:
+    """A file of the program's own, asked for by its path, whose absence it took without a word and without a failure.
+
+    A library of the driver or of a toolkit is no such file, whatever path leads to it; nor is what a call failed over.
+    """
+    end, known = case.process.end, case.context.profiles.api_of_soname
+    own = all("/" in one and known(name_of(one)) is None for one in names)
+    failed = end is not None and bool(end.code or end.signal)
+    spoke = any(
+        word.pid in (0, case.process.pid) and (word.saying or word.refusal) for word in case.context.analysis.words
+    )
+    return own and len(case.chain) == 1 and not failed and not spoke
 
 
 def _opened(case: Case, name: str) -> str:

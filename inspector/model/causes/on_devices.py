@@ -48,7 +48,7 @@ class GpuInUse(Conclusion):
         if decision.silence is not None:
             return _without_device(decision, working)
         doubt = "" if decision.confidence == "proven" else "no device was seen behind the success"
-        cause = _ignored(context) or NOTHING_BROKEN + _discarded(decision.process)
+        cause = _ignored(context) or _left_out(context, decision) or NOTHING_BROKEN + _discarded(decision.process)
         if doubt and not working and decision.evidence and decision.evidence[0].pane == "logs":
             doubt = "Its log says so; no work was counted."
         elif doubt and not working and _unread(decision.progress):
@@ -98,6 +98,21 @@ def _ignored(context: Context) -> str:
         f"{number} of {total} of {first.source} {'is' if number == 1 else 'are'} ignored: "
         f"{name_of(first.entry)}{f' ({why})' if why else ''}."
     )
+
+
+def _left_out(context: Context, decision: Decision) -> str:
+    """Of several devices one was refused to the program before it computed on another."""
+    progress = decision.progress
+    if progress is None:
+        return ""
+    rows = context.analysis.attempts[progress.process]
+    own = [one for one in rows if one.kind == "call" and one.family == progress.family and one.calls is not None]
+    counts = (sample.values.get("count") for one in own if one.calls for sample in one.calls.samples)
+    several = max((count for count in counts if isinstance(count, int)), default=0)
+    refused = next((one for one in own if one.refused and one.stage == "context" and one.code), None)
+    if several < 2 or refused is None:
+        return ""
+    return f"It works. Of the {several} devices that were counted one may be left out: before, {sentence(refused)}."
 
 
 def _discarded(process: Process | None) -> str:

@@ -1,5 +1,6 @@
 """Rules about who could call."""
 
+from inspector.model.decision import CONTRADICTING
 from inspector.stream.calls import LoaderRefused
 from inspector.stream.libraries import CandidateFound, Dependency, LoadPredicted, SearchStep
 from inspector.stream.processes import SignalDelivered
@@ -74,6 +75,30 @@ def test_a_module_without_which_the_api_was_reached_is_not_the_answer() -> None:
     story.end(812)
     assert rules(story)[0] == "api-error"
     assert "dependency-missing" not in rules(story)
+
+
+def _without_plug_in(path: str, *said: str, code: int = 0) -> tuple[str, str, str]:
+    """What is said of a program that does not find a plug-in and ends."""
+    story = Story(can=(*CONTRADICTING, "exit-status"))
+    story.process(812)
+    absent = f"{path}: cannot open shared object file: No such file or directory"
+    story.look_up(812, "dlopen", path, False, by="/opt/app/server", error=absent)
+    if said:
+        story.log(*said)
+    story.end(812, code)
+    finding = answer(story)
+    return finding.rule, finding.severity, finding.confidence
+
+
+def test_a_plug_in_whose_absence_was_taken_without_a_word_may_be_optional() -> None:
+    assert _without_plug_in("/opt/app/plugins/libaccel_cuda.so") == ("lookup-failed", "warning", "guess")
+
+
+def test_a_plug_in_that_the_program_misses_is_needed_and_so_is_the_driver_itself() -> None:
+    plug_in = "/opt/app/plugins/libaccel_cuda.so"
+    assert _without_plug_in(plug_in, "could not load the CUDA backend, using CPU")[1] == "error"
+    assert _without_plug_in(plug_in, code=1)[1] == "error"
+    assert _without_plug_in("/usr/lib/wsl/lib/libcuda.so.1")[1] == "error"
 
 
 def test_two_backends_of_one_file_name_fail_each_for_its_own_reason() -> None:

@@ -10,7 +10,7 @@ from inspector.stream.calls import FileOpened
 from inspector.stream.processes import Descriptor, DescriptorsRead
 
 from ..asking import BACKEND, CPU, CUDA, answer, findings, found, healthy, rules, working
-from ..build import MS, NVML, Story
+from ..build import DRIVER, MS, NVML, Story
 
 
 def test_a_working_program_is_in_use_and_nothing_is_blamed() -> None:
@@ -132,6 +132,25 @@ def test_a_socket_that_is_open_may_be_the_way_to_a_device() -> None:
     way_out = Descriptor(fd=5, target="socket:[77]", kind="socket", writable=True)
     story.tell(DescriptorsRead(at=story.later(), pid=812, descriptors=[way_out]))
     assert rules(story) == ["gpu-in-use"]
+
+
+def test_a_device_that_was_refused_before_another_worked_is_told_beside_the_use() -> None:
+    story = Story()
+    story.process(812)
+    story.driver(812, exports=[*DRIVER, "cuCtxCreate_v2"])
+    story.consumer(812, BACKEND)
+    story.call(812, "cuInit", by=BACKEND)
+    story.call(812, "cuDeviceGetCount", by=BACKEND, values={"count": 2})
+    story.call(812, "cuCtxCreate_v2", 46, by=BACKEND)
+    story.call(812, "cuCtxCreate_v2", by=BACKEND)
+    story.call(812, "cuMemAlloc_v2", by=BACKEND, values={"pointer": 0x7F30_0000_0000})
+    story.call(812, "cuLaunchKernel", by=BACKEND, count=60, took=5 * MS)
+    finding = answer(story)
+    assert finding.rule == "gpu-in-use"
+    assert (
+        "Of the 2 devices that were counted one may be left out" in finding.cause
+        and "cuCtxCreate_v2 = 46" in finding.cause
+    )
 
 
 def test_success_with_no_device_behind_it_is_told_as_that_and_not_as_a_gpu_in_use() -> None:
