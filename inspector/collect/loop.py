@@ -57,7 +57,7 @@ class CollectorLoop:
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector.register(self._wake_read, selectors.EVENT_READ, self._woken)
         self.makes_way: Callable[[], bool] = lambda: False
-        """Whether what can wait is to wait a little: all but descriptors that can be read."""
+        """Whether what can wait is to wait a little; descriptors that can be read meanwhile are read together."""
         self._postponed = False
         self._worker = threading.Thread(target=self._work_loop, name="collector-files", daemon=True)
         self._worker.start()
@@ -116,7 +116,9 @@ class CollectorLoop:
         self._own.tid = threading.get_native_id()
         while self._running:
             self._own.since = 0
-            ready = self._selector.select(self._rest())
+            if self._postponed:
+                time.sleep(MakingWay.AGAIN_SECONDS)  # what can be read by then is read at once, not record by record
+            ready = self._selector.select(0 if self._postponed else self._rest())
             for key, _ in ready:
                 self._call(key.data)
             self._postponed = self.makes_way()
@@ -160,8 +162,6 @@ class CollectorLoop:
 
     def _rest(self) -> float | None:
         """Seconds until something is to be done."""
-        if self._postponed:
-            return MakingWay.AGAIN_SECONDS
         if not self._timers:
             return None
         return max(0.0, (self._timers[0].due - self.now()) / _NS)

@@ -19,8 +19,8 @@ class MakingWay(TreeObserver):
 
     LONGEST_SECONDS = 0.4
     """So long in all, and not again before twice that: where programs begin all the time, half of it is for us."""
-    AGAIN_SECONDS = 0.005
-    """After which to ask again."""
+    AGAIN_SECONDS = 0.05
+    """After which to ask again: each time costs a program that shares the processor some 50 us and its caches."""
 
     def __init__(self) -> None:
         self._processors = len(os.sched_getaffinity(0))

@@ -61,6 +61,17 @@ def test_every_hash_style_gives_all_names(workshop: Workshop, style: str) -> Non
         table = SymbolTable(elf)
         assert {b"alpha", b"beta", b"gamma", b"d", b"puts"} <= set(table.names())
         assert [table.name(i) for i in table.find(b"beta")] == [b"beta"]
+        assert table.defines_any([b"omega", b"beta"])
+        assert not table.defines_any([b"omega", b"gamma"]), "undefined here"
+
+
+def test_the_filter_of_a_table_lets_every_name_in_it_pass_and_few_others() -> None:
+    with ElfFile(LIBC) as elf:
+        table = SymbolTable(elf)
+        names = [table.name(index) for index, symbol in enumerate(table.symbols()) if symbol.defined]
+        assert all(table.defines_any([name]) for name in names)
+        assert len(names) > 2000
+        assert not table.defines_any([b"no_such_%d" % number for number in range(2000)])
 
 
 def test_a_library_that_exports_nothing_still_shows_what_it_needs(workshop: Workshop) -> None:
@@ -96,6 +107,8 @@ def test_a_32_bit_library_is_read_too(workshop: Workshop) -> None:
         table = SymbolTable(elf)
         assert (elf.layout.word_bits, elf.machine) == (32, "i386")
         assert [table.export(i).name for i in table.find(b"narrow")] == ["narrow"]
+        assert table.defines_any([b"broad", b"narrow"])
+        assert not table.defines_any([b"broad"])
 
 
 @given(name=st.text(alphabet=st.characters(codec="ascii", exclude_characters="\0"), max_size=40))
@@ -116,6 +129,7 @@ def test_a_damaged_file_gives_symbols_or_a_reason_and_never_another_error(
         with ElfFile(os.fsencode(path)) as elf:
             table = SymbolTable(elf)
             table.find(b"cuInit")
+            table.defines_any([b"cuInit", b"cuNoSuchFunction"])
             for index in range(min(len(table), 50)):
                 symbol = table.symbol(index)
                 (table.export if symbol.defined else table.need)(index)

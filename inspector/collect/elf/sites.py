@@ -6,6 +6,7 @@ emulated instruction that follows in a straight line and is no branch target.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -70,8 +71,8 @@ def find_sites(open_path: bytes, names: Iterable[str] = ()) -> Sites:
             known = " and ".join(each.name for each in processors().values())
             raise ElfError(f"a library for {elf.machine}: probes are known for {known} only")
         table = SymbolTable(elf)
-        wanted = {name.encode(): name for name in names}
-        if wanted and not any(map(table.find, wanted)):
+        wanted = _by_symbol(tuple(names))
+        if wanted and not table.defines_any(wanted):
             return Sites([], [Refusal(tuple(wanted.values()), NOT_EXPORTED)])
         groups, refused = _group(table, wanted)
         text = [s for s in elf.segments if s.kind == PT_LOAD and s.flags & PF_X]
@@ -79,6 +80,11 @@ def find_sites(open_path: bytes, names: Iterable[str] = ()) -> Sites:
         for address, (aliases, size) in groups.items():
             _probe_point(processor, elf, text, address, size, tuple(aliases), sites)
         return sites
+
+
+@lru_cache(16)
+def _by_symbol(names: tuple[str, ...]) -> dict[bytes, str]:
+    return {name.encode(): name for name in names}
 
 
 def site_at(open_path: bytes, offset: int, name: str) -> Site | None:

@@ -6,7 +6,7 @@ Found through DT_GNU_HASH, DT_HASH or the section header, so that stripped secti
 
 import struct
 from array import array
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from functools import cached_property, lru_cache
 from itertools import compress
 from typing import Final, Literal, NamedTuple
@@ -142,6 +142,10 @@ class SymbolTable:
         indices = self._hash.candidates(name) if self._hash else self._by_name.get(name, [])
         return [i for i in indices if i < self.count and self.symbol(i).defined and self.name(i) == name]
 
+    def defines_any(self, names: Iterable[bytes]) -> bool:
+        """Whether one of these names is defined: most files define none, which a filter of theirs tells at once."""
+        return any(map(self.find, self._hash.filtered(tuple(names)) if self._hash else names))
+
     def version(self, index: int) -> tuple[bytes, bool]:
         """Version node of a defined symbol and whether it is the default one of its name."""
         indices = self.version_indices
@@ -198,7 +202,7 @@ class SymbolTable:
         classic = self._elf.tag(DT_HASH)
         if classic is not None:
             return int(struct.unpack("<II", self._elf.read_at(classic, 8))[1])
-        return self._hash.count() if self._hash else 0
+        return self._hash.count if self._hash else 0
 
 
 def names_at(strings: bytes, raw: bytes, size: int, mask: bytes, heads: Set[bytes] | None = None) -> dict[int, bytes]:
@@ -214,7 +218,7 @@ def exports_any(open_path: bytes, names: Iterable[bytes]) -> bool:
     """Whether a file defines one of these names, by its hash table alone; raises ElfError when it cannot be read."""
     with ElfFile(open_path) as elf:
         table = SymbolTable(elf)
-        return any(table.find(name) for name in names)
+        return table.defines_any(names)
 
 
 class _GnuHash:
@@ -222,14 +226,16 @@ class _GnuHash:
 
     def __init__(self, elf: ElfFile) -> None:
         address = elf.tag(DT_GNU_HASH) or 0
-        buckets, self.first, bloom, _ = struct.unpack("<4I", elf.read_at(address, 16))
+        buckets, self.first, bloom, self._shift = struct.unpack("<4I", elf.read_at(address, 16))
         self._elf = elf
-        if buckets > _MOST_SYMBOLS:
-            raise ElfError(f"damaged: a hash table of {buckets:,} buckets")
-        at = elf.offset_of(address) + 16 + bloom * elf.layout.word_bits // 8
+        if max(buckets, bloom) > _MOST_SYMBOLS:
+            raise ElfError(f"damaged: a hash table of {buckets:,} buckets, a filter of {bloom:,} words")
+        self._filter_at, self._filter_size = elf.offset_of(address) + 16, bloom * elf.layout.word_bits // 8
+        at = self._filter_at + self._filter_size
         self.buckets = array("I", elf.read(at, 4 * buckets))
         self._chains_at = at + 4 * buckets
 
+    @cached_property
     def count(self) -> int:
         """One more than the last symbol of the last chain; 0 when no symbol is hashed."""
         last = max(self.buckets, default=0)
@@ -248,8 +254,26 @@ class _GnuHash:
 
     @cached_property
     def _chains(self) -> "array[int]":
-        size = 4 * max(self.count() - self.first, 0)
+        size = 4 * max(self.count - self.first, 0)
         return array("I", self._elf.read(self._chains_at, size))
+
+    def filtered(self, names: tuple[bytes, ...]) -> Sequence[bytes]:
+        """Those of the names that may be in the table, by its Bloom filter: a few too many, none too few."""
+        words, bits, shift = self._filter, self._elf.layout.word_bits, self._shift
+        if not words:
+            return names
+        size = len(words)
+        return [
+            name
+            for name, value in _hashed(names)
+            if (word := words[value // bits % size]) >> value % bits & word >> (value >> shift) % bits & 1
+        ]
+
+    @cached_property
+    def _filter(self) -> "array[int]":
+        words = array("Q" if self._elf.layout.word_bits == 64 else "I")
+        words.frombytes(self._elf.read(self._filter_at, self._filter_size))
+        return words
 
     def candidates(self, name: bytes) -> list[int]:
         """Indices of symbols with the same hash value."""
@@ -274,6 +298,11 @@ def gnu_hash(name: bytes) -> int:
     for byte in name:
         value = (value * 33 + byte) & 0xFFFFFFFF
     return value
+
+
+@lru_cache(16)
+def _hashed(names: tuple[bytes, ...]) -> list[tuple[bytes, int]]:
+    return [(name, gnu_hash(name)) for name in names]
 
 
 def _count_by_section(elf: ElfFile) -> int:

@@ -62,7 +62,12 @@ class CpuThreads:
                 name = f"react-{processor}"
                 threading.Thread(target=self._react, args=(processor, turn), daemon=True, name=name).start()
 
-    def look_at(self, pid: int) -> None:
+    def rehearse(self) -> None:
+        """Look at ourselves as at a program that begins."""
+        self._is_awaited(os.getpid())
+        self._look_at(os.getpid())
+
+    def _look_at(self, pid: int) -> None:
         """Probe what a process will probably load, as long as there is time for it."""
         until = time.monotonic_ns() + self._budget
         for path in self._load_candidates.likely(pid):
@@ -106,7 +111,7 @@ class CpuThreads:
         self.load_watch.keep(self.YOUNG_SECONDS)
         if self._load_candidates.is_repeat(record.pid):
             return
-        self.look_at(record.pid)
+        self._look_at(record.pid)
         self._young()
 
     def _read(self, record: FirstRead) -> None:

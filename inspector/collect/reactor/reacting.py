@@ -133,7 +133,7 @@ class Reacting:
         if not self._rehearsed:
             self._rehearsed = True
             with as_ordinary():
-                self._cpu_threads.look_at(os.getpid())
+                self._cpu_threads.rehearse()
 
     def _foresee(self, pid: int) -> None:
         if not self._foresees_all:  # what it loads is met when it is read
