@@ -175,9 +175,21 @@ def test_after_lost_records_the_tree_is_compared_with_proc(grove: Grove, worksho
         grove.tree.attach([os.getpid()])
         before = {process.pid for process in grove.tree.processes()}
         grove.tree._processes.pop(life.pid, None)
-        grove.feed.hand_out([Lost("ring", 5)])
+        grove.feed.hand_out([Lost("kernel records", 5)])
         assert grove.sink.all(EventsLost)[-1].count == 5
         assert {process.pid for process in grove.tree.processes()} >= before | {life.pid}
+
+
+def test_after_lost_stacks_and_counters_nobody_is_taken_for_ended_before_that_is_told(
+    grove: Grove, workshop: Workshop
+) -> None:
+    with Life(workshop.program, "line") as life:
+        grove.tree.attach([life.pid])
+        life.kill()
+        grove.feed.hand_out([Lost("call stacks", 5), Lost("processes without counters", 1), Lost("call stacks", 5)])
+        grove.feed.hand_out([Exited(grove.loop.now(), life.pid, 9)])
+    assert [event.signal for event in grove.sink.all(ProcessEnded)] == [9]
+    assert len(grove.sink.all(EventsLost)) == 3
 
 
 def test_records_of_strangers_change_nothing(grove: Grove) -> None:

@@ -13,8 +13,11 @@ from .membership import (
 )
 from .records import Lost
 
+_LIVES = "kernel records"
+OF_LIVES = (_LIVES, "perf")
+"""After which births and ends may be unknown; the second is what perf's rings lose."""
 _COUNTED: dict[str, Callable[[Membership], int]] = {
-    "kernel records": lambda members: members.control_word(CONTROL_LOST),
+    _LIVES: lambda members: members.control_word(CONTROL_LOST),
     "processes without counters": lambda members: members.crowded,
     "results of calls": lambda members: members.control_word(CONTROL_LOST_OUTCOMES),
     "opened files and refused calls": lambda members: members.control_word(CONTROL_LOST_OPENS),

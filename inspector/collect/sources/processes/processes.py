@@ -12,6 +12,7 @@ from inspector.stream.session import EventsLost
 from inspector.stream.text import decode
 
 from ...kernel import procfs
+from ...kernel.losses import OF_LIVES
 from ...kernel.pidfd import ExitWatch
 from ...kernel.records import Executed, Exited, Forked, Lost, Record
 from ..contract import EventSink, Loop, Mapping, Tracked, TreeObserver
@@ -256,8 +257,13 @@ class ProcessTree:
                 self.tell("forgotten", process)
 
     def _lost(self, record: Lost) -> None:
-        """After a hole in the records: say it, and look for births and ends that fell into it."""
+        """After a hole in the records: say it, and look for births and ends that may have fallen into it.
+
+        Into no other: who ended a moment ago would be taken for ended in an unknown way, before its record is read.
+        """
         self._sink.send(EventsLost(at=self._loop.now(), source=record.source, count=record.count))
+        if record.source not in OF_LIVES:
+            return
         for process in self.processes():
             self.recheck(process)
         self.attach(self._unknown_descendants(), "fork")
