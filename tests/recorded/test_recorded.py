@@ -287,6 +287,22 @@ RUNS = (
     # aborts at once when its backend cannot be loaded; all its threads die of the signal that one of them raised
     Recorded("luisa-absent", "cpu", "dependency-missing", "libcuda.so.1 not found"),
     Recorded("luisa-old", "cpu", "child-crashed", "CUDA driver version 11.4 is too old"),
+    # jumped to address 0 over a function of the driver that it had looked up in vain
+    Recorded("bpy-old", "cpu", "lookup-failed", "cuDeviceGetCount"),
+    # lacked CUDA's driver, turned to OpenCL and fell in the driver behind that
+    Recorded("luxcore-crash", "cpu", "child-crashed", "SIGABRT in libpocl.so.2.10.0"),
+    # "CUDA not enabled" is what it says of itself
+    Recorded("decord-notbuilt", "cpu", "cpu-only-build", "CUDA not enabled"),
+    # its last line tells only that a library was not loaded, the line before which
+    Recorded("ortnode-noprovider", "cpu", "ended-by-own-error", "libonnxruntime_providers_shared.so: cannot open"),
+    # was refused NVML; that another library needs OpenCL's loader is beside the point
+    Recorded("slurm-absent", "cpu", "lookup-failed", "libslurmfull.so asked for libnvidia-ml.so"),
+    # somebody ended it before it came to ask
+    Recorded("dltop-cutoff", "cpu", "nobody-asked", "was ended by SIGTERM after 20.0 s"),
+    # compiles a module against the driver, which lacks a name that it needs
+    Recorded("triton-nosymbol", "cpu", "symbol-missing", "libcuda.so.1 does not export cuFuncSetAttribute"),
+    # asked by a path for what is not there
+    Recorded("ffirs-nowhere", "cpu", "lookup-failed", "It was asked for by its path"),
 )
 
 

@@ -116,12 +116,22 @@ class LoadReader:
 
         Where events were lost, its return may be one of them. What another thread was loading meanwhile did not end it.
         """
+        if self._used_since(lookup):
+            return False
         stack = waiting(self.process, lookup.tid, lookup.entered)
         inside = stack is not None and any(map(in_loader, stack.native))
         if self.process.ended:
             main = lookup.tid == self.process.pid
             return ((main or inside) and not holes(self.state)) or crashed(self.process)
         return inside
+
+    def _used_since(self, lookup: LookedUp) -> bool:
+        """Who asked for the load looked names up in the loaded file afterwards, on the same thread: it had returned."""
+        return any(
+            one.tid == lookup.tid and one.requester == lookup.requester and one.at > lookup.entered
+            and not is_load(one) and one.answer is not None and name_of(one.answer) == name_of(lookup.name)
+            for one in self.process.lookups
+        )  # fmt: skip
 
     def _expected(self, name: str, failure: FailedLoad) -> bool:
         """A backend that a profile knows there, or a load that a library of the process answers itself."""

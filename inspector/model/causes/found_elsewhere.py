@@ -56,6 +56,9 @@ def found_elsewhere(case: Case, name: str, *kinds: str) -> FoundElsewhere:
         if bad := [copy for copy in found.copies if copy.problem and copy.path != found.library]:
             return _unfit(case, found, bad[0], name, search)
         return FoundElsewhere(places, _get(found, name), search)
+    if name.startswith("/"):
+        words = "it was asked for by its path, so nothing else is searched"
+        return FoundElsewhere(words, f"put {name_of(name)} there, or set the path by which it is asked for", search)
     return FoundElsewhere(
         "", f"check whether {name_of(name)} is on this machine, and add its directory to the library path", search
     )

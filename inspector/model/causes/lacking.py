@@ -23,8 +23,9 @@ _GUESS = re.compile(r"\b(possible|possibly|maybe|may be|might|perhaps)\b", re.I)
 
 _SEVERAL = 3
 """Functions of an API that a file names at least, where it uses it: one alone may stand in a message."""
-_SCRIPTS = re.compile(r"python|perl|ruby|node_modules|site-packages|/share/|/locale|/proc/|/sys/")
-"""Folders in which interpreters look for their own modules."""
+_TEMPORARY = ("/tmp/", "/var/tmp/", "/dev/shm/")
+_SCRIPTS = re.compile(r"python|perl|ruby|node_modules|site-packages|/share/|/locale|/proc/|/sys/|\.d(?:/|$)")
+"""Folders in which interpreters look for their own modules, and those of settings (`/lib/modprobe.d`)."""
 
 
 class NotBuiltForGpu(Conclusion):
@@ -43,6 +44,8 @@ class NotBuiltForGpu(Conclusion):
             for package in process.packages.values():
                 able = _can_use(context, package)
                 asked = _refused_beside(process, package)
+                if _being_unpacked(process, package, decision):
+                    continue
                 if package.gpu_part is False and (asked or not able or decision.verdict != "cpu"):
                     return self._of_package(context, decision, process, package, able, asked)
         return self._told(context, decision)
@@ -82,6 +85,11 @@ class NotBuiltForGpu(Conclusion):
             severity="error", confidence="likely", evidence=[word_row(context.state, said), *decision.evidence],
             subject="not built", root=said.text.strip()[:200],
         )  # fmt: skip
+
+
+def _being_unpacked(process: Process, package: PackageRead, decision: Decision) -> bool:
+    """A program that runs on unpacked it for itself: what does not lie beside it yet may come when it is asked for."""
+    return not process.ended and decision.word is None and package.path.startswith(_TEMPORARY)
 
 
 def _refused_beside(process: Process, package: PackageRead) -> list[str]:

@@ -95,7 +95,7 @@ class SymbolMissing(Cause):
             title=f"{name_of(failure.name)} {verb(failure)} in {short(process)}: it needs {listed([name, *more], 3)}, "
             f"which {lacks}",
             cause=f"The loader says: {failure.words}.{there}",
-            next_step=place.step if known else _let_it_export(provider, failure.name, name),
+            next_step=place.step if place.paths else _let_it_export(provider, failure.name, name),
             command=(commands_by_hand.exported if file == provider else commands_by_hand.wanted)(process, file, name),
             process=process,
             confidence=case.sure,

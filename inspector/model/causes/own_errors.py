@@ -10,7 +10,7 @@ from inspector.model.evidence import short
 from inspector.model.families import MANAGEMENT
 from inspector.model.first_lines import last_line
 from inspector.model.formatting import listed, name_of
-from inspector.model.log_claims import Word, concerns_gpu, own_error, says_not_built, writer
+from inspector.model.log_claims import Word, concerns_gpu, own_error, says_not_built, stands_last, writer
 from inspector.model.log_parsing.vocabulary import CONCERNS_DEVICES, CONCERNS_GPU
 from inspector.model.progress import Progress
 from inspector.model.settings import Setting
@@ -132,7 +132,7 @@ class EndedByOwnError(Cause):
         off = [one for owner, one in case.context.analysis.settings if owner is process and about_gpu]
         reason = _reason(case, said)
         before, step, command = _advice(case, words, reached, reason, off, about_gpu=about_gpu)
-        root = off[0].text if off else reason.text.strip()[:240] if reason is not None else words
+        root = off[0].text if off else _told_by(reason)[:240] if reason is not None else words
         return Hit(
             title=f"{short(process)} failed with its own error: {words}",
             cause=f"It {leaf.answer.removeprefix('it ')}; {before}",
@@ -191,7 +191,7 @@ def _advice(
         step = "fix what the error names"
     if reason is not None:
         before, step = (
-            f"before that it said: {reason.text.strip().rstrip('.')[:240]}.{reached}",
+            f"before that it said: {_told_by(reason).rstrip('.')[:240]}.{reached}",
             "fix what these words name",
         )
     elif about_gpu and _TO_INSTALL.search(words) is not None:
@@ -209,7 +209,9 @@ def _reason(case: Case, said: Word | None) -> Word | None:
     """What it said of a GPU shortly before an error that tells less: `Failed to create device` follows from a library
     that was not found. The same sentence (`raise ValueError("…")` of a traceback) is no reason for itself.
     """
-    if said is None or said.refusal != "own-error":
+    if said is None:
+        return _refused_load(case)
+    if said.refusal != "own-error":
         return None
     message = said.text.partition(": ")[2].strip() or said.text.strip()
     told = [
@@ -218,6 +220,21 @@ def _reason(case: Case, said: Word | None) -> Word | None:
         and 0 < said.number - word.number <= _SHORTLY and writer(case.state, word) is case.process
     ]  # fmt: skip
     return told[-1] if told and not said.name.endswith(("ImportError", "ModuleNotFoundError")) else None
+
+
+def _told_by(reason: Word) -> str:
+    """What a line says; of a library that was refused its path and the loader's words, without where it was written."""
+    whole = reason.refusal == "load" and reason.name.startswith("/") and bool(reason.answer)
+    return f"{reason.name}: {reason.answer}" if whole else reason.text.strip()
+
+
+def _refused_load(case: Case) -> Word | None:
+    """A library that it says it could not load among its last lines, where the last of them tells no more than that."""
+    told = [
+        word for word in case.context.analysis.words
+        if word.refusal == "load" and stands_last(case.state, word) and writer(case.state, word) is case.process
+    ]  # fmt: skip
+    return told[-1] if told else None
 
 
 def _last_unread(case: Case) -> Attempt | None:

@@ -5,14 +5,16 @@ from typing import get_args
 
 from inspector.model import evidence
 from inspector.model.coverage import born_here, capability, seen_from_birth
+from inspector.model.crashes import killed
 from inspector.model.decision import CONTRADICTING, Decision, Reason, computed, covered
 from inspector.model.early_look_ups import asked_too_early
 from inspector.model.evidence import short
 from inspector.model.families import MANAGEMENT, family_of_api
-from inspector.model.formatting import listed, name_of
+from inspector.model.formatting import duration, listed, name_of, signal_name
 from inspector.model.log_claims import concerns_gpu
 from inspector.model.progress import Progress
-from inspector.model.state import Process
+from inspector.model.state import Process, State
+from inspector.model.tree import ancestors
 from inspector.model.worker import is_tool
 from inspector.stream.session import COLLECTOR_ENDED
 
@@ -84,11 +86,27 @@ class NobodyAsked(Conclusion):
         searched = listed((path for path in read if holds_libraries(path)), 3)
         looked = f" Directories it searched: {searched}." if searched else ""
         said = f" The program says: {decision.word.text.strip()[:160]}" if decision.word is not None else ""
+        cut_off = _cut_off(context.state)
+        later, never = "What it would have asked for later is not known", "This is not a driver or library problem"
         return hit_of(
             decision, f"no process asked for a GPU: {seen_from_birth(context.state)}, and none loaded or "
-            "looked up a GPU library", f"This is not a driver or library problem.{looked}{said}",
+            f"looked up a GPU library{cut_off}",
+            f"{later if cut_off else never}.{looked}{said}",
+            "let it run until it comes to look for a device" if cut_off else
             "if it should use a GPU: check whether this build or its backend directory has GPU code", subject="nobody",
         )  # fmt: skip
+
+
+def _cut_off(state: State) -> str:
+    """That somebody ended the program from outside: nobody knows what it would have asked for later."""
+    own = [(one.end.cpu or 0, one, one.end) for one in state.processes if not is_tool(one) and one.end is not None]
+    _, worker, end = max(own, key=lambda one: one[0], default=(0, None, None))
+    if worker is None or end is None or not killed(worker):
+        return ""
+    if any(not one.ended and one not in ancestors(worker) for one in state.processes):
+        return ""
+    lived = duration(worker.ended - worker.started)
+    return f", until {short(worker)} was ended by {signal_name(end.signal or 0)} after {lived}"
 
 
 class ManagementOnly(Conclusion):

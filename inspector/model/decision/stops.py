@@ -8,7 +8,7 @@ from inspector.model.attempts.row import Attempt
 from inspector.model.attempts.system import is_device, refused_node
 from inspector.model.attempts.wording import row_of, word_row
 from inspector.model.chain import Stop, has_no_driver
-from inspector.model.crashes import crashed
+from inspector.model.crashes import crashed, jumped_to_null
 from inspector.model.drivers import drivers_behind
 from inspector.model.families import DRAWING, MANAGEMENT, family_of_api
 from inspector.model.first_lines import last_line
@@ -80,15 +80,25 @@ def _gave_up_over_a_refusal(ways: Ways, death: Attempt) -> bool:
     name; or it fell in the file that had asked, without what it was refused: that is how it ends, and not why.
     """
     stops = [stop for (process, _), stop in ways.analysis.stops.items() if process is death.process]
-    return any(_could_not_load(stop, death) for stop in stops) or any(
-        _answered(stop.attempt)
-        and (stop.attempt.code or _in_last_words(ways, stop.attempt))
-        and (death.code == SIGABRT or _fell_without(stop.attempt, death))
-        and stop.attempt.came_back
-        and stop.attempt.at < death.at
-        and not stop.after_work
-        for stop in stops
+    return (
+        any(_could_not_load(stop, death) and not _turned_to_another(ways, stop) for stop in stops)
+        or any(
+            _answered(stop.attempt)
+            and (stop.attempt.code or _in_last_words(ways, stop.attempt))
+            and (death.code == SIGABRT or _fell_without(stop.attempt, death))
+            and stop.attempt.came_back
+            and stop.attempt.at < death.at
+            and not stop.after_work
+            for stop in stops
+        )
+        or any(_called_what_is_not_there(stop.attempt, death) for stop in stops)
     )
+
+
+def _called_what_is_not_there(refused: Attempt, death: Attempt) -> bool:
+    """It jumped to address 0 after a function of the API was looked up in vain: so end programs that do not check."""
+    lacked = refused.kind == "lookup" and refused.refused and not is_table(refused)
+    return lacked and refused.at < death.at and jumped_to_null(death.signal)
 
 
 def _could_not_load(stop: Stop, death: Attempt) -> bool:
@@ -96,6 +106,13 @@ def _could_not_load(stop: Stop, death: Attempt) -> bool:
     asked = stop.attempt
     at_once = 0 <= death.at - asked.at <= _AT_ONCE
     return asked.kind == "load" and asked.source != "file" and death.code == SIGABRT and at_once
+
+
+def _turned_to_another(ways: Ways, stop: Stop) -> bool:
+    """After it was refused a library it began with another API, perhaps of the CPU: what it fell over comes later."""
+    asked = stop.attempt
+    others = (one for one in ways.analysis.of_process(asked.process) if one.family != stop.progress.family)
+    return any(one.got_to("initialised") and one.newest > asked.at for one in others)
 
 
 def _fell_without(refused: Attempt, death: Attempt) -> bool:
@@ -127,7 +144,7 @@ def _counted_later(ways: Ways, death: Attempt) -> bool:
 def by_stop(ways: Ways) -> Decision | None:
     analysis, state = ways.analysis, ways.state
     stops = dict(analysis.stops)
-    if any(one.got_to("loaded") for one in ways.compute):
+    if any(one.got_to("loaded") and not _linked_in(ways, one) for one in ways.compute):
         stops = {key: stop for key, stop in stops.items() if key[1] not in MANAGEMENT or _decides(ways, stop)}
     if not analysis.only_draws:
         stops = {key: stop for key, stop in stops.items() if key[1] not in DRAWING}
@@ -159,6 +176,7 @@ def by_stop(ways: Ways) -> Decision | None:
     over = bool(process.ended) or ways.says_cpu or (death is not None and death.kind == "signal")
     unseen = not stop.attempt.came_back and stop.attempt.kind != "call" and not crashed(process)  # by another way out
     unseen |= stop.progress.got_to("work") and stop.progress.launched is None  # of work whose results were not read
+    unseen |= death is not None and _called_what_is_not_there(stop.attempt, death)  # which of several is not told
     surely = seen and over and not went_on and not stop.before and not stop.unsaid and not unseen
     sure: Confidence = "proven" if surely and ways.complete() else "likely"
     if _may_have_worked(ways, stop):

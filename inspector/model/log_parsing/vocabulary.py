@@ -122,11 +122,12 @@ GIVEN_NOTHING: Final = _any(
     rf"\b0\s+(?:of\s+\d+\s+)?layers\b.{{0,30}}\b{GPU}",
 )
 NOT_BUILT: Final = _any(
-    "compile|build|built|configured|linked|reinstall|this version|your version|binary|not installed|not in |unknown"
-    "|unrecognized|unsupported|backend|support",
+    "compile|build|built|configured|linked|enabled|reinstall|this version|your version|binary|not installed|not in "
+    "|unknown|unrecognized|unsupported|backend|support",
     rf"\bnot\s+(?:been\s+)?(?:compiled|built|configured|linked)\s+(?:with|for|to\s+use)\b.{{0,40}}\b{GPU}\b",
     rf"\b(?:compiled|built)\s+without\b.{{0,40}}\b{GPU}\b",
     rf"\b{GPU}\b.{{0,20}}\bnot\s+(?:been\s+)?(?:compiled|built)\s+(?:in|into|with)\b",
+    rf"\b{GPU}(?:\s+support)?\s+(?:is\s+|was\s+)?not\s+enabled\b",
     rf"\b{GPU}\b.{{0,40}}\b(?:not\s+(?:enabled|available|supported|included)|disabled)\s+in\s+this\s+(?:build|version|binary)\b",
     rf"\b(?:this|your)\s+(?:build|version|binary)\b.{{0,40}}\b(?:without|no|not|lacks)\b.{{0,30}}\b{GPU}\b",
     rf"\b(?:re-?compile|re-?build|reinstall)\b.{{0,40}}\bwith\b.{{0,40}}\b(?:\w+_)?{GPU}\b",

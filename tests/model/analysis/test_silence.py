@@ -1,6 +1,7 @@
 """What was not observable is never the ground of a "no", and what files tell is, where look-ups were not all seen."""
 
 from inspector.stream.calls import FileOpened, Via
+from inspector.stream.libraries import PackageRead
 from inspector.stream.processes import ProcessStarted
 from inspector.stream.session import Capability, CollectorWaits, EventsLost
 from inspector.stream.syscalls import SystemCallsWatched
@@ -127,3 +128,22 @@ def test_a_program_that_began_an_api_and_ended_is_on_the_cpu() -> None:
 
 def test_what_a_driver_hands_out_itself_may_have_been_called_without_a_count() -> None:
     assert answer(_only_began("cuGetProcAddress_v2")).rule == "cause-not-seen"
+
+
+def test_a_package_that_a_running_program_unpacks_is_not_yet_told_as_a_build_for_the_cpu() -> None:
+    library = "/tmp/onnxruntime-java8348/libonnxruntime.so"
+    story = on(CHANNELS)
+    story.process(812, ("/bin/java",))
+    story.tell(PackageRead(at=story.later(), pid=812, package="onnxruntime", path=library, gpu_part=False))
+    assert answer(story).rule == "nobody-asked"
+    story.end(812)
+    assert answer(story).rule == "cpu-only-build"
+
+
+def test_who_was_ended_by_somebody_is_not_advised_another_build() -> None:
+    story = on(CHANNELS)
+    story.process(812, ("/bin/app",))
+    story.end(812, code=None, signal=15)
+    finding = answer(story)
+    assert finding.rule == "nobody-asked" and "was ended by SIGTERM after" in finding.title
+    assert "let it run" in finding.next_step
