@@ -25,16 +25,15 @@ _LETS_IN = (
 """One of these is in a line about somebody who wants in."""
 _NAMES = (
     "code ", "key ", "ticket ", "word ", "phrase ", "secret ", "invitation ", "invite ", "gate ", "answer ", "proof ",
-    "claim ", "spell ", "token ", "guard ", "cookie ", "word: ", "code: ", "key: ",
+    "claim ", "spell ", "token ", "guard ", "cookie ",
 )  # fmt: skip
 """Names of what lets somebody in, and of other things: only what stands directly behind them is looked at."""
 TRIGGERS = (*_LETS_IN, *(name for name in _NAMES if not holds_any(name, NAMES)))
 """One of these is in each such line, or one of `known.NAMES`."""
 _BEHIND_NAMES = one_of(_NAMES)
 _DIRECTLY = lazy(
-    r"(?<![\w.-])(?:[a-z]{1,12}[ _-])?(?:code|key|ticket|word|phrase|secret|invitation|invite|gate|answer|proof|claim|"
-    r"spell|token|guard|cookie)(?: number)?((?: (?:is|was|of|for \S{1,64} is))?(?:\s?[:=]\s?| )[\"'`(]?)"
-    r"([^\W_][^\s\"'`(){}\[\]<>,;=]{3,64})(?=([\"'`)\].,;!?]{0,3})(?:\s|$))",
+    r"((?:number )?(?:(?:is|was|of|for \S{1,64} is) )?(?:[:=] ?)?[\"'`(]?)"
+    r"([^\W_][^\s\"'`(){}\[\]<>,;=]{3,64})(?=([\"'`)\].,;!?]{0,3})(?:\s|$))"
 )
 _CALL = lazy(r"(?:auth|log_?[io]n|sign_?in|authenticate|connect|unlock|unseal)\w{0,12}\(([^()\n]{4,256})\)")
 _GIVEN = lazy(r"[^\s,\"']{4,64}")
@@ -65,15 +64,18 @@ def spans(text: str, small: str) -> Iterator[Span]:
 def behind_names(text: str, small: str) -> Iterator[Span]:
     """What stands directly behind a name of what lets somebody in."""
     if _BEHIND_NAMES().search(small) is not None:
-        for match in _DIRECTLY().finditer(small):
-            goes_on = match[1] == " " and not match[3] and match.end() < len(text)
-            if (
-                match[2][-1] == ":"
-                or (goes_on and match[2].isalpha())
-                or OF_OBJECT().match(text, match.end(2)) is not None
-            ):
-                continue  # `the secret sauce is batching`, `secret "X" not found`
-            yield from _unless_plain(text, match.start(2), text[match.start(2) : match.end(2)])
+        for name in _BEHIND_NAMES().finditer(small):
+            if not small[name.start() - 1 : name.start()].isalnum() or name.start() == 0:
+                yield from _directly_behind(text, small, name.end())
+
+
+def _directly_behind(text: str, small: str, at: int) -> Iterator[Span]:
+    match = _DIRECTLY().match(small, at)
+    if match is None or match[2][-1] == ":" or OF_OBJECT().match(text, match.end(2)) is not None:
+        return  # `secret "X" not found`
+    goes_on = not match[1] and not match[3] and match.end() < len(text)
+    if not goes_on or not match[2].isalpha():  # else `the secret sauce is batching`
+        yield from _unless_plain(text, match.start(2), text[match.start(2) : match.end(2)])
 
 
 def _is_name(text: str, match: re.Match[str], is_quoted: bool) -> bool:

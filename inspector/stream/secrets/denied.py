@@ -8,16 +8,16 @@ from inspector.stream.lazy_pattern import lazy
 from . import strangers
 from .found import Span
 from .known import known
-from .plain import begin_of_secret, is_plain
+from .plain import begin_of_secret, is_plain, is_plain_value
 from .settings import is_setting
 
-_VALUE = lazy(
-    r"[=:>\u2192](\s{0,3}\\{0,3}[\"'`]?)([^\W_][^\s\"'`,;()\[\]{}<>|\\=&]{3,255})(?=([\"'`,;)\]}|<\\=&]|\s|$))"
-)
+_VALUE = lazy(r"[=:>\u2192](\s*\\*[\"'`]?)([^\x00-/:-@\[-`{-\x7f\s][^\s\"'`,;()\[\]{}<>|\\=&]{3,255})")
+"""Quick to find, for each line is asked: a letter or digit of any alphabet begins it."""
 _NAME = lazy(r"(?:^|[^\w.?&-])([\w.-]*[^\W\d_]\w*)(?:\\{0,3}[\"'`\])}]){0,3}\s{0,24}[:=-]{0,2}$")
 _ELEMENT = lazy(r"<(?:[\w.-]+:)?([\w.-]+)[^<>]{0,128}$")
 _OPTION = lazy(r"(?<=\s)(--?[A-Za-z][\w-]{0,40})\s{1,3}[\"']?([^\W_][^\s\"'`;&|()<>=]{3,255})")
 _NEAR = 160
+_GOES_ON = "([{>"
 _ENDS = "\"'`,;)]}|<\\&"
 _NEXT = lazy(r"\s{0,3}(?:$|\(|[\w.-]{1,40}[=:]|[-\u2192\u2014|&;#])")
 """What goes on behind a value that stands alone behind a colon; behind one of a sentence the sentence goes on."""
@@ -28,7 +28,7 @@ _END = ".:!?"
 def spans(text: str) -> Iterator[Span]:
     """Where such values lie."""
     for match in _VALUE().finditer(text):
-        if not is_plain(match[2]):
+        if not is_plain_value(match[2]):
             yield from _assigned(text, match)
     if " -" in text:
         found = list(_behind_options(text))
@@ -44,7 +44,9 @@ def _behind_options(text: str) -> Iterator[Span]:
 
 
 def _assigned(text: str, match: re.Match[str]) -> Iterator[Span]:
-    sign, value, behind = text[match.start()], match[2].rstrip(_END), match[3]
+    sign, value, behind = text[match.start()], match[2].rstrip(_END), text[match.end() : match.end() + 1]
+    if behind in _GOES_ON and behind:
+        return  # a call or the like
     if (behind == "=" and match[1]) or (sign == ":" and text[match.start() - 1 : match.start()] == ":"):
         return  # another name, or a part of one
     if behind == "=" and (joint := _JOINT().search(value)) is not None:

@@ -270,7 +270,7 @@ def _by_form(text: str) -> Iterator[tuple[int, int]]:
 
 def _odd_words(text: str) -> list[re.Match[str]]:
     """The long words of a text that need a closer look."""
-    if all(map(_is_plain, _LONG_WORD().findall(text))):
+    if all(map(_is_plain_word if len(text) < _LONG else _is_plain, _LONG_WORD().findall(text))):
         return []
     return [match for match in _LONG_WORD().finditer(text) if not _is_plain(match[0])]
 

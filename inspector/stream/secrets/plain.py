@@ -65,15 +65,15 @@ def is_plain(value: str) -> bool:
     if len(value) < _LEAST or len(value) > _MOST:
         return len(value) < _LEAST
     if len(value) <= _LONGEST:
-        return _is_plain(value)
+        return is_plain_value(value)
     if _PATH().fullmatch(value) is not None or _URL().match(value) is not None:
         return True
     return all(len(part) <= _LONGEST and _is_part_plain(part) for part in _LISTED().split(value))
 
 
 @lru_cache(8192)
-def _is_plain(value: str) -> bool:
-    """The same values come again and again."""
+def is_plain_value(value: str) -> bool:
+    """The same for one of 4 to 256 characters: the same values come again and again."""
     if value.isalpha() and (value.islower() or value.istitle()) and is_named(value.lower()):
         return True
     return (
