@@ -17,7 +17,7 @@ from .unknown import BARE, CODE, QUOTED, is_named, is_said
 _LETS_IN = (
     "login", "logon", "log in", "logged in", "logging in", "sign in", "signed in", "authen", "auth ", "auth:", "auth(",
     "authori", "credential", "denied for", "unlock", "unseal", "enrol", "kinit", " psk", " ssid", "wifi", "wi-fi",
-    "ldap", "vnc:", " vnc ", "rcon", "passcode", "admin ", "admin/", "handshake", "wallet", " vault", "pairing",
+    "ldap", "vnc:", " vnc ", "rcon", "passcode", "admin ", "admin/", "handshake", "wallet", "pairing",
     "paired", "oauth", "sshd", "crypted with", "connecting as", "sasl", "(pin", "changed it to", " mfa", " 2fa",
     "one-time", "magic link", " typed ", "keypad", "disarm", "passkey", "two-factor", "keyboard-interactive", "preauth",
     "incorrect", "rejected", "denied", "identity ", "snmp", "kerberos", "autherr",
@@ -28,8 +28,8 @@ _NAMES = (
     "claim ", "spell ", "token ", "guard ", "cookie ",
 )  # fmt: skip
 """Names of what lets somebody in, and of other things: only what stands directly behind them is looked at."""
-TRIGGERS = (*_LETS_IN, *(name for name in _NAMES if not holds_any(name, NAMES)))
-"""One of these is in each such line, or one of `known.NAMES`."""
+TRIGGERS = (*(name.lstrip() for name in _LETS_IN), *(name for name in _NAMES if not holds_any(name, NAMES)))
+"""One of these is in each such line, or one of `known.NAMES`; none begins with a space, the commonest letter."""
 _BEHIND_NAMES = one_of(_NAMES)
 _DIRECTLY = lazy(
     r"((?:number )?(?:(?:is|was|of|for \S{1,64} is) )?(?:[:=] ?)?[\"'`(]?)"
