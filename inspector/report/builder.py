@@ -174,7 +174,7 @@ def _mode(answer: Answer, clock: Clock) -> ModeReport:
         confidence=mode.confidence,
         evidence=_evidence(mode.evidence, clock),
         contradictions=_evidence(mode.contradictions, clock),
-        words=mode_words(mode, first.rule if first is not None else "", effect),
+        words=mode_words(mode.verdict, first.rule if first is not None else "", effect, device_seen=mode.device_seen),
     )
 
 

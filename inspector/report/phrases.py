@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from inspector.model.causes.registry import find
 from inspector.model.formatting import ON_GPU
-from inspector.model.verdict import RUNGS, Mode, in_place_of_cpu
+from inspector.model.verdict import RUNGS, ModeName, in_place_of_cpu
 
 from .clock import duration, seconds_between
 from .schema import (
@@ -26,6 +26,8 @@ R = TypeVar("R")
 _SMALL_TREE = 12
 MODE = {"cuda": "GPU in use: CUDA", "rocm": "GPU in use: ROCm", "vulkan": "GPU in use: Vulkan",
         "opencl": "GPU in use: OpenCL", "cpu": "CPU", "undecided": "Undecided"}  # fmt: skip
+_NO_DEVICE = " answers, no device seen"
+"""How the words of a mode end whose work returned success without a device behind it."""
 _DULL = frozenset(("PATH", "HOME", "USER", "LOGNAME", "LANG", "PWD", "SHELL"))
 """Variables that explain little in most reports; the JSON has them."""
 _LONGEST_VALUE = 400
@@ -46,12 +48,11 @@ def span(begin: str | None, end: str | None) -> str:
     return duration(seconds_between(begin, end))
 
 
-def mode_words(mode: Mode, rule: str, effect: str) -> str:
+def mode_words(verdict: ModeName, rule: str, effect: str, *, device_seen: bool = True) -> str:
     """The verdict in words, by the first finding's rule and the first link of its chain: `CPU`, `Crashed`."""
-    verdict = mode.verdict
     word = MODE[verdict]
-    if not mode.device_seen:
-        return f"{word.removeprefix('GPU in use: ')} answers, no device seen"
+    if not device_seen:
+        return f"{word.removeprefix('GPU in use: ')}{_NO_DEVICE}"
     if rule == "gpu-ready":
         word = word.replace("GPU in use", "GPU found, not used yet")
     return (in_place_of_cpu(effect).capitalize() if verdict == "cpu" else "") or word
@@ -59,7 +60,10 @@ def mode_words(mode: Mode, rule: str, effect: str) -> str:
 
 def headline(report: Report) -> str:
     """`CPU (proven)`; `Crashed (proven)` where it computed nothing at all."""
-    word = report.mode.words or MODE[report.mode.verdict]
+    first = report.findings[0] if report.findings else None
+    effect = first.chain[0].text if first is not None and first.chain else ""
+    seen = not report.mode.words.endswith(_NO_DEVICE)
+    word = mode_words(report.mode.verdict, first.rule if first is not None else "", effect, device_seen=seen)
     return word if report.mode.verdict == "undecided" else f"{word} ({report.mode.confidence})"
 
 

@@ -161,7 +161,7 @@ def test_success_with_no_device_behind_it_is_told_as_that_and_not_as_a_gpu_in_us
     assert finding.rule == "gpu-in-use" and "no device was seen behind it" in finding.title
     mode = diagnose(story.state).mode
     assert mode.verdict == "cuda" and not mode.device_seen
-    assert mode_words(mode, finding.rule, "") == "CUDA answers, no device seen"
+    assert mode_words(mode.verdict, finding.rule, "", device_seen=mode.device_seen) == "CUDA answers, no device seen"
 
 
 @pytest.mark.parametrize(("kind", "target"), [("socket", "socket:[7]"), ("pipe", "pipe:[7]"), ("other", "/memfd:ring")])
