@@ -52,7 +52,7 @@ def answer_lines(context: PaneContext, number: int, width: int, most: int) -> li
     links = _fitted(steps, most - 1 - len(last) - len(todo))
     return [
         _effect(context, finding, (_right(f"cause {sure}" if sure else "", number, total), right), width),
-        *(line for one in links for line in _arrow([one], "plain")),
+        *(line for one in links for line in _arrow([_cut(one, width - len(ARROW) - 1)], "plain")),
         *last,
         *todo,
     ][:most]
@@ -238,6 +238,11 @@ def _fitted(steps: list[str], room: int) -> list[str]:
     if room < 2:
         return steps[-1:] if room == 1 else []
     return [*steps[: room - 2], f"{len(steps) - room + 1} more: Enter", steps[-1]]
+
+
+def _cut(text: str, width: int) -> str:
+    """A step is one line: a program's own words may be longer."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
 
 
 def _arrow(parts: Sequence[str], tone: Tone) -> list[Line]:
