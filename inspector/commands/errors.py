@@ -2,8 +2,6 @@
 
 import sys
 
-from inspector.stream.own_command import runnable
-
 CUT_SHORT, USAGE, NO_TARGET, NOT_PERMITTED = 1, 2, 3, 4
 
 
@@ -17,4 +15,6 @@ class UserError(OSError):
 
 def say(sentence: str) -> None:
     """Words for the person go to stderr; stdout is data."""
+    from inspector.stream.own_command import runnable  # `--help` says nothing of this kind, and needs none of it
+
     print(f"inspector: {runnable(sentence)}", file=sys.stderr, flush=True)

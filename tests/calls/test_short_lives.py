@@ -25,8 +25,8 @@ _PERCENT = 60.0
 """Of a processor: nothing is let go for what it costs."""
 
 
-def _built(targets: Targets) -> tuple[Path, Path]:
-    program, library = targets.folder / "short_lives", targets.folder / "libcuda.so.1"
+def _built(targets: Targets, name: str) -> tuple[Path, Path]:
+    program, library = targets.folder / name, targets.folder / "libcuda.so.1"
     source = Path(__file__).parent / "targets" / "short_lives.c"
     subprocess.run(["gcc", "-O1", "-w", "-o", program, source, "-ldl", "-pthread"], check=True)
     code = "".join(f"int {name}(void) {{ return 0; }}\n" for name in _FUNCTIONS)
@@ -39,7 +39,7 @@ def _built(targets: Targets) -> tuple[Path, Path]:
 def test_each_call_of_a_short_life_is_counted_or_said_to_be_missing(
     targets: Targets, live: None, tmp_path: Path, waits: bool
 ) -> None:
-    program, library = _built(targets)
+    program, library = _built(targets, "late_lives" if waits else "short_lives")  # they run side by side
     notes = tmp_path / "notes"
     notes.touch()
     command = [str(program), str(_LIVES), str(notes), str(library)]
