@@ -78,8 +78,10 @@ def seen_from_birth(state: State) -> str:
     return f"all{f' but {listed(late, 3)}' if late else ''} were seen from their first instruction"
 
 
-def opens_told_throughout(state: State, process: Process) -> bool:
+def opens_told_throughout(state: State, process: Process, until: int | None = None) -> bool:
     """Whether opens and refused system calls of a process were told all its life, so that silence means none.
+
+    `until`: or up to this moment of it.
 
     False as well while they may not be told at all (no kernel programs); True for recordings of before, which knew no
     pauses.
@@ -91,7 +93,7 @@ def opens_told_throughout(state: State, process: Process) -> bool:
         return False
     if not born_here(process) or (opens is not None and opens.state == "no"):
         return False
-    last = process.ended or state.now
+    last = until or process.ended or state.now
     told = state.syscalls_watched
     pauses = [
         (change.at, told[place + 1].at if place + 1 < len(told) else last + 1)

@@ -120,7 +120,7 @@ def stub_signs(state: State, work: GpuWork, profiles: Profiles) -> StubEvidence 
     rows = _small_addresses(state, use)
     quick = [calls for calls in work.launched if _all_quick(calls)]
     together = bool(rows and quick)
-    silence = nothing_behind(state, work.process)
+    silence = nothing_behind(state, work.process, profiles)
     if silence is None or not (rows or quick):
         return None
     rows += [
@@ -173,11 +173,12 @@ def _is_device(path: str, writable: bool) -> bool:
     return writable and path.rsplit("/", 1)[-1].startswith("resource")
 
 
-def nothing_behind(state: State, process: Process) -> Evidence | None:
-    """The statement that no device was opened; None when the opens of this process were not all seen, or another way
-    out is there: a socket or pipe to whoever has the device, memory that is shared.
+def nothing_behind(state: State, process: Process, profiles: Profiles) -> Evidence | None:
+    """The statement that no device was opened; None when the opens of this process before its first launch succeeded
+    were not all seen, or another way out is there: a socket or pipe to whoever has the device, memory that is shared.
     """
-    if device_touched(state, process) or not opens_told_throughout(state, process):
+    whole = opens_told_throughout(state, process)
+    if device_touched(state, process) or not (whole or _told_until_work(state, process, profiles)):
         return None
     descriptors = [one for one in process.descriptors.values() if one.fd > _STANDARD]
     if any(one.kind in ("socket", "pipe") or one.target.startswith(_SHARED) for one in descriptors):
@@ -185,5 +186,13 @@ def nothing_behind(state: State, process: Process) -> Evidence | None:
     if any(library.path.startswith(_SHARED) for library in process.libraries.values()):
         return None
     seen = len(process.opens) + process.opens_skipped
-    text = f"no device was opened by {short(process)} since it started ({plural(seen, 'open')} seen)"
+    when = "since it started" if whole else "before a launch had succeeded, and it holds none"
+    text = f"no device was opened by {short(process)} {when} ({plural(seen, 'open')} seen)"
     return evidence.of_process(process, text)
+
+
+def _told_until_work(state: State, process: Process, profiles: Profiles) -> bool:
+    """Its descriptors are known, and its opens until a launch succeeded: a device must have been there by then."""
+    launched = [calls for work in of_process(state, process, profiles) for calls in work.launched]
+    succeeded = min((each.at for calls in launched for each in calls.samples if each.result == 0), default=0)
+    return bool(process.descriptors and succeeded) and opens_told_throughout(state, process, succeeded)

@@ -39,6 +39,18 @@ def test_a_pause_counts_when_it_overlaps_the_life_of_the_process(
     assert opens_told_throughout(story.state, story.state.current[812]) is told
 
 
+def test_a_pause_counts_only_up_to_the_moment_that_is_asked_about() -> None:
+    story = Story(can=("open-files",))
+    _change(story, True)
+    story.process(812)
+    asked = story.later(10 * MS)
+    story.later(10 * MS)
+    _change(story, False)
+    story.later(10 * MS)
+    assert opens_told_throughout(story.state, story.state.current[812], asked)
+    assert not opens_told_throughout(story.state, story.state.current[812])
+
+
 @pytest.mark.parametrize(("pid", "told"), [(812, False), (None, False), (813, True)])
 def test_a_process_that_asks_by_ways_that_are_not_watched_is_not_told_throughout(pid: int | None, told: bool) -> None:
     story = Story(can=("open-files",))

@@ -43,7 +43,9 @@ def by_work(ways: Ways) -> Decision | None:
         rows += ways.word_rows()
     stop = analysis.stops.get((best.process, best.family))
     real = any(device_touched(state, one.process) for one in working)
-    silences = [nothing_behind(state, one.process) if one.process.descriptors else None for one in working]
+    silences = [
+        nothing_behind(state, one.process, analysis.profiles) if one.process.descriptors else None for one in working
+    ]
     silence = silences[0] if all(silences) else None  # where descriptors were not read, a socket may have been there
     answered = best.launched is not None and best.launched.ok
     sure: Confidence = "proven" if answered and real and not against else "likely"
