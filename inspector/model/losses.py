@@ -1,17 +1,18 @@
 """What records that were lost leave open: each kind takes away what it alone could have told."""
 
+from inspector.stream.session import LOST_COUNTERS, LOST_LIVES, LOST_LOOKUPS, LOST_MAPPINGS, LOST_STACKS
+
 from .state import Process, State
 
-UNCOUNTED = ("processes without counters", "kernel records")
+UNCOUNTED = (LOST_COUNTERS, LOST_LIVES)
 """Sources (`EventsLost.source`) after whose losses a process may have called and have no count."""
-_UNMAPPED = ("perf", "kernel records")
+_UNMAPPED = (LOST_MAPPINGS, LOST_LIVES)
 """The same for a library that it mapped."""
-_STACKS, _LOOKUPS = "call stacks", "look-ups"
 
 
 def holes(state: State) -> int:
     """How many records were lost whose absence may be taken for silence: a stack tells only who called."""
-    return sum(count for source, count in state.lost.items() if source != _STACKS)
+    return sum(count for source, count in state.lost.items() if source != LOST_STACKS)
 
 
 def may_have_no_counts(state: State, process: Process) -> bool:
@@ -26,4 +27,4 @@ def mappings_are_missing(state: State) -> bool:
 
 def look_ups_are_missing(state: State) -> bool:
     """Whether a look-up may have been made that is not known."""
-    return _LOOKUPS in state.lost
+    return LOST_LOOKUPS in state.lost

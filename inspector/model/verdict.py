@@ -58,6 +58,10 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True):
     first_broken: RungName | None
 
 
+NO_DEVICE = " answers, no device seen"
+"""How the words of a mode end whose work returned success without a device behind it."""
+
+
 class Mode(msgspec.Struct, frozen=True, kw_only=True):
     """What the program computes on, of this start."""
 

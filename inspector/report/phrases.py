@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from inspector.model.causes.registry import find
 from inspector.model.formatting import ON_GPU
-from inspector.model.verdict import RUNGS, ModeName, in_place_of_cpu
+from inspector.model.verdict import NO_DEVICE, RUNGS, ModeName, in_place_of_cpu
 
 from .clock import duration, seconds_between
 from .schema import (
@@ -26,8 +26,6 @@ R = TypeVar("R")
 _SMALL_TREE = 12
 MODE = {"cuda": "GPU in use: CUDA", "rocm": "GPU in use: ROCm", "vulkan": "GPU in use: Vulkan",
         "opencl": "GPU in use: OpenCL", "cpu": "CPU", "undecided": "Undecided"}  # fmt: skip
-_NO_DEVICE = " answers, no device seen"
-"""How the words of a mode end whose work returned success without a device behind it."""
 _DULL = frozenset(("PATH", "HOME", "USER", "LOGNAME", "LANG", "PWD", "SHELL"))
 """Variables that explain little in most reports; the JSON has them."""
 _LONGEST_VALUE = 400
@@ -52,7 +50,7 @@ def mode_words(verdict: ModeName, rule: str, effect: str, *, device_seen: bool =
     """The verdict in words, by the first finding's rule and the first link of its chain: `CPU`, `Crashed`."""
     word = MODE[verdict]
     if not device_seen:
-        return f"{word.removeprefix('GPU in use: ')}{_NO_DEVICE}"
+        return f"{word.removeprefix('GPU in use: ')}{NO_DEVICE}"
     if rule == "gpu-ready":
         word = word.replace("GPU in use", "GPU found, not used yet")
     return (in_place_of_cpu(effect).capitalize() if verdict == "cpu" else "") or word
@@ -62,7 +60,7 @@ def headline(report: Report) -> str:
     """`CPU (proven)`; `Crashed (proven)` where it computed nothing at all."""
     first = report.findings[0] if report.findings else None
     effect = first.chain[0].text if first is not None and first.chain else ""
-    seen = not report.mode.words.endswith(_NO_DEVICE)
+    seen = not report.mode.words.endswith(NO_DEVICE)
     word = mode_words(report.mode.verdict, first.rule if first is not None else "", effect, device_seen=seen)
     return word if report.mode.verdict == "undecided" else f"{word} ({report.mode.confidence})"
 
@@ -121,7 +119,7 @@ def _variable(key: str, value: str | None) -> str:
 
 
 def tally(counts: Mapping[str, int], *, whole: int = 0, paths: bool = False, own: str = "") -> str:
-    """`CUDA_SUCCESS 2, CUDA_ERROR_NO_DEVICE 1`; a single name that stands for the `whole` needs no number."""
+    """`CUDA_SUCCESS 2, CUDA_ERRORNO_DEVICE 1`; a single name that stands for the `whole` needs no number."""
     named = {"itself" if key == own else file_name(key) if paths else key: count for key, count in counts.items()}
     if whole and list(named.values()) == [whole]:
         return next(iter(named))

@@ -70,6 +70,11 @@ OPENS_UNTOLD = "what it opens, and what the kernel refuses to it"
 """`LimitNoted.what` of a process, or of all, whose silence proves nothing: they ask by ways that are not watched."""
 
 
+LOST_LIVES, LOST_MAPPINGS, LOST_COUNTERS = "kernel records", "perf", "processes without counters"
+LOST_LOOKUPS, LOST_STACKS = "look-ups", "call stacks"
+"""Sources of `EventsLost` of which it matters what they would have told: births and ends, mappings, and so on."""
+
+
 class CollectorWaits(Event, frozen=True, kw_only=True):
     """The collector has not gone on for some seconds, and what it waits for: a file of a dead mount, a full pipe."""
 
@@ -86,7 +91,8 @@ class WorkProgressed(Event, frozen=True, kw_only=True):
 
 
 class EventsLost(Event, frozen=True, kw_only=True):
-    """Records that the kernel or a queue dropped; counts stay exact, the timeline has a hole here."""
+    """Records that the kernel or a queue dropped: the timeline has a hole here. Counts stay exact, unless the source is
+    one whose processes may have no counters (`LOST_LIVES`, `LOST_COUNTERS`)."""
 
     source: str
     count: int

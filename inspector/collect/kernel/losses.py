@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
+from inspector.stream.session import LOST_COUNTERS, LOST_LIVES, LOST_LOOKUPS, LOST_MAPPINGS, LOST_STACKS
+
 from .membership import (
     CONTROL_LOST,
     CONTROL_LOST_CALLS,
@@ -13,17 +15,16 @@ from .membership import (
 )
 from .records import Lost
 
-_LIVES = "kernel records"
-OF_LIVES = (_LIVES, "perf")
-"""After which births and ends may be unknown; the second is what perf's rings lose."""
+OF_LIVES = (LOST_LIVES, LOST_MAPPINGS)
+"""After which births and ends may be unknown: where perf tells of them its rings are those of mappings."""
 _COUNTED: dict[str, Callable[[Membership], int]] = {
-    _LIVES: lambda members: members.control_word(CONTROL_LOST),
-    "processes without counters": lambda members: members.crowded,
+    LOST_LIVES: lambda members: members.control_word(CONTROL_LOST),
+    LOST_COUNTERS: lambda members: members.crowded,
     "results of calls": lambda members: members.control_word(CONTROL_LOST_OUTCOMES),
     "opened files and refused calls": lambda members: members.control_word(CONTROL_LOST_OPENS),
     "single calls": lambda members: members.control_word(CONTROL_LOST_CALLS),
-    "look-ups": lambda members: members.control_word(CONTROL_LOST_LOOKUPS),
-    "call stacks": lambda members: members.control_word(CONTROL_LOST_STACKS),
+    LOST_LOOKUPS: lambda members: members.control_word(CONTROL_LOST_LOOKUPS),
+    LOST_STACKS: lambda members: members.control_word(CONTROL_LOST_STACKS),
 }
 """By `EventsLost.source`: how often that happened so far."""
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from inspector.stream.session import LOST_MAPPINGS
 from inspector.stream.syscall_numbers import number
 
 from .records import Forked, Lost, Mapped
@@ -243,7 +244,7 @@ def _parse_one(kind: int, misc: int, body: bytes) -> PerfRecord | None:
             pid, tid = _NAMED_BODY.unpack_from(body)
             return Named(at, pid, tid, body[_NAMED_BODY.size : tail].split(b"\0", 1)[0], bool(misc & _MISC_EXEC))
         if kind == _LOST:
-            return Lost(source="perf", count=struct.unpack_from("<Q", body, 8)[0])
+            return Lost(source=LOST_MAPPINGS, count=struct.unpack_from("<Q", body, 8)[0])
     except struct.error:
         return None
     return None

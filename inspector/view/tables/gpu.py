@@ -5,7 +5,7 @@ from functools import partial
 
 from inspector.model.formatting import duration, name_of, size
 from inspector.model.state import Process
-from inspector.model.verdict import Evidence, in_place_of_cpu
+from inspector.model.verdict import NO_DEVICE, Evidence, in_place_of_cpu
 from inspector.stream.calls import CallerCount, CallOutcome, CallReturned, WatchedFunction
 from inspector.view.clock import since_start, wall_of
 from inspector.view.pane_context import PaneContext, title_of
@@ -53,7 +53,7 @@ def mode_words(context: PaneContext) -> tuple[str, str, Tone]:
     if first is not None and first.rule == _UNUSED:
         return "○", f"{mode.verdict.upper()} found, not used yet ({mode.confidence})", "quiet"
     if not mode.device_seen:
-        return "?", f"{mode.verdict.upper()} answers, no device seen ({mode.confidence})", "unknown"
+        return "?", f"{mode.verdict.upper()}{NO_DEVICE} ({mode.confidence})", "unknown"
     return ("?", words, "unknown") if first is not None and first.rule == _DOUBTS else ("✓", words, "yes")
 
 
